@@ -1,0 +1,46 @@
+"""Errors a user can act on: each says what is wrong, with which thing, and what to do."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """How a recording ended, as stored in `calls.status`."""
+
+    ANALYZED = "analyzed"
+    NO_SPEECH = "no_speech"
+    REFUSED = "refused"
+    FAILED = "failed"
+    DUPLICATE = "duplicate"
+
+
+class WarmlineError(Exception):
+    """Base of every error that warmline raises on purpose; its text is one line for a user."""
+
+
+class SettingsError(WarmlineError):
+    """A settings file has a key or value that is not known, or not allowed."""
+
+
+class ModelError(WarmlineError):
+    """A model is not known, not present, or its file is not the published one."""
+
+
+class WarehouseError(WarmlineError):
+    """The warehouse could not be built, published or read."""
+
+
+class QueryError(WarmlineError):
+    """A question to the warehouse is malformed, unknown, or not allowed."""
+
+
+class RecordingRefusedError(WarmlineError):
+    """This recording cannot be analyzed, and trying again would not help.
+
+    `code` is a stable snake_case word (`empty_file`, `not_audio`, `truncated`, ...) for counting;
+    the message is the sentence for a person.
+    """
+
+    def __init__(self, code: str, message: str, status: Status = Status.REFUSED) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
