@@ -4,7 +4,7 @@ It is what lands on disk (see `landing`) and what the warehouse is loaded from. 
 those that leave the measuring rooms; the listening rooms' are in `values`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from warmline.errors import Status
@@ -193,6 +193,8 @@ class CallAnalysis:
     """All that is known of one recording. Parts are None for a call that was refused or failed.
 
     `reason_code` is a stable word for counting, `reason` the sentence for a person.
+    `metric_versions` has the version of each `MetricDefinition` at the time it was measured, so that
+    an old value never passes for one of a newer rule.
     """
 
     recording: Recording
@@ -214,3 +216,4 @@ class CallAnalysis:
     prosody: Prosody | None = None
     floor: Floor | None = None
     empathy: Empathy | None = None
+    metric_versions: dict[str, int] = field(default_factory=dict)
