@@ -1,0 +1,56 @@
+# Two commands: `make demo` and `make test`. What is already done is not done again.
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS   += --no-print-directory
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+VENV   := .venv
+BIN    := $(VENV)/bin
+# The stamp is named after what was installed: another pin, another stamp.
+PINS      := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
+INSTALLED := $(VENV)/.installed-$(PINS)
+
+.PHONY: help setup models demo test test-slow lint format constraints clean
+
+help:  ## Say what can be made.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup: $(INSTALLED)  ## Virtual environment with the pinned packages.
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 13) else \
+	  f"warmline needs Python 3.11 or 3.12, found {sys.version.split()[0]}; try: make PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || { echo "==> creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "==> installing pinned packages (several minutes the first time)"
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[listen,night,dev]'
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+models: $(INSTALLED)  ## Fetch and verify the models (about 250 MB, once per user).
+	@$(BIN)/warmline models pull
+
+demo: models  ## Analyze the sample calls into ./demo and show what was found.
+	@$(BIN)/warmline demo
+
+test: models  ## Run the tests.
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: models  ## Run the tests that take minutes.
+	$(BIN)/python -m pytest -m slow
+
+lint: $(INSTALLED)  ## Check style, format and types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)  ## Put the code into the common format.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+constraints: $(INSTALLED)  ## Resolve all dependencies anew and pin what was found.
+	$(BIN)/python scripts/pin.py > constraints.new
+	mv constraints.new constraints.txt
+
+clean:  ## Remove the environment and what a demo left.
+	rm -rf $(VENV) demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
