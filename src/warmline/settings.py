@@ -7,6 +7,7 @@ stages that use it, so that a changed setting redoes those stages and no others.
 import hashlib
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,7 +33,8 @@ class RecordingSettings(Section):
     extensions: tuple[str, ...] = Field(
         default=(
             *("wav", "wave", "mp3", "m4a", "mp4", "aac", "ogg", "oga", "opus", "flac"),
-            *("amr", "gsm", "wma", "webm", "mkv", "mov", "au", "aif", "aiff"),
+            *("amr", "awb", "3gp", "gsm", "wma", "webm", "mkv", "mka", "mov", "avi"),
+            *("au", "aif", "aiff", "caf", "w64"),
         ),
         description="File name extensions that are taken for recordings inside a folder.",
     )
@@ -40,7 +42,21 @@ class RecordingSettings(Section):
         default=2.0, ge=0, description="Shorter recordings are refused as too short."
     )
     max_duration_s: float = Field(
-        default=21600.0, gt=0, description="Longer recordings are refused (6 hours)."
+        default=14400.0, gt=0, description="Longer recordings are refused (4 hours)."
+    )
+    max_channels: int = Field(
+        default=6, ge=1, le=64, description="Recordings with more channels are refused."
+    )
+    max_missing_share: float = Field(
+        default=0.02,
+        ge=0,
+        le=1,
+        description="A recording that lacks more than this of what its header promises is refused.",
+    )
+    silence_db: float = Field(
+        default=-70.0,
+        le=0,
+        description="A recording that is never louder than this (dBFS over 0.1 s) is refused.",
     )
     name_patterns: tuple[str, ...] = Field(
         default=(
@@ -267,6 +283,21 @@ def load_settings(path: Path | None) -> Settings:
         return Settings.model_validate(table)
     except ValidationError as e:
         raise SettingsError(f"{path}: " + "; ".join(map(_explain, e.errors()))) from e
+
+
+def with_overrides(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """The settings with some values replaced, given by their key (`words.whisper_model`).
+
+    Raises `SettingsError` naming every key whose value is not allowed.
+    """
+    table = settings.model_dump()
+    for key, value in values.items():
+        section, _, name = key.partition(".")
+        table[section][name] = value
+    try:
+        return Settings.model_validate(table)
+    except ValidationError as e:
+        raise SettingsError("; ".join(map(_explain, e.errors()))) from e
 
 
 def _explain(error: Any) -> str:
