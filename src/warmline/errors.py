@@ -21,8 +21,16 @@ class SettingsError(WarmlineError):
     """A settings file has a key or value that is not known, or not allowed."""
 
 
+class MetadataError(WarmlineError):
+    """A table of metadata cannot be used; the message names the line and the column."""
+
+
 class ModelError(WarmlineError):
     """A model is not known, not present, or its file is not the published one."""
+
+
+class SourceError(ModelError):
+    """One source of a model cannot give the published file; the next one is tried."""
 
 
 class WarehouseError(WarmlineError):

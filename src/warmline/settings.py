@@ -6,12 +6,14 @@ stages that use it, so that a changed setting redoes those stages and no others.
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from warmline.errors import SettingsError
 
@@ -68,6 +70,26 @@ class RecordingSettings(Section):
         default="UTC",
         description="IANA time zone of start times that carry none. Stored times are UTC.",
     )
+
+    @field_validator("name_patterns")
+    @classmethod
+    def _patterns_compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as e:
+                raise ValueError(f"{pattern!r} is not a regular expression: {e}") from e
+        return patterns
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        if name != "UTC":
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError, OSError) as e:
+                raise ValueError("not a time zone known on this machine, as Europe/Berlin") from e
+        return name
 
 
 class ChannelSettings(Section):

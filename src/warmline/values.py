@@ -87,13 +87,16 @@ class ChannelLayout:
     """How many voices the channels can tell apart.
 
     `kind` is `mono`, `stereo` (channel is speaker) or `fake_stereo` (both voices on both channels,
-    treated as mono). `similarity` is the measure that decided, 0..1, None for one channel.
+    treated as mono). `similarity` is the measure that decided, 0..1, None for one channel. `kept`
+    are the file's own numbers of the channels that are left, in order: party "A" of a `stereo` call
+    is channel `kept[0]`.
     """
 
     kind: str
     channel_count: int
     similarity: float | None
     reason: str
+    kept: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

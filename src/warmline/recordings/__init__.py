@@ -1,0 +1,1 @@
+"""From files on disk to sound: finding, identifying, decoding, and what is known beside it."""

@@ -1,0 +1,182 @@
+"""What people write about a call, as values: names of fields, times, yes and no, channel roles."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+
+from warmline.values import RoleName
+
+TEXT_FIELDS = ("call_id", "agent_id", "team", "queue", "customer_id", "direction", "reason")
+KNOWN_FIELDS = (*TEXT_FIELDS, "language", "started_at", "is_simulated", "channel_roles")
+_ALIASES = {
+    **dict.fromkeys(("agent", "agentid"), "agent_id"),
+    **dict.fromkeys(("customer", "customerid"), "customer_id"),
+    "callid": "call_id",
+    **dict.fromkeys(("start_time", "start_at", "started", "call_start"), "started_at"),
+    **dict.fromkeys(("call_start_time", "starttime", "startedat"), "started_at"),
+    "call_direction": "direction",
+    "call_reason": "reason",
+    "simulated": "is_simulated",
+    "roles": "channel_roles",
+}
+_ROLE_CHANNELS = ("agent_channel", "customer_channel")
+_DIRECTIONS = {
+    **dict.fromkeys(("in", "inbound", "incoming"), "inbound"),
+    **dict.fromkeys(("out", "outbound", "outgoing"), "outbound"),
+}
+_ROLES = {
+    **dict.fromkeys(("agent", "representative", "rep"), RoleName.AGENT),
+    **dict.fromkeys(("customer", "caller", "client"), RoleName.CUSTOMER),
+    **{role.value: role for role in RoleName},
+}
+_SIDES = {"left": "0", "right": "1"}
+_YES_NO = {
+    **dict.fromkeys(("true", "yes", "y", "1"), True),
+    **dict.fromkeys(("false", "no", "n", "0", ""), False),
+}
+_TIME_FORMATS = (
+    *("%Y-%m-%dT%H-%M-%S", "%Y-%m-%d_%H-%M-%S", "%Y-%m-%d %H-%M-%S", "%Y%m%d-%H%M%S"),
+    *("%Y%m%d_%H%M%S", "%Y%m%d%H%M%S", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M"),
+    *("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y"),
+)
+_SHOWN = 40
+_EPOCH_S = re.compile(r"1\d{9}(\.\d+)?")
+_EPOCH_MS = re.compile(r"1\d{12}")
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Fields of one call from one place. `known` has values of `CallMetadata`'s types.
+
+    `problems` maps a field to a sentence about its value, which was then left out of `known` and
+    kept in `extra` as it was written.
+    """
+
+    known: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, str] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+def canonical(name: str) -> str:
+    """The known field that a name stands for, else the name in lower_snake_case."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    snake = re.sub(r"[\s\-.]+", "_", spaced).lower()
+    return _ALIASES.get(snake, snake)
+
+
+def read_fields(raw: Mapping[str, Any], zone: tzinfo) -> Fields:
+    """Known fields as values, every other one as text in `extra`; empty ones are left out.
+
+    When two names stand for one field, the field's own name wins and the other goes to `extra`.
+    """
+    known: dict[str, Any] = {}
+    extra: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    for name, value in sorted(raw.items(), key=lambda item: item[0] not in KNOWN_FIELDS):
+        text = as_text(value)
+        key = canonical(name)
+        if not text:
+            continue
+        if key in known or key not in (*KNOWN_FIELDS, *_ROLE_CHANNELS):
+            extra[as_text(name)] = text
+            continue
+        try:
+            if key in _ROLE_CHANNELS:
+                known.setdefault("channel_roles", _roles_of_one(key, text))
+            else:
+                known[key] = _value(key, value, text, zone)
+        except ValueError as e:
+            problems[as_text(name)] = str(e)
+            extra[as_text(name)] = text
+    return Fields(known, extra, problems)
+
+
+def as_text(value: Any) -> str:
+    """Any JSON value as text that can be stored: one form of Unicode, no control characters."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    storable = text.encode("utf-8", "replace").decode("utf-8")
+    printable = "".join(" " if unicodedata.category(c) == "Cc" else c for c in storable)
+    return unicodedata.normalize("NFC", printable).strip()
+
+
+def _value(key: str, value: Any, text: str, zone: tzinfo) -> Any:
+    if key == "started_at":
+        return parse_time(text, zone)
+    if key == "is_simulated":
+        if text.lower() not in _YES_NO:
+            raise ValueError(f"{text[:_SHOWN]!r} is neither true nor false")
+        return _YES_NO[text.lower()]
+    if key == "channel_roles":
+        return _roles(value if isinstance(value, dict | list) else text)
+    if isinstance(value, dict | list):
+        raise ValueError("one value is needed, not a list or an object")
+    if key == "direction":
+        return _DIRECTIONS.get(text.lower(), text.lower())
+    return text.lower() if key == "language" else text
+
+
+def parse_time(text: str, zone: tzinfo) -> datetime:
+    """A time as people write it, in UTC; `zone` is used where the text names none.
+
+    ISO 8601, also with `-` or nothing between the digits of the time; day first with points;
+    seconds or milliseconds since 1970. Raises `ValueError` for anything else: `02/03/2025` could be
+    two days and is not guessed at.
+    """
+    if _EPOCH_S.fullmatch(text):
+        return datetime.fromtimestamp(float(text), UTC)
+    if _EPOCH_MS.fullmatch(text):
+        return datetime.fromtimestamp(int(text) / 1000, UTC)
+    for read in (datetime.fromisoformat, *map(_reader, _TIME_FORMATS)):
+        try:
+            moment = read(text)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+    raise ValueError(
+        f"{text[:_SHOWN]!r} is not a time known here; write it as 2025-02-19T06:01:22Z"
+    )
+
+
+def _reader(time_format: str) -> Callable[[str], datetime]:
+    return lambda text: datetime.strptime(text, time_format)
+
+
+def _roles_of_one(key: str, text: str) -> dict[str, str]:
+    """One role's channel gives both in a call of two channels."""
+    channel = _SIDES.get(text.lower(), text)
+    if not re.fullmatch(r"\d{1,2}", channel):
+        raise ValueError(f"{text[:_SHOWN]!r} is not a channel: 0, 1, left or right")
+    this, other = RoleName.AGENT.value, RoleName.CUSTOMER.value
+    if key == "customer_channel":
+        this, other = other, this
+    return {channel: this} | ({str(1 - int(channel)): other} if channel in ("0", "1") else {})
+
+
+def _roles(value: Any) -> dict[str, str]:
+    """`{"0": "customer", ...}`, `["customer", "agent"]`, or either as JSON text."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError) as e:
+            raise ValueError('not of the form {"0": "customer", "1": "agent"}') from e
+    if isinstance(value, list):
+        value = {str(channel): role for channel, role in enumerate(value)}
+    if not isinstance(value, dict):
+        raise ValueError('not of the form {"0": "customer", "1": "agent"}')
+    roles = {}
+    for name, role in value.items():
+        channel = _SIDES.get(str(name).lower(), str(name))
+        if not re.fullmatch(r"\d{1,2}", channel):
+            raise ValueError(f"{str(name)[:_SHOWN]!r} is not a channel: 0, 1, left or right")
+        if str(role).lower() not in _ROLES:
+            raise ValueError(f"{str(role)[:_SHOWN]!r} is not a role: {', '.join(RoleName)}")
+        roles[channel] = _ROLES[str(role).lower()].value
+    return roles

@@ -1,0 +1,102 @@
+"""What is known of a call besides its sound: beside the file, in a table, in the file's name."""
+
+import json
+import re
+import unicodedata
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from warmline.recordings.fields import Fields, as_text, read_fields
+from warmline.recordings.table import MetadataTable, read_table
+from warmline.settings import RecordingSettings
+from warmline.values import CallMetadata
+
+__all__ = ["MetadataTable", "read_metadata", "read_table"]
+
+_MAX_SIDECAR_BYTES = 1 << 20
+PROBLEM = "metadata_problem"  # keys of `CallMetadata.extra`
+NOTE = "metadata_note"
+
+
+def read_metadata(
+    path: Path, settings: RecordingSettings, table: MetadataTable | None
+) -> CallMetadata:
+    """All that is known of a call, field by field from the first place that has it.
+
+    The places: a JSON object in `call.wav.json` or `call.json` beside `call.wav`; the row of the
+    table; the file's name by `settings.name_patterns`. The call id is the file's stem where none of
+    them says. Times without a zone are in `settings.timezone`. Never raises for what a sidecar
+    holds: the call can be analyzed all the same, and `extra["metadata_problem"]` tells the file,
+    line or field, and what is wrong with it. A JSON file that is no object is not metadata, which
+    `extra["metadata_note"]` says.
+    """
+    zone = UTC if settings.timezone == "UTC" else ZoneInfo(settings.timezone)
+    raw, remarks = _sidecar(path)
+    sidecar = read_fields(raw, zone)
+    file_name = read_fields(_from_name(path, settings), zone)
+    said = (fields.known.get("call_id") for fields in (sidecar, file_name))
+    call_id = next(filter(None, said), as_text(path.stem))
+    row = table.row_for(path, call_id) if table else None
+    places = {"sidecar": sidecar, "csv": read_fields(row or {}, zone), "file_name": file_name}
+    known: dict[str, Any] = {"call_id": call_id}
+    extra: dict[str, str] = {}
+    for fields in reversed(places.values()):
+        known.update(fields.known)
+        extra.update(fields.extra)
+    problems = [*_problems(places), *filter(None, [remarks.pop(PROBLEM, None)])]
+    if problems:
+        remarks[PROBLEM] = "; ".join(problems)
+    source = "+".join(name for name, fields in places.items() if fields.known or fields.extra)
+    return CallMetadata(**known, extra=extra | remarks, source=source or "none")
+
+
+def _problems(places: dict[str, Fields]) -> list[str]:
+    return [
+        f"{place}, {name}: {problem}"
+        for place, fields in places.items()
+        for name, problem in fields.problems.items()
+    ]
+
+
+def _from_name(path: Path, settings: RecordingSettings) -> dict[str, str]:
+    """The named groups of the first pattern that is found in the file's stem."""
+    stem = unicodedata.normalize("NFC", path.stem)
+    for pattern in settings.name_patterns:
+        if match := re.search(pattern, stem):
+            return {name: value for name, value in match.groupdict().items() if value}
+    return {}
+
+
+def _sidecar(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The first JSON object beside a file, with remarks on what was passed over to find it."""
+    remarks: dict[str, str] = {}
+    for candidate in (path.with_name(f"{path.name}.json"), path.with_suffix(".json")):
+        if candidate == path or not candidate.is_file():
+            continue
+        try:
+            content = _read_json(candidate)
+        except (OSError, ValueError) as e:
+            remarks[PROBLEM] = f"{as_text(candidate.name)}: {e}"
+            continue
+        if isinstance(content, dict):
+            return content, remarks
+        remarks[NOTE] = f"{as_text(candidate.name)}: ignored, it holds no object of fields"
+    return {}, remarks
+
+
+def _read_json(path: Path) -> Any:
+    """The content of a JSON file; raises `ValueError` with a sentence that names the line."""
+    with path.open("rb") as file:
+        data = file.read(_MAX_SIDECAR_BYTES + 1)
+    if len(data) > _MAX_SIDECAR_BYTES:
+        raise ValueError(f"larger than {_MAX_SIDECAR_BYTES} bytes, too large for metadata")
+    try:
+        return json.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as e:
+        raise ValueError("not UTF-8") from e
+    except json.JSONDecodeError as e:
+        raise ValueError(f"line {e.lineno}, column {e.colno}: not valid JSON ({e.msg})") from e
+    except RecursionError as e:
+        raise ValueError("nested too deeply") from e

@@ -1,0 +1,140 @@
+"""A CSV file with one row a call, given beside the recordings."""
+
+import csv
+import io
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+
+from warmline.errors import MetadataError
+from warmline.recordings.fields import canonical, read_fields
+
+_KEYS = ("path", "file", "filename", "call_id")
+_DELIMITERS = ",;\t|"
+
+
+@dataclass(frozen=True)
+class MetadataTable:
+    """Rows of metadata by the text in their key column.
+
+    `key` is the column that says which call a row is of: `path`, `file` and `filename` hold a full
+    path, the end of one, a file name, or a name without its extension; `call_id` holds a call id.
+    `duplicates` are (line, text) of rows whose key an earlier row had: the earlier one counts.
+    """
+
+    path: Path
+    key: str
+    rows: Mapping[str, Mapping[str, str]]
+    duplicates: tuple[tuple[int, str], ...] = ()
+
+    def row_for(self, path: Path, call_id: str) -> Mapping[str, str] | None:
+        """The row of a call; the longest part of the path that has one decides."""
+        return next((self.rows[n] for n in self._names(path, call_id) if n in self.rows), None)
+
+    def unmatched(self, paths: Iterable[Path], call_ids: Iterable[str] = ()) -> tuple[str, ...]:
+        """Keys of rows that are of none of these recordings."""
+        used = set(call_ids)
+        for path in paths:
+            used.update(self._names(path, path.stem))
+        return tuple(key for key in self.rows if key not in used)
+
+    def shared(self, paths: Iterable[Path]) -> tuple[str, ...]:
+        """Keys of rows that are of more than one of these recordings: too short a name."""
+        seen: dict[str, int] = {}
+        for path in paths:
+            key = next((n for n in self._names(path, path.stem) if n in self.rows), None)
+            if key is not None:
+                seen[key] = seen.get(key, 0) + 1
+        return tuple(key for key, count in seen.items() if count > 1)
+
+    def _names(self, path: Path, call_id: str) -> Iterator[str]:
+        """All texts in the key column that would mean this recording, the most exact first."""
+        if self.key == "call_id":
+            yield call_id
+            yield _key_text(path.stem)
+            return
+        yield _key_text(str(path))
+        absolute = path.absolute()
+        yield _key_text(str(absolute))
+        parts = absolute.parts[1:]
+        for start in range(len(parts)):
+            yield _key_text("/".join(parts[start:]))
+        yield _key_text(path.stem)
+
+
+def read_table(csv_path: Path) -> MetadataTable:
+    """Read a CSV file of metadata: UTF-8, a heading, one row a call; `,` `;` tab or `|` between.
+
+    Raises `MetadataError`, one line that names the file, and the line and column at fault: no key
+    column, two columns of one name, a row with more or fewer values than columns, a value that its
+    field cannot have.
+    """
+    rows = _rows(csv_path)
+    columns = _columns(csv_path, rows[0][1])
+    names = [canonical(column) for column in columns]
+    key = next(name for name in _KEYS if name in names)
+    table: dict[str, Mapping[str, str]] = {}
+    duplicates: list[tuple[int, str]] = []
+    for line, values in rows[1:]:
+        if not any(value.strip() for value in values):
+            continue
+        if len(values) != len(columns):
+            raise MetadataError(
+                f"{csv_path}, line {line}: {len(values)} values for {len(columns)} columns"
+            )
+        text = _key_text(values[names.index(key)])
+        if not text:
+            raise MetadataError(f"{csv_path}, line {line}, column {key!r}: empty")
+        row = dict(zip(columns, values, strict=True))
+        if key != "call_id":
+            del row[columns[names.index(key)]]
+        if problems := read_fields(row, UTC).problems:
+            column, problem = next(iter(problems.items()))
+            raise MetadataError(f"{csv_path}, line {line}, column {column!r}: {problem}")
+        if text in table:
+            duplicates.append((line, text))
+        else:
+            table[text] = row
+    return MetadataTable(csv_path, key, table, tuple(duplicates))
+
+
+def _rows(csv_path: Path) -> list[tuple[int, list[str]]]:
+    """All rows with the number of the line each ends on; at least one."""
+    try:
+        data = csv_path.read_bytes()
+        text = data.decode("utf-8-sig")
+    except OSError as e:
+        raise MetadataError(f"{csv_path}: cannot be read ({e.strerror})") from e
+    except UnicodeDecodeError as e:
+        line = data.count(b"\n", 0, e.start) + 1
+        raise MetadataError(f"{csv_path}, line {line}: not UTF-8; save it as CSV UTF-8") from e
+    delimiter = max(_DELIMITERS, key=text.split("\n", 1)[0].count)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        rows = [(lines.line_num, row) for row in lines]
+    except csv.Error as e:
+        raise MetadataError(f"{csv_path}, line {lines.line_num}: not readable as CSV ({e})") from e
+    if not rows:
+        raise MetadataError(f"{csv_path}: empty; the first line must name the columns")
+    return rows
+
+
+def _columns(csv_path: Path, heading: list[str]) -> list[str]:
+    columns = [column.strip() for column in heading]
+    for index, column in enumerate(columns):
+        if not column:
+            raise MetadataError(f"{csv_path}, line 1: column {index + 1} has no name")
+        if canonical(column) in map(canonical, columns[:index]):
+            raise MetadataError(f"{csv_path}, line 1: two columns mean {canonical(column)!r}")
+    if not set(_KEYS) & set(map(canonical, columns)):
+        raise MetadataError(
+            f"{csv_path}, line 1: none of the columns {', '.join(_KEYS)}, one of which must say "
+            f"which call a row is of; there are {', '.join(columns[:12])}"
+        )
+    return columns
+
+
+def _key_text(text: str) -> str:
+    return unicodedata.normalize("NFC", text.strip().replace("\\", "/").removeprefix("./"))
