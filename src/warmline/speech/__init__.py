@@ -1,0 +1,1 @@
+"""Voice activity, and telling the parties of a call apart."""

@@ -1,0 +1,209 @@
+"""CAM++, the network that turns a stretch of speech into a vector by which voices differ.
+
+Architecture: Wang et al. 2023, "CAM++: a fast and efficient network for speaker verification using
+context-aware masking" (arXiv:2303.00332), as published in 3D-Speaker (Apache-2.0,
+github.com/modelscope/3D-Speaker, `speakerlab/models/campplus`). Written anew for inference only;
+the names of modules are those of the published weights, which load strictly.
+
+This module imports torch and pyannote.audio: only `warmline.engines` loads it.
+"""
+
+from collections import OrderedDict
+from functools import partial
+
+import torch
+import torch.nn.functional as F  # noqa: N812 (the name all of torch's users know)
+import torchaudio.compliance.kaldi as kaldi
+from pyannote.audio import Model
+from torch import Tensor, nn
+
+SAMPLE_RATE_HZ = 16_000
+DIMENSION = 192
+MIN_FRAMES = 5
+
+_MEL_BINS = 80
+_CONTEXT_FRAMES = 100
+_GROWTH = 32
+_BLOCKS = ((12, 1), (24, 2), (16, 2))  # layers, dilation
+
+
+def filter_banks(waveforms: Tensor) -> Tensor:
+    """Log mel filter bank of each waveform, 80 bands every 10 ms.
+
+    `waveforms` is (batch, samples) at 16 kHz in -1..1; the result (batch, frames, 80), not yet
+    mean-normalised.
+    """
+    fbank = partial(kaldi.fbank, num_mel_bins=_MEL_BINS, sample_frequency=SAMPLE_RATE_HZ)
+    banks: Tensor = torch.vmap(fbank)(waveforms[:, None, :])
+    return banks
+
+
+class CamPlusPlus(nn.Module):
+    """From filter banks (batch, frames, 80) to embeddings (batch, 192)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = _Head()
+        channels = 128
+        layers: list[tuple[str, nn.Module]] = [("tdnn", _tdnn(_Head.CHANNELS, channels))]
+        for number, (depth, dilation) in enumerate(_BLOCKS, start=1):
+            layers.append((f"block{number}", _DenseBlock(depth, channels, dilation)))
+            channels += depth * _GROWTH
+            layers.append((f"transit{number}", _transit(channels, channels // 2)))
+            channels //= 2
+        layers += [
+            ("out_nonlinear", _batchnorm_relu(channels)),
+            ("stats", _MeanAndDeviation()),
+            ("dense", _dense(2 * channels, DIMENSION)),
+        ]
+        self.xvector = nn.Sequential(OrderedDict(layers))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Embeddings of whole stretches; `features` are mean-normalised over time."""
+        embedding: Tensor = self.xvector(self.head(features.transpose(1, 2)))
+        return embedding.squeeze(-1)
+
+
+class CamPlusPlusEmbedding(Model):
+    """CAM++ as pyannote.audio's pipelines want an embedding: waveforms in, vectors out."""
+
+    dimension = DIMENSION
+
+    def __init__(self) -> None:
+        super().__init__(sample_rate=SAMPLE_RATE_HZ, num_channels=1)
+        self.network = CamPlusPlus()
+
+    def forward(  # type: ignore[override]  # as pyannote's own embeddings do
+        self, waveforms: Tensor, weights: Tensor | None = None
+    ) -> Tensor:
+        """Embeddings (batch, 192) of waveforms (batch, 1, samples) at 16 kHz.
+
+        `weights` (batch, any number of frames) is above 0.5 where the speaker is to be heard;
+        without it all of a waveform is. The other frames are cut out before the network, whose
+        context would else hear them; a row with fewer than 5 frames (50 ms) left is NaN. Raises
+        ValueError when the waveforms themselves are shorter.
+        """
+        features = filter_banks(waveforms[:, 0])
+        if features.shape[1] < MIN_FRAMES:
+            raise ValueError(f"{features.shape[1]} frames; an embedding needs {MIN_FRAMES}")
+        if weights is None:
+            return self._embed(features)
+        kept = F.interpolate(weights[:, None].float(), features.shape[1])[:, 0] > 0.5
+        rows = [self._embed(row[mask][None]) for row, mask in zip(features, kept, strict=True)]
+        return torch.cat(rows)
+
+    def _embed(self, features: Tensor) -> Tensor:
+        if features.shape[1] < MIN_FRAMES:
+            return features.new_full((features.shape[0], DIMENSION), torch.nan)
+        embedding: Tensor = self.network(features - features.mean(dim=1, keepdim=True))
+        return embedding
+
+
+class _Head(nn.Module):
+    """A small two-dimensional residual network that narrows 80 bands to 10."""
+
+    CHANNELS = 32 * _MEL_BINS // 8
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 32, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(32)
+        self.layer1 = nn.Sequential(_Residual(stride=2), _Residual(stride=1))
+        self.layer2 = nn.Sequential(_Residual(stride=2), _Residual(stride=1))
+        self.conv2 = nn.Conv2d(32, 32, 3, stride=(2, 1), padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.conv1(x[:, None])))
+        x = self.layer2(self.layer1(x))
+        return F.relu(self.bn2(self.conv2(x))).flatten(1, 2)
+
+
+class _Residual(nn.Module):
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(32, 32, 3, stride=(stride, 1), padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(32)
+        self.conv2 = nn.Conv2d(32, 32, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(32)
+        self.shortcut = nn.Sequential()
+        if stride != 1:
+            narrow = nn.Conv2d(32, 32, 1, stride=(stride, 1), bias=False)
+            self.shortcut = nn.Sequential(narrow, nn.BatchNorm2d(32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + self.shortcut(x))
+
+
+class _DenseBlock(nn.ModuleDict):
+    """Layers that each add `_GROWTH` channels to what all the earlier ones gave."""
+
+    def __init__(self, depth: int, channels: int, dilation: int) -> None:
+        super().__init__(
+            {f"tdnnd{i + 1}": _DenseLayer(channels + i * _GROWTH, dilation) for i in range(depth)}
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.values():
+            x = torch.cat([x, layer(x)], dim=1)
+        return x
+
+
+class _DenseLayer(nn.Module):
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        narrow = 4 * _GROWTH
+        self.nonlinear1 = _batchnorm_relu(channels)
+        self.linear1 = nn.Conv1d(channels, narrow, 1, bias=False)
+        self.nonlinear2 = _batchnorm_relu(narrow)
+        self.cam_layer = _ContextAwareMask(narrow, dilation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        masked: Tensor = self.cam_layer(self.nonlinear2(self.linear1(self.nonlinear1(x))))
+        return masked
+
+
+class _ContextAwareMask(nn.Module):
+    """A convolution whose output is scaled by what the whole stretch and its surroundings hold."""
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.linear_local = nn.Conv1d(
+            channels, _GROWTH, 3, padding=dilation, dilation=dilation, bias=False
+        )
+        self.linear1 = nn.Conv1d(channels, channels // 2, 1)
+        self.linear2 = nn.Conv1d(channels // 2, _GROWTH, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        near = F.avg_pool1d(x, _CONTEXT_FRAMES, _CONTEXT_FRAMES, ceil_mode=True)
+        near = near.repeat_interleave(_CONTEXT_FRAMES, dim=-1)[..., : x.shape[-1]]
+        context = F.relu(self.linear1(x.mean(-1, keepdim=True) + near))
+        mask: Tensor = torch.sigmoid(self.linear2(context))
+        local: Tensor = self.linear_local(x)
+        return local * mask
+
+
+class _MeanAndDeviation(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x.mean(-1), x.std(-1)], dim=-1)[..., None]
+
+
+def _batchnorm_relu(channels: int) -> nn.Sequential:
+    return nn.Sequential(OrderedDict(batchnorm=nn.BatchNorm1d(channels), relu=nn.ReLU()))
+
+
+def _tdnn(channels_in: int, channels_out: int) -> nn.Sequential:
+    conv = nn.Conv1d(channels_in, channels_out, 5, stride=2, padding=2, bias=False)
+    return nn.Sequential(OrderedDict(linear=conv, nonlinear=_batchnorm_relu(channels_out)))
+
+
+def _transit(channels_in: int, channels_out: int) -> nn.Sequential:
+    conv = nn.Conv1d(channels_in, channels_out, 1, bias=False)
+    return nn.Sequential(OrderedDict(nonlinear=_batchnorm_relu(channels_in), linear=conv))
+
+
+def _dense(channels_in: int, channels_out: int) -> nn.Sequential:
+    conv = nn.Conv1d(channels_in, channels_out, 1, bias=False)
+    norm = nn.Sequential(OrderedDict(batchnorm=nn.BatchNorm1d(channels_out, affine=False)))
+    return nn.Sequential(OrderedDict(linear=conv, nonlinear=norm))
