@@ -1,0 +1,1 @@
+"""Turns and roles: the call as a conversation between parties."""

@@ -1,0 +1,169 @@
+"""What each party contributes, stretch by stretch: taking the floor, listening, or speaking aside.
+
+A *contribution* is a stretch of one party's speech with the words said in it. Whether it takes the
+floor is decided from the sound, with the words as confirmation, because recognisers drop "mm-hm".
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from warmline.settings import TurnSettings
+from warmline.spans import subtract, union
+from warmline.turns.listening import only_listens
+from warmline.values import Span, SpeakerSource, Speech, Transcript, Word
+
+# A word that the recogniser gave no length still marks where something was said.
+_LEAST_WORD_S = 0.02
+
+
+class Kind(Enum):
+    """What a contribution does to the floor."""
+
+    FLOOR = "floor"
+    ASIDE = "aside"
+    BACKCHANNEL = "backchannel"
+    NOISE = "noise"
+
+
+@dataclass(frozen=True)
+class Contribution(Span):
+    """One stretch of a party's speech. `words` are those that begin in it."""
+
+    party: str
+    words: tuple[Word, ...]
+    kind: Kind = Kind.FLOOR
+
+
+def contributions(
+    speech: Speech, transcript: Transcript, settings: TurnSettings
+) -> dict[str, tuple[Contribution, ...]]:
+    """Per party, every stretch of its speech in order, with what it does to the floor.
+
+    Every word of the transcript is in exactly one contribution of its party.
+    """
+    parties = sorted({*speech.parties, *(w.party for w in transcript.words)})
+    stretches = {p: _stretches(p, speech, transcript) for p in parties}
+    utterances = {p: list(_utterances(stretches[p], settings)) for p in parties}
+    return {
+        p: tuple(
+            replace(part, kind=utterance.kind(others, settings))
+            for utterance in utterances[p]
+            for part in utterance.parts
+        )
+        for p in parties
+        for others in [[_Other(stretches[o], utterances[o]) for o in parties if o != p]]
+    }
+
+
+def _stretches(party: str, speech: Speech, transcript: Transcript) -> list[Contribution]:
+    """A party's speech, cut and widened so that a word's time belongs to who said the word.
+
+    With a channel each, what the other says takes nothing away. Told apart by voice, one voice is
+    heard at a time, and words mark its edges better than the segments do.
+    """
+    own = [w for w in transcript.words if w.party == party]
+    if speech.source is SpeakerSource.DIARIZATION:
+        claimed = [w for w in transcript.words if w.party != party]
+        heard = subtract((s for s in speech.exclusive if s.party == party), claimed)
+    else:
+        heard = [Span(s.start_s, s.end_s) for s in speech.segments if s.party == party]
+    said = [Span(w.start_s, max(w.end_s, w.start_s + _LEAST_WORD_S)) for w in own]
+    spans = union([*heard, *said])
+    starts = [s.start_s for s in spans]
+    words: list[list[Word]] = [[] for _ in spans]
+    for word in own:
+        words[bisect_right(starts, word.start_s) - 1].append(word)
+    return [
+        Contribution(s.start_s, s.end_s, party, tuple(w)) for s, w in zip(spans, words, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Utterance:
+    """Contributions of one party with only short pauses between them."""
+
+    parts: tuple[Contribution, ...]
+    is_short: bool
+    is_listening: bool
+
+    @property
+    def start_s(self) -> float:
+        return self.parts[0].start_s
+
+    @property
+    def end_s(self) -> float:
+        return self.parts[-1].end_s
+
+    def kind(self, others: Sequence["_Other"], settings: TurnSettings) -> Kind:
+        if self.is_short and any(o.covers(self) for o in others):
+            return Kind.BACKCHANNEL if self.is_listening else Kind.ASIDE
+        if self.is_short and self.is_listening and any(o.goes_on(self, settings) for o in others):
+            return Kind.BACKCHANNEL
+        has_words = any(p.words for p in self.parts)
+        long_enough = _speech_s(self.parts) >= settings.min_wordless_s
+        return Kind.FLOOR if has_words or long_enough else Kind.NOISE
+
+
+def _utterances(stretches: Sequence[Contribution], settings: TurnSettings) -> Iterator[_Utterance]:
+    parts: list[Contribution] = []
+    for stretch in stretches:
+        if parts and stretch.start_s - parts[-1].end_s > settings.phrase_pause_s:
+            yield _utterance(parts, settings)
+            parts = []
+        parts.append(stretch)
+    if parts:
+        yield _utterance(parts, settings)
+
+
+def _utterance(parts: Sequence[Contribution], settings: TurnSettings) -> _Utterance:
+    words = [w.text for p in parts for w in p.words]
+    return _Utterance(
+        tuple(parts),
+        is_short=_speech_s(parts) <= settings.backchannel_max_s,
+        is_listening=only_listens(words),
+    )
+
+
+def _speech_s(parts: Sequence[Contribution]) -> float:
+    return sum(p.duration_s for p in parts)
+
+
+class _Other:
+    """Another party's speech, to ask whether it goes on through a short entry."""
+
+    def __init__(self, stretches: Sequence[Contribution], utterances: Sequence[_Utterance]) -> None:
+        self._stretches = stretches
+        self._starts = [s.start_s for s in stretches]
+        self._ends = [s.end_s for s in stretches]
+        # Two listeners' words in turn ("bye" - "bye") are nobody's floor.
+        self._slight = {
+            p.start_s for u in utterances if u.is_short and u.is_listening for p in u.parts
+        }
+
+    def covers(self, entry: _Utterance) -> bool:
+        """Speaks from before the entry until after it without a pause."""
+        at = bisect_right(self._starts, entry.start_s) - 1
+        if at < 0 or self._ends[at] < entry.end_s:
+            return False
+        return self._stretches[at].duration_s > entry.end_s - entry.start_s
+
+    def goes_on(self, entry: _Utterance, settings: TurnSettings) -> bool:
+        """Pauses for the entry without having asked anything, and soon speaks on."""
+        before = bisect_left(self._starts, entry.start_s) - 1
+        after = bisect_right(self._ends, entry.end_s)
+        if before < 0 or after >= len(self._stretches) or after <= before:
+            return False
+        last, following = self._stretches[before], self._stretches[after]
+        if {last.start_s, following.start_s} & self._slight or _asks(last):
+            return False
+        return (
+            entry.start_s - last.end_s <= settings.resume_within_s
+            and following.start_s - entry.end_s <= settings.resume_within_s
+            and following.start_s - last.end_s <= settings.max_pause_s
+        )
+
+
+def _asks(stretch: Contribution) -> bool:
+    return bool(stretch.words) and stretch.words[-1].text.rstrip().endswith("?")
