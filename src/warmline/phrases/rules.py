@@ -1,0 +1,188 @@
+"""Rules that recognise what was said: templates, exceptions, and examples that are their tests.
+
+A rule file is TOML:
+
+    [lists]                       # named alternatives for `<name>` in patterns of this file
+    worry = ["worried", "anxious"]
+
+    [[rule]]
+    id = "fear.worried"           # unique; the first part is usually the file's subject
+    patterns = ["i am <worry>"]   # see `template`
+    unless = ["worried sick of"]  # a match is dropped where one of these overlaps it
+    negatable = true              # "not worried", "if I was worried" drop the match
+    matches = ["I'm worried."]    # must match
+    misses = ["I'm not worried."] # must not
+
+What a rule means (`kind`, `role`, ...) is added by the room that owns the file.
+"""
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from warmline.errors import SettingsError
+from warmline.phrases.spoken import Spoken, speech_tables, spoken_text
+from warmline.phrases.template import Template, TemplateError, compile_template
+
+
+class PhraseRule(BaseModel):
+    """What every rule file's `[[rule]]` has; rooms add their own keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*$")
+    patterns: tuple[str, ...] = Field(min_length=1)
+    unless: tuple[str, ...] = ()
+    negatable: bool = True
+    matches: tuple[str, ...] = Field(min_length=1)
+    misses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """A rule's compiled patterns."""
+
+    patterns: tuple[Template, ...]
+    unless: tuple[Template, ...]
+    negatable: bool
+
+    def find(self, said: Spoken) -> list[tuple[int, int]]:
+        """Ranges of words [first, past) that the rule recognises; overlapping ones are joined."""
+        found = [
+            (first, past)
+            for template in self.patterns
+            for first, past in template.find(said)
+            if not (self.negatable and is_negated(said, first))
+        ]
+        if not found:
+            return []
+        barred = [span for template in self.unless for span in template.find(said)]
+        kept = [f for f in found if not any(b[0] < f[1] and f[0] < b[1] for b in barred)]
+        return _joined(sorted(kept))
+
+
+R = TypeVar("R", bound=PhraseRule)
+
+
+@dataclass(frozen=True)
+class RuleFile:
+    """A rule file's name and text; reading is kept apart so that equal texts compile once."""
+
+    name: str
+    text: str
+
+
+def rule_files(folder: Path) -> tuple[RuleFile, ...]:
+    """All `*.toml` of a folder, by name. Raises `SettingsError` when they cannot be read."""
+    if not folder.is_dir():
+        raise SettingsError(f"{folder}: rules folder not found; create it or correct the setting")
+    try:
+        return tuple(
+            RuleFile(str(path), path.read_text(encoding="utf-8"))
+            for path in sorted(folder.glob("*.toml"))
+        )
+    except (OSError, UnicodeDecodeError) as e:
+        raise SettingsError(f"{folder}: cannot read a rule file: {e}") from e
+
+
+def parse_rules(
+    file: RuleFile, rule_type: type[R], shared: Mapping[str, Sequence[str]]
+) -> tuple[list[tuple[R, Matcher]], dict[str, tuple[str, ...]]]:
+    """The rules of one file, compiled, and the lists it defines.
+
+    `shared` are lists of other files. Raises `SettingsError` naming file, rule and key.
+    """
+    try:
+        table = tomllib.loads(file.text)
+    except tomllib.TOMLDecodeError as e:
+        raise SettingsError(f"{file.name}: not valid TOML: {e}") from e
+    unknown = sorted(set(table) - {"lists", "rule"})
+    if unknown:
+        raise SettingsError(f"{file.name}: unknown key '{unknown[0]}' (known: lists, rule)")
+    lists = _lists(file.name, table.get("lists", {}), shared)
+    rules = [
+        _rule(file.name, entry, rule_type, {**shared, **lists}) for entry in table.get("rule", [])
+    ]
+    return rules, lists
+
+
+def broken_examples(rule: PhraseRule, find: Callable[[Spoken], Sequence[object]]) -> list[str]:
+    """The rule's examples that come out wrong, as sentences; empty when it keeps its word."""
+    wrong = [f"matches = '{e}' is not found" for e in rule.matches if not find(spoken_text(e))]
+    wrong += [f"misses = '{e}' is found" for e in rule.misses if find(spoken_text(e))]
+    return wrong
+
+
+def is_negated(said: Spoken, first: int) -> bool:
+    """Whether what begins at this word is denied or merely imagined by the words before it."""
+    table = speech_tables()["negation"]
+    start = said.words[first]
+    for index in range(first - 1, max(-1, first - 7), -1):
+        if said.marks[index]:
+            return False
+        word = said.words[index]
+        between = said.words[index + 1 : first]
+        if word in table["imagined"]:
+            return True
+        if word in table["negators"]:
+            return not _is_harmless(said, index, [*between, start], table)
+        if word not in table["transparent"]:
+            return False
+    return False
+
+
+def _is_harmless(said: Spoken, index: int, after: Sequence[str], table: Mapping[str, Any]) -> bool:
+    word = said.words[index]
+    if after[0] in table["harmless_after"]:
+        return True
+    if index > 0 and said.words[index - 1] in table["harmless_before"]:
+        return True
+    if word == "no":
+        return after[0] in table["subjects"]
+    return word == "never" and any(w in table["emphatic"] for w in after)
+
+
+def _lists(
+    name: str, table: Mapping[str, Any], shared: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[str, ...]]:
+    for key, entries in table.items():
+        if key in shared:
+            raise SettingsError(f"{name}: list '{key}' exists already; choose another name")
+        if not isinstance(entries, list) or not entries:
+            raise SettingsError(f"{name}: lists.{key} = {entries!r}: must be a list of phrases")
+        if not all(isinstance(e, str) for e in entries):
+            raise SettingsError(f"{name}: lists.{key} = {entries!r}: must hold phrases only")
+    return {key: tuple(entries) for key, entries in table.items()}
+
+
+def _rule(
+    name: str, entry: Mapping[str, Any], rule_type: type[R], lists: Mapping[str, Sequence[str]]
+) -> tuple[R, Matcher]:
+    label = f"{name}: rule '{entry.get('id', '?')}'"
+    try:
+        rule = rule_type.model_validate(entry)
+    except ValidationError as e:
+        first = e.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "rule"
+        raise SettingsError(f"{label}: {key} = {first['input']!r}: {first['msg']}") from e
+    compiled: dict[str, tuple[Template, ...]] = {}
+    for key in ("patterns", "unless"):
+        try:
+            compiled[key] = tuple(compile_template(p, lists) for p in getattr(rule, key))
+        except TemplateError as e:
+            raise SettingsError(f"{label}: {key}: {e}") from e
+    return rule, Matcher(compiled["patterns"], compiled["unless"], rule.negatable)
+
+
+def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for first, past in spans:
+        if joined and first < joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(past, joined[-1][1]))
+        else:
+            joined.append((first, past))
+    return joined

@@ -1,0 +1,171 @@
+"""Recognised speech as comparable words, each knowing which word of the source it came from.
+
+Recognisers differ in case, punctuation and contractions, and people stumble. What is left here is
+what a phrase can be looked for in: lower case, contractions opened ("I'm" -> "i am"), fillers and
+repeated starts ("I was, I was") dropped. The tables are data: `speech.toml`.
+"""
+
+import re
+import tomllib
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import Any
+
+_BRACKETED = re.compile(r"\[[^\]]*\]|<[^>]*>")
+_LONGEST_STUTTER = 3
+
+
+@cache
+def speech_tables() -> dict[str, Any]:
+    """The tables of `speech.toml`."""
+    text = files("warmline.phrases").joinpath("speech.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Comparable words of one turn.
+
+    `words[i]` came from source word `sources[i]`; `marks[i]` is `.` or `?` where a sentence ended
+    after it, else empty. Punctuation is a hint that unpunctuated transcripts lack.
+    """
+
+    words: tuple[str, ...]
+    sources: tuple[int, ...]
+    marks: tuple[str, ...]
+
+    @cached_property
+    def line(self) -> str:
+        """All words, each followed by its mark and one space: what patterns run over."""
+        return "".join(f"{w}{m} " for w, m in zip(self.words, self.marks, strict=True))
+
+    @cached_property
+    def present(self) -> frozenset[str]:
+        """The distinct words, to pass over patterns that cannot match."""
+        return frozenset(self.words)
+
+    @cached_property
+    def _offsets(self) -> tuple[int, ...]:
+        at, offsets = 0, []
+        for word, mark in zip(self.words, self.marks, strict=True):
+            offsets.append(at)
+            at += len(word) + len(mark) + 1
+        return tuple(offsets)
+
+    def word_at(self, offset: int) -> int:
+        """The index of the word that holds this character of `line`."""
+        return bisect_right(self._offsets, offset) - 1
+
+    def sentences(self) -> list[tuple[int, int]]:
+        """Ranges of words [first, past) between sentence marks."""
+        ranges, first = [], 0
+        for index, mark in enumerate(self.marks):
+            if mark:
+                ranges.append((first, index + 1))
+                first = index + 1
+        if first < len(self.words):
+            ranges.append((first, len(self.words)))
+        return ranges
+
+
+def spoken(source: Sequence[str]) -> Spoken:
+    """The comparable form of a sequence of recognised words."""
+    words: list[str] = []
+    sources: list[int] = []
+    marks: list[str] = []
+    for index, raw in enumerate(source):
+        for word, mark in _parts(raw):
+            if word:
+                words.append(word)
+                sources.append(index)
+                marks.append(mark)
+                _join_pair(words, sources, marks)
+                _drop_stutter(words, sources, marks)
+            elif mark and marks:
+                marks[-1] = mark
+    return Spoken(tuple(words), tuple(sources), tuple(marks))
+
+
+def spoken_text(text: str) -> Spoken:
+    """The comparable form of a text; sources count its words as split at white space.
+
+    Notes in brackets (`[background noise]`) are not words but keep their places.
+    """
+    masked = _BRACKETED.sub(lambda note: " ".join("[]" for _ in note.group().split()), text)
+    return spoken(masked.split())
+
+
+def comparable(word: str) -> tuple[str, ...]:
+    """One written word as the comparable words it stands for, without fillers."""
+    return tuple(w for w, _ in _parts(word) if w)
+
+
+@cache
+def _parts(raw: str) -> tuple[tuple[str, str], ...]:
+    """(word, mark) pairs of one source word; a filler gives an empty word but keeps its mark."""
+    tables = speech_tables()
+    text = unicodedata.normalize("NFKC", raw).strip().lower()
+    text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace("`", "'")
+    if _BRACKETED.fullmatch(text):
+        return ()
+    mark = _mark(text)
+    if re.search(r"\w-[.,]*$", text):
+        # A word cut off ("th-") is not a word; a mark after it still ends the sentence.
+        return (("", mark),) if mark else ()
+    pieces = re.findall(r"[\w'$€£%+]+", text.replace("_", " "))
+    words = [w for piece in pieces for w in _open(piece, tables)]
+    kept = [w for w in words if w not in tables["fillers"]]
+    if not kept:
+        return (("", mark),) if mark else ()
+    return (*((w, "") for w in kept[:-1]), (kept[-1], mark))
+
+
+def _mark(text: str) -> str:
+    tail = re.search(r"[.?!;:…\"')\]]+$", text)
+    if not tail:
+        return ""
+    if "?" in tail.group():
+        return "?"
+    return "." if re.search(r"[.!;:…]", tail.group()) else ""
+
+
+def _open(word: str, tables: dict[str, Any]) -> Iterable[str]:
+    spelled: str | None = tables["spellings"].get(word)
+    if spelled is not None:
+        return spelled.split()
+    if word.strip("'") != word:
+        return _open(word.strip("'"), tables)
+    for suffix, opened in tables["suffixes"].items():
+        if word.endswith(suffix) and len(word) > len(suffix):
+            return (*_open(word.removesuffix(suffix), tables), opened)
+    if word.endswith("'s"):
+        stem = word.removesuffix("'s")
+        return (stem, "is") if stem in tables["is_after"]["words"] else (stem + "s",)
+    bare = word.replace("'", "")
+    return (bare,) if bare else ()
+
+
+def _join_pair(words: list[str], sources: list[int], marks: list[str]) -> None:
+    """Applies the `pairs` table to the last two words."""
+    if len(words) < 2 or marks[-2]:
+        return
+    other: str | None = speech_tables()["pairs"].get(f"{words[-2]} {words[-1]}")
+    if other is None:
+        return
+    first, mark = sources[-2], marks[-1]
+    parts = other.split()
+    where = [first] * (len(parts) - 1) + [sources[-1]]
+    words[-2:], sources[-2:] = parts, where
+    marks[-2:] = [""] * (len(parts) - 1) + [mark]
+
+
+def _drop_stutter(words: list[str], sources: list[int], marks: list[str]) -> None:
+    """Drops the first of two equal runs of up to three words that follow each other."""
+    for n in range(1, _LONGEST_STUTTER + 1):
+        if len(words) >= 2 * n and words[-2 * n : -n] == words[-n:]:
+            del words[-2 * n : -n], sources[-2 * n : -n], marks[-2 * n : -n]
+            return

@@ -1,0 +1,189 @@
+"""Phrase templates: a small, readable language for how a thing is said, compiled to `re`.
+
+    i am worried            these words, in this order ("I'm worried" is the same)
+    worr*                   a word that begins so
+    (so|very)? worried      alternatives, of one or more words; `?` after anything: may be absent
+    <feeling>               one entry of a named list
+    ...                     up to three words in between, no negation, not past a sentence mark
+    _                       exactly one word, whichever
+    ^  $                    the sentence (or turn) begins, ends here
+
+A template matches whole words only, and its own words may run over a sentence mark, because
+recognisers put marks where a speaker merely paused.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from warmline.phrases.spoken import Spoken, comparable, speech_tables
+
+_TOKEN = re.compile(r"\s*(\.\.\.|<[a-z_]+>|[()|?^$]|_(?!\w)|[^\s()|?^$<>]+)")
+_MAX_GAP = 3
+
+
+class TemplateError(ValueError):
+    """A template is not well-formed; the message says where."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A compiled template.
+
+    `anchors`: at least one of these words stands in every match; None when that cannot be said.
+    """
+
+    source: str
+    regex: re.Pattern[str]
+    anchors: frozenset[str] | None
+
+    def find(self, said: Spoken) -> list[tuple[int, int]]:
+        """Ranges of words [first, past) that match, left to right, not overlapping."""
+        if self.anchors is not None and self.anchors.isdisjoint(said.present):
+            return []
+        return [
+            (said.word_at(m.start()), said.word_at(m.end() - 1) + 1)
+            for m in self.regex.finditer(said.line)
+            if m.end() > m.start()
+        ]
+
+
+@dataclass(frozen=True)
+class _Piece:
+    regex: str
+    anchors: frozenset[str] | None
+    has_word: bool = False
+
+
+def compile_template(source: str, lists: Mapping[str, Sequence[str]]) -> Template:
+    """A template from its text; `lists` maps a name to entries, themselves templates.
+
+    Raises `TemplateError` on unbalanced parentheses, unknown lists, or a template without words.
+    """
+    piece = _Parser(source, lists).parse()
+    if not piece.has_word:
+        raise TemplateError("has no word to look for")
+    return Template(source, re.compile(r"(?<![^ ])" + piece.regex), piece.anchors)
+
+
+class _Parser:
+    """Recursive descent over the tokens of one template."""
+
+    def __init__(self, source: str, lists: Mapping[str, Sequence[str]], depth: int = 0) -> None:
+        self._tokens = _tokens(source)
+        self._lists = lists
+        self._at = 0
+        self._depth = depth
+        if depth > 8:
+            raise TemplateError("a list that names itself")
+
+    def parse(self) -> _Piece:
+        piece = self._options()
+        if self._at < len(self._tokens):
+            raise TemplateError(f"unexpected '{self._tokens[self._at]}'")
+        return piece
+
+    def _peek(self) -> str | None:
+        return self._tokens[self._at] if self._at < len(self._tokens) else None
+
+    def _sequence(self) -> _Piece:
+        pieces: list[_Piece] = []
+        while (token := self._peek()) is not None and token not in ")|":
+            self._at += 1
+            piece = self._element(token)
+            if self._peek() == "?":
+                self._at += 1
+                piece = _Piece(f"(?:{piece.regex})?", None)
+            pieces.append(piece)
+        return _Piece(
+            "".join(p.regex for p in pieces),
+            _best(p.anchors for p in pieces),
+            any(p.has_word for p in pieces),
+        )
+
+    def _element(self, token: str) -> _Piece:
+        if token == "(":
+            return self._group()
+        if token == "?":
+            raise TemplateError("'?' with nothing before it")
+        if token == "...":
+            return _Piece(_gap(), None)
+        if token == "_":
+            return _Piece(r"[^ .?]+[.?]? ", None)
+        if token == "^":
+            return _Piece(r"(?:^|(?<=[.?] ))", None)
+        if token == "$":
+            return _Piece(r"(?:$|(?<=[.?] ))", None)
+        if token.startswith("<"):
+            return self._list(token[1:-1])
+        return _word(token)
+
+    def _group(self) -> _Piece:
+        piece = self._options()
+        if self._peek() != ")":
+            raise TemplateError("a '(' without its ')'")
+        self._at += 1
+        return piece
+
+    def _options(self) -> _Piece:
+        options = [self._sequence()]
+        while self._peek() == "|":
+            self._at += 1
+            options.append(self._sequence())
+        return options[0] if len(options) == 1 else _either(options)
+
+    def _list(self, name: str) -> _Piece:
+        if name not in self._lists:
+            raise TemplateError(f"no list is named '{name}'")
+        return _either(
+            [_Parser(entry, self._lists, self._depth + 1).parse() for entry in self._lists[name]]
+        )
+
+
+def _tokens(source: str) -> list[str]:
+    tokens, at = [], 0
+    text = source.strip()
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if not found:
+            raise TemplateError(f"cannot read '{text[at:]}'")
+        tokens.append(found.group(1))
+        at = found.end()
+    return tokens
+
+
+def _word(token: str) -> _Piece:
+    if token.endswith("*"):
+        stem = token[:-1].lower()
+        if not stem.isalnum():
+            raise TemplateError(f"'{token}': only letters may stand before '*'")
+        return _Piece(re.escape(stem) + r"[^ .?]*[.?]? ", None, True)
+    words = comparable(token)
+    if not words:
+        raise TemplateError(f"'{token}' is no word that can be looked for")
+    regex = "".join(re.escape(w) + "[.?]? " for w in words)
+    return _Piece(regex, _best(frozenset({w}) for w in words), True)
+
+
+def _either(options: Sequence[_Piece]) -> _Piece:
+    # The longest alternative first, so that "really upset" is not cut to "really".
+    ordered = sorted(options, key=lambda p: len(p.regex), reverse=True)
+    regex = "(?:" + "|".join(p.regex for p in ordered) + ")"
+    has_word = all(p.has_word for p in options)
+    if any(p.anchors is None for p in options):
+        return _Piece(regex, None, has_word)
+    return _Piece(regex, frozenset().union(*(p.anchors or () for p in options)), has_word)
+
+
+def _gap() -> str:
+    words = [*speech_tables()["negation"]["negators"], "nothing"]
+    return rf"(?:(?<![.?] )(?!(?:{'|'.join(words)})[.?]? )[^ .?]+ ){{0,{_MAX_GAP}}}?"
+
+
+def _best(found: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
+    """Of the anchor sets that must all be met, the one that passes over most turns."""
+    known = [a for a in found if a]
+    if not known:
+        return None
+    # Long words are rare words.
+    return max(known, key=lambda a: (min(map(len, a)), -len(a), sorted(a)))
