@@ -96,10 +96,22 @@ class ChannelSettings(Section):
     """[channels] whether two channels are two people."""
 
     fake_stereo_similarity: float = Field(
-        default=0.75,
-        ge=0,
+        default=0.4,
+        gt=0,
         le=1,
-        description="Two channels whose short-time levels agree more than this hold both voices.",
+        description="Two channels hold the same voices when each voice is heard on the other's "
+        "channel at more than this share of its amplitude: 0.4 is 8 dB weaker. Two people measure "
+        "0.00 to 0.25 (crosstalk of -12 dB), copies 0.6 to 1.00.",
+    )
+    voice_level_db: float = Field(
+        default=-55.0,
+        le=0,
+        description="A channel that is not this loud (dBFS) for half a second in all has no voice.",
+    )
+    voice_range_db: float = Field(
+        default=6.0,
+        ge=0,
+        description="A channel whose level varies less than this is steady noise, not a voice.",
     )
 
 
@@ -120,6 +132,30 @@ class SpeechSettings(Section):
     )
     max_parties: int = Field(
         default=4, ge=1, description="At most this many voices in a mono call."
+    )
+    onset: float = Field(
+        default=0.6, ge=0, le=1, description="Speech starts above this probability."
+    )
+    offset: float = Field(
+        default=0.4, ge=0, le=1, description="Speech ends below this probability."
+    )
+    min_stretch_s: float = Field(
+        default=0.25, ge=0, description="A voice that changes for less than this has not changed."
+    )
+    one_voice_margin: float = Field(
+        default=0.08, description="Below this margin of the clustering, one voice is possible."
+    )
+    one_voice_share: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="One voice is concluded if fewer windows than this share hold two.",
+    )
+    further_voice_cosine: float = Field(
+        default=0.5, ge=-1, le=1, description="A third voice must be this unlike the others."
+    )
+    further_voice_min_s: float = Field(
+        default=4.0, ge=0, description="A third voice must speak at least this long."
     )
     min_confidence: float = Field(
         default=0.5,
@@ -159,6 +195,20 @@ class TurnSettings(Section):
 
     max_pause_s: float = Field(
         default=2.0, gt=0, description="A longer silence ends a turn even if nobody else speaks."
+    )
+    phrase_pause_s: float = Field(
+        default=0.5, ge=0, description="Stretches of a party this close are one utterance."
+    )
+    backchannel_max_s: float = Field(
+        default=1.0, gt=0, description="Longest utterance that can be a backchannel, not a turn."
+    )
+    resume_within_s: float = Field(
+        default=1.0,
+        gt=0,
+        description="A backchannel in a pause: the other paused, and speaks on, within this.",
+    )
+    min_wordless_s: float = Field(
+        default=0.3, ge=0, description="Speech without recognised words this long is a turn."
     )
     min_role_confidence: float = Field(
         default=0.6,
