@@ -1,0 +1,164 @@
+"""What each party is: from the metadata, else cautiously from the words, else unknown.
+
+The inference compares every way of giving roles to the parties, and the way of saying nothing,
+by the sum of the log-odds of `roles.toml` (a naive Bayes model). The confidence of a party's role
+is its posterior probability; below `turns.min_role_confidence` nothing is said.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+from warmline.settings import TurnSettings
+from warmline.turns.role_rules import RoleRule, role_evidence
+from warmline.values import CallMetadata, ChannelLayout, Role, RoleName, Turn
+
+# Log-odds that a recording is no service call of the usual kind, where no words say so. One strong
+# hint (2.5) then tells nothing by itself, two give a confidence of about 0.85. Set so that few of
+# 87 counselling sessions, which are no service calls, were taken for one.
+_NO_SERVICE_CALL = 3.0
+# A recorded voice, or a third party that is neither, is rarer than an agent or a customer.
+_RARER = {RoleName.IVR: -1.0, RoleName.OTHER: -0.5}
+# What a person says speaks against a recording.
+_SAID_BY_A_PERSON = -2.0
+_MAX_NAMED_RULES = 4
+
+Evidence = tuple[tuple[RoleRule, float], ...]
+
+
+def assign_roles(
+    turns: Sequence[Turn],
+    parties: Sequence[str],
+    layout: ChannelLayout,
+    metadata: CallMetadata,
+    settings: TurnSettings,
+) -> tuple[Role, ...]:
+    """The role of every party, in the order of `parties`.
+
+    `metadata.channel_roles` decides where channels are speakers. Otherwise the words do, with a
+    confidence; several parties may be agents (a transfer). `UNKNOWN` comes with the reason.
+    """
+    if layout.kind == "stereo" and metadata.channel_roles:
+        told = _from_metadata(parties, metadata.channel_roles)
+        if any(role.name is not RoleName.UNKNOWN for role in told):
+            return told
+    return _from_words(turns, parties, metadata, settings)
+
+
+def _from_metadata(parties: Sequence[str], channel_roles: Mapping[str, str]) -> tuple[Role, ...]:
+    named = [channel_roles.get(str(channel)) for channel in range(len(parties))]
+    known = {role.value: role for role in RoleName if role is not RoleName.UNKNOWN}
+    counterpart = {RoleName.AGENT: RoleName.CUSTOMER, RoleName.CUSTOMER: RoleName.AGENT}
+    roles = []
+    for channel, (party, name) in enumerate(zip(parties, named, strict=True)):
+        role = known.get((name or "").strip().lower(), RoleName.UNKNOWN)
+        reason = f"metadata: channel {channel} is '{name}'"
+        if role is RoleName.UNKNOWN and name is not None:
+            reason = f"metadata: channel {channel} is '{name}', which is none of {sorted(known)}"
+        elif role is RoleName.UNKNOWN and len(parties) == 2:
+            other = known.get((named[1 - channel] or "").strip().lower(), RoleName.UNKNOWN)
+            role = counterpart.get(other, RoleName.UNKNOWN)
+            reason = f"metadata: the other channel is '{named[1 - channel]}'"
+        elif role is RoleName.UNKNOWN:
+            reason = f"metadata say nothing of channel {channel}"
+        certainty = 0.0 if role is RoleName.UNKNOWN else 1.0
+        roles.append(Role(party, role, certainty, "metadata", reason))
+    return tuple(roles)
+
+
+def _from_words(
+    turns: Sequence[Turn],
+    parties: Sequence[str],
+    metadata: CallMetadata,
+    settings: TurnSettings,
+) -> tuple[Role, ...]:
+    direction = (metadata.direction or "").strip().lower() or None
+    evidence = [role_evidence(turns, party, direction) for party in parties]
+    if not any(evidence):
+        return _all_unknown(parties, 0.0, "nothing was said that tells agent from customer")
+    posterior = _posterior(evidence)
+    best = [max(shares.items(), key=lambda s: s[1]) for shares in posterior]
+    # Between two parties the roles depend on each other; among more, each stands for itself.
+    weakest = min(confidence for _, confidence in best)
+    if len(parties) <= 2 and weakest < settings.min_role_confidence:
+        return _all_unknown(parties, weakest, _too_weak(weakest, settings))
+    return tuple(
+        Role(party, name, confidence, "words", _because(name, party, parties, evidence))
+        if confidence >= settings.min_role_confidence
+        else Role(party, RoleName.UNKNOWN, confidence, "words", _too_weak(confidence, settings))
+        for party, (name, confidence) in zip(parties, best, strict=True)
+    )
+
+
+def _posterior(evidence: Sequence[Evidence]) -> list[dict[RoleName, float]]:
+    """For each party, the probability of each role over all ways of giving roles."""
+    scores: dict[tuple[RoleName, ...], float] = {
+        roles: sum(_score(role, said) for role, said in zip(roles, evidence, strict=True))
+        for roles in _ways(len(evidence))
+    }
+    highest = max(_NO_SERVICE_CALL, *scores.values()) if scores else _NO_SERVICE_CALL
+    total = math.exp(_NO_SERVICE_CALL - highest)
+    total += sum(math.exp(score - highest) for score in scores.values())
+    shares: list[dict[RoleName, float]] = [dict.fromkeys(RoleName, 0.0) for _ in evidence]
+    for roles, score in scores.items():
+        for party, role in enumerate(roles):
+            shares[party][role] += math.exp(score - highest) / total
+    for share in shares:
+        del share[RoleName.UNKNOWN]
+    return shares
+
+
+def _ways(party_count: int) -> list[tuple[RoleName, ...]]:
+    """All ways of giving roles that make a service call, or a recording that was reached.
+
+    A single voice may be two people that were not told apart, so that it can only be recognised
+    as a recording. Between two there is one of each; among more, several agents or others.
+    """
+    if party_count == 1:
+        return [(RoleName.IVR,)]
+    speaking = [RoleName.AGENT, RoleName.CUSTOMER, RoleName.IVR]
+    if party_count == 2:
+        return [(a, b) for a, b in product(speaking, repeat=2) if a is not b]
+    return [
+        roles
+        for roles in product([*speaking, RoleName.OTHER], repeat=party_count)
+        if RoleName.CUSTOMER in roles and (RoleName.AGENT in roles or RoleName.IVR in roles)
+    ]
+
+
+def _score(role: RoleName, said: Evidence) -> float:
+    score = _RARER.get(role, 0.0)
+    for rule, factor in said:
+        if role is RoleName.IVR and RoleName.IVR not in rule.weights:
+            score += factor * _SAID_BY_A_PERSON
+        else:
+            score += factor * rule.weight_for(role)
+    return score
+
+
+def _because(
+    name: RoleName, party: str, parties: Sequence[str], evidence: Sequence[Evidence]
+) -> str:
+    own = _named(evidence[list(parties).index(party)], name)
+    if own:
+        return f"said what {name.value}s say: {own}"
+    others = ", ".join(p for p in parties if p != party)
+    return f"follows from what the other party said ({others})"
+
+
+def _named(said: Evidence, role: RoleName) -> str:
+    """The weightiest rules for a role, by name: never the words themselves."""
+    speaking = [(factor * rule.weight_for(role), rule.id) for rule, factor in said]
+    ranked = sorted((s for s in speaking if s[0] > 0), key=lambda s: (-s[0], s[1]))
+    return ", ".join(rule_id for _, rule_id in ranked[:_MAX_NAMED_RULES])
+
+
+def _too_weak(confidence: float, settings: TurnSettings) -> str:
+    return (
+        f"what was said gives a confidence of {confidence:.2f}, "
+        f"below turns.min_role_confidence = {settings.min_role_confidence:.2f}"
+    )
+
+
+def _all_unknown(parties: Sequence[str], confidence: float, reason: str) -> tuple[Role, ...]:
+    return tuple(Role(p, RoleName.UNKNOWN, confidence, "words", reason) for p in parties)

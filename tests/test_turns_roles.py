@@ -1,0 +1,293 @@
+"""Roles: from metadata, from words with a confidence, else unknown."""
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from warmline.phrases import broken_examples
+from warmline.settings import TurnSettings
+from warmline.turns.role_rules import RoleRule, role_rules
+from warmline.turns.roles import assign_roles
+from warmline.values import CallMetadata, ChannelLayout, Role, RoleName, Turn
+
+CALLS = Path(__file__).parents[2] / "shared" / "data" / "calls" / "harper"
+STEREO = ChannelLayout("stereo", 2, 0.1, "two voices")
+MONO = ChannelLayout("mono", 1, None, "one channel")
+NOTHING_KNOWN = CallMetadata("call-1")
+
+
+def turns_of(*said: tuple[str, str]) -> tuple[Turn, ...]:
+    return tuple(
+        Turn(2.0 * i, 2.0 * i + 1.5, i, party, RoleName.UNKNOWN, text, len(text.split()), 1.5)
+        for i, (party, text) in enumerate(said)
+    )
+
+
+def roles_of(
+    *said: tuple[str, str], parties: tuple[str, ...] = ("A", "B"), **known: object
+) -> dict[str, Role]:
+    metadata = replace(NOTHING_KNOWN, **known)
+    assigned = assign_roles(turns_of(*said), parties, MONO, metadata, TurnSettings())
+    return {role.party: role for role in assigned}
+
+
+def names_of(roles: dict[str, Role]) -> list[str]:
+    return [role.name.value for role in roles.values()]
+
+
+@pytest.mark.parametrize("rule", [r for r, _ in role_rules()], ids=lambda r: r.id)
+def test_every_rule_does_what_its_examples_say(rule: RoleRule) -> None:
+    matcher = next(m for r, m in role_rules() if r.id == rule.id)
+    assert broken_examples(rule, matcher.find) == []
+
+
+INBOUND = [
+    [
+        ("A", "good morning thanks for calling Lakeside Dental this is Fiona how may I help"),
+        ("B", "yeah hi um I'm calling because I need to move my appointment"),
+        ("A", "no problem can I get your last name please"),
+    ],
+    [
+        ("B", "hello"),
+        ("A", "Hi, I have a question about my gas bill, it's way too high this month."),
+        ("B", "Certainly, can I take your account number?"),
+        ("A", "It's 4 4 1 2."),
+        ("B", "Thank you for holding. Is there anything else I can help you with?"),
+        ("A", "No, that's all, thanks for your help."),
+    ],
+    [
+        (
+            "A",
+            "you're speaking with Raj in claims for security can you confirm your postcode",
+        ),
+        ("B", "yes it's NG5 my car was hit in a car park"),
+        ("A", "I'll transfer you to our repair team bear with me one moment please"),
+    ],
+]
+
+
+@pytest.mark.parametrize("call", INBOUND)
+def test_service_calls_tell_agent_from_customer(call: list[tuple[str, str]]) -> None:
+    agent = "B" if call[0] == ("B", "hello") else "A"
+    roles = roles_of(*call)
+    assert roles[agent].name is RoleName.AGENT
+    assert roles["AB".replace(agent, "")].name is RoleName.CUSTOMER
+    assert all(0.6 <= role.confidence <= 1.0 for role in roles.values())
+    assert "agent." in roles[agent].reason
+    assert all(role.source == "words" for role in roles.values())
+
+
+def test_an_outbound_call_is_told_by_who_calls_out() -> None:
+    call = [
+        ("A", "Hello?"),
+        ("B", "Hi, am I speaking with Mrs Okafor? This is Dana from Northline Energy."),
+        ("A", "Speaking."),
+        ("B", "I'm calling to let you know about your meter reading. Is this a good time?"),
+        ("A", "I'm not interested, how did you get my number?"),
+    ]
+    assert names_of(roles_of(*call, direction="outbound")) == ["customer", "agent"]
+
+
+def test_what_other_conversations_say_leaves_the_roles_unknown() -> None:
+    roles = roles_of(
+        ("A", "So how was the match last night?"),
+        ("B", "Oh it was great, you should have come, my brother was there too."),
+        ("A", "I know, I had to work, maybe next time."),
+    )
+    assert names_of(roles) == ["unknown", "unknown"]
+    assert "nothing was said" in roles["A"].reason
+
+
+def test_weak_or_contradicting_words_leave_the_roles_unknown_with_the_reason() -> None:
+    weak = roles_of(("A", "Can I check my account?"), ("B", "Your my friend."))
+    both = roles_of(
+        ("A", "Thank you for calling, how can I help you?"),
+        ("B", "Thank you for calling, how can I help you?"),
+    )
+    for roles in (weak, both):
+        assert names_of(roles) == ["unknown", "unknown"]
+        assert "below turns.min_role_confidence = 0.60" in roles["A"].reason
+
+
+def test_the_threshold_is_a_setting() -> None:
+    said = turns_of(("A", "Thank you for calling, how can I help?"), ("B", "Hello there."))
+    for least, name in ((0.6, RoleName.AGENT), (0.999, RoleName.UNKNOWN)):
+        chosen = TurnSettings(min_role_confidence=least)
+        role = assign_roles(said, ("A", "B"), MONO, NOTHING_KNOWN, chosen)[0]
+        assert role.name is name
+
+
+def test_a_recorded_voice_is_no_agent() -> None:
+    menu = roles_of(
+        ("A", "Your call is important to us. For billing press one, for repairs press two."),
+        ("B", "uh I'm calling because my internet is down"),
+    )
+    assert names_of(menu) == ["ivr", "customer"]
+    voicemail = roles_of(
+        (
+            "A",
+            "The person you are calling is not available. Please leave a message after the tone.",
+        ),
+        (
+            "B",
+            "Hi, this is Sam from Northline, I'm calling to let you know your claim is approved.",
+        ),
+        direction="outbound",
+    )
+    assert names_of(voicemail) == ["ivr", "agent"]
+
+
+def test_a_person_who_follows_a_menu_on_the_same_channel_is_an_agent() -> None:
+    roles = roles_of(
+        ("A", "For sales press one. This call may be recorded."),
+        ("A", "Thanks for calling Orchard, my name is Lee, how can I help you today?"),
+        ("B", "I'd like to order a replacement card please."),
+        ("A", "I can help you with that. Can I have your account number?"),
+        ("B", "It's on my bill."),
+        ("A", "Is there anything else I can help you with?"),
+    )
+    assert names_of(roles) == ["agent", "customer"]
+
+
+def test_a_transfer_has_two_agents() -> None:
+    roles = roles_of(
+        ("A", "Thank you for calling, this is Ann speaking, how can I help you?"),
+        ("B", "I have a problem with my bill, I was charged twice."),
+        ("A", "Let me transfer you to billing, one moment please."),
+        ("C", "Billing, this is Tom speaking how may I help you, can I have your account number?"),
+        ("B", "I already gave it to the last person, I was transferred."),
+        ("C", "I apologize for the inconvenience. Is there anything else I can help you with?"),
+        parties=("A", "B", "C"),
+    )
+    assert names_of(roles) == ["agent", "customer", "agent"]
+
+
+def test_a_third_voice_that_says_nothing_telling_stays_unknown() -> None:
+    roles = roles_of(
+        ("A", "Thank you for calling, how can I help you today? Can I have your name please?"),
+        ("B", "I have a problem with my bill, I was charged twice."),
+        ("C", "Dinner is ready."),
+        parties=("A", "B", "C"),
+    )
+    assert [roles[p].name.value for p in "AB"] == ["agent", "customer"]
+    assert roles["C"].name is RoleName.UNKNOWN
+
+
+def test_one_voice_may_be_two_people_and_stays_unknown() -> None:
+    roles = roles_of(
+        ("A", "Thank you for calling how can I help you? I lost my debit card."), parties=("A",)
+    )
+    assert names_of(roles) == ["unknown"]
+    message = roles_of(
+        ("A", "We can't take your call right now. Please leave a message after the tone."),
+        parties=("A",),
+    )
+    assert names_of(message) == ["ivr"]
+    assert assign_roles((), (), MONO, NOTHING_KNOWN, TurnSettings()) == ()
+
+
+@pytest.mark.parametrize(
+    ("channel_roles", "expected"),
+    [
+        ({"0": "agent", "1": "customer"}, ["agent", "customer"]),
+        ({"0": "Customer", "1": " AGENT "}, ["customer", "agent"]),
+        ({"1": "agent"}, ["customer", "agent"]),
+        ({"0": "ivr"}, ["ivr", "unknown"]),
+        ({"0": "agent", "1": "robot"}, ["agent", "unknown"]),
+    ],
+)
+def test_metadata_decides_where_channels_are_speakers(
+    channel_roles: dict[str, str], expected: list[str]
+) -> None:
+    metadata = replace(NOTHING_KNOWN, channel_roles=channel_roles)
+    said = turns_of(*INBOUND[1])
+    roles = assign_roles(said, ("A", "B"), STEREO, metadata, TurnSettings())
+    assert [r.name.value for r in roles] == expected
+    assert {r.source for r in roles} == {"metadata"}
+    assert all((r.confidence == 1.0) == (r.name is not RoleName.UNKNOWN) for r in roles)
+    by_ear = assign_roles(said, ("A", "B"), MONO, metadata, TurnSettings())
+    assert [r.name.value for r in by_ear] == ["customer", "agent"]
+
+
+def test_metadata_without_a_known_role_leave_it_to_the_words() -> None:
+    metadata = replace(NOTHING_KNOWN, channel_roles={"0": "left"})
+    roles = assign_roles(turns_of(*INBOUND[0]), ("A", "B"), STEREO, metadata, TurnSettings())
+    assert [r.name.value for r in roles] == ["agent", "customer"]
+
+
+PHRASES = [
+    "thank you for calling",
+    "how can I help you",
+    "I lost my card",
+    "hello",
+    "press one for sales",
+    "can I have your name",
+    "I'm calling because my bill is wrong",
+    "is there anything else",
+    "no that's all",
+    "okay",
+]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from(PHRASES)), max_size=14),
+    st.permutations("ABC"),
+)
+@settings(deadline=None, max_examples=60)
+def test_renaming_the_parties_renames_the_roles(
+    said: list[tuple[str, str]], order: list[str]
+) -> None:
+    rename = dict(zip("ABC", order, strict=True))
+    parties = tuple(sorted({p for p, _ in said}))
+    before = roles_of(*said, parties=parties)
+    after = roles_of(
+        *((rename[p], text) for p, text in said), parties=tuple(rename[p] for p in parties)
+    )
+    for party, role in before.items():
+        other = after[rename[party]]
+        assert other.name is role.name
+        assert other.confidence == pytest.approx(role.confidence)
+
+
+def bank_call(path: Path) -> list[tuple[str, str]]:
+    party = {"agent": "A", "caller": "B"}
+    said: list[tuple[str, str]] = []
+    for part in json.loads(path.read_text()):
+        speaker = party[part["speaker"]]
+        if said and said[-1][0] == speaker:
+            said[-1] = (speaker, said[-1][1] + " " + part["text"])
+        else:
+            said.append((speaker, part["text"]))
+    return said
+
+
+@pytest.mark.skipif(not CALLS.is_dir(), reason="shared bank calls are not here")
+def test_bank_calls_have_the_roles_people_gave_them_however_the_parties_are_named() -> None:
+    swap = {"A": "B", "B": "A"}
+    for path in sorted(CALLS.glob("*.json")):
+        call = bank_call(path)
+        assert names_of(roles_of(*call)) == ["agent", "customer"], path.name
+        swapped = [(swap[p], text) for p, text in call]
+        assert names_of(roles_of(*swapped)) == ["customer", "agent"], path.name
+
+
+@pytest.mark.skipif(not CALLS.is_dir(), reason="shared bank calls are not here")
+def test_missing_words_never_exchange_the_roles() -> None:
+    chance = random.Random(20)
+    unknown = tries = 0
+    for path in sorted(CALLS.glob("*.json")):
+        for _ in range(10):
+            heard = [
+                (party, " ".join(w for w in text.split() if chance.random() > 0.2))
+                for party, text in bank_call(path)
+            ]
+            names = names_of(roles_of(*heard))
+            assert names in (["agent", "customer"], ["unknown", "unknown"])
+            unknown += names[0] == "unknown"
+            tries += 1
+    assert unknown <= tries * 0.1
