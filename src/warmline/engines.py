@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +21,9 @@ from warmline.settings import Settings
 from warmline.torchaudio_extension import make_torchaudio_importable
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from pyannote.audio import Model
     from whisper.model import Whisper
 
@@ -75,6 +77,31 @@ class Engines:
     def embedding(self) -> "Model":
         """CAM++ as a pyannote model: `forward(waveforms, weights=None)` to (batch, 192)."""
         return self._once(EMBEDDING, self._load_embedding)
+
+    def powerset(self, windows: "NDArray[np.float32]") -> "NDArray[np.float32]":
+        """Probabilities of the segmentation's 7 sets of local speakers.
+
+        `windows` is (windows, samples) at 16 kHz; the result (windows, frames, 7) sums to 1.
+        """
+        import torch
+
+        model = self.segmentation()
+        with torch.inference_mode():
+            scores = model(torch.from_numpy(windows)[:, None].to(self.device))
+        return scores.exp().float().cpu().numpy()  # type: ignore[no-any-return]
+
+    def voiceprints(self, stretches: "Sequence[NDArray[np.float32]]") -> "NDArray[np.float32]":
+        """Speaker embeddings (stretches, 192) of unit length; held in memory, never stored.
+
+        Each stretch is (samples,) at 16 kHz, at least 50 ms.
+        """
+        import torch
+
+        model = self.embedding()
+        with torch.inference_mode():
+            rows = [model(torch.from_numpy(s)[None, None].to(self.device)) for s in stretches]
+            vectors = torch.nn.functional.normalize(torch.cat(rows))
+        return vectors.float().cpu().numpy()  # type: ignore[no-any-return]
 
     def _once(self, key: str, load: Callable[[], Loaded]) -> Loaded:
         with self._lock:

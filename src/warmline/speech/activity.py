@@ -1,0 +1,119 @@
+"""Where there is speech: pyannote's segmentation network over overlapping 10 s windows.
+
+The network (Plaquet & Bredin 2023, "Powerset multi-class cross entropy loss for neural speaker
+diarization") gives, for each frame, probabilities of seven sets of at most two out of three local
+speakers. Their complement of "nobody" is voice activity; which local speaker is louder tells where
+the voice changes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from warmline.engines import Engines
+from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
+from warmline.settings import SpeechSettings
+
+WINDOW_S = 10.0
+FRAME_STEP_S = 270 / SAMPLE_RATE_HZ
+FRAME_LENGTH_S = 991 / SAMPLE_RATE_HZ
+_POWERSET = np.array(
+    [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], np.float32
+)
+_WINDOWS_AT_ONCE = 16
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Activity:
+    """What the segmentation network heard on one channel.
+
+    `starts_s` (windows,), `local` (windows, frames, 3) the probability that each local speaker is
+    active, `speech` (frames of the whole recording,) the probability that anybody is.
+    """
+
+    starts_s: NDArray[np.float64]
+    local: NDArray[np.float32]
+    speech: NDArray[np.float32]
+
+    def owner(self, frame: int) -> int:
+        """The window whose centre is nearest to a frame of the recording."""
+        return int(np.abs(self.starts_s + WINDOW_S / 2 - frame * FRAME_STEP_S).argmin())
+
+    def local_between(self, window: int, start: int, end: int) -> NDArray[np.float32]:
+        """`local` of a window for frames `start:end` of the recording; fewer at its edges."""
+        offset = round(self.starts_s[window] / FRAME_STEP_S)
+        return self.local[window, max(0, start - offset) : max(0, end - offset)]
+
+
+def frame_time_s(frame: float) -> float:
+    """The middle of a frame on the call's clock."""
+    return frame * FRAME_STEP_S + FRAME_LENGTH_S / 2
+
+
+def hear_activity(
+    sound: Sound, channel: int, settings: SpeechSettings, engines: Engines
+) -> Activity:
+    """Run the segmentation network over one channel."""
+    starts = _window_starts(sound.duration_s, settings.segmentation_step_s)
+    batches = [engines.powerset(batch) for batch in _windows(sound, channel, starts)]
+    probabilities = np.concatenate(batches)
+    frames = probabilities.shape[1]
+    total = int(sound.duration_s / FRAME_STEP_S) + 1
+    heard = np.zeros(total, np.float32)
+    weight = np.full(total, 1e-9, np.float32)
+    # The network is surest in the middle of its window.
+    taper = (np.hamming(frames) + 1e-3).astype(np.float32)
+    for start, window in zip(starts, probabilities, strict=True):
+        first = round(start / FRAME_STEP_S)
+        count = min(frames, total - first)
+        heard[first : first + count] += taper[:count] * (1 - window[:count, 0])
+        weight[first : first + count] += taper[:count]
+    return Activity(np.asarray(starts), probabilities @ _POWERSET, heard / weight)
+
+
+def _window_starts(duration_s: float, step_s: float) -> list[float]:
+    count = max(1, int(np.ceil((duration_s - WINDOW_S) / step_s)) + 1)
+    return [i * step_s for i in range(count)]
+
+
+def _windows(sound: Sound, channel: int, starts: Sequence[float]) -> Iterator[NDArray[np.float32]]:
+    for i in range(0, len(starts), _WINDOWS_AT_ONCE):
+        group = starts[i : i + _WINDOWS_AT_ONCE]
+        batch = np.zeros((len(group), int(WINDOW_S * SAMPLE_RATE_HZ)), np.float32)
+        for row, start in zip(batch, group, strict=True):
+            samples = sound.channel(channel, start, start + WINDOW_S)
+            row[: samples.size] = samples
+        yield batch
+
+
+def speech_frames(
+    probability: NDArray[np.float32], settings: SpeechSettings
+) -> list[tuple[int, int]]:
+    """Runs of frames with speech: on above `onset`, off below `offset`, short gaps bridged."""
+    runs: list[tuple[int, int]] = []
+    start: int | None = None
+    for i, p in enumerate(probability):
+        if start is None and p > settings.onset:
+            start = i
+        elif start is not None and p < settings.offset:
+            runs.append((start, i))
+            start = None
+    if start is not None:
+        runs.append((start, len(probability)))
+    bridged: list[tuple[int, int]] = []
+    for first, last in runs:
+        if bridged and (first - bridged[-1][1]) * FRAME_STEP_S < settings.bridge_gap_s:
+            bridged[-1] = (bridged[-1][0], last)
+        else:
+            bridged.append((first, last))
+    return [r for r in bridged if (r[1] - r[0]) * FRAME_STEP_S >= settings.min_speech_s]
+
+
+def to_times(runs: Sequence[tuple[int, int]], duration_s: float) -> list[Interval]:
+    """Runs of frames as start and end in seconds, inside the recording."""
+    times = ((frame_time_s(a), min(duration_s, frame_time_s(b))) for a, b in runs)
+    return [(a, b) for a, b in times if b > a]
