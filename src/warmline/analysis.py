@@ -193,8 +193,8 @@ class CallAnalysis:
     """All that is known of one recording. Parts are None for a call that was refused or failed.
 
     `reason_code` is a stable word for counting, `reason` the sentence for a person.
-    `metric_versions` has the version of each `MetricDefinition` at the time it was measured, so that
-    an old value never passes for one of a newer rule.
+    `metric_versions` has the version of each `MetricDefinition` when it was measured, so that an
+    old value never passes for one of a newer rule.
     """
 
     recording: Recording

@@ -1,0 +1,23 @@
+"""Where analyses land: Parquet files, written by any number of workers, read by one loader.
+
+A landing folder is the lasting result of listening; a warehouse can be built from it at any time.
+"""
+
+from warmline.landing.known import Known, Landed, known, read_landed
+from warmline.landing.packs import Packing, compact, remove
+from warmline.landing.places import LandingError
+from warmline.landing.rows import metadata_fingerprint, read, write
+
+__all__ = [
+    "Known",
+    "Landed",
+    "LandingError",
+    "Packing",
+    "compact",
+    "known",
+    "metadata_fingerprint",
+    "read",
+    "read_landed",
+    "remove",
+    "write",
+]

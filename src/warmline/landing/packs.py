@@ -1,0 +1,160 @@
+"""Many analyses in one file: a million calls are not a million files.
+
+Packing needs no lock against workers and readers. A loose file is first *claimed* by a rename, so
+that an analysis written meanwhile is a new file; claimed files and packs are read like all others;
+and what was packed is removed only when the pack is on the disk. A power cut at any point leaves
+an analysis in two files at the worst, which counts once.
+"""
+
+import hashlib
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from warmline.landing import places, scan
+from warmline.locks import exclusive
+
+_ROWS_IN_GROUP = 128  # a call is read from its pack without decoding more than this many
+_LEFTOVER_AGE_S = 86_400.0
+
+#: All rows of the files to be replaced: those not in packs, those less than half full of what
+#: counts, those that hold something to be removed. What is kept of them gets the number of a pack.
+_CHOSEN = f"""
+CREATE OR REPLACE TEMP TABLE chosen AS
+WITH kept AS (
+    SELECT file, landing_key FROM ({scan.LIVE}) WHERE NOT list_contains($removed, landing_key)),
+rows_of AS (
+    SELECT landed.file, landed.landing_key, content_sha256, kept.file IS NOT NULL AS is_kept
+    FROM landed LEFT JOIN kept USING (file, landing_key)),
+replaced AS (
+    SELECT file FROM rows_of GROUP BY file
+    HAVING file NOT LIKE '{places.PACKS}/%' OR count_if(is_kept) * 2 < $rows_in_pack
+        OR bool_or(list_contains($removed, landing_key)))
+SELECT file, landing_key, content_sha256, is_kept,
+    (row_number() OVER (PARTITION BY is_kept ORDER BY landing_key) - 1) // $rows_in_pack AS pack
+FROM rows_of SEMI JOIN replaced USING (file)
+"""
+
+_ROWS_OF_PACK = """
+SELECT r.* EXCLUDE (filename)
+FROM read_parquet($files, union_by_name = true, filename = true) AS r
+SEMI JOIN (SELECT file, landing_key FROM chosen WHERE is_kept AND pack = $pack) AS c
+    ON c.file = r.filename[$prefix:] AND c.landing_key = r.landing_key
+"""
+
+
+@dataclass(frozen=True)
+class Packing:
+    """What packing did. `dropped` rows were superseded or removed; `unreadable` files stay."""
+
+    packed: int
+    packs: int
+    dropped: int
+    unreadable: dict[str, str]
+
+
+def compact(landing_dir: Path, *, rows_in_pack: int = 2048) -> Packing:
+    """Merge loose files, and packs less than half full, into packs; drop what is superseded.
+
+    Raises LockedError when another process is packing, LandingError when a pack cannot be written.
+    """
+    return _repack(landing_dir, (), rows_in_pack)
+
+
+def remove(landing_dir: Path, keys: Collection[str], *, rows_in_pack: int = 2048) -> Packing:
+    """Erase analyses, by their `landing_key`, from loose files and packs alike.
+
+    Raises as `compact` does.
+    """
+    return _repack(landing_dir, keys, rows_in_pack)
+
+
+def _repack(landing_dir: Path, removed: Collection[str], rows_in_pack: int) -> Packing:
+    with exclusive(landing_dir / ".packing.lock", "packing this landing folder"):
+        for path in places.leftovers(landing_dir, older_than=time.time() - _LEFTOVER_AGE_S):
+            path.unlink(missing_ok=True)
+        _claim(landing_dir)
+        for key in removed:
+            places.claimed_file(landing_dir, key).unlink(missing_ok=True)
+        unreadable: dict[str, str] = {}
+        while True:
+            try:
+                return _pack_claimed(landing_dir, removed, rows_in_pack, unreadable)
+            except scan.UnreadableError as e:
+                unreadable |= e.problems
+                _put_back(landing_dir, e.problems)
+
+
+def _claim(landing_dir: Path) -> None:
+    for loose in places.loose_files(landing_dir):
+        claimed = landing_dir / places.CLAIMED / loose.name
+        claimed.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # a refusal that has just been superseded
+            (landing_dir / loose.name).rename(claimed)
+
+
+def _put_back(landing_dir: Path, names: Collection[str]) -> None:
+    """Files that cannot be read lie where they lay, unless something newer lies there."""
+    for name in names:
+        if name.startswith(places.CLAIMED):
+            loose = landing_dir / Path(name).relative_to(places.CLAIMED)
+            with suppress(FileExistsError):
+                loose.hardlink_to(landing_dir / name)
+            (landing_dir / name).unlink()
+
+
+def _pack_claimed(
+    landing_dir: Path, removed: Collection[str], rows_in_pack: int, unreadable: dict[str, str]
+) -> Packing:
+    files = places.files(landing_dir)
+    left = {file.name for file in files if file.name.startswith(places.LOOSE)} | unreadable.keys()
+    with duckdb.connect() as con, scan.reader(con, landing_dir) as reader:
+        reader.scan([file for file in files if file.name not in left])
+        con.execute(_CHOSEN, {"removed": list(removed), "rows_in_pack": rows_in_pack})
+        replaced = set(_column(con, "SELECT DISTINCT file FROM chosen"))
+        packs = _column(con, "SELECT DISTINCT pack FROM chosen WHERE is_kept ORDER BY pack")
+        kept, dropped = con.execute(
+            "SELECT count_if(is_kept), count_if(NOT is_kept) FROM chosen"
+        ).fetchall()[0]
+        if not dropped and len(replaced) <= len(packs) and _only_packs(replaced):
+            return Packing(0, 0, 0, unreadable)
+        written = {_write_pack(reader, pack) for pack in packs}
+    for name in replaced - written:
+        (landing_dir / name).unlink(missing_ok=True)
+    return Packing(kept, len(packs), dropped, unreadable)
+
+
+def _only_packs(names: Collection[str]) -> bool:
+    return all(name.startswith(places.PACKS) for name in names)
+
+
+def _write_pack(reader: scan.Reader, pack: int) -> str:
+    """Write one pack from where its members lie now; returns its name, made from its content."""
+    members = reader.con.execute(
+        "SELECT file, content_sha256 FROM chosen WHERE is_kept AND pack = $pack", {"pack": pack}
+    ).fetchall()
+    names = sorted({file for file, _ in members})
+    digest = hashlib.sha256("".join(sorted(content for _, content in members)).encode())
+    path = places.pack_file(reader.landing_dir, digest.hexdigest())
+
+    def fill(temporary: Path) -> None:
+        with reader.blaming(names):
+            rows = reader.read(names, _ROWS_OF_PACK, pack=pack, prefix=reader.prefix)
+            batches = rows.to_arrow_reader()
+            with pq.ParquetWriter(
+                temporary, batches.schema, compression="zstd", write_page_checksum=True
+            ) as writer:
+                for batch in batches:
+                    writer.write_batch(batch, row_group_size=_ROWS_IN_GROUP)
+
+    return str(places.write_whole(path, fill).relative_to(reader.landing_dir))
+
+
+def _column(con: duckdb.DuckDBPyConnection, sql: str) -> list[Any]:
+    return [value for (value,) in con.execute(sql).fetchall()]

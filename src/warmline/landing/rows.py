@@ -1,0 +1,97 @@
+"""One analysis as one row of a Parquet file: writing it, and reading it back."""
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from warmline.analysis import CallAnalysis
+from warmline.landing import mapping, places
+from warmline.landing.places import LandingError
+from warmline.values import CallMetadata
+
+KEY, CONTENT, METADATA = "landing_key", "content_sha256", "metadata_fingerprint"
+
+#: One row gains nothing from statistics and dictionaries; without them the file is smaller.
+_PARQUET: dict[str, Any] = {
+    "compression": "zstd",
+    "use_dictionary": False,
+    "write_statistics": False,
+    "write_page_checksum": True,
+}
+
+
+@cache
+def landing_schema() -> pa.Schema:
+    """The columns of a landing file: those of `CallAnalysis`, and three that identify the row."""
+    own = [pa.field(name, pa.string()) for name in (KEY, CONTENT, METADATA)]
+    return pa.schema(own + list(mapping.schema(CallAnalysis)))
+
+
+def metadata_fingerprint(metadata: CallMetadata) -> str:
+    """A digest of what is known of a call besides its sound, to notice that more is known now."""
+    return _digest(mapping.to_row(metadata))
+
+
+def write(analysis: CallAnalysis, landing_dir: Path) -> Path:
+    """Land an analysis; one of the same audio is replaced, a refusal of the same path removed.
+
+    Returns the file written. Raises LandingError when it cannot be written.
+    """
+    row = mapping.to_row(analysis)
+    row |= {
+        KEY: places.key_of(analysis),
+        CONTENT: _digest(row),
+        METADATA: metadata_fingerprint(analysis.metadata),
+    }
+    table = pa.Table.from_pylist([row], schema=landing_schema())
+    path = places.write_whole(
+        places.loose_file(landing_dir, row[KEY]),
+        lambda file: pq.write_table(table, file, **_PARQUET),
+    )
+    refusal = places.refusal_key(analysis.recording.path)
+    if refusal != row[KEY]:
+        places.loose_file(landing_dir, refusal).unlink(missing_ok=True)
+    return path
+
+
+def read(path: Path, key: str | None = None) -> CallAnalysis:
+    """The analysis in a landing file; of a pack, the one that has this key.
+
+    Files written by an earlier warmline are completed with defaults. Raises FileNotFoundError when
+    the file is gone (it was packed or removed), LandingError naming it for anything else.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            row = _row(file, key)
+        return mapping.from_row(CallAnalysis, row)
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException, ValidationError, ValueError, KeyError) as e:
+        cause = str(e).splitlines()[0] if str(e) else type(e).__name__
+        raise LandingError(f"{path}: not a readable analysis ({cause})") from e
+
+
+def _row(file: pq.ParquetFile, key: str | None) -> dict[str, Any]:
+    """The one row, or the row of a key, reading only the row group that holds it."""
+    names = set(file.schema_arrow.names) & set(landing_schema().names)
+    for group in range(file.num_row_groups):
+        keys = file.read_row_group(group, columns=[KEY]).column(KEY).to_pylist()
+        wanted = [i for i, found in enumerate(keys) if key in (None, found)]
+        if key is None and len(keys) * file.num_row_groups != 1:
+            raise ValueError(f"holds {file.metadata.num_rows} analyses; say which key")
+        if wanted:
+            rows = file.read_row_group(group, columns=sorted(names)).slice(wanted[0], 1)
+            row: dict[str, Any] = rows.to_pylist(maps_as_pydicts="strict")[0]
+            return row
+    raise ValueError(f"holds no analysis {key or ''}".rstrip())
+
+
+def _digest(row: dict[str, Any]) -> str:
+    text = json.dumps(row, default=lambda time: time.isoformat(), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

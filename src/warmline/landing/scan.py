@@ -1,0 +1,145 @@
+"""Reads many landing files at once, by DuckDB, into a table of what has landed.
+
+Files of different ages are read together: a file without rows that has today's columns is read
+first, so that columns an older file lacks are NULL.
+"""
+
+import glob
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warmline.errors import WarmlineError
+from warmline.landing.places import LandedFile
+from warmline.landing.rows import KEY, landing_schema
+
+_FILES_AT_ONCE = 1000
+
+#: One row for each analysis in each file; the same analysis may be in two files for a while.
+LANDED = """
+CREATE OR REPLACE TEMP TABLE landed (
+    landing_key VARCHAR, content_sha256 VARCHAR, metadata_fingerprint VARCHAR,
+    analyzed_at TIMESTAMPTZ, status VARCHAR, reason_code VARCHAR, path VARCHAR,
+    size_bytes BIGINT, modified_at TIMESTAMPTZ, audio_sha256 VARCHAR, call_id VARCHAR,
+    stage_keys STRUCT(stage VARCHAR, key VARCHAR, seconds DOUBLE)[], file VARCHAR)
+"""
+
+_SCAN = """
+INSERT INTO landed
+SELECT landing_key, content_sha256, metadata_fingerprint, analyzed_at, status, reason_code,
+    recording.path, recording.size_bytes, recording.modified_at, recording.audio_sha256,
+    metadata.call_id, stage_keys, filename[$prefix:]
+FROM read_parquet($files, union_by_name = true, filename = true)
+"""
+
+#: Of what has landed, what counts: the newest of each key, then the newest of each path.
+LIVE = """
+SELECT * FROM (
+    SELECT * FROM landed
+    QUALIFY row_number() OVER (
+        PARTITION BY landing_key ORDER BY analyzed_at DESC, content_sha256, file) = 1)
+QUALIFY row_number() OVER (PARTITION BY path ORDER BY analyzed_at DESC, landing_key) = 1
+"""
+
+
+class UnreadableError(WarmlineError):
+    """Some landing files cannot be read. `problems` maps a file's name to why."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        name, why = next(iter(problems.items()))
+        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+        super().__init__(f"landing file {name}: {why}{more}")
+        self.problems = problems
+
+
+class VanishedError(WarmlineError):
+    """Landing files were packed or removed while they were being read; list them again."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads landing files through a DuckDB connection. `template` has all columns and no row."""
+
+    con: duckdb.DuckDBPyConnection
+    landing_dir: Path
+    template: str
+
+    @property
+    def prefix(self) -> int:
+        """Where a file's name inside the landing folder begins in its path, from 1."""
+        return len(str(self.landing_dir / "x"))
+
+    def scan(self, files: Sequence[LandedFile]) -> None:
+        """Add the rows of some files to the temporary table `landed`.
+
+        Raises UnreadableError or VanishedError naming files.
+        """
+        for start in range(0, len(files), _FILES_AT_ONCE):
+            names = [file.name for file in files[start : start + _FILES_AT_ONCE]]
+            with self.blaming(names):
+                self.read(names, _SCAN, prefix=self.prefix)
+        foreign = self.con.execute("SELECT file FROM landed WHERE landing_key IS NULL").fetchall()
+        if foreign:
+            raise UnreadableError({name: "not written by warmline" for (name,) in foreign})
+
+    def read(
+        self, names: Sequence[str], sql: str, **parameters: object
+    ) -> duckdb.DuckDBPyConnection:
+        """Run a statement that reads `$files`; use within `blaming`."""
+        paths = [self.template] + [glob.escape(str(self.landing_dir / n)) for n in names]
+        return self.con.execute(sql, {"files": paths, **parameters})
+
+    @contextmanager
+    def blaming(self, names: Sequence[str]) -> Iterator[None]:
+        """When reading these files fails, raise UnreadableError or VanishedError naming which."""
+        try:
+            yield
+        except (duckdb.Error, pa.ArrowException, OSError):
+            if problems := self._problems(names):
+                raise UnreadableError(problems) from None
+            raise
+
+    def _problems(self, names: Sequence[str]) -> dict[str, str]:
+        found = {}
+        for name in names:
+            try:
+                if why := problem(self.landing_dir / name):
+                    found[name] = why
+            except FileNotFoundError as e:
+                raise VanishedError(f"landing file {name}: gone while being read") from e
+        return found
+
+
+@contextmanager
+def reader(con: duckdb.DuckDBPyConnection, landing_dir: Path) -> Iterator[Reader]:
+    """A reader of this landing folder, with an empty table `landed` in the connection."""
+    with tempfile.TemporaryDirectory(prefix="warmline-") as folder:
+        template = Path(folder) / "columns.parquet"
+        pq.write_table(landing_schema().empty_table(), template)
+        con.execute("SET TimeZone = 'UTC'")
+        con.execute(LANDED)
+        yield Reader(con, landing_dir, glob.escape(str(template)))
+
+
+def problem(path: Path) -> str | None:
+    """Why a landing file cannot be read, having read all of it; None when it can.
+
+    Raises FileNotFoundError when it is gone.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            if KEY not in file.schema_arrow.names:
+                return "not written by warmline"
+            for group in range(file.num_row_groups):
+                file.read_row_group(group)
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException, ValueError) as e:
+        return str(e).splitlines()[0] if str(e) else type(e).__name__
+    return None
