@@ -74,11 +74,13 @@ def _arrow_type(annotation: Any, cls: type, name: str) -> pa.DataType:
         return pa.map_(pa.string(), _arrow_type(args[1], cls, name))
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return pa.string()
-    if isinstance(kind, type) and is_dataclass(kind):
+    if _is_struct(kind):
         return pa.struct(_arrow_fields(kind))
-    raise TypeError(
-        f"{cls.__name__}.{name}: no Arrow type for {annotation!r} (optional={optional})"
-    )
+    raise TypeError(f"{cls.__name__}.{name}: no Arrow type for {annotation!r}")
+
+
+def _is_struct(kind: Any) -> TypeGuard[type]:
+    return isinstance(kind, type) and is_dataclass(kind)
 
 
 def _unwrap(annotation: Any) -> tuple[Any, bool]:
