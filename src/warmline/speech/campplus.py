@@ -9,7 +9,6 @@ This module imports torch and pyannote.audio: only `warmline.engines` loads it.
 """
 
 from collections import OrderedDict
-from functools import partial
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name all of torch's users know)
@@ -33,9 +32,11 @@ def filter_banks(waveforms: Tensor) -> Tensor:
     `waveforms` is (batch, samples) at 16 kHz in -1..1; the result (batch, frames, 80), not yet
     mean-normalised.
     """
-    fbank = partial(kaldi.fbank, num_mel_bins=_MEL_BINS, sample_frequency=SAMPLE_RATE_HZ)
-    banks: Tensor = torch.vmap(fbank)(waveforms[:, None, :])
-    return banks
+    banks = [
+        kaldi.fbank(row[None], num_mel_bins=_MEL_BINS, sample_frequency=SAMPLE_RATE_HZ)
+        for row in waveforms
+    ]
+    return torch.stack(banks)
 
 
 class CamPlusPlus(nn.Module):
