@@ -22,7 +22,7 @@ from warmline.analysis import CallAnalysis
 from warmline.errors import Status
 from warmline.landing import mapping, rows
 from warmline.locks import LockedError, exclusive
-from warmline.values import Span
+from warmline.values import Recording, Span
 
 LATER = ANALYZED_AT + timedelta(days=1)
 
@@ -37,6 +37,8 @@ def everything() -> st.SearchStrategy[CallAnalysis]:
     st.register_type_strategy(int, st.integers(-(2**63), 2**63 - 1))
     st.register_type_strategy(datetime, times)
     st.register_type_strategy(str, st.text(max_size=8))
+    digests = st.one_of(st.just(""), st.from_regex(r"[0-9a-f]{64}", fullmatch=True))
+    st.register_type_strategy(Recording, st.builds(Recording, audio_sha256=digests))
     return st.from_type(CallAnalysis)
 
 

@@ -49,7 +49,8 @@ def from_row(cls: type[T], row: dict[str, Any]) -> T:
     annotation allows. Raises ValueError naming a field that can have none of these, and
     pydantic's ValidationError for a value of the wrong type.
     """
-    value: T = _adapter(cls).validate_python(_complete(cls, row))
+    kind: type[Any] = cls
+    value: T = _adapter(kind).validate_python(_complete(kind, row))
     return value
 
 
