@@ -118,7 +118,7 @@ class Engines:
         with torch.inference_mode():
             rows = [model(torch.from_numpy(s)[None, None].to(self.device)) for s in stretches]
             vectors = torch.nn.functional.normalize(torch.cat(rows))
-        return vectors.float().cpu().numpy()  # type: ignore[no-any-return]
+        return vectors.float().cpu().numpy()
 
     def sentences(self) -> "SentenceEncoder":
         """MiniLM: `encode(list of sentences)` to float32 (sentences, 384), each of length 1."""

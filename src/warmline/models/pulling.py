@@ -15,8 +15,8 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
 from warmline.errors import ModelError, SourceError
-from warmline.models.catalogue import Form, Model, ModelFile, Release
 from warmline.models.ctranslate2 import read_checkpoint, write_checkpoint
+from warmline.models.releases import Form, Model, ModelFile, Release
 from warmline.models.sources import Progress, Source, sha256_of
 
 
@@ -86,9 +86,8 @@ def bring(wanted: Wanted, work: Path, progress: Progress) -> None:
             except SourceError as e:
                 failures.append(f"{name}: {e}")
                 continue
-            for failure in failures:
-                progress.note(f"{wanted.model.name}: {failure}")
             _keep(wanted, release, part, origin, work)
+            progress.stored(wanted.model.name, wanted.file.name, origin)
             return
     raise ModelError(_what_to_do(wanted, failures))
 
@@ -103,9 +102,9 @@ def _fetch_verified(source: Source, release: Release, part: Path, progress: Prog
     found = sha256_of(part)
     if found != release.sha256:
         part.unlink()
-        raise SourceError(
-            f"{origin} gave a file with SHA-256 {found}, not {release.sha256}; it was deleted"
-        )
+        wrong = f"{origin} gave a file with SHA-256 {found}, not {release.sha256}: deleted"
+        progress.note(wrong)
+        raise SourceError(wrong)
     return origin
 
 

