@@ -1,0 +1,136 @@
+"""Transcription: words with times on the call's clock, given to the parties who said them."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from warmline.engines import Engines
+from warmline.recordings.sound import Sound
+from warmline.settings import WordSettings
+from warmline.values import (
+    ChannelLayout,
+    SpeakerSource,
+    Speech,
+    Transcript,
+    Utterance,
+    Word,
+)
+from warmline.words.giving import give_words
+from warmline.words.guard import why_refused
+from warmline.words.openai_whisper import OpenAIWhisper
+from warmline.words.packing import Window, pack
+from warmline.words.recogniser import Recognised, Recogniser, Recognition
+
+__all__ = ["transcribe"]
+
+_UTTERANCE_PAUSE_S = 1.0
+_EVERYBODY = ""  # the party of a word on a shared channel, until it is given to one
+
+
+def transcribe(
+    sound: Sound,
+    layout: ChannelLayout,
+    speech: Speech,
+    settings: WordSettings,
+    engines: Engines,
+    language: str | None = None,
+) -> Transcript:
+    """What was said, by whom and when.
+
+    `language` (ISO code) overrides the setting; `auto` detects it over the whole call. Only speech
+    reaches the recogniser, each party's by itself where it has a channel.
+    """
+    windows = _windows(sound, layout, speech)
+    if not windows:
+        return Transcript(None, None, (), (), {})
+    recogniser: Recogniser = OpenAIWhisper(engines, settings)
+    wanted = language or settings.language
+    first = _recognise(sound, windows, recogniser, None if wanted == "auto" else wanted)
+    kept, refused = _sifted(windows, first, settings)
+    # A window that fails as a whole is tried again, piece by piece.
+    again = [piece for window, _, _ in refused for piece in window.alone()]
+    dropped: Counter[str] = Counter()
+    if again:
+        more, lost = _sifted(again, _recognise(sound, again, recogniser, first.language), settings)
+        kept += more
+        for _, result, guard in lost:
+            dropped[guard] += len(result.text.split())
+    heard = sorted(
+        ((word, result) for window, result in kept for word in _on_the_clock(window, result)),
+        key=lambda pair: (pair[0].start_s, pair[0].end_s),
+    )
+    words = tuple(word for word, _ in heard)
+    if speech.source is not SpeakerSource.CHANNEL:
+        words = give_words(words, speech.exclusive)
+    sources = [result for _, result in heard]
+    return Transcript(
+        first.language, first.probability, words, _utterances(words, sources), dict(dropped)
+    )
+
+
+def _windows(sound: Sound, layout: ChannelLayout, speech: Speech) -> list[Window]:
+    if speech.source is SpeakerSource.CHANNEL and layout.kind == "stereo":
+        return [
+            window
+            for channel, party in enumerate(speech.parties)
+            for window in pack(
+                [s for s in speech.segments if s.party == party], channel, party, sound.duration_s
+            )
+        ]
+    return pack(speech.exclusive, 0, None, sound.duration_s)
+
+
+def _recognise(
+    sound: Sound, windows: Sequence[Window], recogniser: Recogniser, language: str | None
+) -> Recognition:
+    return recogniser.recognise([w.samples(sound) for w in windows], language)
+
+
+def _sifted(
+    windows: Sequence[Window], recognition: Recognition, settings: WordSettings
+) -> tuple[list[tuple[Window, Recognised]], list[tuple[Window, Recognised, str]]]:
+    """Windows with text that may stand, and those without, each with the guard that refused."""
+    kept, refused = [], []
+    for window, result in zip(windows, recognition.results, strict=True):
+        guard = why_refused(result, _speech_s(window), settings)
+        if guard is None:
+            kept.append((window, result))
+        else:
+            refused.append((window, result, guard))
+    return kept, refused
+
+
+def _speech_s(window: Window) -> float:
+    return sum(p.end_s - p.start_s for p in window.pieces)
+
+
+def _on_the_clock(window: Window, result: Recognised) -> Iterator[Word]:
+    for timed in result.words:
+        span = window.on_the_clock(timed.start_s, timed.end_s)
+        party = window.party or _EVERYBODY
+        yield Word(span.start_s, span.end_s, party, timed.text, timed.probability)
+
+
+def _utterances(words: Sequence[Word], sources: Sequence[Recognised]) -> tuple[Utterance, ...]:
+    """A party's words from one window, up to a pause, with the recogniser's doubts about them."""
+    open_: dict[str, tuple[list[Word], Recognised]] = {}
+    closed: list[Utterance] = []
+    for word, source in zip(words, sources, strict=True):
+        said, result = open_.get(word.party, ([], source))
+        if said and (result is not source or word.start_s - said[-1].end_s > _UTTERANCE_PAUSE_S):
+            closed.append(_utterance(said, result))
+            said = []
+        open_[word.party] = ([*said, word], source)
+    closed += [_utterance(said, result) for said, result in open_.values()]
+    return tuple(sorted(closed, key=lambda u: (u.start_s, u.party)))
+
+
+def _utterance(words: Sequence[Word], result: Recognised) -> Utterance:
+    return Utterance(
+        words[0].start_s,
+        max(w.end_s for w in words),
+        words[0].party,
+        " ".join(w.text for w in words),
+        result.avg_logprob,
+        result.no_speech_prob,
+        result.compression_ratio,
+    )

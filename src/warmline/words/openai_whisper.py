@@ -1,0 +1,191 @@
+"""openai-whisper, decoding many windows at once.
+
+Whisper's own parts do the work (`DecodingTask`, `find_alignment`); what is added is that a window
+is encoded once and only once, that the decoder attends to the sound there is and not to the
+padding after it, and that windows of like length share a batch.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from warmline.recordings.sound import SAMPLE_RATE_HZ
+from warmline.settings import WordSettings
+from warmline.words.recogniser import Recognised, Recognition, TimedWord
+
+if TYPE_CHECKING:
+    import torch
+    from whisper.decoding import DecodingResult, DecodingTask
+    from whisper.model import Whisper
+
+    from warmline.engines import Engines
+
+_FEATURES_PER_S = 50
+_TAIL_S = 0.5
+_LANGUAGE_WINDOWS = 12
+_PREPENDED = "\"'“¿([{-"
+_APPENDED = "\"'.。,，!！?？:：”)]}、"
+
+
+class OpenAIWhisper:
+    """A `Recogniser` on an openai-whisper model."""
+
+    def __init__(self, engines: "Engines", settings: WordSettings) -> None:
+        self._model: Whisper = engines.whisper(
+            settings.whisper_model, int8=settings.precision == "int8"
+        )
+        self._encoding: Callable[[], AbstractContextManager[Any]] = (
+            engines.bfloat16 if _wants_bfloat16(settings, engines) else nullcontext
+        )
+        self._batch_size = settings.batch_size
+
+    def recognise(
+        self, windows: Sequence[NDArray[np.float32]], language: str | None
+    ) -> Recognition:
+        """Words of each window; windows of like length are decoded together.
+
+        A language is detected from up to 12 windows spread over all, as the highest mean.
+        """
+        encoded: dict[int, torch.Tensor] = {}
+        probability = None
+        if language is None:
+            language, probability = self._detect_language(windows, encoded)
+        order = sorted(range(len(windows)), key=lambda i: windows[i].size)
+        results: dict[int, Recognised] = {}
+        for batch in _batches(order, self._batch_size):
+            features = self._encode({i: windows[i] for i in batch}, encoded)
+            durations = [windows[i].size / SAMPLE_RATE_HZ for i in batch]
+            results |= zip(batch, self._decode(features, durations, language), strict=True)
+        ordered = tuple(results[i] for i in range(len(windows)))
+        return Recognition(language, probability, ordered)
+
+    def _detect_language(
+        self, windows: Sequence[NDArray[np.float32]], encoded: "dict[int, torch.Tensor]"
+    ) -> tuple[str, float]:
+        if not self._model.is_multilingual:
+            return "en", 1.0
+        spread = np.unique(np.linspace(0, len(windows) - 1, _LANGUAGE_WINDOWS).round().astype(int))
+        total: Counter[str] = Counter()
+        for batch in _batches(spread.tolist(), self._batch_size):
+            features = self._encode({i: windows[i] for i in batch}, {})
+            encoded |= zip(batch, features, strict=True)
+            for probabilities in self._model.detect_language(features)[1]:
+                total.update(probabilities)
+        (best, sum_), *_ = total.most_common(1)
+        return best, sum_ / len(spread)
+
+    def _encode(
+        self, sounds: dict[int, NDArray[np.float32]], encoded: "dict[int, torch.Tensor]"
+    ) -> "torch.Tensor":
+        """Features (windows, frames, states); what `encoded` holds already is taken from it."""
+        import torch
+        import whisper
+
+        new = {i: sound for i, sound in sounds.items() if i not in encoded}
+        features = dict(encoded)
+        if new:
+            mels = [
+                whisper.log_mel_spectrogram(whisper.pad_or_trim(s), self._model.dims.n_mels)
+                for s in new.values()
+            ]
+            batch = torch.stack(mels).to(self._model.device, self._dtype)
+            with torch.inference_mode(), self._encoding():
+                features |= zip(new, self._model.encoder(batch).to(self._dtype), strict=True)
+        return torch.stack([features[i] for i in sounds])
+
+    @property
+    def _dtype(self) -> "torch.dtype":
+        # LayerNorms stay float32, and so does everything of a model quantised to int8.
+        dtype: torch.dtype = self._model.encoder.conv1.weight.dtype
+        return dtype
+
+    def _decode(
+        self, features: "torch.Tensor", durations_s: Sequence[float], language: str
+    ) -> Iterator[Recognised]:
+        import torch
+        import whisper
+
+        options = whisper.DecodingOptions(
+            language=language,
+            without_timestamps=True,
+            fp16=self._dtype == torch.float16,
+        )
+        kept = round((max(durations_s) + _TAIL_S) * _FEATURES_PER_S)
+        features = features[:, :kept].contiguous()
+        with torch.inference_mode():
+            results = _decoding_task(self._model, options).run(features)
+        for feature, result, duration_s in zip(features, results, durations_s, strict=True):
+            yield Recognised(
+                result.text,
+                self._align(feature, result, duration_s),
+                result.avg_logprob,
+                result.no_speech_prob,
+                result.compression_ratio,
+            )
+
+    def _align(
+        self, features: "torch.Tensor", result: "DecodingResult", duration_s: float
+    ) -> tuple[TimedWord, ...]:
+        from whisper.timing import find_alignment, merge_punctuations
+        from whisper.tokenizer import get_tokenizer
+
+        tokenizer = get_tokenizer(
+            self._model.is_multilingual,
+            num_languages=self._model.num_languages,
+            language=result.language,
+            task="transcribe",
+        )
+        tokens = [t for t in result.tokens if t < tokenizer.eot]
+        frames = 2 * min(features.shape[0], round((duration_s + _TAIL_S) * _FEATURES_PER_S))
+        alignment = find_alignment(
+            _Encoded(self._model, features), tokenizer, tokens, features, frames
+        )
+        merge_punctuations(alignment, _PREPENDED, _APPENDED)
+        return tuple(
+            TimedWord(
+                word.word.strip(), float(word.start), float(word.end), float(word.probability)
+            )
+            for word in alignment
+            if word.word.strip()
+        )
+
+
+class _Encoded:
+    """Stands for a Whisper model in `find_alignment`: the sound is encoded already."""
+
+    def __init__(self, model: "Whisper", features: "torch.Tensor") -> None:
+        self.dims = model.dims
+        self.device = model.device
+        self.decoder = model.decoder
+        self.alignment_heads = model.alignment_heads
+        self._features = features
+
+    def __call__(self, _mel: "torch.Tensor", tokens: "torch.Tensor") -> "torch.Tensor":
+        logits: torch.Tensor = self.decoder(tokens, self._features[None])
+        return logits.float()
+
+
+def _decoding_task(model: "Whisper", options: Any) -> "DecodingTask":
+    """Whisper's decoding, taking encoded sound of any length instead of mel spectrograms."""
+    from whisper.decoding import DecodingTask
+
+    class EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
+        def _get_audio_features(self, mel: "torch.Tensor") -> "torch.Tensor":
+            return mel
+
+    return EncodedDecodingTask(model, options)
+
+
+def _wants_bfloat16(settings: WordSettings, engines: "Engines") -> bool:
+    if settings.precision == "auto":
+        return engines.computes_bfloat16
+    return settings.precision == "bfloat16"
+
+
+def _batches(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for i in range(0, len(items), size):
+        yield items[i : i + size]
