@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from warmline.errors import SettingsError
 from warmline.phrases import PhraseRule, RuleFile, parse_rules, rule_files, spoken, spoken_text
 from warmline.phrases.rules import is_negated
-from warmline.phrases.template import TemplateError, compile_template
+from warmline.phrases.template import NamedLists, TemplateError, compile_template
 
 LISTS = {"worry": ("worried", "sick with worry"), "very": ("so", "very")}
 
@@ -20,7 +20,10 @@ def words(text: str) -> str:
 
 def found(pattern: str, text: str) -> list[str]:
     said = spoken_text(text)
-    return [" ".join(said.words[a:b]) for a, b in compile_template(pattern, LISTS).find(said)]
+    return [
+        " ".join(said.words[a:b])
+        for a, b in compile_template(pattern, NamedLists(LISTS)).find(said)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -119,12 +122,12 @@ def test_templates_match_whole_words(pattern: str, text: str, hits: list[str]) -
 )
 def test_a_broken_template_says_what_is_wrong(pattern: str, complaint: str) -> None:
     with pytest.raises(TemplateError, match=complaint):
-        compile_template(pattern, LISTS)
+        compile_template(pattern, NamedLists(LISTS))
 
 
 def test_a_list_that_names_itself_is_refused() -> None:
     with pytest.raises(TemplateError, match="names itself"):
-        compile_template("<loop>", {"loop": ("a <loop>",)})
+        compile_template("<loop>", NamedLists({"loop": ("a <loop>",)}))
 
 
 @pytest.mark.parametrize(

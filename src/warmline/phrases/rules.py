@@ -19,6 +19,7 @@ What a rule means (`kind`, `role`, ...) is added by the room that owns the file.
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from warmline.errors import SettingsError
 from warmline.phrases.spoken import Spoken, speech_tables, spoken_text
-from warmline.phrases.template import Template, TemplateError, compile_template
+from warmline.phrases.template import NamedLists, Template, TemplateError, compile_template
 
 
 class PhraseRule(BaseModel):
@@ -50,8 +51,17 @@ class Matcher:
     unless: tuple[Template, ...]
     negatable: bool
 
+    @cached_property
+    def anchors(self) -> frozenset[str] | None:
+        """Words of which every match has one; None when that cannot be said."""
+        if any(template.anchors is None for template in self.patterns):
+            return None
+        return frozenset().union(*(template.anchors or () for template in self.patterns))
+
     def find(self, said: Spoken) -> list[tuple[int, int]]:
         """Ranges of words [first, past) that the rule recognises; overlapping ones are joined."""
+        if self.anchors is not None and self.anchors.isdisjoint(said.present):
+            return []
         found = [
             (first, past)
             for template in self.patterns
@@ -104,9 +114,8 @@ def parse_rules(
     if unknown:
         raise SettingsError(f"{file.name}: unknown key '{unknown[0]}' (known: lists, rule)")
     lists = _lists(file.name, table.get("lists", {}), shared)
-    rules = [
-        _rule(file.name, entry, rule_type, {**shared, **lists}) for entry in table.get("rule", [])
-    ]
+    named = NamedLists({**shared, **lists})
+    rules = [_rule(file.name, entry, rule_type, named) for entry in table.get("rule", [])]
     return rules, lists
 
 
@@ -160,7 +169,7 @@ def _lists(
 
 
 def _rule(
-    name: str, entry: Mapping[str, Any], rule_type: type[R], lists: Mapping[str, Sequence[str]]
+    name: str, entry: Mapping[str, Any], rule_type: type[R], lists: NamedLists
 ) -> tuple[R, Matcher]:
     label = f"{name}: rule '{entry.get('id', '?')}'"
     try:

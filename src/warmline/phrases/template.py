@@ -15,6 +15,7 @@ recognisers put marks where a speaker merely paused.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from warmline.phrases.spoken import Spoken, comparable, speech_tables
 
@@ -28,14 +29,19 @@ class TemplateError(ValueError):
 
 @dataclass(frozen=True)
 class Template:
-    """A compiled template.
+    """A compiled template: `source` as it was written, `expression` as `re` reads it.
 
     `anchors`: at least one of these words stands in every match; None when that cannot be said.
     """
 
     source: str
-    regex: re.Pattern[str]
+    expression: str
     anchors: frozenset[str] | None
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """Compiled when first needed: most templates never meet one of their anchors."""
+        return re.compile(self.expression)
 
     def find(self, said: Spoken) -> list[tuple[int, int]]:
         """Ranges of words [first, past) that match, left to right, not overlapping."""
@@ -55,21 +61,38 @@ class _Piece:
     has_word: bool = False
 
 
-def compile_template(source: str, lists: Mapping[str, Sequence[str]]) -> Template:
-    """A template from its text; `lists` maps a name to entries, themselves templates.
+class NamedLists:
+    """Named alternatives for `<name>`; each entry is itself a template, read once."""
+
+    def __init__(self, entries: Mapping[str, Sequence[str]]) -> None:
+        self._entries = entries
+        self._pieces: dict[str, _Piece] = {}
+
+    def piece(self, name: str, depth: int) -> _Piece:
+        """What a list stands for; raises `TemplateError` for a name that is not known."""
+        if name not in self._entries:
+            raise TemplateError(f"no list is named '{name}'")
+        if name not in self._pieces:
+            entries = self._entries[name]
+            self._pieces[name] = _either([_Parser(e, self, depth).parse() for e in entries])
+        return self._pieces[name]
+
+
+def compile_template(source: str, lists: NamedLists) -> Template:
+    """A template from its text.
 
     Raises `TemplateError` on unbalanced parentheses, unknown lists, or a template without words.
     """
     piece = _Parser(source, lists).parse()
     if not piece.has_word:
         raise TemplateError("has no word to look for")
-    return Template(source, re.compile(r"(?<![^ ])" + piece.regex), piece.anchors)
+    return Template(source, r"(?<![^ ])" + piece.regex, piece.anchors)
 
 
 class _Parser:
     """Recursive descent over the tokens of one template."""
 
-    def __init__(self, source: str, lists: Mapping[str, Sequence[str]], depth: int = 0) -> None:
+    def __init__(self, source: str, lists: NamedLists, depth: int = 0) -> None:
         self._tokens = _tokens(source)
         self._lists = lists
         self._at = 0
@@ -115,7 +138,7 @@ class _Parser:
         if token == "$":
             return _Piece(r"(?:$|(?<=[.?] ))", None)
         if token.startswith("<"):
-            return self._list(token[1:-1])
+            return self._lists.piece(token[1:-1], self._depth + 1)
         return _word(token)
 
     def _group(self) -> _Piece:
@@ -131,13 +154,6 @@ class _Parser:
             self._at += 1
             options.append(self._sequence())
         return options[0] if len(options) == 1 else _either(options)
-
-    def _list(self, name: str) -> _Piece:
-        if name not in self._lists:
-            raise TemplateError(f"no list is named '{name}'")
-        return _either(
-            [_Parser(entry, self._lists, self._depth + 1).parse() for entry in self._lists[name]]
-        )
 
 
 def _tokens(source: str) -> list[str]:
@@ -176,7 +192,7 @@ def _either(options: Sequence[_Piece]) -> _Piece:
 
 
 def _gap() -> str:
-    words = [*speech_tables()["negation"]["negators"], "nothing"]
+    words = speech_tables()["negation"]["negators"]
     return rf"(?:(?<![.?] )(?!(?:{'|'.join(words)})[.?]? )[^ .?]+ ){{0,{_MAX_GAP}}}?"
 
 

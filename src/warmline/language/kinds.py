@@ -1,0 +1,73 @@
+"""The kinds of moments the language room recognises: the vocabulary of rules, ledger and tables."""
+
+from enum import StrEnum
+
+CUE_LABELS = (
+    "fear_anxiety",
+    "anger_frustration",
+    "sadness_disappointment",
+    "confusion_powerlessness",
+)
+POLITENESS_LABELS = ("gratitude", "please", "indirect_request", "deference", "greeting")
+SLOT_LABELS = (
+    *("account_number", "card_number", "security_code", "date_of_birth", "name", "address"),
+    *("postcode", "phone_number", "email", "order_number", "last_four", "problem"),
+)
+
+
+class Speaker(StrEnum):
+    """Whose words a rule reads."""
+
+    AGENT = "agent"
+    CUSTOMER = "customer"
+    ANY = "any"
+
+
+# Kind -> (whose words, what it means).
+KINDS: dict[str, tuple[Speaker, str]] = {
+    "cue": (Speaker.CUSTOMER, "the customer expresses a feeling; label says which"),
+    "hostile": (Speaker.CUSTOMER, "insult, threat or swearing at the agent or the firm"),
+    "complaint": (Speaker.CUSTOMER, "the customer complains openly, or comes to give feedback"),
+    "thanks": (Speaker.CUSTOMER, "the customer thanks"),
+    "relief": (Speaker.CUSTOMER, "the customer is relieved or glad"),
+    "friction_repeat": (Speaker.CUSTOMER, "again, the third time, already told you"),
+    "friction_transfer": (Speaker.ANY, "passed on to someone else"),
+    "friction_hold": (Speaker.ANY, "kept waiting; the agent's are announcements of a hold"),
+    "affective": (Speaker.AGENT, "names, shares or acknowledges the customer's feeling"),
+    "attentive": (Speaker.AGENT, "shows having listened: mirror, paraphrase, check, give time"),
+    "cognitive": (Speaker.AGENT, "takes the customer's view; explains cause or plan for it"),
+    "dismissive": (Speaker.AGENT, "waves the customer's concern away"),
+    "formula": (Speaker.AGENT, "politeness formula of service; alone it is no empathy"),
+    "apology": (Speaker.AGENT, "says sorry or apologizes"),
+    "politeness": (Speaker.AGENT, "a strategy of politeness; label says which"),
+    "question_open": (Speaker.AGENT, "a question that invites the customer's own account"),
+    "question_closed": (Speaker.AGENT, "a question for a yes, a no, or one fact"),
+    "slot_request": (Speaker.AGENT, "asks for one item of information; label says which"),
+    "no_answer": (Speaker.CUSTOMER, "does not give what was asked for"),
+    "reask": (Speaker.AGENT, "asks again for an item that had been answered"),
+    "commitment": (Speaker.AGENT, "promises or reports an action of one's own, or the firm's"),
+    "ownership": (Speaker.AGENT, "takes responsibility for the matter"),
+    "solution": (Speaker.AGENT, "proposes or names a way to solve it"),
+    "next_step": (Speaker.AGENT, "says what happens next"),
+    "expectation": (Speaker.AGENT, "says by when, or how long"),
+    "offer": (Speaker.AGENT, "offers something for sale or upgrade"),
+    "resolution": (Speaker.ANY, "says that it is solved, or is not; label resolved/unresolved"),
+    "identification": (Speaker.AGENT, "gives own name or the firm's"),
+    "quote": (Speaker.CUSTOMER, "the customer's sentence around a moment; label says of what"),
+}
+
+# What a customer is quoted for.
+QUOTED_KINDS = frozenset(
+    {
+        *("cue", "hostile", "complaint", "relief", "friction_repeat"),
+        *("friction_transfer", "friction_hold"),
+    }
+)
+# What a rule file may define; the others come out of what several turns say together.
+RULE_KINDS = frozenset(KINDS) - {"reask", "quote"}
+LABELS: dict[str, tuple[str, ...]] = {
+    "cue": CUE_LABELS,
+    "politeness": POLITENESS_LABELS,
+    "slot_request": SLOT_LABELS,
+    "resolution": ("resolved", "unresolved"),
+}

@@ -1,0 +1,145 @@
+"""The language room's rules: built-in files in `rules/`, then a QA lead's own."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from pathlib import Path
+
+from pydantic import Field, field_validator, model_validator
+
+from warmline.errors import SettingsError
+from warmline.language.kinds import KINDS, LABELS, RULE_KINDS, Speaker
+from warmline.phrases import (
+    Matcher,
+    PhraseRule,
+    RuleFile,
+    Spoken,
+    broken_examples,
+    parse_rules,
+    rule_files,
+)
+from warmline.settings import LanguageSettings
+from warmline.values import RoleName
+
+_FOLDER = Path(__file__).parent / "rules"
+_SHARED = "lists.toml"
+
+
+class LanguageRule(PhraseRule):
+    """A `[[rule]]` of the language room: what the words mean, and how strongly they mean it.
+
+    `role` narrows whose words are read; by default it follows from the kind. `strength` 0..1.
+    """
+
+    kind: str
+    label: str | None = None
+    role: Speaker | None = None
+    strength: float = Field(ge=0, le=1)
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, kind: str) -> str:
+        if kind not in RULE_KINDS:
+            raise ValueError(f"no such kind; known: {', '.join(sorted(RULE_KINDS))}")
+        return kind
+
+    @model_validator(mode="after")
+    def _known_label(self) -> "LanguageRule":
+        known = LABELS.get(self.kind)
+        if known is not None and self.label not in known:
+            raise ValueError(f"label of a {self.kind} must be one of: {', '.join(known)}")
+        return self
+
+    def reads(self, role: RoleName) -> bool:
+        """Whether this rule looks at the words of a speaker with this role."""
+        who = self.role or KINDS[self.kind][0]
+        return who is Speaker.ANY or who.value == role.value
+
+
+Rules = dict[str, tuple[LanguageRule, Matcher]]
+Lists = dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """All rules in force, in order of file and place; a later rule replaces one with its id."""
+
+    rules: tuple[tuple[LanguageRule, Matcher], ...]
+
+    @cached_property
+    def _by_role(self) -> dict[RoleName, list[tuple[LanguageRule, Matcher]]]:
+        return {role: [r for r in self.rules if r[0].reads(role)] for role in RoleName}
+
+    def find(self, said: Spoken, role: RoleName) -> list[tuple[LanguageRule, int, int]]:
+        """(rule, first word, past the last word) of everything recognised in one turn."""
+        return [
+            (rule, first, past)
+            for rule, matcher in self._by_role[role]
+            for first, past in matcher.find(said)
+        ]
+
+
+def rulebook(settings: LanguageSettings) -> Rulebook:
+    """The rules in force under these settings.
+
+    Raises `SettingsError` naming file, rule and key if a rule file is broken, or if a rule of the
+    user's folder does not do what its own examples say.
+    """
+    return _compiled(_own_files(settings))
+
+
+def fingerprint(settings: LanguageSettings) -> str:
+    """A digest of the text of all rules in force: part of the content address of an analysis."""
+    digest = hashlib.sha256()
+    for file in (*rule_files(_FOLDER), *_own_files(settings)):
+        digest.update(file.text.encode())
+    return digest.hexdigest()[:16]
+
+
+def _own_files(settings: LanguageSettings) -> tuple[RuleFile, ...]:
+    if not settings.rules_folder:
+        return ()
+    return rule_files(Path(settings.rules_folder).expanduser())
+
+
+@lru_cache(maxsize=4)
+def _compiled(own: tuple[RuleFile, ...]) -> Rulebook:
+    built_in, shared = _built_in()
+    rules = dict(built_in)
+    for file in own:
+        found, lists = parse_rules(file, LanguageRule, shared)
+        shared = {**shared, **lists}
+        _add(rules, found, file, replace=True)
+    return Rulebook(tuple(rules.values()))
+
+
+@cache
+def _built_in() -> tuple[Rules, Lists]:
+    """The rules that ship, by id, and the lists of `lists.toml`, which every file may use."""
+    rules: Rules = {}
+    shared: Lists = {}
+    for file in sorted(rule_files(_FOLDER), key=lambda f: Path(f.name).name != _SHARED):
+        found, lists = parse_rules(file, LanguageRule, shared)
+        if Path(file.name).name == _SHARED:
+            shared = lists
+        _add(rules, found, file, replace=False)
+    return rules, shared
+
+
+def _add(
+    rules: Rules,
+    found: Sequence[tuple[LanguageRule, Matcher]],
+    file: RuleFile,
+    *,
+    replace: bool,
+) -> None:
+    seen: set[str] = set()
+    for rule, matcher in found:
+        if rule.id in seen or (rule.id in rules and not replace):
+            raise SettingsError(f"{file.name}: rule '{rule.id}': id = '{rule.id}' is used twice")
+        seen.add(rule.id)
+        wrong = broken_examples(rule, matcher.find) if replace else []
+        if wrong:
+            raise SettingsError(f"{file.name}: rule '{rule.id}': {wrong[0]}")
+        rules[rule.id] = (rule, matcher)
