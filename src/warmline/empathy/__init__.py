@@ -1,0 +1,65 @@
+"""Empathy: which feelings a customer showed, how the agent answered, and what else was measured."""
+
+from collections.abc import Sequence
+
+from warmline.analysis import Empathy, Floor, Moment
+from warmline.empathy.agent import agent_metrics
+from warmline.empathy.call import call_metrics
+from warmline.empathy.customer import customer_metrics
+from warmline.empathy.definitions import AGENT, CALL, CUSTOMER, DEFINITIONS
+from warmline.empathy.ledger import opportunities
+from warmline.empathy.quotes import quotes
+from warmline.empathy.scene import Scene, no_ledger_reason
+from warmline.metrics import Metric, MetricDefinition, unsaid
+from warmline.settings import EmpathySettings
+from warmline.values import Conversation, RoleName
+
+__all__ = ["DEFINITIONS", "measure"]
+
+
+def measure(
+    conversation: Conversation,
+    moments: Sequence[Moment],
+    floor: Floor,
+    settings: EmpathySettings,
+    *,
+    unread_reason: str | None = None,
+) -> Empathy:
+    """The ledger, the customer's own words, and every measure in `DEFINITIONS`.
+
+    `moments` are the language room's, `floor` gives the holds that were heard. `unread_reason` says
+    why the words could not be read at all (`language.unread_reason`). Without an agent, a customer
+    or words there is no ledger but a reason, and what rests on it is unsaid for that reason.
+    """
+    reason = no_ledger_reason(conversation, unread_reason)
+    rows = () if reason else opportunities(conversation, moments, settings)
+    scene = Scene(conversation, tuple(moments), rows, floor, settings)
+    return Empathy(
+        moments=scene.moments,
+        opportunities=rows,
+        quotes=quotes(moments, settings),
+        metrics=tuple(_all_unsaid(conversation, reason) if reason else _all_said(scene)),
+        no_ledger_reason=reason,
+    )
+
+
+def _all_said(scene: Scene) -> list[Metric]:
+    metrics = call_metrics(scene)
+    for party in scene.parties(RoleName.AGENT):
+        metrics += agent_metrics(scene, party)
+    for party in scene.parties(RoleName.CUSTOMER):
+        metrics += customer_metrics(scene, party)
+    return metrics
+
+
+def _all_unsaid(conversation: Conversation, reason: str) -> list[Metric]:
+    """Every measure without a value; a party of unknown role could have been either."""
+    metrics = [unsaid(d.name, None, reason) for d in CALL]
+    possible: dict[RoleName, tuple[MetricDefinition, ...]] = {
+        RoleName.AGENT: AGENT,
+        RoleName.CUSTOMER: CUSTOMER,
+        RoleName.UNKNOWN: (*AGENT, *CUSTOMER),
+    }
+    for role in conversation.roles:
+        metrics += [unsaid(d.name, role.party, reason) for d in possible.get(role.name, ())]
+    return metrics

@@ -1,0 +1,203 @@
+"""Measures of an agent's words: behaviour, never the agent's feelings."""
+
+from collections.abc import Iterable, Sequence
+
+from warmline.analysis import Moment, Opportunity
+from warmline.empathy.answers import SOLVED_ONLY
+from warmline.empathy.ledger import answered
+from warmline.empathy.scene import Scene
+from warmline.language.kinds import POLITENESS_LABELS
+from warmline.metrics import Metric, count, rate, unsaid
+from warmline.phrases import spoken_text
+from warmline.values import RoleName, Span
+
+# Metric -> the kinds of moments that it counts.
+COUNTED = {
+    "affective": ("affective",),
+    "attentive": ("attentive",),
+    "cognitive": ("cognitive",),
+    "dismissive": ("dismissive",),
+    "formulas": ("formula",),
+    "apologies": ("apology",),
+    "questions_open": ("question_open",),
+    "questions_closed": ("question_closed",),
+    "ownership": ("ownership",),
+    "commitments": ("commitment",),
+    "offers": ("offer",),
+    "reasks": ("reask",),
+    "politeness": ("politeness",),
+}
+_QUESTIONS = ("question_open", "question_closed")
+_FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself"})
+
+
+def agent_metrics(scene: Scene, party: str) -> list[Metric]:
+    """Every measure of one agent party; those that need a customer are unsaid without a ledger."""
+    coverage, confidence = scene.coverage(party), scene.confidence
+    counts = [
+        count(
+            name, party, scene.said(*kinds, party=party), coverage=coverage, confidence=confidence
+        )
+        for name, kinds in COUNTED.items()
+    ]
+    counts += [
+        count(
+            f"politeness_{label}",
+            party,
+            [m for m in scene.said("politeness", party=party) if m.label == label],
+            coverage=coverage,
+            confidence=confidence,
+        )
+        for label in POLITENESS_LABELS
+    ]
+    return [
+        *counts,
+        _part(scene, "late_apologies", party, _late_apologies(scene, party), "apology"),
+        _part(scene, "misplaced_offers", party, _misplaced_offers(scene, party), "offer"),
+        _premature_solutions(scene, party),
+        _empathy_to_action(scene, party),
+        _first_person_share(scene, party),
+        *_reflections(scene, party),
+    ]
+
+
+def _part(scene: Scene, name: str, party: str, found: Sequence[Moment], whole: str) -> Metric:
+    """A count of some of a party's moments, with the number of all of them as denominator."""
+    return Metric(
+        name,
+        party,
+        float(len(found)),
+        numerator=float(len(found)),
+        denominator=float(len(scene.said(whole, party=party))),
+        observations=len(found),
+        coverage=scene.coverage(party),
+        confidence=scene.confidence,
+        evidence=_spans(found),
+    )
+
+
+def _late_apologies(scene: Scene, party: str) -> list[Moment]:
+    opening = {t.index for t in scene.speaking_turns(party)[: scene.settings.opening_turns]}
+    return [m for m in scene.said("apology", party=party) if m.turn_index not in opening]
+
+
+def _misplaced_offers(scene: Scene, party: str) -> list[Moment]:
+    """Offers soon after a cue that had not been answered, or after an open complaint."""
+    complaints = scene.by_customers("complaint")
+    return [
+        offer
+        for offer in scene.said("offer", party=party)
+        if any(c.turn_index < offer.turn_index for c in complaints)
+        or any(_is_open(o, offer, scene) for o in scene.opportunities)
+    ]
+
+
+def _is_open(opportunity: Opportunity, offer: Moment, scene: Scene) -> bool:
+    distance = offer.turn_index - opportunity.turn_index
+    if not 0 < distance <= scene.settings.offer_after_cue_turns:
+        return False
+    answer_start_s = opportunity.answer_start_s
+    was_answered = answered(opportunity) and answer_start_s is not None
+    return not (was_answered and answer_start_s is not None and answer_start_s <= offer.start_s)
+
+
+def _premature_solutions(scene: Scene, party: str) -> Metric:
+    """Cues to which this agent gave a solution, and nothing else, without having asked anything."""
+    name = "premature_solutions"
+    solved = [
+        o
+        for o in scene.opportunities
+        if o.answer == SOLVED_ONLY and _party_of_turn(scene, o.answer_turn_index) == party
+    ]
+    answerable = [o for o in scene.opportunities if o.answer is not None]
+    if not answerable:
+        return unsaid(name, party, "the customer gave no cue that could be answered")
+    questions = scene.by_agents(*_QUESTIONS)
+    found = [
+        o
+        for o in solved
+        if not any(o.end_s <= q.start_s and _before(q, o.answer_start_s) for q in questions)
+    ]
+    return Metric(
+        name,
+        party,
+        float(len(found)),
+        numerator=float(len(found)),
+        denominator=float(len(answerable)),
+        observations=len(found),
+        coverage=scene.coverage(),
+        confidence=scene.confidence,
+        evidence=tuple(
+            Span(o.answer_start_s, o.answer_end_s)
+            for o in found
+            if o.answer_start_s is not None and o.answer_end_s is not None
+        ),
+    )
+
+
+def _before(moment: Moment, limit_s: float | None) -> bool:
+    return limit_s is not None and moment.start_s < limit_s
+
+
+def _party_of_turn(scene: Scene, turn_index: int | None) -> str | None:
+    return next((t.party for t in scene.conversation.turns if t.index == turn_index), None)
+
+
+def _empathy_to_action(scene: Scene, party: str) -> Metric:
+    """Affective statements that a commitment follows, by any agent, within N turns."""
+    statements = scene.said("affective", party=party)
+    commitments = scene.by_agents("commitment")
+    reach = scene.settings.action_within_turns
+    followed = [
+        s
+        for s in statements
+        if any(
+            c.start_s >= s.start_s and 0 <= c.turn_index - s.turn_index <= reach
+            for c in commitments
+        )
+    ]
+    return rate(
+        "empathy_to_action",
+        party,
+        len(followed),
+        len(statements),
+        no_answer="the agent made no affective statement",
+        coverage=scene.coverage(party),
+        confidence=scene.confidence,
+        evidence=_spans(followed),
+    )
+
+
+def _first_person_share(scene: Scene, party: str) -> Metric:
+    words = [w for t in scene.turns_of(RoleName.AGENT, party) for w in spoken_text(t.text).words]
+    return rate(
+        "first_person_share",
+        party,
+        sum(w in _FIRST_PERSON for w in words),
+        len(words),
+        no_answer="no word of the agent was recognised",
+        coverage=scene.coverage(party),
+        confidence=scene.confidence,
+    )
+
+
+def _reflections(scene: Scene, party: str) -> list[Metric]:
+    found = [m for m in scene.said("attentive", party=party) if m.label == "reflection"]
+    coverage, confidence = scene.coverage(party), scene.confidence
+    return [
+        count("reflections", party, found, coverage=coverage, confidence=confidence),
+        rate(
+            "reflection_question_ratio",
+            party,
+            len(found),
+            len(scene.said(*_QUESTIONS, party=party)),
+            no_answer="the agent asked nothing",
+            coverage=coverage,
+            confidence=confidence,
+            evidence=_spans(found),
+        ),
+    ]
+
+
+def _spans(moments: Iterable[Moment]) -> tuple[Span, ...]:
+    return tuple(Span(m.start_s, m.end_s) for m in moments)

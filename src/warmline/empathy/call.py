@@ -1,0 +1,158 @@
+"""Measures of the call as a whole: the ledger's sums, its shape, and how it ended."""
+
+from collections.abc import Iterable, Sequence
+
+from warmline.analysis import Moment, Opportunity
+from warmline.empathy.ledger import answered
+from warmline.empathy.scene import Scene
+from warmline.language.kinds import CUE_LABELS
+from warmline.metrics import Metric, count, rate, unsaid
+from warmline.phrases import spoken_text
+from warmline.values import RoleName, Span
+
+_WARM = ("affective", "apology", "formula")
+_COMPETENT = (
+    *("cognitive", "solution", "commitment", "ownership", "next_step", "expectation"),
+    *("question_open", "question_closed"),
+)
+_FRICTION = ("friction_repeat", "friction_transfer", "friction_hold")
+# Fewer moments than this have no shape.
+_LEAST_SHAPE = 4
+
+
+def call_metrics(scene: Scene) -> list[Metric]:
+    """Every measure of a call that has a ledger."""
+    coverage, confidence = scene.coverage(), scene.confidence
+    rows = scene.opportunities
+    by_kind = [
+        count(
+            f"opportunities_{kind}",
+            None,
+            [o for o in rows if o.kind == kind],
+            coverage=coverage,
+            confidence=confidence,
+        )
+        for kind in CUE_LABELS
+    ]
+    return [
+        count("opportunities", None, rows, coverage=coverage, confidence=confidence),
+        *by_kind,
+        _answered_rate(scene),
+        _said_at_all(scene, "next_step"),
+        _said_at_all(scene, "expectation", "expectation_set"),
+        _resolution(scene),
+        _silent_dissatisfaction(scene),
+        _warm_competent_warm(scene),
+    ]
+
+
+def _answered_rate(scene: Scene) -> Metric:
+    answerable = [o for o in scene.opportunities if o.answer is not None]
+    good = [o for o in answerable if answered(o)]
+    no_cue = "the customer gave no cue of a feeling"
+    return rate(
+        "answered_rate",
+        None,
+        len(good),
+        len(answerable),
+        no_answer="no agent spoke after a cue" if scene.opportunities else no_cue,
+        coverage=scene.coverage(),
+        confidence=scene.confidence,
+        evidence=_spans(good),
+    )
+
+
+def _said_at_all(scene: Scene, kind: str, name: str | None = None) -> Metric:
+    """1 if an agent said it, 0 if not."""
+    found = scene.by_agents(kind)
+    return _flag(scene, name or kind, bool(found), found)
+
+
+def _resolution(scene: Scene) -> Metric:
+    """1 or 0 by what was said last of it; nothing said, nothing known."""
+    found = scene.said("resolution")
+    if not found:
+        return unsaid("resolution", None, "nobody said whether it was solved")
+    return _flag(scene, "resolution", found[-1].label == "resolved", found[-1:])
+
+
+def _silent_dissatisfaction(scene: Scene) -> Metric:
+    """1 if feelings grew towards the end, nothing was solved, and the customer did not complain."""
+    name = "silent_dissatisfaction"
+    signs: list[Moment | Opportunity] = [*scene.opportunities, *scene.by_customers(*_FRICTION)]
+    if not signs:
+        return unsaid(name, None, "the customer gave no cue: silence cannot be told from content")
+    last = max(s.turn_index for s in signs)
+    eased = [
+        m
+        for m in scene.said("resolution", "relief")
+        if m.turn_index >= last and m.label != "unresolved"
+    ]
+    complained = scene.by_customers("complaint", "hostile")
+    silent = not complained and not eased and _grew(scene, signs)
+    return _flag(scene, name, silent, sorted(signs, key=lambda s: s.start_s))
+
+
+def _grew(scene: Scene, signs: Sequence[Moment | Opportunity]) -> bool:
+    """At least half of the strength of all signs lies in the later half of the customer's turns."""
+    turns = [t.index for t in scene.turns_of(RoleName.CUSTOMER)]
+    later = set(turns[len(turns) // 2 :])
+    late = sum(s.strength for s in signs if s.turn_index in later)
+    return 2 * late >= sum(s.strength for s in signs)
+
+
+def _warm_competent_warm(scene: Scene) -> Metric:
+    """Share of warm moments that open or close the call, and of competent ones in between.
+
+    Half of the agents' words are edges and half are middle (`edge_share` 0.25), so that 0.5 is no
+    pattern and 1 the whole one.
+    """
+    name = "warm_competent_warm"
+    zones = _edge_turns(scene)
+    warm, competent = scene.by_agents(*_WARM), scene.by_agents(*_COMPETENT)
+    if not warm or not competent or len(warm) + len(competent) < _LEAST_SHAPE:
+        reason = f"fewer than {_LEAST_SHAPE} warm and competent moments, or none of one of them"
+        return unsaid(name, None, reason)
+    fitting = [m for m in warm if m.turn_index in zones]
+    fitting += [m for m in competent if m.turn_index not in zones]
+    return rate(
+        name,
+        None,
+        len(fitting),
+        len(warm) + len(competent),
+        no_answer="",
+        coverage=scene.coverage(),
+        confidence=scene.confidence,
+        evidence=_spans(sorted(fitting, key=lambda m: m.start_s)),
+    )
+
+
+def _edge_turns(scene: Scene) -> set[int]:
+    """Agents' turns whose middle word lies in the opening or closing share of the agents' words."""
+    turns = scene.turns_of(RoleName.AGENT)
+    lengths = [len(spoken_text(t.text).words) for t in turns]
+    total, at, edges = sum(lengths), 0, set()
+    for turn, length in zip(turns, lengths, strict=True):
+        middle = (at + length / 2) / total if total else 0.0
+        if not scene.settings.edge_share <= middle <= 1 - scene.settings.edge_share:
+            edges.add(turn.index)
+        at += length
+    return edges
+
+
+def _flag(scene: Scene, name: str, is_so: bool, evidence: Sequence[Moment | Opportunity]) -> Metric:
+    """A yes or no as 1 of 1 or 0 of 1."""
+    return rate(
+        name,
+        None,
+        int(is_so),
+        1,
+        no_answer="",
+        coverage=scene.coverage(),
+        confidence=scene.confidence,
+        evidence=_spans(evidence),
+    )
+
+
+def _spans(found: Iterable[Span]) -> tuple[Span, ...]:
+    return tuple(Span(f.start_s, f.end_s) for f in found)

@@ -1,0 +1,168 @@
+"""The definitions of every measure that the empathy room may emit."""
+
+from warmline.language.kinds import CUE_LABELS, POLITENESS_LABELS
+from warmline.metrics import MetricDefinition
+
+_LEDGER = "Bylund & Makoul 2005; Hsu 2012"
+_CLARK = "Clark, Murfett, Rogers & Ang 2013"
+_SEED = "rule with evidence"
+_POLITE = "Danescu-Niculescu-Mizil et al. 2013"
+_CUES_CHECKED = "rules on GoEmotions dev: see tests/test_language_validity.py"
+_ACTS_CHECKED = "rules on AnnoMI: see tests/test_language_validity.py"
+_AFFECT_CHECKED = "rules on EPITOME emotional reactions: see tests/test_language_validity.py"
+
+
+def _counted(
+    level: str, name: str, what: str, source: str = _SEED, validated: str = "no"
+) -> MetricDefinition:
+    return MetricDefinition(name, level, "count", f"number of {what}", source, validated=validated)
+
+
+def _shared(
+    level: str, name: str, what: str, source: str = _SEED, validated: str = "no"
+) -> MetricDefinition:
+    return MetricDefinition(name, level, "share", what, source, validated=validated)
+
+
+CALL = (
+    _counted(
+        "call",
+        "opportunities",
+        "cues of a feeling in the customer's words; cues of one kind in one turn are one",
+        _LEDGER,
+        _CUES_CHECKED,
+    ),
+    *(
+        _counted(
+            "call", f"opportunities_{kind}", f"opportunities of {kind}", _LEDGER, _CUES_CHECKED
+        )
+        for kind in CUE_LABELS
+    ),
+    _shared(
+        "call",
+        "answered_rate",
+        "opportunities answered attentively, affectively or cognitively within "
+        "empathy.answer_within_turns agent turns / opportunities after which an agent spoke",
+        f"{_LEDGER}; {_CLARK}",
+    ),
+    _shared("call", "next_step", "1 if an agent said what happens next, else 0"),
+    _shared("call", "expectation_set", "1 if an agent said by when or how long, else 0"),
+    _shared("call", "resolution", "1 or 0 as either party last said that it is solved, or is not"),
+    _shared(
+        "call",
+        "silent_dissatisfaction",
+        "1 if cues and friction did not fade in the customer's later half, nothing was solved or "
+        "relieved after the last of them, and the customer neither complained nor was hostile",
+    ),
+    _shared(
+        "call",
+        "warm_competent_warm",
+        "agents' warm moments in the first and last empathy.edge_share of their words, and "
+        "competent ones between / all warm and competent moments; 0.5 is no pattern",
+        "Li, Packard & Berger 2024",
+    ),
+)
+
+AGENT = (
+    _counted(
+        "party",
+        "affective",
+        "statements that name, share or acknowledge the customer's feeling",
+        _CLARK,
+        _AFFECT_CHECKED,
+    ),
+    _counted("party", "attentive", "statements that show having listened", _CLARK, _ACTS_CHECKED),
+    _counted(
+        "party",
+        "cognitive",
+        "statements that take the customer's view or explain cause or plan",
+        _CLARK,
+    ),
+    _counted("party", "dismissive", "statements that wave the concern away"),
+    _counted("party", "formulas", "service formulas, which alone are no empathy"),
+    _counted("party", "apologies", "apologies", "Marinova, Singh & Singh 2018"),
+    _counted(
+        "party",
+        "late_apologies",
+        "apologies after the agent's first empathy.opening_turns turns, of all apologies",
+        "Marinova, Singh & Singh 2018",
+    ),
+    _counted(
+        "party",
+        "questions_open",
+        "questions that invite the customer's account",
+        "MITI 4",
+        _ACTS_CHECKED,
+    ),
+    _counted(
+        "party",
+        "questions_closed",
+        "questions for a yes, a no or one fact",
+        "MITI 4",
+        _ACTS_CHECKED,
+    ),
+    _counted("party", "ownership", "statements that take responsibility"),
+    _counted("party", "commitments", "promises or reports of action", _CLARK),
+    _counted("party", "offers", "offers of something for sale"),
+    _counted(
+        "party",
+        "misplaced_offers",
+        "offers within empathy.offer_after_cue_turns turns of a cue not yet answered, or after an "
+        "open complaint, of all offers",
+    ),
+    _counted("party", "reasks", "requests for an item that was asked for and answered before"),
+    _counted("party", "politeness", "strategies of politeness", _POLITE),
+    *(
+        _counted("party", f"politeness_{label}", f"strategies of politeness: {label}", _POLITE)
+        for label in POLITENESS_LABELS
+    ),
+    _counted(
+        "party",
+        "premature_solutions",
+        "cues that got a solution and nothing else, no question asked between, of all answerable",
+    ),
+    _shared(
+        "party",
+        "empathy_to_action",
+        "affective statements that a commitment follows within empathy.action_within_turns turns "
+        "/ affective statements",
+        _CLARK,
+    ),
+    _shared(
+        "party",
+        "first_person_share",
+        "I, me, my, mine, myself / the agent's words, contractions opened, fillers left out",
+        "Packard, Moore & McFerran 2018",
+    ),
+    _counted(
+        "party",
+        "reflections",
+        "statements that say back what the customer said",
+        "MITI 4; AnnoMI",
+        _ACTS_CHECKED,
+    ),
+    MetricDefinition(
+        "reflection_question_ratio",
+        "party",
+        "ratio",
+        "reflections / questions",
+        "MITI 4",
+        validated=_ACTS_CHECKED,
+    ),
+)
+
+CUSTOMER = (
+    _counted("party", "friction_repeat", "statements of having to repeat: again, third time"),
+    _counted(
+        "party",
+        "friction_transfer",
+        "transfers: those the customer tells of and those an agent announces",
+    ),
+    _counted("party", "friction_hold", "waits: those the customer tells of and holds heard"),
+    _counted("party", "hostile", "insults, threats and swearing"),
+    _counted("party", "complaints", "open complaints and calls for a manager"),
+    _counted("party", "thanks", "thanks"),
+    _counted("party", "relief", "statements of relief"),
+)
+
+DEFINITIONS = (*CALL, *AGENT, *CUSTOMER)
