@@ -1,0 +1,44 @@
+"""Options that several commands share, and the settings they make together."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from warmline.settings import Settings, load_settings, with_overrides
+
+SETTINGS_FILE = "warmline.toml"
+
+SettingsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        envvar="WARMLINE_SETTINGS",
+        help=f"TOML file of settings; {SETTINGS_FILE} here is taken if there is one.",
+        show_default=False,
+    ),
+]
+LandingOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--landing",
+        help="Folder of analyses, one file per call; by default beside the warehouse.",
+        show_default=False,
+    ),
+]
+WarehouseOption = Annotated[
+    Path | None,
+    typer.Option("--warehouse", help="The DuckDB file to fill or ask.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
+
+
+def settings_from(path: Path | None, **overrides: Any) -> Settings:
+    """The settings of a file (or of `warmline.toml` here), the command line's word on top.
+
+    Overrides are `section__key=value`; None leaves the file's value. Raises `SettingsError`.
+    """
+    if path is None and Path(SETTINGS_FILE).is_file():
+        path = Path(SETTINGS_FILE)
+    given = {k.replace("__", "."): v for k, v in overrides.items() if v is not None}
+    return with_overrides(load_settings(path), given)

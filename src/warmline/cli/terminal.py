@@ -1,0 +1,87 @@
+"""What all commands share: consoles, exit codes, and how an error is said."""
+
+import sys
+from enum import IntEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+
+from warmline.errors import WarmlineError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class ExitCode(IntEnum):
+    """How a command ended. A refused recording is an answer, not a fault: it leaves `DONE`."""
+
+    DONE = 0
+    ERROR = 1
+    USAGE = 2
+    SOME_CALLS_FAILED = 3
+    FAULT = 70
+    INTERRUPTED = 130
+
+
+EXIT_CODES_HELP = (
+    "Exit codes: 0 done (refused recordings included), 1 an error that the message explains, "
+    "2 wrong usage, 3 some calls failed and will be tried again, 70 a fault in warmline, "
+    "130 interrupted."
+)
+
+
+@cache
+def output() -> "Console":
+    """The console for results: standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+@cache
+def messages() -> "Console":
+    """The console for progress and errors: standard error, so that results can be piped."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def say_error(message: str) -> None:
+    """One error in red; its further lines, if any, plain below."""
+    from rich.markup import escape
+
+    first, _, rest = message.partition("\n")
+    messages().print(f"[bold red]error:[/] {escape(first)}", soft_wrap=True)
+    if rest:
+        messages().print(escape(rest), soft_wrap=True)
+
+
+class Commands(TyperGroup):
+    """The group of all commands: turns errors into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; with `--debug` unforeseen errors keep their traceback."""
+        try:
+            return super().invoke(ctx)
+        except WarmlineError as e:
+            say_error(str(e))
+            raise typer.Exit(ExitCode.ERROR) from e
+        except KeyboardInterrupt as e:
+            say_error("interrupted; what was finished is kept, run the same command to go on")
+            raise typer.Exit(ExitCode.INTERRUPTED) from e
+        except BrokenPipeError:
+            sys.stderr.close()  # the reader has gone (`| head`): nothing to say, nobody to tell
+            raise typer.Exit(ExitCode.DONE) from None
+        except Exception as e:
+            if ctx.params.get("debug") or _is_click(e):
+                raise
+            say_error(f"fault in warmline: {type(e).__name__}: {e}")
+            messages().print("run with `warmline --debug ...` for the whole story", style="dim")
+            raise typer.Exit(ExitCode.FAULT) from e
+
+
+def _is_click(error: Exception) -> bool:
+    """Usage errors and exits, which click reports itself."""
+    return type(error).__module__.split(".")[0] in {"click", "typer"}
