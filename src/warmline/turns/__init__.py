@@ -1,1 +1,33 @@
 """Turns and roles: the call as a conversation between parties."""
+
+from dataclasses import replace
+
+from warmline.settings import TurnSettings
+from warmline.turns.build import build_turns
+from warmline.turns.roles import assign_roles
+from warmline.values import (
+    CallMetadata,
+    ChannelLayout,
+    Conversation,
+    RoleName,
+    Speech,
+    Transcript,
+)
+
+__all__ = ["assign_roles", "build_turns", "converse"]
+
+
+def converse(
+    speech: Speech,
+    transcript: Transcript,
+    layout: ChannelLayout,
+    metadata: CallMetadata,
+    settings: TurnSettings,
+) -> Conversation:
+    """The call's turns, each with the role of its party; roles that cannot be told are unknown."""
+    turns = build_turns(speech, transcript, settings)
+    roles = assign_roles(turns, speech.parties, layout, metadata, settings)
+    names = {role.party: role.name for role in roles}
+    return Conversation(
+        roles, tuple(replace(t, role=names.get(t.party, RoleName.UNKNOWN)) for t in turns)
+    )
