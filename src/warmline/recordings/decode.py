@@ -4,9 +4,10 @@ The decoder is FFmpeg as PyAV carries it. It is given an open file, the containe
 and no protocol, so that a crafted playlist can make it open nothing else.
 """
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 
 _CONTAINERS = (
     *("wav", "w64", "mp3", "mov", "mp4", "m4a", "3gp", "3g2", "aac", "ogg", "flac", "amr"),
-    *("amrnb", "amrwb", "gsm", "asf", "matroska", "webm", "au", "aiff", "caf", "avi", "mpegts"),
-    *("mpeg", "wv"),
+    *("amrnb", "amrwb", "gsm", "asf", "matroska", "webm", "au", "aiff", "avi", "mpegts", "mpeg"),
 )
 _OPTIONS = {
     "format_whitelist": ",".join(_CONTAINERS),
@@ -34,17 +34,39 @@ _OPTIONS = {
     "max_size": "65536",  # larger packets of plain PCM: half the time
 }
 _TIMESTAMPED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "ogg"}
-_TELL_LENGTH = _TIMESTAMPED | {"wav", "w64", "aiff", "au", "caf", "flac", "wv"}
+_TELL_LENGTH = _TIMESTAMPED | {"wav", "w64", "aiff", "au", "flac"}
 _LEAST_MISSING_S = 0.5  # encoders pad and trim: a tenth of a second is not a cut
 _GIVE_UP_AFTER_BAD = 1_000
+_SEEK_FORCE = 0x20000  # FFmpeg's flag beside SEEK_SET, SEEK_CUR, SEEK_END
+
+
+class _Source:
+    """A file as FFmpeg reads it. To a seek that cannot be done the answer is an error number.
+
+    (PyAV prints a Python exception on the terminal.)
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.name = file.name
+        self.read = file.read
+        self.tell = file.tell
+        self._file = file
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """The new position, or a negative error number."""
+        try:
+            return self._file.seek(offset, whence & ~_SEEK_FORCE)
+        except (OSError, ValueError, OverflowError):
+            return -errno.EINVAL
 
 
 @dataclass
 class _Tally:
-    """Packets seen, and those that gave an error instead of sound."""
+    """Packets seen, those that gave an error instead of sound, and whether the file went on."""
 
     packets: int = 0
     bad: int = 0
+    ended_early: bool = False
 
     @property
     def is_hopeless(self) -> bool:
@@ -68,7 +90,9 @@ def decode(path: Path, settings: RecordingSettings) -> Sound:
         header = read_header(file)
         _refuse_cut_wav(name, header, settings)
         try:
-            container = av.open(file, mode="r", options=_OPTIONS, metadata_errors="replace")
+            container = av.open(
+                _Source(file), mode="r", options=_OPTIONS, metadata_errors="replace"
+            )
         except av.error.FFmpegError as e:
             raise _not_openable(name, header, e) from e
         with container:
@@ -146,8 +170,8 @@ def _read(container: "InputContainer", stream: "AudioStream", writer: FrameWrite
     while not tally.is_hopeless:
         try:
             packet = next(packets, None)
-        except av.error.FFmpegError:
-            tally.bad += 1
+        except (av.error.FFmpegError, IndexError):  # PyAV's when a stream begins on the way
+            tally.ended_early = True
             break
         if packet is None:
             break
@@ -169,8 +193,13 @@ def _refuse_damaged(
     settings: RecordingSettings,
 ) -> None:
     """A few bad packets are a scratch; a material share of them, or of the length, is damage."""
-    if decoded_s == 0 and tally.bad and header.kind is None:
+    failed = tally.bad > 0 or tally.ended_early
+    if decoded_s == 0 and failed and header.kind is None:
         raise RecordingRefusedError("not_audio", f"{name}: nothing in it can be decoded as sound")
+    if tally.ended_early and promised_s is None:
+        raise RecordingRefusedError(
+            "corrupt", f"{name}: cannot be read on after {decoded_s:.1f} s of sound"
+        )
     if tally.bad > 1 and tally.bad > tally.packets * settings.max_missing_share:
         raise RecordingRefusedError(
             "corrupt",

@@ -22,7 +22,6 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b".snd", "AU"),
     (8, b"AIFF", "AIFF"),
     (8, b"AIFC", "AIFF"),
-    (0, b"caff", "CAF"),
     (8, b"AVI ", "AVI"),
     (0, b"\x1a\x45\xdf\xa3", "Matroska"),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "WMA"),

@@ -7,7 +7,7 @@ from warmline.recordings.sound import SAMPLE_RATE_HZ
 
 _FIRST_SAMPLES = 600 * SAMPLE_RATE_HZ
 _BLOCK_SAMPLES = SAMPLE_RATE_HZ // 10
-_BLOCKS_AT_ONCE = 600
+_BLOCKS_AT_ONCE = 50
 _FLOOR_DB = -120.0
 
 
