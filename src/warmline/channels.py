@@ -1,7 +1,8 @@
 """Whether the channels of a recording are people: real stereo, or the same voices twice.
 
-What decides is the crosstalk between channels (see `crosstalk`). Measured on the seven real calls
-with two channels at hand and on what can be made of them, lowest to highest `similarity`:
+What decides is the crosstalk between channels (see `crosstalk`). Measured on the first two minutes
+of seven real calls with two channels and on what can be made of them, lowest to highest
+`similarity`:
 
 - two people: as recorded 0.00; noise 5 dB below each voice 0.14 to 0.17; crosstalk of -20 dB 0.10,
   also with unequal gains; of -12 dB 0.25;
@@ -21,8 +22,8 @@ from warmline.recordings.sound import Sound
 from warmline.settings import ChannelSettings
 from warmline.values import ChannelLayout
 
-_HEARD_OWN_DB = -20.0
-_EVEN_DB = 1.0
+_HEARD_OWN_DB = -20.0  # a voice this far below the channel's own is taken for crosstalk, not a mix
+_EVEN_DB = 1.0  # copies this even in quality are not ranked: the first is kept
 
 
 def resolve(sound: Sound, settings: ChannelSettings) -> tuple[ChannelLayout, Sound]:
@@ -39,7 +40,7 @@ def resolve(sound: Sound, settings: ChannelSettings) -> tuple[ChannelLayout, Sou
     tracks = [level_track(sound, channel) for channel in range(count)]
     voiced = [track for track in tracks if _carries_voice(track, settings)] or tracks
     layout = _layout(voiced, count, settings.fake_stereo_similarity)
-    if len(voiced) < count:
+    if 1 < len(voiced) < count:
         silent = ", ".join(str(t.channel) for t in tracks if t not in voiced)
         layout = replace(layout, reason=f"{layout.reason}; no voice on channel {silent}")
     if layout.kind == "stereo" and len(layout.kept) == count:
@@ -69,7 +70,8 @@ def _layout(tracks: list[LevelTrack], count: int, threshold: float) -> ChannelLa
             if _first_holds_both(pair, threshold):
                 return _one_holds_both(kept[first], kept[1 - first], pair, count)
     similarity = max(compare(a, b).similarity for a, b in combinations(kept, 2))
-    weaker = f"voices are {-20 * log10(max(similarity, 1e-4)):.0f} dB weaker on another's channel"
+    weaker_db = -20 * log10(max(similarity, 1e-4))
+    weaker = f"the voices are {weaker_db:.0f} dB weaker on each other's channel"
     reason = "; ".join([*copies, *mixes, weaker])
     return ChannelLayout("stereo", count, similarity, reason, tuple(t.channel for t in kept))
 
