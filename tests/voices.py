@@ -1,5 +1,7 @@
 """Synthetic voices of known pitch and level, for tests of prosody."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import firwin, oaconvolve, sosfilt, tf2sos
@@ -31,6 +33,13 @@ def vowel(
         poles = [1, -2 * radius * np.cos(2 * np.pi * hz / SAMPLE_RATE_HZ), radius**2]
         voice = sosfilt(tf2sos([1], poles), voice)
     return 0.5 * voice / np.abs(voice).max()
+
+
+@cache
+def said(pitch_hz: float, duration_s: float) -> Samples:
+    """A vowel through a telephone, mean power -20 dB re full scale whatever its pitch."""
+    voice = telephone(vowel(pitch_hz, duration_s))
+    return 0.1 * voice / np.sqrt(np.mean(voice**2))
 
 
 def noise(duration_s: float, level: float = 0.1, seed: int = 1) -> Samples:

@@ -143,7 +143,7 @@ class SpeechSettings(Section):
         default=0.25, ge=0, description="A voice that changes for less than this has not changed."
     )
     one_voice_margin: float = Field(
-        default=0.08, description="Below this margin of the clustering, one voice is possible."
+        default=0.2, description="Below this margin of the clustering, one voice is possible."
     )
     one_voice_share: float = Field(
         default=0.1,
@@ -252,6 +252,12 @@ class ProsodySettings(Section):
     )
     heated_sd: float = Field(
         default=1.0, gt=0, description="Customer's level or rate this many SD up is heat."
+    )
+    heated_min_level_db: float = Field(
+        default=1.0, ge=0, description="And at least this much louder than the mean, to be heard."
+    )
+    heated_min_rate: float = Field(
+        default=1.05, ge=1, description="Or at least this many times as fast as the mean."
     )
 
 

@@ -79,8 +79,9 @@ DEFINITIONS: tuple[MetricDefinition, ...] = (
             f"Agent's {what}: median over turns that follow a heated turn of the customer, minus "
             "median over the agent's other turns. Near 0 is steady. A customer's turn is heated "
             "when its level or rate is more than 1 SD above the mean of the customer's turns "
-            "(about one turn in six of a calm call is, too), or when its words are hostile.",
-            "Tao 2022; Xiao 2014",
+            "(about one turn in six of a calm call is, too) and audibly so, or when its words are "
+            "hostile.",
+            "Tao 2022; Xiao 2014; Quené 2007 (what is audible)",
             validated=_PLANTED,
         )
         for name, unit, what in (
@@ -94,7 +95,7 @@ DEFINITIONS: tuple[MetricDefinition, ...] = (
         "party",
         "count",
         "Customer's turns whose level or rate is more than 1 SD above the mean of the customer's "
-        "turns, or whose words are hostile.",
+        "turns and audibly so (1 dB, 5 %), or whose words are hostile.",
         "Tao 2022; Xiao 2014",
         validated=_PLANTED,
     ),

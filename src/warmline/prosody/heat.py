@@ -21,7 +21,6 @@ CUSTOMER_NAMES = {
 }
 HEATED = "heated_turns"
 _LEAST_PER_QUARTER = 2
-_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,8 @@ def heat_metrics(
     """All measures of heat for every party; those that are not about it say so.
 
     A customer's turn is heated when its level or its rate is more than `settings.heated_sd`
-    standard deviations above the mean of the customer's turns, or when it meets a hostile span.
+    standard deviations above the mean of the customer's turns, and by a difference one can hear
+    (1 dB; 5 % of tempo, Quené 2007), or when it meets a hostile span.
     """
     agent = conversation.party_of(RoleName.AGENT)
     customer = conversation.party_of(RoleName.CUSTOMER)
@@ -89,9 +89,14 @@ def _heated(
         if len(values) < settings.min_turns:
             continue
         is_known = True
-        usual = np.array(list(values.values()))
-        limit = usual.mean() + settings.heated_sd * usual.std()
-        found |= {index for index, value in values.items() if value - limit > _ROUNDING}
+        mean, spread = np.mean(list(values.values())), np.std(list(values.values()))
+        audible = (
+            mean + settings.heated_min_level_db
+            if name == "level_db"
+            else mean * settings.heated_min_rate
+        )
+        limit = max(mean + settings.heated_sd * spread, audible)
+        found |= {index for index, value in values.items() if value > limit}
     return [m.turn for m in customers if m.turn.index in found] if is_known else None
 
 
