@@ -7,9 +7,11 @@ _LEDGER = "Bylund & Makoul 2005; Hsu 2012"
 _CLARK = "Clark, Murfett, Rogers & Ang 2013"
 _SEED = "rule with evidence"
 _POLITE = "Danescu-Niculescu-Mizil et al. 2013"
-_CUES_CHECKED = "rules on GoEmotions dev: see tests/test_language_validity.py"
-_ACTS_CHECKED = "rules on AnnoMI: see tests/test_language_validity.py"
-_AFFECT_CHECKED = "rules on EPITOME emotional reactions: see tests/test_language_validity.py"
+# Measured with the rules as they are; tests/test_language_validity.py holds them to it.
+_CUES = "rules: precision 0.68, recall 0.21 (negative emotion, GoEmotions dev, n 5426)"
+_AFFECT = "rules: precision 0.80, recall 0.23 (emotional reactions, EPITOME, n 2487)"
+_QUESTION = "rules: precision 0.82, recall 0.93; open or closed right 0.76 (AnnoMI, n 3534)"
+_REFLECTION = "rules: precision 0.73, recall 0.28 (AnnoMI, n 3534)"
 
 
 def _counted(
@@ -30,12 +32,10 @@ CALL = (
         "opportunities",
         "cues of a feeling in the customer's words; cues of one kind in one turn are one",
         _LEDGER,
-        _CUES_CHECKED,
+        _CUES,
     ),
     *(
-        _counted(
-            "call", f"opportunities_{kind}", f"opportunities of {kind}", _LEDGER, _CUES_CHECKED
-        )
+        _counted("call", f"opportunities_{kind}", f"opportunities of {kind}", _LEDGER, _CUES)
         for kind in CUE_LABELS
     ),
     _shared(
@@ -69,9 +69,9 @@ AGENT = (
         "affective",
         "statements that name, share or acknowledge the customer's feeling",
         _CLARK,
-        _AFFECT_CHECKED,
+        _AFFECT,
     ),
-    _counted("party", "attentive", "statements that show having listened", _CLARK, _ACTS_CHECKED),
+    _counted("party", "attentive", "statements that show having listened", _CLARK),
     _counted(
         "party",
         "cognitive",
@@ -92,14 +92,14 @@ AGENT = (
         "questions_open",
         "questions that invite the customer's account",
         "MITI 4",
-        _ACTS_CHECKED,
+        _QUESTION,
     ),
     _counted(
         "party",
         "questions_closed",
         "questions for a yes, a no or one fact",
         "MITI 4",
-        _ACTS_CHECKED,
+        _QUESTION,
     ),
     _counted("party", "ownership", "statements that take responsibility"),
     _counted("party", "commitments", "promises or reports of action", _CLARK),
@@ -139,7 +139,7 @@ AGENT = (
         "reflections",
         "statements that say back what the customer said",
         "MITI 4; AnnoMI",
-        _ACTS_CHECKED,
+        _REFLECTION,
     ),
     MetricDefinition(
         "reflection_question_ratio",
@@ -147,7 +147,7 @@ AGENT = (
         "ratio",
         "reflections / questions",
         "MITI 4",
-        validated=_ACTS_CHECKED,
+        validated=_REFLECTION,
     ),
 )
 
