@@ -158,6 +158,7 @@ def reasked(*lines: str) -> list[str | None]:
     return [m.label for m in moments_of(dialogue(*lines)) if m.kind == "reask"]
 
 
+HELLO = "agent: Hello."
 ASK = "agent: Can I have your account number please?"
 ASK_AGAIN = "agent: And what is your account number?"
 
@@ -190,6 +191,14 @@ def test_another_item_is_no_reask_and_another_agent_is() -> None:
     assert [(m.party, m.label) for m in moments_of(call) if m.kind == "reask"] == [
         ("C", "account_number")
     ]
+
+
+def test_a_request_to_repeat_what_was_given_unasked_is_a_reask() -> None:
+    given = "customer: It's flat three, main street, and the postcode is NG5."
+    assert reasked(HELLO, given, "agent: Can you repeat that postcode please?") == ["postcode"]
+    assert reasked(HELLO, given, "agent: What was the postcode again?") == ["postcode"]
+    assert reasked(HELLO, given, "agent: Thanks again. What is your name?") == []
+    assert reasked("agent: Can you repeat your postcode?") == []
 
 
 # --- reflections -------------------------------------------------------------------------------

@@ -1,20 +1,25 @@
 """Information that was asked for again although the customer had given it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from warmline.analysis import Moment
 from warmline.language.passages import Passage
+from warmline.phrases import spoken
 from warmline.turns.listening import listens
 from warmline.values import RoleName
 
 _RULE = "reask.slot"
 _STRENGTH = 0.8
+_AGAIN = frozenset({"again", "repeat"})
+_AGAIN_WITHIN = 2
 
 
 def reasks(passages: Sequence[Passage], moments: Sequence[Moment]) -> list[Moment]:
     """One moment for each request for an item that was requested before and answered since.
 
-    The label is the item. Whichever agent asks again: the customer has told it already.
+    A request that says so itself ("repeat that zip code") needs no earlier one, as a customer may
+    have given the item unasked. The label is the item. Any agent may be the one who asks again.
     """
     places = {p.turn.index: place for place, p in enumerate(passages)}
     unanswered = {m.turn_index for m in moments if m.kind == "no_answer"}
@@ -24,26 +29,20 @@ def reasks(passages: Sequence[Passage], moments: Sequence[Moment]) -> list[Momen
         if moment.kind != "slot_request" or moment.label is None:
             continue
         place = places[moment.turn_index]
-        before = asked.get(moment.label)
+        since = asked.get(moment.label)
+        if since is None and _says_again(moment, passages[place]):
+            since = -1
         asked[moment.label] = place
-        if before is not None and _answered(passages[before + 1 : place], unanswered):
-            again.append(_again(moment))
+        if since is not None and _answered(passages[since + 1 : place], unanswered):
+            again.append(replace(moment, kind="reask", rule=_RULE, strength=_STRENGTH))
     return again
 
 
-def _again(request: Moment) -> Moment:
-    return Moment(
-        start_s=request.start_s,
-        end_s=request.end_s,
-        kind="reask",
-        label=request.label,
-        turn_index=request.turn_index,
-        party=request.party,
-        role=request.role,
-        text=request.text,
-        rule=_RULE,
-        strength=_STRENGTH,
-    )
+def _says_again(request: Moment, passage: Passage) -> bool:
+    """Whether the request itself says that it is not the first: "repeat ...", "... again"."""
+    after = passage.turn.text.partition(request.text)[2].split()[:_AGAIN_WITHIN]
+    words = spoken([*request.text.split(), *after]).present
+    return not words.isdisjoint(_AGAIN)
 
 
 def _answered(between: Sequence[Passage], unanswered: set[int]) -> bool:
