@@ -1,0 +1,164 @@
+"""Who speaks when: laws of the parts, and truth from a recording nobody here labelled."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyannote.core import Annotation, Segment, Timeline
+from pyannote.database.util import load_rttm
+from pyannote.metrics.diarization import DiarizationErrorRate
+
+from warmline.engines import Engines
+from warmline.recordings.decode import decode
+from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
+from warmline.settings import RecordingSettings, SpeechSettings
+from warmline.speech import listen
+from warmline.speech.activity import FRAME_STEP_S, Activity, speech_frames
+from warmline.speech.stretches import cut_at_changes
+from warmline.speech.tones import find_tones
+from warmline.speech.voices import tell_apart
+from warmline.values import ChannelLayout, SpeakerSource, Speech, SpeechSegment
+
+SETTINGS = SpeechSettings()
+MONO = ChannelLayout("mono", 1, None, "one channel")
+STEREO = ChannelLayout("stereo", 2, 0.0, "two channels")
+
+probabilities = st.lists(st.floats(0, 1, width=32), min_size=1, max_size=300).map(
+    lambda values: np.array(values, np.float32)
+)
+
+
+@given(probabilities)
+def test_speech_runs_are_ordered_apart_and_long_enough(probability: np.ndarray) -> None:
+    runs = speech_frames(probability, SETTINGS)
+    for first, last in runs:
+        assert (last - first) * FRAME_STEP_S >= SETTINGS.min_speech_s
+        assert probability[first] > SETTINGS.onset
+    for (_, end), (start, _) in itertools.pairwise(runs):
+        assert (start - end) * FRAME_STEP_S >= SETTINGS.bridge_gap_s
+
+
+@given(st.lists(st.integers(0, 2), min_size=20, max_size=589), st.integers(0, 2))
+def test_stretches_cover_the_speech_exactly_once(voices: list[int], seed: int) -> None:
+    noise = np.random.default_rng(seed).random((1, 589, 3)).astype(np.float32) * 0.1
+    for frame, voice in enumerate(voices):
+        noise[0, frame, voice] += 0.8
+    activity = Activity(np.array([0.0]), noise, np.ones(589, np.float32))
+    stretches = cut_at_changes(activity, [(0, len(voices))], SETTINGS.min_stretch_s)
+    edges = [stretches[0].start, *(s.end for s in stretches)]
+    assert edges[0] == 0
+    assert edges[-1] == len(voices)
+    assert [s.start for s in stretches[1:]] == edges[1:-1]
+
+
+def _voice(seed: int, count: int, spread: float) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    centre = rng.normal(size=192)
+    vectors = centre / np.linalg.norm(centre) + spread * rng.normal(size=(count, 192)) / 14
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1)[:, None], np.float32)
+
+
+def test_two_voices_are_found_without_being_told_and_one_stays_one() -> None:
+    two = np.concatenate([_voice(1, 12, 0.8), _voice(2, 6, 0.8)])
+    found = tell_apart(two, np.ones(18), 0.5, SETTINGS)
+    assert found.count == 2
+    assert len(set(found.labels[:12])) == 1
+    assert len(set(found.labels[12:])) == 1
+    assert found.confidence > 0.9
+    alone = tell_apart(_voice(3, 18, 0.8), np.ones(18), 0.0, SETTINGS)
+    assert alone.count == 1
+
+
+def test_a_third_voice_counts_only_when_it_speaks_for_a_while() -> None:
+    three = np.concatenate([_voice(1, 9, 0.5), _voice(2, 9, 0.5), _voice(3, 9, 0.5)])
+    assert tell_apart(three, np.ones(27), 0.5, SETTINGS).count == 3
+    brief = np.r_[np.ones(18), np.full(9, 0.2)]
+    assert tell_apart(three, brief, 0.5, SETTINGS).count == 2
+
+
+def _as_annotation(segments: tuple[SpeechSegment, ...]) -> Annotation:
+    annotation = Annotation()
+    for i, s in enumerate(segments):
+        annotation[Segment(s.start_s, s.end_s), i] = s.party
+    return annotation
+
+
+def _der(reference: Annotation, speech: Speech, end_s: float, collar_s: float) -> float:
+    metric = DiarizationErrorRate(collar=collar_s)
+    uem = Timeline([Segment(0, end_s)])
+    return float(metric(reference, _as_annotation(speech.segments), uem=uem))
+
+
+@pytest.mark.models
+def test_a_real_conversation_on_one_channel(engines: Engines, two_speakers: Path) -> None:
+    sound = decode(two_speakers, RecordingSettings())
+    speech = listen(sound, MONO, SETTINGS, engines)
+    (reference,) = load_rttm(two_speakers.with_suffix(".rttm")).values()
+    assert speech.source is SpeakerSource.DIARIZATION
+    assert speech.parties == ("A", "B")
+    assert _der(reference, speech, sound.duration_s, 0.5) < 0.10
+    assert _der(reference, speech, sound.duration_s, 0.0) < 0.16
+
+
+@pytest.mark.models
+def test_two_channels_swap_with_their_parties(engines: Engines, two_speakers: Path) -> None:
+    mono = decode(two_speakers, RecordingSettings()).pcm
+    late = np.roll(mono, 5 * SAMPLE_RATE_HZ, axis=1)
+    one = listen(Sound(np.concatenate([mono, late]), 16000, "pcm"), STEREO, SETTINGS, engines)
+    other = listen(Sound(np.concatenate([late, mono]), 16000, "pcm"), STEREO, SETTINGS, engines)
+    swap = {"A": "B", "B": "A"}
+    swapped = {(s.start_s, s.end_s, swap[s.party]) for s in one.segments}
+    assert swapped == {(s.start_s, s.end_s, s.party) for s in other.segments}
+    assert one.confidence == 1.0
+
+
+def _hold_music(seconds: float) -> np.ndarray:
+    t = np.arange(int(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    notes = np.array([262, 330, 392, 523, 440, 349, 294, 494])[(t / 0.5).astype(int) % 8]
+    melody = sum(np.sin(2 * np.pi * np.cumsum(notes * k) / SAMPLE_RATE_HZ) / k for k in (1, 2, 3))
+    return (melody * 4000).astype(np.int16)[None]
+
+
+def _tone(seconds: float) -> np.ndarray:
+    t = np.arange(int(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    return (6000 * np.sin(2 * np.pi * 440 * t)).astype(np.int16)[None]
+
+
+def _noise(seconds: float) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return (rng.normal(size=int(seconds * SAMPLE_RATE_HZ)) * 1500).astype(np.int16)[None]
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("pcm", "kinds"),
+    [
+        (_tone(20), {"tone"}),
+        (_hold_music(20), {"music"}),
+        (_noise(20), set()),
+        (np.zeros((1, 20 * SAMPLE_RATE_HZ), np.int16), set()),
+    ],
+    ids=["tone", "music", "noise", "silence"],
+)
+def test_what_is_not_speech_has_no_speech(
+    pcm: np.ndarray, kinds: set[str], engines: Engines
+) -> None:
+    speech = listen(Sound(pcm, 8000, "pcm"), MONO, SETTINGS, engines)
+    assert speech.segments == ()
+    assert speech.source is SpeakerSource.NONE
+    assert {t.kind for t in speech.tones} == kinds
+    assert "no speech" in speech.reason
+
+
+def test_hold_music_between_speech_is_found_where_it_is() -> None:
+    pcm = np.concatenate(
+        [np.zeros((1, 5 * SAMPLE_RATE_HZ), np.int16), _hold_music(10), _noise(5) // 30], axis=1
+    )
+    spoken = (SpeechSegment(0, 4, "A"), SpeechSegment(15.5, 20, "A"))
+    (tone,) = find_tones(Sound(pcm, 8000, "pcm"), spoken)
+    assert tone.kind == "music"
+    assert tone.start_s == pytest.approx(5, abs=1.0)
+    assert tone.end_s == pytest.approx(15, abs=1.0)

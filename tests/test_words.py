@@ -1,0 +1,177 @@
+"""Words: packing keeps the clock, guards refuse what was not said, words go to who said them."""
+
+import itertools
+import re
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from warmline.engines import Engines
+from warmline.recordings.decode import decode
+from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
+from warmline.settings import RecordingSettings, SpeechSettings, WordSettings
+from warmline.speech import listen
+from warmline.values import ChannelLayout, Span, SpeakerSource, Speech, SpeechSegment, Word
+from warmline.words import transcribe
+from warmline.words.giving import give_words
+from warmline.words.guard import why_refused
+from warmline.words.packing import WINDOW_S, pack
+from warmline.words.recogniser import Recognised
+
+SETTINGS = WordSettings(whisper_model="tiny.en")
+MONO = ChannelLayout("mono", 1, None, "one channel")
+
+
+@st.composite
+def speeches(draw: st.DrawFn) -> list[Span]:
+    gaps = draw(st.lists(st.floats(0.2, 20), min_size=1, max_size=20))
+    lengths = draw(st.lists(st.floats(0.1, 70), min_size=len(gaps), max_size=len(gaps)))
+    spans, at = [], 0.0
+    for gap, length in zip(gaps, lengths, strict=True):
+        spans.append(Span(at + gap, at + gap + length))
+        at += gap + length
+    return spans
+
+
+@given(speeches())
+def test_packing_holds_all_speech_once_in_windows_that_fit(speech: list[Span]) -> None:
+    duration_s = speech[-1].end_s + 1
+    windows = pack(speech, 0, "A", duration_s)
+    pieces = [p for w in windows for p in w.pieces]
+    assert all(w.duration_s <= WINDOW_S + 1e-6 for w in windows)
+    assert all(a.end_s <= b.start_s + 1e-9 for a, b in itertools.pairwise(pieces))
+    for span in speech:
+        inside = sum(
+            max(0.0, min(span.end_s, p.end_s) - max(span.start_s, p.start_s)) for p in pieces
+        )
+        assert inside == pytest.approx(span.duration_s, abs=1e-6)
+
+
+@given(speeches(), st.floats(0, 1), st.floats(0, 1))
+def test_a_word_inside_speech_comes_back_to_its_own_time(
+    speech: list[Span], where: float, which: float
+) -> None:
+    span = speech[int(which * (len(speech) - 1))]
+    start_s = span.start_s + where * max(0.0, span.duration_s - 0.1)
+    for window in pack(speech, 0, "A", speech[-1].end_s + 1):
+        for piece in window.pieces:
+            if piece.start_s <= start_s and start_s + 0.1 <= piece.end_s:
+                at_s = piece.at_s + start_s - piece.start_s
+                back = window.on_the_clock(at_s, at_s + 0.1)
+                assert back.start_s == pytest.approx(start_s, abs=1e-6)
+                assert back.end_s == pytest.approx(start_s + 0.1, abs=1e-6)
+
+
+def test_a_word_is_not_stretched_over_silence() -> None:
+    (window,) = pack([Span(1, 2), Span(2.8, 4)], 0, "A", 10)
+    at = window.pieces[0].at_s - window.pieces[0].start_s
+    assert window.on_the_clock(at + 0.9, at + 1.4).start_s == 1
+    assert window.on_the_clock(at + 1.8, at + 2.6).end_s == 2
+
+
+def _said(text: str, **doubts: float) -> Recognised:
+    given_ = {"avg_logprob": -0.3, "no_speech_prob": 0.1, "compression_ratio": 1.2} | doubts
+    return Recognised(text, (), **given_)
+
+
+@pytest.mark.parametrize(
+    ("result", "speech_s", "guard"),
+    [
+        (_said("I lost my card and I am worried"), 3, None),
+        (_said("no no no no no"), 3, None),
+        (_said("thank you. " * 5), 10, "loop"),
+        (_said("so I was going to, I was going to, say"), 5, None),
+        (_said("the the the the the the the the the the the"), 10, "loop"),
+        (_said("words", compression_ratio=2.5), 3, "loop"),
+        (_said("one two three four five six seven eight nine ten eleven"), 0.5, "too_fast"),
+        (_said("mumble", avg_logprob=-1.3), 3, "unintelligible"),
+        (_said("Bye.", avg_logprob=-0.8, no_speech_prob=0.9), 3, "no_speech"),
+        (_said("Bye.", avg_logprob=-0.2, no_speech_prob=0.9), 3, None),
+    ],
+)
+def test_guards(result: Recognised, speech_s: float, guard: str | None) -> None:
+    assert why_refused(result, speech_s, SETTINGS) == guard
+
+
+def _words(*times: tuple[float, float]) -> list[Word]:
+    return [Word(a, b, "", str(i), 0.9) for i, (a, b) in enumerate(times)]
+
+
+def test_a_word_at_the_edge_of_a_turn_stays_with_its_phrase() -> None:
+    exclusive = [SpeechSegment(0, 1.95, "A"), SpeechSegment(1.95, 4, "B")]
+    words = _words((0.5, 1.0), (1.0, 1.6), (1.8, 2.3), (3.0, 3.5), (3.5, 4.0))
+    assert [w.party for w in give_words(words, exclusive)] == ["A", "A", "A", "B", "B"]
+
+
+def test_a_short_reply_between_pauses_keeps_its_speaker() -> None:
+    exclusive = [
+        SpeechSegment(0, 2, "A"),
+        SpeechSegment(2.5, 2.9, "B"),
+        SpeechSegment(3.5, 5, "A"),
+    ]
+    words = _words((0.5, 1.0), (1.0, 2.0), (2.5, 2.9), (3.5, 4.0), (4.0, 5.0))
+    assert [w.party for w in give_words(words, exclusive)] == ["A", "A", "B", "A", "A"]
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=30), st.floats(0, 1000))
+def test_shifting_the_clock_changes_no_speaker(starts: list[float], shift_s: float) -> None:
+    exclusive = [SpeechSegment(10 * i, 10 * i + 9, "AB"[i % 2]) for i in range(10)]
+    words = _words(*((round(s, 1), round(s, 1) + 0.4) for s in sorted(starts)))
+    shift_s = round(shift_s)
+    moved = [Word(w.start_s + shift_s, w.end_s + shift_s, "", w.text, 0.9) for w in words]
+    later = [SpeechSegment(s.start_s + shift_s, s.end_s + shift_s, s.party) for s in exclusive]
+    before = [w.party for w in give_words(words, exclusive)]
+    assert [w.party for w in give_words(moved, later)] == before
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"[a-z']+", text.lower()))
+
+
+@pytest.mark.models
+def test_a_real_conversation_is_transcribed_and_timed(engines: Engines, two_speakers: Path) -> None:
+    sound = decode(two_speakers, RecordingSettings())
+    speech = listen(sound, MONO, SpeechSettings(), engines)
+    transcript = transcribe(sound, MONO, speech, SETTINGS, engines)
+    reference = " ".join(
+        line.split(maxsplit=5)[5]  # file, channel, speaker, start, end, text
+        for line in two_speakers.with_suffix(".stm").read_text().splitlines()
+    )
+    said = " ".join(w.text for w in transcript.words)
+    assert jiwer.wer(_plain(reference), _plain(said)) < 0.35
+    assert transcript.language == "en"
+    assert {w.party for w in transcript.words} == {"A", "B"}
+    for word in transcript.words:
+        assert word.start_s <= word.end_s
+        near = [s for s in speech.segments if s.start_s - 0.3 < word.start_s < s.end_s + 0.3]
+        assert near, f"{word.text} at {word.start_s:.2f} s is in silence"
+
+
+@pytest.mark.models
+def test_shifted_sound_gives_the_same_words_later(engines: Engines, two_speakers: Path) -> None:
+    sound = decode(two_speakers, RecordingSettings())
+    silence = np.zeros((1, 7 * SAMPLE_RATE_HZ), np.int16)
+    moved = Sound(np.concatenate([silence, sound.pcm], axis=1), 16000, "pcm")
+    segments = (SpeechSegment(6.7, 14.9, "A"),)
+    later = tuple(SpeechSegment(s.start_s + 7, s.end_s + 7, s.party) for s in segments)
+    first = transcribe(sound, MONO, _speech(segments), SETTINGS, engines)
+    second = transcribe(moved, MONO, _speech(later), SETTINGS, engines)
+    assert [w.text for w in first.words] == [w.text for w in second.words]
+    assert [w.start_s + 7 for w in first.words] == pytest.approx(
+        [w.start_s for w in second.words], abs=0.05
+    )
+
+
+def _speech(segments: tuple[SpeechSegment, ...]) -> Speech:
+    return Speech(SpeakerSource.DIARIZATION, ("A",), segments, segments, (), 1.0, "given")
+
+
+@pytest.mark.models
+def test_without_speech_there_are_no_words(engines: Engines) -> None:
+    sound = Sound(np.zeros((1, 5 * SAMPLE_RATE_HZ), np.int16), 8000, "pcm")
+    silent = Speech(SpeakerSource.NONE, (), (), (), (), 0.0, "no speech")
+    assert transcribe(sound, MONO, silent, SETTINGS, engines).words == ()
