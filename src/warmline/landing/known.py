@@ -102,7 +102,8 @@ def _scanned(landing_dir: Path, files: list[LandedFile]) -> pa.Table:
         reader.scan(files)
         return con.execute(
             "SELECT landing_key, file, path, size_bytes, modified_at, audio_sha256, call_id, "
-            f"status, reason_code, analyzed_at, metadata_fingerprint, stage_keys FROM ({scan.LIVE})"
+            "status, reason_code, analyzed_at, metadata_fingerprint, stage_keys "
+            f"FROM ({scan.live_of('landed')})"
         ).to_arrow_table()
 
 

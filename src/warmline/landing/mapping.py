@@ -49,7 +49,7 @@ def from_row(cls: type[T], row: dict[str, Any]) -> T:
     annotation allows. Raises ValueError naming a field that can have none of these, and
     pydantic's ValidationError for a value of the wrong type.
     """
-    kind: type[Any] = cls
+    kind: type = cls
     value: T = _adapter(kind).validate_python(_complete(kind, row))
     return value
 

@@ -28,7 +28,8 @@ _LEFTOVER_AGE_S = 86_400.0
 _CHOSEN = f"""
 CREATE OR REPLACE TEMP TABLE chosen AS
 WITH kept AS (
-    SELECT file, landing_key FROM ({scan.LIVE}) WHERE NOT list_contains($removed, landing_key)),
+    SELECT file, landing_key FROM ({scan.live_of("landed")})
+    WHERE NOT list_contains($removed, landing_key)),
 rows_of AS (
     SELECT landed.file, landed.landing_key, content_sha256, kept.file IS NOT NULL AS is_kept
     FROM landed LEFT JOIN kept USING (file, landing_key)),

@@ -38,15 +38,6 @@ SELECT landing_key, content_sha256, metadata_fingerprint, analyzed_at, status, r
 FROM read_parquet($files, union_by_name = true, filename = true)
 """
 
-#: Of what has landed, what counts: the newest of each key, then the newest of each path.
-LIVE = """
-SELECT * FROM (
-    SELECT * FROM landed
-    QUALIFY row_number() OVER (
-        PARTITION BY landing_key ORDER BY analyzed_at DESC, content_sha256, file) = 1)
-QUALIFY row_number() OVER (PARTITION BY path ORDER BY analyzed_at DESC, landing_key) = 1
-"""
-
 
 class UnreadableError(WarmlineError):
     """Some landing files cannot be read. `problems` maps a file's name to why."""
@@ -114,6 +105,17 @@ class Reader:
             except FileNotFoundError as e:
                 raise VanishedError(f"landing file {name}: gone while being read") from e
         return found
+
+
+def live_of(table: str) -> str:
+    """A query for the rows that count: the newest of each key, then the newest of each path."""
+    return f"""
+SELECT * FROM (
+    SELECT * FROM {table}
+    QUALIFY row_number() OVER (
+        PARTITION BY landing_key ORDER BY analyzed_at DESC, content_sha256, file) = 1)
+QUALIFY row_number() OVER (PARTITION BY path ORDER BY analyzed_at DESC, landing_key) = 1
+"""
 
 
 @contextmanager

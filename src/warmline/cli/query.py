@@ -1,0 +1,185 @@
+"""`warmline query` and `warmline check`: questions to the warehouse, and whether it is sound."""
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
+from warmline.cli.terminal import ExitCode, messages, output
+from warmline.errors import QueryError
+from warmline.places import places_of
+from warmline.questions import (
+    DEFAULT_LIMIT,
+    DEFAULT_TIMEOUT_S,
+    Answer,
+    ask,
+    ask_named,
+    named_queries,
+    named_query,
+)
+
+# What is piped is not folded to the width of a terminal that is not there.
+_WIDE = 10_000
+
+
+def query(
+    question: Annotated[
+        str | None,
+        typer.Argument(help="A SELECT, or the name of a query.", show_default=False),
+    ] = None,
+    list_queries: Annotated[
+        bool, typer.Option("--list", help="List the named queries, with what they answer.")
+    ] = False,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param",
+            "-p",
+            metavar="NAME=VALUE",
+            help="A parameter of the query; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
+    warehouse: WarehouseOption = None,
+    settings: SettingsOption = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, help="Print at most this many rows.")
+    ] = DEFAULT_LIMIT,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", min=0.1, help="Stop after this many seconds.")
+    ] = DEFAULT_TIMEOUT_S,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """Ask the warehouse, in SQL or by the name of a query; nothing can be changed this way.
+
+    `warmline query --list` shows the named queries, `warmline query "DESCRIBE call_summary"` the
+    columns of a table or view.
+    """
+    if list_queries:
+        _print_list(question, as_json)
+        return
+    if question is None:
+        raise typer.BadParameter("give a SELECT or the name of a query; --list shows the names")
+    path = places_of(settings_from(settings), None, warehouse).warehouse
+    answering = ask_named if question.isidentifier() else ask
+    answer = answering(path, question, _pairs(param or ()), limit=limit, timeout_s=timeout_s)
+    if as_json:
+        rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+        typer.echo(json.dumps(rows, default=str, ensure_ascii=False, indent=2))
+    elif as_csv:
+        _print_csv(answer)
+    else:
+        _print_table(answer)
+    if answer.truncated:
+        messages().print(f"only the first {limit} rows; --limit shows more", style="yellow")
+
+
+def check(
+    warehouse: WarehouseOption = None,
+    settings: SettingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that the warehouse is sound: every check in warehouse/checks must find nothing."""
+    from warmline.warehouse.checks import check_warehouse
+
+    results = check_warehouse(places_of(settings_from(settings), None, warehouse).warehouse)
+    if as_json:
+        found = [
+            {"check": r.name, "passed": r.passed, "description": r.description, "rows": r.count}
+            for r in results
+        ]
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        _print_checks(results)
+    if not all(result.passed for result in results):
+        raise typer.Exit(ExitCode.ERROR)
+
+
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise QueryError(f"--param {pair}: write it as NAME=VALUE")
+        pairs[name] = value
+    return pairs
+
+
+def _print_list(name: str | None, as_json: bool) -> None:
+    queries = [named_query(name)] if name else list(named_queries().values())
+    if as_json:
+        listed = [
+            {
+                "name": q.name,
+                "description": q.description,
+                "parameters": [vars(p) for p in q.parameters],
+            }
+            for q in queries
+        ]
+        typer.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        return
+    from rich.markup import escape
+
+    for q in queries:
+        output().print(f"[bold]{q.name}[/]", soft_wrap=True)
+        output().print(f"  {escape(q.description)}")
+        for p in q.parameters:
+            default = "required" if p.default is None else p.default
+            said = escape(f"{p.name} ({p.type.lower()}, {default}): {p.meaning}")
+            output().print(f"    [dim]{said}[/]")
+
+
+def _print_csv(answer: Answer) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(answer.columns)
+    writer.writerows([_safe_in_a_sheet(value) for value in row] for row in answer.rows)
+
+
+def _safe_in_a_sheet(value: Any) -> Any:
+    """A spreadsheet must not take what a customer said for a formula."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return value
+
+
+def _print_table(answer: Answer) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column, kind in zip(answer.columns, answer.types, strict=True):
+        number = kind.startswith(("DOUBLE", "BIGINT", "INTEGER", "HUGEINT", "DECIMAL", "FLOAT"))
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    for row in answer.rows:
+        table.add_row(*(escape(_cell(value)) for value in row))
+    page = output() if output().is_terminal else Console(width=_WIDE, highlight=False)
+    page.print(table)
+    page.print(f"{len(answer.rows)} rows", style="dim")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.1f}"
+    if isinstance(value, list):
+        return ", ".join(_cell(item) for item in value)
+    return str(value)
+
+
+def _print_checks(results: Sequence[Any]) -> None:
+    from rich.markup import escape
+
+    for result in results:
+        mark = "[green]ok[/]    " if result.passed else "[red]failed[/]"
+        output().print(f"{mark} {result.name}  [dim]{escape(result.description)}[/]")
+        for row in result.rows:
+            pairs = zip(result.columns, row, strict=True)
+            output().print(escape("         " + ", ".join(f"{c}={v}" for c, v in pairs)))

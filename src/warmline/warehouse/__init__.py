@@ -1,0 +1,25 @@
+"""The warehouse: one DuckDB file, loaded from the landing folder, published whole.
+
+Its tables, views, queries and checks are plain SQL in the folder `warehouse/` of the repository.
+What only a load needs is imported when it is first asked for, so that a question answers at once.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from warmline.warehouse.checks import CheckResult, check_warehouse
+    from warmline.warehouse.publishing import PublishReport, publish
+
+__all__ = ["CheckResult", "PublishReport", "check_warehouse", "publish"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("PublishReport", "publish"):
+        from warmline.warehouse import publishing
+
+        return getattr(publishing, name)
+    if name in ("CheckResult", "check_warehouse"):
+        from warmline.warehouse import checks
+
+        return getattr(checks, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

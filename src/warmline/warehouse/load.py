@@ -1,0 +1,214 @@
+"""Loads what has changed in the landing folder, by bulk SQL, in batches that fit in memory.
+
+The statements that fill the tables are in `warehouse/load`: `staged.sql` reads a batch of landing
+files, every other file fills the table that it is named after.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import duckdb
+
+from warmline.landing.places import LandedFile
+from warmline.landing.scan import Reader, VanishedError, live_of
+from warmline.metrics import MetricDefinition
+from warmline.warehouse.sql import sql_files
+
+_ROWS_AT_ONCE = 1000
+_FILES_AT_ONCE = 500
+
+Stamped = tuple[str, str]
+
+#: What counts in the landing folder, and what each of it is called. A call keeps its name as long
+#: as its metadata claims the same; of new ones, the recording that is oldest gets the claimed name,
+#: the others a digest behind it. A claim that looks like such a name gets a digest, too.
+_LIVE = f"""
+CREATE OR REPLACE TEMP TABLE live AS
+WITH claims AS (
+    SELECT
+        e.file, e.landing_key, e.content_sha256, e.path, e.modified_at, e.analyzed_at,
+        split_part(e.landing_key, '/', 2) AS digest,
+        coalesce(nullif(trim(e.call_id), ''), split_part(e.landing_key, '/', 2)) AS claim,
+        trim(e.call_id) = '' AS is_nameless,
+        calls.call_id AS kept
+    FROM ({live_of("landing.entries")}) AS e
+    LEFT JOIN calls ON calls.landing_key = e.landing_key AND calls.claimed_call_id = e.call_id
+),
+ranked AS (
+    SELECT
+        *,
+        bool_or(kept = claim) OVER (PARTITION BY claim) IS TRUE AS is_taken,
+        row_number() OVER (
+            PARTITION BY claim, kept IS NULL ORDER BY modified_at, analyzed_at, landing_key
+        ) AS place,
+        count(*) OVER (PARTITION BY claim, digest[:8]) AS same_beginnings,
+        regexp_matches(claim, '~[0-9a-f]{{8,}}$') AS looks_given
+    FROM claims
+)
+SELECT
+    file, landing_key, content_sha256, path, modified_at, claim, is_nameless,
+    CASE
+        WHEN kept IS NOT NULL THEN kept
+        WHEN place = 1 AND NOT is_taken AND NOT looks_given THEN claim
+        WHEN same_beginnings = 1 THEN claim || '~' || digest[:8]
+        ELSE claim || '~' || digest
+    END AS call_id
+FROM ranked
+"""
+
+#: What has to be read, because it is new, changed, or to be loaded anew. What lies in a file that
+#: cannot be read now stays as it was loaded.
+_WANTED = """
+CREATE OR REPLACE TEMP TABLE wanted AS
+SELECT live.file, live.landing_key, live.content_sha256, live.call_id, live.modified_at,
+    CASE
+        WHEN live.is_nameless THEN 'the metadata gives no call id'
+        WHEN live.call_id = live.claim THEN NULL
+        WHEN holder.path IS NULL THEN 'no recording may claim the name ' || live.claim
+        ELSE live.claim || ' is claimed by another recording, too: ' || holder.path
+    END AS call_id_note
+FROM live
+LEFT JOIN calls ON calls.landing_key = live.landing_key
+LEFT JOIN live AS holder ON holder.call_id = live.claim AND holder.landing_key <> live.landing_key
+WHERE live.file IN (SELECT file FROM landing.files WHERE problem IS NULL)
+    AND ($everything OR calls.call_id IS DISTINCT FROM live.call_id
+        OR calls.content_sha256 <> live.content_sha256)
+"""
+
+_OUTDATED = """
+CREATE OR REPLACE TEMP TABLE outdated AS
+SELECT calls.call_id, live.landing_key IS NOT NULL AS comes_back
+FROM calls
+LEFT JOIN live USING (landing_key)
+WHERE live.landing_key IS NULL OR landing_key IN (SELECT landing_key FROM wanted)
+"""
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How many calls were loaded, were removed for good, and stayed as they were."""
+
+    loaded: int
+    removed: int
+    unchanged: int
+
+
+def note_files(
+    con: duckdb.DuckDBPyConnection,
+    reader: Reader,
+    files: Sequence[LandedFile],
+    unreadable: Mapping[Stamped, str],
+) -> None:
+    """Bring `landing.files` and `landing.entries` up to date, reading only files that changed.
+
+    Of a file that cannot be read, what it held before counts. Raises UnreadableError for one that
+    is not in `unreadable` (name and stamp -> problem).
+    """
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE listed AS SELECT unnest($names) AS file, "
+        "unnest($stamps) AS stamp, unnest($problems) AS problem",
+        {
+            "names": [file.name for file in files],
+            "stamps": [file.stamp for file in files],
+            "problems": [unreadable.get((file.name, file.stamp)) for file in files],
+        },
+    )
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE fresh AS "
+        "SELECT * FROM listed ANTI JOIN landing.files USING (file, stamp)"
+    )
+    fresh = con.execute("SELECT file FROM fresh WHERE problem IS NULL").fetchall()
+    names = {name for (name,) in fresh}
+    reader.scan([file for file in files if file.name in names])
+    for statement in (
+        "DELETE FROM landing.entries WHERE file NOT IN (SELECT file FROM listed) "
+        "OR file IN (SELECT file FROM fresh WHERE problem IS NULL)",
+        "DELETE FROM landing.files WHERE file NOT IN (SELECT file FROM listed) "
+        "OR file IN (SELECT file FROM fresh)",
+        "INSERT INTO landing.files BY NAME SELECT file, stamp, problem FROM fresh",
+        "INSERT INTO landing.entries BY NAME SELECT file, landing_key, content_sha256, "
+        "analyzed_at, modified_at, path, call_id FROM landed",
+    ):
+        con.execute(statement)
+
+
+def load(con: duckdb.DuckDBPyConnection, reader: Reader, *, everything: bool) -> Loading:
+    """Remove what is gone, load what is new or changed; with `everything`, load all calls anew.
+
+    Raises UnreadableError or VanishedError when landing files turn out damaged or are replaced
+    while they are read; the warehouse is then half loaded and of no use.
+    """
+    con.execute(_LIVE)
+    con.execute(_WANTED, {"everything": everything})
+    con.execute(_OUTDATED)
+    tables = [file for file in sql_files("load") if file.name != "staged"]
+    for table in tables:
+        con.execute(f'DELETE FROM "{table.name}" WHERE call_id IN (SELECT call_id FROM outdated)')
+    for files in _batches(con):
+        _load_batch(con, reader, files)
+    return _counted(con)
+
+
+def _batches(con: duckdb.DuckDBPyConnection) -> Iterator[list[str]]:
+    """Names of files to read together, old recordings first, so that times lie together."""
+    wanted = con.execute(
+        "SELECT file, count(*) FROM wanted GROUP BY file ORDER BY min(modified_at), file"
+    ).fetchall()
+    files: list[str] = []
+    rows = 0
+    for file, count in wanted:
+        if files and (rows + count > _ROWS_AT_ONCE or len(files) >= _FILES_AT_ONCE):
+            yield files
+            files, rows = [], 0
+        files.append(file)
+        rows += count
+    if files:
+        yield files
+
+
+def _load_batch(con: duckdb.DuckDBPyConnection, reader: Reader, files: list[str]) -> None:
+    con.begin()
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE batch AS "
+        "SELECT * FROM wanted WHERE file IN (SELECT unnest($files))",
+        {"files": files},
+    )
+    for statement in sorted(sql_files("load"), key=lambda file: file.name != "staged"):
+        if statement.name == "staged":
+            with reader.blaming(files):
+                reader.read(files, statement.text, prefix=reader.prefix)
+            _expect_all(con)
+        else:
+            con.execute(statement.text)
+    con.commit()
+
+
+def _expect_all(con: duckdb.DuckDBPyConnection) -> None:
+    """Every analysis wanted was still there as it had been listed."""
+    missing = con.execute(
+        "SELECT file FROM batch ANTI JOIN staged USING (landing_key, content_sha256) LIMIT 1"
+    ).fetchone()
+    if missing:
+        raise VanishedError(f"landing file {missing[0]}: written again while being read")
+
+
+def _counted(con: duckdb.DuckDBPyConnection) -> Loading:
+    counted = con.execute(
+        "SELECT (SELECT count(*) FROM wanted), "
+        "(SELECT count(*) FROM outdated WHERE NOT comes_back), (SELECT count(*) FROM calls)"
+    ).fetchone()
+    loaded, removed, calls = counted or (0, 0, 0)
+    return Loading(loaded, removed, calls - loaded)
+
+
+def note_definitions(
+    con: duckdb.DuckDBPyConnection, definitions: Sequence[MetricDefinition]
+) -> None:
+    """Bring the metric definitions up to date; versions that are no longer current stay."""
+    con.execute("UPDATE metric_definitions SET is_current = false WHERE is_current")
+    con.executemany(
+        "INSERT OR REPLACE INTO metric_definitions BY NAME SELECT $name AS name, "
+        "$version AS version, $level AS level, $unit AS unit, $definition AS definition, "
+        "$source AS source, $validated AS validated, true AS is_current",
+        [asdict(definition) for definition in definitions],
+    )

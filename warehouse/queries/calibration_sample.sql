@@ -1,0 +1,39 @@
+-- A random sample of analyzed calls for reviewers, the same number from every stratum; the same seed draws the same calls.
+-- $by VARCHAR = 'queue': what the strata are: queue, team, agent_id, speaker_source or answered
+-- $per_stratum INTEGER = 3: calls from each
+-- $seed INTEGER = 1: another seed draws other calls
+-- $since DATE = NULL: only calls that began on this day or later, UTC
+-- $until DATE = NULL: only calls that began before this day, UTC
+WITH strata AS (
+    SELECT
+        coalesce(
+            CASE $by
+                WHEN 'queue' THEN queue
+                WHEN 'team' THEN team
+                WHEN 'agent_id' THEN agent_id
+                WHEN 'speaker_source' THEN speaker_source
+                WHEN 'answered' THEN CASE
+                    WHEN answerable > 0 THEN CASE WHEN answered_rate >= 0.5 THEN 'mostly' ELSE 'rarely' END
+                    ELSE 'no cue'
+                END
+                ELSE error('parameter by: ' || $by || ' is not queue, team, agent_id, speaker_source or answered')
+            END, 'unknown'
+        ) AS stratum,
+        *
+    FROM call_summary AS calls
+    WHERE status = 'analyzed' AND ($since IS NULL OR calls.started_at >= $since)
+    AND ($until IS NULL OR calls.started_at < $until)
+),
+drawn AS (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY stratum ORDER BY md5($seed || call_id)) AS draw,
+        count(*) OVER (PARTITION BY stratum) AS calls_in_stratum
+    FROM strata
+)
+SELECT
+    stratum, draw, call_id, started_at, agent_id, duration_s, calls_in_stratum,
+    least($per_stratum, calls_in_stratum) / calls_in_stratum AS chance, path
+FROM drawn
+WHERE draw <= $per_stratum
+ORDER BY stratum, draw;

@@ -1,0 +1,43 @@
+CREATE VIEW metric_detail AS
+SELECT
+    metrics.call_id,
+    metrics.party,
+    metrics.role,
+    metrics.name,
+    metrics.value,
+    metrics.numerator,
+    metrics.denominator,
+    metrics.observations,
+    metrics.coverage,
+    metrics.confidence,
+    metrics.speaker_source,
+    metrics.reason,
+    definitions.unit,
+    definitions.definition,
+    definitions.source,
+    definitions.validated,
+    metrics.version,
+    definitions.is_current
+FROM metrics
+LEFT JOIN metric_definitions AS definitions
+    ON definitions.name = metrics.name AND definitions.version = metrics.version;
+
+COMMENT ON VIEW metric_detail IS 'One row a measure of a call or party with its unit and meaning beside it.';
+COMMENT ON COLUMN metric_detail.call_id IS 'The call (calls.call_id).';
+COMMENT ON COLUMN metric_detail.party IS 'The party measured (parties.party); NULL for a measure of the whole call.';
+COMMENT ON COLUMN metric_detail.role IS 'Role of that party; NULL for a measure of the whole call.';
+COMMENT ON COLUMN metric_detail.name IS 'The measure (metric_definitions.name).';
+COMMENT ON COLUMN metric_detail.value IS 'The value in the definition''s unit; NULL means it cannot be said, which is not zero.';
+COMMENT ON COLUMN metric_detail.numerator IS 'Of a rate: its numerator. Of a count: the count.';
+COMMENT ON COLUMN metric_detail.denominator IS 'Of a rate: its denominator, such as the number of opportunities.';
+COMMENT ON COLUMN metric_detail.observations IS 'How many observations the value rests on.';
+COMMENT ON COLUMN metric_detail.coverage IS 'Share of what should be looked at that could be, 0..1.';
+COMMENT ON COLUMN metric_detail.confidence IS 'How sure the value is, 0..1.';
+COMMENT ON COLUMN metric_detail.speaker_source IS 'How the parties were told apart: channel, diarization or none.';
+COMMENT ON COLUMN metric_detail.reason IS 'Why there is no value; NULL when there is one.';
+COMMENT ON COLUMN metric_detail.unit IS 'Unit of the value: s, share, count, per_min, dB, ...';
+COMMENT ON COLUMN metric_detail.definition IS 'What is measured.';
+COMMENT ON COLUMN metric_detail.source IS 'Where the definition comes from.';
+COMMENT ON COLUMN metric_detail.validated IS 'Against what it was validated, or no.';
+COMMENT ON COLUMN metric_detail.version IS 'Version of the definition it was measured by (metric_definitions.version).';
+COMMENT ON COLUMN metric_detail.is_current IS 'Whether calls analyzed today get this version.';

@@ -1,0 +1,70 @@
+CREATE VIEW opportunity_detail AS
+SELECT
+    opportunities.call_id,
+    opportunities.opportunity_index,
+    opportunities.kind,
+    opportunities.strength,
+    opportunities.start_s,
+    opportunities.end_s,
+    opportunities.text,
+    opportunities.rule,
+    opportunities.answer,
+    opportunities.level,
+    opportunities.answered,
+    opportunities.latency_s,
+    opportunities.answer_start_s,
+    opportunities.answer_end_s,
+    opportunities.answer_text,
+    opportunities.answer_rule,
+    asked.text AS customer_turn,
+    replied.text AS agent_turn,
+    greatest(opportunities.start_s - 2, 0) AS clip_start_s,
+    least(coalesce(opportunities.answer_end_s, opportunities.end_s) + 2, calls.duration_s)
+        AS clip_end_s,
+    calls.started_at,
+    calls.agent_id,
+    calls.team,
+    calls.queue,
+    calls.customer_id,
+    calls.contact_reason,
+    calls.path,
+    calls.speaker_source,
+    calls.is_simulated
+FROM opportunities
+INNER JOIN calls ON calls.call_id = opportunities.call_id
+LEFT JOIN turns AS asked
+    ON asked.call_id = opportunities.call_id AND asked.turn_index = opportunities.turn_index
+LEFT JOIN turns AS replied
+    ON replied.call_id = opportunities.call_id
+    AND replied.turn_index = opportunities.answer_turn_index;
+
+COMMENT ON VIEW opportunity_detail IS 'One row a cue of the ledger with the call around it: read it, or play the clip.';
+COMMENT ON COLUMN opportunity_detail.call_id IS 'The call (calls.call_id).';
+COMMENT ON COLUMN opportunity_detail.opportunity_index IS 'Place of the cue in the call, from 0.';
+COMMENT ON COLUMN opportunity_detail.kind IS 'fear_anxiety, anger_frustration, sadness_disappointment or confusion_powerlessness.';
+COMMENT ON COLUMN opportunity_detail.strength IS 'How strong or sure the cue is, 0..1.';
+COMMENT ON COLUMN opportunity_detail.start_s IS 'Start of the cue, seconds on the call''s clock.';
+COMMENT ON COLUMN opportunity_detail.end_s IS 'End of the cue, seconds on the call''s clock.';
+COMMENT ON COLUMN opportunity_detail.text IS 'The customer''s words.';
+COMMENT ON COLUMN opportunity_detail.rule IS 'The rule or model that recognised the cue.';
+COMMENT ON COLUMN opportunity_detail.answer IS 'ignored, dismissed, problem_solved_only, attentive, affective or cognitive; NULL when no agent turn followed.';
+COMMENT ON COLUMN opportunity_detail.level IS 'Depth of the answer, 0..2.';
+COMMENT ON COLUMN opportunity_detail.answered IS 'Whether the answer is attentive, affective or cognitive; NULL when no agent turn followed.';
+COMMENT ON COLUMN opportunity_detail.latency_s IS 'From the end of the cue to the start of the answering turn, seconds.';
+COMMENT ON COLUMN opportunity_detail.answer_start_s IS 'Start of the answer, seconds on the call''s clock.';
+COMMENT ON COLUMN opportunity_detail.answer_end_s IS 'End of the answer, seconds on the call''s clock.';
+COMMENT ON COLUMN opportunity_detail.answer_text IS 'The agent''s words.';
+COMMENT ON COLUMN opportunity_detail.answer_rule IS 'The rule or model that judged the answer.';
+COMMENT ON COLUMN opportunity_detail.customer_turn IS 'The whole turn of the customer.';
+COMMENT ON COLUMN opportunity_detail.agent_turn IS 'The whole turn of the agent that answers.';
+COMMENT ON COLUMN opportunity_detail.clip_start_s IS 'Where to start listening, seconds on the call''s clock.';
+COMMENT ON COLUMN opportunity_detail.clip_end_s IS 'Where to stop listening, seconds on the call''s clock.';
+COMMENT ON COLUMN opportunity_detail.started_at IS 'When the call began, UTC; NULL when the metadata does not say.';
+COMMENT ON COLUMN opportunity_detail.agent_id IS 'Who took the call, from the metadata.';
+COMMENT ON COLUMN opportunity_detail.team IS 'The agent''s team, from the metadata.';
+COMMENT ON COLUMN opportunity_detail.queue IS 'The queue the call came through, from the metadata.';
+COMMENT ON COLUMN opportunity_detail.customer_id IS 'Who called, from the metadata.';
+COMMENT ON COLUMN opportunity_detail.contact_reason IS 'What the call was about, from the metadata.';
+COMMENT ON COLUMN opportunity_detail.path IS 'Where the recording lay when it was analyzed.';
+COMMENT ON COLUMN opportunity_detail.speaker_source IS 'How the parties were told apart: channel, diarization or none.';
+COMMENT ON COLUMN opportunity_detail.is_simulated IS 'True for calls made by warmline simulate.';

@@ -1,0 +1,73 @@
+CREATE VIEW team_week AS
+WITH weekly AS (
+    SELECT
+        team,
+        date_trunc('week', started_at)::DATE AS week,
+        is_simulated,
+        count(DISTINCT agent_id) AS agents,
+        count(*) AS calls,
+        sum(duration_s) / 60 AS minutes,
+        count(opportunities) AS ledger_calls,
+        sum(opportunities) AS opportunities,
+        sum(answerable) AS answerable,
+        sum(answered) AS answered,
+        sum(answered) / nullif(sum(answerable), 0) AS answered_rate,
+        sum(agent_talk_s) FILTER (customer_talk_s IS NOT NULL)
+            / nullif(sum(agent_talk_s + customer_talk_s), 0) AS agent_talk_share,
+        sum(agent_interruptions) FILTER (customer_talk_s IS NOT NULL)
+            / nullif(sum(customer_talk_s) FILTER (agent_interruptions IS NOT NULL) / 60, 0)
+            AS interruptions_per_min,
+        sum(dead_air_s) / nullif(sum(duration_s) FILTER (dead_air_s IS NOT NULL), 0)
+            AS dead_air_share,
+        sum(offers) AS offers,
+        sum(misplaced_offers) AS misplaced_offers,
+        sum(reasks) AS reasks,
+        sum(hostile) AS hostile
+    FROM call_summary
+    WHERE status = 'analyzed' AND team IS NOT NULL
+    GROUP BY team, date_trunc('week', started_at), is_simulated
+)
+SELECT
+    weekly.team,
+    weekly.week,
+    weekly.is_simulated,
+    weekly.agents,
+    weekly.calls,
+    weekly.minutes,
+    weekly.ledger_calls,
+    weekly.opportunities,
+    weekly.answerable,
+    weekly.answered,
+    weekly.answered_rate,
+    wilson(weekly.answered, weekly.answerable).low AS answered_low,
+    wilson(weekly.answered, weekly.answerable).high AS answered_high,
+    weekly.agent_talk_share,
+    weekly.interruptions_per_min,
+    weekly.dead_air_share,
+    weekly.offers,
+    weekly.misplaced_offers,
+    weekly.reasks,
+    weekly.hostile
+FROM weekly;
+
+COMMENT ON VIEW team_week IS 'One row a team and week. Rates are of the sums, never means of rates.';
+COMMENT ON COLUMN team_week.team IS 'The agent''s team, from the metadata.';
+COMMENT ON COLUMN team_week.week IS 'Monday of the week, UTC; NULL for calls whose start is not known.';
+COMMENT ON COLUMN team_week.is_simulated IS 'True for calls made by warmline simulate, which are never added to real ones.';
+COMMENT ON COLUMN team_week.agents IS 'Agents who took these calls.';
+COMMENT ON COLUMN team_week.calls IS 'Calls analyzed.';
+COMMENT ON COLUMN team_week.minutes IS 'Length of these calls, minutes.';
+COMMENT ON COLUMN team_week.ledger_calls IS 'Calls with an opportunity ledger, also an empty one.';
+COMMENT ON COLUMN team_week.opportunities IS 'Cues that asked for empathy.';
+COMMENT ON COLUMN team_week.answerable IS 'Cues after which the agent spoke.';
+COMMENT ON COLUMN team_week.answered IS 'Cues that were answered.';
+COMMENT ON COLUMN team_week.answered_rate IS 'Answered over answerable cues of all calls together; NULL when there was none.';
+COMMENT ON COLUMN team_week.answered_low IS 'Lower end of the 95 % interval of answered_rate (Wilson; cues are taken as independent).';
+COMMENT ON COLUMN team_week.answered_high IS 'Upper end of that interval.';
+COMMENT ON COLUMN team_week.agent_talk_share IS 'The agents'' speech over all speech.';
+COMMENT ON COLUMN team_week.interruptions_per_min IS 'Agents'' interruptions per minute of the customers'' speech.';
+COMMENT ON COLUMN team_week.dead_air_share IS 'Dead air over the length of the calls.';
+COMMENT ON COLUMN team_week.offers IS 'Sales offers.';
+COMMENT ON COLUMN team_week.misplaced_offers IS 'Sales offers soon after an unanswered cue, or in a feedback call.';
+COMMENT ON COLUMN team_week.reasks IS 'Information asked for again.';
+COMMENT ON COLUMN team_week.hostile IS 'Hostile words the agents were met with.';
