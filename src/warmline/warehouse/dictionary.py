@@ -99,19 +99,9 @@ def _section(
     schema: str, name: str, comment: str | None, columns: list[tuple[str, str, str | None]]
 ) -> str:
     full = name if schema == "main" else f"{schema}.{name}"
+    head = [f"### {full}", "", comment or "", "", "| column | type | meaning |", "|---|---|---|"]
     rows = [f"| `{column}` | {kind} | {meaning or ''} |" for column, kind, meaning in columns]
-    return "\n".join(
-        [
-            f"### {full}",
-            "",
-            comment or "",
-            "",
-            "| column | type | meaning |",
-            "|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
+    return "\n".join([*head, *rows, ""])
 
 
 def _list_of_files(title: str, kind: str) -> str:

@@ -219,9 +219,7 @@ def _published(warehouse: Path) -> _Published | None:
     with open_for_reading(warehouse) as con:
         tables = {name for (name,) in con.execute("SHOW TABLES").fetchall()}
         if tables and "schema_migrations" not in tables:
-            raise WarehouseError(
-                f"{warehouse}: is not a warehouse of warmline; choose another name"
-            )
+            raise WarehouseError(f"{warehouse}: not made by warmline; choose another name")
         try:
             row = con.execute(
                 "SELECT sql_sha256, load_sha256, landing_sha256, definitions_sha256, "
