@@ -1,0 +1,7 @@
+"""Who holds the floor, who takes it, and how long nobody does."""
+
+from warmline.floor.definitions import DEFINITIONS
+from warmline.floor.measure import measure
+from warmline.floor.sensitivity import Sensitivity, sensitivity
+
+__all__ = ["DEFINITIONS", "Sensitivity", "measure", "sensitivity"]
