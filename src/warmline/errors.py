@@ -41,6 +41,24 @@ class QueryError(WarmlineError):
     """A question to the warehouse is malformed, unknown, or not allowed."""
 
 
+class SynthesisError(WarmlineError):
+    """The speech engine is not on this machine, or cannot say a text."""
+
+
+class ScriptError(WarmlineError):
+    """A scene script is not well-formed, or what it asks for cannot be played."""
+
+
+class SceneLineError(ScriptError):
+    """One line of a scene cannot be played: the `index`-th, from 0, for what its `key` asks."""
+
+    def __init__(self, index: int, key: str, message: str) -> None:
+        super().__init__(f"line {index + 1} of the scene, {key}: {message}")
+        self.index = index
+        self.key = key
+        self.problem = message
+
+
 class RecordingRefusedError(WarmlineError):
     """This recording cannot be analyzed, and trying again would not help.
 

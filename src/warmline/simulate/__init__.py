@@ -1,0 +1,30 @@
+"""Plays scenes of service calls: recordings whose truth is known, and a customer's experience."""
+
+from warmline.simulate.files import TRUTH_FOLDER, Written, write
+from warmline.simulate.listener import true_conversation, true_speech, true_transcript
+from warmline.simulate.rendering import SimulatedCall, join, mono_mix, render
+from warmline.simulate.scene import Call, Line, LineSound, Scene, Speaker
+from warmline.simulate.script import read_script, render_script
+from warmline.simulate.truth import Truth, load_truth
+
+__all__ = [
+    "TRUTH_FOLDER",
+    "Call",
+    "Line",
+    "LineSound",
+    "Scene",
+    "SimulatedCall",
+    "Speaker",
+    "Truth",
+    "Written",
+    "join",
+    "load_truth",
+    "mono_mix",
+    "read_script",
+    "render",
+    "render_script",
+    "true_conversation",
+    "true_speech",
+    "true_transcript",
+    "write",
+]

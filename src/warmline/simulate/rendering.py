@@ -1,0 +1,137 @@
+"""From a scene to the samples of a telephone call, with its truth and its metadata."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from warmline.errors import ScriptError
+from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
+from warmline.simulate import acoustics
+from warmline.simulate.acoustics import TELEPHONE_RATE_HZ, Samples
+from warmline.simulate.flite import RATE_HZ
+from warmline.simulate.planting import plant
+from warmline.simulate.scene import Scene, check
+from warmline.simulate.timeline import Timeline, lay_out
+from warmline.simulate.truth import Truth
+from warmline.values import CallMetadata
+
+_FULL_SCALE = 32767
+_SECOND_COPY = 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedCall:
+    """A call that was made up. `pcm` is int16, shape (channels, samples), at `rate_hz`."""
+
+    pcm: NDArray[np.int16]
+    rate_hz: int
+    format: str
+    truth: Truth
+    metadata: CallMetadata
+
+    def sound(self) -> Sound:
+        """The call as the listening rooms take it, without the way through a file."""
+        wide = acoustics.resample(self.pcm.astype(np.float64), SAMPLE_RATE_HZ / self.rate_hz)
+        return Sound(_as_pcm(wide), self.rate_hz, self.format)
+
+
+def render(scene: Scene) -> SimulatedCall:
+    """Play a scene. The same scene gives the same samples with the same version of flite.
+
+    Raises `SceneLineError` for a line that cannot be played as asked, `ScriptError` for a call that
+    is too loud, `SynthesisError` without flite.
+    """
+    check(scene)
+    timeline = lay_out(scene)
+    samples = acoustics.telephone_band(_mixed(scene, timeline), RATE_HZ)
+    samples = samples[:, :: RATE_HZ // TELEPHONE_RATE_HZ]  # the band is below half the new rate
+    noise_db = scene.sound.level_db - scene.sound.snr_db
+    rng = np.random.default_rng(scene.sound.seed)
+    samples = samples + acoustics.line_noise(samples.shape, TELEPHONE_RATE_HZ, noise_db, rng)
+    peak = float(np.abs(samples).max())
+    if peak > 1:
+        excess_db = 20 * np.log10(peak)
+        raise ScriptError(f"the call clips by {excess_db:.1f} dB; lower sound.level_db or gain_db")
+    pcm = _as_pcm(samples * _FULL_SCALE)
+    if scene.sound.format == "wav-mulaw":
+        pcm = acoustics.companded(pcm, TELEPHONE_RATE_HZ)
+    truth = plant(scene, timeline)
+    return SimulatedCall(pcm, TELEPHONE_RATE_HZ, scene.sound.format, truth, _metadata(scene))
+
+
+def mono_mix(call: SimulatedCall) -> SimulatedCall:
+    """The same call as a recorder with one channel keeps it: both channels added up."""
+    heard = list(dict.fromkeys(turn.speaker for turn in call.truth.turns))
+    speakers = tuple(
+        replace(speaker, party=chr(65 + heard.index(speaker.name)))
+        for speaker in call.truth.speakers
+    )
+    return replace(
+        call,
+        pcm=_as_pcm(call.pcm.sum(axis=0, keepdims=True).astype(np.float64)),
+        truth=replace(call.truth, layout="mono", speakers=speakers),
+        metadata=replace(call.metadata, channel_roles={}),
+    )
+
+
+def join(calls: Sequence[SimulatedCall], call_id: str) -> SimulatedCall:
+    """One long call, the given ones after each other; for measuring growth with length.
+
+    All must have the same rate and layout. Speakers of the same name are the same person.
+    """
+    if len({(call.rate_hz, call.truth.layout) for call in calls}) != 1:
+        raise ScriptError("only calls of one rate and one layout can be joined")
+    truth = calls[0].truth
+    for call in calls[1:]:
+        truth = truth.followed_by(call.truth)
+    return replace(
+        calls[0],
+        pcm=np.concatenate([call.pcm for call in calls], axis=1),
+        truth=replace(truth, call_id=call_id),
+        metadata=replace(calls[0].metadata, call_id=call_id),
+    )
+
+
+def _mixed(scene: Scene, timeline: Timeline) -> Samples:
+    channels = np.zeros((2, round(timeline.duration_s * TELEPHONE_RATE_HZ) * 2))
+    for placed in timeline.placed.values():
+        channel = scene.speakers[placed.line.speaker].channel
+        said = placed.said.samples
+        channels[channel, placed.start : placed.start + said.size] += said
+    for music in timeline.music:
+        notes = acoustics.hold_music(music.duration_s, RATE_HZ, scene.sound.level_db)
+        start = round(music.start_s * RATE_HZ)
+        channels[music.channel, start : start + notes.size] += notes
+    if scene.sound.crosstalk_db is not None:
+        channels = channels + channels[::-1] * acoustics.amplitude(scene.sound.crosstalk_db)
+    if scene.sound.layout == "stereo":
+        return channels
+    both: Samples = channels.sum(axis=0, keepdims=True)
+    return both if scene.sound.layout == "mono" else np.concatenate([both, both * _SECOND_COPY])
+
+
+def _as_pcm(samples: Samples) -> NDArray[np.int16]:
+    return np.clip(np.round(samples), -_FULL_SCALE - 1, _FULL_SCALE).astype(np.int16)
+
+
+def _metadata(scene: Scene) -> CallMetadata:
+    call = scene.call
+    tells = call.tells_roles and scene.sound.layout == "stereo"
+    roles: dict[str, str] = {str(s.channel): s.role for s in reversed(scene.speakers.values())}
+    return CallMetadata(
+        call_id=call.call_id,
+        agent_id=call.agent_id,
+        team=call.team,
+        queue=call.queue,
+        customer_id=call.customer_id,
+        started_at=call.started_at,
+        direction=call.direction,
+        reason=call.reason,
+        language="en",
+        is_simulated=True,
+        channel_roles=roles if tells else {},
+        extra={"title": call.title},
+        source="sidecar",
+    )

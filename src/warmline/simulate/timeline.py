@@ -1,0 +1,209 @@
+"""Puts the lines of a scene on the call's clock, and sees to it that what is planted is really so.
+
+An interruption that would not be one by its definition is refused, with the line and the figures:
+the truth of a simulated call is never a matter of opinion.
+"""
+
+from dataclasses import dataclass, replace
+
+from warmline.errors import SceneLineError
+from warmline.simulate.flite import RATE_HZ, Spoken
+from warmline.simulate.performance import cut_short, perform
+from warmline.simulate.scene import Line, Scene
+from warmline.spans import union
+from warmline.values import Span
+
+# Definitions of docs/metrics.md: what an overlap of each class is.
+BRIDGE_S = 0.2
+BACKCHANNEL_MAX_S = 1.0
+TERMINAL_OVERLAP_S = 0.3
+INTERRUPTION_OVERLAP_S = 0.3
+INTERRUPTION_ENTRANT_S = 1.0
+YIELD_WITHIN_S = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A line on the clock.
+
+    `index` is its place in the scene; `start` (at `RATE_HZ`) is where its samples are laid down.
+    """
+
+    index: int
+    line: Line
+    start: int
+    said: Spoken
+
+    @property
+    def start_s(self) -> float:
+        """Start of the first word, seconds."""
+        return self.words[0].start_s
+
+    @property
+    def end_s(self) -> float:
+        """End of the last word, seconds."""
+        return self.words[-1].end_s
+
+    @property
+    def words(self) -> tuple[Span, ...]:
+        """The words on the call's clock."""
+        at = self.start / RATE_HZ
+        return tuple(Span(at + w.start_s, at + w.end_s) for w in self.said.words)
+
+    def stretch_at(self, time_s: float) -> Span | None:
+        """The stretch of speech without a pause that covers this time."""
+        found = (s for s in union(self.words, BRIDGE_S) if s.start_s <= time_s < s.end_s)
+        return next(found, None)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line that begins while another is being said; both by their index in the scene."""
+
+    kind: str
+    holder: int
+    entrant: int
+
+
+@dataclass(frozen=True)
+class Music(Span):
+    """Hold music on a channel."""
+
+    channel: int
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The whole scene on the clock. `placed` maps the index of a spoken line to where it lies."""
+
+    placed: dict[int, Placed]
+    entries: tuple[Entry, ...]
+    music: tuple[Music, ...]
+    duration_s: float
+
+
+def lay_out(scene: Scene) -> Timeline:
+    """Perform every line and place it; `SceneLineError` for what cannot be as it is asked."""
+    placed: dict[int, Placed] = {}
+    entries: list[Entry] = []
+    music: list[Music] = []
+    front_s = scene.sound.lead_s
+    for index, line in enumerate(scene.lines):
+        speaker = scene.speakers[line.speaker]
+        start_s = front_s + (_pause_s(scene, line) if index else 0.0)
+        if line.hold_music_s is not None:
+            music.append(Music(start_s, start_s + line.hold_music_s, speaker.channel))
+            front_s = music[-1].end_s
+            continue
+        said = perform(line, speaker, scene.sound.level_db)
+        entry = _entry(index, line, placed, start_s < front_s)
+        if entry and line.at_word is not None:
+            start_s = _word_start_s(index, line.at_word, placed[entry.holder])
+            _stop_holder(index, line, placed, entry.holder, start_s)
+        start = round((start_s - said.words[0].start_s) * RATE_HZ)
+        placed[index] = Placed(index, line, max(0, start), said)
+        entries += [entry] if entry else []
+        _check_own_lines(placed[index], placed)
+        front_s = max([p.end_s for p in placed.values()] + [m.end_s for m in music])
+    for entry in entries:
+        _CHECKS[entry.kind](placed[entry.holder], placed[entry.entrant])
+    return Timeline(placed, tuple(entries), tuple(music), front_s + scene.sound.tail_s)
+
+
+def is_successful(holder: Placed, entrant: Placed) -> bool:
+    """The holder stopped in time for the one who interrupted."""
+    return holder.end_s - entrant.start_s <= YIELD_WITHIN_S
+
+
+def _pause_s(scene: Scene, line: Line) -> float:
+    return scene.sound.pause_s if line.pause_s is None else line.pause_s
+
+
+def _entry(index: int, line: Line, placed: dict[int, Placed], overlaps: bool) -> Entry | None:
+    if line.at_word is None and not overlaps:
+        return None
+    key = "pause_s" if line.at_word is None else "at_word"
+    others = [p for p in placed.values() if p.line.speaker != line.speaker]
+    holders = [p for p in others if not p.line.backchannel]
+    if not holders:
+        raise SceneLineError(index, key, "nobody else has spoken yet")
+    kind = "interruption" if line.interrupts else "backchannel" if line.backchannel else None
+    return Entry(kind or "terminal_overlap", holders[-1].index, index)
+
+
+def _word_start_s(index: int, number: int, holder: Placed) -> float:
+    if number > len(holder.words):
+        said = f"{holder.line.speaker}'s line has {len(holder.words)} words"
+        raise SceneLineError(index, "at_word", f"{number}, but {said}")
+    return holder.words[number - 1].start_s
+
+
+def _stop_holder(
+    index: int, line: Line, placed: dict[int, Placed], holder_index: int, start_s: float
+) -> None:
+    if line.holder_stops_s is None:
+        return
+    holder = placed[holder_index]
+    said = cut_short(holder.said, start_s - holder.start / RATE_HZ + line.holder_stops_s)
+    if len(said.words) == len(holder.words):
+        raise SceneLineError(index, "holder_stops_s", "the line is over by then; interrupt earlier")
+    placed[holder_index] = replace(holder, said=said)
+
+
+def _check_own_lines(new: Placed, placed: dict[int, Placed]) -> None:
+    for old in placed.values():
+        is_own = old.line.speaker == new.line.speaker and old.index != new.index
+        if is_own and new.start_s < old.end_s:
+            key = "pause_s" if new.line.at_word is None else "at_word"
+            raise SceneLineError(new.index, key, f"{new.line.speaker} is still speaking then")
+
+
+def _check_interruption(holder: Placed, entrant: Placed) -> None:
+    own, held = entrant.stretch_at(entrant.start_s), holder.stretch_at(entrant.start_s)
+    if held is None:
+        raise SceneLineError(entrant.index, "at_word", "falls into a pause; choose another word")
+    overlap_s = min(held.end_s, entrant.end_s) - entrant.start_s
+    goes_on_s = held.end_s - entrant.start_s
+    if overlap_s < INTERRUPTION_OVERLAP_S:
+        problem = f"both speak for {overlap_s:.2f} s, at least {INTERRUPTION_OVERLAP_S} s is needed"
+        raise SceneLineError(entrant.index, "interrupts", problem)
+    if own is None or own.duration_s < INTERRUPTION_ENTRANT_S:
+        problem = (
+            f"begins with {own.duration_s if own else 0:.2f} s of speech without a pause, at least "
+            f"{INTERRUPTION_ENTRANT_S} s is needed"
+        )
+        raise SceneLineError(entrant.index, "text", problem)
+    if (entrant.line.holder_stops_s is None) == (goes_on_s <= YIELD_WITHIN_S):
+        problem = (
+            f"the holder goes on for {goes_on_s:.2f} s; a success is within {YIELD_WITHIN_S} s "
+            "and has holder_stops_s, a failure is not and has none"
+        )
+        raise SceneLineError(entrant.index, "interrupts", problem)
+
+
+def _check_backchannel(holder: Placed, entrant: Placed) -> None:
+    held = holder.stretch_at(entrant.start_s)
+    length_s = entrant.end_s - entrant.start_s
+    if length_s > BACKCHANNEL_MAX_S:
+        problem = f"lasts {length_s:.2f} s, at most {BACKCHANNEL_MAX_S} s is a backchannel"
+        raise SceneLineError(entrant.index, "backchannel", problem)
+    if held is None or held.end_s < max(entrant.end_s, entrant.start_s + TERMINAL_OVERLAP_S):
+        problem = f"reaches into a pause of {holder.line.speaker}; choose another word"
+        raise SceneLineError(entrant.index, "at_word", problem)
+
+
+def _check_terminal_overlap(holder: Placed, entrant: Placed) -> None:
+    overlap_s = holder.end_s - entrant.start_s
+    if not 0 < overlap_s < TERMINAL_OVERLAP_S or entrant.end_s <= holder.end_s:
+        problem = (
+            f"both speak for {overlap_s:.2f} s; less than {TERMINAL_OVERLAP_S} s at the end of the "
+            "other's line is a terminal overlap, anything else needs at_word"
+        )
+        raise SceneLineError(entrant.index, "pause_s", problem)
+
+
+_CHECKS = {
+    "interruption": _check_interruption,
+    "backchannel": _check_backchannel,
+    "terminal_overlap": _check_terminal_overlap,
+}
