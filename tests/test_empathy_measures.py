@@ -188,6 +188,13 @@ def test_an_offer_long_after_a_cue_is_not_misplaced_unless_the_customer_complain
     assert agent_value("misplaced_offers", HELLO, complaint, *talk, OFFER) == 1
 
 
+def test_an_offer_in_a_feedback_call_is_misplaced_and_its_price_is_no_second_offer() -> None:
+    asks = "agent: On a scale from one to ten, how was your visit?"
+    priced = f"{OFFER} It is just ten dollars a month."
+    assert agent_value("misplaced_offers", asks, "customer: Nine.", priced) == 1
+    assert agent_value("offers", asks, "customer: Nine.", priced) == 1
+
+
 def test_a_solution_without_a_question_or_empathy_is_premature() -> None:
     solution = "agent: I have booked you an engineer."
     assert agent_value("premature_solutions", HELLO, UPSET, solution) == 1

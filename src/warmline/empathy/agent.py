@@ -23,7 +23,6 @@ COUNTED = {
     "questions_closed": ("question_closed",),
     "ownership": ("ownership",),
     "commitments": ("commitment",),
-    "offers": ("offer",),
     "reasks": ("reask",),
     "politeness": ("politeness",),
 }
@@ -50,10 +49,12 @@ def agent_metrics(scene: Scene, party: str) -> list[Metric]:
         )
         for label in POLITENESS_LABELS
     ]
+    offers = _offers(scene, party)
     return [
         *counts,
-        _part(scene, "late_apologies", party, _late_apologies(scene, party), "apology"),
-        _part(scene, "misplaced_offers", party, _misplaced_offers(scene, party), "offer"),
+        count("offers", party, offers, coverage=coverage, confidence=confidence),
+        _late_apologies(scene, party),
+        _part(scene, "misplaced_offers", party, _misplaced(scene, offers), offers),
         _premature_solutions(scene, party),
         _empathy_to_action(scene, party),
         _first_person_share(scene, party),
@@ -61,14 +62,16 @@ def agent_metrics(scene: Scene, party: str) -> list[Metric]:
     ]
 
 
-def _part(scene: Scene, name: str, party: str, found: Sequence[Moment], whole: str) -> Metric:
+def _part(
+    scene: Scene, name: str, party: str, found: Sequence[Moment], whole: Sequence[Moment]
+) -> Metric:
     """A count of some of a party's moments, with the number of all of them as denominator."""
     return Metric(
         name,
         party,
         float(len(found)),
         numerator=float(len(found)),
-        denominator=float(len(scene.said(whole, party=party))),
+        denominator=float(len(whole)),
         observations=len(found),
         coverage=scene.coverage(party),
         confidence=scene.confidence,
@@ -76,18 +79,31 @@ def _part(scene: Scene, name: str, party: str, found: Sequence[Moment], whole: s
     )
 
 
-def _late_apologies(scene: Scene, party: str) -> list[Moment]:
+def _late_apologies(scene: Scene, party: str) -> Metric:
     opening = {t.index for t in scene.speaking_turns(party)[: scene.settings.opening_turns]}
-    return [m for m in scene.said("apology", party=party) if m.turn_index not in opening]
+    apologies = scene.said("apology", party=party)
+    late = [m for m in apologies if m.turn_index not in opening]
+    return _part(scene, "late_apologies", party, late, apologies)
 
 
-def _misplaced_offers(scene: Scene, party: str) -> list[Moment]:
-    """Offers soon after a cue that had not been answered, or after an open complaint."""
-    complaints = scene.by_customers("complaint")
+def _offers(scene: Scene, party: str) -> list[Moment]:
+    """The first words of each turn's offer: naming the price too is still one offer."""
+    first: dict[int, Moment] = {}
+    for moment in scene.said("offer", party=party):
+        first.setdefault(moment.turn_index, moment)
+    return list(first.values())
+
+
+def _misplaced(scene: Scene, offers: Sequence[Moment]) -> list[Moment]:
+    """Offers soon after a cue that had not been answered, or where the customer is to be heard.
+
+    That is: after an open complaint, and in a call that asks for feedback.
+    """
+    listening = [*scene.by_customers("complaint"), *scene.by_agents("feedback")]
     return [
         offer
-        for offer in scene.said("offer", party=party)
-        if any(c.turn_index < offer.turn_index for c in complaints)
+        for offer in offers
+        if any(m.start_s < offer.start_s for m in listening)
         or any(_is_open(o, offer, scene) for o in scene.opportunities)
     ]
 

@@ -50,6 +50,7 @@ KINDS: dict[str, tuple[Speaker, str]] = {
     "solution": (Speaker.AGENT, "proposes or names a way to solve it"),
     "next_step": (Speaker.AGENT, "says what happens next"),
     "expectation": (Speaker.AGENT, "says by when, or how long"),
+    "feedback": (Speaker.AGENT, "asks for the customer's opinion: a feedback call"),
     "offer": (Speaker.AGENT, "offers something for sale or upgrade"),
     "resolution": (Speaker.ANY, "says that it is solved, or is not; label resolved/unresolved"),
     "identification": (Speaker.AGENT, "gives own name or the firm's"),
