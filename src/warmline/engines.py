@@ -110,7 +110,7 @@ class Engines:
     def voiceprints(self, stretches: "Sequence[NDArray[np.float32]]") -> "NDArray[np.float32]":
         """Speaker embeddings (stretches, 192) of unit length; held in memory, never stored.
 
-        Each stretch is (samples,) at 16 kHz, at least 50 ms.
+        Each stretch is (samples,) at 16 kHz, at least 65 ms.
         """
         import torch
 
@@ -232,7 +232,7 @@ def _in_8_bits(model: "Whisper") -> "Whisper":
                 setattr(parent, name, _plain_linear(child))
     with warnings.catch_warnings():
         # Deprecated in favour of torchao, but part of every torch 2.13, which is pinned.
-        warnings.filterwarnings("ignore", message=".*deprecated", module=r"torch\..*")
+        warnings.filterwarnings("ignore", message=".*deprecated")
         quantised: Whisper = quantize_dynamic(  # type: ignore[no-untyped-call]
             model, {torch.nn.Linear: per_channel_dynamic_qconfig}, inplace=True
         )

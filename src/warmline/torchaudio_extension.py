@@ -8,7 +8,10 @@ knows the state "no extension was built" and works in it; the stand-in puts it i
 
 import importlib
 import sys
+from collections.abc import Callable
+from functools import wraps
 from types import ModuleType
+from typing import Any
 
 _NAME = "torchaudio._extension"
 _REASON = "needs torchaudio's compiled extension, which cannot be loaded beside this torch"
@@ -38,13 +41,22 @@ def make_torchaudio_importable() -> bool:
 def _stand_in() -> ModuleType:
     """torchaudio._extension of a torchaudio that was built without compiled code."""
     module = ModuleType(_NAME, _stand_in.__doc__)
-    fail = importlib.import_module("torchaudio._internal.module_utils").fail_with_message
     names = {
         "_IS_TORCHAUDIO_EXT_AVAILABLE": False,
         "_IS_ALIGN_AVAILABLE": False,
         "_load_lib": lambda _lib: False,
         "_check_cuda_version": lambda: None,
-        "fail_if_no_align": fail(_REASON),
+        "fail_if_no_align": _refuse,
     }
     vars(module).update(names)
     return module
+
+
+def _refuse(function: Callable[..., Any]) -> Callable[..., Any]:
+    """In place of a function that needs the extension: one that says so when it is called."""
+
+    @wraps(function)
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise RuntimeError(f"{function.__module__}.{function.__name__} {_REASON}")
+
+    return refuse

@@ -22,7 +22,6 @@ CONNECT_TIMEOUT_S = 4.0
 READ_TIMEOUT_S = 30.0
 TRIES = 3
 
-_CHUNK_BYTES = 1 << 20
 _TOKEN_HOST = "huggingface.co"
 
 
@@ -93,7 +92,7 @@ class Publisher:
             length = answer.headers.get("Content-Length")
             total = done + int(length) if length else release.size_bytes
             with part.open("ab" if resumed else "wb") as file:
-                for chunk in answer.iter_raw(_CHUNK_BYTES):
+                for chunk in answer.iter_raw():  # as received: nothing is lost when it breaks
                     file.write(chunk)
                     done += len(chunk)
                     progress.transferred(release.file_name, done, total)

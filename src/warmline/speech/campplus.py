@@ -19,8 +19,10 @@ from torch import Tensor, nn
 SAMPLE_RATE_HZ = 16_000
 DIMENSION = 192
 MIN_FRAMES = 5
+MIN_SAMPLES = 1_040  # of which 5 frames of 25 ms can be taken, 10 ms apart
 
 _MEL_BINS = 80
+_SPEECH_LEVEL_DB = -26.0
 _CONTEXT_FRAMES = 100
 _GROWTH = 32
 _BLOCKS = ((12, 1), (24, 2), (16, 2))  # layers, dilation
@@ -79,17 +81,20 @@ class CamPlusPlusEmbedding(Model):
     ) -> Tensor:
         """Embeddings (batch, 192) of waveforms (batch, 1, samples) at 16 kHz.
 
+        What is heard is first brought to -26 dBFS, the level at which speech is tested (ITU-T
+        P.56): the filter bank has a floor, so that else a voice would change with its loudness.
         `weights` (batch, any number of frames) is above 0.5 where the speaker is to be heard;
         without it all of a waveform is. The other frames are cut out before the network, whose
-        context would else hear them; a row with fewer than 5 frames (50 ms) left is NaN. Raises
-        ValueError when the waveforms themselves are shorter.
+        context would else hear them; a row with fewer than 5 frames left is NaN. Raises ValueError
+        when the waveforms themselves are shorter than 65 ms.
         """
-        features = filter_banks(waveforms[:, 0])
-        if features.shape[1] < MIN_FRAMES:
-            raise ValueError(f"{features.shape[1]} frames; an embedding needs {MIN_FRAMES}")
+        samples = waveforms[:, 0]
+        if samples.shape[1] < MIN_SAMPLES:
+            raise ValueError(f"{samples.shape[1]} samples; an embedding needs {MIN_SAMPLES}")
         if weights is None:
-            return self._embed(features)
-        kept = F.interpolate(weights[:, None].float(), features.shape[1])[:, 0] > 0.5
+            return self._embed(filter_banks(_levelled(samples, torch.ones_like(samples))))
+        features = filter_banks(_levelled(samples, _kept(weights, samples.shape[1])))
+        kept = _kept(weights, features.shape[1])
         rows = [self._embed(row[mask][None]) for row, mask in zip(features, kept, strict=True)]
         return torch.cat(rows)
 
@@ -98,6 +103,18 @@ class CamPlusPlusEmbedding(Model):
             return features.new_full((features.shape[0], DIMENSION), torch.nan)
         embedding: Tensor = self.network(features - features.mean(dim=1, keepdim=True))
         return embedding
+
+
+def _kept(weights: Tensor, length: int) -> Tensor:
+    """Weights (batch, frames) as a mask of another length."""
+    return F.interpolate(weights[:, None].float(), length)[:, 0] > 0.5
+
+
+def _levelled(samples: Tensor, heard: Tensor) -> Tensor:
+    """Waveforms whose root mean square over what is heard is the speech level; silence as it is."""
+    power = (samples.square() * heard).sum(1) / heard.sum(1).clamp_min(1)
+    gain = 10 ** (_SPEECH_LEVEL_DB / 20) / power.sqrt()
+    return samples * torch.where(power > 0, gain, 1.0)[:, None]
 
 
 class _Head(nn.Module):

@@ -1,0 +1,208 @@
+"""The real networks: they hear, they tell voices apart, and they stay at home and quiet."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pyannote.core import Annotation, Segment
+from pyannote.database.util import load_rttm
+
+from warmline.engines import Engines
+from warmline.errors import ModelError
+from warmline.models.store import ModelStore
+
+RATE_HZ = 16_000
+LOAD_ALL = """
+import os, sys
+from warmline.engines import Engines
+from warmline.models.store import ModelStore
+from warmline.settings import PlaceSettings
+heavy = {"torch", "whisper", "pyannote.audio", "torchaudio", "lightning"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+engines = Engines(ModelStore.from_settings(PlaceSettings()))
+engines.whisper("tiny.en", int8=True), engines.segmentation(), engines.embedding()
+engines.sentences().encode(["hello"])
+from pyannote.audio.telemetry.metrics import is_metrics_enabled
+assert not is_metrics_enabled()
+assert os.environ["HF_HUB_OFFLINE"] == "1"
+"""
+
+
+@pytest.fixture(scope="module")
+def samples(two_speakers: Path) -> NDArray[np.float32]:
+    import soundfile
+
+    samples, rate_hz = soundfile.read(two_speakers, dtype="float32")
+    assert rate_hz == RATE_HZ
+    return samples
+
+
+@pytest.fixture(scope="module")
+def truth(two_speakers: Path) -> Annotation:
+    return load_rttm(two_speakers.with_suffix(".rttm"))["sample"]
+
+
+def cut(samples: NDArray[np.float32], segment: Segment) -> NDArray[np.float32]:
+    return samples[round(segment.start * RATE_HZ) : round(segment.end * RATE_HZ)]
+
+
+def test_a_model_that_is_not_stored_is_asked_for_by_name(tmp_path: Path) -> None:
+    engines = Engines(ModelStore(tmp_path))
+    with pytest.raises(ModelError, match="run `warmline models pull whisper-base`"):
+        engines.whisper("base")
+    with pytest.raises(ModelError, match="openai-whisper has no model 'basic'"):
+        engines.whisper("basic")
+
+
+@pytest.mark.models
+def test_networks_load_late_silently_and_without_telemetry(engines: Engines) -> None:
+    done = subprocess.run([sys.executable, "-c", LOAD_ALL], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.models
+def test_each_network_is_loaded_once(engines: Engines) -> None:
+    assert engines.segmentation() is engines.segmentation()
+    assert engines.whisper("tiny.en") is engines.whisper("tiny.en")
+    assert engines.whisper("tiny.en") is not engines.whisper("tiny.en", int8=True)
+
+
+@pytest.mark.models
+class TestWhisper:
+    def test_the_converted_model_hears_what_was_said_and_when(
+        self, engines: Engines, samples: NDArray[np.float32], two_speakers: Path
+    ) -> None:
+        heard = engines.whisper("tiny.en").transcribe(
+            samples, word_timestamps=True, condition_on_previous_text=False, fp16=False
+        )
+        starts: dict[str, list[float]] = {}
+        for segment in heard["segments"]:
+            for word in segment["words"]:
+                starts.setdefault(word["word"].strip(" ,.?").lower(), []).append(word["start"])
+
+        lines = two_speakers.with_suffix(".stm").read_text().splitlines()
+        said = [line.split(maxsplit=5) for line in lines if not line.startswith(";")]
+        found, total = 0, 0
+        for _, _, _, start, end, text in said:
+            for word in text.lower().replace("?", "").replace(",", "").replace(".", "").split():
+                total += 1
+                inside = (float(start) - 0.5 <= s <= float(end) + 0.5 for s in starts.get(word, ()))
+                found += any(inside)
+        assert found / total > 0.8
+
+    def test_8_bits_hold_all_layers_but_those_with_outliers_and_say_nearly_the_same(
+        self, engines: Engines, samples: NDArray[np.float32]
+    ) -> None:
+        import torch
+        import whisper
+        from torch.ao.nn.quantized.dynamic import Linear as QuantisedLinear
+
+        exact, rough = engines.whisper("tiny.en"), engines.whisper("tiny.en", int8=True)
+        for name, layer in rough.named_modules():
+            if isinstance(layer, QuantisedLinear | torch.nn.Linear):
+                assert isinstance(layer, QuantisedLinear) is not name.endswith("mlp.2"), name
+
+        mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(torch.from_numpy(samples)))[None]
+        tokenizer = whisper.tokenizer.get_tokenizer(multilingual=False)
+        prompt = [*tokenizer.sot_sequence, tokenizer.no_timestamps]
+        text = tokenizer.encode(" Hello? Hello? Oh, hello. I didn't know you were there.")
+        tokens = torch.tensor([[*prompt, *text]])
+        with torch.inference_mode():
+            expected = exact(mel, tokens).log_softmax(-1)
+            got = rough(mel, tokens).log_softmax(-1)
+        divergence = (expected.exp() * (expected - got)).sum(-1).mean()
+        assert float(divergence) < 0.05  # nats a token; 0.15 if all layers were quantised
+
+
+@pytest.mark.models
+class TestSegmentation:
+    def test_finds_the_speech_that_people_marked(
+        self, engines: Engines, samples: NDArray[np.float32], truth: Annotation
+    ) -> None:
+        windows = samples[: 30 * RATE_HZ].reshape(3, -1)
+        is_speech = 1 - engines.powerset(windows)[..., 0].ravel() > 0.5
+        times = (np.arange(is_speech.size) + 0.5) * 30 / is_speech.size
+        spoken = truth.get_timeline().support()
+        expected = np.array([any(s.overlaps(t) for s in spoken) for t in times])
+        assert np.mean(is_speech == expected) > 0.9
+
+
+@pytest.mark.models
+class TestEmbedding:
+    def test_a_voice_is_nearer_to_itself_than_to_the_other(
+        self, engines: Engines, samples: NDArray[np.float32], truth: Annotation
+    ) -> None:
+        turns = [(s, who) for s, _, who in truth.itertracks(yield_label=True) if s.duration > 1.5]
+        voices = engines.voiceprints([cut(samples, segment) for segment, _ in turns])
+        assert voices.shape == (len(turns), 192)
+        likeness = voices @ voices.T
+        same = np.array([[a == b for _, b in turns] for _, a in turns])
+        other_pairs = ~np.eye(len(turns), dtype=bool)
+        assert likeness[same & other_pairs].mean() > likeness[~same].mean() + 0.2
+        nearest = np.where(other_pairs, likeness, -1.0).argmax(axis=1)
+        assert all(same[i, j] for i, j in enumerate(nearest))
+
+    def test_loudness_does_not_change_a_voice(
+        self, engines: Engines, samples: NDArray[np.float32]
+    ) -> None:
+        stretch = samples[22 * RATE_HZ : 26 * RATE_HZ]
+        loud, quiet = engines.voiceprints([stretch, stretch * np.float32(0.1)])
+        assert float(loud @ quiet) > 0.999
+
+    def test_weights_choose_who_is_heard(
+        self, engines: Engines, samples: NDArray[np.float32]
+    ) -> None:
+        import torch
+
+        model = engines.embedding()
+        waveforms = torch.from_numpy(samples[10 * RATE_HZ : 20 * RATE_HZ])[None, None]
+        weights = torch.zeros(3, 1000)
+        weights[0, 500:750] = 1.0  # 15.0 to 17.5 s: the second speaker alone
+        weights[1] = 1.0
+        with torch.inference_mode():
+            alone, everything, nobody = model(waveforms.repeat(3, 1, 1), weights=weights)
+            cut_out = model(waveforms[..., 5 * RATE_HZ : round(7.5 * RATE_HZ)])[0]
+            whole = model(waveforms)[0]
+        assert float(torch.cosine_similarity(alone, cut_out, dim=0)) > 0.97
+        assert torch.allclose(everything, whole, atol=1e-5)
+        assert nobody.isnan().all()
+
+    def test_too_little_sound_is_refused(self, engines: Engines) -> None:
+        import torch
+
+        with pytest.raises(ValueError, match="720 samples; an embedding needs 1040"):
+            engines.embedding()(torch.zeros(1, 1, 720))
+
+
+@pytest.mark.models
+class TestSentences:
+    def test_likeness_is_the_published_one(self, engines: Engines) -> None:
+        # The example of the model's page: one sentence, compared with three.
+        vectors = engines.sentences().encode(
+            [
+                *("That is a happy person", "That is a happy dog"),
+                *("That is a very happy person", "Today is a sunny day"),
+            ]
+        )
+        assert vectors.shape == (4, 384)
+        assert vectors.dtype == np.float32
+        assert vectors[0] @ vectors[1:].T == pytest.approx([0.695, 0.943, 0.257], abs=1e-3)
+
+    def test_a_sentence_means_the_same_in_any_company(self, engines: Engines) -> None:
+        encoder = engines.sentences()
+        texts = ["Hello.", "I have been waiting for a week, and nobody called me back. " * 3, ""]
+        texts += [f"Order number {i} has not arrived" for i in range(40)]
+        together = encoder.encode(texts)
+        alone = np.concatenate([encoder.encode([text]) for text in texts[:5]])
+        assert np.allclose(together[:5], alone, atol=1e-5)
+        assert np.allclose(np.linalg.norm(together, axis=1), 1.0, atol=1e-5)
+
+    def test_no_sentence_and_endless_sentences(self, engines: Engines) -> None:
+        encoder: Any = engines.sentences()
+        assert encoder.encode([]).shape == (0, 384)
+        first, second = encoder.encode(["yes " * 254, "yes " * 5000])
+        assert first @ second == pytest.approx(1.0, abs=1e-5)
