@@ -33,12 +33,16 @@ WarehouseOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
 
 
+def settings_file(named: Path | None) -> Path | None:
+    """The settings file that counts: the one named, else `warmline.toml` here, else none."""
+    here = Path(SETTINGS_FILE)
+    return named or (here if here.is_file() else None)
+
+
 def settings_from(path: Path | None, **overrides: Any) -> Settings:
     """The settings of a file (or of `warmline.toml` here), the command line's word on top.
 
     Overrides are `section__key=value`; None leaves the file's value. Raises `SettingsError`.
     """
-    if path is None and Path(SETTINGS_FILE).is_file():
-        path = Path(SETTINGS_FILE)
     given = {k.replace("__", "."): v for k, v in overrides.items() if v is not None}
-    return with_overrides(load_settings(path), given)
+    return with_overrides(load_settings(settings_file(path)), given)

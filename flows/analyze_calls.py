@@ -1,0 +1,223 @@
+"""The night: every recording without an analysis is analyzed, then the warehouse is published.
+
+This folder is the only place that knows Prefect. The flow's body reads as the pipeline; what it
+does is in the library, and `warmline analyze` calls the same functions.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from time import monotonic, perf_counter, sleep
+from typing import Any
+
+import platformdirs
+
+# Before Prefect is imported: it reports to nobody, and what it keeps lies with the user.
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("PREFECT_HOME", str(platformdirs.user_state_path("warmline") / "prefect"))
+# A busy machine takes longer than 20 s to start the server that lives for one run.
+_STARTUP_S = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
+os.environ.setdefault(_STARTUP_S, "300")
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import (
+    ConcurrencyLimitConfig,
+    ConcurrencyLimitStrategy,
+    State,
+    TaskRun,
+)
+from prefect.runtime import task_run
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.tasks import Task, exponential_backoff
+
+from warmline.pipeline import (
+    Addressing,
+    Order,
+    Outcome,
+    Plan,
+    PlannedCall,
+    Redo,
+    Tally,
+    Workers,
+    all_measures,
+    land_duplicates,
+    make_plan,
+    with_later,
+)
+from warmline.places import places_of
+from warmline.recordings.metadata import read_table
+from warmline.settings import Settings, load_settings
+from warmline.warehouse import publish as publish_warehouse
+
+# Threads that wait for calls; how many calls run at a time is `night.jobs`.
+_WAITING = 32
+
+
+class PassingFaultError(Exception):
+    """A call failed by a fault that may be gone at the next try."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(f"{outcome.call_id}: {outcome.reason}")
+        self.outcome = outcome
+
+
+@flow(name="analyze-calls", task_runner=ThreadPoolTaskRunner(max_workers=_WAITING))
+def analyze_calls(
+    sources: list[str] | None = None,
+    metadata: str | None = None,
+    landing: str | None = None,
+    warehouse: str | None = None,
+    settings_file: str | None = None,
+    redo: list[str] | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> dict[str, Any]:
+    """Analyze what is pending, publish the warehouse, and leave a report.
+
+    What is not given comes from the settings file (`[night]`, `[places]`). `redo` names stages to
+    compute again for calls of the days `since` to `until`.
+    """
+    started = perf_counter()
+    settings = load_settings(_path(settings_file))
+    places = places_of(settings, _path(landing), _path(warehouse))
+    order = Order(settings, str(places.landing), metadata or settings.night.metadata or None)
+    again = Redo(with_later(redo), since, until) if redo else None
+
+    plan = find_pending(sources or settings.night.sources, order, again)
+    outcomes = analyze_pending(plan, order)
+    publish(places.landing, places.warehouse)
+    return leave_report(Tally(plan, tuple(outcomes), perf_counter() - started))
+
+
+@task(cache_policy=NO_CACHE)
+def find_pending(sources: Sequence[str], order: Order, redo: Redo | None) -> Plan:
+    """Recordings without an analysis of today's making; copies of others are noted."""
+    table = read_table(Path(order.metadata)) if order.metadata else None
+    landing = Path(order.landing)
+    paths = [Path(source).expanduser() for source in sources]
+    plan = make_plan(paths, landing, Addressing.of(order.settings), table, redo)
+    land_duplicates(plan, landing, order.settings)
+    get_run_logger().info("%d to analyze, %d done before", len(plan.pending), len(plan.unchanged))
+    return plan
+
+
+def analyze_pending(plan: Plan, order: Order) -> list[Outcome]:
+    """Each call as a task of its own, tried again after passing faults."""
+    one_call = _with_retries(order.settings)
+    with Workers(order, order.settings.night.jobs) as workers:
+        runs = [one_call.submit(workers, call) for call in plan.pending]
+        endings = [run.result(raise_on_failure=False) for run in runs]
+    return [_outcome(ending) for ending in endings]
+
+
+def _call_name() -> str:
+    return f"analyze {Path(task_run.parameters['call'].path).name}"
+
+
+def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    return isinstance(state.result(raise_on_failure=False), PassingFaultError)
+
+
+@task(cache_policy=NO_CACHE, task_run_name=_call_name, retry_condition_fn=_may_pass)
+def analyze_call(workers: Workers, call: PlannedCall) -> Outcome:
+    """One call in a process of its own, which is ended when it takes too long.
+
+    Raises `PassingFaultError` for a fault that another try may not meet.
+    """
+    outcome = workers.finish(call, workers.start(call))
+    get_run_logger().info("%s: %s %s", outcome.call_id, outcome.status, outcome.reason or "")
+    if outcome.may_pass:
+        raise PassingFaultError(outcome)
+    return outcome
+
+
+@task(cache_policy=NO_CACHE)
+def publish(landing: Path, warehouse: Path) -> None:
+    """Load what has landed, check it, and put the new warehouse in the place of the old."""
+    publish_warehouse(landing, warehouse, all_measures())
+
+
+def leave_report(tally: Tally) -> dict[str, Any]:
+    """The night's counts as an artifact and as the flow's result."""
+    create_markdown_artifact(
+        tally.as_markdown(), key="night-report", description="Calls analyzed, refused, failed"
+    )
+    return tally.as_dict()
+
+
+def serve(cron: str, parameters: dict[str, Any]) -> None:
+    """Run the flow every night, until interrupted; one night at a time.
+
+    The API that the environment names is used; where it names none, a server is started that only
+    this machine can reach, and that ends with the schedule.
+    """
+    with _server() as api_url, temporary_settings({PREFECT_API_URL: api_url}):
+        analyze_calls.serve(
+            name="nightly",
+            cron=cron,
+            parameters=parameters,
+            global_limit=ConcurrencyLimitConfig(
+                limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+            ),
+        )
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    if url := PREFECT_API_URL.value():
+        yield url
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}/api"
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host=127.0.0.1"]
+    server = subprocess.Popen([*command, f"--port={port}"], stdout=subprocess.DEVNULL)
+    try:
+        _wait_for(url, server)
+        yield url
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
+    """Until the server answers. Raises RuntimeError when it ends or takes too long."""
+    deadline = monotonic() + float(os.environ[_STARTUP_S])
+    while monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(f"{url}/health", timeout=2).close()
+        except OSError:
+            sleep(0.5)
+        else:
+            return
+    raise RuntimeError(f"the Prefect server at {url} did not start")
+
+
+def _with_retries(settings: Settings) -> Task[..., Outcome]:
+    night = settings.night
+    return analyze_call.with_options(
+        retries=night.retries, retry_delay_seconds=exponential_backoff(night.retry_delay_s)
+    )
+
+
+def _outcome(ending: Any) -> Outcome:
+    if isinstance(ending, PassingFaultError):
+        return ending.outcome
+    if isinstance(ending, BaseException):
+        raise ending
+    return ending
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).expanduser() if text else None

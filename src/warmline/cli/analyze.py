@@ -1,0 +1,93 @@
+"""`warmline analyze`: from recordings to a warehouse, doing only what has not been done."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from warmline.cli.options import (
+    JsonOption,
+    LandingOption,
+    SettingsOption,
+    WarehouseOption,
+    settings_from,
+)
+from warmline.places import places_of
+
+MetadataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--metadata",
+        metavar="CSV",
+        help="Table of what is known of the calls: a column path, file or call_id, then "
+        "agent_id, team, queue, customer_id, started_at, direction, reason, agent_channel, ...",
+        show_default=False,
+    ),
+]
+RedoOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--redo",
+        metavar="STAGE",
+        help="Compute this stage and those after it again, although nothing changed.",
+        show_default=False,
+    ),
+]
+
+
+def analyze(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Recordings, and folders that are searched through.", metavar="PATH..."
+        ),
+    ],
+    metadata: MetadataOption = None,
+    warehouse: WarehouseOption = None,
+    landing: LandingOption = None,
+    settings: SettingsOption = None,
+    whisper_model: Annotated[
+        str | None,
+        typer.Option(
+            "--whisper-model",
+            help="Any openai-whisper model: tiny.en, base, small, medium, turbo, ...",
+            show_default=False,
+        ),
+    ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            "--language", help="Language spoken (ISO code, such as en).", show_default=False
+        ),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine", help="openai-whisper, or faster-whisper if installed.", show_default=False
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", help="Calls analyzed at the same time.", show_default=False),
+    ] = None,
+    redo: RedoOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Analyze recordings and fill the warehouse.
+
+    What was analyzed before with the same settings is left alone; recordings are only read.
+    """
+    chosen = settings_from(
+        settings,
+        words__whisper_model=whisper_model,
+        words__language=language,
+        words__engine=engine,
+        night__jobs=jobs,
+    )
+    from warmline.cli.batch import print_batch, run_batch
+    from warmline.pipeline import Redo, with_later
+
+    again = Redo(with_later(redo)) if redo else None
+    batch = run_batch(paths, chosen, places_of(chosen, landing, warehouse), metadata, again)
+    print_batch(batch, as_json)
+    raise typer.Exit(batch.exit_code)

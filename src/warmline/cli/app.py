@@ -1,0 +1,59 @@
+"""All commands of `warmline`, put together."""
+
+from typing import Annotated
+
+import typer
+
+from warmline import __version__
+from warmline.cli.analyze import analyze
+from warmline.cli.demo import demo
+from warmline.cli.export import export
+from warmline.cli.models import app as models
+from warmline.cli.night import nightly
+from warmline.cli.query import check, query
+from warmline.cli.settings import settings
+from warmline.cli.show import show
+from warmline.cli.simulate import simulate
+from warmline.cli.terminal import EXIT_CODES_HELP, Commands
+
+app = typer.Typer(
+    name="warmline",
+    cls=Commands,
+    help="Offline analyzer of recorded customer-service calls: who spoke, how, and whether the "
+    "customer was heard. Nothing leaves this machine.",
+    epilog=EXIT_CODES_HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"warmline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def warmline(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the whole traceback of an unforeseen error.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """What holds for every command."""
+
+
+app.command(rich_help_panel="Analyze")(analyze)
+app.command(rich_help_panel="Analyze")(demo)
+app.command(rich_help_panel="Analyze")(nightly)
+app.command(rich_help_panel="Read")(show)
+app.command(rich_help_panel="Read")(query)
+app.command(rich_help_panel="Read")(export)
+app.command(rich_help_panel="Read")(check)
+app.command(rich_help_panel="Set up")(settings)
+app.add_typer(models, name="models", rich_help_panel="Set up")
+app.command(rich_help_panel="Set up")(simulate)

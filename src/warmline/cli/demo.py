@@ -1,0 +1,25 @@
+"""`warmline demo`: the sample calls, analyzed from sound to table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from warmline.cli.options import SettingsOption, settings_from
+from warmline.places import Places
+from warmline.resources import folder
+
+
+def demo(
+    to: Annotated[
+        Path, typer.Option("--to", metavar="DIR", help="Folder for the analyses and the warehouse.")
+    ] = Path("demo"),
+    settings: SettingsOption = None,
+) -> None:
+    """Analyze the simulated sample calls, so that there is something to look at."""
+    from warmline.cli.batch import print_batch, run_batch
+
+    places = Places(to / "landing", to / "warehouse.duckdb")
+    batch = run_batch([folder("audio") / "samples"], settings_from(settings), places)
+    print_batch(batch, as_json=False)
+    raise typer.Exit(batch.exit_code)

@@ -1,0 +1,86 @@
+"""`warmline nightly`: the flow, run once or every night."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import typer
+
+from warmline.cli.options import (
+    LandingOption,
+    SettingsOption,
+    WarehouseOption,
+    settings_file,
+    settings_from,
+)
+from warmline.cli.terminal import ExitCode, output
+from warmline.errors import SettingsError
+from warmline.places import places_of
+from warmline.resources import folder
+
+
+def nightly(
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Recordings and folders; by default `night.sources` of the settings.",
+            metavar="[PATH]...",
+            show_default=False,
+        ),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Run now, once, and stop.")] = False,
+    cron: Annotated[
+        str | None,
+        typer.Option(
+            "--cron",
+            help="When to run, in local time; by default `night.cron` of the settings.",
+            show_default=False,
+        ),
+    ] = None,
+    metadata: Annotated[
+        Path | None,
+        typer.Option("--metadata", metavar="CSV", help="Table of what is known of the calls."),
+    ] = None,
+    warehouse: WarehouseOption = None,
+    landing: LandingOption = None,
+    settings: SettingsOption = None,
+) -> None:
+    """Run the night as a Prefect flow: with retries, time limits, and a report.
+
+    No server has to be set up: one is started for as long as it is needed, on this machine only.
+    """
+    file = settings_file(settings)
+    chosen = settings_from(file)
+    if not (sources or chosen.night.sources):
+        raise SettingsError("nothing to analyze: name a folder, or set night.sources")
+    places = places_of(chosen, landing, warehouse)
+    parameters = {
+        "sources": [str(path.resolve()) for path in sources or ()] or None,
+        "metadata": str(metadata.resolve()) if metadata else None,
+        "landing": str(places.landing.resolve()),
+        "warehouse": str(places.warehouse.resolve()),
+        "settings_file": str(file.resolve()) if file else None,
+    }
+    flows = _flows()
+    if not once:
+        flows.serve(cron or chosen.night.cron, parameters)
+        return
+    counts = flows.analyze_calls(**parameters)
+    calls = ", ".join(f"{count} {name}" for name, count in counts["calls"].items() if count)
+    output().print(f"the night: {calls or 'no recordings'}; warehouse {places.warehouse}")
+    failed = counts["calls"]["failed"]
+    raise typer.Exit(ExitCode.SOME_CALLS_FAILED if failed else ExitCode.DONE)
+
+
+def _flows() -> ModuleType:
+    """The module of the flow, which lies outside the package."""
+    if importlib.util.find_spec("prefect") is None:
+        raise SettingsError("the night needs Prefect: pip install 'warmline[night]'")
+    path = folder("flows") / "analyze_calls.py"
+    spec = importlib.util.spec_from_file_location("warmline_flows_analyze_calls", path)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,109 @@
+"""Everything the warehouse knows of one call, read for the page that `warmline show` prints."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from warmline.errors import QueryError
+from warmline.warehouse.database import open_for_reading
+
+Row = dict[str, Any]
+
+_CLOSEST = """
+SELECT call_id FROM calls
+ORDER BY jaro_winkler_similarity(lower(call_id), lower($call_id)) DESC, call_id LIMIT 5
+"""
+_METRICS = """
+SELECT m.name, m.party, m.role, m.value, d.unit, m.numerator, m.denominator, m.observations,
+    m.coverage, m.confidence, m.reason, m.evidence, d.definition, d.level
+FROM metrics AS m
+LEFT JOIN metric_definitions AS d ON d.name = m.name AND d.version = m.version
+WHERE m.call_id = $call_id ORDER BY m.rowid
+"""
+
+
+@dataclass(frozen=True)
+class CallPage:
+    """The rows of one call, table by table, in order of time."""
+
+    call: Row
+    parties: list[Row]
+    turns: list[Row]
+    segments: list[Row]
+    silences: list[Row]
+    tones: list[Row]
+    overlaps: list[Row]
+    backchannels: list[Row]
+    opportunities: list[Row]
+    moments: list[Row]
+    quotes: list[Row]
+    metrics: list[Row]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a machine to read."""
+        return asdict(self)
+
+    def name_of(self, party: str) -> str:
+        """What a party is called on the page: its role, or its letter if that is not known."""
+        roles = [row["role"] for row in self.parties if row["role"] not in (None, "unknown")]
+        role = next((row["role"] for row in self.parties if row["party"] == party), None)
+        if role in (None, "unknown"):
+            return party
+        return str(role) if roles.count(role) == 1 else f"{role} {party}"
+
+
+def read_page(warehouse: Path, call_id: str) -> CallPage:
+    """The page of a call, named by its id, by the beginning of it, or by its file.
+
+    Raises `QueryError` with the closest ids when there is none, or more than one, of that name;
+    `WarehouseError` when there is no warehouse.
+    """
+    with open_for_reading(warehouse) as con:
+        found = _find(con, call_id)
+
+        def rows(table: str) -> list[Row]:
+            order = "start_s" if table != "parties" else "party"
+            return _rows(
+                con, f"SELECT * FROM {table} WHERE call_id = $call_id ORDER BY {order}", found
+            )
+
+        return CallPage(
+            call=_rows(con, "SELECT * FROM calls WHERE call_id = $call_id", found)[0],
+            parties=rows("parties"),
+            turns=rows("turns"),
+            segments=rows("speech_segments"),
+            silences=rows("silences"),
+            tones=rows("tones"),
+            overlaps=rows("speech_overlaps"),
+            backchannels=rows("backchannels"),
+            opportunities=rows("opportunities"),
+            moments=rows("moments"),
+            quotes=rows("quotes"),
+            metrics=_rows(con, _METRICS, found),
+        )
+
+
+def _find(con: duckdb.DuckDBPyConnection, wanted: str) -> str:
+    for condition in (
+        "call_id = $call_id",
+        "starts_with(call_id, $call_id)",
+        "path = $call_id OR ends_with(path, '/' || $call_id)",
+    ):
+        sql = f"SELECT call_id FROM calls WHERE {condition} ORDER BY call_id LIMIT 6"
+        found = [row["call_id"] for row in _rows(con, sql, wanted)]
+        if len(found) == 1:
+            return str(found[0])
+        if found:
+            raise QueryError(f"more than one call is called '{wanted}...': {', '.join(found)}")
+    closest = [row["call_id"] for row in _rows(con, _CLOSEST, wanted)]
+    if not closest:
+        raise QueryError(f"no call '{wanted}': the warehouse has no calls yet")
+    raise QueryError(f"no call is called '{wanted}'; closest: {', '.join(closest)}")
+
+
+def _rows(con: duckdb.DuckDBPyConnection, sql: str, call_id: str) -> list[Row]:
+    result = con.execute(sql, {"call_id": call_id})
+    names = [column[0] for column in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

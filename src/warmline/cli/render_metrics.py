@@ -1,0 +1,126 @@
+"""The ledger and the measures of a call's page, each with its counts and its evidence."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from warmline.cli.page import CallPage, Row
+from warmline.cli.render_parts import clock, evidence_text, role_style, styled, value_text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+_WIDE = 100
+
+
+def ledger(page: CallPage) -> Iterable["RenderableType"]:
+    """One row a cue, with what became of it; or why there is no ledger."""
+    from rich.table import Table
+
+    if page.call["status"] != "analyzed":
+        return
+    yield from _heading("Opportunities to answer a feeling")
+    if page.call["no_ledger_reason"]:
+        yield styled([("none can be told: ", "yellow"), (page.call["no_ledger_reason"], "")])
+        return
+    if not page.opportunities:
+        yield styled([("no cue was recognised", "dim")])
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("at", justify="right", no_wrap=True)
+    table.add_column("the customer's feeling", ratio=1, overflow="fold")
+    table.add_column("the agent's answer", ratio=1, overflow="fold")
+    for cue in page.opportunities:
+        feeling = f'{_words(cue["kind"])}, {cue["strength"]:.1f}\n[dim]"{cue["text"]}"[/]'
+        table.add_row(clock(cue["start_s"]), feeling, _answer(cue))
+    yield table
+
+
+def measures(page: CallPage, width: int) -> Iterable["RenderableType"]:
+    """Every measure that could be taken, and then why the others could not."""
+    from rich.table import Table
+
+    said = [m for m in page.metrics if m["value"] is not None]
+    if not page.metrics:
+        return
+    yield from _heading("Measures")
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("measure", overflow="fold")
+    table.add_column("of", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("counts", justify="right", no_wrap=True)
+    if width >= _WIDE:
+        table.add_column("sure", justify="right", no_wrap=True)
+    table.add_column("where", overflow="fold", style="dim")
+    for metric in said:
+        who = page.name_of(metric["party"]) if metric["party"] else "call"
+        cells: list[RenderableType] = [
+            metric["name"],
+            styled([(who, role_style(who))]),
+            value_text(metric["value"], metric["unit"]),
+            _counts(metric),
+        ]
+        if width >= _WIDE:
+            cells.append(f"{metric['confidence']:.2f}")
+        table.add_row(*cells, evidence_text(metric["evidence"], 6 if width >= _WIDE else 3))
+    if said:
+        yield table
+    yield from _unsaid(page)
+
+
+def quotes(page: CallPage) -> Iterable["RenderableType"]:
+    """The customer's own words."""
+    if not page.quotes:
+        return
+    yield from _heading("The customer's own words")
+    for quote in page.quotes:
+        yield styled(
+            [(f"{clock(quote['start_s']):>6}  ", "dim"), (f'"{quote["text"]}"', "magenta")]
+        )
+
+
+def _unsaid(page: CallPage) -> Iterable["RenderableType"]:
+    """Measures without a value, by reason: NULL is not zero."""
+    reasons: dict[str, dict[str, None]] = {}
+    for metric in page.metrics:
+        if metric["value"] is None:
+            who = page.name_of(metric["party"]) if metric["party"] else "call"
+            names = reasons.setdefault(metric["reason"] or "no reason given", {})
+            names[f"{metric['name']} ({who})"] = None
+    if reasons:
+        yield ""
+        yield styled([("Not said, because", "bold")])
+    for reason, names in reasons.items():
+        yield styled([(f"  {reason}: ", ""), (", ".join(names), "dim")])
+
+
+def _counts(metric: Row) -> str:
+    if metric["denominator"] is not None and metric["numerator"] is not None:
+        return f"{_number(metric['numerator'])}/{_number(metric['denominator'])}"
+    if metric["observations"] is not None and metric["numerator"] is None:
+        return f"n={metric['observations']}"
+    return ""
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value == int(value) else f"{value:.1f}"
+
+
+def _answer(cue: Row) -> "Text":
+    if cue["answer"] is None:
+        return styled([("no agent turn follows", "yellow")])
+    rest = f", level {cue['level']}" if cue["level"] is not None else ""
+    rest += f", after {cue['latency_s']:.1f} s" if cue["latency_s"] is not None else ""
+    parts = [(_words(cue["answer"]), "green" if cue["answered"] else "red"), (rest, "")]
+    if cue["answer_text"]:
+        parts.append((f'\n{clock(cue["answer_start_s"])} "{cue["answer_text"]}"', "dim"))
+    return styled(parts)
+
+
+def _heading(text: str) -> Iterable["RenderableType"]:
+    yield ""
+    yield styled([(text, "bold")])
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

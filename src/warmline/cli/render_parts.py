@@ -1,0 +1,67 @@
+"""Small pieces that the pages share: times, values, colours."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+ROLE_STYLES = {"agent": "cyan", "customer": "magenta", "ivr": "yellow", "other": "green"}
+_UNIT_FORMATS = {
+    "s": "{:.2f} s",
+    "share": "{:.0%}",
+    "count": "{:.0f}",
+    "per_min": "{:.2f}/min",
+    "per_hour": "{:.1f}/h",
+    "dB": "{:.1f} dB",
+    "semitones": "{:.2f} st",
+    "Hz": "{:.0f} Hz",
+    "words/s": "{:.2f} words/s",
+    "ratio": "{:.2f}",
+}
+
+
+def clock(seconds: float | None) -> str:
+    """`75.2` as `1:15`, hours only where there are some."""
+    if seconds is None:
+        return "-"
+    whole = int(seconds)
+    hours, rest = divmod(whole, 3600)
+    minutes, s = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{s:02}" if hours else f"{minutes}:{s:02}"
+
+
+def value_text(value: float | None, unit: str | None) -> str:
+    """A value with its unit, as far as a person reads it; `-` where it cannot be said."""
+    if value is None:
+        return "-"
+    known = _UNIT_FORMATS.get(unit or "")
+    return known.format(value) if known else f"{value:.3g} {unit or ''}".rstrip()
+
+
+def share_text(value: float | None) -> str:
+    """`0.421` as `42 %`."""
+    return "-" if value is None else f"{value:.0%}"
+
+
+def count_text(value: float | None) -> str:
+    """A count, `-` where it cannot be said."""
+    return "-" if value is None else f"{value:.0f}"
+
+
+def role_style(name: str) -> str:
+    """The colour of a party by what it is called on the page."""
+    return ROLE_STYLES.get(name.split(" ")[0], "white")
+
+
+def styled(parts: list[tuple[str, str]]) -> "Text":
+    """Pieces of text, each with its style, in one line."""
+    from rich.text import Text
+
+    return Text.assemble(*parts)
+
+
+def evidence_text(evidence: list[dict[str, Any]], shown: int) -> str:
+    """The first places of the evidence by their time, and how many more there are."""
+    times = [clock(place["start_s"]) for place in evidence[:shown]]
+    more = len(evidence) - shown
+    return " ".join(times) + (f" +{more}" if more > 0 else "")

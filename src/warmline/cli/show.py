@@ -1,0 +1,56 @@
+"""`warmline show`: one call as a page to read."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
+from warmline.places import places_of
+
+_NARROWEST = 60
+
+
+def show(
+    call_id: Annotated[
+        str, typer.Argument(help="Its id, the beginning of its id, or the name of its file.")
+    ],
+    warehouse: WarehouseOption = None,
+    settings: SettingsOption = None,
+    width: Annotated[
+        int | None,
+        typer.Option(
+            "--width",
+            min=_NARROWEST,
+            help="Characters in a line; by default those of the terminal.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one call: who spoke when, what was said, what was measured, and where to hear it."""
+    from warmline.cli.page import read_page
+
+    page = read_page(places_of(settings_from(settings), None, warehouse).warehouse, call_id)
+    if as_json:
+        typer.echo(json.dumps(page.as_dict(), indent=2, default=str, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    from warmline.cli.render_call import head, parties, timeline
+    from warmline.cli.render_metrics import ledger, measures, quotes
+    from warmline.cli.render_turns import transcript
+
+    console = Console(width=width, highlight=False)
+    line = max(console.width, _NARROWEST)
+    for part in (
+        head(page),
+        parties(page),
+        timeline(page, line),
+        transcript(page),
+        ledger(page),
+        quotes(page),
+        measures(page, line),
+    ):
+        for renderable in part:
+            console.print(renderable)

@@ -1,0 +1,249 @@
+"""What is to be done: every recording that has no analysis of today's making.
+
+There is no list of what was done and no mark of how far a night came. What is pending follows from
+the recordings that are there and the analyses that have landed, so that a missed or broken night is
+caught up by the next one.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from warmline import landing
+from warmline.errors import RecordingRefusedError, Status
+from warmline.landing import Known, Landed
+from warmline.pipeline.stages import Addressing
+from warmline.pipeline.unanalyzed import not_analyzed, unread_recording
+from warmline.recordings.find import find_recordings
+from warmline.recordings.identify import identify
+from warmline.recordings.metadata import MetadataTable, read_metadata
+from warmline.settings import Settings
+from warmline.values import CallMetadata, Recording
+
+
+@dataclass(frozen=True)
+class PlannedCall:
+    """A recording to analyze and why.
+
+    `previous` says where an earlier analysis of it lies, `redo` names the stages whose results are
+    not to be taken from it.
+    """
+
+    recording: Recording
+    why: str
+    previous: Landed | None = None
+    redo: frozenset[str] = frozenset()
+
+    @property
+    def path(self) -> str:
+        """Where the recording lies."""
+        return self.recording.path
+
+
+@dataclass(frozen=True)
+class Redo:
+    """Stages to compute again although nothing changed, for calls of some days (UTC, inclusive).
+
+    A call's day is that of its start, or of the file's last change where the start is not known.
+    """
+
+    stages: frozenset[str]
+    since: date | None = None
+    until: date | None = None
+
+    def concerns(self, recording: Recording, metadata: CallMetadata) -> bool:
+        """Whether the call is of these days."""
+        day = (metadata.started_at or recording.modified_at).date()
+        return (self.since or day) <= day <= (self.until or day)
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """A recording with the same bytes as another one, which is the one that is analyzed."""
+
+    recording: Recording
+    original_path: str
+    has_landed: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do. `unchanged` are paths that have today's analysis, or refusal, already.
+
+    `unfinished` are still being copied; `problems` are sentences about places and files that could
+    not be looked at, and rows of metadata that fit no recording.
+    """
+
+    pending: tuple[PlannedCall, ...]
+    unchanged: tuple[str, ...]
+    duplicates: tuple[Duplicate, ...]
+    unfinished: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing to analyze and nothing to note."""
+        return not self.pending and all(d.has_landed for d in self.duplicates)
+
+
+def make_plan(
+    paths: Iterable[Path],
+    landing_dir: Path,
+    addressing: Addressing,
+    table: MetadataTable | None = None,
+    redo: Redo | None = None,
+) -> Plan:
+    """Compare the recordings under `paths` with what has landed.
+
+    A file whose path, size and time of change are those of a landed analysis is taken for the same
+    without reading it; any other is read once for its digest. Raises `LandingError` when the folder
+    cannot be read.
+    """
+    settings = addressing.settings
+    found = find_recordings([Path(p).resolve() for p in paths], settings.recordings)
+    desk = _Desk(landing.known(landing_dir), addressing, table, redo)
+    pending: list[PlannedCall] = []
+    unchanged: list[str] = []
+    readable: dict[str, list[Recording]] = {}
+    for path in found.recordings:
+        recording, code = desk.identified(path)
+        if code is None:
+            readable.setdefault(recording.audio_sha256, []).append(recording)
+        elif desk.was_refused(recording, code):
+            unchanged.append(recording.path)
+        else:
+            pending.append(PlannedCall(recording, code))
+    duplicates: list[Duplicate] = []
+    for recordings in readable.values():
+        original = desk.original(recordings)
+        duplicates += desk.duplicates(recordings, original)
+        if any(recording is original for recording in recordings):
+            landed = desk.known.by_audio(original.audio_sha256)
+            call = desk.to_do(original, landed)
+            if call is None:
+                unchanged.append(original.path)
+            else:
+                pending.append(call)
+    return Plan(
+        tuple(pending),
+        tuple(unchanged),
+        tuple(duplicates),
+        tuple(map(str, found.unfinished)),
+        (*found.problems, *desk.remarks(found.recordings)),
+    )
+
+
+def land_duplicates(plan: Plan, landing_dir: Path, settings: Settings) -> None:
+    """Note the recordings that are copies of others, so that none is missing in the warehouse."""
+    for duplicate in plan.duplicates:
+        if duplicate.has_landed:
+            continue
+        path = Path(duplicate.recording.path)
+        analysis = not_analyzed(
+            duplicate.recording,
+            read_metadata(path, settings.recordings, None),
+            Status.DUPLICATE,
+            "same_bytes",
+            f"{path.name}: the same bytes as {duplicate.original_path}, which is analyzed",
+        )
+        landing.write(analysis, landing_dir)
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """What a plan is made with: what has landed, today's keys, the metadata table."""
+
+    known: Known
+    addressing: Addressing
+    table: MetadataTable | None
+    redo: Redo | None
+
+    def identified(self, path: Path) -> tuple[Recording, str | None]:
+        """The recording at a path; with the code of the refusal if its bytes cannot be read."""
+        recording = unread_recording(path)
+        landed = self.known.by_path(recording.path)
+        if landed and landed.audio_sha256 and _is_same_file(landed, recording):
+            return replace(recording, audio_sha256=landed.audio_sha256), None
+        try:
+            return identify(path), None
+        except RecordingRefusedError as e:
+            return recording, e.code
+
+    def was_refused(self, recording: Recording, code: str) -> bool:
+        """Whether the same refusal has landed already."""
+        landed = self.known.by_path(recording.path)
+        return landed is not None and landed.reason_code == code and not landed.audio_sha256
+
+    def original(self, recordings: list[Recording]) -> Recording:
+        """Of recordings with the same bytes, the one that stands for all.
+
+        The one that was analyzed before as long as it is there, else the first by path.
+        """
+        landed = self.known.by_audio(recordings[0].audio_sha256)
+        if landed is None:
+            return recordings[0]
+        here = next((r for r in recordings if r.path == landed.path), None)
+        if here is not None or not Path(landed.path).is_file():
+            return here or recordings[0]
+        return replace(recordings[0], path=landed.path)
+
+    def duplicates(self, recordings: list[Recording], original: Recording) -> Iterator[Duplicate]:
+        """All of them but the original."""
+        for recording in recordings:
+            if recording.path == original.path:
+                continue
+            landed = self.known.by_path(recording.path)
+            has_landed = landed is not None and (landed.status, landed.audio_sha256) == (
+                Status.DUPLICATE,
+                recording.audio_sha256,
+            )
+            yield Duplicate(recording, original.path, has_landed)
+
+    def to_do(self, recording: Recording, landed: Landed | None) -> PlannedCall | None:
+        """What has to be done for a readable recording; None when nothing has."""
+        if landed is None:
+            return PlannedCall(recording, "new")
+        settings = self.addressing.settings.recordings
+        metadata = read_metadata(Path(recording.path), settings, self.table)
+        if self.redo and self.redo.concerns(recording, metadata):
+            return PlannedCall(recording, "asked for", landed, self.redo.stages)
+        why = self._why_again(recording, metadata, landed)
+        return PlannedCall(recording, why, landed) if why else None
+
+    def _why_again(
+        self, recording: Recording, metadata: CallMetadata, landed: Landed
+    ) -> str | None:
+        if landed.status is Status.FAILED:
+            return "failed before"
+        if landed.path != recording.path:
+            return "moved"
+        keys = self.addressing.keys(recording.audio_sha256, metadata)
+        passed = keys if landed.status is Status.ANALYZED else landed.stage_keys
+        changed = [s for s in passed if landed.stage_keys.get(s) != keys.get(s)]
+        if changed:
+            return f"changed: {', '.join(changed)}"
+        if landing.metadata_fingerprint(metadata) != landed.metadata_fingerprint:
+            return "metadata changed"
+        return None
+
+    def remarks(self, paths: tuple[Path, ...]) -> Iterator[str]:
+        """What should be known of the metadata table and the landing folder."""
+        for name, why in self.known.unreadable.items():
+            yield f"landing file {name} is damaged and done again: {why}"
+        if self.table is None:
+            return
+        for line, key in self.table.duplicates:
+            yield f"{self.table.path}, line {line}: {key!r} had a row before; this one is ignored"
+        ids = [read_metadata(p, self.addressing.settings.recordings, None).call_id for p in paths]
+        for key in self.table.unmatched(paths, ids):
+            yield f"{self.table.path}: no recording for {key!r}"
+        for key in self.table.shared(paths):
+            yield f"{self.table.path}: {key!r} is the name of more than one recording"
+
+
+def _is_same_file(landed: Landed, recording: Recording) -> bool:
+    return (landed.size_bytes, landed.modified_at) == (
+        recording.size_bytes,
+        recording.modified_at,
+    )

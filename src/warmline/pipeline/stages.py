@@ -1,0 +1,211 @@
+"""The stages of an analysis, in order, and the content address of what each of them gives.
+
+A stage's key covers everything its result depends on: the sound's digest, the stage and its
+version, the settings, metadata, models and rules that it reads, the versions of its measures, and
+the keys of the stages before it. Two runs with equal keys give equal results, so that a result is
+computed once; a changed rule re-scores calls without listening to them again.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from warmline import empathy, floor, prosody
+from warmline.errors import SettingsError
+from warmline.language.rulebook import fingerprint as rules_fingerprint
+from warmline.metrics import MetricDefinition
+from warmline.models.catalogue import EMBEDDING, SEGMENTATION, whisper_name
+from warmline.models.store import ModelStore
+from warmline.settings import Settings
+from warmline.values import CallMetadata
+
+WHISPER = "whisper"
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the analysis and what its result depends on.
+
+    `version` rises whenever the same input could give another result. `after` names the stages it
+    reads, `settings` sections (`floor`) or keys (`speech.min_confidence`) less those in `but_not`,
+    `metadata` fields of `CallMetadata`, `data` the packages whose `.toml` files it goes by.
+    """
+
+    name: str
+    version: int
+    after: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    but_not: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    measures: tuple[MetricDefinition, ...] = ()
+
+
+STAGES = (
+    Stage(
+        "sound",
+        1,
+        settings=("recordings",),
+        but_not=("recordings.extensions", "recordings.name_patterns", "recordings.timezone"),
+    ),
+    Stage("channels", 1, settings=("channels",)),
+    Stage(
+        "speech",
+        1,
+        after=("channels",),
+        settings=("speech",),
+        but_not=("speech.min_confidence",),
+        models=(SEGMENTATION, EMBEDDING),
+    ),
+    Stage(
+        "words",
+        1,
+        after=("speech",),
+        settings=("words",),
+        models=(WHISPER,),
+        metadata=("language",),
+    ),
+    Stage(
+        "turns",
+        1,
+        after=("words",),
+        settings=("turns",),
+        metadata=("channel_roles", "direction"),
+        data=("turns", "phrases"),
+    ),
+    Stage(
+        "prosody",
+        1,
+        after=("turns",),
+        settings=("prosody", "speech.min_confidence"),
+        measures=prosody.DEFINITIONS,
+    ),
+    Stage(
+        "floor",
+        1,
+        after=("turns",),
+        settings=("floor", "speech.min_confidence"),
+        data=("floor",),
+        measures=floor.DEFINITIONS,
+    ),
+    Stage(
+        "language",
+        1,
+        after=("turns",),
+        settings=("language",),
+        data=("language", "phrases"),
+    ),
+    Stage(
+        "empathy",
+        1,
+        after=("language", "floor"),
+        settings=("empathy", "speech.min_confidence"),
+        data=("empathy",),
+        measures=empathy.DEFINITIONS,
+    ),
+)
+
+
+def with_later(names: Collection[str]) -> frozenset[str]:
+    """These stages and all that depend on them. Raises `SettingsError` naming an unknown one."""
+    if unknown := set(names) - {stage.name for stage in STAGES}:
+        known = ", ".join(stage.name for stage in STAGES)
+        raise SettingsError(f"no stage is called {', '.join(sorted(unknown))}; there are: {known}")
+    found = set(names)
+    for stage in STAGES:
+        if found & set(stage.after):
+            found.add(stage.name)
+    return frozenset(found)
+
+
+def model_identities(settings: Settings) -> dict[str, str]:
+    """Names of the models that the stages use, with the digest of the weights that are stored.
+
+    Raises `ModelError`, saying what to type, when one is unknown or not stored.
+    """
+    store = ModelStore.from_settings(settings.places)
+    names = dict.fromkeys(name for stage in STAGES for name in stage.models)
+    return {name: store.identity(name) for name in (_chosen(n, settings) for n in names)}
+
+
+def all_measures() -> tuple[MetricDefinition, ...]:
+    """The definition of every measure that the stages take."""
+    return tuple(measure for stage in STAGES for measure in stage.measures)
+
+
+@dataclass(frozen=True)
+class Addressing:
+    """Gives the stages' keys; holds what is the same for every call of a run.
+
+    `models` maps the name of a model to the digest of its weights, `rules` is the digest of the
+    rules of the language room, those of the user included.
+    """
+
+    settings: Settings
+    models: Mapping[str, str]
+    rules: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Addressing":
+        """The addressing of these settings, with the models and rules that are there today.
+
+        Raises `ModelError` when a model is not stored, `SettingsError` when a rule file is wrong.
+        """
+        return cls(settings, model_identities(settings), rules_fingerprint(settings.language))
+
+    def keys(self, audio_sha256: str, metadata: CallMetadata) -> dict[str, str]:
+        """The key of every stage for one call, in order of the stages."""
+        keys: dict[str, str] = {}
+        for stage in STAGES:
+            told = [getattr(metadata, name) for name in stage.metadata]
+            before = [keys[name] for name in stage.after]
+            keys[stage.name] = _digest([self._common[stage.name], audio_sha256, told, before])
+        return keys
+
+    @cached_property
+    def _common(self) -> dict[str, str]:
+        """What a stage's result depends on besides the call."""
+        return {
+            stage.name: _digest(
+                {
+                    "stage": [stage.name, stage.version],
+                    "settings": self._settings_of(stage),
+                    "models": [
+                        (name, self.models[name])
+                        for name in (_chosen(n, self.settings) for n in stage.models)
+                    ],
+                    "rules": self.rules if "language" in stage.settings else None,
+                    "data": [_data_digest(package) for package in stage.data],
+                    "measures": [(m.name, m.version) for m in stage.measures],
+                }
+            )
+            for stage in STAGES
+        }
+
+    def _settings_of(self, stage: Stage) -> list[tuple[str, Any]]:
+        values: dict[str, Any] = {}
+        for name in stage.settings:
+            section, _, key = name.partition(".")
+            table = getattr(self.settings, section).model_dump(mode="json")
+            values |= {f"{section}.{k}": v for k, v in table.items() if key in ("", k)}
+        return sorted((k, v) for k, v in values.items() if k not in stage.but_not)
+
+
+def _chosen(model: str, settings: Settings) -> str:
+    return whisper_name(settings.words.whisper_model) if model == WHISPER else model
+
+
+def _data_digest(package: str) -> str:
+    files = sorted((_PACKAGE / package).rglob("*.toml"))
+    return _digest([(f.name, f.read_text(encoding="utf-8")) for f in files])
+
+
+def _digest(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()

@@ -1,0 +1,127 @@
+"""The house keeps its shape: calls go one way through it, and heavy or foreign things stay out."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "warmline"
+MODULES = sorted(SOURCE.rglob("*.py"))
+FLOWS = sorted((ROOT / "flows").glob("*.py"))
+SHIPPED = [*MODULES, *FLOWS]
+
+# From the door to the last room; a room may know those above it, never those below. What stands in
+# one line does not know each other.
+HOUSE = (
+    ("__init__", "errors", "values", "resources"),
+    ("metrics", "spans", "settings", "locks"),
+    ("analysis", "phrases", "places"),
+    ("models", "torchaudio_extension"),
+    ("engines",),
+    ("recordings", "landing"),
+    ("crosstalk",),
+    ("channels",),
+    ("speech",),
+    ("words",),
+    ("turns",),
+    ("prosody", "floor", "language"),
+    ("empathy",),
+    ("pipeline",),
+    ("warehouse",),
+    ("questions", "simulate"),
+    ("cli",),
+)
+FLOOR_OF = {room: floor for floor, rooms in enumerate(HOUSE) for room in rooms}
+# Networks of our own, into which engines loads weights; and those that use whisper's helpers.
+NETWORKS = {"campplus.py", "sentence_encoder.py"}
+USERS_OF_NETWORKS = {*NETWORKS, "openai_whisper.py"}
+ALLOWED_UPWARDS = {("engines", "speech.campplus"), ("engines", "language.sentence_encoder")}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(SOURCE).with_suffix("").parts[0]
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that a file imports, at its top or later, with the line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == "warmline":
+                yield from ((f"warmline.{alias.name}", node.lineno) for alias in node.names)
+            else:
+                yield node.module, node.lineno
+
+
+def top_level_imports(path: Path) -> set[str]:
+    """What importing the file itself imports: not what functions or type checkers do."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_dependencies_run_downstream_only(path):
+    own = room_of(path)
+    assert own in FLOOR_OF, f"{own} has no place in the house; give it one in HOUSE"
+    for module, line in imports(path):
+        if not module.startswith("warmline."):
+            continue
+        inside = module.removeprefix("warmline.")
+        other = inside.split(".")[0]
+        if other == own or (own, inside) in ALLOWED_UPWARDS or other.startswith("__"):
+            continue
+        assert FLOOR_OF[other] < FLOOR_OF[own], f"{name(path)}:{line}: {own} must not know {other}"
+
+
+def test_prefect_is_known_in_flows_only():
+    knowing = {name(p) for p in MODULES for module, _ in imports(p) if module.startswith("prefect")}
+    assert knowing == set()
+    assert any(module.startswith("prefect") for p in FLOWS for module, _ in imports(p))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_models_are_loaded_in_engines_only(path):
+    loading = {"whisper", "pyannote.audio", "faster_whisper"}
+    found = {
+        module
+        for module, _ in imports(path)
+        if any(module == m or module.startswith(f"{m}.") for m in loading)
+    }
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    loads = calls & {"torch.load", "Model.from_pretrained", "whisper.load_model"}
+    if path.name != "engines.py":
+        assert not loads, f"{name(path)} loads weights: {loads}"
+    if path.name not in {"engines.py", *USERS_OF_NETWORKS}:
+        assert not found, f"{name(path)} imports {found}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_importing_a_module_stays_light(path):
+    heavy = {"torch", "torchaudio", "whisper", "librosa", "sklearn", "pandas", "prefect", "av"}
+    if path.name in NETWORKS:
+        return
+    assert not top_level_imports(path) & heavy
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=name)
+def test_files_and_functions_fit_a_reader(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 350, f"{name(path)} would be clearer as two rooms"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or 0) - node.lineno + 1
+            assert lines <= 70, f"{name(path)}:{node.lineno} {node.name} has {lines} lines"

@@ -1,0 +1,199 @@
+"""What is pending follows from what is there and what has landed: nothing forgotten, nothing twice."""
+
+import os
+import shutil
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+import factories
+from warmline import landing
+from warmline.errors import Status
+from warmline.models.catalogue import EMBEDDING, SEGMENTATION
+from warmline.pipeline import Addressing, Plan, Redo, land_duplicates, make_plan
+from warmline.recordings.identify import identify
+from warmline.recordings.metadata import read_metadata, read_table
+from warmline.settings import Settings, with_overrides
+from warmline.values import Recording
+
+MODELS = {SEGMENTATION: "s", EMBEDDING: "e", "whisper-base": "b"}
+
+
+def addressing(**settings: object) -> Addressing:
+    given = {name.replace("__", "."): value for name, value in settings.items()}
+    return Addressing(with_overrides(Settings(), given), MODELS, "rules")
+
+
+@pytest.fixture
+def calls(tmp_path) -> Path:
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.wav").write_bytes(name.encode() * 1000)
+    return folder
+
+
+@pytest.fixture
+def landed(tmp_path) -> Path:
+    return tmp_path / "landing"
+
+
+def plan(calls: Path, landed: Path, redo: Redo | None = None, table=None, **settings) -> Plan:
+    return make_plan([calls], landed, addressing(**settings), table, redo)
+
+
+def land(path: Path, landed: Path, status: Status = Status.ANALYZED, **settings) -> None:
+    """An analysis as one of today's making would land, without listening."""
+    desk = addressing(**settings)
+    recording = identify(path)
+    metadata = read_metadata(path, desk.settings.recordings, None)
+    keys = desk.keys(recording.audio_sha256, metadata)
+    if status is not Status.ANALYZED:
+        keys = {"sound": keys["sound"]}
+    analysis = factories.call(metadata.call_id, stages=keys)
+    landing.write(replace(analysis, recording=recording, metadata=metadata, status=status), landed)
+
+
+def pending(made: Plan) -> dict[str, str]:
+    return {Path(call.path).name: call.why for call in made.pending}
+
+
+def test_what_never_landed_is_new(calls, landed):
+    assert pending(plan(calls, landed)) == {"a.wav": "new", "b.wav": "new"}
+
+
+def test_what_landed_today_is_done(calls, landed):
+    land(calls / "a.wav", landed)
+    land(calls / "b.wav", landed)
+    made = plan(calls, landed)
+    assert made.is_done
+    assert len(made.unchanged) == 2
+
+
+def test_a_known_file_is_not_read_again(calls, landed, monkeypatch):
+    land(calls / "a.wav", landed)
+    land(calls / "b.wav", landed)
+
+    def never(path: Path) -> Recording:
+        raise AssertionError(f"{path} was read")
+
+    monkeypatch.setattr("warmline.pipeline.plan.identify", never)
+    assert plan(calls, landed).is_done
+
+
+def test_a_touched_file_with_the_same_bytes_is_done(calls, landed):
+    land(calls / "a.wav", landed)
+    os.utime(calls / "a.wav", (1, 1))
+    assert pending(plan(calls, landed)) == {"b.wav": "new"}
+
+
+def test_other_bytes_under_the_same_name_are_new(calls, landed):
+    land(calls / "a.wav", landed)
+    (calls / "a.wav").write_bytes(b"other")
+    assert pending(plan(calls, landed))["a.wav"] == "new"
+
+
+def test_a_changed_setting_names_the_stages_it_touches(calls, landed):
+    land(calls / "a.wav", landed)
+    made = plan(calls, landed, floor__dead_air_s=3.0)
+    assert pending(made)["a.wav"] == "changed: floor, empathy"
+    assert made.pending[0].previous is not None
+
+
+def test_a_refusal_stands_until_what_refused_it_changes(calls, landed):
+    land(calls / "a.wav", landed, Status.REFUSED)
+    assert "a.wav" not in pending(plan(calls, landed, floor__dead_air_s=3.0))
+    assert pending(plan(calls, landed, recordings__min_duration_s=1.0))["a.wav"] == "changed: sound"
+
+
+def test_a_failed_call_is_tried_again(calls, landed):
+    land(calls / "a.wav", landed, Status.FAILED)
+    assert pending(plan(calls, landed))["a.wav"] == "failed before"
+
+
+def test_late_metadata_updates_a_call(calls, landed):
+    land(calls / "a.wav", landed)
+    (calls / "a.json").write_text('{"agent_id": "E7"}')
+    assert pending(plan(calls, landed))["a.wav"] == "metadata changed"
+
+
+def test_a_late_role_is_scored_without_listening(calls, landed):
+    land(calls / "a.wav", landed)
+    (calls / "a.json").write_text('{"agent_channel": 1}')
+    why = pending(plan(calls, landed))["a.wav"]
+    assert why == "changed: turns, prosody, floor, language, empathy"
+
+
+def test_a_moved_recording_is_followed(calls, landed):
+    land(calls / "a.wav", landed)
+    (calls / "a.wav").rename(calls / "c.wav")
+    assert pending(plan(calls, landed))["c.wav"] == "moved"
+
+
+def test_a_copy_is_noted_once_and_not_analyzed(calls, landed):
+    land(calls / "a.wav", landed)
+    land(calls / "b.wav", landed)
+    shutil.copy(calls / "a.wav", calls / "copy.wav")
+    made = plan(calls, landed)
+    assert not made.pending
+    assert not made.is_done
+    land_duplicates(made, landed, Settings())
+    again = plan(calls, landed)
+    assert again.is_done
+    assert [Path(d.original_path).name for d in again.duplicates] == ["a.wav"]
+    known = landing.known(landed).by_path(str(calls / "copy.wav"))
+    assert known is not None and known.status is Status.DUPLICATE
+
+
+def test_the_copy_takes_over_when_the_original_is_gone(calls, landed):
+    land(calls / "a.wav", landed)
+    shutil.copy(calls / "a.wav", calls / "copy.wav")
+    land_duplicates(plan(calls, landed), landed, Settings())
+    (calls / "a.wav").unlink()
+    assert pending(plan(calls, landed))["copy.wav"] == "moved"
+
+
+def test_of_two_new_copies_the_first_is_analyzed(calls, landed):
+    shutil.copy(calls / "a.wav", calls / "aa.wav")
+    made = plan(calls, landed)
+    assert sorted(pending(made)) == ["a.wav", "b.wav"]
+    assert [Path(d.recording.path).name for d in made.duplicates] == ["aa.wav"]
+
+
+def test_an_unreadable_file_is_refused_once(calls, landed):
+    (calls / "empty.wav").write_bytes(b"")
+    assert pending(plan(calls, landed))["empty.wav"] == "empty_file"
+    refused = factories.not_analyzed("empty", path=str(calls / "empty.wav"), code="empty_file")
+    landing.write(refused, landed)
+    assert "empty.wav" not in pending(plan(calls, landed))
+    (calls / "empty.wav").write_bytes(b"now it is there")
+    assert pending(plan(calls, landed))["empty.wav"] == "new"
+
+
+def test_what_is_asked_for_is_done_again_for_its_days_only(calls, landed):
+    for name, day in (("a", "2026-03-01"), ("b", "2026-03-05")):
+        (calls / f"{name}.json").write_text(f'{{"started_at": "{day}T23:59:00Z"}}')
+        land(calls / f"{name}.wav", landed)
+    redo = Redo(frozenset({"floor"}), since=date(2026, 3, 1), until=date(2026, 3, 4))
+    made = plan(calls, landed, redo)
+    assert pending(made) == {"a.wav": "asked for"}
+    assert made.pending[0].redo == {"floor"}
+
+
+def test_rows_of_metadata_without_a_recording_are_told(calls, landed, tmp_path):
+    csv = tmp_path / "calls.csv"
+    csv.write_text("file,agent_id\na.wav,E1\nz.wav,E2\na.wav,E3\n")
+    problems = "\n".join(plan(calls, landed, table=read_table(csv)).problems)
+    assert "no recording for 'z.wav'" in problems
+    assert "line 4: 'a.wav' had a row before" in problems
+
+
+def test_a_damaged_landing_file_is_told_and_its_call_done_again(calls, landed):
+    land(calls / "a.wav", landed)
+    file = next(landed.rglob("*.parquet"))
+    file.write_bytes(b"not parquet")
+    made = plan(calls, landed)
+    assert pending(made)["a.wav"] == "new"
+    assert any(file.name in problem for problem in made.problems)
