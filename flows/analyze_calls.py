@@ -114,7 +114,7 @@ def find_pending(sources: Sequence[str], order: Order, redo: Redo | None) -> Pla
 def analyze_pending(plan: Plan, order: Order) -> list[Outcome]:
     """Each call as a task of its own, tried again after passing faults."""
     one_call = _with_retries(order.settings)
-    with Workers(order, order.settings.night.jobs) as workers:
+    with Workers(order, len(plan.pending)) as workers:
         runs = [one_call.submit(workers, call) for call in plan.pending]
         endings = [run.result(raise_on_failure=False) for run in runs]
     return [_outcome(ending) for ending in endings]

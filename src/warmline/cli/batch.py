@@ -69,7 +69,7 @@ def run_batch(
     if plan.pending:
         order = Order(settings, str(places.landing), str(metadata) if metadata else None)
         with (
-            Workers(order, settings.night.jobs) as workers,
+            Workers(order, len(plan.pending)) as workers,
             batch_progress(plan.pending) as progress,
         ):
             outcomes = workers.analyze_all(plan.pending, progress.ended)

@@ -65,14 +65,17 @@ class Outcome:
 class Workers:
     """A pool of analyzing processes; use it as a context, leaving it early ends them at once."""
 
-    def __init__(self, order: Order, jobs: int) -> None:
+    def __init__(self, order: Order, pending: int) -> None:
         self.order = order
+        cores = _cores()
+        # Two calls on a core each take less time than one after the other on two: a decoder's
+        # small products gain nothing from a second thread.
+        jobs = order.settings.night.jobs or max(1, min(cores, pending))
         self._timeout_s = order.settings.night.call_timeout_s
-        threads = max(1, (os.cpu_count() or 1) // jobs)
         self._pool = ProcessPool(
             max_workers=jobs,
             initializer=_share_cores,
-            initargs=(threads,),
+            initargs=(max(1, cores // jobs),),
             context=multiprocessing.get_context("spawn"),
         )
 
@@ -133,6 +136,12 @@ class Workers:
         analysis = not_analyzed(call.recording, metadata, Status.FAILED, code, reason)
         landing.write(analysis, Path(self.order.landing))
         return _outcome(analysis, wall_s, None)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not everywhere, but where it is, containers count
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class _Desk:

@@ -40,7 +40,10 @@ class NightSettings(Section):
     )
     cron: str = Field(default="0 2 * * *", description="When the night starts (cron, local time).")
     jobs: int = Field(
-        default=1, ge=1, description="Calls analyzed at the same time, each in its own process."
+        default=0,
+        ge=0,
+        description="Calls analyzed at the same time, each in its own process of about 1.5 GB; "
+        "0: one a core.",
     )
     retries: int = Field(default=2, ge=0, description="Further tries after a passing fault.")
     retry_delay_s: float = Field(default=10.0, ge=0, description="Wait before the first retry.")

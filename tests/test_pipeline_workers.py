@@ -1,0 +1,196 @@
+"""A call that hangs, crashes or cannot be heard ends by itself, and leaves a row that says so."""
+
+import multiprocessing
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sounding import write
+from warmline import landing
+from warmline.engines import Engines
+from warmline.errors import LandingError, ModelError, Status
+from warmline.models.catalogue import EMBEDDING, SEGMENTATION
+from warmline.models.store import ModelStore
+from warmline.pipeline import (
+    Addressing,
+    Order,
+    Outcome,
+    Plan,
+    PlannedCall,
+    Tally,
+    Workers,
+    analyze_recording,
+)
+from warmline.pipeline.unanalyzed import unread_recording
+from warmline.settings import Settings, with_overrides
+
+MODELS = {SEGMENTATION: "s", EMBEDDING: "e", "whisper-base": "b"}
+
+
+def settings(tmp_path: Path, **values: object) -> Settings:
+    given = {name.replace("__", "."): value for name, value in values.items()}
+    return with_overrides(Settings(), {"places.models": str(tmp_path / "models"), **given})
+
+
+def planned(path: Path) -> PlannedCall:
+    return PlannedCall(unread_recording(path), "new")
+
+
+@pytest.fixture
+def endless(tmp_path) -> Path:
+    """A file that takes a long time to read: 200 GB of zeros that use no disk."""
+    path = tmp_path / "endless.wav"
+    with path.open("wb") as file:
+        file.truncate(200 << 30)
+    return path
+
+
+def landed(folder: Path, path: Path) -> landing.Landed:
+    found = landing.known(folder).by_path(str(path))
+    assert found is not None
+    return found
+
+
+def heard(path: Path, tmp_path: Path):
+    """An analysis with engines that have no models: enough for what never reaches them."""
+    chosen = settings(tmp_path)
+    engines = Engines(ModelStore.from_settings(chosen.places))
+    return analyze_recording(path, chosen, engines, addressing=Addressing(chosen, MODELS, "r"))
+
+
+@pytest.mark.timeout(120)
+def test_a_call_that_takes_too_long_is_ended(tmp_path, endless):
+    order = Order(settings(tmp_path, night__call_timeout_s=0.2), str(tmp_path / "landing"))
+    started = time.monotonic()
+    with Workers(order, pending=1) as workers:
+        outcome = workers.finish(planned(endless), workers.start(planned(endless)))
+    assert (outcome.status, outcome.code) == (Status.FAILED, "timeout")
+    assert "0.2 s (night.call_timeout_s)" in (outcome.reason or "")
+    assert not outcome.may_pass
+    assert time.monotonic() - started < 60
+    assert landed(tmp_path / "landing", endless).reason_code == "timeout"
+
+
+@pytest.mark.timeout(120)
+def test_a_process_that_dies_takes_only_its_own_call_along(tmp_path, endless):
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    order = Order(settings(tmp_path), str(tmp_path / "landing"))
+    with Workers(order, pending=1) as workers:
+        doomed = workers.start(planned(endless))
+        while not doomed.running():
+            time.sleep(0.05)
+        for child in multiprocessing.active_children():
+            child.kill()
+        outcome = workers.finish(planned(endless), doomed)
+        other = workers.finish(planned(empty), workers.start(planned(empty)))
+    assert (outcome.status, outcome.code, outcome.may_pass) == (
+        Status.FAILED,
+        "process_died",
+        True,
+    )
+    # A model is missing here, which concerns every call; the file is refused before that.
+    assert (other.status, other.code) == (Status.REFUSED, "empty_file")
+    assert landed(tmp_path / "landing", endless).status is Status.FAILED
+    assert landed(tmp_path / "landing", empty).status is Status.REFUSED
+
+
+@pytest.mark.timeout(120)
+def test_leaving_early_ends_the_processes_at_once(tmp_path, endless):
+    order = Order(settings(tmp_path), str(tmp_path / "landing"))
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), Workers(order, pending=2) as workers:
+        future = workers.start(planned(endless))
+        while not future.running():
+            time.sleep(0.05)
+        raise KeyboardInterrupt
+    assert time.monotonic() - started < 60
+    assert multiprocessing.active_children() == []
+    assert len(landing.known(tmp_path / "landing")) == 0
+
+
+def test_a_missing_model_stops_the_batch_and_says_what_to_type(tmp_path):
+    path = write(tmp_path / "call.wav", np.full((1, 48_000), 0.1, np.float32), 8000)
+    order = Order(settings(tmp_path), str(tmp_path / "landing"))
+    with pytest.raises(ModelError, match="warmline models pull"), Workers(order, 1) as workers:
+        workers.finish(planned(path), workers.start(planned(path)))
+
+
+def test_a_landing_folder_that_cannot_be_written_stops_the_batch(tmp_path):
+    (tmp_path / "landing").write_text("a file, not a folder")
+    path = tmp_path / "empty.wav"
+    path.touch()
+    order = Order(settings(tmp_path), str(tmp_path / "landing"))
+    with pytest.raises(LandingError, match="landing"), Workers(order, 1) as workers:
+        workers.finish(planned(path), workers.start(planned(path)))
+
+
+def test_a_refusal_keeps_the_key_of_the_stage_that_refused(tmp_path):
+    path = write(tmp_path / "short.wav", np.full((1, 4000), 0.1, np.float32), 8000)
+    analysis = heard(path, tmp_path)
+    assert (analysis.status, analysis.reason_code) == (Status.REFUSED, "too_short")
+    assert [key.stage for key in analysis.stage_keys] == ["sound"]
+    assert analysis.recording.audio_sha256
+
+
+def test_a_fault_is_told_with_its_stage_and_place_but_no_words(tmp_path, monkeypatch):
+    path = write(tmp_path / "call.wav", np.full((1, 48_000), 0.1, np.float32), 8000)
+
+    def broken(*_: object) -> None:
+        raise ValueError("my card number is 4111")
+
+    monkeypatch.setattr("warmline.pipeline.analyze.speech.listen", broken)
+    analysis = heard(path, tmp_path)
+    assert (analysis.status, analysis.reason_code) == (Status.FAILED, "fault")
+    assert "stage speech: ValueError: my card number" in (analysis.reason or "")
+    assert "test_pipeline_workers.py:" in (analysis.reason or "")
+
+    # Once there is a transcript, an error's text could quote it.
+    monkeypatch.setattr("warmline.pipeline.analyze._require_speech", lambda heard: None)
+    monkeypatch.setattr("warmline.pipeline.analyze.speech.listen", lambda *_: None)
+    monkeypatch.setattr("warmline.pipeline.analyze.words.transcribe", broken)
+    analysis = heard(path, tmp_path)
+    assert "stage words: ValueError (" in (analysis.reason or "")
+    assert "4111" not in (analysis.reason or "")
+
+
+def test_a_fault_that_may_pass_is_told_from_one_that_stays(tmp_path, monkeypatch):
+    path = write(tmp_path / "call.wav", np.full((1, 48_000), 0.1, np.float32), 8000)
+    for error, code in ((OSError(5, "Input/output error"), "io_error"), (MemoryError(), None)):
+
+        def failing(*_: object, error: BaseException = error) -> None:
+            raise error
+
+        monkeypatch.setattr("warmline.pipeline.analyze.decode", failing)
+        assert heard(path, tmp_path).reason_code == (code or "out_of_memory")
+
+
+def outcome(call_id: str, status: Status, code: str | None = None) -> Outcome:
+    return Outcome(f"/calls/{call_id}.wav", call_id, status, code, code, 60.0, 10.0)
+
+
+def test_a_tally_adds_up_and_reports_without_words():
+    plan = Plan((), ("/calls/z.wav",), (), (), ("folder x | cannot be read",))
+    ended = (
+        outcome("a", Status.ANALYZED),
+        outcome("b", Status.REFUSED, "empty_file"),
+        outcome("c", Status.FAILED, "timeout"),
+    )
+    tally = Tally(plan, ended, wall_s=45.0)
+    assert tally.by_status == {
+        "analyzed": 1,
+        "no_speech": 0,
+        "refused": 1,
+        "failed": 1,
+        "duplicate": 0,
+    }
+    assert tally.failed == 1
+    assert tally.times_real_time == pytest.approx(180 / 45)
+    report = tally.as_markdown()
+    assert "| analyzed | 1 |" in report
+    assert "| unchanged | 1 |" in report
+    assert "| empty_file | 1 |" in report
+    assert "| c | timeout |" in report
+    assert "folder x" in report
