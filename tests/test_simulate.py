@@ -1,13 +1,17 @@
 """Scenes become calls: what is asked for is in the samples, and what cannot be is refused."""
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from warmline import simulate
+from warmline.cli.simulate import simulate as command
 from warmline.errors import SceneLineError, ScriptError, SynthesisError
 from warmline.resources import folder
 from warmline.simulate import Call, Line, LineSound, Scene, SimulatedCall, Speaker, Truth, flite
@@ -473,6 +477,26 @@ def test_a_shipped_sample_is_what_its_script_says():
     starts = [[w.start_s for w in truth.words] for truth in (played, shipped)]
     assert starts[0] == pytest.approx(starts[1], abs=0.01)
     assert [m.kind for m in played.moments] == [m.kind for m in shipped.moments]
+
+
+@needs_flite
+def test_the_command_tells_what_it_played_and_where_it_is(tmp_path: Path):
+    script = tmp_path / "greeting.toml"
+    script.write_text(
+        '[call]\ntitle = "A greeting"\n[speakers.Cleo]\nrole = "customer"\nchannel = 0\n'
+        'voice = "awb"\n[[line]]\nspeaker = "Cleo"\ntext = "I am so worried."\n'
+        'cue = "fear_anxiety"\n'
+    )
+    app = typer.Typer()
+    app.command()(command)
+    told = CliRunner().invoke(app, [str(script), "--to", str(tmp_path / "calls"), "--json"])
+    assert told.exit_code == 0
+    (played,) = json.loads(told.stdout)
+    assert (played["call_id"], played["title"]) == ("greeting", "A greeting")
+    assert (played["events"]["cue"], played["events"]["answered"]) == (1, 0)
+    assert all(Path(played[kind]).is_file() for kind in ("audio", "metadata", "truth"))
+    table = CliRunner().invoke(app, [str(script), "--to", str(tmp_path / "calls")])
+    assert "greeting" in table.stdout
 
 
 def test_a_missing_engine_names_the_package():
