@@ -90,7 +90,8 @@ def analyze_calls(
     started = perf_counter()
     settings = load_settings(_path(settings_file))
     places = places_of(settings, _path(landing), _path(warehouse))
-    order = Order(settings, str(places.landing), metadata or settings.night.metadata or None)
+    table = metadata or settings.night.metadata or None
+    order = Order(Addressing.of(settings), str(places.landing), table)
     again = Redo(with_later(redo), since, until) if redo else None
 
     plan = find_pending(sources or settings.night.sources, order, again)
@@ -105,7 +106,7 @@ def find_pending(sources: Sequence[str], order: Order, redo: Redo | None) -> Pla
     table = read_table(Path(order.metadata)) if order.metadata else None
     landing = Path(order.landing)
     paths = [Path(source).expanduser() for source in sources]
-    plan = make_plan(paths, landing, Addressing.of(order.settings), table, redo)
+    plan = make_plan(paths, landing, order.addressing, table, redo)
     land_duplicates(plan, landing, order.settings)
     get_run_logger().info("%d to analyze, %d done before", len(plan.pending), len(plan.unchanged))
     return plan

@@ -30,8 +30,9 @@ HOUSE = (
     ("empathy",),
     ("pipeline",),
     ("warehouse",),
-    ("questions", "simulate"),
+    ("questions", "simulate", "export"),
     ("cli",),
+    ("__main__",),
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(HOUSE) for room in rooms}
 # Networks of our own, into which engines loads weights; and those that use whisper's helpers.

@@ -1,4 +1,4 @@
-"""What is pending follows from what is there and what has landed: nothing forgotten, nothing twice."""
+"""What is pending follows from what is there and what has landed: nothing lost, nothing twice."""
 
 import os
 import shutil

@@ -4,13 +4,13 @@ import multiprocessing
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from sounding import write
+from sounding import RATE_HZ, talk, write
 from warmline import landing
 from warmline.engines import Engines
-from warmline.errors import LandingError, ModelError, Status
+from warmline.errors import ModelError, Status
+from warmline.landing import LandingError
 from warmline.models.catalogue import EMBEDDING, SEGMENTATION
 from warmline.models.store import ModelStore
 from warmline.pipeline import (
@@ -29,9 +29,11 @@ from warmline.settings import Settings, with_overrides
 MODELS = {SEGMENTATION: "s", EMBEDDING: "e", "whisper-base": "b"}
 
 
-def settings(tmp_path: Path, **values: object) -> Settings:
+def addressing(tmp_path: Path, **values: object) -> Addressing:
+    """Addressing for a model store that is empty: enough for what never reaches a model."""
     given = {name.replace("__", "."): value for name, value in values.items()}
-    return with_overrides(Settings(), {"places.models": str(tmp_path / "models"), **given})
+    chosen = with_overrides(Settings(), {"places.models": str(tmp_path / "models"), **given})
+    return Addressing(chosen, MODELS, "rules")
 
 
 def planned(path: Path) -> PlannedCall:
@@ -54,15 +56,14 @@ def landed(folder: Path, path: Path) -> landing.Landed:
 
 
 def heard(path: Path, tmp_path: Path):
-    """An analysis with engines that have no models: enough for what never reaches them."""
-    chosen = settings(tmp_path)
-    engines = Engines(ModelStore.from_settings(chosen.places))
-    return analyze_recording(path, chosen, engines, addressing=Addressing(chosen, MODELS, "r"))
+    """An analysis with engines that have no models."""
+    engines = Engines(ModelStore(tmp_path / "models"))
+    return analyze_recording(path, addressing(tmp_path), engines)
 
 
 @pytest.mark.timeout(120)
 def test_a_call_that_takes_too_long_is_ended(tmp_path, endless):
-    order = Order(settings(tmp_path, night__call_timeout_s=0.2), str(tmp_path / "landing"))
+    order = Order(addressing(tmp_path, night__call_timeout_s=0.2), str(tmp_path / "landing"))
     started = time.monotonic()
     with Workers(order, pending=1) as workers:
         outcome = workers.finish(planned(endless), workers.start(planned(endless)))
@@ -77,10 +78,10 @@ def test_a_call_that_takes_too_long_is_ended(tmp_path, endless):
 def test_a_process_that_dies_takes_only_its_own_call_along(tmp_path, endless):
     empty = tmp_path / "empty.wav"
     empty.touch()
-    order = Order(settings(tmp_path), str(tmp_path / "landing"))
+    order = Order(addressing(tmp_path), str(tmp_path / "landing"))
     with Workers(order, pending=1) as workers:
         doomed = workers.start(planned(endless))
-        while not doomed.running():
+        while not (doomed.running() or doomed.done()):
             time.sleep(0.05)
         for child in multiprocessing.active_children():
             child.kill()
@@ -91,7 +92,6 @@ def test_a_process_that_dies_takes_only_its_own_call_along(tmp_path, endless):
         "process_died",
         True,
     )
-    # A model is missing here, which concerns every call; the file is refused before that.
     assert (other.status, other.code) == (Status.REFUSED, "empty_file")
     assert landed(tmp_path / "landing", endless).status is Status.FAILED
     assert landed(tmp_path / "landing", empty).status is Status.REFUSED
@@ -99,11 +99,11 @@ def test_a_process_that_dies_takes_only_its_own_call_along(tmp_path, endless):
 
 @pytest.mark.timeout(120)
 def test_leaving_early_ends_the_processes_at_once(tmp_path, endless):
-    order = Order(settings(tmp_path), str(tmp_path / "landing"))
+    order = Order(addressing(tmp_path), str(tmp_path / "landing"))
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt), Workers(order, pending=2) as workers:
         future = workers.start(planned(endless))
-        while not future.running():
+        while not (future.running() or future.done()):
             time.sleep(0.05)
         raise KeyboardInterrupt
     assert time.monotonic() - started < 60
@@ -112,8 +112,8 @@ def test_leaving_early_ends_the_processes_at_once(tmp_path, endless):
 
 
 def test_a_missing_model_stops_the_batch_and_says_what_to_type(tmp_path):
-    path = write(tmp_path / "call.wav", np.full((1, 48_000), 0.1, np.float32), 8000)
-    order = Order(settings(tmp_path), str(tmp_path / "landing"))
+    path = write(tmp_path / "call.wav", talk(3.0, 120.0, 1)[None], RATE_HZ)
+    order = Order(addressing(tmp_path), str(tmp_path / "landing"))
     with pytest.raises(ModelError, match="warmline models pull"), Workers(order, 1) as workers:
         workers.finish(planned(path), workers.start(planned(path)))
 
@@ -122,13 +122,13 @@ def test_a_landing_folder_that_cannot_be_written_stops_the_batch(tmp_path):
     (tmp_path / "landing").write_text("a file, not a folder")
     path = tmp_path / "empty.wav"
     path.touch()
-    order = Order(settings(tmp_path), str(tmp_path / "landing"))
+    order = Order(addressing(tmp_path), str(tmp_path / "landing"))
     with pytest.raises(LandingError, match="landing"), Workers(order, 1) as workers:
         workers.finish(planned(path), workers.start(planned(path)))
 
 
 def test_a_refusal_keeps_the_key_of_the_stage_that_refused(tmp_path):
-    path = write(tmp_path / "short.wav", np.full((1, 4000), 0.1, np.float32), 8000)
+    path = write(tmp_path / "short.wav", talk(0.5, 120.0, 1)[None], RATE_HZ)
     analysis = heard(path, tmp_path)
     assert (analysis.status, analysis.reason_code) == (Status.REFUSED, "too_short")
     assert [key.stage for key in analysis.stage_keys] == ["sound"]
@@ -136,7 +136,7 @@ def test_a_refusal_keeps_the_key_of_the_stage_that_refused(tmp_path):
 
 
 def test_a_fault_is_told_with_its_stage_and_place_but_no_words(tmp_path, monkeypatch):
-    path = write(tmp_path / "call.wav", np.full((1, 48_000), 0.1, np.float32), 8000)
+    path = write(tmp_path / "call.wav", talk(3.0, 120.0, 1)[None], RATE_HZ)
 
     def broken(*_: object) -> None:
         raise ValueError("my card number is 4111")
@@ -157,7 +157,7 @@ def test_a_fault_is_told_with_its_stage_and_place_but_no_words(tmp_path, monkeyp
 
 
 def test_a_fault_that_may_pass_is_told_from_one_that_stays(tmp_path, monkeypatch):
-    path = write(tmp_path / "call.wav", np.full((1, 48_000), 0.1, np.float32), 8000)
+    path = write(tmp_path / "call.wav", talk(3.0, 120.0, 1)[None], RATE_HZ)
     for error, code in ((OSError(5, "Input/output error"), "io_error"), (MemoryError(), None)):
 
         def failing(*_: object, error: BaseException = error) -> None:

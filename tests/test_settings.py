@@ -77,13 +77,13 @@ def test_an_unknown_key_is_refused_by_name(section, name, tmp_path_factory):
 
 
 def test_a_wrong_value_is_refused_with_key_value_and_bound(tmp_path):
-    path = written(tmp_path, "[floor]\ndead_air_s = -1\n[night]\njobs = 0\n")
+    path = written(tmp_path, "[floor]\ndead_air_s = -1\n[night]\njobs = -1\n")
     with pytest.raises(SettingsError) as refused:
         load_settings(path)
     message = str(refused.value)
     assert "floor.dead_air_s = -1" in message
     assert "greater than 0" in message
-    assert "night.jobs = 0" in message
+    assert "night.jobs = -1" in message
     assert "\n" not in message
 
 

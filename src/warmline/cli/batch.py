@@ -61,13 +61,14 @@ def run_batch(
     if missing:
         raise WarmlineError(f"no such file or folder: {', '.join(missing)}")
     started = perf_counter()
+    addressing = Addressing.of(settings)
     table = read_table(metadata) if metadata else None
     with messages().status("looking for recordings"):
-        plan = make_plan(paths, places.landing, Addressing.of(settings), table, redo)
+        plan = make_plan(paths, places.landing, addressing, table, redo)
         land_duplicates(plan, places.landing, settings)
     outcomes = []
     if plan.pending:
-        order = Order(settings, str(places.landing), str(metadata) if metadata else None)
+        order = Order(addressing, str(places.landing), str(metadata) if metadata else None)
         with (
             Workers(order, len(plan.pending)) as workers,
             batch_progress(plan.pending) as progress,

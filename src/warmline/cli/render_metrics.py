@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _WIDE = 100
+_EVIDENCE_ROOM = {True: 30, False: 10}
 
 
 def ledger(page: CallPage) -> Iterable["RenderableType"]:
@@ -37,35 +38,42 @@ def ledger(page: CallPage) -> Iterable["RenderableType"]:
 
 
 def measures(page: CallPage, width: int) -> Iterable["RenderableType"]:
-    """Every measure that could be taken, and then why the others could not."""
-    from rich.table import Table
-
-    said = [m for m in page.metrics if m["value"] is not None]
+    """Every measure that could be taken, what was looked for in vain, and what cannot be said."""
     if not page.metrics:
         return
     yield from _heading("Measures")
+    found = [m for m in page.metrics if m["value"] is not None and not _is_none_found(m)]
+    if found:
+        yield _table(page, found, width)
+    none = [m for m in page.metrics if _is_none_found(m)]
+    if none:
+        yield ""
+        yield styled([("None found: ", "bold"), (", ".join(_named(page, none)), "dim")])
+    yield from _unsaid(page)
+
+
+def _table(page: CallPage, metrics: list[Row], width: int) -> "RenderableType":
+    from rich.table import Table
+
+    is_wide = width >= _WIDE
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("measure", overflow="fold")
+    table.add_column("measure", no_wrap=True)
     table.add_column("of", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("counts", justify="right", no_wrap=True)
-    if width >= _WIDE:
+    if is_wide:
         table.add_column("sure", justify="right", no_wrap=True)
-    table.add_column("where", overflow="fold", style="dim")
-    for metric in said:
-        who = page.name_of(metric["party"]) if metric["party"] else "call"
+    table.add_column("where", style="dim")
+    for metric in metrics:
+        who = _who(page, metric)
         cells: list[RenderableType] = [
             metric["name"],
             styled([(who, role_style(who))]),
-            value_text(metric["value"], metric["unit"]),
-            _counts(metric),
+            styled([(value_text(metric["value"], metric["unit"]), ""), (_counts(metric), "dim")]),
         ]
-        if width >= _WIDE:
+        if is_wide:
             cells.append(f"{metric['confidence']:.2f}")
-        table.add_row(*cells, evidence_text(metric["evidence"], 6 if width >= _WIDE else 3))
-    if said:
-        yield table
-    yield from _unsaid(page)
+        table.add_row(*cells, evidence_text(metric["evidence"], _EVIDENCE_ROOM[is_wide]))
+    return table
 
 
 def quotes(page: CallPage) -> Iterable["RenderableType"]:
@@ -81,24 +89,38 @@ def quotes(page: CallPage) -> Iterable["RenderableType"]:
 
 def _unsaid(page: CallPage) -> Iterable["RenderableType"]:
     """Measures without a value, by reason: NULL is not zero."""
-    reasons: dict[str, dict[str, None]] = {}
+    reasons: dict[str, list[Row]] = {}
     for metric in page.metrics:
         if metric["value"] is None:
-            who = page.name_of(metric["party"]) if metric["party"] else "call"
-            names = reasons.setdefault(metric["reason"] or "no reason given", {})
-            names[f"{metric['name']} ({who})"] = None
+            reasons.setdefault(metric["reason"], []).append(metric)
     if reasons:
         yield ""
         yield styled([("Not said, because", "bold")])
-    for reason, names in reasons.items():
-        yield styled([(f"  {reason}: ", ""), (", ".join(names), "dim")])
+    for reason, metrics in reasons.items():
+        yield styled([(f"- {reason}: ", ""), (", ".join(_named(page, metrics)), "dim")])
+
+
+def _is_none_found(metric: Row) -> bool:
+    return bool(metric["unit"] == "count" and metric["value"] == 0)
+
+
+def _named(page: CallPage, metrics: list[Row]) -> list[str]:
+    """Names of measures, each with the parties it is of."""
+    parties: dict[str, list[str]] = {}
+    for metric in metrics:
+        parties.setdefault(metric["name"], []).append(_who(page, metric))
+    return [f"{name} ({', '.join(of)})" for name, of in parties.items()]
+
+
+def _who(page: CallPage, metric: Row) -> str:
+    return page.name_of(metric["party"]) if metric["party"] else "call"
 
 
 def _counts(metric: Row) -> str:
     if metric["denominator"] is not None and metric["numerator"] is not None:
-        return f"{_number(metric['numerator'])}/{_number(metric['denominator'])}"
+        return f" = {_number(metric['numerator'])}/{_number(metric['denominator'])}"
     if metric["observations"] is not None and metric["numerator"] is None:
-        return f"n={metric['observations']}"
+        return f", n={metric['observations']}"
     return ""
 
 

@@ -43,11 +43,6 @@ def share_text(value: float | None) -> str:
     return "-" if value is None else f"{value:.0%}"
 
 
-def count_text(value: float | None) -> str:
-    """A count, `-` where it cannot be said."""
-    return "-" if value is None else f"{value:.0f}"
-
-
 def role_style(name: str) -> str:
     """The colour of a party by what it is called on the page."""
     return ROLE_STYLES.get(name.split(" ")[0], "white")
@@ -60,8 +55,12 @@ def styled(parts: list[tuple[str, str]]) -> "Text":
     return Text.assemble(*parts)
 
 
-def evidence_text(evidence: list[dict[str, Any]], shown: int) -> str:
-    """The first places of the evidence by their time, and how many more there are."""
-    times = [clock(place["start_s"]) for place in evidence[:shown]]
-    more = len(evidence) - shown
-    return " ".join(times) + (f" +{more}" if more > 0 else "")
+def evidence_text(evidence: list[dict[str, Any]], room: int) -> str:
+    """As many places of the evidence, by their time, as fit into `room` characters."""
+    times = [clock(place["start_s"]) for place in evidence]
+    for shown in range(len(times), 0, -1):
+        more = len(times) - shown
+        text = " ".join(times[:shown]) + (f" +{more}" if more else "")
+        if len(text) <= room or shown == 1:
+            return text
+    return ""

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from warmline.cli.render_parts import clock, count_text, share_text
+from warmline.cli.render_parts import clock
 from warmline.cli.terminal import output
 from warmline.warehouse.database import open_for_reading
 
@@ -36,21 +36,17 @@ def print_summary(rows: Sequence[dict[str, Any]]) -> None:
     analyzed = [row for row in rows if row["status"] == "analyzed"]
     if analyzed:
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-        table.add_column("call", overflow="ellipsis", no_wrap=True, max_width=24)
-        for heading in (
-            "length",
-            "talk\nagent",
-            "\ncust.",
-            "interrupts\nagent",
-            "\ncust.",
-            "dead\nair s",
-            "cues\nansw.",
-            "roles\nsure",
-        ):
+        table.add_column("call", overflow="ellipsis", no_wrap=True, max_width=22)
+        for heading in ("length", "talk a:c", "interrupts", "dead air", "answered", "sure"):
             table.add_column(heading, justify="right", no_wrap=True)
         for row in analyzed:
             table.add_row(*_cells(row))
         output().print(table)
+        output().print(
+            "a:c = agent : customer (talk in %, interruptions); answered = cues of the customer's "
+            "feelings;\nsure = confidence in who is agent and who is customer.",
+            style="dim",
+        )
     for row in rows:
         if row["status"] != "analyzed":
             style = _STYLES.get(row["status"], "yellow")
@@ -61,18 +57,29 @@ def print_summary(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    cues = "-"
-    if row["opportunities"] is not None:
-        cues = f"{count_text(row['answered'])} of {count_text(row['opportunities'])}"
     sure = row["role_confidence"]
     return [
         escape(row["call_id"]),
         clock(row["duration_s"]),
-        share_text(row["agent_talk_share"]),
-        share_text(row["customer_talk_share"]),
-        count_text(row["agent_interruptions"]),
-        count_text(row["customer_interruptions"]),
-        "-" if row["dead_air_s"] is None else f"{row['dead_air_s']:.1f}",
-        cues,
-        "unknown" if sure is None else f"{sure:.2f}",
+        _pair(row["agent_talk_share"], row["customer_talk_share"], 100),
+        _pair(row["agent_interruptions"], row["customer_interruptions"], 1),
+        "-" if row["dead_air_s"] is None else f"{row['dead_air_s']:.1f} s",
+        _of(row["answered"], row["opportunities"]),
+        "no roles" if sure is None else f"{sure:.2f}",
     ]
+
+
+def _pair(agent: float | None, customer: float | None, scale: int) -> str:
+    if agent is None and customer is None:
+        return "-"
+    return ":".join("-" if v is None else f"{v * scale:.0f}" for v in (agent, customer))
+
+
+def _of(answered: float | None, opportunities: float | None) -> str:
+    if opportunities is None:
+        return "-"
+    return (
+        f"{opportunities:.0f} cues"
+        if answered is None
+        else f"{answered:.0f} of {opportunities:.0f}"
+    )

@@ -24,7 +24,6 @@ from warmline.recordings.decode import decode
 from warmline.recordings.identify import identify
 from warmline.recordings.metadata import MetadataTable, read_metadata
 from warmline.recordings.sound import Sound
-from warmline.settings import Settings
 from warmline.values import CallMetadata, ChannelLayout, Recording, Speech
 
 T = TypeVar("T")
@@ -41,22 +40,20 @@ class _SoundFacts(NamedTuple):
 
 def analyze_recording(
     path: Path,
-    settings: Settings,
+    addressing: Addressing,
     engines: Engines,
     table: MetadataTable | None = None,
     previous: CallAnalysis | None = None,
-    addressing: Addressing | None = None,
 ) -> CallAnalysis:
     """Everything that can be known of one recording; the file is read, never changed.
 
-    Results of `previous` whose keys are today's are taken over without computing, and the sound is
-    decoded only when a stage needs it. A recording that cannot be analyzed gives an analysis with
-    its status and reason; so does an unforeseen fault, with the stage it happened in. `addressing`
-    spares reading models and rules again when many calls are analyzed. Raises `WarmlineError` only
-    for what would befall every call, such as a missing model.
+    `addressing` has the settings. Results of `previous` whose keys are today's are not computed
+    again, and the sound is decoded only when a stage needs it. A recording that cannot be analyzed
+    gives an analysis with its status and reason; so does an unforeseen fault, with the stage it
+    happened in. Raises `WarmlineError` only for what would befall every call, such as a missing
+    model.
     """
-    addressing = addressing or Addressing.of(settings)
-    metadata = read_metadata(path, settings.recordings, table)
+    metadata = read_metadata(path, addressing.settings.recordings, table)
     try:
         recording = identify(path)
     except RecordingRefusedError as e:

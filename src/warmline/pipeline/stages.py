@@ -9,7 +9,7 @@ computed once; a changed rule re-scores calls without listening to them again.
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -148,7 +148,7 @@ class Addressing:
     """
 
     settings: Settings
-    models: Mapping[str, str]
+    models: Mapping[str, str] = field(hash=False)
     rules: str
 
     @classmethod

@@ -34,9 +34,14 @@ from warmline.settings import Settings
 class Order:
     """What is the same for every call of a run. `metadata` is the path of a CSV, if any."""
 
-    settings: Settings
+    addressing: Addressing
     landing: str
     metadata: str | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the run."""
+        return self.addressing.settings
 
 
 @dataclass(frozen=True)
@@ -145,20 +150,16 @@ def _cores() -> int:
 
 
 class _Desk:
-    """What one process keeps between calls: models, settings, the metadata table."""
+    """What one process keeps between calls: the models, the metadata table."""
 
     def __init__(self, order: Order) -> None:
-        self.settings = order.settings
+        self.addressing = order.addressing
         self.landing = Path(order.landing)
         self._metadata = order.metadata
 
     @cached_property
     def engines(self) -> Engines:
-        return Engines.from_settings(self.settings)
-
-    @cached_property
-    def addressing(self) -> Addressing:
-        return Addressing.of(self.settings)
+        return Engines.from_settings(self.addressing.settings)
 
     @cached_property
     def table(self) -> MetadataTable | None:
@@ -175,7 +176,7 @@ def _analyze(order: Order, call: PlannedCall) -> Outcome:
     started = perf_counter()
     previous = _previous(desk.landing, call)
     analysis = analyze_recording(
-        Path(call.path), desk.settings, desk.engines, desk.table, previous, desk.addressing
+        Path(call.path), desk.addressing, desk.engines, desk.table, previous
     )
     landing.write(analysis, desk.landing)
     return _outcome(analysis, perf_counter() - started, previous)

@@ -105,8 +105,8 @@ def note_files(
     is not in `unreadable` (name and stamp -> problem).
     """
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE listed AS SELECT unnest($names) AS file, "
-        "unnest($stamps) AS stamp, unnest($problems) AS problem",
+        "CREATE OR REPLACE TEMP TABLE listed AS SELECT unnest($names::VARCHAR[]) AS file, "
+        "unnest($stamps::VARCHAR[]) AS stamp, unnest($problems::VARCHAR[]) AS problem",
         {
             "names": [file.name for file in files],
             "stamps": [file.stamp for file in files],

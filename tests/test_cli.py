@@ -1,0 +1,274 @@
+"""The command line: help for everything, errors in one line, pages that read well at any width."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import factories
+from warmline import __version__, landing
+from warmline.analysis import Backchannel, Overlap, Silence
+from warmline.cli.app import app
+from warmline.cli.render_call import strip
+from warmline.cli.render_parts import clock, evidence_text, value_text
+from warmline.cli.terminal import ExitCode
+from warmline.metrics import unsaid
+from warmline.values import Span
+from warmline.warehouse import publish
+
+SAYS = [
+    ("B", 0.0, 4.0, "Thank you for calling, how can I help you?"),
+    ("A", 4.5, 12.0, "My card is lost and I am [really] worried that somebody is using it."),
+    ("B", 11.5, 18.0, "I am so sorry, let me block it for you right now."),
+    ("A", 24.0, 27.0, ""),
+]
+
+
+def warmline(*arguments: object):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def commands(command: click.Command, name: str = "warmline"):
+    yield name, command
+    for child, sub in getattr(command, "commands", {}).items():
+        yield from commands(sub, f"{name} {child}")
+
+
+ALL = list(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize(("name", "command"), ALL, ids=[name for name, _ in ALL])
+def test_every_command_and_option_has_help(name, command):
+    assert command.help, f"{name} has no help"
+    for parameter in command.params:
+        if parameter.name not in {"install_completion", "show_completion"}:
+            assert getattr(parameter, "help", None), f"{name} {parameter.name} has no help"
+    shown = warmline(*name.split()[1:], "--help")
+    assert shown.exit_code == 0
+
+
+def test_the_commands_of_the_house_are_there():
+    names = {name.removeprefix("warmline ") for name, _ in ALL}
+    assert names >= {
+        *("analyze", "models", "query", "show", "check", "nightly", "simulate", "demo", "settings"),
+        *("models list", "models pull", "models verify"),
+    }
+
+
+def test_exit_codes_are_documented():
+    text = " ".join(warmline("--help").output.split())
+    for code in ExitCode:
+        assert f" {code.value} " in text, code
+
+
+def test_version():
+    assert warmline("--version").output.strip() == f"warmline {__version__}"
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("shown")
+    call = factories.call(
+        "c-17",
+        says=SAYS,
+        agent_id="E204",
+        cues=[
+            factories.cue(
+                1, 6, 9, "really worried", answer="affective", answer_turn_index=2, latency_s=2.5
+            ),
+            factories.cue(1, 9, 11, "somebody is using it", "anger_frustration"),
+        ],
+        moments=[factories.moment("apology", 2, 11.5, 12.5, "so sorry")],
+        overlaps=[Overlap(11.5, 12.0, "A", "B", "interruption", True, False)],
+        silences=[Silence(18.0, 24.0, "dead_air")],
+        backchannels=[Backchannel(6.0, 6.4, "B", "mm-hm")],
+        metrics=[
+            factories.measured("talk_share", "A", 0.45, numerator=9.0, denominator=20.0),
+            factories.measured("dead_air_s", None, 6.0, evidence=(Span(18.0, 24.0),)),
+            unsaid("opening_story_s", "A", "the agent did not interrupt"),
+        ],
+    )
+    landing.write(call, folder / "landing")
+    landing.write(factories.call("c-18", path="/calls/other/evening.wav"), folder / "landing")
+    landing.write(factories.not_analyzed("broken"), folder / "landing")
+    path = folder / "warehouse.duckdb"
+    publish(folder / "landing", path, factories.definitions_of([call]))
+    return path
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_page_fits_its_width_and_says_what_was_found(warehouse, width):
+    shown = warmline("show", "c-17", "--warehouse", warehouse, "--width", width)
+    assert shown.exit_code == 0
+    assert max(map(len, shown.output.splitlines())) <= width
+    text = " ".join(shown.output.split())
+    for part in (
+        "agent E204",
+        "I am [really] worried",
+        "no words recognised",
+        '+ cue, fear anxiety: "really worried"',
+        '? cue, anger frustration: "somebody is using it" -> ignored',
+        "affective answer to the cue at 0:06, 2.5 s after it",
+        "! interrupts customer (competitive, takes the floor)",
+        "nobody speaks for 6.0 s",
+        "meanwhile agent: mm-hm",
+        "apology",
+        "the agent did not interrupt: opening_story_s (customer)",
+    ):
+        assert part in text, part
+    assert text.index("Thank you for calling") < text.index("My card is lost")
+
+
+def test_a_page_names_the_speakers_by_their_roles(warehouse):
+    lines = warmline("show", "c-17", "--warehouse", warehouse, "--width", 100).output.splitlines()
+    assert any(line.strip().startswith("0:00  agent") for line in lines)
+    assert any(line.strip().startswith("0:04  customer") for line in lines)
+
+
+def test_a_page_for_a_machine_has_all_rows(warehouse):
+    page = json.loads(warmline("show", "c-17", "--warehouse", warehouse, "--json").output)
+    assert page["call"]["call_id"] == "c-17"
+    assert [turn["text"] for turn in page["turns"]] == [text for *_, text in SAYS]
+    assert {m["name"] for m in page["metrics"]} >= {"talk_share", "opening_story_s"}
+
+
+def test_a_refused_recording_has_a_page_with_the_reason(warehouse):
+    shown = warmline("show", "broken", "--warehouse", warehouse, "--width", 80)
+    assert "refused: the file has no bytes" in shown.output
+
+
+def test_a_call_is_found_by_its_file(warehouse):
+    assert "c-18" in warmline("show", "evening.wav", "--warehouse", warehouse).output
+
+
+def test_an_unknown_call_gets_the_closest_names(warehouse):
+    shown = warmline("show", "c-71", "--warehouse", warehouse)
+    assert shown.exit_code == ExitCode.ERROR
+    assert "no call is called 'c-71'; closest: c-17" in shown.stderr
+
+
+def test_a_beginning_that_two_calls_share_is_asked_back(warehouse):
+    shown = warmline("show", "c-1", "--warehouse", warehouse)
+    assert shown.exit_code == ExitCode.ERROR
+    assert "c-17, c-18" in shown.stderr
+
+
+def test_no_warehouse_is_one_line(tmp_path):
+    shown = warmline("show", "c-17", "--warehouse", tmp_path / "none.duckdb")
+    assert shown.exit_code == ExitCode.ERROR
+    assert len(shown.stderr.strip().splitlines()) == 1
+    assert "warmline analyze" in shown.stderr
+
+
+def test_settings_are_printed_and_checked(tmp_path):
+    printed = warmline("settings").output
+    file = tmp_path / "mine.toml"
+    file.write_text(printed)
+    assert warmline("settings", "--check", file).exit_code == 0
+    file.write_text(printed.replace("dead_air_s", "dead_hair_s", 1))
+    checked = warmline("settings", "--check", file)
+    assert checked.exit_code == ExitCode.ERROR
+    assert "floor.dead_hair_s" in checked.stderr
+
+
+def test_a_file_here_is_taken_as_settings(tmp_path, monkeypatch):
+    (tmp_path / "warmline.toml").write_text('[words]\nwhisper_model = "small"\n')
+    monkeypatch.chdir(tmp_path)
+    assert 'whisper_model = "small"' in warmline("settings").output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--engine", "magic"), "words.engine = 'magic'"),
+        (("--jobs", -1), "night.jobs = -1"),
+        (("--redo", "listening"), "no stage is called listening"),
+        (("--whisper-model", "huge"), "openai-whisper has no model 'huge'"),
+    ],
+)
+def test_a_wrong_option_is_named(tmp_path, arguments, said):
+    refused = warmline("analyze", tmp_path, "--warehouse", tmp_path / "w.duckdb", *arguments)
+    assert refused.exit_code == ExitCode.ERROR
+    assert said in " ".join(refused.stderr.split())
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    refused = warmline("analyze", tmp_path / "nowhere", "--warehouse", tmp_path / "w.duckdb")
+    assert refused.exit_code == ExitCode.ERROR
+    assert "nowhere" in refused.stderr
+    assert not (tmp_path / "w.duckdb").exists()
+
+
+def test_wrong_usage_has_its_own_exit_code():
+    assert warmline("analyze").exit_code == ExitCode.USAGE
+    assert warmline("analyse").exit_code == ExitCode.USAGE
+
+
+def test_an_unforeseen_error_is_one_line_unless_asked(monkeypatch, warehouse):
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr("warmline.cli.page.read_page", broken)
+    shown = warmline("show", "c-17", "--warehouse", warehouse)
+    assert shown.exit_code == ExitCode.FAULT
+    assert "fault in warmline: ZeroDivisionError" in shown.stderr
+    assert "--debug" in shown.stderr
+    told = warmline("--debug", "show", "c-17", "--warehouse", warehouse)
+    assert isinstance(told.exception, ZeroDivisionError)
+
+
+def test_the_night_needs_something_to_do(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refused = warmline("nightly", "--once")
+    assert refused.exit_code == ExitCode.ERROR
+    assert "night.sources" in refused.stderr
+
+
+def test_questions_start_without_what_listens():
+    """What `query` imports decides how soon it answers."""
+    code = (
+        "import sys; from warmline.cli.app import app; import warmline.questions; "
+        "print([m for m in ('torch', 'whisper', 'librosa', 'pyannote.core', 'sklearn', 'pandas', "
+        "'pyarrow', 'prefect', 'av', 'scipy') if m in sys.modules])"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+    )
+    assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.0, "0:00"), (75.9, "1:15"), (3599.9, "59:59"), (3661.0, "1:01:01")]
+)
+def test_times_read_like_a_clock(seconds, text):
+    assert clock(seconds) == text
+
+
+def test_a_strip_is_full_where_somebody_speaks():
+    spans = [{"start_s": 0.0, "end_s": 5.0}, {"start_s": 9.0, "end_s": 10.0}]
+    assert strip(spans, 10.0, 10) == "█████    █"
+    assert strip([], 10.0, 4) == "    "
+    assert strip([{"start_s": 2.0, "end_s": 2.3}], 10.0, 10) == "  ▄       "
+
+
+def test_evidence_says_how_much_more_there_is():
+    places = [{"start_s": s, "end_s": s + 1} for s in (5, 65, 125)]
+    assert evidence_text(places, 30) == "0:05 1:05 2:05"
+    assert evidence_text(places, 10) == "0:05 +2"
+    assert evidence_text([], 10) == ""
+
+
+def test_values_carry_their_unit():
+    assert value_text(0.421, "share") == "42%"
+    assert value_text(None, "s") == "-"
+    assert value_text(2.5, "LUFS") == "2.5 LUFS"
