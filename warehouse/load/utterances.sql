@@ -12,7 +12,6 @@ SELECT
     x.party,
     x.start_s,
     x.end_s,
-    x.text,
     x.avg_logprob,
     x.no_speech_prob,
     x.compression_ratio

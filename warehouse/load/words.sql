@@ -23,8 +23,8 @@ SELECT
     placed.word_index,
     CASE WHEN middle_s <= turn.end_s THEN turn.index END AS turn_index,
     placed.party,
-    placed.start_s,
-    placed.end_s,
+    round(placed.start_s, 3) AS start_s,
+    round(placed.end_s, 3) AS end_s,
     placed.text,
     placed.probability
 FROM placed

@@ -55,8 +55,8 @@ COMMENT ON COLUMN words.call_id IS 'The call (calls.call_id).';
 COMMENT ON COLUMN words.word_index IS 'Place of the word in the call, from 0.';
 COMMENT ON COLUMN words.turn_index IS 'The turn of the same party in which the middle of the word lies (turns.turn_index); NULL outside all turns, as in a backchannel.';
 COMMENT ON COLUMN words.party IS 'Who says it (parties.party).';
-COMMENT ON COLUMN words.start_s IS 'Start on the call''s clock, seconds.';
-COMMENT ON COLUMN words.end_s IS 'End on the call''s clock, seconds.';
+COMMENT ON COLUMN words.start_s IS 'Start on the call''s clock, seconds, to the millisecond.';
+COMMENT ON COLUMN words.end_s IS 'End on the call''s clock, seconds, to the millisecond.';
 COMMENT ON COLUMN words.text IS 'The word as recognised.';
 COMMENT ON COLUMN words.probability IS 'The recogniser''s own confidence, 0..1.';
 
@@ -66,18 +66,16 @@ CREATE TABLE utterances (
     party VARCHAR NOT NULL,
     start_s DOUBLE NOT NULL,
     end_s DOUBLE NOT NULL,
-    text VARCHAR NOT NULL,
     avg_logprob DOUBLE NOT NULL,
     no_speech_prob DOUBLE NOT NULL,
     compression_ratio DOUBLE NOT NULL
 );
-COMMENT ON TABLE utterances IS 'One row a stretch that the recogniser read in one go, with its own doubts. Key: call_id, utterance_index.';
+COMMENT ON TABLE utterances IS 'One row a stretch that the recogniser read in one go, with its own doubts; its words are in words. Key: call_id, utterance_index.';
 COMMENT ON COLUMN utterances.call_id IS 'The call (calls.call_id).';
 COMMENT ON COLUMN utterances.utterance_index IS 'Place of the utterance in the call, from 0.';
 COMMENT ON COLUMN utterances.party IS 'Who speaks (parties.party).';
 COMMENT ON COLUMN utterances.start_s IS 'Start on the call''s clock, seconds.';
 COMMENT ON COLUMN utterances.end_s IS 'End on the call''s clock, seconds.';
-COMMENT ON COLUMN utterances.text IS 'The text as recognised.';
 COMMENT ON COLUMN utterances.avg_logprob IS 'Mean log-probability of the tokens; nearer 0 is surer.';
 COMMENT ON COLUMN utterances.no_speech_prob IS 'The recogniser''s own probability that nobody speaks, 0..1.';
 COMMENT ON COLUMN utterances.compression_ratio IS 'Length of the text over its compressed length; high for text that repeats itself.';
