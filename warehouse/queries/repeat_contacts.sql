@@ -7,10 +7,12 @@
 WITH gaps AS (
     SELECT
         *,
-        started_at - lag(started_at) OVER customer > to_days($days) AS is_first
+        coalesce(started_at - lag(started_at) OVER customer > to_days($days), true) AS is_first
     FROM call_summary AS calls
-    WHERE customer_id IS NOT NULL AND started_at IS NOT NULL AND ($since IS NULL OR calls.started_at >= $since)
-    AND ($until IS NULL OR calls.started_at < $until)
+    WHERE customer_id IS NOT NULL
+        AND started_at IS NOT NULL
+        AND ($since IS NULL OR calls.started_at >= $since)
+        AND ($until IS NULL OR calls.started_at < $until)
     WINDOW customer AS (PARTITION BY customer_id ORDER BY started_at, call_id)
 ),
 runs_of_calls AS (
