@@ -17,6 +17,7 @@ from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import RecordingSettings, SpeechSettings
 from warmline.speech import listen
 from warmline.speech.activity import FRAME_STEP_S, Activity, speech_frames
+from warmline.speech.leakage import without_leakage
 from warmline.speech.stretches import cut_at_changes
 from warmline.speech.tones import find_tones
 from warmline.speech.voices import tell_apart
@@ -113,6 +114,20 @@ def test_two_channels_swap_with_their_parties(engines: Engines, two_speakers: Pa
     swapped = {(s.start_s, s.end_s, swap[s.party]) for s in one.segments}
     assert swapped == {(s.start_s, s.end_s, s.party) for s in other.segments}
     assert one.confidence == 1.0
+
+
+def test_a_faint_copy_of_the_other_party_is_not_speech() -> None:
+    rng = np.random.default_rng(4)
+    voice = (rng.normal(size=4 * SAMPLE_RATE_HZ) * 3000).astype(np.int16)
+    quiet = np.zeros_like(voice)
+    left = np.concatenate([voice, quiet, voice])
+    right = np.concatenate([voice // 40, voice // 3, voice // 3])
+    sound = Sound(np.stack([left, right]), 8000, "pcm")
+    everywhere = np.ones(int(12 / FRAME_STEP_S), np.float32)
+    heard = without_leakage(sound, [everywhere, everywhere], SETTINGS.leakage_db)
+    seconds = [(h > 0).sum() * FRAME_STEP_S for h in heard]
+    assert seconds[0] == pytest.approx(8, abs=0.5)  # not while only the right one speaks
+    assert seconds[1] == pytest.approx(8, abs=0.5)  # its first 4 s are a leak, 32 dB down
 
 
 def _hold_music(seconds: float) -> np.ndarray:

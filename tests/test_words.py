@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from whisper.timing import WordTiming
 
 from warmline.engines import Engines
 from warmline.recordings.decode import decode
@@ -19,6 +20,7 @@ from warmline.values import ChannelLayout, Span, SpeakerSource, Speech, SpeechSe
 from warmline.words import transcribe
 from warmline.words.giving import give_words
 from warmline.words.guard import why_refused
+from warmline.words.openai_whisper import _whole_words
 from warmline.words.packing import WINDOW_S, pack
 from warmline.words.recogniser import Recognised
 
@@ -95,6 +97,19 @@ def _said(text: str, **doubts: float) -> Recognised:
 )
 def test_guards(result: Recognised, speech_s: float, guard: str | None) -> None:
     assert why_refused(result, speech_s, SETTINGS) == guard
+
+
+def test_parts_of_a_written_word_are_one_word() -> None:
+    parts = [
+        WordTiming(text, [], start, start + 0.2, 0.9)
+        for text, start in ((" ma", 0.0), ("'am", 0.2), (" in", 0.5), ("-house", 0.7))
+    ]
+    words = _whole_words(parts, spaced=True)
+    assert [(w.text, w.start_s, round(w.end_s, 3)) for w in words] == [
+        ("ma'am", 0.0, 0.4),
+        ("in-house", 0.5, 0.9),
+    ]
+    assert len(_whole_words(parts, spaced=False)) == 4
 
 
 def _words(*times: tuple[float, float]) -> list[Word]:

@@ -112,6 +112,11 @@ class SpeechSettings(Section):
     max_parties: int = Field(
         default=4, ge=1, description="At most this many voices in a mono call."
     )
+    leakage_db: float = Field(
+        default=20.0,
+        gt=0,
+        description="Speech on a channel is the other party's where that one is this much louder.",
+    )
     onset: float = Field(
         default=0.6, ge=0, le=1, description="Speech starts above this probability."
     )

@@ -17,7 +17,8 @@ from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import SpeechSettings
 
 WINDOW_S = 10.0
-FRAME_STEP_S = 270 / SAMPLE_RATE_HZ
+SAMPLES_PER_FRAME = 270
+FRAME_STEP_S = SAMPLES_PER_FRAME / SAMPLE_RATE_HZ
 FRAME_LENGTH_S = 991 / SAMPLE_RATE_HZ
 _POWERSET = np.array(
     [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], np.float32

@@ -16,6 +16,7 @@ from warmline.speech.activity import (
     speech_frames,
     to_times,
 )
+from warmline.speech.leakage import without_leakage
 from warmline.speech.stretches import Stretch, cut_at_changes, overlapped, share_with_two_voices
 from warmline.speech.tones import find_tones
 from warmline.speech.voices import Voices, tell_apart
@@ -32,11 +33,15 @@ def party_label(index: int) -> str:
 
 def by_channel(sound: Sound, settings: SpeechSettings, engines: Engines) -> Speech:
     """A party per channel; nothing has to be guessed."""
-    segments = []
-    for channel in range(sound.channel_count):
-        activity = hear_activity(sound, channel, settings, engines)
-        times = to_times(speech_frames(activity.speech, settings), sound.duration_s)
-        segments += [SpeechSegment(a, b, party_label(channel)) for a, b in times]
+    heard = [
+        hear_activity(sound, channel, settings, engines).speech
+        for channel in range(sound.channel_count)
+    ]
+    segments = [
+        SpeechSegment(start_s, end_s, party_label(channel))
+        for channel, speech in enumerate(without_leakage(sound, heard, settings.leakage_db))
+        for start_s, end_s in to_times(speech_frames(speech, settings), sound.duration_s)
+    ]
     return _speech(
         sound,
         SpeakerSource.CHANNEL,

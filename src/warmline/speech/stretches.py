@@ -55,8 +55,7 @@ def _by_owner(activity: Activity, first: int, last: int) -> list[tuple[int, int,
     owners = [activity.owner(f) for f in range(first, last)]
     borders = [0, *(np.flatnonzero(np.diff(owners)) + 1), len(owners)]
     return [
-        (first + int(a), first + int(b), owners[int(a)])
-        for a, b in itertools.pairwise(borders)
+        (first + int(a), first + int(b), owners[int(a)]) for a, b in itertools.pairwise(borders)
     ]
 
 

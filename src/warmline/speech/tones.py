@@ -54,7 +54,9 @@ def _sounding(sound: Sound, start_s: float, end_s: float) -> list[tuple[float, f
         return []
     share = np.convolve(loud, np.ones(window) / window, mode="same")
     on = np.flatnonzero(np.diff(np.r_[0, share >= _SOUNDING_SHARE, 0]))
-    spans = [(start_s + a * _FRAME_S, start_s + b * _FRAME_S) for a, b in on.reshape(-1, 2)]
+    spans = [
+        (start_s + int(a) * _FRAME_S, start_s + int(b) * _FRAME_S) for a, b in on.reshape(-1, 2)
+    ]
     return [(a, min(b, end_s)) for a, b in spans if b - a >= _MIN_TONE_S]
 
 

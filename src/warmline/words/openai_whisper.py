@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _FEATURES_PER_S = 50
 _TAIL_S = 0.5
 _LANGUAGE_WINDOWS = 12
+_WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})  # as in Whisper's tokenizer
 _PREPENDED = "\"'“¿([{-"
 _APPENDED = "\"'.。,，!！?？:：”)]}、"
 
@@ -145,13 +146,25 @@ class OpenAIWhisper:
             _Encoded(self._model, features), tokenizer, tokens, features, frames
         )
         merge_punctuations(alignment, _PREPENDED, _APPENDED)
-        return tuple(
-            TimedWord(
-                word.word.strip(), float(word.start), float(word.end), float(word.probability)
+        return _whole_words(alignment, spaced=result.language not in _WITHOUT_SPACES)
+
+
+def _whole_words(alignment: Sequence[Any], spaced: bool) -> tuple[TimedWord, ...]:
+    """Words as they are written: "ma" + "'am" and "in" + "-house" are one each."""
+    words: list[TimedWord] = []
+    for part in alignment:
+        text = part.word.strip()
+        if not text:
+            continue
+        if spaced and words and not part.word.startswith(" "):
+            last = words.pop()
+            probability = min(last.probability, float(part.probability))
+            words.append(TimedWord(last.text + text, last.start_s, float(part.end), probability))
+        else:
+            words.append(
+                TimedWord(text, float(part.start), float(part.end), float(part.probability))
             )
-            for word in alignment
-            if word.word.strip()
-        )
+    return tuple(words)
 
 
 class _Encoded:
