@@ -1,8 +1,8 @@
 """openai-whisper, decoding many windows at once.
 
 Whisper's own parts do the work (`DecodingTask`, `find_alignment`); what is added is that a window
-is encoded once and only once, that the decoder attends to the sound there is and not to the
-padding after it, and that windows of like length share a batch.
+is encoded once and only once, and that windows of like length share a batch. (Tried: letting the
+decoder attend to the sound alone and not to the padding after it saves nothing and makes it loop.)
 """
 
 from collections import Counter
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _FEATURES_PER_S = 50
 _TAIL_S = 0.5
+_FEWEST_TOKENS = 20
+_TOKENS_PER_S = 8.0  # twice what fast speech takes
 _LANGUAGE_WINDOWS = 12
 _WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})  # as in Whisper's tokenizer
 _PREPENDED = "\"'“¿([{-"
@@ -114,9 +116,12 @@ class OpenAIWhisper:
             language=language,
             without_timestamps=True,
             fp16=self._dtype == torch.float16,
+            # A loop would else run to the end of the decoder's memory.
+            sample_len=min(
+                self._model.dims.n_text_ctx // 2,
+                round(_FEWEST_TOKENS + _TOKENS_PER_S * max(durations_s)),
+            ),
         )
-        kept = round((max(durations_s) + _TAIL_S) * _FEATURES_PER_S)
-        features = features[:, :kept].contiguous()
         with torch.inference_mode():
             results = _decoding_task(self._model, options).run(features)
         for feature, result, duration_s in zip(features, results, durations_s, strict=True):
@@ -183,7 +188,7 @@ class _Encoded:
 
 
 def _decoding_task(model: "Whisper", options: Any) -> "DecodingTask":
-    """Whisper's decoding, taking encoded sound of any length instead of mel spectrograms."""
+    """Whisper's decoding, given encoded sound in place of mel spectrograms."""
     from whisper.decoding import DecodingTask
 
     class EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
