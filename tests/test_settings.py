@@ -10,8 +10,7 @@ from warmline.errors import SettingsError
 from warmline.settings import Section, Settings, load_settings, settings_toml, with_overrides
 
 SECTIONS: dict[str, type[Section]] = {
-    name: field.annotation
-    for name, field in Settings.model_fields.items()
+    name: field.annotation for name, field in Settings.model_fields.items()
 }
 KEYS = [(section, key) for section, kind in SECTIONS.items() for key in kind.model_fields]
 NAMES = st.from_regex(r"[a-z][a-z_]{0,15}", fullmatch=True)
@@ -33,7 +32,7 @@ def test_changed_values_survive_the_file(tmp_path):
         {
             "words.whisper_model": "tiny.en",
             "recordings.name_patterns": (r"(?P<call_id>\w+)",),
-            "night.sources": ("calls/\"quoted\" ümlaut",),
+            "night.sources": ('calls/"quoted" ümlaut',),
         },
     )
     assert load_settings(written(tmp_path, settings_toml(changed))) == changed
@@ -93,7 +92,7 @@ def test_a_file_that_is_not_toml_is_refused_with_the_line(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(SettingsError, match="nowhere.toml"):
+    with pytest.raises(SettingsError, match=r"nowhere\.toml"):
         load_settings(tmp_path / "nowhere.toml")
 
 

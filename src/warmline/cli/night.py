@@ -67,8 +67,10 @@ def nightly(
         flows.serve(cron or chosen.night.cron, parameters)
         return
     counts = flows.analyze_calls(**parameters)
-    calls = ", ".join(f"{count} {name}" for name, count in counts["calls"].items() if count)
-    output().print(f"the night: {calls or 'no recordings'}; warehouse {places.warehouse}")
+    ended = {name: count for name, count in counts["calls"].items() if count}
+    done = ended.pop("unchanged", 0)
+    calls = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in ended.items())
+    output().print(f"{calls or 'nothing to be done'}; {done} done before", soft_wrap=True)
     failed = counts["calls"]["failed"]
     raise typer.Exit(ExitCode.SOME_CALLS_FAILED if failed else ExitCode.DONE)
 

@@ -15,7 +15,6 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
 from warmline.errors import ModelError, SourceError
-from warmline.models.ctranslate2 import read_checkpoint, write_checkpoint
 from warmline.models.releases import Form, Model, ModelFile, Release
 from warmline.models.sources import Progress, Source, sha256_of
 
@@ -111,6 +110,8 @@ def _fetch_verified(source: Source, release: Release, part: Path, progress: Prog
 def _keep(wanted: Wanted, release: Release, part: Path, origin: str, work: Path) -> None:
     ready = part
     if release.form is Form.CTRANSLATE2:
+        from warmline.models.ctranslate2 import read_checkpoint, write_checkpoint
+
         ready = work / wanted.file.name
         write_checkpoint(read_checkpoint(part), ready)
     receipt = Receipt(sha256=sha256_of(ready), release_sha256=release.sha256, source=origin)

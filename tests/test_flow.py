@@ -1,0 +1,83 @@
+"""The night as Prefect runs it: on its own, offline, with a report that quotes nobody."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from warmline.questions import ask
+from warmline.resources import folder
+
+SAMPLES = folder("audio") / "samples"
+SETTINGS = '[words]\nwhisper_model = "tiny.en"\nlanguage = "en"\n[night]\njobs = 1\n'
+
+
+def night(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    return subprocess.run(
+        [sys.executable, "-m", "warmline", "nightly", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env={**environment, "PREFECT_HOME": str(home)},
+        timeout=900,
+        check=False,
+    )
+
+
+@pytest.mark.models
+@pytest.mark.timeout(900)
+def test_one_night_analyzes_publishes_and_reports(tmp_path, engines):
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    sample = next(p for p in SAMPLES.glob("missed-connection.*") if p.suffix == ".flac")
+    (calls / sample.name).write_bytes(sample.read_bytes())
+    (calls / "empty.wav").touch()
+    (tmp_path / "tiny.toml").write_text(SETTINGS)
+    places = ("--warehouse", tmp_path / "w.duckdb", "--settings", tmp_path / "tiny.toml")
+
+    run = night(calls, "--once", *places, home=tmp_path / "prefect")
+    assert run.returncode == 0, run.stderr
+    assert "1 analyzed, 1 refused" in run.stdout
+    rows = ask(tmp_path / "w.duckdb", "SELECT status, path FROM call_summary ORDER BY status").rows
+    assert [status for status, _ in rows] == ["analyzed", "refused"]
+
+    report = _report(tmp_path / "prefect")
+    assert "| analyzed | 1 |" in report
+    assert "| empty_file | 1 |" in report
+    turns = ask(tmp_path / "w.duckdb", "SELECT text FROM turns WHERE word_count > 3").rows
+    assert turns
+    for (text,) in turns:
+        assert text not in report
+        assert text not in run.stdout + run.stderr
+
+    again = night(calls, "--once", *places, home=tmp_path / "prefect")
+    assert again.returncode == 0, again.stderr
+    assert "nothing to be done; 2 done before" in again.stdout
+
+
+def _report(home: Path) -> str:
+    """The night's artifact, as Prefect keeps it."""
+    with sqlite3.connect(home / "prefect.db") as db:
+        found = db.execute("SELECT key, data FROM artifact WHERE key IS NOT NULL").fetchall()
+    assert [key for key, _ in found] == ["night-report"]
+    return str(json.loads(found[0][1]))
+
+
+def test_deployments_point_at_the_flow_and_never_overlap():
+    root = folder("flows").parent
+    if not (root / "prefect.yaml").exists():
+        pytest.skip("prefect.yaml is part of the checkout, not of the wheel")
+    deployments = yaml.safe_load((root / "prefect.yaml").read_text())["deployments"]
+    assert [d["name"] for d in deployments] == ["nightly", "reprocess"]
+    for deployment in deployments:
+        file, function = deployment["entrypoint"].split(":")
+        assert f"def {function}(" in (root / file).read_text()
+        assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
+    assert deployments[0]["schedules"][0]["cron"] == "0 2 * * *"
+    assert deployments[1]["schedules"] == []
