@@ -343,7 +343,23 @@ def test_an_old_landing_file_loads_under_todays_schema(tmp_path: Path) -> None:
     assert rows(tmp_path, "SELECT count(*) FROM turns WHERE call_id = 'old'") == [(3,)]
 
 
+def test_an_empty_landing_folder_gives_an_empty_warehouse(tmp_path: Path) -> None:
+    report = put(tmp_path)
+    assert (report.loaded, report.unchanged, report.rebuilt) == (0, 0, True)
+    assert rows(tmp_path, "SELECT count(*) FROM call_summary") == [(0,)]
+
+
 # Failing well
+
+
+def test_an_analysis_that_fits_no_table_is_refused_by_the_tables_name(tmp_path: Path) -> None:
+    put(tmp_path, rich("a"))
+    said_twice = rich("b")
+    assert said_twice.conversation is not None
+    no_role = replace(said_twice.conversation, roles=said_twice.conversation.roles[:1] * 2)
+    with pytest.raises(WarehouseError, match=r"Map keys must be unique|cannot fill the table"):
+        put(tmp_path, replace(said_twice, conversation=no_role))
+    assert rows(tmp_path, "SELECT call_id FROM calls") == [("a",)]
 
 
 def test_a_failed_check_keeps_yesterdays_warehouse_and_says_why(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass
 
 import duckdb
 
+from warmline.errors import WarehouseError
 from warmline.landing.places import LandedFile
 from warmline.landing.scan import Reader, VanishedError, live_of
 from warmline.metrics import MetricDefinition
-from warmline.warehouse.sql import sql_files
+from warmline.warehouse.sql import SqlFile, sql_files
 
 _ROWS_AT_ONCE = 1000
 _FILES_AT_ONCE = 500
@@ -179,8 +180,16 @@ def _load_batch(con: duckdb.DuckDBPyConnection, reader: Reader, files: list[str]
                 reader.read(files, statement.text, prefix=reader.prefix)
             _expect_all(con)
         else:
-            con.execute(statement.text)
+            _fill(con, statement)
     con.commit()
+
+
+def _fill(con: duckdb.DuckDBPyConnection, statement: SqlFile) -> None:
+    try:
+        con.execute(statement.text)
+    except duckdb.Error as e:
+        cause = str(e).splitlines()[0]
+        raise WarehouseError(f"cannot fill the table {statement.name}: {cause}") from e
 
 
 def _expect_all(con: duckdb.DuckDBPyConnection) -> None:
@@ -206,6 +215,8 @@ def note_definitions(
 ) -> None:
     """Bring the metric definitions up to date; versions that are no longer current stay."""
     con.execute("UPDATE metric_definitions SET is_current = false WHERE is_current")
+    if not definitions:
+        return
     con.executemany(
         "INSERT OR REPLACE INTO metric_definitions BY NAME SELECT $name AS name, "
         "$version AS version, $level AS level, $unit AS unit, $definition AS definition, "
