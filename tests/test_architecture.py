@@ -1,7 +1,11 @@
 """The house keeps its shape: calls go one way through it, and heavy or foreign things stay out."""
 
 import ast
+import re
+import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -85,6 +89,28 @@ def test_dependencies_run_downstream_only(path):
         if other == own or (own, inside) in ALLOWED_UPWARDS or other.startswith("__"):
             continue
         assert FLOOR_OF[other] < FLOOR_OF[own], f"{name(path)}:{line}: {own} must not know {other}"
+
+
+def test_every_import_is_a_declared_dependency():
+    """What is only there because something else needs it can be gone tomorrow."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    required = [*project["dependencies"], *extras["listen"], *extras["night"]]
+    declared = {canonical(re.split(r"[^\w.-]", text)[0]) for text in required}
+    providers = packages_distributions()
+    for path in SHIPPED:
+        for module, line in imports(path):
+            top = module.split(".")[0]
+            if top in sys.stdlib_module_names or top == "warmline":
+                continue
+            found = {canonical(name) for name in providers.get(top, [top])}
+            if top == "pyannote":
+                found = {"pyannote-" + module.split(".")[1]}
+            assert found & declared, f"{name(path)}:{line}: {top} is not in pyproject.toml"
+
+
+def canonical(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def test_prefect_is_known_in_flows_only():
