@@ -11,7 +11,7 @@ BIN    := $(VENV)/bin
 PINS      := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 INSTALLED := $(VENV)/.installed-$(PINS)
 
-.PHONY: help setup models demo test test-slow lint format constraints clean
+.PHONY: help setup models demo test test-slow lint format docs constraints clean
 
 help:  ## Say what can be made.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -47,6 +47,9 @@ lint: $(INSTALLED)  ## Check style, format and types.
 format: $(INSTALLED)  ## Put the code into the common format.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(INSTALLED)  ## Write docs/metrics.md from the definitions in the code.
+	$(BIN)/python scripts/metrics_doc.py
 
 constraints: $(INSTALLED)  ## Resolve all dependencies anew and pin what was found.
 	$(BIN)/python scripts/pin.py > constraints.new

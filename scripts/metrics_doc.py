@@ -1,0 +1,82 @@
+"""Write docs/metrics.md: what every measure means, from the definitions in the code."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from warmline.metrics import MetricDefinition
+from warmline.pipeline import STAGES
+
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
+
+INTRODUCTION = """\
+# What is measured, and what each number means
+
+Made by `make docs` from the definitions in the code; the warehouse has the same in
+`metric_definitions`.
+
+- **A number says what it counts.** Every value is stored with its counts, its coverage, how the
+  parties were told apart, a confidence, the version of the definition, and where in the call its
+  evidence is. Rates are derived from counts, never averaged as rates.
+- **NULL is not zero.** Where there was no opportunity there is no measure: the value is NULL and
+  `reason` says why.
+- **Behaviour, not feelings, of employees.** What the agent said, when, and how steadily is measured;
+  no column infers an agent's emotion. The customer's expressed emotion is what the agent answers.
+- **Withheld rather than misleading.** Where it is unsure who spoke when, the measures of single
+  parties are withheld with the reason; those of the call stay.
+- **No hidden score.** Components are always shown.
+
+## Words used
+
+| word | meaning |
+|---|---|
+| party | one channel, or one voice: `A`, `B`, ... What a party *is* (agent, customer) is a separate fact with a confidence. |
+| speech | stretches of a party's voice activity; pauses under `speech.bridge_gap_s` are speech |
+| turn | what one party says until another takes the floor; backchannels do not end it |
+| backchannel | a short entry (`floor.backchannel_max_s`) after which the holder goes on |
+| terminal overlap | an overlap that begins within `floor.terminal_overlap_s` of the holder's end |
+| interruption | an overlap of at least `floor.interruption_overlap_s` in which the entrant speaks for at least `floor.interruption_entrant_s`; *successful* if the holder stops within `floor.yield_within_s` and the entrant keeps the floor; *cooperative* if it opens with agreement or completes the holder's phrase, else *competitive* |
+| dead air | nobody speaks for at least `floor.dead_air_s`; holds (music, tones) are kept apart |
+| cue | the customer expresses a feeling: fear, anger, sadness, powerlessness |
+| answer | what the agent makes of a cue within `empathy.answer_within_turns` turns: ignored, dismissed, problem solved only (level 0); attentive, affective, cognitive (level 1 in general terms, 2 when it names this customer's feeling, situation or cause, or shows empathy in two ways) |
+"""
+
+
+def lines() -> Iterator[str]:
+    """The document, block by block."""
+    yield INTRODUCTION
+    for stage in STAGES:
+        if not stage.measures:
+            continue
+        yield f"## {stage.name.capitalize()}\n"
+        yield "| measure | of | unit | definition | source | validated |\n|---|---|---|---|---|---|"
+        for measure in stage.measures:
+            yield _row(measure)
+        yield ""
+
+
+def _row(measure: MetricDefinition) -> str:
+    version = f" (version {measure.version})" if measure.version > 1 else ""
+    cells = (
+        f"`{measure.name}`{version}",
+        measure.level,
+        measure.unit,
+        measure.definition,
+        measure.source,
+        measure.validated,
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def main() -> None:
+    """Write the file, or print it with `-`."""
+    text = "\n".join(lines()).rstrip() + "\n"
+    if sys.argv[1:] == ["-"]:
+        sys.stdout.write(text)
+    else:
+        TARGET.parent.mkdir(exist_ok=True)
+        TARGET.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
