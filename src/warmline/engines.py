@@ -134,6 +134,7 @@ class Engines:
     def _load_whisper(self, name: str, quantised: bool) -> "Whisper":
         path = self.store.path_of(whisper_name(name))
         _stay_home()
+        _share_the_cores()
         import torch
         import whisper
 
@@ -179,11 +180,25 @@ class Engines:
 def _prepare_pyannote() -> None:
     """Import pyannote.audio so that it stays silent, at home, and works without CUDA."""
     _stay_home()
+    _share_the_cores()
     make_torchaudio_importable()
     with warnings.catch_warnings():
         # warmline hands over waveforms in memory, so torchcodec is not used, broken or not.
         warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed correctly")
         importlib.import_module("pyannote.audio")
+
+
+def _share_the_cores() -> None:
+    """Take OMP_NUM_THREADS at its word, in whatever order the OpenMP libraries were loaded.
+
+    One that was loaded before the variable was set would start a thread a core; processes side by
+    side then wait for each other's threads at every small product.
+    """
+    import torch
+
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdigit() and int(threads) > 0:
+        torch.set_num_threads(int(threads))
 
 
 def _stay_home() -> None:

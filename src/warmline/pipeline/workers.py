@@ -211,3 +211,5 @@ def _outcome(analysis: CallAnalysis, wall_s: float, previous: CallAnalysis | Non
 def _share_cores(threads: int) -> None:
     """Before torch is loaded: processes side by side divide the cores among them."""
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    # Whisper's alignment is compiled by numba, whose own threads would wait busily for each other.
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(threads))
