@@ -186,7 +186,6 @@ def test_a_file_here_is_taken_as_settings(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--engine", "magic"), "words.engine = 'magic'"),
         (("--jobs", -1), "night.jobs = -1"),
         (("--redo", "listening"), "no stage is called listening"),
         (("--whisper-model", "huge"), "openai-whisper has no model 'huge'"),

@@ -2,10 +2,12 @@
 
 import multiprocessing
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import factories
 from sounding import RATE_HZ, talk, write
 from warmline import landing
 from warmline.engines import Engines
@@ -72,6 +74,18 @@ def test_a_call_that_takes_too_long_is_ended(tmp_path, endless):
     assert not outcome.may_pass
     assert time.monotonic() - started < 60
     assert landed(tmp_path / "landing", endless).reason_code == "timeout"
+
+
+@pytest.mark.timeout(120)
+def test_a_failure_does_not_replace_an_analysis_that_is_there(tmp_path, endless):
+    folder = tmp_path / "landing"
+    landing.write(factories.call("endless", path=str(endless)), folder)
+    call = replace(planned(endless), previous=landed(folder, endless))
+    order = Order(addressing(tmp_path, night__call_timeout_s=0.2), str(folder))
+    with Workers(order, pending=1) as workers:
+        outcome = workers.finish(call, workers.start(call))
+    assert outcome.status is Status.FAILED
+    assert landed(folder, endless).status is Status.ANALYZED
 
 
 @pytest.mark.timeout(120)

@@ -97,8 +97,8 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_an_override_is_checked_like_a_file():
-    with pytest.raises(SettingsError, match=r"words\.engine = 'magic'"):
-        with_overrides(Settings(), {"words.engine": "magic"})
+    with pytest.raises(SettingsError, match=r"words\.precision = 'magic'"):
+        with_overrides(Settings(), {"words.precision": "magic"})
 
 
 def test_settings_cannot_be_changed_in_place():

@@ -60,12 +60,6 @@ def analyze(
             "--language", help="Language spoken (ISO code, such as en).", show_default=False
         ),
     ] = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            "--engine", help="openai-whisper, or faster-whisper if installed.", show_default=False
-        ),
-    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", "-j", help="Calls analyzed at the same time.", show_default=False),
@@ -81,7 +75,6 @@ def analyze(
         settings,
         words__whisper_model=whisper_model,
         words__language=language,
-        words__engine=engine,
         night__jobs=jobs,
     )
     from warmline.cli.batch import print_batch, run_batch

@@ -139,7 +139,7 @@ class Workers:
         table = read_table(Path(self.order.metadata)) if self.order.metadata else None
         metadata = read_metadata(Path(call.path), self.order.settings.recordings, table)
         analysis = not_analyzed(call.recording, metadata, Status.FAILED, code, reason)
-        landing.write(analysis, Path(self.order.landing))
+        _land(analysis, Path(self.order.landing), call)
         return _outcome(analysis, wall_s, None)
 
 
@@ -178,17 +178,25 @@ def _analyze(order: Order, call: PlannedCall) -> Outcome:
     analysis = analyze_recording(
         Path(call.path), desk.addressing, desk.engines, desk.table, previous
     )
-    landing.write(analysis, desk.landing)
+    _land(analysis, desk.landing, call)
     return _outcome(analysis, perf_counter() - started, previous)
 
 
+def _land(analysis: CallAnalysis, landing_dir: Path, call: PlannedCall) -> None:
+    """Keep what came of a call, but never a failure in place of an analysis that is there."""
+    earlier = call.previous
+    if analysis.status is Status.FAILED and earlier and earlier.status is Status.ANALYZED:
+        return
+    landing.write(analysis, landing_dir)
+
+
 def _previous(landing_dir: Path, call: PlannedCall) -> CallAnalysis | None:
-    """The earlier analysis; None as well when it was packed since the plan was made."""
+    """The earlier analysis; None as well when it was removed since the plan was made."""
     if call.previous is None:
         return None
     try:
-        found = landing.read(landing_dir / call.previous.file, call.previous.landing_key)
-    except FileNotFoundError:
+        found = landing.read_landed(landing_dir, call.previous)
+    except landing.LandingError:
         return None
     kept = tuple(key for key in found.stage_keys if key.stage not in call.redo)
     return replace(found, stage_keys=kept)

@@ -152,11 +152,6 @@ class SpeechSettings(Section):
 class WordSettings(Section):
     """[words] transcription."""
 
-    engine: str = Field(
-        default="openai-whisper",
-        pattern="^(openai-whisper|faster-whisper)$",
-        description="openai-whisper, or faster-whisper if warmline[fast] is installed.",
-    )
     whisper_model: str = Field(default="base", description="Any openai-whisper model name.")
     language: str = Field(
         default="auto", description="ISO code of the language spoken, or auto to detect it."
