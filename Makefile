@@ -24,6 +24,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { echo "==> creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "==> installing pinned packages (several minutes the first time)"
 	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[listen,night,dev]'
+	@# librosa compiles its loops when first imported and keeps them; two processes that do so at the
+	@# same time can spoil what is kept.
+	@$(BIN)/python -c 'import librosa.core, librosa.util; librosa.util.localmin'
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 

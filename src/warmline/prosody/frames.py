@@ -4,11 +4,17 @@ Speech is read and analyzed some seconds at a time, so that memory does not grow
 a call beyond what is kept of each frame (about 120 bytes).
 """
 
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from warmline.prosody.loudness import block_energies, integrated_lufs
@@ -147,6 +153,20 @@ def _pieces(stretch: Span) -> Iterator[Span]:
         yield Span(start_s, end_s)
 
 
+@cache
+def _librosa() -> Any:
+    """librosa, imported by one process at a time.
+
+    When first imported it compiles its loops and keeps them beside its code; two processes that do
+    so at once can spoil what is kept, and the next one to read it crashes.
+    """
+    lock = Path(tempfile.gettempdir()) / f"warmline-librosa-{os.getuid()}.lock"
+    with FileLock(lock):
+        import librosa.core
+        import librosa.util
+    return librosa
+
+
 def _analyzed(
     sound: Sound,
     channel: int,
@@ -154,8 +174,7 @@ def _analyzed(
     analyzer: PitchAnalyzer,
     hop: int,
 ) -> _Batch:
-    import librosa
-
+    librosa = _librosa()
     times, numbers, frames, blocks = [], [], [], []
     for number, piece in pieces:
         samples = sound.channel(channel, piece.start_s, piece.end_s)
