@@ -11,7 +11,7 @@ from warmline.errors import ModelError
 from warmline.models.catalogue import catalogue, default_models, whisper_name
 from warmline.models.releases import Model, WheelMember
 from warmline.models.store import ModelStore, SourceName, State
-from warmline.settings import PlaceSettings
+from warmline.settings import PlaceSettings, WordSettings
 
 GOOD = b"the published weights" * 1000
 EVIL = b"the doctored weights!" * 1000
@@ -228,9 +228,15 @@ class TestCatalogue:
                     assert offered.url.startswith("https://")
 
     def test_an_analysis_needs_its_whisper_and_the_default_others(self) -> None:
-        assert default_models("small") == (
+        assert default_models(WordSettings(whisper_model="small")) == (
             "whisper-small",
             *("pyannote-segmentation-3.0", "campplus-zh-en", "all-minilm-l6-v2"),
         )
         with pytest.raises(ModelError, match=r"no model 'huge'; it has: tiny\.en, tiny, base"):
             whisper_name("huge")
+
+    def test_another_engine_needs_the_same_weights_in_its_own_form(self) -> None:
+        faster = WordSettings(engine="faster-whisper")
+        assert default_models(faster)[0] == "faster-whisper-base"
+        with pytest.raises(ModelError, match=r"no 'huge' is known for the faster-whisper engine"):
+            default_models(WordSettings(engine="faster-whisper", whisper_model="huge"))

@@ -168,6 +168,25 @@ def test_a_real_conversation_is_transcribed_and_timed(engines: Engines, two_spea
 
 
 @pytest.mark.models
+def test_faster_whisper_hears_what_openai_whisper_hears(
+    engines: Engines, two_speakers: Path
+) -> None:
+    pytest.importorskip("faster_whisper", reason="the `fast` extra is not installed")
+    engines.store.pull(["faster-whisper-tiny.en"])
+    sound = decode(two_speakers, RecordingSettings())
+    speech = listen(sound, MONO, SpeechSettings(), engines)
+    ours = transcribe(sound, MONO, speech, SETTINGS, engines)
+    other = SETTINGS.model_copy(update={"engine": "faster-whisper"})
+    theirs = transcribe(sound, MONO, speech, other, engines)
+    texts = [_plain(" ".join(w.text for w in t.words)) for t in (ours, theirs)]
+    assert jiwer.wer(*texts) < 0.25
+    assert {w.party for w in theirs.words} == {"A", "B"}
+    starts = {_plain(w.text): w.start_s for w in ours.words}
+    apart = [abs(w.start_s - starts[p]) for w in theirs.words if (p := _plain(w.text)) in starts]
+    assert sorted(apart)[len(apart) // 2] < 0.1
+
+
+@pytest.mark.models
 def test_shifted_sound_gives_the_same_words_later(engines: Engines, two_speakers: Path) -> None:
     sound = decode(two_speakers, RecordingSettings())
     silence = np.zeros((1, 7 * SAMPLE_RATE_HZ), np.int16)

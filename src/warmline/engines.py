@@ -15,7 +15,13 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from warmline.errors import ModelError
-from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES, whisper_name
+from warmline.models.catalogue import (
+    EMBEDDING,
+    SEGMENTATION,
+    SENTENCES,
+    faster_whisper_name,
+    whisper_name,
+)
 from warmline.models.store import ModelStore
 from warmline.settings import Settings
 from warmline.torchaudio_extension import make_torchaudio_importable
@@ -23,6 +29,7 @@ from warmline.torchaudio_extension import make_torchaudio_importable
 if TYPE_CHECKING:
     import numpy as np
     import torch
+    from faster_whisper import BatchedInferencePipeline
     from numpy.typing import NDArray
     from pyannote.audio import Model
     from whisper.model import Whisper
@@ -87,6 +94,15 @@ class Engines:
         key = f"whisper {name}{' int8' if quantised else ''}"
         return self._once(key, lambda: self._load_whisper(name, quantised))
 
+    def faster_whisper(self, name: str, compute_type: str) -> "BatchedInferencePipeline":
+        """faster-whisper's batched pipeline on its model of this name.
+
+        `compute_type` is CTranslate2's (`int8`, `float32`, ...). Raises `ModelError` as well when
+        the `fast` extra is not installed.
+        """
+        key = f"faster-whisper {name} {compute_type}"
+        return self._once(key, lambda: self._load_faster_whisper(name, compute_type))
+
     def segmentation(self) -> "Model":
         """pyannote's segmentation-3.0: (batch, 1, samples) to (batch, frames, 7 powersets)."""
         return self._once(SEGMENTATION, self._load_segmentation)
@@ -146,6 +162,27 @@ class Engines:
         if self.device.type == "cuda":
             return _in_half_precision(model).to(self.device)
         return _in_8_bits(model) if quantised else model
+
+    def _load_faster_whisper(self, name: str, compute_type: str) -> "BatchedInferencePipeline":
+        folder = self.store.path_of(faster_whisper_name(name)).parent
+        _stay_home()
+        try:
+            from faster_whisper import BatchedInferencePipeline, WhisperModel
+        except ImportError as e:
+            raise ModelError(
+                "the faster-whisper engine is not installed: pip install 'warmline[fast]', "
+                "or set words.engine to openai-whisper"
+            ) from e
+        threads = os.environ.get("OMP_NUM_THREADS", "")
+        return BatchedInferencePipeline(
+            WhisperModel(
+                str(folder),
+                device=self.device.type,
+                compute_type=compute_type,
+                cpu_threads=int(threads) if threads.isdigit() else 0,
+                local_files_only=True,
+            )
+        )
 
     def _load_segmentation(self) -> "Model":
         path = self.store.path_of(SEGMENTATION)

@@ -54,6 +54,14 @@ def analyze(
             show_default=False,
         ),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            "--engine",
+            help="What runs Whisper: openai-whisper or faster-whisper.",
+            show_default=False,
+        ),
+    ] = None,
     language: Annotated[
         str | None,
         typer.Option(
@@ -74,6 +82,7 @@ def analyze(
     chosen = settings_from(
         settings,
         words__whisper_model=whisper_model,
+        words__engine=engine,
         words__language=language,
         night__jobs=jobs,
     )

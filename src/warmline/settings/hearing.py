@@ -1,6 +1,7 @@
 """Settings of the rooms that listen: from files to words."""
 
 import re
+from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
@@ -152,6 +153,10 @@ class SpeechSettings(Section):
 class WordSettings(Section):
     """[words] transcription."""
 
+    engine: Literal["openai-whisper", "faster-whisper"] = Field(
+        default="openai-whisper",
+        description="What runs Whisper; faster-whisper comes with `pip install 'warmline[fast]'`.",
+    )
     whisper_model: str = Field(default="base", description="Any openai-whisper model name.")
     language: str = Field(
         default="auto", description="ISO code of the language spoken, or auto to detect it."

@@ -14,6 +14,7 @@ from warmline.values import (
     Utterance,
     Word,
 )
+from warmline.words.faster_whisper import FasterWhisper
 from warmline.words.giving import give_words
 from warmline.words.guard import why_refused
 from warmline.words.openai_whisper import OpenAIWhisper
@@ -42,7 +43,7 @@ def transcribe(
     windows = _windows(sound, layout, speech)
     if not windows:
         return Transcript(None, None, (), (), {})
-    recogniser: Recogniser = OpenAIWhisper(engines, settings)
+    recogniser = _recogniser(settings, engines)
     wanted = language or settings.language
     first = _recognise(sound, windows, recogniser, None if wanted == "auto" else wanted)
     kept, refused = _sifted(windows, first, settings)
@@ -65,6 +66,12 @@ def transcribe(
     return Transcript(
         first.language, first.probability, words, _utterances(words, sources), dict(dropped)
     )
+
+
+def _recogniser(settings: WordSettings, engines: Engines) -> Recogniser:
+    if settings.engine == "faster-whisper":
+        return FasterWhisper(engines, settings)
+    return OpenAIWhisper(engines, settings)
 
 
 def _windows(sound: Sound, layout: ChannelLayout, speech: Speech) -> list[Window]:

@@ -1,0 +1,81 @@
+"""faster-whisper as the recogniser: the same weights in CTranslate2's own arithmetic.
+
+Its batched pipeline takes one long sound and the stretches to read, so the windows are laid one
+after the other, each in a slot of its own.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from warmline.recordings.sound import SAMPLE_RATE_HZ
+from warmline.settings import WordSettings
+from warmline.words.recogniser import Recognised, Recognition, TimedWord
+
+if TYPE_CHECKING:
+    from warmline.engines import Engines
+
+_SLOT_S = 30
+_LANGUAGE_WINDOWS = 12
+_COMPUTE_TYPES = {"auto": "default", "float32": "float32", "bfloat16": "bfloat16", "int8": "int8"}
+
+
+class FasterWhisper:
+    """A `Recogniser` on faster-whisper's batched pipeline, with its own beam search."""
+
+    def __init__(self, engines: "Engines", settings: WordSettings) -> None:
+        precision = settings.precision
+        compute_type = "int8" if precision == "auto" and engines.device.type == "cpu" else precision
+        self._pipeline = engines.faster_whisper(
+            settings.whisper_model, _COMPUTE_TYPES[compute_type]
+        )
+        self._batch_size = settings.batch_size
+
+    def recognise(
+        self, windows: Sequence[NDArray[np.float32]], language: str | None
+    ) -> Recognition:
+        """Words of each window; a language is detected over up to 12 windows, by majority."""
+        slots = np.zeros((len(windows), _SLOT_S * SAMPLE_RATE_HZ), np.float32)
+        for slot, window in zip(slots, windows, strict=True):
+            slot[: window.size] = window
+        clips = [
+            {"start": float(i * _SLOT_S), "end": i * _SLOT_S + w.size / SAMPLE_RATE_HZ}
+            for i, w in enumerate(windows)
+        ]
+        segments, info = self._pipeline.transcribe(
+            slots.reshape(-1),
+            language=language,
+            clip_timestamps=clips,
+            batch_size=self._batch_size,
+            word_timestamps=True,
+            vad_filter=False,
+            language_detection_segments=min(len(windows), _LANGUAGE_WINDOWS),
+            language_detection_threshold=1.0,
+        )
+        by_window: defaultdict[int, list[Any]] = defaultdict(list)
+        for segment in segments:
+            # `seek` is where its clip begins, in frames of 10 ms.
+            by_window[segment.seek // (100 * _SLOT_S)].append(segment)
+        results = tuple(_recognised(by_window[i], i * _SLOT_S) for i in range(len(windows)))
+        probability = None if language else float(info.language_probability)
+        return Recognition(info.language, probability, results)
+
+
+def _recognised(segments: Sequence[Any], from_s: float) -> Recognised:
+    """One window's text; its doubts are those of the least certain of its segments."""
+    words = tuple(
+        TimedWord(w.word.strip(), w.start - from_s, w.end - from_s, w.probability)
+        for segment in segments
+        for w in segment.words or ()
+        if w.word.strip()
+    )
+    return Recognised(
+        " ".join(w.text for w in words),
+        words,
+        min((s.avg_logprob for s in segments), default=0.0),
+        max((s.no_speech_prob for s in segments), default=0.0),
+        max((s.compression_ratio for s in segments), default=0.0),
+    )
