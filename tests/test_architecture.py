@@ -34,7 +34,7 @@ HOUSE = (
     ("empathy",),
     ("pipeline",),
     ("warehouse",),
-    ("questions", "simulate", "export"),
+    ("questions", "simulate", "export", "outcomes"),
     ("cli",),
     ("__main__",),
 )

@@ -154,7 +154,7 @@ def test_every_table_has_what_the_analysis_has(tmp_path: Path) -> None:
     ]
     assert rows(tmp_path, "SELECT model, version FROM models") == [("whisper", "base")]
     empty = [t for t, r in contents(tmp_path).items() if not r]
-    assert empty == ["backchannels", "failures", "tones"]
+    assert empty == ["backchannels", "failures", "outcome_calls", "outcomes", "tones"]
 
 
 def test_a_summary_has_a_row_for_every_recording(tmp_path: Path) -> None:
@@ -568,6 +568,9 @@ CORRUPTIONS = {
     "metrics_are_defined": ["UPDATE metrics SET name = 'charm' WHERE name = 'dead_air_s'"],
     "missing_values_say_why": ["UPDATE metrics SET reason = NULL"],
     "only_interruptions_succeed": ["UPDATE speech_overlaps SET kind = 'backchannel'"],
+    "outcomes_can_be_placed": [
+        "INSERT INTO outcomes VALUES (NULL, NULL, 'nps', now(), true, 9, NULL, 'f', 2, now())"
+    ],
     "parties_are_known": ["UPDATE speech_segments SET party = 'Z' WHERE call_id = 'a'"],
     "recordings_are_counted_once": ["UPDATE calls SET path = 'same'"],
     "rows_belong_to_calls": ["DELETE FROM calls WHERE call_id = 'a'"],
@@ -599,6 +602,11 @@ MORE_CORRUPTIONS = [
     ("only_interruptions_succeed", "UPDATE speech_overlaps SET entrant = holder"),
     ("summaries_agree_with_metrics", "DELETE FROM call_measures WHERE call_id = 'a'"),
     ("the_ledger_is_of_known_people", "UPDATE calls SET no_ledger_reason = 'x'"),
+    (
+        "outcomes_can_be_placed",
+        "INSERT INTO outcomes SELECT 'c', NULL, 'nps', TIMESTAMP '2026-11-01', true, i, NULL, 'f', "
+        "i, now() FROM range(2) AS t (i)",
+    ),
     ("values_are_numbers", "UPDATE metrics SET numerator = 'inf' WHERE name = 'talk_share'"),
 ]
 

@@ -22,7 +22,10 @@ class SettingsError(WarmlineError):
 
 
 class MetadataError(WarmlineError):
-    """A table of metadata cannot be used; the message names the line and the column."""
+    """A table that a user gives (metadata, outcomes) cannot be used.
+
+    The message names the line and the column.
+    """
 
 
 class ModelError(WarmlineError):

@@ -10,6 +10,7 @@ from warmline.cli.demo import demo
 from warmline.cli.export import export
 from warmline.cli.models import app as models
 from warmline.cli.night import nightly
+from warmline.cli.outcomes import app as outcomes
 from warmline.cli.query import check, query
 from warmline.cli.settings import settings
 from warmline.cli.show import show
@@ -54,6 +55,7 @@ app.command(rich_help_panel="Read")(show)
 app.command(rich_help_panel="Read")(query)
 app.command(rich_help_panel="Read")(export)
 app.command(rich_help_panel="Read")(check)
+app.add_typer(outcomes, name="outcomes", rich_help_panel="Research")
 app.command(rich_help_panel="Set up")(settings)
 app.add_typer(models, name="models", rich_help_panel="Set up")
 app.command(rich_help_panel="Set up")(simulate)

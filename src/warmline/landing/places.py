@@ -4,6 +4,7 @@
     refused/<aa>/<sha256 of the path>.parquet     recordings without an analysis of their own bytes
     claimed/<kind>/<aa>/...                       of both kinds, being packed
     packs/<aa>/<digest>.parquet                   many calls each, never changed once written
+    outcomes/<aa>/...                             what became of customers; see `outcomes`
 
 Every file appears whole or not at all, by a rename within its folder, so that any number of workers
 may write and any number of readers read a shared folder without a lock between them.
@@ -81,19 +82,20 @@ def files(landing_dir: Path) -> list[LandedFile]:
     Listing in that order, and the packs until nothing changed meanwhile, misses none.
     """
     while True:
-        before = list(_walk(landing_dir / PACKS, PACKS))
-        loose = [f for kind in (*LOOSE, CLAIMED) for f in _walk(landing_dir / kind, kind)]
-        packs = list(_walk(landing_dir / PACKS, PACKS))
+        before = list(walk(landing_dir / PACKS, PACKS))
+        loose = [f for kind in (*LOOSE, CLAIMED) for f in walk(landing_dir / kind, kind)]
+        packs = list(walk(landing_dir / PACKS, PACKS))
         if {f.name for f in before} == {f.name for f in packs}:
             return sorted(loose + packs, key=lambda file: file.name)
 
 
 def loose_files(landing_dir: Path) -> list[LandedFile]:
     """The files of one analysis each that nobody has claimed."""
-    return [file for kind in LOOSE for file in _walk(landing_dir / kind, kind)]
+    return [file for kind in LOOSE for file in walk(landing_dir / kind, kind)]
 
 
-def _walk(folder: Path, name: str) -> Iterator[LandedFile]:
+def walk(folder: Path, name: str) -> Iterator[LandedFile]:
+    """The landed files under a folder, which is called `name` inside the landing folder."""
     try:
         entries = os.scandir(folder)
     except FileNotFoundError:
@@ -102,7 +104,7 @@ def _walk(folder: Path, name: str) -> Iterator[LandedFile]:
         for entry in entries:
             inside = f"{name}/{entry.name}"
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(folder / entry.name, inside)
+                yield from walk(folder / entry.name, inside)
             elif entry.name.endswith(".parquet"):
                 try:
                     stat = entry.stat()

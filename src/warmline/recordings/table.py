@@ -71,7 +71,7 @@ def read_table(csv_path: Path) -> MetadataTable:
     column, two columns of one name, a row with more or fewer values than columns, a value that its
     field cannot have.
     """
-    rows = _rows(csv_path)
+    rows = csv_rows(csv_path)
     columns = _columns(csv_path, rows[0][1])
     names = [canonical(column) for column in columns]
     key = next(name for name in _KEYS if name in names)
@@ -100,8 +100,12 @@ def read_table(csv_path: Path) -> MetadataTable:
     return MetadataTable(csv_path, key, table, tuple(duplicates))
 
 
-def _rows(csv_path: Path) -> list[tuple[int, list[str]]]:
-    """All rows with the number of the line each ends on; at least one."""
+def csv_rows(csv_path: Path) -> list[tuple[int, list[str]]]:
+    """All rows of a CSV file with the number of the line each ends on; at least one.
+
+    UTF-8; `,` `;` tab or `|` between, whichever the first line has most of. Raises `MetadataError`
+    naming the file, and the line where there is one.
+    """
     try:
         data = csv_path.read_bytes()
         text = data.decode("utf-8-sig")

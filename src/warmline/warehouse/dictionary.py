@@ -32,6 +32,7 @@ _LINKS = (
     ("turns", "||--o{", "opportunities", "turn_index"),
     ("turns", "||--o{", "quotes", "turn_index"),
     ("metric_definitions", "||--o{", "metrics", "name, version"),
+    ("calls", "|o--o{", "outcomes", "customer_id"),
 )
 
 _INTRODUCTION = """# The warehouse

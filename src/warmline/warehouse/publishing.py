@@ -18,6 +18,7 @@ import duckdb
 from warmline import __version__
 from warmline.errors import WarehouseError
 from warmline.landing import places
+from warmline.landing.outcomes import outcome_files
 from warmline.landing.places import LandedFile
 from warmline.landing.scan import UnreadableError, VanishedError, reader
 from warmline.locks import LockedError, exclusive
@@ -26,6 +27,7 @@ from warmline.warehouse.checks import run_checks
 from warmline.warehouse.database import open_for_building, open_for_reading
 from warmline.warehouse.load import Loading, Stamped, load, note_definitions, note_files
 from warmline.warehouse.migrate import define_views, migrate
+from warmline.warehouse.outcomes import note_outcomes
 from warmline.warehouse.sql import digest, sql_files
 
 _ATTEMPTS = 5
@@ -110,12 +112,13 @@ class _Job:
         unreadable: dict[Stamped, str] = {}
         for _ in range(_ATTEMPTS):
             files = places.files(self.landing_dir)
-            inputs = _inputs(files, self.definitions)
+            outcomes = outcome_files(self.landing_dir)
+            inputs = _inputs([*files, *outcomes], self.definitions)
             before = _published(self.warehouse) if self.warehouse.exists() else None
             if before is not None and before.inputs == inputs:
                 return self._report(Loading(0, 0, before.calls), before.unreadable, 0, False)
             try:
-                return self._build(files, inputs, before, unreadable)
+                return self._build(files, outcomes, inputs, before, unreadable)
             except UnreadableError as e:
                 stamps = {file.name: file.stamp for file in files}
                 unreadable |= {(name, stamps[name]): why for name, why in e.problems.items()}
@@ -136,6 +139,7 @@ class _Job:
     def _build(
         self,
         files: Sequence[LandedFile],
+        outcomes: Sequence[LandedFile],
         inputs: _Inputs,
         before: _Published | None,
         unreadable: Mapping[Stamped, str],
@@ -147,6 +151,7 @@ class _Job:
             with reader(con, self.landing_dir) as landing:
                 note_files(con, landing, files, unreadable)
                 loading = load(con, landing, everything=everything)
+            note_outcomes(con, self.landing_dir, outcomes)
             note_definitions(con, self.definitions)
             define_views(con)
             checks = _require_passing(con)
@@ -243,7 +248,10 @@ def _require_passing(con: duckdb.DuckDBPyConnection) -> int:
 
 def _problems(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     return dict(
-        con.execute("SELECT file, problem FROM landing.files WHERE problem IS NOT NULL").fetchall()
+        con.execute(
+            "SELECT file, problem FROM landing.files WHERE problem IS NOT NULL UNION ALL "
+            "SELECT file, problem FROM landing.outcome_files WHERE problem IS NOT NULL"
+        ).fetchall()
     )
 
 

@@ -1,0 +1,103 @@
+"""What became of customers, as it was given: one Parquet file a load, never changed once written.
+
+    outcomes/<aa>/<time of the load>-<digest>.parquet
+
+A warehouse can be built from them again at any time; nothing that was loaded is lost with it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warmline.landing import places
+from warmline.landing.places import LandedFile
+
+FOLDER = "outcomes"
+
+Key = tuple[str | None, str | None, datetime | None, bool, str]
+
+
+@dataclass(frozen=True)
+class OutcomeLine:
+    """One outcome as a line of a file gives it; with a `problem`, what could be read of it.
+
+    `occurred_at` is UTC, without a zone as in the warehouse; with `is_whole_day` only the day is
+    known, and it is that day's midnight.
+    A number is in `value`, anything else in `text`.
+    """
+
+    line: int
+    name: str
+    customer_id: str | None = None
+    given_call_id: str | None = None
+    occurred_at: datetime | None = None
+    is_whole_day: bool = False
+    value: float | None = None
+    text: str | None = None
+    problem: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """What makes two lines speak of the same thing."""
+        return (
+            self.customer_id,
+            self.given_call_id,
+            self.occurred_at,
+            self.is_whole_day,
+            self.name,
+        )
+
+
+SCHEMA = pa.schema(
+    [
+        ("line", pa.int64()),
+        ("name", pa.string()),
+        ("customer_id", pa.string()),
+        ("given_call_id", pa.string()),
+        ("occurred_at", pa.timestamp("us")),
+        ("is_whole_day", pa.bool_()),
+        ("value", pa.float64()),
+        ("text", pa.string()),
+        ("problem", pa.string()),
+        ("source", pa.string()),
+        ("loaded_at", pa.timestamp("us")),
+    ]
+)
+
+
+def write_outcomes(
+    lines: Sequence[OutcomeLine], landing_dir: Path, *, source: str, loaded_at: datetime
+) -> Path:
+    """Land the outcomes of one file, `source` by name; returns the file written.
+
+    Raises LandingError when it cannot be written.
+    """
+    columns = list(zip(*map(astuple, lines), strict=True)) or [()] * len(fields(OutcomeLine))
+    at = loaded_at.replace(tzinfo=None)
+    given = [source] * len(lines), [at] * len(lines)
+    arrays = [
+        pa.array(column, type=kind)
+        for column, kind in zip([*columns, *given], SCHEMA.types, strict=True)
+    ]
+    table = pa.Table.from_arrays(arrays, schema=SCHEMA)
+    digest = hashlib.sha256(repr((source, loaded_at, lines)).encode()).hexdigest()
+    name = f"{at:%Y%m%dT%H%M%S%f}-{digest[:16]}.parquet"
+    return places.write_whole(
+        landing_dir / FOLDER / digest[:2] / name,
+        lambda file: pq.write_table(table, file, compression="zstd", write_page_checksum=True),
+    )
+
+
+def outcome_files(landing_dir: Path) -> list[LandedFile]:
+    """The files of all loads, in order of name; none without the folder."""
+    return sorted(places.walk(landing_dir / FOLDER, FOLDER), key=lambda file: file.name)
+
+
+def read_outcomes(path: Path) -> pa.Table:
+    """One load as a table of `SCHEMA`. Raises OSError, ValueError or pyarrow's errors."""
+    return pq.read_table(path, schema=SCHEMA, page_checksum_verification=True)

@@ -1,0 +1,195 @@
+"""A CSV file of outcomes, one a line (long) or one a column (wide)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+from pathlib import Path
+
+from warmline.errors import MetadataError
+from warmline.landing.outcomes import Key, OutcomeLine
+from warmline.outcomes.cells import is_fate, outcome_name, read_day, read_value, snake
+from warmline.recordings.fields import as_text
+from warmline.recordings.table import csv_rows
+
+_COLUMNS = {
+    "customer_id": ("customer_id", "customer", "customerid", "client_id"),
+    "call_id": ("call_id", "call", "callid"),
+    "date": ("date", "day", "occurred_at", "outcome_date", "at", "time", "timestamp"),
+    "outcome": ("outcome", "outcome_name", "name", "measure"),
+    "value": ("value", "outcome_value", "score"),
+}
+
+
+@dataclass(frozen=True)
+class OutcomeTable:
+    """The outcomes of a file. `lines` are those with a problem, too.
+
+    `empty` counts cells without a value: nothing is known there, which is not zero. `ignored` are
+    columns of a long table that are none of its own.
+    """
+
+    path: Path
+    lines: tuple[OutcomeLine, ...]
+    rows: int
+    empty: int
+    ignored: tuple[str, ...]
+
+    @property
+    def good(self) -> tuple[OutcomeLine, ...]:
+        """The lines that could be read."""
+        return tuple(line for line in self.lines if line.problem is None)
+
+    @property
+    def problems(self) -> tuple[OutcomeLine, ...]:
+        """The lines that could not be read."""
+        return tuple(line for line in self.lines if line.problem is not None)
+
+
+@dataclass(frozen=True)
+class _Heading:
+    """Where things stand in a row: places of the known columns, and of outcomes by name."""
+
+    columns: tuple[str, ...]
+    places: dict[str, int]
+    wide: dict[int, str]
+    ignored: tuple[str, ...]
+
+
+def read_outcome_table(csv_path: Path, zone: tzinfo) -> OutcomeTable:
+    """Read a CSV of outcomes: `customer_id` (or `call_id`), `date`, and the outcomes.
+
+    Long: columns `outcome` and `value`; `outcome` alone where it says churned or retained. Wide:
+    every other column is an outcome. Days and times without a zone are in `zone`. A line that
+    cannot be read has a `problem` that names the column. Raises MetadataError, one line, for a
+    heading or a file that cannot be used.
+    """
+    rows = csv_rows(csv_path)
+    heading = _heading(csv_path, [as_text(name) for name in rows[0][1]])
+    lines: list[OutcomeLine] = []
+    count = empty = 0
+    for number, values in rows[1:]:
+        cells = [as_text(value) for value in values]
+        if not any(cells):
+            continue
+        count += 1
+        found = list(_lines(heading, number, cells))
+        read = [_read(heading, line, cells, place, zone) for line, place in found if place != -1]
+        lines += [line for line, place in found if place == -1]
+        empty += sum(line is None for line in read)
+        lines += [line for line in read if line is not None]
+    if not count:
+        raise MetadataError(f"{csv_path}: a heading and no line below it")
+    checked = _without_contradictions(_of_one_kind(lines))
+    return OutcomeTable(csv_path, tuple(checked), count, empty, heading.ignored)
+
+
+def _heading(csv_path: Path, columns: Sequence[str]) -> _Heading:
+    names = [snake(column) for column in columns]
+    for index, name in enumerate(names):
+        if not name:
+            raise MetadataError(f"{csv_path}, line 1: column {index + 1} has no name")
+        if name in names[:index]:
+            raise MetadataError(f"{csv_path}, line 1: two columns are called {columns[index]!r}")
+    places = {
+        key: names.index(name)
+        for key, aliases in _COLUMNS.items()
+        for name in aliases[::-1]
+        if name in names
+    }
+    if "outcome" not in places:
+        places.pop("value", None)
+    others = [i for i in range(len(names)) if i not in places.values()]
+    is_long = "outcome" in places
+    said = f"there are {', '.join(columns[:12])}"
+    if not places.keys() & {"customer_id", "call_id"}:
+        raise MetadataError(f"{csv_path}, line 1: no column 'customer_id' or 'call_id'; {said}")
+    if not places.keys() & {"date", "call_id"}:
+        raise MetadataError(f"{csv_path}, line 1: no column 'date'; {said}")
+    if not (is_long or others):
+        raise MetadataError(
+            f"{csv_path}, line 1: no outcome: neither columns 'outcome' and 'value' nor a column "
+            f"that is called like one (retained, nps, ...); {said}"
+        )
+    wide = {} if is_long else {i: columns[i] for i in others}
+    ignored = tuple(columns[i] for i in others) if is_long else ()
+    return _Heading(tuple(columns), places, wide, ignored)
+
+
+def _lines(
+    heading: _Heading, number: int, cells: Sequence[str]
+) -> Iterator[tuple[OutcomeLine, int]]:
+    """The outcomes of a row, unread, each with the place of its value; -1 when there is none."""
+    if len(cells) != len(heading.columns):
+        why = f"{len(cells)} values for {len(heading.columns)} columns"
+        yield OutcomeLine(number, "", problem=why), -1
+        return
+    for place, column in heading.wide.items():
+        yield OutcomeLine(number, column), place
+    if heading.wide:
+        return
+    name = cells[heading.places["outcome"]]
+    if not name:
+        yield OutcomeLine(number, "", problem="column 'outcome': empty"), -1
+    elif "value" in heading.places:
+        yield OutcomeLine(number, name), heading.places["value"]
+    elif is_fate(name):
+        yield OutcomeLine(number, "retained", text=name), heading.places["outcome"]
+    else:
+        why = f"column 'outcome': {name[:40]!r} needs a value; add a column 'value'"
+        yield OutcomeLine(number, outcome_name(name), problem=why), -1
+
+
+def _read(
+    heading: _Heading, line: OutcomeLine, cells: Sequence[str], place: int, zone: tzinfo
+) -> OutcomeLine | None:
+    """One outcome with its value, whose and when; None for an empty cell."""
+    if not cells[place]:
+        return None
+    known = {key: cells[where] or None for key, where in heading.places.items()}
+    blank = OutcomeLine(
+        line.line, outcome_name(line.name), known.get("customer_id"), known.get("call_id")
+    )
+    try:
+        column = heading.columns[place]
+        value = read_value(line.name, cells[place])
+        if not (blank.customer_id or blank.given_call_id):
+            column = "customer_id" if "customer_id" in heading.places else "call_id"
+            raise ValueError("empty: it must say whose outcome this is")
+        column = heading.columns[heading.places["date"]] if "date" in heading.places else "date"
+        at, is_whole_day = _when(known.get("date"), blank, zone)
+    except ValueError as e:
+        return replace(blank, problem=f"column {column!r}: {e}")
+    read = replace(blank, occurred_at=at, is_whole_day=is_whole_day)
+    return replace(read, value=value) if isinstance(value, float) else replace(read, text=value)
+
+
+def _when(text: str | None, line: OutcomeLine, zone: tzinfo) -> tuple[datetime | None, bool]:
+    if text:
+        return read_day(text, zone)
+    if not line.given_call_id:
+        raise ValueError("empty: it must say when, as 2026-03-31")
+    return None, False
+
+
+def _of_one_kind(lines: Sequence[OutcomeLine]) -> list[OutcomeLine]:
+    """An outcome is a number in all lines or in none: among numbers, a text is a slip."""
+    numbers = {line.name for line in lines if line.value is not None}
+    return [
+        replace(line, text=None, problem=f"column {line.name!r}: {line.text[:40]!r} is no number")
+        if line.text is not None and line.name in numbers
+        else line
+        for line in lines
+    ]
+
+
+def _without_contradictions(lines: Sequence[OutcomeLine]) -> list[OutcomeLine]:
+    """Of two lines that say different things of the same, the second is a problem."""
+    first: dict[Key, OutcomeLine] = {}
+    checked = []
+    for line in lines:
+        before = line if line.problem else first.setdefault(line.key, line)
+        if (before.value, before.text) != (line.value, line.text):
+            why = f"column {line.name!r}: not what line {before.line} says of the same day"
+            line = replace(line, problem=why)
+        checked.append(line)
+    return checked
