@@ -11,7 +11,7 @@ BIN    := $(VENV)/bin
 PINS      := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 INSTALLED := $(VENV)/.installed-$(PINS)
 
-.PHONY: help setup models demo test test-slow lint format docs constraints clean
+.PHONY: help setup models demo test test-slow lint format docs validate constraints clean
 
 help:  ## Say what can be made.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -23,7 +23,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  f"warmline needs Python 3.11 or 3.12, found {sys.version.split()[0]}; try: make PYTHON=/path/to/python3.11")'
 	@test -x $(BIN)/python || { echo "==> creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "==> installing pinned packages (several minutes the first time)"
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[listen,night,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[listen,night,validate,dev]'
 	@# librosa compiles its loops when first imported and keeps them; two processes that do so at the
 	@# same time can spoil what is kept.
 	@$(BIN)/python -c 'import librosa.core, librosa.util; librosa.util.localmin'
@@ -53,6 +53,9 @@ format: $(INSTALLED)  ## Put the code into the common format.
 
 docs: $(INSTALLED)  ## Write docs/metrics.md from the definitions in the code.
 	$(BIN)/python scripts/metrics_doc.py
+
+validate: models  ## Try the measures on labelled data and write validation/REPORT.md.
+	$(BIN)/warmline validate
 
 constraints: $(INSTALLED)  ## Resolve all dependencies anew and pin what was found.
 	$(BIN)/python scripts/pin.py > constraints.new

@@ -28,6 +28,10 @@ class MetadataError(WarmlineError):
     """
 
 
+class DataError(WarmlineError):
+    """Labelled data are missing or cannot be used; the message names the file, line and column."""
+
+
 class ModelError(WarmlineError):
     """A model is not known, not present, or its file is not the published one."""
 
@@ -42,6 +46,10 @@ class WarehouseError(WarmlineError):
 
 class QueryError(WarmlineError):
     """A question to the warehouse is malformed, unknown, or not allowed."""
+
+
+class ScheduleError(WarmlineError):
+    """The server that starts the nights could not be started."""
 
 
 class SynthesisError(WarmlineError):

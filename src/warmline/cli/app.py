@@ -16,6 +16,7 @@ from warmline.cli.settings import settings
 from warmline.cli.show import show
 from warmline.cli.simulate import simulate
 from warmline.cli.terminal import EXIT_CODES_HELP, Commands
+from warmline.cli.validate import validate
 
 app = typer.Typer(
     name="warmline",
@@ -56,6 +57,7 @@ app.command(rich_help_panel="Read")(query)
 app.command(rich_help_panel="Read")(export)
 app.command(rich_help_panel="Read")(check)
 app.add_typer(outcomes, name="outcomes", rich_help_panel="Research")
+app.command(rich_help_panel="Research")(validate)
 app.command(rich_help_panel="Set up")(settings)
 app.add_typer(models, name="models", rich_help_panel="Set up")
 app.command(rich_help_panel="Set up")(simulate)

@@ -17,7 +17,7 @@ from warmline.cli.options import (
 from warmline.cli.terminal import ExitCode, output
 from warmline.errors import SettingsError
 from warmline.places import places_of
-from warmline.resources import folder
+from warmline.resources import folder, load_outside
 
 
 def nightly(
@@ -79,10 +79,4 @@ def _flows() -> ModuleType:
     """The module of the flow, which lies outside the package."""
     if importlib.util.find_spec("prefect") is None:
         raise SettingsError("the night needs Prefect: pip install 'warmline[night]'")
-    path = folder("flows") / "analyze_calls.py"
-    spec = importlib.util.spec_from_file_location("warmline_flows_analyze_calls", path)
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_outside("warmline_flows_analyze_calls", folder("flows") / "analyze_calls.py")

@@ -1,0 +1,89 @@
+"""Estimates with their uncertainty: what a number from few observations is worth.
+
+Intervals are of 95 %. Everything random is seeded: the same numbers in, the same interval out.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from math import isnan, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+
+_Z = 1.959964
+_OUTER = (2.5, 97.5)
+DEFAULT_ROUNDS = 1000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value, its interval, and how many observations it rests on.
+
+    `low` and `high` are None where the value can be said and its uncertainty cannot.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+    def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return f"{self.value:.3f}"
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def wilson(hits: float, n: int) -> Estimate | None:
+    """The share `hits / n` after Wilson 1927; None when there is nothing to count."""
+    if n <= 0:
+        return None
+    share, z2 = hits / n, _Z * _Z
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return Estimate(share, max(0.0, middle - half), min(1.0, middle + half), n)
+
+
+def bootstrap(
+    statistic: Callable[[Rows], float],
+    clusters: Sequence[Hashable],
+    *,
+    seed: int,
+    rounds: int = DEFAULT_ROUNDS,
+) -> Estimate | None:
+    """A statistic of rows with its percentile interval; None when the statistic is not a number.
+
+    `statistic` takes the numbers of rows, of which some come more than once. Rows of one cluster
+    (a person, a call) are drawn together, because they are alike (Field & Welsh 2007); `clusters`
+    names each row's. Draws in which the statistic is not a number are left out.
+    """
+    value = float(statistic(np.arange(len(clusters))))
+    if isnan(value):
+        return None
+    rows_of: dict[Hashable, list[int]] = {}
+    for row, cluster in enumerate(clusters):
+        rows_of.setdefault(cluster, []).append(row)
+    groups = [np.array(rows, np.int64) for rows in rows_of.values()]
+    rng = np.random.default_rng(seed)
+    draws = []
+    for _ in range(rounds):
+        chosen = rng.integers(0, len(groups), len(groups))
+        draws.append(float(statistic(np.concatenate([groups[i] for i in chosen]))))
+    found = [d for d in draws if not isnan(d)]
+    if not found:
+        return Estimate(value, None, None, len(clusters))
+    low, high = np.percentile(found, _OUTER)
+    return Estimate(value, float(low), float(high), len(clusters))
+
+
+def cohen_kappa(left: Sequence[Hashable], right: Sequence[Hashable]) -> float:
+    """Agreement of two raters beyond chance (Cohen 1960); NaN when chance alone explains it all."""
+    n = len(left)
+    if n == 0 or n != len(right):
+        return float("nan")
+    same = sum(a == b for a, b in zip(left, right, strict=True)) / n
+    ours, theirs = Counter(left), Counter(right)
+    by_chance = sum(count * theirs[label] for label, count in ours.items()) / (n * n)
+    return (same - by_chance) / (1 - by_chance) if by_chance < 1 else float("nan")

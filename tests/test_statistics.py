@@ -1,0 +1,75 @@
+"""Estimates and their intervals, against values worked out elsewhere."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from warmline.statistics import Estimate, bootstrap, cohen_kappa, wilson
+
+
+def test_wilson_is_the_interval_of_the_textbook():
+    # Newcombe 1998, table I: 81 of 263, and 0 of 20.
+    some, none = wilson(81, 263), wilson(0, 20)
+    assert some is not None and none is not None
+    assert (some.low, some.high) == (
+        pytest.approx(0.2553, abs=1e-4),
+        pytest.approx(0.3662, abs=1e-4),
+    )
+    assert (none.low, none.high) == (0.0, pytest.approx(0.1611, abs=1e-4))
+    assert wilson(0, 0) is None
+
+
+@given(st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_holds_the_share_and_mirrors(counts: tuple[int, int]):
+    hits, n = counts
+    found, other = wilson(hits, n), wilson(n - hits, n)
+    assert found is not None and other is not None
+    assert 0 <= found.low <= found.value + 1e-12 <= found.high + 2e-12 <= 1 + 2e-12
+    assert found.low == pytest.approx(1 - other.high, abs=1e-12)
+
+
+def test_kappa_is_the_one_of_the_textbook():
+    # Cohen's table as in Landis & Koch: 20 both yes, 5 and 10 apart, 15 both no.
+    pairs = [("y", "y")] * 20 + [("y", "n")] * 5 + [("n", "y")] * 10 + [("n", "n")] * 15
+    assert cohen_kappa(*map(list, zip(*pairs, strict=True))) == pytest.approx(0.4)
+    assert math.isnan(cohen_kappa(["y"] * 4, ["y"] * 4))
+    assert math.isnan(cohen_kappa([], []))
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=2, max_size=30))
+def test_kappa_is_one_for_equal_raters_and_knows_no_order(labels: list[str]):
+    other = labels[::-1]
+    ours, theirs = cohen_kappa(labels, other), cohen_kappa(other, labels)
+    assert ours == pytest.approx(theirs, nan_ok=True)
+    if len(set(labels)) > 1:
+        assert cohen_kappa(labels, labels) == pytest.approx(1.0)
+
+
+def test_the_bootstrap_of_a_mean_is_about_its_standard_error():
+    values = np.random.default_rng(0).normal(5, 2, 400)
+    found = bootstrap(lambda rows: float(values[rows].mean()), range(400), seed=1)
+    assert found is not None
+    assert found.value == pytest.approx(values.mean())
+    assert found.high - found.low == pytest.approx(2 * 1.96 * 2 / 20, rel=0.15)
+    assert found == bootstrap(lambda rows: float(values[rows].mean()), range(400), seed=1)
+
+
+def test_rows_of_one_cluster_are_drawn_together():
+    """Forty copies of ten people say no more than the ten."""
+    values = np.repeat(np.random.default_rng(0).normal(0, 1, 10), 40)
+    people = np.repeat(range(10), 40).tolist()
+    alone = bootstrap(lambda rows: float(values[rows].mean()), range(400), seed=1)
+    together = bootstrap(lambda rows: float(values[rows].mean()), people, seed=1)
+    assert alone is not None and together is not None
+    assert together.high - together.low > 4 * (alone.high - alone.low)
+
+
+def test_what_is_no_number_has_no_estimate():
+    assert bootstrap(lambda rows: float("nan"), range(3), seed=1) is None
+    only = bootstrap(lambda rows: 1.0 if len(set(rows)) == 3 else float("nan"), [1, 2, 3], seed=1)
+    assert only is not None and only.low == 1.0
+    assert str(Estimate(0.5, None, None, 3)) == "0.500"
+    assert str(Estimate(0.5, 0.4, 0.6, 3)) == "0.500 [0.400, 0.600]"

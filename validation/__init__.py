@@ -1,0 +1,87 @@
+"""Validates warmline's measures against labels that nobody here wrote, and writes `REPORT.md`.
+
+`warmline validate` runs it. It lies outside the package, because it needs the labelled data and
+the packages of the extras `listen` and `validate`, and is for those who have the checkout.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from warmline import __version__
+from warmline.errors import DataError, ModelError, SynthesisError
+
+from .context import Context
+from .counselling import validate_counselling
+from .drift import validate_drift
+from .feelings import validate_feelings
+from .floor import validate_floor
+from .mono import validate_mono
+from .report import Headline, Section, write
+from .steadiness import validate_steadiness
+
+__all__ = ["PARTS", "Context", "Headline", "Section", "validate"]
+
+# What does not listen comes first.
+PARTS: dict[str, Callable[[Context], Section]] = {
+    "feelings": validate_feelings,
+    "counselling": validate_counselling,
+    "floor": validate_floor,
+    "steadiness": validate_steadiness,
+    "mono": validate_mono,
+    "drift": validate_drift,
+}
+
+
+def validate(context: Context, parts: tuple[str, ...], to: Path) -> tuple[Path, list[Headline]]:
+    """Run these parts, write the report into a folder; returns it with its headlines.
+
+    A part whose data, models or speech synthesizer are missing says so in the report, and no more;
+    when that is so of every part, its error is raised.
+    """
+    sections: list[Section] = []
+    missing: list[Exception] = []
+    for name in parts:
+        try:
+            sections.append(PARTS[name](context))
+        except (DataError, ModelError, SynthesisError) as e:
+            context.say(f"{name} is left out: {e}")
+            missing.append(e)
+            sections.append(Section(name.capitalize(), (f"Not run: {_without_places(e)}",)))
+    if len(missing) == len(parts):
+        raise missing[0]
+    path = write(sections, _preface(context), to)
+    return path, [headline for section in sections for headline in section.headlines]
+
+
+def _without_places(error: Exception) -> str:
+    """The reason without the folder of this machine."""
+    words = str(error).split()
+    return " ".join(Path(w.rstrip(":;,")).name if w.startswith("/") else w for w in words)
+
+
+def _preface(context: Context) -> tuple[str, ...]:
+    return (
+        "<!-- Written by `warmline validate`; every number is computed, none is typed. -->",
+        f"warmline {__version__}, seed {context.seed}, {context.rounds} bootstrap draws. Intervals "
+        "are of 95 %; rows of one person, session or call are drawn together. Shares have Wilson's "
+        "interval. `make validate` writes this file anew.",
+        _NOT_VALIDATED,
+    )
+
+
+_NOT_VALIDATED = """\
+## What is not validated
+
+- **There is no public English call-centre audio with labels of empathy.** Whether the ledger finds
+  what a trained listener of *your* calls finds is not known until you label some of them:
+  [docs/annotation.md](../docs/annotation.md).
+- Labels of feelings and of empathy here are of written text (Reddit), or of counselling.
+  Recognised, disfluent speech is read by the same models; drift below says how much that changes on
+  acted calls, which hold few feelings.
+- Prosody is validated against what was planted in synthetic voices, and pitch against a reference
+  tracker in the tests; not against anybody's judgement of how steady a voice is.
+- Rules of action, friction and offers (commitments, transfers, re-asked items, misplaced offers,
+  resolution, silent dissatisfaction, warm–competent–warm, politeness) have examples as tests
+  and events planted in simulated calls; no labels by others.
+- No measure has been shown here to bring customers back. Accents, other languages, other
+  recorders: not measured."""
