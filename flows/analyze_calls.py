@@ -40,6 +40,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task, exponential_backoff
 
+from warmline.errors import ScheduleError
 from warmline.pipeline import (
     Addressing,
     Order,
@@ -183,6 +184,8 @@ def _server() -> Iterator[str]:
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}/api"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host=127.0.0.1"]
+    # The server opens its database there and makes no folder for it.
+    Path(os.environ["PREFECT_HOME"]).expanduser().mkdir(parents=True, exist_ok=True)
     server = subprocess.Popen([*command, f"--port={port}"], stdout=subprocess.DEVNULL)
     try:
         _wait_for(url, server)
@@ -193,7 +196,7 @@ def _server() -> Iterator[str]:
 
 
 def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
-    """Until the server answers. Raises RuntimeError when it ends or takes too long."""
+    """Until the server answers. Raises `ScheduleError` when it ends or takes too long."""
     deadline = monotonic() + float(os.environ[_STARTUP_S])
     while monotonic() < deadline and server.poll() is None:
         try:
@@ -202,7 +205,10 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
             sleep(0.5)
         else:
             return
-    raise RuntimeError(f"the Prefect server at {url} did not start")
+    raise ScheduleError(
+        f"the Prefect server at {url} did not start (what it said stands above); "
+        f"it keeps its database in {os.environ['PREFECT_HOME']}"
+    )
 
 
 def _with_retries(settings: Settings) -> Task[..., Outcome]:

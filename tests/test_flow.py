@@ -2,10 +2,12 @@
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 import yaml
@@ -81,3 +83,28 @@ def test_deployments_point_at_the_flow_and_never_overlap():
         assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
     assert deployments[0]["schedules"][0]["cron"] == "0 2 * * *"
     assert deployments[1]["schedules"] == []
+
+
+@pytest.mark.models
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_schedule_runs_by_itself_on_a_machine_that_never_had_one(tmp_path, engines):
+    (tmp_path / "calls").mkdir()
+    (tmp_path / "calls" / "empty.wav").touch()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+    command = [sys.executable, "-m", "warmline", "nightly", str(tmp_path / "calls")]
+    command += ["--cron", "* * * * *", "--warehouse", str(tmp_path / "w.duckdb")]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        env={**environment, "XDG_STATE_HOME": str(tmp_path / "state")},
+    ) as serving:
+        try:
+            deadline = monotonic() + 400
+            while not (tmp_path / "w.duckdb").exists() and monotonic() < deadline:
+                assert serving.poll() is None, "the schedule ended by itself"
+                sleep(1)
+        finally:
+            serving.send_signal(signal.SIGINT)
+        serving.wait(60)
+    assert ask(tmp_path / "w.duckdb", "SELECT count(*) FROM call_summary").rows == ((1,),)

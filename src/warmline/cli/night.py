@@ -1,6 +1,8 @@
 """`warmline nightly`: the flow, run once or every night."""
 
+import importlib
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -17,7 +19,7 @@ from warmline.cli.options import (
 from warmline.cli.terminal import ExitCode, output
 from warmline.errors import SettingsError
 from warmline.places import places_of
-from warmline.resources import folder, load_outside
+from warmline.resources import folder
 
 
 def nightly(
@@ -76,7 +78,11 @@ def nightly(
 
 
 def _flows() -> ModuleType:
-    """The module of the flow, which lies outside the package."""
+    """The module of the flow, which lies outside the package.
+
+    Its folder is put on the path, so that the processes that Prefect starts find it as well.
+    """
     if importlib.util.find_spec("prefect") is None:
         raise SettingsError("the night needs Prefect: pip install 'warmline[night]'")
-    return load_outside("warmline_flows_analyze_calls", folder("flows") / "analyze_calls.py")
+    sys.path.insert(0, str(folder("flows")))
+    return importlib.import_module("analyze_calls")
