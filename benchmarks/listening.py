@@ -1,180 +1,206 @@
 """The listening benchmark: warmline and what a user would pick instead, in one run, interleaved.
 
-`python listening.py FOLDER --to RESULTS` measures, on the two-channel calls of FOLDER that have a
-human transcript (`<call>.json`: start, end, speaker, text) and on their mono mix:
+`python listening.py FOLDER --to RESULTS.md` (or `warmline bench`) measures, on the two-channel
+calls of FOLDER that have a human transcript (`<call>.json`: start, end, speaker, text) and on their
+mono mix:
 
-- ours: `warmline analyze` and `warmline export`, end to end;
+- ours: `warmline analyze`, end to end: every measure, and the warehouse filled;
+- ours-fast: the same with `--engine faster-whisper`;
 - plain: openai-whisper and stock diarization, as `recipes.py` has it;
 - whisperx: faster-whisper's batched pipeline and the same diarization.
 
-Each is a process of its own; wall time, CPU time and peak memory are the kernel's (`wait4`), of the
-process and all it started. Contenders take turns, `--rounds` times; medians are reported.
+Each is a process of its own. Contenders take turns; medians are reported. Word starts are compared
+on the simulated sample calls, whose truth is known; words where nobody speaks are counted there, in
+the calls, and in a minute each of silence, noise, tones and hold music.
 """
 
 import argparse
 import json
-import os
-import platform
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
-import wave
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from scoring import Score, Truth, score
+from accounting import Cost, machine, measured, median_cost
+from calls import lay_out, truths, without_speech
+from growth import Growth, grow
+from scoring import Score, Truth, WordStarts, score, word_starts
 
-CONTENDERS = ("ours", "plain", "whisperx")
+from warmline.questions import ask
+from warmline.resources import folder as resource
+
+CONTENDERS = ("ours", "ours-fast", "plain", "whisperx")
 # Left is the caller, right the agent; warmline names them by role when it knows it.
 PARTIES = {"caller": ("A", "customer"), "agent": ("B", "agent")}
 HERE = Path(__file__).parent
+_STAGE_SECONDS = "SELECT stage, sum(seconds) FROM stage_keys GROUP BY ALL ORDER BY 2 DESC"
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What one run took."""
+class Plan:
+    """What is run, with which Whisper model, and where."""
 
-    wall_s: float
-    cpu_s: float
-    peak_mb: float
-
-
-def measured(command: list[str], log: Path) -> Cost:
-    """Run a command to its end. Raises RuntimeError with the log's end when it fails."""
-    started = time.perf_counter()
-    with log.open("wb") as out:
-        child = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    wall_s = time.perf_counter() - started
-    if child.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed: {log.read_text()[-2000:]}")
-    # ru_maxrss is the largest of the process and its descendants, in KiB.
-    return Cost(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    contenders: tuple[str, ...]
+    model: str
+    rounds: int
+    work: Path
 
 
-def truths(folder: Path) -> list[Truth]:
-    """The calls of a folder that have a human transcript."""
-    found = []
-    for path in sorted(folder.glob("*.wav")):
-        transcript = json.loads(path.with_suffix(".json").read_text())
-        with wave.open(str(path)) as file:
-            duration_s = file.getnframes() / file.getframerate()
-        found.append(Truth(path.stem, tuple(transcript), duration_s))
-    return found
+@dataclass(frozen=True)
+class Result:
+    """What the race over one kind of calls gave."""
+
+    costs: dict[str, list[Cost]]
+    scores: dict[str, Score]
+    stage_s: list[tuple[str, float]]
 
 
-def lay_out(calls: list[Truth], source: Path, work: Path) -> None:
-    """Copy the calls as they are and as mono mixes, without their transcripts."""
-    for kind in ("stereo", "mono"):
-        (work / kind).mkdir(parents=True)
-    for truth in calls:
-        path = source / f"{truth.call}.wav"
-        shutil.copy(path, work / "stereo" / path.name)
-        with wave.open(str(path)) as file:
-            rate = file.getframerate()
-            pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16).reshape(-1, 2)
-        with wave.open(str(work / "mono" / path.name), "wb") as mix:
-            mix.setparams((1, 2, rate, 0, "NONE", ""))
-            mix.writeframes((pcm.astype(np.int32).sum(axis=1) // 2).astype(np.int16).tobytes())
-
-
-def run_ours(kind: str, work: Path, out: Path, model: str) -> Cost:
-    """`warmline analyze` on an empty landing, then `export` (not timed: it listens no more)."""
-    place = out / "warehouse.duckdb"
+def run(contender: str, recordings: Path, channels: str, out: Path, model: str) -> Cost:
+    """One contender over a folder of recordings; `.seglst.json` and `.rttm` are left in `out`."""
+    if not contender.startswith("ours"):
+        command = [sys.executable, str(HERE / "recipes.py"), contender, "--channels", channels]
+        command += ["--model", model, "--to", str(out)]
+        found = sorted(p for p in recordings.iterdir() if p.suffix in (".wav", ".flac", ".ogg"))
+        return measured([*command, *map(str, found)], out / "log")
     warmline = [sys.executable, "-m", "warmline"]
-    cost = measured(
-        [
-            *(*warmline, "analyze", str(work / kind), "--warehouse", str(place)),
-            *("--whisper-model", model, "--language", "en"),
-        ],
-        out / "log",
-    )
-    for name in ("seglst", "rttm"):
-        measured(
-            [*warmline, "export", "--format", name, "--to", str(out), "--warehouse", str(place)],
-            out / "log-export",
-        )
+    place = ["--warehouse", str(out / "warehouse.duckdb")]
+    engine = "faster-whisper" if contender == "ours-fast" else "openai-whisper"
+    chosen = ["--whisper-model", model, "--language", "en", "--engine", engine]
+    cost = measured([*warmline, "analyze", str(recordings), *place, *chosen], out / "log")
+    for name in ("seglst", "rttm"):  # not timed: nothing is listened to any more
+        command = [*warmline, "export", "--format", name, "--to", str(out), *place]
+        measured(command, out / "log-export")
     return cost
 
 
-def run_recipe(
-    recipe: str, kind: str, work: Path, out: Path, model: str, faster_whisper: Path | None
-) -> Cost:
-    """One of `recipes.py`."""
-    command = [sys.executable, str(HERE / "recipes.py"), recipe, "--channels", kind]
-    command += ["--model", model, "--to", str(out)]
-    if faster_whisper:
-        command += ["--faster-whisper", str(faster_whisper)]
-    recordings = sorted(str(p) for p in (work / kind).glob("*.wav"))
-    return measured([*command, *recordings], out / "log")
-
-
-def race(
-    contenders: list[str], kind: str, rounds: int, start: Callable[[str, Path], Cost], work: Path
-) -> dict[str, list[Cost]]:
-    """Contenders take turns; the files of the last round are kept for scoring."""
-    costs: dict[str, list[Cost]] = {c: [] for c in contenders}
-    for number in range(rounds):
-        for contender in contenders:
-            out = work / f"{contender}-{kind}"
-            shutil.rmtree(out, ignore_errors=True)
-            out.mkdir()
-            cost = start(contender, out)
+def race(plan: Plan, kind: str, calls: list[Truth]) -> Result:
+    """Contenders take turns; the files of the last round are scored."""
+    costs: dict[str, list[Cost]] = {c: [] for c in plan.contenders}
+    for number in range(plan.rounds):
+        for contender in plan.contenders:
+            out = fresh(plan.work / f"{contender}-{kind}")
+            cost = run(contender, plan.work / kind, kind, out, plan.model)
             costs[contender].append(cost)
-            print(f"{kind} round {number + 1} {contender}: {cost.wall_s:.1f} s", flush=True)  # noqa: T201
-    return costs
+            say(f"{kind} round {number + 1} of {plan.rounds}: {contender} {cost.wall_s:.1f} s")
+    names = PARTIES if kind == "stereo" else None
+    scores = {c: score(calls, plan.work / f"{c}-{kind}", names) for c in plan.contenders}
+    stages = ask(plan.work / f"ours-{kind}" / "warehouse.duckdb", _STAGE_SECONDS).rows
+    return Result(costs, scores, [(str(stage), float(seconds)) for stage, seconds in stages])
 
 
-def table(
-    costs: dict[str, list[Cost]], scores: dict[str, Score], audio_s: float, kind: str
-) -> list[str]:
-    """Rows of Markdown for one kind of call."""
-    lines = [
-        f"### {kind}",
-        "",
-        "| | wall s | x real time | CPU s | peak MB | WER | cpWER | DER | DER, collar 0.25 s |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for contender, runs in costs.items():
-        wall = statistics.median(r.wall_s for r in runs)
-        cpu = statistics.median(r.cpu_s for r in runs)
-        peak = statistics.median(r.peak_mb for r in runs)
-        s = scores[contender]
-        wer = "" if s.wer is None else f"{s.wer:.3f}"
-        lines.append(
-            f"| {contender} | {wall:.1f} | {audio_s / wall:.1f} | {cpu:.1f} | {peak:.0f} | {wer} "
-            f"| {s.cpwer:.3f} | {s.der:.3f} | {s.der_collar:.3f} |"
+def simulated(plan: Plan) -> dict[str, WordStarts]:
+    """Word starts on the sample calls of one channel and of two."""
+    samples = resource("audio") / "samples"
+    spoken: dict[str, Any] = {}
+    for kind in ("mono", "stereo"):
+        (plan.work / f"samples-{kind}").mkdir()
+    for path in sorted((samples / "truth").glob("*.json")):
+        truth = json.loads(path.read_text(encoding="utf-8"))
+        kind = "stereo" if truth["layout"] == "stereo" else "mono"
+        sound = next(
+            p for p in samples.glob(f"{path.stem}.*") if p.suffix not in (".json", ".toml")
         )
-    ours = statistics.median(r.wall_s for r in costs["ours"])
+        shutil.copy(sound, plan.work / f"samples-{kind}")
+        spoken[path.stem] = (kind, truth["words"])
+    found = {}
+    for contender in plan.contenders:
+        out = fresh(plan.work / f"{contender}-samples")
+        for kind in ("mono", "stereo"):
+            part = fresh(out / kind)
+            run(contender, plan.work / f"samples-{kind}", kind, part, plan.model)
+            for file in part.glob("*.seglst.json"):
+                shutil.move(file, out)
+        found[contender] = word_starts({c: words for c, (_, words) in spoken.items()}, out)
+        say(f"samples: {contender}")
+    return found
+
+
+def heard_in_nothing(plan: Plan) -> dict[str, int]:
+    """Words that a contender hears in sounds without speech."""
+    without_speech(plan.work / "nothing")
+    found = {}
+    for contender in plan.contenders:
+        out = fresh(plan.work / f"{contender}-nothing")
+        run(contender, plan.work / "nothing", "mono", out, plan.model)
+        files = out.glob("*.seglst.json")
+        found[contender] = sum(len(json.loads(file.read_text())) for file in files)
+        say(f"without speech: {contender} {found[contender]} words")
+    return found
+
+
+def fresh(folder: Path) -> Path:
+    """The folder, empty."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def say(line: str) -> None:
+    """Progress."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def race_table(result: Result, audio_s: float, kind: str) -> list[str]:
+    """Costs and scores of one kind of call, and how many times as fast ours is."""
+    wer = "WER per party | " if kind == "stereo" else ""
+    lines = [
+        f"## {'Two channels' if kind == 'stereo' else 'One channel (the mono mix)'}",
+        "",
+        f"| | wall s | x real time | CPU s | peak MB | {wer}cpWER | DER | DER, collar 0.25 s "
+        "| words in silence |",
+        "|---" * (10 if kind == "stereo" else 9) + "|",
+    ]
+    costs = {c: median_cost(runs) for c, runs in result.costs.items()}
+    for contender, cost in costs.items():
+        s = result.scores[contender]
+        rate = "" if s.wer is None else f"{s.wer:.3f} | "
+        lines.append(
+            f"| {contender} | {cost.wall_s:.1f} | {audio_s / cost.wall_s:.1f} | {cost.cpu_s:.1f} "
+            f"| {cost.peak_mb:.0f} | {rate}{s.cpwer:.3f} | {s.der:.3f} | {s.der_collar:.3f} "
+            f"| {s.words_in_silence} |"
+        )
     ratios = [
-        f"{statistics.median(r.wall_s for r in runs) / ours:.2f} x {contender}"
-        for contender, runs in costs.items()
+        f"{cost.wall_s / costs['ours'].wall_s:.2f} x {contender}"
+        for contender, cost in costs.items()
         if contender != "ours"
     ]
-    return [*lines, "", "Speed of ours: " + ", ".join(ratios) + "." if ratios else "", ""]
+    stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in result.stage_s)
+    lines += ["", f"Speed of ours: {', '.join(ratios)}." if ratios else "", ""]
+    return [*lines, f"Seconds by stage, summed over the calls of ours: {stages}.", ""]
 
 
-def machine() -> str:
-    """The machine in a line."""
-    model = next(
-        (
-            line.split(":", 1)[1].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return (
-        f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, "
-        f"Python {platform.python_version()}, load {os.getloadavg()[0]:.1f} at the start"
-    )
+def other_tables(starts: dict[str, WordStarts], nothing: dict[str, int]) -> list[str]:
+    """Word starts on simulated calls; words heard where there is no speech at all."""
+    lines = ["## Simulated calls, and sounds without speech", ""]
+    lines += [
+        "| | words matched | mean error of word starts, ms | median, ms | words in no speech |"
+    ]
+    lines += ["|---|---|---|---|---|"]
+    for contender, s in starts.items():
+        lines.append(
+            f"| {contender} | {s.matched} of {s.spoken} | {1000 * s.mean_error_s:.0f} "
+            f"| {1000 * s.median_error_s:.0f} | {nothing[contender]} |"
+        )
+    return [*lines, ""]
+
+
+def growth_tables(growth: Growth) -> list[str]:
+    """Time and memory against the length of a call, and against the number of calls."""
+    lines = ["## Growth (ours, one channel)", ""]
+    lines += ["| length of one call, min | wall s | x real time | peak MB |", "|---|---|---|---|"]
+    for minutes, cost in growth.lengths:
+        rate = 60 * minutes / cost.wall_s
+        lines.append(f"| {minutes:g} | {cost.wall_s:.1f} | {rate:.1f} | {cost.peak_mb:.0f} |")
+    lines += ["", "| calls of 1 min | processes | wall s | x real time | peak MB |"]
+    lines += ["|---|---|---|---|---|"]
+    for count, jobs, cost in growth.numbers:
+        lines.append(
+            f"| {count} | {jobs} | {cost.wall_s:.1f} | {60 * count / cost.wall_s:.1f} "
+            f"| {cost.peak_mb:.0f} |"
+        )
+    return [*lines, ""]
 
 
 def main() -> int:
@@ -184,35 +210,29 @@ def main() -> int:
     parser.add_argument("--to", type=Path, help="Markdown file; standard output without it")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", default="base")
-    parser.add_argument("--kinds", nargs="+", default=["mono", "stereo"])
+    parser.add_argument("--kinds", nargs="*", default=["mono", "stereo"])
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
-    parser.add_argument("--faster-whisper", type=Path, help="folder of the CTranslate2 model")
+    parser.add_argument("--minutes", nargs="*", type=float, default=[1, 5, 20, 60])
+    parser.add_argument("--calls", nargs="*", type=int, default=[4, 8, 16])
+    parser.add_argument("--no-extras", action="store_true", help="Only the race itself")
     arguments = parser.parse_args()
     calls = truths(arguments.folder)
     audio_s = sum(t.duration_s for t in calls)
-    lines = [f"Machine: {machine()}. Model `{arguments.model}`."]
+    lines = ["# Listening", "", f"Machine: {machine()}. Model `{arguments.model}`."]
     lines += [f"{len(calls)} calls, {audio_s:.0f} s; {arguments.rounds} rounds, medians.", ""]
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        plan = Plan(tuple(arguments.contenders), arguments.model, arguments.rounds, work)
         lay_out(calls, arguments.folder, work)
         for kind in arguments.kinds:
-
-            def start(contender: str, out: Path, kind: str = kind) -> Cost:
-                if contender == "ours":
-                    return run_ours(kind, work, out, arguments.model)
-                return run_recipe(
-                    contender, kind, work, out, arguments.model, arguments.faster_whisper
-                )
-
-            costs = race(arguments.contenders, kind, arguments.rounds, start, work)
-            scores = {}
-            for contender in arguments.contenders:
-                names = PARTIES if kind == "stereo" else None
-                scores[contender] = score(calls, work / f"{contender}-{kind}", names)
-            lines += table(costs, scores, audio_s, kind)
+            lines += race_table(race(plan, kind, calls), audio_s, kind)
+        if not arguments.no_extras:
+            lines += other_tables(simulated(plan), heard_in_nothing(plan))
+            grown = grow(arguments.folder, arguments.minutes, arguments.calls, plan.model, work)
+            lines += growth_tables(grown)
     report = "\n".join(lines)
     if arguments.to:
-        arguments.to.write_text(report + "\n")
+        arguments.to.write_text(report, encoding="utf-8")
     print(report)  # noqa: T201
     return 0
 

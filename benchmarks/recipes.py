@@ -20,7 +20,7 @@ import numpy as np
 from pyannote.core import Annotation, Segment
 
 from warmline.engines import Engines
-from warmline.models.catalogue import EMBEDDING, SEGMENTATION, whisper_name
+from warmline.models.catalogue import faster_whisper_name
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.settings import Settings
@@ -52,10 +52,11 @@ def plain_whisper(engines: Engines, model: str) -> Transcribe:
     return transcribe
 
 
-def faster_whisper(folder: Path) -> Transcribe:
+def faster_whisper(engines: Engines, model: str) -> Transcribe:
     """faster-whisper's batched pipeline on the very weights that ours were converted from."""
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
+    folder = engines.store.path_of(faster_whisper_name(model)).parent
     pipeline = BatchedInferencePipeline(
         WhisperModel(str(folder), device="cpu", compute_type="int8", local_files_only=True)
     )
@@ -75,10 +76,11 @@ def faster_whisper(folder: Path) -> Transcribe:
 
 def stock_diarization(engines: Engines) -> Callable[[Any], Annotation]:
     """pyannote's SpeakerDiarization, step 0.1, with the same networks that warmline has."""
+    segmentation, embedding = engines.segmentation(), engines.embedding()
+    # The engines have made torchaudio importable on a CPU build of torch.
     import torch
     from pyannote.audio.pipelines import speaker_diarization
 
-    segmentation, embedding = engines.segmentation(), engines.embedding()
     # It loads a PLDA that agglomerative clustering does not use, and takes no None for it.
     speaker_diarization.get_plda = lambda *_, **__: None
     pipeline = speaker_diarization.SpeakerDiarization(
@@ -160,7 +162,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("recipe", choices=["plain", "whisperx"])
     parser.add_argument("--channels", choices=["mono", "stereo"], required=True)
     parser.add_argument("--model", default="base")
-    parser.add_argument("--faster-whisper", type=Path, help="folder of the CTranslate2 model")
     parser.add_argument("--to", type=Path, required=True)
     parser.add_argument("recordings", type=Path, nargs="+")
     return parser.parse_args()
@@ -170,12 +171,8 @@ def main() -> int:
     """Transcribe and diarize each recording; write what came of it."""
     arguments = _arguments()
     engines = Engines.from_settings(Settings())
-    for name in (SEGMENTATION, EMBEDDING, whisper_name(arguments.model)):
-        engines.store.path_of(name)
-    if arguments.recipe == "plain":
-        transcribe = plain_whisper(engines, arguments.model)
-    else:
-        transcribe = faster_whisper(arguments.faster_whisper)
+    load = plain_whisper if arguments.recipe == "plain" else faster_whisper
+    transcribe = load(engines, arguments.model)
     mono = arguments.channels == "mono"
     diarize = stock_diarization(engines) if mono else lambda _: Annotation()
     arguments.to.mkdir(parents=True, exist_ok=True)

@@ -1,16 +1,19 @@
-"""Scores of what a contender wrote, against human transcripts: WER, cpWER, DER."""
+"""Scores of what a contender wrote, against the truth: WER, cpWER, DER, words out of place."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path
+from statistics import mean, median
 from typing import Any
 
 from pyannote.core import Annotation, Segment, Timeline
 from pyannote.database.util import load_rttm
 
 COLLAR_S = 0.25  # each side; pyannote.metrics counts both
+_SILENCE_MARGIN_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,17 @@ class Truth:
 
 @dataclass(frozen=True)
 class Score:
-    """Rates over all calls; `wer` is per party by channel, None on a shared channel."""
+    """Rates over all calls; `wer` is per party by channel, None on a shared channel.
+
+    `words_in_silence` counts words whose middle is more than 0.5 s from anybody's speech.
+    """
 
     wer: float | None
     cpwer: float
     der: float
     der_collar: float
     confusion_share: float
+    words_in_silence: int
 
 
 @cache
@@ -71,6 +78,7 @@ def score(
 
     strict, lenient = DiarizationErrorRate(), DiarizationErrorRate(collar=2 * COLLAR_S)
     rates, said, heard = [], [], []
+    in_silence = 0
     for truth in truths:
         words = json.loads((folder / f"{truth.call}.seglst.json").read_text())
         hypothesis = {
@@ -83,6 +91,7 @@ def score(
             for speaker, names in party_of.items():
                 said.append(reference[speaker])
                 heard.append(next((hypothesis[n] for n in names if n in hypothesis), ""))
+        in_silence += sum(not _near(truth, (w["start_time"] + w["end_time"]) / 2) for w in words)
         everything = Timeline([Segment(0, truth.duration_s)])
         found = load_rttm(folder / f"{truth.call}.rttm").get(truth.call, Annotation())
         strict(truth.annotation, found, uem=everything)
@@ -94,4 +103,48 @@ def score(
         abs(strict),
         abs(lenient),
         parts["confusion"] / parts["total"],
+        in_silence,
     )
+
+
+def _near(truth: Truth, time_s: float) -> bool:
+    return any(
+        t["start"] - _SILENCE_MARGIN_S < time_s < t["end"] + _SILENCE_MARGIN_S for t in truth.turns
+    )
+
+
+@dataclass(frozen=True)
+class WordStarts:
+    """How far word starts lie from the truth, over the words that were recognised right."""
+
+    matched: int
+    spoken: int
+    mean_error_s: float
+    median_error_s: float
+
+
+def word_starts(truths: Mapping[str, list[Mapping[str, Any]]], folder: Path) -> WordStarts:
+    """Compare the word starts of `.seglst.json` files with the true words of simulated calls.
+
+    `truths` maps a call to its words (`text`, `start_s`). Words are matched in order of time, by
+    the longest matching blocks of their normalised texts.
+    """
+    errors: list[float] = []
+    spoken = 0
+    for call, words in truths.items():
+        true = sorted(words, key=lambda w: w["start_s"])
+        heard = json.loads((folder / f"{call}.seglst.json").read_text())
+        heard.sort(key=lambda w: w["start_time"])
+        spoken += len(true)
+        matcher = SequenceMatcher(
+            None, [_bare(w["text"]) for w in true], [_bare(w["words"]) for w in heard], False
+        )
+        for a, b, size in matcher.get_matching_blocks():
+            errors += [
+                abs(true[a + i]["start_s"] - heard[b + i]["start_time"]) for i in range(size)
+            ]
+    return WordStarts(len(errors), spoken, mean(errors), median(errors))
+
+
+def _bare(text: str) -> str:
+    return "".join(c for c in text.lower() if c.isalnum() or c == "'")
