@@ -27,6 +27,8 @@ from warmline.settings import Settings
 from warmline.torchaudio_extension import make_torchaudio_importable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import torch
     from faster_whisper import BatchedInferencePipeline
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from pyannote.audio import Model
     from whisper.model import Whisper
 
+    from warmline.language.reading_encoder import ReadingEncoder
     from warmline.language.sentence_encoder import SentenceEncoder
 
 _STAY_HOME = {
@@ -140,6 +143,13 @@ class Engines:
         """MiniLM: `encode(list of sentences)` to float32 (sentences, 384), each of length 1."""
         return self._once(SENTENCES, self._load_sentences)
 
+    def reading_encoder(self, adapter: "Path") -> "ReadingEncoder":
+        """MiniLM with the low-rank adapter of this file merged in.
+
+        It computes in bfloat16 on a CPU that multiplies it in hardware, as its adapter was trained.
+        """
+        return self._once(f"{SENTENCES} {adapter}", lambda: self._load_reading_encoder(adapter))
+
     def _once(self, key: str, load: Callable[[], Loaded]) -> Loaded:
         with self._lock:
             if key not in self._loaded:
@@ -207,11 +217,29 @@ class Engines:
         return model.eval().requires_grad_(False).to(self.device)
 
     def _load_sentences(self) -> "SentenceEncoder":
-        names = ("model.safetensors", "tokenizer.json", "config.json")
-        weights, tokenizer, config = (self.store.path_of(SENTENCES, name) for name in names)
+        weights, tokenizer, config = self._minilm()
         from warmline.language.sentence_encoder import SentenceEncoder
 
         return SentenceEncoder(weights, tokenizer, config, self.device)
+
+    def _load_reading_encoder(self, adapter: "Path") -> "ReadingEncoder":
+        weights, tokenizer, config = self._minilm()
+        _share_the_cores()
+        import torch
+
+        from warmline.language.reading_encoder import ReadingEncoder
+
+        short = self.device.type == "cpu" and self.computes_bfloat16
+        number = torch.bfloat16 if short else torch.float32
+        return ReadingEncoder(weights, tokenizer, config, adapter, self.device, number)
+
+    def _minilm(self) -> "tuple[Path, Path, Path]":
+        """MiniLM's weights, tokenizer and configuration."""
+        weights, tokenizer, config = (
+            self.store.path_of(SENTENCES, name)
+            for name in ("model.safetensors", "tokenizer.json", "config.json")
+        )
+        return weights, tokenizer, config
 
 
 def _prepare_pyannote() -> None:

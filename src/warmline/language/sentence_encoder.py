@@ -34,8 +34,8 @@ class SentenceEncoder:
     """Text to vectors of length 1, whose dot product is their cosine similarity."""
 
     def __init__(self, weights: Path, tokenizer: Path, config: Path, device: torch.device) -> None:
-        self._network = _Bert(json.loads(config.read_text(encoding="utf-8")))
-        self._network.load_state_dict(_renamed(load_file(weights)))
+        self._network = Bert(json.loads(config.read_text(encoding="utf-8")))
+        self._network.load_state_dict(published_weights(weights))
         self._network.eval().requires_grad_(False).to(device)
         self._device = device
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
@@ -68,8 +68,11 @@ class SentenceEncoder:
         return vectors
 
 
-class _Bert(nn.Module):
-    """BERT's encoder for single sentences: tokens (batch, length) to vectors of each token."""
+class Bert(nn.Module):
+    """BERT's encoder: tokens (batch, length) to vectors of each token.
+
+    `segments` says of each token whether it belongs to the first (0) or the second text (1).
+    """
 
     def __init__(self, config: dict[str, int]) -> None:
         super().__init__()
@@ -90,15 +93,18 @@ class _Bert(nn.Module):
             layer, config["num_hidden_layers"], enable_nested_tensor=False
         )
 
-    def forward(self, tokens: Tensor, is_token: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, is_token: Tensor, segments: Tensor | None = None) -> Tensor:
+        """Vectors (batch, length, width)."""
         places = self.positions.weight[: tokens.shape[1]]
-        x = self.norm(self.words(tokens) + places + self.segments.weight[0])
+        segment = self.segments.weight[0] if segments is None else self.segments(segments)
+        x = self.norm(self.words(tokens) + places + segment)
         hidden: Tensor = self.encoder(x, src_key_padding_mask=~is_token)
         return hidden
 
 
-def _renamed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """BERT's published weights under the names of `_Bert`; the unused pooler is left out."""
+def published_weights(path: Path) -> dict[str, Tensor]:
+    """BERT's published weights under the names of `Bert`; the unused pooler is left out."""
+    weights = load_file(path)
     state = {
         "words.weight": weights["embeddings.word_embeddings.weight"],
         "positions.weight": weights["embeddings.position_embeddings.weight"],
