@@ -36,14 +36,17 @@ class Estimate:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-def wilson(hits: float, n: int) -> Estimate | None:
-    """The share `hits / n` after Wilson 1927; None when there is nothing to count."""
+def wilson(hits: float, n: float) -> Estimate | None:
+    """The share `hits / n` after Wilson 1927; None when there is nothing to count.
+
+    `n` may be an effective number of observations.
+    """
     if n <= 0:
         return None
     share, z2 = hits / n, _Z * _Z
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Estimate(share, max(0.0, middle - half), min(1.0, middle + half), n)
+    return Estimate(share, max(0.0, middle - half), min(1.0, middle + half), round(n))
 
 
 def bootstrap(

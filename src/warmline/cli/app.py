@@ -6,12 +6,14 @@ import typer
 
 from warmline import __version__
 from warmline.cli.analyze import analyze
+from warmline.cli.annotate import agreement, annotate
 from warmline.cli.demo import demo
 from warmline.cli.export import export
 from warmline.cli.models import app as models
 from warmline.cli.night import nightly
 from warmline.cli.outcomes import app as outcomes
 from warmline.cli.query import check, query
+from warmline.cli.research import app as research
 from warmline.cli.settings import settings
 from warmline.cli.show import show
 from warmline.cli.simulate import simulate
@@ -57,6 +59,9 @@ app.command(rich_help_panel="Read")(query)
 app.command(rich_help_panel="Read")(export)
 app.command(rich_help_panel="Read")(check)
 app.add_typer(outcomes, name="outcomes", rich_help_panel="Research")
+app.add_typer(research, name="research", rich_help_panel="Research")
+app.command(rich_help_panel="Research")(annotate)
+app.command(rich_help_panel="Research")(agreement)
 app.command(rich_help_panel="Research")(validate)
 app.command(rich_help_panel="Set up")(settings)
 app.add_typer(models, name="models", rich_help_panel="Set up")

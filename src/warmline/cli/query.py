@@ -21,6 +21,7 @@ from warmline.questions import (
     named_queries,
     named_query,
 )
+from warmline.spreadsheets import safe_cell
 
 # What is piped is not folded to the width of a terminal that is not there.
 _WIDE = 10_000
@@ -137,14 +138,7 @@ def _print_list(name: str | None, as_json: bool) -> None:
 def _print_csv(answer: Answer) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(answer.columns)
-    writer.writerows([_safe_in_a_sheet(value) for value in row] for row in answer.rows)
-
-
-def _safe_in_a_sheet(value: Any) -> Any:
-    """A spreadsheet must not take what a customer said for a formula."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return value
+    writer.writerows([safe_cell(value) for value in row] for row in answer.rows)
 
 
 def _print_table(answer: Answer) -> None:

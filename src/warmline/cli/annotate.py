@@ -1,0 +1,149 @@
+"""`warmline annotate` and `warmline agreement`: a centre labels its own calls, and compares."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
+from warmline.cli.terminal import messages, output
+from warmline.errors import DataError
+from warmline.places import places_of
+
+if TYPE_CHECKING:
+    from warmline.annotation import Agreement
+    from warmline.statistics import Estimate
+
+
+class Stratum(StrEnum):
+    """What turns may be spread over."""
+
+    QUEUE = "queue"
+    TEAM = "team"
+    AGENT = "agent_id"
+    CALL = "call_id"
+
+
+def annotate(
+    to: Annotated[
+        Path,
+        typer.Argument(help="The sheet to write, .csv or .json; its key is written beside it."),
+    ],
+    flagged: Annotated[
+        int, typer.Option("--flagged", min=0, help="Turns in which the ledger has a cue.")
+    ] = 60,
+    unflagged: Annotated[
+        int, typer.Option("--unflagged", min=0, help="Turns in which it has none.")
+    ] = 60,
+    by: Annotated[
+        Stratum | None,
+        typer.Option("--by", help="Spread the turns over these, besides kinds of feeling."),
+    ] = None,
+    min_words: Annotated[
+        int, typer.Option("--min-words", min=1, help="Shorter unflagged turns are not drawn.")
+    ] = 3,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed draws other turns.")] = 1,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Draw from simulated calls instead of real ones.")
+    ] = False,
+    show_machine: Annotated[
+        bool,
+        typer.Option(
+            "--show-machine", help="Show what the ledger says; who has read it, shares it."
+        ),
+    ] = False,
+    warehouse: WarehouseOption = None,
+    settings: SettingsOption = None,
+) -> None:
+    """Draw customers' turns for people to label: rows of the ledger, and turns without a cue.
+
+    docs/annotation.md says how to label. The sheet holds what was said: keep it as you keep calls.
+    """
+    from warmline.annotation import Wanted, draw, write_sheet
+
+    chosen = by.value if by else None
+    wanted = Wanted(flagged, unflagged, chosen, min_words, simulated, seed)
+    items = draw(places_of(settings_from(settings), None, warehouse).warehouse, wanted)
+    key = write_sheet(items, to, show_machine=show_machine)
+    with_cue = sum(bool(item.kinds) for item in items)
+    calls = len({item.call_id for item in items})
+    output().print(
+        f"{len(items)} turns of {calls} calls, {with_cue} of them flagged: {to}", soft_wrap=True
+    )
+    messages().print(f"keep {key} from the annotators", style="dim", soft_wrap=True)
+
+
+def agreement(
+    sheets: Annotated[
+        list[Path],
+        typer.Argument(help="Filled-in sheets, one an annotator.", metavar="SHEET..."),
+    ],
+    key: Annotated[
+        Path, typer.Option("--key", help="The key that was written beside the empty sheet.")
+    ],
+    seed: Annotated[int, typer.Option("--seed", help="Of the intervals.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare annotators with each other, and the ledger with them: kappa, precision, recall.
+
+    Annotators are called by the names of their sheets.
+    """
+    from warmline.annotation import agreement as agree
+    from warmline.annotation import read_key, read_sheet
+
+    known = read_key(key)
+    labels = {path.stem: read_sheet(path, known) for path in sheets}
+    if len(labels) < len(sheets):
+        raise DataError("two sheets have one name, and the name says who labelled: rename one")
+    if empty := [name for name, found in labels.items() if not found]:
+        raise DataError(f"{', '.join(empty)}: the column feeling is empty: nothing is labelled yet")
+    found = agree(labels, known, seed=seed)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=2))
+    else:
+        _print(found)
+
+
+def _print(found: "Agreement") -> None:
+    if found.between:
+        rows = [
+            (f"{b.left}, {b.right}", str(b.items), *map(_said, (b.cue, b.feeling, b.answered)))
+            for b in found.between
+        ]
+        _table("Annotators, Cohen's kappa", ("", "turns", "a feeling", "which", "answered"), rows)
+    rows = [
+        (
+            *(a.annotator, str(a.items)),
+            *map(_said, (a.precision, a.recall, a.kind, a.answered, a.answered_kappa)),
+        )
+        for a in found.against
+    ]
+    headings = ("", "turns", "precision", "recall", "same kind", "same answered", "its kappa")
+    _table("The ledger", headings, rows)
+    note = "Intervals of 95 %; turns weigh by how likely they were drawn."
+    if found.undecided:
+        note += f" On {found.undecided} turns the annotators have no majority."
+    messages().print(note, style="dim", soft_wrap=True)
+
+
+def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, header_style="dim", title=title, title_justify="left")
+    for i, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if i else "left", no_wrap=not i, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    output().print(table)
+
+
+def _said(estimate: "Estimate | None") -> str:
+    if estimate is None:
+        return "-"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.2f}"
+    return f"{estimate.value:.2f}\n{estimate.low:.2f}–{estimate.high:.2f}"

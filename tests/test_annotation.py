@@ -1,0 +1,230 @@
+"""Turns are drawn blind; labels are read strictly; agreement is worked out by hand."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from factories import NO_ROLES, call, cue, definitions_of
+from warmline import landing
+from warmline.annotation import Key, Label, Wanted, agreement, draw, read_key, read_sheet
+from warmline.annotation.agreement import CONSENSUS, consensus
+from warmline.annotation.drawing import _spread
+from warmline.cli.app import app
+from warmline.errors import DataError
+from warmline.warehouse import publish
+
+CALLS = 6
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six calls: a cue in turn 1, none in turns 3 and 5; one call without a ledger, one made up."""
+    folder = tmp_path_factory.mktemp("annotation")
+    says = [
+        ("B", 0.0, 2.0, "how can I help"),
+        ("A", 3.0, 6.0, "I am worried about my card"),
+        ("B", 6.5, 9.0, "=what is the number"),
+        ("A", 10.0, 12.0, "it is four two seven"),
+        ("B", 13.0, 15.0, "thank you it is done"),
+        ("A", 15.5, 16.0, "okay bye"),
+    ]
+    kinds = ("fear_anxiety", "anger_frustration")
+    cues = [
+        [cue(1, 3.0, 6.0, "I am worried", kinds[i % 2], answer="ignored")] for i in range(CALLS)
+    ]
+    calls = [call(f"c{i}", says=says, cues=cues[i], queue=f"q{i % 3}") for i in range(CALLS)]
+    calls += [
+        call("nobody", says=says, roles=NO_ROLES),
+        call("made-up", says=says, cues=cues[0], is_simulated=True),
+    ]
+    for analysis in calls:
+        landing.write(analysis, folder / "landing")
+    publish(folder / "landing", folder / "w.duckdb", definitions_of(calls))
+    return folder / "w.duckdb"
+
+
+def test_flagged_and_unflagged_turns_are_drawn_with_their_chances(warehouse: Path):
+    items = draw(warehouse, Wanted(flagged=4, unflagged=3))
+    assert Counter(bool(i.kinds) for i in items) == {True: 4, False: 3}
+    assert Counter(i.kinds[0] for i in items if i.kinds) == {
+        "fear_anxiety": 2,
+        "anger_frustration": 2,
+    }
+    # "okay bye" is too short, so that one turn of each of six calls could be drawn.
+    assert {i.chance for i in items if not i.kinds} == {3 / 6}
+    assert {i.chance for i in items if i.kinds} == {2 / 3}
+    assert all(i.text.startswith("it is four") for i in items if not i.kinds)
+    assert {i.call_id for i in items} <= {f"c{i}" for i in range(CALLS)}
+    assert items == draw(warehouse, Wanted(flagged=4, unflagged=3))
+    assert items != draw(warehouse, Wanted(flagged=4, unflagged=3, seed=2))
+
+
+def test_an_item_has_the_talk_around_it_and_the_agents_two_turns(warehouse: Path):
+    item = next(i for i in draw(warehouse, Wanted()) if i.item_id == "c0#1")
+    assert item.before == "agent: how can I help"
+    assert item.after.splitlines() == [
+        "agent: =what is the number",
+        "customer: it is four two seven",
+        "agent: thank you it is done",
+    ]
+    assert (item.kinds, item.answer, item.level) == (("fear_anxiety",), "ignored", 0)
+
+
+def test_strata_share_the_draw(warehouse: Path):
+    items = draw(warehouse, Wanted(flagged=0, unflagged=3, by="queue"))
+    assert sorted(i.stratum for i in items) == ["none / q0", "none / q1", "none / q2"]
+
+
+@given(
+    st.integers(0, 50), st.dictionaries(st.text("ab", max_size=3), st.integers(1, 20), min_size=1)
+)
+def test_a_draw_is_spread_as_evenly_as_sizes_allow(count: int, available: dict[str, int]):
+    sizes = _spread(count, available)
+    assert sum(sizes.values()) == min(count, sum(available.values()))
+    assert all(0 <= sizes[name] <= size for name, size in available.items())
+    open_ = [sizes[name] for name, size in available.items() if sizes[name] < size]
+    if open_:
+        assert max(sizes.values()) - min(open_) <= 1
+
+
+def test_simulated_calls_are_only_drawn_when_asked_for(warehouse: Path, tmp_path: Path):
+    assert {i.call_id for i in draw(warehouse, Wanted(simulated=True))} == {"made-up"}
+    only = call("made-up", is_simulated=True)
+    landing.write(only, tmp_path / "landing")
+    publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions_of([only]))
+    with pytest.raises(DataError, match="--simulated takes them"):
+        draw(tmp_path / "w.duckdb", Wanted())
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_a_sheet_is_blind_and_comes_back(warehouse: Path, tmp_path: Path, suffix: str):
+    sheet = tmp_path / f"sheet.{suffix}"
+    ran = CliRunner().invoke(app, ["annotate", str(sheet), "--warehouse", str(warehouse)])
+    assert ran.exit_code == 0, ran.output
+    text = sheet.read_text(encoding="utf-8-sig")
+    assert "fear_anxiety" not in text and "ignored" not in text
+    key = read_key(tmp_path / "sheet.key.json")
+    assert "worried" not in (tmp_path / "sheet.key.json").read_text()
+    assert read_sheet(sheet, key) == {}
+    filled = tmp_path / f"ann.{suffix}"
+    if suffix == "json":
+        rows = json.loads(text)
+        for row in rows:
+            row["feeling"] = "none"
+        filled.write_text(json.dumps(rows))
+    else:
+        rows = list(csv.DictReader(text.splitlines(keepends=True)))
+        with filled.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(row | {"feeling": " None "} for row in rows)
+    assert read_sheet(filled, key) == dict.fromkeys(key, Label("none"))
+    again = CliRunner().invoke(app, ["annotate", str(sheet), "--warehouse", str(warehouse)])
+    assert again.exit_code == 1 and "may hold labels" in again.output
+
+
+def test_the_machine_is_shown_on_request_and_formulas_are_defused(warehouse: Path, tmp_path: Path):
+    sheet = tmp_path / "open.csv"
+    CliRunner().invoke(
+        app, ["annotate", str(sheet), "--show-machine", "--warehouse", str(warehouse)]
+    )
+    rows = list(csv.DictReader(sheet.read_text(encoding="utf-8-sig").splitlines(keepends=True)))
+    assert {row["machine_feeling"] for row in rows} == {"none", "fear_anxiety", "anger_frustration"}
+    assert not any(cell.startswith("=") for row in rows for cell in row.values())
+
+
+KEY = {f"c{i}#1": Key(f"c{i}", (), None, None, "all", 1.0) for i in range(3)}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("item_id,answer\nc0#1,\n", "line 1: there is no column feeling"),
+        ("item_id,feeling\nc0#1,angry\n", "line 2, column feeling: 'angry' is not one of none,"),
+        ('item_id,text,feeling\nc0#1,"a\nb",none\nc9#1,x,none\n', "line 4, column item_id: 'c9#1'"),
+        ("item_id,feeling\nc0#1,none\nc0#1,none\n", "line 3, column item_id: c0#1 is in line 2"),
+        ("item_id,feeling,answer\nc0#1,none,ignored\n", "line 2, column answer: 'ignored' is said"),
+        ("item_id,feeling,level\nc0#1,fear_anxiety,3\n", "line 2, column level: '3' is not one of"),
+    ],
+)
+def test_a_wrong_sheet_is_named_by_line_and_column(tmp_path: Path, text: str, said: str):
+    sheet = tmp_path / "ann.csv"
+    sheet.write_text(text)
+    with pytest.raises(DataError) as error:
+        read_sheet(sheet, KEY)
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def keyed(*items: tuple[str, str, float]) -> dict[str, Key]:
+    """Items as (name, feeling of the ledger or none, chance), each in a call of its own."""
+    return {
+        name: Key(name, () if kind == "none" else (kind,), "ignored", 0, "all", chance)
+        for name, kind, chance in items
+    }
+
+
+def test_precision_and_recall_weigh_turns_by_their_chance():
+    """Two of two flagged turns are cues; one of two unflagged ones is, and stands for ten."""
+    fear = "fear_anxiety"
+    key = keyed(("a", fear, 1.0), ("b", fear, 1.0), ("c", "none", 0.1), ("d", "none", 0.1))
+    labels = {
+        "a": Label(fear, "affective"),
+        "b": Label("anger_frustration", "ignored"),
+        "c": Label(fear),
+        "d": Label("none"),
+    }
+    found = agreement({"ann": labels}, key)
+    (against,) = found.against
+    assert found.between == ()
+    assert against.precision is not None and against.precision.value == 1.0
+    assert against.precision.low < 0.5
+    assert against.recall is not None and against.recall.value == pytest.approx(2 / 12)
+    assert against.kind is not None and against.kind.value == 0.5
+    assert against.answered is not None and against.answered.value == 0.5
+
+
+def test_annotators_are_compared_and_the_majority_counts():
+    key = keyed(*((str(i), "fear_anxiety" if i < 5 else "none", 1.0) for i in range(10)))
+    ann = {str(i): Label("fear_anxiety" if i < 5 else "none") for i in range(10)}
+    bob = ann | {"4": Label("none"), "5": Label("sadness_disappointment")}
+    cid = ann | {"4": Label("anger_frustration"), "5": Label("none")}
+    found = agreement({"ann": ann, "bob": bob, "cid": cid}, key)
+    first = found.between[0]
+    assert (first.left, first.right, first.items) == ("ann", "bob", 10)
+    assert first.cue is not None and first.cue.value == pytest.approx(0.6)
+    assert first.answered is None
+    assert found.undecided == 1
+    shared = found.against[-1]
+    assert shared.annotator == CONSENSUS and shared.items == 9
+    assert shared.precision is not None and shared.precision.value == 1.0
+
+
+def test_one_opinion_is_no_majority():
+    labels, undecided = consensus([{"a": Label("none")}, {"b": Label("none")}])
+    assert (labels, undecided) == ({}, 0)
+
+
+def test_the_command_prints_agreement(warehouse: Path, tmp_path: Path):
+    sheet = tmp_path / "sheet.json"
+    run = CliRunner().invoke
+    run(app, ["annotate", str(sheet), "--warehouse", str(warehouse)])
+    rows = json.loads(sheet.read_text())
+    for name, feeling in (("ann", "fear_anxiety"), ("bob", "none")):
+        for row in rows:
+            row["feeling"] = feeling if row["item_id"].endswith("#1") else "none"
+        (tmp_path / f"{name}.json").write_text(json.dumps(rows))
+    key = str(tmp_path / "sheet.key.json")
+    sheets = [str(tmp_path / "ann.json"), str(tmp_path / "bob.json")]
+    ran = run(app, ["agreement", *sheets, "--key", key])
+    assert ran.exit_code == 0 and "ann, bob" in ran.output and "most annotators" in ran.output
+    told = json.loads(run(app, ["agreement", sheets[0], "--key", key, "--json"]).stdout)
+    assert told["against"][0]["precision"]["value"] == 1.0
+    assert told["against"][0]["kind"]["value"] == 0.5
+    empty = run(app, ["agreement", str(sheet), "--key", key])
+    assert empty.exit_code == 1 and "nothing is labelled yet" in empty.output
