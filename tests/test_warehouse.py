@@ -564,6 +564,7 @@ CORRUPTIONS = {
     ],
     "call_ids_are_claimed_or_noted": ["UPDATE calls SET claimed_call_id = 'z' WHERE call_id = 'a'"],
     "calls_say_what_became_of_them": ["UPDATE calls SET reason = NULL WHERE call_id = 'broken'"],
+    "every_call_can_be_searched": ["DELETE FROM search.calls WHERE call_id = 'a'"],
     "keys_are_unique": ["INSERT INTO turns FROM turns WHERE call_id = 'a' AND turn_index = 1"],
     "metrics_are_defined": ["UPDATE metrics SET name = 'charm' WHERE name = 'dead_air_s'"],
     "missing_values_say_why": ["UPDATE metrics SET reason = NULL"],
@@ -588,6 +589,10 @@ CORRUPTIONS = {
     "values_are_numbers": ["UPDATE metrics SET value = 'nan' WHERE name = 'dead_air_s'"],
 }
 MORE_CORRUPTIONS = [
+    ("every_call_can_be_searched", "UPDATE calls SET content_sha256 = 'x' WHERE call_id = 'a'"),
+    ("every_call_can_be_searched", "DELETE FROM calls WHERE call_id = 'a'"),
+    ("every_call_can_be_searched", "UPDATE search.calls SET call_id = 'a'"),
+    ("every_call_can_be_searched", "DELETE FROM search.postings WHERE turn_index = 2"),
     ("keys_are_unique", "INSERT INTO metrics FROM metrics WHERE name = 'dead_air_s'"),
     ("keys_are_unique", "INSERT INTO parties FROM parties WHERE call_id = 'a' AND party = 'A'"),
     ("keys_are_unique", "UPDATE words SET word_index = word_index + 1 WHERE call_id = 'a'"),

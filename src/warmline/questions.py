@@ -20,6 +20,7 @@ import duckdb
 
 from warmline.errors import QueryError
 from warmline.warehouse.database import open_for_reading
+from warmline.warehouse.extensions import load_extension
 from warmline.warehouse.sql import SqlFile, sql_files
 
 DEFAULT_LIMIT = 1000
@@ -80,8 +81,8 @@ def ask(
     query that is wrong, takes too long, or would do anything but read the warehouse; WarehouseError
     when there is none.
     """
-    with _reading(warehouse) as con, _one_line_errors(timeout_s):
-        given = {name: _literal(name, value) for name, value in (parameters or {}).items()}
+    with reading(warehouse) as con, one_line_errors(timeout_s):
+        given = {name: literal(name, value) for name, value in (parameters or {}).items()}
         return _answered(con, sql, given, limit, timeout_s)
 
 
@@ -106,7 +107,7 @@ def ask_named(
             f"{name}: no parameter {unknown!r}{_suggestion(unknown, known)}"
             f" (it has {', '.join(known) or 'none'})"
         )
-    with _reading(warehouse) as con, _one_line_errors(timeout_s):
+    with reading(warehouse) as con, one_line_errors(timeout_s):
         values = {p.name: _value(con, query, p, given) for p in query.parameters}
         return _answered(con, query.sql, values, limit, timeout_s)
 
@@ -135,7 +136,7 @@ def _answered(
     """
     wanted = _require_question(con, sql)
     _require_names(wanted, values)
-    with _interrupted_after(con, timeout_s):
+    with interrupted_after(con, timeout_s):
         if wanted:
             con.execute(f"PREPARE question AS\n{sql}")
             sql = f"EXECUTE question({', '.join(f'{k} := {v}' for k, v in values.items())})"
@@ -151,9 +152,14 @@ def _answered(
 
 
 @contextmanager
-def _reading(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that can read this warehouse, nothing else, and cannot be talked out of it."""
+def reading(warehouse: Path, extension: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that can read this warehouse, nothing else, and cannot be talked out of it.
+
+    An extension is loaded first: later it could not be. Raises WarehouseError.
+    """
     with open_for_reading(warehouse) as con:
+        if extension:
+            load_extension(con, extension)
         for setting in (
             "TimeZone = 'UTC'",
             f"memory_limit = '{_MEMORY}'",
@@ -170,7 +176,8 @@ def _reading(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def _one_line_errors(timeout_s: float) -> Iterator[None]:
+def one_line_errors(timeout_s: float) -> Iterator[None]:
+    """What DuckDB complains of becomes a QueryError in one line."""
     try:
         yield
     except duckdb.InterruptException as e:
@@ -180,7 +187,8 @@ def _one_line_errors(timeout_s: float) -> Iterator[None]:
 
 
 @contextmanager
-def _interrupted_after(con: duckdb.DuckDBPyConnection, timeout_s: float) -> Iterator[None]:
+def interrupted_after(con: duckdb.DuckDBPyConnection, timeout_s: float) -> Iterator[None]:
+    """What the connection does in the block is stopped after so many seconds."""
     timer = threading.Timer(timeout_s, con.interrupt)
     timer.daemon = True
     timer.start()
@@ -216,7 +224,7 @@ def _value(
 ) -> str:
     """A parameter's value as SQL, from what was given (text will do) or the default."""
     name, kind = parameter.name, parameter.type
-    value = _literal(name, given[name]) if name in given else parameter.default
+    value = literal(name, given[name]) if name in given else parameter.default
     if value is None:
         raise QueryError(f"{query.name}: parameter {name} must be given: {parameter.meaning}")
     typed = f"CAST({value} AS {kind})"
@@ -229,8 +237,8 @@ def _value(
     return typed
 
 
-def _literal(name: str, value: Any) -> str:
-    """A Python value as it is written in SQL."""
+def literal(name: str, value: Any) -> str:
+    """A Python value as it is written in SQL; `name` says whose, in the QueryError for others."""
     if value is None:
         return "NULL"
     if isinstance(value, bool | int | float):

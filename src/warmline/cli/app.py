@@ -14,6 +14,7 @@ from warmline.cli.night import nightly
 from warmline.cli.outcomes import app as outcomes
 from warmline.cli.query import check, query
 from warmline.cli.research import app as research
+from warmline.cli.search import search
 from warmline.cli.settings import settings
 from warmline.cli.show import show
 from warmline.cli.simulate import simulate
@@ -56,6 +57,7 @@ app.command(rich_help_panel="Analyze")(demo)
 app.command(rich_help_panel="Analyze")(nightly)
 app.command(rich_help_panel="Read")(show)
 app.command(rich_help_panel="Read")(query)
+app.command(rich_help_panel="Read")(search)
 app.command(rich_help_panel="Read")(export)
 app.command(rich_help_panel="Read")(check)
 app.add_typer(outcomes, name="outcomes", rich_help_panel="Research")

@@ -25,6 +25,7 @@ from warmline.locks import LockedError, exclusive
 from warmline.metrics import MetricDefinition
 from warmline.warehouse.checks import run_checks
 from warmline.warehouse.database import open_for_building, open_for_reading
+from warmline.warehouse.indexing import index_turns
 from warmline.warehouse.load import Loading, Stamped, load, note_definitions, note_files
 from warmline.warehouse.migrate import define_views, migrate
 from warmline.warehouse.outcomes import note_outcomes
@@ -154,6 +155,7 @@ class _Job:
             note_outcomes(con, self.landing_dir, outcomes)
             note_definitions(con, self.definitions)
             define_views(con)
+            index_turns(con)
             checks = _require_passing(con)
             problems = _problems(con)
             report = self._report(loading, problems, checks, True)

@@ -1,0 +1,245 @@
+"""Finds where something was said: the turns that hold the words, best first, and those around.
+
+Ranked by BM25 (Robertson and Zaragoza 2009) over all turns, words being reduced to their stems. The
+index is the warehouse's own (`warehouse.indexing`); what is counted for the ranking is counted now.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+import duckdb
+
+from warmline.errors import QueryError
+from warmline.questions import (
+    DEFAULT_TIMEOUT_S,
+    interrupted_after,
+    literal,
+    one_line_errors,
+    reading,
+)
+
+_FIRST_CANDIDATES = 1000
+
+_TERMS = """
+WITH asked AS (SELECT DISTINCT unnest(words_said({phrase})) AS word)
+SELECT DISTINCT stem(word, 'english') AS term, terms.term_id
+FROM asked
+ANTI JOIN search.stop_words USING (word)
+LEFT JOIN search.terms AS terms ON terms.term = stem(word, 'english')
+"""
+
+#: k = 1.2 and b = 0.75, as usual. Every term is asked for by itself, which skips most of the table.
+_CANDIDATES = """
+WITH postings AS ({postings}),
+size AS (SELECT sum(turns) AS turns, sum(terms) / sum(turns) AS mean_terms FROM search.calls),
+weights AS (
+    SELECT term_id, ln((any_value(turns) - count(*) + 0.5) / (count(*) + 0.5) + 1) AS weight
+    FROM postings CROSS JOIN size
+    GROUP BY term_id
+),
+scored AS (
+    SELECT
+        call_no,
+        turn_index,
+        sum(weight * occurrences * 2.2
+            / (occurrences + 1.2 * (0.25 + 0.75 * turn_terms / mean_terms))) AS score
+    FROM postings INNER JOIN weights USING (term_id) CROSS JOIN size
+    WHERE {role}
+    GROUP BY call_no, turn_index
+    HAVING count(*) >= {least}
+)
+SELECT
+    calls.call_id, turn_index, score, calls.started_at, calls.agent_id, calls.queue, calls.path
+FROM scored
+INNER JOIN search.calls AS indexed USING (call_no)
+INNER JOIN calls ON calls.call_id = indexed.call_id
+WHERE {filters}
+ORDER BY score DESC, calls.started_at DESC, calls.call_id, turn_index
+LIMIT {limit}
+"""
+_VERBATIM = """
+SELECT found.* FROM ({candidates}) AS found
+INNER JOIN turns USING (call_id, turn_index)
+WHERE contains(
+    ' ' || array_to_string(words_said(turns.text), ' ') || ' ',
+    ' ' || array_to_string(words_said({phrase}), ' ') || ' ')
+ORDER BY score DESC, started_at DESC, call_id, turn_index
+LIMIT {limit}
+"""
+_TURNS = """
+SELECT call_id, turn_index, role, start_s, end_s, text
+FROM turns
+WHERE call_id IN ({calls})
+ORDER BY call_id, turn_index
+"""
+
+
+class Match(StrEnum):
+    """What of the phrase a turn must hold."""
+
+    ALL = "all"
+    ANY = "any"
+    EXACT = "exact"
+
+
+@dataclass(frozen=True)
+class SaidTurn:
+    """A turn, with when it was said on the call's clock."""
+
+    turn_index: int
+    role: str
+    start_s: float
+    end_s: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A turn that was found, in its call. A higher `score` is a better match."""
+
+    call_id: str
+    started_at: datetime | None
+    agent_id: str | None
+    queue: str | None
+    path: str
+    score: float
+    turn: SaidTurn
+    before: tuple[SaidTurn, ...]
+    after: tuple[SaidTurn, ...]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where to look: turns of one role, calls of these days (UTC, both included), of one agent."""
+
+    role: str | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+    agent: str | None = None
+
+    def filters(self) -> str:
+        """The conditions on calls, in SQL."""
+        conditions = ["true"]
+        if self.first_day:
+            conditions.append(f"calls.started_at >= {literal('from', self.first_day)}")
+        if self.last_day:
+            end = self.last_day + timedelta(days=1)
+            conditions.append(f"calls.started_at < {literal('to', end)}")
+        if self.agent:
+            conditions.append(f"calls.agent_id = {literal('agent', self.agent)}")
+        return " AND ".join(conditions)
+
+
+def search(
+    warehouse: Path,
+    phrase: str,
+    *,
+    match: Match = Match.ALL,
+    scope: Scope | None = None,
+    limit: int = 20,
+    around: int = 1,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+) -> tuple[Hit, ...]:
+    """The best `limit` turns that hold the words of the phrase, each with the turns around it.
+
+    Words count in any form (`worry` finds `worried`); with `Match.EXACT` they must have been said
+    just so, one after the other. Raises QueryError for a phrase of nothing but the commonest words,
+    and as `questions.ask` does.
+    """
+    with (
+        reading(warehouse, "fts") as con,
+        one_line_errors(timeout_s),
+        interrupted_after(con, timeout_s),
+    ):
+        terms = _terms(con, phrase)
+        found = {term: number for term, number in terms.items() if number is not None}
+        if not found or (match is not Match.ANY and len(found) < len(terms)):
+            return ()
+        looked_for = _Looking(con, phrase, tuple(found.values()), match, scope or Scope())
+        return _with_turns(con, looked_for.best(limit), around)
+
+
+Row = tuple[str, int, float, datetime | None, str | None, str | None, str]
+
+
+@dataclass(frozen=True)
+class _Looking:
+    con: duckdb.DuckDBPyConnection
+    phrase: str
+    term_ids: tuple[int, ...]
+    match: Match
+    scope: Scope
+
+    def best(self, limit: int) -> list[Row]:
+        """The best candidates; of exact ones, as many are read as it takes to find enough."""
+        if self.match is not Match.EXACT:
+            return self._rows(self._candidates(limit))
+        count = max(_FIRST_CANDIDATES, limit)
+        while True:
+            candidates = self._candidates(count)
+            rows = self._rows(
+                _VERBATIM.format(
+                    candidates=candidates, phrase=literal("phrase", self.phrase), limit=limit
+                )
+            )
+            if len(rows) == limit or self._count(candidates) < count:
+                return rows
+            count *= 30
+
+    def _candidates(self, limit: int) -> str:
+        selects = [
+            "SELECT term_id, call_no, turn_index, role, occurrences, turn_terms "
+            f"FROM search.postings WHERE term_id = {number}"
+            for number in self.term_ids
+        ]
+        role = self.scope.role
+        return _CANDIDATES.format(
+            postings=" UNION ALL ".join(selects),
+            role=f"role = {literal('party', role)}" if role else "true",
+            least=1 if self.match is Match.ANY else len(self.term_ids),
+            filters=self.scope.filters(),
+            limit=limit,
+        )
+
+    def _rows(self, sql: str) -> list[Row]:
+        return self.con.execute(sql).fetchall()
+
+    def _count(self, candidates: str) -> int:
+        counted: list[tuple[int]] = self.con.execute(
+            f"SELECT count(*) FROM ({candidates})"
+        ).fetchall()
+        return counted[0][0]
+
+
+def _terms(con: duckdb.DuckDBPyConnection, phrase: str) -> dict[str, int | None]:
+    """The stems of the phrase, with their numbers; None for one that nobody ever said."""
+    terms = dict(con.execute(_TERMS.format(phrase=literal("phrase", phrase))).fetchall())
+    if not terms:
+        raise QueryError(
+            f"nothing to look up in {phrase!r}: give a word that is less common "
+            "(`warmline query phrase -p text=...` reads every turn)"
+        )
+    return terms
+
+
+def _with_turns(
+    con: duckdb.DuckDBPyConnection, rows: Sequence[Row], around: int
+) -> tuple[Hit, ...]:
+    if not rows:
+        return ()
+    ids = ", ".join(literal("call", call_id) for call_id in sorted({row[0] for row in rows}))
+    turns: dict[str, list[SaidTurn]] = {}
+    for call_id, *turn in con.execute(_TURNS.format(calls=ids)).fetchall():
+        turns.setdefault(call_id, []).append(SaidTurn(*turn))
+    return tuple(_hit(row, turns[row[0]], around) for row in rows)
+
+
+def _hit(row: Row, turns: Sequence[SaidTurn], around: int) -> Hit:
+    """Turn indices count up from 0 without a gap, which a check of the warehouse holds."""
+    call_id, index, score, started_at, agent_id, queue, path = row
+    before = tuple(turns[max(0, index - around) : index])
+    after = tuple(turns[index + 1 : index + 1 + around])
+    return Hit(call_id, started_at, agent_id, queue, path, score, turns[index], before, after)
