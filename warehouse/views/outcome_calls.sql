@@ -8,7 +8,7 @@ placed AS (
     SELECT
         *,
         occurred_at + CASE WHEN is_whole_day THEN INTERVAL 86399999 MILLISECONDS
-            ELSE INTERVAL 0 SECONDS END AS until
+            ELSE INTERVAL 0 SECONDS END AS at_latest
     FROM outcomes
 ),
 tied AS (
@@ -20,7 +20,7 @@ tied AS (
     SELECT placed.*, known.call_id, known.started_at, known.agent_id, known.is_simulated
     FROM placed
     ASOF LEFT JOIN (FROM known WHERE started_at IS NOT NULL) AS known
-        ON known.customer_id = placed.customer_id AND placed.until >= known.started_at
+        ON known.customer_id = placed.customer_id AND placed.at_latest >= known.started_at
     WHERE placed.given_call_id IS NULL
 )
 SELECT
@@ -31,9 +31,10 @@ SELECT
     tied.given_call_id,
     tied.occurred_at,
     tied.is_whole_day,
+    tied.at_latest,
     tied.call_id,
     tied.started_at,
-    date_diff('second', tied.started_at, tied.until) / 86400 AS days_after,
+    date_diff('second', tied.started_at, tied.at_latest) / 86400 AS days_after,
     tied.agent_id,
     tied.is_simulated,
     CASE
@@ -56,10 +57,11 @@ COMMENT ON COLUMN outcome_calls.text IS 'The outcome as it was written, where it
 COMMENT ON COLUMN outcome_calls.customer_id IS 'Whose outcome it is; NULL when only a call is given.';
 COMMENT ON COLUMN outcome_calls.given_call_id IS 'The call that the file names; NULL when it names none.';
 COMMENT ON COLUMN outcome_calls.occurred_at IS 'When it was so, UTC.';
-COMMENT ON COLUMN outcome_calls.is_whole_day IS 'Whether only the day is known; it then lies at the end of the day.';
+COMMENT ON COLUMN outcome_calls.is_whole_day IS 'Whether only the day is known.';
+COMMENT ON COLUMN outcome_calls.at_latest IS 'The last moment that it can mean: the end of the day where only the day is known, UTC.';
 COMMENT ON COLUMN outcome_calls.call_id IS 'The call it is tied to; NULL when there is none.';
 COMMENT ON COLUMN outcome_calls.started_at IS 'When that call began, UTC.';
-COMMENT ON COLUMN outcome_calls.days_after IS 'From the beginning of the call to the outcome, days.';
+COMMENT ON COLUMN outcome_calls.days_after IS 'From the beginning of the call to at_latest, days.';
 COMMENT ON COLUMN outcome_calls.agent_id IS 'Who took that call.';
 COMMENT ON COLUMN outcome_calls.is_simulated IS 'Whether that call was made by warmline simulate.';
 COMMENT ON COLUMN outcome_calls.unmatched_reason IS 'Why there is no call; NULL when there is one.';

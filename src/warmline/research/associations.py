@@ -1,0 +1,143 @@
+"""How an outcome goes with each measure: raw, and with agents and controls held equal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from warmline.research.design import Correction, Design, Effects
+from warmline.research.regression import Estimate, fit, within_share
+from warmline.research.robust import Array, Codes
+from warmline.research.terms import Controls, design_matrix, usable
+
+LEAST_AGENTS = 3
+LEAST_OF_EACH = 10
+_NOTHING = 1e-8
+
+
+@dataclass(frozen=True)
+class Association:
+    """One measure beside the outcome. Estimates are changes of the outcome per SD of the measure.
+
+    `raw` compares all calls with each other, `adjusted` holds equal what the design says, on the
+    same `n` rows of `agents` agents. `missing` counts the rows left out, by what they lack. With a
+    `reason` there is no estimate. `robustness` is a share, see `Fit.robustness`.
+    """
+
+    measure: str
+    n: int
+    agents: int
+    missing: dict[str, int]
+    mean: float | None = None
+    sd: float | None = None
+    raw: Estimate | None = None
+    adjusted: Estimate | None = None
+    p_corrected: float | None = None
+    robustness: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The complete rows for one measure, as numbers."""
+
+    frame: Any
+    y: Array
+    measure: Array
+    clusters: Codes
+    missing: dict[str, int]
+
+    @property
+    def agents(self) -> int:
+        """How many agents took these calls."""
+        return len(np.unique(self.clusters))
+
+
+def associations(frame: Any, design: Design) -> tuple[Association, ...]:
+    """Every measure of the design, p-values corrected over those that have one.
+
+    `frame` is a pandas frame of one row a call: `outcome`, `agent_id`, the measures, and the
+    columns of the controls. NULL is left out and counted, never filled in.
+    """
+    controls = usable(frame, design.controls)
+    found = [_association(frame, measure, design, controls) for measure in design.measures]
+    p_values = corrected([a.adjusted.p if a.adjusted else None for a in found], design.correction)
+    return tuple(replace(a, p_corrected=p) for a, p in zip(found, p_values, strict=True))
+
+
+def complete_cases(frame: Any, measure: str, controls: Controls) -> Cases:
+    """The rows in which nothing is missing; what the others lack is counted, the first thing."""
+    left, missing = frame, {}
+    for column in ("outcome", "agent_id", measure, *controls.columns):
+        known = left[column].notna()
+        if lacking := int((~known).sum()):
+            missing[column] = lacking
+        left = left[known]
+    clusters = left["agent_id"].factorize()[0]
+    return Cases(
+        left,
+        left["outcome"].to_numpy(float),
+        left[measure].to_numpy(float),
+        np.asarray(clusters, dtype=np.int64),
+        missing,
+    )
+
+
+def why_not(cases: Cases, design: Design) -> str | None:
+    """Why nothing can be said from these rows; None when something can."""
+    y, x, n = cases.y, cases.measure, len(cases.y)
+    if n < design.min_n:
+        return f"{n} complete rows, at least {design.min_n} are asked for"
+    if cases.agents < LEAST_AGENTS:
+        return f"{cases.agents} agents; at least {LEAST_AGENTS} are needed to see how agents differ"
+    levels, counts = np.unique(y, return_counts=True)
+    if len(levels) == 1:
+        return f"the outcome is {levels[0]:g} in all rows"
+    if len(levels) == 2 and counts.min() < LEAST_OF_EACH:
+        rarer = levels[counts.argmin()]
+        return f"the outcome is {rarer:g} in {counts.min()} rows, at least {LEAST_OF_EACH} needed"
+    if np.ptp(x) == 0:
+        return f"the measure is {x[0]:g} in all rows"
+    if design.effects is Effects.FIXED and within_share(x, cases.clusters) < _NOTHING:
+        return "the measure differs between agents only, never within one"
+    return None
+
+
+def _association(frame: Any, measure: str, design: Design, controls: Controls) -> Association:
+    cases = complete_cases(frame, measure, controls)
+    bare = Association(measure, len(cases.y), cases.agents, cases.missing)
+    if reason := why_not(cases, design):
+        return replace(bare, reason=reason)
+    x, sd = cases.measure, float(cases.measure.std(ddof=1))
+    scaled = ((x - x.mean()) / sd)[:, None]
+    others, names = design_matrix(cases.frame, controls.columns)
+    raw = fit(cases.y, scaled, (measure,), cases.clusters, Effects.NONE)
+    whole = np.column_stack([others, scaled])
+    model = fit(cases.y, whole, (*names, measure), cases.clusters, design.effects)
+    bare = replace(bare, mean=float(x.mean()), sd=sd)
+    if measure not in model.names:
+        return replace(bare, reason="the controls tell the measure exactly: nothing is left of it")
+    if model.dof < 1 or model.residuals @ model.residuals < _NOTHING * len(x) * cases.y.var():
+        return replace(bare, reason="the model tells the outcome exactly: that is no estimate")
+    adjusted = model.estimate(measure, design.confidence)
+    if adjusted.df < 1:
+        return replace(bare, reason="the measure varies within too few agents to say how surely")
+    return replace(
+        bare,
+        raw=raw.estimate(measure, design.confidence),
+        adjusted=adjusted,
+        robustness=model.robustness(measure),
+    )
+
+
+def corrected(p_values: Sequence[float | None], correction: Correction) -> list[float | None]:
+    """p-values that allow for how many there are; None where there is none, and not counted."""
+    told = [p for p in p_values if p is not None]
+    if correction is Correction.NONE or not told:
+        return list(p_values)
+    from statsmodels.stats.multitest import multipletests
+
+    method = {"bh": "fdr_bh", "holm": "holm"}[correction]
+    found = iter(multipletests(told, method=method)[1].tolist())
+    return [None if p is None else next(found) for p in p_values]

@@ -1,0 +1,50 @@
+"""What is asked, written down before anything is fitted."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+MEASURES = (
+    *("answered_rate", "empathy_to_action", "ownership", "commitments", "dismissive"),
+    *("questions_open", "late_apologies", "premature_solutions", "misplaced_offers", "reasks"),
+    *("agent_competitive_interruptions", "agent_latency_median_s", "agent_steadiness_level_db"),
+)
+CONTROLS = ("contact_reason", "duration", "queue", "opening")
+
+
+class Effects(StrEnum):
+    """How agents enter the model: compared with themselves, as draws from many, or not at all."""
+
+    FIXED = "fixed"
+    RANDOM = "random"
+    NONE = "none"
+
+
+class Correction(StrEnum):
+    """How p-values allow for there being many: false discovery rate, family-wise, or not."""
+
+    BH = "bh"
+    HOLM = "holm"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Design:
+    """One question: an outcome, the measures it is set beside, and what is held equal.
+
+    `since` (on or after) and `until` (before) are about when the call began, UTC. An outcome counts
+    for a call at most `within_days` before it. Estimates need `min_n` rows; `confidence` is that of
+    intervals.
+    """
+
+    outcome: str = "retained"
+    measures: tuple[str, ...] = MEASURES
+    controls: tuple[str, ...] = CONTROLS
+    effects: Effects = Effects.FIXED
+    correction: Correction = Correction.BH
+    since: date | None = None
+    until: date | None = None
+    within_days: float = 90.0
+    min_n: int = 100
+    is_simulated: bool = False
+    confidence: float = 0.95

@@ -1,0 +1,129 @@
+"""Least squares within agents: what is the same for all calls of an agent cannot confound."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from warmline.research.design import Effects
+from warmline.research.robust import Array, Codes, cr2, t_interval
+
+_SAME = 1e-9
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A coefficient, or a combination of some, with its uncertainty."""
+
+    value: float
+    se: float
+    df: float
+    low: float
+    high: float
+    p: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model. `names` are of the columns that were kept, in the order of `params`."""
+
+    names: tuple[str, ...]
+    params: Array
+    x: Array
+    residuals: Array
+    clusters: Codes
+    dof: int
+
+    def estimates(self, contrasts: Array, confidence: float) -> list[Estimate]:
+        """Combinations of coefficients, `contrasts` (m, k)."""
+        found = cr2(self.x, self.residuals, self.clusters, contrasts)
+        values = contrasts @ self.params
+        return [
+            Estimate(v, se, df, *t_interval(v, se, df, confidence))
+            for v, se, df in zip(values.tolist(), found.se.tolist(), found.df.tolist(), strict=True)
+        ]
+
+    def estimate(self, name: str, confidence: float) -> Estimate:
+        """One coefficient."""
+        row = np.array([[float(n == name) for n in self.names]])
+        return self.estimates(row, confidence)[0]
+
+    def robustness(self, name: str) -> float:
+        """The robustness value of Cinelli & Hazlett 2020 for one coefficient.
+
+        A confounder that explains less than this share of what is left of both the measure and the
+        outcome cannot bring the estimate to 0.
+        """
+        place = self.names.index(name)
+        variance = float(self.residuals @ self.residuals) / self.dof
+        own = variance * float(np.linalg.inv(self.x.T @ self.x)[place, place])
+        f2 = float(self.params[place]) ** 2 / own / self.dof
+        return float(0.5 * (np.sqrt(f2**2 + 4 * f2) - f2))
+
+
+def fit(y: Array, x: Array, names: tuple[str, ...], clusters: Codes, effects: Effects) -> Fit:
+    """Fit `y` on the columns of `x` by least squares; columns that say nothing new are left out.
+
+    Fixed effects take the clusters' means off both sides; random ones a share of them, by the
+    variances of a mixed model (Wooldridge 2010, ch. 10).
+    """
+    import statsmodels.api as sm
+
+    groups = int(clusters.max()) + 1
+    absorbed = groups if effects is Effects.FIXED else 0
+    if effects is not Effects.FIXED:
+        x, names = np.column_stack([np.ones(len(y)), x]), ("(constant)", *names)
+    if effects is not Effects.NONE:
+        share = _share(y, x, clusters) if effects is Effects.RANDOM else 1.0
+        y, x = less_means(y[:, None], clusters, share)[:, 0], less_means(x, clusters, share)
+    kept = independent_columns(x)
+    x, names = x[:, kept], tuple(names[i] for i in kept)
+    fitted: Any = sm.OLS(y, x).fit()
+    residuals = np.asarray(fitted.resid)
+    dof = len(y) - absorbed - x.shape[1]
+    return Fit(names, np.asarray(fitted.params), x, residuals, clusters, dof)
+
+
+def independent_columns(x: Array) -> list[int]:
+    """Places of the columns that the ones before them do not make up, in order."""
+    kept: list[int] = []
+    basis = np.empty((len(x), 0))
+    for place, column in enumerate(x.T):
+        rest = column - basis @ (basis.T @ column)
+        rest -= basis @ (basis.T @ rest)
+        length = float(np.linalg.norm(rest))
+        if length > _SAME * max(float(np.linalg.norm(column)), 1.0):
+            kept.append(place)
+            basis = np.column_stack([basis, rest / length])
+    return kept
+
+
+def within_share(values: Array, clusters: Codes) -> float:
+    """The share of a measure's variance that lies within clusters, 0..1."""
+    centred = values - values.mean()
+    total = float(centred @ centred)
+    inside = less_means(values[:, None], clusters)[:, 0]
+    return float(inside @ inside) / total if total > 0 else 0.0
+
+
+def less_means(values: Array, clusters: Codes, share: Array | float = 1.0) -> Array:
+    """Each row of columns less a share of its cluster's mean; `share` may be one a cluster."""
+    counts = np.bincount(clusters)
+    share = np.broadcast_to(share, counts.shape)
+    means = np.stack([np.bincount(clusters, column) / counts for column in values.T], axis=1)
+    less: Array = values - (share[:, None] * means)[clusters]
+    return less
+
+
+def _share(y: Array, x: Array, clusters: Codes) -> Array:
+    """What random effects take off of each cluster's mean."""
+    import warnings
+
+    import statsmodels.api as sm
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a variance of 0 is an answer: the model is then pooled
+        mixed: Any = sm.MixedLM(y, x[:, independent_columns(x)], groups=clusters).fit(reml=True)
+    between, within = float(np.asarray(mixed.cov_re)[0, 0]), float(mixed.scale)
+    share: Array = 1.0 - np.sqrt(within / (within + np.bincount(clusters) * between))
+    return share

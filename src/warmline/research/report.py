@@ -1,0 +1,198 @@
+"""A study as one HTML page that needs nothing else: pictures and numbers are inside it."""
+
+import base64
+from collections.abc import Iterable, Sequence
+from html import escape
+from math import exp
+from pathlib import Path
+from string import Template
+
+from warmline.research.plots import dose_png, forest_png, survival_png
+from warmline.research.regression import Estimate
+from warmline.research.study import CONFOUNDERS, Study
+from warmline.research.words import lead, methods, scale_of
+
+_PAGE = Path(__file__).with_name("report.html")
+
+
+def write_report(study: Study, folder: Path) -> tuple[Path, ...]:
+    """Write `report.html` and its pictures into a folder; returns the files, the page first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = {
+        "forest.png": forest_png(study),
+        "dose_response.png": dose_png(study),
+        "survival.png": survival_png(study),
+    }
+    page = folder / "report.html"
+    page.write_text(render(study, pictures), encoding="utf-8")
+    written = [page]
+    for name, png in pictures.items():
+        if png is not None:
+            (folder / name).write_bytes(png)
+            written.append(folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)
+    return tuple(written)
+
+
+def render(study: Study, pictures: dict[str, bytes | None]) -> str:
+    """The page, with these pictures in it."""
+    design = study.design
+    parts = {
+        "title": escape(f"What goes with {design.outcome}"),
+        "lead": escape(lead(study)),
+        "cautions": "".join(f"<p>{escape(c)}</p>" for c in study.cautions),
+        "forest": _image(pictures["forest.png"], "Estimates of all measures with intervals"),
+        "estimates": _estimates(study),
+        "reading": escape(_reading(study)),
+        "dose": _image(pictures["dose_response.png"], "The outcome along each measure")
+        + "<p class='note'>Calls in parts of the measure; the small numbers are how many.</p>",
+        "survival": _survival(study, pictures["survival.png"]),
+        "flow": _flow(study),
+        "opening": escape(_dates(study)),
+        "missing": _missing(study),
+        "confounders": _items(CONFOUNDERS),
+        "methods": _items(methods(study)),
+    }
+    return Template(_PAGE.read_text(encoding="utf-8")).substitute(parts)
+
+
+def _estimates(study: Study) -> str:
+    scale, unit = scale_of(study)
+    head = (
+        "measure",
+        "n",
+        "agents",
+        "mean",
+        "SD",
+        f"raw, {unit} per SD",
+        f"adjusted, {unit} per SD",
+        "p",
+        "p corrected",
+        "robustness",
+    )
+    clear = {a.measure for a in study.clear}
+    rows, styles = [], []
+    for a in study.associations:
+        front = [a.measure, str(a.n), str(a.agents)]
+        styles.append("clear" if a.measure in clear else "")
+        if a.adjusted is None or a.raw is None:
+            rows.append([*front, f"no estimate: {a.reason}"])
+            continue
+        rows.append(
+            [
+                *front,
+                f"{a.mean:.3g}",
+                f"{a.sd:.3g}",
+                _interval(a.raw, scale),
+                _interval(a.adjusted, scale),
+                _p(a.adjusted.p),
+                _p(a.p_corrected),
+                f"{a.robustness:.1%}",
+            ]
+        )
+    return _table(head, rows, styles)
+
+
+def _reading(study: Study) -> str:
+    level = f"{study.design.confidence:.0%}"
+    return (
+        f"With {level} intervals. “Adjusted” holds equal what is listed under how it was done; "
+        "“raw” compares the same calls as they are. A large difference between the two says how "
+        "much agents, reasons and the customers' state differ along the measure. In green: clear "
+        "of chance after the correction."
+    )
+
+
+def _survival(study: Study, picture: bytes | None) -> str:
+    if not study.hazards:
+        return ""
+    head = (
+        "measure",
+        "calls",
+        "left",
+        "agents",
+        "hazard ratio per SD",
+        "p",
+        "same at all times, p",
+    )
+    rows = []
+    for h in study.hazards:
+        front = [h.measure, str(h.n), str(h.events), str(h.agents)]
+        if h.ratio is None:
+            rows.append([*front, f"no estimate: {h.reason}"])
+            continue
+        r = h.ratio
+        told = f"{exp(r.value):.2f} [{exp(r.low):.2f}, {exp(r.high):.2f}]"
+        rows.append([*front, told, _p(r.p), _p(h.p_corrected), _p(h.proportional_p)])
+    return (
+        "<h2>How long customers stay after a call</h2>"
+        + _image(picture, "Hazard ratios with intervals")
+        + f"<div class='wide'>{_table(head, rows, [''] * len(rows))}</div>"
+        + "<p class='note'>A ratio below 1: where there is more of the measure, customers leave "
+        "later.</p>"
+    )
+
+
+def _flow(study: Study) -> str:
+    sample = study.sample
+    rows = [[f"outcomes called {study.design.outcome}", str(sample.outcomes)]]
+    rows += [[f"left out: {why}", f"−{count}"] for why, count in sample.flow.items()]
+    rows.append(["calls with an outcome", str(len(sample.frame))])
+    return _table(("", "how many"), rows, [""] * len(rows))
+
+
+def _dates(study: Study) -> str:
+    began = study.sample.frame["started_at"].dropna()
+    if began.empty:
+        return "When these calls began is not known."
+    kind = "Simulated calls" if study.design.is_simulated else "Calls"
+    return f"{kind} from {began.min():%Y-%m-%d} to {began.max():%Y-%m-%d}, UTC."
+
+
+def _missing(study: Study) -> str:
+    total = len(study.sample.frame)
+    rows = [
+        [
+            a.measure,
+            str(a.n),
+            f"{a.n / total:.0%}" if total else "",
+            ", ".join(f"{column} {count}" for column, count in a.missing.items()) or "none",
+        ]
+        for a in study.associations
+    ]
+    return _table(("measure", "used", "of all", "rows left out, by what is NULL"), rows)
+
+
+def _table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str] | None = None
+) -> str:
+    """A table; a row that is shorter than the heading ends in words over the rest of it."""
+    lines = ["<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr>"]
+    for row, style in zip(rows, styles or [""] * len(rows), strict=True):
+        span = len(head) - len(row) + 1
+        last = f"<td class='words' colspan='{span}'>" if span > 1 else "<td>"
+        cells = "".join(f"<td>{escape(cell)}</td>" for cell in row[:-1])
+        lines.append(f"<tr class='{style}'>{cells}{last}{escape(row[-1])}</td></tr>")
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _items(texts: Iterable[str]) -> str:
+    return "".join(f"<li>{escape(text)}</li>" for text in texts)
+
+
+def _image(png: bytes | None, alt: str) -> str:
+    if png is None:
+        return "<p class='note'>There is nothing to draw.</p>"
+    data = base64.b64encode(png).decode()
+    return f"<img alt='{escape(alt)}' src='data:image/png;base64,{data}'>"
+
+
+def _interval(e: Estimate, scale: float) -> str:
+    return f"{e.value * scale:+.2f} [{e.low * scale:+.2f}, {e.high * scale:+.2f}]"
+
+
+def _p(p: float | None) -> str:
+    if p is None:
+        return ""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

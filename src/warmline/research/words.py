@@ -1,0 +1,103 @@
+"""A study in sentences and rows: what the report, the command line and the JSON have in common."""
+
+from dataclasses import asdict
+from importlib.metadata import version
+from math import exp
+from typing import Any
+
+from warmline import __version__
+from warmline.research.associations import Association
+from warmline.research.design import Correction, Effects
+from warmline.research.study import Study
+
+_EFFECTS = {
+    Effects.FIXED: "Each agent is compared with themselves (fixed effects: agents' means are taken "
+    "off outcome, measure and controls).",
+    Effects.RANDOM: "Agents are draws from many (random intercepts; their variance from a mixed "
+    "model by restricted maximum likelihood).",
+    Effects.NONE: "All calls are compared with each other, whoever took them.",
+}
+_CORRECTIONS = {
+    Correction.BH: "p-values are corrected after Benjamini and Hochberg 1995: of the associations "
+    "called clear, {level} are expected to be chance.",
+    Correction.HOLM: "p-values are corrected after Holm 1979: the chance that any association "
+    "called clear is none is {level}.",
+    Correction.NONE: "p-values are not corrected for there being several measures.",
+}
+
+
+def scale_of(study: Study) -> tuple[float, str]:
+    """What estimates are multiplied by to be read, and the unit they then have."""
+    return (100.0, "percentage points") if study.is_share else (1.0, "units of the outcome")
+
+
+def lead(study: Study) -> str:
+    """The finding in one or two sentences that claim no more than there is."""
+    outcome, told, clear = study.design.outcome, len(study.told), study.clear
+    if not told:
+        return f"Nothing can be said of {outcome}: every measure lacks what it takes (see below)."
+    many = "measure" if told == 1 else "measures"
+    if not clear:
+        return (
+            f"None of {told} {many} is clearly associated with {outcome} within agents, the "
+            "controls held equal. That is no proof that there is nothing: see the intervals."
+        )
+    each = "; ".join(sentence(a, study) for a in sorted(clear, key=lambda a: a.p_corrected or 0))
+    is_one = "is" if len(clear) == 1 else "are"
+    return f"{len(clear)} of {told} {many} {is_one} associated with {outcome}: {each}."
+
+
+def sentence(association: Association, study: Study) -> str:
+    """One association with its interval."""
+    e = association.adjusted
+    if e is None:
+        return f"{association.measure}: {association.reason}"
+    scale, unit = scale_of(study)
+    return (
+        f"{association.measure} ({e.value * scale:+.2g} {unit} per SD, "
+        f"{study.design.confidence:.0%} interval {e.low * scale:+.2g} to {e.high * scale:+.2g})"
+    )
+
+
+def methods(study: Study) -> list[str]:
+    """How it was done, a sentence an item."""
+    design = study.design
+    versions = ", ".join(f"{name} {version(name)}" for name in ("statsmodels", "lifelines"))
+    held = [c for c in design.controls if c not in study.not_controlled]
+    return [
+        f"Outcome: {design.outcome}, of a customer's last call before it, at most "
+        f"{design.within_days:g} days later. One model a measure, least squares"
+        + (" on 0 and 1 (estimates are differences of shares)." if study.is_share else "."),
+        _EFFECTS[design.effects],
+        f"Held equal: {', '.join(held) or 'nothing'}. “opening” is the customer's state in the "
+        "first quarter of the call: cues of feelings, hostile words, friction told, speech rate.",
+        "Standard errors are clustered by agent: CR2 (Bell & McCaffrey 2002) with Satterthwaite's "
+        "degrees of freedom (Pustejovsky & Tipton 2018), which hold with few agents.",
+        _CORRECTIONS[design.correction].format(level=f"{1 - design.confidence:.0%}")
+        + " Intervals are not widened for it.",
+        "Robustness: a confounder must explain more than this share of what is left of both the "
+        "measure and the outcome to bring the estimate to 0 (Cinelli & Hazlett 2020).",
+        "Survival: Cox models of the time until the customer leaves, a baseline for each agent "
+        "where effects are fixed, from each call to the customer's next (gap times; Prentice, "
+        "Williams & Peterson 1981), clustered errors, Student's t of agents less one.",
+        f"warmline {__version__}, {versions}.",
+    ]
+
+
+def as_dict(study: Study) -> dict[str, Any]:
+    """Everything as plain values, for JSON."""
+    return {
+        "finding": lead(study),
+        "design": asdict(study.design),
+        "outcomes": study.sample.outcomes,
+        "rows": len(study.sample.frame),
+        "left_out": study.sample.flow,
+        "associations": [asdict(a) for a in study.associations],
+        "dose_response": [asdict(d) for d in study.doses],
+        "hazards": [
+            asdict(h) | {"hazard_ratio": None if h.ratio is None else exp(h.ratio.value)}
+            for h in study.hazards
+        ],
+        "not_controlled": study.not_controlled,
+        "cautions": list(study.cautions),
+    }
