@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from studying import Firm, firm
 from warmline.engines import Engines
 from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES, whisper_name
 from warmline.models.store import ModelStore
@@ -30,3 +31,9 @@ def two_speakers() -> Path:
     spec = importlib.util.find_spec("pyannote.audio")
     assert spec is not None and spec.origin is not None
     return Path(spec.origin).parent / "sample" / "sample.wav"
+
+
+@pytest.fixture(scope="session")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> Firm:
+    """A published warehouse of simulated rows with outcomes, to be read only."""
+    return firm(tmp_path_factory.mktemp("firm"))

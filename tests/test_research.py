@@ -1,0 +1,315 @@
+"""Studies of a warehouse: whose rows they are of, what they say, and what they do not."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from factories import call, cue, definitions_of, measured, moment, not_analyzed
+from studying import Firm, world
+from warmline import landing
+from warmline.cli.app import app
+from warmline.errors import QueryError, SettingsError, WarehouseError
+from warmline.outcomes import load_outcomes
+from warmline.research import study as studies
+from warmline.research.design import Correction, Design, Effects
+from warmline.research.plots import forest_png
+from warmline.research.report import write_report
+from warmline.research.sample import Sample, read_sample
+from warmline.research.study import Study, run_study, study_of
+from warmline.research.words import as_dict, lead
+from warmline.values import RoleName
+
+MEASURES = ("answered_rate", "ownership", "reflections", "reasks")
+DESIGN = Design(measures=MEASURES[:3], min_n=60)
+
+
+def day(number: int) -> datetime:
+    return datetime(2026, 11, number, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few calls whose rows can be worked out by hand."""
+    folder = tmp_path_factory.mktemp("small")
+    metrics = [measured("reflections", "B", 3.0), measured("reflections", "A", 9.0)]
+    says = [("B", 0.0, 2.0, "hello"), ("A", 2.0, 6.0, "my card is gone"), ("B", 6.0, 40.0, "ah")]
+    upset = {"party": "A", "role": RoleName.CUSTOMER}
+    rich = {
+        "says": says,
+        "metrics": metrics,
+        "cues": [cue(1, 3.0, 4.0, "gone", strength=0.8)],
+        "moments": [moment("complaint", 1, 3.0, 4.0, "gone", **upset)],
+        "duration_s": 100.0,
+    }
+    analyses = [
+        call("anna-1", customer_id="anna", agent_id="x", started_at=day(1), **rich),
+        call("anna-2", customer_id="anna", agent_id="y", started_at=day(5)),
+        call("ben-1", customer_id="ben", agent_id="x", started_at=day(2)),
+        call("cleo-1", customer_id="cleo", agent_id="y", started_at=day(3)),
+        call("played", customer_id="robot", started_at=day(3), is_simulated=True),
+        not_analyzed("broken"),
+    ]
+    for analysis in analyses:
+        landing.write(analysis, folder / "l")
+    (folder / "o.csv").write_text(
+        "customer_id,date,retained,nps\n"
+        "anna,2026-11-03,1,9\n"  # of anna-1
+        "anna,2026-11-09,0,\n"  # of anna-2
+        "anna,2026-11-10,,4\n"
+        "ben,2026-11-04,1,8\n"
+        "ben,2026-11-06,0,7\n"  # retained, then left: it is leaving that counts
+        "cleo,2027-03-01,1,6\n"  # too late
+        "dora,2026-11-09,1,5\n"  # never called
+        "robot,2026-11-09,1,10\n"
+    )
+    load_outcomes(folder / "o.csv", folder / "l", folder / "w", definitions_of(analyses))
+    return folder / "w"
+
+
+# Whose rows
+
+
+def test_every_outcome_is_in_the_study_or_has_a_reason(small: Path) -> None:
+    sample = read_sample(small, Design(measures=("reflections",)))
+    assert sample.frame[["call_id", "outcome"]].to_numpy().tolist() == [
+        ["anna-1", 1.0],
+        ["ben-1", 0.0],
+        ["anna-2", 0.0],
+    ]
+    assert sample.flow == {
+        "another outcome of the same call counts": 1,
+        "no call of this customer": 1,
+        "of simulated calls": 1,
+        "too long after the call": 1,
+    }
+    assert sample.outcomes == 7 == len(sample.frame) + sum(sample.flow.values())
+
+
+def test_the_first_rating_after_a_call_counts(small: Path) -> None:
+    sample = read_sample(small, Design("nps", ("reflections",), since=date(2026, 11, 2)))
+    assert sample.frame[["call_id", "outcome"]].to_numpy().tolist() == [
+        ["ben-1", 8.0],
+        ["anna-2", 4.0],
+    ]
+    assert sample.flow["of calls at another time"] == 1
+    assert sample.spells is None
+    played = read_sample(small, Design("nps", ("reflections",), is_simulated=True))
+    assert played.frame["call_id"].tolist() == ["played"]
+
+
+def test_measures_are_the_agents_and_the_opening_is_the_customers(small: Path) -> None:
+    sample = read_sample(small, Design(measures=("reflections", "agent_talk_s")))
+    rich, *others = sample.frame.to_dict("records")
+    assert rich["reflections"] == 3.0
+    assert np.isnan(rich["agent_talk_s"])
+    assert (rich["opening_cues"], rich["opening_hostile"], rich["opening_friction"]) == (1, 1, 0)
+    assert rich["log_duration"] == pytest.approx(np.log(100.0))
+    assert all(np.isnan(other["reflections"]) for other in others)
+
+
+def test_a_customer_is_followed_from_call_to_call(small: Path) -> None:
+    spells = read_sample(small, Design(measures=("reflections",))).spells
+    assert spells is not None
+    found = {row.call_id: (round(row.days, 2), row.outcome) for row in spells.itertuples()}
+    assert found == {
+        "anna-1": (4.0, 0.0),  # until she called again
+        "anna-2": (4.5, 1.0),  # until the end of the 9th
+        "ben-1": (4.5, 1.0),
+        "cleo-1": (118.5, 0.0),  # until she was last seen
+    }
+
+
+@pytest.mark.parametrize(
+    ("design", "said"),
+    [
+        (Design("nsp"), "no outcome is named 'nsp'; there are nps, retained"),
+        (Design(measures=("answerd_rate",)), "'answerd_rate'; did you mean answered_rate"),
+        (Design(measures=('x" FROM calls --',)), "no measure is named 'x\" FROM calls --'"),
+        (Design(measures=("reflections",), controls=("mood",)), "no control is named 'mood'"),
+    ],
+)
+def test_a_wrong_name_is_refused_in_one_line(small: Path, design: Design, said: str) -> None:
+    with pytest.raises(QueryError, match=re.escape(said)) as refused:
+        read_sample(small, design)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_warehouse_without_outcomes_says_what_to_do(tmp_path: Path) -> None:
+    from warmline.warehouse import publish
+
+    with pytest.raises(WarehouseError, match="no warehouse here"):
+        read_sample(tmp_path / "w", DESIGN)
+    publish(tmp_path / "l", tmp_path / "w", ())
+    with pytest.raises(QueryError, match=r"no outcomes are loaded; `warmline outcomes load"):
+        read_sample(tmp_path / "w", DESIGN)
+
+
+def test_too_few_rows_give_reasons_and_a_report_all_the_same(small: Path, tmp_path: Path) -> None:
+    study = run_study(small, Design(measures=("reflections",)))
+    assert study.associations[0].reason == "1 complete rows, at least 100 are asked for"
+    assert lead(study).startswith("Nothing can be said of retained")
+    page, *pictures = write_report(study, tmp_path)
+    assert pictures == []
+    assert "1 complete rows, at least 100" in page.read_text()
+
+
+# What is said
+
+
+@pytest.fixture(scope="module")
+def study(studied: Firm) -> Study:
+    return run_study(studied.warehouse, DESIGN)
+
+
+def test_skill_and_state_make_answering_look_better_than_it_is(study: Study) -> None:
+    found = study.associations[0]
+    assert found.raw and found.adjusted
+    assert found.raw.value > 0.08
+    assert found.adjusted.low <= 0.0 <= found.adjusted.high  # nothing was planted
+    assert found.adjusted.value < found.raw.value / 2
+    assert found.missing == {"answered_rate": 20}  # one call in nine shows no feeling
+    assert study.clear == ()
+    assert lead(study).startswith("None of 3 measures is clearly associated with retained")
+
+
+def test_the_page_needs_nothing_else_and_claims_no_cause(study: Study, tmp_path: Path) -> None:
+    page, *pictures = write_report(study, tmp_path)
+    assert [p.name for p in pictures] == ["forest.png", "dose_response.png", "survival.png"]
+    assert all(p.read_bytes().startswith(b"\x89PNG") for p in pictures)
+    text = page.read_text()
+    assert text.count("data:image/png;base64,") == 3
+    assert not re.findall(r"(?:src|href)=['\"](?!data:|#)", text)
+    assert "associated with" in text.lower()
+    assert "What could confound it" in text
+    assert "loyal the customer was" in text
+    for word in ("causes", "because of", "leads to", "improves", "proves"):
+        assert word not in text
+    assert "agent-3" not in text  # no one agent is judged
+    assert "answered_rate 20" in text  # what is missing
+
+
+def test_a_clear_association_is_said_with_its_interval() -> None:
+    frame = world(3, 0.12, is_confounded=False, agents=15, each=40)
+    frame["started_at"] = datetime(2026, 6, 1)
+    frame["other"] = np.random.default_rng(4).normal(size=len(frame))
+    design = Design(measures=("m", "other"), controls=("opening",))
+    found = study_of(Sample(frame, len(frame), {}), design)
+    assert [a.measure for a in found.clear] == ["m"]
+    e = found.clear[0].adjusted
+    assert e is not None and e.low > 0
+    assert lead(found) == (
+        f"1 of 2 measures is associated with retained: m ({e.value * 100:+.2g} percentage points "
+        f"per SD, 95% interval {e.low * 100:+.2g} to {e.high * 100:+.2g})."
+    )
+    assert forest_png(found) is not None
+    numbers = json.loads(json.dumps(as_dict(found), default=str, allow_nan=False))
+    assert numbers["associations"][0]["adjusted"]["value"] == e.value
+    assert numbers["not_controlled"] == found.not_controlled
+
+
+def test_what_a_reader_has_to_know_is_said(study: Study, studied: Firm) -> None:
+    said = " ".join(study.cautions)
+    assert "There are few agents" in said
+    assert "opening_hostile is not held equal: it is the same in all calls" in said
+    other = run_study(studied.warehouse, Design(measures=MEASURES[:1], effects=Effects.RANDOM))
+    assert any("compared with each other, too" in c for c in other.cautions)
+
+
+def test_a_missing_library_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: Callable[[str], Any] = studies.importlib.util.find_spec
+    monkeypatch.setattr(
+        studies.importlib.util, "find_spec", lambda n: None if n == "lifelines" else found(n)
+    )
+    with pytest.raises(SettingsError, match=r"lifelines: pip install 'warmline\[research\]'"):
+        studies.require_libraries()
+
+
+# The commands
+
+
+def warmline(firm: Firm, *words: object) -> Any:
+    arguments = [str(word) for word in words]
+    return CliRunner().invoke(app, [*arguments, "--warehouse", str(firm.warehouse)])
+
+
+def test_the_command_writes_a_report_and_prints_what_was_found(
+    studied: Firm, tmp_path: Path
+) -> None:
+    words = [word for m in MEASURES for word in ("--measure", m)]
+    done = warmline(studied, "research", "retention", *words, "--min-n", 60, "--to", tmp_path)
+    assert done.exit_code == 0, done.output
+    text = " ".join(done.output.split())
+    assert "None of 3 measures is clearly associated with retained" in text
+    assert "reasks: 0 complete rows, at least 60 are asked for" in text
+    assert {p.name for p in tmp_path.iterdir()} == {
+        *("report.html", "results.json", "forest.png", "dose_response.png", "survival.png"),
+    }
+
+
+def test_the_command_prints_json_of_another_outcome(studied: Firm, tmp_path: Path) -> None:
+    done = warmline(
+        *(studied, "research", "retention", "--outcome", "nps", "--measure", "ownership"),
+        *("--control", "queue", "--effects", "none", "--correction", "holm", "--min-n", 50),
+        *("--until", "2026-07-10", "--to", tmp_path, "--json"),
+    )
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["design"]["controls"] == ["queue"]
+    assert found["design"]["correction"] == Correction.HOLM.value
+    assert found["associations"][0]["n"] == found["rows"] < 180
+    assert found["hazards"] == []
+    assert found["left_out"] == {"of calls at another time": 180 - found["rows"]}
+
+
+def test_the_command_refuses_what_is_not_there(studied: Firm, tmp_path: Path) -> None:
+    unknown = warmline(studied, "research", "retention", "--outcome", "joy", "--to", tmp_path)
+    assert unknown.exit_code == 1
+    assert "no outcome is named 'joy'; there are nps, retained" in " ".join(unknown.output.split())
+    both = warmline(studied, "research", "retention", "--control", "none", "--control", "queue")
+    assert "--control none stands alone" in both.output
+
+
+def test_the_command_says_how_many_calls_it_takes(studied: Firm) -> None:
+    given = ("research", "power", "--effect", 0.02, "--base-rate", 0.8)
+    said = warmline(studied, *given, "--icc-outcome", 0, "--icc-measure", 0, "--json")
+    found = json.loads(said.stdout)
+    assert found["independent"] == found["pooled"] == 3140  # 7.849 * 0.16 / 0.0004
+    assert found["within"] == 3156  # and a mean an agent, 200 calls each
+    said = warmline(studied, *given)
+    assert "calls, agents compared with themselves" in said.output
+    said = warmline(studied, "research", "power", "--calls", 3156, "--base-rate", 0.8)
+    assert "show an effect of" in said.output
+    assert warmline(studied, "research", "power").exit_code == 2
+    bare = warmline(studied, "research", "power", "--effect", 0.02)
+    assert "how the outcome differs is not known" in " ".join(bare.output.split())
+
+
+def test_a_plan_is_taken_from_the_warehouse(studied: Firm) -> None:
+    asked = ("research", "power", "--effect", 0.05, "--outcome", "retained", "--json")
+    found = json.loads(warmline(studied, *asked).stdout)
+    assert found["usable"] == pytest.approx(160 / 180)
+    assert found["calls_per_agent"] == pytest.approx(160 / 6)
+    assert 0.45 < found["outcome_sd"] <= 0.51
+    assert found["icc_measure"] > 0.05
+    assert json.loads(warmline(studied, *asked, "--icc-measure", 0.5).stdout)["icc_measure"] == 0.5
+    none = warmline(studied, *asked, "--measure", "reasks")
+    assert "0 calls have retained and reasks" in " ".join(none.output.split())
+
+
+def test_the_help_of_research_loads_nothing_heavy() -> None:
+    script = (
+        "import sys; import warmline.cli.app; "
+        "print([m for m in ('pandas', 'statsmodels', 'lifelines', 'matplotlib', 'scipy') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
