@@ -1,12 +1,20 @@
 """The one stable function that scores turns of text."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from warmline.engines import Engines
+from warmline.errors import ModelError
 from warmline.language import SpokenTurn, TurnLanguage, score_turns
+from warmline.models.store import ModelStore
+from warmline.settings import LanguageSettings
+
+RULES_ONLY = LanguageSettings(models=False)
+pytestmark = pytest.mark.models
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ def test_empathy_rises_from_facts_and_formulas_to_feelings_named() -> None:
     assert scores == sorted(scores, reverse=True)
     assert scores[0] > 0.9
     assert scores[2] < 0.2
-    assert scores[3] == 0.0
+    assert scores[3] < 0.15
 
 
 def test_a_dismissal_takes_empathy_away() -> None:
@@ -80,17 +88,54 @@ def test_a_dismissal_takes_empathy_away() -> None:
 def test_a_feeling_is_named(text: str, feeling: str) -> None:
     scored = customer(text)
     assert getattr(scored, feeling) > 0.5
-    assert (scored.negative_emotion or 0) >= getattr(scored, feeling)
+    assert (scored.negative_emotion or 0) > 0.5
 
 
 def test_thanks_are_not_negative() -> None:
-    assert customer("Thank you so much, that's perfect.").negative_emotion == 0.0
+    thanks = "Thank you so much, that's perfect."
+    assert (customer(thanks).negative_emotion or 0.0) < 0.05
+    (by_rules,) = score_turns([Line("customer", thanks)], RULES_ONLY)
+    assert by_rules.negative_emotion == 0.0
+
+
+def test_models_rank_what_no_rule_knows() -> None:
+    sour, plain = "a miserable afternoon this turned into", "It is a table for two."
+    by_rules = [score_turns([Line("customer", t)], RULES_ONLY)[0] for t in (sour, plain)]
+    assert [s.rules for s in by_rules] == [(), ()]
+    assert (customer(sour).negative_emotion or 0.0) > 5 * (customer(plain).negative_emotion or 0.0)
+
+
+def test_an_empty_store_is_told_and_not_passed_over(tmp_path: Path) -> None:
+    nothing = Engines(ModelStore(tmp_path))
+    with pytest.raises(ModelError, match="warmline models pull"):
+        score_turns([Line("customer", "hello")], engines=nothing)
+    assert score_turns([Line("customer", "hello")], RULES_ONLY, nothing)[0].negative_emotion == 0.0
+
+
+@pytest.mark.parametrize(
+    "heard",
+    [
+        "im so frustrated nobody called me back",
+        "I'm, um, so frustrated. Nobody, nobody called me back!",
+        "I'M SO FRUSTRATED, NOBODY CALLED ME BACK",
+    ],
+)
+def test_marks_case_and_stumbling_change_nothing(heard: str) -> None:
+    written = customer("I'm so frustrated, nobody called me back.").negative_emotion
+    assert customer(heard).negative_emotion == pytest.approx(written, abs=0.02)
+
+
+def test_a_long_turn_is_heard_where_it_says_it() -> None:
+    filler = "then i went to the shop and looked at the phones and they had several colors and "
+    told = customer(filler * 6 + "honestly i felt so sad and alone in there " + filler * 6)
+    assert (told.negative_emotion or 0.0) > 0.5
 
 
 def test_earlier_turns_are_context() -> None:
     said_back = Line("agent", "Your boiler stopped and your engineer cancelled.")
     told = Line("customer", "The boiler stopped, then the engineer cancelled.")
-    alone, after = score_turns([said_back])[0], score_turns([told, said_back])[1]
+    alone = score_turns([said_back], RULES_ONLY)[0]
+    after = score_turns([told, said_back], RULES_ONLY)[1]
     assert alone.attentive == 0.0
     assert (after.attentive or 0) > 0.5
 
@@ -104,11 +149,15 @@ LINES = st.builds(
 
 
 @given(st.lists(LINES, max_size=6))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=40)
 def test_scores_are_shares_and_later_turns_do_not_change_earlier_ones(lines: list[Line]) -> None:
     scored = score_turns(lines)
     assert [s.speaker for s in scored] == [line.speaker for line in lines]
-    assert score_turns(lines[:2]) == scored[:2]
+    for before, now in zip(score_turns(lines[:2]), scored, strict=False):
+        for name, value in vars(before).items():
+            # Numbers of 16 bits differ a little with what else is in their batch.
+            same = pytest.approx(value, abs=0.02) if isinstance(value, float) else value
+            assert getattr(now, name) == same
     for score in scored:
         values = [v for v in vars(score).values() if isinstance(v, float)]
         assert all(0.0 <= v <= 1.0 for v in values)

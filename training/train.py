@@ -1,7 +1,7 @@
 """Train the heads and adapters that ship with warmline, from public labelled texts.
 
-    python training/train.py --data ../shared/data/text            # all that ships
-    python training/train.py --data ../shared/data/text --folds    # and the cross-validation
+    python training/train.py --data ../shared/data/text          # what ships
+    python training/train.py --data ../shared/data/text folds    # the cross-validation alone
 
 Everything is seeded; the same torch on the same kind of processor gives the same weights. MiniLM is
 taken from the model store (`warmline models pull`). On one core without rest: 10 minutes for the
@@ -34,6 +34,7 @@ from warmline.models.store import ModelStore
 from warmline.settings import Settings
 
 SEED = 1
+PARTS = ("emotions", "mechanisms")
 FOLDS = 5
 # Of GoEmotions' training part so many comments are kept aside, to choose thresholds on.
 HELD_OUT = 4000
@@ -44,17 +45,16 @@ def main() -> None:
     """Train what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with goemotions, epitome")
-    parser.add_argument("--only", choices=("emotions", "mechanisms"), help="one of the two")
-    parser.add_argument("--folds", action="store_true", help="also cross-validate the mechanisms")
+    parser.add_argument("what", nargs="*", default=PARTS, help=f"of {', '.join((*PARTS, 'folds'))}")
     chosen = parser.parse_args()
     weights, tokenizer = published(ModelStore.from_settings(Settings().places))
-    if chosen.only != "mechanisms":
+    if "emotions" in chosen.what:
         _, learning = split(comments_of(chosen.data / "goemotions", "train"))
         keep(trained_emotions(learning, weights, tokenizer), "emotions")
     pairs = epitome(chosen.data / "epitome")
-    if chosen.only != "emotions":
+    if "mechanisms" in chosen.what:
         keep(trained_mechanisms(pairs, weights, tokenizer), "mechanisms")
-    if chosen.folds:
+    if "folds" in chosen.what:
         cross_validate(pairs, weights, tokenizer)
 
 

@@ -4,7 +4,8 @@ from warmline.analysis import Moment
 from warmline.language.passages import passages
 from warmline.language.reading import read_passages
 from warmline.language.rulebook import fingerprint, rulebook
-from warmline.language.turns_api import SpokenTurn, TurnLanguage, score_turns
+from warmline.language.scoring import TurnLanguage
+from warmline.language.turns_api import SpokenTurn, score_turns
 from warmline.settings import LanguageSettings
 from warmline.values import Conversation, Transcript
 

@@ -28,6 +28,7 @@ KINDS: dict[str, tuple[Speaker, str]] = {
     "cue": (Speaker.CUSTOMER, "the customer expresses a feeling; label says which"),
     "hostile": (Speaker.CUSTOMER, "insult, threat or swearing at the agent or the firm"),
     "complaint": (Speaker.CUSTOMER, "the customer complains openly, or comes to give feedback"),
+    "problem": (Speaker.CUSTOMER, "something is late, broken or wrong; told without a feeling"),
     "thanks": (Speaker.CUSTOMER, "the customer thanks"),
     "relief": (Speaker.CUSTOMER, "the customer is relieved or glad"),
     "friction_repeat": (Speaker.CUSTOMER, "again, the third time, already told you"),

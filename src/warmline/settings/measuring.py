@@ -108,6 +108,10 @@ class LanguageSettings(Section):
         default="",
         description="A folder with rule files of your own, read after the built-in ones.",
     )
+    models: bool = Field(
+        default=True,
+        description="Read the words with trained models besides the rules; needs MiniLM stored.",
+    )
 
 
 class EmpathySettings(Section):
