@@ -434,7 +434,9 @@ def test_customer_voice(warehouse: Path) -> None:
 
 
 def test_every_named_query_is_tested_and_described() -> None:
-    tested = set(re.findall(r"^def test_(\w+)\(", Path(__file__).read_text(), re.MULTILINE))
+    files = Path(__file__).parent.glob("test_*.py")
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    tested = set(re.findall(r"^def test_(\w+)\(", text, re.MULTILINE))
     queries = named_queries()
     assert len(queries) >= 15
     assert set(queries) <= tested

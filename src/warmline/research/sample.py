@@ -33,7 +33,7 @@ _LONG_MEASURE = """(
         WHERE metrics.call_id = calls.call_id AND metrics.name = '{name}'
             AND (metrics.party IS NULL OR metrics.party = calls.agent_party))"""
 
-_WHY = """
+_FLOW = """
 SELECT
     CASE
         WHEN call_id IS NULL THEN unmatched_reason
@@ -44,22 +44,19 @@ SELECT
         WHEN NOT coalesce(started_at >= $since, true) OR NOT coalesce(started_at < $until, true)
             THEN 'of calls at another time'
         ELSE ''
-    END AS why, *
+    END AS why,
+    count(*)
 FROM outcome_calls
 WHERE name = $outcome
+GROUP BY ALL
+ORDER BY ALL
 """
-_FLOW = f"SELECT why, count(*) FROM ({_WHY}) GROUP BY ALL ORDER BY ALL"
-
-#: Of several outcomes of one call the first counts; of being retained the worst, which is to leave.
-_ROWS = f"""
+_ROWS = """
 SELECT o.value AS outcome, o.days_after, study_calls.*
-FROM (
-    SELECT * FROM ({_WHY}) WHERE why = ''
-    QUALIFY row_number() OVER (
-        PARTITION BY call_id
-        ORDER BY CASE WHEN name = 'retained' THEN value END, at_latest, source, line) = 1
-) AS o
+FROM outcomes_within($outcome, $within_days) AS o
 INNER JOIN study_calls ON study_calls.call_id = o.call_id
+WHERE o.is_simulated = $is_simulated
+    AND coalesce(o.started_at >= $since, true) AND coalesce(o.started_at < $until, true)
 ORDER BY study_calls.started_at, study_calls.call_id
 """
 
