@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -538,6 +539,15 @@ def test_parameters_are_values_and_never_sql(warehouse: Path) -> None:
     assert ask(warehouse, "SELECT $t", {"t": moment_given}).rows == ((moment_given,),)
     with pytest.raises(QueryError, match=r"no parameter \$b in the query"):
         ask(warehouse, "SELECT $a", {"a": 1, "b": 2})
+
+
+def test_a_process_that_has_the_warehouse_open_can_ask_more_than_once(warehouse: Path) -> None:
+    with duckdb.connect(str(warehouse), read_only=True) as own:
+        for _ in range(2):
+            assert ask(warehouse, "SELECT 1").rows == ((1,),)
+            with pytest.raises(QueryError):
+                ask(warehouse, f"SELECT * FROM read_text('{__file__}')")
+        assert own.execute("SELECT count(*) FROM calls").fetchone() == (len(WEEK),)
 
 
 def test_an_answer_is_cut_at_the_limit_and_says_so(warehouse: Path) -> None:

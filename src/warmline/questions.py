@@ -158,6 +158,9 @@ def reading(warehouse: Path, extension: str | None = None) -> Iterator[duckdb.Du
     An extension is loaded first: later it could not be. Raises WarehouseError.
     """
     with open_for_reading(warehouse) as con:
+        if con.execute("SELECT current_setting('lock_configuration')").fetchone() == (True,):
+            yield con  # the same file is being asked in this process already, and so locked
+            return
         if extension:
             load_extension(con, extension)
         for setting in (
