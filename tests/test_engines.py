@@ -24,7 +24,7 @@ from warmline.settings import PlaceSettings
 heavy = {"torch", "whisper", "pyannote.audio", "torchaudio", "lightning"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 engines = Engines(ModelStore.from_settings(PlaceSettings()))
-engines.whisper("tiny.en", int8=True), engines.segmentation(), engines.embedding()
+engines.whisper("tiny.en", "int8"), engines.segmentation(), engines.embedding()
 engines.sentences().encode(["hello"])
 from pyannote.audio.telemetry.metrics import is_metrics_enabled
 assert not is_metrics_enabled()
@@ -68,7 +68,7 @@ def test_networks_load_late_silently_and_without_telemetry(engines: Engines) -> 
 def test_each_network_is_loaded_once(engines: Engines) -> None:
     assert engines.segmentation() is engines.segmentation()
     assert engines.whisper("tiny.en") is engines.whisper("tiny.en")
-    assert engines.whisper("tiny.en") is not engines.whisper("tiny.en", int8=True)
+    assert engines.whisper("tiny.en") is not engines.whisper("tiny.en", "int8")
 
 
 @pytest.mark.models
@@ -101,7 +101,7 @@ class TestWhisper:
         import whisper
         from torch.ao.nn.quantized.dynamic import Linear as QuantisedLinear
 
-        exact, rough = engines.whisper("tiny.en"), engines.whisper("tiny.en", int8=True)
+        exact, rough = engines.whisper("tiny.en"), engines.whisper("tiny.en", "int8")
         for name, layer in rough.named_modules():
             if isinstance(layer, QuantisedLinear | torch.nn.Linear):
                 assert isinstance(layer, QuantisedLinear) is not name.endswith("mlp.2"), name

@@ -210,3 +210,31 @@ def test_without_speech_there_are_no_words(engines: Engines) -> None:
     sound = Sound(np.zeros((1, 5 * SAMPLE_RATE_HZ), np.int16), 8000, "pcm")
     silent = Speech(SpeakerSource.NONE, (), (), (), (), 0.0, "no speech")
     assert transcribe(sound, MONO, silent, SETTINGS, engines).words == ()
+
+
+@pytest.mark.models
+def test_beams_that_share_the_sound_read_what_whisper_reads_beam_by_beam(
+    engines: Engines, two_speakers: Path
+) -> None:
+    import torch
+    import whisper
+
+    from warmline.words.decoding import decode as decode_encoded
+
+    model = engines.whisper("tiny.en")
+    samples = decode(two_speakers, RecordingSettings()).channel(0)
+    mels = [
+        whisper.log_mel_spectrogram(whisper.pad_or_trim(samples[from_s * 16000 :][: 12 * 16000]))
+        for from_s in (6, 18)
+    ]
+    options = whisper.DecodingOptions(
+        language="en", beam_size=3, without_timestamps=True, fp16=False
+    )
+    with torch.inference_mode():
+        together = decode_encoded(model, model.encoder(torch.stack(mels)), options)
+    alone = [whisper.decode(model, mel, options) for mel in mels]
+    assert [r.text for r in together] == [r.text for r in alone]
+    assert [r.avg_logprob for r in together] == pytest.approx(
+        [r.avg_logprob for r in alone], abs=1e-3
+    )
+    assert all(not block.cross_attn._forward_hooks for block in model.decoder.blocks)

@@ -11,7 +11,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from warmline.errors import ModelError
@@ -81,21 +81,14 @@ class Engines:
         able = torch.cpu.get_capabilities()
         return bool(able.get("amx_bf16") or able.get("avx512_bf16"))
 
-    def bfloat16(self) -> AbstractContextManager[None]:
-        """Within it, matrices are multiplied in bfloat16 on the CPU; weights stay as they are."""
-        import torch
-
-        return torch.autocast("cpu", dtype=torch.bfloat16)
-
-    def whisper(self, name: str, int8: bool = False) -> "Whisper":
+    def whisper(self, name: str, precision: str = "float32") -> "Whisper":
         """The openai-whisper model of this name (`base`), ready for word timestamps.
 
-        float16 on a GPU, so decode there with `fp16=True`; on the CPU float32, or with `int8` its
-        linear layers in 8 bits, and `fp16=False` for both.
+        `precision` is `float32`, `bfloat16` or `int8` (its linear layers in 8 bits) on the CPU; a
+        GPU has it in float16 whatever is asked for.
         """
-        quantised = int8 and self.device.type == "cpu"
-        key = f"whisper {name}{' int8' if quantised else ''}"
-        return self._once(key, lambda: self._load_whisper(name, quantised))
+        chosen = "float16" if self.device.type == "cuda" else precision
+        return self._once(f"whisper {name} {chosen}", lambda: self._load_whisper(name, chosen))
 
     def faster_whisper(self, name: str, compute_type: str) -> "BatchedInferencePipeline":
         """faster-whisper's batched pipeline on its model of this name.
@@ -157,7 +150,7 @@ class Engines:
             loaded: Loaded = self._loaded[key]
             return loaded
 
-    def _load_whisper(self, name: str, quantised: bool) -> "Whisper":
+    def _load_whisper(self, name: str, precision: str) -> "Whisper":
         path = self.store.path_of(whisper_name(name))
         _stay_home()
         _share_the_cores()
@@ -169,9 +162,11 @@ class Engines:
         model.load_state_dict(checkpoint["model_state_dict"])
         model.set_alignment_heads(whisper._ALIGNMENT_HEADS[name])
         model.eval().requires_grad_(False)
-        if self.device.type == "cuda":
-            return _in_half_precision(model).to(self.device)
-        return _in_8_bits(model) if quantised else model
+        if precision == "int8":
+            return _in_8_bits(model)
+        if precision != "float32":
+            _in_half_precision(model, getattr(torch, precision))
+        return model.to(self.device)
 
     def _load_faster_whisper(self, name: str, compute_type: str) -> "BatchedInferencePipeline":
         folder = self.store.path_of(faster_whisper_name(name)).parent
@@ -282,8 +277,8 @@ def _quiet_lightning() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _in_half_precision(model: "Whisper") -> "Whisper":
-    """The model with float16 weights where Whisper would cast them at every call.
+def _in_half_precision(model: "Whisper", dtype: "torch.dtype") -> None:
+    """Give the model weights of 16 bits where Whisper would cast them at every call.
 
     Its layer norms compute in float32 and keep their weights so.
     """
@@ -291,8 +286,7 @@ def _in_half_precision(model: "Whisper") -> "Whisper":
 
     for module in model.modules():
         if isinstance(module, (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Embedding)):
-            module.half()
-    return model
+            module.to(dtype)
 
 
 def _in_8_bits(model: "Whisper") -> "Whisper":

@@ -18,7 +18,7 @@ from warmline import empathy, floor, prosody
 from warmline.errors import SettingsError
 from warmline.language.rulebook import fingerprint as rules_fingerprint
 from warmline.metrics import MetricDefinition
-from warmline.models.catalogue import EMBEDDING, SEGMENTATION, recogniser_name
+from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES, recogniser_name
 from warmline.models.store import ModelStore
 from warmline.settings import Settings
 from warmline.values import CallMetadata
@@ -65,7 +65,7 @@ STAGES = (
     ),
     Stage(
         "words",
-        1,
+        2,
         after=("speech",),
         settings=("words",),
         models=(RECOGNISER,),
@@ -96,14 +96,15 @@ STAGES = (
     ),
     Stage(
         "language",
-        1,
+        2,
         after=("turns",),
         settings=("language",),
+        models=(SENTENCES,),
         data=("language", "phrases"),
     ),
     Stage(
         "empathy",
-        1,
+        2,
         after=("language", "floor"),
         settings=("empathy", "speech.min_confidence"),
         data=("empathy",),
@@ -130,8 +131,8 @@ def model_identities(settings: Settings) -> dict[str, str]:
     Raises `ModelError`, saying what to type, when one is unknown or not stored.
     """
     store = ModelStore.from_settings(settings.places)
-    names = dict.fromkeys(name for stage in STAGES for name in stage.models)
-    return {name: store.identity(name) for name in (_chosen(n, settings) for n in names)}
+    names = dict.fromkeys(name for stage in STAGES for name in _chosen(stage, settings))
+    return {name: store.identity(name) for name in names}
 
 
 def all_measures() -> tuple[MetricDefinition, ...]:
@@ -176,10 +177,7 @@ class Addressing:
                 {
                     "stage": [stage.name, stage.version],
                     "settings": self._settings_of(stage),
-                    "models": [
-                        (name, self.models[name])
-                        for name in (_chosen(n, self.settings) for n in stage.models)
-                    ],
+                    "models": [(name, self.models[name]) for name in _chosen(stage, self.settings)],
                     "rules": self.rules if "language" in stage.settings else None,
                     "data": [_data_digest(package) for package in stage.data],
                     "measures": [(m.name, m.version) for m in stage.measures],
@@ -197,8 +195,14 @@ class Addressing:
         return sorted((k, v) for k, v in values.items() if k not in stage.but_not)
 
 
-def _chosen(model: str, settings: Settings) -> str:
-    return recogniser_name(settings.words) if model == RECOGNISER else model
+def _chosen(stage: Stage, settings: Settings) -> list[str]:
+    """The models that a stage uses under these settings."""
+    unused = set() if settings.language.models else {SENTENCES}
+    return [
+        recogniser_name(settings.words) if model == RECOGNISER else model
+        for model in stage.models
+        if model not in unused
+    ]
 
 
 def _data_digest(package: str) -> str:

@@ -33,6 +33,7 @@ class FasterWhisper:
             settings.whisper_model, _COMPUTE_TYPES[compute_type]
         )
         self._batch_size = settings.batch_size
+        self._beam_size = settings.beam_size
 
     def recognise(
         self, windows: Sequence[NDArray[np.float32]], language: str | None
@@ -50,6 +51,7 @@ class FasterWhisper:
             language=language,
             clip_timestamps=clips,
             batch_size=self._batch_size,
+            beam_size=self._beam_size,
             word_timestamps=True,
             vad_filter=False,
             language_detection_segments=min(len(windows), _LANGUAGE_WINDOWS),

@@ -1,13 +1,13 @@
 """openai-whisper, decoding many windows at once.
 
 Whisper's own parts do the work (`DecodingTask`, `find_alignment`); what is added is that a window
-is encoded once and only once, and that windows of like length share a batch. (Tried: letting the
-decoder attend to the sound alone and not to the padding after it saves nothing and makes it loop.)
+is encoded once and only once, and that windows of like length share a batch, beams included.
+(Tried: letting the decoder attend to the sound alone and not to the padding after it saves nothing
+and makes it loop.)
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from warmline.words.recogniser import Recognised, Recognition, TimedWord
 
 if TYPE_CHECKING:
     import torch
-    from whisper.decoding import DecodingResult, DecodingTask
+    from whisper.decoding import DecodingResult
     from whisper.model import Whisper
 
     from warmline.engines import Engines
@@ -39,12 +39,10 @@ class OpenAIWhisper:
 
     def __init__(self, engines: "Engines", settings: WordSettings) -> None:
         self._model: Whisper = engines.whisper(
-            settings.whisper_model, int8=settings.precision == "int8"
-        )
-        self._encoding: Callable[[], AbstractContextManager[Any]] = (
-            engines.bfloat16 if _wants_bfloat16(settings, engines) else nullcontext
+            settings.whisper_model, _precision(settings, engines)
         )
         self._batch_size = settings.batch_size
+        self._beam_size = settings.beam_size
 
     def recognise(
         self, windows: Sequence[NDArray[np.float32]], language: str | None
@@ -96,7 +94,7 @@ class OpenAIWhisper:
                 for s in new.values()
             ]
             batch = torch.stack(mels).to(self._model.device, self._dtype)
-            with torch.inference_mode(), self._encoding():
+            with torch.inference_mode():
                 features |= zip(new, self._model.encoder(batch).to(self._dtype), strict=True)
         return torch.stack([features[i] for i in sounds])
 
@@ -112,9 +110,12 @@ class OpenAIWhisper:
         import torch
         import whisper
 
+        from warmline.words.decoding import decode
+
         options = whisper.DecodingOptions(
             language=language,
             without_timestamps=True,
+            beam_size=self._beam_size if self._beam_size > 1 else None,
             fp16=self._dtype == torch.float16,
             # A loop would else run to the end of the decoder's memory.
             sample_len=min(
@@ -123,7 +124,7 @@ class OpenAIWhisper:
             ),
         )
         with torch.inference_mode():
-            results = _decoding_task(self._model, options).run(features)
+            results = decode(self._model, features, options)
         for feature, result, duration_s in zip(features, results, durations_s, strict=True):
             yield Recognised(
                 result.text,
@@ -187,21 +188,10 @@ class _Encoded:
         return logits.float()
 
 
-def _decoding_task(model: "Whisper", options: Any) -> "DecodingTask":
-    """Whisper's decoding, given encoded sound in place of mel spectrograms."""
-    from whisper.decoding import DecodingTask
-
-    class EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
-        def _get_audio_features(self, mel: "torch.Tensor") -> "torch.Tensor":
-            return mel
-
-    return EncodedDecodingTask(model, options)
-
-
-def _wants_bfloat16(settings: WordSettings, engines: "Engines") -> bool:
+def _precision(settings: WordSettings, engines: "Engines") -> str:
     if settings.precision == "auto":
-        return engines.computes_bfloat16
-    return settings.precision == "bfloat16"
+        return "bfloat16" if engines.computes_bfloat16 else "float32"
+    return settings.precision
 
 
 def _batches(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
