@@ -57,7 +57,7 @@ from warmline.pipeline import (
 )
 from warmline.places import places_of
 from warmline.recordings.metadata import read_table
-from warmline.settings import Settings, load_settings
+from warmline.settings import ProfileSettings, Settings, load_settings
 from warmline.warehouse import publish as publish_warehouse
 
 # Threads that wait for calls; how many calls run at a time is `night.jobs`.
@@ -97,7 +97,7 @@ def analyze_calls(
 
     plan = find_pending(sources or settings.night.sources, order, again)
     outcomes = analyze_pending(plan, order)
-    publish(places.landing, places.warehouse)
+    publish(places.landing, places.warehouse, settings.profile)
     return leave_report(Tally(plan, tuple(outcomes), perf_counter() - started))
 
 
@@ -144,9 +144,9 @@ def analyze_call(workers: Workers, call: PlannedCall) -> Outcome:
 
 
 @task(cache_policy=NO_CACHE)
-def publish(landing: Path, warehouse: Path) -> None:
+def publish(landing: Path, warehouse: Path, profile: ProfileSettings) -> None:
     """Load what has landed, check it, and put the new warehouse in the place of the old."""
-    publish_warehouse(landing, warehouse, all_measures())
+    publish_warehouse(landing, warehouse, all_measures(), profile)
 
 
 def leave_report(tally: Tally) -> dict[str, Any]:

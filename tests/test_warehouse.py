@@ -154,7 +154,14 @@ def test_every_table_has_what_the_analysis_has(tmp_path: Path) -> None:
     ]
     assert rows(tmp_path, "SELECT model, version FROM models") == [("whisper", "base")]
     empty = [t for t, r in contents(tmp_path).items() if not r]
-    assert empty == ["backchannels", "failures", "outcome_calls", "outcomes", "tones"]
+    assert empty == [
+        "agent_index",
+        "backchannels",
+        "failures",
+        "outcome_calls",
+        "outcomes",
+        "tones",
+    ]
 
 
 def test_a_summary_has_a_row_for_every_recording(tmp_path: Path) -> None:

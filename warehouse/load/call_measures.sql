@@ -14,7 +14,8 @@ sided AS (
         END || m.name AS measure,
         m.value,
         m.numerator,
-        m.denominator
+        m.denominator,
+        m.observations
     FROM measured
 )
 SELECT
@@ -67,7 +68,13 @@ SELECT
     max(value) FILTER (measure = 'call.silent_dissatisfaction') AS silent_dissatisfaction,
     max(value) FILTER (measure = 'call.resolution') AS resolution,
     max(value) FILTER (measure = 'call.next_step') AS next_step,
-    max(value) FILTER (measure = 'call.expectation_set') AS expectation_set
+    max(value) FILTER (measure = 'call.expectation_set') AS expectation_set,
+    max(value) FILTER (measure = 'agent.turns') AS agent_turns,
+    max(value) FILTER (measure = 'agent.attentive') AS attentive,
+    max(value) FILTER (measure = 'agent.cognitive') AS cognitive,
+    max(denominator) FILTER (measure = 'agent.empathy_to_action') AS affective,
+    max(numerator) FILTER (measure = 'agent.empathy_to_action') AS affective_followed,
+    max(observations) FILTER (measure = 'agent.steadiness_level_db') AS heated_answers
 FROM sided
 GROUP BY call_id
 ORDER BY call_id;

@@ -75,7 +75,7 @@ def run_batch(
         ):
             outcomes = workers.analyze_all(plan.pending, progress.ended)
     with messages().status("publishing the warehouse"):
-        published = publish(places.landing, places.warehouse, all_measures())
+        published = publish(places.landing, places.warehouse, all_measures(), settings.profile)
     return Batch(Tally(plan, tuple(outcomes), perf_counter() - started), published, places)
 
 

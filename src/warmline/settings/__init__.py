@@ -29,6 +29,7 @@ from warmline.settings.measuring import (
 from warmline.settings.running import (
     NightSettings,
     PlaceSettings,
+    ProfileSettings,
 )
 from warmline.settings.section import Section
 
@@ -39,6 +40,7 @@ __all__ = [
     "LanguageSettings",
     "NightSettings",
     "PlaceSettings",
+    "ProfileSettings",
     "ProsodySettings",
     "RecordingSettings",
     "Section",
@@ -65,6 +67,7 @@ class Settings(Section):
     floor: FloorSettings = Field(default_factory=FloorSettings)
     language: LanguageSettings = Field(default_factory=LanguageSettings)
     empathy: EmpathySettings = Field(default_factory=EmpathySettings)
+    profile: ProfileSettings = Field(default_factory=ProfileSettings)
     night: NightSettings = Field(default_factory=NightSettings)
 
 

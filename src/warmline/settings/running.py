@@ -7,6 +7,36 @@ from pydantic import Field
 from warmline.settings.section import Section
 
 
+class ProfileSettings(Section):
+    """[profile] the empathy profile, and its index: one number only where weights are set."""
+
+    min_reference_calls: int = Field(
+        default=20, ge=2, description="With fewer calls to compare with, nothing has a score."
+    )
+    min_weight_measured: float = Field(
+        default=0.6, gt=0, le=1, description="Least share of the weight for an index."
+    )
+    weight_answering: float = Field(
+        default=0.0, ge=0, description="Weight of cues answered; no weight at all, no index."
+    )
+    weight_listening: float = Field(
+        default=0.0, ge=0, description="Weight of attentive and cognitive statements."
+    )
+    weight_exploring: float = Field(default=0.0, ge=0, description="Weight of open questions.")
+    weight_acting: float = Field(
+        default=0.0, ge=0, description="Weight of affective statements that action follows."
+    )
+    weight_giving_room: float = Field(
+        default=0.0, ge=0, description="Weight of not interrupting the customer."
+    )
+    weight_restraint: float = Field(
+        default=0.0, ge=0, description="Weight of no dismissals, misplaced offers, early solutions."
+    )
+    weight_steadiness: float = Field(
+        default=0.0, ge=0, description="Weight of an even voice under heat."
+    )
+
+
 class PlaceSettings(Section):
     """[places] where things are kept; ~ is allowed, relative paths start where you are."""
 

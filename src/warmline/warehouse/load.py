@@ -13,6 +13,7 @@ from warmline.errors import WarehouseError
 from warmline.landing.places import LandedFile
 from warmline.landing.scan import Reader, VanishedError, live_of
 from warmline.metrics import MetricDefinition
+from warmline.settings import ProfileSettings
 from warmline.warehouse.sql import SqlFile, sql_files
 
 _ROWS_AT_ONCE = 1000
@@ -222,4 +223,12 @@ def note_definitions(
         "$version AS version, $level AS level, $unit AS unit, $definition AS definition, "
         "$source AS source, $validated AS validated, true AS is_current",
         [asdict(definition) for definition in definitions],
+    )
+
+
+def note_profile(con: duckdb.DuckDBPyConnection, profile: ProfileSettings) -> None:
+    """Publish the settings of the empathy profile beside what they make."""
+    con.executemany(
+        "INSERT OR REPLACE INTO profile_settings VALUES ($name, $value)",
+        [{"name": name, "value": float(value)} for name, value in profile.model_dump().items()],
     )

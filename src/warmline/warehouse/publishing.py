@@ -23,10 +23,18 @@ from warmline.landing.places import LandedFile
 from warmline.landing.scan import UnreadableError, VanishedError, reader
 from warmline.locks import LockedError, exclusive
 from warmline.metrics import MetricDefinition
+from warmline.settings import ProfileSettings
 from warmline.warehouse.checks import run_checks
 from warmline.warehouse.database import open_for_building, open_for_reading
 from warmline.warehouse.indexing import index_turns
-from warmline.warehouse.load import Loading, Stamped, load, note_definitions, note_files
+from warmline.warehouse.load import (
+    Loading,
+    Stamped,
+    load,
+    note_definitions,
+    note_files,
+    note_profile,
+)
 from warmline.warehouse.migrate import define_views, migrate
 from warmline.warehouse.outcomes import note_outcomes
 from warmline.warehouse.sql import digest, sql_files
@@ -53,15 +61,19 @@ class PublishReport:
 
 
 def publish(
-    landing_dir: Path, warehouse_path: Path, definitions: Sequence[MetricDefinition]
+    landing_dir: Path,
+    warehouse_path: Path,
+    definitions: Sequence[MetricDefinition],
+    profile: ProfileSettings | None = None,
 ) -> PublishReport:
     """Bring the warehouse up to date with the landing folder, or leave it exactly as it is.
 
     Nothing changed: nothing is built. Otherwise yesterday's file is copied (there may be none),
-    migrated, what changed is loaded, the checks are run, and the file is swapped. Raises
+    migrated, what changed is loaded, the checks are run, and the file is swapped. `profile` has the
+    weights of the empathy index; None keeps those that were published before. Raises
     WarehouseError, naming the cause, with yesterday's warehouse in its place.
     """
-    job = _Job(landing_dir, warehouse_path.resolve(), tuple(definitions))
+    job = _Job(landing_dir, warehouse_path.resolve(), tuple(definitions), profile)
     lock = job.warehouse.with_name(f"{job.warehouse.name}.lock")
     try:
         with exclusive(lock, "publishing this warehouse"):
@@ -99,11 +111,16 @@ class _Job:
     """One publishing: where from, where to, since when."""
 
     def __init__(
-        self, landing_dir: Path, warehouse: Path, definitions: tuple[MetricDefinition, ...]
+        self,
+        landing_dir: Path,
+        warehouse: Path,
+        definitions: tuple[MetricDefinition, ...],
+        profile: ProfileSettings | None,
     ) -> None:
         self.landing_dir = landing_dir
         self.warehouse = warehouse
         self.definitions = definitions
+        self.profile = profile
         self.building = warehouse.with_name(f"{warehouse.name}.building-{os.getpid()}")
         self.started_at = datetime.now(UTC)
         self._clock = perf_counter()
@@ -114,7 +131,7 @@ class _Job:
         for _ in range(_ATTEMPTS):
             files = places.files(self.landing_dir)
             outcomes = outcome_files(self.landing_dir)
-            inputs = _inputs([*files, *outcomes], self.definitions)
+            inputs = _inputs([*files, *outcomes], self.definitions, self.profile)
             before = _published(self.warehouse) if self.warehouse.exists() else None
             if before is not None and before.inputs == inputs:
                 return self._report(Loading(0, 0, before.calls), before.unreadable, 0, False)
@@ -154,6 +171,8 @@ class _Job:
                 loading = load(con, landing, everything=everything)
             note_outcomes(con, self.landing_dir, outcomes)
             note_definitions(con, self.definitions)
+            if self.profile is not None:
+                note_profile(con, self.profile)
             define_views(con)
             index_turns(con)
             checks = _require_passing(con)
@@ -207,14 +226,18 @@ class _Job:
         return PublishReport(self.warehouse, *counts, unreadable, checks, rebuilt, seconds)
 
 
-def _inputs(files: Sequence[LandedFile], definitions: Sequence[MetricDefinition]) -> _Inputs:
+def _inputs(
+    files: Sequence[LandedFile],
+    definitions: Sequence[MetricDefinition],
+    profile: ProfileSettings | None,
+) -> _Inputs:
     loads = sql_files("load")
     others = [file for kind in ("migrations", "views", "checks") for file in sql_files(kind)]
     return _Inputs(
         digest(*loads, *others),
         digest(*loads),
         _sha256([(file.name, file.stamp) for file in files]),
-        _sha256(sorted(astuple(definition) for definition in definitions)),
+        _sha256([*sorted(astuple(definition) for definition in definitions), (repr(profile),)]),
     )
 
 

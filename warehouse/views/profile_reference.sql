@@ -1,0 +1,34 @@
+CREATE VIEW profile_reference AS
+WITH means AS (
+    SELECT component, is_simulated, count(*) AS calls, sum(amount) / sum(exposure) AS mean
+    FROM profile_counts
+    GROUP BY component, is_simulated
+),
+spreads AS (
+    SELECT
+        component, is_simulated, calls, mean,
+        sum(counts.exposure * (counts.amount / counts.exposure - means.mean) ** 2) AS squares,
+        sum(counts.exposure) AS exposure
+    FROM profile_counts AS counts
+    INNER JOIN means USING (component, is_simulated)
+    GROUP BY component, is_simulated, calls, mean
+)
+SELECT
+    component,
+    is_simulated,
+    calls,
+    mean,
+    sqrt(squares / exposure) AS spread,
+    sqrt(squares / nullif(calls - 1, 0)) AS noise,
+    calls >= (SELECT value FROM profile_settings WHERE name = 'min_reference_calls')
+        AND squares > 0 AS is_enough
+FROM spreads;
+
+COMMENT ON VIEW profile_reference IS 'One row a component and population (all real calls of this warehouse, or all simulated ones): what the empathy profile is relative to.';
+COMMENT ON COLUMN profile_reference.component IS 'The component (profile_counts.component).';
+COMMENT ON COLUMN profile_reference.is_simulated IS 'Whether the population is the simulated calls.';
+COMMENT ON COLUMN profile_reference.calls IS 'Calls in which the component could be measured.';
+COMMENT ON COLUMN profile_reference.mean IS 'Sum of amounts over sum of exposures of all of them.';
+COMMENT ON COLUMN profile_reference.spread IS 'Standard deviation of calls about the mean, each weighed by its exposure: the unit of scores.';
+COMMENT ON COLUMN profile_reference.noise IS 'Standard deviation of a single unit of exposure, as calls scatter about the mean: the uncertainty of a value is noise / sqrt(exposure).';
+COMMENT ON COLUMN profile_reference.is_enough IS 'Whether there are profile.min_reference_calls calls, and calls differ at all.';
