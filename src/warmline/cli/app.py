@@ -7,6 +7,7 @@ import typer
 from warmline import __version__
 from warmline.cli.analyze import analyze
 from warmline.cli.annotate import agreement, annotate
+from warmline.cli.bench import bench
 from warmline.cli.demo import demo
 from warmline.cli.export import export
 from warmline.cli.models import app as models
@@ -65,6 +66,7 @@ app.add_typer(research, name="research", rich_help_panel="Research")
 app.command(rich_help_panel="Research")(annotate)
 app.command(rich_help_panel="Research")(agreement)
 app.command(rich_help_panel="Research")(validate)
+app.command(rich_help_panel="Research")(bench)
 app.command(rich_help_panel="Set up")(settings)
 app.add_typer(models, name="models", rich_help_panel="Set up")
 app.command(rich_help_panel="Set up")(simulate)

@@ -1,0 +1,63 @@
+"""`warmline bench`: warmline beside what a user would assemble instead, on this machine."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from warmline.errors import DataError, SettingsError
+from warmline.models.catalogue import faster_whisper_name
+from warmline.models.store import ModelStore
+from warmline.resources import folder
+from warmline.settings import Settings
+
+_NEEDED = ("faster_whisper", "jiwer", "meeteval")
+
+
+def bench(
+    calls: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of two-channel calls (left caller, right agent), each with its human "
+            "transcript beside it as .json.",
+            metavar="FOLDER",
+            exists=True,
+            file_okay=False,
+        ),
+    ],
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Markdown file to write as well.", metavar="FILE")
+    ] = None,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Turns of each contender.")] = 3,
+    whisper_model: Annotated[
+        str, typer.Option("--whisper-model", help="For all contenders: base or tiny.en.")
+    ] = "base",
+    race_only: Annotated[
+        bool, typer.Option("--race-only", help="Neither simulated calls nor growth.")
+    ] = False,
+) -> None:
+    """Time and score warmline, openai-whisper with pyannote, and a WhisperX-like recipe.
+
+    All hear the same calls in the same run and take turns; let nothing else run meanwhile.
+    Needs a checkout and the extra `bench`; takes about an hour.
+    """
+    if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
+        raise SettingsError(
+            f"the benchmark needs {', '.join(missing)}: pip install -e '.[listen,bench]'"
+        )
+    try:
+        script = folder("benchmarks") / "listening.py"
+    except FileNotFoundError as e:
+        raise DataError(
+            "the benchmark is part of the checkout, not of the installed package: run "
+            "`warmline bench` from a clone that is installed with pip install -e"
+        ) from e
+    store = ModelStore.from_settings(Settings().places)
+    store.path_of(faster_whisper_name(whisper_model))  # says what to type when it is not stored
+    command = [sys.executable, str(script), str(calls), "--rounds", str(rounds)]
+    command += ["--model", whisper_model, *(["--to", str(to)] if to else [])]
+    command += ["--no-extras"] if race_only else []
+    raise typer.Exit(subprocess.run(command, check=False).returncode)
