@@ -1,6 +1,6 @@
 """A landing folder of any size, for measuring how the warehouse grows.
 
-`python landing_zone.py FOLDER --calls 100000` plays some thousand calls on paper: lines of the
+`python landing_zone.py FOLDER --calls 100000` plays some hundred calls on paper: lines of the
 sample scenes and chatter whose words are as unequally common as words are, with pauses, dead air
 and people who talk at once. The rooms that need no sound (turns, floor, language, empathy) measure
 them; prosody is drawn by lot. SQL then copies them, each time under another name, day, agent, queue
@@ -14,6 +14,7 @@ import random
 import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -81,7 +82,7 @@ COPY (
 
 
 def write_zone(
-    landing_dir: Path, calls: int, *, first: int = 0, per_day: int = 20_000, templates: int = 1000
+    landing_dir: Path, calls: int, *, first: int = 0, per_day: int = 20_000, templates: int = 400
 ) -> int:
     """Write the calls numbered `first` to `first + calls`, `per_day` of them a day, as packs.
 
@@ -113,6 +114,7 @@ def write_zone(
     return written
 
 
+@cache
 def _templates(count: int) -> pa.Table:
     """Calls as they land, `place` counting them."""
     says = _lines()

@@ -35,7 +35,7 @@ HOUSE = (
     ("pipeline",),
     ("warehouse",),
     ("questions", "simulate", "export", "annotation", "outcomes"),
-    ("research", "search"),
+    ("research", "reviews", "search"),
     ("cli",),
     ("__main__",),
 )

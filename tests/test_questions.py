@@ -22,11 +22,13 @@ from factories import (
     measured,
     moment,
     not_analyzed,
+    sha,
 )
 from warmline import landing
 from warmline.analysis import CallAnalysis, FloorTransfer, Opportunity, Overlap, Quote, Silence
 from warmline.cli.query import check, query
 from warmline.errors import QueryError, WarehouseError
+from warmline.landing.reviews import Review, write_review
 from warmline.metrics import Metric, rate
 from warmline.questions import Answer, ask, ask_named, named_queries
 from warmline.values import RoleName, Span, SpeakerSource
@@ -211,11 +213,42 @@ WEEK = (
 )
 
 
+def judged(
+    reviewer: str, verdict: str, call_id: str, *subject: Any, should_be: str | None = None
+) -> Review:
+    """A review of `stolen-card` or `angry-bill`; `subject` are the fields that find it again."""
+    return Review(
+        day(20),
+        reviewer,
+        call_id,
+        f"analyses/{sha(call_id)}",
+        *subject,
+        verdict,
+        should_be,
+        "heard",
+    )
+
+
+FEAR = ("cue", "fear_anxiety", None, 8.0, 14.0, "ignored")
+WORRY = ("cue", "fear_anxiety", None, 25.0, 30.0, "dismissed")
+ANGER = ("cue", "anger_frustration", None, 3.0, 9.0, "affective")
+REASKS = ("metric", "reasks", "agent", None, None, "1.0")
+REVIEWS = (
+    judged("kim", "wrong", "stolen-card", *FEAR, should_be="attentive"),
+    judged("kim", "wrong", "stolen-card", *WORRY),
+    judged("lee", "right", "stolen-card", *WORRY),
+    judged("lee", "right", "angry-bill", *ANGER),
+    judged("lee", "wrong", "stolen-card", *REASKS, should_be="0"),
+)
+
+
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("week")
     for analysis in WEEK:
         landing.write(analysis, folder / "landing")
+    for review in REVIEWS:
+        write_review(review, folder / "landing")
     publish(folder / "landing", folder / "week.duckdb", definitions_of(WEEK))
     return folder / "week.duckdb"
 
@@ -432,6 +465,32 @@ def test_customer_voice(warehouse: Path) -> None:
     assert columns(ask_named(warehouse, "customer_voice", {"queue": "billing"}), "call_id") == [
         "angry-bill"
     ]
+
+
+def test_disputes(warehouse: Path) -> None:
+    answer = ask_named(warehouse, "disputes")
+    assert columns(answer, "name", "start_s", "machine_says", "verdict", "should_be") == [
+        ("fear_anxiety", 8.0, "ignored", "wrong", "attentive"),
+        ("fear_anxiety", 25.0, "dismissed", "disputed", None),
+        ("reasks", None, "1.0", "wrong", "0"),
+    ]
+    assert columns(answer, "remarks")[1] == "kim: heard; lee: heard"
+    assert len(ask_named(warehouse, "disputes", {"subject": "metric"}).rows) == 1
+    assert not ask_named(warehouse, "disputes", {"agent": "bob"}).rows
+
+
+def test_review_agreement(warehouse: Path) -> None:
+    answer = ask_named(warehouse, "review_agreement")
+    assert columns(answer, "subject", "name", "rows_reviewed", "reviews", "agreement") == [
+        ("cue", "fear_anxiety", 2, 3, 0.25),  # one denied, one disputed
+        ("cue", "anger_frustration", 1, 1, 1.0),
+        ("metric", "reasks", 1, 1, 0.0),
+    ]
+    # Wilson for 1 of 1, by hand: (1 + 1.9208 - 1.96 * 0.98) / (1 + 3.8416)
+    assert columns(answer, "agreement_low", "agreement_high")[1] == (
+        *(pytest.approx(0.2065, abs=1e-4), 1.0),
+    )
+    assert len(ask_named(warehouse, "review_agreement", {"min_rows": 2}).rows) == 1
 
 
 def test_every_named_query_is_tested_and_described() -> None:

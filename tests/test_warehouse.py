@@ -453,7 +453,10 @@ points = {
     "loading": lambda: before(load, "_counted"),
     "defining": lambda: before(publishing, "note_definitions"),
     "viewing": lambda: before(publishing, "define_views"),
-    "checking": lambda: before(publishing, "run_checks"),
+    "noting": lambda: before(publishing, "note_reviews"),
+    "indexing": lambda: before(publishing, "index_turns"),
+    "indexed": lambda: before(publishing, "_judged_otherwise"),
+    "checking": lambda: before(publishing, "_require_passing"),
     "syncing": lambda: before(publishing, "_sync"),
     "swapping": lambda: before(Path, "replace"),
     "swapped": lambda: before(publishing, "_sync", 2),
@@ -634,6 +637,34 @@ def test_a_check_finds_what_is_planted(
     sound: Path, tmp_path: Path, name: str, statements: Sequence[str]
 ) -> None:
     assert name in found_by_checks(sound, tmp_path, statements)
+
+
+def test_after_a_night_the_checks_look_at_what_it_touched(tmp_path: Path) -> None:
+    put(tmp_path, rich("a"))
+    with pytest.raises(WarehouseError, match="check missing_values_say_why: 1 rows against it"):
+        put(tmp_path, rich("b", metrics=[Metric("dead_air_s", None, None)]))
+    landing.remove(tmp_path / "landing", [f"analyses/{sha('b')}"])
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as con:
+        con.execute("UPDATE quotes SET turn_index = 99 WHERE call_id = 'a'")
+    landing.write(rich("c"), tmp_path / "landing")
+    known = definitions_of([rich("a")])
+    assert publish(tmp_path / "landing", tmp_path / "w.duckdb", known).loaded == 1
+    landing.write(rich("d"), tmp_path / "landing")
+    with pytest.raises(WarehouseError, match="check turns_are_known"):
+        publish(tmp_path / "landing", tmp_path / "w.duckdb", known[:-1])  # all is judged anew
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_what_is_planted_in_a_touched_call_is_found_after_a_night(
+    sound: Path, tmp_path: Path, name: str
+) -> None:
+    shutil.copy(sound / "w.duckdb", tmp_path / "w.duckdb")
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as con:
+        con.execute("CREATE TEMP TABLE touched AS SELECT call_id FROM calls")
+        for statement in CORRUPTIONS[name]:
+            con.execute(statement)
+        results = run_checks(con, whole=False)
+        assert name in {result.name for result in results if not result.passed}
 
 
 def test_checks_find_nothing_in_a_sound_warehouse(sound: Path, tmp_path: Path) -> None:

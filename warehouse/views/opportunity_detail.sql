@@ -29,14 +29,20 @@ SELECT
     calls.contact_reason,
     calls.path,
     calls.speaker_source,
-    calls.is_simulated
+    calls.is_simulated,
+    review_summary.verdict AS review_verdict,
+    review_summary.should_be AS review_should_be,
+    review_summary.remarks AS review_remarks
 FROM opportunities
 INNER JOIN calls ON calls.call_id = opportunities.call_id
 LEFT JOIN turns AS asked
     ON asked.call_id = opportunities.call_id AND asked.turn_index = opportunities.turn_index
 LEFT JOIN turns AS replied
     ON replied.call_id = opportunities.call_id
-    AND replied.turn_index = opportunities.answer_turn_index;
+    AND replied.turn_index = opportunities.answer_turn_index
+LEFT JOIN review_summary
+    ON review_summary.subject = 'cue' AND review_summary.call_id = opportunities.call_id
+    AND review_summary.opportunity_index = opportunities.opportunity_index;
 
 COMMENT ON VIEW opportunity_detail IS 'One row a cue of the ledger with the call around it: read it, or play the clip.';
 COMMENT ON COLUMN opportunity_detail.call_id IS 'The call (calls.call_id).';
@@ -68,3 +74,6 @@ COMMENT ON COLUMN opportunity_detail.contact_reason IS 'What the call was about,
 COMMENT ON COLUMN opportunity_detail.path IS 'Where the recording lay when it was analyzed.';
 COMMENT ON COLUMN opportunity_detail.speaker_source IS 'How the parties were told apart: channel, diarization or none.';
 COMMENT ON COLUMN opportunity_detail.is_simulated IS 'True for calls made by warmline simulate.';
+COMMENT ON COLUMN opportunity_detail.review_verdict IS 'What people who listened say of this row: right, wrong or disputed; NULL when nobody reviewed it.';
+COMMENT ON COLUMN opportunity_detail.review_should_be IS 'What the answer should be, or no_cue; NULL when nobody said.';
+COMMENT ON COLUMN opportunity_detail.review_remarks IS 'Who said why.';

@@ -15,6 +15,7 @@ from warmline.cli.night import nightly
 from warmline.cli.outcomes import app as outcomes
 from warmline.cli.query import check, query
 from warmline.cli.research import app as research
+from warmline.cli.review import app as review
 from warmline.cli.search import search
 from warmline.cli.settings import settings
 from warmline.cli.show import show
@@ -61,6 +62,7 @@ app.command(rich_help_panel="Read")(query)
 app.command(rich_help_panel="Read")(search)
 app.command(rich_help_panel="Read")(export)
 app.command(rich_help_panel="Read")(check)
+app.add_typer(review, name="review", rich_help_panel="Read")
 app.add_typer(outcomes, name="outcomes", rich_help_panel="Research")
 app.add_typer(research, name="research", rich_help_panel="Research")
 app.command(rich_help_panel="Research")(annotate)

@@ -94,7 +94,7 @@ def loose_files(landing_dir: Path) -> list[LandedFile]:
     return [file for kind in LOOSE for file in walk(landing_dir / kind, kind)]
 
 
-def walk(folder: Path, name: str) -> Iterator[LandedFile]:
+def walk(folder: Path, name: str, ending: str = ".parquet") -> Iterator[LandedFile]:
     """The landed files under a folder, which is called `name` inside the landing folder."""
     try:
         entries = os.scandir(folder)
@@ -104,8 +104,8 @@ def walk(folder: Path, name: str) -> Iterator[LandedFile]:
         for entry in entries:
             inside = f"{name}/{entry.name}"
             if entry.is_dir(follow_symlinks=False):
-                yield from walk(folder / entry.name, inside)
-            elif entry.name.endswith(".parquet"):
+                yield from walk(folder / entry.name, inside, ending)
+            elif entry.name.endswith(ending):
                 try:
                     stat = entry.stat()
                 except FileNotFoundError:

@@ -33,6 +33,9 @@ _LINKS = (
     ("turns", "||--o{", "quotes", "turn_index"),
     ("metric_definitions", "||--o{", "metrics", "name, version"),
     ("calls", "|o--o{", "outcomes", "customer_id"),
+    ("calls", "|o--o{", "reviews", "landing_key"),
+    ("opportunities", "|o--o{", "reviews", "name, start_s, end_s"),
+    ("metrics", "|o--o{", "reviews", "name, role"),
 )
 
 _INTRODUCTION = """# The warehouse

@@ -85,6 +85,11 @@ LEFT JOIN live USING (landing_key)
 WHERE live.landing_key IS NULL OR landing_key IN (SELECT landing_key FROM wanted)
 """
 
+_TOUCHED = """
+CREATE OR REPLACE TEMP TABLE touched AS
+SELECT call_id FROM wanted UNION SELECT call_id FROM outdated
+"""
+
 
 @dataclass(frozen=True)
 class Loading:
@@ -137,12 +142,14 @@ def note_files(
 def load(con: duckdb.DuckDBPyConnection, reader: Reader, *, everything: bool) -> Loading:
     """Remove what is gone, load what is new or changed; with `everything`, load all calls anew.
 
+    Leaves the names of all calls that it touched in the temporary table `touched`.
     Raises UnreadableError or VanishedError when landing files turn out damaged or are replaced
     while they are read; the warehouse is then half loaded and of no use.
     """
     con.execute(_LIVE)
     con.execute(_WANTED, {"everything": everything})
     con.execute(_OUTDATED)
+    con.execute(_TOUCHED)
     tables = [file for file in sql_files("load") if file.name != "staged"]
     for table in tables:
         con.execute(f'DELETE FROM "{table.name}" WHERE call_id IN (SELECT call_id FROM outdated)')

@@ -20,6 +20,7 @@ from warmline.errors import WarehouseError
 from warmline.landing import places
 from warmline.landing.outcomes import outcome_files
 from warmline.landing.places import LandedFile
+from warmline.landing.reviews import review_files
 from warmline.landing.scan import UnreadableError, VanishedError, reader
 from warmline.locks import LockedError, exclusive
 from warmline.metrics import MetricDefinition
@@ -37,6 +38,7 @@ from warmline.warehouse.load import (
 )
 from warmline.warehouse.migrate import define_views, migrate
 from warmline.warehouse.outcomes import note_outcomes
+from warmline.warehouse.reviews import note_reviews
 from warmline.warehouse.sql import digest, sql_files
 
 _ATTEMPTS = 5
@@ -131,12 +133,13 @@ class _Job:
         for _ in range(_ATTEMPTS):
             files = places.files(self.landing_dir)
             outcomes = outcome_files(self.landing_dir)
-            inputs = _inputs([*files, *outcomes], self.definitions, self.profile)
+            reviews = review_files(self.landing_dir)
+            inputs = _inputs([*files, *outcomes, *reviews], self.definitions, self.profile)
             before = _published(self.warehouse) if self.warehouse.exists() else None
             if before is not None and before.inputs == inputs:
                 return self._report(Loading(0, 0, before.calls), before.unreadable, 0, False)
             try:
-                return self._build(files, outcomes, inputs, before, unreadable)
+                return self._build(files, outcomes, reviews, inputs, before, unreadable)
             except UnreadableError as e:
                 stamps = {file.name: file.stamp for file in files}
                 unreadable |= {(name, stamps[name]): why for name, why in e.problems.items()}
@@ -158,6 +161,7 @@ class _Job:
         self,
         files: Sequence[LandedFile],
         outcomes: Sequence[LandedFile],
+        reviews: Sequence[LandedFile],
         inputs: _Inputs,
         before: _Published | None,
         unreadable: Mapping[Stamped, str],
@@ -170,12 +174,13 @@ class _Job:
                 note_files(con, landing, files, unreadable)
                 loading = load(con, landing, everything=everything)
             note_outcomes(con, self.landing_dir, outcomes)
+            note_reviews(con, self.landing_dir, reviews)
             note_definitions(con, self.definitions)
             if self.profile is not None:
                 note_profile(con, self.profile)
             define_views(con)
             index_turns(con)
-            checks = _require_passing(con)
+            checks = _require_passing(con, whole=_judged_otherwise(before, inputs))
             problems = _problems(con)
             report = self._report(loading, problems, checks, True)
             self._note_run(con, report, inputs)
@@ -260,9 +265,17 @@ def _published(warehouse: Path) -> _Published | None:
             return None  # of an earlier version: migrating it is a change
 
 
-def _require_passing(con: duckdb.DuckDBPyConnection) -> int:
+def _judged_otherwise(before: _Published | None, inputs: _Inputs) -> bool:
+    """Whether what was published was checked by other SQL or definitions than today's."""
+    return before is None or (
+        (before.inputs.sql_sha256, before.inputs.definitions_sha256)
+        != (inputs.sql_sha256, inputs.definitions_sha256)
+    )
+
+
+def _require_passing(con: duckdb.DuckDBPyConnection, *, whole: bool) -> int:
     """Run the checks; returns how many. Raises WarehouseError saying what they found."""
-    results = run_checks(con)
+    results = run_checks(con, whole=whole)
     failed = [str(result) for result in results if not result.passed]
     if failed:
         raise WarehouseError(
@@ -275,7 +288,8 @@ def _problems(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     return dict(
         con.execute(
             "SELECT file, problem FROM landing.files WHERE problem IS NOT NULL UNION ALL "
-            "SELECT file, problem FROM landing.outcome_files WHERE problem IS NOT NULL"
+            "SELECT file, problem FROM landing.outcome_files WHERE problem IS NOT NULL UNION ALL "
+            "SELECT file, problem FROM landing.review_files WHERE problem IS NOT NULL"
         ).fetchall()
     )
 

@@ -1,0 +1,160 @@
+"""`warmline review`: what people who listened say of the machine's word."""
+
+import csv
+import getpass
+import json
+import re
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from warmline.cli.options import (
+    JsonOption,
+    LandingOption,
+    SettingsOption,
+    WarehouseOption,
+    settings_from,
+)
+from warmline.cli.search import Party
+from warmline.cli.terminal import messages, output
+from warmline.errors import QueryError
+from warmline.landing.reviews import Review
+from warmline.places import places_of
+from warmline.reviews import Judgement, Verdict, all_reviews, review_cue, review_metric
+from warmline.spreadsheets import safe_cell
+
+app = typer.Typer(
+    help="Say where the machine is right or wrong, and why; reviews outlive every rebuilding.",
+    no_args_is_help=True,
+)
+
+_CLOCK = re.compile(r"(?:(?P<h>\d+):(?=\d+:))?(?:(?P<m>\d+):)?(?P<s>\d+(?:\.\d+)?)")
+
+
+@app.command()
+def mark(
+    call_id: Annotated[str, typer.Argument(help="The call, as in the warehouse.")],
+    verdict: Annotated[Verdict, typer.Argument(help="What you say of it.")],
+    cue: Annotated[
+        str | None,
+        typer.Option(
+            "--cue", metavar="TIME", help="The row of the ledger whose cue begins at: 0:11 or 11.2."
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="NAME", help="A measure, by its name.")
+    ] = None,
+    role: Annotated[
+        Party | None, typer.Option("--role", help="Whose measure; none for one of the call.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why; needed for wrong.", show_default=False)
+    ] = None,
+    should_be: Annotated[
+        str | None,
+        typer.Option(
+            "--should-be",
+            help="What is true: an answer (ignored ... cognitive, no_answer), no_cue, or a value.",
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Your name; by default the user's.")
+    ] = None,
+    landing: LandingOption = None,
+    warehouse: WarehouseOption = None,
+    settings: SettingsOption = None,
+) -> None:
+    """Mark a row of the ledger or a measure as right or wrong.
+
+    It counts from the next publishing on (`warmline analyze`, the night), beside the machine's
+    word: see `warmline query disputes` and `review_agreement`. Your last word on a row counts.
+    """
+    if (cue is None) == (metric is None):
+        raise typer.BadParameter("say which: --cue TIME, or --metric NAME")
+    judgement = Judgement(by or getpass.getuser(), verdict, reason, should_be)
+    at = places_of(settings_from(settings), landing, warehouse)
+    if cue is not None:
+        review = review_cue(at.warehouse, at.landing, call_id, _seconds(cue), judgement)
+    else:
+        review = review_metric(
+            at.warehouse, at.landing, call_id, metric or "", role.value if role else None, judgement
+        )
+    typer.echo(_sentence(review))
+
+
+@app.command("list")
+def list_reviews(
+    call: Annotated[
+        str | None, typer.Option("--call", help="Only of this call.", show_default=False)
+    ] = None,
+    verdict: Annotated[
+        Verdict | None, typer.Option("--verdict", help="Only those that say so.")
+    ] = None,
+    landing: LandingOption = None,
+    warehouse: WarehouseOption = None,
+    settings: SettingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the reviews, oldest first, also those that have not been published yet."""
+    folder = places_of(settings_from(settings), landing, warehouse).landing
+    reviews = [
+        review
+        for review in all_reviews(folder)
+        if call in (None, review.given_call_id) and verdict in (None, review.verdict)
+    ]
+    if as_json:
+        found = [asdict(review) for review in reviews]
+        typer.echo(json.dumps(found, indent=2, default=str, ensure_ascii=False))
+        return
+    for review in reviews:
+        output().print(
+            f"{review.reviewed_at:%Y-%m-%d %H:%M} {_sentence(review)}", markup=False, soft_wrap=True
+        )
+    if not reviews:
+        messages().print("no reviews", style="yellow")
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="The CSV file to write.")],
+    landing: LandingOption = None,
+    warehouse: WarehouseOption = None,
+    settings: SettingsOption = None,
+) -> None:
+    """Write all reviews to a CSV file that is safe to open in a spreadsheet."""
+    folder = places_of(settings_from(settings), landing, warehouse).landing
+    reviews = [asdict(review) for review in all_reviews(folder)]
+    try:
+        with file.open("w", encoding="utf-8", newline="") as handle:
+            writer = csv.writer(handle, lineterminator="\n")
+            writer.writerow(field.name for field in fields(Review))
+            writer.writerows([safe_cell(value) for value in row.values()] for row in reviews)
+    except OSError as e:
+        raise QueryError(f"{file}: cannot write the reviews ({e.strerror})") from e
+    typer.echo(f"{len(reviews)} reviews in {file}")
+
+
+def _seconds(text: str) -> float:
+    found = _CLOCK.fullmatch(text)
+    if not found:
+        raise QueryError(f"--cue {text}: write the time as 0:11, 1:02:03 or 11.2 (seconds)")
+    hours, minutes, seconds = (float(found[part] or 0) for part in "hms")
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _sentence(review: Review) -> str:
+    """The review in a line, without anything that was said in the call."""
+    where = (
+        f"cue {review.name} at {review.start_s:.1f} s" if review.subject == "cue" else review.name
+    )
+    of = f" of the {review.role}" if review.role else ""
+    said = "no value" if review.machine_said is None else review.machine_said
+    instead = f", should be {review.should_be}" if review.should_be else ""
+    why = f": {review.reason}" if review.reason else ""
+    return (
+        f"{review.given_call_id}, {where}{of}: {said} is {review.verdict}{instead} "
+        f"({review.reviewer}){why}"
+    )

@@ -1,0 +1,73 @@
+"""What people say of the machine's word: one small file a review, never changed once written.
+
+    reviews/<aa>/<time>-<digest>.json
+
+A reviewer's later word on the same row is another file; the last one counts. Nothing that is
+rebuilt or analyzed anew touches them.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from warmline.landing import places
+from warmline.landing.places import LandedFile, LandingError
+
+FOLDER = "reviews"
+
+
+@dataclass(frozen=True)
+class Review:
+    """One judgement. Its fields are the columns of the table `reviews`; times are UTC.
+
+    `landing_key` says which recording; a cue is found again by its kind (`name`) and its time, a
+    measure by `name` and `role`.
+    """
+
+    reviewed_at: datetime
+    reviewer: str
+    given_call_id: str
+    landing_key: str
+    subject: str
+    name: str
+    role: str | None
+    start_s: float | None
+    end_s: float | None
+    machine_said: str | None
+    verdict: str
+    should_be: str | None
+    reason: str | None
+
+
+_ADAPTER = TypeAdapter(Review)
+
+
+def write_review(review: Review, landing_dir: Path) -> Path:
+    """Land a review; returns the file written. Raises LandingError when it cannot be written."""
+    text = json.dumps(asdict(review), default=datetime.isoformat, ensure_ascii=False, indent=1)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    name = f"{review.reviewed_at:%Y%m%dT%H%M%S%f}-{digest[:16]}.json"
+    path = landing_dir / FOLDER / digest[:2] / name
+    return places.write_whole(path, lambda file: _write(file, text))
+
+
+def review_files(landing_dir: Path) -> list[LandedFile]:
+    """The files of all reviews, in order of name; none without the folder."""
+    found = places.walk(landing_dir / FOLDER, FOLDER, ".json")
+    return sorted(found, key=lambda file: file.name)
+
+
+def read_review(path: Path) -> Review:
+    """One review. Raises LandingError naming a file that is none."""
+    try:
+        return _ADAPTER.validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as e:
+        raise LandingError(f"{path}: not a readable review ({str(e).splitlines()[0]})") from e
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,56 @@
+"""Brings the reviews of the warehouse up to date with those that have landed."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC
+from pathlib import Path
+
+import duckdb
+
+from warmline.landing.places import LandedFile, LandingError
+from warmline.landing.reviews import read_review
+
+_COLUMNS = (
+    "review_id, reviewed_at, reviewer, given_call_id, landing_key, subject, name, role, start_s, "
+    "end_s, machine_said, verdict, should_be, reason"
+)
+
+
+def note_reviews(
+    con: duckdb.DuckDBPyConnection, landing_dir: Path, files: Sequence[LandedFile]
+) -> None:
+    """Read the reviews that are new and forget those that are gone.
+
+    One that cannot be read stays as it was, and `landing.review_files` says why.
+    """
+    known = dict(con.execute("SELECT file, stamp FROM landing.review_files").fetchall())
+    for name in known.keys() - {file.name for file in files}:
+        con.execute("DELETE FROM reviews WHERE review_id = $id", {"id": _id(name)})
+        con.execute("DELETE FROM landing.review_files WHERE file = $file", {"file": name})
+    for file in files:
+        if known.get(file.name) != file.stamp:
+            con.execute(
+                "INSERT OR REPLACE INTO landing.review_files VALUES ($file, $stamp, $problem)",
+                {
+                    "file": file.name,
+                    "stamp": file.stamp,
+                    "problem": _take_in(con, landing_dir, file.name),
+                },
+            )
+
+
+def _take_in(con: duckdb.DuckDBPyConnection, landing_dir: Path, name: str) -> str | None:
+    """Take in one review; why it cannot be read, else None."""
+    try:
+        review = asdict(read_review(landing_dir / name))
+    except LandingError as e:
+        return str(e)
+    at = review["reviewed_at"].astimezone(UTC).replace(tzinfo=None)
+    row = {"review_id": _id(name), **review, "reviewed_at": at}
+    values = ", ".join(f"${column}" for column in _COLUMNS.split(", "))
+    con.execute(f"INSERT OR REPLACE INTO reviews ({_COLUMNS}) VALUES ({values})", row)
+    return None
+
+
+def _id(name: str) -> str:
+    return Path(name).stem
