@@ -15,6 +15,7 @@ from .counselling import validate_counselling
 from .drift import validate_drift
 from .feelings import validate_feelings
 from .floor import validate_floor
+from .mechanisms import validate_mechanisms
 from .mono import validate_mono
 from .report import Headline, Section, write
 from .steadiness import validate_steadiness
@@ -24,6 +25,7 @@ __all__ = ["PARTS", "Context", "Headline", "Section", "validate"]
 # What does not listen comes first.
 PARTS: dict[str, Callable[[Context], Section]] = {
     "feelings": validate_feelings,
+    "mechanisms": validate_mechanisms,
     "counselling": validate_counselling,
     "floor": validate_floor,
     "steadiness": validate_steadiness,
@@ -38,19 +40,20 @@ def validate(context: Context, parts: tuple[str, ...], to: Path) -> tuple[Path, 
     A part whose data, models or speech synthesizer are missing says so in the report, and no more;
     when that is so of every part, its error is raised.
     """
-    sections: list[Section] = []
+    sections: dict[str, Section] = {}
     missing: list[Exception] = []
     for name in parts:
         try:
-            sections.append(PARTS[name](context))
+            sections[name] = PARTS[name](context)
         except (DataError, ModelError, SynthesisError) as e:
             context.say(f"{name} is left out: {e}")
             missing.append(e)
-            sections.append(Section(name.capitalize(), (f"Not run: {_without_places(e)}",)))
+            sections[name] = Section(name.capitalize(), (f"Not run: {_without_places(e)}",))
     if len(missing) == len(parts):
         raise missing[0]
-    path = write(sections, _preface(context), to)
-    return path, [headline for section in sections for headline in section.headlines]
+    made_by = f"warmline {__version__}, seed {context.seed}, {context.rounds} bootstrap draws"
+    path = write(sections, list(PARTS), _PREFACE, made_by, to)
+    return path, [headline for section in sections.values() for headline in section.headlines]
 
 
 def _without_places(error: Exception) -> str:
@@ -59,17 +62,12 @@ def _without_places(error: Exception) -> str:
     return " ".join(Path(w.rstrip(":;,")).name if w.startswith("/") else w for w in words)
 
 
-def _preface(context: Context) -> tuple[str, ...]:
-    return (
-        "<!-- Written by `warmline validate`; every number is computed, none is typed. -->",
-        f"warmline {__version__}, seed {context.seed}, {context.rounds} bootstrap draws. Intervals "
-        "are of 95 %; rows of one person, session or call are drawn together. Shares have Wilson's "
-        "interval. `make validate` writes this file anew.",
-        _NOT_VALIDATED,
-    )
+_PREFACE = """\
+<!-- Written by `warmline validate`; every number is computed, none is typed. -->
 
+Intervals are of 95 %; rows of one person, session or call are drawn together; shares have Wilson's
+interval. `make validate` computes everything anew; `warmline validate PART` one part.
 
-_NOT_VALIDATED = """\
 ## What is not validated
 
 - **There is no public English call-centre audio with labels of empathy.** Whether the ledger finds

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from warmline.analysis import Moment
+from warmline.engines import Engines
 from warmline.language import TurnLanguage, score_turns
 from warmline.language.passages import passages_of_texts
 from warmline.language.reading import read_passages
 from warmline.language.rulebook import Rulebook, rulebook
+from warmline.language.uptake import uptake
 from warmline.settings import LanguageSettings
 from warmline.statistics import Estimate
 from warmline.values import RoleName
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 BEHAVIOURS = ("reflection", "question", "therapist_input", "other")
 # What the house calls a moment -> what MITI calls input: information, advice, options.
 _INPUT = frozenset({"solution", "next_step", "expectation", "commitment", "offer"})
+# A statement of this many words that neither asks nor reflects gives information.
+_INFORMS_WORDS = 10
+_THERE = 0.5
 _AGAINST = frozenset({"dismissive", "solution"})
 _QUESTIONS = frozenset({"question_open", "question_closed"})
 
@@ -45,18 +50,36 @@ class Read:
     session_id: str
     labels: Utterance
     kinds: frozenset[str]
-    reflects: bool
+    says_back: bool
     score: TurnLanguage
+    uptake: float
     words: int
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks anything."""
+        return bool(self.kinds & _QUESTIONS)
+
+    @property
+    def reflects(self) -> bool:
+        """Whether a rule finds it saying back, or it interprets (EPITOME) without asking."""
+        interprets = (self.score.interpretation or 0.0) >= _THERE
+        return self.says_back or (interprets and not self.asks)
+
+    @property
+    def informs(self) -> bool:
+        """Whether it advises or informs: by a rule, or by saying much that is nothing else."""
+        says_much = self.words >= _INFORMS_WORDS and not self.asks and not self.reflects
+        return says_much or bool(self.kinds & _INPUT)
 
     @property
     def behaviour(self) -> int:
         """The main behaviour, as a place in `BEHAVIOURS`: the most telling of what was found."""
         if self.reflects:
             return 0
-        if self.kinds & _QUESTIONS:
+        if self.asks:
             return 1
-        return 2 if self.kinds & _INPUT else 3
+        return 2 if self.informs else 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +111,11 @@ def _count(session: ReadSession, kinds: frozenset[str]) -> int:
 
 def _reflections(session: ReadSession) -> int:
     return sum(r.reflects for r in session.therapist)
+
+
+def _mean(session: ReadSession, name: str) -> float | None:
+    values = [v for r in session.therapist if not np.isnan(v := getattr(r, name))]
+    return float(np.mean(values)) if values else None
 
 
 def _talk_share(session: ReadSession) -> float | None:
@@ -138,6 +166,13 @@ MEASURES = (
         lambda s: _rate(_count(s, _AGAINST), len(s.therapist)),
     ),
     Measure(
+        "information and advice, per utterance",
+        -1,
+        "MITI 4.2.1 (persuade, give information); Magill et al. 2018",
+        lambda s: _rate(sum(r.informs for r in s.therapist), len(s.therapist)),
+    ),
+    Measure("uptake, mean", 1, "Demszky et al. 2021", lambda s: _mean(s, "uptake")),
+    Measure(
         "empathy score, mean",
         1,
         "Elliott et al. 2018",
@@ -149,12 +184,20 @@ MEASURES = (
 def validate_counselling(context: Context) -> Section:
     """Reflection, question, input for each utterance; good sessions from bad."""
     context.say("counselling sessions: AnnoMI")
-    read = [read_session(session) for session in sessions(context.data)]
+    engines = Engines.from_settings(context.settings)
+    read = [read_session(session, engines) for session in sessions(context.data)]
     said_by_therapists = [r for session in read for r in session.therapist]
     good = [s.session.is_good for s in read]
     scores = composite(read)
     area = estimated_auc(good, list(scores), [s.session.session_id for s in read], context)
     main = _main_behaviour(said_by_therapists, context)
+    known = [r for r in said_by_therapists if not np.isnan(r.uptake)]
+    taken_up = estimated_auc(
+        [r.labels.reflects for r in known],
+        [r.uptake for r in known],
+        [r.session_id for r in known],
+        context,
+    )
     heads = [
         Headline("reflection, question, input, other: macro-F1", "AnnoMI utterances", main)
         for main in (main,)
@@ -174,11 +217,16 @@ def validate_counselling(context: Context) -> Section:
             "service, but its labels are by experts. The data are only read here: nothing that is "
             "shipped was trained on them. Intervals draw whole sessions.",
             _behaviour_table(said_by_therapists, context),
+            "Uptake, the fit of an utterance to what the client said right before it above its fit "
+            f"to all else the client said: AUC {said(taken_up)} for reflections against the rest.",
             "Good sessions from bad: measures fixed beforehand from the literature, directions "
             "included, each as the session's rank among the sessions, equal weights, nothing "
             "fitted. A measure that cannot be said has the middle rank.",
             _measure_table(read, good, context),
-            f"Together: AUC {said(area)}.",
+            f"Together: AUC {said(area)}. With what people said of the utterances in the place of "
+            "what was found (the first, third and ninth measure, the share of words as it is), the "
+            f"same procedure gives {said(_by_people(read, good, context))}: what is lost lies in "
+            "finding reflections and advice, not in the measures.",
             Picture(
                 "counselling-sessions",
                 "The mean rank of the measures, session by session.",
@@ -190,14 +238,16 @@ def validate_counselling(context: Context) -> Section:
     )
 
 
-def read_session(session: Session) -> ReadSession:
+def read_session(session: Session, engines: Engines) -> ReadSession:
     """A session read as a call is: the therapist as the agent, the client as the customer."""
     roles = [RoleName.AGENT if u.is_therapist else RoleName.CUSTOMER for u in session.utterances]
     turns = [(role, u.text) for role, u in zip(roles, session.utterances, strict=True)]
-    scores = score_turns([{"speaker": role.value, "text": text} for role, text in turns])
+    told = [{"speaker": role.value, "text": text} for role, text in turns]
+    scores = score_turns(told, engines=engines)
     moments: dict[int, list[Moment]] = {}
     for moment in read_passages(passages_of_texts(turns), _book()):
         moments.setdefault(moment.turn_index, []).append(moment)
+    taken_up = _uptake(session, engines)
     therapist = tuple(
         Read(
             session.session_id,
@@ -205,6 +255,7 @@ def read_session(session: Session) -> ReadSession:
             frozenset(m.kind for m in moments.get(index, ())),
             any(m.label == "reflection" for m in moments.get(index, ())),
             scores[index],
+            taken_up.get(index, float("nan")),
             len(utterance.text.split()),
         )
         for index, utterance in enumerate(session.utterances)
@@ -212,6 +263,21 @@ def read_session(session: Session) -> ReadSession:
     )
     client = sum(len(u.text.split()) for u in session.utterances if not u.is_therapist)
     return ReadSession(session, therapist, client)
+
+
+def _uptake(session: Session, engines: Engines) -> dict[int, float]:
+    """Uptake of every therapist's utterance, by its place, of what the client said right before."""
+    places, replies, before = [], [], []
+    client = ""
+    for place, utterance in enumerate(session.utterances):
+        if not utterance.is_therapist:
+            client = utterance.text
+        elif client.strip():
+            places.append(place)
+            replies.append(utterance.text)
+            before.append(client)
+    found = uptake(replies, before, engines) if replies else np.zeros(0)
+    return dict(zip(places, found.tolist(), strict=True))
 
 
 def composite(read: Sequence[ReadSession]) -> NDArray[np.float64]:
@@ -248,8 +314,8 @@ def _behaviour_table(read: Sequence[Read], context: Context) -> Table:
     clusters = [r.session_id for r in read]
     found = {
         "reflection": ([r.labels.reflects for r in read], [r.reflects for r in read]),
-        "question": ([r.labels.asks for r in read], [bool(r.kinds & _QUESTIONS) for r in read]),
-        "input": ([r.labels.informs for r in read], [bool(r.kinds & _INPUT) for r in read]),
+        "question": ([r.labels.asks for r in read], [r.asks for r in read]),
+        "input": ([r.labels.informs for r in read], [r.informs for r in read]),
     }
     rows = []
     for name, (truth, ours) in found.items():
@@ -280,6 +346,24 @@ def _measure_table(read: Sequence[ReadSession], good: Sequence[bool], context: C
         )
     headings = ("measure", "better is", "source", "sessions", "AUC alone")
     return Table(headings, tuple(rows))
+
+
+def _by_people(
+    read: Sequence[ReadSession], good: Sequence[bool], context: Context
+) -> Estimate | None:
+    """The session AUC of four of the measures, made of people's labels of the utterances."""
+    rows = []
+    for s in read:
+        n = len(s.therapist)
+        reflections = sum(r.labels.reflects for r in s.therapist)
+        questions = sum(r.labels.asks for r in s.therapist)
+        informs = sum(r.labels.informs for r in s.therapist)
+        balance = _rate(reflections, reflections + questions)
+        rows.append((0.5 if balance is None else balance, reflections / n, -informs / n))
+    placed = [(rankdata(column) - 1) / (len(rows) - 1) for column in zip(*rows, strict=True)]
+    placed.append(ranks(read, next(m for m in MEASURES if m.value is _talk_share)))
+    clusters = [s.session.session_id for s in read]
+    return estimated_auc(good, list(np.mean(placed, axis=0)), clusters, context)
 
 
 def _draw(axes: "Axes", good: NDArray[np.bool_], scores: NDArray[np.float64]) -> None:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 KINDS = ("interruption", "backchannel", "terminal_overlap")
-SCENES = 24
-# Telling voices apart takes longest: half of the calls are heard in their mono mix as well.
-_MIXES = 12
+SCENES = 18
+# Telling voices apart takes longest: fewer of the calls are heard in their mono mix as well.
+_MIXES = 8
 _REACH_S = 0.5
 _TARGET = 0.95
 _WATCHED = (

@@ -22,7 +22,11 @@ FEELINGS = {
 NEGATIVE = frozenset().union(
     *(labels for kind, labels in FEELINGS.items() if kind != "confusion_powerlessness")
 )
-MECHANISMS = ("emotional-reactions", "interpretations", "explorations")
+EPITOME_FILES = {
+    "emotional_reaction": "emotional-reactions.csv",
+    "interpretation": "interpretations.csv",
+    "exploration": "explorations.csv",
+}
 
 
 @dataclass(frozen=True)
@@ -35,11 +39,10 @@ class Comment:
 
 @dataclass(frozen=True)
 class Exchange:
-    """A post in need, a reply, and the reply's level of one mechanism, 0 to 2 (EPITOME)."""
+    """A post in need and a reply, by id, and its level of one mechanism, 0 to 2 (EPITOME)."""
 
     seeker_id: str
-    seeker: str
-    reply: str
+    reply_id: str
     level: int
 
 
@@ -84,12 +87,9 @@ def comments(data: Path, part: str) -> list[Comment]:
 
 
 def exchanges(data: Path, mechanism: str) -> list[Exchange]:
-    """EPITOME's exchanges with their level of one of `MECHANISMS`."""
-    path = data / "text" / "epitome" / f"{mechanism}.csv"
-    return [
-        Exchange(row["sp_id"], row["seeker_post"], row["response_post"], int(row["level"]))
-        for row in _rows(path)
-    ]
+    """EPITOME's exchanges with their level of one of the mechanisms in `EPITOME_FILES`."""
+    path = data / "text" / "epitome" / EPITOME_FILES[mechanism]
+    return [Exchange(row["sp_id"], row["rp_id"], int(row["level"])) for row in _rows(path)]
 
 
 def sessions(data: Path) -> list[Session]:

@@ -1,9 +1,12 @@
 """The report: sections of text, tables and pictures, written as one Markdown file."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
 
 from warmline.statistics import Estimate
 
@@ -63,32 +66,63 @@ class Section:
     headlines: tuple[Headline, ...] = ()
 
 
-def write(sections: Sequence[Section], preface: Sequence[str], to: Path) -> Path:
-    """Write `REPORT.md` and its figures into a folder; pictures that are no longer drawn go."""
+@dataclass(frozen=True)
+class Written:
+    """A section as it is kept beside the report, so that a part can be run again by itself."""
+
+    title: str
+    made_by: str
+    text: str
+    figures: tuple[str, ...]
+    headlines: tuple[Headline, ...]
+
+
+def write(
+    sections: Mapping[str, Section], order: Sequence[str], preface: str, made_by: str, to: Path
+) -> Path:
+    """Write `REPORT.md`, its figures and `report.json` into a folder.
+
+    `sections` replace those of the same parts; what other parts said before stays, with what it
+    says of itself. Figures that no section has any more are removed.
+    """
     figures = to / FIGURES
     figures.mkdir(parents=True, exist_ok=True)
-    drawn = {
-        _draw(part, figures).name
-        for section in sections
-        for part in section.parts
-        if isinstance(part, Picture)
-    }
+    kept = _kept(to / "report.json")
+    kept |= {name: _written(section, made_by, figures) for name, section in sections.items()}
+    kept = {name: kept[name] for name in order if name in kept}
     for old in figures.glob("*.png"):
-        if old.name not in drawn:
+        if not any(old.name in part.figures for part in kept.values()):
             old.unlink()
-    parts = ["# Validation", *preface, "## Summary", _summary(sections)]
-    for section in sections:
-        parts += [f"## {section.title}", *(_markdown(part) for part in section.parts)]
+    rows = {name: TypeAdapter(Written).dump_python(part) for name, part in kept.items()}
+    (to / "report.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    parts = ["# Validation", preface, "## Summary", _summary(kept.values())]
+    parts += [f"## {part.title}\n\n{part.text}\n\n*{part.made_by}*" for part in kept.values()]
     path = to / "REPORT.md"
     path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return path
 
 
-def _summary(sections: Sequence[Section]) -> str:
+def _kept(path: Path) -> dict[str, Written]:
+    if not path.is_file():
+        return {}
+    return TypeAdapter(dict[str, Written]).validate_json(path.read_bytes())
+
+
+def _written(section: Section, made_by: str, figures: Path) -> Written:
+    return Written(
+        section.title,
+        made_by,
+        "\n\n".join(_markdown(part) for part in section.parts),
+        tuple(_draw(p, figures).name for p in section.parts if isinstance(p, Picture)),
+        section.headlines,
+    )
+
+
+def _summary(parts: Iterable[Written]) -> str:
     rows = [
         (h.measure, h.data, str(h.estimate.n), str(h.estimate), h.verdict)
-        for section in sections
-        for h in section.headlines
+        for part in parts
+        for h in part.headlines
     ]
     return Table(("measure", "on", "n", "value [95 % interval]", "target"), tuple(rows)).markdown()
 

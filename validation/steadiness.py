@@ -33,7 +33,7 @@ from .scores import said
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_CALLS = 10
+_CALLS = 8
 _RAMPS = 6
 _PAIRS = 9
 _HEATED = (3, 5, 6)
