@@ -7,12 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warmline.errors import SettingsError
-from warmline.models.catalogue import EMBEDDING, SEGMENTATION
+from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES
 from warmline.pipeline import STAGES, Addressing, all_measures, with_later
 from warmline.settings import Settings, with_overrides
 from warmline.values import CallMetadata
 
-MODELS = {SEGMENTATION: "s", EMBEDDING: "e", "whisper-base": "b", "whisper-tiny.en": "t"}
+MODELS = {
+    SEGMENTATION: "s",
+    EMBEDDING: "e",
+    SENTENCES: "m",
+    "whisper-base": "b",
+    "whisper-tiny.en": "t",
+}
 CALL = CallMetadata("c-1", agent_id="E1", channel_roles={"0": "customer", "1": "agent"})
 TODAY = Addressing(Settings(), MODELS, "rules")
 NAMES = [stage.name for stage in STAGES]
@@ -50,6 +56,7 @@ def test_other_bytes_change_every_key():
         ("empathy__answer_within_turns", 3, {"empathy"}),
         ("prosody__hop_s", 0.02, {"prosody"}),
         ("language__rules_folder", "rules", {"language", "empathy"}),
+        ("language__models", False, {"language", "empathy"}),
         ("speech__min_confidence", 0.9, {"prosody", "floor", "empathy"}),
         ("words__whisper_model", "tiny.en", set(NAMES) - {"sound", "channels", "speech"}),
         ("turns__max_pause_s", 1.0, {"turns", "prosody", "floor", "language", "empathy"}),
@@ -82,6 +89,14 @@ def test_another_rule_or_model_file_is_another_key():
     assert {n for n in NAMES if rules[n] != keys()[n]} == {"language", "empathy"}
     weights = Addressing(settings, MODELS | {"whisper-base": "new"}, "rules").keys("a" * 64, CALL)
     assert {n for n in NAMES if weights[n] == keys()[n]} == {"sound", "channels", "speech"}
+
+
+def test_rules_alone_need_no_model():
+    settings = with_overrides(Settings(), {"language.models": False})
+    without = {name: digest for name, digest in MODELS.items() if name != SENTENCES}
+    assert Addressing(settings, without, "rules").keys("a" * 64, CALL)
+    with pytest.raises(KeyError, match=SENTENCES):
+        Addressing(Settings(), without, "rules").keys("a" * 64, CALL)
 
 
 def test_stages_name_only_what_there_is():

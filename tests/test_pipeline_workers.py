@@ -13,7 +13,7 @@ from warmline import landing
 from warmline.engines import Engines
 from warmline.errors import ModelError, Status
 from warmline.landing import LandingError
-from warmline.models.catalogue import EMBEDDING, SEGMENTATION
+from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES
 from warmline.models.store import ModelStore
 from warmline.pipeline import (
     Addressing,
@@ -28,7 +28,7 @@ from warmline.pipeline import (
 from warmline.pipeline.unanalyzed import unread_recording
 from warmline.settings import Settings, with_overrides
 
-MODELS = {SEGMENTATION: "s", EMBEDDING: "e", "whisper-base": "b"}
+MODELS = {SEGMENTATION: "s", EMBEDDING: "e", SENTENCES: "m", "whisper-base": "b"}
 
 
 def addressing(tmp_path: Path, **values: object) -> Addressing:

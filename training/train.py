@@ -1,7 +1,7 @@
 """Train the heads and adapters that ship with warmline, from public labelled texts.
 
-    python training/train.py --data ../shared/data/text          # what ships
-    python training/train.py --data ../shared/data/text folds    # the cross-validation alone
+    python training/train.py --data ../shared/data/text             # all of it
+    python training/train.py --data ../shared/data/text emotions    # or only a part
 
 Everything is seeded; the same torch on the same kind of processor gives the same weights. MiniLM is
 taken from the model store (`warmline models pull`). On one core without rest: 10 minutes for the
@@ -24,17 +24,19 @@ from torch import Tensor, nn
 
 import goemotions
 import mechanisms
+import thresholds
 from corpora import Comment, Pair, epitome
 from corpora import goemotions as comments_of
 from fitting import published
 from network import AdaptedBert
+from warmline.engines import Engines
 from warmline.language.epitome import LEVELS, MECHANISMS
 from warmline.language.heads import adapter_file
 from warmline.models.store import ModelStore
 from warmline.settings import Settings
 
 SEED = 1
-PARTS = ("emotions", "mechanisms")
+EVERYTHING = ("emotions", "mechanisms", "folds", "thresholds")
 FOLDS = 5
 # Of GoEmotions' training part so many comments are kept aside, to choose thresholds on.
 HELD_OUT = 4000
@@ -45,7 +47,7 @@ def main() -> None:
     """Train what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with goemotions, epitome")
-    parser.add_argument("what", nargs="*", default=PARTS, help=f"of {', '.join((*PARTS, 'folds'))}")
+    parser.add_argument("what", nargs="*", default=EVERYTHING, help=f"of {', '.join(EVERYTHING)}")
     chosen = parser.parse_args()
     weights, tokenizer = published(ModelStore.from_settings(Settings().places))
     if "emotions" in chosen.what:
@@ -56,6 +58,8 @@ def main() -> None:
         keep(trained_mechanisms(pairs, weights, tokenizer), "mechanisms")
     if "folds" in chosen.what:
         cross_validate(pairs, weights, tokenizer)
+    if "thresholds" in chosen.what:
+        choose_thresholds(chosen.data, pairs)
 
 
 def split(comments: Sequence[Comment]) -> tuple[list[Comment], list[Comment]]:
@@ -124,6 +128,17 @@ def cross_validate(pairs: Sequence[Pair], weights: Path, tokenizer: Tokenizer) -
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["seeker_id", "response_id", "fold", *names])
             writer.writerows(rows[i] for i in sorted(rows))
+
+
+def choose_thresholds(data: Path, pairs: Sequence[Pair]) -> None:
+    """From comments kept aside and from the cross-validation."""
+    held_out, _ = split(comments_of(data / "goemotions", "train"))
+    found = {
+        "emotions": thresholds.of_emotions(held_out, Engines.from_settings(Settings())),
+        "mechanisms": thresholds.of_mechanisms(pairs, FOLDS_FILE),
+    }
+    thresholds.write(found)
+    print(found, flush=True)
 
 
 if __name__ == "__main__":

@@ -136,12 +136,13 @@ class Engines:
         """MiniLM: `encode(list of sentences)` to float32 (sentences, 384), each of length 1."""
         return self._once(SENTENCES, self._load_sentences)
 
-    def reading_encoder(self, adapter: "Path") -> "ReadingEncoder":
-        """MiniLM with the low-rank adapter of this file merged in.
+    def reading_encoder(self, adapter: "Path | None" = None) -> "ReadingEncoder":
+        """MiniLM with the low-rank adapter of this file merged in; without one, as published.
 
         It computes in bfloat16 on a CPU that multiplies it in hardware, as its adapter was trained.
         """
-        return self._once(f"{SENTENCES} {adapter}", lambda: self._load_reading_encoder(adapter))
+        key = f"{SENTENCES} for reading, {adapter}"
+        return self._once(key, lambda: self._load_reading_encoder(adapter))
 
     def _once(self, key: str, load: Callable[[], Loaded]) -> Loaded:
         with self._lock:
@@ -217,7 +218,7 @@ class Engines:
 
         return SentenceEncoder(weights, tokenizer, config, self.device)
 
-    def _load_reading_encoder(self, adapter: "Path") -> "ReadingEncoder":
+    def _load_reading_encoder(self, adapter: "Path | None") -> "ReadingEncoder":
         weights, tokenizer, config = self._minilm()
         _share_the_cores()
         import torch

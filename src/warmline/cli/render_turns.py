@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 # What the ledger shows in full, and what would only repeat the words.
-_NOT_TAGGED = {"cue", "quote", "formula", "politeness", "identification"}
+_NOT_TAGGED = {"cue", "quote", "formula", "politeness", "identification", "uptake"}
 _SHOWN_SILENCE = {"dead_air": "nobody speaks", "hold": "hold"}
 
 

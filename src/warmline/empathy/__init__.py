@@ -24,16 +24,18 @@ def measure(
     settings: EmpathySettings,
     *,
     unread_reason: str | None = None,
+    unheard_reason: str | None = "no model has read the words",
 ) -> Empathy:
     """The ledger, the customer's own words, and every measure in `DEFINITIONS`.
 
     `moments` are the language room's, `floor` gives the holds that were heard. `unread_reason` says
-    why the words could not be read at all (`language.unread_reason`). Without an agent, a customer
+    why the words could not be read at all (`language.unread_reason`), `unheard_reason` why no model
+    read them; None when `moments` has what models heard. Without an agent, a customer
     or words there is no ledger but a reason, and what rests on it is unsaid for that reason.
     """
     reason = no_ledger_reason(conversation, unread_reason)
     rows = () if reason else opportunities(conversation, moments, settings)
-    scene = Scene(conversation, tuple(moments), rows, floor, settings)
+    scene = Scene(conversation, tuple(moments), rows, floor, settings, unheard_reason)
     return Empathy(
         moments=scene.moments,
         opportunities=rows,

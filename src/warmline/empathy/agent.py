@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from warmline.analysis import Moment, Opportunity
 from warmline.empathy.answers import SOLVED_ONLY
 from warmline.empathy.ledger import answered
+from warmline.empathy.mechanisms import mechanism_metrics
 from warmline.empathy.scene import Scene
 from warmline.language.kinds import POLITENESS_LABELS
 from warmline.metrics import Metric, count, rate, unsaid
@@ -59,6 +60,7 @@ def agent_metrics(scene: Scene, party: str) -> list[Metric]:
         _empathy_to_action(scene, party),
         _first_person_share(scene, party),
         *_reflections(scene, party),
+        *mechanism_metrics(scene, party),
     ]
 
 

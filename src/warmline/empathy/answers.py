@@ -11,6 +11,8 @@ from warmline.values import RoleName, Turn
 
 # Which of two equally strong answers is named; Clark et al. 2013 found cognitive ones to help most.
 EMPATHIC = ("cognitive", "affective", "attentive")
+# What shows empathy -> how the answer is called. Of what models hear, the one they hear best.
+_SHOWN_AS = {**{kind: kind for kind in EMPATHIC}, "emotional_reaction": "affective"}
 _ACTION = frozenset({"commitment", "solution", "ownership", "next_step", "expectation"})
 IGNORED = "ignored"
 DISMISSED = "dismissed"
@@ -52,18 +54,20 @@ def answer_to(
     said = [m for turn in window for m in turn]
     dismissal = _strongest(m for m in said if m.kind == "dismissive")
     for turn in window:
-        if any(m.kind in EMPATHIC for m in turn):
+        if any(m.kind in _SHOWN_AS for m in turn):
             return _empathic(turn, dismissal is not None, settings)
     return _without_empathy(said, dismissal)
 
 
 def _empathic(said: Sequence[Moment], dismissed: bool, settings: EmpathySettings) -> Answer:
     """The first turn that shows empathy is the answer; the strongest words in it name it."""
-    shown = [m for m in said if m.kind in EMPATHIC]
-    strongest = min(shown, key=lambda m: (-m.strength, EMPATHIC.index(m.kind), m.start_s))
-    in_two_ways = len({m.kind for m in shown}) > 1
+    shown = [m for m in said if m.kind in _SHOWN_AS]
+    strongest = min(
+        shown, key=lambda m: (-m.strength, EMPATHIC.index(_SHOWN_AS[m.kind]), m.start_s)
+    )
+    in_two_ways = len({_SHOWN_AS[m.kind] for m in shown}) > 1
     specific = in_two_ways or strongest.strength >= settings.strong_answer
-    return Answer(strongest.kind, 2 if specific and not dismissed else 1, strongest)
+    return Answer(_SHOWN_AS[strongest.kind], 2 if specific and not dismissed else 1, strongest)
 
 
 def _without_empathy(said: Sequence[Moment], dismissal: Moment | None) -> Answer:

@@ -11,19 +11,30 @@ _POLITE = "Danescu-Niculescu-Mizil et al. 2013"
 _CUES = "rules: precision 0.68, recall 0.21 (negative emotion, GoEmotions dev, n 5426)"
 _AFFECT = "rules: precision 0.80, recall 0.24 (emotional reactions, EPITOME, n 2487)"
 _QUESTION = "rules: precision 0.82, recall 0.93; open or closed right 0.76 (AnnoMI, n 3534)"
+_EPITOME = "Sharma, Miner, Atkins & Althoff 2020 (EPITOME)"
+_LEVELS = {
+    "emotional_reaction": "EPITOME, five folds by seeker, n 2487: macro-F1 of the levels 0.00",
+    "interpretation": "EPITOME, five folds by seeker, n 2487: macro-F1 of the levels 0.00",
+    "exploration": "EPITOME, five folds by seeker, n 2487: macro-F1 of the levels 0.00",
+}
 _REFLECTION = "rules: precision 0.73, recall 0.28 (AnnoMI, n 3534)"
+
+
+# Of what rests on the moments that are read: 2 since models read them beside more rules.
+_VERSION = 2
 
 
 def _counted(
     level: str, name: str, what: str, source: str = _SEED, validated: str = "no"
 ) -> MetricDefinition:
-    return MetricDefinition(name, level, "count", f"number of {what}", source, validated=validated)
+    what = f"number of {what}"
+    return MetricDefinition(name, level, "count", what, source, _VERSION, validated)
 
 
 def _shared(
     level: str, name: str, what: str, source: str = _SEED, validated: str = "no"
 ) -> MetricDefinition:
-    return MetricDefinition(name, level, "share", what, source, validated=validated)
+    return MetricDefinition(name, level, "share", what, source, _VERSION, validated)
 
 
 CALL = (
@@ -148,6 +159,30 @@ AGENT = (
         "reflections / questions",
         "MITI 4",
         validated=_REFLECTION,
+    ),
+    *(
+        MetricDefinition(
+            f"{mechanism}_level",
+            "party",
+            "level",
+            f"mean level of {what} over the agent's turns that say something: 0 none, 1 weak, "
+            "2 strong; 0 where the model is not sure",
+            _EPITOME,
+            validated=_LEVELS[mechanism],
+        )
+        for mechanism, what in (
+            ("emotional_reaction", "warmth, compassion or concern"),
+            ("interpretation", "understanding of the customer"),
+            ("exploration", "asking after feelings and experiences"),
+        )
+    ),
+    MetricDefinition(
+        "uptake",
+        "party",
+        "cosine",
+        "mean over the agent's turns of how much closer a turn is in meaning to what the customer "
+        "said right before it than to all else the customers said",
+        "Demszky et al. 2021",
     ),
 )
 

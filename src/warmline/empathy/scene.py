@@ -12,13 +12,17 @@ from warmline.values import Conversation, RoleName, Turn
 
 @dataclass(frozen=True)
 class Scene:
-    """One call with its ledger. `opportunities` is empty where there is no ledger."""
+    """One call with its ledger. `opportunities` is empty where there is no ledger.
+
+    `unheard_reason` says why no model has read the words; None when models have.
+    """
 
     conversation: Conversation
     moments: tuple[Moment, ...]
     opportunities: tuple[Opportunity, ...]
     floor: Floor
     settings: EmpathySettings
+    unheard_reason: str | None = None
 
     def parties(self, role: RoleName) -> list[str]:
         """The parties with a role; after a transfer there are two agents."""

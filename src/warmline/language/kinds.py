@@ -54,6 +54,10 @@ KINDS: dict[str, tuple[Speaker, str]] = {
     "feedback": (Speaker.AGENT, "asks for the customer's opinion: a feedback call"),
     "offer": (Speaker.AGENT, "offers something for sale or upgrade"),
     "resolution": (Speaker.ANY, "says that it is solved, or is not; label resolved/unresolved"),
+    "emotional_reaction": (Speaker.AGENT, "EPITOME: warmth, compassion or concern is expressed"),
+    "interpretation": (Speaker.AGENT, "EPITOME: an understanding of the customer is expressed"),
+    "exploration": (Speaker.AGENT, "EPITOME: asks after what the customer feels and lives through"),
+    "uptake": (Speaker.AGENT, "builds on what the customer has just said; strength 0.5 is chance"),
     "identification": (Speaker.AGENT, "gives own name or the firm's"),
     "quote": (Speaker.CUSTOMER, "the customer's sentence around a moment; label says of what"),
 }
@@ -66,10 +70,15 @@ QUOTED_KINDS = frozenset(
     }
 )
 # What a rule file may define; the others come out of what several turns say together.
-RULE_KINDS = frozenset(KINDS) - {"reask", "quote"}
+RULE_KINDS = frozenset(KINDS) - {
+    *("reask", "quote", "emotional_reaction", "interpretation", "exploration", "uptake")
+}
 LABELS: dict[str, tuple[str, ...]] = {
     "cue": CUE_LABELS,
     "politeness": POLITENESS_LABELS,
     "slot_request": SLOT_LABELS,
     "resolution": ("resolved", "unresolved"),
+    "emotional_reaction": ("weak", "strong"),
+    "interpretation": ("weak", "strong"),
+    "exploration": ("weak", "strong"),
 }

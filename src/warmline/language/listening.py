@@ -38,6 +38,10 @@ class Heard:
     emotions: Mapping[str, float]
     levels: Mapping[str, tuple[float, ...]]
 
+    def feeling(self, label: str) -> float:
+        """The probability of one of `FEELINGS`; who says sorry is not heard as complaining."""
+        return self.emotions[label] * (1.0 - self.emotions["remorse"])
+
     def at_least_weak(self, mechanism: str) -> float:
         """The probability that the mechanism is there at all; 0 for customers."""
         return sum(self.levels[mechanism][1:]) if self.levels else 0.0

@@ -29,6 +29,12 @@ class Passage:
         start, end = self.said.sources[first], self.said.sources[past - 1]
         return Span(self.times[start].start_s, max(t.end_s for t in self.times[start : end + 1]))
 
+    def share(self, first: int, past: int, moments: Sequence[Moment]) -> float:
+        """The share of the words of a range that lie in one of the moments."""
+        spans = [self.span(i, i + 1) for i in range(first, past)]
+        inside = [any(s.start_s < m.end_s and m.start_s < s.end_s for m in moments) for s in spans]
+        return sum(inside) / len(spans)
+
     def text(self, first: int, past: int) -> str:
         """A range of words as they were recognised, with the fillers between them."""
         start, end = self.said.sources[first], self.said.sources[past - 1]

@@ -31,6 +31,11 @@ def read_passages(passages: Sequence[Passage], book: Rulebook) -> tuple[Moment, 
         moments += _of_one_turn(passage, book)
     moments += echoes(read, moments)
     moments += reasks(read, moments)
+    return in_order(moments)
+
+
+def in_order(moments: Iterable[Moment]) -> tuple[Moment, ...]:
+    """Moments by start; the rest of the key only makes the order the same every time."""
     return tuple(sorted(moments, key=lambda m: (m.start_s, m.turn_index, m.kind, m.end_s, m.rule)))
 
 

@@ -29,13 +29,18 @@ class ReadingEncoder:
         weights: Path,
         tokenizer: Path,
         config: Path,
-        adapter: Path,
+        adapter: Path | None,
         device: torch.device,
         number: torch.dtype,
     ) -> None:
-        """`number` is the kind of number to compute with: float32 or bfloat16."""
+        """Without an adapter it is MiniLM as published.
+
+        `number` is the kind of number to compute with: float32 or bfloat16.
+        """
         self._network = Bert(json.loads(config.read_text(encoding="utf-8")))
-        self._network.load_state_dict(_merged(published_weights(weights), load_file(adapter)))
+        self._network.load_state_dict(
+            _merged(published_weights(weights), load_file(adapter) if adapter else {})
+        )
         self._network.eval().requires_grad_(False).to(device, number)
         self._device = device
         self._number = number

@@ -41,7 +41,7 @@ _SERVICE_TAKES = 0.85
 # words that a rule knows as service.
 _MECHANISMS = {"emotional_reaction": 0.4, "interpretation": 0.2, "exploration": 0.05}
 _WARM_EMOTIONS = {"caring": 0.4, "remorse": 0.3, "sadness": 0.3, "negative": 0.25}
-_SERVICE = frozenset(
+SERVICE = frozenset(
     {
         *("formula", "slot_request", "question_closed", "friction_hold", "friction_transfer"),
         *("commitment", "solution", "next_step", "expectation", "identification", "offer"),
@@ -130,16 +130,19 @@ def together(shares: Sequence[float]) -> float:
 
 def _feeling(label: str, moments: Sequence[Moment], heard: Sequence[Heard]) -> float:
     named = [m.strength for m in moments if m.label == label and m.kind == "cue"]
-    return together([*named, _FEELING * max((h.emotions[label] for h in heard), default=0.0)])
+    return together([*named, _FEELING * max((h.feeling(label) for h in heard), default=0.0)])
 
 
 def _empathy(passage: Passage, moments: Sequence[Moment], heard: Sequence[Heard]) -> float:
     shown = [
         m.strength * _EMPATHY.get(m.label or m.kind, _EMPATHY.get(m.kind, 0.0)) for m in moments
     ]
-    service = [m for m in moments if m.kind in _SERVICE]
+    service = [m for m in moments if m.kind in SERVICE]
     sensed = max(
-        (_warmth(h) * (1.0 - _SERVICE_TAKES * _share(passage, h, service)) for h in heard),
+        (
+            _warmth(h) * (1.0 - _SERVICE_TAKES * passage.share(h.first, h.past, service))
+            for h in heard
+        ),
         default=0.0,
     )
     dismissed = max((m.strength for m in moments if m.kind == "dismissive"), default=0.0)
@@ -156,13 +159,6 @@ def _warmth(heard: Heard) -> float:
     )
 
 
-def _share(passage: Passage, heard: Heard, moments: Sequence[Moment]) -> float:
-    """The share of a window's words that lie in one of the moments."""
-    spans = [passage.span(i, i + 1) for i in range(heard.first, heard.past)]
-    inside = sum(any(s.start_s < m.end_s and m.start_s < s.end_s for m in moments) for s in spans)
-    return inside / len(spans)
-
-
 def _negative(moments: Sequence[Moment], heard: Sequence[Heard]) -> float:
     shown = [
         m.strength * _NEGATIVE.get(m.kind, 0.0)
@@ -175,6 +171,5 @@ def _negative(moments: Sequence[Moment], heard: Sequence[Heard]) -> float:
 
 
 def _negativity(heard: Heard) -> float:
-    """How much negative emotion the models hear; who says sorry is not heard as complaining."""
-    shares = [weight * heard.emotions[e] for e, weight in _NEGATIVE_EMOTIONS.items()]
-    return together(shares) * (1.0 - heard.emotions["remorse"])
+    """How much negative emotion the models hear in a window of a customer's words."""
+    return together([weight * heard.feeling(e) for e, weight in _NEGATIVE_EMOTIONS.items()])

@@ -135,7 +135,7 @@ class _Run:
         )
         moments = stage(
             "language",
-            lambda: language.read(talk, said, s.language),
+            lambda: language.read(talk, said, s.language, self.engines),
             lambda old: old.empathy.moments if old.empathy else None,
         )
         parts["empathy"] = stage(
@@ -147,6 +147,7 @@ class _Run:
                     held,
                     s.empathy,
                     unread_reason=language.unread_reason(said),
+                    unheard_reason=language.unheard_reason(s.language),
                 ),
                 doubt,
             ),

@@ -1,0 +1,88 @@
+"""What the models are sure enough of to show: feelings that no rule named, mechanisms of empathy.
+
+Thresholds were chosen where people agreed with the model in 85 % of cases, on comments and pairs
+that it had not learned from (`networks/networks.toml`); below them nothing is said.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from warmline.analysis import Moment
+from warmline.language.epitome import MECHANISMS
+from warmline.language.heads import network_settings
+from warmline.language.kinds import CUE_LABELS
+from warmline.language.listening import Heard
+from warmline.language.passages import Passage
+from warmline.language.scoring import SERVICE
+from warmline.values import RoleName
+
+EMOTION_MODEL = "model:goemotions"
+MECHANISM_MODEL = "model:epitome"
+WEAK, STRONG = "weak", "strong"
+# Fewer words are left to the rules: a model hears too much in "no, that's all".
+_LEAST_WORDS = 4
+# A window is not asked about empathy when more of it than this is the business of service.
+_MOST_SERVICE = 0.3
+
+
+def model_moments(
+    passages: Sequence[Passage],
+    heard: Mapping[int, Sequence[Heard]],
+    moments: Sequence[Moment],
+) -> list[Moment]:
+    """Cues with their quotes in customers' turns, and for agents' turns the mechanisms shown.
+
+    A cue is passed over where a rule of `moments` has found the same feeling in the same words. A
+    mechanism is shown once a turn, at its level: `weak` or `strong` (EPITOME's 1 and 2); strength
+    is half the expected level.
+    """
+    by_turn: dict[int, list[Moment]] = {}
+    for moment in moments:
+        by_turn.setdefault(moment.turn_index, []).append(moment)
+    found: list[Moment] = []
+    for passage in passages:
+        index = passage.turn.index
+        long = [h for h in heard.get(index, ()) if h.past - h.first >= _LEAST_WORDS]
+        if passage.turn.role is RoleName.CUSTOMER:
+            found += _feelings(passage, long, by_turn.get(index, []))
+        elif passage.turn.role is RoleName.AGENT:
+            found += _mechanisms(passage, long, by_turn.get(index, []))
+    return found
+
+
+def _feelings(
+    passage: Passage, heard: Sequence[Heard], known: Sequence[Moment]
+) -> Iterator[Moment]:
+    thresholds = network_settings("emotions")["thresholds"]
+    for window in heard:
+        place = passage.span(window.first, window.past)
+        here = [m for m in known if m.start_s < place.end_s and place.start_s < m.end_s]
+        for label in CUE_LABELS:
+            strength = window.feeling(label)
+            told = any(m.kind == "cue" and m.label == label for m in here)
+            if strength < thresholds[label] or told:
+                continue
+            words = (window.first, window.past)
+            yield passage.moment("cue", label, *words, EMOTION_MODEL, strength)
+            if not any(m.kind == "quote" for m in here):
+                yield passage.moment("quote", label, *words, EMOTION_MODEL, strength)
+
+
+def _mechanisms(
+    passage: Passage, heard: Sequence[Heard], known: Sequence[Moment]
+) -> Iterator[Moment]:
+    thresholds = network_settings("mechanisms")["thresholds"]
+    service = [m for m in known if m.kind in SERVICE]
+    own = [h for h in heard if passage.share(h.first, h.past, service) <= _MOST_SERVICE]
+    for mechanism in MECHANISMS if own else ():
+        window = max(own, key=lambda h: h.at_least_weak(mechanism))
+        if window.at_least_weak(mechanism) < thresholds[mechanism]:
+            continue
+        _, weak, strong = window.levels[mechanism]
+        yield passage.moment(
+            mechanism,
+            STRONG if strong > weak else WEAK,
+            window.first,
+            window.past,
+            MECHANISM_MODEL,
+            weak / 2 + strong,
+        )
