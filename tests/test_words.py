@@ -178,6 +178,7 @@ def test_faster_whisper_hears_what_openai_whisper_hears(
     ours = transcribe(sound, MONO, speech, SETTINGS, engines)
     other = SETTINGS.model_copy(update={"engine": "faster-whisper"})
     theirs = transcribe(sound, MONO, speech, other, engines)
+    assert theirs.language == "en"
     texts = [_plain(" ".join(w.text for w in t.words)) for t in (ours, theirs)]
     assert jiwer.wer(*texts) < 0.25
     assert {w.party for w in theirs.words} == {"A", "B"}

@@ -5,7 +5,7 @@ after the other, each in a slot of its own.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from warmline.engines import Engines
 
 _SLOT_S = 30
+_AT_ONCE = 64  # windows; the pipeline keeps the features of all that it is given
 _LANGUAGE_WINDOWS = 12
 _COMPUTE_TYPES = {"auto": "default", "float32": "float32", "bfloat16": "bfloat16", "int8": "int8"}
 
@@ -38,32 +39,54 @@ class FasterWhisper:
     def recognise(
         self, windows: Sequence[NDArray[np.float32]], language: str | None
     ) -> Recognition:
-        """Words of each window; a language is detected over up to 12 windows, by majority."""
-        slots = np.zeros((len(windows), _SLOT_S * SAMPLE_RATE_HZ), np.float32)
-        for slot, window in zip(slots, windows, strict=True):
-            slot[: window.size] = window
+        """Words of each window; a language is detected from up to 12 windows spread over all."""
+        probability = None
+        if language is None:
+            language, probability = self._detect_language(windows)
+        results: list[Recognised] = []
+        for first in range(0, len(windows), _AT_ONCE):
+            results += self._recognise(windows[first : first + _AT_ONCE], language)
+        return Recognition(language, probability, tuple(results))
+
+    def _detect_language(self, windows: Sequence[NDArray[np.float32]]) -> tuple[str, float]:
+        if not self._pipeline.model.model.is_multilingual:
+            return "en", 1.0
+        spread = np.unique(np.linspace(0, len(windows) - 1, _LANGUAGE_WINDOWS).round().astype(int))
+        language, probability, _ = self._pipeline.model.detect_language(
+            _in_slots([windows[i] for i in spread]),
+            language_detection_segments=len(spread),
+            language_detection_threshold=1.0,
+        )
+        return language, float(probability)
+
+    def _recognise(
+        self, windows: Sequence[NDArray[np.float32]], language: str
+    ) -> Iterator[Recognised]:
         clips = [
             {"start": float(i * _SLOT_S), "end": i * _SLOT_S + w.size / SAMPLE_RATE_HZ}
             for i, w in enumerate(windows)
         ]
-        segments, info = self._pipeline.transcribe(
-            slots.reshape(-1),
+        segments, _ = self._pipeline.transcribe(
+            _in_slots(windows),
             language=language,
             clip_timestamps=clips,
             batch_size=self._batch_size,
             beam_size=self._beam_size,
             word_timestamps=True,
             vad_filter=False,
-            language_detection_segments=min(len(windows), _LANGUAGE_WINDOWS),
-            language_detection_threshold=1.0,
         )
         by_window: defaultdict[int, list[Any]] = defaultdict(list)
         for segment in segments:
             # `seek` is where its clip begins, in frames of 10 ms.
             by_window[segment.seek // (100 * _SLOT_S)].append(segment)
-        results = tuple(_recognised(by_window[i], i * _SLOT_S) for i in range(len(windows)))
-        probability = None if language else float(info.language_probability)
-        return Recognition(info.language, probability, results)
+        return (_recognised(by_window[i], i * _SLOT_S) for i in range(len(windows)))
+
+
+def _in_slots(windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    slots = np.zeros((len(windows), _SLOT_S * SAMPLE_RATE_HZ), np.float32)
+    for slot, window in zip(slots, windows, strict=True):
+        slot[: window.size] = window
+    return slots.reshape(-1)
 
 
 def _recognised(segments: Sequence[Any], from_s: float) -> Recognised:
