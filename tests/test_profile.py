@@ -5,10 +5,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from typer.testing import CliRunner
 
 from factories import call, cue, definitions_of, measured
 from warmline import landing
 from warmline.analysis import CallAnalysis
+from warmline.cli.app import app
 from warmline.metrics import rate
 from warmline.questions import ask, ask_named
 from warmline.settings import ProfileSettings
@@ -150,3 +152,12 @@ def test_no_component_is_about_what_an_agent_feels(tmp_path: Path):
             "SELECT sql FROM duckdb_views() WHERE view_name = 'profile_counts'"
         ).fetchone()
     assert not {"emotion", "pitch", "sentiment", "mood"} & set(sql.lower().split("_"))
+
+
+def test_show_has_the_profile_of_a_call_or_says_why_not(tmp_path: Path):
+    shown = CliRunner().invoke(app, ["show", "a1", "--warehouse", str(published(tmp_path, week()))])
+    assert shown.exit_code == 0, shown.output
+    assert "answering" in shown.output and "1.00 = 4/4" in shown.output and "60, " in shown.output
+    few = published(tmp_path / "few", week()[:2], ProfileSettings())
+    told = CliRunner().invoke(app, ["show", "a1", "--warehouse", str(few)])
+    assert "No score: too few calls to compare with" in told.output

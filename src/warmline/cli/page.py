@@ -22,6 +22,11 @@ FROM metrics AS m
 LEFT JOIN metric_definitions AS d ON d.name = m.name AND d.version = m.version
 WHERE m.call_id = $call_id ORDER BY m.rowid
 """
+_PROFILE = """
+SELECT component, value, amount, exposure, reference_mean, reference_calls, score, score_low,
+    score_high, reason
+FROM call_profile WHERE call_id = $call_id ORDER BY component
+"""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class CallPage:
     moments: list[Row]
     quotes: list[Row]
     metrics: list[Row]
+    profile: list[Row]
 
     def as_dict(self) -> dict[str, Any]:
         """For a machine to read."""
@@ -82,7 +88,14 @@ def read_page(warehouse: Path, call_id: str) -> CallPage:
             moments=rows("moments"),
             quotes=rows("quotes"),
             metrics=_rows(con, _METRICS, found),
+            profile=_rows(con, _PROFILE, found) if _has_profile(con) else [],
         )
+
+
+def _has_profile(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the warehouse was published since there are profiles."""
+    found = con.execute("SELECT 1 FROM duckdb_views() WHERE view_name = 'call_profile'").fetchone()
+    return found is not None
 
 
 def _find(con: duckdb.DuckDBPyConnection, wanted: str) -> str:

@@ -76,6 +76,27 @@ def _table(page: CallPage, metrics: list[Row], width: int) -> "RenderableType":
     return table
 
 
+def profile(page: CallPage) -> Iterable["RenderableType"]:
+    """The empathy profile of the call: each component against all calls, with its interval."""
+    from rich.table import Table
+
+    if not page.profile:
+        return
+    yield from _heading("Empathy profile (50 is the mean of all calls, more is better)")
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("component", "this call", "all calls", "score"):
+        table.add_column(name, justify="left" if name == "component" else "right")
+    for row in page.profile:
+        counts = f"{row['value']:.2f} = {_number(row['amount'])}/{_number(row['exposure'])}"
+        score = "-" if row["score"] is None else f"{row['score']:.0f}"
+        if row["score_low"] is not None:
+            score += f", {row['score_low']:.0f} to {row['score_high']:.0f}"
+        table.add_row(_words(row["component"]), counts, f"{row['reference_mean']:.2f}", score)
+    yield table
+    if reasons := sorted({row["reason"] for row in page.profile if row["reason"]}):
+        yield styled([(f"No score: {'; '.join(reasons)}.", "dim")])
+
+
 def quotes(page: CallPage) -> Iterable["RenderableType"]:
     """The customer's own words."""
     if not page.quotes:

@@ -38,7 +38,7 @@ def show(
     from rich.console import Console
 
     from warmline.cli.render_call import head, parties, timeline
-    from warmline.cli.render_metrics import ledger, measures, quotes
+    from warmline.cli.render_metrics import ledger, measures, profile, quotes
     from warmline.cli.render_turns import transcript
 
     console = Console(width=width, highlight=False)
@@ -50,6 +50,7 @@ def show(
         transcript(page),
         ledger(page),
         quotes(page),
+        profile(page),
         measures(page, line),
     ):
         for renderable in part:
