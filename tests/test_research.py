@@ -307,7 +307,7 @@ def test_a_plan_is_taken_from_the_warehouse(studied: Firm) -> None:
 
 def test_the_help_of_research_loads_nothing_heavy() -> None:
     script = (
-        "import sys; import warmline.cli.app; "
+        "import sys; import warmline.cli.research; "
         "print([m for m in ('pandas', 'statsmodels', 'lifelines', 'matplotlib', 'scipy') "
         "if m in sys.modules])"
     )

@@ -1,0 +1,89 @@
+"""What `warmline research` prints."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from warmline.cli.terminal import output
+
+if TYPE_CHECKING:
+    from warmline.research.power import Plan
+    from warmline.research.study import Study
+
+
+def print_study(study: "Study", page: Path) -> None:
+    """What was found, of which measures nothing can be said, and where the page is."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from warmline.research.words import lead, scale_of
+
+    scale, unit = scale_of(study)
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for heading in ("measure", "n", "agents", f"{unit} per SD", "p", "corrected"):
+        table.add_column(heading, justify="left" if heading == "measure" else "right")
+    for a in study.associations:
+        front = (escape(a.measure), str(a.n), str(a.agents))
+        if a.adjusted is None:
+            continue
+        e = a.adjusted
+        told = f"{e.value * scale:+.2f} [{e.low * scale:+.2f}, {e.high * scale:+.2f}]"
+        table.add_row(*front, escape(told), f"{e.p:.3f}", f"{a.p_corrected:.3f}")
+    output().print(escape(lead(study)), soft_wrap=True)
+    output().print()
+    if study.told:
+        output().print(table)
+    for a in study.associations:
+        if a.reason:
+            output().print(f"[yellow]{escape(a.measure)}[/]: {escape(a.reason)}", soft_wrap=True)
+    for caution in study.cautions:
+        output().print(f"[yellow]note:[/] {escape(caution)}", soft_wrap=True)
+    output().print(f"\n{escape(str(page))}", soft_wrap=True)
+
+
+def print_needed(effect: float, plan: "Plan", as_json: bool) -> None:
+    """How many calls it takes to see an effect."""
+    from warmline.research.power import needed
+
+    found = needed(effect, plan)
+    if as_json:
+        typer.echo(json.dumps({"effect": effect} | asdict(plan) | asdict(found), indent=2))
+        return
+    output().print(
+        f"An effect of {effect:+g} per SD of the measure, seen {plan.power:.0%} of times:"
+    )
+    output().print(f"  [bold]{found.within:,}[/] calls, agents compared with themselves")
+    output().print(
+        f"  {found.pooled:,} calls, all compared with all (design effect {found.design_effect:.2f})"
+    )
+    output().print(f"  {found.independent:,} if calls had nothing to do with agents", style="dim")
+    if plan.usable < 1:
+        output().print(
+            f"  that is {found.within_recorded:,} recorded calls, as {plan.usable:.0%} of them "
+            "have both outcome and measure"
+        )
+    output().print(f"  at {plan.calls_per_agent:g} calls each: {found.agents:,} agents")
+    _print_plan(plan)
+
+
+def print_detectable(calls: int, plan: "Plan", as_json: bool) -> None:
+    """How small an effect so many calls show."""
+    from warmline.research.power import detectable
+
+    smallest = detectable(calls, plan)
+    if as_json:
+        typer.echo(json.dumps({"calls": calls, "detectable": smallest} | asdict(plan), indent=2))
+        return
+    output().print(
+        f"{calls:,} usable calls show an effect of [bold]{smallest:.3g}[/] per SD of the measure "
+        f"{plan.power:.0%} of times, agents compared with themselves"
+    )
+    _print_plan(plan)
+
+
+def _print_plan(plan: "Plan") -> None:
+    said = ", ".join(f"{name} {value:.3g}" for name, value in asdict(plan).items())
+    output().print(f"assumed: {said}", style="dim")
