@@ -193,8 +193,16 @@ def test_the_page_needs_nothing_else_and_claims_no_cause(study: Study, tmp_path:
     assert "loyal the customer was" in text
     for word in ("causes", "because of", "leads to", "improves", "proves"):
         assert word not in text
+    for table in re.findall(r"<table>.*?</table>", text):
+        assert len({_width(row) for row in re.findall(r"<tr.*?</tr>", table)}) == 1
+    assert "Held equal: contact_reason, duration, queue, opening." in text
     assert "agent-3" not in text  # no one agent is judged
     assert "answered_rate 20" in text  # what is missing
+
+
+def _width(row: str) -> int:
+    spans = [int(n) - 1 for n in re.findall(r"colspan='(\d+)'", row)]
+    return len(re.findall(r"<t[hd]", row)) + sum(spans)
 
 
 def test_a_clear_association_is_said_with_its_interval() -> None:

@@ -114,6 +114,7 @@ def _survival(study: Study, picture: bytes | None) -> str:
         "agents",
         "hazard ratio per SD",
         "p",
+        "p corrected",
         "same at all times, p",
     )
     rows = []

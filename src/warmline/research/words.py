@@ -9,6 +9,7 @@ from warmline import __version__
 from warmline.research.associations import Association
 from warmline.research.design import Correction, Effects
 from warmline.research.study import Study
+from warmline.research.terms import CONTROL_COLUMNS
 
 _EFFECTS = {
     Effects.FIXED: "Each agent is compared with themselves (fixed effects: agents' means are taken "
@@ -63,7 +64,7 @@ def methods(study: Study) -> list[str]:
     """How it was done, a sentence an item."""
     design = study.design
     versions = ", ".join(f"{name} {version(name)}" for name in ("statsmodels", "lifelines"))
-    held = [c for c in design.controls if c not in study.not_controlled]
+    held = [c for c in design.controls if set(CONTROL_COLUMNS[c]) - study.not_controlled.keys()]
     return [
         f"Outcome: {design.outcome}, of a customer's last call before it, at most "
         f"{design.within_days:g} days later. One model a measure, least squares"
