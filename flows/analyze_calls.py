@@ -41,6 +41,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task, exponential_backoff
 
 from warmline.errors import ScheduleError
+from warmline.landing import LandingError, compact
+from warmline.locks import LockedError
 from warmline.pipeline import (
     Addressing,
     Order,
@@ -98,6 +100,7 @@ def analyze_calls(
     plan = find_pending(sources or settings.night.sources, order, again)
     outcomes = analyze_pending(plan, order)
     publish(places.landing, places.warehouse, settings.profile)
+    pack(places.landing)
     return leave_report(Tally(plan, tuple(outcomes), perf_counter() - started))
 
 
@@ -147,6 +150,22 @@ def analyze_call(workers: Workers, call: PlannedCall) -> Outcome:
 def publish(landing: Path, warehouse: Path, profile: ProfileSettings) -> None:
     """Load what has landed, check it, and put the new warehouse in the place of the old."""
     publish_warehouse(landing, warehouse, all_measures(), profile)
+
+
+@task(cache_policy=NO_CACHE)
+def pack(landing: Path) -> None:
+    """Merge what has been published into packs, so that a year of calls is not millions of files.
+
+    The morning's numbers are there before; what cannot be packed tonight is packed tomorrow.
+    """
+    try:
+        packing = compact(landing)
+    except (LockedError, LandingError, OSError) as e:
+        get_run_logger().warning("not packed, the next night tries again: %s", e)
+        return
+    get_run_logger().info("%d analyses packed into %d files", packing.packed, packing.packs)
+    for name, why in packing.unreadable.items():
+        get_run_logger().warning("landing file %s: %s", name, why)
 
 
 def leave_report(tally: Tally) -> dict[str, Any]:

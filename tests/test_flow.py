@@ -12,6 +12,7 @@ from time import monotonic, sleep
 import pytest
 import yaml
 
+from warmline.locks import exclusive
 from warmline.questions import ask
 from warmline.resources import folder
 
@@ -61,6 +62,25 @@ def test_one_night_analyzes_publishes_and_reports(tmp_path, engines):
     again = night(calls, "--once", *places, home=tmp_path / "prefect")
     assert again.returncode == 0, again.stderr
     assert "nothing to be done; 2 done before" in again.stdout
+
+
+@pytest.mark.timeout(600)
+def test_what_was_published_is_packed_and_nothing_is_lost(tmp_path):
+    (tmp_path / "calls").mkdir()
+    for name in ("empty.wav", "too.wav"):
+        (tmp_path / "calls" / name).touch()
+    landing = tmp_path / "w.landing"
+    places = ("--warehouse", tmp_path / "w.duckdb", "--once")
+    assert night(tmp_path / "calls", *places, home=tmp_path / "prefect").returncode == 0
+    (pack,) = landing.rglob("*.parquet")
+    assert pack.relative_to(landing).parts[0] == "packs"
+    again = night(tmp_path / "calls", *places, home=tmp_path / "prefect")
+    assert "2 done before" in again.stdout, again.stderr
+    assert ask(tmp_path / "w.duckdb", "SELECT count(*) FROM calls").rows == ((2,),)
+    with exclusive(landing / ".packing.lock", "packing this landing folder"):
+        held = night(tmp_path / "calls", *places, home=tmp_path / "prefect")
+    assert held.returncode == 0
+    assert "the next night tries again" in held.stderr
 
 
 def _report(home: Path) -> str:

@@ -60,13 +60,17 @@ WHERE {filters}
 ORDER BY score DESC, calls.started_at DESC, calls.call_id, turn_index
 LIMIT {limit}
 """
+#: Those that say it come first; `looked_at` tells whether there may be more behind the candidates.
 _VERBATIM = """
-SELECT found.* FROM ({candidates}) AS found
+SELECT
+    found.*,
+    contains(
+        ' ' || array_to_string(words_said(turns.text), ' ') || ' ',
+        ' ' || array_to_string(words_said({phrase}), ' ') || ' ') AS is_verbatim,
+    count(*) OVER () AS looked_at
+FROM ({candidates}) AS found
 INNER JOIN turns USING (call_id, turn_index)
-WHERE contains(
-    ' ' || array_to_string(words_said(turns.text), ' ') || ' ',
-    ' ' || array_to_string(words_said({phrase}), ' ') || ' ')
-ORDER BY score DESC, started_at DESC, call_id, turn_index
+ORDER BY is_verbatim DESC, score DESC, started_at DESC, call_id, turn_index
 LIMIT {limit}
 """
 _TURNS = """
@@ -176,17 +180,17 @@ class _Looking:
     def best(self, limit: int) -> list[Row]:
         """The best candidates; of exact ones, as many are read as it takes to find enough."""
         if self.match is not Match.EXACT:
-            return self._rows(self._candidates(limit))
+            return self.con.execute(self._candidates(limit)).fetchall()
         count = max(_FIRST_CANDIDATES, limit)
+        phrase = literal("phrase", self.phrase)
         while True:
             candidates = self._candidates(count)
-            rows = self._rows(
-                _VERBATIM.format(
-                    candidates=candidates, phrase=literal("phrase", self.phrase), limit=limit
-                )
-            )
-            if len(rows) == limit or self._count(candidates) < count:
-                return rows
+            rows = self.con.execute(
+                _VERBATIM.format(candidates=candidates, phrase=phrase, limit=limit)
+            ).fetchall()
+            verbatim = [row[:-2] for row in rows if row[-2]]
+            if len(verbatim) == limit or not rows or rows[0][-1] < count:
+                return verbatim
             count *= 30
 
     def _candidates(self, limit: int) -> str:
@@ -203,15 +207,6 @@ class _Looking:
             filters=self.scope.filters(),
             limit=limit,
         )
-
-    def _rows(self, sql: str) -> list[Row]:
-        return self.con.execute(sql).fetchall()
-
-    def _count(self, candidates: str) -> int:
-        counted: list[tuple[int]] = self.con.execute(
-            f"SELECT count(*) FROM ({candidates})"
-        ).fetchall()
-        return counted[0][0]
 
 
 def _terms(con: duckdb.DuckDBPyConnection, phrase: str) -> dict[str, int | None]:

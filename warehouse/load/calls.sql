@@ -34,6 +34,8 @@ SELECT
     layout.similarity AS channel_similarity,
     layout.reason AS channel_reason,
     len(transcript.words) AS word_count,
+    list_avg(list_transform(transcript.words, lambda w: w.probability)) AS mean_word_probability,
+    len(list_filter(transcript.words, lambda w: w.probability < 0.5)) AS doubtful_words,
     transcript.dropped AS dropped_words,
     empathy.no_ledger_reason,
     sample_rate_hz,

@@ -5,15 +5,13 @@
 -- $n INTEGER = 50: at most this many rows
 SELECT
     calls.call_id, calls.started_at, calls.codec, calls.sample_rate_hz, calls.language,
-    calls.word_count, avg(words.probability) AS mean_probability,
-    count_if(words.probability < 0.5) / count(*) AS doubtful_share,
-    list_sum(map_values(any_value(calls.dropped_words))) AS dropped_words,
+    calls.word_count, calls.mean_word_probability AS mean_probability,
+    calls.doubtful_words / calls.word_count AS doubtful_share,
+    list_sum(map_values(calls.dropped_words)) AS dropped_words,
     calls.path
-FROM words
-INNER JOIN calls ON calls.call_id = words.call_id
-WHERE calls.word_count >= $min_words
+FROM calls
+WHERE calls.word_count >= greatest($min_words, 1)
     AND ($since IS NULL OR calls.started_at >= $since)
     AND ($until IS NULL OR calls.started_at < $until)
-GROUP BY ALL
 ORDER BY mean_probability, calls.call_id
 LIMIT $n;

@@ -7,8 +7,22 @@ from typing import Annotated
 import typer
 
 from warmline.cli.options import LandingOption, SettingsOption, WarehouseOption, settings_from
+from warmline.cli.query import pairs
+from warmline.cli.terminal import messages
 from warmline.errors import Status
 from warmline.places import places_of
+from warmline.questions import ask, ask_named, named_queries
+
+ParamOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param",
+        "-p",
+        metavar="NAME=VALUE",
+        help="With --query: a parameter of the query; may be given again.",
+        show_default=False,
+    ),
+]
 
 
 class Format(StrEnum):
@@ -21,6 +35,12 @@ class Format(StrEnum):
     SRT = "srt"
     VTT = "vtt"
     JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+    XLSX = "xlsx"
+
+
+_TABLES = (Format.CSV, Format.PARQUET, Format.XLSX)
 
 
 def export(
@@ -30,14 +50,43 @@ def export(
     ] = None,
     *,
     format_: Annotated[
-        Format, typer.Option("--format", "-f", help="What to write for each call.")
+        Format,
+        typer.Option(
+            "--format", "-f", help="What to write for each call; csv, parquet or xlsx for --query."
+        ),
     ] = Format.JSON,
-    to: Annotated[Path, typer.Option("--to", help="Folder for the files, one a call.")] = Path(),
+    to: Annotated[
+        Path, typer.Option("--to", help="Folder for the files, one a call; with --query, the file.")
+    ] = Path(),
+    query: Annotated[
+        str | None,
+        typer.Option(
+            "--query",
+            help="Write a table instead: a named query, a table or view, or a SELECT.",
+            show_default=False,
+        ),
+    ] = None,
+    param: ParamOption = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, help="With --query: at most this many rows.")
+    ] = 100_000,
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
 ) -> None:
-    """Write analyzed calls in formats that other tools read: speakers, words, subtitles."""
+    """Write analyzed calls in formats that other tools read: speakers, words, subtitles.
+
+    With --query, the answer to a question as a table, safe to open in a spreadsheet:
+    `warmline export -f xlsx --query agent_week --to agents.xlsx`.
+    """
+    if (query is not None) != (format_ in _TABLES):
+        raise typer.BadParameter(
+            "--query goes with --format csv, parquet or xlsx, and only with it"
+        )
+    if query is not None:
+        at = places_of(settings_from(settings), landing, warehouse).warehouse
+        _write_table(at, query, pairs(param or ()), format_, to, limit)
+        return
     from warmline.export import chosen
     from warmline.export import export as write
 
@@ -49,3 +98,20 @@ def export(
     ]
     for path in written:
         typer.echo(path)
+
+
+def _write_table(
+    warehouse: Path, query: str, given: dict[str, str], format_: Format, to: Path, limit: int
+) -> None:
+    from warmline.export.tables import write_table
+
+    if to.is_dir():
+        raise typer.BadParameter(f"--to {to}: a folder; name the file to write")
+    if query in named_queries():
+        answer = ask_named(warehouse, query, given, limit=limit)
+    else:
+        select = f'FROM "{query}"' if query.isidentifier() else query
+        answer = ask(warehouse, select, given, limit=limit)
+    typer.echo(write_table(answer, to, format_.value))
+    if answer.truncated:
+        messages().print(f"only the first {limit} rows; --limit writes more", style="yellow")

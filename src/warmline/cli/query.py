@@ -68,7 +68,7 @@ def query(
         raise typer.BadParameter("give a SELECT or the name of a query; --list shows the names")
     path = places_of(settings_from(settings), None, warehouse).warehouse
     answering = ask_named if question.isidentifier() else ask
-    answer = answering(path, question, _pairs(param or ()), limit=limit, timeout_s=timeout_s)
+    answer = answering(path, question, pairs(param or ()), limit=limit, timeout_s=timeout_s)
     if as_json:
         rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
         typer.echo(json.dumps(rows, default=str, ensure_ascii=False, indent=2))
@@ -101,7 +101,8 @@ def check(
         raise typer.Exit(ExitCode.ERROR)
 
 
-def _pairs(given: Sequence[str]) -> dict[str, str]:
+def pairs(given: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` as a mapping. Raises QueryError for anything else."""
     pairs = {}
     for pair in given:
         name, equals, value = pair.partition("=")

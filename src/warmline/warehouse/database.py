@@ -28,7 +28,7 @@ def open_for_building(path: Path) -> duckdb.DuckDBPyConnection:
 
 def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     try:
-        return duckdb.connect(str(path), read_only=read_only)
+        con = duckdb.connect(str(path), read_only=read_only)
     except duckdb.Error as e:
         cause = str(e).splitlines()[0]
         if "lock" in cause:
@@ -37,3 +37,6 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
                 f"read-only ({cause})"
             ) from e
         raise WarehouseError(f"{path}: not a warehouse that can be opened ({cause})") from e
+    # DuckDB draws its own on standard output, where results are printed.
+    con.execute("SET enable_progress_bar = false")
+    return con

@@ -1,0 +1,141 @@
+"""Answers as files for other people: what was said stays text, and types stay what they are."""
+
+import csv
+import zipfile
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from factories import call, definitions_of
+from warmline import landing
+from warmline.cli.app import app
+from warmline.errors import QueryError
+from warmline.export import tables
+from warmline.export.tables import write_table
+from warmline.questions import Answer
+from warmline.warehouse import publish
+
+EVIL = "=cmd|' /C calc'!A1"
+ANSWER = Answer(
+    ("said", "n", "at", "day", "sure", "times", "none"),
+    ("VARCHAR", "BIGINT", "TIMESTAMP", "DATE", "BOOLEAN", "DOUBLE[]", "VARCHAR"),
+    (
+        (EVIL, -1, datetime(2026, 11, 16, 9, 30), date(2026, 11, 16), True, [1.5, 2.0], None),
+        ("http://x", None, None, None, None, None, None),
+    ),
+    False,
+)
+
+
+def test_csv_is_safe_in_a_spreadsheet(tmp_path: Path) -> None:
+    path = write_table(ANSWER, tmp_path / "deep" / "a.csv", "csv")
+    with path.open(newline="") as file:
+        heading, first, second = csv.reader(file)
+    assert heading == list(ANSWER.columns)
+    assert first == [f"'{EVIL}", "-1", "2026-11-16 09:30:00", "2026-11-16", "True", "1.5, 2.0", ""]
+    assert second == ["http://x", *[""] * 6]
+    assert [p.name for p in path.parent.iterdir()] == ["a.csv"]
+
+
+def test_parquet_keeps_types_and_nothing_is_nothing(tmp_path: Path) -> None:
+    table = pq.read_table(write_table(ANSWER, tmp_path / "a.parquet", "parquet"))
+    assert table.to_pylist()[0] == dict(zip(ANSWER.columns, ANSWER.rows[0], strict=True))
+    assert table.schema.field("none").type == pa.string()
+    empty = Answer(("a", "b"), ("DOUBLE", "VARCHAR"), (), False)
+    assert pq.read_table(write_table(empty, tmp_path / "e.parquet", "parquet")).num_rows == 0
+
+
+def sheet_of(path: Path) -> list[tuple[str, str, str]]:
+    """Place, kind and value of each cell, read without the library that wrote them."""
+    ns = {"x": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
+    with zipfile.ZipFile(path) as book:
+        texts = [
+            "".join(t.itertext())
+            for t in ElementTree.fromstring(book.read("xl/sharedStrings.xml")).findall("x:si", ns)
+        ]
+        sheet = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
+    assert not sheet.findall(".//x:f", ns), "a formula"
+    assert not sheet.findall(".//x:hyperlink", ns)
+    cells = []
+    for cell in sheet.findall(".//x:c", ns):
+        value = cell.findtext("x:v", "", ns)
+        kind = cell.get("t", "n")
+        cells.append((cell.get("r", ""), kind, texts[int(value)] if kind == "s" else value))
+    return cells
+
+
+def test_a_sheet_holds_no_formula_and_no_link(tmp_path: Path) -> None:
+    cells = sheet_of(write_table(ANSWER, tmp_path / "a.xlsx", "xlsx"))
+    assert cells[7:] == [
+        ("A2", "s", EVIL),
+        ("B2", "n", "-1"),
+        ("C2", "n", "46342.39583333334"),  # days since 1899-12-30
+        ("D2", "n", "46342"),
+        ("E2", "b", "1"),
+        ("F2", "s", "1.5, 2.0"),
+        ("A3", "s", "http://x"),
+    ]
+
+
+def test_more_than_a_sheet_holds_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_ROWS_IN_SHEET", 1)
+    with pytest.raises(QueryError, match="a sheet holds 1 rows, this has 2"):
+        write_table(ANSWER, tmp_path / "a.xlsx", "xlsx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(QueryError, match=r"a\.csv: cannot write the table"):
+        write_table(ANSWER, tmp_path / "file" / "a.csv", "csv")
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("w")
+    analysis = call("=c-1", started_at=datetime(2026, 11, 16, 9, tzinfo=UTC), agent_id="ann")
+    landing.write(analysis, folder / "landing")
+    publish(folder / "landing", folder / "w.duckdb", definitions_of([analysis]))
+    return folder / "w.duckdb"
+
+
+def shell(warehouse: Path, *words: str) -> Any:
+    return CliRunner().invoke(app, ["export", *words, "--warehouse", str(warehouse)])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--query", "call_summary"),
+        ("--query", "phrase", "-p", "text=card"),
+        ("--query", "SELECT call_id FROM calls WHERE agent_id = $who", "-p", "who=ann"),
+    ],
+)
+def test_the_command_writes_views_named_queries_and_selects(
+    warehouse: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    to = tmp_path / "out.csv"
+    done = shell(warehouse, "-f", "csv", *words, "--to", str(to))
+    assert done.exit_code == 0, done.output
+    with to.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["call_id"] == "'=c-1"
+
+
+def test_the_command_says_what_does_not_go_together(warehouse: Path, tmp_path: Path) -> None:
+    assert shell(warehouse, "-f", "csv", "--to", str(tmp_path / "x")).exit_code == 2
+    assert shell(warehouse, "--query", "calls", "--to", str(tmp_path / "x")).exit_code == 2
+    assert shell(warehouse, "-f", "csv", "--query", "calls", "--to", str(tmp_path)).exit_code == 2
+    bad = ("-f", "csv", "--query", "COPY calls TO 'x'", "--to", str(tmp_path / "x"))
+    assert isinstance(shell(warehouse, *bad).exception, QueryError | SystemExit)
+    assert list(tmp_path.iterdir()) == []
+    cut = ("-f", "csv", "--query", "SELECT range FROM range(3)", "--limit", "2")
+    assert "only the first 2 rows" in shell(warehouse, *cut, "--to", str(tmp_path / "y")).output
