@@ -223,10 +223,11 @@ def validate_counselling(context: Context) -> Section:
             "included, each as the session's rank among the sessions, equal weights, nothing "
             "fitted. A measure that cannot be said has the middle rank.",
             _measure_table(read, good, context),
-            f"Together: AUC {said(area)}. With what people said of the utterances in the place of "
-            "what was found (the first, third and ninth measure, the share of words as it is), the "
-            f"same procedure gives {said(_by_people(read, good, context))}: what is lost lies in "
-            "finding reflections and advice, not in the measures.",
+            f"Together: AUC {said(area)}. With the annotators' reflections, questions and input in "
+            "the place of those that were found (reflections : questions, reflections and input "
+            "per utterance, and the share of the words), the same procedure gives "
+            f"{said(_by_people(read, good, context))}. The difference is what the detectors miss: "
+            "a statement about the client that confronts is hard to tell from one that reflects.",
             Picture(
                 "counselling-sessions",
                 "The mean rank of the measures, session by session.",
