@@ -10,6 +10,7 @@ from warmline.cli.annotate import agreement, annotate
 from warmline.cli.bench import bench
 from warmline.cli.demo import demo
 from warmline.cli.export import export
+from warmline.cli.forget import forget
 from warmline.cli.models import app as models
 from warmline.cli.night import nightly
 from warmline.cli.outcomes import app as outcomes
@@ -69,6 +70,7 @@ app.command(rich_help_panel="Research")(annotate)
 app.command(rich_help_panel="Research")(agreement)
 app.command(rich_help_panel="Research")(validate)
 app.command(rich_help_panel="Research")(bench)
+app.command(rich_help_panel="Set up")(forget)
 app.command(rich_help_panel="Set up")(settings)
 app.add_typer(models, name="models", rich_help_panel="Set up")
 app.command(rich_help_panel="Set up")(simulate)

@@ -100,12 +100,14 @@ def print_batch(batch: Batch, as_json: bool) -> None:
 def _sentence(tally: Tally) -> str:
     unchanged = len(tally.plan.unchanged)
     before = f"{unchanged} recording{'s' if unchanged != 1 else ''} done before"
+    if tally.plan.forgotten:
+        before += f", {len(tally.plan.forgotten)} forgotten and left alone"
     if tally.plan.is_done:
         return f"Nothing to be done: {before}." if tally.paths else "No recordings found."
     counts = [
         f"{count} {name.replace('_', ' ')}" for name, count in tally.by_status.items() if count
     ]
-    if unchanged:
+    if unchanged or tally.plan.forgotten:
         counts.append(before)
     speed = f", {tally.times_real_time:.1f} x real time" if tally.times_real_time else ""
     sound = f"{tally.audio_s / 60:.1f} min of sound in {tally.wall_s:.0f} s{speed}"

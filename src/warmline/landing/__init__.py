@@ -3,18 +3,36 @@
 A landing folder is the lasting result of listening; a warehouse can be built from it at any time.
 """
 
+from warmline.landing.forgetting import (
+    Erased,
+    Selection,
+    erase,
+    finish,
+    forgotten_keys,
+    is_forgotten,
+    is_unfinished,
+    matching,
+)
 from warmline.landing.known import Known, Landed, known, read_landed
 from warmline.landing.packs import Packing, compact, remove
 from warmline.landing.places import LandingError
 from warmline.landing.rows import metadata_fingerprint, read, write
 
 __all__ = [
+    "Erased",
     "Known",
     "Landed",
     "LandingError",
     "Packing",
+    "Selection",
     "compact",
+    "erase",
+    "finish",
+    "forgotten_keys",
+    "is_forgotten",
+    "is_unfinished",
     "known",
+    "matching",
     "metadata_fingerprint",
     "read",
     "read_landed",

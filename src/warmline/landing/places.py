@@ -5,6 +5,8 @@
     claimed/<kind>/<aa>/...                       of both kinds, being packed
     packs/<aa>/<digest>.parquet                   many calls each, never changed once written
     outcomes/<aa>/...                             what became of customers; see `outcomes`
+    reviews/<aa>/...                              what people say of the analyses; see `reviews`
+    forgotten/<aa>/...                            what was erased and stays so; see `forgetting`
 
 Every file appears whole or not at all, by a rename within its folder, so that any number of workers
 may write and any number of readers read a shared folder without a lock between them.

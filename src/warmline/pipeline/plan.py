@@ -71,8 +71,9 @@ class Duplicate:
 class Plan:
     """What a run would do. `unchanged` are paths that have today's analysis, or refusal, already.
 
-    `unfinished` are still being copied; `problems` are sentences about places and files that could
-    not be looked at, and rows of metadata that fit no recording.
+    `unfinished` are still being copied, `forgotten` were erased and stay so; `problems` are
+    sentences about places and files that could not be looked at, and rows of metadata that fit no
+    recording.
     """
 
     pending: tuple[PlannedCall, ...]
@@ -80,6 +81,7 @@ class Plan:
     duplicates: tuple[Duplicate, ...]
     unfinished: tuple[str, ...]
     problems: tuple[str, ...]
+    forgotten: tuple[str, ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -106,9 +108,12 @@ def make_plan(
     pending: list[PlannedCall] = []
     unchanged: list[str] = []
     readable: dict[str, list[Recording]] = {}
+    erased, forgotten = landing.forgotten_keys(landing_dir), []
     for path in found.recordings:
         recording, code = desk.identified(path)
-        if code is None:
+        if landing.is_forgotten(erased, recording.audio_sha256, recording.path):
+            forgotten.append(recording.path)
+        elif code is None:
             readable.setdefault(recording.audio_sha256, []).append(recording)
         elif desk.was_refused(recording, code):
             unchanged.append(recording.path)
@@ -131,6 +136,7 @@ def make_plan(
         tuple(duplicates),
         tuple(map(str, found.unfinished)),
         (*found.problems, *desk.remarks(found.recordings)),
+        tuple(forgotten),
     )
 
 

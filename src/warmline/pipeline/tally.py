@@ -58,6 +58,7 @@ class Tally:
             "calls": self.by_status | {"unchanged": len(self.plan.unchanged)},
             "reasons": self.by_reason,
             "unfinished_files": len(self.plan.unfinished),
+            "forgotten": len(self.plan.forgotten),
             "audio_s": round(self.audio_s, 1),
             "wall_s": round(self.wall_s, 1),
             "problems": list(self.plan.problems),

@@ -67,15 +67,19 @@ def publish(
     warehouse_path: Path,
     definitions: Sequence[MetricDefinition],
     profile: ProfileSettings | None = None,
+    *,
+    from_nothing: bool = False,
 ) -> PublishReport:
     """Bring the warehouse up to date with the landing folder, or leave it exactly as it is.
 
     Nothing changed: nothing is built. Otherwise yesterday's file is copied (there may be none),
     migrated, what changed is loaded, the checks are run, and the file is swapped. `profile` has the
-    weights of the empathy index; None keeps those that were published before. Raises
+    weights of the empathy index; None keeps those that were published before. With `from_nothing`
+    no byte of yesterday's file is taken over: what was erased is in no free block either. Raises
     WarehouseError, naming the cause, with yesterday's warehouse in its place.
     """
-    job = _Job(landing_dir, warehouse_path.resolve(), tuple(definitions), profile)
+    place = warehouse_path.resolve()
+    job = _Job(landing_dir, place, tuple(definitions), profile, from_nothing)
     lock = job.warehouse.with_name(f"{job.warehouse.name}.lock")
     try:
         with exclusive(lock, "publishing this warehouse"):
@@ -118,7 +122,9 @@ class _Job:
         warehouse: Path,
         definitions: tuple[MetricDefinition, ...],
         profile: ProfileSettings | None,
+        from_nothing: bool,
     ) -> None:
+        self.from_nothing = from_nothing
         self.landing_dir = landing_dir
         self.warehouse = warehouse
         self.definitions = definitions
@@ -135,7 +141,7 @@ class _Job:
             outcomes = outcome_files(self.landing_dir)
             reviews = review_files(self.landing_dir)
             inputs = _inputs([*files, *outcomes, *reviews], self.definitions, self.profile)
-            before = _published(self.warehouse) if self.warehouse.exists() else None
+            before = _published(self.warehouse) if self._has_yesterday else None
             if before is not None and before.inputs == inputs:
                 return self._report(Loading(0, 0, before.calls), before.unreadable, 0, False)
             try:
@@ -188,8 +194,12 @@ class _Job:
         self._swap()
         return report
 
+    @property
+    def _has_yesterday(self) -> bool:
+        return self.warehouse.exists() and not self.from_nothing
+
     def _copy(self) -> None:
-        if not self.warehouse.exists():
+        if not self._has_yesterday:
             self.warehouse.parent.mkdir(parents=True, exist_ok=True)
             return
         shutil.copyfile(self.warehouse, self.building)
