@@ -4,14 +4,15 @@
 -- $since DATE = NULL: only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
 SELECT
-    kind,
-    coalesce(answer, 'nobody spoke after it') AS answer,
+    o.kind,
+    coalesce(o.answer, 'nobody spoke after it') AS answer,
     count(*) AS cues,
-    count(*) / sum(count(*)) OVER (PARTITION BY kind) AS share,
-    median(latency_s) AS latency_median_s
-FROM opportunity_detail AS calls
-WHERE ($agent IS NULL OR agent_id = $agent) AND ($team IS NULL OR team = $team)
+    count(*) / sum(count(*)) OVER (PARTITION BY o.kind) AS share,
+    median(o.latency_s) AS latency_median_s
+FROM opportunities AS o
+INNER JOIN calls ON calls.call_id = o.call_id
+WHERE ($agent IS NULL OR calls.agent_id = $agent) AND ($team IS NULL OR calls.team = $team)
     AND ($since IS NULL OR calls.started_at >= $since)
     AND ($until IS NULL OR calls.started_at < $until)
-GROUP BY kind, answer
-ORDER BY kind, cues DESC, answer;
+GROUP BY o.kind, o.answer
+ORDER BY o.kind, cues DESC, 2;

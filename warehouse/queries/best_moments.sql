@@ -5,12 +5,16 @@
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 50: at most this many rows
 SELECT
-    agent_id, call_id, started_at, kind, text AS customer_words, answer, level,
-    answer_text AS agent_words, clip_start_s, clip_end_s, path
-FROM opportunity_detail AS calls
-WHERE answered AND level >= $min_level
-    AND ($agent IS NULL OR agent_id = $agent)
+    calls.agent_id, o.call_id, calls.started_at, o.kind, o.text AS customer_words, o.answer, o.level,
+    o.answer_text AS agent_words,
+    greatest(o.start_s - 2, 0) AS clip_start_s,
+    least(coalesce(o.answer_end_s, o.end_s) + 2, calls.duration_s) AS clip_end_s,
+    calls.path
+FROM opportunities AS o
+INNER JOIN calls ON calls.call_id = o.call_id
+WHERE o.answered AND o.level >= $min_level
+    AND ($agent IS NULL OR calls.agent_id = $agent)
     AND ($since IS NULL OR calls.started_at >= $since)
     AND ($until IS NULL OR calls.started_at < $until)
-ORDER BY level DESC, strength DESC, started_at DESC, call_id, clip_start_s
+ORDER BY o.level DESC, o.strength DESC, calls.started_at DESC, o.call_id, clip_start_s
 LIMIT $n;
