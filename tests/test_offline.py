@@ -33,6 +33,7 @@ def test_samples_are_analyzed_with_the_network_cut(
     samples = folder("audio") / "samples"
     for path in samples.glob(f"{name}.*"):
         shutil.copy(path, tmp_path / "calls")
+    given = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in (tmp_path / "calls").iterdir()}
     (tmp_path / "tiny.toml").write_text('[words]\nwhisper_model = "tiny.en"\n')
     command = [*WITHOUT_NETWORK, sys.executable, "-m", "warmline", "analyze"]
     command += [str(tmp_path / "calls"), "--warehouse", str(tmp_path / "w.duckdb")]
@@ -41,3 +42,10 @@ def test_samples_are_analyzed_with_the_network_cut(
     assert done.returncode == 0, done.stderr
     statuses = ask(tmp_path / "w.duckdb", "SELECT DISTINCT status FROM call_summary").rows
     assert statuses == (("analyzed",),)
+
+    left = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in (tmp_path / "calls").iterdir()}
+    assert left == given, "recordings are read only"
+    said = ask(tmp_path / "w.duckdb", "SELECT text FROM turns WHERE word_count > 3").rows
+    assert said
+    for (text,) in said:
+        assert text not in done.stdout + done.stderr
