@@ -22,6 +22,7 @@ from warmline.values import RoleName
 TEXT = Path(__file__).parents[2] / "shared" / "data" / "text"
 pytestmark = pytest.mark.skipif(not TEXT.is_dir(), reason="shared text data are not here")
 
+RULES_ONLY = LanguageSettings(models=False)
 FEELINGS = {
     "fear_anxiety": {"fear", "nervousness"},
     "anger_frustration": {"anger", "annoyance", "disgust", "disapproval"},
@@ -50,7 +51,7 @@ def test_cues_against_goemotions() -> None:
     with (TEXT / "goemotions" / "dev.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     labels = [{names[int(i)] for i in row[1].split(",")} for row in rows]
-    scored = score_turns({"speaker": "customer", "text": row[0]} for row in rows)
+    scored = score_turns(({"speaker": "customer", "text": row[0]} for row in rows), RULES_ONLY)
     found = {
         kind: Agreement.of(
             (getattr(score, kind) >= 0.5, bool(given & FEELINGS[kind]))
@@ -77,7 +78,7 @@ def test_affective_statements_against_epitome() -> None:
     for row in rows:
         turns.append({"speaker": "customer", "text": row["seeker_post"]})
         turns.append({"speaker": "agent", "text": row["response_post"]})
-    answers = score_turns(turns)[1::2]
+    answers = score_turns(turns, RULES_ONLY)[1::2]
     found = Agreement.of(
         ((answer.affective or 0.0) >= 0.5, int(row["level"]) >= 1)
         for answer, row in zip(answers, rows, strict=True)

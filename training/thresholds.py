@@ -18,6 +18,7 @@ from warmline.language.emotions import FEELINGS, emotion_probabilities
 from warmline.language.epitome import LEVELS, MECHANISMS
 from warmline.language.heads import adapter_file
 from warmline.language.kinds import CUE_LABELS
+from warmline.language.listening import plainness
 from warmline.phrases import spoken_text
 
 PRECISION = 0.85
@@ -36,7 +37,7 @@ def of_emotions(comments: Sequence[Comment], engines: Engines) -> dict[str, floa
     said = emotion_probabilities(texts, engines)
     return {
         label: _lowest(
-            said[label] * (1 - said["remorse"]),
+            said[label] * np.array([plainness(float(r)) for r in said["remorse"]]),
             np.array([bool(c.emotions & FEELINGS[label]) for c in comments]),
         )
         for label in CUE_LABELS

@@ -25,6 +25,11 @@ _CONTEXT_WORDS = 12
 _CONTEXT_TURNS = 3
 
 
+def plainness(remorse: float) -> float:
+    """How far what sounds negative is no apology: 1 until an apology is likely, then less."""
+    return 1.0 - max(0.0, 2.0 * remorse - 1.0)
+
+
 @dataclass(frozen=True)
 class Heard:
     """A window [first, past) of a turn's comparable words and the probabilities of what is in it.
@@ -39,8 +44,8 @@ class Heard:
     levels: Mapping[str, tuple[float, ...]]
 
     def feeling(self, label: str) -> float:
-        """The probability of one of `FEELINGS`; who says sorry is not heard as complaining."""
-        return self.emotions[label] * (1.0 - self.emotions["remorse"])
+        """The probability of one of `FEELINGS`; an apology is not heard as complaining."""
+        return self.emotions[label] * plainness(self.emotions["remorse"])
 
     def at_least_weak(self, mechanism: str) -> float:
         """The probability that the mechanism is there at all; 0 for customers."""
