@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 KINDS = ("interruption", "backchannel", "terminal_overlap")
+# A backchannel as the measure counts it: an entry that recognised words have not refused.
+CONFIRMED = "backchannel that words confirm"
 SCENES = 18
 # Telling voices apart takes longest: fewer of the calls are heard in their mono mix as well.
 _MIXES = 8
@@ -99,6 +101,7 @@ def validate_floor(context: Context) -> Section:
                 "Recall and precision for entries planted in generated calls, with intervals; the "
                 "line is the 0.95 that is asked for on two channels.",
                 lambda axes: _draw(axes, counts),
+                (7.2, 4.6),
             ),
             "What the thresholds decide (`floor.sensitivity`): each threshold halved and raised by "
             f"half, on the {len(calls)} calls heard on two channels. Shown are the measures of the "
@@ -126,7 +129,7 @@ def _heard(call: SimulatedCall, folder: str, listener: Listener, context: Contex
 
 
 def _counted(calls: Sequence[_Heard]) -> dict[str, Found]:
-    sums: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
+    sums: dict[str, Counter[str]] = {kind: Counter() for kind in (*KINDS, CONFIRMED)}
     for call in calls:
         for kind, found in match_events(call.truth, call.speech, call.floor).items():
             sums[kind] += Counter(hits=found.hits, planted=found.planted, found=found.found)
@@ -142,15 +145,12 @@ def match_events(truth: Truth, speech: Speech, floor: Floor) -> dict[str, Found]
     true_talk = speech_by_party(true_speech(truth))
     names = matched(speech_by_party(speech), true_talk)
     planted = [Event(o.kind, o.start_s, truth.party_of(o.entrant)) for o in truth.overlaps]
-    found = [
-        Event(o.kind, o.start_s, names.get(o.entrant, "?"))
-        for o in floor.overlaps
-        if o.kind in ("interruption", "terminal_overlap")
-    ]
-    found += [Event("backchannel", b.start_s, names.get(b.party, "?")) for b in floor.backchannels]
+    planted += [replace(e, kind=CONFIRMED) for e in planted if e.kind == "backchannel"]
+    found = [Event(o.kind, o.start_s, names.get(o.entrant, "?")) for o in floor.overlaps]
+    found += [Event(CONFIRMED, b.start_s, names.get(b.party, "?")) for b in floor.backchannels]
     return {
         kind: _matched([e for e in planted if e.kind == kind], [e for e in found if e.kind == kind])
-        for kind in KINDS
+        for kind in (*KINDS, CONFIRMED)
     }
 
 
@@ -180,9 +180,11 @@ def _intro(calls: Sequence[SimulatedCall], mono: Sequence[_Heard]) -> str:
         "definition is refused when the call is made. *Truth* takes the times from the script; "
         "*heard* is the whole of `warmline analyze` on the recording: speech, recognised words, "
         "turns, floor. An entry counts as found when the same person comes in, in the same class, "
-        "with at most half a second between the starts. In the mono mix, measures of single "
-        f"parties are withheld in {doubted} of {len(mono)} calls, because the voices could not be "
-        "told apart surely; their events are counted here all the same."
+        "with at most half a second between the starts. A backchannel is counted twice: as the "
+        "class of an overlap, from the sound alone, and as the measure `backchannels` has it, "
+        "which a recognised word that is no listener's refuses. In the mono mix, measures of "
+        f"single parties are withheld in {doubted} of {len(mono)} calls, because the voices could "
+        "not be told apart surely; their events are counted here all the same."
     )
 
 
@@ -247,7 +249,7 @@ def _draw(axes: "Axes", counts: dict[str, dict[str, Found]]) -> None:
     axes.axvline(_TARGET, color="0.7", linewidth=1)
     axes.set_yticks(range(len(places), 0, -1), places)
     axes.set(xlim=(0, 1.02), xlabel="share")
-    axes.legend(loc="lower left", frameon=False)
+    axes.legend(loc="upper left", frameon=False)
 
 
 def _shares(counts: dict[str, dict[str, Found]]) -> dict[str, dict[str, Estimate | None]]:
