@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from warmline.errors import QueryError
-from warmline.landing.reviews import Review, read_review, review_files, write_review
 from warmline.questions import ask
+
+if TYPE_CHECKING:
+    from warmline.landing.reviews import Review
 
 #: What a cue's answer can be, in the words of the ledger; `no_cue` says that there was no cue.
 ANSWERS = ("ignored", "dismissed", "problem_solved_only", "attentive", "affective", "cognitive")
@@ -58,7 +60,7 @@ class Judgement:
 
 def review_cue(
     warehouse: Path, landing_dir: Path, call_id: str, at_s: float, judgement: Judgement
-) -> Review:
+) -> "Review":
     """Judge the row of the ledger whose cue begins at this second of the call.
 
     Raises QueryError saying which calls, cues or words would fit.
@@ -84,7 +86,7 @@ def review_metric(
     name: str,
     role: str | None,
     judgement: Judgement,
-) -> Review:
+) -> "Review":
     """Judge the value of a measure, of one party (`role`) or of the whole call.
 
     Raises QueryError saying which measures or roles would fit.
@@ -102,8 +104,10 @@ def review_metric(
     return _landed(landing_dir, call_id, key, found, judgement)
 
 
-def all_reviews(landing_dir: Path) -> Iterator[Review]:
+def all_reviews(landing_dir: Path) -> "Iterator[Review]":
     """Every review that has landed, oldest first. Raises LandingError naming a damaged one."""
+    from warmline.landing.reviews import read_review, review_files
+
     reviews = [read_review(landing_dir / file.name) for file in review_files(landing_dir)]
     yield from sorted(reviews, key=lambda review: review.reviewed_at)
 
@@ -122,7 +126,9 @@ class _Subject:
 
 def _landed(
     landing_dir: Path, call_id: str, key: str, found: _Subject, judgement: Judgement
-) -> Review:
+) -> "Review":
+    from warmline.landing.reviews import Review, write_review
+
     review = Review(
         reviewed_at=datetime.now(UTC),
         reviewer=judgement.reviewer.strip(),

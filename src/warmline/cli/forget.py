@@ -16,7 +16,6 @@ from warmline.cli.options import (
     settings_from,
 )
 from warmline.cli.terminal import ExitCode, messages, output
-from warmline.landing import Selection, erase, finish, is_unfinished, matching
 from warmline.places import places_of
 
 _AGE = re.compile(r"(\d+)\s*d(ays?)?")
@@ -50,6 +49,10 @@ def forget(
     digests and counts and nothing of the calls. Recordings, metadata files and what was exported
     are not warmline's to erase. Run it when no night is under way.
     """
+    from warmline.landing import Selection, erase, finish, is_unfinished, matching
+    from warmline.pipeline import all_measures
+    from warmline.warehouse import publish
+
     chosen = settings_from(settings)
     places = places_of(chosen, landing, warehouse)
     selection = Selection(
@@ -66,9 +69,6 @@ def forget(
     elif not (yes or as_json):
         typer.confirm(f"{_said(len(meant))} Erase them for good?", abort=True)
     erased = erase(places.landing, selection)
-    from warmline.pipeline import all_measures
-    from warmline.warehouse import publish
-
     with messages().status("building the warehouse without them"):
         publish(places.landing, places.warehouse, all_measures(), chosen.profile, from_nothing=True)
     finish(places.landing)

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,10 +20,12 @@ from warmline.cli.options import (
 from warmline.cli.search import Party
 from warmline.cli.terminal import messages, output
 from warmline.errors import QueryError
-from warmline.landing.reviews import Review
 from warmline.places import places_of
 from warmline.reviews import Judgement, Verdict, all_reviews, review_cue, review_metric
 from warmline.spreadsheets import safe_cell
+
+if TYPE_CHECKING:
+    from warmline.landing.reviews import Review
 
 app = typer.Typer(
     help="Say where the machine is right or wrong, and why; reviews outlive every rebuilding.",
@@ -126,6 +128,8 @@ def export(
 ) -> None:
     """Write all reviews to a CSV file that is safe to open in a spreadsheet."""
     folder = places_of(settings_from(settings), landing, warehouse).landing
+    from warmline.landing.reviews import Review
+
     reviews = [asdict(review) for review in all_reviews(folder)]
     try:
         with file.open("w", encoding="utf-8", newline="") as handle:
@@ -145,7 +149,7 @@ def _seconds(text: str) -> float:
     return hours * 3600 + minutes * 60 + seconds
 
 
-def _sentence(review: Review) -> str:
+def _sentence(review: "Review") -> str:
     """The review in a line, without anything that was said in the call."""
     where = (
         f"cue {review.name} at {review.start_s:.1f} s" if review.subject == "cue" else review.name
