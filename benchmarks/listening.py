@@ -19,7 +19,7 @@ import json
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +214,12 @@ def main() -> int:
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
     parser.add_argument("--minutes", nargs="*", type=float, default=[1, 5, 20, 60])
     parser.add_argument("--calls", nargs="*", type=int, default=[4, 8, 16])
+    parser.add_argument(
+        "--extra-contenders",
+        nargs="+",
+        choices=CONTENDERS,
+        help="For simulated calls and sounds without speech; by default all that race",
+    )
     parser.add_argument("--no-extras", action="store_true", help="Only the race itself")
     arguments = parser.parse_args()
     calls = truths(arguments.folder)
@@ -227,7 +233,8 @@ def main() -> int:
         for kind in arguments.kinds:
             lines += race_table(race(plan, kind, calls), audio_s, kind)
         if not arguments.no_extras:
-            lines += other_tables(simulated(plan), heard_in_nothing(plan))
+            others = replace(plan, contenders=tuple(arguments.extra_contenders or plan.contenders))
+            lines += other_tables(simulated(others), heard_in_nothing(others))
             grown = grow(arguments.folder, arguments.minutes, arguments.calls, plan.model, work)
             lines += growth_tables(grown)
     report = "\n".join(lines)
