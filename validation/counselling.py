@@ -1,8 +1,9 @@
 """Counselling sessions: what was said utterance by utterance, and good sessions from bad (AnnoMI).
 
-The measures of a session and their directions are fixed by the literature and were written down
-before any session was scored; they have equal weights. Nothing is fitted to the sessions, and
-nothing made from them is shipped.
+The measures of a session have the directions of the literature and equal weights. Eight were
+written down before any session was scored; two came after (`Measure.came_later`), when sessions had
+been scored with rules and with the annotators' labels, and so did the reading of reflections and
+input in `Read`. Nothing is fitted to the sessions, and nothing made from them is shipped.
 """
 
 from collections.abc import Callable, Sequence
@@ -99,6 +100,7 @@ class Measure:
     direction: int
     source: str
     value: Callable[[ReadSession], float | None]
+    came_later: bool = False
 
 
 def _rate(found: int, of: int) -> float | None:
@@ -123,7 +125,6 @@ def _talk_share(session: ReadSession) -> float | None:
     return _rate(own, own + session.client_words)
 
 
-# Written down before a session was scored; see the module's docstring.
 MEASURES = (
     Measure(
         "reflections : questions",
@@ -170,8 +171,9 @@ MEASURES = (
         -1,
         "MITI 4.2.1 (persuade, give information); Magill et al. 2018",
         lambda s: _rate(sum(r.informs for r in s.therapist), len(s.therapist)),
+        came_later=True,
     ),
-    Measure("uptake, mean", 1, "Demszky et al. 2021", lambda s: _mean(s, "uptake")),
+    Measure("uptake, mean", 1, "Demszky et al. 2021", lambda s: _mean(s, "uptake"), True),
     Measure(
         "empathy score, mean",
         1,
@@ -188,8 +190,10 @@ def validate_counselling(context: Context) -> Section:
     read = [read_session(session, engines) for session in sessions(context.data)]
     said_by_therapists = [r for session in read for r in session.therapist]
     good = [s.session.is_good for s in read]
-    scores = composite(read)
-    area = estimated_auc(good, list(scores), [s.session.session_id for s in read], context)
+    names = [s.session.session_id for s in read]
+    scores = composite(read, [m for m in MEASURES if not m.came_later])
+    area = estimated_auc(good, list(scores), names, context)
+    wider = estimated_auc(good, list(composite(read, MEASURES)), names, context)
     main = _main_behaviour(said_by_therapists, context)
     known = [r for r in said_by_therapists if not np.isnan(r.uptake)]
     taken_up = estimated_auc(
@@ -219,15 +223,19 @@ def validate_counselling(context: Context) -> Section:
             _behaviour_table(said_by_therapists, context),
             "Uptake, the fit of an utterance to what the client said right before it above its fit "
             f"to all else the client said: AUC {said(taken_up)} for reflections against the rest.",
-            "Good sessions from bad: measures fixed beforehand from the literature, directions "
-            "included, each as the session's rank among the sessions, equal weights, nothing "
-            "fitted. A measure that cannot be said has the middle rank.",
+            "Good sessions from bad: measures and directions from the literature, each as the "
+            "session's rank among the sessions, equal weights, nothing fitted. A measure that "
+            "cannot be said has the middle rank. **What was fixed when:** the measures without a "
+            "mark were written down before any session was scored. Those with *later* were added, "
+            "and how reflections and input are read was changed, after sessions had been scored "
+            "by rules alone and by the annotators' labels; so they are no test of a prediction.",
             _measure_table(read, good, context),
-            f"Together: AUC {said(area)}. With the annotators' reflections, questions and input in "
-            "the place of those that were found (reflections : questions, reflections and input "
-            "per utterance, and the share of the words), the same procedure gives "
-            f"{said(_by_people(read, good, context))}. The difference is what the detectors miss: "
-            "a statement about the client that confronts is hard to tell from one that reflects.",
+            f"The measures without a mark together: AUC {said(area)}; all: {said(wider)}. With "
+            "the annotators' reflections, questions and input in the place of those that were "
+            "found (reflections : questions, reflections and input per utterance, and the share "
+            f"of the words), the same procedure gives {said(_by_people(read, good, context))}. The "
+            "difference is what the detectors miss: a statement about the client that confronts "
+            "is hard to tell from one that reflects.",
             Picture(
                 "counselling-sessions",
                 "The mean rank of the measures, session by session.",
@@ -281,9 +289,9 @@ def _uptake(session: Session, engines: Engines) -> dict[int, float]:
     return dict(zip(places, found.tolist(), strict=True))
 
 
-def composite(read: Sequence[ReadSession]) -> NDArray[np.float64]:
-    """The mean over `MEASURES` of a session's rank, 0 (worst) to 1; see the report."""
-    placed = np.array([ranks(read, measure) for measure in MEASURES])
+def composite(read: Sequence[ReadSession], measures: Sequence[Measure]) -> NDArray[np.float64]:
+    """The mean over measures of a session's rank, 0 (worst) to 1; see the report."""
+    placed = np.array([ranks(read, measure) for measure in measures])
     return np.asarray(placed.mean(axis=0), np.float64)
 
 
@@ -341,7 +349,8 @@ def _measure_table(read: Sequence[ReadSession], good: Sequence[bool], context: C
         )
         rows.append(
             (
-                *(measure.name, "more" if measure.direction > 0 else "less", measure.source),
+                measure.name + (" (*later*)" if measure.came_later else ""),
+                *("more" if measure.direction > 0 else "less", measure.source),
                 *(str(known), said(alone)),
             )
         )
