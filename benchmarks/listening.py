@@ -232,16 +232,22 @@ def main() -> int:
         lay_out(calls, arguments.folder, work)
         for kind in arguments.kinds:
             lines += race_table(race(plan, kind, calls), audio_s, kind)
+            write(lines, arguments.to)
         if not arguments.no_extras:
             others = replace(plan, contenders=tuple(arguments.extra_contenders or plan.contenders))
             lines += other_tables(simulated(others), heard_in_nothing(others))
+            write(lines, arguments.to)
             grown = grow(arguments.folder, arguments.minutes, arguments.calls, plan.model, work)
             lines += growth_tables(grown)
-    report = "\n".join(lines)
-    if arguments.to:
-        arguments.to.write_text(report, encoding="utf-8")
-    print(report)  # noqa: T201
+            write(lines, arguments.to)
+    print("\n".join(lines))  # noqa: T201
     return 0
+
+
+def write(lines: list[str], to: Path | None) -> None:
+    """What is known so far: nothing is lost when a later part fails."""
+    if to:
+        to.write_text("\n".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from warmline.engines import Engines
 from warmline.models.catalogue import faster_whisper_name
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ
-from warmline.settings import Settings
+from warmline.settings import Settings, with_overrides
 
 
 class TimedWord(NamedTuple):
@@ -126,7 +126,9 @@ def run(
     recording: Path, channels: str, transcribe: Transcribe, diarize: Callable[[Any], Annotation]
 ) -> tuple[list[tuple[str, TimedWord]], Annotation]:
     """Words with their speakers, and who spoke when."""
-    sound = decode(recording, Settings().recordings)
+    # A recipe hears whatever it is given, silence as well.
+    settings = with_overrides(Settings(), {"recordings.silence_db": -200.0})
+    sound = decode(recording, settings.recordings)
     if channels == "stereo":
         words = [("AB"[c], w) for c in range(2) for w in transcribe(sound.channel(c))]
         speakers = Annotation(uri=recording.stem)
