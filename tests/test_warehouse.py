@@ -160,6 +160,9 @@ def test_every_table_has_what_the_analysis_has(tmp_path: Path) -> None:
         "failures",
         "outcome_calls",
         "outcomes",
+        "review_detail",
+        "review_summary",
+        "reviews",
         "tones",
     ]
 

@@ -1,5 +1,6 @@
 """The one place that opens a warehouse file."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -37,6 +38,8 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
                 f"read-only ({cause})"
             ) from e
         raise WarehouseError(f"{path}: not a warehouse that can be opened ({cause})") from e
-    # DuckDB draws its own on standard output, where results are printed.
-    con.execute("SET enable_progress_bar = false")
+    # DuckDB draws its own on standard output, where results are printed. Where this process has the
+    # file open already, with its configuration locked, that was done then.
+    with suppress(duckdb.InvalidInputException):
+        con.execute("SET enable_progress_bar = false")
     return con
