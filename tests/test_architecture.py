@@ -20,8 +20,8 @@ SHIPPED = [*MODULES, *FLOWS]
 # one line does not know each other.
 HOUSE = (
     ("__init__", "errors", "values", "resources"),
-    ("metrics", "spans", "settings", "locks", "statistics", "spreadsheets"),
-    ("analysis", "phrases", "places"),
+    ("metrics", "spans", "settings", "locks", "statistics", "spreadsheets", "extensions"),
+    ("analysis", "phrases", "places", "database"),
     ("models", "torchaudio_extension"),
     ("engines",),
     ("recordings", "landing"),

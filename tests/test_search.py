@@ -19,10 +19,10 @@ from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
 from warmline.errors import QueryError, WarehouseError
+from warmline.extensions import load_extension
 from warmline.questions import reading
 from warmline.search import Hit, Match, Scope, search
 from warmline.warehouse import publish
-from warmline.warehouse.extensions import load_extension
 
 LATER = ANALYZED_AT + timedelta(days=1)
 

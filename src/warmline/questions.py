@@ -18,9 +18,9 @@ from typing import Any
 
 import duckdb
 
+from warmline.database import open_for_reading
 from warmline.errors import QueryError
-from warmline.warehouse.database import open_for_reading
-from warmline.warehouse.extensions import load_extension
+from warmline.extensions import load_extension
 from warmline.warehouse.sql import SqlFile, sql_files
 
 DEFAULT_LIMIT = 1000

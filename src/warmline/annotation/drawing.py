@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from warmline.annotation.items import Item
+from warmline.database import open_for_reading
 from warmline.errors import DataError
-from warmline.warehouse.database import open_for_reading
 
 STRATA = ("queue", "team", "agent_id", "call_id")
 _CONTEXT_TURNS = 2

@@ -6,8 +6,8 @@ from typing import Any
 
 import duckdb
 
+from warmline.database import open_for_reading
 from warmline.errors import QueryError
-from warmline.warehouse.database import open_for_reading
 
 Row = dict[str, Any]
 

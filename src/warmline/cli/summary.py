@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from warmline.cli.render_parts import clock
 from warmline.cli.terminal import output
-from warmline.warehouse.database import open_for_reading
+from warmline.database import open_for_reading
 
 _ROWS = """
 SELECT call_id, status, reason, duration_s, speaker_source, role_confidence, agent_talk_share,

@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
+from warmline.database import open_without_warehouse
 from warmline.landing import places, scan
 from warmline.landing.mapping import storable
 from warmline.landing.outcomes import outcome_files
@@ -86,7 +86,11 @@ def matching(landing_dir: Path, selection: Selection) -> tuple[str, ...]:
     Raises UnreadableError when a file that might hold one cannot be read.
     """
     names = [file.name for file in places.files(landing_dir)]
-    with duckdb.connect() as con, scan.reader(con, landing_dir) as reader, reader.blaming(names):
+    with (
+        open_without_warehouse() as con,
+        scan.reader(con, landing_dir) as reader,
+        reader.blaming(names),
+    ):
         found = reader.read(
             names,
             _MATCHING,

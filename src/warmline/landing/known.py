@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
 from warmline.analysis import CallAnalysis
+from warmline.database import open_without_warehouse
 from warmline.errors import Status
 from warmline.landing import places, rows, scan
 from warmline.landing.mapping import storable
@@ -98,7 +98,7 @@ def known(landing_dir: Path) -> Known:
 
 
 def _scanned(landing_dir: Path, files: list[LandedFile]) -> pa.Table:
-    with duckdb.connect() as con, scan.reader(con, landing_dir) as reader:
+    with open_without_warehouse() as con, scan.reader(con, landing_dir) as reader:
         reader.scan(files)
         return con.execute(
             "SELECT landing_key, file, path, size_bytes, modified_at, audio_sha256, call_id, "

@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
+from warmline.database import open_without_warehouse
 from warmline.landing import places, scan
 from warmline.locks import exclusive
 
@@ -115,7 +116,7 @@ def _pack_claimed(
 ) -> Packing:
     files = places.files(landing_dir)
     left = {file.name for file in files if file.name.startswith(places.LOOSE)} | unreadable.keys()
-    with duckdb.connect() as con, scan.reader(con, landing_dir) as reader:
+    with open_without_warehouse() as con, scan.reader(con, landing_dir) as reader:
         reader.scan([file for file in files if file.name not in left])
         con.execute(_CHOSEN, {"removed": list(removed), "rows_in_pack": rows_in_pack})
         replaced = set(_column(con, "SELECT DISTINCT file FROM chosen"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from warmline.database import open_for_reading
 from warmline.errors import MetadataError
 from warmline.landing.outcomes import (
     SCHEMA,
@@ -19,7 +20,6 @@ from warmline.landing.outcomes import (
 )
 from warmline.metrics import MetricDefinition
 from warmline.outcomes.table import OutcomeTable, read_outcome_table
-from warmline.warehouse.database import open_for_reading
 from warmline.warehouse.publishing import publish
 
 _KEY = ("customer_id", "given_call_id", "occurred_at", "is_whole_day", "name")

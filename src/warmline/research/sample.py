@@ -9,10 +9,10 @@ from typing import Any
 
 import duckdb
 
+from warmline.database import open_for_reading
 from warmline.errors import QueryError, WarehouseError
 from warmline.research.design import Design
 from warmline.research.terms import CONTROL_COLUMNS
-from warmline.warehouse.database import open_for_reading
 
 #: What a study knows of a call; measures that have no column are looked up in `metrics`.
 _CALLS = """

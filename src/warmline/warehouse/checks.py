@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from warmline.warehouse.database import open_for_reading
+from warmline.database import open_for_reading
 from warmline.warehouse.sql import sql_files
 
 # One row a call: small, and checked across calls.

@@ -8,6 +8,7 @@ from collections import defaultdict
 
 import duckdb
 
+from warmline.database import open_without_warehouse
 from warmline.warehouse.migrate import define_views, migrate
 from warmline.warehouse.sql import sql_files
 
@@ -84,7 +85,7 @@ def dictionary(con: duckdb.DuckDBPyConnection) -> str:
 
 def dictionary_of_an_empty_warehouse() -> str:
     """The dictionary of today's schema."""
-    with duckdb.connect() as con:
+    with open_without_warehouse() as con:
         migrate(con)
         define_views(con)
         return dictionary(con)

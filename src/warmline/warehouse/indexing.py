@@ -11,7 +11,7 @@ import hashlib
 
 import duckdb
 
-from warmline.warehouse.extensions import load_extension
+from warmline.extensions import load_extension
 from warmline.warehouse.sql import sql_files
 
 _CALLS_AT_ONCE = 25_000

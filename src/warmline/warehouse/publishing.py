@@ -16,6 +16,7 @@ from time import perf_counter
 import duckdb
 
 from warmline import __version__
+from warmline.database import open_for_building, open_for_reading
 from warmline.errors import WarehouseError
 from warmline.landing import places
 from warmline.landing.outcomes import outcome_files
@@ -26,7 +27,6 @@ from warmline.locks import LockedError, exclusive
 from warmline.metrics import MetricDefinition
 from warmline.settings import ProfileSettings
 from warmline.warehouse.checks import run_checks
-from warmline.warehouse.database import open_for_building, open_for_reading
 from warmline.warehouse.indexing import index_turns
 from warmline.warehouse.load import (
     Loading,

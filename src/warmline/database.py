@@ -1,4 +1,4 @@
-"""The one place that opens a warehouse file."""
+"""The one place that opens DuckDB: a warehouse to read or to build, or none at all."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +25,11 @@ def open_for_building(path: Path) -> duckdb.DuckDBPyConnection:
     # Lists that are unnested look short to the planner: words would be looked up turn by turn.
     con.execute("SET asof_loop_join_threshold = 0")
     return con
+
+
+def open_without_warehouse() -> duckdb.DuckDBPyConnection:
+    """A connection to no file of its own: for landing files, and for tables of the moment."""
+    return duckdb.connect()
 
 
 def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
