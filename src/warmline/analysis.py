@@ -194,7 +194,8 @@ class CallAnalysis:
 
     `reason_code` is a stable word for counting, `reason` the sentence for a person.
     `metric_versions` has the version of each `MetricDefinition` when it was measured, so that an
-    old value never passes for one of a newer rule.
+    old value never passes for one of a newer rule. `failed_runs` counts the runs in a row that
+    ended with the call failed.
     """
 
     recording: Recording
@@ -217,3 +218,4 @@ class CallAnalysis:
     floor: Floor | None = None
     empathy: Empathy | None = None
     metric_versions: dict[str, int] = field(default_factory=dict)
+    failed_runs: int = 0

@@ -46,6 +46,7 @@ SELECT
     analyzed_at AT TIME ZONE 'UTC' AS analyzed_at,
     list_sum(list_transform(stage_keys, lambda s: s.seconds)) AS listening_s,
     warmline_version,
+    coalesce(failed_runs, (status = 'failed')::BIGINT) AS failed_runs,
     landing_key,
     content_sha256
 FROM staged

@@ -16,6 +16,7 @@ from warmline.cli.night import nightly
 from warmline.cli.outcomes import app as outcomes
 from warmline.cli.query import check, query
 from warmline.cli.research import app as research
+from warmline.cli.retry import retry
 from warmline.cli.review import app as review
 from warmline.cli.search import search
 from warmline.cli.settings import settings
@@ -58,6 +59,7 @@ def warmline(
 app.command(rich_help_panel="Analyze")(analyze)
 app.command(rich_help_panel="Analyze")(demo)
 app.command(rich_help_panel="Analyze")(nightly)
+app.command(rich_help_panel="Analyze")(retry)
 app.command(rich_help_panel="Read")(show)
 app.command(rich_help_panel="Read")(query)
 app.command(rich_help_panel="Read")(search)

@@ -13,7 +13,7 @@ from warmline.landing.forgetting import (
     is_unfinished,
     matching,
 )
-from warmline.landing.known import Known, Landed, known, read_landed
+from warmline.landing.known import Known, Landed, known, read_landed, read_loose
 from warmline.landing.packs import Packing, compact, remove
 from warmline.landing.places import LandingError
 from warmline.landing.rows import metadata_fingerprint, read, write
@@ -36,6 +36,7 @@ __all__ = [
     "metadata_fingerprint",
     "read",
     "read_landed",
+    "read_loose",
     "remove",
     "write",
 ]

@@ -15,6 +15,7 @@ from warmline.errors import Status
 from warmline.landing import places, rows, scan
 from warmline.landing.mapping import storable
 from warmline.landing.places import LandedFile, LandingError
+from warmline.values import Recording
 
 _ATTEMPTS = 5
 
@@ -23,7 +24,8 @@ _ATTEMPTS = 5
 class Landed:
     """What identifies one landed analysis, without what was heard.
 
-    `stage_keys` maps a stage to the content address of its result.
+    `stage_keys` maps a stage to the content address of its result, `failed_runs` counts the runs in
+    a row that ended with the call failed.
     """
 
     landing_key: str
@@ -38,6 +40,7 @@ class Landed:
     analyzed_at: datetime
     metadata_fingerprint: str
     stage_keys: dict[str, str] = field(hash=False)
+    failed_runs: int = 0
 
 
 class Known:
@@ -102,9 +105,20 @@ def _scanned(landing_dir: Path, files: list[LandedFile]) -> pa.Table:
         reader.scan(files)
         return con.execute(
             "SELECT landing_key, file, path, size_bytes, modified_at, audio_sha256, call_id, "
-            "status, reason_code, analyzed_at, metadata_fingerprint, stage_keys "
+            "status, reason_code, analyzed_at, metadata_fingerprint, stage_keys, failed_runs "
             f"FROM ({scan.live_of('landed')})"
         ).to_arrow_table()
+
+
+def read_loose(landing_dir: Path, recording: Recording) -> CallAnalysis | None:
+    """What has landed of a recording and is not packed yet; None when that is nothing readable."""
+    keys = [places.refusal_key(recording.path)]
+    if recording.audio_sha256:
+        keys.insert(0, f"{places.ANALYSES}/{recording.audio_sha256}")
+    for key in keys:
+        with suppress(FileNotFoundError, LandingError):
+            return rows.read(places.loose_file(landing_dir, key), key)
+    return None
 
 
 def read_landed(landing_dir: Path, landed: Landed) -> CallAnalysis:

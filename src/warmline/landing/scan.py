@@ -27,14 +27,16 @@ CREATE OR REPLACE TEMP TABLE landed (
     landing_key VARCHAR, content_sha256 VARCHAR, metadata_fingerprint VARCHAR,
     analyzed_at TIMESTAMPTZ, status VARCHAR, reason_code VARCHAR, path VARCHAR,
     size_bytes BIGINT, modified_at TIMESTAMPTZ, audio_sha256 VARCHAR, call_id VARCHAR,
-    stage_keys STRUCT(stage VARCHAR, key VARCHAR, seconds DOUBLE)[], file VARCHAR)
+    stage_keys STRUCT(stage VARCHAR, key VARCHAR, seconds DOUBLE)[], failed_runs BIGINT,
+    file VARCHAR)
 """
 
 _SCAN = """
 INSERT INTO landed
 SELECT landing_key, content_sha256, metadata_fingerprint, analyzed_at, status, reason_code,
     recording.path, recording.size_bytes, recording.modified_at, recording.audio_sha256,
-    metadata.call_id, stage_keys, filename[$prefix:]
+    metadata.call_id, stage_keys, coalesce(failed_runs, (status = 'failed')::BIGINT),
+    filename[$prefix:]
 FROM read_parquet($files, union_by_name = true, filename = true)
 """
 

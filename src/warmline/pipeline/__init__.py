@@ -1,10 +1,12 @@
 """From recordings to landed analyses: what is pending, and every stage of one call in order."""
 
 from warmline.pipeline.analyze import analyze_recording
+from warmline.pipeline.calls import Order, Outcome
 from warmline.pipeline.plan import Duplicate, Plan, PlannedCall, Redo, land_duplicates, make_plan
+from warmline.pipeline.retrying import failed_calls, put_back
 from warmline.pipeline.stages import STAGES, Addressing, Stage, all_measures, with_later
 from warmline.pipeline.tally import Tally
-from warmline.pipeline.workers import Order, Outcome, Workers
+from warmline.pipeline.workers import Workers
 
 __all__ = [
     "STAGES",
@@ -20,7 +22,9 @@ __all__ = [
     "Workers",
     "all_measures",
     "analyze_recording",
+    "failed_calls",
     "land_duplicates",
     "make_plan",
+    "put_back",
     "with_later",
 ]

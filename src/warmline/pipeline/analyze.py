@@ -58,6 +58,9 @@ def analyze_recording(
         recording = identify(path)
     except RecordingRefusedError as e:
         return not_analyzed(unread_recording(path), metadata, e.status, e.code, str(e))
+    except OSError as e:  # a disk or share that may be back at the next try
+        reason = f"{path.name}: cannot be read now ({e.strerror or e})"
+        return not_analyzed(unread_recording(path), metadata, Status.FAILED, fault_code(e), reason)
     run = _Run(recording, metadata, addressing, engines, previous)
     try:
         run.through_the_house()

@@ -7,14 +7,19 @@ caught up by the next one.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from warmline import landing
 from warmline.errors import RecordingRefusedError, Status
 from warmline.landing import Known, Landed
 from warmline.pipeline.stages import Addressing
-from warmline.pipeline.unanalyzed import not_analyzed, unread_recording
+from warmline.pipeline.unanalyzed import (
+    dated_after,
+    fault_code,
+    not_analyzed,
+    unread_recording,
+)
 from warmline.recordings.find import find_recordings
 from warmline.recordings.identify import identify
 from warmline.recordings.metadata import MetadataTable, read_metadata
@@ -27,13 +32,14 @@ class PlannedCall:
     """A recording to analyze and why.
 
     `previous` says where an earlier analysis of it lies, `redo` names the stages whose results are
-    not to be taken from it.
+    not to be taken from it. What comes of it has to be dated later than `after`.
     """
 
     recording: Recording
     why: str
     previous: Landed | None = None
     redo: frozenset[str] = frozenset()
+    after: datetime | None = None
 
     @property
     def path(self) -> str:
@@ -65,15 +71,16 @@ class Duplicate:
     recording: Recording
     original_path: str
     has_landed: bool
+    after: datetime | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
     """What a run would do. `unchanged` are paths that have today's analysis, or refusal, already.
 
-    `unfinished` are still being copied, `forgotten` were erased and stay so; `problems` are
-    sentences about places and files that could not be looked at, and rows of metadata that fit no
-    recording.
+    `unfinished` are still being copied, `forgotten` were erased and stay so, `given_up` failed in
+    `night.give_up_after` runs and wait for `warmline retry`; `problems` are sentences about places
+    and files that could not be looked at, and rows of metadata that fit no recording.
     """
 
     pending: tuple[PlannedCall, ...]
@@ -82,6 +89,7 @@ class Plan:
     unfinished: tuple[str, ...]
     problems: tuple[str, ...]
     forgotten: tuple[str, ...] = ()
+    given_up: tuple[str, ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -109,6 +117,7 @@ def make_plan(
     unchanged: list[str] = []
     readable: dict[str, list[Recording]] = {}
     erased, forgotten = landing.forgotten_keys(landing_dir), []
+    given_up: list[str] = []
     for path in found.recordings:
         recording, code = desk.identified(path)
         if landing.is_forgotten(erased, recording.audio_sha256, recording.path):
@@ -118,7 +127,7 @@ def make_plan(
         elif desk.was_refused(recording, code):
             unchanged.append(recording.path)
         else:
-            pending.append(PlannedCall(recording, code))
+            pending.append(PlannedCall(recording, code, desk.known.by_path(recording.path)))
     duplicates: list[Duplicate] = []
     for recordings in readable.values():
         original = desk.original(recordings)
@@ -126,17 +135,19 @@ def make_plan(
         if any(recording is original for recording in recordings):
             landed = desk.known.by_audio(original.audio_sha256)
             call = desk.to_do(original, landed)
-            if call is None:
-                unchanged.append(original.path)
-            else:
+            if call:
                 pending.append(call)
+            else:
+                is_failed = landed and landed.status is Status.FAILED
+                (given_up if is_failed else unchanged).append(original.path)
     return Plan(
-        tuple(pending),
+        tuple(replace(call, after=desk.newest(call.recording)) for call in pending),
         tuple(unchanged),
         tuple(duplicates),
         tuple(map(str, found.unfinished)),
         (*found.problems, *desk.remarks(found.recordings)),
         tuple(forgotten),
+        tuple(given_up),
     )
 
 
@@ -153,7 +164,7 @@ def land_duplicates(plan: Plan, landing_dir: Path, settings: Settings) -> None:
             "same_bytes",
             f"{path.name}: the same bytes as {duplicate.original_path}, which is analyzed",
         )
-        landing.write(analysis, landing_dir)
+        landing.write(dated_after(analysis, duplicate.after), landing_dir)
 
 
 @dataclass(frozen=True)
@@ -175,11 +186,23 @@ class _Desk:
             return identify(path), None
         except RecordingRefusedError as e:
             return recording, e.code
+        except OSError as e:  # a share that is away for now ends no night
+            return recording, fault_code(e)
+
+    def newest(self, recording: Recording) -> datetime | None:
+        """When the newest was made of what has landed of these bytes, or of this path."""
+        found = (self.known.by_audio(recording.audio_sha256), self.known.by_path(recording.path))
+        return max((landed.analyzed_at for landed in found if landed), default=None)
 
     def was_refused(self, recording: Recording, code: str) -> bool:
         """Whether the same refusal has landed already."""
         landed = self.known.by_path(recording.path)
-        return landed is not None and landed.reason_code == code and not landed.audio_sha256
+        return (
+            landed is not None
+            and landed.status is not Status.FAILED
+            and landed.reason_code == code
+            and not landed.audio_sha256
+        )
 
     def original(self, recordings: list[Recording]) -> Recording:
         """Of recordings with the same bytes, the one that stands for all.
@@ -204,7 +227,7 @@ class _Desk:
                 Status.DUPLICATE,
                 recording.audio_sha256,
             )
-            yield Duplicate(recording, original.path, has_landed)
+            yield Duplicate(recording, original.path, has_landed, self.newest(recording))
 
     def to_do(self, recording: Recording, landed: Landed | None) -> PlannedCall | None:
         """What has to be done for a readable recording; None when nothing has."""
@@ -220,10 +243,10 @@ class _Desk:
     def _why_again(
         self, recording: Recording, metadata: CallMetadata, landed: Landed
     ) -> str | None:
-        if landed.status is Status.FAILED:
-            return "failed before"
         if landed.path != recording.path:
             return "moved"
+        if landed.status is Status.FAILED:
+            return None if self.gives_up(landed) else "failed before"
         keys = self.addressing.keys(recording.audio_sha256, metadata)
         passed = keys if landed.status is Status.ANALYZED else landed.stage_keys
         changed = [s for s in passed if landed.stage_keys.get(s) != keys.get(s)]
@@ -232,6 +255,11 @@ class _Desk:
         if landing.metadata_fingerprint(metadata) != landed.metadata_fingerprint:
             return "metadata changed"
         return None
+
+    def gives_up(self, landed: Landed) -> bool:
+        """Whether a call has failed so often that a person should look at it first."""
+        limit = self.addressing.settings.night.give_up_after
+        return 0 < limit <= landed.failed_runs and landed.reason_code != "io_error"
 
     def remarks(self, paths: tuple[Path, ...]) -> Iterator[str]:
         """What should be known of the metadata table and the landing folder."""

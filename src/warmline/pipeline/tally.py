@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from warmline.errors import Status
+from warmline.pipeline.calls import Outcome
 from warmline.pipeline.plan import Plan
-from warmline.pipeline.workers import Outcome
 
 _SLOWEST = 5
 

@@ -7,64 +7,31 @@ lands as failed with the reason, and the others go on.
 
 import multiprocessing
 import os
+import resource
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from contextlib import suppress
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from time import perf_counter
+from time import sleep
 from types import TracebackType
 from typing import Self
 
 from pebble import ProcessExpired, ProcessPool
 
 from warmline import landing
-from warmline.analysis import CallAnalysis
-from warmline.engines import Engines
 from warmline.errors import Status
-from warmline.pipeline.analyze import analyze_recording
+from warmline.pipeline.calls import Order, Outcome, analyze_call, land, outcome_of
 from warmline.pipeline.plan import PlannedCall
-from warmline.pipeline.stages import Addressing
-from warmline.pipeline.unanalyzed import PASSING_FAULTS, not_analyzed
+from warmline.pipeline.unanalyzed import not_analyzed
 from warmline.recordings.metadata import MetadataTable, read_metadata, read_table
-from warmline.settings import Settings
 
-
-@dataclass(frozen=True)
-class Order:
-    """What is the same for every call of a run. `metadata` is the path of a CSV, if any."""
-
-    addressing: Addressing
-    landing: str
-    metadata: str | None = None
-
-    @property
-    def settings(self) -> Settings:
-        """The settings of the run."""
-        return self.addressing.settings
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one call ended, without a word of what was said in it.
-
-    `audio_s` is the recording's length, None if unknown; `wall_s` the time it took; `reused` the
-    names of the stages that were taken over from an earlier analysis.
-    """
-
-    path: str
-    call_id: str
-    status: Status
-    code: str | None
-    reason: str | None
-    audio_s: float | None
-    wall_s: float
-    reused: tuple[str, ...] = ()
-
-    @property
-    def may_pass(self) -> bool:
-        """Whether the call failed by a fault that another try may not meet."""
-        return self.status is Status.FAILED and self.code in PASSING_FAULTS
+_GB = 1e9
+# Of all processes, the kernel ends one of these when the machine has no memory left: a call is
+# lost for this try, not the run that tries it again.
+_FIRST_TO_GO = "500"
 
 
 class Workers:
@@ -76,11 +43,14 @@ class Workers:
         # Two calls on a core each take less time than one after the other on two: a decoder's
         # small products gain nothing from a second thread.
         jobs = order.settings.night.jobs or max(1, min(cores, pending))
-        self._timeout_s = order.settings.night.call_timeout_s
+        night = order.settings.night
+        self._timeout_s = night.call_timeout_s
+        self._delays_s = [night.retry_delay_s * 2**i for i in range(night.retries)]
+        self._in_hand = 4 * jobs
         self._pool = ProcessPool(
             max_workers=jobs,
-            initializer=_share_cores,
-            initargs=(max(1, cores // jobs),),
+            initializer=_settle_in,
+            initargs=(max(1, cores // jobs), night.call_memory_gb),
             context=multiprocessing.get_context("spawn"),
         )
 
@@ -101,7 +71,7 @@ class Workers:
 
     def start(self, call: PlannedCall) -> Future[Outcome]:
         """Begin a call as soon as a process is free."""
-        return self._pool.schedule(_analyze, args=(self.order, call), timeout=self._timeout_s)
+        return self._pool.schedule(analyze_call, args=(self.order, call), timeout=self._timeout_s)
 
     def finish(self, call: PlannedCall, future: Future[Outcome]) -> Outcome:
         """Wait for a call that was started; its analysis has landed, whatever became of it.
@@ -115,32 +85,77 @@ class Workers:
             reason = f"gave up after {self._timeout_s:g} s (night.call_timeout_s)"
             return self._land_failure(call, "timeout", reason, self._timeout_s)
         except ProcessExpired as e:
-            reason = f"its process died (exit code {e.exitcode}): crashed, or out of memory"
-            return self._land_failure(call, "process_died", reason, 0.0)
+            return self._land_failure(call, "process_died", _how_it_died(e.exitcode), 0.0)
 
     def analyze_all(
         self, calls: Sequence[PlannedCall], on_end: Callable[[Outcome], None]
     ) -> list[Outcome]:
-        """Analyze calls, telling of each as it ends; returns all in order of ending."""
-        return list(self._ending(calls, on_end))
+        """Analyze calls, telling of each as it ends; returns all in order of ending.
 
-    def _ending(
-        self, calls: Sequence[PlannedCall], on_end: Callable[[Outcome], None]
-    ) -> Iterator[Outcome]:
-        running: dict[Future[Outcome], PlannedCall] = {self.start(call): call for call in calls}
-        while running:
+        Those that failed by a passing fault are tried again when the others have ended, after
+        `night.retry_delay_s`, then twice that, and so on for `night.retries` tries.
+        """
+        ended: list[Outcome] = []
+        delays_s = iter(self._delays_s)
+        while calls:
+            delay_s = next(delays_s, None)
+            again = []
+            for call, outcome in self._ending(calls):
+                if outcome.may_pass and delay_s is not None:
+                    again.append(call)
+                    continue
+                on_end(outcome)
+                ended.append(outcome)
+            calls = again
+            if calls and delay_s is not None:
+                sleep(delay_s)
+        return ended
+
+    def _ending(self, calls: Sequence[PlannedCall]) -> Iterator[tuple[PlannedCall, Outcome]]:
+        left = iter(calls)
+        running: dict[Future[Outcome], PlannedCall] = {}
+        while True:
+            # A few in hand for each process: millions in a queue would take memory and time.
+            for call in islice(left, self._in_hand - len(running)):
+                running[self.start(call)] = call
+            if not running:
+                return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                outcome = self.finish(running.pop(future), future)
-                on_end(outcome)
-                yield outcome
+                call = running.pop(future)
+                yield call, self.finish(call, future)
 
     def _land_failure(self, call: PlannedCall, code: str, reason: str, wall_s: float) -> Outcome:
-        table = read_table(Path(self.order.metadata)) if self.order.metadata else None
-        metadata = read_metadata(Path(call.path), self.order.settings.recordings, table)
+        """Note that a call's process ended, unless the call had landed just before."""
+        landed = landing.read_loose(self._landing_dir, call.recording)
+        is_new = landed and not (call.previous and landed.analyzed_at == call.previous.analyzed_at)
+        if landed and is_new and landed.status is not Status.FAILED:
+            return outcome_of(landed, wall_s)
+        metadata = read_metadata(Path(call.path), self.order.settings.recordings, self._table)
         analysis = not_analyzed(call.recording, metadata, Status.FAILED, code, reason)
-        _land(analysis, Path(self.order.landing), call)
-        return _outcome(analysis, wall_s, None)
+        land(analysis, self._landing_dir, call)
+        return outcome_of(analysis, wall_s)
+
+    @property
+    def _landing_dir(self) -> Path:
+        return Path(self.order.landing)
+
+    @cached_property
+    def _table(self) -> MetadataTable | None:
+        return read_table(Path(self.order.metadata)) if self.order.metadata else None
+
+
+def _how_it_died(exit_code: int) -> str:
+    """One line for a person; a negative exit code is the number of a signal."""
+    if exit_code >= 0:
+        return f"its process ended by itself (exit code {exit_code})"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    if name == "SIGKILL":
+        return "its process was killed (SIGKILL): by the system when memory ran out, or by someone"
+    return f"its process crashed ({name}) in native code"
 
 
 def _cores() -> int:
@@ -149,75 +164,15 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-class _Desk:
-    """What one process keeps between calls: the models, the metadata table."""
-
-    def __init__(self, order: Order) -> None:
-        self.addressing = order.addressing
-        self.landing = Path(order.landing)
-        self._metadata = order.metadata
-
-    @cached_property
-    def engines(self) -> Engines:
-        return Engines.from_settings(self.addressing.settings)
-
-    @cached_property
-    def table(self) -> MetadataTable | None:
-        return read_table(Path(self._metadata)) if self._metadata else None
-
-
-@lru_cache(maxsize=1)
-def _desk(order: Order) -> _Desk:
-    return _Desk(order)
-
-
-def _analyze(order: Order, call: PlannedCall) -> Outcome:
-    desk = _desk(order)
-    started = perf_counter()
-    previous = _previous(desk.landing, call)
-    analysis = analyze_recording(
-        Path(call.path), desk.addressing, desk.engines, desk.table, previous
-    )
-    _land(analysis, desk.landing, call)
-    return _outcome(analysis, perf_counter() - started, previous)
-
-
-def _land(analysis: CallAnalysis, landing_dir: Path, call: PlannedCall) -> None:
-    """Keep what came of a call, but never a failure in place of an analysis that is there."""
-    earlier = call.previous
-    if analysis.status is Status.FAILED and earlier and earlier.status is Status.ANALYZED:
-        return
-    landing.write(analysis, landing_dir)
-
-
-def _previous(landing_dir: Path, call: PlannedCall) -> CallAnalysis | None:
-    """The earlier analysis; None as well when it was removed since the plan was made."""
-    if call.previous is None:
-        return None
-    try:
-        found = landing.read_landed(landing_dir, call.previous)
-    except landing.LandingError:
-        return None
-    kept = tuple(key for key in found.stage_keys if key.stage not in call.redo)
-    return replace(found, stage_keys=kept)
-
-
-def _outcome(analysis: CallAnalysis, wall_s: float, previous: CallAnalysis | None) -> Outcome:
-    before = previous.stage_keys if previous else ()
-    return Outcome(
-        path=analysis.recording.path,
-        call_id=analysis.metadata.call_id,
-        status=analysis.status,
-        code=analysis.reason_code,
-        reason=analysis.reason,
-        audio_s=analysis.duration_s,
-        wall_s=wall_s,
-        reused=tuple(key.stage for key in analysis.stage_keys if key in before),
-    )
-
-
-def _share_cores(threads: int) -> None:
-    """Before torch is loaded: processes side by side divide the cores among them."""
+def _settle_in(threads: int, memory_gb: float) -> None:
+    """Before torch is loaded: what holds for this process as long as it lives."""
+    # Processes side by side divide the cores among them.
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     # Whisper's alignment is compiled by numba, whose own threads would wait busily for each other.
     os.environ.setdefault("NUMBA_NUM_THREADS", str(threads))
+    with suppress(OSError):  # not every system has it
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold what was said
+    if memory_gb:
+        limit = round(memory_gb * _GB)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

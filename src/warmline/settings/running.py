@@ -80,3 +80,15 @@ class NightSettings(Section):
     call_timeout_s: float = Field(
         default=3600.0, gt=0, description="A call that takes longer is given up."
     )
+    call_memory_gb: float = Field(
+        default=0.0,
+        ge=0,
+        description="Memory that the process of a call may take; one that asks for more fails. "
+        "0: all there is.",
+    )
+    give_up_after: int = Field(
+        default=3,
+        ge=0,
+        description="Runs in a row in which a call fails before it is left alone until "
+        "`warmline retry`; 0: it is tried in every run. Sources that cannot be read do not count.",
+    )

@@ -1,0 +1,128 @@
+"""`warmline retry`: calls that failed are taken up again."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from warmline.cli.analyze import MetadataOption
+from warmline.cli.options import (
+    JsonOption,
+    LandingOption,
+    SettingsOption,
+    WarehouseOption,
+    settings_from,
+)
+from warmline.cli.terminal import messages, output
+from warmline.errors import WarmlineError
+from warmline.places import Places, places_of
+from warmline.settings import Settings
+
+if TYPE_CHECKING:
+    from warmline.landing import Landed
+
+
+def retry(
+    call: Annotated[
+        list[str] | None,
+        typer.Option("--call", metavar="ID", help="A call that failed, by its metadata's id."),
+    ] = None,
+    reason: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reason",
+            metavar="CODE",
+            help="All calls that failed for this reason: timeout, process_died, fault, ...",
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All calls that failed, whatever the reason.")
+    ] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Analyze them at once instead of in the next run.")
+    ] = False,
+    metadata: MetadataOption = None,
+    warehouse: WarehouseOption = None,
+    landing: LandingOption = None,
+    settings: SettingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put failed calls back, so that the next run takes them; without options, list them.
+
+    A call that failed in `night.give_up_after` runs is left alone until then. A recording that was
+    refused is bad input: it is taken up by itself when the file changes.
+    """
+    from warmline.pipeline import failed_calls, put_back
+
+    chosen = settings_from(settings)
+    places = places_of(chosen, landing, warehouse)
+    found = failed_calls(places.landing, frozenset(call or ()), frozenset(reason or ()))
+    _require_all(call or (), found)
+    if not (call or reason or everything):
+        _list(found, chosen.night.give_up_after, as_json)
+        return
+    count = put_back(places.landing, found)
+    if now and found:
+        _analyze(found, chosen, places, metadata, as_json)
+    if as_json:
+        output().print_json(json.dumps({"put_back": count}))
+    else:
+        calls = "1 call is" if count == 1 else f"{count} calls are"
+        output().print(f"{calls} put back; the next run takes what is put back")
+
+
+def _require_all(named: Sequence[str], found: "list[Landed]") -> None:
+    missing = sorted(set(named) - {landed.call_id for landed in found})
+    if missing:
+        raise WarmlineError(
+            f"{', '.join(missing)}: not among the calls that failed; `warmline retry` lists them"
+        )
+
+
+def _list(found: "list[Landed]", give_up_after: int, as_json: bool) -> None:
+    if as_json:
+        rows = [
+            {"call_id": c.call_id, "reason": c.reason_code, "failed_runs": c.failed_runs}
+            for c in found
+        ]
+        output().print_json(json.dumps(rows))
+        return
+    if not found:
+        output().print("no call has failed")
+        return
+    from rich.markup import escape
+
+    for landed in found:
+        runs = "1 run" if landed.failed_runs == 1 else f"{landed.failed_runs} runs"
+        code = landed.reason_code or "unknown"
+        output().print(f"{escape(landed.call_id)}  {code}, {runs}", soft_wrap=True)
+    counts = Counter(landed.reason_code or "unknown" for landed in found).most_common()
+    output().print(", ".join(f"{count} {code}" for code, count in counts))
+    if give_up_after:
+        messages().print(
+            f"after {give_up_after} runs (night.give_up_after) a call is left alone; put back with "
+            "--call, --reason or --all",
+            style="dim",
+            soft_wrap=True,
+        )
+
+
+def _analyze(
+    found: "list[Landed]",
+    settings: Settings,
+    places: Places,
+    metadata: Path | None,
+    as_json: bool,
+) -> None:
+    from warmline.cli.batch import print_batch, run_batch
+
+    paths = [Path(landed.path) for landed in found]
+    for path in (gone := [path for path in paths if not path.exists()]):
+        messages().print(f"[yellow]note:[/] {path}: the recording is gone", soft_wrap=True)
+    table = metadata or (Path(settings.night.metadata) if settings.night.metadata else None)
+    batch = run_batch([p for p in paths if p not in gone], settings, places, table)
+    print_batch(batch, as_json)
+    raise typer.Exit(batch.exit_code)
