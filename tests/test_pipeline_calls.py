@@ -51,8 +51,13 @@ def call(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def analysis(call, engines) -> CallAnalysis:
-    return analyze_recording(call, Addressing.of(settings()), engines)
+def told() -> list[float]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def analysis(call, engines, told) -> CallAnalysis:
+    return analyze_recording(call, Addressing.of(settings()), engines, tell=told.append)
 
 
 def seconds(analysis: CallAnalysis) -> dict[str, float]:
@@ -77,6 +82,12 @@ def test_a_call_is_heard_and_measured_from_end_to_end(analysis):
     assert set(analysis.models) == {
         *("whisper-tiny.en", "pyannote-segmentation-3.0", "campplus-zh-en", "all-minilm-l6-v2"),
     }
+
+
+def test_how_far_a_call_has_come_is_told_stage_by_stage(analysis, told):
+    assert told == sorted(told)
+    assert told[0] == 0.0 and told[-1] < 1.0
+    assert len(set(told)) >= len(analysis.stage_keys)
 
 
 def test_every_measure_has_a_value_or_a_reason(analysis):

@@ -73,7 +73,7 @@ def run_batch(
             Workers(order, len(plan.pending)) as workers,
             batch_progress(plan.pending) as progress,
         ):
-            outcomes = workers.analyze_all(plan.pending, progress.ended)
+            outcomes = workers.analyze_all(plan.pending, progress.ended, progress.under_way)
     with messages().status("publishing the warehouse"):
         published = publish(places.landing, places.warehouse, all_measures(), settings.profile)
     return Batch(Tally(plan, tuple(outcomes), perf_counter() - started), published, places)
@@ -102,12 +102,15 @@ def _sentence(tally: Tally) -> str:
     before = f"{unchanged} recording{'s' if unchanged != 1 else ''} done before"
     if tally.plan.forgotten:
         before += f", {len(tally.plan.forgotten)} forgotten and left alone"
+    if tally.plan.given_up:
+        before += f", {len(tally.plan.given_up)} left alone after failing too often"
+        before += " (`warmline retry`)"
     if tally.plan.is_done:
         return f"Nothing to be done: {before}." if tally.paths else "No recordings found."
     counts = [
         f"{count} {name.replace('_', ' ')}" for name, count in tally.by_status.items() if count
     ]
-    if unchanged or tally.plan.forgotten:
+    if unchanged or tally.plan.forgotten or tally.plan.given_up:
         counts.append(before)
     speed = f", {tally.times_real_time:.1f} x real time" if tally.times_real_time else ""
     sound = f"{tally.audio_s / 60:.1f} min of sound in {tally.wall_s:.0f} s{speed}"

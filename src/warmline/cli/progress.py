@@ -1,6 +1,6 @@
 """The line that tells how far a batch of calls is, how fast it goes, and when it will be done."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -24,7 +24,8 @@ _MARKS = {
 class BatchProgress:
     """Shows a bar over the batch and a line for each call that ends.
 
-    The bar is weighted by file size, which is known beforehand and grows with a call's length.
+    The bar is weighted by file size, which is known beforehand and grows with a call's length; of a
+    call under way it counts the share that is done.
     """
 
     def __init__(self, bar: "Progress", calls: tuple[PlannedCall, ...]) -> None:
@@ -32,6 +33,7 @@ class BatchProgress:
         self._sizes = {call.path: max(call.recording.size_bytes, 1) for call in calls}
         self._count = len(calls)
         self._ended = 0
+        self._ended_size = 0
         self._audio_s = 0.0
         self._start = perf_counter()
         self._task = bar.add_task("", total=sum(self._sizes.values()), state=self._state())
@@ -47,7 +49,13 @@ class BatchProgress:
             f"{_MARKS[outcome.status]} {escape(outcome.call_id)}  [dim]{escape(note)}[/]",
             soft_wrap=True,
         )
-        self._bar.update(self._task, advance=self._sizes[outcome.path], state=self._state())
+        self._ended_size += self._sizes[outcome.path]
+        self._bar.update(self._task, completed=self._ended_size, state=self._state())
+
+    def under_way(self, shares: Mapping[str, float]) -> None:
+        """Note how much is done of the calls in hand."""
+        done = sum(self._sizes[path] * share for path, share in shares.items())
+        self._bar.update(self._task, completed=self._ended_size + done, state=self._state())
 
     def _state(self) -> str:
         speed = _speed(self._audio_s, perf_counter() - self._start)

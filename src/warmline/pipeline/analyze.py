@@ -24,10 +24,31 @@ from warmline.recordings.decode import decode
 from warmline.recordings.identify import identify
 from warmline.recordings.metadata import MetadataTable, read_metadata
 from warmline.recordings.sound import Sound
-from warmline.values import CallMetadata, ChannelLayout, Recording, Speech
+from warmline.redaction import redact
+from warmline.telling import Tell, nobody, within
+from warmline.values import (
+    CallMetadata,
+    ChannelLayout,
+    Recording,
+    Redaction,
+    Speech,
+    Transcript,
+)
 
 T = TypeVar("T")
 
+# About where in a call's time each stage begins and ends, with the model `base`.
+_SHARES = {
+    "sound": (0.0, 0.02),
+    "channels": (0.02, 0.03),
+    "speech": (0.03, 0.35),
+    "words": (0.35, 0.92),
+    "turns": (0.92, 0.93),
+    "prosody": (0.93, 0.96),
+    "floor": (0.96, 0.97),
+    "language": (0.97, 0.99),
+    "empathy": (0.99, 1.0),
+}
 # Stages that hold no spoken words, so that an unforeseen error's own text can be kept.
 _WORDLESS = ("sound", "channels", "speech")
 
@@ -44,11 +65,13 @@ def analyze_recording(
     engines: Engines,
     table: MetadataTable | None = None,
     previous: CallAnalysis | None = None,
+    tell: Tell = nobody,
 ) -> CallAnalysis:
     """Everything that can be known of one recording; the file is read, never changed.
 
     `addressing` has the settings. Results of `previous` whose keys are today's are not computed
-    again, and the sound is decoded only when a stage needs it. A recording that cannot be analyzed
+    again, and the sound is decoded only when a stage needs it; `tell` hears how far it has come.
+    A recording that cannot be analyzed
     gives an analysis with its status and reason; so does an unforeseen fault, with the stage it
     happened in. Raises `WarmlineError` only for what would befall every call, such as a missing
     model.
@@ -61,7 +84,7 @@ def analyze_recording(
     except OSError as e:  # a disk or share that may be back at the next try
         reason = f"{path.name}: cannot be read now ({e.strerror or e})"
         return not_analyzed(unread_recording(path), metadata, Status.FAILED, fault_code(e), reason)
-    run = _Run(recording, metadata, addressing, engines, previous)
+    run = _Run(recording, metadata, addressing, engines, previous, tell)
     try:
         run.through_the_house()
     except RecordingRefusedError as e:
@@ -84,12 +107,14 @@ class _Run:
         addressing: Addressing,
         engines: Engines,
         previous: CallAnalysis | None,
+        tell: Tell,
     ) -> None:
         self.recording = recording
         self.metadata = metadata
         self.addressing = addressing
         self.engines = engines
         self.previous = previous
+        self.tell = tell
         self.keys = addressing.keys(recording.audio_sha256, metadata)
         self.passed: list[StageKey] = []
         self.parts: dict[str, Any] = {}
@@ -105,17 +130,12 @@ class _Run:
         )
         heard = parts["speech"] = stage(
             "speech",
-            lambda: speech.listen(self._voices, layout, s.speech, self.engines),
+            lambda: speech.listen(self._voices, layout, s.speech, self.engines, self._told()),
             lambda old: old.speech,
         )
         _require_speech(heard)
-        said = parts["transcript"] = stage(
-            "words",
-            lambda: words.transcribe(
-                self._voices, layout, heard, s.words, self.engines, self._language
-            ),
-            lambda old: old.transcript,
-        )
+        said, hidden = stage("words", lambda: self._words(layout, heard), _known_words)
+        parts |= {"transcript": said, "redactions": hidden}
         talk = parts["conversation"] = stage(
             "turns",
             lambda: turns.converse(heard, said, layout, self.metadata, s.turns),
@@ -157,6 +177,14 @@ class _Run:
             lambda old: old.empathy,
         )
 
+    def _words(
+        self, layout: ChannelLayout, heard: Speech
+    ) -> tuple[Transcript, tuple[Redaction, ...] | None]:
+        """What was said, as it may be kept: what is private goes no further than this."""
+        s = self.addressing.settings
+        said = words.transcribe(self._voices, layout, heard, s.words, self.engines, self._language)
+        return redact(said, s.redaction) if s.redaction.enabled else (said, None)
+
     def close(self, status: Status, code: str | None, reason: str | None) -> CallAnalysis:
         """The analysis of what was passed, ended with this status."""
         return replace(
@@ -189,10 +217,15 @@ class _Run:
             if value is not None:
                 self.passed.append(kept)
                 return value
+        self._told()(0.0)
         started = perf_counter()
         value = compute()
         self.passed.append(StageKey(name, self.keys[name], perf_counter() - started))
         return value
+
+    def _told(self) -> Tell:
+        """Tells of the stage that the call is at."""
+        return within(self.tell, *_SHARES[self.at])
 
     @property
     def _previous_keys(self) -> tuple[StageKey, ...]:
@@ -224,6 +257,12 @@ def _known_facts(old: CallAnalysis) -> _SoundFacts | None:
     if old.duration_s is None or old.sample_rate_hz is None or old.codec is None:
         return None
     return _SoundFacts(old.duration_s, old.sample_rate_hz, old.codec)
+
+
+def _known_words(
+    old: CallAnalysis,
+) -> tuple[Transcript, tuple[Redaction, ...] | None] | None:
+    return (old.transcript, old.redactions) if old.transcript else None
 
 
 def _require_speech(speech: Speech) -> None:

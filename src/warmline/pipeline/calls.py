@@ -15,6 +15,7 @@ from warmline.pipeline.stages import Addressing
 from warmline.pipeline.unanalyzed import PASSING_FAULTS, dated_after
 from warmline.recordings.metadata import MetadataTable, read_table
 from warmline.settings import Settings
+from warmline.telling import Tell, nobody
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def _desk(order: Order) -> _Desk:
     return _Desk(order)
 
 
-def analyze_call(order: Order, call: PlannedCall) -> Outcome:
+def analyze_call(order: Order, call: PlannedCall, tell: Tell = nobody) -> Outcome:
     """Analyze a call in this process, with what the process has loaded before, and land it.
 
     Raises `WarmlineError` for what would befall every call: a model that is missing, a landing
@@ -86,7 +87,7 @@ def analyze_call(order: Order, call: PlannedCall) -> Outcome:
     started = perf_counter()
     previous = _previous(desk.landing, call)
     analysis = analyze_recording(
-        Path(call.path), desk.addressing, desk.engines, desk.table, previous
+        Path(call.path), desk.addressing, desk.engines, desk.table, previous, tell
     )
     land(analysis, desk.landing, call)
     return outcome_of(analysis, perf_counter() - started, previous)

@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import resource
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from functools import cached_property
@@ -23,15 +23,22 @@ from pebble import ProcessExpired, ProcessPool
 
 from warmline import landing
 from warmline.errors import Status
+from warmline.pipeline.board import Board
 from warmline.pipeline.calls import Order, Outcome, analyze_call, land, outcome_of
 from warmline.pipeline.plan import PlannedCall
 from warmline.pipeline.unanalyzed import not_analyzed
 from warmline.recordings.metadata import MetadataTable, read_metadata, read_table
+from warmline.telling import Tell, nobody
 
 _GB = 1e9
 # Of all processes, the kernel ends one of these when the machine has no memory left: a call is
 # lost for this try, not the run that tries it again.
 _FIRST_TO_GO = "500"
+_LOOK_S = 1.0
+
+
+def _say_nothing(_shares: Mapping[str, float]) -> None:
+    """Nobody looks at the calls in hand."""
 
 
 class Workers:
@@ -47,6 +54,7 @@ class Workers:
         self._timeout_s = night.call_timeout_s
         self._delays_s = [night.retry_delay_s * 2**i for i in range(night.retries)]
         self._in_hand = 4 * jobs
+        self._board = Board()
         self._pool = ProcessPool(
             max_workers=jobs,
             initializer=_settle_in,
@@ -68,10 +76,12 @@ class Workers:
         else:
             self._pool.stop()
         self._pool.join()
+        self._board.close()
 
-    def start(self, call: PlannedCall) -> Future[Outcome]:
-        """Begin a call as soon as a process is free."""
-        return self._pool.schedule(analyze_call, args=(self.order, call), timeout=self._timeout_s)
+    def start(self, call: PlannedCall, tell: Tell = nobody) -> Future[Outcome]:
+        """Begin a call as soon as a process is free; `tell` is called there."""
+        arguments = (self.order, call, tell)
+        return self._pool.schedule(analyze_call, args=arguments, timeout=self._timeout_s)
 
     def finish(self, call: PlannedCall, future: Future[Outcome]) -> Outcome:
         """Wait for a call that was started; its analysis has landed, whatever became of it.
@@ -88,10 +98,14 @@ class Workers:
             return self._land_failure(call, "process_died", _how_it_died(e.exitcode), 0.0)
 
     def analyze_all(
-        self, calls: Sequence[PlannedCall], on_end: Callable[[Outcome], None]
+        self,
+        calls: Sequence[PlannedCall],
+        on_end: Callable[[Outcome], None],
+        on_wait: Callable[[Mapping[str, float]], None] = _say_nothing,
     ) -> list[Outcome]:
         """Analyze calls, telling of each as it ends; returns all in order of ending.
 
+        Every second or so `on_wait` is given the shares, 0..1, that are done of the calls in hand.
         Those that failed by a passing fault are tried again when the others have ended, after
         `night.retry_delay_s`, then twice that, and so on for `night.retries` tries.
         """
@@ -100,7 +114,7 @@ class Workers:
         while calls:
             delay_s = next(delays_s, None)
             again = []
-            for call, outcome in self._ending(calls):
+            for call, outcome in self._ending(calls, on_wait):
                 if outcome.may_pass and delay_s is not None:
                     again.append(call)
                     continue
@@ -111,18 +125,25 @@ class Workers:
                 sleep(delay_s)
         return ended
 
-    def _ending(self, calls: Sequence[PlannedCall]) -> Iterator[tuple[PlannedCall, Outcome]]:
+    def _ending(
+        self, calls: Sequence[PlannedCall], on_wait: Callable[[Mapping[str, float]], None]
+    ) -> Iterator[tuple[PlannedCall, Outcome]]:
         left = iter(calls)
         running: dict[Future[Outcome], PlannedCall] = {}
+        places: dict[str, int] = {}
         while True:
             # A few in hand for each process: millions in a queue would take memory and time.
             for call in islice(left, self._in_hand - len(running)):
-                running[self.start(call)] = call
+                free = set(range(self._in_hand)) - set(places.values())
+                places[call.path] = free.pop()
+                running[self.start(call, self._board.teller(places[call.path]))] = call
             if not running:
                 return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            done, _ = wait(running, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
+            on_wait({path: self._board.share(place) for path, place in places.items()})
             for future in done:
                 call = running.pop(future)
+                del places[call.path]
                 yield call, self.finish(call, future)
 
     def _land_failure(self, call: PlannedCall, code: str, reason: str, wall_s: float) -> Outcome:

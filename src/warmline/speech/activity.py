@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from warmline.engines import Engines
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import SpeechSettings
+from warmline.telling import Tell, nobody
 
 WINDOW_S = 10.0
 SAMPLES_PER_FRAME = 270
@@ -56,11 +57,18 @@ def frame_time_s(frame: float) -> float:
 
 
 def hear_activity(
-    sound: Sound, channel: int, settings: SpeechSettings, engines: Engines
+    sound: Sound,
+    channel: int,
+    settings: SpeechSettings,
+    engines: Engines,
+    tell: Tell = nobody,
 ) -> Activity:
     """Run the segmentation network over one channel."""
     starts = _window_starts(sound.duration_s, settings.segmentation_step_s)
-    batches = [engines.powerset(batch) for batch in _windows(sound, channel, starts)]
+    batches = []
+    for number, batch in enumerate(_windows(sound, channel, starts)):
+        tell(number * _WINDOWS_AT_ONCE / len(starts))
+        batches.append(engines.powerset(batch))
     probabilities = np.concatenate(batches)
     frames = probabilities.shape[1]
     total = int(sound.duration_s / FRAME_STEP_S) + 1

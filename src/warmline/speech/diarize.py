@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from warmline.engines import Engines
 from warmline.recordings.sound import Sound
@@ -20,10 +21,13 @@ from warmline.speech.leakage import without_leakage
 from warmline.speech.stretches import Stretch, cut_at_changes, overlapped, share_with_two_voices
 from warmline.speech.tones import find_tones
 from warmline.speech.voices import Voices, tell_apart
+from warmline.telling import Tell, nobody, within
 from warmline.values import SpeakerSource, Speech, SpeechSegment
 
 _SHORTEST_PRINT_S = 0.4
 _LONGEST_PRINT_S = 8.0
+_PRINTS_AT_ONCE = 32
+_ACTIVITY = 0.4  # the share of the time that it takes, where voices are told apart
 
 
 def party_label(index: int) -> str:
@@ -31,11 +35,14 @@ def party_label(index: int) -> str:
     return chr(ord("A") + index)
 
 
-def by_channel(sound: Sound, settings: SpeechSettings, engines: Engines) -> Speech:
+def by_channel(
+    sound: Sound, settings: SpeechSettings, engines: Engines, tell: Tell = nobody
+) -> Speech:
     """A party per channel; nothing has to be guessed."""
+    count = sound.channel_count
     heard = [
-        hear_activity(sound, channel, settings, engines).speech
-        for channel in range(sound.channel_count)
+        hear_activity(sound, c, settings, engines, within(tell, c / count, (c + 1) / count)).speech
+        for c in range(count)
     ]
     segments = [
         SpeechSegment(start_s, end_s, party_label(channel))
@@ -45,7 +52,7 @@ def by_channel(sound: Sound, settings: SpeechSettings, engines: Engines) -> Spee
     return _speech(
         sound,
         SpeakerSource.CHANNEL,
-        [party_label(c) for c in range(sound.channel_count)],
+        [party_label(c) for c in range(count)],
         segments,
         segments,
         1.0,
@@ -53,15 +60,17 @@ def by_channel(sound: Sound, settings: SpeechSettings, engines: Engines) -> Spee
     )
 
 
-def by_voice(sound: Sound, settings: SpeechSettings, engines: Engines) -> Speech:
+def by_voice(
+    sound: Sound, settings: SpeechSettings, engines: Engines, tell: Tell = nobody
+) -> Speech:
     """A party per voice, labelled in order of first speech."""
-    activity = hear_activity(sound, 0, settings, engines)
+    activity = hear_activity(sound, 0, settings, engines, within(tell, 0.0, _ACTIVITY))
     runs = speech_frames(activity.speech, settings)
     if not runs:
         return _speech(sound, SpeakerSource.NONE, [], [], [], 0.0, "no speech")
     stretches = cut_at_changes(activity, runs, settings.min_stretch_s)
     voices = tell_apart(
-        engines.voiceprints([_samples(sound, s) for s in stretches]),
+        _voiceprints(sound, stretches, engines, within(tell, _ACTIVITY, 1.0)),
         np.array([s.duration_s for s in stretches]),
         share_with_two_voices(activity),
         settings,
@@ -82,6 +91,17 @@ def by_voice(sound: Sound, settings: SpeechSettings, engines: Engines) -> Speech
         voices.confidence,
         f"{voices.reason}; margin {voices.margin:.2f}",
     )
+
+
+def _voiceprints(
+    sound: Sound, stretches: Sequence[Stretch], engines: Engines, tell: Tell
+) -> NDArray[np.float32]:
+    prints = []
+    for first in range(0, len(stretches), _PRINTS_AT_ONCE):
+        tell(first / len(stretches))
+        some = stretches[first : first + _PRINTS_AT_ONCE]
+        prints.append(engines.voiceprints([_samples(sound, s) for s in some]))
+    return np.concatenate(prints)
 
 
 def _samples(sound: Sound, stretch: Stretch) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":

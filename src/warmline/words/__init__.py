@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from warmline.engines import Engines
 from warmline.recordings.sound import Sound
 from warmline.settings import WordSettings
+from warmline.telling import Tell, nobody
 from warmline.values import (
     ChannelLayout,
     SpeakerSource,
@@ -34,18 +35,20 @@ def transcribe(
     settings: WordSettings,
     engines: Engines,
     language: str | None = None,
+    tell: Tell = nobody,
 ) -> Transcript:
     """What was said, by whom and when.
 
     `language` (ISO code) overrides the setting; `auto` detects it over the whole call. Only speech
-    reaches the recogniser, each party's by itself where it has a channel.
+    reaches the recogniser, each party's by itself where it has a channel. `tell` hears how far it
+    has come.
     """
     windows = _windows(sound, layout, speech)
     if not windows:
         return Transcript(None, None, (), (), {})
     recogniser = _recogniser(settings, engines)
     wanted = language or settings.language
-    first = _recognise(sound, windows, recogniser, None if wanted == "auto" else wanted)
+    first = _recognise(sound, windows, recogniser, None if wanted == "auto" else wanted, tell)
     kept, refused = _sifted(windows, first, settings)
     # A window that fails as a whole is tried again, piece by piece.
     again = [piece for window, _, _ in refused for piece in window.alone()]
@@ -87,9 +90,13 @@ def _windows(sound: Sound, layout: ChannelLayout, speech: Speech) -> list[Window
 
 
 def _recognise(
-    sound: Sound, windows: Sequence[Window], recogniser: Recogniser, language: str | None
+    sound: Sound,
+    windows: Sequence[Window],
+    recogniser: Recogniser,
+    language: str | None,
+    tell: Tell = nobody,
 ) -> Recognition:
-    return recogniser.recognise([w.samples(sound) for w in windows], language)
+    return recogniser.recognise([w.samples(sound) for w in windows], language, tell)
 
 
 def _sifted(

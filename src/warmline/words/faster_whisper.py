@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.settings import WordSettings
+from warmline.telling import Tell, nobody
 from warmline.words.recogniser import Recognised, Recognition, TimedWord
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class FasterWhisper:
         self._beam_size = settings.beam_size
 
     def recognise(
-        self, windows: Sequence[NDArray[np.float32]], language: str | None
+        self, windows: Sequence[NDArray[np.float32]], language: str | None, tell: Tell = nobody
     ) -> Recognition:
         """Words of each window; a language is detected from up to 12 windows spread over all."""
         probability = None
@@ -45,6 +46,7 @@ class FasterWhisper:
             language, probability = self._detect_language(windows)
         results: list[Recognised] = []
         for first in range(0, len(windows), _AT_ONCE):
+            tell(first / len(windows))
             results += self._recognise(windows[first : first + _AT_ONCE], language)
         return Recognition(language, probability, tuple(results))
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.settings import WordSettings
+from warmline.telling import Tell, nobody
 from warmline.words.recogniser import Recognised, Recognition, TimedWord
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class OpenAIWhisper:
         self._beam_size = settings.beam_size
 
     def recognise(
-        self, windows: Sequence[NDArray[np.float32]], language: str | None
+        self, windows: Sequence[NDArray[np.float32]], language: str | None, tell: Tell = nobody
     ) -> Recognition:
         """Words of each window; windows of like length are decoded together.
 
@@ -58,6 +59,7 @@ class OpenAIWhisper:
         order = sorted(range(len(windows)), key=lambda i: windows[i].size)
         results: dict[int, Recognised] = {}
         for batch in _batches(order, self._batch_size):
+            tell(len(results) / len(windows))
             features = self._encode({i: windows[i] for i in batch}, encoded)
             durations = [windows[i].size / SAMPLE_RATE_HZ for i in batch]
             results |= zip(batch, self._decode(features, durations, language), strict=True)

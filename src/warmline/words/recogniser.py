@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from warmline.telling import Tell, nobody
+
 
 @dataclass(frozen=True)
 class TimedWord:
@@ -42,6 +44,6 @@ class Recogniser(Protocol):
     """An engine that turns windows of at most 30 s of sound into words."""
 
     def recognise(
-        self, windows: Sequence[NDArray[np.float32]], language: str | None
+        self, windows: Sequence[NDArray[np.float32]], language: str | None, tell: Tell = nobody
     ) -> Recognition:
         """Words of each window (float32 samples at 16 kHz); None detects the language of all."""

@@ -1,0 +1,59 @@
+"""How far a call has come is known while it is analyzed, and no lock is waited for."""
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from warmline.pipeline.board import Board, Teller
+from warmline.telling import within
+
+
+def _tell_for_ever(teller: Teller) -> None:
+    while True:
+        teller(0.5)
+
+
+def test_what_another_process_tells_is_read() -> None:
+    board = Board()
+    process = multiprocessing.get_context("spawn").Process(target=board.teller(3), args=(0.25,))
+    process.start()
+    process.join()
+    assert [board.share(place) for place in (0, 3, 7)] == [0.0, 0.25, 0.0]
+    assert board.teller(3) == Teller(board.path, 3)
+    assert board.share(3) == 0.0
+    board.close()
+
+
+def test_a_process_that_is_killed_while_it_tells_holds_nobody_up() -> None:
+    board = Board()
+    process = multiprocessing.get_context("spawn").Process(
+        target=_tell_for_ever, args=(board.teller(0),)
+    )
+    process.start()
+    while board.share(0) == 0.0:
+        assert process.is_alive()
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    board.teller(1)(1.0)
+    assert (board.share(0), board.share(1)) == (0.5, 1.0)
+    board.close()
+
+
+def test_a_board_that_was_taken_down_is_told_nothing() -> None:
+    board = Board()
+    teller = board.teller(0)
+    board.close()
+    teller(1.0)
+    assert not Path(board.path).exists()
+
+
+def test_a_part_lies_within_the_whole() -> None:
+    told: list[float] = []
+    tell = within(within(told.append, 0.5, 1.0), 0.0, 0.5)
+    tell(0.0)
+    tell(1.0)
+    assert told == pytest.approx([0.5, 0.75])
