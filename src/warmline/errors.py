@@ -44,6 +44,10 @@ class WarehouseError(WarmlineError):
     """The warehouse could not be built, published or read."""
 
 
+class EncryptionError(WarmlineError):
+    """A key is missing, is not one, or is not that of the place; the message never shows a key."""
+
+
 class QueryError(WarmlineError):
     """A question to the warehouse is malformed, unknown, or not allowed."""
 

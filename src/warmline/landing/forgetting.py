@@ -17,11 +17,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from warmline.database import open_without_warehouse
-from warmline.landing import places, scan
+from warmline.landing import places, scan, tables
 from warmline.landing.mapping import storable
 from warmline.landing.outcomes import outcome_files
 from warmline.landing.packs import remove
@@ -145,7 +144,7 @@ def _erase_outcomes(landing_dir: Path, selection: Selection) -> int:
     erased = 0
     for file in outcome_files(landing_dir):
         path = landing_dir / file.name
-        table = pq.read_table(path)
+        table = tables.read_table(path)
         meant = pc.or_kleene(
             pc.is_in(table["customer_id"], value_set=_strings(selection.customers)),
             pc.is_in(table["given_call_id"], value_set=_strings(selection.calls)),
@@ -155,7 +154,7 @@ def _erase_outcomes(landing_dir: Path, selection: Selection) -> int:
         if not len(kept) and len(table):
             path.unlink()
         elif len(kept) < len(table):
-            places.write_whole(path, partial(pq.write_table, kept))
+            places.write_whole(path, partial(tables.write_table, kept))
     return erased
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warmline.landing import places
+from warmline.landing import places, seals, tables
 from warmline.landing.places import LandedFile
 
 FOLDER = "outcomes"
@@ -75,8 +75,10 @@ def write_outcomes(
 ) -> Path:
     """Land the outcomes of one file, `source` by name; returns the file written.
 
-    Raises LandingError when it cannot be written.
+    Raises LandingError when it cannot be written, EncryptionError when the key that is given is not
+    that of the folder.
     """
+    seals.key_of(landing_dir, writes=True)
     columns = list(zip(*map(astuple, lines), strict=True)) or [()] * len(fields(OutcomeLine))
     at = loaded_at.replace(tzinfo=None)
     given = [source] * len(lines), [at] * len(lines)
@@ -89,15 +91,22 @@ def write_outcomes(
     name = f"{at:%Y%m%dT%H%M%S%f}-{digest[:16]}.parquet"
     return places.write_whole(
         landing_dir / FOLDER / digest[:2] / name,
-        lambda file: pq.write_table(table, file, compression="zstd", write_page_checksum=True),
+        lambda file: tables.write_table(table, file, compression="zstd", write_page_checksum=True),
     )
 
 
 def outcome_files(landing_dir: Path) -> list[LandedFile]:
-    """The files of all loads, in order of name; none without the folder."""
+    """The files of all loads, in order of name; none without the folder.
+
+    Raises EncryptionError when the key that is given is not that of the folder.
+    """
+    seals.key_of(landing_dir)
     return sorted(places.walk(landing_dir / FOLDER, FOLDER), key=lambda file: file.name)
 
 
 def read_outcomes(path: Path) -> pa.Table:
-    """One load as a table of `SCHEMA`. Raises OSError, ValueError or pyarrow's errors."""
-    return pq.read_table(path, schema=SCHEMA, page_checksum_verification=True)
+    """One load as a table of `SCHEMA`. Raises as `tables.read_table`, or ValueError."""
+    key = tables.required_key(path)
+    if key is None:
+        return pq.read_table(path, schema=SCHEMA, page_checksum_verification=True)
+    return tables.decrypt_table(path, key).cast(SCHEMA)

@@ -17,8 +17,8 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from warmline.database import open_without_warehouse
-from warmline.landing import places, scan
+from warmline.database import open_without_warehouse, quoted
+from warmline.landing import places, scan, tables
 from warmline.locks import exclusive
 
 _ROWS_IN_GROUP = 128  # a call is read from its pack without decoding more than this many
@@ -147,8 +147,12 @@ def _write_pack(reader: scan.Reader, pack: int) -> str:
 
     def fill(temporary: Path) -> None:
         with reader.blaming(names):
-            rows = reader.read(names, _ROWS_OF_PACK, pack=pack, prefix=reader.prefix)
-            batches = rows.to_arrow_reader()
+            given = {"pack": pack, "prefix": reader.prefix}
+            if reader.is_encrypted:
+                copying = f"COPY ({_ROWS_OF_PACK}) TO {quoted(temporary)} ({tables.COPY_OPTIONS})"
+                reader.read(names, copying, **given)
+                return
+            batches = reader.read(names, _ROWS_OF_PACK, **given).to_arrow_reader()
             with pq.ParquetWriter(
                 temporary, batches.schema, compression="zstd", write_page_checksum=True
             ) as writer:

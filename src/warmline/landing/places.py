@@ -7,6 +7,7 @@
     outcomes/<aa>/...                             what became of customers; see `outcomes`
     reviews/<aa>/...                              what people say of the analyses; see `reviews`
     forgotten/<aa>/...                            what was erased and stays so; see `forgetting`
+    encryption.json                               whether all that is encrypted; see `seals`
 
 Every file appears whole or not at all, by a rename within its folder, so that any number of workers
 may write and any number of readers read a shared folder without a lock between them.
@@ -96,7 +97,9 @@ def loose_files(landing_dir: Path) -> list[LandedFile]:
     return [file for kind in LOOSE for file in walk(landing_dir / kind, kind)]
 
 
-def walk(folder: Path, name: str, ending: str = ".parquet") -> Iterator[LandedFile]:
+def walk(
+    folder: Path, name: str, ending: str | tuple[str, ...] = ".parquet"
+) -> Iterator[LandedFile]:
     """The landed files under a folder, which is called `name` inside the landing folder."""
     try:
         entries = os.scandir(folder)

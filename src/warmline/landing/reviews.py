@@ -1,6 +1,6 @@
 """What people say of the machine's word: one small file a review, never changed once written.
 
-    reviews/<aa>/<time>-<digest>.json
+    reviews/<aa>/<time>-<digest>.json     or, in an encrypted folder, .parquet with that text in it
 
 A reviewer's later word on the same row is another file; the last one counts. Nothing that is
 rebuilt or analyzed anew touches them.
@@ -14,10 +14,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from warmline.landing import places
+from warmline.landing import places, seals, tables
 from warmline.landing.places import LandedFile, LandingError
 
 FOLDER = "reviews"
+_CLEAR, _SECRET = ".json", ".parquet"
 
 
 @dataclass(frozen=True)
@@ -47,27 +48,32 @@ _ADAPTER = TypeAdapter(Review)
 
 
 def write_review(review: Review, landing_dir: Path) -> Path:
-    """Land a review; returns the file written. Raises LandingError when it cannot be written."""
+    """Land a review; returns the file written.
+
+    Raises LandingError when it cannot be written, EncryptionError when the key that is given is not
+    that of the folder.
+    """
+    key = seals.key_of(landing_dir, writes=True)
     text = json.dumps(asdict(review), default=datetime.isoformat, ensure_ascii=False, indent=1)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    name = f"{review.reviewed_at:%Y%m%dT%H%M%S%f}-{digest[:16]}.json"
+    name = f"{review.reviewed_at:%Y%m%dT%H%M%S%f}-{digest[:16]}{_CLEAR if key is None else _SECRET}"
     path = landing_dir / FOLDER / digest[:2] / name
-    return places.write_whole(path, lambda file: _write(file, text))
+    return places.write_whole(path, lambda file: tables.write_text(text, file))
 
 
 def review_files(landing_dir: Path) -> list[LandedFile]:
-    """The files of all reviews, in order of name; none without the folder."""
-    found = places.walk(landing_dir / FOLDER, FOLDER, ".json")
+    """The files of all reviews, in order of name; none without the folder.
+
+    Raises EncryptionError when the key that is given is not that of the folder.
+    """
+    seals.key_of(landing_dir)
+    found = places.walk(landing_dir / FOLDER, FOLDER, (_CLEAR, _SECRET))
     return sorted(found, key=lambda file: file.name)
 
 
 def read_review(path: Path) -> Review:
-    """One review. Raises LandingError naming a file that is none."""
+    """One review. Raises LandingError naming a file that is none, or EncryptionError."""
     try:
-        return _ADAPTER.validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError) as e:
+        return _ADAPTER.validate_json(tables.read_text(path))
+    except (OSError, UnicodeDecodeError, ValidationError, KeyError) as e:
         raise LandingError(f"{path}: not a readable review ({str(e).splitlines()[0]})") from e
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

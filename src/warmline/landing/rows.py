@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from warmline.analysis import CallAnalysis
-from warmline.landing import mapping, places
+from warmline.encryption import Key
+from warmline.landing import mapping, places, seals, tables
 from warmline.landing.places import LandingError
 from warmline.values import CallMetadata
 
@@ -41,8 +42,10 @@ def metadata_fingerprint(metadata: CallMetadata) -> str:
 def write(analysis: CallAnalysis, landing_dir: Path) -> Path:
     """Land an analysis; one of the same audio is replaced, a refusal of the same path removed.
 
-    Returns the file written. Raises LandingError when it cannot be written.
+    Returns the file written. Raises LandingError when it cannot be written, EncryptionError when
+    the key that is given is not that of the folder.
     """
+    seals.key_of(landing_dir, writes=True)
     row = mapping.to_row(analysis)
     row |= {
         KEY: places.key_of(analysis),
@@ -52,7 +55,7 @@ def write(analysis: CallAnalysis, landing_dir: Path) -> Path:
     table = pa.Table.from_pylist([row], schema=landing_schema())
     path = places.write_whole(
         places.loose_file(landing_dir, row[KEY]),
-        lambda file: pq.write_table(table, file, **_PARQUET),
+        lambda file: tables.write_table(table, file, **_PARQUET),
     )
     refusal = places.refusal_key(analysis.recording.path)
     if refusal != row[KEY]:
@@ -64,11 +67,16 @@ def read(path: Path, key: str | None = None) -> CallAnalysis:
     """The analysis in a landing file; of a pack, the one that has this key.
 
     Files written by an earlier warmline are completed with defaults. Raises FileNotFoundError when
-    the file is gone (it was packed or removed), LandingError naming it for anything else.
+    the file is gone (it was packed or removed), EncryptionError when it needs a key or must not be
+    in clear, LandingError naming it for anything else.
     """
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            row = _row(file, key)
+        secret = tables.required_key(path)
+        if secret is not None:
+            row = _decrypted_row(path, secret, key)
+        else:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                row = _row(file, key)
         return mapping.from_row(CallAnalysis, row)
     except FileNotFoundError:
         raise
@@ -90,6 +98,18 @@ def _row(file: pq.ParquetFile, key: str | None) -> dict[str, Any]:
             row: dict[str, Any] = rows.to_pylist(maps_as_pydicts="strict")[0]
             return row
     raise ValueError(f"holds no analysis {key or ''}".rstrip())
+
+
+def _decrypted_row(path: Path, secret: Key, key: str | None) -> dict[str, Any]:
+    where = f"{KEY} = coalesce($wanted, {KEY})"
+    found = tables.decrypt_table(path, secret, where, wanted=key)
+    if len(found) > 1:
+        raise ValueError(f"holds {len(found)} analyses; say which key")
+    if not len(found):
+        raise ValueError(f"holds no analysis {key or ''}".rstrip())
+    names = [name for name in landing_schema().names if name in found.column_names]
+    row: dict[str, Any] = found.select(names).to_pylist(maps_as_pydicts="strict")[0]
+    return row
 
 
 def _digest(row: dict[str, Any]) -> str:

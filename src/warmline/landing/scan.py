@@ -15,11 +15,15 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from warmline.database import PARQUET_KEY, quoted
 from warmline.errors import WarmlineError
+from warmline.landing import seals, tables
 from warmline.landing.places import LandedFile
 from warmline.landing.rows import KEY, landing_schema
 
 _FILES_AT_ONCE = 1000
+#: How the statements that read landing files merge the columns of several.
+_MERGING = "union_by_name = true"
 
 #: One row for each analysis in each file; the same analysis may be in two files for a while.
 LANDED = """
@@ -57,11 +61,20 @@ class VanishedError(WarmlineError):
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads landing files through a DuckDB connection. `template` has all columns and no row."""
+    """Reads landing files through a DuckDB connection. `template` has all columns and no row.
+
+    `merging` is how `read_parquet` is told to read files of different ages together.
+    """
 
     con: duckdb.DuckDBPyConnection
     landing_dir: Path
     template: str
+    merging: str = _MERGING
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the files are, and what is written has to be."""
+        return self.merging != _MERGING
 
     @property
     def prefix(self) -> int:
@@ -86,7 +99,8 @@ class Reader:
     ) -> duckdb.DuckDBPyConnection:
         """Run a statement that reads `$files`; use within `blaming`."""
         paths = [self.template] + [glob.escape(str(self.landing_dir / n)) for n in names]
-        return self.con.execute(sql, {"files": paths, **parameters})
+        merged = sql.replace(_MERGING, self.merging)
+        return self.con.execute(merged, {"files": paths, **parameters})
 
     @contextmanager
     def blaming(self, names: Sequence[str]) -> Iterator[None]:
@@ -122,21 +136,46 @@ QUALIFY row_number() OVER (PARTITION BY path ORDER BY analyzed_at DESC, landing_
 
 @contextmanager
 def reader(con: duckdb.DuckDBPyConnection, landing_dir: Path) -> Iterator[Reader]:
-    """A reader of this landing folder, with an empty table `landed` in the connection."""
+    """A reader of this landing folder, with an empty table `landed` in the connection.
+
+    Raises EncryptionError when the key that is given, or none, is not that of the folder.
+    """
+    key = seals.key_of(landing_dir)
     with tempfile.TemporaryDirectory(prefix="warmline-") as folder:
         template = Path(folder) / "columns.parquet"
-        pq.write_table(landing_schema().empty_table(), template)
+        merging = _MERGING
+        if key is None:
+            pq.write_table(landing_schema().empty_table(), template)
+        else:
+            tables.copy_encrypted(con, landing_schema().empty_table(), template)
+            merging = _merging_encrypted(con, template)
         con.execute("SET TimeZone = 'UTC'")
         con.execute(LANDED)
-        yield Reader(con, landing_dir, glob.escape(str(template)))
+        yield Reader(con, landing_dir, glob.escape(str(template)), merging)
+
+
+def _merging_encrypted(con: duckdb.DuckDBPyConnection, template: Path) -> str:
+    """The same for encrypted files, of which DuckDB 1.5 cannot merge columns by itself (#21508)."""
+    columns = con.execute(
+        f"DESCRIBE FROM read_parquet({quoted(template)}, encryption_config = {PARQUET_KEY})"
+    ).fetchall()
+    named = ", ".join(
+        f"'{name}': {{name: '{name}', type: '{kind}', default_value: NULL}}"
+        for name, kind, *_ in columns
+    )
+    return f"encryption_config = {PARQUET_KEY}, schema = MAP {{{named}}}"
 
 
 def problem(path: Path) -> str | None:
     """Why a landing file cannot be read, having read all of it; None when it can.
 
-    Raises FileNotFoundError when it is gone.
+    Raises FileNotFoundError when it is gone, EncryptionError when it needs a key or must not be in
+    clear.
     """
     try:
+        if key := tables.required_key(path):
+            columns = tables.decrypt_table(path, key).column_names
+            return None if KEY in columns else "not written by warmline"
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             if KEY not in file.schema_arrow.names:
                 return "not written by warmline"

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from warmline.errors import SettingsError
+from warmline.settings.encryption import EncryptionSettings
 from warmline.settings.hearing import (
     ChannelSettings,
     RecordingSettings,
@@ -36,6 +37,7 @@ from warmline.settings.section import Section
 __all__ = [
     "ChannelSettings",
     "EmpathySettings",
+    "EncryptionSettings",
     "FloorSettings",
     "LanguageSettings",
     "NightSettings",
@@ -68,6 +70,7 @@ class Settings(Section):
     language: LanguageSettings = Field(default_factory=LanguageSettings)
     empathy: EmpathySettings = Field(default_factory=EmpathySettings)
     profile: ProfileSettings = Field(default_factory=ProfileSettings)
+    encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
     night: NightSettings = Field(default_factory=NightSettings)
 
 

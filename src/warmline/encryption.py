@@ -1,0 +1,136 @@
+"""The key that places are encrypted with: where it is found, and nothing that shows it.
+
+A key is 32 random bytes. It is in an environment variable or in a file that its owner alone may
+read; settings name the variable or the file, never the key. What they name travels in the
+environment, so that processes started from here look in the same place; the key itself is read
+where it is needed, and is in no argument, log, error or flow parameter.
+"""
+
+import base64
+import binascii
+import hmac
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from warmline.errors import EncryptionError
+
+VARIABLE = "WARMLINE_KEY"
+KEY_BYTES = 32
+HOW_TO_GIVE = (
+    f"give its key: the variable {VARIABLE}, or encryption.key_file or key_env of the settings"
+)
+
+_NAMED_VARIABLE, _NAMED_FILE = "WARMLINE_KEY_ENV", "WARMLINE_KEY_FILE"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key, and in words where it was found. It cannot be pickled: no task takes it along."""
+
+    secret: bytes = field(repr=False)
+    origin: str = field(compare=False)
+
+    @property
+    def text(self) -> str:
+        """The key as DuckDB takes it; for a bound parameter, never for the text of a statement."""
+        return base64.b64encode(self.secret).decode()
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells keys apart, and says nothing of them."""
+        return hmac.digest(self.secret, b"warmline: which key", "sha256").hex()[:32]
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a key is read where it is needed, not handed on")
+
+
+def look_for_key(variable: str, file: str) -> None:
+    """Say where the key is, to this process and those it will start; empty says nothing.
+
+    Raises EncryptionError when both are named.
+    """
+    if variable and file:
+        raise EncryptionError("encryption.key_env and encryption.key_file: name one of them")
+    if variable:
+        os.environ[_NAMED_VARIABLE] = variable
+    if file:
+        os.environ[_NAMED_FILE] = str(Path(file).expanduser().resolve())
+
+
+def current_key() -> Key | None:
+    """The key that is given; None when none is, and places are in clear.
+
+    The variable that the settings name counts first, then WARMLINE_KEY, then the file that the
+    settings or WARMLINE_KEY_FILE name. Raises EncryptionError when what is named holds no key.
+    """
+    named = os.environ.get(_NAMED_VARIABLE)
+    if named and not os.environ.get(named):
+        raise EncryptionError(f"the variable {named}, which is to hold the key, is not set")
+    variable = named or VARIABLE
+    if text := os.environ.get(variable):
+        return _parsed(text, f"the variable {variable}")
+    if file := os.environ.get(_NAMED_FILE):
+        return read_key_file(Path(file))
+    return None
+
+
+def without_key(environment: dict[str, str]) -> dict[str, str]:
+    """An environment for a process that has no business with the key."""
+    held = {VARIABLE, environment.get(_NAMED_VARIABLE)}
+    return {name: value for name, value in environment.items() if name not in held}
+
+
+def read_key_file(path: Path) -> Key:
+    """The key in a file.
+
+    Raises EncryptionError when it cannot be read, holds no key, or may be read by others.
+    """
+    try:
+        with path.open(encoding="ascii", errors="replace") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read(1024)
+    except OSError as e:
+        raise EncryptionError(f"key file {path}: cannot be read ({e.strerror})") from e
+    if mode & 0o077:
+        raise EncryptionError(
+            f"key file {path}: others than its owner may read it (mode {mode & 0o777:04o}); "
+            f"chmod 600 {path}, and think of a new key"
+        )
+    return _parsed(text, f"key file {path}")
+
+
+def new_key_file(path: Path) -> None:
+    """Make a key, in a file that its owner alone may read.
+
+    Raises EncryptionError when there is such a file already, or it cannot be made.
+    """
+    text = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{text}\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError as e:
+        raise EncryptionError(f"{path}: there already; a key is never written over") from e
+    except OSError as e:
+        raise EncryptionError(f"{path}: cannot write a key ({e.strerror})") from e
+
+
+def _parsed(text: str, origin: str) -> Key:
+    secret = _decoded(text.strip())
+    if secret is None or len(secret) != KEY_BYTES:
+        raise EncryptionError(
+            f"{origin}: not a key of {KEY_BYTES} bytes in base64; `warmline key new FILE` makes one"
+        )
+    return Key(secret, origin)
+
+
+def _decoded(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
