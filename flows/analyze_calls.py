@@ -11,7 +11,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
 from typing import Any
@@ -28,6 +28,7 @@ os.environ.setdefault(_STARTUP_S, "300")
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
+from prefect.blocks.core import Block
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import (
     ConcurrencyLimitConfig,
@@ -35,6 +36,7 @@ from prefect.client.schemas.objects import (
     State,
     TaskRun,
 )
+from prefect.futures import as_completed
 from prefect.runtime import task_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -43,6 +45,7 @@ from prefect.tasks import Task, exponential_backoff
 from warmline.errors import ScheduleError
 from warmline.landing import LandingError, compact
 from warmline.locks import LockedError
+from warmline.nights import NightReport, RunFacts, as_markdown, read_night, write_report
 from warmline.pipeline import (
     Addressing,
     Order,
@@ -59,7 +62,7 @@ from warmline.pipeline import (
 )
 from warmline.places import places_of
 from warmline.recordings.metadata import read_table
-from warmline.settings import ProfileSettings, Settings, load_settings
+from warmline.settings import NightSettings, ProfileSettings, Settings, load_settings
 from warmline.warehouse import publish as publish_warehouse
 
 # Threads that wait for calls; how many calls run at a time is `night.jobs`.
@@ -90,7 +93,7 @@ def analyze_calls(
     What is not given comes from the settings file (`[night]`, `[places]`). `redo` names stages to
     compute again for calls of the days `since` to `until`.
     """
-    started = perf_counter()
+    started, started_at = perf_counter(), datetime.now(UTC)
     settings = load_settings(_path(settings_file))
     places = places_of(settings, _path(landing), _path(warehouse))
     table = metadata or settings.night.metadata or None
@@ -101,7 +104,8 @@ def analyze_calls(
     outcomes = analyze_pending(plan, order)
     publish(places.landing, places.warehouse, settings.profile)
     pack(places.landing)
-    return leave_report(Tally(plan, tuple(outcomes), perf_counter() - started))
+    tally = Tally(plan, tuple(outcomes), perf_counter() - started)
+    return leave_report(tally, places.warehouse, settings.night, started_at)
 
 
 @task(cache_policy=NO_CACHE)
@@ -121,8 +125,8 @@ def analyze_pending(plan: Plan, order: Order) -> list[Outcome]:
     one_call = _with_retries(order.settings)
     with Workers(order, len(plan.pending)) as workers:
         runs = [one_call.submit(workers, call) for call in plan.pending]
-        endings = [run.result(raise_on_failure=False) for run in runs]
-    return [_outcome(ending) for ending in endings]
+        # As they end: what would befall every call ends the night at the first one.
+        return [_outcome(run.result(raise_on_failure=False)) for run in as_completed(runs)]
 
 
 def _call_name() -> str:
@@ -168,12 +172,34 @@ def pack(landing: Path) -> None:
         get_run_logger().warning("landing file %s: %s", name, why)
 
 
-def leave_report(tally: Tally) -> dict[str, Any]:
-    """The night's counts as an artifact and as the flow's result."""
+def leave_report(
+    tally: Tally, warehouse: Path, settings: NightSettings, started_at: datetime
+) -> dict[str, Any]:
+    """The night's report beside the warehouse and as an artifact; its counts are the result.
+
+    Somebody is told, if the settings say so, when an alarm or a failed call asks for a person.
+    """
+    run = RunFacts.of(tally)
+    report = read_night(warehouse, started_at.date(), settings, until=datetime.now(UTC), run=run)
+    page = write_report(report, warehouse)[-1]
     create_markdown_artifact(
-        tally.as_markdown(), key="night-report", description="Calls analyzed, refused, failed"
+        as_markdown(report), key="night-report", description="Calls analyzed, refused, failed"
     )
-    return tally.as_dict()
+    if settings.notify and (report.alarms or tally.failed):
+        notify(settings.notify, report, tally.failed)
+    return tally.as_dict() | {"alarms": list(report.alarms), "report": str(page)}
+
+
+def notify(block: str, report: NightReport, failed: int) -> None:
+    """Tell, by a Prefect block, what asks for a person: in counts, and without a call's name.
+
+    A block that is wrong or cannot be reached ends no night: that is a warning in the log.
+    """
+    lines = [*report.alarms, *([f"calls that failed: {failed}"] if failed else [])]
+    try:
+        Block.load(block).notify(body="\n".join(lines), subject=f"Night of {report.night}")
+    except Exception as e:  # whatever a block of the user's choice may raise
+        get_run_logger().warning("nobody was told: %s: %s", block, type(e).__name__)
 
 
 def serve(cron: str, parameters: dict[str, Any]) -> None:

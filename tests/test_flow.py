@@ -52,7 +52,8 @@ def test_one_night_analyzes_publishes_and_reports(tmp_path, engines):
 
     report = _report(tmp_path / "prefect")
     assert "| analyzed | 1 |" in report
-    assert "| empty_file | 1 |" in report
+    assert "| refused | empty_file | 1 |" in report
+    assert report == next((tmp_path / "reports").glob("w-*.md")).read_text()
     turns = ask(tmp_path / "w.duckdb", "SELECT text FROM turns WHERE word_count > 3").rows
     assert turns
     for (text,) in turns:
@@ -81,6 +82,22 @@ def test_what_was_published_is_packed_and_nothing_is_lost(tmp_path):
         held = night(tmp_path / "calls", *places, home=tmp_path / "prefect")
     assert held.returncode == 0
     assert "the next night tries again" in held.stderr
+
+
+@pytest.mark.timeout(600)
+def test_a_landing_folder_that_cannot_be_written_ends_the_night_in_one_line(tmp_path):
+    """What would befall every call ends the night at the first one; nothing is half published."""
+    (tmp_path / "calls").mkdir()
+    for i in range(5):
+        (tmp_path / "calls" / f"{i}.wav").touch()
+    (tmp_path / "w.landing").mkdir()
+    (tmp_path / "w.landing" / "refused").write_text("in the way")
+    places = ("--warehouse", tmp_path / "w.duckdb", "--once")
+    run = night(tmp_path / "calls", *places, home=tmp_path / "prefect")
+    assert run.returncode == 1
+    said = [line for line in run.stderr.splitlines() if line.startswith("error:")]
+    assert len(said) == 1 and "cannot write the analysis" in said[0]
+    assert not (tmp_path / "w.duckdb").exists()
 
 
 def _report(home: Path) -> str:

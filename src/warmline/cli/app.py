@@ -12,7 +12,7 @@ from warmline.cli.demo import demo
 from warmline.cli.export import export
 from warmline.cli.forget import forget
 from warmline.cli.models import app as models
-from warmline.cli.night import nightly
+from warmline.cli.night import nightly, report
 from warmline.cli.outcomes import app as outcomes
 from warmline.cli.query import check, query
 from warmline.cli.research import app as research
@@ -60,6 +60,7 @@ app.command(rich_help_panel="Analyze")(analyze)
 app.command(rich_help_panel="Analyze")(demo)
 app.command(rich_help_panel="Analyze")(nightly)
 app.command(rich_help_panel="Analyze")(retry)
+app.command(rich_help_panel="Analyze")(report)
 app.command(rich_help_panel="Read")(show)
 app.command(rich_help_panel="Read")(query)
 app.command(rich_help_panel="Read")(search)

@@ -1,8 +1,9 @@
-"""`warmline nightly`: the flow, run once or every night."""
+"""`warmline nightly` and `warmline report`: the flow, once or every night, and what it tells."""
 
 import importlib
 import importlib.util
 import sys
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated
@@ -16,8 +17,8 @@ from warmline.cli.options import (
     settings_file,
     settings_from,
 )
-from warmline.cli.terminal import ExitCode, output
-from warmline.errors import SettingsError
+from warmline.cli.terminal import ExitCode, messages, output
+from warmline.errors import SettingsError, WarehouseError
 from warmline.places import places_of
 from warmline.resources import folder
 
@@ -73,8 +74,53 @@ def nightly(
     done = ended.pop("unchanged", 0)
     calls = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in ended.items())
     output().print(f"{calls or 'nothing to be done'}; {done} done before", soft_wrap=True)
+    from rich.markup import escape
+
+    for alarm in counts["alarms"]:
+        messages().print(f"[bold red]alarm:[/] {escape(alarm)}", soft_wrap=True)
+    messages().print(f"report: {escape(counts['report'])}", soft_wrap=True)
+    if counts["alarms"]:
+        raise typer.Exit(ExitCode.ALARM)
     failed = counts["calls"]["failed"]
     raise typer.Exit(ExitCode.SOME_CALLS_FAILED if failed else ExitCode.DONE)
+
+
+def report(
+    night: Annotated[
+        str | None,
+        typer.Option(
+            "--night",
+            metavar="DATE",
+            help="The day (UTC) on which the calls were analyzed; by default the last one.",
+            show_default=False,
+        ),
+    ] = None,
+    html: Annotated[bool, typer.Option("--html", help="Print the HTML page.")] = False,
+    warehouse: WarehouseOption = None,
+    settings: SettingsOption = None,
+) -> None:
+    """Print the report of a night: counts, failures, slowest calls, drift of key measures.
+
+    It is made from the warehouse as it is now; what the night itself wrote lies beside the
+    warehouse, in `reports`. Exit code 4 when something in it asks for a person.
+    """
+    from warmline.nights import as_html, as_markdown, last_night, read_night
+
+    chosen = settings_from(settings)
+    place = places_of(chosen, None, warehouse).warehouse
+    day = _day(night) or last_night(place)
+    if day is None:
+        raise WarehouseError(f"{place}: no calls, and so no night to report")
+    found = read_night(place, day, chosen.night)
+    typer.echo(as_html(found) if html else as_markdown(found), nl=False)
+    raise typer.Exit(ExitCode.ALARM if found.alarms else ExitCode.DONE)
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as e:
+        raise typer.BadParameter(f"--night {text!r}: not a day such as 2026-03-01") from e
 
 
 def _flows() -> ModuleType:

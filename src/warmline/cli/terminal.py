@@ -21,14 +21,15 @@ class ExitCode(IntEnum):
     ERROR = 1
     USAGE = 2
     SOME_CALLS_FAILED = 3
+    ALARM = 4
     FAULT = 70
     INTERRUPTED = 130
 
 
 EXIT_CODES_HELP = (
     "Exit codes: 0 done (refused recordings included), 1 an error that the message explains, "
-    "2 wrong usage, 3 some calls failed and will be tried again, 70 a fault in warmline, "
-    "130 interrupted."
+    "2 wrong usage, 3 some calls failed and will be tried again, 4 the night's report asks for a "
+    "person, 70 a fault in warmline, 130 interrupted."
 )
 
 

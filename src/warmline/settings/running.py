@@ -92,3 +92,31 @@ class NightSettings(Section):
         description="Runs in a row in which a call fails before it is left alone until "
         "`warmline retry`; 0: it is tried in every run. Sources that cannot be read do not count.",
     )
+    drift_days: int = Field(
+        default=28, ge=1, description="Days before, with which a night's calls are compared."
+    )
+    drift_min_days: int = Field(
+        default=7,
+        ge=2,
+        description="With fewer of them that had enough calls, nothing is compared.",
+    )
+    drift_min_calls: int = Field(
+        default=20, ge=2, description="Least calls of a night, and of a day, to be compared."
+    )
+    drift_z: float = Field(
+        default=4.0,
+        gt=0,
+        description="Alarm when a measure is so many standard deviations from the usual, and",
+    )
+    drift_share_ratio: float = Field(
+        default=2.0, ge=1, description="a share (failed, without roles) is so many times the usual,"
+    )
+    drift_share_change: float = Field(default=0.02, ge=0, description="and so much above it;")
+    drift_mean_change: float = Field(
+        default=0.2, ge=0, description="any other measure differs by this part of the usual."
+    )
+    notify: str = Field(
+        default="",
+        description="Prefect block (type/name, such as slack-webhook/quality) that is told, in "
+        "counts, when a night asks for a person; empty: nobody.",
+    )

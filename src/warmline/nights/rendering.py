@@ -1,0 +1,151 @@
+"""A night's report for people: as Markdown, and as one HTML page that needs nothing else."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from string import Template
+
+from warmline.nights.drift import Drift
+from warmline.nights.report import NightReport
+
+_PAGE = Path(__file__).with_name("night.html")
+_WIDTH, _HEIGHT = 120, 24  # of a line drawn in a table, pixels
+_NO_ALARM = "Nothing asks for a person."
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A part of the report. `lines` has the values to draw behind each row, in the page only."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    lines: tuple[tuple[float, ...], ...] = ()
+
+
+def as_markdown(report: NightReport) -> str:
+    """The report as Markdown."""
+    parts = [f"# Night of {report.night}", _lead(report)]
+    parts += ["\n".join(f"- **{_cell(alarm)}**" for alarm in report.alarms) or _NO_ALARM]
+    for table in _tables(report):
+        parts.append(f"## {table.title}")
+        if table.note:
+            parts.append(table.note)
+        if table.rows:
+            lines = [_row(table.head), "|---|" + "---:|" * (len(table.head) - 1)]
+            parts.append("\n".join(lines + [_row(row) for row in table.rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+def as_html(report: NightReport) -> str:
+    """The report as a page: no script, no font, no picture from elsewhere."""
+    alarms = "".join(f"<li>{escape(alarm)}</li>" for alarm in report.alarms)
+    body = "".join(_section(table) for table in _tables(report))
+    return Template(_PAGE.read_text(encoding="utf-8")).substitute(
+        title=f"Night of {report.night}",
+        lead=escape(_lead(report)),
+        alarms=f"<ul class='alarm'>{alarms}</ul>" if alarms else f"<p>{_NO_ALARM}</p>",
+        body=body,
+    )
+
+
+def _lead(report: NightReport) -> str:
+    text = f"{report.calls} calls." if report.calls else "No calls."
+    if report.audio_s:
+        text += f" {report.audio_s / 3600:.2f} h of sound"
+        text += f" in {report.computing_s / 3600:.2f} h of computing."
+    if (run := report.run) is not None:
+        text += f" The run took {run.wall_s / 60:.1f} min; {run.done_before} done before"
+        text += f", {run.given_up} left alone after failing too often" if run.given_up else ""
+        text += f", {run.unfinished} still being copied" if run.unfinished else ""
+        text += "."
+    return text
+
+
+def _tables(report: NightReport) -> Iterator[_Table]:
+    if report.by_status:
+        counts = tuple((status, str(n)) for status, n in report.by_status.items())
+        yield _Table("Calls", ("calls", "count"), counts)
+    if report.by_reason:
+        rows = tuple((status, code, str(n)) for (status, code), n in report.by_reason.items())
+        yield _Table("Why not analyzed", ("status", "reason", "calls"), rows)
+    if report.failed:
+        failed = tuple(
+            (call.call_id, "waits for `warmline retry`" if call.is_last_try else "", call.reason)
+            for call in report.failed
+        )
+        count = report.by_status.get("failed", 0)
+        note = "" if count == len(failed) else f"The first {len(failed)} of {count}."
+        yield _Table("Failed", ("call", "", "why"), failed, note)
+    if report.slowest:
+        slow = tuple(
+            (call.call_id, f"{call.computing_s:.1f}", f"{call.duration_s or 0:.1f}")
+            for call in report.slowest
+        )
+        yield _Table("Slowest calls", ("call", "computing, s", "length, s"), slow)
+    yield _drift_table(report.drifts)
+    if report.run is not None and report.run.problems:
+        yield _Table("Also", ("",), tuple((problem,) for problem in report.run.problems))
+
+
+def _drift_table(drifts: Sequence[Drift]) -> _Table:
+    head = ("measure", "this night", "calls", "usual", "days", "z", "")
+    rows, lines = [], []
+    for drift in drifts:
+        z = "-" if drift.z is None else f"{drift.z:+.1f}"
+        verdict = "ALARM" if drift.is_alarm else drift.why_not or ""
+        values = (drift.text(drift.value), str(drift.calls), drift.text(drift.usual))
+        rows.append((drift.watched.title, *values, str(len(drift.days)), z, verdict))
+        tonight = () if drift.value is None else (drift.value,)
+        lines.append((*(day.mean for day in drift.days), *tonight))
+    note = (
+        "Means over calls. Usual: the median of the days before, by when the calls began; z: the "
+        "distance from it in units of the days' spread (1.4826 x median absolute deviation) and of "
+        "the error of the mean. An alarm takes both a z and a change that are large enough "
+        "(`night.drift_*`). Simulated calls do not count."
+    )
+    return _Table("Beside the days before", head, tuple(rows), note, tuple(lines))
+
+
+def _section(table: _Table) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in table.head)
+    rows = []
+    for i, row in enumerate(table.rows):
+        cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
+        drawn = f"<td>{_line(table.lines[i])}</td>" if table.lines else ""
+        rows.append(f"<tr{' class=alarm' if 'ALARM' in row else ''}>{cells}{drawn}</tr>")
+    note = f"<p class='note'>{escape(table.note)}</p>" if table.note else ""
+    extra = "<th>days, then this night</th>" if table.lines else ""
+    return (
+        f"<h2>{escape(table.title)}</h2>{note}<div class='wide'><table><tr>{head}{extra}</tr>"
+        f"{''.join(rows)}</table></div>"
+    )
+
+
+def _line(values: Sequence[float]) -> str:
+    """The values as a small line, the last one as a dot; nothing for fewer than two."""
+    if len(values) < 2:
+        return ""
+    low, high = min(values), max(values)
+    scale = (high - low) or 1.0
+    points = [
+        (2 + (_WIDTH - 6) * i / (len(values) - 1), 3 + (_HEIGHT - 6) * (high - value) / scale)
+        for i, value in enumerate(values)
+    ]
+    drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    x, y = points[-1]
+    return (
+        f"<svg width='{_WIDTH}' height='{_HEIGHT}' role='img'>"
+        f"<polyline points='{drawn}' fill='none' stroke='#7b8794'/>"
+        f"<circle cx='{x:.1f}' cy='{y:.1f}' r='3' fill='#1f2933'/></svg>"
+    )
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+
+def _cell(value: str) -> str:
+    return value.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,282 @@
+"""A night's report: counts that add up, alarms that are neither chance nor trifles, no words."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from factories import CUSTOMER_AND_AGENT, NO_ROLES, call, definitions_of, measured, not_analyzed
+from warmline import landing
+from warmline.cli.app import app
+from warmline.errors import Status, WarehouseError
+from warmline.nights import (
+    WATCHED,
+    Day,
+    RunFacts,
+    as_html,
+    as_markdown,
+    last_night,
+    read_night,
+    refresh_reports,
+    report_files,
+    write_report,
+)
+from warmline.nights.drift import compare
+from warmline.settings import NightSettings
+from warmline.warehouse import publish
+
+SETTINGS = NightSettings(drift_min_calls=4, drift_min_days=5)
+NIGHT = date(2026, 11, 20)
+SECRET = "xylocarp quillwort"
+SHARE = next(watched for watched in WATCHED if watched.column == "without_roles")
+MEAN = next(watched for watched in WATCHED if watched.column == "words_per_min")
+FALLING = next(watched for watched in WATCHED if watched.kind == "falling")
+
+
+def days(*means: float, deviation: float = 1.0, calls: int = 100) -> list[Day]:
+    return [
+        Day(NIGHT - timedelta(days=i + 1), mean, deviation, calls) for i, mean in enumerate(means)
+    ]
+
+
+def night(mean: float, calls: int = 100) -> Day:
+    return Day(NIGHT, mean, 1.0, calls)
+
+
+# What is an alarm
+
+
+@pytest.mark.parametrize(
+    ("value", "is_alarm"),
+    [(0.05, False), (0.09, False), (0.11, True), (0.5, True), (0.0, False)],
+)
+def test_a_share_that_doubled_is_an_alarm_and_one_that_fell_is_not(value, is_alarm):
+    found = compare(SHARE, night(value, 1000), days(*[0.05] * 10, calls=1000), NightSettings())
+    assert found.is_alarm is is_alarm
+    assert found.usual == pytest.approx(0.05)
+
+
+def test_a_share_that_doubled_by_chance_is_none():
+    """2 of 20 where 5 % are usual: one call more than expected."""
+    settings = NightSettings()
+    assert not compare(SHARE, night(0.10, 20), days(*[0.05] * 10, calls=20), settings).is_alarm
+    assert compare(SHARE, night(0.10, 2000), days(*[0.05] * 10, calls=2000), settings).is_alarm
+
+
+def test_a_trifle_is_none_however_sure():
+    """From 0.1 % to 0.5 % of a million calls: sure, and nobody's concern (drift_share_change)."""
+    usual = days(*[0.001] * 10, calls=1_000_000)
+    found = compare(SHARE, night(0.005, 1_000_000), usual, NightSettings())
+    assert found.z is not None and found.z > 50
+    assert not found.is_alarm
+
+
+def test_what_was_never_seen_can_happen_once_but_not_often():
+    usual = days(*[0.0] * 10)
+    assert not compare(SHARE, night(0.02), usual, NightSettings()).is_alarm
+    assert compare(SHARE, night(0.3), usual, NightSettings()).is_alarm
+
+
+def test_days_that_vary_widely_raise_no_alarm_and_one_odd_day_hides_none():
+    wide = days(*[100.0, 160.0] * 5)
+    assert not compare(MEAN, night(200.0, 1000), wide, NightSettings()).is_alarm
+    odd = days(*[100.0] * 9, 900.0)
+    assert compare(MEAN, night(150.0), odd, NightSettings()).is_alarm
+
+
+def test_some_measures_may_rise():
+    usual = days(*[0.9] * 10, deviation=0.1)
+    assert compare(FALLING, night(0.5), usual, NightSettings()).is_alarm
+    assert not compare(FALLING, night(1.5), usual, NightSettings()).is_alarm
+    assert compare(MEAN, night(0.5), usual, NightSettings()).is_alarm
+    assert compare(MEAN, night(1.5), usual, NightSettings()).is_alarm
+
+
+def test_too_little_to_compare_is_said_and_no_alarm():
+    few = compare(MEAN, night(9.0, 3), days(*[1.0] * 10), NightSettings())
+    assert (few.is_alarm, few.z, few.why_not) == (False, None, "fewer than 20 calls")
+    new = compare(MEAN, night(9.0), days(*[1.0] * 6), NightSettings())
+    assert (new.is_alarm, new.z, new.why_not) == (
+        False,
+        None,
+        "fewer than 7 days to compare with",
+    )
+    none = compare(MEAN, None, days(*[1.0] * 10), NightSettings())
+    assert (none.value, none.why_not) == (None, "no call has it")
+
+
+VALUES = st.lists(st.floats(1.0, 100.0), min_size=7, max_size=20)
+
+
+@given(VALUES, st.floats(1.0, 100.0), st.floats(0.1, 10.0))
+def test_another_unit_is_no_other_verdict(means, value, factor):
+    one = compare(MEAN, night(value), days(*means), NightSettings())
+    scaled = days(*[mean * factor for mean in means], deviation=factor)
+    other = compare(MEAN, night(value * factor), scaled, NightSettings())
+    assert one.z is not None
+    assert other.z == pytest.approx(one.z, rel=1e-6, abs=1e-6)
+
+
+@given(VALUES, st.floats(1.0, 100.0), st.randoms())
+def test_the_order_of_the_days_does_not_matter(means, value, random):
+    one = compare(MEAN, night(value), days(*means), NightSettings())
+    mixed = days(*means)
+    random.shuffle(mixed)
+    assert compare(MEAN, night(value), mixed, NightSettings()).z == one.z
+
+
+# From the warehouse
+
+
+def at(day: date, hour: int = 2) -> datetime:
+    return datetime(day.year, day.month, day.day, hour, tzinfo=UTC)
+
+
+def put(folder: Path, lost: int) -> Path:
+    """Eight days of six calls, analyzed the night after; then eight, `lost` without roles."""
+    said = [("B", 0.0, 2.0, "how can I help"), ("A", 2.5, 5.0, SECRET)]
+    analyses = [
+        call(
+            f"d{back}-{i}",
+            says=said,
+            analyzed_at=at(NIGHT - timedelta(days=back - 1)),
+            started_at=at(NIGHT - timedelta(days=back), 10),
+            metrics=[measured("dead_air_s", None, 3.0)],
+        )
+        for back in range(2, 10)
+        for i in range(6)
+    ]
+    tonight = {"analyzed_at": at(NIGHT), "started_at": at(NIGHT - timedelta(days=1), 10)}
+    analyses += [
+        call(f"t{i}", says=said, roles=NO_ROLES if i < lost else CUSTOMER_AND_AGENT, **tonight)
+        for i in range(8)
+    ]
+    failed = not_analyzed("slow", status=Status.FAILED, code="timeout", reason="gave up after 9 s")
+    analyses += [
+        not_analyzed("bad-1", analyzed_at=at(NIGHT)),
+        not_analyzed("bad-2", analyzed_at=at(NIGHT)),
+        replace(failed, analyzed_at=at(NIGHT), failed_runs=3),
+    ]
+    for analysis in analyses:
+        landing.write(analysis, folder / "w.landing")
+    publish(folder / "w.landing", folder / "w.duckdb", definitions_of(analyses))
+    return folder / "w.duckdb"
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory) -> Path:
+    return put(tmp_path_factory.mktemp("bad"), lost=8)
+
+
+def test_counts_and_reasons_are_those_of_the_night(bad):
+    report = read_night(bad, NIGHT, SETTINGS)
+    assert report.by_status == {"analyzed": 8, "refused": 2, "failed": 1}
+    assert report.by_reason == {("refused", "empty_file"): 2, ("failed", "timeout"): 1}
+    assert [(c.call_id, c.is_last_try) for c in report.failed] == [("slow", True)]
+    assert report.given_up == 1
+    assert report.audio_s == 480.0
+    assert len(report.slowest) == 8
+    assert last_night(bad) == NIGHT
+
+
+def test_a_night_in_which_roles_were_lost_asks_for_a_person(bad):
+    report = read_night(bad, NIGHT, SETTINGS)
+    assert any("agent and customer not known: 100.0% of 8 calls; 0.0%" in a for a in report.alarms)
+    assert any("wait for `warmline retry`: 1" in alarm for alarm in report.alarms)
+    usual = next(drift for drift in report.drifts if drift.watched == SHARE)
+    assert [day.calls for day in usual.days] == [6] * 8
+
+
+def test_a_night_like_the_others_asks_for_nobody(tmp_path):
+    warehouse = put(tmp_path, lost=0)
+    report = read_night(warehouse, NIGHT, SETTINGS)
+    roles = next(drift for drift in report.drifts if drift.watched == SHARE)
+    assert (roles.value, roles.z, roles.is_alarm) == (0.0, 0.0, False)
+    assert not any("not known" in alarm for alarm in report.alarms)
+
+
+def test_a_night_without_calls_is_an_alarm_where_calls_come_every_day(bad):
+    settings = replace_settings(drift_days=8)
+    empty = read_night(bad, NIGHT + timedelta(days=1), settings)
+    assert empty.calls == 0
+    assert any("no calls came in; 6 a day are usual" in alarm for alarm in empty.alarms)
+    weekends = read_night(bad, NIGHT + timedelta(days=1), replace_settings(drift_days=20))
+    assert not any("no calls came in" in alarm for alarm in weekends.alarms)
+
+
+def replace_settings(**values: object) -> NightSettings:
+    return SETTINGS.model_copy(update=values)
+
+
+def test_a_run_past_midnight_belongs_to_the_day_it_began_on(bad):
+    day_before = NIGHT - timedelta(days=1)
+    short = read_night(bad, day_before, SETTINGS)
+    long = read_night(bad, day_before, SETTINGS, until=at(NIGHT, 3))
+    assert (short.calls, long.calls) == (6, 17)
+
+
+def test_the_report_names_no_word_and_needs_nothing_else(bad):
+    run = RunFacts(60.0, 5, 2, 1, ("folder | cannot be read",))
+    report = read_night(bad, NIGHT, SETTINGS, run=run)
+    markdown, page = as_markdown(report), as_html(report)
+    for text in (markdown, page):
+        assert "xylocarp" not in text
+        assert "gave up after 9 s" in text
+        assert "2 left alone after failing too often" in text
+    assert "| refused | empty_file | 2 |" in markdown
+    assert "folder \\| cannot be read" in markdown
+    assert not re.search(r"(src|href)=|<script|@import|url\(", page)
+    assert "<svg" in page
+    assert page.count("<tr") == page.count("</tr>")
+
+
+def test_what_a_name_holds_is_shown_and_never_run(bad):
+    report = read_night(bad, NIGHT, SETTINGS, run=RunFacts(1, 0, 0, 0, ("<script>x</script>",)))
+    assert "<script>" not in as_html(report)
+
+
+def test_reports_lie_beside_the_warehouse_and_follow_what_is_forgotten(tmp_path):
+    warehouse = put(tmp_path, lost=8)
+    files = write_report(read_night(warehouse, NIGHT, SETTINGS), warehouse)
+    assert files == report_files(warehouse, NIGHT)
+    assert {path.name for path in (tmp_path / "reports").iterdir()} == {
+        "w-2026-11-20.md",
+        "w-2026-11-20.html",
+    }
+    assert all("slow" in path.read_text() for path in files)
+    place = ["--warehouse", str(warehouse)]
+    done = CliRunner().invoke(app, ["forget", "--call", "slow", "--yes", *place])
+    assert done.exit_code == 0, done.output
+    for path in files:
+        assert "gave up after" not in path.read_text()
+    everything = [f"--call={c}" for c in ("bad-1", "bad-2", *(f"t{i}" for i in range(8)))]
+    assert CliRunner().invoke(app, ["forget", *everything, "--yes", *place]).exit_code == 0
+    assert not any(path.exists() for path in files)
+    assert refresh_reports(warehouse, SETTINGS) == 0
+
+
+def test_a_report_that_cannot_be_written_is_named(bad, tmp_path):
+    (tmp_path / "reports").write_text("in the way")
+    with pytest.raises(WarehouseError, match=r"reports.*cannot write the report"):
+        write_report(read_night(bad, NIGHT, SETTINGS), tmp_path / "w.duckdb")
+
+
+def test_the_command_prints_the_last_night_and_says_when_it_asks_for_a_person(bad, tmp_path):
+    settings = tmp_path / "s.toml"
+    settings.write_text("[night]\ndrift_min_calls = 4\ndrift_min_days = 5\n")
+    place = ["--warehouse", str(bad), "--settings", str(settings)]
+    last = CliRunner().invoke(app, ["report", *place])
+    assert last.exit_code == 4
+    assert last.stdout.startswith("# Night of 2026-11-20")
+    page = CliRunner().invoke(app, ["report", "--html", *place])
+    assert page.stdout.startswith("<!doctype html>")
+    quiet = CliRunner().invoke(app, ["report", "--night", "2026-11-15", *place])
+    assert quiet.exit_code == 0, quiet.output
+    assert "Nothing asks for a person." in quiet.stdout
+    wrong = CliRunner().invoke(app, ["report", "--night", "yesterday", *place])
+    assert wrong.exit_code == 2
