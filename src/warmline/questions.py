@@ -44,7 +44,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a named query. `default` is an SQL expression, None when it must be given."""
+    """A parameter of a named query. `default` is an SQL expression, None when it must be given.
+
+    It may rest on other parameters, as `$name`.
+    """
 
     name: str
     type: str
@@ -108,7 +111,9 @@ def ask_named(
             f" (it has {', '.join(known) or 'none'})"
         )
     with reading(warehouse) as con, one_line_errors(timeout_s):
-        values = {p.name: _value(con, query, p, given) for p in query.parameters}
+        values: dict[str, str] = {}
+        for parameter in sorted(query.parameters, key=lambda p: "$" in (p.default or "")):
+            values[parameter.name] = _value(con, query, parameter, given, values)
         return _answered(con, query.sql, values, limit, timeout_s)
 
 
@@ -224,20 +229,28 @@ def _value(
     query: NamedQuery,
     parameter: Parameter,
     given: Mapping[str, Any],
+    known: Mapping[str, str],
 ) -> str:
-    """A parameter's value as SQL, from what was given (text will do) or the default."""
+    """A parameter's value as SQL, from what was given (text will do) or the default.
+
+    Nothing, given for anything but text, is no bound at all. `known` has the values of those
+    parameters that a default may rest on.
+    """
     name, kind = parameter.name, parameter.type
-    value = literal(name, given[name]) if name in given else parameter.default
+    value = parameter.default
+    if name in given:
+        value = literal(name, None if given[name] == "" and kind != "VARCHAR" else given[name])
     if value is None:
         raise QueryError(f"{query.name}: parameter {name} must be given: {parameter.meaning}")
-    typed = f"CAST({value} AS {kind})"
+    if name not in given:
+        value = re.sub(r"\$(\w+)", lambda found: known[found[1]], value)
     try:
-        con.execute(f"SELECT {typed}").fetchall()
+        ((found,),) = con.execute(f"SELECT CAST({value} AS {kind})").fetchall()
     except duckdb.Error as e:
         raise QueryError(
             f"{query.name}: {name} = {value} is not a {kind} ({parameter.meaning})"
         ) from e
-    return typed
+    return f"CAST({literal(name, found)} AS {kind})"
 
 
 def literal(name: str, value: Any) -> str:

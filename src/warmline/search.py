@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -51,13 +52,11 @@ scored AS (
     GROUP BY call_no, turn_index
     HAVING count(*) >= {least}
 )
-SELECT
-    calls.call_id, turn_index, score, calls.started_at, calls.agent_id, calls.queue, calls.path
+SELECT call_no, turn_index, score, calls.started_at
 FROM scored
-INNER JOIN search.calls AS indexed USING (call_no)
-INNER JOIN calls ON calls.call_id = indexed.call_id
+INNER JOIN calls USING (call_no)
 WHERE {filters}
-ORDER BY score DESC, calls.started_at DESC, calls.call_id, turn_index
+ORDER BY score DESC, calls.started_at DESC, call_no, turn_index
 LIMIT {limit}
 """
 #: Those that say it come first; `looked_at` tells whether there may be more behind the candidates.
@@ -69,15 +68,18 @@ SELECT
         ' ' || array_to_string(words_said({phrase}), ' ') || ' ') AS is_verbatim,
     count(*) OVER () AS looked_at
 FROM ({candidates}) AS found
-INNER JOIN turns USING (call_id, turn_index)
-ORDER BY is_verbatim DESC, score DESC, started_at DESC, call_id, turn_index
+INNER JOIN turns USING (call_no, turn_index)
+ORDER BY is_verbatim DESC, score DESC, started_at DESC, call_no, turn_index
 LIMIT {limit}
 """
+_CALLS = """
+SELECT call_no, call_id, started_at, agent_id, queue, path FROM calls WHERE call_no IN ({calls})
+"""
 _TURNS = """
-SELECT call_id, turn_index, role, start_s, end_s, text
+SELECT call_no, turn_index, role, start_s, end_s, text
 FROM turns
-WHERE call_id IN ({calls})
-ORDER BY call_id, turn_index
+WHERE call_no IN ({calls})
+ORDER BY call_no, turn_index
 """
 
 
@@ -166,7 +168,8 @@ def search(
         return _with_turns(con, looked_for.best(limit), around)
 
 
-Row = tuple[str, int, float, datetime | None, str | None, str | None, str]
+#: Number of the call, turn, score, and when the call began.
+Row = tuple[int, int, float, datetime | None]
 
 
 @dataclass(frozen=True)
@@ -225,16 +228,17 @@ def _with_turns(
 ) -> tuple[Hit, ...]:
     if not rows:
         return ()
-    ids = ", ".join(literal("call", call_id) for call_id in sorted({row[0] for row in rows}))
-    turns: dict[str, list[SaidTurn]] = {}
-    for call_id, *turn in con.execute(_TURNS.format(calls=ids)).fetchall():
-        turns.setdefault(call_id, []).append(SaidTurn(*turn))
-    return tuple(_hit(row, turns[row[0]], around) for row in rows)
+    numbers = ", ".join(str(number) for number in sorted({row[0] for row in rows}))
+    calls = {number: call for number, *call in con.execute(_CALLS.format(calls=numbers)).fetchall()}
+    turns: dict[int, list[SaidTurn]] = {}
+    for number, *turn in con.execute(_TURNS.format(calls=numbers)).fetchall():
+        turns.setdefault(number, []).append(SaidTurn(*turn))
+    return tuple(_hit(row, calls[row[0]], turns[row[0]], around) for row in rows)
 
 
-def _hit(row: Row, turns: Sequence[SaidTurn], around: int) -> Hit:
+def _hit(row: Row, call: Sequence[Any], turns: Sequence[SaidTurn], around: int) -> Hit:
     """Turn indices count up from 0 without a gap, which a check of the warehouse holds."""
-    call_id, index, score, started_at, agent_id, queue, path = row
+    _, index, score, _ = row
     before = tuple(turns[max(0, index - around) : index])
     after = tuple(turns[index + 1 : index + 1 + around])
-    return Hit(call_id, started_at, agent_id, queue, path, score, turns[index], before, after)
+    return Hit(*call, score, turns[index], before, after)

@@ -1,10 +1,10 @@
 -- The turns of every analyzed call are in the search index, as they are now, and nothing else is.
 SELECT 'calls' AS table_name, calls.call_id
 FROM calls
-ANTI JOIN search.calls AS indexed USING (call_id, content_sha256)
+ANTI JOIN search.calls AS indexed USING (call_no, call_id, content_sha256)
 WHERE calls.status = 'analyzed'
 UNION ALL
-SELECT 'search.calls', indexed.call_id FROM search.calls AS indexed ANTI JOIN calls USING (call_id, content_sha256)
+SELECT 'search.calls', indexed.call_id FROM search.calls AS indexed ANTI JOIN calls USING (call_no, call_id, content_sha256)
 UNION ALL
 SELECT 'search.calls', min(call_id) FROM search.calls GROUP BY call_id HAVING count(*) > 1
 UNION ALL

@@ -1,4 +1,7 @@
 -- Every row has its key to itself: indices count up from 0 without a gap, names come once.
+SELECT 'calls' AS table_name, min(call_id) AS call_id, count(*) AS row_count FROM calls GROUP BY call_no
+HAVING count(*) > 1 OR call_no IS NULL
+UNION ALL
 SELECT 'turns' AS table_name, call_id, count(*) AS row_count FROM turns GROUP BY call_id
 HAVING min(turn_index) <> 0 OR max(turn_index) + 1 <> count(*) OR sum(turn_index) * 2 <> count(*) * (count(*) - 1)
 UNION ALL

@@ -2,6 +2,7 @@ INSERT INTO backchannels BY NAME
 WITH listed AS (
     SELECT
         call_id,
+        call_no,
         roles,
         unnest(floor.backchannels) AS x,
         generate_subscripts(floor.backchannels, 1) - 1 AS backchannel_index
@@ -9,11 +10,11 @@ WITH listed AS (
 )
 SELECT
     call_id,
+    call_no,
     backchannel_index,
     x.party,
     roles[x.party] AS role,
     x.start_s,
     x.end_s,
     x.text
-FROM listed
-ORDER BY call_id, backchannel_index;
+FROM listed;

@@ -1,12 +1,13 @@
 INSERT INTO call_measures BY NAME
 WITH measured AS (
-    SELECT call_id, agents, customers, unnest(metrics) AS m
+    SELECT call_id, call_no, agents, customers, unnest(metrics) AS m
     FROM staged
     WHERE status = 'analyzed'
 ),
 sided AS (
     SELECT
         call_id,
+        call_no,
         CASE
             WHEN m.party IS NULL THEN 'call.'
             WHEN len(agents) = 1 AND m.party = agents[1].party THEN 'agent.'
@@ -20,6 +21,7 @@ sided AS (
 )
 SELECT
     call_id,
+    call_no,
     max(value) FILTER (measure = 'agent.talk_s') AS agent_talk_s,
     max(value) FILTER (measure = 'customer.talk_s') AS customer_talk_s,
     max(value) FILTER (measure = 'agent.talk_share') AS agent_talk_share,
@@ -76,5 +78,5 @@ SELECT
     max(numerator) FILTER (measure = 'agent.empathy_to_action') AS affective_followed,
     max(observations) FILTER (measure = 'agent.steadiness_level_db') AS heated_answers
 FROM sided
-GROUP BY call_id
-ORDER BY call_id;
+GROUP BY call_id, call_no
+ORDER BY call_no;

@@ -1,6 +1,7 @@
 INSERT INTO calls BY NAME
 SELECT
     call_id,
+    call_no,
     metadata.call_id AS claimed_call_id,
     call_id_note,
     recording.path,
@@ -50,4 +51,4 @@ SELECT
     landing_key,
     content_sha256
 FROM staged
-ORDER BY started_at, call_id;
+ORDER BY call_no;

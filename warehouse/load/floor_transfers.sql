@@ -2,6 +2,7 @@ INSERT INTO floor_transfers BY NAME
 WITH listed AS (
     SELECT
         call_id,
+        call_no,
         roles,
         unnest(floor.transfers) AS x,
         generate_subscripts(floor.transfers, 1) - 1 AS transfer_index
@@ -9,6 +10,7 @@ WITH listed AS (
 )
 SELECT
     call_id,
+    call_no,
     transfer_index,
     x.at_s,
     x.from_party,
@@ -16,5 +18,4 @@ SELECT
     x.to_party,
     roles[x.to_party] AS to_role,
     x.offset_s
-FROM listed
-ORDER BY call_id, transfer_index;
+FROM listed;

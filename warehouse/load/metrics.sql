@@ -2,6 +2,7 @@ INSERT INTO metrics BY NAME
 WITH measured AS (
     SELECT
         call_id,
+        call_no,
         roles,
         speech.source AS speaker_source,
         metric_versions,
@@ -10,6 +11,7 @@ WITH measured AS (
 )
 SELECT
     call_id,
+    call_no,
     m.party,
     roles[m.party] AS role,
     m.name,
@@ -24,4 +26,4 @@ SELECT
     m.reason,
     m.evidence
 FROM measured
-ORDER BY m.name, call_id;
+ORDER BY m.name, call_no;

@@ -2,12 +2,14 @@ INSERT INTO moments BY NAME
 WITH listed AS (
     SELECT
         call_id,
+        call_no,
         unnest(empathy.moments) AS x,
         generate_subscripts(empathy.moments, 1) - 1 AS moment_index
     FROM staged
 )
 SELECT
     call_id,
+    call_no,
     moment_index,
     x.kind,
     x.label,
@@ -19,5 +21,4 @@ SELECT
     x.text,
     x.rule,
     x.strength
-FROM listed
-ORDER BY call_id, moment_index;
+FROM listed;

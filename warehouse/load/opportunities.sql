@@ -2,12 +2,14 @@ INSERT INTO opportunities BY NAME
 WITH listed AS (
     SELECT
         call_id,
+        call_no,
         unnest(empathy.opportunities) AS x,
         generate_subscripts(empathy.opportunities, 1) - 1 AS opportunity_index
     FROM staged
 )
 SELECT
     call_id,
+    call_no,
     opportunity_index,
     x.kind,
     x.strength,
@@ -25,5 +27,4 @@ SELECT
     x.answer_text,
     x.answer_rule,
     x.latency_s
-FROM listed
-ORDER BY call_id, opportunity_index;
+FROM listed;

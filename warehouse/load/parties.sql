@@ -1,15 +1,16 @@
 INSERT INTO parties BY NAME
 WITH heard AS (
-    SELECT call_id, unnest(speech.parties) AS party FROM staged
+    SELECT call_id, call_no, unnest(speech.parties) AS party FROM staged
 ),
 cast_as AS (
-    SELECT call_id, unnest(conversation.roles) AS r FROM staged
+    SELECT call_no, unnest(conversation.roles) AS r FROM staged
 ),
 sounded AS (
-    SELECT call_id, unnest(prosody.parties) AS p FROM staged
+    SELECT call_no, unnest(prosody.parties) AS p FROM staged
 )
 SELECT
     heard.call_id,
+    heard.call_no,
     heard.party,
     r.name AS role,
     r.confidence AS role_confidence,
@@ -22,5 +23,5 @@ SELECT
     p.loudness_lufs,
     p.rate_median_words_per_s
 FROM heard
-LEFT JOIN cast_as ON cast_as.call_id = heard.call_id AND cast_as.r.party = heard.party
-LEFT JOIN sounded ON sounded.call_id = heard.call_id AND sounded.p.party = heard.party;
+LEFT JOIN cast_as ON cast_as.call_no = heard.call_no AND cast_as.r.party = heard.party
+LEFT JOIN sounded ON sounded.call_no = heard.call_no AND sounded.p.party = heard.party;

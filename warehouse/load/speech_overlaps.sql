@@ -2,13 +2,21 @@ INSERT INTO speech_overlaps BY NAME
 WITH listed AS (
     SELECT
         call_id,
+        call_no,
         roles,
         unnest(floor.overlaps) AS x,
         generate_subscripts(floor.overlaps, 1) - 1 AS overlap_index
     FROM staged
+),
+said AS (
+    SELECT call_no, unnest(conversation.turns) AS t FROM staged
+),
+turn AS (
+    SELECT call_no, t.party, t.index, t.start_s, t.end_s FROM said
 )
 SELECT
-    call_id,
+    listed.call_id,
+    listed.call_no,
     overlap_index,
     x.start_s,
     x.end_s,
@@ -18,6 +26,12 @@ SELECT
     roles[x.entrant] AS entrant_role,
     x.kind,
     x.successful,
-    x.cooperative
+    x.cooperative,
+    CASE WHEN x.start_s <= turn.end_s THEN turn.index END AS turn_index,
+    CASE WHEN x.start_s <= turn.end_s THEN turn.end_s - turn.start_s END AS turn_s
 FROM listed
-ORDER BY call_id, overlap_index;
+ASOF LEFT JOIN turn
+    ON turn.call_no = listed.call_no
+    AND turn.party = listed.x.holder
+    AND turn.start_s <= listed.x.start_s
+ORDER BY listed.call_no, overlap_index;

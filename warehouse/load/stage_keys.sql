@@ -1,3 +1,3 @@
 INSERT INTO stage_keys BY NAME
-WITH passed AS (SELECT call_id, unnest(stage_keys) AS s FROM staged)
-SELECT call_id, s.stage, s.key, s.seconds FROM passed;
+WITH passed AS (SELECT call_id, call_no, unnest(stage_keys) AS s FROM staged)
+SELECT call_id, call_no, s.stage, s.key, s.seconds FROM passed;

@@ -2,6 +2,7 @@
 CREATE OR REPLACE TEMP TABLE staged AS
 SELECT
     batch.call_id,
+    batch.call_no,
     batch.call_id_note,
     landed.* EXCLUDE (filename),
     map_from_entries(
@@ -14,4 +15,5 @@ FROM read_parquet($files, union_by_name = true, filename = true) AS landed
 INNER JOIN batch
     ON batch.file = landed.filename[$prefix:]
     AND batch.landing_key = landed.landing_key
-    AND batch.content_sha256 = landed.content_sha256;
+    AND batch.content_sha256 = landed.content_sha256
+ORDER BY batch.call_no;

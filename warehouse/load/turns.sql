@@ -1,12 +1,13 @@
 INSERT INTO turns BY NAME
 WITH said AS (
-    SELECT call_id, unnest(conversation.turns) AS t FROM staged
+    SELECT call_id, call_no, unnest(conversation.turns) AS t FROM staged
 ),
 sounded AS (
-    SELECT call_id, unnest(prosody.turns) AS p FROM staged
+    SELECT call_no, unnest(prosody.turns) AS p FROM staged
 )
 SELECT
     said.call_id,
+    said.call_no,
     t.index AS turn_index,
     t.party,
     t.role,
@@ -25,5 +26,5 @@ SELECT
     p.spectral_tilt_db_per_octave,
     p.voiced_share
 FROM said
-LEFT JOIN sounded ON sounded.call_id = said.call_id AND sounded.p.turn_index = said.t.index
-ORDER BY said.call_id, turn_index;
+LEFT JOIN sounded ON sounded.call_no = said.call_no AND sounded.p.turn_index = said.t.index
+ORDER BY said.call_no, turn_index;

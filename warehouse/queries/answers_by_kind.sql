@@ -1,7 +1,7 @@
 -- How each kind of feeling is answered: one row a kind and answer, with its share of the kind.
 -- $agent VARCHAR = NULL: only calls of this agent
 -- $team VARCHAR = NULL: only calls of this team
--- $since DATE = NULL: only calls that began on this day or later, UTC
+-- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
 SELECT
     o.kind,
@@ -10,7 +10,7 @@ SELECT
     count(*) / sum(count(*)) OVER (PARTITION BY o.kind) AS share,
     median(o.latency_s) AS latency_median_s
 FROM opportunities AS o
-INNER JOIN calls ON calls.call_id = o.call_id
+INNER JOIN calls ON calls.call_no = o.call_no
 WHERE ($agent IS NULL OR calls.agent_id = $agent) AND ($team IS NULL OR calls.team = $team)
     AND ($since IS NULL OR calls.started_at >= $since)
     AND ($until IS NULL OR calls.started_at < $until)

@@ -1,20 +1,27 @@
 -- Cues answered best, as clips for coaching and recognition: file, start and end.
 -- $agent VARCHAR = NULL: only calls of this agent
 -- $min_level INTEGER = 2: only answers of at least this depth
--- $since DATE = NULL: only calls that began on this day or later, UTC
+-- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 50: at most this many rows
+WITH picked AS (
+    SELECT o.call_no, o.opportunity_index
+    FROM opportunities AS o
+    INNER JOIN calls ON calls.call_no = o.call_no
+    WHERE o.answered AND o.level >= $min_level
+        AND ($agent IS NULL OR calls.agent_id = $agent)
+        AND ($since IS NULL OR calls.started_at >= $since)
+        AND ($until IS NULL OR calls.started_at < $until)
+    ORDER BY o.level DESC, o.strength DESC, calls.started_at DESC, calls.call_id, o.start_s
+    LIMIT $n
+)
 SELECT
     calls.agent_id, o.call_id, calls.started_at, o.kind, o.text AS customer_words, o.answer, o.level,
     o.answer_text AS agent_words,
     greatest(o.start_s - 2, 0) AS clip_start_s,
     least(coalesce(o.answer_end_s, o.end_s) + 2, calls.duration_s) AS clip_end_s,
     calls.path
-FROM opportunities AS o
-INNER JOIN calls ON calls.call_id = o.call_id
-WHERE o.answered AND o.level >= $min_level
-    AND ($agent IS NULL OR calls.agent_id = $agent)
-    AND ($since IS NULL OR calls.started_at >= $since)
-    AND ($until IS NULL OR calls.started_at < $until)
-ORDER BY o.level DESC, o.strength DESC, calls.started_at DESC, o.call_id, clip_start_s
-LIMIT $n;
+FROM picked
+INNER JOIN opportunities AS o USING (call_no, opportunity_index)
+INNER JOIN calls ON calls.call_no = o.call_no
+ORDER BY o.level DESC, o.strength DESC, calls.started_at DESC, o.call_id, o.start_s;

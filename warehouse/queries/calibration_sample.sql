@@ -2,7 +2,7 @@
 -- $by VARCHAR = 'queue': what the strata are: queue, team, agent_id, speaker_source or answered
 -- $per_stratum INTEGER = 3: calls from each
 -- $seed INTEGER = 1: another seed draws other calls
--- $since DATE = NULL: only calls that began on this day or later, UTC
+-- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
 WITH strata AS (
     SELECT
@@ -19,21 +19,25 @@ WITH strata AS (
                 ELSE error('parameter by: ' || $by || ' is not queue, team, agent_id, speaker_source or answered')
             END, 'unknown'
         ) AS stratum,
-        *
+        call_no,
+        call_id
     FROM call_summary AS calls
-    WHERE status = 'analyzed' AND ($since IS NULL OR calls.started_at >= $since)
-    AND ($until IS NULL OR calls.started_at < $until)
+    WHERE status = 'analyzed'
+        AND ($since IS NULL OR calls.started_at >= $since)
+        AND ($until IS NULL OR calls.started_at < $until)
 ),
 drawn AS (
     SELECT
-        *,
+        stratum,
+        call_no,
         row_number() OVER (PARTITION BY stratum ORDER BY md5($seed || call_id)) AS draw,
         count(*) OVER (PARTITION BY stratum) AS calls_in_stratum
     FROM strata
 )
 SELECT
-    stratum, draw, call_id, started_at, agent_id, duration_s, calls_in_stratum,
-    least($per_stratum, calls_in_stratum) / calls_in_stratum AS chance, path
+    stratum, draw, calls.call_id, calls.started_at, calls.agent_id, calls.duration_s,
+    calls_in_stratum, least($per_stratum, calls_in_stratum) / calls_in_stratum AS chance, calls.path
 FROM drawn
+INNER JOIN calls ON calls.call_no = drawn.call_no
 WHERE draw <= $per_stratum
 ORDER BY stratum, draw;

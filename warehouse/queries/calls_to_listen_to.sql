@@ -2,40 +2,43 @@
 -- Worst: the lowest answered rate, then the most unanswered cues. Best: the highest, the most answered.
 -- $each INTEGER = 5: how many of the worst and of the best
 -- $min_cues INTEGER = 2: only calls with at least so many answerable cues
--- $since DATE = NULL: only calls that began on this day or later, UTC
+-- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
-WITH cues AS (
+WITH ranked AS (
     SELECT
-        call_id,
-        list(start_s ORDER BY start_s) FILTER (NOT answered) AS unanswered_at_s,
-        list(start_s ORDER BY start_s) FILTER (answered) AS answered_at_s
-    FROM opportunities
-    GROUP BY call_id
-),
-ranked AS (
-    SELECT
-        calls.*,
-        cues.*  EXCLUDE (call_id),
+        call_no,
         row_number() OVER (
-            ORDER BY answered_rate, answerable - answered DESC, dead_air_s DESC, calls.call_id
+            ORDER BY answered_rate, answerable - answered DESC, dead_air_s DESC, call_id
         ) AS from_worst,
         row_number() OVER (
-            ORDER BY answered_rate DESC, answered DESC, dead_air_s, calls.call_id
+            ORDER BY answered_rate DESC, answered DESC, dead_air_s, call_id
         ) AS from_best
     FROM call_summary AS calls
-    INNER JOIN cues ON cues.call_id = calls.call_id
     WHERE answerable >= $min_cues
         AND ($since IS NULL OR calls.started_at >= $since)
         AND ($until IS NULL OR calls.started_at < $until)
 ),
 piles AS (
-    SELECT 'worst' AS pile, from_worst AS place, * FROM ranked WHERE from_worst <= $each
-    UNION ALL
-    SELECT 'best', from_best, * FROM ranked WHERE from_best <= $each AND from_worst > $each
+    SELECT
+        CASE WHEN from_worst <= $each THEN 'worst' ELSE 'best' END AS pile,
+        CASE WHEN from_worst <= $each THEN from_worst ELSE from_best END AS place,
+        call_no
+    FROM ranked
+    WHERE from_worst <= $each OR from_best <= $each
+),
+cues AS (
+    SELECT
+        call_no,
+        list(start_s ORDER BY start_s) FILTER (NOT answered) AS unanswered_at_s,
+        list(start_s ORDER BY start_s) FILTER (answered) AS answered_at_s
+    FROM opportunities INNER JOIN piles USING (call_no)
+    GROUP BY call_no
 )
 SELECT
     pile, place, call_id, started_at, agent_id, answered, answerable, answered_rate,
     CASE pile WHEN 'worst' THEN unanswered_at_s ELSE answered_at_s END AS listen_at_s,
     path
 FROM piles
+INNER JOIN cues USING (call_no)
+INNER JOIN call_summary USING (call_no)
 ORDER BY pile DESC, place;

@@ -1,13 +1,23 @@
 -- What customers say, verbatim, with the feeling or matter that makes it worth reading.
 -- $cue VARCHAR = NULL: only quotes of this cue: fear_anxiety, complaint, relief, ...
 -- $queue VARCHAR = NULL: only calls of this queue
--- $since DATE = NULL: only calls that began on this day or later, UTC
+-- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 200: at most this many rows
-SELECT call_id, started_at, queue, contact_reason, cue, text AS customer_words, start_s, end_s, path
-FROM customer_quotes AS calls
-WHERE ($cue IS NULL OR cue = $cue) AND ($queue IS NULL OR queue = $queue)
-    AND ($since IS NULL OR calls.started_at >= $since)
-    AND ($until IS NULL OR calls.started_at < $until)
-ORDER BY started_at DESC, call_id, start_s
-LIMIT $n;
+WITH picked AS (
+    SELECT quotes.call_no, quotes.quote_index
+    FROM quotes
+    INNER JOIN calls ON calls.call_no = quotes.call_no
+    WHERE ($cue IS NULL OR quotes.cue = $cue) AND ($queue IS NULL OR calls.queue = $queue)
+        AND ($since IS NULL OR calls.started_at >= $since)
+        AND ($until IS NULL OR calls.started_at < $until)
+    ORDER BY calls.started_at DESC, calls.call_id, quotes.start_s
+    LIMIT $n
+)
+SELECT
+    calls.call_id, calls.started_at, calls.queue, calls.contact_reason, quotes.cue,
+    quotes.text AS customer_words, quotes.start_s, quotes.end_s, calls.path
+FROM picked
+INNER JOIN quotes USING (call_no, quote_index)
+INNER JOIN calls ON calls.call_no = quotes.call_no
+ORDER BY calls.started_at DESC, calls.call_id, quotes.start_s;

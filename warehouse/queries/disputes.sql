@@ -1,7 +1,7 @@
 -- What reviewers say is wrong, or do not agree on: the machine's word, theirs, and where to listen.
 -- $agent VARCHAR = NULL: only calls of this agent
 -- $subject VARCHAR = NULL: only cue (rows of the ledger) or only metric
--- $since DATE = NULL: only calls that began on this day or later, UTC
+-- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 200: at most this many rows
 SELECT

@@ -1,6 +1,6 @@
 -- Calls that were recognised worst: their words and all that rests on them deserve doubt.
 -- $min_words INTEGER = 20: only calls with at least so many words
--- $since DATE = NULL: only calls that began on this day or later, UTC
+-- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 50: at most this many rows
 SELECT

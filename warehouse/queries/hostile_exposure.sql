@@ -1,5 +1,5 @@
 -- How much hostility agents are met with, and for how long: minutes of the calls that held hostile words.
--- $since DATE = NULL: only calls that began on this day or later, UTC
+-- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
 SELECT
     agent_id,

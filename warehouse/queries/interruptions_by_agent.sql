@@ -1,5 +1,5 @@
 -- Who interrupts customers how often: per minute of the customers' speech, all and competitive ones.
--- $since DATE = NULL: only calls that began on this day or later, UTC
+-- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
 SELECT
     agent_id,

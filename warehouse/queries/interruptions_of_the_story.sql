@@ -2,23 +2,27 @@
 -- Interruptions that agree with the customer or complete the phrase are left out.
 -- $first_share DOUBLE = 0.5: how much of the call counts as early
 -- $min_turn_s DOUBLE = 5: only turns of at least so many seconds are a story
--- $since DATE = NULL: only calls that began on this day or later, UTC
+-- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 200: at most this many rows
+WITH picked AS (
+    SELECT o.call_no, o.overlap_index
+    FROM speech_overlaps AS o
+    INNER JOIN calls ON calls.call_no = o.call_no
+    WHERE o.kind = 'interruption' AND NOT coalesce(o.cooperative, false)
+        AND o.entrant_role = 'agent' AND o.holder_role = 'customer'
+        AND o.start_s <= calls.duration_s * $first_share
+        AND o.turn_s >= $min_turn_s
+        AND ($since IS NULL OR calls.started_at >= $since)
+        AND ($until IS NULL OR calls.started_at < $until)
+    ORDER BY calls.started_at DESC, calls.call_id, o.start_s
+    LIMIT $n
+)
 SELECT
     calls.call_id, calls.started_at, calls.agent_id, o.start_s AS at_s,
-    o.successful AS customer_gave_way, turns.end_s - turns.start_s AS turn_s,
-    turns.text AS customer_words, calls.path
-FROM speech_overlaps AS o
-INNER JOIN calls ON calls.call_id = o.call_id
-INNER JOIN turns
-    ON turns.call_id = o.call_id AND turns.party = o.holder
-    AND o.start_s BETWEEN turns.start_s AND turns.end_s
-WHERE o.kind = 'interruption' AND NOT coalesce(o.cooperative, false)
-    AND o.entrant_role = 'agent' AND o.holder_role = 'customer'
-    AND o.start_s <= calls.duration_s * $first_share
-    AND turns.end_s - turns.start_s >= $min_turn_s
-    AND ($since IS NULL OR calls.started_at >= $since)
-    AND ($until IS NULL OR calls.started_at < $until)
-ORDER BY calls.started_at DESC, calls.call_id, o.start_s
-LIMIT $n;
+    o.successful AS customer_gave_way, o.turn_s, turns.text AS customer_words, calls.path
+FROM picked
+INNER JOIN speech_overlaps AS o USING (call_no, overlap_index)
+INNER JOIN turns ON turns.call_no = o.call_no AND turns.turn_index = o.turn_index
+INNER JOIN calls ON calls.call_no = o.call_no
+ORDER BY calls.started_at DESC, calls.call_id, o.start_s;

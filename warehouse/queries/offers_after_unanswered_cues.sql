@@ -1,19 +1,29 @@
 -- Sales offers made soon after a feeling that had not been answered.
 -- $turns INTEGER = 4: at most so many turns after the cue
--- $since DATE = NULL: only calls that began on this day or later, UTC
+-- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 200: at most this many rows
+WITH picked AS (
+    SELECT offer.call_no, offer.moment_index, cue.opportunity_index
+    FROM moments AS offer
+    INNER JOIN opportunities AS cue
+        ON cue.call_no = offer.call_no
+        AND offer.turn_index - cue.turn_index BETWEEN 1 AND $turns
+        AND (cue.answered IS NOT TRUE OR cue.answer_start_s > offer.start_s)
+    INNER JOIN calls ON calls.call_no = offer.call_no
+    WHERE offer.kind = 'offer' AND offer.role = 'agent'
+        AND ($since IS NULL OR calls.started_at >= $since)
+        AND ($until IS NULL OR calls.started_at < $until)
+    ORDER BY calls.started_at DESC, calls.call_id, offer.start_s, cue.start_s
+    LIMIT $n
+)
 SELECT
     calls.call_id, calls.started_at, calls.agent_id, cue.kind, cue.start_s AS cue_at_s,
     cue.text AS customer_words, offer.start_s AS offer_at_s, offer.text AS offer_words, calls.path
-FROM moments AS offer
+FROM picked
+INNER JOIN moments AS offer
+    ON offer.call_no = picked.call_no AND offer.moment_index = picked.moment_index
 INNER JOIN opportunities AS cue
-    ON cue.call_id = offer.call_id
-    AND offer.turn_index - cue.turn_index BETWEEN 1 AND $turns
-    AND (cue.answered IS NOT TRUE OR cue.answer_start_s > offer.start_s)
-INNER JOIN calls ON calls.call_id = offer.call_id
-WHERE offer.kind = 'offer' AND offer.role = 'agent'
-    AND ($since IS NULL OR calls.started_at >= $since)
-    AND ($until IS NULL OR calls.started_at < $until)
-ORDER BY calls.started_at DESC, calls.call_id, offer.start_s, cue.start_s
-LIMIT $n;
+    ON cue.call_no = picked.call_no AND cue.opportunity_index = picked.opportunity_index
+INNER JOIN calls ON calls.call_no = picked.call_no
+ORDER BY calls.started_at DESC, calls.call_id, offer.start_s, cue.start_s;

@@ -1,5 +1,5 @@
 -- What customers are asked for again, by queue: the item, how often, and one place to hear it.
--- $since DATE = NULL: only calls that began on this day or later, UTC
+-- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
 WITH measured AS (
     SELECT coalesce(queue, 'unknown') AS queue, count(reasks) AS calls
@@ -18,7 +18,7 @@ asked AS (
         arg_min(calls.call_id, (calls.call_id, moments.start_s)) AS example_call_id,
         arg_min(moments.start_s, (calls.call_id, moments.start_s)) AS example_at_s
     FROM moments
-    INNER JOIN calls ON calls.call_id = moments.call_id
+    INNER JOIN calls ON calls.call_no = moments.call_no
     WHERE moments.kind = 'reask' AND ($since IS NULL OR calls.started_at >= $since)
     AND ($until IS NULL OR calls.started_at < $until)
     GROUP BY ALL

@@ -1,5 +1,5 @@
 -- Calls with heated customers and how steady the agent stayed: change of level, rate and pitch, near 0 is steady.
--- $since DATE = NULL: only calls that began on this day or later, UTC
+-- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 100: at most this many rows
 SELECT

@@ -1,6 +1,7 @@
 CREATE VIEW call_summary AS
 SELECT
     calls.call_id,
+    calls.call_no,
     calls.path,
     calls.status,
     calls.reason_code,
@@ -71,10 +72,11 @@ SELECT
     call_measures.next_step,
     call_measures.expectation_set
 FROM calls
-LEFT JOIN call_measures ON call_measures.call_id = calls.call_id;
+LEFT JOIN call_measures ON call_measures.call_no = calls.call_no;
 
 COMMENT ON VIEW call_summary IS 'One row a recording, also of those that were not analyzed: who, when, how it was heard, and the headline measures. NULL means it cannot be said.';
 COMMENT ON COLUMN call_summary.call_id IS 'The call''s name in every table: claimed_call_id, or that with ~ and a digest when another recording claims it too.';
+COMMENT ON COLUMN call_summary.call_no IS 'Number of the call in this warehouse, for joins (calls.call_no).';
 COMMENT ON COLUMN call_summary.path IS 'Where the recording lay when it was analyzed.';
 COMMENT ON COLUMN call_summary.status IS 'analyzed, no_speech, refused (bad input), failed (will be tried again) or duplicate (the bytes of another recording).';
 COMMENT ON COLUMN call_summary.reason_code IS 'Stable word for why the call was not analyzed, for counting; NULL when it was.';

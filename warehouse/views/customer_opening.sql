@@ -1,43 +1,43 @@
 CREATE VIEW customer_opening AS
 WITH spans AS (
-    SELECT call_id, min(start_s) AS start_s, max(end_s) AS end_s,
+    SELECT call_no, min(start_s) AS start_s, max(end_s) AS end_s,
         min(start_s) + (max(end_s) - min(start_s)) / 4 AS quarter_end_s
     FROM turns
-    GROUP BY call_id
+    GROUP BY call_no
 ),
 spoken AS (
     SELECT
-        turns.call_id,
+        turns.call_no,
         sum(turns.word_count) AS word_count,
         sum(turns.speech_s) AS speech_s,
         median(turns.level_rel_db) AS level_rel_db
     FROM turns
-    INNER JOIN spans ON spans.call_id = turns.call_id
+    INNER JOIN spans ON spans.call_no = turns.call_no
     WHERE turns.role = 'customer' AND (turns.start_s + turns.end_s) / 2 < spans.quarter_end_s
-    GROUP BY turns.call_id
+    GROUP BY turns.call_no
 ),
 shown AS (
     SELECT
-        opportunities.call_id,
+        opportunities.call_no,
         count(*) AS cues,
         max(opportunities.strength) AS cue_strength
     FROM opportunities
-    INNER JOIN spans ON spans.call_id = opportunities.call_id
+    INNER JOIN spans ON spans.call_no = opportunities.call_no
     WHERE opportunities.start_s < spans.quarter_end_s
-    GROUP BY opportunities.call_id
+    GROUP BY opportunities.call_no
 ),
 told AS (
     SELECT
-        moments.call_id,
+        moments.call_no,
         count_if(moments.kind IN ('hostile', 'complaint')) AS hostile,
         count_if(moments.kind LIKE 'friction_%') AS friction
     FROM moments
-    INNER JOIN spans ON spans.call_id = moments.call_id
+    INNER JOIN spans ON spans.call_no = moments.call_no
     WHERE moments.role = 'customer' AND moments.start_s < spans.quarter_end_s
-    GROUP BY moments.call_id
+    GROUP BY moments.call_no
 )
 SELECT
-    spans.call_id,
+    calls.call_id,
     spans.quarter_end_s,
     coalesce(spoken.word_count, 0)::BIGINT AS opening_words,
     spoken.word_count / nullif(spoken.speech_s, 0) AS opening_rate_words_per_s,
@@ -47,10 +47,10 @@ SELECT
     coalesce(told.hostile, 0)::BIGINT AS opening_hostile,
     coalesce(told.friction, 0)::BIGINT AS opening_friction
 FROM spans
-INNER JOIN calls ON calls.call_id = spans.call_id
-LEFT JOIN spoken ON spoken.call_id = spans.call_id
-LEFT JOIN shown ON shown.call_id = spans.call_id
-LEFT JOIN told ON told.call_id = spans.call_id
+INNER JOIN calls ON calls.call_no = spans.call_no
+LEFT JOIN spoken ON spoken.call_no = spans.call_no
+LEFT JOIN shown ON shown.call_no = spans.call_no
+LEFT JOIN told ON told.call_no = spans.call_no
 WHERE calls.customer_party IS NOT NULL AND calls.no_ledger_reason IS NULL;
 
 COMMENT ON VIEW customer_opening IS 'One row a call whose customer is known and whose words were read: the customer''s state in the first quarter of the conversation, before most of what the agent does.';

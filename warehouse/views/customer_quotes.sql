@@ -15,7 +15,7 @@ SELECT
     calls.path,
     calls.is_simulated
 FROM quotes
-INNER JOIN calls ON calls.call_id = quotes.call_id;
+INNER JOIN calls ON calls.call_no = quotes.call_no;
 
 COMMENT ON VIEW customer_quotes IS 'One row a sentence of a customer worth reading, with the call it is from.';
 COMMENT ON COLUMN customer_quotes.call_id IS 'The call (calls.call_id).';

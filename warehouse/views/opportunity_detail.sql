@@ -34,11 +34,11 @@ SELECT
     review_summary.should_be AS review_should_be,
     review_summary.remarks AS review_remarks
 FROM opportunities
-INNER JOIN calls ON calls.call_id = opportunities.call_id
+INNER JOIN calls ON calls.call_no = opportunities.call_no
 LEFT JOIN turns AS asked
-    ON asked.call_id = opportunities.call_id AND asked.turn_index = opportunities.turn_index
+    ON asked.call_no = opportunities.call_no AND asked.turn_index = opportunities.turn_index
 LEFT JOIN turns AS replied
-    ON replied.call_id = opportunities.call_id
+    ON replied.call_no = opportunities.call_no
     AND replied.turn_index = opportunities.answer_turn_index
 LEFT JOIN review_summary
     ON review_summary.subject = 'cue' AND review_summary.call_id = opportunities.call_id

@@ -1,7 +1,7 @@
 CREATE VIEW profile_counts AS
 WITH sides AS (
     SELECT
-        call_id, agent_id, team, started_at, is_simulated,
+        calls.call_id, agent_id, team, started_at, is_simulated,
         unnest([
             {'component': 'answering', 'amount': answered, 'exposure': answerable},
             {'component': 'listening', 'amount': attentive + cognitive, 'exposure': agent_turns},
@@ -26,7 +26,7 @@ WITH sides AS (
             }
         ], recursive := true)
     FROM call_measures
-    INNER JOIN calls USING (call_id)
+    INNER JOIN calls USING (call_no)
 )
 SELECT
     sides.*,

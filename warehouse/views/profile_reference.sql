@@ -1,17 +1,18 @@
 CREATE VIEW profile_reference AS
-WITH means AS (
-    SELECT component, is_simulated, count(*) AS calls, sum(amount) / sum(exposure) AS mean
+-- About the mean, squares add up to those about 0 less the mean's own: one pass over all calls.
+WITH summed AS (
+    SELECT
+        component, is_simulated, count(*) AS calls, sum(amount) AS amount,
+        sum(exposure) AS exposure, sum(amount * amount / exposure) AS about_0
     FROM profile_counts
     GROUP BY component, is_simulated
 ),
 spreads AS (
     SELECT
-        component, is_simulated, calls, mean,
-        sum(counts.exposure * (counts.amount / counts.exposure - means.mean) ** 2) AS squares,
-        sum(counts.exposure) AS exposure
-    FROM profile_counts AS counts
-    INNER JOIN means USING (component, is_simulated)
-    GROUP BY component, is_simulated, calls, mean
+        component, is_simulated, calls, exposure, amount / exposure AS mean,
+        CASE WHEN about_0 - amount * mean > 1e-9 * about_0 THEN about_0 - amount * mean ELSE 0 END
+            AS squares
+    FROM summed
 )
 SELECT
     component,

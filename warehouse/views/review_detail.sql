@@ -12,7 +12,7 @@ cue_now AS (
     FROM last_word
     INNER JOIN calls ON calls.landing_key = last_word.landing_key
     INNER JOIN opportunities AS o
-        ON o.call_id = calls.call_id AND o.kind = last_word.name
+        ON o.call_no = calls.call_no AND o.kind = last_word.name
         AND o.start_s < last_word.end_s AND o.end_s > last_word.start_s
     WHERE last_word.subject = 'cue'
     QUALIFY row_number() OVER (
@@ -25,7 +25,7 @@ metric_now AS (
     FROM last_word
     INNER JOIN calls ON calls.landing_key = last_word.landing_key
     INNER JOIN metrics AS m
-        ON m.call_id = calls.call_id AND m.name = last_word.name
+        ON m.call_no = calls.call_no AND m.name = last_word.name
         AND m.role IS NOT DISTINCT FROM last_word.role
     WHERE last_word.subject = 'metric'
     QUALIFY row_number() OVER (PARTITION BY last_word.review_id ORDER BY m.party) = 1

@@ -61,7 +61,7 @@ def _only_touched(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         for table in tables:
             con.execute(
                 f'CREATE TEMP TABLE "{table}" AS '
-                f'SELECT * FROM "{database}".main."{table}" SEMI JOIN touched USING (call_id)'
+                f'SELECT * FROM "{database}".main."{table}" SEMI JOIN touched USING (call_no)'
             )
         yield
     finally:

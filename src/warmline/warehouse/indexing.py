@@ -20,19 +20,19 @@ _STALE = """
 CREATE OR REPLACE TEMP TABLE stale AS
 SELECT indexed.call_no
 FROM search.calls AS indexed
-LEFT JOIN calls USING (call_id, content_sha256)
-WHERE calls.call_id IS NULL OR indexed.indexed_by <> $digest
+LEFT JOIN calls USING (call_no, call_id, content_sha256)
+WHERE calls.call_no IS NULL OR indexed.indexed_by <> $digest
 """
 
 _FRESH = """
 CREATE OR REPLACE TEMP TABLE fresh_calls AS
 SELECT
-    row_number() OVER (ORDER BY calls.started_at, calls.call_id)
-        + (SELECT coalesce(max(call_no), 0) FROM search.calls) AS call_no,
+    row_number() OVER (ORDER BY call_no) AS nth,
+    calls.call_no,
     calls.call_id,
     calls.content_sha256
 FROM calls
-ANTI JOIN search.calls AS indexed USING (call_id)
+ANTI JOIN search.calls AS indexed USING (call_no)
 WHERE calls.status = 'analyzed'
 """
 
@@ -44,8 +44,8 @@ SELECT
     row_number() OVER () AS place,
     fresh.call_no, turns.turn_index, turns.role, string_split(turns.text, ' ') AS said
 FROM turns
-INNER JOIN fresh_calls AS fresh USING (call_id)
-WHERE fresh.call_no BETWEEN $first AND $last
+INNER JOIN fresh_calls AS fresh USING (call_no)
+WHERE fresh.nth BETWEEN $first AND $last
 """,
     """
 CREATE OR REPLACE TEMP TABLE stems AS
@@ -53,7 +53,9 @@ WITH told_apart AS (
     SELECT said, unnest(words_said(said)) AS word
     FROM (SELECT DISTINCT unnest(said) AS said FROM heard)
 )
-SELECT said, stem(word, 'english') AS term FROM told_apart ANTI JOIN search.stop_words USING (word)
+SELECT said, word, stem(word, 'english') AS term
+FROM told_apart
+ANTI JOIN search.stop_words USING (word)
 """,
     """
 INSERT INTO search.terms
@@ -61,6 +63,12 @@ SELECT
     row_number() OVER (ORDER BY term) + (SELECT coalesce(max(term_id), 0) FROM search.terms),
     term
 FROM (SELECT DISTINCT term FROM stems ANTI JOIN search.terms USING (term))
+""",
+    """
+INSERT INTO search.words
+SELECT DISTINCT word, term_id
+FROM stems INNER JOIN search.terms USING (term)
+ANTI JOIN search.words USING (word)
 """,
     """
 CREATE OR REPLACE TEMP TABLE counted AS
@@ -89,7 +97,7 @@ SELECT
     count(place), coalesce(sum(turn_terms), 0)
 FROM fresh_calls AS fresh
 LEFT JOIN lengths USING (call_no)
-WHERE fresh.call_no BETWEEN $first AND $last
+WHERE fresh.nth BETWEEN $first AND $last
 GROUP BY ALL
 ORDER BY fresh.call_no
 """,
@@ -108,15 +116,13 @@ def index_turns(con: duckdb.DuckDBPyConnection) -> int:
     for table in ("postings", "calls"):
         con.execute(f"DELETE FROM search.{table} WHERE call_no IN (SELECT call_no FROM stale)")
     con.execute(_FRESH)
-    bounds = con.execute("SELECT min(call_no), max(call_no) FROM fresh_calls").fetchall()
-    first, last = bounds[0]
-    if first is None:
-        return 0
-    for start in range(first, last + 1, _CALLS_AT_ONCE):
-        _index_batch(con, start, min(start + _CALLS_AT_ONCE - 1, last), digest)
+    counted = con.execute("SELECT count(*) FROM fresh_calls").fetchall()
+    fresh = int(counted[0][0])
+    for first in range(1, fresh + 1, _CALLS_AT_ONCE):
+        _index_batch(con, first, first + _CALLS_AT_ONCE - 1, digest)
     for table in _TEMPORARY:
         con.execute(f"DROP TABLE IF EXISTS temp.{table}")
-    return int(last - first + 1)
+    return fresh
 
 
 def _index_batch(con: duckdb.DuckDBPyConnection, first: int, last: int, digest: str) -> None:
