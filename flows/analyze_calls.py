@@ -42,6 +42,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task, exponential_backoff
 
+from warmline.encryption import look_for_key, without_key
 from warmline.errors import ScheduleError
 from warmline.landing import LandingError, compact
 from warmline.locks import LockedError
@@ -95,6 +96,7 @@ def analyze_calls(
     """
     started, started_at = perf_counter(), datetime.now(UTC)
     settings = load_settings(_path(settings_file))
+    look_for_key(settings.encryption.key_env, settings.encryption.key_file)
     places = places_of(settings, _path(landing), _path(warehouse))
     table = metadata or settings.night.metadata or None
     order = Order(Addressing.of(settings), str(places.landing), table)
@@ -231,7 +233,11 @@ def _server() -> Iterator[str]:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host=127.0.0.1"]
     # The server opens its database there and makes no folder for it.
     Path(os.environ["PREFECT_HOME"]).expanduser().mkdir(parents=True, exist_ok=True)
-    server = subprocess.Popen([*command, f"--port={port}"], stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [*command, f"--port={port}"],
+        stdout=subprocess.DEVNULL,
+        env=without_key(dict(os.environ)),
+    )
     try:
         _wait_for(url, server)
         yield url

@@ -40,9 +40,6 @@ def open_for_building(path: Path) -> duckdb.DuckDBPyConnection:
     con.execute("SET TimeZone = 'UTC'")
     # Lists that are unnested look short to the planner: words would be looked up turn by turn.
     con.execute("SET asof_loop_join_threshold = 0")
-    # A file that is thrown away when the process dies gains nothing from being put in order after
-    # every batch, which takes as long as the loading itself.
-    con.execute("SET checkpoint_threshold = '1TB'")
     return con
 
 
@@ -58,17 +55,37 @@ def open_with_key(key: Key, *, writes: bool = True) -> duckdb.DuckDBPyConnection
     One that only reads is open at once, but slow with large files, and never writes on the disk.
     Raises WarehouseError when the extension that encrypts is not installed.
     """
-    con = duckdb.connect(config=dict(_NO_DOWNLOADS))
-    con.execute("SET enable_progress_bar = false")
-    if writes:
-        load_extension(con, "httpfs")
-        con.execute("SET temp_file_encryption = true")
-    else:
-        con.execute("SET temp_directory = ''")
+    con = _open_nothing(writes=writes)
     con.execute("SET VARIABLE key = $key", {"key": key.text})
     con.execute("PRAGMA add_parquet_key('warmline', getvariable('key'))")
     con.execute("RESET VARIABLE key")
     return con
+
+
+def open_to_convert(path: Path) -> duckdb.DuckDBPyConnection:
+    """A connection to which warehouses with different keys are to be attached, to fill this one."""
+    con = _open_nothing(writes=True)
+    con.execute(f"SET temp_directory = {quoted(path.with_name(f'{path.name}.tmp'))}")
+    return con
+
+
+def attach(
+    con: duckdb.DuckDBPyConnection, name: str, path: Path, key: Key | None, *, read_only: bool
+) -> None:
+    """Make a warehouse a database of the connection. Raises as `open_for_reading` does."""
+    options = ["READ_ONLY"] if read_only else []
+    given = {}
+    if key is not None:
+        options.append("ENCRYPTION_KEY $key")
+        given["key"] = key.text
+    listed = f"({', '.join(options)})" if options else ""
+    cause = None
+    try:
+        con.execute(f"ATTACH {quoted(path)} AS {name} {listed}", given)
+    except duckdb.Error as e:
+        cause = str(e).splitlines()[0]
+    if cause is not None:  # here, so that no error drags along the one in which the key is at hand
+        raise _explained(path, cause, key)
 
 
 def quoted(path: Path) -> str:
@@ -79,16 +96,23 @@ def quoted(path: Path) -> str:
 def _attach(path: Path, key: Key, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     """A connection whose database is an encrypted file."""
     con = _open_beside(path, key, writes=not read_only)
-    options = "READ_ONLY, ENCRYPTION_KEY $key" if read_only else "ENCRYPTION_KEY $key"
-    cause = None
     try:
-        con.execute(f"ATTACH {quoted(path)} AS warehouse ({options})", {"key": key.text})
-        con.execute("USE warehouse")
-    except duckdb.Error as e:
-        cause = str(e).splitlines()[0]
-    if cause is not None:
+        attach(con, "warehouse", path, key, read_only=read_only)
+    except WarmlineError:
         con.close()
-        raise _explained(path, cause, key)
+        raise
+    con.execute("USE warehouse")
+    return con
+
+
+def _open_nothing(*, writes: bool) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(config=dict(_NO_DOWNLOADS))
+    con.execute("SET enable_progress_bar = false")
+    if writes:
+        load_extension(con, "httpfs")
+        con.execute("SET temp_file_encryption = true")
+    else:
+        con.execute("SET temp_directory = ''")
     return con
 
 

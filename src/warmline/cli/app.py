@@ -9,6 +9,7 @@ from warmline.cli.analyze import analyze
 from warmline.cli.annotate import agreement, annotate
 from warmline.cli.bench import bench
 from warmline.cli.demo import demo
+from warmline.cli.encryption import encrypt, keys
 from warmline.cli.export import export
 from warmline.cli.forget import forget
 from warmline.cli.models import app as models
@@ -74,6 +75,8 @@ app.command(rich_help_panel="Research")(agreement)
 app.command(rich_help_panel="Research")(validate)
 app.command(rich_help_panel="Research")(bench)
 app.command(rich_help_panel="Set up")(forget)
+app.command(rich_help_panel="Set up")(encrypt)
+app.add_typer(keys, name="key", rich_help_panel="Set up")
 app.command(rich_help_panel="Set up")(settings)
 app.add_typer(models, name="models", rich_help_panel="Set up")
 app.command(rich_help_panel="Set up")(simulate)

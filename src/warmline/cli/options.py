@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from warmline.encryption import look_for_key
 from warmline.settings import Settings, load_settings, with_overrides
 
 SETTINGS_FILE = "warmline.toml"
@@ -42,7 +43,10 @@ def settings_file(named: Path | None) -> Path | None:
 def settings_from(path: Path | None, **overrides: Any) -> Settings:
     """The settings of a file (or of `warmline.toml` here), the command line's word on top.
 
-    Overrides are `section__key=value`; None leaves the file's value. Raises `SettingsError`.
+    Overrides are `section__key=value`; None leaves the file's value. From here on the key of
+    encrypted places is looked for where these settings say. Raises `SettingsError`.
     """
     given = {k.replace("__", "."): v for k, v in overrides.items() if v is not None}
-    return with_overrides(load_settings(settings_file(path)), given)
+    settings = with_overrides(load_settings(settings_file(path)), given)
+    look_for_key(settings.encryption.key_env, settings.encryption.key_file)
+    return settings

@@ -18,7 +18,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from warmline.database import open_without_warehouse, quoted
-from warmline.landing import places, scan, tables
+from warmline.landing import places, scan, seals, tables
 from warmline.locks import exclusive
 
 _ROWS_IN_GROUP = 128  # a call is read from its pack without decoding more than this many
@@ -78,6 +78,7 @@ def remove(landing_dir: Path, keys: Collection[str], *, rows_in_pack: int = 2048
 
 
 def _repack(landing_dir: Path, removed: Collection[str], rows_in_pack: int) -> Packing:
+    seals.key_of(landing_dir)  # before anything is claimed
     with exclusive(landing_dir / ".packing.lock", "packing this landing folder"):
         for path in places.leftovers(landing_dir, older_than=time.time() - _LEFTOVER_AGE_S):
             path.unlink(missing_ok=True)

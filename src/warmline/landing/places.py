@@ -100,11 +100,16 @@ def loose_files(landing_dir: Path) -> list[LandedFile]:
 def walk(
     folder: Path, name: str, ending: str | tuple[str, ...] = ".parquet"
 ) -> Iterator[LandedFile]:
-    """The landed files under a folder, which is called `name` inside the landing folder."""
+    """The landed files under a folder, which is called `name` inside the landing folder.
+
+    Raises LandingError naming a folder that cannot be read.
+    """
     try:
         entries = os.scandir(folder)
     except FileNotFoundError:
         return
+    except OSError as e:
+        raise LandingError(f"{folder}: cannot be looked into ({e.strerror or e})") from e
     with entries:
         for entry in entries:
             inside = f"{name}/{entry.name}"
@@ -129,11 +134,11 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             write(temporary)
-            _sync(temporary)
+            sync(temporary)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as e:
         raise LandingError(f"{path}: cannot write the analysis ({e.strerror or e})") from e
     return path
@@ -152,7 +157,8 @@ def leftovers(landing_dir: Path, *, older_than: float) -> list[Path]:
     return found
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file, or the entries of a folder, written on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -18,7 +18,7 @@ from warmline.landing import places
 from warmline.landing.places import LandingError
 
 FILE = "encryption.json"
-_FOLDERS = (*places.LOOSE, places.CLAIMED, places.PACKS, "outcomes", "reviews")
+FOLDERS = (*places.LOOSE, places.CLAIMED, places.PACKS, "outcomes", "reviews")
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def require_fitting(landing_dir: Path, seal: Seal, key: Key | None) -> None:
 
 
 def _holds_something(landing_dir: Path) -> bool:
-    for folder in _FOLDERS:
+    for folder in FOLDERS:
         with suppress(StopIteration):
             next(places.walk(landing_dir / folder, folder, ""))
             return True

@@ -22,6 +22,12 @@ _CLEAR, _ENCRYPTED = b"PAR1", b"PARE"
 COPY_OPTIONS = f"FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {PARQUET_KEY}"
 
 
+def is_encrypted(path: Path) -> bool:
+    """Whether this is an encrypted file. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(len(_ENCRYPTED)) == _ENCRYPTED
+
+
 def write_table(table: pa.Table, path: Path, **clear: Any) -> None:
     """Write a table, encrypted when there is a key, else as pyarrow does with the options `clear`.
 

@@ -7,6 +7,7 @@ from time import perf_counter
 
 from warmline import landing
 from warmline.analysis import CallAnalysis
+from warmline.encryption import look_for_key
 from warmline.engines import Engines
 from warmline.errors import Status
 from warmline.pipeline.analyze import analyze_recording
@@ -59,6 +60,8 @@ class _Desk:
     """What one process keeps between calls: the models, the metadata table."""
 
     def __init__(self, order: Order) -> None:
+        secret = order.settings.encryption  # this may be another machine than the one that ordered
+        look_for_key(secret.key_env, secret.key_file)
         self.addressing = order.addressing
         self.landing = Path(order.landing)
         self._metadata = order.metadata

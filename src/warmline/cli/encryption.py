@@ -1,0 +1,78 @@
+"""`warmline key` and `warmline encrypt`: places that nobody reads without a key."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from warmline.cli.options import (
+    JsonOption,
+    LandingOption,
+    SettingsOption,
+    WarehouseOption,
+    settings_from,
+)
+from warmline.cli.terminal import output
+from warmline.encryption import HOW_TO_GIVE, current_key, new_key_file, read_key_file
+from warmline.errors import EncryptionError
+from warmline.places import places_of
+
+keys = typer.Typer(help="Make keys for `warmline encrypt`.", no_args_is_help=True)
+
+
+@keys.callback()
+def _keys() -> None:
+    """Make keys for `warmline encrypt`."""
+
+
+@keys.command("new")
+def new_key(
+    file: Annotated[Path, typer.Argument(help="The file to make; none is replaced.")],
+) -> None:
+    """Make a key of 32 random bytes, in a file that you alone may read.
+
+    Keep a copy of it in a safe place: what is encrypted with a key that is lost, is lost.
+    """
+    new_key_file(file)
+    typer.echo(f"{file}: name it as encryption.key_file in the settings, and keep a copy safe")
+
+
+def encrypt(
+    old_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--old-key-file", help="The key so far, to change to another one.", show_default=False
+        ),
+    ] = None,
+    decrypt: Annotated[
+        bool, typer.Option("--decrypt", help="Turn all back into clear files.")
+    ] = False,
+    landing: LandingOption = None,
+    warehouse: WarehouseOption = None,
+    settings: SettingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Encrypt the landing folder and the warehouse that are there, with the key that is given.
+
+    What was broken off is finished when the command is run again. Run it when no night is under
+    way. Recordings, metadata, exported files and backups are not touched.
+    """
+    from warmline.warehouse.encrypting import change_key
+
+    places = places_of(settings_from(settings), landing, warehouse)
+    key = current_key()
+    if key is None:
+        raise EncryptionError(f"there is no key; {HOW_TO_GIVE}; `warmline key new FILE` makes one")
+    if decrypt and old_key_file:
+        raise typer.BadParameter("--decrypt takes the key that is given, and no --old-key-file")
+    old = read_key_file(old_key_file) if old_key_file else None
+    before, after = (key, None) if decrypt else (old, key)
+    changed = change_key(places.landing, places.warehouse, before, after)
+    if as_json:
+        typer.echo(json.dumps(asdict(changed)))
+        return
+    done = "decrypted: take the key out of the settings" if decrypt else "encrypted"
+    rest = "and the warehouse" if changed.warehouse else "the warehouse needed nothing"
+    output().print(f"{changed.files} landing files written anew, {rest}; {done}", soft_wrap=True)

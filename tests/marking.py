@@ -1,0 +1,61 @@
+"""Places full of words that are easily found again, for tests of what must not be found."""
+
+import base64
+import os
+from pathlib import Path
+
+import duckdb
+
+from factories import call, cue, definitions_of
+from warmline import landing
+from warmline.analysis import CallAnalysis
+from warmline.outcomes import load_outcomes
+from warmline.reviews import Judgement, Verdict, review_cue
+from warmline.warehouse import publish
+
+MARKS = ("xylocarp", "quillwort", "zanthoxyl")  # in the text, the customer's id, the reason given
+
+
+def a_key() -> str:
+    return base64.b64encode(os.urandom(32)).decode()
+
+
+def marked() -> list[CallAnalysis]:
+    says = [("B", 0.0, 2.0, "how can I help"), ("A", 3.0, 6.0, f"I am worried {MARKS[0]}")]
+    cues = [cue(1, 3.0, 6.0, f"I am worried {MARKS[0]}")]
+    return [
+        call("c1", customer_id=MARKS[1], says=says, cues=cues),
+        call("c2", customer_id="ben", says=[("B", 0.0, 2.0, "good morning")]),
+    ]
+
+
+def fill(folder: Path) -> None:
+    """Two calls, one packed and one not, an outcome and a review, published."""
+    first, second = marked()
+    definitions = definitions_of([first, second])
+    landing.write(first, folder / "w.landing")
+    landing.compact(folder / "w.landing")
+    landing.write(second, folder / "w.landing")
+    publish(folder / "w.landing", folder / "w.duckdb", definitions)
+    judgement = Judgement("kim", Verdict.RIGHT, MARKS[2])
+    review_cue(folder / "w.duckdb", folder / "w.landing", "c1", 3.0, judgement)
+    table = folder / "o.csv"
+    table.write_text(f"customer_id,date,nps\n{MARKS[1]},2026-11-20,3\n")
+    load_outcomes(table, folder / "w.landing", folder / "w.duckdb", definitions)
+    table.unlink()
+
+
+def holding(folder: Path) -> dict[str, set[str]]:
+    """Which files hold which of the marks, in their bytes or in the pages of a Parquet file."""
+    found = {}
+    for path in folder.rglob("*"):
+        if not path.is_file():
+            continue
+        content = path.read_bytes()
+        if path.suffix == ".parquet" and content[:4] == b"PAR1":
+            with duckdb.connect() as con:
+                content += repr(con.read_parquet(str(path)).fetchall()).encode()
+        marks = {mark for mark in MARKS if mark.encode() in content}
+        if marks:
+            found[path.name] = marks
+    return found
