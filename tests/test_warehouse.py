@@ -31,7 +31,7 @@ from warmline.analysis import CallAnalysis, FloorTransfer, Overlap, Quote, Silen
 from warmline.errors import Status, WarehouseError
 from warmline.locks import exclusive
 from warmline.metrics import Metric, MetricDefinition, rate, unsaid
-from warmline.values import Span, SpeakerSource
+from warmline.values import Redaction, Span, SpeakerSource
 from warmline.warehouse import PublishReport, check_warehouse, publish
 from warmline.warehouse.checks import run_checks
 from warmline.warehouse.dictionary import dictionary_of_an_empty_warehouse
@@ -76,7 +76,8 @@ def rich(call_id: str = "rich", **changes: Any) -> CallAnalysis:
         "team": "cards",
         "customer_id": "c7",
     }
-    return call(call_id, **{**parts, **changes})
+    hidden = (Redaction(4.0, 5.0, "A", "card", 0),)
+    return replace(call(call_id, **{**parts, **changes}), redactions=hidden)
 
 
 def put(folder: Path, *analyses: CallAnalysis) -> PublishReport:

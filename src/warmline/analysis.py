@@ -14,6 +14,7 @@ from warmline.values import (
     ChannelLayout,
     Conversation,
     Recording,
+    Redaction,
     RoleName,
     Span,
     Speech,
@@ -195,7 +196,7 @@ class CallAnalysis:
     `reason_code` is a stable word for counting, `reason` the sentence for a person.
     `metric_versions` has the version of each `MetricDefinition` when it was measured, so that an
     old value never passes for one of a newer rule. `failed_runs` counts the runs in a row that
-    ended with the call failed.
+    ended with the call failed. `redactions` is None where nothing was to be hidden.
     """
 
     recording: Recording
@@ -219,3 +220,4 @@ class CallAnalysis:
     empathy: Empathy | None = None
     metric_versions: dict[str, int] = field(default_factory=dict)
     failed_runs: int = 0
+    redactions: tuple[Redaction, ...] | None = None

@@ -161,6 +161,19 @@ class Transcript:
 
 
 @dataclass(frozen=True)
+class Redaction(Span):
+    """A stretch of a party's words that a placeholder stands for; nothing of what was said.
+
+    `kind` is one of `redaction.kinds`; stretches of one value (a number said in groups) share
+    `value_index`, from 0.
+    """
+
+    party: str
+    kind: str
+    value_index: int
+
+
+@dataclass(frozen=True)
 class Role:
     """What a party is, how sure that is (0..1), and why."""
 

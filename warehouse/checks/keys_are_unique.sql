@@ -11,6 +11,9 @@ UNION ALL
 SELECT 'utterances' AS table_name, call_id, count(*) AS row_count FROM utterances GROUP BY call_id
 HAVING min(utterance_index) <> 0 OR max(utterance_index) + 1 <> count(*) OR sum(utterance_index) * 2 <> count(*) * (count(*) - 1)
 UNION ALL
+SELECT 'redactions' AS table_name, call_id, count(*) AS row_count FROM redactions GROUP BY call_id
+HAVING min(redaction_index) <> 0 OR max(redaction_index) + 1 <> count(*) OR sum(redaction_index) * 2 <> count(*) * (count(*) - 1)
+UNION ALL
 SELECT 'speech_segments' AS table_name, call_id, count(*) AS row_count FROM speech_segments GROUP BY call_id
 HAVING min(segment_index) <> 0 OR max(segment_index) + 1 <> count(*) OR sum(segment_index) * 2 <> count(*) * (count(*) - 1)
 UNION ALL

@@ -8,6 +8,9 @@ UNION ALL
 SELECT 'utterances.party', t.call_id, t.party FROM utterances AS t
 ANTI JOIN parties ON parties.call_no = t.call_no AND parties.party = t.party
 UNION ALL
+SELECT 'redactions.party', t.call_id, t.party FROM redactions AS t
+ANTI JOIN parties ON parties.call_no = t.call_no AND parties.party = t.party
+UNION ALL
 SELECT 'speech_segments.party', t.call_id, t.party FROM speech_segments AS t
 ANTI JOIN parties ON parties.call_no = t.call_no AND parties.party = t.party
 UNION ALL

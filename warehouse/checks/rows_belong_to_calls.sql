@@ -5,6 +5,8 @@ SELECT 'words', call_id FROM words ANTI JOIN calls USING (call_no, call_id)
 UNION ALL
 SELECT 'utterances', call_id FROM utterances ANTI JOIN calls USING (call_no, call_id)
 UNION ALL
+SELECT 'redactions', call_id FROM redactions ANTI JOIN calls USING (call_no, call_id)
+UNION ALL
 SELECT 'speech_segments', call_id FROM speech_segments ANTI JOIN calls USING (call_no, call_id)
 UNION ALL
 SELECT 'tones', call_id FROM tones ANTI JOIN calls USING (call_no, call_id)

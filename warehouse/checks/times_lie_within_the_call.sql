@@ -8,6 +8,9 @@ UNION ALL
 SELECT 'utterances', t.call_id, t.start_s, t.end_s FROM utterances AS t INNER JOIN calls USING (call_no)
 WHERE NOT (t.start_s <= t.end_s AND t.start_s >= -0.001 AND t.end_s <= calls.duration_s + 1)
 UNION ALL
+SELECT 'redactions', t.call_id, t.start_s, t.end_s FROM redactions AS t INNER JOIN calls USING (call_no)
+WHERE NOT (t.start_s <= t.end_s AND t.start_s >= -0.001 AND t.end_s <= calls.duration_s + 1)
+UNION ALL
 SELECT 'speech_segments', t.call_id, t.start_s, t.end_s FROM speech_segments AS t INNER JOIN calls USING (call_no)
 WHERE NOT (t.start_s <= t.end_s AND t.start_s >= -0.001 AND t.end_s <= calls.duration_s + 1)
 UNION ALL

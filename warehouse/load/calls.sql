@@ -38,6 +38,7 @@ SELECT
     list_avg(list_transform(transcript.words, lambda w: w.probability)) AS mean_word_probability,
     len(list_filter(transcript.words, lambda w: w.probability < 0.5)) AS doubtful_words,
     transcript.dropped AS dropped_words,
+    len(redactions) AS redactions,
     empathy.no_ledger_reason,
     sample_rate_hz,
     codec,

@@ -68,6 +68,14 @@ def analyze(
             "--language", help="Language spoken (ISO code, such as en).", show_default=False
         ),
     ] = None,
+    redaction: Annotated[
+        bool | None,
+        typer.Option(
+            "--redaction/--no-redaction",
+            help="Hide what is private (card numbers, ...) before anything is kept; on by default.",
+            show_default=False,
+        ),
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", "-j", help="Calls analyzed at the same time.", show_default=False),
@@ -84,6 +92,7 @@ def analyze(
         words__whisper_model=whisper_model,
         words__engine=engine,
         words__language=language,
+        redaction__enabled=redaction,
         night__jobs=jobs,
     )
     from warmline.cli.batch import print_batch, run_batch

@@ -11,7 +11,7 @@ from warmline.phrases.rules import (
     parse_rules,
     rule_files,
 )
-from warmline.phrases.spoken import Spoken, speech_tables, spoken, spoken_text
+from warmline.phrases.spoken import Spoken, placeholder, speech_tables, spoken, spoken_text
 
 __all__ = [
     "Matcher",
@@ -20,6 +20,7 @@ __all__ = [
     "Spoken",
     "broken_examples",
     "parse_rules",
+    "placeholder",
     "rule_files",
     "speech_tables",
     "spoken",

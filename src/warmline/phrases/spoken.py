@@ -16,6 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 _BRACKETED = re.compile(r"\[[^\]]*\]|<[^>]*>")
+_PLACEHOLDER = re.compile(r"(\[([a-z_]+)\])[.,?!;:…]*")
 _LONGEST_STUTTER = 3
 
 
@@ -93,10 +94,25 @@ def spoken(source: Sequence[str]) -> Spoken:
 def spoken_text(text: str) -> Spoken:
     """The comparable form of a text; sources count its words as split at white space.
 
-    Notes in brackets (`[background noise]`) are not words but keep their places.
+    Notes in brackets (`[background noise]`) are not words but keep their places; placeholders are.
     """
-    masked = _BRACKETED.sub(lambda note: " ".join("[]" for _ in note.group().split()), text)
-    return spoken(masked.split())
+    return spoken(_BRACKETED.sub(_masked, text).split())
+
+
+def placeholder(word: str) -> str | None:
+    """The placeholder that a word is ("[card]"), without marks; None for any other word."""
+    found = _PLACEHOLDER.fullmatch(word.strip())
+    return found.group(1) if found and found.group(2) in _placeholders() else None
+
+
+@cache
+def _placeholders() -> frozenset[str]:
+    return frozenset(speech_tables()["placeholders"])
+
+
+def _masked(note: re.Match[str]) -> str:
+    text = note.group()
+    return text if placeholder(text) else " ".join("[]" for _ in text.split())
 
 
 def comparable(word: str) -> tuple[str, ...]:
@@ -110,6 +126,8 @@ def _parts(raw: str) -> tuple[tuple[str, str], ...]:
     tables = speech_tables()
     text = unicodedata.normalize("NFKC", raw).strip().lower()
     text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace("`", "'")
+    if name := placeholder(text):
+        return ((name, _mark(text.removeprefix(name))),)
     if _BRACKETED.fullmatch(text):
         return ()
     mark = _mark(text)

@@ -64,12 +64,13 @@ STAGES = (
         models=(SEGMENTATION, EMBEDDING),
     ),
     Stage(
-        "words",
-        2,
+        "words",  # and what is private in them hidden: they are kept in no other form
+        3,
         after=("speech",),
-        settings=("words",),
+        settings=("words", "redaction"),
         models=(RECOGNISER,),
         metadata=("language",),
+        data=("redaction",),
     ),
     Stage(
         "turns",

@@ -27,6 +27,7 @@ from warmline.settings.measuring import (
     ProsodySettings,
     TurnSettings,
 )
+from warmline.settings.privacy import RedactionSettings
 from warmline.settings.running import (
     NightSettings,
     PlaceSettings,
@@ -45,6 +46,7 @@ __all__ = [
     "ProfileSettings",
     "ProsodySettings",
     "RecordingSettings",
+    "RedactionSettings",
     "Section",
     "Settings",
     "SpeechSettings",
@@ -64,6 +66,7 @@ class Settings(Section):
     channels: ChannelSettings = Field(default_factory=ChannelSettings)
     speech: SpeechSettings = Field(default_factory=SpeechSettings)
     words: WordSettings = Field(default_factory=WordSettings)
+    redaction: RedactionSettings = Field(default_factory=RedactionSettings)
     turns: TurnSettings = Field(default_factory=TurnSettings)
     prosody: ProsodySettings = Field(default_factory=ProsodySettings)
     floor: FloorSettings = Field(default_factory=FloorSettings)

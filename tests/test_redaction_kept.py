@@ -1,0 +1,128 @@
+"""What is kept of a call: where something private was said, and nowhere what it was."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from factories import ANALYZED_AT, call, definitions_of
+from test_pipeline_calls import cut, settings
+from warmline import landing, words
+from warmline.engines import Engines
+from warmline.pipeline import Addressing, all_measures, analyze_recording
+from warmline.redaction import kinds, redact
+from warmline.settings import RedactionSettings, TurnSettings
+from warmline.turns import assign_roles
+from warmline.values import (
+    CallMetadata,
+    ChannelLayout,
+    Redaction,
+    RoleName,
+    Transcript,
+    Turn,
+    Word,
+)
+from warmline.warehouse import publish
+
+PRIVATE = ("4111", "1111", "078-05-1120", "pat.brown@example.org", "nineteen", "eighty-five")
+SAID = (
+    ("B", 0.5, "thank you for calling my name is dana how can I help card number please"),
+    ("A", 6.0, "it's 4111 1111 1111 1111 I am worried that somebody has it"),
+    ("B", 12.0, "and your date of birth and social"),
+    ("A", 15.0, "fourth of july nineteen eighty-five and 078-05-1120 or pat.brown@example.org"),
+)
+
+
+def heard() -> Transcript:
+    """What a recogniser gives for a call in which private things are said."""
+    found = [
+        Word(at_s + 0.3 * i, at_s + 0.3 * i + 0.25, party, word, 0.9)
+        for party, at_s, text in SAID
+        for i, word in enumerate(text.split())
+    ]
+    return Transcript("en", 0.9, tuple(found), (), {})
+
+
+def test_a_landing_file_of_before_is_read_as_not_looked_through(tmp_path: Path):
+    hidden = (Redaction(1.0, 2.0, "A", "card", 0), Redaction(3.0, 4.0, "A", "card", 0))
+    analysis = replace(call("c"), redactions=hidden)
+    path = landing.write(analysis, tmp_path)
+    assert landing.read(path) == analysis
+    pq.write_table(pq.read_table(path).drop_columns(["redactions"]), path)
+    assert landing.read(path) == replace(analysis, redactions=None)
+
+
+def test_the_warehouse_has_where_and_what_kind_and_tells_none_from_not_looked_for(tmp_path: Path):
+    later = ANALYZED_AT + timedelta(days=1)
+    hidden = (Redaction(2.6, 4.0, "A", "card", 0), Redaction(4.2, 4.8, "A", "card", 0))
+    old = landing.write(call("old"), tmp_path / "landing")
+    pq.write_table(pq.read_table(old).drop_columns(["redactions"]), old)
+    calls = [replace(call("none"), redactions=()), replace(call("some"), redactions=hidden)]
+    for analysis in calls:
+        landing.write(replace(analysis, analyzed_at=later), tmp_path / "landing")
+    publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions_of(calls))
+    with duckdb.connect(str(tmp_path / "w.duckdb"), read_only=True) as con:
+        counts = con.execute("SELECT call_id, redactions FROM calls ORDER BY call_id").fetchall()
+        assert counts == [("none", 0), ("old", None), ("some", 2)]
+        rows = con.execute("SELECT * EXCLUDE (call_no) FROM redactions ORDER BY ALL").fetchall()
+    assert rows == [("some", 0, 0, "A", "card", 2.6, 4.0), ("some", 1, 0, "A", "card", 4.2, 4.8)]
+
+
+def turns_of(transcript: Transcript) -> tuple[Turn, ...]:
+    said = [
+        [
+            word
+            for word in transcript.words
+            if word.party == party and at_s <= word.start_s < at_s + 5
+        ]
+        for party, at_s, _ in SAID
+    ]
+    return tuple(
+        Turn(w[0].start_s, w[-1].end_s, i, w[0].party, RoleName.UNKNOWN, text, len(w), 1.0)
+        for i, w in enumerate(said)
+        for text in [" ".join(word.text for word in w)]
+    )
+
+
+def test_roles_are_read_from_redacted_words_as_from_the_words_themselves():
+    redacted, _ = redact(heard(), RedactionSettings(kinds=tuple(kinds())))
+    assert "[name]" in turns_of(redacted)[0].text
+    layout, nothing = ChannelLayout("mono", 1, None, "one channel"), CallMetadata("c")
+    plain, hidden = (
+        assign_roles(turns_of(t), ("A", "B"), layout, nothing, TurnSettings())
+        for t in (heard(), redacted)
+    )
+    assert [role.name for role in hidden] == [RoleName.CUSTOMER, RoleName.AGENT]
+    assert hidden == plain
+
+
+@pytest.mark.models
+def test_nothing_private_lands_or_is_published(tmp_path, engines: Engines, monkeypatch):
+    """The recogniser is told what to hear: what it hears well is not what is tried here."""
+    monkeypatch.setattr(words, "transcribe", lambda *_: heard())
+    recording = cut("lost-card", tmp_path / "c-1.wav", 24.0)
+    addressing = Addressing.of(settings())
+    analysis = analyze_recording(recording, addressing, engines)
+    file = landing.write(analysis, tmp_path / "landing")
+    publish(tmp_path / "landing", tmp_path / "w.duckdb", all_measures())
+    kept = repr(landing.read(file))
+    with duckdb.connect(str(tmp_path / "w.duckdb"), read_only=True) as con:
+        for (table,) in con.execute("SHOW TABLES").fetchall():
+            kept += repr(con.execute(f'SELECT * FROM "{table}"').fetchall())
+    bytes_kept = file.read_bytes() + (tmp_path / "w.duckdb").read_bytes()
+    assert "[card]" in kept
+    assert "worried" in kept
+    for secret in PRIVATE:
+        assert secret not in kept
+        assert secret.encode() not in bytes_kept
+    assert {r.kind for r in analysis.redactions or ()} >= {"card", "social_security", "email"}
+
+    again = analyze_recording(recording, addressing, engines, previous=analysis)
+    assert (again.redactions, again.stage_keys) == (analysis.redactions, analysis.stage_keys)
+    off = Addressing.of(settings(redaction__enabled=False))
+    plain = analyze_recording(recording, off, engines, previous=analysis)
+    assert plain.redactions is None
+    assert plain.transcript == heard()
