@@ -123,6 +123,12 @@ def canonical(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
+def test_duckdb_is_opened_in_one_place():
+    """A connection made elsewhere would know nothing of the key."""
+    opening = {p.name for p in SHIPPED if "duckdb.connect(" in p.read_text(encoding="utf-8")}
+    assert opening == {"database.py"}
+
+
 def test_prefect_is_known_in_flows_only():
     knowing = {name(p) for p in MODULES for module, _ in imports(p) if module.startswith("prefect")}
     assert knowing == set()

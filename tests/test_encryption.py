@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from warmline.encryption import (
     read_key_file,
     without_key,
 )
-from warmline.errors import EncryptionError, QueryError, WarmlineError
+from warmline.errors import EncryptionError, QueryError, WarehouseError, WarmlineError
 from warmline.landing import Selection
 from warmline.questions import ask
 from warmline.reviews import all_reviews
@@ -244,6 +245,22 @@ def test_settings_name_a_variable_that_has_to_be_there(
     assert isinstance(current_key(), Key)
     with pytest.raises(EncryptionError, match="one of them"):
         look_for_key("A", "b")
+
+
+def test_what_encrypts_may_be_missing(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading a small warehouse needs nothing more; writing says what to install."""
+    monkeypatch.setitem(sys.modules, "duckdb_extension_httpfs", None)
+    assert ask(place / "w.duckdb", "SELECT count(*) FROM calls").rows == ((2,),)
+    for attempt in (
+        lambda: landing.write(marked()[0], tmp_path / "w.landing"),
+        lambda: landing.known(tmp_path / "w.landing"),
+        lambda: open_for_building(tmp_path / "w.duckdb"),
+    ):
+        with pytest.raises(WarehouseError, match="pip install duckdb-extension-httpfs=="):
+            attempt()
+    assert not list(tmp_path.rglob("*.parquet"))
 
 
 def test_a_large_warehouse_is_read_by_openssl(
