@@ -1,6 +1,5 @@
 """Turns landing folder and warehouse from one key to another; None is in clear."""
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,9 @@ from warmline.database import attach, open_to_convert
 from warmline.encryption import Key
 from warmline.errors import EncryptionError, WarehouseError
 from warmline.landing import sealing
-from warmline.landing.places import sync
 from warmline.landing.sealing import Change
 from warmline.locks import LockedError, exclusive
+from warmline.warehouse.swapping import building_beside, log_of, remove_leftovers, swap
 
 
 @dataclass(frozen=True)
@@ -60,19 +59,16 @@ def _rewrite(warehouse: Path, change: Change) -> bool:
     if _opens(warehouse, change.after):
         return False
     _remove_leftovers(warehouse)
-    building = warehouse.with_name(f"{warehouse.name}.building-{os.getpid()}")
+    building = building_beside(warehouse)
     with open_to_convert(building) as con:
-        attach(con, "old", warehouse, change.before, read_only=not _wal(warehouse).exists())
+        attach(con, "old", warehouse, change.before, read_only=not log_of(warehouse).exists())
         attach(con, "new", building, change.after, read_only=False)
         con.execute("COPY FROM DATABASE old TO new")
         con.execute("CHECKPOINT new")
         con.execute("DETACH old")
         con.execute("DETACH new")
     shutil.copymode(warehouse, building)
-    sync(building)
-    _wal(warehouse).unlink(missing_ok=True)
-    building.replace(warehouse)
-    sync(warehouse.parent)
+    swap(building, warehouse)
     return True
 
 
@@ -88,15 +84,5 @@ def _opens(warehouse: Path, key: Key | None) -> bool:
 
 def _remove_leftovers(warehouse: Path) -> None:
     """What killed processes left beside the warehouse: it may be in clear."""
-    for path in (
-        *warehouse.parent.glob(f"{warehouse.name}.building-*"),
-        warehouse.with_name(f"{warehouse.name}.tmp"),
-    ):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def _wal(database: Path) -> Path:
-    return database.with_name(f"{database.name}.wal")
+    remove_leftovers(warehouse)
+    shutil.rmtree(warehouse.with_name(f"{warehouse.name}.tmp"), ignore_errors=True)

@@ -5,7 +5,6 @@ whatever happens to the process that publishes.
 """
 
 import hashlib
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
@@ -40,6 +39,7 @@ from warmline.warehouse.migrate import define_views, migrate
 from warmline.warehouse.outcomes import note_outcomes
 from warmline.warehouse.reviews import note_reviews
 from warmline.warehouse.sql import digest, sql_files
+from warmline.warehouse.swapping import building_beside, log_of, remove_leftovers, swap
 
 _ATTEMPTS = 5
 
@@ -83,7 +83,7 @@ def publish(
     lock = job.warehouse.with_name(f"{job.warehouse.name}.lock")
     try:
         with exclusive(lock, "publishing this warehouse"):
-            job.remove_leftovers()
+            remove_leftovers(job.warehouse)
             return job.publish()
     except LockedError as e:
         raise WarehouseError(str(e)) from e
@@ -129,7 +129,7 @@ class _Job:
         self.warehouse = warehouse
         self.definitions = definitions
         self.profile = profile
-        self.building = warehouse.with_name(f"{warehouse.name}.building-{os.getpid()}")
+        self.building = building_beside(warehouse)
         self.started_at = datetime.now(UTC)
         self._clock = perf_counter()
 
@@ -152,16 +152,8 @@ class _Job:
             except VanishedError:
                 continue
             finally:
-                self.remove_leftovers()
+                remove_leftovers(self.warehouse)
         raise WarehouseError(f"{self.landing_dir}: files keep changing while being loaded")
-
-    def remove_leftovers(self) -> None:
-        """What this or a killed process left of a warehouse that was not finished."""
-        for path in self.warehouse.parent.glob(f"{self.warehouse.name}.building-*"):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
 
     def _build(
         self,
@@ -191,7 +183,7 @@ class _Job:
             report = self._report(loading, problems, checks, True)
             self._note_run(con, report, inputs)
             con.execute("CHECKPOINT")
-        self._swap()
+        swap(self.building, self.warehouse)
         return report
 
     @property
@@ -204,15 +196,8 @@ class _Job:
             return
         shutil.copyfile(self.warehouse, self.building)
         shutil.copymode(self.warehouse, self.building)
-        if (wal := _wal(self.warehouse)).exists():
-            shutil.copyfile(wal, _wal(self.building))
-
-    def _swap(self) -> None:
-        """Put the new file in place, durably; what a crashed writer left of the old one goes."""
-        _sync(self.building)
-        _wal(self.warehouse).unlink(missing_ok=True)
-        self.building.replace(self.warehouse)
-        _sync(self.warehouse.parent)
+        if (log := log_of(self.warehouse)).exists():
+            shutil.copyfile(log, log_of(self.building))
 
     def _note_run(
         self, con: duckdb.DuckDBPyConnection, report: PublishReport, inputs: _Inputs
@@ -304,17 +289,5 @@ def _problems(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     )
 
 
-def _wal(database: Path) -> Path:
-    return database.with_name(f"{database.name}.wal")
-
-
 def _sha256(rows: Sequence[tuple[object, ...]]) -> str:
     return hashlib.sha256(repr(rows).encode()).hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
