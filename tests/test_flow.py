@@ -90,11 +90,12 @@ def test_a_landing_folder_that_cannot_be_written_ends_the_night_in_one_line(tmp_
     (tmp_path / "calls").mkdir()
     for i in range(5):
         (tmp_path / "calls" / f"{i}.wav").touch()
-    (tmp_path / "w.landing").mkdir()
-    (tmp_path / "w.landing" / "refused").write_text("in the way")
+    (tmp_path / "w.landing" / "refused").mkdir(parents=True)
+    for digits in range(256):
+        (tmp_path / "w.landing" / "refused" / f"{digits:02x}").write_text("in the way")
     places = ("--warehouse", tmp_path / "w.duckdb", "--once")
     run = night(tmp_path / "calls", *places, home=tmp_path / "prefect")
-    assert run.returncode == 1
+    assert run.returncode == 1, run.stderr
     said = [line for line in run.stderr.splitlines() if line.startswith("error:")]
     assert len(said) == 1 and "cannot write the analysis" in said[0]
     assert not (tmp_path / "w.duckdb").exists()

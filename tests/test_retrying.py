@@ -29,8 +29,8 @@ POISONS = ("abort", "kill", "memory", "hang")
 class Poisonous(Workers):
     """Workers in which some calls do what their name says instead of being analyzed."""
 
-    def start(self, call):
-        return self._pool.schedule(_taste, args=(self.order, call), timeout=self._timeout_s)
+    def start(self, call, tell=None):
+        return self._schedule(_taste, self.order, call)
 
 
 def _taste(order: Order, call: PlannedCall) -> Outcome:
@@ -134,7 +134,7 @@ def test_what_landed_before_its_process_died_is_not_lost(folder):
     path.write_bytes(b"a" * 100)
     (call,) = plan(folder / "calls", folder / "landing").pending
     with Workers(Order(addressing(), str(folder / "landing")), 1) as workers:
-        future = workers._pool.schedule(_land_and_die, args=(call, str(folder / "landing")))
+        future = workers._schedule(_land_and_die, call, str(folder / "landing"))
         outcome = workers.finish(call, future)
     assert outcome.status is Status.ANALYZED
     assert plan(folder / "calls", folder / "landing").is_done

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from warmline.errors import ModelError
+from warmline.errors import ModelError, WarmlineError
 from warmline.models.catalogue import (
     EMBEDDING,
     SEGMENTATION,
@@ -22,7 +22,7 @@ from warmline.models.catalogue import (
     faster_whisper_name,
     whisper_name,
 )
-from warmline.models.store import ModelStore
+from warmline.models.store import ModelStore, State
 from warmline.settings import Settings
 from warmline.torchaudio_extension import make_torchaudio_importable
 
@@ -147,9 +147,24 @@ class Engines:
     def _once(self, key: str, load: Callable[[], Loaded]) -> Loaded:
         with self._lock:
             if key not in self._loaded:
-                self._loaded[key] = load()
+                try:
+                    self._loaded[key] = load()
+                except (WarmlineError, MemoryError):
+                    raise
+                except Exception as e:  # whatever libraries say of bytes that are no model
+                    self._blame_damaged(e)
+                    raise
             loaded: Loaded = self._loaded[key]
             return loaded
+
+    def _blame_damaged(self, cause: Exception) -> None:
+        """Raise `ModelError` if a stored file is not the published one: that befalls every call."""
+        for report in self.store.verify():
+            if report.state is State.WRONG:
+                raise ModelError(
+                    f"{report.path}: damaged, {report.reason}; `warmline models pull "
+                    f"{report.model}` replaces it"
+                ) from cause
 
     def _load_whisper(self, name: str, precision: str) -> "Whisper":
         path = self.store.path_of(whisper_name(name))

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from warmline.database import PARQUET_KEY, quoted
 from warmline.errors import WarmlineError
 from warmline.landing import seals, tables
-from warmline.landing.places import LandedFile
+from warmline.landing.places import LandedFile, LandingError
 from warmline.landing.rows import KEY, landing_schema
 
 _FILES_AT_ONCE = 1000
@@ -138,20 +138,31 @@ QUALIFY row_number() OVER (PARTITION BY path ORDER BY analyzed_at DESC, landing_
 def reader(con: duckdb.DuckDBPyConnection, landing_dir: Path) -> Iterator[Reader]:
     """A reader of this landing folder, with an empty table `landed` in the connection.
 
-    Raises EncryptionError when the key that is given, or none, is not that of the folder.
+    Raises EncryptionError when the key that is given, or none, is not that of the folder,
+    LandingError when there is no room for a temporary file.
     """
     key = seals.key_of(landing_dir)
     with tempfile.TemporaryDirectory(prefix="warmline-") as folder:
         template = Path(folder) / "columns.parquet"
         merging = _MERGING
         if key is None:
-            pq.write_table(landing_schema().empty_table(), template)
+            _write_columns(template)
         else:
             tables.copy_encrypted(con, landing_schema().empty_table(), template)
             merging = _merging_encrypted(con, template)
         con.execute("SET TimeZone = 'UTC'")
         con.execute(LANDED)
         yield Reader(con, landing_dir, glob.escape(str(template)), merging)
+
+
+def _write_columns(template: Path) -> None:
+    try:
+        pq.write_table(landing_schema().empty_table(), template)
+    except OSError as e:
+        raise LandingError(
+            f"{template.parent}: no room for a temporary file ({e.strerror or e}); TMPDIR can name "
+            "another place"
+        ) from e
 
 
 def _merging_encrypted(con: duckdb.DuckDBPyConnection, template: Path) -> str:

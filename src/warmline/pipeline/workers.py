@@ -11,10 +11,12 @@ import resource
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from time import sleep
 from types import TracebackType
 from typing import Self
@@ -22,7 +24,7 @@ from typing import Self
 from pebble import ProcessExpired, ProcessPool
 
 from warmline import landing
-from warmline.errors import Status
+from warmline.errors import Status, WarmlineError
 from warmline.pipeline.board import Board
 from warmline.pipeline.calls import Order, Outcome, analyze_call, land, outcome_of
 from warmline.pipeline.plan import PlannedCall
@@ -34,6 +36,7 @@ _GB = 1e9
 # Of all processes, the kernel ends one of these when the machine has no memory left: a call is
 # lost for this try, not the run that tries it again.
 _FIRST_TO_GO = "500"
+_MOST_BREAKS = 20
 _LOOK_S = 1.0
 
 
@@ -55,12 +58,17 @@ class Workers:
         self._delays_s = [night.retry_delay_s * 2**i for i in range(night.retries)]
         self._in_hand = 4 * jobs
         self._board = Board()
-        self._pool = ProcessPool(
+        self._new_pool = partial(
+            ProcessPool,
             max_workers=jobs,
             initializer=_settle_in,
             initargs=(max(1, cores // jobs), night.call_memory_gb),
             context=multiprocessing.get_context("spawn"),
         )
+        self._pool = self._new_pool()
+        self._renewing = Lock()
+        self._is_left = False
+        self._breaks = 0
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +79,8 @@ class Workers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        with self._renewing:
+            self._is_left = True
         if kind is None:
             self._pool.close()
         else:
@@ -80,8 +90,16 @@ class Workers:
 
     def start(self, call: PlannedCall, tell: Tell = nobody) -> Future[Outcome]:
         """Begin a call as soon as a process is free; `tell` is called there."""
-        arguments = (self.order, call, tell)
-        return self._pool.schedule(analyze_call, args=arguments, timeout=self._timeout_s)
+        return self._schedule(analyze_call, self.order, call, tell)
+
+    def _schedule(self, work: Callable[..., Outcome], *arguments: object) -> Future[Outcome]:
+        while True:
+            self._renew()
+            try:
+                return self._pool.schedule(work, args=arguments, timeout=self._timeout_s)
+            except RuntimeError:  # it gave up just now
+                if self._is_left:
+                    raise
 
     def finish(self, call: PlannedCall, future: Future[Outcome]) -> Outcome:
         """Wait for a call that was started; its analysis has landed, whatever became of it.
@@ -90,12 +108,35 @@ class Workers:
         folder that cannot be written.
         """
         try:
-            return future.result()
+            outcome = future.result()
+        except BrokenProcessPool:
+            self._renew()
+            return self.finish(call, self.start(call))
         except TimeoutError:
             reason = f"gave up after {self._timeout_s:g} s (night.call_timeout_s)"
             return self._land_failure(call, "timeout", reason, self._timeout_s)
         except ProcessExpired as e:
             return self._land_failure(call, "process_died", _how_it_died(e.exitcode), 0.0)
+        self._breaks = 0
+        return outcome
+
+    def _renew(self) -> None:
+        """Other processes in the place of a pool that gave up: one died with no call in hand.
+
+        Raises `WarmlineError` when that happens again and again before any call has ended.
+        """
+        with self._renewing:
+            if self._pool.active or self._is_left:
+                return
+            self._breaks += 1
+            if self._breaks > _MOST_BREAKS:
+                raise WarmlineError(
+                    f"processes for calls died {self._breaks} times before any call had ended; "
+                    "is there memory for them (night.jobs)?"
+                )
+            self._pool.stop()
+            self._pool.join()
+            self._pool = self._new_pool()
 
     def analyze_all(
         self,

@@ -1,0 +1,145 @@
+"""A night without listening: the pool, landing, loading and packing are real, and can be killed.
+
+Run as a program, it is one night: `python faulting.py FOLDER`, recordings in FOLDER/calls.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import factories
+from warmline import landing
+from warmline.errors import Status
+from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES
+from warmline.pipeline import (
+    Addressing,
+    Order,
+    Outcome,
+    Plan,
+    PlannedCall,
+    Workers,
+    land_duplicates,
+    make_plan,
+)
+from warmline.pipeline.calls import analyze_call, land, outcome_of
+from warmline.questions import ask
+from warmline.recordings.metadata import read_metadata
+from warmline.settings import Settings, with_overrides
+from warmline.warehouse import check_warehouse, publish
+
+MODELS = {SEGMENTATION: "s", EMBEDDING: "e", SENTENCES: "m", "whisper-base": "b"}
+DEFINITIONS = factories.definitions_of([factories.call()])
+
+
+class QuickWorkers(Workers):
+    """Workers that land an analysis of today's making after some hundredths of a second."""
+
+    def start(self, call, tell=None):
+        return self._schedule(_quick, self.order, call)
+
+
+def _quick(order: Order, call: PlannedCall) -> Outcome:
+    if not call.recording.audio_sha256:
+        return analyze_call(order, call)  # refused before anything is heard
+    time.sleep(random.uniform(0.01, 0.1))
+    metadata = read_metadata(Path(call.path), order.settings.recordings, None)
+    keys = order.addressing.keys(call.recording.audio_sha256, metadata)
+    made = factories.call(metadata.call_id, stages=keys)
+    analysis = replace(made, recording=call.recording, metadata=metadata)
+    land(analysis, Path(order.landing), call)
+    return outcome_of(analysis, 0.1)
+
+
+def quick_order(folder: Path, **values: object) -> Order:
+    """What a night in this folder is done with; the names of models stand for models."""
+    given = {"night.jobs": 1, "night.retries": 0, "night.retry_delay_s": 0.05}
+    given |= {name.replace("__", "."): value for name, value in values.items()}
+    addressing = Addressing(with_overrides(Settings(), given), MODELS, "rules")
+    return Order(addressing, str(folder / "w.landing"))
+
+
+def plan_of(folder: Path, **values: object) -> Plan:
+    """What is to be done in this folder."""
+    order = quick_order(folder, **values)
+    return make_plan([folder / "calls"], Path(order.landing), order.addressing)
+
+
+def night(folder: Path, **values: object) -> list[Outcome]:
+    """One night: plan, work, publish, pack."""
+    order = quick_order(folder, **values)
+    landed = Path(order.landing)
+    plan = make_plan([folder / "calls"], landed, order.addressing)
+    land_duplicates(plan, landed, order.settings)
+    with QuickWorkers(order, len(plan.pending)) as workers:
+        outcomes = workers.analyze_all(plan.pending, lambda outcome: None)
+    publish(landed, folder / "w.duckdb", DEFINITIONS)
+    landing.compact(landed, rows_in_pack=4)
+    return outcomes
+
+
+def land_here(folder: Path, **values: object) -> None:
+    """What is pending is analyzed in this process, and not published."""
+    order = quick_order(folder, **values)
+    plan = plan_of(folder, **values)
+    land_duplicates(plan, Path(order.landing), order.settings)
+    for call in plan.pending:
+        _quick(order, call)
+
+
+def start_night(folder: Path) -> "subprocess.Popen[bytes]":
+    """A night in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, __file__, str(folder)], start_new_session=True, cwd=Path(__file__).parent
+    )
+
+
+@contextmanager
+def group_of(process: "subprocess.Popen[bytes]") -> Iterator[int]:
+    """The process group, of which nothing is left afterwards."""
+    try:
+        yield process.pid
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def add_recordings(folder: Path, *names: str) -> None:
+    """Recordings with bytes of their own; empty ones where the name says so."""
+    (folder / "calls").mkdir(exist_ok=True)
+    for name in names:
+        content = b"" if name.startswith("empty") else name.encode() * 100
+        (folder / "calls" / f"{name}.wav").write_bytes(content)
+
+
+def require_whole(folder: Path) -> None:
+    """What can be read at any moment: all landing files; the warehouse, if there is one yet."""
+    assert not landing.known(folder / "w.landing").unreadable
+    if (folder / "w.duckdb").exists():
+        assert all(result.passed for result in check_warehouse(folder / "w.duckdb"))
+
+
+def require_complete(folder: Path) -> None:
+    """Every recording has one row and one analysis that counts, and nothing is left over."""
+    found = sorted(str(path) for path in (folder / "calls").glob("*.wav"))
+    paths = [known.path for known in landing.known(folder / "w.landing")]
+    assert sorted(paths) == found
+    rows = ask(folder / "w.duckdb", "SELECT path, status FROM calls ORDER BY path").rows
+    assert [path for path, _ in rows] == found
+    assert {status for _, status in rows} <= {"analyzed", "refused", "duplicate"}
+    assert plan_of(folder).is_done
+    assert {known.failed_runs for known in landing.known(folder / "w.landing")} <= {0}
+    left = {path.name for path in folder.iterdir()}
+    assert left <= {"calls", "w.landing", "w.duckdb", "w.duckdb.lock"}, left
+
+
+if __name__ == "__main__":
+    if any(o.status is Status.FAILED for o in night(Path(sys.argv[1]))):
+        sys.exit(3)

@@ -1,0 +1,230 @@
+"""Full disks, damaged files, wrong clocks: one clear line, and the next night has it all."""
+
+import errno
+import io
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import factories
+from faulting import DEFINITIONS, add_recordings, land_here, night, plan_of, require_complete
+from nobody import as_nobody
+from sounding import RATE_HZ, talk, write
+from warmline import landing
+from warmline.engines import Engines
+from warmline.errors import ModelError, RecordingRefusedError, Status, WarehouseError
+from warmline.landing import LandingError
+from warmline.models.catalogue import EMBEDDING
+from warmline.models.store import ModelStore
+from warmline.pipeline.unanalyzed import fault_code
+from warmline.questions import ask
+from warmline.recordings.decode import decode
+from warmline.settings import PlaceSettings, RecordingSettings
+from warmline.warehouse import publish
+
+pytestmark = pytest.mark.faults
+
+
+def limited(folder: Path, file_bytes: int) -> "subprocess.CompletedProcess[str]":
+    """A night that may write no file larger than this: what a full disk does, for one process."""
+    return subprocess.run(
+        [sys.executable, "faulting.py", str(folder)],
+        cwd=Path(__file__).parent,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (0.1, "no room for a temporary file"),
+        (0.9, "cannot write the analysis"),
+        (5.0, "not published, what was there stays"),
+    ],
+)
+def test_a_full_disk_is_said_and_costs_nothing(tmp_path, part, message):
+    """Files may grow to a part of what an analysis takes; a warehouse takes many times as much."""
+    add_recordings(tmp_path, "a", "b")
+    night(tmp_path)
+    add_recordings(tmp_path, "c", "d", "e")
+    one = landing.write(factories.call("a"), tmp_path / "size").stat().st_size
+    shutil.rmtree(tmp_path / "size")
+    full = limited(tmp_path, round(part * one))
+    assert full.returncode == 1, full.stderr
+    assert any(
+        line.startswith("warmline.") and message in line for line in full.stderr.splitlines()
+    ), full.stderr
+    assert len(ask(tmp_path / "w.duckdb", "SELECT 1 FROM calls").rows) == 2
+    night(tmp_path)
+    require_complete(tmp_path)
+
+
+def test_a_small_file_system_that_fills_up_is_said(tmp_path):
+    """A real one of 1 MB, where one may be mounted."""
+    place = tmp_path / "small"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        with pytest.raises(LandingError, match=r"cannot write the analysis.*No space left"):
+            for i in range(1000):
+                landing.write(factories.call(f"c{i}"), place)
+        known = landing.known(place)
+        assert len(known) > 5 and not known.unreadable
+        assert not list(place.rglob("*.tmp")), "what was half written is removed"
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_a_landing_folder_without_permission_is_named(tmp_path):
+    landing.write(factories.call("a"), tmp_path / "w.landing")
+    publish(tmp_path / "w.landing", tmp_path / "w.duckdb", DEFINITIONS)
+    for folder in [tmp_path, *(p for p in tmp_path.rglob("*") if p.is_dir())]:
+        folder.chmod(0o555)
+    try:
+        with as_nobody(), pytest.raises(LandingError, match="Permission denied"):
+            landing.write(factories.call("b"), tmp_path / "w.landing")
+    finally:
+        for folder in [tmp_path, *(p for p in tmp_path.rglob("*") if p.is_dir())]:
+            folder.chmod(0o755)
+    assert len(landing.known(tmp_path / "w.landing")) == 1
+
+
+@pytest.mark.parametrize(
+    "seed", [0, 3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 24))]
+)
+def test_a_damaged_landing_file_is_told_and_its_calls_are_done_again(tmp_path, seed):
+    """Bits flipped or bytes cut anywhere in a loose file or a pack."""
+    chance = random.Random(seed)
+    add_recordings(tmp_path, *(f"c{i}" for i in range(6)))
+    land_here(tmp_path)
+    if seed % 2:
+        landing.compact(tmp_path / "w.landing", rows_in_pack=3)
+    publish(tmp_path / "w.landing", tmp_path / "w.duckdb", DEFINITIONS)
+    victim = chance.choice(sorted((tmp_path / "w.landing").rglob("*.parquet")))
+    content = bytearray(victim.read_bytes())
+    if seed % 4 < 2:
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+    else:
+        del content[chance.randrange(len(content)) :]
+    victim.write_bytes(bytes(content))
+    plan = plan_of(tmp_path)
+    if plan.pending:
+        assert any(victim.name in problem for problem in plan.problems)
+    land_here(tmp_path)
+    published = publish(tmp_path / "w.landing", tmp_path / "w.duckdb", DEFINITIONS)
+    assert {Path(name).name for name in published.unreadable} <= {victim.name}
+    rows = ask(tmp_path / "w.duckdb", "SELECT status, count(*) FROM calls GROUP BY ALL").rows
+    assert rows == (("analyzed", 6),)
+    assert not plan_of(tmp_path).pending
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_a_clock_that_was_set_back_makes_nothing_be_done_for_ever(tmp_path, is_packed):
+    """Analyses made when the clock was a year ahead are followed by today's all the same."""
+    add_recordings(tmp_path, "a", "b")
+    land_here(tmp_path)
+    landed = tmp_path / "w.landing"
+    ahead = datetime.now(UTC) + timedelta(days=365)
+    for known in list(landing.known(landed)):
+        landing.write(replace(landing.read_landed(landed, known), analyzed_at=ahead), landed)
+    if is_packed:
+        landing.compact(landed)
+    changed = {"floor__dead_air_s": 3.0}
+    assert len(plan_of(tmp_path, **changed).pending) == 2
+    land_here(tmp_path, **changed)
+    assert plan_of(tmp_path, **changed).is_done
+    add_recordings(tmp_path, "b")  # other bytes under a known path
+    (tmp_path / "calls" / "b.wav").write_bytes(b"other")
+    shutil.copy(tmp_path / "calls" / "a.wav", tmp_path / "calls" / "b copy.wav")
+    land_here(tmp_path, **changed)
+    assert plan_of(tmp_path, **changed).is_done
+    publish(landed, tmp_path / "w.duckdb", DEFINITIONS)
+    rows = ask(tmp_path / "w.duckdb", "SELECT status, count(*) FROM calls GROUP BY ALL ORDER BY 1")
+    assert rows.rows == (("analyzed", 2), ("duplicate", 1))
+
+
+class _Failing(io.FileIO):
+    """A file on a disk that fails after some bytes."""
+
+    def readinto(self, buffer):
+        if self.tell() >= 8192:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().readinto(memoryview(buffer)[:4096])
+
+    def read(self, size=-1):
+        if self.tell() >= 8192:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().read(min(size, 4096) if size >= 0 else 4096)
+
+
+def test_a_source_that_fails_while_it_is_read_is_a_passing_fault(tmp_path, monkeypatch):
+    add_recordings(tmp_path, "a", "b")
+
+    def away(path):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("warmline.pipeline.plan.identify", away)
+        assert {call.why for call in plan_of(tmp_path).pending} == {"io_error"}
+    night(tmp_path)
+    require_complete(tmp_path)
+
+
+def test_sound_that_cannot_be_read_on_is_no_bad_recording(tmp_path, monkeypatch):
+    """The disk's fault is not the file's: it is tried again, not refused for good."""
+    path = write(tmp_path / "call.wav", talk(3.0, 120.0, 1)[None], RATE_HZ)
+    monkeypatch.setattr("warmline.recordings.decode.open_recording", lambda path: _Failing(path))
+    with pytest.raises(OSError) as caught:
+        decode(path, RecordingSettings())
+    assert not isinstance(caught.value, RecordingRefusedError)
+    assert fault_code(caught.value) == "io_error"
+
+
+def test_a_folder_that_is_no_folder_ends_the_night_in_one_line(tmp_path):
+    (tmp_path / "w.landing").mkdir()
+    (tmp_path / "w.landing" / "analyses").write_text("in the way")
+    with pytest.raises(LandingError, match="analyses: cannot be looked into"):
+        landing.known(tmp_path / "w.landing")
+    with pytest.raises((LandingError, WarehouseError), match="analyses"):
+        publish(tmp_path / "w.landing", tmp_path / "w.duckdb", DEFINITIONS)
+
+
+@pytest.mark.models
+@pytest.mark.timeout(120)
+def test_a_damaged_model_is_named_and_what_to_type(tmp_path, engines):
+    """What would befall every call is said once, not as thousands of failed calls."""
+    shutil.copytree(engines.store.folder / EMBEDDING, tmp_path / EMBEDDING)
+    store = ModelStore.from_settings(PlaceSettings(models=str(tmp_path)))
+    weights = store.path_of(EMBEDDING)
+    content = bytearray(weights.read_bytes())
+    content[100:4000] = bytes(3900)
+    weights.chmod(0o644)
+    weights.write_bytes(bytes(content))
+    with pytest.raises(ModelError, match=rf"damaged.*models pull {EMBEDDING}"):
+        Engines(store).embedding()
+
+
+def test_failed_calls_are_in_the_warehouse_with_their_reason(tmp_path):
+    add_recordings(tmp_path, "a")
+    failed = factories.not_analyzed(
+        "a", status=Status.FAILED, code="timeout", path=str(tmp_path / "calls" / "a.wav")
+    )
+    landing.write(replace(failed, failed_runs=2), tmp_path / "w.landing")
+    publish(tmp_path / "w.landing", tmp_path / "w.duckdb", DEFINITIONS)
+    rows = ask(tmp_path / "w.duckdb", "SELECT reason_code, failed_runs FROM calls").rows
+    assert rows == (("timeout", 2),)
