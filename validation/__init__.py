@@ -17,6 +17,7 @@ from .feelings import validate_feelings
 from .floor import validate_floor
 from .mechanisms import validate_mechanisms
 from .mono import validate_mono
+from .redaction import validate_redaction
 from .report import Headline, Section, write
 from .steadiness import validate_steadiness
 
@@ -26,6 +27,7 @@ __all__ = ["PARTS", "Context", "Headline", "Section", "validate"]
 PARTS: dict[str, Callable[[Context], Section]] = {
     "feelings": validate_feelings,
     "mechanisms": validate_mechanisms,
+    "redaction": validate_redaction,
     "counselling": validate_counselling,
     "floor": validate_floor,
     "steadiness": validate_steadiness,
