@@ -41,6 +41,9 @@ COUNTS = {
     "affective": 1,
     "cognitive": 1,
     "dismissive": 0,
+    "advice": 0,
+    "confrontations": 0,
+    "affirmations": 0,
     "questions_open": 1,
     "questions_closed": 1,
     "ownership": 1,
@@ -55,6 +58,20 @@ COUNTS = {
 @pytest.mark.parametrize(("name", "value"), COUNTS.items())
 def test_an_agents_measures_on_one_call(name: str, value: float) -> None:
     assert metric(empathy_of(STORY), name, "agent").value == value
+
+
+def test_advice_confrontation_and_affirmation_are_counted_apart_from_reflection() -> None:
+    call = (
+        "customer: I cancelled in May and you still took the money from my account.",
+        "agent: You cancelled in May and we still took the money. I appreciate your patience.",
+        "customer: Yes.",
+        "agent: You should have read the terms. You need to call your bank.",
+    )
+    counted = {
+        name: agent_value(name, *call)
+        for name in ("reflections", "affirmations", "confrontations", "advice")
+    }
+    assert counted == {"reflections": 1, "affirmations": 1, "confrontations": 1, "advice": 1}
 
 
 def test_the_customers_measures_on_one_call() -> None:

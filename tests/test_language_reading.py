@@ -206,7 +206,7 @@ def test_a_request_to_repeat_what_was_given_unasked_is_a_reask() -> None:
 
 def echoed(customer: str, agent: str) -> list[Moment]:
     call = dialogue(f"customer: {customer}", f"agent: {agent}")
-    return [m for m in moments_of(call) if m.rule == "attentive.echoes"]
+    return [m for m in moments_of(call) if m.rule.startswith("reflection.")]
 
 
 STORY = "The boiler stopped on Sunday and the engineer cancelled the appointment twice."

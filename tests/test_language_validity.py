@@ -106,7 +106,7 @@ def test_questions_and_reflections_against_counselling_sessions() -> None:
                 reflected.append((index in reflections, _most(labels, "reflection_exists")))
     question, reflection = Agreement.of(asked), Agreement.of(reflected)
     assert question.precision > 0.75 and question.recall > 0.85
-    assert reflection.precision > 0.6 and reflection.recall > 0.2
+    assert reflection.precision > 0.6 and reflection.recall > 0.4
 
 
 def _role(interlocutor: str) -> RoleName:

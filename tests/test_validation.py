@@ -126,7 +126,7 @@ def test_parties_are_matched_by_when_they_speak(validation: ModuleType):
 def test_a_measure_places_sessions_by_its_direction_and_unknown_ones_in_the_middle(
     validation: ModuleType,
 ):
-    counselling = part("counselling")
+    counselling = part("counselling_measures")
     values = {"a": 1.0, "b": 2.0, "c": None, "d": 3.0}
     for direction, expected in ((1, [0, 0.5, 0.5, 1]), (-1, [1, 0.5, 0.5, 0])):
         measure = counselling.Measure("m", direction, "s", values.get)

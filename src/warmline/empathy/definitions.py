@@ -10,18 +10,20 @@ _POLITE = "Danescu-Niculescu-Mizil et al. 2013"
 # Measured with rules and models as they are; tests/test_language_*.py hold them to it.
 _CUES = "precision 0.71, recall 0.27; rules alone 0.68, 0.21 (negative, GoEmotions dev, n 5426)"
 _AFFECT = "rules: precision 0.80, recall 0.24 (emotional reactions, EPITOME, n 2487)"
-_QUESTION = "rules: precision 0.82, recall 0.93; open or closed right 0.76 (AnnoMI, n 3534)"
+_QUESTION = "precision 0.83, recall 0.91; by rules open or closed right 0.76 (AnnoMI, n 3534)"
 _EPITOME = "Sharma, Miner, Atkins & Althoff 2020 (EPITOME)"
 _LEVELS = {
     "emotional_reaction": "EPITOME, five folds by seeker, n 2487: macro-F1 of the levels 0.70",
     "interpretation": "EPITOME, five folds by seeker, n 2487: macro-F1 of the levels 0.56",
     "exploration": "EPITOME, five folds by seeker, n 2487: macro-F1 of the levels 0.68",
 }
-_REFLECTION = "rules: precision 0.73, recall 0.28 (AnnoMI, n 3534)"
+_REFLECTION = "precision 0.68, recall 0.53 of utterances that reflect (AnnoMI, n 3534)"
+_INPUT = "with confrontation and information as input: precision 0.43, recall 0.68 (AnnoMI, n 3534)"
 
 
-# Of what rests on the moments that are read: 2 since models read them beside more rules.
-_VERSION = 2
+# Of what rests on the moments that are read: 2 since models read them beside more rules, 3 since
+# agents' turns are read clause by clause for what each does.
+_VERSION = 3
 
 
 def _counted(
@@ -148,9 +150,31 @@ AGENT = (
     _counted(
         "party",
         "reflections",
-        "statements that say back what the customer said",
-        "MITI 4; AnnoMI",
+        "statements that say back what the customer said or means; clauses that follow each other "
+        "are one",
+        "MITI 4; MISC 2.5",
         _REFLECTION,
+    ),
+    _counted(
+        "party",
+        "advice",
+        "statements of what the customer ought to do, also as a question; in a service call it is "
+        "often what was asked for",
+        "MISC 2.5 (advise, direct)",
+        _INPUT,
+    ),
+    _counted(
+        "party",
+        "confrontations",
+        "statements that argue, blame, warn or shame",
+        "MITI 4; MISC 2.5 (confront, warn)",
+        _INPUT,
+    ),
+    _counted(
+        "party",
+        "affirmations",
+        "statements that appreciate what the customer does, is or brings",
+        "MITI 4; MISC 2.5 (affirm)",
     ),
     MetricDefinition(
         "reflection_question_ratio",
@@ -158,7 +182,8 @@ AGENT = (
         "ratio",
         "reflections / questions",
         "MITI 4",
-        validated=_REFLECTION,
+        2,
+        _REFLECTION,
     ),
     *(
         MetricDefinition(

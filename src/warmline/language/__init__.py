@@ -40,10 +40,12 @@ def read(
     if unread_reason(transcript) is not None:
         return ()
     told = passages(conversation, transcript)
-    moments = list(read_passages(told, rulebook(settings)))
-    if engines is not None and settings.models:
-        moments += model_moments(told, listen_to(told, engines), moments)
-        moments += uptake_moments(told, engines)
+    if engines is None or not settings.models:
+        return read_passages(told, rulebook(settings))
+    heard = listen_to(told, engines)
+    moments = list(read_passages(told, rulebook(settings), heard))
+    moments += model_moments(told, heard, moments)
+    moments += uptake_moments(told, engines)
     return in_order(moments)
 
 

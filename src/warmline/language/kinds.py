@@ -53,6 +53,11 @@ KINDS: dict[str, tuple[Speaker, str]] = {
     "expectation": (Speaker.AGENT, "says by when, or how long"),
     "feedback": (Speaker.AGENT, "asks for the customer's opinion: a feedback call"),
     "offer": (Speaker.AGENT, "offers something for sale or upgrade"),
+    "advice": (Speaker.AGENT, "says what the customer ought to do, also as a question"),
+    "confrontation": (Speaker.AGENT, "disagrees, argues, blames, warns or shames"),
+    "affirmation": (Speaker.AGENT, "appreciates what the customer does, is or brings"),
+    "autonomy": (Speaker.AGENT, "leaves the choice to the customer"),
+    "collaboration": (Speaker.AGENT, "asks leave, or for the customer's own view of a plan"),
     "resolution": (Speaker.ANY, "says that it is solved, or is not; label resolved/unresolved"),
     "emotional_reaction": (Speaker.AGENT, "EPITOME: warmth, compassion or concern is expressed"),
     "interpretation": (Speaker.AGENT, "EPITOME: an understanding of the customer is expressed"),
@@ -69,9 +74,11 @@ QUOTED_KINDS = frozenset(
         *("friction_transfer", "friction_hold"),
     }
 )
-# What a rule file may define; the others come out of what several turns say together.
+# What a rule file may define; the others come from models, from several turns together, or from
+# what a clause does (`speech_acts.py`).
 RULE_KINDS = frozenset(KINDS) - {
-    *("reask", "quote", "emotional_reaction", "interpretation", "exploration", "uptake")
+    *("reask", "quote", "emotional_reaction", "interpretation", "exploration", "uptake"),
+    *("advice", "confrontation", "affirmation", "autonomy", "collaboration"),
 }
 LABELS: dict[str, tuple[str, ...]] = {
     "cue": CUE_LABELS,

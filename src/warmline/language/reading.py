@@ -1,37 +1,54 @@
 """Reads a call turn by turn with the rules: every moment that was recognised, with its evidence."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 
 from warmline.analysis import Moment
-from warmline.language.kinds import QUOTED_KINDS, Speaker
+from warmline.language.kinds import QUOTED_KINDS
+from warmline.language.listening import Heard
 from warmline.language.passages import Passage
 from warmline.language.questions import marked_questions
 from warmline.language.reasks import reasks
-from warmline.language.reflections import echoes
-from warmline.language.rulebook import LanguageRule, Rulebook
+from warmline.language.reflections import act_moments, acts_of_talk
+from warmline.language.rulebook import Rulebook
+from warmline.language.speech_acts import Act, Found, SaidAct
 from warmline.values import RoleName
 
-Found = tuple[LanguageRule, int, int]
+Windows = Mapping[int, Sequence[Heard]]
 
 # A quote without sentence marks reaches this many words to each side of what was recognised.
 _QUOTE_REACH = 15
 _SPEAKERS = frozenset({RoleName.AGENT, RoleName.CUSTOMER})
+_UNHEARD: Windows = MappingProxyType({})
 
 
-def read_passages(passages: Sequence[Passage], book: Rulebook) -> tuple[Moment, ...]:
+def read_passages(
+    passages: Sequence[Passage], book: Rulebook, heard: Windows = _UNHEARD
+) -> tuple[Moment, ...]:
     """All moments of a call, in order of start.
 
     Only turns whose role is agent or customer are read: what a party of unknown role says is
-    nobody's empathy and nobody's cue.
+    nobody's empathy and nobody's cue. `heard` are the models' windows by turn index; what they
+    interpret is one sign of a reflection.
     """
-    read = [p for p in passages if p.turn.role in _SPEAKERS and p.said.words]
+    read = _readable(passages)
+    found = _found(read, book)
+    acts = acts_of_talk(read, found, heard)
     moments: list[Moment] = []
     for passage in read:
-        moments += _of_one_turn(passage, book)
-    moments += echoes(read, moments)
+        index = passage.turn.index
+        moments += _of_one_turn(passage, found[index], acts.get(index, ()))
     moments += reasks(read, moments)
     return in_order(moments)
+
+
+def read_acts(
+    passages: Sequence[Passage], book: Rulebook, heard: Windows = _UNHEARD
+) -> dict[int, tuple[SaidAct, ...]]:
+    """What each clause of every agent's turn does, by turn index."""
+    read = _readable(passages)
+    return acts_of_talk(read, _found(read, book), heard)
 
 
 def in_order(moments: Iterable[Moment]) -> tuple[Moment, ...]:
@@ -39,17 +56,33 @@ def in_order(moments: Iterable[Moment]) -> tuple[Moment, ...]:
     return tuple(sorted(moments, key=lambda m: (m.start_s, m.turn_index, m.kind, m.end_s, m.rule)))
 
 
-def _of_one_turn(passage: Passage, book: Rulebook) -> list[Moment]:
-    found = _strongest(book.find(passage.said, passage.turn.role))
+def _readable(passages: Sequence[Passage]) -> list[Passage]:
+    return [p for p in passages if p.turn.role in _SPEAKERS and p.said.words]
+
+
+def _found(read: Sequence[Passage], book: Rulebook) -> dict[int, list[Found]]:
+    return {p.turn.index: _strongest(book.find(p.said, p.turn.role)) for p in read}
+
+
+def _of_one_turn(passage: Passage, found: Sequence[Found], acts: Sequence[SaidAct]) -> list[Moment]:
+    reflected = [(a.first, a.past) for a in acts if a.act is Act.REFLECTION]
+    found = [f for f in found if not _under_a_statement(f, reflected)]
     moments = [
         passage.moment(rule.kind, rule.label, first, past, rule.id, rule.strength)
         for rule, first, past in found
     ]
-    if passage.turn.role.value == Speaker.AGENT.value:
-        moments += marked_questions(passage, found)
-    else:
-        moments += _quotes(passage, found)
+    if passage.turn.role is RoleName.CUSTOMER:
+        return [*moments, *_quotes(passage, found)]
+    moments += marked_questions(passage, found, reflected)
+    moments += act_moments(passage, acts, found)
     return moments
+
+
+def _under_a_statement(match: Found, stated: Sequence[tuple[int, int]]) -> bool:
+    """A question inside of what is said back ("you wonder what would help") asks nothing."""
+    rule, first, _ = match
+    asks = rule.kind.startswith("question_")
+    return asks and any(begin <= first < end for begin, end in stated)
 
 
 def _strongest(found: Iterable[Found]) -> list[Found]:

@@ -1,104 +1,91 @@
-"""Reflections by echo: the agent says back, in a statement, what the customer has just said.
+"""Moments of what an agent does with words: reflecting, advising, confronting, supporting.
 
-After the reflection of MITI 4 (a statement that gives the client's meaning back): here it is seen
-from shared content words alone, so that simple reflections are found and deep ones are not.
+The acts are read clause by clause (`speech_acts.py`); neighbouring clauses of one act are one
+moment. A reflection whose content words are mostly the customer's own is a simple one, else it adds
+meaning and is complex (MISC 2.5).
 """
 
-import tomllib
-from collections.abc import Iterator, Sequence
-from functools import cache
-from importlib.resources import files
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from warmline.analysis import Moment
+from warmline.language.clauses import content
+from warmline.language.listening import Heard
 from warmline.language.passages import Passage
-from warmline.phrases import Spoken
+from warmline.language.speech_acts import Act, Found, SaidAct, acts_of_turn
 from warmline.values import RoleName
 
-_RULE = "attentive.echoes"
-_STRENGTH = 0.65
-# The customer's turns that an agent can be saying back.
-_REMEMBERED_TURNS = 2
-_LEAST_SHARED = 2
-_LEAST_SHARE = 0.34
-_LONGEST_CLAUSE = 25
-_CONNECTORS = frozenset({"and", "but", "so", "because", "then", "okay", "or", "which"})
-_FIRST_PERSON = frozenset({"i", "we", "me", "my", "us", "our"})
-_SECOND_PERSON = frozenset({"you", "your", "yours"})
-# An echo that is one of these is counted as what it is.
-_OTHER_MEANING = frozenset(
-    {"attentive", "question_open", "question_closed", "slot_request", "offer", "solution"}
-)
+SIMPLE, COMPLEX = "reflection.simple", "reflection.complex"
+# What an agent can be saying back: the customer's last turns, back to so many content words.
+_REMEMBERED_WORDS = 40
+_MOSTLY_RETURNING = 0.5
+_SHOWN = (Act.ADVICE, Act.CONFRONTATION, Act.AFFIRMATION, Act.AUTONOMY, Act.COLLABORATION)
+# What was found under one of these is counted as what it is.
+_SHOWS_LISTENING = frozenset({"attentive", "affective"})
 
 
-def echoes(passages: Sequence[Passage], moments: Sequence[Moment]) -> list[Moment]:
-    """Agents' statements about the customer in which the customer's own content words return."""
-    taken: dict[int, list[Moment]] = {}
-    for moment in moments:
-        if moment.kind in _OTHER_MEANING:
-            taken.setdefault(moment.turn_index, []).append(moment)
-    found: list[Moment] = []
-    heard: list[frozenset[str]] = []
+def acts_of_talk(
+    passages: Sequence[Passage],
+    found: Mapping[int, Sequence[Found]],
+    heard: Mapping[int, Sequence[Heard]],
+) -> dict[int, tuple[SaidAct, ...]]:
+    """The acts of every agent's turn, by turn index.
+
+    `found` are the rules' matches and `heard` the models' windows by turn index; without models the
+    second is empty.
+    """
+    said: list[frozenset[str]] = []
+    acts: dict[int, tuple[SaidAct, ...]] = {}
     for passage in passages:
+        index = passage.turn.index
         if passage.turn.role is RoleName.CUSTOMER:
-            heard.append(frozenset(_content(passage.said.words)))
+            said.append(frozenset(content(passage.said.words)))
         elif passage.turn.role is RoleName.AGENT:
-            theirs = frozenset().union(*heard[-_REMEMBERED_TURNS:])
-            found += _in_turn(passage, theirs, taken.get(passage.turn.index, []))
-    return found
+            theirs = _remembered(said)
+            interprets = [
+                (h.first, h.past, h.at_least_weak("interpretation")) for h in heard.get(index, ())
+            ]
+            acts[index] = acts_of_turn(passage.said, found.get(index, ()), theirs, interprets)
+    return acts
 
 
-def _in_turn(passage: Passage, theirs: frozenset[str], taken: Sequence[Moment]) -> list[Moment]:
-    found = []
-    for first, past in _clauses(passage.said):
-        if not _echoes(passage.said.words[first:past], theirs):
-            continue
-        moment = passage.moment("attentive", "reflection", first, past, _RULE, _STRENGTH)
-        if not any(_overlap(moment, other) for other in taken):
-            found.append(moment)
-    return found
+def _remembered(said: Sequence[frozenset[str]]) -> frozenset[str]:
+    words: frozenset[str] = frozenset()
+    for turn in reversed(said):
+        if len(words) >= _REMEMBERED_WORDS:
+            break
+        words |= turn
+    return words
 
 
-def _echoes(words: Sequence[str], theirs: frozenset[str]) -> bool:
-    if not _SECOND_PERSON.intersection(words) or _FIRST_PERSON.intersection(words):
-        return False
-    own = set(_content(words))
-    shared = own & theirs
-    return len(shared) >= _LEAST_SHARED and len(shared) >= _LEAST_SHARE * len(own)
+def act_moments(
+    passage: Passage, acts: Sequence[SaidAct], found: Sequence[Found]
+) -> Iterator[Moment]:
+    """The moments of a turn's acts. What a rule found to show listening is not shown twice."""
+    told = [(a, b) for r, a, b in found if r.kind in _SHOWS_LISTENING]
+    for act in _runs([a for a in acts if a.act is Act.REFLECTION]):
+        if not any(a < act.past and act.first < b for a, b in told):
+            rule = SIMPLE if act.returning >= _MOSTLY_RETURNING else COMPLEX
+            words = (act.first, act.past)
+            yield passage.moment("attentive", "reflection", *words, rule, act.strength)
+    for kind in _SHOWN:
+        for act in _runs([a for a in acts if kind in a.does]):
+            words = (act.first, act.past)
+            yield passage.moment(kind.value, None, *words, f"act.{kind.value}", act.strength)
 
 
-def _overlap(moment: Moment, other: Moment) -> bool:
-    return moment.start_s < other.end_s and other.start_s < moment.end_s
-
-
-def _clauses(said: Spoken) -> Iterator[tuple[int, int]]:
-    """Sentences; long ones, as transcripts without marks have them, cut at connectors."""
-    for first, past in said.sentences():
-        if past - first <= _LONGEST_CLAUSE:
-            yield first, past
-            continue
-        start = first
-        for index in range(first + 1, past):
-            if said.words[index] in _CONNECTORS:
-                yield start, index
-                start = index
-        yield start, past
-
-
-def _content(words: Sequence[str]) -> Iterator[str]:
-    """Content words without their endings, so that "charged" meets "charge"."""
-    for word in words:
-        if word not in _function_words() and not word.isdigit():
-            yield _stem(word)
-
-
-def _stem(word: str) -> str:
-    for ending in ("ing", "ies", "ed", "es", "ly", "s", "e", "y"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word.removesuffix(ending)
-    return word
-
-
-@cache
-def _function_words() -> frozenset[str]:
-    text = files("warmline.language").joinpath("function_words.toml").read_text(encoding="utf-8")
-    return frozenset(tomllib.loads(text)["words"])
+def _runs(acts: Sequence[SaidAct]) -> list[SaidAct]:
+    """Clauses that follow each other, as one."""
+    runs: list[SaidAct] = []
+    for act in acts:
+        if runs and runs[-1].past == act.first:
+            last = runs[-1]
+            runs[-1] = replace(
+                last,
+                past=act.past,
+                strength=max(last.strength, act.strength),
+                returning=min(last.returning, act.returning),
+            )
+        else:
+            runs.append(act)
+    return runs

@@ -92,9 +92,14 @@ def rulebook(settings: LanguageSettings) -> Rulebook:
 def fingerprint(settings: LanguageSettings) -> str:
     """A digest of the text of all rules in force: part of the content address of an analysis."""
     digest = hashlib.sha256()
-    for file in (*rule_files(_FOLDER), *_own_files(settings)):
+    for file in (*rule_files(_FOLDER), *rule_files(_FOLDER / "acts"), *_own_files(settings)):
         digest.update(file.text.encode())
     return digest.hexdigest()[:16]
+
+
+def built_in_lists() -> Lists:
+    """The lists of `lists.toml`, which every rule file may use."""
+    return _built_in()[1]
 
 
 def _own_files(settings: LanguageSettings) -> tuple[RuleFile, ...]:

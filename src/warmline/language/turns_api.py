@@ -46,9 +46,9 @@ def score_turns(
     read = [_parts(turn) for turn in turns]
     passages = passages_of_texts([(_role(speaker), text) for speaker, text in read])
     by_turn: dict[int, list[Moment]] = {}
-    for moment in read_passages(passages, rulebook(chosen)):
-        by_turn.setdefault(moment.turn_index, []).append(moment)
     heard = listen_to(passages, engines or _own_engines()) if chosen.models else {}
+    for moment in read_passages(passages, rulebook(chosen), heard):
+        by_turn.setdefault(moment.turn_index, []).append(moment)
     return [
         scored(speaker, passage, by_turn.get(index, []), heard.get(index, ()))
         for index, ((speaker, _), passage) in enumerate(zip(read, passages, strict=True))

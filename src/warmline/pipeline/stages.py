@@ -97,7 +97,7 @@ STAGES = (
     ),
     Stage(
         "language",
-        2,
+        3,
         after=("turns",),
         settings=("language",),
         models=(SENTENCES,),
@@ -105,7 +105,7 @@ STAGES = (
     ),
     Stage(
         "empathy",
-        2,
+        3,
         after=("language", "floor"),
         settings=("empathy", "speech.min_confidence"),
         data=("empathy",),

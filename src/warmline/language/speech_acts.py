@@ -1,0 +1,238 @@
+"""What an agent does with each clause: asks, reflects, advises, confronts, informs, supports.
+
+The acts are those of the coding manuals of motivational interviewing (MISC 2.5; MITI 4.2), which
+hold for any talk in which one listens to another. A reflection is a statement, not a question by
+form, that is about the other's own experience, takes up what the other has said, and brings no
+advice. Form is read first, then what a phrase is evidence of (`rules/acts`), then who is spoken of
+and whose words return. The weights are judgements and are fitted to nothing; which of them were
+changed after labels had been looked at, the validation report says.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from warmline.language.act_rules import act_book
+from warmline.language.clauses import (
+    OTHERS,
+    SUBJECTS,
+    clauses,
+    content,
+    foretells,
+    is_inverted,
+    lead,
+    part,
+)
+from warmline.language.rulebook import LanguageRule
+from warmline.phrases import Spoken
+
+
+class Act(StrEnum):
+    """What a clause does."""
+
+    QUESTION = "question"
+    REFLECTION = "reflection"
+    CONFRONTATION = "confrontation"
+    ADVICE = "advice"
+    AFFIRMATION = "affirmation"
+    AUTONOMY = "autonomy"
+    COLLABORATION = "collaboration"
+    INFORMATION = "information"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class SaidAct:
+    """One clause [first, past) of a turn's comparable words, and what it does.
+
+    `does` is all that it does at once: a question may also advise or ask leave. `strength` 0..1.
+    `returning` is the share of its content words that the customer had said.
+    """
+
+    first: int
+    past: int
+    act: Act
+    does: frozenset[Act]
+    strength: float
+    returning: float
+
+
+Found = tuple[LanguageRule, int, int]
+
+_SPEAKER = frozenset({"i", "we"})
+# "But you said ..." holds the other to their words.
+_REPORTS = frozenset({"said", "told", "mentioned", "saying", "telling"})
+_QUESTIONS = frozenset({"question_open", "question_closed", "slot_request"})
+# The business of a call: it may speak of the customer, but says nothing back.
+_BUSINESS = frozenset(
+    {
+        *("solution", "next_step", "expectation", "commitment", "offer", "ownership"),
+        *("identification", "resolution"),
+    }
+)
+# Who takes the customer's side ("you should not have to ...") neither advises nor argues.
+_SIDES_WITH = frozenset({"affective", "cognitive"})
+_SUPPORT = (Act.AFFIRMATION, Act.AUTONOMY, Act.COLLABORATION)
+_MOST_BUSINESS = 0.3
+# What counts towards a reflection, and how much makes one.
+_REFLECTS = 1.0
+# A statement about what only the other can know is given to them to confirm (Labov & Fanshel 1977).
+_YOU, _YOUR, _OF_OTHERS, _SO, _GOES_ON, _TAGGED = 0.75, 0.4, 0.35, 0.3, 0.4, 0.5
+_FRONTED_WORDS = 8
+_FRAGMENT_WORDS = range(3, 7)
+_A_WORD_RETURNS, _ALL_RETURN = 0.3, 0.65
+_INTERPRETS = 0.6
+_BRINGS_FACTS = 0.8
+_INFORMS_WORDS = 8
+_FACT_WORDS = 4
+_LEAST_WORDS = 3
+
+
+def acts_of_turn(
+    said: Spoken,
+    found: Sequence[Found],
+    theirs: Collection[str],
+    interprets: Sequence[tuple[int, int, float]] = (),
+) -> tuple[SaidAct, ...]:
+    """The acts of an agent's turn, clause by clause.
+
+    `found` is what the rulebook found in the turn, `theirs` the content words of what the customer
+    said before (`clauses.content`), `interprets` EPITOME's probabilities of an interpretation, by
+    range of words.
+    """
+    acts: list[SaidAct] = []
+    for first, past in clauses(said):
+        heard = max((p for a, b, p in interprets if a < past and first < b), default=0.0)
+        clause = _Clause(said, first, past, theirs, heard)
+        acts.append(clause.said_act(found, acts))
+    return tuple(acts)
+
+
+class _Clause:
+    """A clause while it is being read."""
+
+    def __init__(
+        self, said: Spoken, first: int, past: int, theirs: Collection[str], interprets: float
+    ) -> None:
+        self.first, self.past = first, past
+        self.lead, self.start = lead(said.words, first, past)
+        book = act_book()
+        whole = part(said, self.start, past)
+        tag = book.tag(whole)
+        self.tagged = 0 < tag < len(whole.words)
+        self.body = part(whole, 0, tag) if self.tagged else whole
+        self.ends = self.start + len(self.body.words)
+        self.asked = bool(past > first and said.marks[past - 1] == "?")
+        self.evidence = _evidence(self.body) if self.body.words else {}
+        self._interprets = interprets
+        own = set(content(self.body.words))
+        self._shared = len(own & set(theirs))
+        self.returning = self._shared / len(own) if own else 0.0
+
+    def said_act(self, found: Sequence[Found], before: Sequence[SaidAct]) -> SaidAct:
+        """What the clause does, given what was found in the turn and what the turn did before."""
+        reflecting = self._reflecting(before)
+        against = self._against(before)
+        act = self._act(found, reflecting, against)
+        does = {act}
+        if act is not Act.REFLECTION and not self._share(found, _SIDES_WITH):
+            # What is said back is not the speaker's own advice or blame.
+            does |= {Act(e) for e in self.evidence if e in frozenset(Act)}
+        strength = 0.8 if "stem" in self.evidence else 0.4 + 0.35 * self.returning
+        if act is not Act.REFLECTION:
+            strength = self.evidence.get(act.value, 0.6)
+        return SaidAct(self.first, self.past, act, frozenset(does), strength, self.returning)
+
+    def _act(self, found: Sequence[Found], reflecting: float, against: bool) -> Act:
+        if not self.body.words:
+            return Act.OTHER
+        if self._asks(found):
+            return Act.QUESTION
+        if "stem" in self.evidence and not against:
+            return Act.REFLECTION
+        opposed = Act.CONFRONTATION if against or "confrontation" in self.evidence else None
+        opposed = opposed or (Act.ADVICE if "advice" in self.evidence else None)
+        if opposed:
+            return Act.OTHER if self._share(found, _SIDES_WITH) else opposed
+        support = [a for a in _SUPPORT if a.value in self.evidence]
+        if support:
+            return max(support, key=lambda a: self.evidence[a.value])
+        if "frame" in self.evidence:
+            return Act.OTHER
+        if self._share(found, _BUSINESS) > _MOST_BUSINESS:
+            return Act.INFORMATION
+        if reflecting >= _REFLECTS:
+            return Act.REFLECTION
+        words = len(self.body.words)
+        least = _FACT_WORDS if "fact" in self.evidence else _INFORMS_WORDS
+        return Act.INFORMATION if words >= least else Act.OTHER
+
+    def _asks(self, found: Sequence[Found]) -> bool:
+        """A question by form; one that stands under a statement about the other asks nothing."""
+        stated = "stem" in self.evidence or (
+            self.body.words[0] in OTHERS | {"you", "your"} and not self.asked
+        )
+        inverted = len(self.body.words) > 1 and is_inverted(self.body.words)
+        formed = inverted or any(
+            r.kind in _QUESTIONS and self.first <= a < self.ends for r, a, _ in found
+        )
+        if formed:
+            return not stated or (self.asked and "stem" not in self.evidence)
+        rising = self.asked and not self.tagged and "stem" not in self.evidence
+        # A statement whose voice rises at its end has become a closed question (MISC).
+        return rising and len(self.body.words) >= _LEAST_WORDS
+
+    def _against(self, before: Sequence[SaidAct]) -> bool:
+        """ "But you ..." that follows no reflection of one's own argues with the other."""
+        if "but" not in self.lead or not self.body.words:
+            return False
+        if "stem" in self.evidence and _REPORTS.isdisjoint(self.body.words[:4]):
+            return False
+        reflected = any(a.act is Act.REFLECTION for a in before)
+        return not reflected and self.body.words[0] in OTHERS | {"you", "your", "if"}
+
+    def _reflecting(self, before: Sequence[SaidAct]) -> float:
+        words = self.body.words
+        if len(words) < _LEAST_WORDS and words[:1] != ("you",):
+            return 0.0
+        if words[:2] == ("so", "that"):
+            return 0.0
+        score = self.evidence.get("sign", 0.0) + self._about()
+        score += _SO if "so" in self.lead else 0.0
+        score += _TAGGED if self.tagged else 0.0
+        if before and before[-1].act is Act.REFLECTION and "fact" not in self.evidence:
+            score += _GOES_ON
+        if self._shared:
+            score += _A_WORD_RETURNS + _ALL_RETURN * self.returning
+        score += _INTERPRETS * self._interprets
+        score -= _BRINGS_FACTS * self.evidence.get("fact", 0.0)
+        return score - 1.0 if _SPEAKER.intersection(words) else score
+
+    def _about(self) -> float:
+        """Whose matter it is: the subject of the statement; what has none is about theirs."""
+        words = self.body.words
+        if words[0] == "your":
+            return _YOUR
+        fronted = words[:_FRONTED_WORDS]
+        at, subject = next(((i, w) for i, w in enumerate(fronted) if w in SUBJECTS), (0, ""))
+        if subject == "you":
+            return _OF_OTHERS if foretells(words[at + 1 :]) else _YOU
+        if subject or words[0] in OTHERS:
+            return _OF_OTHERS
+        return _OF_OTHERS if len(words) in _FRAGMENT_WORDS and self._shared else 0.0
+
+    def _share(self, found: Sequence[Found], kinds: Collection[str]) -> float:
+        """The share of the words that rules of these kinds found."""
+        inside = [(a, b) for r, a, b in found if r.kind in kinds]
+        own = range(self.start, self.past)
+        return sum(any(a <= i < b for a, b in inside) for i in own) / max(1, len(own))
+
+
+def _evidence(body: Spoken) -> Mapping[str, float]:
+    """What phrases say; signs count also where "you" comes after what is fronted."""
+    found = dict(act_book().evidence(body))
+    at = next((i for i, w in enumerate(body.words[:_FRONTED_WORDS]) if w == "you"), 0)
+    if at and "sign" not in found:
+        later = act_book().evidence(part(body, at, len(body.words)))
+        found |= {name: strength for name, strength in later.items() if name == "sign"}
+    return found
