@@ -63,10 +63,10 @@ WARMEST_FIRST = [
 
 def test_empathy_rises_from_facts_and_formulas_to_feelings_named() -> None:
     scores = [agent(text).empathy or 0.0 for text in WARMEST_FIRST]
-    assert scores == sorted(scores, reverse=True)
     assert scores[0] > 0.9
-    assert scores[2] < 0.2
-    assert scores[3] < 0.15
+    assert scores[0] > scores[1] > max(scores[2:])
+    # Neither a formula nor a fact is empathy.
+    assert max(scores[2:]) < 0.15
 
 
 def test_a_dismissal_takes_empathy_away() -> None:
@@ -102,7 +102,8 @@ def test_models_rank_what_no_rule_knows() -> None:
     sour, plain = "a miserable afternoon this turned into", "It is a table for two."
     by_rules = [score_turns([Line("customer", t)], RULES_ONLY)[0] for t in (sour, plain)]
     assert [s.rules for s in by_rules] == [(), ()]
-    assert (customer(sour).negative_emotion or 0.0) > 5 * (customer(plain).negative_emotion or 0.0)
+    assert (customer(sour).negative_emotion or 0.0) > 0.5
+    assert (customer(plain).negative_emotion or 0.0) < 0.25
 
 
 def test_an_empty_store_is_told_and_not_passed_over(tmp_path: Path) -> None:

@@ -1,28 +1,45 @@
-"""The public labelled texts that the heads learn from; they are read where they lie, never copied.
+"""The labelled texts that networks and weights are learned from, and that validation tries them on.
 
-GoEmotions (Demszky et al. 2020, arXiv:2005.00547): Reddit comments with 27 emotions and neutral.
-EPITOME (Sharma et al. 2020, arXiv:2009.08441): pairs of a post that seeks support and a response,
-with levels 0 to 2 of three mechanisms of empathy and the words that show them.
+The public ones are read where they lie, never copied. GoEmotions (Demszky et al. 2020,
+arXiv:2005.00547): Reddit comments with 27 emotions and neutral. EPITOME (Sharma et al. 2020,
+arXiv:2009.08441): pairs of a post that seeks support and a response, with levels 0 to 2 of three
+mechanisms of empathy and the words that show them. `support_turns.txt`, in this folder, was written
+for this project: see its head.
 """
 
 import csv
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from warmline.errors import DataError
 from warmline.language.emotions import EMOTIONS
 from warmline.language.epitome import MECHANISMS
 
-_FILES = {
+EPITOME_FILES = {
     "emotional_reaction": "emotional-reactions.csv",
     "interpretation": "interpretations.csv",
     "exploration": "explorations.csv",
 }
+SUPPORT_FILE = Path(__file__).with_name("support_turns.txt")
+# A feeling as the file names it -> the ledger's name of it.
+SUPPORT_FEELINGS = {
+    "fear": "fear_anxiety",
+    "anger": "anger_frustration",
+    "sad": "sadness_disappointment",
+    "lost": "confusion_powerlessness",
+}
+_SPEAKERS = {"C": "customer", "A": "agent"}
+_HEADING = re.compile(r"\[(\d{3})([a-z]?) ([a-z-]+) ([a-z]+)\]")
+_TURN = re.compile(r"([CA]) ([a-z0-9 ]+): (\S.*)")
+_LEVELS = range(3)
+_HELD_OUT_EVERY = 4
 
 
 @dataclass(frozen=True)
 class Comment:
-    """A text and the emotions people found in it."""
+    """A Reddit comment and the emotions that its readers found in it (GoEmotions)."""
 
     text: str
     emotions: frozenset[str]
@@ -30,7 +47,7 @@ class Comment:
 
 @dataclass(frozen=True)
 class Pair:
-    """A post, a response, and for each mechanism the level and the words of the response."""
+    """A post, a response, and for each mechanism the level and the words of it (EPITOME)."""
 
     seeker_id: str
     response_id: str
@@ -40,28 +57,104 @@ class Pair:
     rationales: tuple[tuple[str, ...], ...]
 
 
+@dataclass(frozen=True)
+class SupportTurn:
+    """A turn of `support_turns.txt`.
+
+    `level`, 0 to 2, is of empathy in an agent's turn, of the strongest feeling in a customer's;
+    `feelings` are the customer's, by the ledger's names.
+    """
+
+    speaker: str
+    text: str
+    level: int
+    feelings: frozenset[str]
+
+
+@dataclass(frozen=True)
+class SupportDialogue:
+    """Turns that follow each other; dialogues of one number are variants of each other."""
+
+    number: int
+    variant: str
+    domain: str
+    register: str
+    turns: tuple[SupportTurn, ...]
+
+    @property
+    def is_held_out(self) -> bool:
+        """Whether nothing may be learned from it."""
+        return self.number % _HELD_OUT_EVERY == 0
+
+
 def goemotions(folder: Path, part: str) -> list[Comment]:
     """The comments of `train` or `dev`, in the order of the file."""
-    names = (folder / "labels.txt").read_text(encoding="utf-8").split()
-    if tuple(names) != EMOTIONS:
-        raise ValueError(f"{folder / 'labels.txt'}: other labels than {', '.join(EMOTIONS)}")
-    with (folder / f"{part}.tsv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    return [Comment(row[0], frozenset(names[int(i)] for i in row[1].split(","))) for row in rows]
+    names = _lines(folder / "labels.txt")
+    if not set(names) <= set(EMOTIONS):
+        raise DataError(f"{folder / 'labels.txt'}: other labels than {', '.join(EMOTIONS)}")
+    path = folder / f"{part}.tsv"
+    rows = csv.reader(_lines(path), delimiter="\t", quoting=csv.QUOTE_NONE)
+    found = []
+    for number, row in enumerate(rows, 1):
+        try:
+            emotions = frozenset(names[int(label)] for label in row[1].split(","))
+        except (ValueError, IndexError) as e:
+            raise DataError(f"{path}, line {number}, column 2: not numbers of labels") from e
+        found.append(Comment(row[0], emotions))
+    return found
 
 
 def epitome(folder: Path) -> list[Pair]:
     """All pairs, in the order of the files, which is the same in all three."""
-    tables = []
-    for mechanism in MECHANISMS:
-        with (folder / _FILES[mechanism]).open(encoding="utf-8", newline="") as file:
-            tables.append(list(csv.DictReader(file)))
+    tables = [list(table_rows(folder / EPITOME_FILES[mechanism])) for mechanism in MECHANISMS]
     return [_pair(rows) for rows in zip(*tables, strict=True)]
+
+
+def support_dialogues(path: Path = SUPPORT_FILE) -> list[SupportDialogue]:
+    """The dialogues written for this project, in the order of the file."""
+    found: list[SupportDialogue] = []
+    heading, turns = None, []
+    for number, line in enumerate([*_lines(path), "[]"], 1):
+        if line.startswith("["):
+            if heading:
+                found.append(SupportDialogue(int(heading[1]), *heading.groups()[1:], tuple(turns)))
+            heading, turns = _HEADING.fullmatch(line), []
+        elif heading and line:
+            turns.append(_support_turn(line, f"{path.name}, line {number}"))
+        elif line and not line.startswith("#"):
+            raise DataError(f"{path.name}, line {number}: a turn without a dialogue: {line!r}")
+    return found
+
+
+def table_rows(path: Path) -> Iterator[dict[str, str]]:
+    """The rows of a CSV file with a heading."""
+    with _existing(path).open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def _support_turn(line: str, place: str) -> SupportTurn:
+    read = _TURN.fullmatch(line)
+    if read is None:
+        raise DataError(f"{place}: not `C labels: words` or `A level: words`")
+    speaker, labels, text = _SPEAKERS[read[1]], read[2].split(), read[3]
+    if speaker == "agent" and labels in [[str(level)] for level in _LEVELS]:
+        return SupportTurn(speaker, text, int(labels[0]), frozenset())
+    if speaker == "customer" and labels in (["none"], ["positive"]):
+        return SupportTurn(speaker, text, 0, frozenset())
+    names = [label[:-1] for label in labels]
+    strengths = [label[-1] for label in labels]
+    if speaker == "agent" or not (
+        set(names) <= set(SUPPORT_FEELINGS) and set(strengths) <= set("12")
+    ):
+        raise DataError(f"{place}: {read[2]!r} is no label of a turn of the {speaker}")
+    return SupportTurn(
+        speaker, text, max(map(int, strengths)), frozenset(SUPPORT_FEELINGS[name] for name in names)
+    )
 
 
 def _pair(rows: Sequence[dict[str, str]]) -> Pair:
     if len({(row["sp_id"], row["rp_id"]) for row in rows}) != 1:
-        raise ValueError(f"the files of EPITOME differ in order at {rows[0]['sp_id']}")
+        raise DataError(f"the files of EPITOME differ in order at {rows[0]['sp_id']}")
     return Pair(
         rows[0]["sp_id"],
         rows[0]["rp_id"],
@@ -70,3 +163,14 @@ def _pair(rows: Sequence[dict[str, str]]) -> Pair:
         tuple(int(row["level"]) for row in rows),
         tuple(tuple(p for p in row["rationales"].split("|") if p.strip()) for row in rows),
     )
+
+
+def _lines(path: Path) -> list[str]:
+    with _existing(path).open(encoding="utf-8", newline="") as file:
+        return [line.rstrip("\n") for line in file]
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise DataError(f"{path}: the labelled data are not there; name their folder: --data DIR")
+    return path

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from warmline.language import TurnLanguage, score_turns
+from warmline.language.emotions import FEELINGS
+from warmline.language.kinds import CUE_LABELS
 
 from .context import Context
-from .labelled import FEELINGS, NEGATIVE, comments
+from .labelled import comments
 from .report import Headline, Picture, Section, Table
 from .scores import detection, estimated_auc, said
 
@@ -24,7 +26,7 @@ def validate_feelings(context: Context) -> Section:
     read = comments(context.data, "dev")
     scored = score_turns({"speaker": "customer", "text": c.text} for c in read)
     rows = list(range(len(read)))
-    negative = [bool(c.emotions & NEGATIVE) for c in read]
+    negative = [bool(c.emotions & FEELINGS["negative"]) for c in read]
     overall = [s.negative_emotion or 0.0 for s in scored]
     found = detection(negative, [s >= _FOUND for s in overall], rows, context)
     area = estimated_auc(negative, overall, rows, context)
@@ -35,8 +37,8 @@ def validate_feelings(context: Context) -> Section:
             *(said(found.precision), said(found.recall), said(found.f1)),
         )
     ]
-    for kind, labels in FEELINGS.items():
-        there = [bool(c.emotions & labels) for c in read]
+    for kind in CUE_LABELS:
+        there = [bool(c.emotions & FEELINGS[kind]) for c in read]
         strength = [_strength(s, kind) for s in scored]
         one = detection(there, [s >= _FOUND for s in strength], rows, context)
         kind_area = estimated_auc(there, strength, rows, context)
@@ -53,7 +55,7 @@ def validate_feelings(context: Context) -> Section:
         "one by one as a customer's turn; nothing is trained, tuned or calibrated on this split. "
         "`negative_emotion` and the four feelings are those of `warmline.language.score_turns`; "
         f"found means a score of {_FOUND} or more. Labels map as "
-        + "; ".join(f"{kind}: {', '.join(sorted(labels))}" for kind, labels in FEELINGS.items())
+        + "; ".join(f"{kind}: {', '.join(sorted(FEELINGS[kind]))}" for kind in CUE_LABELS)
         + ". Confusion is left out of the negative emotions: on Reddit it is mostly curiosity."
     )
     picture = Picture(

@@ -1,49 +1,21 @@
-"""The labelled data: text that people outside this project read and judged."""
+"""The labelled data: text that people outside this project read and judged.
 
-import csv
+GoEmotions and EPITOME are read by `training/corpora.py`, which the training uses, too. AnnoMI is
+read here: nothing may be learned from it.
+"""
+
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from warmline.errors import DataError
+from warmline.resources import folder, load_outside
 
-# GoEmotions' names -> the kinds of cues. Confusion is the only label near to powerlessness.
-FEELINGS = {
-    "fear_anxiety": frozenset({"fear", "nervousness"}),
-    "anger_frustration": frozenset({"anger", "annoyance", "disgust", "disapproval"}),
-    "sadness_disappointment": frozenset(
-        {"sadness", "disappointment", "grief", "remorse", "embarrassment"}
-    ),
-    "confusion_powerlessness": frozenset({"confusion"}),
-}
-# Confusion is a cue, but Reddit's is mostly curiosity: it does not count as negative emotion.
-NEGATIVE = frozenset().union(
-    *(labels for kind, labels in FEELINGS.items() if kind != "confusion_powerlessness")
-)
-EPITOME_FILES = {
-    "emotional_reaction": "emotional-reactions.csv",
-    "interpretation": "interpretations.csv",
-    "exploration": "explorations.csv",
-}
-
-
-@dataclass(frozen=True)
-class Comment:
-    """A Reddit comment with the emotions that its readers agreed on (GoEmotions)."""
-
-    text: str
-    emotions: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """A post in need and a reply, by id, and its level of one mechanism, 0 to 2 (EPITOME)."""
-
-    seeker_id: str
-    reply_id: str
-    level: int
+_corpora = load_outside("warmline_corpora", folder("training") / "corpora.py")
+EPITOME_FILES: dict[str, str] = _corpora.EPITOME_FILES
+Comment = _corpora.Comment
+Pair = _corpora.Pair
 
 
 @dataclass(frozen=True)
@@ -74,27 +46,17 @@ class Session:
 
 def comments(data: Path, part: str) -> list[Comment]:
     """GoEmotions' `dev` or `train` comments."""
-    names = _lines(data / "text" / "goemotions" / "labels.txt")
-    path = data / "text" / "goemotions" / f"{part}.tsv"
-    found = []
-    for number, row in enumerate(csv.reader(_lines(path), delimiter="\t", quoting=csv.QUOTE_NONE)):
-        try:
-            labels = frozenset(names[int(label)] for label in row[1].split(","))
-        except (ValueError, IndexError) as e:
-            raise DataError(f"{path}, line {number + 1}, column 2: not numbers of labels") from e
-        found.append(Comment(row[0], labels))
-    return found
+    return _corpora.goemotions(data / "text" / "goemotions", part)
 
 
-def exchanges(data: Path, mechanism: str) -> list[Exchange]:
-    """EPITOME's exchanges with their level of one of the mechanisms in `EPITOME_FILES`."""
-    path = data / "text" / "epitome" / EPITOME_FILES[mechanism]
-    return [Exchange(row["sp_id"], row["rp_id"], int(row["level"])) for row in _rows(path)]
+def exchanges(data: Path) -> list[Pair]:
+    """EPITOME's pairs of a post in need and a response, with their levels."""
+    return _corpora.epitome(data / "text" / "epitome")
 
 
 def sessions(data: Path) -> list[Session]:
     """AnnoMI's sessions, each utterance with what most of its annotators said."""
-    rows = _rows(data / "text" / "annomi" / "annomi.csv")
+    rows = _corpora.table_rows(data / "text" / "annomi" / "annomi.csv")
     found = []
     for session_id, group in groupby(rows, key=lambda row: row["transcript_id"]):
         said = list(group)
@@ -123,19 +85,3 @@ def _utterance(labels: Sequence[dict[str, str]]) -> Utterance:
 
 def _most(labels: Sequence[dict[str, str]], column: str) -> bool:
     return 2 * sum(label[column] == "True" for label in labels) > len(labels)
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    with _existing(path).open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
-
-
-def _lines(path: Path) -> list[str]:
-    with _existing(path).open(encoding="utf-8", newline="") as file:
-        return [line.rstrip("\n") for line in file]
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise DataError(f"{path}: the labelled data are not there; name their folder: --data DIR")
-    return path

@@ -27,16 +27,15 @@ def validate_mechanisms(context: Context) -> Section:
     context.say("mechanisms of empathy: EPITOME, five folds by seeker")
     found = stored_folds(_FOLDS)
     rows, heads = [], []
-    share = ""
-    for mechanism in MECHANISMS:
-        everything = exchanges(context.data, mechanism)
-        labelled = [e for e in everything if (e.seeker_id, e.reply_id) in found]
-        if not labelled:
-            raise DataError(f"{_FOLDS.name}: has no pair of {EPITOME_FILES[mechanism]}")
-        probabilities = np.array([found[e.seeker_id, e.reply_id][mechanism] for e in labelled])
-        share = f"{len(labelled)} of {len(everything)}"
-        levels = [e.level for e in labelled]
-        seekers = [e.seeker_id for e in labelled]
+    everything = exchanges(context.data)
+    labelled = [p for p in everything if (p.seeker_id, p.response_id) in found]
+    if not labelled:
+        raise DataError(f"{_FOLDS.name}: has no pair of {', '.join(EPITOME_FILES.values())}")
+    share = f"{len(labelled)} of {len(everything)}"
+    seekers = [p.seeker_id for p in labelled]
+    for place, mechanism in enumerate(MECHANISMS):
+        probabilities = np.array([found[p.seeker_id, p.response_id][mechanism] for p in labelled])
+        levels = [p.levels[place] for p in labelled]
         at_all = [float(p) for p in 1 - probabilities[:, 0]]
         macro = estimated_macro_f1(levels, probabilities.argmax(1), LEVELS, seekers, context)
         area = estimated_auc([level > 0 for level in levels], at_all, seekers, context)

@@ -11,6 +11,7 @@ _MARKS = {
     "flows": "analyze_calls.py",
     "audio": "samples",
     "validation": "__init__.py",  # in a checkout only, as the next
+    "training": "corpora.py",
     "benchmarks": "listening.py",
 }
 

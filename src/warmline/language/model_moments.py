@@ -12,7 +12,7 @@ from warmline.language.heads import network_settings
 from warmline.language.kinds import CUE_LABELS
 from warmline.language.listening import Heard
 from warmline.language.passages import Passage
-from warmline.language.scoring import SERVICE
+from warmline.language.weighing import SERVICE
 from warmline.values import RoleName
 
 EMOTION_MODEL = "model:goemotions"

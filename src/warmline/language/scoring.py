@@ -1,9 +1,8 @@
-"""Rules and models together: one number for an agent's empathy, one for a customer's feeling.
+"""One number for an agent's empathy, one for a customer's feeling, from rules and models.
 
-Each piece of evidence is a share 0..1; they are put together as independent ones (noisy or), so
-that a turn that no rule knows is still ranked by what the models hear, and each rule only adds. The
-weights are judgements, not fitted: service formulas and bare apologies are little, feelings named
-are much.
+Where models read, all evidence is put together by learned weights (`weighing`). Where rules read
+alone, each moment is a share 0..1 and they are put together as independent ones (noisy or); those
+weights are judgements: service formulas and bare apologies are little, feelings named are much.
 """
 
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from warmline.language.epitome import MECHANISMS
 from warmline.language.kinds import CUE_LABELS
 from warmline.language.listening import Heard
 from warmline.language.passages import Passage
+from warmline.language.weighing import empathy_evidence, negative_evidence, weights
 from warmline.values import RoleName
 
 # How much of an agent's moment is empathy. A formula or an apology alone is next to none; acting
@@ -35,18 +35,6 @@ _EMPATHY = {
     "politeness": 0.05,
 }
 _DISMISSAL_TAKES = 0.7
-_SERVICE_TAKES = 0.85
-# How much of what the models hear in an agent's words is empathy: the customer's feeling returns in
-# them, too. Service sounds warm to models that learned from peers, so that they are not asked about
-# words that a rule knows as service.
-_MECHANISMS = {"emotional_reaction": 0.4, "interpretation": 0.2, "exploration": 0.05}
-_WARM_EMOTIONS = {"caring": 0.4, "remorse": 0.3, "sadness": 0.3, "negative": 0.25}
-SERVICE = frozenset(
-    {
-        *("formula", "slot_request", "question_closed", "friction_hold", "friction_transfer"),
-        *("commitment", "solution", "next_step", "expectation", "identification", "offer"),
-    }
-)
 # How much of a customer's moment is negative emotion, besides the cues themselves.
 _NEGATIVE = {
     "cue": 1.0,
@@ -59,8 +47,6 @@ _NEGATIVE = {
     "problem": 0.5,
 }
 _POSITIVE_TAKES = {"relief": 0.5, "thanks": 0.3}
-# How much of what the models hear in a customer's words is negative emotion.
-_NEGATIVE_EMOTIONS = {"negative": 0.8, "confusion_powerlessness": 0.25}
 # Of the feelings that the models hear, so much is believed without a rule.
 _FEELING = 0.8
 
@@ -111,7 +97,7 @@ def scored(
         attentive=kinds["attentive"] if agent else None,
         cognitive=kinds["cognitive"] if agent else None,
         dismissive=kinds["dismissive"] if agent else None,
-        negative_emotion=_negative(moments, heard) if customer else None,
+        negative_emotion=_negative(passage, moments, heard) if customer else None,
         fear_anxiety=feelings["fear_anxiety"] if customer else None,
         anger_frustration=feelings["anger_frustration"] if customer else None,
         sadness_disappointment=feelings["sadness_disappointment"] if customer else None,
@@ -137,39 +123,22 @@ def _empathy(passage: Passage, moments: Sequence[Moment], heard: Sequence[Heard]
     shown = [
         m.strength * _EMPATHY.get(m.label or m.kind, _EMPATHY.get(m.kind, 0.0)) for m in moments
     ]
-    service = [m for m in moments if m.kind in SERVICE]
-    sensed = max(
-        (
-            _warmth(h) * (1.0 - _SERVICE_TAKES * passage.share(h.first, h.past, service))
-            for h in heard
-        ),
-        default=0.0,
-    )
     dismissed = max((m.strength for m in moments if m.kind == "dismissive"), default=0.0)
-    return together([*shown, sensed]) * (1.0 - _DISMISSAL_TAKES * dismissed)
-
-
-def _warmth(heard: Heard) -> float:
-    """How much empathy the models hear in a window of an agent's words."""
-    return together(
-        [
-            *(weight * heard.at_least_weak(m) for m, weight in _MECHANISMS.items()),
-            *(weight * heard.emotions[e] for e, weight in _WARM_EMOTIONS.items()),
-        ]
+    warm = (
+        weights("empathy").share(empathy_evidence(passage, moments, heard))
+        if heard
+        else together(shown)
     )
+    return warm * (1.0 - _DISMISSAL_TAKES * dismissed)
 
 
-def _negative(moments: Sequence[Moment], heard: Sequence[Heard]) -> float:
+def _negative(passage: Passage, moments: Sequence[Moment], heard: Sequence[Heard]) -> float:
+    if heard:
+        return weights("negative_emotion").share(negative_evidence(passage, moments, heard))
     shown = [
         m.strength * _NEGATIVE.get(m.kind, 0.0)
         for m in moments
         if m.kind != "resolution" or m.label == "unresolved"
     ]
-    sensed = max((_negativity(h) for h in heard), default=0.0)
     eased = max((m.strength * _POSITIVE_TAKES.get(m.kind, 0.0) for m in moments), default=0.0)
-    return together([*shown, sensed]) * (1.0 - eased)
-
-
-def _negativity(heard: Heard) -> float:
-    """How much negative emotion the models hear in a window of a customer's words."""
-    return together([weight * heard.feeling(e) for e, weight in _NEGATIVE_EMOTIONS.items()])
+    return together(shown) * (1.0 - eased)

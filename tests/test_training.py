@@ -1,0 +1,138 @@
+"""The texts that weights are learned from, and how the weights are learned."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from warmline.errors import DataError
+from warmline.language import score_turns
+from warmline.language.kinds import CUE_LABELS
+from warmline.language.weighing import EMPATHY_EVIDENCE, NEGATIVE_EVIDENCE, weights
+from warmline.resources import folder, load_outside
+
+TRAINING = Path(__file__).parents[1] / "training"
+pytestmark = pytest.mark.skipif(
+    not TRAINING.is_dir(), reason="the training is part of the checkout"
+)
+LEARNED = {"empathy": EMPATHY_EVIDENCE, "negative_emotion": NEGATIVE_EVIDENCE}
+
+
+@pytest.fixture(scope="module")
+def corpora():
+    return load_outside("warmline_corpora", folder("training") / "corpora.py")
+
+
+@pytest.fixture(scope="module")
+def weighted():
+    return load_outside("warmline_weighted", TRAINING / "weighted.py")
+
+
+def test_support_turns_are_many_varied_and_labelled_throughout(corpora) -> None:
+    dialogues = corpora.support_dialogues()
+    turns = [turn for d in dialogues for turn in d.turns]
+    by_speaker = {s: [t for t in turns if t.speaker == s] for s in ("agent", "customer")}
+    assert all(len(own) >= 500 for own in by_speaker.values())
+    assert {t.level for own in by_speaker.values() for t in own} == {0, 1, 2}
+    assert all(sum(t.level > 0 for t in own) > 200 for own in by_speaker.values())
+    assert {f for t in turns for f in t.feelings} == set(CUE_LABELS)
+    assert all(bool(t.feelings) == (t.level > 0) for t in by_speaker["customer"])
+    assert len({d.domain for d in dialogues}) >= 20
+    assert {d.register for d in dialogues} == {"call", "chat", "email", "tweet"}
+    assert all(d.turns[0].speaker == "customer" for d in dialogues)
+
+
+def test_no_dialogue_is_on_both_sides_of_the_division(corpora) -> None:
+    dialogues = corpora.support_dialogues()
+    aside = {d.number for d in dialogues if d.is_held_out}
+    assert aside.isdisjoint({d.number for d in dialogues if not d.is_held_out})
+    assert len({(d.number, d.variant) for d in dialogues}) == len(dialogues)
+    said = {True: set(), False: set()}
+    for dialogue in dialogues:
+        said[dialogue.is_held_out] |= {t.text for t in dialogue.turns if len(t.text.split()) > 7}
+    assert not said[True] & said[False]
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        ("C none: hello\n", "line 1: a turn without a dialogue"),
+        ("[001 bank call]\nA 3: hello\n", "line 2: '3' is no label of a turn of the agent"),
+        ("[001 bank call]\nA fear1: hello\n", "line 2: 'fear1' is no label"),
+        (
+            "[001 bank call]\nC joy1: hello\n",
+            "line 2: 'joy1' is no label of a turn of the customer",
+        ),
+        ("[001 bank call]\nC none:\n", "line 2: not `C labels: words`"),
+    ],
+)
+def test_a_broken_line_is_refused_by_its_place(corpora, tmp_path, lines, wanted) -> None:
+    path = tmp_path / "turns.txt"
+    path.write_text(lines)
+    with pytest.raises(DataError, match=wanted):
+        corpora.support_dialogues(path)
+
+
+def test_a_dialogue_is_read_as_it_is_written(corpora, tmp_path) -> None:
+    path = tmp_path / "turns.txt"
+    path.write_text("# head\n\n[008b car-hire chat]\nC fear1 anger2: no: never\nA 2: oh dear\n")
+    (dialogue,) = corpora.support_dialogues(path)
+    assert (dialogue.number, dialogue.variant, dialogue.domain) == (8, "b", "car-hire")
+    assert dialogue.register == "chat" and dialogue.is_held_out
+    first, second = dialogue.turns
+    assert (first.text, first.level) == ("no: never", 2)
+    assert first.feelings == {"fear_anxiety", "anger_frustration"}
+    assert (second.speaker, second.level, second.feelings) == ("agent", 2, frozenset())
+
+
+def test_weights_find_what_speaks_for_it_and_never_turn_round(weighted) -> None:
+    random = np.random.default_rng(5)
+    names = ["good", "against", "noise"]
+
+    def drawn(rows: int, base: float) -> object:
+        evidence = random.normal(size=(rows, 3))
+        odds = 2 * evidence[:, 0] + evidence[:, 1] + base
+        levels = 2 * (odds + random.logistic(size=rows) > 0)
+        told = [dict(zip(names, row, strict=True)) for row in evidence]
+        return weighted.Labelled.of(told, levels, list(range(rows)), names)
+
+    support, public = drawn(1500, 0.0), drawn(1500, -3.0)
+    signs = {"good": 1, "against": -1, "noise": 1}
+    found = weighted.fit(support, public, signs, 1.0, 10.0)
+    assert found.weights["good"] == pytest.approx(1.5, abs=0.5)
+    # It was told to point down, and the data point up.
+    assert found.weights["against"] == 0.0
+    # What is rarer among the public texts does not lower what is said of support.
+    assert abs(found.intercept) < 0.3
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_what_ships_has_a_weight_for_each_piece_of_evidence_in_its_direction(name: str) -> None:
+    signs, found = LEARNED[name], weights(name)
+    assert set(found.of) == set(signs)
+    assert all(weight * signs[evidence] >= 0 for evidence, weight in found.of.items())
+    assert 5 <= sum(weight != 0 for weight in found.of.values()) <= 30
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_more_evidence_never_lowers_what_it_speaks_for(name: str) -> None:
+    found, evidence = weights(name), dict.fromkeys(LEARNED[name], 0.0)
+    for piece, sign in LEARNED[name].items():
+        more = found.share({**evidence, piece: float(sign)})
+        assert more >= found.share(evidence)
+
+
+@pytest.mark.models
+def test_turns_held_out_are_told_apart(corpora) -> None:
+    """Our own text, so this guards what was learned; it says nothing of anybody's calls."""
+    truth: dict[str, list[tuple[bool, float]]] = {"agent": [], "customer": []}
+    for dialogue in corpora.support_dialogues():
+        if not dialogue.is_held_out:
+            continue
+        for turn, score in zip(dialogue.turns, score_turns(dialogue.turns), strict=True):
+            said = score.empathy if turn.speaker == "agent" else score.negative_emotion
+            truth[turn.speaker].append((turn.level > 0, said or 0.0))
+    areas = {s: roc_auc_score(*zip(*rows, strict=True)) for s, rows in truth.items()}
+    assert areas["agent"] > 0.85
+    assert areas["customer"] > 0.80
