@@ -42,7 +42,9 @@ def test_commands_and_options_exist(document):
             continue
         if len(words) > 1 and words[1] in getattr(command, "commands", {}):
             command = command.commands[words[1]]
-        known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        known = {"--help"}
+        for parameter in command.params:
+            known |= {*parameter.opts, *parameter.secondary_opts}
         for word in words:
             if word.startswith("--"):
                 assert word.split("=")[0] in known, f"warmline {line}: no option {word}"

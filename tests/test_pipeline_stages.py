@@ -59,6 +59,8 @@ def test_other_bytes_change_every_key():
         ("language__models", False, {"language", "empathy"}),
         ("speech__min_confidence", 0.9, {"prosody", "floor", "empathy"}),
         ("words__whisper_model", "tiny.en", set(NAMES) - {"sound", "channels", "speech"}),
+        ("redaction__enabled", False, set(NAMES) - {"sound", "channels", "speech"}),
+        ("redaction__kinds", ("card",), set(NAMES) - {"sound", "channels", "speech"}),
         ("turns__max_pause_s", 1.0, {"turns", "prosody", "floor", "language", "empathy"}),
         ("recordings__min_duration_s", 1.0, {"sound"}),
         ("recordings__name_patterns", ("(?P<call_id>.*)",), set()),
