@@ -437,7 +437,7 @@ PUBLISHER = """
 import os, signal, sys
 from pathlib import Path
 from warmline import landing
-from warmline.warehouse import publishing, load
+from warmline.warehouse import publishing, load, swapping
 from test_warehouse import definitions_of, rich
 def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
 def before(module, name, calls=1):
@@ -461,9 +461,9 @@ points = {
     "indexing": lambda: before(publishing, "index_turns"),
     "indexed": lambda: before(publishing, "_judged_otherwise"),
     "checking": lambda: before(publishing, "_require_passing"),
-    "syncing": lambda: before(publishing, "_sync"),
+    "syncing": lambda: before(swapping, "sync"),
     "swapping": lambda: before(Path, "replace"),
-    "swapped": lambda: before(publishing, "_sync", 2),
+    "swapped": lambda: before(swapping, "sync", 2),
 }
 landing.write(rich(call_id), folder / "landing")
 points[point]()
