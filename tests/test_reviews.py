@@ -193,3 +193,21 @@ def test_the_command_marks_lists_and_exports(folder: Path) -> None:
     assert (first["reason"], second["name"], second["machine_said"]) == ("'=cmd()", "offers", "2.0")
     assert shell(folder, "mark", "c1", "right").exit_code == 2
     assert shell(folder, "mark", "c1", "right", "--cue", "soon").exit_code == 1
+
+
+def test_a_call_is_shown_with_what_people_say_beside_the_machines_word(folder: Path) -> None:
+    show = ["show", "c1", "--warehouse", str(folder / "w.duckdb"), "--width", "120"]
+    assert "reviewed" not in CliRunner().invoke(app, show).output
+    mark(folder, 3.0, WRONG)
+    mark(folder, 6.0, RIGHT)
+    review_metric(folder / "w.duckdb", folder / "w.landing", "c1", "talk_s", "agent", RIGHT)
+    put(folder)
+    page = CliRunner().invoke(app, show).output
+    assert "reviewed: wrong, should be affective; kim: it was heard" in page
+    assert page.count("reviewed: right") == 2
+    told = json.loads(CliRunner().invoke(app, [*show, "--json"]).output)["reviews"]
+    assert [(r["subject"], r["name"], r["verdict"]) for r in told] == [
+        ("cue", "fear_anxiety", "wrong"),
+        ("cue", "anger_frustration", "right"),
+        ("metric", "talk_s", "right"),
+    ]

@@ -22,6 +22,10 @@ FROM metrics AS m
 LEFT JOIN metric_definitions AS d ON d.name = m.name AND d.version = m.version
 WHERE m.call_id = $call_id ORDER BY m.rowid
 """
+_REVIEWS = """
+SELECT subject, name, party, opportunity_index, verdict, reviews, should_be, remarks
+FROM review_summary WHERE call_id = $call_id ORDER BY subject, opportunity_index, name, party
+"""
 _PROFILE = """
 SELECT component, value, amount, exposure, reference_mean, reference_calls, score, score_low,
     score_high, reason
@@ -46,10 +50,20 @@ class CallPage:
     quotes: list[Row]
     metrics: list[Row]
     profile: list[Row]
+    reviews: list[Row]
 
     def as_dict(self) -> dict[str, Any]:
         """For a machine to read."""
         return asdict(self)
+
+    def review_of_cue(self, index: int) -> Row | None:
+        """What people say of a row of the ledger; None when nobody has said anything."""
+        return next((r for r in self.reviews if r["opportunity_index"] == index), None)
+
+    def review_of_metric(self, name: str, party: str | None) -> Row | None:
+        """What people say of a measure; None when nobody has said anything."""
+        found = (r for r in self.reviews if r["subject"] == "metric")
+        return next((r for r in found if (r["name"], r["party"]) == (name, party)), None)
 
     def name_of(self, party: str) -> str:
         """What a party is called on the page: its role, or its letter if that is not known."""
@@ -88,14 +102,15 @@ def read_page(warehouse: Path, call_id: str) -> CallPage:
             moments=rows("moments"),
             quotes=rows("quotes"),
             metrics=_rows(con, _METRICS, found),
-            profile=_rows(con, _PROFILE, found) if _has_profile(con) else [],
+            profile=_rows(con, _PROFILE, found) if _has_view(con, "call_profile") else [],
+            reviews=_rows(con, _REVIEWS, found) if _has_view(con, "review_summary") else [],
         )
 
 
-def _has_profile(con: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the warehouse was published since there are profiles."""
-    found = con.execute("SELECT 1 FROM duckdb_views() WHERE view_name = 'call_profile'").fetchone()
-    return found is not None
+def _has_view(con: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether the warehouse was published since there is this view."""
+    sql = "SELECT 1 FROM duckdb_views() WHERE view_name = $name"
+    return con.execute(sql, {"name": name}).fetchone() is not None
 
 
 def _find(con: duckdb.DuckDBPyConnection, wanted: str) -> str:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _WIDE = 100
 _EVIDENCE_ROOM = {True: 30, False: 10}
+_VERDICT_STYLES = {"right": "green", "wrong": "red", "disputed": "yellow"}
 
 
 def ledger(page: CallPage) -> Iterable["RenderableType"]:
@@ -33,7 +34,10 @@ def ledger(page: CallPage) -> Iterable["RenderableType"]:
     table.add_column("the agent's answer", ratio=1, overflow="fold")
     for cue in page.opportunities:
         feeling = f'{_words(cue["kind"])}, {cue["strength"]:.1f}\n[dim]"{cue["text"]}"[/]'
-        table.add_row(clock(cue["start_s"]), feeling, _answer(cue))
+        answer = _answer(cue)
+        if review := page.review_of_cue(cue["opportunity_index"]):
+            answer.append_text(styled([("\n", ""), *_reviewed(review)]))
+        table.add_row(clock(cue["start_s"]), feeling, answer)
     yield table
 
 
@@ -65,10 +69,13 @@ def _table(page: CallPage, metrics: list[Row], width: int) -> "RenderableType":
     table.add_column("where", style="dim")
     for metric in metrics:
         who = _who(page, metric)
+        value = [(value_text(metric["value"], metric["unit"]), ""), (_counts(metric), "dim")]
+        if review := page.review_of_metric(metric["name"], metric["party"]):
+            value += [("\n", ""), (_verdict(review), _VERDICT_STYLES[review["verdict"]])]
         cells: list[RenderableType] = [
             metric["name"],
             styled([(who, role_style(who))]),
-            styled([(value_text(metric["value"], metric["unit"]), ""), (_counts(metric), "dim")]),
+            styled(value),
         ]
         if is_wide:
             cells.append(f"{metric['confidence']:.2f}")
@@ -158,6 +165,19 @@ def _answer(cue: Row) -> "Text":
     if cue["answer_text"]:
         parts.append((f'\n{clock(cue["answer_start_s"])} "{cue["answer_text"]}"', "dim"))
     return styled(parts)
+
+
+def _reviewed(review: Row) -> list[tuple[str, str]]:
+    """People's word on the machine's, and who said why."""
+    return [
+        (_verdict(review), _VERDICT_STYLES[review["verdict"]]),
+        (f"; {review['remarks']}", "dim"),
+    ]
+
+
+def _verdict(review: Row) -> str:
+    should_be = f", should be {_words(review['should_be'])}" if review["should_be"] else ""
+    return f"reviewed: {review['verdict']}{should_be}"
 
 
 def _heading(text: str) -> Iterable["RenderableType"]:
