@@ -1,6 +1,6 @@
 -- How long agents take to respond: median and ninetieth percentile of the pauses before they speak, seconds.
 -- $min_pauses INTEGER = 20: only agents with at least so many pauses
--- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
+-- $since DATE = one_week_to($until): only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
 WITH waited AS (
     SELECT
