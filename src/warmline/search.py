@@ -241,4 +241,5 @@ def _hit(row: Row, call: Sequence[Any], turns: Sequence[SaidTurn], around: int) 
     _, index, score, _ = row
     before = tuple(turns[max(0, index - around) : index])
     after = tuple(turns[index + 1 : index + 1 + around])
-    return Hit(*call, score, turns[index], before, after)
+    call_id, started_at, agent_id, queue, path = call
+    return Hit(call_id, started_at, agent_id, queue, path, score, turns[index], before, after)
