@@ -20,6 +20,7 @@ from threading import Lock
 from time import sleep
 from types import TracebackType
 from typing import Self
+from weakref import WeakSet
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -68,6 +69,7 @@ class Workers:
         self._pool = self._new_pool()
         self._renewing = Lock()
         self._is_left = False
+        self._started: WeakSet[Future[Outcome]] = WeakSet()
         self._breaks = 0
 
     def __enter__(self) -> Self:
@@ -86,6 +88,8 @@ class Workers:
         else:
             self._pool.stop()
         self._pool.join()
+        for future in list(self._started):  # nobody waits for what will never be
+            future.cancel()
         self._board.close()
 
     def start(self, call: PlannedCall, tell: Tell = nobody) -> Future[Outcome]:
@@ -96,10 +100,13 @@ class Workers:
         while True:
             self._renew()
             try:
-                return self._pool.schedule(work, args=arguments, timeout=self._timeout_s)
+                future = self._pool.schedule(work, args=arguments, timeout=self._timeout_s)
             except RuntimeError:  # it gave up just now
                 if self._is_left:
                     raise
+            else:
+                self._started.add(future)
+                return future
 
     def finish(self, call: PlannedCall, future: Future[Outcome]) -> Outcome:
         """Wait for a call that was started; its analysis has landed, whatever became of it.
