@@ -15,6 +15,7 @@ from test_pipeline_calls import cut, settings
 from warmline import landing, words
 from warmline.engines import Engines
 from warmline.pipeline import Addressing, all_measures, analyze_recording
+from warmline.questions import ask_named
 from warmline.redaction import kinds, redact
 from warmline.settings import RedactionSettings, TurnSettings
 from warmline.turns import assign_roles
@@ -72,6 +73,23 @@ def test_the_warehouse_has_where_and_what_kind_and_tells_none_from_not_looked_fo
         assert counts == [("none", 0), ("old", None), ("some", 2)]
         rows = con.execute("SELECT * EXCLUDE (call_no) FROM redactions ORDER BY ALL").fetchall()
     assert rows == [("some", 0, 0, "A", "card", 2.6, 4.0), ("some", 1, 0, "A", "card", 4.2, 4.8)]
+
+
+def test_redactions_by_kind(tmp_path: Path):
+    """One card said in two stretches by the customer, read back by the agent; a birthday, too."""
+    first = (
+        *(Redaction(2.6, 4.0, "A", "card", 0), Redaction(4.2, 4.8, "A", "card", 0)),
+        Redaction(0.1, 1.1, "B", "card", 1),
+    )
+    second = (Redaction(2.6, 3.1, "A", "card", 0), Redaction(3.5, 4.5, "A", "birth_date", 1))
+    calls = [replace(call("c-1"), redactions=first), replace(call("c-2"), redactions=second)]
+    for analysis in calls:
+        landing.write(analysis, tmp_path / "landing")
+    publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions_of(calls))
+    assert ask_named(tmp_path / "w.duckdb", "redactions_by_kind", {}).rows == (
+        ("card", 2, 3, 4, 3, 1, pytest.approx(3.5)),
+        ("birth_date", 1, 1, 1, 1, 0, pytest.approx(1.0)),
+    )
 
 
 def turns_of(transcript: Transcript) -> tuple[Turn, ...]:
