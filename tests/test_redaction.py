@@ -3,10 +3,9 @@
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from time import process_time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from warmline.phrases import placeholder, speech_tables, spoken
@@ -224,6 +223,7 @@ def test_words_outside_are_untouched_and_rows_are_the_placeholders(turns):
     digits=st.lists(st.sampled_from(FIGURES), min_size=LEAST_DIGITS, max_size=20),
     after=CALLS,
 )
+@example(before=["the fourth of july 5551234"], digits=["zero"] * LEAST_DIGITS, after=["hello"])
 @settings(deadline=None)
 def test_no_long_run_of_digits_survives(before, digits, after):
     """Whatever was announced, and whatever comes after, but a measure of its last digit."""
@@ -231,13 +231,3 @@ def test_no_long_run_of_digits_survives(before, digits, after):
     redacted, _ = redact(transcript, Settings().redaction)
     left = said_by_all(redacted.words, {}).lines
     assert max((len(r.digits) for line in left for r in runs(line)), default=0) < LEAST_DIGITS
-
-
-def test_an_hour_of_talk_takes_a_fraction_of_a_second():
-    talk = "so my account number is four one one one two two and I waited forty minutes on hold / "
-    words = said_in_turns((talk + "okay thank you let me have a look at that for you / ") * 350)
-    assert len(words.words) > 9000
-    redact(words, EVERYTHING)
-    started = process_time()
-    redact(words, EVERYTHING)
-    assert process_time() - started < 1.0  # 0.2 s on an idle core

@@ -20,7 +20,6 @@ _REACH_S = 25.0
 _PART_PAUSE_S = 6.0
 # Shorter numbers that nothing announced are nothing private.
 LEAST_DIGITS = 7
-_DATE_DIGITS = 8
 _BESIDE_NUMBERS = frozenset({"email", "name"})
 
 
@@ -113,7 +112,8 @@ def _by_itself(said: Sequence[Run]) -> str | None:
     shape = tuple(size for run in said for size in run.shape)
     if is_card(digits):
         return "card"
-    if any(run.is_date or (run.has_month and len(run.digits) <= _DATE_DIGITS) for run in said):
+    # The day and the year of a date are fewer digits than any number that is hidden unannounced.
+    if any(run.is_date or (run.has_month and len(run.digits) < LEAST_DIGITS) for run in said):
         return None
     if shape == (3, 2, 4):
         return "social_security"
