@@ -112,8 +112,7 @@ def _by_itself(said: Sequence[Run]) -> str | None:
     shape = tuple(size for run in said for size in run.shape)
     if is_card(digits):
         return "card"
-    # The day and the year of a date are fewer digits than any number that is hidden unannounced.
-    if any(run.is_date or (run.has_month and len(run.digits) < LEAST_DIGITS) for run in said):
+    if any(run.is_date for run in said):
         return None
     if shape == (3, 2, 4):
         return "social_security"

@@ -5,21 +5,24 @@ from dataclasses import dataclass
 
 from warmline.redaction.book import word_list
 from warmline.redaction.heard import Heard, Line
-from warmline.redaction.tokens import MAGNITUDE, TENS, Sort, digits_of
+from warmline.redaction.tokens import MAGNITUDE, TENS, Sort, Token, digits_of
 
 _MAX_LINKS = 3
 _SHORT = 2
 _SOME_DIGITS = 3
 # With as many digits before it, a number that measures something is another number.
 _ANOTHER = 4
+_DATE_DIGITS = 8
+_YEAR_DIGITS = 4
 
 
 @dataclass(frozen=True)
 class Run:
     """A number as it was said. `at` is where it stands in its line: [first, past).
 
-    `has_month` says that it names a month, `is_date` that it is typed as a date. `is_loose` numbers
-    are too short and too bound to what stands around them to be part of anything private.
+    `has_month` says that it names a month, `is_date` that it is typed as a date or said like one.
+    `is_loose` numbers are too short and too bound to what stands around them to be part of anything
+    private.
     """
 
     line: Line
@@ -124,9 +127,17 @@ def _run(line: Line, first: int, past: int) -> Run | None:
         digits,
         tuple(size for t in tokens for size in t.shape or ()),
         has_month=any(t.sort is Sort.MONTH for t in tokens),
-        is_date=any(t.is_date for t in tokens),
+        is_date=any(t.is_date for t in tokens) or _is_said_date(tokens, digits),
         is_loose=len(digits) <= _SHORT and _is_bound(line, first, past),
     )
+
+
+def _is_said_date(tokens: Sequence[Token], digits: str) -> bool:
+    """Whether a month has a day, a year or an hour beside it, and no longer number."""
+    groups = [len(t.digits) for t in tokens]
+    singles = sum(t.sort is Sort.NUMBER and t.size == 1 for t in tokens)
+    is_short = len(digits) <= _DATE_DIGITS and max(groups) <= _YEAR_DIGITS >= singles
+    return is_short and any(t.sort is Sort.MONTH for t in tokens)
 
 
 def _is_half_past(line: Line, past: int) -> bool:
