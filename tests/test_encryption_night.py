@@ -12,6 +12,7 @@ from warmline import landing
 from warmline.questions import ask
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_night_lands_and_publishes_encrypted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -45,7 +45,8 @@ def find_numbers(said: Said) -> Iterator[Finding]:
     """The private numbers of a call."""
     for number, value in enumerate(_values(said)):
         by_kind: dict[tuple[str, str], list[int]] = {}
-        for run, kind in _judged(value):
+        # What it was announced as may be a kind that is left alone: then it is what it is by itself.
+        for run, kind in chain(_judged(value), _each_by_itself(value)):
             places = by_kind.setdefault((kind, run.party), [])
             places += [heard.place for heard in run.words]
         for (kind, party), places in by_kind.items():
@@ -104,6 +105,13 @@ def _judged(value: Value) -> Iterator[tuple[Run, str]]:
             yield run, _by_itself([run]) or "number"
         elif enough or (kind.id == "birth_date" and run.has_month):
             yield run, kind.id
+
+
+def _each_by_itself(value: Value) -> Iterator[tuple[Run, str]]:
+    """The numbers that would be hidden without any announcement."""
+    for run in value.runs:
+        if kind := _by_itself([run]):
+            yield run, kind
 
 
 def _by_itself(said: Sequence[Run]) -> str | None:
