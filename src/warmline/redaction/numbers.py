@@ -45,7 +45,7 @@ def find_numbers(said: Said) -> Iterator[Finding]:
     """The private numbers of a call."""
     for number, value in enumerate(_values(said)):
         by_kind: dict[tuple[str, str], list[int]] = {}
-        # What it was announced as may be a kind that is left alone: then it is what it is by itself.
+        # What it was announced as may be left alone: then it is what it is by itself.
         for run, kind in chain(_judged(value), _each_by_itself(value)):
             places = by_kind.setdefault((kind, run.party), [])
             places += [heard.place for heard in run.words]
