@@ -224,6 +224,8 @@ def main() -> int:
     parser.add_argument("--no-extras", action="store_true", help="Only the race itself")
     arguments = parser.parse_args()
     calls = truths(arguments.folder)
+    if not calls:
+        parser.error(f"{arguments.folder}: no call.wav with its call.json there")
     audio_s = sum(t.duration_s for t in calls)
     lines = ["# Listening", "", f"Machine: {machine()}. Model `{arguments.model}`."]
     lines += [f"{len(calls)} calls, {audio_s:.0f} s; {arguments.rounds} rounds, medians.", ""]
