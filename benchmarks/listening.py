@@ -2,7 +2,7 @@
 
 `python listening.py FOLDER --to RESULTS.md` (or `warmline bench`) measures, on the two-channel
 calls of FOLDER that have a human transcript (`<call>.json`: start, end, speaker, text) and on their
-mono mix:
+mono mix, after each contender has heard one call unmeasured:
 
 - ours: `warmline analyze`, end to end: every measure, and the warehouse filled;
 - ours-fast: the same with `--engine faster-whisper`;
@@ -74,6 +74,16 @@ def run(contender: str, recordings: Path, channels: str, out: Path, model: str) 
         command = [*warmline, "export", "--format", name, "--to", str(out), *place]
         measured(command, out / "log-export")
     return cost
+
+
+def warm_up(plan: Plan, calls: list[Truth]) -> None:
+    """Every contender hears the shortest call once: who comes first would read from a cold disk."""
+    shortest = min(calls, key=lambda call: call.duration_s).call
+    folder = fresh(plan.work / "warm-up")
+    shutil.copy(plan.work / "mono" / f"{shortest}.wav", folder)
+    for contender in plan.contenders:
+        run(contender, folder, "mono", fresh(plan.work / f"{contender}-warm-up"), plan.model)
+        say(f"warm-up: {contender}")
 
 
 def race(plan: Plan, kind: str, calls: list[Truth]) -> Result:
@@ -233,6 +243,7 @@ def main() -> int:
         work = Path(name)
         plan = Plan(tuple(arguments.contenders), arguments.model, arguments.rounds, work)
         lay_out(calls, arguments.folder, work)
+        warm_up(plan, calls)
         for kind in arguments.kinds:
             lines += race_table(race(plan, kind, calls), audio_s, kind)
             write(lines, arguments.to)
