@@ -50,9 +50,9 @@ def limited(folder: Path, file_bytes: int) -> "subprocess.CompletedProcess[str]"
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        (0.1, "no room for a temporary file"),
+        pytest.param(0.1, "no room for a temporary file", marks=pytest.mark.slow),
         (0.9, "cannot write the analysis"),
-        (5.0, "not published, what was there stays"),
+        pytest.param(5.0, "not published, what was there stays", marks=pytest.mark.slow),
     ],
 )
 def test_a_full_disk_is_said_and_costs_nothing(tmp_path, part, message):

@@ -110,6 +110,7 @@ def test_a_poison_call_ends_only_its_own_process_and_the_others_go_on(folder):
     assert {rows[name].failed_runs for name in ("abort", "kill", "memory")} == {1}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_timeout_ends_the_work_even_where_it_does_not_listen(folder):
     started = time.monotonic()
