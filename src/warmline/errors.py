@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+_LONGEST = 2000  # characters of a line for a person
+
 
 class Status(StrEnum):
     """How a recording ended, as stored in `calls.status`."""
@@ -13,6 +15,16 @@ class Status(StrEnum):
     DUPLICATE = "duplicate"
 
 
+def one_line(text: str) -> str:
+    """The text with everything that is no visible character written out: `\\n`, `\\x1b`, `\\u202e`.
+
+    Names of files and cells of tables come from strangers: printed as they are, they could break a
+    line, move a cursor, or turn the reading direction round. What is longer than 2000 is cut.
+    """
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
+
+
 class WarmlineError(Exception):
     """Base of every error that warmline raises on purpose; its text is one line for a user."""
 
@@ -20,12 +32,18 @@ class WarmlineError(Exception):
 class SettingsError(WarmlineError):
     """A settings file has a key or value that is not known, or not allowed."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
 
 class MetadataError(WarmlineError):
     """A table that a user gives (metadata, outcomes) cannot be used.
 
     The message names the line and the column.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class DataError(WarmlineError):
@@ -82,6 +100,6 @@ class RecordingRefusedError(WarmlineError):
     """
 
     def __init__(self, code: str, message: str, status: Status = Status.REFUSED) -> None:
-        super().__init__(message)
+        super().__init__(one_line(message))
         self.code = code
         self.status = status

@@ -104,6 +104,7 @@ def report(
     It is made from the warehouse as it is now; what the night itself wrote lies beside the
     warehouse, in `reports`. Exit code 4 when something in it asks for a person.
     """
+    from warmline.cli.consoles import harmless
     from warmline.nights import as_html, as_markdown, last_night, read_night
 
     chosen = settings_from(settings)
@@ -112,7 +113,7 @@ def report(
     if day is None:
         raise WarehouseError(f"{place}: no calls, and so no night to report")
     found = read_night(place, day, chosen.night)
-    typer.echo(as_html(found) if html else as_markdown(found), nl=False)
+    typer.echo(harmless(as_html(found) if html else as_markdown(found)), nl=False)
     raise typer.Exit(ExitCode.ALARM if found.alarms else ExitCode.DONE)
 
 

@@ -1,7 +1,7 @@
 """`warmline query` and `warmline check`: questions to the warehouse, and whether it is sound."""
 
 import csv
-import json
+import io
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
-from warmline.cli.terminal import ExitCode, messages, output
+from warmline.cli.terminal import ExitCode, messages, output, say_json
 from warmline.errors import QueryError
 from warmline.places import places_of
 from warmline.questions import (
@@ -71,7 +71,7 @@ def query(
     answer = answering(path, question, pairs(param or ()), limit=limit, timeout_s=timeout_s)
     if as_json:
         rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
-        typer.echo(json.dumps(rows, default=str, ensure_ascii=False, indent=2))
+        say_json(rows)
     elif as_csv:
         _print_csv(answer)
     else:
@@ -94,7 +94,7 @@ def check(
             {"check": r.name, "passed": r.passed, "description": r.description, "rows": r.count}
             for r in results
         ]
-        typer.echo(json.dumps(found, indent=2))
+        say_json(found)
     else:
         _print_checks(results)
     if not all(result.passed for result in results):
@@ -123,7 +123,7 @@ def _print_list(name: str | None, as_json: bool) -> None:
             }
             for q in queries
         ]
-        typer.echo(json.dumps(listed, indent=2, ensure_ascii=False))
+        say_json(listed)
         return
     from rich.markup import escape
 
@@ -137,16 +137,22 @@ def _print_list(name: str | None, as_json: bool) -> None:
 
 
 def _print_csv(answer: Answer) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    from warmline.cli.consoles import harmless
+
+    page = io.StringIO()
+    writer = csv.writer(page, lineterminator="\n")
     writer.writerow(answer.columns)
     writer.writerows([safe_cell(value) for value in row] for row in answer.rows)
+    text = page.getvalue()
+    sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
 
 
 def _print_table(answer: Answer) -> None:
     from rich import box
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from warmline.cli.consoles import PlainConsole
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column, kind in zip(answer.columns, answer.types, strict=True):
@@ -154,7 +160,7 @@ def _print_table(answer: Answer) -> None:
         table.add_column(column, justify="right" if number else "left", overflow="fold")
     for row in answer.rows:
         table.add_row(*(escape(_cell(value)) for value in row))
-    page = output() if output().is_terminal else Console(width=_WIDE, highlight=False)
+    page = output() if output().is_terminal else PlainConsole(width=_WIDE, highlight=False)
     page.print(table)
     page.print(f"{len(answer.rows)} rows", style="dim")
 

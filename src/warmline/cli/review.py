@@ -2,7 +2,6 @@
 
 import csv
 import getpass
-import json
 import re
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -18,7 +17,7 @@ from warmline.cli.options import (
     settings_from,
 )
 from warmline.cli.search import Party
-from warmline.cli.terminal import messages, output
+from warmline.cli.terminal import messages, output, say_json
 from warmline.errors import QueryError
 from warmline.places import places_of
 from warmline.reviews import Judgement, Verdict, all_reviews, review_cue, review_metric
@@ -109,7 +108,7 @@ def list_reviews(
     ]
     if as_json:
         found = [asdict(review) for review in reviews]
-        typer.echo(json.dumps(found, indent=2, default=str, ensure_ascii=False))
+        say_json(found)
         return
     for review in reviews:
         output().print(

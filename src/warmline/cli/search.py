@@ -1,6 +1,5 @@
 """`warmline search`: where something was said, and what was said around it."""
 
-import json
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
@@ -9,7 +8,7 @@ from typing import Annotated
 import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
-from warmline.cli.terminal import messages, output
+from warmline.cli.terminal import messages, output, say_json
 from warmline.places import places_of
 from warmline.search import Hit, Match, SaidTurn, Scope
 from warmline.search import search as find
@@ -67,7 +66,7 @@ def search(
     hits = find(path, phrase, match=match, scope=scope, limit=limit, around=around)
     if as_json:
         found = [asdict(hit) for hit in hits]
-        typer.echo(json.dumps(found, indent=2, default=str, ensure_ascii=False))
+        say_json(found)
         return
     for hit in hits:
         _print(hit)

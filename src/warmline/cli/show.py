@@ -1,11 +1,11 @@
 """`warmline show`: one call as a page to read."""
 
-import json
 from typing import Annotated
 
 import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
+from warmline.cli.terminal import say_json
 from warmline.places import places_of
 
 _NARROWEST = 60
@@ -33,15 +33,14 @@ def show(
 
     page = read_page(places_of(settings_from(settings), None, warehouse).warehouse, call_id)
     if as_json:
-        typer.echo(json.dumps(page.as_dict(), indent=2, default=str, ensure_ascii=False))
+        say_json(page.as_dict())
         return
-    from rich.console import Console
-
+    from warmline.cli.consoles import PlainConsole
     from warmline.cli.render_call import head, parties, timeline
     from warmline.cli.render_metrics import ledger, measures, profile, quotes
     from warmline.cli.render_turns import transcript
 
-    console = Console(width=width, highlight=False)
+    console = PlainConsole(width=width, highlight=False)
     line = max(console.width, _NARROWEST)
     for part in (
         head(page),

@@ -1,5 +1,6 @@
 """What all commands share: consoles, exit codes, and how an error is said."""
 
+import json
 import sys
 from enum import IntEnum
 from functools import cache
@@ -36,17 +37,24 @@ EXIT_CODES_HELP = (
 @cache
 def output() -> "Console":
     """The console for results: standard output."""
-    from rich.console import Console
+    from warmline.cli.consoles import PlainConsole
 
-    return Console(highlight=False)
+    return PlainConsole(highlight=False)
 
 
 @cache
 def messages() -> "Console":
     """The console for progress and errors: standard error, so that results can be piped."""
-    from rich.console import Console
+    from warmline.cli.consoles import PlainConsole
 
-    return Console(stderr=True, highlight=False)
+    return PlainConsole(stderr=True, highlight=False)
+
+
+def say_json(value: Any) -> None:
+    """A value as JSON on standard output, in its own letters."""
+    from warmline.cli.consoles import harmless_json
+
+    typer.echo(harmless_json(json.dumps(value, default=str, ensure_ascii=False, indent=2)))
 
 
 def say_error(message: str) -> None:

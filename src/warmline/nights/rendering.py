@@ -1,11 +1,13 @@
 """A night's report for people: as Markdown, and as one HTML page that needs nothing else."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from string import Template
 
+from warmline.errors import one_line
 from warmline.nights.drift import Drift
 from warmline.nights.report import NightReport
 
@@ -148,4 +150,5 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _cell(value: str) -> str:
-    return value.replace("|", "\\|").replace("\n", " ")
+    """Text that Markdown shows as it is: a name that a stranger chose fetches no picture."""
+    return re.sub(r"([\\|<>\[\]`*~])", r"\\\1", one_line(value))

@@ -98,5 +98,7 @@ def _read_json(path: Path) -> Any:
         raise ValueError("not UTF-8") from e
     except json.JSONDecodeError as e:
         raise ValueError(f"line {e.lineno}, column {e.colno}: not valid JSON ({e.msg})") from e
+    except ValueError as e:
+        raise ValueError("holds a number of too many digits") from e
     except RecursionError as e:
         raise ValueError("nested too deeply") from e

@@ -88,7 +88,7 @@ def load_settings(path: Path | None) -> Settings:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as e:
         raise SettingsError(f"{path}: cannot read settings ({e.strerror})") from e
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+    except (ValueError, RecursionError) as e:  # a number too long, brackets too deep
         raise SettingsError(f"{path}: not valid TOML: {e}") from e
     try:
         return Settings.model_validate(table)
