@@ -77,6 +77,21 @@ def current_key() -> Key | None:
     return None
 
 
+def key_in(variable: str, file: str, section: str) -> Key | None:
+    """The key that a variable or a file holds; None when neither is named.
+
+    `section` is what the settings that name them begin with. Raises EncryptionError when both are
+    named, or what is named holds no key.
+    """
+    if variable and file:
+        raise EncryptionError(f"{section}key_env and {section}key_file: name one of them")
+    if variable:
+        if not os.environ.get(variable):
+            raise EncryptionError(f"the variable {variable} ({section}key_env) is not set")
+        return _parsed(os.environ[variable], f"the variable {variable}")
+    return read_key_file(Path(file).expanduser()) if file else None
+
+
 def without_key(environment: dict[str, str]) -> dict[str, str]:
     """An environment for a process that has no business with the key."""
     held = {VARIABLE, environment.get(_NAMED_VARIABLE)}

@@ -31,7 +31,10 @@ compared AS (
     SELECT
         *,
         sum(answered) OVER team AS team_answered,
-        sum(answerable) OVER team AS team_answerable
+        sum(answerable) OVER team AS team_answerable,
+        count(*) OVER team >= coalesce(
+            (SELECT value FROM profile_settings WHERE name = 'smallest_group'), 0
+        ) AS is_group
     FROM weekly
     WINDOW team AS (PARTITION BY team, week, is_simulated)
 ),
@@ -39,9 +42,9 @@ rated AS (
     SELECT
         *,
         wilson(answered, answerable) AS answered_interval,
-        team_answered / nullif(team_answerable, 0) AS team_rate,
-        (team_answered - coalesce(answered, 0))
-            / nullif(team_answerable - coalesce(answerable, 0), 0) AS others_rate,
+        CASE WHEN is_group THEN team_answered / nullif(team_answerable, 0) END AS team_rate,
+        CASE WHEN is_group THEN (team_answered - coalesce(answered, 0))
+            / nullif(team_answerable - coalesce(answerable, 0), 0) END AS others_rate,
         answerable >= 10 AS is_enough
     FROM compared
 )
@@ -87,10 +90,10 @@ COMMENT ON COLUMN agent_week.answered IS 'Cues that were answered.';
 COMMENT ON COLUMN agent_week.answered_rate IS 'Answered over answerable cues of all calls together; NULL when there was none.';
 COMMENT ON COLUMN agent_week.answered_low IS 'Lower end of the 95 % interval of answered_rate (Wilson; cues are taken as independent).';
 COMMENT ON COLUMN agent_week.answered_high IS 'Upper end of that interval.';
-COMMENT ON COLUMN agent_week.answered_shrunken IS 'answered_rate drawn towards the team''s by the weight of 10 cues, so that few cues do not make extremes.';
-COMMENT ON COLUMN agent_week.others_rate IS 'answered_rate of the rest of the team in that week.';
+COMMENT ON COLUMN agent_week.answered_shrunken IS 'answered_rate drawn towards the team''s by the weight of 10 cues, so that few cues do not make extremes; NULL where others_rate is, for the same reason.';
+COMMENT ON COLUMN agent_week.others_rate IS 'answered_rate of the rest of the team in that week; NULL where the team had fewer agents with calls than profile.smallest_group, as it would be that of one or two people.';
 COMMENT ON COLUMN agent_week.is_enough IS 'Whether there were at least 10 answerable cues; with fewer nothing is compared.';
-COMMENT ON COLUMN agent_week.is_above_team IS 'Whether even the lower end of the interval is above the rest of the team; NULL when there were too few cues.';
+COMMENT ON COLUMN agent_week.is_above_team IS 'Whether even the lower end of the interval is above the rest of the team; NULL when there were too few cues or too few agents.';
 COMMENT ON COLUMN agent_week.agent_talk_share IS 'The agents'' speech over all speech.';
 COMMENT ON COLUMN agent_week.interruptions_per_min IS 'Agents'' interruptions per minute of the customers'' speech.';
 COMMENT ON COLUMN agent_week.dead_air_share IS 'Dead air over the length of the calls.';

@@ -33,29 +33,38 @@ SELECT
     weekly.is_simulated,
     weekly.agents,
     weekly.calls,
-    weekly.minutes,
-    weekly.ledger_calls,
-    weekly.opportunities,
-    weekly.answerable,
-    weekly.answered,
-    weekly.answered_rate,
-    wilson(weekly.answered, weekly.answerable).low AS answered_low,
-    wilson(weekly.answered, weekly.answerable).high AS answered_high,
-    weekly.agent_talk_share,
-    weekly.interruptions_per_min,
-    weekly.dead_air_share,
-    weekly.offers,
-    weekly.misplaced_offers,
-    weekly.reasks,
-    weekly.hostile
-FROM weekly;
+    figures.agents IS NULL AS is_suppressed,
+    figures.minutes,
+    figures.ledger_calls,
+    figures.opportunities,
+    figures.answerable,
+    figures.answered,
+    figures.answered_rate,
+    wilson(figures.answered, figures.answerable).low AS answered_low,
+    wilson(figures.answered, figures.answerable).high AS answered_high,
+    figures.agent_talk_share,
+    figures.interruptions_per_min,
+    figures.dead_air_share,
+    figures.offers,
+    figures.misplaced_offers,
+    figures.reasks,
+    figures.hostile
+FROM weekly
+-- Of a team of one or two, any figure is one or two people's: none of them is shown.
+LEFT JOIN weekly AS figures
+    ON weekly.team = figures.team AND weekly.week IS NOT DISTINCT FROM figures.week
+    AND weekly.is_simulated = figures.is_simulated
+    AND figures.agents >= coalesce(
+        (SELECT value FROM profile_settings WHERE name = 'smallest_group'), 0
+    );
 
-COMMENT ON VIEW team_week IS 'One row a team and week. Rates are of the sums, never means of rates.';
+COMMENT ON VIEW team_week IS 'One row a team and week. Rates are of the sums, never means of rates. A team of fewer agents than profile.smallest_group has its size and NULL.';
 COMMENT ON COLUMN team_week.team IS 'The agent''s team, from the metadata.';
 COMMENT ON COLUMN team_week.week IS 'Monday of the week, UTC; NULL for calls whose start is not known.';
 COMMENT ON COLUMN team_week.is_simulated IS 'True for calls made by warmline simulate, which are never added to real ones.';
 COMMENT ON COLUMN team_week.agents IS 'Agents who took these calls.';
 COMMENT ON COLUMN team_week.calls IS 'Calls analyzed.';
+COMMENT ON COLUMN team_week.is_suppressed IS 'Whether fewer agents took these calls than profile.smallest_group: all that follows is then NULL.';
 COMMENT ON COLUMN team_week.minutes IS 'Length of these calls, minutes.';
 COMMENT ON COLUMN team_week.ledger_calls IS 'Calls with an opportunity ledger, also an empty one.';
 COMMENT ON COLUMN team_week.opportunities IS 'Cues that asked for empathy.';

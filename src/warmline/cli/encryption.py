@@ -19,12 +19,12 @@ from warmline.encryption import HOW_TO_GIVE, current_key, new_key_file, read_key
 from warmline.errors import EncryptionError
 from warmline.places import places_of
 
-keys = typer.Typer(help="Make keys for `warmline encrypt`.", no_args_is_help=True)
+keys = typer.Typer(help="Make keys, and pseudonyms with them.", no_args_is_help=True)
 
 
 @keys.callback()
 def _keys() -> None:
-    """Make keys for `warmline encrypt`."""
+    """Make keys, and pseudonyms with them."""
 
 
 @keys.command("new")
@@ -37,6 +37,24 @@ def new_key(
     """
     new_key_file(file)
     typer.echo(f"{file}: name it as encryption.key_file in the settings, and keep a copy safe")
+
+
+@keys.command("agent")
+def agent_pseudonym(
+    names: Annotated[list[str], typer.Argument(help="Agents as the metadata names them.")],
+    settings: SettingsOption = None,
+) -> None:
+    """Print the pseudonyms of agents: who has the key can find whose a row is.
+
+    The key is the one that recordings.pseudonym_key_file or pseudonym_key_env of the settings name.
+    """
+    from warmline.recordings.pseudonyms import pseudonym, pseudonym_key
+
+    key = pseudonym_key(settings_from(settings).recordings)
+    if key is None:
+        raise EncryptionError("no key of pseudonyms: set recordings.pseudonym_key_file")
+    for name in names:
+        output().print(f"{pseudonym(name, key)}  {name}", markup=False, soft_wrap=True)
 
 
 def encrypt(

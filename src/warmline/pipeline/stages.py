@@ -52,7 +52,10 @@ STAGES = (
         "sound",
         1,
         settings=("recordings",),
-        but_not=("recordings.extensions", "recordings.name_patterns", "recordings.timezone"),
+        but_not=(
+            *("recordings.extensions", "recordings.name_patterns", "recordings.timezone"),
+            *("recordings.pseudonym_key_file", "recordings.pseudonym_key_env"),
+        ),
     ),
     Stage("channels", 1, settings=("channels",)),
     Stage(

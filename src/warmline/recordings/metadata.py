@@ -3,12 +3,14 @@
 import json
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from warmline.recordings.fields import Fields, as_text, read_fields
+from warmline.recordings.pseudonyms import pseudonym_key, without_names
 from warmline.recordings.table import MetadataTable, read_table
 from warmline.settings import RecordingSettings
 from warmline.values import CallMetadata
@@ -30,16 +32,21 @@ def read_metadata(
     them says. Times without a zone are in `settings.timezone`. Never raises for what a sidecar
     holds: the call can be analyzed all the same, and `extra["metadata_problem"]` tells the file,
     line or field, and what is wrong with it. A JSON file that is no object is not metadata, which
-    `extra["metadata_note"]` says.
+    `extra["metadata_note"]` says. Names of agents are pseudonyms where the settings name a key for
+    them; raises EncryptionError when that is not there.
     """
     zone = UTC if settings.timezone == "UTC" else ZoneInfo(settings.timezone)
     raw, remarks = _sidecar(path)
-    sidecar = read_fields(raw, zone)
-    file_name = read_fields(_from_name(path, settings), zone)
+    key = pseudonym_key(settings)
+
+    def read(fields: Mapping[str, Any]) -> Fields:
+        return without_names(read_fields(fields, zone), key)
+
+    sidecar, file_name = read(raw), read(_from_name(path, settings))
     said = (fields.known.get("call_id") for fields in (sidecar, file_name))
     call_id = next(filter(None, said), as_text(path.stem))
     row = table.row_for(path, call_id) if table else None
-    places = {"sidecar": sidecar, "csv": read_fields(row or {}, zone), "file_name": file_name}
+    places = {"sidecar": sidecar, "csv": read(row or {}), "file_name": file_name}
     known: dict[str, Any] = {"call_id": call_id}
     extra: dict[str, str] = {}
     for fields in reversed(places.values()):

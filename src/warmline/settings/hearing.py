@@ -50,6 +50,16 @@ class RecordingSettings(Section):
         default="UTC",
         description="IANA time zone of start times that carry none. Stored times are UTC.",
     )
+    pseudonym_key_file: str = Field(
+        default="",
+        description="File with a key (`warmline key new`) by which agents' names in metadata "
+        "become pseudonyms before anything is kept; empty: names stay.",
+    )
+    pseudonym_key_env: str = Field(
+        default="",
+        pattern=r"^\w*$",
+        description="Or the environment variable that holds it; empty: none.",
+    )
 
     @field_validator("name_patterns")
     @classmethod

@@ -16,6 +16,12 @@ class ProfileSettings(Section):
     min_weight_measured: float = Field(
         default=0.6, gt=0, le=1, description="Least share of the weight for an index."
     )
+    smallest_group: int = Field(
+        default=5,
+        ge=1,
+        description="With fewer agents a team's figures in team_week and agent_week are not shown: "
+        "of one or two, they would be those of people. 1: they always are.",
+    )
     weight_answering: float = Field(
         default=0.0, ge=0, description="Weight of cues answered; no weight at all, no index."
     )
