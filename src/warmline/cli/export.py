@@ -35,6 +35,7 @@ class Format(StrEnum):
     SRT = "srt"
     VTT = "vtt"
     JSON = "json"
+    BLEEPED = "bleeped"
     CSV = "csv"
     PARQUET = "parquet"
     XLSX = "xlsx"
@@ -52,7 +53,10 @@ def export(
     format_: Annotated[
         Format,
         typer.Option(
-            "--format", "-f", help="What to write for each call; csv, parquet or xlsx for --query."
+            "--format",
+            "-f",
+            help="What to write for each call; bleeped: its recording, with a tone for what was "
+            "redacted; csv, parquet or xlsx for --query.",
         ),
     ] = Format.JSON,
     to: Annotated[
@@ -74,7 +78,7 @@ def export(
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
 ) -> None:
-    """Write analyzed calls in formats that other tools read: speakers, words, subtitles.
+    """Write analyzed calls in formats that other tools read: speakers, words, subtitles, sound.
 
     With --query, the answer to a question as a table, safe to open in a spreadsheet:
     `warmline export -f xlsx --query agent_week --to agents.xlsx`.
@@ -89,10 +93,14 @@ def export(
         return
     from warmline.export import chosen
     from warmline.export import export as write
+    from warmline.export.bleeping import write_bleeped
 
-    folder = places_of(settings_from(settings), landing, warehouse).landing
+    known = settings_from(settings)
+    folder = places_of(known, landing, warehouse).landing
     written = [
-        write(analysis, format_.value, to)
+        write_bleeped(analysis, known.recordings, to)
+        if format_ is Format.BLEEPED
+        else write(analysis, format_.value, to)
         for analysis in chosen(folder, calls or [])
         if analysis.status is Status.ANALYZED
     ]
