@@ -6,7 +6,7 @@ import statistics
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +32,15 @@ def median_cost(runs: Iterable[Cost]) -> Cost:
     )
 
 
-def measured(command: list[str], log: Path) -> Cost:
-    """Run a command to its end. Raises RuntimeError with the log's end when it fails."""
+def measured(command: list[str], log: Path, look: Callable[[int], None] | None = None) -> Cost:
+    """Run a command to its end. Raises RuntimeError with the log's end when it fails.
+
+    Meanwhile `look` is given the number of its process, about four times a second.
+    """
     started = time.perf_counter()
     with log.open("wb") as out:
         child = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
-        memory = _Memory(child.pid)
+        memory = _Memory(child.pid, look)
         memory.start()
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
@@ -53,16 +56,19 @@ def measured(command: list[str], log: Path) -> Cost:
 class _Memory(threading.Thread):
     """Samples the memory of a process and its descendants; shared pages count once (PSS)."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, look: Callable[[int], None] | None) -> None:
         super().__init__(daemon=True)
         self.peak_mb = 0.0
         self._pid = pid
+        self._look = look
         self._done = threading.Event()
 
     def run(self) -> None:
         while not self._done.wait(_SAMPLE_EVERY_S):
             total_kb = sum(_memory_kb(pid) for pid in _family(self._pid))
             self.peak_mb = max(self.peak_mb, total_kb / 1024)
+            if self._look:
+                self._look(self._pid)
 
     def stop(self) -> None:
         self._done.set()
@@ -90,6 +96,18 @@ def _children_by_parent(parent: int) -> list[str]:
         if int(fields[1]) == parent:
             found.append(stat.parent.name)
     return found
+
+
+def own_memory_mb(pid: int) -> float:
+    """What a process holds for itself alone, in memory now; 0 when it has ended."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    return next(
+        (int(line.split()[1]) / 1024 for line in text.splitlines() if line.startswith("RssAnon:")),
+        0.0,
+    )
 
 
 def _memory_kb(pid: int) -> int:

@@ -4,7 +4,7 @@ import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -19,15 +19,16 @@ _NEEDED = ("faster_whisper", "jiwer", "meeteval")
 
 def bench(
     calls: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="Folder of two-channel calls (left caller, right agent), each with its human "
             "transcript beside it as .json.",
             metavar="FOLDER",
             exists=True,
             file_okay=False,
+            show_default=False,
         ),
-    ],
+    ] = None,
     to: Annotated[
         Path | None, typer.Option("--to", help="Markdown file to write as well.", metavar="FILE")
     ] = None,
@@ -38,26 +39,45 @@ def bench(
     race_only: Annotated[
         bool, typer.Option("--race-only", help="Neither simulated calls nor growth.")
     ] = False,
+    nights: Annotated[
+        int | None,
+        typer.Option(
+            "--nights",
+            min=100,
+            metavar="CALLS",
+            help="Instead: what the night costs besides its calls, on so many short ones that are "
+            "made for it (1000: some minutes). Needs no FOLDER.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Time and score warmline, openai-whisper with pyannote, and a WhisperX-like recipe.
 
     All hear the same calls in the same run and take turns; let nothing else run meanwhile.
-    Needs a checkout and the extra `bench`; takes about an hour.
+    Needs a checkout and the extra `bench` (with --nights: `night`); takes about an hour.
     """
+    if nights:
+        _run("orchestration.py", ["--calls", str(nights)], to)
+    if calls is None:
+        raise typer.BadParameter("name a FOLDER of calls, or --nights CALLS")
     if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
         raise SettingsError(
             f"the benchmark needs {', '.join(missing)}: pip install -e '.[listen,bench]'"
         )
+    store = ModelStore.from_settings(Settings().places)
+    store.path_of(faster_whisper_name(whisper_model))  # says what to type when it is not stored
+    given = [str(calls), "--rounds", str(rounds), "--model", whisper_model]
+    _run("listening.py", [*given, *(["--no-extras"] if race_only else [])], to)
+
+
+def _run(script: str, given: list[str], to: Path | None) -> NoReturn:
+    """Run a benchmark of the checkout, and end as it ends."""
     try:
-        script = folder("benchmarks") / "listening.py"
+        path = folder("benchmarks") / script
     except FileNotFoundError as e:
         raise DataError(
             "the benchmark is part of the checkout, not of the installed package: run "
             "`warmline bench` from a clone that is installed with pip install -e"
         ) from e
-    store = ModelStore.from_settings(Settings().places)
-    store.path_of(faster_whisper_name(whisper_model))  # says what to type when it is not stored
-    command = [sys.executable, str(script), str(calls), "--rounds", str(rounds)]
-    command += ["--model", whisper_model, *(["--to", str(to)] if to else [])]
-    command += ["--no-extras"] if race_only else []
+    command = [sys.executable, str(path), *given, *(["--to", str(to)] if to else [])]
     raise typer.Exit(subprocess.run(command, check=False).returncode)
