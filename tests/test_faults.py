@@ -3,7 +3,6 @@
 The moments are random, with a seed. A few kills run always, all with `-m "faults and slow"`.
 """
 
-import multiprocessing
 import os
 import random
 import shutil
@@ -11,9 +10,12 @@ import signal
 import threading
 import time
 from collections import Counter
+from itertools import cycle
+from multiprocessing import active_children
 
 import pytest
 
+import factories
 from faulting import (
     QuickWorkers,
     add_recordings,
@@ -80,7 +82,29 @@ def wait_for_orphans(group: int) -> None:
     raise AssertionError("workers outlive the night that started them")
 
 
-@pytest.mark.timeout(300)
+def test_a_file_may_be_replaced_while_it_is_read(tmp_path):
+    """As when a call is tried again and lands while somebody looks what there is."""
+    for name in ("a", "b", "c"):
+        landing.write(factories.call(name), tmp_path)
+    done = threading.Event()
+
+    def land_again() -> None:
+        for size in cycle(range(1, 1000, 37)):
+            if done.is_set():
+                return
+            landing.write(factories.call("b", says=[("B", 0.0, 2.0, "x" * size)]), tmp_path)
+
+    writer = threading.Thread(target=land_again)
+    writer.start()
+    try:
+        for _ in range(6):
+            assert len(landing.known(tmp_path)) == 3
+    finally:
+        done.set()
+        writer.join()
+
+
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.slow)])
 def test_workers_may_be_killed_at_any_moment(tmp_path, kills):
     """Their calls are tried again, every call ends once, and the pool never stands still."""
@@ -92,9 +116,12 @@ def test_workers_may_be_killed_at_any_moment(tmp_path, kills):
     killed = []
 
     def kill_some() -> None:
+        """One after each call or more that has landed: a busy machine must get on as well."""
+        before = 0
         while len(killed) < kills and not done.wait(chance.uniform(0.05, 0.8)):
-            if len(landing.known(tmp_path / "w.landing")) and multiprocessing.active_children():
-                victim = chance.choice(multiprocessing.active_children())
+            landed, processes = len(landing.known(tmp_path / "w.landing")), active_children()
+            if landed > before and processes:
+                before, victim = landed, chance.choice(processes)
                 victim.kill()
                 killed.append(victim.pid)
 

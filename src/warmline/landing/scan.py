@@ -104,12 +104,18 @@ class Reader:
 
     @contextmanager
     def blaming(self, names: Sequence[str]) -> Iterator[None]:
-        """When reading these files fails, raise UnreadableError or VanishedError naming which."""
+        """When reading these files fails, raise UnreadableError or VanishedError naming which.
+
+        DuckDB opens a file more than once: one that is replaced meanwhile, as when a call is tried
+        again, has the head of one and the tail of the other. That is a bare `duckdb.Error`.
+        """
         try:
             yield
-        except (duckdb.Error, pa.ArrowException, OSError):
+        except (duckdb.Error, pa.ArrowException, OSError) as e:
             if problems := self._problems(names):
                 raise UnreadableError(problems) from None
+            if type(e) is duckdb.Error:
+                raise VanishedError(f"a landing file was replaced while being read ({e})") from e
             raise
 
     def _problems(self, names: Sequence[str]) -> dict[str, str]:
