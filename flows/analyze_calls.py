@@ -25,6 +25,10 @@ os.environ.setdefault("PREFECT_HOME", str(platformdirs.user_state_path("warmline
 # A busy machine takes longer than 20 s to start the server that lives for one run.
 _STARTUP_S = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 os.environ.setdefault(_STARTUP_S, "300")
+# One by one, as a server records the states of tasks by default, costs as much as a short call.
+_RECORDER = "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER"
+os.environ.setdefault(f"{_RECORDER}_BATCH_SIZE", "100")
+os.environ.setdefault(f"{_RECORDER}_READ_BATCH_SIZE", "100")
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
@@ -33,15 +37,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import (
     ConcurrencyLimitConfig,
     ConcurrencyLimitStrategy,
-    State,
-    TaskRun,
 )
-from prefect.futures import as_completed
-from prefect.runtime import task_run
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.tasks import Task, exponential_backoff
 
+from night_runners import analyze_all
 from warmline.encryption import look_for_key, without_key
 from warmline.errors import ScheduleError
 from warmline.landing import LandingError, compact
@@ -50,12 +49,9 @@ from warmline.nights import NightReport, RunFacts, as_markdown, read_night, writ
 from warmline.pipeline import (
     Addressing,
     Order,
-    Outcome,
     Plan,
-    PlannedCall,
     Redo,
     Tally,
-    Workers,
     all_measures,
     land_duplicates,
     make_plan,
@@ -63,22 +59,11 @@ from warmline.pipeline import (
 )
 from warmline.places import places_of
 from warmline.recordings.metadata import read_table
-from warmline.settings import NightSettings, ProfileSettings, Settings, load_settings
+from warmline.settings import NightSettings, ProfileSettings, load_settings
 from warmline.warehouse import publish as publish_warehouse
 
-# Threads that wait for calls; how many calls run at a time is `night.jobs`.
-_WAITING = 32
 
-
-class PassingFaultError(Exception):
-    """A call failed by a fault that may be gone at the next try."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(f"{outcome.call_id}: {outcome.reason}")
-        self.outcome = outcome
-
-
-@flow(name="analyze-calls", task_runner=ThreadPoolTaskRunner(max_workers=_WAITING))
+@flow(name="analyze-calls")
 def analyze_calls(
     sources: list[str] | None = None,
     metadata: str | None = None,
@@ -103,7 +88,7 @@ def analyze_calls(
     again = Redo(with_later(redo), since, until) if redo else None
 
     plan = find_pending(sources or settings.night.sources, order, again)
-    outcomes = analyze_pending(plan, order)
+    outcomes = analyze_all(plan.pending, order)
     publish(places.landing, places.warehouse, settings.profile)
     pack(places.landing)
     tally = Tally(plan, tuple(outcomes), perf_counter() - started)
@@ -120,36 +105,6 @@ def find_pending(sources: Sequence[str], order: Order, redo: Redo | None) -> Pla
     land_duplicates(plan, landing, order.settings)
     get_run_logger().info("%d to analyze, %d done before", len(plan.pending), len(plan.unchanged))
     return plan
-
-
-def analyze_pending(plan: Plan, order: Order) -> list[Outcome]:
-    """Each call as a task of its own, tried again after passing faults."""
-    one_call = _with_retries(order.settings)
-    with Workers(order, len(plan.pending)) as workers:
-        runs = [one_call.submit(workers, call) for call in plan.pending]
-        # As they end: what would befall every call ends the night at the first one.
-        return [_outcome(run.result(raise_on_failure=False)) for run in as_completed(runs)]
-
-
-def _call_name() -> str:
-    return f"analyze {Path(task_run.parameters['call'].path).name}"
-
-
-def _may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    return isinstance(state.result(raise_on_failure=False), PassingFaultError)
-
-
-@task(cache_policy=NO_CACHE, task_run_name=_call_name, retry_condition_fn=_may_pass)
-def analyze_call(workers: Workers, call: PlannedCall) -> Outcome:
-    """One call in a process of its own, which is ended when it takes too long.
-
-    Raises `PassingFaultError` for a fault that another try may not meet.
-    """
-    outcome = workers.finish(call, workers.start(call))
-    get_run_logger().info("%s: %s %s", outcome.call_id, outcome.status, outcome.reason or "")
-    if outcome.may_pass:
-        raise PassingFaultError(outcome)
-    return outcome
 
 
 @task(cache_policy=NO_CACHE)
@@ -260,21 +215,6 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
         f"the Prefect server at {url} did not start (what it said stands above); "
         f"it keeps its database in {os.environ['PREFECT_HOME']}"
     )
-
-
-def _with_retries(settings: Settings) -> Task[..., Outcome]:
-    night = settings.night
-    return analyze_call.with_options(
-        retries=night.retries, retry_delay_seconds=exponential_backoff(night.retry_delay_s)
-    )
-
-
-def _outcome(ending: Any) -> Outcome:
-    if isinstance(ending, PassingFaultError):
-        return ending.outcome
-    if isinstance(ending, BaseException):
-        raise ending
-    return ending
 
 
 def _path(text: str | None) -> Path | None:

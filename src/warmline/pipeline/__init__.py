@@ -2,6 +2,7 @@
 
 from warmline.pipeline.analyze import analyze_recording
 from warmline.pipeline.calls import Order, Outcome
+from warmline.pipeline.elsewhere import Elsewhere, note_lost
 from warmline.pipeline.plan import Duplicate, Plan, PlannedCall, Redo, land_duplicates, make_plan
 from warmline.pipeline.retrying import failed_calls, put_back
 from warmline.pipeline.stages import STAGES, Addressing, Stage, all_measures, with_later
@@ -12,6 +13,7 @@ __all__ = [
     "STAGES",
     "Addressing",
     "Duplicate",
+    "Elsewhere",
     "Order",
     "Outcome",
     "Plan",
@@ -25,6 +27,7 @@ __all__ = [
     "failed_calls",
     "land_duplicates",
     "make_plan",
+    "note_lost",
     "put_back",
     "with_later",
 ]

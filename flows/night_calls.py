@@ -1,0 +1,60 @@
+"""One call as a task: what travels to the machine that analyzes it.
+
+A worker of a cluster is given this file and needs nothing else of this folder.
+"""
+
+import os
+from collections.abc import Callable
+
+os.environ.setdefault("DO_NOT_TRACK", "1")
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import task_run
+from prefect.tasks import Task, exponential_backoff
+
+from warmline.pipeline import Outcome, PlannedCall
+from warmline.settings import NightSettings
+
+#: Analyzes a call, wherever it is sent.
+Hands = Callable[[PlannedCall], Outcome]
+
+
+class PassingFaultError(Exception):
+    """A call failed by a fault that may be gone at the next try."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)  # of which it is made anew when it comes from another process
+        self.outcome = outcome
+
+    def __str__(self) -> str:
+        return f"{self.outcome.call_id}: {self.outcome.reason}"
+
+
+def _call_name() -> str:
+    return f"analyze {task_run.parameters['call'].path.rpartition('/')[2]}"
+
+
+def _may_pass(_task: Task[..., Outcome], _run: TaskRun, state: State[Outcome]) -> bool:
+    return isinstance(state.result(raise_on_failure=False), PassingFaultError)
+
+
+@task(cache_policy=NO_CACHE, task_run_name=_call_name, retry_condition_fn=_may_pass)
+def analyze_call(hands: Hands, call: PlannedCall) -> Outcome:
+    """One call in a process of its own, which is ended when it takes too long.
+
+    Raises `PassingFaultError` for a fault that another try may not meet.
+    """
+    outcome = hands(call)
+    get_run_logger().info("%s: %s %s", outcome.call_id, outcome.status, outcome.reason or "")
+    if outcome.may_pass:
+        raise PassingFaultError(outcome)
+    return outcome
+
+
+def with_retries(night: NightSettings) -> Task[..., Outcome]:
+    """The task, tried again after passing faults as the settings say."""
+    return analyze_call.with_options(
+        retries=night.retries, retry_delay_seconds=exponential_backoff(night.retry_delay_s)
+    )
