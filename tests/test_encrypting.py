@@ -45,7 +45,7 @@ def run(folder: Path, *arguments: str, settings: str = "with.toml") -> tuple[int
     os.environ["WARMLINE_KEY_FILE"] = ""  # what a new process has
     place = ["--warehouse", str(folder / "place" / "w.duckdb")]
     given = [*arguments, *place, "--settings", str(folder / settings)]
-    done = CliRunner().invoke(app, given)
+    done = CliRunner().invoke(app, given, env={"PREFECT_HOME": str(folder / "prefect")})
     return done.exit_code, done.output
 
 

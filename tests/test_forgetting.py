@@ -49,7 +49,8 @@ def folder(tmp_path: Path) -> Path:
 
 def forget(folder: Path, *options: str) -> dict[str, object]:
     place = ["--warehouse", str(folder / "w.duckdb"), "--json"]
-    done = CliRunner().invoke(app, ["forget", *options, *place])
+    home = {"PREFECT_HOME": str(folder / "prefect")}
+    done = CliRunner().invoke(app, ["forget", *options, *place], env=home)
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
 

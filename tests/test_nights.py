@@ -240,7 +240,8 @@ def test_what_a_name_holds_is_shown_and_never_run(bad):
     assert "<script>" not in as_html(report)
 
 
-def test_reports_lie_beside_the_warehouse_and_follow_what_is_forgotten(tmp_path):
+def test_reports_lie_beside_the_warehouse_and_follow_what_is_forgotten(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     warehouse = put(tmp_path, lost=8)
     files = write_report(read_night(warehouse, NIGHT, SETTINGS), warehouse)
     assert files == report_files(warehouse, NIGHT)

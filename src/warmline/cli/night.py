@@ -17,7 +17,7 @@ from warmline.cli.options import (
     settings_file,
     settings_from,
 )
-from warmline.cli.terminal import ExitCode, messages, output
+from warmline.cli.terminal import ExitCode, messages, output, say_error
 from warmline.errors import SettingsError, WarehouseError
 from warmline.places import places_of
 from warmline.resources import folder
@@ -65,6 +65,12 @@ def nightly(
         "warehouse": str(places.warehouse.resolve()),
         "settings_file": str(file.resolve()) if file else None,
     }
+    from warmline.nights import forget_runs, prefect_home
+
+    try:
+        forget_runs(prefect_home(), chosen.night.keep_runs_days)
+    except WarehouseError as e:  # a server that is busy: the night is more urgent
+        say_error(f"{e}; the next night tries again")
     flows = _flows()
     if not once:
         flows.serve(cron or chosen.night.cron, parameters)

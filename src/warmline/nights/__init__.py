@@ -5,6 +5,7 @@ from warmline.nights.files import refresh_reports, report_files, write_report
 from warmline.nights.history import last_night, read_night
 from warmline.nights.rendering import as_html, as_markdown
 from warmline.nights.report import NightReport, RunFacts
+from warmline.nights.runs import forget_runs, prefect_home
 
 __all__ = [
     "WATCHED",
@@ -15,7 +16,9 @@ __all__ = [
     "Watched",
     "as_html",
     "as_markdown",
+    "forget_runs",
     "last_night",
+    "prefect_home",
     "read_night",
     "refresh_reports",
     "report_files",

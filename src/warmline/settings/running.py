@@ -81,17 +81,6 @@ class NightSettings(Section):
         description="Calls analyzed at the same time, each in its own process of about 1.5 GB; "
         "0: one a core.",
     )
-    runner: Literal["here", "dask"] = Field(
-        default="here",
-        description='Where `warmline nightly` analyzes calls: on this machine, or ("dask") on the '
-        "workers of a Dask cluster, which need the package, and landing folder and recordings at "
-        "the same paths.",
-    )
-    cluster: str = Field(
-        default="",
-        description="Address of the Dask scheduler (tcp://host:8786); empty: a cluster of `jobs` "
-        "workers on this machine, for one night.",
-    )
     retries: int = Field(default=2, ge=0, description="Further tries after a passing fault.")
     retry_delay_s: float = Field(default=10.0, ge=0, description="Wait before the first retry.")
     call_timeout_s: float = Field(
@@ -131,6 +120,12 @@ class NightSettings(Section):
     drift_share_change: float = Field(default=0.02, ge=0, description="and so much above it;")
     drift_mean_change: float = Field(
         default=0.2, ge=0, description="any other measure differs by this part of the usual."
+    )
+    keep_runs_days: int = Field(
+        default=90,
+        ge=1,
+        description="How long Prefect's own database keeps a night: its log, with the names of "
+        "recordings, and its report. Older ones go when `warmline nightly` starts.",
     )
     notify: str = Field(
         default="",

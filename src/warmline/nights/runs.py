@@ -1,0 +1,85 @@
+"""What Prefect keeps of nights in its own database, for a time only: names of recordings, reasons.
+
+Nothing here imports Prefect: its database is a file of SQLite, in the form of the pinned version.
+"""
+
+import os
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import platformdirs
+
+from warmline.errors import WarehouseError
+
+FLOW = "analyze-calls"
+_DATABASE = "prefect.db"
+_WAIT_S = 30.0  # for a server that is writing
+
+# Runs that are planned have no names of recordings in them, and are what starts the next night.
+_CHOOSE = """
+CREATE TEMP TABLE gone AS
+SELECT id FROM flow_run
+WHERE flow_id IN (SELECT id FROM flow WHERE name = :flow) AND state_type != 'SCHEDULED'
+    AND (:before IS NULL OR datetime(coalesce(end_time, updated)) < datetime(:before))
+"""
+_TASKS = "SELECT id FROM task_run WHERE flow_run_id IN (SELECT id FROM gone)"
+_EVENTS = f"""
+SELECT id FROM events WHERE resource_id IN (
+    SELECT 'prefect.flow-run.' || id FROM gone
+    UNION ALL SELECT 'prefect.task-run.' || id FROM ({_TASKS}))
+"""
+_OF_RUN = "WHERE flow_run_id IN (SELECT id FROM gone)"
+_ERASE = (
+    f"DELETE FROM event_resources WHERE event_id IN ({_EVENTS})",
+    f"DELETE FROM events WHERE id IN ({_EVENTS})",
+    f"DELETE FROM log {_OF_RUN}",
+    f"DELETE FROM artifact {_OF_RUN}",
+    f"DELETE FROM artifact_collection {_OF_RUN}",
+    f"DELETE FROM flow_run_input {_OF_RUN}",
+    f"DELETE FROM task_run_state WHERE task_run_id IN ({_TASKS})",
+    f"DELETE FROM task_run {_OF_RUN}",
+    f"DELETE FROM flow_run_state {_OF_RUN}",
+    "DELETE FROM flow_run WHERE id IN (SELECT id FROM gone)",
+)
+
+
+def prefect_home() -> Path:
+    """Where the nights' flow has Prefect keep what it keeps."""
+    default = platformdirs.user_state_path("warmline") / "prefect"
+    return Path(os.environ.get("PREFECT_HOME") or default).expanduser()
+
+
+def forget_runs(home: Path, older_than_days: int = 0) -> int:
+    """Erase nights that ended so long ago from Prefect's database; returns how many there were.
+
+    With their tasks, states, logs, events and reports, so that no byte of them is left in the
+    file. Schedules, notification blocks and other people's flows stay. 0 days: all of them. Raises
+    WarehouseError when the database is in use all the time, or not of a form known here.
+    """
+    path = home / _DATABASE
+    if not path.exists():
+        return 0
+    before = datetime.now(UTC) - timedelta(days=older_than_days)
+    try:
+        with closing(sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)) as db:
+            return _erase(db, before if older_than_days else None)
+    except sqlite3.Error as e:
+        raise WarehouseError(f"{path}: nights are not forgotten there ({e})") from e
+
+
+def _erase(db: sqlite3.Connection, before: datetime | None) -> int:
+    db.execute("PRAGMA secure_delete = ON")  # what is deleted is written over
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'flow_run'").fetchone():
+        return 0  # a server that never got so far
+    db.execute("BEGIN IMMEDIATE")
+    db.execute(_CHOOSE, {"flow": FLOW, "before": before.isoformat() if before else None})
+    for statement in _ERASE:
+        db.execute(statement)
+    (count,) = db.execute("SELECT count(*) FROM gone").fetchone()
+    db.execute("COMMIT")
+    busy, *_ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise sqlite3.OperationalError("a Prefect server is reading it; stop it and try again")
+    return int(count)
