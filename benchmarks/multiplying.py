@@ -3,7 +3,8 @@
 Every copy has other names, dates and customers, and its own place in the search index; the agents
 stay. What is asked afterwards cannot tell the copies from loaded calls: rows lie in the same order
 and are as many. Their landing files are empty and never read, since the warehouse has noted them.
-Each step doubles what is there, so that a million calls are six statements a table.
+Each step doubles what is there, so that a million calls are six statements a table. The summaries
+are filled at the end.
 """
 
 from pathlib import Path
@@ -12,7 +13,9 @@ import duckdb
 
 from warmline.database import open_for_building
 from warmline.landing import places
+from warmline.warehouse.migrate import define_views
 from warmline.warehouse.sql import sql_files
+from warmline.warehouse.summarizing import summarize
 
 #: No named query and no search reads these, and they are most of the bytes.
 UNREAD = ("words", "utterances", "speech_segments", "stage_keys", "models")
@@ -62,7 +65,7 @@ def multiply(landing_dir: Path, warehouse: Path, calls: int, per_day: int) -> No
     """Bring the warehouse to so many calls, of which the first `per_day` were loaded."""
     tables = [file.name for file in sql_files("load") if file.name not in (*UNREAD, "staged")]
     with open_for_building(warehouse) as con:
-        there = int(con.execute("SELECT max(call_no) FROM calls").fetchall()[0][0])
+        at = there = int(con.execute("SELECT max(call_no) FROM calls").fetchall()[0][0])
         while there < calls:
             given = {"shift": there, "until": min(there, calls - there), "days": there // per_day}
             con.begin()
@@ -75,6 +78,11 @@ def multiply(landing_dir: Path, warehouse: Path, calls: int, per_day: int) -> No
             con.execute(_ENTRIES, {"file": name, "shift": there})
             con.commit()
             there += given["until"]
+        con.execute(
+            "CREATE TEMP TABLE touched AS SELECT call_no FROM calls WHERE call_no > $1", [at]
+        )
+        define_views(con)
+        summarize(con)
         con.execute("CHECKPOINT")
 
 

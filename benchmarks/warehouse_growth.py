@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,12 @@ from accounting import Cost, machine, measured
 from landing_zone import write_zone
 from multiplying import UNREAD, multiply
 
+from warmline.landing.outcomes import OutcomeLine, outcome_files, write_outcomes
 from warmline.questions import ask_named, named_queries
 from warmline.search import Match, Scope, search
 
+#: One for each customer, as many customers as `multiplying` makes.
+OUTCOMES = 300_000
 #: What the named queries that need a parameter are asked with.
 GIVEN = {"phrase": {"text": "account number"}, "answered_rate_before_after": {"day": "2026-01-08"}}
 SEARCHES: dict[str, dict[str, Any]] = {
@@ -53,16 +56,11 @@ def timed(name):
             return inner(*args, **kwargs)
         finally:
             seconds[name.strip("_")] = time.perf_counter() - started
+    seconds[name.strip("_")] = 0.0
     setattr(publishing, name, outer)
-for name in ("note_files", "load", "index_turns", "_require_passing"):
+for name in ("copy_beside", "note_files", "load", "note_outcomes", "index_turns", "summarize",
+             "_require_passing", "swap"):
     timed(name)
-for name in ("_copy", "_swap"):
-    inner = getattr(publishing._Job, name)
-    def outer(self, inner=inner, name=name):
-        started = time.perf_counter()
-        inner(self)
-        seconds[name.strip("_")] = time.perf_counter() - started
-    setattr(publishing._Job, name, outer)
 report = publishing.publish(Path(sys.argv[1]), Path(sys.argv[2]), all_measures())
 print(json.dumps({"loaded": report.loaded, "seconds": seconds}))
 """
@@ -113,6 +111,13 @@ class Growing:
     def grow_by_copies(self, calls: int) -> None:
         """Copy the first day until there are so many calls; nothing where there are already."""
         multiply(self.landing, self.warehouse, calls, self.per_day)
+        if not outcome_files(self.landing):
+            write_outcomes(
+                _outcomes(calls // self.per_day),
+                self.landing,
+                source="outcomes.csv",
+                loaded_at=datetime(2026, 1, 1, tzinfo=UTC),
+            )
         self.days = max(self.days, calls // self.per_day)
 
     def size(self) -> Size:
@@ -135,6 +140,22 @@ class Growing:
             for phrase, given in SEARCHES.items()
         }
         return Size(*counted, self.warehouse.stat().st_size / 1e6, queries, searches)
+
+
+def _outcomes(days: int) -> list[OutcomeLine]:
+    """Every customer, and whether they were still there on a day within the calls or soon after."""
+    first = datetime(2026, 1, 2)
+    return [
+        OutcomeLine(
+            line=customer + 2,
+            name="retained",
+            customer_id=f"c-{customer}",
+            occurred_at=first + timedelta(days=customer * 7919 % (days + 30)),
+            is_whole_day=True,
+            value=float(customer % 10 > 0),
+        )
+        for customer in range(OUTCOMES)
+    ]
 
 
 def _best(ask: Any, tries: int = 2) -> tuple[float, float]:
@@ -175,10 +196,9 @@ def _night(size: Size, night: Night) -> Iterator[str]:
         f"{night.cost.wall_s:.0f} s wall, {night.cost.cpu_s:.0f} s of CPU time, "
         f"{night.cost.peak_mb / 1e3:.1f} GB at the peak.\n"
     )
-    steps = ("copy", "note_files", "load", "index_turns", "require_passing", "swap")
-    yield f"| {' | '.join(step.replace('_', ' ') for step in steps)} |"
-    yield "|--:" * len(steps) + "|"
-    yield f"| {' | '.join(f'{night.seconds.get(step, 0):.1f} s' for step in steps)} |\n"
+    yield f"| {' | '.join(step.replace('_', ' ') for step in night.seconds)} |"
+    yield "|--:" * len(night.seconds) + "|"
+    yield f"| {' | '.join(f'{seconds:.1f} s' for seconds in night.seconds.values())} |\n"
 
 
 def _answers(size: Size) -> Iterator[str]:
@@ -188,8 +208,8 @@ def _answers(size: Size) -> Iterator[str]:
     yield (
         "Seconds from the question to the answer, opening the warehouse included, and of CPU time: "
         "on a busy machine the first is longer, on an idle one shorter than the second. The better "
-        f"of two. Over a second of CPU time: {', '.join(over) or 'none'}. No outcomes and no "
-        "reviews are in here, so that the questions about them have nothing to read.\n"
+        f"of two. Over a second of CPU time: {', '.join(over) or 'none'}. {OUTCOMES:,} outcomes "
+        "are in here and no reviews, so that the questions about these have nothing to read.\n"
     )
     yield "| question | wall | CPU |"
     yield "|---|--:|--:|"

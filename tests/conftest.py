@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from asking import publish_week
+from factories import not_analyzed
 from studying import Firm, firm
+from warehousing import put, rich
 from warmline.engines import Engines
 from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES, whisper_name
 from warmline.models.store import ModelStore
@@ -37,3 +40,17 @@ def two_speakers() -> Path:
 def studied(tmp_path_factory: pytest.TempPathFactory) -> Firm:
     """A published warehouse of simulated rows with outcomes, to be read only."""
     return firm(tmp_path_factory.mktemp("firm"))
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a landing folder and a warehouse that is right, to be copied."""
+    folder = tmp_path_factory.mktemp("sound")
+    put(folder, rich("a"), rich("b"), not_analyzed("broken"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def week(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A published warehouse of the small week in `asking`, to be read only."""
+    return publish_week(tmp_path_factory.mktemp("week"))

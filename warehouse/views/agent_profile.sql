@@ -1,36 +1,32 @@
 CREATE VIEW agent_profile AS
-WITH scored AS (
+WITH summed AS (
     SELECT
-        counts.*,
-        amount / exposure AS value,
-        reference.mean AS reference_mean,
-        reference.calls AS reference_calls,
-        CASE
-            WHEN NOT reference.is_enough THEN 'too few calls to compare with, or all alike'
-            WHEN exposure < min_exposure THEN 'too little could be measured'
-        END AS reason,
-        profile_score(
-            amount / exposure, exposure, direction, reference.mean,
-            nullif(reference.spread, 0), reference.noise
-        ) AS scale
-    FROM (
-    SELECT
-        agent_id, mode(team) AS team, count(*) AS calls_measured, is_simulated, component,
-        direction, min_exposure, sum(amount) AS amount, sum(exposure) AS exposure
-    FROM profile_counts
+        agent_id, is_simulated, component, team, sum(calls) AS calls, sum(amount) AS amount,
+        sum(exposure) AS exposure
+    FROM profile_totals
     WHERE agent_id IS NOT NULL
-    GROUP BY agent_id, is_simulated, component, direction, min_exposure
-) AS counts
-    INNER JOIN profile_reference AS reference USING (component, is_simulated)
+    GROUP BY agent_id, is_simulated, component, team
+),
+counts AS (
+    SELECT
+        agent_id, is_simulated, component, arg_max(team, calls ORDER BY team) AS team,
+        sum(calls)::BIGINT AS calls_measured, sum(amount) AS amount, sum(exposure) AS exposure,
+        any_value(direction) AS direction, any_value(min_exposure) AS min_exposure
+    FROM summed
+    INNER JOIN profile_components USING (component)
+    GROUP BY agent_id, is_simulated, component
 )
 SELECT
-    agent_id, team, calls_measured, is_simulated, component, direction, amount, exposure, value,
-    reference_mean, reference_calls,
-    CASE WHEN reason IS NULL THEN scale.score END AS score,
-    CASE WHEN reason IS NULL THEN scale.low END AS score_low,
-    CASE WHEN reason IS NULL THEN scale.high END AS score_high,
-    reason
-FROM scored;
+    agent_id, team, calls_measured, is_simulated, component, direction, amount, exposure,
+    amount / exposure AS value,
+    reference.mean AS reference_mean,
+    reference.calls AS reference_calls,
+    profile_score(counts, reference).score AS score,
+    profile_score(counts, reference).low AS score_low,
+    profile_score(counts, reference).high AS score_high,
+    profile_score(counts, reference).reason AS reason
+FROM counts
+INNER JOIN profile_reference AS reference USING (component, is_simulated);
 
 COMMENT ON VIEW agent_profile IS 'The empathy profile: one row an agent and component, of all calls together, on one scale: 50 is the mean of the calls in this warehouse, 10 their spread, more is better. Behaviour of agents, never what they feel.';
 COMMENT ON COLUMN agent_profile.agent_id IS 'Who took the calls, from the metadata.';

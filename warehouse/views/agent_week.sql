@@ -1,32 +1,16 @@
 CREATE VIEW agent_week AS
-WITH weekly AS (
+WITH grouped AS (
     SELECT
         agent_id,
         mode(team) AS team,
         date_trunc('week', started_at)::DATE AS week,
         is_simulated,
-        count(*) AS calls,
-        sum(duration_s) / 60 AS minutes,
-        count(opportunities) AS ledger_calls,
-        sum(opportunities) AS opportunities,
-        sum(answerable) AS answerable,
-        sum(answered) AS answered,
-        sum(answered) / nullif(sum(answerable), 0) AS answered_rate,
-        sum(agent_talk_s) FILTER (customer_talk_s IS NOT NULL)
-            / nullif(sum(agent_talk_s + customer_talk_s), 0) AS agent_talk_share,
-        sum(agent_interruptions) FILTER (customer_talk_s IS NOT NULL)
-            / nullif(sum(customer_talk_s) FILTER (agent_interruptions IS NOT NULL) / 60, 0)
-            AS interruptions_per_min,
-        sum(dead_air_s) / nullif(sum(duration_s) FILTER (dead_air_s IS NOT NULL), 0)
-            AS dead_air_share,
-        sum(offers) AS offers,
-        sum(misplaced_offers) AS misplaced_offers,
-        sum(reasks) AS reasks,
-        sum(hostile) AS hostile
-    FROM call_summary
+        week_sums(calls) AS sums
+    FROM call_summary AS calls
     WHERE status = 'analyzed' AND agent_id IS NOT NULL
     GROUP BY agent_id, date_trunc('week', started_at), is_simulated
 ),
+weekly AS (SELECT * EXCLUDE (sums), unnest(sums) FROM grouped),
 compared AS (
     SELECT
         *,

@@ -1,29 +1,15 @@
 CREATE VIEW call_profile AS
-WITH scored AS (
-    SELECT
-        counts.*,
-        amount / exposure AS value,
-        reference.mean AS reference_mean,
-        reference.calls AS reference_calls,
-        CASE
-            WHEN NOT reference.is_enough THEN 'too few calls to compare with, or all alike'
-            WHEN exposure < min_exposure THEN 'too little could be measured'
-        END AS reason,
-        profile_score(
-            amount / exposure, exposure, direction, reference.mean,
-            nullif(reference.spread, 0), reference.noise
-        ) AS scale
-    FROM profile_counts AS counts
-    INNER JOIN profile_reference AS reference USING (component, is_simulated)
-)
 SELECT
-    call_id, agent_id, team, started_at, is_simulated, component, direction, amount, exposure, value,
-    reference_mean, reference_calls,
-    CASE WHEN reason IS NULL THEN scale.score END AS score,
-    CASE WHEN reason IS NULL THEN scale.low END AS score_low,
-    CASE WHEN reason IS NULL THEN scale.high END AS score_high,
-    reason
-FROM scored;
+    call_id, agent_id, team, started_at, is_simulated, component, direction, amount, exposure,
+    amount / exposure AS value,
+    reference.mean AS reference_mean,
+    reference.calls AS reference_calls,
+    profile_score(counts, reference).score AS score,
+    profile_score(counts, reference).low AS score_low,
+    profile_score(counts, reference).high AS score_high,
+    profile_score(counts, reference).reason AS reason
+FROM profile_counts AS counts
+INNER JOIN profile_reference AS reference USING (component, is_simulated);
 
 COMMENT ON VIEW call_profile IS 'The empathy profile: one row a call and component, on one scale: 50 is the mean of the calls in this warehouse, 10 their spread, more is better. Behaviour of agents, never what they feel.';
 COMMENT ON COLUMN call_profile.call_id IS 'The call (calls.call_id).';

@@ -1,7 +1,7 @@
 CREATE VIEW profile_counts AS
 WITH sides AS (
     SELECT
-        calls.call_id, agent_id, team, started_at, is_simulated,
+        calls.call_id, calls.call_no, agent_id, team, started_at, is_simulated,
         unnest([
             {'component': 'answering', 'amount': answered, 'exposure': answerable},
             {'component': 'listening', 'amount': attentive + cognitive, 'exposure': agent_turns},
@@ -33,14 +33,12 @@ SELECT
     components.direction,
     components.min_exposure
 FROM sides
-INNER JOIN (VALUES
-    ('answering', 1, 1), ('listening', 1, 3), ('exploring', 1, 2), ('acting', 1, 1),
-    ('giving_room', -1, 0.25), ('restraint', -1, 3), ('steadiness', -1, 1)
-) AS components (component, direction, min_exposure) USING (component)
+INNER JOIN profile_components AS components USING (component)
 WHERE sides.amount IS NOT NULL AND sides.exposure > 0;
 
 COMMENT ON VIEW profile_counts IS 'One row a call and component of the empathy profile, with its counts. What cannot be said has no row. Components are behaviour of agents, never what they feel: answering (cues answered / answerable), listening (attentive and cognitive statements / agent''s turns), exploring (open / all questions), acting (affective statements that a commitment follows / all), giving_room (competitive interruptions / minute of the customer''s speech), restraint (dismissals, misplaced offers and premature solutions / agent''s turns), steadiness (absolute change of level under heat, dB / answers under heat).';
 COMMENT ON COLUMN profile_counts.call_id IS 'The call (calls.call_id).';
+COMMENT ON COLUMN profile_counts.call_no IS 'Number of the call in this warehouse (calls.call_no).';
 COMMENT ON COLUMN profile_counts.agent_id IS 'Who took the call, from the metadata.';
 COMMENT ON COLUMN profile_counts.team IS 'The agent''s team, from the metadata.';
 COMMENT ON COLUMN profile_counts.started_at IS 'When the call began, UTC; NULL when the metadata does not say.';

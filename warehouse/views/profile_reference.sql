@@ -1,10 +1,10 @@
 CREATE VIEW profile_reference AS
--- About the mean, squares add up to those about 0 less the mean's own: one pass over all calls.
+-- About the mean, squares add up to those about 0 less the mean's own, so that sums of calls will do.
 WITH summed AS (
     SELECT
-        component, is_simulated, count(*) AS calls, sum(amount) AS amount,
-        sum(exposure) AS exposure, sum(amount * amount / exposure) AS about_0
-    FROM profile_counts
+        component, is_simulated, sum(calls)::BIGINT AS calls, sum(amount) AS amount,
+        sum(exposure) AS exposure, sum(squares) AS about_0
+    FROM profile_totals
     GROUP BY component, is_simulated
 ),
 spreads AS (

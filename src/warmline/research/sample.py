@@ -22,10 +22,10 @@ SELECT
     calls.queue, calls.team, calls.direction, calls.language, calls.contact_reason,
     strftime(calls.started_at, '%Y-%m') AS month,
     ln(nullif(calls.duration_s, 0)) AS log_duration,
-    opening.* EXCLUDE (call_id){measures}
+    opening.* EXCLUDE (call_id, call_no){measures}
 FROM calls
 LEFT JOIN call_measures ON call_measures.call_id = calls.call_id
-LEFT JOIN customer_opening AS opening ON opening.call_id = calls.call_id
+LEFT JOIN customer_opening AS opening ON opening.call_no = calls.call_no
 WHERE calls.status = 'analyzed'
 """
 _LONG_MEASURE = """(
@@ -149,10 +149,10 @@ def count_calls(warehouse: Path, design: Design) -> int:
 def _reading(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with open_for_reading(warehouse) as con:
         con.execute("SET TimeZone = 'UTC'")
-        found = con.execute("SELECT 1 FROM duckdb_views() WHERE view_name = 'outcome_calls'")
+        found = con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'outcome_calls'")
         if not found.fetchone():
             raise WarehouseError(
-                f"{warehouse}: of before there were outcomes; `warmline outcomes load` renews it"
+                f"{warehouse}: of an earlier warmline; `warmline outcomes load` renews it"
             )
         yield con
 

@@ -39,6 +39,8 @@ _LINKS = (
     ("metrics", "|o--o{", "reviews", "name, role"),
 )
 
+_ONE_A_CALL = ("call_measures", "customer_opening")
+
 _INTRODUCTION = """# The warehouse
 
 <!-- Written by `python -m warmline.warehouse.dictionary`; edit the comments in the SQL instead. -->
@@ -48,6 +50,7 @@ DuckDB (read-only, so that the night is not locked out), or ask `warmline query`
 
 - `migrations/` make the tables; a migration never changes once it was applied.
 - `load/` fills them from landing files: one statement a table.
+- `summaries/` fill tables from other tables, for the calls that a publishing touched.
 - `views/` give meaning; they are made anew at every publishing.
 - `queries/` are questions with a name: `warmline query --list`.
 - `checks/` must return no rows, or nothing is published.
@@ -94,7 +97,7 @@ def dictionary_of_an_empty_warehouse() -> str:
 def _picture(keyed: list[str]) -> str:
     lines = ["```mermaid", "erDiagram"]
     for name in keyed:
-        one = "||--o|" if name == "call_measures" else "||--o{"
+        one = "||--o|" if name in _ONE_A_CALL else "||--o{"
         lines.append(f'    calls {one} {name} : "call_id"')
     lines += [f'    {a} {link} {b} : "{columns}"' for a, link, b, columns in _LINKS]
     return "\n".join([*lines, "```", ""])

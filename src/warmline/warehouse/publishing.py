@@ -4,10 +4,8 @@ An open reader keeps the file it opened; a new one gets the whole old or the who
 whatever happens to the process that publishes.
 """
 
-import hashlib
-import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -15,7 +13,7 @@ from time import perf_counter
 import duckdb
 
 from warmline import __version__
-from warmline.database import open_for_building, open_for_reading
+from warmline.database import open_for_building
 from warmline.errors import WarehouseError
 from warmline.landing import places
 from warmline.landing.outcomes import outcome_files
@@ -27,6 +25,14 @@ from warmline.metrics import MetricDefinition
 from warmline.settings import ProfileSettings
 from warmline.warehouse.checks import run_checks
 from warmline.warehouse.indexing import index_turns
+from warmline.warehouse.inputs import (
+    Inputs,
+    Published,
+    inputs_of,
+    judged_otherwise,
+    problems,
+    published,
+)
 from warmline.warehouse.load import (
     Loading,
     Stamped,
@@ -38,8 +44,8 @@ from warmline.warehouse.load import (
 from warmline.warehouse.migrate import define_views, migrate
 from warmline.warehouse.outcomes import note_outcomes
 from warmline.warehouse.reviews import note_reviews
-from warmline.warehouse.sql import digest, sql_files
-from warmline.warehouse.swapping import building_beside, log_of, remove_leftovers, swap
+from warmline.warehouse.summarizing import summarize
+from warmline.warehouse.swapping import building_beside, copy_beside, remove_leftovers, swap
 
 _ATTEMPTS = 5
 
@@ -94,25 +100,6 @@ def publish(
         ) from e
 
 
-@dataclass(frozen=True)
-class _Inputs:
-    """Digests of all that a warehouse is made from: equal ones, equal warehouses."""
-
-    sql_sha256: str
-    load_sha256: str
-    landing_sha256: str
-    definitions_sha256: str
-
-
-@dataclass(frozen=True)
-class _Published:
-    """What the warehouse was last made from, and what is in it."""
-
-    inputs: _Inputs
-    calls: int
-    unreadable: dict[str, str]
-
-
 class _Job:
     """One publishing: where from, where to, since when."""
 
@@ -140,8 +127,8 @@ class _Job:
             files = places.files(self.landing_dir)
             outcomes = outcome_files(self.landing_dir)
             reviews = review_files(self.landing_dir)
-            inputs = _inputs([*files, *outcomes, *reviews], self.definitions, self.profile)
-            before = _published(self.warehouse) if self._has_yesterday else None
+            inputs = inputs_of([*files, *outcomes, *reviews], self.definitions, self.profile)
+            before = published(self.warehouse) if self._has_yesterday else None
             if before is not None and before.inputs == inputs:
                 return self._report(Loading(0, 0, before.calls), before.unreadable, 0, False)
             try:
@@ -160,11 +147,14 @@ class _Job:
         files: Sequence[LandedFile],
         outcomes: Sequence[LandedFile],
         reviews: Sequence[LandedFile],
-        inputs: _Inputs,
-        before: _Published | None,
+        inputs: Inputs,
+        before: Published | None,
         unreadable: Mapping[Stamped, str],
     ) -> PublishReport:
-        self._copy()
+        if self._has_yesterday:
+            copy_beside(self.warehouse, self.building)
+        else:
+            self.warehouse.parent.mkdir(parents=True, exist_ok=True)
         everything = before is not None and before.inputs.load_sha256 != inputs.load_sha256
         with open_for_building(self.building) as con:
             migrate(con)
@@ -178,9 +168,9 @@ class _Job:
                 note_profile(con, self.profile)
             define_views(con)
             index_turns(con)
-            checks = _require_passing(con, whole=_judged_otherwise(before, inputs))
-            problems = _problems(con)
-            report = self._report(loading, problems, checks, True)
+            summarize(con)
+            checks = _require_passing(con, whole=judged_otherwise(before, inputs))
+            report = self._report(loading, problems(con), checks, True)
             self._note_run(con, report, inputs)
             con.execute("CHECKPOINT")
         swap(self.building, self.warehouse)
@@ -190,17 +180,8 @@ class _Job:
     def _has_yesterday(self) -> bool:
         return self.warehouse.exists() and not self.from_nothing
 
-    def _copy(self) -> None:
-        if not self._has_yesterday:
-            self.warehouse.parent.mkdir(parents=True, exist_ok=True)
-            return
-        shutil.copyfile(self.warehouse, self.building)
-        shutil.copymode(self.warehouse, self.building)
-        if (log := log_of(self.warehouse)).exists():
-            shutil.copyfile(log, log_of(self.building))
-
     def _note_run(
-        self, con: duckdb.DuckDBPyConnection, report: PublishReport, inputs: _Inputs
+        self, con: duckdb.DuckDBPyConnection, report: PublishReport, inputs: Inputs
     ) -> None:
         con.execute(
             "INSERT INTO runs SELECT coalesce(max(run_id), 0) + 1, $at, $seconds, $loaded, "
@@ -226,48 +207,6 @@ class _Job:
         return PublishReport(self.warehouse, *counts, unreadable, checks, rebuilt, seconds)
 
 
-def _inputs(
-    files: Sequence[LandedFile],
-    definitions: Sequence[MetricDefinition],
-    profile: ProfileSettings | None,
-) -> _Inputs:
-    loads = sql_files("load")
-    others = [file for kind in ("migrations", "views", "checks") for file in sql_files(kind)]
-    return _Inputs(
-        digest(*loads, *others),
-        digest(*loads),
-        _sha256([(file.name, file.stamp) for file in files]),
-        _sha256([*sorted(astuple(definition) for definition in definitions), (repr(profile),)]),
-    )
-
-
-def _published(warehouse: Path) -> _Published | None:
-    """What the warehouse was last made from; None when that cannot be told.
-
-    Raises WarehouseError for a file that is not a warehouse, or that another program writes to.
-    """
-    with open_for_reading(warehouse) as con:
-        tables = {name for (name,) in con.execute("SHOW TABLES").fetchall()}
-        if tables and "schema_migrations" not in tables:
-            raise WarehouseError(f"{warehouse}: not made by warmline; choose another name")
-        try:
-            row = con.execute(
-                "SELECT sql_sha256, load_sha256, landing_sha256, definitions_sha256, "
-                "(SELECT count(*) FROM calls) FROM runs ORDER BY run_id DESC LIMIT 1"
-            ).fetchone()
-            return _Published(_Inputs(*row[:4]), row[4], _problems(con)) if row else None
-        except (duckdb.CatalogException, duckdb.BinderException):
-            return None  # of an earlier version: migrating it is a change
-
-
-def _judged_otherwise(before: _Published | None, inputs: _Inputs) -> bool:
-    """Whether what was published was checked by other SQL or definitions than today's."""
-    return before is None or (
-        (before.inputs.sql_sha256, before.inputs.definitions_sha256)
-        != (inputs.sql_sha256, inputs.definitions_sha256)
-    )
-
-
 def _require_passing(con: duckdb.DuckDBPyConnection, *, whole: bool) -> int:
     """Run the checks; returns how many. Raises WarehouseError saying what they found."""
     results = run_checks(con, whole=whole)
@@ -277,17 +216,3 @@ def _require_passing(con: duckdb.DuckDBPyConnection, *, whole: bool) -> int:
             f"not published, what was there stays: check {'; check '.join(failed)}"
         )
     return len(results)
-
-
-def _problems(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    return dict(
-        con.execute(
-            "SELECT file, problem FROM landing.files WHERE problem IS NOT NULL UNION ALL "
-            "SELECT file, problem FROM landing.outcome_files WHERE problem IS NOT NULL UNION ALL "
-            "SELECT file, problem FROM landing.review_files WHERE problem IS NOT NULL"
-        ).fetchall()
-    )
-
-
-def _sha256(rows: Sequence[tuple[object, ...]]) -> str:
-    return hashlib.sha256(repr(rows).encode()).hexdigest()

@@ -29,7 +29,7 @@ class SqlFile:
 
 
 def sql_files(kind: str) -> tuple[SqlFile, ...]:
-    """The files of `migrations`, `load`, `views`, `queries` or `checks`, in order of name."""
+    """The files of one of the folders (`migrations`, `load`, ...), in order of name."""
     found = sorted((folder("warehouse") / kind).glob("*.sql"))
     return tuple(SqlFile(path.stem, _text(path)) for path in found)
 

@@ -26,6 +26,14 @@ def log_of(database: Path) -> Path:
     return database.with_name(f"{database.name}.wal")
 
 
+def copy_beside(warehouse: Path, building: Path) -> None:
+    """Begin with what the warehouse is now, and with what its writer left in the log."""
+    shutil.copyfile(warehouse, building)
+    shutil.copymode(warehouse, building)
+    if (log := log_of(warehouse)).exists():
+        shutil.copyfile(log, log_of(building))
+
+
 def swap(building: Path, warehouse: Path) -> None:
     """Put the new file in place, durably; what a crashed writer left of the old one goes."""
     sync(building)

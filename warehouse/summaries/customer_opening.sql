@@ -1,8 +1,9 @@
-CREATE VIEW customer_opening AS
+INSERT INTO customer_opening BY NAME
 WITH spans AS (
     SELECT call_no, min(start_s) AS start_s, max(end_s) AS end_s,
         min(start_s) + (max(end_s) - min(start_s)) / 4 AS quarter_end_s
     FROM turns
+    WHERE call_no BETWEEN $first AND $last
     GROUP BY call_no
 ),
 spoken AS (
@@ -13,7 +14,8 @@ spoken AS (
         median(turns.level_rel_db) AS level_rel_db
     FROM turns
     INNER JOIN spans ON spans.call_no = turns.call_no
-    WHERE turns.role = 'customer' AND (turns.start_s + turns.end_s) / 2 < spans.quarter_end_s
+    WHERE turns.call_no BETWEEN $first AND $last AND turns.role = 'customer'
+        AND (turns.start_s + turns.end_s) / 2 < spans.quarter_end_s
     GROUP BY turns.call_no
 ),
 shown AS (
@@ -23,7 +25,8 @@ shown AS (
         max(opportunities.strength) AS cue_strength
     FROM opportunities
     INNER JOIN spans ON spans.call_no = opportunities.call_no
-    WHERE opportunities.start_s < spans.quarter_end_s
+    WHERE opportunities.call_no BETWEEN $first AND $last
+        AND opportunities.start_s < spans.quarter_end_s
     GROUP BY opportunities.call_no
 ),
 told AS (
@@ -33,11 +36,13 @@ told AS (
         count_if(moments.kind LIKE 'friction_%') AS friction
     FROM moments
     INNER JOIN spans ON spans.call_no = moments.call_no
-    WHERE moments.role = 'customer' AND moments.start_s < spans.quarter_end_s
+    WHERE moments.call_no BETWEEN $first AND $last AND moments.role = 'customer'
+        AND moments.start_s < spans.quarter_end_s
     GROUP BY moments.call_no
 )
 SELECT
     calls.call_id,
+    calls.call_no,
     spans.quarter_end_s,
     coalesce(spoken.word_count, 0)::BIGINT AS opening_words,
     spoken.word_count / nullif(spoken.speech_s, 0) AS opening_rate_words_per_s,
@@ -51,15 +56,5 @@ INNER JOIN calls ON calls.call_no = spans.call_no
 LEFT JOIN spoken ON spoken.call_no = spans.call_no
 LEFT JOIN shown ON shown.call_no = spans.call_no
 LEFT JOIN told ON told.call_no = spans.call_no
-WHERE calls.customer_party IS NOT NULL AND calls.no_ledger_reason IS NULL;
-
-COMMENT ON VIEW customer_opening IS 'One row a call whose customer is known and whose words were read: the customer''s state in the first quarter of the conversation, before most of what the agent does.';
-COMMENT ON COLUMN customer_opening.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN customer_opening.quarter_end_s IS 'End of the first quarter of the time from the first turn to the last, seconds on the call''s clock.';
-COMMENT ON COLUMN customer_opening.opening_words IS 'Words of the customer in it.';
-COMMENT ON COLUMN customer_opening.opening_rate_words_per_s IS 'Words per second of the customer''s speech in it; NULL when the customer says nothing in it.';
-COMMENT ON COLUMN customer_opening.opening_level_rel_db IS 'Median level of the customer''s turns in it, dB re the customer''s own call median; it therefore depends on the rest of the call, too.';
-COMMENT ON COLUMN customer_opening.opening_cues IS 'Cues of feelings in it.';
-COMMENT ON COLUMN customer_opening.opening_cue_strength IS 'Strength of the strongest of them, 0..1; 0 when there is none.';
-COMMENT ON COLUMN customer_opening.opening_hostile IS 'Hostile words and open complaints of the customer in it.';
-COMMENT ON COLUMN customer_opening.opening_friction IS 'Times the customer tells in it of having to repeat, of transfers or of waits.';
+WHERE calls.customer_party IS NOT NULL AND calls.no_ledger_reason IS NULL
+ORDER BY calls.call_no;

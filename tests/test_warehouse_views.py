@@ -1,0 +1,136 @@
+"""What the views make of the rows."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from factories import (
+    NO_ROLES,
+    call,
+    cue,
+    definitions_of,
+    measured,
+    not_analyzed,
+)
+from warehousing import LATER, SAYS, put, rich, rows
+from warmline.analysis import CallAnalysis
+from warmline.errors import Status
+from warmline.metrics import MetricDefinition, rate
+from warmline.values import SpeakerSource
+from warmline.warehouse import publish
+
+
+def agent_week(agent: str, answered: int, cues: int, *, name: str) -> CallAnalysis:
+    ledger = [
+        cue(1, 3.2, 9.0, "worried", answer="affective" if i < answered else "ignored")
+        for i in range(cues)
+    ]
+    metrics = [
+        rate("answered_rate", None, answered, cues, no_answer="no cue"),
+        measured("opportunities", None, float(cues)),
+    ]
+    return rich(name, cues=ledger, metrics=metrics, agent_id=agent)
+
+
+def test_agent_week_adds_counts_and_compares_only_what_is_enough(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        agent_week("good", 18, 20, name="g1"),
+        agent_week("good", 20, 20, name="g2"),
+        agent_week("poor", 2, 20, name="p1"),
+        agent_week("few", 1, 1, name="f1"),
+        agent_week("none", 0, 0, name="n1"),
+    )
+    found = rows(
+        tmp_path,
+        "SELECT agent_id, week, calls, answered, answerable, answered_rate, answered_low, "
+        "answered_high, answered_shrunken, others_rate, is_above_team FROM agent_week ORDER BY 1",
+    )
+    assert [row[0] for row in found] == ["few", "good", "none", "poor"]
+    assert all(str(row[1]) == "2026-11-16" for row in found)
+    few, good, none, poor = (row[2:] for row in found)
+    team_rate = 41 / 61
+    assert good[:3] == (2, 38, 40)
+    assert good[3] == pytest.approx(0.95)
+    assert good[4:6] == pytest.approx((0.8350, 0.9862), abs=1e-4)  # Wilson, by hand
+    assert good[6] == pytest.approx((38 + 10 * team_rate) / 50)
+    assert good[7] == pytest.approx(3 / 21)
+    assert good[8] is True
+    assert poor[8] is False
+    assert few[3] == 1.0
+    assert few[8] is None
+    assert none[:4] == (1, 0, 0, None)
+    assert none[8] is None
+
+
+def test_simulated_calls_are_never_added_to_real_ones(tmp_path: Path) -> None:
+    put(tmp_path, rich("real"), rich("played", is_simulated=True))
+    assert rows(tmp_path, "SELECT is_simulated, calls FROM team_week ORDER BY 1") == [
+        (False, 1),
+        (True, 1),
+    ]
+
+
+def test_friction_is_counted_by_step(tmp_path: Path) -> None:
+    metrics = [
+        measured("friction_repeat", "A", 2.0),
+        measured("friction_transfer", "A", 0.0),
+        measured("friction_hold", "A", 0.0),
+    ]
+    quiet = [replace(m, value=0.0) for m in metrics]
+    put(
+        tmp_path,
+        rich("a", metrics=metrics, cues=[], reason="billing"),
+        rich("b", metrics=quiet, cues=[], extra={"journey_step": "billing"}),
+        rich("c", metrics=quiet, cues=[], queue="cards"),
+    )
+    assert rows(
+        tmp_path,
+        "SELECT step, calls, calls_with_friction, friction_rate, repeats FROM friction_by_step "
+        "ORDER BY step",
+    ) == [("billing", 2, 1, 0.5, 2.0), ("cards", 1, 0, 0.0, 0.0)]
+
+
+def test_the_night_report_counts_what_became_of_everything(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        rich("a"),
+        call("b", roles=NO_ROLES, source=SpeakerSource.DIARIZATION),
+        not_analyzed("c"),
+        not_analyzed("d", status=Status.FAILED, code="fault", reason="stage words: fault"),
+        not_analyzed("e", status=Status.NO_SPEECH, code="no_speech", reason="no voice"),
+        rich("later", analyzed_at=LATER),
+    )
+    assert rows(
+        tmp_path,
+        "SELECT night::VARCHAR, calls, analyzed, no_speech, refused, failed, duplicates, "
+        "audio_h, times_real_time, stereo_share, without_roles_share, without_ledger_share "
+        "FROM night_report ORDER BY night",
+    ) == [
+        ("2026-11-20", 5, 2, 1, 1, 1, 0, 120 / 3600, 30.0, 0.5, 0.5, 0.5),
+        ("2026-11-21", 1, 1, 0, 0, 0, 0, 60 / 3600, 30.0, 1.0, 0.0, 0.0),
+    ]
+    assert rows(tmp_path, "SELECT call_id, status, reason_code FROM failures ORDER BY 1") == [
+        ("c", "refused", "empty_file"),
+        ("d", "failed", "fault"),
+        ("e", "no_speech", "no_speech"),
+    ]
+
+
+def test_an_opportunity_has_the_words_around_it_and_a_clip(tmp_path: Path) -> None:
+    put(tmp_path, rich())
+    assert rows(
+        tmp_path,
+        "SELECT customer_turn, agent_turn, clip_start_s, clip_end_s, agent_id "
+        "FROM opportunity_detail",
+    ) == [(SAYS[1][3], SAYS[2][3], pytest.approx(1.2), 11.0, "7")]
+
+
+def test_definitions_alone_can_change(tmp_path: Path) -> None:
+    put(tmp_path, rich())
+    definition = MetricDefinition("charm", "call", "1", "charm", "nobody")
+    folder = tmp_path / "landing"
+    report = publish(folder, tmp_path / "w.duckdb", [*definitions_of([rich()]), definition])
+    assert (report.rebuilt, report.loaded, report.unchanged) == (True, 0, 1)
+    assert rows(tmp_path, "SELECT unit FROM metric_definitions WHERE name = 'charm'") == [("1",)]

@@ -1,0 +1,24 @@
+-- What weeks are compared by: aggregates of the calls of a group, whose rows are `calls`, as a struct.
+-- Rates are of the sums, never means of rates.
+CREATE OR REPLACE MACRO week_sums(calls) AS struct_pack(
+    calls := count(*),
+    minutes := sum(calls.duration_s) / 60,
+    ledger_calls := count(calls.opportunities),
+    opportunities := sum(calls.opportunities),
+    answerable := sum(calls.answerable),
+    answered := sum(calls.answered),
+    answered_rate := sum(calls.answered) / nullif(sum(calls.answerable), 0),
+    agent_talk_share := sum(calls.agent_talk_s) FILTER (calls.customer_talk_s IS NOT NULL)
+        / nullif(sum(calls.agent_talk_s + calls.customer_talk_s), 0),
+    interruptions_per_min :=
+        sum(calls.agent_interruptions) FILTER (calls.customer_talk_s IS NOT NULL)
+        / nullif(sum(calls.customer_talk_s) FILTER (calls.agent_interruptions IS NOT NULL) / 60, 0),
+    dead_air_share := sum(calls.dead_air_s)
+        / nullif(sum(calls.duration_s) FILTER (calls.dead_air_s IS NOT NULL), 0),
+    offers := sum(calls.offers),
+    misplaced_offers := sum(calls.misplaced_offers),
+    reasks := sum(calls.reasks),
+    hostile := sum(calls.hostile)
+);
+
+COMMENT ON MACRO week_sums IS 'Counts and rates of the calls of a group, as a struct; rates are of the sums.';
