@@ -6,6 +6,7 @@ import os
 import random
 import resource
 import shutil
+import struct
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,7 +16,15 @@ from pathlib import Path
 import pytest
 
 import factories
-from faulting import DEFINITIONS, add_recordings, land_here, night, plan_of, require_complete
+from faulting import (
+    DEFINITIONS,
+    add_recordings,
+    land_here,
+    night,
+    plan_of,
+    quick_order,
+    require_complete,
+)
 from nobody import as_nobody
 from sounding import RATE_HZ, talk, write
 from warmline import landing
@@ -24,6 +33,7 @@ from warmline.errors import ModelError, RecordingRefusedError, Status, Warehouse
 from warmline.landing import LandingError
 from warmline.models.catalogue import EMBEDDING
 from warmline.models.store import ModelStore
+from warmline.pipeline import Workers
 from warmline.pipeline.unanalyzed import fault_code
 from warmline.questions import ask
 from warmline.recordings.decode import decode
@@ -193,6 +203,31 @@ def test_sound_that_cannot_be_read_on_is_no_bad_recording(tmp_path, monkeypatch)
         decode(path, RecordingSettings())
     assert not isinstance(caught.value, RecordingRefusedError)
     assert fault_code(caught.value) == "io_error"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_a_call_that_takes_too_much_memory_is_alone_in_that(tmp_path):
+    """Nearly four hours of six channels, in a process that may have a gigabyte: 2.7 are needed."""
+    (tmp_path / "calls").mkdir()
+    (tmp_path / "calls" / "short.wav").touch()
+    rate_hz, channels, size = 4000, 6, 6 * 4000 * 14_000
+    form = struct.pack("<HHIIHH", 1, channels, rate_hz, rate_hz * channels, channels, 8)
+    header = b"RIFF" + struct.pack("<I", size + 36) + b"WAVEfmt " + struct.pack("<I", 16) + form
+    (tmp_path / "calls" / "huge.wav").write_bytes(header + b"data" + struct.pack("<I", size))
+    os.truncate(tmp_path / "calls" / "huge.wav", size + 44)
+    order = quick_order(tmp_path, night__call_memory_gb=1.0)
+    pending = plan_of(tmp_path, night__call_memory_gb=1.0).pending
+    with Workers(order, len(pending)) as workers:
+        ended = workers.analyze_all(pending, lambda outcome: None)
+    found = {outcome.call_id: (outcome.status, outcome.code) for outcome in ended}
+    assert found == {
+        "huge": (Status.FAILED, "out_of_memory"),
+        "short": (Status.REFUSED, "empty_file"),
+    }
+    reasons = {landed.call_id: landed for landed in landing.known(tmp_path / "w.landing")}
+    assert reasons["huge"].failed_runs == 1
+    assert all("\n" not in (outcome.reason or "") for outcome in ended)
 
 
 def test_a_folder_that_is_no_folder_ends_the_night_in_one_line(tmp_path):
