@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from pyannote.core import Segment
-
 
 class SpeakerSource(StrEnum):
     """How the parties of a call were told apart."""
@@ -41,11 +39,6 @@ class Span:
     def duration_s(self) -> float:
         """Length in seconds."""
         return self.end_s - self.start_s
-
-    @property
-    def segment(self) -> Segment:
-        """The same stretch in pyannote.core's vocabulary."""
-        return Segment(self.start_s, self.end_s)
 
 
 @dataclass(frozen=True)

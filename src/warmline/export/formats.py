@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from types import MappingProxyType
 
-from pyannote.core import Annotation
+from pyannote.core import Annotation, Segment
 
 from warmline.analysis import CallAnalysis
 from warmline.values import RoleName, Turn
@@ -36,7 +36,7 @@ def as_rttm(analysis: CallAnalysis) -> str:
     names = speaker_names(analysis)
     annotation = Annotation(uri=session_id(analysis))
     for i, segment in enumerate(analysis.speech.segments if analysis.speech else ()):
-        annotation[segment.segment, i] = names[segment.party]
+        annotation[Segment(segment.start_s, segment.end_s), i] = names[segment.party]
     return annotation.to_rttm() if annotation else ""
 
 
