@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -41,8 +41,12 @@ DEFINITIONS = factories.definitions_of([factories.call()])
 class QuickWorkers(Workers):
     """Workers that land an analysis of today's making after some hundredths of a second."""
 
-    def start(self, call, tell=None):
-        return self._schedule(_quick, self.order, call)
+    def _start(self, tray, tells):
+        return self._schedule(_quick_tray, self.order, tray)
+
+
+def _quick_tray(order: Order, calls: Sequence[PlannedCall]) -> list[Outcome]:
+    return [_quick(order, call) for call in calls]
 
 
 def _quick(order: Order, call: PlannedCall) -> Outcome:
@@ -54,7 +58,7 @@ def _quick(order: Order, call: PlannedCall) -> Outcome:
     made = factories.call(metadata.call_id, stages=keys)
     analysis = replace(made, recording=call.recording, metadata=metadata)
     land(analysis, Path(order.landing), call)
-    return outcome_of(analysis, 0.1)
+    return outcome_of(analysis)
 
 
 def quick_order(folder: Path, **values: object) -> Order:

@@ -112,7 +112,7 @@ def test_a_changed_threshold_scores_again_without_listening(call, analysis, monk
     def never(*_: object) -> None:
         raise AssertionError("the sound was decoded")
 
-    monkeypatch.setattr("warmline.pipeline.analyze.decode", never)
+    monkeypatch.setattr("warmline.pipeline.passage.decode", never)
     changed = Addressing.of(settings(floor__dead_air_s=0.3))
     again = analyze_recording(call, changed, deaf, previous=analysis)
     assert again.status is Status.ANALYZED
@@ -130,8 +130,8 @@ def test_a_late_role_swaps_agent_and_customer_without_words_being_heard_again(
     def never(*_: object) -> None:
         raise AssertionError("it was listened to again")
 
-    monkeypatch.setattr("warmline.pipeline.analyze.speech.listen", never)
-    monkeypatch.setattr("warmline.pipeline.analyze.words.transcribe", never)
+    monkeypatch.setattr("warmline.pipeline.passage.speech.listen", never)
+    monkeypatch.setattr("warmline.pipeline.passage.words.transcription", never)
     sidecar = call.with_suffix(".json")
     told = sidecar.read_text()
     roles = {"0": "agent", "1": "customer"}

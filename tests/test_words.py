@@ -225,8 +225,10 @@ def test_beams_that_share_the_sound_read_what_whisper_reads_beam_by_beam(
     model = engines.whisper("tiny.en")
     samples = decode(two_speakers, RecordingSettings()).channel(0)
     mels = [
-        whisper.log_mel_spectrogram(whisper.pad_or_trim(samples[from_s * 16000 :][: 12 * 16000]))
-        for from_s in (6, 18)
+        whisper.log_mel_spectrogram(
+            whisper.pad_or_trim(samples[from_s * 16000 :][: length_s * 16000])
+        )
+        for from_s, length_s in ((6, 12), (7, 2), (18, 12), (9, 4))  # some end long before others
     ]
     options = whisper.DecodingOptions(
         language="en", beam_size=3, without_timestamps=True, fp16=False

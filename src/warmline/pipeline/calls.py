@@ -1,16 +1,16 @@
-"""One call in a process of its own: analyzed, landed, and told of in a line."""
+"""Calls in a process of their own: analyzed, landed, and told of in a line each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from time import perf_counter
 
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.encryption import look_for_key
 from warmline.engines import Engines
 from warmline.errors import Status
-from warmline.pipeline.analyze import analyze_recording
+from warmline.pipeline.analyze import Given, analyze_recordings
 from warmline.pipeline.plan import PlannedCall
 from warmline.pipeline.stages import Addressing
 from warmline.pipeline.unanalyzed import PASSING_FAULTS, dated_after
@@ -37,8 +37,8 @@ class Order:
 class Outcome:
     """How one call ended, without a word of what was said in it.
 
-    `audio_s` is the recording's length, None if unknown; `wall_s` the time it took; `reused` the
-    names of the stages that were taken over from an earlier analysis.
+    `audio_s` is the recording's length, None if unknown; `wall_s` the time its stages took;
+    `reused` the names of the stages that were taken over from an earlier analysis.
     """
 
     path: str
@@ -81,19 +81,29 @@ def _desk(order: Order) -> _Desk:
 
 
 def analyze_call(order: Order, call: PlannedCall, tell: Tell = nobody) -> Outcome:
-    """Analyze a call in this process, with what the process has loaded before, and land it.
+    """Analyze and land one call in this process; see `analyze_calls`."""
+    (outcome,) = analyze_calls(order, [call], [tell])
+    return outcome
+
+
+def analyze_calls(
+    order: Order, calls: Sequence[PlannedCall], tells: Sequence[Tell]
+) -> list[Outcome]:
+    """Analyze calls together, with what this process has loaded before; each lands as it ends.
 
     Raises `WarmlineError` for what would befall every call: a model that is missing, a landing
     folder that cannot be written.
     """
     desk = _desk(order)
-    started = perf_counter()
-    previous = _previous(desk.landing, call)
-    analysis = analyze_recording(
-        Path(call.path), desk.addressing, desk.engines, desk.table, previous, tell
-    )
-    land(analysis, desk.landing, call)
-    return outcome_of(analysis, perf_counter() - started, previous)
+    given = [
+        Given(Path(call.path), _previous(desk.landing, call), tell)
+        for call, tell in zip(calls, tells, strict=True)
+    ]
+    outcomes = {}
+    for i, analysis in analyze_recordings(given, desk.addressing, desk.engines, desk.table):
+        land(analysis, desk.landing, calls[i])
+        outcomes[i] = outcome_of(analysis, given[i].previous)
+    return [outcomes[i] for i in range(len(calls))]
 
 
 def land(analysis: CallAnalysis, landing_dir: Path, call: PlannedCall) -> None:
@@ -108,9 +118,7 @@ def land(analysis: CallAnalysis, landing_dir: Path, call: PlannedCall) -> None:
     landing.write(replace(dated, failed_runs=failed_runs), landing_dir)
 
 
-def outcome_of(
-    analysis: CallAnalysis, wall_s: float, previous: CallAnalysis | None = None
-) -> Outcome:
+def outcome_of(analysis: CallAnalysis, previous: CallAnalysis | None = None) -> Outcome:
     """What is told of an analysis; `previous` is the one whose stages it could take over."""
     before = previous.stage_keys if previous else ()
     return Outcome(
@@ -120,7 +128,7 @@ def outcome_of(
         code=analysis.reason_code,
         reason=analysis.reason,
         audio_s=analysis.duration_s,
-        wall_s=wall_s,
+        wall_s=sum(key.seconds for key in analysis.stage_keys if key not in before),
         reused=tuple(key.stage for key in analysis.stage_keys if key in before),
     )
 

@@ -6,15 +6,12 @@ lands as failed with the reason, and the others go on.
 """
 
 import multiprocessing
-import os
-import resource
-import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from functools import cached_property, partial
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from threading import Lock
 from time import sleep
@@ -25,18 +22,17 @@ from weakref import WeakSet
 from pebble import ProcessExpired, ProcessPool
 
 from warmline import landing
+from warmline.analysis import CallAnalysis
 from warmline.errors import Status, WarmlineError
 from warmline.pipeline.board import Board
-from warmline.pipeline.calls import Order, Outcome, analyze_call, land, outcome_of
+from warmline.pipeline.calls import Order, Outcome, analyze_calls, land, outcome_of
 from warmline.pipeline.plan import PlannedCall
+from warmline.pipeline.processes import cores, how_it_died, settle_in
+from warmline.pipeline.trays import Tray, trays
 from warmline.pipeline.unanalyzed import not_analyzed
 from warmline.recordings.metadata import MetadataTable, read_metadata, read_table
 from warmline.telling import Tell, nobody
 
-_GB = 1e9
-# Of all processes, the kernel ends one of these when the machine has no memory left: a call is
-# lost for this try, not the run that tries it again.
-_FIRST_TO_GO = "500"
 _MOST_BREAKS = 20
 _LOOK_S = 1.0
 
@@ -50,26 +46,26 @@ class Workers:
 
     def __init__(self, order: Order, pending: int) -> None:
         self.order = order
-        cores = _cores()
+        available = cores()
         # Two calls on a core each take less time than one after the other on two: a decoder's
         # small products gain nothing from a second thread.
-        jobs = order.settings.night.jobs or max(1, min(cores, pending))
+        jobs = order.settings.night.jobs or max(1, min(available, pending))
         night = order.settings.night
         self._timeout_s = night.call_timeout_s
         self._delays_s = [night.retry_delay_s * 2**i for i in range(night.retries)]
-        self._in_hand = 4 * jobs
+        self._jobs = jobs
         self._board = Board()
         self._new_pool = partial(
             ProcessPool,
             max_workers=jobs,
-            initializer=_settle_in,
-            initargs=(max(1, cores // jobs), night.call_memory_gb),
+            initializer=settle_in,
+            initargs=(max(1, available // jobs), night.call_memory_gb),
             context=multiprocessing.get_context("spawn"),
         )
         self._pool = self._new_pool()
         self._renewing = Lock()
         self._is_left = False
-        self._started: WeakSet[Future[Outcome]] = WeakSet()
+        self._started: WeakSet[Future[list[Outcome]]] = WeakSet()
         self._breaks = 0
 
     def __enter__(self) -> Self:
@@ -92,11 +88,35 @@ class Workers:
             future.cancel()
         self._board.close()
 
-    def start(self, call: PlannedCall, tell: Tell = nobody) -> Future[Outcome]:
+    def start(self, call: PlannedCall, tell: Tell = nobody) -> Future[list[Outcome]]:
         """Begin a call as soon as a process is free; `tell` is called there."""
-        return self._schedule(analyze_call, self.order, call, tell)
+        return self._start((call,), (tell,))
 
-    def _schedule(self, work: Callable[..., Outcome], *arguments: object) -> Future[Outcome]:
+    def finish(self, call: PlannedCall, future: Future[list[Outcome]]) -> Outcome:
+        """Wait for a call that was started; its analysis has landed, whatever became of it.
+
+        Raises `WarmlineError` for what would befall every call: a model that is missing, a landing
+        folder that cannot be written.
+        """
+        try:
+            (outcome,) = future.result()
+        except BrokenProcessPool:
+            self._renew()
+            return self.finish(call, self.start(call))
+        except TimeoutError:
+            reason = f"gave up after {self._timeout_s:g} s (night.call_timeout_s)"
+            return self._land_failure(call, "timeout", reason)
+        except ProcessExpired as e:
+            return self._land_failure(call, "process_died", how_it_died(e.exitcode))
+        self._breaks = 0
+        return outcome
+
+    def _start(self, tray: Tray, tells: Sequence[Tell]) -> Future[list[Outcome]]:
+        return self._schedule(analyze_calls, self.order, tray, tells)
+
+    def _schedule(
+        self, work: Callable[..., list[Outcome]], *arguments: object
+    ) -> Future[list[Outcome]]:
         while True:
             self._renew()
             try:
@@ -107,25 +127,6 @@ class Workers:
             else:
                 self._started.add(future)
                 return future
-
-    def finish(self, call: PlannedCall, future: Future[Outcome]) -> Outcome:
-        """Wait for a call that was started; its analysis has landed, whatever became of it.
-
-        Raises `WarmlineError` for what would befall every call: a model that is missing, a landing
-        folder that cannot be written.
-        """
-        try:
-            outcome = future.result()
-        except BrokenProcessPool:
-            self._renew()
-            return self.finish(call, self.start(call))
-        except TimeoutError:
-            reason = f"gave up after {self._timeout_s:g} s (night.call_timeout_s)"
-            return self._land_failure(call, "timeout", reason, self._timeout_s)
-        except ProcessExpired as e:
-            return self._land_failure(call, "process_died", _how_it_died(e.exitcode), 0.0)
-        self._breaks = 0
-        return outcome
 
     def _renew(self) -> None:
         """Other processes in the place of a pool that gave up: one died with no call in hand.
@@ -159,51 +160,71 @@ class Workers:
         """
         ended: list[Outcome] = []
         delays_s = iter(self._delays_s)
+        dealt = trays(calls, self._jobs)
         while calls:
             delay_s = next(delays_s, None)
             again = []
-            for call, outcome in self._ending(calls, on_wait):
+            for call, outcome in self._ending(dealt, on_wait):
                 if outcome.may_pass and delay_s is not None:
                     again.append(call)
                     continue
                 on_end(outcome)
                 ended.append(outcome)
             calls = again
+            dealt = ((call,) for call in calls)
             if calls and delay_s is not None:
                 sleep(delay_s)
         return ended
 
     def _ending(
-        self, calls: Sequence[PlannedCall], on_wait: Callable[[Mapping[str, float]], None]
+        self, dealt: Iterator[Tray], on_wait: Callable[[Mapping[str, float]], None]
     ) -> Iterator[tuple[PlannedCall, Outcome]]:
-        left = iter(calls)
-        running: dict[Future[Outcome], PlannedCall] = {}
+        left = deque[Tray]()
+        running: dict[Future[list[Outcome]], Tray] = {}
         places: dict[str, int] = {}
         while True:
             # A few in hand for each process: millions in a queue would take memory and time.
-            for call in islice(left, self._in_hand - len(running)):
-                free = set(range(self._in_hand)) - set(places.values())
-                places[call.path] = free.pop()
-                running[self.start(call, self._board.teller(places[call.path]))] = call
+            left.extend(islice(dealt, max(0, 2 * self._jobs - len(running) - len(left))))
+            while left:
+                tray = left.popleft()
+                free = (place for place in count() if place not in places.values())
+                places |= zip((call.path for call in tray), free, strict=False)
+                tells = [self._board.teller(places[call.path]) for call in tray]
+                running[self._start(tray, tells)] = tray
             if not running:
                 return
             done, _ = wait(running, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
             on_wait({path: self._board.share(place) for path, place in places.items()})
             for future in done:
-                call = running.pop(future)
-                del places[call.path]
-                yield call, self.finish(call, future)
+                tray = running.pop(future)
+                for call in tray:
+                    del places[call.path]
+                if len(tray) == 1:
+                    yield tray[0], self.finish(tray[0], future)
+                elif not _ended_together(future):
+                    self._breaks = 0
+                    yield from zip(tray, future.result(), strict=True)
+                else:
+                    for call in tray:
+                        if landed := self._landed_since(call):
+                            yield call, outcome_of(landed)
+                        else:
+                            left.append((call,))
 
-    def _land_failure(self, call: PlannedCall, code: str, reason: str, wall_s: float) -> Outcome:
+    def _land_failure(self, call: PlannedCall, code: str, reason: str) -> Outcome:
         """Note that a call's process ended, unless the call had landed just before."""
-        landed = landing.read_loose(self._landing_dir, call.recording)
-        is_new = landed and not (call.previous and landed.analyzed_at == call.previous.analyzed_at)
-        if landed and is_new and landed.status is not Status.FAILED:
-            return outcome_of(landed, wall_s)
+        if landed := self._landed_since(call):
+            return outcome_of(landed)
         metadata = read_metadata(Path(call.path), self.order.settings.recordings, self._table)
         analysis = not_analyzed(call.recording, metadata, Status.FAILED, code, reason)
         land(analysis, self._landing_dir, call)
-        return outcome_of(analysis, wall_s)
+        return outcome_of(analysis)
+
+    def _landed_since(self, call: PlannedCall) -> CallAnalysis | None:
+        """What landed of a call after the plan was made, but for failures."""
+        landed = landing.read_loose(self._landing_dir, call.recording)
+        is_new = landed and not (call.previous and landed.analyzed_at == call.previous.analyzed_at)
+        return landed if landed and is_new and landed.status is not Status.FAILED else None
 
     @property
     def _landing_dir(self) -> Path:
@@ -214,34 +235,6 @@ class Workers:
         return read_table(Path(self.order.metadata)) if self.order.metadata else None
 
 
-def _how_it_died(exit_code: int) -> str:
-    """One line for a person; a negative exit code is the number of a signal."""
-    if exit_code >= 0:
-        return f"its process ended by itself (exit code {exit_code})"
-    try:
-        name = signal.Signals(-exit_code).name
-    except ValueError:
-        name = f"signal {-exit_code}"
-    if name == "SIGKILL":
-        return "its process was killed (SIGKILL): by the system when memory ran out, or by someone"
-    return f"its process crashed ({name}) in native code"
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # not everywhere, but where it is, containers count
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _settle_in(threads: int, memory_gb: float) -> None:
-    """Before torch is loaded: what holds for this process as long as it lives."""
-    # Processes side by side divide the cores among them.
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    # Whisper's alignment is compiled by numba, whose own threads would wait busily for each other.
-    os.environ.setdefault("NUMBA_NUM_THREADS", str(threads))
-    with suppress(OSError):  # not every system has it
-        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold what was said
-    if memory_gb:
-        limit = round(memory_gb * _GB)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+def _ended_together(future: Future[list[Outcome]]) -> bool:
+    """Whether a tray's process died or hung: nobody can say at which call, so each goes alone."""
+    return isinstance(future.exception(), (TimeoutError, ProcessExpired, BrokenProcessPool))

@@ -171,7 +171,11 @@ class WordSettings(Section):
     language: str = Field(
         default="auto", description="ISO code of the language spoken, or auto to detect it."
     )
-    batch_size: int = Field(default=8, ge=1, description="Windows decoded together.")
+    batch_size: int = Field(
+        default=8,
+        ge=1,
+        description="Windows decoded together, those of short calls beside each other included.",
+    )
     beam_size: int = Field(
         default=5,
         ge=1,

@@ -20,24 +20,32 @@ from warmline.words.giving import give_words
 from warmline.words.guard import why_refused
 from warmline.words.openai_whisper import OpenAIWhisper
 from warmline.words.packing import Window, pack
-from warmline.words.recogniser import Recognised, Recogniser, Recognition
+from warmline.words.recogniser import Recognised, Recogniser, Recognition, Request
+from warmline.words.together import Asking, together
 
-__all__ = ["transcribe"]
+__all__ = [
+    "Asking",
+    "Recognition",
+    "Request",
+    "recogniser",
+    "together",
+    "transcribe",
+    "transcription",
+]
 
 _UTTERANCE_PAUSE_S = 1.0
 _EVERYBODY = ""  # the party of a word on a shared channel, until it is given to one
 
 
-def transcribe(
+def transcription(
     sound: Sound,
     layout: ChannelLayout,
     speech: Speech,
     settings: WordSettings,
-    engines: Engines,
     language: str | None = None,
     tell: Tell = nobody,
-) -> Transcript:
-    """What was said, by whom and when.
+) -> Asking[Transcript]:
+    """What was said, by whom and when, as a dialogue with a recogniser (see `together`).
 
     `language` (ISO code) overrides the setting; `auto` detects it over the whole call. Only speech
     reaches the recogniser, each party's by itself where it has a channel. `tell` hears how far it
@@ -46,15 +54,16 @@ def transcribe(
     windows = _windows(sound, layout, speech)
     if not windows:
         return Transcript(None, None, (), (), {})
-    recogniser = _recogniser(settings, engines)
     wanted = language or settings.language
-    first = _recognise(sound, windows, recogniser, None if wanted == "auto" else wanted, tell)
+    asked = None if wanted == "auto" else wanted
+    first = yield Request([w.samples(sound) for w in windows], asked, tell)
     kept, refused = _sifted(windows, first, settings)
     # A window that fails as a whole is tried again, piece by piece.
     again = [piece for window, _, _ in refused for piece in window.alone()]
     dropped: Counter[str] = Counter()
     if again:
-        more, lost = _sifted(again, _recognise(sound, again, recogniser, first.language), settings)
+        second = yield Request([w.samples(sound) for w in again], first.language)
+        more, lost = _sifted(again, second, settings)
         kept += more
         for _, result, guard in lost:
             dropped[guard] += len(result.text.split())
@@ -71,10 +80,25 @@ def transcribe(
     )
 
 
-def _recogniser(settings: WordSettings, engines: Engines) -> Recogniser:
+def recogniser(settings: WordSettings, engines: Engines) -> Recogniser:
+    """The engine that the settings name, its weights loaded."""
     if settings.engine == "faster-whisper":
         return FasterWhisper(engines, settings)
     return OpenAIWhisper(engines, settings)
+
+
+def transcribe(
+    sound: Sound,
+    layout: ChannelLayout,
+    speech: Speech,
+    settings: WordSettings,
+    engines: Engines,
+    language: str | None = None,
+) -> Transcript:
+    """What was said in one call, by whom and when; arguments as for `transcription`."""
+    asking = transcription(sound, layout, speech, settings, language)
+    ((_, said),) = together([asking], lambda: recogniser(settings, engines))
+    return said
 
 
 def _windows(sound: Sound, layout: ChannelLayout, speech: Speech) -> list[Window]:
@@ -87,16 +111,6 @@ def _windows(sound: Sound, layout: ChannelLayout, speech: Speech) -> list[Window
             )
         ]
     return pack(speech.exclusive, 0, None, sound.duration_s)
-
-
-def _recognise(
-    sound: Sound,
-    windows: Sequence[Window],
-    recogniser: Recogniser,
-    language: str | None,
-    tell: Tell = nobody,
-) -> Recognition:
-    return recogniser.recognise([w.samples(sound) for w in windows], language, tell)
 
 
 def _sifted(

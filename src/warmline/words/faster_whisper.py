@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.settings import WordSettings
-from warmline.telling import Tell, nobody
-from warmline.words.recogniser import Recognised, Recognition, TimedWord
+from warmline.words.recogniser import Recognised, Recognition, Request, TimedWord
 
 if TYPE_CHECKING:
     from warmline.engines import Engines
@@ -37,17 +36,18 @@ class FasterWhisper:
         self._batch_size = settings.batch_size
         self._beam_size = settings.beam_size
 
-    def recognise(
-        self, windows: Sequence[NDArray[np.float32]], language: str | None, tell: Tell = nobody
-    ) -> Recognition:
-        """Words of each window; a language is detected from up to 12 windows spread over all."""
-        probability = None
+    def recognise(self, requests: Sequence[Request]) -> list[Recognition]:
+        """Words of each window; a language is detected from up to 12 windows spread over a call."""
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: Request) -> Recognition:
+        language, probability = request.language, None
         if language is None:
-            language, probability = self._detect_language(windows)
+            language, probability = self._detect_language(request.windows)
         results: list[Recognised] = []
-        for first in range(0, len(windows), _AT_ONCE):
-            tell(first / len(windows))
-            results += self._recognise(windows[first : first + _AT_ONCE], language)
+        for first in range(0, len(request.windows), _AT_ONCE):
+            request.tell(first / len(request.windows))
+            results += self._recognise(request.windows[first : first + _AT_ONCE], language)
         return Recognition(language, probability, tuple(results))
 
     def _detect_language(self, windows: Sequence[NDArray[np.float32]]) -> tuple[str, float]:

@@ -7,7 +7,7 @@ and makes it loop.)
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.settings import WordSettings
-from warmline.telling import Tell, nobody
-from warmline.words.recogniser import Recognised, Recognition, TimedWord
+from warmline.words.recogniser import Recognised, Recognition, Request, TimedWord
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from whisper.model import Whisper
 
     from warmline.engines import Engines
+
+Place = tuple[int, int]  # of a window: number of its request, number in it
 
 _FEATURES_PER_S = 50
 _TAIL_S = 0.5
@@ -45,51 +46,73 @@ class OpenAIWhisper:
         self._batch_size = settings.batch_size
         self._beam_size = settings.beam_size
 
-    def recognise(
-        self, windows: Sequence[NDArray[np.float32]], language: str | None, tell: Tell = nobody
-    ) -> Recognition:
-        """Words of each window; windows of like length are decoded together.
+    def recognise(self, requests: Sequence[Request]) -> list[Recognition]:
+        """Words of each window; windows of like length are decoded together, whosever they are.
 
-        A language is detected from up to 12 windows spread over all, as the highest mean.
+        A language is detected from up to 12 windows spread over a call, as the highest mean.
         """
-        encoded: dict[int, torch.Tensor] = {}
-        probability = None
-        if language is None:
-            language, probability = self._detect_language(windows, encoded)
-        order = sorted(range(len(windows)), key=lambda i: windows[i].size)
-        results: dict[int, Recognised] = {}
-        for batch in _batches(order, self._batch_size):
-            tell(len(results) / len(windows))
-            features = self._encode({i: windows[i] for i in batch}, encoded)
-            durations = [windows[i].size / SAMPLE_RATE_HZ for i in batch]
-            results |= zip(batch, self._decode(features, durations, language), strict=True)
-        ordered = tuple(results[i] for i in range(len(windows)))
-        return Recognition(language, probability, ordered)
+        encoded: dict[Place, torch.Tensor] = {}
+        spoken = [self._language(i, request, encoded) for i, request in enumerate(requests)]
+        results: dict[Place, Recognised] = {}
+        for language in dict.fromkeys(language for language, _ in spoken):
+            alike = {i: r for i, r in enumerate(requests) if spoken[i][0] == language}
+            results |= self._recognise(alike, language, encoded)
+        return [
+            Recognition(
+                language, probability, tuple(results[i, j] for j in range(len(requests[i].windows)))
+            )
+            for i, (language, probability) in enumerate(spoken)
+        ]
+
+    def _recognise(
+        self, requests: Mapping[int, Request], language: str, encoded: "dict[Place, torch.Tensor]"
+    ) -> dict[Place, Recognised]:
+        waiting = {(i, j): w for i, r in requests.items() for j, w in enumerate(r.windows)}
+        results: dict[Place, Recognised] = {}
+        for batch in _batches(
+            sorted(waiting, key=lambda place: waiting[place].size), self._batch_size
+        ):
+            for request in requests.values():
+                request.tell(len(results) / len(waiting))
+            features = self._encode({place: waiting[place] for place in batch}, encoded)
+            durations_s = [waiting[place].size / SAMPLE_RATE_HZ for place in batch]
+            results |= zip(batch, self._decode(features, durations_s, language), strict=True)
+        return results
+
+    def _language(
+        self, number: int, request: Request, encoded: "dict[Place, torch.Tensor]"
+    ) -> tuple[str, float | None]:
+        if request.language is not None:
+            return request.language, None
+        return self._detect_language(number, request, encoded)
 
     def _detect_language(
-        self, windows: Sequence[NDArray[np.float32]], encoded: "dict[int, torch.Tensor]"
+        self, number: int, request: Request, encoded: "dict[Place, torch.Tensor]"
     ) -> tuple[str, float]:
         if not self._model.is_multilingual:
             return "en", 1.0
-        spread = np.unique(np.linspace(0, len(windows) - 1, _LANGUAGE_WINDOWS).round().astype(int))
+        last = len(request.windows) - 1
+        spread = np.unique(np.linspace(0, last, _LANGUAGE_WINDOWS).round().astype(int))
+        places = [(number, j) for j in spread.tolist()]
         total: Counter[str] = Counter()
-        for batch in _batches(spread.tolist(), self._batch_size):
-            features = self._encode({i: windows[i] for i in batch}, {})
+        for batch in _batches(places, self._batch_size):
+            sounds = {place: request.windows[place[1]] for place in batch}
+            features = self._encode(sounds, {})
             encoded |= zip(batch, features, strict=True)
             for probabilities in self._model.detect_language(features)[1]:
                 total.update(probabilities)
         (best, sum_), *_ = total.most_common(1)
-        return best, sum_ / len(spread)
+        return best, sum_ / len(places)
 
     def _encode(
-        self, sounds: dict[int, NDArray[np.float32]], encoded: "dict[int, torch.Tensor]"
+        self, sounds: dict[Place, NDArray[np.float32]], encoded: "dict[Place, torch.Tensor]"
     ) -> "torch.Tensor":
-        """Features (windows, frames, states); what `encoded` holds already is taken from it."""
+        """Features (windows, frames, states); those in `encoded` are taken out of it."""
         import torch
         import whisper
 
-        new = {i: sound for i, sound in sounds.items() if i not in encoded}
-        features = dict(encoded)
+        new = {place: sound for place, sound in sounds.items() if place not in encoded}
+        features = {place: encoded.pop(place) for place in sounds if place in encoded}
         if new:
             mels = [
                 whisper.log_mel_spectrogram(whisper.pad_or_trim(s), self._model.dims.n_mels)
@@ -98,7 +121,7 @@ class OpenAIWhisper:
             batch = torch.stack(mels).to(self._model.device, self._dtype)
             with torch.inference_mode():
                 features |= zip(new, self._model.encoder(batch).to(self._dtype), strict=True)
-        return torch.stack([features[i] for i in sounds])
+        return torch.stack([features[place] for place in sounds])
 
     @property
     def _dtype(self) -> "torch.dtype":
@@ -196,6 +219,6 @@ def _precision(settings: WordSettings, engines: "Engines") -> str:
     return settings.precision
 
 
-def _batches(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+def _batches(items: Sequence[Place], size: int) -> Iterator[Sequence[Place]]:
     for i in range(0, len(items), size):
         yield items[i : i + size]

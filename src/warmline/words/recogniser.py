@@ -31,19 +31,38 @@ class Recognised:
     compression_ratio: float
 
 
+@dataclass(frozen=True, eq=False)
+class Request:
+    """Windows of one call to recognise: float32 samples at 16 kHz, at most 30 s each.
+
+    `language` None has it detected over all of them; `tell` hears how far it has come.
+    """
+
+    windows: Sequence[NDArray[np.float32]]
+    language: str | None = None
+    tell: Tell = nobody
+
+    @property
+    def samples(self) -> int:
+        """How much sound it is."""
+        return sum(window.size for window in self.windows)
+
+
 @dataclass(frozen=True)
 class Recognition:
-    """What was recognised in windows, in their order; `probability` None for a given language."""
+    """What was recognised in windows, in their order; `probability` None for a given language.
+
+    `seconds` is the request's share of the time that all took that were answered with it.
+    """
 
     language: str
     probability: float | None
     results: tuple[Recognised, ...]
+    seconds: float = 0.0
 
 
 class Recogniser(Protocol):
-    """An engine that turns windows of at most 30 s of sound into words."""
+    """An engine that turns windows of sound into words, for several calls at once."""
 
-    def recognise(
-        self, windows: Sequence[NDArray[np.float32]], language: str | None, tell: Tell = nobody
-    ) -> Recognition:
-        """Words of each window (float32 samples at 16 kHz); None detects the language of all."""
+    def recognise(self, requests: Sequence[Request]) -> list[Recognition]:
+        """An answer to each request; windows of different calls may share a batch."""

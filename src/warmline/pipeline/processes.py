@@ -1,0 +1,46 @@
+"""The processes that analyze calls: how many there can be, what holds in them, how they end."""
+
+import os
+import resource
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+_GB = 1e9
+# Of all processes, the kernel ends one of these when the machine has no memory left: a call is
+# lost for this try, not the run that tries it again.
+_FIRST_TO_GO = "500"
+
+
+def how_it_died(exit_code: int) -> str:
+    """One line for a person; a negative exit code is the number of a signal."""
+    if exit_code >= 0:
+        return f"its process ended by itself (exit code {exit_code})"
+    try:
+        name = signal.Signals(-exit_code).name
+    except ValueError:
+        name = f"signal {-exit_code}"
+    if name == "SIGKILL":
+        return "its process was killed (SIGKILL): by the system when memory ran out, or by someone"
+    return f"its process crashed ({name}) in native code"
+
+
+def cores() -> int:
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not everywhere, but where it is, containers count
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def settle_in(threads: int, memory_gb: float) -> None:
+    """Before torch is loaded: what holds for this process as long as it lives."""
+    # Processes side by side divide the cores among them.
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    # Whisper's alignment is compiled by numba, whose own threads would wait busily for each other.
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(threads))
+    with suppress(OSError):  # not every system has it
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold what was said
+    if memory_gb:
+        limit = round(memory_gb * _GB)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

@@ -1,0 +1,41 @@
+"""Short calls go to a process together, so that their words share the recogniser's batches."""
+
+import heapq
+from collections.abc import Iterator, Sequence
+
+from warmline.pipeline.plan import PlannedCall
+
+Tray = tuple[PlannedCall, ...]
+
+_MOST_CALLS = 6
+# Some three minutes of uncompressed two-channel telephone sound; a call of more than half of that
+# fills the recogniser's batches by itself.
+_MOST_BYTES = 6_400_000
+
+
+def trays(calls: Sequence[PlannedCall], jobs: int) -> Iterator[Tray]:
+    """Every call once, a few on a tray where they are short, with about as much on each.
+
+    There are no fewer trays than processes (`jobs`) while there are calls for them. Of those dealt
+    together the fullest come first, so that the last to end is a small one.
+    """
+    at_once = jobs * _MOST_CALLS
+    for first in range(0, len(calls), at_once):
+        dealt = _dealt(calls[first : first + at_once], jobs)
+        yield from sorted(dealt, key=lambda tray: sum(map(_size, tray)), reverse=True)
+
+
+def _dealt(calls: Sequence[PlannedCall], jobs: int) -> list[Tray]:
+    """Each short call, the largest first, goes to the emptiest tray; a long one has its own."""
+    short = [call for call in calls if _size(call) <= _MOST_BYTES // 2]
+    count = max(min(jobs, len(short)), -(-sum(map(_size, short)) // _MOST_BYTES))
+    filled: list[tuple[int, int, int, Tray]] = [(0, 0, i, ()) for i in range(count)]
+    for call in sorted(short, key=_size, reverse=True):
+        load, calls_on_it, i, tray = filled[0]
+        heapq.heapreplace(filled, (load + _size(call), calls_on_it + 1, i, (*tray, call)))
+    long = [(call,) for call in calls if _size(call) > _MOST_BYTES // 2]
+    return [*long, *(tray for *_, tray in filled if tray)]
+
+
+def _size(call: PlannedCall) -> int:
+    return call.recording.size_bytes
