@@ -74,12 +74,16 @@ found AS (
     UNION ALL
     FROM read_others WHERE contains(lower(text), lower($text))
     UNION ALL
-    SELECT turns.call_no, turns.role, turns.party, turns.start_s, turns.text
-    FROM turns
-    INNER JOIN (
-        SELECT call_no FROM in_period WHERE (SELECT count(*) FROM looked_up) = 0 LIMIT 2000000
-    ) USING (call_no)
-    WHERE contains(lower(turns.text), lower($text)) AND ($role IS NULL OR turns.role = $role)
+    FROM (
+        SELECT turns.call_no, turns.role, turns.party, turns.start_s, turns.text
+        FROM turns
+        INNER JOIN (
+            SELECT call_no FROM in_period WHERE (SELECT count(*) FROM looked_up) = 0 LIMIT 2000000
+        ) USING (call_no)
+        WHERE $role IS NULL OR turns.role = $role
+        LIMIT 2000000000
+    )
+    WHERE contains(lower(text), lower($text))
 )
 SELECT
     calls.call_id, calls.started_at, calls.agent_id, found.role, found.party, found.start_s,
