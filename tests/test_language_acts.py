@@ -38,6 +38,12 @@ CHOICE = (
 )
 SCHOOL = "My teacher says I'm late all the time but I help my brother get dressed every morning."
 
+
+def test_a_request_gives_nothing_back_even_if_it_was_misheard() -> None:
+    for heard in ("Your booking number, please.", "You're looking number, please."):
+        assert "reflection" not in acts(heard, BOILER)
+
+
 REFLECTIONS = [
     (BOILER, "Your boiler stopped on Sunday and the engineer has cancelled twice."),
     (BOILER, "So you've been without it since Sunday, and you had to wash somewhere else."),

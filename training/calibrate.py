@@ -77,7 +77,7 @@ def negative_task(dialogues: Sequence[SupportDialogue], data: Path) -> Task:
     both = Labelled.of(rows, levels, list(range(len(rows))), NEGATIVE_EVIDENCE)
     first = np.arange(len(rows)) < len(aside)
     return Task(
-        *("negative_emotion", dict(NEGATIVE_EVIDENCE), 1.0, 0.1),
+        *("negative_emotion", dict(NEGATIVE_EVIDENCE), 1.1, 0.1),
         support_rows(dialogues, "customer", NEGATIVE_EVIDENCE),
         both.only(first),
         both.only(~first),

@@ -9,6 +9,7 @@ from corpora import Pair
 from warmline.analysis import Moment
 from warmline.engines import Engines
 from warmline.language.epitome import LEVELS, MECHANISMS
+from warmline.language.likeness import likeness_of
 from warmline.language.listening import listen_to
 from warmline.language.passages import passages_of_texts
 from warmline.language.reading import read_passages
@@ -69,14 +70,19 @@ def evidence_of(
         passages = passages_of_texts([(RoleName(t.speaker), t.text) for t in dialogue])
         by_turn: dict[int, list[Moment]] = {}
         heard = listen_to(passages, engines)
+        likeness = likeness_of(passages, heard, engines)
         for moment in read_passages(passages, book, heard):
             by_turn.setdefault(moment.turn_index, []).append(moment)
         for passage in passages:
             if passage.turn.role is not role:
                 continue
-            windows = heard[passage.turn.index]
+            index = passage.turn.index
+            windows, shown = heard[index], by_turn.get(index, [])
             if levels:
                 windows = tuple(replace(h, levels=levels[place]) for h in windows)
-            gather = empathy_evidence if role is RoleName.AGENT else negative_evidence
-            found.append(gather(passage, by_turn.get(passage.turn.index, []), windows))
+            found.append(
+                empathy_evidence(passage, shown, windows)
+                if role is RoleName.AGENT
+                else negative_evidence(passage, shown, windows, likeness[index])
+            )
     return found

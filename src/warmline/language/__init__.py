@@ -11,7 +11,7 @@ from warmline.language.scoring import TurnLanguage
 from warmline.language.turns_api import SpokenTurn, score_turns
 from warmline.language.uptake import uptake_moments
 from warmline.settings import LanguageSettings
-from warmline.values import Conversation, Transcript
+from warmline.values import Conversation, RoleName, Transcript
 
 __all__ = [
     "SpokenTurn",
@@ -42,7 +42,8 @@ def read(
     told = passages(conversation, transcript)
     if engines is None or not settings.models:
         return read_passages(told, rulebook(settings))
-    heard = listen_to(told, engines)
+    # What an agent feels is nobody's business: of agents only the mechanisms are heard.
+    heard = listen_to(told, engines, (RoleName.CUSTOMER,))
     moments = list(read_passages(told, rulebook(settings), heard))
     moments += model_moments(told, heard, moments)
     moments += uptake_moments(told, engines)

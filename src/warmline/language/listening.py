@@ -4,7 +4,7 @@ The models read the same comparable words as the rules (`phrases.spoken`), so th
 fillers and stumbling change nothing in a window's score.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from warmline.engines import Engines
@@ -23,6 +23,7 @@ _ANSWERS = frozenset({"no", "nope", "yes", "yeah", "yep", "okay", "sure"})
 # What an agent answers: the customer's last turns, back to this many words.
 _CONTEXT_WORDS = 12
 _CONTEXT_TURNS = 3
+BOTH = frozenset({RoleName.AGENT, RoleName.CUSTOMER})
 
 
 def plainness(remorse: float) -> float:
@@ -34,8 +35,8 @@ def plainness(remorse: float) -> float:
 class Heard:
     """A window [first, past) of a turn's comparable words and the probabilities of what is in it.
 
-    `emotions` has `EMOTIONS` and `FEELINGS`; `levels` has the three levels of each of `MECHANISMS`
-    and is empty for customers.
+    `emotions` has `EMOTIONS` and `FEELINGS`, and is empty where they were not asked for; `levels`
+    has the three levels of each of `MECHANISMS` and is empty for customers.
     """
 
     first: int
@@ -59,15 +60,19 @@ class _Window:
     past: int
     text: str
     context: str | None
+    is_felt: bool
 
 
-def listen_to(passages: Sequence[Passage], engines: Engines) -> dict[int, tuple[Heard, ...]]:
+def listen_to(
+    passages: Sequence[Passage], engines: Engines, feelings_of: Collection[RoleName] = BOTH
+) -> dict[int, tuple[Heard, ...]]:
     """The windows of every agent's and customer's turn, by turn index.
 
-    Raises `ModelError` when MiniLM is not in the model store.
+    Emotions are heard in the words of `feelings_of`, mechanisms in the agent's. Raises `ModelError`
+    when MiniLM is not in the model store.
     """
-    windows = list(_windows(passages))
-    texts = list(dict.fromkeys(w.text for w in windows))
+    windows = list(_windows(passages, feelings_of))
+    texts = list(dict.fromkeys(w.text for w in windows if w.is_felt))
     told = [(w.context, w.text) for w in windows if w.context is not None]
     pairs = list(dict.fromkeys(told))
     emotions = emotion_probabilities(texts, engines)
@@ -76,11 +81,10 @@ def listen_to(passages: Sequence[Passage], engines: Engines) -> dict[int, tuple[
     pair_at = {pair: i for i, pair in enumerate(pairs)}
     heard: dict[int, list[Heard]] = {}
     for w in windows:
-        at = text_at[w.text]
         found = Heard(
             w.first,
             w.past,
-            {name: float(p[at]) for name, p in emotions.items()},
+            {name: float(p[text_at[w.text]]) for name, p in emotions.items()} if w.is_felt else {},
             {}
             if w.context is None
             else {
@@ -92,7 +96,7 @@ def listen_to(passages: Sequence[Passage], engines: Engines) -> dict[int, tuple[
     return {index: tuple(found) for index, found in heard.items()}
 
 
-def _windows(passages: Sequence[Passage]) -> Iterator[_Window]:
+def _windows(passages: Sequence[Passage], feelings_of: Collection[RoleName]) -> Iterator[_Window]:
     said: list[tuple[str, ...]] = []
     for passage in passages:
         words = passage.said.words
@@ -105,7 +109,8 @@ def _windows(passages: Sequence[Passage]) -> Iterator[_Window]:
         for first, past in windows(passage.said):
             own = words[first:past]
             text = " ".join(own if first or agent else _without_answer(own))
-            yield _Window(passage.turn.index, first, past, text, context)
+            is_felt = passage.turn.role in feelings_of
+            yield _Window(passage.turn.index, first, past, text, context, is_felt)
 
 
 def _without_answer(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from math import prod
 from warmline.analysis import Moment
 from warmline.language.epitome import MECHANISMS
 from warmline.language.kinds import CUE_LABELS
+from warmline.language.likeness import Likeness
 from warmline.language.listening import Heard
 from warmline.language.passages import Passage
 from warmline.language.weighing import empathy_evidence, negative_evidence, weights
@@ -78,9 +79,16 @@ class TurnLanguage:
 
 
 def scored(
-    speaker: str, passage: Passage, moments: Sequence[Moment], heard: Sequence[Heard]
+    speaker: str,
+    passage: Passage,
+    moments: Sequence[Moment],
+    heard: Sequence[Heard],
+    likeness: Likeness,
 ) -> TurnLanguage:
-    """The scores of one turn from its moments and its windows; `heard` is empty without models."""
+    """The scores of one turn from its moments, its windows, and a customer's likeness.
+
+    `heard` and `likeness` are empty without models.
+    """
     agent = passage.turn.role is RoleName.AGENT
     customer = passage.turn.role is RoleName.CUSTOMER
     feelings = {label: _feeling(label, moments, heard) for label in CUE_LABELS}
@@ -97,7 +105,7 @@ def scored(
         attentive=kinds["attentive"] if agent else None,
         cognitive=kinds["cognitive"] if agent else None,
         dismissive=kinds["dismissive"] if agent else None,
-        negative_emotion=_negative(passage, moments, heard) if customer else None,
+        negative_emotion=_negative(passage, moments, heard, likeness) if customer else None,
         fear_anxiety=feelings["fear_anxiety"] if customer else None,
         anger_frustration=feelings["anger_frustration"] if customer else None,
         sadness_disappointment=feelings["sadness_disappointment"] if customer else None,
@@ -132,9 +140,12 @@ def _empathy(passage: Passage, moments: Sequence[Moment], heard: Sequence[Heard]
     return warm * (1.0 - _DISMISSAL_TAKES * dismissed)
 
 
-def _negative(passage: Passage, moments: Sequence[Moment], heard: Sequence[Heard]) -> float:
+def _negative(
+    passage: Passage, moments: Sequence[Moment], heard: Sequence[Heard], likeness: Likeness
+) -> float:
     if heard:
-        return weights("negative_emotion").share(negative_evidence(passage, moments, heard))
+        evidence = negative_evidence(passage, moments, heard, likeness)
+        return weights("negative_emotion").share(evidence)
     shown = [
         m.strength * _NEGATIVE.get(m.kind, 0.0)
         for m in moments

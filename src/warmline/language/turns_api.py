@@ -3,13 +3,14 @@
 What gives the scores may change; the function will not.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
 
 from warmline.analysis import Moment
 from warmline.engines import Engines
-from warmline.language.listening import listen_to
+from warmline.language.likeness import Likeness, likeness_of
+from warmline.language.listening import Heard, listen_to
 from warmline.language.passages import passages_of_texts
 from warmline.language.reading import read_passages
 from warmline.language.rulebook import rulebook
@@ -46,11 +47,19 @@ def score_turns(
     read = [_parts(turn) for turn in turns]
     passages = passages_of_texts([(_role(speaker), text) for speaker, text in read])
     by_turn: dict[int, list[Moment]] = {}
-    heard = listen_to(passages, engines or _own_engines()) if chosen.models else {}
+    heard: Mapping[int, Sequence[Heard]] = {}
+    likeness: Mapping[int, Likeness] = {}
+    if chosen.models:
+        own = engines or _own_engines()
+        heard = listen_to(passages, own)
+        likeness = likeness_of(passages, heard, own)
     for moment in read_passages(passages, rulebook(chosen), heard):
         by_turn.setdefault(moment.turn_index, []).append(moment)
     return [
-        scored(speaker, passage, by_turn.get(index, []), heard.get(index, ()))
+        scored(
+            *(speaker, passage, by_turn.get(index, [])),
+            *(heard.get(index, ()), likeness.get(index, {})),
+        )
         for index, ((speaker, _), passage) in enumerate(zip(read, passages, strict=True))
     ]
 

@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from warmline.analysis import Moment
 from warmline.language.epitome import MECHANISMS
+from warmline.language.likeness import Likeness, asks_plainly, directions
 from warmline.language.listening import Heard
 from warmline.language.passages import Passage
 
@@ -62,12 +63,14 @@ NEGATIVE_EVIDENCE: Mapping[str, int] = MappingProxyType(
     | {
         f"rule.{name}": 1
         for name in (
-            *("cue", "hostile", "complaint", "problem", "unresolved"),
+            *("cue", "hostile", "complaint", "problem", "unresolved", "loss"),
             *("friction_repeat", "friction_transfer", "friction_hold"),
         )
     }
     | {f"rule.{name}": -1 for name in ("relief", "thanks")}
+    | {f"like.{name}": way for name, way in directions().items()}
     | {f"text.{name}": 1 for name in ("capitals", "doubled_marks", "words")}
+    | {"text.request": -1}
 )
 _FILE = Path(__file__).parent / "networks" / "turns.toml"
 _SERVICE_TAKES = 0.85
@@ -122,16 +125,19 @@ def empathy_evidence(
 
 
 def negative_evidence(
-    passage: Passage, moments: Sequence[Moment], heard: Sequence[Heard]
+    passage: Passage, moments: Sequence[Moment], heard: Sequence[Heard], likeness: Likeness
 ) -> dict[str, float]:
     """All of `NEGATIVE_EVIDENCE` in a customer's turn; `heard` has at least one window."""
     found = _emotions(NEGATIVE_EVIDENCE, heard, [1.0] * len(heard)) | _rules(
         NEGATIVE_EVIDENCE, moments
     )
-    found["rule.unresolved"] = _strongest(m for m in moments if m.label == "unresolved")
+    for label in ("unresolved", "loss"):
+        found[f"rule.{label}"] = _strongest(m for m in moments if m.label == label)
+    found |= {f"like.{name}": likeness[name] for name in directions()}
     written = " ".join(passage.written)
     found["text.capitals"] = float(_capitals(passage.written))
     found["text.doubled_marks"] = float(any(m in written for m in ("!!", "??", "?!", "!?")))
+    found["text.request"] = float(asks_plainly(passage.said))
     found["text.words"] = log1p(min(len(passage.said.words), _MOST_WORDS))
     return found
 

@@ -100,7 +100,7 @@ STAGES = (
     ),
     Stage(
         "language",
-        3,
+        4,
         after=("turns",),
         settings=("language",),
         models=(SENTENCES,),
