@@ -20,7 +20,16 @@ SHIPPED = [*MODULES, *FLOWS]
 # one line does not know each other.
 HOUSE = (
     ("__init__", "errors", "values", "resources"),
-    ("metrics", "spans", "settings", "locks", "statistics", "spreadsheets", "telling"),
+    (
+        "metrics",
+        "spans",
+        "settings",
+        "locks",
+        "statistics",
+        "spreadsheets",
+        "telling",
+        "whole_files",
+    ),
     ("encryption", "extensions"),
     ("analysis", "phrases", "places", "database"),
     ("models", "torchaudio_extension"),

@@ -15,10 +15,6 @@ _HEARD = {
     "mono": "one channel",
     "fake_stereo": "both voices on both channels",
 }
-_SOURCES = {
-    "channel": "parties told apart by channel",
-    "diarization": "parties told apart by voice",
-}
 _MARKS = {"interruption": "!", "answered": "+", "unanswered": "?", "dead_air": "_", "hold": "~"}
 
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from warmline.analysis import CallAnalysis
 from warmline.errors import QueryError
 from warmline.export.formats import session_id
-from warmline.landing.places import write_whole
 from warmline.recordings.decode import decode
 from warmline.recordings.identify import identify
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.settings import RecordingSettings
 from warmline.values import Span
+from warmline.whole_files import write_whole
 
 ENDING = "bleeped.wav"
 TONE_HZ = 1000.0
@@ -38,10 +38,8 @@ def write_bleeped(analysis: CallAnalysis, settings: RecordingSettings, folder: P
     if identify(path).audio_sha256 != analysis.recording.audio_sha256:
         raise QueryError(f"{call}: {path} is another recording now; analyze it again")
     pcm = bleeped(decode(path, settings).pcm, analysis.redactions)
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{session_id(analysis)}.{ENDING}"
-    write_whole(target, lambda file: _write(file, pcm))
-    return target
+    return write_whole(target, lambda file: _write(file, pcm), QueryError, "the copy")
 
 
 def bleeped(pcm: NDArray[np.int16], hidden: Sequence[Span]) -> NDArray[np.int16]:

@@ -4,15 +4,16 @@ In CSV and XLSX a text that a spreadsheet would take for a formula is kept a tex
 """
 
 import csv
-import os
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from warmline.errors import QueryError
 from warmline.questions import Answer
 from warmline.spreadsheets import safe_cell
+from warmline.whole_files import write_whole
 
 _ROWS_IN_SHEET = 1_048_575  # and the heading
 _LETTERS_IN_CELL = 32_767
@@ -23,17 +24,7 @@ def write_table(answer: Answer, path: Path, format_name: str) -> Path:
 
     Raises QueryError naming the file when it cannot be written or the format cannot hold it.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            TABLES[format_name](answer, temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as e:
-        raise QueryError(f"{path}: cannot write the table ({e.strerror or e})") from e
-    return path
+    return write_whole(path, partial(TABLES[format_name], answer), QueryError, "the table")
 
 
 def _csv(answer: Answer, path: Path) -> None:

@@ -15,11 +15,11 @@ may write and any number of readers read a shared folder without a lock between 
 
 import hashlib
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from warmline import whole_files
 from warmline.analysis import CallAnalysis
 from warmline.errors import Status, WarmlineError
 from warmline.landing.mapping import storable
@@ -124,24 +124,9 @@ def walk(
                 yield LandedFile(inside, stat.st_size, stamp)
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
-    """Let `write` fill a temporary file beside `path`, then put it there in one step, durably.
-
-    Raises LandingError naming the file when the folder is read-only, full, or not a folder.
-    """
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write(temporary)
-            sync(temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        sync(path.parent)
-    except OSError as e:
-        raise LandingError(f"{path}: cannot write the analysis ({e.strerror or e})") from e
-    return path
+def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
+    """As `whole_files.write_whole`; raises LandingError."""
+    return whole_files.write_whole(path, write, LandingError, "the analysis")
 
 
 def leftovers(landing_dir: Path, *, older_than: float) -> list[Path]:
@@ -155,12 +140,3 @@ def leftovers(landing_dir: Path, *, older_than: float) -> list[Path]:
             except FileNotFoundError:
                 continue  # its writer has finished
     return found
-
-
-def sync(path: Path) -> None:
-    """Have a file, or the entries of a folder, written on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

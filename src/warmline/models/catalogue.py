@@ -17,7 +17,6 @@ from warmline.models.faster_whisper import (
 )
 from warmline.models.published import (
     EMBEDDING,
-    EMBEDDING_ONLINE,
     OTHER_MODELS,
     SEGMENTATION,
     SENTENCES,
@@ -27,7 +26,6 @@ from warmline.settings import WordSettings
 
 __all__ = [
     "EMBEDDING",
-    "EMBEDDING_ONLINE",
     "SEGMENTATION",
     "SENTENCES",
     "WHISPER_PREFIX",

@@ -8,7 +8,6 @@ from warmline.models.releases import Model, ModelFile, Release, WheelMember
 
 SEGMENTATION = "pyannote-segmentation-3.0"
 EMBEDDING = "campplus-zh-en"
-EMBEDDING_ONLINE = "wespeaker-resnet34-lm"
 SENTENCES = "all-minilm-l6-v2"
 
 _HUB = "https://huggingface.co"
@@ -81,25 +80,6 @@ OTHER_MODELS = (
             ),
         ),
         is_default=True,
-    ),
-    Model(
-        name=EMBEDDING_ONLINE,
-        purpose="telling voices apart; not used by default",
-        licence="CC-BY-4.0",
-        files=(
-            ModelFile(
-                "pytorch_model.bin",
-                (
-                    Release(
-                        file_name="pytorch_model.bin",
-                        sha256="366edf44f4c80889a3eb7a9d7bdf02c4aede3127f7dd15e274dcdb826b143c56",
-                        size_bytes=None,
-                        url=f"{_HUB}/pyannote/wespeaker-voxceleb-resnet34-LM/resolve/"
-                        "837717ddb9ff5507820346191109dc79c958d614/pytorch_model.bin",
-                    ),
-                ),
-            ),
-        ),
     ),
     Model(
         name=SENTENCES,

@@ -1,8 +1,8 @@
 """The reports that lie beside the warehouse: `reports/<warehouse>-<night>.md` and `.html`."""
 
-import os
 import re
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from warmline.errors import WarehouseError
@@ -10,6 +10,7 @@ from warmline.nights.history import read_night
 from warmline.nights.rendering import as_html, as_markdown
 from warmline.nights.report import NightReport
 from warmline.settings import NightSettings
+from warmline.whole_files import write_whole
 
 _FOLDER = "reports"
 
@@ -27,17 +28,12 @@ def write_report(report: NightReport, warehouse: Path) -> tuple[Path, Path]:
     """
     files = report_files(warehouse, report.night)
     for path, text in zip(files, (as_markdown(report), as_html(report)), strict=True):
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                unfinished.write_text(text, encoding="utf-8")
-                unfinished.replace(path)
-            finally:
-                unfinished.unlink(missing_ok=True)
-        except OSError as e:
-            raise WarehouseError(f"{path}: cannot write the report ({e.strerror or e})") from e
+        write_whole(path, partial(_write, text=text), WarehouseError, "the report")
     return files
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
 def refresh_reports(warehouse: Path, settings: NightSettings) -> int:

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from warmline.landing.places import sync
+from warmline.whole_files import sync
 
 
 def building_beside(warehouse: Path) -> Path:
