@@ -40,35 +40,46 @@ def measured(command: list[str], log: Path, look: Callable[[int], None] | None =
     started = time.perf_counter()
     with log.open("wb") as out:
         child = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
-        memory = _Memory(child.pid, look)
-        memory.start()
+        watch = _Watch(child.pid, look)
+        watch.start()
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
-        memory.stop()
+        watch.stop()
     wall_s = time.perf_counter() - started
     if child.returncode:
         raise RuntimeError(f"{' '.join(command)} failed: {log.read_text()[-2000:]}")
-    # Short runs may end between two samples; the kernel's own peak is of the largest process.
-    peak_mb = max(memory.peak_mb, usage.ru_maxrss / 1024)
-    return Cost(wall_s, usage.ru_utime + usage.ru_stime, peak_mb)
+    # Short runs may end between two samples; the kernel's own peak is of the largest process, its
+    # CPU time of those that were waited for.
+    peak_mb = max(watch.peak_mb, usage.ru_maxrss / 1024)
+    return Cost(wall_s, max(watch.cpu_s, usage.ru_utime + usage.ru_stime), peak_mb)
 
 
-class _Memory(threading.Thread):
-    """Samples the memory of a process and its descendants; shared pages count once (PSS)."""
+class _Watch(threading.Thread):
+    """Samples memory and CPU time of a process and its descendants; shared pages count once (PSS).
+
+    Of the CPU time of each, what it did after the last look at it is missed: a quarter second.
+    """
 
     def __init__(self, pid: int, look: Callable[[int], None] | None) -> None:
         super().__init__(daemon=True)
         self.peak_mb = 0.0
+        self._cpu_s: dict[int, float] = {}
         self._pid = pid
         self._look = look
         self._done = threading.Event()
 
     def run(self) -> None:
         while not self._done.wait(_SAMPLE_EVERY_S):
-            total_kb = sum(_memory_kb(pid) for pid in _family(self._pid))
-            self.peak_mb = max(self.peak_mb, total_kb / 1024)
+            family = list(_family(self._pid))
+            self.peak_mb = max(self.peak_mb, sum(map(_memory_kb, family)) / 1024)
+            self._cpu_s |= {pid: _cpu_s(pid, self._cpu_s.get(pid, 0.0)) for pid in family}
             if self._look:
                 self._look(self._pid)
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time of all processes that were seen."""
+        return sum(self._cpu_s.values())
 
     def stop(self) -> None:
         self._done.set()
@@ -96,6 +107,15 @@ def _children_by_parent(parent: int) -> list[str]:
         if int(fields[1]) == parent:
             found.append(stat.parent.name)
     return found
+
+
+def _cpu_s(pid: int, before: float) -> float:
+    """CPU time of a process so far; what it was `before` when it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return before
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def own_memory_mb(pid: int) -> float:

@@ -253,6 +253,12 @@ class Engines:
         return weights, tokenizer, config
 
 
+def import_libraries() -> None:
+    """Import the libraries of all networks; ImportError without the `listen` extra."""
+    _prepare_pyannote()
+    importlib.import_module("whisper.timing")
+
+
 def _prepare_pyannote() -> None:
     """Import pyannote.audio so that it stays silent, at home, and works without CUDA."""
     _stay_home()

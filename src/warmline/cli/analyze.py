@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from warmline import forking
 from warmline.cli.options import (
     JsonOption,
     LandingOption,
@@ -95,10 +96,13 @@ def analyze(
         redaction__enabled=redaction,
         night__jobs=jobs,
     )
+    places = places_of(chosen, landing, warehouse)
+    if not places.landing.exists():  # then there is something to listen to, unless all is refused
+        forking.begin()
     from warmline.cli.batch import print_batch, run_batch
     from warmline.pipeline import Redo, with_later
 
     again = Redo(with_later(redo)) if redo else None
-    batch = run_batch(paths, chosen, places_of(chosen, landing, warehouse), metadata, again)
+    batch = run_batch(paths, chosen, places, metadata, again)
     print_batch(batch, as_json)
     raise typer.Exit(batch.exit_code)

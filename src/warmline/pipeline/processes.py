@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,8 +33,13 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def settle_in(threads: int, memory_gb: float) -> None:
-    """Before torch is loaded: what holds for this process as long as it lives."""
+def settle_in(environment: Mapping[str, str], threads: int, memory_gb: float) -> None:
+    """What holds for this process as long as it lives.
+
+    It may be a fork of one that was begun in another environment than the run's.
+    """
+    os.environ.clear()
+    os.environ.update(environment)
     # Processes side by side divide the cores among them.
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     # Whisper's alignment is compiled by numba, whose own threads would wait busily for each other.

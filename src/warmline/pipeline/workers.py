@@ -5,7 +5,7 @@ process that dies (a fault in native code, memory exhausted) is replaced. In bot
 lands as failed with the reason, and the others go on.
 """
 
-import multiprocessing
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -21,7 +21,7 @@ from weakref import WeakSet
 
 from pebble import ProcessExpired, ProcessPool
 
-from warmline import landing
+from warmline import forking, landing
 from warmline.analysis import CallAnalysis
 from warmline.errors import Status, WarmlineError
 from warmline.pipeline.board import Board
@@ -59,8 +59,8 @@ class Workers:
             ProcessPool,
             max_workers=jobs,
             initializer=settle_in,
-            initargs=(max(1, available // jobs), night.call_memory_gb),
-            context=multiprocessing.get_context("spawn"),
+            initargs=(dict(os.environ), max(1, available // jobs), night.call_memory_gb),
+            context=forking.context(),
         )
         self._pool = self._new_pool()
         self._renewing = Lock()
