@@ -13,7 +13,7 @@ from warmline.recordings.decode import decode
 from warmline.settings import RecordingSettings, WordSettings
 from warmline.values import ChannelLayout, SpeakerSource, Speech, SpeechSegment
 from warmline.words import recogniser, together, transcribe, transcription
-from warmline.words.recogniser import Recognised, Recognition, Request
+from warmline.words.recogniser import Clip, Recognised, Recognition, Request
 
 MONO = ChannelLayout("mono", 1, None, "one channel")
 SETTINGS = WordSettings(whisper_model="tiny.en", precision="float32")
@@ -58,7 +58,7 @@ class _Counting:
 def _asking(samples: int, times: int) -> Generator[Request, Recognition, str]:
     try:
         for _ in range(times):
-            answer = yield Request([np.zeros(samples, np.float32)], "en")
+            answer = yield Request([Clip(samples, lambda: np.zeros(samples, np.float32))], "en")
             assert answer.seconds >= 0
     except RuntimeError:
         return f"{samples} failed"

@@ -57,8 +57,11 @@ def score_turns(
         by_turn.setdefault(moment.turn_index, []).append(moment)
     return [
         scored(
-            *(speaker, passage, by_turn.get(index, [])),
-            *(heard.get(index, ()), likeness.get(index, {})),
+            speaker,
+            passage,
+            by_turn.get(index, []),
+            heard.get(index, ()),
+            likeness.get(index, {}),
         )
         for index, ((speaker, _), passage) in enumerate(zip(read, passages, strict=True))
     ]

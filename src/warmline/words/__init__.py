@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from warmline.engines import Engines
 from warmline.recordings.sound import Sound
@@ -20,7 +21,7 @@ from warmline.words.giving import give_words
 from warmline.words.guard import why_refused
 from warmline.words.openai_whisper import OpenAIWhisper
 from warmline.words.packing import Window, pack
-from warmline.words.recogniser import Recognised, Recogniser, Recognition, Request
+from warmline.words.recogniser import Clip, Recognised, Recogniser, Recognition, Request
 from warmline.words.together import Asking, together
 
 __all__ = [
@@ -56,13 +57,13 @@ def transcription(
         return Transcript(None, None, (), (), {})
     wanted = language or settings.language
     asked = None if wanted == "auto" else wanted
-    first = yield Request([w.samples(sound) for w in windows], asked, tell)
+    first = yield Request(_clips(windows, sound), asked, tell)
     kept, refused = _sifted(windows, first, settings)
     # A window that fails as a whole is tried again, piece by piece.
     again = [piece for window, _, _ in refused for piece in window.alone()]
     dropped: Counter[str] = Counter()
     if again:
-        second = yield Request([w.samples(sound) for w in again], first.language)
+        second = yield Request(_clips(again, sound), first.language)
         more, lost = _sifted(again, second, settings)
         kept += more
         for _, result, guard in lost:
@@ -111,6 +112,10 @@ def _windows(sound: Sound, layout: ChannelLayout, speech: Speech) -> list[Window
             )
         ]
     return pack(speech.exclusive, 0, None, sound.duration_s)
+
+
+def _clips(windows: Sequence[Window], sound: Sound) -> list[Clip]:
+    return [Clip(window.size, partial(window.samples, sound)) for window in windows]
 
 
 def _sifted(

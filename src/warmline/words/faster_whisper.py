@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.settings import WordSettings
-from warmline.words.recogniser import Recognised, Recognition, Request, TimedWord
+from warmline.words.recogniser import Clip, Recognised, Recognition, Request, TimedWord
 
 if TYPE_CHECKING:
     from warmline.engines import Engines
@@ -50,7 +50,7 @@ class FasterWhisper:
             results += self._recognise(request.windows[first : first + _AT_ONCE], language)
         return Recognition(language, probability, tuple(results))
 
-    def _detect_language(self, windows: Sequence[NDArray[np.float32]]) -> tuple[str, float]:
+    def _detect_language(self, windows: Sequence[Clip]) -> tuple[str, float]:
         if not self._pipeline.model.model.is_multilingual:
             return "en", 1.0
         spread = np.unique(np.linspace(0, len(windows) - 1, _LANGUAGE_WINDOWS).round().astype(int))
@@ -61,9 +61,7 @@ class FasterWhisper:
         )
         return language, float(probability)
 
-    def _recognise(
-        self, windows: Sequence[NDArray[np.float32]], language: str
-    ) -> Iterator[Recognised]:
+    def _recognise(self, windows: Sequence[Clip], language: str) -> Iterator[Recognised]:
         clips = [
             {"start": float(i * _SLOT_S), "end": i * _SLOT_S + w.size / SAMPLE_RATE_HZ}
             for i, w in enumerate(windows)
@@ -84,10 +82,10 @@ class FasterWhisper:
         return (_recognised(by_window[i], i * _SLOT_S) for i in range(len(windows)))
 
 
-def _in_slots(windows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+def _in_slots(windows: Sequence[Clip]) -> NDArray[np.float32]:
     slots = np.zeros((len(windows), _SLOT_S * SAMPLE_RATE_HZ), np.float32)
     for slot, window in zip(slots, windows, strict=True):
-        slot[: window.size] = window
+        slot[: window.size] = window.read()
     return slots.reshape(-1)
 
 

@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.settings import WordSettings
-from warmline.words.recogniser import Recognised, Recognition, Request, TimedWord
+from warmline.words.recogniser import Clip, Recognised, Recognition, Request, TimedWord
 
 if TYPE_CHECKING:
     import torch
@@ -96,8 +95,8 @@ class OpenAIWhisper:
         places = [(number, j) for j in spread.tolist()]
         total: Counter[str] = Counter()
         for batch in _batches(places, self._batch_size):
-            sounds = {place: request.windows[place[1]] for place in batch}
-            features = self._encode(sounds, {})
+            clips = {place: request.windows[place[1]] for place in batch}
+            features = self._encode(clips, {})
             encoded |= zip(batch, features, strict=True)
             for probabilities in self._model.detect_language(features)[1]:
                 total.update(probabilities)
@@ -105,23 +104,25 @@ class OpenAIWhisper:
         return best, sum_ / len(places)
 
     def _encode(
-        self, sounds: dict[Place, NDArray[np.float32]], encoded: "dict[Place, torch.Tensor]"
+        self, clips: dict[Place, Clip], encoded: "dict[Place, torch.Tensor]"
     ) -> "torch.Tensor":
         """Features (windows, frames, states); those in `encoded` are taken out of it."""
         import torch
         import whisper
 
-        new = {place: sound for place, sound in sounds.items() if place not in encoded}
-        features = {place: encoded.pop(place) for place in sounds if place in encoded}
+        new = {place: clip for place, clip in clips.items() if place not in encoded}
+        features = {place: encoded.pop(place) for place in clips if place in encoded}
         if new:
             mels = [
-                whisper.log_mel_spectrogram(whisper.pad_or_trim(s), self._model.dims.n_mels)
-                for s in new.values()
+                whisper.log_mel_spectrogram(
+                    whisper.pad_or_trim(clip.read()), self._model.dims.n_mels
+                )
+                for clip in new.values()
             ]
             batch = torch.stack(mels).to(self._model.device, self._dtype)
             with torch.inference_mode():
                 features |= zip(new, self._model.encoder(batch).to(self._dtype), strict=True)
-        return torch.stack([features[place] for place in sounds])
+        return torch.stack([features[place] for place in clips])
 
     @property
     def _dtype(self) -> "torch.dtype":

@@ -48,9 +48,14 @@ class Window:
         """Length of the packed sound."""
         return self.pieces[-1].until_s
 
+    @property
+    def size(self) -> int:
+        """How many samples the packed sound has."""
+        return round(self.duration_s * SAMPLE_RATE_HZ)
+
     def samples(self, sound: Sound) -> NDArray[np.float32]:
         """The packed sound, float32 at 16 kHz."""
-        packed = np.zeros(round(self.duration_s * SAMPLE_RATE_HZ), np.float32)
+        packed = np.zeros(self.size, np.float32)
         for piece in self.pieces:
             part = sound.channel(self.channel, piece.start_s, piece.end_s)
             at = round(piece.at_s * SAMPLE_RATE_HZ)

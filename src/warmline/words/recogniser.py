@@ -1,6 +1,6 @@
 """What a recogniser is asked for, whichever engine does it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,13 +32,24 @@ class Recognised:
 
 
 @dataclass(frozen=True, eq=False)
+class Clip:
+    """At most 30 s of sound: `size` samples at 16 kHz, float32, made when they are read.
+
+    The clips of three hours are not in memory at once.
+    """
+
+    size: int
+    read: Callable[[], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
 class Request:
-    """Windows of one call to recognise: float32 samples at 16 kHz, at most 30 s each.
+    """Windows of one call to recognise.
 
     `language` None has it detected over all of them; `tell` hears how far it has come.
     """
 
-    windows: Sequence[NDArray[np.float32]]
+    windows: Sequence[Clip]
     language: str | None = None
     tell: Tell = nobody
 
