@@ -22,7 +22,7 @@ def _import_what_listens() -> None:
         import warmline.pipeline.calls  # noqa: F401
     finally:
         imported.set()
-        watch.join()  # a process is forked safely while it has one thread
+        watch.join()  # nothing of ours runs beside the forks
 
 
 def _end_with_parent(parent: int, imported: threading.Event) -> None:
