@@ -1,6 +1,10 @@
 """A call that hangs, crashes or cannot be heard ends by itself, and leaves a row that says so."""
 
 import multiprocessing
+import os
+import re
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -123,6 +127,38 @@ def test_leaving_early_ends_the_processes_at_once(tmp_path, endless):
     assert time.monotonic() - started < 60
     assert multiprocessing.active_children() == []
     assert len(landing.known(tmp_path / "landing")) == 0
+
+
+_RUN = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_pipeline_workers import Order, Workers, addressing, planned
+folder = Path(sys.argv[1])
+with Workers(Order(addressing(folder), str(folder / "landing")), pending=1) as workers:
+    future = workers.start(planned(folder / "endless.wav"))
+    while not future.running():
+        time.sleep(0.05)
+    print(workers._pool._pool_manager.worker_manager.workers.keys(), flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.timeout(120)
+def test_processes_end_when_their_run_is_killed(tmp_path, endless):
+    here = Path(__file__).parent
+    run = subprocess.Popen(
+        [sys.executable, "-c", _RUN, tmp_path, here], stdout=subprocess.PIPE, text=True
+    )
+    assert run.stdout
+    (worker,) = map(int, re.findall(r"\d+", run.stdout.readline()))
+    os.kill(worker, 0)
+    run.kill()
+    run.wait()
+    gone = time.monotonic() + 30
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < gone:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{worker}").exists()
 
 
 def test_a_missing_model_stops_the_batch_and_says_what_to_type(tmp_path):

@@ -2,15 +2,20 @@
 
 import os
 import resource
+import select
 import signal
+import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from time import sleep
 
 _GB = 1e9
 # Of all processes, the kernel ends one of these when the machine has no memory left: a call is
 # lost for this try, not the run that tries it again.
 _FIRST_TO_GO = "500"
+_LOOK_S = 1.0
 
 
 def how_it_died(exit_code: int) -> str:
@@ -33,11 +38,12 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def settle_in(environment: Mapping[str, str], threads: int, memory_gb: float) -> None:
-    """What holds for this process as long as it lives.
+def settle_in(run: int, environment: Mapping[str, str], threads: int, memory_gb: float) -> None:
+    """What holds for this process as long as it lives; `run` is the process that it works for.
 
     It may be a fork of one that was begun in another environment than the run's.
     """
+    threading.Thread(target=_end_with, args=(run,), daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)
     # Processes side by side divide the cores among them.
@@ -50,3 +56,14 @@ def settle_in(environment: Mapping[str, str], threads: int, memory_gb: float) ->
     if memory_gb:
         limit = round(memory_gb * _GB)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def _end_with(run: int) -> None:
+    """End when the run was killed: else a long call would go on for hours, for nobody."""
+    if sys.platform == "linux":
+        with suppress(ProcessLookupError):
+            select.select([os.pidfd_open(run)], [], [])
+    else:
+        while os.getppid() == run:
+            sleep(_LOOK_S)
+    os._exit(1)

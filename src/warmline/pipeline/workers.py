@@ -59,7 +59,12 @@ class Workers:
             ProcessPool,
             max_workers=jobs,
             initializer=settle_in,
-            initargs=(dict(os.environ), max(1, available // jobs), night.call_memory_gb),
+            initargs=(
+                os.getpid(),
+                dict(os.environ),
+                max(1, available // jobs),
+                night.call_memory_gb,
+            ),
             context=forking.context(),
         )
         self._pool = self._new_pool()
