@@ -28,10 +28,11 @@ from warmline.pipeline import (
     land_duplicates,
     make_plan,
 )
-from warmline.pipeline.calls import analyze_call, land, outcome_of
+from warmline.pipeline.calls import analyze_calls, land, outcome_of
 from warmline.questions import ask
 from warmline.recordings.metadata import read_metadata
 from warmline.settings import Settings, with_overrides
+from warmline.telling import nobody
 from warmline.warehouse import check_warehouse, publish
 
 MODELS = {SEGMENTATION: "s", EMBEDDING: "e", SENTENCES: "m", "whisper-base": "b"}
@@ -51,7 +52,7 @@ def _quick_tray(order: Order, calls: Sequence[PlannedCall]) -> list[Outcome]:
 
 def _quick(order: Order, call: PlannedCall) -> Outcome:
     if not call.recording.audio_sha256:
-        return analyze_call(order, call)  # refused before anything is heard
+        return analyze_calls(order, [call], [nobody])[0]  # refused before anything is heard
     time.sleep(random.uniform(0.01, 0.1))
     metadata = read_metadata(Path(call.path), order.settings.recordings, None)
     keys = order.addressing.keys(call.recording.audio_sha256, metadata)

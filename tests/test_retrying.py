@@ -23,6 +23,7 @@ from warmline.errors import Status
 from warmline.pipeline import Order, Outcome, PlannedCall, Workers, calls, failed_calls, put_back
 from warmline.pipeline.trays import Tray
 from warmline.pipeline.unanalyzed import dated_after, fault_code
+from warmline.telling import nobody
 
 POISONS = ("abort", "kill", "memory", "hang")
 
@@ -54,10 +55,10 @@ def _taste(order: Order, call: PlannedCall) -> Outcome:
     if poison == "memory":
         original, calls.analyze_recordings = calls.analyze_recordings, _greedy
         try:
-            return calls.analyze_call(order, call)
+            return calls.analyze_calls(order, [call], [nobody])[0]
         finally:
             calls.analyze_recordings = original
-    return calls.analyze_call(order, call)
+    return calls.analyze_calls(order, [call], [nobody])[0]
 
 
 def _greedy(given, *_):

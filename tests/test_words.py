@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from whisper.timing import WordTiming
 
+from hearing import transcribe
 from warmline.engines import Engines
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import RecordingSettings, SpeechSettings, WordSettings
 from warmline.speech import listen
 from warmline.values import ChannelLayout, Span, SpeakerSource, Speech, SpeechSegment, Word
-from warmline.words import transcribe
 from warmline.words.giving import give_words
 from warmline.words.guard import why_refused
 from warmline.words.openai_whisper import _whole_words

@@ -7,12 +7,13 @@ import jiwer
 import numpy as np
 import pytest
 
+from hearing import transcribe
 from warmline.engines import Engines
 from warmline.errors import ModelError
 from warmline.recordings.decode import decode
 from warmline.settings import RecordingSettings, WordSettings
 from warmline.values import ChannelLayout, SpeakerSource, Speech, SpeechSegment
-from warmline.words import recogniser, together, transcribe, transcription
+from warmline.words import recogniser, together, transcription
 from warmline.words.recogniser import Clip, Recognised, Recognition, Request
 
 MONO = ChannelLayout("mono", 1, None, "one channel")

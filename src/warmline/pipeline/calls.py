@@ -16,7 +16,7 @@ from warmline.pipeline.stages import Addressing
 from warmline.pipeline.unanalyzed import PASSING_FAULTS, dated_after
 from warmline.recordings.metadata import MetadataTable, read_table
 from warmline.settings import Settings
-from warmline.telling import Tell, nobody
+from warmline.telling import Tell
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,6 @@ class _Desk:
 @lru_cache(maxsize=1)
 def _desk(order: Order) -> _Desk:
     return _Desk(order)
-
-
-def analyze_call(order: Order, call: PlannedCall, tell: Tell = nobody) -> Outcome:
-    """Analyze and land one call in this process; see `analyze_calls`."""
-    (outcome,) = analyze_calls(order, [call], [tell])
-    return outcome
 
 
 def analyze_calls(

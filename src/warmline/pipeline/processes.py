@@ -48,8 +48,9 @@ def settle_in(run: int, environment: Mapping[str, str], threads: int, memory_gb:
     os.environ.update(environment)
     # Processes side by side divide the cores among them.
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    # Whisper's alignment is compiled by numba, whose own threads would wait busily for each other.
-    os.environ.setdefault("NUMBA_NUM_THREADS", str(threads))
+    # Whisper's alignment is compiled by numba, whose own threads would wait busily for each other;
+    # a fork has numba with one already, which may not be changed.
+    os.environ.setdefault("NUMBA_NUM_THREADS", "1")
     with suppress(OSError):  # not every system has it
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold what was said

@@ -24,15 +24,7 @@ from warmline.words.packing import Window, pack
 from warmline.words.recogniser import Clip, Recognised, Recogniser, Recognition, Request
 from warmline.words.together import Asking, together
 
-__all__ = [
-    "Asking",
-    "Recognition",
-    "Request",
-    "recogniser",
-    "together",
-    "transcribe",
-    "transcription",
-]
+__all__ = ["Asking", "recogniser", "together", "transcription"]
 
 _UTTERANCE_PAUSE_S = 1.0
 _EVERYBODY = ""  # the party of a word on a shared channel, until it is given to one
@@ -86,20 +78,6 @@ def recogniser(settings: WordSettings, engines: Engines) -> Recogniser:
     if settings.engine == "faster-whisper":
         return FasterWhisper(engines, settings)
     return OpenAIWhisper(engines, settings)
-
-
-def transcribe(
-    sound: Sound,
-    layout: ChannelLayout,
-    speech: Speech,
-    settings: WordSettings,
-    engines: Engines,
-    language: str | None = None,
-) -> Transcript:
-    """What was said in one call, by whom and when; arguments as for `transcription`."""
-    asking = transcription(sound, layout, speech, settings, language)
-    ((_, said),) = together([asking], lambda: recogniser(settings, engines))
-    return said
 
 
 def _windows(sound: Sound, layout: ChannelLayout, speech: Speech) -> list[Window]:
