@@ -65,6 +65,7 @@ def _quick(order: Order, call: PlannedCall) -> Outcome:
 def quick_order(folder: Path, **values: object) -> Order:
     """What a night in this folder is done with; the names of models stand for models."""
     given = {"night.jobs": 1, "night.retries": 0, "night.retry_delay_s": 0.05}
+    given |= {"recordings.settle_s": 0}
     given |= {name.replace("__", "."): value for name, value in values.items()}
     addressing = Addressing(with_overrides(Settings(), given), MODELS, "rules")
     return Order(addressing, str(folder / "w.landing"))

@@ -29,7 +29,7 @@ from warmline.recordings.metadata import read_metadata
 from warmline.settings import RecordingSettings
 from warmline.warehouse import publish
 
-SETTINGS = RecordingSettings()
+SETTINGS = RecordingSettings(settle_s=0)
 quick = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -22,7 +22,8 @@ MODELS = {SEGMENTATION: "s", EMBEDDING: "e", SENTENCES: "m", "whisper-base": "b"
 
 
 def addressing(**settings: object) -> Addressing:
-    given = {name.replace("__", "."): value for name, value in settings.items()}
+    given = {"recordings.settle_s": 0}
+    given |= {name.replace("__", "."): value for name, value in settings.items()}
     return Addressing(with_overrides(Settings(), given), MODELS, "rules")
 
 

@@ -14,7 +14,7 @@ from warmline.recordings.find import find_recordings
 from warmline.recordings.identify import identify
 from warmline.settings import RecordingSettings
 
-SETTINGS = RecordingSettings()
+SETTINGS = RecordingSettings(settle_s=0)
 
 
 def make(folder: Path, *names: str) -> None:
@@ -90,7 +90,7 @@ def test_an_unreadable_folder_is_said_and_the_rest_is_found() -> None:
 
 def test_extensions_are_a_setting(tmp_path: Path) -> None:
     make(tmp_path, "a.wav", "a.dss")
-    found = find_recordings([tmp_path], RecordingSettings(extensions=("dss",)))
+    found = find_recordings([tmp_path], RecordingSettings(extensions=("dss",), settle_s=0))
     assert names(tmp_path, found.recordings) == ["a.dss"]
 
 

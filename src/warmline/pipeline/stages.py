@@ -55,6 +55,7 @@ STAGES = (
         but_not=(
             *("recordings.extensions", "recordings.name_patterns", "recordings.timezone"),
             *("recordings.pseudonym_key_file", "recordings.pseudonym_key_env"),
+            "recordings.settle_s",
         ),
     ),
     Stage("channels", 1, settings=("channels",)),

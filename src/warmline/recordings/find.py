@@ -3,8 +3,9 @@
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from warmline.recordings.settling import Look, unsettled
 from warmline.settings import RecordingSettings
 
 _UNFINISHED = {".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".filepart"}
@@ -14,9 +15,9 @@ _UNFINISHED = {".part", ".partial", ".tmp", ".temp", ".crdownload", ".download",
 class Found:
     """What a search for recordings gave.
 
-    `recordings` in order of path, each file once. `unfinished` have a name that says that they are
-    still being copied (`call.wav.part`): left alone, to be found under their final name. `problems`
-    are sentences for a person: places that could not be searched, names that cannot be stored.
+    `recordings` in order of path, each file once. `unfinished` are left alone: their name says that
+    they are still being copied (`call.wav.part`), or they have just changed. `problems` are
+    sentences for a person: places that could not be searched, names that cannot be stored.
     """
 
     recordings: tuple[Path, ...]
@@ -28,34 +29,63 @@ def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found
     """All recordings under `paths`: files as named, folders recursively.
 
     A file that is named is taken whatever its name. In a folder, a file is taken if its extension
-    is one of `settings.extensions` (upper or lower case); hidden files and folders are passed over.
-    Links are followed; a folder or file that is reached twice counts once. Nothing raises: what
-    cannot be read is in `problems`.
+    is one of `settings.extensions` (upper or lower case) and it has not changed for
+    `settings.settle_s`; hidden files and folders are passed over. Links are followed; a folder or
+    file that is reached twice counts once. Nothing raises: what cannot be read is in `problems`.
     """
-    wanted = {f".{extension.lower().lstrip('.')}" for extension in settings.extensions}
+    wanted = endings(settings)
     recordings: list[Path] = []
+    inside: list[Path] = []
     unfinished: list[Path] = []
     problems: list[str] = []
     for path in paths:
         if _is_folder(path):
             for file in _walk(path, problems):
-                suffixes = {suffix.lower() for suffix in file.suffixes}
-                if not suffixes & wanted:
-                    continue
-                if suffixes & _UNFINISHED or file.name.endswith("~"):
-                    unfinished.append(file)
-                elif file.suffix.lower() in wanted:
-                    recordings.append(file)
+                if is_recording(file, wanted):
+                    (unfinished if is_unfinished(file) else inside).append(file)
         elif os.path.lexists(path):
             recordings.append(path)
         else:
             problems.append(f"{_shown(path)}: no such file or folder, or no permission to see it")
+    changing = _changing(inside, settings.settle_s) if settings.settle_s else frozenset()
+    unfinished += changing
+    recordings += [path for path in inside if path not in changing]
     storable = [path for path in recordings if _is_storable(path)]
     problems += [
         f"{_shown(path)}: its name is not valid UTF-8 and cannot be stored; rename it"
         for path in sorted(set(recordings) - set(storable))
     ]
     return Found(_each_once(storable), _each_once(unfinished), tuple(problems))
+
+
+def endings(settings: RecordingSettings) -> frozenset[str]:
+    """How names of recordings end: `.wav`, ..."""
+    return frozenset(f".{extension.lower().lstrip('.')}" for extension in settings.extensions)
+
+
+def is_recording(file: PurePath, wanted: frozenset[str]) -> bool:
+    """Whether a file in a folder is a recording by its name, or will be one (`call.wav.part`)."""
+    suffixes = [suffix.lower() for suffix in file.suffixes]
+    return not wanted.isdisjoint(suffixes if is_unfinished(file) else suffixes[-1:])
+
+
+def is_unfinished(file: PurePath) -> bool:
+    """Whether its name says that a file is still being copied."""
+    return file.name.endswith("~") or not _UNFINISHED.isdisjoint(s.lower() for s in file.suffixes)
+
+
+def _changing(files: Iterable[Path], settle_s: float) -> frozenset[Path]:
+    """Those that may still be written to."""
+    looks = {file: look for file in files if (look := _look(file))}
+    return unsettled(looks, _look, settle_s)
+
+
+def _look(file: Path) -> Look | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def _walk(top: Path, problems: list[str]) -> Iterator[Path]:

@@ -20,6 +20,13 @@ class RecordingSettings(Section):
         ),
         description="File name extensions that are taken for recordings inside a folder.",
     )
+    settle_s: float = Field(
+        default=1.0,
+        ge=0,
+        description="A recording found in a folder that changed less than this ago may still be "
+        "written to: it is waited for if that takes no more than 10 s, else left for the next run. "
+        "Where uploads pause, 60 or more; 0: taken as it is. A file that is named is always taken.",
+    )
     min_duration_s: float = Field(
         default=2.0, ge=0, description="Shorter recordings are refused as too short."
     )
