@@ -136,10 +136,10 @@ class SpeechSettings(Section):
         description="Speech on a channel is the other party's where that one is this much louder.",
     )
     onset: float = Field(
-        default=0.6, ge=0, le=1, description="Speech starts above this probability."
+        default=0.7, ge=0, le=1, description="Speech starts above this probability."
     )
     offset: float = Field(
-        default=0.4, ge=0, le=1, description="Speech ends below this probability."
+        default=0.5, ge=0, le=1, description="Speech ends below this probability."
     )
     min_stretch_s: float = Field(
         default=0.25, ge=0, description="A voice that changes for less than this has not changed."
