@@ -6,14 +6,12 @@ from queue import SimpleQueue
 from typing import Any
 from uuid import uuid4
 
-from prefect import get_client
 from prefect.futures import PrefectFuture
-from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 import night_calls
-from night_calls import Hands, PassingFaultError
-from warmline.errors import SettingsError
+from night_calls import Hands
+from night_clusters import open_cluster
 from warmline.pipeline import Elsewhere, Order, Outcome, PlannedCall, Workers, note_lost
 
 # Threads that wait for calls; how many calls run at a time is `night.jobs`.
@@ -21,8 +19,6 @@ _WAITING = 32
 # Calls given to a runner at a time: a year of them at once would take memory and time.
 _IN_HAND_HERE = 2 * _WAITING
 _IN_HAND_ELSEWHERE = 2000
-# A worker that is lost takes its calls along; each is given to others so often.
-_LOSSES_OF_A_CALL = 10
 
 
 def analyze_all(calls: Sequence[PlannedCall], order: Order) -> list[Outcome]:
@@ -31,8 +27,8 @@ def analyze_all(calls: Sequence[PlannedCall], order: Order) -> list[Outcome]:
     Raises `WarmlineError` for what would befall every call, at the first one that meets it, and
     `SettingsError` when a package is missing.
     """
-    if order.settings.night.runner == "dask":
-        return _on_dask(calls, order)
+    if order.settings.night.runner != "here":
+        return _on_cluster(calls, order)
     # The workers are left first: threads that wait for what will never be are let go by them.
     with (
         ThreadPoolTaskRunner(max_workers=_WAITING) as runner,
@@ -46,44 +42,15 @@ def analyze_all(calls: Sequence[PlannedCall], order: Order) -> list[Outcome]:
         return [_outcome(future) for _, future in futures]
 
 
-def _on_dask(calls: Sequence[PlannedCall], order: Order) -> list[Outcome]:
-    try:
-        import dask
-        from distributed import KilledWorker
-        from prefect_dask import DaskTaskRunner
-    except ImportError as e:
-        raise SettingsError(
-            "night.runner = \"dask\" needs Dask: pip install 'warmline[night,dask]'"
-        ) from e
-    night = order.settings.night
-    own = {"n_workers": night.jobs or None, "threads_per_worker": 1, "dashboard_address": None}
+def _on_cluster(calls: Sequence[PlannedCall], order: Order) -> list[Outcome]:
     elsewhere = Elsewhere(order, uuid4().hex)
     ended = []
-    # A worker starts a process for its calls, which a daemon may not.
-    allowed = {
-        "distributed.worker.daemon": False,
-        "distributed.scheduler.allowed-failures": _LOSSES_OF_A_CALL,
-    }
-    # Workers use the server of this run; without its address each would start one of its own.
-    server = str(get_client(sync_client=True).api_url)
-    with (
-        temporary_settings({PREFECT_API_URL: server}),
-        dask.config.set(allowed),
-        DaskTaskRunner(
-            address=night.cluster or None, cluster_kwargs=None if night.cluster else own
-        ) as runner,
-    ):
-        # The task travels to workers that have no more than the package, also to later ones.
-        runner.client.upload_file(night_calls.__file__)
-        try:
-            for call, future in _each(runner, elsewhere, calls, order, _IN_HAND_ELSEWHERE):
-                try:
-                    ended.append(_outcome(future))
-                except KilledWorker as e:
-                    reason = f"{e.allowed_failures + 1} workers of the cluster ended in it"
-                    ended.append(note_lost(order, call, reason))
-        finally:
-            runner.client.run(elsewhere.leave)
+    with open_cluster(elsewhere) as cluster:
+        for call, future in _each(cluster.runner, elsewhere, calls, order, _IN_HAND_ELSEWHERE):
+            try:
+                ended.append(_outcome(future))
+            except cluster.lost as e:
+                ended.append(note_lost(order, call, cluster.reason(e)))
     return ended
 
 
@@ -112,7 +79,8 @@ def _each(
 
 def _outcome(future: PrefectFuture[Outcome]) -> Outcome:
     ending: Any = future.result(raise_on_failure=False)
-    if isinstance(ending, PassingFaultError):
+    # Of the module as it is now: Dask loads it again when it sends it to workers.
+    if isinstance(ending, night_calls.PassingFaultError):
         return ending.outcome
     if isinstance(ending, BaseException):
         raise ending

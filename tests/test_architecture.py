@@ -116,7 +116,8 @@ def test_every_import_is_a_declared_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     required = [*project["dependencies"], *extras["listen"], *extras["night"], *extras["research"]]
-    required += [*extras["fast"], *extras["sheets"], *extras["dask"]]
+    required += [*extras["fast"], *extras["sheets"], *extras["dask"], *extras["ray"]]
+    required += extras["remote"]
     declared = {canonical(re.split(r"[^\w.-]", text)[0]) for text in required}
     providers = packages_distributions()
     for path in SHIPPED:

@@ -81,16 +81,17 @@ class NightSettings(Section):
         description="Calls analyzed at the same time, each in its own process of about 1.5 GB; "
         "0: one a core.",
     )
-    runner: Literal["here", "dask"] = Field(
+    runner: Literal["here", "dask", "ray"] = Field(
         default="here",
-        description='Where `warmline nightly` analyzes calls: on this machine, or ("dask") on the '
-        "workers of a Dask cluster, which need the package, and landing folder and recordings at "
-        "the same paths.",
+        description='Where `warmline nightly` analyzes calls: on this machine, or ("dask", "ray") '
+        "on the workers of a Dask or Ray cluster, which need the package, and landing folder and "
+        "recordings at the same paths.",
     )
     cluster: str = Field(
         default="",
-        description="Address of the Dask scheduler (tcp://host:8786); empty: a cluster of `jobs` "
-        "workers on this machine, for one night.",
+        description="Address of the Dask scheduler (tcp://host:8786) or of Ray's head (host:6379, "
+        "from a machine of the cluster); empty: a cluster of `jobs` workers on this machine, for "
+        "one night.",
     )
     retries: int = Field(default=2, ge=0, description="Further tries after a passing fault.")
     retry_delay_s: float = Field(default=10.0, ge=0, description="Wait before the first retry.")
