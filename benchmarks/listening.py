@@ -25,7 +25,6 @@ from typing import Any
 
 from accounting import Cost, machine, measured, median_cost
 from calls import lay_out, truths, without_speech
-from growth import Growth, grow
 from scoring import Score, Truth, WordStarts, score, word_starts
 
 from warmline.questions import ask
@@ -197,23 +196,6 @@ def other_tables(starts: dict[str, WordStarts], nothing: dict[str, int]) -> list
     return [*lines, ""]
 
 
-def growth_tables(growth: Growth) -> list[str]:
-    """Time and memory against the length of a call, and against the number of calls."""
-    lines = ["## Growth (ours, one channel)", ""]
-    lines += ["| length of one call, min | wall s | x real time | peak MB |", "|---|---|---|---|"]
-    for minutes, cost in growth.lengths:
-        rate = 60 * minutes / cost.wall_s
-        lines.append(f"| {minutes:g} | {cost.wall_s:.1f} | {rate:.1f} | {cost.peak_mb:.0f} |")
-    lines += ["", "| calls of 1 min | processes | wall s | x real time | peak MB |"]
-    lines += ["|---|---|---|---|---|"]
-    for count, jobs, cost in growth.numbers:
-        lines.append(
-            f"| {count} | {jobs} | {cost.wall_s:.1f} | {60 * count / cost.wall_s:.1f} "
-            f"| {cost.peak_mb:.0f} |"
-        )
-    return [*lines, ""]
-
-
 def main() -> int:
     """Measure, score, and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -223,8 +205,6 @@ def main() -> int:
     parser.add_argument("--model", default="base")
     parser.add_argument("--kinds", nargs="*", default=["mono", "stereo"])
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
-    parser.add_argument("--minutes", nargs="*", type=float, default=[1, 5, 20, 60])
-    parser.add_argument("--calls", nargs="*", type=int, default=[4, 8, 16])
     parser.add_argument(
         "--extra-contenders",
         nargs="+",
@@ -250,9 +230,6 @@ def main() -> int:
         if not arguments.no_extras:
             others = replace(plan, contenders=tuple(arguments.extra_contenders or plan.contenders))
             lines += other_tables(simulated(others), heard_in_nothing(others))
-            write(lines, arguments.to)
-            grown = grow(arguments.folder, arguments.minutes, arguments.calls, plan.model, work)
-            lines += growth_tables(grown)
             write(lines, arguments.to)
     print("\n".join(lines))  # noqa: T201
     return 0

@@ -36,8 +36,14 @@ def bench(
     whisper_model: Annotated[
         str, typer.Option("--whisper-model", help="For all contenders: base or tiny.en.")
     ] = "base",
-    race_only: Annotated[
-        bool, typer.Option("--race-only", help="Neither simulated calls nor growth.")
+    race_only: Annotated[bool, typer.Option("--race-only", help="No simulated calls.")] = False,
+    growth: Annotated[
+        bool,
+        typer.Option(
+            "--growth",
+            help="Instead: time and memory of warmline alone on calls of 1 to 180 minutes and on "
+            "4 to 48 calls.",
+        ),
     ] = False,
     nights: Annotated[
         int | None,
@@ -54,12 +60,15 @@ def bench(
     """Time and score warmline, openai-whisper with pyannote, and a WhisperX-like recipe.
 
     All hear the same calls in the same run and take turns; let nothing else run meanwhile.
-    Needs a checkout and the extra `bench` (with --nights: `night`); takes about an hour.
+    Needs a checkout and the extra `bench` (with --nights: `night`); takes about an hour, and
+    --growth another.
     """
     if nights:
         _run("orchestration.py", ["--calls", str(nights)], to)
     if calls is None:
         raise typer.BadParameter("name a FOLDER of calls, or --nights CALLS")
+    if growth:
+        _run("growth.py", [str(calls), "--model", whisper_model], to)
     if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
         raise SettingsError(
             f"the benchmark needs {', '.join(missing)}: pip install -e '.[listen,bench]'"
