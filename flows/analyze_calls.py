@@ -42,10 +42,18 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from night_runners import analyze_all
 from warmline.encryption import look_for_key, without_key
-from warmline.errors import ScheduleError
+from warmline.errors import ScheduleError, WarehouseError
 from warmline.landing import LandingError, compact
 from warmline.locks import LockedError
-from warmline.nights import NightReport, RunFacts, as_markdown, read_night, write_report
+from warmline.nights import (
+    NightReport,
+    RunFacts,
+    as_markdown,
+    forget_runs,
+    prefect_home,
+    read_night,
+    write_report,
+)
 from warmline.pipeline import (
     Addressing,
     Order,
@@ -59,8 +67,12 @@ from warmline.pipeline import (
 )
 from warmline.places import places_of
 from warmline.recordings.metadata import read_table
+from warmline.recordings.remote import as_source
 from warmline.settings import NightSettings, ProfileSettings, load_settings
 from warmline.warehouse import publish as publish_warehouse
+
+# More than come in a night, and few enough for a server that waits meanwhile.
+_FORGOTTEN_A_NIGHT = 3
 
 
 @flow(name="analyze-calls")
@@ -91,6 +103,7 @@ def analyze_calls(
     outcomes = analyze_all(plan.pending, order)
     publish(places.landing, places.warehouse, settings.profile)
     pack(places.landing)
+    forget_old_nights(settings.night.keep_runs_days)
     tally = Tally(plan, tuple(outcomes), perf_counter() - started)
     return leave_report(tally, places.warehouse, settings.night, started_at)
 
@@ -100,8 +113,8 @@ def find_pending(sources: Sequence[str], order: Order, redo: Redo | None) -> Pla
     """Recordings without an analysis of today's making; copies of others are noted."""
     table = read_table(Path(order.metadata)) if order.metadata else None
     landing = Path(order.landing)
-    paths = [Path(source).expanduser() for source in sources]
-    plan = make_plan(paths, landing, order.addressing, table, redo)
+    named = [as_source(source) for source in sources]
+    plan = make_plan(named, landing, order.addressing, table, redo)
     land_duplicates(plan, landing, order.settings)
     get_run_logger().info("%d to analyze, %d done before", len(plan.pending), len(plan.unchanged))
     return plan
@@ -127,6 +140,14 @@ def pack(landing: Path) -> None:
     get_run_logger().info("%d analyses packed into %d files", packing.packed, packing.packs)
     for name, why in packing.unreadable.items():
         get_run_logger().warning("landing file %s: %s", name, why)
+
+
+def forget_old_nights(keep_runs_days: int) -> None:
+    """Keep Prefect's own database small, also where a schedule serves for months."""
+    try:
+        forget_runs(prefect_home(), keep_runs_days, at_most=_FORGOTTEN_A_NIGHT)
+    except WarehouseError as e:  # a server that is busy
+        get_run_logger().warning("%s; the next night tries again", e)
 
 
 def leave_report(

@@ -66,7 +66,7 @@ def _greedy(given, *_):
     from warmline.pipeline.analyze import not_analyzed, read_metadata, unread_recording
     from warmline.settings import RecordingSettings
 
-    path = given[0].path
+    path = given[0].source
     metadata = read_metadata(path, RecordingSettings(), None)
     try:
         np.ones(400_000_000)  # 3.2 GB: more than the limit

@@ -14,7 +14,16 @@ from warmline.cli.options import (
     settings_from,
 )
 from warmline.places import places_of
+from warmline.recordings.remote import as_source
 
+SourcesArgument = Annotated[
+    list[str],
+    typer.Argument(
+        help="Recordings, and folders that are searched through; also remote ones "
+        "(s3://bucket/calls/).",
+        metavar="PATH|URL...",
+    ),
+]
 MetadataOption = Annotated[
     Path | None,
     typer.Option(
@@ -37,12 +46,7 @@ RedoOption = Annotated[
 
 
 def analyze(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Recordings, and folders that are searched through.", metavar="PATH..."
-        ),
-    ],
+    sources: SourcesArgument,
     metadata: MetadataOption = None,
     warehouse: WarehouseOption = None,
     landing: LandingOption = None,
@@ -96,6 +100,7 @@ def analyze(
         redaction__enabled=redaction,
         night__jobs=jobs,
     )
+    named = [as_source(source) for source in sources]
     places = places_of(chosen, landing, warehouse)
     if not places.landing.exists():  # then there is something to listen to, unless all is refused
         forking.begin()
@@ -103,6 +108,6 @@ def analyze(
     from warmline.pipeline import Redo, with_later
 
     again = Redo(with_later(redo)) if redo else None
-    batch = run_batch(paths, chosen, places, metadata, again)
+    batch = run_batch(named, chosen, places, metadata, again)
     print_batch(batch, as_json)
     raise typer.Exit(batch.exit_code)

@@ -46,17 +46,18 @@ class Batch:
 
 
 def run_batch(
-    paths: Sequence[Path],
+    sources: Sequence[Path | str],
     settings: Settings,
     places: Places,
     metadata: Path | None = None,
     redo: Redo | None = None,
 ) -> Batch:
-    """Do everything that is pending under `paths`, and publish.
+    """Do everything that is pending under `sources`, paths and URLs, and publish.
 
     Raises `WarmlineError` for what concerns the batch as a whole. When interrupted, what was
     finished has landed, and the next run goes on from there.
     """
+    paths = [source for source in sources if isinstance(source, Path)]
     missing = [str(path) for path in paths if not path.exists()]
     if missing:
         raise WarmlineError(f"no such file or folder: {', '.join(missing)}")
@@ -64,7 +65,9 @@ def run_batch(
     addressing = Addressing.of(settings)
     table = read_table(metadata) if metadata else None
     with messages().status("looking for recordings"):
-        plan = make_plan(paths, places.landing, addressing, table, redo)
+        plan = make_plan(sources, places.landing, addressing, table, redo)
+        if plan.away:
+            raise WarmlineError("; ".join(plan.away))
         land_duplicates(plan, places.landing, settings)
     outcomes = []
     if plan.pending:

@@ -20,15 +20,17 @@ from warmline.cli.options import (
 from warmline.cli.terminal import ExitCode, messages, output, say_error
 from warmline.errors import SettingsError, WarehouseError
 from warmline.places import places_of
+from warmline.recordings.remote import as_source
 from warmline.resources import folder
 
 
 def nightly(
     sources: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(
-            help="Recordings and folders; by default `night.sources` of the settings.",
-            metavar="[PATH]...",
+            help="Recordings and folders, also remote ones (s3://bucket/calls/); by default "
+            "`night.sources` of the settings.",
+            metavar="[PATH|URL]...",
             show_default=False,
         ),
     ] = None,
@@ -59,7 +61,7 @@ def nightly(
         raise SettingsError("nothing to analyze: name a folder, or set night.sources")
     places = places_of(chosen, landing, warehouse)
     parameters = {
-        "sources": [str(path.resolve()) for path in sources or ()] or None,
+        "sources": [_absolute(as_source(source)) for source in sources or ()] or None,
         "metadata": str(metadata.resolve()) if metadata else None,
         "landing": str(places.landing.resolve()),
         "warehouse": str(places.warehouse.resolve()),
@@ -121,6 +123,10 @@ def report(
     found = read_night(place, day, chosen.night)
     typer.echo(harmless(as_html(found) if html else as_markdown(found)), nl=False)
     raise typer.Exit(ExitCode.ALARM if found.alarms else ExitCode.DONE)
+
+
+def _absolute(source: Path | str) -> str:
+    return str(source.resolve()) if isinstance(source, Path) else source
 
 
 def _day(text: str | None) -> date | None:

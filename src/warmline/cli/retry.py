@@ -19,6 +19,7 @@ from warmline.cli.options import (
 from warmline.cli.terminal import messages, output
 from warmline.errors import WarmlineError
 from warmline.places import Places, places_of
+from warmline.recordings.remote import as_source
 from warmline.settings import Settings
 
 if TYPE_CHECKING:
@@ -119,10 +120,11 @@ def _analyze(
 ) -> None:
     from warmline.cli.batch import print_batch, run_batch
 
-    paths = [Path(landed.path) for landed in found]
-    for path in (gone := [path for path in paths if not path.exists()]):
+    sources = [as_source(landed.path) for landed in found]
+    gone = [source for source in sources if isinstance(source, Path) and not source.exists()]
+    for path in gone:
         messages().print(f"[yellow]note:[/] {path}: the recording is gone", soft_wrap=True)
     table = metadata or (Path(settings.night.metadata) if settings.night.metadata else None)
-    batch = run_batch([p for p in paths if p not in gone], settings, places, table)
+    batch = run_batch([s for s in sources if s not in gone], settings, places, table)
     print_batch(batch, as_json)
     raise typer.Exit(batch.exit_code)

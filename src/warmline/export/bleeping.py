@@ -12,6 +12,7 @@ from warmline.errors import QueryError
 from warmline.export.formats import session_id
 from warmline.recordings.decode import decode
 from warmline.recordings.identify import identify
+from warmline.recordings.remote import is_remote
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.settings import RecordingSettings
 from warmline.values import Span
@@ -35,6 +36,11 @@ def write_bleeped(analysis: CallAnalysis, settings: RecordingSettings, folder: P
     call, path = analysis.metadata.call_id, Path(analysis.recording.path)
     if analysis.redactions is None:
         raise QueryError(f"{call}: analyzed without redaction; a copy would hide nothing")
+    if is_remote(analysis.recording.path):
+        raise QueryError(
+            f"{call}: its recording lies at {analysis.recording.path}; a copy is made only of one "
+            "on this machine: fetch it, analyze it into a warehouse of its own, and export that"
+        )
     if identify(path).audio_sha256 != analysis.recording.audio_sha256:
         raise QueryError(f"{call}: {path} is another recording now; analyze it again")
     pcm = bleeped(decode(path, settings).pcm, analysis.redactions)

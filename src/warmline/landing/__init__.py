@@ -11,9 +11,17 @@ from warmline.landing.forgetting import (
     forgotten_keys,
     is_forgotten,
     is_unfinished,
+    keep_forgotten,
     matching,
 )
 from warmline.landing.known import Known, Landed, known, read_landed, read_loose
+from warmline.landing.listings import (
+    Listed,
+    ListedRecording,
+    mark_of,
+    read_listing,
+    write_listing,
+)
 from warmline.landing.packs import Packing, compact, remove
 from warmline.landing.places import LandingError
 from warmline.landing.rows import metadata_fingerprint, read, write
@@ -23,6 +31,8 @@ __all__ = [
     "Known",
     "Landed",
     "LandingError",
+    "Listed",
+    "ListedRecording",
     "Packing",
     "Selection",
     "compact",
@@ -31,12 +41,16 @@ __all__ = [
     "forgotten_keys",
     "is_forgotten",
     "is_unfinished",
+    "keep_forgotten",
     "known",
+    "mark_of",
     "matching",
     "metadata_fingerprint",
     "read",
     "read_landed",
+    "read_listing",
     "read_loose",
     "remove",
     "write",
+    "write_listing",
 ]

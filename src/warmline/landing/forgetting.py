@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from warmline.database import open_without_warehouse
 from warmline.landing import places, scan, tables
+from warmline.landing.listings import forget_listed
 from warmline.landing.mapping import storable
 from warmline.landing.outcomes import outcome_files
 from warmline.landing.packs import remove
@@ -39,6 +41,13 @@ WITH rows_of AS (
 SELECT DISTINCT landing_key FROM rows_of
 WHERE is_meant OR audio IN (SELECT audio FROM rows_of WHERE is_meant)
 ORDER BY landing_key
+"""
+
+#: Those of them that are remote.
+_REMOTE = """
+SELECT DISTINCT recording.path, recording.size_bytes, recording.modified_at
+FROM read_parquet($files, union_by_name = true)
+WHERE list_contains($keys, landing_key) AND contains(recording.path, '://')
 """
 
 
@@ -84,19 +93,13 @@ def matching(landing_dir: Path, selection: Selection) -> tuple[str, ...]:
 
     Raises UnreadableError when a file that might hold one cannot be read.
     """
-    names = [file.name for file in places.files(landing_dir)]
-    with (
-        open_without_warehouse() as con,
-        scan.reader(con, landing_dir) as reader,
-        reader.blaming(names),
-    ):
-        found = reader.read(
-            names,
-            _MATCHING,
-            calls=[storable(call) for call in sorted(selection.calls)],
-            customers=[storable(customer) for customer in sorted(selection.customers)],
-            before=selection.before,
-        ).fetchall()
+    found = _rows(
+        landing_dir,
+        _MATCHING,
+        calls=[storable(call) for call in sorted(selection.calls)],
+        customers=[storable(customer) for customer in sorted(selection.customers)],
+        before=selection.before,
+    )
     return tuple(key for (key,) in found)
 
 
@@ -111,7 +114,8 @@ def erase(landing_dir: Path, selection: Selection) -> Erased:
     outcomes = _erase_outcomes(landing_dir, selection)
     reviews = _erase_reviews(landing_dir, frozenset(keys))
     if keys or outcomes or reviews:
-        _note(landing_dir, Erasure(datetime.now(UTC), keys, outcomes, reviews))
+        marks = forget_listed(landing_dir, _rows(landing_dir, _REMOTE, keys=list(keys)))
+        _note(landing_dir, Erasure(datetime.now(UTC), (*keys, *marks), outcomes, reviews))
     packing = remove(landing_dir, forgotten_keys(landing_dir))
     return Erased(len(keys), outcomes, reviews, packing.unreadable)
 
@@ -137,6 +141,21 @@ def is_forgotten(keys: Collection[str], audio_sha256: str, recording_path: str) 
     """Whether a recording is one that was erased: by its bytes, else by its path."""
     key = f"{ANALYSES}/{audio_sha256}" if audio_sha256 else places.refusal_key(recording_path)
     return key in keys
+
+
+def keep_forgotten(landing_dir: Path, mark: str) -> None:
+    """Note that a remote recording holds what was erased, so that it is not fetched again."""
+    _note(landing_dir, Erasure(datetime.now(UTC), (mark,), 0, 0, finished=True))
+
+
+def _rows(landing_dir: Path, sql: str, **given: object) -> list[tuple[Any, ...]]:
+    names = [file.name for file in places.files(landing_dir)]
+    with (
+        open_without_warehouse() as con,
+        scan.reader(con, landing_dir) as reader,
+        reader.blaming(names),
+    ):
+        return reader.read(names, sql, **given).fetchall()
 
 
 def _erase_outcomes(landing_dir: Path, selection: Selection) -> int:

@@ -6,6 +6,7 @@
     packs/<aa>/<digest>.parquet                   many calls each, never changed once written
     outcomes/<aa>/...                             what became of customers; see `outcomes`
     reviews/<aa>/...                              what people say of the analyses; see `reviews`
+    listings/<aa>/...                             what is known of remote places; see `listings`
     forgotten/<aa>/...                            what was erased and stays so; see `forgetting`
     encryption.json                               whether all that is encrypted; see `seals`
 

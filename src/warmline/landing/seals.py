@@ -18,7 +18,8 @@ from warmline.landing import places
 from warmline.landing.places import LandingError
 
 FILE = "encryption.json"
-FOLDERS = (*places.LOOSE, places.CLAIMED, places.PACKS, "outcomes", "reviews")
+LISTINGS = "listings"
+FOLDERS = (*places.LOOSE, places.CLAIMED, places.PACKS, "outcomes", "reviews", LISTINGS)
 
 
 @dataclass(frozen=True)

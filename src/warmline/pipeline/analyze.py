@@ -1,6 +1,6 @@
 """Recordings, through every room of the house, to an analysis each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +13,24 @@ from warmline.pipeline.stages import Addressing
 from warmline.pipeline.unanalyzed import fault_code, not_analyzed, unread_recording
 from warmline.recordings.identify import identify
 from warmline.recordings.metadata import MetadataTable, read_metadata
+from warmline.recordings.remote import RemoteFile
 from warmline.telling import Tell, nobody
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A remote recording whose bytes are known; `copy` gives a local file of them when needed."""
+
+    file: RemoteFile
+    audio_sha256: str
+    copy: Callable[[], Path]
 
 
 @dataclass(frozen=True)
 class Given:
     """A recording to analyze, what is known from before, and who hears how far it has come."""
 
-    path: Path
+    source: Path | Remote
     previous: CallAnalysis | None = None
     tell: Tell = nobody
 
@@ -64,16 +74,30 @@ def analyze_recordings(
 def _analysis(
     given: Given, addressing: Addressing, engines: Engines, table: MetadataTable | None
 ) -> words.Asking[CallAnalysis]:
-    path = given.path
-    metadata = read_metadata(path, addressing.settings.recordings, table)
+    source = given.source
+    if isinstance(source, Remote):
+        recording = source.file.recording(source.audio_sha256)
+        metadata = read_metadata(source.file, addressing.settings.recordings, table)
+        call = Passage(
+            recording, metadata, addressing, engines, given.previous, given.tell, source.copy
+        )
+        return (yield from _passed(call))
+    metadata = read_metadata(source, addressing.settings.recordings, table)
     try:
-        recording = identify(path)
+        recording = identify(source)
     except RecordingRefusedError as e:
-        return not_analyzed(unread_recording(path), metadata, e.status, e.code, str(e))
+        return not_analyzed(unread_recording(source), metadata, e.status, e.code, str(e))
     except OSError as e:  # a disk or share that may be back at the next try
-        reason = f"{path.name}: cannot be read now ({e.strerror or e})"
-        return not_analyzed(unread_recording(path), metadata, Status.FAILED, fault_code(e), reason)
+        reason = f"{source.name}: cannot be read now ({e.strerror or e})"
+        return not_analyzed(
+            unread_recording(source), metadata, Status.FAILED, fault_code(e), reason
+        )
     call = Passage(recording, metadata, addressing, engines, given.previous, given.tell)
+    return (yield from _passed(call))
+
+
+def _passed(call: Passage) -> words.Asking[CallAnalysis]:
+    """What comes of a call that goes through the house."""
     try:
         yield from call.through_the_house()
     except RecordingRefusedError as e:

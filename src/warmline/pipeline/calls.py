@@ -1,8 +1,9 @@
 """Calls in a process of their own: analyzed, landed, and told of in a line each."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 
 from warmline import landing
@@ -10,7 +11,8 @@ from warmline.analysis import CallAnalysis
 from warmline.encryption import look_for_key
 from warmline.engines import Engines
 from warmline.errors import Status
-from warmline.pipeline.analyze import Given, analyze_recordings
+from warmline.pipeline.analyze import Given, Remote, analyze_recordings
+from warmline.pipeline.arrivals import FORGOTTEN, Arrivals, Fetched
 from warmline.pipeline.plan import PlannedCall
 from warmline.pipeline.stages import Addressing
 from warmline.pipeline.unanalyzed import PASSING_FAULTS, dated_after
@@ -71,6 +73,11 @@ class _Desk:
         return Engines.from_settings(self.addressing.settings)
 
     @cached_property
+    def arrivals(self) -> Arrivals:
+        known = cache(partial(landing.known, self.landing))
+        return Arrivals(self.landing, self.addressing.settings.recordings, self.table, known)
+
+    @cached_property
     def table(self) -> MetadataTable | None:
         return read_table(Path(self._metadata)) if self._metadata else None
 
@@ -89,15 +96,36 @@ def analyze_calls(
     folder that cannot be written.
     """
     desk = _desk(order)
-    given = [
-        Given(Path(call.path), _previous(desk.landing, call), tell)
-        for call, tell in zip(calls, tells, strict=True)
-    ]
-    outcomes = {}
-    for i, analysis in analyze_recordings(given, desk.addressing, desk.engines, desk.table):
-        land(analysis, desk.landing, calls[i])
-        outcomes[i] = outcome_of(analysis, given[i].previous)
-    return [outcomes[i] for i in range(len(calls))]
+    outcomes: dict[str, Outcome] = {}
+    taken: list[tuple[PlannedCall, Given]] = []
+    with ExitStack() as kept:
+        for call, tell in zip(calls, tells, strict=True):
+            found = _taken_in(desk, call, tell, kept)
+            if isinstance(found, CallAnalysis):
+                if found.reason_code != FORGOTTEN:
+                    land(found, desk.landing, call)
+                outcomes[call.path] = outcome_of(found)
+            else:
+                taken.append(found)
+        given = [one for _, one in taken]
+        for i, analysis in analyze_recordings(given, desk.addressing, desk.engines, desk.table):
+            land(analysis, desk.landing, taken[i][0])
+            outcomes[taken[i][0].path] = outcome_of(analysis, given[i].previous)
+    return [outcomes[call.path] for call in calls]
+
+
+def _taken_in(
+    desk: _Desk, call: PlannedCall, tell: Tell, kept: ExitStack
+) -> tuple[PlannedCall, Given] | CallAnalysis:
+    """A call and what is given of it to be analyzed; or what is said of one that need not be."""
+    if call.remote is None:
+        return call, Given(Path(call.path), _previous(desk.landing, call), tell)
+    fetched = Fetched(call.remote, desk.addressing.settings.recordings, kept)
+    found = desk.arrivals.take_in(call, fetched)
+    if isinstance(found, CallAnalysis):
+        return found
+    remote = Remote(call.remote, found.recording.audio_sha256, fetched.again)
+    return found, Given(remote, _previous(desk.landing, found), tell)
 
 
 def land(analysis: CallAnalysis, landing_dir: Path, call: PlannedCall) -> None:

@@ -52,7 +52,10 @@ class _SoundFacts(NamedTuple):
 
 
 class Passage:
-    """One call on its way: the stages it has passed, and what they gave."""
+    """One call on its way: the stages it has passed, and what they gave.
+
+    `local_copy` gives a file with the recording's bytes where it does not lie on this machine.
+    """
 
     def __init__(
         self,
@@ -62,6 +65,7 @@ class Passage:
         engines: Engines,
         previous: CallAnalysis | None,
         tell: Tell,
+        local_copy: Callable[[], Path] | None = None,
     ) -> None:
         self.recording = recording
         self.metadata = metadata
@@ -69,6 +73,7 @@ class Passage:
         self.engines = engines
         self.previous = previous
         self.tell = tell
+        self.local_copy = local_copy or (lambda: Path(recording.path))
         self.keys = addressing.keys(recording.audio_sha256, metadata)
         self.passed: list[StageKey] = []
         self.parts: dict[str, Any] = {}
@@ -220,7 +225,7 @@ class Passage:
 
     @cached_property
     def _decoded(self) -> Sound:
-        return decode(Path(self.recording.path), self.addressing.settings.recordings)
+        return decode(self.local_copy(), self.addressing.settings.recordings)
 
     @cached_property
     def _resolved(self) -> tuple[ChannelLayout, Sound]:

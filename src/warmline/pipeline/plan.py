@@ -13,16 +13,18 @@ from pathlib import Path
 from warmline import landing
 from warmline.errors import RecordingRefusedError, Status
 from warmline.landing import Known, Landed
+from warmline.pipeline.sources import Sources, look_at
 from warmline.pipeline.stages import Addressing
 from warmline.pipeline.unanalyzed import (
+    LASTING,
     dated_after,
     fault_code,
     not_analyzed,
     unread_recording,
 )
-from warmline.recordings.find import find_recordings
 from warmline.recordings.identify import identify
 from warmline.recordings.metadata import MetadataTable, read_metadata
+from warmline.recordings.remote import RemoteFile
 from warmline.settings import Settings
 from warmline.values import CallMetadata, Recording
 
@@ -32,7 +34,8 @@ class PlannedCall:
     """A recording to analyze and why.
 
     `previous` says where an earlier analysis of it lies, `redo` names the stages whose results are
-    not to be taken from it. What comes of it has to be dated later than `after`.
+    not to be taken from it. What comes of it has to be dated later than `after`. Where it lies
+    elsewhere, `remote` says how; if its digest is empty, it has to be fetched to be known.
     """
 
     recording: Recording
@@ -40,11 +43,17 @@ class PlannedCall:
     previous: Landed | None = None
     redo: frozenset[str] = frozenset()
     after: datetime | None = None
+    remote: RemoteFile | None = None
 
     @property
     def path(self) -> str:
         """Where the recording lies."""
         return self.recording.path
+
+    @property
+    def source(self) -> Path | RemoteFile:
+        """What its metadata are read from."""
+        return self.remote or Path(self.path)
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,7 @@ class Duplicate:
     original_path: str
     has_landed: bool
     after: datetime | None = None
+    remote: RemoteFile | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,8 @@ class Plan:
 
     `unfinished` are still being copied, `forgotten` were erased and stay so, `given_up` failed in
     `night.give_up_after` runs and wait for `warmline retry`; `problems` are sentences about places
-    and files that could not be looked at, and rows of metadata that fit no recording.
+    and files that could not be looked at, and rows of metadata that fit no recording; `away` of
+    them are about remote places that could not be listed.
     """
 
     pending: tuple[PlannedCall, ...]
@@ -90,6 +101,7 @@ class Plan:
     problems: tuple[str, ...]
     forgotten: tuple[str, ...] = ()
     given_up: tuple[str, ...] = ()
+    away: tuple[str, ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -98,30 +110,37 @@ class Plan:
 
 
 def make_plan(
-    paths: Iterable[Path],
+    sources: Iterable[Path | str],
     landing_dir: Path,
     addressing: Addressing,
     table: MetadataTable | None = None,
     redo: Redo | None = None,
 ) -> Plan:
-    """Compare the recordings under `paths` with what has landed.
+    """Compare the recordings under `sources` (paths, and URLs of remote places) with what landed.
 
     A file whose path, size and time of change are those of a landed analysis is taken for the same
-    without reading it; any other is read once for its digest. Raises `LandingError` when the folder
-    cannot be read.
+    without reading it; any other is read once for its digest, a remote one by the process that
+    analyzes it. Raises `LandingError` when the folder cannot be read, `SettingsError` for a URL
+    that nothing here can open.
     """
-    settings = addressing.settings
-    found = find_recordings([Path(p).resolve() for p in paths], settings.recordings)
-    desk = _Desk(landing.known(landing_dir), addressing, table, redo)
+    found = look_at(sources, addressing.settings.recordings, landing_dir)
+    desk = _Desk(landing.known(landing_dir), addressing, table, redo, found)
     pending: list[PlannedCall] = []
     unchanged: list[str] = []
     readable: dict[str, list[Recording]] = {}
     erased, forgotten = landing.forgotten_keys(landing_dir), []
     given_up: list[str] = []
-    for path in found.recordings:
-        recording, code = desk.identified(path)
-        if landing.is_forgotten(erased, recording.audio_sha256, recording.path):
+    for recording, code in desk.identified():
+        if found.marks.get(recording.path) in erased or landing.is_forgotten(
+            erased, recording.audio_sha256, recording.path
+        ):
             forgotten.append(recording.path)
+        elif code is None and not recording.audio_sha256:
+            failed = desk.failed(recording)
+            if failed and desk.gives_up(failed):
+                given_up.append(recording.path)
+            else:
+                pending.append(PlannedCall(recording, "new", failed))
         elif code is None:
             readable.setdefault(recording.audio_sha256, []).append(recording)
         elif desk.was_refused(recording, code):
@@ -141,13 +160,17 @@ def make_plan(
                 is_failed = landed and landed.status is Status.FAILED
                 (given_up if is_failed else unchanged).append(original.path)
     return Plan(
-        tuple(replace(call, after=desk.newest(call.recording)) for call in pending),
+        tuple(
+            replace(c, after=desk.newest(c.recording), remote=found.remote.get(c.path))
+            for c in pending
+        ),
         tuple(unchanged),
-        tuple(duplicates),
-        tuple(map(str, found.unfinished)),
-        (*found.problems, *desk.remarks(found.recordings)),
+        tuple(replace(d, remote=found.remote.get(d.recording.path)) for d in duplicates),
+        found.unfinished,
+        (*found.problems, *found.away, *desk.remarks()),
         tuple(forgotten),
         tuple(given_up),
+        found.away,
     )
 
 
@@ -159,7 +182,7 @@ def land_duplicates(plan: Plan, landing_dir: Path, settings: Settings) -> None:
         path = Path(duplicate.recording.path)
         analysis = not_analyzed(
             duplicate.recording,
-            read_metadata(path, settings.recordings, None),
+            read_metadata(duplicate.remote or path, settings.recordings, None),
             Status.DUPLICATE,
             "same_bytes",
             f"{path.name}: the same bytes as {duplicate.original_path}, which is analyzed",
@@ -169,15 +192,38 @@ def land_duplicates(plan: Plan, landing_dir: Path, settings: Settings) -> None:
 
 @dataclass(frozen=True)
 class _Desk:
-    """What a plan is made with: what has landed, today's keys, the metadata table."""
+    """What a plan is made with: what has landed, today's keys, the table, what is there."""
 
     known: Known
     addressing: Addressing
     table: MetadataTable | None
     redo: Redo | None
+    found: Sources
 
-    def identified(self, path: Path) -> tuple[Recording, str | None]:
-        """The recording at a path; with the code of the refusal if its bytes cannot be read."""
+    def identified(self) -> Iterator[tuple[Recording, str | None]]:
+        """Every recording; with the code of the refusal if its bytes cannot be read.
+
+        One that is remote and not known has no digest, and no code either.
+        """
+        yield from map(self._local, self.found.local)
+        yield from map(self._remote, self.found.remote.values())
+
+    def _remote(self, file: RemoteFile) -> tuple[Recording, str | None]:
+        recording = file.recording()
+        landed = self.known.by_path(file.url)
+        if not landed or not _is_same_file(landed, recording) or file.url in self.found.changed:
+            return recording, None
+        if landed.audio_sha256:
+            return replace(recording, audio_sha256=landed.audio_sha256), None
+        return recording, landed.reason_code if landed.reason_code in LASTING else None
+
+    def failed(self, recording: Recording) -> Landed | None:
+        """How a remote recording failed before its bytes were known, if it did."""
+        landed = self.known.by_path(recording.path)
+        has_failed = landed and landed.status is Status.FAILED and _is_same_file(landed, recording)
+        return landed if has_failed else None
+
+    def _local(self, path: Path) -> tuple[Recording, str | None]:
         recording = unread_recording(path)
         landed = self.known.by_path(recording.path)
         if landed and landed.audio_sha256 and _is_same_file(landed, recording):
@@ -213,7 +259,7 @@ class _Desk:
         if landed is None:
             return recordings[0]
         here = next((r for r in recordings if r.path == landed.path), None)
-        if here is not None or not Path(landed.path).is_file():
+        if here is not None or not self.found.is_there(landed.path):
             return here or recordings[0]
         return replace(recordings[0], path=landed.path)
 
@@ -234,7 +280,7 @@ class _Desk:
         if landed is None:
             return PlannedCall(recording, "new")
         settings = self.addressing.settings.recordings
-        metadata = read_metadata(Path(recording.path), settings, self.table)
+        metadata = read_metadata(self.found.source(recording.path), settings, self.table)
         if self.redo and self.redo.concerns(recording, metadata):
             return PlannedCall(recording, "asked for", landed, self.redo.stages)
         why = self._why_again(recording, metadata, landed)
@@ -261,7 +307,7 @@ class _Desk:
         limit = self.addressing.settings.night.give_up_after
         return 0 < limit <= landed.failed_runs and landed.reason_code != "io_error"
 
-    def remarks(self, paths: tuple[Path, ...]) -> Iterator[str]:
+    def remarks(self) -> Iterator[str]:
         """What should be known of the metadata table and the landing folder."""
         for name, why in self.known.unreadable.items():
             yield f"landing file {name} is damaged and done again: {why}"
@@ -269,7 +315,11 @@ class _Desk:
             return
         for line, key in self.table.duplicates:
             yield f"{self.table.path}, line {line}: {key!r} had a row before; this one is ignored"
-        ids = [read_metadata(p, self.addressing.settings.recordings, None).call_id for p in paths]
+        settings = self.addressing.settings.recordings
+        remote = self.found.remote.values()
+        paths = [*self.found.local, *(file.path for file in remote)]
+        sources: list[Path | RemoteFile] = [*self.found.local, *remote]
+        ids = [read_metadata(source, settings, None).call_id for source in sources]
         for key in self.table.unmatched(paths, ids):
             yield f"{self.table.path}: no recording for {key!r}"
         for key in self.table.shared(paths):

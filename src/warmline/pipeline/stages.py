@@ -55,7 +55,7 @@ STAGES = (
         but_not=(
             *("recordings.extensions", "recordings.name_patterns", "recordings.timezone"),
             *("recordings.pseudonym_key_file", "recordings.pseudonym_key_env"),
-            "recordings.settle_s",
+            *("recordings.settle_s", "recordings.scratch"),
         ),
     ),
     Stage("channels", 1, settings=("channels",)),
@@ -101,7 +101,7 @@ STAGES = (
     ),
     Stage(
         "language",
-        4,
+        5,
         after=("turns",),
         settings=("language",),
         models=(SENTENCES,),

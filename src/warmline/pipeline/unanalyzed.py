@@ -12,6 +12,8 @@ from warmline.values import CallMetadata, Recording
 
 # What may be gone at the next try: a share that was away, memory that another job had.
 PASSING_FAULTS = frozenset({"io_error", "out_of_memory", "process_died"})
+# Refusals of bytes that say of a remote recording what it is until it changes.
+LASTING = frozenset({"empty_file"})
 # What torch says on a machine, and on a device, without memory left: plain RuntimeErrors.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 

@@ -31,6 +31,7 @@ from warmline.pipeline.processes import cores, how_it_died, settle_in
 from warmline.pipeline.trays import Tray, trays
 from warmline.pipeline.unanalyzed import not_analyzed
 from warmline.recordings.metadata import MetadataTable, read_metadata, read_table
+from warmline.recordings.scratch import scratch_folder, sweep
 from warmline.telling import Tell, nobody
 
 _MOST_BREAKS = 20
@@ -55,6 +56,8 @@ class Workers:
         self._delays_s = [night.retry_delay_s * 2**i for i in range(night.retries)]
         self._jobs = jobs
         self._board = Board()
+        self._scratch = scratch_folder(order.settings.recordings.scratch)
+        sweep(self._scratch)  # what a run that was killed has left
         self._new_pool = partial(
             ProcessPool,
             max_workers=jobs,
@@ -89,6 +92,7 @@ class Workers:
         else:
             self._pool.stop()
         self._pool.join()
+        sweep(self._scratch)
         for future in list(self._started):  # nobody waits for what will never be
             future.cancel()
         self._board.close()
@@ -220,7 +224,7 @@ class Workers:
         """Note that a call's process ended, unless the call had landed just before."""
         if landed := self._landed_since(call):
             return outcome_of(landed)
-        metadata = read_metadata(Path(call.path), self.order.settings.recordings, self._table)
+        metadata = read_metadata(call.source, self.order.settings.recordings, self._table)
         analysis = not_analyzed(call.recording, metadata, Status.FAILED, code, reason)
         land(analysis, self._landing_dir, call)
         return outcome_of(analysis)

@@ -3,32 +3,34 @@
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from warmline.recordings.fields import Fields, as_text, read_fields
 from warmline.recordings.pseudonyms import pseudonym_key, without_names
+from warmline.recordings.remote import MAX_SIDECAR_BYTES, RemoteFile
 from warmline.recordings.table import MetadataTable, read_table
 from warmline.settings import RecordingSettings
 from warmline.values import CallMetadata
 
 __all__ = ["MetadataTable", "read_metadata", "read_table"]
 
-_MAX_SIDECAR_BYTES = 1 << 20
 PROBLEM = "metadata_problem"  # keys of `CallMetadata.extra`
 NOTE = "metadata_note"
 
 
 def read_metadata(
-    path: Path, settings: RecordingSettings, table: MetadataTable | None
+    recording: Path | RemoteFile, settings: RecordingSettings, table: MetadataTable | None
 ) -> CallMetadata:
     """All that is known of a call, field by field from the first place that has it.
 
-    The places: a JSON object in `call.wav.json` or `call.json` beside `call.wav`; the row of the
-    table; the file's name by `settings.name_patterns`. The call id is the file's stem where none of
+    The places: a JSON object in `call.wav.json` or `call.json` beside `call.wav` (beside a remote
+    recording, as it was when that was listed); the row of the table; the file's name by
+    `settings.name_patterns`. The call id is the file's stem where none of
     them says. Times without a zone are in `settings.timezone`. Never raises for what a sidecar
     holds: the call can be analyzed all the same, and `extra["metadata_problem"]` tells the file,
     line or field, and what is wrong with it. A JSON file that is no object is not metadata, which
@@ -36,7 +38,8 @@ def read_metadata(
     them; raises EncryptionError when that is not there.
     """
     zone = UTC if settings.timezone == "UTC" else ZoneInfo(settings.timezone)
-    raw, remarks = _sidecar(path)
+    path = recording if isinstance(recording, Path) else recording.path
+    raw, remarks = _sidecar(recording)
     key = pseudonym_key(settings)
 
     def read(fields: Mapping[str, Any]) -> Fields:
@@ -76,29 +79,44 @@ def _from_name(path: Path, settings: RecordingSettings) -> dict[str, str]:
     return {}
 
 
-def _sidecar(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+def _sidecar(recording: Path | RemoteFile) -> tuple[dict[str, Any], dict[str, str]]:
     """The first JSON object beside a file, with remarks on what was passed over to find it."""
     remarks: dict[str, str] = {}
-    for candidate in (path.with_name(f"{path.name}.json"), path.with_suffix(".json")):
-        if candidate == path or not candidate.is_file():
-            continue
+    for name, read in _beside(recording):
         try:
-            content = _read_json(candidate)
+            content = _parsed(read())
         except (OSError, ValueError) as e:
-            remarks[PROBLEM] = f"{as_text(candidate.name)}: {e}"
+            remarks[PROBLEM] = f"{as_text(name)}: {e}"
             continue
         if isinstance(content, dict):
             return content, remarks
-        remarks[NOTE] = f"{as_text(candidate.name)}: ignored, it holds no object of fields"
+        remarks[NOTE] = f"{as_text(name)}: ignored, it holds no object of fields"
     return {}, remarks
 
 
-def _read_json(path: Path) -> Any:
-    """The content of a JSON file; raises `ValueError` with a sentence that names the line."""
+def _beside(recording: Path | RemoteFile) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Names of the JSON files beside a recording, and what gives their beginning."""
+    if isinstance(recording, RemoteFile):
+        for file in recording.beside:
+            yield file.name, partial(bytes, file.content)
+        return
+    for candidate in (
+        recording.with_name(f"{recording.name}.json"),
+        recording.with_suffix(".json"),
+    ):
+        if candidate != recording and candidate.is_file():
+            yield candidate.name, partial(_head, candidate)
+
+
+def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        data = file.read(_MAX_SIDECAR_BYTES + 1)
-    if len(data) > _MAX_SIDECAR_BYTES:
-        raise ValueError(f"larger than {_MAX_SIDECAR_BYTES} bytes, too large for metadata")
+        return file.read(MAX_SIDECAR_BYTES + 1)
+
+
+def _parsed(data: bytes) -> Any:
+    """The content of a JSON file; raises `ValueError` with a sentence that names the line."""
+    if len(data) > MAX_SIDECAR_BYTES:
+        raise ValueError(f"larger than {MAX_SIDECAR_BYTES} bytes, too large for metadata")
     try:
         return json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as e:

@@ -141,4 +141,5 @@ def _columns(csv_path: Path, heading: list[str]) -> list[str]:
 
 
 def _key_text(text: str) -> str:
-    return unicodedata.normalize("NFC", text.strip().replace("\\", "/").removeprefix("./"))
+    text = text.strip().replace("\\", "/").removeprefix("./")
+    return unicodedata.normalize("NFC", text.replace("://", ":/"))  # as in the path of a URL

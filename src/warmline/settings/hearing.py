@@ -27,6 +27,11 @@ class RecordingSettings(Section):
         "written to: it is waited for if that takes no more than 10 s, else left for the next run. "
         "Where uploads pause, 60 or more; 0: taken as it is. A file that is named is always taken.",
     )
+    scratch: str = Field(
+        default="",
+        description="Folder for copies of remote recordings while they are analyzed; empty: in the "
+        "user's cache folder.",
+    )
     min_duration_s: float = Field(
         default=2.0, ge=0, description="Shorter recordings are refused as too short."
     )

@@ -1,0 +1,121 @@
+"""What is remembered of remote places, so that a second night fetches nothing that is known.
+
+    listings/<aa>/<digest of the place's URL>.parquet
+
+Such a file is the last listing of one place: each recording's URL and stamp (size, time of change,
+etag), and the JSON that lay beside it. It can be taken away at any time, and is then made anew.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from warmline.landing import places, seals, tables
+
+MARKED = "listed"
+
+_TEXT = pa.string()
+_SCHEMA = pa.schema(
+    [
+        ("url", _TEXT),
+        ("stamp", _TEXT),
+        (
+            "beside",
+            pa.list_(pa.struct([("name", _TEXT), ("stamp", _TEXT), ("content", pa.binary())])),
+        ),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ListedRecording:
+    """A recording as it was listed; `beside` has name, stamp and content of files beside it."""
+
+    stamp: str
+    beside: tuple[tuple[str, str, bytes], ...] = ()
+
+
+#: A listing by URL.
+Listed = Mapping[str, ListedRecording]
+
+
+def read_listing(landing_dir: Path, source: str) -> Listed:
+    """What was remembered of a place; nothing where that is damaged or was never made.
+
+    Raises EncryptionError when the key that is given is not that of the folder.
+    """
+    seals.key_of(landing_dir)
+    try:
+        return _read(_file(landing_dir, source))
+    except (OSError, pa.ArrowException):
+        return {}
+
+
+def write_listing(landing_dir: Path, source: str, listed: Listed) -> None:
+    """Remember a place as it is now. Raises LandingError, EncryptionError."""
+    seals.key_of(landing_dir, writes=True)
+    _write(_file(landing_dir, source), listed)
+
+
+def forget_listed(
+    landing_dir: Path, erased: Collection[tuple[str, int, datetime]]
+) -> Iterator[str]:
+    """Forget recordings, given by URL, size and time of change; gives the marks of each.
+
+    By its mark, which is a digest, a recording is known again without its bytes.
+    """
+    stamps = {url: f"{size}-{modified_at.timestamp()}-" for url, size, modified_at in erased}
+    if not stamps:
+        return
+    for file in list(places.walk(landing_dir / seals.LISTINGS, seals.LISTINGS)):
+        path = landing_dir / file.name
+        listed = _read(path)
+        gone = {
+            url: known
+            for url, known in listed.items()
+            if url in stamps and known.stamp.startswith(stamps[url])
+        }
+        if gone:
+            yield from (mark_of(url, known.stamp) for url, known in gone.items())
+            _write(path, {url: known for url, known in listed.items() if url not in gone})
+
+
+def mark_of(url: str, stamp: str) -> str:
+    """What is noted of a remote recording that was forgotten."""
+    return f"{MARKED}/{hashlib.sha256(f'{url} {stamp}'.encode()).hexdigest()}"
+
+
+def _file(landing_dir: Path, source: str) -> Path:
+    digest = hashlib.sha256(source.encode()).hexdigest()
+    return landing_dir / seals.LISTINGS / digest[:2] / f"{digest}.parquet"
+
+
+def _read(path: Path) -> dict[str, ListedRecording]:
+    rows = tables.read_table(path).to_pylist()
+    return {
+        row["url"]: ListedRecording(
+            row["stamp"],
+            tuple((b["name"], b["stamp"], bytes(b["content"])) for b in row["beside"] or ()),
+        )
+        for row in rows
+    }
+
+
+def _write(path: Path, listed: Listed) -> None:
+    rows = [
+        {
+            "url": url,
+            "stamp": known.stamp,
+            "beside": [
+                dict(zip(("name", "stamp", "content"), b, strict=True)) for b in known.beside
+            ],
+        }
+        for url, known in listed.items()
+    ]
+    table = pa.Table.from_pylist(rows, schema=_SCHEMA)
+    places.write_whole(path, partial(tables.write_table, table))

@@ -1,0 +1,93 @@
+"""What is there to be analyzed: on this machine, and at remote places."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from warmline import landing
+from warmline.landing import Listed, ListedRecording
+from warmline.recordings.find import find_recordings
+from warmline.recordings.listing import list_recordings
+from warmline.recordings.remote import Beside, RemoteError, RemoteFile
+from warmline.settings import RecordingSettings
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Recordings, local ones by path and remote ones by URL; each once.
+
+    `changed` are URLs of remote ones that are others than when their place was listed before,
+    `marks` what is noted of each if it is forgotten, `places` the URLs that were listed. Sentences
+    on what could not be looked at are in `problems`, on places that cannot be reached in `away`.
+    """
+
+    local: tuple[Path, ...]
+    remote: Mapping[str, RemoteFile]
+    changed: frozenset[str]
+    marks: Mapping[str, str]
+    places: tuple[str, ...]
+    unfinished: tuple[str, ...]
+    problems: tuple[str, ...]
+    away: tuple[str, ...]
+
+    def source(self, path: str) -> Path | RemoteFile:
+        """What the metadata of the recording at a path or URL are read from."""
+        return self.remote.get(path) or Path(path)
+
+    def is_there(self, path: str) -> bool:
+        """Whether a recording is there still; one at a place that was not looked at may be."""
+        if "://" not in path:
+            return Path(path).is_file()
+        within = tuple(f"{place}/" for place in self.places)
+        return path in self.remote or not (path in self.places or path.startswith(within))
+
+
+def look_at(
+    sources: Iterable[Path | str], settings: RecordingSettings, landing_dir: Path
+) -> Sources:
+    """All recordings under paths and URLs; what remote places hold is remembered in passing.
+
+    A remote place that cannot be reached is told in `away`. Raises `SettingsError` for a URL that
+    nothing here can open, `LandingError` when the listing cannot be kept.
+    """
+    given = list(dict.fromkeys(sources))
+    urls = [source for source in given if isinstance(source, str)]
+    paths = [source.resolve() for source in given if isinstance(source, Path)]
+    found = find_recordings(paths, settings)
+    remote: dict[str, RemoteFile] = {}
+    changed: set[str] = set()
+    unfinished, problems = list(map(str, found.unfinished)), list(found.problems)
+    places, away = [], []
+    for url in urls:
+        before = landing.read_listing(landing_dir, url)
+        try:
+            listing = list_recordings(url, settings, _sidecars(before))
+        except RemoteError as e:
+            away.append(str(e))
+            continue
+        now = {file.url: _remembered(file) for file in listing.recordings}
+        if now != before:
+            landing.write_listing(landing_dir, url, now)
+        changed |= {u for u, known in now.items() if u in before and before[u].stamp != known.stamp}
+        remote |= {file.url: file for file in listing.recordings}
+        unfinished += listing.unfinished
+        problems += listing.problems
+        places.append(url)
+    return Sources(
+        found.recordings,
+        remote,
+        frozenset(changed),
+        {url: landing.mark_of(url, file.stamp) for url, file in remote.items()},
+        tuple(places),
+        tuple(unfinished),
+        tuple(problems),
+        tuple(away),
+    )
+
+
+def _remembered(file: RemoteFile) -> ListedRecording:
+    return ListedRecording(file.stamp, tuple((b.name, b.stamp, b.content) for b in file.beside))
+
+
+def _sidecars(before: Listed) -> dict[str, tuple[Beside, ...]]:
+    return {url: tuple(Beside(*b) for b in known.beside) for url, known in before.items()}

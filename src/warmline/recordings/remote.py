@@ -1,0 +1,193 @@
+"""Recordings that lie elsewhere: at any place that fsspec reaches, S3-compatible storage included.
+
+fsspec is imported when a source is remote and never before. Credentials are found by its own means
+(environment, profile, its configuration file): none is taken from a URL, and no error shows what a
+library said of them.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from warmline.errors import RecordingRefusedError, SettingsError, WarmlineError, one_line
+from warmline.values import Recording
+
+EXTRA = "pip install 'warmline[remote]'"
+#: A JSON file beside a recording that has more bytes is not metadata.
+MAX_SIDECAR_BYTES = 1 << 20
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_SECRET = re.compile(r"(?<=://)[^/@]*:[^/]*@")
+_LONGEST_NAME_BYTES = 200
+
+
+class RemoteError(WarmlineError):
+    """A remote place cannot be listed now; the message names it without credentials."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A JSON file beside a recording. `stamp` changes when it does."""
+
+    name: str
+    stamp: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A recording as the place where it lies tells of it, its bytes unread.
+
+    `source` is the place it was found under and `key` its path as that place's file system knows
+    it; `etag` is empty where there are none, `modified_at` 1970 where no time is told.
+    """
+
+    source: str
+    key: str
+    url: str
+    size_bytes: int
+    modified_at: datetime
+    etag: str = ""
+    beside: tuple[Beside, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """The URL as a path, for its parts: there is no such file."""
+        return Path(self.url)
+
+    @property
+    def stamp(self) -> str:
+        """What changes when the recording does."""
+        return f"{landed_stamp(self.recording())}-{self.etag}"
+
+    def recording(self, audio_sha256: str = "") -> Recording:
+        """As it is stored."""
+        return Recording(self.url, self.size_bytes, self.modified_at, audio_sha256)
+
+
+def landed_stamp(recording: Recording) -> str:
+    """What of a stamp is known of a recording that has landed."""
+    return f"{recording.size_bytes}-{recording.modified_at.timestamp()}"
+
+
+def is_remote(source: Path | str) -> bool:
+    """Whether a source is a URL rather than a path of this machine."""
+    return isinstance(source, str) and _SCHEME.match(source) is not None
+
+
+def as_source(text: str) -> Path | str:
+    """A source as a person names it: a URL as it is, anything else as a path (`~` is home).
+
+    Raises `SettingsError` for a URL that holds a password, or that chains file systems.
+    """
+    local = Path(text.removeprefix("file://")).expanduser()
+    if local.exists() or text.startswith("file://") or not is_remote(text):
+        return local
+    if _SECRET.search(text):
+        raise SettingsError(
+            f"{_SECRET.sub('***@', one_line(text))}: no password in a URL; it is found in the "
+            "environment or in a profile"
+        )
+    if "::" in text:
+        raise SettingsError(f"{one_line(text)}: one place at a time, without '::'")
+    return text if text.endswith("://") else text.rstrip("/")
+
+
+def file_system(source: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path there.
+
+    Raises `SettingsError` when the package for it is missing or nothing knows the protocol.
+    """
+    protocol = source.partition("://")[0]
+    try:
+        import fsspec
+    except ImportError as e:
+        raise SettingsError(f"{one_line(source)}: remote sources need fsspec: {EXTRA}") from e
+    try:
+        fs, path = fsspec.core.url_to_fs(source)
+    except ImportError as e:
+        raise SettingsError(
+            f"{one_line(source)}: {protocol}:// needs a package that is not installed ({EXTRA} "
+            f"brings the one for s3://): {one_line(str(e))}"
+        ) from e
+    except ValueError as e:
+        raise SettingsError(f"{one_line(source)}: no protocol is called {protocol}") from e
+    return fs, str(path)
+
+
+@contextmanager
+def said_plainly(place: str) -> Iterator[None]:
+    """What a file system raises becomes `FileNotFoundError`, `PermissionError` or `OSError`.
+
+    Each with one line that names the place, and nothing of what the library said beyond its kind.
+    """
+    try:
+        yield
+    except (WarmlineError, MemoryError):
+        raise
+    except FileNotFoundError as e:
+        raise FileNotFoundError(f"{place}: there is nothing there, or it is gone") from e
+    except PermissionError as e:
+        raise PermissionError(f"{place}: the credentials found do not allow reading it") from e
+    except Exception as e:  # whatever a file system of the user's choice may raise
+        missing = "Credentials" in type(e).__name__
+        cause = "no credentials were found" if missing else type(e).__name__
+        raise OSError(f"{place}: cannot be reached now ({cause})") from e
+
+
+def fetch(file: RemoteFile, folder: Path) -> Path:
+    """A copy of a recording in a folder, under its own name, for nobody else to read.
+
+    Raises `RecordingRefusedError`: `not_found` when it is gone, `unreadable` without permission,
+    `still_changing` when it is another one than was listed; `OSError` for what may pass.
+    """
+    fs, _ = file_system(file.source)
+    name = PurePosixPath(file.key).name.encode()[-_LONGEST_NAME_BYTES:].decode(errors="ignore")
+    copy = folder / name
+    copy.touch(mode=0o600, exist_ok=False)
+    try:
+        with said_plainly(file.url):
+            fs.get_file(file.key, str(copy))
+            fs.invalidate_cache()
+            now = listed(file.source, file.key, file.url, fs.info(file.key))
+    except FileNotFoundError as e:
+        raise RecordingRefusedError("not_found", str(e)) from e
+    except PermissionError as e:
+        raise RecordingRefusedError("unreadable", str(e)) from e
+    if now.stamp != file.stamp or copy.stat().st_size != file.size_bytes:
+        raise RecordingRefusedError(
+            "still_changing",
+            f"{file.url}: it changed since it was listed ({file.size_bytes} bytes then); the next "
+            "run takes it",
+        )
+    return copy
+
+
+def listed(source: str, key: str, url: str, info: dict[str, Any]) -> RemoteFile:
+    """A file as a file system tells of it (`fs.info`, `fs.find`)."""
+    told = (info.get(name) for name in ("LastModified", "last_modified", "mtime", "created"))
+    etag = next((str(info[n]) for n in ("ETag", "etag", "md5Hash") if info.get(n)), "")
+    changed = _time(next(filter(None, told), None))
+    return RemoteFile(source, key, url, int(info.get("size") or 0), changed, etag.strip('"'))
+
+
+def content(source: str, sizes: dict[str, int]) -> dict[str, bytes | Exception]:
+    """The bytes of small files by key, or why there are none; of one too long, its beginning."""
+    fs, _ = file_system(source)
+    small = [key for key, size in sizes.items() if size <= MAX_SIDECAR_BYTES]
+    found: dict[str, bytes | Exception] = dict(fs.cat(small, on_error="return")) if small else {}
+    for key in sizes.keys() - set(small):
+        with said_plainly(key):
+            found[key] = fs.cat_file(key, 0, MAX_SIDECAR_BYTES + 1)
+    return found
+
+
+def _time(told: object) -> datetime:
+    if isinstance(told, datetime):
+        return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    if isinstance(told, int | float):
+        return datetime.fromtimestamp(told, UTC)
+    return datetime.fromtimestamp(0, UTC)
