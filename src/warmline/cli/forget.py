@@ -45,13 +45,13 @@ def forget(
 ) -> None:
     """Erase calls from landing folder, warehouse, search index, reviews, outcomes and reports.
 
-    Of the nights that were, Prefect's own database keeps nothing either. The next night leaves
-    their recordings alone. A note stays that something was erased, with
-    digests and counts and nothing of the calls. Recordings, metadata files and what was exported
-    are not warmline's to erase. Run it when no night is under way.
+    Of the nights that were, Prefect's own database keeps only when they ran and how they ended. The
+    next night leaves their recordings alone. A note stays that something was erased, with digests
+    and counts and nothing of the calls. Recordings, metadata files and what was exported are not
+    warmline's to erase. Run it when no night is under way.
     """
     from warmline.landing import Selection, erase, finish, is_unfinished, matching
-    from warmline.nights import forget_runs, prefect_home, refresh_reports
+    from warmline.nights import forget_names, prefect_home, refresh_reports
     from warmline.pipeline import all_measures
     from warmline.warehouse import publish
 
@@ -74,7 +74,7 @@ def forget(
     with messages().status("building the warehouse without them"):
         publish(places.landing, places.warehouse, all_measures(), chosen.profile, from_nothing=True)
     refresh_reports(places.warehouse, chosen.night)
-    forget_runs(prefect_home())
+    forget_names(prefect_home())
     finish(places.landing)
     for name, why in erased.unreadable.items():
         messages().print(f"[yellow]note:[/] landing file {name} cannot be looked into: {why}")

@@ -5,7 +5,7 @@ from warmline.nights.files import refresh_reports, report_files, write_report
 from warmline.nights.history import last_night, read_night
 from warmline.nights.rendering import as_html, as_markdown
 from warmline.nights.report import NightReport, RunFacts
-from warmline.nights.runs import forget_runs, prefect_home
+from warmline.nights.runs import forget_names, forget_runs, prefect_home
 
 __all__ = [
     "WATCHED",
@@ -16,6 +16,7 @@ __all__ = [
     "Watched",
     "as_html",
     "as_markdown",
+    "forget_names",
     "forget_runs",
     "last_night",
     "prefect_home",

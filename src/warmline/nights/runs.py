@@ -5,6 +5,7 @@ Nothing here imports Prefect: its database is a file of SQLite, in the form of t
 
 import os
 import sqlite3
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ CREATE TEMP TABLE gone AS
 SELECT id FROM flow_run
 WHERE flow_id IN (SELECT id FROM flow WHERE name = :flow) AND state_type != 'SCHEDULED'
     AND (:before IS NULL OR datetime(coalesce(end_time, updated)) < datetime(:before))
+ORDER BY datetime(coalesce(end_time, updated)) LIMIT :at_most
 """
 _TASKS = "SELECT id FROM task_run WHERE flow_run_id IN (SELECT id FROM gone)"
 _EVENTS = f"""
@@ -31,7 +33,7 @@ SELECT id FROM events WHERE resource_id IN (
     UNION ALL SELECT 'prefect.task-run.' || id FROM ({_TASKS}))
 """
 _OF_RUN = "WHERE flow_run_id IN (SELECT id FROM gone)"
-_ERASE = (
+_ERASE_NAMES = (
     f"DELETE FROM event_resources WHERE event_id IN ({_EVENTS})",
     f"DELETE FROM events WHERE id IN ({_EVENTS})",
     f"DELETE FROM log {_OF_RUN}",
@@ -40,8 +42,15 @@ _ERASE = (
     f"DELETE FROM flow_run_input {_OF_RUN}",
     f"DELETE FROM task_run_state WHERE task_run_id IN ({_TASKS})",
     f"DELETE FROM task_run {_OF_RUN}",
+)
+_ERASE_RUNS = (
     f"DELETE FROM flow_run_state {_OF_RUN}",
     "DELETE FROM flow_run WHERE id IN (SELECT id FROM gone)",
+)
+# A night may have been given recordings by name, and have ended with one in its last word.
+_KEEP_BARE_RUNS = (
+    f"UPDATE flow_run_state SET message = NULL, data = NULL {_OF_RUN}",
+    "UPDATE flow_run SET parameters = '{}', context = '{}' WHERE id IN (SELECT id FROM gone)",
 )
 
 
@@ -51,31 +60,48 @@ def prefect_home() -> Path:
     return Path(os.environ.get("PREFECT_HOME") or default).expanduser()
 
 
-def forget_runs(home: Path, older_than_days: int = 0) -> int:
+def forget_runs(home: Path, older_than_days: int, at_most: int | None = None) -> int:
     """Erase nights that ended so long ago from Prefect's database; returns how many there were.
 
     With their tasks, states, logs, events and reports, so that no byte of them is left in the
-    file. Schedules, notification blocks and other people's flows stay. 0 days: all of them. Raises
-    WarehouseError when the database is in use all the time, or not of a form known here.
+    file; of many, the oldest `at_most`. Schedules, notification blocks and other people's flows
+    stay. Raises WarehouseError when the database is in use all the time, or not of a form known
+    here.
     """
+    before = datetime.now(UTC) - timedelta(days=older_than_days)
+    return _change(home, _ERASE_RUNS, before.isoformat(), -1 if at_most is None else at_most)
+
+
+def forget_names(home: Path) -> int:
+    """Erase what may name a call from all nights in Prefect's database; returns how many there are.
+
+    That is all but when each ran and how it ended: which nights name a call cannot be asked, since
+    it may have had other names then. Raises WarehouseError like `forget_runs`.
+    """
+    return _change(home, _KEEP_BARE_RUNS)
+
+
+def _change(
+    home: Path, statements: Sequence[str], before: str | None = None, at_most: int = -1
+) -> int:
     path = home / _DATABASE
     if not path.exists():
         return 0
-    before = datetime.now(UTC) - timedelta(days=older_than_days)
+    chosen = {"flow": FLOW, "before": before, "at_most": at_most}
     try:
         with closing(sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)) as db:
-            return _erase(db, before if older_than_days else None)
+            return _write(db, chosen, (*_ERASE_NAMES, *statements))
     except sqlite3.Error as e:
         raise WarehouseError(f"{path}: nights are not forgotten there ({e})") from e
 
 
-def _erase(db: sqlite3.Connection, before: datetime | None) -> int:
+def _write(db: sqlite3.Connection, chosen: Mapping[str, object], statements: Sequence[str]) -> int:
     db.execute("PRAGMA secure_delete = ON")  # what is deleted is written over
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'flow_run'").fetchone():
         return 0  # a server that never got so far
     db.execute("BEGIN IMMEDIATE")
-    db.execute(_CHOOSE, {"flow": FLOW, "before": before.isoformat() if before else None})
-    for statement in _ERASE:
+    db.execute(_CHOOSE, chosen)
+    for statement in statements:
         db.execute(statement)
     (count,) = db.execute("SELECT count(*) FROM gone").fetchone()
     db.execute("COMMIT")

@@ -69,7 +69,8 @@ class NightSettings(Section):
     """[night] unattended runs."""
 
     sources: tuple[str, ...] = Field(
-        default=(), description="Files and folders that `warmline nightly` analyzes."
+        default=(),
+        description="Files, folders and URLs (s3://bucket/calls/) that the night analyzes.",
     )
     metadata: str = Field(
         default="", description="CSV with a row per call for the night; empty: sidecars only."
@@ -137,7 +138,8 @@ class NightSettings(Section):
         default=90,
         ge=1,
         description="How long Prefect's own database keeps a night: its log, with the names of "
-        "recordings, and its report. Older ones go when `warmline nightly` starts.",
+        "recordings, and its report. Older ones go when `warmline nightly` starts, and a few after "
+        "each night.",
     )
     notify: str = Field(
         default="",
