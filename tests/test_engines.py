@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +24,7 @@ heavy = {"torch", "whisper", "pyannote.audio", "torchaudio", "lightning"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 engines = Engines(ModelStore.from_settings(PlaceSettings()))
 engines.whisper("tiny.en", "int8"), engines.segmentation(), engines.embedding()
-engines.sentences().encode(["hello"])
+engines.reading_encoder().texts(["hello"], 64)
 from pyannote.audio.telemetry.metrics import is_metrics_enabled
 assert not is_metrics_enabled()
 assert os.environ["HF_HUB_OFFLINE"] == "1"
@@ -176,33 +175,3 @@ class TestEmbedding:
 
         with pytest.raises(ValueError, match="720 samples; an embedding needs 1040"):
             engines.embedding()(torch.zeros(1, 1, 720))
-
-
-@pytest.mark.models
-class TestSentences:
-    def test_likeness_is_the_published_one(self, engines: Engines) -> None:
-        # The example of the model's page: one sentence, compared with three.
-        vectors = engines.sentences().encode(
-            [
-                *("That is a happy person", "That is a happy dog"),
-                *("That is a very happy person", "Today is a sunny day"),
-            ]
-        )
-        assert vectors.shape == (4, 384)
-        assert vectors.dtype == np.float32
-        assert vectors[0] @ vectors[1:].T == pytest.approx([0.695, 0.943, 0.257], abs=1e-3)
-
-    def test_a_sentence_means_the_same_in_any_company(self, engines: Engines) -> None:
-        encoder = engines.sentences()
-        texts = ["Hello.", "I have been waiting for a week, and nobody called me back. " * 3, ""]
-        texts += [f"Order number {i} has not arrived" for i in range(40)]
-        together = encoder.encode(texts)
-        alone = np.concatenate([encoder.encode([text]) for text in texts[:5]])
-        assert np.allclose(together[:5], alone, atol=1e-5)
-        assert np.allclose(np.linalg.norm(together, axis=1), 1.0, atol=1e-5)
-
-    def test_no_sentence_and_endless_sentences(self, engines: Engines) -> None:
-        encoder: Any = engines.sentences()
-        assert encoder.encode([]).shape == (0, 384)
-        first, second = encoder.encode(["yes " * 254, "yes " * 5000])
-        assert first @ second == pytest.approx(1.0, abs=1e-5)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from warmline.language.sentence_encoder import published_weights
+from warmline.language.minilm import published_weights
 
 WIDTH = 384
 HEADS = 12
@@ -40,13 +40,13 @@ class AdaptedLayer(nn.Module):
 
     def __init__(self, published: dict[str, Tensor], index: int, rank: int) -> None:
         super().__init__()
-        own = f"encoder.layers.{index}."
+        own = f"layers.{index}."
 
-        def matrix(name: str, joint: str = ".") -> AdaptedMatrix:
-            weight, bias = (published[f"{own}{name}{joint}{k}"] for k in ("weight", "bias"))
+        def matrix(name: str) -> AdaptedMatrix:
+            weight, bias = (published[f"{own}{name}.{kind}"] for kind in ("weight", "bias"))
             return AdaptedMatrix(weight, bias, rank)
 
-        self.in_proj = matrix("self_attn.in_proj", "_")
+        self.in_proj = matrix("self_attn.in_proj")
         self.out_proj = matrix("self_attn.out_proj")
         self.linear1 = matrix("linear1")
         self.linear2 = matrix("linear2")
@@ -73,7 +73,7 @@ class AdaptedBert(nn.Module):
         super().__init__()
         published = published_weights(weights)
         self.frozen = frozen
-        self.published = {k: v for k, v in published.items() if not k.startswith("encoder.")}
+        self.published = {k: v for k, v in published.items() if not k.startswith("layers.")}
         self.layers = nn.ModuleList(AdaptedLayer(published, i, rank) for i in range(layers))
         for layer in self.layers[:frozen]:
             layer.requires_grad_(False)
@@ -90,7 +90,7 @@ class AdaptedBert(nn.Module):
         return x
 
     def adapter(self) -> dict[str, Tensor]:
-        """What was learned, float16, by the names that `sentence_encoder` merges it under."""
+        """What was learned, float16, by the names that `reading_encoder` merges it under."""
         found = {}
         for index, layer in enumerate(self.layers):
             for name, part in layer.named_children():

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from whisper.model import Whisper
 
     from warmline.language.reading_encoder import ReadingEncoder
-    from warmline.language.sentence_encoder import SentenceEncoder
 
 _STAY_HOME = {
     "PYANNOTE_METRICS_ENABLED": "0",
@@ -132,10 +131,6 @@ class Engines:
             vectors = torch.nn.functional.normalize(torch.cat(rows))
         return vectors.float().cpu().numpy()
 
-    def sentences(self) -> "SentenceEncoder":
-        """MiniLM: `encode(list of sentences)` to float32 (sentences, 384), each of length 1."""
-        return self._once(SENTENCES, self._load_sentences)
-
     def reading_encoder(self, adapter: "Path | None" = None) -> "ReadingEncoder":
         """MiniLM with the low-rank adapter of this file merged in; without one, as published.
 
@@ -226,12 +221,6 @@ class Engines:
         model = CamPlusPlusEmbedding()
         model.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         return model.eval().requires_grad_(False).to(self.device)
-
-    def _load_sentences(self) -> "SentenceEncoder":
-        weights, tokenizer, config = self._minilm()
-        from warmline.language.sentence_encoder import SentenceEncoder
-
-        return SentenceEncoder(weights, tokenizer, config, self.device)
 
     def _load_reading_encoder(self, adapter: "Path | None") -> "ReadingEncoder":
         weights, tokenizer, config = self._minilm()

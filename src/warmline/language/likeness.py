@@ -5,10 +5,10 @@ Both are data, `likeness.toml` and `requests.toml`: a sentence or a phrase more 
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from warmline.language.listening import Heard
 from warmline.language.passages import Passage
 from warmline.phrases import Matcher, PhraseRule, RuleFile, Spoken, parse_rules, spoken_text
 from warmline.values import RoleName
+
+if TYPE_CHECKING:
+    from warmline.language.reading_encoder import ReadingEncoder
 
 _SENTENCES, _REQUESTS = "likeness.toml", "requests.toml"
 _MAX_TOKENS = 64
@@ -42,9 +45,9 @@ def likeness_of(
     texts = list(dict.fromkeys(text for _, text in windows))
     if not texts:
         return {}
-    groups = {name: list(told) for name, told in sentences().items()}
-    examples = [" ".join(spoken_text(s).words) for told in groups.values() for s in told]
-    fit = _vectors(texts, engines) @ _vectors(examples, engines).T
+    groups = sentences()
+    encoder = engines.reading_encoder()
+    fit = _vectors(texts, encoder) @ _example_vectors(encoder).T
     ends = np.cumsum([len(told) for told in groups.values()])
     nearest = np.stack([part.max(1) for part in np.split(fit, ends[:-1], axis=1)], axis=1)
     row_of = {text: row for row, text in enumerate(texts)}
@@ -81,8 +84,15 @@ def request_rules() -> tuple[tuple[PhraseRule, Matcher], ...]:
     return tuple(rules)
 
 
-def _vectors(texts: Sequence[str], engines: Engines) -> NDArray[np.float32]:
-    found = engines.reading_encoder().texts(texts, _MAX_TOKENS)
+@lru_cache(maxsize=1)
+def _example_vectors(encoder: "ReadingEncoder") -> NDArray[np.float32]:
+    """The vectors of all sentences, group by group; a short talk has fewer words than these."""
+    told = (sentence for group in sentences().values() for sentence in group)
+    return _vectors([" ".join(spoken_text(sentence).words) for sentence in told], encoder)
+
+
+def _vectors(texts: Sequence[str], encoder: "ReadingEncoder") -> NDArray[np.float32]:
+    found = encoder.texts(texts, _MAX_TOKENS)
     unit: NDArray[np.float32] = found / np.linalg.norm(found, axis=1, keepdims=True)
     return unit
 

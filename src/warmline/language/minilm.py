@@ -1,25 +1,20 @@
-"""Sentences as vectors by meaning: the MiniLM network over its published weights.
+"""The MiniLM network over its published weights: tokens to vectors of each token.
 
 all-MiniLM-L6-v2 is a BERT of six layers (Devlin et al. 2019, arXiv:1810.04805) whose token vectors
-are averaged and scaled to length 1 (Reimers & Gurevych 2019, arXiv:1908.10084). torch's own
-TransformerEncoder is the same network under other names, so that this module and `tokenizers` do
-what would otherwise need the whole of transformers and sentence-transformers.
+are averaged (Reimers & Gurevych 2019, arXiv:1908.10084). With this module `tokenizers` does what
+would otherwise need the whole of transformers and sentence-transformers.
 
 This module imports torch: only `warmline.engines` loads it.
 """
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file
-from tokenizers import Tokenizer
 from torch import Tensor, nn
-
-MAX_TOKENS = 256
-BATCH_SIZE = 32
+from torch.nn import functional
 
 _PARTS = {
     "attention.output.dense": "self_attn.out_proj",
@@ -30,49 +25,18 @@ _PARTS = {
 }
 
 
-class SentenceEncoder:
-    """Text to vectors of length 1, whose dot product is their cosine similarity."""
-
-    def __init__(self, weights: Path, tokenizer: Path, config: Path, device: torch.device) -> None:
-        self._network = Bert(json.loads(config.read_text(encoding="utf-8")))
-        self._network.load_state_dict(published_weights(weights))
-        self._network.eval().requires_grad_(False).to(device)
-        self._device = device
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
-        self._tokenizer.enable_truncation(MAX_TOKENS)
-        self._tokenizer.enable_padding()
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return self._network.words.embedding_dim
-
-    def encode(self, sentences: list[str]) -> NDArray[np.float32]:
-        """Vectors (sentences, 384), float32, in the order given; a text is cut at 256 tokens."""
-        vectors = np.empty((len(sentences), self.dimension), np.float32)
-        # Alike lengths go together, so that little is computed for padding.
-        order = sorted(range(len(sentences)), key=lambda i: len(sentences[i]))
-        for start in range(0, len(order), BATCH_SIZE):
-            batch = order[start : start + BATCH_SIZE]
-            vectors[batch] = self._encode_batch([sentences[i] for i in batch])
-        return vectors
-
-    @torch.inference_mode()
-    def _encode_batch(self, sentences: list[str]) -> NDArray[np.float32]:
-        encodings = self._tokenizer.encode_batch(sentences)
-        tokens = torch.tensor([e.ids for e in encodings], device=self._device)
-        is_token = torch.tensor([e.attention_mask for e in encodings], device=self._device).bool()
-        hidden = self._network(tokens, is_token) * is_token[..., None]
-        means = hidden.sum(1) / is_token.sum(1, keepdim=True)
-        vectors: NDArray[np.float32] = nn.functional.normalize(means).cpu().numpy()
-        return vectors
-
-
-class Bert(nn.Module):
-    """BERT's encoder: tokens (batch, length) to vectors of each token.
+class Block(NamedTuple):
+    """Rows of one length, so that nothing is computed for padding: tensors (rows, length).
 
     `segments` says of each token whether it belongs to the first (0) or the second text (1).
     """
+
+    tokens: Tensor
+    segments: Tensor
+
+
+class Bert(nn.Module):
+    """BERT's encoder: blocks of tokens to blocks of vectors (rows, length, width)."""
 
     def __init__(self, config: dict[str, int]) -> None:
         super().__init__()
@@ -81,25 +45,56 @@ class Bert(nn.Module):
         self.positions = nn.Embedding(config["max_position_embeddings"], width)
         self.segments = nn.Embedding(config["type_vocab_size"], width)
         self.norm = nn.LayerNorm(width, norm_eps)
-        layer = nn.TransformerEncoderLayer(
-            d_model=width,
-            nhead=config["num_attention_heads"],
-            dim_feedforward=config["intermediate_size"],
-            activation="gelu",
-            layer_norm_eps=norm_eps,
-            batch_first=True,
-        )
-        self.encoder = nn.TransformerEncoder(
-            layer, config["num_hidden_layers"], enable_nested_tensor=False
-        )
+        self.layers = nn.ModuleList(_Layer(config) for _ in range(config["num_hidden_layers"]))
 
-    def forward(self, tokens: Tensor, is_token: Tensor, segments: Tensor | None = None) -> Tensor:
-        """Vectors (batch, length, width)."""
-        places = self.positions.weight[: tokens.shape[1]]
-        segment = self.segments.weight[0] if segments is None else self.segments(segments)
-        x = self.norm(self.words(tokens) + places + segment)
-        hidden: Tensor = self.encoder(x, src_key_padding_mask=~is_token)
-        return hidden
+    def forward(self, blocks: Sequence[Block]) -> list[Tensor]:
+        """Vectors of each block. Tokens of all blocks go through the matrices together."""
+        shapes = [block.tokens.shape for block in blocks]
+        x = self.norm(torch.cat([self._embedded(block).flatten(0, 1) for block in blocks]))
+        for layer in self.layers:
+            x = layer(x, shapes)
+        return _blocks(x, shapes)
+
+    def _embedded(self, block: Block) -> Tensor:
+        places = self.positions.weight[: block.tokens.shape[1]]
+        found: Tensor = self.words(block.tokens) + places + self.segments(block.segments)
+        return found
+
+
+class _Layer(nn.Module):
+    """One layer, normalised after its attention and after its feed-forward part."""
+
+    def __init__(self, config: dict[str, int]) -> None:
+        super().__init__()
+        width, norm_eps = config["hidden_size"], config["layer_norm_eps"]
+        self.heads = config["num_attention_heads"]
+        self.self_attn = nn.ModuleDict(
+            {"in_proj": nn.Linear(width, 3 * width), "out_proj": nn.Linear(width, width)}
+        )
+        self.norm1 = nn.LayerNorm(width, norm_eps)
+        self.linear1 = nn.Linear(width, config["intermediate_size"])
+        self.linear2 = nn.Linear(config["intermediate_size"], width)
+        self.norm2 = nn.LayerNorm(width, norm_eps)
+
+    def forward(self, x: Tensor, shapes: Sequence[torch.Size]) -> Tensor:
+        """Vectors (tokens, width) of all blocks, of which each row attends to itself alone."""
+        asked = self.self_attn["in_proj"](x)
+        heard = torch.cat([self._attended(own) for own in _blocks(asked, shapes)])
+        x = self.norm1(x + self.self_attn["out_proj"](heard))
+        own: Tensor = self.norm2(x + self.linear2(functional.gelu(self.linear1(x))))
+        return own
+
+    def _attended(self, asked: Tensor) -> Tensor:
+        """Queries, keys and values (rows, length, 3 width) to what was heard (tokens, width)."""
+        parts = asked.view(*asked.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        heard = functional.scaled_dot_product_attention(*parts)
+        return heard.transpose(1, 2).flatten(2).flatten(0, 1)
+
+
+def _blocks(x: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
+    """What was together (tokens, width), as blocks (rows, length, width) again."""
+    parts = torch.split(x, [shape.numel() for shape in shapes])
+    return [part.view(*shape, -1) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def published_weights(path: Path) -> dict[str, Tensor]:
@@ -114,11 +109,11 @@ def published_weights(path: Path) -> dict[str, Tensor]:
     }
     layers = {int(name.split(".")[2]) for name in weights if name.startswith("encoder.layer.")}
     for i in sorted(layers):
-        source, target = f"encoder.layer.{i}", f"encoder.layers.{i}"
+        source, target = f"encoder.layer.{i}", f"layers.{i}"
         for kind in ("weight", "bias"):
             attention = [f"{source}.attention.self.{n}.{kind}" for n in ("query", "key", "value")]
             joined = torch.cat([weights[name] for name in attention])
-            state[f"{target}.self_attn.in_proj_{kind}"] = joined
+            state[f"{target}.self_attn.in_proj.{kind}"] = joined
             for name, ours in _PARTS.items():
                 state[f"{target}.{ours}.{kind}"] = weights[f"{source}.{name}.{kind}"]
     return state

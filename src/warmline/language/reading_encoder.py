@@ -6,7 +6,9 @@ only `warmline.engines` loads it.
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,10 +17,18 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from warmline.language.sentence_encoder import Bert, published_weights
+from warmline.language.minilm import Bert, Block, published_weights
 
 TOKENS_PER_BATCH = 2048
 _UP, _DOWN = ".up", ".down"
+_TRAINED = "encoder."  # what training calls the network that the layers belong to
+
+
+class _Row(NamedTuple):
+    """Tokens of one text, or of two, of which the second begins at `second`."""
+
+    ids: list[int]
+    second: int | None = None
 
 
 class ReadingEncoder:
@@ -52,8 +62,8 @@ class ReadingEncoder:
 
     def texts(self, texts: Sequence[str], longest: int) -> NDArray[np.float32]:
         """Means (texts, 384) of all tokens; a text is cut at `longest` tokens."""
-        ids = [self._tokens(text)[: longest - 2] for text in texts]
-        rows = [([self._first, *own, self._last], 0) for own in ids]
+        cut = longest - 2
+        rows = [_Row([self._first, *self._tokens(t)[:cut], self._last]) for t in texts]
         return self._means(rows)[:, 1]
 
     def pairs(
@@ -66,59 +76,59 @@ class ReadingEncoder:
         rows = []
         for context, text in pairs:
             before = [self._first, *self._tokens(context)[-longest_context:], self._last]
-            rows.append(([*before, *self._tokens(text)[:longest_text], self._last], len(before)))
+            own = self._tokens(text)[:longest_text]
+            rows.append(_Row([*before, *own, self._last], len(before)))
         means = self._means(rows)
-        return means.reshape(len(means), -1)
-
-    @property
-    def _is_short(self) -> bool:
-        return self._number == torch.bfloat16
+        return means.reshape(-1, 2 * means.shape[2])
 
     def _tokens(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
-    def _means(self, rows: Sequence[tuple[list[int], int]]) -> NDArray[np.float32]:
-        """Means (rows, 2, width) of the tokens from the second number on, and of all."""
+    def _means(self, rows: Sequence[_Row]) -> NDArray[np.float32]:
+        """Means (rows, 2, width) of the tokens from the second text on, and of all."""
         found = np.empty((len(rows), 2, self._network.words.embedding_dim), np.float32)
-        for batch in _batches([len(ids) for ids, _ in rows]):
+        for batch in _batches([len(row.ids) for row in rows]):
             found[batch] = self._means_of_batch([rows[i] for i in batch])
         return found
 
     @torch.inference_mode()
-    def _means_of_batch(self, rows: Sequence[tuple[list[int], int]]) -> NDArray[np.float32]:
-        length = max(len(ids) for ids, _ in rows)
-        tokens = torch.zeros(len(rows), length, dtype=torch.long)
-        is_token = torch.zeros_like(tokens, dtype=torch.bool)
-        second = torch.zeros_like(tokens, dtype=torch.bool)
-        for row, (ids, start) in enumerate(rows):
-            tokens[row, : len(ids)] = torch.tensor(ids)
-            is_token[row, : len(ids)] = True
-            # A text alone is all its own, and is the first segment.
-            second[row, start : len(ids)] = start > 0
-        tokens, is_token, second = (t.to(self._device) for t in (tokens, is_token, second))
-        # The weights are cast already; autocast keeps torch off a path that is slower with them.
-        with torch.autocast(self._device.type, self._number, enabled=self._is_short):
-            hidden = self._network(tokens, is_token, second.long()).float()
-        means: NDArray[np.float32] = (
-            torch.stack([_mean(hidden, part) for part in (second, is_token)], 1).cpu().numpy()
-        )
-        return means
+    def _means_of_batch(self, rows: Sequence[_Row]) -> NDArray[np.float32]:
+        """The means of rows in order of length."""
+        blocks = [self._block(list(own)) for _, own in groupby(rows, lambda row: len(row.ids))]
+        hidden = self._network(blocks)
+        means = [
+            _means(own.float(), block.segments) for own, block in zip(hidden, blocks, strict=True)
+        ]
+        found: NDArray[np.float32] = torch.cat(means).cpu().numpy()
+        return found
+
+    def _block(self, rows: Sequence[_Row]) -> Block:
+        tokens = torch.tensor([row.ids for row in rows])
+        length = tokens.shape[1]
+        # A text alone is all its own, and is the first segment.
+        starts = torch.tensor([length if row.second is None else row.second for row in rows])
+        segments = torch.arange(length) >= starts[:, None]
+        return Block(tokens.to(self._device), segments.long().to(self._device))
 
 
-def _mean(hidden: Tensor, chosen: Tensor) -> Tensor:
-    """The mean of the chosen tokens' vectors; zero where none is chosen."""
-    return (hidden * chosen[..., None]).sum(1) / chosen.sum(1, keepdim=True).clamp(min=1)
+def _means(hidden: Tensor, segments: Tensor) -> Tensor:
+    """Means (rows, 2, width) of the second text's vectors, zero where there is none, and of all."""
+    count = segments.sum(1, keepdim=True).clamp(min=1)
+    second = (hidden * segments[..., None]).sum(1) / count
+    return torch.stack([second, hidden.mean(1)], 1)
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Places of rows of alike length, so many that padded they are not too many tokens."""
+    """Places of rows in order of length, so many that together they are not too many tokens."""
     batch: list[int] = []
+    tokens = 0
     for place in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if batch and lengths[place] * (len(batch) + 1) > TOKENS_PER_BATCH:
+        if batch and tokens + lengths[place] > TOKENS_PER_BATCH:
             yield batch
-            batch = []
+            batch, tokens = [], 0
         batch.append(place)
+        tokens += lengths[place]
     if batch:
         yield batch
 
@@ -128,8 +138,7 @@ def _merged(state: dict[str, Tensor], adapter: dict[str, Tensor]) -> dict[str, T
     merged = dict(state)
     for name, up in adapter.items():
         if name.endswith(_UP):
-            place = name.removesuffix(_UP)
-            joint = "_weight" if place.endswith("in_proj") else ".weight"
-            change = up.float() @ adapter[f"{place}{_DOWN}"].float()
-            merged[f"{place}{joint}"] = state[f"{place}{joint}"] + change
+            change = up.float() @ adapter[f"{name.removesuffix(_UP)}{_DOWN}"].float()
+            weight = f"{name.removeprefix(_TRAINED).removesuffix(_UP)}.weight"
+            merged[weight] = state[weight] + change
     return merged
