@@ -24,6 +24,7 @@ _JOBS = (1, 2)
 
 def long_calls(source: Path, minutes: list[float], model: str, work: Path) -> Iterator[str]:
     """A table of one call of each length, a line at a time."""
+    yield from ("## Length", "", f"{machine()}.", "")
     yield "| length of one call, min | wall s | x real time | CPU s | peak MB |"
     yield "|--:|--:|--:|--:|--:|"
     for length_min in minutes:
@@ -35,6 +36,7 @@ def long_calls(source: Path, minutes: list[float], model: str, work: Path) -> It
 
 def many_calls(source: Path, counts: list[int], model: str, work: Path) -> Iterator[str]:
     """A table of each number of calls, with one process and with two, a line at a time."""
+    yield from ("## Number", "", f"{machine()}.", "")
     yield "| calls of 1 min | processes | wall s | x real time | CPU s | peak MB |"
     yield "|--:|--:|--:|--:|--:|--:|"
     for count in counts:
@@ -80,8 +82,7 @@ def main() -> int:
     parser.add_argument("--minutes", nargs="*", type=float, default=_MINUTES)
     parser.add_argument("--calls", nargs="*", type=int, default=_CALLS)
     arguments = parser.parse_args()
-    lines = ["# How listening grows", ""]
-    lines += [f"Machine: {machine()}. Model `{arguments.model}`; one channel.", ""]
+    lines = ["# How listening grows", "", f"Model `{arguments.model}`; one channel.", ""]
     with tempfile.TemporaryDirectory() as name:
         for line in chain(
             long_calls(arguments.folder, arguments.minutes, arguments.model, Path(name)),

@@ -27,17 +27,25 @@ WITH strata AS (
         AND ($until IS NULL OR calls.started_at < $until)
 ),
 drawn AS (
+    -- The first few by digest, without putting all of them in order.
     SELECT
         stratum,
-        call_no,
-        row_number() OVER (PARTITION BY stratum ORDER BY md5($seed || call_id)) AS draw,
-        count(*) OVER (PARTITION BY stratum) AS calls_in_stratum
+        count(*) AS calls_in_stratum,
+        min_by(call_no, md5($seed || call_id), $per_stratum) AS call_nos
     FROM strata
+    GROUP BY stratum
+),
+listed AS (
+    SELECT
+        stratum,
+        calls_in_stratum,
+        unnest(call_nos) AS call_no,
+        generate_subscripts(call_nos, 1) AS draw
+    FROM drawn
 )
 SELECT
     stratum, draw, calls.call_id, calls.started_at, calls.agent_id, calls.duration_s,
     calls_in_stratum, least($per_stratum, calls_in_stratum) / calls_in_stratum AS chance, calls.path
-FROM drawn
-INNER JOIN calls ON calls.call_no = drawn.call_no
-WHERE draw <= $per_stratum
+FROM listed
+INNER JOIN calls ON calls.call_no = listed.call_no
 ORDER BY stratum, draw;
