@@ -43,7 +43,7 @@ class QuickWorkers(Workers):
     """Workers that land an analysis of today's making after some hundredths of a second."""
 
     def _start(self, tray, tells):
-        return self._schedule(_quick_tray, self.order, tray)
+        return self._schedule(_quick_tray, tray)
 
 
 def _quick_tray(order: Order, calls: Sequence[PlannedCall]) -> list[Outcome]:

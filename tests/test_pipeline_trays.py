@@ -1,5 +1,6 @@
 """Short calls go to a process together: every call once, evenly, and none lost for another."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warmline.pipeline.plan import PlannedCall
-from warmline.pipeline.trays import trays
+from warmline.pipeline.trays import time_limit_s, trays
 from warmline.values import Recording
 
 LONG = 5_000_000
@@ -47,3 +48,12 @@ def test_processes_have_as_much_to_do(jobs):
 
 def test_few_calls_are_dealt_one_to_each_process():
     assert [len(tray) for tray in trays(calls([1000, 1000, 1000]), 4)] == [1, 1, 1]
+
+
+def test_a_recording_of_three_hours_may_take_three_times_as_long():
+    three_hours = 3 * 3600 * 8000 * 2
+    (long,) = calls([three_hours])
+    assert time_limit_s((long,), 3600, 14400) == 3 * 3600
+    encoded = replace(long, recording=replace(long.recording, path="0.opus"))
+    assert time_limit_s((encoded,), 3600, 14400) == 4 * 3600
+    assert all(time_limit_s(tray, 0.2, 14400) == 0.2 for tray in trays(calls([LONG] * 9), 2))

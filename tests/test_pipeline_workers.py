@@ -69,7 +69,7 @@ def heard(path: Path, tmp_path: Path):
 
 @pytest.mark.timeout(120)
 def test_a_call_that_takes_too_long_is_ended(tmp_path, endless):
-    order = Order(addressing(tmp_path, night__call_timeout_s=0.2), str(tmp_path / "landing"))
+    order = Order(addressing(tmp_path, night__call_timeout_s=0.05), str(tmp_path / "landing"))
     started = time.monotonic()
     with Workers(order, pending=1) as workers:
         outcome = workers.finish(planned(endless), workers.start(planned(endless)))
@@ -85,7 +85,7 @@ def test_a_failure_does_not_replace_an_analysis_that_is_there(tmp_path, endless)
     folder = tmp_path / "landing"
     landing.write(factories.call("endless", path=str(endless)), folder)
     call = replace(planned(endless), previous=landed(folder, endless))
-    order = Order(addressing(tmp_path, night__call_timeout_s=0.2), str(folder))
+    order = Order(addressing(tmp_path, night__call_timeout_s=0.05), str(folder))
     with Workers(order, pending=1) as workers:
         outcome = workers.finish(call, workers.start(call))
     assert outcome.status is Status.FAILED

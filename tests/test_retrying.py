@@ -32,7 +32,7 @@ class Poisonous(Workers):
     """Workers in which some calls do what their name says instead of being analyzed."""
 
     def _start(self, tray, tells):
-        return self._schedule(_taste_all, self.order, tray)
+        return self._schedule(_taste_all, tray)
 
 
 def _taste_all(order: Order, tray: Tray) -> list[Outcome]:
@@ -145,14 +145,14 @@ def test_what_landed_before_its_process_died_is_not_lost(folder):
     path.write_bytes(b"a" * 100)
     (call,) = plan(folder / "calls", folder / "landing").pending
     with Workers(Order(addressing(), str(folder / "landing")), 1) as workers:
-        future = workers._schedule(_land_and_die, call, str(folder / "landing"))
+        future = workers._schedule(_land_and_die, (call,))
         outcome = workers.finish(call, future)
     assert outcome.status is Status.ANALYZED
     assert plan(folder / "calls", folder / "landing").is_done
 
 
-def _land_and_die(call: PlannedCall, folder: str) -> None:
-    land(Path(call.path), Path(folder))
+def _land_and_die(order: Order, tray: Tray) -> None:
+    land(Path(tray[0].path), Path(order.landing))
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
 
 from warmline.pipeline.plan import PlannedCall
 
@@ -11,6 +12,23 @@ _MOST_CALLS = 6
 # Some three minutes of uncompressed two-channel telephone sound; a call of more than half of that
 # fills the recogniser's batches by itself.
 _MOST_BYTES = 6_400_000
+
+# An hour of one telephone channel, uncompressed in 16 bits, and at 32 kbit/s.
+_HOUR_BYTES = {True: 57_600_000, False: 14_400_000}
+_UNCOMPRESSED = frozenset({".wav", ".au", ".aif", ".aiff"})
+
+
+def time_limit_s(tray: Tray, an_hour_s: float, longest_s: float) -> float:
+    """How long a tray may take, s: `an_hour_s`, or that for each hour of a large recording.
+
+    The recording's length is guessed from its size, `longest_s` at most: only an analyzing process
+    may open it.
+    """
+    hours = sum(
+        _size(call) / _HOUR_BYTES[PurePath(call.path).suffix.lower() in _UNCOMPRESSED]
+        for call in tray
+    )
+    return an_hour_s * max(1.0, min(hours, longest_s / 3600))
 
 
 def trays(calls: Sequence[PlannedCall], jobs: int) -> Iterator[Tray]:

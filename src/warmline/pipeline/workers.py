@@ -28,7 +28,7 @@ from warmline.pipeline.board import Board
 from warmline.pipeline.calls import Order, Outcome, analyze_calls, land, outcome_of
 from warmline.pipeline.plan import PlannedCall
 from warmline.pipeline.processes import cores, how_it_died, settle_in
-from warmline.pipeline.trays import Tray, trays
+from warmline.pipeline.trays import Tray, time_limit_s, trays
 from warmline.pipeline.unanalyzed import not_analyzed
 from warmline.recordings.metadata import MetadataTable, read_metadata, read_table
 from warmline.recordings.scratch import scratch_folder, sweep
@@ -52,7 +52,6 @@ class Workers:
         # small products gain nothing from a second thread.
         jobs = order.settings.night.jobs or max(1, min(available, pending))
         night = order.settings.night
-        self._timeout_s = night.call_timeout_s
         self._delays_s = [night.retry_delay_s * 2**i for i in range(night.retries)]
         self._jobs = jobs
         self._board = Board()
@@ -113,7 +112,7 @@ class Workers:
             self._renew()
             return self.finish(call, self.start(call))
         except TimeoutError:
-            reason = f"gave up after {self._timeout_s:g} s (night.call_timeout_s)"
+            reason = f"gave up after {self._limit_s((call,)):g} s (night.call_timeout_s)"
             return self._land_failure(call, "timeout", reason)
         except ProcessExpired as e:
             return self._land_failure(call, "process_died", how_it_died(e.exitcode))
@@ -121,15 +120,21 @@ class Workers:
         return outcome
 
     def _start(self, tray: Tray, tells: Sequence[Tell]) -> Future[list[Outcome]]:
-        return self._schedule(analyze_calls, self.order, tray, tells)
+        return self._schedule(analyze_calls, tray, tells)
+
+    def _limit_s(self, tray: Tray) -> float:
+        settings = self.order.settings
+        return time_limit_s(tray, settings.night.call_timeout_s, settings.recordings.max_duration_s)
 
     def _schedule(
-        self, work: Callable[..., list[Outcome]], *arguments: object
+        self, work: Callable[..., list[Outcome]], tray: Tray, *arguments: object
     ) -> Future[list[Outcome]]:
         while True:
             self._renew()
             try:
-                future = self._pool.schedule(work, args=arguments, timeout=self._timeout_s)
+                future = self._pool.schedule(
+                    work, args=(self.order, tray, *arguments), timeout=self._limit_s(tray)
+                )
             except RuntimeError:  # it gave up just now
                 if self._is_left:
                     raise

@@ -97,7 +97,10 @@ class NightSettings(Section):
     retries: int = Field(default=2, ge=0, description="Further tries after a passing fault.")
     retry_delay_s: float = Field(default=10.0, ge=0, description="Wait before the first retry.")
     call_timeout_s: float = Field(
-        default=3600.0, gt=0, description="A call that takes longer is given up."
+        default=3600.0,
+        gt=0,
+        description="A call that takes longer is given up; one of several hours, judged by the "
+        "size of its file, may take as many times as long.",
     )
     call_memory_gb: float = Field(
         default=0.0,
