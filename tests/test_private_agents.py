@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import factories
 from faulting import MODELS, add_recordings, land_here, plan_of
+from remoting import night, planned, put_in_memory, silence
 from warmline import landing
 from warmline.cli.app import app
 from warmline.encryption import new_key_file, read_key_file
@@ -121,6 +122,23 @@ def test_no_byte_of_the_name_lands_and_nothing_is_heard_again(
     for path in (tmp_path / "w.landing").rglob("*.parquet"):
         assert MARK not in repr(pq.read_table(path).to_pylist())
     assert MARK.encode() not in (tmp_path / "w.duckdb").read_bytes()
+
+
+def test_no_byte_of_the_name_is_remembered_of_a_remote_place(
+    tmp_path: Path, key_file: Path
+) -> None:
+    """Nor is what was remembered before there was a key."""
+    put_in_memory({"a.wav": silence(), "a.json": f'{{"agent_id": "{MARK}"}}'.encode()})
+    switched = {"recordings__pseudonym_key_file": str(key_file)}
+    for hides, has_key in ((False, {}), (True, switched), (True, switched)):
+        night(tmp_path, "memory://calls", **has_key)
+        listings = list((tmp_path / "w.landing" / "listings").rglob("*.parquet"))
+        assert listings
+        kept = repr([pq.read_table(path).to_pylist() for path in listings])
+        assert (MARK not in kept) == hides
+    assert planned(tmp_path, "memory://calls", **switched).is_done
+    for path in (tmp_path / "w.landing").rglob("*.parquet"):
+        assert MARK not in repr(pq.read_table(path).to_pylist())
 
 
 def test_who_has_the_key_finds_the_agent(tmp_path: Path, key_file: Path) -> None:

@@ -3,7 +3,8 @@
     listings/<aa>/<digest of the place's URL>.parquet
 
 Such a file is the last listing of one place: each recording's URL and stamp (size, time of change,
-etag), and the JSON that lay beside it. It can be taken away at any time, and is then made anew.
+etag), and the JSON that lay beside it unless agents have pseudonyms. It can be taken away at any
+time, and is then made anew.
 """
 
 import hashlib

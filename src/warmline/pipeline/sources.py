@@ -8,6 +8,7 @@ from warmline import landing
 from warmline.landing import Listed, ListedRecording
 from warmline.recordings.find import find_recordings
 from warmline.recordings.listing import list_recordings
+from warmline.recordings.pseudonyms import pseudonym_key
 from warmline.recordings.remote import Beside, RemoteError, RemoteFile
 from warmline.settings import RecordingSettings
 
@@ -47,13 +48,16 @@ def look_at(
 ) -> Sources:
     """All recordings under paths and URLs; what remote places hold is remembered in passing.
 
+    Where agents have pseudonyms, what lies beside recordings is not remembered, but fetched again.
     A remote place that cannot be reached is told in `away`. Raises `SettingsError` for a URL that
-    nothing here can open, `LandingError` when the listing cannot be kept.
+    nothing here can open, `LandingError` when the listing cannot be kept, `EncryptionError` when the
+    key of pseudonyms is not there.
     """
     given = list(dict.fromkeys(sources))
     urls = [source for source in given if isinstance(source, str)]
     paths = [source.resolve() for source in given if isinstance(source, Path)]
     found = find_recordings(paths, settings)
+    has_names = pseudonym_key(settings) is None
     remote: dict[str, RemoteFile] = {}
     changed: set[str] = set()
     unfinished, problems = list(map(str, found.unfinished)), list(found.problems)
@@ -65,7 +69,7 @@ def look_at(
         except RemoteError as e:
             away.append(str(e))
             continue
-        now = {file.url: _remembered(file) for file in listing.recordings}
+        now = {file.url: _remembered(file, has_names) for file in listing.recordings}
         if now != before:
             landing.write_listing(landing_dir, url, now)
         changed |= {u for u, known in now.items() if u in before and before[u].stamp != known.stamp}
@@ -85,8 +89,9 @@ def look_at(
     )
 
 
-def _remembered(file: RemoteFile) -> ListedRecording:
-    return ListedRecording(file.stamp, tuple((b.name, b.stamp, b.content) for b in file.beside))
+def _remembered(file: RemoteFile, has_names: bool) -> ListedRecording:
+    beside = file.beside if has_names else ()
+    return ListedRecording(file.stamp, tuple((b.name, b.stamp, b.content) for b in beside))
 
 
 def _sidecars(before: Listed) -> dict[str, tuple[Beside, ...]]:
