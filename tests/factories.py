@@ -187,7 +187,6 @@ def call(
     """An analyzed call; further keywords are fields of its metadata."""
     turns = turns_of(says, roles)
     metadata.setdefault("started_at", STARTED_AT)
-    spoken = tuple(SpeechSegment(turn.start_s, turn.end_s, turn.party) for turn in turns)
     known = RoleName.UNKNOWN not in roles.values()
     return CallAnalysis(
         recording=recording(call_id, path=path, audio=audio),
@@ -206,29 +205,10 @@ def call(
         sample_rate_hz=8000,
         codec="pcm_s16le",
         layout=ChannelLayout("stereo", 2, 0.1, "two voices"),
-        speech=Speech(source, tuple(roles), spoken, spoken, (), 1.0, "two channels"),
-        transcript=Transcript(
-            "en",
-            0.99,
-            words_of(says),
-            tuple(Utterance(s, e, party, text, -0.3, 0.01, 1.2) for party, s, e, text in says),
-            {"loop": 0},
-        ),
-        conversation=Conversation(
-            tuple(
-                Role(party, name, 1.0 if known else 0.0, "metadata", "said so")
-                for party, name in roles.items()
-            ),
-            turns,
-        ),
-        prosody=Prosody(
-            tuple(PartyProsody(party, 180.0, 3.0, -25.0, 4.0, -23.0, 3.0) for party in roles),
-            tuple(
-                TurnProsody(t.index, t.party, 0.0, 2.0, 0.1, -25.0, 0.0, 3.0, 0.1, -6.0, 0.6)
-                for t in turns
-            ),
-            (),
-        ),
+        speech=_speech_of(turns, source, roles),
+        transcript=_transcript_of(says),
+        conversation=_conversation_of(turns, roles, 1.0 if known else 0.0),
+        prosody=_prosody_of(turns, roles),
         floor=Floor(
             tuple(overlaps), tuple(transfers), tuple(silences), tuple(backchannels), tuple(metrics)
         ),
@@ -237,6 +217,33 @@ def call(
         ),
         metric_versions={metric.name: 1 for metric in metrics},
     )
+
+
+def _speech_of(
+    turns: Sequence[Turn], source: SpeakerSource, roles: Mapping[str, RoleName]
+) -> Speech:
+    spoken = tuple(SpeechSegment(turn.start_s, turn.end_s, turn.party) for turn in turns)
+    return Speech(source, tuple(roles), spoken, spoken, (), 1.0, "two channels")
+
+
+def _transcript_of(says: Sequence[Said]) -> Transcript:
+    utterances = (Utterance(s, e, party, text, -0.3, 0.01, 1.2) for party, s, e, text in says)
+    return Transcript("en", 0.99, words_of(says), tuple(utterances), {"loop": 0})
+
+
+def _conversation_of(
+    turns: tuple[Turn, ...], roles: Mapping[str, RoleName], confidence: float
+) -> Conversation:
+    given = (Role(p, role, confidence, "metadata", "said so") for p, role in roles.items())
+    return Conversation(tuple(given), turns)
+
+
+def _prosody_of(turns: Sequence[Turn], roles: Mapping[str, RoleName]) -> Prosody:
+    parties = (PartyProsody(party, 180.0, 3.0, -25.0, 4.0, -23.0, 3.0) for party in roles)
+    of_turns = (
+        TurnProsody(t.index, t.party, 0.0, 2.0, 0.1, -25.0, 0.0, 3.0, 0.1, -6.0, 0.6) for t in turns
+    )
+    return Prosody(tuple(parties), tuple(of_turns), ())
 
 
 def not_analyzed(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warmline.pipeline.plan import PlannedCall
+from warmline.pipeline.planned import PlannedCall
 from warmline.pipeline.trays import time_limit_s, trays
 from warmline.values import Recording
 

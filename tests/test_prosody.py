@@ -1,5 +1,3 @@
-import time
-import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +7,6 @@ from conversing import conversation_of, shifted, shifted_words, speech_of, swapp
 from voices import noise, said, sound_of
 from warmline.analysis import Prosody
 from warmline.prosody import DEFINITIONS, measure
-from warmline.prosody.loudness import block_energies, integrated_lufs
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import ProsodySettings
 from warmline.values import (
@@ -18,8 +15,6 @@ from warmline.values import (
     RoleName,
     Span,
     SpeakerSource,
-    Speech,
-    Transcript,
 )
 
 SETTINGS = ProsodySettings()
@@ -325,60 +320,3 @@ def test_likeness_of_level_over_a_call_is_recovered():
     assert value(closing, "entrainment_level_convergence", None) > 0.1
     assert value(parting, "entrainment_level_convergence", None) < -0.1
     assert value(together, "entrainment_rate_synchrony", None) is None
-
-
-class TestLoudness:
-    def tone(self, level_db: float, seconds: float, hz: float = 997.0) -> np.ndarray:
-        at = np.arange(round(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
-        return (10 ** (level_db / 20) * np.sin(2 * np.pi * hz * at)).astype(np.float32)
-
-    def lufs(self, samples: np.ndarray) -> float | None:
-        return integrated_lufs(block_energies(samples, SAMPLE_RATE_HZ))
-
-    def test_a_full_scale_tone_reads_what_the_recommendation_says(self):
-        assert self.lufs(self.tone(0.0, 5.0)) == pytest.approx(-3.01, abs=0.1)
-
-    def test_quiet_parts_are_gated_out(self):
-        # EBU Tech 3341, case 3, for one channel: -36, -23, -36 dBFS read as -23 + the mono offset.
-        parts = [self.tone(-36, 10.0), self.tone(-23, 60.0), self.tone(-36, 10.0)]
-        assert self.lufs(np.concatenate(parts)) == pytest.approx(-26.0, abs=0.1)
-
-    def test_low_tones_count_less_and_silence_has_none(self):
-        assert self.lufs(self.tone(-20, 5.0, hz=40.0)) < self.lufs(self.tone(-20, 5.0)) - 4
-        assert self.lufs(np.zeros(SAMPLE_RATE_HZ, np.float32)) is None
-        assert self.lufs(self.tone(-20, 0.3)) is None
-
-
-def long_call(minutes: float) -> tuple[Sound, Speech, Transcript, Conversation]:
-    one = np.stack([said(hz, 2.6) for hz in (210.0, 110.0)])
-    n = round(minutes * 60 / 6.4)
-    pcm = np.zeros((2, round(n * 6.4 * SAMPLE_RATE_HZ)), np.int16)
-    times: dict[str, list[tuple[float, float]]] = {"A": [], "B": []}
-    for i in range(n):
-        for channel, party in enumerate("AB"):
-            start_s = 6.4 * i + 3.2 * channel
-            first = round(start_s * SAMPLE_RATE_HZ)
-            pcm[channel, first : first + one.shape[1]] = np.round(one[channel] * 50_000)
-            times[party].append((start_s, start_s + 2.6))
-    speech = speech_of(times)
-    return Sound(pcm, 8_000, "synthetic"), speech, words_of(), conversation_of(speech, roles=ROLES)
-
-
-def test_prosody_is_faster_than_150_times_real_time_on_one_core():
-    sound, speech, transcript, conversation = long_call(10)
-    measure(*(long_call(0.5)[0], STEREO, *long_call(0.5)[1:], SETTINGS))  # imports
-    before = time.process_time()
-    measure(sound, STEREO, speech, transcript, conversation, SETTINGS)
-    assert sound.duration_s / (time.process_time() - before) > 150
-
-
-def test_memory_grows_by_less_than_30_kb_for_a_second_of_call():
-    def peak_kb(minutes: float) -> float:
-        sound, *rest = long_call(minutes)
-        tracemalloc.start()
-        measure(sound, STEREO, *rest, SETTINGS)
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        return peak / 1024
-
-    assert (peak_kb(9) - peak_kb(3)) / 360 < 30

@@ -3,7 +3,8 @@
 from warmline.pipeline.analyze import analyze_recording
 from warmline.pipeline.calls import Order, Outcome
 from warmline.pipeline.elsewhere import Elsewhere, note_lost
-from warmline.pipeline.plan import Duplicate, Plan, PlannedCall, Redo, land_duplicates, make_plan
+from warmline.pipeline.plan import land_duplicates, make_plan
+from warmline.pipeline.planned import Duplicate, Plan, PlannedCall, Redo
 from warmline.pipeline.retrying import failed_calls, put_back
 from warmline.pipeline.stages import STAGES, Addressing, Stage, all_measures, with_later
 from warmline.pipeline.tally import Tally

@@ -14,7 +14,7 @@ from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.errors import RecordingRefusedError, Status
 from warmline.landing import Known
-from warmline.pipeline.plan import PlannedCall
+from warmline.pipeline.planned import PlannedCall
 from warmline.pipeline.unanalyzed import fault_code, not_analyzed
 from warmline.recordings.identify import identify
 from warmline.recordings.metadata import MetadataTable, read_metadata

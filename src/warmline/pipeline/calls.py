@@ -13,7 +13,7 @@ from warmline.engines import Engines
 from warmline.errors import Status
 from warmline.pipeline.analyze import Given, Remote, analyze_recordings
 from warmline.pipeline.arrivals import FORGOTTEN, Arrivals, Fetched
-from warmline.pipeline.plan import PlannedCall
+from warmline.pipeline.planned import PlannedCall
 from warmline.pipeline.stages import Addressing
 from warmline.pipeline.unanalyzed import PASSING_FAULTS, dated_after
 from warmline.recordings.metadata import MetadataTable, read_table

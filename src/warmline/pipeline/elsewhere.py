@@ -15,7 +15,7 @@ from threading import Lock
 from warmline import landing
 from warmline.errors import Status, WarmlineError
 from warmline.pipeline.calls import Order, Outcome, land
-from warmline.pipeline.plan import PlannedCall
+from warmline.pipeline.planned import PlannedCall
 from warmline.pipeline.unanalyzed import not_analyzed
 from warmline.pipeline.workers import Workers
 from warmline.recordings.metadata import read_metadata

@@ -50,8 +50,8 @@ def look_at(
 
     Where agents have pseudonyms, what lies beside recordings is not remembered, but fetched again.
     A remote place that cannot be reached is told in `away`. Raises `SettingsError` for a URL that
-    nothing here can open, `LandingError` when the listing cannot be kept, `EncryptionError` when the
-    key of pseudonyms is not there.
+    nothing here can open, `LandingError` when the listing cannot be kept, `EncryptionError` when
+    the key of pseudonyms is not there.
     """
     given = list(dict.fromkeys(sources))
     urls = [source for source in given if isinstance(source, str)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from warmline.errors import Status
 from warmline.pipeline.calls import Outcome
-from warmline.pipeline.plan import Plan
+from warmline.pipeline.planned import Plan
 
 
 @dataclass(frozen=True)

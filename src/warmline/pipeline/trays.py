@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
-from warmline.pipeline.plan import PlannedCall
+from warmline.pipeline.planned import PlannedCall
 
 Tray = tuple[PlannedCall, ...]
 
@@ -14,7 +14,8 @@ _MOST_CALLS = 6
 _MOST_BYTES = 6_400_000
 
 # An hour of one telephone channel, uncompressed in 16 bits, and at 32 kbit/s.
-_HOUR_BYTES = {True: 57_600_000, False: 14_400_000}
+_UNCOMPRESSED_HOUR_BYTES = 57_600_000
+_COMPRESSED_HOUR_BYTES = 14_400_000
 _UNCOMPRESSED = frozenset({".wav", ".au", ".aif", ".aiff"})
 
 
@@ -24,11 +25,13 @@ def time_limit_s(tray: Tray, an_hour_s: float, longest_s: float) -> float:
     The recording's length is guessed from its size, `longest_s` at most: only an analyzing process
     may open it.
     """
-    hours = sum(
-        _size(call) / _HOUR_BYTES[PurePath(call.path).suffix.lower() in _UNCOMPRESSED]
-        for call in tray
-    )
+    hours = sum(_size(call) / _hour_bytes(call.path) for call in tray)
     return an_hour_s * max(1.0, min(hours, longest_s / 3600))
+
+
+def _hour_bytes(path: str) -> int:
+    is_uncompressed = PurePath(path).suffix.lower() in _UNCOMPRESSED
+    return _UNCOMPRESSED_HOUR_BYTES if is_uncompressed else _COMPRESSED_HOUR_BYTES
 
 
 def trays(calls: Sequence[PlannedCall], jobs: int) -> Iterator[Tray]:

@@ -26,7 +26,7 @@ from warmline.analysis import CallAnalysis
 from warmline.errors import Status, WarmlineError
 from warmline.pipeline.board import Board
 from warmline.pipeline.calls import Order, Outcome, analyze_calls, land, outcome_of
-from warmline.pipeline.plan import PlannedCall
+from warmline.pipeline.planned import PlannedCall
 from warmline.pipeline.processes import cores, how_it_died, settle_in
 from warmline.pipeline.trays import Tray, time_limit_s, trays
 from warmline.pipeline.unanalyzed import not_analyzed
