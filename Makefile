@@ -36,8 +36,10 @@ models: $(INSTALLED)  ## Fetch and verify the models (about 300 MB, once per use
 demo: models  ## Analyze the sample calls into ./demo and show what was found.
 	@$(BIN)/warmline demo
 
+# Two processes, each with models of its own. Threads that wait for work sleep: busy waiting would take
+# the cores from the other process.
 test: models  ## Run the tests.
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
 
 test-slow: models  ## Run the tests that take minutes.
 	$(BIN)/python -m pytest -m slow

@@ -1,5 +1,6 @@
 """The processes that analyze calls: how many there can be, what holds in them, how they end."""
 
+import ctypes
 import os
 import resource
 import select
@@ -16,6 +17,7 @@ _GB = 1e9
 # lost for this try, not the run that tries it again.
 _FIRST_TO_GO = "500"
 _LOOK_S = 1.0
+_COMPILED = "128"
 
 
 def how_it_died(exit_code: int) -> str:
@@ -51,12 +53,20 @@ def settle_in(run: int, environment: Mapping[str, str], threads: int, memory_gb:
     # Whisper's alignment is compiled by numba, whose own threads would wait busily for each other;
     # a fork has numba with one already, which may not be changed.
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+    # What oneDNN compiled for a length of sound or text is kept, and the next call has other ones.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _COMPILED)
     with suppress(OSError):  # not every system has it
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold what was said
     if memory_gb:
         limit = round(memory_gb * _GB)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+def give_memory_back() -> None:
+    """Return to the system what this process has freed; else its heap grows for dozens of calls."""
+    with suppress(OSError, AttributeError):  # glibc alone has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _end_with(run: int) -> None:

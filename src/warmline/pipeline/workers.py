@@ -27,7 +27,7 @@ from warmline.errors import Status, WarmlineError
 from warmline.pipeline.board import Board
 from warmline.pipeline.calls import Order, Outcome, analyze_calls, land, outcome_of
 from warmline.pipeline.planned import PlannedCall
-from warmline.pipeline.processes import cores, how_it_died, settle_in
+from warmline.pipeline.processes import cores, give_memory_back, how_it_died, settle_in
 from warmline.pipeline.trays import Tray, time_limit_s, trays
 from warmline.pipeline.unanalyzed import not_analyzed
 from warmline.recordings.metadata import MetadataTable, read_metadata, read_table
@@ -120,7 +120,7 @@ class Workers:
         return outcome
 
     def _start(self, tray: Tray, tells: Sequence[Tell]) -> Future[list[Outcome]]:
-        return self._schedule(analyze_calls, tray, tells)
+        return self._schedule(_analyze, tray, tells)
 
     def _limit_s(self, tray: Tray) -> float:
         settings = self.order.settings
@@ -247,6 +247,13 @@ class Workers:
     @cached_property
     def _table(self) -> MetadataTable | None:
         return read_table(Path(self.order.metadata)) if self.order.metadata else None
+
+
+def _analyze(order: Order, tray: Tray, tells: Sequence[Tell]) -> list[Outcome]:
+    try:
+        return analyze_calls(order, tray, tells)
+    finally:
+        give_memory_back()
 
 
 def _ended_together(future: Future[list[Outcome]]) -> bool:
