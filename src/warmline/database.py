@@ -43,13 +43,13 @@ def open_for_building(path: Path) -> duckdb.DuckDBPyConnection:
     # A file that is thrown away when the process dies gains nothing from being put in order after
     # every batch, which takes as long as the loading itself.
     con.execute("SET checkpoint_threshold = '1TB'")
-    return con
+    return _reading_once(con)
 
 
 def open_without_warehouse() -> duckdb.DuckDBPyConnection:
     """A connection to no file of its own: for landing files, and for tables of the moment."""
     key = current_key()
-    return duckdb.connect() if key is None else open_with_key(key)
+    return _reading_once(duckdb.connect() if key is None else open_with_key(key))
 
 
 def open_with_key(key: Key, *, writes: bool = True) -> duckdb.DuckDBPyConnection:
@@ -94,6 +94,12 @@ def attach(
 def quoted(path: Path) -> str:
     """A path as it is written in SQL."""
     return "'" + str(path).replace("'", "''") + "'"
+
+
+def _reading_once(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Landing files are read once: of each, DuckDB would keep a megabyte, whatever memory_limit."""
+    con.execute("SET enable_external_file_cache = false")
+    return con
 
 
 def _attach(path: Path, key: Key, *, read_only: bool) -> duckdb.DuckDBPyConnection:
