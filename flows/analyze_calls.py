@@ -123,7 +123,11 @@ def find_pending(sources: Sequence[str], order: Order, redo: Redo | None) -> Pla
 @task(cache_policy=NO_CACHE)
 def publish(landing: Path, warehouse: Path, profile: ProfileSettings) -> None:
     """Load what has landed, check it, and put the new warehouse in the place of the old."""
-    publish_warehouse(landing, warehouse, all_measures(), profile)
+    published = publish_warehouse(landing, warehouse, all_measures(), profile)
+    for name, why in published.unreadable.items():
+        get_run_logger().warning(
+            "landing file %s is damaged, its calls stay as they were: %s", name, why
+        )
 
 
 @task(cache_policy=NO_CACHE)

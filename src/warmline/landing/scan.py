@@ -44,6 +44,9 @@ SELECT landing_key, content_sha256, metadata_fingerprint, analyzed_at, status, r
 FROM read_parquet($files, union_by_name = true, filename = true)
 """
 
+#: Reads every value, and gives one number.
+_EVERYTHING = "SELECT bit_xor(hash(t)) FROM read_parquet($files, union_by_name = true) AS t"
+
 
 class UnreadableError(WarmlineError):
     """Some landing files cannot be read. `problems` maps a file's name to why."""
@@ -98,9 +101,14 @@ class Reader:
         self, names: Sequence[str], sql: str, **parameters: object
     ) -> duckdb.DuckDBPyConnection:
         """Run a statement that reads `$files`; use within `blaming`."""
+        return self._run(self.con, names, sql, **parameters)
+
+    def _run(
+        self, con: duckdb.DuckDBPyConnection, names: Sequence[str], sql: str, **parameters: object
+    ) -> duckdb.DuckDBPyConnection:
         paths = [self.template] + [glob.escape(str(self.landing_dir / n)) for n in names]
         merged = sql.replace(_MERGING, self.merging)
-        return self.con.execute(merged, {"files": paths, **parameters})
+        return con.execute(merged, {"files": paths, **parameters})
 
     @contextmanager
     def blaming(self, names: Sequence[str]) -> Iterator[None]:
@@ -112,7 +120,7 @@ class Reader:
         try:
             yield
         except (duckdb.Error, pa.ArrowException, OSError) as e:
-            if problems := self._problems(names):
+            if problems := self._problems(names) or self._refused(names):
                 raise UnreadableError(problems) from None
             if type(e) is duckdb.Error:
                 raise VanishedError(f"a landing file was replaced while being read ({e})") from e
@@ -126,6 +134,17 @@ class Reader:
                     found[name] = why
             except FileNotFoundError as e:
                 raise VanishedError(f"landing file {name}: gone while being read") from e
+        return found
+
+    def _refused(self, names: Sequence[str]) -> dict[str, str]:
+        """Files that only DuckDB finds damaged: no checksum covers the heads of pages."""
+        found = {}
+        for name in names:
+            with self.con.cursor() as con:  # this connection's transaction may have failed
+                try:
+                    self._run(con, [name], _EVERYTHING)
+                except duckdb.Error as e:
+                    found[name] = str(e).splitlines()[0]
         return found
 
 
