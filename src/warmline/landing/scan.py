@@ -137,15 +137,28 @@ class Reader:
         return found
 
     def _refused(self, names: Sequence[str]) -> dict[str, str]:
-        """Files that only DuckDB finds damaged: no checksum covers the heads of pages."""
+        """Files that only DuckDB finds damaged: no checksum covers the heads of pages.
+
+        One that is replaced while it is tried may be sound, and is left out.
+        """
         found = {}
         for name in names:
+            before = _identity(self.landing_dir / name)
             with self.con.cursor() as con:  # this connection's transaction may have failed
                 try:
                     self._run(con, [name], _EVERYTHING)
                 except duckdb.Error as e:
-                    found[name] = str(e).splitlines()[0]
+                    if before is not None and before == _identity(self.landing_dir / name):
+                        found[name] = str(e).splitlines()[0]
         return found
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def live_of(table: str) -> str:
