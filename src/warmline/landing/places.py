@@ -121,8 +121,12 @@ def walk(
                     stat = entry.stat()
                 except FileNotFoundError:
                     continue  # packed or replaced since it was listed
-                stamp = f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ino}"
-                yield LandedFile(inside, stat.st_size, stamp)
+                yield LandedFile(inside, stat.st_size, stamp_of(stat))
+
+
+def stamp_of(status: os.stat_result) -> str:
+    """The `stamp` of a `LandedFile`."""
+    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:

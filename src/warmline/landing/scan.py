@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from warmline.database import PARQUET_KEY, quoted
 from warmline.errors import WarmlineError
 from warmline.landing import seals, tables
-from warmline.landing.places import LandedFile, LandingError
+from warmline.landing.places import LandedFile, LandingError, stamp_of
 from warmline.landing.rows import KEY, landing_schema
 
 _FILES_AT_ONCE = 1000
@@ -119,6 +119,8 @@ class Reader:
         """
         try:
             yield
+        except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+            raise  # no file is to blame
         except (duckdb.Error, pa.ArrowException, OSError) as e:
             if problems := self._problems(names) or self._refused(names):
                 raise UnreadableError(problems) from None
@@ -143,22 +145,22 @@ class Reader:
         """
         found = {}
         for name in names:
-            before = _identity(self.landing_dir / name)
-            with self.con.cursor() as con:  # this connection's transaction may have failed
-                try:
-                    self._run(con, [name], _EVERYTHING)
-                except duckdb.Error as e:
-                    if before is not None and before == _identity(self.landing_dir / name):
-                        found[name] = str(e).splitlines()[0]
+            path = self.landing_dir / name
+            try:
+                before = stamp_of(path.stat())
+                if (why := self._refusal(name)) and before == stamp_of(path.stat()):
+                    found[name] = why
+            except FileNotFoundError as e:
+                raise VanishedError(f"landing file {name}: gone while being read") from e
         return found
 
-
-def _identity(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
+    def _refusal(self, name: str) -> str | None:
+        with self.con.cursor() as con:  # this connection's transaction may have failed
+            try:
+                self._run(con, [name], _EVERYTHING)
+            except duckdb.Error as e:
+                return str(e).splitlines()[0]
         return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def live_of(table: str) -> str:
