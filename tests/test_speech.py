@@ -15,13 +15,15 @@ from warmline.engines import Engines
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import RecordingSettings, SpeechSettings
+from warmline.spans import total_s, union
 from warmline.speech import listen
 from warmline.speech.activity import FRAME_STEP_S, Activity, speech_frames
+from warmline.speech.edges import with_edges
 from warmline.speech.leakage import without_leakage
 from warmline.speech.stretches import cut_at_changes
 from warmline.speech.tones import find_tones
 from warmline.speech.voices import tell_apart
-from warmline.values import ChannelLayout, SpeakerSource, Speech, SpeechSegment
+from warmline.values import ChannelLayout, Span, SpeakerSource, Speech, SpeechSegment
 
 SETTINGS = SpeechSettings()
 MONO = ChannelLayout("mono", 1, None, "one channel")
@@ -53,6 +55,39 @@ def test_stretches_cover_the_speech_exactly_once(voices: list[int], seed: int) -
     assert edges[0] == 0
     assert edges[-1] == len(voices)
     assert [s.start for s in stretches[1:]] == edges[1:-1]
+
+
+def test_a_change_just_after_a_border_between_windows_is_not_taken_for_one_voice() -> None:
+    frame = (np.arange(589) * FRAME_STEP_S).astype(np.float32)
+    windows = np.zeros((2, 589, 3), np.float32)
+    for window, start_s in zip(windows, (0.0, 5.0), strict=True):
+        window[:, 0] = frame + start_s < 8.5
+        window[:, 1] = frame + start_s > 7.5  # comes in while the other still speaks
+    activity = Activity(np.array([0.0, 5.0]), windows, np.ones(889, np.float32))
+    first, second = cut_at_changes(activity, [(0, 880)], SETTINGS.min_stretch_s)
+    assert (first.start, second.end) == (0, 880)
+    assert first.end * FRAME_STEP_S == pytest.approx(8.5, abs=0.05)
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 4)), min_size=1, max_size=8))
+def test_what_is_audible_is_all_given_away_where_there_is_speech(
+    shapes: list[tuple[int, int]],
+) -> None:
+    segments, audible, covered, at = [], [], [], 0.0
+    for faint, count in shapes:  # a faint edge, so many segments with gaps between, a faint edge
+        start_s, at = at, at + faint
+        for party in "AB" * count:
+            segments.append(SpeechSegment(at, at + 1, party))
+            at += 1.5
+        audible.append((start_s, at + faint))
+        covered += audible[-1:] if count else []
+        at += faint + 1
+    given_ = with_edges(segments[::-1], audible)
+    assert union(given_) == [Span(*interval) for interval in covered]
+    assert total_s(given_) == pytest.approx(sum(s.duration_s for s in given_))
+    for own, wide in zip(segments, given_, strict=True):
+        assert own.party == wide.party
+        assert wide.start_s <= own.start_s < own.end_s <= wide.end_s
 
 
 def _voice(seed: int, count: int, spread: float) -> np.ndarray:

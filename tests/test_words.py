@@ -42,7 +42,7 @@ def speeches(draw: st.DrawFn) -> list[Span]:
 @given(speeches())
 def test_packing_holds_all_speech_once_in_windows_that_fit(speech: list[Span]) -> None:
     duration_s = speech[-1].end_s + 1
-    windows = pack(speech, 0, "A", duration_s)
+    windows = pack(speech, speech, 0, "A", duration_s)
     pieces = [p for w in windows for p in w.pieces]
     assert all(w.duration_s <= WINDOW_S + 1e-6 for w in windows)
     assert all(a.end_s <= b.start_s + 1e-9 for a, b in itertools.pairwise(pieces))
@@ -59,7 +59,7 @@ def test_a_word_inside_speech_comes_back_to_its_own_time(
 ) -> None:
     span = speech[int(which * (len(speech) - 1))]
     start_s = span.start_s + where * max(0.0, span.duration_s - 0.1)
-    for window in pack(speech, 0, "A", speech[-1].end_s + 1):
+    for window in pack(speech, speech, 0, "A", speech[-1].end_s + 1):
         for piece in window.pieces:
             if piece.start_s <= start_s and start_s + 0.1 <= piece.end_s:
                 at_s = piece.at_s + start_s - piece.start_s
@@ -69,7 +69,7 @@ def test_a_word_inside_speech_comes_back_to_its_own_time(
 
 
 def test_a_word_is_not_stretched_over_silence() -> None:
-    (window,) = pack([Span(1, 2), Span(2.8, 4)], 0, "A", 10)
+    (window,) = pack([Span(1, 2), Span(2.8, 4)], [Span(1, 2), Span(2.8, 4)], 0, "A", 10)
     at = window.pieces[0].at_s - window.pieces[0].start_s
     assert window.on_the_clock(at + 0.9, at + 1.4).start_s == 1
     assert window.on_the_clock(at + 1.8, at + 2.6).end_s == 2
@@ -203,7 +203,9 @@ def test_shifted_sound_gives_the_same_words_later(engines: Engines, two_speakers
 
 
 def _speech(segments: tuple[SpeechSegment, ...]) -> Speech:
-    return Speech(SpeakerSource.DIARIZATION, ("A",), segments, segments, (), 1.0, "given")
+    return Speech(
+        *(SpeakerSource.DIARIZATION, ("A",), segments, segments, (), 1.0, "given"), segments
+    )
 
 
 @pytest.mark.models

@@ -38,7 +38,9 @@ def test_calls_side_by_side_are_heard_as_if_alone(engines: Engines, two_speakers
 
 def _speech(start_s: float, end_s: float) -> Speech:
     segments = (SpeechSegment(start_s, end_s, "A"),)
-    return Speech(SpeakerSource.DIARIZATION, ("A",), segments, segments, (), 1.0, "given")
+    return Speech(
+        *(SpeakerSource.DIARIZATION, ("A",), segments, segments, (), 1.0, "given"), segments
+    )
 
 
 class _Counting:

@@ -110,7 +110,9 @@ class ToneSegment(Span):
 class Speech:
     """Who spoke when. `segments` may overlap between parties; `exclusive` never does.
 
-    `confidence` (0..1) is of the telling apart of the parties: 1.0 for two real channels.
+    `audible` is `exclusive` (with a channel each, `segments`) with the faint sound at its edges, in
+    which a word may begin or end: what a recogniser is given. `confidence` (0..1) is of the telling
+    apart of the parties: 1.0 for two real channels.
     """
 
     source: SpeakerSource
@@ -120,6 +122,7 @@ class Speech:
     tones: tuple[ToneSegment, ...]
     confidence: float
     reason: str
+    audible: tuple[SpeechSegment, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ STAGES = (
     Stage("channels", 1, settings=("channels",)),
     Stage(
         "speech",
-        1,
+        2,
         after=("channels",),
         settings=("speech",),
         but_not=("speech.min_confidence",),
@@ -69,7 +69,7 @@ STAGES = (
     ),
     Stage(
         "words",  # and what is private in them hidden: they are kept in no other form
-        3,
+        4,
         after=("speech",),
         settings=("words", "redaction"),
         models=(RECOGNISER,),

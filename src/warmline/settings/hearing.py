@@ -146,6 +146,18 @@ class SpeechSettings(Section):
     offset: float = Field(
         default=0.5, ge=0, le=1, description="Speech ends below this probability."
     )
+    audible_onset: float = Field(
+        default=0.6,
+        ge=0,
+        le=1,
+        description="The recogniser hears what comes before speech from above this probability.",
+    )
+    audible_offset: float = Field(
+        default=0.4,
+        ge=0,
+        le=1,
+        description="The recogniser hears what comes after speech until below this probability.",
+    )
     min_stretch_s: float = Field(
         default=0.25, ge=0, description="A voice that changes for less than this has not changed."
     )

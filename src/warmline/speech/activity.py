@@ -103,12 +103,25 @@ def speech_frames(
     probability: NDArray[np.float32], settings: SpeechSettings
 ) -> list[tuple[int, int]]:
     """Runs of frames with speech: on above `onset`, off below `offset`, short gaps bridged."""
+    return _runs(probability, settings.onset, settings.offset, settings)
+
+
+def audible_frames(
+    probability: NDArray[np.float32], settings: SpeechSettings
+) -> list[tuple[int, int]]:
+    """Runs of frames in which something may be said, by the lower thresholds."""
+    return _runs(probability, settings.audible_onset, settings.audible_offset, settings)
+
+
+def _runs(
+    probability: NDArray[np.float32], onset: float, offset: float, settings: SpeechSettings
+) -> list[tuple[int, int]]:
     runs: list[tuple[int, int]] = []
     start: int | None = None
     for i, p in enumerate(probability):
-        if start is None and p > settings.onset:
+        if start is None and p > onset:
             start = i
-        elif start is not None and p < settings.offset:
+        elif start is not None and p < offset:
             runs.append((start, i))
             start = None
     if start is not None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,13 @@ from warmline.settings import SpeechSettings
 from warmline.speech.activity import (
     Activity,
     Interval,
+    audible_frames,
     frame_time_s,
     hear_activity,
     speech_frames,
     to_times,
 )
+from warmline.speech.edges import with_edges
 from warmline.speech.leakage import without_leakage
 from warmline.speech.stretches import Stretch, cut_at_changes, overlapped, share_with_two_voices
 from warmline.speech.tones import find_tones
@@ -44,17 +47,19 @@ def by_channel(
         hear_activity(sound, c, settings, engines, within(tell, c / count, (c + 1) / count)).speech
         for c in range(count)
     ]
-    segments = [
-        SpeechSegment(start_s, end_s, party_label(channel))
-        for channel, speech in enumerate(without_leakage(sound, heard, settings.leakage_db))
-        for start_s, end_s in to_times(speech_frames(speech, settings), sound.duration_s)
-    ]
+    segments, audible = [], []
+    for channel, speech in enumerate(without_leakage(sound, heard, settings.leakage_db)):
+        own = [
+            SpeechSegment(start_s, end_s, party_label(channel))
+            for start_s, end_s in to_times(speech_frames(speech, settings), sound.duration_s)
+        ]
+        segments += own
+        audible += with_edges(own, to_times(audible_frames(speech, settings), sound.duration_s))
     return _speech(
         sound,
         SpeakerSource.CHANNEL,
         [party_label(c) for c in range(count)],
-        segments,
-        segments,
+        _Heard(segments, segments, audible),
         1.0,
         "each party has a channel",
     )
@@ -67,7 +72,7 @@ def by_voice(
     activity = hear_activity(sound, 0, settings, engines, within(tell, 0.0, _ACTIVITY))
     runs = speech_frames(activity.speech, settings)
     if not runs:
-        return _speech(sound, SpeakerSource.NONE, [], [], [], 0.0, "no speech")
+        return _speech(sound, SpeakerSource.NONE, [], _Heard([], [], []), 0.0, "no speech")
     stretches = cut_at_changes(activity, runs, settings.min_stretch_s)
     voices = tell_apart(
         _voiceprints(sound, stretches, engines, within(tell, _ACTIVITY, 1.0)),
@@ -82,12 +87,13 @@ def by_voice(
         for a, b in _times(stretches, parties, party, sound.duration_s)
     ]
     entering = _overlaps(activity, stretches, parties)
+    segments = exclusive + [s for s in entering if s.duration_s >= settings.min_speech_s]
+    reach = to_times(audible_frames(activity.speech, settings), sound.duration_s)
     return _speech(
         sound,
         SpeakerSource.DIARIZATION,
         sorted(set(parties)),
-        exclusive + [s for s in entering if s.duration_s >= settings.min_speech_s],
-        exclusive,
+        _Heard(segments, exclusive, with_edges(exclusive, reach)),
         voices.confidence,
         f"{voices.reason}; margin {voices.margin:.2f}",
     )
@@ -160,27 +166,40 @@ def _overlaps(
     return found
 
 
+@dataclass(frozen=True)
+class _Heard:
+    """The segments of a `Speech`, in any order."""
+
+    segments: Sequence[SpeechSegment]
+    exclusive: Sequence[SpeechSegment]
+    audible: Sequence[SpeechSegment]
+
+
 def _speech(
     sound: Sound,
     source: SpeakerSource,
     parties: list[str],
-    segments: list[SpeechSegment],
-    exclusive: list[SpeechSegment],
+    heard: _Heard,
     confidence: float,
     reason: str,
 ) -> Speech:
-    tones = find_tones(sound, segments)
-    if not segments:
-        heard = sorted({t.kind for t in tones})
+    tones = find_tones(sound, heard.segments)
+    if not heard.segments:
+        kinds = sorted({t.kind for t in tones})
         reason = "no speech" + (
-            f", only {' and '.join(heard)}" if heard else ", only silence or noise"
+            f", only {' and '.join(kinds)}" if kinds else ", only silence or noise"
         )
     return Speech(
-        source if segments else SpeakerSource.NONE,
+        source if heard.segments else SpeakerSource.NONE,
         tuple(parties),
-        tuple(sorted(segments, key=lambda s: (s.start_s, s.party))),
-        tuple(sorted(exclusive, key=lambda s: (s.start_s, s.party))),
+        _in_order(heard.segments),
+        _in_order(heard.exclusive),
         tones,
-        confidence if segments else 0.0,
+        confidence if heard.segments else 0.0,
         reason,
+        _in_order(heard.audible),
     )
+
+
+def _in_order(segments: Sequence[SpeechSegment]) -> tuple[SpeechSegment, ...]:
+    return tuple(sorted(segments, key=lambda s: (s.start_s, s.party)))

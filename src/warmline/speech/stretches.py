@@ -77,11 +77,14 @@ def _absorbed(pieces: list[Stretch], min_stretch_s: float) -> list[Stretch]:
 
 
 def _joined(activity: Activity, pieces: list[Stretch]) -> list[Stretch]:
-    """A voice that goes on across the border between two windows is one stretch."""
+    """A voice that goes on across the border between two windows is one stretch.
+
+    Inside a window another local speaker is another voice, however much the two overlap.
+    """
     joined = pieces[:1]
-    for piece in pieces[1:]:
+    for before, piece in itertools.pairwise(pieces):
         last = joined[-1]
-        if last.window != piece.window and _goes_on(activity, last, piece):
+        if before.window != piece.window and _goes_on(activity, before, piece):
             joined[-1] = Stretch(last.start, piece.end, last.window, last.local)
         else:
             joined.append(piece)

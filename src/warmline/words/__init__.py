@@ -86,10 +86,12 @@ def _windows(sound: Sound, layout: ChannelLayout, speech: Speech) -> list[Window
             window
             for channel, party in enumerate(speech.parties)
             for window in pack(
-                [s for s in speech.segments if s.party == party], channel, party, sound.duration_s
+                [s for s in speech.audible if s.party == party],
+                [s for s in speech.segments if s.party == party],
+                *(channel, party, sound.duration_s),
             )
         ]
-    return pack(speech.exclusive, 0, None, sound.duration_s)
+    return pack(speech.audible, speech.exclusive, 0, None, sound.duration_s)
 
 
 def _clips(windows: Sequence[Window], sound: Sound) -> list[Clip]:

@@ -91,17 +91,21 @@ class Window:
 
 
 def pack(
-    speech: Sequence[Span], channel: int, party: str | None, duration_s: float
+    audible: Sequence[Span],
+    speech: Sequence[Span],
+    channel: int,
+    party: str | None,
+    duration_s: float,
 ) -> list[Window]:
-    """Windows that together hold all of the speech once, in order.
+    """Windows that together hold all that is audible once, in order.
 
-    Stretches closer than 1 s stay together with the pause between them; each gets 0.2 s of the
-    sound around it. A stretch longer than a window is cut at its own pauses, or at the window's
-    end where it has none.
+    `speech`, which lies inside `audible`, is what the times of words are kept to. Stretches closer
+    than 1 s stay together with the pause between them; each gets 0.2 s of the sound around it. A
+    stretch longer than a window is cut at its own pauses, or at the window's end where it has none.
     """
     windows: list[Window] = []
     current: list[Piece] = []
-    for start_s, end_s in _padded(speech, duration_s):
+    for start_s, end_s in _padded(audible, duration_s):
         at_s = current[-1].until_s + _SEPARATOR_S if current else 0.0
         if current and at_s + (end_s - start_s) > WINDOW_S:
             windows.append(_window(channel, party, current, speech))
@@ -120,9 +124,9 @@ def _window(
     return Window(channel, party, tuple(pieces), own)
 
 
-def _padded(speech: Sequence[Span], duration_s: float) -> list[tuple[float, float]]:
+def _padded(audible: Sequence[Span], duration_s: float) -> list[tuple[float, float]]:
     joined: list[tuple[float, float]] = []
-    for span in sorted(speech, key=lambda s: s.start_s):
+    for span in sorted(audible, key=lambda s: s.start_s):
         start_s = max(0.0, span.start_s - _PADDING_S)
         end_s = min(duration_s, span.end_s + _PADDING_S)
         near = joined and start_s - joined[-1][1] < _JOIN_GAP_S
