@@ -38,7 +38,7 @@ Made by `make docs` from the definitions in the code; the warehouse has the same
 | interruption | an overlap of at least `floor.interruption_overlap_s` in which the entrant speaks for at least `floor.interruption_entrant_s`; *successful* if the holder stops within `floor.yield_within_s` and the entrant keeps the floor; *cooperative* if it opens with agreement or completes the holder's phrase, else *competitive* |
 | dead air | nobody speaks for at least `floor.dead_air_s`; holds (music, tones) are kept apart |
 | cue | the customer expresses a feeling: fear, anger, sadness, powerlessness |
-| answer | what the agent makes of a cue within `empathy.answer_within_turns` turns: ignored, dismissed, problem solved only (level 0); attentive, affective, cognitive (level 1 in general terms, 2 when it names this customer's feeling, situation or cause, or shows empathy in two ways) |
+| answer | what the agent makes of a cue within `empathy.answer_within_turns` turns: ignored, dismissed, problem solved only (level 0); attentive, affective, cognitive (level 1 in general terms, 2 when it names this customer's feeling, situation or cause, or shows empathy in two ways); attention beside a dismissal in the same turn is none |
 """
 
 

@@ -30,6 +30,7 @@ ANSWERS = [
     ("You need to calm down.", "dismissed", 0),
     ("That's our policy. I have sent the form.", "dismissed", 0),
     ("I understand your worry but that's our policy.", "affective", 1),
+    ("I hear you, but you need to calm down.", "dismissed", 0),
     ("I'd be happy to help you with that.", "ignored", 0),
     ("I apologize for the inconvenience.", "ignored", 0),
     ("What is your postcode?", "ignored", 0),

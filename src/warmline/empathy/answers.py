@@ -24,7 +24,8 @@ class Answer:
     """What the answer was: its name, level 0..2, and the evidence; an ignored cue has none.
 
     Level 2 is specific: it names this customer's feeling, situation or cause, or shows empathy in
-    two ways. Level 1 is general. A dismissal beside it leaves no more than 1. All else is 0.
+    two ways. Level 1 is general. A dismissal beside it leaves no more than 1, and nothing of mere
+    attention in the same turn ("I hear you, but calm down"). All else is 0.
     """
 
     name: str
@@ -54,9 +55,14 @@ def answer_to(
     said = [m for turn in window for m in turn]
     dismissal = _strongest(m for m in said if m.kind == "dismissive")
     for turn in window:
-        if any(m.kind in _SHOWN_AS for m in turn):
+        if _shows_empathy(turn):
             return _empathic(turn, dismissal is not None, settings)
     return _without_empathy(said, dismissal)
+
+
+def _shows_empathy(turn: Sequence[Moment]) -> bool:
+    kinds = {m.kind for m in turn}
+    return bool(kinds & _SHOWN_AS.keys() - ({"attentive"} if "dismissive" in kinds else set()))
 
 
 def _empathic(said: Sequence[Moment], dismissed: bool, settings: EmpathySettings) -> Answer:

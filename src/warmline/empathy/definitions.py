@@ -22,8 +22,9 @@ _INPUT = "with confrontation and information as input: precision 0.43, recall 0.
 
 
 # Of what rests on the moments that are read: 2 since models read them beside more rules, 3 since
-# agents' turns are read clause by clause for what each does.
-_VERSION = 3
+# agents' turns are read clause by clause for what each does, 4 since mere attention beside a
+# dismissal is a dismissal, and prices by the month are offers.
+_VERSION = 4
 
 
 def _counted(

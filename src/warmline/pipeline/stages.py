@@ -109,7 +109,7 @@ STAGES = (
     ),
     Stage(
         "empathy",
-        3,
+        4,
         after=("language", "floor"),
         settings=("empathy", "speech.min_confidence"),
         data=("empathy",),
