@@ -3,9 +3,10 @@
     python training/train.py --data ../shared/data/text             # all of it
     python training/train.py --data ../shared/data/text emotions    # or only a part
 
-Everything is seeded; the same torch on the same kind of processor gives the same weights. MiniLM is
-taken from the model store (`warmline models pull`). On one core without rest: 10 minutes for the
-emotions, 10 for the mechanisms, 40 for the folds. What was learned is written into the package.
+Everything is seeded, but the weights depend on the processor, torch and the number of threads,
+since sums are added in another order; README.md says how far figures move. MiniLM is taken from the
+model store (`warmline models pull`). On one core without rest: 10 minutes for the emotions, 10 for
+the mechanisms, 40 for the folds. What was learned is written into the package.
 """
 
 import argparse

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmline.engines import Engines
-from warmline.statistics import Estimate
+from warmline.statistics import Estimate, cohen_kappa, wilson
 
 from .context import Context
 from .counselling_measures import MEASURES, by_people, composite, ranks
@@ -70,6 +70,7 @@ def validate_counselling(context: Context) -> Section:
             "service, but its labels are by experts. The data are only read here: nothing that is "
             "shipped was trained on them. Intervals draw whole sessions.",
             _behaviour_table(said_by_therapists, context),
+            _open_or_closed(said_by_therapists),
             "Uptake, the fit of an utterance to what the client said right before it above its fit "
             "to all else the client said: AUC "
             f"{said(_uptake_auc(said_by_therapists, context))} for reflections against the rest.",
@@ -138,6 +139,14 @@ def _behaviour_table(read: Sequence[Read], context: Context) -> Table:
         "reflection": ([r.labels.reflects for r in read], [r.reflects for r in read]),
         "question": ([r.labels.asks for r in read], [r.asks for r in read]),
         "input": ([r.labels.informs for r in read], [r.informs for r in read]),
+        "open question": (
+            [r.labels.asks_openly is True for r in read],
+            ["question_open" in r.kinds for r in read],
+        ),
+        "closed question": (
+            [r.labels.asks_openly is False for r in read],
+            ["question_closed" in r.kinds for r in read],
+        ),
     }
     rows = []
     for name, (truth, ours) in found.items():
@@ -151,6 +160,23 @@ def _behaviour_table(read: Sequence[Read], context: Context) -> Table:
     )
     headings = ("behaviour", "utterances with it", "precision", "recall", "F1")
     return Table(headings, tuple(rows))
+
+
+def _open_or_closed(read: Sequence[Read]) -> str:
+    """How often a question that is read as one kind only is of that kind."""
+    pairs = [
+        (r.labels.asks_openly, "question_open" in r.kinds)
+        for r in read
+        if r.labels.asks_openly is not None
+        and ("question_open" in r.kinds) != ("question_closed" in r.kinds)
+    ]
+    right = wilson(sum(people == ours for people, ours in pairs), len(pairs))
+    kappa = cohen_kappa([people for people, _ in pairs], [ours for _, ours in pairs])
+    return (
+        f"Questions that are read as open or as closed, not as both: {said(right)} of "
+        f"{len(pairs)} as people have them (Cohen's kappa {kappa:.2f}; an utterance may hold "
+        "several questions, people gave it one label)."
+    )
 
 
 def _measure_table(read: Sequence[ReadSession], context: Context) -> Table:

@@ -23,7 +23,8 @@ class Utterance:
     """One utterance of a counselling session (AnnoMI); labels are the majority's.
 
     `behaviour` is the therapist's main one: reflection, question, therapist_input, other; None for
-    a client. `votes` is how many annotators labelled it.
+    a client. `asks_openly` is None where most heard no question, or as many an open as a closed
+    one. `votes` is how many annotators labelled it.
     """
 
     is_therapist: bool
@@ -32,6 +33,7 @@ class Utterance:
     reflects: bool
     asks: bool
     informs: bool
+    asks_openly: bool | None
     votes: int
 
 
@@ -79,9 +81,17 @@ def _utterance(labels: Sequence[dict[str, str]]) -> Utterance:
         reflects=_most(labels, "reflection_exists"),
         asks=_most(labels, "question_exists"),
         informs=_most(labels, "therapist_input_exists"),
+        asks_openly=_asks_openly(labels),
         votes=len(labels),
     )
 
 
 def _most(labels: Sequence[dict[str, str]], column: str) -> bool:
     return 2 * sum(label[column] == "True" for label in labels) > len(labels)
+
+
+def _asks_openly(labels: Sequence[dict[str, str]]) -> bool | None:
+    kinds = Counter(label["question_subtype"] for label in labels)
+    if not _most(labels, "question_exists") or kinds["open"] == kinds["closed"]:
+        return None
+    return kinds["open"] > kinds["closed"]
