@@ -78,3 +78,14 @@ def test_every_planted_entry_and_silence_is_in_the_floor_tables(heard: Heard) ->
             found = {s.kind for s in beside(silence, analysis.floor.silences, 0.0)}
             missed += [(truth.call_id, silence)] if silence.kind not in found else []
     assert missed == []
+
+
+def test_no_long_turn_is_left_without_words(heard: Heard) -> None:
+    missed = []
+    for truth, analysis in heard:
+        for turn in truth.turns:
+            wanted = len(turn.text.split())
+            words = [w for w in analysis.transcript.words if turn.start_s < w.start_s < turn.end_s]
+            if wanted >= 6 and len(words) < wanted / 2:
+                missed.append((truth.call_id, turn.start_s, len(words), wanted))
+    assert missed == []

@@ -70,17 +70,22 @@ def test_goemotions_and_annomi_are_read_as_they_are(validation: ModuleType, tmp_
         part("labelled").sessions(tmp_path)
     head = (
         "mi_quality,transcript_id,utterance_id,interlocutor,utterance_text,therapist_input_exists,"
-        "reflection_exists,question_exists,main_therapist_behaviour\n"
+        "reflection_exists,question_exists,question_subtype,main_therapist_behaviour\n"
     )
-    votes = ["True,False,reflection", "True,False,reflection", "False,True,question"]
+    votes = ["True,False,,reflection", "True,False,,reflection", "False,True,open,question"]
     rows = [f"high,1,0,therapist,you are sad,False,{vote}\n" for vote in votes]
-    (text / "annomi" / "annomi.csv").write_text(head + "".join(rows) + "high,1,1,client,yes,,,,\n")
+    (text / "annomi" / "annomi.csv").write_text(head + "".join(rows) + "high,1,1,client,yes,,,,,\n")
     (session,) = part("labelled").sessions(tmp_path)
     therapist, client = session.utterances
     assert (therapist.behaviour, therapist.reflects, therapist.asks, therapist.votes) == (
         *("reflection", True, False, 3),
     )
     assert client.behaviour is None and session.is_good
+    assert therapist.asks_openly is None  # most heard no question
+    asked = ["False,True,open,question", "False,True,open,question", "False,True,closed,question"]
+    rows = [f"high,1,0,therapist,how was it,False,{vote}\n" for vote in asked]
+    (text / "annomi" / "annomi.csv").write_text(head + "".join(rows))
+    assert part("labelled").sessions(tmp_path)[0].utterances[0].asks_openly is True
 
 
 def heard(**events: tuple) -> Floor:

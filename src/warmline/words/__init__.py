@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 
 from warmline.engines import Engines
 from warmline.recordings.sound import Sound
@@ -18,10 +19,10 @@ from warmline.values import (
 )
 from warmline.words.faster_whisper import FasterWhisper
 from warmline.words.giving import give_words
-from warmline.words.guard import why_refused
 from warmline.words.openai_whisper import OpenAIWhisper
 from warmline.words.packing import Window, pack
-from warmline.words.recogniser import Clip, Recognised, Recogniser, Recognition, Request
+from warmline.words.recogniser import Clip, Recognised, Recogniser, Request
+from warmline.words.second_reading import first_sifted, settled
 from warmline.words.together import Asking, together
 
 __all__ = ["Asking", "recogniser", "together", "transcription"]
@@ -50,16 +51,16 @@ def transcription(
     wanted = language or settings.language
     asked = None if wanted == "auto" else wanted
     first = yield Request(_clips(windows, sound), asked, tell)
-    kept, refused = _sifted(windows, first, settings)
-    # A window that fails as a whole is tried again, piece by piece.
-    again = [piece for window, _, _ in refused for piece in window.alone()]
+    kept, retries = first_sifted(windows, first.results, settings)
     dropped: Counter[str] = Counter()
-    if again:
-        second = yield Request(_clips(again, sound), first.language)
-        more, lost = _sifted(again, second, settings)
-        kept += more
-        for _, result, guard in lost:
-            dropped[guard] += len(result.text.split())
+    if retries:
+        parts = [part for retry in retries for part in retry.parts]
+        second = yield Request(_clips(parts, sound), first.language)
+        results = iter(second.results)
+        for retry in retries:
+            stands, lost = settled(retry, list(islice(results, len(retry.parts))), settings)
+            kept += stands
+            dropped += lost
     heard = sorted(
         ((word, result) for window, result in kept for word in _on_the_clock(window, result)),
         key=lambda pair: (pair[0].start_s, pair[0].end_s),
@@ -96,24 +97,6 @@ def _windows(sound: Sound, layout: ChannelLayout, speech: Speech) -> list[Window
 
 def _clips(windows: Sequence[Window], sound: Sound) -> list[Clip]:
     return [Clip(window.size, partial(window.samples, sound)) for window in windows]
-
-
-def _sifted(
-    windows: Sequence[Window], recognition: Recognition, settings: WordSettings
-) -> tuple[list[tuple[Window, Recognised]], list[tuple[Window, Recognised, str]]]:
-    """Windows with text that may stand, and those without, each with the guard that refused."""
-    kept, refused = [], []
-    for window, result in zip(windows, recognition.results, strict=True):
-        guard = why_refused(result, _speech_s(window), settings)
-        if guard is None:
-            kept.append((window, result))
-        else:
-            refused.append((window, result, guard))
-    return kept, refused
-
-
-def _speech_s(window: Window) -> float:
-    return sum(p.end_s - p.start_s for p in window.pieces)
 
 
 def _on_the_clock(window: Window, result: Recognised) -> Iterator[Word]:

@@ -5,7 +5,7 @@ given speech only: stretches of one voice set one after the other with a short s
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +53,11 @@ class Window:
         """How many samples the packed sound has."""
         return round(self.duration_s * SAMPLE_RATE_HZ)
 
+    @property
+    def stretches(self) -> tuple[Span, ...]:
+        """The pieces' stretches of the call's clock."""
+        return tuple(Span(p.start_s, p.end_s) for p in self.pieces)
+
     def samples(self, sound: Sound) -> NDArray[np.float32]:
         """The packed sound, float32 at 16 kHz."""
         packed = np.zeros(self.size, np.float32)
@@ -67,6 +72,17 @@ class Window:
         return tuple(
             Window(self.channel, self.party, (Piece(p.start_s, p.end_s, 0.0),), self.speech)
             for p in self.pieces
+        )
+
+    def cut(self, at_s: float) -> tuple["Window", ...]:
+        """The sound before and after a moment of the call's clock, as a window each."""
+        spans = [(p.start_s, p.end_s) for p in self.pieces]
+        before = [(start_s, min(end_s, at_s)) for start_s, end_s in spans if start_s < at_s]
+        after = [(max(start_s, at_s), end_s) for start_s, end_s in spans if end_s > at_s]
+        return tuple(
+            Window(self.channel, self.party, tuple(_placed(side)), self.speech)
+            for side in (before, after)
+            if side
         )
 
     def on_the_clock(self, start_s: float, end_s: float) -> Span:
@@ -106,14 +122,24 @@ def pack(
     windows: list[Window] = []
     current: list[Piece] = []
     for start_s, end_s in _padded(audible, duration_s):
-        at_s = current[-1].until_s + _SEPARATOR_S if current else 0.0
-        if current and at_s + (end_s - start_s) > WINDOW_S:
+        if current and _next_at_s(current) + (end_s - start_s) > WINDOW_S:
             windows.append(_window(channel, party, current, speech))
-            current, at_s = [], 0.0
-        current.append(Piece(start_s, end_s, at_s))
+            current = []
+        current.append(Piece(start_s, end_s, _next_at_s(current)))
     if current:
         windows.append(_window(channel, party, current, speech))
     return windows
+
+
+def _placed(spans: Iterable[tuple[float, float]]) -> list[Piece]:
+    pieces: list[Piece] = []
+    for start_s, end_s in spans:
+        pieces.append(Piece(start_s, end_s, _next_at_s(pieces)))
+    return pieces
+
+
+def _next_at_s(pieces: Sequence[Piece]) -> float:
+    return pieces[-1].until_s + _SEPARATOR_S if pieces else 0.0
 
 
 def _window(
