@@ -90,6 +90,21 @@ def test_short_words_in_turn_are_everybodys_turns():
     assert [party for party, *_ in told(speech)] == ["A", "B", "A", "B"]
 
 
+def test_who_has_stopped_and_lets_another_speak_on_only_listens():
+    speech = speech_of({"A": [(0, 5), (5.4, 5.8)], "B": [(4.8, 9)]})
+    said = [("A", 0, 5, "it is three hundred miles away"), ("B", 4.8, 9, "if you give me a minute")]
+    yes = words_of(*said, ("A", 5.4, 5.8, "yes"))
+    assert told(speech, yes) == [
+        ("A", 0, 5, "it is three hundred miles away"),
+        ("B", 4.8, 9, "if you give me a minute"),
+    ]
+    more = told(speech, words_of(*said, ("A", 5.4, 5.8, "or four")))  # still wants to be heard
+    assert ("A", 0, 5.8, "it is three hundred miles away or four") in more
+    later = speech_of({"A": [(0, 5), (5.4, 5.8)], "B": [(5.2, 9)]})  # nobody had taken the floor
+    words = words_of(said[0], ("B", 5.2, 9, "if you give me a minute"), ("A", 5.4, 5.8, "yes"))
+    assert told(later, words)[0][:3] == ("A", 0, 5.8)
+
+
 def test_the_first_word_of_an_utterance_is_not_a_backchannel():
     speech = speech_of({"A": [(0, 10)], "B": [(9.25, 9.75), (10.1, 14)]})
     words = words_of(("B", 9.25, 9.75, "Yeah,"), ("B", 10.1, 14, "that was me"))

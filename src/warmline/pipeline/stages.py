@@ -78,7 +78,7 @@ STAGES = (
     ),
     Stage(
         "turns",
-        1,
+        2,
         after=("words",),
         settings=("turns",),
         metadata=("channel_roles", "direction"),

@@ -45,7 +45,10 @@ def contributions(
     """
     parties = sorted({*speech.parties, *(w.party for w in transcript.words)})
     stretches = {p: _stretches(p, speech, transcript) for p in parties}
-    utterances = {p: list(_utterances(stretches[p], settings)) for p in parties}
+    utterances = {
+        p: list(_utterances(stretches[p], [stretches[o] for o in parties if o != p], settings))
+        for p in parties
+    }
     return {
         p: tuple(
             replace(part, kind=utterance.kind(others, settings))
@@ -106,15 +109,45 @@ class _Utterance:
         return Kind.FLOOR if has_words or long_enough else Kind.NOISE
 
 
-def _utterances(stretches: Sequence[Contribution], settings: TurnSettings) -> Iterator[_Utterance]:
+def _utterances(
+    stretches: Sequence[Contribution],
+    others: Sequence[Sequence[Contribution]],
+    settings: TurnSettings,
+) -> Iterator[_Utterance]:
     parts: list[Contribution] = []
-    for stretch in stretches:
-        if parts and stretch.start_s - parts[-1].end_s > settings.phrase_pause_s:
+    for at, stretch in enumerate(stretches):
+        paused = parts and stretch.start_s - parts[-1].end_s > settings.phrase_pause_s
+        if paused or (parts and _has_stopped(stretches, at, others, settings)):
             yield _utterance(parts, settings)
             parts = []
         parts.append(stretch)
     if parts:
         yield _utterance(parts, settings)
+
+
+def _has_stopped(
+    stretches: Sequence[Contribution],
+    at: int,
+    others: Sequence[Sequence[Contribution]],
+    settings: TurnSettings,
+) -> bool:
+    """Whether the party already listens: to another who speaks from before its pause until after.
+
+    "... from far away. [the other: If you give me a minute, ...] Yes." The "yes" is no longer part
+    of what was said before it, however short the pause.
+    """
+    before, entry, after = stretches[at - 1], stretches[at], stretches[at + 1 : at + 2]
+    goes_on = any(a.start_s - entry.end_s <= settings.phrase_pause_s for a in after)
+    if goes_on or not entry.words or entry.duration_s > settings.backchannel_max_s:
+        return False
+    return only_listens([w.text for w in entry.words]) and any(
+        _speaks_through(other, before.end_s, entry.end_s) for other in others
+    )
+
+
+def _speaks_through(stretches: Sequence[Contribution], start_s: float, end_s: float) -> bool:
+    at = bisect_right(stretches, start_s, key=lambda s: s.start_s) - 1
+    return at >= 0 and stretches[at].end_s > end_s
 
 
 def _utterance(parts: Sequence[Contribution], settings: TurnSettings) -> _Utterance:
