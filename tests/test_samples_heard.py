@@ -84,8 +84,9 @@ def test_no_long_turn_is_left_without_words(heard: Heard) -> None:
     missed = []
     for truth, analysis in heard:
         for turn in truth.turns:
-            wanted = len(turn.text.split())
-            texts = [w.text for w in beside(turn, analysis.transcript.words, 0.0)]
+            wanted, party = len(turn.text.split()), truth.party_of(turn.speaker)
+            words = beside(turn, analysis.transcript.words, 0.0)
+            texts = [w.text for w in words if w.party == party]
             # Figures are one "word" however many were said, and so is what is hidden.
             spelt = any(set(text) & set("[0123456789") for text in texts)
             if wanted >= 6 and len(texts) < (1 if spelt else wanted / 2):
