@@ -17,7 +17,7 @@ from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import RecordingSettings, SpeechSettings
 from warmline.spans import total_s, union
 from warmline.speech import listen
-from warmline.speech.activity import FRAME_STEP_S, Activity, speech_frames
+from warmline.speech.activity import FRAME_STEP_S, Activity, audible_frames, speech_frames
 from warmline.speech.edges import with_edges
 from warmline.speech.leakage import without_leakage
 from warmline.speech.stretches import cut_at_changes
@@ -42,6 +42,17 @@ def test_speech_runs_are_ordered_apart_and_long_enough(probability: np.ndarray) 
         assert probability[first] > SETTINGS.onset
     for (_, end), (start, _) in itertools.pairwise(runs):
         assert (start - end) * FRAME_STEP_S >= SETTINGS.bridge_gap_s
+
+
+@given(probabilities, st.tuples(*[st.floats(0, 1)] * 4))
+def test_what_is_audible_holds_all_speech_whatever_the_thresholds(
+    probability: np.ndarray, chosen: tuple[float, float, float, float]
+) -> None:
+    names = ("onset", "offset", "audible_onset", "audible_offset")
+    settings = SpeechSettings(**dict(zip(names, chosen, strict=True)))
+    wide = audible_frames(probability, settings)
+    for first, last in speech_frames(probability, settings):
+        assert sum(start <= first and last <= end for start, end in wide) == 1
 
 
 @given(st.lists(st.integers(0, 2), min_size=20, max_size=589), st.integers(0, 2))

@@ -109,8 +109,10 @@ def speech_frames(
 def audible_frames(
     probability: NDArray[np.float32], settings: SpeechSettings
 ) -> list[tuple[int, int]]:
-    """Runs of frames in which something may be said, by the lower thresholds."""
-    return _runs(probability, settings.audible_onset, settings.audible_offset, settings)
+    """Runs of frames in which something may be said; each run with speech lies inside one."""
+    onset = min(settings.audible_onset, settings.onset)
+    offset = min(settings.audible_offset, settings.offset)
+    return _runs(probability, onset, offset, settings)
 
 
 def _runs(
