@@ -86,6 +86,20 @@ def test_a_wrong_value_is_refused_with_key_value_and_bound(tmp_path):
     assert "\n" not in message
 
 
+ORDERED = [(section, *pair) for section, kind in SECTIONS.items() for pair in kind.in_order]
+
+
+@pytest.mark.parametrize(("section", "lesser", "greater"), ORDERED)
+def test_values_in_the_wrong_order_are_refused_by_name(section, lesser, greater):
+    limit = getattr(getattr(Settings(), section), greater)
+    with_overrides(Settings(), {f"{section}.{lesser}": limit})
+    smaller = getattr(getattr(Settings(), section), lesser) / 2
+    with pytest.raises(SettingsError) as refused:
+        with_overrides(Settings(), {f"{section}.{greater}": smaller})
+    assert str(refused.value).startswith(f"[{section}] {lesser} = ")
+    assert f"must not be more than {greater} = {smaller}" in str(refused.value)
+
+
 def test_a_file_that_is_not_toml_is_refused_with_the_line(tmp_path):
     with pytest.raises(SettingsError, match="line 2"):
         load_settings(written(tmp_path, "[words]\nlanguage = \n"))

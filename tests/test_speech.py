@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyannote.core import Annotation, Segment, Timeline
 from pyannote.database.util import load_rttm
@@ -44,12 +44,17 @@ def test_speech_runs_are_ordered_apart_and_long_enough(probability: np.ndarray) 
         assert (start - end) * FRAME_STEP_S >= SETTINGS.bridge_gap_s
 
 
-@given(probabilities, st.tuples(*[st.floats(0, 1)] * 4))
+offset_and_onset = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(sorted)
+
+
+@example(np.array([1, 0, 0, 0, 0.25, 0.5], np.float32), [0.25, 0.25], [0.0, 1.0])
+@given(probabilities, offset_and_onset, offset_and_onset)
 def test_what_is_audible_holds_all_speech_whatever_the_thresholds(
-    probability: np.ndarray, chosen: tuple[float, float, float, float]
+    probability: np.ndarray, sharp: list[float], faint: list[float]
 ) -> None:
-    names = ("onset", "offset", "audible_onset", "audible_offset")
-    settings = SpeechSettings(**dict(zip(names, chosen, strict=True)))
+    settings = SpeechSettings(
+        offset=sharp[0], onset=sharp[1], audible_offset=faint[0], audible_onset=faint[1]
+    )
     wide = audible_frames(probability, settings)
     for first, last in speech_frames(probability, settings):
         assert sum(start <= first and last <= end for start, end in wide) == 1

@@ -33,7 +33,7 @@ from warmline.settings.running import (
     PlaceSettings,
     ProfileSettings,
 )
-from warmline.settings.section import Section
+from warmline.settings.section import OUT_OF_ORDER, Section
 
 __all__ = [
     "ChannelSettings",
@@ -129,4 +129,6 @@ def _explain(error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"unknown key '{key}' (see `warmline settings` for all keys)"
+    if error["type"] == OUT_OF_ORDER:
+        return f"[{key}] {error['msg']}"
     return f"{key} = {error['input']!r}: {error['msg']}"

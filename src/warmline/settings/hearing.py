@@ -12,6 +12,8 @@ from warmline.settings.section import Section
 class RecordingSettings(Section):
     """[recordings] finding, reading and naming."""
 
+    in_order = (("min_duration_s", "max_duration_s"),)
+
     extensions: tuple[str, ...] = Field(
         default=(
             *("wav", "wave", "mp3", "m4a", "mp4", "aac", "ogg", "oga", "opus", "flac"),
@@ -119,6 +121,8 @@ class ChannelSettings(Section):
 
 class SpeechSettings(Section):
     """[speech] voice activity and telling the parties apart."""
+
+    in_order = (("offset", "onset"), ("audible_offset", "audible_onset"))
 
     bridge_gap_s: float = Field(
         default=0.2, ge=0, description="Pauses of a party shorter than this are speech."

@@ -74,6 +74,8 @@ class ProsodySettings(Section):
 class FloorSettings(Section):
     """[floor] who holds the floor, who takes it (definitions: docs/metrics.md)."""
 
+    in_order = (("dead_air_s", "long_dead_air_s"),)
+
     dead_air_s: float = Field(default=2.0, gt=0, description="Silence of all parties this long.")
     long_dead_air_s: float = Field(default=5.0, gt=0, description="Silence counted as long.")
     hold_s: float = Field(
