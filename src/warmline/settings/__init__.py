@@ -33,7 +33,7 @@ from warmline.settings.running import (
     PlaceSettings,
     ProfileSettings,
 )
-from warmline.settings.section import OUT_OF_ORDER, Section
+from warmline.settings.section import Section
 
 __all__ = [
     "ChannelSettings",
@@ -129,6 +129,6 @@ def _explain(error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"unknown key '{key}' (see `warmline settings` for all keys)"
-    if error["type"] == OUT_OF_ORDER:
-        return f"[{key}] {error['msg']}"
+    if isinstance(error["input"], dict) and "error" in error.get("ctx", {}):  # of a whole section
+        return f"[{key}] {error['ctx']['error']}"
     return f"{key} = {error['input']!r}: {error['msg']}"

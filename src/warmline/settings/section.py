@@ -3,9 +3,6 @@
 from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
-from pydantic_core import PydanticCustomError
-
-OUT_OF_ORDER = "out_of_order"
 
 
 class Section(BaseModel):
@@ -20,9 +17,7 @@ class Section(BaseModel):
     @model_validator(mode="after")
     def _are_in_order(self) -> Self:
         for lesser, greater in self.in_order:
-            values = {"low": getattr(self, lesser), "high": getattr(self, greater)}
-            if values["low"] > values["high"]:
-                keys = {"lesser": lesser, "greater": greater}
-                message = "{lesser} = {low} must not be more than {greater} = {high}"
-                raise PydanticCustomError(OUT_OF_ORDER, message, keys | values)
+            low, high = getattr(self, lesser), getattr(self, greater)
+            if low > high:
+                raise ValueError(f"{lesser} = {low} must not be more than {greater} = {high}")
         return self
