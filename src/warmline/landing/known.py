@@ -17,7 +17,8 @@ from warmline.landing.mapping import storable
 from warmline.landing.places import LandedFile, LandingError
 from warmline.values import Recording
 
-_ATTEMPTS = 5
+# A file that is rewritten without a pause spoils about one reading in four.
+_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ from warmline.warehouse.reviews import note_reviews
 from warmline.warehouse.summarizing import summarize
 from warmline.warehouse.swapping import building_beside, copy_beside, remove_leftovers, swap
 
-_ATTEMPTS = 5
+_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
