@@ -1,5 +1,6 @@
 """What customers' words are like: sentences and requests, read from data; what weighs more."""
 
+import numpy as np
 import pytest
 
 from warmline.engines import Engines
@@ -13,6 +14,7 @@ from warmline.language.likeness import (
 )
 from warmline.language.listening import listen_to
 from warmline.language.passages import passages_of_texts
+from warmline.language.vectors import vectors_of
 from warmline.phrases import broken_examples, spoken_text
 from warmline.settings import Settings
 from warmline.values import RoleName
@@ -47,7 +49,10 @@ def test_likeness_is_nearest_to_ones_own_group_in_whatever_window(engines: Engin
     aside = "then i went to the shop and looked at the phones and they had several colors and "
     said.append((RoleName.CUSTOMER, f"{aside * 4}. {sentences()['anger'][0]}"))
     passages = passages_of_texts([*said, (RoleName.AGENT, "I'm sorry.")])
-    found = likeness_of(passages, listen_to(passages, engines), engines)
+    vectors = vectors_of(passages, listen_to(passages, engines), engines)
+    assert set(vectors) == {*range(len(said)), len(said)}
+    assert all(np.linalg.norm(v, axis=1) == pytest.approx(1.0, abs=1e-5) for v in vectors.values())
+    found = likeness_of(passages, vectors, engines)
     assert set(found) == set(range(len(said)))
     for index, name in enumerate(sentences()):
         assert max(found[index], key=lambda group: found[index][group]) == name

@@ -16,6 +16,7 @@ TRAINING = Path(__file__).parents[1] / "training"
 pytestmark = pytest.mark.skipif(
     not TRAINING.is_dir(), reason="the training is part of the checkout"
 )
+WIDTH = 384  # of MiniLM's vectors
 LEARNED = {"empathy": EMPATHY_EVIDENCE, "negative_emotion": NEGATIVE_EVIDENCE}
 
 
@@ -37,10 +38,24 @@ def test_support_turns_are_many_varied_and_labelled_throughout(corpora) -> None:
     assert {t.level for own in by_speaker.values() for t in own} == {0, 1, 2}
     assert all(sum(t.level > 0 for t in own) > 200 for own in by_speaker.values())
     assert {f for t in turns for f in t.feelings} == set(CUE_LABELS)
-    assert all(bool(t.feelings) == (t.level > 0) for t in by_speaker["customer"])
+    assert all(t.level > 0 for t in by_speaker["customer"] if t.feelings)
+    first = corpora.support_dialogues(corpora.SUPPORT_FILES[0])
+    assert all(
+        bool(t.feelings) == (t.level > 0) for d in first for t in d.turns if t.speaker[0] == "c"
+    )
     assert len({d.domain for d in dialogues}) >= 20
     assert {d.register for d in dialogues} == {"call", "chat", "email", "tweet"}
-    assert all(d.turns[0].speaker == "customer" for d in dialogues)
+    assert {t.speaker for d in dialogues for t in d.turns[:1]} <= {"agent", "customer"}
+
+
+def test_no_two_authors_wrote_the_same_turn(corpora) -> None:
+    """What two sets share would not be unseen when one of them is left out."""
+    first, sets = (corpora.support_dialogues(path) for path in corpora.SUPPORT_FILES)
+    by_set: dict[str, set[str]] = {"first": {t.text for d in first for t in d.turns}}
+    for dialogue in sets:
+        by_set.setdefault(dialogue.domain, set()).update(t.text for t in dialogue.turns)
+    said = [text for texts in by_set.values() for text in texts if len(text.split()) > 7]
+    assert len(said) == len(set(said))
 
 
 def test_no_dialogue_is_on_both_sides_of_the_division(corpora) -> None:
@@ -60,6 +75,7 @@ def test_no_dialogue_is_on_both_sides_of_the_division(corpora) -> None:
         ("C none: hello\n", "line 1: a turn without a dialogue"),
         ("[001 bank call]\nA 3: hello\n", "line 2: '3' is no label of a turn of the agent"),
         ("[001 bank call]\nA fear1: hello\n", "line 2: 'fear1' is no label"),
+        ("[001 bank call]\nC negative3: hello\n", "line 2: 'negative3' is no label"),
         (
             "[001 bank call]\nC joy1: hello\n",
             "line 2: 'joy1' is no label of a turn of the customer",
@@ -84,6 +100,9 @@ def test_a_dialogue_is_read_as_it_is_written(corpora, tmp_path) -> None:
     assert (first.text, first.level) == ("no: never", 2)
     assert first.feelings == {"fear_anxiety", "anger_frustration"}
     assert (second.speaker, second.level, second.feelings) == ("agent", 2, frozenset())
+    path.write_text("[900 phone call]\nC negative2: well that is that\n")
+    ((unnamed,),) = (d.turns for d in corpora.support_dialogues(path))
+    assert (unnamed.level, unnamed.feelings) == (2, frozenset())
 
 
 def test_weights_find_what_speaks_for_it_and_never_turn_round(weighted) -> None:
@@ -92,17 +111,22 @@ def test_weights_find_what_speaks_for_it_and_never_turn_round(weighted) -> None:
 
     def drawn(rows: int, base: float) -> object:
         evidence = random.normal(size=(rows, 3))
-        odds = 2 * evidence[:, 0] + evidence[:, 1] + base
+        vectors = random.normal(size=(rows, 4)) / 20
+        odds = 2 * evidence[:, 0] + evidence[:, 1] - 20 * vectors[:, 2] + base
         levels = 2 * (odds + random.logistic(size=rows) > 0)
-        told = [dict(zip(names, row, strict=True)) for row in evidence]
+        named = [dict(zip(names, row, strict=True)) for row in evidence]
+        told = list(zip(named, vectors, strict=True))
         return weighted.Labelled.of(told, levels, list(range(rows)), names)
 
     support, public = drawn(1500, 0.0), drawn(1500, -3.0)
     signs = {"good": 1, "against": -1, "noise": 1}
-    found = weighted.fit(support, public, signs, 1.0, 10.0)
+    found = weighted.fit(support, public, signs, weighted.Restraint(10.0, 10.0, 1.0))
     assert found.weights["good"] == pytest.approx(1.5, abs=0.5)
     # It was told to point down, and the data point up.
     assert found.weights["against"] == 0.0
+    # No name points to it, and it may point anywhere.
+    assert found.vector[2] == pytest.approx(-15, abs=5)
+    assert np.abs(np.delete(found.vector, 2)).max() < 4
     # What is rarer among the public texts does not lower what is said of support.
     assert abs(found.intercept) < 0.3
 
@@ -113,14 +137,16 @@ def test_what_ships_has_a_weight_for_each_piece_of_evidence_in_its_direction(nam
     assert set(found.of) == set(signs)
     assert all(weight * signs[evidence] >= 0 for evidence, weight in found.of.items())
     assert 5 <= sum(weight != 0 for weight in found.of.values()) <= 40
+    assert found.vector.shape == (WIDTH,) and 0 < np.abs(found.vector).max() < 2
 
 
 @pytest.mark.parametrize("name", LEARNED)
 def test_more_evidence_never_lowers_what_it_speaks_for(name: str) -> None:
     found, evidence = weights(name), dict.fromkeys(LEARNED[name], 0.0)
+    vector = np.full(WIDTH, WIDTH**-0.5, np.float32)
     for piece, sign in LEARNED[name].items():
-        more = found.share({**evidence, piece: float(sign)})
-        assert more >= found.share(evidence)
+        more = found.share({**evidence, piece: float(sign)}, vector)
+        assert more >= found.share(evidence, vector)
 
 
 @pytest.mark.models

@@ -3,8 +3,8 @@
 The public ones are read where they lie, never copied. GoEmotions (Demszky et al. 2020,
 arXiv:2005.00547): Reddit comments with 27 emotions and neutral. EPITOME (Sharma et al. 2020,
 arXiv:2009.08441): pairs of a post that seeks support and a response, with levels 0 to 2 of three
-mechanisms of empathy and the words that show them. `support_turns.txt`, in this folder, was written
-for this project: see its head.
+mechanisms of empathy and the words that show them. `support_turns.txt` and `support_sets.txt`, in
+this folder, were written for this project: see their heads.
 """
 
 import csv
@@ -22,7 +22,9 @@ EPITOME_FILES = {
     "interpretation": "interpretations.csv",
     "exploration": "explorations.csv",
 }
-SUPPORT_FILE = Path(__file__).with_name("support_turns.txt")
+SUPPORT_FILES = tuple(
+    Path(__file__).with_name(name) for name in ("support_turns.txt", "support_sets.txt")
+)
 # A feeling as the file names it -> the ledger's name of it.
 SUPPORT_FEELINGS = {
     "fear": "fear_anxiety",
@@ -59,10 +61,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class SupportTurn:
-    """A turn of `support_turns.txt`.
+    """A turn of `support_turns.txt` or `support_sets.txt`.
 
     `level`, 0 to 2, is of empathy in an agent's turn, of the strongest feeling in a customer's;
-    `feelings` are the customer's, by the ledger's names.
+    `feelings` are the customer's, by the ledger's names, none where only the level is known.
     """
 
     speaker: str
@@ -110,8 +112,12 @@ def epitome(folder: Path) -> list[Pair]:
     return [_pair(rows) for rows in zip(*tables, strict=True)]
 
 
-def support_dialogues(path: Path = SUPPORT_FILE) -> list[SupportDialogue]:
-    """The dialogues written for this project, in the order of the file."""
+def support_dialogues(*paths: Path) -> list[SupportDialogue]:
+    """The dialogues written for this project, in the order of the files; of both without a path."""
+    return [d for path in paths or SUPPORT_FILES for d in _dialogues(path)]
+
+
+def _dialogues(path: Path) -> list[SupportDialogue]:
     found: list[SupportDialogue] = []
     heading, turns = None, []
     for number, line in enumerate([*_lines(path), "[]"], 1):
@@ -141,6 +147,8 @@ def _support_turn(line: str, place: str) -> SupportTurn:
         return SupportTurn(speaker, text, int(labels[0]), frozenset())
     if speaker == "customer" and labels in (["none"], ["positive"]):
         return SupportTurn(speaker, text, 0, frozenset())
+    if speaker == "customer" and labels in (["negative1"], ["negative2"]):
+        return SupportTurn(speaker, text, int(labels[0][-1]), frozenset())
     names = [label[:-1] for label in labels]
     strengths = [label[-1] for label in labels]
     if speaker == "agent" or not (

@@ -5,20 +5,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from corpora import Pair
 from warmline.analysis import Moment
 from warmline.engines import Engines
 from warmline.language.epitome import LEVELS, MECHANISMS
-from warmline.language.likeness import likeness_of
-from warmline.language.listening import listen_to
 from warmline.language.passages import passages_of_texts
 from warmline.language.reading import read_passages
 from warmline.language.rulebook import rulebook
+from warmline.language.turns_api import models_read
 from warmline.language.weighing import empathy_evidence, negative_evidence
 from warmline.settings import Settings
 from warmline.values import RoleName
 
 Levels = Mapping[str, tuple[float, ...]]
+# Pieces by name, and the turn's vector; None for a turn without words, which is not weighed.
+Evidence = tuple[Mapping[str, float], NDArray[np.float32]] | None
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class EpitomeFolds:
 
 def evidence_of(
     dialogues: Sequence[Sequence[Turn]], speaker: str, levels: Sequence[Levels] = ()
-) -> list[dict[str, float]]:
+) -> list[Evidence]:
     """The evidence of each turn of this speaker, in order.
 
     `levels`, one for each dialogue, stand in for what the network of mechanisms says, where it has
@@ -69,20 +73,21 @@ def evidence_of(
     for place, dialogue in enumerate(dialogues):
         passages = passages_of_texts([(RoleName(t.speaker), t.text) for t in dialogue])
         by_turn: dict[int, list[Moment]] = {}
-        heard = listen_to(passages, engines)
-        likeness = likeness_of(passages, heard, engines)
+        read_by = models_read(passages, engines)
+        heard = {index: read.heard for index, read in read_by.items()}
         for moment in read_passages(passages, book, heard):
             by_turn.setdefault(moment.turn_index, []).append(moment)
         for passage in passages:
             if passage.turn.role is not role:
                 continue
-            index = passage.turn.index
-            windows, shown = heard[index], by_turn.get(index, [])
+            read = read_by.get(passage.turn.index)
+            if read is None:
+                found.append(None)
+                continue
             if levels:
-                windows = tuple(replace(h, levels=levels[place]) for h in windows)
-            found.append(
-                empathy_evidence(passage, shown, windows)
-                if role is RoleName.AGENT
-                else negative_evidence(passage, shown, windows, likeness[index])
-            )
+                heard_so = tuple(replace(h, levels=levels[place]) for h in read.heard)
+                read = replace(read, heard=heard_so)
+            gather = empathy_evidence if role is RoleName.AGENT else negative_evidence
+            named = gather(passage, by_turn.get(passage.turn.index, []), read)
+            found.append((named, read.vector))
     return found

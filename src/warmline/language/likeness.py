@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmline.engines import Engines
-from warmline.language.listening import Heard
 from warmline.language.passages import Passage
+from warmline.language.vectors import unit_vectors
 from warmline.phrases import Matcher, PhraseRule, RuleFile, Spoken, parse_rules, spoken_text
 from warmline.values import RoleName
 
@@ -23,41 +23,31 @@ if TYPE_CHECKING:
     from warmline.language.reading_encoder import ReadingEncoder
 
 _SENTENCES, _REQUESTS = "likeness.toml", "requests.toml"
-_MAX_TOKENS = 64
 
 Likeness = Mapping[str, float]
 
 
 def likeness_of(
-    passages: Sequence[Passage], heard: Mapping[int, Sequence[Heard]], engines: Engines
+    passages: Sequence[Passage], vectors: Mapping[int, NDArray[np.float32]], engines: Engines
 ) -> dict[int, Likeness]:
-    """For each customer's turn with windows, by turn index: how like each group of sentences it is.
+    """For each customer's turn with vectors, by turn index: how like each group of sentences it is.
 
     Likeness is a cosine, -1 to 1, of the window and the sentence that are nearest. Raises
     `ModelError` when MiniLM is not in the model store.
     """
-    windows = [
-        (p.turn.index, " ".join(p.said.words[h.first : h.past]))
-        for p in passages
-        if p.turn.role is RoleName.CUSTOMER
-        for h in heard.get(p.turn.index, ())
-    ]
-    texts = list(dict.fromkeys(text for _, text in windows))
-    if not texts:
+    customers = [p.turn.index for p in passages if p.turn.role is RoleName.CUSTOMER]
+    own = {index: vectors[index] for index in customers if index in vectors}
+    if not own:
         return {}
     groups = sentences()
-    encoder = engines.reading_encoder()
-    fit = _vectors(texts, encoder) @ _example_vectors(encoder).T
-    ends = np.cumsum([len(told) for told in groups.values()])
-    nearest = np.stack([part.max(1) for part in np.split(fit, ends[:-1], axis=1)], axis=1)
-    row_of = {text: row for row, text in enumerate(texts)}
-    by_turn: dict[int, list[int]] = {}
-    for index, text in windows:
-        by_turn.setdefault(index, []).append(row_of[text])
-    return {
-        index: dict(zip(groups, map(float, nearest[rows].max(0)), strict=True))
-        for index, rows in by_turn.items()
-    }
+    examples = _example_vectors(engines.reading_encoder())
+    ends = np.cumsum([len(told) for told in groups.values()])[:-1]
+    found: dict[int, Likeness] = {}
+    for index, windows in own.items():
+        nearest = (windows @ examples.T).max(0)
+        parts = (float(part.max()) for part in np.split(nearest, ends))
+        found[index] = dict(zip(groups, parts, strict=True))
+    return found
 
 
 @cache
@@ -88,13 +78,7 @@ def request_rules() -> tuple[tuple[PhraseRule, Matcher], ...]:
 def _example_vectors(encoder: "ReadingEncoder") -> NDArray[np.float32]:
     """The vectors of all sentences, group by group; a short talk has fewer words than these."""
     told = (sentence for group in sentences().values() for sentence in group)
-    return _vectors([" ".join(spoken_text(sentence).words) for sentence in told], encoder)
-
-
-def _vectors(texts: Sequence[str], encoder: "ReadingEncoder") -> NDArray[np.float32]:
-    found = encoder.texts(texts, _MAX_TOKENS)
-    unit: NDArray[np.float32] = found / np.linalg.norm(found, axis=1, keepdims=True)
-    return unit
+    return unit_vectors([" ".join(spoken_text(sentence).words) for sentence in told], encoder)
 
 
 def _groups() -> Mapping[str, Mapping[str, Any]]:

@@ -1,6 +1,6 @@
 """One number for an agent's empathy, one for a customer's feeling, from rules and models.
 
-Where models read, all evidence is put together by learned weights (`weighing`). Where rules read
+Where models read, all evidence is put together by learned weights (`weighing.py`). Where rules read
 alone, each moment is a share 0..1 and they are put together as independent ones (noisy or); those
 weights are judgements: service formulas and bare apologies are little, feelings named are much.
 """
@@ -12,10 +12,9 @@ from math import prod
 from warmline.analysis import Moment
 from warmline.language.epitome import MECHANISMS
 from warmline.language.kinds import CUE_LABELS
-from warmline.language.likeness import Likeness
 from warmline.language.listening import Heard
 from warmline.language.passages import Passage
-from warmline.language.weighing import empathy_evidence, negative_evidence, weights
+from warmline.language.weighing import Read, empathy_evidence, negative_evidence, weights
 from warmline.values import RoleName
 
 # How much of an agent's moment is empathy. A formula or an apology alone is next to none; acting
@@ -82,13 +81,10 @@ def scored(
     speaker: str,
     passage: Passage,
     moments: Sequence[Moment],
-    heard: Sequence[Heard],
-    likeness: Likeness,
+    read: Read,
 ) -> TurnLanguage:
-    """The scores of one turn from its moments, its windows, and a customer's likeness.
-
-    `heard` and `likeness` are empty without models.
-    """
+    """The scores of one turn from its moments and from what models make of it."""
+    heard = read.heard
     agent = passage.turn.role is RoleName.AGENT
     customer = passage.turn.role is RoleName.CUSTOMER
     feelings = {label: _feeling(label, moments, heard) for label in CUE_LABELS}
@@ -100,12 +96,12 @@ def scored(
     ranked = sorted(moments, key=lambda m: (-m.strength, m.rule))
     return TurnLanguage(
         speaker=speaker,
-        empathy=_empathy(passage, moments, heard) if agent else None,
+        empathy=_empathy(passage, moments, read) if agent else None,
         affective=kinds["affective"] if agent else None,
         attentive=kinds["attentive"] if agent else None,
         cognitive=kinds["cognitive"] if agent else None,
         dismissive=kinds["dismissive"] if agent else None,
-        negative_emotion=_negative(passage, moments, heard, likeness) if customer else None,
+        negative_emotion=_negative(passage, moments, read) if customer else None,
         fear_anxiety=feelings["fear_anxiety"] if customer else None,
         anger_frustration=feelings["anger_frustration"] if customer else None,
         sadness_disappointment=feelings["sadness_disappointment"] if customer else None,
@@ -127,25 +123,23 @@ def _feeling(label: str, moments: Sequence[Moment], heard: Sequence[Heard]) -> f
     return together([*named, _FEELING * max((h.feeling(label) for h in heard), default=0.0)])
 
 
-def _empathy(passage: Passage, moments: Sequence[Moment], heard: Sequence[Heard]) -> float:
+def _empathy(passage: Passage, moments: Sequence[Moment], read: Read) -> float:
     shown = [
         m.strength * _EMPATHY.get(m.label or m.kind, _EMPATHY.get(m.kind, 0.0)) for m in moments
     ]
     dismissed = max((m.strength for m in moments if m.kind == "dismissive"), default=0.0)
     warm = (
-        weights("empathy").share(empathy_evidence(passage, moments, heard))
-        if heard
+        weights("empathy").share(empathy_evidence(passage, moments, read), read.vector)
+        if read.heard
         else together(shown)
     )
     return warm * (1.0 - _DISMISSAL_TAKES * dismissed)
 
 
-def _negative(
-    passage: Passage, moments: Sequence[Moment], heard: Sequence[Heard], likeness: Likeness
-) -> float:
-    if heard:
-        evidence = negative_evidence(passage, moments, heard, likeness)
-        return weights("negative_emotion").share(evidence)
+def _negative(passage: Passage, moments: Sequence[Moment], read: Read) -> float:
+    if read.heard:
+        evidence = negative_evidence(passage, moments, read)
+        return weights("negative_emotion").share(evidence, read.vector)
     shown = [
         m.strength * _NEGATIVE.get(m.kind, 0.0)
         for m in moments

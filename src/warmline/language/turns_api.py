@@ -9,12 +9,14 @@ from typing import Protocol
 
 from warmline.analysis import Moment
 from warmline.engines import Engines
-from warmline.language.likeness import Likeness, likeness_of
-from warmline.language.listening import Heard, listen_to
-from warmline.language.passages import passages_of_texts
+from warmline.language.likeness import likeness_of
+from warmline.language.listening import listen_to
+from warmline.language.passages import Passage, passages_of_texts
 from warmline.language.reading import read_passages
 from warmline.language.rulebook import rulebook
 from warmline.language.scoring import TurnLanguage, scored
+from warmline.language.vectors import vectors_of
+from warmline.language.weighing import Read
 from warmline.settings import LanguageSettings, Settings
 from warmline.values import RoleName
 
@@ -44,27 +46,30 @@ def score_turns(
     there; with `models = false` in the settings the rules alone give the scores.
     """
     chosen = settings or LanguageSettings()
-    read = [_parts(turn) for turn in turns]
-    passages = passages_of_texts([(_role(speaker), text) for speaker, text in read])
+    told = [_parts(turn) for turn in turns]
+    passages = passages_of_texts([(_role(speaker), text) for speaker, text in told])
+    read_by = models_read(passages, engines or _own_engines()) if chosen.models else {}
+    heard = {index: read.heard for index, read in read_by.items()}
     by_turn: dict[int, list[Moment]] = {}
-    heard: Mapping[int, Sequence[Heard]] = {}
-    likeness: Mapping[int, Likeness] = {}
-    if chosen.models:
-        own = engines or _own_engines()
-        heard = listen_to(passages, own)
-        likeness = likeness_of(passages, heard, own)
     for moment in read_passages(passages, rulebook(chosen), heard):
         by_turn.setdefault(moment.turn_index, []).append(moment)
     return [
-        scored(
-            speaker,
-            passage,
-            by_turn.get(index, []),
-            heard.get(index, ()),
-            likeness.get(index, {}),
-        )
-        for index, ((speaker, _), passage) in enumerate(zip(read, passages, strict=True))
+        scored(speaker, passage, by_turn.get(index, []), read_by.get(index, Read()))
+        for index, ((speaker, _), passage) in enumerate(zip(told, passages, strict=True))
     ]
+
+
+def models_read(passages: Sequence[Passage], engines: Engines) -> dict[int, Read]:
+    """What models make of each agent's and customer's turn that has words, by turn index.
+
+    Raises `ModelError` when MiniLM is not in the model store.
+    """
+    heard = listen_to(passages, engines)
+    vectors = vectors_of(passages, heard, engines)
+    likeness = likeness_of(passages, vectors, engines)
+    return {
+        index: Read(own, likeness.get(index, {}), vectors[index]) for index, own in heard.items()
+    }
 
 
 @lru_cache(maxsize=1)

@@ -1,17 +1,21 @@
 """Evidence of one turn put together by published weights: an agent's empathy, a customer's feeling.
 
 Each piece of evidence has a name, and points one way only: more of it can never lower what it
-speaks for. The weights are learned by `training/calibrate.py` and can be read in
-`networks/turns.toml`; how far they can be trusted is in `networks/MODEL_CARD.md`.
+speaks for. What no name covers is left to MiniLM's vector of the turn, whose weights are held back
+strongly. All are learned by `training/calibrate.py` and stand in `networks/turns.toml`; how far
+they can be trusted is in `networks/MODEL_CARD.md`.
 """
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from math import exp, log, log1p
 from pathlib import Path
 from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
 
 from warmline.analysis import Moment
 from warmline.language.epitome import MECHANISMS
@@ -84,35 +88,56 @@ _MOST_CAPITALS = 3
 _ALL_CAPITALS = 0.7
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Read:
+    """What models make of one turn; empty without models, and for a turn without words.
+
+    `vectors` (windows, 384) as `vectors_of` gives them, `likeness` a customer's.
+    """
+
+    heard: Sequence[Heard] = ()
+    likeness: Likeness = field(default_factory=dict)
+    vectors: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
+
+    @property
+    def vector(self) -> NDArray[np.float32]:
+        """The mean (384,) over the windows."""
+        return np.asarray(self.vectors.mean(0), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
 class Weights:
-    """The weight of each piece of evidence, and what is said when there is none."""
+    """The weights of named evidence and of a turn's vector (384,), and what is said without any."""
 
     intercept: float
     of: Mapping[str, float]
+    vector: NDArray[np.float32]
 
-    def share(self, evidence: Mapping[str, float]) -> float:
-        """What the evidence says together, 0..1."""
+    def share(self, evidence: Mapping[str, float], vector: NDArray[np.float32]) -> float:
+        """What the evidence and the vector say together, 0..1."""
         total = self.intercept + sum(w * evidence[name] for name, w in self.of.items())
-        return 1.0 / (1.0 + exp(-total))
+        return 1.0 / (1.0 + exp(-total - float(self.vector @ vector)))
 
 
 @cache
 def weights(name: str) -> Weights:
     """The learned weights of `empathy` or `negative_emotion`."""
     table = tomllib.loads(_FILE.read_text(encoding="utf-8"))[name]
-    return Weights(table["intercept"], MappingProxyType(table["weights"]))
+    return Weights(
+        table["intercept"],
+        MappingProxyType(table["weights"]),
+        np.array(table["vector"], np.float32),
+    )
 
 
-def empathy_evidence(
-    passage: Passage, moments: Sequence[Moment], heard: Sequence[Heard]
-) -> dict[str, float]:
-    """All of `EMPATHY_EVIDENCE` in an agent's turn; `heard` has at least one window.
+def empathy_evidence(passage: Passage, moments: Sequence[Moment], read: Read) -> dict[str, float]:
+    """All of `EMPATHY_EVIDENCE` in an agent's turn that was read by models.
 
     Of models the log-odds of the window that shows most, of rules the greatest strength. Models
     that learned from peers hear warmth in the business of service: they are believed the less, the
     more of a window's words are that.
     """
+    heard = read.heard
     service = [m for m in moments if m.kind in SERVICE]
     own = [1.0 - _SERVICE_TAKES * passage.share(h.first, h.past, service) for h in heard]
     found = _emotions(EMPATHY_EVIDENCE, heard, own)
@@ -124,16 +149,15 @@ def empathy_evidence(
     return found
 
 
-def negative_evidence(
-    passage: Passage, moments: Sequence[Moment], heard: Sequence[Heard], likeness: Likeness
-) -> dict[str, float]:
-    """All of `NEGATIVE_EVIDENCE` in a customer's turn; `heard` has at least one window."""
+def negative_evidence(passage: Passage, moments: Sequence[Moment], read: Read) -> dict[str, float]:
+    """All of `NEGATIVE_EVIDENCE` in a customer's turn that was read by models."""
+    heard = read.heard
     found = _emotions(NEGATIVE_EVIDENCE, heard, [1.0] * len(heard)) | _rules(
         NEGATIVE_EVIDENCE, moments
     )
     for label in ("unresolved", "loss"):
         found[f"rule.{label}"] = _strongest(m for m in moments if m.label == label)
-    found |= {f"like.{name}": likeness[name] for name in directions()}
+    found |= {f"like.{name}": read.likeness[name] for name in directions()}
     written = " ".join(passage.written)
     found["text.capitals"] = float(_capitals(passage.written))
     found["text.doubled_marks"] = float(any(m in written for m in ("!!", "??", "?!", "!?")))
