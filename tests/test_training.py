@@ -48,7 +48,7 @@ def test_support_turns_are_many_varied_and_labelled_throughout(corpora) -> None:
     assert {t.speaker for d in dialogues for t in d.turns[:1]} <= {"agent", "customer"}
 
 
-def test_no_two_authors_wrote_the_same_turn(corpora) -> None:
+def test_no_two_sets_share_a_turn(corpora) -> None:
     """What two sets share would not be unseen when one of them is left out."""
     first, sets = (corpora.support_dialogues(path) for path in corpora.SUPPORT_FILES)
     by_set: dict[str, set[str]] = {"first": {t.text for d in first for t in d.turns}}
