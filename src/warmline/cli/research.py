@@ -96,8 +96,25 @@ def retention(
     since: SinceOption = None,
     until: UntilOption = None,
     within_days: Annotated[
-        float, typer.Option(min=0, help="An outcome counts for a call at most so long before it.")
+        float,
+        typer.Option(
+            min=0,
+            help="Of retained: still there so many days after the call. Of others: an outcome "
+            "counts for a call at most so long before it.",
+        ),
     ] = Design.within_days,
+    after_days: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Of retained: only calls after which the customer stayed so many days; who calls "
+            "to leave leaves whatever the agent does.",
+        ),
+    ] = Design.after_days,
+    exclude_reason: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out calls of this reason; may be repeated.", show_default=False),
+    ] = None,
     min_n: Annotated[int, typer.Option(min=10, help="Fewest complete calls for an estimate.")] = (
         Design.min_n
     ),
@@ -130,6 +147,8 @@ def retention(
         since=since.date() if since else None,
         until=until.date() if until else None,
         within_days=within_days,
+        after_days=after_days,
+        excluded_reasons=tuple(dict.fromkeys(exclude_reason or ())),
         min_n=min_n,
         is_simulated=simulated,
     )
