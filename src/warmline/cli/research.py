@@ -16,6 +16,7 @@ from warmline.places import places_of
 from warmline.research.design import CONTROLS, MEASURES, Correction, Design, Effects
 
 if TYPE_CHECKING:
+    from warmline.research.calibration import Calibration
     from warmline.research.study import Study
 
 app = typer.Typer(
@@ -118,6 +119,18 @@ def retention(
     min_n: Annotated[int, typer.Option(min=10, help="Fewest complete calls for an estimate.")] = (
         Design.min_n
     ),
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A filled-in sheet of `warmline annotate`: corrects answered_rate for errors of "
+            "recognition; may be repeated, one an annotator.",
+            show_default=False,
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="The key that was written beside the sheet.", show_default=False),
+    ] = None,
     simulated: SimulatedOption = False,
     to: Annotated[
         Path | None,
@@ -138,6 +151,8 @@ def retention(
     """
     from warmline.research.study import run_study
 
+    if bool(labels) != (key is not None):
+        raise typer.BadParameter("--labels and --key go together")
     design = Design(
         outcome=outcome,
         measures=tuple(dict.fromkeys(measure or MEASURES)),
@@ -154,7 +169,8 @@ def retention(
     )
     path = places_of(settings_from(settings), None, warehouse).warehouse
     with messages().status("reading calls and outcomes, fitting models"):
-        study = run_study(path, design)
+        by = _calibration(labels, key, path, design) if labels and key else None
+        study = run_study(path, design, by)
         files = _write(study, to or Path(f"research-{outcome}"))
     if as_json:
         typer.echo(files[1].read_text(encoding="utf-8"), nl=False)
@@ -237,6 +253,19 @@ def _controls(given: Sequence[str] | None) -> tuple[str, ...]:
     if "none" in given and len(given) > 1:
         raise QueryError("--control none stands alone")
     return () if "none" in given else tuple(dict.fromkeys(given))
+
+
+def _calibration(
+    labels: Sequence[Path], key: Path, warehouse: Path, design: Design
+) -> "Calibration":
+    """Read labels and how they go with what was recognised."""
+    from warmline.annotation import read_key, read_sheet
+    from warmline.research.calibration import calibration
+    from warmline.research.sample import read_recognised
+
+    known = read_key(key)
+    sheets = [read_sheet(path, known) for path in labels]
+    return calibration(sheets, known, read_recognised(warehouse, design))
 
 
 def _write(study: "Study", folder: Path) -> tuple[Path, Path]:

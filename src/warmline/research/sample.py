@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from warmline.database import open_for_reading
 from warmline.errors import QueryError, SettingsError, WarehouseError
-from warmline.research.design import NEAR_ZERO_IS_GOOD, Design
+from warmline.research.calibration import Recognised
+from warmline.research.design import NEAR_ZERO_IS_GOOD, Design, Effects
 from warmline.research.terms import CONTROL_COLUMNS
 
 _LIBRARIES = ("pandas", "statsmodels", "lifelines", "matplotlib")
@@ -298,6 +300,27 @@ def count_calls(warehouse: Path, design: Design) -> int:
             },
         ).fetchone()
     return int(counted[0]) if counted else 0
+
+
+def read_recognised(warehouse: Path, design: Design) -> Recognised:
+    """Return the answered rates of all calls that have one and an agent, with their cues."""
+    with _reading(warehouse) as con:
+        found = con.execute(
+            "SELECT answered_rate AS rate, answerable::DOUBLE AS cues, agent_id FROM call_summary "
+            "WHERE status = 'analyzed' AND answerable > 0 AND agent_id IS NOT NULL "
+            "AND is_simulated = $is_simulated",
+            {"is_simulated": design.is_simulated},
+        ).fetchnumpy()
+        ledgers = con.execute(
+            "SELECT count(*) FROM call_summary WHERE status = 'analyzed' "
+            "AND opportunities IS NOT NULL AND is_simulated = $is_simulated",
+            {"is_simulated": design.is_simulated},
+        ).fetchone()
+    agents = np.unique(found["agent_id"].astype(str), return_inverse=True)[1].astype(np.int64)
+    rate, cues = (np.asarray(found[name], dtype=np.float64) for name in ("rate", "cues"))
+    if design.effects is not Effects.FIXED:
+        agents = np.zeros_like(agents)
+    return Recognised(rate, cues, agents, int(ledgers[0]) if ledgers else 0)
 
 
 @contextmanager

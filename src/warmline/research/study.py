@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warmline.research.associations import Association, associations
+from warmline.research.calibration import MEASURE, Calibration, Corrected, corrected
 from warmline.research.design import Design, Effects
 from warmline.research.dose import Dose, dose
 from warmline.research.sample import Sample, read_sample, require_libraries
@@ -43,6 +44,15 @@ class Study:
     hazards: tuple[Hazard, ...]
     not_controlled: dict[str, str]
     is_share: bool
+    calibration: Calibration | None = None
+
+    @property
+    def corrected(self) -> Corrected | None:
+        """The association of the answered rate without errors of recognition, by labels."""
+        found = next((a for a in self.told if a.measure == MEASURE), None)
+        if self.calibration is None or found is None or not (found.adjusted and found.sd):
+            return None
+        return corrected(found.adjusted, found.sd, self.calibration, self.design.confidence)
 
     @property
     def told(self) -> tuple[Association, ...]:
@@ -103,16 +113,16 @@ class Study:
         return said
 
 
-def run_study(warehouse: Path, design: Design) -> Study:
-    """Read the rows that a design asks for and fit its models.
+def run_study(warehouse: Path, design: Design, by: Calibration | None = None) -> Study:
+    """Read the rows that a design asks for and fit its models, corrected by labels if given.
 
     Raises as `read_sample`, and SettingsError where the libraries for it are not installed.
     """
     require_libraries()
-    return study_of(read_sample(warehouse, design), design)
+    return study_of(read_sample(warehouse, design), design, by)
 
 
-def study_of(sample: Sample, design: Design) -> Study:
+def study_of(sample: Sample, design: Design, by: Calibration | None = None) -> Study:
     """Fit the models of a design to rows that were read."""
     frame = sample.frame
     found = (dose(frame, measure, design) for measure in design.measures)
@@ -125,4 +135,5 @@ def study_of(sample: Sample, design: Design) -> Study:
         hazards=survival,
         not_controlled=usable(frame, design.controls).unusable,
         is_share=set(frame["outcome"].unique()) <= {0.0, 1.0},
+        calibration=by,
     )

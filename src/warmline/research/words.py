@@ -27,13 +27,6 @@ _CORRECTIONS = {
 }
 
 
-# Said with every finding, first: nobody's labels correct it.
-_BOUND = (
-    "Measures are used as recognised: random errors of recognition draw estimates towards 0, so "
-    "that the true association may be several times as large."
-)
-
-
 def scale_of(study: Study) -> tuple[float, str]:
     """What estimates are multiplied by to be read, and the unit they then have."""
     return (100.0, "percentage points") if study.is_share else (1.0, "units of the outcome")
@@ -48,13 +41,33 @@ def lead(study: Study) -> str:
     if not clear:
         return (
             f"None of {told} {many} is clearly associated with {outcome}{_compared(study)}. "
-            f"That is no proof that there is nothing: see the intervals. {_BOUND}"
+            f"That is no proof that there is nothing: see the intervals. {errors(study)}"
         )
     each = "; ".join(sentence(a, study) for a in sorted(clear, key=lambda a: a.p_corrected or 0))
     is_one = "is" if len(clear) == 1 else "are"
     return (
         f"{len(clear)} of {told} {many} {is_one} associated with {outcome}{_compared(study)}: "
-        f"{each}. {_BOUND}"
+        f"{each}. {errors(study)}"
+    )
+
+
+def errors(study: Study) -> str:
+    """Say what errors of recognition do to the estimates, corrected by labels where there are."""
+    found, by = study.corrected, study.calibration
+    if found is None or by is None:
+        return (
+            "Measures are used as recognised: random errors of recognition draw estimates towards "
+            "0, so that the true association may be several times as large."
+        )
+    if found.value is None or found.low is None or found.high is None:
+        return f"Errors of recognition could not be corrected: {found.reason}."
+    scale, unit = scale_of(study)
+    return (
+        f"Corrected for errors of recognition by {by.labels + by.unflagged} labelled turns, a call "
+        "in which every feeling is answered goes with "
+        f"{found.value * scale:+.2g} {unit}, {study.design.confidence:.0%} interval "
+        f"{found.low * scale:+.2g} to {found.high * scale:+.2g}, against one in which none is; all "
+        "else is as recognised, and drawn towards 0."
     )
 
 
@@ -107,8 +120,8 @@ def methods(study: Study) -> list[str]:
         "first quarter of the call: cues of feelings, hostile words, friction told, speech rate.",
         "Standard errors are clustered by agent: CR2 (Bell & McCaffrey 2002) with Satterthwaite's "
         "degrees of freedom (Pustejovsky & Tipton 2018), which hold with few agents. Where one "
-        "agent has more than 80 % of what a measure varies there is no estimate. “p, bootstrap” is a "
-        "second opinion: the wild cluster bootstrap (Cameron, Gelbach & Miller 2008; Webb 2023).",
+        "agent has more than 80 % of what a measure varies there is no estimate. “p, bootstrap” is "
+        "a second opinion: the wild cluster bootstrap (Cameron, Gelbach & Miller 2008; Webb 2023).",
         "Measures of steadiness, of which near 0 is good on either side, enter without their sign.",
         _CORRECTIONS[design.correction].format(level=f"{1 - design.confidence:.0%}")
         + " Intervals are not widened for it.",
@@ -149,6 +162,8 @@ def as_dict(study: Study) -> dict[str, Any]:
         "counted": {study.sample.unit: study.sample.total},
         "rows": len(study.sample.frame),
         "left_out": study.sample.flow,
+        "errors": errors(study),
+        "corrected": asdict(study.corrected) if study.corrected else None,
         "associations": [asdict(a) for a in study.associations],
         "dose_response": [asdict(d) for d in study.doses],
         "hazards": [
