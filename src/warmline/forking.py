@@ -4,10 +4,15 @@ Where that is not safe (macOS, whose frameworks do not survive a fork), each imp
 """
 
 import multiprocessing
+import os
+import select
 import sys
+from contextlib import suppress
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
+from time import sleep
 
+_LOOK_S = 1.0
 _FORKS = sys.platform == "linux"
 
 
@@ -25,3 +30,17 @@ def begin() -> None:
     if _FORKS:
         context()
         forkserver.ensure_running()
+
+
+def end_with(process: int) -> None:
+    """Wait until a process ends, also by a kill, and end this one then. For a thread of its own.
+
+    Where nothing but its children can be waited for, `process` has to be the parent.
+    """
+    if sys.platform == "linux":
+        with suppress(ProcessLookupError):
+            select.select([os.pidfd_open(process)], [], [])
+    else:
+        while os.getppid() == process:
+            sleep(_LOOK_S)
+    os._exit(1)

@@ -3,20 +3,18 @@
 import ctypes
 import os
 import resource
-import select
 import signal
-import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from time import sleep
+
+from warmline.forking import end_with
 
 _GB = 1e9
 # Of all processes, the kernel ends one of these when the machine has no memory left: a call is
 # lost for this try, not the run that tries it again.
 _FIRST_TO_GO = "500"
-_LOOK_S = 1.0
 _COMPILED = "128"
 
 
@@ -45,7 +43,8 @@ def settle_in(run: int, environment: Mapping[str, str], threads: int, memory_gb:
 
     It may be a fork of one that was begun in another environment than the run's.
     """
-    threading.Thread(target=_end_with, args=(run,), daemon=True).start()
+    # When the run is killed, a long call would go on for hours, for nobody.
+    threading.Thread(target=end_with, args=(run,), daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)
     # Processes side by side divide the cores among them.
@@ -67,14 +66,3 @@ def give_memory_back() -> None:
     """Return to the system what this process has freed; else its heap grows for dozens of calls."""
     with suppress(OSError, AttributeError):  # glibc alone has it
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def _end_with(run: int) -> None:
-    """End when the run was killed: else a long call would go on for hours, for nobody."""
-    if sys.platform == "linux":
-        with suppress(ProcessLookupError):
-            select.select([os.pidfd_open(run)], [], [])
-    else:
-        while os.getppid() == run:
-            sleep(_LOOK_S)
-    os._exit(1)
