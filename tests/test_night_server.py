@@ -30,6 +30,11 @@ with prefect_api(schedules=len(sys.argv) > 2) as url:
     print(url, flush=True)
     sys.stdin.read()
 """
+#: The same, and the secret of its server as well.
+TELLS = NIGHT.replace(
+    "print(url",
+    "from prefect.settings import PREFECT_API_AUTH_STRING as secret\n    print(url, secret.value()",
+)
 
 
 def surroundings(home: Path, **more: str) -> dict[str, str]:

@@ -12,17 +12,13 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from remoting import s3_environment, s3_server
-from test_night_server import NIGHT, nightly, surroundings
+from test_night_server import TELLS, nightly, surroundings
 from warmline.pipeline.sources import look_at
 from warmline.questions import ask
 from warmline.resources import folder
 from warmline.settings import RecordingSettings
 
 SETTINGS = RecordingSettings()
-TELLS = NIGHT.replace(
-    "print(url",
-    "from prefect.settings import PREFECT_API_AUTH_STRING as given\n    print(url, given.value()",
-)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,16 @@ _LOOK_S = 1.0
 _FORKS = sys.platform == "linux"
 
 
+def wait_passively() -> None:
+    """Have threads of linear algebra sleep while they wait, unless the user has said otherwise.
+
+    They would spin, and take the CPUs that they wait for from each other and from other programs.
+    To be called before torch, scikit-learn or CTranslate2 are loaded: these read it once.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # GNU's OpenMP, which torch has
+    os.environ.setdefault("KMP_BLOCKTIME", "0")  # Intel's and LLVM's, which CTranslate2 has
+
+
 def context() -> BaseContext:
     """How processes for calls are made here."""
     if not _FORKS:
