@@ -43,7 +43,7 @@ def prefect(*arguments: str, env: dict[str, str], cwd: Path = ROOT) -> str:
         stdin=subprocess.DEVNULL,
         env=env | {"COLUMNS": "200"},
         cwd=cwd,
-        timeout=500,
+        timeout=900,
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
@@ -51,7 +51,7 @@ def prefect(*arguments: str, env: dict[str, str], cwd: Path = ROOT) -> str:
     return run.stdout
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_deployments_are_taken_and_listed_by_the_pinned_packages(api):
     prefect("work-pool", "create", "warmline", "--type", "process", "--overwrite", env=api)
     told = prefect("deploy", "--all", env=api)
@@ -63,7 +63,7 @@ def test_the_deployments_are_taken_and_listed_by_the_pinned_packages(api):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_worker_of_the_pool_runs_the_night(api, tmp_path):
     test_the_deployments_are_taken_and_listed_by_the_pinned_packages(api)
     (tmp_path / "calls").mkdir()

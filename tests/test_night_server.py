@@ -71,7 +71,7 @@ def of_home(home: Path) -> dict[int, Path]:
     return found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc to look into")
 @pytest.mark.parametrize("arguments", [(), ("schedules",)], ids=["once", "schedule"])
 def test_nobody_else_is_answered_and_nothing_outlives_a_kill(tmp_path, arguments):
@@ -130,7 +130,7 @@ def nightly(*arguments: object, env: dict[str, str], cwd: Path) -> subprocess.Co
         stdin=subprocess.DEVNULL,
         env=env,
         cwd=cwd,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 
@@ -144,7 +144,7 @@ def said(run: "subprocess.CompletedProcess[str]") -> str:
     return line
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 def test_an_api_that_does_not_answer_is_one_line(tmp_path):
     env = surroundings(tmp_path / "prefect", PREFECT_API_URL="http://127.0.0.1:9/api")
     line = said(nightly("nowhere", "--once", env=env, cwd=tmp_path))
@@ -153,7 +153,7 @@ def test_an_api_that_does_not_answer_is_one_line(tmp_path):
     assert not list(tmp_path.glob("warehouse*"))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 def test_a_server_that_cannot_keep_anything_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     env = surroundings(tmp_path / "file" / "prefect")
@@ -168,7 +168,7 @@ def test_a_server_that_cannot_keep_anything_is_one_line(tmp_path):
     assert "did not start" in line and "file is not a database" in line and str(damaged) in line
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_fresh_account_behind_a_dead_proxy_has_its_night(tmp_path):
     """No state folder, and a proxy that nothing of this machine may go through."""
     (tmp_path / "calls").mkdir()
@@ -200,7 +200,7 @@ def test_nobody_becomes_a_daemon_unasked(tmp_path):
         assert complaint in said(nightly("rec", *given, env=env, cwd=tmp_path))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 def test_a_block_that_does_not_exist_is_found_before_it_is_needed(tmp_path):
     (tmp_path / "warmline.toml").write_text('[night]\nnotify = "slack-webhook/nobody"\n')
     env = surroundings(tmp_path / "prefect")

@@ -40,7 +40,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 def analyze(source: object, env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "warmline", "analyze", str(source), "--warehouse", "a.duckdb"]
     return subprocess.run(
-        command, capture_output=True, text=True, env=env, cwd=cwd, timeout=300, check=False
+        command, capture_output=True, text=True, env=env, cwd=cwd, timeout=900, check=False
     )
 
 
@@ -48,7 +48,7 @@ def reports(place: Path) -> str:
     return "".join(path.read_text() for path in sorted(place.glob("reports/*.md")))
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", ["missing", "below a file", "no bucket", "endpoint down"])
 def test_what_cannot_be_read_ends_as_with_analyze(tmp_path, api, kind):
     (tmp_path / "file.wav").touch()
