@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from warmline.errors import ModelError, WarmlineError
+from warmline.forking import wait_passively
 from warmline.models.catalogue import (
     EMBEDDING,
     SEGMENTATION,
@@ -274,6 +275,7 @@ def _share_the_cores() -> None:
 
 def _stay_home() -> None:
     os.environ.update(_STAY_HOME)
+    wait_passively()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from warmline.cli.encryption import encrypt, keys
 from warmline.cli.export import export
 from warmline.cli.forget import forget
 from warmline.cli.models import app as models
-from warmline.cli.night import nightly, report
+from warmline.cli.night import metrics, nightly, report
 from warmline.cli.outcomes import app as outcomes
 from warmline.cli.query import check, query
 from warmline.cli.research import app as research
@@ -62,6 +62,7 @@ app.command(rich_help_panel="Analyze")(demo)
 app.command(rich_help_panel="Analyze")(nightly)
 app.command(rich_help_panel="Analyze")(retry)
 app.command(rich_help_panel="Analyze")(report)
+app.command(rich_help_panel="Analyze")(metrics)
 app.command(rich_help_panel="Read")(show)
 app.command(rich_help_panel="Read")(query)
 app.command(rich_help_panel="Read")(search)

@@ -1,6 +1,7 @@
 """`warmline retry`: calls that failed are taken up again."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -121,7 +122,9 @@ def _analyze(
     from warmline.cli.batch import print_batch, run_batch
 
     sources = [as_source(landed.path) for landed in found]
-    gone = [source for source in sources if isinstance(source, Path) and not source.exists()]
+    gone = [
+        source for source in sources if isinstance(source, Path) and not os.path.lexists(source)
+    ]
     for path in gone:
         messages().print(f"[yellow]note:[/] {path}: the recording is gone", soft_wrap=True)
     table = metadata or (Path(settings.night.metadata) if settings.night.metadata else None)

@@ -88,10 +88,11 @@ def make_plan(
         tuple(unchanged),
         tuple(replace(d, remote=found.remote.get(d.recording.path)) for d in duplicates),
         found.unfinished,
-        (*found.problems, *found.away, *desk.remarks()),
+        (*found.problems, *desk.remarks()),
         tuple(forgotten),
         tuple(given_up),
         found.away,
+        found.closed,
     )
 
 

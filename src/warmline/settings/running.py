@@ -75,7 +75,16 @@ class NightSettings(Section):
     metadata: str = Field(
         default="", description="CSV with a row per call for the night; empty: sidecars only."
     )
-    cron: str = Field(default="0 2 * * *", description="When the night starts (cron, local time).")
+    cron: str = Field(
+        default="",
+        description='When nights start, such as "0 2 * * *" (every night at two), by the clocks of '
+        "`timezone`; empty: `warmline nightly` asks for --once or --cron.",
+    )
+    timezone: str = Field(
+        default="UTC",
+        description="Time zone of `cron`, such as Europe/Berlin; its nights follow the clocks "
+        "when they change.",
+    )
     jobs: int = Field(
         default=0,
         ge=0,
@@ -113,6 +122,18 @@ class NightSettings(Section):
         ge=0,
         description="Runs in a row in which a call fails before it is left alone until "
         "`warmline retry`; 0: it is tried in every run. Sources that cannot be read do not count.",
+    )
+    alarm_failed_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Alarm when a larger share of a night's calls failed, whatever was usual;",
+    )
+    alarm_unanalyzed_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="or when a larger share was refused, failed, or had no speech.",
     )
     drift_days: int = Field(
         default=28, ge=1, description="Days before, with which a night's calls are compared."
