@@ -142,7 +142,7 @@ def test_a_damaged_review_is_said_and_stops_nothing(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("act", "said"),
     [
-        (lambda w, f: review_cue(w, f, "c9", 3.0, WRONG), "no call is named 'c9'"),
+        (lambda w, f: review_cue(w, f, "c9", 3.0, WRONG), "no call is called 'c9'"),
         (
             lambda w, f: review_cue(w, f, "c1", 20.0, WRONG),
             r"c1: no cue begins at 20 s \(those of the ledger: 3\.0, 6\.0\)",
