@@ -13,6 +13,7 @@ from warmline.places import Places, places_of
 from warmline.questions import ask, ask_named, named_queries
 from warmline.settings import Settings
 from warmline.warehouse.call_names import shortened
+from warmline.warehouse.landing_folder import known_places
 
 ParamOption = Annotated[
     list[str] | None,
@@ -96,7 +97,7 @@ def export(
         _write_table(at, query, pairs(param or ()), format_, to, limit)
         return
     known = settings_from(settings)
-    _write_calls(calls or [], places_of(known, landing, warehouse), known, format_, to)
+    _write_calls(calls or [], known_places(known, landing, warehouse), known, format_, to)
 
 
 def _write_calls(

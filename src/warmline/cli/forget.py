@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from warmline.cli.options import (
+    AllowLossOption,
     JsonOption,
     LandingOption,
     SettingsOption,
@@ -16,7 +17,7 @@ from warmline.cli.options import (
     settings_from,
 )
 from warmline.cli.terminal import ExitCode, messages, output
-from warmline.places import places_of
+from warmline.warehouse.landing_folder import known_places
 
 _AGE = re.compile(r"(\d+)\s*d(ays?)?")
 
@@ -38,6 +39,7 @@ def forget(
         bool, typer.Option("--dry-run", help="Say how many analyses are meant, erase nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    allow_loss: AllowLossOption = False,
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
@@ -56,7 +58,7 @@ def forget(
     from warmline.warehouse import publish
 
     chosen = settings_from(settings)
-    places = places_of(chosen, landing, warehouse)
+    places = known_places(chosen, landing, warehouse, allow_loss=allow_loss)
     selection = Selection(
         frozenset(call or ()), frozenset(customer or ()), _before(older_than, datetime.now(UTC))
     )
@@ -72,7 +74,14 @@ def forget(
         typer.confirm(f"{_said(len(meant))} Erase them for good?", abort=True)
     erased = erase(places.landing, selection)
     with messages().status("building the warehouse without them"):
-        publish(places.landing, places.warehouse, all_measures(), chosen.profile, from_nothing=True)
+        publish(
+            places.landing,
+            places.warehouse,
+            all_measures(),
+            chosen.profile,
+            from_nothing=True,
+            allow_loss=allow_loss,
+        )
     refresh_reports(places.warehouse, chosen.night)
     forget_names(prefect_home())
     finish(places.landing)

@@ -22,6 +22,7 @@ from warmline.errors import SettingsError, WarehouseError
 from warmline.places import places_of
 from warmline.recordings.remote import as_source
 from warmline.resources import folder
+from warmline.warehouse.landing_folder import known_places
 
 
 def nightly(
@@ -59,7 +60,7 @@ def nightly(
     chosen = settings_from(file)
     if not (sources or chosen.night.sources):
         raise SettingsError("nothing to analyze: name a folder, or set night.sources")
-    places = places_of(chosen, landing, warehouse)
+    places = known_places(chosen, landing, warehouse)
     parameters = {
         "sources": [_absolute(as_source(source)) for source in sources or ()] or None,
         "metadata": str(metadata.resolve()) if metadata else None,

@@ -19,9 +19,9 @@ from warmline.cli.options import (
 from warmline.cli.search import Party
 from warmline.cli.terminal import messages, output, say_json
 from warmline.errors import QueryError
-from warmline.places import places_of
 from warmline.reviews import Judgement, Verdict, all_reviews, review_cue, review_metric
 from warmline.spreadsheets import safe_cell
+from warmline.warehouse.landing_folder import known_places
 
 if TYPE_CHECKING:
     from warmline.landing.reviews import Review
@@ -76,7 +76,7 @@ def mark(
     if (cue is None) == (metric is None):
         raise typer.BadParameter("say which: --cue TIME, or --metric NAME")
     judgement = Judgement(by or getpass.getuser(), verdict, reason, should_be)
-    at = places_of(settings_from(settings), landing, warehouse)
+    at = known_places(settings_from(settings), landing, warehouse)
     if cue is not None:
         review = review_cue(at.warehouse, at.landing, call_id, _seconds(cue), judgement)
     else:
@@ -100,7 +100,7 @@ def list_reviews(
     as_json: JsonOption = False,
 ) -> None:
     """List the reviews, oldest first, also those that have not been published yet."""
-    folder = places_of(settings_from(settings), landing, warehouse).landing
+    folder = known_places(settings_from(settings), landing, warehouse).landing
     reviews = [
         review
         for review in all_reviews(folder)
@@ -126,7 +126,7 @@ def export(
     settings: SettingsOption = None,
 ) -> None:
     """Write all reviews to a CSV file that is safe to open in a spreadsheet."""
-    folder = places_of(settings_from(settings), landing, warehouse).landing
+    folder = known_places(settings_from(settings), landing, warehouse).landing
     from warmline.landing.reviews import Review
 
     reviews = [asdict(review) for review in all_reviews(folder)]
