@@ -13,7 +13,7 @@ from factories import call, cue, definitions_of
 from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import WarehouseError
-from warmline.landing.places import identity_of
+from warmline.places import give_identity, identity_of
 from warmline.questions import ask
 from warmline.settings import PlaceSettings, Settings
 from warmline.warehouse import publish
@@ -248,8 +248,6 @@ def test_an_older_landing_folder_under_a_newer_warehouse_is_refused(elsewhere: P
 
 def test_the_id_is_given_once_and_read_by_all(tmp_path: Path) -> None:
     (tmp_path / "l").mkdir()
-    from warmline.landing.places import give_identity
-
     first = give_identity(tmp_path / "l")
     assert first == give_identity(tmp_path / "l") == identity_of(tmp_path / "l")
     assert give_identity(tmp_path / "none") is None

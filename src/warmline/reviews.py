@@ -1,6 +1,6 @@
 """Reviews: a person who listened says whether the machine is right, and what is true instead.
 
-A review lands as a file of its own; the views show it from the next publishing on.
+A review lands as a file of its own, which every question and page shows from then on.
 """
 
 from collections.abc import Iterator

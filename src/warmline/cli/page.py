@@ -8,6 +8,7 @@ import duckdb
 
 from warmline.database import open_for_reading
 from warmline.warehouse.call_names import find_call
+from warmline.warehouse.landed_reviews import show_landed_reviews
 
 Row = dict[str, Any]
 
@@ -77,6 +78,7 @@ def read_page(warehouse: Path, call_id: str) -> CallPage:
     `WarehouseError` when there is no warehouse.
     """
     with open_for_reading(warehouse) as con:
+        show_landed_reviews(con, warehouse)
         found = find_call(con, call_id, beginnings=True).call_id
 
         def rows(table: str) -> list[Row]:

@@ -70,8 +70,8 @@ def mark(
 ) -> None:
     """Mark a row of the ledger or a measure as right or wrong.
 
-    It counts from the next publishing on (`warmline analyze`, the night), beside the machine's
-    word: see `warmline query disputes` and `review_agreement`. Your last word on a row counts.
+    It counts at once, beside the machine's word: see `warmline show`, `warmline query disputes` and
+    `review_agreement`. Your last word on a row counts.
     """
     if (cue is None) == (metric is None):
         raise typer.BadParameter("say which: --cue TIME, or --metric NAME")

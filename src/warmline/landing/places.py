@@ -9,16 +9,14 @@
     listings/<aa>/...                             what is known of remote places; see `listings`
     forgotten/<aa>/...                            what was erased and stays so; see `forgetting`
     encryption.json                               whether all that is encrypted; see `seals`
-    landing.json                                  which landing folder it is; see `identity_of`
+    landing.json                                  which landing folder it is; see `warmline.places`
 
 Every file appears whole or not at all, by a rename within its folder, so that any number of workers
 may write and any number of readers read a shared folder without a lock between them.
 """
 
 import hashlib
-import json
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +28,6 @@ from warmline.landing.mapping import storable
 
 ANALYSES, REFUSED, CLAIMED, PACKS = "analyses", "refused", "claimed", "packs"
 LOOSE = (ANALYSES, REFUSED)
-IDENTITY = "landing.json"
 
 
 class LandingError(WarmlineError):
@@ -47,42 +44,6 @@ class LandedFile:
     name: str
     size_bytes: int
     stamp: str
-
-
-def identity_of(landing_dir: Path) -> str | None:
-    """Return the id of a landing folder, the same wherever it lies; None if it has none yet.
-
-    A copy has the id of what it was copied from. Raises LandingError for a file that is no id.
-    """
-    path = landing_dir / IDENTITY
-    try:
-        return str(uuid.UUID(json.loads(path.read_text(encoding="utf-8"))["landing_id"]))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
-        raise LandingError(f"{path}: cannot be read ({str(e).splitlines()[0]})") from e
-
-
-def give_identity(landing_dir: Path) -> str | None:
-    """Return the id of a landing folder, which gets one if it has none.
-
-    None for a folder that is not there or cannot be written to.
-    """
-    if (found := identity_of(landing_dir)) or not landing_dir.is_dir():
-        return found
-    path = landing_dir / IDENTITY
-    temporary = path.with_name(f".{IDENTITY}.{uuid.uuid4().hex}.tmp")
-    try:
-        temporary.write_text(json.dumps({"landing_id": str(uuid.uuid4())}), encoding="utf-8")
-        whole_files.sync(temporary)
-        path.hardlink_to(temporary)  # fails where there is one, which a rename does not
-    except FileExistsError:
-        pass  # another process has just given it one
-    except OSError:
-        return None
-    finally:
-        temporary.unlink(missing_ok=True)
-    return identity_of(landing_dir)
 
 
 def key_of(analysis: CallAnalysis) -> str:

@@ -16,9 +16,7 @@ import duckdb
 from warmline.database import attach, open_for_reading, open_to_convert
 from warmline.encryption import Key
 from warmline.errors import EncryptionError, WarehouseError
-from warmline.landing import forgetting, seals
-from warmline.landing.places import give_identity, identity_of, walk
-from warmline.places import Places, places_of
+from warmline.places import Places, give_identity, identity_of, places_of
 from warmline.settings import Settings
 
 
@@ -49,6 +47,17 @@ def landing_folder_at(landing_dir: Path, warehouse: Path) -> LandingFolder:
     place = landing_dir.resolve()
     beside = os.path.relpath(place, warehouse.resolve().parent)
     return LandingFolder(give_identity(landing_dir), beside, str(place))
+
+
+def noted_folder(con: duckdb.DuckDBPyConnection) -> LandingFolder | None:
+    """Return what a warehouse notes of its landing folder; None for one of an earlier version."""
+    try:
+        found = con.execute(
+            "SELECT landing_id, relative_path, absolute_path FROM landing.folder"
+        ).fetchone()
+    except duckdb.CatalogException:
+        return None
+    return LandingFolder(*found) if found else None
 
 
 def note_landing_folder(con: duckdb.DuckDBPyConnection, folder: LandingFolder) -> None:
@@ -123,16 +132,13 @@ def _noted(con: duckdb.DuckDBPyConnection) -> tuple[LandingFolder | None, int]:
         ((calls,),) = con.execute("SELECT count(*) FROM calls").fetchall()
     except duckdb.CatalogException:
         return None, 0  # not a warehouse: publishing says so
-    try:
-        found = con.execute(
-            "SELECT landing_id, relative_path, absolute_path FROM landing.folder"
-        ).fetchone()
-    except duckdb.CatalogException:
-        found = None  # of an earlier version
-    return LandingFolder(*found) if found else None, calls
+    return noted_folder(con), calls
 
 
 def _holds_something(folder: Path) -> bool:
+    from warmline.landing import forgetting, seals  # pyarrow, which a question does without
+    from warmline.landing.places import walk
+
     if seals.holds_something(folder):
         return True
     return any(True for _ in walk(folder / forgetting.FOLDER, forgetting.FOLDER, ".json"))
