@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from warmline.cli.options import (
-    AllowLossOption,
     JsonOption,
     LandingOption,
     SettingsOption,
@@ -39,7 +38,6 @@ def forget(
         bool, typer.Option("--dry-run", help="Say how many analyses are meant, erase nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    allow_loss: AllowLossOption = False,
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
@@ -58,7 +56,7 @@ def forget(
     from warmline.warehouse import publish
 
     chosen = settings_from(settings)
-    places = known_places(chosen, landing, warehouse, allow_loss=allow_loss)
+    places = known_places(chosen, landing, warehouse)
     selection = Selection(
         frozenset(call or ()), frozenset(customer or ()), _before(older_than, datetime.now(UTC))
     )
@@ -74,14 +72,7 @@ def forget(
         typer.confirm(f"{_said(len(meant))} Erase them for good?", abort=True)
     erased = erase(places.landing, selection)
     with messages().status("building the warehouse without them"):
-        publish(
-            places.landing,
-            places.warehouse,
-            all_measures(),
-            chosen.profile,
-            from_nothing=True,
-            allow_loss=allow_loss,
-        )
+        publish(places.landing, places.warehouse, all_measures(), chosen.profile, from_nothing=True)
     refresh_reports(places.warehouse, chosen.night)
     forget_names(prefect_home())
     finish(places.landing)
