@@ -9,6 +9,7 @@ import typer
 from warmline.cli.options import LandingOption, SettingsOption, WarehouseOption, settings_from
 from warmline.cli.query import pairs
 from warmline.cli.terminal import ExitCode, messages, say_error
+from warmline.cli.zones import Zone, ZoneOption, zone_of
 from warmline.places import Places, places_of
 from warmline.questions import ask, ask_named, named_queries
 from warmline.settings import Settings
@@ -79,6 +80,7 @@ def export(
     limit: Annotated[
         int, typer.Option("--limit", min=1, help="With --query: at most this many rows.")
     ] = 100_000,
+    timezone: ZoneOption = None,
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
@@ -93,8 +95,9 @@ def export(
             "--query goes with --format csv, parquet or xlsx, and only with it"
         )
     if query is not None:
-        at = places_of(settings_from(settings), landing, warehouse).warehouse
-        _write_table(at, query, pairs(param or ()), format_, to, limit)
+        chosen = settings_from(settings)
+        at, zone = places_of(chosen, landing, warehouse).warehouse, zone_of(timezone, chosen)
+        _write_table(at, query, pairs(param or ()), format_, to, limit, zone)
         return
     known = settings_from(settings)
     _write_calls(calls or [], known_places(known, landing, warehouse), known, format_, to)
@@ -127,7 +130,13 @@ def _write_calls(
 
 
 def _write_table(
-    warehouse: Path, query: str, given: dict[str, str], format_: Format, to: Path, limit: int
+    warehouse: Path,
+    query: str,
+    given: dict[str, str],
+    format_: Format,
+    to: Path,
+    limit: int,
+    zone: Zone,
 ) -> None:
     from warmline.export.tables import write_table
 
@@ -138,6 +147,7 @@ def _write_table(
     else:
         select = f'FROM "{query}"' if query.isidentifier() else query
         answer = ask(warehouse, select, given, limit=limit)
-    typer.echo(write_table(answer, to, format_.value))
+    shown = zone.answer(answer, naming=format_ is Format.XLSX)
+    typer.echo(write_table(shown, to, format_.value))
     if answer.truncated:
         messages().print(f"only the first {limit} rows; --limit writes more", style="yellow")

@@ -18,6 +18,7 @@ from warmline.cli.options import (
 )
 from warmline.cli.search import Party
 from warmline.cli.terminal import messages, output, say_json
+from warmline.cli.zones import ZoneOption, zone_of
 from warmline.errors import QueryError
 from warmline.reviews import Judgement, Verdict, all_reviews, review_cue, review_metric
 from warmline.spreadsheets import safe_cell
@@ -94,13 +95,16 @@ def list_reviews(
     verdict: Annotated[
         Verdict | None, typer.Option("--verdict", help="Only those that say so.")
     ] = None,
+    timezone: ZoneOption = None,
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the reviews, oldest first, also those that have not been published yet."""
-    folder = known_places(settings_from(settings), landing, warehouse).landing
+    chosen = settings_from(settings)
+    zone = zone_of(timezone, chosen)
+    folder = known_places(chosen, landing, warehouse).landing
     reviews = [
         review
         for review in all_reviews(folder)
@@ -112,7 +116,7 @@ def list_reviews(
         return
     for review in reviews:
         output().print(
-            f"{review.reviewed_at:%Y-%m-%d %H:%M} {_sentence(review)}", markup=False, soft_wrap=True
+            f"{zone.minute(review.reviewed_at)} {_sentence(review)}", markup=False, soft_wrap=True
         )
     if not reviews:
         messages().print("no reviews", style="yellow")
