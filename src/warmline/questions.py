@@ -21,6 +21,7 @@ import duckdb
 from warmline.database import open_for_reading
 from warmline.errors import QueryError
 from warmline.extensions import load_extension
+from warmline.warehouse.landed_reviews import show_landed_reviews
 from warmline.warehouse.sql import SqlFile, sql_files
 
 DEFAULT_LIMIT = 1000
@@ -163,6 +164,7 @@ def reading(warehouse: Path, extension: str | None = None) -> Iterator[duckdb.Du
     An extension is loaded first: later it could not be. Raises WarehouseError.
     """
     with open_for_reading(warehouse) as con:
+        show_landed_reviews(con, warehouse)
         if con.execute("SELECT current_setting('lock_configuration')").fetchone() == (True,):
             yield con  # the same file is being asked in this process already, and so locked
             return

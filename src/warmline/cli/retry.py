@@ -19,9 +19,10 @@ from warmline.cli.options import (
 )
 from warmline.cli.terminal import messages, output
 from warmline.errors import WarmlineError
-from warmline.places import Places, places_of
+from warmline.places import Places
 from warmline.recordings.remote import as_source
 from warmline.settings import Settings
+from warmline.warehouse.landing_folder import known_places
 
 if TYPE_CHECKING:
     from warmline.landing import Landed
@@ -60,7 +61,7 @@ def retry(
     from warmline.pipeline import failed_calls, put_back
 
     chosen = settings_from(settings)
-    places = places_of(chosen, landing, warehouse)
+    places = known_places(chosen, landing, warehouse)
     found = failed_calls(places.landing, frozenset(call or ()), frozenset(reason or ()))
     _require_all(call or (), found)
     if not (call or reason or everything):

@@ -1,8 +1,9 @@
 """Settings of a run: where things are kept, and the night."""
 
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from warmline.settings.section import Section
 
@@ -63,6 +64,26 @@ class PlaceSettings(Section):
         min_length=1,
         description="Where models are looked for, in this order; WARMLINE_MODEL_SOURCES overrides.",
     )
+
+
+class DisplaySettings(Section):
+    """[display] how results are shown to people."""
+
+    timezone: str = Field(
+        default="UTC",
+        description="Time zone of the times that are shown, such as Europe/Berlin; local: that of "
+        "this machine. Kept times are UTC, and so are the days that queries ask for.",
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        if name not in ("UTC", "local"):
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError, OSError) as e:
+                raise ValueError("not a time zone known on this machine, as Europe/Berlin") from e
+        return name
 
 
 class NightSettings(Section):
