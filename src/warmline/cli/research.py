@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
-from warmline.cli.render_research import print_detectable, print_needed, print_study
+from warmline.cli.render_research import (
+    print_detectable,
+    print_needed,
+    print_reliabilities,
+    print_study,
+)
 from warmline.cli.terminal import messages
 from warmline.errors import QueryError
 from warmline.places import places_of
@@ -176,6 +181,40 @@ def retention(
         typer.echo(files[1].read_text(encoding="utf-8"), nl=False)
     else:
         print_study(study, files[0])
+
+
+@app.command()
+def reliability(
+    measure: MeasureOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    exclude_reason: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out calls of this reason; may be repeated.", show_default=False),
+    ] = None,
+    simulated: SimulatedOption = False,
+    warehouse: WarehouseOption = None,
+    settings: SettingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how far each measure tells agents apart, and how many calls a fair comparison takes.
+
+    Agents differ by chance, too. A reliability of 0.7 means that 70 % of what agents' means differ
+    by would be there again with other calls of theirs; below that, a ranking is mostly luck.
+    """
+    from warmline.research.reliability import read_reliabilities
+    from warmline.research.sample import require_libraries
+
+    require_libraries()
+    design = Design(
+        measures=tuple(dict.fromkeys(measure or MEASURES)),
+        since=since.date() if since else None,
+        until=until.date() if until else None,
+        excluded_reasons=tuple(dict.fromkeys(exclude_reason or ())),
+        is_simulated=simulated,
+    )
+    path = places_of(settings_from(settings), None, warehouse).warehouse
+    print_reliabilities(read_reliabilities(path, design), as_json)
 
 
 @app.command()

@@ -287,6 +287,23 @@ def _weighted(rows: Any) -> Any:
     return known.assign(weight=1.0 / chance.clip(_LEAST_CHANCE))
 
 
+def read_calls(warehouse: Path, design: Design) -> Any:
+    """Return every analyzed call of the design's kind and time, with its measures, as a frame.
+
+    Raises QueryError for a measure that is not there, naming those that are like it.
+    """
+    with open_for_reading(warehouse) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        con.execute(_CALLS.format(measures=_measures(con, design.measures)))
+        return con.execute(
+            "FROM study_calls WHERE is_simulated = $is_simulated "
+            "AND coalesce(started_at >= $since, true) AND coalesce(started_at < $until, true) "
+            "AND NOT coalesce(list_contains($excluded, contact_reason), false) "
+            "ORDER BY started_at, call_id",
+            _asked(design),
+        ).df()
+
+
 def count_calls(warehouse: Path, design: Design) -> int:
     """Return how many analyzed calls of the design's kind and time there are."""
     with _reading(warehouse) as con:
