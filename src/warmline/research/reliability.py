@@ -93,7 +93,6 @@ def reliability(frame: Any, measure: str) -> Reliability:
     per_week = n / (int(weeks.max()) + 1)
     noise = found.week * min(per_week, per_agent) + found.call
     half = bootstrap(lambda draw: _split_half(values, agents, draw), agents.tolist(), seed=1)
-    said = (half.value, half.low, half.high) if half else (None, None, None)
     return Reliability(
         measure,
         n,
@@ -101,7 +100,9 @@ def reliability(frame: Any, measure: str) -> Reliability:
         found,
         per_agent,
         _share(found.agent, noise / per_agent),
-        *said,
+        half.value if half else None,
+        half.low if half else None,
+        half.high if half else None,
         tuple(_needed(found.agent, noise, wanted) for wanted in WANTED),
     )
 
