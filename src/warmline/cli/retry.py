@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 def retry(
     call: Annotated[
         list[str] | None,
-        typer.Option("--call", metavar="ID", help="A call that failed, by its metadata's id."),
+        typer.Option(
+            "--call", metavar="ID", help="A call that failed, by its id or its recording's path."
+        ),
     ] = None,
     reason: Annotated[
         list[str] | None,
@@ -78,7 +80,17 @@ def retry(
 
 
 def _require_all(named: Sequence[str], found: "list[Landed]") -> None:
-    missing = sorted(set(named) - {landed.call_id for landed in found})
+    from warmline.pipeline.retrying import exact_name_of, names_of
+
+    for name in named:
+        of_it = [landed for landed in found if name in names_of(landed)]
+        if len(of_it) > 1:
+            listed = ", ".join(f"{exact_name_of(landed)} ({landed.path})" for landed in of_it)
+            raise WarmlineError(
+                f"'{name}' is ambiguous, {len(of_it)} failed calls are called that: {listed}; give "
+                "one of these names, or the path of the recording"
+            )
+    missing = sorted(set(named).difference(*(names_of(landed) for landed in found)))
     if missing:
         raise WarmlineError(
             f"{', '.join(missing)}: not among the calls that failed; `warmline retry` lists them"

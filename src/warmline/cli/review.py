@@ -19,9 +19,11 @@ from warmline.cli.options import (
 from warmline.cli.search import Party
 from warmline.cli.terminal import messages, output, say_json
 from warmline.cli.zones import ZoneOption, zone_of
+from warmline.database import open_for_reading
 from warmline.errors import QueryError
 from warmline.reviews import Judgement, Verdict, all_reviews, review_cue, review_metric
 from warmline.spreadsheets import safe_cell
+from warmline.warehouse.call_names import find_call, find_calls
 from warmline.warehouse.landing_folder import known_places
 
 if TYPE_CHECKING:
@@ -104,11 +106,13 @@ def list_reviews(
     """List the reviews, oldest first, also those that have not been published yet."""
     chosen = settings_from(settings)
     zone = zone_of(timezone, chosen)
-    folder = known_places(chosen, landing, warehouse).landing
+    places = known_places(chosen, landing, warehouse)
+    key = _landing_key(places.warehouse, call) if call else None
     reviews = [
         review
-        for review in all_reviews(folder)
-        if call in (None, review.given_call_id) and verdict in (None, review.verdict)
+        for review in all_reviews(places.landing)
+        if (call is None or review.landing_key == key or (not key and review.given_call_id == call))
+        and verdict in (None, review.verdict)
     ]
     if as_json:
         found = [asdict(review) for review in reviews]
@@ -142,6 +146,15 @@ def export(
     except OSError as e:
         raise QueryError(f"{file}: cannot write the reviews ({e.strerror})") from e
     typer.echo(f"{len(reviews)} reviews in {file}")
+
+
+def _landing_key(warehouse: Path, call: str) -> str | None:
+    """Which recording is meant; None if the warehouse has no such call, or none any more.
+
+    Raises QueryError with their names when more than one call is called that.
+    """
+    with open_for_reading(warehouse) as con:
+        return find_call(con, call).landing_key if find_calls(con, call) else None
 
 
 def _seconds(text: str) -> float:

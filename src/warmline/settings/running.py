@@ -49,7 +49,8 @@ class PlaceSettings(Section):
 
     landing: str = Field(
         default="",
-        description="Folder of analyses, one file per call; empty: beside the warehouse.",
+        description="Folder of analyses, one file per call; empty: the one that the warehouse was "
+        "built from, beside a new one.",
     )
     warehouse: str = Field(default="warehouse.duckdb", description="The DuckDB file.")
     models: str = Field(

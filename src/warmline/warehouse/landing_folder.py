@@ -161,8 +161,11 @@ def _another(asked: Places, noted: LandingFolder) -> str:
 
 
 def _gone(asked: Places, noted: LandingFolder, calls: int) -> str:
+    instead = ""
+    if Path(noted.absolute_path).is_dir():
+        instead = " (another folder is, or an empty one)"
     return (
         f"{asked.warehouse}: the landing folder of its {calls} calls was {noted.absolute_path} and "
-        "is not there; if it was moved, say once with --landing DIR where it is now (the next "
-        "publishing notes it); if it is on another disk, mount that"
+        f"is not there{instead}; if it was moved, say once with --landing DIR where it is now (the "
+        "next publishing notes it); if it is on another disk, mount that"
     )
