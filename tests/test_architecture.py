@@ -20,6 +20,7 @@ SHIPPED = [*MODULES, *FLOWS]
 # one line does not know each other.
 HOUSE = (
     ("__init__", "errors", "values", "resources"),
+    ("whole_files",),
     (
         "metrics",
         "spans",
@@ -29,7 +30,6 @@ HOUSE = (
         "spreadsheets",
         "telling",
         "forking",
-        "whole_files",
     ),
     ("encryption", "extensions"),
     ("analysis", "phrases", "places", "database"),

@@ -8,6 +8,7 @@ from warmline.errors import QueryError
 from warmline.export.formats import ENDINGS, EXPORTERS, session_id
 from warmline.landing import Known, known, read_landed
 from warmline.landing.known import Landed
+from warmline.whole_files import write_text_whole
 
 __all__ = ["ENDINGS", "EXPORTERS", "chosen", "export"]
 
@@ -36,7 +37,5 @@ def _found(landed: Known, call: str, landing_dir: Path) -> Landed:
 
 def export(analysis: CallAnalysis, format_name: str, folder: Path) -> Path:
     """Write one call in one of `EXPORTERS`' formats; the file is named after the call."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{session_id(analysis)}.{ENDINGS[format_name]}"
-    path.write_text(EXPORTERS[format_name](analysis), encoding="utf-8")
-    return path
+    return write_text_whole(path, EXPORTERS[format_name](analysis), QueryError, "the call")

@@ -2,7 +2,6 @@
 
 import re
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 from warmline.errors import WarehouseError
@@ -10,7 +9,7 @@ from warmline.nights.history import read_night
 from warmline.nights.rendering import as_html, as_markdown
 from warmline.nights.report import NightReport
 from warmline.settings import NightSettings
-from warmline.whole_files import write_whole
+from warmline.whole_files import write_text_whole
 
 _FOLDER = "reports"
 
@@ -28,12 +27,8 @@ def write_report(report: NightReport, warehouse: Path) -> tuple[Path, Path]:
     """
     files = report_files(warehouse, report.night)
     for path, text in zip(files, (as_markdown(report), as_html(report)), strict=True):
-        write_whole(path, partial(_write, text=text), WarehouseError, "the report")
+        write_text_whole(path, text, WarehouseError, "the report")
     return files
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
 
 
 def refresh_reports(warehouse: Path, settings: NightSettings) -> int:

@@ -13,6 +13,7 @@ from warmline.landing import sealing
 from warmline.landing.sealing import Change
 from warmline.locks import LockedError, exclusive
 from warmline.warehouse.swapping import building_beside, log_of, remove_leftovers, swap
+from warmline.whole_files import make_private_folder
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def _rewrite(warehouse: Path, change: Change) -> bool:
         return False
     _remove_leftovers(warehouse)
     building = building_beside(warehouse)
+    make_private_folder(building.parent)
     with open_to_convert(building) as con:
         attach(con, "old", warehouse, change.before, read_only=not log_of(warehouse).exists())
         attach(con, "new", building, change.after, read_only=False)
@@ -67,7 +69,6 @@ def _rewrite(warehouse: Path, change: Change) -> bool:
         con.execute("CHECKPOINT new")
         con.execute("DETACH old")
         con.execute("DETACH new")
-    shutil.copymode(warehouse, building)
     swap(building, warehouse)
     return True
 

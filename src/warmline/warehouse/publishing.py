@@ -46,6 +46,7 @@ from warmline.warehouse.outcomes import note_outcomes
 from warmline.warehouse.reviews import note_reviews
 from warmline.warehouse.summarizing import summarize
 from warmline.warehouse.swapping import building_beside, copy_beside, remove_leftovers, swap
+from warmline.whole_files import make_private_folder
 
 _ATTEMPTS = 10
 
@@ -151,10 +152,9 @@ class _Job:
         before: Published | None,
         unreadable: Mapping[Stamped, str],
     ) -> PublishReport:
+        make_private_folder(self.building.parent)
         if self._has_yesterday:
             copy_beside(self.warehouse, self.building)
-        else:
-            self.warehouse.parent.mkdir(parents=True, exist_ok=True)
         everything = before is not None and before.inputs.load_sha256 != inputs.load_sha256
         with open_for_building(self.building) as con:
             migrate(con)
