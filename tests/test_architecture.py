@@ -20,7 +20,7 @@ SHIPPED = [*MODULES, *FLOWS]
 # one line does not know each other.
 HOUSE = (
     ("__init__", "errors", "values", "resources"),
-    ("whole_files",),
+    ("process_limits", "whole_files"),
     (
         "metrics",
         "spans",
@@ -48,6 +48,7 @@ HOUSE = (
     ("preloaded",),
     ("warehouse",),
     ("questions", "simulate", "annotation", "outcomes", "nights"),
+    ("query_process",),
     ("research", "reviews", "search", "export"),
     ("cli",),
     ("__main__",),

@@ -45,7 +45,13 @@ from warmline.warehouse.migrate import define_views, migrate
 from warmline.warehouse.outcomes import note_outcomes
 from warmline.warehouse.reviews import note_reviews
 from warmline.warehouse.summarizing import summarize
-from warmline.warehouse.swapping import building_beside, copy_beside, remove_leftovers, swap
+from warmline.warehouse.swapping import (
+    building_beside,
+    copy_beside,
+    discard_foreign_log,
+    remove_leftovers,
+    swap,
+)
 from warmline.whole_files import make_private_folder
 
 _ATTEMPTS = 10
@@ -91,6 +97,7 @@ def publish(
     try:
         with exclusive(lock, "publishing this warehouse"):
             remove_leftovers(job.warehouse)
+            discard_foreign_log(job.warehouse)
             return job.publish()
     except LockedError as e:
         raise WarehouseError(str(e)) from e

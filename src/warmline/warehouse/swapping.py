@@ -8,6 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
+from warmline.database import has_foreign_log, log_of
 from warmline.whole_files import PRIVATE_FILE, sync
 
 
@@ -25,18 +26,19 @@ def remove_leftovers(warehouse: Path) -> None:
             path.unlink()
 
 
-def log_of(database: Path) -> Path:
-    """The write-ahead log beside a database file."""
-    return database.with_name(f"{database.name}.wal")
-
-
 def copy_beside(warehouse: Path, building: Path) -> None:
     """Begin with what the publisher wrote last: with the file, and never with a log beside it."""
     shutil.copyfile(warehouse, building)
 
 
+def discard_foreign_log(warehouse: Path) -> None:
+    """Remove a log beside the warehouse that no program is writing: it is not the publisher's."""
+    if not warehouse.exists() or has_foreign_log(warehouse):
+        log_of(warehouse).unlink(missing_ok=True)
+
+
 def swap(building: Path, warehouse: Path) -> None:
-    """Put the new file in place, durably; a log that somebody else left beside the old one goes."""
+    """Put the new file in place, durably."""
     building.chmod(PRIVATE_FILE)
     sync(building)
     log_of(warehouse).unlink(missing_ok=True)
