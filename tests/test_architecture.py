@@ -31,7 +31,7 @@ HOUSE = (
         "telling",
         "forking",
     ),
-    ("encryption", "extensions"),
+    ("encryption", "extensions", "access_log"),
     ("analysis", "phrases", "places", "database"),
     ("models", "torchaudio_extension"),
     ("engines",),

@@ -26,6 +26,7 @@ from warmline.cli.show import show
 from warmline.cli.simulate import simulate
 from warmline.cli.terminal import EXIT_CODES_HELP, Commands
 from warmline.cli.validate import validate
+from warmline.process_limits import leave_no_core_file
 
 app = typer.Typer(
     name="warmline",
@@ -63,6 +64,7 @@ def warmline(
     """What holds for every command."""
     if context.invoked_subcommand not in _PUBLIC:
         os.umask(0o077)  # what libraries write on the way, too, is for its owner alone
+        leave_no_core_file()
 
 
 app.command(rich_help_panel="Analyze")(analyze)

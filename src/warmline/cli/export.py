@@ -8,7 +8,7 @@ import typer
 
 from warmline.cli.options import LandingOption, SettingsOption, WarehouseOption, settings_from
 from warmline.cli.query import pairs
-from warmline.cli.terminal import messages
+from warmline.cli.terminal import messages, note_access
 from warmline.errors import Status
 from warmline.places import places_of
 from warmline.questions import ask, ask_named, named_queries
@@ -96,14 +96,20 @@ def export(
     from warmline.export.bleeping import write_bleeped
 
     known = settings_from(settings)
-    folder = places_of(known, landing, warehouse).landing
-    written = [
-        write_bleeped(analysis, known.recordings, to)
-        if format_ is Format.BLEEPED
-        else write(analysis, format_.value, to)
-        for analysis in chosen(folder, calls or [])
-        if analysis.status is Status.ANALYZED
-    ]
+    places = places_of(known, landing, warehouse)
+    written, seen = [], set()
+    try:
+        for analysis in chosen(places.landing, calls or []):
+            if analysis.status is Status.ANALYZED:
+                written.append(
+                    write_bleeped(analysis, known.recordings, to)
+                    if format_ is Format.BLEEPED
+                    else write(analysis, format_.value, to)
+                )
+                seen.add(analysis.metadata.call_id)
+    finally:  # also of those that were written before one could not be
+        if written:
+            note_access(places.warehouse, f"export {format_.value}", calls=seen)
     for path in written:
         typer.echo(path)
 
@@ -120,6 +126,7 @@ def _write_table(
     else:
         select = f'FROM "{query}"' if query.isidentifier() else query
         answer = ask(warehouse, select, given, limit=limit)
+    note_access(warehouse, f"export {format_.value}", query=query, rows=len(answer.rows))
     typer.echo(write_table(answer, to, format_.value))
     if answer.truncated:
         messages().print(f"only the first {limit} rows; --limit writes more", style="yellow")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
-from warmline.cli.terminal import say_json
+from warmline.cli.terminal import note_access, say_json
 from warmline.places import places_of
 
 _NARROWEST = 60
@@ -31,7 +31,9 @@ def show(
     """Show one call: who spoke when, what was said, what was measured, and where to hear it."""
     from warmline.cli.page import read_page
 
-    page = read_page(places_of(settings_from(settings), None, warehouse).warehouse, call_id)
+    at = places_of(settings_from(settings), None, warehouse).warehouse
+    page = read_page(at, call_id)
+    note_access(at, "show", calls=[page.call["call_id"]])
     if as_json:
         say_json(page.as_dict())
         return

@@ -13,6 +13,7 @@ from time import perf_counter
 import duckdb
 
 from warmline import __version__
+from warmline.access_log import forget_calls_but
 from warmline.database import open_for_building
 from warmline.errors import WarehouseError
 from warmline.landing import places
@@ -180,7 +181,9 @@ class _Job:
             report = self._report(loading, problems(con), checks, True)
             self._note_run(con, report, inputs)
             con.execute("CHECKPOINT")
+            calls = {call for (call,) in con.execute("SELECT call_id FROM calls").fetchall()}
         swap(self.building, self.warehouse)
+        forget_calls_but(self.warehouse, calls)
         return report
 
     @property
