@@ -20,7 +20,7 @@ from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
 from warmline.errors import QueryError, WarehouseError
 from warmline.extensions import load_extension
-from warmline.questions import reading
+from warmline.query_process import reading
 from warmline.search import Hit, Match, Scope, search
 from warmline.warehouse import publish
 

@@ -8,7 +8,7 @@ import typer
 
 from warmline.cli.options import LandingOption, SettingsOption, WarehouseOption, settings_from
 from warmline.cli.query import pairs
-from warmline.cli.terminal import ExitCode, messages, say_error
+from warmline.cli.terminal import ExitCode, messages, note_access, say_error
 from warmline.cli.zones import Zone, ZoneOption, zone_of
 from warmline.places import Places, places_of
 from warmline.questions import ask, ask_named, named_queries
@@ -111,11 +111,18 @@ def _write_calls(
     from warmline.export.bleeping import write_bleeped
 
     chosen = choose(places.landing, places.warehouse, calls)
-    for analysis, stem in chosen.analyses():
-        if format_ is Format.BLEEPED:
-            path = write_bleeped(analysis, known.recordings, to, stem)
-        else:
-            path = write(analysis, format_.value, to, stem)
+    seen = []
+    try:
+        for analysis, stem in chosen.analyses():
+            if format_ is Format.BLEEPED:
+                path = write_bleeped(analysis, known.recordings, to, stem)
+            else:
+                path = write(analysis, format_.value, to, stem)
+            seen.append(analysis.metadata.call_id)
+            typer.echo(path)
+    finally:  # also of those that were written before one could not be
+        if seen:
+            note_access(places.warehouse, f"export {format_.value}", calls=seen)
         typer.echo(path)
     if chosen.unpublished and not calls:
         messages().print(
@@ -147,6 +154,7 @@ def _write_table(
     else:
         select = f'FROM "{query}"' if query.isidentifier() else query
         answer = ask(warehouse, select, given, limit=limit)
+    note_access(warehouse, f"export {format_.value}", query=query, rows=len(answer.rows))
     shown = zone.answer(answer, naming=format_ is Format.XLSX)
     typer.echo(write_table(shown, to, format_.value))
     if answer.truncated:

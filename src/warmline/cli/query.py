@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
-from warmline.cli.terminal import ExitCode, messages, output, say_json
+from warmline.cli.terminal import ExitCode, messages, note_access, output, say_json
 from warmline.cli.zones import ZoneOption, has_times, zone_of
 from warmline.errors import QueryError
 from warmline.places import places_of
@@ -73,6 +73,7 @@ def query(
     path = places_of(chosen, None, warehouse).warehouse
     answering = ask_named if question.isidentifier() else ask
     answer = answering(path, question, pairs(param or ()), limit=limit, timeout_s=timeout_s)
+    note_access(path, "query", query=question, rows=len(answer.rows))
     answer = zone.answer(answer)
     if as_json:
         rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
@@ -146,7 +147,7 @@ def _print_csv(answer: Answer) -> None:
 
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
-    writer.writerow(answer.columns)
+    writer.writerow([safe_cell(column) for column in answer.columns])
     writer.writerows([safe_cell(value) for value in row] for row in answer.rows)
     text = page.getvalue()
     sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)

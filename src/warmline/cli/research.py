@@ -19,6 +19,7 @@ from warmline.cli.terminal import messages
 from warmline.errors import QueryError
 from warmline.places import places_of
 from warmline.research.design import CONTROLS, MEASURES, Correction, Design, Effects
+from warmline.whole_files import write_text_whole
 
 if TYPE_CHECKING:
     from warmline.research.calibration import Calibration
@@ -315,5 +316,4 @@ def _write(study: "Study", folder: Path) -> tuple[Path, Path]:
     page = write_report(study, folder)[0]
     results = folder / "results.json"
     text = json.dumps(as_dict(study), indent=2, default=str, allow_nan=False)
-    results.write_text(text + "\n", encoding="utf-8")
-    return page, results
+    return page, write_text_whole(results, f"{text}\n", QueryError, "the results")

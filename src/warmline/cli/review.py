@@ -2,6 +2,7 @@
 
 import csv
 import getpass
+import io
 import re
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -25,6 +26,7 @@ from warmline.reviews import Judgement, Verdict, all_reviews, review_cue, review
 from warmline.spreadsheets import safe_cell
 from warmline.warehouse.call_names import find_call, find_calls
 from warmline.warehouse.landing_folder import known_places
+from warmline.whole_files import write_text_whole
 
 if TYPE_CHECKING:
     from warmline.landing.reviews import Review
@@ -138,13 +140,11 @@ def export(
     from warmline.landing.reviews import Review
 
     reviews = [asdict(review) for review in all_reviews(folder)]
-    try:
-        with file.open("w", encoding="utf-8", newline="") as handle:
-            writer = csv.writer(handle, lineterminator="\n")
-            writer.writerow(field.name for field in fields(Review))
-            writer.writerows([safe_cell(value) for value in row.values()] for row in reviews)
-    except OSError as e:
-        raise QueryError(f"{file}: cannot write the reviews ({e.strerror})") from e
+    page = io.StringIO()
+    writer = csv.writer(page, lineterminator="\n")
+    writer.writerow(field.name for field in fields(Review))
+    writer.writerows([safe_cell(value) for value in row.values()] for row in reviews)
+    write_text_whole(file, page.getvalue(), QueryError, "the reviews")
     typer.echo(f"{len(reviews)} reviews in {file}")
 
 

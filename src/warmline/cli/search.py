@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
-from warmline.cli.terminal import messages, output, say_json
+from warmline.cli.terminal import messages, note_access, output, say_json
 from warmline.cli.zones import Zone, ZoneOption, zone_of
 from warmline.places import places_of
 from warmline.search import Hit, Match, SaidTurn, Scope
@@ -68,6 +68,7 @@ def search(
     zone = zone_of(timezone, chosen)
     path = places_of(chosen, None, warehouse).warehouse
     hits = find(path, phrase, match=match, scope=scope, limit=limit, around=around)
+    note_access(path, "search", calls={hit.call_id for hit in hits}, rows=len(hits))
     if as_json:
         found = [zone.row(asdict(hit)) for hit in hits]
         say_json(found)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
-from warmline.cli.terminal import say_json
+from warmline.cli.terminal import note_access, say_json
 from warmline.cli.zones import ZoneOption, zone_of
 from warmline.places import places_of
 
@@ -36,7 +36,9 @@ def show(
 
     chosen = settings_from(settings)
     zone = zone_of(timezone, chosen)
-    page = read_page(places_of(chosen, None, warehouse).warehouse, call_id)
+    at = places_of(chosen, None, warehouse).warehouse
+    page = read_page(at, call_id)
+    note_access(at, "show", calls=[page.call["call_id"]])
     page = replace(page, call=zone.row(page.call))
     if as_json:
         say_json(page.as_dict())

@@ -10,7 +10,7 @@ from warmline.errors import QueryError, Status
 from warmline.export.formats import ENDINGS, EXPORTERS, file_stems, session_id
 from warmline.landing import Known, known, read_landed
 from warmline.warehouse.call_names import NamedCall, all_calls, find_call, shortened
-from warmline.whole_files import write_whole
+from warmline.whole_files import write_text_whole
 
 __all__ = ["ENDINGS", "EXPORTERS", "Chosen", "choose", "export"]
 
@@ -85,10 +85,5 @@ def export(analysis: CallAnalysis, format_name: str, folder: Path, stem: str | N
     `file_stems`). Raises QueryError naming the file when it cannot be written.
     """
     name = stem or session_id(analysis)
-    text = EXPORTERS[format_name](analysis, name)
-    return write_whole(
-        folder / f"{name}.{ENDINGS[format_name]}",
-        lambda path: path.write_text(text, encoding="utf-8"),
-        QueryError,
-        "the call",
-    )
+    path = folder / f"{name}.{ENDINGS[format_name]}"
+    return write_text_whole(path, EXPORTERS[format_name](analysis, name), QueryError, "the call")

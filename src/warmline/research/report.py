@@ -7,28 +7,29 @@ from math import exp
 from pathlib import Path
 from string import Template
 
+from warmline.errors import QueryError
 from warmline.research.plots import dose_png, forest_png, survival_png
 from warmline.research.regression import Estimate
 from warmline.research.study import CONFOUNDERS, Study
 from warmline.research.words import lead, methods, scale_of
+from warmline.whole_files import write_bytes_whole, write_text_whole
 
 _PAGE = Path(__file__).with_name("report.html")
 
 
 def write_report(study: Study, folder: Path) -> tuple[Path, ...]:
     """Write `report.html` and its pictures into a folder; returns the files, the page first."""
-    folder.mkdir(parents=True, exist_ok=True)
     pictures = {
         "forest.png": forest_png(study),
         "dose_response.png": dose_png(study),
         "survival.png": survival_png(study),
     }
     page = folder / "report.html"
-    page.write_text(render(study, pictures), encoding="utf-8")
+    write_text_whole(page, render(study, pictures), QueryError, "the report")
     written = [page]
     for name, png in pictures.items():
         if png is not None:
-            (folder / name).write_bytes(png)
+            write_bytes_whole(folder / name, png, QueryError, "the picture")
             written.append(folder / name)
         else:
             (folder / name).unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from time import perf_counter
 import duckdb
 
 from warmline import __version__
+from warmline.access_log import forget_calls_but
 from warmline.database import open_for_building, open_for_reading
 from warmline.errors import WarehouseError
 from warmline.landing import forgotten_keys, places
@@ -47,7 +48,14 @@ from warmline.warehouse.migrate import define_views, migrate
 from warmline.warehouse.outcomes import note_outcomes
 from warmline.warehouse.reviews import note_reviews
 from warmline.warehouse.summarizing import summarize
-from warmline.warehouse.swapping import building_beside, copy_beside, remove_leftovers, swap
+from warmline.warehouse.swapping import (
+    building_beside,
+    copy_beside,
+    discard_foreign_log,
+    remove_leftovers,
+    swap,
+)
+from warmline.whole_files import make_private_folder
 
 _ATTEMPTS = 10
 
@@ -106,6 +114,7 @@ def publish(
     try:
         with exclusive(lock, "publishing this warehouse"):
             remove_leftovers(job.warehouse)
+            discard_foreign_log(job.warehouse)
             return job.publish()
     except LockedError as e:
         raise WarehouseError(str(e)) from e
@@ -172,10 +181,9 @@ class _Job:
         before: Published | None,
         unreadable: Mapping[Stamped, str],
     ) -> PublishReport:
+        make_private_folder(self.building.parent)
         if self._has_yesterday:
             copy_beside(self.warehouse, self.building)
-        else:
-            self.warehouse.parent.mkdir(parents=True, exist_ok=True)
         everything = before is not None and before.inputs.load_sha256 != inputs.load_sha256
         with open_for_building(self.building) as con:
             migrate(con)
@@ -197,7 +205,9 @@ class _Job:
             report = self._report(loading, problems(con), checks, True)
             self._note_run(con, report, inputs)
             con.execute("CHECKPOINT")
+            calls = {call for (call,) in con.execute("SELECT call_id FROM calls").fetchall()}
         swap(self.building, self.warehouse)
+        forget_calls_but(self.warehouse, calls)
         return report
 
     def _require_no_loss(self, con: duckdb.DuckDBPyConnection) -> None:
