@@ -42,6 +42,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from night_runners import analyze_all
 from warmline.encryption import look_for_key, without_key
+from warmline.erasing import finish_erasing
 from warmline.errors import ScheduleError, WarehouseError
 from warmline.landing import LandingError, compact
 from warmline.locks import LockedError
@@ -65,7 +66,7 @@ from warmline.pipeline import (
     make_plan,
     with_later,
 )
-from warmline.places import places_of
+from warmline.places import UnfinishedErasureError, places_of
 from warmline.recordings.metadata import read_table
 from warmline.recordings.remote import as_source
 from warmline.settings import NightSettings, ProfileSettings, load_settings
@@ -94,7 +95,11 @@ def analyze_calls(
     started, started_at = perf_counter(), datetime.now(UTC)
     settings = load_settings(_path(settings_file))
     look_for_key(settings.encryption.key_env, settings.encryption.key_file)
-    places = places_of(settings, _path(landing), _path(warehouse))
+    try:
+        places = places_of(settings, _path(landing), _path(warehouse))
+    except UnfinishedErasureError as e:
+        finish_erasing(e.places, settings, in_a_night=True)
+        places = places_of(settings, _path(landing), _path(warehouse))
     table = metadata or settings.night.metadata or None
     order = Order(Addressing.of(settings), str(places.landing), table)
     again = Redo(with_later(redo), since, until) if redo else None

@@ -48,7 +48,7 @@ HOUSE = (
     ("preloaded",),
     ("warehouse",),
     ("questions", "simulate", "annotation", "outcomes", "nights"),
-    ("research", "reviews", "search", "export"),
+    ("research", "reviews", "search", "export", "erasing"),
     ("cli",),
     ("__main__",),
 )

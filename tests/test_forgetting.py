@@ -1,21 +1,29 @@
 """What is forgotten is in no file any more, and stays away."""
 
 import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
 from factories import call, cue, definitions_of, not_analyzed
 from warmline import landing
 from warmline.cli.app import app
 from warmline.landing import Selection
+from warmline.landing.places import key_of, loose_file
 from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES
 from warmline.outcomes import load_outcomes
-from warmline.pipeline import Addressing, make_plan
+from warmline.pipeline import Addressing, all_measures, make_plan
 from warmline.questions import ask
 from warmline.reviews import Judgement, Verdict, review_cue
 from warmline.settings import Settings
@@ -116,3 +124,210 @@ def test_what_a_power_cut_left_is_erased_by_the_next_time(folder: Path) -> None:
     assert forget(folder, "--customer", MARKS[1])["calls"] == 0
     assert holding(folder, *MARKS) == set()
     assert not landing.is_unfinished(folder / "w.landing")
+
+
+# What lands later, what stops halfway, what is typed otherwise
+
+
+def command(folder: Path, *words: object, **home: str) -> Result:
+    place = ["--warehouse", str(folder / "w.duckdb")]
+    env = {"PREFECT_HOME": str(folder / "prefect"), **home}
+    return CliRunner().invoke(app, [*map(str, words), *place], env=env)
+
+
+def republish(folder: Path) -> None:
+    publish(folder / "w.landing", folder / "w.duckdb", all_measures())
+
+
+def test_what_a_worker_lands_after_the_erasing_goes(folder: Path) -> None:
+    """A worker that had the call in hand lands it afterwards: whole, or while it is packed."""
+    says = [("B", 0.0, 2.0, f"hello {MARKS[0]}"), ("A", 3.0, 6.0, "good morning")]
+    late = call("c2", customer_id=MARKS[1], says=says)
+    new = call("c9", customer_id=MARKS[1], says=says)  # not landed when the customer was forgotten
+    new = replace(new, metadata=replace(new.metadata, started_at=None))
+    kept = folder / "kept.parquet"
+    shutil.copy(landing.write(late, folder / "w.landing"), kept)
+    forget(folder, "--customer", MARKS[1])
+    landing.write(late, folder / "w.landing")
+    landing.write(new, folder / "w.landing")
+    loose = loose_file(folder / "w.landing", key_of(late))
+    loose.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(kept, loose)  # as from a worker that was killed before it looked
+    kept.unlink()
+    republish(folder)
+    republish(folder)
+    assert calls(folder) == ["c3"]
+    assert holding(folder, *MARKS) == set()
+
+
+def test_packing_keeps_nothing_that_was_erased(folder: Path) -> None:
+    late = landing.write(call("c2", customer_id=MARKS[1]), folder / "w.landing")
+    copy = late.read_bytes()
+    forget(folder, "--customer", MARKS[1])
+    late.parent.mkdir(parents=True, exist_ok=True)
+    late.write_bytes(copy)
+    landing.compact(folder / "w.landing")
+    assert holding(folder, *MARKS) == set()
+    assert [known.call_id for known in landing.known(folder / "w.landing")] == ["c3"]
+
+
+def test_calls_of_a_forgotten_customer_from_afterwards_are_analyzed(folder: Path) -> None:
+    forget(folder, "--customer", MARKS[1])
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    landing.write(call("c8", customer_id=MARKS[1], started_at=tomorrow), folder / "w.landing")
+    republish(folder)
+    assert calls(folder) == ["c3", "c8"]
+
+
+KILLED = """
+import os, signal, sys
+from warmline.warehouse import publishing
+publishing._Job.publish = lambda self: os.kill(os.getpid(), signal.SIGKILL)
+from warmline.cli.app import app
+app(sys.argv[1:])
+"""
+
+
+def killed_while_forgetting(folder: Path) -> None:
+    """`warmline forget`, killed between erasing and publishing."""
+    words = ["forget", "--customer", MARKS[1], "--yes", "--warehouse", str(folder / "w.duckdb")]
+    environment = os.environ | {"PREFECT_HOME": str(folder / "prefect")}
+    child = subprocess.run([sys.executable, "-c", KILLED, *words], env=environment, check=False)
+    assert child.returncode == -signal.SIGKILL
+    assert MARKS[0] in holding(folder, *MARKS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "c3"),
+        ("query", "select count(*) from calls"),
+        ("search", "morning"),
+        ("check",),
+        ("export", "c3", "--to", "OUT"),
+        ("review", "list"),
+        ("retry",),
+        ("outcomes", "load", "o.csv"),
+        ("report", "--night", "2026-11-20"),
+        ("forget", "--customer", MARKS[1], "--yes"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_any_command_finishes_an_erasing_that_was_killed(
+    folder: Path, words: tuple[str, ...]
+) -> None:
+    killed_while_forgetting(folder)
+    (folder / "o.csv").write_text("customer_id,date,nps\nben,2026-11-20,9\n")
+    words = tuple(str(folder / w) if w in ("OUT", "o.csv") else w for w in words)
+    done = command(folder, *words)
+    assert done.exit_code == 0, done.output
+    assert holding(folder, *MARKS) == set()
+    assert calls(folder) == ["c3"]
+    assert not list(folder.glob("*.erasing"))
+    assert not (folder / "w.landing" / "erasing.json").exists()
+
+
+def test_a_publishing_in_between_takes_over_no_byte(folder: Path) -> None:
+    killed_while_forgetting(folder)
+    republish(folder)
+    assert holding(folder, *MARKS) == set()
+
+
+@pytest.fixture
+def twice(tmp_path: Path) -> Path:
+    """Two recordings that claim one call id, of two customers."""
+    for name, customer, word in (("x", "anna", "xylocarp"), ("y", "ben", "quillwort")):
+        says = [("B", 0.0, 2.0, f"hello {word}"), ("A", 3.0, 6.0, "good morning")]
+        one = call("c-17", audio=name * 64, path=f"/calls/{name}.wav", says=says)
+        one = replace(one, metadata=replace(one.metadata, customer_id=customer))
+        landing.write(one, tmp_path / "w.landing")
+    republish(tmp_path)
+    return tmp_path
+
+
+def test_an_id_of_two_recordings_is_refused_naming_both(twice: Path) -> None:
+    first, second = calls(twice)
+    assert (first, second[:5]) == ("c-17", "c-17~")
+    refused = command(twice, "forget", "--call", "c-17", "--yes")
+    assert refused.exit_code == 1
+    said = " ".join(refused.output.split())
+    assert "/calls/x.wav" in said
+    assert "/calls/y.wav" in said
+    assert second in said
+    assert "--all-of-that-id" in said
+    assert holding(twice, "xylocarp", "quillwort") == {"xylocarp", "quillwort"}
+
+
+def test_the_second_recording_of_an_id_is_forgotten_by_the_warehouses_name(twice: Path) -> None:
+    _, second = calls(twice)
+    forget(twice, "--call", second)
+    assert len(calls(twice)) == 1
+    assert len(holding(twice, "xylocarp", "quillwort")) == 1
+
+
+def test_all_recordings_of_an_id_are_forgotten_when_asked(twice: Path) -> None:
+    assert forget(twice, "--call", "c-17", "--all-of-that-id")["calls"] == 2
+    assert holding(twice, "xylocarp", "quillwort") == set()
+
+
+@pytest.mark.parametrize(
+    ("kept", "typed"),
+    [
+        ("C-1042", "c-1042"),
+        ("C-1042", "C -1042"),
+        ("Zoë", "ZOE\u0308"),
+        ("straße 7", "STRASSE 7"),
+        ("AB\u00a01", "ab 1"),
+        ("\uff21\uff11", "A1"),
+    ],
+)
+def test_ids_that_look_alike_are_named_and_not_erased(
+    tmp_path: Path, kept: str, typed: str
+) -> None:
+    landing.write(call("c1", customer_id=kept), tmp_path / "w.landing")
+    republish(tmp_path)
+    refused = command(tmp_path, "forget", "--customer", typed, "--yes")
+    assert refused.exit_code == 1
+    assert repr(kept)[1:-1] in refused.output.replace("\n", "")
+    assert calls(tmp_path) == ["c1"]
+    assert forget(tmp_path, "--customer", typed, "--alike")["calls"] == 1
+    assert calls(tmp_path) == []
+
+
+@pytest.mark.parametrize(("kept", "typed"), [("C-1", " C-1 "), ("Zo\u00eb", "Zoe\u0308")])
+def test_ids_in_another_form_of_unicode_are_the_same(tmp_path: Path, kept: str, typed: str) -> None:
+    landing.write(call("c1", customer_id=kept), tmp_path / "w.landing")
+    republish(tmp_path)
+    assert forget(tmp_path, "--customer", typed)["calls"] == 1
+    assert calls(tmp_path) == []
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+@pytest.mark.parametrize("which", [("--customer", "nobody"), ("--call", "c-99")])
+def test_an_id_of_nothing_is_an_error(
+    folder: Path, which: tuple[str, str], dry: tuple[str, ...]
+) -> None:
+    refused = command(folder, "forget", *which, "--yes", *dry)
+    assert refused.exit_code == 1
+    assert "nothing is kept of it" in " ".join(refused.output.split())
+    assert calls(folder) == ["c1", "c2", "c3"]
+
+
+def test_outcomes_that_name_only_the_call_go_with_it(folder: Path) -> None:
+    (folder / "o2.csv").write_text("call_id,csat\nc1,4\nc3,5\n")
+    load_outcomes(folder / "o2.csv", folder / "w.landing", folder / "w.duckdb", all_measures())
+    forget(folder, "--customer", MARKS[1])
+    found = ask(folder / "w.duckdb", "SELECT given_call_id FROM outcomes WHERE name = 'csat'").rows
+    assert found == (("c3",),)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+def test_what_is_written_anew_is_as_private_as_before(folder: Path, mode: int) -> None:
+    (folder / "w.duckdb").chmod(mode)
+    forget(folder, "--customer", MARKS[1])
+    assert stat.S_IMODE((folder / "w.duckdb").stat().st_mode) == mode
+    landed = list((folder / "w.landing").rglob("*.parquet"))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in landed} == {0o600}
+    (folder / "w.duckdb").unlink()
+    republish(folder)
+    assert stat.S_IMODE((folder / "w.duckdb").stat().st_mode) == 0o600

@@ -1,11 +1,14 @@
 """Files that appear whole or not at all, whatever happens while they are written."""
 
 import os
+import stat
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 from warmline.errors import WarmlineError
+
+_PRIVATE = 0o600
 
 
 def write_whole(
@@ -13,6 +16,7 @@ def write_whole(
 ) -> Path:
     """Let `write` fill a temporary file beside `path`, then put it there in one step, durably.
 
+    It has the mode of what was there before; a new one is for its owner alone.
     Raises an error of this `kind` naming the file, and `what` it was to hold, when the folder is
     read-only, full, or not a folder.
     """
@@ -21,6 +25,7 @@ def write_whole(
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             write(temporary)
+            temporary.chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else _PRIVATE)
             sync(temporary)
             temporary.replace(path)
         finally:

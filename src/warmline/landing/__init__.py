@@ -3,16 +3,26 @@
 A landing folder is the lasting result of listening; a warehouse can be built from it at any time.
 """
 
-from warmline.landing.forgetting import (
-    Erased,
-    Selection,
-    erase,
+from warmline.landing.erasures import (
+    LeftOut,
     finish,
     forgotten_keys,
     is_forgotten,
     is_unfinished,
     keep_forgotten,
+    left_out,
+    opt_in,
+)
+from warmline.landing.forgetting import (
+    Erased,
+    Meant,
+    Selection,
+    carry_out,
+    counted,
+    erase,
     matching,
+    meant_by,
+    warehouse_to_build,
 )
 from warmline.landing.known import Known, Landed, known, read_landed, read_loose
 from warmline.landing.listings import (
@@ -31,11 +41,15 @@ __all__ = [
     "Known",
     "Landed",
     "LandingError",
+    "LeftOut",
     "Listed",
     "ListedRecording",
+    "Meant",
     "Packing",
     "Selection",
+    "carry_out",
     "compact",
+    "counted",
     "erase",
     "finish",
     "forgotten_keys",
@@ -43,14 +57,18 @@ __all__ = [
     "is_unfinished",
     "keep_forgotten",
     "known",
+    "left_out",
     "mark_of",
     "matching",
+    "meant_by",
     "metadata_fingerprint",
+    "opt_in",
     "read",
     "read_landed",
     "read_listing",
     "read_loose",
     "remove",
+    "warehouse_to_build",
     "write",
     "write_listing",
 ]

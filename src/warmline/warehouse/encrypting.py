@@ -12,7 +12,12 @@ from warmline.errors import EncryptionError, WarehouseError
 from warmline.landing import sealing
 from warmline.landing.sealing import Change
 from warmline.locks import LockedError, exclusive
-from warmline.warehouse.swapping import building_beside, log_of, remove_leftovers, swap
+from warmline.warehouse.swapping import (
+    building_beside,
+    copy_what_counts,
+    remove_leftovers,
+    swap,
+)
 
 
 @dataclass(frozen=True)
@@ -60,14 +65,7 @@ def _rewrite(warehouse: Path, change: Change) -> bool:
         return False
     _remove_leftovers(warehouse)
     building = building_beside(warehouse)
-    with open_to_convert(building) as con:
-        attach(con, "old", warehouse, change.before, read_only=not log_of(warehouse).exists())
-        attach(con, "new", building, change.after, read_only=False)
-        con.execute("COPY FROM DATABASE old TO new")
-        con.execute("CHECKPOINT new")
-        con.execute("DETACH old")
-        con.execute("DETACH new")
-    shutil.copymode(warehouse, building)
+    copy_what_counts(warehouse, building, change.before, change.after)
     swap(building, warehouse)
     return True
 

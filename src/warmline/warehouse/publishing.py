@@ -5,6 +5,7 @@ whatever happens to the process that publishes.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +15,9 @@ import duckdb
 
 from warmline import __version__
 from warmline.database import open_for_building
+from warmline.encryption import current_key
 from warmline.errors import WarehouseError
-from warmline.landing import places
+from warmline.landing import compact, forgotten_keys, is_unfinished, places, remove
 from warmline.landing.outcomes import outcome_files
 from warmline.landing.places import LandedFile
 from warmline.landing.reviews import review_files
@@ -24,7 +26,7 @@ from warmline.locks import LockedError, exclusive
 from warmline.metrics import MetricDefinition
 from warmline.settings import ProfileSettings
 from warmline.warehouse.checks import run_checks
-from warmline.warehouse.indexing import index_turns
+from warmline.warehouse.indexing import drop_unsaid_words, index_turns
 from warmline.warehouse.inputs import (
     Inputs,
     Published,
@@ -36,6 +38,7 @@ from warmline.warehouse.inputs import (
 from warmline.warehouse.load import (
     Loading,
     Stamped,
+    leave_away,
     load,
     note_definitions,
     note_files,
@@ -45,7 +48,15 @@ from warmline.warehouse.migrate import define_views, migrate
 from warmline.warehouse.outcomes import note_outcomes
 from warmline.warehouse.reviews import note_reviews
 from warmline.warehouse.summarizing import summarize
-from warmline.warehouse.swapping import building_beside, copy_beside, remove_leftovers, swap
+from warmline.warehouse.swapping import (
+    building_beside,
+    copy_beside,
+    copy_what_counts,
+    log_of,
+    make_private,
+    remove_leftovers,
+    swap,
+)
 
 _ATTEMPTS = 10
 
@@ -80,11 +91,14 @@ def publish(
 
     Nothing changed: nothing is built. Otherwise yesterday's file is copied (there may be none),
     migrated, what changed is loaded, the checks are run, and the file is swapped. `profile` has the
-    weights of the empathy index; None keeps those that were published before. With `from_nothing`
-    no byte of yesterday's file is taken over: what was erased is in no free block either. Raises
-    WarehouseError, naming the cause, with yesterday's warehouse in its place.
+    weights of the empathy index; None keeps those that were published before. With `from_nothing`,
+    and while an erasing is unfinished, no byte of yesterday's file is taken over: what was erased
+    is in no free block either. Where words or metadata of a call are there no more, what is left
+    is written into a new file, and goes from the landing folder's packs. Raises WarehouseError,
+    naming the cause, with yesterday's warehouse in its place.
     """
     place = warehouse_path.resolve()
+    from_nothing = from_nothing or is_unfinished(landing_dir)
     job = _Job(landing_dir, place, tuple(definitions), profile, from_nothing)
     lock = job.warehouse.with_name(f"{job.warehouse.name}.lock")
     try:
@@ -157,9 +171,11 @@ class _Job:
             self.warehouse.parent.mkdir(parents=True, exist_ok=True)
         everything = before is not None and before.inputs.load_sha256 != inputs.load_sha256
         with open_for_building(self.building) as con:
+            make_private(self.building, self.warehouse)
             migrate(con)
             with reader(con, self.landing_dir) as landing:
                 note_files(con, landing, files, unreadable)
+                self._sweep(con)
                 loading = load(con, landing, everything=everything)
             note_outcomes(con, self.landing_dir, outcomes)
             note_reviews(con, self.landing_dir, reviews)
@@ -168,13 +184,36 @@ class _Job:
                 note_profile(con, self.profile)
             define_views(con)
             index_turns(con)
+            if loading.rid_of_words:
+                drop_unsaid_words(con)
             summarize(con)
             checks = _require_passing(con, whole=judged_otherwise(before, inputs))
             report = self._report(loading, problems(con), checks, True)
             self._note_run(con, report, inputs)
             con.execute("CHECKPOINT")
+        if loading.rid_of_words and self._has_yesterday:
+            self._leave_no_free_block()
         swap(self.building, self.warehouse)
+        if loading.rid_of_words:
+            with suppress(LockedError):  # whoever is packing drops what is superseded, too
+                compact(self.landing_dir)
         return report
+
+    def _sweep(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Remove what was erased and has landed again since, by a run that was under way then."""
+        if late := leave_away(con, forgotten_keys(self.landing_dir)):
+            try:
+                remove(self.landing_dir, late)
+            except LockedError:
+                return  # left away here; who is packing erases it
+            raise VanishedError(f"{self.landing_dir}: what had been erased landed again")
+
+    def _leave_no_free_block(self) -> None:
+        """Put what was built into a file that never held anything else."""
+        key, dense = current_key(), building_beside(self.warehouse, "-dense")
+        copy_what_counts(self.building, dense, key, key)
+        dense.replace(self.building)
+        log_of(self.building).unlink(missing_ok=True)
 
     @property
     def _has_yesterday(self) -> bool:
