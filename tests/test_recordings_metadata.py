@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from warmline.errors import MetadataError, SettingsError
 from warmline.recordings.fields import parse_time, read_fields
+from warmline.recordings.find import find_recordings
 from warmline.recordings.metadata import read_metadata, read_table
-from warmline.settings import RecordingSettings, load_settings
+from warmline.redaction import redact_field
+from warmline.settings import RecordingSettings, RedactionSettings, load_settings
 from warmline.values import CallMetadata
 
 SETTINGS = RecordingSettings()
@@ -326,3 +328,95 @@ def test_any_bytes_are_a_table_or_one_line(tmp_path: Path, content: bytes) -> No
         assert "\n" not in str(refused)
     else:
         assert all(table.rows)
+
+
+# Links that lead away, and what is private in metadata
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    """A source folder with a link to a file beside the folder, and one to a file inside."""
+    for name in ("in", "secret"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "secret" / "gcp.json").write_text('{"private_key_material": "xylocarp"}')
+    (tmp_path / "secret" / "other.wav").write_bytes(b"RIFF")
+    (tmp_path / "in" / "a.wav").write_bytes(b"RIFF")
+    (tmp_path / "in" / "b.wav").write_bytes(b"RIFF")
+    (tmp_path / "in" / "common.txt").write_text('{"team": "north"}')
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["a.wav.json", "a.json"])
+@pytest.mark.parametrize("chain", [False, True])
+def test_a_sidecar_that_leads_out_is_refused(linked: Path, name: str, chain: bool) -> None:
+    target = Path("../secret/gcp.json")
+    if chain:
+        (linked / "in" / "step").symlink_to(target)
+        target = Path("step")
+    (linked / "in" / name).symlink_to(target)
+    known = read_metadata(linked / "in" / "a.wav", SETTINGS, None)
+    assert "xylocarp" not in str(known)
+    assert f"{name}: a link that leads out" in known.extra["metadata_problem"]
+    chosen = RecordingSettings(follow_links=True)
+    assert "xylocarp" in str(read_metadata(linked / "in" / "a.wav", chosen, None))
+
+
+def test_a_sidecar_that_is_a_link_inside_the_folder_is_read(linked: Path) -> None:
+    (linked / "in" / "a.wav.json").symlink_to("common.txt")
+    assert read_metadata(linked / "in" / "a.wav", SETTINGS, None).team == "north"
+
+
+def test_recordings_and_folders_that_lead_out_are_refused_by_name(linked: Path) -> None:
+    (linked / "in" / "out.wav").symlink_to("../secret/other.wav")
+    (linked / "in" / "folder").symlink_to("../secret")
+    (linked / "in" / "same.wav").symlink_to("b.wav")
+    settled = {"settle_s": 0.0}
+    found = find_recordings([linked / "in"], RecordingSettings(**settled))
+    assert [path.name for path in found.recordings] == ["a.wav", "b.wav"]
+    assert len(found.problems) == 2
+    for name, problem in zip(("folder", "out.wav"), sorted(found.problems), strict=True):
+        assert f"in/{name}: a link that leads out of" in problem
+    wide = find_recordings([linked / "in"], RecordingSettings(follow_links=True, **settled))
+    assert len(wide.recordings) == 3
+    named = find_recordings([linked / "in" / "out.wav"], RecordingSettings(**settled))
+    assert len(named.recordings) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kept"),
+    [
+        ("note", "paid with 4111 1111 1111 1111 today", "paid with [card] today"),
+        ("note", "write to pat.brown@example.org please", "write to [email] please"),
+        ("reason", "invoice, card number 4539148803436467", "invoice, card number [card]"),
+        ("cvv", "914", "[security_code]"),
+        ("card_number", "4539-1488-0343-6467", "[card]"),
+        ("callerPhone", "+49 170 1234567", "[phone]"),
+        ("Date of Birth", "1985-07-04", "[birth_date]"),
+        ("ticket_id", "1234567890", "1234567890"),
+        ("ended_at", "20260301093000", "20260301093000"),
+        ("duration_ms", "71000000", "71000000"),
+        ("card_type", "gold", "gold"),
+        ("note", "called about the invoice of May", "called about the invoice of May"),
+    ],
+)
+def test_what_is_private_in_metadata_is_hidden(
+    tmp_path: Path, name: str, text: str, kept: str
+) -> None:
+    path = beside(tmp_path, {name: text, "customer_id": "4111111111111111"})
+    known = metadata(path)
+    assert known.customer_id == "4111111111111111"  # calls are joined by it
+    assert (known.reason if name == "reason" else known.extra[name]) == kept
+    plain = read_metadata(path, SETTINGS, None, RedactionSettings(enabled=False))
+    assert (plain.reason if name == "reason" else plain.extra[name]) == text
+
+
+def test_names_in_metadata_are_hidden_where_names_are() -> None:
+    chosen = RedactionSettings(kinds=("name",))
+    assert redact_field("customer_name", "Pat Brown", chosen) == "[name]"
+    assert redact_field("agent_name", "Dana Wells", chosen) == "Dana Wells"
+    assert redact_field("customer_name", "Pat Brown", RedactionSettings()) == "Pat Brown"
+
+
+def test_a_problem_of_metadata_does_not_tell_what_is_private(tmp_path: Path) -> None:
+    known = metadata(beside(tmp_path, {"started_at": "card 4111 1111 1111 1111"}))
+    assert "1111" not in str(known)

@@ -75,7 +75,8 @@ class _Desk:
     @cached_property
     def arrivals(self) -> Arrivals:
         known = cache(partial(landing.known, self.landing))
-        return Arrivals(self.landing, self.addressing.settings.recordings, self.table, known)
+        chosen = self.addressing.settings
+        return Arrivals(self.landing, chosen.recordings, self.table, known, chosen.redaction)
 
     @cached_property
     def table(self) -> MetadataTable | None:

@@ -44,7 +44,9 @@ def make_plan(
     analyzes it. Raises `LandingError` when the folder cannot be read, `SettingsError` for a URL
     that nothing here can open.
     """
-    found = look_at(sources, addressing.settings.recordings, landing_dir)
+    found = look_at(
+        sources, addressing.settings.recordings, landing_dir, addressing.settings.redaction
+    )
     desk = _Desk(landing.known(landing_dir), addressing, table, redo, found)
     pending: list[PlannedCall] = []
     unchanged: list[str] = []
@@ -103,7 +105,7 @@ def land_duplicates(plan: Plan, landing_dir: Path, settings: Settings) -> None:
         path = Path(duplicate.recording.path)
         analysis = not_analyzed(
             duplicate.recording,
-            read_metadata(duplicate.remote or path, settings.recordings, None),
+            read_metadata(duplicate.remote or path, settings.recordings, None, settings.redaction),
             Status.DUPLICATE,
             "same_bytes",
             f"{path.name}: the same bytes as {duplicate.original_path}, which is analyzed",
@@ -156,6 +158,12 @@ class _Desk:
         except OSError as e:  # a share that is away for now ends no night
             return recording, fault_code(e)
 
+    def metadata(self, path: str) -> CallMetadata:
+        """All that is known of the call at a path or URL besides its sound."""
+        chosen = self.addressing.settings
+        source = self.found.source(path)
+        return read_metadata(source, chosen.recordings, self.table, chosen.redaction)
+
     def newest(self, recording: Recording) -> datetime | None:
         """When the newest was made of what has landed of these bytes, or of this path."""
         found = (self.known.by_audio(recording.audio_sha256), self.known.by_path(recording.path))
@@ -200,8 +208,7 @@ class _Desk:
         """What has to be done for a readable recording; None when nothing has."""
         if landed is None:
             return PlannedCall(recording, "new")
-        settings = self.addressing.settings.recordings
-        metadata = read_metadata(self.found.source(recording.path), settings, self.table)
+        metadata = self.metadata(recording.path)
         if self.redo and self.redo.concerns(recording, metadata):
             return PlannedCall(recording, "asked for", landed, self.redo.stages)
         why = self._why_again(recording, metadata, landed)

@@ -229,7 +229,8 @@ class Workers:
         """Note that a call's process ended, unless the call had landed just before."""
         if landed := self._landed_since(call):
             return outcome_of(landed)
-        metadata = read_metadata(call.source, self.order.settings.recordings, self._table)
+        chosen = self.order.settings
+        metadata = read_metadata(call.source, chosen.recordings, self._table, chosen.redaction)
         analysis = not_analyzed(call.recording, metadata, Status.FAILED, code, reason)
         land(analysis, self._landing_dir, call)
         return outcome_of(analysis)

@@ -30,8 +30,9 @@ def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found
 
     A file that is named is taken whatever its name. In a folder, a file is taken if its extension
     is one of `settings.extensions` (upper or lower case) and it has not changed for
-    `settings.settle_s`; hidden files and folders are passed over. Links are followed; a folder or
-    file that is reached twice counts once. Nothing raises: what cannot be read is in `problems`.
+    `settings.settle_s`; hidden files and folders are passed over. Links are followed, those that
+    lead out of the folder only with `settings.follow_links`; a folder or file that is reached twice
+    counts once. Nothing raises: what cannot be read, or may not be followed, is in `problems`.
     """
     wanted = endings(settings)
     recordings: list[Path] = []
@@ -40,7 +41,7 @@ def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found
     problems: list[str] = []
     for path in paths:
         if _is_folder(path):
-            for file in _walk(path, problems):
+            for file in _walk(path, problems, settings.follow_links):
                 if is_recording(file, wanted):
                     (unfinished if is_unfinished(file) else inside).append(file)
         elif os.path.lexists(path):
@@ -88,8 +89,16 @@ def _look(file: Path) -> Look | None:
     return status.st_size, status.st_mtime_ns
 
 
-def _walk(top: Path, problems: list[str]) -> Iterator[Path]:
+def _leads_out(entry: Path, real_top: str) -> bool:
+    """Whether an entry is a link to something outside of the folder that is searched."""
+    if not entry.is_symlink():
+        return False
+    return os.path.commonpath((os.path.realpath(entry), real_top)) != real_top
+
+
+def _walk(top: Path, problems: list[str], follow_links: bool) -> Iterator[Path]:
     """Files below a folder; every folder once, however many links lead to it."""
+    real_top = os.path.realpath(top)
     visited: set[tuple[int, int]] = set()
     pending = [top]
     while pending:
@@ -105,6 +114,12 @@ def _walk(top: Path, problems: list[str]) -> Iterator[Path]:
             continue
         for entry in entries:
             if entry.name.startswith("."):
+                continue
+            if not follow_links and _leads_out(entry, real_top):
+                problems.append(
+                    f"{_shown(entry)}: a link that leads out of {_shown(top)}, refused "
+                    "(recordings.follow_links allows it)"
+                )
                 continue
             if _is_folder(entry):
                 pending.append(entry)
