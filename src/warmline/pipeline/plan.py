@@ -5,7 +5,7 @@ the recordings that are there and the analyses that have landed, so that a misse
 caught up by the next one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,8 @@ from warmline.recordings.metadata import MetadataTable, read_metadata
 from warmline.recordings.remote import RemoteFile
 from warmline.settings import Settings
 from warmline.values import CallMetadata, Recording
+
+_NAMED = 3  # of what a note is about
 
 
 def make_plan(
@@ -241,17 +243,26 @@ class _Desk:
             yield f"landing file {name} is damaged and done again: {why}"
         if self.table is None:
             return
-        for line, key in self.table.duplicates:
-            yield f"{self.table.path}, line {line}: {key!r} had a row before; this one is ignored"
+        place, repeated = self.table.path, self.table.duplicates
+        if repeated:
+            line, key = repeated[0]
+            others = f", as are {len(repeated) - 1} more rows" if len(repeated) > 1 else ""
+            yield f"{place}, line {line}: {key!r} had a row before; this one is ignored{others}"
         settings = self.addressing.settings.recordings
         remote = self.found.remote.values()
         paths = [*self.found.local, *(file.path for file in remote)]
         sources: list[Path | RemoteFile] = [*self.found.local, *remote]
         ids = [read_metadata(source, settings, None).call_id for source in sources]
-        for key in self.table.unmatched(paths, ids):
-            yield f"{self.table.path}: no recording for {key!r}"
-        for key in self.table.shared(paths):
-            yield f"{self.table.path}: {key!r} is the name of more than one recording"
+        if unmatched := self.table.unmatched(paths, ids):
+            yield f"{place}: no recording for {_first(unmatched)}"
+        if shared := self.table.shared(paths):
+            yield f"{place}: more than one recording has the name {_first(shared)}"
+
+
+def _first(keys: Sequence[str]) -> str:
+    """The first three of many, so that a long table is no long list of notes."""
+    some = ", ".join(map(repr, keys[:_NAMED]))
+    return some + (f" and {len(keys) - _NAMED} more rows" if len(keys) > _NAMED else "")
 
 
 def _is_same_file(landed: Landed, recording: Recording) -> bool:
