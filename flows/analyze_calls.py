@@ -42,7 +42,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from night_runners import analyze_all
 from warmline.encryption import look_for_key, without_key
-from warmline.erasing import finish_erasing
+from warmline.erasing import Retained, apply_retention, finish_erasing
 from warmline.errors import ScheduleError, WarehouseError
 from warmline.landing import LandingError, compact
 from warmline.locks import LockedError
@@ -66,10 +66,10 @@ from warmline.pipeline import (
     make_plan,
     with_later,
 )
-from warmline.places import UnfinishedErasureError, places_of
+from warmline.places import Places, UnfinishedErasureError, places_of
 from warmline.recordings.metadata import read_table
 from warmline.recordings.remote import as_source
-from warmline.settings import NightSettings, ProfileSettings, load_settings
+from warmline.settings import NightSettings, ProfileSettings, Settings, load_settings
 from warmline.warehouse import publish as publish_warehouse
 
 # More than come in a night, and few enough for a server that waits meanwhile.
@@ -106,11 +106,12 @@ def analyze_calls(
 
     plan = find_pending(sources or settings.night.sources, order, again)
     outcomes = analyze_all(plan.pending, order)
+    retained = retain(places, settings)
     publish(places.landing, places.warehouse, settings.profile)
     pack(places.landing)
     forget_old_nights(settings.night.keep_runs_days)
     tally = Tally(plan, tuple(outcomes), perf_counter() - started)
-    return leave_report(tally, places.warehouse, settings.night, started_at)
+    return leave_report(tally, places.warehouse, settings.night, started_at, retained)
 
 
 @task(cache_policy=NO_CACHE)
@@ -123,6 +124,18 @@ def find_pending(sources: Sequence[str], order: Order, redo: Redo | None) -> Pla
     land_duplicates(plan, landing, order.settings)
     get_run_logger().info("%d to analyze, %d done before", len(plan.pending), len(plan.unchanged))
     return plan
+
+
+@task(cache_policy=NO_CACHE)
+def retain(places: Places, settings: Settings) -> Retained:
+    """Erase calls, and words, that are older than `[retention]` allows."""
+    if not (settings.retention.calls_days or settings.retention.words_days):
+        return Retained(0, 0)
+    retained = apply_retention(places, settings, datetime.now(UTC), in_a_night=True)
+    get_run_logger().info(
+        "too old to be kept: %d calls, and the words of %d", retained.calls, retained.words
+    )
+    return retained
 
 
 @task(cache_policy=NO_CACHE)
@@ -160,13 +173,17 @@ def forget_old_nights(keep_runs_days: int) -> None:
 
 
 def leave_report(
-    tally: Tally, warehouse: Path, settings: NightSettings, started_at: datetime
+    tally: Tally,
+    warehouse: Path,
+    settings: NightSettings,
+    started_at: datetime,
+    retained: Retained,
 ) -> dict[str, Any]:
     """The night's report beside the warehouse and as an artifact; its counts are the result.
 
     Somebody is told, if the settings say so, when an alarm or a failed call asks for a person.
     """
-    run = RunFacts.of(tally)
+    run = RunFacts.of(tally, retained.calls, retained.words)
     report = read_night(warehouse, started_at.date(), settings, until=datetime.now(UTC), run=run)
     page = write_report(report, warehouse)[-1]
     create_markdown_artifact(
@@ -174,7 +191,12 @@ def leave_report(
     )
     if settings.notify and (report.alarms or tally.failed):
         notify(settings.notify, report, tally.failed)
-    return tally.as_dict() | {"alarms": list(report.alarms), "report": str(page)}
+    erased = {"calls": retained.calls, "words": retained.words}
+    return tally.as_dict() | {
+        "alarms": list(report.alarms),
+        "report": str(page),
+        "too_old_and_erased": erased,
+    }
 
 
 def notify(block: str, report: NightReport, failed: int) -> None:

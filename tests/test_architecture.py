@@ -49,6 +49,7 @@ HOUSE = (
     ("warehouse",),
     ("questions", "simulate", "annotation", "outcomes", "nights"),
     ("research", "reviews", "search", "export", "erasing"),
+    ("subject_access",),
     ("cli",),
     ("__main__",),
 )

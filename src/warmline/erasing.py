@@ -5,16 +5,19 @@ stops it, every command that uses these places finds the note, and finishes it f
 """
 
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from warmline import landing
+from warmline.analysis import CallAnalysis
 from warmline.errors import WarehouseError
 from warmline.landing import Erased, Selection
 from warmline.locks import LockedError, exclusive
 from warmline.nights import forget_names, prefect_home, refresh_reports
-from warmline.pipeline import all_measures
+from warmline.pipeline import all_measures, dated_after
 from warmline.places import Places, erasing_note
-from warmline.settings import Settings
+from warmline.settings import RetentionSettings, Settings
 from warmline.warehouse import publish
 from warmline.whole_files import write_whole
 
@@ -43,6 +46,86 @@ def erase_calls(
         erased = landing.erase(places.landing, selection, places.warehouse, and_later=and_later)
         _finish(places, settings, in_a_night=in_a_night)
     return erased
+
+
+@dataclass(frozen=True)
+class Retained:
+    """What retention erased, or would erase: whole calls, and the words of others."""
+
+    calls: int
+    words: int
+
+
+def due(landing_dir: Path, limits: RetentionSettings, now: datetime) -> Retained:
+    """Return what is older than the settings allow. Raises as `landing.matching`."""
+    whole = _too_old(landing_dir, limits, now)
+    worded = _worded_too_long(landing_dir, limits, now)
+    return Retained(len(whole), len(worded - set(whole)))
+
+
+def apply_retention(
+    places: Places, settings: Settings, now: datetime, *, in_a_night: bool = False
+) -> Retained:
+    """Erase calls, and words of calls, that are older than `[retention]` allows.
+
+    Calls go from the warehouse, too; words go from it with the next publishing, which a night does
+    anyway. Raises as `erase_calls`.
+    """
+    limits, folder = settings.retention, places.landing
+    calls = len(_too_old(folder, limits, now))
+    if calls:
+        selection = Selection(before=now - timedelta(days=limits.calls_days))
+        erase_calls(places, selection, settings, in_a_night=in_a_night)
+    keys = _worded_too_long(folder, limits, now)
+    words = 0
+    for known in landing.known(folder) if keys else ():
+        if known.landing_key in keys:
+            analysis = landing.read_landed(folder, known)
+            landing.write(without_words(analysis, now), folder)
+            words += 1
+    if words and not in_a_night:
+        publish(folder, places.warehouse, all_measures(), settings.profile)
+    return Retained(calls, words)
+
+
+def without_words(analysis: CallAnalysis, now: datetime) -> CallAnalysis:
+    """Return the analysis without a word that was said; times, counts and measures stay."""
+    said, talk, heard, felt = (
+        analysis.transcript,
+        analysis.conversation,
+        analysis.floor,
+        analysis.empathy,
+    )
+    bare = replace(
+        analysis,
+        transcript=said
+        and replace(said, words=(), utterances=tuple(replace(u, text="") for u in said.utterances)),
+        conversation=talk and replace(talk, turns=tuple(replace(t, text="") for t in talk.turns)),
+        floor=heard
+        and replace(heard, backchannels=tuple(replace(b, text=None) for b in heard.backchannels)),
+        empathy=felt
+        and replace(
+            felt,
+            moments=tuple(replace(m, text="") for m in felt.moments),
+            opportunities=tuple(replace(o, text="", answer_text=None) for o in felt.opportunities),
+            quotes=(),
+        ),
+        words_erased_at=now,
+    )
+    return dated_after(bare, analysis.analyzed_at)
+
+
+def _too_old(landing_dir: Path, limits: RetentionSettings, now: datetime) -> tuple[str, ...]:
+    if not limits.calls_days:
+        return ()
+    before = now - timedelta(days=limits.calls_days)
+    return landing.matching(landing_dir, Selection(before=before))
+
+
+def _worded_too_long(landing_dir: Path, limits: RetentionSettings, now: datetime) -> frozenset[str]:
+    if not limits.words_days:
+        return frozenset()
+    return landing.with_words_before(landing_dir, now - timedelta(days=limits.words_days))
 
 
 def finish_erasing(places: Places, settings: Settings, *, in_a_night: bool = False) -> None:

@@ -19,59 +19,72 @@ from warmline.cli.options import (
 )
 from warmline.cli.terminal import ExitCode, messages, output
 from warmline.errors import WarmlineError
-from warmline.places import UnfinishedErasureError, places_of
+from warmline.places import Places, UnfinishedErasureError, places_of
+from warmline.settings import Settings
 
 if TYPE_CHECKING:
-    from warmline.landing import Erased, Meant
+    from warmline.landing import Erased, Meant, Selection
 
 _AGE = re.compile(r"(\d+)\s*d(ays?)?")
 
 
+CallOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--call",
+        metavar="ID",
+        help="A call, by the id its metadata gives, or as the warehouse names it.",
+    ),
+]
+CustomerOption = Annotated[
+    list[str] | None,
+    typer.Option("--customer", metavar="ID", help="All calls and outcomes of a customer."),
+]
+OlderOption = Annotated[
+    str | None,
+    typer.Option("--older-than", metavar="400d", help="Calls that started longer ago."),
+]
+AllOfIdOption = Annotated[
+    bool,
+    typer.Option(
+        "--all-of-that-id", help="With --call: all recordings, where several claim the id."
+    ),
+]
+AlikeOption = Annotated[
+    bool,
+    typer.Option(
+        "--alike", help="Take ids, too, that differ only in case, blanks or form of Unicode."
+    ),
+]
+AndLaterOption = Annotated[
+    bool,
+    typer.Option(
+        "--and-later",
+        help="With --customer: analyze none of their later calls either (an opt-out).",
+    ),
+]
+AllowLaterOption = Annotated[
+    bool,
+    typer.Option("--allow-later", help="With --customer: take an opt-out back, and erase nothing."),
+]
+RetentionOption = Annotated[
+    bool, typer.Option("--by-retention", help="What [retention] of the settings says is too old.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say how many analyses are meant, erase nothing.")
+]
+
+
 def forget(
-    call: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--call",
-            metavar="ID",
-            help="A call, by the id its metadata gives, or as the warehouse names it.",
-        ),
-    ] = None,
-    customer: Annotated[
-        list[str] | None,
-        typer.Option("--customer", metavar="ID", help="All calls and outcomes of a customer."),
-    ] = None,
-    older_than: Annotated[
-        str | None,
-        typer.Option("--older-than", metavar="400d", help="Calls that started longer ago."),
-    ] = None,
-    all_of_that_id: Annotated[
-        bool,
-        typer.Option(
-            "--all-of-that-id", help="With --call: all recordings, where several claim the id."
-        ),
-    ] = False,
-    alike: Annotated[
-        bool,
-        typer.Option(
-            "--alike", help="Take ids, too, that differ only in case, blanks or form of Unicode."
-        ),
-    ] = False,
-    and_later: Annotated[
-        bool,
-        typer.Option(
-            "--and-later",
-            help="With --customer: analyze none of their later calls either (an opt-out).",
-        ),
-    ] = False,
-    allow_later: Annotated[
-        bool,
-        typer.Option(
-            "--allow-later", help="With --customer: take an opt-out back, and erase nothing."
-        ),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say how many analyses are meant, erase nothing.")
-    ] = False,
+    call: CallOption = None,
+    customer: CustomerOption = None,
+    older_than: OlderOption = None,
+    by_retention: RetentionOption = False,
+    all_of_that_id: AllOfIdOption = False,
+    alike: AlikeOption = False,
+    and_later: AndLaterOption = False,
+    allow_later: AllowLaterOption = False,
+    dry_run: DryRunOption = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
@@ -86,23 +99,22 @@ def forget(
     with digests and counts and nothing of the calls. Recordings, metadata files and what was
     exported are not warmline's to erase. Run it when no night is under way.
     """
-    from warmline.erasing import erase_calls, finish_erasing
-    from warmline.landing import Selection, counted, meant_by
+    from warmline.landing import counted, meant_by
 
     chosen = settings_from(settings)
-    if not (call or customer or older_than):
-        raise typer.BadParameter("say what to forget: --call, --customer or --older-than")
+    if not (call or customer or older_than or by_retention):
+        raise typer.BadParameter(
+            "say what to forget: --call, --customer, --older-than or --by-retention"
+        )
     if (and_later or allow_later) and not customer:
         raise typer.BadParameter("--and-later and --allow-later go with --customer")
     before = _before(older_than, datetime.now(UTC))
-    was_unfinished = False
-    try:
-        places = places_of(chosen, landing, warehouse)
-    except UnfinishedErasureError as e:
-        finish_erasing(e.places, chosen)
-        was_unfinished, places = True, e.places
+    places, was_unfinished = _places(chosen, landing, warehouse)
     if allow_later:
         _allow_later(places.landing, customer or (), as_json)
+        return
+    if by_retention:
+        _retain(places, chosen, dry_run=dry_run, asks=not (yes or as_json), as_json=as_json)
         return
     meant = meant_by(
         places.landing, call or (), customer or (), all_of_an_id=all_of_that_id, alike=alike
@@ -111,17 +123,59 @@ def forget(
     wanted = replace(meant.selection, before=before)
     if and_later:
         wanted = replace(wanted, customers=wanted.customers | frozenset(customer or ()))
-    count = counted(places.landing, wanted)
+    count = counted(places.landing, wanted).calls
     if dry_run:
-        said = json.dumps({"analyses": count.calls}) if as_json else _said(count.calls)
-        output().print(said)
+        output().print(json.dumps({"analyses": count}) if as_json else _said(count))
         return
-    if not (yes or as_json) and wanted != Selection():
-        typer.confirm(f"{_said(count.calls)} Erase them for good?", abort=True)
+    if not (yes or as_json):
+        typer.confirm(f"{_said(count)} Erase them for good?", abort=True)
+    _erase(places, wanted, chosen, and_later=and_later, as_json=as_json)
+
+
+def _places(
+    settings: Settings, landing: Path | None, warehouse: Path | None
+) -> tuple[Places, bool]:
+    """The places, and whether an erasing there had been stopped and was finished just now."""
+    from warmline.erasing import finish_erasing
+
+    try:
+        return places_of(settings, landing, warehouse), False
+    except UnfinishedErasureError as e:
+        finish_erasing(e.places, settings)
+        return e.places, True
+
+
+def _erase(
+    places: Places, wanted: "Selection", settings: Settings, *, and_later: bool, as_json: bool
+) -> None:
+    from warmline.erasing import erase_calls
+
     with messages().status("erasing, and building the warehouse without"):
-        erased = erase_calls(places, wanted, chosen, and_later=and_later)
+        erased = erase_calls(places, wanted, settings, and_later=and_later)
     _tell(erased, as_json)
     raise typer.Exit(ExitCode.ERROR if erased.unreadable else ExitCode.DONE)
+
+
+def _retain(
+    places: Places, settings: Settings, *, dry_run: bool, asks: bool, as_json: bool
+) -> None:
+    """Apply [retention] now, as the night does."""
+    from warmline.erasing import apply_retention, due
+
+    limits = settings.retention
+    if not (limits.calls_days or limits.words_days):
+        raise WarmlineError(
+            "--by-retention: nothing is too old; set retention.calls_days or retention.words_days"
+        )
+    found = due(places.landing, limits, datetime.now(UTC))
+    said = f"{found.calls} calls to erase, {found.words} to lose their words."
+    if not dry_run:
+        if asks:
+            typer.confirm(f"{said} Do it for good?", abort=True)
+        with messages().status("erasing, and building the warehouse without"):
+            found = apply_retention(places, settings, datetime.now(UTC))
+        said = f"erased: {found.calls} calls, and the words of {found.words}"
+    output().print(json.dumps(asdict(found)) if as_json else said)
 
 
 def _require_clear(meant: "Meant", *, is_done: bool) -> None:

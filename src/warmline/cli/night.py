@@ -67,9 +67,11 @@ def nightly(
         "warehouse": str(places.warehouse.resolve()),
         "settings_file": str(file.resolve()) if file else None,
     }
+    from warmline.erasing import forget_nights_left
     from warmline.nights import forget_runs, prefect_home
 
     try:
+        forget_nights_left(places.landing)
         forget_runs(prefect_home(), chosen.night.keep_runs_days)
     except WarehouseError as e:  # a server that is busy: the night is more urgent
         say_error(f"{e}; the next night tries again")

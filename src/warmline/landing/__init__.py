@@ -23,6 +23,7 @@ from warmline.landing.forgetting import (
     matching,
     meant_by,
     warehouse_to_build,
+    with_words_before,
 )
 from warmline.landing.known import Known, Landed, known, read_landed, read_loose
 from warmline.landing.listings import (
@@ -33,7 +34,7 @@ from warmline.landing.listings import (
     write_listing,
 )
 from warmline.landing.packs import Packing, compact, remove
-from warmline.landing.places import LandingError
+from warmline.landing.places import LandingError, key_of
 from warmline.landing.rows import metadata_fingerprint, read, write
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
     "is_forgotten",
     "is_unfinished",
     "keep_forgotten",
+    "key_of",
     "known",
     "left_out",
     "mark_of",
@@ -69,6 +71,7 @@ __all__ = [
     "read_loose",
     "remove",
     "warehouse_to_build",
+    "with_words_before",
     "write",
     "write_listing",
 ]

@@ -62,6 +62,13 @@ SELECT metadata.call_id, landing_key, coalesce(nullif(recording.audio_sha256, ''
     recording.path
 FROM read_parquet($files, union_by_name = true)
 """
+#: Calls from before a time of which words are kept.
+_WORDED = """
+SELECT landing_key FROM read_parquet($files, union_by_name = true)
+WHERE coalesce(metadata.started_at, recording.modified_at) < $before AND transcript IS NOT NULL
+QUALIFY row_number() OVER (PARTITION BY landing_key ORDER BY analyzed_at DESC) = 1
+    AND words_erased_at IS NULL
+"""
 _GIVEN_NAME = re.compile(r"(?P<claim>.*)~(?P<digest>[0-9a-f]{8,64})", re.DOTALL)
 
 
@@ -193,6 +200,14 @@ def _bound(selection: Selection) -> dict[str, Any]:
         "before": selection.before,
         "keys": sorted(selection.keys),
     }
+
+
+def with_words_before(landing_dir: Path, before: datetime) -> frozenset[str]:
+    """Return the keys of calls that started before a time and whose words are kept.
+
+    Raises as `matching`.
+    """
+    return frozenset(key for (key,) in _rows(landing_dir, _WORDED, before=before))
 
 
 def counted(landing_dir: Path, selection: Selection) -> Erased:

@@ -13,7 +13,9 @@ class RunFacts:
     """What only the run itself knows; the rest of a report is read from the warehouse.
 
     `given_up` counts calls that were left alone because they failed too often, `unfinished` files
-    that were still being copied.
+    that were still being copied, `forgotten` and `opted_out` recordings that were left alone, as
+    their calls were erased or their customers opted out. `erased_calls` and `erased_words` count
+    what was too old to be kept (`[retention]`).
     """
 
     wall_s: float
@@ -21,9 +23,13 @@ class RunFacts:
     given_up: int
     unfinished: int
     problems: tuple[str, ...]
+    forgotten: int = 0
+    opted_out: int = 0
+    erased_calls: int = 0
+    erased_words: int = 0
 
     @classmethod
-    def of(cls, tally: Tally) -> "RunFacts":
+    def of(cls, tally: Tally, erased_calls: int = 0, erased_words: int = 0) -> "RunFacts":
         """The facts of a run that has ended."""
         plan = tally.plan
         return cls(
@@ -32,6 +38,10 @@ class RunFacts:
             len(plan.given_up),
             len(plan.unfinished),
             plan.problems,
+            len(plan.forgotten),
+            len(plan.opted_out),
+            erased_calls,
+            erased_words,
         )
 
 

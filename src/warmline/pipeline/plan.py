@@ -7,7 +7,7 @@ caught up by the next one.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from warmline import landing
@@ -53,13 +53,22 @@ def make_plan(
     pending: list[PlannedCall] = []
     unchanged: list[str] = []
     readable: dict[str, list[Recording]] = {}
-    erased, forgotten = landing.forgotten_keys(landing_dir), []
+    out = landing.left_out(landing_dir)
+    forgotten: list[str] = []
+    opted_out: list[str] = []
     given_up: list[str] = []
     for recording, code in desk.identified():
-        if found.marks.get(recording.path) in erased or landing.is_forgotten(
-            erased, recording.audio_sha256, recording.path
+        if found.marks.get(recording.path) in out.keys or landing.is_forgotten(
+            out.keys, recording.audio_sha256, recording.path
         ):
             forgotten.append(recording.path)
+        elif (
+            out.names_customers
+            and (metadata := desk.metadata(recording.path))
+            and out.concerns(recording, metadata)
+        ):
+            has_opted_out = out.has_opted_out(metadata.customer_id)
+            (opted_out if has_opted_out else forgotten).append(recording.path)
         elif code is None and not recording.audio_sha256:
             failed = desk.failed(recording)
             if failed and desk.gives_up(failed):
@@ -96,6 +105,7 @@ def make_plan(
         tuple(forgotten),
         tuple(given_up),
         found.away,
+        tuple(opted_out),
     )
 
 
@@ -223,6 +233,8 @@ class _Desk:
             return "moved"
         if landed.status is Status.FAILED:
             return None if self.gives_up(landed) else "failed before"
+        if landed.status is Status.ANALYZED and self.words_are_too_old(recording, metadata):
+            return None
         keys = self.addressing.keys(recording.audio_sha256, metadata)
         passed = keys if landed.status is Status.ANALYZED else landed.stage_keys
         changed = [s for s in passed if landed.stage_keys.get(s) != keys.get(s)]
@@ -231,6 +243,12 @@ class _Desk:
         if landing.metadata_fingerprint(metadata) != landed.metadata_fingerprint:
             return "metadata changed"
         return None
+
+    def words_are_too_old(self, recording: Recording, metadata: CallMetadata) -> bool:
+        """Whether a call is so old that its words are erased: it is not heard again for a rule."""
+        days = self.addressing.settings.retention.words_days
+        at = metadata.started_at or recording.modified_at
+        return days > 0 and at < datetime.now(UTC) - timedelta(days=days)
 
     def gives_up(self, landed: Landed) -> bool:
         """Whether a call has failed so often that a person should look at it first."""

@@ -71,7 +71,8 @@ class Plan:
     `unfinished` are still being copied, `forgotten` were erased and stay so, `given_up` failed in
     `night.give_up_after` runs and wait for `warmline retry`; `problems` are sentences about places
     and files that could not be looked at, and rows of metadata that fit no recording; `away` of
-    them are about remote places that could not be listed.
+    them are about remote places that could not be listed. `opted_out` are recordings of customers
+    of whom no call is to be analyzed.
     """
 
     pending: tuple[PlannedCall, ...]
@@ -82,6 +83,7 @@ class Plan:
     forgotten: tuple[str, ...] = ()
     given_up: tuple[str, ...] = ()
     away: tuple[str, ...] = ()
+    opted_out: tuple[str, ...] = ()
 
     @property
     def is_done(self) -> bool:

@@ -27,7 +27,7 @@ from warmline.settings.measuring import (
     ProsodySettings,
     TurnSettings,
 )
-from warmline.settings.privacy import RedactionSettings
+from warmline.settings.privacy import RedactionSettings, RetentionSettings
 from warmline.settings.running import (
     NightSettings,
     PlaceSettings,
@@ -47,6 +47,7 @@ __all__ = [
     "ProsodySettings",
     "RecordingSettings",
     "RedactionSettings",
+    "RetentionSettings",
     "Section",
     "Settings",
     "SpeechSettings",
@@ -73,6 +74,7 @@ class Settings(Section):
     language: LanguageSettings = Field(default_factory=LanguageSettings)
     empathy: EmpathySettings = Field(default_factory=EmpathySettings)
     profile: ProfileSettings = Field(default_factory=ProfileSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
     night: NightSettings = Field(default_factory=NightSettings)
 
