@@ -231,6 +231,28 @@ def test_any_command_finishes_an_erasing_that_was_killed(
     assert not (folder / "w.landing" / "erasing.json").exists()
 
 
+@pytest.mark.parametrize("point", ["note", "carry_out", "remove", "forget_listed"])
+def test_an_erasing_that_is_killed_once_it_is_noted_is_finished(folder: Path, point: str) -> None:
+    """Killed anywhere in the landing folder: before, everything is there; after, nothing is."""
+    killed = f"""
+import os, signal, sys
+from warmline.landing import erasures, forgetting
+def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
+place = erasures if "{point}" == "note" else forgetting
+setattr(place, "{point}", die)
+from warmline.cli.app import app
+app(sys.argv[1:])
+"""
+    words = ["forget", "--customer", MARKS[1], "--yes", "--warehouse", str(folder / "w.duckdb")]
+    child = subprocess.run([sys.executable, "-c", killed, *words], check=False)
+    assert child.returncode == -signal.SIGKILL
+    done = command(folder, "query", "select 1")
+    assert done.exit_code == 0, done.output
+    left = set() if point != "note" else {*MARKS}
+    assert holding(folder, *MARKS) == left
+    assert calls(folder) == (["c3"] if point != "note" else ["c1", "c2", "c3"])
+
+
 def test_a_publishing_in_between_takes_over_no_byte(folder: Path) -> None:
     killed_while_forgetting(folder)
     republish(folder)

@@ -399,6 +399,9 @@ def test_recordings_and_folders_that_lead_out_are_refused_by_name(linked: Path) 
         ("ended_at", "20260301093000", "20260301093000"),
         ("duration_ms", "71000000", "71000000"),
         ("card_type", "gold", "gold"),
+        ("phone_model", "iPhone 14", "iPhone 14"),
+        ("mail_count", "3", "3"),
+        ("portalPassword", "hunter", "[security_code]"),
         ("note", "called about the invoice of May", "called about the invoice of May"),
     ],
 )

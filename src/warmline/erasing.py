@@ -35,7 +35,8 @@ def erase_calls(
 ) -> Erased:
     """Erase calls from landing folder, warehouse, reports and Prefect's own database.
 
-    `in_a_night`, Prefect's database is left to `night.keep_runs_days`: it is in use. Raises
+    `in_a_night`, Prefect's database is left to `night.keep_runs_days`, as it is in use, and the
+    warehouse is not built from nothing, which takes long, but copied without what goes. Raises
     WarehouseError when another process erases or publishes, or Prefect's database is in use all
     the time; LandingError, UnreadableError for a file that cannot be read.
     """
@@ -128,12 +129,18 @@ def _worded_too_long(landing_dir: Path, limits: RetentionSettings, now: datetime
     return landing.with_words_before(landing_dir, now - timedelta(days=limits.words_days))
 
 
-def finish_erasing(places: Places, settings: Settings, *, in_a_night: bool = False) -> None:
-    """Finish an erasing that was begun from these places and stopped. Raises as `erase_calls`."""
+def finish_erasing(places: Places, settings: Settings, *, in_a_night: bool = False) -> bool:
+    """Finish an erasing that was begun from these places and stopped; returns whether it had begun.
+
+    One that was stopped before it was noted what is to go has erased nothing. Raises as
+    `erase_calls`.
+    """
     folder = _noted_folder(places)
     with _alone(Places(folder, places.warehouse)):
+        had_begun = landing.is_unfinished(folder)
         landing.carry_out(folder)
         _finish(Places(folder, places.warehouse), settings, in_a_night=in_a_night)
+    return had_begun
 
 
 def forget_nights_left(landing_dir: Path) -> None:
@@ -149,7 +156,13 @@ def _finish(places: Places, settings: Settings, *, in_a_night: bool) -> None:
     if landing.is_unfinished(folder):
         for warehouse in dict.fromkeys((places.warehouse.resolve(), named or places.warehouse)):
             if warehouse.is_file():
-                publish(folder, warehouse, all_measures(), settings.profile, from_nothing=True)
+                publish(
+                    folder,
+                    warehouse,
+                    all_measures(),
+                    settings.profile,
+                    from_nothing=not in_a_night,
+                )
                 refresh_reports(warehouse, settings.night)
         if not in_a_night:
             (folder / _NIGHTS_LEFT).touch(mode=0o600)

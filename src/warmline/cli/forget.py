@@ -141,8 +141,7 @@ def _places(
     try:
         return places_of(settings, landing, warehouse), False
     except UnfinishedErasureError as e:
-        finish_erasing(e.places, settings)
-        return e.places, True
+        return e.places, finish_erasing(e.places, settings)
 
 
 def _erase(

@@ -100,8 +100,11 @@ class Commands(TyperGroup):
             from warmline.erasing import finish_erasing
 
             with messages().status("finishing an erasing that was stopped"):
-                finish_erasing(e.places, e.settings)
-            messages().print("an erasing that had been stopped is finished now", style="yellow")
+                had_begun = finish_erasing(e.places, e.settings)
+            done = "an erasing that had been stopped is finished now"
+            if not had_begun:
+                done = "an erasing was stopped before anything was erased; give its command again"
+            messages().print(done, style="yellow")
             ctx.args, ctx._protected_args = words, protected
             return super().invoke(ctx)
 

@@ -235,8 +235,8 @@ def erase(
     if plan.keys or plan.outcomes or plan.reviews or and_later:
         remote = _rows(landing_dir, _REMOTE, keys=list(plan.keys))
         marks = listed_marks(landing_dir, remote)
-        begin_erasing(landing_dir, warehouse)
         erasures.note(landing_dir, _noted(landing_dir, selection, plan, marks, and_later))
+        begin_erasing(landing_dir, warehouse)
     unreadable = carry_out(landing_dir)
     return Erased(len(plan.keys), len(plan.outcomes), len(plan.reviews), unreadable)
 

@@ -14,7 +14,8 @@ from warmline.values import Transcript, Word
 #: What a field holds, by a word or two of its name.
 _FIELDS = {
     "card": "card pan cardnumber",
-    "security_code": "cvv cvv2 cvc cvc2 pin passcode password otp",
+    "security_code": "cvv cvv2 cvc cvc2 pin otp",
+    "password": "password passcode passwd",
     "account": "account accountnumber policy iban bban membership",
     "sort_code": "sortcode bsb",
     "social_security": "ssn nino nhs passport taxid nationalid",
@@ -22,12 +23,15 @@ _FIELDS = {
     "phone": "phone telephone tel mobile msisdn ani callerid dnis cellphone fax",
     "email": "email mail",
     "address": "address street zip postcode zipcode",
-    "name": "name firstname lastname surname fullname caller",
+    "name": "customername callername clientname contactname firstname lastname surname fullname",
 }
 _KIND_OF = {word: kind for kind, words in _FIELDS.items() for word in words.split()}
-_NEEDS_DIGITS = frozenset(
-    ("card", "security_code", "account", "sort_code", "social_security", "birth_date", "phone")
-)
+#: How many digits a value has at the least to be of a kind; fewer are left to the rules for words.
+_LEAST_DIGITS = {
+    **dict.fromkeys(("security_code", "account"), 3),
+    **dict.fromkeys(("card", "sort_code", "social_security", "birth_date"), 4),
+    "phone": 5,
+}
 #: Fields by which tables are joined, times and sizes: values without blanks stay as they are.
 _TECHNICAL = re.compile(
     r"(^|_)(id|uuid|guid|key|ref|url|uri|path|file|at|date|day|time|timestamp|ms|s|seconds|bytes|"
@@ -40,8 +44,8 @@ _WORD_S, _STEP_S = 0.25, 0.3
 def redact_field(name: str, text: str, settings: RedactionSettings) -> str:
     """Return the value of a metadata field without what is private; `name` is that of the field.
 
-    Values of fields whose name says a kind that is to be hidden go as a whole. Ids (`ticket_id`),
-    times and counts stay as they are.
+    Values of fields whose name says a kind that is to be hidden go as a whole, passwords as
+    security codes. Ids (`ticket_id`), times and counts stay as they are.
     """
     if not settings.enabled:
         return text
@@ -49,9 +53,13 @@ def redact_field(name: str, text: str, settings: RedactionSettings) -> str:
     parts = [part for part in re.split(r"[\W_]+", words.lower()) if part]
     joined = [a + b for a, b in pairwise(parts)]
     found = [_KIND_OF[part] for part in (*joined, *parts) if part in _KIND_OF]
-    for kind in found:
-        has_some = any(c.isdigit() for c in text) or kind not in _NEEDS_DIGITS
-        if kind in settings.kinds and has_some and parts[0] != "agent":
+    if parts == ["name"]:
+        found.append("name")
+    digits = sum(c.isdigit() for c in text)
+    for said in found:
+        kind = "security_code" if said == "password" else said
+        fits = digits >= _LEAST_DIGITS.get(said, 0) and (said != "email" or "@" in text)
+        if kind in settings.kinds and fits and parts[0] != "agent":
             return f"[{kind}]"
     if _TECHNICAL.search("_".join(parts)) and not re.search(r"\s|@", text):
         return text

@@ -91,14 +91,13 @@ def publish(
 
     Nothing changed: nothing is built. Otherwise yesterday's file is copied (there may be none),
     migrated, what changed is loaded, the checks are run, and the file is swapped. `profile` has the
-    weights of the empathy index; None keeps those that were published before. With `from_nothing`,
-    and while an erasing is unfinished, no byte of yesterday's file is taken over: what was erased
-    is in no free block either. Where words or metadata of a call are there no more, what is left
-    is written into a new file, and goes from the landing folder's packs. Raises WarehouseError,
+    weights of the empathy index; None keeps those that were published before. With `from_nothing`
+    no byte of yesterday's file is taken over: what was erased is in no free block either. Where an
+    erasing is unfinished, or words or metadata of a call are there no more, what counts is copied
+    into a new file, and what does not goes from the landing folder's packs. Raises WarehouseError,
     naming the cause, with yesterday's warehouse in its place.
     """
     place = warehouse_path.resolve()
-    from_nothing = from_nothing or is_unfinished(landing_dir)
     job = _Job(landing_dir, place, tuple(definitions), profile, from_nothing)
     lock = job.warehouse.with_name(f"{job.warehouse.name}.lock")
     try:
@@ -184,17 +183,18 @@ class _Job:
                 note_profile(con, self.profile)
             define_views(con)
             index_turns(con)
-            if loading.rid_of_words:
+            is_rid = loading.rid_of_words > 0 or is_unfinished(self.landing_dir)
+            if is_rid:
                 drop_unsaid_words(con)
             summarize(con)
             checks = _require_passing(con, whole=judged_otherwise(before, inputs))
             report = self._report(loading, problems(con), checks, True)
             self._note_run(con, report, inputs)
             con.execute("CHECKPOINT")
-        if loading.rid_of_words and self._has_yesterday:
+        if is_rid and self._has_yesterday:
             self._leave_no_free_block()
         swap(self.building, self.warehouse)
-        if loading.rid_of_words:
+        if is_rid:
             with suppress(LockedError):  # whoever is packing drops what is superseded, too
                 compact(self.landing_dir)
         return report
