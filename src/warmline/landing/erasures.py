@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -140,23 +141,37 @@ def digest_key(landing_dir: Path, *, make: bool = False) -> bytes:
 
 def left_out(landing_dir: Path) -> LeftOut:
     """What was erased and who has opted out. Raises LandingError naming a damaged note."""
-    notes = sorted((e for _, e in erasures(landing_dir)), key=lambda e: e.forgotten_at)
-    out: set[str] = set()
-    for note in notes:
-        out = (out | set(note.opted_out)) - set(note.opted_in)
-    until = {customer: note.forgotten_at for note in notes for customer in note.customers}
+    keys, until, out = _gathered(landing_dir, _listed(landing_dir))
     secret = digest_key(landing_dir) if until or out else b""
     if not secret and (until or out):
         raise LandingError(
             f"{landing_dir / _KEY}.json: gone; bring it back from a backup: without it customers "
             "who were forgotten are not known again"
         )
-    return LeftOut(
-        secret,
-        frozenset(key for note in notes for key in note.landing_keys),
-        until,
-        frozenset(out),
-    )
+    return LeftOut(secret, keys, until, out)
+
+
+@lru_cache(maxsize=8)
+def _gathered(
+    landing_dir: Path, files: tuple[tuple[str, str], ...]
+) -> tuple[frozenset[str], Mapping[str, datetime], frozenset[str]]:
+    """The keys, customers and opt-outs of these notes, by name and stamp: a year has many keys."""
+    notes = sorted((_read(landing_dir / name, stamp) for name, stamp in files), key=_noted_at)
+    out: set[str] = set()
+    for note in notes:
+        out = (out | set(note.opted_out)) - set(note.opted_in)
+    until = {customer: note.forgotten_at for note in notes for customer in note.customers}
+    keys = frozenset(key for note in notes for key in note.landing_keys)
+    return keys, MappingProxyType(until), frozenset(out)
+
+
+def _noted_at(erasure: Erasure) -> datetime:
+    return erasure.forgotten_at
+
+
+def _listed(landing_dir: Path) -> tuple[tuple[str, str], ...]:
+    walked = places.walk(landing_dir / FOLDER, FOLDER, ".json")
+    return tuple((file.name, file.stamp) for file in walked)
 
 
 def opt_in(landing_dir: Path, customers: Collection[str]) -> int:
@@ -171,7 +186,7 @@ def opt_in(landing_dir: Path, customers: Collection[str]) -> int:
 
 def forgotten_keys(landing_dir: Path) -> frozenset[str]:
     """The keys of all that was erased and must not be analyzed again."""
-    return frozenset(key for _, e in erasures(landing_dir) for key in e.landing_keys)
+    return _gathered(landing_dir, _listed(landing_dir))[0]
 
 
 def is_forgotten(keys: Collection[str], audio_sha256: str, recording_path: str) -> bool:
@@ -209,9 +224,8 @@ def note(landing_dir: Path, erasure: Erasure) -> None:
 
 def erasures(landing_dir: Path) -> Iterator[tuple[Path, Erasure]]:
     """Every note with its file. Raises LandingError naming one that cannot be read."""
-    for file in places.walk(landing_dir / FOLDER, FOLDER, ".json"):
-        path = landing_dir / file.name
-        yield path, _read(path, file.stamp)
+    for name, stamp in _listed(landing_dir):
+        yield landing_dir / name, _read(landing_dir / name, stamp)
 
 
 def unfinished(landing_dir: Path) -> list[tuple[Path, Erasure]]:
