@@ -1,8 +1,10 @@
 """Redaction on generated pieces of calls: what is hidden that should be, and what should not."""
 
+from argparse import ArgumentParser
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from warmline.redaction import kinds, redact
 from warmline.settings import RedactionSettings
@@ -12,6 +14,7 @@ from .context import Context
 from .private import Piece, pieces
 from .report import Headline, Section, Table
 from .scores import said
+from .written import CONTROL, counts, sayings_in, try_saying, written_sayings
 
 OF_EACH = 300
 _LEAST_OF_A_FORM = 10
@@ -155,3 +158,30 @@ def _recall(told: Sequence[Told]) -> Estimate:
 
 def _precision(told: Sequence[Told]) -> Estimate | None:
     return wilson(sum(t.both for t in told), sum(t.hidden for t in told))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print how many sayings of a JSONL file, or of `written.toml`, come out right, by kind."""
+    parser = ArgumentParser(prog="python -m validation.redaction", description=main.__doc__)
+    parser.add_argument("file", nargs="?", type=Path, help="JSONL; written.toml without it")
+    parser.add_argument("--misses", action="store_true", help="the ids of those that did not")
+    parser.add_argument("--words", action="store_true", help="with the words left or hidden")
+    chosen = parser.parse_args(arguments)
+    outcomes = [
+        try_saying(s) for s in (sayings_in(chosen.file) if chosen.file else written_sayings())
+    ]
+    for kind, right, of in ((c.kind, c.right, c.all) for c in counts(outcomes)):
+        wrong = f"  false alarms {of - right}" if kind == CONTROL else ""
+        print(f"{kind:16} {right:4} of {of:4}  {right / of:6.1%}{wrong}")
+    forms = [o for o in outcomes if o.saying.kind != CONTROL]
+    if forms:
+        whole = sum(o.is_right for o in forms)
+        print(f"{'all forms':16} {whole:4} of {len(forms):4}  {whole / len(forms):6.1%}")
+    for outcome in outcomes:
+        if chosen.misses and not outcome.is_right:
+            told = outcome.hidden if outcome.saying.kind == CONTROL else outcome.left
+            print(outcome.saying.id, " ".join(told) if chosen.words else "")
+
+
+if __name__ == "__main__":
+    main()
