@@ -69,7 +69,7 @@ STAGES = (
     ),
     Stage(
         "words",  # and what is private in them hidden: they are kept in no other form
-        4,
+        5,
         after=("speech",),
         settings=("words", "redaction"),
         models=(RECOGNISER,),

@@ -1,32 +1,48 @@
-"""Names and addresses, by cautious rules: what says of itself that it is one."""
+"""Names, addresses and passwords, by cautious rules: what says of itself that it is one."""
 
+import re
 from collections.abc import Iterator
 
 from warmline.redaction.book import word_list
-from warmline.redaction.checks import is_iban
 from warmline.redaction.emails import spelled_words
-from warmline.redaction.heard import Finding, Heard, Line, Said
+from warmline.redaction.heard import Finding, Heard, Label, Line, Said
 from warmline.redaction.tokens import Sort
 
-_MOST_NAMES = 2
-_ASKED_S = 15.0
+_MOST_NAMES = 3
+_ASKED_S = 20.0
 _SHORTEST_AGAIN = 3
 _STREET_WORDS = 6
 _HOUSE_DIGITS = 5
-_IBAN_WORDS = 12
+_MOST_OF_ADDRESS = 16
+_LONGEST_ANSWER = 6
+_LONGEST_SECRET = 8
+_MOST_WITH_LEADS = 12
+_NAMED = (Sort.WORD, Sort.ALPHABET, Sort.ACRONYM, Sort.MONTH)
+_POSTCODE = re.compile(
+    r"[A-Z]{1,2}\d[A-Z\d]?\d[A-Z]{2}|[A-Z]\d[A-Z]\d[A-Z]\d|[A-Z]\d[\dW][A-Z\d]{4}"
+)
 
 
 def find_names(said: Said) -> Iterator[Finding]:
-    """Names by which people introduce themselves or that they spell, wherever they are said."""
+    """Yield names by which people introduce themselves or that they spell, wherever they are said."""
     known: dict[str, int] = {}
-    for line in said.lines:
-        for first, past in (*_introduced(line), *_spelled(line, said)):
-            value = len(known)
-            for heard in line[first:past]:
-                if len(heard.token.bare) >= _SHORTEST_AGAIN and heard.token.sort is Sort.WORD:
-                    known.setdefault(_own(heard.token.bare), value)
-            places = tuple(heard.place for heard in line[first:past])
-            yield Finding("name", line[0].word.party, places, value)
+    own = [(line, span) for line in said.lines for span in _own_names(line, said)]
+    asked = [
+        (line, span)
+        for line, *turn in said.answers_to("name", _ASKED_S)
+        for span in _answered(line, *turn)
+    ]
+    for line, (first, past) in (*own, *asked):
+        value = len(known)
+        for heard in line[first:past]:
+            if (
+                len(heard.token.bare) >= _SHORTEST_AGAIN
+                and heard.token.sort in _NAMED
+                and heard.token.bare not in word_list("names", "titles")
+            ):
+                known.setdefault(_own(heard.token.bare), value)
+        places = tuple(heard.place for heard in line[first:past])
+        yield Finding("name", line[0].word.party, places, value)
     for line in said.lines:
         for heard in line:
             value = known.get(_own(heard.token.bare), -1)
@@ -34,48 +50,269 @@ def find_names(said: Said) -> Iterator[Finding]:
                 yield Finding("name", heard.word.party, (heard.place,), value)
 
 
+def _own_names(line: Line, said: Said) -> Iterator[tuple[int, int]]:
+    yield from _introduced(line)
+    yield from _spelled(line, said)
+    yield from _titled(line)
+
+
 def find_addresses(said: Said) -> Iterator[Finding]:
-    """House numbers with their streets; zip codes that were asked for are numbers."""
-    value = 0
+    """Yield house numbers with their streets, and what answers a question for an address."""
+    value, told = 0, set[int]()
+    for line, first, past in _addresses_told(said):
+        places = tuple(heard.place for heard in line[first:past])
+        told.update(places)
+        yield Finding("address", line[0].word.party, places, value)
+        value += 1
     for line in said.lines:
         at = 0
         while at < len(line):
-            past = _street(line, at)
+            past = None if line[at].place in told else _street(line, at)
             if past is None:
                 at += 1
                 continue
+            past = _rest_of_address(line, past)
             places = tuple(heard.place for heard in line[at:past])
             yield Finding("address", line[0].word.party, places, value)
             value, at = value + 1, past
+        for first, past in _postcodes(line):
+            yield Finding(
+                "address", line[0].word.party, tuple(h.place for h in line[first:past]), value
+            )
+            value += 1
 
 
-def find_ibans(said: Said) -> Iterator[Finding]:
-    """International bank account numbers that are typed, together or in groups."""
-    value = 0
-    for line in said.lines:
-        for at, heard in enumerate(line):
-            bare = heard.token.bare
-            if not (bare[:2].isalpha() and bare[2:4].isdigit() and bare.isalnum()):
-                continue
-            for past in range(min(at + _IBAN_WORDS, len(line)), at, -1):
-                if is_iban("".join(h.token.bare for h in line[at:past])):
-                    places = tuple(h.place for h in line[at:past])
-                    yield Finding("iban", line[0].word.party, places, value)
-                    value += 1
-                    break
+def find_passwords(said: Said) -> Iterator[Finding]:
+    """Yield what is said as a password, a memorable word, or the answer to a security question."""
+    spans = [
+        *(
+            (line, *span)
+            for line, *turn in said.answers_to("password", _ASKED_S)
+            for span in _secret(line, *turn)
+        ),
+        *(
+            (label.line, *span)
+            for label in said.labels
+            if label.form and label.form.kind == "password"
+            for span in _told(label)
+        ),
+    ]
+    for value, (line, first, past) in enumerate(spans):
+        places = tuple(heard.place for heard in line[first:past])
+        yield Finding("password", line[0].word.party, places, value)
+
+
+def _told(label: Label) -> Iterator[tuple[int, int]]:
+    """What stands after "my password is", in the same turn."""
+    line, at = label.line, label.past
+    words = [heard.token.bare for heard in line[at : at + 2]]
+    is_possessive = line[at - 1].token.bare.endswith("'s") and not line[
+        at - 1
+    ].token.bare.startswith("mother")
+    if not (is_possessive or words[:1] in (["is"], ["was"], ["to"], ["it's"])) or label.ends_turn:
+        return
+    if any(
+        h.token.bare
+        in (
+            "is",
+            "was",
+            "what's",
+            "if",
+            "whether",
+            "need",
+            "want",
+            "change",
+            "can",
+            "what",
+            "reset",
+        )
+        and label.first - at_ <= 3
+        for at_, h in enumerate(line[: label.first])
+        if label.first - at_ <= 3 and not (words[:1] == ["to"] and h.token.bare in ("change",))
+    ):
+        return
+    first = at if is_possessive else at + 1
+    past = first
+    while past < len(line) and not line[past - 1].ends_turn:
+        past += 1
+    yield from _secret(line, first, past)
+
+
+def _secret(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
+    """The answer of a turn, without what leads to it, up to where another clause begins."""
+    bare = [heard.token.bare for heard in line[first:past]]
+    refusals = word_list("answers", "refusals")
+    if any(word in refusals for word in bare[:_LONGEST_ANSWER]) or (past <= first):
+        return
+    begin = _after_leads(line, first, past, keep_one=True)
+    end = begin
+    ends = word_list("answers", "ends")
+    while end < past and end - begin < _LONGEST_SECRET:
+        is_spelled = len(line[end].token.bare) == 1
+        is_break = end > begin and line[end].token.bare in ends and not is_spelled
+        follows_mark = end > begin and line[end - 1].token.mark in tuple(".?!")
+        if is_break and line[end].token.bare in ("and",) and past - end <= 2:
+            is_break = False
+        if line[end].token.bare in ("capital",):
+            is_break = False
+        if is_break or follows_mark or line[end].token.sort is Sort.HIDDEN:
+            break
+        end += 1
+    is_talk = line[past - 1].token.mark == "?" and end == past
+    if end > begin and not is_talk and end - begin < _LONGEST_SECRET + 1:
+        yield begin, end
+
+
+def _after_leads(line: Line, first: int, past: int, *, keep_one: bool = False) -> int:
+    leads = word_list("answers", "leads")
+    at = first
+    while at < past and line[at].token.bare in leads:
+        if keep_one and at + 1 == past:
+            break
+        is_said = (
+            at + 1 < past
+            and line[at].token.is_upper
+            and at > first
+            and line[at + 1].token.bare not in leads
+            and line[at].token.bare in ("my", "the")
+        )
+        if is_said:
+            break
+        at += 1
+    return at
 
 
 def _introduced(line: Line) -> Iterator[tuple[int, int]]:
     bare = [heard.token.bare for heard in line]
-    for at in range(1, len(bare)):
-        is_opening = bare[at - 1 : at + 1] == ["name", "is"] and bare[at - 2 : at - 1] == ["my"]
-        if not (is_opening or bare[at - 1 : at + 1] == ["my", "name's"]):
+    for at in range(len(bare)):
+        first = _after_introduction(bare, at)
+        if first is not None:
+            past = _names_from(line, first)
+            if past > first:
+                yield first, past
+        first = _after_greeting(line, bare, at)
+        if first is not None:
+            past = _names_from(line, first)
+            if past > first and _is_surely_name(line, first, past):
+                yield first, past
+        if bare[at] == "speaking" and at and _is_named(line[at - 1]):
+            first = at - 2 if at > 1 and _is_named(line[at - 2]) else at - 1
+            if first == 0 or line[first - 1].ends_turn or line[first - 1].token.mark:
+                yield first, at
+
+
+def _after_introduction(bare: list[str], at: int) -> int | None:
+    """Where a name begins that is surely introduced: "my name is", "in the name of"."""
+    before = bare[max(0, at - 1) : at]
+    if bare[at] == "name's" or bare[at : at + 2] == ["surname", "is"]:
+        return at + (1 if bare[at] == "name's" else 2)
+    if (
+        bare[at : at + 2] == ["name", "is"]
+        and before
+        and before[0] in ("my", "last", "first", "full", "her", "his", "the")
+    ):
+        return at + 2
+    if bare[at : at + 4] == ["in", "the", "name", "of"]:
+        return at + 4
+    if bare[at : at + 3] == ["name", "again", "was"]:
+        return at + 3
+    return None
+
+
+def _after_greeting(line: Line, bare: list[str], at: int) -> int | None:
+    """Where a name may begin: "this is", "I'm", "speaking with", "it's"."""
+    if bare[at : at + 2] in (
+        ["this", "is"],
+        ["i", "am"],
+        ["speaking", "with"],
+        ["speaking", "to"],
+        ["talking", "to"],
+        ["it", "is"],
+    ):
+        return at + 2
+    return at + 1 if bare[at] in ("i'm", "it's", "under") else None
+
+
+def _is_surely_name(line: Line, first: int, past: int) -> bool:
+    """Whether two words in capitals follow, or one with "calling" or "from" after it."""
+    if line[first].token.bare in word_list("names", "titles"):
+        return True
+    if not all(_is_capital(heard) for heard in line[first:past]):
+        return False
+    if past - first >= 2:
+        return line[past - 1].token.bare not in ("bank", "calling") and "bank" not in [
+            h.token.bare for h in line[past : past + 2]
+        ]
+    following = line[past].token.bare if past < len(line) else ""
+    return following in ("calling", "speaking", "here", "ringing", "phoning")
+
+
+def _is_capital(heard: Heard) -> bool:
+    return heard.token.is_upper and heard.token.sort in (*_NAMED, Sort.LETTER)
+
+
+def _is_named(heard: Heard) -> bool:
+    return _is_capital(heard) and _may_be_name(heard)
+
+
+def _names_from(line: Line, first: int) -> int:
+    past = first
+    while past < len(line) and past - first < _MOST_NAMES and _may_be_name(line[past]):
+        past += 1
+        if line[past - 1].token.mark and line[past - 1].token.bare not in word_list(
+            "names", "titles"
+        ):
+            break
+        if past < len(line) and line[past - 1].ends_turn and not line[past].token.is_upper:
+            break
+    return past
+
+
+def _titled(line: Line) -> Iterator[tuple[int, int]]:
+    """Names after a title: "Mrs Patterson", "Mr. J R Okafor"."""
+    titles = word_list("names", "titles")
+    for at, heard in enumerate(line):
+        if heard.token.bare not in titles or heard.token.bare == "sir" and not heard.token.is_upper:
             continue
         past = at + 1
-        while past < len(bare) and past - at <= _MOST_NAMES and _may_be_name(line[past]):
+        while past < len(line) and past - at <= _MOST_NAMES + 1:
+            is_name = _may_be_name(line[past]) and (line[past].token.is_upper or past == at + 1)
+            if not (
+                is_name or (line[past].token.sort is Sort.LETTER and line[past].token.is_upper)
+            ):
+                break
             past += 1
-        if past > at + 1:
-            yield at + 1, past
+            if line[past - 1].token.mark not in ("", "."):
+                break
+        if (
+            past > at + 1
+            and heard.token.bare not in ("miss", "sir", "doctor")
+            or (past > at + 1 and line[at + 1].token.is_upper)
+        ):
+            yield at, past
+
+
+def _answered(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
+    """The name in the turn that answers a question for one."""
+    refusals = word_list("answers", "refusals")
+    if line[past - 1].token.mark == "?" or any(
+        heard.token.bare in refusals for heard in line[first : min(past, first + _LONGEST_ANSWER)]
+    ):
+        return
+    begin = _after_leads(line, first, past)
+    end = begin
+    while end < past and end - begin < _MOST_NAMES + 1:
+        heard = line[end]
+        if not (_may_be_name(heard) or (heard.token.sort is Sort.LETTER and heard.token.is_upper)):
+            break
+        end += 1
+        if heard.token.mark in tuple(".,?!") and heard.token.bare not in word_list(
+            "names", "titles"
+        ):
+            break
+    is_short = past - end <= _LONGEST_ANSWER or line[begin : begin + 1] and line[end - 1].token.mark
+    if end > begin and (is_short or _is_capital(line[begin])):
+        yield begin, end
 
 
 def _spelled(line: Line, said: Said) -> Iterator[tuple[int, int]]:
@@ -89,7 +326,7 @@ def _spelled(line: Line, said: Said) -> Iterator[tuple[int, int]]:
 
 
 def _may_be_name(heard: Heard) -> bool:
-    return heard.token.sort is Sort.WORD and heard.token.bare not in word_list("names", "breaks")
+    return heard.token.sort in _NAMED and heard.token.bare not in word_list("names", "breaks")
 
 
 def _own(bare: str) -> str:
@@ -99,7 +336,7 @@ def _own(bare: str) -> str:
 def _street(line: Line, first: int) -> int | None:
     """Where the street ends whose house number begins here; None when there is none."""
     past, digits = first, 0
-    while past < len(line) and line[past].token.sort is Sort.NUMBER:
+    while past < len(line) and line[past].token.sort in (Sort.NUMBER, Sort.CODE):
         digits += len(line[past].token.digits)
         past += 1
     if past == first or digits > _HOUSE_DIGITS:
@@ -113,3 +350,94 @@ def _street(line: Line, first: int) -> int | None:
         if bare in word_list("streets", "breaks") or bare in word_list("numbers", "units"):
             return None
     return None
+
+
+def _rest_of_address(line: Line, past: int) -> int:
+    """The end of an address after its street: towns in capitals, codes."""
+    inside, ends = word_list("streets", "inside"), word_list("streets", "ends")
+    at, end = past, past
+    while at < len(line) and at - past < _MOST_OF_ADDRESS and not line[at - 1].ends_turn:
+        if line[at - 1].token.mark in tuple("?!."):
+            break
+        token = line[at].token
+        is_code = token.sort in (Sort.NUMBER, Sort.CODE, Sort.ACRONYM, Sort.LETTER, Sort.SPELLED)
+        if is_code or (token.is_upper and token.sort in _NAMED) or token.bare in ends:
+            end = at + 1
+        elif token.bare not in inside and token.bare not in ("in", "is"):
+            break
+        at += 1
+    return end
+
+
+def _postcodes(line: Line) -> Iterator[tuple[int, int]]:
+    """Typed postcodes of Britain, Ireland and Canada, in one or two words."""
+    for at, heard in enumerate(line):
+        for past in (at + 2,):
+            said = line[at:past]
+            if past > len(line) or not all(h.token.sort in (Sort.CODE, Sort.ACRONYM) for h in said):
+                continue
+            if all(h.word.text.upper() == h.word.text for h in said) and _POSTCODE.fullmatch(
+                "".join(h.token.chars for h in said)
+            ):
+                yield at, past
+                break
+
+
+def _addresses_told(said: Said) -> Iterator[tuple[Line, int, int]]:
+    """Addresses that were asked for, or said after "I live at"."""
+    for line, first, past in said.answers_to("address", _ASKED_S):
+        if span := _address(line, first, past):
+            yield line, *span
+    for label in said.labels:
+        if label.form is None or label.form.kind != "address" or label.form.most:
+            continue
+        line, first = label.line, label.past
+        if label.ends_turn:
+            continue
+        past = first
+        while past < len(line) and not line[past - 1].ends_turn:
+            past += 1
+        if span := _address(line, first, past):
+            yield line, *span
+
+
+def _address(line: Line, first: int, past: int) -> tuple[int, int] | None:
+    """The address in a turn: from its first number, or name before it, on."""
+    premises = word_list("streets", "premises")
+    refusals = word_list("answers", "refusals") - {"no"}
+    if any(heard.token.bare in refusals for heard in line[first : min(past, first + 4)]):
+        return None
+    begin = _after_leads(line, first, past)
+    starts = [
+        at
+        for at in range(begin, min(past, begin + _LONGEST_ANSWER))
+        if line[at].token.sort in (Sort.NUMBER, Sort.CODE) or line[at].token.bare in premises
+    ]
+    if not starts:
+        return None
+    start = starts[0]
+    has_number = any(h.token.digits for h in line[start : start + _LONGEST_ANSWER])
+    if not has_number or _is_counting(line, start, past):
+        return None
+    while start > begin and _is_capital(line[start - 1]):
+        start -= 1
+    end = start + 1
+    breaks = word_list("answers", "ends") - {"and", "all"}
+    while end < past and end - start < _MOST_OF_ADDRESS + 4:
+        token = line[end].token
+        if line[end - 1].token.mark in tuple("?!") or (
+            line[end - 1].token.mark == "." and not token.is_upper
+        ):
+            break
+        goes_on = token.bare == "in" and end + 1 < past and line[end + 1].token.is_upper
+        if (token.bare in breaks and not goes_on) or token.sort is Sort.HIDDEN:
+            break
+        end += 1
+    return start, end
+
+
+def _is_counting(line: Line, start: int, past: int) -> bool:
+    units = word_list("numbers", "units")
+    inside = word_list("streets", "inside")
+    following = [heard.token.bare for heard in line[start + 1 : min(past, start + 3)]]
+    return any(word in units and word not in inside for word in following)
