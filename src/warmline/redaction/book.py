@@ -18,6 +18,10 @@ _FILE = "rules.toml"
 _IS = re.compile(r"['’]s(?=\W*$)", re.IGNORECASE)
 
 
+#: How labels bind, the stronger first.
+PLAIN, DIRECT, MENTION = 0, 1, 2
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of private thing.
@@ -35,7 +39,8 @@ class Kind:
 class Form:
     """What a value of a kind looks like, and what announces it.
 
-    `labels` announce a value that may come later, `direct` ones only what follows at once. It has
+    `labels` announce a value that may come later, `direct` ones only what follows at once;
+    `mentions` announce as `labels` do, where no other label stands. It has
     `least` to `most` digits (of `made_of` "mixed": digits and letters), and at least `digits`
     digits; `both` says that letters must be among them. It is waited for `wait_s` seconds.
     """
@@ -43,6 +48,7 @@ class Form:
     kind: str
     labels: tuple[Template, ...]
     direct: tuple[Template, ...]
+    mentions: tuple[Template, ...]
     made_of: str
     least: int
     most: int
@@ -58,14 +64,17 @@ class Book:
 
     forms: tuple[Form, ...]
     other: tuple[Template, ...]
+    other_direct: tuple[Template, ...]
 
     @cached_property
-    def labels(self) -> tuple[list[tuple[Form | None, bool, Template]], dict[str, list[int]]]:
+    def labels(self) -> tuple[list[tuple[Form | None, int, Template]], dict[str, list[int]]]:
         """Every label with its form, and which of them have a word that is said in all they mean."""
-        labels: list[tuple[Form | None, bool, Template]] = [
-            *((form, False, label) for form in self.forms for label in form.labels),
-            *((form, True, label) for form in self.forms for label in form.direct),
-            *((None, False, label) for label in self.other),
+        labels: list[tuple[Form | None, int, Template]] = [
+            *((form, PLAIN, label) for form in self.forms for label in form.labels),
+            *((form, DIRECT, label) for form in self.forms for label in form.direct),
+            *((form, MENTION, label) for form in self.forms for label in form.mentions),
+            *((None, PLAIN, label) for label in self.other),
+            *((None, DIRECT, label) for label in self.other_direct),
         ]
         by_word: defaultdict[str, list[int]] = defaultdict(list)
         for index, (_, _, label) in enumerate(labels):
@@ -99,7 +108,12 @@ def book(extra: tuple[ExtraKind, ...] = ()) -> Book:
         _form(kind.model_dump() | {"kind": kind.id}, f"[redaction] extra '{kind.id}'")
         for kind in extra
     )
-    return Book((*own, *more), _templates(_table()["other"]["labels"], _FILE))
+    other = _table()["other"]
+    return Book(
+        (*own, *more),
+        _templates(other["labels"], _FILE),
+        _templates(other["direct"], _FILE),
+    )
 
 
 @cache
@@ -116,11 +130,11 @@ def word_list(section: str, name: str) -> tuple[str, ...] | frozenset[str]:
     return tuple(words) if any(" " in word for word in words) else frozenset(words)
 
 
-def labels_in(words: Sequence[str], rules: Book) -> list[tuple[int, int, Form | None, bool]]:
-    """Return labels in a stretch of words: (first, past, form, is direct).
+def labels_in(words: Sequence[str], rules: Book) -> list[tuple[int, int, Form | None, int]]:
+    """Return labels in a stretch of words: (first, past, form, how it binds).
 
-    The form is None for what is nothing private. Where labels overlap, those that are not direct
-    count before those that are, then the one that begins first, then the longest.
+    The form is None for what is nothing private. Where labels overlap, the one that binds more
+    strongly counts, then the one that begins first, then the longest.
     """
     said = spoken([_IS.sub(" is", word) for word in words])
     labels, by_word = rules.labels
@@ -131,7 +145,7 @@ def labels_in(words: Sequence[str], rules: Book) -> list[tuple[int, int, Form | 
         for first, past in labels[index][2].find(said)
     ]
     found.sort(key=lambda label: (label[3], label[0], -label[1]))
-    kept: list[tuple[int, int, Form | None, bool]] = []
+    kept: list[tuple[int, int, Form | None, int]] = []
     for label in found:
         if all(label[0] >= past or label[1] <= first for first, past, _, _ in kept):
             kept.append(label)
@@ -148,6 +162,7 @@ def _form(entry: Mapping[str, Any], where: str) -> Form:
         entry["kind"],
         _templates(entry.get("labels", ()), where),
         _templates(entry.get("direct", ()), where),
+        _templates(entry.get("mentions", ()), where),
         entry.get("made_of", "digits"),
         entry.get("least", 1),
         entry.get("most", 0),

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from warmline.redaction.book import word_list
-from warmline.redaction.heard import Finding, Line, Said
+from warmline.redaction.heard import Finding, Heard, Line, Said
 from warmline.redaction.runs import explanation
 from warmline.redaction.tokens import Sort
 
 _MOST_BEFORE, _MOST_BETWEEN = 24, 9
 _ANNOUNCED_S = 30.0
 _SPELLED_LETTERS = 3
+_TALK = frozenset({"i", "you", "he", "she", "we", "they", "send", "can", "will", "email", "my"})
 _DOTS = ("dot", "point", "period", "punkt", ".")
 _SIGNS = (*_DOTS, "underscore", "hyphen", "dash", "minus")
 
@@ -18,7 +19,7 @@ def find_emails(said: Said) -> Iterator[Finding]:
     """Yield the e-mail addresses of a call, among them letters that spell one that was asked for."""
     value = 0
     for line in said.lines:
-        found = (*_typed(line), *_said(line), *_spelled(line, said), *_parts(line, said))
+        found = (*_typed(line), *_said(line, said), *_spelled(line, said), *_parts(line, said))
         for first, past in found:
             places = tuple(heard.place for heard in line[first:past])
             yield Finding("email", line[0].word.party, places, value)
@@ -31,7 +32,10 @@ def _typed(line: Line) -> Iterator[tuple[int, int]]:
             yield at, at + 1
 
 
-def _said(line: Line) -> Iterator[tuple[int, int]]:
+def _said(line: Line, said: Said) -> Iterator[tuple[int, int]]:
+    def is_asked(heard: Heard) -> bool:
+        return said.has_announced("email", heard.word.start_s, _ANNOUNCED_S)
+
     bare = [heard.token.bare for heard in line]
     for at, word in enumerate(bare):
         if word not in ("at", "@", "aht") or at == 0:
@@ -40,7 +44,21 @@ def _said(line: Line) -> Iterator[tuple[int, int]]:
         past = _domain(bare, begins)
         first = _beginning(line, at)
         if past is not None and first < at and not _is_site(bare, first):
-            yield first, past
+            yield (_from_answer(line, at, first) if is_asked(line[at]) else first), past
+
+
+def _from_answer(line: Line, at: int, first: int) -> int:
+    """Where an answer begins whose address has its "at" here: after what leads to it."""
+    begin = at
+    while begin > 0 and at - begin < _MOST_BEFORE and not line[begin - 1].ends_turn:
+        if line[begin - 1].token.mark in tuple(".?!") or line[begin - 1].token.sort is Sort.HIDDEN:
+            break
+        begin -= 1
+    leads, before = word_list("answers", "leads"), word_list("emails", "before")
+    while begin < first and (line[begin].token.bare in leads or line[begin].token.bare in before):
+        begin += 1
+    has_talk = any(h.token.bare in _TALK for h in line[begin:first])
+    return first if has_talk else begin
 
 
 def _domain(bare: list[str], first: int) -> int | None:

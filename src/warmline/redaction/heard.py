@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
-from warmline.redaction.book import Book, Form, labels_in, word_list
+from warmline.redaction.book import DIRECT, Book, Form, labels_in, word_list
 from warmline.redaction.tokens import Sort, Token, token
 from warmline.values import Word
 
@@ -83,7 +84,7 @@ class Label:
 
 
 # What is announced in lines that were looked at before.
-Known = dict[tuple[str, ...], list[tuple[int, int, Form | None, bool]]]
+Known = dict[tuple[str, ...], list[tuple[int, int, Form | None, int]]]
 
 
 @dataclass(frozen=True)
@@ -118,36 +119,40 @@ class Said:
         for label in self.labels:
             if label.form is None or label.form.kind != kind or not label.ends_turn:
                 continue
-            place = label.line[label.past - 1].place
-            if found := self._next_turn(label, place):
-                line, first, past = found
-                if line[first].word.start_s - label.at_s <= within_s:
-                    yield found
+            if (turn := self.next_turn(label)) and _delay_s(label, turn) <= within_s:
+                yield turn
 
-    def _next_turn(self, label: Label, place: int) -> tuple[Line, int, int] | None:
-        later = [
-            (line[at].place, line, at)
-            for line in self.lines
-            if line[0].word.party != label.party
-            for at in range(len(line))
-            if line[at].place > place
-        ]
-        if not later:
+    def next_turn(self, label: Label) -> tuple[Line, int, int] | None:
+        """Return the next turn of another party: its line, its first word, past its last."""
+        place = label.line[label.past - 1].place
+        while (found := self._places.get(place)) and found[0][0].word.party == label.party:
+            place += 1
+        if found is None:
             return None
-        _, line, first = min(later, key=lambda found: found[0])
+        line, first = found
         past = first + 1
         while past < len(line) and not line[past - 1].ends_turn:
             past += 1
         return line, first, past
+
+    @cached_property
+    def _places(self) -> dict[int, tuple[Line, int]]:
+        """Where each word of the transcript stands: its line, and its index in it."""
+        return {heard.place: (line, at) for line in self.lines for at, heard in enumerate(line)}
+
+
+def _delay_s(label: Label, turn: tuple[Line, int, int]) -> float:
+    line, first, _ = turn
+    return line[first].word.start_s - label.at_s
 
 
 def said_by_all(words: Sequence[Word], known: Known, book: Book) -> Said:
     """Return the words of a call, party by party; `known` is added to, to be given the next time."""
     found = [line for party in dict.fromkeys(w.party for w in words) for line in _of(words, party)]
     labels = [
-        Label(line, first, past, form, is_direct, _count(line, first, past))
+        Label(line, first, past, form, binds == DIRECT, _count(line, first, past))
         for line in found
-        for first, past, form, is_direct in _announced(line, known, book)
+        for first, past, form, binds in _announced(line, known, book)
     ]
     return Said(
         tuple(sorted(found, key=lambda line: (line[0].word.start_s, line[0].place))),
@@ -158,7 +163,7 @@ def said_by_all(words: Sequence[Word], known: Known, book: Book) -> Said:
     )
 
 
-def _announced(line: Line, known: Known, book: Book) -> list[tuple[int, int, Form | None, bool]]:
+def _announced(line: Line, known: Known, book: Book) -> list[tuple[int, int, Form | None, int]]:
     texts = tuple(heard.word.text for heard in line)
     if texts not in known:
         known[texts] = labels_in(texts, book)

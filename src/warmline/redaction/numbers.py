@@ -108,7 +108,7 @@ def _values(said: Said) -> Iterator[Value]:
         for made_of in _MADE
         for run in runs(line, made_of, said.taken)
     ]
-    told = [label for label in said.labels if _counts(label, spoken)]
+    told = [label for label in said.labels if _counts(label, spoken, said)]
     announced: list[_Event] = [(label.at_s, 0, label) for label in told]
     yield from _named_after(said, spoken)
     value = Value([], 0.0)
@@ -152,9 +152,9 @@ def _is_alternative(label: Label) -> bool:
     return any(h.token.bare == "or" for h in label.line[max(0, label.first - 2) : label.first])
 
 
-def _counts(label: Label, spoken: Sequence[_Event]) -> bool:
-    """Whether an announcement that must stand directly before its value does, or ends a turn."""
-    if not label.is_direct or label.ends_turn:
+def _counts(label: Label, spoken: Sequence[_Event], said: Said) -> bool:
+    """Whether an announcement that must stand directly before its value does, or is answered so."""
+    if not label.is_direct or label.ends_turn or _is_answered(label, said):
         return True
     between = word_list("numbers", "between")
     for _, _, event in spoken:
@@ -163,10 +163,34 @@ def _counts(label: Label, spoken: Sequence[_Event]) -> bool:
         if event.line is label.line and event.at[0] >= label.past:
             gap = label.line[label.past : event.at[0]]
             if len(gap) <= _DIRECT_BETWEEN and all(
-                h.token.bare in between or h.token.sort is Sort.LINK for h in gap
+                label.form is None or h.token.bare in between or h.token.sort is Sort.LINK
+                for h in gap
             ):
                 return True
     return False
+
+
+def _is_answered(label: Label, said: Said) -> bool:
+    """Whether the next turn of the other is nothing but a value: "it's 9 0 3 3"."""
+    turn = said.next_turn(label)
+    if turn is None or label.form is None:
+        return False
+    line, first, past = turn
+    leads, courtesies = word_list("answers", "leads"), word_list("answers", "courtesies")
+    made_of = label.form.made_of
+    parts = [
+        run
+        for run in runs(line[first:past], made_of)
+        if len(run.chars) >= _DIRECT_CHARS and not run.is_amount
+    ]
+    of_value = {heard.place for run in parts for heard in run.words}
+    return bool(parts) and all(
+        heard.place in of_value
+        or heard.token.sort is Sort.LINK
+        or heard.token.bare in leads
+        or heard.token.bare in courtesies
+        for heard in line[first:past]
+    )
 
 
 def _named_after(said: Said, spoken: Sequence[_Event]) -> Iterator[Value]:

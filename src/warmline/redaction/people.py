@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from warmline.redaction.book import word_list
 from warmline.redaction.emails import spelled_words
 from warmline.redaction.heard import Finding, Heard, Label, Line, Said
+from warmline.redaction.runs import explanation
 from warmline.redaction.tokens import Sort
 
 _MOST_NAMES = 3
@@ -16,7 +17,7 @@ _HOUSE_DIGITS = 5
 _MOST_OF_ADDRESS = 16
 _LONGEST_ANSWER = 6
 _LONGEST_SECRET = 8
-_MOST_WITH_LEADS = 12
+_MOST_TO_IS = 5
 _NAMED = (Sort.WORD, Sort.ALPHABET, Sort.ACRONYM, Sort.MONTH)
 _POSTCODE = re.compile(
     r"[A-Z]{1,2}\d[A-Z\d]?\d[A-Z]{2}|[A-Z]\d[A-Z]\d[A-Z]\d|[A-Z]\d[\dW][A-Z\d]{4}"
@@ -103,39 +104,23 @@ def find_passwords(said: Said) -> Iterator[Finding]:
 
 
 def _told(label: Label) -> Iterator[tuple[int, int]]:
-    """What stands after "my password is", in the same turn."""
-    line, at = label.line, label.past
-    words = [heard.token.bare for heard in line[at : at + 2]]
-    is_possessive = line[at - 1].token.bare.endswith("'s") and not line[
-        at - 1
-    ].token.bare.startswith("mother")
-    if not (is_possessive or words[:1] in (["is"], ["was"], ["to"], ["it's"])) or label.ends_turn:
-        return
-    if any(
-        h.token.bare
-        in (
-            "is",
-            "was",
-            "what's",
-            "if",
-            "whether",
-            "need",
-            "want",
-            "change",
-            "can",
-            "what",
-            "reset",
-        )
-        and label.first - at_ <= 3
-        for at_, h in enumerate(line[: label.first])
-        if label.first - at_ <= 3 and not (words[:1] == ["to"] and h.token.bare in ("change",))
-    ):
-        return
-    first = at if is_possessive else at + 1
-    past = first
+    """What stands after "my password is", "the password on the account is", in the same turn."""
+    line = label.line
+    past = label.past
     while past < len(line) and not line[past - 1].ends_turn:
         past += 1
-    yield from _secret(line, first, past)
+    before = [heard.token.bare for heard in line[max(0, label.first - 3) : label.first]]
+    asks = word_list("answers", "asks")
+    if label.ends_turn or any(word in asks for word in before):
+        return
+    if line[label.past - 1].token.bare.endswith("'s"):
+        yield from _secret(line, label.past, past)
+        return
+    for at in range(label.past, min(past, label.past + _MOST_TO_IS)):
+        bare = line[at].token.bare
+        if bare in ("is", "was", "it's") or (bare == "to" and at == label.past):
+            yield from _secret(line, at + 1, past)
+            return
 
 
 def _secret(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
@@ -148,14 +133,15 @@ def _secret(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
     end = begin
     ends = word_list("answers", "ends")
     while end < past and end - begin < _LONGEST_SECRET:
-        is_spelled = len(line[end].token.bare) == 1
-        is_break = end > begin and line[end].token.bare in ends and not is_spelled
+        if explained := explanation(line, end):
+            end = min(end + explained, past)
+            continue
+        token = line[end].token
+        is_last_pair = token.bare == "and" and past - end == 2
+        goes_on = end == begin or len(token.bare) == 1 or token.bare == "capital" or is_last_pair
         follows_mark = end > begin and line[end - 1].token.mark in tuple(".?!")
-        if is_break and line[end].token.bare in ("and",) and past - end <= 2:
-            is_break = False
-        if line[end].token.bare in ("capital",):
-            is_break = False
-        if is_break or follows_mark or line[end].token.sort is Sort.HIDDEN:
+        is_over = token.bare in ends and not goes_on
+        if is_over or follows_mark or token.sort is Sort.HIDDEN:
             break
         end += 1
     is_talk = line[past - 1].token.mark == "?" and end == past

@@ -30,6 +30,7 @@ DIGITS, MIXED, DATE = "digits", "mixed", "date"
 _BEGINS = {
     DIGITS: {Sort.MEASURE, Sort.MASK},
     MIXED: {
+        Sort.MONTH,
         *(Sort.MEASURE, Sort.MASK, Sort.SPELLED, Sort.LETTER, Sort.ALPHABET, Sort.ACRONYM),
         Sort.CODE,
     },
@@ -152,6 +153,9 @@ def _reach(line: Line, first: int, made_of: str, taken: frozenset[int]) -> int:
         if made_of == DATE and len(token.digits) > _DATE_DIGITS:
             break
         is_counted = token.sort is Sort.PLURAL and past == at > first
+        is_month = token.sort is Sort.MONTH and made_of == MIXED and not token.chars
+        if is_month:
+            break
         if token.is_numeric or token.sort in _BEGINS[made_of] or is_counted:
             past, links = at + 1, 0
         elif _is_misheard(line, first, at) or (made_of == MIXED and _is_sound(line, first, at)):

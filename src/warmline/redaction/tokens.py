@@ -22,6 +22,7 @@ _ORDINAL = re.compile(r"(\d{1,2})(st|nd|rd|th)")
 _CODE = re.compile(r"(?=.*\d)(?=.*[a-z])[a-z0-9]+([-/.][a-z0-9]+)*")
 _SPELLED = re.compile(r"[a-z](-[a-z])+|[a-z](\.[a-z])+")
 _ACRONYM = re.compile(r"[A-Z]{2,8}")
+_FILLERS = frozenset({"hm", "mm", "er", "ah", "ext"})
 _MASK = re.compile(r"[x*•]{2,}")
 _CODE_DIGITS = 4
 
@@ -114,6 +115,8 @@ def _read(raw: str, bare: str) -> Token:
         is_amount = "%" in raw or (is_money and re.search(r"[.,]\d{2}$", bare) is not None)
         groups = tuple(map(len, re.findall(r"\d+", bare)))
         return Token(bare, Sort.MEASURE, digits, shape=groups, is_amount=is_amount)
+    if _ACRONYM.fullmatch(raw.strip(_EDGES)) and bare in _FILLERS:
+        return Token(bare, Sort.ACRONYM, chars=bare.upper())
     return (
         _named(bare)
         or _typed(bare)
@@ -208,7 +211,7 @@ def _named(bare: str) -> Token | None:
     if bare in tables["ordinals"]:
         return Token(bare, Sort.ORDINAL, tables["ordinals"][bare], size=1)
     if bare in tables["months"]:
-        return Token(bare, Sort.MONTH)
+        return Token(bare, Sort.MONTH, chars="N" if bare == "november" else "")
     return Token(bare, Sort.LINK) if bare in tables["links"] or not bare else None
 
 
@@ -224,14 +227,23 @@ def _typed(bare: str) -> Token | None:
 
 
 def _hyphened(bare: str) -> Token | None:
-    """ "forty-one", "four-one-one", "double-oh"."""
-    parts = [_named(part) or _typed(part) for part in bare.split("-")]
-    sorts = (Sort.NUMBER, Sort.ORDINAL, Sort.REPEAT)
-    known = [p for p in parts if p and p.sort in sorts]
-    if len(parts) < 2 or len(known) < len(parts):
+    """ "forty-one", "four-one-one", "double-oh", "A-B-four-one"."""
+    if _SPELLED.fullmatch(bare):
         return None
+    parts = [_named(part) or _typed(part) or _letter(part) for part in bare.split("-")]
+    sorts = (Sort.NUMBER, Sort.ORDINAL, Sort.REPEAT, Sort.LETTER)
+    known = [p for p in parts if p and p.sort in sorts]
+    if len(parts) < 2 or len(known) < len(parts) or all(p.sort is Sort.LETTER for p in known):
+        return None
+    if any(p.sort is Sort.LETTER for p in known):
+        return Token(bare, Sort.CODE, digits_of(known), chars_of(known))
     sort = Sort.ORDINAL if known[-1].sort is Sort.ORDINAL else Sort.NUMBER
     return Token(bare, sort, digits_of(known), size=2)
+
+
+def _letter(bare: str) -> Token | None:
+    is_letter = len(bare) == 1 and bare.isalpha()
+    return Token(bare, Sort.LETTER, chars=bare.upper()) if is_letter else None
 
 
 def _lettered(raw: str, bare: str) -> Token | None:
@@ -245,8 +257,8 @@ def _lettered(raw: str, bare: str) -> Token | None:
         groups = tuple(map(len, re.findall(r"\d+", bare)))
         digits = "".join(re.findall(r"\d", bare))
         return Token(bare, Sort.CODE, digits, re.sub(r"\W", "", bare).upper(), groups)
-    if len(bare) == 1 and bare.isalpha():
-        return Token(bare, Sort.LETTER, chars=bare.upper(), size=0)
+    if letter := _letter(bare):
+        return letter
     if bare in tables["alphabet"]:
         return Token(bare, Sort.ALPHABET, chars=bare[0].upper())
     if bare in tables["letter_sounds"]:
