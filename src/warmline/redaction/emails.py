@@ -68,12 +68,24 @@ def _domain(bare: list[str], first: int) -> int | None:
         word = bare[at]
         if "." in word.strip(".") and _is_end(word.rpartition(".")[2]):
             return at + 1
-        if word in _DOTS and at > first and at + 1 < len(bare) and _is_end(bare[at + 1]):
-            found = at + 2
+        if word in _DOTS and at > first and (end := _end_after(bare, at + 1)):
+            found = end
             break
-    while found and found + 1 < len(bare) and bare[found] in _DOTS and _is_end(bare[found + 1]):
-        found += 2
+    while found and found < len(bare) and bare[found] in _DOTS:
+        end = _end_after(bare, found + 1)
+        if end is None:
+            break
+        found = end
     return found
+
+
+def _end_after(bare: list[str], at: int) -> int | None:
+    """Where the end of a domain ends that begins here, spelled ("d e") or not."""
+    for past in (at + 3, at + 2):
+        letters = bare[at:past]
+        if past <= len(bare) and all(map(_is_letter, letters)) and _is_end("".join(letters)):
+            return past
+    return at + 1 if at < len(bare) and _is_end(bare[at]) else None
 
 
 def _is_end(word: str) -> bool:
@@ -127,7 +139,7 @@ def _parts(line: Line, said: Said) -> Iterator[tuple[int, int]]:
     bare = [heard.token.bare for heard in line]
     for at, word in enumerate(bare):
         is_host = "." in word.strip(".") and _is_end(word) and not word[0].isdigit()
-        is_dot = word in (*_DOTS, "underscore") and at + 1 < len(bare)
+        is_dot = word in ("dot", "underscore") and at + 1 < len(bare)
         if not (is_host or is_dot) or _is_site(bare, at):
             continue
         if not said.has_announced("email", line[at].word.start_s, _ANNOUNCED_S):

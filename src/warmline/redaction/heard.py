@@ -82,6 +82,16 @@ class Label:
                 return False
         return True
 
+    @property
+    def asks(self) -> bool:
+        """Whether its turn is a question, or ends with it."""
+        if self.ends_turn:
+            return True
+        for heard in self.line[self.past - 1 :]:
+            if heard.ends_turn or heard.token.mark == "?":
+                return heard.token.mark == "?" and heard.ends_turn
+        return False
+
 
 # What is announced in lines that were looked at before.
 Known = dict[tuple[str, ...], list[tuple[int, int, Form | None, int]]]
@@ -117,7 +127,7 @@ class Said:
     def answers_to(self, kind: str, within_s: float) -> Iterator[tuple[Line, int, int]]:
         """Yield the turn after each question of a kind: the line, its first word, past its last."""
         for label in self.labels:
-            if label.form is None or label.form.kind != kind or not label.ends_turn:
+            if label.form is None or label.form.kind != kind or not label.asks:
                 continue
             if (turn := self.next_turn(label)) and _delay_s(label, turn) <= within_s:
                 yield turn

@@ -35,6 +35,7 @@ _MORE_S = 12.0
 _PART_PAUSE_S = 6.0
 # Announcements that follow one another so soon, without a value, are all open.
 _TOGETHER_S = 8.0
+_ASIDE_S = 3.0
 # Shorter numbers that nothing announced are nothing private.
 LEAST_DIGITS = 7
 # A longer gap between two parts of one value is not hidden with them.
@@ -142,9 +143,14 @@ def _opened(label: Label, at_s: float, value: Value) -> tuple[Value, Value | Non
         value.forms.append(label.form)
         value.touched_s, value.count = at_s, label.count
         return value, None
-    if label.form is None and _is_alternative(label) and value.is_private and not value.runs:
+    if label.form is None and is_open and (_is_alternative(label) or _is_aside(label, value)):
         return value, None
     return Value([label.form], at_s, label.count), value
+
+
+def _is_aside(label: Label, value: Value) -> bool:
+    """Whether it only ends the question for something private: "PIN code for delivery?"."""
+    return label.is_direct and label.ends_turn and label.at_s - value.touched_s <= _ASIDE_S
 
 
 def _is_alternative(label: Label) -> bool:
@@ -268,6 +274,8 @@ def _fitting(form: Form, value: Value) -> Iterator[tuple[Run, str]]:
 
 def _may_be_part(run: Run, form: Form) -> bool:
     if run.is_amount or (run.is_soft and form.kind not in _TYPED_SHORT and len(run.chars) <= 4):
+        return False
+    if run.is_mere_word and not form.both and form.digits:
         return False
     if form.made_of == DATE:
         return run.has_month or len(run.digits) > 1 or run.is_soft

@@ -19,6 +19,7 @@ _LONGEST_ANSWER = 6
 _LONGEST_SECRET = 8
 _MOST_TO_IS = 5
 _NAMED = (Sort.WORD, Sort.ALPHABET, Sort.ACRONYM, Sort.MONTH)
+_CONTRACTION = re.compile(r"'(re|ve|ll|m|d|t)$")
 _POSTCODE = re.compile(
     r"[A-Z]{1,2}\d[A-Z\d]?\d[A-Z]{2}|[A-Z]\d[A-Z]\d[A-Z]\d|[A-Z]\d[\dW][A-Z\d]{4}"
 )
@@ -60,6 +61,7 @@ def _own_names(line: Line, said: Said) -> Iterator[tuple[int, int]]:
 def find_addresses(said: Said) -> Iterator[Finding]:
     """Yield house numbers with their streets, and what answers a question for an address."""
     value, told = 0, set[int]()
+    premises = word_list("streets", "premises") - {"no", "number", "room"}
     for line, first, past in _addresses_told(said):
         places = tuple(heard.place for heard in line[first:past])
         told.update(places)
@@ -73,6 +75,8 @@ def find_addresses(said: Said) -> Iterator[Finding]:
                 at += 1
                 continue
             past = _rest_of_address(line, past)
+            while at and line[at - 1].token.bare in premises:
+                at -= 1
             places = tuple(heard.place for heard in line[at:past])
             yield Finding("address", line[0].word.party, places, value)
             value, at = value + 1, past
@@ -130,6 +134,8 @@ def _secret(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
     if any(word in refusals for word in bare[:_LONGEST_ANSWER]) or (past <= first):
         return
     begin = _after_leads(line, first, past, keep_one=True)
+    if begin + 1 == past and line[begin].token.bare in word_list("answers", "nothing"):
+        return
     end = begin
     ends = word_list("answers", "ends")
     while end < past and end - begin < _LONGEST_SECRET:
@@ -181,9 +187,13 @@ def _introduced(line: Line) -> Iterator[tuple[int, int]]:
             past = _names_from(line, first)
             if past > first and _is_surely_name(line, first, past):
                 yield first, past
-        if bare[at] == "speaking" and at and _is_named(line[at - 1]):
-            first = at - 2 if at > 1 and _is_named(line[at - 2]) else at - 1
-            if first == 0 or line[first - 1].ends_turn or line[first - 1].token.mark:
+        if bare[at] in ("speaking", "here") and at and _is_named(line[at - 1]):
+            first = at - 1
+            while first and at - first < _MOST_NAMES and _is_named(line[first - 1]):
+                first -= 1
+            is_clause = first == 0 or line[first - 1].ends_turn or line[first - 1].token.mark
+            is_end = line[at].token.mark or line[at].ends_turn or bare[at] == "speaking"
+            if is_clause and (is_end or at - first > 1):
                 yield first, at
 
 
@@ -216,7 +226,7 @@ def _after_greeting(line: Line, bare: list[str], at: int) -> int | None:
         ["it", "is"],
     ):
         return at + 2
-    return at + 1 if bare[at] in ("i'm", "it's", "under") else None
+    return at + 1 if bare[at] in ("i'm", "it's") else None
 
 
 def _is_surely_name(line: Line, first: int, past: int) -> bool:
@@ -261,7 +271,11 @@ def _titled(line: Line) -> Iterator[tuple[int, int]]:
         if heard.token.bare not in titles or heard.token.bare == "sir" and not heard.token.is_upper:
             continue
         past = at + 1
-        while past < len(line) and past - at <= _MOST_NAMES + 1:
+        if [h.token.bare in titles or h.token.bare == "and" for h in line[past : past + 2]] == [
+            True
+        ] * 2:
+            past += 2
+        while past < len(line) and past - at <= _MOST_NAMES + 2:
             is_name = _may_be_name(line[past]) and (line[past].token.is_upper or past == at + 1)
             if not (
                 is_name or (line[past].token.sort is Sort.LETTER and line[past].token.is_upper)
@@ -312,6 +326,8 @@ def _spelled(line: Line, said: Said) -> Iterator[tuple[int, int]]:
 
 
 def _may_be_name(heard: Heard) -> bool:
+    if _CONTRACTION.search(heard.token.bare):
+        return False
     return heard.token.sort in _NAMED and heard.token.bare not in word_list("names", "breaks")
 
 
@@ -383,8 +399,15 @@ def _addresses_told(said: Said) -> Iterator[tuple[Line, int, int]]:
         past = first
         while past < len(line) and not line[past - 1].ends_turn:
             past += 1
-        if span := _address(line, first, past):
+        if (span := _address(line, first, past)) and _looks_like_place(line[slice(*span)]):
             yield line, *span
+
+
+def _looks_like_place(said: Line) -> bool:
+    """Whether a street, or two names, are among the words."""
+    ends = word_list("streets", "ends") | word_list("streets", "premises")
+    is_street = any(heard.token.bare in ends for heard in said[1:]) or said[0].token.bare in ends
+    return is_street or sum(_is_named(heard) for heard in said) >= 2
 
 
 def _address(line: Line, first: int, past: int) -> tuple[int, int] | None:
@@ -412,7 +435,8 @@ def _address(line: Line, first: int, past: int) -> tuple[int, int] | None:
     while end < past and end - start < _MOST_OF_ADDRESS + 4:
         token = line[end].token
         if line[end - 1].token.mark in tuple("?!") or (
-            line[end - 1].token.mark == "." and not token.is_upper
+            line[end - 1].token.mark == "."
+            and (not token.is_upper or token.bare in word_list("names", "breaks"))
         ):
             break
         goes_on = token.bare == "in" and end + 1 < past and line[end + 1].token.is_upper

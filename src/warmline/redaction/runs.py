@@ -96,12 +96,17 @@ class Run:
         )
 
     @property
+    def is_mere_word(self) -> bool:
+        """Whether it may be a word of its own: "oh", or something written in capitals."""
+        if any(t.sort is Sort.ACRONYM for t in self._tokens):
+            return not self.digits
+        return all(t.bare in ("oh", "o", "") or t.sort is Sort.LINK for t in self._tokens)
+
+    @property
     def is_years(self) -> bool:
-        """Whether it is nothing but years: "2019, 2020"."""
-        return all(
-            t.sort is Sort.LINK or (len(t.digits) == _YEAR_DIGITS and t.digits[:2] in ("19", "20"))
-            for t in self._tokens
-        )
+        """Whether it is nothing but years: "2019, 2020", "twenty twenty eight"."""
+        figures = [t.digits for t in self._tokens if t.sort is not Sort.LINK]
+        return _is_year(self.digits) or all(_is_year(digits) for digits in figures)
 
     @property
     def words(self) -> Sequence[Heard]:
@@ -122,6 +127,10 @@ class Run:
     def party(self) -> str:
         """Who said it."""
         return self.words[0].word.party
+
+
+def _is_year(digits: str) -> bool:
+    return len(digits) == _YEAR_DIGITS and digits[:2] in ("19", "20")
 
 
 def runs(line: Line, made_of: str = DIGITS, taken: frozenset[int] = frozenset()) -> Iterator[Run]:
@@ -239,7 +248,7 @@ def _run(line: Line, first: int, past: int, made_of: str) -> Run | None:
             return None
     if first == past:
         return None
-    is_loose = _is_bound(line, first, past)
+    is_loose = _is_bound(line, first, past, made_of)
     leading = ("the", "of") if made_of == DATE else ("plus",)
     while first and line[first - 1].token.bare in leading:
         first -= 1
@@ -292,15 +301,16 @@ def _without_measure(line: Line, first: int, past: int) -> int:
     return last if len(left) >= _ANOTHER else first
 
 
-def _is_bound(line: Line, first: int, past: int) -> bool:
+def _is_bound(line: Line, first: int, past: int, made_of: str) -> bool:
     """Whether words around it say that it counts something or is a time."""
     digits = chars_of([heard.token for heard in line[first:past]])
     before = line[first - 1].token if first else None
+    if made_of == DATE and len(digits) >= _SHORT:
+        return False
     if before and not before.mark and len(digits) <= _YEAR_DIGITS:
         if before.bare in word_list("numbers", "amounts"):
             return True
-        is_year = len(digits) == _YEAR_DIGITS and digits[:2] in ("19", "20")
-        if is_year and before.bare in word_list("numbers", "since"):
+        if _is_year(digits) and before.bare in word_list("numbers", "since"):
             return True
     if len(digits) > _SHORT:
         return False

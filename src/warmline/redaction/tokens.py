@@ -28,6 +28,7 @@ _CODE_DIGITS = 4
 
 #: Sizes that matter where words are put together.
 TENS, MAGNITUDE = 20, 1000
+_HUNDRED, _THOUSAND = 100, 1000
 
 
 class Sort(Enum):
@@ -155,20 +156,37 @@ def chars_of(tokens: Sequence[Token]) -> str:
 
 def _cardinal(tokens: Sequence[Token], first: int) -> tuple[str, int]:
     """A number said with hundred or thousand, in digits, and where it ends; no number: `first`."""
-    total, at = 0, first
+    total, at, power = 0, first, 0
     while True:
-        head, past = _below_hundred(tokens, at)
-        if past == at or past >= len(tokens) or tokens[past].size != MAGNITUDE:
+        group, past = _below_thousand(tokens, _after_and(tokens, at) if at > first else at)
+        if past == at or (at > first and past == _after_and(tokens, at)):
             break
-        power = 10 ** len(tokens[past].digits)
-        if total and total % (power * 10) and power >= 1000:
-            break
-        total, at = total + head * power, past + 1
-        rest, past = _below_hundred(tokens, _after_and(tokens, at))
-        ends = past >= len(tokens) or tokens[past].size != MAGNITUDE
-        if ends and past > at and not _goes_on(tokens, past):
-            return str(total + rest), past
+        here = _power(tokens, past)
+        if here >= _THOUSAND and (not power or here < power):
+            total, at, power = total + group * here, past + 1, here
+            continue
+        if (power or group >= _HUNDRED) and not _goes_on(tokens, past):
+            total, at = total + group, past
+        elif not power and _power(tokens, first + 1) == _HUNDRED:
+            total, at = int(tokens[first].digits) * _HUNDRED, first + 2
+        break
     return (str(total), at) if total else ("", first)
+
+
+def _below_thousand(tokens: Sequence[Token], at: int) -> tuple[int, int]:
+    head, past = _below_hundred(tokens, at)
+    if past == at or _power(tokens, past) != _HUNDRED:
+        return head, past
+    begin = _after_and(tokens, past + 1)
+    rest, end = _below_hundred(tokens, begin)
+    if end > begin and not _goes_on(tokens, end):
+        return head * _HUNDRED + rest, end
+    return head * _HUNDRED, past + 1
+
+
+def _power(tokens: Sequence[Token], at: int) -> int:
+    is_one = at < len(tokens) and tokens[at].size == MAGNITUDE
+    return 10 ** len(tokens[at].digits) if is_one else 0
 
 
 def _after_and(tokens: Sequence[Token], at: int) -> int:
@@ -260,7 +278,7 @@ def _lettered(raw: str, bare: str) -> Token | None:
     if letter := _letter(bare):
         return letter
     if bare in tables["alphabet"]:
-        return Token(bare, Sort.ALPHABET, chars=bare[0].upper())
+        return Token(bare, Sort.ALPHABET, chars=tables["letter_sounds"].get(bare, bare[0].upper()))
     if bare in tables["letter_sounds"]:
         return Token(bare, Sort.SOUND, chars=tables["letter_sounds"][bare])
     if _ACRONYM.fullmatch(raw.strip(_EDGES)) and bare not in tables["no_letters"]:
