@@ -19,7 +19,7 @@ _IS = re.compile(r"['’]s(?=\W*$)", re.IGNORECASE)
 
 
 #: How labels bind, the stronger first.
-PLAIN, DIRECT, MENTION = 0, 1, 2
+PLAIN, DIRECT, MENTION, ANSWERED = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class Form:
     """What a value of a kind looks like, and what announces it.
 
     `labels` announce a value that may come later, `direct` ones only what follows at once;
-    `mentions` announce as `labels` do, where no other label stands. It has
+    `mentions` announce as `labels` do, where no other label stands, `answered` ones only where the
+    next turn is nothing but a value. It has
     `least` to `most` digits (of `made_of` "mixed": digits and letters), and at least `digits`
     digits; `both` says that letters must be among them. It is waited for `wait_s` seconds.
     """
@@ -49,6 +50,7 @@ class Form:
     labels: tuple[Template, ...]
     direct: tuple[Template, ...]
     mentions: tuple[Template, ...]
+    answered: tuple[Template, ...]
     made_of: str
     least: int
     most: int
@@ -73,6 +75,7 @@ class Book:
             *((form, PLAIN, label) for form in self.forms for label in form.labels),
             *((form, DIRECT, label) for form in self.forms for label in form.direct),
             *((form, MENTION, label) for form in self.forms for label in form.mentions),
+            *((form, ANSWERED, label) for form in self.forms for label in form.answered),
             *((None, PLAIN, label) for label in self.other),
             *((None, DIRECT, label) for label in self.other_direct),
         ]
@@ -163,6 +166,7 @@ def _form(entry: Mapping[str, Any], where: str) -> Form:
         _templates(entry.get("labels", ()), where),
         _templates(entry.get("direct", ()), where),
         _templates(entry.get("mentions", ()), where),
+        _templates(entry.get("answered", ()), where),
         entry.get("made_of", "digits"),
         entry.get("least", 1),
         entry.get("most", 0),

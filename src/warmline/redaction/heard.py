@@ -49,8 +49,8 @@ class Finding:
 class Label:
     """An announcement in a line, words [first, past).
 
-    `form` says what it announces, None that numbers to come are not private; `is_direct` that only
-    what follows at once is meant; `count` how many digits were announced ("six digit code"), 0 when
+    `form` says what it announces, None that numbers to come are not private; `binds` how strongly
+    (`book.PLAIN` and so on); `count` how many digits were announced ("six digit code"), 0 when
     nothing was said of it.
     """
 
@@ -58,8 +58,13 @@ class Label:
     first: int
     past: int
     form: Form | None
-    is_direct: bool
+    binds: int
     count: int
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether only what follows at once is meant."""
+        return self.binds == DIRECT
 
     @property
     def at_s(self) -> float:
@@ -160,7 +165,7 @@ def said_by_all(words: Sequence[Word], known: Known, book: Book) -> Said:
     """Return the words of a call, party by party; `known` is added to, to be given the next time."""
     found = [line for party in dict.fromkeys(w.party for w in words) for line in _of(words, party)]
     labels = [
-        Label(line, first, past, form, binds == DIRECT, _count(line, first, past))
+        Label(line, first, past, form, binds, _count(line, first, past))
         for line in found
         for first, past, form, binds in _announced(line, known, book)
     ]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
-from warmline.redaction.book import Form, word_list
+from warmline.redaction.book import ANSWERED, Form, word_list
 from warmline.redaction.checks import (
     is_aadhaar,
     is_card,
@@ -138,6 +138,8 @@ def _opened(label: Label, at_s: float, value: Value) -> tuple[Value, Value | Non
     is_open = value.is_private and not value.runs and at_s - value.touched_s <= _TOGETHER_S
     if label.form is not None and not label.form.most:
         return (value, None) if is_open else (Value([], at_s), value)
+    if label.binds == ANSWERED and is_open:
+        return value, None
     is_more = is_open and label.form is not None
     if is_more:
         value.forms.append(label.form)
@@ -160,6 +162,8 @@ def _is_alternative(label: Label) -> bool:
 
 def _counts(label: Label, spoken: Sequence[_Event], said: Said) -> bool:
     """Whether an announcement that must stand directly before its value does, or is answered so."""
+    if label.binds == ANSWERED:
+        return _is_answered(label, said)
     if not label.is_direct or label.ends_turn or _is_answered(label, said):
         return True
     between = word_list("numbers", "between")
@@ -183,18 +187,16 @@ def _is_answered(label: Label, said: Said) -> bool:
         return False
     line, first, past = turn
     leads, courtesies = word_list("answers", "leads"), word_list("answers", "courtesies")
+    around = word_list("answers", "around")
     made_of = label.form.made_of
-    parts = [
-        run
-        for run in runs(line[first:past], made_of)
-        if len(run.chars) >= _DIRECT_CHARS and not run.is_amount
-    ]
+    parts = [run for run in runs(line[first:past], made_of) if not run.is_amount]
     of_value = {heard.place for run in parts for heard in run.words}
     return bool(parts) and all(
         heard.place in of_value
         or heard.token.sort is Sort.LINK
         or heard.token.bare in leads
         or heard.token.bare in courtesies
+        or heard.token.bare in around
         for heard in line[first:past]
     )
 

@@ -100,7 +100,11 @@ class Run:
         """Whether it may be a word of its own: "oh", or something written in capitals."""
         if any(t.sort is Sort.ACRONYM for t in self._tokens):
             return not self.digits
-        return all(t.bare in ("oh", "o", "") or t.sort is Sort.LINK for t in self._tokens)
+        first, past = self.at
+        is_turn = self.line[past - 1].ends_turn and (first == 0 or self.line[first - 1].ends_turn)
+        return not is_turn and all(
+            t.bare in ("oh", "o") or t.sort is Sort.LINK for t in self._tokens
+        )
 
     @property
     def is_years(self) -> bool:
