@@ -19,7 +19,7 @@ _IS = re.compile(r"['’]s(?=\W*$)", re.IGNORECASE)
 
 
 #: How labels bind, the stronger first.
-PLAIN, DIRECT, MENTION, ANSWERED = 0, 1, 2, 3
+PLAIN, DIRECT, MENTION, ANSWERED, AFTER = 0, 1, 2, 3, 4
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Form:
 
     `labels` announce a value that may come later, `direct` ones only what follows at once;
     `mentions` announce as `labels` do, where no other label stands, `answered` ones only where the
-    next turn is nothing but a value. It has
+    next turn is nothing but a value; `after` is what stands directly after one. It has
     `least` to `most` digits (of `made_of` "mixed": digits and letters), and at least `digits`
     digits; `both` says that letters must be among them. It is waited for `wait_s` seconds.
     """
@@ -51,6 +51,7 @@ class Form:
     direct: tuple[Template, ...]
     mentions: tuple[Template, ...]
     answered: tuple[Template, ...]
+    after: tuple[Template, ...]
     made_of: str
     least: int
     most: int
@@ -76,6 +77,7 @@ class Book:
             *((form, DIRECT, label) for form in self.forms for label in form.direct),
             *((form, MENTION, label) for form in self.forms for label in form.mentions),
             *((form, ANSWERED, label) for form in self.forms for label in form.answered),
+            *((form, AFTER, label) for form in self.forms for label in form.after),
             *((None, PLAIN, label) for label in self.other),
             *((None, DIRECT, label) for label in self.other_direct),
         ]
@@ -167,6 +169,7 @@ def _form(entry: Mapping[str, Any], where: str) -> Form:
         _templates(entry.get("direct", ()), where),
         _templates(entry.get("mentions", ()), where),
         _templates(entry.get("answered", ()), where),
+        _templates(entry.get("after", ()), where),
         entry.get("made_of", "digits"),
         entry.get("least", 1),
         entry.get("most", 0),

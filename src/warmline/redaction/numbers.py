@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
-from warmline.redaction.book import ANSWERED, Form, word_list
+from warmline.redaction.book import AFTER, ANSWERED, Form, word_list
 from warmline.redaction.checks import (
     is_aadhaar,
     is_card,
@@ -162,22 +162,31 @@ def _is_alternative(label: Label) -> bool:
 
 def _counts(label: Label, spoken: Sequence[_Event], said: Said) -> bool:
     """Whether an announcement that must stand directly before its value does, or is answered so."""
+    if label.binds == AFTER:
+        return False
     if label.binds == ANSWERED:
         return _is_answered(label, said)
     if not label.is_direct or label.ends_turn or _is_answered(label, said):
         return True
-    between = word_list("numbers", "between")
     for _, _, event in spoken:
         if not isinstance(event, Run) or len(event.chars) < _DIRECT_CHARS:
             continue
         if event.line is label.line and event.at[0] >= label.past:
             gap = label.line[label.past : event.at[0]]
-            if len(gap) <= _DIRECT_BETWEEN and all(
-                label.form is None or h.token.bare in between or h.token.sort is Sort.LINK
-                for h in gap
-            ):
+            if len(gap) <= _DIRECT_BETWEEN and (label.form is None or _leads_on(gap)):
                 return True
     return False
+
+
+def _leads_on(gap: Line) -> bool:
+    """Whether words lead from an announcement to its value: "is", "it was", not "was" alone."""
+    between = word_list("numbers", "between")
+    return all(
+        heard.token.bare in between
+        or heard.token.sort is Sort.LINK
+        or (heard.token.bare == "was" and at and gap[at - 1].token.bare in ("it", "that", "which"))
+        for at, heard in enumerate(gap)
+    )
 
 
 def _is_answered(label: Label, said: Said) -> bool:
@@ -211,7 +220,9 @@ def _named_after(said: Said, spoken: Sequence[_Event]) -> Iterator[Value]:
                 continue
             gap = [h.token.bare for h in label.line[run.at[1] : label.first]]
             is_named = gap and gap[0] in word_list("numbers", "namers") and len(gap) <= 4
-            if is_named and all(word in word_list("numbers", "before_labels") for word in gap):
+            is_known = all(word in word_list("numbers", "before_labels") for word in gap)
+            is_after = label.binds == AFTER and run.at[1] == label.first
+            if (is_named and is_known) or is_after:
                 yield Value([label.form], run.end_s, label.count, [run])
 
 

@@ -134,6 +134,8 @@ def _secret(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
     if any(word in refusals for word in bare[:_LONGEST_ANSWER]) or (past <= first):
         return
     begin = _after_leads(line, first, past, keep_one=True)
+    if begin > first and line[begin - 1].token.bare in ("the", "my"):
+        begin -= 1
     if begin + 1 == past and line[begin].token.bare in word_list("answers", "nothing"):
         return
     end = begin
@@ -423,7 +425,7 @@ def _address(line: Line, first: int, past: int) -> tuple[int, int] | None:
         if line[at].token.sort in (Sort.NUMBER, Sort.CODE) or line[at].token.bare in premises
     ]
     if not starts:
-        return None
+        return _named_house(line, begin, past)
     start = starts[0]
     has_number = any(h.token.digits for h in line[start : start + _LONGEST_ANSWER])
     if not has_number or _is_counting(line, start, past):
@@ -444,6 +446,17 @@ def _address(line: Line, first: int, past: int) -> tuple[int, int] | None:
             break
         end += 1
     return start, end
+
+
+def _named_house(line: Line, begin: int, past: int) -> tuple[int, int] | None:
+    """An address without a number: "The Old Rectory, Church Lane, Topsham"."""
+    houses = word_list("streets", "houses") | word_list("streets", "ends")
+    end = begin
+    while end < past and (line[end].token.is_upper or line[end].token.bare in ("of", "on", "the")):
+        end += 1
+    first = begin - 1 if begin and line[begin - 1].token.bare == "the" else begin
+    is_place = any(heard.token.bare in houses for heard in line[begin:end])
+    return (first, end) if is_place and end - begin > _SHORTEST_AGAIN else None
 
 
 def _is_counting(line: Line, start: int, past: int) -> bool:
