@@ -1,5 +1,6 @@
 """Redaction on generated pieces of calls: what is hidden that should be, and what should not."""
 
+import sys
 from argparse import ArgumentParser
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -167,20 +168,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--misses", action="store_true", help="the ids of those that did not")
     parser.add_argument("--words", action="store_true", help="with the words left or hidden")
     chosen = parser.parse_args(arguments)
-    outcomes = [
-        try_saying(s) for s in (sayings_in(chosen.file) if chosen.file else written_sayings())
-    ]
-    for kind, right, of in ((c.kind, c.right, c.all) for c in counts(outcomes)):
-        wrong = f"  false alarms {of - right}" if kind == CONTROL else ""
-        print(f"{kind:16} {right:4} of {of:4}  {right / of:6.1%}{wrong}")
+    sayings = sayings_in(chosen.file) if chosen.file else written_sayings()
+    outcomes = [try_saying(saying) for saying in sayings]
+    lines = [_line(c.kind, c.right, c.all) for c in counts(outcomes)]
     forms = [o for o in outcomes if o.saying.kind != CONTROL]
     if forms:
-        whole = sum(o.is_right for o in forms)
-        print(f"{'all forms':16} {whole:4} of {len(forms):4}  {whole / len(forms):6.1%}")
+        lines.append(_line("all forms", sum(o.is_right for o in forms), len(forms)))
     for outcome in outcomes:
         if chosen.misses and not outcome.is_right:
             told = outcome.hidden if outcome.saying.kind == CONTROL else outcome.left
-            print(outcome.saying.id, " ".join(told) if chosen.words else "")
+            lines.append(" ".join((outcome.saying.id, *(told if chosen.words else ()))))
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _line(kind: str, right: int, of: int) -> str:
+    wrong = f"  false alarms {of - right}" if kind == CONTROL else ""
+    return f"{kind:16} {right:4} of {of:4}  {right / of:6.1%}{wrong}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Sayings written by hand, in which what is private is marked: from `written.toml` or a JSONL file."""
+"""Sayings written by hand with what is private marked: `written.toml`, or a JSONL file."""
 
 import json
 import re

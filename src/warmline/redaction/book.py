@@ -71,7 +71,7 @@ class Book:
 
     @cached_property
     def labels(self) -> tuple[list[tuple[Form | None, int, Template]], dict[str, list[int]]]:
-        """Every label with its form, and which of them have a word that is said in all they mean."""
+        """Every label with its form, and which of them have a word that is always said."""
         labels: list[tuple[Form | None, int, Template]] = [
             *((form, PLAIN, label) for form in self.forms for label in form.labels),
             *((form, DIRECT, label) for form in self.forms for label in form.direct),
@@ -129,10 +129,15 @@ def names_for_numbers() -> dict[str, dict[str, Any]]:
 
 
 @cache
-def word_list(section: str, name: str) -> tuple[str, ...] | frozenset[str]:
+def word_list(section: str, name: str) -> frozenset[str]:
     """Return a list of words of the file."""
-    words = _table()[section][name]
-    return tuple(words) if any(" " in word for word in words) else frozenset(words)
+    return frozenset(_table()[section][name])
+
+
+@cache
+def explanations() -> tuple[tuple[str, ...], ...]:
+    """Return what stands between a letter and the word that explains it, word by word."""
+    return tuple(tuple(words.split()) for words in _table()["spelling"]["explanations"])
 
 
 def labels_in(words: Sequence[str], rules: Book) -> list[tuple[int, int, Form | None, int]]:

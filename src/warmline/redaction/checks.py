@@ -49,7 +49,7 @@ def is_card(digits: str) -> bool:
 
 
 def is_issued_card(digits: str) -> bool:
-    """Return whether a card number has the length, too, that the issuers of its first digits use."""
+    """Return whether a card number has a length that issuers of its first digits use."""
     lengths = _card_lengths(digits)
     return len(digits) in lengths and is_card(digits)
 
@@ -120,7 +120,7 @@ def is_social_insurance(digits: str) -> bool:
 
 
 def is_vin(chars: str) -> bool:
-    """Return whether it is a vehicle identification number whose check digit is right (ISO 3779)."""
+    """Return whether a vehicle identification number has a right check digit (ISO 3779)."""
     if not _VIN.fullmatch(chars):
         return False
     values = [int(c) if c.isdigit() else _VIN_VALUES[c] for c in chars]

@@ -16,7 +16,7 @@ _SIGNS = (*_DOTS, "underscore", "hyphen", "dash", "minus")
 
 
 def find_emails(said: Said) -> Iterator[Finding]:
-    """Yield the e-mail addresses of a call, among them letters that spell one that was asked for."""
+    """Yield the e-mail addresses of a call, spelled ones that were asked for among them."""
     value = 0
     for line in said.lines:
         found = (*_typed(line), *_said(line, said), *_spelled(line, said), *_parts(line, said))

@@ -162,7 +162,7 @@ def _delay_s(label: Label, turn: tuple[Line, int, int]) -> float:
 
 
 def said_by_all(words: Sequence[Word], known: Known, book: Book) -> Said:
-    """Return the words of a call, party by party; `known` is added to, to be given the next time."""
+    """Return the words of a call, party by party; `known` is added to for the next time."""
     found = [line for party in dict.fromkeys(w.party for w in words) for line in _of(words, party)]
     labels = [
         Label(line, first, past, form, binds, _count(line, first, past))

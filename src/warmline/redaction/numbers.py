@@ -4,7 +4,7 @@ What was announced ("your card number?") holds for both parties until something 
 nothing came for a while, so that a number given in groups, asked for and read back, is one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
@@ -42,6 +42,7 @@ LEAST_DIGITS = 7
 _MOST_BETWEEN = 5
 _DIRECT_BETWEEN = 4
 _DIRECT_CHARS = 2
+_NAMED_CHARS = 3
 # Kinds of which a value may be typed like an amount, "48.21": it is short.
 _TYPED_SHORT = frozenset({"card", "security_code", "sort_code", "expiry", "birth_date"})
 _MADE = (DIGITS, MIXED, DATE)
@@ -219,7 +220,10 @@ def _named_after(said: Said, spoken: Sequence[_Event]) -> Iterator[Value]:
             if not isinstance(run, Run) or run.line is not label.line:
                 continue
             gap = [h.token.bare for h in label.line[run.at[1] : label.first]]
-            is_named = gap and gap[0] in word_list("numbers", "namers") and len(gap) <= 4
+            is_long = len(run.chars) >= _NAMED_CHARS
+            is_named = (
+                is_long and gap and gap[0] in word_list("numbers", "namers") and len(gap) <= 4
+            )
             is_known = all(word in word_list("numbers", "before_labels") for word in gap)
             is_after = label.binds == AFTER and run.at[1] == label.first
             if (is_named and is_known) or is_after:
@@ -264,9 +268,11 @@ def _fitting(form: Form, value: Value) -> Iterator[tuple[Run, str]]:
     if form.made_of == DATE:
         if not _is_enough_of_a_date(said, form):
             return
-    elif len(chars) < least or len(digits) < min(form.digits or 0, least):
-        return
-    elif form.both and (digits == chars or not digits):
+    elif (
+        len(chars) < least
+        or len(digits) < min(form.digits or 0, least)
+        or (form.both and (digits == chars or not digits))
+    ):
         return
     enough_s: float | None = None
     gathered = 0
@@ -352,7 +358,7 @@ def _by_itself(said: Sequence[Run]) -> str | None:
 
 def is_national(digits: str, shape: tuple[int, ...]) -> bool:
     """Return whether digits that are grouped as a national number is are one by their check."""
-    checks = {
+    checks: dict[tuple[int, ...], tuple[Callable[[str], bool], ...]] = {
         (3, 3, 4): (is_nhs,),
         (3, 3, 3): (is_tax_file, is_social_insurance),
         (4, 5, 1): (is_medicare,),

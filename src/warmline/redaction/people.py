@@ -26,7 +26,7 @@ _POSTCODE = re.compile(
 
 
 def find_names(said: Said) -> Iterator[Finding]:
-    """Yield names by which people introduce themselves or that they spell, wherever they are said."""
+    """Yield names of people who introduce themselves or spell them, wherever they are said."""
     known: dict[str, int] = {}
     own = [(line, span) for line in said.lines for span in _own_names(line, said)]
     asked = [
@@ -70,16 +70,16 @@ def find_addresses(said: Said) -> Iterator[Finding]:
     for line in said.lines:
         at = 0
         while at < len(line):
-            past = None if line[at].place in told else _street(line, at)
-            if past is None:
+            end = None if line[at].place in told else _street(line, at)
+            if end is None:
                 at += 1
                 continue
-            past = _rest_of_address(line, past)
-            while at and line[at - 1].token.bare in premises:
-                at -= 1
-            places = tuple(heard.place for heard in line[at:past])
+            first, at = at, _rest_of_address(line, end)
+            while first and line[first - 1].token.bare in premises:
+                first -= 1
+            places = tuple(heard.place for heard in line[first:at])
             yield Finding("address", line[0].word.party, places, value)
-            value, at = value + 1, past
+            value += 1
         for first, past in _postcodes(line):
             yield Finding(
                 "address", line[0].word.party, tuple(h.place for h in line[first:past]), value
@@ -184,7 +184,7 @@ def _introduced(line: Line) -> Iterator[tuple[int, int]]:
             past = _names_from(line, first)
             if past > first:
                 yield first, past
-        first = _after_greeting(line, bare, at)
+        first = _after_greeting(bare, at)
         if first is not None:
             past = _names_from(line, first)
             if past > first and _is_surely_name(line, first, past):
@@ -217,7 +217,7 @@ def _after_introduction(bare: list[str], at: int) -> int | None:
     return None
 
 
-def _after_greeting(line: Line, bare: list[str], at: int) -> int | None:
+def _after_greeting(bare: list[str], at: int) -> int | None:
     """Where a name may begin: "this is", "I'm", "speaking with", "it's"."""
     if bare[at : at + 2] in (
         ["this", "is"],
@@ -270,7 +270,9 @@ def _titled(line: Line) -> Iterator[tuple[int, int]]:
     """Names after a title: "Mrs Patterson", "Mr. J R Okafor"."""
     titles = word_list("names", "titles")
     for at, heard in enumerate(line):
-        if heard.token.bare not in titles or heard.token.bare == "sir" and not heard.token.is_upper:
+        if heard.token.bare not in titles or (
+            heard.token.bare == "sir" and not heard.token.is_upper
+        ):
             continue
         past = at + 1
         if [h.token.bare in titles or h.token.bare == "and" for h in line[past : past + 2]] == [
@@ -286,10 +288,8 @@ def _titled(line: Line) -> Iterator[tuple[int, int]]:
             past += 1
             if line[past - 1].token.mark not in ("", "."):
                 break
-        if (
-            past > at + 1
-            and heard.token.bare not in ("miss", "sir", "doctor")
-            or (past > at + 1 and line[at + 1].token.is_upper)
+        if (past > at + 1 and heard.token.bare not in ("miss", "sir", "doctor")) or (
+            past > at + 1 and line[at + 1].token.is_upper
         ):
             yield at, past
 
@@ -312,7 +312,9 @@ def _answered(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
             "names", "titles"
         ):
             break
-    is_short = past - end <= _LONGEST_ANSWER or line[begin : begin + 1] and line[end - 1].token.mark
+    is_short = past - end <= _LONGEST_ANSWER or (
+        line[begin : begin + 1] and line[end - 1].token.mark
+    )
     if end > begin and (is_short or _is_capital(line[begin])):
         yield begin, end
 
@@ -374,17 +376,13 @@ def _rest_of_address(line: Line, past: int) -> int:
 
 
 def _postcodes(line: Line) -> Iterator[tuple[int, int]]:
-    """Typed postcodes of Britain, Ireland and Canada, in one or two words."""
-    for at, heard in enumerate(line):
-        for past in (at + 2,):
-            said = line[at:past]
-            if past > len(line) or not all(h.token.sort in (Sort.CODE, Sort.ACRONYM) for h in said):
-                continue
-            if all(h.word.text.upper() == h.word.text for h in said) and _POSTCODE.fullmatch(
-                "".join(h.token.chars for h in said)
-            ):
-                yield at, past
-                break
+    """Postcodes of Britain, Ireland and Canada that are typed as two words."""
+    for at in range(len(line) - 1):
+        said = line[at : at + 2]
+        is_typed = all(h.token.sort in (Sort.CODE, Sort.ACRONYM) for h in said)
+        is_upper = all(h.word.text.upper() == h.word.text for h in said)
+        if is_typed and is_upper and _POSTCODE.fullmatch("".join(h.token.chars for h in said)):
+            yield at, at + 2
 
 
 def _addresses_told(said: Said) -> Iterator[tuple[Line, int, int]]:

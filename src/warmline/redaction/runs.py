@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from warmline.redaction.book import word_list
+from warmline.redaction.book import explanations, word_list
 from warmline.redaction.heard import Heard, Line
 from warmline.redaction.tokens import MAGNITUDE, TENS, Sort, Token, chars_of
 
@@ -42,8 +42,9 @@ _WEAK = frozenset({"a", "i"})
 
 @dataclass(frozen=True)
 class Run:
-    """A value, or a part of one, as it was said. `at` is where it stands in its line: [first, past).
+    """A value, or a part of one, as it was said.
 
+    `at` is where it stands in its line: [first, past).
     `has_month` says that it names a month, `is_date` that it is typed as a date or said like one,
     `is_soft` that a part of it is typed like an amount or a time. `is_loose` runs are too short and
     too bound to what stands around them to be part of anything private.
@@ -169,9 +170,13 @@ def _reach(line: Line, first: int, made_of: str, taken: frozenset[int]) -> int:
         is_month = token.sort is Sort.MONTH and made_of == MIXED and not token.chars
         if is_month:
             break
-        if token.is_numeric or token.sort in _BEGINS[made_of] or is_counted:
-            past, links = at + 1, 0
-        elif _is_misheard(line, first, at) or (made_of == MIXED and _is_sound(line, first, at)):
+        if (
+            token.is_numeric
+            or token.sort in _BEGINS[made_of]
+            or is_counted
+            or _is_misheard(line, first, at)
+            or (made_of == MIXED and _is_sound(line, first, at))
+        ):
             past, links = at + 1, 0
         elif token.sort is Sort.LINK and past > first:
             links += 1
@@ -187,13 +192,11 @@ def explanation(line: Line, at: int) -> int:
     if len(token.bare) != 1 or not token.bare.isalpha():
         return 0
     following = [heard.token.bare for heard in line[at + 1 : at + 5]]
-    for link in word_list("spelling", "explanations"):
-        words = link.split()
+    for words in explanations():
         count = len(words)
-        if following[:count] == words and len(following) > count:
+        if following[:count] == list(words) and len(following) > count:
             word = following[count]
-            is_sure = link.startswith("as")
-            if is_sure or (word[:1] == token.bare and len(word) > 1):
+            if words[0] == "as" or (word[:1] == token.bare and len(word) > 1):
                 return count + 2
     return 0
 

@@ -1,4 +1,4 @@
-"""Words as one looks at them for values: the digits and letters they stand for, and how they join."""
+"""Words as one looks at them for values: which digits and letters they stand for."""
 
 import re
 from collections.abc import Sequence

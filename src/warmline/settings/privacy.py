@@ -47,8 +47,8 @@ class ExtraKind(Section):
     digits: int = Field(default=1, ge=0, description="Digits that it has at least.")
     pattern: str | None = Field(
         default=None,
-        description="Regular expression for the whole value, in capitals and without signs between, "
-        "by which it is found unannounced, too: 'LX\\d{7}'.",
+        description="Regular expression for the whole value, in capitals and without signs "
+        "between, by which it is found unannounced, too: 'LX\\d{7}'.",
     )
 
     @model_validator(mode="after")
@@ -91,6 +91,6 @@ class RedactionSettings(Section):
     )
     extra: tuple[ExtraKind, ...] = Field(
         default=(),
-        description="Kinds of your own, tables [[redaction.extra]] with id, labels, made_of, least, "
-        "most, digits, pattern: docs/redaction.md has an example.",
+        description="Kinds of your own, tables [[redaction.extra]] with id, labels, made_of, "
+        "least, most, digits, pattern: docs/redaction.md has an example.",
     )
