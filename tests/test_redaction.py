@@ -30,9 +30,9 @@ from warmline.redaction.checks import (
     passes_verhoeff,
 )
 from warmline.redaction.heard import said_by_all
-from warmline.redaction.numbers import LEAST_DIGITS
 from warmline.redaction.runs import runs
 from warmline.redaction.tokens import digits_of, token
+from warmline.redaction.unannounced import LEAST_DIGITS
 from warmline.settings import RedactionSettings, Settings
 from warmline.values import Transcript, Utterance, Word
 

@@ -23,6 +23,11 @@ _ALL = RedactionSettings(kinds=tuple(kinds()))
 _DEFAULT = RedactionSettings().kinds
 
 
+_WRITTEN = """\
+Sayings of agents and customers written by hand with what is private in them marked (`written.toml`): **by
+who wrote the rules, and they were mended until few of these were left**, so that this says what the rules
+know, not how well they do on calls. Before they were mended, batches of 80 to 130 sayings were hidden wholly
+in 86 to 89 of 100. All kinds are on; a control is a false alarm when a single word of it is hidden."""
 _INTRODUCTION = f"""\
 {OF_EACH} generated pieces of calls of each kind, and {OF_EACH} of each sort of harmless number.
 They are text: what a recogniser makes of spoken digits is tried only in so far as one word in ten
@@ -80,6 +85,8 @@ def validate_redaction(context: Context) -> Section:
     return Section(
         "Redaction",
         (
+            _WRITTEN,
+            _written_table(),
             _INTRODUCTION,
             _table(private),
             "The forms of which least is hidden wholly:",
@@ -93,6 +100,20 @@ def validate_redaction(context: Context) -> Section:
             Headline("harmless pieces left as they are", "generated", _left(harmless)),
         ),
     )
+
+
+def _written_table() -> Table:
+    outcomes = [try_saying(saying) for saying in written_sayings()]
+    rows = []
+    for count in counts(outcomes):
+        is_control = count.kind == CONTROL
+        share = said(wilson(count.right, count.all))
+        named = "controls left alone" if is_control else count.kind.replace("_", " ")
+        rows.append((named, f"{count.right} of {count.all}", share))
+    forms = [o for o in outcomes if o.saying.kind != CONTROL]
+    whole = sum(o.is_right for o in forms)
+    rows.append(("all forms", f"{whole} of {len(forms)}", said(wilson(whole, len(forms)))))
+    return Table(("kind", "hidden wholly", "share"), tuple(rows))
 
 
 def _table(told: Sequence[Told]) -> Table:

@@ -4,28 +4,16 @@ What was announced ("your card number?") holds for both parties until something 
 nothing came for a while, so that a number given in groups, asked for and read back, is one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
 from warmline.redaction.book import AFTER, ANSWERED, Form, word_list
-from warmline.redaction.checks import (
-    is_aadhaar,
-    is_card,
-    is_iban,
-    is_issued_card,
-    is_medicare,
-    is_national_insurance,
-    is_nhs,
-    is_pan,
-    is_phone,
-    is_social_insurance,
-    is_tax_file,
-    is_vin,
-)
+from warmline.redaction.checks import is_card
 from warmline.redaction.heard import Finding, Label, Line, Said
 from warmline.redaction.runs import DATE, DIGITS, MIXED, Run, runs
 from warmline.redaction.tokens import Sort
+from warmline.redaction.unannounced import by_itself, proven
 
 # How long the next part of a value is waited for.
 _REACH_S = 25.0
@@ -36,8 +24,6 @@ _PART_PAUSE_S = 6.0
 # Announcements that follow one another so soon, without a value, are all open.
 _TOGETHER_S = 8.0
 _ASIDE_S = 3.0
-# Shorter numbers that nothing announced are nothing private.
-LEAST_DIGITS = 7
 # A longer gap between two parts of one value is not hidden with them.
 _MOST_BETWEEN = 5
 _DIRECT_BETWEEN = 4
@@ -47,8 +33,6 @@ _NAMED_CHARS = 3
 _TYPED_SHORT = frozenset({"card", "security_code", "sort_code", "expiry", "birth_date"})
 _MADE = (DIGITS, MIXED, DATE)
 _FIGURES_OF_A_YEAR = 4
-_CODE_WORDS = 48
-_SHORTEST_PROOF = 9
 
 
 # When, labels before runs, what.
@@ -84,7 +68,7 @@ class Value:
 def find_values(said: Said) -> Iterator[Finding]:
     """Yield the private values of a call."""
     number = 0
-    for kind, line, first, past in _proven(said):
+    for kind, line, first, past in proven(said):
         places = tuple(heard.place for heard in line[first:past])
         yield Finding(kind, line[0].word.party, places, number)
         number += 1
@@ -251,7 +235,7 @@ def _belongs(run: Run, value: Value) -> bool:
 def _judged(value: Value) -> Iterator[tuple[Run, str]]:
     """The runs that are to be hidden, each with its kind."""
     if not value.forms:
-        shape = _by_itself(value.runs)
+        shape = by_itself(value.runs)
         yield from ((run, shape) for run in value.runs if shape)
         return
     for form in value.forms:
@@ -283,7 +267,7 @@ def _fitting(form: Form, value: Value) -> Iterator[tuple[Run, str]]:
         if run.made_of == DIGITS and is_card(run.digits):
             yield run, "card"
         elif size > form.most and form.made_of != DATE:
-            yield run, _by_itself([run]) or form.kind
+            yield run, by_itself([run]) or form.kind
         else:
             yield run, form.kind
         gathered += size
@@ -332,73 +316,6 @@ def _each_by_itself(value: Value) -> Iterator[tuple[Run, str]]:
     for run in value.runs:
         if run.made_of != DIGITS:
             continue
-        kind = _by_itself([run])
+        kind = by_itself([run])
         if kind == "card" or (kind and not is_harmless):
             yield run, kind
-
-
-def _by_itself(said: Sequence[Run]) -> str | None:
-    """What kind of thing numbers are that nothing announced; None when they are nothing private."""
-    digits = "".join(run.digits for run in said)
-    if is_card(digits) and (is_issued_card(digits) or not any(run.is_soft for run in said)):
-        return "card"
-    if any(run.is_soft or run.is_amount or run.is_loose for run in said):
-        return None
-    shape = tuple(size for run in said for size in run.shape)
-    if any(run.is_date for run in said) or all(run.is_years for run in said):
-        return None
-    if shape == (3, 2, 4):
-        return "social_security"
-    if is_national(digits, shape):
-        return "national_id"
-    if is_phone(digits) or shape in ((3, 4), (3, 3, 4)):
-        return "phone"
-    return "number" if len(digits) >= LEAST_DIGITS else None
-
-
-def is_national(digits: str, shape: tuple[int, ...]) -> bool:
-    """Return whether digits that are grouped as a national number is are one by their check."""
-    checks: dict[tuple[int, ...], tuple[Callable[[str], bool], ...]] = {
-        (3, 3, 4): (is_nhs,),
-        (3, 3, 3): (is_tax_file, is_social_insurance),
-        (4, 5, 1): (is_medicare,),
-        (4, 4, 4): (is_aadhaar,),
-    }
-    return any(check(digits) for check in checks.get(shape, ()))
-
-
-def _proven(said: Said) -> Iterator[tuple[str, Line, int, int]]:
-    """Codes of letters and digits that prove themselves, wherever they stand."""
-    for line in said.lines:
-        for run in runs(line, MIXED):
-            for first, past in _spans(run):
-                part = Run(line, (first, past), MIXED, False)
-                if kind := _proof(part.chars, said):
-                    yield kind, line, first, past
-                    break
-
-
-def _spans(run: Run) -> Iterator[tuple[int, int]]:
-    """Parts of a run, the whole first, then what begins later, the longest first."""
-    first, past = run.at
-    for begin in range(first, past):
-        for end in range(min(past, begin + _CODE_WORDS), begin, -1):
-            yield begin, end
-
-
-def _proof(chars: str, said: Said) -> str | None:
-    """The kind of a code that has the build and the check digits of one."""
-    for form in said.book.forms:
-        if form.pattern and form.pattern.fullmatch(chars):
-            return form.kind
-    if len(chars) < _SHORTEST_PROOF:
-        return None
-    if chars.isdigit():
-        return "card" if is_issued_card(chars) else None
-    if is_iban(chars):
-        return "iban"
-    if is_national_insurance(chars):
-        return "social_security"
-    if is_pan(chars):
-        return "national_id"
-    return "vehicle" if is_vin(chars) else None

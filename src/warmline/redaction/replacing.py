@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 
+from warmline.redaction.addresses import find_addresses
 from warmline.redaction.book import book
 from warmline.redaction.emails import find_emails
 from warmline.redaction.heard import Known, said_by_all
 from warmline.redaction.numbers import find_values
-from warmline.redaction.people import find_addresses, find_names, find_passwords
+from warmline.redaction.people import find_names, find_passwords
 from warmline.settings import RedactionSettings
 from warmline.values import Redaction, Transcript, Utterance, Word
 
