@@ -24,10 +24,11 @@ _DEFAULT = RedactionSettings().kinds
 
 
 _WRITTEN = """\
-Sayings of agents and customers written by hand with what is private in them marked (`written.toml`): **by
-who wrote the rules, and they were mended until few of these were left**, so that this says what the rules
-know, not how well they do on calls. Before they were mended, batches of 80 to 130 sayings were hidden wholly
-in 86 to 89 of 100. All kinds are on; a control is a false alarm when a single word of it is hidden."""
+Sayings of agents and customers written by hand with what is private in them marked
+(`written.toml`): **by who wrote the rules, and they were mended until few of these were left**, so
+that this says what the rules know, not how well they do on calls. Before they were mended, batches
+of 50 to 130 sayings were hidden wholly in 86 to 89 of 100. All kinds are on; a control is a false
+alarm when a single word of it is hidden."""
 _INTRODUCTION = f"""\
 {OF_EACH} generated pieces of calls of each kind, and {OF_EACH} of each sort of harmless number.
 They are text: what a recogniser makes of spoken digits is tried only in so far as one word in ten

@@ -143,8 +143,9 @@ def explanations() -> tuple[tuple[str, ...], ...]:
 def labels_in(words: Sequence[str], rules: Book) -> list[tuple[int, int, Form | None, int]]:
     """Return labels in a stretch of words: (first, past, form, how it binds).
 
-    The form is None for what is nothing private. Where labels overlap, the one that binds more
-    strongly counts, then the one that begins first, then the longest.
+    The form is None for what is nothing private. Where plain labels overlap, the one that begins
+    first counts, then the longest; others are left out where they overlap a plain one, and may
+    overlap one another: which of them counts depends on what stands around them.
     """
     said = spoken([_IS.sub(" is", word) for word in words])
     labels, by_word = rules.labels
@@ -157,7 +158,8 @@ def labels_in(words: Sequence[str], rules: Book) -> list[tuple[int, int, Form | 
     found.sort(key=lambda label: (label[3], label[0], -label[1]))
     kept: list[tuple[int, int, Form | None, int]] = []
     for label in found:
-        if all(label[0] >= past or label[1] <= first for first, past, _, _ in kept):
+        beside = [other for other in kept if label[0] < other[1] and other[0] < label[1]]
+        if not any(other[3] == PLAIN or other[2:] == label[2:] for other in beside):
             kept.append(label)
     return sorted(kept, key=lambda label: label[:2])
 

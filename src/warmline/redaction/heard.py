@@ -187,7 +187,8 @@ def _announced(line: Line, known: Known, book: Book) -> list[tuple[int, int, For
 
 def _count(line: Line, first: int, past: int) -> int:
     """How many digits an announcement speaks of: "the six digit code", "last four"."""
-    for at in range(max(0, first - 1), past):
+    is_of_digits = line[first].token.bare.startswith(("digit", "figure", "character", "number"))
+    for at in range(first - 1 if first and is_of_digits else first, past):
         token = line[at].token
         is_small = token.sort is Sort.NUMBER and len(token.digits) <= 2 and token.digits
         if is_small and 2 <= int(token.digits) <= 19:

@@ -28,6 +28,8 @@ _ASIDE_S = 3.0
 _MOST_BETWEEN = 5
 _DIRECT_BETWEEN = 4
 _DIRECT_CHARS = 2
+# A value as long as this may stand so many words after what announces it.
+_LONG, _CLAUSE = 6, 8
 _NAMED_CHARS = 3
 # Kinds of which a value may be typed like an amount, "48.21": it is short.
 _TYPED_SHORT = frozenset({"card", "security_code", "sort_code", "expiry", "birth_date"})
@@ -150,7 +152,7 @@ def _counts(label: Label, spoken: Sequence[_Event], said: Said) -> bool:
     if label.binds == AFTER:
         return False
     if label.binds == ANSWERED:
-        return _is_answered(label, said)
+        return _is_answered(label, said) and not _asks_how_much(label)
     if not label.is_direct or label.ends_turn or _is_answered(label, said):
         return True
     for _, _, event in spoken:
@@ -160,7 +162,26 @@ def _counts(label: Label, spoken: Sequence[_Event], said: Said) -> bool:
             gap = label.line[label.past : event.at[0]]
             if len(gap) <= _DIRECT_BETWEEN and (label.form is None or _leads_on(gap)):
                 return True
+            if label.form and len(event.chars) >= _LONG and _is_one_clause(gap):
+                return True
     return False
+
+
+def _asks_how_much(label: Label) -> bool:
+    """Whether the question is for a quantity, an amount or a time."""
+    line, first = label.line, label.first
+    while first and not line[first - 1].ends_turn:
+        first -= 1
+    past = label.past
+    while past < len(line) and not line[past - 1].ends_turn:
+        past += 1
+    quantities = word_list("answers", "quantities")
+    return any(heard.token.bare in quantities for heard in line[first:past])
+
+
+def _is_one_clause(gap: Line) -> bool:
+    """Whether no sentence ends between an announcement and a long value."""
+    return len(gap) <= _CLAUSE and not any(h.token.mark in tuple(".?!") for h in gap)
 
 
 def _leads_on(gap: Line) -> bool:

@@ -123,7 +123,7 @@ def _secret(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
 
 
 def after_leads(line: Line, first: int, past: int, *, keep_one: bool = False) -> int:
-    """Return where an answer begins, after "yes, it's"; with `keep_one` never past its last word."""
+    """Return where an answer begins, after "yes, it's"; `keep_one` spares its last word."""
     leads = word_list("answers", "leads")
     at = first
     while at < past and line[at].token.bare in leads:
@@ -150,6 +150,12 @@ def _introduced(line: Line) -> Iterator[tuple[int, int]]:
             past = _names_from(line, first)
             if past > first:
                 yield first, past
+        if bare[at : at + 3] in (["is", "my", "name"], ["is", "the", "name"]) and at:
+            first = at - 1
+            while first and at - first < _MOST_NAMES and is_named(line[first - 1]):
+                first -= 1
+            if is_named(line[first]):
+                yield first, at
         first = _after_greeting(bare, at)
         if first is not None:
             past = _names_from(line, first)
