@@ -32,6 +32,7 @@ _DIRECT_CHARS = 2
 _LONG, _CLAUSE = 6, 8
 _NAMED_CHARS = 3
 # Kinds of which a value may be typed like an amount, "48.21": it is short.
+_TYPED_AS_AMOUNT = frozenset({"security_code", "sort_code", "expiry"})
 _TYPED_SHORT = frozenset({"card", "security_code", "sort_code", "expiry", "birth_date"})
 _MADE = (DIGITS, MIXED, DATE)
 _FIGURES_OF_A_YEAR = 4
@@ -297,7 +298,8 @@ def _fitting(form: Form, value: Value) -> Iterator[tuple[Run, str]]:
 
 
 def _may_be_part(run: Run, form: Form) -> bool:
-    if run.is_amount or (run.is_soft and form.kind not in _TYPED_SHORT and len(run.chars) <= 4):
+    is_amount = run.is_amount and not (run.is_soft and form.kind in _TYPED_AS_AMOUNT)
+    if is_amount or (run.is_soft and form.kind not in _TYPED_SHORT and len(run.chars) <= 4):
         return False
     if run.is_mere_word and not form.both and form.digits:
         return False

@@ -174,6 +174,8 @@ def _introduced(line: Line) -> Iterator[tuple[int, int]]:
 def _after_introduction(bare: list[str], at: int) -> int | None:
     """Where a name begins that is surely introduced: "my name is", "in the name of"."""
     before = bare[max(0, at - 1) : at]
+    if bare[at] == "names" and before == ["my"]:
+        return at + 1
     if bare[at] == "name's" or bare[at : at + 2] == ["surname", "is"]:
         return at + (1 if bare[at] == "name's" else 2)
     if (

@@ -91,7 +91,7 @@ class Run:
 
     @property
     def is_amount(self) -> bool:
-        """Whether it is an amount or a quantity in any event: "$45.50", "two million"."""
+        """Whether it is an amount or a quantity in most events: "$45.50", "two million"."""
         return any(
             t.is_amount or (t.size == MAGNITUDE and len(t.digits) >= _MILLION) for t in self._tokens
         )

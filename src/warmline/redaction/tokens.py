@@ -12,7 +12,7 @@ from warmline.redaction.book import names_for_numbers
 _EDGES = "\"'“”‘’()[]{}<>.,;:!?…—–-#*+"
 _MONEY = re.compile(r"[$£€¥₹%]")
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?|\d+\.\d{1,2}|\d{2},\d{2}")
-_CLOCK = re.compile(r"\d{1,2}(:\d{2})+")
+_CLOCK = re.compile(r"\d{1,4}(:\d{1,4})+")
 _HOURS = re.compile(r"\d{1,2}([:.]\d{2})*[ap]\.?m\.?")
 _DATE = re.compile(
     r"\d{1,2}[/.-]\d{1,2}[/.-](19|20)\d{2}|(19|20)\d{2}[/.-]\d{2}[/.-]\d{2}|\d{1,2}/\d{1,2}/\d{2}"
