@@ -163,7 +163,7 @@ def _counts(label: Label, spoken: Sequence[_Event], said: Said) -> bool:
             gap = label.line[label.past : event.at[0]]
             if len(gap) <= _DIRECT_BETWEEN and (label.form is None or _leads_on(gap)):
                 return True
-            if label.form and len(event.chars) >= _LONG and _is_one_clause(gap):
+            if label.form and len(event.digits) >= _LONG and _is_one_clause(gap):
                 return True
     return False
 

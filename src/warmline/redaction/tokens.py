@@ -19,7 +19,9 @@ _DATE = re.compile(
 )
 _TYPED = re.compile(r"\+?\(?\d[\d\s().,/+\-]*")
 _ORDINAL = re.compile(r"(\d{1,2})(st|nd|rd|th)")
-_CODE = re.compile(r"(?=.*\d)(?=.*[a-z])[a-z0-9]+([-/.][a-z0-9]+)*")
+_CODE = re.compile(r"(?=.*\d)(?=.*[a-z])[a-z0-9]+([-/][a-z0-9]+)*")
+# "30-day", "1-month": how many of something.
+_COUNTED = re.compile(r"\d{1,4}-[a-z]{3,}")
 _SPELLED = re.compile(r"[a-z](-[a-z])+|[a-z](\.[a-z])+")
 _ACRONYM = re.compile(r"[A-Z]{2,8}")
 _FILLERS = frozenset({"hm", "mm", "er", "ah", "ext"})
@@ -271,7 +273,7 @@ def _lettered(raw: str, bare: str) -> Token | None:
         return Token(bare, Sort.MASK)
     if _SPELLED.fullmatch(bare) and bare not in ("a.m", "p.m"):
         return Token(bare, Sort.SPELLED, chars=re.sub(r"\W", "", bare).upper())
-    if _CODE.fullmatch(bare):
+    if _CODE.fullmatch(bare) and not _COUNTED.fullmatch(bare):
         groups = tuple(map(len, re.findall(r"\d+", bare)))
         digits = "".join(re.findall(r"\d", bare))
         return Token(bare, Sort.CODE, digits, re.sub(r"\W", "", bare).upper(), groups)
