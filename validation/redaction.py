@@ -26,9 +26,10 @@ _DEFAULT = RedactionSettings().kinds
 _WRITTEN = """\
 Sayings of agents and customers written by hand with what is private in them marked
 (`written.toml`): **by who wrote the rules, and they were mended until few of these were left**, so
-that this says what the rules know, not how well they do on calls. Before they were mended, batches
-of 50 to 130 sayings were hidden wholly in 86 to 89 of 100. All kinds are on; a control is a false
-alarm when a single word of it is hidden."""
+that this says what the rules know, not how well they do on calls. They were written in nine
+batches; before the rules had been mended on it, a batch was hidden wholly in 86 to 90 of 100, two
+of the later ones in 94 and 95, and 0 to 8 of 100 controls gave a false alarm. All kinds are on; a
+control is a false alarm when a single word of it is hidden."""
 _INTRODUCTION = f"""\
 {OF_EACH} generated pieces of calls of each kind, and {OF_EACH} of each sort of harmless number.
 They are text: what a recogniser makes of spoken digits is tried only in so far as one word in ten
@@ -37,7 +38,8 @@ though the generator came first and no form was taken out for failing; where har
 hidden the rules were mended, so that their precision here is one that was fitted.
 
 *Hidden wholly* is of values, the rest of words. A value that is misheard where it begins, and a
-short code that nothing announces, are not found. A number whose announcement is not understood is
+short code that nothing announces, are not found. What a speaker says while correcting a number
+("no, sorry") is hidden with it, though it is not counted as private here. A number whose announcement is not understood is
 hidden as `number` if it is long: found, but not as of its kind."""
 
 

@@ -4,7 +4,7 @@ What was announced ("your card number?") holds for both parties until something 
 nothing came for a while, so that a number given in groups, asked for and read back, is one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
@@ -91,15 +91,14 @@ def find_values(said: Said) -> Iterator[Finding]:
 
 def _values(said: Said) -> Iterator[Value]:
     """The runs of the call that may belong together."""
-    spoken: list[_Event] = [
-        (run.start_s, 1, run)
+    of_line = {
+        line[0].place: [run for made_of in _MADE for run in runs(line, made_of, said.taken)]
         for line in said.lines
-        for made_of in _MADE
-        for run in runs(line, made_of, said.taken)
-    ]
-    told = [label for label in said.labels if _counts(label, spoken, said)]
+    }
+    told = [label for label in said.labels if _counts(label, _beside(label, of_line), said)]
     announced: list[_Event] = [(label.at_s, 0, label) for label in told]
-    yield from _named_after(said, spoken)
+    spoken: list[_Event] = [(run.start_s, 1, run) for found in of_line.values() for run in found]
+    yield from _named_after(said, of_line)
     value = Value([], 0.0)
     for at_s, _, event in sorted(chain(announced, spoken), key=lambda e: (e[0], e[1])):
         if isinstance(event, Label):
@@ -148,7 +147,16 @@ def _is_alternative(label: Label) -> bool:
     return any(h.token.bare == "or" for h in label.line[max(0, label.first - 2) : label.first])
 
 
-def _counts(label: Label, spoken: Sequence[_Event], said: Said) -> bool:
+def _beside(label: Label, of_line: Mapping[int, Sequence[Run]]) -> list[Run]:
+    """The runs of the label's line that lie near it, by the place of the line's first word."""
+    return [
+        run
+        for run in of_line[label.line[0].place]
+        if run.at[0] <= label.past + _CLAUSE and run.at[1] >= label.first - _CLAUSE
+    ]
+
+
+def _counts(label: Label, near: Sequence[Run], said: Said) -> bool:
     """Whether an announcement that must stand directly before its value does, or is answered so."""
     if label.binds == AFTER:
         return False
@@ -156,15 +164,14 @@ def _counts(label: Label, spoken: Sequence[_Event], said: Said) -> bool:
         return _is_answered(label, said) and not _asks_how_much(label)
     if not label.is_direct or label.ends_turn or _is_answered(label, said):
         return True
-    for _, _, event in spoken:
-        if not isinstance(event, Run) or len(event.chars) < _DIRECT_CHARS:
+    for run in near:
+        if run.at[0] < label.past or len(run.chars) < _DIRECT_CHARS:
             continue
-        if event.line is label.line and event.at[0] >= label.past:
-            gap = label.line[label.past : event.at[0]]
-            if len(gap) <= _DIRECT_BETWEEN and (label.form is None or _leads_on(gap)):
-                return True
-            if label.form and len(event.digits) >= _LONG and _is_one_clause(gap):
-                return True
+        gap = label.line[label.past : run.at[0]]
+        if len(gap) <= _DIRECT_BETWEEN and (label.form is None or _leads_on(gap)):
+            return True
+        if label.form and len(run.digits) >= _LONG and _is_one_clause(gap):
+            return True
     return False
 
 
@@ -217,14 +224,12 @@ def _is_answered(label: Label, said: Said) -> bool:
     )
 
 
-def _named_after(said: Said, spoken: Sequence[_Event]) -> Iterator[Value]:
+def _named_after(said: Said, of_line: Mapping[int, Sequence[Run]]) -> Iterator[Value]:
     """Values that are said before what they are: "914 is the security code"."""
     for label in said.labels:
         if label.form is None:
             continue
-        for _, _, run in spoken:
-            if not isinstance(run, Run) or run.line is not label.line:
-                continue
+        for run in _beside(label, of_line):
             gap = [h.token.bare for h in label.line[run.at[1] : label.first]]
             is_long = len(run.chars) >= _NAMED_CHARS
             is_named = (
