@@ -39,8 +39,9 @@ hidden the rules were mended, so that their precision here is one that was fitte
 
 *Hidden wholly* is of values, the rest of words. A value that is misheard where it begins, and a
 short code that nothing announces, are not found. What a speaker says while correcting a number
-("no, sorry") is hidden with it, though it is not counted as private here. A number whose announcement is not understood is
-hidden as `number` if it is long: found, but not as of its kind."""
+("no, sorry") is hidden with it, though it is not counted as private here. A number whose
+announcement is not understood is hidden as `number` if it is long: found, but not as of its
+kind."""
 
 
 @dataclass(frozen=True)
