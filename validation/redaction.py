@@ -26,9 +26,10 @@ _DEFAULT = RedactionSettings().kinds
 _WRITTEN = """\
 Sayings of agents and customers written by hand with what is private in them marked
 (`written.toml`): **by who wrote the rules, and they were mended until few of these were left**, so
-that this says what the rules know, not how well they do on calls. They were written in nine
-batches; before the rules had been mended on it, a batch was hidden wholly in 86 to 90 of 100, two
-of the later ones in 94 and 95, and 0 to 8 of 100 controls gave a false alarm. All kinds are on; a
+that this says what the rules know, not how well they do on calls. They were written in
+eleven batches; before the rules had been mended on it, each of the first six and the eighth was
+hidden wholly in 86 to 90 of 100, the others in 93 to 100, and 0 to 8 of 100 controls gave a false
+alarm. All kinds are on; a
 control is a false alarm when a single word of it is hidden."""
 _INTRODUCTION = f"""\
 {OF_EACH} generated pieces of calls of each kind, and {OF_EACH} of each sort of harmless number.

@@ -23,6 +23,7 @@ from warmline.redaction.runs import MIXED, Run, runs
 LEAST_DIGITS = 7
 _CODE_WORDS = 48
 _SHORTEST_PROOF = 9
+_ENDS = 5
 
 
 def by_itself(said: Sequence[Run]) -> str | None:
@@ -74,10 +75,17 @@ def _spans(run: Run) -> Iterator[tuple[int, int]]:
             yield begin, end
 
 
+def _with_letter_o(chars: str) -> Iterator[str]:
+    """Yield a code as it was read, and with an "o" that was said as the letter at its ends."""
+    for first in (chars[:2], chars[:2].replace("0", "O")):
+        for last in (chars[-3:], chars[-3:].replace("0", "O")):
+            yield first + chars[2:-3] + last if len(chars) > _ENDS else chars
+
+
 def _proof(chars: str, said: Said) -> str | None:
     """The kind of a code that has the build and the check digits of one."""
     for form in said.book.forms:
-        if form.pattern and form.pattern.fullmatch(chars):
+        if form.pattern and any(map(form.pattern.fullmatch, _with_letter_o(chars))):
             return form.kind
     if len(chars) < _SHORTEST_PROOF:
         return None
