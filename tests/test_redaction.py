@@ -33,7 +33,7 @@ from warmline.redaction.heard import said_by_all
 from warmline.redaction.runs import runs
 from warmline.redaction.tokens import digits_of, token
 from warmline.redaction.unannounced import LEAST_DIGITS
-from warmline.settings import RedactionSettings, Settings
+from warmline.settings import RedactionSettings, Settings, load_settings, settings_toml
 from warmline.values import Transcript, Utterance, Word
 
 EVERYTHING = RedactionSettings(kinds=tuple(kinds()))
@@ -260,6 +260,13 @@ def test_a_kind_of_the_settings_is_hidden_as_what_it_is_called():
 def test_a_pattern_of_the_settings_is_found_unannounced():
     found, _ = redact(said_in_turns("/ see LX 44 12, or LY 44 12"), with_extra(pattern=r"LX\d{4}"))
     assert as_turns(found) == "/ see [private_loyalty], or LY 44 12"
+
+
+def test_a_kind_of_the_settings_is_written_as_it_is_read(tmp_path):
+    mine = Settings(redaction=with_extra(pattern=r"LX\d{4}"))
+    file = tmp_path / "warmline.toml"
+    file.write_text(settings_toml(mine), encoding="utf-8")
+    assert load_settings(file) == mine
 
 
 @pytest.mark.parametrize(
