@@ -7,15 +7,33 @@ from dataclasses import replace
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from warmline.errors import SettingsError
 from warmline.phrases import placeholder, speech_tables, spoken
+from warmline.pipeline import Addressing
 from warmline.redaction import kinds, redact
-from warmline.redaction.checks import is_card, is_iban, passes_luhn
+from warmline.redaction.book import book
+from warmline.redaction.checks import (
+    is_aadhaar,
+    is_card,
+    is_iban,
+    is_issued_card,
+    is_medicare,
+    is_national_insurance,
+    is_nhs,
+    is_pan,
+    is_social_insurance,
+    is_tax_file,
+    is_vin,
+    passes_luhn,
+    passes_verhoeff,
+)
 from warmline.redaction.heard import said_by_all
-from warmline.redaction.numbers import LEAST_DIGITS
 from warmline.redaction.runs import runs
 from warmline.redaction.tokens import digits_of, token
-from warmline.settings import RedactionSettings, Settings
+from warmline.redaction.unannounced import LEAST_DIGITS
+from warmline.settings import RedactionSettings, Settings, load_settings, settings_toml
 from warmline.values import Transcript, Utterance, Word
 
 EVERYTHING = RedactionSettings(kinds=tuple(kinds()))
@@ -150,6 +168,129 @@ def test_numbers_prove_themselves():
     assert not is_iban("GB83 WEST 1234 5698 7654 32")
 
 
+@pytest.mark.parametrize(
+    ("words", "digits"),
+    [
+        ("four hundred and twelve", "412"),
+        ("two thousand and nineteen", "2019"),
+        ("one hundred and fifty thousand", "150000"),
+        ("nine hundred one two three", "900123"),
+        ("two sevens", "77"),
+        ("fifty-one ten", "5110"),
+    ],
+)
+def test_numbers_that_are_said_as_numbers_are_read_as_such(words, digits):
+    assert digits_of([token(word) for word in words.split()]) == digits
+
+
+@pytest.mark.parametrize(
+    ("check", "right"),
+    [
+        (is_nhs, "9434765919"),
+        (is_tax_file, "123456782"),
+        (is_medicare, "2123456701"),
+        (is_social_insurance, "130692544"),
+        (is_aadhaar, "234567890124"),
+        (passes_verhoeff, "2363"),
+        (is_issued_card, "378282246310005"),
+    ],
+)
+def test_a_check_digit_tells_a_number_from_one_with_a_wrong_digit(check, right):
+    assert check(right)
+    for place in range(len(right)):
+        wrong = right[:place] + str((int(right[place]) + 1) % 10) + right[place + 1 :]
+        assert not check(wrong) or (check is is_medicare and place == len(right) - 1)
+
+
+def test_codes_are_known_by_their_build():
+    assert is_national_insurance("AB123456C")
+    assert not is_national_insurance("BG123456C")
+    assert is_pan("ABCPE1234F")
+    assert not is_pan("ABCXE1234F")
+    assert is_vin("1HGCM82633A004352")
+    assert not is_vin("1HGCM82633A004353")
+    # The length that an issuer uses: an IMEI is no card.
+    assert is_card("356938035643809")
+    assert not is_issued_card("356938035643809")
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("/ put 4,539,148,803,436,467 down", "/ put [card] down"),
+        ("/ put $4539 1488 0343 6467 down", "/ put [card] down"),
+        ("your PIN? / 12:34", "your PIN? / [security_code]"),
+        ("the sort code? / 20.40.60", "the sort code? / [sort_code]"),
+        ("the sort code? / 20.40 60", "the sort code? / [sort_code]"),
+    ],
+)
+def test_values_that_are_typed_like_money_or_time_are_values(said, left):
+    assert as_turns(redact(said_in_turns(said), Settings().redaction)[0]) == left
+
+
+def test_a_number_that_is_searched_for_is_waited_for():
+    """Half a minute after it was asked for, in groups that are each confirmed."""
+    words = list(said_in_turns("card number please / just a minute").words)
+    later = said_in_turns("/ 5105 / yes / 1051 / okay / 0510 / mm-hm / 5100").words
+    words += [replace(w, start_s=w.start_s + 34, end_s=w.end_s + 34) for w in later]
+    redacted, _ = redact(Transcript("en", 1.0, tuple(words), (), {}), Settings().redaction)
+    assert as_turns(redacted) == (
+        "card number please / just a minute [card] / yes / [card] / okay / [card] / mm-hm / [card]"
+    )
+
+
+# --- kinds of the settings -----------------------------------------------------------------------
+
+LOYALTY = {"id": "private_loyalty", "labels": ["loyalty tag"], "least": 5, "most": 9}
+
+
+def with_extra(**changes) -> RedactionSettings:
+    return RedactionSettings.model_validate({"extra": [LOYALTY | changes]})
+
+
+def test_a_kind_of_the_settings_is_hidden_as_what_it_is_called():
+    said = said_in_turns("your loyalty tag? / it's L X four four one two")
+    redacted, rows = redact(said, with_extra())
+    assert as_turns(redacted) == "your loyalty tag? / it's [private_loyalty]"
+    assert [row.kind for row in rows] == ["private_loyalty"]
+    assert redact(redacted, with_extra()) == (redacted, ())
+    assert redact(said, Settings().redaction) == (said, ())
+
+
+def test_a_pattern_of_the_settings_is_found_unannounced():
+    found, _ = redact(said_in_turns("/ see LX 44 12, or LY 44 12"), with_extra(pattern=r"LX\d{4}"))
+    assert as_turns(found) == "/ see [private_loyalty], or LY 44 12"
+
+
+def test_a_kind_of_the_settings_is_written_as_it_is_read(tmp_path):
+    mine = Settings(redaction=with_extra(pattern=r"LX\d{4}"))
+    file = tmp_path / "warmline.toml"
+    file.write_text(settings_toml(mine), encoding="utf-8")
+    assert load_settings(file) == mine
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"id": "card"}, "extra.0.id"),
+        ({"labels": []}, "private_loyalty needs labels or a pattern"),
+        ({"least": 10}, "private_loyalty: least = 10 is more than most = 9"),
+        ({"pattern": "LX("}, "private_loyalty: pattern is no regular expression"),
+        ({"pattern": ".*"}, "private_loyalty: pattern matches nothing at all"),
+        ({"shape": "x"}, "extra.0.shape"),
+    ],
+)
+def test_a_kind_that_is_wrong_is_refused_by_name(changes, told):
+    with pytest.raises(ValidationError, match=re.escape(told)):
+        with_extra(**changes)
+
+
+def test_a_label_that_cannot_be_read_is_refused_before_a_call_is_analyzed():
+    wrong = Settings(redaction=with_extra(labels=["loyalty (tag"]))
+    with pytest.raises(SettingsError, match=r"private_loyalty.*'\(' without its '\)'"):
+        Addressing.of(wrong)
+
+
 # --- laws -----------------------------------------------------------------------------------------
 
 MATTER = st.sampled_from(
@@ -229,5 +370,5 @@ def test_no_long_run_of_digits_survives(before, digits, after):
     """Whatever was announced, and whatever comes after, but a measure of its last digit."""
     transcript = said_in_turns(" / ".join([*before, " ".join(digits), *after]))
     redacted, _ = redact(transcript, Settings().redaction)
-    left = said_by_all(redacted.words, {}).lines
+    left = said_by_all(redacted.words, {}, book()).lines
     assert max((len(r.digits) for line in left for r in runs(line)), default=0) < LEAST_DIGITS

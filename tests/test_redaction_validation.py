@@ -1,11 +1,13 @@
 """The generated pieces that redaction is tried on, and the redaction of them."""
 
+import json
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from warmline.errors import DataError
 from warmline.redaction import kinds
 from warmline.redaction.checks import is_card
 from warmline.redaction.tokens import digits_of, token
@@ -54,3 +56,50 @@ def test_most_is_found_in_pieces_that_the_rules_have_not_seen():
     assert sum(t.both for t in told) / sum(t.hidden for t in told) > 0.97
     off = [tell(t.piece, RedactionSettings(enabled=False)) for t in private[:20]]
     assert not any(t.hidden or t.is_whole for t in off)
+
+
+def test_sayings_written_by_hand_are_hidden_wholly_and_harmless_ones_left():
+    written = part("written")
+    outcomes = [written.try_saying(saying) for saying in written.written_sayings()]
+    forms = [o for o in outcomes if o.saying.kind != written.CONTROL]
+    controls = [o for o in outcomes if o.saying.kind == written.CONTROL]
+    assert len(forms) >= 600
+    assert len(controls) >= 400
+    assert sum(o.is_right for o in forms) / len(forms) >= 0.98
+    assert sum(not o.is_right for o in controls) / len(controls) <= 0.01
+    of_kinds = {c.kind: c.right / c.all for c in written.counts(forms)}
+    assert min(of_kinds.values()) >= 0.9, of_kinds
+
+
+def test_a_file_of_sayings_is_measured_and_what_went_wrong_is_named(tmp_path, capsys):
+    rows = [
+        {
+            "id": "a",
+            "kind": "card",
+            "turns": [["agent", "card number?"], ["customer", "4111 1111 and 1111 1111"]],
+            "private": ["4111 1111", "1111 1111"],
+        },
+        {"id": "b", "kind": "code", "turns": [["customer", "it says four"]], "private": ["four"]},
+        {"id": "c", "kind": "control", "turns": [["agent", "a 3 bed flat"]], "private": []},
+        {"id": "d", "kind": "control", "turns": [["customer", "it's 555-867-5309"]], "private": []},
+    ]
+    file = tmp_path / "sayings.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    part("redaction").main([str(file), "--misses"])
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in told] == [
+        ["card", "1", "of", "1", "100.0%"],
+        ["code", "0", "of", "1", "0.0%"],
+        ["control", "1", "of", "2", "50.0%", "false", "alarms", "1"],
+        ["all", "forms", "1", "of", "2", "50.0%"],
+        ["b"],
+        ["d"],
+    ]
+
+
+def test_a_line_that_is_no_saying_is_refused_with_its_number(tmp_path):
+    file = tmp_path / "sayings.jsonl"
+    row = {"id": "a", "kind": "card", "turns": [["agent", "hello"]], "private": ["4111"]}
+    file.write_text("\n" + json.dumps(row))
+    with pytest.raises(DataError, match=r"line 2: .*'4111' is in no turn of 'a'"):
+        list(part("written").sayings_in(file))

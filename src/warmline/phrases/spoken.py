@@ -18,6 +18,8 @@ from typing import Any
 _BRACKETED = re.compile(r"\[[^\]]*\]|<[^>]*>")
 _PLACEHOLDER = re.compile(r"(\[([a-z_]+)\])[.,?!;:…]*")
 _LONGEST_STUTTER = 3
+# Kinds that settings add begin so.
+_OWN_KIND = "private_"
 
 
 @cache
@@ -102,7 +104,10 @@ def spoken_text(text: str) -> Spoken:
 def placeholder(word: str) -> str | None:
     """The placeholder that a word is ("[card]"), without marks; None for any other word."""
     found = _PLACEHOLDER.fullmatch(word.strip())
-    return found.group(1) if found and found.group(2) in _placeholders() else None
+    if not found:
+        return None
+    is_known = found.group(2) in _placeholders() or found.group(2).startswith(_OWN_KIND)
+    return found.group(1) if is_known else None
 
 
 @cache

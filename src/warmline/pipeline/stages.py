@@ -20,6 +20,7 @@ from warmline.language.rulebook import fingerprint as rules_fingerprint
 from warmline.metrics import MetricDefinition
 from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES, recogniser_name
 from warmline.models.store import ModelStore
+from warmline.redaction import book
 from warmline.settings import Settings
 from warmline.values import CallMetadata
 
@@ -69,7 +70,7 @@ STAGES = (
     ),
     Stage(
         "words",  # and what is private in them hidden: they are kept in no other form
-        4,
+        5,
         after=("speech",),
         settings=("words", "redaction"),
         models=(RECOGNISER,),
@@ -161,8 +162,10 @@ class Addressing:
     def of(cls, settings: Settings) -> "Addressing":
         """The addressing of these settings, with the models and rules that are there today.
 
-        Raises `ModelError` when a model is not stored, `SettingsError` when a rule file is wrong.
+        Raises `ModelError` when a model is not stored, `SettingsError` when a rule file is wrong,
+        or a label of a kind to redact.
         """
+        book(settings.redaction.extra)
         return cls(settings, model_identities(settings), rules_fingerprint(settings.language))
 
     def keys(self, audio_sha256: str, metadata: CallMetadata) -> dict[str, str]:

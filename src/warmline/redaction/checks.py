@@ -3,10 +3,21 @@
 import re
 
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
+_NATIONAL_INSURANCE = re.compile(
+    r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]"
+)
+_PAN = re.compile(r"[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]")
+_VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
+_MEDICARE_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9)
+_TAX_FILE_WEIGHTS = (1, 4, 3, 7, 5, 8, 6, 9, 10)
+_VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
+_VIN_VALUES = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", map(int, "12345678123457923456789"), strict=True))
+# The dihedral group of ten elements, and the permutation of Verhoeff's check (1969).
+_PERMUTATION = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
 
 
 def passes_luhn(digits: str) -> bool:
-    """Whether the last digit is the check digit of the others (ISO/IEC 7812-1, annex B)."""
+    """Return whether the last digit is the check digit of the others (ISO/IEC 7812-1, annex B)."""
     total = 0
     for place, digit in enumerate(reversed(digits)):
         value = int(digit) * (1 + place % 2)
@@ -14,21 +25,111 @@ def passes_luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
+def passes_verhoeff(digits: str) -> bool:
+    """Return whether the last digit is Verhoeff's check digit of the others."""
+    check = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit)
+        for _ in range(place % 8):
+            value = _PERMUTATION[value]
+        check = _turn(check, value)
+    return check == 0
+
+
+def _turn(one: int, other: int) -> int:
+    """The product of two elements of the dihedral group: turns are 0 to 4, reflections 5 to 9."""
+    if one < 5:
+        return (one + other) % 5 if other < 5 else 5 + (one + other) % 5
+    return 5 + (one - other) % 5 if other < 5 else (one - other) % 5
+
+
 def is_card(digits: str) -> bool:
-    """Whether the digits can be the number of a payment card: 13 to 19 that pass Luhn's check."""
+    """Return whether the digits can be the number of a payment card: 13 to 19 that pass Luhn's."""
     return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and passes_luhn(digits)
 
 
+def is_issued_card(digits: str) -> bool:
+    """Return whether a card number has a length that issuers of its first digits use."""
+    lengths = _card_lengths(digits)
+    return len(digits) in lengths and is_card(digits)
+
+
+def _card_lengths(digits: str) -> frozenset[int]:
+    two, four = int(digits[:2] or 0), int(digits[:4] or 0)
+    if two in (34, 37):
+        return frozenset({15})
+    if two in (36, 38, 39) or 3000 <= four <= 3059:
+        return frozenset({14, 16})
+    if digits.startswith("4"):
+        return frozenset({13, 16, 19})
+    if 51 <= two <= 55 or 2221 <= four <= 2720:
+        return frozenset({16})
+    if 3528 <= four <= 3589 or two in (50, 60, 62, 64, 65, 67, 81, 82) or 56 <= two <= 63:
+        return frozenset({16, 17, 18, 19})
+    return frozenset()
+
+
 def is_iban(text: str) -> bool:
-    """Whether a text is an IBAN whose check digits are right (ISO 13616, modulo 97)."""
+    """Return whether a text is an IBAN whose check digits are right (ISO 13616, modulo 97)."""
     iban = "".join(text.split()).upper()
     if not _IBAN.fullmatch(iban):
         return False
     return int("".join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97 == 1
 
 
+def is_national_insurance(chars: str) -> bool:
+    """Return whether it is built as a British National Insurance number; it has no check digit."""
+    return _NATIONAL_INSURANCE.fullmatch(chars) is not None
+
+
+def is_pan(chars: str) -> bool:
+    """Return whether it is built as an Indian PAN; its check letter is not published."""
+    return _PAN.fullmatch(chars) is not None
+
+
+def is_nhs(digits: str) -> bool:
+    """Return whether ten digits are an NHS number (modulo 11)."""
+    if len(digits) != 10:
+        return False
+    check = -sum(int(d) * (10 - place) for place, d in enumerate(digits[:9])) % 11
+    return check == int(digits[9])
+
+
+def is_tax_file(digits: str) -> bool:
+    """Return whether nine digits are an Australian tax file number (modulo 11)."""
+    pairs = zip(digits, _TAX_FILE_WEIGHTS, strict=False)
+    return len(digits) == 9 and sum(int(d) * weight for d, weight in pairs) % 11 == 0
+
+
+def is_medicare(digits: str) -> bool:
+    """Return whether ten or eleven digits are an Australian Medicare number (modulo 10)."""
+    if len(digits) not in (10, 11) or digits[0] not in "23456":
+        return False
+    pairs = zip(digits, _MEDICARE_WEIGHTS, strict=False)
+    return sum(int(d) * weight for d, weight in pairs) % 10 == int(digits[8])
+
+
+def is_aadhaar(digits: str) -> bool:
+    """Return whether twelve digits are an Aadhaar number (Verhoeff)."""
+    return len(digits) == 12 and digits[0] in "23456789" and passes_verhoeff(digits)
+
+
+def is_social_insurance(digits: str) -> bool:
+    """Return whether nine digits are a Canadian social insurance number (Luhn)."""
+    return len(digits) == 9 and digits[0] in "12345679" and passes_luhn(digits)
+
+
+def is_vin(chars: str) -> bool:
+    """Return whether a vehicle identification number has a right check digit (ISO 3779)."""
+    if not _VIN.fullmatch(chars):
+        return False
+    values = [int(c) if c.isdigit() else _VIN_VALUES[c] for c in chars]
+    total = sum(v * weight for v, weight in zip(values, _VIN_WEIGHTS, strict=True))
+    return "0123456789X"[total % 11] == chars[8]
+
+
 def is_phone(digits: str) -> bool:
-    """Whether so many digits with such a beginning are dialled, where nothing else is known."""
+    """Return whether so many digits with such a beginning are dialled, nothing else being known."""
     if len(digits) == 10:
         return digits[0] in "23456789" or digits[0] == "0"
     if len(digits) == 11:

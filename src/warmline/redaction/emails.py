@@ -3,19 +3,24 @@
 from collections.abc import Iterator
 
 from warmline.redaction.book import word_list
-from warmline.redaction.heard import Finding, Line, Said
+from warmline.redaction.heard import Finding, Heard, Line, Said
+from warmline.redaction.runs import explanation
 from warmline.redaction.tokens import Sort
 
-_MOST_BEFORE, _MOST_BETWEEN = 14, 4
-_ANNOUNCED_S = 20.0
+_MOST_BEFORE, _MOST_BETWEEN = 24, 9
+_ANNOUNCED_S = 30.0
 _SPELLED_LETTERS = 3
+_TALK = frozenset({"i", "you", "he", "she", "we", "they", "send", "can", "will", "email", "my"})
+_DOTS = ("dot", "point", "period", "punkt", ".")
+_SIGNS = (*_DOTS, "underscore", "hyphen", "dash", "minus")
 
 
 def find_emails(said: Said) -> Iterator[Finding]:
-    """The e-mail addresses of a call; letters that spell one that was asked for among them."""
+    """Yield the e-mail addresses of a call, spelled ones that were asked for among them."""
     value = 0
     for line in said.lines:
-        for first, past in (*_typed(line), *_said(line), *_spelled(line, said)):
+        found = (*_typed(line), *_said(line, said), *_spelled(line, said), *_parts(line, said))
+        for first, past in found:
             places = tuple(heard.place for heard in line[first:past])
             yield Finding("email", line[0].word.party, places, value)
             value += 1
@@ -27,46 +32,95 @@ def _typed(line: Line) -> Iterator[tuple[int, int]]:
             yield at, at + 1
 
 
-def _said(line: Line) -> Iterator[tuple[int, int]]:
+def _said(line: Line, said: Said) -> Iterator[tuple[int, int]]:
+    def is_asked(heard: Heard) -> bool:
+        return said.has_announced("email", heard.word.start_s, _ANNOUNCED_S)
+
     bare = [heard.token.bare for heard in line]
     for at, word in enumerate(bare):
-        if word not in ("at", "@") or at == 0:
+        if word not in ("at", "@", "aht") or at == 0:
             continue
-        past = _domain(bare, at + 1)
-        first = _beginning(bare, at)
+        begins = at + 2 if bare[at + 1 : at + 2] == ["sign"] else at + 1
+        past = _domain(bare, begins)
+        first = _beginning(line, at)
         if past is not None and first < at and not _is_site(bare, first):
-            yield first, past
+            yield (_from_answer(line, at, first) if is_asked(line[at]) else first), past
+
+
+def _from_answer(line: Line, at: int, first: int) -> int:
+    """Where an answer begins whose address has its "at" here: after what leads to it."""
+    begin = at
+    while begin > 0 and at - begin < _MOST_BEFORE and not line[begin - 1].ends_turn:
+        if line[begin - 1].token.mark in tuple(".?!") or line[begin - 1].token.sort is Sort.HIDDEN:
+            break
+        begin -= 1
+    leads, before = word_list("answers", "leads"), word_list("emails", "before")
+    while begin < first and (line[begin].token.bare in leads or line[begin].token.bare in before):
+        begin += 1
+    has_talk = any(h.token.bare in _TALK for h in line[begin:first])
+    return first if has_talk else begin
 
 
 def _domain(bare: list[str], first: int) -> int | None:
     """Where the domain that begins here ends; None when none does."""
-    ends = word_list("emails", "ends")
     found = None
     for at in range(first, min(first + _MOST_BETWEEN, len(bare))):
         word = bare[at]
-        if "." in word and word.rpartition(".")[2] in ends:
+        if "." in word.strip(".") and _is_end(word.rpartition(".")[2]):
             return at + 1
-        if word == "dot" and at > first and at + 1 < len(bare) and bare[at + 1] in ends:
-            found = at + 2
+        if word in _DOTS and at > first and (end := _end_after(bare, at + 1)):
+            found = end
             break
-    while found and found + 1 < len(bare) and bare[found] == "dot" and bare[found + 1] in ends:
-        found += 2
+    while found and found < len(bare) and bare[found] in _DOTS:
+        end = _end_after(bare, found + 1)
+        if end is None:
+            break
+        found = end
     return found
 
 
-def _beginning(bare: list[str], at: int) -> int:
+def _end_after(bare: list[str], at: int) -> int | None:
+    """Where the end of a domain ends that begins here, spelled ("d e") or not."""
+    for past in (at + 3, at + 2):
+        letters = bare[at:past]
+        if past <= len(bare) and all(map(_is_letter, letters)) and _is_end("".join(letters)):
+            return past
+    return at + 1 if at < len(bare) and _is_end(bare[at]) else None
+
+
+def _is_end(word: str) -> bool:
+    last = word.rpartition(".")[2]
+    return last in word_list("emails", "ends") or last in word_list("emails", "countries")
+
+
+def _beginning(line: Line, at: int) -> int:
+    """Where what stands before the "at" begins."""
     first = at
-    while first > 0 and at - first < _MOST_BEFORE and _goes_before(bare, first - 1):
+    while first > 0 and at - first < _MOST_BEFORE and _goes_before(line, first - 1):
         first -= 1
-    return first
+        explained = max(
+            (back for back in (3, 2) if _explains(line, first - back, first)), default=0
+        )
+        first -= explained
+    begins_turn = first == 1 or (first > 1 and line[first - 2].ends_turn)
+    return first - 1 if begins_turn and line[first - 1].token.bare == "the" else first
 
 
-def _goes_before(bare: list[str], place: int) -> bool:
+def _explains(line: Line, first: int, last: int) -> bool:
+    """Whether the letter at `first` is explained by words up to `last`."""
+    return first >= 0 and explanation(line, first) == last - first + 1
+
+
+def _goes_before(line: Line, place: int) -> bool:
     """Whether the word belongs to what stands before the "at"; "i" among letters is one of them."""
+    bare = [heard.token.bare for heard in line]
     beside = bare[max(0, place - 1) : place] + bare[place + 1 : place + 2]
     is_spelled = _is_letter(bare[place]) and any(_is_letter(word) for word in beside)
+    is_joined = any(word in _SIGNS for word in beside)
     is_hidden = bare[place].startswith("[")
-    return is_spelled or not (is_hidden or bare[place] in word_list("emails", "before"))
+    is_stop = bare[place] in word_list("emails", "before") and not is_joined
+    ends_before = line[place].token.mark in tuple(".?!") and not _is_letter(bare[place])
+    return is_spelled or not (is_hidden or is_stop or ends_before)
 
 
 def _is_site(bare: list[str], first: int) -> bool:
@@ -80,8 +134,26 @@ def _spelled(line: Line, said: Said) -> Iterator[tuple[int, int]]:
             yield first, past
 
 
+def _parts(line: Line, said: Said) -> Iterator[tuple[int, int]]:
+    """Parts of an address that was asked for: "dot smith", "smith dot com", "gmail.com"."""
+    bare = [heard.token.bare for heard in line]
+    for at, word in enumerate(bare):
+        is_host = "." in word.strip(".") and _is_end(word) and not word[0].isdigit()
+        is_dot = word in ("dot", "underscore") and at + 1 < len(bare)
+        if not (is_host or is_dot) or _is_site(bare, at):
+            continue
+        if not said.has_announced("email", line[at].word.start_s, _ANNOUNCED_S):
+            continue
+        first, past = _beginning(line, at), at + (2 if is_dot else 1)
+        if not is_host and first == at and not line[at - 1].ends_turn and at:
+            continue
+        while past + 1 < len(bare) and bare[past] in _SIGNS:
+            past += 2
+        yield first, past
+
+
 def spelled_words(line: Line) -> Iterator[tuple[int, int]]:
-    """Where words are spelled: "B-R-O-W-N", "b r o w n", "b as in boy r o w n"."""
+    """Yield where words are spelled: "B-R-O-W-N", "b r o w n", "b as in boy r for Robert"."""
     at = 0
     while at < len(line):
         if line[at].token.sort is Sort.SPELLED:
@@ -89,14 +161,24 @@ def spelled_words(line: Line) -> Iterator[tuple[int, int]]:
             at += 1
             continue
         past, count, begun = at, 0, at
-        while past < len(line) and _is_letter(line[past].token.bare):
-            count += 1
-            past += 1
-            if [h.token.bare for h in line[past : past + 2]] == ["as", "in"]:
-                past = min(past + 3, len(line))
-        if count >= _SPELLED_LETTERS:
+        while past < len(line) and (step := explanation(line, past) or _step(line, past, count)):
+            count += line[past].token.sort is not Sort.LINK
+            past += step
+        while past > begun and line[past - 1].token.sort is Sort.LINK:
+            past -= 1
+        if count >= _SPELLED_LETTERS or (count and explanation(line, begun)):
             yield begun, past
         at = max(past, at + 1)
+
+
+def _step(line: Line, at: int, count: int) -> int:
+    """One, if a letter goes on here: said, or an alphabet's word, or doubled."""
+    token = line[at].token
+    if token.sort is Sort.REPEAT and at + 1 < len(line) and _is_letter(line[at + 1].token.bare):
+        return 2
+    is_letter = _is_letter(token.bare) or (token.sort is Sort.ALPHABET and count > 0)
+    is_filler = count > 0 and token.bare in ("um", "uh", "er", "capital")
+    return int(is_letter or is_filler)
 
 
 def _is_letter(bare: str) -> bool:

@@ -1,23 +1,32 @@
 """The words of a call as the finders read them: each party's by itself, and what is announced."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
-from warmline.redaction.book import labels_in
+from warmline.redaction.book import DIRECT, Book, Form, labels_in, word_list
 from warmline.redaction.tokens import Sort, Token, token
 from warmline.values import Word
 
 # A longer silence of a party ends what it was saying.
 _LINE_PAUSE_S = 3.0
+# A longer pause ends a turn.
+_TURN_PAUSE_S = 1.0
+# An announcement that must stand directly before its value may have so many words between.
+_MOST_BETWEEN = 4
 
 
 @dataclass(frozen=True)
 class Heard:
-    """One word: its place in the transcript, and what it looks like to a finder."""
+    """One word: its place in the transcript, and what it looks like to a finder.
+
+    `ends_turn` says that the next word is another party's, or comes after a pause.
+    """
 
     place: int
     word: Word
     token: Token
+    ends_turn: bool = False
 
 
 Line = tuple[Heard, ...]
@@ -38,58 +47,161 @@ class Finding:
 
 @dataclass(frozen=True)
 class Label:
-    """An announcement that ended then; `kind` None says that numbers to come are not private."""
+    """An announcement in a line, words [first, past).
 
-    at_s: float
-    kind: str | None
+    `form` says what it announces, None that numbers to come are not private; `binds` how strongly
+    (`book.PLAIN` and so on); `count` how many digits were announced ("six digit code"), 0 when
+    nothing was said of it.
+    """
+
+    line: Line
+    first: int
+    past: int
+    form: Form | None
+    binds: int
+    count: int
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether only what follows at once is meant."""
+        return self.binds == DIRECT
+
+    @property
+    def at_s(self) -> float:
+        """When its last word begins."""
+        return self.line[self.past - 1].word.start_s
+
+    @property
+    def party(self) -> str:
+        """Who said it."""
+        return self.line[self.first].word.party
+
+    @property
+    def ends_turn(self) -> bool:
+        """Whether nothing but a courtesy follows in the turn: it asks, or breaks off."""
+        for heard in self.line[self.past - 1 :]:
+            if heard.ends_turn:
+                return True
+            following = self.line[self.line.index(heard) + 1 :][:1]
+            if following and following[0].token.bare not in word_list("answers", "courtesies"):
+                return False
+        return True
+
+    @property
+    def asks(self) -> bool:
+        """Whether its turn is a question, or ends with it."""
+        if self.ends_turn:
+            return True
+        for heard in self.line[self.past - 1 :]:
+            if heard.ends_turn or heard.token.mark == "?":
+                return heard.token.mark == "?" and heard.ends_turn
+        return False
 
 
 # What is announced in lines that were looked at before.
-Known = dict[tuple[str, ...], list[tuple[int, int, str | None]]]
+Known = dict[tuple[str, ...], list[tuple[int, int, Form | None, int]]]
 
 
 @dataclass(frozen=True)
 class Said:
     """A call: what each party says without a long silence, and what is announced, by start.
 
-    `hidden` are the places of words that are placeholders already.
+    `hidden` are the places of words that are placeholders already, `taken` those of words that
+    announce something.
     """
 
     lines: tuple[Line, ...]
     labels: tuple[Label, ...]
     hidden: frozenset[int]
+    taken: frozenset[int]
+    book: Book
 
     def is_word(self, place: int) -> bool:
-        """Whether at this place of the transcript stands what somebody said."""
+        """Return whether at this place of the transcript stands what somebody said."""
         return place not in self.hidden
 
     def has_announced(self, kind: str, before_s: float, within_s: float) -> bool:
-        """Whether something of a kind was announced not long before a time."""
+        """Return whether something of a kind was announced not long before a time."""
         return any(
-            label.kind == kind and 0 <= before_s - label.at_s <= within_s for label in self.labels
+            label.form is not None
+            and label.form.kind == kind
+            and 0 <= before_s - label.at_s <= within_s
+            for label in self.labels
         )
 
+    def answers_to(self, kind: str, within_s: float) -> Iterator[tuple[Line, int, int]]:
+        """Yield the turn after each question of a kind: the line, its first word, past its last."""
+        for label in self.labels:
+            if label.form is None or label.form.kind != kind or not label.asks:
+                continue
+            if (turn := self.next_turn(label)) and _delay_s(label, turn) <= within_s:
+                yield turn
 
-def said_by_all(words: Sequence[Word], known: Known) -> Said:
-    """The words of a call, party by party; `known` is added to, to be given the next time."""
+    def next_turn(self, label: Label) -> tuple[Line, int, int] | None:
+        """Return the next turn of another party: its line, its first word, past its last."""
+        place = label.line[label.past - 1].place
+        while (found := self._places.get(place)) and found[0][0].word.party == label.party:
+            place += 1
+        if found is None:
+            return None
+        line, first = found
+        past = first + 1
+        while past < len(line) and not line[past - 1].ends_turn:
+            past += 1
+        return line, first, past
+
+    @cached_property
+    def _places(self) -> dict[int, tuple[Line, int]]:
+        """Where each word of the transcript stands: its line, and its index in it."""
+        return {heard.place: (line, at) for line in self.lines for at, heard in enumerate(line)}
+
+
+def _delay_s(label: Label, turn: tuple[Line, int, int]) -> float:
+    line, first, _ = turn
+    return line[first].word.start_s - label.at_s
+
+
+def said_by_all(words: Sequence[Word], known: Known, book: Book) -> Said:
+    """Return the words of a call, party by party; `known` is added to for the next time."""
     found = [line for party in dict.fromkeys(w.party for w in words) for line in _of(words, party)]
     labels = [
-        Label(line[past - 1].word.start_s, kind)
+        Label(line, first, past, form, binds, _count(line, first, past))
         for line in found
-        for _, past, kind in _announced(line, known)
+        for first, past, form, binds in _announced(line, known, book)
     ]
     return Said(
         tuple(sorted(found, key=lambda line: (line[0].word.start_s, line[0].place))),
         tuple(sorted(labels, key=lambda label: label.at_s)),
         frozenset(h.place for line in found for h in line if h.token.sort is Sort.HIDDEN),
+        frozenset(h.place for label in labels for h in label.line[label.first : label.past]),
+        book,
     )
 
 
-def _announced(line: Line, known: Known) -> list[tuple[int, int, str | None]]:
+def _announced(line: Line, known: Known, book: Book) -> list[tuple[int, int, Form | None, int]]:
     texts = tuple(heard.word.text for heard in line)
     if texts not in known:
-        known[texts] = labels_in(texts)
+        known[texts] = labels_in(texts, book)
     return known[texts]
+
+
+def _count(line: Line, first: int, past: int) -> int:
+    """How many digits an announcement speaks of: "the six digit code", "last four"."""
+    is_of_digits = line[first].token.bare.startswith(("digit", "figure", "character", "number"))
+    for at in range(first - 1 if first and is_of_digits else first, past):
+        token = line[at].token
+        is_small = token.sort is Sort.NUMBER and len(token.digits) <= 2 and token.digits
+        if is_small and 2 <= int(token.digits) <= 19:
+            return int(token.digits)
+        head, _, tail = token.bare.partition("-")
+        if tail.startswith("digit") and (count := _number(head)):
+            return count
+    return 0
+
+
+def _number(word: str) -> int:
+    digits = token(word).digits
+    return int(digits) if digits and len(digits) <= 2 else 0
 
 
 def _of(words: Sequence[Word], party: str) -> Iterator[Line]:
@@ -98,8 +210,18 @@ def _of(words: Sequence[Word], party: str) -> Iterator[Line]:
         if word.party != party:
             continue
         if line and word.start_s - line[-1].word.end_s > _LINE_PAUSE_S:
-            yield tuple(line)
+            yield _closed(line)
             line = []
-        line.append(Heard(place, word, token(word.text)))
+        following = words[place + 1] if place + 1 < len(words) else None
+        ends = (
+            following is None
+            or following.party != party
+            or following.start_s - word.end_s > _TURN_PAUSE_S
+        )
+        line.append(Heard(place, word, token(word.text), ends))
     if line:
-        yield tuple(line)
+        yield _closed(line)
+
+
+def _closed(line: Sequence[Heard]) -> Line:
+    return (*line[:-1], replace(line[-1], ends_turn=True))

@@ -1,82 +1,254 @@
-"""Numbers that are private, by what announced them or by what they are themselves.
+"""Values that are private by what announced them, or by what they are themselves.
 
 What was announced ("your card number?") holds for both parties until something else is announced or
-no number came for a while, so that a number given in groups, asked for and read back, is one.
+nothing came for a while, so that a number given in groups, asked for and read back, is one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, pairwise
 
-from warmline.redaction.book import kinds, word_list
-from warmline.redaction.checks import is_card, is_phone
-from warmline.redaction.heard import Finding, Label, Said
-from warmline.redaction.runs import Run, runs
+from warmline.redaction.book import AFTER, ANSWERED, Form, word_list
+from warmline.redaction.checks import is_card
+from warmline.redaction.heard import Finding, Label, Line, Said
+from warmline.redaction.runs import DATE, DIGITS, MIXED, Run, runs
 from warmline.redaction.tokens import Sort
+from warmline.redaction.unannounced import by_itself, proven
 
-# How long an announcement, or the last number after it, is waited for.
+# How long the next part of a value is waited for.
 _REACH_S = 25.0
+# A part that comes when there is enough already is waited for no longer than this.
+_MORE_S = 12.0
 # Parts of one number that nothing announced are no further apart.
 _PART_PAUSE_S = 6.0
-# Shorter numbers that nothing announced are nothing private.
-LEAST_DIGITS = 7
-_BESIDE_NUMBERS = frozenset({"email", "name"})
+# Announcements that follow one another so soon, without a value, are all open.
+_TOGETHER_S = 8.0
+_ASIDE_S = 3.0
+# A longer gap between two parts of one value is not hidden with them.
+_MOST_BETWEEN = 5
+_DIRECT_BETWEEN = 4
+_DIRECT_CHARS = 2
+# A value as long as this may stand so many words after what announces it.
+_LONG, _CLAUSE = 6, 8
+_NAMED_CHARS = 3
+# Kinds of which a value may be typed like an amount, "48.21": it is short.
+_TYPED_AS_AMOUNT = frozenset({"security_code", "sort_code", "expiry"})
+_TYPED_SHORT = frozenset({"card", "security_code", "sort_code", "expiry", "birth_date"})
+_MADE = (DIGITS, MIXED, DATE)
+_FIGURES_OF_A_YEAR = 4
 
 
-# When, labels before numbers, what.
+# When, labels before runs, what.
 _Event = tuple[float, int, Label | Run]
 
 
 @dataclass
 class Value:
-    """The numbers that may belong together, as they are gathered. Nothing announced: no kind."""
+    """The runs that may belong together, as they are gathered. Nothing announced: no forms."""
 
-    kind: str | None
+    forms: list[Form | None]
     touched_s: float
+    count: int = 0
     runs: list[Run] = field(default_factory=list)
 
     @property
-    def digits(self) -> str:
-        """All digits, in order."""
-        return "".join(run.digits for run in self.runs)
+    def is_private(self) -> bool:
+        """Whether something private was announced."""
+        return any(form is not None for form in self.forms)
+
+    @property
+    def wait_s(self) -> float:
+        """How long the next part is waited for."""
+        if self.runs:
+            return _REACH_S
+        return max((form.wait_s for form in self.forms if form), default=_REACH_S)
+
+    def of(self, form: Form) -> list[Run]:
+        """The runs that such a form may be made of."""
+        return [run for run in self.runs if run.made_of == form.made_of and not run.is_loose]
 
 
-def find_numbers(said: Said) -> Iterator[Finding]:
-    """The private numbers of a call."""
-    for number, value in enumerate(_values(said)):
-        by_kind: dict[tuple[str, str], list[int]] = {}
+def find_values(said: Said) -> Iterator[Finding]:
+    """Yield the private values of a call."""
+    number = 0
+    for kind, line, first, past in proven(said):
+        places = tuple(heard.place for heard in line[first:past])
+        yield Finding(kind, line[0].word.party, places, number)
+        number += 1
+    for value in _values(said):
+        by_kind: dict[str, set[int]] = {}
         # What it was announced as may be left alone: then it is what it is by itself.
         for run, kind in chain(_judged(value), _each_by_itself(value)):
-            places = by_kind.setdefault((kind, run.party), [])
-            places += [heard.place for heard in run.words]
-        for (kind, party), places in by_kind.items():
-            yield Finding(kind, party, tuple(places), number)
+            by_kind.setdefault(kind, set()).update(heard.place for heard in run.words)
+        party_of = {h.place: run.party for run in value.runs for h in run.line}
+        for kind, hidden in by_kind.items():
+            hidden |= _between(value.runs, hidden)
+            for party in dict.fromkeys(party_of[place] for place in sorted(hidden)):
+                places = tuple(place for place in sorted(hidden) if party_of[place] == party)
+                yield Finding(kind, party, places, number)
+        number += 1
 
 
 def _values(said: Said) -> Iterator[Value]:
-    """Numbers of the call that may belong together."""
-    announced: Iterator[_Event] = ((label.at_s, 0, label) for label in said.labels)
-    spoken: Iterator[_Event] = ((run.start_s, 1, run) for line in said.lines for run in runs(line))
-    value = Value(None, 0.0)
+    """The runs of the call that may belong together."""
+    of_line = {
+        line[0].place: [run for made_of in _MADE for run in runs(line, made_of, said.taken)]
+        for line in said.lines
+    }
+    told = [label for label in said.labels if _counts(label, _beside(label, of_line), said)]
+    announced: list[_Event] = [(label.at_s, 0, label) for label in told]
+    spoken: list[_Event] = [(run.start_s, 1, run) for found in of_line.values() for run in found]
+    yield from _named_after(said, of_line)
+    value = Value([], 0.0)
     for at_s, _, event in sorted(chain(announced, spoken), key=lambda e: (e[0], e[1])):
         if isinstance(event, Label):
-            if event.kind != value.kind or at_s - value.touched_s > _REACH_S:
-                yield value
-                value = Value(event.kind, at_s)
-            value.touched_s = at_s
+            value, closed = _opened(event, at_s, value)
+            if closed:
+                yield closed
         elif not _belongs(event, value):
-            yield value
-            value = Value(None, event.end_s, [event])
+            if event.made_of == DIGITS:
+                yield value
+                value = Value([], event.end_s, 0, [event])
         else:
             value.runs.append(event)
             value.touched_s = event.end_s
     yield value
 
 
+def _opened(label: Label, at_s: float, value: Value) -> tuple[Value, Value | None]:
+    """The value that is waited for after an announcement, and the one that it ends."""
+    is_near = at_s - value.touched_s <= value.wait_s
+    if is_near and label.form in value.forms and (label.form or not value.is_private):
+        value.touched_s = at_s
+        value.count = label.count or value.count
+        return value, None
+    is_open = value.is_private and not value.runs and at_s - value.touched_s <= _TOGETHER_S
+    if label.form is not None and not label.form.most:
+        return (value, None) if is_open else (Value([], at_s), value)
+    if label.binds == ANSWERED and is_open:
+        return value, None
+    is_more = is_open and label.form is not None
+    if is_more:
+        value.forms.append(label.form)
+        value.touched_s, value.count = at_s, label.count
+        return value, None
+    if label.form is None and is_open and (_is_alternative(label) or _is_aside(label, value)):
+        return value, None
+    return Value([label.form], at_s, label.count), value
+
+
+def _is_aside(label: Label, value: Value) -> bool:
+    """Whether it only ends the question for something private: "PIN code for delivery?"."""
+    return label.is_direct and label.ends_turn and label.at_s - value.touched_s <= _ASIDE_S
+
+
+def _is_alternative(label: Label) -> bool:
+    """Whether "or" stands before it: "account or reference number"."""
+    return any(h.token.bare == "or" for h in label.line[max(0, label.first - 2) : label.first])
+
+
+def _beside(label: Label, of_line: Mapping[int, Sequence[Run]]) -> list[Run]:
+    """The runs of the label's line that lie near it, by the place of the line's first word."""
+    return [
+        run
+        for run in of_line[label.line[0].place]
+        if run.at[0] <= label.past + _CLAUSE and run.at[1] >= label.first - _CLAUSE
+    ]
+
+
+def _counts(label: Label, near: Sequence[Run], said: Said) -> bool:
+    """Whether an announcement that must stand directly before its value does, or is answered so."""
+    if label.binds == AFTER:
+        return False
+    if label.binds == ANSWERED:
+        return _is_answered(label, said) and not _asks_how_much(label)
+    if not label.is_direct or label.ends_turn or _is_answered(label, said):
+        return True
+    for run in near:
+        if run.at[0] < label.past or len(run.chars) < _DIRECT_CHARS:
+            continue
+        gap = label.line[label.past : run.at[0]]
+        if len(gap) <= _DIRECT_BETWEEN and (label.form is None or _leads_on(gap)):
+            return True
+        if label.form and len(run.digits) >= _LONG and _is_one_clause(gap):
+            return True
+    return False
+
+
+def _asks_how_much(label: Label) -> bool:
+    """Whether the question is for a quantity, an amount or a time."""
+    line, first = label.line, label.first
+    while first and not line[first - 1].ends_turn:
+        first -= 1
+    past = label.past
+    while past < len(line) and not line[past - 1].ends_turn:
+        past += 1
+    quantities = word_list("answers", "quantities")
+    return any(heard.token.bare in quantities for heard in line[first:past])
+
+
+def _is_one_clause(gap: Line) -> bool:
+    """Whether no sentence ends between an announcement and a long value."""
+    return len(gap) <= _CLAUSE and not any(h.token.mark in tuple(".?!") for h in gap)
+
+
+def _leads_on(gap: Line) -> bool:
+    """Whether words lead from an announcement to its value: "is", "it was", not "was" alone."""
+    between = word_list("numbers", "between")
+    return all(
+        heard.token.bare in between
+        or heard.token.sort is Sort.LINK
+        or (heard.token.bare == "was" and at and gap[at - 1].token.bare in ("it", "that", "which"))
+        for at, heard in enumerate(gap)
+    )
+
+
+def _is_answered(label: Label, said: Said) -> bool:
+    """Whether the next turn of the other is nothing but a value: "it's 9 0 3 3"."""
+    turn = said.next_turn(label)
+    if turn is None or label.form is None:
+        return False
+    line, first, past = turn
+    leads, courtesies = word_list("answers", "leads"), word_list("answers", "courtesies")
+    around = word_list("answers", "around")
+    made_of = label.form.made_of
+    parts = [run for run in runs(line[first:past], made_of) if not run.is_amount]
+    of_value = {heard.place for run in parts for heard in run.words}
+    return bool(parts) and all(
+        heard.place in of_value
+        or heard.token.sort is Sort.LINK
+        or heard.token.bare in leads
+        or heard.token.bare in courtesies
+        or heard.token.bare in around
+        for heard in line[first:past]
+    )
+
+
+def _named_after(said: Said, of_line: Mapping[int, Sequence[Run]]) -> Iterator[Value]:
+    """Values that are said before what they are: "914 is the security code"."""
+    for label in said.labels:
+        if label.form is None:
+            continue
+        for run in _beside(label, of_line):
+            gap = [h.token.bare for h in label.line[run.at[1] : label.first]]
+            is_long = len(run.chars) >= _NAMED_CHARS
+            is_named = (
+                is_long and gap and gap[0] in word_list("numbers", "namers") and len(gap) <= 4
+            )
+            is_known = all(word in word_list("numbers", "before_labels") for word in gap)
+            is_after = label.binds == AFTER and run.at[1] == label.first
+            if (is_named and is_known) or is_after:
+                yield Value([label.form], run.end_s, label.count, [run])
+
+
 def _belongs(run: Run, value: Value) -> bool:
-    if value.kind is not None and value.kind not in _BESIDE_NUMBERS:
-        return run.start_s - value.touched_s <= _REACH_S
-    if not value.runs:
+    if value.forms:
+        if run.start_s - value.touched_s > value.wait_s:
+            return False
+        return any(form is None or form.made_of == run.made_of for form in value.forms) or (
+            run.made_of == DIGITS
+        )
+    if not value.runs or run.made_of != DIGITS:
         return False
     last = value.runs[-1]
     if run.party != last.party or run.start_s - last.end_s > _PART_PAUSE_S:
@@ -88,42 +260,90 @@ def _belongs(run: Run, value: Value) -> bool:
 
 
 def _judged(value: Value) -> Iterator[tuple[Run, str]]:
-    """The numbers that are to be hidden, each with its kind."""
-    kind = kinds().get(value.kind or "")
-    if kind is None or kind.id in _BESIDE_NUMBERS:
-        shape = _by_itself(value.runs)
+    """The runs that are to be hidden, each with its kind."""
+    if not value.forms:
+        shape = by_itself(value.runs)
         yield from ((run, shape) for run in value.runs if shape)
         return
-    counted = [run for run in value.runs if not run.is_loose]
-    if kind.id == "birth_date":
-        counted = [run for run in counted if run.has_month or len(run.digits) > 1]
-    enough = sum(len(run.digits) for run in counted) >= kind.least
-    for run in counted:
-        if is_card(run.digits):
+    for form in value.forms:
+        if form is not None:
+            yield from _fitting(form, value)
+
+
+def _fitting(form: Form, value: Value) -> Iterator[tuple[Run, str]]:
+    """The runs that make up a value of a form, if there is enough of them."""
+    said = [run for run in value.of(form) if _may_be_part(run, form)]
+    chars = "".join(run.chars for run in said)
+    digits = "".join(run.digits for run in said)
+    least = min(value.count, form.most) if value.count else form.least
+    if form.made_of == DATE:
+        if not _is_enough_of_a_date(said, form):
+            return
+    elif (
+        len(chars) < least
+        or len(digits) < min(form.digits or 0, least)
+        or (form.both and (digits == chars or not digits))
+    ):
+        return
+    enough_s: float | None = None
+    gathered = 0
+    for run in said:
+        size = len(run.chars)
+        if enough_s is not None and run.start_s - enough_s > _MORE_S:
+            continue
+        if run.made_of == DIGITS and is_card(run.digits):
             yield run, "card"
-        elif len(run.digits) > kind.most:
-            yield run, _by_itself([run]) or "number"
-        elif enough or (kind.id == "birth_date" and run.has_month):
-            yield run, kind.id
+        elif size > form.most and form.made_of != DATE:
+            yield run, by_itself([run]) or form.kind
+        else:
+            yield run, form.kind
+        gathered += size
+        if gathered >= max(least, form.least):
+            enough_s = run.end_s
+
+
+def _may_be_part(run: Run, form: Form) -> bool:
+    is_amount = run.is_amount and not (run.is_soft and form.kind in _TYPED_AS_AMOUNT)
+    if is_amount or (run.is_soft and form.kind not in _TYPED_SHORT and len(run.chars) <= 4):
+        return False
+    if run.is_mere_word and not form.both and form.digits:
+        return False
+    if form.made_of == DATE:
+        return run.has_month or len(run.digits) > 1 or run.is_soft
+    if form.made_of == DIGITS and run.is_date and form.kind not in ("sort_code", "account"):
+        return False
+    return not (run.is_years and form.least > _FIGURES_OF_A_YEAR and len(run.digits) <= 4)
+
+
+def _is_enough_of_a_date(said: Sequence[Run], form: Form) -> bool:
+    digits = "".join(run.digits for run in said)
+    has_month = any(run.has_month for run in said)
+    if form.kind == "expiry" and not has_month and all(run.is_years for run in said):
+        return False
+    return (has_month and bool(digits)) or len(digits) >= form.least
+
+
+def _between(said: Sequence[Run], hidden: set[int]) -> set[int]:
+    """The places of what stands between hidden parts of one value: "no, sorry", "and then"."""
+    bridges = word_list("numbers", "bridges")
+    found: set[int] = set()
+    for line in {id(run.line): run.line for run in said}.values():
+        parts = [at for at, heard in enumerate(line) if heard.place in hidden]
+        for last, at in pairwise(parts):
+            gap = line[last + 1 : at]
+            if len(gap) <= _MOST_BETWEEN and all(
+                h.token.bare in bridges or h.token.sort is Sort.LINK for h in gap
+            ):
+                found.update(heard.place for heard in gap)
+    return found
 
 
 def _each_by_itself(value: Value) -> Iterator[tuple[Run, str]]:
     """The numbers that would be hidden without any announcement."""
+    is_harmless = bool(value.forms) and not value.is_private
     for run in value.runs:
-        if kind := _by_itself([run]):
+        if run.made_of != DIGITS:
+            continue
+        kind = by_itself([run])
+        if kind == "card" or (kind and not is_harmless):
             yield run, kind
-
-
-def _by_itself(said: Sequence[Run]) -> str | None:
-    """What kind of thing numbers are that nothing announced; None when they are nothing private."""
-    digits = "".join(run.digits for run in said)
-    shape = tuple(size for run in said for size in run.shape)
-    if is_card(digits):
-        return "card"
-    if any(run.is_date for run in said):
-        return None
-    if shape == (3, 2, 4):
-        return "social_security"
-    if is_phone(digits) or shape in ((3, 4), (3, 3, 4)):
-        return "phone"
-    return "number" if len(digits) >= LEAST_DIGITS else None

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 
+from warmline.redaction.addresses import find_addresses
+from warmline.redaction.book import book
 from warmline.redaction.emails import find_emails
 from warmline.redaction.heard import Known, said_by_all
-from warmline.redaction.numbers import find_numbers
-from warmline.redaction.people import find_addresses, find_ibans, find_names
+from warmline.redaction.numbers import find_values
+from warmline.redaction.people import find_names, find_passwords
 from warmline.settings import RedactionSettings
 from warmline.values import Redaction, Transcript, Utterance, Word
 
@@ -15,7 +17,7 @@ from warmline.values import Redaction, Transcript, Utterance, Word
 _PAUSE_S = 1.0
 _MARKS = ".?!,;:"
 # What wins where two finders want the same word.
-_FINDERS = (find_ibans, find_emails, find_addresses, find_numbers, find_names)
+_FINDERS = (find_emails, find_addresses, find_values, find_passwords, find_names)
 
 # A kind, and which of its values.
 _Owner = tuple[str, int]
@@ -48,12 +50,13 @@ def _found(
     words: Sequence[Word], settings: RedactionSettings, known: Known, numbers: Iterator[int]
 ) -> dict[int, _Owner]:
     """For each word that is to be hidden, by place, its kind and which value it belongs to."""
-    said = said_by_all(words, known)
+    said = said_by_all(words, known, book(settings.extra))
+    chosen = {*settings.kinds, *(kind.id for kind in settings.extra)}
     owners: dict[int, _Owner] = {}
     values: dict[tuple[int, str, int], int] = {}
     for number, find in enumerate(_FINDERS):
         for finding in find(said):
-            if finding.kind not in settings.kinds:
+            if finding.kind not in chosen:
                 continue
             value = values.setdefault((number, finding.kind, finding.value), next(numbers))
             for place in finding.places:

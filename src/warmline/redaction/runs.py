@@ -1,37 +1,117 @@
-"""Runs of numbers in what a party says: "four one one, um, double one", "the fourth of July"."""
+"""Runs of digits and letters in what a party says: "four one one, um, double one", "A B for boy".
+
+A line is read three ways: for its numbers, for its codes (letters count) and for its dates (names
+of months and ordinals count).
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from warmline.redaction.book import word_list
+from warmline.redaction.book import explanations, word_list
 from warmline.redaction.heard import Heard, Line
-from warmline.redaction.tokens import MAGNITUDE, TENS, Sort, Token, digits_of
+from warmline.redaction.tokens import MAGNITUDE, TENS, Sort, Token, chars_of
 
 _MAX_LINKS = 3
 _SHORT = 2
 _SOME_DIGITS = 3
 # With as many digits before it, a number that measures something is another number.
 _ANOTHER = 4
+# A number as short as this that counts things is no part of anything private.
+_COUNTS = 5
 _DATE_DIGITS = 8
 _YEAR_DIGITS = 4
+_LONGEST_PLURAL = 4
+_MILLION = 6
+
+#: What a run is made of: the forms of values say which they want.
+DIGITS, MIXED, DATE = "digits", "mixed", "date"
+
+_BEGINS = {
+    DIGITS: {Sort.MEASURE, Sort.MASK},
+    MIXED: {
+        Sort.MONTH,
+        *(Sort.MEASURE, Sort.MASK, Sort.SPELLED, Sort.LETTER, Sort.ALPHABET, Sort.ACRONYM),
+        Sort.CODE,
+    },
+    DATE: {Sort.MEASURE, Sort.ORDINAL, Sort.MONTH},
+}
+_LETTERS = {Sort.LETTER, Sort.ALPHABET, Sort.SPELLED, Sort.ACRONYM, Sort.SOUND}
+_WEAK = frozenset({"a", "i"})
 
 
 @dataclass(frozen=True)
 class Run:
-    """A number as it was said. `at` is where it stands in its line: [first, past).
+    """A value, or a part of one, as it was said.
 
-    `has_month` says that it names a month, `is_date` that it is typed as a date or said like one.
-    `is_loose` numbers are too short and too bound to what stands around them to be part of anything
-    private.
+    `at` is where it stands in its line: [first, past).
+    `has_month` says that it names a month, `is_date` that it is typed as a date or said like one,
+    `is_soft` that a part of it is typed like an amount or a time. `is_loose` runs are too short and
+    too bound to what stands around them to be part of anything private.
     """
 
     line: Line
     at: tuple[int, int]
-    digits: str
-    shape: tuple[int, ...]
-    has_month: bool
-    is_date: bool
+    made_of: str
     is_loose: bool
+
+    @cached_property
+    def _tokens(self) -> list[Token]:
+        return _without_explanations(self.line[self.at[0] : self.at[1]])
+
+    @cached_property
+    def chars(self) -> str:
+        """All digits and letters, in order."""
+        return chars_of(self._tokens)
+
+    @cached_property
+    def digits(self) -> str:
+        """All digits, in order."""
+        return "".join(char for char in self.chars if char.isdigit())
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of groups that are typed."""
+        return tuple(size for t in self._tokens for size in t.shape or ())
+
+    @property
+    def has_month(self) -> bool:
+        """Whether it names a month."""
+        return any(t.sort is Sort.MONTH for t in self._tokens)
+
+    @property
+    def is_date(self) -> bool:
+        """Whether it is typed as a date."""
+        return any(t.is_date for t in self._tokens)
+
+    @property
+    def is_soft(self) -> bool:
+        """Whether a part of it is typed like an amount, a time or a decimal."""
+        return any(t.sort is Sort.MEASURE for t in self._tokens)
+
+    @property
+    def is_amount(self) -> bool:
+        """Whether it is an amount or a quantity in most events: "$45.50", "two million"."""
+        return any(
+            t.is_amount or (t.size == MAGNITUDE and len(t.digits) >= _MILLION) for t in self._tokens
+        )
+
+    @property
+    def is_mere_word(self) -> bool:
+        """Whether it may be a word of its own: "oh", or something written in capitals."""
+        if any(t.sort is Sort.ACRONYM for t in self._tokens):
+            return not self.digits
+        first, past = self.at
+        is_turn = self.line[past - 1].ends_turn and (first == 0 or self.line[first - 1].ends_turn)
+        return not is_turn and all(
+            t.bare in ("oh", "o") or t.sort is Sort.LINK for t in self._tokens
+        )
+
+    @property
+    def is_years(self) -> bool:
+        """Whether it is nothing but years: "2019, 2020", "twenty twenty eight"."""
+        figures = [t.digits for t in self._tokens if t.sort is not Sort.LINK]
+        return _is_year(self.digits) or all(_is_year(digits) for digits in figures)
 
     @property
     def words(self) -> Sequence[Heard]:
@@ -54,26 +134,49 @@ class Run:
         return self.words[0].word.party
 
 
-def runs(line: Line) -> Iterator[Run]:
-    """The numbers of one line in order, without those that say how much or how many."""
+def _is_year(digits: str) -> bool:
+    return len(digits) == _YEAR_DIGITS and digits[:2] in ("19", "20")
+
+
+def runs(line: Line, made_of: str = DIGITS, taken: frozenset[int] = frozenset()) -> Iterator[Run]:
+    """Yield the runs of one line in order, without those that say how much or how many.
+
+    Words at the places `taken` belong to something else (an announcement) and end a run.
+    """
     at = 0
     while at < len(line):
-        past = _reach(line, at)
+        past = _reach(line, at, made_of, taken)
         if past == at:
             at += 1
             continue
-        for first, last in _parts(line, at, past):
-            if run := _run(line, first, last):
-                yield run
+        if run := _run(line, at, past, made_of):
+            yield run
         at = past
 
 
-def _reach(line: Line, first: int) -> int:
-    """Where the number that begins here ends; the same place when none does."""
+def _reach(line: Line, first: int, made_of: str, taken: frozenset[int]) -> int:
+    """Where the run that begins here ends; the same place when none does."""
     past, links, at = first, 0, first
-    while at < len(line) and links <= _MAX_LINKS:
+    while at < len(line) and links <= _MAX_LINKS and line[at].place not in taken:
         token = line[at].token
-        if token.is_numeric or _is_misheard(line, first, at):
+        explained = explanation(line, at) if made_of == MIXED else 0
+        if explained:
+            at += explained
+            past, links = at, 0
+            continue
+        if made_of == DATE and len(token.digits) > _DATE_DIGITS:
+            break
+        is_counted = token.sort is Sort.PLURAL and past == at > first
+        is_month = token.sort is Sort.MONTH and made_of == MIXED and not token.chars
+        if is_month:
+            break
+        if (
+            token.is_numeric
+            or token.sort in _BEGINS[made_of]
+            or is_counted
+            or _is_misheard(line, first, at)
+            or (made_of == MIXED and _is_sound(line, first, at))
+        ):
             past, links = at + 1, 0
         elif token.sort is Sort.LINK and past > first:
             links += 1
@@ -83,67 +186,115 @@ def _reach(line: Line, first: int) -> int:
     return past
 
 
+def explanation(line: Line, at: int) -> int:
+    """How many words explain a letter: "S for sugar", "B as in boy", "B like Berta"; 0 for none."""
+    token = line[at].token
+    if len(token.bare) != 1 or not token.bare.isalpha():
+        return 0
+    following = [heard.token.bare for heard in line[at + 1 : at + 5]]
+    for words in explanations():
+        count = len(words)
+        if following[:count] == list(words) and len(following) > count:
+            word = following[count]
+            if words[0] == "as" or (word[:1] == token.bare and len(word) > 1):
+                return count + 2
+    return 0
+
+
+def _without_explanations(said: Line) -> list[Token]:
+    tokens: list[Token] = []
+    at = 0
+    while at < len(said):
+        count = explanation(said, at) or 1
+        token = said[at].token
+        follows = tokens and tokens[-1].sort is Sort.LETTER and token.sort is Sort.ALPHABET
+        if not (follows and tokens[-1].chars == token.chars):
+            tokens.append(_as_letter(token) if count > 1 else token)
+        at += count
+    return tokens
+
+
+def _as_letter(token: Token) -> Token:
+    return Token(token.bare, Sort.LETTER, chars=token.bare.upper())
+
+
 def _is_misheard(line: Line, first: int, at: int) -> bool:
     """Whether "for" is a four: between two digits, or after some and last of all."""
     if line[at].token.sort is not Sort.HOMOPHONE or at == first:
         return False
-    if at + 1 == len(line):
+    if at + 1 == len(line) or line[at].ends_turn:
         return at - first >= _SOME_DIGITS and line[at - 1].token.size == 1
     beside = (line[at - 1].token, line[at + 1].token)
     return all(t.size == 1 and t.sort is not Sort.ORDINAL for t in beside)
 
 
-def _parts(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
-    """The whole, if it names a month or no day; else what lies between the days."""
-    sorts = {heard.token.sort for heard in line[first:past]}
-    if Sort.MONTH in sorts or Sort.ORDINAL not in sorts:
-        yield first, past
-        return
-    begin = first
-    for at in range(first, past + 1):
-        if at == past or line[at].token.sort is Sort.ORDINAL:
-            yield begin, at
-            begin = at + 1
+def _is_sound(line: Line, first: int, at: int) -> bool:
+    """Whether "see" is a C: between letters or digits."""
+    if line[at].token.sort is not Sort.SOUND or at == first or at + 1 == len(line):
+        return False
+    beside = (line[at - 1].token, line[at + 1].token)
+    return all(t.sort in _LETTERS or t.is_numeric for t in beside)
 
 
-def _run(line: Line, first: int, past: int) -> Run | None:
-    while first < past and line[first].token.sort is Sort.LINK:
+def _run(line: Line, first: int, past: int, made_of: str) -> Run | None:
+    def is_edge(at: int, sorts: tuple[Sort, ...]) -> bool:
+        return line[at].token.sort in sorts
+
+    while first < past and is_edge(first, (Sort.LINK, Sort.HOMOPHONE)):
         first += 1
-    while past > first and line[past - 1].token.sort in (Sort.LINK, Sort.REPEAT):
+    while past > first and is_edge(past - 1, (Sort.LINK, Sort.REPEAT)):
         past -= 1
+    if made_of == MIXED:
+        past = _without_weak(line, first, past)
     if first == past:
         return None
-    if past < len(line) and line[past].token.bare in word_list("numbers", "units"):
-        past = _without_measure(line, first, past)
-    elif _is_half_past(line, past):
+    if made_of != DATE or not any(h.token.sort is Sort.MONTH for h in line[first:past]):
+        if _measures(line, first, past):
+            past = _without_measure(line, first, past)
+        elif _is_half_past(line, past):
+            return None
+    if first == past:
         return None
-    tokens = [heard.token for heard in line[first:past]]
-    digits = digits_of(tokens)
-    if not digits:
-        return None
-    return Run(
-        line,
-        (first, past),
-        digits,
-        tuple(size for t in tokens for size in t.shape or ()),
-        has_month=any(t.sort is Sort.MONTH for t in tokens),
-        is_date=any(t.is_date for t in tokens) or _is_said_date(tokens, digits),
-        is_loose=len(digits) <= _SHORT and _is_bound(line, first, past),
+    is_loose = _is_bound(line, first, past, made_of)
+    leading = ("the", "of") if made_of == DATE else ("plus",)
+    while first and line[first - 1].token.bare in leading:
+        first -= 1
+    run = Run(line, (first, past), made_of, is_loose)
+    return run if run.chars and any(char != "" for char in run.chars) else None
+
+
+def _without_weak(line: Line, first: int, past: int) -> int:
+    """The end without a last "a" or "I" that goes with what follows."""
+    last = line[past - 1]
+    is_free = last.token.mark or last.ends_turn or past == len(line)
+    if past - first >= 1 and last.token.bare in _WEAK and not (is_free and past - first > 1):
+        return past - 1
+    return past
+
+
+def _measures(line: Line, first: int, past: int) -> bool:
+    """Whether a unit follows, or the plural of what is counted."""
+    if past >= len(line) or line[past - 1].token.mark in tuple(".?!,;") or line[past - 1].ends_turn:
+        return False
+    bare = line[past].token.bare
+    if bare in word_list("numbers", "units"):
+        return True
+    digits = sum(len(h.token.digits) for h in line[first:past])
+    is_plural = (
+        bare.endswith("s") and not bare.endswith(("ss", "'s")) and len(bare) >= _LONGEST_PLURAL
     )
-
-
-def _is_said_date(tokens: Sequence[Token], digits: str) -> bool:
-    """Whether a month has a day, a year or an hour beside it, and no longer number."""
-    groups = [len(t.digits) for t in tokens]
-    singles = sum(t.sort is Sort.NUMBER and t.size == 1 for t in tokens)
-    is_short = len(digits) <= _DATE_DIGITS and max(groups) <= _YEAR_DIGITS >= singles
-    return is_short and any(t.sort is Sort.MONTH for t in tokens)
+    return (
+        is_plural
+        and digits <= _COUNTS
+        and line[past].token.sort is Sort.WORD
+        and bare not in word_list("numbers", "closers")
+    )
 
 
 def _is_half_past(line: Line, past: int) -> bool:
     """Whether "a m", "p m" follow."""
     following = [heard.token.bare for heard in line[past : past + 2]]
-    return following in (["a", "m"], ["p", "m"])
+    return following in (["a", "m"], ["p", "m"]) or following[:1] in (["a.m"], ["p.m"])
 
 
 def _without_measure(line: Line, first: int, past: int) -> int:
@@ -153,14 +304,26 @@ def _without_measure(line: Line, first: int, past: int) -> int:
     last = past - 1
     if last > first and line[last - 1].token.size == TENS:
         last -= 1
-    left = digits_of([heard.token for heard in line[first:last]])
+    left = chars_of([heard.token for heard in line[first:last]])
     return last if len(left) >= _ANOTHER else first
 
 
-def _is_bound(line: Line, first: int, past: int) -> bool:
-    if first and line[first - 1].token.bare in word_list("numbers", "clock"):
+def _is_bound(line: Line, first: int, past: int, made_of: str) -> bool:
+    """Whether words around it say that it counts something or is a time."""
+    digits = chars_of([heard.token for heard in line[first:past]])
+    before = line[first - 1].token if first else None
+    if made_of == DATE and len(digits) >= _SHORT:
+        return False
+    if before and not before.mark and len(digits) <= _YEAR_DIGITS:
+        if before.bare in word_list("numbers", "amounts"):
+            return True
+        if _is_year(digits) and before.bare in word_list("numbers", "since"):
+            return True
+    if len(digits) > _SHORT:
+        return False
+    if before and not before.mark and before.bare in word_list("numbers", "clock"):
         return True
-    if past == len(line):
+    if past == len(line) or line[past - 1].token.mark or line[past - 1].ends_turn:
         return False
     after = line[past].token
     closes = after.bare in word_list("numbers", "closers") or after.sort is Sort.MEASURE

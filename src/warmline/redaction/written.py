@@ -15,10 +15,14 @@ from warmline.values import Transcript, Word
 _FIELDS = {
     "card": "card pan cardnumber",
     "security_code": "cvv cvv2 cvc cvc2 pin otp",
-    "password": "password passcode passwd",
+    "password": "password passcode passwd passphrase",
     "account": "account accountnumber policy iban bban membership",
     "sort_code": "sortcode bsb",
-    "social_security": "ssn nino nhs passport taxid nationalid",
+    "social_security": "ssn",
+    "national_id": "nino nhs passport taxid nationalid",
+    "expiry": "expiry expirydate",
+    "swift": "swift bic",
+    "vehicle": "vin numberplate registrationplate",
     "birth_date": "dob birth birthday birthdate",
     "phone": "phone telephone tel mobile msisdn ani callerid dnis cellphone fax",
     "email": "email mail",
@@ -30,6 +34,7 @@ _KIND_OF = {word: kind for kind, words in _FIELDS.items() for word in words.spli
 _LEAST_DIGITS = {
     **dict.fromkeys(("security_code", "account"), 3),
     **dict.fromkeys(("card", "sort_code", "social_security", "birth_date"), 4),
+    **dict.fromkeys(("national_id", "expiry"), 3),
     "phone": 5,
 }
 #: Fields by which tables are joined, times and sizes: values without blanks stay as they are.
@@ -44,8 +49,7 @@ _WORD_S, _STEP_S = 0.25, 0.3
 def redact_field(name: str, text: str, settings: RedactionSettings) -> str:
     """Return the value of a metadata field without what is private; `name` is that of the field.
 
-    Values of fields whose name says a kind that is to be hidden go as a whole, passwords as
-    security codes. Ids (`ticket_id`), times and counts stay as they are.
+    Values of fields whose name says a kind that is to be hidden go as a whole. Ids (`ticket_id`), times and counts stay as they are.
     """
     if not settings.enabled:
         return text
@@ -56,9 +60,8 @@ def redact_field(name: str, text: str, settings: RedactionSettings) -> str:
     if parts == ["name"]:
         found.append("name")
     digits = sum(c.isdigit() for c in text)
-    for said in found:
-        kind = "security_code" if said == "password" else said
-        fits = digits >= _LEAST_DIGITS.get(said, 0) and (said != "email" or "@" in text)
+    for kind in found:
+        fits = digits >= _LEAST_DIGITS.get(kind, 0) and (kind != "email" or "@" in text)
         if kind in settings.kinds and fits and parts[0] != "agent":
             return f"[{kind}]"
     if _TECHNICAL.search("_".join(parts)) and not re.search(r"\s|@", text):

@@ -124,10 +124,20 @@ def settings_toml(settings: Settings | None = None) -> str:
         section: Section = getattr(settings, section_name)
         heading = (type(section).__doc__ or "").split("] ", 1)[-1]
         lines += ["", f"[{section_name}]  # {heading}"]
+        values = section.model_dump()
         for key, info in type(section).model_fields.items():
-            value = json.dumps(getattr(section, key), ensure_ascii=False)
-            lines += [f"# {info.description}", f"{key} = {value}"]
+            lines += [f"# {info.description}", f"{key} = {_toml_value(values[key])}"]
     return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: Any) -> str:
+    """A value as TOML writes it: a table inline, without keys that have no value."""
+    if isinstance(value, dict):
+        pairs = (f"{k} = {_toml_value(v)}" for k, v in value.items() if v is not None)
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml_value, value))}]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _explain(error: Any) -> str:

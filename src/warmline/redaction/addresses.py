@@ -1,0 +1,174 @@
+"""Addresses: house numbers with their streets, postcodes, and answers to questions for one."""
+
+import re
+from collections.abc import Iterator
+
+from warmline.redaction.book import word_list
+from warmline.redaction.heard import Finding, Line, Said
+from warmline.redaction.people import after_leads, is_capital, is_named
+from warmline.redaction.tokens import Sort
+
+_STREET_WORDS = 6
+_HOUSE_DIGITS = 5
+_MOST_OF_ADDRESS = 16
+_ASKED_S = 20.0
+_FIRST_WORDS = 6
+_SHORTEST_PLACE = 3
+_NAMED = (Sort.WORD, Sort.ALPHABET, Sort.ACRONYM, Sort.MONTH)
+_POSTCODE = re.compile(
+    r"[A-Z]{1,2}\d[A-Z\d]?\d[A-Z]{2}|[A-Z]\d[A-Z]\d[A-Z]\d|[A-Z]\d[\dW][A-Z\d]{4}"
+)
+
+
+def find_addresses(said: Said) -> Iterator[Finding]:
+    """Yield house numbers with their streets, and what answers a question for an address."""
+    value, told = 0, set[int]()
+    premises = word_list("streets", "premises") - {"no", "number", "room"}
+    for line, first, past in _addresses_told(said):
+        places = tuple(heard.place for heard in line[first:past])
+        told.update(places)
+        yield Finding("address", line[0].word.party, places, value)
+        value += 1
+    for line in said.lines:
+        at = 0
+        while at < len(line):
+            end = None if line[at].place in told else _street(line, at)
+            if end is None:
+                at += 1
+                continue
+            first, at = at, _rest_of_address(line, end)
+            while first and line[first - 1].token.bare in premises:
+                first -= 1
+            places = tuple(heard.place for heard in line[first:at])
+            yield Finding("address", line[0].word.party, places, value)
+            value += 1
+        for first, past in _postcodes(line):
+            yield Finding(
+                "address", line[0].word.party, tuple(h.place for h in line[first:past]), value
+            )
+            value += 1
+
+
+def _street(line: Line, first: int) -> int | None:
+    """Where the street ends whose house number begins here; None when there is none."""
+    past, digits = first, 0
+    while past < len(line) and line[past].token.sort in (Sort.NUMBER, Sort.CODE):
+        digits += len(line[past].token.digits)
+        past += 1
+    if past == first or digits > _HOUSE_DIGITS:
+        return None
+    ends = word_list("streets", "ends")
+    for at in range(past, min(past + _STREET_WORDS, len(line))):
+        bare = line[at].token.bare
+        if bare in ends and at > past:
+            is_double = at + 1 < len(line) and line[at + 1].token.bare in ends
+            return at + 2 if is_double else at + 1
+        if bare in word_list("streets", "breaks") or bare in word_list("numbers", "units"):
+            return None
+    return None
+
+
+def _rest_of_address(line: Line, past: int) -> int:
+    """The end of an address after its street: towns in capitals, codes."""
+    inside, ends = word_list("streets", "inside"), word_list("streets", "ends")
+    at, end = past, past
+    while at < len(line) and at - past < _MOST_OF_ADDRESS and not line[at - 1].ends_turn:
+        if line[at - 1].token.mark in tuple("?!."):
+            break
+        token = line[at].token
+        is_code = token.sort in (Sort.NUMBER, Sort.CODE, Sort.ACRONYM, Sort.LETTER, Sort.SPELLED)
+        if is_code or (token.is_upper and token.sort in _NAMED) or token.bare in ends:
+            end = at + 1
+        elif token.bare not in inside and token.bare not in ("in", "is"):
+            break
+        at += 1
+    return end
+
+
+def _postcodes(line: Line) -> Iterator[tuple[int, int]]:
+    """Postcodes of Britain, Ireland and Canada that are typed as two words."""
+    for at in range(len(line) - 1):
+        said = line[at : at + 2]
+        is_typed = all(h.token.sort in (Sort.CODE, Sort.ACRONYM) for h in said)
+        is_upper = all(h.word.text.upper() == h.word.text for h in said)
+        if is_typed and is_upper and _POSTCODE.fullmatch("".join(h.token.chars for h in said)):
+            yield at, at + 2
+
+
+def _addresses_told(said: Said) -> Iterator[tuple[Line, int, int]]:
+    """Addresses that were asked for, or said after "I live at"."""
+    for line, first, past in said.answers_to("address", _ASKED_S):
+        if span := _address(line, first, past):
+            yield line, *span
+    for label in said.labels:
+        if label.form is None or label.form.kind != "address" or label.form.most:
+            continue
+        line, first = label.line, label.past
+        if label.ends_turn:
+            continue
+        past = first
+        while past < len(line) and not line[past - 1].ends_turn:
+            past += 1
+        if (span := _address(line, first, past)) and _looks_like_place(line[slice(*span)]):
+            yield line, *span
+
+
+def _looks_like_place(said: Line) -> bool:
+    """Whether a street, or two names, are among the words."""
+    ends = word_list("streets", "ends") | word_list("streets", "premises")
+    is_street = any(heard.token.bare in ends for heard in said[1:]) or said[0].token.bare in ends
+    return is_street or sum(is_named(heard) for heard in said) >= 2
+
+
+def _address(line: Line, first: int, past: int) -> tuple[int, int] | None:
+    """The address in a turn: from its first number, or name before it, on."""
+    premises = word_list("streets", "premises")
+    refusals = word_list("answers", "refusals") - {"no"}
+    if any(heard.token.bare in refusals for heard in line[first : min(past, first + 4)]):
+        return None
+    begin = after_leads(line, first, past)
+    starts = [
+        at
+        for at in range(begin, min(past, begin + _FIRST_WORDS))
+        if line[at].token.sort in (Sort.NUMBER, Sort.CODE) or line[at].token.bare in premises
+    ]
+    if not starts:
+        return _named_house(line, begin, past)
+    start = starts[0]
+    has_number = any(h.token.digits for h in line[start : start + _FIRST_WORDS])
+    if not has_number or _is_counting(line, start, past):
+        return None
+    while start > begin and is_capital(line[start - 1]):
+        start -= 1
+    end = start + 1
+    breaks = word_list("answers", "ends") - {"and", "all"}
+    while end < past and end - start < _MOST_OF_ADDRESS + 4:
+        token = line[end].token
+        if line[end - 1].token.mark in tuple("?!") or (
+            line[end - 1].token.mark == "."
+            and (not token.is_upper or token.bare in word_list("names", "breaks"))
+        ):
+            break
+        goes_on = token.bare == "in" and end + 1 < past and line[end + 1].token.is_upper
+        if (token.bare in breaks and not goes_on) or token.sort is Sort.HIDDEN:
+            break
+        end += 1
+    return start, end
+
+
+def _named_house(line: Line, begin: int, past: int) -> tuple[int, int] | None:
+    """An address without a number: "The Old Rectory, Church Lane, Topsham"."""
+    houses = word_list("streets", "houses") | word_list("streets", "ends")
+    end = begin
+    while end < past and (line[end].token.is_upper or line[end].token.bare in ("of", "on", "the")):
+        end += 1
+    first = begin - 1 if begin and line[begin - 1].token.bare == "the" else begin
+    is_place = any(heard.token.bare in houses for heard in line[begin:end])
+    return (first, end) if is_place and end - begin > _SHORTEST_PLACE else None
+
+
+def _is_counting(line: Line, start: int, past: int) -> bool:
+    units = word_list("numbers", "units")
+    inside = word_list("streets", "inside")
+    following = [heard.token.bare for heard in line[start + 1 : min(past, start + 3)]]
+    return any(word in units and word not in inside for word in following)
