@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from factories import call, cue, definitions_of
 from warmline import landing
 from warmline.cli.app import app
-from warmline.errors import WarehouseError
+from warmline.errors import EncryptionError, WarehouseError
 from warmline.places import give_identity, identity_of
 from warmline.questions import ask
 from warmline.settings import PlaceSettings, Settings
@@ -253,3 +253,17 @@ def test_the_id_is_given_once_and_read_by_all(tmp_path: Path) -> None:
     assert give_identity(tmp_path / "none") is None
     assert [path.name for path in (tmp_path / "l").iterdir()] == ["landing.json"]
     assert json.loads((tmp_path / "l" / "landing.json").read_text()) == {"landing_id": first}
+
+
+def test_a_folder_whose_name_says_lock_is_not_taken_for_a_locked_warehouse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "block"
+    landing.write(CALLS[0], place / "w.landing")
+    publish(place / "w.landing", place / "w.duckdb", DEFINITIONS)
+    monkeypatch.setenv("WARMLINE_KEY", "A" * 43 + "=")
+    with pytest.raises(EncryptionError, match="not encrypted, although there is a key"):
+        ask(place / "w.duckdb", "SELECT 1")
+    done = CliRunner().invoke(app, ["encrypt", "--warehouse", str(place / "w.duckdb")])
+    assert done.exit_code == 0, done.output
+    assert ask(place / "w.duckdb", "SELECT count(*) FROM calls").rows == ((1,),)

@@ -182,16 +182,17 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
 
 def _explained(path: Path, cause: str, key: Key | None) -> WarmlineError:
     """What to do about a warehouse that DuckDB does not open."""
-    if "lock" in cause:
+    said = cause.replace(str(path), "")  # a name such as `block.duckdb` is no cause
+    if "lock" in said:
         return WarehouseError(
             f"{path}: another program has it open for writing; close it, or open it there "
             f"read-only ({cause})"
         )
-    if "without a key" in cause:
+    if "without a key" in said:
         return EncryptionError(f"{path}: encrypted; {HOW_TO_GIVE}")
-    if key and "Wrong encryption key" in cause:
+    if key and "Wrong encryption key" in said:
         return EncryptionError(f"{path}: encrypted with another key than that of {key.origin}")
-    if key and "is not encrypted" in cause:
+    if key and "is not encrypted" in said:
         return EncryptionError(
             f"{path}: not encrypted, although there is a key ({key.origin}); "
             "`warmline encrypt` encrypts what is there"
