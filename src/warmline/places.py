@@ -1,11 +1,17 @@
 """Where a run keeps what it makes."""
 
+import json
 import os
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from warmline.errors import WarmlineError
+from warmline.errors import WarehouseError, WarmlineError
 from warmline.settings import Settings
+from warmline.whole_files import sync
+
+#: The file in a landing folder that says which one it is.
+IDENTITY = "landing.json"
 
 #: In a landing folder, the note of an erasing that has not reached the warehouse yet.
 ERASING = "erasing.json"
@@ -56,3 +62,39 @@ def require_nothing_half_erased(places: Places, settings: Settings) -> None:
     notes = (places.landing / ERASING, erasing_note(places.warehouse))
     if any(os.path.exists(note) for note in notes):  # noqa: PTH110  (Path.exists may raise)
         raise UnfinishedErasureError(places, settings)
+
+
+def identity_of(landing_dir: Path) -> str | None:
+    """Return the id of a landing folder, the same wherever it lies; None if it has none yet.
+
+    A copy has the id of what it was copied from. Raises WarehouseError for a file that is no id.
+    """
+    path = landing_dir / IDENTITY
+    try:
+        return str(uuid.UUID(json.loads(path.read_text(encoding="utf-8"))["landing_id"]))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+        raise WarehouseError(f"{path}: cannot be read ({str(e).splitlines()[0]})") from e
+
+
+def give_identity(landing_dir: Path) -> str | None:
+    """Return the id of a landing folder, which gets one if it has none.
+
+    None for a folder that is not there or cannot be written to.
+    """
+    if (found := identity_of(landing_dir)) or not landing_dir.is_dir():
+        return found
+    path = landing_dir / IDENTITY
+    temporary = path.with_name(f".{IDENTITY}.{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.write_text(json.dumps({"landing_id": str(uuid.uuid4())}), encoding="utf-8")
+        sync(temporary)
+        path.hardlink_to(temporary)  # fails where there is one, which a rename does not
+    except FileExistsError:
+        pass  # another process has just given it one
+    except OSError:
+        return None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return identity_of(landing_dir)

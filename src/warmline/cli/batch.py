@@ -1,6 +1,7 @@
 """A batch of recordings from the command line: plan, analyze with progress, publish, report."""
 
 import json
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ def run_batch(
     places: Places,
     metadata: Path | None = None,
     redo: Redo | None = None,
+    *,
+    allow_loss: bool = False,
 ) -> Batch:
     """Do everything that is pending under `sources`, paths and URLs, and publish.
 
@@ -58,9 +61,12 @@ def run_batch(
     finished has landed, and the next run goes on from there.
     """
     paths = [source for source in sources if isinstance(source, Path)]
-    missing = [str(path) for path in paths if not path.exists()]
+    # Path.exists raises where we may not look; the plan says what such a place is.
+    missing = [str(path) for path in paths if not os.path.lexists(path)]
     if missing:
-        raise WarmlineError(f"no such file or folder: {', '.join(missing)}")
+        raise WarmlineError(
+            f"no such file or folder, or no permission to see it: {', '.join(missing)}"
+        )
     started = perf_counter()
     addressing = Addressing.of(settings)
     table = read_table(metadata) if metadata else None
@@ -78,7 +84,13 @@ def run_batch(
         ):
             outcomes = workers.analyze_all(plan.pending, progress.ended, progress.under_way)
     with messages().status("publishing the warehouse"):
-        published = publish(places.landing, places.warehouse, all_measures(), settings.profile)
+        published = publish(
+            places.landing,
+            places.warehouse,
+            all_measures(),
+            settings.profile,
+            allow_loss=allow_loss,
+        )
     return Batch(Tally(plan, tuple(outcomes), perf_counter() - started), published, places)
 
 

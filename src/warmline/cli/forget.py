@@ -19,8 +19,9 @@ from warmline.cli.options import (
 )
 from warmline.cli.terminal import ExitCode, messages, output
 from warmline.errors import WarmlineError
-from warmline.places import Places, UnfinishedErasureError, places_of
+from warmline.places import Places, UnfinishedErasureError
 from warmline.settings import Settings
+from warmline.warehouse.landing_folder import known_places
 
 if TYPE_CHECKING:
     from warmline.landing import Erased, Meant, Selection
@@ -139,7 +140,7 @@ def _places(
     from warmline.erasing import finish_erasing
 
     try:
-        return places_of(settings, landing, warehouse), False
+        return known_places(settings, landing, warehouse), False
     except UnfinishedErasureError as e:
         return e.places, finish_erasing(e.places, settings)
 

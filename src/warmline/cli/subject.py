@@ -8,7 +8,7 @@ import typer
 from warmline.cli.options import LandingOption, SettingsOption, WarehouseOption, settings_from
 from warmline.cli.terminal import messages, output
 from warmline.errors import WarmlineError
-from warmline.places import places_of
+from warmline.warehouse.landing_folder import known_places
 
 
 def subject_access(
@@ -38,7 +38,7 @@ def subject_access(
     from warmline.landing import meant_by
     from warmline.subject_access import collect, write
 
-    places = places_of(settings_from(settings), landing, warehouse)
+    places = known_places(settings_from(settings), landing, warehouse)
     meant = meant_by(places.landing, (), customer, alike=alike)
     for label in meant.nothing:
         others = ", ".join(map(repr, meant.near.get(label, ())))

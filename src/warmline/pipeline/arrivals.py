@@ -108,7 +108,8 @@ class Arrivals:
     def _not_analyzed(
         self, call: PlannedCall, status: Status, code: str, reason: str
     ) -> CallAnalysis:
-        metadata = read_metadata(call.source, self.settings, self.table, self.redaction)
+        table = self.table if call.takes_row else None
+        metadata = read_metadata(call.source, self.settings, table, self.redaction)
         return not_analyzed(call.recording, metadata, status, code, reason)
 
 

@@ -5,14 +5,16 @@ the recordings that are there and the analyses that have landed, so that a misse
 caught up by the next one.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 from warmline import landing
 from warmline.errors import RecordingRefusedError, Status
-from warmline.landing import Known, Landed
+from warmline.landing import Known, Landed, LeftOut
 from warmline.pipeline.planned import Duplicate, Plan, PlannedCall, Redo
 from warmline.pipeline.sources import Sources, look_at
 from warmline.pipeline.stages import Addressing
@@ -30,6 +32,7 @@ from warmline.settings import Settings
 from warmline.values import CallMetadata, Recording
 
 _NAMED = 3  # of what a note is about
+_FORGOTTEN, _OPTED_OUT = "forgotten", "opted_out"
 
 
 def make_plan(
@@ -50,6 +53,8 @@ def make_plan(
         sources, addressing.settings.recordings, landing_dir, addressing.settings.redaction
     )
     desk = _Desk(landing.known(landing_dir), addressing, table, redo, found)
+    identified = list(desk.identified())
+    desk = replace(desk, shared=desk.shared_rows([recording for recording, _ in identified]))
     pending: list[PlannedCall] = []
     unchanged: list[str] = []
     readable: dict[str, list[Recording]] = {}
@@ -57,18 +62,9 @@ def make_plan(
     forgotten: list[str] = []
     opted_out: list[str] = []
     given_up: list[str] = []
-    for recording, code in desk.identified():
-        if found.marks.get(recording.path) in out.keys or landing.is_forgotten(
-            out.keys, recording.audio_sha256, recording.path
-        ):
-            forgotten.append(recording.path)
-        elif (
-            out.names_customers
-            and (metadata := desk.metadata(recording.path))
-            and out.concerns(recording, metadata)
-        ):
-            has_opted_out = out.has_opted_out(metadata.customer_id)
-            (opted_out if has_opted_out else forgotten).append(recording.path)
+    for recording, code in identified:
+        if left := desk.left_alone(recording, out):
+            (opted_out if left == _OPTED_OUT else forgotten).append(recording.path)
         elif code is None and not recording.audio_sha256:
             failed = desk.failed(recording)
             if failed and desk.gives_up(failed):
@@ -95,16 +91,22 @@ def make_plan(
                 (given_up if is_failed else unchanged).append(original.path)
     return Plan(
         tuple(
-            replace(c, after=desk.newest(c.recording), remote=found.remote.get(c.path))
-            for c in pending
+            replace(
+                call,
+                after=desk.newest(call.recording),
+                remote=found.remote.get(call.path),
+                takes_row=desk.takes_row(call.path),
+            )
+            for call in pending
         ),
         tuple(unchanged),
         tuple(replace(d, remote=found.remote.get(d.recording.path)) for d in duplicates),
         found.unfinished,
-        (*found.problems, *found.away, *desk.remarks()),
+        (*found.problems, *desk.remarks()),
         tuple(forgotten),
         tuple(given_up),
         found.away,
+        found.closed,
         tuple(opted_out),
     )
 
@@ -134,6 +136,37 @@ class _Desk:
     table: MetadataTable | None
     redo: Redo | None
     found: Sources
+    shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def shared_rows(self, recordings: Iterable[Recording]) -> dict[str, tuple[str, ...]]:
+        """Return rows of the table that more than one recording would take, with their paths.
+
+        A copy with the same bytes is the same recording.
+        """
+        if self.table is None:
+            return {}
+        settings = self.addressing.settings.recordings
+        takers: defaultdict[str, list[str]] = defaultdict(list)
+        digests: defaultdict[str, set[str]] = defaultdict(set)
+        for recording in recordings:
+            source = self.found.source(recording.path)
+            path = source if isinstance(source, Path) else source.path
+            call_id = path.stem
+            if self.table.key == "call_id":
+                call_id = read_metadata(source, settings, None).call_id
+            key = self.table.key_for(path, call_id)
+            if key is not None:
+                takers[key].append(recording.path)
+                digests[key].add(recording.audio_sha256 or recording.path)
+        return {key: tuple(takers[key]) for key, of in digests.items() if len(of) > 1}
+
+    def takes_row(self, path: str) -> bool:
+        """Return whether a recording takes its row of the table: not if another one would, too."""
+        return path not in self._sharing
+
+    @cached_property
+    def _sharing(self) -> frozenset[str]:
+        return frozenset(path for paths in self.shared.values() for path in paths)
 
     def identified(self) -> Iterator[tuple[Recording, str | None]]:
         """Every recording; with the code of the refusal if its bytes cannot be read.
@@ -170,11 +203,23 @@ class _Desk:
         except OSError as e:  # a share that is away for now ends no night
             return recording, fault_code(e)
 
+    def left_alone(self, recording: Recording, out: LeftOut) -> str | None:
+        """Why a recording is left alone: it was erased, or its customer opted out; else None."""
+        is_marked = self.found.marks.get(recording.path) in out.keys
+        if is_marked or landing.is_forgotten(out.keys, recording.audio_sha256, recording.path):
+            return _FORGOTTEN
+        if not out.names_customers:
+            return None
+        metadata = self.metadata(recording.path)
+        if out.has_opted_out(metadata.customer_id):
+            return _OPTED_OUT
+        return _FORGOTTEN if out.concerns(recording, metadata) else None
+
     def metadata(self, path: str) -> CallMetadata:
         """All that is known of the call at a path or URL besides its sound."""
         chosen = self.addressing.settings
-        source = self.found.source(path)
-        return read_metadata(source, chosen.recordings, self.table, chosen.redaction)
+        table = self.table if self.takes_row(path) else None
+        return read_metadata(self.found.source(path), chosen.recordings, table, chosen.redaction)
 
     def newest(self, recording: Recording) -> datetime | None:
         """When the newest was made of what has landed of these bytes, or of this path."""
@@ -273,8 +318,12 @@ class _Desk:
         ids = [read_metadata(source, settings, None).call_id for source in sources]
         if unmatched := self.table.unmatched(paths, ids):
             yield f"{place}: no recording for {_first(unmatched)}"
-        if shared := self.table.shared(paths):
-            yield f"{place}: more than one recording has the name {_first(shared)}"
+        for key, takers in self.shared.items():
+            yield (
+                f"{self.table.path}: the row {key!r} is of {len(takers)} recordings "
+                f"({', '.join(takers[:3])}{', ...' if takers[3:] else ''}), so none of them takes "
+                "it; give more of the path in it"
+            )
 
 
 def _first(keys: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from warmline.recordings.settling import Look, unsettled
@@ -17,12 +17,16 @@ class Found:
 
     `recordings` in order of path, each file once. `unfinished` are left alone: their name says that
     they are still being copied (`call.wav.part`), or they have just changed. `problems` are
-    sentences for a person: places that could not be searched, names that cannot be stored.
+    sentences for a person: places that could not be searched, names that cannot be stored; of
+    these, `away` are about paths that were named and cannot be read, `closed` about folders below
+    them.
     """
 
     recordings: tuple[Path, ...]
     unfinished: tuple[Path, ...] = ()
     problems: tuple[str, ...] = ()
+    away: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
 
 
 def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found:
@@ -38,25 +42,29 @@ def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found
     recordings: list[Path] = []
     inside: list[Path] = []
     unfinished: list[Path] = []
-    problems: list[str] = []
+    away: list[str] = []
+    closed: list[str] = []
+    outside: list[str] | None = None if settings.follow_links else []
     for path in paths:
         if _is_folder(path):
-            for file in _walk(path, problems, settings.follow_links):
+            for file in _walk(path, away, closed, outside):
                 if is_recording(file, wanted):
                     (unfinished if is_unfinished(file) else inside).append(file)
         elif os.path.lexists(path):
             recordings.append(path)
         else:
-            problems.append(f"{_shown(path)}: no such file or folder, or no permission to see it")
+            away.append(f"{_shown(path)}: no such file or folder, or no permission to see it")
     changing = _changing(inside, settings.settle_s) if settings.settle_s else frozenset()
     unfinished += changing
     recordings += [path for path in inside if path not in changing]
     storable = [path for path in recordings if _is_storable(path)]
-    problems += [
+    unstorable = [
         f"{_shown(path)}: its name is not valid UTF-8 and cannot be stored; rename it"
         for path in sorted(set(recordings) - set(storable))
     ]
-    return Found(_each_once(storable), _each_once(unfinished), tuple(problems))
+    problems = (*away, *closed, *(outside or ()), *unstorable)
+    found = Found(_each_once(storable), _each_once(unfinished), problems)
+    return replace(found, away=tuple(away), closed=tuple(closed))
 
 
 def endings(settings: RecordingSettings) -> frozenset[str]:
@@ -96,8 +104,14 @@ def _leads_out(entry: Path, real_top: str) -> bool:
     return os.path.commonpath((os.path.realpath(entry), real_top)) != real_top
 
 
-def _walk(top: Path, problems: list[str], follow_links: bool) -> Iterator[Path]:
-    """Files below a folder; every folder once, however many links lead to it."""
+def _walk(
+    top: Path, away: list[str], closed: list[str], outside: list[str] | None
+) -> Iterator[Path]:
+    """Files below a folder; every folder once, however many links lead to it.
+
+    What cannot be read is noted: the folder itself in `away`, those below it in `closed`. Links
+    that lead out are followed if `outside` is None, else they are noted there.
+    """
     real_top = os.path.realpath(top)
     visited: set[tuple[int, int]] = set()
     pending = [top]
@@ -110,13 +124,14 @@ def _walk(top: Path, problems: list[str], follow_links: bool) -> Iterator[Path]:
             visited.add((status.st_dev, status.st_ino))
             entries = sorted(folder.iterdir())
         except OSError as e:
-            problems.append(f"{_shown(folder)}: cannot look into this folder ({e.strerror})")
+            unread = away if folder == top else closed
+            unread.append(f"{_shown(folder)}: cannot look into this folder ({e.strerror})")
             continue
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if not follow_links and _leads_out(entry, real_top):
-                problems.append(
+            if outside is not None and _leads_out(entry, real_top):
+                outside.append(
                     f"{_shown(entry)}: a link that leads out of {_shown(top)}, refused "
                     "(recordings.follow_links allows it)"
                 )

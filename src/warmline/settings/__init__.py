@@ -29,6 +29,7 @@ from warmline.settings.measuring import (
 )
 from warmline.settings.privacy import RedactionSettings, RetentionSettings
 from warmline.settings.running import (
+    DisplaySettings,
     NightSettings,
     PlaceSettings,
     ProfileSettings,
@@ -37,6 +38,7 @@ from warmline.settings.section import Section
 
 __all__ = [
     "ChannelSettings",
+    "DisplaySettings",
     "EmpathySettings",
     "EncryptionSettings",
     "FloorSettings",
@@ -76,6 +78,7 @@ class Settings(Section):
     profile: ProfileSettings = Field(default_factory=ProfileSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
+    display: DisplaySettings = Field(default_factory=DisplaySettings)
     night: NightSettings = Field(default_factory=NightSettings)
 
 

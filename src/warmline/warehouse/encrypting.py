@@ -15,9 +15,11 @@ from warmline.locks import LockedError, exclusive
 from warmline.warehouse.swapping import (
     building_beside,
     copy_what_counts,
+    discard_foreign_log,
     remove_leftovers,
     swap,
 )
+from warmline.whole_files import make_private_folder
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ def change_key(
             exclusive(place.with_name(f"{place.name}.lock"), "publishing this warehouse"),
             exclusive(landing_dir / ".packing.lock", "packing this landing folder"),
         ):
+            discard_foreign_log(place)
             open_to_convert(place).close()  # nothing is begun without what encrypts
             sealing.begin(landing_dir, change)
             files = sealing.rewrite(landing_dir, change)
@@ -65,6 +68,7 @@ def _rewrite(warehouse: Path, change: Change) -> bool:
         return False
     _remove_leftovers(warehouse)
     building = building_beside(warehouse)
+    make_private_folder(building.parent)
     copy_what_counts(warehouse, building, change.before, change.after)
     swap(building, warehouse)
     return True

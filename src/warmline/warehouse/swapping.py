@@ -1,19 +1,21 @@
-"""A warehouse is built beside the one that is there, and put in its place in one step."""
+"""A warehouse is built beside the one that is there, and put in its place in one step.
+
+It is built in a private folder, together with its log and whatever else DuckDB puts beside it. The
+publisher leaves no log beside the warehouse: what lies there is not its own, and is never read.
+"""
 
 import os
 import shutil
 from pathlib import Path
 
-from warmline.database import attach, open_to_convert
+from warmline.database import attach, has_foreign_log, log_of, open_to_convert
 from warmline.encryption import Key
-from warmline.whole_files import sync
-
-_PRIVATE = 0o600
+from warmline.whole_files import PRIVATE_FILE, sync
 
 
-def building_beside(warehouse: Path, ending: str = "") -> Path:
+def building_beside(warehouse: Path) -> Path:
     """The file in which this process builds what is to become the warehouse."""
-    return warehouse.with_name(f"{warehouse.name}.building-{os.getpid()}{ending}")
+    return warehouse.with_name(f"{warehouse.name}.building-{os.getpid()}") / warehouse.name
 
 
 def remove_leftovers(warehouse: Path) -> None:
@@ -25,33 +27,22 @@ def remove_leftovers(warehouse: Path) -> None:
             path.unlink()
 
 
-def log_of(database: Path) -> Path:
-    """The write-ahead log beside a database file."""
-    return database.with_name(f"{database.name}.wal")
-
-
 def copy_beside(warehouse: Path, building: Path) -> None:
-    """Begin with what the warehouse is now, and with what its writer left in the log."""
+    """Begin with what the publisher wrote last: with the file, and never with a log beside it."""
     shutil.copyfile(warehouse, building)
-    shutil.copymode(warehouse, building)
-    if (log := log_of(warehouse)).exists():
-        shutil.copyfile(log, log_of(building))
 
 
-def make_private(building: Path, like: Path) -> None:
-    """Give a new file the mode of the one that it is to replace; else its owner alone reads it."""
-    if like.exists():
-        shutil.copymode(like, building)
-    else:
-        building.chmod(_PRIVATE)
+def discard_foreign_log(warehouse: Path) -> None:
+    """Remove a log beside the warehouse that no program is writing: it is not the publisher's."""
+    if not warehouse.exists() or has_foreign_log(warehouse):
+        log_of(warehouse).unlink(missing_ok=True)
 
 
 def copy_what_counts(source: Path, target: Path, before: Key | None, after: Key | None) -> None:
     """Copy a warehouse row by row, each encrypted with its key: no byte of what was deleted."""
     with open_to_convert(target) as con:
-        attach(con, "old", source, before, read_only=not log_of(source).exists())
+        attach(con, "old", source, before, read_only=True)
         attach(con, "new", target, after, read_only=False)
-        make_private(target, source)
         con.execute("COPY FROM DATABASE old TO new")
         con.execute("CHECKPOINT new")
         con.execute("DETACH old")
@@ -59,7 +50,8 @@ def copy_what_counts(source: Path, target: Path, before: Key | None, after: Key 
 
 
 def swap(building: Path, warehouse: Path) -> None:
-    """Put the new file in place, durably; what a crashed writer left of the old one goes."""
+    """Put the new file in place, durably."""
+    building.chmod(PRIVATE_FILE)
     sync(building)
     log_of(warehouse).unlink(missing_ok=True)
     building.replace(warehouse)
