@@ -103,7 +103,8 @@ def analyze_calls(
         pack(places.landing)
         forget_old_nights(settings.night.keep_runs_days)
         tally = Tally(plan, tuple(outcomes), perf_counter() - started)
-        counts = leave_report(tally, places.warehouse, settings.night, started_at, retained, notes)
+        facts = RunFacts.of(tally, started_at, notes, retained.calls, retained.words)
+        counts = leave_report(tally, places.warehouse, settings.night, started_at, facts)
     require_sources(plan, counts)
     return counts
 
@@ -183,14 +184,12 @@ def leave_report(
     warehouse: Path,
     settings: NightSettings,
     started_at: datetime,
-    retained: Retained,
-    notes: tuple[str, ...] = (),
+    run: RunFacts,
 ) -> dict[str, Any]:
     """The night's report beside the warehouse and as an artifact; its counts are the result.
 
     Somebody is told, if the settings say so, when an alarm or a failed call asks for a person.
     """
-    run = RunFacts.of(tally, started_at, notes, retained.calls, retained.words)
     report = read_night(warehouse, started_at.date(), settings, until=datetime.now(UTC), run=run)
     page = write_report(report, warehouse)
     create_markdown_artifact(
@@ -200,7 +199,7 @@ def leave_report(
     if settings.notify and (alarms or tally.failed):
         alarms += notify(settings.notify, report, tally.failed)
     note_end(warehouse, started_at, tally, run, alarms)
-    erased = {"calls": retained.calls, "words": retained.words}
+    erased = {"calls": run.erased_calls, "words": run.erased_words}
     return tally.as_dict() | {
         "alarms": alarms,
         "report": str(page),

@@ -347,11 +347,11 @@ def test_outcomes_that_name_only_the_call_go_with_it(folder: Path) -> None:
     assert found == (("c3",),)
 
 
-@pytest.mark.parametrize("mode", [0o600, 0o640])
-def test_what_is_written_anew_is_as_private_as_before(folder: Path, mode: int) -> None:
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_what_is_written_anew_is_for_its_owner_alone(folder: Path, mode: int) -> None:
     (folder / "w.duckdb").chmod(mode)
     forget(folder, "--customer", MARKS[1])
-    assert stat.S_IMODE((folder / "w.duckdb").stat().st_mode) == mode
+    assert stat.S_IMODE((folder / "w.duckdb").stat().st_mode) == 0o600
     landed = list((folder / "w.landing").rglob("*.parquet"))
     assert {stat.S_IMODE(path.stat().st_mode) for path in landed} == {0o600}
     (folder / "w.duckdb").unlink()

@@ -15,10 +15,10 @@ class RunFacts:
 
     `given_up` counts calls that were left alone because they failed too often, `unfinished` files
     that were still being copied, `unread` sources that cannot be read, `closed` folders below
-    others, `forgotten` and `opted_out` recordings that were left alone, as their calls were erased
-    or their customers opted out. `erased_calls` and `erased_words` count what was too old to be
-    kept (`[retention]`). `notes` are what asks for a person besides; `problems` say more of all of
-    these.
+    others. `notes` are what asks for a person besides; `problems` say more of all of these.
+    `forgotten` and `opted_out` are recordings that were left alone, as their calls were erased or
+    their customers opted out; `erased_calls` and `erased_words` count what was too old to be kept
+    (`[retention]`).
     """
 
     wall_s: float

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from warmline import landing
 from warmline.errors import RecordingRefusedError, Status
-from warmline.landing import Known, Landed
+from warmline.landing import Known, Landed, LeftOut
 from warmline.pipeline.planned import Duplicate, Plan, PlannedCall, Redo
 from warmline.pipeline.sources import Sources, look_at
 from warmline.pipeline.stages import Addressing
@@ -32,6 +32,7 @@ from warmline.settings import Settings
 from warmline.values import CallMetadata, Recording
 
 _NAMED = 3  # of what a note is about
+_FORGOTTEN, _OPTED_OUT = "forgotten", "opted_out"
 
 
 def make_plan(
@@ -62,17 +63,8 @@ def make_plan(
     opted_out: list[str] = []
     given_up: list[str] = []
     for recording, code in identified:
-        if found.marks.get(recording.path) in out.keys or landing.is_forgotten(
-            out.keys, recording.audio_sha256, recording.path
-        ):
-            forgotten.append(recording.path)
-        elif (
-            out.names_customers
-            and (metadata := desk.metadata(recording.path))
-            and out.concerns(recording, metadata)
-        ):
-            has_opted_out = out.has_opted_out(metadata.customer_id)
-            (opted_out if has_opted_out else forgotten).append(recording.path)
+        if left := desk.left_alone(recording, out):
+            (opted_out if left == _OPTED_OUT else forgotten).append(recording.path)
         elif code is None and not recording.audio_sha256:
             failed = desk.failed(recording)
             if failed and desk.gives_up(failed):
@@ -210,6 +202,18 @@ class _Desk:
             return recording, e.code
         except OSError as e:  # a share that is away for now ends no night
             return recording, fault_code(e)
+
+    def left_alone(self, recording: Recording, out: LeftOut) -> str | None:
+        """Why a recording is left alone: it was erased, or its customer opted out; else None."""
+        is_marked = self.found.marks.get(recording.path) in out.keys
+        if is_marked or landing.is_forgotten(out.keys, recording.audio_sha256, recording.path):
+            return _FORGOTTEN
+        if not out.names_customers:
+            return None
+        metadata = self.metadata(recording.path)
+        if out.has_opted_out(metadata.customer_id):
+            return _OPTED_OUT
+        return _FORGOTTEN if out.concerns(recording, metadata) else None
 
     def metadata(self, path: str) -> CallMetadata:
         """All that is known of the call at a path or URL besides its sound."""

@@ -56,8 +56,8 @@ def look_at(
     """All recordings under paths and URLs; what remote places hold is remembered in passing.
 
     Where agents have pseudonyms, and where something in it is to be hidden, what lies beside a
-    recording is not remembered, but fetched again. A source that cannot be read is told in `away`.
-    Raises `SettingsError` for a URL that
+    recording is not remembered, but fetched again.
+    A source that cannot be read is told in `away`. Raises `SettingsError` for a URL that
     nothing here can open, `LandingError` when the listing cannot be kept, `EncryptionError` when
     the key of pseudonyms is not there.
     """

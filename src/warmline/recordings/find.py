@@ -44,10 +44,10 @@ def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found
     unfinished: list[Path] = []
     away: list[str] = []
     closed: list[str] = []
-    leading_out: list[str] = []
+    outside: list[str] | None = None if settings.follow_links else []
     for path in paths:
         if _is_folder(path):
-            for file in _walk(path, _Unread(away, closed, leading_out), settings.follow_links):
+            for file in _walk(path, away, closed, outside):
                 if is_recording(file, wanted):
                     (unfinished if is_unfinished(file) else inside).append(file)
         elif os.path.lexists(path):
@@ -62,7 +62,7 @@ def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found
         f"{_shown(path)}: its name is not valid UTF-8 and cannot be stored; rename it"
         for path in sorted(set(recordings) - set(storable))
     ]
-    problems = (*away, *closed, *leading_out, *unstorable)
+    problems = (*away, *closed, *(outside or ()), *unstorable)
     found = Found(_each_once(storable), _each_once(unfinished), problems)
     return replace(found, away=tuple(away), closed=tuple(closed))
 
@@ -97,19 +97,6 @@ def _look(file: Path) -> Look | None:
     return status.st_size, status.st_mtime_ns
 
 
-@dataclass(frozen=True)
-class _Unread:
-    """What cannot be read, or may not be followed, as sentences: gathered while walking.
-
-    The folder itself is in `away`, folders below it in `closed`, links that lead out of it in
-    `leading_out`.
-    """
-
-    away: list[str]
-    closed: list[str]
-    leading_out: list[str]
-
-
 def _leads_out(entry: Path, real_top: str) -> bool:
     """Whether an entry is a link to something outside of the folder that is searched."""
     if not entry.is_symlink():
@@ -117,8 +104,14 @@ def _leads_out(entry: Path, real_top: str) -> bool:
     return os.path.commonpath((os.path.realpath(entry), real_top)) != real_top
 
 
-def _walk(top: Path, unread: _Unread, follow_links: bool) -> Iterator[Path]:
-    """Files below a folder; every folder once, however many links lead to it."""
+def _walk(
+    top: Path, away: list[str], closed: list[str], outside: list[str] | None
+) -> Iterator[Path]:
+    """Files below a folder; every folder once, however many links lead to it.
+
+    What cannot be read is noted: the folder itself in `away`, those below it in `closed`. Links
+    that lead out are followed if `outside` is None, else they are noted there.
+    """
     real_top = os.path.realpath(top)
     visited: set[tuple[int, int]] = set()
     pending = [top]
@@ -131,14 +124,14 @@ def _walk(top: Path, unread: _Unread, follow_links: bool) -> Iterator[Path]:
             visited.add((status.st_dev, status.st_ino))
             entries = sorted(folder.iterdir())
         except OSError as e:
-            told = unread.away if folder == top else unread.closed
+            told = away if folder == top else closed
             told.append(f"{_shown(folder)}: cannot look into this folder ({e.strerror})")
             continue
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if not follow_links and _leads_out(entry, real_top):
-                unread.leading_out.append(
+            if outside is not None and _leads_out(entry, real_top):
+                outside.append(
                     f"{_shown(entry)}: a link that leads out of {_shown(top)}, refused "
                     "(recordings.follow_links allows it)"
                 )

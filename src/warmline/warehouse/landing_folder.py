@@ -123,7 +123,9 @@ def _known(
         return asked
     for folder in (*noted.candidates(asked.warehouse), asked.landing):
         if noted.is_at(folder, asked.warehouse):
-            return Places(folder, asked.warehouse)
+            found = Places(folder, asked.warehouse)
+            require_nothing_half_erased(found, settings)
+            return found
     if allow_loss or not calls:
         return asked
     raise WarehouseError(_gone(asked, noted, calls))

@@ -94,7 +94,7 @@ SELECT call_no FROM wanted UNION SELECT call_no FROM outdated
 """
 
 
-#: What people said and what was known of them, of calls that this publishing touches.
+#: A digest of what people said, and what was known of them, of calls that a publishing touches.
 _TEXTS = """
 CREATE OR REPLACE TEMP TABLE {name} AS
 SELECT
@@ -107,14 +107,16 @@ SELECT
 FROM calls
 SEMI JOIN {touched} USING (call_no)
 LEFT JOIN (
-    SELECT call_no, list(text) AS texts FROM words SEMI JOIN {touched} USING (call_no) GROUP BY ALL
+    SELECT call_no, bit_xor(hash(text, word_index)) AS texts
+    FROM words SEMI JOIN {touched} USING (call_no)
+    GROUP BY call_no
 ) AS said USING (call_no)
 """
 
 #: Calls of which something is there no more that was there before.
 _LOST = """
 SELECT count(*) FROM texts_before AS old LEFT JOIN texts_after AS new USING (landing_key)
-WHERE NOT list_has_all(coalesce(new.texts, []), coalesce(old.texts, []))
+WHERE (old.texts IS NOT NULL AND old.texts IS DISTINCT FROM new.texts)
     OR (new.landing_key IS NOT NULL AND NOT list_has_all(new.known, old.known))
 """
 

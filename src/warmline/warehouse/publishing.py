@@ -15,7 +15,7 @@ import duckdb
 
 from warmline import __version__
 from warmline.access_log import forget_calls_but
-from warmline.database import open_for_building, open_for_reading
+from warmline.database import log_of, open_for_building, open_for_reading
 from warmline.encryption import current_key
 from warmline.errors import WarehouseError
 from warmline.landing import compact, forgotten_keys, is_unfinished, places, remove
@@ -236,9 +236,10 @@ class _Job:
 
     def _leave_no_free_block(self) -> None:
         """Put what was built into a file that never held anything else."""
-        key, dense = current_key(), building_beside(self.warehouse, "-dense")
+        key, dense = current_key(), self.building.with_name("dense")
         copy_what_counts(self.building, dense, key, key)
         dense.replace(self.building)
+        log_of(self.building).unlink(missing_ok=True)
 
     def _require_no_loss(self, con: duckdb.DuckDBPyConnection) -> None:
         """Raise WarehouseError when calls are gone that nobody erased or recorded anew."""

@@ -13,10 +13,9 @@ from warmline.encryption import Key
 from warmline.whole_files import PRIVATE_FILE, sync
 
 
-def building_beside(warehouse: Path, ending: str = "") -> Path:
+def building_beside(warehouse: Path) -> Path:
     """The file in which this process builds what is to become the warehouse."""
-    folder = warehouse.with_name(f"{warehouse.name}.building-{os.getpid()}")
-    return folder / f"{warehouse.name}{ending}"
+    return warehouse.with_name(f"{warehouse.name}.building-{os.getpid()}") / warehouse.name
 
 
 def remove_leftovers(warehouse: Path) -> None:
