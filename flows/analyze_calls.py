@@ -5,9 +5,11 @@ does is in the library, and `warmline analyze` calls the same functions.
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Thread
 from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,6 +31,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from night_runners import analyze_all
 from warmline.encryption import look_for_key
 from warmline.errors import SettingsError, WarehouseError, WarmlineError, one_line
+from warmline.forking import end_with
 from warmline.landing import LandingError, compact
 from warmline.locks import LockedError
 from warmline.nights import (
@@ -61,6 +64,8 @@ from warmline.warehouse import publish as publish_warehouse
 
 # More than come in a night, and few enough for a server that waits meanwhile.
 _FORGOTTEN_A_NIGHT = 3
+# The process of a schedule, to those that it starts.
+_SCHEDULE = "WARMLINE_SCHEDULE"
 
 
 @flow(name="analyze-calls")
@@ -81,6 +86,7 @@ def analyze_calls(
     the night as a whole; for a source that cannot be read, after all else is done.
     """
     started, started_at = perf_counter(), datetime.now(UTC)
+    end_with_schedule()
     settings = load_settings(_path(settings_file))
     look_for_key(settings.encryption.key_env, settings.encryption.key_file)
     places = places_of(settings, _path(landing), _path(warehouse))
@@ -170,7 +176,7 @@ def leave_report(
 
     Somebody is told, if the settings say so, when an alarm or a failed call asks for a person.
     """
-    run = RunFacts.of(tally, started_at, notes)
+    run = RunFacts.of(tally, started_at=started_at, notes=notes)
     report = read_night(warehouse, started_at.date(), settings, until=datetime.now(UTC), run=run)
     page = write_report(report, warehouse)
     create_markdown_artifact(
@@ -221,6 +227,7 @@ def serve(cron: str, timezone: str, notify_block: str, parameters: dict[str, Any
     Raises `SettingsError` when the times cannot be read or there is no such block.
     """
     schedule = schedule_of(cron, timezone)
+    os.environ[_SCHEDULE] = str(os.getpid())
     with prefect_api(schedules=True):
         if notify_block:
             load_notifier(notify_block)
@@ -232,6 +239,12 @@ def serve(cron: str, timezone: str, notify_block: str, parameters: dict[str, Any
                 limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
             ),
         )
+
+
+def end_with_schedule() -> None:
+    """End when the schedule that started this night was killed: its server has ended with it."""
+    if schedule := os.environ.get(_SCHEDULE):
+        Thread(target=end_with, args=(int(schedule),), daemon=True).start()
 
 
 def schedule_of(cron: str, timezone: str) -> CronSchedule:

@@ -32,7 +32,7 @@ from warmline.pipeline import (
     Workers,
     analyze_recording,
 )
-from warmline.pipeline.processes import cores, cpu_quota, give_memory_back, threads_each
+from warmline.pipeline.processes import give_memory_back, threads_each
 from warmline.pipeline.unanalyzed import unread_recording
 from warmline.settings import Settings, with_overrides
 
@@ -263,40 +263,6 @@ def resident_bytes() -> int:
 
 
 # CPUs, and threads
-
-
-@pytest.mark.parametrize(
-    ("membership", "files", "quota"),
-    [
-        ("0::/", {"cpu.max": "150000 100000"}, 1.5),
-        ("0::/a/b", {"a/cpu.max": "50000 100000", "a/b/cpu.max": "max 100000"}, 0.5),
-        ("0::/a/b", {"a/cpu.max": "400000 100000", "a/b/cpu.max": "300000 100000"}, 3.0),
-        ("0::/of/the/host", {"cpu.max": "200000 100000"}, 2.0),  # not visible in a container
-        ("0::/", {"cpu.max": "max 100000"}, None),
-        ("0::/", {}, None),
-        (
-            "5:memory:/a\n4:cpu,cpuacct:/a",
-            {
-                "cpu,cpuacct/a/cpu.cfs_quota_us": "250000",
-                "cpu,cpuacct/a/cpu.cfs_period_us": "100000",
-                "cpu,cpuacct/cpu.cfs_quota_us": "-1",
-                "cpu,cpuacct/cpu.cfs_period_us": "100000",
-            },
-            2.5,
-        ),
-    ],
-)
-def test_a_quota_of_cgroups_is_the_least_of_all_above(tmp_path, membership, files, quota):
-    (tmp_path / "cgroup").write_text(membership + "\n")
-    for name, text in files.items():
-        (tmp_path / "fs" / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "fs" / name).write_text(text + "\n")
-    assert cpu_quota(tmp_path / "cgroup", tmp_path / "fs") == quota
-
-
-def test_without_cgroups_there_is_no_quota(tmp_path):
-    assert cpu_quota(tmp_path / "none", tmp_path) is None
-    assert 1 <= cores() <= (os.cpu_count() or 1)
 
 
 @pytest.mark.parametrize(

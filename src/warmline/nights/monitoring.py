@@ -94,9 +94,9 @@ def read_run(warehouse: Path, started_at: datetime) -> RunFacts | None:
         record.given_up,
         record.unfinished,
         (),
-        record.started_at,
-        record.unread,
-        record.closed,
+        started_at=record.started_at,
+        unread=record.unread,
+        closed=record.closed,
     )
 
 

@@ -38,7 +38,7 @@ class RunFacts:
 
     @classmethod
     def of(
-        cls, tally: Tally, started_at: datetime | None = None, notes: tuple[str, ...] = ()
+        cls, tally: Tally, *, started_at: datetime | None = None, notes: tuple[str, ...] = ()
     ) -> "RunFacts":
         """The facts of a run that has ended."""
         plan = tally.plan
@@ -48,10 +48,10 @@ class RunFacts:
             len(plan.given_up),
             len(plan.unfinished),
             plan.problems,
-            started_at,
-            len(plan.away),
-            len(plan.closed),
-            notes,
+            started_at=started_at,
+            unread=len(plan.away),
+            closed=len(plan.closed),
+            notes=notes,
         )
 
 
