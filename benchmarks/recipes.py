@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pyannote.core import Annotation, Segment
 
-from warmline.engines import Engines
+from warmline.engines import Engines, stay_home
 from warmline.models.catalogue import faster_whisper_name
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ
@@ -54,9 +54,10 @@ def plain_whisper(engines: Engines, model: str) -> Transcribe:
 
 def faster_whisper(engines: Engines, model: str) -> Transcribe:
     """faster-whisper's batched pipeline on the very weights that ours were converted from."""
+    stay_home()
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
-    folder = engines.store.path_of(faster_whisper_name(model)).parent
+    folder = engines.store.genuine_path_of(faster_whisper_name(model)).parent
     pipeline = BatchedInferencePipeline(
         WhisperModel(str(folder), device="cpu", compute_type="int8", local_files_only=True)
     )

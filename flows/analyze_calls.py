@@ -56,11 +56,11 @@ from warmline.pipeline import (
     make_plan,
     with_later,
 )
-from warmline.places import places_of
 from warmline.recordings.metadata import read_table
 from warmline.recordings.remote import as_source
 from warmline.settings import NightSettings, ProfileSettings, load_settings
 from warmline.warehouse import publish as publish_warehouse
+from warmline.warehouse.landing_folder import known_places
 
 # More than come in a night, and few enough for a server that waits meanwhile.
 _FORGOTTEN_A_NIGHT = 3
@@ -89,7 +89,7 @@ def analyze_calls(
     end_with_schedule()
     settings = load_settings(_path(settings_file))
     look_for_key(settings.encryption.key_env, settings.encryption.key_file)
-    places = places_of(settings, _path(landing), _path(warehouse))
+    places = known_places(settings, _path(landing), _path(warehouse))
     table = metadata or settings.night.metadata or None
     order = Order(Addressing.of(settings), str(places.landing), table)
     again = Redo(with_later(redo), since, until) if redo else None

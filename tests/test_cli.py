@@ -180,7 +180,10 @@ def test_settings_are_printed_and_checked(tmp_path):
 def test_a_file_here_is_taken_as_settings(tmp_path, monkeypatch):
     (tmp_path / "warmline.toml").write_text('[words]\nwhisper_model = "small"\n')
     monkeypatch.chdir(tmp_path)
-    assert 'whisper_model = "small"' in warmline("settings").output
+    taken = warmline("settings")
+    assert 'whisper_model = "small"' in taken.stdout
+    assert str(tmp_path / "warmline.toml") in taken.stderr.replace("\n", "")
+    assert warmline("settings", "--settings", tmp_path / "warmline.toml").stderr == ""
 
 
 @pytest.mark.parametrize(

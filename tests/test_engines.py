@@ -1,17 +1,21 @@
 """The real networks: they hear, they tell voices apart, and they stay at home and quiet."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from pyannote.core import Annotation, Segment
 from pyannote.database.util import load_rttm
 
 from warmline.engines import Engines
 from warmline.errors import ModelError
+from warmline.models.catalogue import EMBEDDING, SEGMENTATION, whisper_name
 from warmline.models.store import ModelStore
 
 RATE_HZ = 16_000
@@ -28,6 +32,7 @@ engines.reading_encoder().texts(["hello"], 64)
 from pyannote.audio.telemetry.metrics import is_metrics_enabled
 assert not is_metrics_enabled()
 assert os.environ["HF_HUB_OFFLINE"] == "1"
+assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
 """
 
 
@@ -61,6 +66,39 @@ def test_a_model_that_is_not_stored_is_asked_for_by_name(tmp_path: Path) -> None
 def test_networks_load_late_silently_and_without_telemetry(engines: Engines) -> None:
     done = subprocess.run([sys.executable, "-c", LOAD_ALL], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+class Planted:
+    """Something that runs when a file with it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.mark,)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("name", [SEGMENTATION, EMBEDDING, whisper_name("tiny.en")])
+def test_code_in_a_file_of_a_model_does_not_run(
+    engines: Engines, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(engines.store.folder / name, tmp_path / name)
+    there = Engines(ModelStore(tmp_path))
+    path = there.store.path_of(name)
+    path.chmod(0o600)
+    torch.save(Planted(tmp_path / "ran"), path)
+    load = {
+        SEGMENTATION: there.segmentation,
+        EMBEDDING: there.embedding,
+        whisper_name("tiny.en"): lambda: there.whisper("tiny.en"),
+    }[name]
+    with pytest.raises(ModelError, match="damaged"):
+        load()
+    monkeypatch.setattr(ModelStore, "genuine_path_of", ModelStore.path_of)
+    with pytest.raises(UnpicklingError):  # nor if the digest had been that of the file
+        load()
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.models

@@ -19,6 +19,7 @@ from warmline.errors import QueryError
 from warmline.export import tables
 from warmline.export.tables import write_table
 from warmline.questions import Answer
+from warmline.spreadsheets import safe_cell
 from warmline.warehouse import publish
 
 EVIL = "=cmd|' /C calc'!A1"
@@ -139,3 +140,50 @@ def test_the_command_says_what_does_not_go_together(warehouse: Path, tmp_path: P
     assert list(tmp_path.iterdir()) == []
     cut = ("-f", "csv", "--query", "SELECT range FROM range(3)", "--limit", "2")
     assert "only the first 2 rows" in shell(warehouse, *cut, "--to", str(tmp_path / "y")).output
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\n=1+1", "'\n'=1+1"),
+        ("\t=1+1", "'\t'=1+1"),
+        ("hello\n=1+1", "hello\n'=1+1"),
+        ("hello\r\n+1", "hello\r\n'+1"),
+        ("a;=1+1", "a;'=1+1"),
+        ("a; -1", "a;' -1"),
+        ("＝1+1", "'＝1+1"),
+        ("a;＋1", "a;'＋1"),
+        ("﹣1", "'﹣1"),
+        (" =1+1", "' =1+1"),
+        ("\u200b=1+1", "'\u200b=1+1"),
+        ("\ufeff=1+1", "'\ufeff=1+1"),
+        ("so, -1 and 1-1=0; fine\nyes", "so, -1 and 1-1=0; fine\nyes"),
+        ("", ""),
+    ],
+)
+def test_a_formula_is_kept_a_text_wherever_a_cell_could_begin(said: str, kept: str) -> None:
+    assert safe_cell(said) == kept
+    assert safe_cell(-1.5) == -1.5
+
+
+def test_names_of_columns_are_cells_too(tmp_path: Path) -> None:
+    answer = Answer(("=1+1",), ("VARCHAR",), (("x",),), False)
+    page = write_table(answer, tmp_path / "a.csv", "csv").read_text(encoding="utf-8")
+    assert page == "'=1+1\nx\n"
+
+
+def test_a_cell_that_looks_like_a_formula_stays_a_text_when_it_is_edited(tmp_path: Path) -> None:
+    answer = Answer(("a", "b"), ("VARCHAR",) * 2, (("a;=1+1", "x"),), False)
+    path = write_table(answer, tmp_path / "a.xlsx", "xlsx")
+    ns = {"x": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
+    with zipfile.ZipFile(path) as book:
+        sheet = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
+        styles = ElementTree.fromstring(book.read("xl/styles.xml"))
+    formats = styles.findall("x:cellXfs/x:xf", ns)
+    marked = {
+        cell.get("r"): formats[int(cell.get("s", "0"))].get("quotePrefix")
+        for cell in sheet.findall(".//x:c", ns)
+    }
+    assert (marked["A2"], marked["B2"]) == ("1", None)

@@ -9,6 +9,7 @@ import pytest
 from offering import Notes, Site, build_wheel, model, publishing, release, sha256
 from warmline.errors import ModelError
 from warmline.models.catalogue import catalogue, default_models, whisper_name
+from warmline.models.pulling import receipt_path
 from warmline.models.releases import Model, WheelMember
 from warmline.models.store import ModelStore, SourceName, State
 from warmline.settings import PlaceSettings, WordSettings
@@ -240,3 +241,32 @@ class TestCatalogue:
         assert default_models(faster)[0] == "faster-whisper-base"
         with pytest.raises(ModelError, match=r"no 'huge' is known for the faster-whisper engine"):
             default_models(WordSettings(engine="faster-whisper", whisper_model="huge"))
+
+
+def test_what_is_loaded_is_compared_with_the_published_digest_first(
+    site: Site, tmp_path: Path
+) -> None:
+    store = store_of(tmp_path, model(release(GOOD, site.url("weights.bin"))))
+    store.pull(["ears"])
+    path = store.genuine_path_of("ears", "weights.bin")
+    assert path.read_bytes() == GOOD
+    path.write_bytes(EVIL)
+    for file in (None, "weights.bin"):
+        with pytest.raises(ModelError, match=r"damaged.*its SHA-256.*models pull ears"):
+            store.genuine_path_of("ears", file)
+
+
+def test_a_receipt_of_other_bytes_makes_no_file_genuine(site: Site, tmp_path: Path) -> None:
+    """Who can put a file into the folder can put a receipt there, too."""
+    store = store_of(tmp_path, model(release(GOOD, site.url("weights.bin"))))
+    store.pull(["ears"])
+    path = store.path_of("ears")
+    receipt = receipt_path(path)
+    path.write_bytes(EVIL)
+    receipt.write_text(
+        receipt.read_text().replace(f'"sha256": "{sha256(GOOD)}"', f'"sha256": "{sha256(EVIL)}"')
+    )
+    assert sha256(EVIL) in receipt.read_text()
+    with pytest.raises(ModelError, match="models pull ears"):
+        store.genuine_path_of("ears")
+    assert store.verify(["ears"])[0].state is State.WRONG

@@ -20,7 +20,7 @@ from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
 from warmline.errors import QueryError, WarehouseError
 from warmline.extensions import load_extension
-from warmline.questions import reading
+from warmline.query_process import reading
 from warmline.search import Hit, Match, Scope, search
 from warmline.warehouse import publish
 
@@ -30,7 +30,8 @@ LATER = ANALYZED_AT + timedelta(days=1)
 def put(folder: Path, *analyses: CallAnalysis) -> Path:
     for analysis in analyses:
         landing.write(analysis, folder / "landing")
-    publish(folder / "landing", folder / "w.duckdb", definitions_of(analyses))
+    definitions = definitions_of(analyses)
+    publish(folder / "landing", folder / "w.duckdb", definitions, allow_loss=True)
     return folder / "w.duckdb"
 
 

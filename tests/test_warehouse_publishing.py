@@ -106,7 +106,7 @@ def before(module, name, calls=1):
 point, folder, call_id = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 points = {
     "none": lambda: None,
-    "copying": lambda: before(swapping.shutil, "copymode"),
+    "copying": lambda: before(swapping.shutil, "copyfile"),
     "migrating": lambda: before(publishing, "migrate"),
     "listing": lambda: before(publishing, "note_files"),
     "removing": lambda: before(load, "_batches"),

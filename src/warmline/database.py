@@ -4,7 +4,7 @@ With a key given, warehouses are encrypted (AES-256-GCM), and what DuckDB puts a
 well. The key goes to DuckDB as a bound parameter: it is in no statement, and so in no error.
 """
 
-from contextlib import suppress
+import fcntl
 from pathlib import Path
 
 import duckdb
@@ -24,19 +24,20 @@ _WORTH_OPENSSL_BYTES = 32 * 1024 * 1024
 def open_for_reading(path: Path) -> duckdb.DuckDBPyConnection:
     """A connection that cannot change the warehouse; any number of them may be open.
 
-    Raises WarehouseError when there is no such warehouse, or another program writes to it,
-    EncryptionError when the key that is given, or none, is not that of the warehouse.
+    Each is a DuckDB of its own: one that this process has open already would go on with the file
+    that it opened, although another has taken its place since. Raises WarehouseError when there is
+    no such warehouse, another program writes to it, or left a log beside it; EncryptionError when
+    the key that is given, or none, is not that of the warehouse.
     """
     if not path.is_file():
         raise WarehouseError(f"{path}: no warehouse here; `warmline analyze` makes one")
-    key = current_key()
-    return _connect(path, read_only=True) if key is None else _attach(path, key, read_only=True)
+    return _attach(path, current_key(), read_only=True)
 
 
 def open_for_building(path: Path) -> duckdb.DuckDBPyConnection:
     """A connection that writes to a warehouse nobody else knows of yet."""
     key = current_key()
-    con = _connect(path, read_only=False) if key is None else _attach(path, key, read_only=False)
+    con = _connect(path) if key is None else _attach(path, key, read_only=False)
     con.execute("SET TimeZone = 'UTC'")
     # Lists that are unnested look short to the planner: words would be looked up turn by turn.
     con.execute("SET asof_loop_join_threshold = 0")
@@ -82,6 +83,11 @@ def attach(
         options.append("ENCRYPTION_KEY $key")
         given["key"] = key.text
     listed = f"({', '.join(options)})" if options else ""
+    if read_only and has_foreign_log(path):
+        raise WarehouseError(
+            f"{log_of(path)}: a log of changes that warmline did not make, beside the warehouse; "
+            "they are no part of it: delete the log, or let the next publishing do so"
+        )
     cause = None
     try:
         con.execute(f"ATTACH {quoted(path)} AS {name} {listed}", given)
@@ -89,6 +95,27 @@ def attach(
         cause = str(e).splitlines()[0]
     if cause is not None:  # here, so that no error drags along the one in which the key is at hand
         raise _explained(path, cause, key)
+
+
+def log_of(database: Path) -> Path:
+    """The write-ahead log beside a database file."""
+    return database.with_name(f"{database.name}.wal")
+
+
+def has_foreign_log(database: Path) -> bool:
+    """Return whether a log lies beside a file that no program is writing to just now.
+
+    The publisher leaves none: somebody else wrote it, and DuckDB would take its content for the
+    warehouse's. Raises OSError.
+    """
+    if not log_of(database).exists():
+        return False
+    with database.open("rb") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def quoted(path: Path) -> str:
@@ -102,8 +129,8 @@ def _reading_once(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def _attach(path: Path, key: Key, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """A connection whose database is an encrypted file."""
+def _attach(path: Path, key: Key | None, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """A connection to nothing but this file."""
     con = _open_beside(path, key, writes=not read_only)
     try:
         attach(con, "warehouse", path, key, read_only=read_only)
@@ -125,7 +152,13 @@ def _open_nothing(*, writes: bool) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def _open_beside(path: Path, key: Key, *, writes: bool) -> duckdb.DuckDBPyConnection:
+def _open_beside(path: Path, key: Key | None, *, writes: bool) -> duckdb.DuckDBPyConnection:
+    aside = quoted(path.with_name(f"{path.name}.tmp"))
+    if key is None:
+        con = duckdb.connect(config=dict(_NO_DOWNLOADS))
+        con.execute("SET enable_progress_bar = false")  # it would be drawn on standard output
+        con.execute(f"SET temp_directory = {aside}")
+        return con
     if not writes and path.stat().st_size < _WORTH_OPENSSL_BYTES:
         return open_with_key(key, writes=False)
     try:
@@ -134,19 +167,16 @@ def _open_beside(path: Path, key: Key, *, writes: bool) -> duckdb.DuckDBPyConnec
         if writes:
             raise
         return open_with_key(key, writes=False)
-    con.execute(f"SET temp_directory = {quoted(path.with_name(f'{path.name}.tmp'))}")
+    con.execute(f"SET temp_directory = {aside}")
     return con
 
 
-def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     try:
-        con = duckdb.connect(str(path), read_only=read_only)
+        con = duckdb.connect(str(path))
     except duckdb.Error as e:
         raise _explained(path, str(e).splitlines()[0], None) from e
-    # DuckDB draws its own on standard output, where results are printed. Where this process has the
-    # file open already, with its configuration locked, that was done then.
-    with suppress(duckdb.InvalidInputException):
-        con.execute("SET enable_progress_bar = false")
+    con.execute("SET enable_progress_bar = false")
     return con
 
 

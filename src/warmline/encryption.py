@@ -11,6 +11,7 @@ import binascii
 import hmac
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -96,6 +97,12 @@ def without_key(environment: dict[str, str]) -> dict[str, str]:
     """An environment for a process that has no business with the key."""
     held = {VARIABLE, environment.get(_NAMED_VARIABLE)}
     return {name: value for name, value in environment.items() if name not in held}
+
+
+def key_environment(environment: Mapping[str, str], *others: str) -> dict[str, str]:
+    """Return no more of an environment than says where the key is, and these others."""
+    wanted = {VARIABLE, _NAMED_VARIABLE, _NAMED_FILE, environment.get(_NAMED_VARIABLE), *others}
+    return {name: value for name, value in environment.items() if name in wanted}
 
 
 def read_key_file(path: Path) -> Key:

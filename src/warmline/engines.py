@@ -6,15 +6,13 @@ switched off, and weights come from the model store.
 """
 
 import importlib
-import logging
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from warmline.errors import ModelError, WarmlineError
+from warmline.errors import ModelError
 from warmline.forking import wait_passively
 from warmline.models.catalogue import (
     EMBEDDING,
@@ -23,7 +21,7 @@ from warmline.models.catalogue import (
     faster_whisper_name,
     whisper_name,
 )
-from warmline.models.store import ModelStore, State
+from warmline.models.store import ModelStore
 from warmline.settings import Settings
 from warmline.torchaudio_extension import make_torchaudio_importable
 
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
     from warmline.language.reading_encoder import ReadingEncoder
 
 _STAY_HOME = {
+    "ORT_DISABLE_TELEMETRY": "1",
     "PYANNOTE_METRICS_ENABLED": "0",
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -143,28 +142,13 @@ class Engines:
     def _once(self, key: str, load: Callable[[], Loaded]) -> Loaded:
         with self._lock:
             if key not in self._loaded:
-                try:
-                    self._loaded[key] = load()
-                except (WarmlineError, MemoryError):
-                    raise
-                except Exception as e:  # whatever libraries say of bytes that are no model
-                    self._blame_damaged(e)
-                    raise
+                self._loaded[key] = load()
             loaded: Loaded = self._loaded[key]
             return loaded
 
-    def _blame_damaged(self, cause: Exception) -> None:
-        """Raise `ModelError` if a stored file is not the published one: that befalls every call."""
-        for report in self.store.verify():
-            if report.state is State.WRONG:
-                raise ModelError(
-                    f"{report.path}: damaged, {report.reason}; `warmline models pull "
-                    f"{report.model}` replaces it"
-                ) from cause
-
     def _load_whisper(self, name: str, precision: str) -> "Whisper":
-        path = self.store.path_of(whisper_name(name))
-        _stay_home()
+        path = self.store.genuine_path_of(whisper_name(name))
+        stay_home()
         _share_the_cores()
         import torch
         import whisper
@@ -181,8 +165,8 @@ class Engines:
         return model.to(self.device)
 
     def _load_faster_whisper(self, name: str, compute_type: str) -> "BatchedInferencePipeline":
-        folder = self.store.path_of(faster_whisper_name(name)).parent
-        _stay_home()
+        folder = self.store.genuine_path_of(faster_whisper_name(name)).parent
+        stay_home()
         try:
             from faster_whisper import BatchedInferencePipeline, WhisperModel
         except ImportError as e:
@@ -202,18 +186,23 @@ class Engines:
         )
 
     def _load_segmentation(self) -> "Model":
-        path = self.store.path_of(SEGMENTATION)
+        path = self.store.genuine_path_of(SEGMENTATION)
         _prepare_pyannote()
-        from pyannote.audio import Model
+        import torch
+        from pyannote.audio.core.task import Problem, Resolution, Specifications
+        from pyannote.audio.models.segmentation import PyanNet
 
-        with _quiet_lightning():
-            model = Model.from_pretrained(path)
-        if model is None:
-            raise ModelError(f"{path}: pyannote.audio finds no model in it")
+        # pyannote.audio itself would load whatever the file names, and so run what is in it.
+        plain: list[Any] = [Problem, Resolution, Specifications, torch.torch_version.TorchVersion]
+        with torch.serialization.safe_globals(plain):
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        model = PyanNet(**checkpoint["hyper_parameters"])
+        model.on_load_checkpoint(checkpoint)
+        model.load_state_dict(checkpoint["state_dict"])
         return model.eval().requires_grad_(False).to(self.device)
 
     def _load_embedding(self) -> "Model":
-        path = self.store.path_of(EMBEDDING)
+        path = self.store.genuine_path_of(EMBEDDING)
         _prepare_pyannote()
         import torch
 
@@ -237,7 +226,7 @@ class Engines:
     def _minilm(self) -> "tuple[Path, Path, Path]":
         """MiniLM's weights, tokenizer and configuration."""
         weights, tokenizer, config = (
-            self.store.path_of(SENTENCES, name)
+            self.store.genuine_path_of(SENTENCES, name)
             for name in ("model.safetensors", "tokenizer.json", "config.json")
         )
         return weights, tokenizer, config
@@ -251,7 +240,7 @@ def import_libraries() -> None:
 
 def _prepare_pyannote() -> None:
     """Import pyannote.audio so that it stays silent, at home, and works without CUDA."""
-    _stay_home()
+    stay_home()
     _share_the_cores()
     make_torchaudio_importable()
     with warnings.catch_warnings():
@@ -273,21 +262,10 @@ def _share_the_cores() -> None:
         torch.set_num_threads(int(threads))
 
 
-def _stay_home() -> None:
+def stay_home() -> None:
+    """Switch off telemetry and downloads of packages, before any of them is imported."""
     os.environ.update(_STAY_HOME)
     wait_passively()
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Without lightning's advice on upgrading checkpoint files."""
-    logger = logging.getLogger("lightning.pytorch.utilities.migration.utils")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _in_half_precision(model: "Whisper", dtype: "torch.dtype") -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from warmline.errors import WarmlineError
+from warmline.whole_files import make_private_folder, open_private
 
 
 class LockedError(WarmlineError):
@@ -20,8 +21,8 @@ def exclusive(path: Path, doing: str) -> Iterator[None]:
     The file stays where it is: removing it would let two processes hold two files of one name.
     Raises LockedError naming the process that holds it, OSError when it cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as file:
+    make_private_folder(path.parent)
+    with open(path, "a+", encoding="utf-8", opener=open_private) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,9 +1,16 @@
 """Where a run keeps what it makes."""
 
+import json
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from warmline.errors import WarehouseError
 from warmline.settings import Settings
+from warmline.whole_files import sync
+
+#: The file in a landing folder that says which one it is.
+IDENTITY = "landing.json"
 
 
 @dataclass(frozen=True)
@@ -25,3 +32,39 @@ def places_of(
     base = warehouse or Path(settings.places.warehouse).expanduser()
     named = Path(settings.places.landing).expanduser() if settings.places.landing else None
     return Places(landing or named or base.with_suffix(".landing"), base)
+
+
+def identity_of(landing_dir: Path) -> str | None:
+    """Return the id of a landing folder, the same wherever it lies; None if it has none yet.
+
+    A copy has the id of what it was copied from. Raises WarehouseError for a file that is no id.
+    """
+    path = landing_dir / IDENTITY
+    try:
+        return str(uuid.UUID(json.loads(path.read_text(encoding="utf-8"))["landing_id"]))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+        raise WarehouseError(f"{path}: cannot be read ({str(e).splitlines()[0]})") from e
+
+
+def give_identity(landing_dir: Path) -> str | None:
+    """Return the id of a landing folder, which gets one if it has none.
+
+    None for a folder that is not there or cannot be written to.
+    """
+    if (found := identity_of(landing_dir)) or not landing_dir.is_dir():
+        return found
+    path = landing_dir / IDENTITY
+    temporary = path.with_name(f".{IDENTITY}.{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.write_text(json.dumps({"landing_id": str(uuid.uuid4())}), encoding="utf-8")
+        sync(temporary)
+        path.hardlink_to(temporary)  # fails where there is one, which a rename does not
+    except FileExistsError:
+        pass  # another process has just given it one
+    except OSError:
+        return None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return identity_of(landing_dir)

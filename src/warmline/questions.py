@@ -1,35 +1,54 @@
 """Questions to a published warehouse: read-only, with no way to the file system or the network.
 
-Answers are plain Python; neither pyarrow nor pandas is imported, so that `warmline query` starts at
-once.
+Each is answered by a process of its own (`query_process`), which can be killed at any time and is
+held by the operating system to what it may do. DuckDB is not even imported here, nor is pyarrow or
+pandas, so that `warmline query` starts at once.
 """
 
 import difflib
+import json
 import os
+import pickle
 import re
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import duckdb
-
-from warmline.database import open_for_reading
-from warmline.errors import QueryError
-from warmline.extensions import load_extension
+from warmline import errors
+from warmline.encryption import key_environment
+from warmline.errors import QueryError, WarmlineError
 from warmline.warehouse.sql import SqlFile, sql_files
 
 DEFAULT_LIMIT = 1000
 DEFAULT_TIMEOUT_S = 60.0
+#: What the process of a query may take: that leaves room for the night on the same machine.
+MEMORY_GB = 4
 
-# A question leaves room for the night on the same machine, and no transcript in temporary files.
-_MEMORY, _THREADS = "4GiB", 4
+# An answer is kept in memory here, at several times the size at which it is sent.
+_LARGEST_ANSWER_BYTES = 256_000_000
+_LONGEST_LINE_BYTES = 1000
+# To start a process and open a warehouse, on a machine that is busy.
+_STARTUP_S = 60.0
+_GOODBYE_S = 10.0
+# Its modules lie where ours do; what else Python would run at its start is left out.
+_START = "import sys; sys.path[:] = {path!r}; from warmline.query_process import main; main()"
+_ENVIRONMENT = ("LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE")
+#: All that values of DuckDB are made of besides what pickle knows itself.
+_TYPES = {
+    *(("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")),
+    ("decimal", "Decimal"),
+    ("pytz", "_UTC"),
+    ("uuid", "UUID"),
+}
 _PARAMETER = re.compile(r"\$(?P<name>\w+) (?P<type>\w+)(?: = (?P<default>.+?))?: (?P<meaning>.+)")
-_READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 
 
 @dataclass(frozen=True)
@@ -65,6 +84,23 @@ class NamedQuery:
     sql: str
 
 
+@dataclass(frozen=True)
+class Query:
+    """What the process of a query is told: a SELECT, and as SQL what is given for parameters.
+
+    `name` and `parameters` are those of a named query; `parent` is the process that waits.
+    """
+
+    warehouse: str
+    sql: str
+    given: Mapping[str, str]
+    limit: int
+    timeout_s: float
+    parent: int
+    name: str | None = None
+    parameters: tuple[Parameter, ...] = ()
+
+
 def named_queries() -> dict[str, NamedQuery]:
     """All named queries by name."""
     return {file.name: _parsed(file) for file in sql_files("queries")}
@@ -84,9 +120,8 @@ def ask(
     query that is wrong, takes too long, or would do anything but read the warehouse; WarehouseError
     when there is none.
     """
-    with reading(warehouse) as con, one_line_errors(timeout_s):
-        given = {name: literal(name, value) for name, value in (parameters or {}).items()}
-        return _answered(con, sql, given, limit, timeout_s)
+    given = _literals(parameters)
+    return _answer_of(Query(str(warehouse), sql, given, limit, timeout_s, os.getpid()))
 
 
 def ask_named(
@@ -103,18 +138,25 @@ def ask_named(
     would.
     """
     query = named_query(name)
-    given = dict(parameters or {})
+    given = _literals(parameters)
     known = [parameter.name for parameter in query.parameters]
     for unknown in given.keys() - set(known):
         raise QueryError(
-            f"{name}: no parameter {unknown!r}{_suggestion(unknown, known)}"
+            f"{name}: no parameter {unknown!r}{suggestion(unknown, known)}"
             f" (it has {', '.join(known) or 'none'})"
         )
-    with reading(warehouse) as con, one_line_errors(timeout_s):
-        values: dict[str, str] = {}
-        for parameter in sorted(query.parameters, key=lambda p: "$" in (p.default or "")):
-            values[parameter.name] = _value(con, query, parameter, given, values)
-        return _answered(con, query.sql, values, limit, timeout_s)
+    return _answer_of(
+        Query(
+            str(warehouse),
+            query.sql,
+            given,
+            limit,
+            timeout_s,
+            os.getpid(),
+            query.name,
+            query.parameters,
+        )
+    )
 
 
 def named_query(name: str) -> NamedQuery:
@@ -122,135 +164,147 @@ def named_query(name: str) -> NamedQuery:
     queries = named_queries()
     if name not in queries:
         raise QueryError(
-            f"no query is named {name!r}{_suggestion(name, list(queries))}; "
+            f"no query is named {name!r}{suggestion(name, list(queries))}; "
             "`warmline query --list` shows all"
         )
     return queries[name]
 
 
-def _answered(
-    con: duckdb.DuckDBPyConnection,
-    sql: str,
-    values: Mapping[str, str],
-    limit: int,
-    timeout_s: float,
-) -> Answer:
-    """The answer to a query whose parameters have these values, written in SQL.
+def too_large() -> str:
+    """Say that a query took too much memory, and what to do."""
+    return f"the query needs more than {MEMORY_GB} GB of memory: ask for fewer rows or columns"
 
-    Python values are not handed to DuckDB, which would import pandas to look at them.
-    """
-    wanted = _require_question(con, sql)
-    _require_names(wanted, values)
-    with interrupted_after(con, timeout_s):
-        if wanted:
-            con.execute(f"PREPARE question AS\n{sql}")
-            sql = f"EXECUTE question({', '.join(f'{k} := {v}' for k, v in values.items())})"
-        result = con.execute(sql)
-        rows = result.fetchmany(limit + 1)
-        described = result.description or []
-    return Answer(
-        columns=tuple(column[0] for column in described),
-        types=tuple(str(column[1]) for column in described),
-        rows=tuple(rows[:limit]),
-        truncated=len(rows) > limit,
+
+def _answer_of(query: Query) -> Answer:
+    """Have the query answered by a process of its own, which is killed when its time is up."""
+    with _process(query) as (process, sent):
+        with _killed_after(process, _STARTUP_S) as late:
+            kind, value = _received(process, sent, late, query)
+        columns: tuple[list[str], list[str]] = ([], [])
+        rows: list[tuple[Any, ...]] = []
+        with _killed_after(process, query.timeout_s) as late:
+            while kind != "end":
+                kind, value = _received(process, sent, late, query)
+                if kind == "columns":
+                    columns = value
+                elif kind == "rows":
+                    rows += value
+    names, types = columns
+    limit = query.limit
+    return Answer(tuple(names), tuple(types), tuple(rows[:limit]), truncated=len(rows) > limit)
+
+
+@contextmanager
+def _process(query: Query) -> Iterator[tuple["subprocess.Popen[bytes]", "_Sent"]]:
+    """A process that answers the query, and what it sends; it is gone after the block."""
+    here = str(Path(__file__).resolve().parents[1])
+    start = _START.format(path=[here, *(place for place in sys.path if place)])
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", start],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # native code has its own words for having no memory
+        env=key_environment(os.environ, *_ENVIRONMENT),
     )
-
-
-@contextmanager
-def reading(warehouse: Path, extension: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that can read this warehouse, nothing else, and cannot be talked out of it.
-
-    An extension is loaded first: later it could not be. Raises WarehouseError.
-    """
-    with open_for_reading(warehouse) as con:
-        if con.execute("SELECT current_setting('lock_configuration')").fetchone() == (True,):
-            yield con  # the same file is being asked in this process already, and so locked
-            return
-        if extension:
-            load_extension(con, extension)
-        for setting in (
-            "TimeZone = 'UTC'",
-            f"memory_limit = '{_MEMORY}'",
-            f"threads = {min(_THREADS, os.cpu_count() or 1)}",
-            "temp_directory = ''",
-            "autoinstall_known_extensions = false",
-            "autoload_known_extensions = false",
-            "python_enable_replacements = false",
-            "enable_external_access = false",
-            "lock_configuration = true",
-        ):
-            con.execute(f"SET {setting}")
-        yield con
-
-
-@contextmanager
-def one_line_errors(timeout_s: float) -> Iterator[None]:
-    """What DuckDB complains of becomes a QueryError in one line."""
     try:
-        yield
-    except duckdb.InterruptException as e:
-        raise QueryError(f"the query took more than {timeout_s:g} s and was stopped") from e
-    except duckdb.Error as e:
-        raise QueryError(_one_line(str(e))) from e
+        assert process.stdin and process.stdout
+        with process.stdin as given, process.stdout as answer:
+            with suppress(BrokenPipeError):  # why it has ended is found out by reading
+                given.write(json.dumps(asdict(query)).encode())
+                given.close()
+            yield process, _Sent(answer)
+    finally:
+        process.kill()
+        process.wait()
 
 
 @contextmanager
-def interrupted_after(con: duckdb.DuckDBPyConnection, timeout_s: float) -> Iterator[None]:
-    """What the connection does in the block is stopped after so many seconds."""
-    timer = threading.Timer(timeout_s, con.interrupt)
+def _killed_after(
+    process: "subprocess.Popen[bytes]", timeout_s: float
+) -> Iterator[threading.Event]:
+    """The process is killed after so many seconds in the block; the event says that it was."""
+    late = threading.Event()
+
+    def kill() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(timeout_s, kill)
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield late
     finally:
         timer.cancel()
 
 
-def _require_question(con: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
-    """The names of the parameters of one statement that only reads."""
-    statements = con.extract_statements(sql)
-    if len(statements) != 1:
-        raise QueryError(f"one statement at a time; this has {len(statements)}")
-    kind = statements[0].type
-    if kind not in _READING:
-        raise QueryError(f"{kind.name} is not allowed: a question only reads, begin with SELECT")
-    return set(statements[0].named_parameters)
-
-
-def _require_names(wanted: set[str], values: Mapping[str, str]) -> None:
-    for name in sorted(wanted - values.keys()):
-        raise QueryError(f"parameter ${name} has no value; give it with --param {name}=...")
-    for name in sorted(values.keys() - wanted):
-        raise QueryError(f"no parameter ${name} in the query{_suggestion(name, sorted(wanted))}")
-
-
-def _value(
-    con: duckdb.DuckDBPyConnection,
-    query: NamedQuery,
-    parameter: Parameter,
-    given: Mapping[str, Any],
-    known: Mapping[str, str],
-) -> str:
-    """A parameter's value as SQL, from what was given (text will do) or the default.
-
-    Nothing, given for anything but text, is no bound at all. `known` has the values of those
-    parameters that a default may rest on.
-    """
-    name, kind = parameter.name, parameter.type
-    value = parameter.default
-    if name in given:
-        value = literal(name, None if given[name] == "" and kind != "VARCHAR" else given[name])
-    if value is None:
-        raise QueryError(f"{query.name}: parameter {name} must be given: {parameter.meaning}")
-    if name not in given:
-        value = re.sub(r"\$(\w+)", lambda found: known[found[1]], value)
+def _received(
+    process: "subprocess.Popen[bytes]", sent: "_Sent", late: threading.Event, query: Query
+) -> tuple[str, Any]:
+    """The next thing that the process says. Raises what it says that is wrong."""
     try:
-        ((found,),) = con.execute(f"SELECT CAST({value} AS {kind})").fetchall()
-    except duckdb.Error as e:
-        raise QueryError(
-            f"{query.name}: {name} = {value} is not a {kind} ({parameter.meaning})"
-        ) from e
-    return f"CAST({literal(name, found)} AS {kind})"
+        kind, value = _Values(sent).load()
+    except (EOFError, pickle.UnpicklingError) as e:
+        if late.is_set():
+            raise QueryError(
+                f"the query took more than {query.timeout_s:g} s and was stopped"
+            ) from e
+        ended = _ended(process)
+        if -ended in (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV):
+            raise QueryError(too_large()) from e
+        raise QueryError(f"the query's process ended by itself (exit code {ended})") from e
+    if kind == "error":
+        name, message = value
+        known = getattr(errors, name, None)
+        if isinstance(known, type) and issubclass(known, WarmlineError):
+            raise known(message)
+        raise RuntimeError(f"{name} in the query's process: {message}")
+    return kind, value
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> int:
+    """The exit code of a process that says nothing any more."""
+    try:
+        return process.wait(_GOODBYE_S)
+    except subprocess.TimeoutExpired:  # it says what nobody understands
+        process.kill()
+        return process.wait()
+
+
+class _Sent:
+    """What a process sends, up to a bound."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._left = _LARGEST_ANSWER_BYTES
+
+    def read(self, size: int, /) -> bytes:
+        """Read as a file does. Raises QueryError beyond the bound, before reading so much."""
+        self._left -= size
+        if self._left < 0:
+            raise QueryError(
+                f"the answer is larger than {_LARGEST_ANSWER_BYTES // 1_000_000} MB: ask for fewer "
+                "rows or columns"
+            )
+        return self._stream.read(size)
+
+    def readline(self) -> bytes:
+        """Read a line as a file does: pickles of today have none, but may be asked for one."""
+        return self._stream.readline(_LONGEST_LINE_BYTES)
+
+
+class _Values(pickle.Unpickler):
+    """Reads plain values: what a process sends can name no code that would be run here."""
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        """Find a type of values. Raises UnpicklingError for anything else."""
+        if (module, name) not in _TYPES:
+            raise pickle.UnpicklingError(f"{module}.{name} is no value of a query")
+        return super().find_class(module, name)
+
+
+def _literals(parameters: Mapping[str, Any] | None) -> dict[str, str]:
+    return {name: literal(name, value) for name, value in (parameters or {}).items()}
 
 
 def literal(name: str, value: Any) -> str:
@@ -282,12 +336,7 @@ def _parsed(file: SqlFile) -> NamedQuery:
     return NamedQuery(file.name, description, tuple(parameters), file.text)
 
 
-def _suggestion(word: str, candidates: list[str]) -> str:
+def suggestion(word: str, candidates: list[str]) -> str:
+    """Return `; did you mean ...?` with the nearest of the candidates, if one is near."""
     close = difflib.get_close_matches(word, candidates, n=1)
     return f"; did you mean {close[0]}?" if close else ""
-
-
-def _one_line(message: str) -> str:
-    """DuckDB's message without the picture of the query, in one line."""
-    text = re.split(r"\n\s*LINE \d+:", message)[0]
-    return " ".join(text.split())

@@ -4,23 +4,20 @@ Ranked by BM25 (Robertson and Zaragoza 2009) over all turns, words being reduced
 index is the warehouse's own (`warehouse.indexing`); what is counted for the ranking is counted now.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from warmline.errors import QueryError
-from warmline.questions import (
-    DEFAULT_TIMEOUT_S,
-    interrupted_after,
-    literal,
-    one_line_errors,
-    reading,
-)
+from warmline.questions import DEFAULT_TIMEOUT_S, literal
+
+if TYPE_CHECKING:
+    import duckdb
 
 _FIRST_CANDIDATES = 1000
 
@@ -155,10 +152,12 @@ def search(
     just so, one after the other. Raises QueryError for a phrase of nothing but the commonest words,
     and as `questions.ask` does.
     """
+    from warmline.query_process import one_line_errors, reading
+
     with (
         reading(warehouse, "fts") as con,
-        one_line_errors(timeout_s),
-        interrupted_after(con, timeout_s),
+        one_line_errors(),
+        _interrupted_after(con, timeout_s),
     ):
         terms = _terms(con, phrase)
         found = {term: number for term, number in terms.items() if number is not None}
@@ -168,13 +167,29 @@ def search(
         return _with_turns(con, looked_for.best(limit), around)
 
 
+@contextmanager
+def _interrupted_after(con: "duckdb.DuckDBPyConnection", timeout_s: float) -> Iterator[None]:
+    """What the connection does in the block is stopped after so many seconds, with a QueryError."""
+    import duckdb  # here, as all commands import this module, and most need no DuckDB
+
+    timer = threading.Timer(timeout_s, con.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except duckdb.InterruptException as e:
+        raise QueryError(f"the search took more than {timeout_s:g} s and was stopped") from e
+    finally:
+        timer.cancel()
+
+
 #: Number of the call, turn, score, and when the call began.
 Row = tuple[int, int, float, datetime | None]
 
 
 @dataclass(frozen=True)
 class _Looking:
-    con: duckdb.DuckDBPyConnection
+    con: "duckdb.DuckDBPyConnection"
     phrase: str
     term_ids: tuple[int, ...]
     match: Match
@@ -212,7 +227,7 @@ class _Looking:
         )
 
 
-def _terms(con: duckdb.DuckDBPyConnection, phrase: str) -> dict[str, int | None]:
+def _terms(con: "duckdb.DuckDBPyConnection", phrase: str) -> dict[str, int | None]:
     """The stems of the phrase, with their numbers; None for one that nobody ever said."""
     terms = dict(con.execute(_TERMS.format(phrase=literal("phrase", phrase))).fetchall())
     if not terms:
@@ -224,7 +239,7 @@ def _terms(con: duckdb.DuckDBPyConnection, phrase: str) -> dict[str, int | None]
 
 
 def _with_turns(
-    con: duckdb.DuckDBPyConnection, rows: Sequence[Row], around: int
+    con: "duckdb.DuckDBPyConnection", rows: Sequence[Row], around: int
 ) -> tuple[Hit, ...]:
     if not rows:
         return ()

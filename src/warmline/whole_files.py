@@ -1,4 +1,8 @@
-"""Files that appear whole or not at all, whatever happens while they are written."""
+"""Files that appear whole or not at all, and that their owner alone may read.
+
+What is written is of calls: nobody else on the machine is to see it, whatever the user's umask is
+and whatever mode a file had before that is replaced.
+"""
 
 import os
 import uuid
@@ -7,20 +11,25 @@ from pathlib import Path
 
 from warmline.errors import WarmlineError
 
+PRIVATE_FILE = 0o600
+PRIVATE_FOLDER = 0o700
+
 
 def write_whole(
     path: Path, write: Callable[[Path], object], kind: type[WarmlineError], what: str
 ) -> Path:
     """Let `write` fill a temporary file beside `path`, then put it there in one step, durably.
 
-    Raises an error of this `kind` naming the file, and `what` it was to hold, when the folder is
-    read-only, full, or not a folder.
+    The file is private, and so are folders that are made for it. Raises an error of this `kind`
+    naming the file, and `what` it was to hold, when the folder is read-only, full, or not a folder.
     """
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         try:
+            temporary.touch(PRIVATE_FILE, exist_ok=False)
             write(temporary)
+            temporary.chmod(PRIVATE_FILE)  # whoever wrote may have put another file there
             sync(temporary)
             temporary.replace(path)
         finally:
@@ -29,6 +38,32 @@ def write_whole(
     except OSError as e:
         raise kind(f"{path}: cannot write {what} ({e.strerror or e})") from e
     return path
+
+
+def write_text_whole(path: Path, text: str, kind: type[WarmlineError], what: str) -> Path:
+    """Write a text as UTF-8. Private, and raises, as `write_whole`."""
+    return write_bytes_whole(path, text.encode(), kind, what)
+
+
+def write_bytes_whole(path: Path, content: bytes, kind: type[WarmlineError], what: str) -> Path:
+    """Write these bytes. Private, and raises, as `write_whole`."""
+    return write_whole(path, lambda file: file.write_bytes(content), kind, what)
+
+
+def make_private_folder(path: Path) -> Path:
+    """Make a folder, and those above it that are missing, for their owner alone.
+
+    A folder that is there keeps its mode. Raises OSError.
+    """
+    missing = [folder for folder in path.parents if not folder.exists()]
+    for folder in (*reversed(missing), path):
+        folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
+    return path
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file for `open(..., opener=open_private)`: one that is made is private."""
+    return os.open(path, flags, PRIVATE_FILE)
 
 
 def sync(path: Path) -> None:

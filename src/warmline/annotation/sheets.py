@@ -4,12 +4,14 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from warmline.annotation.items import ANSWERS, FEELINGS, LEVELS, NO_FEELING, Item, Label
 from warmline.errors import DataError
 from warmline.spreadsheets import safe_cell
+from warmline.whole_files import write_text_whole, write_whole
 
 _SHOWN = ("item_id", "call_id", "path", "start_s", "end_s", "before", "text", "after")
 _FILLED_IN = ("feeling", "answer", "level", "note")
@@ -42,11 +44,8 @@ def write_sheet(items: Sequence[Item], path: Path, *, show_machine: bool = False
             raise DataError(f"{there} is there, and may hold labels: choose another name")
     rows = [_row(item, show_machine) for item in items]
     key = {item.item_id: _key_row(item) for item in items}
-    try:
-        _write_rows(rows, path)
-        key_path.write_text(json.dumps(key, indent=1), encoding="utf-8")
-    except OSError as e:
-        raise DataError(f"{path}: cannot be written ({e.strerror})") from e
+    write_whole(path, partial(_write_rows, rows, path.suffix), DataError, "the sheet")
+    write_text_whole(key_path, json.dumps(key, indent=1), DataError, "the key")
     return key_path
 
 
@@ -102,8 +101,8 @@ def _key_row(item: Item) -> dict[str, Any]:
     }
 
 
-def _write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    if path.suffix == ".json":
+def _write_rows(rows: Sequence[Mapping[str, Any]], suffix: str, path: Path) -> None:
+    if suffix == ".json":
         path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         return
     # With a byte order mark spreadsheets read it as UTF-8.

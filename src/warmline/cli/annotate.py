@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
-from warmline.cli.terminal import messages, output
+from warmline.cli.terminal import messages, note_access, output
 from warmline.errors import DataError
 from warmline.places import places_of
 
@@ -67,7 +67,9 @@ def annotate(
 
     chosen = by.value if by else None
     wanted = Wanted(flagged, unflagged, chosen, min_words, simulated, seed)
-    items = draw(places_of(settings_from(settings), None, warehouse).warehouse, wanted)
+    at = places_of(settings_from(settings), None, warehouse).warehouse
+    items = draw(at, wanted)
+    note_access(at, "annotate", calls={item.call_id for item in items}, rows=len(items))
     key = write_sheet(items, to, show_machine=show_machine)
     with_cue = sum(bool(item.kinds) for item in items)
     calls = len({item.call_id for item in items})

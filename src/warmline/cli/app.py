@@ -1,5 +1,6 @@
 """All commands of `warmline`, put together."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -25,6 +26,7 @@ from warmline.cli.show import show
 from warmline.cli.simulate import simulate
 from warmline.cli.terminal import EXIT_CODES_HELP, Commands
 from warmline.cli.validate import validate
+from warmline.process_limits import leave_no_core_file
 
 app = typer.Typer(
     name="warmline",
@@ -44,17 +46,25 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+#: Models and made-up calls are of nobody, and may lie where all users of a machine find them.
+_PUBLIC = ("models", "simulate")
+
+
 @app.callback()
 def warmline(
-    debug: Annotated[
+    context: typer.Context,
+    debug: Annotated[  # noqa: ARG001
         bool, typer.Option("--debug", help="Show the whole traceback of an unforeseen error.")
     ] = False,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001
         bool,
         typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
     ] = False,
 ) -> None:
     """What holds for every command."""
+    if context.invoked_subcommand not in _PUBLIC:
+        os.umask(0o077)  # what libraries write on the way, too, is for its owner alone
+        leave_no_core_file()
 
 
 app.command(rich_help_panel="Analyze")(analyze)

@@ -52,6 +52,8 @@ def run_batch(
     places: Places,
     metadata: Path | None = None,
     redo: Redo | None = None,
+    *,
+    allow_loss: bool = False,
 ) -> Batch:
     """Do everything that is pending under `sources`, paths and URLs, and publish.
 
@@ -82,7 +84,13 @@ def run_batch(
         ):
             outcomes = workers.analyze_all(plan.pending, progress.ended, progress.under_way)
     with messages().status("publishing the warehouse"):
-        published = publish(places.landing, places.warehouse, all_measures(), settings.profile)
+        published = publish(
+            places.landing,
+            places.warehouse,
+            all_measures(),
+            settings.profile,
+            allow_loss=allow_loss,
+        )
     return Batch(Tally(plan, tuple(outcomes), perf_counter() - started), published, places)
 
 

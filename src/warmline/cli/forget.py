@@ -16,7 +16,7 @@ from warmline.cli.options import (
     settings_from,
 )
 from warmline.cli.terminal import ExitCode, messages, output
-from warmline.places import places_of
+from warmline.warehouse.landing_folder import known_places
 
 _AGE = re.compile(r"(\d+)\s*d(ays?)?")
 
@@ -56,7 +56,7 @@ def forget(
     from warmline.warehouse import publish
 
     chosen = settings_from(settings)
-    places = places_of(chosen, landing, warehouse)
+    places = known_places(chosen, landing, warehouse)
     selection = Selection(
         frozenset(call or ()), frozenset(customer or ()), _before(older_than, datetime.now(UTC))
     )

@@ -23,6 +23,7 @@ from warmline.places import places_of
 from warmline.recordings.remote import as_source
 from warmline.resources import folder
 from warmline.settings import Settings
+from warmline.warehouse.landing_folder import known_places
 
 CronOption = Annotated[
     str | None,
@@ -88,7 +89,7 @@ def nightly(
         raise typer.BadParameter(
             'say when: --once for now, or --cron "0 2 * * *" to stay and run every night at two'
         )
-    places = places_of(chosen, landing, warehouse)
+    places = known_places(chosen, landing, warehouse)
     parameters = {
         "sources": [_absolute(as_source(source)) for source in sources or ()] or None,
         "metadata": str(metadata.resolve()) if metadata else None,

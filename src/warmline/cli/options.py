@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from warmline.cli.terminal import messages
 from warmline.encryption import look_for_key
 from warmline.settings import Settings, load_settings, with_overrides
 
@@ -23,8 +24,17 @@ LandingOption = Annotated[
     Path | None,
     typer.Option(
         "--landing",
-        help="Folder of analyses, one file per call; by default beside the warehouse.",
+        help="Folder of analyses, one file per call; by default the one that the warehouse was "
+        "built from, or beside a new one.",
         show_default=False,
+    ),
+]
+AllowLossOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-loss",
+        help="Publish although calls of the warehouse are lost by it: their analyses are gone from "
+        "the landing folder.",
     ),
 ]
 WarehouseOption = Annotated[
@@ -35,9 +45,15 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machi
 
 
 def settings_file(named: Path | None) -> Path | None:
-    """The settings file that counts: the one named, else `warmline.toml` here, else none."""
+    """The settings file that counts: the one named, else `warmline.toml` here, else none.
+
+    One that nobody named is said: whoever put it here decides what is loaded and what is kept.
+    """
     here = Path(SETTINGS_FILE)
-    return named or (here if here.is_file() else None)
+    if named is not None or not here.is_file():
+        return named
+    messages().print(f"settings: {here.resolve()}", style="dim", markup=False, soft_wrap=True)
+    return here
 
 
 def settings_from(path: Path | None, **overrides: Any) -> Settings:

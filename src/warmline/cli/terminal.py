@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from warmline.errors import WarmlineError
+from warmline.errors import WarehouseError, WarmlineError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
 
@@ -65,6 +67,16 @@ def say_error(message: str) -> None:
     messages().print(f"[bold red]error:[/] {escape(first)}", soft_wrap=True)
     if rest:
         messages().print(escape(rest), soft_wrap=True)
+
+
+def note_access(warehouse: "Path", command: str, **what: Any) -> None:
+    """Log who looks at the words of calls; where that cannot be written, say so and go on."""
+    from warmline import access_log
+
+    try:
+        access_log.note_access(warehouse, command, **what)
+    except WarehouseError as e:
+        messages().print(f"note: {e}", style="yellow", markup=False, soft_wrap=True)
 
 
 class Commands(TyperGroup):

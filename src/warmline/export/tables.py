@@ -1,6 +1,7 @@
 """Answers as tables that other people open: CSV, Parquet, a spreadsheet. What was said never runs.
 
-In CSV and XLSX a text that a spreadsheet would take for a formula is kept a text.
+In CSV a text that a spreadsheet would take for a formula has an apostrophe before it; in XLSX it is
+marked as text, and stays one when somebody edits the cell.
 """
 
 import csv
@@ -30,7 +31,7 @@ def write_table(answer: Answer, path: Path, format_name: str) -> Path:
 def _csv(answer: Answer, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(answer.columns)
+        writer.writerow([safe_cell(column) for column in answer.columns])
         writer.writerows([safe_cell(_flat(value)) for value in row] for row in answer.rows)
 
 
@@ -44,6 +45,7 @@ def _parquet(answer: Answer, path: Path) -> None:
         "BIGINT": pa.int64(),
         "BOOLEAN": pa.bool_(),
         "TIMESTAMP": pa.timestamp("us"),
+        "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
         "DATE": pa.date32(),
     }
     columns = list(zip(*answer.rows, strict=True)) or [()] * len(answer.columns)
@@ -73,16 +75,17 @@ def _xlsx(answer: Answer, path: Path) -> None:
     book = xlsxwriter.Workbook(path, options)
     sheet = book.add_worksheet("warmline")
     heading, day = book.add_format({"bold": True}), book.add_format({"num_format": "yyyy-mm-dd"})
+    text = book.add_format({"quote_prefix": True})
     for place, column in enumerate(answer.columns):
         sheet.write_string(0, place, column, heading)
     for number, row in enumerate(answer.rows, start=1):
         for place, value in enumerate(row):
-            _write_cell(sheet, number, place, value, day)
+            _write_cell(sheet, number, place, value, day, text)
     sheet.freeze_panes(1, 0)
     book.close()
 
 
-def _write_cell(sheet: Any, row: int, column: int, value: Any, day: Any) -> None:
+def _write_cell(sheet: Any, row: int, column: int, value: Any, day: Any, text: Any) -> None:
     """One cell by what it is, so that no text is guessed to be something else."""
     flat = _flat(value)
     if flat is None:
@@ -96,7 +99,8 @@ def _write_cell(sheet: Any, row: int, column: int, value: Any, day: Any) -> None
     elif isinstance(flat, date):
         sheet.write_datetime(row, column, flat, day)
     else:
-        sheet.write_string(row, column, str(flat)[:_LETTERS_IN_CELL])
+        said = str(flat)[:_LETTERS_IN_CELL]
+        sheet.write_string(row, column, said, text if safe_cell(said) != said else None)
 
 
 def _flat(value: Any) -> Any:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from warmline.database import open_without_warehouse, quoted
 from warmline.landing import places, scan, seals, tables
 from warmline.locks import exclusive
+from warmline.whole_files import make_private_folder
 
 _ROWS_IN_GROUP = 128  # a call is read from its pack without decoding more than this many
 _LEFTOVER_AGE_S = 86_400.0
@@ -97,7 +98,7 @@ def _repack(landing_dir: Path, removed: Collection[str], rows_in_pack: int) -> P
 def _claim(landing_dir: Path) -> None:
     for loose in places.loose_files(landing_dir):
         claimed = landing_dir / places.CLAIMED / loose.name
-        claimed.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(claimed.parent)
         with suppress(FileNotFoundError):  # a refusal that has just been superseded
             (landing_dir / loose.name).rename(claimed)
 

@@ -9,6 +9,7 @@
     listings/<aa>/...                             what is known of remote places; see `listings`
     forgotten/<aa>/...                            what was erased and stays so; see `forgetting`
     encryption.json                               whether all that is encrypted; see `seals`
+    landing.json                                  which landing folder it is; see `warmline.places`
 
 Every file appears whole or not at all, by a rename within its folder, so that any number of workers
 may write and any number of readers read a shared folder without a lock between them.

@@ -19,7 +19,10 @@ from warmline.errors import EncryptionError
 
 _CLEAR, _ENCRYPTED = b"PAR1", b"PARE"
 #: How DuckDB writes an encrypted file.
-COPY_OPTIONS = f"FORMAT parquet, COMPRESSION zstd, ENCRYPTION_CONFIG {PARQUET_KEY}"
+# Into the private file that is there, not into one that DuckDB makes for everybody to read.
+COPY_OPTIONS = (
+    f"FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false, ENCRYPTION_CONFIG {PARQUET_KEY}"
+)
 
 
 def is_encrypted(path: Path) -> bool:

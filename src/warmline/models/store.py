@@ -5,7 +5,7 @@ the published release it comes from, and the source.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +18,7 @@ from warmline.models.catalogue import catalogue
 from warmline.models.package_index import PackageIndex
 from warmline.models.publisher import Publisher
 from warmline.models.pulling import Receipt, Wanted, bring, receipt_path, turn_to_write
-from warmline.models.releases import Model, ModelFile
+from warmline.models.releases import Form, Model, ModelFile
 from warmline.models.sources import LocalFolders, Progress, Source, sha256_of
 from warmline.settings import PlaceSettings
 
@@ -112,7 +112,7 @@ class ModelStore:
         )
 
     def path_of(self, name: str, file: str | None = None) -> Path:
-        """A file of a stored model: the one named, else its first. The digest is not checked again.
+        """A file of a stored model: the one named, else its first. Its digest is not checked.
 
         Raises `ModelError` saying what to type when the model is unknown or not stored.
         """
@@ -122,6 +122,22 @@ class ModelStore:
                 f"model {name} is not in {self.folder}; run `warmline models pull {name}`"
             )
         return self._path(model, file or model.files[0].name)
+
+    def genuine_path_of(self, name: str, file: str | None = None) -> Path:
+        """Return the path of a file, as `path_of`, after comparing its digest with the published.
+
+        So is everything found that is to be loaded, since a file of a model can hold code; without
+        `file` all files of the model are compared. Raises `ModelError` as `path_of` does, and for a
+        file that is not the published one.
+        """
+        path = self.path_of(name, file)
+        for report in self.verify([name]) if file is None else self._verified(name, file):
+            if report.state is not State.GENUINE:
+                raise ModelError(
+                    f"{report.path}: damaged, {report.reason}; `warmline models pull {name}` "
+                    "replaces it"
+                )
+        return path
 
     def identity(self, name: str) -> str:
         """What changes when the weights of a stored model do: for the address of an analysis."""
@@ -175,6 +191,10 @@ class ModelStore:
                 fetched.append(model.name)
         return tuple(dict.fromkeys(fetched))
 
+    def _verified(self, name: str, wanted: str) -> Iterator[FileReport]:
+        model = self._model(name)
+        return (self._check(model, file) for file in model.files if file.name == wanted)
+
     def _model(self, name: str) -> Model:
         if name not in self.models:
             raise ModelError(f"no model is called '{name}'; known: {', '.join(self.models)}")
@@ -193,8 +213,13 @@ class ModelStore:
             receipt = Receipt.model_validate_json(path.read_bytes())
         except (OSError, ValidationError):
             return None
-        published = {release.sha256 for release in file.releases}
-        return receipt if receipt.release_sha256 in published else None
+        releases = {release.sha256: release for release in file.releases}
+        release = releases.get(receipt.release_sha256)
+        if release is None:
+            return None
+        # A file that was converted has a digest of its own; any other is the published one itself.
+        is_converted = release.form is Form.CTRANSLATE2
+        return receipt if is_converted or receipt.sha256 == release.sha256 else None
 
     def _is_genuine(self, model: Model, file: ModelFile) -> bool:
         return self._check(model, file).state is State.GENUINE

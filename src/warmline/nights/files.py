@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import partial
 from pathlib import Path
 
 from warmline.errors import WarehouseError
@@ -17,7 +16,7 @@ from warmline.nights.monitoring import FOLDER, read_run, run_file
 from warmline.nights.rendering import as_html, as_markdown
 from warmline.nights.report import NightReport, RunFacts
 from warmline.settings import NightSettings
-from warmline.whole_files import write_whole
+from warmline.whole_files import write_text_whole
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,8 @@ def write_report(report: NightReport, warehouse: Path) -> Path:
     started_at = report.run.started_at if report.run else None
     markdown, page = report_files(warehouse, report.night, started_at)
     for path, text in ((markdown, as_markdown(report)), (page, as_html(report))):
-        write_whole(path, partial(_write, text=text), WarehouseError, "the report")
+        write_text_whole(path, text, WarehouseError, "the report")
     return page
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
 
 
 def runs_of(warehouse: Path, night: date) -> tuple[RunFacts, ...]:

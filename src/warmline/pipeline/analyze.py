@@ -28,11 +28,15 @@ class Remote:
 
 @dataclass(frozen=True)
 class Given:
-    """A recording to analyze, what is known from before, and who hears how far it has come."""
+    """A recording to analyze, what is known from before, and who hears how far it has come.
+
+    `takes_row` is that of the planned call.
+    """
 
     source: Path | Remote
     previous: CallAnalysis | None = None
     tell: Tell = nobody
+    takes_row: bool = True
 
 
 def analyze_recording(
@@ -66,7 +70,7 @@ def analyze_recordings(
     """
     settings = addressing.settings
     return words.together(
-        [_analysis(one, addressing, engines, table) for one in given],
+        [_analysis(one, addressing, engines, table if one.takes_row else None) for one in given],
         lambda: words.recogniser(settings.words, engines),
     )
 

@@ -107,7 +107,8 @@ class Arrivals:
     def _not_analyzed(
         self, call: PlannedCall, status: Status, code: str, reason: str
     ) -> CallAnalysis:
-        metadata = read_metadata(call.source, self.settings, self.table)
+        table = self.table if call.takes_row else None
+        metadata = read_metadata(call.source, self.settings, table)
         return not_analyzed(call.recording, metadata, status, code, reason)
 
 

@@ -119,13 +119,13 @@ def _taken_in(
 ) -> tuple[PlannedCall, Given] | CallAnalysis:
     """A call and what is given of it to be analyzed; or what is said of one that need not be."""
     if call.remote is None:
-        return call, Given(Path(call.path), _previous(desk.landing, call), tell)
+        return call, Given(Path(call.path), _previous(desk.landing, call), tell, call.takes_row)
     fetched = Fetched(call.remote, desk.addressing.settings.recordings, kept)
     found = desk.arrivals.take_in(call, fetched)
     if isinstance(found, CallAnalysis):
         return found
     remote = Remote(call.remote, found.recording.audio_sha256, fetched.again)
-    return found, Given(remote, _previous(desk.landing, found), tell)
+    return found, Given(remote, _previous(desk.landing, found), tell, call.takes_row)
 
 
 def land(analysis: CallAnalysis, landing_dir: Path, call: PlannedCall) -> None:

@@ -5,9 +5,11 @@ the recordings that are there and the analyses that have landed, so that a misse
 caught up by the next one.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from warmline import landing
@@ -46,12 +48,14 @@ def make_plan(
     """
     found = look_at(sources, addressing.settings.recordings, landing_dir)
     desk = _Desk(landing.known(landing_dir), addressing, table, redo, found)
+    identified = list(desk.identified())
+    desk = replace(desk, shared=desk.shared_rows([recording for recording, _ in identified]))
     pending: list[PlannedCall] = []
     unchanged: list[str] = []
     readable: dict[str, list[Recording]] = {}
     erased, forgotten = landing.forgotten_keys(landing_dir), []
     given_up: list[str] = []
-    for recording, code in desk.identified():
+    for recording, code in identified:
         if found.marks.get(recording.path) in erased or landing.is_forgotten(
             erased, recording.audio_sha256, recording.path
         ):
@@ -82,8 +86,13 @@ def make_plan(
                 (given_up if is_failed else unchanged).append(original.path)
     return Plan(
         tuple(
-            replace(c, after=desk.newest(c.recording), remote=found.remote.get(c.path))
-            for c in pending
+            replace(
+                call,
+                after=desk.newest(call.recording),
+                remote=found.remote.get(call.path),
+                takes_row=desk.takes_row(call.path),
+            )
+            for call in pending
         ),
         tuple(unchanged),
         tuple(replace(d, remote=found.remote.get(d.recording.path)) for d in duplicates),
@@ -121,6 +130,37 @@ class _Desk:
     table: MetadataTable | None
     redo: Redo | None
     found: Sources
+    shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def shared_rows(self, recordings: Iterable[Recording]) -> dict[str, tuple[str, ...]]:
+        """Return rows of the table that more than one recording would take, with their paths.
+
+        A copy with the same bytes is the same recording.
+        """
+        if self.table is None:
+            return {}
+        settings = self.addressing.settings.recordings
+        takers: defaultdict[str, list[str]] = defaultdict(list)
+        digests: defaultdict[str, set[str]] = defaultdict(set)
+        for recording in recordings:
+            source = self.found.source(recording.path)
+            path = source if isinstance(source, Path) else source.path
+            call_id = path.stem
+            if self.table.key == "call_id":
+                call_id = read_metadata(source, settings, None).call_id
+            key = self.table.key_for(path, call_id)
+            if key is not None:
+                takers[key].append(recording.path)
+                digests[key].add(recording.audio_sha256 or recording.path)
+        return {key: tuple(takers[key]) for key, of in digests.items() if len(of) > 1}
+
+    def takes_row(self, path: str) -> bool:
+        """Return whether a recording takes its row of the table: not if another one would, too."""
+        return path not in self._sharing
+
+    @cached_property
+    def _sharing(self) -> frozenset[str]:
+        return frozenset(path for paths in self.shared.values() for path in paths)
 
     def identified(self) -> Iterator[tuple[Recording, str | None]]:
         """Every recording; with the code of the refusal if its bytes cannot be read.
@@ -202,7 +242,8 @@ class _Desk:
         if landed is None:
             return PlannedCall(recording, "new")
         settings = self.addressing.settings.recordings
-        metadata = read_metadata(self.found.source(recording.path), settings, self.table)
+        table = self.table if self.takes_row(recording.path) else None
+        metadata = read_metadata(self.found.source(recording.path), settings, table)
         if self.redo and self.redo.concerns(recording, metadata):
             return PlannedCall(recording, "asked for", landed, self.redo.stages)
         why = self._why_again(recording, metadata, landed)
@@ -244,8 +285,12 @@ class _Desk:
         ids = [read_metadata(source, settings, None).call_id for source in sources]
         for key in self.table.unmatched(paths, ids):
             yield f"{self.table.path}: no recording for {key!r}"
-        for key in self.table.shared(paths):
-            yield f"{self.table.path}: {key!r} is the name of more than one recording"
+        for key, takers in self.shared.items():
+            yield (
+                f"{self.table.path}: the row {key!r} is of {len(takers)} recordings "
+                f"({', '.join(takers[:3])}{', ...' if takers[3:] else ''}), so none of them takes "
+                "it; give more of the path in it"
+            )
 
 
 def _is_same_file(landed: Landed, recording: Recording) -> bool:

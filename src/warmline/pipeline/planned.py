@@ -15,7 +15,8 @@ class PlannedCall:
 
     `previous` says where an earlier analysis of it lies, `redo` names the stages whose results are
     not to be taken from it. What comes of it has to be dated later than `after`. Where it lies
-    elsewhere, `remote` says how; if its digest is empty, it has to be fetched to be known.
+    elsewhere, `remote` says how; if its digest is empty, it has to be fetched to be known. With
+    `takes_row` false its row of the metadata table is as much another recording's, and nobody's.
     """
 
     recording: Recording
@@ -24,6 +25,7 @@ class PlannedCall:
     redo: frozenset[str] = frozenset()
     after: datetime | None = None
     remote: RemoteFile | None = None
+    takes_row: bool = True
 
     @property
     def path(self) -> str:

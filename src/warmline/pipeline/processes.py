@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from warmline.forking import end_with, wait_passively
+from warmline.process_limits import leave_no_core_file
 
 _GB = 1e9
 # Of all processes, the kernel ends one of these when the machine has no memory left: a call is
@@ -59,7 +60,7 @@ def settle_in(run: int, environment: Mapping[str, str], threads: int, memory_gb:
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _COMPILED)
     with suppress(OSError):  # not every system has it
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold what was said
+    leave_no_core_file()
     if memory_gb:
         limit = round(memory_gb * _GB)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

@@ -31,7 +31,12 @@ class MetadataTable:
 
     def row_for(self, path: Path, call_id: str) -> Mapping[str, str] | None:
         """The row of a call; the longest part of the path that has one decides."""
-        return next((self.rows[n] for n in self._names(path, call_id) if n in self.rows), None)
+        key = self.key_for(path, call_id)
+        return None if key is None else self.rows[key]
+
+    def key_for(self, path: Path, call_id: str) -> str | None:
+        """Return the key of the row of a call, None if no row is meant."""
+        return next((n for n in self._names(path, call_id) if n in self.rows), None)
 
     def unmatched(self, paths: Iterable[Path], call_ids: Iterable[str] = ()) -> tuple[str, ...]:
         """Keys of rows that are of none of these recordings."""
@@ -39,15 +44,6 @@ class MetadataTable:
         for path in paths:
             used.update(self._names(path, path.stem))
         return tuple(key for key in self.rows if key not in used)
-
-    def shared(self, paths: Iterable[Path]) -> tuple[str, ...]:
-        """Keys of rows that are of more than one of these recordings: too short a name."""
-        seen: dict[str, int] = {}
-        for path in paths:
-            key = next((n for n in self._names(path, path.stem) if n in self.rows), None)
-            if key is not None:
-                seen[key] = seen.get(key, 0) + 1
-        return tuple(key for key, count in seen.items() if count > 1)
 
     def _names(self, path: Path, call_id: str) -> Iterator[str]:
         """All texts in the key column that would mean this recording, the most exact first."""

@@ -7,28 +7,29 @@ from math import exp
 from pathlib import Path
 from string import Template
 
+from warmline.errors import QueryError
 from warmline.research.plots import dose_png, forest_png, survival_png
 from warmline.research.regression import Estimate
 from warmline.research.study import CONFOUNDERS, Study
 from warmline.research.words import lead, methods, scale_of
+from warmline.whole_files import write_bytes_whole, write_text_whole
 
 _PAGE = Path(__file__).with_name("report.html")
 
 
 def write_report(study: Study, folder: Path) -> tuple[Path, ...]:
     """Write `report.html` and its pictures into a folder; returns the files, the page first."""
-    folder.mkdir(parents=True, exist_ok=True)
     pictures = {
         "forest.png": forest_png(study),
         "dose_response.png": dose_png(study),
         "survival.png": survival_png(study),
     }
     page = folder / "report.html"
-    page.write_text(render(study, pictures), encoding="utf-8")
+    write_text_whole(page, render(study, pictures), QueryError, "the report")
     written = [page]
     for name, png in pictures.items():
         if png is not None:
-            (folder / name).write_bytes(png)
+            write_bytes_whole(folder / name, png, QueryError, "the picture")
             written.append(folder / name)
         else:
             (folder / name).unlink(missing_ok=True)
@@ -69,6 +70,8 @@ def _estimates(study: Study) -> str:
         f"adjusted, {unit} per SD",
         "p",
         "p corrected",
+        "p, bootstrap",
+        "largest agent",
         "robustness",
     )
     clear = {a.measure for a in study.clear}
@@ -88,6 +91,8 @@ def _estimates(study: Study) -> str:
                 _interval(a.adjusted, scale),
                 _p(a.adjusted.p),
                 _p(a.p_corrected),
+                _p(a.p_bootstrap),
+                f"{a.largest_agent_share:.0%}",
                 f"{a.robustness:.1%}",
             ]
         )
@@ -100,7 +105,8 @@ def _reading(study: Study) -> str:
         f"With {level} intervals. “Adjusted” holds equal what is listed under how it was done; "
         "“raw” compares the same calls as they are. A large difference between the two says how "
         "much agents, reasons and the customers' state differ along the measure. In green: clear "
-        "of chance after the correction."
+        "of chance after the correction. “Largest agent” is one agent's share of what the measure "
+        "varies, all else held equal: above 80 % nothing is said."
     )
 
 
@@ -137,9 +143,9 @@ def _survival(study: Study, picture: bytes | None) -> str:
 
 def _flow(study: Study) -> str:
     sample = study.sample
-    rows = [[f"outcomes called {study.design.outcome}", str(sample.outcomes)]]
+    rows = [[sample.unit, str(sample.total)]]
     rows += [[f"left out: {why}", f"−{count}"] for why, count in sample.flow.items()]
-    rows.append(["calls with an outcome", str(len(sample.frame))])
+    rows.append(["calls in the models", str(len(sample.frame))])
     return _table(("", "how many"), rows, [""] * len(rows))
 
 

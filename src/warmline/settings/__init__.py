@@ -29,6 +29,7 @@ from warmline.settings.measuring import (
 )
 from warmline.settings.privacy import RedactionSettings
 from warmline.settings.running import (
+    DisplaySettings,
     NightSettings,
     PlaceSettings,
     ProfileSettings,
@@ -37,6 +38,7 @@ from warmline.settings.section import Section
 
 __all__ = [
     "ChannelSettings",
+    "DisplaySettings",
     "EmpathySettings",
     "EncryptionSettings",
     "FloorSettings",
@@ -74,6 +76,7 @@ class Settings(Section):
     empathy: EmpathySettings = Field(default_factory=EmpathySettings)
     profile: ProfileSettings = Field(default_factory=ProfileSettings)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
+    display: DisplaySettings = Field(default_factory=DisplaySettings)
     night: NightSettings = Field(default_factory=NightSettings)
 
 

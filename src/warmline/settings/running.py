@@ -1,8 +1,9 @@
 """Settings of a run: where things are kept, and the night."""
 
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from warmline.settings.section import Section
 
@@ -48,7 +49,8 @@ class PlaceSettings(Section):
 
     landing: str = Field(
         default="",
-        description="Folder of analyses, one file per call; empty: beside the warehouse.",
+        description="Folder of analyses, one file per call; empty: the one that the warehouse was "
+        "built from, beside a new one.",
     )
     warehouse: str = Field(default="warehouse.duckdb", description="The DuckDB file.")
     models: str = Field(
@@ -63,6 +65,26 @@ class PlaceSettings(Section):
         min_length=1,
         description="Where models are looked for, in this order; WARMLINE_MODEL_SOURCES overrides.",
     )
+
+
+class DisplaySettings(Section):
+    """[display] how results are shown to people."""
+
+    timezone: str = Field(
+        default="UTC",
+        description="Time zone of the times that are shown, such as Europe/Berlin; local: that of "
+        "this machine. Kept times are UTC, and so are the days that queries ask for.",
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        if name not in ("UTC", "local"):
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError, OSError) as e:
+                raise ValueError("not a time zone known on this machine, as Europe/Berlin") from e
+        return name
 
 
 class NightSettings(Section):

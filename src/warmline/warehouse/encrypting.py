@@ -12,7 +12,8 @@ from warmline.errors import EncryptionError, WarehouseError
 from warmline.landing import sealing
 from warmline.landing.sealing import Change
 from warmline.locks import LockedError, exclusive
-from warmline.warehouse.swapping import building_beside, log_of, remove_leftovers, swap
+from warmline.warehouse.swapping import building_beside, discard_foreign_log, remove_leftovers, swap
+from warmline.whole_files import make_private_folder
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ def change_key(
             exclusive(place.with_name(f"{place.name}.lock"), "publishing this warehouse"),
             exclusive(landing_dir / ".packing.lock", "packing this landing folder"),
         ):
+            discard_foreign_log(place)
             open_to_convert(place).close()  # nothing is begun without what encrypts
             sealing.begin(landing_dir, change)
             files = sealing.rewrite(landing_dir, change)
@@ -60,14 +62,14 @@ def _rewrite(warehouse: Path, change: Change) -> bool:
         return False
     _remove_leftovers(warehouse)
     building = building_beside(warehouse)
+    make_private_folder(building.parent)
     with open_to_convert(building) as con:
-        attach(con, "old", warehouse, change.before, read_only=not log_of(warehouse).exists())
+        attach(con, "old", warehouse, change.before, read_only=True)
         attach(con, "new", building, change.after, read_only=False)
         con.execute("COPY FROM DATABASE old TO new")
         con.execute("CHECKPOINT new")
         con.execute("DETACH old")
         con.execute("DETACH new")
-    shutil.copymode(warehouse, building)
     swap(building, warehouse)
     return True
 

@@ -81,7 +81,8 @@ WHERE live.file IN (SELECT file FROM landing.files WHERE problem IS NULL)
 
 _OUTDATED = """
 CREATE OR REPLACE TEMP TABLE outdated AS
-SELECT calls.call_no, live.landing_key IS NOT NULL AS comes_back
+SELECT calls.call_no, calls.call_id, landing_key, calls.path,
+    live.landing_key IS NOT NULL AS comes_back
 FROM calls
 LEFT JOIN live USING (landing_key)
 WHERE live.landing_key IS NULL OR landing_key IN (SELECT landing_key FROM wanted)

@@ -13,9 +13,10 @@ from time import perf_counter
 import duckdb
 
 from warmline import __version__
-from warmline.database import open_for_building
+from warmline.access_log import forget_calls_but
+from warmline.database import open_for_building, open_for_reading
 from warmline.errors import WarehouseError
-from warmline.landing import places
+from warmline.landing import forgotten_keys, places
 from warmline.landing.outcomes import outcome_files
 from warmline.landing.places import LandedFile
 from warmline.landing.reviews import review_files
@@ -23,6 +24,7 @@ from warmline.landing.scan import UnreadableError, VanishedError, reader
 from warmline.locks import LockedError, exclusive
 from warmline.metrics import MetricDefinition
 from warmline.settings import ProfileSettings
+from warmline.warehouse.call_names import shortened
 from warmline.warehouse.checks import run_checks
 from warmline.warehouse.indexing import index_turns
 from warmline.warehouse.inputs import (
@@ -33,6 +35,7 @@ from warmline.warehouse.inputs import (
     problems,
     published,
 )
+from warmline.warehouse.landing_folder import LandingFolder, landing_folder_at, note_landing_folder
 from warmline.warehouse.load import (
     Loading,
     Stamped,
@@ -45,9 +48,27 @@ from warmline.warehouse.migrate import define_views, migrate
 from warmline.warehouse.outcomes import note_outcomes
 from warmline.warehouse.reviews import note_reviews
 from warmline.warehouse.summarizing import summarize
-from warmline.warehouse.swapping import building_beside, copy_beside, remove_leftovers, swap
+from warmline.warehouse.swapping import (
+    building_beside,
+    copy_beside,
+    discard_foreign_log,
+    remove_leftovers,
+    swap,
+)
+from warmline.whole_files import make_private_folder
 
 _ATTEMPTS = 10
+
+#: Calls whose analysis has gone, and no newer one of the recording at that place has come.
+_LOST = """
+SELECT call_id, landing_key FROM outdated
+WHERE NOT comes_back AND path NOT IN (SELECT path FROM live) ORDER BY call_id
+"""
+_YESTERDAY = "SELECT call_id, landing_key, path FROM calls"
+_LOST_OF_YESTERDAY = """
+SELECT call_id, landing_key FROM yesterday ANTI JOIN calls USING (landing_key)
+WHERE path NOT IN (SELECT path FROM calls) ORDER BY call_id
+"""
 
 
 @dataclass(frozen=True)
@@ -75,21 +96,25 @@ def publish(
     profile: ProfileSettings | None = None,
     *,
     from_nothing: bool = False,
+    allow_loss: bool = False,
 ) -> PublishReport:
     """Bring the warehouse up to date with the landing folder, or leave it exactly as it is.
 
     Nothing changed: nothing is built. Otherwise yesterday's file is copied (there may be none),
     migrated, what changed is loaded, the checks are run, and the file is swapped. `profile` has the
     weights of the empathy index; None keeps those that were published before. With `from_nothing`
-    no byte of yesterday's file is taken over: what was erased is in no free block either. Raises
-    WarehouseError, naming the cause, with yesterday's warehouse in its place.
+    no byte of yesterday's file is taken over: what was erased is in no free block either. A call
+    that yesterday's warehouse has, and that has no file any more without having been erased, would
+    be lost: that is refused unless `allow_loss` says that it may be. Raises WarehouseError, naming
+    the cause, with yesterday's warehouse in its place.
     """
     place = warehouse_path.resolve()
-    job = _Job(landing_dir, place, tuple(definitions), profile, from_nothing)
+    job = _Job(landing_dir, place, tuple(definitions), profile, from_nothing, allow_loss)
     lock = job.warehouse.with_name(f"{job.warehouse.name}.lock")
     try:
         with exclusive(lock, "publishing this warehouse"):
             remove_leftovers(job.warehouse)
+            discard_foreign_log(job.warehouse)
             return job.publish()
     except LockedError as e:
         raise WarehouseError(str(e)) from e
@@ -110,8 +135,10 @@ class _Job:
         definitions: tuple[MetricDefinition, ...],
         profile: ProfileSettings | None,
         from_nothing: bool,
+        allow_loss: bool,
     ) -> None:
         self.from_nothing = from_nothing
+        self.allow_loss = allow_loss
         self.landing_dir = landing_dir
         self.warehouse = warehouse
         self.definitions = definitions
@@ -123,16 +150,18 @@ class _Job:
     def publish(self) -> PublishReport:
         """Build and swap; again when the landing folder moved or a file in it proved damaged."""
         unreadable: dict[Stamped, str] = {}
+        folder = landing_folder_at(self.landing_dir, self.warehouse)
         for _ in range(_ATTEMPTS):
             files = places.files(self.landing_dir)
             outcomes = outcome_files(self.landing_dir)
             reviews = review_files(self.landing_dir)
-            inputs = inputs_of([*files, *outcomes, *reviews], self.definitions, self.profile)
+            everything = [*files, *outcomes, *reviews]
+            inputs = inputs_of(everything, self.definitions, self.profile, folder)
             before = published(self.warehouse) if self._has_yesterday else None
             if before is not None and before.inputs == inputs:
                 return self._report(Loading(0, 0, before.calls), before.unreadable, 0, False)
             try:
-                return self._build(files, outcomes, reviews, inputs, before, unreadable)
+                return self._build(files, outcomes, reviews, folder, inputs, before, unreadable)
             except UnreadableError as e:
                 stamps = {file.name: file.stamp for file in files}
                 unreadable |= {(name, stamps[name]): why for name, why in e.problems.items()}
@@ -147,20 +176,23 @@ class _Job:
         files: Sequence[LandedFile],
         outcomes: Sequence[LandedFile],
         reviews: Sequence[LandedFile],
+        folder: LandingFolder,
         inputs: Inputs,
         before: Published | None,
         unreadable: Mapping[Stamped, str],
     ) -> PublishReport:
+        make_private_folder(self.building.parent)
         if self._has_yesterday:
             copy_beside(self.warehouse, self.building)
-        else:
-            self.warehouse.parent.mkdir(parents=True, exist_ok=True)
         everything = before is not None and before.inputs.load_sha256 != inputs.load_sha256
         with open_for_building(self.building) as con:
             migrate(con)
             with reader(con, self.landing_dir) as landing:
                 note_files(con, landing, files, unreadable)
                 loading = load(con, landing, everything=everything)
+            if not self.allow_loss:
+                self._require_no_loss(con)
+            note_landing_folder(con, folder)
             note_outcomes(con, self.landing_dir, outcomes)
             note_reviews(con, self.landing_dir, reviews)
             note_definitions(con, self.definitions)
@@ -173,8 +205,31 @@ class _Job:
             report = self._report(loading, problems(con), checks, True)
             self._note_run(con, report, inputs)
             con.execute("CHECKPOINT")
+            calls = {call for (call,) in con.execute("SELECT call_id FROM calls").fetchall()}
         swap(self.building, self.warehouse)
+        forget_calls_but(self.warehouse, calls)
         return report
+
+    def _require_no_loss(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Raise WarehouseError when calls are gone that nobody erased or recorded anew."""
+        if self.from_nothing and self.warehouse.is_file():
+            with open_for_reading(self.warehouse) as yesterday:
+                calls = yesterday.execute(_YESTERDAY).to_arrow_table()
+            con.register("yesterday", calls)
+            gone = con.execute(_LOST_OF_YESTERDAY).fetchall()
+            con.unregister("yesterday")
+        else:
+            gone = con.execute(_LOST).fetchall()
+        erased = forgotten_keys(self.landing_dir) if gone else frozenset()
+        lost = [call_id for call_id, key in gone if key not in erased]
+        if lost:
+            raise WarehouseError(
+                f"{self.warehouse}: not published, what was there stays: {len(lost)} of its calls "
+                f"({shortened(lost[0])}{', ...' if len(lost) > 1 else ''}) have no analysis in "
+                f"{self.landing_dir} and were not erased by `warmline forget`; put that "
+                "folder right, or name the right one (--landing); `warmline analyze --allow-loss` "
+                "insists"
+            )
 
     @property
     def _has_yesterday(self) -> bool:

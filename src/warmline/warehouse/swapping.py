@@ -1,15 +1,20 @@
-"""A warehouse is built beside the one that is there, and put in its place in one step."""
+"""A warehouse is built beside the one that is there, and put in its place in one step.
+
+It is built in a private folder, together with its log and whatever else DuckDB puts beside it. The
+publisher leaves no log beside the warehouse: what lies there is not its own, and is never read.
+"""
 
 import os
 import shutil
 from pathlib import Path
 
-from warmline.whole_files import sync
+from warmline.database import has_foreign_log, log_of
+from warmline.whole_files import PRIVATE_FILE, sync
 
 
 def building_beside(warehouse: Path) -> Path:
     """The file in which this process builds what is to become the warehouse."""
-    return warehouse.with_name(f"{warehouse.name}.building-{os.getpid()}")
+    return warehouse.with_name(f"{warehouse.name}.building-{os.getpid()}") / warehouse.name
 
 
 def remove_leftovers(warehouse: Path) -> None:
@@ -21,21 +26,20 @@ def remove_leftovers(warehouse: Path) -> None:
             path.unlink()
 
 
-def log_of(database: Path) -> Path:
-    """The write-ahead log beside a database file."""
-    return database.with_name(f"{database.name}.wal")
-
-
 def copy_beside(warehouse: Path, building: Path) -> None:
-    """Begin with what the warehouse is now, and with what its writer left in the log."""
+    """Begin with what the publisher wrote last: with the file, and never with a log beside it."""
     shutil.copyfile(warehouse, building)
-    shutil.copymode(warehouse, building)
-    if (log := log_of(warehouse)).exists():
-        shutil.copyfile(log, log_of(building))
+
+
+def discard_foreign_log(warehouse: Path) -> None:
+    """Remove a log beside the warehouse that no program is writing: it is not the publisher's."""
+    if not warehouse.exists() or has_foreign_log(warehouse):
+        log_of(warehouse).unlink(missing_ok=True)
 
 
 def swap(building: Path, warehouse: Path) -> None:
-    """Put the new file in place, durably; what a crashed writer left of the old one goes."""
+    """Put the new file in place, durably."""
+    building.chmod(PRIVATE_FILE)
     sync(building)
     log_of(warehouse).unlink(missing_ok=True)
     building.replace(warehouse)
