@@ -8,7 +8,6 @@ warehouse holds, in Prometheus' text format.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +18,7 @@ from warmline.database import open_for_reading
 from warmline.errors import SettingsError, WarehouseError
 from warmline.nights.report import RunFacts
 from warmline.pipeline import Tally
-from warmline.whole_files import write_whole
+from warmline.whole_files import write_text_whole
 
 FOLDER = "reports"
 
@@ -114,13 +113,13 @@ def noted(warehouse: Path, started_at: datetime) -> Iterator[None]:
         succeeded_at=before.succeeded_at if before else None,
         last_run=before.last_run if before else None,
     )
-    _write(health_file(warehouse), running.model_dump_json(indent=2), "the health of nights")
+    _write(health_file(warehouse), running, "the health of nights")
     try:
         yield
     except BaseException as e:
         ended = {"state": "failed", "ended_at": datetime.now(UTC), "error": type(e).__name__}
         failed = running.model_copy(update=ended)
-        _write(health_file(warehouse), failed.model_dump_json(indent=2), "the health of nights")
+        _write(health_file(warehouse), failed, "the health of nights")
         raise
 
 
@@ -151,8 +150,8 @@ def note_end(
         succeeded_at=(before and before.succeeded_at) if run.unread else record.ended_at,
         last_run=record,
     )
-    _write(run_file(warehouse, started_at), record.model_dump_json(indent=2), "the run's counts")
-    _write(health_file(warehouse), health.model_dump_json(indent=2), "the health of nights")
+    _write(run_file(warehouse, started_at), record, "the run's counts")
+    _write(health_file(warehouse), health, "the health of nights")
 
 
 def as_metrics(warehouse: Path) -> str:
@@ -206,16 +205,9 @@ def write_metrics(warehouse: Path, to: Path) -> None:
 
     Raises as `as_metrics` does, and `WarehouseError` when it cannot be written.
     """
-    text = as_metrics(warehouse)
-
-    def fill(path: Path) -> None:
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)  # it is read by another user, and holds counts alone
-
-    write_whole(to, fill, WarehouseError, "the metrics")
+    write_text_whole(to, as_metrics(warehouse), WarehouseError, "the metrics")
+    to.chmod(0o644)  # it is read by another user, and holds counts alone
 
 
-def _write(path: Path, text: str, what: str) -> None:
-    write_whole(
-        path, partial(Path.write_text, data=text + "\n", encoding="utf-8"), WarehouseError, what
-    )
+def _write(path: Path, record: BaseModel, what: str) -> None:
+    write_text_whole(path, record.model_dump_json(indent=2) + "\n", WarehouseError, what)
