@@ -141,7 +141,7 @@ def test_deployments_point_at_the_flow_and_never_overlap():
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
 def test_a_schedule_runs_by_itself_on_a_machine_that_never_had_one(tmp_path, end):
     (tmp_path / "calls").mkdir()
     (tmp_path / "calls" / "empty.wav").touch()

@@ -6,7 +6,7 @@ warehouse holds, in Prometheus' text format.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -119,7 +119,8 @@ def noted(warehouse: Path, started_at: datetime) -> Iterator[None]:
     except BaseException as e:
         ended = {"state": "failed", "ended_at": datetime.now(UTC), "error": type(e).__name__}
         failed = running.model_copy(update=ended)
-        _write(health_file(warehouse), failed, "the health of nights")
+        with suppress(WarehouseError):  # what ended the night is what has to be said
+            _write(health_file(warehouse), failed, "the health of nights")
         raise
 
 
