@@ -30,6 +30,7 @@ from prefect.client.schemas.schedules import CronSchedule
 
 from night_runners import analyze_all
 from warmline.encryption import look_for_key
+from warmline.erasing import Retained, apply_retention, finish_erasing
 from warmline.errors import SettingsError, WarehouseError, WarmlineError, one_line
 from warmline.forking import end_with
 from warmline.landing import LandingError, compact
@@ -56,9 +57,10 @@ from warmline.pipeline import (
     make_plan,
     with_later,
 )
+from warmline.places import Places, UnfinishedErasureError
 from warmline.recordings.metadata import read_table
 from warmline.recordings.remote import as_source
-from warmline.settings import NightSettings, ProfileSettings, load_settings
+from warmline.settings import NightSettings, ProfileSettings, Settings, load_settings
 from warmline.warehouse import publish as publish_warehouse
 from warmline.warehouse.landing_folder import known_places
 
@@ -89,7 +91,11 @@ def analyze_calls(
     end_with_schedule()
     settings = load_settings(_path(settings_file))
     look_for_key(settings.encryption.key_env, settings.encryption.key_file)
-    places = known_places(settings, _path(landing), _path(warehouse))
+    try:
+        places = known_places(settings, _path(landing), _path(warehouse))
+    except UnfinishedErasureError as e:
+        finish_erasing(e.places, settings, in_a_night=True)
+        places = known_places(settings, _path(landing), _path(warehouse))
     table = metadata or settings.night.metadata or None
     order = Order(Addressing.of(settings), str(places.landing), table)
     again = Redo(with_later(redo), since, until) if redo else None
@@ -98,11 +104,12 @@ def analyze_calls(
     with noted(places.warehouse, started_at):
         plan = find_pending(sources or settings.night.sources, order, again)
         outcomes = analyze_all(plan.pending, order)
+        retained = retain(places, settings)
         publish(places.landing, places.warehouse, settings.profile)
         pack(places.landing)
         forget_old_nights(settings.night.keep_runs_days)
         tally = Tally(plan, tuple(outcomes), perf_counter() - started)
-        counts = leave_report(tally, places.warehouse, settings.night, started_at, notes)
+        counts = leave_report(tally, places.warehouse, settings.night, started_at, retained, notes)
     require_sources(plan, counts)
     return counts
 
@@ -117,6 +124,18 @@ def find_pending(sources: Sequence[str], order: Order, redo: Redo | None) -> Pla
     land_duplicates(plan, landing, order.settings)
     get_run_logger().info("%d to analyze, %d done before", len(plan.pending), len(plan.unchanged))
     return plan
+
+
+@task(cache_policy=NO_CACHE)
+def retain(places: Places, settings: Settings) -> Retained:
+    """Erase calls, and words, that are older than `[retention]` allows."""
+    if not (settings.retention.calls_days or settings.retention.words_days):
+        return Retained(0, 0)
+    retained = apply_retention(places, settings, datetime.now(UTC), in_a_night=True)
+    get_run_logger().info(
+        "too old to be kept: %d calls, and the words of %d", retained.calls, retained.words
+    )
+    return retained
 
 
 @task(cache_policy=NO_CACHE)
@@ -170,13 +189,20 @@ def leave_report(
     warehouse: Path,
     settings: NightSettings,
     started_at: datetime,
+    retained: Retained,
     notes: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """The night's report beside the warehouse and as an artifact; its counts are the result.
 
     Somebody is told, if the settings say so, when an alarm or a failed call asks for a person.
     """
-    run = RunFacts.of(tally, started_at=started_at, notes=notes)
+    run = RunFacts.of(
+        tally,
+        started_at=started_at,
+        notes=notes,
+        erased_calls=retained.calls,
+        erased_words=retained.words,
+    )
     report = read_night(warehouse, started_at.date(), settings, until=datetime.now(UTC), run=run)
     page = write_report(report, warehouse)
     create_markdown_artifact(
@@ -186,7 +212,12 @@ def leave_report(
     if settings.notify and (alarms or tally.failed):
         alarms += notify(settings.notify, report, tally.failed)
     note_end(warehouse, started_at, tally, run, alarms)
-    return tally.as_dict() | {"alarms": alarms, "report": str(page)}
+    erased = {"calls": retained.calls, "words": retained.words}
+    return tally.as_dict() | {
+        "alarms": alarms,
+        "report": str(page),
+        "too_old_and_erased": erased,
+    }
 
 
 def notify(block: str, report: NightReport, failed: int) -> tuple[str, ...]:

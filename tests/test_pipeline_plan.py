@@ -193,6 +193,17 @@ def test_rows_of_metadata_without_a_recording_are_told(calls, landed, tmp_path):
     assert "line 4: 'a.wav' had a row before" in problems
 
 
+def test_many_rows_without_a_recording_are_one_note(calls, landed, tmp_path):
+    csv = tmp_path / "calls.csv"
+    rows = [f"{i}.wav,E1\n" for i in range(5000)]
+    csv.write_text("".join(["file,agent_id\n", *rows, *rows, "a.wav,E3\n"]))
+    problems = plan(calls, landed, table=read_table(csv)).problems
+    assert [p.partition("calls.csv")[2] for p in problems] == [
+        ", line 5002: '0.wav' had a row before; this one is ignored, as are 4999 more rows",
+        ": no recording for '0.wav', '1.wav', '2.wav' and 4997 more rows",
+    ]
+
+
 def test_a_damaged_landing_file_is_told_and_its_call_done_again(calls, landed):
     land(calls / "a.wav", landed)
     file = next(landed.rglob("*.parquet"))

@@ -24,6 +24,7 @@ from warmline.cli.search import search
 from warmline.cli.settings import settings
 from warmline.cli.show import show
 from warmline.cli.simulate import simulate
+from warmline.cli.subject import subject_access
 from warmline.cli.terminal import EXIT_CODES_HELP, Commands
 from warmline.cli.validate import validate
 from warmline.process_limits import leave_no_core_file
@@ -86,6 +87,7 @@ app.command(rich_help_panel="Research")(agreement)
 app.command(rich_help_panel="Research")(validate)
 app.command(rich_help_panel="Research")(bench)
 app.command(rich_help_panel="Set up")(forget)
+app.command("subject-access", rich_help_panel="Set up")(subject_access)
 app.command(rich_help_panel="Set up")(encrypt)
 app.add_typer(keys, name="key", rich_help_panel="Set up")
 app.command(rich_help_panel="Set up")(settings)

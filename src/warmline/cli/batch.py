@@ -117,18 +117,23 @@ def _sentence(tally: Tally) -> str:
     before = f"{unchanged} recording{'s' if unchanged != 1 else ''} done before"
     if tally.plan.forgotten:
         before += f", {len(tally.plan.forgotten)} forgotten and left alone"
+    if tally.plan.opted_out:
+        before += f", {len(tally.plan.opted_out)} of customers who opted out, and left alone"
     if tally.plan.unfinished:
         before += f", {len(tally.plan.unfinished)} still being written and left for the next run"
     if tally.plan.given_up:
         before += f", {len(tally.plan.given_up)} left alone after failing too often"
         before += " (`warmline retry`)"
     if tally.plan.is_done:
-        found = tally.paths or tally.plan.unfinished
+        plan = tally.plan
+        found = tally.paths or plan.unfinished or plan.forgotten or plan.opted_out
         return f"Nothing to be done: {before}." if found else "No recordings found."
     counts = [
         f"{count} {name.replace('_', ' ')}" for name, count in tally.by_status.items() if count
     ]
-    left = tally.plan.forgotten or tally.plan.given_up or tally.plan.unfinished
+    left = (
+        tally.plan.forgotten or tally.plan.opted_out or tally.plan.given_up or tally.plan.unfinished
+    )
     if unchanged or left:
         counts.append(before)
     speed = f", {tally.times_real_time:.1f} x real time" if tally.times_real_time else ""

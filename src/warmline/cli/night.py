@@ -98,7 +98,7 @@ def nightly(
         "settings_file": str(file.resolve()) if file else None,
     }
     flows = _flows()
-    _forget_old_runs(chosen)
+    _forget_old_runs(chosen, places.landing)
     if times:
         zone = timezone or chosen.night.timezone
         _say_when(flows, times, zone)
@@ -116,10 +116,12 @@ def _try_notifier(chosen: Settings) -> None:
     output().print(f"told: {chosen.night.notify}", markup=False, soft_wrap=True)
 
 
-def _forget_old_runs(chosen: Settings) -> None:
+def _forget_old_runs(chosen: Settings, landing: Path) -> None:
+    from warmline.erasing import forget_nights_left
     from warmline.nights import forget_runs, prefect_home
 
     try:
+        forget_nights_left(landing)
         forget_runs(prefect_home(), chosen.night.keep_runs_days)
     except WarehouseError as e:  # a server that is busy: the night is more urgent
         say_error(f"{e}; the next night tries again")

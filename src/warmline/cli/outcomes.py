@@ -93,6 +93,8 @@ def _print(report: "OutcomeReport") -> None:
         say(f"  [yellow]{count}[/] kept, but {reason}")
     if report.repeated:
         say(f"  [yellow]{report.repeated}[/] duplicates in the file, counted once")
+    if report.forgotten:
+        say(f"  {report.forgotten} of customers who were erased or opted out: not kept")
     if report.empty:
         say(f"  {report.empty} empty cells: nothing is known there")
     if report.unreadable:

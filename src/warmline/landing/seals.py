@@ -18,8 +18,8 @@ from warmline.landing import places
 from warmline.landing.places import LandingError
 
 FILE = "encryption.json"
-LISTINGS = "listings"
-FOLDERS = (*places.LOOSE, places.CLAIMED, places.PACKS, "outcomes", "reviews", LISTINGS)
+LISTINGS, DIGESTS = "listings", "digests"
+FOLDERS = (*places.LOOSE, places.CLAIMED, places.PACKS, "outcomes", "reviews", LISTINGS, DIGESTS)
 
 
 @dataclass(frozen=True)

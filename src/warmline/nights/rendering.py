@@ -62,7 +62,12 @@ def _lead(report: NightReport) -> str:
         text += f" The run took {run.wall_s / 60:.1f} min; {run.done_before} done before"
         text += f", {run.given_up} left alone after failing too often" if run.given_up else ""
         text += f", {run.unfinished} still being copied" if run.unfinished else ""
+        text += f", {run.forgotten} erased before and left alone" if run.forgotten else ""
+        text += f", {run.opted_out} of customers who opted out" if run.opted_out else ""
         text += "."
+        if run.erased_calls or run.erased_words:
+            text += f" Too old to be kept: {run.erased_calls} calls were erased, and the words of "
+            text += f"{run.erased_words}."
     return text
 
 

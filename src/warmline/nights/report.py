@@ -15,7 +15,10 @@ class RunFacts:
 
     `given_up` counts calls that were left alone because they failed too often, `unfinished` files
     that were still being copied, `unread` sources that cannot be read, `closed` folders below
-    others. `notes` are what asks for a person besides; `problems` say more of all of these.
+    others, `forgotten` and `opted_out` recordings that were left alone, as their calls were erased
+    or their customers opted out. `erased_calls` and `erased_words` count what was too old to be
+    kept (`[retention]`). `notes` are what asks for a person besides; `problems` say more of all of
+    these.
     """
 
     wall_s: float
@@ -27,6 +30,10 @@ class RunFacts:
     unread: int = 0
     closed: int = 0
     notes: tuple[str, ...] = ()
+    forgotten: int = 0
+    opted_out: int = 0
+    erased_calls: int = 0
+    erased_words: int = 0
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -38,7 +45,13 @@ class RunFacts:
 
     @classmethod
     def of(
-        cls, tally: Tally, *, started_at: datetime | None = None, notes: tuple[str, ...] = ()
+        cls,
+        tally: Tally,
+        *,
+        started_at: datetime | None = None,
+        notes: tuple[str, ...] = (),
+        erased_calls: int = 0,
+        erased_words: int = 0,
     ) -> "RunFacts":
         """The facts of a run that has ended."""
         plan = tally.plan
@@ -52,6 +65,10 @@ class RunFacts:
             unread=len(plan.away),
             closed=len(plan.closed),
             notes=notes,
+            forgotten=len(plan.forgotten),
+            opted_out=len(plan.opted_out),
+            erased_calls=erased_calls,
+            erased_words=erased_words,
         )
 
 

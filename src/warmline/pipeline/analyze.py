@@ -78,15 +78,15 @@ def analyze_recordings(
 def _analysis(
     given: Given, addressing: Addressing, engines: Engines, table: MetadataTable | None
 ) -> words.Asking[CallAnalysis]:
-    source = given.source
+    source, s = given.source, addressing.settings
     if isinstance(source, Remote):
         recording = source.file.recording(source.audio_sha256)
-        metadata = read_metadata(source.file, addressing.settings.recordings, table)
+        metadata = read_metadata(source.file, s.recordings, table, s.redaction)
         call = Passage(
             recording, metadata, addressing, engines, given.previous, given.tell, source.copy
         )
         return (yield from _passed(call))
-    metadata = read_metadata(source, addressing.settings.recordings, table)
+    metadata = read_metadata(source, s.recordings, table, s.redaction)
     try:
         recording = identify(source)
     except RecordingRefusedError as e:

@@ -74,6 +74,7 @@ class Plan:
     `night.give_up_after` runs and wait for `warmline retry`; `problems` are sentences about places
     and files that could not be looked at, and rows of metadata that fit no recording; `away` of
     them are about sources that cannot be read at all, `closed` about folders below them.
+    `opted_out` are recordings of customers of whom no call is to be analyzed.
     """
 
     pending: tuple[PlannedCall, ...]
@@ -85,6 +86,7 @@ class Plan:
     given_up: tuple[str, ...] = ()
     away: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
+    opted_out: tuple[str, ...] = ()
 
     @property
     def is_done(self) -> bool:

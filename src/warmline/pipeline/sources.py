@@ -9,9 +9,10 @@ from warmline import landing
 from warmline.landing import Listed, ListedRecording
 from warmline.recordings.find import find_recordings
 from warmline.recordings.listing import list_recordings
+from warmline.recordings.metadata import is_free_of_private
 from warmline.recordings.pseudonyms import pseudonym_key
 from warmline.recordings.remote import Beside, RemoteError, RemoteFile
-from warmline.settings import RecordingSettings
+from warmline.settings import RecordingSettings, RedactionSettings
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,16 @@ class Sources:
 
 
 def look_at(
-    sources: Iterable[Path | str], settings: RecordingSettings, landing_dir: Path
+    sources: Iterable[Path | str],
+    settings: RecordingSettings,
+    landing_dir: Path,
+    redaction: RedactionSettings,
 ) -> Sources:
     """All recordings under paths and URLs; what remote places hold is remembered in passing.
 
-    Where agents have pseudonyms, what lies beside recordings is not remembered, but fetched again.
-    A source that cannot be read is told in `away`. Raises `SettingsError` for a URL that
+    Where agents have pseudonyms, and where something in it is to be hidden, what lies beside a
+    recording is not remembered, but fetched again. A source that cannot be read is told in `away`.
+    Raises `SettingsError` for a URL that
     nothing here can open, `LandingError` when the listing cannot be kept, `EncryptionError` when
     the key of pseudonyms is not there.
     """
@@ -73,7 +78,7 @@ def look_at(
             away.append(str(e))
             problems.append(str(e))
             continue
-        now = {file.url: _remembered(file, has_names) for file in listing.recordings}
+        now = {file.url: _remembered(file, has_names, redaction) for file in listing.recordings}
         if now != before:
             landing.write_listing(landing_dir, url, now)
         changed |= {u for u, known in now.items() if u in before and before[u].stamp != known.stamp}
@@ -94,8 +99,8 @@ def look_at(
     )
 
 
-def _remembered(file: RemoteFile, has_names: bool) -> ListedRecording:
-    beside = file.beside if has_names else ()
+def _remembered(file: RemoteFile, has_names: bool, redaction: RedactionSettings) -> ListedRecording:
+    beside = [b for b in file.beside if has_names and is_free_of_private(b.content, redaction)]
     return ListedRecording(file.stamp, tuple((b.name, b.stamp, b.content) for b in beside))
 
 

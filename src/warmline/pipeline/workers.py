@@ -234,8 +234,9 @@ class Workers:
         """Note that a call's process ended, unless the call had landed just before."""
         if landed := self._landed_since(call):
             return outcome_of(landed)
+        chosen = self.order.settings
         table = self._table if call.takes_row else None
-        metadata = read_metadata(call.source, self.order.settings.recordings, table)
+        metadata = read_metadata(call.source, chosen.recordings, table, chosen.redaction)
         analysis = not_analyzed(call.recording, metadata, Status.FAILED, code, reason)
         land(analysis, self._landing_dir, call)
         return outcome_of(analysis)

@@ -34,8 +34,9 @@ def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found
 
     A file that is named is taken whatever its name. In a folder, a file is taken if its extension
     is one of `settings.extensions` (upper or lower case) and it has not changed for
-    `settings.settle_s`; hidden files and folders are passed over. Links are followed; a folder or
-    file that is reached twice counts once. Nothing raises: what cannot be read is in `problems`.
+    `settings.settle_s`; hidden files and folders are passed over. Links are followed, those that
+    lead out of the folder only with `settings.follow_links`; a folder or file that is reached twice
+    counts once. Nothing raises: what cannot be read, or may not be followed, is in `problems`.
     """
     wanted = endings(settings)
     recordings: list[Path] = []
@@ -43,9 +44,10 @@ def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found
     unfinished: list[Path] = []
     away: list[str] = []
     closed: list[str] = []
+    leading_out: list[str] = []
     for path in paths:
         if _is_folder(path):
-            for file in _walk(path, away, closed):
+            for file in _walk(path, _Unread(away, closed, leading_out), settings.follow_links):
                 if is_recording(file, wanted):
                     (unfinished if is_unfinished(file) else inside).append(file)
         elif os.path.lexists(path):
@@ -60,7 +62,7 @@ def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found
         f"{_shown(path)}: its name is not valid UTF-8 and cannot be stored; rename it"
         for path in sorted(set(recordings) - set(storable))
     ]
-    problems = (*away, *closed, *unstorable)
+    problems = (*away, *closed, *leading_out, *unstorable)
     found = Found(_each_once(storable), _each_once(unfinished), problems)
     return replace(found, away=tuple(away), closed=tuple(closed))
 
@@ -95,11 +97,29 @@ def _look(file: Path) -> Look | None:
     return status.st_size, status.st_mtime_ns
 
 
-def _walk(top: Path, away: list[str], closed: list[str]) -> Iterator[Path]:
-    """Files below a folder; every folder once, however many links lead to it.
+@dataclass(frozen=True)
+class _Unread:
+    """What cannot be read, or may not be followed, as sentences: gathered while walking.
 
-    What cannot be read is noted: the folder itself in `away`, those below it in `closed`.
+    The folder itself is in `away`, folders below it in `closed`, links that lead out of it in
+    `leading_out`.
     """
+
+    away: list[str]
+    closed: list[str]
+    leading_out: list[str]
+
+
+def _leads_out(entry: Path, real_top: str) -> bool:
+    """Whether an entry is a link to something outside of the folder that is searched."""
+    if not entry.is_symlink():
+        return False
+    return os.path.commonpath((os.path.realpath(entry), real_top)) != real_top
+
+
+def _walk(top: Path, unread: _Unread, follow_links: bool) -> Iterator[Path]:
+    """Files below a folder; every folder once, however many links lead to it."""
+    real_top = os.path.realpath(top)
     visited: set[tuple[int, int]] = set()
     pending = [top]
     while pending:
@@ -111,11 +131,17 @@ def _walk(top: Path, away: list[str], closed: list[str]) -> Iterator[Path]:
             visited.add((status.st_dev, status.st_ino))
             entries = sorted(folder.iterdir())
         except OSError as e:
-            unread = away if folder == top else closed
-            unread.append(f"{_shown(folder)}: cannot look into this folder ({e.strerror})")
+            told = unread.away if folder == top else unread.closed
+            told.append(f"{_shown(folder)}: cannot look into this folder ({e.strerror})")
             continue
         for entry in entries:
             if entry.name.startswith("."):
+                continue
+            if not follow_links and _leads_out(entry, real_top):
+                unread.leading_out.append(
+                    f"{_shown(entry)}: a link that leads out of {_shown(top)}, refused "
+                    "(recordings.follow_links allows it)"
+                )
                 continue
             if _is_folder(entry):
                 pending.append(entry)

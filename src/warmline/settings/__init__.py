@@ -27,7 +27,7 @@ from warmline.settings.measuring import (
     ProsodySettings,
     TurnSettings,
 )
-from warmline.settings.privacy import RedactionSettings
+from warmline.settings.privacy import RedactionSettings, RetentionSettings
 from warmline.settings.running import (
     DisplaySettings,
     NightSettings,
@@ -49,6 +49,7 @@ __all__ = [
     "ProsodySettings",
     "RecordingSettings",
     "RedactionSettings",
+    "RetentionSettings",
     "Section",
     "Settings",
     "SpeechSettings",
@@ -75,6 +76,7 @@ class Settings(Section):
     language: LanguageSettings = Field(default_factory=LanguageSettings)
     empathy: EmpathySettings = Field(default_factory=EmpathySettings)
     profile: ProfileSettings = Field(default_factory=ProfileSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
     display: DisplaySettings = Field(default_factory=DisplaySettings)
     night: NightSettings = Field(default_factory=NightSettings)

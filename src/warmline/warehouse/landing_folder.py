@@ -16,7 +16,13 @@ import duckdb
 from warmline.database import attach, open_for_reading, open_to_convert
 from warmline.encryption import Key
 from warmline.errors import EncryptionError, WarehouseError
-from warmline.places import Places, give_identity, identity_of, places_of
+from warmline.places import (
+    Places,
+    give_identity,
+    identity_of,
+    places_of,
+    require_nothing_half_erased,
+)
 from warmline.settings import Settings
 
 
@@ -82,9 +88,21 @@ def known_places(
     A warehouse that is named on the command line may be another than that of the settings: then its
     own word counts more than their landing folder. With `allow_loss` a folder that is named is
     taken whatever the warehouse says. `keys` may be those of the warehouse; None, the one that is
-    given. Raises WarehouseError, saying what to do, when the folder
-    that is named is not that of the warehouse, or its folder is not where it was.
+    given. Raises WarehouseError, saying what to do, when the folder that is named is not that of
+    the warehouse, or its folder is not where it was; UnfinishedErasureError as `places_of`.
     """
+    found = _known(settings, landing, warehouse, allow_loss, keys)
+    require_nothing_half_erased(found, settings)
+    return found
+
+
+def _known(
+    settings: Settings,
+    landing: Path | None,
+    warehouse: Path | None,
+    allow_loss: bool,
+    keys: Sequence[Key | None] | None,
+) -> Places:
     asked = places_of(settings, landing, warehouse)
     is_named = landing is not None or (bool(settings.places.landing) and warehouse is None)
     if not asked.warehouse.is_file() or (allow_loss and is_named):
@@ -136,12 +154,12 @@ def _noted(con: duckdb.DuckDBPyConnection) -> tuple[LandingFolder | None, int]:
 
 
 def _holds_something(folder: Path) -> bool:
-    from warmline.landing import forgetting, seals  # pyarrow, which a question does without
+    from warmline.landing import erasures, seals  # pyarrow, which a question does without
     from warmline.landing.places import walk
 
     if seals.holds_something(folder):
         return True
-    return any(True for _ in walk(folder / forgetting.FOLDER, forgetting.FOLDER, ".json"))
+    return any(True for _ in walk(folder / erasures.FOLDER, erasures.FOLDER, ".json"))
 
 
 def _unknown(asked: Places, calls: int) -> str:

@@ -5,6 +5,7 @@ whatever happens to the process that publishes.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,9 @@ import duckdb
 from warmline import __version__
 from warmline.access_log import forget_calls_but
 from warmline.database import open_for_building, open_for_reading
+from warmline.encryption import current_key
 from warmline.errors import WarehouseError
-from warmline.landing import forgotten_keys, places
+from warmline.landing import compact, forgotten_keys, is_unfinished, places, remove
 from warmline.landing.outcomes import outcome_files
 from warmline.landing.places import LandedFile
 from warmline.landing.reviews import review_files
@@ -26,7 +28,7 @@ from warmline.metrics import MetricDefinition
 from warmline.settings import ProfileSettings
 from warmline.warehouse.call_names import shortened
 from warmline.warehouse.checks import run_checks
-from warmline.warehouse.indexing import index_turns
+from warmline.warehouse.indexing import drop_unsaid_words, index_turns
 from warmline.warehouse.inputs import (
     Inputs,
     Published,
@@ -39,6 +41,7 @@ from warmline.warehouse.landing_folder import LandingFolder, landing_folder_at, 
 from warmline.warehouse.load import (
     Loading,
     Stamped,
+    leave_away,
     load,
     note_definitions,
     note_files,
@@ -51,6 +54,7 @@ from warmline.warehouse.summarizing import summarize
 from warmline.warehouse.swapping import (
     building_beside,
     copy_beside,
+    copy_what_counts,
     discard_foreign_log,
     remove_leftovers,
     swap,
@@ -103,10 +107,12 @@ def publish(
     Nothing changed: nothing is built. Otherwise yesterday's file is copied (there may be none),
     migrated, what changed is loaded, the checks are run, and the file is swapped. `profile` has the
     weights of the empathy index; None keeps those that were published before. With `from_nothing`
-    no byte of yesterday's file is taken over: what was erased is in no free block either. A call
-    that yesterday's warehouse has, and that has no file any more without having been erased, would
-    be lost: that is refused unless `allow_loss` says that it may be. Raises WarehouseError, naming
-    the cause, with yesterday's warehouse in its place.
+    no byte of yesterday's file is taken over: what was erased is in no free block either. Where an
+    erasing is unfinished, or words or metadata of a call are there no more, what counts is copied
+    into a new file, and what does not goes from the landing folder's packs. A call that yesterday's
+    warehouse has, and that has no file any more without having been erased, would be lost: that is
+    refused unless `allow_loss` says that it may be. Raises WarehouseError, naming the cause, with
+    yesterday's warehouse in its place.
     """
     place = warehouse_path.resolve()
     job = _Job(landing_dir, place, tuple(definitions), profile, from_nothing, allow_loss)
@@ -189,6 +195,7 @@ class _Job:
             migrate(con)
             with reader(con, self.landing_dir) as landing:
                 note_files(con, landing, files, unreadable)
+                self._sweep(con)
                 loading = load(con, landing, everything=everything)
             if not self.allow_loss:
                 self._require_no_loss(con)
@@ -200,15 +207,38 @@ class _Job:
                 note_profile(con, self.profile)
             define_views(con)
             index_turns(con)
+            is_rid = loading.rid_of_words > 0 or is_unfinished(self.landing_dir)
+            if is_rid:
+                drop_unsaid_words(con)
             summarize(con)
             checks = _require_passing(con, whole=judged_otherwise(before, inputs))
             report = self._report(loading, problems(con), checks, True)
             self._note_run(con, report, inputs)
             con.execute("CHECKPOINT")
             calls = {call for (call,) in con.execute("SELECT call_id FROM calls").fetchall()}
+        if is_rid and self._has_yesterday:
+            self._leave_no_free_block()
         swap(self.building, self.warehouse)
         forget_calls_but(self.warehouse, calls)
+        if is_rid:
+            with suppress(LockedError):  # whoever is packing drops what is superseded, too
+                compact(self.landing_dir)
         return report
+
+    def _sweep(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Remove what was erased and has landed again since, by a run that was under way then."""
+        if late := leave_away(con, forgotten_keys(self.landing_dir)):
+            try:
+                remove(self.landing_dir, late)
+            except LockedError:
+                return  # left away here; who is packing erases it
+            raise VanishedError(f"{self.landing_dir}: what had been erased landed again")
+
+    def _leave_no_free_block(self) -> None:
+        """Put what was built into a file that never held anything else."""
+        key, dense = current_key(), building_beside(self.warehouse, "-dense")
+        copy_what_counts(self.building, dense, key, key)
+        dense.replace(self.building)
 
     def _require_no_loss(self, con: duckdb.DuckDBPyConnection) -> None:
         """Raise WarehouseError when calls are gone that nobody erased or recorded anew."""
