@@ -21,10 +21,15 @@ from warmline.pipeline import Tally
 from warmline.whole_files import write_text_whole
 
 FOLDER = "reports"
+# What a run's record has of its facts: all counts.
+_FACTS = (
+    *("wall_s", "done_before", "given_up", "unfinished", "unread", "closed"),
+    *("forgotten", "opted_out", "erased_calls", "erased_words"),
+)
 
 
 class RunRecord(BaseModel):
-    """How a run ended, in counts; the fields from `wall_s` to `closed` are those of `RunFacts`."""
+    """How a run ended, in counts; the fields from `wall_s` on are those of `RunFacts`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,6 +45,10 @@ class RunRecord(BaseModel):
     unfinished: int
     unread: int
     closed: int
+    forgotten: int = 0
+    opted_out: int = 0
+    erased_calls: int = 0
+    erased_words: int = 0
 
 
 class Health(BaseModel):
@@ -87,16 +96,8 @@ def read_run(warehouse: Path, started_at: datetime) -> RunFacts | None:
         record = RunRecord.model_validate_json(data)
     except (OSError, ValidationError):
         return None
-    return RunFacts(
-        record.wall_s,
-        record.done_before,
-        record.given_up,
-        record.unfinished,
-        (),
-        started_at=record.started_at,
-        unread=record.unread,
-        closed=record.closed,
-    )
+    counts = {name: getattr(record, name) for name in _FACTS}
+    return RunFacts(**counts, problems=(), started_at=record.started_at)
 
 
 @contextmanager
@@ -128,20 +129,15 @@ def note_end(
     warehouse: Path, started_at: datetime, tally: Tally, run: RunFacts, alarms: Sequence[str]
 ) -> None:
     """Leave the counts of a run that has come to its end. Raises `WarehouseError`."""
-    record = RunRecord(
-        started_at=started_at,
-        ended_at=datetime.now(UTC),
-        calls=tally.by_status,
-        reasons=tally.by_reason,
-        alarms=tuple(alarms),
-        audio_s=tally.audio_s,
-        wall_s=run.wall_s,
-        done_before=run.done_before,
-        given_up=run.given_up,
-        unfinished=run.unfinished,
-        unread=run.unread,
-        closed=run.closed,
-    )
+    ended = {
+        "started_at": started_at,
+        "ended_at": datetime.now(UTC),
+        "calls": tally.by_status,
+        "reasons": tally.by_reason,
+        "alarms": tuple(alarms),
+        "audio_s": tally.audio_s,
+    }
+    record = RunRecord.model_validate(ended | {name: getattr(run, name) for name in _FACTS})
     before = read_health(warehouse)
     health = Health(
         state="failed" if run.unread else "attention" if alarms or tally.failed else "done",
