@@ -5,9 +5,11 @@ does is in the library, and `warmline analyze` calls the same functions.
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
+from threading import Thread
 from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,6 +32,7 @@ from night_runners import analyze_all
 from warmline.encryption import look_for_key
 from warmline.erasing import Retained, apply_retention, finish_erasing
 from warmline.errors import SettingsError, WarehouseError, WarmlineError, one_line
+from warmline.forking import end_with
 from warmline.landing import LandingError, compact
 from warmline.locks import LockedError
 from warmline.nights import (
@@ -63,6 +66,8 @@ from warmline.warehouse.landing_folder import known_places
 
 # More than come in a night, and few enough for a server that waits meanwhile.
 _FORGOTTEN_A_NIGHT = 3
+# The process of a schedule, to those that it starts.
+_SCHEDULE = "WARMLINE_SCHEDULE"
 
 
 @flow(name="analyze-calls")
@@ -83,6 +88,7 @@ def analyze_calls(
     the night as a whole; for a source that cannot be read, after all else is done.
     """
     started, started_at = perf_counter(), datetime.now(UTC)
+    end_with_schedule()
     settings = load_settings(_path(settings_file))
     look_for_key(settings.encryption.key_env, settings.encryption.key_file)
     try:
@@ -245,6 +251,7 @@ def serve(cron: str, timezone: str, notify_block: str, parameters: dict[str, Any
     Raises `SettingsError` when the times cannot be read or there is no such block.
     """
     schedule = schedule_of(cron, timezone)
+    os.environ[_SCHEDULE] = str(os.getpid())
     with prefect_api(schedules=True):
         if notify_block:
             load_notifier(notify_block)
@@ -256,6 +263,12 @@ def serve(cron: str, timezone: str, notify_block: str, parameters: dict[str, Any
                 limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
             ),
         )
+
+
+def end_with_schedule() -> None:
+    """End when the schedule that started this night was killed: its server has ended with it."""
+    if schedule := os.environ.get(_SCHEDULE):
+        Thread(target=end_with, args=(int(schedule),), daemon=True).start()
 
 
 def schedule_of(cron: str, timezone: str) -> CronSchedule:

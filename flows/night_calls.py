@@ -12,7 +12,7 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import task_run
-from prefect.tasks import Task, exponential_backoff
+from prefect.tasks import Task
 
 from warmline.pipeline import Outcome, PlannedCall
 from warmline.settings import NightSettings
@@ -61,5 +61,5 @@ def known_by_name() -> None:
 def with_retries(night: NightSettings) -> Task[..., Outcome]:
     """The task, tried again after passing faults as the settings say."""
     return analyze_call.with_options(
-        retries=night.retries, retry_delay_seconds=exponential_backoff(night.retry_delay_s)
+        retries=night.retries, retry_delay_seconds=list(night.retry_delays_s)
     )

@@ -23,6 +23,7 @@ from warmline.errors import ScheduleError, one_line
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # A busy machine takes longer than 20 s to start the server.
 _STARTUP_S = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
+_PREFECTS_OWN = "PREFECT_SERVER_EPHEMERAL_ENABLED"
 _RECORDER = "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER"
 # All that a server needs to know: no key, no password, nothing of a cloud.
 _NEEDED = re.compile(
@@ -40,6 +41,8 @@ def _prepare_environment() -> None:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("PREFECT_HOME", str(platformdirs.user_state_path("warmline") / "prefect"))
     os.environ.setdefault(_STARTUP_S, "300")
+    # Prefect would start a server that answers everybody on this machine, where none is named.
+    os.environ.setdefault(_PREFECTS_OWN, "false")
     # One by one, as a server records the states of tasks, costs as much as a short call.
     os.environ.setdefault(f"{_RECORDER}_BATCH_SIZE", "100")
     os.environ.setdefault(f"{_RECORDER}_READ_BATCH_SIZE", "100")
@@ -95,6 +98,7 @@ def _start(
         "PREFECT_SERVER_UI_ENABLED": "false",
         "PREFECT__SERVER_FINAL": "1",
     }
+    environment.pop(_PREFECTS_OWN, None)
     environment |= {} if schedules else {"PREFECT__SERVER_EPHEMERAL": "1"}
     fd = listening.fileno()
     return subprocess.Popen(

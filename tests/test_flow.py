@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -105,6 +106,16 @@ def test_a_landing_folder_that_cannot_be_written_ends_the_night_in_one_line(tmp_
     assert not (tmp_path / "w.duckdb").exists()
 
 
+def its_processes(state: Path) -> set[int]:
+    """Processes that have this folder of states in their environment."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if str(state).encode() in (process / "environ").read_bytes():
+                found.add(int(process.name))
+    return found
+
+
 def _report(home: Path) -> str:
     """The night's artifact, as Prefect keeps it."""
     with sqlite3.connect(home / "prefect.db") as db:
@@ -128,10 +139,10 @@ def test_deployments_point_at_the_flow_and_never_overlap():
     assert deployments[1]["schedules"] == []
 
 
-@pytest.mark.models
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_a_schedule_runs_by_itself_on_a_machine_that_never_had_one(tmp_path, engines):
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_a_schedule_runs_by_itself_on_a_machine_that_never_had_one(tmp_path, end):
     (tmp_path / "calls").mkdir()
     (tmp_path / "calls" / "empty.wav").touch()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
@@ -143,11 +154,15 @@ def test_a_schedule_runs_by_itself_on_a_machine_that_never_had_one(tmp_path, eng
         env={**environment, "XDG_STATE_HOME": str(tmp_path / "state")},
     ) as serving:
         try:
-            deadline = monotonic() + 400
+            deadline = monotonic() + 800
             while not (tmp_path / "w.duckdb").exists() and monotonic() < deadline:
                 assert serving.poll() is None, "the schedule ended by itself"
                 sleep(1)
         finally:
-            serving.send_signal(signal.SIGINT)
+            serving.send_signal(end)
         serving.wait(60)
+    deadline = monotonic() + 120
+    while its_processes(tmp_path / "state") and monotonic() < deadline:
+        sleep(0.2)
+    assert not its_processes(tmp_path / "state"), "processes outlive their schedule"
     assert ask(tmp_path / "w.duckdb", "SELECT count(*) FROM call_summary").rows == ((1,),)

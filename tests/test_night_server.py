@@ -122,6 +122,29 @@ def test_nobody_else_is_answered_and_nothing_outlives_a_kill(tmp_path, arguments
     assert [path for path in written if secret.encode() in path.read_bytes()] == []
 
 
+DIRECTLY = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from analyze_calls import analyze_calls
+analyze_calls(["calls"])
+"""
+
+
+@pytest.mark.timeout(600)
+def test_a_flow_that_is_called_directly_starts_no_open_server(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-c", DIRECTLY, str(folder("flows"))],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=surroundings(tmp_path / "prefect"),
+        timeout=500,
+        check=False,
+    )
+    assert run.returncode != 0 and "PREFECT_API_URL" in run.stderr
+    assert "temporary server" not in run.stderr
+
+
 def nightly(*arguments: object, env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "warmline", "nightly", *map(str, arguments)],

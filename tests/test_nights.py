@@ -368,7 +368,7 @@ def test_the_report_of_a_day_has_all_of_its_runs(two_runs):
     plan = Plan((), (), (), (), ("there: cannot be read",), away=("there: cannot be read",))
     for hour, missing in ((2, plan), (9, replace(plan, away=(), problems=()))):
         tally = Tally(missing, (), 60.0)
-        run = RunFacts.of(tally, at(NIGHT, hour))
+        run = RunFacts.of(tally, started_at=at(NIGHT, hour))
         report = read_night(two_runs, NIGHT, NightSettings(), until=at(NIGHT, hour + 2), run=run)
         write_report(report, two_runs)
         note_end(two_runs, at(NIGHT, hour), tally, run, report.alarms)

@@ -117,16 +117,17 @@ def test_a_night_tells_somebody_and_is_forgotten_with_its_calls(tmp_path: Path) 
 FLOW = f"""
 import sys
 sys.path.insert(0, {str(folder("flows"))!r})
+from analyze_calls import analyze_calls, prefect_api
 from prefect import flow
-from analyze_calls import analyze_calls
 
 @flow(name="of somebody else")
 def theirs() -> None:
     pass
 
-if sys.argv[3:]:
-    theirs()
-analyze_calls([sys.argv[1]], warehouse=sys.argv[2])
+with prefect_api():
+    if sys.argv[3:]:
+        theirs()
+    analyze_calls([sys.argv[1]], warehouse=sys.argv[2])
 """
 
 

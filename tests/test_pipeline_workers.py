@@ -32,7 +32,7 @@ from warmline.pipeline import (
     Workers,
     analyze_recording,
 )
-from warmline.pipeline.processes import give_memory_back
+from warmline.pipeline.processes import give_memory_back, threads_each
 from warmline.pipeline.unanalyzed import unread_recording
 from warmline.settings import Settings, with_overrides
 
@@ -260,3 +260,67 @@ def test_what_a_call_has_freed_goes_back_to_the_system() -> None:
 
 def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+# CPUs, and threads
+
+
+@pytest.mark.parametrize(
+    ("cpus", "load", "jobs", "threads"),
+    [
+        (8, 0.4, 2, 4),
+        (8, 5.2, 2, 3),
+        (8, 7.9, 2, 1),
+        (2, 7.0, 1, 1),
+        (2, 0.0, 1, 2),
+        (2, 0.0, 4, 1),
+    ],
+)
+def test_threads_are_those_that_others_leave(monkeypatch, cpus, load, jobs, threads):
+    monkeypatch.setattr("warmline.pipeline.processes.cores", lambda: cpus)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 9.0, 9.0))
+    assert threads_each(jobs) == threads
+
+
+SETTLED = """
+import os
+from warmline.pipeline.processes import settle_in
+settle_in(os.getppid(), dict(os.environ), 1, 0.0)
+print(*(os.environ[name] for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "KMP_BLOCKTIME")))
+"""
+
+
+@pytest.mark.parametrize("given", [{}, {"OMP_NUM_THREADS": "8"}])
+def test_a_process_among_others_takes_no_more_threads_than_its_share(given):
+    """Eight threads a process, and a process a core, would wait for each other all the time."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "KMP_"))}
+    found = subprocess.run(
+        [sys.executable, "-c", SETTLED],
+        env=clean | given,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split() == ["1", "PASSIVE", "0"]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP says what it read")
+@pytest.mark.parametrize(
+    ("given", "policy"),
+    [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")],
+    ids=["by default", "as the user says"],
+)
+def test_the_libraries_that_hear_wait_without_spinning(given, policy):
+    """By their own word, when they are loaded as for calls."""
+    pytest.importorskip("torch")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "KMP_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", "import warmline.preloaded"],
+        env=clean | {"OMP_DISPLAY_ENV": "TRUE"} | given,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    read = re.findall(r"OMP_WAIT_POLICY = '(\w+)'", done.stderr)
+    assert read and set(read) == {policy}

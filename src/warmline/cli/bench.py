@@ -16,6 +16,17 @@ from warmline.settings import Settings
 
 _NEEDED = ("faster_whisper", "jiwer", "meeteval")
 
+BesideOption = Annotated[
+    int | None,
+    typer.Option(
+        "--beside",
+        min=1,
+        metavar="PROCESSES",
+        help="Instead: a night over FOLDER beside so many busy processes, and alone.",
+        show_default=False,
+    ),
+]
+
 
 def bench(
     calls: Annotated[
@@ -45,16 +56,7 @@ def bench(
             "4 to 48 calls.",
         ),
     ] = False,
-    beside: Annotated[
-        int | None,
-        typer.Option(
-            "--beside",
-            min=1,
-            metavar="PROCESSES",
-            help="Instead: a night over FOLDER beside so many busy processes, and alone.",
-            show_default=False,
-        ),
-    ] = None,
+    beside: BesideOption = None,
     nights: Annotated[
         int | None,
         typer.Option(

@@ -70,7 +70,7 @@ def refresh_reports(warehouse: Path, settings: NightSettings) -> int:
         following = next((at for at in starts if one.started_at and at > one.started_at), None)
         run = read_run(warehouse, one.started_at) if one.started_at else None
         if one.started_at and run is None:
-            run = RunFacts(0.0, 0, 0, 0, (), one.started_at)
+            run = RunFacts(0.0, 0, 0, 0, (), started_at=one.started_at)
         until = (following or datetime.now(UTC)) if one.started_at else None
         report = read_night(warehouse, one.night, settings, until=until, run=run)
         if report.calls:

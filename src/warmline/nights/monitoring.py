@@ -6,9 +6,8 @@ warehouse holds, in Prometheus' text format.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -19,13 +18,18 @@ from warmline.database import open_for_reading
 from warmline.errors import SettingsError, WarehouseError
 from warmline.nights.report import RunFacts
 from warmline.pipeline import Tally
-from warmline.whole_files import write_whole
+from warmline.whole_files import write_text_whole
 
 FOLDER = "reports"
+# What a run's record has of its facts: all counts.
+_FACTS = (
+    *("wall_s", "done_before", "given_up", "unfinished", "unread", "closed"),
+    *("forgotten", "opted_out", "erased_calls", "erased_words"),
+)
 
 
 class RunRecord(BaseModel):
-    """How a run ended, in counts; the fields from `wall_s` to `closed` are those of `RunFacts`."""
+    """How a run ended, in counts; the fields from `wall_s` on are those of `RunFacts`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,6 +45,10 @@ class RunRecord(BaseModel):
     unfinished: int
     unread: int
     closed: int
+    forgotten: int = 0
+    opted_out: int = 0
+    erased_calls: int = 0
+    erased_words: int = 0
 
 
 class Health(BaseModel):
@@ -88,16 +96,8 @@ def read_run(warehouse: Path, started_at: datetime) -> RunFacts | None:
         record = RunRecord.model_validate_json(data)
     except (OSError, ValidationError):
         return None
-    return RunFacts(
-        record.wall_s,
-        record.done_before,
-        record.given_up,
-        record.unfinished,
-        (),
-        record.started_at,
-        record.unread,
-        record.closed,
-    )
+    counts = {name: getattr(record, name) for name in _FACTS}
+    return RunFacts(**counts, problems=(), started_at=record.started_at)
 
 
 @contextmanager
@@ -114,13 +114,14 @@ def noted(warehouse: Path, started_at: datetime) -> Iterator[None]:
         succeeded_at=before.succeeded_at if before else None,
         last_run=before.last_run if before else None,
     )
-    _write(health_file(warehouse), running.model_dump_json(indent=2), "the health of nights")
+    _write(health_file(warehouse), running, "the health of nights")
     try:
         yield
     except BaseException as e:
         ended = {"state": "failed", "ended_at": datetime.now(UTC), "error": type(e).__name__}
         failed = running.model_copy(update=ended)
-        _write(health_file(warehouse), failed.model_dump_json(indent=2), "the health of nights")
+        with suppress(WarehouseError):  # what ended the night is what has to be said
+            _write(health_file(warehouse), failed, "the health of nights")
         raise
 
 
@@ -128,20 +129,15 @@ def note_end(
     warehouse: Path, started_at: datetime, tally: Tally, run: RunFacts, alarms: Sequence[str]
 ) -> None:
     """Leave the counts of a run that has come to its end. Raises `WarehouseError`."""
-    record = RunRecord(
-        started_at=started_at,
-        ended_at=datetime.now(UTC),
-        calls=tally.by_status,
-        reasons=tally.by_reason,
-        alarms=tuple(alarms),
-        audio_s=tally.audio_s,
-        wall_s=run.wall_s,
-        done_before=run.done_before,
-        given_up=run.given_up,
-        unfinished=run.unfinished,
-        unread=run.unread,
-        closed=run.closed,
-    )
+    ended = {
+        "started_at": started_at,
+        "ended_at": datetime.now(UTC),
+        "calls": tally.by_status,
+        "reasons": tally.by_reason,
+        "alarms": tuple(alarms),
+        "audio_s": tally.audio_s,
+    }
+    record = RunRecord.model_validate(ended | {name: getattr(run, name) for name in _FACTS})
     before = read_health(warehouse)
     health = Health(
         state="failed" if run.unread else "attention" if alarms or tally.failed else "done",
@@ -151,8 +147,8 @@ def note_end(
         succeeded_at=(before and before.succeeded_at) if run.unread else record.ended_at,
         last_run=record,
     )
-    _write(run_file(warehouse, started_at), record.model_dump_json(indent=2), "the run's counts")
-    _write(health_file(warehouse), health.model_dump_json(indent=2), "the health of nights")
+    _write(run_file(warehouse, started_at), record, "the run's counts")
+    _write(health_file(warehouse), health, "the health of nights")
 
 
 def as_metrics(warehouse: Path) -> str:
@@ -206,16 +202,9 @@ def write_metrics(warehouse: Path, to: Path) -> None:
 
     Raises as `as_metrics` does, and `WarehouseError` when it cannot be written.
     """
-    text = as_metrics(warehouse)
-
-    def fill(path: Path) -> None:
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)  # it is read by another user, and holds counts alone
-
-    write_whole(to, fill, WarehouseError, "the metrics")
+    write_text_whole(to, as_metrics(warehouse), WarehouseError, "the metrics")
+    to.chmod(0o644)  # it is read by another user, and holds counts alone
 
 
-def _write(path: Path, text: str, what: str) -> None:
-    write_whole(
-        path, partial(Path.write_text, data=text + "\n", encoding="utf-8"), WarehouseError, what
-    )
+def _write(path: Path, record: BaseModel, what: str) -> None:
+    write_text_whole(path, record.model_dump_json(indent=2) + "\n", WarehouseError, what)

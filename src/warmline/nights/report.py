@@ -47,6 +47,7 @@ class RunFacts:
     def of(
         cls,
         tally: Tally,
+        *,
         started_at: datetime | None = None,
         notes: tuple[str, ...] = (),
         erased_calls: int = 0,
@@ -60,14 +61,14 @@ class RunFacts:
             len(plan.given_up),
             len(plan.unfinished),
             plan.problems,
-            started_at,
-            len(plan.away),
-            len(plan.closed),
-            notes,
-            len(plan.forgotten),
-            len(plan.opted_out),
-            erased_calls,
-            erased_words,
+            started_at=started_at,
+            unread=len(plan.away),
+            closed=len(plan.closed),
+            notes=notes,
+            forgotten=len(plan.forgotten),
+            opted_out=len(plan.opted_out),
+            erased_calls=erased_calls,
+            erased_words=erased_words,
         )
 
 

@@ -33,57 +33,10 @@ def how_it_died(exit_code: int) -> str:
 
 
 def cores() -> int:
-    """Return how many CPUs this process may use: its affinity, and the quota of its cgroups."""
-    if hasattr(os, "sched_getaffinity"):  # not everywhere, but where it is, cpusets count
-        allowed = len(os.sched_getaffinity(0))
-    else:
-        allowed = os.cpu_count() or 1
-    quota = cpu_quota(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))
-    return allowed if quota is None else max(1, min(allowed, int(quota)))
-
-
-def cpu_quota(membership: Path, mounted: Path) -> float | None:
-    """Return the CPUs that the cgroups of a process leave it, the least of all; None: no limit.
-
-    Of version 2 (`cpu.max`) and 1 (`cpu.cfs_quota_us`), those above the process's own included.
-    A container sees its own cgroup as the root of what is mounted.
-    """
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:  # no Linux
-        return None
-    quotas = []
-    for line in lines:
-        _, controllers, place = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        root = mounted / controllers if controllers else mounted
-        inside = root / place.lstrip("/")
-        for folder in (inside, *inside.parents):
-            if not folder.is_relative_to(root):
-                break
-            quotas.append(_quota_of(folder))
-    return min((quota for quota in quotas if quota is not None), default=None)
-
-
-def _quota_of(cgroup: Path) -> float | None:
-    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
-        with suppress(OSError, ValueError):  # "max" is no number, and no limit
-            quota, period = " ".join((cgroup / name).read_text() for name in names).split()
-            if float(quota) > 0:
-                return float(quota) / float(period)
-    return None
-
-
-def threads_each(jobs: int) -> int:
-    """Return how many threads each of so many processes should compute with.
-
-    They divide the CPUs among them that other programs leave. Where these leave none, it is one: a
-    process that waits at every small product for a thread that has no CPU takes many times as long.
-    """
-    available = cores()
-    busy = int(os.getloadavg()[0]) if hasattr(os, "getloadavg") else 0
-    return max(1, min(available // jobs, available - busy))
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not everywhere, but where it is, containers count
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def settle_in(run: int, environment: Mapping[str, str], threads: int, memory_gb: float) -> None:
@@ -117,3 +70,14 @@ def give_memory_back() -> None:
     """Return to the system what this process has freed; else its heap grows for dozens of calls."""
     with suppress(OSError, AttributeError):  # glibc alone has it
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def threads_each(jobs: int) -> int:
+    """Return how many threads each of so many processes should compute with.
+
+    They divide the CPUs among them that other programs leave. Where these leave none, it is one: a
+    process that waits at every small product for a thread that has no CPU takes many times as long.
+    """
+    available = cores()
+    busy = int(os.getloadavg()[0]) if hasattr(os, "getloadavg") else 0
+    return max(1, min(available // jobs, available - busy))

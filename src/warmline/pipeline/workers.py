@@ -53,11 +53,11 @@ class Workers:
 
     def __init__(self, order: Order, pending: int) -> None:
         self.order = order
+        available = cores()
         # Two calls on a core each take less time than one after the other on two: a decoder's
         # small products gain nothing from a second thread.
-        jobs = order.settings.night.jobs or max(1, min(cores(), pending))
+        jobs = order.settings.night.jobs or max(1, min(available, pending))
         night = order.settings.night
-        self._delays_s = [night.retry_delay_s * 2**i for i in range(night.retries)]
         self._jobs = jobs
         self._board = Board()
         self._scratch = scratch_folder(order.settings.recordings.scratch)
@@ -178,7 +178,7 @@ class Workers:
         `night.retry_delay_s`, then twice that, and so on for `night.retries` tries.
         """
         ended: list[Outcome] = []
-        delays_s = iter(self._delays_s)
+        delays_s = iter(self.order.settings.night.retry_delays_s)
         dealt = trays(calls, self._jobs)
         while calls:
             delay_s = next(delays_s, None)

@@ -192,3 +192,8 @@ class NightSettings(Section):
         description="Prefect block (type/name, such as slack-webhook/quality) that is told, in "
         "counts, when a night asks for a person; empty: nobody.",
     )
+
+    @property
+    def retry_delays_s(self) -> tuple[float, ...]:
+        """How long to wait before each further try, s: twice as long each time."""
+        return tuple(self.retry_delay_s * 2**i for i in range(self.retries))
