@@ -58,10 +58,10 @@ STAGES = (
             *("recordings.settle_s", "recordings.scratch"),
         ),
     ),
-    Stage("channels", 1, settings=("channels",)),
+    Stage("channels", 2, settings=("channels",)),
     Stage(
         "speech",
-        2,
+        3,
         after=("channels",),
         settings=("speech",),
         but_not=("speech.min_confidence",),
@@ -78,7 +78,7 @@ STAGES = (
     ),
     Stage(
         "turns",
-        2,
+        3,
         after=("words",),
         settings=("turns",),
         metadata=("channel_roles", "direction"),
@@ -86,14 +86,14 @@ STAGES = (
     ),
     Stage(
         "prosody",
-        1,
+        2,
         after=("turns",),
         settings=("prosody", "speech.min_confidence"),
         measures=prosody.DEFINITIONS,
     ),
     Stage(
         "floor",
-        1,
+        2,
         after=("turns",),
         settings=("floor", "speech.min_confidence"),
         data=("floor",),
@@ -109,7 +109,7 @@ STAGES = (
     ),
     Stage(
         "empathy",
-        4,
+        5,
         after=("language", "floor"),
         settings=("empathy", "speech.min_confidence"),
         data=("empathy",),

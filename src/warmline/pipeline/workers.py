@@ -27,7 +27,14 @@ from warmline.errors import Status, WarmlineError
 from warmline.pipeline.board import Board
 from warmline.pipeline.calls import Order, Outcome, analyze_calls, land, outcome_of
 from warmline.pipeline.planned import PlannedCall
-from warmline.pipeline.processes import cores, give_memory_back, how_it_died, settle_in
+from warmline.pipeline.processes import (
+    cores,
+    give_memory_back,
+    how_it_died,
+    jobs_at_once,
+    memory_limit_gb,
+    settle_in,
+)
 from warmline.pipeline.trays import Tray, time_limit_s, trays
 from warmline.pipeline.unanalyzed import not_analyzed
 from warmline.recordings.metadata import MetadataTable, read_metadata, read_table
@@ -50,8 +57,8 @@ class Workers:
         available = cores()
         # Two calls on a core each take less time than one after the other on two: a decoder's
         # small products gain nothing from a second thread.
-        jobs = order.settings.night.jobs or max(1, min(available, pending))
         night = order.settings.night
+        jobs = jobs_at_once(night.jobs, pending, available, memory_limit_gb())
         self._delays_s = [night.retry_delay_s * 2**i for i in range(night.retries)]
         self._jobs = jobs
         self._board = Board()
