@@ -50,7 +50,7 @@ class Stage:
 STAGES = (
     Stage(
         "sound",
-        1,
+        2,
         settings=("recordings",),
         but_not=(
             *("recordings.extensions", "recordings.name_patterns", "recordings.timezone"),
