@@ -1,5 +1,6 @@
 """A voice that leaks into the other party's channel is not speech of that party."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,17 +9,20 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
 from sounding import RATE_HZ, Samples, conversation, sound_of, talk
+from warmline.analysis import Floor
 from warmline.engines import Engines
-from warmline.pipeline.withholding import doubt_about_parties
+from warmline.metrics import Metric
+from warmline.pipeline.withholding import doubt_about_parties, missing_party, withhold_floor
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import Sound
 from warmline.resources import folder
 from warmline.settings import RecordingSettings, SpeechSettings
 from warmline.spans import total_s
-from warmline.speech import listen
+from warmline.speech import listen, live_channel
 from warmline.speech.activity import FRAME_LENGTH_S, FRAME_STEP_S
 from warmline.speech.leakage import OwnSpeech, own_speech, without_leakage
-from warmline.values import ChannelLayout, Speech
+from warmline.speech.voices import tell_apart
+from warmline.values import ChannelLayout, SpeakerSource, Speech, SpeechSegment
 
 SETTINGS = SpeechSettings()
 STEREO = ChannelLayout("stereo", 2, 0.0, "two channels", (0, 1))
@@ -145,8 +149,64 @@ def test_a_leak_as_loud_as_the_own_voice_is_a_doubt(call: Samples) -> None:
     assert found.confidence < SETTINGS.min_confidence
 
 
-def test_the_doubt_withholds_what_is_said_of_parties(call: Samples) -> None:
-    speech = Speech("channel", ("A", "B"), (), (), (), 0.3, "")  # type: ignore[arg-type]
+MIX_AND_NOTHING = ChannelLayout("mono", 2, None, "channel 1 of 2 alone carries a voice", (1,))
+
+
+def test_of_one_recorded_party_only_how_much_it_speaks_is_said() -> None:
+    said = (SpeechSegment(1.0, 9.0, "A"),)
+    alone = Speech(SpeakerSource.DIARIZATION, ("A", "B"), said, said, (), 0.5, "one voice heard")
+    missing = missing_party(alone, MIX_AND_NOTHING)
+    assert missing is not None
+    assert "channel 1 of 2 alone" in missing
+    metrics = (
+        Metric("talk_s", "A", 8.0),
+        Metric("talk_s", "B", 0.0),
+        Metric("words", "A", 20.0),
+        Metric("words", "B", 0.0),
+        Metric("talk_share", "A", 1.0),
+        Metric("talk_share", "B", 0.0),
+        Metric("interruptions", "A", 0.0),
+        Metric("dead_air_s", None, 12.0),
+    )
+    held = withhold_floor(Floor((), (), (), (), metrics), None, missing)
+    assert {(m.name, m.party): m.value for m in held.metrics if m.value is not None} == {
+        ("talk_s", "A"): 8.0,
+        ("words", "A"): 20.0,
+    }
+    assert all(m.reason == missing for m in held.metrics if m.value is None)
+    both = replace(alone, segments=(*said, SpeechSegment(9.5, 11.0, "B")))
+    assert missing_party(both, MIX_AND_NOTHING) is None
+    assert missing_party(alone, replace(MIX_AND_NOTHING, channel_count=1)) is None
+
+
+def test_a_channel_without_any_speech_is_found() -> None:
+    said = (SpeechSegment(1.0, 9.0, "B"),)
+    speech = Speech(SpeakerSource.CHANNEL, ("A", "B"), said, said, (), 1.0, "")
+    assert live_channel(speech) == 1
+    assert live_channel(replace(speech, segments=(*said, SpeechSegment(0, 1, "A")))) is None
+    assert live_channel(replace(speech, segments=())) is None
+
+
+@pytest.mark.parametrize(
+    ("share_with_two", "smaller_s", "apart", "count"),
+    [(0.7, 12.0, True, 2), (0.1, 12.0, True, 1), (0.7, 1.0, True, 1), (0.7, 12.0, False, 1)],
+    ids=["a mix", "never two at once", "hardly any of the second", "much alike"],
+)
+def test_a_lone_channel_holds_two_voices_only_when_they_are_plain(
+    share_with_two: float, smaller_s: float, apart: bool, count: int
+) -> None:
+    rng = np.random.default_rng(3)
+    centres = np.eye(2, 32) if apart else np.ones((2, 32))
+    rows = centres[[0, 0, 0, 0, 1, 1]] + 0.15 * rng.standard_normal((6, 32))
+    embeddings = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    durations_s = np.array([6.0] * 4 + [smaller_s / 2] * 2)
+    voices = tell_apart(embeddings, durations_s, share_with_two, SETTINGS, one_expected=True)
+    assert voices.count == count
+    assert len(set(voices.labels.tolist())) == count
+
+
+def test_the_doubt_withholds_what_is_said_of_parties() -> None:
+    speech = Speech(SpeakerSource.CHANNEL, ("A", "B"), (), (), (), 0.3, "")
     doubt = doubt_about_parties(speech, SETTINGS.min_confidence)
     assert doubt is not None
     assert "0.30" in doubt

@@ -37,6 +37,6 @@ def listen(
 def live_channel(heard: Speech) -> int | None:
     """Return the place of the only channel with speech, where each party has a channel."""
     speaking = {segment.party for segment in heard.segments}
-    if heard.source is not SpeakerSource.CHANNEL or len(speaking) > 1 or len(heard.parties) < 2:
+    if heard.source is not SpeakerSource.CHANNEL or len(speaking) != 1 or len(heard.parties) < 2:
         return None
     return heard.parties.index(speaking.pop())
