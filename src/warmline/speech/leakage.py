@@ -11,7 +11,7 @@ wandering level or delay) by 0.39 to 1.0.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ _SMOOTHING_BLOCKS = 25
 _WINDOWS = ((6_000, 0.37), (3_000, 0.55), (1_500, 0.62))
 _REACH_BLOCKS = 3_000
 _MAX_DELAY_BLOCKS = 50
+_LAG_STEP = 2
 _MIN_BLOCKS = 300
 _LOUD_RANGE_DB = 25.0
 _ABOVE_NOISE_DB = 10.0
@@ -113,14 +114,50 @@ def own_speech(sound: Sound, speech: Sequence[NDArray[np.float32]], leakage_db: 
     return OwnSpeech(tuple(own), leaks, confidence)
 
 
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """Two channels; the first alone speaks above `least_db`, the other `most_db` apart at most."""
+
+    source: LevelTrack
+    target: LevelTrack
+    least_db: float
+    most_db: float
+    top_apart_db: float
+
+    @classmethod
+    def of(cls, source: LevelTrack, target: LevelTrack) -> "_Pair":
+        top_db, apart_db = source.top_db, target.top_db - source.top_db
+        least_db = max(top_db - _LOUD_RANGE_DB, source.noise_db + _ABOVE_NOISE_DB)
+        return cls(
+            source, target, least_db, max(-_BELOW_SOURCE_DB, apart_db - _BELOW_OWN_DB), apart_db
+        )
+
+    def only_source(
+        self, start: int, end: int, lag: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Levels of both channels, `lag` blocks apart, where the source speaks alone."""
+        a, b = self.source.level_db[start:end], self.target.level_db[start:end]
+        size = max(0, a.size - abs(lag))
+        a, b = a[max(0, -lag) :][:size], b[max(0, lag) :][:size]
+        chosen = (a > self.least_db) & (b - a < self.most_db)
+        return a[chosen], b[chosen]
+
+    def correlation(self, start: int, end: int, lag: int) -> float:
+        """How far the levels follow each other there, -1..1; -1 when too little is heard."""
+        loud, leaked = self.only_source(start, end, lag)
+        if loud.size < _MIN_BLOCKS:
+            return -1.0
+        loud, leaked = loud - loud.mean(), leaked - leaked.mean()
+        energy = float(loud @ loud) * float(leaked @ leaked)
+        return float(loud @ leaked) / energy**0.5 if energy > 1e-9 else -1.0
+
+
 def find_leaks(tracks: Sequence[LevelTrack]) -> Iterator[Leak]:
     """Voices that are heard on another channel than their own, window by window."""
-    for source in range(len(tracks)):
-        for target in range(len(tracks)):
-            if source != target:
-                size = tracks[source].level_db.size
-                found = list(_leaks_between(tracks, source, target, 0, size, 0))
-                yield from _widened(found, size)
+    for source, target in permutations(tracks, 2):
+        size = source.level_db.size
+        found = list(_leaks_between(_Pair.of(source, target), 0, size, 0))
+        yield from _widened(found, size)
 
 
 def _widened(leaks: Sequence[Leak], size: int) -> Iterator[Leak]:
@@ -135,66 +172,45 @@ def _widened(leaks: Sequence[Leak], size: int) -> Iterator[Leak]:
         )
 
 
-def _leaks_between(
-    tracks: Sequence[LevelTrack], source: int, target: int, start: int, end: int, scale: int
-) -> Iterator[Leak]:
+def _leaks_between(pair: _Pair, start: int, end: int, scale: int) -> Iterator[Leak]:
     """Leaks in windows of this scale; where a window has none, in the shorter ones inside it."""
     if scale == len(_WINDOWS):
         return
     length, least = _WINDOWS[scale]
     count = max(1, round((end - start) / length))
     borders = np.linspace(start, end, count + 1).astype(int)
-    for first, last in pairwise(borders):
-        leak = _leak(tracks, source, target, int(first), int(last), least)
+    for first, last in pairwise(borders.tolist()):
+        leak = _leak(pair, first, last, least)
         if leak is not None:
             yield leak
         else:
-            yield from _leaks_between(tracks, source, target, int(first), int(last), scale + 1)
+            yield from _leaks_between(pair, first, last, scale + 1)
 
 
-def _leak(
-    tracks: Sequence[LevelTrack], source: int, target: int, start: int, end: int, least: float
-) -> Leak | None:
+def _leak(pair: _Pair, start: int, end: int, least: float) -> Leak | None:
     """The leak between two channels in one window, if their levels follow each other there."""
-    best, delay = -1.0, 0
-    for lag in range(-_MAX_DELAY_BLOCKS, _MAX_DELAY_BLOCKS + 1):
-        loud, leaked = _only_source(tracks[source], tracks[target], start, end, lag)
-        if loud.size < _MIN_BLOCKS or loud.std() < 1e-6 or leaked.std() < 1e-6:
-            continue
-        correlation = float(np.corrcoef(loud, leaked)[0, 1])
-        if correlation > best:
-            best, delay = correlation, lag
-    if best < least:
+    coarse = range(-_MAX_DELAY_BLOCKS, _MAX_DELAY_BLOCKS + 1, _LAG_STEP)
+    delay = max(coarse, key=lambda lag: pair.correlation(start, end, lag))
+    near_by = range(delay - _LAG_STEP + 1, delay + _LAG_STEP)
+    delay = max(near_by, key=lambda lag: pair.correlation(start, end, lag))
+    if pair.correlation(start, end, delay) < least:
         return None
-    loud, leaked = _only_source(tracks[source], tracks[target], start, end, delay)
+    loud, leaked = pair.only_source(start, end, delay)
     apart_db = leaked - loud
-    counts, edges = np.histogram(apart_db, np.arange(-90.0, 50.0))
+    counts, edges = np.histogram(apart_db, np.arange(-100.0, 100.0))
     usual_db = float(edges[np.convolve(counts, np.ones(5), "same").argmax()]) + 0.5
     near = apart_db[np.abs(apart_db - usual_db) < _NEAR_DB]
     level_db = float(np.median(near))
     return Leak(
-        source,
-        target,
+        pair.source.channel,
+        pair.target.channel,
         start,
         end,
         delay,
         level_db,
         float(np.percentile(near, 90)) - level_db,
-        tracks[target].top_db - tracks[source].top_db - level_db,
+        pair.top_apart_db - level_db,
     )
-
-
-def _only_source(
-    source: LevelTrack, target: LevelTrack, start: int, end: int, lag: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Levels of both channels, `lag` blocks apart, where the source speaks above the target."""
-    a, b = source.level_db[start:end], target.level_db[start:end]
-    size = max(0, a.size - abs(lag))
-    a, b = a[max(0, -lag) :][:size], b[max(0, lag) :][:size]
-    least_db = max(source.top_db - _LOUD_RANGE_DB, source.noise_db + _ABOVE_NOISE_DB)
-    most_db = max(-_BELOW_SOURCE_DB, target.top_db - source.top_db - _BELOW_OWN_DB)
-    chosen = (a > least_db) & (b - a < most_db)
-    return a[chosen], b[chosen]
 
 
 def _above_leaks_db(
