@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sounding import RATE_HZ, Samples, conversation, sound_of, talk
-from warmline.channels import resolve
+from warmline.channels import kept_of, resolve, with_one_left
 from warmline.crosstalk import compare, level_track
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import Sound
@@ -227,3 +227,21 @@ def test_real_calls(path: Path) -> None:
         assert layout_of(TWO_PEOPLE[name](samples)).kind == "stereo", name
     for name in ("copy", "GSM", "noise", "200 ms late, quieter", "crosstalk -3 dB"):
         assert layout_of(SAME_VOICES[name](samples)).kind == "fake_stereo", name
+
+
+def test_copies_are_named_with_the_channel_that_stands_for_them(sound: Samples) -> None:
+    layout = layout_of(np.stack([sound[0], sound[1], sound[0], sound[1]]))
+    assert layout.kept == (0, 1)
+    assert {(copy.dropped, copy.kept) for copy in layout.copies} == {(2, 0), (3, 1)}
+    assert not layout.lacks_a_party
+
+
+def test_a_channel_on_which_nothing_was_heard_is_dropped(sound: Samples) -> None:
+    whole = sound_of(np.stack([0 * sound[0], *sound]))
+    layout, _ = resolve(whole, SETTINGS)
+    assert layout.kept == (1, 2)
+    left = with_one_left(layout, 1)
+    assert (left.kind, left.kept, left.similarity) == ("mono", (2,), None)
+    assert left.lacks_a_party
+    assert "channel 2 of 3 alone holds speech" in left.reason
+    assert np.array_equal(kept_of(whole, left).pcm, whole.pcm[2:])

@@ -274,3 +274,17 @@ def test_values_carry_their_unit():
     assert value_text(0.421, "share") == "42%"
     assert value_text(None, "s") == "-"
     assert value_text(2.5, "LUFS") == "2.5 LUFS"
+
+
+@pytest.mark.models
+def test_a_folder_of_sound_that_is_not_read_is_an_error(tmp_path, engines):
+    for name in ("a.g729", "b.sln", "c.vox"):
+        (tmp_path / name).write_bytes(bytes(range(256)))
+    done = CliRunner().invoke(
+        app, ["analyze", str(tmp_path), "--warehouse", str(tmp_path / "w.duckdb")]
+    )
+    assert done.exit_code == ExitCode.ERROR
+    message = " ".join(done.stderr.split())
+    assert "no recordings found" in message
+    assert "a.g729, b.sln, c.vox" in message
+    assert "without a header" in message

@@ -118,3 +118,20 @@ def test_an_empty_file_has_no_identity(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"")
     with pytest.raises(RecordingRefusedError, match="0 bytes"):
         identify(tmp_path / "a.wav")
+
+
+def test_sound_that_is_not_read_is_named_with_the_reason(tmp_path: Path) -> None:
+    make(tmp_path, "a.g729", "b.SLN", "in/c.vox", "d.vox", "e.wav", "f.nmf", "g.json", "h.txt")
+    found = find_recordings([tmp_path], RecordingSettings())
+    assert names(tmp_path, found.recordings) == ["e.wav"]
+    headerless, unknown = found.problems
+    assert "passed over 4 files (a.g729, b.SLN, c.vox and 1 more)" in headerless
+    assert "without a header" in headerless
+    assert "passed over 1 file (f.nmf)" in unknown
+    assert "recordings.extensions" in unknown
+
+
+def test_extensions_that_are_set_are_not_passed_over(tmp_path: Path) -> None:
+    make(tmp_path, "a.sln")
+    found = find_recordings([tmp_path], RecordingSettings(extensions=("sln",)))
+    assert (len(found.recordings), found.problems) == (1, ())

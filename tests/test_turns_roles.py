@@ -13,7 +13,7 @@ from warmline.phrases import broken_examples
 from warmline.settings import TurnSettings
 from warmline.turns.role_rules import RoleRule, role_rules
 from warmline.turns.roles import assign_roles
-from warmline.values import CallMetadata, ChannelLayout, Role, RoleName, Turn
+from warmline.values import CallMetadata, ChannelCopy, ChannelLayout, Role, RoleName, Turn
 
 CALLS = Path(__file__).parents[2] / "shared" / "data" / "calls" / "harper"
 STEREO = ChannelLayout("stereo", 2, 0.1, "two voices")
@@ -291,3 +291,77 @@ def test_missing_words_never_exchange_the_roles() -> None:
             unknown += names[0] == "unknown"
             tries += 1
     assert unknown <= tries * 0.1
+
+
+SAID = (("A", "Good morning."), ("B", "Good morning to you."))
+
+
+def told(layout: ChannelLayout, roles: dict[str, str], *said: tuple[str, str]) -> tuple[Role, ...]:
+    parties = ("A", "B") if layout.kind == "mono" else tuple("ABCDEF"[: len(layout.kept)])
+    metadata = replace(NOTHING_KNOWN, channel_roles=roles)
+    return assign_roles(turns_of(*(said or SAID)), parties, layout, metadata, TurnSettings())
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_metadata_name_the_channels_of_the_recording(count: int) -> None:
+    """Whatever channels were dropped, in whatever order: mixes, silence."""
+    for customer in range(count):
+        for agent in set(range(count)) - {customer}:
+            kept = tuple(sorted((customer, agent)))
+            layout = ChannelLayout("stereo", count, 0.1, "two voices", kept)
+            both = {str(customer): "customer", str(agent): "agent"}
+            for roles in (both, {str(customer): "customer"}, {str(agent): "agent"}):
+                named = told(layout, roles)
+                assert named[kept.index(customer)].name is RoleName.CUSTOMER
+                assert named[kept.index(agent)].name is RoleName.AGENT
+                assert all(role.source == "metadata" for role in named)
+                assert all(role.confidence == 1.0 for role in named)
+
+
+def test_the_name_of_a_dropped_copy_is_that_of_the_channel_that_was_kept() -> None:
+    layout = ChannelLayout(
+        "stereo", 4, 0.1, "copies", (0, 1), (ChannelCopy(2, 3), ChannelCopy(3, 0))
+    )
+    assert names_of({r.party: r for r in told(layout, {"2": "agent", "1": "customer"})}) == [
+        "agent",
+        "customer",
+    ]
+    contradicting = told(layout, {"2": "agent", "0": "customer"})
+    assert all(role.name is RoleName.UNKNOWN for role in contradicting)
+
+
+@pytest.mark.parametrize(
+    ("layout", "there"),
+    [
+        (ChannelLayout("stereo", 2, 0.1, "two voices", (0, 1)), "0 to 1"),
+        (ChannelLayout("mono", 1, None, "one channel", (0,)), "0 only"),
+    ],
+)
+def test_roles_of_a_channel_that_does_not_exist_are_said_and_not_used(
+    layout: ChannelLayout, there: str
+) -> None:
+    """Who counts channels from 1 would have the agent and the customer swapped."""
+    for role in told(layout, {"1": "customer", "2": "agent"}):
+        assert role.name is RoleName.UNKNOWN
+        assert "metadata name channel " in role.reason
+        assert f"the recording has {there}" in role.reason
+    words = told(
+        layout,
+        {"1": "customer", "2": "agent"},
+        ("A", "Thank you for calling, how can I help you today? Can I have your name please?"),
+        ("B", "I have a problem with my bill, I was charged twice."),
+    )
+    assert [role.name.value for role in words] == ["agent", "customer"]
+    assert all(role.source == "words" and ", but the recording" in role.reason for role in words)
+
+
+@pytest.mark.parametrize("live", [0, 1])
+def test_the_only_voice_of_two_channels_has_the_role_of_its_channel(live: int) -> None:
+    layout = ChannelLayout("mono", 2, None, "one alone", (live,))
+    names = ("customer", "agent")
+    roles = {"0": "customer", "1": "agent"}
+    first, second = told(layout, roles, ("A", "Good morning."), ("A", "And goodbye."))
+    assert (first.name.value, second.name.value) == (names[live], names[1 - live])
+    assert f"channel {live} is" in first.reason
+    # Two voices on that channel are told apart by what they say.
+    assert all(role.source == "words" for role in told(layout, roles))

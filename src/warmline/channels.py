@@ -20,7 +20,7 @@ from math import log10
 from warmline.crosstalk import Comparison, LevelTrack, amplitude, compare, level_track
 from warmline.recordings.sound import Sound
 from warmline.settings import ChannelSettings
-from warmline.values import ChannelLayout
+from warmline.values import ChannelCopy, ChannelLayout
 
 _HEARD_OWN_DB = -20.0  # a voice this far below the channel's own is taken for crosstalk, not a mix
 _EVEN_DB = 1.0  # copies this even in quality are not ranked: the first is kept
@@ -43,10 +43,22 @@ def resolve(sound: Sound, settings: ChannelSettings) -> tuple[ChannelLayout, Sou
     if 1 < len(voiced) < count:
         silent = ", ".join(str(t.channel) for t in tracks if t not in voiced)
         layout = replace(layout, reason=f"{layout.reason}; no voice on channel {silent}")
-    if layout.kind == "stereo" and len(layout.kept) == count:
-        return layout, sound
+    return layout, kept_of(sound, layout)
+
+
+def kept_of(sound: Sound, layout: ChannelLayout) -> Sound:
+    """Return the sound with those channels only that the layout keeps."""
+    if len(layout.kept) == sound.channel_count:
+        return sound
     kept = sound.pcm[list(layout.kept)] if len(layout.kept) > 1 else sound.only(layout.kept[0]).pcm
-    return layout, replace(sound, pcm=kept)
+    return replace(sound, pcm=kept)
+
+
+def with_one_left(layout: ChannelLayout, place: int) -> ChannelLayout:
+    """Return the layout when speech was heard on the `place`-th of the kept channels alone."""
+    live = layout.kept[place]
+    reason = f"channel {live} of {layout.channel_count} alone holds speech; {layout.reason}"
+    return replace(layout, kind="mono", similarity=None, reason=reason, kept=(live,))
 
 
 def _carries_voice(track: LevelTrack, settings: ChannelSettings) -> bool:
@@ -59,10 +71,10 @@ def _layout(tracks: list[LevelTrack], count: int, threshold: float) -> ChannelLa
         only = tracks[0].channel
         reason = f"channel {only} of {count} alone carries a voice"
         return ChannelLayout("mono", count, None, reason, (only,))
-    kept, similarity, copies = _without_copies(tracks, threshold)
+    kept, similarity, copies, reasons = _without_copies(tracks, threshold)
     if len(kept) == 1:
         best = (kept[0].channel,)
-        return ChannelLayout("fake_stereo", count, similarity, "; ".join(copies), best)
+        return ChannelLayout("fake_stereo", count, similarity, "; ".join(reasons), best, copies)
     kept, mixes = _without_mixes(kept, threshold)
     if len(kept) == 2:
         comparison = compare(*kept)
@@ -72,18 +84,20 @@ def _layout(tracks: list[LevelTrack], count: int, threshold: float) -> ChannelLa
     similarity = max(compare(a, b).similarity for a, b in combinations(kept, 2))
     weaker_db = -20 * log10(max(similarity, 1e-4))
     weaker = f"the voices are {weaker_db:.0f} dB weaker on each other's channel"
-    reason = "; ".join([*copies, *mixes, weaker])
-    return ChannelLayout("stereo", count, similarity, reason, tuple(t.channel for t in kept))
+    reason = "; ".join([*reasons, *mixes, weaker])
+    left = tuple(track.channel for track in kept)
+    return ChannelLayout("stereo", count, similarity, reason, left, copies)
 
 
 def _without_copies(
     tracks: list[LevelTrack], threshold: float
-) -> tuple[list[LevelTrack], float, list[str]]:
-    """Channels that differ, the highest similarity met, and a sentence for each one dropped.
+) -> tuple[list[LevelTrack], float, tuple[ChannelCopy, ...], list[str]]:
+    """Channels that differ, the highest similarity met, and those dropped, with a sentence each.
 
     Of two alike, the one whose voice stands further above its noise is kept.
     """
     kept = list(tracks)
+    copies: list[ChannelCopy] = []
     reasons = []
     highest = 0.0
     while len(kept) > 1:
@@ -96,12 +110,13 @@ def _without_copies(
             break
         better, worse = (a, b) if a.range_db >= b.range_db - _EVEN_DB else (b, a)
         kept.remove(worse)
+        copies.append(ChannelCopy(worse.channel, better.channel))
         reasons.append(
             f"channels {a.channel} and {b.channel} hold the same voices "
             f"(similarity {similarity:.2f}); {better.channel} is kept, its voices "
             f"{better.range_db:.0f} dB above its noise against {worse.range_db:.0f} dB"
         )
-    return kept, highest, reasons
+    return kept, highest, tuple(copies), reasons
 
 
 def _without_mixes(

@@ -76,13 +76,21 @@ class CallMetadata:
 
 
 @dataclass(frozen=True)
+class ChannelCopy:
+    """Channel `dropped` holds the same voices as channel `kept`; the file's own numbers."""
+
+    dropped: int
+    kept: int
+
+
+@dataclass(frozen=True)
 class ChannelLayout:
     """How many voices the channels can tell apart.
 
     `kind` is `mono`, `stereo` (channel is speaker) or `fake_stereo` (both voices on both channels,
     treated as mono). `similarity` is the measure that decided, 0..1, None for one channel. `kept`
     are the file's own numbers of the channels that are left, in order: party "A" of a `stereo` call
-    is channel `kept[0]`.
+    is channel `kept[0]`. `copies` name the channels that were dropped because they repeat others.
     """
 
     kind: str
@@ -90,6 +98,12 @@ class ChannelLayout:
     similarity: float | None
     reason: str
     kept: tuple[int, ...] = ()
+    copies: tuple[ChannelCopy, ...] = ()
+
+    @property
+    def lacks_a_party(self) -> bool:
+        """Whether the recording has several channels and only one of them carries a voice."""
+        return self.kind == "mono" and self.channel_count > 1
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,8 @@ def run_batch(
         plan = make_plan(sources, places.landing, addressing, table, redo)
         if plan.away:
             raise WarmlineError("; ".join(plan.away))
+        if plan.is_empty and plan.problems:
+            raise WarmlineError(f"no recordings found: {'; '.join(plan.problems)}")
         land_duplicates(plan, places.landing, settings)
     outcomes = []
     if plan.pending:

@@ -16,6 +16,7 @@ from warmline.pipeline.stages import Addressing, all_measures
 from warmline.pipeline.unanalyzed import not_analyzed
 from warmline.pipeline.withholding import (
     doubt_about_parties,
+    missing_party,
     withhold_empathy,
     withhold_floor,
     withhold_prosody,
@@ -87,14 +88,13 @@ class Passage:
         s, parts, stage = self.addressing.settings, self.parts, self._stage
         facts = stage("sound", lambda: _facts(self._decoded), _known_facts)
         parts |= facts._asdict()
-        layout = parts["layout"] = stage(
-            "channels", lambda: self._resolved[0], lambda old: old.layout
+        parts["layout"] = stage(
+            "channels",
+            lambda: channels.resolve(self._decoded, s.channels)[0],
+            lambda old: old.layout,
         )
-        heard = parts["speech"] = stage(
-            "speech",
-            lambda: speech.listen(self._voices, layout, s.speech, self.engines, self._told()),
-            lambda old: old.speech,
-        )
+        heard = parts["speech"] = stage("speech", self._listen, lambda old: old.speech)
+        layout = parts["layout"]
         _require_speech(heard)
         said, hidden = yield from self._words(layout, heard)
         parts |= {"transcript": said, "redactions": hidden}
@@ -104,6 +104,7 @@ class Passage:
             lambda old: old.conversation,
         )
         doubt = doubt_about_parties(heard, s.speech.min_confidence)
+        missing = missing_party(heard, layout)
         parts["prosody"] = stage(
             "prosody",
             lambda: withhold_prosody(
@@ -114,7 +115,7 @@ class Passage:
         held = parts["floor"] = stage(
             "floor",
             lambda: withhold_floor(
-                floor.measure(heard, said, talk, facts.duration_s, s.floor), doubt
+                floor.measure(heard, said, talk, facts.duration_s, s.floor), doubt, missing
             ),
             lambda old: old.floor,
         )
@@ -134,10 +135,20 @@ class Passage:
                     unread_reason=language.unread_reason(said),
                     unheard_reason=language.unheard_reason(s.language),
                 ),
-                doubt,
+                doubt or missing,
             ),
             lambda old: old.empathy,
         )
+
+    def _listen(self) -> Speech:
+        """Who speaks when; of several channels one alone may turn out to hold speech."""
+        settings, layout = self.addressing.settings.speech, self.parts["layout"]
+        heard = speech.listen(self._voices, layout, settings, self.engines, self._told())
+        live = speech.live_channel(heard)
+        if live is None:
+            return heard
+        layout = self.parts["layout"] = channels.with_one_left(layout, live)
+        return speech.listen(self._voices, layout, settings, self.engines, self._told())
 
     def _words(self, layout: ChannelLayout, heard: Speech) -> words.Asking[_Kept]:
         """What was said, as it may be kept: what is private goes no further than this."""
@@ -227,13 +238,9 @@ class Passage:
     def _decoded(self) -> Sound:
         return decode(self.local_copy(), self.addressing.settings.recordings)
 
-    @cached_property
-    def _resolved(self) -> tuple[ChannelLayout, Sound]:
-        return channels.resolve(self._decoded, self.addressing.settings.channels)
-
     @property
     def _voices(self) -> Sound:
-        return self._resolved[1]
+        return channels.kept_of(self._decoded, self.parts["layout"])
 
 
 def _facts(sound: Sound) -> _SoundFacts:

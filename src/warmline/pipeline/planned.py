@@ -89,6 +89,12 @@ class Plan:
     opted_out: tuple[str, ...] = ()
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no recording was found, known or not."""
+        known = (self.unchanged, self.unfinished, self.forgotten, self.given_up)
+        return not (self.pending or self.duplicates or any(known))
+
+    @property
     def is_done(self) -> bool:
         """Whether there is nothing to analyze and nothing to note."""
         return not self.pending and all(d.has_landed for d in self.duplicates)

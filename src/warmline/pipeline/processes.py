@@ -4,6 +4,7 @@ import ctypes
 import os
 import resource
 import signal
+import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,6 +14,8 @@ from warmline.forking import end_with, wait_passively
 from warmline.process_limits import leave_no_core_file
 
 _GB = 1e9
+_CALL_GB = 1.5  # what the process of a call takes
+_NO_LIMIT_BYTES = 1 << 60  # cgroup v1 says "no limit" with a number near 2**63
 # Of all processes, the kernel ends one of these when the machine has no memory left: a call is
 # lost for this try, not the run that tries it again.
 _FIRST_TO_GO = "500"
@@ -32,11 +35,74 @@ def how_it_died(exit_code: int) -> str:
     return f"its process crashed ({name}) in native code"
 
 
-def cores() -> int:
-    """How many this process may use."""
+def cores(system: Path = Path("/")) -> int:
+    """Return how many cores this process may use, at least 1.
+
+    A container's share of processor time (`cpu.max`, in cgroup v1 `cpu.cfs_quota_us`) counts whole
+    cores: threads beyond it would only wait.
+    """
     if hasattr(os, "sched_getaffinity"):  # not everywhere, but where it is, containers count
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        available = len(os.sched_getaffinity(0))
+    else:
+        available = os.cpu_count() or 1
+    return max(1, min(available, int(_cpu_quota(system))))
+
+
+def memory_limit_gb(system: Path = Path("/")) -> float | None:
+    """Return the memory that this process's cgroup may take; None where none is set."""
+    limits = [
+        int(text)
+        for folder in _cgroup_folders(system, "memory")
+        for name in ("memory.max", "memory.limit_in_bytes")
+        if (text := _text(folder / name)).isdigit() and int(text) < _NO_LIMIT_BYTES
+    ]
+    return min(limits) / _GB if limits else None
+
+
+def jobs_at_once(wanted: int, pending: int, available: int, limit_gb: float | None) -> int:
+    """Return how many calls are analyzed at the same time: as `wanted`, or (0) as fits.
+
+    That is one on each available core, in the memory that there is, and no more than are pending.
+    """
+    if wanted:
+        return wanted
+    fitting = available if limit_gb is None else int(limit_gb / _CALL_GB)
+    return max(1, min(available, pending, fitting))
+
+
+def _cpu_quota(system: Path) -> float:
+    """Cores' worth of time that the cgroup and those above it allow; infinite without a limit."""
+    quotas = [float("inf")]
+    for folder in _cgroup_folders(system, "cpu"):
+        quota, _, period = _text(folder / "cpu.max").partition(" ")
+        if not quota:
+            quota = _text(folder / "cpu.cfs_quota_us")
+            period = _text(folder / "cpu.cfs_period_us")
+        if quota.isdigit() and period.isdigit() and int(period) > 0:
+            quotas.append(int(quota) / int(period))
+    lowest = min(quotas)
+    return lowest if lowest < sys.maxsize else sys.maxsize
+
+
+def _cgroup_folders(system: Path, controller: str) -> list[Path]:
+    """Where limits of this process may stand: its cgroup and all above it, of either version."""
+    folders: list[Path] = []
+    mounted = system / "sys/fs/cgroup"
+    for line in _text(system / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and controller not in controllers.split(","):
+            continue
+        tops = [mounted / controllers, mounted / controller] if controllers else [mounted]
+        inside = Path(path.lstrip("/"))
+        folders += [top / part for top in tops for part in (inside, *inside.parents)]
+    return list(dict.fromkeys([*folders, mounted, mounted / controller]))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def settle_in(run: int, environment: Mapping[str, str], threads: int, memory_gb: float) -> None:

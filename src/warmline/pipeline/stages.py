@@ -51,7 +51,7 @@ class Stage:
 STAGES = (
     Stage(
         "sound",
-        1,
+        2,
         settings=("recordings",),
         but_not=(
             *("recordings.extensions", "recordings.name_patterns", "recordings.timezone"),
@@ -59,10 +59,10 @@ STAGES = (
             *("recordings.settle_s", "recordings.scratch", "recordings.follow_links"),
         ),
     ),
-    Stage("channels", 1, settings=("channels",)),
+    Stage("channels", 2, settings=("channels",)),
     Stage(
         "speech",
-        2,
+        3,
         after=("channels",),
         settings=("speech",),
         but_not=("speech.min_confidence",),
@@ -79,7 +79,7 @@ STAGES = (
     ),
     Stage(
         "turns",
-        2,
+        3,
         after=("words",),
         settings=("turns",),
         metadata=("channel_roles", "direction"),
@@ -87,14 +87,14 @@ STAGES = (
     ),
     Stage(
         "prosody",
-        1,
+        2,
         after=("turns",),
         settings=("prosody", "speech.min_confidence"),
         measures=prosody.DEFINITIONS,
     ),
     Stage(
         "floor",
-        1,
+        2,
         after=("turns",),
         settings=("floor", "speech.min_confidence"),
         data=("floor",),
@@ -110,7 +110,7 @@ STAGES = (
     ),
     Stage(
         "empathy",
-        4,
+        5,
         after=("language", "floor"),
         settings=("empathy", "speech.min_confidence"),
         data=("empathy",),

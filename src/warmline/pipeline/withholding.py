@@ -8,13 +8,20 @@ from dataclasses import replace
 
 from warmline.analysis import Empathy, Floor, Prosody
 from warmline.metrics import unsaid, withhold_parties
-from warmline.values import SpeakerSource, Speech
+from warmline.values import ChannelLayout, SpeakerSource, Speech
+
+_OF_ONE_PARTY = {"talk_s", "turns", "words"}
 
 
 def doubt_about_parties(speech: Speech, min_confidence: float) -> str | None:
     """Why the measures of single parties are withheld; None when they can be said."""
-    if speech.source is SpeakerSource.CHANNEL or speech.confidence >= min_confidence:
+    if speech.confidence >= min_confidence:
         return None
+    if speech.source is SpeakerSource.CHANNEL:
+        return (
+            f"the other party's voice on a channel could not be told from its own: confidence "
+            f"{speech.confidence:.2f}, below speech.min_confidence = {min_confidence:.2f}"
+        )
     return (
         f"parties were told apart with a confidence of {speech.confidence:.2f}, "
         f"below speech.min_confidence = {min_confidence:.2f}"
@@ -28,11 +35,33 @@ def withhold_prosody(prosody: Prosody, doubt: str | None) -> Prosody:
     return replace(prosody, metrics=withhold_parties(prosody.metrics, doubt))
 
 
-def withhold_floor(floor: Floor, doubt: str | None) -> Floor:
-    """The same floor without the measures that name a party, if there is a doubt."""
-    if doubt is None:
+def missing_party(speech: Speech, layout: ChannelLayout) -> str | None:
+    """Why nothing is said that takes two parties, of several channels of which one has a voice."""
+    speaking = {segment.party for segment in speech.segments}
+    if layout.channel_count == 1 or len(speaking) != 1:
+        return None
+    return f"only one party was recorded: {layout.reason}"
+
+
+def withhold_floor(floor: Floor, doubt: str | None, missing: str | None = None) -> Floor:
+    """The same floor without the measures that name a party, if there is a doubt.
+
+    Where a party is missing, only how much the other one speaks is left.
+    """
+    if doubt is None and missing is None:
         return floor
-    return replace(floor, metrics=withhold_parties(floor.metrics, doubt))
+    if missing is None:
+        return replace(floor, metrics=withhold_parties(floor.metrics, doubt or ""))
+    silent = {m.party for m in floor.metrics if m.name == "talk_s" and not m.value}
+    return replace(
+        floor,
+        metrics=tuple(
+            m
+            if doubt is None and m.name in _OF_ONE_PARTY and m.party not in silent
+            else unsaid(m.name, m.party, doubt or missing)
+            for m in floor.metrics
+        ),
+    )
 
 
 def withhold_empathy(empathy: Empathy, doubt: str | None) -> Empathy:

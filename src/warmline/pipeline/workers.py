@@ -31,6 +31,8 @@ from warmline.pipeline.processes import (
     cores,
     give_memory_back,
     how_it_died,
+    jobs_at_once,
+    memory_limit_gb,
     settle_in,
     threads_each,
 )
@@ -56,8 +58,8 @@ class Workers:
         available = cores()
         # Two calls on a core each take less time than one after the other on two: a decoder's
         # small products gain nothing from a second thread.
-        jobs = order.settings.night.jobs or max(1, min(available, pending))
         night = order.settings.night
+        jobs = jobs_at_once(night.jobs, pending, available, memory_limit_gb())
         self._jobs = jobs
         self._board = Board()
         self._scratch = scratch_folder(order.settings.recordings.scratch)

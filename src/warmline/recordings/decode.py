@@ -79,9 +79,10 @@ def decode(path: Path, settings: RecordingSettings) -> Sound:
     The first audio stream is taken. Memory is that of the result, 32 kB a second and channel.
 
     Raises `RecordingRefusedError` with one of these codes: those of `open_recording` and of
-    `FrameWriter`, `not_audio`, `no_audio_stream`, `unsupported_codec`, `too_short`, `too_long`
-    (from the header where it tells, else as soon as it is seen), `truncated` (more than
-    `max_missing_share` of the promised sound is not there), `corrupt`, `silent`.
+    `FrameWriter`, `not_audio`, `no_audio_stream`, `two_files` (one appended to another),
+    `unsupported_codec`, `too_short`, `too_long` (from the header where it tells, else as soon as it
+    is seen), `truncated` (more than `max_missing_share` of the promised sound is not there),
+    `corrupt`, `silent`.
     """
     import av
 
@@ -89,10 +90,10 @@ def decode(path: Path, settings: RecordingSettings) -> Sound:
     with open_recording(path) as file:
         header = read_header(file)
         _refuse_cut_wav(name, header, settings)
+        _refuse_second_file(name, header)
+        options = _OPTIONS | ({"ignore_length": "1"} if _goes_on(header, settings) else {})
         try:
-            container = av.open(
-                _Source(file), mode="r", options=_OPTIONS, metadata_errors="replace"
-            )
+            container = av.open(_Source(file), mode="r", options=options, metadata_errors="replace")
         except av.error.FFmpegError as e:
             raise _not_openable(name, header, e) from e
         with container:
@@ -122,6 +123,25 @@ def _refuse_cut_wav(name: str, header: Header, settings: RecordingSettings) -> N
             f"{name}: the header promises {promised} bytes of sound, {present} "
             f"({present / promised:.0%}) are there; copy the file again",
         )
+
+
+def _goes_on(header: Header, settings: RecordingSettings) -> bool:
+    """Whether more sound follows than a WAV header promises, as where a recorder was killed."""
+    promised = header.wav_bytes[0] if header.wav_bytes else 0
+    least = max(promised * settings.max_missing_share, header.wav_bytes_a_second * _LEAST_MISSING_S)
+    return header.wav_rest_bytes > least
+
+
+def _refuse_second_file(name: str, header: Header) -> None:
+    """FFmpeg ends where the first of two files that were joined ends."""
+    if header.second_at is None:
+        return
+    lengths = f"after {header.second_at} of {header.size_bytes} bytes"
+    if rate := header.wav_bytes_a_second:
+        lengths += f" (about {header.second_at / rate:.1f} of {header.size_bytes / rate:.1f} s)"
+    raise RecordingRefusedError(
+        "two_files", f"{name}: a second {header.kind} file begins {lengths}; split it into two"
+    )
 
 
 def _not_openable(name: str, header: Header, error: Exception) -> RecordingRefusedError:

@@ -1,7 +1,7 @@
 """Which files are recordings: those named, and those of the right kind in the folders named."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
@@ -9,6 +9,23 @@ from warmline.recordings.settling import Look, unsettled
 from warmline.settings import RecordingSettings
 
 _UNFINISHED = {".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".filepart"}
+# Sound that says nothing of its own rate or codec, and containers that FFmpeg's wheel cannot read.
+_HEADERLESS = frozenset(
+    f".{ending}"
+    for ending in (
+        *("g719", "g722", "g723", "g723sf", "g726", "g729", "siren7", "siren14", "ilbc", "adpcm"),
+        *("sln", "sln8", "sln12", "sln16", "sln24", "sln32", "sln44", "sln48", "slin", "vox"),
+        *("raw", "pcm", "ul", "ulaw", "mulaw", "al", "alaw", "lpc", "lpc10", "s16", "s16le"),
+    )
+)
+_UNKNOWN_KINDS = frozenset(
+    f".{ending}"
+    for ending in (
+        *("wav49", "nmf", "aud", "dss", "ds2", "dvf", "msv", "voc", "ra", "ram", "caf", "spx"),
+        *("silk", "evs", "wv", "ape", "ac3", "mp2", "m4b", "rmvb", "flv", "ts"),
+    )
+)
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -17,9 +34,9 @@ class Found:
 
     `recordings` in order of path, each file once. `unfinished` are left alone: their name says that
     they are still being copied (`call.wav.part`), or they have just changed. `problems` are
-    sentences for a person: places that could not be searched, names that cannot be stored; of
-    these, `away` are about paths that were named and cannot be read, `closed` about folders below
-    them.
+    sentences for a person: places that could not be searched, names that cannot be stored, sound of
+    kinds that are not read; of these, `away` are about paths that were named and cannot be read,
+    `closed` about folders below them.
     """
 
     recordings: tuple[Path, ...]
@@ -41,6 +58,7 @@ def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found
     wanted = endings(settings)
     recordings: list[Path] = []
     inside: list[Path] = []
+    others: list[Path] = []
     unfinished: list[Path] = []
     away: list[str] = []
     closed: list[str] = []
@@ -50,6 +68,8 @@ def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found
             for file in _walk(path, away, closed, outside):
                 if is_recording(file, wanted):
                     (unfinished if is_unfinished(file) else inside).append(file)
+                else:
+                    others.append(file)
         elif os.path.lexists(path):
             recordings.append(path)
         else:
@@ -62,7 +82,7 @@ def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found
         f"{_shown(path)}: its name is not valid UTF-8 and cannot be stored; rename it"
         for path in sorted(set(recordings) - set(storable))
     ]
-    problems = (*away, *closed, *(outside or ()), *unstorable)
+    problems = (*away, *closed, *(outside or ()), *unstorable, *passed_over(others))
     found = Found(_each_once(storable), _each_once(unfinished), problems)
     return replace(found, away=tuple(away), closed=tuple(closed))
 
@@ -70,6 +90,25 @@ def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found
 def endings(settings: RecordingSettings) -> frozenset[str]:
     """How names of recordings end: `.wav`, ..."""
     return frozenset(f".{extension.lower().lstrip('.')}" for extension in settings.extensions)
+
+
+def passed_over(others: Sequence[PurePath]) -> list[str]:
+    """Return sentences on files in a folder that are sound, but of a kind that is not read."""
+    whys = (
+        (_HEADERLESS, "sound without a header, so that nothing in them says their rate and codec"),
+        (_UNKNOWN_KINDS, "not among recordings.extensions"),
+    )
+    sentences = []
+    for kinds, why in whys:
+        names = sorted(file.name for file in others if file.suffix.lower() in kinds)
+        if names:
+            shown = ", ".join(map(_harmless, names[:_SHOWN]))
+            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+            sentences.append(
+                f"passed over {len(names)} file{'s' if len(names) > 1 else ''} ({shown}{more}): "
+                f"{why}; convert them to WAV"
+            )
+    return sentences
 
 
 def is_recording(file: PurePath, wanted: frozenset[str]) -> bool:
@@ -163,4 +202,8 @@ def _is_storable(path: Path) -> bool:
 
 
 def _shown(path: Path) -> str:
-    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    return _harmless(str(path))
+
+
+def _harmless(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

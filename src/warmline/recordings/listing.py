@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from warmline.recordings.find import endings, is_recording, is_unfinished
+from warmline.recordings.find import endings, is_recording, is_unfinished, passed_over
 from warmline.recordings.remote import (
     Beside,
     RemoteError,
@@ -53,7 +53,9 @@ def list_recordings(source: str, settings: RecordingSettings, remembered: Rememb
     }
     chosen = ([files[root]], []) if is_file else _chosen(files, root, settings, _look(fs))
     named, unfinished = chosen
-    problems: list[str] = []
+    wanted = endings(settings)
+    others = [f.path for f in files.values() if not is_recording(f.path, wanted)]
+    problems = [] if is_file else passed_over(others)
     recordings = tuple(_with_sidecars(source, named, files, remembered, problems))
     return Listing(recordings, tuple(file.url for file in unfinished), tuple(problems))
 

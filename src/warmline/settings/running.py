@@ -111,7 +111,7 @@ class NightSettings(Section):
         default=0,
         ge=0,
         description="Calls analyzed at the same time, each in its own process of about 1.5 GB; "
-        "0: one a core.",
+        "0: one a core, as far as a container's limits of time and memory allow.",
     )
     runner: Literal["here", "dask", "ray"] = Field(
         default="here",

@@ -20,7 +20,7 @@ from warmline.speech.activity import (
     to_times,
 )
 from warmline.speech.edges import with_edges
-from warmline.speech.leakage import without_leakage
+from warmline.speech.leakage import own_speech
 from warmline.speech.stretches import Stretch, cut_at_changes, overlapped, share_with_two_voices
 from warmline.speech.tones import find_tones
 from warmline.speech.voices import Voices, tell_apart
@@ -41,14 +41,15 @@ def party_label(index: int) -> str:
 def by_channel(
     sound: Sound, settings: SpeechSettings, engines: Engines, tell: Tell = nobody
 ) -> Speech:
-    """A party per channel; nothing has to be guessed."""
+    """A party per channel; how sure depends on how well a leaked voice could be left out."""
     count = sound.channel_count
     heard = [
         hear_activity(sound, c, settings, engines, within(tell, c / count, (c + 1) / count)).speech
         for c in range(count)
     ]
+    found = own_speech(sound, heard, settings.leakage_db)
     segments, audible = [], []
-    for channel, speech in enumerate(without_leakage(sound, heard, settings.leakage_db)):
+    for channel, speech in enumerate(found.probabilities):
         own = [
             SpeechSegment(start_s, end_s, party_label(channel))
             for start_s, end_s in to_times(speech_frames(speech, settings), sound.duration_s)
@@ -60,15 +61,19 @@ def by_channel(
         SpeakerSource.CHANNEL,
         [party_label(c) for c in range(count)],
         _Heard(segments, segments, audible),
-        1.0,
-        "each party has a channel",
+        found.confidence,
+        "; ".join(filter(None, ["each party has a channel", found.reason])),
     )
 
 
 def by_voice(
-    sound: Sound, settings: SpeechSettings, engines: Engines, tell: Tell = nobody
+    sound: Sound,
+    settings: SpeechSettings,
+    engines: Engines,
+    tell: Tell = nobody,
+    one_expected: bool = False,
 ) -> Speech:
-    """A party per voice, labelled in order of first speech."""
+    """A party per voice, labelled in order of first speech; `one_expected` as in `tell_apart`."""
     activity = hear_activity(sound, 0, settings, engines, within(tell, 0.0, _ACTIVITY))
     runs = speech_frames(activity.speech, settings)
     if not runs:
@@ -79,6 +84,7 @@ def by_voice(
         np.array([s.duration_s for s in stretches]),
         share_with_two_voices(activity),
         settings,
+        one_expected,
     )
     parties = _parties(voices)
     exclusive = [

@@ -15,6 +15,10 @@ from warmline.settings import SpeechSettings
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
+# Two voices where one was to be expected: margin, share of windows with both, share of the smaller.
+_PLAIN_MARGIN = 0.15
+_PLAIN_WINDOWS = 0.3
+_PLAIN_SHARE = 0.08
 _LONGEST_WEIGHT_S = 3.0  # past this a longer stretch says no more of a voice
 
 
@@ -34,11 +38,13 @@ def tell_apart(
     durations_s: NDArray[np.float64],
     two_voice_share: float,
     settings: SpeechSettings,
+    one_expected: bool = False,
 ) -> Voices:
     """Cluster stretches by voice.
 
     `embeddings` is (stretches, dimension), unit length; `durations_s` (stretches,);
-    `two_voice_share` the share of windows in which the segmentation heard two voices.
+    `two_voice_share` the share of windows in which the segmentation heard two voices. Two voices
+    are expected, unless `one_expected`: then they must be plainly two.
     """
     n = len(embeddings)
     weights = np.minimum(durations_s, _LONGEST_WEIGHT_S)
@@ -50,13 +56,34 @@ def tell_apart(
         return _judged(embeddings, weights, labels, "told how many")
     two = _cluster(embeddings, weights, 2)
     judged = _judged(embeddings, weights, two, "two voices expected")
-    if judged.margin < settings.one_voice_margin and two_voice_share < settings.one_voice_share:
+    if one_expected:
+        is_one = not _plainly_two(judged, durations_s, two_voice_share)
+    else:
+        is_one = (
+            judged.margin < settings.one_voice_margin and two_voice_share < settings.one_voice_share
+        )
+    if is_one:
         return Voices(np.zeros(n, np.int64), 1, judged.margin, 0.5, "one voice heard")
     for count in range(min(settings.max_parties, n), 2, -1):
         labels = _cluster(embeddings, weights, count)
         if _stand_apart(embeddings, weights, durations_s, labels, settings):
             return _judged(embeddings, weights, labels, f"{count} voices stand apart")
     return judged
+
+
+def _plainly_two(judged: Voices, durations_s: NDArray[np.float64], two_voice_share: float) -> bool:
+    """Whether nothing speaks for one voice that was cut in two.
+
+    Of eight mixes all pass this, of sixteen channels of one voice none: those have a margin of 0.14
+    at most, or a smaller voice of 0.03, or two voices in a fifth of the windows.
+    """
+    first_s = float(durations_s[judged.labels == 0].sum())
+    smaller = min(first_s, float(durations_s.sum()) - first_s) / float(durations_s.sum())
+    return (
+        judged.margin >= _PLAIN_MARGIN
+        and two_voice_share >= _PLAIN_WINDOWS
+        and smaller >= _PLAIN_SHARE
+    )
 
 
 def _cluster(embeddings: Vectors, weights: NDArray[np.float64], count: int) -> Labels:

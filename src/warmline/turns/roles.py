@@ -7,6 +7,7 @@ is its posterior probability; below `turns.min_role_confidence` nothing is said.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 
 from warmline.settings import TurnSettings
@@ -35,35 +36,80 @@ def assign_roles(
 ) -> tuple[Role, ...]:
     """The role of every party, in the order of `parties`.
 
-    `metadata.channel_roles` decides where channels are speakers. Otherwise the words do, with a
-    confidence; several parties may be agents (a transfer). `UNKNOWN` comes with the reason.
+    `metadata.channel_roles` decides where channels are speakers; its numbers are those of the
+    recording's channels, dropped ones included. Otherwise the words do, with a confidence; several
+    parties may be agents (a transfer). `UNKNOWN` comes with the reason.
     """
-    if layout.kind == "stereo" and metadata.channel_roles:
-        told = _from_metadata(parties, metadata.channel_roles)
-        if any(role.name is not RoleName.UNKNOWN for role in told):
-            return told
-    return _from_words(turns, parties, metadata, settings)
+    remark = None
+    if metadata.channel_roles:
+        remark = _missing_channels(metadata.channel_roles, layout)
+        channels = _channels_of(parties, turns, layout)
+        if channels and not remark:
+            told = _from_metadata(parties, channels, metadata.channel_roles, layout)
+            if any(role.name is not RoleName.UNKNOWN for role in told):
+                return told
+    roles = _from_words(turns, parties, metadata, settings)
+    if remark is None:
+        return roles
+    return tuple(replace(role, reason=f"{role.reason}; {remark}") for role in roles)
 
 
-def _from_metadata(parties: Sequence[str], channel_roles: Mapping[str, str]) -> tuple[Role, ...]:
-    named = [channel_roles.get(str(channel)) for channel in range(len(parties))]
+def _missing_channels(channel_roles: Mapping[str, str], layout: ChannelLayout) -> str | None:
+    """Why the metadata's roles are left aside: who counts otherwise may mean other channels."""
+    missing = sorted({int(c) for c in channel_roles if int(c) >= layout.channel_count})
+    if not missing:
+        return None
+    named = ", ".join(map(str, missing))
+    there = "0 only" if layout.channel_count == 1 else f"0 to {layout.channel_count - 1}"
+    return f"metadata name channel {named}, but the recording has {there}: its roles are not used"
+
+
+def _channels_of(
+    parties: Sequence[str], turns: Sequence[Turn], layout: ChannelLayout
+) -> Sequence[int]:
+    """The recording's own number of each party's channel; nothing where they share one."""
+    if layout.kind == "stereo":
+        return layout.kept or range(len(parties))
+    if layout.lacks_a_party and len({turn.party for turn in turns}) == 1:
+        (live,) = layout.kept
+        return (live, 1 - live)[: len(parties)] if layout.channel_count == 2 else (live,)
+    return ()
+
+
+def _from_metadata(
+    parties: Sequence[str],
+    channels: Sequence[int],
+    channel_roles: Mapping[str, str],
+    layout: ChannelLayout,
+) -> tuple[Role, ...]:
+    named = [_name_for(channel, channel_roles, layout) for channel in channels]
     known = {role.value: role for role in RoleName if role is not RoleName.UNKNOWN}
     counterpart = {RoleName.AGENT: RoleName.CUSTOMER, RoleName.CUSTOMER: RoleName.AGENT}
     roles = []
-    for channel, (party, name) in enumerate(zip(parties, named, strict=True)):
+    for place, (party, channel, name) in enumerate(zip(parties, channels, named, strict=True)):
         role = known.get((name or "").strip().lower(), RoleName.UNKNOWN)
         reason = f"metadata: channel {channel} is '{name}'"
         if role is RoleName.UNKNOWN and name is not None:
             reason = f"metadata: channel {channel} is '{name}', which is none of {sorted(known)}"
         elif role is RoleName.UNKNOWN and len(parties) == 2:
-            other = known.get((named[1 - channel] or "").strip().lower(), RoleName.UNKNOWN)
+            other = known.get((named[1 - place] or "").strip().lower(), RoleName.UNKNOWN)
             role = counterpart.get(other, RoleName.UNKNOWN)
-            reason = f"metadata: the other channel is '{named[1 - channel]}'"
+            reason = f"metadata: the other channel is '{named[1 - place]}'"
         elif role is RoleName.UNKNOWN:
             reason = f"metadata say nothing of channel {channel}"
         certainty = 0.0 if role is RoleName.UNKNOWN else 1.0
         roles.append(Role(party, role, certainty, "metadata", reason))
     return tuple(roles)
+
+
+def _name_for(channel: int, channel_roles: Mapping[str, str], layout: ChannelLayout) -> str | None:
+    """What the metadata call a channel, or the channels that were dropped as copies of it."""
+    alike = {channel}
+    for copy in reversed(layout.copies):  # a copy may have stood for others before
+        if copy.kept in alike:
+            alike.add(copy.dropped)
+    names = [channel_roles[key] for key in map(str, sorted(alike)) if key in channel_roles]
+    return " and ".join(dict.fromkeys(names)) or None
 
 
 def _from_words(

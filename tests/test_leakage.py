@@ -1,0 +1,249 @@
+"""A voice that leaks into the other party's channel is not speech of that party."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfilt
+
+from sounding import RATE_HZ, Samples, conversation, sound_of, talk
+from warmline.analysis import Floor
+from warmline.engines import Engines
+from warmline.metrics import Metric
+from warmline.pipeline.withholding import doubt_about_parties, missing_party, withhold_floor
+from warmline.recordings.decode import decode
+from warmline.recordings.sound import Sound
+from warmline.resources import folder
+from warmline.settings import RecordingSettings, SpeechSettings
+from warmline.spans import total_s
+from warmline.speech import listen, live_channel
+from warmline.speech.activity import FRAME_LENGTH_S, FRAME_STEP_S
+from warmline.speech.leakage import OwnSpeech, own_speech, without_leakage
+from warmline.speech.voices import tell_apart
+from warmline.values import ChannelLayout, SpeakerSource, Speech, SpeechSegment
+
+SETTINGS = SpeechSettings()
+STEREO = ChannelLayout("stereo", 2, 0.0, "two channels", (0, 1))
+Floats = NDArray[np.floating]
+
+
+def late(voice: Floats, delay_s: float) -> Floats:
+    return np.concatenate([np.zeros(round(delay_s * RATE_HZ)), voice])[: voice.size]
+
+
+def telephone(voice: Floats) -> Floats:
+    """Cut to a band and clipped softly, the level kept."""
+    band = sosfilt(butter(4, (400, 3000), "bandpass", fs=RATE_HZ, output="sos"), voice)
+    limit = 0.5 * np.percentile(np.abs(band[np.abs(band) > 0.01]), 95)
+    clipped = limit * np.tanh(band / limit)
+    return clipped * np.sqrt(np.mean(voice**2) / np.mean(clipped**2))
+
+
+def leaking(
+    samples: Floats, level_db: float, delay_s: float, ways: str = "both", changed: bool = False
+) -> Samples:
+    heard = samples.astype(np.float64)
+    for source, target in {"both": [(0, 1), (1, 0)], "one": [(1, 0)]}[ways]:
+        voice = telephone(samples[source]) if changed else samples[source]
+        heard[target] += 10 ** (level_db / 20) * late(voice, delay_s)
+    return heard.astype(np.float32)
+
+
+def sounding(samples: Floats) -> list[NDArray[np.float32]]:
+    """A network that takes for speech whatever can be heard on a channel."""
+    frames = int(samples.shape[1] / RATE_HZ / FRAME_STEP_S) + 1
+    starts = (np.arange(frames) * FRAME_STEP_S * RATE_HZ).astype(int)
+    power = np.cumsum(np.pad(np.square(samples, dtype=np.float64), ((0, 0), (1, 0))), axis=1)
+    ends = np.minimum(starts + round(FRAME_LENGTH_S * RATE_HZ), samples.shape[1])
+    starts = np.minimum(starts, ends - 1)
+    level = (power[:, ends] - power[:, starts]) / (ends - starts)
+    return [np.where(row > 1e-6, 0.95, 0.02).astype(np.float32) for row in level]
+
+
+def own(samples: Samples) -> OwnSpeech:
+    return own_speech(sound_of(samples), sounding(samples), SETTINGS.leakage_db)
+
+
+def seconds_wrong(found: OwnSpeech, truth: Samples) -> tuple[float, float]:
+    """Seconds that are given to a party who is silent, and that are taken from one who speaks."""
+    spoken = sounding(truth)
+    pairs = list(zip(found.probabilities, spoken, strict=True))
+    added = sum(int(((p > 0.5) & (t < 0.5)).sum()) for p, t in pairs)
+    lost = sum(int(((p < 0.5) & (t > 0.5)).sum()) for p, t in pairs)
+    return added * FRAME_STEP_S, lost * FRAME_STEP_S
+
+
+@pytest.fixture(scope="module")
+def call() -> Samples:
+    """36 s in which two people take turns."""
+    return conversation(turns=20)
+
+
+@pytest.mark.parametrize(("ways", "changed"), [("one", False), ("both", True)])
+@pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.2, 0.35])
+@pytest.mark.parametrize("level_db", [-12, -15, -22])
+def test_a_leaked_voice_is_left_out(
+    call: Samples, level_db: float, delay_s: float, changed: bool, ways: str
+) -> None:
+    found = own(leaking(call, level_db, delay_s, ways, changed))
+    pairs = {(leak.source, leak.target) for leak in found.leaks}
+    assert pairs == ({(1, 0)} if ways == "one" else {(0, 1), (1, 0)})
+    if ways == "one":
+        assert all(leak.delay == pytest.approx(100 * delay_s, abs=3) for leak in found.leaks)
+    added_s, lost_s = seconds_wrong(found, call)
+    assert added_s < 0.08 * 36  # at the edges of speech; all of it would be 0.4 of the call
+    assert lost_s < 0.06 * 36
+    assert found.confidence > SETTINGS.min_confidence
+    assert "channel 1's voice on channel 0" in found.reason
+
+
+def test_clean_channels_are_left_as_they_are(call: Samples) -> None:
+    heard = without_leakage(sound_of(call), sounding(call), SETTINGS.leakage_db)
+    found = own(call)
+    assert (found.leaks, found.confidence, found.reason) == ((), 1.0, "")
+    for kept, probability in zip(found.probabilities, heard, strict=True):
+        assert np.array_equal(kept, probability)
+
+
+def test_people_who_speak_at_once_are_both_kept(call: Samples) -> None:
+    """Each begins 0.8 s before the other has ended, for half of the call."""
+    over = call.copy()
+    for turn, start in enumerate(range(0, over.shape[1] // 2, round(1.8 * RATE_HZ))):
+        voice = talk(1.2, (210.0, 110.0)[turn % 2], 500 + turn)
+        begin = start + round(0.7 * RATE_HZ)
+        over[1 - turn % 2, begin : begin + voice.size] += voice
+    for level_db in (-15, -22):
+        found = own(leaking(over, level_db, 0.2))
+        added_s, lost_s = seconds_wrong(found, over)
+        assert added_s < 0.07 * 36
+        assert lost_s < 0.05 * 36
+
+
+def test_a_leak_in_a_part_of_the_call_is_left_out(call: Samples) -> None:
+    clean = conversation(turns=36, seed=5)
+    whole = np.concatenate([clean, leaking(call, -15, 0.2), clean], axis=1)
+    found = own(whole)
+    added_s, lost_s = seconds_wrong(found, np.concatenate([clean, call, clean], axis=1))
+    assert added_s < 0.15 * 36
+    assert lost_s < 0.03 * 166
+
+
+def test_a_leak_of_changing_level_and_delay_is_left_out(call: Samples) -> None:
+    """As an automatic gain and two clocks that differ make it."""
+    time_s = np.arange(call.shape[1]) / RATE_HZ
+    gain = 10 ** (3 * np.sin(2 * np.pi * time_s / 7) / 20)
+    slow = np.stack([np.interp(time_s * 0.9997, time_s, row * gain) for row in call])
+    heard = (call + 10 ** (-16 / 20) * np.stack([late(row, 0.2) for row in slow[::-1]])).astype(
+        np.float32
+    )
+    added_s, lost_s = seconds_wrong(own(heard), call)
+    assert added_s < 0.06 * 36
+    assert lost_s < 0.04 * 36
+
+
+def test_a_leak_as_loud_as_the_own_voice_is_a_doubt(call: Samples) -> None:
+    quiet = call * np.array([[1.0], [0.2]], np.float32)
+    found = own(leaking(quiet, -13, 0.2))
+    assert found.confidence < SETTINGS.min_confidence
+
+
+MIX_AND_NOTHING = ChannelLayout("mono", 2, None, "channel 1 of 2 alone carries a voice", (1,))
+
+
+def test_of_one_recorded_party_only_how_much_it_speaks_is_said() -> None:
+    said = (SpeechSegment(1.0, 9.0, "A"),)
+    alone = Speech(SpeakerSource.DIARIZATION, ("A", "B"), said, said, (), 0.5, "one voice heard")
+    missing = missing_party(alone, MIX_AND_NOTHING)
+    assert missing is not None
+    assert "channel 1 of 2 alone" in missing
+    metrics = (
+        Metric("talk_s", "A", 8.0),
+        Metric("talk_s", "B", 0.0),
+        Metric("words", "A", 20.0),
+        Metric("words", "B", 0.0),
+        Metric("talk_share", "A", 1.0),
+        Metric("talk_share", "B", 0.0),
+        Metric("interruptions", "A", 0.0),
+        Metric("dead_air_s", None, 12.0),
+    )
+    held = withhold_floor(Floor((), (), (), (), metrics), None, missing)
+    assert {(m.name, m.party): m.value for m in held.metrics if m.value is not None} == {
+        ("talk_s", "A"): 8.0,
+        ("words", "A"): 20.0,
+    }
+    assert all(m.reason == missing for m in held.metrics if m.value is None)
+    both = replace(alone, segments=(*said, SpeechSegment(9.5, 11.0, "B")))
+    assert missing_party(both, MIX_AND_NOTHING) is None
+    assert missing_party(alone, replace(MIX_AND_NOTHING, channel_count=1)) is None
+
+
+def test_a_channel_without_any_speech_is_found() -> None:
+    said = (SpeechSegment(1.0, 9.0, "B"),)
+    speech = Speech(SpeakerSource.CHANNEL, ("A", "B"), said, said, (), 1.0, "")
+    assert live_channel(speech) == 1
+    assert live_channel(replace(speech, segments=(*said, SpeechSegment(0, 1, "A")))) is None
+    assert live_channel(replace(speech, segments=())) is None
+
+
+@pytest.mark.parametrize(
+    ("share_with_two", "smaller_s", "apart", "count"),
+    [(0.7, 12.0, True, 2), (0.1, 12.0, True, 1), (0.7, 1.0, True, 1), (0.7, 12.0, False, 1)],
+    ids=["a mix", "never two at once", "hardly any of the second", "much alike"],
+)
+def test_a_lone_channel_holds_two_voices_only_when_they_are_plain(
+    share_with_two: float, smaller_s: float, apart: bool, count: int
+) -> None:
+    rng = np.random.default_rng(3)
+    centres = np.eye(2, 32) if apart else np.ones((2, 32))
+    rows = centres[[0, 0, 0, 0, 1, 1]] + 0.15 * rng.standard_normal((6, 32))
+    embeddings = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    durations_s = np.array([6.0] * 4 + [smaller_s / 2] * 2)
+    voices = tell_apart(embeddings, durations_s, share_with_two, SETTINGS, one_expected=True)
+    assert voices.count == count
+    assert len(set(voices.labels.tolist())) == count
+
+
+def test_the_doubt_withholds_what_is_said_of_parties() -> None:
+    speech = Speech(SpeakerSource.CHANNEL, ("A", "B"), (), (), (), 0.3, "")
+    doubt = doubt_about_parties(speech, SETTINGS.min_confidence)
+    assert doubt is not None
+    assert "0.30" in doubt
+    assert "speech.min_confidence" in doubt
+
+
+def test_channels_that_swap_swap_their_leaks(call: Samples) -> None:
+    heard = leaking(call, -15, 0.2, "one")
+    there, back = own(heard), own(heard[::-1])
+    assert [(b.target, b.source) for b in back.leaks] == [(t.source, t.target) for t in there.leaks]
+    for kept, other in zip(there.probabilities, back.probabilities[::-1], strict=True):
+        assert np.array_equal(kept, other)
+
+
+def shares(speech: Speech) -> tuple[float, float]:
+    talk_s = [total_s([s for s in speech.segments if s.party == p]) for p in ("A", "B")]
+    both_s = sum(
+        max(0.0, min(a.end_s, b.end_s) - b.start_s)
+        for a, b in pairwise(speech.segments)
+        if a.party != b.party
+    )
+    return talk_s[1] / sum(talk_s), both_s
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("ways", ["one", "both"])
+@pytest.mark.parametrize(("level_db", "delay_s"), [(-12, 0.2), (-18, 0.0)])
+def test_a_call_with_echo_has_the_talk_times_of_the_call_without(
+    level_db: float, delay_s: float, ways: str, engines: Engines
+) -> None:
+    path = folder("audio") / "samples" / "lost-card.flac"
+    clean = decode(path, RecordingSettings())
+    heard = leaking(clean.pcm / np.float32(32768), level_db, delay_s, ways, changed=True)
+    echoing = Sound(sound_of(heard).pcm, clean.native_rate_hz, clean.codec)
+    share, both_s = shares(listen(clean, STEREO, SETTINGS, engines))
+    found = listen(echoing, STEREO, SETTINGS, engines)
+    found_share, found_both_s = shares(found)
+    assert found_share == pytest.approx(share, abs=0.03)
+    assert found_both_s == pytest.approx(both_s, abs=1.5)
+    assert "weaker" in found.reason
