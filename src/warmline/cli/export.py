@@ -8,7 +8,7 @@ import typer
 
 from warmline.cli.options import LandingOption, SettingsOption, WarehouseOption, settings_from
 from warmline.cli.query import pairs
-from warmline.cli.terminal import messages, note_access
+from warmline.cli.terminal import messages, note_access, noted_access
 from warmline.errors import Status
 from warmline.places import places_of
 from warmline.questions import ask, ask_named, named_queries
@@ -121,12 +121,15 @@ def _write_table(
 
     if to.is_dir():
         raise typer.BadParameter(f"--to {to}: a folder; name the file to write")
-    if query in named_queries():
-        answer = ask_named(warehouse, query, given, limit=limit)
-    else:
-        select = f'FROM "{query}"' if query.isidentifier() else query
-        answer = ask(warehouse, select, given, limit=limit)
-    note_access(warehouse, f"export {format_.value}", query=query, rows=len(answer.rows))
+    is_named = query in named_queries()
+    asked = {"query": query} if is_named or query.isidentifier() else {"sql": query}
+    with noted_access(warehouse, f"export {format_.value}", **asked) as came:
+        if is_named:
+            answer = ask_named(warehouse, query, given, limit=limit)
+        else:
+            select = f'FROM "{query}"' if query.isidentifier() else query
+            answer = ask(warehouse, select, given, limit=limit)
+        came["rows"] = len(answer.rows)
     typer.echo(write_table(answer, to, format_.value))
     if answer.truncated:
         messages().print(f"only the first {limit} rows; --limit writes more", style="yellow")

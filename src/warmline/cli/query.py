@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
-from warmline.cli.terminal import ExitCode, messages, note_access, output, say_json
+from warmline.cli.terminal import ExitCode, messages, noted_access, output, say_json
 from warmline.errors import QueryError
 from warmline.places import places_of
 from warmline.questions import (
@@ -68,8 +68,10 @@ def query(
         raise typer.BadParameter("give a SELECT or the name of a query; --list shows the names")
     path = places_of(settings_from(settings), None, warehouse).warehouse
     answering = ask_named if question.isidentifier() else ask
-    answer = answering(path, question, pairs(param or ()), limit=limit, timeout_s=timeout_s)
-    note_access(path, "query", query=question, rows=len(answer.rows))
+    asked = {"query": question} if question in named_queries() else {"sql": question}
+    with noted_access(path, "query", **asked) as came:
+        answer = answering(path, question, pairs(param or ()), limit=limit, timeout_s=timeout_s)
+        came["rows"] = len(answer.rows)
     if as_json:
         rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
         say_json(rows)
