@@ -109,7 +109,9 @@ def export(
                 seen.add(analysis.metadata.call_id)
     finally:  # also of those that were written before one could not be
         if written:
-            note_access(places.warehouse, f"export {format_.value}", calls=seen)
+            # Who exports from a landing folder alone has its log beside that.
+            place = places.warehouse if places.warehouse.is_file() else places.landing
+            note_access(place, f"export {format_.value}", calls=seen)
     for path in written:
         typer.echo(path)
 

@@ -183,7 +183,8 @@ class _Job:
             con.execute("CHECKPOINT")
             calls = {call for (call,) in con.execute("SELECT call_id FROM calls").fetchall()}
         swap(self.building, self.warehouse)
-        forget_calls_but(self.warehouse, calls)
+        for place in (self.warehouse, self.landing_dir):
+            forget_calls_but(place, calls)
         return report
 
     @property
