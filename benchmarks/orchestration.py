@@ -24,7 +24,8 @@ TARGET_MS = 50.0
 #: Growth for each call that is still called flat: outcomes and the plan are kept for the report.
 FLAT_KB = 10.0
 _LENGTH_S = 0.5
-_SETTINGS = "[night]\njobs = 1\n"
+# Refused as they are, nobody has to be asked for.
+_SETTINGS = "[night]\njobs = 1\nalarm_unanalyzed_share = 1.0\n"
 
 
 @dataclass(frozen=True)

@@ -4,31 +4,17 @@ This folder is the only place that knows Prefect. The flow's body reads as the p
 does is in the library, and `warmline analyze` calls the same functions.
 """
 
-import os
-import socket
-import subprocess
-import sys
-import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from time import monotonic, perf_counter, sleep
+from time import perf_counter
 from typing import Any
+from zoneinfo import ZoneInfo
 
-import platformdirs
+from night_server import prefect_api  # before Prefect
 
-# Before Prefect is imported: it reports to nobody, and what it keeps lies with the user.
-os.environ.setdefault("DO_NOT_TRACK", "1")
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("PREFECT_HOME", str(platformdirs.user_state_path("warmline") / "prefect"))
-# A busy machine takes longer than 20 s to start the server that lives for one run.
-_STARTUP_S = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
-os.environ.setdefault(_STARTUP_S, "300")
-# One by one, as a server records the states of tasks by default, costs as much as a short call.
-_RECORDER = "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER"
-os.environ.setdefault(f"{_RECORDER}_BATCH_SIZE", "100")
-os.environ.setdefault(f"{_RECORDER}_READ_BATCH_SIZE", "100")
+# isort: split
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
@@ -38,11 +24,12 @@ from prefect.client.schemas.objects import (
     ConcurrencyLimitConfig,
     ConcurrencyLimitStrategy,
 )
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.client.schemas.schedules import CronSchedule
 
 from night_runners import analyze_all
-from warmline.encryption import look_for_key, without_key
-from warmline.errors import ScheduleError, WarehouseError
+from warmline.encryption import look_for_key
+from warmline.erasing import Retained, apply_retention, finish_erasing
+from warmline.errors import SettingsError, WarehouseError, WarmlineError, one_line
 from warmline.landing import LandingError, compact
 from warmline.locks import LockedError
 from warmline.nights import (
@@ -50,6 +37,8 @@ from warmline.nights import (
     RunFacts,
     as_markdown,
     forget_runs,
+    note_end,
+    noted,
     prefect_home,
     read_night,
     write_report,
@@ -65,11 +54,12 @@ from warmline.pipeline import (
     make_plan,
     with_later,
 )
-from warmline.places import places_of
+from warmline.places import Places, UnfinishedErasureError
 from warmline.recordings.metadata import read_table
 from warmline.recordings.remote import as_source
-from warmline.settings import NightSettings, ProfileSettings, load_settings
+from warmline.settings import NightSettings, ProfileSettings, Settings, load_settings
 from warmline.warehouse import publish as publish_warehouse
+from warmline.warehouse.landing_folder import known_places
 
 # More than come in a night, and few enough for a server that waits meanwhile.
 _FORGOTTEN_A_NIGHT = 3
@@ -89,23 +79,33 @@ def analyze_calls(
     """Analyze what is pending, publish the warehouse, and leave a report.
 
     What is not given comes from the settings file (`[night]`, `[places]`). `redo` names stages to
-    compute again for calls of the days `since` to `until`.
+    compute again for calls of the days `since` to `until`. Raises `WarmlineError` for what concerns
+    the night as a whole; for a source that cannot be read, after all else is done.
     """
     started, started_at = perf_counter(), datetime.now(UTC)
     settings = load_settings(_path(settings_file))
     look_for_key(settings.encryption.key_env, settings.encryption.key_file)
-    places = places_of(settings, _path(landing), _path(warehouse))
+    try:
+        places = known_places(settings, _path(landing), _path(warehouse))
+    except UnfinishedErasureError as e:
+        finish_erasing(e.places, settings, in_a_night=True)
+        places = known_places(settings, _path(landing), _path(warehouse))
     table = metadata or settings.night.metadata or None
     order = Order(Addressing.of(settings), str(places.landing), table)
     again = Redo(with_later(redo), since, until) if redo else None
+    notes = find_notifier(settings.night.notify)
 
-    plan = find_pending(sources or settings.night.sources, order, again)
-    outcomes = analyze_all(plan.pending, order)
-    publish(places.landing, places.warehouse, settings.profile)
-    pack(places.landing)
-    forget_old_nights(settings.night.keep_runs_days)
-    tally = Tally(plan, tuple(outcomes), perf_counter() - started)
-    return leave_report(tally, places.warehouse, settings.night, started_at)
+    with noted(places.warehouse, started_at):
+        plan = find_pending(sources or settings.night.sources, order, again)
+        outcomes = analyze_all(plan.pending, order)
+        retained = retain(places, settings)
+        publish(places.landing, places.warehouse, settings.profile)
+        pack(places.landing)
+        forget_old_nights(settings.night.keep_runs_days)
+        tally = Tally(plan, tuple(outcomes), perf_counter() - started)
+        counts = leave_report(tally, places.warehouse, settings.night, started_at, retained, notes)
+    require_sources(plan, counts)
+    return counts
 
 
 @task(cache_policy=NO_CACHE)
@@ -118,6 +118,18 @@ def find_pending(sources: Sequence[str], order: Order, redo: Redo | None) -> Pla
     land_duplicates(plan, landing, order.settings)
     get_run_logger().info("%d to analyze, %d done before", len(plan.pending), len(plan.unchanged))
     return plan
+
+
+@task(cache_policy=NO_CACHE)
+def retain(places: Places, settings: Settings) -> Retained:
+    """Erase calls, and words, that are older than `[retention]` allows."""
+    if not (settings.retention.calls_days or settings.retention.words_days):
+        return Retained(0, 0)
+    retained = apply_retention(places, settings, datetime.now(UTC), in_a_night=True)
+    get_run_logger().info(
+        "too old to be kept: %d calls, and the words of %d", retained.calls, retained.words
+    )
+    return retained
 
 
 @task(cache_policy=NO_CACHE)
@@ -154,46 +166,92 @@ def forget_old_nights(keep_runs_days: int) -> None:
         get_run_logger().warning("%s; the next night tries again", e)
 
 
+def find_notifier(block: str) -> tuple[str, ...]:
+    """Find out before the work whether there is somebody to tell; if not, the report says so."""
+    if not block:
+        return ()
+    try:
+        load_notifier(block)
+    except SettingsError as e:
+        get_run_logger().warning("%s", e)
+        return (str(e),)
+    return ()
+
+
 def leave_report(
-    tally: Tally, warehouse: Path, settings: NightSettings, started_at: datetime
+    tally: Tally,
+    warehouse: Path,
+    settings: NightSettings,
+    started_at: datetime,
+    retained: Retained,
+    notes: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """The night's report beside the warehouse and as an artifact; its counts are the result.
 
     Somebody is told, if the settings say so, when an alarm or a failed call asks for a person.
     """
-    run = RunFacts.of(tally)
+    run = RunFacts.of(tally, started_at, notes, retained.calls, retained.words)
     report = read_night(warehouse, started_at.date(), settings, until=datetime.now(UTC), run=run)
-    page = write_report(report, warehouse)[-1]
+    page = write_report(report, warehouse)
     create_markdown_artifact(
         as_markdown(report), key="night-report", description="Calls analyzed, refused, failed"
     )
-    if settings.notify and (report.alarms or tally.failed):
-        notify(settings.notify, report, tally.failed)
-    return tally.as_dict() | {"alarms": list(report.alarms), "report": str(page)}
+    alarms = list(report.alarms)
+    if settings.notify and (alarms or tally.failed):
+        alarms += notify(settings.notify, report, tally.failed)
+    note_end(warehouse, started_at, tally, run, alarms)
+    erased = {"calls": retained.calls, "words": retained.words}
+    return tally.as_dict() | {
+        "alarms": alarms,
+        "report": str(page),
+        "too_old_and_erased": erased,
+    }
 
 
-def notify(block: str, report: NightReport, failed: int) -> None:
+def notify(block: str, report: NightReport, failed: int) -> tuple[str, ...]:
     """Tell, by a Prefect block, what asks for a person: in counts, and without a call's name.
 
-    A block that is wrong or cannot be reached ends no night: that is a warning in the log.
+    A block that is wrong or cannot be reached ends no night: it is an alarm of its own.
     """
     lines = [*report.alarms, *([f"calls that failed: {failed}"] if failed else [])]
     try:
-        Block.load(block).notify(body="\n".join(lines), subject=f"Night of {report.night}")
+        load_notifier(block).notify(body="\n".join(lines), subject=f"Night of {report.night}")
     except Exception as e:  # whatever a block of the user's choice may raise
         get_run_logger().warning("nobody was told: %s: %s", block, type(e).__name__)
+        return (f"nobody was told: {block}: {type(e).__name__}",)
+    return ()
 
 
-def serve(cron: str, parameters: dict[str, Any]) -> None:
+def require_sources(plan: Plan, counts: dict[str, Any]) -> None:
+    """Raise `WarmlineError` when a source could not be read: what is in it, nobody knows."""
+    if not plan.away:
+        return
+    ended = ", ".join(f"{count} {name}" for name, count in counts["calls"].items() if count)
+    raise WarmlineError(
+        f"{'; '.join(map(one_line, plan.away))}; all else is done ({ended or 'no calls'}), "
+        f"report: {counts['report']}"
+    )
+
+
+def once(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Run the night now; returns its counts. Raises `WarmlineError` as the flow does."""
+    with prefect_api():
+        counts: dict[str, Any] = analyze_calls(**parameters)
+        return counts
+
+
+def serve(cron: str, timezone: str, notify_block: str, parameters: dict[str, Any]) -> None:
     """Run the flow every night, until interrupted; one night at a time.
 
-    The API that the environment names is used; where it names none, a server is started that only
-    this machine can reach, and that ends with the schedule.
+    Raises `SettingsError` when the times cannot be read or there is no such block.
     """
-    with _server() as api_url, temporary_settings({PREFECT_API_URL: api_url}):
+    schedule = schedule_of(cron, timezone)
+    with prefect_api(schedules=True):
+        if notify_block:
+            load_notifier(notify_block)
         analyze_calls.serve(
             name="nightly",
-            cron=cron,
+            schedule=schedule,
             parameters=parameters,
             global_limit=ConcurrencyLimitConfig(
                 limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
@@ -201,45 +259,59 @@ def serve(cron: str, parameters: dict[str, Any]) -> None:
         )
 
 
-@contextmanager
-def _server() -> Iterator[str]:
-    if url := PREFECT_API_URL.value():
-        yield url
-        return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/api"
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host=127.0.0.1"]
-    # The server opens its database there and makes no folder for it.
-    Path(os.environ["PREFECT_HOME"]).expanduser().mkdir(parents=True, exist_ok=True)
-    server = subprocess.Popen(
-        [*command, f"--port={port}"],
-        stdout=subprocess.DEVNULL,
-        env=without_key(dict(os.environ)),
-    )
+def schedule_of(cron: str, timezone: str) -> CronSchedule:
+    """The times of a cron expression by the clocks of a time zone, such as Europe/Berlin.
+
+    Raises `SettingsError` for an expression or a time zone that there is not.
+    """
     try:
-        _wait_for(url, server)
-        yield url
-    finally:
-        server.terminate()
-        server.wait()
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError) as e:
+        raise SettingsError(
+            f"time zone {timezone!r}: there is none; UTC, or one such as Europe/Berlin"
+        ) from e
+    try:
+        return CronSchedule(cron=cron, timezone=timezone)
+    except ValueError as e:
+        raise SettingsError(
+            f'cron {cron!r}: no times can be read from it; "0 2 * * *" is every night at two'
+        ) from e
 
 
-def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
-    """Until the server answers. Raises `ScheduleError` when it ends or takes too long."""
-    deadline = monotonic() + float(os.environ[_STARTUP_S])
-    while monotonic() < deadline and server.poll() is None:
+def starts(cron: str, timezone: str, after: datetime, count: int) -> list[datetime]:
+    """When the next nights begin, by the clocks there. Raises `SettingsError` as above."""
+    from prefect.server.schemas.schedules import CronSchedule as Planned
+
+    planned = Planned.model_validate(schedule_of(cron, timezone).model_dump())
+    found = asyncio.run(planned.get_dates(count, start=after))
+    return [moment.astimezone(ZoneInfo(timezone)) for moment in found]
+
+
+def load_notifier(block: str) -> Any:
+    """The Prefect block of this name (type/name). Raises `SettingsError` when there is none."""
+    try:
+        loaded = Block.load(block)
+    except Exception as e:  # whatever Prefect, or a block of the user's choice, may raise
+        raise SettingsError(
+            f"night.notify = {block!r}: Prefect cannot load such a block "
+            f"({type(e).__name__}); `prefect block ls` lists what there is"
+        ) from e
+    if not hasattr(loaded, "notify"):
+        raise SettingsError(f"night.notify = {block!r}: a block, but none that tells anybody")
+    return loaded
+
+
+def try_notifier(block: str) -> None:
+    """Have a block say that it works. Raises `SettingsError` when it cannot."""
+    with prefect_api():
+        loaded = load_notifier(block)
         try:
-            urllib.request.urlopen(f"{url}/health", timeout=2).close()
-        except OSError:
-            sleep(0.5)
-        else:
-            return
-    raise ScheduleError(
-        f"the Prefect server at {url} did not start (what it said stands above); "
-        f"it keeps its database in {os.environ['PREFECT_HOME']}"
-    )
+            loaded.notify(body="This is a test: warmline would tell you here.", subject="warmline")
+        except Exception as e:  # whatever a block of the user's choice may raise
+            raise SettingsError(
+                f"night.notify = {block!r}: nobody was told, the block ended with "
+                f"{type(e).__name__}"
+            ) from e
 
 
 def _path(text: str | None) -> Path | None:

@@ -94,9 +94,12 @@ def firm(folder: Path, *, calls: int = 180, agents: int = 6, effect: float = 0.0
         owned, reflected = int(random.integers(0, 3)), int(random.poisson(1.5))
         counts = {"ownership": owned, "reflections": reflected}
         analyses.append(_call(i, f"agent-{i % agents}", at, upset, cues, answered, counts))
-        end = at + timedelta(days=int(random.integers(5, 60)))
+        rated = at + timedelta(days=int(random.integers(5, 60)))
+        # Who leaves does so within the horizon of 90 days; who stays is seen after it.
+        end = at + timedelta(days=120) if stays else rated + timedelta(days=5)
         nps = int(np.clip(round(6 + 3 * skill - 2 * upset + random.normal()), 0, 10))
-        lines.append(f"customer-{i},{end:%Y-%m-%d},{'no' if stays else 'yes'},{nps}")
+        lines.append(f"customer-{i},{end:%Y-%m-%d},{'no' if stays else 'yes'},")
+        lines.append(f"customer-{i},{rated:%Y-%m-%d},,{nps}")
     places = Firm(
         folder / "landing", folder / "firm.duckdb", folder / "out.csv", definitions_of(analyses)
     )

@@ -89,18 +89,6 @@ def test_a_call_that_is_forgotten_goes_from_the_log_too(place: Path) -> None:
     assert access_log(warehouse).stat().st_mode & 0o777 == 0o600
 
 
-def test_an_export_without_a_warehouse_is_noted_beside_the_landing_folder(place: Path) -> None:
-    (place / "w.landing").rename(place / "own")
-    options = ("--landing", str(place / "own"), "--to", str(place / "out"))
-    nowhere = ("--warehouse", str(place / "none.duckdb"))
-    assert CliRunner().invoke(app, ["export", "c1", "c2", *options, *nowhere]).exit_code == 0
-    (noted,) = accesses(place / "own")
-    assert noted["calls"] == ["c1", "c2"]
-    landing.erase(place / "own", Selection(calls=frozenset({"c1"})))
-    publish(place / "own", place / "w.duckdb", definitions_of(marked()), from_nothing=True)
-    assert accesses(place / "own")[0]["calls"] == [None, "c2"]
-
-
 def test_lines_of_many_at_once_are_whole_also_while_calls_are_forgotten(place: Path) -> None:
     warehouse = place / "w.duckdb"
 

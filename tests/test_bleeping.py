@@ -22,6 +22,7 @@ from warmline.recordings.decode import decode
 from warmline.recordings.identify import identify
 from warmline.settings import RecordingSettings
 from warmline.values import Redaction, Span
+from warmline.warehouse import publish
 
 SETTINGS = RecordingSettings()
 DIGITS = "zero|one|two|three|four|five|six|seven|eight|nine"
@@ -95,8 +96,9 @@ def test_what_would_hide_nothing_or_another_call_is_not_written(
 
 
 def test_the_command_writes_the_copy(tmp_path: Path, heard: CallAnalysis) -> None:
-    landing.write(heard, tmp_path / "l")
-    place = ["--landing", str(tmp_path / "l"), "--to", str(tmp_path / "out")]
+    landing.write(heard, tmp_path / "w.landing")
+    publish(tmp_path / "w.landing", tmp_path / "w.duckdb", ())
+    place = ["--warehouse", str(tmp_path / "w.duckdb"), "--to", str(tmp_path / "out")]
     done = CliRunner().invoke(app, ["export", "c1", "--format", "bleeped", *place])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "out" / "c1.bleeped.wav").is_file()

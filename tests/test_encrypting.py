@@ -162,3 +162,20 @@ def test_a_key_is_no_argument(clear: Path, monkeypatch: pytest.MonkeyPatch) -> N
         sleep(0.01)
     assert process.returncode == 0
     assert not [p for p in clear.rglob("*") if p.is_file() and secret.encode() in p.read_bytes()]
+
+
+def test_who_opted_out_is_known_after_encrypting_and_with_another_key(clear: Path) -> None:
+    place = clear / "place"
+    (clear / "plain.toml").write_text("")
+    words = ("forget", "--customer", "dora", "--and-later", "--yes")
+    code, said = run(clear, *words, settings="plain.toml")
+    assert code == 0, said
+    assert (place / "w.landing" / "digests" / "key.json").exists()
+    assert run(clear, "encrypt")[0] == 0
+    assert [p.name for p in (place / "w.landing" / "digests").iterdir()] == ["key.parquet"]
+    out = landing.left_out(place / "w.landing")
+    assert out.has_opted_out(" Dora")
+    assert not out.has_opted_out("ben")
+    code, said = run(clear, "forget", "--customer", "eve", "--and-later", "--yes")
+    assert code == 0, said
+    assert landing.left_out(place / "w.landing").has_opted_out("eve")

@@ -1,8 +1,6 @@
 """The night as Prefect runs it, killed: with what it started, no call is lost or counted twice."""
 
-import os
 import random
-import signal
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -11,7 +9,7 @@ import numpy as np
 import pytest
 
 from sounding import RATE_HZ, write
-from test_flow_clusters import command_of, landed, night_of, parents
+from test_flow_clusters import landed, night_of, parents
 from warmline.questions import ask
 
 CALLS, KILLS = 40, 2
@@ -25,13 +23,12 @@ def add_calls(folder: Path, first: int) -> None:
         write(folder / f"c{number:03}.wav", noise.astype(np.float32), RATE_HZ)
 
 
-def beings_of(home: Path, mark: str = "") -> set[int]:
-    """Processes that have this home of Prefect in their environment, and the mark in a command."""
+def beings_of(home: Path) -> set[int]:
+    """Processes that have this home of Prefect in their environment."""
     found = set()
     for pid in parents():
         with suppress(OSError):
-            is_its = str(home).encode() in Path(f"/proc/{pid}/environ").read_bytes()
-            if is_its and mark in command_of(pid):
+            if str(home).encode() in Path(f"/proc/{pid}/environ").read_bytes():
                 found.add(pid)
     return found
 
@@ -41,7 +38,7 @@ def beings_of(home: Path, mark: str = "") -> set[int]:
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc to find them in")
 def test_the_flow_may_be_killed_at_any_moment(tmp_path):
-    """Its process alone. Those for calls end by themselves; Prefect's temporary server does not."""
+    """Its process alone: those for calls, and Prefect's server, end by themselves."""
     chance = random.Random(6)
     for kill in range(KILLS):
         add_calls(tmp_path / "calls", kill * CALLS)
@@ -53,13 +50,11 @@ def test_the_flow_may_be_killed_at_any_moment(tmp_path):
                 sleep(0.02)
             sleep(chance.uniform(0.0, 3.0))
             night.kill()
-        for server in beings_of(tmp_path, "uvicorn"):
-            os.kill(server, signal.SIGKILL)
         deadline = monotonic() + 60
         while beings_of(tmp_path) and monotonic() < deadline:
             sleep(0.2)
         assert not beings_of(tmp_path), "processes outlive the night that started them"
     with night_of(tmp_path, "jobs = 2\n") as night:
-        assert night.wait(300) == 0, (tmp_path / "log").read_text()
+        assert night.wait(300) == 4, (tmp_path / "log").read_text()
     rows = ask(tmp_path / "w.duckdb", "SELECT call_id, reason_code FROM calls ORDER BY 1").rows
     assert rows == tuple((f"c{number:03}", "too_short") for number in range(KILLS * CALLS))

@@ -15,8 +15,10 @@ import yaml
 from warmline.locks import exclusive
 from warmline.questions import ask
 from warmline.resources import folder
+from warmline.settings import NightSettings
 
 SAMPLES = folder("audio") / "samples"
+ALARM = 4  # where all calls are refused
 SETTINGS = '[words]\nwhisper_model = "tiny.en"\nlanguage = "en"\n[night]\njobs = 1\n'
 
 
@@ -53,7 +55,9 @@ def test_one_night_analyzes_publishes_and_reports(tmp_path, engines):
     report = _report(tmp_path / "prefect")
     assert "| analyzed | 1 |" in report
     assert "| refused | empty_file | 1 |" in report
-    assert report == next((tmp_path / "reports").glob("w-*.md")).read_text()
+    assert report == next((tmp_path / "reports").glob("w-*T*Z.md")).read_text()
+    health = json.loads((tmp_path / "reports" / "w-health.json").read_text())
+    assert (health["state"], health["last_run"]["calls"]["analyzed"]) == ("done", 1)
     turns = ask(tmp_path / "w.duckdb", "SELECT text FROM turns WHERE word_count > 3").rows
     assert turns
     for (text,) in turns:
@@ -72,7 +76,7 @@ def test_what_was_published_is_packed_and_nothing_is_lost(tmp_path):
         (tmp_path / "calls" / name).touch()
     landing = tmp_path / "w.landing"
     places = ("--warehouse", tmp_path / "w.duckdb", "--once")
-    assert night(tmp_path / "calls", *places, home=tmp_path / "prefect").returncode == 0
+    assert night(tmp_path / "calls", *places, home=tmp_path / "prefect").returncode == ALARM
     (pack,) = landing.rglob("*.parquet")
     assert pack.relative_to(landing).parts[0] == "packs"
     again = night(tmp_path / "calls", *places, home=tmp_path / "prefect")
@@ -119,7 +123,8 @@ def test_deployments_point_at_the_flow_and_never_overlap():
         file, function = deployment["entrypoint"].split(":")
         assert f"def {function}(" in (root / file).read_text()
         assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
-    assert deployments[0]["schedules"][0]["cron"] == "0 2 * * *"
+    (schedule,) = deployments[0]["schedules"]
+    assert schedule == {"cron": "0 2 * * *", "timezone": NightSettings().timezone}
     assert deployments[1]["schedules"] == []
 
 

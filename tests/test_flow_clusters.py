@@ -116,11 +116,11 @@ def test_a_worker_killed_in_the_middle_of_the_night_loses_no_call(
         assert 0 < len(victims) <= jobs
         os.kill(victims[0], 9)
         at_the_kill = landed(tmp_path / "w.landing")
-        assert night.wait(300) == 0, (tmp_path / "log").read_text()
+        assert night.wait(300) == 4, (tmp_path / "log").read_text()
     assert CALLS // 10 <= at_the_kill < CALLS
     told = (tmp_path / "log").read_text()
     assert f"{CALLS} refused" in told
-    assert told.count("Starting temporary server") == 1  # the workers use that of the night
+    assert "Starting temporary server" not in told  # the workers use that of the night
     rows = ask(tmp_path / "w.duckdb", "SELECT call_id, reason_code FROM calls ORDER BY 1").rows
     assert rows == tuple((f"c{number:03}", "too_short") for number in range(CALLS))
 
@@ -153,6 +153,6 @@ def test_a_cluster_of_somebody_else_needs_the_package_only(tmp_path, runner):
             running(*programs, **allowed, **keys),
             night_of(tmp_path, f'runner = "{runner}"\ncluster = "{address}"\n', **keys) as night,
         ):
-            assert night.wait(200) == 0, (tmp_path / "log").read_text()
+            assert night.wait(200) == 4, (tmp_path / "log").read_text()
     rows = ask(tmp_path / "w.duckdb", "SELECT call_id, reason_code FROM calls ORDER BY 1").rows
     assert rows == tuple((name, "empty_file") for name in ("a", "b", "c"))

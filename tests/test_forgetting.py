@@ -1,25 +1,37 @@
 """What is forgotten is in no file any more, and stays away."""
 
 import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
-from factories import call, cue, definitions_of, not_analyzed
+from factories import call, cue, definitions_of, measured, moment, not_analyzed
 from warmline import landing
+from warmline.analysis import Quote
 from warmline.cli.app import app
+from warmline.erasing import without_words
 from warmline.landing import Selection
+from warmline.landing.places import key_of, loose_file
 from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES
+from warmline.nights import NightReport, RunFacts, as_markdown
 from warmline.outcomes import load_outcomes
-from warmline.pipeline import Addressing, make_plan
+from warmline.pipeline import Addressing, Plan, Tally, all_measures, make_plan
+from warmline.pipeline.calls import _previous
 from warmline.questions import ask
 from warmline.reviews import Judgement, Verdict, review_cue
-from warmline.settings import Settings
-from warmline.warehouse import publish
+from warmline.settings import RetentionSettings, Settings
+from warmline.warehouse import check_warehouse, publish
 
 MARKS = ("xylocarp", "quillwort", "zanthoxyl")  # in the text, the customer's id, the reason given
 
@@ -116,3 +128,414 @@ def test_what_a_power_cut_left_is_erased_by_the_next_time(folder: Path) -> None:
     assert forget(folder, "--customer", MARKS[1])["calls"] == 0
     assert holding(folder, *MARKS) == set()
     assert not landing.is_unfinished(folder / "w.landing")
+
+
+# What lands later, what stops halfway, what is typed otherwise
+
+
+def command(folder: Path, *words: object, **home: str) -> Result:
+    place = ["--warehouse", str(folder / "w.duckdb")]
+    env = {"PREFECT_HOME": str(folder / "prefect"), **home}
+    return CliRunner().invoke(app, [*map(str, words), *place], env=env)
+
+
+def republish(folder: Path) -> None:
+    publish(folder / "w.landing", folder / "w.duckdb", all_measures())
+
+
+def test_what_a_worker_lands_after_the_erasing_goes(folder: Path) -> None:
+    """A worker that had the call in hand lands it afterwards: whole, or while it is packed."""
+    says = [("B", 0.0, 2.0, f"hello {MARKS[0]}"), ("A", 3.0, 6.0, "good morning")]
+    late = call("c2", customer_id=MARKS[1], says=says)
+    new = call("c9", customer_id=MARKS[1], says=says)  # not landed when the customer was forgotten
+    new = replace(new, metadata=replace(new.metadata, started_at=None))
+    kept = folder / "kept.parquet"
+    shutil.copy(landing.write(late, folder / "w.landing"), kept)
+    forget(folder, "--customer", MARKS[1])
+    landing.write(late, folder / "w.landing")
+    landing.write(new, folder / "w.landing")
+    loose = loose_file(folder / "w.landing", key_of(late))
+    loose.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(kept, loose)  # as from a worker that was killed before it looked
+    kept.unlink()
+    republish(folder)
+    republish(folder)
+    assert calls(folder) == ["c3"]
+    assert holding(folder, *MARKS) == set()
+
+
+def test_packing_keeps_nothing_that_was_erased(folder: Path) -> None:
+    late = landing.write(call("c2", customer_id=MARKS[1]), folder / "w.landing")
+    copy = late.read_bytes()
+    forget(folder, "--customer", MARKS[1])
+    late.parent.mkdir(parents=True, exist_ok=True)
+    late.write_bytes(copy)
+    landing.compact(folder / "w.landing")
+    assert holding(folder, *MARKS) == set()
+    assert [known.call_id for known in landing.known(folder / "w.landing")] == ["c3"]
+
+
+def test_calls_of_a_forgotten_customer_from_afterwards_are_analyzed(folder: Path) -> None:
+    forget(folder, "--customer", MARKS[1])
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    landing.write(call("c8", customer_id=MARKS[1], started_at=tomorrow), folder / "w.landing")
+    republish(folder)
+    assert calls(folder) == ["c3", "c8"]
+
+
+KILLED = """
+import os, signal, sys
+from warmline.warehouse import publishing
+publishing._Job.publish = lambda self: os.kill(os.getpid(), signal.SIGKILL)
+from warmline.cli.app import app
+app(sys.argv[1:])
+"""
+
+
+def killed_while_forgetting(folder: Path) -> None:
+    """`warmline forget`, killed between erasing and publishing."""
+    words = ["forget", "--customer", MARKS[1], "--yes", "--warehouse", str(folder / "w.duckdb")]
+    environment = os.environ | {"PREFECT_HOME": str(folder / "prefect")}
+    child = subprocess.run([sys.executable, "-c", KILLED, *words], env=environment, check=False)
+    assert child.returncode == -signal.SIGKILL
+    assert MARKS[0] in holding(folder, *MARKS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "c3"),
+        ("query", "select count(*) from calls"),
+        ("search", "morning"),
+        ("check",),
+        ("export", "c3", "--to", "OUT"),
+        ("review", "list"),
+        ("retry",),
+        ("outcomes", "load", "o.csv"),
+        ("report", "--night", "2026-11-20"),
+        ("forget", "--customer", MARKS[1], "--yes"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_any_command_finishes_an_erasing_that_was_killed(
+    folder: Path, words: tuple[str, ...]
+) -> None:
+    killed_while_forgetting(folder)
+    (folder / "o.csv").write_text("customer_id,date,nps\nben,2026-11-20,9\n")
+    words = tuple(str(folder / w) if w in ("OUT", "o.csv") else w for w in words)
+    done = command(folder, *words)
+    assert done.exit_code == 0, done.output
+    assert holding(folder, *MARKS) == set()
+    assert calls(folder) == ["c3"]
+    assert not list(folder.glob("*.erasing"))
+    assert not (folder / "w.landing" / "erasing.json").exists()
+
+
+@pytest.mark.parametrize("point", ["note", "carry_out", "remove", "forget_listed"])
+def test_an_erasing_that_is_killed_once_it_is_noted_is_finished(folder: Path, point: str) -> None:
+    """Killed anywhere in the landing folder: before, everything is there; after, nothing is."""
+    killed = f"""
+import os, signal, sys
+from warmline.landing import erasures, forgetting
+def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
+place = erasures if "{point}" == "note" else forgetting
+setattr(place, "{point}", die)
+from warmline.cli.app import app
+app(sys.argv[1:])
+"""
+    words = ["forget", "--customer", MARKS[1], "--yes", "--warehouse", str(folder / "w.duckdb")]
+    child = subprocess.run([sys.executable, "-c", killed, *words], check=False)
+    assert child.returncode == -signal.SIGKILL
+    done = command(folder, "query", "select 1")
+    assert done.exit_code == 0, done.output
+    left = set() if point != "note" else {*MARKS}
+    assert holding(folder, *MARKS) == left
+    assert calls(folder) == (["c3"] if point != "note" else ["c1", "c2", "c3"])
+
+
+def test_a_publishing_in_between_takes_over_no_byte(folder: Path) -> None:
+    killed_while_forgetting(folder)
+    republish(folder)
+    assert holding(folder, *MARKS) == set()
+
+
+@pytest.fixture
+def twice(tmp_path: Path) -> Path:
+    """Two recordings that claim one call id, of two customers."""
+    for name, customer, word in (("x", "anna", "xylocarp"), ("y", "ben", "quillwort")):
+        says = [("B", 0.0, 2.0, f"hello {word}"), ("A", 3.0, 6.0, "good morning")]
+        one = call("c-17", audio=name * 64, path=f"/calls/{name}.wav", says=says)
+        one = replace(one, metadata=replace(one.metadata, customer_id=customer))
+        landing.write(one, tmp_path / "w.landing")
+    republish(tmp_path)
+    return tmp_path
+
+
+def test_an_id_of_two_recordings_is_refused_naming_both(twice: Path) -> None:
+    first, second = calls(twice)
+    assert (first, second[:5]) == ("c-17", "c-17~")
+    refused = command(twice, "forget", "--call", "c-17", "--yes")
+    assert refused.exit_code == 1
+    said = " ".join(refused.output.split())
+    assert "/calls/x.wav" in said
+    assert "/calls/y.wav" in said
+    assert second in said
+    assert "--all-of-that-id" in said
+    assert holding(twice, "xylocarp", "quillwort") == {"xylocarp", "quillwort"}
+
+
+def test_the_second_recording_of_an_id_is_forgotten_by_the_warehouses_name(twice: Path) -> None:
+    _, second = calls(twice)
+    forget(twice, "--call", second)
+    assert len(calls(twice)) == 1
+    assert len(holding(twice, "xylocarp", "quillwort")) == 1
+
+
+def test_all_recordings_of_an_id_are_forgotten_when_asked(twice: Path) -> None:
+    assert forget(twice, "--call", "c-17", "--all-of-that-id")["calls"] == 2
+    assert holding(twice, "xylocarp", "quillwort") == set()
+
+
+@pytest.mark.parametrize(
+    ("kept", "typed"),
+    [
+        ("C-1042", "c-1042"),
+        ("C-1042", "C -1042"),
+        ("Zoë", "ZOE\u0308"),
+        ("straße 7", "STRASSE 7"),
+        ("AB\u00a01", "ab 1"),
+        ("\uff21\uff11", "A1"),
+    ],
+)
+def test_ids_that_look_alike_are_named_and_not_erased(
+    tmp_path: Path, kept: str, typed: str
+) -> None:
+    landing.write(call("c1", customer_id=kept), tmp_path / "w.landing")
+    republish(tmp_path)
+    refused = command(tmp_path, "forget", "--customer", typed, "--yes")
+    assert refused.exit_code == 1
+    assert repr(kept)[1:-1] in refused.output.replace("\n", "")
+    assert calls(tmp_path) == ["c1"]
+    assert forget(tmp_path, "--customer", typed, "--alike")["calls"] == 1
+    assert calls(tmp_path) == []
+
+
+@pytest.mark.parametrize(("kept", "typed"), [("C-1", " C-1 "), ("Zo\u00eb", "Zoe\u0308")])
+def test_ids_in_another_form_of_unicode_are_the_same(tmp_path: Path, kept: str, typed: str) -> None:
+    landing.write(call("c1", customer_id=kept), tmp_path / "w.landing")
+    republish(tmp_path)
+    assert forget(tmp_path, "--customer", typed)["calls"] == 1
+    assert calls(tmp_path) == []
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+@pytest.mark.parametrize("which", [("--customer", "nobody"), ("--call", "c-99")])
+def test_an_id_of_nothing_is_an_error(
+    folder: Path, which: tuple[str, str], dry: tuple[str, ...]
+) -> None:
+    refused = command(folder, "forget", *which, "--yes", *dry)
+    assert refused.exit_code == 1
+    assert "nothing is kept of it" in " ".join(refused.output.split())
+    assert calls(folder) == ["c1", "c2", "c3"]
+
+
+def test_outcomes_that_name_only_the_call_go_with_it(folder: Path) -> None:
+    (folder / "o2.csv").write_text("call_id,csat\nc1,4\nc3,5\n")
+    load_outcomes(folder / "o2.csv", folder / "w.landing", folder / "w.duckdb", all_measures())
+    forget(folder, "--customer", MARKS[1])
+    found = ask(folder / "w.duckdb", "SELECT given_call_id FROM outcomes WHERE name = 'csat'").rows
+    assert found == (("c3",),)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+def test_what_is_written_anew_is_as_private_as_before(folder: Path, mode: int) -> None:
+    (folder / "w.duckdb").chmod(mode)
+    forget(folder, "--customer", MARKS[1])
+    assert stat.S_IMODE((folder / "w.duckdb").stat().st_mode) == mode
+    landed = list((folder / "w.landing").rglob("*.parquet"))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in landed} == {0o600}
+    (folder / "w.duckdb").unlink()
+    republish(folder)
+    assert stat.S_IMODE((folder / "w.duckdb").stat().st_mode) == 0o600
+
+
+# Customers who opt out
+
+
+MODELS = {SEGMENTATION: "s", EMBEDDING: "e", SENTENCES: "m", "whisper-base": "b"}
+
+
+def planned(folder: Path, settings: Settings | None = None) -> Plan:
+    """What a run over the folder `rec` would do."""
+    addressing = Addressing(settings or Settings(), MODELS, "rules")
+    return make_plan([folder / "rec"], folder / "w.landing", addressing)
+
+
+def record(folder: Path, name: str, **metadata: str) -> Path:
+    """A recording in `rec` that has settled, with what is known of it beside it."""
+    path = folder / "rec" / f"{name}.wav"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(name.encode() * 100)
+    path.with_suffix(".json").write_text(json.dumps(metadata))
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    return path
+
+
+def test_later_calls_of_who_opted_out_are_not_analyzed_and_are_counted(folder: Path) -> None:
+    record(folder, "n1", customer_id=MARKS[1].upper(), started_at="2030-01-01T00:00:00Z")
+    record(folder, "n2", customer_id="ben")
+    assert len(planned(folder).pending) == 2
+    forget(folder, "--customer", MARKS[1], "--and-later")
+    plan = planned(folder)
+    assert [Path(path).name for path in plan.opted_out] == ["n1.wav"]
+    assert [Path(call.path).name for call in plan.pending] == ["n2.wav"]
+    assert Tally(plan, (), 0.0).as_dict()["opted_out"] == 1
+    report = as_markdown(
+        NightReport(
+            date(2026, 11, 20),
+            {},
+            {},
+            0,
+            0,
+            (),
+            0,
+            (),
+            0,
+            (),
+            run=RunFacts.of(Tally(plan, (), 0.0)),
+        )
+    )
+    assert "1 of customers who opted out" in report
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    later = call("c8", customer_id=MARKS[1], started_at=tomorrow)
+    landing.write(later, folder / "w.landing")
+    republish(folder)
+    assert calls(folder) == ["c3"]
+    assert holding(folder, *MARKS) == set()
+
+
+def test_an_opt_out_needs_no_call_and_can_be_taken_back(folder: Path) -> None:
+    record(folder, "n1", customer_id="dora")
+    forget(folder, "--customer", "dora", "--and-later")
+    assert len(planned(folder).opted_out) == 1
+    back = command(folder, "forget", "--customer", "dora", "--allow-later")
+    assert back.exit_code == 0, back.output
+    plan = planned(folder)
+    assert (plan.opted_out, len(plan.forgotten) + len(plan.pending)) == ((), 1)
+    again = command(folder, "forget", "--customer", "dora", "--allow-later")
+    assert again.exit_code == 1
+    assert "not among the customers who opted out" in " ".join(again.output.split())
+
+
+def test_what_was_recorded_before_the_erasing_does_not_come_back(folder: Path) -> None:
+    """Recordings that no run had reached when their customer was forgotten."""
+    record(folder, "old", customer_id=MARKS[1])
+    record(folder, "new", customer_id=MARKS[1], started_at="2099-01-01T00:00:00Z")
+    forget(folder, "--customer", MARKS[1])
+    plan = planned(folder)
+    assert [Path(path).name for path in plan.forgotten] == ["old.wav"]
+    assert [Path(call.path).name for call in plan.pending] == ["new.wav"]
+
+
+def test_outcomes_of_who_was_forgotten_are_not_taken_in_again(folder: Path) -> None:
+    forget(folder, "--customer", MARKS[1])
+    report = load_outcomes(
+        folder / "o.csv", folder / "w.landing", folder / "w.duckdb", all_measures()
+    )
+    assert (report.forgotten, report.known) == (1, 1)
+    assert holding(folder, *MARKS) == set()
+
+
+def test_who_opted_out_is_in_no_note_and_the_key_of_digests_is_private(folder: Path) -> None:
+    forget(folder, "--customer", MARKS[1], "--and-later")
+    key = folder / "w.landing" / "digests" / "key.json"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    key.unlink()
+    refused = command(folder, "retry")
+    done = CliRunner().invoke(
+        app, ["outcomes", "load", str(folder / "o.csv"), "--warehouse", str(folder / "w.duckdb")]
+    )
+    assert done.exit_code == 1
+    assert "bring it back from a backup" in " ".join(done.output.split())
+    assert refused.exit_code == 0
+
+
+# Retention
+
+
+@pytest.fixture
+def aged(tmp_path: Path) -> Path:
+    """Calls of 10, 100 and 1000 days ago, each with a word of its own, packed and published."""
+    for name, days, mark in (
+        ("new", 10, "ybandorf"),
+        ("mid", 100, MARKS[0]),
+        ("old", 1000, MARKS[1]),
+    ):
+        says = [("B", 0.0, 2.0, "how can I help"), ("A", 3.0, 6.0, f"I am worried {mark}")]
+        cues = [cue(1, 3.0, 6.0, f"worried {mark}", answer="affective")]
+        at = datetime.now(UTC) - timedelta(days=days)
+        one = call(
+            name,
+            says=says,
+            cues=cues,
+            quotes=[Quote(3.0, 6.0, 1, f"I am worried {mark}", "fear_anxiety")],
+            moments=[moment("affective", 0, 0.0, 2.0, f"help {mark}")],
+            metrics=[measured("dead_air_s", None, 2.5)],
+            started_at=at,
+        )
+        landing.write(one, tmp_path / "w.landing")
+    landing.compact(tmp_path / "w.landing")
+    republish(tmp_path)
+    (tmp_path / "s.toml").write_text("[retention]\nwords_days = 30\ncalls_days = 365\n")
+    return tmp_path
+
+
+def test_retention_erases_old_calls_and_the_words_of_others(aged: Path) -> None:
+    words = ("forget", "--by-retention", "--settings", aged / "s.toml", "--json")
+    dry = command(aged, *words, "--dry-run")
+    assert json.loads(dry.stdout) == {"calls": 1, "words": 1}
+    assert len(calls(aged)) == 3
+    done = command(aged, *words)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == {"calls": 1, "words": 1}
+    assert holding(aged, "ybandorf", MARKS[0], MARKS[1]) == {"ybandorf"}
+    found = ask(
+        aged / "w.duckdb",
+        "SELECT call_id, word_count, words_erased_at IS NOT NULL, "
+        "(SELECT value FROM metrics AS m WHERE m.call_id = calls.call_id) FROM calls "
+        "ORDER BY 1",
+    ).rows
+    assert found == (("mid", None, True, 2.5), ("new", 8, False, 2.5))
+    cues = ask(aged / "w.duckdb", "SELECT text, answer FROM opportunities WHERE call_id = 'mid'")
+    assert cues.rows == (("", "affective"),)
+    assert json.loads(command(aged, *words).stdout) == {"calls": 0, "words": 0}
+    assert all(result.passed for result in check_warehouse(aged / "w.duckdb"))
+
+
+def test_words_that_were_erased_are_not_taken_for_heard(tmp_path: Path) -> None:
+    """Nothing that rests on words is taken over from an analysis without them."""
+    path = record(tmp_path, "a")
+    (pending,) = planned(tmp_path).pending
+    stages = {
+        "sound": "1",
+        "speech": "2",
+        "words": "3",
+        "turns": "4",
+        "floor": "5",
+        "language": "6",
+    }
+    one = replace(call("a", stages=stages), recording=pending.recording)
+    landing.write(without_words(one, datetime.now(UTC)), tmp_path / "w.landing")
+    (again,) = planned(tmp_path).pending
+    kept = _previous(tmp_path / "w.landing", again)
+    assert kept is not None
+    assert [key.stage for key in kept.stage_keys] == ["sound", "speech"]
+    old = Settings(retention=RetentionSettings(words_days=30))
+    plan = planned(tmp_path, old)
+    assert (plan.pending, plan.unchanged) == ((), (str(path),))
+
+
+def test_retention_that_is_not_set_is_said(aged: Path) -> None:
+    refused = command(aged, "forget", "--by-retention")
+    assert refused.exit_code == 1
+    assert "retention.calls_days" in refused.output

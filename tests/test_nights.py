@@ -20,13 +20,19 @@ from warmline.nights import (
     RunFacts,
     as_html,
     as_markdown,
+    as_metrics,
     last_night,
+    note_end,
+    noted,
+    read_health,
     read_night,
     refresh_reports,
     report_files,
     write_report,
 )
 from warmline.nights.drift import compare
+from warmline.nights.report import shares_too_large
+from warmline.pipeline import Outcome, Plan, Tally
 from warmline.settings import NightSettings
 from warmline.warehouse import publish
 
@@ -243,8 +249,9 @@ def test_what_a_name_holds_is_shown_and_never_run(bad):
 def test_reports_lie_beside_the_warehouse_and_follow_what_is_forgotten(tmp_path, monkeypatch):
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
     warehouse = put(tmp_path, lost=8)
-    files = write_report(read_night(warehouse, NIGHT, SETTINGS), warehouse)
-    assert files == report_files(warehouse, NIGHT)
+    page = write_report(read_night(warehouse, NIGHT, SETTINGS), warehouse)
+    files = report_files(warehouse, NIGHT)
+    assert page == files[-1]
     assert {path.name for path in (tmp_path / "reports").iterdir()} == {
         "w-2026-11-20.md",
         "w-2026-11-20.html",
@@ -281,3 +288,165 @@ def test_the_command_prints_the_last_night_and_says_when_it_asks_for_a_person(ba
     assert "Nothing asks for a person." in quiet.stdout
     wrong = CliRunner().invoke(app, ["report", "--night", "yesterday", *place])
     assert wrong.exit_code == 2
+
+
+# What needs no days before
+
+
+@pytest.mark.parametrize(
+    ("by_status", "lines"),
+    [
+        ({"refused": 3}, ["calls without an analysis (refused, no speech): 3 of 3"]),
+        (
+            {"no_speech": 2, "analyzed": 1},
+            ["calls without an analysis (refused, no speech): 2 of 3"],
+        ),
+        ({"failed": 1}, ["calls that failed: 1 of 1"]),
+        ({"failed": 3, "analyzed": 7}, ["calls that failed: 3 of 10"]),
+        ({"failed": 2, "refused": 5, "analyzed": 3}, ["calls without an analysis"]),
+        ({"failed": 1, "refused": 1, "analyzed": 8}, []),
+        ({"refused": 1, "analyzed": 1}, []),
+        ({"duplicate": 9, "analyzed": 1}, []),
+        ({}, []),
+    ],
+)
+def test_a_share_that_could_not_be_analyzed_needs_no_history(by_status, lines):
+    found = shares_too_large(by_status, NightSettings())
+    assert len(found) == len(lines)
+    assert all(a.startswith(b) for a, b in zip(found, lines, strict=True))
+    assert shares_too_large(by_status, NightSettings(alarm_unanalyzed_share=1.0)) == tuple(
+        line for line in found if "failed" in line
+    )
+
+
+def test_a_first_night_of_refused_calls_asks_for_a_person(tmp_path):
+    for name in ("a", "b"):
+        landing.write(not_analyzed(name, analyzed_at=at(NIGHT)), tmp_path / "w.landing")
+    publish(tmp_path / "w.landing", tmp_path / "w.duckdb", {})
+    report = read_night(tmp_path / "w.duckdb", NIGHT, NightSettings())
+    assert report.alarms == ("calls without an analysis (refused, no speech): 2 of 2",)
+    assert "Nothing asks for a person" not in as_markdown(report) + as_html(report)
+
+
+def run_of(hour: int, **values: object) -> RunFacts:
+    return replace(RunFacts(60.0, 5, 0, 0, ()), started_at=at(NIGHT, hour), **values)
+
+
+@pytest.fixture
+def two_runs(tmp_path) -> Path:
+    """Two calls refused at three, and one analyzed at ten."""
+    said = [("B", 0.0, 2.0, "how can I help")]
+    landed = [
+        not_analyzed("early-1", analyzed_at=at(NIGHT, 3)),
+        not_analyzed("early-2", analyzed_at=at(NIGHT, 3)),
+        call("late", says=said, analyzed_at=at(NIGHT, 10)),
+    ]
+    for analysis in landed:
+        landing.write(analysis, tmp_path / "w.landing")
+    publish(tmp_path / "w.landing", tmp_path / "w.duckdb", definitions_of(landed))
+    return tmp_path / "w.duckdb"
+
+
+def test_a_second_run_leaves_the_report_of_the_first(two_runs):
+    pages = []
+    for hour, end in ((2, 4), (9, 11)):
+        report = read_night(
+            two_runs, NIGHT, NightSettings(), until=at(NIGHT, end), run=run_of(hour)
+        )
+        pages.append(write_report(report, two_runs))
+    assert [page.name for page in pages] == [
+        "w-2026-11-20T020000Z.html",
+        "w-2026-11-20T090000Z.html",
+    ]
+    first, second = (page.with_suffix(".md").read_text() for page in pages)
+    assert first.startswith("# Night of 2026-11-20, run of 02:00:00 UTC\n\n2 calls.")
+    assert second.startswith("# Night of 2026-11-20, run of 09:00:00 UTC\n\n1 calls.")
+    assert "| refused | 2 |" in first and "refused" not in second.partition("## Beside")[0]
+
+
+def test_the_report_of_a_day_has_all_of_its_runs(two_runs):
+    plan = Plan((), (), (), (), ("there: cannot be read",), away=("there: cannot be read",))
+    for hour, missing in ((2, plan), (9, replace(plan, away=(), problems=()))):
+        tally = Tally(missing, (), 60.0)
+        run = RunFacts.of(tally, at(NIGHT, hour))
+        report = read_night(two_runs, NIGHT, NightSettings(), until=at(NIGHT, hour + 2), run=run)
+        write_report(report, two_runs)
+        note_end(two_runs, at(NIGHT, hour), tally, run, report.alarms)
+    done = CliRunner().invoke(app, ["report", "--night", str(NIGHT), "--warehouse", str(two_runs)])
+    assert done.exit_code == 4
+    assert "3 calls." in done.stdout
+    assert "| 02:00:00 | 1.0 | 0 | sources that cannot be read: 1 |" in done.stdout
+    assert "| 09:00:00 | 1.0 | 0 |  |" in done.stdout
+    assert "- **sources that cannot be read: 1 (run of 02:00:00 UTC)**" in done.stdout
+    assert refresh_reports(two_runs, NightSettings()) == 2
+    first = report_files(two_runs, NIGHT, at(NIGHT, 2))[0].read_text()
+    assert "sources that cannot be read: 1" in first  # its counts outlive a forgotten call
+    assert "2 calls." in first
+
+
+def test_calls_that_an_earlier_run_of_the_day_took_are_no_calls_missing(bad):
+    settings = replace_settings(drift_days=8)
+    run = run_of(20)
+    report = read_night(bad, NIGHT, settings, until=at(NIGHT, 21), run=run)
+    assert report.calls == 0
+    assert not any("no calls came in" in alarm for alarm in report.alarms)
+
+
+# What a monitoring system reads
+
+
+def metrics_of(warehouse: Path) -> dict[tuple[str, str], float]:
+    parser = pytest.importorskip("prometheus_client.parser")
+    return {
+        (sample.name, next(iter(sample.labels.values()), "")): sample.value
+        for family in parser.text_string_to_metric_families(as_metrics(warehouse))
+        for sample in family.samples
+    }
+
+
+def test_health_and_metrics_say_how_the_last_night_ended(two_runs):
+    assert read_health(two_runs) is None
+    with noted(two_runs, at(NIGHT, 2)):
+        health = read_health(two_runs)
+        assert (health.state, health.succeeded_at) == ("running", None)
+        outcome = Outcome("/c/a.wav", "a", Status.FAILED, "timeout", "gave up", 60.0, 1.0)
+        tally = Tally(Plan((), ("/c/z.wav",), (), (), ()), (outcome,), 30.0)
+        note_end(two_runs, at(NIGHT, 2), tally, RunFacts.of(tally), ["calls that failed: 1 of 1"])
+    health = read_health(two_runs)
+    assert health.state == "attention" and health.last_run.calls["failed"] == 1
+    assert health.last_run.reasons == {"timeout": 1}
+    found = metrics_of(two_runs)
+    assert found["warmline_night_calls", "failed"] == 1
+    assert found["warmline_night_calls", "unchanged"] == 1
+    assert found["warmline_night_state", "attention"] == 1
+    assert found["warmline_night_state", "failed"] == 0
+    assert found["warmline_night_alarms", ""] == 1
+    assert found["warmline_night_started_timestamp_seconds", ""] == at(NIGHT, 2).timestamp()
+    assert found["warmline_warehouse_calls", "refused"] == 2
+    assert found["warmline_warehouse_calls", "analyzed"] == 1
+    ended = health.succeeded_at
+    with pytest.raises(WarehouseError), noted(two_runs, at(NIGHT, 9)):
+        raise WarehouseError("early-1 is in this text, and in no file")
+    failed = read_health(two_runs)
+    assert (failed.state, failed.error, failed.succeeded_at) == ("failed", "WarehouseError", ended)
+    assert metrics_of(two_runs)["warmline_night_state", "failed"] == 1
+    for path in (two_runs.parent / "reports").iterdir():
+        assert "early-1" not in path.read_text()
+
+
+def test_metrics_are_written_for_a_collector_of_another_user(two_runs, tmp_path):
+    pytest.importorskip("prometheus_client")
+    to = tmp_path / "collected" / "warmline.prom"
+    done = CliRunner().invoke(app, ["metrics", "--warehouse", str(two_runs), "--to", str(to)])
+    assert done.exit_code == 0, done.output
+    assert 'warmline_warehouse_calls{status="refused"} 2.0' in to.read_text()
+    assert to.stat().st_mode & 0o777 == 0o644
+    shown = CliRunner().invoke(app, ["metrics", "--warehouse", str(two_runs)])
+    assert shown.stdout == to.read_text()
+
+
+def test_a_night_without_a_place_for_its_report_ends_before_its_work(tmp_path):
+    (tmp_path / "reports").write_text("in the way")
+    refused = pytest.raises(WarehouseError, match="cannot write the health of nights")
+    with refused, noted(tmp_path / "w.duckdb", at(NIGHT)):
+        raise AssertionError("the work had begun")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from factories import call, not_analyzed
+from factories import call, not_analyzed, sha
 from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import MetadataError
@@ -257,6 +257,19 @@ def test_a_call_can_be_named(folder: Path) -> None:
         ("anna-1", 4.0, None),
         (None, 5.0, None),
     ]
+
+
+def test_an_id_that_two_calls_share_ties_an_outcome_to_neither(folder: Path) -> None:
+    for audio, customer in (("one", "kim"), ("two", "lee")):
+        shared = call("c-17", audio=audio, path=f"/{customer}.wav", customer_id=customer)
+        landing.write(shared, folder / "l")
+    one, two = (f"c-17~{sha(audio)[:8]}" for audio in ("one", "two"))
+    report = load(folder, "call_id,csat", "c-17,1", f"{one},2", f"{two},3")
+    assert (report.matched, report.unmatched) == (2, {"more than one call has this id": 1})
+    found = (
+        "SELECT o.value, c.customer_id FROM outcome_calls o JOIN calls c USING (call_id) ORDER BY 1"
+    )
+    assert rows(folder, found) == [(2.0, "kim"), (3.0, "lee")]
 
 
 def test_a_damaged_file_of_outcomes_is_said_and_costs_no_row(folder: Path) -> None:

@@ -10,9 +10,11 @@ import pytest
 
 import factories
 from warmline import landing
+from warmline.engines import Engines
 from warmline.errors import Status
 from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES
 from warmline.pipeline import Addressing, Plan, Redo, land_duplicates, make_plan
+from warmline.pipeline.analyze import Given, analyze_recordings
 from warmline.recordings.identify import identify
 from warmline.recordings.metadata import read_metadata, read_table
 from warmline.settings import Settings, with_overrides
@@ -191,6 +193,17 @@ def test_rows_of_metadata_without_a_recording_are_told(calls, landed, tmp_path):
     assert "line 4: 'a.wav' had a row before" in problems
 
 
+def test_many_rows_without_a_recording_are_one_note(calls, landed, tmp_path):
+    csv = tmp_path / "calls.csv"
+    rows = [f"{i}.wav,E1\n" for i in range(5000)]
+    csv.write_text("".join(["file,agent_id\n", *rows, *rows, "a.wav,E3\n"]))
+    problems = plan(calls, landed, table=read_table(csv)).problems
+    assert [p.partition("calls.csv")[2] for p in problems] == [
+        ", line 5002: '0.wav' had a row before; this one is ignored, as are 4999 more rows",
+        ": no recording for '0.wav', '1.wav', '2.wav' and 4997 more rows",
+    ]
+
+
 def test_a_damaged_landing_file_is_told_and_its_call_done_again(calls, landed):
     land(calls / "a.wav", landed)
     file = next(landed.rglob("*.parquet"))
@@ -198,3 +211,67 @@ def test_a_damaged_landing_file_is_told_and_its_call_done_again(calls, landed):
     made = plan(calls, landed)
     assert pending(made)["a.wav"] == "new"
     assert any(file.name in problem for problem in made.problems)
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ("file,agent\ncall.wav,any\n", "call.wav"),
+        ("file,agent\ncall,any\n", "call"),
+        ("call_id,agent\ncall,any\n", "call"),
+    ],
+)
+def test_a_row_that_two_recordings_would_take_is_taken_by_neither(
+    tmp_path: Path, landed: Path, table: str, key: str
+) -> None:
+    folder = tmp_path / "calls"
+    for name in ("north", "south"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "call.wav").write_bytes(name.encode() * 1000)
+    (folder / "other.wav").write_bytes(b"other" * 1000)
+    csv = tmp_path / "t.csv"
+    csv.write_text(f"{table}other,ann\n")
+    planned = plan(folder, landed, table=read_table(csv))
+    takes = {
+        Path(call.path).relative_to(folder).as_posix(): call.takes_row for call in planned.pending
+    }
+    assert takes == {"north/call.wav": False, "south/call.wav": False, "other.wav": True}
+    (problem,) = planned.problems
+    assert f"the row {key!r} is of 2 recordings ({folder}/north/call.wav, " in problem
+    (folder / "south" / "call.wav").write_bytes(b"north" * 1000)  # a copy is the same recording
+    planned = plan(folder, landed, table=read_table(csv))
+    assert not planned.problems
+    assert all(call.takes_row for call in planned.pending)
+
+
+def test_a_call_whose_row_became_another_recordings_too_loses_what_it_took_from_it(
+    tmp_path: Path, landed: Path
+) -> None:
+    folder, csv = tmp_path / "calls", tmp_path / "t.csv"
+    (folder / "north").mkdir(parents=True)
+    first = folder / "north" / "call.wav"
+    first.write_bytes(b"north" * 1000)
+    csv.write_text("file,agent\ncall.wav,ann\n")
+    table = read_table(csv)
+    recording, settings = identify(first), addressing().settings.recordings
+    metadata = read_metadata(first, settings, table)
+    keys = addressing().keys(recording.audio_sha256, metadata)
+    analysis = factories.call(metadata.call_id, stages=keys)
+    landing.write(replace(analysis, recording=recording, metadata=metadata), landed)
+    assert plan(folder, landed, table=table).is_done
+    (folder / "south").mkdir()
+    (folder / "south" / "call.wav").write_bytes(b"south" * 1000)
+    again = {
+        call.path: (call.why, call.takes_row) for call in plan(folder, landed, table=table).pending
+    }
+    assert again[str(first)] == ("metadata changed", False)
+
+
+def test_who_takes_no_row_has_nothing_from_it(tmp_path: Path) -> None:
+    empty, csv = tmp_path / "call.wav", tmp_path / "t.csv"
+    empty.touch()
+    csv.write_text("file,agent\ncall.wav,ann\n")
+    given = [Given(empty), Given(empty, takes_row=False)]
+    desk, nobody = addressing(), Engines.from_settings(Settings())
+    made = sorted(analyze_recordings(given, desk, nobody, read_table(csv)), key=lambda one: one[0])
+    assert [analysis.metadata.agent_id for _, analysis in made] == ["ann", None]

@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,9 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from warmline.errors import MetadataError, SettingsError
-from warmline.recordings.fields import parse_time, read_fields
+from warmline.outcomes.cells import read_day
+from warmline.outcomes.table import read_outcome_table
+from warmline.recordings.fields import read_fields
+from warmline.recordings.find import find_recordings
 from warmline.recordings.metadata import read_metadata, read_table
-from warmline.settings import RecordingSettings, load_settings
+from warmline.recordings.times import parse_time
+from warmline.redaction import redact_field
+from warmline.settings import RecordingSettings, RedactionSettings, load_settings
 from warmline.values import CallMetadata
 
 SETTINGS = RecordingSettings()
@@ -228,7 +233,7 @@ def test_rows_without_a_call_and_calls_that_share_one(tmp_path: Path) -> None:
     table = read_table(path)
     calls = [tmp_path / "x" / "a.wav", tmp_path / "y" / "a.wav", tmp_path / "c.wav"]
     assert table.unmatched(calls) == ("gone.wav",)
-    assert table.shared(calls) == ("a.wav",)
+    assert [table.key_for(call, call.stem) for call in calls] == ["a.wav", "a.wav", "c"]
     assert table.duplicates == ((4, "a.wav"),)
     row = table.row_for(calls[0], "a")
     assert row is not None
@@ -326,3 +331,251 @@ def test_any_bytes_are_a_table_or_one_line(tmp_path: Path, content: bytes) -> No
         assert "\n" not in str(refused)
     else:
         assert all(table.rows)
+
+
+# Links that lead away, and what is private in metadata
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    """A source folder with a link to a file beside the folder, and one to a file inside."""
+    for name in ("in", "secret"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "secret" / "gcp.json").write_text('{"private_key_material": "xylocarp"}')
+    (tmp_path / "secret" / "other.wav").write_bytes(b"RIFF")
+    (tmp_path / "in" / "a.wav").write_bytes(b"RIFF")
+    (tmp_path / "in" / "b.wav").write_bytes(b"RIFF")
+    (tmp_path / "in" / "common.txt").write_text('{"team": "north"}')
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["a.wav.json", "a.json"])
+@pytest.mark.parametrize("chain", [False, True])
+def test_a_sidecar_that_leads_out_is_refused(linked: Path, name: str, chain: bool) -> None:
+    target = Path("../secret/gcp.json")
+    if chain:
+        (linked / "in" / "step").symlink_to(target)
+        target = Path("step")
+    (linked / "in" / name).symlink_to(target)
+    known = read_metadata(linked / "in" / "a.wav", SETTINGS, None)
+    assert "xylocarp" not in str(known)
+    assert f"{name}: a link that leads out" in known.extra["metadata_problem"]
+    chosen = RecordingSettings(follow_links=True)
+    assert "xylocarp" in str(read_metadata(linked / "in" / "a.wav", chosen, None))
+
+
+def test_a_sidecar_that_is_a_link_inside_the_folder_is_read(linked: Path) -> None:
+    (linked / "in" / "a.wav.json").symlink_to("common.txt")
+    assert read_metadata(linked / "in" / "a.wav", SETTINGS, None).team == "north"
+
+
+def test_recordings_and_folders_that_lead_out_are_refused_by_name(linked: Path) -> None:
+    (linked / "in" / "out.wav").symlink_to("../secret/other.wav")
+    (linked / "in" / "folder").symlink_to("../secret")
+    (linked / "in" / "same.wav").symlink_to("b.wav")
+    settled = {"settle_s": 0.0}
+    found = find_recordings([linked / "in"], RecordingSettings(**settled))
+    assert [path.name for path in found.recordings] == ["a.wav", "b.wav"]
+    assert len(found.problems) == 2
+    for name, problem in zip(("folder", "out.wav"), sorted(found.problems), strict=True):
+        assert f"in/{name}: a link that leads out of" in problem
+    wide = find_recordings([linked / "in"], RecordingSettings(follow_links=True, **settled))
+    assert len(wide.recordings) == 3
+    named = find_recordings([linked / "in" / "out.wav"], RecordingSettings(**settled))
+    assert len(named.recordings) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kept"),
+    [
+        ("note", "paid with 4111 1111 1111 1111 today", "paid with [card] today"),
+        ("note", "write to pat.brown@example.org please", "write to [email] please"),
+        ("reason", "invoice, card number 4539148803436467", "invoice, card number [card]"),
+        ("cvv", "914", "[security_code]"),
+        ("card_number", "4539-1488-0343-6467", "[card]"),
+        ("callerPhone", "+49 170 1234567", "[phone]"),
+        ("Date of Birth", "1985-07-04", "[birth_date]"),
+        ("ticket_id", "1234567890", "1234567890"),
+        ("ended_at", "20260301093000", "20260301093000"),
+        ("duration_ms", "71000000", "71000000"),
+        ("card_type", "gold", "gold"),
+        ("phone_model", "iPhone 14", "iPhone 14"),
+        ("mail_count", "3", "3"),
+        ("portalPassword", "hunter", "[security_code]"),
+        ("note", "called about the invoice of May", "called about the invoice of May"),
+    ],
+)
+def test_what_is_private_in_metadata_is_hidden(
+    tmp_path: Path, name: str, text: str, kept: str
+) -> None:
+    path = beside(tmp_path, {name: text, "customer_id": "4111111111111111"})
+    known = metadata(path)
+    assert known.customer_id == "4111111111111111"  # calls are joined by it
+    assert (known.reason if name == "reason" else known.extra[name]) == kept
+    plain = read_metadata(path, SETTINGS, None, RedactionSettings(enabled=False))
+    assert (plain.reason if name == "reason" else plain.extra[name]) == text
+
+
+def test_names_in_metadata_are_hidden_where_names_are() -> None:
+    chosen = RedactionSettings(kinds=("name",))
+    assert redact_field("customer_name", "Pat Brown", chosen) == "[name]"
+    assert redact_field("agent_name", "Dana Wells", chosen) == "Dana Wells"
+    assert redact_field("customer_name", "Pat Brown", RedactionSettings()) == "Pat Brown"
+
+
+def test_a_problem_of_metadata_does_not_tell_what_is_private(tmp_path: Path) -> None:
+    known = metadata(beside(tmp_path, {"started_at": "card 4111 1111 1111 1111"}))
+    assert "1111" not in str(known)
+
+
+# Times, one list of forms
+
+NINE = datetime(2026, 3, 1, 9, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("202603010905", NINE),
+        ("202603011430", datetime(2026, 3, 1, 14, 30, tzinfo=UTC)),
+        ("20260301T0905", NINE),
+        ("20260301090500", NINE),
+        ("20260301_090500", NINE),
+        ("20260301T090500Z", NINE),
+        ("20260301T100500+0100", NINE),
+        ("2026-3-1 9:05", NINE),
+        ("2026-03-01t09:05", NINE),
+        ("2026-03-01 09:05:00.000001", NINE + timedelta(microseconds=1)),
+        ("2026-03-01T09:05:00,25Z", NINE + timedelta(seconds=0.25)),
+        ("2026-03-01 09:05:00 UTC", NINE),
+        ("2026-03-01 03:35 -05:30", NINE),
+        ("2026/03/01 09:05", NINE),
+        ("1.3.2026 9:05", NINE),
+        ("01.03.2026 09:05:00", NINE),
+        ("20260301", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026-03-01", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026/3/1", datetime(2026, 3, 1, tzinfo=UTC)),
+        (str(int(NINE.timestamp())), NINE),
+        (f"{NINE.timestamp() * 1000:.0f}", NINE),
+    ],
+)
+def test_every_form_of_a_time_means_one_moment(text: str, moment: datetime) -> None:
+    assert parse_time(text, UTC) == moment
+    whole = text in ("20260301", "2026-03-01", "2026/3/1")
+    assert read_day(text, UTC) == (moment.replace(tzinfo=None), whole)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1/3/2026", "13/3/2026", "3-1-2026", "01.03.26", "26-03-01", "2026-03", "202603"),
+        *("2026030", "2026030109", "20260301143", "2026030114301", "2026-03-01 9:5"),
+        *("2026-03-01 24:00", "2026-03-01T09", "2026-03-01 09:05:60", "2026-02-30"),
+        *("2026-W09-7", "2026W097", "2026-060", "2026060", "9:05", "46082.378", "1e9"),
+        *("2026-03-01 9:05 PM", "2026-03-01 09:05 CET", "2026-03-01 09:05+99:99", "12345678901"),
+        *("2026-03-01T09:05:00+01:00[Europe/Berlin]", "1899-12-30", "0000-00-00", "2026-3-1T9"),
+        *("٢٠٢٦-٠٣-٠١", "２０２６-03-01", "2026-13-01", "1739964600000000", "-1739964600"),
+    ],
+)
+def test_any_other_form_is_refused_everywhere(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ValueError, match="not a time known here"):
+        parse_time(text, UTC)
+    (tmp_path / "t.csv").write_text(f"file;started_at\na.wav;{text}\n", encoding="utf-8")
+    with pytest.raises(MetadataError, match=r"line 2, column 'started_at': .* is not a time"):
+        read_table(tmp_path / "t.csv")
+    (tmp_path / "o.csv").write_text(f"customer_id;date;nps\na;{text};9\n", encoding="utf-8")
+    (line,) = read_outcome_table(tmp_path / "o.csv", UTC).lines
+    assert "column 'date': " in str(line.problem)
+
+
+@pytest.mark.parametrize(
+    ("zone", "text", "why"),
+    [
+        ("Europe/Berlin", "2026-03-29 02:30", "went forward"),
+        ("Europe/Berlin", "2026-10-25 02:30", r"went back.*\+02:00 or \+01:00"),
+        ("America/New_York", "20260308T023000", "went forward"),
+        ("America/New_York", "01.11.2026 01:15", r"went back.*-04:00 or -05:00"),
+        ("Australia/Lord_Howe", "2026-10-04 02:15", "went forward"),
+    ],
+)
+def test_an_hour_that_the_clocks_left_out_or_had_twice_is_no_other_hour(
+    tmp_path: Path, zone: str, text: str, why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        parse_time(text, ZoneInfo(zone))
+    path, chosen = beside(tmp_path, {"started_at": text}), RecordingSettings(timezone=zone)
+    known = read_metadata(path, chosen, None)
+    assert known.started_at is None
+    assert "on the clocks of" in known.extra["metadata_problem"]
+    (tmp_path / "o.csv").write_text(f"customer_id,date,nps\na,{text},9\n")
+    (line,) = read_outcome_table(tmp_path / "o.csv", ZoneInfo(zone)).lines
+    assert "on the clocks of" in str(line.problem)
+
+
+def test_hours_beside_a_change_of_the_clock_and_days_without_midnight_are_known() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    assert parse_time("2026-03-29 03:00", berlin) == datetime(2026, 3, 29, 1, tzinfo=UTC)
+    assert parse_time("2026-10-25 02:30+01:00", berlin) == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+    santiago = ZoneInfo("America/Santiago")  # midnight is left out in September
+    assert parse_time("2026-09-06", santiago) == datetime(2026, 9, 6, 4, tzinfo=UTC)
+
+
+# What programs write where nothing is known
+
+NOTHING = [
+    "NULL",
+    "null",
+    "nan",
+    "NaN",
+    "None",
+    "N/A",
+    "n/a",
+    "#N/A",
+    "NA",
+    "",
+    "  ",
+    "\\N",
+    "<NA>",
+]
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+def test_nothing_known_is_no_id(tmp_path: Path, nothing: str) -> None:
+    ids = {"call_id": nothing, "customer_id": nothing, "agent_id": nothing, "started_at": nothing}
+    known = metadata(beside(tmp_path, ids))
+    assert known == CallMetadata("call")
+    table = f"file;customer_id;agent;nps\ncall.wav;{nothing};{nothing};9\n"
+    known = read_metadata(tmp_path / "x" / "call.wav", SETTINGS, _table(tmp_path, table))
+    assert (known.customer_id, known.agent_id) == (None, None)
+    (tmp_path / "o.csv").write_text(f"customer_id;call_id;date;nps\n{nothing};c-1;2026-03-01;9\n")
+    (line,) = read_outcome_table(tmp_path / "o.csv", UTC).lines
+    assert (line.customer_id, line.given_call_id, line.problem) == (None, "c-1", None)
+    (tmp_path / "o.csv").write_text(f"customer_id;date;nps;csat\nanna;2026-03-01;{nothing};4\n")
+    (line,) = read_outcome_table(tmp_path / "o.csv", UTC).lines
+    assert (line.name, line.value) == ("csat", 4.0)
+
+
+def _table(folder: Path, text: str) -> Any:
+    (folder / "table.csv").write_text(text, encoding="utf-8")
+    return read_table(folder / "table.csv")
+
+
+def test_words_of_a_team_or_reason_are_words(tmp_path: Path) -> None:
+    known = metadata(beside(tmp_path, {"team": "NA", "reason": "none", "customer_id": "Nanette"}))
+    assert (known.team, known.reason, known.customer_id) == ("NA", "none", "Nanette")
+
+
+@pytest.mark.parametrize("head", ["sep=;\n", '"sep=;"\r\n', "SEP=;\r\n", "\ufeffsep=;\n"])
+def test_a_first_line_that_names_the_separator(tmp_path: Path, head: str) -> None:
+    text = head + "file;agent,name;note\ncall.wav;E1;a,b\nbad.wav;E2\n"
+    path = tmp_path / "t.csv"
+    path.write_text(text, encoding="utf-8", newline="")
+    with pytest.raises(MetadataError, match="line 4: 2 values for 3 columns"):
+        read_table(path)
+    path.write_text(text.replace("bad.wav;E2\n", ""), encoding="utf-8", newline="")
+    known = read_metadata(tmp_path / "call.wav", SETTINGS, read_table(path))
+    assert known.extra == {"agent,name": "E1", "note": "a,b"}
+    text = head + "customer_id;date;nps\nanna;2026-03-01;7\n"
+    path.write_text(text, encoding="utf-8", newline="")
+    (line,) = read_outcome_table(path, UTC).lines
+    assert (line.line, line.value) == (3, 7.0)

@@ -15,6 +15,7 @@ from factories import ANALYZED_AT, call, definitions_of
 from test_pipeline_calls import cut, settings
 from warmline import landing, words
 from warmline.engines import Engines
+from warmline.landing.places import key_of
 from warmline.pipeline import Addressing, all_measures, analyze_recording
 from warmline.questions import ask_named
 from warmline.redaction import kinds, redact
@@ -30,6 +31,7 @@ from warmline.values import (
     Word,
 )
 from warmline.warehouse import publish
+from warmline.warehouse.dictionary import dictionary
 
 HARPER = Path(__file__).parents[2] / "shared" / "data" / "calls" / "harper"
 PRIVATE = ("4111", "1111", "078-05-1120", "pat.brown@example.org", "nineteen", "eighty-five")
@@ -183,3 +185,54 @@ def test_nothing_private_lands_or_is_published(tmp_path, engines: Engines, monke
     plain = analyze_recording(recording, off, engines, previous=analysis)
     assert plain.redactions is None
     assert plain.transcript == heard()
+
+
+def everything(folder: Path) -> bytes:
+    """All bytes of landing folder and warehouse, pages of Parquet files read."""
+    found = (folder / "w.duckdb").read_bytes()
+    for path in (folder / "landing").rglob("*"):
+        if path.is_file():
+            found += path.read_bytes()
+        if path.suffix == ".parquet":
+            found += repr(pq.read_table(path).to_pylist()).encode()
+    return found
+
+
+def shape(folder: Path) -> str:
+    with duckdb.connect(str(folder / "w.duckdb"), read_only=True) as con:
+        return dictionary(con)
+
+
+@pytest.mark.parametrize("place", ["said", "metadata", "gone"])
+def test_what_is_redacted_later_is_in_no_byte_of_what_was_published_before(
+    tmp_path: Path, place: str
+) -> None:
+    """Words heard anew, metadata read anew, an analysis taken away: nothing of before is left."""
+    says = [("B", 0.0, 2.0, "your code"), ("A", 2.5, 5.0, "it is qx81vv2 indeed")]
+    known = {"extra": {"note": "code zanthoxyl"}}
+    calls = [call(f"c{i}", says=[("B", 0.0, 2.0, "good morning")]) for i in range(4)]
+    meant = call("meant", says=says, **known)
+    for analysis in (*calls, meant):
+        landing.write(analysis, tmp_path / "landing")
+    definitions = definitions_of([meant])
+    publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions)
+    landing.compact(tmp_path / "landing")
+    publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions)
+    before = shape(tmp_path)
+    assert b"qx81vv2" in everything(tmp_path)
+    later = {"analyzed_at": ANALYZED_AT + timedelta(days=1)}
+    if place == "said":
+        said = [says[0], ("A", 2.5, 5.0, "it is [security_code] indeed")]
+        landing.write(call("meant", says=said, **known, **later), tmp_path / "landing")
+    elif place == "metadata":
+        landing.write(
+            call("meant", says=says, extra={"note": "code"}, **later), tmp_path / "landing"
+        )
+    else:
+        landing.remove(tmp_path / "landing", [key_of(meant)])
+    report = publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions)
+    left = everything(tmp_path)
+    assert (b"qx81vv2" in left, b"zanthoxyl" in left) == (place == "metadata", place == "said")
+    assert report.loaded + report.unchanged == (4 if place == "gone" else 5)
+    assert shape(tmp_path) == before
+    assert b"good morning" in left

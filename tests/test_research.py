@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import QueryError, SettingsError, WarehouseError
 from warmline.outcomes import load_outcomes
-from warmline.research import study as studies
+from warmline.research import sample as samples
 from warmline.research.design import Correction, Design, Effects
 from warmline.research.plots import forest_png
 from warmline.research.report import write_report
@@ -78,20 +79,38 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # Whose rows
 
 
-def test_every_outcome_is_in_the_study_or_has_a_reason(small: Path) -> None:
+def test_whoever_left_by_the_horizon_counts_0_and_whoever_was_seen_after_it_1(small: Path) -> None:
     sample = read_sample(small, Design(measures=("reflections",)))
+    # Anna left 8 days after her first call and 4 after her second, Ben 4 days after his.
     assert sample.frame[["call_id", "outcome"]].to_numpy().tolist() == [
-        ["anna-1", 1.0],
+        ["anna-1", 0.0],
+        ["cleo-1", 1.0],  # seen 118 days later: still there after 90
+    ]
+    assert sample.flow == {"the customer left within 7 days": 2, "simulated calls": 1}
+    assert sample.total == 5 == len(sample.frame) + sum(sample.flow.values())
+    assert sample.left_same_day == (0, 2)
+    assert "weight" not in sample.frame
+
+
+def test_a_sign_of_life_before_the_horizon_is_censored_and_not_a_customer_kept(small: Path) -> None:
+    long = Design(measures=("reflections",), within_days=200, after_days=1)
+    sample = read_sample(small, long)
+    assert sample.frame[["call_id", "outcome"]].to_numpy().tolist() == [
+        ["anna-1", 0.0],
         ["ben-1", 0.0],
         ["anna-2", 0.0],
     ]
-    assert sample.flow == {
-        "another outcome of the same call counts": 1,
-        "no call of this customer": 1,
-        "of simulated calls": 1,
-        "too long after the call": 1,
-    }
-    assert sample.outcomes == 7 == len(sample.frame) + sum(sample.flow.values())
+    reason = "not heard of until 200 days after the call: others stand for them, by weight"
+    assert sample.flow[reason] == 1
+    # Cleo was lost last of all, so that nobody has to stand for her.
+    assert sample.frame["weight"].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_reasons_can_be_left_out_and_a_landmark_beyond_the_horizon_is_refused(small: Path) -> None:
+    sample = read_sample(small, Design(measures=("reflections",), excluded_reasons=("no such",)))
+    assert len(sample.frame) == 2
+    with pytest.raises(QueryError, match="--after-days 90 is not below --within-days 30"):
+        read_sample(small, Design(within_days=30, after_days=90))
 
 
 def test_the_first_rating_after_a_call_counts(small: Path) -> None:
@@ -117,14 +136,14 @@ def test_measures_are_the_agents_and_the_opening_is_the_customers(small: Path) -
 
 
 def test_a_customer_is_followed_from_call_to_call(small: Path) -> None:
-    spells = read_sample(small, Design(measures=("reflections",))).spells
+    spells = read_sample(small, Design(measures=("reflections",), after_days=1)).spells
     assert spells is not None
     found = {row.call_id: (round(row.days, 2), row.outcome) for row in spells.itertuples()}
     assert found == {
-        "anna-1": (4.0, 0.0),  # until she called again
-        "anna-2": (4.5, 1.0),  # until the end of the 9th
-        "ben-1": (4.5, 1.0),
-        "cleo-1": (118.5, 0.0),  # until she was last seen
+        "anna-1": (3.0, 0.0),  # from a day after until she called again
+        "anna-2": (3.5, 1.0),  # until the end of the 9th
+        "ben-1": (3.5, 1.0),
+        "cleo-1": (117.5, 0.0),  # until she was last seen
     }
 
 
@@ -195,7 +214,7 @@ def test_the_page_needs_nothing_else_and_claims_no_cause(study: Study, tmp_path:
         assert word not in text
     for table in re.findall(r"<table>.*?</table>", text):
         assert len({_width(row) for row in re.findall(r"<tr.*?</tr>", table)}) == 1
-    assert "Held equal: contact_reason, duration, queue, opening." in text
+    assert "Held equal: contact_reason, duration, queue, opening, month." in text
     assert "agent-3" not in text  # no one agent is judged
     assert "answered_rate 20" in text  # what is missing
 
@@ -210,14 +229,21 @@ def test_a_clear_association_is_said_with_its_interval() -> None:
     frame["started_at"] = datetime(2026, 6, 1)
     frame["other"] = np.random.default_rng(4).normal(size=len(frame))
     design = Design(measures=("m", "other"), controls=("opening",))
-    found = study_of(Sample(frame, len(frame), {}), design)
+    found = study_of(Sample(frame, len(frame), "calls", {}), design)
     assert [a.measure for a in found.clear] == ["m"]
     e = found.clear[0].adjusted
     assert e is not None and e.low > 0
     assert lead(found) == (
-        f"1 of 2 measures is associated with retained: m ({e.value * 100:+.2g} percentage points "
-        f"per SD, 95% interval {e.low * 100:+.2g} to {e.high * 100:+.2g})."
+        "1 of 2 measures is associated with retained within agents, the controls held equal: "
+        f"m ({e.value * 100:+.2g} percentage points per SD, 95% interval {e.low * 100:+.2g} to "
+        f"{e.high * 100:+.2g}). Measures are used as recognised: random errors of recognition draw "
+        "estimates towards 0, so that the true association may be several times as large."
     )
+    bare = study_of(
+        Sample(frame, len(frame), "calls", {}),
+        replace(design, effects=Effects.NONE, controls=()),
+    )
+    assert "retained over all calls, whoever took them, nothing held equal" in lead(bare)
     assert forest_png(found) is not None
     numbers = json.loads(json.dumps(as_dict(found), default=str, allow_nan=False))
     assert numbers["associations"][0]["adjusted"]["value"] == e.value
@@ -233,12 +259,12 @@ def test_what_a_reader_has_to_know_is_said(study: Study, studied: Firm) -> None:
 
 
 def test_a_missing_library_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    found: Callable[[str], Any] = studies.importlib.util.find_spec
+    found: Callable[[str], Any] = samples.importlib.util.find_spec
     monkeypatch.setattr(
-        studies.importlib.util, "find_spec", lambda n: None if n == "lifelines" else found(n)
+        samples.importlib.util, "find_spec", lambda n: None if n == "lifelines" else found(n)
     )
     with pytest.raises(SettingsError, match=r"lifelines: pip install 'warmline\[research\]'"):
-        studies.require_libraries()
+        samples.require_libraries()
 
 
 # The commands

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +16,10 @@ from factories import ANALYZED_AT, call, cue, definitions_of, measured
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
+from warmline.cli.page import read_page
 from warmline.errors import QueryError
 from warmline.landing.reviews import review_files
+from warmline.questions import ask, ask_named
 from warmline.reviews import Judgement, Verdict, all_reviews, review_cue, review_metric
 from warmline.warehouse import publish
 
@@ -142,7 +145,7 @@ def test_a_damaged_review_is_said_and_stops_nothing(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("act", "said"),
     [
-        (lambda w, f: review_cue(w, f, "c9", 3.0, WRONG), "no call is named 'c9'"),
+        (lambda w, f: review_cue(w, f, "c9", 3.0, WRONG), "no call is called 'c9'"),
         (
             lambda w, f: review_cue(w, f, "c1", 20.0, WRONG),
             r"c1: no cue begins at 20 s \(those of the ledger: 3\.0, 6\.0\)",
@@ -193,6 +196,56 @@ def test_the_command_marks_lists_and_exports(folder: Path) -> None:
     assert (first["reason"], second["name"], second["machine_said"]) == ("'=cmd()", "offers", "2.0")
     assert shell(folder, "mark", "c1", "right").exit_code == 2
     assert shell(folder, "mark", "c1", "right", "--cue", "soon").exit_code == 1
+
+
+def test_a_review_counts_at_once_and_the_same_after_the_next_publishing(folder: Path) -> None:
+    def told() -> list[Any]:
+        questions = [
+            "SELECT subject, name, verdict, remarks FROM review_summary ORDER BY ALL",
+            LEDGER,
+            "SELECT name, role, review_verdict FROM metric_detail ORDER BY ALL",
+            "SELECT reviewer, name FROM reviews ORDER BY ALL",
+        ]
+        named = [ask_named(folder / "w.duckdb", name).rows for name in SUMMED_UP]
+        page = read_page(folder / "w.duckdb", "c1").reviews
+        return [*(ask(folder / "w.duckdb", question).rows for question in questions), *named, page]
+
+    before = told()
+    mark(folder, 3.0, WRONG)
+    review_metric(folder / "w.duckdb", folder / "w.landing", "c1", "talk_s", "agent", RIGHT)
+    at_once = told()
+    assert all(now != then for now, then in zip(at_once, before, strict=True))
+    assert rows(folder, "SELECT count(*) FROM reviews") == [(0,)], "nothing was published"
+    out = folder / "out.csv"
+    exporting = ("export", "--query", "disputes", "--format", "csv", "--to", str(out))
+    CliRunner().invoke(app, [*exporting, "--warehouse", str(folder / "w.duckdb")])
+    assert "it was heard" in out.read_text()
+    put(folder)
+    assert told() == at_once
+    mark(folder, 6.0, RIGHT)
+    assert [row[2] for row in ask(folder / "w.duckdb", LEDGER).rows] == ["wrong", "right"]
+
+
+def test_a_landed_review_that_is_damaged_stops_no_question(folder: Path) -> None:
+    mark(folder, 3.0, WRONG)
+    mark(folder, 6.0, RIGHT)
+    first, _ = (folder / "w.landing" / f.name for f in review_files(folder / "w.landing"))
+    first.write_text("{")
+    assert ask(folder / "w.duckdb", "SELECT count(*) FROM reviews").rows == ((1,),)
+    shutil.rmtree(folder / "w.landing")
+    assert ask(folder / "w.duckdb", "SELECT count(*) FROM reviews").rows == ((0,),)
+
+
+def test_a_review_of_an_encrypted_call_counts_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WARMLINE_KEY", "A" * 43 + "=")
+    put(tmp_path, reviewed_call())
+    mark(tmp_path, 3.0, WRONG)
+    assert ask(tmp_path / "w.duckdb", LEDGER).rows[0][2] == "wrong"
+
+
+SUMMED_UP = ("disputes", "review_agreement")
 
 
 def test_a_call_is_shown_with_what_people_say_beside_the_machines_word(folder: Path) -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
-from warmline.export import chosen
+from warmline.export import choose
 from warmline.resources import folder
 from warmline.simulate import Truth, load_truth
 from warmline.values import Span
@@ -33,7 +33,8 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Heard:
     done = CliRunner().invoke(app, ["demo", "--to", str(place)])
     assert done.exit_code == 0, done.output
     truths = {truth.call_id: truth for truth in map(load_truth, TRUTHS)}
-    analyses = list(chosen(place / "landing", sorted(truths)))
+    chosen = choose(place / "landing", place / "warehouse.duckdb", sorted(truths))
+    analyses = [analysis for analysis, _ in chosen.analyses()]
     assert len(analyses) == len(truths) == 10
     return [(truths[a.metadata.call_id], a) for a in analyses]
 

@@ -30,7 +30,8 @@ LATER = ANALYZED_AT + timedelta(days=1)
 def put(folder: Path, *analyses: CallAnalysis) -> Path:
     for analysis in analyses:
         landing.write(analysis, folder / "landing")
-    publish(folder / "landing", folder / "w.duckdb", definitions_of(analyses))
+    definitions = definitions_of(analyses)
+    publish(folder / "landing", folder / "w.duckdb", definitions, allow_loss=True)
     return folder / "w.duckdb"
 
 

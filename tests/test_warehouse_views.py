@@ -1,8 +1,11 @@
 """What the views make of the rows."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import NormalDist
 
+import numpy as np
 import pytest
 
 from factories import (
@@ -14,6 +17,7 @@ from factories import (
     not_analyzed,
 )
 from warehousing import LATER, SAYS, put, rich, rows
+from warmline import statistics
 from warmline.analysis import CallAnalysis
 from warmline.errors import Status
 from warmline.metrics import MetricDefinition, rate
@@ -45,7 +49,8 @@ def test_agent_week_adds_counts_and_compares_only_what_is_enough(tmp_path: Path)
     found = rows(
         tmp_path,
         "SELECT agent_id, week, calls, answered, answerable, answered_rate, answered_low, "
-        "answered_high, answered_shrunken, others_rate, is_above_team FROM agent_week ORDER BY 1",
+        "answered_high, answered_shrunken, others_rate, is_above_team, design_effect, "
+        "answered_reliability FROM agent_week ORDER BY 1",
     )
     assert [row[0] for row in found] == ["few", "good", "none", "poor"]
     assert all(str(row[1]) == "2026-11-16" for row in found)
@@ -53,8 +58,18 @@ def test_agent_week_adds_counts_and_compares_only_what_is_enough(tmp_path: Path)
     team_rate = 41 / 61
     assert good[:3] == (2, 38, 40)
     assert good[3] == pytest.approx(0.95)
-    assert good[4:6] == pytest.approx((0.8350, 0.9862), abs=1e-4)  # Wilson, by hand
-    assert good[6] == pytest.approx((38 + 10 * team_rate) / 50)
+    # Two calls of 18 and 20 answered where 19 are expected: 2 over 0.95 * 0.05 * (40 - 20).
+    worth = 2 / 0.95
+    assert good[9] == pytest.approx(worth)
+    assert good[4:6] == pytest.approx(wilson(38 / worth, 40 / worth), abs=1e-3)
+    # What agents differ by beyond chance, after DerSimonian and Laird, written out.
+    ns, rates = np.array([1, 40, 20]) / worth, np.array([1.0, 0.95, 0.1])
+    chance = team_rate * (1 - team_rate)
+    q = (ns * (rates - team_rate) ** 2).sum() / chance
+    between = (q - 2) / ((ns.sum() - (ns**2).sum() / ns.sum()) / chance)
+    reliability = between / (between + chance / ns[1])
+    assert good[10] == pytest.approx(reliability)
+    assert good[6] == pytest.approx(team_rate + reliability * (0.95 - team_rate))
     assert good[7] == pytest.approx(3 / 21)
     assert good[8] is True
     assert poor[8] is False
@@ -62,6 +77,42 @@ def test_agent_week_adds_counts_and_compares_only_what_is_enough(tmp_path: Path)
     assert few[8] is None
     assert none[:4] == (1, 0, 0, None)
     assert none[8] is None
+
+
+def wilson(hits: float, n: float) -> tuple[float, float]:
+    found = statistics.wilson(hits, n)
+    assert found and found.low is not None and found.high is not None
+    return found.low, found.high
+
+
+@pytest.mark.parametrize("z", [0.0, 0.5, 1.0, 1.96, 3.0, 5.0])
+def test_the_tail_of_the_normal_distribution(tmp_path: Path, z: float) -> None:
+    put(tmp_path, rich())
+    ((found,),) = rows(tmp_path, f"SELECT upper_tail({z})")
+    assert found == pytest.approx(1 - NormalDist().cdf(z), abs=1e-7)
+
+
+def test_agents_who_are_all_alike_are_not_told_apart(tmp_path: Path) -> None:
+    """Calls whose cues are alike, of agents who are: nominally 2.5 % would be above their team."""
+    random = np.random.default_rng(11)
+    weeks = [datetime(2026, 9, 7, tzinfo=UTC) + timedelta(weeks=w) for w in range(4)]
+    analyses = []
+    for agent in range(10):
+        for week in weeks:
+            for number in range(6):
+                answered = int(random.binomial(4, random.choice([0.2, 0.8])))
+                one = agent_week(f"a{agent}", answered, 4, name=f"{agent}-{week:%d%m}-{number}")
+                metadata = replace(one.metadata, started_at=week + timedelta(hours=number))
+                analyses.append(replace(one, metadata=metadata))
+    put(tmp_path, *analyses)
+    flagged, enough, worth = rows(
+        tmp_path,
+        "SELECT count(*) FILTER (is_above_team), count(*) FILTER (is_enough), "
+        "max(design_effect) FROM agent_week",
+    )[0]
+    assert enough == 40
+    assert flagged / enough <= 0.03
+    assert 1.5 < worth < 3.0  # 1 + 3 * 0.36, give or take
 
 
 def test_simulated_calls_are_never_added_to_real_ones(tmp_path: Path) -> None:

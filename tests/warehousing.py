@@ -62,13 +62,14 @@ def rich(call_id: str = "rich", **changes: Any) -> CallAnalysis:
     return replace(call(call_id, **{**parts, **changes}), redactions=hidden)
 
 
-def put(folder: Path, *analyses: CallAnalysis) -> PublishReport:
+def put(folder: Path, *analyses: CallAnalysis, allow_loss: bool = False) -> PublishReport:
     """Land these and publish all that has landed."""
     for analysis in analyses:
         landing.write(analysis, folder / "landing")
     known = landing.known(folder / "landing")
     landed = [landing.read_landed(folder / "landing", k) for k in known]
-    return publish(folder / "landing", folder / "w.duckdb", definitions_of(landed))
+    definitions = definitions_of(landed)
+    return publish(folder / "landing", folder / "w.duckdb", definitions, allow_loss=allow_loss)
 
 
 def rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:

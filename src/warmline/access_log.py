@@ -1,10 +1,9 @@
 """Who looked at what: one line of JSON for each access to the words of calls.
 
 It lies beside the warehouse, private as the warehouse is (`calls.duckdb` has `calls.access.jsonl`),
-or beside the landing folder where calls are exported from one without a warehouse. It says when,
-which user of the system, by which command, and which calls or query. It holds nothing that was
-said, and no text of SQL, which may quote it: of a SELECT there is the digest. The id of a call goes
-from it when the call goes from the warehouse; that somebody looked at one stays.
+and says when, which user of the system, by which command, and which calls or query. It holds
+nothing that was said, and no text of SQL, which may quote it: of a SELECT there is the digest. The
+id of a call goes from it when the call goes from the warehouse; that somebody looked at one stays.
 """
 
 import fcntl
@@ -23,7 +22,7 @@ from warmline.whole_files import open_private, write_text_whole
 
 
 def access_log(warehouse: Path) -> Path:
-    """Return where the log of a warehouse or landing folder lies, whether it is there or not."""
+    """Return where the log of a warehouse lies, whether it is there or not."""
     return warehouse.resolve().with_suffix(".access.jsonl")
 
 

@@ -196,7 +196,8 @@ class CallAnalysis:
     `reason_code` is a stable word for counting, `reason` the sentence for a person.
     `metric_versions` has the version of each `MetricDefinition` when it was measured, so that an
     old value never passes for one of a newer rule. `failed_runs` counts the runs in a row that
-    ended with the call failed. `redactions` is None where nothing was to be hidden.
+    ended with the call failed. `redactions` is None where nothing was to be hidden. Since
+    `words_erased_at`, if there is such a time, no word of it is kept (retention.words_days).
     """
 
     recording: Recording
@@ -221,3 +222,4 @@ class CallAnalysis:
     metric_versions: dict[str, int] = field(default_factory=dict)
     failed_runs: int = 0
     redactions: tuple[Redaction, ...] | None = None
+    words_erased_at: datetime | None = None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from warmline.errors import ModelError
+from warmline.forking import wait_passively
 from warmline.models.catalogue import (
     EMBEDDING,
     SEGMENTATION,
@@ -264,6 +265,7 @@ def _share_the_cores() -> None:
 def stay_home() -> None:
     """Switch off telemetry and downloads of packages, before any of them is imported."""
     os.environ.update(_STAY_HOME)
+    wait_passively()
 
 
 def _in_half_precision(model: "Whisper", dtype: "torch.dtype") -> None:

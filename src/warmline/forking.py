@@ -4,11 +4,26 @@ Where that is not safe (macOS, whose frameworks do not survive a fork), each imp
 """
 
 import multiprocessing
+import os
+import select
 import sys
+from contextlib import suppress
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
+from time import sleep
 
+_LOOK_S = 1.0
 _FORKS = sys.platform == "linux"
+
+
+def wait_passively() -> None:
+    """Have threads of linear algebra sleep while they wait, unless the user has said otherwise.
+
+    They would spin, and take the CPUs that they wait for from each other and from other programs.
+    To be called before torch, scikit-learn or CTranslate2 are loaded: these read it once.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # GNU's OpenMP, which torch has
+    os.environ.setdefault("KMP_BLOCKTIME", "0")  # Intel's and LLVM's, which CTranslate2 has
 
 
 def context() -> BaseContext:
@@ -25,3 +40,17 @@ def begin() -> None:
     if _FORKS:
         context()
         forkserver.ensure_running()
+
+
+def end_with(process: int) -> None:
+    """Wait until a process ends, also by a kill, and end this one then. For a thread of its own.
+
+    Where nothing but its children can be waited for, `process` has to be the parent.
+    """
+    if sys.platform == "linux":
+        with suppress(ProcessLookupError):
+            select.select([os.pidfd_open(process)], [], [])
+    else:
+        while os.getppid() == process:
+            sleep(_LOOK_S)
+    os._exit(1)

@@ -1,9 +1,20 @@
 """Where a run keeps what it makes."""
 
+import json
+import os
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from warmline.errors import WarehouseError, WarmlineError
 from warmline.settings import Settings
+from warmline.whole_files import sync
+
+#: The file in a landing folder that says which one it is.
+IDENTITY = "landing.json"
+
+#: In a landing folder, the note of an erasing that has not reached the warehouse yet.
+ERASING = "erasing.json"
 
 
 @dataclass(frozen=True)
@@ -14,14 +25,76 @@ class Places:
     warehouse: Path
 
 
+class UnfinishedErasureError(WarmlineError):
+    """Calls were erased from the landing folder, and the warehouse may still hold their words."""
+
+    def __init__(self, places: Places, settings: Settings) -> None:
+        super().__init__(
+            f"{places.landing}: an erasing (`warmline forget`) was begun and not finished; any "
+            "command of warmline finishes it"
+        )
+        self.places = places
+        self.settings = settings
+
+
 def places_of(
     settings: Settings, landing: Path | None = None, warehouse: Path | None = None
 ) -> Places:
     """The places that a caller names, else those of the settings.
 
     Where neither names a landing folder, it lies beside the warehouse: `calls.duckdb` has
-    `calls.landing`.
+    `calls.landing`. Raises UnfinishedErasureError where an erasing was stopped halfway.
     """
     base = warehouse or Path(settings.places.warehouse).expanduser()
     named = Path(settings.places.landing).expanduser() if settings.places.landing else None
-    return Places(landing or named or base.with_suffix(".landing"), base)
+    places = Places(landing or named or base.with_suffix(".landing"), base)
+    require_nothing_half_erased(places, settings)
+    return places
+
+
+def erasing_note(warehouse: Path) -> Path:
+    """The note beside a warehouse that says from which landing folder calls are being erased."""
+    return warehouse.with_name(f"{warehouse.name}.erasing")
+
+
+def require_nothing_half_erased(places: Places, settings: Settings) -> None:
+    """Raise UnfinishedErasureError where an erasing of these places was begun and not finished."""
+    notes = (places.landing / ERASING, erasing_note(places.warehouse))
+    if any(os.path.exists(note) for note in notes):  # noqa: PTH110  (Path.exists may raise)
+        raise UnfinishedErasureError(places, settings)
+
+
+def identity_of(landing_dir: Path) -> str | None:
+    """Return the id of a landing folder, the same wherever it lies; None if it has none yet.
+
+    A copy has the id of what it was copied from. Raises WarehouseError for a file that is no id.
+    """
+    path = landing_dir / IDENTITY
+    try:
+        return str(uuid.UUID(json.loads(path.read_text(encoding="utf-8"))["landing_id"]))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+        raise WarehouseError(f"{path}: cannot be read ({str(e).splitlines()[0]})") from e
+
+
+def give_identity(landing_dir: Path) -> str | None:
+    """Return the id of a landing folder, which gets one if it has none.
+
+    None for a folder that is not there or cannot be written to.
+    """
+    if (found := identity_of(landing_dir)) or not landing_dir.is_dir():
+        return found
+    path = landing_dir / IDENTITY
+    temporary = path.with_name(f".{IDENTITY}.{uuid.uuid4().hex}.tmp")
+    try:
+        temporary.write_text(json.dumps({"landing_id": str(uuid.uuid4())}), encoding="utf-8")
+        sync(temporary)
+        path.hardlink_to(temporary)  # fails where there is one, which a rename does not
+    except FileExistsError:
+        pass  # another process has just given it one
+    except OSError:
+        return None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return identity_of(landing_dir)

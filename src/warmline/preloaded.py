@@ -7,6 +7,8 @@ what is missing.
 import os
 import threading
 
+from warmline.forking import wait_passively
+
 _LOOK_S = 0.1
 
 
@@ -39,4 +41,5 @@ def _end_with_parent(parent: int, imported: threading.Event) -> None:
 # Whisper's alignment are not worth threads, which would wait busily for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+wait_passively()
 _import_what_listens()

@@ -28,6 +28,7 @@ from warmline.process_limits import (
     limit_memory_and_time,
 )
 from warmline.questions import MEMORY_GB, Parameter, Query, literal, suggestion, too_large
+from warmline.warehouse.landed_reviews import show_landed_reviews
 
 # What DuckDB counts itself: some of the process's memory is not of its making.
 _MEMORY, _THREADS = "3GiB", 4
@@ -87,6 +88,7 @@ def reading(warehouse: Path, extension: str | None = None) -> Iterator[duckdb.Du
     An extension is loaded first: later it could not be. Raises WarehouseError.
     """
     with open_for_reading(warehouse) as con:
+        show_landed_reviews(con, warehouse)
         if extension:
             load_extension(con, extension)
         for setting in (

@@ -1,6 +1,6 @@
 """Reviews: a person who listened says whether the machine is right, and what is true instead.
 
-A review lands as a file of its own; the views show it from the next publishing on.
+A review lands as a file of its own, which every question and page shows from then on.
 """
 
 from collections.abc import Iterator
@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from warmline.database import open_for_reading
 from warmline.errors import QueryError
 from warmline.questions import ask
+from warmline.warehouse.call_names import NamedCall, find_call
 
 if TYPE_CHECKING:
     from warmline.landing.reviews import Review
@@ -21,7 +23,6 @@ ANSWERS = ("ignored", "dismissed", "problem_solved_only", "attentive", "affectiv
 NO_CUE, NO_ANSWER = "no_cue", "no_answer"
 _NEAR_S = 1.0
 
-_CALL = "SELECT call_id, landing_key FROM calls WHERE call_id = $call"
 _CUES = """
 SELECT kind, start_s, end_s, coalesce(answer, 'no_answer') AS answer
 FROM opportunities WHERE call_id = $call ORDER BY start_s
@@ -68,15 +69,17 @@ def review_cue(
     allowed = (*ANSWERS, NO_ANSWER, NO_CUE)
     if judgement.should_be is not None and judgement.should_be not in allowed:
         raise QueryError(f"--should-be {judgement.should_be}: a cue's is {', '.join(allowed)}")
-    key = _landing_key(warehouse, call_id)
-    cues = ask(warehouse, _CUES, {"call": call_id}).rows
+    call = _meant(warehouse, call_id)
+    cues = ask(warehouse, _CUES, {"call": call.call_id}).rows
     near = [cue for cue in cues if -_NEAR_S < at_s - cue[1] < _NEAR_S]
     if not near:
         there = ", ".join(f"{start:.1f}" for _, start, *_ in cues) or "none"
-        raise QueryError(f"{call_id}: no cue begins at {at_s:g} s (those of the ledger: {there})")
+        raise QueryError(
+            f"{call.call_id}: no cue begins at {at_s:g} s (those of the ledger: {there})"
+        )
     kind, start, end, answer = min(near, key=lambda cue: abs(cue[1] - at_s))
     found = _Subject("cue", kind, None, start, end, answer)
-    return _landed(landing_dir, call_id, key, found, judgement)
+    return _landed(landing_dir, call, found, judgement)
 
 
 def review_metric(
@@ -93,15 +96,15 @@ def review_metric(
     """
     if judgement.should_be is not None:
         _require_number(judgement.should_be)
-    key = _landing_key(warehouse, call_id)
-    values = ask(warehouse, _VALUES, {"call": call_id, "name": name}).rows
+    call = _meant(warehouse, call_id)
+    values = ask(warehouse, _VALUES, {"call": call.call_id, "name": name}).rows
     fitting = [value for of_role, value in values if of_role == role]
     if len(fitting) != 1:
         roles = ", ".join(of_role or "the call" for of_role, _ in values)
         told = f"it is there of: {roles}; say --role" if values else "no measure of that name"
-        raise QueryError(f"{call_id}: {name} of {role or 'the call'}: {told}")
+        raise QueryError(f"{call.call_id}: {name} of {role or 'the call'}: {told}")
     found = _Subject("metric", name, role, None, None, fitting[0])
-    return _landed(landing_dir, call_id, key, found, judgement)
+    return _landed(landing_dir, call, found, judgement)
 
 
 def all_reviews(landing_dir: Path) -> "Iterator[Review]":
@@ -124,16 +127,14 @@ class _Subject:
     machine_said: str | None
 
 
-def _landed(
-    landing_dir: Path, call_id: str, key: str, found: _Subject, judgement: Judgement
-) -> "Review":
+def _landed(landing_dir: Path, call: NamedCall, found: _Subject, judgement: Judgement) -> "Review":
     from warmline.landing.reviews import Review, write_review
 
     review = Review(
         reviewed_at=datetime.now(UTC),
         reviewer=judgement.reviewer.strip(),
-        given_call_id=call_id,
-        landing_key=key,
+        given_call_id=call.call_id,
+        landing_key=call.landing_key,
         **vars(found),
         verdict=judgement.verdict.value,
         should_be=judgement.should_be,
@@ -143,11 +144,9 @@ def _landed(
     return review
 
 
-def _landing_key(warehouse: Path, call_id: str) -> str:
-    rows: tuple[tuple[Any, ...], ...] = ask(warehouse, _CALL, {"call": call_id}).rows
-    if not rows:
-        raise QueryError(f"no call is named {call_id!r} in {warehouse}")
-    return str(rows[0][1])
+def _meant(warehouse: Path, call_id: str) -> NamedCall:
+    with open_for_reading(warehouse) as con:
+        return find_call(con, call_id)
 
 
 def _require_number(text: str) -> None:

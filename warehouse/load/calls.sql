@@ -34,9 +34,12 @@ SELECT
     layout.channel_count,
     layout.similarity AS channel_similarity,
     layout.reason AS channel_reason,
-    len(transcript.words) AS word_count,
+    CASE WHEN words_erased_at IS NULL THEN len(transcript.words) END AS word_count,
     list_avg(list_transform(transcript.words, lambda w: w.probability)) AS mean_word_probability,
-    len(list_filter(transcript.words, lambda w: w.probability < 0.5)) AS doubtful_words,
+    CASE WHEN words_erased_at IS NULL
+        THEN len(list_filter(transcript.words, lambda w: w.probability < 0.5))
+    END AS doubtful_words,
+    words_erased_at AT TIME ZONE 'UTC' AS words_erased_at,
     transcript.dropped AS dropped_words,
     len(redactions) AS redactions,
     empathy.no_ledger_reason,

@@ -1,8 +1,18 @@
 INSERT INTO outcome_calls BY NAME
 WITH known AS (
-    SELECT call_id, call_no, customer_id, started_at, agent_id, is_simulated
+    SELECT
+        call_id, call_no, customer_id, started_at, agent_id, is_simulated,
+        trim(claimed_call_id) AS claim,
+        trim(claimed_call_id) || '~' || split_part(landing_key, '/', 2)[:8] AS exact_name
     FROM calls
     WHERE status = 'analyzed'
+),
+-- Whose an outcome is cannot be told by an id that calls share; each has a name of its own.
+shared AS (SELECT claim FROM known GROUP BY claim HAVING count(*) > 1),
+named AS (
+    SELECT call_id AS given_name, known.* FROM known ANTI JOIN shared ON shared.claim = known.call_id
+    UNION ALL
+    SELECT exact_name AS given_name, * FROM known WHERE call_id = claim
 ),
 placed AS (
     SELECT
@@ -12,9 +22,9 @@ placed AS (
     FROM outcomes
 ),
 tied AS (
-    SELECT placed.*, known.call_id, known.call_no, known.started_at, known.agent_id, known.is_simulated
+    SELECT placed.*, named.call_id, named.call_no, named.started_at, named.agent_id, named.is_simulated
     FROM placed
-    LEFT JOIN known ON known.call_id = placed.given_call_id
+    LEFT JOIN named ON named.given_name = placed.given_call_id
     WHERE placed.given_call_id IS NOT NULL
     UNION ALL
     SELECT placed.*, known.call_id, known.call_no, known.started_at, known.agent_id, known.is_simulated
@@ -40,6 +50,7 @@ SELECT
     tied.is_simulated,
     CASE
         WHEN tied.call_id IS NOT NULL THEN NULL
+        WHEN tied.given_call_id IN (FROM shared) THEN 'more than one call has this id'
         WHEN tied.given_call_id IS NOT NULL THEN 'no analyzed call of this id'
         WHEN tied.customer_id IN (SELECT customer_id FROM known WHERE started_at IS NOT NULL)
             THEN 'only calls after it'

@@ -1,8 +1,10 @@
 """How far people agree with each other, and the ledger with them.
 
 Turns are drawn with unlike chances (all of few flagged ones, few of many unflagged), so precision
-and recall weigh each by the inverse of its chance (Horvitz & Thompson 1952); their intervals are
-Wilson's at the effective number of turns (Kish 1965).
+and recall weigh each by the inverse of its chance (Horvitz & Thompson 1952); intervals of shares
+are Wilson's at the effective number of turns (Kish 1965). Recall rests on two shares, of feelings
+among flagged turns and among the many unflagged ones: its value and interval are those of the
+posterior of both (Jeffreys's prior), because none found among few says little about many.
 """
 
 from collections import Counter
@@ -11,12 +13,14 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from warmline.annotation.items import Label, is_answered
 from warmline.annotation.sheets import Key
 from warmline.statistics import Estimate, bootstrap, cohen_kappa, wilson
 
 CONSENSUS = "most annotators"
+_DRAWS = 20_000
 
 Labels = Mapping[str, Label]
 
@@ -132,7 +136,6 @@ def _kappa(
 
 def _against(name: str, labels: Labels, key: Mapping[str, Key], seed: int) -> Against:
     flagged = [i for i in labels if key[i].kinds]
-    felt = [i for i in labels if labels[i].is_cue]
     hits = [i for i in flagged if labels[i].is_cue]
     told = [
         (is_answered(labels[i].answer), is_answered(key[i].answer), key[i].call_id)
@@ -144,13 +147,48 @@ def _against(name: str, labels: Labels, key: Mapping[str, Key], seed: int) -> Ag
         name,
         len(labels),
         precision=_weighted_share(hits, flagged, key),
-        recall=_weighted_share(hits, felt, key),
+        recall=_recall(flagged, [i for i in labels if not key[i].kinds], labels, key, seed),
         kind=_weighted_share(same_kind, hits, key),
         answered=wilson(sum(a == b for a, b, _ in told), len(told)),
         answered_kappa=_kappa(
             [t[0] for t in told], [t[1] for t in told], [t[2] for t in told], seed
         ),
     )
+
+
+def _recall(
+    flagged: Sequence[str],
+    unflagged: Sequence[str],
+    labels: Labels,
+    key: Mapping[str, Key],
+    seed: int,
+) -> Estimate | None:
+    """Return F p1 / (F p1 + U p0) with its interval; None where one of the groups has no label.
+
+    F and U are how many flagged and unflagged turns there are, p1 and p0 the shares of them that
+    show a feeling, each with a Beta posterior at the effective number of turns.
+    """
+    if not flagged or not unflagged:
+        return None
+    random = np.random.default_rng(seed)
+    felt_flagged = _posterior_count(flagged, labels, key, random)
+    felt_unflagged = _posterior_count(unflagged, labels, key, random)
+    low, middle, high = np.percentile(
+        felt_flagged / (felt_flagged + felt_unflagged), (2.5, 50.0, 97.5)
+    )
+    return Estimate(float(middle), float(low), float(high), sum(labels[i].is_cue for i in labels))
+
+
+def _posterior_count(
+    items: Sequence[str], labels: Labels, key: Mapping[str, Key], random: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return draws of how many turns, of all that these stand for, show a feeling."""
+    weights = np.array([1 / key[i].chance for i in items])
+    felt = float(weights @ np.array([labels[i].is_cue for i in items])) / weights.sum()
+    n = weights.sum() ** 2 / (weights @ weights)
+    draws = random.beta(felt * n + 0.5, (1 - felt) * n + 0.5, _DRAWS)
+    counts: NDArray[np.float64] = draws * weights.sum()
+    return counts
 
 
 def _weighted_share(

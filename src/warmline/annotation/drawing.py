@@ -95,7 +95,7 @@ def _turns(warehouse: Path, wanted: Wanted) -> list[Row]:
 def _drawn(
     turns: Iterable[Row], stratum_of: Any, count: int, wanted: Wanted
 ) -> list[tuple[Row, str, float]]:
-    """Up to `count` turns, evenly from the strata, each with the share of its stratum drawn."""
+    """Return up to `count` turns, each with its stratum and the share of it that was drawn."""
     strata: dict[str, list[Row]] = {}
     for turn in turns:
         strata.setdefault(stratum_of(turn), []).append(turn)
@@ -109,13 +109,26 @@ def _drawn(
 
 
 def _spread(count: int, available: Mapping[str, int]) -> dict[str, int]:
-    """As even a part of `count` for each as its size allows, the small ones first."""
-    sizes: dict[str, int] = {}
-    left, open_ = count, len(available)
-    for name, size in sorted(available.items(), key=lambda pair: (pair[1], pair[0])):
-        sizes[name] = min(size, -(-left // open_))
-        left -= sizes[name]
-        open_ -= 1
+    """Return how many of `count` each stratum gets: by its size, and at least one.
+
+    A stratum of which nothing is drawn would be represented by no weight at all; with more strata
+    than turns to draw nothing can be said of all of them. Raises DataError then.
+    """
+    if count == 0 or not available:
+        return dict.fromkeys(available, 0)
+    total = sum(available.values())
+    if count < len(available):
+        raise DataError(
+            f"{len(available)} strata to spread {count} turns over: draw at least "
+            f"{len(available)} (--flagged, --unflagged), or spread over something coarser (--by)"
+        )
+    if count >= total:
+        return dict(available)
+    sizes = dict.fromkeys(available, 1)
+    for _ in range(count - len(available)):
+        open_ = (name for name, size in available.items() if sizes[name] < size)
+        # Webster's method: whoever is furthest below the own share is next.
+        sizes[max(open_, key=lambda name: (available[name] / (sizes[name] + 0.5), name))] += 1
     return sizes
 
 

@@ -7,14 +7,15 @@ import typer
 
 from warmline import forking
 from warmline.cli.options import (
+    AllowLossOption,
     JsonOption,
     LandingOption,
     SettingsOption,
     WarehouseOption,
     settings_from,
 )
-from warmline.places import places_of
 from warmline.recordings.remote import as_source
+from warmline.warehouse.landing_folder import known_places
 
 SourcesArgument = Annotated[
     list[str],
@@ -86,6 +87,7 @@ def analyze(
         typer.Option("--jobs", "-j", help="Calls analyzed at the same time.", show_default=False),
     ] = None,
     redo: RedoOption = None,
+    allow_loss: AllowLossOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Analyze recordings and fill the warehouse.
@@ -101,13 +103,13 @@ def analyze(
         night__jobs=jobs,
     )
     named = [as_source(source) for source in sources]
-    places = places_of(chosen, landing, warehouse)
+    places = known_places(chosen, landing, warehouse, allow_loss=allow_loss)
     if not places.landing.exists():  # then there is something to listen to, unless all is refused
         forking.begin()
     from warmline.cli.batch import print_batch, run_batch
     from warmline.pipeline import Redo, with_later
 
     again = Redo(with_later(redo)) if redo else None
-    batch = run_batch(named, chosen, places, metadata, again)
+    batch = run_batch(named, chosen, places, metadata, again, allow_loss=allow_loss)
     print_batch(batch, as_json)
     raise typer.Exit(batch.exit_code)

@@ -14,7 +14,7 @@ from warmline.cli.encryption import encrypt, keys
 from warmline.cli.export import export
 from warmline.cli.forget import forget
 from warmline.cli.models import app as models
-from warmline.cli.night import nightly, report
+from warmline.cli.night import metrics, nightly, report
 from warmline.cli.outcomes import app as outcomes
 from warmline.cli.query import check, query
 from warmline.cli.research import app as research
@@ -24,6 +24,7 @@ from warmline.cli.search import search
 from warmline.cli.settings import settings
 from warmline.cli.show import show
 from warmline.cli.simulate import simulate
+from warmline.cli.subject import subject_access
 from warmline.cli.terminal import EXIT_CODES_HELP, Commands
 from warmline.cli.validate import validate
 from warmline.process_limits import leave_no_core_file
@@ -72,6 +73,7 @@ app.command(rich_help_panel="Analyze")(demo)
 app.command(rich_help_panel="Analyze")(nightly)
 app.command(rich_help_panel="Analyze")(retry)
 app.command(rich_help_panel="Analyze")(report)
+app.command(rich_help_panel="Analyze")(metrics)
 app.command(rich_help_panel="Read")(show)
 app.command(rich_help_panel="Read")(query)
 app.command(rich_help_panel="Read")(search)
@@ -85,6 +87,7 @@ app.command(rich_help_panel="Research")(agreement)
 app.command(rich_help_panel="Research")(validate)
 app.command(rich_help_panel="Research")(bench)
 app.command(rich_help_panel="Set up")(forget)
+app.command("subject-access", rich_help_panel="Set up")(subject_access)
 app.command(rich_help_panel="Set up")(encrypt)
 app.add_typer(keys, name="key", rich_help_panel="Set up")
 app.command(rich_help_panel="Set up")(settings)

@@ -1,6 +1,7 @@
 """A batch of recordings from the command line: plan, analyze with progress, publish, report."""
 
 import json
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ def run_batch(
     places: Places,
     metadata: Path | None = None,
     redo: Redo | None = None,
+    *,
+    allow_loss: bool = False,
 ) -> Batch:
     """Do everything that is pending under `sources`, paths and URLs, and publish.
 
@@ -58,9 +61,12 @@ def run_batch(
     finished has landed, and the next run goes on from there.
     """
     paths = [source for source in sources if isinstance(source, Path)]
-    missing = [str(path) for path in paths if not path.exists()]
+    # Path.exists raises where we may not look; the plan says what such a place is.
+    missing = [str(path) for path in paths if not os.path.lexists(path)]
     if missing:
-        raise WarmlineError(f"no such file or folder: {', '.join(missing)}")
+        raise WarmlineError(
+            f"no such file or folder, or no permission to see it: {', '.join(missing)}"
+        )
     started = perf_counter()
     addressing = Addressing.of(settings)
     table = read_table(metadata) if metadata else None
@@ -78,7 +84,13 @@ def run_batch(
         ):
             outcomes = workers.analyze_all(plan.pending, progress.ended, progress.under_way)
     with messages().status("publishing the warehouse"):
-        published = publish(places.landing, places.warehouse, all_measures(), settings.profile)
+        published = publish(
+            places.landing,
+            places.warehouse,
+            all_measures(),
+            settings.profile,
+            allow_loss=allow_loss,
+        )
     return Batch(Tally(plan, tuple(outcomes), perf_counter() - started), published, places)
 
 
@@ -105,18 +117,23 @@ def _sentence(tally: Tally) -> str:
     before = f"{unchanged} recording{'s' if unchanged != 1 else ''} done before"
     if tally.plan.forgotten:
         before += f", {len(tally.plan.forgotten)} forgotten and left alone"
+    if tally.plan.opted_out:
+        before += f", {len(tally.plan.opted_out)} of customers who opted out, and left alone"
     if tally.plan.unfinished:
         before += f", {len(tally.plan.unfinished)} still being written and left for the next run"
     if tally.plan.given_up:
         before += f", {len(tally.plan.given_up)} left alone after failing too often"
         before += " (`warmline retry`)"
     if tally.plan.is_done:
-        found = tally.paths or tally.plan.unfinished
+        plan = tally.plan
+        found = tally.paths or plan.unfinished or plan.forgotten or plan.opted_out
         return f"Nothing to be done: {before}." if found else "No recordings found."
     counts = [
         f"{count} {name.replace('_', ' ')}" for name, count in tally.by_status.items() if count
     ]
-    left = tally.plan.forgotten or tally.plan.given_up or tally.plan.unfinished
+    left = (
+        tally.plan.forgotten or tally.plan.opted_out or tally.plan.given_up or tally.plan.unfinished
+    )
     if unchanged or left:
         counts.append(before)
     speed = f", {tally.times_real_time:.1f} x real time" if tally.times_real_time else ""

@@ -45,6 +45,16 @@ def bench(
             "4 to 48 calls.",
         ),
     ] = False,
+    beside: Annotated[
+        int | None,
+        typer.Option(
+            "--beside",
+            min=1,
+            metavar="PROCESSES",
+            help="Instead: a night over FOLDER beside so many busy processes, and alone.",
+            show_default=False,
+        ),
+    ] = None,
     nights: Annotated[
         int | None,
         typer.Option(
@@ -67,6 +77,9 @@ def bench(
         _run("orchestration.py", ["--calls", str(nights)], to)
     if calls is None:
         raise typer.BadParameter("name a FOLDER of calls, or --nights CALLS")
+    if beside:
+        given = [str(calls), "--busy", str(beside), "--rounds", str(min(rounds, 2))]
+        _run("beside_others.py", [*given, "--model", whisper_model], to)
     if growth:
         _run("growth.py", [str(calls), "--model", whisper_model], to)
     if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from warmline.cli.options import SettingsOption, settings_from
-from warmline.places import Places
+from warmline.places import Places, require_nothing_half_erased
 from warmline.resources import folder
 
 
@@ -19,7 +19,8 @@ def demo(
     """Analyze the simulated sample calls, so that there is something to look at."""
     from warmline.cli.batch import print_batch, run_batch
 
-    places = Places(to / "landing", to / "warehouse.duckdb")
-    batch = run_batch([folder("audio") / "samples"], settings_from(settings), places)
+    places, chosen = Places(to / "landing", to / "warehouse.duckdb"), settings_from(settings)
+    require_nothing_half_erased(places, chosen)
+    batch = run_batch([folder("audio") / "samples"], chosen, places)
     print_batch(batch, as_json=False)
     raise typer.Exit(batch.exit_code)

@@ -17,7 +17,7 @@ from warmline.cli.options import (
 from warmline.cli.terminal import output
 from warmline.encryption import HOW_TO_GIVE, current_key, new_key_file, read_key_file
 from warmline.errors import EncryptionError
-from warmline.places import places_of
+from warmline.warehouse.landing_folder import known_places
 
 keys = typer.Typer(help="Make keys, and pseudonyms with them.", no_args_is_help=True)
 
@@ -79,7 +79,7 @@ def encrypt(
     """
     from warmline.warehouse.encrypting import change_key
 
-    places = places_of(settings_from(settings), landing, warehouse)
+    chosen = settings_from(settings)
     key = current_key()
     if key is None:
         raise EncryptionError(f"there is no key; {HOW_TO_GIVE}; `warmline key new FILE` makes one")
@@ -87,6 +87,7 @@ def encrypt(
         raise typer.BadParameter("--decrypt takes the key that is given, and no --old-key-file")
     old = read_key_file(old_key_file) if old_key_file else None
     before, after = (key, None) if decrypt else (old, key)
+    places = known_places(chosen, landing, warehouse, keys=(before, after))
     changed = change_key(places.landing, places.warehouse, before, after)
     if as_json:
         typer.echo(json.dumps(asdict(changed)))

@@ -8,10 +8,13 @@ import typer
 
 from warmline.cli.options import LandingOption, SettingsOption, WarehouseOption, settings_from
 from warmline.cli.query import pairs
-from warmline.cli.terminal import messages, note_access, noted_access
-from warmline.errors import Status
-from warmline.places import places_of
+from warmline.cli.terminal import ExitCode, messages, note_access, noted_access, say_error
+from warmline.cli.zones import Zone, ZoneOption, zone_of
+from warmline.places import Places, places_of
 from warmline.questions import ask, ask_named, named_queries
+from warmline.settings import Settings
+from warmline.warehouse.call_names import shortened
+from warmline.warehouse.landing_folder import known_places
 
 ParamOption = Annotated[
     list[str] | None,
@@ -47,7 +50,10 @@ _TABLES = (Format.CSV, Format.PARQUET, Format.XLSX)
 def export(
     calls: Annotated[
         list[str] | None,
-        typer.Argument(help="Call ids, or paths of analyzed recordings; none exports all."),
+        typer.Argument(
+            help="Calls by their names in the warehouse, or by the paths of their recordings; none "
+            "exports all."
+        ),
     ] = None,
     *,
     format_: Annotated[
@@ -74,6 +80,7 @@ def export(
     limit: Annotated[
         int, typer.Option("--limit", min=1, help="With --query: at most this many rows.")
     ] = 100_000,
+    timezone: ZoneOption = None,
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
@@ -88,36 +95,54 @@ def export(
             "--query goes with --format csv, parquet or xlsx, and only with it"
         )
     if query is not None:
-        at = places_of(settings_from(settings), landing, warehouse).warehouse
-        _write_table(at, query, pairs(param or ()), format_, to, limit)
+        chosen = settings_from(settings)
+        at, zone = places_of(chosen, landing, warehouse).warehouse, zone_of(timezone, chosen)
+        _write_table(at, query, pairs(param or ()), format_, to, limit, zone)
         return
-    from warmline.export import chosen
+    known = settings_from(settings)
+    _write_calls(calls or [], known_places(known, landing, warehouse), known, format_, to)
+
+
+def _write_calls(
+    calls: list[str], places: Places, known: Settings, format_: Format, to: Path
+) -> None:
+    from warmline.export import choose
     from warmline.export import export as write
     from warmline.export.bleeping import write_bleeped
 
-    known = settings_from(settings)
-    places = places_of(known, landing, warehouse)
-    written, seen = [], set()
+    chosen = choose(places.landing, places.warehouse, calls)
+    seen = []
     try:
-        for analysis in chosen(places.landing, calls or []):
-            if analysis.status is Status.ANALYZED:
-                written.append(
-                    write_bleeped(analysis, known.recordings, to)
-                    if format_ is Format.BLEEPED
-                    else write(analysis, format_.value, to)
-                )
-                seen.add(analysis.metadata.call_id)
+        for analysis, stem in chosen.analyses():
+            if format_ is Format.BLEEPED:
+                path = write_bleeped(analysis, known.recordings, to, stem)
+            else:
+                path = write(analysis, format_.value, to, stem)
+            seen.append(analysis.metadata.call_id)
+            typer.echo(path)
     finally:  # also of those that were written before one could not be
-        if written:
-            # Who exports from a landing folder alone has its log beside that.
-            place = places.warehouse if places.warehouse.is_file() else places.landing
-            note_access(place, f"export {format_.value}", calls=seen)
-    for path in written:
-        typer.echo(path)
+        if seen:
+            note_access(places.warehouse, f"export {format_.value}", calls=seen)
+    if chosen.unpublished and not calls:
+        messages().print(
+            f"{chosen.unpublished} further analyses have landed and are not in the warehouse yet; "
+            "`warmline analyze` publishes them",
+            style="yellow",
+        )
+    for call in chosen.missing:
+        say_error(f"{shortened(call.call_id)}: its analysis cannot be read in {places.landing}")
+    if chosen.missing:
+        raise typer.Exit(ExitCode.ERROR)
 
 
 def _write_table(
-    warehouse: Path, query: str, given: dict[str, str], format_: Format, to: Path, limit: int
+    warehouse: Path,
+    query: str,
+    given: dict[str, str],
+    format_: Format,
+    to: Path,
+    limit: int,
+    zone: Zone,
 ) -> None:
     from warmline.export.tables import write_table
 
@@ -132,6 +157,7 @@ def _write_table(
             select = f'FROM "{query}"' if query.isidentifier() else query
             answer = ask(warehouse, select, given, limit=limit)
         came["rows"] = len(answer.rows)
-    typer.echo(write_table(answer, to, format_.value))
+    shown = zone.answer(answer, naming=format_ is Format.XLSX)
+    typer.echo(write_table(shown, to, format_.value))
     if answer.truncated:
         messages().print(f"only the first {limit} rows; --limit writes more", style="yellow")

@@ -2,9 +2,11 @@
 
 import json
 import re
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,27 +18,74 @@ from warmline.cli.options import (
     settings_from,
 )
 from warmline.cli.terminal import ExitCode, messages, output
-from warmline.places import places_of
+from warmline.errors import WarmlineError
+from warmline.places import Places, UnfinishedErasureError
+from warmline.settings import Settings
+from warmline.warehouse.landing_folder import known_places
+
+if TYPE_CHECKING:
+    from warmline.landing import Erased, Meant, Selection
 
 _AGE = re.compile(r"(\d+)\s*d(ays?)?")
 
 
+CallOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--call",
+        metavar="ID",
+        help="A call, by the id its metadata gives, or as the warehouse names it.",
+    ),
+]
+CustomerOption = Annotated[
+    list[str] | None,
+    typer.Option("--customer", metavar="ID", help="All calls and outcomes of a customer."),
+]
+OlderOption = Annotated[
+    str | None,
+    typer.Option("--older-than", metavar="400d", help="Calls that started longer ago."),
+]
+AllOfIdOption = Annotated[
+    bool,
+    typer.Option(
+        "--all-of-that-id", help="With --call: all recordings, where several claim the id."
+    ),
+]
+AlikeOption = Annotated[
+    bool,
+    typer.Option(
+        "--alike", help="Take ids, too, that differ only in case, blanks or form of Unicode."
+    ),
+]
+AndLaterOption = Annotated[
+    bool,
+    typer.Option(
+        "--and-later",
+        help="With --customer: analyze none of their later calls either (an opt-out).",
+    ),
+]
+AllowLaterOption = Annotated[
+    bool,
+    typer.Option("--allow-later", help="With --customer: take an opt-out back, and erase nothing."),
+]
+RetentionOption = Annotated[
+    bool, typer.Option("--by-retention", help="What [retention] of the settings says is too old.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say how many analyses are meant, erase nothing.")
+]
+
+
 def forget(
-    call: Annotated[
-        list[str] | None,
-        typer.Option("--call", metavar="ID", help="A call, by the id its metadata gives."),
-    ] = None,
-    customer: Annotated[
-        list[str] | None,
-        typer.Option("--customer", metavar="ID", help="All calls and outcomes of a customer."),
-    ] = None,
-    older_than: Annotated[
-        str | None,
-        typer.Option("--older-than", metavar="400d", help="Calls that started longer ago."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say how many analyses are meant, erase nothing.")
-    ] = False,
+    call: CallOption = None,
+    customer: CustomerOption = None,
+    older_than: OlderOption = None,
+    by_retention: RetentionOption = False,
+    all_of_that_id: AllOfIdOption = False,
+    alike: AlikeOption = False,
+    and_later: AndLaterOption = False,
+    allow_later: AllowLaterOption = False,
+    dry_run: DryRunOption = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
@@ -45,48 +94,143 @@ def forget(
 ) -> None:
     """Erase calls from landing folder, warehouse, search index, reviews, outcomes and reports.
 
-    Of the nights that were, Prefect's own database keeps only when they ran and how they ended. The
-    next night leaves their recordings alone. A note stays that something was erased, with digests
-    and counts and nothing of the calls. Recordings, metadata files and what was exported are not
-    warmline's to erase. Run it when no night is under way.
+    Ids are taken as they are kept: others that differ in case or blanks only are named, and not
+    erased. Of the nights that were, Prefect's own database keeps only when they ran and how they
+    ended. The next night leaves their recordings alone. A note stays that something was erased,
+    with digests and counts and nothing of the calls. Recordings, metadata files and what was
+    exported are not warmline's to erase. Run it when no night is under way.
     """
-    from warmline.landing import Selection, erase, finish, is_unfinished, matching
-    from warmline.nights import forget_names, prefect_home, refresh_reports
-    from warmline.pipeline import all_measures
-    from warmline.warehouse import publish
+    from warmline.landing import counted, meant_by
 
     chosen = settings_from(settings)
-    places = places_of(chosen, landing, warehouse)
-    selection = Selection(
-        frozenset(call or ()), frozenset(customer or ()), _before(older_than, datetime.now(UTC))
-    )
-    if selection == Selection():
-        raise typer.BadParameter("say what to forget: --call, --customer or --older-than")
-    meant = matching(places.landing, selection)
-    if dry_run:
-        output().print(json.dumps({"analyses": len(meant)}) if as_json else _said(len(meant)))
+    if not (call or customer or older_than or by_retention):
+        raise typer.BadParameter(
+            "say what to forget: --call, --customer, --older-than or --by-retention"
+        )
+    if (and_later or allow_later) and not customer:
+        raise typer.BadParameter("--and-later and --allow-later go with --customer")
+    before = _before(older_than, datetime.now(UTC))
+    places, was_unfinished = _places(chosen, landing, warehouse)
+    if allow_later:
+        _allow_later(places.landing, customer or (), as_json)
         return
-    if not meant and not is_unfinished(places.landing):
-        messages().print("nothing has landed of these calls; outcomes are looked through")
-    elif not (yes or as_json):
-        typer.confirm(f"{_said(len(meant))} Erase them for good?", abort=True)
-    erased = erase(places.landing, selection)
-    with messages().status("building the warehouse without them"):
-        publish(places.landing, places.warehouse, all_measures(), chosen.profile, from_nothing=True)
-    refresh_reports(places.warehouse, chosen.night)
-    forget_names(prefect_home())
-    finish(places.landing)
+    if by_retention:
+        _retain(places, chosen, dry_run=dry_run, asks=not (yes or as_json), as_json=as_json)
+        return
+    meant = meant_by(
+        places.landing, call or (), customer or (), all_of_an_id=all_of_that_id, alike=alike
+    )
+    _require_clear(meant, is_done=was_unfinished or and_later)
+    wanted = replace(meant.selection, before=before)
+    if and_later:
+        wanted = replace(wanted, customers=wanted.customers | frozenset(customer or ()))
+    count = counted(places.landing, wanted).calls
+    if dry_run:
+        output().print(json.dumps({"analyses": count}) if as_json else _said(count))
+        return
+    if not (yes or as_json):
+        typer.confirm(f"{_said(count)} Erase them for good?", abort=True)
+    _erase(places, wanted, chosen, and_later=and_later, as_json=as_json)
+
+
+def _places(
+    settings: Settings, landing: Path | None, warehouse: Path | None
+) -> tuple[Places, bool]:
+    """The places, and whether an erasing there had been stopped and was finished just now."""
+    from warmline.erasing import finish_erasing
+
+    try:
+        return known_places(settings, landing, warehouse), False
+    except UnfinishedErasureError as e:
+        return e.places, finish_erasing(e.places, settings)
+
+
+def _erase(
+    places: Places, wanted: "Selection", settings: Settings, *, and_later: bool, as_json: bool
+) -> None:
+    from warmline.erasing import erase_calls
+
+    with messages().status("erasing, and building the warehouse without"):
+        erased = erase_calls(places, wanted, settings, and_later=and_later)
+    _tell(erased, as_json)
+    raise typer.Exit(ExitCode.ERROR if erased.unreadable else ExitCode.DONE)
+
+
+def _retain(
+    places: Places, settings: Settings, *, dry_run: bool, asks: bool, as_json: bool
+) -> None:
+    """Apply [retention] now, as the night does."""
+    from warmline.erasing import apply_retention, due
+
+    limits = settings.retention
+    if not (limits.calls_days or limits.words_days):
+        raise WarmlineError(
+            "--by-retention: nothing is too old; set retention.calls_days or retention.words_days"
+        )
+    found = due(places.landing, limits, datetime.now(UTC))
+    said = f"{found.calls} calls to erase, {found.words} to lose their words."
+    if not dry_run:
+        if asks:
+            typer.confirm(f"{said} Do it for good?", abort=True)
+        with messages().status("erasing, and building the warehouse without"):
+            found = apply_retention(places, settings, datetime.now(UTC))
+        said = f"erased: {found.calls} calls, and the words of {found.words}"
+    output().print(json.dumps(asdict(found)) if as_json else said)
+
+
+def _require_clear(meant: "Meant", *, is_done: bool) -> None:
+    """Name ids that look like those given; refuse ids of nothing, or of several recordings.
+
+    With `is_done` an id of nothing is no mistake: it may just have been erased.
+    """
+    from rich.markup import escape
+
+    for claim, calls in meant.ambiguous.items():
+        listed = ", ".join(f"{name} ({path})" for name, path in calls)
+        raise WarmlineError(
+            f"--call {claim}: {len(calls)} recordings claim this id, and nothing was erased: "
+            f"{listed}; name one of these, or give --all-of-that-id"
+        )
+    alike = {
+        label: ", ".join(repr(other) for other in others) for label, others in meant.near.items()
+    }
+    missing = [label for label in meant.nothing if not (is_done and label not in alike)]
+    if missing:
+        told = [
+            f"{label}: nothing is kept of it"
+            + (f", but of {alike[label]}: name that, or give --alike" if label in alike else "")
+            for label in missing
+        ]
+        raise WarmlineError(f"{'; '.join(told)}; nothing was erased")
+    for label, others in alike.items():
+        messages().print(
+            f"[yellow]note:[/] {escape(label)} is not {escape(others)}, which stays; if it is "
+            "meant, too, name it as well",
+            soft_wrap=True,
+        )
+
+
+def _allow_later(folder: Path, customers: Sequence[str], as_json: bool) -> None:
+    from warmline.landing import opt_in
+
+    count = opt_in(folder, customers)
+    if not count:
+        raise WarmlineError(f"{', '.join(customers)}: not among the customers who opted out")
+    said = f"opt-outs taken back: {count}; later calls are analyzed again"
+    output().print(json.dumps({"opted_in": count}) if as_json else said)
+
+
+def _tell(erased: "Erased", as_json: bool) -> None:
     for name, why in erased.unreadable.items():
         messages().print(f"[yellow]note:[/] landing file {name} cannot be looked into: {why}")
     if as_json:
         typer.echo(json.dumps(asdict(erased), indent=2))
-    else:
-        output().print(
-            f"erased: {erased.calls} analyses, {erased.outcomes} outcomes, {erased.reviews} "
-            "reviews; the recordings themselves are yours to delete",
-            soft_wrap=True,
-        )
-    raise typer.Exit(ExitCode.ERROR if erased.unreadable else ExitCode.DONE)
+        return
+    output().print(
+        f"erased: {erased.calls} analyses, {erased.outcomes} outcomes, {erased.reviews} "
+        "reviews; the recordings themselves are yours to delete",
+        soft_wrap=True,
+    )
 
 
 def _said(count: int) -> str:

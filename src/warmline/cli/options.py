@@ -24,8 +24,17 @@ LandingOption = Annotated[
     Path | None,
     typer.Option(
         "--landing",
-        help="Folder of analyses, one file per call; by default beside the warehouse.",
+        help="Folder of analyses, one file per call; by default the one that the warehouse was "
+        "built from, or beside a new one.",
         show_default=False,
+    ),
+]
+AllowLossOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-loss",
+        help="Publish although calls of the warehouse are lost by it: their analyses are gone from "
+        "the landing folder.",
     ),
 ]
 WarehouseOption = Annotated[

@@ -17,7 +17,7 @@ from warmline.cli.options import (
     settings_from,
 )
 from warmline.cli.terminal import messages, output
-from warmline.places import places_of
+from warmline.warehouse.landing_folder import known_places
 
 if TYPE_CHECKING:
     from warmline.outcomes import OutcomeReport
@@ -62,7 +62,7 @@ def load(
     from warmline.pipeline import all_measures
 
     chosen = settings_from(settings)
-    places = places_of(chosen, landing, warehouse)
+    places = known_places(chosen, landing, warehouse)
     named = chosen.recordings.timezone
     with messages().status("loading outcomes and publishing the warehouse"):
         report = load_outcomes(
@@ -93,6 +93,8 @@ def _print(report: "OutcomeReport") -> None:
         say(f"  [yellow]{count}[/] kept, but {reason}")
     if report.repeated:
         say(f"  [yellow]{report.repeated}[/] duplicates in the file, counted once")
+    if report.forgotten:
+        say(f"  {report.forgotten} of customers who were erased or opted out: not kept")
     if report.empty:
         say(f"  {report.empty} empty cells: nothing is known there")
     if report.unreadable:

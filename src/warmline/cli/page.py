@@ -7,14 +7,11 @@ from typing import Any
 import duckdb
 
 from warmline.database import open_for_reading
-from warmline.errors import QueryError
+from warmline.warehouse.call_names import find_call
+from warmline.warehouse.landed_reviews import show_landed_reviews
 
 Row = dict[str, Any]
 
-_CLOSEST = """
-SELECT call_id FROM calls
-ORDER BY jaro_winkler_similarity(lower(call_id), lower($call_id)) DESC, call_id LIMIT 5
-"""
 _METRICS = """
 SELECT m.name, m.party, m.role, m.value, d.unit, m.numerator, m.denominator, m.observations,
     m.coverage, m.confidence, m.reason, m.evidence, d.definition, d.level
@@ -81,7 +78,8 @@ def read_page(warehouse: Path, call_id: str) -> CallPage:
     `WarehouseError` when there is no warehouse.
     """
     with open_for_reading(warehouse) as con:
-        found = _find(con, call_id)
+        show_landed_reviews(con, warehouse)
+        found = find_call(con, call_id, beginnings=True).call_id
 
         def rows(table: str) -> list[Row]:
             order = "start_s" if table != "parties" else "party"
@@ -111,24 +109,6 @@ def _has_view(con: duckdb.DuckDBPyConnection, name: str) -> bool:
     """Whether the warehouse was published since there is this view."""
     sql = "SELECT 1 FROM duckdb_views() WHERE view_name = $name"
     return con.execute(sql, {"name": name}).fetchone() is not None
-
-
-def _find(con: duckdb.DuckDBPyConnection, wanted: str) -> str:
-    for condition in (
-        "call_id = $call_id",
-        "starts_with(call_id, $call_id)",
-        "path = $call_id OR ends_with(path, '/' || $call_id)",
-    ):
-        sql = f"SELECT call_id FROM calls WHERE {condition} ORDER BY call_id LIMIT 6"
-        found = [row["call_id"] for row in _rows(con, sql, wanted)]
-        if len(found) == 1:
-            return str(found[0])
-        if found:
-            raise QueryError(f"more than one call is called '{wanted}...': {', '.join(found)}")
-    closest = [row["call_id"] for row in _rows(con, _CLOSEST, wanted)]
-    if not closest:
-        raise QueryError(f"no call '{wanted}': the warehouse has no calls yet")
-    raise QueryError(f"no call is called '{wanted}'; closest: {', '.join(closest)}")
 
 
 def _rows(con: duckdb.DuckDBPyConnection, sql: str, call_id: str) -> list[Row]:

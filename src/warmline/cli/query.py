@@ -10,6 +10,7 @@ import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
 from warmline.cli.terminal import ExitCode, messages, noted_access, output, say_json
+from warmline.cli.zones import ZoneOption, has_times, zone_of
 from warmline.errors import QueryError
 from warmline.places import places_of
 from warmline.questions import (
@@ -53,6 +54,7 @@ def query(
     timeout_s: Annotated[
         float, typer.Option("--timeout", min=0.1, help="Stop after this many seconds.")
     ] = DEFAULT_TIMEOUT_S,
+    timezone: ZoneOption = None,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
@@ -66,19 +68,22 @@ def query(
         return
     if question is None:
         raise typer.BadParameter("give a SELECT or the name of a query; --list shows the names")
-    path = places_of(settings_from(settings), None, warehouse).warehouse
+    chosen = settings_from(settings)
+    zone = zone_of(timezone, chosen)
+    path = places_of(chosen, None, warehouse).warehouse
     answering = ask_named if question.isidentifier() else ask
     asked = {"query": question} if question in named_queries() else {"sql": question}
     with noted_access(path, "query", **asked) as came:
         answer = answering(path, question, pairs(param or ()), limit=limit, timeout_s=timeout_s)
         came["rows"] = len(answer.rows)
+    answer = zone.answer(answer)
     if as_json:
         rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
         say_json(rows)
     elif as_csv:
         _print_csv(answer)
     else:
-        _print_table(answer)
+        _print_table(answer, zone.name)
     if answer.truncated:
         messages().print(f"only the first {limit} rows; --limit shows more", style="yellow")
 
@@ -150,7 +155,7 @@ def _print_csv(answer: Answer) -> None:
     sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
 
 
-def _print_table(answer: Answer) -> None:
+def _print_table(answer: Answer, zone: str) -> None:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -165,7 +170,8 @@ def _print_table(answer: Answer) -> None:
         table.add_row(*(escape(_cell(value)) for value in row))
     page = output() if output().is_terminal else PlainConsole(width=_WIDE, highlight=False)
     page.print(table)
-    page.print(f"{len(answer.rows)} rows", style="dim")
+    times = f"; times in {zone}" if has_times(answer) else ""
+    page.print(f"{len(answer.rows)} rows{times}", style="dim")
 
 
 def _cell(value: Any) -> str:

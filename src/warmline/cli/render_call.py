@@ -1,6 +1,7 @@
 """The head of a call's page: what call it is, who took part, and who spoke when."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from warmline.cli.page import CallPage, Row
@@ -135,13 +136,18 @@ def _legend(marks: str, indent: int) -> "Text":
     return styled([(" " * indent + "   ".join(shown), "dim")])
 
 
+def _begun(at: datetime | None) -> str | None:
+    """When the call began, and in which time zone that is; without one, a time is UTC."""
+    return f"{at:%Y-%m-%d %H:%M} {at.tzname() or 'UTC'}" if at else None
+
+
 def _circumstances(call: Row) -> str:
     parts = [
         clock(call["duration_s"]) if call["duration_s"] else None,
         _HEARD.get(call["channel_kind"] or ""),
         _told_apart(call),
         _language(call),
-        call["started_at"].strftime("%Y-%m-%d %H:%M UTC") if call["started_at"] else None,
+        _begun(call["started_at"]),
         call["direction"],
         f"agent {call['agent_id']}" if call["agent_id"] else None,
         f"team {call['team']}" if call["team"] else None,

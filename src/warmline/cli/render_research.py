@@ -10,7 +10,10 @@ import typer
 from warmline.cli.terminal import output
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from warmline.research.power import Plan
+    from warmline.research.reliability import Reliability
     from warmline.research.study import Study
 
 
@@ -42,6 +45,42 @@ def print_study(study: "Study", page: Path) -> None:
     for caution in study.cautions:
         output().print(f"[yellow]note:[/] {escape(caution)}", soft_wrap=True)
     output().print(f"\n{escape(str(page))}", soft_wrap=True)
+
+
+def print_reliabilities(found: "Sequence[Reliability]", as_json: bool) -> None:
+    """Print how far each measure tells agents apart, a line a measure."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from warmline.research.reliability import WANTED
+
+    if as_json:
+        typer.echo(json.dumps([asdict(r) for r in found], indent=2))
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    wanted = tuple(f"for {w:g}" for w in WANTED)
+    for heading in ("measure", "calls", "agents", "each", "reliability", "halves", *wanted):
+        table.add_column(heading, justify="left" if heading == "measure" else "right")
+    for r in found:
+        if r.reason is None:
+            halves = "" if r.split_half is None else f"{r.split_half:.2f}"
+            if r.split_half_low is not None and r.split_half_high is not None:
+                halves += f" [{r.split_half_low:.2f}, {r.split_half_high:.2f}]"
+            calls = ("never" if n is None else f"{n:,}" for n in r.needed)
+            numbers = (str(r.calls), str(r.agents), f"{r.calls_per_agent:.0f}", f"{r.g:.2f}")
+            table.add_row(escape(r.measure), *numbers, escape(halves), *calls)
+    if table.rows:
+        output().print(table)
+        output().print(
+            "reliability: how much of what agents' means differ by would be there again with other "
+            "calls of theirs (1 all, 0 nothing); below 0.7 a ranking is mostly luck. halves: the "
+            "same from odd against even calls. for 0.7: how many calls of each agent it takes.",
+            style="dim",
+            soft_wrap=True,
+        )
+    for r in found:
+        if r.reason:
+            output().print(f"[yellow]{escape(r.measure)}[/]: {escape(r.reason)}", soft_wrap=True)
 
 
 def print_needed(effect: float, plan: "Plan", as_json: bool) -> None:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
-from warmline.cli.render_research import print_detectable, print_needed, print_study
+from warmline.cli.render_research import (
+    print_detectable,
+    print_needed,
+    print_reliabilities,
+    print_study,
+)
 from warmline.cli.terminal import messages
 from warmline.errors import QueryError
 from warmline.places import places_of
@@ -17,6 +22,7 @@ from warmline.research.design import CONTROLS, MEASURES, Correction, Design, Eff
 from warmline.whole_files import write_text_whole
 
 if TYPE_CHECKING:
+    from warmline.research.calibration import Calibration
     from warmline.research.study import Study
 
 app = typer.Typer(
@@ -97,11 +103,40 @@ def retention(
     since: SinceOption = None,
     until: UntilOption = None,
     within_days: Annotated[
-        float, typer.Option(min=0, help="An outcome counts for a call at most so long before it.")
+        float,
+        typer.Option(
+            min=0,
+            help="Of retained: still there so many days after the call. Of others: an outcome "
+            "counts for a call at most so long before it.",
+        ),
     ] = Design.within_days,
+    after_days: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            help="Of retained: only calls after which the customer stayed so many days; who calls "
+            "to leave leaves whatever the agent does.",
+        ),
+    ] = Design.after_days,
+    exclude_reason: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out calls of this reason; may be repeated.", show_default=False),
+    ] = None,
     min_n: Annotated[int, typer.Option(min=10, help="Fewest complete calls for an estimate.")] = (
         Design.min_n
     ),
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A filled-in sheet of `warmline annotate`: corrects answered_rate for errors of "
+            "recognition; may be repeated, one an annotator.",
+            show_default=False,
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="The key that was written beside the sheet.", show_default=False),
+    ] = None,
     simulated: SimulatedOption = False,
     to: Annotated[
         Path | None,
@@ -122,6 +157,8 @@ def retention(
     """
     from warmline.research.study import run_study
 
+    if bool(labels) != (key is not None):
+        raise typer.BadParameter("--labels and --key go together")
     design = Design(
         outcome=outcome,
         measures=tuple(dict.fromkeys(measure or MEASURES)),
@@ -131,17 +168,54 @@ def retention(
         since=since.date() if since else None,
         until=until.date() if until else None,
         within_days=within_days,
+        after_days=after_days,
+        excluded_reasons=tuple(dict.fromkeys(exclude_reason or ())),
         min_n=min_n,
         is_simulated=simulated,
     )
     path = places_of(settings_from(settings), None, warehouse).warehouse
     with messages().status("reading calls and outcomes, fitting models"):
-        study = run_study(path, design)
+        by = _calibration(labels, key, path, design) if labels and key else None
+        study = run_study(path, design, by)
         files = _write(study, to or Path(f"research-{outcome}"))
     if as_json:
         typer.echo(files[1].read_text(encoding="utf-8"), nl=False)
     else:
         print_study(study, files[0])
+
+
+@app.command()
+def reliability(
+    measure: MeasureOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    exclude_reason: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out calls of this reason; may be repeated.", show_default=False),
+    ] = None,
+    simulated: SimulatedOption = False,
+    warehouse: WarehouseOption = None,
+    settings: SettingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how far each measure tells agents apart, and how many calls a fair comparison takes.
+
+    Agents differ by chance, too. A reliability of 0.7 means that 70 % of what agents' means differ
+    by would be there again with other calls of theirs; below that, a ranking is mostly luck.
+    """
+    from warmline.research.reliability import read_reliabilities
+    from warmline.research.sample import require_libraries
+
+    require_libraries()
+    design = Design(
+        measures=tuple(dict.fromkeys(measure or MEASURES)),
+        since=since.date() if since else None,
+        until=until.date() if until else None,
+        excluded_reasons=tuple(dict.fromkeys(exclude_reason or ())),
+        is_simulated=simulated,
+    )
+    path = places_of(settings_from(settings), None, warehouse).warehouse
+    print_reliabilities(read_reliabilities(path, design), as_json)
 
 
 @app.command()
@@ -219,6 +293,19 @@ def _controls(given: Sequence[str] | None) -> tuple[str, ...]:
     if "none" in given and len(given) > 1:
         raise QueryError("--control none stands alone")
     return () if "none" in given else tuple(dict.fromkeys(given))
+
+
+def _calibration(
+    labels: Sequence[Path], key: Path, warehouse: Path, design: Design
+) -> "Calibration":
+    """Read labels and how they go with what was recognised."""
+    from warmline.annotation import read_key, read_sheet
+    from warmline.research.calibration import calibration
+    from warmline.research.sample import read_recognised
+
+    known = read_key(key)
+    sheets = [read_sheet(path, known) for path in labels]
+    return calibration(sheets, known, read_recognised(warehouse, design))
 
 
 def _write(study: "Study", folder: Path) -> tuple[Path, Path]:

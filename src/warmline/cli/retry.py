@@ -1,6 +1,7 @@
 """`warmline retry`: calls that failed are taken up again."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +19,10 @@ from warmline.cli.options import (
 )
 from warmline.cli.terminal import messages, output
 from warmline.errors import WarmlineError
-from warmline.places import Places, places_of
+from warmline.places import Places
 from warmline.recordings.remote import as_source
 from warmline.settings import Settings
+from warmline.warehouse.landing_folder import known_places
 
 if TYPE_CHECKING:
     from warmline.landing import Landed
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
 def retry(
     call: Annotated[
         list[str] | None,
-        typer.Option("--call", metavar="ID", help="A call that failed, by its metadata's id."),
+        typer.Option(
+            "--call", metavar="ID", help="A call that failed, by its id or its recording's path."
+        ),
     ] = None,
     reason: Annotated[
         list[str] | None,
@@ -59,7 +63,7 @@ def retry(
     from warmline.pipeline import failed_calls, put_back
 
     chosen = settings_from(settings)
-    places = places_of(chosen, landing, warehouse)
+    places = known_places(chosen, landing, warehouse)
     found = failed_calls(places.landing, frozenset(call or ()), frozenset(reason or ()))
     _require_all(call or (), found)
     if not (call or reason or everything):
@@ -76,7 +80,17 @@ def retry(
 
 
 def _require_all(named: Sequence[str], found: "list[Landed]") -> None:
-    missing = sorted(set(named) - {landed.call_id for landed in found})
+    from warmline.pipeline.retrying import exact_name_of, names_of
+
+    for name in named:
+        of_it = [landed for landed in found if name in names_of(landed)]
+        if len(of_it) > 1:
+            listed = ", ".join(f"{exact_name_of(landed)} ({landed.path})" for landed in of_it)
+            raise WarmlineError(
+                f"'{name}' is ambiguous, {len(of_it)} failed calls are called that: {listed}; give "
+                "one of these names, or the path of the recording"
+            )
+    missing = sorted(set(named).difference(*(names_of(landed) for landed in found)))
     if missing:
         raise WarmlineError(
             f"{', '.join(missing)}: not among the calls that failed; `warmline retry` lists them"
@@ -121,7 +135,9 @@ def _analyze(
     from warmline.cli.batch import print_batch, run_batch
 
     sources = [as_source(landed.path) for landed in found]
-    gone = [source for source in sources if isinstance(source, Path) and not source.exists()]
+    gone = [
+        source for source in sources if isinstance(source, Path) and not os.path.lexists(source)
+    ]
     for path in gone:
         messages().print(f"[yellow]note:[/] {path}: the recording is gone", soft_wrap=True)
     table = metadata or (Path(settings.night.metadata) if settings.night.metadata else None)

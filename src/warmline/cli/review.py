@@ -19,10 +19,13 @@ from warmline.cli.options import (
 )
 from warmline.cli.search import Party
 from warmline.cli.terminal import messages, output, say_json
+from warmline.cli.zones import ZoneOption, zone_of
+from warmline.database import open_for_reading
 from warmline.errors import QueryError
-from warmline.places import places_of
 from warmline.reviews import Judgement, Verdict, all_reviews, review_cue, review_metric
 from warmline.spreadsheets import safe_cell
+from warmline.warehouse.call_names import find_call, find_calls
+from warmline.warehouse.landing_folder import known_places
 from warmline.whole_files import write_text_whole
 
 if TYPE_CHECKING:
@@ -72,13 +75,13 @@ def mark(
 ) -> None:
     """Mark a row of the ledger or a measure as right or wrong.
 
-    It counts from the next publishing on (`warmline analyze`, the night), beside the machine's
-    word: see `warmline query disputes` and `review_agreement`. Your last word on a row counts.
+    It counts at once, beside the machine's word: see `warmline show`, `warmline query disputes` and
+    `review_agreement`. Your last word on a row counts.
     """
     if (cue is None) == (metric is None):
         raise typer.BadParameter("say which: --cue TIME, or --metric NAME")
     judgement = Judgement(by or getpass.getuser(), verdict, reason, should_be)
-    at = places_of(settings_from(settings), landing, warehouse)
+    at = known_places(settings_from(settings), landing, warehouse)
     if cue is not None:
         review = review_cue(at.warehouse, at.landing, call_id, _seconds(cue), judgement)
     else:
@@ -96,17 +99,22 @@ def list_reviews(
     verdict: Annotated[
         Verdict | None, typer.Option("--verdict", help="Only those that say so.")
     ] = None,
+    timezone: ZoneOption = None,
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the reviews, oldest first, also those that have not been published yet."""
-    folder = places_of(settings_from(settings), landing, warehouse).landing
+    chosen = settings_from(settings)
+    zone = zone_of(timezone, chosen)
+    places = known_places(chosen, landing, warehouse)
+    key = _landing_key(places.warehouse, call) if call else None
     reviews = [
         review
-        for review in all_reviews(folder)
-        if call in (None, review.given_call_id) and verdict in (None, review.verdict)
+        for review in all_reviews(places.landing)
+        if (call is None or review.landing_key == key or (not key and review.given_call_id == call))
+        and verdict in (None, review.verdict)
     ]
     if as_json:
         found = [asdict(review) for review in reviews]
@@ -114,7 +122,7 @@ def list_reviews(
         return
     for review in reviews:
         output().print(
-            f"{review.reviewed_at:%Y-%m-%d %H:%M} {_sentence(review)}", markup=False, soft_wrap=True
+            f"{zone.minute(review.reviewed_at)} {_sentence(review)}", markup=False, soft_wrap=True
         )
     if not reviews:
         messages().print("no reviews", style="yellow")
@@ -128,7 +136,7 @@ def export(
     settings: SettingsOption = None,
 ) -> None:
     """Write all reviews to a CSV file that is safe to open in a spreadsheet."""
-    folder = places_of(settings_from(settings), landing, warehouse).landing
+    folder = known_places(settings_from(settings), landing, warehouse).landing
     from warmline.landing.reviews import Review
 
     reviews = [asdict(review) for review in all_reviews(folder)]
@@ -138,6 +146,15 @@ def export(
     writer.writerows([safe_cell(value) for value in row.values()] for row in reviews)
     write_text_whole(file, page.getvalue(), QueryError, "the reviews")
     typer.echo(f"{len(reviews)} reviews in {file}")
+
+
+def _landing_key(warehouse: Path, call: str) -> str | None:
+    """Which recording is meant; None if the warehouse has no such call, or none any more.
+
+    Raises QueryError with their names when more than one call is called that.
+    """
+    with open_for_reading(warehouse) as con:
+        return find_call(con, call).landing_key if find_calls(con, call) else None
 
 
 def _seconds(text: str) -> float:

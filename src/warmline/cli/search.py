@@ -9,6 +9,7 @@ import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
 from warmline.cli.terminal import messages, note_access, output, say_json
+from warmline.cli.zones import Zone, ZoneOption, zone_of
 from warmline.places import places_of
 from warmline.search import Hit, Match, SaidTurn, Scope
 from warmline.search import search as find
@@ -49,6 +50,7 @@ def search(
     ] = 1,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
+    timezone: ZoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find where something was said: the turn, when, in which call, and the turns around it.
@@ -62,26 +64,28 @@ def search(
         last_day=last.date() if last else None,
         agent=agent,
     )
-    path = places_of(settings_from(settings), None, warehouse).warehouse
+    chosen = settings_from(settings)
+    zone = zone_of(timezone, chosen)
+    path = places_of(chosen, None, warehouse).warehouse
     hits = find(path, phrase, match=match, scope=scope, limit=limit, around=around)
     note_access(path, "search", calls={hit.call_id for hit in hits}, rows=len(hits))
     if as_json:
-        found = [asdict(hit) for hit in hits]
+        found = [zone.row(asdict(hit)) for hit in hits]
         say_json(found)
         return
     for hit in hits:
-        _print(hit)
+        _print(hit, zone)
     if not hits:
         messages().print("nobody said that", style="yellow")
 
 
-def _print(hit: Hit) -> None:
+def _print(hit: Hit, zone: Zone) -> None:
     from rich.markup import escape
 
     from warmline.cli.render_parts import clock
 
     known = (
-        f"{hit.started_at:%Y-%m-%d %H:%M} UTC" if hit.started_at else None,
+        zone.minute(hit.started_at) if hit.started_at else None,
         f"agent {hit.agent_id}" if hit.agent_id else None,
         f"queue {hit.queue}" if hit.queue else None,
     )

@@ -1,11 +1,13 @@
 """`warmline show`: one call as a page to read."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
 from warmline.cli.terminal import note_access, say_json
+from warmline.cli.zones import ZoneOption, zone_of
 from warmline.places import places_of
 
 _NARROWEST = 60
@@ -26,14 +28,18 @@ def show(
             show_default=False,
         ),
     ] = None,
+    timezone: ZoneOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show one call: who spoke when, what was said, what was measured, and where to hear it."""
     from warmline.cli.page import read_page
 
-    at = places_of(settings_from(settings), None, warehouse).warehouse
+    chosen = settings_from(settings)
+    zone = zone_of(timezone, chosen)
+    at = places_of(chosen, None, warehouse).warehouse
     page = read_page(at, call_id)
     note_access(at, "show", calls=[page.call["call_id"]])
+    page = replace(page, call=zone.row(page.call))
     if as_json:
         say_json(page.as_dict())
         return

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from warmline.errors import WarehouseError, WarmlineError
+from warmline.places import UnfinishedErasureError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +99,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; with `--debug` unforeseen errors keep their traceback."""
         try:
-            return super().invoke(ctx)
+            return self._invoke_when_erased(ctx)
         except WarmlineError as e:
             say_error(str(e))
             raise typer.Exit(ExitCode.ERROR) from e
@@ -114,6 +115,23 @@ class Commands(TyperGroup):
             say_error(f"fault in warmline: {type(e).__name__}: {e}")
             messages().print("run with `warmline --debug ...` for the whole story", style="dim")
             raise typer.Exit(ExitCode.FAULT) from e
+
+    def _invoke_when_erased(self, ctx: Any) -> Any:
+        """Run the command; an erasing that was stopped halfway is finished before it."""
+        words, protected = list(ctx.args), list(ctx._protected_args)
+        try:
+            return super().invoke(ctx)
+        except UnfinishedErasureError as e:
+            from warmline.erasing import finish_erasing
+
+            with messages().status("finishing an erasing that was stopped"):
+                had_begun = finish_erasing(e.places, e.settings)
+            done = "an erasing that had been stopped is finished now"
+            if not had_begun:
+                done = "an erasing was stopped before anything was erased; give its command again"
+            messages().print(done, style="yellow")
+            ctx.args, ctx._protected_args = words, protected
+            return super().invoke(ctx)
 
 
 def _is_click(error: Exception) -> bool:

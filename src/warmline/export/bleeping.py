@@ -25,8 +25,12 @@ _TONE_LEVEL = 0.1  # of full scale, -23 dBFS: as loud as talk
 MARGIN_S = 0.3
 
 
-def write_bleeped(analysis: CallAnalysis, settings: RecordingSettings, folder: Path) -> Path:
+def write_bleeped(
+    analysis: CallAnalysis, settings: RecordingSettings, folder: Path, stem: str | None = None
+) -> Path:
     """Write the copy: WAV, 16 bits, 16 kHz, channels as they were; returns the file.
+
+    `stem` begins the file's name (see `file_stems`).
 
     The tone is on every channel, as a voice is often faint on the other one, too, and begins 0.3 s
     before the words and ends 0.3 s after. What rules did not find is heard. Raises QueryError when
@@ -44,7 +48,7 @@ def write_bleeped(analysis: CallAnalysis, settings: RecordingSettings, folder: P
     if identify(path).audio_sha256 != analysis.recording.audio_sha256:
         raise QueryError(f"{call}: {path} is another recording now; analyze it again")
     pcm = bleeped(decode(path, settings).pcm, analysis.redactions)
-    target = folder / f"{session_id(analysis)}.{ENDING}"
+    target = folder / f"{stem or session_id(analysis)}.{ENDING}"
     return write_whole(target, lambda file: _write(file, pcm), QueryError, "the copy")
 
 

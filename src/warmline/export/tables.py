@@ -45,6 +45,7 @@ def _parquet(answer: Answer, path: Path) -> None:
         "BIGINT": pa.int64(),
         "BOOLEAN": pa.bool_(),
         "TIMESTAMP": pa.timestamp("us"),
+        "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", tz="UTC"),
         "DATE": pa.date32(),
     }
     columns = list(zip(*answer.rows, strict=True)) or [()] * len(answer.columns)

@@ -3,16 +3,27 @@
 A landing folder is the lasting result of listening; a warehouse can be built from it at any time.
 """
 
-from warmline.landing.forgetting import (
-    Erased,
-    Selection,
-    erase,
+from warmline.landing.erasures import (
+    LeftOut,
     finish,
     forgotten_keys,
     is_forgotten,
     is_unfinished,
     keep_forgotten,
+    left_out,
+    opt_in,
+)
+from warmline.landing.forgetting import (
+    Erased,
+    Meant,
+    Selection,
+    carry_out,
+    counted,
+    erase,
     matching,
+    meant_by,
+    warehouse_to_build,
+    with_words_before,
 )
 from warmline.landing.known import Known, Landed, known, read_landed, read_loose
 from warmline.landing.listings import (
@@ -23,7 +34,7 @@ from warmline.landing.listings import (
     write_listing,
 )
 from warmline.landing.packs import Packing, compact, remove
-from warmline.landing.places import LandingError
+from warmline.landing.places import LandingError, key_of
 from warmline.landing.rows import metadata_fingerprint, read, write
 
 __all__ = [
@@ -31,26 +42,36 @@ __all__ = [
     "Known",
     "Landed",
     "LandingError",
+    "LeftOut",
     "Listed",
     "ListedRecording",
+    "Meant",
     "Packing",
     "Selection",
+    "carry_out",
     "compact",
+    "counted",
     "erase",
     "finish",
     "forgotten_keys",
     "is_forgotten",
     "is_unfinished",
     "keep_forgotten",
+    "key_of",
     "known",
+    "left_out",
     "mark_of",
     "matching",
+    "meant_by",
     "metadata_fingerprint",
+    "opt_in",
     "read",
     "read_landed",
     "read_listing",
     "read_loose",
     "remove",
+    "warehouse_to_build",
+    "with_words_before",
     "write",
     "write_listing",
 ]

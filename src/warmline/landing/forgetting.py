@@ -1,16 +1,15 @@
-"""Erases calls for good, and remembers only that they are not to come back.
+"""Erases calls for good: from loose files and packs, outcomes, reviews and listings.
 
-    forgotten/<aa>/<time>-<digest>.json
-
-Such a file holds the keys of what was erased (digests of bytes or paths, nothing of what they held)
-and counts. It is written before anything is erased and marked as finished when the warehouse has
-been built without the calls, so that a power cut in between is made good by the next time.
+What is to go is noted first (see `erasures`) and marked as finished when the warehouse has been
+built without it, so that a power cut at any point in between is made good by the next command.
 """
 
-import hashlib
 import json
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field, replace
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,30 +17,34 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import TypeAdapter, ValidationError
 
 from warmline.database import open_without_warehouse
-from warmline.landing import places, scan, tables
-from warmline.landing.listings import forget_listed
-from warmline.landing.mapping import storable
+from warmline.landing import erasures, places, scan, tables
+from warmline.landing.erasures import Erasure, as_kept, digest, folded
+from warmline.landing.listings import forget_listed, listed_marks
 from warmline.landing.outcomes import outcome_files
 from warmline.landing.packs import remove
-from warmline.landing.places import ANALYSES, LandingError
 from warmline.landing.reviews import read_review, review_files
-
-FOLDER = "forgotten"
+from warmline.places import ERASING
 
 #: Everything that is kept of a recording goes with it: superseded rows, copies at other places.
 _MATCHING = """
 WITH rows_of AS (
-    SELECT landing_key, nullif(recording.audio_sha256, '') AS audio,
-        list_contains($calls, metadata.call_id) OR list_contains($customers, metadata.customer_id)
+    SELECT landing_key, nullif(recording.audio_sha256, '') AS audio, metadata.call_id,
+        list_contains($calls, metadata.call_id) OR list_contains($keys, landing_key)
+            OR list_contains($customers, metadata.customer_id)
             OR coalesce(metadata.started_at, recording.modified_at) < $before AS is_meant
-    FROM read_parquet($files, union_by_name = true))
-SELECT DISTINCT landing_key FROM rows_of
-WHERE is_meant OR audio IN (SELECT audio FROM rows_of WHERE is_meant)
-ORDER BY landing_key
+    FROM read_parquet($files, union_by_name = true)),
+judged AS (
+    SELECT landing_key, call_id,
+        coalesce(is_meant, false) OR coalesce(
+            audio IN (SELECT audio FROM rows_of WHERE is_meant AND audio IS NOT NULL), false
+        ) AS goes
+    FROM rows_of)
 """
+_KEYS = f"{_MATCHING} SELECT DISTINCT landing_key FROM judged WHERE goes ORDER BY landing_key"
+#: Call ids that only calls have which are meant.
+_NAMES = f"{_MATCHING} SELECT call_id FROM judged GROUP BY call_id HAVING bool_and(goes)"
 
 #: Those of them that are remote.
 _REMOTE = """
@@ -50,29 +53,52 @@ FROM read_parquet($files, union_by_name = true)
 WHERE list_contains($keys, landing_key) AND contains(recording.path, '://')
 """
 
+_CUSTOMERS = """
+SELECT DISTINCT metadata.customer_id FROM read_parquet($files, union_by_name = true)
+WHERE metadata.customer_id IS NOT NULL
+"""
+_CALLS = """
+SELECT metadata.call_id, landing_key, coalesce(nullif(recording.audio_sha256, ''), landing_key),
+    recording.path
+FROM read_parquet($files, union_by_name = true)
+"""
+#: Calls from before a time of which words are kept.
+_WORDED = """
+SELECT landing_key FROM read_parquet($files, union_by_name = true)
+WHERE coalesce(metadata.started_at, recording.modified_at) < $before AND transcript IS NOT NULL
+QUALIFY row_number() OVER (PARTITION BY landing_key ORDER BY analyzed_at DESC) = 1
+    AND words_erased_at IS NULL
+"""
+_GIVEN_NAME = re.compile(r"(?P<claim>.*)~(?P<digest>[0-9a-f]{8,64})", re.DOTALL)
+
 
 @dataclass(frozen=True)
 class Selection:
     """Whose calls are meant: call ids and customer ids as the metadata gives them, or age.
 
-    `before` means calls that started before a time; where the start is not known, the recording's
-    last change counts.
+    `keys` are landing keys of single calls. `before` means calls that started before a time; where
+    the start is not known, the recording's last change counts.
     """
 
     calls: frozenset[str] = frozenset()
     customers: frozenset[str] = frozenset()
     before: datetime | None = None
+    keys: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
-class Erasure:
-    """One erasing, without a word of what it erased. `outcomes` and `reviews` are counts."""
+class Meant:
+    """What a person's ids stand for. `selection` has them in the form in which they are kept.
 
-    forgotten_at: datetime
-    landing_keys: tuple[str, ...]
-    outcomes: int
-    reviews: int
-    finished: bool = False
+    `nothing` are those of which nothing is kept; `near` maps one of the ids to others that differ
+    only in case, blanks or form of Unicode, and that are not meant; `ambiguous` maps a call id
+    that several recordings claim to a name and the path of each.
+    """
+
+    selection: Selection
+    nothing: tuple[str, ...]
+    near: Mapping[str, tuple[str, ...]] = field(hash=False)
+    ambiguous: Mapping[str, tuple[tuple[str, str], ...]] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -85,7 +111,78 @@ class Erased:
     unreadable: dict[str, str] = field(hash=False)
 
 
-_ADAPTER = TypeAdapter(Erasure)
+def meant_by(
+    landing_dir: Path,
+    calls: Collection[str],
+    customers: Collection[str],
+    *,
+    all_of_an_id: bool = False,
+    alike: bool = False,
+) -> Meant:
+    """Find what call ids and customer ids, as a person writes them, stand for.
+
+    A call may be named as the warehouse names the second recording of an id (`c-17~51ada0f9`).
+    With `all_of_an_id` an id that several recordings claim means all of them; with `alike` an id
+    means those, too, that differ from it only in case, blanks or form of Unicode. Raises
+    UnreadableError when a file that might hold one cannot be read.
+    """
+    ids = _outcome_ids(landing_dir)
+    kept = {customer for (customer,) in _rows(landing_dir, _CUSTOMERS)} | ids["customer_id"]
+    found_customers, none, near = _found_ids(kept, customers, "customer", alike)
+    rows = _rows(landing_dir, _CALLS)
+    claims: defaultdict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
+    for claim, key, audio, path in rows:
+        if key.startswith(places.ANALYSES) or audio not in claims[claim]:
+            claims[claim][audio] = (key, path)
+    named, given = [], set()
+    for typed in calls:
+        keys = _keys_of(typed, claims)
+        given |= keys
+        named += [] if keys else [typed]
+    kept = claims.keys() | ids["given_call_id"]
+    found_calls, no_calls, near_calls = _found_ids(kept, named, "call", alike)
+    ambiguous = {
+        claim: tuple(
+            (f"{claim}~{key.partition('/')[2][:8]}", path) for key, path in claims[claim].values()
+        )
+        for claim in found_calls
+        if len(claims.get(claim, ())) > 1 and not all_of_an_id
+    }
+    selection = Selection(frozenset(found_calls), frozenset(found_customers), keys=frozenset(given))
+    return Meant(selection, (*none, *no_calls), near | near_calls, ambiguous)
+
+
+def _found_ids(
+    kept: Collection[str], typed: Collection[str], kind: str, take_alike: bool
+) -> tuple[set[str], list[str], dict[str, tuple[str, ...]]]:
+    """Ids as they are kept, those that are not, and others that look like one of the typed."""
+    found: set[str] = set()
+    nothing: list[str] = []
+    near: dict[str, tuple[str, ...]] = {}
+    for one in typed:
+        exact = {known for known in kept if as_kept(known) == as_kept(one)}
+        alike = {known for known in kept if folded(known) == folded(one)} - exact
+        if take_alike:
+            exact, alike = exact | alike, set()
+        label = f"{kind} {one!r}"
+        found |= exact
+        if not exact:
+            nothing.append(label)
+        if alike:
+            near[label] = tuple(sorted(alike))
+    return found, nothing, near
+
+
+def _keys_of(typed: str, claims: Mapping[str, Mapping[str, tuple[str, str]]]) -> set[str]:
+    """The key of the call that the warehouse names so, beside others of the same id."""
+    match = _GIVEN_NAME.fullmatch(as_kept(typed))
+    if as_kept(typed) in claims or match is None:
+        return set()
+    return {
+        key
+        for key, _ in claims.get(match["claim"], {}).values()
+        if key.partition("/")[2].startswith(match["digest"])
+    }
 
 
 def matching(landing_dir: Path, selection: Selection) -> tuple[str, ...]:
@@ -93,59 +190,136 @@ def matching(landing_dir: Path, selection: Selection) -> tuple[str, ...]:
 
     Raises UnreadableError when a file that might hold one cannot be read.
     """
-    found = _rows(
-        landing_dir,
-        _MATCHING,
-        calls=[storable(call) for call in sorted(selection.calls)],
-        customers=[storable(customer) for customer in sorted(selection.customers)],
-        before=selection.before,
-    )
-    return tuple(key for (key,) in found)
+    return tuple(key for (key,) in _rows(landing_dir, _KEYS, **_bound(selection)))
 
 
-def erase(landing_dir: Path, selection: Selection) -> Erased:
+def _bound(selection: Selection) -> dict[str, Any]:
+    return {
+        "calls": sorted({*selection.calls, *map(as_kept, selection.calls)}),
+        "customers": sorted({*selection.customers, *map(as_kept, selection.customers)}),
+        "before": selection.before,
+        "keys": sorted(selection.keys),
+    }
+
+
+def with_words_before(landing_dir: Path, before: datetime) -> frozenset[str]:
+    """Return the keys of calls that started before a time and whose words are kept.
+
+    Raises as `matching`.
+    """
+    return frozenset(key for (key,) in _rows(landing_dir, _WORDED, before=before))
+
+
+def counted(landing_dir: Path, selection: Selection) -> Erased:
+    """Return what `erase` would erase, and erase nothing. Raises as `matching`."""
+    plan = _planned(landing_dir, selection)
+    return Erased(len(plan.keys), len(plan.outcomes), len(plan.reviews), {})
+
+
+def erase(
+    landing_dir: Path,
+    selection: Selection,
+    warehouse: Path | None = None,
+    *,
+    and_later: bool = False,
+) -> Erased:
     """Erase these calls from the landing folder, with their reviews and outcomes.
 
     What an earlier erasing left, or a run that was under way then landed after it, is erased as
-    well. The warehouse still has to be built without them: publish it from nothing, then call
-    `finish`. Raises as `matching` does, or LandingError.
+    well; of customers, so is what was recorded until now and lands later. With `and_later` no call
+    of these customers is analyzed any more. The warehouse still has to be built without them:
+    publish it, then call `finish`; `warehouse` says which, to whoever finishes this. Raises as
+    `matching` does, or LandingError.
     """
-    keys = matching(landing_dir, selection)
-    outcomes = _erase_outcomes(landing_dir, selection)
-    reviews = _erase_reviews(landing_dir, frozenset(keys))
-    if keys or outcomes or reviews:
-        marks = forget_listed(landing_dir, _rows(landing_dir, _REMOTE, keys=list(keys)))
-        _note(landing_dir, Erasure(datetime.now(UTC), (*keys, *marks), outcomes, reviews))
-    packing = remove(landing_dir, forgotten_keys(landing_dir))
-    return Erased(len(keys), outcomes, reviews, packing.unreadable)
+    plan = _planned(landing_dir, selection)
+    if plan.keys or plan.outcomes or plan.reviews or and_later:
+        remote = _rows(landing_dir, _REMOTE, keys=list(plan.keys))
+        marks = listed_marks(landing_dir, remote)
+        erasures.note(landing_dir, _noted(landing_dir, selection, plan, marks, and_later))
+        begin_erasing(landing_dir, warehouse)
+    unreadable = carry_out(landing_dir)
+    return Erased(len(plan.keys), len(plan.outcomes), len(plan.reviews), unreadable)
 
 
-def is_unfinished(landing_dir: Path) -> bool:
-    """Whether an erasing was begun and the warehouse not yet built without it."""
-    return any(True for _ in _unfinished(landing_dir))
+def begin_erasing(landing_dir: Path, warehouse: Path | None) -> None:
+    """Note that an erasing is under way, and which warehouse is to be built without."""
+    text = json.dumps({"warehouse": str(warehouse.resolve()) if warehouse else None})
+    places.write_whole(landing_dir / ERASING, lambda file: file.write_text(text, encoding="utf-8"))
 
 
-def finish(landing_dir: Path) -> None:
-    """Note that the warehouse is without what was erased."""
-    for path, erasure in list(_unfinished(landing_dir)):
-        done = replace(erasure, finished=True)
-        places.write_whole(path, partial(_write, erasure=done))
+def warehouse_to_build(landing_dir: Path) -> Path | None:
+    """The warehouse that an unfinished erasing named; None where it named none."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        named = json.loads((landing_dir / ERASING).read_text(encoding="utf-8"))["warehouse"]
+        return Path(named) if named else None
+    return None
 
 
-def forgotten_keys(landing_dir: Path) -> frozenset[str]:
-    """The keys of all that was erased and must not be analyzed again."""
-    return frozenset(key for _, e in _erasures(landing_dir) for key in e.landing_keys)
+def carry_out(landing_dir: Path) -> dict[str, str]:
+    """Erase what the notes say is to go; returns the files that could not be looked into.
+
+    It may be done again at any time, and does what an erasing that was stopped has left.
+    """
+    known = erasures.left_out(landing_dir)
+    for _, e in erasures.unfinished(landing_dir):
+        _erase_outcomes(landing_dir, known.secret, e)
+        for path in _reviews_of(landing_dir, frozenset(e.landing_keys)):
+            path.unlink(missing_ok=True)
+    if known.keys:
+        forget_listed(landing_dir, known.keys)
+    return remove(landing_dir, known.keys).unreadable
 
 
-def is_forgotten(keys: Collection[str], audio_sha256: str, recording_path: str) -> bool:
-    """Whether a recording is one that was erased: by its bytes, else by its path."""
-    key = f"{ANALYSES}/{audio_sha256}" if audio_sha256 else places.refusal_key(recording_path)
-    return key in keys
+@dataclass(frozen=True)
+class _Planned:
+    """What is to be erased: landing keys, call ids that only these have, outcomes, reviews."""
+
+    keys: tuple[str, ...]
+    names: tuple[str, ...]
+    outcomes: tuple[int, ...]
+    reviews: tuple[Path, ...]
 
 
-def keep_forgotten(landing_dir: Path, mark: str) -> None:
-    """Note that a remote recording holds what was erased, so that it is not fetched again."""
-    _note(landing_dir, Erasure(datetime.now(UTC), (mark,), 0, 0, finished=True))
+def _planned(landing_dir: Path, selection: Selection) -> _Planned:
+    bound = _bound(selection)
+    keys = tuple(key for (key,) in _rows(landing_dir, _KEYS, **bound))
+    names = {name for (name,) in _rows(landing_dir, _NAMES, **bound)} | selection.calls
+    outcomes = [
+        row
+        for file in outcome_files(landing_dir)
+        for row, is_meant in enumerate(
+            _meant(
+                tables.read_table(landing_dir / file.name),
+                lambda customer: customer in bound["customers"],
+                lambda call: call in names,
+            )
+        )
+        if is_meant
+    ]
+    reviews = _reviews_of(landing_dir, frozenset(keys))
+    return _Planned(keys, tuple(sorted(names)), tuple(outcomes), tuple(reviews))
+
+
+def _noted(
+    landing_dir: Path,
+    selection: Selection,
+    plan: _Planned,
+    marks: tuple[str, ...],
+    and_later: bool,
+) -> Erasure:
+    by_name = selection.customers or plan.names
+    secret = erasures.digest_key(landing_dir, make=True) if by_name else b""
+    customers = sorted({digest(secret, as_kept(c)) for c in selection.customers})
+    later = sorted({digest(secret, folded(c)) for c in selection.customers}) if and_later else ()
+    return Erasure(
+        datetime.now(UTC),
+        (*plan.keys, *marks),
+        len(plan.outcomes),
+        len(plan.reviews),
+        customers=tuple(customers),
+        named_calls=tuple(digest(secret, as_kept(name)) for name in plan.names),
+        opted_out=tuple(later),
+    )
 
 
 def _rows(landing_dir: Path, sql: str, **given: object) -> list[tuple[Any, ...]]:
@@ -158,63 +332,51 @@ def _rows(landing_dir: Path, sql: str, **given: object) -> list[tuple[Any, ...]]
         return reader.read(names, sql, **given).fetchall()
 
 
-def _erase_outcomes(landing_dir: Path, selection: Selection) -> int:
+def _outcome_ids(landing_dir: Path) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {"customer_id": set(), "given_call_id": set()}
+    for file in outcome_files(landing_dir):
+        table = tables.read_table(landing_dir / file.name)
+        for column, ids in found.items():
+            ids.update(filter(None, pc.unique(table[column]).to_pylist()))
+    return found
+
+
+def _meant(table: pa.Table, is_customer: Any, is_call: Any) -> Iterator[bool]:
+    """Of each line of outcomes, whether it is of a customer or call that is meant."""
+    customers, calls = table["customer_id"].to_pylist(), table["given_call_id"].to_pylist()
+    for customer, call in zip(customers, calls, strict=True):
+        yield bool(customer and is_customer(customer)) or bool(call and is_call(call))
+
+
+def _erase_outcomes(landing_dir: Path, secret: bytes, erasure: Erasure) -> None:
     """Write the files that hold some without them; a file that held nothing else goes."""
-    erased = 0
+    customers, calls = frozenset(erasure.customers), frozenset(erasure.named_calls)
+    if not (customers or calls):
+        return
     for file in outcome_files(landing_dir):
         path = landing_dir / file.name
         table = tables.read_table(path)
-        meant = pc.or_kleene(
-            pc.is_in(table["customer_id"], value_set=_strings(selection.customers)),
-            pc.is_in(table["given_call_id"], value_set=_strings(selection.calls)),
+        goes = list(
+            _meant(
+                table,
+                lambda customer: digest(secret, as_kept(customer)) in customers,
+                lambda call: digest(secret, as_kept(call)) in calls,
+            )
         )
-        kept = table.filter(pc.invert(meant))
-        erased += len(table) - len(kept)
-        if not len(kept) and len(table):
+        if not any(goes):
+            continue
+        if all(goes):
             path.unlink()
-        elif len(kept) < len(table):
+        else:
+            kept = table.filter(pc.invert(pa.array(goes, pa.bool_())))
             places.write_whole(path, partial(tables.write_table, kept))
-    return erased
 
 
-def _strings(values: Collection[str]) -> pa.Array:
-    return pa.array(sorted(values), pa.string())
-
-
-def _erase_reviews(landing_dir: Path, keys: Collection[str]) -> int:
-    meant = [
+def _reviews_of(landing_dir: Path, keys: Collection[str]) -> list[Path]:
+    if not keys:
+        return []
+    return [
         landing_dir / file.name
         for file in review_files(landing_dir)
         if read_review(landing_dir / file.name).landing_key in keys
     ]
-    for path in meant:
-        path.unlink()
-    return len(meant)
-
-
-def _note(landing_dir: Path, erasure: Erasure) -> None:
-    digest = hashlib.sha256(repr(erasure).encode()).hexdigest()
-    name = f"{erasure.forgotten_at:%Y%m%dT%H%M%S%f}-{digest[:16]}.json"
-    path = landing_dir / FOLDER / digest[:2] / name
-    places.write_whole(path, partial(_write, erasure=erasure))
-
-
-def _write(path: Path, erasure: Erasure) -> None:
-    path.write_text(
-        json.dumps(_ADAPTER.dump_python(erasure, mode="json"), indent=1), encoding="utf-8"
-    )
-
-
-def _erasures(landing_dir: Path) -> Iterator[tuple[Path, Erasure]]:
-    for file in places.walk(landing_dir / FOLDER, FOLDER, ".json"):
-        path = landing_dir / file.name
-        try:
-            yield path, _ADAPTER.validate_json(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, ValidationError) as e:
-            raise LandingError(
-                f"{path}: not a readable note of what was forgotten ({str(e).splitlines()[0]})"
-            ) from e
-
-
-def _unfinished(landing_dir: Path) -> Iterator[tuple[Path, Erasure]]:
-    return ((path, e) for path, e in _erasures(landing_dir) if not e.finished)

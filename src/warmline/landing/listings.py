@@ -63,27 +63,35 @@ def write_listing(landing_dir: Path, source: str, listed: Listed) -> None:
     _write(_file(landing_dir, source), listed)
 
 
-def forget_listed(
+def listed_marks(
     landing_dir: Path, erased: Collection[tuple[str, int, datetime]]
-) -> Iterator[str]:
-    """Forget recordings, given by URL, size and time of change; gives the marks of each.
+) -> tuple[str, ...]:
+    """Return the marks of listed recordings, given by URL, size and time of change.
 
     By its mark, which is a digest, a recording is known again without its bytes.
     """
     stamps = {url: f"{size}-{modified_at.timestamp()}-" for url, size, modified_at in erased}
     if not stamps:
-        return
+        return ()
+    return tuple(
+        mark_of(url, known.stamp)
+        for _, listed in _all_listings(landing_dir)
+        for url, known in listed.items()
+        if url in stamps and known.stamp.startswith(stamps[url])
+    )
+
+
+def forget_listed(landing_dir: Path, marks: Collection[str]) -> None:
+    """Take the recordings with these marks out of all listings."""
+    for path, listed in _all_listings(landing_dir):
+        kept = {url: k for url, k in listed.items() if mark_of(url, k.stamp) not in marks}
+        if len(kept) < len(listed):
+            _write(path, kept)
+
+
+def _all_listings(landing_dir: Path) -> Iterator[tuple[Path, dict[str, ListedRecording]]]:
     for file in list(places.walk(landing_dir / seals.LISTINGS, seals.LISTINGS)):
-        path = landing_dir / file.name
-        listed = _read(path)
-        gone = {
-            url: known
-            for url, known in listed.items()
-            if url in stamps and known.stamp.startswith(stamps[url])
-        }
-        if gone:
-            yield from (mark_of(url, known.stamp) for url, known in gone.items())
-            _write(path, {url: known for url, known in listed.items() if url not in gone})
+        yield landing_dir / file.name, _read(landing_dir / file.name)
 
 
 def mark_of(url: str, stamp: str) -> str:

@@ -18,27 +18,38 @@ import duckdb
 import pyarrow.parquet as pq
 
 from warmline.database import open_without_warehouse, quoted
-from warmline.landing import places, scan, seals, tables
+from warmline.landing import erasures, places, scan, seals, tables
 from warmline.locks import exclusive
 from warmline.whole_files import make_private_folder
 
 _ROWS_IN_GROUP = 128  # a call is read from its pack without decoding more than this many
 _LEFTOVER_AGE_S = 86_400.0
 
+#: What is to be removed: a table, as there may be as many as calls in a year.
+_REMOVED = "CREATE OR REPLACE TEMP TABLE removed AS SELECT unnest($keys::VARCHAR[]) AS landing_key"
+
 #: All rows of the files to be replaced: those not in packs, those less than half full of what
-#: counts, those that hold something to be removed. What is kept of them gets the number of a pack.
+#: counts, those that hold something to be removed, or words or metadata that do not count any more.
+#: What is kept of them gets the number of a pack.
 _CHOSEN = f"""
 CREATE OR REPLACE TEMP TABLE chosen AS
 WITH kept AS (
     SELECT file, landing_key FROM ({scan.live_of("landed")})
-    WHERE NOT list_contains($removed, landing_key)),
+    ANTI JOIN removed USING (landing_key)),
 rows_of AS (
-    SELECT landed.file, landed.landing_key, content_sha256, kept.file IS NOT NULL AS is_kept
-    FROM landed LEFT JOIN kept USING (file, landing_key)),
+    SELECT landed.file, landed.landing_key, content_sha256, kept.file IS NOT NULL AS is_kept,
+        kept.file IS NULL AND (removed.landing_key IS NOT NULL
+            OR list_contains(list_transform(stage_keys, lambda s: s.stage), 'words')
+            OR metadata_fingerprint IS DISTINCT FROM any_value(metadata_fingerprint)
+                FILTER (kept.file IS NOT NULL) OVER (PARTITION BY landed.landing_key)
+        ) AS has_to_go
+    FROM landed
+    LEFT JOIN kept USING (file, landing_key)
+    LEFT JOIN removed ON removed.landing_key = landed.landing_key),
 replaced AS (
     SELECT file FROM rows_of GROUP BY file
     HAVING file NOT LIKE '{places.PACKS}/%' OR count_if(is_kept) * 2 < $rows_in_pack
-        OR bool_or(list_contains($removed, landing_key)))
+        OR bool_or(has_to_go))
 SELECT file, landing_key, content_sha256, is_kept,
     (row_number() OVER (PARTITION BY is_kept ORDER BY landing_key) - 1) // $rows_in_pack AS pack
 FROM rows_of SEMI JOIN replaced USING (file)
@@ -65,9 +76,10 @@ class Packing:
 def compact(landing_dir: Path, *, rows_in_pack: int = 2048) -> Packing:
     """Merge loose files, and packs less than half full, into packs; drop what is superseded.
 
-    Raises LockedError when another process is packing, LandingError when a pack cannot be written.
+    What was erased and has landed since goes, too. Raises LockedError when another process is
+    packing, LandingError when a pack cannot be written.
     """
-    return _repack(landing_dir, (), rows_in_pack)
+    return _repack(landing_dir, erasures.forgotten_keys(landing_dir), rows_in_pack)
 
 
 def remove(landing_dir: Path, keys: Collection[str], *, rows_in_pack: int = 2048) -> Packing:
@@ -120,7 +132,8 @@ def _pack_claimed(
     left = {file.name for file in files if file.name.startswith(places.LOOSE)} | unreadable.keys()
     with open_without_warehouse() as con, scan.reader(con, landing_dir) as reader:
         reader.scan([file for file in files if file.name not in left])
-        con.execute(_CHOSEN, {"removed": list(removed), "rows_in_pack": rows_in_pack})
+        con.execute(_REMOVED, {"keys": list(removed)})
+        con.execute(_CHOSEN, {"rows_in_pack": rows_in_pack})
         replaced = set(_column(con, "SELECT DISTINCT file FROM chosen"))
         packs = _column(con, "SELECT DISTINCT pack FROM chosen WHERE is_kept ORDER BY pack")
         kept, dropped = con.execute(

@@ -7,8 +7,11 @@
     outcomes/<aa>/...                             what became of customers; see `outcomes`
     reviews/<aa>/...                              what people say of the analyses; see `reviews`
     listings/<aa>/...                             what is known of remote places; see `listings`
-    forgotten/<aa>/...                            what was erased and stays so; see `forgetting`
+    forgotten/<aa>/...                            what was erased and stays so; see `erasures`
+    digests/key.json                              the key of the digests in there
+    erasing.json                                  an erasing that is not finished yet
     encryption.json                               whether all that is encrypted; see `seals`
+    landing.json                                  which landing folder it is; see `warmline.places`
 
 Every file appears whole or not at all, by a rename within its folder, so that any number of workers
 may write and any number of readers read a shared folder without a lock between them.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from warmline.landing import places, seals, tables
+from warmline.landing import erasures, places, seals, tables
 from warmline.landing.places import LandedFile, LandingError
 
 FOLDER = "reviews"
@@ -48,7 +48,7 @@ _ADAPTER = TypeAdapter(Review)
 
 
 def write_review(review: Review, landing_dir: Path) -> Path:
-    """Land a review; returns the file written.
+    """Land a review; returns the file written, which is not there if its call was erased.
 
     Raises LandingError when it cannot be written, EncryptionError when the key that is given is not
     that of the folder.
@@ -58,7 +58,10 @@ def write_review(review: Review, landing_dir: Path) -> Path:
     digest = hashlib.sha256(text.encode()).hexdigest()
     name = f"{review.reviewed_at:%Y%m%dT%H%M%S%f}-{digest[:16]}{_CLEAR if key is None else _SECRET}"
     path = landing_dir / FOLDER / digest[:2] / name
-    return places.write_whole(path, lambda file: tables.write_text(text, file))
+    places.write_whole(path, lambda file: tables.write_text(text, file))
+    if review.landing_key in erasures.forgotten_keys(landing_dir):  # erased meanwhile
+        path.unlink(missing_ok=True)
+    return path
 
 
 def review_files(landing_dir: Path) -> list[LandedFile]:

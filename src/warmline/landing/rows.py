@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from warmline.analysis import CallAnalysis
 from warmline.encryption import Key
-from warmline.landing import mapping, places, seals, tables
+from warmline.landing import erasures, mapping, places, seals, tables
 from warmline.landing.places import LandingError
 from warmline.values import CallMetadata
 
@@ -42,10 +42,13 @@ def metadata_fingerprint(metadata: CallMetadata) -> str:
 def write(analysis: CallAnalysis, landing_dir: Path) -> Path:
     """Land an analysis; one of the same audio is replaced, a refusal of the same path removed.
 
-    Returns the file written. Raises LandingError when it cannot be written, EncryptionError when
+    Returns the file written. What was erased, or is of somebody who opted out, does not land: the
+    file is then not there. Raises LandingError when it cannot be written, EncryptionError when
     the key that is given is not that of the folder.
     """
     seals.key_of(landing_dir, writes=True)
+    if not erasures.may_land(landing_dir, analysis):
+        return places.loose_file(landing_dir, places.key_of(analysis))
     row = mapping.to_row(analysis)
     row |= {
         KEY: places.key_of(analysis),
@@ -57,6 +60,9 @@ def write(analysis: CallAnalysis, landing_dir: Path) -> Path:
         places.loose_file(landing_dir, row[KEY]),
         lambda file: tables.write_table(table, file, **_PARQUET),
     )
+    if not erasures.may_land(landing_dir, analysis):  # erased while it was being written
+        path.unlink(missing_ok=True)
+        return path
     refusal = places.refusal_key(analysis.recording.path)
     if refusal != row[KEY]:
         places.loose_file(landing_dir, refusal).unlink(missing_ok=True)

@@ -18,8 +18,8 @@ from warmline.landing import places
 from warmline.landing.places import LandingError
 
 FILE = "encryption.json"
-LISTINGS = "listings"
-FOLDERS = (*places.LOOSE, places.CLAIMED, places.PACKS, "outcomes", "reviews", LISTINGS)
+LISTINGS, DIGESTS = "listings", "digests"
+FOLDERS = (*places.LOOSE, places.CLAIMED, places.PACKS, "outcomes", "reviews", LISTINGS, DIGESTS)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def key_of(landing_dir: Path, *, writes: bool = False) -> Key | None:
     key = current_key()
     seal = read_seal(landing_dir)
     if seal is None and key is not None:
-        if _holds_something(landing_dir):
+        if holds_something(landing_dir):
             seal = (
                 read_seal(landing_dir) or Seal()
             )  # another process may just have begun the folder
@@ -99,7 +99,8 @@ def require_fitting(landing_dir: Path, seal: Seal, key: Key | None) -> None:
         )
 
 
-def _holds_something(landing_dir: Path) -> bool:
+def holds_something(landing_dir: Path) -> bool:
+    """Whether anything has landed in the folder."""
     for folder in FOLDERS:
         with suppress(StopIteration):
             next(places.walk(landing_dir / folder, folder, ""))

@@ -11,7 +11,13 @@ import duckdb
 
 from warmline.database import open_for_reading
 from warmline.nights.drift import WATCHED, Day, Drift, compare
-from warmline.nights.report import FailedCall, NightReport, RunFacts, SlowCall
+from warmline.nights.report import (
+    FailedCall,
+    NightReport,
+    RunFacts,
+    SlowCall,
+    shares_too_large,
+)
 from warmline.settings import NightSettings
 
 _FAILED_SHOWN = 50
@@ -27,6 +33,7 @@ SELECT status, coalesce(reason_code, ''), count(*), coalesce(sum(duration_s), 0)
 FROM calls WHERE {_WITHIN} GROUP BY status, reason_code
 ORDER BY count(*) DESC, status, reason_code
 """
+_OF_DAY = f"SELECT count(*) FROM calls WHERE {_WITHIN}"
 _FAILED = f"""
 SELECT call_id, coalesce(reason_code, ''), coalesce(reason, ''),
     failed_runs >= $give_up_after AND $give_up_after > 0 AND reason_code <> 'io_error'
@@ -75,17 +82,21 @@ def read_night(
     *,
     until: datetime | None = None,
     run: RunFacts | None = None,
+    runs: tuple[RunFacts, ...] = (),
 ) -> NightReport:
     """What was analyzed on a day (UTC), beside the `night.drift_days` days before it.
 
-    A run that goes on past midnight belongs to the day on which it began: `until` is its end.
-    Raises `WarehouseError` when there is no warehouse that can be read.
+    With `run`, only what was analyzed since that run began. A run that goes on past midnight
+    belongs to the day on which it began: `until` is its end. `runs` are all of the day. Raises
+    `WarehouseError` when there is no warehouse that can be read.
     """
     since = datetime.combine(night, time())
     end = since + timedelta(days=1)
     if until is not None:
-        end = max(end, until.astimezone(UTC).replace(tzinfo=None))
+        end = max(end, _naive(until))
     when = {"since": since, "until": end}
+    if run and run.started_at:
+        when = {"since": _naive(run.started_at), "until": _naive(until) if until else end}
     before = {
         "since": since,
         "first": night - timedelta(days=settings.drift_days),
@@ -95,9 +106,11 @@ def read_night(
     with open_for_reading(warehouse) as con:
         counts = con.execute(_COUNTS, when | limit).fetchall()
         per_day = [n for (n,) in con.execute(_PER_DAY, before).fetchall()]
+        of_day = con.execute(_OF_DAY, {"since": since, "until": end}).fetchall()[0][0]
+        by_status = _summed((status, n) for status, _, n, *_ in counts)
         return NightReport(
             night=night,
-            by_status=_summed((status, n) for status, _, n, *_ in counts),
+            by_status=by_status,
             by_reason={(status, code): n for status, code, n, *_ in counts if code},
             audio_s=sum(row[3] for row in counts if row[0] == "analyzed"),
             computing_s=sum(row[4] for row in counts),
@@ -109,7 +122,15 @@ def read_night(
             usual_calls=median(per_day) if len(per_day) >= settings.drift_min_days else None,
             idle_days=settings.drift_days - 1 - len(per_day),
             run=run,
+            calls_of_day=of_day,
+            shares=shares_too_large(by_status, settings),
+            runs=runs,
         )
+
+
+def _naive(at: datetime) -> datetime:
+    """As the warehouse keeps times: UTC, without saying so."""
+    return at.astimezone(UTC).replace(tzinfo=None)
 
 
 def _drifts(

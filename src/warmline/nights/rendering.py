@@ -29,7 +29,7 @@ class _Table:
 
 def as_markdown(report: NightReport) -> str:
     """The report as Markdown."""
-    parts = [f"# Night of {report.night}", _lead(report)]
+    parts = [f"# {report.title}", _lead(report)]
     parts += ["\n".join(f"- **{_cell(alarm)}**" for alarm in report.alarms) or _NO_ALARM]
     for table in _tables(report):
         parts.append(f"## {table.title}")
@@ -46,7 +46,7 @@ def as_html(report: NightReport) -> str:
     alarms = "".join(f"<li>{escape(alarm)}</li>" for alarm in report.alarms)
     body = "".join(_section(table) for table in _tables(report))
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(
-        title=f"Night of {report.night}",
+        title=escape(report.title),
         lead=escape(_lead(report)),
         alarms=f"<ul class='alarm'>{alarms}</ul>" if alarms else f"<p>{_NO_ALARM}</p>",
         body=body,
@@ -62,7 +62,12 @@ def _lead(report: NightReport) -> str:
         text += f" The run took {run.wall_s / 60:.1f} min; {run.done_before} done before"
         text += f", {run.given_up} left alone after failing too often" if run.given_up else ""
         text += f", {run.unfinished} still being copied" if run.unfinished else ""
+        text += f", {run.forgotten} erased before and left alone" if run.forgotten else ""
+        text += f", {run.opted_out} of customers who opted out" if run.opted_out else ""
         text += "."
+        if run.erased_calls or run.erased_words:
+            text += f" Too old to be kept: {run.erased_calls} calls were erased, and the words of "
+            text += f"{run.erased_words}."
     return text
 
 
@@ -87,9 +92,25 @@ def _tables(report: NightReport) -> Iterator[_Table]:
             for call in report.slowest
         )
         yield _Table("Slowest calls", ("call", "computing, s", "length, s"), slow)
+    if report.runs:
+        yield _Table(
+            "Runs", ("began, UTC", "min", "done before", "asks for a person"), _runs(report)
+        )
     yield _drift_table(report.drifts)
     if report.run is not None and report.run.problems:
         yield _Table("Also", ("",), tuple((problem,) for problem in report.run.problems))
+
+
+def _runs(report: NightReport) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        (
+            f"{run.started_at:%H:%M:%S}" if run.started_at else "",
+            f"{run.wall_s / 60:.1f}",
+            str(run.done_before),
+            "; ".join(run.alarms),
+        )
+        for run in report.runs
+    )
 
 
 def _drift_table(drifts: Sequence[Drift]) -> _Table:

@@ -8,11 +8,12 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from errno import EACCES
 from pathlib import Path
 
 import platformdirs
 
-from warmline.errors import WarehouseError
+from warmline.errors import ScheduleError, WarehouseError
 
 FLOW = "analyze-calls"
 _DATABASE = "prefect.db"
@@ -58,6 +59,24 @@ def prefect_home() -> Path:
     """Where the nights' flow has Prefect keep what it keeps."""
     default = platformdirs.user_state_path("warmline") / "prefect"
     return Path(os.environ.get("PREFECT_HOME") or default).expanduser()
+
+
+def make_prefect_home() -> Path:
+    """Make the folder in which Prefect keeps its database, for its owner alone, and return it.
+
+    Raises `ScheduleError` when it cannot be made or written.
+    """
+    home = prefect_home()
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(home, os.W_OK | os.X_OK):
+            raise PermissionError(EACCES, "it cannot be written to")
+    except OSError as e:
+        raise ScheduleError(
+            f"{home}: nights keep their records there, and {e.strerror or e}; set PREFECT_HOME to "
+            "a folder that can be written"
+        ) from e
+    return home
 
 
 def forget_runs(home: Path, older_than_days: int, at_most: int | None = None) -> int:

@@ -4,7 +4,7 @@ import math
 import re
 from datetime import datetime, tzinfo
 
-from warmline.recordings.fields import parse_time
+from warmline.recordings.times import read_moment
 
 #: Names that people give to one outcome.
 _NAMES = {
@@ -27,7 +27,6 @@ _WORDS = {
     **dict.fromkeys(("false", "no", "n"), 0.0),
 }
 _FATES = {"retained": 1.0, "stayed": 1.0, "churned": 0.0, "left": 0.0, "cancelled": 0.0}
-_DAY = re.compile(r"\d{4}-?\d\d-?\d\d|\d{1,2}\.\d{1,2}\.\d{4}")
 _SHOWN = 40
 
 
@@ -70,7 +69,8 @@ def read_value(said_name: str, text: str) -> float | str:
 
 def read_day(text: str, zone: tzinfo) -> tuple[datetime, bool]:
     """When, UTC without a zone, and whether only the day is said. Raises ValueError for no time."""
-    return parse_time(text, zone).replace(tzinfo=None), bool(_DAY.fullmatch(text))
+    at, is_whole_day = read_moment(text, zone)
+    return at.replace(tzinfo=None), is_whole_day
 
 
 def _number(text: str) -> float | None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from warmline.database import open_for_reading
 from warmline.errors import MetadataError
+from warmline.landing import left_out
 from warmline.landing.outcomes import (
     SCHEMA,
     Key,
@@ -41,7 +42,8 @@ class OutcomeReport:
 
     `new` were not known, `corrected` had another value before, `known` had this one, `repeated`
     stand in the file twice. `matched` and `unmatched` (reason -> how many) are of the three first.
-    `unreadable` are lines that were left out, `empty` cells without a value.
+    `unreadable` are lines that were left out, `empty` cells without a value, `forgotten` lines of
+    customers who were erased or opted out, which are not kept.
     """
 
     source: str
@@ -56,6 +58,7 @@ class OutcomeReport:
     unreadable: tuple[OutcomeLine, ...]
     empty: int
     ignored: tuple[str, ...]
+    forgotten: int = 0
 
 
 def load_outcomes(
@@ -75,6 +78,7 @@ def load_outcomes(
     """
     table = read_outcome_table(csv_path, zone)
     _require_readable(table, skip_unreadable)
+    table, forgotten = _without_forgotten(table, landing_dir)
     unique = {line.key: line for line in reversed(table.good)}
     before = _landed(landing_dir)
     states = Counter(_state(line, before) for line in unique.values())
@@ -96,7 +100,25 @@ def load_outcomes(
         unreadable=table.problems,
         empty=table.empty,
         ignored=table.ignored,
+        forgotten=forgotten,
     )
+
+
+def _without_forgotten(table: OutcomeTable, landing_dir: Path) -> tuple[OutcomeTable, int]:
+    """The table without lines of customers who were erased since, or opted out; and how many."""
+    out = left_out(landing_dir)
+    if not out.names_customers:
+        return table, 0
+    kept = tuple(
+        line
+        for line in table.lines
+        if not out.has_opted_out(line.customer_id)
+        and not (
+            line.occurred_at
+            and out.was_erased_before(line.customer_id, line.occurred_at.replace(tzinfo=UTC))
+        )
+    )
+    return replace(table, lines=kept), len(table.lines) - len(kept)
 
 
 def _require_readable(table: OutcomeTable, skip_unreadable: bool) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from warmline.errors import MetadataError
 from warmline.landing.outcomes import Key, OutcomeLine
 from warmline.outcomes.cells import is_fate, outcome_name, read_day, read_value, snake
-from warmline.recordings.fields import as_text
+from warmline.recordings.fields import as_text, is_not_given
 from warmline.recordings.table import csv_rows
 
 _COLUMNS = {
@@ -64,7 +64,7 @@ def read_outcome_table(csv_path: Path, zone: tzinfo) -> OutcomeTable:
     heading or a file that cannot be used.
     """
     rows = csv_rows(csv_path)
-    heading = _heading(csv_path, [as_text(name) for name in rows[0][1]])
+    heading = _heading(csv_path, rows[0][0], [as_text(name) for name in rows[0][1]])
     lines: list[OutcomeLine] = []
     count = empty = 0
     for number, values in rows[1:]:
@@ -83,13 +83,14 @@ def read_outcome_table(csv_path: Path, zone: tzinfo) -> OutcomeTable:
     return OutcomeTable(csv_path, tuple(checked), count, empty, heading.ignored)
 
 
-def _heading(csv_path: Path, columns: Sequence[str]) -> _Heading:
+def _heading(csv_path: Path, line: int, columns: Sequence[str]) -> _Heading:
+    place = f"{csv_path}, line {line}"
     names = [snake(column) for column in columns]
     for index, name in enumerate(names):
         if not name:
-            raise MetadataError(f"{csv_path}, line 1: column {index + 1} has no name")
+            raise MetadataError(f"{place}: column {index + 1} has no name")
         if name in names[:index]:
-            raise MetadataError(f"{csv_path}, line 1: two columns are called {columns[index]!r}")
+            raise MetadataError(f"{place}: two columns are called {columns[index]!r}")
     places = {
         key: names.index(name)
         for key, aliases in _COLUMNS.items()
@@ -102,12 +103,12 @@ def _heading(csv_path: Path, columns: Sequence[str]) -> _Heading:
     is_long = "outcome" in places
     said = f"there are {', '.join(columns[:12])}"
     if not places.keys() & {"customer_id", "call_id"}:
-        raise MetadataError(f"{csv_path}, line 1: no column 'customer_id' or 'call_id'; {said}")
+        raise MetadataError(f"{place}: no column 'customer_id' or 'call_id'; {said}")
     if not places.keys() & {"date", "call_id"}:
-        raise MetadataError(f"{csv_path}, line 1: no column 'date'; {said}")
+        raise MetadataError(f"{place}: no column 'date'; {said}")
     if not (is_long or others):
         raise MetadataError(
-            f"{csv_path}, line 1: no outcome: neither columns 'outcome' and 'value' nor a column "
+            f"{place}: no outcome: neither columns 'outcome' and 'value' nor a column "
             f"that is called like one (retained, nps, ...); {said}"
         )
     wide = {} if is_long else {i: columns[i] for i in others}
@@ -128,7 +129,7 @@ def _lines(
     if heading.wide:
         return
     name = cells[heading.places["outcome"]]
-    if not name:
+    if is_not_given(name):
         yield OutcomeLine(number, "", problem="column 'outcome': empty"), -1
     elif "value" in heading.places:
         yield OutcomeLine(number, name), heading.places["value"]
@@ -143,9 +144,12 @@ def _read(
     heading: _Heading, line: OutcomeLine, cells: Sequence[str], place: int, zone: tzinfo
 ) -> OutcomeLine | None:
     """One outcome with its value, whose and when; None for an empty cell."""
-    if not cells[place]:
+    if is_not_given(cells[place]):
         return None
-    known = {key: cells[where] or None for key, where in heading.places.items()}
+    known = {
+        key: None if is_not_given(cells[where]) else cells[where]
+        for key, where in heading.places.items()
+    }
     blank = OutcomeLine(
         line.line, outcome_name(line.name), known.get("customer_id"), known.get("call_id")
     )

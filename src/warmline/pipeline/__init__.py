@@ -8,6 +8,7 @@ from warmline.pipeline.planned import Duplicate, Plan, PlannedCall, Redo
 from warmline.pipeline.retrying import failed_calls, put_back
 from warmline.pipeline.stages import STAGES, Addressing, Stage, all_measures, with_later
 from warmline.pipeline.tally import Tally
+from warmline.pipeline.unanalyzed import dated_after
 from warmline.pipeline.workers import Workers
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Workers",
     "all_measures",
     "analyze_recording",
+    "dated_after",
     "failed_calls",
     "land_duplicates",
     "make_plan",

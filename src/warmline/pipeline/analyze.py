@@ -28,11 +28,15 @@ class Remote:
 
 @dataclass(frozen=True)
 class Given:
-    """A recording to analyze, what is known from before, and who hears how far it has come."""
+    """A recording to analyze, what is known from before, and who hears how far it has come.
+
+    `takes_row` is that of the planned call.
+    """
 
     source: Path | Remote
     previous: CallAnalysis | None = None
     tell: Tell = nobody
+    takes_row: bool = True
 
 
 def analyze_recording(
@@ -66,7 +70,7 @@ def analyze_recordings(
     """
     settings = addressing.settings
     return words.together(
-        [_analysis(one, addressing, engines, table) for one in given],
+        [_analysis(one, addressing, engines, table if one.takes_row else None) for one in given],
         lambda: words.recogniser(settings.words, engines),
     )
 
@@ -74,15 +78,15 @@ def analyze_recordings(
 def _analysis(
     given: Given, addressing: Addressing, engines: Engines, table: MetadataTable | None
 ) -> words.Asking[CallAnalysis]:
-    source = given.source
+    source, s = given.source, addressing.settings
     if isinstance(source, Remote):
         recording = source.file.recording(source.audio_sha256)
-        metadata = read_metadata(source.file, addressing.settings.recordings, table)
+        metadata = read_metadata(source.file, s.recordings, table, s.redaction)
         call = Passage(
             recording, metadata, addressing, engines, given.previous, given.tell, source.copy
         )
         return (yield from _passed(call))
-    metadata = read_metadata(source, addressing.settings.recordings, table)
+    metadata = read_metadata(source, s.recordings, table, s.redaction)
     try:
         recording = identify(source)
     except RecordingRefusedError as e:

@@ -20,7 +20,7 @@ from warmline.recordings.identify import identify
 from warmline.recordings.metadata import MetadataTable, read_metadata
 from warmline.recordings.remote import RemoteFile, fetch, file_system
 from warmline.recordings.scratch import private_folder, scratch_folder
-from warmline.settings import RecordingSettings
+from warmline.settings import RecordingSettings, RedactionSettings
 
 FORGOTTEN = "forgotten"
 
@@ -61,6 +61,7 @@ class Arrivals:
     settings: RecordingSettings
     table: MetadataTable | None
     known: Callable[[], Known]
+    redaction: RedactionSettings
 
     def take_in(self, call: PlannedCall, fetched: Fetched) -> PlannedCall | CallAnalysis:
         """The call with the digest of its bytes; or what is to be said of it without listening.
@@ -107,7 +108,8 @@ class Arrivals:
     def _not_analyzed(
         self, call: PlannedCall, status: Status, code: str, reason: str
     ) -> CallAnalysis:
-        metadata = read_metadata(call.source, self.settings, self.table)
+        table = self.table if call.takes_row else None
+        metadata = read_metadata(call.source, self.settings, table, self.redaction)
         return not_analyzed(call.recording, metadata, status, code, reason)
 
 

@@ -14,7 +14,7 @@ from warmline.errors import Status
 from warmline.pipeline.analyze import Given, Remote, analyze_recordings
 from warmline.pipeline.arrivals import FORGOTTEN, Arrivals, Fetched
 from warmline.pipeline.planned import PlannedCall
-from warmline.pipeline.stages import Addressing
+from warmline.pipeline.stages import Addressing, with_later
 from warmline.pipeline.unanalyzed import PASSING_FAULTS, dated_after
 from warmline.recordings.metadata import MetadataTable, read_table
 from warmline.settings import Settings
@@ -75,7 +75,8 @@ class _Desk:
     @cached_property
     def arrivals(self) -> Arrivals:
         known = cache(partial(landing.known, self.landing))
-        return Arrivals(self.landing, self.addressing.settings.recordings, self.table, known)
+        chosen = self.addressing.settings
+        return Arrivals(self.landing, chosen.recordings, self.table, known, chosen.redaction)
 
     @cached_property
     def table(self) -> MetadataTable | None:
@@ -119,13 +120,13 @@ def _taken_in(
 ) -> tuple[PlannedCall, Given] | CallAnalysis:
     """A call and what is given of it to be analyzed; or what is said of one that need not be."""
     if call.remote is None:
-        return call, Given(Path(call.path), _previous(desk.landing, call), tell)
+        return call, Given(Path(call.path), _previous(desk.landing, call), tell, call.takes_row)
     fetched = Fetched(call.remote, desk.addressing.settings.recordings, kept)
     found = desk.arrivals.take_in(call, fetched)
     if isinstance(found, CallAnalysis):
         return found
     remote = Remote(call.remote, found.recording.audio_sha256, fetched.again)
-    return found, Given(remote, _previous(desk.landing, found), tell)
+    return found, Given(remote, _previous(desk.landing, found), tell, call.takes_row)
 
 
 def land(analysis: CallAnalysis, landing_dir: Path, call: PlannedCall) -> None:
@@ -163,5 +164,8 @@ def _previous(landing_dir: Path, call: PlannedCall) -> CallAnalysis | None:
         found = landing.read_landed(landing_dir, call.previous)
     except landing.LandingError:
         return None
-    kept = tuple(key for key in found.stage_keys if key.stage not in call.redo)
+    anew = call.redo
+    if found.words_erased_at is not None:  # what rests on words cannot be taken over without them
+        anew = anew | with_later({"words"})
+    kept = tuple(key for key in found.stage_keys if key.stage not in anew)
     return replace(found, stage_keys=kept)

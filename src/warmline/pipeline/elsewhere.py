@@ -49,7 +49,7 @@ def note_lost(order: Order, call: PlannedCall, reason: str) -> Outcome:
     `reason` is one line for a person. Without an analysis, the next run tries it again.
     """
     status, code = Status.FAILED, "process_died"
-    metadata = read_metadata(call.source, order.settings.recordings, None)
+    metadata = read_metadata(call.source, order.settings.recordings, None, order.settings.redaction)
     folder = Path(order.landing)
     landed = landing.read_loose(folder, call.recording)
     if landed is None or landed.status is Status.FAILED:

@@ -5,9 +5,11 @@ the recordings that are there and the analyses that have landed, so that a misse
 caught up by the next one.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 from warmline import landing
@@ -29,6 +31,8 @@ from warmline.recordings.remote import RemoteFile
 from warmline.settings import Settings
 from warmline.values import CallMetadata, Recording
 
+_NAMED = 3  # of what a note is about
+
 
 def make_plan(
     sources: Iterable[Path | str],
@@ -44,18 +48,31 @@ def make_plan(
     analyzes it. Raises `LandingError` when the folder cannot be read, `SettingsError` for a URL
     that nothing here can open.
     """
-    found = look_at(sources, addressing.settings.recordings, landing_dir)
+    found = look_at(
+        sources, addressing.settings.recordings, landing_dir, addressing.settings.redaction
+    )
     desk = _Desk(landing.known(landing_dir), addressing, table, redo, found)
+    identified = list(desk.identified())
+    desk = replace(desk, shared=desk.shared_rows([recording for recording, _ in identified]))
     pending: list[PlannedCall] = []
     unchanged: list[str] = []
     readable: dict[str, list[Recording]] = {}
-    erased, forgotten = landing.forgotten_keys(landing_dir), []
+    out = landing.left_out(landing_dir)
+    forgotten: list[str] = []
+    opted_out: list[str] = []
     given_up: list[str] = []
-    for recording, code in desk.identified():
-        if found.marks.get(recording.path) in erased or landing.is_forgotten(
-            erased, recording.audio_sha256, recording.path
+    for recording, code in identified:
+        if found.marks.get(recording.path) in out.keys or landing.is_forgotten(
+            out.keys, recording.audio_sha256, recording.path
         ):
             forgotten.append(recording.path)
+        elif (
+            out.names_customers
+            and (metadata := desk.metadata(recording.path))
+            and out.concerns(recording, metadata)
+        ):
+            has_opted_out = out.has_opted_out(metadata.customer_id)
+            (opted_out if has_opted_out else forgotten).append(recording.path)
         elif code is None and not recording.audio_sha256:
             failed = desk.failed(recording)
             if failed and desk.gives_up(failed):
@@ -82,16 +99,23 @@ def make_plan(
                 (given_up if is_failed else unchanged).append(original.path)
     return Plan(
         tuple(
-            replace(c, after=desk.newest(c.recording), remote=found.remote.get(c.path))
-            for c in pending
+            replace(
+                call,
+                after=desk.newest(call.recording),
+                remote=found.remote.get(call.path),
+                takes_row=desk.takes_row(call.path),
+            )
+            for call in pending
         ),
         tuple(unchanged),
         tuple(replace(d, remote=found.remote.get(d.recording.path)) for d in duplicates),
         found.unfinished,
-        (*found.problems, *found.away, *desk.remarks()),
+        (*found.problems, *desk.remarks()),
         tuple(forgotten),
         tuple(given_up),
         found.away,
+        found.closed,
+        tuple(opted_out),
     )
 
 
@@ -103,7 +127,7 @@ def land_duplicates(plan: Plan, landing_dir: Path, settings: Settings) -> None:
         path = Path(duplicate.recording.path)
         analysis = not_analyzed(
             duplicate.recording,
-            read_metadata(duplicate.remote or path, settings.recordings, None),
+            read_metadata(duplicate.remote or path, settings.recordings, None, settings.redaction),
             Status.DUPLICATE,
             "same_bytes",
             f"{path.name}: the same bytes as {duplicate.original_path}, which is analyzed",
@@ -120,6 +144,37 @@ class _Desk:
     table: MetadataTable | None
     redo: Redo | None
     found: Sources
+    shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def shared_rows(self, recordings: Iterable[Recording]) -> dict[str, tuple[str, ...]]:
+        """Return rows of the table that more than one recording would take, with their paths.
+
+        A copy with the same bytes is the same recording.
+        """
+        if self.table is None:
+            return {}
+        settings = self.addressing.settings.recordings
+        takers: defaultdict[str, list[str]] = defaultdict(list)
+        digests: defaultdict[str, set[str]] = defaultdict(set)
+        for recording in recordings:
+            source = self.found.source(recording.path)
+            path = source if isinstance(source, Path) else source.path
+            call_id = path.stem
+            if self.table.key == "call_id":
+                call_id = read_metadata(source, settings, None).call_id
+            key = self.table.key_for(path, call_id)
+            if key is not None:
+                takers[key].append(recording.path)
+                digests[key].add(recording.audio_sha256 or recording.path)
+        return {key: tuple(takers[key]) for key, of in digests.items() if len(of) > 1}
+
+    def takes_row(self, path: str) -> bool:
+        """Return whether a recording takes its row of the table: not if another one would, too."""
+        return path not in self._sharing
+
+    @cached_property
+    def _sharing(self) -> frozenset[str]:
+        return frozenset(path for paths in self.shared.values() for path in paths)
 
     def identified(self) -> Iterator[tuple[Recording, str | None]]:
         """Every recording; with the code of the refusal if its bytes cannot be read.
@@ -155,6 +210,12 @@ class _Desk:
             return recording, e.code
         except OSError as e:  # a share that is away for now ends no night
             return recording, fault_code(e)
+
+    def metadata(self, path: str) -> CallMetadata:
+        """All that is known of the call at a path or URL besides its sound."""
+        chosen = self.addressing.settings
+        table = self.table if self.takes_row(path) else None
+        return read_metadata(self.found.source(path), chosen.recordings, table, chosen.redaction)
 
     def newest(self, recording: Recording) -> datetime | None:
         """When the newest was made of what has landed of these bytes, or of this path."""
@@ -200,8 +261,7 @@ class _Desk:
         """What has to be done for a readable recording; None when nothing has."""
         if landed is None:
             return PlannedCall(recording, "new")
-        settings = self.addressing.settings.recordings
-        metadata = read_metadata(self.found.source(recording.path), settings, self.table)
+        metadata = self.metadata(recording.path)
         if self.redo and self.redo.concerns(recording, metadata):
             return PlannedCall(recording, "asked for", landed, self.redo.stages)
         why = self._why_again(recording, metadata, landed)
@@ -214,6 +274,8 @@ class _Desk:
             return "moved"
         if landed.status is Status.FAILED:
             return None if self.gives_up(landed) else "failed before"
+        if landed.status is Status.ANALYZED and self.words_are_too_old(recording, metadata):
+            return None
         keys = self.addressing.keys(recording.audio_sha256, metadata)
         passed = keys if landed.status is Status.ANALYZED else landed.stage_keys
         changed = [s for s in passed if landed.stage_keys.get(s) != keys.get(s)]
@@ -222,6 +284,12 @@ class _Desk:
         if landing.metadata_fingerprint(metadata) != landed.metadata_fingerprint:
             return "metadata changed"
         return None
+
+    def words_are_too_old(self, recording: Recording, metadata: CallMetadata) -> bool:
+        """Whether a call is so old that its words are erased: it is not heard again for a rule."""
+        days = self.addressing.settings.retention.words_days
+        at = metadata.started_at or recording.modified_at
+        return days > 0 and at < datetime.now(UTC) - timedelta(days=days)
 
     def gives_up(self, landed: Landed) -> bool:
         """Whether a call has failed so often that a person should look at it first."""
@@ -234,17 +302,32 @@ class _Desk:
             yield f"landing file {name} is damaged and done again: {why}"
         if self.table is None:
             return
-        for line, key in self.table.duplicates:
-            yield f"{self.table.path}, line {line}: {key!r} had a row before; this one is ignored"
+        place, repeated = self.table.path, self.table.duplicates
+        if repeated:
+            line, key = repeated[0]
+            others = f", as are {len(repeated) - 1} more rows" if len(repeated) > 1 else ""
+            yield f"{place}, line {line}: {key!r} had a row before; this one is ignored{others}"
         settings = self.addressing.settings.recordings
         remote = self.found.remote.values()
         paths = [*self.found.local, *(file.path for file in remote)]
         sources: list[Path | RemoteFile] = [*self.found.local, *remote]
         ids = [read_metadata(source, settings, None).call_id for source in sources]
-        for key in self.table.unmatched(paths, ids):
-            yield f"{self.table.path}: no recording for {key!r}"
-        for key in self.table.shared(paths):
-            yield f"{self.table.path}: {key!r} is the name of more than one recording"
+        if unmatched := self.table.unmatched(paths, ids):
+            yield f"{place}: no recording for {_first(unmatched)}"
+        for key, takers in list(self.shared.items())[:_NAMED]:
+            yield (
+                f"{place}: the row {key!r} is of {len(takers)} recordings "
+                f"({', '.join(takers[:3])}{', ...' if takers[3:] else ''}), so none of them takes "
+                "it; give more of the path in it"
+            )
+        if (more := len(self.shared) - _NAMED) > 0:
+            yield f"{place}: {more} more rows are of several recordings each"
+
+
+def _first(keys: Sequence[str]) -> str:
+    """The first three of many, so that a long table is no long list of notes."""
+    some = ", ".join(map(repr, keys[:_NAMED]))
+    return some + (f" and {len(keys) - _NAMED} more rows" if len(keys) > _NAMED else "")
 
 
 def _is_same_file(landed: Landed, recording: Recording) -> bool:

@@ -15,7 +15,8 @@ class PlannedCall:
 
     `previous` says where an earlier analysis of it lies, `redo` names the stages whose results are
     not to be taken from it. What comes of it has to be dated later than `after`. Where it lies
-    elsewhere, `remote` says how; if its digest is empty, it has to be fetched to be known.
+    elsewhere, `remote` says how; if its digest is empty, it has to be fetched to be known. With
+    `takes_row` false its row of the metadata table is as much another recording's, and nobody's.
     """
 
     recording: Recording
@@ -24,6 +25,7 @@ class PlannedCall:
     redo: frozenset[str] = frozenset()
     after: datetime | None = None
     remote: RemoteFile | None = None
+    takes_row: bool = True
 
     @property
     def path(self) -> str:
@@ -71,7 +73,8 @@ class Plan:
     `unfinished` are still being copied, `forgotten` were erased and stay so, `given_up` failed in
     `night.give_up_after` runs and wait for `warmline retry`; `problems` are sentences about places
     and files that could not be looked at, and rows of metadata that fit no recording; `away` of
-    them are about remote places that could not be listed.
+    them are about sources that cannot be read at all, `closed` about folders below them.
+    `opted_out` are recordings of customers of whom no call is to be analyzed.
     """
 
     pending: tuple[PlannedCall, ...]
@@ -82,6 +85,8 @@ class Plan:
     forgotten: tuple[str, ...] = ()
     given_up: tuple[str, ...] = ()
     away: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    opted_out: tuple[str, ...] = ()
 
     @property
     def is_done(self) -> bool:

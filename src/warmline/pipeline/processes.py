@@ -3,22 +3,19 @@
 import ctypes
 import os
 import resource
-import select
 import signal
-import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from time import sleep
 
+from warmline.forking import end_with, wait_passively
 from warmline.process_limits import leave_no_core_file
 
 _GB = 1e9
 # Of all processes, the kernel ends one of these when the machine has no memory left: a call is
 # lost for this try, not the run that tries it again.
 _FIRST_TO_GO = "500"
-_LOOK_S = 1.0
 _COMPILED = "128"
 
 
@@ -36,10 +33,57 @@ def how_it_died(exit_code: int) -> str:
 
 
 def cores() -> int:
-    """How many this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not everywhere, but where it is, containers count
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many CPUs this process may use: its affinity, and the quota of its cgroups."""
+    if hasattr(os, "sched_getaffinity"):  # not everywhere, but where it is, cpusets count
+        allowed = len(os.sched_getaffinity(0))
+    else:
+        allowed = os.cpu_count() or 1
+    quota = cpu_quota(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))
+    return allowed if quota is None else max(1, min(allowed, int(quota)))
+
+
+def cpu_quota(membership: Path, mounted: Path) -> float | None:
+    """Return the CPUs that the cgroups of a process leave it, the least of all; None: no limit.
+
+    Of version 2 (`cpu.max`) and 1 (`cpu.cfs_quota_us`), those above the process's own included.
+    A container sees its own cgroup as the root of what is mounted.
+    """
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:  # no Linux
+        return None
+    quotas = []
+    for line in lines:
+        _, controllers, place = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        root = mounted / controllers if controllers else mounted
+        inside = root / place.lstrip("/")
+        for folder in (inside, *inside.parents):
+            if not folder.is_relative_to(root):
+                break
+            quotas.append(_quota_of(folder))
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def _quota_of(cgroup: Path) -> float | None:
+    for names in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+        with suppress(OSError, ValueError):  # "max" is no number, and no limit
+            quota, period = " ".join((cgroup / name).read_text() for name in names).split()
+            if float(quota) > 0:
+                return float(quota) / float(period)
+    return None
+
+
+def threads_each(jobs: int) -> int:
+    """Return how many threads each of so many processes should compute with.
+
+    They divide the CPUs among them that other programs leave. Where these leave none, it is one: a
+    process that waits at every small product for a thread that has no CPU takes many times as long.
+    """
+    available = cores()
+    busy = int(os.getloadavg()[0]) if hasattr(os, "getloadavg") else 0
+    return max(1, min(available // jobs, available - busy))
 
 
 def settle_in(run: int, environment: Mapping[str, str], threads: int, memory_gb: float) -> None:
@@ -47,11 +91,15 @@ def settle_in(run: int, environment: Mapping[str, str], threads: int, memory_gb:
 
     It may be a fork of one that was begun in another environment than the run's.
     """
-    threading.Thread(target=_end_with, args=(run,), daemon=True).start()
+    # When the run is killed, a long call would go on for hours, for nobody.
+    threading.Thread(target=end_with, args=(run,), daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)
-    # Processes side by side divide the cores among them.
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    # Processes side by side divide the cores among them, whatever each alone might have taken.
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    threads = min(threads, int(given)) if given.isdigit() and int(given) else threads
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    wait_passively()
     # Whisper's alignment is compiled by numba, whose own threads would wait busily for each other;
     # a fork has numba with one already, which may not be changed.
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
@@ -69,14 +117,3 @@ def give_memory_back() -> None:
     """Return to the system what this process has freed; else its heap grows for dozens of calls."""
     with suppress(OSError, AttributeError):  # glibc alone has it
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def _end_with(run: int) -> None:
-    """End when the run was killed: else a long call would go on for hours, for nobody."""
-    if sys.platform == "linux":
-        with suppress(ProcessLookupError):
-            select.select([os.pidfd_open(run)], [], [])
-    else:
-        while os.getppid() == run:
-            sleep(_LOOK_S)
-    os._exit(1)

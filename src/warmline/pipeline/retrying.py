@@ -15,15 +15,30 @@ def failed_calls(
 ) -> list[Landed]:
     """Calls that have failed, in order of path: those named, and those of a named reason code.
 
-    Without a name or reason, all of them. Raises `LandingError` when the folder cannot be read.
+    A call is named by its id, by that with `~` and its digest, or by its recording's path. Without
+    a name or reason, all of them. Raises `LandingError` when the folder cannot be read.
     """
     failed = [
         call
         for call in landing.known(landing_dir)
         if call.status is Status.FAILED
-        and (not (calls or reasons) or call.call_id in calls or call.reason_code in reasons)
+        and (
+            not (calls or reasons)
+            or not names_of(call).isdisjoint(calls)
+            or call.reason_code in reasons
+        )
     ]
     return sorted(failed, key=lambda call: call.path)
+
+
+def names_of(call: Landed) -> frozenset[str]:
+    """Return what a landed call may be called: its id, its exact name, its recording's path."""
+    return frozenset((call.call_id, exact_name_of(call), call.path))
+
+
+def exact_name_of(call: Landed) -> str:
+    """Return the name that no other call has, also where others claim the same id."""
+    return f"{call.call_id}~{call.landing_key.rpartition('/')[2][:8]}"
 
 
 def put_back(landing_dir: Path, failed: Iterable[Landed]) -> int:

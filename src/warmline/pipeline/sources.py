@@ -1,5 +1,6 @@
 """What is there to be analyzed: on this machine, and at remote places."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,10 @@ from warmline import landing
 from warmline.landing import Listed, ListedRecording
 from warmline.recordings.find import find_recordings
 from warmline.recordings.listing import list_recordings
+from warmline.recordings.metadata import is_free_of_private
 from warmline.recordings.pseudonyms import pseudonym_key
 from warmline.recordings.remote import Beside, RemoteError, RemoteFile
-from warmline.settings import RecordingSettings
+from warmline.settings import RecordingSettings, RedactionSettings
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Sources:
 
     `changed` are URLs of remote ones that are others than when their place was listed before,
     `marks` what is noted of each if it is forgotten, `places` the URLs that were listed. Sentences
-    on what could not be looked at are in `problems`, on places that cannot be reached in `away`.
+    on what could not be looked at are in `problems`; `away` are about sources that cannot be read,
+    `closed` about folders below them.
     """
 
     local: tuple[Path, ...]
@@ -30,6 +33,7 @@ class Sources:
     unfinished: tuple[str, ...]
     problems: tuple[str, ...]
     away: tuple[str, ...]
+    closed: tuple[str, ...]
 
     def source(self, path: str) -> Path | RemoteFile:
         """What the metadata of the recording at a path or URL are read from."""
@@ -38,18 +42,22 @@ class Sources:
     def is_there(self, path: str) -> bool:
         """Whether a recording is there still; one at a place that was not looked at may be."""
         if "://" not in path:
-            return Path(path).is_file()
+            return os.path.isfile(path)  # noqa: PTH113  (Path.is_file raises where we may not look)
         within = tuple(f"{place}/" for place in self.places)
         return path in self.remote or not (path in self.places or path.startswith(within))
 
 
 def look_at(
-    sources: Iterable[Path | str], settings: RecordingSettings, landing_dir: Path
+    sources: Iterable[Path | str],
+    settings: RecordingSettings,
+    landing_dir: Path,
+    redaction: RedactionSettings,
 ) -> Sources:
     """All recordings under paths and URLs; what remote places hold is remembered in passing.
 
-    Where agents have pseudonyms, what lies beside recordings is not remembered, but fetched again.
-    A remote place that cannot be reached is told in `away`. Raises `SettingsError` for a URL that
+    Where agents have pseudonyms, and where something in it is to be hidden, what lies beside a
+    recording is not remembered, but fetched again. A source that cannot be read is told in `away`.
+    Raises `SettingsError` for a URL that
     nothing here can open, `LandingError` when the listing cannot be kept, `EncryptionError` when
     the key of pseudonyms is not there.
     """
@@ -61,15 +69,16 @@ def look_at(
     remote: dict[str, RemoteFile] = {}
     changed: set[str] = set()
     unfinished, problems = list(map(str, found.unfinished)), list(found.problems)
-    places, away = [], []
+    places, away = [], list(found.away)
     for url in urls:
         before = landing.read_listing(landing_dir, url)
         try:
             listing = list_recordings(url, settings, _sidecars(before))
         except RemoteError as e:
             away.append(str(e))
+            problems.append(str(e))
             continue
-        now = {file.url: _remembered(file, has_names) for file in listing.recordings}
+        now = {file.url: _remembered(file, has_names, redaction) for file in listing.recordings}
         if now != before:
             landing.write_listing(landing_dir, url, now)
         changed |= {u for u, known in now.items() if u in before and before[u].stamp != known.stamp}
@@ -86,11 +95,12 @@ def look_at(
         tuple(unfinished),
         tuple(problems),
         tuple(away),
+        found.closed,
     )
 
 
-def _remembered(file: RemoteFile, has_names: bool) -> ListedRecording:
-    beside = file.beside if has_names else ()
+def _remembered(file: RemoteFile, has_names: bool, redaction: RedactionSettings) -> ListedRecording:
+    beside = [b for b in file.beside if has_names and is_free_of_private(b.content, redaction)]
     return ListedRecording(file.stamp, tuple((b.name, b.stamp, b.content) for b in beside))
 
 

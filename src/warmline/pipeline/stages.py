@@ -55,7 +55,7 @@ STAGES = (
         but_not=(
             *("recordings.extensions", "recordings.name_patterns", "recordings.timezone"),
             *("recordings.pseudonym_key_file", "recordings.pseudonym_key_env"),
-            *("recordings.settle_s", "recordings.scratch"),
+            *("recordings.settle_s", "recordings.scratch", "recordings.follow_links"),
         ),
     ),
     Stage("channels", 1, settings=("channels",)),

@@ -58,6 +58,7 @@ class Tally:
             "given_up": len(self.plan.given_up),
             "unfinished_files": len(self.plan.unfinished),
             "forgotten": len(self.plan.forgotten),
+            "opted_out": len(self.plan.opted_out),
             "audio_s": round(self.audio_s, 1),
             "wall_s": round(self.wall_s, 1),
             "problems": list(self.plan.problems),

@@ -27,7 +27,13 @@ from warmline.errors import Status, WarmlineError
 from warmline.pipeline.board import Board
 from warmline.pipeline.calls import Order, Outcome, analyze_calls, land, outcome_of
 from warmline.pipeline.planned import PlannedCall
-from warmline.pipeline.processes import cores, give_memory_back, how_it_died, settle_in
+from warmline.pipeline.processes import (
+    cores,
+    give_memory_back,
+    how_it_died,
+    settle_in,
+    threads_each,
+)
 from warmline.pipeline.trays import Tray, time_limit_s, trays
 from warmline.pipeline.unanalyzed import not_analyzed
 from warmline.recordings.metadata import MetadataTable, read_metadata, read_table
@@ -47,10 +53,9 @@ class Workers:
 
     def __init__(self, order: Order, pending: int) -> None:
         self.order = order
-        available = cores()
         # Two calls on a core each take less time than one after the other on two: a decoder's
         # small products gain nothing from a second thread.
-        jobs = order.settings.night.jobs or max(1, min(available, pending))
+        jobs = order.settings.night.jobs or max(1, min(cores(), pending))
         night = order.settings.night
         self._delays_s = [night.retry_delay_s * 2**i for i in range(night.retries)]
         self._jobs = jobs
@@ -64,7 +69,7 @@ class Workers:
             initargs=(
                 os.getpid(),
                 dict(os.environ),
-                max(1, available // jobs),
+                threads_each(jobs),
                 night.call_memory_gb,
             ),
             context=forking.context(),
@@ -229,7 +234,9 @@ class Workers:
         """Note that a call's process ended, unless the call had landed just before."""
         if landed := self._landed_since(call):
             return outcome_of(landed)
-        metadata = read_metadata(call.source, self.order.settings.recordings, self._table)
+        chosen = self.order.settings
+        table = self._table if call.takes_row else None
+        metadata = read_metadata(call.source, chosen.recordings, table, chosen.redaction)
         analysis = not_analyzed(call.recording, metadata, Status.FAILED, code, reason)
         land(analysis, self._landing_dir, call)
         return outcome_of(analysis)

@@ -3,11 +3,13 @@
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
+from functools import lru_cache
 from typing import Any
 
+from warmline.recordings.times import parse_time
 from warmline.values import RoleName
 
 TEXT_FIELDS = ("call_id", "agent_id", "team", "queue", "customer_id", "direction", "reason")
@@ -24,6 +26,7 @@ _ALIASES = {
     "roles": "channel_roles",
 }
 _ROLE_CHANNELS = ("agent_channel", "customer_channel")
+_MAY_BE_MISSING = frozenset((*KNOWN_FIELDS, *_ROLE_CHANNELS))
 _DIRECTIONS = {
     **dict.fromkeys(("in", "inbound", "incoming"), "inbound"),
     **dict.fromkeys(("out", "outbound", "outgoing"), "outbound"),
@@ -38,14 +41,17 @@ _YES_NO = {
     **dict.fromkeys(("true", "yes", "y", "1"), True),
     **dict.fromkeys(("false", "no", "n", "0", ""), False),
 }
-_TIME_FORMATS = (
-    *("%Y-%m-%dT%H-%M-%S", "%Y-%m-%d_%H-%M-%S", "%Y-%m-%d %H-%M-%S", "%Y%m%d-%H%M%S"),
-    *("%Y%m%d_%H%M%S", "%Y%m%d%H%M%S", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M"),
-    *("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y"),
+#: What programs write where they know nothing, in small letters.
+_NOT_GIVEN = frozenset(
+    (
+        *("null", "nan", "none", "nil", "n/a", "na", "n.a.", "#n/a", "(null)", "<null>", "<na>"),
+        *("nat", "undefined", "not available", "(none)", "\\n", "-", "--"),
+    )
 )
+#: Fields of words, in which some of those may mean what they say: a team NA, a reason "none".
+_OF_WORDS = frozenset(("team", "queue", "reason", "language"))
+_MEANINGFUL = frozenset(("na", "none", "nil", "nat", "-", "--"))
 _SHOWN = 40
-_EPOCH_S = re.compile(r"1\d{9}(\.\d+)?")
-_EPOCH_MS = re.compile(r"1\d{12}")
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class Fields:
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
+@lru_cache(maxsize=1 << 12)
 def canonical(name: str) -> str:
     """The known field that a name stands for, else the name in lower_snake_case."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
@@ -71,6 +78,8 @@ def canonical(name: str) -> str:
 def read_fields(raw: Mapping[str, Any], zone: tzinfo) -> Fields:
     """Known fields as values, every other one as text in `extra`; empty ones are left out.
 
+    So are known ones that say that nothing is given, as `NULL` or `nan` do.
+
     When two names stand for one field, the field's own name wins and the other goes to `extra`.
     """
     known: dict[str, Any] = {}
@@ -79,7 +88,7 @@ def read_fields(raw: Mapping[str, Any], zone: tzinfo) -> Fields:
     for name, value in sorted(raw.items(), key=lambda item: item[0] not in KNOWN_FIELDS):
         text = as_text(value)
         key = canonical(name)
-        if not text:
+        if not text or (key in _MAY_BE_MISSING and is_not_given(text, key)):
             continue
         if key in known or key not in (*KNOWN_FIELDS, *_ROLE_CHANNELS):
             extra[as_text(name)] = text
@@ -95,8 +104,20 @@ def read_fields(raw: Mapping[str, Any], zone: tzinfo) -> Fields:
     return Fields(known, extra, problems)
 
 
+def is_not_given(text: str, field: str = "") -> bool:
+    """Return whether a text says that nothing is known, as NULL, nan, None and N/A do.
+
+    In a team, queue, reason or language NA and None may be words, and are not taken for that.
+    """
+    plain = text.strip().lower()
+    words = _NOT_GIVEN - _MEANINGFUL if field in _OF_WORDS else _NOT_GIVEN
+    return not plain or plain in words
+
+
 def as_text(value: Any) -> str:
     """Any JSON value as text that can be stored: one form of Unicode, no control characters."""
+    if isinstance(value, str) and value.isascii() and value.isprintable():
+        return value.strip()
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -121,32 +142,6 @@ def _value(key: str, value: Any, text: str, zone: tzinfo) -> Any:
     if key == "direction":
         return _DIRECTIONS.get(text.lower(), text.lower())
     return text.lower() if key == "language" else text
-
-
-def parse_time(text: str, zone: tzinfo) -> datetime:
-    """A time as people write it, in UTC; `zone` is used where the text names none.
-
-    ISO 8601, also with `-` or nothing between the digits of the time; day first with points;
-    seconds or milliseconds since 1970. Raises `ValueError` for anything else: `02/03/2025` could be
-    two days and is not guessed at.
-    """
-    if _EPOCH_S.fullmatch(text):
-        return datetime.fromtimestamp(float(text), UTC)
-    if _EPOCH_MS.fullmatch(text):
-        return datetime.fromtimestamp(int(text) / 1000, UTC)
-    for read in (datetime.fromisoformat, *map(_reader, _TIME_FORMATS)):
-        try:
-            moment = read(text)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            continue
-    raise ValueError(
-        f"{text[:_SHOWN]!r} is not a time known here; write it as 2025-02-19T06:01:22Z"
-    )
-
-
-def _reader(time_format: str) -> Callable[[str], datetime]:
-    return lambda text: datetime.strptime(text, time_format)
 
 
 def _roles_of_one(key: str, text: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What is known of a call besides its sound: beside the file, in a table, in the file's name."""
 
 import json
+import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
@@ -14,17 +15,22 @@ from warmline.recordings.fields import Fields, as_text, read_fields
 from warmline.recordings.pseudonyms import pseudonym_key, without_names
 from warmline.recordings.remote import MAX_SIDECAR_BYTES, RemoteFile
 from warmline.recordings.table import MetadataTable, read_table
-from warmline.settings import RecordingSettings
+from warmline.redaction import redact_field, redact_text
+from warmline.settings import RecordingSettings, RedactionSettings
 from warmline.values import CallMetadata
 
 __all__ = ["MetadataTable", "read_metadata", "read_table"]
 
 PROBLEM = "metadata_problem"  # keys of `CallMetadata.extra`
 NOTE = "metadata_note"
+_REDACTION = RedactionSettings()
 
 
 def read_metadata(
-    recording: Path | RemoteFile, settings: RecordingSettings, table: MetadataTable | None
+    recording: Path | RemoteFile,
+    settings: RecordingSettings,
+    table: MetadataTable | None,
+    redaction: RedactionSettings = _REDACTION,
 ) -> CallMetadata:
     """All that is known of a call, field by field from the first place that has it.
 
@@ -34,12 +40,13 @@ def read_metadata(
     them says. Times without a zone are in `settings.timezone`. Never raises for what a sidecar
     holds: the call can be analyzed all the same, and `extra["metadata_problem"]` tells the file,
     line or field, and what is wrong with it. A JSON file that is no object is not metadata, which
-    `extra["metadata_note"]` says. Names of agents are pseudonyms where the settings name a key for
-    them; raises EncryptionError when that is not there.
+    `extra["metadata_note"]` says. What is private in the reason and in further fields is hidden as
+    `redaction` says; ids, by which calls are joined, stay. Names of agents are pseudonyms where the
+    settings name a key for them; raises EncryptionError when that is not there.
     """
     zone = UTC if settings.timezone == "UTC" else ZoneInfo(settings.timezone)
     path = recording if isinstance(recording, Path) else recording.path
-    raw, remarks = _sidecar(recording)
+    raw, remarks = _sidecar(recording, settings.follow_links)
     key = pseudonym_key(settings)
 
     def read(fields: Mapping[str, Any]) -> Fields:
@@ -58,6 +65,10 @@ def read_metadata(
     problems = [*_problems(places), *filter(None, [remarks.pop(PROBLEM, None)])]
     if problems:
         remarks[PROBLEM] = "; ".join(problems)
+    if "reason" in known:
+        known["reason"] = redact_field("reason", known["reason"], redaction)
+    extra = {name: redact_field(name, text, redaction) for name, text in extra.items()}
+    remarks = {name: redact_text(text, redaction) for name, text in remarks.items()}
     source = "+".join(name for name, fields in places.items() if fields.known or fields.extra)
     return CallMetadata(**known, extra=extra | remarks, source=source or "none")
 
@@ -79,10 +90,24 @@ def _from_name(path: Path, settings: RecordingSettings) -> dict[str, str]:
     return {}
 
 
-def _sidecar(recording: Path | RemoteFile) -> tuple[dict[str, Any], dict[str, str]]:
+def is_free_of_private(content: bytes, redaction: RedactionSettings) -> bool:
+    """Return whether a sidecar holds nothing that is to be hidden, and may be remembered."""
+    try:
+        fields = _parsed(content)
+    except ValueError:
+        return False
+    return isinstance(fields, dict) and all(
+        redact_field(as_text(name), as_text(value), redaction) == as_text(value)
+        for name, value in fields.items()
+    )
+
+
+def _sidecar(
+    recording: Path | RemoteFile, follow_links: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
     """The first JSON object beside a file, with remarks on what was passed over to find it."""
     remarks: dict[str, str] = {}
-    for name, read in _beside(recording):
+    for name, read in _beside(recording, follow_links):
         try:
             content = _parsed(read())
         except (OSError, ValueError) as e:
@@ -94,7 +119,9 @@ def _sidecar(recording: Path | RemoteFile) -> tuple[dict[str, Any], dict[str, st
     return {}, remarks
 
 
-def _beside(recording: Path | RemoteFile) -> Iterator[tuple[str, Callable[[], bytes]]]:
+def _beside(
+    recording: Path | RemoteFile, follow_links: bool
+) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Names of the JSON files beside a recording, and what gives their beginning."""
     if isinstance(recording, RemoteFile):
         for file in recording.beside:
@@ -105,11 +132,21 @@ def _beside(recording: Path | RemoteFile) -> Iterator[tuple[str, Callable[[], by
         recording.with_suffix(".json"),
     ):
         if candidate != recording and candidate.is_file():
-            yield candidate.name, partial(_head, candidate)
+            yield candidate.name, partial(_head, candidate, follow_links)
 
 
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
+def _head(path: Path, follow_links: bool) -> bytes:
+    """The beginning of a sidecar. Raises ValueError for a link that leads out of its folder."""
+    if follow_links or not path.is_symlink():
+        flags = 0 if follow_links else os.O_NOFOLLOW
+    else:
+        folder, path, flags = path.parent.resolve(), path.resolve(), os.O_NOFOLLOW
+        if not path.is_relative_to(folder):
+            raise ValueError(
+                "a link that leads out of the folder of its recording, not read "
+                "(recordings.follow_links allows it)"
+            )
+    with open(os.open(path, os.O_RDONLY | flags), "rb") as file:  # noqa: PTH123  (a descriptor)
         return file.read(MAX_SIDECAR_BYTES + 1)
 
 

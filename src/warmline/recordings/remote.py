@@ -5,6 +5,7 @@ fsspec is imported when a source is remote and never before. Credentials are fou
 library said of them.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,7 +85,9 @@ def as_source(text: str) -> Path | str:
     Raises `SettingsError` for a URL that holds a password, or that chains file systems.
     """
     local = Path(text.removeprefix("file://")).expanduser()
-    if local.exists() or text.startswith("file://") or not is_remote(text):
+    # Path.exists raises where we may not look.
+    is_here = os.path.exists(local)  # noqa: PTH110
+    if is_here or text.startswith("file://") or not is_remote(text):
         return local
     if _SECRET.search(text):
         raise SettingsError(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from datetime import UTC
 from pathlib import Path
 
 from warmline.errors import MetadataError
-from warmline.recordings.fields import canonical, read_fields
+from warmline.recordings.fields import canonical, is_not_given, read_fields
 
 _KEYS = ("path", "file", "filename", "call_id")
 _DELIMITERS = ",;\t|"
+_SEPARATOR = re.compile(r'"?sep=(?P<sign>[^\w\s"]|\t)"?[ \t]*(\r\n|\n|\r|$)', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,12 @@ class MetadataTable:
 
     def row_for(self, path: Path, call_id: str) -> Mapping[str, str] | None:
         """The row of a call; the longest part of the path that has one decides."""
-        return next((self.rows[n] for n in self._names(path, call_id) if n in self.rows), None)
+        key = self.key_for(path, call_id)
+        return None if key is None else self.rows[key]
+
+    def key_for(self, path: Path, call_id: str) -> str | None:
+        """Return the key of the row of a call, None if no row is meant."""
+        return next((n for n in self._names(path, call_id) if n in self.rows), None)
 
     def unmatched(self, paths: Iterable[Path], call_ids: Iterable[str] = ()) -> tuple[str, ...]:
         """Keys of rows that are of none of these recordings."""
@@ -39,15 +46,6 @@ class MetadataTable:
         for path in paths:
             used.update(self._names(path, path.stem))
         return tuple(key for key in self.rows if key not in used)
-
-    def shared(self, paths: Iterable[Path]) -> tuple[str, ...]:
-        """Keys of rows that are of more than one of these recordings: too short a name."""
-        seen: dict[str, int] = {}
-        for path in paths:
-            key = next((n for n in self._names(path, path.stem) if n in self.rows), None)
-            if key is not None:
-                seen[key] = seen.get(key, 0) + 1
-        return tuple(key for key, count in seen.items() if count > 1)
 
     def _names(self, path: Path, call_id: str) -> Iterator[str]:
         """All texts in the key column that would mean this recording, the most exact first."""
@@ -72,9 +70,10 @@ def read_table(csv_path: Path) -> MetadataTable:
     field cannot have.
     """
     rows = csv_rows(csv_path)
-    columns = _columns(csv_path, rows[0][1])
+    columns = _columns(csv_path, rows[0])
     names = [canonical(column) for column in columns]
     key = next(name for name in _KEYS if name in names)
+    place = names.index(key)
     table: dict[str, Mapping[str, str]] = {}
     duplicates: list[tuple[int, str]] = []
     for line, values in rows[1:]:
@@ -84,12 +83,13 @@ def read_table(csv_path: Path) -> MetadataTable:
             raise MetadataError(
                 f"{csv_path}, line {line}: {len(values)} values for {len(columns)} columns"
             )
-        text = _key_text(values[names.index(key)])
-        if not text:
-            raise MetadataError(f"{csv_path}, line {line}, column {key!r}: empty")
+        text = _key_text(values[place])
+        if is_not_given(text):
+            why = f"{text!r} names no call" if text else "empty"
+            raise MetadataError(f"{csv_path}, line {line}, column {key!r}: {why}")
         row = dict(zip(columns, values, strict=True))
         if key != "call_id":
-            del row[columns[names.index(key)]]
+            del row[columns[place]]
         if problems := read_fields(row, UTC).problems:
             column, problem = next(iter(problems.items()))
             raise MetadataError(f"{csv_path}, line {line}, column {column!r}: {problem}")
@@ -103,8 +103,9 @@ def read_table(csv_path: Path) -> MetadataTable:
 def csv_rows(csv_path: Path) -> list[tuple[int, list[str]]]:
     """All rows of a CSV file with the number of the line each ends on; at least one.
 
-    UTF-8; `,` `;` tab or `|` between, whichever the first line has most of. Raises `MetadataError`
-    naming the file, and the line where there is one.
+    UTF-8; `,` `;` tab or `|` between, whichever the first line has most of, or what a line `sep=;`
+    before it says, as spreadsheets write one. Raises `MetadataError` naming the file, and the line
+    where there is one.
     """
     try:
         data = csv_path.read_bytes()
@@ -114,28 +115,36 @@ def csv_rows(csv_path: Path) -> list[tuple[int, list[str]]]:
     except UnicodeDecodeError as e:
         line = data.count(b"\n", 0, e.start) + 1
         raise MetadataError(f"{csv_path}, line {line}: not UTF-8; save it as CSV UTF-8") from e
-    delimiter = max(_DELIMITERS, key=text.split("\n", 1)[0].count)
+    before = 0
+    if said := _SEPARATOR.match(text):
+        before, delimiter, text = 1, said["sign"], text[said.end() :]
+    else:
+        delimiter = max(_DELIMITERS, key=text.split("\n", 1)[0].count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        rows = [(lines.line_num, row) for row in lines]
+        rows = [(lines.line_num + before, row) for row in lines]
     except csv.Error as e:
-        raise MetadataError(f"{csv_path}, line {lines.line_num}: not readable as CSV ({e})") from e
+        line = lines.line_num + before
+        raise MetadataError(f"{csv_path}, line {line}: not readable as CSV ({e})") from e
+    while rows and not any(cell.strip() for cell in rows[0][1]):
+        del rows[0]  # blank lines above the heading
     if not rows:
         raise MetadataError(f"{csv_path}: empty; the first line must name the columns")
     return rows
 
 
-def _columns(csv_path: Path, heading: list[str]) -> list[str]:
-    columns = [column.strip() for column in heading]
+def _columns(csv_path: Path, heading: tuple[int, list[str]]) -> list[str]:
+    line, names = heading
+    columns = [column.strip() for column in names]
     for index, column in enumerate(columns):
         if not column:
-            raise MetadataError(f"{csv_path}, line 1: column {index + 1} has no name")
+            raise MetadataError(f"{csv_path}, line {line}: column {index + 1} has no name")
         if canonical(column) in map(canonical, columns[:index]):
-            raise MetadataError(f"{csv_path}, line 1: two columns mean {canonical(column)!r}")
+            raise MetadataError(f"{csv_path}, line {line}: two columns mean {canonical(column)!r}")
     if not set(_KEYS) & set(map(canonical, columns)):
         raise MetadataError(
-            f"{csv_path}, line 1: none of the columns {', '.join(_KEYS)}, one of which must say "
-            f"which call a row is of; there are {', '.join(columns[:12])}"
+            f"{csv_path}, line {line}: none of the columns {', '.join(_KEYS)}, one of which must "
+            f"say which call a row is of; there are {', '.join(columns[:12])}"
         )
     return columns
 

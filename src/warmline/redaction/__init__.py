@@ -7,5 +7,6 @@ data: `rules.toml`. Spoken numbers are known in English only, typed ones in any 
 
 from warmline.redaction.book import Kind, kinds
 from warmline.redaction.replacing import redact
+from warmline.redaction.written import redact_field, redact_text
 
-__all__ = ["Kind", "kinds", "redact"]
+__all__ = ["Kind", "kinds", "redact", "redact_field", "redact_text"]

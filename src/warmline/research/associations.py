@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 
 from warmline.research.design import Correction, Design, Effects
-from warmline.research.regression import Estimate, fit, within_share
+from warmline.research.regression import Estimate, Fit, fit, within_share
 from warmline.research.robust import Array, Codes
 from warmline.research.terms import Controls, design_matrix, usable
 
 LEAST_AGENTS = 3
 LEAST_OF_EACH = 10
+#: An agent who has more of the measure's variance than this decides the estimate alone.
+LARGEST_SHARE = 0.8
+LARGEST_LEVERAGE = 0.99
 _NOTHING = 1e-8
 
 
@@ -23,6 +26,8 @@ class Association:
     `raw` compares all calls with each other, `adjusted` holds equal what the design says, on the
     same `n` rows of `agents` agents. `missing` counts the rows left out, by what they lack. With a
     `reason` there is no estimate. `robustness` is a share, see `Fit.robustness`.
+    `largest_agent_share` is the share of the measure's variance, all else held equal, that one
+    agent has; `p_bootstrap` a second opinion on `adjusted.p` (`Fit.bootstrap_p`).
     """
 
     measure: str
@@ -36,6 +41,8 @@ class Association:
     p_corrected: float | None = None
     robustness: float | None = None
     reason: str | None = None
+    largest_agent_share: float | None = None
+    p_bootstrap: float | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,8 @@ class Cases:
     measure: Array
     clusters: Codes
     missing: dict[str, int]
+    weights: Array | None = None
+    customers: Codes | None = None
 
     @property
     def agents(self) -> int:
@@ -74,14 +83,28 @@ def complete_cases(frame: Any, measure: str, controls: Controls) -> Cases:
         if lacking := int((~known).sum()):
             missing[column] = lacking
         left = left[known]
-    clusters = left["agent_id"].factorize()[0]
     return Cases(
         left,
         left["outcome"].to_numpy(float),
         left[measure].to_numpy(float),
-        np.asarray(clusters, dtype=np.int64),
+        _codes(left["agent_id"]),
         missing,
+        left["weight"].to_numpy(float) if "weight" in left else None,
+        _customers(left),
     )
+
+
+def _codes(values: Any) -> Codes:
+    return np.asarray(values.factorize()[0], dtype=np.int64)
+
+
+def _customers(frame: Any) -> Codes | None:
+    """Return the number of each row's customer; None where no customer has two rows."""
+    if "customer_id" not in frame or not frame["customer_id"].dropna().duplicated().any():
+        return None
+    unknown = frame["customer_id"].isna()
+    alone = "\0" + frame.index.astype(str).to_series(index=frame.index)
+    return _codes(frame["customer_id"].astype(object).where(~unknown, alone))
 
 
 def why_not(cases: Cases, design: Design) -> str | None:
@@ -112,23 +135,53 @@ def _association(frame: Any, measure: str, design: Design, controls: Controls) -
     x, sd = cases.measure, float(cases.measure.std(ddof=1))
     scaled = ((x - x.mean()) / sd)[:, None]
     others, names = design_matrix(cases.frame, controls.columns)
-    raw = fit(cases.y, scaled, (measure,), cases.clusters, Effects.NONE)
     whole = np.column_stack([others, scaled])
-    model = fit(cases.y, whole, (*names, measure), cases.clusters, design.effects)
+    model = fit_cases(cases, whole, (*names, measure), design.effects)
     bare = replace(bare, mean=float(x.mean()), sd=sd)
-    if measure not in model.names:
-        return replace(bare, reason="the controls tell the measure exactly: nothing is left of it")
-    if model.dof < 1 or model.residuals @ model.residuals < _NOTHING * len(x) * cases.y.var():
-        return replace(bare, reason="the model tells the outcome exactly: that is no estimate")
+    if reason := _no_estimate(model, cases, measure):
+        return replace(bare, reason=reason)
+    dominance = model.dominance(measure)
+    bare = replace(bare, largest_agent_share=dominance.share)
+    if dominance.share > LARGEST_SHARE or dominance.leverage > LARGEST_LEVERAGE:
+        return replace(
+            bare,
+            reason=f"one agent has {dominance.share:.0%} of what the measure varies within agents: "
+            "that is a finding about one person, and its error cannot be known",
+        )
     adjusted = model.estimate(measure, design.confidence)
     if adjusted.df < 1:
         return replace(bare, reason="the measure varies within too few agents to say how surely")
+    raw = fit_cases(cases, scaled, (measure,), Effects.NONE)
     return replace(
         bare,
         raw=raw.estimate(measure, design.confidence),
         adjusted=adjusted,
         robustness=model.robustness(measure),
+        p_bootstrap=model.bootstrap_p(measure),
     )
+
+
+def fit_cases(cases: Cases, x: Array, names: tuple[str, ...], effects: Effects) -> Fit:
+    """Fit the outcome of complete rows on columns, weights and customers as they have them."""
+    return fit(
+        cases.y,
+        x,
+        names,
+        cases.clusters,
+        effects,
+        weights=cases.weights,
+        customers=cases.customers,
+    )
+
+
+def _no_estimate(model: Fit, cases: Cases, measure: str) -> str | None:
+    """Return why a fitted model gives no estimate of the measure; None when it gives one."""
+    if measure not in model.names:
+        return "the controls tell the measure exactly: nothing is left of it"
+    left = model.residuals @ model.residuals
+    if model.dof < 1 or left < _NOTHING * len(cases.y) * cases.y.var():
+        return "the model tells the outcome exactly: that is no estimate"
+    return None
 
 
 def corrected(p_values: Sequence[float | None], correction: Correction) -> list[float | None]:

@@ -9,7 +9,9 @@ MEASURES = (
     *("questions_open", "late_apologies", "premature_solutions", "misplaced_offers", "reasks"),
     *("agent_competitive_interruptions", "agent_latency_median_s", "agent_steadiness_level_db"),
 )
-CONTROLS = ("contact_reason", "duration", "queue", "opening")
+CONTROLS = ("contact_reason", "duration", "queue", "opening", "month")
+#: Measures of which near 0 is good, on either side: they enter without their sign.
+NEAR_ZERO_IS_GOOD = ("agent_steadiness_",)
 
 
 class Effects(StrEnum):
@@ -33,8 +35,10 @@ class Design:
     """One question: an outcome, the measures it is set beside, and what is held equal.
 
     `since` (on or after) and `until` (before) are about when the call began, UTC. An outcome counts
-    for a call at most `within_days` before it. Estimates need `min_n` rows; `confidence` is that of
-    intervals.
+    for a call at most `within_days` before it; of being retained it is the horizon: whether the
+    customer was still there so long after the call. Then only calls count after which the customer
+    stayed for `after_days` (who calls to leave leaves, whatever the agent does), and of no reason
+    in `excluded_reasons`. Estimates need `min_n` rows; `confidence` is that of intervals.
     """
 
     outcome: str = "retained"
@@ -45,6 +49,8 @@ class Design:
     since: date | None = None
     until: date | None = None
     within_days: float = 90.0
+    after_days: float = 7.0
+    excluded_reasons: tuple[str, ...] = ()
     min_n: int = 100
     is_simulated: bool = False
     confidence: float = 0.95

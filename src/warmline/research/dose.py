@@ -4,10 +4,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from warmline.research.associations import complete_cases, why_not
+from warmline.research.associations import (
+    LARGEST_LEVERAGE,
+    LARGEST_SHARE,
+    Cases,
+    complete_cases,
+    fit_cases,
+    why_not,
+)
 from warmline.research.design import Design
-from warmline.research.regression import Estimate, fit
+from warmline.research.regression import Estimate, Fit
 from warmline.research.robust import Array, Codes
 from warmline.research.terms import design_matrix, usable
 
@@ -55,21 +63,23 @@ def dose(frame: Any, measure: str, design: Design) -> Dose | None:
     others, names = design_matrix(cases.frame, controls.columns)
     dummies = (codes[:, None] == np.arange(1, count)).astype(float)
     told = tuple(f"part {i}" for i in range(1, count))
-    model = fit(
-        cases.y,
-        np.column_stack([others, dummies]),
-        (*names, *told),
-        cases.clusters,
-        design.effects,
-    )
+    model = fit_cases(cases, np.column_stack([others, dummies]), (*names, *told), design.effects)
+    weights = np.ones(len(codes)) if cases.weights is None else cases.weights
     levels: list[Estimate] | list[None] = [None] * count
-    if set(told) <= set(model.names):
-        levels = model.estimates(_levels(model.names, told, codes), design.confidence)
-    middle = float(cases.y.mean())
+    if set(told) <= set(model.names) and all(_is_shared(model, part) for part in told):
+        shares = np.bincount(codes, weights) / weights.sum()
+        levels = model.estimates(_levels(model.names, told, shares), design.confidence)
+    middle = float(np.average(cases.y, weights=weights))
     return Dose(
         measure,
-        tuple(_part(i, codes, cases.measure, cases.y, middle, levels[i]) for i in range(count)),
+        tuple(_part(codes == i, cases, weights, middle, levels[i]) for i in range(count)),
     )
+
+
+def _is_shared(model: Fit, part: str) -> bool:
+    """Return whether a part's level rests on more than one agent."""
+    dominance = model.dominance(part)
+    return dominance.share <= LARGEST_SHARE and dominance.leverage <= LARGEST_LEVERAGE
 
 
 def _parts(values: Array) -> Codes:
@@ -90,9 +100,11 @@ def _parts(values: Array) -> Codes:
     return np.searchsorted(tops, values).astype(np.int64)
 
 
-def _levels(names: tuple[str, ...], told: tuple[str, ...], codes: Codes) -> Array:
-    """For each part, how far its level lies from the mean of all, as combinations of dummies."""
-    shares = np.bincount(codes) / len(codes)
+def _levels(names: tuple[str, ...], told: tuple[str, ...], shares: Array) -> Array:
+    """Return how far each part's level lies from the mean of all, as combinations of dummies.
+
+    `shares` are the parts' shares of all calls.
+    """
     rows = np.zeros((len(shares), len(names)))
     for part, name in enumerate(told, start=1):
         rows[:, names.index(name)] -= shares[part]
@@ -101,9 +113,8 @@ def _levels(names: tuple[str, ...], told: tuple[str, ...], codes: Codes) -> Arra
 
 
 def _part(
-    index: int, codes: Codes, x: Array, y: Array, middle: float, level: Estimate | None
+    own: NDArray[np.bool_], cases: Cases, weights: Array, middle: float, level: Estimate | None
 ) -> Part:
-    own = codes == index
     if level is not None:
         level = Estimate(
             middle + level.value,
@@ -113,5 +124,5 @@ def _part(
             middle + level.high,
             level.p,
         )
-    low, high = float(x[own].min()), float(x[own].max())
-    return Part(low, high, float(x[own].mean()), int(own.sum()), float(y[own].mean()), level)
+    x, raw = cases.measure[own], float(np.average(cases.y[own], weights=weights[own]))
+    return Part(float(x.min()), float(x.max()), float(x.mean()), int(own.sum()), raw, level)

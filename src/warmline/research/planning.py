@@ -12,8 +12,7 @@ from warmline.errors import QueryError
 from warmline.research.associations import complete_cases
 from warmline.research.design import Design
 from warmline.research.power import Plan, intraclass
-from warmline.research.sample import count_calls, read_sample
-from warmline.research.study import require_libraries
+from warmline.research.sample import count_calls, read_sample, require_libraries
 from warmline.research.terms import Controls
 
 _LEAST_ROWS = 30

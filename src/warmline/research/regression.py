@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 
 from warmline.research.design import Effects
-from warmline.research.robust import Array, Codes, cr2, t_interval
+from warmline.research.robust import (
+    Array,
+    Codes,
+    Dominance,
+    bootstrap_p,
+    cr2,
+    dominance,
+    shared_variance,
+    t_interval,
+)
 
 _SAME = 1e-9
 
@@ -25,31 +34,54 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted model. `names` are of the columns that were kept, in the order of `params`."""
+    """A fitted model. `names` are of the columns that were kept, in the order of `params`.
+
+    `x` and `y` are as fitted: clusters' means taken off, rows multiplied by the root of their
+    weight. `customers` numbers the customer of each row, whose rows are alike too; None where each
+    row is taken to be another's.
+    """
 
     names: tuple[str, ...]
     params: Array
     x: Array
+    y: Array
     residuals: Array
     clusters: Codes
     dof: int
+    customers: Codes | None = None
 
     def estimates(self, contrasts: Array, confidence: float) -> list[Estimate]:
-        """Combinations of coefficients, `contrasts` (m, k)."""
+        """Return combinations of coefficients, `contrasts` (m, k).
+
+        Where rows of one customer lie with several agents, their likeness is added (two-way
+        clustering, Cameron, Gelbach & Miller 2011), and never taken off.
+        """
         found = cr2(self.x, self.residuals, self.clusters, contrasts)
+        errors = found.se
+        if self.customers is not None:
+            more = shared_variance(self.x, self.residuals, self.clusters, self.customers, contrasts)
+            errors = np.sqrt(errors**2 + np.maximum(more, 0.0))
         values = contrasts @ self.params
         return [
             Estimate(v, se, df, *t_interval(v, se, df, confidence))
-            for v, se, df in zip(values.tolist(), found.se.tolist(), found.df.tolist(), strict=True)
+            for v, se, df in zip(values.tolist(), errors.tolist(), found.df.tolist(), strict=True)
         ]
 
+    def dominance(self, name: str) -> Dominance:
+        """Return how far one cluster decides a coefficient."""
+        return dominance(self.x, self.names.index(name), self.clusters)
+
+    def bootstrap_p(self, name: str) -> float:
+        """Return a coefficient's p-value by the wild cluster bootstrap."""
+        return bootstrap_p(self.x, self.y, self.names.index(name), self.clusters)
+
     def estimate(self, name: str, confidence: float) -> Estimate:
-        """One coefficient."""
+        """Return one coefficient."""
         row = np.array([[float(n == name) for n in self.names]])
         return self.estimates(row, confidence)[0]
 
     def robustness(self, name: str) -> float:
-        """The robustness value of Cinelli & Hazlett 2020 for one coefficient.
+        """Return the robustness value of Cinelli & Hazlett 2020 for one coefficient.
 
         A confounder that explains less than this share of what is left of both the measure and the
         outcome cannot bring the estimate to 0.
@@ -61,11 +93,21 @@ class Fit:
         return float(0.5 * (np.sqrt(f2**2 + 4 * f2) - f2))
 
 
-def fit(y: Array, x: Array, names: tuple[str, ...], clusters: Codes, effects: Effects) -> Fit:
+def fit(
+    y: Array,
+    x: Array,
+    names: tuple[str, ...],
+    clusters: Codes,
+    effects: Effects,
+    *,
+    weights: Array | None = None,
+    customers: Codes | None = None,
+) -> Fit:
     """Fit `y` on the columns of `x` by least squares; columns that say nothing new are left out.
 
     Fixed effects take the clusters' means off both sides; random ones a share of them, by the
-    variances of a mixed model (Wooldridge 2010, ch. 10).
+    variances of a mixed model (Wooldridge 2010, ch. 10). `weights` (n,) count rows for more than
+    themselves (inverse probabilities); the mixed model does not know of them.
     """
     import statsmodels.api as sm
 
@@ -75,13 +117,17 @@ def fit(y: Array, x: Array, names: tuple[str, ...], clusters: Codes, effects: Ef
         x, names = np.column_stack([np.ones(len(y)), x]), ("(constant)", *names)
     if effects is not Effects.NONE:
         share = _share(y, x, clusters) if effects is Effects.RANDOM else 1.0
-        y, x = less_means(y[:, None], clusters, share)[:, 0], less_means(x, clusters, share)
+        y = less_means(y[:, None], clusters, share, weights)[:, 0]
+        x = less_means(x, clusters, share, weights)
+    if weights is not None:
+        root = np.sqrt(weights)
+        y, x = y * root, x * root[:, None]
     kept = independent_columns(x)
     x, names = x[:, kept], tuple(names[i] for i in kept)
     fitted: Any = sm.OLS(y, x).fit()
     residuals = np.asarray(fitted.resid)
     dof = len(y) - absorbed - x.shape[1]
-    return Fit(names, np.asarray(fitted.params), x, residuals, clusters, dof)
+    return Fit(names, np.asarray(fitted.params), x, y, residuals, clusters, dof, customers)
 
 
 def independent_columns(x: Array) -> list[int]:
@@ -106,11 +152,17 @@ def within_share(values: Array, clusters: Codes) -> float:
     return float(inside @ inside) / total if total > 0 else 0.0
 
 
-def less_means(values: Array, clusters: Codes, share: Array | float = 1.0) -> Array:
-    """Each row of columns less a share of its cluster's mean; `share` may be one a cluster."""
-    counts = np.bincount(clusters)
+def less_means(
+    values: Array, clusters: Codes, share: Array | float = 1.0, weights: Array | None = None
+) -> Array:
+    """Return each row of columns less a share of its cluster's (weighted) mean.
+
+    `share` may be one a cluster.
+    """
+    counts = np.bincount(clusters, weights)
     share = np.broadcast_to(share, counts.shape)
-    means = np.stack([np.bincount(clusters, column) / counts for column in values.T], axis=1)
+    columns = values.T if weights is None else values.T * weights
+    means = np.stack([np.bincount(clusters, column) / counts for column in columns], axis=1)
     less: Array = values - (share[:, None] * means)[clusters]
     return less
 

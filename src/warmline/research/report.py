@@ -70,6 +70,8 @@ def _estimates(study: Study) -> str:
         f"adjusted, {unit} per SD",
         "p",
         "p corrected",
+        "p, bootstrap",
+        "largest agent",
         "robustness",
     )
     clear = {a.measure for a in study.clear}
@@ -89,6 +91,8 @@ def _estimates(study: Study) -> str:
                 _interval(a.adjusted, scale),
                 _p(a.adjusted.p),
                 _p(a.p_corrected),
+                _p(a.p_bootstrap),
+                f"{a.largest_agent_share:.0%}",
                 f"{a.robustness:.1%}",
             ]
         )
@@ -101,7 +105,8 @@ def _reading(study: Study) -> str:
         f"With {level} intervals. “Adjusted” holds equal what is listed under how it was done; "
         "“raw” compares the same calls as they are. A large difference between the two says how "
         "much agents, reasons and the customers' state differ along the measure. In green: clear "
-        "of chance after the correction."
+        "of chance after the correction. “Largest agent” is one agent's share of what the measure "
+        "varies, all else held equal: above 80 % nothing is said."
     )
 
 
@@ -138,9 +143,9 @@ def _survival(study: Study, picture: bytes | None) -> str:
 
 def _flow(study: Study) -> str:
     sample = study.sample
-    rows = [[f"outcomes called {study.design.outcome}", str(sample.outcomes)]]
+    rows = [[sample.unit, str(sample.total)]]
     rows += [[f"left out: {why}", f"−{count}"] for why, count in sample.flow.items()]
-    rows.append(["calls with an outcome", str(len(sample.frame))])
+    rows.append(["calls in the models", str(len(sample.frame))])
     return _table(("", "how many"), rows, [""] * len(rows))
 
 

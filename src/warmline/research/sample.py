@@ -1,6 +1,7 @@
 """The rows of a study, read from a published warehouse, and what became of those left out."""
 
 import difflib
+import importlib.util
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from warmline.database import open_for_reading
-from warmline.errors import QueryError, WarehouseError
-from warmline.research.design import Design
+from warmline.errors import QueryError, SettingsError, WarehouseError
+from warmline.research.calibration import Recognised
+from warmline.research.design import NEAR_ZERO_IS_GOOD, Design, Effects
 from warmline.research.terms import CONTROL_COLUMNS
+
+_LIBRARIES = ("pandas", "statsmodels", "lifelines", "matplotlib")
 
 #: What a study knows of a call; measures that have no column are looked up in `metrics`.
 _CALLS = """
@@ -36,18 +41,20 @@ _LONG_MEASURE = """(
 _FLOW = """
 SELECT
     CASE
-        WHEN call_id IS NULL THEN unmatched_reason
-        WHEN value IS NULL THEN 'given in words, not as a number'
-        WHEN is_simulated <> $is_simulated
-            THEN CASE WHEN is_simulated THEN 'of simulated calls' ELSE 'of real calls' END
-        WHEN days_after > $within_days THEN 'too long after the call'
-        WHEN NOT coalesce(started_at >= $since, true) OR NOT coalesce(started_at < $until, true)
+        WHEN o.call_id IS NULL THEN o.unmatched_reason
+        WHEN o.value IS NULL THEN 'given in words, not as a number'
+        WHEN o.is_simulated <> $is_simulated
+            THEN CASE WHEN o.is_simulated THEN 'of simulated calls' ELSE 'of real calls' END
+        WHEN o.days_after > $within_days THEN 'too long after the call'
+        WHEN NOT coalesce(o.started_at >= $since, true) OR NOT coalesce(o.started_at < $until, true)
             THEN 'of calls at another time'
+        WHEN list_contains($excluded, contact_reason) THEN 'of calls with an excluded reason'
         ELSE ''
     END AS why,
     count(*)
-FROM outcome_calls
-WHERE name = $outcome
+FROM outcome_calls AS o
+LEFT JOIN study_calls USING (call_id)
+WHERE o.name = $outcome
 GROUP BY ALL
 ORDER BY ALL
 """
@@ -57,81 +64,248 @@ FROM outcomes_within($outcome, $within_days) AS o
 INNER JOIN study_calls ON study_calls.call_id = o.call_id
 WHERE o.is_simulated = $is_simulated
     AND coalesce(o.started_at >= $since, true) AND coalesce(o.started_at < $until, true)
+    AND NOT coalesce(list_contains($excluded, contact_reason), false)
 ORDER BY study_calls.started_at, study_calls.call_id
 """
 
-#: A call is followed until the customer's next one, the day the customer left, or the last day on
-#: which the customer was known to be there: gap times, Prentice, Williams & Peterson 1981.
-_SPELLS = """
-WITH fates AS (
-    SELECT customer_id, min(at_latest) FILTER (value = 0) AS left_at, max(at_latest) AS seen_at
-    FROM outcome_calls
-    WHERE name = 'retained' AND customer_id IS NOT NULL AND at_latest IS NOT NULL
-    GROUP BY customer_id
-),
-followed AS (
-    SELECT
-        call_id, started_at, coalesce(left_at, seen_at) AS last_at, left_at,
-        lead(started_at) OVER (PARTITION BY customer_id ORDER BY started_at, call_id) AS next_at
-    FROM study_calls INNER JOIN fates USING (customer_id)
-    WHERE is_simulated = $is_simulated
+#: What became of each customer of whom it was said: when the customer left, and the last moment at
+#: which the customer was known to be there (said to be, or called).
+_FATES = """
+CREATE TEMP VIEW customer_fates AS
+WITH told AS (
+    SELECT coalesce(o.customer_id, calls.customer_id) AS customer_id, o.value, o.at_latest
+    FROM outcome_calls AS o LEFT JOIN calls USING (call_id)
+    WHERE o.name = 'retained' AND o.value IS NOT NULL AND o.at_latest IS NOT NULL
 )
 SELECT
-    greatest(date_diff('second', started_at, least(last_at, next_at)) / 86400, 1 / 24) AS days,
-    (left_at IS NOT NULL AND NOT coalesce(next_at <= left_at, false))::DOUBLE AS outcome,
-    study_calls.*
-FROM followed INNER JOIN study_calls USING (call_id, started_at)
-WHERE started_at <= last_at
+    customer_id,
+    min(at_latest) FILTER (value = 0) AS left_at,
+    greatest(
+        max(at_latest) FILTER (value <> 0),
+        (SELECT max(started_at) FROM study_calls WHERE study_calls.customer_id = told.customer_id)
+    ) AS seen_at
+FROM told
+WHERE customer_id IS NOT NULL
+GROUP BY customer_id
+"""
+#: Calls at the landmark: who was still there then, and whether the horizon was reached. NULL in
+#: `outcome` is censored: the customer was last seen `days_after` the call, before the horizon.
+_AT_RISK = """
+CREATE TEMP VIEW calls_at_risk AS
+SELECT
+    study_calls.*, fates.left_at, fates.seen_at,
+    date_diff('second', started_at, left_at) / 86400 AS left_after,
+    date_diff('second', started_at, greatest(left_at, seen_at)) / 86400 AS seen_after
+FROM study_calls INNER JOIN customer_fates AS fates USING (customer_id)
+WHERE started_at IS NOT NULL
+"""
+_RETAINED_FLOW = """
+SELECT
+    CASE
+        WHEN is_simulated <> $is_simulated
+            THEN CASE WHEN is_simulated THEN 'simulated calls' ELSE 'real calls' END
+        WHEN NOT coalesce(started_at >= $since, true) OR NOT coalesce(started_at < $until, true)
+            THEN 'calls at another time'
+        WHEN list_contains($excluded, contact_reason) THEN 'calls with an excluded reason'
+        WHEN started_at >= left_at THEN 'calls after the customer had left'
+        WHEN left_after <= $after_days
+            THEN 'the customer left within ' || $after_days::INT || ' days'
+        WHEN seen_after <= $after_days AND left_at IS NULL
+            THEN 'not heard of for ' || $after_days::INT || ' days after the call'
+        WHEN left_at IS NULL AND seen_after < $within_days
+            THEN 'not heard of until ' || $within_days::INT || ' days after the call: others stand '
+                || 'for them, by weight'
+        ELSE ''
+    END AS why,
+    count(*)
+FROM calls_at_risk
+GROUP BY ALL
+ORDER BY ALL
+"""
+_RETAINED_ROWS = """
+SELECT
+    CASE
+        WHEN left_after <= $within_days THEN 0.0
+        WHEN seen_after >= $within_days THEN 1.0
+    END AS outcome,
+    least(coalesce(left_after, seen_after), $within_days) AS days_after,
+    calls_at_risk.* EXCLUDE (left_at, seen_at, left_after, seen_after)
+FROM calls_at_risk
+WHERE is_simulated = $is_simulated
     AND coalesce(started_at >= $since, true) AND coalesce(started_at < $until, true)
+    AND NOT coalesce(list_contains($excluded, contact_reason), false)
+    AND coalesce(left_after > $after_days, seen_after > $after_days)
 ORDER BY started_at, call_id
 """
+_UNDATED = """
+SELECT count(*) FROM outcome_calls
+WHERE name = 'retained' AND value IS NOT NULL AND at_latest IS NULL
+"""
+#: Of the customers who left after a call: how many did on its day.
+_SAME_DAY = """
+SELECT count(*) FILTER (last_at::DATE = left_at::DATE), count(*)
+FROM (
+    SELECT left_at, max(started_at) AS last_at
+    FROM calls_at_risk
+    WHERE is_simulated = $is_simulated AND started_at < left_at
+    GROUP BY customer_id, left_at
+)
+"""
+
+#: A call is followed until the customer's next one, the day the customer left, or the last day on
+#: which the customer was known to be there: gap times, Prentice, Williams & Peterson 1981. Time
+#: begins at the landmark, `after_days` after the call.
+_SPELLS = """
+WITH followed AS (
+    SELECT
+        *,
+        coalesce(left_at, seen_at) AS last_at,
+        lead(started_at) OVER (PARTITION BY customer_id ORDER BY started_at, call_id) AS next_at
+    FROM calls_at_risk
+    WHERE is_simulated = $is_simulated AND coalesce(started_at < left_at, true)
+),
+spells AS (
+    SELECT
+        *,
+        date_diff('second', started_at, least(last_at, next_at)) / 86400 - $after_days AS days
+    FROM followed
+)
+SELECT
+    days,
+    (left_at IS NOT NULL AND NOT coalesce(next_at <= left_at, false))::DOUBLE AS outcome,
+    spells.* EXCLUDE (days, left_at, seen_at, left_after, seen_after, last_at, next_at)
+FROM spells
+WHERE days > 0
+    AND coalesce(started_at >= $since, true) AND coalesce(started_at < $until, true)
+    AND NOT coalesce(list_contains($excluded, contact_reason), false)
+ORDER BY started_at, call_id
+"""
+
+
+# No row stands for more than twenty.
+_LEAST_CHANCE = 0.05
 
 
 @dataclass(frozen=True)
 class Sample:
     """The rows of a study as a pandas frame, one a call with an outcome.
 
-    `flow` says for all outcomes of this name why they were left out (reason -> how many).
-    `spells` are the rows of the survival model: `days` followed, and `outcome` 1 when the customer
-    left at their end; None for an outcome that is no retention.
+    `flow` says why the others of `total` were left out (reason -> how many); `unit` says what is
+    counted. Of being retained, `weight` in the frame is the inverse of the chance of being followed
+    so long, `spells` are the rows of the survival model (`days` followed after the landmark, and
+    `outcome` 1 when the customer left at their end), `left_same_day` is how many customers, of how
+    many who left after a call, left on the day of their last one, and `undated` counts outcomes
+    that cannot be placed in time. None for other outcomes.
     """
 
     frame: Any
-    outcomes: int
+    total: int
+    unit: str
     flow: dict[str, int]
     spells: Any | None = None
+    left_same_day: tuple[int, int] | None = None
+    undated: int | None = None
 
 
 def read_sample(warehouse: Path, design: Design) -> Sample:
-    """The rows that a design asks for.
+    """Return the rows that a design asks for.
 
     Raises QueryError for an outcome, measure or control that is not there, naming those that are;
     WarehouseError when there is no warehouse, or one of before there were outcomes.
     """
-    asked = {
-        "outcome": design.outcome,
-        "is_simulated": design.is_simulated,
-        "within_days": design.within_days,
-    }
-    dates = {"since": design.since, "until": design.until}
+    if design.after_days >= design.within_days:
+        raise QueryError(
+            f"--after-days {design.after_days:g} is not below --within-days {design.within_days:g}"
+        )
     with _reading(warehouse) as con:
         _require_outcome(con, design.outcome)
         _require_controls(design.controls)
         con.execute(_CALLS.format(measures=_measures(con, design.measures)))
-        counts = dict(con.execute(_FLOW, asked | dates).fetchall())
-        frame = con.execute(_ROWS, asked | dates).df()
-        spells = None
-        if design.outcome == "retained":
-            given = {"is_simulated": design.is_simulated} | dates
-            spells = con.execute(_SPELLS, given).df()
+        read = _retained_sample if design.outcome == "retained" else _outcome_sample
+        return read(con, design)
+
+
+def _outcome_sample(con: duckdb.DuckDBPyConnection, design: Design) -> Sample:
+    asked = _asked(design) | {"outcome": design.outcome, "within_days": design.within_days}
+    counts = dict(con.execute(_FLOW, asked).fetchall())
+    frame = con.execute(_ROWS, asked).df()
     total = sum(counts.values())
     if repeated := counts.pop("", 0) - len(frame):
         counts["another outcome of the same call counts"] = repeated
-    return Sample(frame, total, counts, spells)
+    return Sample(frame, total, f"outcomes called {design.outcome}", counts)
+
+
+def _retained_sample(con: duckdb.DuckDBPyConnection, design: Design) -> Sample:
+    con.execute(_FATES)
+    con.execute(_AT_RISK)
+    asked = _asked(design) | {"after_days": design.after_days}
+    horizon = asked | {"within_days": design.within_days}
+    counts = dict(con.execute(_RETAINED_FLOW, horizon).fetchall())
+    total = sum(counts.values())
+    counts.pop("", None)
+    rows = con.execute(_RETAINED_ROWS, horizon).df()
+    is_simulated = {"is_simulated": design.is_simulated}
+    same_day = con.execute(_SAME_DAY, is_simulated).fetchone() or (0, 0)
+    undated = con.execute(_UNDATED).fetchone() or (0,)
+    return Sample(
+        _weighted(rows),
+        total,
+        "calls of customers who are known to have stayed or left",
+        counts,
+        con.execute(_SPELLS, asked).df(),
+        (int(same_day[0]), int(same_day[1])),
+        int(undated[0]),
+    )
+
+
+def _asked(design: Design) -> dict[str, Any]:
+    return {
+        "is_simulated": design.is_simulated,
+        "since": design.since,
+        "until": design.until,
+        "excluded": list(design.excluded_reasons),
+    }
+
+
+def _weighted(rows: Any) -> Any:
+    """Return the rows whose outcome is known, weighed for those that were followed too short.
+
+    `weight` is 1 / G(t-), G the Kaplan-Meier estimate of still being followed (Robins & Finkelstein
+    2000): being lost sight of is taken to have nothing to do with staying. There is no such column
+    where nobody was lost.
+    """
+    lost = rows["outcome"].isna()
+    known = rows[~lost]
+    if not lost.any() or known.empty:
+        return known
+    require_libraries()
+    from lifelines import KaplanMeierFitter
+
+    followed = KaplanMeierFitter().fit(rows["days_after"], lost)
+    just_before = known["days_after"].to_numpy(float) - 1e-6
+    chance = followed.survival_function_at_times(just_before).to_numpy(float)
+    return known.assign(weight=1.0 / chance.clip(_LEAST_CHANCE))
+
+
+def read_calls(warehouse: Path, design: Design) -> Any:
+    """Return every analyzed call of the design's kind and time, with its measures, as a frame.
+
+    Raises QueryError for a measure that is not there, naming those that are like it.
+    """
+    with open_for_reading(warehouse) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        con.execute(_CALLS.format(measures=_measures(con, design.measures)))
+        return con.execute(
+            "FROM study_calls WHERE is_simulated = $is_simulated "
+            "AND coalesce(started_at >= $since, true) AND coalesce(started_at < $until, true) "
+            "AND NOT coalesce(list_contains($excluded, contact_reason), false) "
+            "ORDER BY started_at, call_id",
+            _asked(design),
+        ).df()
 
 
 def count_calls(warehouse: Path, design: Design) -> int:
-    """How many analyzed calls of the design's kind and time there are, with an outcome or not."""
+    """Return how many analyzed calls of the design's kind and time there are."""
     with _reading(warehouse) as con:
         counted = con.execute(
             "SELECT count(*) FROM calls WHERE status = 'analyzed' AND is_simulated = $is_simulated "
@@ -145,6 +319,27 @@ def count_calls(warehouse: Path, design: Design) -> int:
     return int(counted[0]) if counted else 0
 
 
+def read_recognised(warehouse: Path, design: Design) -> Recognised:
+    """Return the answered rates of all calls that have one and an agent, with their cues."""
+    with _reading(warehouse) as con:
+        found = con.execute(
+            "SELECT answered_rate AS rate, answerable::DOUBLE AS cues, agent_id FROM call_summary "
+            "WHERE status = 'analyzed' AND answerable > 0 AND agent_id IS NOT NULL "
+            "AND is_simulated = $is_simulated",
+            {"is_simulated": design.is_simulated},
+        ).fetchnumpy()
+        ledgers = con.execute(
+            "SELECT count(*) FROM call_summary WHERE status = 'analyzed' "
+            "AND opportunities IS NOT NULL AND is_simulated = $is_simulated",
+            {"is_simulated": design.is_simulated},
+        ).fetchone()
+    agents = np.unique(found["agent_id"].astype(str), return_inverse=True)[1].astype(np.int64)
+    rate, cues = (np.asarray(found[name], dtype=np.float64) for name in ("rate", "cues"))
+    if design.effects is not Effects.FIXED:
+        agents = np.zeros_like(agents)
+    return Recognised(rate, cues, agents, int(ledgers[0]) if ledgers else 0)
+
+
 @contextmanager
 def _reading(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with open_for_reading(warehouse) as con:
@@ -155,6 +350,13 @@ def _reading(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 f"{warehouse}: of an earlier warmline; `warmline outcomes load` renews it"
             )
         yield con
+
+
+def require_libraries() -> None:
+    """Raise SettingsError, naming the extra to install, where a library is not there."""
+    missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SettingsError(f"this needs {', '.join(missing)}: pip install 'warmline[research]'")
 
 
 def _require_outcome(con: duckdb.DuckDBPyConnection, name: str) -> None:
@@ -173,17 +375,22 @@ def _require_controls(controls: tuple[str, ...]) -> None:
 
 
 def _measures(con: duckdb.DuckDBPyConnection, measures: tuple[str, ...]) -> str:
-    """The measures as columns of a SELECT; only names that are there get into the SQL."""
+    """Return the measures as columns of a SELECT; only names that are there get into the SQL.
+
+    Measures of which near 0 is good, on either side, lose their sign.
+    """
     columns = {
         row[0] for row in con.execute("SELECT column_name FROM (DESCRIBE call_measures)").fetchall()
     } - {"call_id"}
     names = {row[0] for row in con.execute("SELECT name FROM metric_definitions").fetchall()}
     parts = []
     for measure in dict.fromkeys(measures):
-        if measure in columns:
-            parts.append(f',\n    call_measures."{measure}"')
-        elif measure in names:
-            parts.append(f',\n    {_LONG_MEASURE.format(name=measure)} AS "{measure}"')
+        value = f'call_measures."{measure}"' if measure in columns else None
+        if value is None and measure in names:
+            value = _LONG_MEASURE.format(name=measure)
+        if value is not None:
+            value = f"abs({value})" if measure.startswith(NEAR_ZERO_IS_GOOD) else value
+            parts.append(f',\n    {value} AS "{measure}"')
         else:
             close = difflib.get_close_matches(measure, sorted(columns | names), n=3)
             hint = f"; did you mean {', '.join(close)}?" if close else ""

@@ -1,18 +1,15 @@
 """A whole study: the rows, the models, and all that has to be said beside the numbers."""
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from warmline.errors import SettingsError
 from warmline.research.associations import Association, associations
+from warmline.research.calibration import MEASURE, Calibration, Corrected, corrected
 from warmline.research.design import Design, Effects
 from warmline.research.dose import Dose, dose
-from warmline.research.sample import Sample, read_sample
+from warmline.research.sample import Sample, read_sample, require_libraries
 from warmline.research.survival import Hazard, hazards
 from warmline.research.terms import usable
-
-_LIBRARIES = ("pandas", "statsmodels", "lifelines", "matplotlib")
 
 #: What no model here can hold equal, whatever the data.
 CONFOUNDERS = (
@@ -47,6 +44,15 @@ class Study:
     hazards: tuple[Hazard, ...]
     not_controlled: dict[str, str]
     is_share: bool
+    calibration: Calibration | None = None
+
+    @property
+    def corrected(self) -> Corrected | None:
+        """The association of the answered rate without errors of recognition, by labels."""
+        found = next((a for a in self.told if a.measure == MEASURE), None)
+        if self.calibration is None or found is None or not (found.adjusted and found.sd):
+            return None
+        return corrected(found.adjusted, found.sd, self.calibration, self.design.confidence)
 
     @property
     def told(self) -> tuple[Association, ...]:
@@ -77,23 +83,46 @@ class Study:
                 "Agents are compared with each other, too: what differs between agents besides the "
                 "measure is part of the estimates."
             )
+        said += self._of_leaving()
         if any(h.proportional_p is not None and h.proportional_p < 0.05 for h in self.hazards):
             said.append(
                 "For some measures the hazard ratio changes with time; it is then an average."
             )
         return tuple(said)
 
+    def _of_leaving(self) -> list[str]:
+        """What the outcome of being retained asks a reader to know."""
+        said = []
+        same_day, left = self.sample.left_same_day or (0, 0)
+        if same_day:
+            said.append(
+                f"{same_day} of {left} customers who left did so on the day of their last call: "
+                f"they called to leave. Calls within {self.design.after_days:g} days before "
+                "leaving are left out; --exclude-reason leaves out reasons."
+            )
+        if self.sample.undated:
+            said.append(
+                f"{self.sample.undated} outcomes have no date: how long after the call they were "
+                "true is not known, and they are left out."
+            )
+        if "weight" in self.sample.frame and (most := self.sample.frame["weight"].max()) > 5:
+            said.append(
+                f"Some calls stand for {most:.0f}: few customers are followed to the horizon. A "
+                "shorter --within-days rests on more of them."
+            )
+        return said
 
-def run_study(warehouse: Path, design: Design) -> Study:
-    """Read the rows that a design asks for and fit its models.
+
+def run_study(warehouse: Path, design: Design, by: Calibration | None = None) -> Study:
+    """Read the rows that a design asks for and fit its models, corrected by labels if given.
 
     Raises as `read_sample`, and SettingsError where the libraries for it are not installed.
     """
     require_libraries()
-    return study_of(read_sample(warehouse, design), design)
+    return study_of(read_sample(warehouse, design), design, by)
 
 
-def study_of(sample: Sample, design: Design) -> Study:
+def study_of(sample: Sample, design: Design, by: Calibration | None = None) -> Study:
     """Fit the models of a design to rows that were read."""
     frame = sample.frame
     found = (dose(frame, measure, design) for measure in design.measures)
@@ -106,11 +135,5 @@ def study_of(sample: Sample, design: Design) -> Study:
         hazards=survival,
         not_controlled=usable(frame, design.controls).unusable,
         is_share=set(frame["outcome"].unique()) <= {0.0, 1.0},
+        calibration=by,
     )
-
-
-def require_libraries() -> None:
-    """Raise SettingsError, naming the extra to install, where a library is not there."""
-    missing = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SettingsError(f"this needs {', '.join(missing)}: pip install 'warmline[research]'")

@@ -40,12 +40,53 @@ def lead(study: Study) -> str:
     many = "measure" if told == 1 else "measures"
     if not clear:
         return (
-            f"None of {told} {many} is clearly associated with {outcome} within agents, the "
-            "controls held equal. That is no proof that there is nothing: see the intervals."
+            f"None of {told} {many} is clearly associated with {outcome}{_compared(study)}. "
+            f"That is no proof that there is nothing: see the intervals. {errors(study)}"
         )
     each = "; ".join(sentence(a, study) for a in sorted(clear, key=lambda a: a.p_corrected or 0))
     is_one = "is" if len(clear) == 1 else "are"
-    return f"{len(clear)} of {told} {many} {is_one} associated with {outcome}: {each}."
+    return (
+        f"{len(clear)} of {told} {many} {is_one} associated with {outcome}{_compared(study)}: "
+        f"{each}. {errors(study)}"
+    )
+
+
+def errors(study: Study) -> str:
+    """Say what errors of recognition do to the estimates, corrected by labels where there are."""
+    found, by = study.corrected, study.calibration
+    if found is None or by is None:
+        return (
+            "Measures are used as recognised: random errors of recognition draw estimates towards "
+            "0, so that the true association may be several times as large."
+        )
+    if found.value is None or found.low is None or found.high is None:
+        return f"Errors of recognition could not be corrected: {found.reason}."
+    scale, unit = scale_of(study)
+    return (
+        f"Corrected for errors of recognition by {by.labels + by.unflagged} labelled turns, a call "
+        "in which every feeling is answered goes with "
+        f"{found.value * scale:+.2g} {unit}, {study.design.confidence:.0%} interval "
+        f"{found.low * scale:+.2g} to {found.high * scale:+.2g}, against one in which none is; all "
+        "else is as recognised, and drawn towards 0."
+    )
+
+
+def _compared(study: Study) -> str:
+    """Say in words who is compared with whom, and whether anything is held equal."""
+    held = held_equal(study)
+    among = {
+        Effects.FIXED: " within agents",
+        Effects.RANDOM: " within and between agents",
+        Effects.NONE: " over all calls, whoever took them",
+    }[study.design.effects]
+    return f"{among}, {'the controls' if held else 'nothing'} held equal"
+
+
+def held_equal(study: Study) -> list[str]:
+    """Return the controls that say something in these rows."""
+    return [
+        c for c in study.design.controls if set(CONTROL_COLUMNS[c]) - study.not_controlled.keys()
+    ]
 
 
 def sentence(association: Association, study: Study) -> str:
@@ -64,16 +105,24 @@ def methods(study: Study) -> list[str]:
     """How it was done, a sentence an item."""
     design = study.design
     versions = ", ".join(f"{name} {version(name)}" for name in ("statsmodels", "lifelines"))
-    held = [c for c in design.controls if set(CONTROL_COLUMNS[c]) - study.not_controlled.keys()]
+    held = held_equal(study)
     return [
-        f"Outcome: {design.outcome}, of a customer's last call before it, at most "
-        f"{design.within_days:g} days later. One model a measure, least squares"
-        + (" on 0 and 1 (estimates are differences of shares)." if study.is_share else "."),
+        _outcome(study)
+        + " One model a measure, least squares"
+        + (
+            " on 0 and 1: estimates are differences of shares, a linear probability model, in "
+            "which calls count by how much the measure varies among them."
+            if study.is_share
+            else "."
+        ),
         _EFFECTS[design.effects],
         f"Held equal: {', '.join(held) or 'nothing'}. “opening” is the customer's state in the "
         "first quarter of the call: cues of feelings, hostile words, friction told, speech rate.",
         "Standard errors are clustered by agent: CR2 (Bell & McCaffrey 2002) with Satterthwaite's "
-        "degrees of freedom (Pustejovsky & Tipton 2018), which hold with few agents.",
+        "degrees of freedom (Pustejovsky & Tipton 2018), which hold with few agents. Where one "
+        "agent has more than 80 % of what a measure varies there is no estimate. “p, bootstrap” is "
+        "a second opinion: the wild cluster bootstrap (Cameron, Gelbach & Miller 2008; Webb 2023).",
+        "Measures of steadiness, of which near 0 is good on either side, enter without their sign.",
         _CORRECTIONS[design.correction].format(level=f"{1 - design.confidence:.0%}")
         + " Intervals are not widened for it.",
         "Robustness: a confounder must explain more than this share of what is left of both the "
@@ -85,14 +134,36 @@ def methods(study: Study) -> list[str]:
     ]
 
 
+def _outcome(study: Study) -> str:
+    """Say which outcome counts for which call."""
+    design = study.design
+    if design.outcome != "retained":
+        return (
+            f"Outcome: {design.outcome}, of a customer's last call before it, at most "
+            f"{design.within_days:g} days later."
+        )
+    excluded = ", ".join(design.excluded_reasons)
+    return (
+        f"Outcome: whether the customer was still there {design.within_days:g} days after the "
+        f"call: 0 for who had left by then, 1 for who was known to be there then or later. Calls "
+        f"count after which the customer stayed for {design.after_days:g} days"
+        + (f", but not those about {excluded}" if excluded else "")
+        + ". Who was last heard of before the horizon is represented by others, weighed by the "
+        "inverse of the chance of being followed so long (Robins & Finkelstein 2000). All calls of "
+        "a customer count; errors allow for their likeness."
+    )
+
+
 def as_dict(study: Study) -> dict[str, Any]:
     """Everything as plain values, for JSON."""
     return {
         "finding": lead(study),
         "design": asdict(study.design),
-        "outcomes": study.sample.outcomes,
+        "counted": {study.sample.unit: study.sample.total},
         "rows": len(study.sample.frame),
         "left_out": study.sample.flow,
+        "errors": errors(study),
+        "corrected": asdict(study.corrected) if study.corrected else None,
         "associations": [asdict(a) for a in study.associations],
         "dose_response": [asdict(d) for d in study.doses],
         "hazards": [

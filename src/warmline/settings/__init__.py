@@ -27,8 +27,9 @@ from warmline.settings.measuring import (
     ProsodySettings,
     TurnSettings,
 )
-from warmline.settings.privacy import RedactionSettings
+from warmline.settings.privacy import RedactionSettings, RetentionSettings
 from warmline.settings.running import (
+    DisplaySettings,
     NightSettings,
     PlaceSettings,
     ProfileSettings,
@@ -37,6 +38,7 @@ from warmline.settings.section import Section
 
 __all__ = [
     "ChannelSettings",
+    "DisplaySettings",
     "EmpathySettings",
     "EncryptionSettings",
     "FloorSettings",
@@ -47,6 +49,7 @@ __all__ = [
     "ProsodySettings",
     "RecordingSettings",
     "RedactionSettings",
+    "RetentionSettings",
     "Section",
     "Settings",
     "SpeechSettings",
@@ -73,7 +76,9 @@ class Settings(Section):
     language: LanguageSettings = Field(default_factory=LanguageSettings)
     empathy: EmpathySettings = Field(default_factory=EmpathySettings)
     profile: ProfileSettings = Field(default_factory=ProfileSettings)
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
+    display: DisplaySettings = Field(default_factory=DisplaySettings)
     night: NightSettings = Field(default_factory=NightSettings)
 
 

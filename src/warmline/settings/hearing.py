@@ -34,6 +34,12 @@ class RecordingSettings(Section):
         description="Folder for copies of remote recordings while they are analyzed; empty: in the "
         "user's cache folder.",
     )
+    follow_links: bool = Field(
+        default=False,
+        description="Follow symbolic links that lead out of a source folder, and, of JSON beside a "
+        "recording, out of that recording's folder; if not, they are refused and named. Links "
+        "inside are always followed, and so is what is named itself.",
+    )
     min_duration_s: float = Field(
         default=2.0, ge=0, description="Shorter recordings are refused as too short."
     )

@@ -41,3 +41,20 @@ class RedactionSettings(Section):
         "hundred of real calls: address (house number with its street, zip code); name (of people "
         "who say or spell it), which also hides who served the customer.",
     )
+
+
+class RetentionSettings(Section):
+    """[retention] how long what was heard is kept; the night applies it, before it publishes."""
+
+    words_days: int = Field(
+        default=0,
+        ge=0,
+        description="Of calls that started longer ago, words and quotations are erased, measures "
+        "stay; 0: words are kept as long as calls.",
+    )
+    calls_days: int = Field(
+        default=0,
+        ge=0,
+        description="Calls that started longer ago are erased, as `warmline forget --older-than` "
+        "does; 0: they are kept until somebody erases them. Recordings are yours to delete.",
+    )

@@ -1,8 +1,9 @@
 """Settings of a run: where things are kept, and the night."""
 
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from warmline.settings.section import Section
 
@@ -48,7 +49,8 @@ class PlaceSettings(Section):
 
     landing: str = Field(
         default="",
-        description="Folder of analyses, one file per call; empty: beside the warehouse.",
+        description="Folder of analyses, one file per call; empty: the one that the warehouse was "
+        "built from, beside a new one.",
     )
     warehouse: str = Field(default="warehouse.duckdb", description="The DuckDB file.")
     models: str = Field(
@@ -65,6 +67,26 @@ class PlaceSettings(Section):
     )
 
 
+class DisplaySettings(Section):
+    """[display] how results are shown to people."""
+
+    timezone: str = Field(
+        default="UTC",
+        description="Time zone of the times that are shown, such as Europe/Berlin; local: that of "
+        "this machine. Kept times are UTC, and so are the days that queries ask for.",
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        if name not in ("UTC", "local"):
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError, OSError) as e:
+                raise ValueError("not a time zone known on this machine, as Europe/Berlin") from e
+        return name
+
+
 class NightSettings(Section):
     """[night] unattended runs."""
 
@@ -75,7 +97,16 @@ class NightSettings(Section):
     metadata: str = Field(
         default="", description="CSV with a row per call for the night; empty: sidecars only."
     )
-    cron: str = Field(default="0 2 * * *", description="When the night starts (cron, local time).")
+    cron: str = Field(
+        default="",
+        description='When nights start, such as "0 2 * * *" (every night at two), by the clocks of '
+        "`timezone`; empty: `warmline nightly` asks for --once or --cron.",
+    )
+    timezone: str = Field(
+        default="UTC",
+        description="Time zone of `cron`, such as Europe/Berlin; its nights follow the clocks "
+        "when they change.",
+    )
     jobs: int = Field(
         default=0,
         ge=0,
@@ -113,6 +144,18 @@ class NightSettings(Section):
         ge=0,
         description="Runs in a row in which a call fails before it is left alone until "
         "`warmline retry`; 0: it is tried in every run. Sources that cannot be read do not count.",
+    )
+    alarm_failed_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Alarm when a larger share of a night's calls failed, whatever was usual;",
+    )
+    alarm_unanalyzed_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="or when a larger share was refused, failed, or had no speech.",
     )
     drift_days: int = Field(
         default=28, ge=1, description="Days before, with which a night's calls are compared."

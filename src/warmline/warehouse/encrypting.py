@@ -12,7 +12,13 @@ from warmline.errors import EncryptionError, WarehouseError
 from warmline.landing import sealing
 from warmline.landing.sealing import Change
 from warmline.locks import LockedError, exclusive
-from warmline.warehouse.swapping import building_beside, discard_foreign_log, remove_leftovers, swap
+from warmline.warehouse.swapping import (
+    building_beside,
+    copy_what_counts,
+    discard_foreign_log,
+    remove_leftovers,
+    swap,
+)
 from warmline.whole_files import make_private_folder
 
 
@@ -63,13 +69,7 @@ def _rewrite(warehouse: Path, change: Change) -> bool:
     _remove_leftovers(warehouse)
     building = building_beside(warehouse)
     make_private_folder(building.parent)
-    with open_to_convert(building) as con:
-        attach(con, "old", warehouse, change.before, read_only=True)
-        attach(con, "new", building, change.after, read_only=False)
-        con.execute("COPY FROM DATABASE old TO new")
-        con.execute("CHECKPOINT new")
-        con.execute("DETACH old")
-        con.execute("DETACH new")
+    copy_what_counts(warehouse, building, change.before, change.after)
     swap(building, warehouse)
     return True
 

@@ -102,6 +102,15 @@ GROUP BY ALL
 ORDER BY fresh.call_no
 """,
 )
+#: Of words that nobody says any more, the index kept how they are spelled.
+_UNSAID = (
+    """
+DELETE FROM search.words WHERE word NOT IN (
+    SELECT unnest(words_said(said)) AS word
+    FROM (SELECT DISTINCT unnest(string_split(text, ' ')) AS said FROM turns))
+""",
+    "DELETE FROM search.terms WHERE term_id NOT IN (SELECT term_id FROM search.postings)",
+)
 _TEMPORARY = ("stale", "fresh_calls", "heard", "stems", "counted", "lengths")
 
 
@@ -123,6 +132,12 @@ def index_turns(con: duckdb.DuckDBPyConnection) -> int:
     for table in _TEMPORARY:
         con.execute(f"DROP TABLE IF EXISTS temp.{table}")
     return fresh
+
+
+def drop_unsaid_words(con: duckdb.DuckDBPyConnection) -> None:
+    """Drop from the index the words that no turn holds any more; reads all turns."""
+    for statement in _UNSAID:
+        con.execute(statement)
 
 
 def _index_batch(con: duckdb.DuckDBPyConnection, first: int, last: int, digest: str) -> None:

@@ -12,6 +12,7 @@ from warmline.errors import WarehouseError
 from warmline.landing.places import LandedFile
 from warmline.metrics import MetricDefinition
 from warmline.settings import ProfileSettings
+from warmline.warehouse.landing_folder import LandingFolder
 from warmline.warehouse.sql import digest, sql_files
 
 
@@ -38,6 +39,7 @@ def inputs_of(
     files: Sequence[LandedFile],
     definitions: Sequence[MetricDefinition],
     profile: ProfileSettings | None,
+    folder: LandingFolder,
 ) -> Inputs:
     """What a warehouse would be made from today."""
     loads = sql_files("load")
@@ -46,7 +48,7 @@ def inputs_of(
     return Inputs(
         digest(*loads, *others),
         digest(*loads),
-        _sha256([(file.name, file.stamp) for file in files]),
+        _sha256([astuple(folder), *((file.name, file.stamp) for file in files)]),
         _sha256([*sorted(astuple(definition) for definition in definitions), (repr(profile),)]),
     )
 

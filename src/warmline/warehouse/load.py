@@ -4,7 +4,7 @@ The statements that fill the tables are in `warehouse/load`: `staged.sql` reads 
 files, every other file fills the table that it is named after.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import duckdb
@@ -81,7 +81,8 @@ WHERE live.file IN (SELECT file FROM landing.files WHERE problem IS NULL)
 
 _OUTDATED = """
 CREATE OR REPLACE TEMP TABLE outdated AS
-SELECT calls.call_no, live.landing_key IS NOT NULL AS comes_back
+SELECT calls.call_no, calls.call_id, landing_key, calls.path,
+    live.landing_key IS NOT NULL AS comes_back
 FROM calls
 LEFT JOIN live USING (landing_key)
 WHERE live.landing_key IS NULL OR landing_key IN (SELECT landing_key FROM wanted)
@@ -93,13 +94,42 @@ SELECT call_no FROM wanted UNION SELECT call_no FROM outdated
 """
 
 
+#: What people said and what was known of them, of calls that this publishing touches.
+_TEXTS = """
+CREATE OR REPLACE TEMP TABLE {name} AS
+SELECT
+    calls.landing_key, said.texts,
+    list_filter(
+        [claimed_call_id, agent_id, team, queue, customer_id, contact_reason]
+            || map_values(coalesce(extra, map())),
+        lambda text: text IS NOT NULL
+    ) AS known
+FROM calls
+SEMI JOIN {touched} USING (call_no)
+LEFT JOIN (
+    SELECT call_no, list(text) AS texts FROM words SEMI JOIN {touched} USING (call_no) GROUP BY ALL
+) AS said USING (call_no)
+"""
+
+#: Calls of which something is there no more that was there before.
+_LOST = """
+SELECT count(*) FROM texts_before AS old LEFT JOIN texts_after AS new USING (landing_key)
+WHERE NOT list_has_all(coalesce(new.texts, []), coalesce(old.texts, []))
+    OR (new.landing_key IS NOT NULL AND NOT list_has_all(new.known, old.known))
+"""
+
+
 @dataclass(frozen=True)
 class Loading:
-    """How many calls were loaded, were removed for good, and stayed as they were."""
+    """How many calls were loaded, were removed for good, and stayed as they were.
+
+    Of `rid_of_words` of them, words or metadata that were published before are there no more.
+    """
 
     loaded: int
     removed: int
     unchanged: int
+    rid_of_words: int = 0
 
 
 def note_files(
@@ -141,6 +171,19 @@ def note_files(
         con.execute(statement)
 
 
+def leave_away(con: duckdb.DuckDBPyConnection, keys: Collection[str]) -> list[str]:
+    """Take out of `landing.entries` what was erased and has landed again; returns its keys."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE forgotten AS SELECT unnest($keys::VARCHAR[]) AS landing_key",
+        {"keys": list(keys)},
+    )
+    gone = con.execute(
+        "DELETE FROM landing.entries WHERE landing_key IN (SELECT landing_key FROM forgotten) "
+        "RETURNING landing_key"
+    ).fetchall()
+    return [key for (key,) in gone]
+
+
 def load(con: duckdb.DuckDBPyConnection, reader: Reader, *, everything: bool) -> Loading:
     """Remove what is gone, load what is new or changed; with `everything`, load all calls anew.
 
@@ -152,11 +195,13 @@ def load(con: duckdb.DuckDBPyConnection, reader: Reader, *, everything: bool) ->
     con.execute(_WANTED, {"everything": everything})
     con.execute(_OUTDATED)
     con.execute(_TOUCHED)
+    con.execute(_TEXTS.format(name="texts_before", touched="outdated"))
     tables = [file for file in sql_files("load") if file.name != "staged"]
     for table in tables:
         con.execute(f'DELETE FROM "{table.name}" WHERE call_no IN (SELECT call_no FROM outdated)')
     for files in _batches(con):
         _load_batch(con, reader, files)
+    con.execute(_TEXTS.format(name="texts_after", touched="wanted"))
     return _counted(con)
 
 
@@ -214,10 +259,11 @@ def _expect_all(con: duckdb.DuckDBPyConnection) -> None:
 def _counted(con: duckdb.DuckDBPyConnection) -> Loading:
     counted = con.execute(
         "SELECT (SELECT count(*) FROM wanted), "
-        "(SELECT count(*) FROM outdated WHERE NOT comes_back), (SELECT count(*) FROM calls)"
+        "(SELECT count(*) FROM outdated WHERE NOT comes_back), (SELECT count(*) FROM calls), "
+        f"({_LOST})"
     ).fetchone()
-    loaded, removed, calls = counted or (0, 0, 0)
-    return Loading(loaded, removed, calls - loaded)
+    loaded, removed, calls, lost = counted or (0, 0, 0, 0)
+    return Loading(loaded, removed, calls - loaded, lost)
 
 
 def note_definitions(

@@ -5,6 +5,7 @@ whatever happens to the process that publishes.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +15,10 @@ import duckdb
 
 from warmline import __version__
 from warmline.access_log import forget_calls_but
-from warmline.database import open_for_building
+from warmline.database import open_for_building, open_for_reading
+from warmline.encryption import current_key
 from warmline.errors import WarehouseError
-from warmline.landing import places
+from warmline.landing import compact, forgotten_keys, is_unfinished, places, remove
 from warmline.landing.outcomes import outcome_files
 from warmline.landing.places import LandedFile
 from warmline.landing.reviews import review_files
@@ -24,8 +26,9 @@ from warmline.landing.scan import UnreadableError, VanishedError, reader
 from warmline.locks import LockedError, exclusive
 from warmline.metrics import MetricDefinition
 from warmline.settings import ProfileSettings
+from warmline.warehouse.call_names import shortened
 from warmline.warehouse.checks import run_checks
-from warmline.warehouse.indexing import index_turns
+from warmline.warehouse.indexing import drop_unsaid_words, index_turns
 from warmline.warehouse.inputs import (
     Inputs,
     Published,
@@ -34,9 +37,11 @@ from warmline.warehouse.inputs import (
     problems,
     published,
 )
+from warmline.warehouse.landing_folder import LandingFolder, landing_folder_at, note_landing_folder
 from warmline.warehouse.load import (
     Loading,
     Stamped,
+    leave_away,
     load,
     note_definitions,
     note_files,
@@ -49,6 +54,7 @@ from warmline.warehouse.summarizing import summarize
 from warmline.warehouse.swapping import (
     building_beside,
     copy_beside,
+    copy_what_counts,
     discard_foreign_log,
     remove_leftovers,
     swap,
@@ -56,6 +62,17 @@ from warmline.warehouse.swapping import (
 from warmline.whole_files import make_private_folder
 
 _ATTEMPTS = 10
+
+#: Calls whose analysis has gone, and no newer one of the recording at that place has come.
+_LOST = """
+SELECT call_id, landing_key FROM outdated
+WHERE NOT comes_back AND path NOT IN (SELECT path FROM live) ORDER BY call_id
+"""
+_YESTERDAY = "SELECT call_id, landing_key, path FROM calls"
+_LOST_OF_YESTERDAY = """
+SELECT call_id, landing_key FROM yesterday ANTI JOIN calls USING (landing_key)
+WHERE path NOT IN (SELECT path FROM calls) ORDER BY call_id
+"""
 
 
 @dataclass(frozen=True)
@@ -83,17 +100,22 @@ def publish(
     profile: ProfileSettings | None = None,
     *,
     from_nothing: bool = False,
+    allow_loss: bool = False,
 ) -> PublishReport:
     """Bring the warehouse up to date with the landing folder, or leave it exactly as it is.
 
     Nothing changed: nothing is built. Otherwise yesterday's file is copied (there may be none),
     migrated, what changed is loaded, the checks are run, and the file is swapped. `profile` has the
     weights of the empathy index; None keeps those that were published before. With `from_nothing`
-    no byte of yesterday's file is taken over: what was erased is in no free block either. Raises
-    WarehouseError, naming the cause, with yesterday's warehouse in its place.
+    no byte of yesterday's file is taken over: what was erased is in no free block either. Where an
+    erasing is unfinished, or words or metadata of a call are there no more, what counts is copied
+    into a new file, and what does not goes from the landing folder's packs. A call that yesterday's
+    warehouse has, and that has no file any more without having been erased, would be lost: that is
+    refused unless `allow_loss` says that it may be. Raises WarehouseError, naming the cause, with
+    yesterday's warehouse in its place.
     """
     place = warehouse_path.resolve()
-    job = _Job(landing_dir, place, tuple(definitions), profile, from_nothing)
+    job = _Job(landing_dir, place, tuple(definitions), profile, from_nothing, allow_loss)
     lock = job.warehouse.with_name(f"{job.warehouse.name}.lock")
     try:
         with exclusive(lock, "publishing this warehouse"):
@@ -119,8 +141,10 @@ class _Job:
         definitions: tuple[MetricDefinition, ...],
         profile: ProfileSettings | None,
         from_nothing: bool,
+        allow_loss: bool,
     ) -> None:
         self.from_nothing = from_nothing
+        self.allow_loss = allow_loss
         self.landing_dir = landing_dir
         self.warehouse = warehouse
         self.definitions = definitions
@@ -132,16 +156,18 @@ class _Job:
     def publish(self) -> PublishReport:
         """Build and swap; again when the landing folder moved or a file in it proved damaged."""
         unreadable: dict[Stamped, str] = {}
+        folder = landing_folder_at(self.landing_dir, self.warehouse)
         for _ in range(_ATTEMPTS):
             files = places.files(self.landing_dir)
             outcomes = outcome_files(self.landing_dir)
             reviews = review_files(self.landing_dir)
-            inputs = inputs_of([*files, *outcomes, *reviews], self.definitions, self.profile)
+            everything = [*files, *outcomes, *reviews]
+            inputs = inputs_of(everything, self.definitions, self.profile, folder)
             before = published(self.warehouse) if self._has_yesterday else None
             if before is not None and before.inputs == inputs:
                 return self._report(Loading(0, 0, before.calls), before.unreadable, 0, False)
             try:
-                return self._build(files, outcomes, reviews, inputs, before, unreadable)
+                return self._build(files, outcomes, reviews, folder, inputs, before, unreadable)
             except UnreadableError as e:
                 stamps = {file.name: file.stamp for file in files}
                 unreadable |= {(name, stamps[name]): why for name, why in e.problems.items()}
@@ -156,6 +182,7 @@ class _Job:
         files: Sequence[LandedFile],
         outcomes: Sequence[LandedFile],
         reviews: Sequence[LandedFile],
+        folder: LandingFolder,
         inputs: Inputs,
         before: Published | None,
         unreadable: Mapping[Stamped, str],
@@ -168,7 +195,11 @@ class _Job:
             migrate(con)
             with reader(con, self.landing_dir) as landing:
                 note_files(con, landing, files, unreadable)
+                self._sweep(con)
                 loading = load(con, landing, everything=everything)
+            if not self.allow_loss:
+                self._require_no_loss(con)
+            note_landing_folder(con, folder)
             note_outcomes(con, self.landing_dir, outcomes)
             note_reviews(con, self.landing_dir, reviews)
             note_definitions(con, self.definitions)
@@ -176,16 +207,59 @@ class _Job:
                 note_profile(con, self.profile)
             define_views(con)
             index_turns(con)
+            is_rid = loading.rid_of_words > 0 or is_unfinished(self.landing_dir)
+            if is_rid:
+                drop_unsaid_words(con)
             summarize(con)
             checks = _require_passing(con, whole=judged_otherwise(before, inputs))
             report = self._report(loading, problems(con), checks, True)
             self._note_run(con, report, inputs)
             con.execute("CHECKPOINT")
             calls = {call for (call,) in con.execute("SELECT call_id FROM calls").fetchall()}
+        if is_rid and self._has_yesterday:
+            self._leave_no_free_block()
         swap(self.building, self.warehouse)
-        for place in (self.warehouse, self.landing_dir):
-            forget_calls_but(place, calls)
+        forget_calls_but(self.warehouse, calls)
+        if is_rid:
+            with suppress(LockedError):  # whoever is packing drops what is superseded, too
+                compact(self.landing_dir)
         return report
+
+    def _sweep(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Remove what was erased and has landed again since, by a run that was under way then."""
+        if late := leave_away(con, forgotten_keys(self.landing_dir)):
+            try:
+                remove(self.landing_dir, late)
+            except LockedError:
+                return  # left away here; who is packing erases it
+            raise VanishedError(f"{self.landing_dir}: what had been erased landed again")
+
+    def _leave_no_free_block(self) -> None:
+        """Put what was built into a file that never held anything else."""
+        key, dense = current_key(), building_beside(self.warehouse, "-dense")
+        copy_what_counts(self.building, dense, key, key)
+        dense.replace(self.building)
+
+    def _require_no_loss(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Raise WarehouseError when calls are gone that nobody erased or recorded anew."""
+        if self.from_nothing and self.warehouse.is_file():
+            with open_for_reading(self.warehouse) as yesterday:
+                calls = yesterday.execute(_YESTERDAY).to_arrow_table()
+            con.register("yesterday", calls)
+            gone = con.execute(_LOST_OF_YESTERDAY).fetchall()
+            con.unregister("yesterday")
+        else:
+            gone = con.execute(_LOST).fetchall()
+        erased = forgotten_keys(self.landing_dir) if gone else frozenset()
+        lost = [call_id for call_id, key in gone if key not in erased]
+        if lost:
+            raise WarehouseError(
+                f"{self.warehouse}: not published, what was there stays: {len(lost)} of its calls "
+                f"({shortened(lost[0])}{', ...' if len(lost) > 1 else ''}) have no analysis in "
+                f"{self.landing_dir} and were not erased by `warmline forget`; put that "
+                "folder right, or name the right one (--landing); `warmline analyze --allow-loss` "
+                "insists"
+            )
 
     @property
     def _has_yesterday(self) -> bool:

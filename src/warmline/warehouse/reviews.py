@@ -1,19 +1,12 @@
 """Brings the reviews of the warehouse up to date with those that have landed."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC
 from pathlib import Path
 
 import duckdb
 
 from warmline.landing.places import LandedFile, LandingError
-from warmline.landing.reviews import read_review
-
-_COLUMNS = (
-    "review_id, reviewed_at, reviewer, given_call_id, landing_key, subject, name, role, start_s, "
-    "end_s, machine_said, verdict, should_be, reason"
-)
+from warmline.warehouse.landed_reviews import take_in
 
 
 def note_reviews(
@@ -42,13 +35,9 @@ def note_reviews(
 def _take_in(con: duckdb.DuckDBPyConnection, landing_dir: Path, name: str) -> str | None:
     """Take in one review; why it cannot be read, else None."""
     try:
-        review = asdict(read_review(landing_dir / name))
+        take_in(con, landing_dir / name)
     except LandingError as e:
         return str(e)
-    at = review["reviewed_at"].astimezone(UTC).replace(tzinfo=None)
-    row = {"review_id": _id(name), **review, "reviewed_at": at}
-    values = ", ".join(f"${column}" for column in _COLUMNS.split(", "))
-    con.execute(f"INSERT OR REPLACE INTO reviews ({_COLUMNS}) VALUES ({values})", row)
     return None
 
 

@@ -8,13 +8,15 @@ import os
 import shutil
 from pathlib import Path
 
-from warmline.database import has_foreign_log, log_of
+from warmline.database import attach, has_foreign_log, log_of, open_to_convert
+from warmline.encryption import Key
 from warmline.whole_files import PRIVATE_FILE, sync
 
 
-def building_beside(warehouse: Path) -> Path:
+def building_beside(warehouse: Path, ending: str = "") -> Path:
     """The file in which this process builds what is to become the warehouse."""
-    return warehouse.with_name(f"{warehouse.name}.building-{os.getpid()}") / warehouse.name
+    folder = warehouse.with_name(f"{warehouse.name}.building-{os.getpid()}")
+    return folder / f"{warehouse.name}{ending}"
 
 
 def remove_leftovers(warehouse: Path) -> None:
@@ -35,6 +37,17 @@ def discard_foreign_log(warehouse: Path) -> None:
     """Remove a log beside the warehouse that no program is writing: it is not the publisher's."""
     if not warehouse.exists() or has_foreign_log(warehouse):
         log_of(warehouse).unlink(missing_ok=True)
+
+
+def copy_what_counts(source: Path, target: Path, before: Key | None, after: Key | None) -> None:
+    """Copy a warehouse row by row, each encrypted with its key: no byte of what was deleted."""
+    with open_to_convert(target) as con:
+        attach(con, "old", source, before, read_only=True)
+        attach(con, "new", target, after, read_only=False)
+        con.execute("COPY FROM DATABASE old TO new")
+        con.execute("CHECKPOINT new")
+        con.execute("DETACH old")
+        con.execute("DETACH new")
 
 
 def swap(building: Path, warehouse: Path) -> None:

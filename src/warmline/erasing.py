@@ -1,0 +1,192 @@
+"""Forgetting as a whole: from the landing folder to the warehouse, reports and Prefect's database.
+
+An erasing is noted in the landing folder and beside the warehouse before anything goes. Whatever
+stops it, every command that uses these places finds the note, and finishes it first.
+"""
+
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from warmline import landing
+from warmline.analysis import CallAnalysis
+from warmline.errors import WarehouseError
+from warmline.landing import Erased, Selection
+from warmline.locks import LockedError, exclusive
+from warmline.nights import forget_names, prefect_home, refresh_reports
+from warmline.pipeline import all_measures, dated_after
+from warmline.places import Places, erasing_note
+from warmline.settings import RetentionSettings, Settings
+from warmline.warehouse import publish
+from warmline.whole_files import write_whole
+
+#: In a landing folder: names in Prefect's database are still to be erased.
+_NIGHTS_LEFT = "nights-to-forget"
+
+
+def erase_calls(
+    places: Places,
+    selection: Selection,
+    settings: Settings,
+    *,
+    and_later: bool = False,
+    in_a_night: bool = False,
+) -> Erased:
+    """Erase calls from landing folder, warehouse, reports and Prefect's own database.
+
+    `in_a_night`, Prefect's database is left to `night.keep_runs_days`, as it is in use, and the
+    warehouse is not built from nothing, which takes long, but copied without what goes. Raises
+    WarehouseError when another process erases or publishes, or Prefect's database is in use all
+    the time; LandingError, UnreadableError for a file that cannot be read.
+    """
+    with _alone(places):
+        note = erasing_note(places.warehouse)
+        folder = str(places.landing.resolve())
+        write_whole(note, lambda file: file.write_text(folder), WarehouseError, "a note")
+        erased = landing.erase(places.landing, selection, places.warehouse, and_later=and_later)
+        _finish(places, settings, in_a_night=in_a_night)
+    return erased
+
+
+@dataclass(frozen=True)
+class Retained:
+    """What retention erased, or would erase: whole calls, and the words of others."""
+
+    calls: int
+    words: int
+
+
+def due(landing_dir: Path, limits: RetentionSettings, now: datetime) -> Retained:
+    """Return what is older than the settings allow. Raises as `landing.matching`."""
+    whole = _too_old(landing_dir, limits, now)
+    worded = _worded_too_long(landing_dir, limits, now)
+    return Retained(len(whole), len(worded - set(whole)))
+
+
+def apply_retention(
+    places: Places, settings: Settings, now: datetime, *, in_a_night: bool = False
+) -> Retained:
+    """Erase calls, and words of calls, that are older than `[retention]` allows.
+
+    Calls go from the warehouse, too; words go from it with the next publishing, which a night does
+    anyway. Raises as `erase_calls`.
+    """
+    limits, folder = settings.retention, places.landing
+    calls = len(_too_old(folder, limits, now))
+    if calls:
+        selection = Selection(before=now - timedelta(days=limits.calls_days))
+        erase_calls(places, selection, settings, in_a_night=in_a_night)
+    keys = _worded_too_long(folder, limits, now)
+    words = 0
+    for known in landing.known(folder) if keys else ():
+        if known.landing_key in keys:
+            analysis = landing.read_landed(folder, known)
+            landing.write(without_words(analysis, now), folder)
+            words += 1
+    if words and not in_a_night:
+        publish(folder, places.warehouse, all_measures(), settings.profile)
+    return Retained(calls, words)
+
+
+def without_words(analysis: CallAnalysis, now: datetime) -> CallAnalysis:
+    """Return the analysis without a word that was said; times, counts and measures stay."""
+    said, talk, heard, felt = (
+        analysis.transcript,
+        analysis.conversation,
+        analysis.floor,
+        analysis.empathy,
+    )
+    bare = replace(
+        analysis,
+        transcript=said
+        and replace(said, words=(), utterances=tuple(replace(u, text="") for u in said.utterances)),
+        conversation=talk and replace(talk, turns=tuple(replace(t, text="") for t in talk.turns)),
+        floor=heard
+        and replace(heard, backchannels=tuple(replace(b, text=None) for b in heard.backchannels)),
+        empathy=felt
+        and replace(
+            felt,
+            moments=tuple(replace(m, text="") for m in felt.moments),
+            opportunities=tuple(replace(o, text="", answer_text=None) for o in felt.opportunities),
+            quotes=(),
+        ),
+        words_erased_at=now,
+    )
+    return dated_after(bare, analysis.analyzed_at)
+
+
+def _too_old(landing_dir: Path, limits: RetentionSettings, now: datetime) -> tuple[str, ...]:
+    if not limits.calls_days:
+        return ()
+    before = now - timedelta(days=limits.calls_days)
+    return landing.matching(landing_dir, Selection(before=before))
+
+
+def _worded_too_long(landing_dir: Path, limits: RetentionSettings, now: datetime) -> frozenset[str]:
+    if not limits.words_days:
+        return frozenset()
+    return landing.with_words_before(landing_dir, now - timedelta(days=limits.words_days))
+
+
+def finish_erasing(places: Places, settings: Settings, *, in_a_night: bool = False) -> bool:
+    """Finish an erasing that was begun from these places and stopped; returns whether it had begun.
+
+    One that was stopped before it was noted what is to go has erased nothing. Raises as
+    `erase_calls`.
+    """
+    folder = _noted_folder(places)
+    with _alone(Places(folder, places.warehouse)):
+        had_begun = landing.is_unfinished(folder)
+        landing.carry_out(folder)
+        _finish(Places(folder, places.warehouse), settings, in_a_night=in_a_night)
+    return had_begun
+
+
+def forget_nights_left(landing_dir: Path) -> None:
+    """Erase names from Prefect's database if an erasing could not. Raises WarehouseError."""
+    if (landing_dir / _NIGHTS_LEFT).exists():
+        forget_names(prefect_home())
+        (landing_dir / _NIGHTS_LEFT).unlink(missing_ok=True)
+
+
+def _finish(places: Places, settings: Settings, *, in_a_night: bool) -> None:
+    folder = places.landing
+    named = landing.warehouse_to_build(folder)
+    if landing.is_unfinished(folder):
+        for warehouse in dict.fromkeys((places.warehouse.resolve(), named or places.warehouse)):
+            if warehouse.is_file():
+                publish(
+                    folder,
+                    warehouse,
+                    all_measures(),
+                    settings.profile,
+                    from_nothing=not in_a_night,
+                )
+                refresh_reports(warehouse, settings.night)
+        if not in_a_night:
+            (folder / _NIGHTS_LEFT).touch(mode=0o600)
+    landing.finish(folder)
+    for warehouse in filter(None, (places.warehouse, named)):
+        erasing_note(warehouse).unlink(missing_ok=True)
+    if not in_a_night:
+        forget_nights_left(folder)
+
+
+def _alone(places: Places) -> ExitStack:
+    """Hold the lock of who erases. Raises WarehouseError naming who does."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(exclusive(places.landing / ".erasing.lock", "erasing calls"))
+        except LockedError as e:
+            raise WarehouseError(str(e)) from e
+        except OSError as e:
+            raise WarehouseError(f"{places.landing}: cannot be written ({e.strerror})") from e
+        return held.pop_all()
+
+
+def _noted_folder(places: Places) -> Path:
+    """The landing folder that is being erased from: beside the warehouse may stand another."""
+    with suppress(OSError, UnicodeDecodeError):
+        return Path(erasing_note(places.warehouse).read_text(encoding="utf-8"))
+    return places.landing

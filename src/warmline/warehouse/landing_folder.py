@@ -1,0 +1,189 @@
+"""Which landing folder a warehouse is built from: it says so itself, and no other is taken for it.
+
+The folder beside a warehouse's name is only where its landing folder lies if nobody said otherwise.
+A command that took it without asking the warehouse would find nothing there, and publish nothing.
+"""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from warmline.database import attach, open_for_reading, open_to_convert
+from warmline.encryption import Key
+from warmline.errors import EncryptionError, WarehouseError
+from warmline.places import (
+    Places,
+    give_identity,
+    identity_of,
+    places_of,
+    require_nothing_half_erased,
+)
+from warmline.settings import Settings
+
+
+@dataclass(frozen=True)
+class LandingFolder:
+    """The landing folder of a warehouse as it was noted; `landing_id` is None if it had no id."""
+
+    landing_id: str | None
+    relative_path: str
+    absolute_path: str
+
+    def candidates(self, warehouse: Path) -> tuple[Path, ...]:
+        """Return where it may lie: from the warehouse as it did, or where it was."""
+        beside = warehouse.resolve().parent / self.relative_path
+        return Path(os.path.normpath(beside)), Path(self.absolute_path)
+
+    def is_at(self, folder: Path, warehouse: Path) -> bool:
+        """Return whether this is the folder: by its id, else by its place, if anything is there."""
+        found = identity_of(folder)
+        if found is not None and self.landing_id is not None:
+            return found == self.landing_id
+        places = [place.resolve() for place in self.candidates(warehouse)]
+        return folder.resolve() in places and (found is not None or _holds_something(folder))
+
+
+def landing_folder_at(landing_dir: Path, warehouse: Path) -> LandingFolder:
+    """Return what a warehouse notes of the folder that it is built from, which gets an id."""
+    place = landing_dir.resolve()
+    beside = os.path.relpath(place, warehouse.resolve().parent)
+    return LandingFolder(give_identity(landing_dir), beside, str(place))
+
+
+def noted_folder(con: duckdb.DuckDBPyConnection) -> LandingFolder | None:
+    """Return what a warehouse notes of its landing folder; None for one of an earlier version."""
+    try:
+        found = con.execute(
+            "SELECT landing_id, relative_path, absolute_path FROM landing.folder"
+        ).fetchone()
+    except duckdb.CatalogException:
+        return None
+    return LandingFolder(*found) if found else None
+
+
+def note_landing_folder(con: duckdb.DuckDBPyConnection, folder: LandingFolder) -> None:
+    """Note the landing folder in the warehouse that is being built."""
+    con.execute("DELETE FROM landing.folder")
+    con.execute(
+        "INSERT INTO landing.folder VALUES ($landing_id, $relative_path, $absolute_path, $now)",
+        {**vars(folder), "now": datetime.now(UTC).replace(tzinfo=None)},
+    )
+
+
+def known_places(
+    settings: Settings,
+    landing: Path | None = None,
+    warehouse: Path | None = None,
+    *,
+    allow_loss: bool = False,
+    keys: Sequence[Key | None] | None = None,
+) -> Places:
+    """Return the warehouse that is meant and its landing folder, which the warehouse knows.
+
+    A warehouse that is named on the command line may be another than that of the settings: then its
+    own word counts more than their landing folder. With `allow_loss` a folder that is named is
+    taken whatever the warehouse says. `keys` may be those of the warehouse; None, the one that is
+    given. Raises WarehouseError, saying what to do, when the folder that is named is not that of
+    the warehouse, or its folder is not where it was; UnfinishedErasureError as `places_of`.
+    """
+    found = _known(settings, landing, warehouse, allow_loss, keys)
+    require_nothing_half_erased(found, settings)
+    return found
+
+
+def _known(
+    settings: Settings,
+    landing: Path | None,
+    warehouse: Path | None,
+    allow_loss: bool,
+    keys: Sequence[Key | None] | None,
+) -> Places:
+    asked = places_of(settings, landing, warehouse)
+    is_named = landing is not None or (bool(settings.places.landing) and warehouse is None)
+    if not asked.warehouse.is_file() or (allow_loss and is_named):
+        return asked
+    try:
+        noted, calls = _read(asked.warehouse) if keys is None else _read_with(asked, keys)
+    except WarehouseError:  # damaged, or open in another program: publishing says so
+        if is_named or _holds_something(asked.landing):
+            return asked
+        raise
+    if noted is None:
+        if calls and not (allow_loss or _holds_something(asked.landing)):
+            raise WarehouseError(_unknown(asked, calls))
+        return asked
+    if is_named:
+        if calls and not noted.is_at(asked.landing, asked.warehouse):
+            raise WarehouseError(_another(asked, noted))
+        return asked
+    for folder in (*noted.candidates(asked.warehouse), asked.landing):
+        if noted.is_at(folder, asked.warehouse):
+            return Places(folder, asked.warehouse)
+    if allow_loss or not calls:
+        return asked
+    raise WarehouseError(_gone(asked, noted, calls))
+
+
+def _read(warehouse: Path) -> tuple[LandingFolder | None, int]:
+    """What the warehouse notes of its landing folder, and how many calls it has."""
+    with open_for_reading(warehouse) as con:
+        return _noted(con)
+
+
+def _read_with(asked: Places, keys: Sequence[Key | None]) -> tuple[LandingFolder | None, int]:
+    """The same of a warehouse whose key is one of these; nothing is known if none fits."""
+    for key in keys:
+        with open_to_convert(asked.warehouse) as con, suppress(EncryptionError):
+            attach(con, "noting", asked.warehouse, key, read_only=True)
+            con.execute("USE noting")
+            return _noted(con)
+    return None, 0
+
+
+def _noted(con: duckdb.DuckDBPyConnection) -> tuple[LandingFolder | None, int]:
+    try:
+        ((calls,),) = con.execute("SELECT count(*) FROM calls").fetchall()
+    except duckdb.CatalogException:
+        return None, 0  # not a warehouse: publishing says so
+    return noted_folder(con), calls
+
+
+def _holds_something(folder: Path) -> bool:
+    from warmline.landing import erasures, seals  # pyarrow, which a question does without
+    from warmline.landing.places import walk
+
+    if seals.holds_something(folder):
+        return True
+    return any(True for _ in walk(folder / erasures.FOLDER, erasures.FOLDER, ".json"))
+
+
+def _unknown(asked: Places, calls: int) -> str:
+    return (
+        f"{asked.warehouse}: of a version that did not note its landing folder, and nothing has "
+        f"landed in {asked.landing}, where it would lie for these {calls} calls; say with "
+        "--landing DIR where it is, and the next publishing notes it"
+    )
+
+
+def _another(asked: Places, noted: LandingFolder) -> str:
+    return (
+        f"{asked.landing}: not the landing folder of {asked.warehouse}, which is "
+        f"{noted.absolute_path}; leave --landing (places.landing) away to use that, or name "
+        "another --warehouse; `warmline analyze --allow-loss` builds this one from what you named"
+    )
+
+
+def _gone(asked: Places, noted: LandingFolder, calls: int) -> str:
+    instead = ""
+    if Path(noted.absolute_path).is_dir():
+        instead = " (another folder is, or an empty one)"
+    return (
+        f"{asked.warehouse}: the landing folder of its {calls} calls was {noted.absolute_path} and "
+        f"is not there{instead}; if it was moved, say once with --landing DIR where it is now (the "
+        "next publishing notes it); if it is on another disk, mount that"
+    )

@@ -1,0 +1,118 @@
+"""A source that cannot be read is an error of the night, and never nothing to do."""
+
+import json
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from remoting import s3_environment, s3_server
+from test_night_server import TELLS, nightly, surroundings
+from warmline.pipeline.sources import look_at
+from warmline.questions import ask
+from warmline.resources import folder
+from warmline.settings import RecordingSettings
+
+SETTINGS = RecordingSettings()
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A server that asks for a secret, as a user would name it; one for all nights here."""
+    home = tmp_path_factory.mktemp("prefect")
+    with subprocess.Popen(
+        [sys.executable, "-c", TELLS, str(folder("flows"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=surroundings(home),
+    ) as process:
+        url, secret = process.stdout.readline().split()
+        yield surroundings(home, PREFECT_API_URL=url, PREFECT_API_AUTH_STRING=secret)
+        process.kill()
+
+
+def analyze(source: object, env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "warmline", "analyze", str(source), "--warehouse", "a.duckdb"]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=env, cwd=cwd, timeout=900, check=False
+    )
+
+
+def reports(place: Path) -> str:
+    return "".join(path.read_text() for path in sorted(place.glob("reports/*.md")))
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("kind", ["missing", "below a file", "no bucket", "endpoint down"])
+def test_what_cannot_be_read_ends_as_with_analyze(tmp_path, api, kind):
+    (tmp_path / "file.wav").touch()
+    (tmp_path / "calls").mkdir()
+    (tmp_path / "calls" / "empty.wav").touch()
+    with s3_server() as url:
+        source, env = {
+            "missing": (tmp_path / "missing", api),
+            "below a file": (tmp_path / "file.wav" / "calls", api),
+            "no bucket": ("s3://nobucket/x/", api | s3_environment(url)),
+            "endpoint down": ("s3://calls/x/", api | s3_environment("http://127.0.0.1:9")),
+        }[kind]
+        at_once = analyze(source, env, tmp_path)
+        run = nightly(source, "calls", "--once", "--warehouse", "w.duckdb", env=env, cwd=tmp_path)
+    assert at_once.returncode == 1, at_once.stderr
+    assert run.returncode == at_once.returncode, run.stderr
+    name = str(source).rstrip("/")
+    line = run.stderr.splitlines()[-1]
+    assert name in " ".join(line.split("; ")[:1]), run.stderr
+    assert "error:" in run.stderr and "Traceback" not in run.stderr.partition("error:")[2]
+    assert "nothing to be done" not in run.stdout + run.stderr
+    # What else there is has been done.
+    assert ask(tmp_path / "w.duckdb", "SELECT call_id, status FROM calls").rows == (
+        ("empty", "refused"),
+    )
+    told = reports(tmp_path)
+    assert "**sources that cannot be read: 1**" in told and name in told
+    health = json.loads((tmp_path / "reports" / "w-health.json").read_text())
+    assert (health["state"], health["succeeded_at"]) == ("failed", None)
+
+
+def test_a_night_of_nothing_but_a_missing_folder_is_no_quiet_one(tmp_path, api):
+    run = nightly("missing", "--once", "--warehouse", "w.duckdb", env=api, cwd=tmp_path)
+    assert run.returncode == 1, run.stderr
+    assert "no such file or folder" in run.stderr.splitlines()[-1]
+    assert "Nothing asks for a person" not in reports(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not look")
+def test_a_folder_that_may_not_be_looked_into_is_away_and_one_below_is_closed():
+    with TemporaryDirectory() as name:  # pytest's own is closed to others from its top
+        top = Path(name)
+        for shut in ("shut", "open/below"):
+            (top / shut / "deeper").mkdir(parents=True)
+            (top / shut).chmod(0)
+        top.chmod(0o755)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                os.setgid(65534)
+                os.setuid(65534)
+                given = [top / "shut", top / "open", top / "shut" / "deeper"]
+                found = look_at(given, SETTINGS, top / "landing")
+                deeper, shut = sorted(found.away)
+                assert f"{top}/shut: cannot look into this folder" in shut
+                assert f"{top}/shut/deeper: no such file or folder, or no permission" in deeper
+                (below,) = found.closed
+                assert f"{top}/open/below: cannot look into this folder" in below
+                assert set(found.problems) == {shut, deeper, below}
+                assert not found.is_there(str(top / "shut" / "call.wav"))
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -1,0 +1,121 @@
+"""Errors of recognition corrected by labels: a planted effect comes back, too few are refused."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from warmline.annotation.items import Label
+from warmline.annotation.sheets import Key
+from warmline.errors import DataError
+from warmline.research.calibration import Calibration, Recognised, calibration, corrected
+from warmline.research.design import Effects
+from warmline.research.regression import Estimate, fit
+
+EFFECT = 0.17
+
+
+@dataclass(frozen=True)
+class Centre:
+    """Calls as recognised with their outcome, and turns that could be labelled."""
+
+    calls: Recognised
+    outcome: Any
+    flagged: list[tuple[str, bool, bool, bool]]
+    unflagged: list[tuple[str, bool, bool, bool]]
+
+    def estimate(self) -> Estimate:
+        rate = self.calls.rate[:, None]
+        model = fit(self.outcome, rate, ("m",), self.calls.agents, Effects.FIXED)
+        return model.estimate("m", 0.95)
+
+    def labelled(
+        self, flagged: int, unflagged: int, seed: int = 1
+    ) -> tuple[dict[str, Label], dict[str, Key]]:
+        """Draw turns and label them with the truth."""
+        random = np.random.default_rng(seed)
+        labels, key = {}, {}
+        for turns, count in ((self.flagged, flagged), (self.unflagged, unflagged)):
+            for place in random.choice(len(turns), count, replace=False):
+                item, is_cue, answered, recognised = turns[place]
+                is_flagged = turns is self.flagged
+                answer = ("affective" if recognised else "ignored") if is_flagged else None
+                kinds = ("fear_anxiety",) if is_flagged else ()
+                key[item] = Key(item, kinds, answer, None, "all", count / len(turns))
+                truth = "affective" if answered else "ignored"
+                labels[item] = Label("fear_anxiety", truth) if is_cue else Label("none")
+        return labels, key
+
+
+def centre(seed: int, *, recall: float = 0.5, accuracy: float = 0.65, each: int = 150) -> Centre:
+    """Twenty agents whose answers keep customers by EFFECT, and a ledger that sees half of it."""
+    random = np.random.default_rng(seed)
+    agents = np.repeat(np.arange(20), each)
+    skill = (0.1 * random.normal(size=20))[agents]
+    chance = np.clip(0.5 + skill + 0.25 * random.normal(size=len(agents)), 0.02, 0.98)
+    rates, cues, kept, outcome = [], [], [], []
+    flagged: list[tuple[str, bool, bool, bool]] = []
+    unflagged: list[tuple[str, bool, bool, bool]] = []
+    for call, p in enumerate(chance):
+        turns = int(random.integers(6, 14))
+        is_cue = random.random(turns) < 0.2
+        answered = random.random(turns) < p
+        flags = np.where(is_cue, random.random(turns) < recall, random.random(turns) < 0.02)
+        right = is_cue & (random.random(turns) < accuracy)
+        seen = np.where(right, answered, random.random(turns) < 0.5)
+        for t in range(turns):
+            turn = (f"{call}#{t}", bool(is_cue[t]), bool(answered[t]), bool(seen[t]))
+            (flagged if flags[t] else unflagged).append(turn)
+        if flags.any():
+            share = answered[is_cue].mean() if is_cue.any() else 0.5
+            rates.append(seen[flags].mean())
+            cues.append(float(flags.sum()))
+            kept.append(call)
+            outcome.append(float(random.random() < 0.55 + EFFECT * (share - 0.5)))
+    calls = Recognised(np.array(rates), np.array(cues), agents[kept], len(agents))
+    return Centre(calls, np.array(outcome), flagged, unflagged)
+
+
+def test_an_effect_that_errors_hide_comes_back_with_300_labels() -> None:
+    naive, found, covers = [], [], []
+    for seed in range(12):
+        made = centre(seed)
+        by = calibration([made.labelled(240, 60)[0]], made.labelled(240, 60)[1], made.calls)
+        estimate = made.estimate()
+        told = corrected(estimate, 1.0, by, 0.95)
+        assert told.value is not None and told.low is not None and told.high is not None
+        naive.append(estimate.value)
+        found.append(told.value)
+        covers.append(told.low <= EFFECT <= told.high)
+    assert np.mean(naive) < 0.6 * EFFECT
+    assert abs(np.mean(found) - EFFECT) < 0.04  # of 12 centres; the report has 200
+    assert np.mean(covers) >= 0.8
+
+
+def test_a_ledger_without_errors_is_hardly_corrected() -> None:
+    made = centre(3, recall=1.0, accuracy=1.0)
+    flagged = [turn for turn in made.flagged if turn[1]]
+    labels, key = replace(made, flagged=flagged).labelled(240, 60)
+    by = calibration([labels], key, made.calls)
+    assert by.slope == pytest.approx(1.0, abs=0.1)
+
+
+def test_labels_that_cannot_tell_are_no_correction() -> None:
+    unsure = Calibration(0.1, -0.1, 0.3, 60, 40, np.random.default_rng(1).normal(0.1, 0.1, 500))
+    told = corrected(Estimate(0.05, 0.02, 10.0, 0.0, 0.1, 0.04), 0.4, unsure, 0.95)
+    assert told.value is None
+    assert "100 labels give a slope of 0.10" in (told.reason or "")
+    assert "label more turns" in (told.reason or "")
+
+
+def test_too_few_labels_are_refused_with_how_many_it_takes() -> None:
+    made = centre(4, each=20)
+    with pytest.raises(DataError, match="at least 50 are needed to correct"):
+        calibration([made.labelled(30, 60)[0]], made.labelled(30, 60)[1], made.calls)
+    labels, key = made.labelled(120, 10)
+    with pytest.raises(DataError, match="10 turns without a cue are labelled, at least 30"):
+        calibration([labels], key, made.calls)
+    labels, key = made.labelled(120, 60)
+    with pytest.raises(DataError, match=r"the answered rate is 0\.5 in all calls"):
+        calibration([labels], key, replace(made.calls, rate=np.full_like(made.calls.rate, 0.5)))
