@@ -1,5 +1,6 @@
 """Who looked at what is noted, without a word of it, and forgotten with the call."""
 
+import hashlib
 import os
 import pwd
 from concurrent.futures import ThreadPoolExecutor
@@ -55,6 +56,16 @@ def test_every_look_at_the_words_of_calls_is_noted(place: Path) -> None:
     text = access_log(place / "w.duckdb").read_text()
     assert not any(mark in text for mark in MARKS)
     assert access_log(place / "w.duckdb").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_query_that_fails_is_noted_as_well(place: Path) -> None:
+    """Its error may quote what somebody said."""
+    sql = "SELECT text::INTEGER FROM turns"
+    failed = CliRunner().invoke(app, ["query", sql, "--warehouse", str(place / "w.duckdb")])
+    assert failed.exit_code == 1
+    (noted,) = accesses(place / "w.duckdb")
+    assert noted["sql_sha256"] == hashlib.sha256(sql.encode()).hexdigest()
+    assert "rows" not in noted
 
 
 def test_what_shows_no_words_is_not_noted(place: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from warmline.nights import last_night, read_night, write_report
 from warmline.questions import ask
 from warmline.settings import NightSettings
 from warmline.warehouse import publish
-from warmline.whole_files import write_whole
+from warmline.whole_files import write_text_whole, write_whole
 
 
 @pytest.fixture(autouse=True)
@@ -87,6 +88,16 @@ def test_a_file_is_private_whatever_the_writer_makes_of_it(tmp_path: Path) -> No
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.read_text() == "y"
     assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_text)
+        write_text_whole(pipe, "x", QueryError, "it")
+        assert pipe.is_fifo()
+        assert read.result() == "x"
 
 
 def test_what_libraries_write_for_a_command_is_private(place: Path) -> None:

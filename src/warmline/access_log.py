@@ -32,22 +32,23 @@ def note_access(
     *,
     calls: Collection[str] = (),
     query: str | None = None,
+    sql: str | None = None,
     rows: int | None = None,
 ) -> None:
     """Add one access to the log.
 
-    `query` is the name of a named query, or a SELECT, of which the digest is kept. Raises
+    `query` is the name of a query or a table; of `sql` the digest is kept. `rows` is how many came
+    back; None where none did, as of a query that failed: its error may quote a call. Raises
     WarehouseError when the log cannot be written.
     """
-    is_name = query is not None and query.isidentifier()
     line: dict[str, Any] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "user": _user(),
         "uid": os.getuid(),
         "command": command,
         "calls": sorted(calls) or None,
-        "query": query if is_name else None,
-        "sql_sha256": hashlib.sha256(query.encode()).hexdigest() if query and not is_name else None,
+        "query": query,
+        "sql_sha256": hashlib.sha256(sql.encode()).hexdigest() if sql is not None else None,
         "rows": rows,
     }
     text = json.dumps({name: value for name, value in line.items() if value is not None})

@@ -20,11 +20,15 @@ def write_whole(
 ) -> Path:
     """Let `write` fill a temporary file beside `path`, then put it there in one step, durably.
 
-    The file is private, and so are folders that are made for it. Raises an error of this `kind`
-    naming the file, and `what` it was to hold, when the folder is read-only, full, or not a folder.
+    The file is private, and so are folders that are made for it. What is no file (a pipe, a
+    terminal) is written to as it is. Raises an error of this `kind` naming the file, and `what` it
+    was to hold, when the folder is read-only, full, or not a folder.
     """
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
     try:
+        if _is_device(path):
+            write(path)
+            return path
         make_private_folder(path.parent)
         try:
             temporary.touch(PRIVATE_FILE, exist_ok=False)
@@ -59,6 +63,13 @@ def make_private_folder(path: Path) -> Path:
     for folder in (*reversed(missing), path):
         folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
     return path
+
+
+def _is_device(path: Path) -> bool:
+    """Whether something else than a file is there, as /dev/stdout: it must not be replaced."""
+    return path.parts[:2] == ("/", "dev") or (
+        path.exists() and not path.is_file() and not path.is_dir()
+    )
 
 
 def open_private(path: str, flags: int) -> int:

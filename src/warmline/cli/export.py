@@ -8,7 +8,7 @@ import typer
 
 from warmline.cli.options import LandingOption, SettingsOption, WarehouseOption, settings_from
 from warmline.cli.query import pairs
-from warmline.cli.terminal import ExitCode, messages, note_access, say_error
+from warmline.cli.terminal import ExitCode, messages, note_access, noted_access, say_error
 from warmline.cli.zones import Zone, ZoneOption, zone_of
 from warmline.places import Places, places_of
 from warmline.questions import ask, ask_named, named_queries
@@ -123,7 +123,6 @@ def _write_calls(
     finally:  # also of those that were written before one could not be
         if seen:
             note_access(places.warehouse, f"export {format_.value}", calls=seen)
-        typer.echo(path)
     if chosen.unpublished and not calls:
         messages().print(
             f"{chosen.unpublished} further analyses have landed and are not in the warehouse yet; "
@@ -149,12 +148,15 @@ def _write_table(
 
     if to.is_dir():
         raise typer.BadParameter(f"--to {to}: a folder; name the file to write")
-    if query in named_queries():
-        answer = ask_named(warehouse, query, given, limit=limit)
-    else:
-        select = f'FROM "{query}"' if query.isidentifier() else query
-        answer = ask(warehouse, select, given, limit=limit)
-    note_access(warehouse, f"export {format_.value}", query=query, rows=len(answer.rows))
+    is_named = query in named_queries()
+    asked = {"query": query} if is_named or query.isidentifier() else {"sql": query}
+    with noted_access(warehouse, f"export {format_.value}", **asked) as came:
+        if is_named:
+            answer = ask_named(warehouse, query, given, limit=limit)
+        else:
+            select = f'FROM "{query}"' if query.isidentifier() else query
+            answer = ask(warehouse, select, given, limit=limit)
+        came["rows"] = len(answer.rows)
     shown = zone.answer(answer, naming=format_ is Format.XLSX)
     typer.echo(write_table(shown, to, format_.value))
     if answer.truncated:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
-from warmline.cli.terminal import ExitCode, messages, note_access, output, say_json
+from warmline.cli.terminal import ExitCode, messages, noted_access, output, say_json
 from warmline.cli.zones import ZoneOption, has_times, zone_of
 from warmline.errors import QueryError
 from warmline.places import places_of
@@ -72,8 +72,10 @@ def query(
     zone = zone_of(timezone, chosen)
     path = places_of(chosen, None, warehouse).warehouse
     answering = ask_named if question.isidentifier() else ask
-    answer = answering(path, question, pairs(param or ()), limit=limit, timeout_s=timeout_s)
-    note_access(path, "query", query=question, rows=len(answer.rows))
+    asked = {"query": question} if question in named_queries() else {"sql": question}
+    with noted_access(path, "query", **asked) as came:
+        answer = answering(path, question, pairs(param or ()), limit=limit, timeout_s=timeout_s)
+        came["rows"] = len(answer.rows)
     answer = zone.answer(answer)
     if as_json:
         rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]

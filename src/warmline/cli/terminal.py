@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import contextmanager
 from enum import IntEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from warmline.errors import WarehouseError, WarmlineError
 from warmline.places import UnfinishedErasureError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from rich.console import Console
@@ -78,6 +80,17 @@ def note_access(warehouse: "Path", command: str, **what: Any) -> None:
         access_log.note_access(warehouse, command, **what)
     except WarehouseError as e:
         messages().print(f"note: {e}", style="yellow", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def noted_access(warehouse: "Path", command: str, **what: Any) -> "Iterator[dict[str, Any]]":
+    """Log an access that is being tried, with what the block adds, also when it fails."""
+    came: dict[str, Any] = {}
+    try:
+        yield came
+    finally:
+        if warehouse.is_file():
+            note_access(warehouse, command, **what, **came)
 
 
 class Commands(TyperGroup):
