@@ -11,14 +11,20 @@ import pytest
 import factories
 from warmline import landing
 from warmline.errors import Status
-from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES
+from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
 from warmline.pipeline import Addressing, Plan, Redo, land_duplicates, make_plan
 from warmline.recordings.identify import identify
 from warmline.recordings.metadata import read_metadata, read_table
 from warmline.settings import Settings, with_overrides
 from warmline.values import Recording
 
-MODELS = {SEGMENTATION: "s", EMBEDDING: "e", SENTENCES: "m", "whisper-base": "b"}
+MODELS = {
+    SEGMENTATION: "s",
+    EMBEDDING: "e",
+    SENTENCES: "m",
+    MANY_LANGUAGES: "n",
+    "whisper-base": "b",
+}
 
 
 def addressing(**settings: object) -> Addressing:

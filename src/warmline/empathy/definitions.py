@@ -23,8 +23,9 @@ _INPUT = "with confrontation and information as input: precision 0.43, recall 0.
 
 # Of what rests on the moments that are read: 2 since models read them beside more rules, 3 since
 # agents' turns are read clause by clause for what each does, 4 since mere attention beside a
-# dismissal is a dismissal, and prices by the month are offers.
-_VERSION = 4
+# dismissal is a dismissal, and prices by the month are offers, 5 since a model for many languages
+# reads customers' turns.
+_VERSION = 5
 
 
 def _counted(
@@ -51,6 +52,13 @@ CALL = (
     *(
         _counted("call", f"opportunities_{kind}", f"opportunities of {kind}", _LEDGER, _CUES)
         for kind in CUE_LABELS
+    ),
+    _counted(
+        "call",
+        "opportunities_expected",
+        "turns of the customer with a feeling, as expected: the sum of turn_feelings.any_negative",
+        _LEDGER,
+        _CUES,
     ),
     _shared(
         "call",
