@@ -208,6 +208,13 @@ def e5_weights(file: E5File) -> dict[str, Tensor]:
     return state
 
 
+def expanded_words(file: E5File) -> Tensor:
+    """Return the vectors of all words (vocabulary, width) in float32, for training."""
+    return torch.from_numpy(_expanded(file.words.reshape(-1, _BLOCK_BYTES))).view(
+        len(file.words), -1
+    )
+
+
 class E5Tokenizer:
     """Cuts a text into pieces as XLM-RoBERTa does (SentencePiece, unigram)."""
 

@@ -23,9 +23,10 @@ from warmline.analysis import Moment, TurnFeelings
 from warmline.engines import Engines
 from warmline.language.heads import adapter_file, head
 from warmline.language.kinds import CUE_LABELS
-from warmline.language.listening import Heard, windows
+from warmline.language.listening import Heard, parts, windows
 from warmline.language.passages import Passage
 from warmline.language.weighing import marks_of, strongest
+from warmline.phrases import Spoken
 from warmline.values import RoleName, Turn
 
 NETWORK = "feelings"
@@ -46,64 +47,80 @@ _SUREST = 0.998
 
 @dataclass(frozen=True)
 class Sentence:
-    """A window [first, past) of a turn's comparable words and the network's log-odds of `HEADS`."""
+    """A range [first, past) of a turn's comparable words and the log-odds of `HEADS` in it."""
 
     first: int
     past: int
     log_odds: Mapping[str, float]
 
 
-def read_sentences(
-    passages: Sequence[Passage], engines: Engines
-) -> dict[int, tuple[Sentence, ...]]:
-    """Return the sentences of every customer's turn that has words, by turn index.
+@dataclass(frozen=True)
+class SentencesRead:
+    """What the network reads of a turn: sentences by themselves, and windows of short ones.
+
+    A sentence by itself is not watered down by a greeting; a window has what is said in two.
+    """
+
+    sentences: tuple[Sentence, ...]
+    windows: tuple[Sentence, ...]
+
+
+def read_sentences(passages: Sequence[Passage], engines: Engines) -> dict[int, SentencesRead]:
+    """Return what the network reads of every customer's turn that has words, by turn index.
 
     Words are read as they were written, marks included. Raises `ModelError` when the network is
     not in the model store.
     """
-    cut = [
-        (p.turn.index, first, past, p.text(first, past))
-        for p in passages
-        if p.turn.role is RoleName.CUSTOMER and p.said.words
-        for first, past in windows(p.said)
-    ]
-    texts = list(dict.fromkeys(text for *_, text in cut))
+    told = [p for p in passages if p.turn.role is RoleName.CUSTOMER and p.said.words]
+    cut = [(p, _sentences(p.said), windows(p.said)) for p in told]
+    texts = list(dict.fromkeys(p.text(*part) for p, short, long in cut for part in (*short, *long)))
     if not texts:
         return {}
     encoder = engines.many_languages_encoder(adapter_file(NETWORK))
     logits = head(NETWORK).logits(encoder.texts(texts, MAX_TOKENS))
     row_of = {text: row for row, text in enumerate(texts)}
-    found: dict[int, list[Sentence]] = {}
-    for index, first, past, text in cut:
-        said = dict(zip(HEADS, map(float, logits[row_of[text]]), strict=True))
-        found.setdefault(index, []).append(Sentence(first, past, said))
-    return {index: tuple(own) for index, own in found.items()}
+
+    def read(passage: Passage, ranges: Sequence[tuple[int, int]]) -> tuple[Sentence, ...]:
+        rows = [logits[row_of[passage.text(*part)]] for part in ranges]
+        said = (dict(zip(HEADS, map(float, row), strict=True)) for row in rows)
+        return tuple(Sentence(*part, own) for part, own in zip(ranges, said, strict=True))
+
+    return {p.turn.index: SentencesRead(read(p, short), read(p, long)) for p, short, long in cut}
+
+
+def _sentences(said: Spoken) -> list[tuple[int, int]]:
+    """Ranges of words: each sentence by itself, so that a greeting does not water down the next.
+
+    Single words are left out where there is more, and long stretches without marks are cut.
+    """
+    found = [part for sentence in said.sentences() for part in parts(said, *sentence)]
+    return [(first, past) for first, past in found if past - first > 1] or found
 
 
 def evidence_of(
     passage: Passage,
     moments: Sequence[Moment],
-    sentences: Sequence[Sentence],
+    read: SentencesRead,
     heard: Sequence[Heard] = (),
 ) -> dict[str, float]:
     """Return what speaks for a feeling in a customer's turn, or against one, by name.
 
     Of several sentences the one that says most counts; what only English has is 0 elsewhere.
     """
-    found = {f"sentence.{name}": max(s.log_odds[name] for s in sentences) for name in HEADS}
-    found["sentence.mean"] = sum(s.log_odds["any"] for s in sentences) / len(sentences)
+    found = {f"sentence.{name}": max(s.log_odds[name] for s in read.sentences) for name in HEADS}
+    found["window.any"] = max(s.log_odds["any"] for s in read.windows)
     for kind in _RULES:
         shown = [m for m in moments if kind in (m.kind, m.label)]
         found[f"rule.{kind}"] = strongest(shown)
-    for name in ("negative", "neutral", "gratitude", "disapproval"):
-        found[f"emotion.{name}"] = max((_log_odds(h.emotions[name]) for h in heard), default=0.0)
+    emotions = (_log_odds(h.emotions["negative"]) for h in heard)
+    found["emotion.negative"] = max(emotions, default=0.0)
     return found | marks_of(passage)
 
 
 def feelings_of(
     passages: Sequence[Passage],
     moments: Sequence[Moment],
-    sentences: Mapping[int, Sequence[Sentence]],
+    read: Mapping[int, SentencesRead],
     heard: Mapping[int, Sequence[Heard]] = MappingProxyType({}),
 ) -> tuple[TurnFeelings, ...]:
     """Return the feelings of every customer's turn that was read, in order.
@@ -117,27 +134,27 @@ def feelings_of(
         feelings_of_turn(
             passage,
             by_turn.get(passage.turn.index, []),
-            sentences[passage.turn.index],
+            read[passage.turn.index],
             heard.get(passage.turn.index, ()),
         )
         for passage in passages
-        if passage.turn.index in sentences
+        if passage.turn.index in read
     )
 
 
 def feelings_of_turn(
     passage: Passage,
     moments: Sequence[Moment],
-    sentences: Sequence[Sentence],
+    read: SentencesRead,
     heard: Sequence[Heard] = (),
 ) -> TurnFeelings:
     """Return the feelings of one customer's turn."""
     weighed = _weights("english" if heard else "other")
-    evidence = evidence_of(passage, moments, sentences, heard)
+    evidence = evidence_of(passage, moments, read, heard)
     share = weighed.share(evidence)
     lost = _weights("confusion").share(evidence)
     cues = [m for m in moments if m.kind in ("cue", "hostile")]
-    most = max(sentences, key=lambda s: s.log_odds["any"])
+    most = max(read.sentences, key=lambda s: s.log_odds["any"])
     felt = _explicit_share(evidence["sentence.felt"], cues)
     span = passage.span(most.first, most.past)
     kinds = _kinds(share, most, cues)

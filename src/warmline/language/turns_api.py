@@ -64,7 +64,7 @@ def score_turns(
     own = engines or _own_engines() if chosen.models else None
     speaks = {role: _language(passages, role, language) for role in _SCORED}
     english = [p for p in passages if speaks.get(p.turn.role, "en") == "en"]
-    read_by = models_read(english, own) if own else {}
+    read_by = _read(english, own) if own else {}
     heard = {index: read.heard for index, read in read_by.items()}
     by_turn: dict[int, list[Moment]] = {}
     for moment in read_passages(english, rulebook(chosen), heard):
@@ -89,6 +89,17 @@ def _language(passages: Sequence[Passage], role: RoleName, chosen: str) -> str:
     if chosen != "auto":
         return chosen
     return language_of(p.turn.text for p in passages if p.turn.role is role)
+
+
+def _read(passages: Sequence[Passage], engines: Engines) -> dict[int, Read]:
+    """What MiniLM makes of each turn in English; the vectors are asked of agents' turns alone."""
+    heard = listen_to(passages, engines)
+    agents = [p for p in passages if p.turn.role is RoleName.AGENT]
+    vectors = vectors_of(agents, heard, engines)
+    return {
+        index: Read(own, vectors=vectors[index]) if index in vectors else Read(own)
+        for index, own in heard.items()
+    }
 
 
 def models_read(passages: Sequence[Passage], engines: Engines) -> dict[int, Read]:
