@@ -1,6 +1,8 @@
 """Customers' feelings: read in many languages, stored for every turn, and the ledger of them."""
 
+import hashlib
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from warmline.errors import ModelError
 from warmline.landing import mapping
 from warmline.language import read_call, score_turns
 from warmline.language.feelings import language_of, thresholds
+from warmline.language.heads import adapter_file
 from warmline.settings import EmpathySettings, Settings
 from warmline.values import RoleName
 
@@ -125,11 +128,12 @@ def test_german_is_read_whether_it_is_named_or_not(engines: Engines) -> None:
         )
         assert trouble.cues and not plain.cues
         assert (trouble.negative_emotion or 0) > (plain.negative_emotion or 0) + 0.3
-    (unread,) = score_turns(
-        [{"speaker": "customer", "text": "Czekam od tygodni."}], engines=engines, language="pl"
-    )
-    assert unread.negative_emotion is None
-    assert unread.cues == ()
+    for language, text in (("pl", "Czekam od tygodni."), ("auto", "J'attends le colis et je ne")):
+        (unread,) = score_turns(
+            [{"speaker": "customer", "text": text}], engines=engines, language=language
+        )
+        assert unread.negative_emotion is None
+        assert unread.cues == ()
 
 
 def test_the_language_of_turns_is_told_by_their_words() -> None:
@@ -157,6 +161,12 @@ def test_every_turn_of_the_customer_has_its_feelings_and_the_agents_have_none(
     assert first.explicit + first.implicit == pytest.approx(first.any_negative)
     kinds = first.fear_anxiety + first.anger_frustration + first.sadness_disappointment
     assert kinds == pytest.approx(first.any_negative)
+
+
+def test_the_weights_are_those_that_the_threshold_was_set_for() -> None:
+    stored = hashlib.sha256(adapter_file("feelings").read_bytes()).hexdigest()
+    text = adapter_file("feelings").with_suffix(".toml").read_text(encoding="utf-8")
+    assert tomllib.loads(text)["network"]["sha256"] == stored
 
 
 def test_the_setting_and_the_file_have_one_threshold() -> None:

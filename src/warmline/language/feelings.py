@@ -247,18 +247,24 @@ def _model_cue(turn: Turn, feelings: TurnFeelings) -> Moment:
     )
 
 
-@cache
-def read_languages() -> Mapping[str, frozenset[str]]:
-    """Return the languages in which the network is believed, each with words that tell it."""
-    text = (Path(__file__).parent / "languages.toml").read_text(encoding="utf-8")
-    return {code: frozenset(table["words"]) for code, table in tomllib.loads(text).items()}
+def read_languages() -> frozenset[str]:
+    """Return the languages in which the network was found right enough to be believed."""
+    return frozenset(code for code, table in _languages().items() if table["is_believed"])
 
 
 def language_of(texts: Iterable[str]) -> str:
     """Return the language of which most words are there; English where none is."""
     words = [word.strip('.,!?;:"()') for text in texts for word in text.lower().split()]
-    counts = {code: sum(w in own for w in words) for code, own in read_languages().items()}
+    counts = {
+        code: sum(word in table["words"] for word in words) for code, table in _languages().items()
+    }
     return max(counts, key=lambda code: (counts[code], code == "en"))
+
+
+@cache
+def _languages() -> dict[str, Any]:
+    text = (Path(__file__).parent / "languages.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
 
 
 @dataclass(frozen=True)
