@@ -9,7 +9,13 @@ from factories import not_analyzed
 from studying import Firm, firm
 from warehousing import put, rich
 from warmline.engines import Engines
-from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES, whisper_name
+from warmline.models.catalogue import (
+    EMBEDDING,
+    MANY_LANGUAGES,
+    SEGMENTATION,
+    SENTENCES,
+    whisper_name,
+)
 from warmline.models.store import ModelStore
 from warmline.settings import PlaceSettings
 
@@ -22,7 +28,7 @@ def engines() -> Engines:
     are marked `models`.
     """
     store = ModelStore.from_settings(PlaceSettings())
-    store.pull([whisper_name("tiny.en"), SEGMENTATION, EMBEDDING, SENTENCES])
+    store.pull([whisper_name("tiny.en"), SEGMENTATION, EMBEDDING, SENTENCES, MANY_LANGUAGES])
     return Engines(store)
 
 

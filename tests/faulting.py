@@ -17,7 +17,7 @@ from pathlib import Path
 import factories
 from warmline import landing
 from warmline.errors import Status
-from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES
+from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
 from warmline.pipeline import (
     Addressing,
     Order,
@@ -35,7 +35,13 @@ from warmline.settings import Settings, with_overrides
 from warmline.telling import nobody
 from warmline.warehouse import check_warehouse, publish
 
-MODELS = {SEGMENTATION: "s", EMBEDDING: "e", SENTENCES: "m", "whisper-base": "b"}
+MODELS = {
+    SEGMENTATION: "s",
+    EMBEDDING: "e",
+    SENTENCES: "m",
+    MANY_LANGUAGES: "n",
+    "whisper-base": "b",
+}
 DEFINITIONS = factories.definitions_of([factories.call()])
 
 

@@ -14,13 +14,19 @@ import soundfile
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
-from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES
+from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
 from warmline.pipeline import Addressing, Order, Outcome, Plan, land_duplicates, make_plan
 from warmline.pipeline.calls import analyze_calls
 from warmline.settings import Settings, with_overrides
 from warmline.telling import nobody
 
-MODELS = {SEGMENTATION: "s", EMBEDDING: "e", SENTENCES: "m", "whisper-base": "b"}
+MODELS = {
+    SEGMENTATION: "s",
+    EMBEDDING: "e",
+    SENTENCES: "m",
+    MANY_LANGUAGES: "n",
+    "whisper-base": "b",
+}
 BUCKET = "calls"
 SOURCE = f"s3://{BUCKET}/2026-11-21"
 

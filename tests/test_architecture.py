@@ -56,13 +56,14 @@ HOUSE = (
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(HOUSE) for room in rooms}
 # Networks of our own, into which engines loads weights; and those that use whisper's helpers.
-NETWORKS = {"campplus.py", "minilm.py", "reading_encoder.py"}
+NETWORKS = {"campplus.py", "e5.py", "minilm.py", "reading_encoder.py"}
 USERS_OF_NETWORKS = {*NETWORKS, "openai_whisper.py", "decoding.py"}
 # Imported by functions when a network is there to be used.
 LATE = {*NETWORKS, "decoding.py"}
 ALLOWED_UPWARDS = {
     ("engines", "speech.campplus"),
     ("engines", "language.reading_encoder"),
+    ("engines", "language.e5"),
 }
 
 

@@ -23,7 +23,7 @@ from warmline.cli.app import app
 from warmline.erasing import without_words
 from warmline.landing import Selection
 from warmline.landing.places import key_of, loose_file
-from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES
+from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
 from warmline.nights import NightReport, RunFacts, as_markdown
 from warmline.outcomes import load_outcomes
 from warmline.pipeline import Addressing, Plan, Tally, all_measures, make_plan
@@ -111,7 +111,13 @@ def test_trying_changes_nothing_and_wrong_usage_says_what_is_right(folder: Path)
 
 def test_the_next_night_does_not_bring_it_back(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"a" * 1000)
-    models = {SEGMENTATION: "s", EMBEDDING: "e", SENTENCES: "m", "whisper-base": "b"}
+    models = {
+        SEGMENTATION: "s",
+        EMBEDDING: "e",
+        SENTENCES: "m",
+        MANY_LANGUAGES: "n",
+        "whisper-base": "b",
+    }
     addressing = Addressing(Settings(), models, "rules")
     (pending,) = make_plan([tmp_path], tmp_path / "l", addressing).pending
     landing.write(replace(not_analyzed("a"), recording=pending.recording), tmp_path / "l")

@@ -55,7 +55,7 @@ CALL = dialogue(
 
 
 def test_a_feeling_no_rule_names_is_a_cue_with_its_model_and_its_quote(engines: Engines) -> None:
-    told = [m for m in heard(CALL, engines) if m.turn_index == 1 and m.rule == "model:goemotions"]
+    told = [m for m in heard(CALL, engines) if m.turn_index == 1 and m.rule == "model:feelings"]
     assert {(m.kind, m.label) for m in told} == {
         ("cue", "anger_frustration"),
         ("quote", "anger_frustration"),

@@ -12,7 +12,7 @@ import factories
 from warmline import landing
 from warmline.engines import Engines
 from warmline.errors import Status
-from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES
+from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
 from warmline.pipeline import Addressing, Plan, Redo, land_duplicates, make_plan
 from warmline.pipeline.analyze import Given, analyze_recordings
 from warmline.recordings.identify import identify
@@ -20,7 +20,13 @@ from warmline.recordings.metadata import read_metadata, read_table
 from warmline.settings import Settings, with_overrides
 from warmline.values import Recording
 
-MODELS = {SEGMENTATION: "s", EMBEDDING: "e", SENTENCES: "m", "whisper-base": "b"}
+MODELS = {
+    SEGMENTATION: "s",
+    EMBEDDING: "e",
+    SENTENCES: "m",
+    MANY_LANGUAGES: "n",
+    "whisper-base": "b",
+}
 
 
 def addressing(**settings: object) -> Addressing:

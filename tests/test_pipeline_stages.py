@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warmline.errors import SettingsError
-from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES
+from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
 from warmline.pipeline import STAGES, Addressing, all_measures, with_later
 from warmline.settings import Settings, with_overrides
 from warmline.values import CallMetadata
@@ -16,6 +16,7 @@ MODELS = {
     SEGMENTATION: "s",
     EMBEDDING: "e",
     SENTENCES: "m",
+    MANY_LANGUAGES: "n",
     "whisper-base": "b",
     "whisper-tiny.en": "t",
 }

@@ -20,7 +20,7 @@ from warmline import landing
 from warmline.engines import Engines
 from warmline.errors import ModelError, Status
 from warmline.landing import LandingError
-from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES
+from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
 from warmline.models.store import ModelStore
 from warmline.pipeline import (
     Addressing,
@@ -36,7 +36,13 @@ from warmline.pipeline.processes import give_memory_back, threads_each
 from warmline.pipeline.unanalyzed import unread_recording
 from warmline.settings import Settings, with_overrides
 
-MODELS = {SEGMENTATION: "s", EMBEDDING: "e", SENTENCES: "m", "whisper-base": "b"}
+MODELS = {
+    SEGMENTATION: "s",
+    EMBEDDING: "e",
+    SENTENCES: "m",
+    MANY_LANGUAGES: "n",
+    "whisper-base": "b",
+}
 
 
 def addressing(tmp_path: Path, **values: object) -> Addressing:

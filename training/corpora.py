@@ -3,11 +3,13 @@
 The public ones are read where they lie, never copied. GoEmotions (Demszky et al. 2020,
 arXiv:2005.00547): Reddit comments with 27 emotions and neutral. EPITOME (Sharma et al. 2020,
 arXiv:2009.08441): pairs of a post that seeks support and a response, with levels 0 to 2 of three
-mechanisms of empathy and the words that show them. `support_turns.txt` and `support_sets.txt`, in
+mechanisms of empathy and the words that show them. XED (Öhman et al. 2020, CC BY 4.0): spoken lines
+of films with Plutchik's emotions. `support_turns.txt` and `support_sets.txt`, in
 this folder, were written for this project: see their heads.
 """
 
 import csv
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +27,14 @@ EPITOME_FILES = {
 SUPPORT_FILES = tuple(
     Path(__file__).with_name(name) for name in ("support_turns.txt", "support_sets.txt")
 )
+SERVICE_LINES = Path(__file__).with_name("service_lines.txt")
+# Plutchik's emotions as XED numbers them -> the ledger's names; disgust counts as anger.
+XED_FEELINGS = {
+    1: "anger_frustration",
+    3: "anger_frustration",
+    4: "fear_anxiety",
+    6: "sadness_disappointment",
+}
 # A feeling as the file names it -> the ledger's name of it.
 SUPPORT_FEELINGS = {
     "fear": "fear_anxiety",
@@ -35,6 +45,8 @@ SUPPORT_FEELINGS = {
 _SPEAKERS = {"C": "customer", "A": "agent"}
 _HEADING = re.compile(r"\[(\d{3})([a-z]?) ([a-z-]+) ([a-z]+)\]")
 _TURN = re.compile(r"([CA]) ([a-z0-9 ]+): (\S.*)")
+_SERVICE_LINE = re.compile(r"([a-z]{2}) (feeling|trouble|plain): (\S.*)")
+_XED_LABELS = re.compile(r"\d(, ?\d)*")
 _LEVELS = range(3)
 _HELD_OUT_EVERY = 4
 
@@ -74,6 +86,23 @@ class SupportTurn:
 
 
 @dataclass(frozen=True)
+class FilmLine:
+    """A line of XED and the feelings that people, or the line it was projected from, gave it."""
+
+    text: str
+    feelings: frozenset[str]
+
+
+@dataclass(frozen=True)
+class ServiceLine:
+    """A line of `service_lines.txt`: `label` is feeling, trouble or plain."""
+
+    language: str
+    label: str
+    text: str
+
+
+@dataclass(frozen=True)
 class SupportDialogue:
     """Turns that follow each other; dialogues of one number are variants of each other."""
 
@@ -104,6 +133,47 @@ def goemotions(folder: Path, part: str) -> list[Comment]:
             raise DataError(f"{path}, line {number}, column 2: not numbers of labels") from e
         found.append(Comment(row[0], emotions))
     return found
+
+
+def xed(folder: Path) -> dict[str, list[FilmLine]]:
+    """Return the lines of two words or more by language, four of five: the others are held out."""
+    files = {"en": folder / "en-annotated.tsv"}
+    files |= {f.name.split("-")[0]: f for f in sorted(folder.glob("*-projections*.tsv"))}
+    return {code: [x for x in _film(f) if not xed_held_out(x.text)] for code, f in files.items()}
+
+
+def xed_neutral(folder: Path) -> list[str]:
+    """Return the neutral lines of English that are not held out."""
+    rows = [line.split("\t") for line in _lines(folder / "neu_en.txt")]
+    return [row[1] for row in rows if len(row) > 1 and not xed_held_out(row[1])]
+
+
+def xed_held_out(text: str) -> bool:
+    """Return whether a line is one of the fifth that nothing may be learned from."""
+    return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) % 5 == 0
+
+
+def service_lines(path: Path = SERVICE_LINES) -> list[ServiceLine]:
+    """Return the lines of customers in seven languages that were written for this project."""
+    found = []
+    for number, line in enumerate(_lines(path), 1):
+        read = _SERVICE_LINE.fullmatch(line)
+        if read:
+            found.append(ServiceLine(*read.groups()))
+        elif line and not line.startswith("#"):
+            raise DataError(f"{path.name}, line {number}: not `language label: words`")
+    return found
+
+
+def _film(path: Path) -> list[FilmLine]:
+    found: dict[str, FilmLine] = {}
+    for line in _lines(path):
+        text, _, labels = line.partition("\t")
+        if _XED_LABELS.fullmatch(labels) and len(text.split()) > 1:
+            numbers = [int(n) for n in labels.split(",")]
+            feelings = frozenset(XED_FEELINGS[n] for n in numbers if n in XED_FEELINGS)
+            found[text] = FilmLine(text, feelings)
+    return list(found.values())
 
 
 def epitome(folder: Path) -> list[Pair]:

@@ -19,12 +19,14 @@ from .mechanisms import validate_mechanisms
 from .mono import validate_mono
 from .redaction import validate_redaction
 from .report import Headline, Section, write
+from .service import validate_service
 from .steadiness import validate_steadiness
 
 __all__ = ["PARTS", "Context", "Headline", "Section", "validate"]
 
 # What does not listen comes first.
 PARTS: dict[str, Callable[[Context], Section]] = {
+    "service": validate_service,
     "feelings": validate_feelings,
     "mechanisms": validate_mechanisms,
     "redaction": validate_redaction,
@@ -75,7 +77,8 @@ interval. `make validate` computes everything anew; `warmline validate PART` one
 - **There is no public English call-centre audio with labels of empathy.** Whether the ledger finds
   what a trained listener of *your* calls finds is not known until you label some of them:
   [docs/annotation.md](../docs/annotation.md).
-- Labels of feelings and of empathy here are of written text (Reddit), or of counselling.
+- Labels of feelings here are of written text (support chats, translated ones among them; Reddit),
+  labels of empathy of Reddit and counselling. The voice beside a cue is not validated.
   Recognised, disfluent speech is read by the same models; drift below says how much that changes on
   acted calls, which hold few feelings.
 - Prosody is validated against what was planted in synthetic voices, and pitch against a reference

@@ -137,12 +137,42 @@ class Moment(Span):
 
 
 @dataclass(frozen=True)
+class TurnFeelings(Span):
+    """What one turn of a customer lets be heard, and the sentence (`text`) that it rests on most.
+
+    `any_negative` and the four feelings are probabilities. `explicit` is the probability that an
+    unpleasant feeling is put into words (a concern), `implicit` that it is only hinted at (a cue):
+    together they are `any_negative`. `rule` names the strongest rule, None where only a model
+    speaks; `model` is the model's own probability, None where no model read the words. `answer`
+    and what follows are as in `Opportunity`: how an agent answered the turn.
+    """
+
+    turn_index: int
+    any_negative: float
+    fear_anxiety: float
+    anger_frustration: float
+    sadness_disappointment: float
+    confusion_powerlessness: float
+    explicit: float
+    implicit: float
+    text: str
+    rule: str | None = None
+    model: float | None = None
+    answer: str | None = None
+    level: int | None = None
+    answer_turn_index: int | None = None
+    latency_s: float | None = None
+
+
+@dataclass(frozen=True)
 class Opportunity(Span):
     """One row of the opportunity ledger: a customer's cue and how the agent answered it.
 
-    `answer`: `ignored`, `dismissed`, `problem_solved_only`, `attentive`, `affective`, `cognitive`;
-    None when the call ended, or no agent turn followed. `level` 0..2. `latency_s` is from the end
-    of the cue to the start of the answering turn.
+    `probability` is that of a feeling in the turn (`TurnFeelings`), `is_explicit` says whether the
+    feeling is put into words; both are None in analyses of before. `answer`: `ignored`,
+    `dismissed`, `problem_solved_only`, `attentive`, `affective`, `cognitive`; None when the call
+    ended, or no agent turn followed. `level` 0..2. `latency_s` is from the end of the cue to the
+    start of the answering turn.
     """
 
     kind: str
@@ -158,6 +188,8 @@ class Opportunity(Span):
     answer_text: str | None
     answer_rule: str | None
     latency_s: float | None
+    probability: float | None = None
+    is_explicit: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +210,7 @@ class Empathy:
     quotes: tuple[Quote, ...]
     metrics: tuple[Metric, ...]
     no_ledger_reason: str | None
+    feelings: tuple[TurnFeelings, ...] = ()
 
 
 @dataclass(frozen=True)

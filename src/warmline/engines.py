@@ -16,6 +16,7 @@ from warmline.errors import ModelError
 from warmline.forking import wait_passively
 from warmline.models.catalogue import (
     EMBEDDING,
+    MANY_LANGUAGES,
     SEGMENTATION,
     SENTENCES,
     faster_whisper_name,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pyannote.audio import Model
     from whisper.model import Whisper
 
+    from warmline.language.e5 import ManyLanguagesEncoder
     from warmline.language.reading_encoder import ReadingEncoder
 
 _STAY_HOME = {
@@ -139,6 +141,14 @@ class Engines:
         key = f"{SENTENCES} for reading, {adapter}"
         return self._once(key, lambda: self._load_reading_encoder(adapter))
 
+    def many_languages_encoder(self, adapter: "Path | None" = None) -> "ManyLanguagesEncoder":
+        """multilingual-e5-small with the low-rank adapter of this file merged in.
+
+        It computes in bfloat16 on a CPU that multiplies it in hardware, as its adapter was trained.
+        """
+        key = f"{MANY_LANGUAGES}, {adapter}"
+        return self._once(key, lambda: self._load_many_languages_encoder(adapter))
+
     def _once(self, key: str, load: Callable[[], Loaded]) -> Loaded:
         with self._lock:
             if key not in self._loaded:
@@ -213,23 +223,29 @@ class Engines:
         return model.eval().requires_grad_(False).to(self.device)
 
     def _load_reading_encoder(self, adapter: "Path | None") -> "ReadingEncoder":
-        weights, tokenizer, config = self._minilm()
-        _share_the_cores()
-        import torch
-
-        from warmline.language.reading_encoder import ReadingEncoder
-
-        short = self.device.type == "cpu" and self.computes_bfloat16
-        number = torch.bfloat16 if short else torch.float32
-        return ReadingEncoder(weights, tokenizer, config, adapter, self.device, number)
-
-    def _minilm(self) -> "tuple[Path, Path, Path]":
-        """MiniLM's weights, tokenizer and configuration."""
         weights, tokenizer, config = (
             self.store.genuine_path_of(SENTENCES, name)
             for name in ("model.safetensors", "tokenizer.json", "config.json")
         )
-        return weights, tokenizer, config
+        _share_the_cores()
+        from warmline.language.reading_encoder import ReadingEncoder
+
+        number = self._reading_number()
+        return ReadingEncoder(weights, tokenizer, config, adapter, self.device, number)
+
+    def _load_many_languages_encoder(self, adapter: "Path | None") -> "ManyLanguagesEncoder":
+        file = self.store.path_of(MANY_LANGUAGES, "e5-small-q4.bin")
+        _share_the_cores()
+        from warmline.language.e5 import ManyLanguagesEncoder
+
+        return ManyLanguagesEncoder(file, adapter, self.device, self._reading_number())
+
+    def _reading_number(self) -> "torch.dtype":
+        """The kind of number in which texts are read on this machine."""
+        import torch
+
+        short = self.device.type == "cpu" and self.computes_bfloat16
+        return torch.bfloat16 if short else torch.float32
 
 
 def import_libraries() -> None:

@@ -38,6 +38,9 @@ UNION ALL
 SELECT 'opportunities' AS table_name, call_id, count(*) AS row_count FROM opportunities GROUP BY call_id
 HAVING min(opportunity_index) <> 0 OR max(opportunity_index) + 1 <> count(*) OR sum(opportunity_index) * 2 <> count(*) * (count(*) - 1)
 UNION ALL
+SELECT 'turn_feelings' AS table_name, call_id, count(*) AS row_count FROM turn_feelings GROUP BY call_id
+HAVING min(feeling_index) <> 0 OR max(feeling_index) + 1 <> count(*) OR sum(feeling_index) * 2 <> count(*) * (count(*) - 1)
+UNION ALL
 SELECT 'quotes' AS table_name, call_id, count(*) AS row_count FROM quotes GROUP BY call_id
 HAVING min(quote_index) <> 0 OR max(quote_index) + 1 <> count(*) OR sum(quote_index) * 2 <> count(*) * (count(*) - 1)
 UNION ALL

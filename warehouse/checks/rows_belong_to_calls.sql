@@ -21,6 +21,8 @@ SELECT 'backchannels', call_id FROM backchannels ANTI JOIN calls USING (call_no,
 UNION ALL
 SELECT 'moments', call_id FROM moments ANTI JOIN calls USING (call_no, call_id)
 UNION ALL
+SELECT 'turn_feelings', call_id FROM turn_feelings ANTI JOIN calls USING (call_no, call_id)
+UNION ALL
 SELECT 'opportunities', call_id FROM opportunities ANTI JOIN calls USING (call_no, call_id)
 UNION ALL
 SELECT 'quotes', call_id FROM quotes ANTI JOIN calls USING (call_no, call_id)

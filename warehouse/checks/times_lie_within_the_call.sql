@@ -29,6 +29,9 @@ UNION ALL
 SELECT 'moments', t.call_id, t.start_s, t.end_s FROM moments AS t INNER JOIN calls USING (call_no)
 WHERE NOT (t.start_s <= t.end_s AND t.start_s >= -0.001 AND t.end_s <= calls.duration_s + 1)
 UNION ALL
+SELECT 'turn_feelings', t.call_id, t.start_s, t.end_s FROM turn_feelings AS t INNER JOIN calls USING (call_no)
+WHERE NOT (t.start_s <= t.end_s AND t.start_s >= -0.001 AND t.end_s <= calls.duration_s + 1)
+UNION ALL
 SELECT 'opportunities', t.call_id, t.start_s, t.end_s FROM opportunities AS t INNER JOIN calls USING (call_no)
 WHERE NOT (t.start_s <= t.end_s AND t.start_s >= -0.001 AND t.end_s <= calls.duration_s + 1)
 UNION ALL

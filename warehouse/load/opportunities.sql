@@ -26,5 +26,7 @@ SELECT
     x.answer_end_s,
     x.answer_text,
     x.answer_rule,
-    x.latency_s
+    x.latency_s,
+    x.probability,
+    x.is_explicit
 FROM listed;

@@ -4,6 +4,8 @@ SELECT
     opportunities.opportunity_index,
     opportunities.kind,
     opportunities.strength,
+    opportunities.probability,
+    opportunities.is_explicit,
     opportunities.start_s,
     opportunities.end_s,
     opportunities.text,
@@ -49,6 +51,8 @@ COMMENT ON COLUMN opportunity_detail.call_id IS 'The call (calls.call_id).';
 COMMENT ON COLUMN opportunity_detail.opportunity_index IS 'Place of the cue in the call, from 0.';
 COMMENT ON COLUMN opportunity_detail.kind IS 'fear_anxiety, anger_frustration, sadness_disappointment or confusion_powerlessness.';
 COMMENT ON COLUMN opportunity_detail.strength IS 'How strong or sure the cue is, 0..1.';
+COMMENT ON COLUMN opportunity_detail.probability IS 'Probability of a feeling in the turn (opportunities.probability).';
+COMMENT ON COLUMN opportunity_detail.is_explicit IS 'Whether the feeling is put into words, or hinted at.';
 COMMENT ON COLUMN opportunity_detail.start_s IS 'Start of the cue, seconds on the call''s clock.';
 COMMENT ON COLUMN opportunity_detail.end_s IS 'End of the cue, seconds on the call''s clock.';
 COMMENT ON COLUMN opportunity_detail.text IS 'The customer''s words.';

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from warmline.analysis import Empathy, Floor, Moment
+from warmline.analysis import Empathy, Floor, Moment, TurnFeelings
 from warmline.empathy.agent import agent_metrics
 from warmline.empathy.call import call_metrics
 from warmline.empathy.customer import customer_metrics
 from warmline.empathy.definitions import AGENT, CALL, CUSTOMER, DEFINITIONS
-from warmline.empathy.ledger import opportunities
+from warmline.empathy.ledger import opportunities, with_answers
 from warmline.empathy.quotes import quotes
 from warmline.empathy.scene import Scene, no_ledger_reason
 from warmline.metrics import Metric, MetricDefinition, unsaid
@@ -25,6 +25,7 @@ def measure(
     *,
     unread_reason: str | None = None,
     unheard_reason: str | None = "no model has read the words",
+    feelings: Sequence[TurnFeelings] = (),
 ) -> Empathy:
     """The ledger, the customer's own words, and every measure in `DEFINITIONS`.
 
@@ -34,14 +35,19 @@ def measure(
     or words there is no ledger but a reason, and what rests on it is unsaid for that reason.
     """
     reason = no_ledger_reason(conversation, unread_reason)
-    rows = () if reason else opportunities(conversation, moments, settings)
-    scene = Scene(conversation, tuple(moments), rows, floor, settings, unheard_reason)
+    rows = () if reason else opportunities(conversation, moments, settings, feelings)
+    if reason is None:
+        feelings = with_answers(feelings, conversation, moments, settings)
+    scene = Scene(
+        conversation, tuple(moments), rows, floor, settings, unheard_reason, tuple(feelings)
+    )
     return Empathy(
         moments=scene.moments,
         opportunities=rows,
         quotes=quotes(moments, settings),
         metrics=tuple(_all_unsaid(conversation, reason) if reason else _all_said(scene)),
         no_ledger_reason=reason,
+        feelings=tuple(feelings),
     )
 
 

@@ -37,6 +37,7 @@ def call_metrics(scene: Scene) -> list[Metric]:
     return [
         count("opportunities", None, rows, coverage=coverage, confidence=confidence),
         *by_kind,
+        _expected(scene),
         _answered_rate(scene),
         _said_at_all(scene, "next_step"),
         _said_at_all(scene, "expectation", "expectation_set"),
@@ -44,6 +45,23 @@ def call_metrics(scene: Scene) -> list[Metric]:
         _silent_dissatisfaction(scene),
         _warm_competent_warm(scene),
     ]
+
+
+def _expected(scene: Scene) -> Metric:
+    """The expected number of turns with a feeling: the sum of their probabilities."""
+    name = "opportunities_expected"
+    if not scene.feelings:
+        return unsaid(name, None, scene.unheard_reason or "no model read a turn of the customer")
+    total = sum(f.any_negative for f in scene.feelings)
+    return Metric(
+        name,
+        None,
+        total,
+        numerator=total,
+        observations=len(scene.feelings),
+        coverage=scene.coverage(),
+        confidence=scene.confidence,
+    )
 
 
 def _answered_rate(scene: Scene) -> Metric:

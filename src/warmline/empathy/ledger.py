@@ -4,29 +4,69 @@ After Bylund & Makoul 2005 (empathic opportunity and response) and Hsu et al. 20
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from warmline.analysis import Moment, Opportunity
+from warmline.analysis import Moment, Opportunity, TurnFeelings
 from warmline.empathy.answers import EMPATHIC, Answer, answer_to
+from warmline.language.feelings import cues_in
 from warmline.settings import EmpathySettings
 from warmline.values import Conversation, RoleName, Turn
 
 
 def opportunities(
-    conversation: Conversation, moments: Sequence[Moment], settings: EmpathySettings
+    conversation: Conversation,
+    moments: Sequence[Moment],
+    settings: EmpathySettings,
+    feelings: Sequence[TurnFeelings] = (),
 ) -> tuple[Opportunity, ...]:
     """The ledger in order of time; cues of one kind in one turn are one row.
 
-    Hostile words count as a cue of anger. Cues weaker than `min_cue_strength` are left out. All
-    agents answer for the firm: after a transfer, the second agent's words count too.
+    A turn is in it when a feeling is at least as probable as `min_feeling`; where no model read the
+    words (`feelings` is empty), cues of rules are, from `min_cue_strength` on. Hostile words count
+    as a cue of anger. All agents answer for the firm: after a transfer, the second agent's words
+    count too.
     """
     by_turn = moments_by_turn(moments)
+    known = {f.turn_index: f for f in feelings}
     rows = []
     for turn in conversation.turns:
         if turn.role is RoleName.CUSTOMER:
             answer = answer_to(turn.index, conversation.turns, by_turn, settings)
-            for kind, cues in _cues(by_turn.get(turn.index, ()), settings).items():
-                rows.append(_row(kind, cues, answer, conversation.turns))
+            felt = known.get(turn.index)
+            said = by_turn.get(turn.index, ())
+            cues_by_kind = cues_in(
+                turn, said, felt, settings.min_cue_strength, settings.min_feeling
+            )
+            for kind, cues in cues_by_kind.items():
+                rows.append(_row(kind, cues, answer, conversation.turns, felt))
     return tuple(sorted(rows, key=lambda o: (o.start_s, o.turn_index, o.kind)))
+
+
+def with_answers(
+    feelings: Sequence[TurnFeelings],
+    conversation: Conversation,
+    moments: Sequence[Moment],
+    settings: EmpathySettings,
+) -> tuple[TurnFeelings, ...]:
+    """Return the feelings of each turn with how it was answered, in the ledger or not.
+
+    So the ledger's threshold can be set again in a query.
+    """
+    by_turn = moments_by_turn(moments)
+    found = []
+    for felt in feelings:
+        answer = answer_to(felt.turn_index, conversation.turns, by_turn, settings)
+        evidence = answer.evidence if answer else None
+        found.append(
+            replace(
+                felt,
+                answer=answer.name if answer else None,
+                level=answer.level if answer else None,
+                answer_turn_index=evidence.turn_index if evidence else None,
+                latency_s=_latency_s(evidence, felt.end_s, conversation.turns),
+            )
+        )
+    return tuple(found)
 
 
 def answered(opportunity: Opportunity) -> bool:
@@ -42,26 +82,16 @@ def moments_by_turn(moments: Sequence[Moment]) -> Mapping[int, Sequence[Moment]]
     return by_turn
 
 
-def _cues(moments: Sequence[Moment], settings: EmpathySettings) -> dict[str, list[Moment]]:
-    found: dict[str, list[Moment]] = {}
-    for moment in sorted(moments, key=lambda m: m.start_s):
-        kind = "anger_frustration" if moment.kind == "hostile" else moment.label
-        is_cue = moment.kind in ("cue", "hostile") and moment.role is RoleName.CUSTOMER
-        if is_cue and kind is not None and moment.strength >= settings.min_cue_strength:
-            found.setdefault(kind, []).append(moment)
-    return found
-
-
 def _row(
-    kind: str, cues: Sequence[Moment], answer: Answer | None, turns: Sequence[Turn]
+    kind: str,
+    cues: Sequence[Moment],
+    answer: Answer | None,
+    turns: Sequence[Turn],
+    felt: TurnFeelings | None,
 ) -> Opportunity:
     strongest = max(cues, key=lambda m: m.strength)
     end_s = max(c.end_s for c in cues)
     evidence = answer.evidence if answer else None
-    latency_s = None
-    if evidence is not None:
-        answering = next(t for t in turns if t.index == evidence.turn_index)
-        latency_s = answering.start_s - end_s
     return Opportunity(
         start_s=min(c.start_s for c in cues),
         end_s=end_s,
@@ -77,5 +107,22 @@ def _row(
         answer_end_s=evidence.end_s if evidence else None,
         answer_text=evidence.text if evidence else None,
         answer_rule=evidence.rule if evidence else None,
-        latency_s=latency_s,
+        latency_s=_latency_s(evidence, end_s, turns),
+        probability=_probability(kind, felt),
+        is_explicit=felt.explicit >= felt.implicit if felt else None,
     )
+
+
+def _probability(kind: str, felt: TurnFeelings | None) -> float | None:
+    """Of any feeling; of confusion alone, where that is what the row says."""
+    if felt is None:
+        return None
+    lost = kind == "confusion_powerlessness"
+    return felt.confusion_powerlessness if lost else felt.any_negative
+
+
+def _latency_s(evidence: Moment | None, end_s: float, turns: Sequence[Turn]) -> float | None:
+    if evidence is None:
+        return None
+    answering = next(t for t in turns if t.index == evidence.turn_index)
+    return answering.start_s - end_s

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from warmline.analysis import Floor, Moment, Opportunity
+from warmline.analysis import Floor, Moment, Opportunity, TurnFeelings
 from warmline.phrases import spoken_text
 from warmline.settings import EmpathySettings
 from warmline.turns.listening import listens
@@ -23,6 +23,7 @@ class Scene:
     floor: Floor
     settings: EmpathySettings
     unheard_reason: str | None = None
+    feelings: tuple[TurnFeelings, ...] = ()
 
     def parties(self, role: RoleName) -> list[str]:
         """The parties with a role; after a transfer there are two agents."""

@@ -1,7 +1,15 @@
 """Language: what was said that matters, recognised by readable rules and by models."""
 
-from warmline.analysis import Moment
+from dataclasses import dataclass
+
+from warmline.analysis import Moment, TurnFeelings
 from warmline.engines import Engines
+from warmline.language.feelings import (
+    feelings_of,
+    model_cues,
+    read_languages,
+    read_sentences,
+)
 from warmline.language.listening import listen_to
 from warmline.language.model_moments import model_moments
 from warmline.language.passages import passages
@@ -14,14 +22,55 @@ from warmline.settings import LanguageSettings
 from warmline.values import Conversation, RoleName, Transcript
 
 __all__ = [
+    "Reading",
     "SpokenTurn",
     "TurnLanguage",
     "fingerprint",
     "read",
+    "read_call",
     "score_turns",
     "unheard_reason",
     "unread_reason",
 ]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read in a call: moments in order of start, and the feelings of customers' turns."""
+
+    moments: tuple[Moment, ...]
+    feelings: tuple[TurnFeelings, ...] = ()
+
+
+def read_call(
+    conversation: Conversation,
+    transcript: Transcript,
+    settings: LanguageSettings,
+    engines: Engines | None = None,
+) -> Reading:
+    """Return every moment that a rule or a model recognised, and the feelings of customers' turns.
+
+    Times are the words'. Only the turns of agents and customers are read. Rules read English only
+    (`unread_reason` says so of other calls); feelings are read in `read_languages()`. Without
+    `engines`, or with `models = false`, the rules read alone. Raises `SettingsError` for a broken
+    rule file, `ModelError` when a model is not in the model store.
+    """
+    models = engines if settings.models else None
+    told = passages(conversation, transcript)
+    if unread_reason(transcript) is not None:
+        if models is None or transcript.language not in read_languages():
+            return Reading(())
+        return Reading((), feelings_of(told, (), read_sentences(told, models)))
+    if models is None:
+        return Reading(read_passages(told, rulebook(settings)))
+    # What an agent feels is nobody's business: of agents only the mechanisms are heard.
+    heard = listen_to(told, models, (RoleName.CUSTOMER,))
+    moments = list(read_passages(told, rulebook(settings), heard))
+    feelings = feelings_of(told, moments, read_sentences(told, models), heard)
+    moments += model_cues(told, feelings, moments)
+    moments += model_moments(told, heard, moments)
+    moments += uptake_moments(told, models)
+    return Reading(in_order(moments), feelings)
 
 
 def read(
@@ -30,24 +79,8 @@ def read(
     settings: LanguageSettings,
     engines: Engines | None = None,
 ) -> tuple[Moment, ...]:
-    """Every moment that a rule or a model recognised in the call, in order of start.
-
-    Times are the words'. Only the turns of agents and customers are read. Nothing is read in a
-    language that the rules do not know (`unread_reason` says so). Without `engines`, or with
-    `models = false`, the rules read alone. Raises `SettingsError` for a broken rule file,
-    `ModelError` when MiniLM is not in the model store.
-    """
-    if unread_reason(transcript) is not None:
-        return ()
-    told = passages(conversation, transcript)
-    if engines is None or not settings.models:
-        return read_passages(told, rulebook(settings))
-    # What an agent feels is nobody's business: of agents only the mechanisms are heard.
-    heard = listen_to(told, engines, (RoleName.CUSTOMER,))
-    moments = list(read_passages(told, rulebook(settings), heard))
-    moments += model_moments(told, heard, moments)
-    moments += uptake_moments(told, engines)
-    return in_order(moments)
+    """Return the moments of `read_call`."""
+    return read_call(conversation, transcript, settings, engines).moments
 
 
 def unread_reason(transcript: Transcript) -> str | None:

@@ -131,7 +131,7 @@ def _answered(said: Sequence[tuple[str, ...]]) -> str:
 def windows(said: Spoken) -> list[tuple[int, int]]:
     """Ranges of words [first, past), together all of them; a short turn is one."""
     found: list[tuple[int, int]] = []
-    for first, past in (part for sentence in said.sentences() for part in _parts(said, *sentence)):
+    for first, past in (part for sentence in said.sentences() for part in parts(said, *sentence)):
         start = found[-1][0] if found else first
         short = found and min(first - start, past - first) < _LEAST_WINDOW
         if short and past - start <= _LONGEST_WINDOW:
@@ -141,8 +141,8 @@ def windows(said: Spoken) -> list[tuple[int, int]]:
     return found
 
 
-def _parts(said: Spoken, first: int, past: int) -> Iterator[tuple[int, int]]:
-    """A sentence in stretches of at most `_LONGEST_WINDOW` words, cut at connectors if possible."""
+def parts(said: Spoken, first: int, past: int) -> Iterator[tuple[int, int]]:
+    """Yield a sentence in stretches of at most `_LONGEST_WINDOW` words, cut at connectors."""
     while past - first > _LONGEST_WINDOW:
         latest = first + _LONGEST_WINDOW
         places = range(latest, first + _LEAST_WINDOW, -1)

@@ -1,7 +1,8 @@
-"""What the models are sure enough of to show: feelings that no rule named, mechanisms of empathy.
+"""What the models are sure enough of to show in agents' turns: mechanisms of empathy.
 
-Thresholds were chosen where people agreed with the model in 85 % of cases, on comments and pairs
-that it had not learned from (`networks/networks.toml`); below them nothing is said.
+Customers' feelings are read by `feelings.py`. Thresholds were chosen where people agreed with the
+model in 85 % of cases, on pairs that it had not learned from (`networks/networks.toml`); below
+them nothing is said.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,13 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from warmline.analysis import Moment
 from warmline.language.epitome import MECHANISMS
 from warmline.language.heads import network_settings
-from warmline.language.kinds import CUE_LABELS
 from warmline.language.listening import Heard
 from warmline.language.passages import Passage
 from warmline.language.weighing import SERVICE
 from warmline.values import RoleName
 
-EMOTION_MODEL = "model:goemotions"
 MECHANISM_MODEL = "model:epitome"
 WEAK, STRONG = "weak", "strong"
 # Fewer words are left to the rules: a model hears too much in "no, that's all".
@@ -29,10 +28,9 @@ def model_moments(
     heard: Mapping[int, Sequence[Heard]],
     moments: Sequence[Moment],
 ) -> list[Moment]:
-    """Cues with their quotes in customers' turns, and for agents' turns the mechanisms shown.
+    """Return for each agent's turn the mechanisms shown.
 
-    A cue is passed over where a rule of `moments` has found the same feeling in the same words. A
-    mechanism is shown once a turn, at its level: `weak` or `strong` (EPITOME's 1 and 2); strength
+    A mechanism is shown once a turn, at its level: `weak` or `strong` (EPITOME's 1 and 2); strength
     is half the expected level.
     """
     by_turn: dict[int, list[Moment]] = {}
@@ -42,29 +40,9 @@ def model_moments(
     for passage in passages:
         index = passage.turn.index
         long = [h for h in heard.get(index, ()) if h.past - h.first >= _LEAST_WORDS]
-        if passage.turn.role is RoleName.CUSTOMER:
-            found += _feelings(passage, long, by_turn.get(index, []))
-        elif passage.turn.role is RoleName.AGENT:
+        if passage.turn.role is RoleName.AGENT:
             found += _mechanisms(passage, long, by_turn.get(index, []))
     return found
-
-
-def _feelings(
-    passage: Passage, heard: Sequence[Heard], known: Sequence[Moment]
-) -> Iterator[Moment]:
-    thresholds = network_settings("emotions")["thresholds"]
-    for window in heard:
-        place = passage.span(window.first, window.past)
-        here = [m for m in known if m.start_s < place.end_s and place.start_s < m.end_s]
-        for label in CUE_LABELS:
-            strength = window.feeling(label)
-            told = any(m.kind == "cue" and m.label == label for m in here)
-            if strength < thresholds[label] or told:
-                continue
-            words = (window.first, window.past)
-            yield passage.moment("cue", label, *words, EMOTION_MODEL, strength)
-            if not any(m.kind == "quote" for m in here):
-                yield passage.moment("quote", label, *words, EMOTION_MODEL, strength)
 
 
 def _mechanisms(

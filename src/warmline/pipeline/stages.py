@@ -18,7 +18,13 @@ from warmline import empathy, floor, prosody
 from warmline.errors import SettingsError
 from warmline.language.rulebook import fingerprint as rules_fingerprint
 from warmline.metrics import MetricDefinition
-from warmline.models.catalogue import EMBEDDING, SEGMENTATION, SENTENCES, recogniser_name
+from warmline.models.catalogue import (
+    EMBEDDING,
+    MANY_LANGUAGES,
+    SEGMENTATION,
+    SENTENCES,
+    recogniser_name,
+)
 from warmline.models.store import ModelStore
 from warmline.redaction import book
 from warmline.settings import Settings
@@ -102,10 +108,10 @@ STAGES = (
     ),
     Stage(
         "language",
-        5,
+        6,
         after=("turns",),
         settings=("language",),
-        models=(SENTENCES,),
+        models=(SENTENCES, MANY_LANGUAGES),
         data=("language", "phrases"),
     ),
     Stage(
@@ -205,7 +211,7 @@ class Addressing:
 
 def _chosen(stage: Stage, settings: Settings) -> list[str]:
     """The models that a stage uses under these settings."""
-    unused = set() if settings.language.models else {SENTENCES}
+    unused = set() if settings.language.models else {SENTENCES, MANY_LANGUAGES}
     return [
         recogniser_name(settings.words) if model == RECOGNISER else model
         for model in stage.models

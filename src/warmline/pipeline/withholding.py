@@ -74,4 +74,5 @@ def withhold_empathy(empathy: Empathy, doubt: str | None) -> Empathy:
         quotes=(),
         metrics=tuple(unsaid(m.name, m.party, doubt) for m in empathy.metrics),
         no_ledger_reason=doubt,
+        feelings=empathy.feelings,
     )

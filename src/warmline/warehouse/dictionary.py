@@ -32,6 +32,7 @@ _LINKS = (
     ("turns", "||--o{", "moments", "turn_index"),
     ("turns", "||--o{", "opportunities", "turn_index"),
     ("turns", "||--o{", "quotes", "turn_index"),
+    ("turns", "||--o{", "turn_feelings", "turn_index"),
     ("metric_definitions", "||--o{", "metrics", "name, version"),
     ("calls", "|o--o{", "outcomes", "customer_id"),
     ("calls", "|o--o{", "reviews", "landing_key"),

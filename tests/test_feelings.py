@@ -1,0 +1,227 @@
+"""Customers' feelings: read in many languages, stored for every turn, and the ledger of them."""
+
+import hashlib
+import sys
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dialogues import NO_FLOOR, dialogue
+from factories import call
+from warehousing import put, rich, rows
+from warmline import empathy
+from warmline.analysis import CallAnalysis, TurnFeelings
+from warmline.engines import Engines
+from warmline.errors import ModelError
+from warmline.landing import mapping
+from warmline.language import read_call, score_turns
+from warmline.language.feelings import language_of, thresholds
+from warmline.language.heads import adapter_file
+from warmline.settings import EmpathySettings, Settings
+from warmline.values import RoleName
+
+# Trouble that is told without a feeling; none of it was learned from.
+TROUBLE = (
+    "I've been waiting for weeks and nobody tells me why.",
+    "The door of the fridge does not close and the food is going bad.",
+    "I called twice yesterday and both times I was cut off.",
+    "You have taken the money for a flight that never left.",
+    "I can't get into the flat because the code was changed without telling us.",
+    "The engineer came, looked at it and left without repairing anything.",
+    "My prescription was sent to a pharmacy that does not exist.",
+    "I have now paid for the same ticket three times.",
+    "It went off again ten minutes after your colleague hung up.",
+    "Nobody at the desk knew anything about my booking.",
+)
+BUSINESS = (
+    "I'd like to move the delivery from Tuesday to Thursday, if that is possible.",
+    "Yes, the blue one, and please send it to the office as before.",
+    "Could you tell me which documents I have to bring to the appointment?",
+    "Thank you, that was quick, have a nice evening.",
+    "My daughter is eighteen now and I want to give her a line of her own.",
+    "No, that was everything, thanks.",
+    "I bought two of them in spring and I'd like a third one in green.",
+    "Is breakfast included, and from what time is it served?",
+    "We are four adults and we would arrive at about seven in the evening.",
+    "Exactly, the one with the long handle.",
+)
+GERMAN = "Ich warte seit Wochen auf eine Antwort und keiner kann mir sagen, was los ist."
+PLAIN_GERMAN = "Können Sie mir bitte sagen, wann Sie am Montag öffnen?"
+
+
+def feelings(turn_index: int, share: float, explicit: float = 0.1) -> TurnFeelings:
+    own = share * explicit
+    return TurnFeelings(
+        0.0, 1.0, turn_index, share, 0.0, share, 0.0, 0.0, own, share - own, "it broke", None, share
+    )
+
+
+@pytest.mark.models
+def test_sentences_of_one_meaning_are_near_in_two_languages(engines: Engines) -> None:
+    said = engines.many_languages_encoder().texts(
+        [
+            *("I still can't log in, it's the third time!", "What a lovely sunny day."),
+            *("Ich kann mich immer noch nicht anmelden!", "Was für ein schöner Tag."),
+        ],
+        64,
+    )
+    unit = said / np.linalg.norm(said, axis=1, keepdims=True)
+    near = unit[:2] @ unit[2:].T
+    assert np.diag(near).min() > near[~np.eye(2, dtype=bool)].max() + 0.05
+
+
+@pytest.mark.models
+def test_the_published_weights_give_the_published_vector(engines: Engines) -> None:
+    # The publisher's engine, compiled from its source, gives 0.0118 0.0036 -0.0158 -0.0526 0.0854.
+    (found,) = engines.many_languages_encoder().texts(
+        ["I still can't log in — it's the 3rd time!!"], 64
+    )
+    assert found[:5] / np.linalg.norm(found) == pytest.approx(
+        [0.0118, 0.0036, -0.0158, -0.0526, 0.0854], abs=0.003
+    )
+
+
+def test_a_file_of_another_form_is_refused_by_name(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from warmline.language.e5 import read_e5
+
+    (tmp_path / "x.bin").write_bytes(b"GGUF" + bytes(80))
+    with pytest.raises(ModelError, match=r"x\.bin: no file of multilingual-e5-small"):
+        read_e5(tmp_path / "x.bin")
+
+
+@pytest.mark.models
+def test_trouble_told_plainly_is_an_implicit_cue_and_business_is_none(engines: Engines) -> None:
+    scores = [
+        score_turns([{"speaker": "customer", "text": text}], engines=engines)[0]
+        for text in (*TROUBLE, *BUSINESS)
+    ]
+    found = [bool(s.cues) for s in scores]
+    assert sum(found[: len(TROUBLE)]) >= 6
+    assert sum(found[len(TROUBLE) :]) <= 1
+    cues = [cue for s in scores for cue in s.cues]
+    assert sum(not cue.explicit for cue in cues) > len(cues) / 2
+    assert all(cue.text for cue in cues)
+
+
+@pytest.mark.models
+def test_a_feeling_put_into_words_is_explicit(engines: Engines) -> None:
+    (score,) = score_turns(
+        [{"speaker": "customer", "text": "I am really scared that I lose the flat."}],
+        engines=engines,
+    )
+    (cue,) = score.cues
+    assert (cue.kind, cue.explicit) == ("fear_anxiety", True)
+    assert cue.probability == score.negative_emotion >= thresholds()["any_negative"]
+
+
+@pytest.mark.models
+def test_german_is_read_whether_it_is_named_or_not(engines: Engines) -> None:
+    for language in ("auto", "de"):
+        trouble, plain = score_turns(
+            [{"speaker": "customer", "text": text} for text in (GERMAN, PLAIN_GERMAN)],
+            engines=engines,
+            language=language,
+        )
+        assert trouble.cues and not plain.cues
+        assert (trouble.negative_emotion or 0) > (plain.negative_emotion or 0) + 0.3
+    for language, text in (("pl", "Czekam od tygodni."), ("auto", "J'attends le colis et je ne")):
+        (unread,) = score_turns(
+            [{"speaker": "customer", "text": text}], engines=engines, language=language
+        )
+        assert unread.negative_emotion is None
+        assert unread.cues == ()
+
+
+def test_the_language_of_turns_is_told_by_their_words() -> None:
+    assert language_of([GERMAN]) == "de"
+    assert language_of(["Não consigo entrar na minha conta."]) == "pt"
+    assert language_of(TROUBLE) == "en"
+    assert language_of(["ok"]) == language_of([]) == "en"
+
+
+@pytest.mark.models
+def test_every_turn_of_the_customer_has_its_feelings_and_the_agents_have_none(
+    engines: Engines,
+) -> None:
+    talk, said = dialogue(
+        "agent: Hello, how can I help you?",
+        f"customer: Good morning. {TROUBLE[0]} Could you have a look?",
+        "agent: Let me see.",
+        "customer: Thank you, that is kind.",
+    )
+    found = read_call(talk, said, Settings().language, engines)
+    assert [f.turn_index for f in found.feelings] == [1, 3]
+    first, last = found.feelings
+    assert "waiting for weeks" in first.text
+    assert first.any_negative > 0.62 > last.any_negative
+    assert first.explicit + first.implicit == pytest.approx(first.any_negative)
+    kinds = first.fear_anxiety + first.anger_frustration + first.sadness_disappointment
+    assert kinds == pytest.approx(first.any_negative)
+
+
+def test_the_weights_are_those_that_the_threshold_was_set_for() -> None:
+    stored = hashlib.sha256(adapter_file("feelings").read_bytes()).hexdigest()
+    text = adapter_file("feelings").with_suffix(".toml").read_text(encoding="utf-8")
+    assert tomllib.loads(text)["network"]["sha256"] == stored
+
+
+def test_the_setting_and_the_file_have_one_threshold() -> None:
+    assert EmpathySettings().min_feeling == thresholds()["any_negative"]
+
+
+def test_a_lower_threshold_lengthens_the_ledger_without_reading_anew() -> None:
+    talk, _ = dialogue(
+        "customer: It broke.", "agent: One moment.", "customer: It broke.", "agent: Fine."
+    )
+    known = (feelings(0, 0.9), feelings(2, 0.4))
+    lengths = {}
+    for least in (0.95, 0.62, 0.3):
+        settings = EmpathySettings(min_feeling=least)
+        found = empathy.measure(talk, (), NO_FLOOR, settings, feelings=known)
+        lengths[least] = [(o.turn_index, o.probability, o.is_explicit) for o in found.opportunities]
+        expected = {m.name: m.value for m in found.metrics}["opportunities_expected"]
+        assert expected == pytest.approx(1.3)
+        assert [f.answer for f in found.feelings] == ["ignored", "ignored"]
+    assert lengths == {
+        0.95: [],
+        0.62: [(0, 0.9, False)],
+        0.3: [(0, 0.9, False), (2, 0.4, False)],
+    }
+
+
+def test_the_threshold_is_set_again_in_a_query(tmp_path: Path) -> None:
+    heard = rich("a")
+    assert heard.empathy is not None
+    assert heard.conversation is not None
+    customers = [t.index for t in heard.conversation.turns if t.role is RoleName.CUSTOMER]
+    known = (feelings(customers[0], 0.9, explicit=0.8),)
+    put(tmp_path, replace(heard, empathy=replace(heard.empathy, feelings=known)))
+    asked = "SELECT kind, probability, is_explicit, text FROM opportunities_at({})"
+    assert rows(tmp_path, asked.format(0.5)) == [("anger_frustration", 0.9, True, "it broke")]
+    assert rows(tmp_path, asked.format(0.95)) == []
+    assert rows(tmp_path, "SELECT sum(any_negative), count(*) FROM turn_feelings") == [(0.9, 1)]
+
+
+def test_an_analysis_that_landed_before_has_no_feelings() -> None:
+    row = mapping.to_row(call("a"))
+    del row["empathy"]["feelings"]
+    for opportunity in row["empathy"]["opportunities"]:
+        del opportunity["probability"], opportunity["is_explicit"]
+    found = mapping.from_row(CallAnalysis, row)
+    assert found.empathy is not None
+    assert found.empathy.feelings == ()
+
+
+def test_measures_of_like_length_and_calibration() -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from validation.service import alike_auc, calibration_error
+
+    truth = np.array([True, False, True, False])
+    words = np.array([20.0, 5.0, 4.0, 4.0])
+    assert alike_auc(truth, words, words) == pytest.approx(0.25)
+    assert calibration_error(truth, np.array([0.5, 0.5, 0.5, 0.5])) == pytest.approx(0.0)
+    assert calibration_error(truth, np.array([0.95, 0.95, 0.95, 0.95])) == pytest.approx(0.45)

@@ -1,0 +1,193 @@
+"""Learn to hear feelings in customers' sentences: adapters of multilingual-e5-small.
+
+    python training/feelings.py --data ../shared/data/text
+
+Writes `networks/feelings.safetensors`: rank 8 on the upper four of twelve layers, and one linear
+head. It learns from GoEmotions, XED (English and eleven languages), the customers' turns of
+`support_turns.txt` and `support_sets.txt` that are not held out, and `service_lines.txt`. Nothing
+is learned from labelled talk of service by others. One pass; about 15 minutes on two cores.
+"""
+
+import argparse
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from augment import as_spoken
+from corpora import goemotions, service_lines, support_dialogues, xed, xed_neutral
+from fitting import Batch, Example, Recipe, fit, padded
+from network import WIDTH, AdaptedBert, AdaptedLayer
+from train import split
+from warmline.language.e5 import E5File, E5Tokenizer, e5_weights, expanded_words, read_e5
+from warmline.language.emotions import FEELINGS
+from warmline.language.feelings import HEADS
+from warmline.language.heads import adapter_file
+from warmline.language.kinds import CUE_LABELS
+from warmline.models.catalogue import MANY_LANGUAGES
+from warmline.models.store import ModelStore
+from warmline.settings import Settings
+
+SEED = 1
+RECIPE = Recipe(epochs=1.0, tokens_per_batch=1600, rate=1.5e-3, rank=8, frozen=8)
+LAYERS = 12
+MAX_TOKENS = 48
+COMMENTS, ENGLISH, NEUTRAL, OF_EACH_LANGUAGE = 4500, 2000, 1200, 350
+_UNKNOWN = float("nan")
+_MARKS = re.compile(r"[^\w' ]+")
+_SAMPLE = 600
+
+
+@dataclass(frozen=True)
+class Row:
+    """A text, for each of `HEADS` 1, 0 or unknown, and how much each counts."""
+
+    text: str
+    wanted: tuple[float, ...]
+    counts: tuple[float, ...]
+
+
+def main() -> None:
+    """Learn and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with goemotions, xed")
+    file = read_e5(ModelStore.from_settings(Settings().places).path_of(MANY_LANGUAGES))
+    rows = rows_to_learn_from(parser.parse_args().data, random.Random(SEED))
+    keep(learned(file, rows), adapter_file("feelings"))
+
+
+def rows_to_learn_from(data: Path, random_: random.Random) -> list[Row]:
+    """Return what is learned from, public text first."""
+    rows: list[Row] = []
+    _, learning = split(goemotions(data / "goemotions", "train"))
+    for comment in random_.sample(learning, COMMENTS):
+        kinds = [float(bool(comment.emotions & FEELINGS[kind])) for kind in CUE_LABELS]
+        felt = float(any(kinds[:3]))
+        text = as_spoken(comment.text, random_)
+        rows.append(Row(text, (felt, felt, *kinds), (1.0, 0.5, 1.0, 1.0, 1.0, 1.0)))
+    for code, lines in xed(data / "xed").items():
+        many = ENGLISH if code == "en" else OF_EACH_LANGUAGE
+        rows += [_film(line.text, line.feelings) for line in random_.sample(lines, many)]
+    neutral = random_.sample(xed_neutral(data / "xed"), NEUTRAL)
+    rows += [_film(text, frozenset()) for text in neutral]
+    invented = [*_turns(), *_lines(), *_lines()]
+    return rows + invented + [Row(_bare(r.text), r.wanted, r.counts) for r in invented]
+
+
+def _film(text: str, feelings: frozenset[str]) -> Row:
+    kinds = [float(kind in feelings) for kind in CUE_LABELS[:3]]
+    felt = float(any(kinds))
+    return Row(text, (felt, felt, *kinds, _UNKNOWN), (0.7, 0.35, 0.7, 0.7, 0.7, 0.0))
+
+
+def _turns() -> list[Row]:
+    found = []
+    for dialogue in support_dialogues():
+        for turn in dialogue.turns if not dialogue.is_held_out else ():
+            if turn.speaker != "customer":
+                continue
+            known = bool(turn.feelings) or not turn.level
+            kinds = [float(k in turn.feelings) if known else _UNKNOWN for k in CUE_LABELS]
+            felt = _UNKNOWN if turn.level else 0.0
+            wanted = (felt, float(turn.level > 0), *kinds)
+            found.append(Row(turn.text, wanted, (0.5, 2.0, 1.0, 1.0, 1.0, 1.0)))
+    return found
+
+
+def _lines() -> list[Row]:
+    found = []
+    for line in service_lines():
+        kinds = (0.0 if line.label == "plain" else _UNKNOWN,) * len(CUE_LABELS)
+        wanted = (float(line.label == "feeling"), float(line.label != "plain"), *kinds)
+        found.append(Row(line.text, wanted, (2.0, 3.0, 0.5, 0.5, 0.5, 0.5)))
+    return found
+
+
+def _bare(text: str) -> str:
+    """As a recogniser without marks would write it."""
+    return _MARKS.sub(" ", text.lower()).strip()
+
+
+class AdaptedE5(AdaptedBert):
+    """multilingual-e5-small with adapters on its upper layers."""
+
+    def __init__(self, file: E5File, recipe: Recipe) -> None:
+        nn.Module.__init__(self)
+        published = e5_weights(file)
+        self.frozen = recipe.frozen
+        self.published = {k: v for k, v in published.items() if not k.startswith("layers.")}
+        self.published["words.weight"] = expanded_words(file)
+        self.layers = nn.ModuleList(AdaptedLayer(published, i, recipe.rank) for i in range(LAYERS))
+        for layer in self.layers[: self.frozen]:
+            layer.requires_grad_(False)
+
+
+class FeelingNetwork(nn.Module):
+    """Means of the token vectors, brought to one scale; a logit for each of `HEADS`."""
+
+    def __init__(self, bert: AdaptedE5, dropout: float) -> None:
+        super().__init__()
+        self.bert = bert
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(WIDTH, len(HEADS))
+        self.middle: Tensor
+        self.spread: Tensor
+        self.register_buffer("middle", torch.zeros(WIDTH))
+        self.register_buffer("spread", torch.ones(WIDTH))
+
+    def means(self, batch: Batch) -> Tensor:
+        """Means (texts, width)."""
+        hidden = self.bert(batch.tokens, torch.zeros_like(batch.tokens), batch.is_token).float()
+        is_token = batch.is_token[..., None]
+        return (hidden * is_token).sum(1) / is_token.sum(1)
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self.head(self.dropout((self.means(batch) - self.middle) / self.spread))
+
+
+def learned(file: E5File, rows: Sequence[Row]) -> FeelingNetwork:
+    """Return a network that has learned from these rows."""
+    torch.manual_seed(SEED)
+    network = FeelingNetwork(AdaptedE5(file, RECIPE), RECIPE.dropout)
+    cut = E5Tokenizer(file)
+    pieces = cut([f"query: {row.text}" for row in rows])
+    examples = []
+    for row, own in zip(rows, pieces, strict=True):
+        ids = (cut.first, *own[: MAX_TOKENS - 2], cut.last)
+        examples.append(Example(ids, (0,) * len(ids), row))
+    some = random.Random(SEED).sample(examples, min(_SAMPLE, len(examples)))
+    with torch.no_grad():
+        means = torch.cat([network.means(padded([one])) for one in some])
+    network.middle.copy_(means.mean(0))
+    network.spread.copy_(means.std(0))
+    fit(network, lambda _: examples, lambda batch: _loss(network, batch), RECIPE, SEED)
+    return network
+
+
+def _loss(network: FeelingNetwork, batch: Batch) -> Tensor:
+    rows = [row for row in batch.targets if isinstance(row, Row)]
+    wanted = torch.tensor([row.wanted for row in rows])
+    counts = torch.tensor([row.counts for row in rows]) * ~wanted.isnan()
+    losses = nn.functional.binary_cross_entropy_with_logits(
+        network(batch), wanted.nan_to_num(), reduction="none"
+    )
+    return (losses * counts).sum() / len(rows)
+
+
+def keep(network: FeelingNetwork, path: Path) -> None:
+    """Write adapters and head; the head reads the means as they are."""
+    stored: dict[str, Tensor] = {k: v.contiguous() for k, v in network.bert.adapter().items()}
+    weight = network.head.weight.detach() / network.spread
+    stored["head.weight"] = weight.contiguous()
+    stored["head.bias"] = (network.head.bias.detach() - weight @ network.middle).contiguous()
+    save_file(stored, path)
+    print(f"{path}: {path.stat().st_size} bytes", flush=True)
+
+
+if __name__ == "__main__":
+    main()
