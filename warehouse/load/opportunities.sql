@@ -26,5 +26,8 @@ SELECT
     x.answer_end_s,
     x.answer_text,
     x.answer_rule,
-    x.latency_s
+    x.latency_s,
+    x.heard_by,
+    x.answer_is_explicit,
+    x.answer_gives_space
 FROM listed;

@@ -6,7 +6,7 @@ After Bylund & Makoul 2005 (empathic opportunity and response) and Hsu et al. 20
 from collections.abc import Mapping, Sequence
 
 from warmline.analysis import Moment, Opportunity
-from warmline.empathy.answers import EMPATHIC, Answer, answer_to
+from warmline.empathy.answers import EMPATHIC, OVERLAP_S, Answer, Cue, answer_to, heard_by
 from warmline.settings import EmpathySettings
 from warmline.values import Conversation, RoleName, Turn
 
@@ -16,16 +16,18 @@ def opportunities(
 ) -> tuple[Opportunity, ...]:
     """The ledger in order of time; cues of one kind in one turn are one row.
 
-    Hostile words count as a cue of anger. Cues weaker than `min_cue_strength` are left out. All
-    agents answer for the firm: after a transfer, the second agent's words count too.
+    Hostile words count as a cue of anger. Cues weaker than `min_cue_strength` are left out. A cue
+    is answered after it was said, by the agent who heard it: another's words, after a transfer, are
+    neither that agent's credit nor a cure of what was passed over.
     """
     by_turn = moments_by_turn(moments)
     rows = []
     for turn in conversation.turns:
         if turn.role is RoleName.CUSTOMER:
-            answer = answer_to(turn.index, conversation.turns, by_turn, settings)
             for kind, cues in _cues(by_turn.get(turn.index, ()), settings).items():
-                rows.append(_row(kind, cues, answer, conversation.turns))
+                cue = Cue(min(c.start_s for c in cues), max(c.end_s for c in cues), turn)
+                answer = answer_to(cue, conversation.turns, by_turn, settings)
+                rows.append(_row(kind, cues, cue, answer, conversation.turns))
     return tuple(sorted(rows, key=lambda o: (o.start_s, o.turn_index, o.kind)))
 
 
@@ -53,18 +55,13 @@ def _cues(moments: Sequence[Moment], settings: EmpathySettings) -> dict[str, lis
 
 
 def _row(
-    kind: str, cues: Sequence[Moment], answer: Answer | None, turns: Sequence[Turn]
+    kind: str, cues: Sequence[Moment], cue: Cue, answer: Answer | None, turns: Sequence[Turn]
 ) -> Opportunity:
     strongest = max(cues, key=lambda m: m.strength)
-    end_s = max(c.end_s for c in cues)
     evidence = answer.evidence if answer else None
-    latency_s = None
-    if evidence is not None:
-        answering = next(t for t in turns if t.index == evidence.turn_index)
-        latency_s = answering.start_s - end_s
     return Opportunity(
-        start_s=min(c.start_s for c in cues),
-        end_s=end_s,
+        start_s=cue.start_s,
+        end_s=cue.end_s,
         kind=kind,
         strength=strongest.strength,
         turn_index=strongest.turn_index,
@@ -77,5 +74,16 @@ def _row(
         answer_end_s=evidence.end_s if evidence else None,
         answer_text=evidence.text if evidence else None,
         answer_rule=evidence.rule if evidence else None,
-        latency_s=latency_s,
+        latency_s=None if evidence is None else _latency_s(cue, evidence, turns),
+        heard_by=heard_by(cue, turns),
+        answer_is_explicit=answer.is_explicit if answer else None,
+        answer_gives_space=answer.gives_space if answer else None,
     )
+
+
+def _latency_s(cue: Cue, evidence: Moment, turns: Sequence[Turn]) -> float:
+    """To the start of the answering turn, or of the answer where that turn had begun before."""
+    turn = next(t for t in turns if t.index == evidence.turn_index)
+    begins_s = turn.start_s if turn.start_s >= cue.end_s - OVERLAP_S else evidence.start_s
+    # An answer may overlap the cue's last word: no time passed.
+    return max(0.0, begins_s - cue.end_s)

@@ -78,7 +78,7 @@ STAGES = (
     ),
     Stage(
         "turns",
-        2,
+        3,
         after=("words",),
         settings=("turns",),
         metadata=("channel_roles", "direction"),
@@ -101,7 +101,7 @@ STAGES = (
     ),
     Stage(
         "language",
-        5,
+        6,
         after=("turns",),
         settings=("language",),
         models=(SENTENCES,),
@@ -109,7 +109,7 @@ STAGES = (
     ),
     Stage(
         "empathy",
-        4,
+        5,
         after=("language", "floor"),
         settings=("empathy", "speech.min_confidence"),
         data=("empathy",),
