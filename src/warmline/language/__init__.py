@@ -5,7 +5,7 @@ from warmline.engines import Engines
 from warmline.language.listening import listen_to
 from warmline.language.model_moments import model_moments
 from warmline.language.passages import passages
-from warmline.language.reading import in_order, read_passages
+from warmline.language.reading import in_order, read_passages, without_denied
 from warmline.language.rulebook import fingerprint, rulebook
 from warmline.language.scoring import TurnLanguage
 from warmline.language.turns_api import SpokenTurn, score_turns
@@ -45,7 +45,7 @@ def read(
     # What an agent feels is nobody's business: of agents only the mechanisms are heard.
     heard = listen_to(told, engines, (RoleName.CUSTOMER,))
     moments = list(read_passages(told, rulebook(settings), heard))
-    moments += model_moments(told, heard, moments)
+    moments += without_denied(model_moments(told, heard, moments), told, rulebook(settings))
     moments += uptake_moments(told, engines)
     return in_order(moments)
 

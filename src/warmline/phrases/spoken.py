@@ -57,6 +57,12 @@ class Spoken:
             at += len(word) + len(mark) + 1
         return tuple(offsets)
 
+    @cached_property
+    def sentence_offsets(self) -> tuple[tuple[int, int], ...]:
+        """Return the characters [first, past) of `line` that each sentence takes."""
+        starts = (*self._offsets, len(self.line))
+        return tuple((starts[first], starts[past]) for first, past in self.sentences())
+
     def word_at(self, offset: int) -> int:
         """The index of the word that holds this character of `line`."""
         return bisect_right(self._offsets, offset) - 1

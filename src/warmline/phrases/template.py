@@ -8,8 +8,8 @@
     _                       exactly one word, whichever
     ^  $                    the sentence (or turn) begins, ends here
 
-A template matches whole words only, and its own words may run over a sentence mark, because
-recognisers put marks where a speaker merely paused.
+A template matches whole words only. Its words stand in one sentence, unless the rule says that they
+may run over a sentence mark.
 """
 
 import re
@@ -43,13 +43,18 @@ class Template:
         """Compiled when first needed: most templates never meet one of their anchors."""
         return re.compile(self.expression)
 
-    def find(self, said: Spoken) -> list[tuple[int, int]]:
-        """Ranges of words [first, past) that match, left to right, not overlapping."""
+    def find(self, said: Spoken, over_sentences: bool = False) -> list[tuple[int, int]]:
+        """Return the ranges of words [first, past) that match, left to right, not overlapping.
+
+        A match lies in one sentence, or may run over their marks with `over_sentences`.
+        """
         if self.anchors is not None and self.anchors.isdisjoint(said.present):
             return []
+        stretches = [(0, len(said.line))] if over_sentences else said.sentence_offsets
         return [
             (said.word_at(m.start()), said.word_at(m.end() - 1) + 1)
-            for m in self.regex.finditer(said.line)
+            for begin, end in stretches
+            for m in self.regex.finditer(said.line, begin, end)
             if m.end() > m.start()
         ]
 

@@ -22,6 +22,7 @@ class RoleRule(PhraseRule):
     """A `[[rule]]` of `roles.toml`: log-odds of saying this, by role."""
 
     weights: dict[RoleName, float] = Field(min_length=1)
+    over_sentences: bool = True
     at: Literal["opening", "closing", "either"] = "either"
     direction: Literal["inbound", "outbound"] | None = None
 
