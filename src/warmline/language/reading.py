@@ -56,8 +56,8 @@ def without_denied(
 ) -> list[Moment]:
     """Return what models heard, less the feelings that the customer denies in the same words.
 
-    A model hears fear in "I'm not like, you know, terrified": where a rule of a feeling is denied in
-    the words and none is met, that feeling and its quote are left out.
+    A model hears fear in "I'm not like, you know, terrified": where the words of a feeling are
+    denied, what a model heard in them and its quote are left out.
     """
     denied: dict[int, list[Moment]] = {}
     for passage in _readable(passages):

@@ -11,7 +11,7 @@ A rule file is TOML:
     unless = ["worried sick of"]  # a match is dropped where one of these overlaps it
     negatable = true              # "not worried", "if I was worried" drop the match
     over_sentences = false        # whether a match may run over a sentence's end
-    ends_clause = false           # whether a match is dropped where its clause goes on ("it's on fire")
+    ends_clause = false           # whether a match is dropped where its clause goes on
     matches = ["I'm worried."]    # must match
     misses = ["I'm not worried."] # must not
 
