@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from warmline.errors import SettingsError
-from warmline.phrases.spoken import Spoken, speech_tables, spoken_text
+from warmline.phrases.spoken import ENGLISH, Spoken, speech_tables, spoken_text
 from warmline.phrases.template import NamedLists, Template, TemplateError, compile_template
 
 # A negation reaches so many words back, asides not counted, and over so many of a thing it joins.
@@ -122,7 +122,10 @@ def rule_files(folder: Path) -> tuple[RuleFile, ...]:
 
 
 def parse_rules(
-    file: RuleFile, rule_type: type[R], shared: Mapping[str, Sequence[str]]
+    file: RuleFile,
+    rule_type: type[R],
+    shared: Mapping[str, Sequence[str]],
+    language: str = ENGLISH,
 ) -> tuple[list[tuple[R, Matcher]], dict[str, tuple[str, ...]]]:
     """The rules of one file, compiled, and the lists it defines.
 
@@ -136,15 +139,19 @@ def parse_rules(
     if unknown:
         raise SettingsError(f"{file.name}: unknown key '{unknown[0]}' (known: lists, rule)")
     lists = _lists(file.name, table.get("lists", {}), shared)
-    named = NamedLists({**shared, **lists})
+    named = NamedLists({**shared, **lists}, language)
     rules = [_rule(file.name, entry, rule_type, named) for entry in table.get("rule", [])]
     return rules, lists
 
 
-def broken_examples(rule: PhraseRule, find: Callable[[Spoken], Sequence[object]]) -> list[str]:
+def broken_examples(
+    rule: PhraseRule, find: Callable[[Spoken], Sequence[object]], language: str = ENGLISH
+) -> list[str]:
     """The rule's examples that come out wrong, as sentences; empty when it keeps its word."""
-    wrong = [f"matches = '{e}' is not found" for e in rule.matches if not find(spoken_text(e))]
-    wrong += [f"misses = '{e}' is found" for e in rule.misses if find(spoken_text(e))]
+    wrong = [
+        f"matches = '{e}' is not found" for e in rule.matches if not find(spoken_text(e, language))
+    ]
+    wrong += [f"misses = '{e}' is found" for e in rule.misses if find(spoken_text(e, language))]
     return wrong
 
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 
 from warmline.settings import TurnSettings
-from warmline.turns.role_rules import RoleRule, role_evidence
+from warmline.turns.role_behaviour import behaves_like_the_agent
+from warmline.turns.role_rules import RoleRule, role_evidence, role_languages
 from warmline.values import CallMetadata, ChannelLayout, Role, RoleName, Turn
 
 # Log-odds that a recording is no service call of the usual kind, where no words say so. One strong
@@ -32,8 +33,9 @@ def assign_roles(
     layout: ChannelLayout,
     metadata: CallMetadata,
     settings: TurnSettings,
+    language: str | None = None,
 ) -> tuple[Role, ...]:
-    """The role of every party, in the order of `parties`.
+    """Return the role of every party, in the order of `parties`.
 
     `metadata.channel_roles` decides where channels are speakers. Otherwise the words do, with a
     confidence; several parties may be agents (a transfer). `UNKNOWN` comes with the reason.
@@ -42,7 +44,7 @@ def assign_roles(
         told = _from_metadata(parties, metadata.channel_roles)
         if any(role.name is not RoleName.UNKNOWN for role in told):
             return told
-    return _from_words(turns, parties, metadata, settings)
+    return _from_words(turns, parties, metadata, settings, language)
 
 
 def _from_metadata(parties: Sequence[str], channel_roles: Mapping[str, str]) -> tuple[Role, ...]:
@@ -71,12 +73,19 @@ def _from_words(
     parties: Sequence[str],
     metadata: CallMetadata,
     settings: TurnSettings,
+    language: str | None,
 ) -> tuple[Role, ...]:
+    if language is not None and language not in role_languages():
+        known = ", ".join(role_languages())
+        return _all_unknown(parties, 0.0, f"no role words are known in '{language}' (in {known})")
     direction = (metadata.direction or "").strip().lower() or None
-    evidence = [role_evidence(turns, party, direction) for party in parties]
+    evidence = [role_evidence(turns, party, direction, language) for party in parties]
     if not any(evidence):
         return _all_unknown(parties, 0.0, "nothing was said that tells agent from customer")
-    posterior = _posterior(evidence)
+    leaning = 0.0
+    if len(parties) == 2 and all(evidence):
+        leaning = behaves_like_the_agent(turns, parties[0], parties[1], direction)
+    posterior = _posterior(evidence, leaning)
     best = [max(shares.items(), key=lambda s: s[1]) for shares in posterior]
     # Between two parties the roles depend on each other; among more, each stands for itself.
     weakest = min(confidence for _, confidence in best)
@@ -90,12 +99,21 @@ def _from_words(
     )
 
 
-def _posterior(evidence: Sequence[Evidence]) -> list[dict[RoleName, float]]:
-    """For each party, the probability of each role over all ways of giving roles."""
+def _posterior(evidence: Sequence[Evidence], leaning: float) -> list[dict[RoleName, float]]:
+    """Return each party's probability of each role over all ways of giving roles.
+
+    `leaning` are the log-odds, by what they do, that of two parties the first is the agent.
+    """
     scores: dict[tuple[RoleName, ...], float] = {
         roles: sum(_score(role, said) for role, said in zip(roles, evidence, strict=True))
         for roles in _ways(len(evidence))
     }
+    for roles, way in (
+        ((RoleName.AGENT, RoleName.CUSTOMER), 1),
+        ((RoleName.CUSTOMER, RoleName.AGENT), -1),
+    ):
+        if roles in scores:
+            scores[roles] += way * leaning / 2
     highest = max(_NO_SERVICE_CALL, *scores.values()) if scores else _NO_SERVICE_CALL
     total = math.exp(_NO_SERVICE_CALL - highest)
     total += sum(math.exp(score - highest) for score in scores.values())
