@@ -23,6 +23,7 @@ _RARER = {RoleName.IVR: -1.0, RoleName.OTHER: -0.5}
 # What a person says speaks against a recording.
 _SAID_BY_A_PERSON = -2.0
 _MAX_NAMED_RULES = 4
+_FIRST_IS_AGENT = (RoleName.AGENT, RoleName.CUSTOMER)
 
 Evidence = tuple[tuple[RoleRule, float], ...]
 
@@ -108,10 +109,7 @@ def _posterior(evidence: Sequence[Evidence], leaning: float) -> list[dict[RoleNa
         roles: sum(_score(role, said) for role, said in zip(roles, evidence, strict=True))
         for roles in _ways(len(evidence))
     }
-    for roles, way in (
-        ((RoleName.AGENT, RoleName.CUSTOMER), 1),
-        ((RoleName.CUSTOMER, RoleName.AGENT), -1),
-    ):
+    for way, roles in ((1, _FIRST_IS_AGENT), (-1, _FIRST_IS_AGENT[::-1])):
         if roles in scores:
             scores[roles] += way * leaning / 2
     highest = max(_NO_SERVICE_CALL, *scores.values()) if scores else _NO_SERVICE_CALL
