@@ -17,7 +17,7 @@ _OPENING_TURNS = 10
 _CLOSING_TURNS = 8
 _IN_BETWEEN = 0.4
 # A service call names what it is about early; a long talk of anything names everything once.
-_TOPIC, _LEAST_TOPICS, _TOPIC_TURNS = "service.topic", 2, 16
+_TOPIC, _TOPIC_TURNS, _FEW_WORDS = "service.topic", 16, 80
 
 
 class RoleRule(PhraseRule):
@@ -55,15 +55,14 @@ def role_rules(language: str = _ENGLISH) -> tuple[tuple[RoleRule, Matcher], ...]
     return tuple(rules)
 
 
-def _is_about_service(turns: Sequence[Turn], language: str) -> bool:
-    """Return whether several things of service are named, by whomever."""
-    named: set[str] = set()
-    for rule, matcher in role_rules(language):
-        if rule.id == _TOPIC:
-            for turn in turns[:_TOPIC_TURNS]:
-                said = spoken_text(turn.text, language)
-                named |= {said.words[past - 1] for _, past in matcher.find(said)}
-    return len(named) >= _LEAST_TOPICS
+def is_about_service(turns: Sequence[Turn], language: str | None) -> bool:
+    """Return whether things of service are named early: two, or one in a few words."""
+    language = language or _ENGLISH
+    opening = [spoken_text(turn.text, language) for turn in turns[:_TOPIC_TURNS]]
+    matchers = [matcher for rule, matcher in role_rules(language) if rule.id == _TOPIC]
+    named = {s.words[past - 1] for m in matchers for s in opening for _, past in m.find(s)}
+    word_count = sum(len(said.words) for said in opening)
+    return len(named) >= (1 if word_count < _FEW_WORDS else 2)
 
 
 @cache
@@ -82,7 +81,7 @@ def role_evidence(
     A call of unknown language is read as English.
     """
     language = language or _ENGLISH
-    on_topic = _is_about_service(turns, language)
+    on_topic = is_about_service(turns, language)
     own = [
         (place, spoken_text(t.text, language)) for place, t in enumerate(turns) if t.party == party
     ]

@@ -11,19 +11,24 @@ from itertools import product
 
 from warmline.settings import TurnSettings
 from warmline.turns.role_behaviour import behaves_like_the_agent
-from warmline.turns.role_rules import RoleRule, role_evidence, role_languages
+from warmline.turns.role_rules import RoleRule, is_about_service, role_evidence, role_languages
 from warmline.values import CallMetadata, ChannelLayout, Role, RoleName, Turn
 
 # Log-odds that a recording is no service call of the usual kind, where no words say so. One strong
 # hint (2.5) then tells nothing by itself, two give a confidence of about 0.85. Set so that few of
 # 87 counselling sessions, which are no service calls, were taken for one.
 _NO_SERVICE_CALL = 3.0
+# Less so where things of service are named, and where somebody wrote down who called whom.
+_NAMED_TOPICS_TAKE, _KNOWN_DIRECTION_TAKES = 2.0, 1.0
+# So much better, in log-odds, must the words fit the roles than the same roles turned round.
+_LEAST_MARGIN = 2.0
+_DIRECTIONS = frozenset({"inbound", "outbound"})
 # A recorded voice, or a third party that is neither, is rarer than an agent or a customer.
 _RARER = {RoleName.IVR: -1.0, RoleName.OTHER: -0.5}
 # What a person says speaks against a recording.
 _SAID_BY_A_PERSON = -2.0
 _MAX_NAMED_RULES = 4
-_FIRST_IS_AGENT = (RoleName.AGENT, RoleName.CUSTOMER)
+_FIRST_IS_AGENT: tuple[RoleName, ...] = (RoleName.AGENT, RoleName.CUSTOMER)
 
 Evidence = tuple[tuple[RoleRule, float], ...]
 
@@ -84,10 +89,15 @@ def _from_words(
     if not any(evidence):
         return _all_unknown(parties, 0.0, "nothing was said that tells agent from customer")
     leaning = 0.0
-    if len(parties) == 2 and all(evidence):
+    if len(parties) == 2:
         leaning = behaves_like_the_agent(turns, parties[0], parties[1], direction)
-    posterior = _posterior(evidence, leaning)
+    doubt = _NO_SERVICE_CALL
+    doubt -= _NAMED_TOPICS_TAKE if is_about_service(turns, language) else 0.0
+    doubt -= _KNOWN_DIRECTION_TAKES if direction in _DIRECTIONS else 0.0
+    posterior = _posterior(evidence, leaning, doubt)
     best = [max(shares.items(), key=lambda s: s[1]) for shares in posterior]
+    if len(parties) == 2 and _speaks_for_both(best, evidence):
+        return _all_unknown(parties, 0.5, "what was said speaks for either party being the agent")
     # Between two parties the roles depend on each other; among more, each stands for itself.
     weakest = min(confidence for _, confidence in best)
     if len(parties) <= 2 and weakest < settings.min_role_confidence:
@@ -100,10 +110,25 @@ def _from_words(
     )
 
 
-def _posterior(evidence: Sequence[Evidence], leaning: float) -> list[dict[RoleName, float]]:
+def _speaks_for_both(best: Sequence[tuple[RoleName, float]], evidence: Sequence[Evidence]) -> bool:
+    """Return whether the words alone would nearly as well give two parties each other's roles."""
+    names = [name for name, _ in best]
+    if set(names) != set(_FIRST_IS_AGENT):
+        return False
+    given, turned = (
+        sum(_score(role, said) for role, said in zip(roles, evidence, strict=True))
+        for roles in (names, names[::-1])
+    )
+    return given - turned < _LEAST_MARGIN
+
+
+def _posterior(
+    evidence: Sequence[Evidence], leaning: float, doubt: float
+) -> list[dict[RoleName, float]]:
     """Return each party's probability of each role over all ways of giving roles.
 
-    `leaning` are the log-odds, by what they do, that of two parties the first is the agent.
+    `leaning` are the log-odds, by what they do, that of two parties the first is the agent, `doubt`
+    those that this is no service call.
     """
     scores: dict[tuple[RoleName, ...], float] = {
         roles: sum(_score(role, said) for role, said in zip(roles, evidence, strict=True))
@@ -112,8 +137,8 @@ def _posterior(evidence: Sequence[Evidence], leaning: float) -> list[dict[RoleNa
     for way, roles in ((1, _FIRST_IS_AGENT), (-1, _FIRST_IS_AGENT[::-1])):
         if roles in scores:
             scores[roles] += way * leaning / 2
-    highest = max(_NO_SERVICE_CALL, *scores.values()) if scores else _NO_SERVICE_CALL
-    total = math.exp(_NO_SERVICE_CALL - highest)
+    highest = max(doubt, *scores.values()) if scores else doubt
+    total = math.exp(doubt - highest)
     total += sum(math.exp(score - highest) for score in scores.values())
     shares: list[dict[RoleName, float]] = [dict.fromkeys(RoleName, 0.0) for _ in evidence]
     for roles, score in scores.items():
