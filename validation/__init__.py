@@ -20,6 +20,7 @@ from .mono import validate_mono
 from .redaction import validate_redaction
 from .report import Headline, Section, write
 from .steadiness import validate_steadiness
+from .support_talk import validate_support_talk
 
 __all__ = ["PARTS", "Context", "Headline", "Section", "validate"]
 
@@ -27,6 +28,7 @@ __all__ = ["PARTS", "Context", "Headline", "Section", "validate"]
 PARTS: dict[str, Callable[[Context], Section]] = {
     "feelings": validate_feelings,
     "mechanisms": validate_mechanisms,
+    "support_talk": validate_support_talk,
     "redaction": validate_redaction,
     "counselling": validate_counselling,
     "floor": validate_floor,

@@ -45,8 +45,12 @@ EMPATHY_EVIDENCE: Mapping[str, int] = MappingProxyType(
         f"rule.{name}": 1
         for name in (
             *("affective", "cognitive", "attentive", "reflection", "apology", "ownership"),
-            *("commitment", "question_open"),
+            *("commitment", "question_open", "affirmation"),
         )
+    }
+    | {
+        f"rule.{name}": -1
+        for name in ("question_closed", "advice", "solution", "formula", "slot_request")
     }
 )
 NEGATIVE_EVIDENCE: Mapping[str, int] = MappingProxyType(
