@@ -88,16 +88,13 @@ def negative_task(dialogues: Sequence[SupportDialogue], data: Path) -> Task:
 
 
 def empathy_task(dialogues: Sequence[SupportDialogue], data: Path) -> Task:
-    """An agent's empathy, with EPITOME's emotional reactions and interpretations beside it.
-
-    Warmth and understanding are both empathy (Sharma et al. 2020); exploring alone may only ask.
-    """
+    """An agent's empathy, with EPITOME's emotional reactions beside it."""
     pairs = epitome(data / "epitome")
     read = [[Turn("customer", p.seeker), Turn("agent", p.response)] for p in pairs]
     unseen = EpitomeFolds.read(FOLDS_FILE)
     rows = evidence_of(read, "agent", [unseen.levels(p) for p in pairs])
-    places = [MECHANISMS.index(m) for m in ("emotional_reaction", "interpretation")]
-    levels = [2 * any(p.levels[place] > 0 for place in places) for p in pairs]
+    place = MECHANISMS.index("emotional_reaction")
+    levels = [2 * (p.levels[place] > 0) for p in pairs]
     public = Labelled.of(rows, levels, [p.seeker_id for p in pairs], EMPATHY_EVIDENCE)
     own = support_rows(dialogues, "agent", EMPATHY_EVIDENCE)
     return Task("empathy", dict(EMPATHY_EVIDENCE), Restraint(0.1, 0.001, 0.5), own, public, None)
@@ -144,7 +141,7 @@ def report(task: Task) -> None:
     found = np.zeros(len(task.public.levels))
     for test in _folds(task.public):
         found[test] = learned(task, own, task.public.only(~test)).scores(task.public.only(test))
-    say("EPITOME emotional reaction or interpretation, five folds", task.public, found)
+    say("EPITOME emotional reaction, five folds", task.public, found)
 
 
 def _folds(rows: Labelled) -> list[NDArray[np.bool_]]:

@@ -45,12 +45,8 @@ EMPATHY_EVIDENCE: Mapping[str, int] = MappingProxyType(
         f"rule.{name}": 1
         for name in (
             *("affective", "cognitive", "attentive", "reflection", "apology", "ownership"),
-            *("commitment", "question_open", "affirmation"),
+            *("commitment", "question_open"),
         )
-    }
-    | {
-        f"rule.{name}": -1
-        for name in ("question_closed", "advice", "solution", "formula", "slot_request")
     }
 )
 NEGATIVE_EVIDENCE: Mapping[str, int] = MappingProxyType(
