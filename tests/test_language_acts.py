@@ -88,7 +88,7 @@ OTHERS = [
     ("information", "I have another appointment here on the ninth of May."),
     ("information", "The reason is the strike."),
     ("affirmation", "Good for you."),
-    ("affirmation", "I really appreciate your honesty."),
+    ("affirmation", "I really appreciate your patience."),
     ("autonomy", "It's entirely up to you."),
     ("question", "When did your boiler stop?"),
     ("question", "Did the engineer come?"),
