@@ -124,16 +124,111 @@ def test_weak_cues_are_kept_as_moments_but_are_no_opportunity() -> None:
     assert len(empathy_of(call, min_cue_strength=0.3).opportunities) == 1
 
 
-def test_after_a_transfer_any_agent_may_answer() -> None:
+TWO_AGENTS = (
+    "A: How can I help you?",
+    "B: I'm really worried about my savings.",
+    "A: Let me transfer you to our fraud team.",
+    "C: Fraud team. I understand you're worried, your money is safe.",
+    "B: Thank you.",
+)
+ROLES = {"A": "agent", "B": "customer", "C": "agent"}
+
+
+def test_a_cue_is_of_the_agent_who_heard_it() -> None:
+    (ignored,) = empathy_of(dialogue(*TWO_AGENTS, roles=ROLES)).opportunities
+    assert (ignored.heard_by, ignored.answer, ignored.answer_turn_index) == ("A", "ignored", None)
+    said_late = "B: Honestly, I'm still really worried."
+    later = empathy_of(dialogue(*TWO_AGENTS, said_late, "C: I hear you.", roles=ROLES))
+    assert [(o.heard_by, o.answer) for o in later.opportunities] == [
+        ("A", "ignored"),
+        ("C", "attentive"),
+    ]
+
+
+def test_the_second_agent_is_not_charged_with_what_the_first_heard() -> None:
     call = dialogue(
         "A: How can I help you?",
         "B: I'm really worried about my savings.",
-        "A: Let me transfer you to our fraud team.",
-        "C: Fraud team. I understand you're worried, your money is safe.",
-        roles={"A": "agent", "B": "customer", "C": "agent"},
+        "A: I will send you a new card.",
+        "A: Let me transfer you.",
+        "C: This is the card team. I have sent it.",
+        "B: Thank you.",
+        roles=ROLES,
     )
-    (opportunity,) = empathy_of(call).opportunities
-    assert (opportunity.answer, opportunity.answer_turn_index) == ("affective", 3)
+    empathy = empathy_of(call)
+    assert metric(empathy, "premature_solutions", "A").value == 1
+    second = metric(empathy, "premature_solutions", "C")
+    assert (second.value, second.reason) == (None, "this agent heard no cue that could be answered")
+
+
+def overlapping(answer: str, at_s: float) -> Dialogue:
+    """A long turn of the customer whose fear comes at its end, and an agent who speaks into it."""
+    (conversation, transcript) = dialogue(
+        GREETING,
+        "customer: Well it began on Monday when the post came and I opened it and it said that "
+        "the payments stop and that there is nothing more to come. I'm really worried.",
+        f"agent: {answer}",
+        "agent: What is your postcode?",
+        "customer: NG5.",
+    )
+    aside = conversation.turns[2]
+    by_s = at_s - aside.start_s
+    turns = tuple(
+        replace(t, start_s=t.start_s + by_s, end_s=t.end_s + by_s) if t is aside else t
+        for t in conversation.turns
+    )
+    words = tuple(
+        replace(w, start_s=w.start_s + by_s, end_s=w.end_s + by_s)
+        if aside.start_s <= w.start_s < aside.end_s
+        else w
+        for w in transcript.words
+    )
+    return replace(conversation, turns=turns), replace(transcript, words=words)
+
+
+def test_what_was_said_before_a_cue_does_not_answer_it() -> None:
+    sorry = "I'm so sorry, that must be frightening."
+    (before,) = empathy_of(overlapping(sorry, 6.0)).opportunities
+    assert before.end_s > 10.0
+    assert (before.answer, before.latency_s) == ("ignored", None)
+    (after,) = empathy_of(overlapping(sorry, before.end_s + 0.25)).opportunities
+    assert (after.answer, after.latency_s) == ("affective", 0.25)
+    (on_its_last_word,) = empathy_of(overlapping(sorry, before.end_s - 0.25)).opportunities
+    assert (on_its_last_word.answer, on_its_last_word.latency_s) == ("affective", 0.0)
+
+
+def test_a_turn_that_had_begun_before_answers_with_the_rest_of_it() -> None:
+    long = "Yes I can see the letter here on my screen. I'm so sorry, that must be frightening."
+    (row,) = empathy_of(overlapping(long, 9.0)).opportunities
+    assert (row.answer, row.answer_turn_index) == ("affective", 2)
+    assert row.answer_start_s is not None
+    assert row.latency_s == row.answer_start_s - row.end_s > 0
+
+
+VERONA = [
+    ("That must be frightening, being worried about your mother.", True, True),
+    ("I hear you.", False, True),
+    ("What has happened to your mother?", True, True),
+    ("I will send someone to your mother.", True, False),
+    ("What is your postcode?", False, False),
+    ("I will send the form.", False, False),
+]
+
+
+@pytest.mark.parametrize(("said", "explicit", "space"), VERONA, ids=[v[0] for v in VERONA])
+def test_answers_are_coded_as_the_verona_definitions_do(
+    said: str, explicit: bool, space: bool
+) -> None:
+    opportunity = row(GREETING, FEAR, f"agent: {said}", "customer: All right.")
+    codes = (opportunity.answer_is_explicit, opportunity.answer_gives_space)
+    assert codes == (explicit, space)
+
+
+def test_a_dismissal_of_something_else_long_after_is_none_of_the_cue() -> None:
+    filler = "agent: " + " ".join(["I am still reading through the long list of things here"] * 12)
+    lines = (GREETING, FEAR, filler, "customer: Okay.", "agent: It's not a big deal.")
+    assert row(*lines).answer == "ignored"
+    assert row(GREETING, FEAR, "agent: It's not a big deal.").answer == "dismissed"
 
 
 # --- whole calls: (kind, answer) of every row --------------------------------------------------
@@ -254,8 +349,9 @@ def test_the_books_balance(lines: list[str]) -> None:
     for o in rows:
         assert (o.answer is None) == (o.level is None)
         assert o.level == 0 or o.answer in (None, "affective", "attentive", "cognitive")
-        if o.answer_turn_index is not None:
-            assert o.answer_turn_index > o.turn_index
+        if o.answer_start_s is not None:
+            assert o.answer_start_s >= o.end_s
+            assert (o.latency_s or 0.0) >= 0.0
 
 
 def test_one_more_empathic_answer_never_lowers_the_answered_rate() -> None:

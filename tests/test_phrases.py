@@ -1,5 +1,6 @@
 """Speech made comparable, phrase templates, and rule files."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_any_text_can_be_made_comparable(text: str) -> None:
         ("i ... upset", "I was all upset", ["i was all upset"]),
         ("i ... upset", "I was never upset", []),
         ("i ... upset", "I called. Upset", []),
-        ("i am upset", "I'm. Upset", ["i am upset"]),
+        ("i am upset", "I'm. Upset", []),
         ("this is _ from", "this is Dana from claims", ["this is dana from"]),
         ("^ sorry", "sorry so sorry. Well. Sorry", ["sorry", "sorry"]),
         ("okay $", "okay then. Okay.", ["okay"]),
@@ -208,3 +209,35 @@ def test_a_rules_folder_must_exist(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(SettingsError, match="cannot read a rule file"):
         rule_files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "denied"),
+    [
+        ("I'm not like, you know, terrified.", True),
+        ("I wouldn't be, what would you say, terrified.", True),
+        ("I'm not angry or terrified.", True),
+        ("Neither cross nor terrified.", True),
+        ("I'm not well, I'm terrified.", False),
+        ("It is not. Terrified, that is what I am.", False),
+        ("I did not sleep, I was terrified.", False),
+    ],
+)
+def test_a_negation_reaches_over_asides_and_joined_things(said: str, denied: bool) -> None:
+    words = spoken_text(said)
+    assert is_negated(words, words.words.index("terrified")) is denied
+
+
+def test_a_rule_may_ask_that_its_clause_ends_or_that_it_runs_over_sentences() -> None:
+    entry = {"id": "a.b", "patterns": ["it is on"], "matches": ["it is on"]}
+
+    def finds(text: str, **keys: bool) -> bool:
+        body = "".join(f"{k} = {json.dumps(v)}\n" for k, v in {**entry, **keys}.items())
+        ((_, matcher),), _ = parse_rules(RuleFile("f", f"[[rule]]\n{body}"), PhraseRule, {})
+        return bool(matcher.find(spoken_text(text)))
+
+    assert finds("It's on its last leg.")
+    assert not finds("It's on its last leg.", ends_clause=True)
+    assert finds("It's on now, thank you.", ends_clause=True)
+    assert not finds("There it is. On we go.")
+    assert finds("There it is. On we go.", over_sentences=True)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from asking import columns
+from asking import columns, day
+from factories import call, cue
+from warehousing import put
+from warmline.analysis import CallAnalysis
 from warmline.errors import QueryError
 from warmline.questions import ask_named, named_queries
 
@@ -160,6 +163,32 @@ def test_best_moments(week: Path) -> None:
     answer = ask_named(week, "best_moments")
     assert columns(answer, "call_id", "level", "clip_start_s", "clip_end_s", "path") == [
         ("angry-bill", 2, 1.0, 11.0, "/calls/angry-bill.wav")
+    ]
+
+
+def test_scripted_answers(tmp_path: Path) -> None:
+    def answering(call_id: str, agent_id: str, answer: str) -> CallAnalysis:
+        return call(
+            call_id,
+            says=[("A", 0.0, 2.0, "I am afraid"), ("B", 2.5, 5.0, answer)],
+            cues=[cue(0, 0.0, 2.0, "I am afraid", answer="affective", answer_turn_index=1)],
+            agent_id=agent_id,
+            started_at=day(16),
+        )
+
+    stock = "I understand your concern."
+    calls = [
+        answering("a1", "ann", stock),
+        answering("a2", "ann", stock),
+        answering("b1", "bob", stock),
+        answering("b2", "bob", "Losing your mother's ring must be awful."),
+    ]
+    put(tmp_path, *calls)
+    asked = {"min_answers": 2, "since": "2026-11-01", "until": "2026-12-01"}
+    answer = ask_named(tmp_path / "w.duckdb", "scripted_answers", asked)
+    assert columns(answer, "agent_id", "answers", "word_pairs", "said_in_other_calls") == [
+        ("ann", 2, 6, 1.0),
+        ("bob", 2, 9, 0.0),
     ]
 
 

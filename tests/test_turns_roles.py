@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from warmline.phrases import broken_examples
 from warmline.settings import TurnSettings
-from warmline.turns.role_rules import RoleRule, role_rules
+from warmline.turns.role_behaviour import behaves_like_the_agent
+from warmline.turns.role_rules import role_languages, role_rules
 from warmline.turns.roles import assign_roles
 from warmline.values import CallMetadata, ChannelCopy, ChannelLayout, Role, RoleName, Turn
 
@@ -40,10 +41,85 @@ def names_of(roles: dict[str, Role]) -> list[str]:
     return [role.name.value for role in roles.values()]
 
 
-@pytest.mark.parametrize("rule", [r for r, _ in role_rules()], ids=lambda r: r.id)
-def test_every_rule_does_what_its_examples_say(rule: RoleRule) -> None:
-    matcher = next(m for r, m in role_rules() if r.id == rule.id)
-    assert broken_examples(rule, matcher.find) == []
+@pytest.mark.parametrize("language", role_languages())
+def test_every_rule_does_what_its_examples_say(language: str) -> None:
+    rules = role_rules(language)
+    broken = {rule.id: broken_examples(rule, m.find, language) for rule, m in rules}
+    assert {name: wrong for name, wrong in broken.items() if wrong} == {}
+    assert len({rule.id for rule, _ in rules}) == len(rules) >= 19
+
+
+OPENINGS = {
+    "de": (
+        ("A", "Kundenservice Nordstrom, guten Tag, mein Name ist Lang, was kann ich für Sie tun?"),
+        (
+            "B",
+            "Guten Tag, meine Rechnung ist doppelt so hoch wie sonst, das kann doch nicht sein.",
+        ),
+        ("A", "Darf ich bitte Ihre Kundennummer haben?"),
+    ),
+    "es": (
+        ("A", "Buenos días, le atiende Marta, ¿en qué puedo ayudarle?"),
+        ("B", "Mire, mi paquete no ha llegado y ya es la segunda vez que llamo."),
+        ("A", "¿Me puede decir su número de pedido, por favor?"),
+    ),
+    "fr": (
+        ("A", "Service client, bonjour, en quoi puis-je vous aider ?"),
+        ("B", "Bonjour, j'appelle parce que ma carte ne marche plus depuis hier."),
+        ("A", "Pouvez-vous me donner votre numéro de compte ? Ne quittez pas."),
+    ),
+    "it": (
+        ("A", "Servizio clienti buongiorno, sono Paola, come posso aiutarla?"),
+        ("B", "Buongiorno, chiamo perché la mia bolletta è sbagliata."),
+        ("A", "Mi può dare il codice cliente? Un attimo che verifico."),
+    ),
+    "nl": (
+        ("A", "Goedemorgen, u spreekt met Karin van de klantenservice, waarmee kan ik u helpen?"),
+        ("B", "Ik bel omdat mijn bestelling nog steeds niet is aangekomen."),
+        ("A", "Mag ik uw postcode en huisnummer?"),
+    ),
+    "pt": (
+        ("A", "Bom dia, obrigado por ligar, em que posso ajudar?"),
+        ("B", "Bom dia, a minha encomenda não chegou e eu já paguei."),
+        ("A", "Pode dizer-me o número da encomenda? Um momento, por favor."),
+    ),
+}
+
+
+@pytest.mark.parametrize("language", OPENINGS)
+def test_roles_are_told_in_other_languages(language: str) -> None:
+    said = turns_of(*OPENINGS[language])
+    roles = assign_roles(said, ("A", "B"), MONO, NOTHING_KNOWN, TurnSettings(), language)
+    assert [role.name for role in roles] == [RoleName.AGENT, RoleName.CUSTOMER]
+    assert all(0.6 <= role.confidence <= 1.0 for role in roles)
+    as_english = assign_roles(said, ("A", "B"), MONO, NOTHING_KNOWN, TurnSettings(), "en")
+    assert RoleName.UNKNOWN in {role.name for role in as_english}
+
+
+def test_a_language_without_role_words_leaves_the_roles_unknown_with_the_reason() -> None:
+    said = turns_of(*OPENINGS["nl"])
+    roles = assign_roles(said, ("A", "B"), MONO, NOTHING_KNOWN, TurnSettings(), "fi")
+    assert {role.name for role in roles} == {RoleName.UNKNOWN}
+    assert "no role words are known in 'fi' (in en, de, es, fr, it, nl, pt)" in roles[0].reason
+
+
+def test_a_plain_telling_of_trouble_and_plain_questions_tell_the_roles() -> None:
+    roles = roles_of(
+        ("A", "Returns desk, this is Amy."),
+        ("B", "I've been waiting for weeks for my sofa and nobody tells me why."),
+        ("A", "Which order is it for? I'll check that for you."),
+        ("B", "It still hasn't arrived, and I paid for delivery."),
+    )
+    assert names_of(roles) == ["agent", "customer"]
+
+
+def test_who_opens_leans_the_other_way_when_the_firm_calls() -> None:
+    said = turns_of(("A", "Hello?"), ("B", "Hello there."))
+    assert behaves_like_the_agent(said, "A", "B", "inbound") > 0
+    assert behaves_like_the_agent(said, "A", "B", "outbound") < 0
+    assert behaves_like_the_agent(said, "A", "B", None) == -behaves_like_the_agent(
+        said, "B", "A", None
+    )
 
 
 INBOUND = [

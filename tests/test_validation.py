@@ -54,6 +54,22 @@ def test_auc_and_f1_are_those_of_scikit_learn(rows: list[tuple[bool, int]]):
     assert ours == pytest.approx(f1_score(*classes, average="macro"))
 
 
+def test_only_answers_of_like_length_are_compared(validation: ModuleType):
+    area = part("support_talk").auc_of_like_length
+    truth = np.array([True, True, False, False])
+    score = np.array([0.9, 0.1, 0.5, 0.5])
+    # Of like length are the first and the third, and the second and the fourth.
+    assert area(truth, score, np.array([10.0, 40.0, 12.0, 50.0])) == 0.5
+    assert area(truth, score, np.array([10.0, 90.0, 12.0, 50.0])) == 1.0
+    assert np.isnan(area(truth, score, np.array([10.0, 90.0, 30.0, 300.0])))
+
+
+def test_word_pairs_are_of_comparable_words(validation: ModuleType):
+    pairs = part("support_talk").word_pairs
+    assert pairs("I'm sorry.") == [("i", "am"), ("am", "sorry")]
+    assert pairs("Sorry.") == []
+
+
 def test_goemotions_and_annomi_are_read_as_they_are(validation: ModuleType, tmp_path: Path):
     text = tmp_path / "text"
     (text / "goemotions").mkdir(parents=True)

@@ -31,6 +31,7 @@ def found_by_checks(sound: Path, tmp_path: Path, statements: Sequence[str]) -> s
 
 CORRUPTIONS = {
     "analyses_have_landed": ["UPDATE calls SET content_sha256 = 'x' WHERE call_id = 'a'"],
+    "answers_follow_their_cues": ["UPDATE opportunities SET latency_s = -12.2"],
     "answered_rate_counts_the_ledger": [
         "UPDATE opportunities SET answered = false WHERE call_id = 'a'"
     ],

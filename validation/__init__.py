@@ -21,6 +21,7 @@ from .redaction import validate_redaction
 from .report import Headline, Section, write
 from .service import validate_service
 from .steadiness import validate_steadiness
+from .support_talk import validate_support_talk
 
 __all__ = ["PARTS", "Context", "Headline", "Section", "validate"]
 
@@ -29,6 +30,7 @@ PARTS: dict[str, Callable[[Context], Section]] = {
     "service": validate_service,
     "feelings": validate_feelings,
     "mechanisms": validate_mechanisms,
+    "support_talk": validate_support_talk,
     "redaction": validate_redaction,
     "counselling": validate_counselling,
     "floor": validate_floor,

@@ -171,8 +171,11 @@ class Opportunity(Span):
     `probability` is that of a feeling in the turn (`TurnFeelings`), `is_explicit` says whether the
     feeling is put into words; both are None in analyses of before. `answer`: `ignored`,
     `dismissed`, `problem_solved_only`, `attentive`, `affective`, `cognitive`; None when the call
-    ended, or no agent turn followed. `level` 0..2. `latency_s` is from the end of the cue to the
-    start of the answering turn.
+    ended, or no turn of the agent who heard it followed. `level` 0..2. `latency_s` is from the end
+    of the cue to the start of the answering turn, or of the answering words where that turn had
+    begun before; never negative. `heard_by` is the party whose cue it was to answer. The last two
+    are VR-CoDES's codes of the answer: whether it takes up the words or the matter of the cue, and
+    whether it gives space to it; None where `answer` is.
     """
 
     kind: str
@@ -190,6 +193,9 @@ class Opportunity(Span):
     latency_s: float | None
     probability: float | None = None
     is_explicit: bool | None = None
+    heard_by: str | None = None
+    answer_is_explicit: bool | None = None
+    answer_gives_space: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -28,5 +28,8 @@ SELECT
     x.answer_rule,
     x.latency_s,
     x.probability,
-    x.is_explicit
+    x.is_explicit,
+    x.heard_by,
+    x.answer_is_explicit,
+    x.answer_gives_space
 FROM listed;

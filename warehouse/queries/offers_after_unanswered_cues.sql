@@ -8,7 +8,7 @@ WITH picked AS (
     FROM moments AS offer
     INNER JOIN opportunities AS cue
         ON cue.call_no = offer.call_no
-        AND offer.turn_index - cue.turn_index BETWEEN 1 AND $turns
+        AND offer.start_s >= cue.end_s AND offer.turn_index - cue.turn_index <= $turns
         AND (cue.answered IS NOT TRUE OR cue.answer_start_s > offer.start_s)
     INNER JOIN calls ON calls.call_no = offer.call_no
     WHERE offer.kind = 'offer' AND offer.role = 'agent'

@@ -18,6 +18,9 @@ SELECT
     opportunities.answer_end_s,
     opportunities.answer_text,
     opportunities.answer_rule,
+    opportunities.heard_by,
+    opportunities.answer_is_explicit,
+    opportunities.answer_gives_space,
     asked.text AS customer_turn,
     replied.text AS agent_turn,
     greatest(opportunities.start_s - 2, 0) AS clip_start_s,
@@ -60,11 +63,14 @@ COMMENT ON COLUMN opportunity_detail.rule IS 'The rule or model that recognised 
 COMMENT ON COLUMN opportunity_detail.answer IS 'ignored, dismissed, problem_solved_only, attentive, affective or cognitive; NULL when no agent turn followed.';
 COMMENT ON COLUMN opportunity_detail.level IS 'Depth of the answer, 0..2.';
 COMMENT ON COLUMN opportunity_detail.answered IS 'Whether the answer is attentive, affective or cognitive; NULL when no agent turn followed.';
-COMMENT ON COLUMN opportunity_detail.latency_s IS 'From the end of the cue to the start of the answering turn, seconds.';
+COMMENT ON COLUMN opportunity_detail.latency_s IS 'From the end of the cue to the start of the answering turn, or of the answering words where it had begun before, seconds.';
 COMMENT ON COLUMN opportunity_detail.answer_start_s IS 'Start of the answer, seconds on the call''s clock.';
 COMMENT ON COLUMN opportunity_detail.answer_end_s IS 'End of the answer, seconds on the call''s clock.';
 COMMENT ON COLUMN opportunity_detail.answer_text IS 'The agent''s words.';
 COMMENT ON COLUMN opportunity_detail.answer_rule IS 'The rule or model that judged the answer.';
+COMMENT ON COLUMN opportunity_detail.heard_by IS 'The agent''s party who heard the cue, and whose answer counts.';
+COMMENT ON COLUMN opportunity_detail.answer_is_explicit IS 'Whether the answer takes up the cue''s words or matter (VR-CoDES).';
+COMMENT ON COLUMN opportunity_detail.answer_gives_space IS 'Whether the answer lets the customer say more, or reduces it (VR-CoDES).';
 COMMENT ON COLUMN opportunity_detail.customer_turn IS 'The whole turn of the customer.';
 COMMENT ON COLUMN opportunity_detail.agent_turn IS 'The whole turn of the agent that answers.';
 COMMENT ON COLUMN opportunity_detail.clip_start_s IS 'Where to start listening, seconds on the call''s clock.';

@@ -22,8 +22,8 @@ _NEEDED = ("matplotlib", "jiwer", "scipy")
 _PartsArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Parts to run: feelings, mechanisms, redaction, counselling, floor, steadiness, mono, "
-        "drift; all by default.",
+        help="Parts to run: feelings, mechanisms, support_talk, redaction, counselling, floor, "
+        "steadiness, mono, drift; all by default.",
         metavar="[PART]...",
         show_default=False,
     ),

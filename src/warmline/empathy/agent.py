@@ -109,13 +109,13 @@ def _misplaced(scene: Scene, offers: Sequence[Moment]) -> list[Moment]:
         offer
         for offer in offers
         if any(m.start_s < offer.start_s for m in listening)
-        or any(_is_open(o, offer, scene) for o in scene.opportunities)
+        or any(_is_open(o, offer, scene) for o in scene.heard_by(offer.party))
     ]
 
 
 def _is_open(opportunity: Opportunity, offer: Moment, scene: Scene) -> bool:
     distance = offer.turn_index - opportunity.turn_index
-    if not 0 < distance <= scene.settings.offer_after_cue_turns:
+    if offer.start_s < opportunity.end_s or distance > scene.settings.offer_after_cue_turns:
         return False
     answer_start_s = opportunity.answer_start_s
     was_answered = answered(opportunity) and answer_start_s is not None
@@ -125,14 +125,12 @@ def _is_open(opportunity: Opportunity, offer: Moment, scene: Scene) -> bool:
 def _premature_solutions(scene: Scene, party: str) -> Metric:
     """Cues to which this agent gave a solution, and nothing else, without having asked anything."""
     name = "premature_solutions"
-    solved = [
-        o
-        for o in scene.opportunities
-        if o.answer == SOLVED_ONLY and _party_of_turn(scene, o.answer_turn_index) == party
-    ]
-    answerable = [o for o in scene.opportunities if o.answer is not None]
+    answerable = [o for o in scene.heard_by(party) if o.answer is not None]
+    solved = [o for o in answerable if o.answer == SOLVED_ONLY]
     if not answerable:
-        return unsaid(name, party, "the customer gave no cue that could be answered")
+        elsewhere = any(o.answer is not None for o in scene.opportunities)
+        who = "this agent heard" if elsewhere else "the customer gave"
+        return unsaid(name, party, f"{who} no cue that could be answered")
     questions = scene.by_agents(*_QUESTIONS)
     found = [
         o
@@ -160,10 +158,6 @@ def _before(moment: Moment, limit_s: float | None) -> bool:
     return limit_s is not None and moment.start_s < limit_s
 
 
-def _party_of_turn(scene: Scene, turn_index: int | None) -> str | None:
-    return next((t.party for t in scene.conversation.turns if t.index == turn_index), None)
-
-
 def _empathy_to_action(scene: Scene, party: str) -> Metric:
     """Affective statements that a commitment follows, by any agent, within N turns."""
     statements = scene.said("affective", party=party)
@@ -172,10 +166,7 @@ def _empathy_to_action(scene: Scene, party: str) -> Metric:
     followed = [
         s
         for s in statements
-        if any(
-            c.start_s >= s.start_s and 0 <= c.turn_index - s.turn_index <= reach
-            for c in commitments
-        )
+        if any(c.start_s >= s.start_s and c.turn_index - s.turn_index <= reach for c in commitments)
     ]
     return rate(
         "empathy_to_action",

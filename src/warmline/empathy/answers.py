@@ -1,13 +1,21 @@
-"""How an agent answered a cue, by what was said in the turns in which an answer counts."""
+"""How an agent answered a cue, by what was said in the turns in which an answer counts.
+
+Besides its name and level, an answer is coded as the Verona definitions code it (VR-CoDES-P; Del
+Piccolo et al. 2011, Patient Education and Counseling 82:149-155): *explicit* when it takes up the
+words or the matter of the cue, and *gives space* when it lets the customer say more (explores,
+acknowledges, empathises) where it otherwise reduces it (ignores, switches, advises, informs,
+postpones, blocks).
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from warmline.analysis import Moment
+from warmline.language.clauses import content
 from warmline.phrases import spoken_text
 from warmline.settings import EmpathySettings
 from warmline.turns.listening import listens
-from warmline.values import RoleName, Turn
+from warmline.values import RoleName, Span, Turn
 
 # Which of two equally strong answers is named; Clark et al. 2013 found cognitive ones to help most.
 EMPATHIC = ("cognitive", "affective", "attentive")
@@ -19,45 +27,121 @@ DISMISSED = "dismissed"
 SOLVED_ONLY = "problem_solved_only"
 
 
+# An answer may begin while the cue's last word is still heard: a terminal overlap (Heldner &
+# Edlund 2010), as `floor.terminal_overlap_s` has it.
+OVERLAP_S = 0.3
+# What waves a concern away says so soon after it, or speaks of the same matter.
+_DISMISSES_WITHIN_S = 30.0
+# What asks the customer to go on, beside what shows empathy.
+_INVITES = frozenset({"question_open", "exploration"})
+# Uptake (cosine above chance, 0.5 is none) from which a turn builds on what was said before it.
+_BUILDS_ON = 0.65
+
+
+@dataclass(frozen=True)
+class Cue(Span):
+    """What is answered: a customer's words, and the turn that they stand in."""
+
+    turn: Turn
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the answer was: its name, level 0..2, and the evidence; an ignored cue has none.
 
     Level 2 is specific: it names this customer's feeling, situation or cause, or shows empathy in
     two ways. Level 1 is general. A dismissal beside it leaves no more than 1, and nothing of mere
-    attention in the same turn ("I hear you, but calm down"). All else is 0.
+    attention in the same turn ("I hear you, but calm down"). All else is 0. `is_explicit` and
+    `gives_space` are VR-CoDES's two codes.
     """
 
     name: str
     level: int
     evidence: Moment | None
+    is_explicit: bool = False
+    gives_space: bool = False
+
+
+def heard_by(cue: Cue, turns: Sequence[Turn]) -> str | None:
+    """Return the party of the agent who heard the cue: who was on the line when it was said.
+
+    That is the agent who spoke last before it, unless only another one speaks after it (the call
+    had been passed on). None when no agent speaks in the call.
+    """
+    limit_s = cue.end_s - OVERLAP_S
+    spoke = sorted((t for t in turns if t.role is RoleName.AGENT), key=lambda t: t.start_s)
+    before = [t.party for t in spoke if t.start_s < limit_s]
+    after = [t.party for t in spoke if t.end_s > limit_s]
+    if before and (not after or before[-1] in after):
+        return before[-1]
+    return after[0] if after else None
 
 
 def answer_to(
-    turn_index: int,
+    cue: Cue,
     turns: Sequence[Turn],
     moments: Mapping[int, Sequence[Moment]],
     settings: EmpathySettings,
 ) -> Answer | None:
-    """The answer to a cue in the turn with this index; None if no agent spoke after it.
+    """Return the answer to a cue of the agent who heard it; None if that agent spoke no more.
 
-    Looked for in the next `answer_within_turns` agent turns in which the agent does more than
-    listen ("mm-hm", "okay"). `moments` are by turn index.
+    Looked for in the next `answer_within_turns` turns of this agent, in order of time, in which
+    more is done than listening ("mm-hm", "okay"). Only words that are said after the cue answer
+    it, also in a turn that had begun before. `moments` are by turn index.
     """
-    later = [t for t in turns if t.index > turn_index and t.role is RoleName.AGENT]
-    if not later:
+    limit_s = cue.end_s - OVERLAP_S
+    party = heard_by(cue, turns)
+    own = sorted((t for t in turns if t.party == party), key=lambda t: (t.start_s, t.index))
+    own = [t for t in own if t.index != cue.turn.index and t.end_s > limit_s]
+    said_after = {
+        t.index: [
+            m for m in moments.get(t.index, ()) if m.role is RoleName.AGENT and m.start_s >= limit_s
+        ]
+        for t in own
+    }
+    # A turn that had begun before counts only for what was recognised in the rest of it.
+    going_on = [t for t in own if t.start_s < limit_s and said_after[t.index]]
+    later = [t for t in own if t.start_s >= limit_s]
+    if not going_on and not later:
         return None
     speaking = [t for t in later if not listens(spoken_text(t.text))]
-    window = [
-        [m for m in moments.get(t.index, ()) if m.role is RoleName.AGENT]
-        for t in speaking[: settings.answer_within_turns]
-    ]
+    turns_read = [*going_on, *speaking[: settings.answer_within_turns]]
+    answer = _answer([said_after[t.index] for t in turns_read], cue, settings)
+    answering = turns_read[:1]
+    if answer.evidence is not None:
+        answering = [t for t in turns_read if t.index == answer.evidence.turn_index]
+    said = said_after[answering[0].index] if answering else []
+    return replace(
+        answer,
+        is_explicit=bool(answering) and _takes_up(cue, answering[0], said),
+        gives_space=answer.name in EMPATHIC or any(m.kind in _INVITES for m in said),
+    )
+
+
+def _answer(window: Sequence[Sequence[Moment]], cue: Cue, settings: EmpathySettings) -> Answer:
     said = [m for turn in window for m in turn]
-    dismissal = _strongest(m for m in said if m.kind == "dismissive")
+    dismissal = _strongest(m for m in said if m.kind == "dismissive" and _is_near(m, cue))
     for turn in window:
         if _shows_empathy(turn):
             return _empathic(turn, dismissal is not None, settings)
     return _without_empathy(said, dismissal)
+
+
+def _is_near(dismissal: Moment, cue: Cue) -> bool:
+    if dismissal.start_s - cue.end_s <= _DISMISSES_WITHIN_S:
+        return True
+    return bool(_matter(dismissal.text) & _matter(cue.turn.text))
+
+
+def _takes_up(cue: Cue, answering: Turn, said: Sequence[Moment]) -> bool:
+    """Whether words of the cue's turn return, or the answer's meaning builds on what was said."""
+    if _matter(answering.text) & _matter(cue.turn.text):
+        return True
+    return any(m.kind == "uptake" and m.strength >= _BUILDS_ON for m in said)
+
+
+def _matter(text: str) -> frozenset[str]:
+    return frozenset(content(spoken_text(text).words))
 
 
 def _shows_empathy(turn: Sequence[Moment]) -> bool:

@@ -100,11 +100,12 @@ def _silent_dissatisfaction(scene: Scene) -> Metric:
     signs: list[Moment | Opportunity] = [*scene.opportunities, *scene.by_customers(*_FRICTION)]
     if not signs:
         return unsaid(name, None, "the customer gave no cue: silence cannot be told from content")
-    last = max(s.turn_index for s in signs)
+    last = max(signs, key=lambda s: s.start_s)
     eased = [
         m
         for m in scene.said("resolution", "relief")
-        if m.turn_index >= last and m.label != "unresolved"
+        if (m.start_s >= last.start_s or m.turn_index == last.turn_index)
+        and m.label != "unresolved"
     ]
     complained = scene.by_customers("complaint", "hostile")
     silent = not complained and not eased and _grew(scene, signs)

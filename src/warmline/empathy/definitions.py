@@ -30,7 +30,8 @@ _INPUT = "with confrontation and information as input: precision 0.43, recall 0.
 # Of what rests on the moments that are read: 2 since models read them beside more rules, 3 since
 # agents' turns are read clause by clause for what each does, 4 since mere attention beside a
 # dismissal is a dismissal, and prices by the month are offers, 5 since a model for many languages
-# reads customers' turns.
+# reads customers' turns, an answer follows its cue in time and is of the agent who heard it, and
+# courtesy, holds and instructions are what they are.
 _VERSION = 5
 
 
@@ -69,8 +70,9 @@ CALL = (
     _shared(
         "call",
         "answered_rate",
-        "opportunities answered attentively, affectively or cognitively within "
-        "empathy.answer_within_turns agent turns / opportunities after which an agent spoke",
+        "opportunities answered attentively, affectively or cognitively within the next "
+        "empathy.answer_within_turns turns of the agent who heard them / opportunities after which "
+        "that agent spoke",
         f"{_LEDGER}; {_CLARK}",
         _ANSWERED,
     ),
@@ -148,7 +150,8 @@ AGENT = (
     _counted(
         "party",
         "premature_solutions",
-        "cues that got a solution and nothing else, no question asked between, of all answerable",
+        "cues heard by this agent that got a solution and nothing else, no question asked between, "
+        "of all answerable ones",
     ),
     _shared(
         "party",

@@ -41,6 +41,10 @@ class Scene:
         """Moments of these kinds that customers said."""
         return [m for m in self.said(*kinds) if m.role is RoleName.CUSTOMER]
 
+    def heard_by(self, party: str) -> list[Opportunity]:
+        """Return the rows of the ledger whose cue this party was to answer."""
+        return [o for o in self.opportunities if o.heard_by == party]
+
     def turns_of(self, role: RoleName, party: str | None = None) -> list[Turn]:
         """Turns with words of a role, or of one party with that role."""
         return [

@@ -13,7 +13,7 @@ from warmline.language.feelings import (
 from warmline.language.listening import listen_to
 from warmline.language.model_moments import model_moments
 from warmline.language.passages import passages
-from warmline.language.reading import in_order, read_passages
+from warmline.language.reading import in_order, read_passages, without_denied
 from warmline.language.rulebook import fingerprint, rulebook
 from warmline.language.scoring import TurnLanguage
 from warmline.language.turns_api import SpokenTurn, score_turns
@@ -67,7 +67,7 @@ def read_call(
     heard = listen_to(told, models, (RoleName.CUSTOMER,))
     moments = list(read_passages(told, rulebook(settings), heard))
     feelings = feelings_of(told, moments, read_sentences(told, models), heard)
-    moments += model_cues(told, feelings, moments)
+    moments += without_denied(model_cues(told, feelings, moments), told, rulebook(settings))
     moments += model_moments(told, heard, moments)
     moments += uptake_moments(told, models)
     return Reading(in_order(moments), feelings)

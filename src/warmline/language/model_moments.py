@@ -45,12 +45,30 @@ def model_moments(
     return found
 
 
+def _is_more_than_service(passage: Passage, window: Heard, service: Sequence[Moment]) -> bool:
+    """Return whether a sentence of the window is neither courtesy, a hold, nor other business."""
+    inside = [
+        (max(first, window.first), min(past, window.past))
+        for first, past in passage.said.sentences()
+        if first < window.past and window.first < past
+    ]
+    return any(
+        past - first >= _LEAST_WORDS and passage.share(first, past, service) <= _MOST_SERVICE
+        for first, past in inside
+    )
+
+
 def _mechanisms(
     passage: Passage, heard: Sequence[Heard], known: Sequence[Moment]
 ) -> Iterator[Moment]:
     thresholds = network_settings("mechanisms")["thresholds"]
     service = [m for m in known if m.kind in SERVICE]
-    own = [h for h in heard if passage.share(h.first, h.past, service) <= _MOST_SERVICE]
+    own = [
+        h
+        for h in heard
+        if passage.share(h.first, h.past, service) <= _MOST_SERVICE
+        and _is_more_than_service(passage, h, service)
+    ]
     for mechanism in MECHANISMS if own else ():
         window = max(own, key=lambda h: h.at_least_weak(mechanism))
         if window.at_least_weak(mechanism) < thresholds[mechanism]:

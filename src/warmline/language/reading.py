@@ -51,6 +51,32 @@ def read_acts(
     return acts_of_talk(read, _found(read, book), heard)
 
 
+def without_denied(
+    heard: Sequence[Moment], passages: Sequence[Passage], book: Rulebook
+) -> list[Moment]:
+    """Return what models heard, less the feelings that the customer denies in the same words.
+
+    A model hears fear in "I'm not like, you know, terrified": where the words of a feeling are
+    denied, what a model heard in them and its quote are left out.
+    """
+    denied: dict[int, list[Moment]] = {}
+    for passage in _readable(passages):
+        if passage.turn.role is RoleName.CUSTOMER:
+            denied[passage.turn.index] = [
+                passage.moment(r.kind, r.label, first, past, r.id, r.strength)
+                for r, first, past in book.denied(passage.said, passage.turn.role)
+                if r.kind == "cue"
+            ]
+    return [
+        m
+        for m in heard
+        if m.kind not in ("cue", "quote")
+        or not any(
+            d.start_s < m.end_s and m.start_s < d.end_s for d in denied.get(m.turn_index, ())
+        )
+    ]
+
+
 def in_order(moments: Iterable[Moment]) -> tuple[Moment, ...]:
     """Moments by start; the rest of the key only makes the order the same every time."""
     return tuple(sorted(moments, key=lambda m: (m.start_s, m.turn_index, m.kind, m.end_s, m.rule)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 
 from warmline.analysis import Moment
 from warmline.language.passages import Passage
@@ -21,19 +22,23 @@ def reasks(passages: Sequence[Passage], moments: Sequence[Moment]) -> list[Momen
     A request that says so itself ("repeat that zip code") needs no earlier one, as a customer may
     have given the item unasked. The label is the item. Any agent may be the one who asks again.
     """
-    places = {p.turn.index: place for place, p in enumerate(passages)}
+    by_index = {p.turn.index: p for p in passages}
     unanswered = {m.turn_index for m in moments if m.kind == "no_answer"}
-    asked: dict[str, int] = {}
+    asked_s: dict[str, float] = {}
     again: list[Moment] = []
-    for moment in sorted(moments, key=lambda m: (m.turn_index, m.start_s)):
+    for moment in sorted(moments, key=lambda m: (m.start_s, m.turn_index)):
         if moment.kind != "slot_request" or moment.label is None:
             continue
-        place = places[moment.turn_index]
-        since = asked.get(moment.label)
-        if since is None and _says_again(moment, passages[place]):
-            since = -1
-        asked[moment.label] = place
-        if since is not None and _answered(passages[since + 1 : place], unanswered):
+        since_s = asked_s.get(moment.label)
+        if since_s is None and _says_again(moment, by_index[moment.turn_index]):
+            since_s = -inf
+        asked_s[moment.label] = moment.end_s
+        if since_s is None:
+            continue
+        between = [
+            p for p in passages if p.turn.end_s > since_s and p.turn.start_s < moment.start_s
+        ]
+        if _answered(between, unanswered):
             again.append(replace(moment, kind="reask", rule=_RULE, strength=_STRENGTH))
     return again
 

@@ -79,6 +79,14 @@ class Rulebook:
             for first, past in matcher.find(said)
         ]
 
+    def denied(self, said: Spoken, role: RoleName) -> list[tuple[LanguageRule, int, int]]:
+        """Return what a turn would have held, had it not been denied ("I'm not worried")."""
+        return [
+            (rule, first, past)
+            for rule, matcher in self._by_role[role]
+            for first, past in matcher.denied(said)
+        ]
+
 
 def rulebook(settings: LanguageSettings) -> Rulebook:
     """The rules in force under these settings.

@@ -60,6 +60,10 @@ class SaidAct:
 Found = tuple[LanguageRule, int, int]
 
 _SPEAKER = frozenset({"i", "we"})
+_LISTENING = frozenset(
+    {"understand", "hear", "see", "know", "get", "appreciate", "realize", "sorry", "agree"}
+)
+_TELLS = frozenset({Act.INFORMATION, Act.OTHER, Act.ADVICE})
 # "But you said ..." holds the other to their words.
 _REPORTS = frozenset({"said", "told", "mentioned", "saying", "telling"})
 _QUESTIONS = frozenset({"question_open", "question_closed", "slot_request"})
@@ -115,6 +119,7 @@ class _Clause:
         self, said: Spoken, first: int, past: int, theirs: Collection[str], interprets: float
     ) -> None:
         self.first, self.past = first, past
+        self._words = said.words
         self.lead, self.start = lead(said.words, first, past)
         book = act_book()
         whole = part(said, self.start, past)
@@ -188,8 +193,19 @@ class _Clause:
             return False
         if "stem" in self.evidence and _REPORTS.isdisjoint(self.body.words[:4]):
             return False
-        reflected = any(a.act is Act.REFLECTION for a in before)
-        return not reflected and self.body.words[0] in OTHERS | {"you", "your", "if"}
+        if any(a.act is Act.REFLECTION for a in before):
+            return False
+        if self.body.words[0] in {"you", "your", "if"}:
+            return True
+        # "It was late, but it comes tomorrow" sets one fact beside another.
+        explains = any(a.act in _TELLS and self._is_statement(a) for a in before)
+        return not explains and self.body.words[0] in OTHERS
+
+    def _is_statement(self, earlier: SaidAct) -> bool:
+        """Return whether an earlier clause tells something: more than "I hear you"."""
+        words = self._words[earlier.first : earlier.past]
+        listens = words[0] in _SPEAKER and not _LISTENING.isdisjoint(words[1:4])
+        return len(words) >= _LEAST_WORDS and not listens
 
     def _reflecting(self, before: Sequence[SaidAct]) -> float:
         words = self.body.words

@@ -10,6 +10,8 @@ A rule file is TOML:
     patterns = ["i am <worry>"]   # see `template`
     unless = ["worried sick of"]  # a match is dropped where one of these overlaps it
     negatable = true              # "not worried", "if I was worried" drop the match
+    over_sentences = false        # whether a match may run over a sentence's end
+    ends_clause = false           # whether a match is dropped where its clause goes on
     matches = ["I'm worried."]    # must match
     misses = ["I'm not worried."] # must not
 
@@ -19,15 +21,18 @@ What a rule means (`kind`, `role`, ...) is added by the room that owns the file.
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from warmline.errors import SettingsError
-from warmline.phrases.spoken import Spoken, speech_tables, spoken_text
+from warmline.phrases.spoken import ENGLISH, Spoken, speech_tables, spoken_text
 from warmline.phrases.template import NamedLists, Template, TemplateError, compile_template
+
+# A negation reaches so many words back, asides not counted, and over so many of a thing it joins.
+_NEGATION_REACHES, _JOINED_WORDS = 7, 2
 
 
 class PhraseRule(BaseModel):
@@ -39,6 +44,8 @@ class PhraseRule(BaseModel):
     patterns: tuple[str, ...] = Field(min_length=1)
     unless: tuple[str, ...] = ()
     negatable: bool = True
+    over_sentences: bool = False
+    ends_clause: bool = False
     matches: tuple[str, ...] = Field(min_length=1)
     misses: tuple[str, ...] = ()
 
@@ -50,6 +57,8 @@ class Matcher:
     patterns: tuple[Template, ...]
     unless: tuple[Template, ...]
     negatable: bool
+    over_sentences: bool = False
+    ends_clause: bool = False
 
     @cached_property
     def anchors(self) -> frozenset[str] | None:
@@ -60,17 +69,30 @@ class Matcher:
 
     def find(self, said: Spoken) -> list[tuple[int, int]]:
         """Ranges of words [first, past) that the rule recognises; overlapping ones are joined."""
+        return self._joined(
+            said, [f for f in self._found(said) if not self.negatable or not is_negated(said, f[0])]
+        )
+
+    def denied(self, said: Spoken) -> list[tuple[int, int]]:
+        """Return the ranges of words that the rule would recognise, had they not been denied."""
+        if not self.negatable:
+            return []
+        return self._joined(said, [f for f in self._found(said) if is_negated(said, f[0])])
+
+    def _found(self, said: Spoken) -> list[tuple[int, int]]:
         if self.anchors is not None and self.anchors.isdisjoint(said.present):
             return []
-        found = [
+        return [
             (first, past)
             for template in self.patterns
-            for first, past in template.find(said)
-            if not (self.negatable and is_negated(said, first))
+            for first, past in template.find(said, self.over_sentences)
+            if not (self.ends_clause and goes_on(said, past))
         ]
+
+    def _joined(self, said: Spoken, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
         if not found:
             return []
-        barred = [span for template in self.unless for span in template.find(said)]
+        barred = [s for template in self.unless for s in template.find(said, self.over_sentences)]
         kept = [f for f in found if not any(b[0] < f[1] and f[0] < b[1] for b in barred)]
         return _joined(sorted(kept))
 
@@ -100,7 +122,10 @@ def rule_files(folder: Path) -> tuple[RuleFile, ...]:
 
 
 def parse_rules(
-    file: RuleFile, rule_type: type[R], shared: Mapping[str, Sequence[str]]
+    file: RuleFile,
+    rule_type: type[R],
+    shared: Mapping[str, Sequence[str]],
+    language: str = ENGLISH,
 ) -> tuple[list[tuple[R, Matcher]], dict[str, tuple[str, ...]]]:
     """The rules of one file, compiled, and the lists it defines.
 
@@ -114,34 +139,72 @@ def parse_rules(
     if unknown:
         raise SettingsError(f"{file.name}: unknown key '{unknown[0]}' (known: lists, rule)")
     lists = _lists(file.name, table.get("lists", {}), shared)
-    named = NamedLists({**shared, **lists})
+    named = NamedLists({**shared, **lists}, language)
     rules = [_rule(file.name, entry, rule_type, named) for entry in table.get("rule", [])]
     return rules, lists
 
 
-def broken_examples(rule: PhraseRule, find: Callable[[Spoken], Sequence[object]]) -> list[str]:
+def broken_examples(
+    rule: PhraseRule, find: Callable[[Spoken], Sequence[object]], language: str = ENGLISH
+) -> list[str]:
     """The rule's examples that come out wrong, as sentences; empty when it keeps its word."""
-    wrong = [f"matches = '{e}' is not found" for e in rule.matches if not find(spoken_text(e))]
-    wrong += [f"misses = '{e}' is found" for e in rule.misses if find(spoken_text(e))]
+    wrong = [
+        f"matches = '{e}' is not found" for e in rule.matches if not find(spoken_text(e, language))
+    ]
+    wrong += [f"misses = '{e}' is found" for e in rule.misses if find(spoken_text(e, language))]
     return wrong
 
 
 def is_negated(said: Spoken, first: int) -> bool:
-    """Whether what begins at this word is denied or merely imagined by the words before it."""
+    """Return whether what begins at this word is denied or merely imagined before it.
+
+    A negation reaches over transparent words, over asides ("you know", "what's the word"), and from
+    the first of two things to the second ("not angry or upset"), never over a sentence's end.
+    """
     table = speech_tables()["negation"]
-    start = said.words[first]
-    for index in range(first - 1, max(-1, first - 7), -1):
-        if said.marks[index]:
-            return False
+    index, seen, joined = first - 1, 0, 0
+    after = [said.words[first]]
+    while index >= 0 and seen < _NEGATION_REACHES and not said.marks[index]:
+        aside = _aside_before(said, index)
+        if aside:
+            index -= aside
+            continue
         word = said.words[index]
-        between = said.words[index + 1 : first]
         if word in table["imagined"]:
             return True
         if word in table["negators"]:
-            return not _is_harmless(said, index, [*between, start], table)
-        if word not in table["transparent"]:
-            return False
+            return not _is_harmless(said, index, after, table)
+        if word in table["joining"]:
+            joined = _JOINED_WORDS
+        elif word not in table["transparent"]:
+            if not joined:
+                return False
+            joined -= 1
+        after.insert(0, word)
+        index, seen = index - 1, seen + 1
     return False
+
+
+def goes_on(said: Spoken, past: int) -> bool:
+    """Return whether the clause that the words before `past` stand in goes on after them."""
+    if past >= len(said.words) or said.marks[past - 1]:
+        return False
+    return said.words[past] not in speech_tables()["clause"]["after_its_end"]
+
+
+def _aside_before(said: Spoken, index: int) -> int:
+    """Return the number of words of an aside that ends with this word; 0 for none."""
+    for aside in _asides():
+        first = index + 1 - len(aside)
+        if first > 0 and said.words[first : index + 1] == aside:
+            return len(aside)
+    return 0
+
+
+@cache
+def _asides() -> tuple[tuple[str, ...], ...]:
+    table = speech_tables()["negation"]["asides"]
+    return tuple(sorted((tuple(a.split()) for a in table), key=len, reverse=True))
 
 
 def _is_harmless(said: Spoken, index: int, after: Sequence[str], table: Mapping[str, Any]) -> bool:
@@ -184,7 +247,13 @@ def _rule(
             compiled[key] = tuple(compile_template(p, lists) for p in getattr(rule, key))
         except TemplateError as e:
             raise SettingsError(f"{label}: {key}: {e}") from e
-    return rule, Matcher(compiled["patterns"], compiled["unless"], rule.negatable)
+    return rule, Matcher(
+        compiled["patterns"],
+        compiled["unless"],
+        rule.negatable,
+        rule.over_sentences,
+        rule.ends_clause,
+    )
 
 
 def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

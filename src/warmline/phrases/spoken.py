@@ -22,11 +22,31 @@ _LONGEST_STUTTER = 3
 _OWN_KIND = "private_"
 
 
+ENGLISH = "en"
+
+
 @cache
-def speech_tables() -> dict[str, Any]:
-    """The tables of `speech.toml`."""
-    text = files("warmline.phrases").joinpath("speech.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+def speech_tables(language: str = ENGLISH) -> dict[str, Any]:
+    """Return the tables of `speech.toml`, or those of another language (`languages/de.toml`).
+
+    Another language has fillers and negators of its own, and nothing of how English is contracted
+    or spelled; one without a file has neither.
+    """
+    folder = files("warmline.phrases")
+    tables = tomllib.loads(folder.joinpath("speech.toml").read_text(encoding="utf-8"))
+    if language == ENGLISH:
+        return tables
+    file = folder.joinpath(f"languages/{language}.toml")
+    own = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return {
+        "placeholders": tables["placeholders"],
+        "fillers": own.get("fillers", []),
+        "negation": {"negators": own.get("negators", [])},
+        "suffixes": {},
+        "is_after": {"words": []},
+        "spellings": {},
+        "pairs": {},
+    }
 
 
 @dataclass(frozen=True)
@@ -59,6 +79,12 @@ class Spoken:
             at += len(word) + len(mark) + 1
         return tuple(offsets)
 
+    @cached_property
+    def sentence_offsets(self) -> tuple[tuple[int, int], ...]:
+        """Return the characters [first, past) of `line` that each sentence takes."""
+        starts = (*self._offsets, len(self.line))
+        return tuple((starts[first], starts[past]) for first, past in self.sentences())
+
     def word_at(self, offset: int) -> int:
         """The index of the word that holds this character of `line`."""
         return bisect_right(self._offsets, offset) - 1
@@ -75,30 +101,30 @@ class Spoken:
         return ranges
 
 
-def spoken(source: Sequence[str]) -> Spoken:
-    """The comparable form of a sequence of recognised words."""
+def spoken(source: Sequence[str], language: str = ENGLISH) -> Spoken:
+    """Return the comparable form of a sequence of recognised words."""
     words: list[str] = []
     sources: list[int] = []
     marks: list[str] = []
     for index, raw in enumerate(source):
-        for word, mark in _parts(raw):
+        for word, mark in _parts(raw, language):
             if word:
                 words.append(word)
                 sources.append(index)
                 marks.append(mark)
-                _join_pair(words, sources, marks)
+                _join_pair(words, sources, marks, speech_tables(language)["pairs"])
                 _drop_stutter(words, sources, marks)
             elif mark and marks:
                 marks[-1] = mark
     return Spoken(tuple(words), tuple(sources), tuple(marks))
 
 
-def spoken_text(text: str) -> Spoken:
-    """The comparable form of a text; sources count its words as split at white space.
+def spoken_text(text: str, language: str = ENGLISH) -> Spoken:
+    """Return the comparable form of a text; sources count its words as split at white space.
 
     Notes in brackets (`[background noise]`) are not words but keep their places; placeholders are.
     """
-    return spoken(_BRACKETED.sub(_masked, text).split())
+    return spoken(_BRACKETED.sub(_masked, text).split(), language)
 
 
 def placeholder(word: str) -> str | None:
@@ -120,15 +146,15 @@ def _masked(note: re.Match[str]) -> str:
     return text if placeholder(text) else " ".join("[]" for _ in text.split())
 
 
-def comparable(word: str) -> tuple[str, ...]:
-    """One written word as the comparable words it stands for, without fillers."""
-    return tuple(w for w, _ in _parts(word) if w)
+def comparable(word: str, language: str = ENGLISH) -> tuple[str, ...]:
+    """Return one written word as the comparable words it stands for, without fillers."""
+    return tuple(w for w, _ in _parts(word, language) if w)
 
 
 @cache
-def _parts(raw: str) -> tuple[tuple[str, str], ...]:
+def _parts(raw: str, language: str) -> tuple[tuple[str, str], ...]:
     """(word, mark) pairs of one source word; a filler gives an empty word but keeps its mark."""
-    tables = speech_tables()
+    tables = speech_tables(language)
     text = unicodedata.normalize("NFKC", raw).strip().lower()
     text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace("`", "'")
     if name := placeholder(text):
@@ -172,11 +198,13 @@ def _open(word: str, tables: dict[str, Any]) -> Iterable[str]:
     return (bare,) if bare else ()
 
 
-def _join_pair(words: list[str], sources: list[int], marks: list[str]) -> None:
-    """Applies the `pairs` table to the last two words."""
+def _join_pair(
+    words: list[str], sources: list[int], marks: list[str], pairs: dict[str, str]
+) -> None:
+    """Apply the `pairs` table to the last two words."""
     if len(words) < 2 or marks[-2]:
         return
-    other: str | None = speech_tables()["pairs"].get(f"{words[-2]} {words[-1]}")
+    other = pairs.get(f"{words[-2]} {words[-1]}")
     if other is None:
         return
     first, mark = sources[-2], marks[-1]

@@ -8,8 +8,8 @@
     _                       exactly one word, whichever
     ^  $                    the sentence (or turn) begins, ends here
 
-A template matches whole words only, and its own words may run over a sentence mark, because
-recognisers put marks where a speaker merely paused.
+A template matches whole words only. Its words stand in one sentence, unless the rule says that they
+may run over a sentence mark.
 """
 
 import re
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from warmline.phrases.spoken import Spoken, comparable, speech_tables
+from warmline.phrases.spoken import ENGLISH, Spoken, comparable, speech_tables
 
 _TOKEN = re.compile(r"\s*(\.\.\.|<[a-z_]+>|[()|?^$]|_(?!\w)|[^\s()|?^$<>]+)")
 _MAX_GAP = 3
@@ -43,13 +43,18 @@ class Template:
         """Compiled when first needed: most templates never meet one of their anchors."""
         return re.compile(self.expression)
 
-    def find(self, said: Spoken) -> list[tuple[int, int]]:
-        """Ranges of words [first, past) that match, left to right, not overlapping."""
+    def find(self, said: Spoken, over_sentences: bool = False) -> list[tuple[int, int]]:
+        """Return the ranges of words [first, past) that match, left to right, not overlapping.
+
+        A match lies in one sentence, or may run over their marks with `over_sentences`.
+        """
         if self.anchors is not None and self.anchors.isdisjoint(said.present):
             return []
+        stretches = [(0, len(said.line))] if over_sentences else said.sentence_offsets
         return [
             (said.word_at(m.start()), said.word_at(m.end() - 1) + 1)
-            for m in self.regex.finditer(said.line)
+            for begin, end in stretches
+            for m in self.regex.finditer(said.line, begin, end)
             if m.end() > m.start()
         ]
 
@@ -64,8 +69,9 @@ class _Piece:
 class NamedLists:
     """Named alternatives for `<name>`; each entry is itself a template, read once."""
 
-    def __init__(self, entries: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, entries: Mapping[str, Sequence[str]], language: str = ENGLISH) -> None:
         self._entries = entries
+        self.language = language
         self._pieces: dict[str, _Piece] = {}
 
     def piece(self, name: str, depth: int) -> _Piece:
@@ -130,7 +136,7 @@ class _Parser:
         if token == "?":
             raise TemplateError("'?' with nothing before it")
         if token == "...":
-            return _Piece(_gap(), None)
+            return _Piece(_gap(self._lists.language), None)
         if token == "_":
             return _Piece(r"[^ .?]+[.?]? ", None)
         if token == "^":
@@ -139,7 +145,7 @@ class _Parser:
             return _Piece(r"(?:$|(?<=[.?] ))", None)
         if token.startswith("<"):
             return self._lists.piece(token[1:-1], self._depth + 1)
-        return _word(token)
+        return _word(token, self._lists.language)
 
     def _group(self) -> _Piece:
         piece = self._options()
@@ -168,13 +174,13 @@ def _tokens(source: str) -> list[str]:
     return tokens
 
 
-def _word(token: str) -> _Piece:
+def _word(token: str, language: str) -> _Piece:
     if token.endswith("*"):
         stem = token[:-1].lower()
         if not stem.isalnum():
             raise TemplateError(f"'{token}': only letters may stand before '*'")
         return _Piece(re.escape(stem) + r"[^ .?]*[.?]? ", None, True)
-    words = comparable(token)
+    words = comparable(token, language)
     if not words:
         raise TemplateError(f"'{token}' is no word that can be looked for")
     regex = "".join(re.escape(w) + "[.?]? " for w in words)
@@ -191,9 +197,10 @@ def _either(options: Sequence[_Piece]) -> _Piece:
     return _Piece(regex, frozenset().union(*(p.anchors or () for p in options)), has_word)
 
 
-def _gap() -> str:
-    words = speech_tables()["negation"]["negators"]
-    return rf"(?:(?<![.?] )(?!(?:{'|'.join(words)})[.?]? )[^ .?]+ ){{0,{_MAX_GAP}}}?"
+def _gap(language: str) -> str:
+    words = speech_tables(language)["negation"]["negators"]
+    barred = rf"(?!(?:{'|'.join(words)})[.?]? )" if words else ""
+    return rf"(?:(?<![.?] ){barred}[^ .?]+ ){{0,{_MAX_GAP}}}?"
 
 
 def _best(found: Iterable[frozenset[str] | None]) -> frozenset[str] | None:

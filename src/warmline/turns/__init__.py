@@ -26,7 +26,7 @@ def converse(
 ) -> Conversation:
     """The call's turns, each with the role of its party; roles that cannot be told are unknown."""
     turns = build_turns(speech, transcript, settings)
-    roles = assign_roles(turns, speech.parties, layout, metadata, settings)
+    roles = assign_roles(turns, speech.parties, layout, metadata, settings, transcript.language)
     names = {role.party: role.name for role in roles}
     return Conversation(
         roles, tuple(replace(t, role=names.get(t.party, RoleName.UNKNOWN)) for t in turns)

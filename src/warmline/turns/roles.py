@@ -11,18 +11,25 @@ from dataclasses import replace
 from itertools import product
 
 from warmline.settings import TurnSettings
-from warmline.turns.role_rules import RoleRule, role_evidence
+from warmline.turns.role_behaviour import behaves_like_the_agent
+from warmline.turns.role_rules import RoleRule, is_about_service, role_evidence, role_languages
 from warmline.values import CallMetadata, ChannelLayout, Role, RoleName, Turn
 
 # Log-odds that a recording is no service call of the usual kind, where no words say so. One strong
 # hint (2.5) then tells nothing by itself, two give a confidence of about 0.85. Set so that few of
 # 87 counselling sessions, which are no service calls, were taken for one.
 _NO_SERVICE_CALL = 3.0
+# Less so where things of service are named, and where somebody wrote down who called whom.
+_NAMED_TOPICS_TAKE, _KNOWN_DIRECTION_TAKES = 2.0, 1.0
+# So much better, in log-odds, must the words fit the roles than the same roles turned round.
+_LEAST_MARGIN = 2.0
+_DIRECTIONS = frozenset({"inbound", "outbound"})
 # A recorded voice, or a third party that is neither, is rarer than an agent or a customer.
 _RARER = {RoleName.IVR: -1.0, RoleName.OTHER: -0.5}
 # What a person says speaks against a recording.
 _SAID_BY_A_PERSON = -2.0
 _MAX_NAMED_RULES = 4
+_FIRST_IS_AGENT: tuple[RoleName, ...] = (RoleName.AGENT, RoleName.CUSTOMER)
 
 Evidence = tuple[tuple[RoleRule, float], ...]
 
@@ -33,8 +40,9 @@ def assign_roles(
     layout: ChannelLayout,
     metadata: CallMetadata,
     settings: TurnSettings,
+    language: str | None = None,
 ) -> tuple[Role, ...]:
-    """The role of every party, in the order of `parties`.
+    """Return the role of every party, in the order of `parties`.
 
     `metadata.channel_roles` decides where channels are speakers; its numbers are those of the
     recording's channels, dropped ones included. Otherwise the words do, with a confidence; several
@@ -48,7 +56,7 @@ def assign_roles(
             told = _from_metadata(parties, channels, metadata.channel_roles, layout)
             if any(role.name is not RoleName.UNKNOWN for role in told):
                 return told
-    roles = _from_words(turns, parties, metadata, settings)
+    roles = _from_words(turns, parties, metadata, settings, language)
     if remark is None:
         return roles
     return tuple(replace(role, reason=f"{role.reason}; {remark}") for role in roles)
@@ -117,13 +125,25 @@ def _from_words(
     parties: Sequence[str],
     metadata: CallMetadata,
     settings: TurnSettings,
+    language: str | None,
 ) -> tuple[Role, ...]:
+    if language is not None and language not in role_languages():
+        known = ", ".join(role_languages())
+        return _all_unknown(parties, 0.0, f"no role words are known in '{language}' (in {known})")
     direction = (metadata.direction or "").strip().lower() or None
-    evidence = [role_evidence(turns, party, direction) for party in parties]
+    evidence = [role_evidence(turns, party, direction, language) for party in parties]
     if not any(evidence):
         return _all_unknown(parties, 0.0, "nothing was said that tells agent from customer")
-    posterior = _posterior(evidence)
+    leaning = 0.0
+    if len(parties) == 2:
+        leaning = behaves_like_the_agent(turns, parties[0], parties[1], direction)
+    doubt = _NO_SERVICE_CALL
+    doubt -= _NAMED_TOPICS_TAKE if is_about_service(turns, language) else 0.0
+    doubt -= _KNOWN_DIRECTION_TAKES if direction in _DIRECTIONS else 0.0
+    posterior = _posterior(evidence, leaning, doubt)
     best = [max(shares.items(), key=lambda s: s[1]) for shares in posterior]
+    if len(parties) == 2 and _speaks_for_both(best, evidence):
+        return _all_unknown(parties, 0.5, "what was said speaks for either party being the agent")
     # Between two parties the roles depend on each other; among more, each stands for itself.
     weakest = min(confidence for _, confidence in best)
     if len(parties) <= 2 and weakest < settings.min_role_confidence:
@@ -136,14 +156,35 @@ def _from_words(
     )
 
 
-def _posterior(evidence: Sequence[Evidence]) -> list[dict[RoleName, float]]:
-    """For each party, the probability of each role over all ways of giving roles."""
+def _speaks_for_both(best: Sequence[tuple[RoleName, float]], evidence: Sequence[Evidence]) -> bool:
+    """Return whether the words alone would nearly as well give two parties each other's roles."""
+    names = [name for name, _ in best]
+    if set(names) != set(_FIRST_IS_AGENT):
+        return False
+    given, turned = (
+        sum(_score(role, said) for role, said in zip(roles, evidence, strict=True))
+        for roles in (names, names[::-1])
+    )
+    return given - turned < _LEAST_MARGIN
+
+
+def _posterior(
+    evidence: Sequence[Evidence], leaning: float, doubt: float
+) -> list[dict[RoleName, float]]:
+    """Return each party's probability of each role over all ways of giving roles.
+
+    `leaning` are the log-odds, by what they do, that of two parties the first is the agent, `doubt`
+    those that this is no service call.
+    """
     scores: dict[tuple[RoleName, ...], float] = {
         roles: sum(_score(role, said) for role, said in zip(roles, evidence, strict=True))
         for roles in _ways(len(evidence))
     }
-    highest = max(_NO_SERVICE_CALL, *scores.values()) if scores else _NO_SERVICE_CALL
-    total = math.exp(_NO_SERVICE_CALL - highest)
+    for way, roles in ((1, _FIRST_IS_AGENT), (-1, _FIRST_IS_AGENT[::-1])):
+        if roles in scores:
+            scores[roles] += way * leaning / 2
+    highest = max(doubt, *scores.values()) if scores else doubt
+    total = math.exp(doubt - highest)
     total += sum(math.exp(score - highest) for score in scores.values())
     shares: list[dict[RoleName, float]] = [dict.fromkeys(RoleName, 0.0) for _ in evidence]
     for roles, score in scores.items():
