@@ -6,7 +6,7 @@ warehouse holds, in Prometheus' text format.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from warmline.database import open_for_reading
 from warmline.errors import SettingsError, WarehouseError
 from warmline.nights.report import RunFacts
 from warmline.pipeline import Tally
-from warmline.whole_files import write_whole
+from warmline.whole_files import write_text_whole, write_whole
 
 FOLDER = "reports"
 
@@ -206,13 +206,9 @@ def write_metrics(warehouse: Path, to: Path) -> None:
 
     Raises as `as_metrics` does, and `WarehouseError` when it cannot be written.
     """
-    text = as_metrics(warehouse)
-
-    def fill(path: Path) -> None:
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o644)  # it is read by another user, and holds counts alone
-
-    write_whole(to, fill, WarehouseError, "the metrics")
+    write_text_whole(to, as_metrics(warehouse), WarehouseError, "the metrics")
+    with suppress(OSError):  # a pipe, or a folder that has been taken away since
+        to.chmod(0o644)  # it is read by another user, and holds counts alone
 
 
 def _write(path: Path, text: str, what: str) -> None:
