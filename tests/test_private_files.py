@@ -56,9 +56,8 @@ def test_what_others_could_read_is_private_once_it_is_written_anew(place: Path) 
     for path in place.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     folder = place / "w.landing"
-    keys = landing.matching(folder, Selection(calls=frozenset({"c1"})))
-    landing.remove(folder, keys)
-    publish(folder, place / "w.duckdb", definitions_of(marked()), allow_loss=True)
+    landing.erase(folder, Selection(calls=frozenset({"c1"})))
+    publish(folder, place / "w.duckdb", definitions_of(marked()))
     assert (place / "w.duckdb").stat().st_mode & 0o777 == 0o600
 
 

@@ -88,7 +88,7 @@ def give_identity(landing_dir: Path) -> str | None:
     path = landing_dir / IDENTITY
     temporary = path.with_name(f".{IDENTITY}.{uuid.uuid4().hex}.tmp")
     try:
-        temporary.touch(PRIVATE_FILE)
+        temporary.touch(PRIVATE_FILE, exist_ok=False)
         temporary.write_text(json.dumps({"landing_id": str(uuid.uuid4())}), encoding="utf-8")
         sync(temporary)
         path.hardlink_to(temporary)  # fails where there is one, which a rename does not

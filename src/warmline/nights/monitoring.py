@@ -203,7 +203,8 @@ def write_metrics(warehouse: Path, to: Path) -> None:
     Raises as `as_metrics` does, and `WarehouseError` when it cannot be written.
     """
     write_text_whole(to, as_metrics(warehouse), WarehouseError, "the metrics")
-    to.chmod(0o644)  # it is read by another user, and holds counts alone
+    with suppress(OSError):  # a pipe, or a folder that has been taken away since
+        to.chmod(0o644)  # it is read by another user, and holds counts alone
 
 
 def _write(path: Path, record: BaseModel, what: str) -> None:
