@@ -27,8 +27,8 @@ from .scores import estimated_auc, said
 # What answers a feeling; the rest asks, informs, suggests or does none of these.
 EMOTIONAL = frozenset(
     {
-        *("Affirmation and Reassurance", "Reflection of feelings"),
-        *("Restatement or Paraphrasing", "Self-disclosure"),
+        *("Affirmation and Reassurance", "Approval and Reassurance", "Reflection of feelings"),
+        *("Restatement or Paraphrasing", "Restatement", "Self-disclosure"),
     }
 )
 _TARGET = 0.75

@@ -37,6 +37,8 @@ _EMPATHY = {
     "politeness": 0.05,
 }
 _DISMISSAL_TAKES = 0.7
+# A question may be warm, but leaves the feeling unanswered; a judgement, fitted to nothing.
+_ASKING_TAKES = 0.5
 # How much of a customer's moment is negative emotion, besides the cues themselves.
 _NEGATIVE = {
     "cue": 1.0,
@@ -192,7 +194,14 @@ def _empathy(passage: Passage, moments: Sequence[Moment], read: Read) -> float:
         if read.heard
         else together(shown)
     )
-    return warm * (1.0 - _DISMISSAL_TAKES * dismissed)
+    return warm * (1.0 - _DISMISSAL_TAKES * dismissed) * (1.0 - _ASKING_TAKES * _asked(passage))
+
+
+def _asked(passage: Passage) -> float:
+    """Return the share of a turn's words that stand in marked questions: they ask, not answer."""
+    said = passage.said
+    asked = sum(past - first for first, past in said.sentences() if said.marks[past - 1] == "?")
+    return asked / max(1, len(said.words))
 
 
 def _negative(moments: Sequence[Moment], felt: TurnFeelings | None) -> float:
