@@ -28,7 +28,11 @@ _SMOOTHING_BLOCKS = 25
 _WINDOWS = ((6_000, 0.37), (3_000, 0.55), (1_500, 0.62))
 _REACH_BLOCKS = 3_000
 _MAX_DELAY_BLOCKS = 50
+_MAX_EARLY_BLOCKS = 20  # a recorder may hold one channel back
 _LAG_STEP = 2
+_CONTRAST = 0.1
+_PLAIN_CORRELATION = 0.6
+_BELOW_LIMIT_DB = 0.5
 _MIN_BLOCKS = 300
 _LOUD_RANGE_DB = 25.0
 _ABOVE_NOISE_DB = 10.0
@@ -189,11 +193,14 @@ def _leaks_between(pair: _Pair, start: int, end: int, scale: int) -> Iterator[Le
 
 def _leak(pair: _Pair, start: int, end: int, least: float) -> Leak | None:
     """The leak between two channels in one window, if their levels follow each other there."""
-    coarse = range(-_MAX_DELAY_BLOCKS, _MAX_DELAY_BLOCKS + 1, _LAG_STEP)
-    delay = max(coarse, key=lambda lag: pair.correlation(start, end, lag))
+    coarse = range(-_MAX_EARLY_BLOCKS, _MAX_DELAY_BLOCKS + 1, _LAG_STEP)
+    at_lags = [pair.correlation(start, end, lag) for lag in coarse]
+    delay = coarse[int(np.argmax(at_lags))]
     near_by = range(delay - _LAG_STEP + 1, delay + _LAG_STEP)
     delay = max(near_by, key=lambda lag: pair.correlation(start, end, lag))
-    if pair.correlation(start, end, delay) < least:
+    # Where both speak all the time, choosing the fainter ones makes levels alike at every lag.
+    contrasting = min(float(np.median(at_lags)) + _CONTRAST, _PLAIN_CORRELATION)
+    if pair.correlation(start, end, delay) < max(least, contrasting):
         return None
     loud, leaked = pair.only_source(start, end, delay)
     apart_db = leaked - loud
@@ -201,6 +208,8 @@ def _leak(pair: _Pair, start: int, end: int, least: float) -> Leak | None:
     usual_db = float(edges[np.convolve(counts, np.ones(5), "same").argmax()]) + 0.5
     near = apart_db[np.abs(apart_db - usual_db) < _NEAR_DB]
     level_db = float(np.median(near))
+    if level_db > pair.most_db - _BELOW_LIMIT_DB:
+        return None
     return Leak(
         pair.source.channel,
         pair.target.channel,
