@@ -9,6 +9,7 @@ from warmline.language.feelings import (
     model_cues,
     read_languages,
     read_sentences,
+    without_denied_feelings,
 )
 from warmline.language.listening import listen_to
 from warmline.language.model_moments import model_moments
@@ -66,7 +67,8 @@ def read_call(
     # What an agent feels is nobody's business: of agents only the mechanisms are heard.
     heard = listen_to(told, models, (RoleName.CUSTOMER,))
     moments = list(read_passages(told, rulebook(settings), heard))
-    feelings = feelings_of(told, moments, read_sentences(told, models), heard)
+    sentences = without_denied_feelings(read_sentences(told, models), told, rulebook(settings))
+    feelings = feelings_of(told, moments, sentences, heard)
     moments += without_denied(model_cues(told, feelings, moments), told, rulebook(settings))
     moments += model_moments(told, heard, moments)
     moments += uptake_moments(told, models)

@@ -25,6 +25,7 @@ from warmline.language.heads import adapter_file, head
 from warmline.language.kinds import CUE_LABELS
 from warmline.language.listening import Heard, parts, windows
 from warmline.language.passages import Passage
+from warmline.language.rulebook import Rulebook
 from warmline.language.weighing import marks_of, strongest
 from warmline.phrases import Spoken
 from warmline.values import RoleName, Turn
@@ -43,6 +44,8 @@ _RULES = (
 # Rules that recognise the name of a feeling; the others recognise what is told instead.
 _NAMING = frozenset({"named", "adjective", "word", "judgement"})
 _SUREST = 0.998
+# Log-odds of a sentence that says nothing of a feeling.
+_NOTHING_HEARD = -4.0
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,16 @@ class SentencesRead:
     """What the network reads of a turn: sentences by themselves, and windows of short ones.
 
     A sentence by itself is not watered down by a greeting; a window has what is said in two.
+    `denied` are the ranges of words in which the customer denies a feeling.
     """
 
     sentences: tuple[Sentence, ...]
     windows: tuple[Sentence, ...]
+    denied: tuple[tuple[int, int], ...] = ()
+
+    def denies(self, first: int, past: int) -> bool:
+        """Return whether a feeling is denied in a range of words."""
+        return any(begins < past and first < ends for begins, ends in self.denied)
 
 
 def read_sentences(passages: Sequence[Passage], engines: Engines) -> dict[int, SentencesRead]:
@@ -86,6 +95,41 @@ def read_sentences(passages: Sequence[Passage], engines: Engines) -> dict[int, S
         return tuple(Sentence(*part, own) for part, own in zip(ranges, said, strict=True))
 
     return {p.turn.index: SentencesRead(read(p, short), read(p, long)) for p, short, long in cut}
+
+
+def without_denied_feelings(
+    read: Mapping[int, SentencesRead], passages: Sequence[Passage], book: Rulebook
+) -> dict[int, SentencesRead]:
+    """Return what was read, less what the network hears in words that the customer denies.
+
+    A network hears fear in "I'm not, like, terrified": what it says of such a sentence counts as
+    nothing heard. Rules go on counting what else is told there.
+    """
+    found = dict(read)
+    for passage in passages:
+        own = found.get(passage.turn.index)
+        denied = tuple(
+            (first, past)
+            for rule, first, past in book.denied(passage.said, passage.turn.role)
+            if rule.kind == "cue"
+        )
+        if own is None or not denied:
+            continue
+        marked = replace(own, denied=denied)
+        found[passage.turn.index] = replace(
+            marked,
+            sentences=tuple(_quiet(s, marked) for s in own.sentences),
+            windows=tuple(_quiet(s, marked) for s in own.windows),
+        )
+    return found
+
+
+def _quiet(sentence: Sentence, read: SentencesRead) -> Sentence:
+    """Return the sentence, as one in which nothing is heard if a feeling is denied in it."""
+    if not read.denies(sentence.first, sentence.past):
+        return sentence
+    said = {name: min(odds, _NOTHING_HEARD) for name, odds in sentence.log_odds.items()}
+    return replace(sentence, log_odds=said)
 
 
 def _sentences(said: Spoken) -> list[tuple[int, int]]:
@@ -112,7 +156,10 @@ def evidence_of(
     for kind in _RULES:
         shown = [m for m in moments if kind in (m.kind, m.label)]
         found[f"rule.{kind}"] = strongest(shown)
-    emotions = (_log_odds(h.emotions["negative"]) for h in heard)
+    emotions = (
+        _NOTHING_HEARD if read.denies(h.first, h.past) else _log_odds(h.emotions["negative"])
+        for h in heard
+    )
     found["emotion.negative"] = max(emotions, default=0.0)
     return found | marks_of(passage)
 

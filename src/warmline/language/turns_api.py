@@ -14,6 +14,7 @@ from warmline.language.feelings import (
     language_of,
     read_languages,
     read_sentences,
+    without_denied_feelings,
 )
 from warmline.language.likeness import likeness_of
 from warmline.language.listening import listen_to
@@ -72,7 +73,10 @@ def score_turns(
     felt: dict[int, TurnFeelings] = {}
     if own and speaks[RoleName.CUSTOMER] in read_languages():
         moments = [m for own_moments in by_turn.values() for m in own_moments]
-        found = feelings_of(passages, moments, read_sentences(passages, own), heard)
+        sentences = without_denied_feelings(
+            read_sentences(passages, own), english, rulebook(chosen)
+        )
+        found = feelings_of(passages, moments, sentences, heard)
         felt = {f.turn_index: f for f in found}
     return [
         scored(
