@@ -81,6 +81,7 @@ def test_a_call_is_heard_and_measured_from_end_to_end(analysis):
     assert analysis.transcript is not None and len(analysis.transcript.words) > 20
     assert set(analysis.models) == {
         *("whisper-tiny.en", "pyannote-segmentation-3.0", "campplus-zh-en", "all-minilm-l6-v2"),
+        "multilingual-e5-small",
     }
 
 

@@ -168,7 +168,7 @@ def service_lines(path: Path = SERVICE_LINES) -> list[ServiceLine]:
 def _film(path: Path) -> list[FilmLine]:
     found: dict[str, FilmLine] = {}
     for line in _lines(path):
-        text, _, labels = line.partition("\t")
+        text, _, labels = line.rstrip().partition("\t")
         if _XED_LABELS.fullmatch(labels) and len(text.split()) > 1:
             numbers = [int(n) for n in labels.split(",")]
             feelings = frozenset(XED_FEELINGS[n] for n in numbers if n in XED_FEELINGS)

@@ -112,7 +112,7 @@ class LanguageSettings(Section):
     )
     models: bool = Field(
         default=True,
-        description="Read the words with trained models besides the rules; needs MiniLM stored.",
+        description="Read the words with trained models besides the rules; they have to be stored.",
     )
 
 
