@@ -27,6 +27,7 @@ _ACRONYM = re.compile(r"[A-Z]{2,8}")
 _FILLERS = frozenset({"hm", "mm", "er", "ah", "ext"})
 _MASK = re.compile(r"[x*•]{2,}")
 _CODE_DIGITS = 4
+_IPV4_PARTS, _BYTE_DIGITS, _LARGEST_BYTE = 4, 3, 255
 
 #: Sizes that matter where words are put together.
 TENS, MAGNITUDE = 20, 1000
@@ -126,6 +127,13 @@ def _read(raw: str, bare: str) -> Token:
         or _hyphened(bare)
         or _lettered(raw, bare)
         or Token(bare, Sort.WORD)
+    )
+
+
+def is_ipv4(parts: Sequence[str]) -> bool:
+    """Return whether these are the four parts of an IPv4 address."""
+    return len(parts) == _IPV4_PARTS and all(
+        part.isdigit() and str(int(part)) == part and int(part) <= _LARGEST_BYTE for part in parts
     )
 
 
@@ -240,6 +248,9 @@ def _typed(bare: str) -> Token | None:
         return Token(bare, Sort.ORDINAL, found.group(1), size=2)
     if _TYPED.fullmatch(bare):
         groups = re.findall(r"\d+", bare)
+        # "4.9.2.9" may be digits with marks between them.
+        if max(map(len, groups)) == _BYTE_DIGITS and is_ipv4(bare.split(".")):
+            return Token(bare, Sort.WORD)
         is_date = _DATE.fullmatch(bare) is not None
         shape = tuple(map(len, groups))
         return Token(bare, Sort.NUMBER, "".join(groups), "", shape, 0, is_date)

@@ -49,7 +49,8 @@ _WORD_S, _STEP_S = 0.25, 0.3
 def redact_field(name: str, text: str, settings: RedactionSettings) -> str:
     """Return the value of a metadata field without what is private; `name` is that of the field.
 
-    Values of fields whose name says a kind that is to be hidden go as a whole. Ids (`ticket_id`), times and counts stay as they are.
+    Values of fields whose name says a kind that is to be hidden go as a whole. Ids (`ticket_id`),
+    times and counts stay as they are.
     """
     if not settings.enabled:
         return text
