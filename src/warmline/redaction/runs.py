@@ -10,7 +10,7 @@ from functools import cached_property
 
 from warmline.redaction.book import explanations, word_list
 from warmline.redaction.heard import Heard, Line
-from warmline.redaction.tokens import MAGNITUDE, TENS, Sort, Token, chars_of, is_ipv4
+from warmline.redaction.tokens import MAGNITUDE, TENS, Sort, Token, chars_of, is_ipv4, times_over
 
 _MAX_LINKS = 3
 _SHORT = 2
@@ -164,6 +164,10 @@ def _reach(line: Line, first: int, made_of: str, taken: frozenset[int]) -> int:
             at += explained
             past, links = at, 0
             continue
+        if multiplied := _multiplied(line, at):
+            at += multiplied
+            past, links = at, 0
+            continue
         if made_of == DATE and len(token.digits) > _DATE_DIGITS:
             break
         is_counted = token.sort is Sort.PLURAL and past == at > first
@@ -184,6 +188,14 @@ def _reach(line: Line, first: int, made_of: str, taken: frozenset[int]) -> int:
             break
         at += 1
     return past
+
+
+def _multiplied(line: Line, at: int) -> int:
+    """How many words say one digit several times: "all eights", "three times zero"; 0 for none."""
+    said = [heard.token for heard in line[at : at + 3]]
+    if said[0].bare == "all" and len(said) > 1 and said[1].sort is Sort.PLURAL:
+        return 2
+    return 3 if times_over(said) else 0
 
 
 def explanation(line: Line, at: int) -> int:

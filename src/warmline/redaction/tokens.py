@@ -27,6 +27,8 @@ _ACRONYM = re.compile(r"[A-Z]{2,8}")
 _FILLERS = frozenset({"hm", "mm", "er", "ah", "ext"})
 _MASK = re.compile(r"[x*•]{2,}")
 _CODE_DIGITS = 4
+# "All eights": as many as the longest part that is asked for by itself.
+_ALL_OF_IT = 6
 _IPV4_PARTS, _BYTE_DIGITS, _LARGEST_BYTE = 4, 3, 255
 
 #: Sizes that matter where words are put together.
@@ -147,12 +149,17 @@ def chars_of(tokens: Sequence[Token]) -> str:
     found, times, after_tens, at = "", 1, False, 0
     while at < len(tokens):
         t = tokens[at]
+        if times_over(tokens[at : at + 3]):
+            found, at = found + tokens[at + 2].digits * int(t.digits), at + 3
+            continue
         cardinal, past = _cardinal(tokens, at)
         if past > at:
             found, at, times, after_tens = found + cardinal * times, past, 1, False
             continue
         if t.sort is Sort.REPEAT:
             times = t.size
+        elif t.sort is Sort.PLURAL and at and tokens[at - 1].bare == "all":
+            found += t.digits * _ALL_OF_IT
         elif t.sort is Sort.PLURAL:
             count = int(found[-1]) if found[-1:].isdigit() else 1
             found = (found[:-1] if found[-1:].isdigit() else found) + t.digits * max(count, 1)
@@ -162,6 +169,15 @@ def chars_of(tokens: Sequence[Token]) -> str:
             times, after_tens = 1, t.size == TENS
         at += 1
     return found
+
+
+def times_over(tokens: Sequence[Token]) -> bool:
+    """Return whether these three words say a digit several times: "three times zero"."""
+    if len(tokens) < len(("three", "times", "zero")) or tokens[1].bare != "times":
+        return False
+    times, _, digit = tokens
+    is_spoken = all(t.sort is Sort.NUMBER and len(t.digits) == 1 for t in (times, digit))
+    return is_spoken and times.digits not in ("0", "1")
 
 
 def _cardinal(tokens: Sequence[Token], first: int) -> tuple[str, int]:
