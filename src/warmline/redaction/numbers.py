@@ -24,7 +24,9 @@ _PART_PAUSE_S = 6.0
 # Announcements that follow one another so soon, without a value, are all open.
 _TOGETHER_S = 8.0
 _ASIDE_S = 3.0
-_PLACES = frozenset({"on", "of", "in", "from", "at", "with"})
+_PLACES = frozenset(
+    {"on", "of", "in", "from", "at", "with", "over", "under", "above", "below", "beside", "by"}
+)
 _OWNED = frozenset({"the", "your", "my", "that", "this", "our", "any", "every"})
 # A longer gap between two parts of one value is not hidden with them.
 _MOST_BETWEEN = 5
