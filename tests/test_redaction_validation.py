@@ -1,6 +1,8 @@
 """The generated pieces that redaction is tried on, and the redaction of them."""
 
 import json
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -85,7 +87,7 @@ def test_a_file_of_sayings_is_measured_and_what_went_wrong_is_named(tmp_path, ca
     ]
     file = tmp_path / "sayings.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)))
-    part("redaction").main([str(file), "--misses"])
+    part("redaction.__main__").main([str(file), "--misses"])
     told = capsys.readouterr().out.splitlines()
     assert [line.split() for line in told] == [
         ["card", "1", "of", "1", "100.0%"],
@@ -95,6 +97,21 @@ def test_a_file_of_sayings_is_measured_and_what_went_wrong_is_named(tmp_path, ca
         ["b"],
         ["d"],
     ]
+
+
+def test_the_command_says_nothing_but_the_figures(tmp_path):
+    file = tmp_path / "sayings.jsonl"
+    row = {"id": "c", "kind": "control", "turns": [["agent", "a 3 bed flat"]], "private": []}
+    file.write_text(json.dumps(row))
+    ran = subprocess.run(
+        [sys.executable, "-m", "validation.redaction", str(file)],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stderr == ""
+    assert ran.stdout.split()[:4] == ["control", "1", "of", "1"]
 
 
 def test_a_line_that_is_no_saying_is_refused_with_its_number(tmp_path):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from warmline.redaction.book import word_list
-from warmline.redaction.heard import Finding, Line, Said
+from warmline.redaction.heard import Finding, Heard, Line, Said
 from warmline.redaction.people import after_leads, is_capital, is_named
 from warmline.redaction.tokens import Sort
 
@@ -14,6 +14,7 @@ _MOST_OF_ADDRESS = 16
 _ASKED_S = 20.0
 _FIRST_WORDS = 6
 _SHORTEST_PLACE = 3
+_SURE_NAMES = 2
 _NAMED = (Sort.WORD, Sort.ALPHABET, Sort.ACRONYM, Sort.MONTH)
 _POSTCODE = re.compile(
     r"[A-Z]{1,2}\d[A-Z\d]?\d[A-Z]{2}|[A-Z]\d[A-Z]\d[A-Z]\d|[A-Z]\d[\dW][A-Z\d]{4}"
@@ -32,7 +33,7 @@ def find_addresses(said: Said) -> Iterator[Finding]:
     for line in said.lines:
         at = 0
         while at < len(line):
-            end = None if line[at].place in told else _street(line, at)
+            end = None if line[at].place in told else _street(line, at) or _premises(line, at)
             if end is None:
                 at += 1
                 continue
@@ -57,29 +58,69 @@ def _street(line: Line, first: int) -> int | None:
         past += 1
     if past == first or digits > _HOUSE_DIGITS:
         return None
-    ends = word_list("streets", "ends")
     for at in range(past, min(past + _STREET_WORDS, len(line))):
-        bare = line[at].token.bare
-        if bare in ends and at > past:
-            is_double = at + 1 < len(line) and line[at + 1].token.bare in ends
+        token = line[at].token
+        if at > past and ends_street(line[at]):
+            if _is_talk(line, past, at):
+                return None
+            is_double = at + 1 < len(line) and ends_street(line[at + 1])
             return at + 2 if is_double else at + 1
-        if bare in word_list("streets", "breaks") or bare in word_list("numbers", "units"):
+        if token.bare in word_list("streets", "breaks") or token.bare in word_list(
+            "numbers", "units"
+        ):
+            return None
+        if token.sort is Sort.WORD and token.mark in tuple(",.?!;"):
             return None
     return None
 
 
+def ends_street(heard: Heard) -> bool:
+    """Return whether a word may be the last of a street's name."""
+    token = heard.token
+    is_capital_end = token.is_upper and token.bare in word_list("streets", "capitals")
+    return is_capital_end or token.bare in word_list("streets", "ends")
+
+
+def _is_talk(line: Line, first: int, last: int) -> bool:
+    """Whether "close", "green" or "square" is no street: "2 shops close", "90 square metres"."""
+    if line[last].token.is_upper or line[last].token.bare not in word_list("streets", "common"):
+        return False
+    following = line[last + 1].token.bare if last + 1 < len(line) else ""
+    counted = line[first].token
+    is_plural = counted.bare.endswith("s") and not counted.is_upper
+    return is_plural or following in word_list("streets", "areas")
+
+
+def _premises(line: Line, first: int) -> int | None:
+    """Where "House number 112, second floor, 4th Cross, ..." goes on after its number, or None."""
+    if line[first].token.bare not in word_list("streets", "numbered"):
+        return None
+    at = first + 1
+    while at < len(line) and line[at].token.bare in ("number", "no"):
+        at += 1
+    if at >= len(line) or line[at].token.sort not in (Sort.NUMBER, Sort.CODE):
+        return None
+    end = _rest_of_address(line, at + 1)
+    names = sum(h.token.is_upper and h.token.sort in _NAMED for h in line[at + 1 : end])
+    return at + 1 if names >= _SURE_NAMES else None
+
+
 def _rest_of_address(line: Line, past: int) -> int:
     """The end of an address after its street: towns in capitals, codes."""
-    inside, ends = word_list("streets", "inside"), word_list("streets", "ends")
+    inside = word_list("streets", "inside")
     at, end = past, past
     while at < len(line) and at - past < _MOST_OF_ADDRESS and not line[at - 1].ends_turn:
         if line[at - 1].token.mark in tuple("?!."):
             break
         token = line[at].token
         is_code = token.sort in (Sort.NUMBER, Sort.CODE, Sort.ACRONYM, Sort.LETTER, Sort.SPELLED)
-        if is_code or (token.is_upper and token.sort in _NAMED) or token.bare in ends:
+        if is_code or (token.is_upper and token.sort in _NAMED) or ends_street(line[at]):
             end = at + 1
-        elif token.bare not in inside and token.bare not in ("in", "is"):
+        elif (
+            token.bare not in inside
+            and token.bare not in ("in", "is")
+            and token.sort is not Sort.ORDINAL
+        ):
             break
         at += 1
     return end

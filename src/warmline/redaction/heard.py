@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 from warmline.redaction.book import DIRECT, Book, Form, labels_in, word_list
 from warmline.redaction.tokens import Sort, Token, token
@@ -14,6 +15,8 @@ _LINE_PAUSE_S = 3.0
 _TURN_PAUSE_S = 1.0
 # An announcement that must stand directly before its value may have so many words between.
 _MOST_BETWEEN = 4
+_PREPOSITIONS = frozenset({"in", "under", "about", "against"})
+_OWNERS = frozenset({"your", "my", "his", "her", "their", "our"})
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,13 @@ class Label:
                 return heard.token.mark == "?" and heard.ends_turn
         return False
 
+    @property
+    def is_about(self) -> bool:
+        """Whether something else is asked: "is it in your name?", "under your address?"."""
+        bare = [heard.token.bare for heard in self.line[: self.first + 1]][-3:]
+        pairs = pairwise(bare)
+        return any(one in _PREPOSITIONS and other in _OWNERS for one, other in pairs)
+
 
 # What is announced in lines that were looked at before.
 Known = dict[tuple[str, ...], list[tuple[int, int, Form | None, int]]]
@@ -132,7 +142,8 @@ class Said:
     def answers_to(self, kind: str, within_s: float) -> Iterator[tuple[Line, int, int]]:
         """Yield the turn after each question of a kind: the line, its first word, past its last."""
         for label in self.labels:
-            if label.form is None or label.form.kind != kind or not label.asks:
+            is_of_kind = label.form is not None and label.form.kind == kind
+            if not is_of_kind or not label.asks or label.is_about:
                 continue
             if (turn := self.next_turn(label)) and _delay_s(label, turn) <= within_s:
                 yield turn
@@ -187,9 +198,13 @@ def _announced(line: Line, known: Known, book: Book) -> list[tuple[int, int, For
 
 def _count(line: Line, first: int, past: int) -> int:
     """How many digits an announcement speaks of: "the six digit code", "last four"."""
-    is_of_digits = line[first].token.bare.startswith(("digit", "figure", "character", "number"))
+    nouns = ("digit", "figure", "character", "letter")
+    is_of_digits = line[first].token.bare.startswith((*nouns, "number"))
     for at in range(first - 1 if first and is_of_digits else first, past):
         token = line[at].token
+        if token.bare.startswith(nouns):
+            # "Digits one and four" are places in it.
+            break
         is_small = token.sort is Sort.NUMBER and len(token.digits) <= 2 and token.digits
         if is_small and 2 <= int(token.digits) <= 19:
             return int(token.digits)

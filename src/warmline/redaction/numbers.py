@@ -10,7 +10,7 @@ from itertools import chain, pairwise
 
 from warmline.redaction.book import AFTER, ANSWERED, Form, word_list
 from warmline.redaction.checks import is_card
-from warmline.redaction.heard import Finding, Label, Line, Said
+from warmline.redaction.heard import Finding, Heard, Label, Line, Said
 from warmline.redaction.runs import DATE, DIGITS, MIXED, Run, runs
 from warmline.redaction.tokens import Sort
 from warmline.redaction.unannounced import by_itself, proven
@@ -24,6 +24,10 @@ _PART_PAUSE_S = 6.0
 # Announcements that follow one another so soon, without a value, are all open.
 _TOGETHER_S = 8.0
 _ASIDE_S = 3.0
+_PLACES = frozenset(
+    {"on", "of", "in", "from", "at", "with", "over", "under", "above", "below", "beside", "by"}
+)
+_OWNED = frozenset({"the", "your", "my", "that", "this", "our", "any", "every"})
 # A longer gap between two parts of one value is not hidden with them.
 _MOST_BETWEEN = 5
 _DIRECT_BETWEEN = 4
@@ -122,7 +126,8 @@ def _opened(label: Label, at_s: float, value: Value) -> tuple[Value, Value | Non
         value.touched_s = at_s
         value.count = label.count or value.count
         return value, None
-    is_open = value.is_private and not value.runs and at_s - value.touched_s <= _TOGETHER_S
+    is_waiting = value.is_private and all(run.is_loose for run in value.runs)
+    is_open = is_waiting and at_s - value.touched_s <= _TOGETHER_S
     if label.form is not None and not label.form.most:
         return (value, None) if is_open else (Value([], at_s), value)
     if label.binds == ANSWERED and is_open:
@@ -138,8 +143,17 @@ def _opened(label: Label, at_s: float, value: Value) -> tuple[Value, Value | Non
 
 
 def _is_aside(label: Label, value: Value) -> bool:
-    """Whether it only ends the question for something private: "PIN code for delivery?"."""
-    return label.is_direct and label.ends_turn and label.at_s - value.touched_s <= _ASIDE_S
+    """Whether it only ends what is said of something private: "PIN code for delivery?".
+
+    Or where it stands: "your policy number is at the top of the letter".
+    """
+    if not label.is_direct:
+        return False
+    before = [heard.token.bare for heard in label.line[max(0, label.first - 2) : label.first]]
+    is_place = len(before) > 1 and before[0] in _PLACES and before[1] in _OWNED
+    if is_place and label.line[label.past - 1].token.mark:
+        return True
+    return label.ends_turn and (is_place or label.at_s - value.touched_s <= _ASIDE_S)
 
 
 def _is_alternative(label: Label) -> bool:
@@ -331,11 +345,19 @@ def _between(said: Sequence[Run], hidden: set[int]) -> set[int]:
         parts = [at for at, heard in enumerate(line) if heard.place in hidden]
         for last, at in pairwise(parts):
             gap = line[last + 1 : at]
+            spelled = line[at].token.chars
             if len(gap) <= _MOST_BETWEEN and all(
-                h.token.bare in bridges or h.token.sort is Sort.LINK for h in gap
+                h.token.bare in bridges or h.token.sort is Sort.LINK or _is_spelled(h, spelled)
+                for h in gap
             ):
                 found.update(heard.place for heard in gap)
     return found
+
+
+def _is_spelled(heard: Heard, letters: str) -> bool:
+    """Whether a name is what the letters after it spell: "Lloyd, L O Y D"."""
+    token = heard.token
+    return token.sort is Sort.WORD and token.is_upper and letters[:1] == token.bare[:1].upper()
 
 
 def _each_by_itself(value: Value) -> Iterator[tuple[Run, str]]:

@@ -278,6 +278,8 @@ def _answered(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
     ):
         return
     begin = after_leads(line, first, past)
+    if first < begin < past and line[begin - 1].token.bare == "the" and not is_capital(line[begin]):
+        return
     end = begin
     while end < past and end - begin < _MOST_NAMES + 1:
         heard = line[end]

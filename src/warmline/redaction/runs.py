@@ -10,7 +10,7 @@ from functools import cached_property
 
 from warmline.redaction.book import explanations, word_list
 from warmline.redaction.heard import Heard, Line
-from warmline.redaction.tokens import MAGNITUDE, TENS, Sort, Token, chars_of
+from warmline.redaction.tokens import MAGNITUDE, TENS, Sort, Token, chars_of, is_ipv4, times_over
 
 _MAX_LINKS = 3
 _SHORT = 2
@@ -164,6 +164,10 @@ def _reach(line: Line, first: int, made_of: str, taken: frozenset[int]) -> int:
             at += explained
             past, links = at, 0
             continue
+        if multiplied := _multiplied(line, at):
+            at += multiplied
+            past, links = at, 0
+            continue
         if made_of == DATE and len(token.digits) > _DATE_DIGITS:
             break
         is_counted = token.sort is Sort.PLURAL and past == at > first
@@ -184,6 +188,14 @@ def _reach(line: Line, first: int, made_of: str, taken: frozenset[int]) -> int:
             break
         at += 1
     return past
+
+
+def _multiplied(line: Line, at: int) -> int:
+    """How many words say one digit several times: "all eights", "three times zero"; 0 for none."""
+    said = [heard.token for heard in line[at : at + 3]]
+    if said[0].bare == "all" and len(said) > 1 and said[1].sort is Sort.PLURAL:
+        return 2
+    return 3 if times_over(said) else 0
 
 
 def explanation(line: Line, at: int) -> int:
@@ -253,7 +265,7 @@ def _run(line: Line, first: int, past: int, made_of: str) -> Run | None:
             past = _without_measure(line, first, past)
         elif _is_half_past(line, past):
             return None
-    if first == past:
+    if first == past or _is_machine_address(line[first:past]):
         return None
     is_loose = _is_bound(line, first, past, made_of)
     leading = ("the", "of") if made_of == DATE else ("plus",)
@@ -263,10 +275,28 @@ def _run(line: Line, first: int, past: int, made_of: str) -> Run | None:
     return run if run.chars and any(char != "" for char in run.chars) else None
 
 
+def _is_machine_address(said: Line) -> bool:
+    """Whether it is IPv4 addresses as one says them: "one nine two dot one six eight dot ..."."""
+    found: list[list[list[Token]]] = [[[]]]
+    for heard in said:
+        if heard.token.bare in ("dot", "point"):
+            found[-1].append([])
+        elif heard.token.bare in ("and", "then") and found[-1] != [[]]:
+            found.append([[]])
+        elif heard.token.sort is not Sort.LINK:
+            found[-1][-1].append(heard.token)
+    return all(is_ipv4([chars_of(p) for p in parts]) for parts in found if parts != [[]])
+
+
 def _without_weak(line: Line, first: int, past: int) -> int:
     """The end without a last "a" or "I" that goes with what follows."""
     last = line[past - 1]
     is_free = last.token.mark or last.ends_turn or past == len(line)
+    before = line[past - 2] if past > 1 else None
+    goes_on = before and not before.ends_turn and before.token.mark not in tuple(".?!")
+    if goes_on and last.token.bare == "a" and last.token.is_upper:
+        # Written with a capital within a sentence: the letter.
+        return past
     if past - first >= 1 and last.token.bare in _WEAK and not (is_free and past - first > 1):
         return past - 1
     return past
@@ -321,6 +351,8 @@ def _is_bound(line: Line, first: int, past: int, made_of: str) -> bool:
             return True
     if len(digits) > _SHORT:
         return False
+    if before and before.bare == "the" and [h.token.bare for h in line[first:past]] == ["one"]:
+        return True
     if before and not before.mark and before.bare in word_list("numbers", "clock"):
         return True
     if past == len(line) or line[past - 1].token.mark or line[past - 1].ends_turn:

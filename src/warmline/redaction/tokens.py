@@ -27,6 +27,9 @@ _ACRONYM = re.compile(r"[A-Z]{2,8}")
 _FILLERS = frozenset({"hm", "mm", "er", "ah", "ext"})
 _MASK = re.compile(r"[x*•]{2,}")
 _CODE_DIGITS = 4
+# "All eights": as many as the longest part that is asked for by itself.
+_ALL_OF_IT = 6
+_IPV4_PARTS, _BYTE_DIGITS, _LARGEST_BYTE = 4, 3, 255
 
 #: Sizes that matter where words are put together.
 TENS, MAGNITUDE = 20, 1000
@@ -129,6 +132,13 @@ def _read(raw: str, bare: str) -> Token:
     )
 
 
+def is_ipv4(parts: Sequence[str]) -> bool:
+    """Return whether these are the four parts of an IPv4 address."""
+    return len(parts) == _IPV4_PARTS and all(
+        part.isdigit() and str(int(part)) == part and int(part) <= _LARGEST_BYTE for part in parts
+    )
+
+
 def digits_of(tokens: Sequence[Token]) -> str:
     """The digits that these words stand for together: "forty one" is 41, "double five" 55."""
     return "".join(char for char in chars_of(tokens) if char.isdigit())
@@ -139,12 +149,17 @@ def chars_of(tokens: Sequence[Token]) -> str:
     found, times, after_tens, at = "", 1, False, 0
     while at < len(tokens):
         t = tokens[at]
+        if times_over(tokens[at : at + 3]):
+            found, at = found + tokens[at + 2].digits * int(t.digits), at + 3
+            continue
         cardinal, past = _cardinal(tokens, at)
         if past > at:
             found, at, times, after_tens = found + cardinal * times, past, 1, False
             continue
         if t.sort is Sort.REPEAT:
             times = t.size
+        elif t.sort is Sort.PLURAL and at and tokens[at - 1].bare == "all":
+            found += t.digits * _ALL_OF_IT
         elif t.sort is Sort.PLURAL:
             count = int(found[-1]) if found[-1:].isdigit() else 1
             found = (found[:-1] if found[-1:].isdigit() else found) + t.digits * max(count, 1)
@@ -154,6 +169,15 @@ def chars_of(tokens: Sequence[Token]) -> str:
             times, after_tens = 1, t.size == TENS
         at += 1
     return found
+
+
+def times_over(tokens: Sequence[Token]) -> bool:
+    """Return whether these three words say a digit several times: "three times zero"."""
+    if len(tokens) < len(("three", "times", "zero")) or tokens[1].bare != "times":
+        return False
+    times, _, digit = tokens
+    is_spoken = all(t.sort is Sort.NUMBER and len(t.digits) == 1 for t in (times, digit))
+    return is_spoken and times.digits not in ("0", "1")
 
 
 def _cardinal(tokens: Sequence[Token], first: int) -> tuple[str, int]:
@@ -240,6 +264,9 @@ def _typed(bare: str) -> Token | None:
         return Token(bare, Sort.ORDINAL, found.group(1), size=2)
     if _TYPED.fullmatch(bare):
         groups = re.findall(r"\d+", bare)
+        # "4.9.2.9" may be digits with marks between them.
+        if max(map(len, groups)) == _BYTE_DIGITS and is_ipv4(bare.split(".")):
+            return Token(bare, Sort.WORD)
         is_date = _DATE.fullmatch(bare) is not None
         shape = tuple(map(len, groups))
         return Token(bare, Sort.NUMBER, "".join(groups), "", shape, 0, is_date)

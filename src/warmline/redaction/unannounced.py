@@ -24,6 +24,7 @@ LEAST_DIGITS = 7
 _CODE_WORDS = 48
 _SHORTEST_PROOF = 9
 _ENDS = 5
+_THOUSANDS = (3, 3, 3)
 
 
 def by_itself(said: Sequence[Run]) -> str | None:
@@ -31,9 +32,11 @@ def by_itself(said: Sequence[Run]) -> str | None:
     digits = "".join(run.digits for run in said)
     if is_card(digits) and (is_issued_card(digits) or not any(run.is_soft for run in said)):
         return "card"
+    shape = tuple(size for run in said for size in run.shape)
+    if len(said) == 1 and _is_grouped_by_thousands(said[0], shape):
+        return "phone"
     if any(run.is_soft or run.is_amount or run.is_loose for run in said):
         return None
-    shape = tuple(size for run in said for size in run.shape)
     if any(run.is_date for run in said) or all(run.is_years for run in said):
         return None
     if shape == (3, 2, 4):
@@ -43,6 +46,13 @@ def by_itself(said: Sequence[Run]) -> str | None:
     if is_phone(digits) or shape in ((3, 4), (3, 3, 4)):
         return "phone"
     return "number" if len(digits) >= LEAST_DIGITS else None
+
+
+def _is_grouped_by_thousands(run: Run, shape: tuple[int, ...]) -> bool:
+    """Return whether it is typed like a quantity of thousands of millions, and is not round."""
+    is_one = len(run.words) == 1 and run.words[0].word.text[:1].isdigit()
+    is_grouped = len(shape) == len(_THOUSANDS) + 1 and shape[1:] == _THOUSANDS
+    return is_one and is_grouped and not run.is_amount and not run.digits.endswith("000")
 
 
 def _is_national(digits: str, shape: tuple[int, ...]) -> bool:
