@@ -28,8 +28,9 @@ hand: somebody says that the PIN pad in a shop at an address is broken, and the 
 
 What a first try on sayings by another hand, who had not seen the rules, hid: **174 of 200 forms
 wholly (87.0 %, [0.816, 0.910]), and something in 7 of 100 harmless sayings** (aimed at are 95 % and
-5 %). Half of that set was then learned from, by kinds of sayings, so that it says no more how
-well the rules do.
+5 %). Half of that set was then learned from, by kinds of sayings. **Of the other half 89 of 100
+forms are hidden wholly now (86 before), and something in 2 of 50 harmless sayings**; two of its
+kinds of sayings had become known meanwhile, without which it is 87.
 
 All kinds are on; a control is a false alarm when a single word of it is hidden."""
 _INTRODUCTION = f"""\
