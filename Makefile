@@ -11,7 +11,7 @@ BIN    := $(VENV)/bin
 PINS      := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 INSTALLED := $(VENV)/.installed-$(PINS)
 
-.PHONY: help setup models demo test test-slow lint format docs validate constraints clean
+.PHONY: help setup models demo test test-slow lint format docs validate constraints lock check-lock notices sbom clean
 
 help:  ## Say what can be made.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -63,5 +63,19 @@ constraints: $(INSTALLED)  ## Resolve all dependencies anew and pin what was fou
 	$(BIN)/python scripts/pin.py > constraints.new
 	mv constraints.new constraints.txt
 
+lock: $(INSTALLED)  ## Write constraints.lock: the digest of every file that is installed.
+	$(BIN)/python scripts/lock.py
+
+check-lock: $(INSTALLED)  ## Compare what would be installed today with constraints.lock.
+	$(BIN)/python scripts/lock.py --check
+
+notices: $(INSTALLED)  ## Write THIRD_PARTY.md from what the packages say of themselves.
+	$(BIN)/python scripts/notices.py > THIRD_PARTY.md
+
+sbom: $(INSTALLED)  ## Write sbom.cdx.json, a bill of materials (CycloneDX) of the environment.
+	@test -x .venv-sbom/bin/cyclonedx-py || { $(PYTHON) -m venv .venv-sbom && \
+	  .venv-sbom/bin/python -m pip install -q --disable-pip-version-check 'cyclonedx-bom>=7,<8'; }
+	.venv-sbom/bin/cyclonedx-py environment --pyproject pyproject.toml -o sbom.cdx.json $(BIN)/python
+
 clean:  ## Remove the environment and what a demo left.
-	rm -rf $(VENV) demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-sbom sbom.cdx.json demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
