@@ -34,7 +34,7 @@ def resolve() -> dict[str, str]:
         report = Path(folder) / "report.json"
         command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed"]
         command += ["--quiet", "--report", str(report), "-c", str(ROOT / "constraints.txt")]
-        subprocess.run([*command, f"{ROOT}[{EXTRAS}]"], check=True, stdout=sys.stderr)
+        subprocess.run([*command, f"{ROOT}[{EXTRAS},encrypt,fast]"], check=True, stdout=sys.stderr)
         found = json.loads(report.read_text(encoding="utf-8"))["install"]
     digests = {}
     for item in found:
@@ -61,7 +61,7 @@ def read_lock() -> tuple[str, dict[str, str]]:
     """Return the kind of machine the lock is for, and its digests."""
     lines = LOCK.read_text(encoding="utf-8").splitlines()
     pairs = (line.split() for line in lines if line and not line.startswith("#"))
-    return lines[0].removeprefix("# "), {name: digest for name, digest in pairs}
+    return lines[0].removeprefix("# "), {line[0]: line[1] for line in pairs}
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ an installation on:
   ship in `src/warmline/language/networks` were trained on GoEmotions (Apache-2.0), EPITOME
   (Sharma et al. 2020, with attribution) and **XED** (Öhman, Pàmies, Kajava & Tiedemann 2020,
   [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)): lines of films with Plutchik's
-  emotions; its labels were mapped to four feelings, and nothing of its text is in the weights' files.
+  emotions. Its labels were mapped to four feelings, and none of its text is in the weights.
 - Sample calls were spoken by Flite's voices (BSD-like licence).
 
 | package | version | licence |
@@ -39,7 +39,7 @@ def licence_of(package: Distribution) -> str:
     classifiers = [
         line.rsplit("::", 1)[-1].strip()
         for line in package.metadata.get_all("Classifier") or ()
-        if line.startswith("License ::") and "OSI Approved" != line.rsplit("::", 1)[-1].strip()
+        if line.startswith("License ::") and line.rsplit("::", 1)[-1].strip() != "OSI Approved"
     ]
     if classifiers:
         return ", ".join(dict.fromkeys(classifiers))
