@@ -109,7 +109,13 @@ def analyze_calls(
         pack(places.landing)
         forget_old_nights(settings.night.keep_runs_days)
         tally = Tally(plan, tuple(outcomes), perf_counter() - started)
-        facts = RunFacts.of(tally, started_at, notes, retained.calls, retained.words)
+        facts = RunFacts.of(
+            tally,
+            started_at=started_at,
+            notes=notes,
+            erased_calls=retained.calls,
+            erased_words=retained.words,
+        )
         counts = leave_report(tally, places.warehouse, settings.night, started_at, facts)
     require_sources(plan, counts)
     return counts
