@@ -44,7 +44,8 @@ print(matching)
 rows = con.sql(
     """
     SELECT o.value AS retained, o.agent_id, calls.answered_rate, calls.contact_reason,
-        ln(calls.duration_s) AS log_duration, opening.opening_cues
+        ln(calls.duration_s) AS log_duration, opening.opening_cues,
+        strftime(calls.started_at, '%Y-%m') AS month
     FROM outcomes_within('retained', 90) AS o
     INNER JOIN call_summary AS calls USING (call_id)
     LEFT JOIN customer_opening AS opening USING (call_id)
@@ -94,7 +95,8 @@ print(table.round(2))
 # %%
 complete = rows.dropna(subset=["answered_rate", "opening_cues", "agent_id"])
 by_hand = smf.ols(
-    "retained ~ answered_rate + opening_cues + log_duration + C(contact_reason) + C(agent_id)",
+    "retained ~ answered_rate + opening_cues + log_duration + C(contact_reason) + C(month)"
+    " + C(agent_id)",
     complete,
 ).fit(cov_type="cluster", cov_kwds={"groups": complete["agent_id"].factorize()[0]})
 print(

@@ -210,6 +210,8 @@ def test_a_fault_is_told_with_its_stage_and_place_but_no_words(tmp_path, monkeyp
     # Once there is a transcript, an error's text could quote it.
     monkeypatch.setattr("warmline.pipeline.passage._require_speech", lambda heard: None)
     monkeypatch.setattr("warmline.pipeline.passage.speech.listen", lambda *_: None)
+    monkeypatch.setattr("warmline.pipeline.passage.speech.live_channel", lambda heard: None)
+    monkeypatch.setattr("warmline.pipeline.passage.missing_party", lambda heard, layout: None)
     monkeypatch.setattr("warmline.pipeline.passage.words.transcription", broken)
     analysis = heard(path, tmp_path)
     assert "stage words: ValueError (" in (analysis.reason or "")

@@ -64,12 +64,14 @@ def test_every_table_has_what_the_analysis_has(tmp_path: Path) -> None:
         "agent_index",
         "backchannels",
         "failures",
+        "opportunity_voice",
         "outcome_calls",
         "outcomes",
         "review_detail",
         "review_summary",
         "reviews",
         "tones",
+        "turn_feelings",
     ]
 
 
