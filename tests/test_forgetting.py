@@ -368,7 +368,13 @@ def test_what_is_written_anew_is_for_its_owner_alone(folder: Path, mode: int) ->
 # Customers who opt out
 
 
-MODELS = {SEGMENTATION: "s", EMBEDDING: "e", SENTENCES: "m", "whisper-base": "b"}
+MODELS = {
+    SEGMENTATION: "s",
+    EMBEDDING: "e",
+    SENTENCES: "m",
+    MANY_LANGUAGES: "n",
+    "whisper-base": "b",
+}
 
 
 def planned(folder: Path, settings: Settings | None = None) -> Plan:

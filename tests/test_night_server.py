@@ -162,7 +162,8 @@ def said(run: "subprocess.CompletedProcess[str]") -> str:
     """The one line that a command has ended with."""
     assert run.returncode == 1, run.stderr
     assert "Traceback" not in run.stderr and "fault in warmline" not in run.stderr
-    (line,) = (line for line in run.stderr.splitlines() if line.strip())
+    *before, line = (line for line in run.stderr.splitlines() if line.strip())
+    assert all("warmline.toml" in other for other in before)  # which settings were taken
     assert line.startswith("error:")
     return line
 

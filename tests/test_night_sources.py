@@ -16,7 +16,7 @@ from test_night_server import TELLS, nightly, surroundings
 from warmline.pipeline.sources import look_at
 from warmline.questions import ask
 from warmline.resources import folder
-from warmline.settings import RecordingSettings
+from warmline.settings import RecordingSettings, RedactionSettings
 
 SETTINGS = RecordingSettings()
 
@@ -102,7 +102,7 @@ def test_a_folder_that_may_not_be_looked_into_is_away_and_one_below_is_closed():
                 os.setgid(65534)
                 os.setuid(65534)
                 given = [top / "shut", top / "open", top / "shut" / "deeper"]
-                found = look_at(given, SETTINGS, top / "landing")
+                found = look_at(given, SETTINGS, top / "landing", RedactionSettings())
                 deeper, shut = sorted(found.away)
                 assert f"{top}/shut: cannot look into this folder" in shut
                 assert f"{top}/shut/deeper: no such file or folder, or no permission" in deeper

@@ -79,7 +79,9 @@ def test_an_unreadable_folder_is_said_and_the_rest_is_found() -> None:
     with TemporaryDirectory() as name:  # pytest's own is closed to others from its top
         folder = Path(name)
         make(folder, "open/a.wav", "shut/b.wav")
-        folder.chmod(0o755)
+        for open_ in (folder, folder / "open"):  # whatever the umask is
+            open_.chmod(0o755)
+        (folder / "open" / "a.wav").chmod(0o644)
         (folder / "shut").chmod(0)
         with as_nobody():
             found = find_recordings([folder], SETTINGS)

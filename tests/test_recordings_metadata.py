@@ -401,7 +401,7 @@ def test_recordings_and_folders_that_lead_out_are_refused_by_name(linked: Path) 
         ("card_type", "gold", "gold"),
         ("phone_model", "iPhone 14", "iPhone 14"),
         ("mail_count", "3", "3"),
-        ("portalPassword", "hunter", "[security_code]"),
+        ("portalPassword", "hunter", "[password]"),
         ("note", "called about the invoice of May", "called about the invoice of May"),
     ],
 )
