@@ -22,7 +22,7 @@ from pathlib import Path
 
 from accounting import Cost, machine, measured
 
-from warmline.pipeline.processes import cores
+from warmline.processes import cores
 from warmline.recordings.find import find_recordings
 from warmline.settings import RecordingSettings
 

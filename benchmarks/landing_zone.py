@@ -24,7 +24,7 @@ from warmline import empathy, floor, language
 from warmline.analysis import CallAnalysis, PartyProsody, Prosody, StageKey, TurnProsody
 from warmline.errors import Status
 from warmline.landing import mapping, rows
-from warmline.metrics import Metric, unsaid
+from warmline.metrics import Metric, missing_metric
 from warmline.pipeline import STAGES
 from warmline.prosody import DEFINITIONS as PROSODY
 from warmline.resources import folder
@@ -240,7 +240,7 @@ def _sounded(lot: random.Random, turns: tuple[object, ...]) -> Prosody:
     for definition in PROSODY:
         for party in ("A", "B") if definition.level == "party" else (None,):
             if lot.random() < 0.2:
-                metrics.append(unsaid(definition.name, party, "too few turns"))
+                metrics.append(missing_metric(definition.name, party, "too few turns"))
             else:
                 value = min(lot.random(), 1.0) if definition.unit == "share" else lot.gauss(0, 3)
                 metrics.append(Metric(definition.name, party, value, observations=9))

@@ -27,7 +27,7 @@ from accounting import Cost, machine, measured, median_cost
 from calls import lay_out, truths, without_speech
 from scoring import Score, Truth, WordStarts, score, word_starts
 
-from warmline.questions import ask
+from warmline.query.questions import ask
 from warmline.resources import folder as resource
 
 CONTENDERS = ("ours", "ours-fast", "plain", "whisperx")

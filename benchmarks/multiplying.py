@@ -12,10 +12,9 @@ from pathlib import Path
 import duckdb
 
 from warmline.database import open_for_building
-from warmline.landing import places
-from warmline.warehouse.migrate import define_views
-from warmline.warehouse.sql import sql_files
-from warmline.warehouse.summarizing import summarize
+from warmline.landing import store
+from warmline.warehouse.marts import summarize
+from warmline.warehouse.tables import define_views, sql_files
 
 #: No named query and no search reads these, and they are most of the bytes.
 UNREAD = ("words", "utterances", "speech_segments", "stage_keys", "models")
@@ -96,4 +95,4 @@ def _placeholder(landing_dir: Path, number: int) -> tuple[str, str]:
     path = landing_dir / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
-    return next((f.name, f.stamp) for f in places.files(landing_dir) if f.name == name)
+    return next((f.name, f.stamp) for f in store.landed_files(landing_dir) if f.name == name)

@@ -26,8 +26,8 @@ from landing_zone import write_zone
 from multiplying import UNREAD, multiply
 
 from warmline.landing.outcomes import OutcomeLine, outcome_files, write_outcomes
-from warmline.questions import ask_named, named_queries
-from warmline.search import Match, Scope, search
+from warmline.query.questions import ask_named, named_queries
+from warmline.query.search import Match, Scope, search
 
 #: One for each customer, as many customers as `multiplying` makes.
 OUTCOMES = 300_000

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from warmline.questions import ask_named
+from warmline.query.questions import ask_named
 
 WAREHOUSE = Path(os.environ.get("WARMLINE_WAREHOUSE", "warehouse.duckdb"))
 con = duckdb.connect(str(WAREHOUSE), read_only=True)

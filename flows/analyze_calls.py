@@ -32,10 +32,24 @@ from night_runners import analyze_all
 from warmline.encryption import look_for_key
 from warmline.erasing import Retained, apply_retention, finish_erasing
 from warmline.errors import SettingsError, WarehouseError, WarmlineError, one_line
-from warmline.forking import end_with
+from warmline.files import LockedError
 from warmline.landing import LandingError, compact
-from warmline.locks import LockedError
-from warmline.nights import (
+from warmline.pipeline import (
+    CacheKeys,
+    Plan,
+    Redo,
+    RunConfig,
+    RunSummary,
+    all_measures,
+    land_duplicates,
+    make_plan,
+    with_later,
+)
+from warmline.places import Places, UnfinishedErasureError
+from warmline.processes import end_with
+from warmline.recordings.metadata import read_table
+from warmline.recordings.remote import as_source
+from warmline.reports import (
     NightReport,
     RunFacts,
     as_markdown,
@@ -46,20 +60,6 @@ from warmline.nights import (
     read_night,
     write_report,
 )
-from warmline.pipeline import (
-    Addressing,
-    Order,
-    Plan,
-    Redo,
-    Tally,
-    all_measures,
-    land_duplicates,
-    make_plan,
-    with_later,
-)
-from warmline.places import Places, UnfinishedErasureError
-from warmline.recordings.metadata import read_table
-from warmline.recordings.remote import as_source
 from warmline.settings import NightSettings, ProfileSettings, Settings, load_settings
 from warmline.warehouse import publish as publish_warehouse
 from warmline.warehouse.landing_folder import known_places
@@ -97,38 +97,38 @@ def analyze_calls(
         finish_erasing(e.places, settings, in_a_night=True)
         places = known_places(settings, _path(landing), _path(warehouse))
     table = metadata or settings.night.metadata or None
-    order = Order(Addressing.of(settings), str(places.landing), table)
+    config = RunConfig(CacheKeys.of(settings), str(places.landing), table)
     again = Redo(with_later(redo), since, until) if redo else None
     notes = find_notifier(settings.night.notify)
 
     with noted(places.warehouse, started_at):
-        plan = find_pending(sources or settings.night.sources, order, again)
-        outcomes = analyze_all(plan.pending, order)
+        plan = find_pending(sources or settings.night.sources, config, again)
+        outcomes = analyze_all(plan.pending, config)
         retained = retain(places, settings)
         publish(places.landing, places.warehouse, settings.profile)
         pack(places.landing)
         forget_old_nights(settings.night.keep_runs_days)
-        tally = Tally(plan, tuple(outcomes), perf_counter() - started)
+        summary = RunSummary(plan, tuple(outcomes), perf_counter() - started)
         facts = RunFacts.of(
-            tally,
+            summary,
             started_at=started_at,
             notes=notes,
             erased_calls=retained.calls,
             erased_words=retained.words,
         )
-        counts = leave_report(tally, places.warehouse, settings.night, started_at, facts)
+        counts = leave_report(summary, places.warehouse, settings.night, started_at, facts)
     require_sources(plan, counts)
     return counts
 
 
 @task(cache_policy=NO_CACHE)
-def find_pending(sources: Sequence[str], order: Order, redo: Redo | None) -> Plan:
+def find_pending(sources: Sequence[str], config: RunConfig, redo: Redo | None) -> Plan:
     """Recordings without an analysis of today's making; copies of others are noted."""
-    table = read_table(Path(order.metadata)) if order.metadata else None
-    landing = Path(order.landing)
+    table = read_table(Path(config.metadata)) if config.metadata else None
+    landing = Path(config.landing)
     named = [as_source(source) for source in sources]
-    plan = make_plan(named, landing, order.addressing, table, redo)
-    land_duplicates(plan, landing, order.settings)
+    plan = make_plan(named, landing, config.cache_keys, table, redo)
+    land_duplicates(plan, landing, config.settings)
     get_run_logger().info("%d to analyze, %d done before", len(plan.pending), len(plan.unchanged))
     return plan
 
@@ -192,7 +192,7 @@ def find_notifier(block: str) -> tuple[str, ...]:
 
 
 def leave_report(
-    tally: Tally,
+    summary: RunSummary,
     warehouse: Path,
     settings: NightSettings,
     started_at: datetime,
@@ -208,11 +208,11 @@ def leave_report(
         as_markdown(report), key="night-report", description="Calls analyzed, refused, failed"
     )
     alarms = list(report.alarms)
-    if settings.notify and (alarms or tally.failed):
-        alarms += notify(settings.notify, report, tally.failed)
-    note_end(warehouse, started_at, tally, run, alarms)
+    if settings.notify and (alarms or summary.failed):
+        alarms += notify(settings.notify, report, summary.failed)
+    note_end(warehouse, started_at, summary, run, alarms)
     erased = {"calls": run.erased_calls, "words": run.erased_words}
-    return tally.as_dict() | {
+    return summary.as_dict() | {
         "alarms": alarms,
         "report": str(page),
         "too_old_and_erased": erased,

@@ -18,7 +18,7 @@ from warmline.pipeline import Outcome, PlannedCall
 from warmline.settings import NightSettings
 
 #: Analyzes a call, wherever it is sent.
-Hands = Callable[[PlannedCall], Outcome]
+Analyzer = Callable[[PlannedCall], Outcome]
 
 
 class PassingFaultError(Exception):
@@ -41,12 +41,12 @@ def _may_pass(_task: Task[..., Outcome], _run: TaskRun, state: State[Outcome]) -
 
 
 @task(cache_policy=NO_CACHE, task_run_name=_call_name, retry_condition_fn=_may_pass)
-def analyze_call(hands: Hands, call: PlannedCall) -> Outcome:
+def analyze_call(analyze: Analyzer, call: PlannedCall) -> Outcome:
     """One call in a process of its own, which is ended when it takes too long.
 
     Raises `PassingFaultError` for a fault that another try may not meet.
     """
-    outcome = hands(call)
+    outcome = analyze(call)
     get_run_logger().info("%s: %s %s", outcome.call_id, outcome.status, outcome.reason or "")
     if outcome.may_pass:
         raise PassingFaultError(outcome)

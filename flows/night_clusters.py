@@ -14,7 +14,7 @@ from prefect.task_runners import TaskRunner
 
 import night_calls
 from warmline.errors import SettingsError
-from warmline.pipeline import Elsewhere
+from warmline.pipeline import ClusterWorker
 
 # Before Ray is imported: it reports to nobody.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -36,23 +36,23 @@ class Cluster:
     reason: Callable[[Any], str]
 
 
-def open_cluster(elsewhere: Elsewhere) -> AbstractContextManager[Cluster]:
+def open_cluster(elsewhere: ClusterWorker) -> AbstractContextManager[Cluster]:
     """The cluster that `night.runner` names; within it, calls can be given to it.
 
     Raises `SettingsError` when a package is missing, or the cluster does not answer.
     """
-    return _BY_NAME[elsewhere.order.settings.night.runner](elsewhere)
+    return _BY_NAME[elsewhere.config.settings.night.runner](elsewhere)
 
 
 @contextmanager
-def _dask(elsewhere: Elsewhere) -> Iterator[Cluster]:
+def _dask(elsewhere: ClusterWorker) -> Iterator[Cluster]:
     try:
         import dask
         from distributed import KilledWorker
         from prefect_dask import DaskTaskRunner
     except ImportError as e:
         raise _missing("dask", "Dask") from e
-    night = elsewhere.order.settings.night
+    night = elsewhere.config.settings.night
     own = {"n_workers": night.jobs or None, "threads_per_worker": 1, "dashboard_address": None}
     # A worker starts a process for its calls, which a daemon may not.
     allowed = {
@@ -76,7 +76,7 @@ def _dask(elsewhere: Elsewhere) -> Iterator[Cluster]:
 
 
 @contextmanager
-def _ray(elsewhere: Elsewhere) -> Iterator[Cluster]:
+def _ray(elsewhere: ClusterWorker) -> Iterator[Cluster]:
     """Workers end with the night, and what they keep for it ends with them."""
     try:
         from prefect_ray import RayTaskRunner
@@ -84,7 +84,7 @@ def _ray(elsewhere: Elsewhere) -> Iterator[Cluster]:
         from ray.exceptions import NodeDiedError, OutOfMemoryError, WorkerCrashedError
     except ImportError as e:
         raise _missing("ray", "Ray") from e
-    night = elsewhere.order.settings.night
+    night = elsewhere.config.settings.night
     with ExitStack() as opened:
         folder = opened.enter_context(_scratch())
         # The task travels to workers that have no more than the package, also to later ones.
@@ -108,7 +108,7 @@ def _ray(elsewhere: Elsewhere) -> Iterator[Cluster]:
         yield Cluster(runner, lost, lambda _: _ended_in_it(_LOSSES_OF_A_CALL))
 
 
-_BY_NAME: dict[str, Callable[[Elsewhere], AbstractContextManager[Cluster]]] = {
+_BY_NAME: dict[str, Callable[[ClusterWorker], AbstractContextManager[Cluster]]] = {
     "dask": _dask,
     "ray": _ray,
 }

@@ -200,7 +200,7 @@ def _require_answer(url: str) -> None:
 
 def _serve(descriptor: int, parent: int) -> None:
     """Be the server, on a socket that is open already, until `parent` ends."""
-    from warmline.forking import end_with
+    from warmline.processes import end_with
 
     if os.getppid() != parent:
         return

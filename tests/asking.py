@@ -18,7 +18,7 @@ from warmline import landing
 from warmline.analysis import CallAnalysis, FloorTransfer, Opportunity, Overlap, Quote, Silence
 from warmline.landing.reviews import Review, write_review
 from warmline.metrics import Metric, rate
-from warmline.questions import Answer
+from warmline.query.questions import QueryResult
 from warmline.values import RoleName, Span, SpeakerSource
 from warmline.warehouse import publish
 
@@ -230,7 +230,7 @@ REVIEWS = (
 )
 
 
-def columns(answer: Answer, *names: str) -> list[Any]:
+def columns(answer: QueryResult, *names: str) -> list[Any]:
     """Some columns of an answer; one name gives plain values."""
     places = [answer.columns.index(name) for name in names]
     found = [tuple(row[place] for place in places) for row in answer.rows]

@@ -19,20 +19,20 @@ from warmline import landing
 from warmline.errors import Status
 from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
 from warmline.pipeline import (
-    Addressing,
-    Order,
+    CacheKeys,
     Outcome,
     Plan,
     PlannedCall,
+    RunConfig,
     Workers,
     land_duplicates,
     make_plan,
 )
 from warmline.pipeline.calls import analyze_calls, land, outcome_of
-from warmline.questions import ask
+from warmline.progress import no_progress
+from warmline.query.questions import ask
 from warmline.recordings.metadata import read_metadata
 from warmline.settings import Settings, with_overrides
-from warmline.telling import nobody
 from warmline.warehouse import check_warehouse, publish
 
 MODELS = {
@@ -48,48 +48,48 @@ DEFINITIONS = factories.definitions_of([factories.call()])
 class QuickWorkers(Workers):
     """Workers that land an analysis of today's making after some hundredths of a second."""
 
-    def _start(self, tray, tells):
-        return self._schedule(_quick_tray, tray)
+    def _start(self, batch, tells):
+        return self._schedule(_quick_tray, batch)
 
 
-def _quick_tray(order: Order, calls: Sequence[PlannedCall]) -> list[Outcome]:
-    return [_quick(order, call) for call in calls]
+def _quick_tray(config: RunConfig, calls: Sequence[PlannedCall]) -> list[Outcome]:
+    return [_quick(config, call) for call in calls]
 
 
-def _quick(order: Order, call: PlannedCall) -> Outcome:
+def _quick(config: RunConfig, call: PlannedCall) -> Outcome:
     if not call.recording.audio_sha256:
-        return analyze_calls(order, [call], [nobody])[0]  # refused before anything is heard
+        return analyze_calls(config, [call], [no_progress])[0]  # refused before anything is heard
     time.sleep(random.uniform(0.01, 0.1))
-    metadata = read_metadata(Path(call.path), order.settings.recordings, None)
-    keys = order.addressing.keys(call.recording.audio_sha256, metadata)
+    metadata = read_metadata(Path(call.path), config.settings.recordings, None)
+    keys = config.cache_keys.keys(call.recording.audio_sha256, metadata)
     made = factories.call(metadata.call_id, stages=keys)
     analysis = replace(made, recording=call.recording, metadata=metadata)
-    land(analysis, Path(order.landing), call)
+    land(analysis, Path(config.landing), call)
     return outcome_of(analysis)
 
 
-def quick_order(folder: Path, **values: object) -> Order:
+def quick_order(folder: Path, **values: object) -> RunConfig:
     """What a night in this folder is done with; the names of models stand for models."""
     given = {"night.jobs": 1, "night.retries": 0, "night.retry_delay_s": 0.05}
     given |= {"recordings.settle_s": 0}
     given |= {name.replace("__", "."): value for name, value in values.items()}
-    addressing = Addressing(with_overrides(Settings(), given), MODELS, "rules")
-    return Order(addressing, str(folder / "w.landing"))
+    cache_keys = CacheKeys(with_overrides(Settings(), given), MODELS, "rules")
+    return RunConfig(cache_keys, str(folder / "w.landing"))
 
 
 def plan_of(folder: Path, **values: object) -> Plan:
     """What is to be done in this folder."""
-    order = quick_order(folder, **values)
-    return make_plan([folder / "calls"], Path(order.landing), order.addressing)
+    config = quick_order(folder, **values)
+    return make_plan([folder / "calls"], Path(config.landing), config.cache_keys)
 
 
 def night(folder: Path, **values: object) -> list[Outcome]:
     """One night: plan, work, publish, pack."""
-    order = quick_order(folder, **values)
-    landed = Path(order.landing)
-    plan = make_plan([folder / "calls"], landed, order.addressing)
-    land_duplicates(plan, landed, order.settings)
-    with QuickWorkers(order, len(plan.pending)) as workers:
+    config = quick_order(folder, **values)
+    landed = Path(config.landing)
+    plan = make_plan([folder / "calls"], landed, config.cache_keys)
+    land_duplicates(plan, landed, config.settings)
+    with QuickWorkers(config, len(plan.pending)) as workers:
         outcomes = workers.analyze_all(plan.pending, lambda outcome: None)
     publish(landed, folder / "w.duckdb", DEFINITIONS)
     landing.compact(landed, rows_in_pack=4)
@@ -98,11 +98,11 @@ def night(folder: Path, **values: object) -> list[Outcome]:
 
 def land_here(folder: Path, **values: object) -> None:
     """What is pending is analyzed in this process, and not published."""
-    order = quick_order(folder, **values)
+    config = quick_order(folder, **values)
     plan = plan_of(folder, **values)
-    land_duplicates(plan, Path(order.landing), order.settings)
+    land_duplicates(plan, Path(config.landing), config.settings)
     for call in plan.pending:
-        _quick(order, call)
+        _quick(config, call)
 
 
 def start_night(folder: Path) -> "subprocess.Popen[bytes]":

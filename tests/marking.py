@@ -10,7 +10,7 @@ from factories import call, cue, definitions_of
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.outcomes import load_outcomes
-from warmline.reviews import Judgement, Verdict, review_cue
+from warmline.query.reviews import Judgement, Verdict, review_cue
 from warmline.warehouse import publish
 
 MARKS = ("xylocarp", "quillwort", "zanthoxyl")  # in the text, the customer's id, the reason given

@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from warmline.models.releases import Model, ModelFile, Release, WheelMember
+from warmline.models.published import (
+    Model,
+    ModelFile,
+    Release,
+    WheelMember,
+)
 
 
 def sha256(data: bytes) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from warmline.errors import SynthesisError
-from warmline.simulate import Call, Line, LineSound, Scene, SimulatedCall, Speaker, flite
+from warmline.simulate import Call, Line, LineSound, Scene, SimulatedCall, SimulatedSpeaker, flite
 from warmline.values import Span
 
 
@@ -21,8 +21,8 @@ needs_flite = pytest.mark.skipif(
 )
 
 SPEAKERS = {
-    "Cleo": Speaker(role="customer", channel=0, voice="awb"),
-    "Ada": Speaker(role="agent", channel=1, voice="slt"),
+    "Cleo": SimulatedSpeaker(role="customer", channel=0, voice="awb"),
+    "Ada": SimulatedSpeaker(role="agent", channel=1, voice="slt"),
 }
 
 LONG = "I have waited for my parcel since Monday and nobody at all could tell me where it is today"
@@ -30,7 +30,7 @@ LONG = "I have waited for my parcel since Monday and nobody at all could tell me
 OBJECTION = "No please let me finish what I wanted to say to you"
 
 
-def scene(*lines: Line, speakers: dict[str, Speaker] = SPEAKERS, **sound: object) -> Scene:
+def scene(*lines: Line, speakers: dict[str, SimulatedSpeaker] = SPEAKERS, **sound: object) -> Scene:
     return Scene(
         call=Call(call_id="test", title="A test"),
         sound=LineSound.model_validate({"snr_db": 50, **sound}),

@@ -15,10 +15,10 @@ from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
 from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
-from warmline.pipeline import Addressing, Order, Outcome, Plan, land_duplicates, make_plan
+from warmline.pipeline import CacheKeys, Outcome, Plan, RunConfig, land_duplicates, make_plan
 from warmline.pipeline.calls import analyze_calls
+from warmline.progress import no_progress
 from warmline.settings import Settings, with_overrides
-from warmline.telling import nobody
 
 MODELS = {
     SEGMENTATION: "s",
@@ -81,27 +81,27 @@ def silence(seconds: float = 3.0, channels: int = 1) -> bytes:
     return file.getvalue()
 
 
-def order(folder: Path, **values: object) -> Order:
+def config(folder: Path, **values: object) -> RunConfig:
     """What a night in this folder is done with."""
     given: dict[str, object] = {"recordings.settle_s": 0}
     given |= {"recordings.scratch": str(folder / "scratch")}
     given |= {name.replace("__", "."): value for name, value in values.items()}
-    addressing = Addressing(with_overrides(Settings(), given), MODELS, "rules")
-    return Order(addressing, str(folder / "w.landing"))
+    cache_keys = CacheKeys(with_overrides(Settings(), given), MODELS, "rules")
+    return RunConfig(cache_keys, str(folder / "w.landing"))
 
 
 def planned(folder: Path, *sources: str | Path, **values: object) -> Plan:
     """What is to be done."""
-    made = order(folder, **values)
-    return make_plan(sources or [SOURCE], Path(made.landing), made.addressing)
+    made = config(folder, **values)
+    return make_plan(sources or [SOURCE], Path(made.landing), made.cache_keys)
 
 
 def night(folder: Path, *sources: str | Path, **values: object) -> list[Outcome]:
     """One night in this process; no copy is left of what was fetched."""
-    made = order(folder, **values)
+    made = config(folder, **values)
     plan = planned(folder, *sources, **values)
     land_duplicates(plan, Path(made.landing), made.settings)
-    outcomes = [o for call in plan.pending for o in analyze_calls(made, [call], [nobody])]
+    outcomes = [o for call in plan.pending for o in analyze_calls(made, [call], [no_progress])]
     assert not list((folder / "scratch").glob("*"))
     return outcomes
 

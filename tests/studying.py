@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from factories import call, cue, definitions_of, measured, sha
 from warmline.analysis import CallAnalysis
 from warmline.landing import mapping, rows
-from warmline.landing.places import key_of, pack_file
+from warmline.landing.store import compacted_file, key_of
 from warmline.metrics import MetricDefinition, rate
 from warmline.outcomes import load_outcomes
 
@@ -116,7 +116,7 @@ def _land(analyses: Sequence[CallAnalysis], folder: Path) -> None:
         | {rows.KEY: key_of(analysis), rows.CONTENT: sha(str(analysis)), rows.METADATA: ""}
         for analysis in analyses
     ]
-    path = pack_file(folder, sha("pack"))
+    path = compacted_file(folder, sha("pack"))
     path.parent.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(found, schema=rows.landing_schema()), path)
 

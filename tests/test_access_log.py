@@ -13,10 +13,15 @@ from typer.testing import CliRunner
 from factories import definitions_of
 from marking import MARKS, fill, marked
 from warmline import landing
-from warmline.access_log import access_log, accesses, forget_calls_but, note_access
 from warmline.cli.app import app
 from warmline.landing import Selection
 from warmline.warehouse import publish
+from warmline.warehouse.access_log import (
+    access_log,
+    accesses,
+    forget_calls_but,
+    note_access,
+)
 
 
 @pytest.fixture

@@ -17,9 +17,14 @@ from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
 from warmline.engines import Engines
 from warmline.errors import QueryError
-from warmline.export.bleeping import MARGIN_S, TONE_HZ, bleeped, write_bleeped
+from warmline.query.export import (
+    MARGIN_S,
+    TONE_HZ,
+    bleeped,
+    write_bleeped,
+)
 from warmline.recordings.decode import decode
-from warmline.recordings.identify import identify
+from warmline.recordings.find import identify
 from warmline.settings import RecordingSettings
 from warmline.values import Redaction, Span
 from warmline.warehouse import publish
@@ -108,7 +113,7 @@ def test_the_command_writes_the_copy(tmp_path: Path, heard: CallAnalysis) -> Non
 @pytest.mark.slow
 def test_whisper_hears_no_digit_of_the_card_in_the_copy(tmp_path: Path, engines: Engines) -> None:
     """Said by flite, analyzed with everything on, bleeped, and heard again."""
-    from warmline.pipeline import Addressing
+    from warmline.pipeline import CacheKeys
     from warmline.pipeline.analyze import analyze_recording
     from warmline.settings import Settings, with_overrides
     from warmline.simulate.flite import RATE_HZ as SAID_HZ
@@ -122,7 +127,7 @@ def test_whisper_hears_no_digit_of_the_card_in_the_copy(tmp_path: Path, engines:
     spoken = speak(said, next(iter(VOICES.values())), 1.1, None)
     path = write(tmp_path / "c.wav", spoken.samples[None], SAID_HZ)
     settings = with_overrides(Settings(), {"words.whisper_model": "tiny.en"})
-    analysis = analyze_recording(path, Addressing.of(settings), engines)
+    analysis = analyze_recording(path, CacheKeys.of(settings), engines)
     assert analysis.redactions, analysis.reason
     copy = write_bleeped(analysis, settings.recordings, tmp_path)
     again = [

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sounding import RATE_HZ, Samples, conversation, sound_of, talk
-from warmline.channels import kept_of, resolve, with_one_left
-from warmline.crosstalk import compare, level_track
+from warmline.channels import compare, kept_of, level_track, resolve, with_one_left
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import Sound
 from warmline.settings import ChannelSettings, RecordingSettings

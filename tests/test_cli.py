@@ -18,7 +18,7 @@ from warmline.cli.app import app
 from warmline.cli.render_call import strip
 from warmline.cli.render_parts import clock, evidence_text, value_text
 from warmline.cli.terminal import ExitCode
-from warmline.metrics import unsaid
+from warmline.metrics import missing_metric
 from warmline.values import Span
 from warmline.warehouse import publish
 
@@ -91,7 +91,7 @@ def warehouse(tmp_path_factory) -> Path:
         metrics=[
             factories.measured("talk_share", "A", 0.45, numerator=9.0, denominator=20.0),
             factories.measured("dead_air_s", None, 6.0, evidence=(Span(18.0, 24.0),)),
-            unsaid("opening_story_s", "A", "the agent did not interrupt"),
+            missing_metric("opening_story_s", "A", "the agent did not interrupt"),
         ],
     )
     landing.write(call, folder / "landing")
@@ -216,7 +216,7 @@ def test_an_unforeseen_error_is_one_line_unless_asked(monkeypatch, warehouse):
     def broken(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("warmline.cli.page.read_page", broken)
+    monkeypatch.setattr("warmline.cli.show.read_page", broken)
     shown = warmline("show", "c-17", "--warehouse", warehouse)
     assert shown.exit_code == ExitCode.FAULT
     assert "fault in warmline: ZeroDivisionError" in shown.stderr
@@ -235,7 +235,7 @@ def test_the_night_needs_something_to_do(tmp_path, monkeypatch):
 def test_questions_start_without_what_listens():
     """What `query` imports decides how soon it answers."""
     code = (
-        "import sys; from warmline.cli.app import app; import warmline.questions; "
+        "import sys; from warmline.cli.app import app; import warmline.query.questions; "
         "print([m for m in ('torch', 'whisper', 'librosa', 'pyannote.core', 'sklearn', 'pandas', "
         "'pyarrow', 'prefect', 'av', 'scipy') if m in sys.modules])"
     )

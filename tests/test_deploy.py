@@ -126,15 +126,15 @@ def test_the_page_names_commands_settings_and_metrics_that_there_are():
 def test_every_metric_on_the_page_is_one_and_every_one_is_on_the_page(tmp_path):
     pytest.importorskip("prometheus_client")
     from warmline import landing
-    from warmline.nights import RunFacts, as_metrics, note_end
-    from warmline.pipeline import Plan, Tally
+    from warmline.pipeline import Plan, RunSummary
+    from warmline.reports import RunFacts, as_metrics, note_end
     from warmline.warehouse import publish
 
     (tmp_path / "w.landing").mkdir()
     assert not landing.known(tmp_path / "w.landing")
     publish(tmp_path / "w.landing", tmp_path / "w.duckdb", {})
-    tally = Tally(Plan((), (), (), (), ()), (), 1.0)
+    summary = RunSummary(Plan((), (), (), (), ()), (), 1.0)
     at = datetime.fromisoformat("2026-11-20T02:00:00+00:00") - timedelta(days=1)
-    note_end(tmp_path / "w.duckdb", at, tally, RunFacts.of(tally), ())
+    note_end(tmp_path / "w.duckdb", at, summary, RunFacts.of(summary), ())
     written = set(re.findall(r"^# HELP (warmline_\w+)", as_metrics(tmp_path / "w.duckdb"), re.M))
     assert written == set(re.findall(r"`(warmline_\w+)", PAGE.read_text()))

@@ -18,8 +18,8 @@ from warmline import landing
 from warmline.cli.app import app
 from warmline.encryption import new_key_file
 from warmline.errors import EncryptionError
-from warmline.questions import ask
-from warmline.reviews import all_reviews
+from warmline.query.questions import ask
+from warmline.query.reviews import all_reviews
 
 
 @pytest.fixture(scope="module")

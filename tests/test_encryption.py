@@ -21,9 +21,9 @@ from warmline.encryption import (
 )
 from warmline.errors import EncryptionError, QueryError, WarehouseError, WarmlineError
 from warmline.landing import Selection
-from warmline.questions import ask
-from warmline.reviews import all_reviews
-from warmline.search import search
+from warmline.query.questions import ask
+from warmline.query.reviews import all_reviews
+from warmline.query.search import search
 from warmline.warehouse import check_warehouse, publish
 
 

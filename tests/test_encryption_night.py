@@ -9,7 +9,7 @@ import pytest
 
 from marking import a_key
 from warmline import landing
-from warmline.questions import ask
+from warmline.query.questions import ask
 
 
 @pytest.mark.slow

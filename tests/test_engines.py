@@ -174,7 +174,7 @@ class TestEmbedding:
         self, engines: Engines, samples: NDArray[np.float32], truth: Annotation
     ) -> None:
         turns = [(s, who) for s, _, who in truth.itertracks(yield_label=True) if s.duration > 1.5]
-        voices = engines.voiceprints([cut(samples, segment) for segment, _ in turns])
+        voices = engines.embeddings([cut(samples, segment) for segment, _ in turns])
         assert voices.shape == (len(turns), 192)
         likeness = voices @ voices.T
         same = np.array([[a == b for _, b in turns] for _, a in turns])
@@ -187,7 +187,7 @@ class TestEmbedding:
         self, engines: Engines, samples: NDArray[np.float32]
     ) -> None:
         stretch = samples[22 * RATE_HZ : 26 * RATE_HZ]
-        loud, quiet = engines.voiceprints([stretch, stretch * np.float32(0.1)])
+        loud, quiet = engines.embeddings([stretch, stretch * np.float32(0.1)])
         assert float(loud @ quiet) > 0.999
 
     def test_weights_choose_who_is_heard(

@@ -16,8 +16,18 @@ from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
 from warmline.errors import QueryError
-from warmline.export import EXPORTERS, choose, export
-from warmline.export.formats import as_ctm, as_rttm, as_seglst, as_srt, as_stm, as_vtt, file_stems
+from warmline.query.export import (
+    EXPORTERS,
+    as_ctm,
+    as_rttm,
+    as_seglst,
+    as_srt,
+    as_stm,
+    as_vtt,
+    choose,
+    export,
+    file_stems,
+)
 from warmline.values import RoleName
 from warmline.warehouse import publish
 

@@ -16,14 +16,14 @@ from factories import call, definitions_of
 from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import QueryError
-from warmline.export import tables
-from warmline.export.tables import write_table
-from warmline.questions import Answer
-from warmline.spreadsheets import safe_cell
+from warmline.files import safe_cell
+from warmline.query import export_tables
+from warmline.query.export_tables import write_table
+from warmline.query.questions import QueryResult
 from warmline.warehouse import publish
 
 EVIL = "=cmd|' /C calc'!A1"
-ANSWER = Answer(
+ANSWER = QueryResult(
     ("said", "n", "at", "day", "sure", "times", "none"),
     ("VARCHAR", "BIGINT", "TIMESTAMP", "DATE", "BOOLEAN", "DOUBLE[]", "VARCHAR"),
     (
@@ -48,7 +48,7 @@ def test_parquet_keeps_types_and_nothing_is_nothing(tmp_path: Path) -> None:
     table = pq.read_table(write_table(ANSWER, tmp_path / "a.parquet", "parquet"))
     assert table.to_pylist()[0] == dict(zip(ANSWER.columns, ANSWER.rows[0], strict=True))
     assert table.schema.field("none").type == pa.string()
-    empty = Answer(("a", "b"), ("DOUBLE", "VARCHAR"), (), False)
+    empty = QueryResult(("a", "b"), ("DOUBLE", "VARCHAR"), (), False)
     assert pq.read_table(write_table(empty, tmp_path / "e.parquet", "parquet")).num_rows == 0
 
 
@@ -87,7 +87,7 @@ def test_a_sheet_holds_no_formula_and_no_link(tmp_path: Path) -> None:
 def test_more_than_a_sheet_holds_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "_ROWS_IN_SHEET", 1)
+    monkeypatch.setattr(export_tables, "_ROWS_IN_SHEET", 1)
     with pytest.raises(QueryError, match="a sheet holds 1 rows, this has 2"):
         write_table(ANSWER, tmp_path / "a.xlsx", "xlsx")
     assert list(tmp_path.iterdir()) == []
@@ -169,13 +169,13 @@ def test_a_formula_is_kept_a_text_wherever_a_cell_could_begin(said: str, kept: s
 
 
 def test_names_of_columns_are_cells_too(tmp_path: Path) -> None:
-    answer = Answer(("=1+1",), ("VARCHAR",), (("x",),), False)
+    answer = QueryResult(("=1+1",), ("VARCHAR",), (("x",),), False)
     page = write_table(answer, tmp_path / "a.csv", "csv").read_text(encoding="utf-8")
     assert page == "'=1+1\nx\n"
 
 
 def test_a_cell_that_looks_like_a_formula_stays_a_text_when_it_is_edited(tmp_path: Path) -> None:
-    answer = Answer(("a", "b"), ("VARCHAR",) * 2, (("a;=1+1", "x"),), False)
+    answer = QueryResult(("a", "b"), ("VARCHAR",) * 2, (("a;=1+1", "x"),), False)
     path = write_table(answer, tmp_path / "a.xlsx", "xlsx")
     ns = {"x": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
     with zipfile.ZipFile(path) as book:

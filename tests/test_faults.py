@@ -111,7 +111,7 @@ def test_workers_may_be_killed_at_any_moment(tmp_path, kills):
     chance = random.Random(kills)
     names = [f"c{i}" for i in range(20 + 4 * kills)]
     add_recordings(tmp_path, *names)
-    order = quick_order(tmp_path, night__jobs=2, night__retries=12)
+    config = quick_order(tmp_path, night__jobs=2, night__retries=12)
     done = threading.Event()
     killed = []
 
@@ -128,7 +128,7 @@ def test_workers_may_be_killed_at_any_moment(tmp_path, kills):
     killer = threading.Thread(target=kill_some)
     plan = plan_of(tmp_path)
     try:
-        with QuickWorkers(order, len(plan.pending)) as workers:
+        with QuickWorkers(config, len(plan.pending)) as workers:
             killer.start()
             ended = workers.analyze_all(plan.pending, lambda outcome: None)
     finally:

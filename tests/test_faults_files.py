@@ -39,8 +39,8 @@ from warmline.landing import LandingError
 from warmline.models.catalogue import EMBEDDING
 from warmline.models.store import ModelStore
 from warmline.pipeline import Workers
-from warmline.pipeline.unanalyzed import fault_code
-from warmline.questions import ask
+from warmline.pipeline.failures import fault_code
+from warmline.query.questions import ask
 from warmline.recordings.decode import decode
 from warmline.settings import PlaceSettings, RecordingSettings
 from warmline.warehouse import publish
@@ -259,9 +259,9 @@ def test_a_call_that_takes_too_much_memory_is_alone_in_that(tmp_path):
     header = b"RIFF" + struct.pack("<I", size + 36) + b"WAVEfmt " + struct.pack("<I", 16) + form
     (tmp_path / "calls" / "huge.wav").write_bytes(header + b"data" + struct.pack("<I", size))
     os.truncate(tmp_path / "calls" / "huge.wav", size + 44)
-    order = quick_order(tmp_path, night__call_memory_gb=1.0)
+    config = quick_order(tmp_path, night__call_memory_gb=1.0)
     pending = plan_of(tmp_path, night__call_memory_gb=1.0).pending
-    with Workers(order, len(pending)) as workers:
+    with Workers(config, len(pending)) as workers:
         ended = workers.analyze_all(pending, lambda outcome: None)
     found = {outcome.call_id: (outcome.status, outcome.code) for outcome in ended}
     assert found == {

@@ -10,7 +10,7 @@ import pytest
 
 from sounding import RATE_HZ, write
 from test_flow_clusters import landed, night_of, parents
-from warmline.questions import ask
+from warmline.query.questions import ask
 
 CALLS, KILLS = 40, 2
 

@@ -12,7 +12,7 @@ from conversing import (
 )
 from flooring import SETTINGS, floor_of, metric, value
 from warmline.floor import DEFINITIONS, measure, sensitivity
-from warmline.floor.cooperation import cooperation_rules
+from warmline.floor.events import cooperation_rules
 from warmline.phrases import broken_examples
 from warmline.values import (
     Conversation,

@@ -13,8 +13,8 @@ from time import monotonic, sleep
 import pytest
 import yaml
 
-from warmline.locks import exclusive
-from warmline.questions import ask
+from warmline.files import exclusive
+from warmline.query.questions import ask
 from warmline.resources import folder
 from warmline.settings import NightSettings
 

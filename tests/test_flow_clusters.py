@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from sounding import RATE_HZ, write
-from warmline.questions import ask
+from warmline.query.questions import ask
 
 CALLS = 150
 

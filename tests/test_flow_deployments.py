@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from test_night_server import TELLS, surroundings
-from warmline.questions import ask
+from warmline.query.questions import ask
 from warmline.resources import folder
 
 ROOT = folder("flows").parent

@@ -22,14 +22,14 @@ from warmline.analysis import Quote
 from warmline.cli.app import app
 from warmline.erasing import without_words
 from warmline.landing import Selection
-from warmline.landing.places import key_of, loose_file
+from warmline.landing.store import key_of, uncompacted_file
 from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
-from warmline.nights import NightReport, RunFacts, as_markdown
 from warmline.outcomes import load_outcomes
-from warmline.pipeline import Addressing, Plan, Tally, all_measures, make_plan
+from warmline.pipeline import CacheKeys, Plan, RunSummary, all_measures, make_plan
 from warmline.pipeline.calls import _previous
-from warmline.questions import ask
-from warmline.reviews import Judgement, Verdict, review_cue
+from warmline.query.questions import ask
+from warmline.query.reviews import Judgement, Verdict, review_cue
+from warmline.reports import NightReport, RunFacts, as_markdown
 from warmline.settings import RetentionSettings, Settings
 from warmline.warehouse import check_warehouse, publish
 
@@ -118,11 +118,11 @@ def test_the_next_night_does_not_bring_it_back(tmp_path: Path) -> None:
         MANY_LANGUAGES: "n",
         "whisper-base": "b",
     }
-    addressing = Addressing(Settings(), models, "rules")
-    (pending,) = make_plan([tmp_path], tmp_path / "l", addressing).pending
+    cache_keys = CacheKeys(Settings(), models, "rules")
+    (pending,) = make_plan([tmp_path], tmp_path / "l", cache_keys).pending
     landing.write(replace(not_analyzed("a"), recording=pending.recording), tmp_path / "l")
     landing.erase(tmp_path / "l", Selection(calls=frozenset({"a"})))
-    plan = make_plan([tmp_path / "a.wav"], tmp_path / "l", addressing)
+    plan = make_plan([tmp_path / "a.wav"], tmp_path / "l", cache_keys)
     assert (plan.pending, plan.unchanged) == ((), ())
     assert plan.forgotten == (pending.path,)
 
@@ -160,7 +160,7 @@ def test_what_a_worker_lands_after_the_erasing_goes(folder: Path) -> None:
     forget(folder, "--customer", MARKS[1])
     landing.write(late, folder / "w.landing")
     landing.write(new, folder / "w.landing")
-    loose = loose_file(folder / "w.landing", key_of(late))
+    loose = uncompacted_file(folder / "w.landing", key_of(late))
     loose.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(kept, loose)  # as from a worker that was killed before it looked
     kept.unlink()
@@ -379,8 +379,8 @@ MODELS = {
 
 def planned(folder: Path, settings: Settings | None = None) -> Plan:
     """What a run over the folder `rec` would do."""
-    addressing = Addressing(settings or Settings(), MODELS, "rules")
-    return make_plan([folder / "rec"], folder / "w.landing", addressing)
+    cache_keys = CacheKeys(settings or Settings(), MODELS, "rules")
+    return make_plan([folder / "rec"], folder / "w.landing", cache_keys)
 
 
 def record(folder: Path, name: str, **metadata: str) -> Path:
@@ -401,7 +401,7 @@ def test_later_calls_of_who_opted_out_are_not_analyzed_and_are_counted(folder: P
     plan = planned(folder)
     assert [Path(path).name for path in plan.opted_out] == ["n1.wav"]
     assert [Path(call.path).name for call in plan.pending] == ["n2.wav"]
-    assert Tally(plan, (), 0.0).as_dict()["opted_out"] == 1
+    assert RunSummary(plan, (), 0.0).as_dict()["opted_out"] == 1
     report = as_markdown(
         NightReport(
             date(2026, 11, 20),
@@ -414,7 +414,7 @@ def test_later_calls_of_who_opted_out_are_not_analyzed_and_are_counted(folder: P
             (),
             0,
             (),
-            run=RunFacts.of(Tally(plan, (), 0.0)),
+            run=RunFacts.of(RunSummary(plan, (), 0.0)),
         )
     )
     assert "1 of customers who opted out" in report

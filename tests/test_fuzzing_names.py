@@ -17,15 +17,14 @@ import factories
 from sounding import RATE_HZ, talk, write
 from warmline import landing
 from warmline.cli.app import app
-from warmline.cli.consoles import PlainConsole, harmless
+from warmline.cli.terminal import PlainConsole, harmless
 from warmline.errors import RecordingRefusedError, Status
-from warmline.nights import as_html, as_markdown
-from warmline.nights.report import FailedCall, NightReport, RunFacts
-from warmline.questions import ask
+from warmline.query.questions import ask
 from warmline.recordings.decode import decode
-from warmline.recordings.find import find_recordings
-from warmline.recordings.identify import identify
+from warmline.recordings.find import find_recordings, identify
 from warmline.recordings.metadata import read_metadata
+from warmline.reports import as_html, as_markdown
+from warmline.reports.report import FailedCall, NightReport, RunFacts
 from warmline.settings import RecordingSettings
 from warmline.warehouse import publish
 

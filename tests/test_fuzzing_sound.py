@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sounding import RATE_HZ, encode, tone, write
 from warmline.errors import RecordingRefusedError
 from warmline.recordings.decode import decode
-from warmline.recordings.identify import identify
+from warmline.recordings.find import identify
 from warmline.settings import RecordingSettings
 
 SETTINGS = RecordingSettings(max_duration_s=600.0)

@@ -20,8 +20,8 @@ from factories import ANALYZED_AT, call, cue, measured, not_analyzed, sha
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.errors import Status
+from warmline.files import LockedError, exclusive
 from warmline.landing import mapping, rows
-from warmline.locks import LockedError, exclusive
 from warmline.values import Recording, Span
 
 LATER = ANALYZED_AT + timedelta(days=1)
@@ -147,7 +147,7 @@ def test_packing_changes_where_analyses_lie_and_nothing_else(tmp_path: Path) -> 
         assert replace(now, file=old.file) == old
         assert landing.read_landed(tmp_path, now) == analyses[old.call_id]
         assert landing.read_landed(tmp_path, old) == analyses[old.call_id]
-    assert landing.compact(tmp_path, rows_in_pack=3) == landing.Packing(0, 0, 0, {})
+    assert landing.compact(tmp_path, rows_in_pack=3) == landing.Compaction(0, 0, 0, {})
 
 
 def test_poor_packs_are_merged_as_calls_come_in(tmp_path: Path) -> None:

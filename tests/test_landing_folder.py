@@ -14,7 +14,7 @@ from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import EncryptionError, WarehouseError
 from warmline.places import give_identity, identity_of
-from warmline.questions import ask
+from warmline.query.questions import ask
 from warmline.settings import PlaceSettings, Settings
 from warmline.warehouse import publish
 from warmline.warehouse.landing_folder import known_places

@@ -3,10 +3,8 @@
 import pytest
 
 from dialogues import dialogue, moments_of
-from warmline.language.act_rules import ActRule, act_book
-from warmline.language.clauses import clauses, content
 from warmline.language.rulebook import rulebook
-from warmline.language.speech_acts import Act, acts_of_turn
+from warmline.language.speech_acts import Act, ActRule, act_book, acts_of_turn, clauses, content
 from warmline.phrases import Matcher, broken_examples, spoken_text
 from warmline.settings import LanguageSettings
 from warmline.values import RoleName

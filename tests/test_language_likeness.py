@@ -5,16 +5,16 @@ import pytest
 
 from warmline.engines import Engines
 from warmline.language import score_turns
-from warmline.language.likeness import (
+from warmline.language.similarity import (
     asks_plainly,
     directions,
-    likeness_of,
+    prototype_similarity,
     request_rules,
     sentences,
+    vectors_of,
 )
-from warmline.language.listening import listen_to
-from warmline.language.passages import passages_of_texts
-from warmline.language.vectors import vectors_of
+from warmline.language.turn_text import turn_texts_of
+from warmline.language.windows import score_windows
 from warmline.phrases import broken_examples, spoken_text
 from warmline.settings import Settings
 from warmline.values import RoleName
@@ -48,11 +48,11 @@ def test_likeness_is_nearest_to_ones_own_group_in_whatever_window(engines: Engin
     said = [(RoleName.CUSTOMER, told[0]) for told in sentences().values()]
     aside = "then i went to the shop and looked at the phones and they had several colors and "
     said.append((RoleName.CUSTOMER, f"{aside * 4}. {sentences()['anger'][0]}"))
-    passages = passages_of_texts([*said, (RoleName.AGENT, "I'm sorry.")])
-    vectors = vectors_of(passages, listen_to(passages, engines), engines)
+    turn_texts = turn_texts_of([*said, (RoleName.AGENT, "I'm sorry.")])
+    vectors = vectors_of(turn_texts, score_windows(turn_texts, engines), engines)
     assert set(vectors) == {*range(len(said)), len(said)}
     assert all(np.linalg.norm(v, axis=1) == pytest.approx(1.0, abs=1e-5) for v in vectors.values())
-    found = likeness_of(passages, vectors, engines)
+    found = prototype_similarity(turn_texts, vectors, engines)
     assert set(found) == set(range(len(said)))
     for index, name in enumerate(sentences()):
         assert max(found[index], key=lambda group: found[index][group]) == name
@@ -89,9 +89,11 @@ def test_trouble_that_wears_on_is_heard_above_a_fault_and_a_request(engines: Eng
 @pytest.mark.models
 def test_feelings_are_heard_only_in_the_words_of_those_who_are_named(engines: Engines) -> None:
     talk = [(RoleName.CUSTOMER, "I am so worried."), (RoleName.AGENT, "That must be hard.")]
-    passages = passages_of_texts(talk)
-    customer, agent = (listen_to(passages, engines, {RoleName.CUSTOMER})[i][0] for i in (0, 1))
-    both = listen_to(passages, engines)
+    turn_texts = turn_texts_of(talk)
+    customer, agent = (
+        score_windows(turn_texts, engines, {RoleName.CUSTOMER})[i][0] for i in (0, 1)
+    )
+    both = score_windows(turn_texts, engines)
     assert customer.emotions == pytest.approx(both[0][0].emotions, abs=1e-5)
     assert agent.emotions == {} and both[1][0].emotions
     assert agent.levels == both[1][0].levels

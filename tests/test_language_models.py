@@ -15,11 +15,18 @@ from warmline.analysis import Moment
 from warmline.empathy import measure
 from warmline.engines import Engines
 from warmline.language import read
-from warmline.language.emotions import EMOTIONS, FEELINGS, emotion_probabilities
-from warmline.language.epitome import LEVELS, MECHANISMS, level_probabilities
-from warmline.language.heads import adapter_file, network_settings
-from warmline.language.listening import windows
-from warmline.language.uptake import uptake
+from warmline.language.heads import (
+    EMOTIONS,
+    FEELINGS,
+    LEVELS,
+    MECHANISMS,
+    adapter_file,
+    emotion_probabilities,
+    level_probabilities,
+    network_settings,
+)
+from warmline.language.similarity import uptake
+from warmline.language.windows import windows
 from warmline.phrases import spoken_text
 from warmline.settings import LanguageSettings, Settings
 

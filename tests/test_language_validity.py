@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from warmline.language import score_turns
-from warmline.language.passages import passages_of_texts
-from warmline.language.reading import read_passages
+from warmline.language.rule_moments import rule_moments
 from warmline.language.rulebook import rulebook
+from warmline.language.turn_text import turn_texts_of
 from warmline.settings import LanguageSettings
 from warmline.values import RoleName
 
@@ -97,7 +97,7 @@ def test_questions_and_reflections_against_counselling_sessions() -> None:
     for session in sessions[:40]:
         utterances = [list(g) for _, g in groupby(session, key=lambda r: r["utterance_id"])]
         said = [(_role(u[0]["interlocutor"]), u[0]["utterance_text"]) for u in utterances]
-        moments = read_passages(passages_of_texts(said), book)
+        moments = rule_moments(turn_texts_of(said), book)
         questions = {m.turn_index for m in moments if m.kind.startswith("question_")}
         reflections = {m.turn_index for m in moments if m.label == "reflection"}
         for index, labels in enumerate(utterances):

@@ -12,7 +12,7 @@ from sounding import RATE_HZ, Samples, conversation, sound_of, talk
 from warmline.analysis import Floor
 from warmline.engines import Engines
 from warmline.metrics import Metric
-from warmline.pipeline.withholding import doubt_about_parties, missing_party, withhold_floor
+from warmline.pipeline.suppression import doubt_about_parties, missing_party, suppress_floor
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import Sound
 from warmline.resources import folder
@@ -20,8 +20,8 @@ from warmline.settings import RecordingSettings, SpeechSettings
 from warmline.spans import total_s
 from warmline.speech import listen, live_channel
 from warmline.speech.activity import FRAME_LENGTH_S, FRAME_STEP_S
-from warmline.speech.leakage import OwnSpeech, own_speech, without_leakage
-from warmline.speech.voices import tell_apart
+from warmline.speech.crosstalk import OwnSpeech, own_speech, without_crosstalk
+from warmline.speech.diarize import cluster_speakers
 from warmline.values import ChannelLayout, SpeakerSource, Speech, SpeechSegment
 
 SETTINGS = SpeechSettings()
@@ -100,7 +100,7 @@ def test_a_leaked_voice_is_left_out(
 
 
 def test_clean_channels_are_left_as_they_are(call: Samples) -> None:
-    heard = without_leakage(sound_of(call), sounding(call), SETTINGS.leakage_db)
+    heard = without_crosstalk(sound_of(call), sounding(call), SETTINGS.leakage_db)
     found = own(call)
     assert (found.leaks, found.confidence, found.reason) == ((), 1.0, "")
     for kept, probability in zip(found.probabilities, heard, strict=True):
@@ -168,7 +168,7 @@ def test_of_one_recorded_party_only_how_much_it_speaks_is_said() -> None:
         Metric("interruptions", "A", 0.0),
         Metric("dead_air_s", None, 12.0),
     )
-    held = withhold_floor(Floor((), (), (), (), metrics), None, missing)
+    held = suppress_floor(Floor((), (), (), (), metrics), None, missing)
     assert {(m.name, m.party): m.value for m in held.metrics if m.value is not None} == {
         ("talk_s", "A"): 8.0,
         ("words", "A"): 20.0,
@@ -200,7 +200,7 @@ def test_a_lone_channel_holds_two_voices_only_when_they_are_plain(
     rows = centres[[0, 0, 0, 0, 1, 1]] + 0.15 * rng.standard_normal((6, 32))
     embeddings = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     durations_s = np.array([6.0] * 4 + [smaller_s / 2] * 2)
-    voices = tell_apart(embeddings, durations_s, share_with_two, SETTINGS, one_expected=True)
+    voices = cluster_speakers(embeddings, durations_s, share_with_two, SETTINGS, one_expected=True)
     assert voices.count == count
     assert len(set(voices.labels.tolist())) == count
 

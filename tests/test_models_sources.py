@@ -6,11 +6,9 @@ import pytest
 
 from offering import Notes, Site, build_wheel, publishing, release, sha256
 from warmline.errors import SourceError
-from warmline.models import publisher as publisher_module
-from warmline.models.package_index import PackageIndex
-from warmline.models.publisher import Publisher
-from warmline.models.releases import WheelMember
-from warmline.models.sources import LocalFolders
+from warmline.models import download as publisher_module
+from warmline.models.download import LocalFolders, PackageIndex, Publisher
+from warmline.models.published import WheelMember
 
 DATA = bytes(range(256)) * 4096
 

@@ -14,7 +14,8 @@ from factories import CUSTOMER_AND_AGENT, NO_ROLES, call, definitions_of, measur
 from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import Status, WarehouseError
-from warmline.nights import (
+from warmline.pipeline import Outcome, Plan, RunSummary
+from warmline.reports import (
     WATCHED,
     Day,
     RunFacts,
@@ -30,9 +31,8 @@ from warmline.nights import (
     report_files,
     write_report,
 )
-from warmline.nights.drift import compare
-from warmline.nights.report import shares_too_large
-from warmline.pipeline import Outcome, Plan, Tally
+from warmline.reports.drift import compare
+from warmline.reports.report import shares_too_large
 from warmline.settings import NightSettings
 from warmline.warehouse import publish
 
@@ -367,11 +367,11 @@ def test_a_second_run_leaves_the_report_of_the_first(two_runs):
 def test_the_report_of_a_day_has_all_of_its_runs(two_runs):
     plan = Plan((), (), (), (), ("there: cannot be read",), away=("there: cannot be read",))
     for hour, missing in ((2, plan), (9, replace(plan, away=(), problems=()))):
-        tally = Tally(missing, (), 60.0)
-        run = RunFacts.of(tally, started_at=at(NIGHT, hour))
+        summary = RunSummary(missing, (), 60.0)
+        run = RunFacts.of(summary, started_at=at(NIGHT, hour))
         report = read_night(two_runs, NIGHT, NightSettings(), until=at(NIGHT, hour + 2), run=run)
         write_report(report, two_runs)
-        note_end(two_runs, at(NIGHT, hour), tally, run, report.alarms)
+        note_end(two_runs, at(NIGHT, hour), summary, run, report.alarms)
     done = CliRunner().invoke(app, ["report", "--night", str(NIGHT), "--warehouse", str(two_runs)])
     assert done.exit_code == 4
     assert "3 calls." in done.stdout
@@ -410,8 +410,10 @@ def test_health_and_metrics_say_how_the_last_night_ended(two_runs):
         health = read_health(two_runs)
         assert (health.state, health.succeeded_at) == ("running", None)
         outcome = Outcome("/c/a.wav", "a", Status.FAILED, "timeout", "gave up", 60.0, 1.0)
-        tally = Tally(Plan((), ("/c/z.wav",), (), (), ()), (outcome,), 30.0)
-        note_end(two_runs, at(NIGHT, 2), tally, RunFacts.of(tally), ["calls that failed: 1 of 1"])
+        summary = RunSummary(Plan((), ("/c/z.wav",), (), (), ()), (outcome,), 30.0)
+        note_end(
+            two_runs, at(NIGHT, 2), summary, RunFacts.of(summary), ["calls that failed: 1 of 1"]
+        )
     health = read_health(two_runs)
     assert health.state == "attention" and health.last_run.calls["failed"] == 1
     assert health.last_run.reasons == {"timeout": 1}

@@ -15,7 +15,7 @@ import pytest
 
 from warmline import landing
 from warmline.errors import WarehouseError
-from warmline.nights import forget_names, forget_runs, prefect_home
+from warmline.reports import forget_names, forget_runs, prefect_home
 from warmline.resources import folder
 
 MARK = "quillwort"  # in the names of a recording and of its customer

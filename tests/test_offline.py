@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from warmline.questions import ask
+from warmline.query.questions import ask
 from warmline.resources import folder
 
 WITHOUT_NETWORK = ["unshare", "--map-root-user", "--net"]

@@ -7,28 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from warmline.pipeline.board import Board, Teller
-from warmline.telling import within
+from warmline.progress import ProgressFile, ProgressWriter, part_of
 
 
-def _tell_for_ever(teller: Teller) -> None:
+def _tell_for_ever(teller: ProgressWriter) -> None:
     while True:
         teller(0.5)
 
 
 def test_what_another_process_tells_is_read() -> None:
-    board = Board()
+    board = ProgressFile()
     process = multiprocessing.get_context("spawn").Process(target=board.teller(3), args=(0.25,))
     process.start()
     process.join()
     assert [board.share(place) for place in (0, 3, 7)] == [0.0, 0.25, 0.0]
-    assert board.teller(3) == Teller(board.path, 3)
+    assert board.teller(3) == ProgressWriter(board.path, 3)
     assert board.share(3) == 0.0
     board.close()
 
 
 def test_a_process_that_is_killed_while_it_tells_holds_nobody_up() -> None:
-    board = Board()
+    board = ProgressFile()
     process = multiprocessing.get_context("spawn").Process(
         target=_tell_for_ever, args=(board.teller(0),)
     )
@@ -44,7 +43,7 @@ def test_a_process_that_is_killed_while_it_tells_holds_nobody_up() -> None:
 
 
 def test_a_board_that_was_taken_down_is_told_nothing() -> None:
-    board = Board()
+    board = ProgressFile()
     teller = board.teller(0)
     board.close()
     teller(1.0)
@@ -53,7 +52,7 @@ def test_a_board_that_was_taken_down_is_told_nothing() -> None:
 
 def test_a_part_lies_within_the_whole() -> None:
     told: list[float] = []
-    tell = within(within(told.append, 0.5, 1.0), 0.0, 0.5)
-    tell(0.0)
-    tell(1.0)
+    progress = part_of(part_of(told.append, 0.5, 1.0), 0.0, 0.5)
+    progress(0.0)
+    progress(1.0)
     assert told == pytest.approx([0.5, 0.75])

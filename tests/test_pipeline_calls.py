@@ -16,8 +16,8 @@ from warmline.cli.terminal import ExitCode
 from warmline.engines import Engines
 from warmline.errors import Status
 from warmline.metrics import Metric
-from warmline.pipeline import Addressing, all_measures, analyze_recording
-from warmline.questions import ask
+from warmline.pipeline import CacheKeys, all_measures, analyze_recording
+from warmline.query.questions import ask
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.resources import folder
@@ -57,7 +57,7 @@ def told() -> list[float]:
 
 @pytest.fixture(scope="module")
 def analysis(call, engines, told) -> CallAnalysis:
-    return analyze_recording(call, Addressing.of(settings()), engines, tell=told.append)
+    return analyze_recording(call, CacheKeys.of(settings()), engines, progress=told.append)
 
 
 def seconds(analysis: CallAnalysis) -> dict[str, float]:
@@ -103,7 +103,7 @@ def test_every_measure_has_a_value_or_a_reason(analysis):
 
 
 def test_nothing_is_computed_twice(call, analysis, engines):
-    again = analyze_recording(call, Addressing.of(settings()), engines, previous=analysis)
+    again = analyze_recording(call, CacheKeys.of(settings()), engines, previous=analysis)
     assert again == replace(analysis, analyzed_at=again.analyzed_at)
 
 
@@ -113,8 +113,8 @@ def test_a_changed_threshold_scores_again_without_listening(call, analysis, monk
     def never(*_: object) -> None:
         raise AssertionError("the sound was decoded")
 
-    monkeypatch.setattr("warmline.pipeline.passage.decode", never)
-    changed = Addressing.of(settings(floor__dead_air_s=0.3))
+    monkeypatch.setattr("warmline.pipeline.call_run.decode", never)
+    changed = CacheKeys.of(settings(floor__dead_air_s=0.3))
     again = analyze_recording(call, changed, deaf, previous=analysis)
     assert again.status is Status.ANALYZED
     assert again.transcript == analysis.transcript
@@ -131,8 +131,8 @@ def test_a_late_role_swaps_agent_and_customer_without_words_being_heard_again(
     def never(*_: object) -> None:
         raise AssertionError("it was listened to again")
 
-    monkeypatch.setattr("warmline.pipeline.passage.speech.listen", never)
-    monkeypatch.setattr("warmline.pipeline.passage.words.transcription", never)
+    monkeypatch.setattr("warmline.pipeline.call_run.speech.listen", never)
+    monkeypatch.setattr("warmline.pipeline.call_run.words.transcription", never)
     sidecar = call.with_suffix(".json")
     told = sidecar.read_text()
     roles = {"0": "agent", "1": "customer"}
@@ -140,7 +140,7 @@ def test_a_late_role_swaps_agent_and_customer_without_words_being_heard_again(
         roles = {"0": "customer", "1": "agent"}
     try:
         sidecar.write_text(json.dumps(json.loads(told) | {"channel_roles": roles}))
-        again = analyze_recording(call, Addressing.of(settings()), engines, previous=analysis)
+        again = analyze_recording(call, CacheKeys.of(settings()), engines, previous=analysis)
     finally:
         sidecar.write_text(told)
     assert analysis.conversation is not None and again.conversation is not None
@@ -153,7 +153,7 @@ def test_unsure_parties_have_no_measures_of_their_own(call, analysis, engines):
     """What diarization is unsure of is not said, though it was heard."""
     assert analysis.speech is not None
     unsure = replace(analysis.speech, source=SpeakerSource.DIARIZATION, confidence=0.3)
-    strict = Addressing.of(settings(speech__min_confidence=0.4))
+    strict = CacheKeys.of(settings(speech__min_confidence=0.4))
     previous = replace(analysis, speech=unsure)
     again = analyze_recording(call, strict, engines, previous=previous)
     assert again.transcript is not None and again.transcript.words

@@ -13,9 +13,9 @@ from warmline import landing
 from warmline.engines import Engines
 from warmline.errors import Status
 from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
-from warmline.pipeline import Addressing, Plan, Redo, land_duplicates, make_plan
-from warmline.pipeline.analyze import Given, analyze_recordings
-from warmline.recordings.identify import identify
+from warmline.pipeline import CacheKeys, Plan, Redo, land_duplicates, make_plan
+from warmline.pipeline.analyze import CallInput, analyze_recordings
+from warmline.recordings.find import identify
 from warmline.recordings.metadata import read_metadata, read_table
 from warmline.settings import Settings, with_overrides
 from warmline.values import Recording
@@ -29,10 +29,10 @@ MODELS = {
 }
 
 
-def addressing(**settings: object) -> Addressing:
+def cache_keys(**settings: object) -> CacheKeys:
     given = {"recordings.settle_s": 0}
     given |= {name.replace("__", "."): value for name, value in settings.items()}
-    return Addressing(with_overrides(Settings(), given), MODELS, "rules")
+    return CacheKeys(with_overrides(Settings(), given), MODELS, "rules")
 
 
 @pytest.fixture
@@ -50,12 +50,12 @@ def landed(tmp_path) -> Path:
 
 
 def plan(calls: Path, landed: Path, redo: Redo | None = None, table=None, **settings) -> Plan:
-    return make_plan([calls], landed, addressing(**settings), table, redo)
+    return make_plan([calls], landed, cache_keys(**settings), table, redo)
 
 
 def land(path: Path, landed: Path, status: Status = Status.ANALYZED, **settings) -> None:
     """An analysis as one of today's making would land, without listening."""
-    desk = addressing(**settings)
+    desk = cache_keys(**settings)
     recording = identify(path)
     metadata = read_metadata(path, desk.settings.recordings, None)
     keys = desk.keys(recording.audio_sha256, metadata)
@@ -259,9 +259,9 @@ def test_a_call_whose_row_became_another_recordings_too_loses_what_it_took_from_
     first.write_bytes(b"north" * 1000)
     csv.write_text("file,agent\ncall.wav,ann\n")
     table = read_table(csv)
-    recording, settings = identify(first), addressing().settings.recordings
+    recording, settings = identify(first), cache_keys().settings.recordings
     metadata = read_metadata(first, settings, table)
-    keys = addressing().keys(recording.audio_sha256, metadata)
+    keys = cache_keys().keys(recording.audio_sha256, metadata)
     analysis = factories.call(metadata.call_id, stages=keys)
     landing.write(replace(analysis, recording=recording, metadata=metadata), landed)
     assert plan(folder, landed, table=table).is_done
@@ -277,7 +277,7 @@ def test_who_takes_no_row_has_nothing_from_it(tmp_path: Path) -> None:
     empty, csv = tmp_path / "call.wav", tmp_path / "t.csv"
     empty.touch()
     csv.write_text("file,agent\ncall.wav,ann\n")
-    given = [Given(empty), Given(empty, takes_row=False)]
-    desk, nobody = addressing(), Engines.from_settings(Settings())
+    given = [CallInput(empty), CallInput(empty, takes_row=False)]
+    desk, nobody = cache_keys(), Engines.from_settings(Settings())
     made = sorted(analyze_recordings(given, desk, nobody, read_table(csv)), key=lambda one: one[0])
     assert [analysis.metadata.agent_id for _, analysis in made] == ["ann", None]

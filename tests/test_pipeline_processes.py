@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from warmline.pipeline.processes import cores, jobs_at_once, memory_limit_gb
+from warmline.processes import cores, jobs_at_once, memory_limit_gb
 
 
 def system(top: Path, cgroups: str, **files: str) -> Path:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from warmline.errors import SettingsError
 from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
-from warmline.pipeline import STAGES, Addressing, all_measures, with_later
+from warmline.pipeline import STAGES, CacheKeys, all_measures, with_later
 from warmline.settings import Settings, with_overrides
 from warmline.values import CallMetadata
 
@@ -21,7 +21,7 @@ MODELS = {
     "whisper-tiny.en": "t",
 }
 CALL = CallMetadata("c-1", agent_id="E1", channel_roles={"0": "customer", "1": "agent"})
-TODAY = Addressing(Settings(), MODELS, "rules")
+TODAY = CacheKeys(Settings(), MODELS, "rules")
 NAMES = [stage.name for stage in STAGES]
 HEARING = {"sound", "channels", "speech", "words"}
 
@@ -29,7 +29,7 @@ HEARING = {"sound", "channels", "speech", "words"}
 def keys(audio: str = "a" * 64, metadata: CallMetadata = CALL, **settings: object):
     given = {name.replace("__", "."): value for name, value in settings.items()}
     chosen = with_overrides(Settings(), given)
-    return Addressing(chosen, MODELS, "rules").keys(audio, metadata)
+    return CacheKeys(chosen, MODELS, "rules").keys(audio, metadata)
 
 
 def changed(**settings: object) -> set[str]:
@@ -88,18 +88,18 @@ def test_who_took_the_call_is_no_part_of_what_was_heard(value):
 
 def test_another_rule_or_model_file_is_another_key():
     settings = Settings()
-    rules = Addressing(settings, MODELS, "other rules").keys("a" * 64, CALL)
+    rules = CacheKeys(settings, MODELS, "other rules").keys("a" * 64, CALL)
     assert {n for n in NAMES if rules[n] != keys()[n]} == {"language", "empathy"}
-    weights = Addressing(settings, MODELS | {"whisper-base": "new"}, "rules").keys("a" * 64, CALL)
+    weights = CacheKeys(settings, MODELS | {"whisper-base": "new"}, "rules").keys("a" * 64, CALL)
     assert {n for n in NAMES if weights[n] == keys()[n]} == {"sound", "channels", "speech"}
 
 
 def test_rules_alone_need_no_model():
     settings = with_overrides(Settings(), {"language.models": False})
     without = {name: digest for name, digest in MODELS.items() if name != SENTENCES}
-    assert Addressing(settings, without, "rules").keys("a" * 64, CALL)
+    assert CacheKeys(settings, without, "rules").keys("a" * 64, CALL)
     with pytest.raises(KeyError, match=SENTENCES):
-        Addressing(Settings(), without, "rules").keys("a" * 64, CALL)
+        CacheKeys(Settings(), without, "rules").keys("a" * 64, CALL)
 
 
 def test_stages_name_only_what_there_is():

@@ -23,17 +23,17 @@ from warmline.landing import LandingError
 from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
 from warmline.models.store import ModelStore
 from warmline.pipeline import (
-    Addressing,
-    Order,
+    CacheKeys,
     Outcome,
     Plan,
     PlannedCall,
-    Tally,
+    RunConfig,
+    RunSummary,
     Workers,
     analyze_recording,
 )
-from warmline.pipeline.processes import give_memory_back, threads_each
-from warmline.pipeline.unanalyzed import unread_recording
+from warmline.pipeline.failures import unread_recording
+from warmline.processes import give_memory_back, threads_each
 from warmline.settings import Settings, with_overrides
 
 MODELS = {
@@ -45,11 +45,11 @@ MODELS = {
 }
 
 
-def addressing(tmp_path: Path, **values: object) -> Addressing:
+def cache_keys(tmp_path: Path, **values: object) -> CacheKeys:
     """Addressing for a model store that is empty: enough for what never reaches a model."""
     given = {name.replace("__", "."): value for name, value in values.items()}
     chosen = with_overrides(Settings(), {"places.models": str(tmp_path / "models"), **given})
-    return Addressing(chosen, MODELS, "rules")
+    return CacheKeys(chosen, MODELS, "rules")
 
 
 def planned(path: Path) -> PlannedCall:
@@ -74,14 +74,14 @@ def landed(folder: Path, path: Path) -> landing.Landed:
 def heard(path: Path, tmp_path: Path):
     """An analysis with engines that have no models."""
     engines = Engines(ModelStore(tmp_path / "models"))
-    return analyze_recording(path, addressing(tmp_path), engines)
+    return analyze_recording(path, cache_keys(tmp_path), engines)
 
 
 @pytest.mark.timeout(120)
 def test_a_call_that_takes_too_long_is_ended(tmp_path, endless):
-    order = Order(addressing(tmp_path, night__call_timeout_s=0.05), str(tmp_path / "landing"))
+    config = RunConfig(cache_keys(tmp_path, night__call_timeout_s=0.05), str(tmp_path / "landing"))
     started = time.monotonic()
-    with Workers(order, pending=1) as workers:
+    with Workers(config, pending=1) as workers:
         outcome = workers.finish(planned(endless), workers.start(planned(endless)))
     assert (outcome.status, outcome.code) == (Status.FAILED, "timeout")
     assert "0.2 s (night.call_timeout_s)" in (outcome.reason or "")
@@ -95,8 +95,8 @@ def test_a_failure_does_not_replace_an_analysis_that_is_there(tmp_path, endless)
     folder = tmp_path / "landing"
     landing.write(factories.call("endless", path=str(endless)), folder)
     call = replace(planned(endless), previous=landed(folder, endless))
-    order = Order(addressing(tmp_path, night__call_timeout_s=0.05), str(folder))
-    with Workers(order, pending=1) as workers:
+    config = RunConfig(cache_keys(tmp_path, night__call_timeout_s=0.05), str(folder))
+    with Workers(config, pending=1) as workers:
         outcome = workers.finish(call, workers.start(call))
     assert outcome.status is Status.FAILED
     assert landed(folder, endless).status is Status.ANALYZED
@@ -106,8 +106,8 @@ def test_a_failure_does_not_replace_an_analysis_that_is_there(tmp_path, endless)
 def test_a_process_that_dies_takes_only_its_own_call_along(tmp_path, endless):
     empty = tmp_path / "empty.wav"
     empty.touch()
-    order = Order(addressing(tmp_path), str(tmp_path / "landing"))
-    with Workers(order, pending=1) as workers:
+    config = RunConfig(cache_keys(tmp_path), str(tmp_path / "landing"))
+    with Workers(config, pending=1) as workers:
         doomed = workers.start(planned(endless))
         while not (doomed.running() or doomed.done()):
             time.sleep(0.05)
@@ -127,9 +127,9 @@ def test_a_process_that_dies_takes_only_its_own_call_along(tmp_path, endless):
 
 @pytest.mark.timeout(120)
 def test_leaving_early_ends_the_processes_at_once(tmp_path, endless):
-    order = Order(addressing(tmp_path), str(tmp_path / "landing"))
+    config = RunConfig(cache_keys(tmp_path), str(tmp_path / "landing"))
     started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), Workers(order, pending=2) as workers:
+    with pytest.raises(KeyboardInterrupt), Workers(config, pending=2) as workers:
         future = workers.start(planned(endless))
         while not (future.running() or future.done()):
             time.sleep(0.05)
@@ -173,8 +173,8 @@ def test_processes_end_when_their_run_is_killed(tmp_path, endless):
 
 def test_a_missing_model_stops_the_batch_and_says_what_to_type(tmp_path):
     path = write(tmp_path / "call.wav", talk(3.0, 120.0, 1)[None], RATE_HZ)
-    order = Order(addressing(tmp_path), str(tmp_path / "landing"))
-    with pytest.raises(ModelError, match="warmline models pull"), Workers(order, 1) as workers:
+    config = RunConfig(cache_keys(tmp_path), str(tmp_path / "landing"))
+    with pytest.raises(ModelError, match="warmline models pull"), Workers(config, 1) as workers:
         workers.finish(planned(path), workers.start(planned(path)))
 
 
@@ -182,8 +182,8 @@ def test_a_landing_folder_that_cannot_be_written_stops_the_batch(tmp_path):
     (tmp_path / "landing").write_text("a file, not a folder")
     path = tmp_path / "empty.wav"
     path.touch()
-    order = Order(addressing(tmp_path), str(tmp_path / "landing"))
-    with pytest.raises(LandingError, match="landing"), Workers(order, 1) as workers:
+    config = RunConfig(cache_keys(tmp_path), str(tmp_path / "landing"))
+    with pytest.raises(LandingError, match="landing"), Workers(config, 1) as workers:
         workers.finish(planned(path), workers.start(planned(path)))
 
 
@@ -201,18 +201,18 @@ def test_a_fault_is_told_with_its_stage_and_place_but_no_words(tmp_path, monkeyp
     def broken(*_: object) -> None:
         raise ValueError("my card number is 4111")
 
-    monkeypatch.setattr("warmline.pipeline.passage.speech.listen", broken)
+    monkeypatch.setattr("warmline.pipeline.call_run.speech.listen", broken)
     analysis = heard(path, tmp_path)
     assert (analysis.status, analysis.reason_code) == (Status.FAILED, "fault")
     assert "stage speech: ValueError: my card number" in (analysis.reason or "")
     assert "test_pipeline_workers.py:" in (analysis.reason or "")
 
     # Once there is a transcript, an error's text could quote it.
-    monkeypatch.setattr("warmline.pipeline.passage._require_speech", lambda heard: None)
-    monkeypatch.setattr("warmline.pipeline.passage.speech.listen", lambda *_: None)
-    monkeypatch.setattr("warmline.pipeline.passage.speech.live_channel", lambda heard: None)
-    monkeypatch.setattr("warmline.pipeline.passage.missing_party", lambda heard, layout: None)
-    monkeypatch.setattr("warmline.pipeline.passage.words.transcription", broken)
+    monkeypatch.setattr("warmline.pipeline.call_run._require_speech", lambda heard: None)
+    monkeypatch.setattr("warmline.pipeline.call_run.speech.listen", lambda *_: None)
+    monkeypatch.setattr("warmline.pipeline.call_run.speech.live_channel", lambda heard: None)
+    monkeypatch.setattr("warmline.pipeline.call_run.missing_party", lambda heard, layout: None)
+    monkeypatch.setattr("warmline.pipeline.call_run.words.transcription", broken)
     analysis = heard(path, tmp_path)
     assert "stage words: ValueError (" in (analysis.reason or "")
     assert "4111" not in (analysis.reason or "")
@@ -225,7 +225,7 @@ def test_a_fault_that_may_pass_is_told_from_one_that_stays(tmp_path, monkeypatch
         def failing(*_: object, error: BaseException = error) -> None:
             raise error
 
-        monkeypatch.setattr("warmline.pipeline.passage.decode", failing)
+        monkeypatch.setattr("warmline.pipeline.call_run.decode", failing)
         assert heard(path, tmp_path).reason_code == (code or "out_of_memory")
 
 
@@ -240,18 +240,18 @@ def test_a_tally_adds_up():
         outcome("b", Status.REFUSED, "empty_file"),
         outcome("c", Status.FAILED, "timeout"),
     )
-    tally = Tally(plan, ended, wall_s=45.0)
-    assert tally.by_status == {
+    summary = RunSummary(plan, ended, wall_s=45.0)
+    assert summary.by_status == {
         "analyzed": 1,
         "no_speech": 0,
         "refused": 1,
         "failed": 1,
         "duplicate": 0,
     }
-    assert tally.failed == 1
-    assert tally.times_real_time == pytest.approx(180 / 45)
-    assert tally.by_reason == {"empty_file": 1, "timeout": 1}
-    assert tally.as_dict()["problems"] == ["folder x | cannot be read"]
+    assert summary.failed == 1
+    assert summary.times_real_time == pytest.approx(180 / 45)
+    assert summary.by_reason == {"empty_file": 1, "timeout": 1}
+    assert summary.as_dict()["problems"] == ["folder x | cannot be read"]
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no other C library is asked")
@@ -285,14 +285,14 @@ def resident_bytes() -> int:
     ],
 )
 def test_threads_are_those_that_others_leave(monkeypatch, cpus, load, jobs, threads):
-    monkeypatch.setattr("warmline.pipeline.processes.cores", lambda: cpus)
+    monkeypatch.setattr("warmline.processes.cores", lambda: cpus)
     monkeypatch.setattr(os, "getloadavg", lambda: (load, 9.0, 9.0))
     assert threads_each(jobs) == threads
 
 
 SETTLED = """
 import os
-from warmline.pipeline.processes import settle_in
+from warmline.processes import settle_in
 settle_in(os.getppid(), dict(os.environ), 1, 0.0)
 print(*(os.environ[name] for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "KMP_BLOCKTIME")))
 """

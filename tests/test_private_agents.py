@@ -14,11 +14,10 @@ from warmline import landing
 from warmline.cli.app import app
 from warmline.encryption import new_key_file, read_key_file
 from warmline.errors import EncryptionError
-from warmline.nights import as_markdown, read_night
-from warmline.pipeline import Addressing
-from warmline.questions import ask
-from warmline.recordings.metadata import read_metadata, read_table
-from warmline.recordings.pseudonyms import pseudonym
+from warmline.pipeline import CacheKeys
+from warmline.query.questions import ask
+from warmline.recordings.metadata import pseudonym, read_metadata, read_table
+from warmline.reports import as_markdown, read_night
 from warmline.settings import (
     NightSettings,
     ProfileSettings,
@@ -106,8 +105,8 @@ def test_no_byte_of_the_name_lands_and_nothing_is_heard_again(
     land_here(tmp_path)
     switched = {"recordings__pseudonym_key_file": str(key_file)}
     assert {call.why for call in plan_of(tmp_path, **switched).pending} == {"metadata changed"}
-    plain = Addressing(Settings(), MODELS, "rules")
-    hidden = Addressing(
+    plain = CacheKeys(Settings(), MODELS, "rules")
+    hidden = CacheKeys(
         with_overrides(Settings(), {"recordings.pseudonym_key_file": "k"}), MODELS, "rules"
     )
     known = factories.call().metadata

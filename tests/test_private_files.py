@@ -14,14 +14,14 @@ from marking import a_key, fill, marked
 from warmline import landing
 from warmline.annotation import Wanted, draw, write_sheet
 from warmline.errors import QueryError
-from warmline.export import EXPORTERS, export
-from warmline.export.tables import TABLES, write_table
+from warmline.files import write_text_whole, write_whole
 from warmline.landing import Selection
-from warmline.nights import last_night, read_night, write_report
-from warmline.questions import ask
+from warmline.query.export import EXPORTERS, export
+from warmline.query.export_tables import TABLES, write_table
+from warmline.query.questions import ask
+from warmline.reports import last_night, read_night, write_report
 from warmline.settings import NightSettings
 from warmline.warehouse import publish
-from warmline.whole_files import write_text_whole, write_whole
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
 from warmline.metrics import rate
-from warmline.questions import ask, ask_named
+from warmline.query.questions import ask, ask_named
 from warmline.settings import ProfileSettings
 from warmline.warehouse import publish
 

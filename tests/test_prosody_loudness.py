@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from warmline.prosody.loudness import block_energies, integrated_lufs
+from warmline.prosody.frames import block_energies, integrated_lufs
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 
 

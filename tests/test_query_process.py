@@ -17,14 +17,14 @@ import pytest
 from factories import definitions_of
 from marking import a_key, fill, marked
 from warehousing import put, rich, rows
-from warmline import questions
 from warmline.database import open_for_reading
 from warmline.encryption import Key, current_key, key_environment
 from warmline.errors import QueryError, WarehouseError
-from warmline.query_process import reading
-from warmline.questions import ask
+from warmline.query import questions
+from warmline.query.process import reading
+from warmline.query.questions import ask
 from warmline.warehouse import check_warehouse, publish
-from warmline.warehouse.encrypting import change_key
+from warmline.warehouse.swap import change_key
 
 
 @pytest.fixture(scope="module", params=["in clear", "encrypted"])
@@ -92,7 +92,7 @@ def test_a_select_is_explained_and_a_table_described(week: Path) -> None:
 
 FORBIDDEN = """
 import sys
-from warmline.process_limits import forbid_writing
+from warmline.processes import forbid_writing
 path = sys.argv[1]
 there = open(path, "r+")
 forbid_writing()
@@ -132,7 +132,7 @@ def test_the_system_lets_the_process_of_a_query_write_nothing(tmp_path: Path) ->
 
 def test_the_process_of_a_query_leaves_no_core_file_and_has_bounds() -> None:
     script = (
-        "import ctypes, resource; from warmline.process_limits import *;"
+        "import ctypes, resource; from warmline.processes import *;"
         "leave_no_core_file(); limit_memory_and_time(2**30, 7);"
         "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE)[1],"
         "resource.getrlimit(resource.RLIMIT_CPU)[1]); bytearray(2**31)"

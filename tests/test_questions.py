@@ -11,7 +11,7 @@ from factories import call, cue
 from warehousing import put
 from warmline.analysis import CallAnalysis
 from warmline.errors import QueryError
-from warmline.questions import ask_named, named_queries
+from warmline.query.questions import ask_named, named_queries
 
 
 def test_unanswered_cues(week: Path) -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from warmline.cli.query import check, query
 from warmline.errors import QueryError
-from warmline.questions import named_queries
+from warmline.query.questions import named_queries
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.metrics import rate
 from warmline.outcomes import load_outcomes
-from warmline.questions import ask_named
+from warmline.query.questions import ask_named
 from warmline.values import RoleName, SpeakerSource
 
 SAYS = [

@@ -7,7 +7,7 @@ import pytest
 
 from factories import call, definitions_of
 from warmline import landing
-from warmline.questions import ask_named
+from warmline.query.questions import ask_named
 from warmline.warehouse import publish
 
 

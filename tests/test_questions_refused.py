@@ -11,7 +11,7 @@ import pytest
 
 from asking import WEEK
 from warmline.errors import QueryError, WarehouseError
-from warmline.questions import Answer, ask, ask_named
+from warmline.query.questions import QueryResult, ask, ask_named
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_process_that_has_the_warehouse_open_can_ask_more_than_once(week: Path
 
 def test_an_answer_is_cut_at_the_limit_and_says_so(week: Path) -> None:
     answer = ask(week, "SELECT range AS i FROM range(10)", limit=3)
-    assert answer == Answer(("i",), ("BIGINT",), ((0,), (1,), (2,)), True)
+    assert answer == QueryResult(("i",), ("BIGINT",), ((0,), (1,), (2,)), True)
     assert not ask(week, "SELECT 1", limit=1).truncated
 
 
@@ -135,7 +135,7 @@ def test_a_missing_warehouse_is_named(tmp_path: Path) -> None:
 
 def test_a_question_loads_nothing_heavy(week: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from warmline.questions import ask_named; "
+        "import sys; from pathlib import Path; from warmline.query.questions import ask_named; "
         f"ask_named(Path({str(week)!r}), 'phrase', {{'text': 'card', 'n': 5}}); "
         "print([m for m in ('numpy', 'pandas', 'pyarrow', 'torch', 'prefect') if m in sys.modules])"
     )

@@ -10,8 +10,7 @@ import pytest
 from sounding import conversation, encode, tone, write
 from warmline.errors import RecordingRefusedError
 from warmline.recordings.decode import decode
-from warmline.recordings.pcm import GrowingPcm
-from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
+from warmline.recordings.sound import SAMPLE_RATE_HZ, GrowingPcm, Sound
 from warmline.settings import RecordingSettings
 
 SETTINGS = RecordingSettings()

@@ -10,8 +10,7 @@ import pytest
 
 from nobody import as_nobody
 from warmline.errors import RecordingRefusedError
-from warmline.recordings.find import find_recordings
-from warmline.recordings.identify import identify
+from warmline.recordings.find import find_recordings, identify
 from warmline.settings import RecordingSettings
 
 SETTINGS = RecordingSettings(settle_s=0)

@@ -12,12 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from warmline.errors import MetadataError, SettingsError
-from warmline.outcomes.cells import read_day
-from warmline.outcomes.table import read_outcome_table
-from warmline.recordings.fields import read_fields
+from warmline.outcomes.table import read_day, read_outcome_table
+from warmline.recordings.fields import parse_time, read_fields
 from warmline.recordings.find import find_recordings
 from warmline.recordings.metadata import read_metadata, read_table
-from warmline.recordings.times import parse_time
 from warmline.redaction import redact_field
 from warmline.settings import RecordingSettings, RedactionSettings, load_settings
 from warmline.values import CallMetadata

@@ -16,7 +16,7 @@ from nobody import as_nobody
 from sounding import RATE_HZ, encode, tone, write
 from warmline.errors import RecordingRefusedError
 from warmline.recordings.decode import decode
-from warmline.recordings.identify import identify
+from warmline.recordings.find import identify
 from warmline.settings import RecordingSettings
 
 SETTINGS = RecordingSettings()

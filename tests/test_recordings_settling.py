@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from warmline.recordings import settling
+from warmline.recordings import find
 from warmline.recordings.find import find_recordings
 from warmline.settings import RecordingSettings
 
@@ -16,7 +16,7 @@ from warmline.settings import RecordingSettings
 def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long was waited, without waiting."""
     waits: list[float] = []
-    monkeypatch.setattr(settling.time, "sleep", waits.append)
+    monkeypatch.setattr(find.time, "sleep", waits.append)
     return waits
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from warmline.errors import SettingsError
 from warmline.phrases import placeholder, speech_tables, spoken
-from warmline.pipeline import Addressing
+from warmline.pipeline import CacheKeys
 from warmline.redaction import kinds, redact
 from warmline.redaction.book import book
 from warmline.redaction.checks import (
@@ -288,7 +288,7 @@ def test_a_kind_that_is_wrong_is_refused_by_name(changes, told):
 def test_a_label_that_cannot_be_read_is_refused_before_a_call_is_analyzed():
     wrong = Settings(redaction=with_extra(labels=["loyalty (tag"]))
     with pytest.raises(SettingsError, match=r"private_loyalty.*'\(' without its '\)'"):
-        Addressing.of(wrong)
+        CacheKeys.of(wrong)
 
 
 # --- laws -----------------------------------------------------------------------------------------

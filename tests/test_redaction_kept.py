@@ -15,9 +15,9 @@ from factories import ANALYZED_AT, call, definitions_of
 from test_pipeline_calls import cut, settings
 from warmline import landing, words
 from warmline.engines import Engines
-from warmline.landing.places import key_of
-from warmline.pipeline import Addressing, all_measures, analyze_recording
-from warmline.questions import ask_named
+from warmline.landing.store import key_of
+from warmline.pipeline import CacheKeys, all_measures, analyze_recording
+from warmline.query.questions import ask_named
 from warmline.redaction import kinds, redact
 from warmline.settings import RedactionSettings, TurnSettings
 from warmline.turns import assign_roles
@@ -161,8 +161,8 @@ def test_nothing_private_lands_or_is_published(tmp_path, engines: Engines, monke
     """The recogniser is told what to hear: what it hears well is not what is tried here."""
     monkeypatch.setattr(words, "transcription", _told)
     recording = cut("lost-card", tmp_path / "c-1.wav", 24.0)
-    addressing = Addressing.of(settings())
-    analysis = analyze_recording(recording, addressing, engines)
+    cache_keys = CacheKeys.of(settings())
+    analysis = analyze_recording(recording, cache_keys, engines)
     file = landing.write(analysis, tmp_path / "landing")
     publish(tmp_path / "landing", tmp_path / "w.duckdb", all_measures())
     kept = repr(landing.read(file))
@@ -179,9 +179,9 @@ def test_nothing_private_lands_or_is_published(tmp_path, engines: Engines, monke
         assert not re.search(alone.encode(), bytes_kept)
     assert {r.kind for r in analysis.redactions or ()} >= {"card", "social_security", "email"}
 
-    again = analyze_recording(recording, addressing, engines, previous=analysis)
+    again = analyze_recording(recording, cache_keys, engines, previous=analysis)
     assert (again.redactions, again.stage_keys) == (analysis.redactions, analysis.stage_keys)
-    off = Addressing.of(settings(redaction__enabled=False))
+    off = CacheKeys.of(settings(redaction__enabled=False))
     plain = analyze_recording(recording, off, engines, previous=analysis)
     assert plain.redactions is None
     assert plain.transcript == heard()

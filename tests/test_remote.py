@@ -16,9 +16,9 @@ from remoting import (
     BUCKET,
     SOURCE,
     client,
+    config,
     give_environment,
     night,
-    order,
     planned,
     put_in_memory,
     s3_server,
@@ -26,13 +26,13 @@ from remoting import (
 )
 from warmline import landing
 from warmline.errors import QueryError, Status
-from warmline.export.bleeping import write_bleeped
 from warmline.landing import Selection
 from warmline.pipeline.calls import analyze_calls
-from warmline.recordings import listing
+from warmline.progress import no_progress
+from warmline.query.export import write_bleeped
+from warmline.recordings import remote
 from warmline.recordings.metadata import read_metadata, read_table
 from warmline.settings import RecordingSettings
-from warmline.telling import nobody
 from warmline.values import Recording
 
 A, B = f"{SOURCE}/a.wav", f"{SOURCE}/b.wav"
@@ -81,8 +81,8 @@ def never(*_: object) -> None:
 
 
 def fetch_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("warmline.pipeline.arrivals.fetch", never)
-    monkeypatch.setattr(listing, "content", lambda _, missing: never() if missing else {})
+    monkeypatch.setattr("warmline.pipeline.remote_ingest.fetch", never)
+    monkeypatch.setattr(remote, "content", lambda _, missing: never() if missing else {})
 
 
 def test_recordings_are_found_fetched_and_known_the_next_night(tmp_path, bucket, monkeypatch):
@@ -108,7 +108,7 @@ def test_a_copy_has_the_name_of_the_recording_and_nobody_else_may_read_it(
         seen[path.name] = (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777)
         raise RuntimeError
 
-    monkeypatch.setattr("warmline.pipeline.passage.decode", decode)
+    monkeypatch.setattr("warmline.pipeline.call_run.decode", decode)
     assert {o.status for o in night(tmp_path)} == {Status.FAILED}
     assert seen == {"a.wav": (0o600, 0o700), "c.WAV": (0o600, 0o700)}
 
@@ -132,19 +132,19 @@ def test_an_object_that_was_put_again_is_known_by_its_bytes(tmp_path, bucket):
 def test_late_metadata_and_settings_are_taken_in_without_fetching_the_sound(
     tmp_path, bucket, monkeypatch
 ):
-    made = order(tmp_path)
+    made = config(tmp_path)
     call = next(c for c in planned(tmp_path).pending if c.path == A)
     recording = replace(call.recording, audio_sha256=sha256(silence()).hexdigest())
     metadata = read_metadata(call.source, RecordingSettings(), None)
-    keys = made.addressing.keys(recording.audio_sha256, metadata)
+    keys = made.cache_keys.keys(recording.audio_sha256, metadata)
     analysis = factories.call("c-1", stages=keys, cues=[])
     landing.write(replace(analysis, recording=recording, metadata=metadata), Path(made.landing))
-    monkeypatch.setattr("warmline.pipeline.arrivals.fetch", never)
+    monkeypatch.setattr("warmline.pipeline.remote_ingest.fetch", never)
     assert A in planned(tmp_path).unchanged
     bucket("a.json", b'{"call_id": "c-1", "customer_id": "ben"}')
     call = next(c for c in planned(tmp_path).pending if c.path == A)
     assert call.why == "metadata changed"
-    (outcome,) = analyze_calls(made, [call], [nobody])
+    (outcome,) = analyze_calls(made, [call], [no_progress])
     assert outcome.status is Status.ANALYZED and len(outcome.reused) == len(keys)
     assert A in planned(tmp_path).unchanged
 
@@ -167,10 +167,10 @@ def test_a_table_may_name_a_call_by_its_url(tmp_path, bucket):
 
 
 def test_an_object_that_vanished_is_told_in_one_line(tmp_path, bucket, server):
-    made = order(tmp_path)
+    made = config(tmp_path)
     plan = planned(tmp_path)
     client(server).delete_object(Bucket=BUCKET, Key="2026-11-21/a.wav")
-    outcomes = analyze_calls(made, plan.pending, [nobody] * 2)
+    outcomes = analyze_calls(made, plan.pending, [no_progress] * 2)
     assert [o.code for o in outcomes] == ["not_found", "silent"]
     assert outcomes[0].reason == f"{A}: there is nothing there, or it is gone"
     assert not list((tmp_path / "scratch").glob("*"))
@@ -179,7 +179,7 @@ def test_an_object_that_vanished_is_told_in_one_line(tmp_path, bucket, server):
 def test_an_object_that_changes_after_it_was_listed_waits_for_the_next_night(tmp_path, bucket):
     plan = planned(tmp_path)
     bucket("a.wav", silence(6))
-    outcomes = analyze_calls(order(tmp_path), plan.pending, [nobody] * 2)
+    outcomes = analyze_calls(config(tmp_path), plan.pending, [no_progress] * 2)
     assert [o.code for o in outcomes] == ["still_changing", "silent"]
     assert [o.code for o in night(tmp_path)] == ["silent"]
 
@@ -224,13 +224,13 @@ def test_what_is_forgotten_stays_forgotten_and_leaves_nothing(tmp_path, bucket, 
     for path in listings:
         assert "zanthoxyl" not in repr(landing.listings.tables.read_table(path).to_pylist())
     with monkeypatch.context() as patched:
-        patched.setattr("warmline.pipeline.arrivals.fetch", never)
+        patched.setattr("warmline.pipeline.remote_ingest.fetch", never)
         assert planned(tmp_path).forgotten == (A,)
     bucket("renamed.wav", silence())
     (outcome,) = night(tmp_path)
     assert outcome.code == "forgotten"
     assert landing.known(folder).by_path(f"{SOURCE}/renamed.wav") is None
-    monkeypatch.setattr("warmline.pipeline.arrivals.fetch", never)
+    monkeypatch.setattr("warmline.pipeline.remote_ingest.fetch", never)
     assert planned(tmp_path).forgotten == (A, f"{SOURCE}/renamed.wav")
 
 
@@ -276,5 +276,5 @@ def test_listings_are_encrypted_with_the_rest(tmp_path, bucket, monkeypatch):
     (path,) = (tmp_path / "w.landing" / "listings").rglob("*.parquet")
     assert path.read_bytes().startswith(b"PARE")
     assert b"zanthoxyl" not in path.read_bytes()
-    monkeypatch.setattr(listing, "content", lambda _, missing: never() if missing else {})
+    monkeypatch.setattr(remote, "content", lambda _, missing: never() if missing else {})
     assert len(planned(tmp_path).pending) == 2

@@ -9,7 +9,7 @@ import pytest
 from fsspec.registry import _registry
 from typer.testing import CliRunner
 
-from remoting import SOURCE, client, give_environment, order, planned, put_in_memory, s3_server
+from remoting import SOURCE, client, config, give_environment, planned, put_in_memory, s3_server
 from warmline.cli.app import app
 from warmline.cli.terminal import ExitCode
 from warmline.errors import SettingsError
@@ -110,7 +110,7 @@ def test_a_package_that_is_missing_is_named(monkeypatch, module, source):
 
 
 def test_the_command_says_it_in_one_line(tmp_path, monkeypatch):
-    made = order(tmp_path).addressing  # models are not needed to say it
+    made = config(tmp_path).cache_keys  # models are not needed to say it
     monkeypatch.setattr("warmline.cli.batch.Addressing.of", lambda settings: made)
     for source, said in (
         ("memory://nowhere", "memory://nowhere: there is nothing there, or it is gone"),
@@ -126,7 +126,7 @@ def test_local_sources_need_nothing_of_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "fsspec", None)  # importing it fails
     assert len(planned(tmp_path, tmp_path).pending) == 1
     code = (
-        "import sys, warmline.recordings.listing\n"
+        "import sys, warmline.recordings.remote\n"
         "assert not {'fsspec', 's3fs', 'botocore'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from remoting import BUCKET, SOURCE, client, s3_environment, s3_server
-from warmline.questions import ask
+from warmline.query.questions import ask
 from warmline.resources import folder
 
 SAMPLES = folder("audio") / "samples"

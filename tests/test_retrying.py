@@ -16,14 +16,22 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from test_pipeline_plan import addressing, land, pending, plan
+from test_pipeline_plan import cache_keys, land, pending, plan
 from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import Status
-from warmline.pipeline import Order, Outcome, PlannedCall, Workers, calls, failed_calls, put_back
-from warmline.pipeline.trays import Tray
-from warmline.pipeline.unanalyzed import dated_after, fault_code
-from warmline.telling import nobody
+from warmline.pipeline import (
+    Outcome,
+    PlannedCall,
+    RunConfig,
+    Workers,
+    calls,
+    failed_calls,
+    put_back,
+)
+from warmline.pipeline.failures import dated_after, fault_code
+from warmline.pipeline.workers import Batch
+from warmline.progress import no_progress
 
 POISONS = ("abort", "kill", "memory", "hang")
 
@@ -35,15 +43,15 @@ class Poisonous(Workers):
         return self._schedule(_taste_all, tray)
 
 
-def _taste_all(order: Order, tray: Tray) -> list[Outcome]:
-    return [_taste(order, call) for call in tray]
+def _taste_all(config: RunConfig, tray: Batch) -> list[Outcome]:
+    return [_taste(config, call) for call in tray]
 
 
-def _taste(order: Order, call: PlannedCall) -> Outcome:
+def _taste(config: RunConfig, call: PlannedCall) -> Outcome:
     """Runs in the worker: the poison of a recording called `kill.wav` kills its process."""
     poison = Path(call.path).stem.split("-")[0]
     if poison in POISONS:
-        with (Path(order.landing).parent / f"{Path(call.path).stem}.tries").open("a") as tries:
+        with (Path(config.landing).parent / f"{Path(call.path).stem}.tries").open("a") as tries:
             tries.write("x")
     if poison == "abort":
         os.abort()
@@ -55,10 +63,10 @@ def _taste(order: Order, call: PlannedCall) -> Outcome:
     if poison == "memory":
         original, calls.analyze_recordings = calls.analyze_recordings, _greedy
         try:
-            return calls.analyze_calls(order, [call], [nobody])[0]
+            return calls.analyze_calls(config, [call], [no_progress])[0]
         finally:
             calls.analyze_recordings = original
-    return calls.analyze_calls(order, [call], [nobody])[0]
+    return calls.analyze_calls(config, [call], [no_progress])[0]
 
 
 def _greedy(given, *_):
@@ -90,9 +98,9 @@ def run(folder: Path, *names: str, **night: object) -> dict[str, Outcome]:
         path = folder / "calls" / f"{name}.wav"
         path.write_bytes(b"" if name.startswith("empty") else name.encode() * 100)
     given = {f"night__{k}": v for k, v in {"jobs": 2, "retry_delay_s": 0.1, **night}.items()}
-    order = Order(addressing(**given), str(folder / "landing"))
+    config = RunConfig(cache_keys(**given), str(folder / "landing"))
     found = plan(folder / "calls", folder / "landing", **given)
-    with Poisonous(order, len(found.pending)) as workers:
+    with Poisonous(config, len(found.pending)) as workers:
         ended = workers.analyze_all(found.pending, lambda outcome: None)
     assert len(ended) == len(found.pending)
     return {outcome.call_id: outcome for outcome in ended}
@@ -144,15 +152,15 @@ def test_what_landed_before_its_process_died_is_not_lost(folder):
     path = folder / "calls" / "a.wav"
     path.write_bytes(b"a" * 100)
     (call,) = plan(folder / "calls", folder / "landing").pending
-    with Workers(Order(addressing(), str(folder / "landing")), 1) as workers:
+    with Workers(RunConfig(cache_keys(), str(folder / "landing")), 1) as workers:
         future = workers._schedule(_land_and_die, (call,))
         outcome = workers.finish(call, future)
     assert outcome.status is Status.ANALYZED
     assert plan(folder / "calls", folder / "landing").is_done
 
 
-def _land_and_die(order: Order, tray: Tray) -> None:
-    land(Path(tray[0].path), Path(order.landing))
+def _land_and_die(config: RunConfig, tray: Batch) -> None:
+    land(Path(tray[0].path), Path(config.landing))
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -16,11 +16,17 @@ from factories import ANALYZED_AT, call, cue, definitions_of, measured
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
-from warmline.cli.page import read_page
+from warmline.cli.show import read_page
 from warmline.errors import QueryError
 from warmline.landing.reviews import review_files
-from warmline.questions import ask, ask_named
-from warmline.reviews import Judgement, Verdict, all_reviews, review_cue, review_metric
+from warmline.query.questions import ask, ask_named
+from warmline.query.reviews import (
+    Judgement,
+    Verdict,
+    all_reviews,
+    review_cue,
+    review_metric,
+)
 from warmline.warehouse import publish
 
 WRONG = Judgement("kim", Verdict.WRONG, "it was heard", "affective")

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
-from warmline.export import choose
+from warmline.query.export import choose
 from warmline.resources import folder
 from warmline.simulate import Truth, load_truth
 from warmline.values import Span

@@ -13,15 +13,20 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-import warmline.search as room
+import warmline.query.search as room
 from factories import ANALYZED_AT, call, definitions_of
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
+from warmline.database import load_extension
 from warmline.errors import QueryError, WarehouseError
-from warmline.extensions import load_extension
-from warmline.query_process import reading
-from warmline.search import Hit, Match, Scope, search
+from warmline.query.process import reading
+from warmline.query.search import (
+    Hit,
+    Match,
+    Scope,
+    search,
+)
 from warmline.warehouse import publish
 
 LATER = ANALYZED_AT + timedelta(days=1)

@@ -9,7 +9,7 @@ import pytest
 from playing import LONG, SPEAKERS, ada, cleo, level_db, needs_flite, scene
 from warmline import simulate
 from warmline.errors import ScriptError
-from warmline.simulate import Speaker, flite
+from warmline.simulate import SimulatedSpeaker, flite
 from warmline.spans import union
 from warmline.values import RoleName, Span
 
@@ -40,7 +40,7 @@ def test_pauses_are_kept_to_the_sample():
 @needs_flite
 @pytest.mark.parametrize("voice", flite.VOICES)
 def test_words_are_in_order_inside_their_turn_and_heard(voice: str):
-    speakers = {"Ada": Speaker(role="agent", channel=1, voice=voice, formants=1.06)}
+    speakers = {"Ada": SimulatedSpeaker(role="agent", channel=1, voice=voice, formants=1.06)}
     call = simulate.render(scene(ada("It's done, isn't it? Twenty-four hours."), speakers=speakers))
     (turn,), words = call.truth.turns, call.truth.words
     assert [w.text for w in words] == ["It's", "done,", "isn't", "it?", "Twenty-four", "hours."]
@@ -94,7 +94,7 @@ def test_gain_is_in_the_level_and_rate_in_the_length():
     assert plain.duration_s / soft.duration_s == pytest.approx(0.8, rel=0.04)
 
 
-def median_pitch_hz(said: flite.Spoken) -> float:
+def median_pitch_hz(said: flite.Synthesized) -> float:
     """By the highest peak of the autocorrelation of 48 ms frames, 80-400 Hz."""
     size = 768
     inside = np.concatenate(

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from playing import ada, cleo, needs_flite, scene
 from warmline import simulate
-from warmline.cli.simulate import simulate as command
+from warmline.cli.develop import simulate as command
 from warmline.errors import ScriptError, SynthesisError
 from warmline.resources import folder
 from warmline.simulate import flite

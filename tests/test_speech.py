@@ -17,12 +17,16 @@ from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import RecordingSettings, SpeechSettings
 from warmline.spans import total_s, union
 from warmline.speech import listen
-from warmline.speech.activity import FRAME_STEP_S, Activity, audible_frames, speech_frames
-from warmline.speech.edges import with_edges
-from warmline.speech.leakage import without_leakage
-from warmline.speech.stretches import cut_at_changes
-from warmline.speech.tones import find_tones
-from warmline.speech.voices import tell_apart
+from warmline.speech.activity import (
+    FRAME_STEP_S,
+    Activity,
+    audible_frames,
+    find_tones,
+    speech_frames,
+)
+from warmline.speech.crosstalk import without_crosstalk
+from warmline.speech.diarize import cluster_speakers
+from warmline.speech.segments import cut_at_changes, with_padding
 from warmline.values import ChannelLayout, Span, SpeakerSource, Speech, SpeechSegment
 
 SETTINGS = SpeechSettings()
@@ -98,7 +102,7 @@ def test_what_is_audible_is_all_given_away_where_there_is_speech(
         audible.append((start_s, at + faint))
         covered += audible[-1:] if count else []
         at += faint + 1
-    given_ = with_edges(segments[::-1], audible)
+    given_ = with_padding(segments[::-1], audible)
     assert union(given_) == [Span(*interval) for interval in covered]
     assert total_s(given_) == pytest.approx(sum(s.duration_s for s in given_))
     for own, wide in zip(segments, given_, strict=True):
@@ -115,20 +119,20 @@ def _voice(seed: int, count: int, spread: float) -> np.ndarray:
 
 def test_two_voices_are_found_without_being_told_and_one_stays_one() -> None:
     two = np.concatenate([_voice(1, 12, 0.8), _voice(2, 6, 0.8)])
-    found = tell_apart(two, np.ones(18), 0.5, SETTINGS)
+    found = cluster_speakers(two, np.ones(18), 0.5, SETTINGS)
     assert found.count == 2
     assert len(set(found.labels[:12])) == 1
     assert len(set(found.labels[12:])) == 1
     assert found.confidence > 0.9
-    alone = tell_apart(_voice(3, 18, 0.8), np.ones(18), 0.0, SETTINGS)
+    alone = cluster_speakers(_voice(3, 18, 0.8), np.ones(18), 0.0, SETTINGS)
     assert alone.count == 1
 
 
 def test_a_third_voice_counts_only_when_it_speaks_for_a_while() -> None:
     three = np.concatenate([_voice(1, 9, 0.5), _voice(2, 9, 0.5), _voice(3, 9, 0.5)])
-    assert tell_apart(three, np.ones(27), 0.5, SETTINGS).count == 3
+    assert cluster_speakers(three, np.ones(27), 0.5, SETTINGS).count == 3
     brief = np.r_[np.ones(18), np.full(9, 0.2)]
-    assert tell_apart(three, brief, 0.5, SETTINGS).count == 2
+    assert cluster_speakers(three, brief, 0.5, SETTINGS).count == 2
 
 
 def _as_annotation(segments: tuple[SpeechSegment, ...]) -> Annotation:
@@ -175,7 +179,7 @@ def test_a_faint_copy_of_the_other_party_is_not_speech() -> None:
     right = np.concatenate([voice // 40, voice // 3, voice // 3])
     sound = Sound(np.stack([left, right]), 8000, "pcm")
     everywhere = np.ones(int(12 / FRAME_STEP_S), np.float32)
-    heard = without_leakage(sound, [everywhere, everywhere], SETTINGS.leakage_db)
+    heard = without_crosstalk(sound, [everywhere, everywhere], SETTINGS.leakage_db)
     seconds = [(h > 0).sum() * FRAME_STEP_S for h in heard]
     assert seconds[0] == pytest.approx(8, abs=0.5)  # not while only the right one speaks
     assert seconds[1] == pytest.approx(8, abs=0.5)  # its first 4 s are a leak, 32 dB down

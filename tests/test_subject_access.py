@@ -14,7 +14,7 @@ from warmline import landing
 from warmline.cli.app import app
 from warmline.outcomes import load_outcomes
 from warmline.pipeline import all_measures
-from warmline.reviews import Judgement, Verdict, review_cue
+from warmline.query.reviews import Judgement, Verdict, review_cue
 from warmline.values import Redaction
 from warmline.warehouse import publish
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from warmline.torchaudio_extension import make_torchaudio_importable
+from warmline.engines import make_torchaudio_importable
 
 PACKAGE = """
 from . import _extension

@@ -19,8 +19,7 @@ from conversing import (
 from warmline.phrases import broken_examples
 from warmline.settings import Settings
 from warmline.spans import gaps, intersect, subtract, total_s, union
-from warmline.turns.build import build_turns
-from warmline.turns.contributions import Kind, contributions
+from warmline.turns.build import ContributionKind, build_turns, contributions
 from warmline.turns.listening import listener_rules, listens
 from warmline.values import Span, SpeakerSource, Speech, Transcript
 
@@ -154,11 +153,16 @@ def test_every_word_is_in_one_turn_or_one_backchannel(call: tuple[Speech, Transc
         transcript.words
     )
     listened = sum(
-        len(p.words) for parts in said.values() for p in parts if p.kind is Kind.BACKCHANNEL
+        len(p.words)
+        for parts in said.values()
+        for p in parts
+        if p.kind is ContributionKind.BACKCHANNEL
     )
     turns = build_turns(speech, transcript, SETTINGS)
     assert sum(t.word_count for t in turns) + listened == len(transcript.words)
-    assert all(not p.words for parts in said.values() for p in parts if p.kind is Kind.NOISE)
+    assert all(
+        not p.words for parts in said.values() for p in parts if p.kind is ContributionKind.NOISE
+    )
 
 
 @given(calls("ABC"))

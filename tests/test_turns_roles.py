@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from warmline.phrases import broken_examples
 from warmline.settings import TurnSettings
-from warmline.turns.role_behaviour import behaves_like_the_agent
-from warmline.turns.role_rules import role_languages, role_rules
-from warmline.turns.roles import assign_roles
+from warmline.turns.roles import assign_roles, behaves_like_the_agent, role_languages, role_rules
 from warmline.values import CallMetadata, ChannelCopy, ChannelLayout, Role, RoleName, Turn
 
 CALLS = Path(__file__).parents[2] / "shared" / "data" / "calls" / "harper"

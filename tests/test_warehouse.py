@@ -18,7 +18,7 @@ from warmline.errors import Status
 from warmline.metrics import rate
 from warmline.values import SpeakerSource
 from warmline.warehouse import publish
-from warmline.warehouse.sql import sql_files
+from warmline.warehouse.tables import sql_files
 
 
 def test_every_table_has_what_the_analysis_has(tmp_path: Path) -> None:

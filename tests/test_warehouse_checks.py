@@ -17,7 +17,7 @@ from warmline.errors import WarehouseError
 from warmline.metrics import Metric
 from warmline.warehouse import publish
 from warmline.warehouse.checks import run_checks
-from warmline.warehouse.sql import sql_files
+from warmline.warehouse.tables import sql_files
 
 
 def found_by_checks(sound: Path, tmp_path: Path, statements: Sequence[str]) -> set[str]:

@@ -9,8 +9,7 @@ import pytest
 from warehousing import put, rich
 from warmline.errors import WarehouseError
 from warmline.warehouse.dictionary import dictionary_of_an_empty_warehouse
-from warmline.warehouse.migrate import define_views, migrate
-from warmline.warehouse.sql import SqlFile, in_order_of_use, sql_files
+from warmline.warehouse.tables import SqlFile, define_views, in_order_of_use, migrate, sql_files
 
 ROOT = Path(__file__).resolve().parents[1]
 

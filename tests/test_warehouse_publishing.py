@@ -12,7 +12,7 @@ import pytest
 
 from warehousing import put, rich, rows
 from warmline.errors import WarehouseError
-from warmline.locks import exclusive
+from warmline.files import exclusive
 from warmline.metrics import Metric
 from warmline.warehouse import check_warehouse
 

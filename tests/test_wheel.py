@@ -13,9 +13,9 @@ pytestmark = pytest.mark.slow
 
 LOOK = """
 from warmline import __file__ as here
-from warmline.questions import named_queries
+from warmline.query.questions import named_queries
 from warmline.resources import folder
-from warmline.warehouse.sql import sql_files
+from warmline.warehouse.tables import sql_files
 print(here)
 print(folder("flows") / "analyze_calls.py")
 print(*(len(sql_files(kind)) for kind in ("migrations", "views", "checks", "summaries")))

@@ -18,11 +18,11 @@ from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import RecordingSettings, SpeechSettings, WordSettings
 from warmline.speech import listen
 from warmline.values import ChannelLayout, Span, SpeakerSource, Speech, SpeechSegment, Word
-from warmline.words.giving import give_words
-from warmline.words.guard import why_refused
+from warmline.words.assignment import assign_words
 from warmline.words.openai_whisper import _whole_words
 from warmline.words.packing import WINDOW_S, pack
 from warmline.words.recogniser import Recognised
+from warmline.words.redecoding import why_refused
 
 SETTINGS = WordSettings(whisper_model="tiny.en")
 MONO = ChannelLayout("mono", 1, None, "one channel")
@@ -119,7 +119,7 @@ def _words(*times: tuple[float, float]) -> list[Word]:
 def test_a_word_at_the_edge_of_a_turn_stays_with_its_phrase() -> None:
     exclusive = [SpeechSegment(0, 1.95, "A"), SpeechSegment(1.95, 4, "B")]
     words = _words((0.5, 1.0), (1.0, 1.6), (1.8, 2.3), (3.0, 3.5), (3.5, 4.0))
-    assert [w.party for w in give_words(words, exclusive)] == ["A", "A", "A", "B", "B"]
+    assert [w.party for w in assign_words(words, exclusive)] == ["A", "A", "A", "B", "B"]
 
 
 def test_a_short_reply_between_pauses_keeps_its_speaker() -> None:
@@ -129,7 +129,7 @@ def test_a_short_reply_between_pauses_keeps_its_speaker() -> None:
         SpeechSegment(3.5, 5, "A"),
     ]
     words = _words((0.5, 1.0), (1.0, 2.0), (2.5, 2.9), (3.5, 4.0), (4.0, 5.0))
-    assert [w.party for w in give_words(words, exclusive)] == ["A", "A", "B", "A", "A"]
+    assert [w.party for w in assign_words(words, exclusive)] == ["A", "A", "B", "A", "A"]
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=30), st.floats(0, 1000))
@@ -140,8 +140,8 @@ def test_shifting_the_clock_changes_no_speaker(starts: list[float], shift_s: flo
     shift_s = round(shift_s)
     moved = [Word(w.start_s + shift_s, w.end_s + shift_s, "", w.text, 0.9) for w in words]
     later = [SpeechSegment(s.start_s + shift_s, s.end_s + shift_s, s.party) for s in exclusive]
-    before = [w.party for w in give_words(words, exclusive)]
-    assert [w.party for w in give_words(moved, later)] == before
+    before = [w.party for w in assign_words(words, exclusive)]
+    assert [w.party for w in assign_words(moved, later)] == before
 
 
 def _plain(text: str) -> str:

@@ -11,7 +11,7 @@ from warmline.spans import total_s, union
 from warmline.values import Span
 from warmline.words.packing import Window, pack
 from warmline.words.recogniser import Recognised, TimedWord
-from warmline.words.second_reading import first_sifted, left_out, settled
+from warmline.words.redecoding import choose_decoding, keep_or_retry, left_out
 
 SETTINGS = WordSettings()
 SPEECH = [Span(1.0, 6.0), Span(6.2, 11.0), Span(11.4, 16.0)]
@@ -38,7 +38,7 @@ def reading(of: Window, *said_s: tuple[float, float], avg_logprob: float = -0.3)
 
 def test_a_reading_with_words_all_along_stands() -> None:
     whole = window()
-    kept, retries = first_sifted([whole], [reading(whole, (1, 16))], SETTINGS)
+    kept, retries = keep_or_retry([whole], [reading(whole, (1, 16))], SETTINGS)
     assert (len(kept), retries) == (1, [])
 
 
@@ -46,16 +46,16 @@ def test_a_gap_is_cut_between_two_stretches_and_what_leaves_out_less_stands() ->
     whole = window()
     first = reading(whole, (1, 6), (11, 16))
     assert [(g.start_s, g.end_s) for g in left_out(whole, first)] == [(6.0, 11.4)]
-    kept, (retry,) = first_sifted([whole], [first], SETTINGS)
+    kept, (retry,) = keep_or_retry([whole], [first], SETTINGS)
     assert kept == []
     before, after = retry.parts
     assert before.stretches[-1].end_s == after.stretches[0].start_s == pytest.approx(6.1)
     again = [reading(before, (1, 6)), reading(after, (6, 16))]
-    assert settled(retry, again, SETTINGS) == ([(before, again[0]), (after, again[1])], {})
+    assert choose_decoding(retry, again, SETTINGS) == ([(before, again[0]), (after, again[1])], {})
     no_better = [reading(before, (1, 6)), reading(after, (11, 16))]
-    assert settled(retry, no_better, SETTINGS) == ([(whole, first)], {})
+    assert choose_decoding(retry, no_better, SETTINGS) == ([(whole, first)], {})
     unsure = [again[0], replace(again[1], avg_logprob=SETTINGS.min_avg_logprob * 0.6)]
-    assert settled(retry, unsure, SETTINGS) == ([(whole, first)], {})
+    assert choose_decoding(retry, unsure, SETTINGS) == ([(whole, first)], {})
 
 
 def test_a_word_stretched_over_a_gap_does_not_hide_it_and_a_long_number_is_none() -> None:
@@ -72,7 +72,7 @@ def test_a_word_stretched_over_a_gap_does_not_hide_it_and_a_long_number_is_none(
 def test_speech_without_a_border_is_not_cut() -> None:
     speech = [Span(1.0, 12.0)]
     (whole,) = pack(speech, speech, 0, "A", 20.0)
-    kept, retries = first_sifted([whole], [reading(whole, (1, 4))], SETTINGS)
+    kept, retries = keep_or_retry([whole], [reading(whole, (1, 4))], SETTINGS)
     assert (len(kept), retries) == (1, [])
 
 
@@ -80,11 +80,11 @@ def test_of_a_refused_reading_the_pieces_stand_that_no_guard_refuses() -> None:
     speech = [Span(1.0, 6.0), Span(10.0, 15.0)]
     (whole,) = pack(speech, speech, 0, "A", 20.0)
     loop = replace(reading(whole, (1, 6)), compression_ratio=9.0)
-    _, (retry,) = first_sifted([whole], [loop], SETTINGS)
+    _, (retry,) = keep_or_retry([whole], [loop], SETTINGS)
     assert retry.guard == "loop"
     one, two = retry.parts
     good, bad = reading(one, (1, 6)), replace(reading(two, (10, 12)), compression_ratio=9.0)
-    assert settled(retry, [good, bad], SETTINGS) == ([(one, good)], {"loop": 4})
+    assert choose_decoding(retry, [good, bad], SETTINGS) == ([(one, good)], {"loop": 4})
 
 
 @given(st.floats(0.9, 16.1))

@@ -17,7 +17,7 @@ from factories import (
 )
 from warmline import landing
 from warmline.analysis import CallAnalysis, FloorTransfer, Overlap, Quote, Silence
-from warmline.metrics import rate, unsaid
+from warmline.metrics import missing_metric, rate
 from warmline.values import Redaction, Span
 from warmline.warehouse import PublishReport, publish
 
@@ -43,7 +43,7 @@ def rich(call_id: str = "rich", **changes: Any) -> CallAnalysis:
         measured("dead_air_s", None, 2.5),
         measured("opportunities", None, 1.0, numerator=1.0),
         rate("answered_rate", None, 1, 1, no_answer=""),
-        unsaid("opening_story_s", None, "never interrupted"),
+        missing_metric("opening_story_s", None, "never interrupted"),
     ]
     parts: dict[str, Any] = {
         "says": SAYS,

@@ -23,10 +23,8 @@ from corpora import SupportDialogue, epitome, support_dialogues
 from corpora import goemotions as comments_of
 from evidence import EpitomeFolds, Turn, evidence_of
 from train import FOLDS_FILE, split
-from warmline.language.emotions import FEELINGS
-from warmline.language.epitome import MECHANISMS
-from warmline.language.heads import adapter_file
-from warmline.language.weighing import EMPATHY_EVIDENCE, NEGATIVE_EVIDENCE
+from warmline.language.features import EMPATHY_EVIDENCE, NEGATIVE_EVIDENCE
+from warmline.language.heads import FEELINGS, MECHANISMS, adapter_file
 from warmline.statistics import bootstrap
 from weighted import Fitted, Labelled, Restraint, fit
 

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warmline.errors import DataError
-from warmline.language.emotions import EMOTIONS
-from warmline.language.epitome import MECHANISMS
+from warmline.language.heads import EMOTIONS, MECHANISMS
 
 EPITOME_FILES = {
     "emotional_reaction": "emotional-reactions.csv",

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from corpora import Pair
 from warmline.analysis import Moment
 from warmline.engines import Engines
-from warmline.language.epitome import LEVELS, MECHANISMS
-from warmline.language.passages import passages_of_texts
-from warmline.language.reading import read_passages
+from warmline.language.features import empathy_evidence, negative_evidence
+from warmline.language.heads import LEVELS, MECHANISMS
+from warmline.language.rule_moments import rule_moments
 from warmline.language.rulebook import rulebook
+from warmline.language.turn_text import turn_texts_of
 from warmline.language.turns_api import models_read
-from warmline.language.weighing import empathy_evidence, negative_evidence
 from warmline.settings import Settings
 from warmline.values import RoleName
 
@@ -71,16 +71,16 @@ def evidence_of(
     role = RoleName(speaker)
     found = []
     for place, dialogue in enumerate(dialogues):
-        passages = passages_of_texts([(RoleName(t.speaker), t.text) for t in dialogue])
+        turn_texts = turn_texts_of([(RoleName(t.speaker), t.text) for t in dialogue])
         by_turn: dict[int, list[Moment]] = {}
-        read_by = models_read(passages, engines)
+        read_by = models_read(turn_texts, engines)
         heard = {index: read.heard for index, read in read_by.items()}
-        for moment in read_passages(passages, book, heard):
+        for moment in rule_moments(turn_texts, book, heard):
             by_turn.setdefault(moment.turn_index, []).append(moment)
-        for passage in passages:
-            if passage.turn.role is not role:
+        for turn_text in turn_texts:
+            if turn_text.turn.role is not role:
                 continue
-            read = read_by.get(passage.turn.index)
+            read = read_by.get(turn_text.turn.index)
             if read is None:
                 found.append(None)
                 continue
@@ -88,6 +88,6 @@ def evidence_of(
                 heard_so = tuple(replace(h, levels=levels[place]) for h in read.heard)
                 read = replace(read, heard=heard_so)
             gather = empathy_evidence if role is RoleName.AGENT else negative_evidence
-            named = gather(passage, by_turn.get(passage.turn.index, []), read)
+            named = gather(turn_text, by_turn.get(turn_text.turn.index, []), read)
             found.append((named, read.vector))
     return found

@@ -25,9 +25,8 @@ from fitting import Batch, Example, Recipe, fit, padded
 from network import WIDTH, AdaptedBert, AdaptedLayer
 from train import split
 from warmline.language.e5 import E5File, E5Tokenizer, e5_weights, expanded_words, read_e5
-from warmline.language.emotions import FEELINGS
 from warmline.language.feelings import HEADS
-from warmline.language.heads import adapter_file
+from warmline.language.heads import FEELINGS, adapter_file
 from warmline.language.kinds import CUE_LABELS
 from warmline.models.catalogue import MANY_LANGUAGES
 from warmline.models.store import ModelStore

@@ -14,11 +14,15 @@ from numpy.typing import NDArray
 
 from corpora import Comment, Pair
 from warmline.engines import Engines
-from warmline.language.emotions import FEELINGS, emotion_probabilities
-from warmline.language.epitome import LEVELS, MECHANISMS
-from warmline.language.heads import adapter_file
+from warmline.language.heads import (
+    FEELINGS,
+    LEVELS,
+    MECHANISMS,
+    adapter_file,
+    emotion_probabilities,
+)
 from warmline.language.kinds import CUE_LABELS
-from warmline.language.listening import plainness
+from warmline.language.windows import plainness
 from warmline.phrases import spoken_text
 
 PRECISION = 0.85

@@ -31,8 +31,7 @@ from corpora import goemotions as comments_of
 from fitting import published
 from network import AdaptedBert
 from warmline.engines import Engines
-from warmline.language.epitome import LEVELS, MECHANISMS
-from warmline.language.heads import adapter_file
+from warmline.language.heads import LEVELS, MECHANISMS, adapter_file
 from warmline.models.store import ModelStore
 from warmline.settings import Settings
 

@@ -7,12 +7,12 @@ import numpy as np
 
 from warmline.analysis import Moment
 from warmline.engines import Engines
-from warmline.language.listening import listen_to
-from warmline.language.passages import passages_of_texts
-from warmline.language.reading import read_acts, read_passages
+from warmline.language.rule_moments import read_acts, rule_moments
 from warmline.language.rulebook import Rulebook, rulebook
+from warmline.language.similarity import uptake
 from warmline.language.speech_acts import Act, SaidAct
-from warmline.language.uptake import uptake
+from warmline.language.turn_text import turn_texts_of
+from warmline.language.windows import score_windows
 from warmline.settings import LanguageSettings
 from warmline.values import RoleName
 
@@ -85,11 +85,11 @@ def read_session(session: Session, engines: Engines) -> ReadSession:
     """A session read as a call is: the therapist as the agent, the client as the customer."""
     roles = [RoleName.AGENT if u.is_therapist else RoleName.CUSTOMER for u in session.utterances]
     texts = [u.text for u in session.utterances]
-    passages = passages_of_texts(list(zip(roles, texts, strict=True)))
-    heard = listen_to(passages, engines)
-    acts = read_acts(passages, _book(), heard)
+    turn_texts = turn_texts_of(list(zip(roles, texts, strict=True)))
+    heard = score_windows(turn_texts, engines)
+    acts = read_acts(turn_texts, _book(), heard)
     moments: dict[int, list[Moment]] = {}
-    for moment in read_passages(passages, _book(), heard):
+    for moment in rule_moments(turn_texts, _book(), heard):
         moments.setdefault(moment.turn_index, []).append(moment)
     taken_up = _uptake(session, engines)
     therapist = tuple(

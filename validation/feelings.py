@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from warmline.language import TurnLanguage, score_turns
-from warmline.language.emotions import FEELINGS
+from warmline.language.heads import FEELINGS
 from warmline.language.kinds import CUE_LABELS
 
 from .context import Context

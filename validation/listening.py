@@ -11,9 +11,9 @@ from warmline.engines import Engines
 from warmline.errors import DataError
 from warmline.floor import measure
 from warmline.landing import known, read_landed, write
-from warmline.pipeline import Addressing, analyze_recording
+from warmline.pipeline import CacheKeys, analyze_recording
 from warmline.recordings.decode import decode
-from warmline.recordings.identify import identify
+from warmline.recordings.find import identify
 from warmline.settings import Settings
 from warmline.simulate import SimulatedCall
 from warmline.simulate import write as write_call
@@ -67,8 +67,8 @@ class Listener:
         return heard
 
     @cached_property
-    def _addressing(self) -> Addressing:
-        return Addressing.of(self._context.settings)
+    def _addressing(self) -> CacheKeys:
+        return CacheKeys.of(self._context.settings)
 
     @cached_property
     def _engines(self) -> Engines:

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from warmline.errors import SceneLineError
-from warmline.simulate import Call, Line, LineSound, Scene, SimulatedCall, Speaker, render
+from warmline.simulate import Call, Line, LineSound, Scene, SimulatedCall, SimulatedSpeaker, render
 
 _LINES = 9
 _TRIES = 60
@@ -51,8 +51,8 @@ def _played(number: int, rng: Random) -> SimulatedCall:
     plans, call_id = _plans(rng), f"planted-{number:02}"
     cast = rng.choice(_CASTS)
     speakers = {
-        "customer": Speaker(role="customer", channel=0, voice=cast[0]),
-        "agent": Speaker(role="agent", channel=1, voice=cast[1]),
+        "customer": SimulatedSpeaker(role="customer", channel=0, voice=cast[0]),
+        "agent": SimulatedSpeaker(role="agent", channel=1, voice=cast[1]),
     }
     sound = LineSound(
         snr_db=rng.uniform(28, 45),

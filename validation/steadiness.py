@@ -15,7 +15,7 @@ from warmline.simulate import (
     LineSound,
     Scene,
     SimulatedCall,
-    Speaker,
+    SimulatedSpeaker,
     render,
     true_speech,
     true_transcript,
@@ -159,8 +159,8 @@ def _call(call_id: str, lines: Sequence[Line], agent_voice: str) -> SimulatedCal
             call=Call(call_id=call_id, title="planted changes of voice"),
             sound=LineSound(snr_db=40, level_db=-28, format="wav"),
             speakers={
-                "customer": Speaker(role="customer", channel=0, voice="awb"),
-                "agent": Speaker(role="agent", channel=1, voice=agent_voice),
+                "customer": SimulatedSpeaker(role="customer", channel=0, voice="awb"),
+                "agent": SimulatedSpeaker(role="agent", channel=1, voice=agent_voice),
             },
             lines=tuple(lines),
         )

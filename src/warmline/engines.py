@@ -7,13 +7,15 @@ switched off, and weights come from the model store.
 
 import importlib
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from functools import wraps
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from warmline.errors import ModelError
-from warmline.forking import wait_passively
 from warmline.models.catalogue import (
     EMBEDDING,
     MANY_LANGUAGES,
@@ -23,8 +25,8 @@ from warmline.models.catalogue import (
     whisper_name,
 )
 from warmline.models.store import ModelStore
+from warmline.processes import wait_passively
 from warmline.settings import Settings
-from warmline.torchaudio_extension import make_torchaudio_importable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +40,58 @@ if TYPE_CHECKING:
 
     from warmline.language.e5 import ManyLanguagesEncoder
     from warmline.language.reading_encoder import ReadingEncoder
+
+# Makes `import torchaudio` work when its compiled extension cannot be loaded.
+
+
+_NAME = "torchaudio._extension"
+_REASON = "needs torchaudio's compiled extension, which cannot be loaded beside this torch"
+
+
+def make_torchaudio_importable() -> bool:
+    """Import torchaudio, with a stand-in for its extension only if that fails to load.
+
+    Returns whether the stand-in is in use. Functions of torchaudio that need the extension then
+    raise a RuntimeError that says so; all others work. Any failure but that of the loader is the
+    caller's to see.
+    """
+    try:
+        importlib.import_module("torchaudio")
+    except OSError:
+        stand_in = _stand_in()
+        sys.modules[_NAME] = stand_in
+        try:
+            torchaudio = importlib.import_module("torchaudio")
+        except BaseException:
+            del sys.modules[_NAME]
+            raise
+        vars(torchaudio)["_extension"] = stand_in
+    return sys.modules[_NAME].__doc__ == _stand_in.__doc__
+
+
+def _stand_in() -> ModuleType:
+    """torchaudio._extension of a torchaudio that was built without compiled code."""
+    module = ModuleType(_NAME, _stand_in.__doc__)
+    names = {
+        "_IS_TORCHAUDIO_EXT_AVAILABLE": False,
+        "_IS_ALIGN_AVAILABLE": False,
+        "_load_lib": lambda _lib: False,
+        "_check_cuda_version": lambda: None,
+        "fail_if_no_align": _refuse,
+    }
+    vars(module).update(names)
+    return module
+
+
+def _refuse(function: Callable[..., Any]) -> Callable[..., Any]:
+    """In place of a function that needs the extension: one that says so when it is called."""
+
+    @wraps(function)
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise RuntimeError(f"{function.__module__}.{function.__name__} {_REASON}")
+
+    return refuse
+
 
 _STAY_HOME = {
     "ORT_DISABLE_TELEMETRY": "1",
@@ -120,7 +174,7 @@ class Engines:
             scores = model(torch.from_numpy(windows)[:, None].to(self.device))
         return scores.exp().float().cpu().numpy()  # type: ignore[no-any-return]
 
-    def voiceprints(self, stretches: "Sequence[NDArray[np.float32]]") -> "NDArray[np.float32]":
+    def embeddings(self, stretches: "Sequence[NDArray[np.float32]]") -> "NDArray[np.float32]":
         """Speaker embeddings (stretches, 192) of unit length; held in memory, never stored.
 
         Each stretch is (samples,) at 16 kHz, at least 65 ms.

@@ -12,14 +12,13 @@ from pathlib import Path
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.errors import WarehouseError
+from warmline.files import LockedError, exclusive, write_whole
 from warmline.landing import Erased, Selection
-from warmline.locks import LockedError, exclusive
-from warmline.nights import forget_names, prefect_home, refresh_reports
 from warmline.pipeline import all_measures, dated_after
 from warmline.places import Places, erasing_note
+from warmline.reports import forget_names, prefect_home, refresh_reports
 from warmline.settings import RetentionSettings, Settings
 from warmline.warehouse import publish
-from warmline.whole_files import write_whole
 
 #: In a landing folder: names in Prefect's database are still to be erased.
 _NIGHTS_LEFT = "nights-to-forget"

@@ -94,12 +94,12 @@ def count(
     )
 
 
-def unsaid(name: str, party: str | None, reason: str) -> Metric:
+def missing_metric(name: str, party: str | None, reason: str) -> Metric:
     """A measure that cannot be said, with the reason."""
     return Metric(name, party, None, coverage=0.0, confidence=0.0, reason=reason)
 
 
-def withhold_parties(metrics: Iterable[Metric], reason: str) -> tuple[Metric, ...]:
+def suppress_parties(metrics: Iterable[Metric], reason: str) -> tuple[Metric, ...]:
     """Party-level measures lose their value and gain the reason; call-level ones stay."""
     return tuple(
         m

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warmline.errors import WarehouseError, WarmlineError
+from warmline.files import PRIVATE_FILE, sync
 from warmline.settings import Settings
-from warmline.whole_files import PRIVATE_FILE, sync
 
 #: The file in a landing folder that says which one it is.
 IDENTITY = "landing.json"

@@ -7,7 +7,7 @@ what is missing.
 import os
 import threading
 
-from warmline.forking import wait_passively
+from warmline.processes import wait_passively
 
 _LOOK_S = 0.1
 

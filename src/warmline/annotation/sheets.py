@@ -10,8 +10,7 @@ from typing import Any
 
 from warmline.annotation.items import ANSWERS, FEELINGS, LEVELS, NO_FEELING, Item, Label
 from warmline.errors import DataError
-from warmline.spreadsheets import safe_cell
-from warmline.whole_files import write_text_whole, write_whole
+from warmline.files import safe_cell, write_text_whole, write_whole
 
 _SHOWN = ("item_id", "call_id", "path", "start_s", "end_s", "before", "text", "after")
 _FILLED_IN = ("feeling", "answer", "level", "note")

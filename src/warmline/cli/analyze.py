@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from warmline import forking
+from warmline import processes
 from warmline.cli.options import (
     AllowLossOption,
     JsonOption,
@@ -105,7 +105,7 @@ def analyze(
     named = [as_source(source) for source in sources]
     places = known_places(chosen, landing, warehouse, allow_loss=allow_loss)
     if not places.landing.exists():  # then there is something to listen to, unless all is refused
-        forking.begin()
+        processes.begin()
     from warmline.cli.batch import print_batch, run_batch
     from warmline.pipeline import Redo, with_later
 

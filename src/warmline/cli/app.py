@@ -8,26 +8,23 @@ import typer
 from warmline import __version__
 from warmline.cli.analyze import analyze
 from warmline.cli.annotate import agreement, annotate
-from warmline.cli.bench import bench
 from warmline.cli.demo import demo
+from warmline.cli.develop import bench, simulate, validate
 from warmline.cli.encryption import encrypt, keys
 from warmline.cli.export import export
-from warmline.cli.forget import forget
+from warmline.cli.forget import forget, subject_access
 from warmline.cli.models import app as models
 from warmline.cli.night import metrics, nightly, report
+from warmline.cli.options import settings
 from warmline.cli.outcomes import app as outcomes
 from warmline.cli.query import check, query
 from warmline.cli.research import app as research
 from warmline.cli.retry import retry
 from warmline.cli.review import app as review
-from warmline.cli.search import search
-from warmline.cli.settings import settings
+from warmline.cli.review import search
 from warmline.cli.show import show
-from warmline.cli.simulate import simulate
-from warmline.cli.subject import subject_access
 from warmline.cli.terminal import EXIT_CODES_HELP, Commands
-from warmline.cli.validate import validate
-from warmline.process_limits import leave_no_core_file
+from warmline.processes import leave_no_core_file
 
 app = typer.Typer(
     name="warmline",

@@ -3,24 +3,27 @@
 import json
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.markup import escape
 
-from warmline.cli.progress import batch_progress
-from warmline.cli.summary import print_summary, summary_rows
+from warmline.cli.render_parts import clock
 from warmline.cli.terminal import ExitCode, messages, output
-from warmline.errors import WarmlineError
+from warmline.database import open_for_reading
+from warmline.errors import Status, WarmlineError
 from warmline.pipeline import (
-    Addressing,
-    Order,
+    CacheKeys,
+    Outcome,
+    PlannedCall,
     Redo,
-    Tally,
+    RunConfig,
+    RunSummary,
     Workers,
     all_measures,
     land_duplicates,
@@ -31,19 +34,182 @@ from warmline.recordings.metadata import read_table
 from warmline.settings import PlaceSettings, Settings
 from warmline.warehouse import PublishReport, publish
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+# The line that tells how far a batch of calls is, how fast it goes, and when it will be done.
+
+
+_MARKS = {
+    Status.ANALYZED: "[green]ok[/]     ",
+    Status.NO_SPEECH: "[yellow]silent[/] ",
+    Status.REFUSED: "[yellow]refused[/]",
+    Status.FAILED: "[red]failed[/] ",
+    Status.DUPLICATE: "[dim]double[/] ",
+}
+
+
+class BatchProgress:
+    """Shows a bar over the batch and a line for each call that ends.
+
+    The bar is weighted by file size, which is known beforehand and grows with a call's length; of a
+    call under way it counts the share that is done.
+    """
+
+    def __init__(self, bar: "Progress", calls: tuple[PlannedCall, ...]) -> None:
+        self._bar = bar
+        self._sizes = {call.path: max(call.recording.size_bytes, 1) for call in calls}
+        self._count = len(calls)
+        self._ended = 0
+        self._ended_size = 0
+        self._audio_s = 0.0
+        self._start = perf_counter()
+        self._task = bar.add_task("", total=sum(self._sizes.values()), state=self._state())
+
+    def ended(self, outcome: Outcome) -> None:
+        """Note that a call has ended."""
+        self._ended += 1
+        self._audio_s += outcome.audio_s or 0.0
+        note = outcome.reason or _speed(outcome.audio_s, outcome.wall_s)
+        from rich.markup import escape
+
+        self._bar.console.print(
+            f"{_MARKS[outcome.status]} {escape(outcome.call_id)}  [dim]{escape(note)}[/]",
+            soft_wrap=True,
+        )
+        self._ended_size += self._sizes[outcome.path]
+        self._bar.update(self._task, completed=self._ended_size, state=self._state())
+
+    def under_way(self, shares: Mapping[str, float]) -> None:
+        """Note how much is done of the calls in hand."""
+        done = sum(self._sizes[path] * share for path, share in shares.items())
+        self._bar.update(self._task, completed=self._ended_size + done, state=self._state())
+
+    def _state(self) -> str:
+        speed = _speed(self._audio_s, perf_counter() - self._start)
+        return f"{self._ended} of {self._count} calls" + (f", {speed}" if speed else "")
+
+
+@contextmanager
+def batch_progress(calls: tuple[PlannedCall, ...]) -> Iterator[BatchProgress]:
+    """A progress bar on standard error while calls are analyzed."""
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        SpinnerColumn(),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+        TextColumn("[dim]left[/]"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+    )
+    with Progress(*columns, console=messages(), transient=True) as bar:
+        yield BatchProgress(bar, calls)
+
+
+def _speed(audio_s: float | None, wall_s: float) -> str:
+    if not audio_s or wall_s <= 0:
+        return ""
+    return f"{audio_s / wall_s:.1f} x real time"
+
+
+# The table after an analysis: one row a call, the headline measures side by side.
+
+
+_ROWS = """
+SELECT call_id, status, reason, duration_s, speaker_source, role_confidence, agent_talk_share,
+    customer_talk_share, dead_air_s, agent_interruptions, customer_interruptions,
+    agent_latency_median_s, opportunities, answered, answered_rate, path
+FROM call_summary
+WHERE path IN (SELECT unnest($paths))
+ORDER BY status <> 'analyzed', call_id
+"""
+_STYLES = {"analyzed": "green", "failed": "red"}
+
+
+def summary_rows(warehouse: Path, paths: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of `call_summary` for the recordings at these paths."""
+    with open_for_reading(warehouse) as con:
+        result = con.execute(_ROWS, {"paths": list(paths)})
+        names = [column[0] for column in result.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def print_summary(rows: Sequence[dict[str, Any]]) -> None:
+    """Analyzed calls as a table, the others below it with their reasons."""
+    from rich.table import Table
+
+    analyzed = [row for row in rows if row["status"] == "analyzed"]
+    if analyzed:
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+        table.add_column("call", overflow="ellipsis", no_wrap=True, max_width=22)
+        for heading in ("length", "talk a:c", "interrupts", "dead air", "answered", "sure"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for row in analyzed:
+            table.add_row(*_cells(row))
+        output().print(table)
+        output().print(
+            "a:c = agent : customer (talk in %, interruptions); answered = cues of the customer's "
+            "feelings;\nsure = confidence in who is agent and who is customer.",
+            style="dim",
+        )
+    for row in rows:
+        if row["status"] != "analyzed":
+            style = _STYLES.get(row["status"], "yellow")
+            name = Path(row["path"]).name
+            output().print(
+                f"[{style}]{row['status']:<9}[/] {escape(row['reason'] or name)}", soft_wrap=True
+            )
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    sure = row["role_confidence"]
+    return [
+        escape(row["call_id"]),
+        clock(row["duration_s"]),
+        _pair(row["agent_talk_share"], row["customer_talk_share"], 100),
+        _pair(row["agent_interruptions"], row["customer_interruptions"], 1),
+        "-" if row["dead_air_s"] is None else f"{row['dead_air_s']:.1f} s",
+        _of(row["answered"], row["opportunities"]),
+        "no roles" if sure is None else f"{sure:.2f}",
+    ]
+
+
+def _pair(agent: float | None, customer: float | None, scale: int) -> str:
+    if agent is None and customer is None:
+        return "-"
+    return ":".join("-" if v is None else f"{v * scale:.0f}" for v in (agent, customer))
+
+
+def _of(answered: float | None, opportunities: float | None) -> str:
+    if opportunities is None:
+        return "-"
+    return (
+        f"{opportunities:.0f} cues"
+        if answered is None
+        else f"{answered:.0f} of {opportunities:.0f}"
+    )
+
 
 @dataclass(frozen=True)
 class Batch:
     """What came of a batch."""
 
-    tally: Tally
+    summary: RunSummary
     published: PublishReport
     places: Places
 
     @property
     def exit_code(self) -> ExitCode:
         """`SOME_CALLS_FAILED` if any did; a refused recording is an answer, not a failure."""
-        return ExitCode.SOME_CALLS_FAILED if self.tally.failed else ExitCode.DONE
+        return ExitCode.SOME_CALLS_FAILED if self.summary.failed else ExitCode.DONE
 
 
 def run_batch(
@@ -68,10 +234,10 @@ def run_batch(
             f"no such file or folder, or no permission to see it: {', '.join(missing)}"
         )
     started = perf_counter()
-    addressing = Addressing.of(settings)
+    cache_keys = CacheKeys.of(settings)
     table = read_table(metadata) if metadata else None
     with messages().status("looking for recordings"):
-        plan = make_plan(sources, places.landing, addressing, table, redo)
+        plan = make_plan(sources, places.landing, cache_keys, table, redo)
         if plan.away:
             raise WarmlineError("; ".join(plan.away))
         if plan.is_empty and plan.problems:
@@ -79,9 +245,9 @@ def run_batch(
         land_duplicates(plan, places.landing, settings)
     outcomes = []
     if plan.pending:
-        order = Order(addressing, str(places.landing), str(metadata) if metadata else None)
+        config = RunConfig(cache_keys, str(places.landing), str(metadata) if metadata else None)
         with (
-            Workers(order, len(plan.pending)) as workers,
+            Workers(config, len(plan.pending)) as workers,
             batch_progress(plan.pending) as progress,
         ):
             outcomes = workers.analyze_all(plan.pending, progress.ended, progress.under_way)
@@ -93,53 +259,56 @@ def run_batch(
             settings.profile,
             allow_loss=allow_loss,
         )
-    return Batch(Tally(plan, tuple(outcomes), perf_counter() - started), published, places)
+    return Batch(RunSummary(plan, tuple(outcomes), perf_counter() - started), published, places)
 
 
 def print_batch(batch: Batch, as_json: bool) -> None:
     """The counts, a table with a row for each call, and what to type next."""
-    tally = batch.tally
-    rows = summary_rows(batch.places.warehouse, tally.paths)
+    summary = batch.summary
+    rows = summary_rows(batch.places.warehouse, summary.paths)
     if as_json:
         places = {"landing": batch.places.landing, "warehouse": batch.places.warehouse}
-        typer.echo(json.dumps(tally.as_dict() | places | {"rows": rows}, indent=2, default=str))
+        typer.echo(json.dumps(summary.as_dict() | places | {"rows": rows}, indent=2, default=str))
         return
-    for problem in tally.plan.problems:
+    for problem in summary.plan.problems:
         messages().print(f"[yellow]note:[/] {escape(problem)}", soft_wrap=True)
     for name, why in batch.published.unreadable.items():
         messages().print(f"[yellow]note:[/] landing file {escape(name)}: {escape(why)}")
-    output().print(_sentence(tally), soft_wrap=True)
+    output().print(_sentence(summary), soft_wrap=True)
     output().print()
     print_summary(rows)
     _print_next(batch.places.warehouse, rows)
 
 
-def _sentence(tally: Tally) -> str:
-    unchanged = len(tally.plan.unchanged)
+def _sentence(summary: RunSummary) -> str:
+    unchanged = len(summary.plan.unchanged)
     before = f"{unchanged} recording{'s' if unchanged != 1 else ''} done before"
-    if tally.plan.forgotten:
-        before += f", {len(tally.plan.forgotten)} forgotten and left alone"
-    if tally.plan.opted_out:
-        before += f", {len(tally.plan.opted_out)} of customers who opted out, and left alone"
-    if tally.plan.unfinished:
-        before += f", {len(tally.plan.unfinished)} still being written and left for the next run"
-    if tally.plan.given_up:
-        before += f", {len(tally.plan.given_up)} left alone after failing too often"
+    if summary.plan.forgotten:
+        before += f", {len(summary.plan.forgotten)} forgotten and left alone"
+    if summary.plan.opted_out:
+        before += f", {len(summary.plan.opted_out)} of customers who opted out, and left alone"
+    if summary.plan.unfinished:
+        before += f", {len(summary.plan.unfinished)} still being written and left for the next run"
+    if summary.plan.given_up:
+        before += f", {len(summary.plan.given_up)} left alone after failing too often"
         before += " (`warmline retry`)"
-    if tally.plan.is_done:
-        plan = tally.plan
-        found = tally.paths or plan.unfinished or plan.forgotten or plan.opted_out
+    if summary.plan.is_done:
+        plan = summary.plan
+        found = summary.paths or plan.unfinished or plan.forgotten or plan.opted_out
         return f"Nothing to be done: {before}." if found else "No recordings found."
     counts = [
-        f"{count} {name.replace('_', ' ')}" for name, count in tally.by_status.items() if count
+        f"{count} {name.replace('_', ' ')}" for name, count in summary.by_status.items() if count
     ]
     left = (
-        tally.plan.forgotten or tally.plan.opted_out or tally.plan.given_up or tally.plan.unfinished
+        summary.plan.forgotten
+        or summary.plan.opted_out
+        or summary.plan.given_up
+        or summary.plan.unfinished
     )
     if unchanged or left:
         counts.append(before)
-    speed = f", {tally.times_real_time:.1f} x real time" if tally.times_real_time else ""
-    sound = f"{tally.audio_s / 60:.1f} min of sound in {tally.wall_s:.0f} s{speed}"
+    speed = f", {summary.times_real_time:.1f} x real time" if summary.times_real_time else ""
+    sound = f"{summary.audio_s / 60:.1f} min of sound in {summary.wall_s:.0f} s{speed}"
     return f"{', '.join(counts)}; {sound}."
 
 

@@ -48,7 +48,7 @@ def agent_pseudonym(
 
     The key is the one that recordings.pseudonym_key_file or pseudonym_key_env of the settings name.
     """
-    from warmline.recordings.pseudonyms import pseudonym, pseudonym_key
+    from warmline.recordings.metadata import pseudonym, pseudonym_key
 
     key = pseudonym_key(settings_from(settings).recordings)
     if key is None:
@@ -77,7 +77,7 @@ def encrypt(
     What was broken off is finished when the command is run again. Run it when no night is under
     way. Recordings, metadata, exported files and backups are not touched.
     """
-    from warmline.warehouse.encrypting import change_key
+    from warmline.warehouse.swap import change_key
 
     chosen = settings_from(settings)
     key = current_key()

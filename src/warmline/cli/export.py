@@ -11,7 +11,7 @@ from warmline.cli.query import pairs
 from warmline.cli.terminal import ExitCode, messages, note_access, noted_access, say_error
 from warmline.cli.zones import Zone, ZoneOption, zone_of
 from warmline.places import Places, places_of
-from warmline.questions import ask, ask_named, named_queries
+from warmline.query.questions import ask, ask_named, named_queries
 from warmline.settings import Settings
 from warmline.warehouse.call_names import shortened
 from warmline.warehouse.landing_folder import known_places
@@ -106,9 +106,8 @@ def export(
 def _write_calls(
     calls: list[str], places: Places, known: Settings, format_: Format, to: Path
 ) -> None:
-    from warmline.export import choose
-    from warmline.export import export as write
-    from warmline.export.bleeping import write_bleeped
+    from warmline.query.export import choose, write_bleeped
+    from warmline.query.export import export as write
 
     chosen = choose(places.landing, places.warehouse, calls)
     seen = []
@@ -144,7 +143,7 @@ def _write_table(
     limit: int,
     zone: Zone,
 ) -> None:
-    from warmline.export.tables import write_table
+    from warmline.query.export_tables import write_table
 
     if to.is_dir():
         raise typer.BadParameter(f"--to {to}: a folder; name the file to write")

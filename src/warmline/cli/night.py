@@ -118,7 +118,7 @@ def _try_notifier(chosen: Settings) -> None:
 
 def _forget_old_runs(chosen: Settings, places: Places) -> None:
     from warmline.erasing import forget_nights_left
-    from warmline.nights import forget_runs, prefect_home
+    from warmline.reports import forget_runs, prefect_home
 
     try:
         forget_nights_left(places.landing)
@@ -171,8 +171,14 @@ def report(
     It is made from the warehouse as it is now, and has all runs of the day; what each run wrote
     lies beside the warehouse, in `reports`. Exit code 4 when something in it asks for a person.
     """
-    from warmline.cli.consoles import harmless
-    from warmline.nights import as_html, as_markdown, last_night, read_night, runs_of
+    from warmline.cli.terminal import harmless
+    from warmline.reports import (
+        as_html,
+        as_markdown,
+        last_night,
+        read_night,
+        runs_of,
+    )
 
     chosen = settings_from(settings)
     place = places_of(chosen, None, warehouse).warehouse
@@ -202,7 +208,7 @@ def _flows() -> ModuleType:
     """
     if importlib.util.find_spec("prefect") is None:
         raise SettingsError("the night needs Prefect: pip install 'warmline[night]'")
-    from warmline.nights import make_prefect_home
+    from warmline.reports import make_prefect_home
 
     make_prefect_home()
     sys.path.insert(0, str(folder("flows")))
@@ -223,7 +229,7 @@ def metrics(
     settings: SettingsOption = None,
 ) -> None:
     """Print how nights and the warehouse stand, for Prometheus: counts and times, no names."""
-    from warmline.nights import as_metrics, write_metrics
+    from warmline.reports import as_metrics, write_metrics
 
     place = places_of(settings_from(settings), None, warehouse).warehouse
     if to:

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from warmline.cli.terminal import messages
+from warmline.cli.terminal import messages, output
 from warmline.encryption import look_for_key
-from warmline.settings import Settings, load_settings, with_overrides
+from warmline.settings import Settings, load_settings, settings_toml, with_overrides
 
 SETTINGS_FILE = "warmline.toml"
 
@@ -66,3 +66,26 @@ def settings_from(path: Path | None, **overrides: Any) -> Settings:
     settings = with_overrides(load_settings(settings_file(path)), given)
     look_for_key(settings.encryption.key_env, settings.encryption.key_file)
     return settings
+
+
+# `warmline settings`: the settings file, with every key explained.
+
+
+def settings(
+    settings: SettingsOption = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            "--check",
+            metavar="FILE",
+            help="Only say whether this settings file is right, and what is wrong with it.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Print all settings as TOML, each with its meaning: `warmline settings > warmline.toml`."""
+    if check is not None:
+        load_settings(check)
+        output().print(f"{check}: all keys and values are right", soft_wrap=True)
+        return
+    typer.echo(settings_toml(settings_from(settings)), nl=False)

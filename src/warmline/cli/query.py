@@ -12,17 +12,17 @@ from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, se
 from warmline.cli.terminal import ExitCode, messages, noted_access, output, say_json
 from warmline.cli.zones import ZoneOption, has_times, zone_of
 from warmline.errors import QueryError
+from warmline.files import safe_cell
 from warmline.places import places_of
-from warmline.questions import (
+from warmline.query.questions import (
     DEFAULT_LIMIT,
     DEFAULT_TIMEOUT_S,
-    Answer,
+    QueryResult,
     ask,
     ask_named,
     named_queries,
     named_query,
 )
-from warmline.spreadsheets import safe_cell
 
 # What is piped is not folded to the width of a terminal that is not there.
 _WIDE = 10_000
@@ -144,8 +144,8 @@ def _print_list(name: str | None, as_json: bool) -> None:
             output().print(f"    [dim]{said}[/]")
 
 
-def _print_csv(answer: Answer) -> None:
-    from warmline.cli.consoles import harmless
+def _print_csv(answer: QueryResult) -> None:
+    from warmline.cli.terminal import harmless
 
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
@@ -155,12 +155,12 @@ def _print_csv(answer: Answer) -> None:
     sys.stdout.write(harmless(text) if sys.stdout.isatty() else text)
 
 
-def _print_table(answer: Answer, zone: str) -> None:
+def _print_table(answer: QueryResult, zone: str) -> None:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    from warmline.cli.consoles import PlainConsole
+    from warmline.cli.terminal import PlainConsole
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column, kind in zip(answer.columns, answer.types, strict=True):

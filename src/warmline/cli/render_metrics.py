@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from warmline.cli.page import CallPage, Row
 from warmline.cli.render_parts import clock, evidence_text, role_style, styled, value_text
+from warmline.cli.show import CallPage, Row
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -17,9 +17,9 @@ from warmline.cli.render_research import (
 )
 from warmline.cli.terminal import messages
 from warmline.errors import QueryError
+from warmline.files import write_text_whole
 from warmline.places import places_of
 from warmline.research.design import CONTROLS, MEASURES, Correction, Design, Effects
-from warmline.whole_files import write_text_whole
 
 if TYPE_CHECKING:
     from warmline.research.calibration import Calibration

@@ -80,7 +80,7 @@ def retry(
 
 
 def _require_all(named: Sequence[str], found: "list[Landed]") -> None:
-    from warmline.pipeline.retrying import exact_name_of, names_of
+    from warmline.pipeline.retry import exact_name_of, names_of
 
     for name in named:
         of_it = [landed for landed in found if name in names_of(landed)]

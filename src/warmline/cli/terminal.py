@@ -1,13 +1,17 @@
 """What all commands share: consoles, exit codes, and how an error is said."""
 
 import json
+import re
 import sys
+from collections.abc import Iterable
 from contextlib import contextmanager
 from enum import IntEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
 from typer.core import TyperGroup
 
 from warmline.errors import WarehouseError, WarmlineError
@@ -18,6 +22,39 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
+
+# A console on which no name of a file or caller can move the cursor or change what is shown.
+
+# Control characters but the end of a line, those that turn the reading direction round, and halves
+# of characters, which cannot be written. Tabs stay, as no terminal does harm with them.
+_HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_PICTURES = 0x2400  # Unicode has a picture of each control character
+
+
+def harmless(text: str) -> str:
+    """The text as a terminal may print it: each harmful character as one that only looks so."""
+    return _HARMFUL.sub(lambda found: _shown(found[0]), text)
+
+
+def harmless_json(text: str) -> str:
+    """JSON with these characters in its strings as escapes: the same values."""
+    return _HARMFUL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _shown(character: str) -> str:
+    return chr(_PICTURES + ord(character)) if character < " " else "\N{REPLACEMENT CHARACTER}"
+
+
+class PlainConsole(Console):
+    """Writes colours and moves of its own; whatever it is given to print is text."""
+
+    def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """As `Console.render`, with text made harmless. Widths stay: one character for one."""
+        for segment in super().render(renderable, options):
+            if segment.control:
+                yield segment
+            else:
+                yield Segment(harmless(segment.text), segment.style)
 
 
 class ExitCode(IntEnum):
@@ -42,7 +79,6 @@ EXIT_CODES_HELP = (
 @cache
 def output() -> "Console":
     """The console for results: standard output."""
-    from warmline.cli.consoles import PlainConsole
 
     return PlainConsole(highlight=False)
 
@@ -50,14 +86,12 @@ def output() -> "Console":
 @cache
 def messages() -> "Console":
     """The console for progress and errors: standard error, so that results can be piped."""
-    from warmline.cli.consoles import PlainConsole
 
     return PlainConsole(stderr=True, highlight=False)
 
 
 def say_json(value: Any) -> None:
     """A value as JSON on standard output, in its own letters."""
-    from warmline.cli.consoles import harmless_json
 
     typer.echo(harmless_json(json.dumps(value, default=str, ensure_ascii=False, indent=2)))
 
@@ -74,7 +108,7 @@ def say_error(message: str) -> None:
 
 def note_access(warehouse: "Path", command: str, **what: Any) -> None:
     """Log who looks at the words of calls; where that cannot be written, say so and go on."""
-    from warmline import access_log
+    from warmline.warehouse import access_log
 
     try:
         access_log.note_access(warehouse, command, **what)

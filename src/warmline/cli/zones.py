@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from warmline.errors import SettingsError
-from warmline.questions import Answer
+from warmline.query.questions import QueryResult
 from warmline.settings import Settings
 
 ZoneOption = Annotated[
@@ -67,7 +67,7 @@ class Zone:
             for name, value in row.items()
         }
 
-    def answer(self, answer: Answer, *, naming: bool = False) -> Answer:
+    def answer(self, answer: QueryResult, *, naming: bool = False) -> QueryResult:
         """Return an answer with its times in this zone, each with its offset from UTC.
 
         With `naming`, for files whose cells hold no offset, the heading of the column says it.
@@ -97,6 +97,6 @@ def zone_of(named: str | None, settings: Settings) -> Zone:
     return Zone(named or settings.display.timezone)
 
 
-def has_times(answer: Answer) -> bool:
+def has_times(answer: QueryResult) -> bool:
     """Return whether a column of the answer holds times."""
     return any(kind.startswith(_TIMES) for kind in answer.types)

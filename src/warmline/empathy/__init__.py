@@ -4,13 +4,11 @@ from collections.abc import Sequence
 
 from warmline.analysis import Empathy, Floor, Moment, TurnFeelings
 from warmline.empathy.agent import agent_metrics
-from warmline.empathy.call import call_metrics
-from warmline.empathy.customer import customer_metrics
+from warmline.empathy.call import call_metrics, customer_metrics, quotes
+from warmline.empathy.context import CallContext, no_ledger_reason
 from warmline.empathy.definitions import AGENT, CALL, CUSTOMER, DEFINITIONS
 from warmline.empathy.ledger import opportunities, with_answers
-from warmline.empathy.quotes import quotes
-from warmline.empathy.scene import Scene, no_ledger_reason
-from warmline.metrics import Metric, MetricDefinition, unsaid
+from warmline.metrics import Metric, MetricDefinition, missing_metric
 from warmline.settings import EmpathySettings
 from warmline.values import Conversation, RoleName
 
@@ -38,7 +36,7 @@ def measure(
     rows = () if reason else opportunities(conversation, moments, settings, feelings)
     if reason is None:
         feelings = with_answers(feelings, conversation, moments, settings)
-    scene = Scene(
+    scene = CallContext(
         conversation, tuple(moments), rows, floor, settings, unheard_reason, tuple(feelings)
     )
     return Empathy(
@@ -51,7 +49,7 @@ def measure(
     )
 
 
-def _all_said(scene: Scene) -> list[Metric]:
+def _all_said(scene: CallContext) -> list[Metric]:
     metrics = call_metrics(scene)
     for party in scene.parties(RoleName.AGENT):
         metrics += agent_metrics(scene, party)
@@ -62,12 +60,12 @@ def _all_said(scene: Scene) -> list[Metric]:
 
 def _all_unsaid(conversation: Conversation, reason: str) -> list[Metric]:
     """Every measure without a value; a party of unknown role could have been either."""
-    metrics = [unsaid(d.name, None, reason) for d in CALL]
+    metrics = [missing_metric(d.name, None, reason) for d in CALL]
     possible: dict[RoleName, tuple[MetricDefinition, ...]] = {
         RoleName.AGENT: AGENT,
         RoleName.CUSTOMER: CUSTOMER,
         RoleName.UNKNOWN: (*AGENT, *CUSTOMER),
     }
     for role in conversation.roles:
-        metrics += [unsaid(d.name, role.party, reason) for d in possible.get(role.name, ())]
+        metrics += [missing_metric(d.name, role.party, reason) for d in possible.get(role.name, ())]
     return metrics

@@ -3,14 +3,57 @@
 from collections.abc import Iterable, Sequence
 
 from warmline.analysis import Moment, Opportunity
-from warmline.empathy.answers import SOLVED_ONLY
-from warmline.empathy.ledger import answered
-from warmline.empathy.mechanisms import mechanism_metrics
-from warmline.empathy.scene import Scene
+from warmline.empathy.context import CallContext
+from warmline.empathy.ledger import SOLVED_ONLY, answered
+from warmline.language.heads import MECHANISMS
 from warmline.language.kinds import POLITENESS_LABELS
-from warmline.metrics import Metric, count, rate, unsaid
+from warmline.metrics import Metric, count, missing_metric, rate
 from warmline.phrases import spoken_text
 from warmline.values import RoleName, Span
+
+# What the models hear in an agent's turns: levels of EPITOME's mechanisms, and uptake.
+
+
+LEVEL_OF = {"weak": 1, "strong": 2}
+# The strength of a moment of uptake that is no more than chance.
+_CHANCE = 0.5
+
+
+def mechanism_metrics(scene: CallContext, party: str) -> list[Metric]:
+    """Mean levels and mean uptake of one agent party; unsaid where no model has read the words."""
+    if scene.unheard_reason is not None:
+        names = (*(f"{mechanism}_level" for mechanism in MECHANISMS), "uptake")
+        return [missing_metric(name, party, scene.unheard_reason) for name in names]
+    return [*(_mean_level(scene, party, m) for m in MECHANISMS), _mean_uptake(scene, party)]
+
+
+def _mean_level(scene: CallContext, party: str, mechanism: str) -> Metric:
+    """Of all turns in which the agent does more than listen; a turn without a moment is level 0."""
+    found = scene.said(mechanism, party=party)
+    return rate(
+        f"{mechanism}_level",
+        party,
+        sum(LEVEL_OF[m.label or ""] for m in found),
+        len(scene.speaking_turns(party)),
+        no_answer="the agent said nothing",
+        coverage=scene.coverage(party),
+        confidence=scene.confidence,
+        evidence=tuple(Span(m.start_s, m.end_s) for m in found),
+    )
+
+
+def _mean_uptake(scene: CallContext, party: str) -> Metric:
+    found = scene.said("uptake", party=party)
+    return rate(
+        "uptake",
+        party,
+        sum(m.strength - _CHANCE for m in found),
+        len(found),
+        no_answer="fewer than three of the agents' turns follow something a customer said",
+        coverage=scene.coverage(party),
+        confidence=scene.confidence,
+    )
+
 
 # Metric -> the kinds of moments that it counts.
 COUNTED = {
@@ -34,7 +77,7 @@ _QUESTIONS = ("question_open", "question_closed")
 _FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself"})
 
 
-def agent_metrics(scene: Scene, party: str) -> list[Metric]:
+def agent_metrics(scene: CallContext, party: str) -> list[Metric]:
     """Every measure of one agent party; those that need a customer are unsaid without a ledger."""
     coverage, confidence = scene.coverage(party), scene.confidence
     counts = [
@@ -68,7 +111,7 @@ def agent_metrics(scene: Scene, party: str) -> list[Metric]:
 
 
 def _part(
-    scene: Scene, name: str, party: str, found: Sequence[Moment], whole: Sequence[Moment]
+    scene: CallContext, name: str, party: str, found: Sequence[Moment], whole: Sequence[Moment]
 ) -> Metric:
     """A count of some of a party's moments, with the number of all of them as denominator."""
     return Metric(
@@ -84,14 +127,14 @@ def _part(
     )
 
 
-def _late_apologies(scene: Scene, party: str) -> Metric:
+def _late_apologies(scene: CallContext, party: str) -> Metric:
     opening = {t.index for t in scene.speaking_turns(party)[: scene.settings.opening_turns]}
     apologies = scene.said("apology", party=party)
     late = [m for m in apologies if m.turn_index not in opening]
     return _part(scene, "late_apologies", party, late, apologies)
 
 
-def _offers(scene: Scene, party: str) -> list[Moment]:
+def _offers(scene: CallContext, party: str) -> list[Moment]:
     """The first words of each turn's offer: naming the price too is still one offer."""
     first: dict[int, Moment] = {}
     for moment in scene.said("offer", party=party):
@@ -99,7 +142,7 @@ def _offers(scene: Scene, party: str) -> list[Moment]:
     return list(first.values())
 
 
-def _misplaced(scene: Scene, offers: Sequence[Moment]) -> list[Moment]:
+def _misplaced(scene: CallContext, offers: Sequence[Moment]) -> list[Moment]:
     """Offers soon after a cue that had not been answered, or where the customer is to be heard.
 
     That is: after an open complaint, and in a call that asks for feedback.
@@ -113,7 +156,7 @@ def _misplaced(scene: Scene, offers: Sequence[Moment]) -> list[Moment]:
     ]
 
 
-def _is_open(opportunity: Opportunity, offer: Moment, scene: Scene) -> bool:
+def _is_open(opportunity: Opportunity, offer: Moment, scene: CallContext) -> bool:
     distance = offer.turn_index - opportunity.turn_index
     if offer.start_s < opportunity.end_s or distance > scene.settings.offer_after_cue_turns:
         return False
@@ -122,7 +165,7 @@ def _is_open(opportunity: Opportunity, offer: Moment, scene: Scene) -> bool:
     return not (was_answered and answer_start_s is not None and answer_start_s <= offer.start_s)
 
 
-def _premature_solutions(scene: Scene, party: str) -> Metric:
+def _premature_solutions(scene: CallContext, party: str) -> Metric:
     """Cues to which this agent gave a solution, and nothing else, without having asked anything."""
     name = "premature_solutions"
     answerable = [o for o in scene.heard_by(party) if o.answer is not None]
@@ -130,7 +173,7 @@ def _premature_solutions(scene: Scene, party: str) -> Metric:
     if not answerable:
         elsewhere = any(o.answer is not None for o in scene.opportunities)
         who = "this agent heard" if elsewhere else "the customer gave"
-        return unsaid(name, party, f"{who} no cue that could be answered")
+        return missing_metric(name, party, f"{who} no cue that could be answered")
     questions = scene.by_agents(*_QUESTIONS)
     found = [
         o
@@ -158,7 +201,7 @@ def _before(moment: Moment, limit_s: float | None) -> bool:
     return limit_s is not None and moment.start_s < limit_s
 
 
-def _empathy_to_action(scene: Scene, party: str) -> Metric:
+def _empathy_to_action(scene: CallContext, party: str) -> Metric:
     """Affective statements that a commitment follows, by any agent, within N turns."""
     statements = scene.said("affective", party=party)
     commitments = scene.by_agents("commitment")
@@ -180,7 +223,7 @@ def _empathy_to_action(scene: Scene, party: str) -> Metric:
     )
 
 
-def _first_person_share(scene: Scene, party: str) -> Metric:
+def _first_person_share(scene: CallContext, party: str) -> Metric:
     words = [w for t in scene.turns_of(RoleName.AGENT, party) for w in spoken_text(t.text).words]
     return rate(
         "first_person_share",
@@ -193,7 +236,7 @@ def _first_person_share(scene: Scene, party: str) -> Metric:
     )
 
 
-def _reflections(scene: Scene, party: str) -> list[Metric]:
+def _reflections(scene: CallContext, party: str) -> list[Metric]:
     found = [m for m in scene.said("attentive", party=party) if m.label == "reflection"]
     coverage, confidence = scene.coverage(party), scene.confidence
     return [

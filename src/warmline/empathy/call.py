@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from warmline.analysis import Moment, Opportunity
+from warmline.analysis import Moment, Opportunity, Quote
+from warmline.empathy.context import CallContext
 from warmline.empathy.ledger import answered
-from warmline.empathy.scene import Scene
 from warmline.language.kinds import CUE_LABELS
-from warmline.metrics import Metric, count, rate, unsaid
+from warmline.metrics import Metric, count, missing_metric, rate
 from warmline.phrases import spoken_text
+from warmline.settings import EmpathySettings
 from warmline.values import RoleName, Span
 
 _WARM = ("affective", "apology", "formula")
@@ -20,7 +21,7 @@ _FRICTION = ("friction_repeat", "friction_transfer", "friction_hold")
 _LEAST_SHAPE = 4
 
 
-def call_metrics(scene: Scene) -> list[Metric]:
+def call_metrics(scene: CallContext) -> list[Metric]:
     """Every measure of a call that has a ledger."""
     coverage, confidence = scene.coverage(), scene.confidence
     rows = scene.opportunities
@@ -47,11 +48,13 @@ def call_metrics(scene: Scene) -> list[Metric]:
     ]
 
 
-def _expected(scene: Scene) -> Metric:
+def _expected(scene: CallContext) -> Metric:
     """The expected number of turns with a feeling: the sum of their probabilities."""
     name = "opportunities_expected"
     if not scene.feelings:
-        return unsaid(name, None, scene.unheard_reason or "no model read a turn of the customer")
+        return missing_metric(
+            name, None, scene.unheard_reason or "no model read a turn of the customer"
+        )
     total = sum(f.any_negative for f in scene.feelings)
     return Metric(
         name,
@@ -64,7 +67,7 @@ def _expected(scene: Scene) -> Metric:
     )
 
 
-def _answered_rate(scene: Scene) -> Metric:
+def _answered_rate(scene: CallContext) -> Metric:
     answerable = [o for o in scene.opportunities if o.answer is not None]
     good = [o for o in answerable if answered(o)]
     no_cue = "the customer gave no cue of a feeling"
@@ -80,26 +83,28 @@ def _answered_rate(scene: Scene) -> Metric:
     )
 
 
-def _said_at_all(scene: Scene, kind: str, name: str | None = None) -> Metric:
+def _said_at_all(scene: CallContext, kind: str, name: str | None = None) -> Metric:
     """1 if an agent said it, 0 if not."""
     found = scene.by_agents(kind)
     return _flag(scene, name or kind, bool(found), found)
 
 
-def _resolution(scene: Scene) -> Metric:
+def _resolution(scene: CallContext) -> Metric:
     """1 or 0 by what was said last of it; nothing said, nothing known."""
     found = scene.said("resolution")
     if not found:
-        return unsaid("resolution", None, "nobody said whether it was solved")
+        return missing_metric("resolution", None, "nobody said whether it was solved")
     return _flag(scene, "resolution", found[-1].label == "resolved", found[-1:])
 
 
-def _silent_dissatisfaction(scene: Scene) -> Metric:
+def _silent_dissatisfaction(scene: CallContext) -> Metric:
     """1 if feelings grew towards the end, nothing was solved, and the customer did not complain."""
     name = "silent_dissatisfaction"
     signs: list[Moment | Opportunity] = [*scene.opportunities, *scene.by_customers(*_FRICTION)]
     if not signs:
-        return unsaid(name, None, "the customer gave no cue: silence cannot be told from content")
+        return missing_metric(
+            name, None, "the customer gave no cue: silence cannot be told from content"
+        )
     last = max(signs, key=lambda s: s.start_s)
     eased = [
         m
@@ -112,7 +117,7 @@ def _silent_dissatisfaction(scene: Scene) -> Metric:
     return _flag(scene, name, silent, sorted(signs, key=lambda s: s.start_s))
 
 
-def _grew(scene: Scene, signs: Sequence[Moment | Opportunity]) -> bool:
+def _grew(scene: CallContext, signs: Sequence[Moment | Opportunity]) -> bool:
     """At least half of the strength of all signs lies in the later half of the customer's turns."""
     turns = [t.index for t in scene.turns_of(RoleName.CUSTOMER)]
     later = set(turns[len(turns) // 2 :])
@@ -120,7 +125,7 @@ def _grew(scene: Scene, signs: Sequence[Moment | Opportunity]) -> bool:
     return 2 * late >= sum(s.strength for s in signs)
 
 
-def _warm_competent_warm(scene: Scene) -> Metric:
+def _warm_competent_warm(scene: CallContext) -> Metric:
     """Share of warm moments that open or close the call, and of competent ones in between.
 
     Half of the agents' words are edges and half are middle (`edge_share` 0.25), so that 0.5 is no
@@ -131,7 +136,7 @@ def _warm_competent_warm(scene: Scene) -> Metric:
     warm, competent = scene.by_agents(*_WARM), scene.by_agents(*_COMPETENT)
     if not warm or not competent or len(warm) + len(competent) < _LEAST_SHAPE:
         reason = f"fewer than {_LEAST_SHAPE} warm and competent moments, or none of one of them"
-        return unsaid(name, None, reason)
+        return missing_metric(name, None, reason)
     fitting = [m for m in warm if m.turn_index in zones]
     fitting += [m for m in competent if m.turn_index not in zones]
     return rate(
@@ -146,7 +151,7 @@ def _warm_competent_warm(scene: Scene) -> Metric:
     )
 
 
-def _edge_turns(scene: Scene) -> set[int]:
+def _edge_turns(scene: CallContext) -> set[int]:
     """Agents' turns whose middle word lies in the opening or closing share of the agents' words."""
     turns = scene.turns_of(RoleName.AGENT)
     lengths = [len(spoken_text(t.text).words) for t in turns]
@@ -159,7 +164,9 @@ def _edge_turns(scene: Scene) -> set[int]:
     return edges
 
 
-def _flag(scene: Scene, name: str, is_so: bool, evidence: Sequence[Moment | Opportunity]) -> Metric:
+def _flag(
+    scene: CallContext, name: str, is_so: bool, evidence: Sequence[Moment | Opportunity]
+) -> Metric:
     """A yes or no as 1 of 1 or 0 of 1."""
     return rate(
         name,
@@ -175,3 +182,60 @@ def _flag(scene: Scene, name: str, is_so: bool, evidence: Sequence[Moment | Oppo
 
 def _spans(found: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(Span(f.start_s, f.end_s) for f in found)
+
+
+# Measures of what a customer went through, and said of it.
+
+# Metric -> the kinds of the customer's own moments that it counts.
+COUNTED = {
+    "friction_repeat": ("friction_repeat",),
+    "hostile": ("hostile",),
+    "thanks": ("thanks",),
+    "relief": ("relief",),
+    "complaints": ("complaint",),
+}
+
+
+def customer_metrics(scene: CallContext, party: str) -> list[Metric]:
+    """Every measure of one customer party."""
+    coverage, confidence = scene.coverage(party), scene.confidence
+    transfers: list[Span] = [
+        *scene.said("friction_transfer", party=party),
+        *scene.by_agents("friction_transfer"),
+    ]
+    # An agent's "please hold" is counted by the hold that was heard after it, if there was one.
+    holds: list[Span] = [
+        *scene.said("friction_hold", party=party),
+        *(s for s in scene.floor.silences if s.kind == "hold"),
+    ]
+    evidence: dict[str, list[Span]] = {
+        name: [*scene.said(*kinds, party=party)] for name, kinds in COUNTED.items()
+    }
+    evidence |= {"friction_transfer": transfers, "friction_hold": holds}
+    return [
+        count(
+            name,
+            party,
+            sorted(spans, key=lambda s: s.start_s),
+            coverage=coverage,
+            confidence=confidence,
+        )
+        for name, spans in evidence.items()
+    ]
+
+
+# The customer's own words, verbatim, for reading.
+
+
+def quotes(moments: Sequence[Moment], settings: EmpathySettings) -> tuple[Quote, ...]:
+    """The customer's sentences around cues, complaints, friction and relief, in order of time.
+
+    `cue` is the feeling, or the kind of moment, that makes the sentence worth reading.
+    """
+    return tuple(
+        Quote(m.start_s, m.end_s, m.turn_index, m.text, m.label or m.kind)
+        for m in moments
+        if m.kind == "quote"
+        and m.role is RoleName.CUSTOMER
+        and m.strength >= settings.min_cue_strength
+    )

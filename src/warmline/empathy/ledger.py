@@ -3,14 +3,185 @@
 After Bylund & Makoul 2005 (empathic opportunity and response) and Hsu et al. 2012.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from warmline.analysis import Moment, Opportunity, TurnFeelings
-from warmline.empathy.answers import EMPATHIC, OVERLAP_S, Answer, Cue, answer_to, heard_by
 from warmline.language.feelings import cues_in
+from warmline.language.speech_acts import content
+from warmline.phrases import spoken_text
 from warmline.settings import EmpathySettings
-from warmline.values import Conversation, RoleName, Turn
+from warmline.turns.listening import listens
+from warmline.values import Conversation, RoleName, Span, Turn
+
+# How an agent answered a cue, by what was said in the turns in which an answer counts.
+
+# Which of two equally strong answers is named; Clark et al. 2013 found cognitive ones to help most.
+EMPATHIC = ("cognitive", "affective", "attentive")
+# What shows empathy -> how the answer is called. Of what models hear, the one they hear best.
+_SHOWN_AS = {**{kind: kind for kind in EMPATHIC}, "emotional_reaction": "affective"}
+_ACTION = frozenset({"commitment", "solution", "ownership", "next_step", "expectation"})
+IGNORED = "ignored"
+DISMISSED = "dismissed"
+SOLVED_ONLY = "problem_solved_only"
+
+
+# An answer may begin while the cue's last word is still heard: a terminal overlap (Heldner &
+# Edlund 2010), as `floor.terminal_overlap_s` has it.
+OVERLAP_S = 0.3
+# What waves a concern away says so soon after it, or speaks of the same matter.
+_DISMISSES_WITHIN_S = 30.0
+# What asks the customer to go on, beside what shows empathy.
+_INVITES = frozenset({"question_open", "exploration"})
+# Uptake (cosine above chance, 0.5 is none) from which a turn builds on what was said before it.
+_BUILDS_ON = 0.65
+
+
+@dataclass(frozen=True)
+class CueSpan(Span):
+    """What is answered: a customer's words, and the turn that they stand in."""
+
+    turn: Turn
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the answer was: its name, level 0..2, and the evidence; an ignored cue has none.
+
+    Level 2 is specific: it names this customer's feeling, situation or cause, or shows empathy in
+    two ways. Level 1 is general. A dismissal beside it leaves no more than 1, and nothing of mere
+    attention in the same turn ("I hear you, but calm down"). All else is 0. `is_explicit` and
+    `gives_space` are VR-CoDES's two codes.
+    """
+
+    name: str
+    level: int
+    evidence: Moment | None
+    is_explicit: bool = False
+    gives_space: bool = False
+
+
+def heard_by(cue: CueSpan, turns: Sequence[Turn]) -> str | None:
+    """Return the party of the agent who heard the cue: who was on the line when it was said.
+
+    That is the agent who spoke last before it, unless only another one speaks after it (the call
+    had been passed on). None when no agent speaks in the call.
+    """
+    limit_s = cue.end_s - OVERLAP_S
+    spoke = sorted((t for t in turns if t.role is RoleName.AGENT), key=lambda t: t.start_s)
+    before = [t.party for t in spoke if t.start_s < limit_s]
+    after = [t.party for t in spoke if t.end_s > limit_s]
+    if before and (not after or before[-1] in after):
+        return before[-1]
+    return after[0] if after else None
+
+
+def answer_to(
+    cue: CueSpan,
+    turns: Sequence[Turn],
+    moments: Mapping[int, Sequence[Moment]],
+    settings: EmpathySettings,
+) -> Answer | None:
+    """Return the answer to a cue of the agent who heard it; None if that agent spoke no more.
+
+    Looked for in the next `answer_within_turns` turns of this agent, in order of time, in which
+    more is done than listening ("mm-hm", "okay"). Only words that are said after the cue answer
+    it, also in a turn that had begun before. `moments` are by turn index.
+    """
+    limit_s = cue.end_s - OVERLAP_S
+    party = heard_by(cue, turns)
+    own = sorted((t for t in turns if t.party == party), key=lambda t: (t.start_s, t.index))
+    own = [t for t in own if t.index != cue.turn.index and t.end_s > limit_s]
+    said_after = {
+        t.index: [
+            m for m in moments.get(t.index, ()) if m.role is RoleName.AGENT and m.start_s >= limit_s
+        ]
+        for t in own
+    }
+    # A turn that had begun before counts only for what was recognised in the rest of it.
+    going_on = [t for t in own if t.start_s < limit_s and said_after[t.index]]
+    later = [t for t in own if t.start_s >= limit_s]
+    if not going_on and not later:
+        return None
+    speaking = [t for t in later if not listens(spoken_text(t.text))]
+    turns_read = [*going_on, *speaking[: settings.answer_within_turns]]
+    answer = _answer([said_after[t.index] for t in turns_read], cue, settings)
+    answering = turns_read[:1]
+    if answer.evidence is not None:
+        answering = [t for t in turns_read if t.index == answer.evidence.turn_index]
+    said = said_after[answering[0].index] if answering else []
+    return replace(
+        answer,
+        is_explicit=bool(answering) and _takes_up(cue, answering[0], said),
+        gives_space=answer.name in EMPATHIC or any(m.kind in _INVITES for m in said),
+    )
+
+
+def _answer(window: Sequence[Sequence[Moment]], cue: CueSpan, settings: EmpathySettings) -> Answer:
+    said = [m for turn in window for m in turn]
+    dismissal = _strongest(m for m in said if m.kind == "dismissive" and _is_near(m, cue))
+    for turn in window:
+        if _shows_empathy(turn):
+            return _empathic(turn, dismissal is not None, settings)
+    return _without_empathy(said, dismissal)
+
+
+def _is_near(dismissal: Moment, cue: CueSpan) -> bool:
+    if dismissal.start_s - cue.end_s <= _DISMISSES_WITHIN_S:
+        return True
+    return bool(_matter(dismissal.text) & _matter(cue.turn.text))
+
+
+def _takes_up(cue: CueSpan, answering: Turn, said: Sequence[Moment]) -> bool:
+    """Whether words of the cue's turn return, or the answer's meaning builds on what was said."""
+    if _matter(answering.text) & _matter(cue.turn.text):
+        return True
+    return any(m.kind == "uptake" and m.strength >= _BUILDS_ON for m in said)
+
+
+def _matter(text: str) -> frozenset[str]:
+    return frozenset(content(spoken_text(text).words))
+
+
+def _shows_empathy(turn: Sequence[Moment]) -> bool:
+    kinds = {m.kind for m in turn}
+    return bool(kinds & _SHOWN_AS.keys() - ({"attentive"} if "dismissive" in kinds else set()))
+
+
+def _empathic(said: Sequence[Moment], dismissed: bool, settings: EmpathySettings) -> Answer:
+    """The first turn that shows empathy is the answer; the strongest words in it name it."""
+    shown = [m for m in said if m.kind in _SHOWN_AS]
+    strongest = min(
+        shown, key=lambda m: (-m.strength, EMPATHIC.index(_SHOWN_AS[m.kind]), m.start_s)
+    )
+    in_two_ways = len({_SHOWN_AS[m.kind] for m in shown}) > 1
+    specific = in_two_ways or strongest.strength >= settings.strong_answer
+    return Answer(_SHOWN_AS[strongest.kind], 2 if specific and not dismissed else 1, strongest)
+
+
+def _without_empathy(said: Sequence[Moment], dismissal: Moment | None) -> Answer:
+    if dismissal is not None:
+        return Answer(DISMISSED, 0, dismissal)
+    apology = _strongest(m for m in said if m.kind == "apology" and not _is_formula(m, said))
+    if apology is not None:
+        return Answer("affective", 1, apology)
+    action = _strongest(m for m in said if m.kind in _ACTION)
+    return Answer(IGNORED, 0, None) if action is None else Answer(SOLVED_ONLY, 0, action)
+
+
+def _is_formula(apology: Moment, said: Iterable[Moment]) -> bool:
+    """ "I apologize for the inconvenience" is politeness; "I'm so sorry" is more."""
+    return any(
+        m.kind == "formula"
+        and m.turn_index == apology.turn_index
+        and m.start_s < apology.end_s
+        and apology.start_s < m.end_s
+        for m in said
+    )
+
+
+def _strongest(moments: Iterable[Moment]) -> Moment | None:
+    return min(moments, key=lambda m: (-m.strength, m.start_s, m.rule), default=None)
 
 
 def opportunities(
@@ -37,7 +208,7 @@ def opportunities(
                 turn, said, felt, settings.min_cue_strength, settings.min_feeling
             )
             for kind, cues in cues_by_kind.items():
-                cue = Cue(min(c.start_s for c in cues), max(c.end_s for c in cues), turn)
+                cue = CueSpan(min(c.start_s for c in cues), max(c.end_s for c in cues), turn)
                 answer = answer_to(cue, conversation.turns, by_turn, settings)
                 rows.append(_row(kind, cues, cue, answer, conversation.turns, felt))
     return tuple(sorted(rows, key=lambda o: (o.start_s, o.turn_index, o.kind)))
@@ -57,7 +228,7 @@ def with_answers(
     turns = {turn.index: turn for turn in conversation.turns}
     found = []
     for felt in feelings:
-        cue = Cue(felt.start_s, felt.end_s, turns[felt.turn_index])
+        cue = CueSpan(felt.start_s, felt.end_s, turns[felt.turn_index])
         answer = answer_to(cue, conversation.turns, by_turn, settings)
         evidence = answer.evidence if answer else None
         found.append(
@@ -88,7 +259,7 @@ def moments_by_turn(moments: Sequence[Moment]) -> Mapping[int, Sequence[Moment]]
 def _row(
     kind: str,
     cues: Sequence[Moment],
-    cue: Cue,
+    cue: CueSpan,
     answer: Answer | None,
     turns: Sequence[Turn],
     felt: TurnFeelings | None,
@@ -127,7 +298,7 @@ def _probability(kind: str, felt: TurnFeelings | None) -> float | None:
     return felt.confusion_powerlessness if lost else felt.any_negative
 
 
-def _latency_s(cue: Cue, evidence: Moment, turns: Sequence[Turn]) -> float:
+def _latency_s(cue: CueSpan, evidence: Moment, turns: Sequence[Turn]) -> float:
     """To the start of the answering turn, or of the answer where that turn had begun before."""
     turn = next(t for t in turns if t.index == evidence.turn_index)
     begins_s = turn.start_s if turn.start_s >= cue.end_s - OVERLAP_S else evidence.start_s

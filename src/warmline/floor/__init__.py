@@ -1,7 +1,6 @@
 """Who holds the floor, who takes it, and how long nobody does."""
 
 from warmline.floor.definitions import DEFINITIONS
-from warmline.floor.measure import measure
-from warmline.floor.sensitivity import Sensitivity, sensitivity
+from warmline.floor.measure import Sensitivity, measure, sensitivity
 
 __all__ = ["DEFINITIONS", "Sensitivity", "measure", "sensitivity"]

@@ -1,11 +1,260 @@
 """The floor room: who held the floor, who took it, and how long nobody did."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+
 from warmline.analysis import Floor
-from warmline.floor.calls import call_metrics
-from warmline.floor.parties import party_metrics
-from warmline.floor.scene import scene_of
+from warmline.floor.events import DEAD_AIR, HOLD, INTERRUPTION, FloorEvents, floor_events
+from warmline.metrics import Metric, count, missing_metric, rate
 from warmline.settings import FloorSettings
-from warmline.values import Conversation, Speech, Transcript
+from warmline.spans import intersect, total_s
+from warmline.values import Conversation, RoleName, Span, Speech, Transcript
+
+# Measures whose evidence is the stretches they were made of.
+
+
+def spans_of(events: Sequence[Span]) -> tuple[Span, ...]:
+    """Only the times of the events."""
+    return tuple(Span(e.start_s, e.end_s) for e in events)
+
+
+def seconds(name: str, events: Sequence[Span]) -> Metric:
+    """A call's total length of these stretches."""
+    total = sum((e.duration_s for e in events), 0.0)
+    return Metric(
+        name, None, total, numerator=total, observations=len(events), evidence=spans_of(events)
+    )
+
+
+def longest(name: str, party: str | None, events: Sequence[Span], confidence: float) -> Metric:
+    """The length of the longest stretch; there is none to measure when there are no stretches."""
+    if not events:
+        return missing_metric(name, party, "there is none")
+    found = max(events, key=lambda e: e.duration_s)
+    return Metric(
+        name,
+        party,
+        found.duration_s,
+        observations=len(events),
+        confidence=confidence,
+        evidence=spans_of([found]),
+    )
+
+
+# The floor of the call as a whole.
+
+
+_OF_SPEECH = (
+    *("dead_air_s", "dead_air_count", "longest_dead_air_s", "long_dead_air_s"),
+    *("long_dead_air_count", "hold_s", "fto_median_s", "overlap_s", "opening_story_s"),
+)
+
+
+def call_metrics(scene: FloorEvents, settings: FloorSettings) -> list[Metric]:
+    """Every call-level measure. Silence does not depend on telling the parties apart."""
+    silent_s = sum((s.duration_s for s in scene.silences), 0.0)
+    non_talk = Metric("non_talk_s", None, silent_s, numerator=silent_s)
+    if not any(scene.talk.values()):
+        return [non_talk, *(missing_metric(name, None, "nobody speaks") for name in _OF_SPEECH)]
+    dead = [s for s in scene.silences if s.kind == DEAD_AIR]
+    long_dead = [s for s in dead if s.duration_s >= settings.long_dead_air_s]
+    return [
+        non_talk,
+        seconds("dead_air_s", dead),
+        count("dead_air_count", None, dead),
+        longest("longest_dead_air_s", None, dead, 1.0),
+        seconds("long_dead_air_s", long_dead),
+        count("long_dead_air_count", None, long_dead),
+        seconds("hold_s", [s for s in scene.silences if s.kind == HOLD]),
+        _offset(scene),
+        _overlap(scene),
+        _opening_story(scene),
+    ]
+
+
+def _offset(scene: FloorEvents) -> Metric:
+    if not scene.transfers:
+        return missing_metric("fto_median_s", None, "the speaker never changes")
+    return Metric(
+        "fto_median_s",
+        None,
+        float(np.median([t.offset_s for t in scene.transfers])),
+        observations=len(scene.transfers),
+        confidence=scene.speech.confidence,
+    )
+
+
+def _overlap(scene: FloorEvents) -> Metric:
+    pairs = combinations(scene.talk.values(), 2)
+    together_s = total_s(s for a, b in pairs for s in intersect(a, b))
+    return Metric(
+        "overlap_s", None, together_s, numerator=together_s, confidence=scene.speech.confidence
+    )
+
+
+def _opening_story(scene: FloorEvents) -> Metric:
+    name = "opening_story_s"
+    agent = scene.conversation.party_of(RoleName.AGENT)
+    customer = scene.conversation.party_of(RoleName.CUSTOMER)
+    if agent not in scene.people or customer not in scene.people:
+        return missing_metric(name, None, "agent and customer are not both known")
+    speech = scene.talk[customer]
+    if not speech:
+        return missing_metric(name, None, "the customer does not speak")
+    breaks = [
+        o
+        for o in scene.overlaps
+        if o.kind == INTERRUPTION
+        and (o.holder, o.entrant) == (customer, agent)
+        and o.cooperative is not True
+    ]
+    until_s = breaks[0].start_s if breaks else speech[-1].end_s
+    story_s = total_s(intersect(speech, [Span(speech[0].start_s, until_s)]))
+    return Metric(
+        name,
+        None,
+        story_s,
+        numerator=story_s,
+        observations=len(breaks),
+        confidence=min(scene.speech.confidence, scene.conversation.role_confidence or 0.0),
+        evidence=(Span(speech[0].start_s, until_s),),
+    )
+
+
+# The floor, party by party.
+
+
+_ALONE = "no other person speaks"
+_RECORDED = "a recorded voice holds no conversation"
+_AMONG_PEOPLE = (
+    *("talk_share", "longest_monologue_s", "interruptions", "interruptions_per_min"),
+    *("competitive_interruptions", "successful_interruptions", "backchannels"),
+    *("backchannels_per_min", "response_latency_median_s", "response_latency_p90_s"),
+)
+
+
+def party_metrics(scene: FloorEvents, party: str) -> list[Metric]:
+    """Every party-level measure of one party."""
+    sure = scene.speech.confidence
+    talk_s = total_s(scene.talk[party])
+    words = sum(w.party == party for w in scene.transcript.words)
+    turns = sum(t.party == party for t in scene.conversation.turns)
+    metrics = [
+        Metric("talk_s", party, talk_s, numerator=talk_s, confidence=sure),
+        Metric("turns", party, float(turns), numerator=turns, confidence=sure),
+        Metric("words", party, float(words), numerator=words, confidence=sure),
+    ]
+    if party not in scene.people:
+        return metrics + [missing_metric(name, party, _RECORDED) for name in _AMONG_PEOPLE]
+    everyone_s = sum(total_s(scene.talk[p]) for p in scene.people)
+    metrics.append(
+        rate("talk_share", party, talk_s, everyone_s, no_answer="nobody speaks", confidence=sure)
+    )
+    metrics.append(longest("longest_monologue_s", party, _monologues(scene, party), sure))
+    metrics += _interruptions(scene, party)
+    metrics += _backchannels(scene, party)
+    return metrics + _latencies(scene, party)
+
+
+def _monologues(scene: FloorEvents, party: str) -> list[Span]:
+    """The party's turns, cut where another interrupts."""
+    cuts = [o.start_s for o in scene.overlaps if o.kind == INTERRUPTION and o.holder == party]
+    pieces = []
+    for turn in (t for t in scene.turns if t.party == party):
+        inside = [c for c in cuts if turn.start_s < c < turn.end_s]
+        edges = [turn.start_s, *inside, turn.end_s]
+        pieces += [Span(a, b) for a, b in pairwise(edges)]
+    return pieces
+
+
+def _interruptions(scene: FloorEvents, party: str) -> list[Metric]:
+    names = ("interruptions", "competitive_interruptions", "successful_interruptions")
+    sure = scene.speech.confidence
+    others_min = total_s(scene.others_talk(party)) / 60
+    if others_min == 0:
+        return [missing_metric(name, party, _ALONE) for name in (*names, "interruptions_per_min")]
+    entries = [o for o in scene.overlaps if o.kind == INTERRUPTION and o.entrant == party]
+    judged = [o for o in entries if o.cooperative is not None]
+    competitive = count(
+        "competitive_interruptions",
+        party,
+        [o for o in judged if not o.cooperative],
+        coverage=len(judged) / len(entries) if entries else 1.0,
+        confidence=sure,
+    )
+    if entries and not judged:
+        competitive = missing_metric(
+            "competitive_interruptions", party, "the words of no interruption can be judged"
+        )
+    return [
+        count("interruptions", party, entries, confidence=sure),
+        competitive,
+        count(
+            "successful_interruptions", party, [o for o in entries if o.successful], confidence=sure
+        ),
+        rate(
+            "interruptions_per_min",
+            party,
+            len(entries),
+            others_min,
+            no_answer=_ALONE,
+            confidence=sure,
+            evidence=spans_of(entries),
+        ),
+    ]
+
+
+def _backchannels(scene: FloorEvents, party: str) -> list[Metric]:
+    sure = scene.speech.confidence
+    others_min = total_s(scene.others_talk(party)) / 60
+    if others_min == 0:
+        return [
+            missing_metric(name, party, _ALONE) for name in ("backchannels", "backchannels_per_min")
+        ]
+    own = [b for b in scene.backchannels if b.party == party]
+    return [
+        count("backchannels", party, own, confidence=sure),
+        rate(
+            "backchannels_per_min",
+            party,
+            len(own),
+            others_min,
+            no_answer=_ALONE,
+            confidence=sure,
+            evidence=spans_of(own),
+        ),
+    ]
+
+
+def _latencies(scene: FloorEvents, party: str) -> list[Metric]:
+    """The median and the slow end of how long the party makes others wait."""
+    holds = [s for s in scene.silences if s.kind == HOLD]
+    waits = [
+        Span(t.at_s - t.offset_s, t.at_s)
+        for t in scene.transfers
+        if t.to_party == party and t.offset_s > 0
+    ]
+    waits = [w for w in waits if not intersect([w], holds)]
+    names = {"response_latency_median_s": 50, "response_latency_p90_s": 90}
+    if not waits:
+        return [
+            missing_metric(name, party, "the party never speaks after a pause") for name in names
+        ]
+    lengths = np.array([w.duration_s for w in waits])
+    return [
+        Metric(
+            name,
+            party,
+            value := float(np.percentile(lengths, percent)),
+            observations=len(waits),
+            confidence=scene.speech.confidence,
+            evidence=tuple(w for w in waits if percent > 50 and w.duration_s >= value),
+        )
+        for name, percent in names.items()
+    ]
 
 
 def measure(
@@ -16,9 +265,55 @@ def measure(
     settings: FloorSettings,
 ) -> Floor:
     """All floor events and measures of a call of this length; see `DEFINITIONS`."""
-    scene = scene_of(speech, transcript, conversation, duration_s, settings)
+    scene = floor_events(speech, transcript, conversation, duration_s, settings)
     metrics = [m for party in scene.talk for m in party_metrics(scene, party)]
     metrics += call_metrics(scene, settings)
     return Floor(
         scene.overlaps, scene.transfers, scene.silences, scene.backchannels, tuple(metrics)
     )
+
+
+# How much the floor measures depend on their thresholds.
+
+
+_FACTORS = (0.5, 1.5)
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """One measure with one threshold multiplied by `factor`; `usual` is its value without."""
+
+    setting: str
+    factor: float
+    name: str
+    party: str | None
+    value: float | None
+    usual: float | None
+
+
+def sensitivity(
+    speech: Speech,
+    transcript: Transcript,
+    conversation: Conversation,
+    duration_s: float,
+    settings: FloorSettings,
+) -> tuple[Sensitivity, ...]:
+    """Every measure that changes when one threshold is halved or raised by half."""
+
+    def values(used: FloorSettings) -> dict[tuple[str, str | None], float | None]:
+        floor = measure(speech, transcript, conversation, duration_s, used)
+        return {(m.name, m.party): m.value for m in floor.metrics}
+
+    usual = values(settings)
+    return tuple(
+        Sensitivity(setting, factor, name, party, value, usual[name, party])
+        for setting, factor, used in _varied(settings)
+        for (name, party), value in values(used).items()
+        if value != usual[name, party]
+    )
+
+
+def _varied(settings: FloorSettings) -> Iterator[tuple[str, float, FloorSettings]]:
+    for setting, value in settings.model_dump().items():
+        for factor in _FACTORS:
+            yield setting, factor, settings.model_copy(update={setting: value * factor})

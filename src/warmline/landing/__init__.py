@@ -3,6 +3,7 @@
 A landing folder is the lasting result of listening; a warehouse can be built from it at any time.
 """
 
+from warmline.landing.compacting import Compaction, compact, remove
 from warmline.landing.erasures import (
     LeftOut,
     finish,
@@ -25,7 +26,6 @@ from warmline.landing.forgetting import (
     warehouse_to_build,
     with_words_before,
 )
-from warmline.landing.known import Known, Landed, known, read_landed, read_loose
 from warmline.landing.listings import (
     Listed,
     ListedRecording,
@@ -33,11 +33,18 @@ from warmline.landing.listings import (
     read_listing,
     write_listing,
 )
-from warmline.landing.packs import Packing, compact, remove
-from warmline.landing.places import LandingError, key_of
 from warmline.landing.rows import metadata_fingerprint, read, write
+from warmline.landing.scan import (
+    Known,
+    Landed,
+    known,
+    read_landed,
+    read_uncompacted,
+)
+from warmline.landing.store import LandingError, key_of
 
 __all__ = [
+    "Compaction",
     "Erased",
     "Known",
     "Landed",
@@ -46,7 +53,6 @@ __all__ = [
     "Listed",
     "ListedRecording",
     "Meant",
-    "Packing",
     "Selection",
     "carry_out",
     "compact",
@@ -68,7 +74,7 @@ __all__ = [
     "read",
     "read_landed",
     "read_listing",
-    "read_loose",
+    "read_uncompacted",
     "remove",
     "warehouse_to_build",
     "with_words_before",

@@ -23,14 +23,14 @@ from types import MappingProxyType
 from pydantic import TypeAdapter, ValidationError
 
 from warmline.analysis import CallAnalysis
-from warmline.landing import places, seals, tables
+from warmline.landing import manifest, store
 from warmline.landing.mapping import storable
-from warmline.landing.places import ANALYSES, LandingError
+from warmline.landing.store import ANALYSES, LandingError
 from warmline.places import ERASING
 from warmline.values import CallMetadata, Recording
 
 FOLDER = "forgotten"
-_KEY = f"{seals.DIGESTS}/key"
+_KEY = f"{manifest.DIGESTS}/key"
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def digest_key(landing_dir: Path, *, make: bool = False) -> bytes:
         path = landing_dir / f"{_KEY}{ending}"
         if path.is_file():
             try:
-                return bytes.fromhex(json.loads(tables.read_text(path))["key"])
+                return bytes.fromhex(json.loads(store.read_text(path))["key"])
             except (OSError, ValueError, KeyError, TypeError) as e:
                 raise LandingError(
                     f"{path}: cannot be read ({str(e).splitlines()[0]}); bring it back from a "
@@ -130,11 +130,11 @@ def digest_key(landing_dir: Path, *, make: bool = False) -> bytes:
                 ) from e
     if not make:
         return b""
-    ending = ".json" if seals.key_of(landing_dir, writes=True) is None else ".parquet"
+    ending = ".json" if manifest.key_of(landing_dir, writes=True) is None else ".parquet"
     secret = secrets.token_bytes(32)
     text = json.dumps({"key": secret.hex()})
     path = landing_dir / f"{_KEY}{ending}"
-    places.write_whole(path, lambda file: tables.write_text(text, file))
+    store.write_whole(path, lambda file: store.write_text(text, file))
     path.chmod(0o600)
     return secret
 
@@ -170,7 +170,7 @@ def _noted_at(erasure: Erasure) -> datetime:
 
 
 def _listed(landing_dir: Path) -> tuple[tuple[str, str], ...]:
-    walked = places.walk(landing_dir / FOLDER, FOLDER, ".json")
+    walked = store.walk(landing_dir / FOLDER, FOLDER, ".json")
     return tuple((file.name, file.stamp) for file in walked)
 
 
@@ -191,7 +191,7 @@ def forgotten_keys(landing_dir: Path) -> frozenset[str]:
 
 def is_forgotten(keys: Collection[str], audio_sha256: str, recording_path: str) -> bool:
     """Whether a recording is one that was erased: by its bytes, else by its path."""
-    key = f"{ANALYSES}/{audio_sha256}" if audio_sha256 else places.refusal_key(recording_path)
+    key = f"{ANALYSES}/{audio_sha256}" if audio_sha256 else store.refusal_key(recording_path)
     return key in keys
 
 
@@ -208,7 +208,7 @@ def may_land(landing_dir: Path, analysis: CallAnalysis) -> bool:
     known = left_out(landing_dir)
     if not known.concerns(analysis.recording, analysis.metadata):
         return True
-    key = places.key_of(analysis)
+    key = store.key_of(analysis)
     opted_out = known.has_opted_out(analysis.metadata.customer_id)
     if key not in known.keys and not opted_out:
         keep_forgotten(landing_dir, key)
@@ -258,7 +258,7 @@ def _read(path: Path, stamp: str) -> Erasure:  # noqa: ARG001  (of another stamp
 
 def _write(path: Path, erasure: Erasure) -> None:
     text = json.dumps(_ADAPTER.dump_python(erasure, mode="json"), indent=1)
-    places.write_whole(path, partial(_write_text, text=text))
+    store.write_whole(path, partial(_write_text, text=text))
 
 
 def _write_text(path: Path, text: str) -> None:

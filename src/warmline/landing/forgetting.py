@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from warmline.database import open_without_warehouse
-from warmline.landing import erasures, places, scan, tables
+from warmline.landing import erasures, scan, store
+from warmline.landing.compacting import remove
 from warmline.landing.erasures import Erasure, as_kept, digest, folded
 from warmline.landing.listings import forget_listed, listed_marks
 from warmline.landing.outcomes import outcome_files
-from warmline.landing.packs import remove
 from warmline.landing.reviews import read_review, review_files
 from warmline.places import ERASING
 
@@ -132,7 +132,7 @@ def meant_by(
     rows = _rows(landing_dir, _CALLS)
     claims: defaultdict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
     for claim, key, audio, path in rows:
-        if key.startswith(places.ANALYSES) or audio not in claims[claim]:
+        if key.startswith(store.ANALYSES) or audio not in claims[claim]:
             claims[claim][audio] = (key, path)
     named, given = [], set()
     for typed in calls:
@@ -244,7 +244,7 @@ def erase(
 def begin_erasing(landing_dir: Path, warehouse: Path | None) -> None:
     """Note that an erasing is under way, and which warehouse is to be built without."""
     text = json.dumps({"warehouse": str(warehouse.resolve()) if warehouse else None})
-    places.write_whole(landing_dir / ERASING, lambda file: file.write_text(text, encoding="utf-8"))
+    store.write_whole(landing_dir / ERASING, lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def warehouse_to_build(landing_dir: Path) -> Path | None:
@@ -289,7 +289,7 @@ def _planned(landing_dir: Path, selection: Selection) -> _Planned:
         for file in outcome_files(landing_dir)
         for row, is_meant in enumerate(
             _meant(
-                tables.read_table(landing_dir / file.name),
+                store.read_table(landing_dir / file.name),
                 lambda customer: customer in bound["customers"],
                 lambda call: call in names,
             )
@@ -323,10 +323,10 @@ def _noted(
 
 
 def _rows(landing_dir: Path, sql: str, **given: object) -> list[tuple[Any, ...]]:
-    names = [file.name for file in places.files(landing_dir)]
+    names = [file.name for file in store.landed_files(landing_dir)]
     with (
         open_without_warehouse() as con,
-        scan.reader(con, landing_dir) as reader,
+        scan.open_reader(con, landing_dir) as reader,
         reader.blaming(names),
     ):
         return reader.read(names, sql, **given).fetchall()
@@ -335,7 +335,7 @@ def _rows(landing_dir: Path, sql: str, **given: object) -> list[tuple[Any, ...]]
 def _outcome_ids(landing_dir: Path) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {"customer_id": set(), "given_call_id": set()}
     for file in outcome_files(landing_dir):
-        table = tables.read_table(landing_dir / file.name)
+        table = store.read_table(landing_dir / file.name)
         for column, ids in found.items():
             ids.update(filter(None, pc.unique(table[column]).to_pylist()))
     return found
@@ -355,7 +355,7 @@ def _erase_outcomes(landing_dir: Path, secret: bytes, erasure: Erasure) -> None:
         return
     for file in outcome_files(landing_dir):
         path = landing_dir / file.name
-        table = tables.read_table(path)
+        table = store.read_table(path)
         goes = list(
             _meant(
                 table,
@@ -369,7 +369,7 @@ def _erase_outcomes(landing_dir: Path, secret: bytes, erasure: Erasure) -> None:
             path.unlink()
         else:
             kept = table.filter(pc.invert(pa.array(goes, pa.bool_())))
-            places.write_whole(path, partial(tables.write_table, kept))
+            store.write_whole(path, partial(store.write_table, kept))
 
 
 def _reviews_of(landing_dir: Path, keys: Collection[str]) -> list[Path]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from warmline.landing import places, seals, tables
+from warmline.landing import manifest, store
 
 MARKED = "listed"
 
@@ -50,7 +50,7 @@ def read_listing(landing_dir: Path, source: str) -> Listed:
 
     Raises EncryptionError when the key that is given is not that of the folder.
     """
-    seals.key_of(landing_dir)
+    manifest.key_of(landing_dir)
     try:
         return _read(_file(landing_dir, source))
     except (OSError, pa.ArrowException):
@@ -59,7 +59,7 @@ def read_listing(landing_dir: Path, source: str) -> Listed:
 
 def write_listing(landing_dir: Path, source: str, listed: Listed) -> None:
     """Remember a place as it is now. Raises LandingError, EncryptionError."""
-    seals.key_of(landing_dir, writes=True)
+    manifest.key_of(landing_dir, writes=True)
     _write(_file(landing_dir, source), listed)
 
 
@@ -90,7 +90,7 @@ def forget_listed(landing_dir: Path, marks: Collection[str]) -> None:
 
 
 def _all_listings(landing_dir: Path) -> Iterator[tuple[Path, dict[str, ListedRecording]]]:
-    for file in list(places.walk(landing_dir / seals.LISTINGS, seals.LISTINGS)):
+    for file in list(store.walk(landing_dir / manifest.LISTINGS, manifest.LISTINGS)):
         yield landing_dir / file.name, _read(landing_dir / file.name)
 
 
@@ -101,11 +101,11 @@ def mark_of(url: str, stamp: str) -> str:
 
 def _file(landing_dir: Path, source: str) -> Path:
     digest = hashlib.sha256(source.encode()).hexdigest()
-    return landing_dir / seals.LISTINGS / digest[:2] / f"{digest}.parquet"
+    return landing_dir / manifest.LISTINGS / digest[:2] / f"{digest}.parquet"
 
 
 def _read(path: Path) -> dict[str, ListedRecording]:
-    rows = tables.read_table(path).to_pylist()
+    rows = store.read_table(path).to_pylist()
     return {
         row["url"]: ListedRecording(
             row["stamp"],
@@ -127,4 +127,4 @@ def _write(path: Path, listed: Listed) -> None:
         for url, known in listed.items()
     ]
     table = pa.Table.from_pylist(rows, schema=_SCHEMA)
-    places.write_whole(path, partial(tables.write_table, table))
+    store.write_whole(path, partial(store.write_table, table))

@@ -14,8 +14,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warmline.landing import places, seals, tables
-from warmline.landing.places import LandedFile
+from warmline.landing import manifest, store
+from warmline.landing.store import LandedFile
 
 FOLDER = "outcomes"
 
@@ -78,7 +78,7 @@ def write_outcomes(
     Raises LandingError when it cannot be written, EncryptionError when the key that is given is not
     that of the folder.
     """
-    seals.key_of(landing_dir, writes=True)
+    manifest.key_of(landing_dir, writes=True)
     columns = list(zip(*map(astuple, lines), strict=True)) or [()] * len(fields(OutcomeLine))
     at = loaded_at.replace(tzinfo=None)
     given = [source] * len(lines), [at] * len(lines)
@@ -89,9 +89,9 @@ def write_outcomes(
     table = pa.Table.from_arrays(arrays, schema=SCHEMA)
     digest = hashlib.sha256(repr((source, loaded_at, lines)).encode()).hexdigest()
     name = f"{at:%Y%m%dT%H%M%S%f}-{digest[:16]}.parquet"
-    return places.write_whole(
+    return store.write_whole(
         landing_dir / FOLDER / digest[:2] / name,
-        lambda file: tables.write_table(table, file, compression="zstd", write_page_checksum=True),
+        lambda file: store.write_table(table, file, compression="zstd", write_page_checksum=True),
     )
 
 
@@ -100,13 +100,13 @@ def outcome_files(landing_dir: Path) -> list[LandedFile]:
 
     Raises EncryptionError when the key that is given is not that of the folder.
     """
-    seals.key_of(landing_dir)
-    return sorted(places.walk(landing_dir / FOLDER, FOLDER), key=lambda file: file.name)
+    manifest.key_of(landing_dir)
+    return sorted(store.walk(landing_dir / FOLDER, FOLDER), key=lambda file: file.name)
 
 
 def read_outcomes(path: Path) -> pa.Table:
-    """One load as a table of `SCHEMA`. Raises as `tables.read_table`, or ValueError."""
-    key = tables.required_key(path)
+    """One load as a table of `SCHEMA`. Raises as `store.read_table`, or ValueError."""
+    key = store.required_key(path)
     if key is None:
         return pq.read_table(path, schema=SCHEMA, page_checksum_verification=True)
-    return tables.decrypt_table(path, key).cast(SCHEMA)
+    return store.decrypt_table(path, key).cast(SCHEMA)

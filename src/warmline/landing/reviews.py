@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from warmline.landing import erasures, places, seals, tables
-from warmline.landing.places import LandedFile, LandingError
+from warmline.landing import erasures, manifest, store
+from warmline.landing.store import LandedFile, LandingError
 
 FOLDER = "reviews"
 _CLEAR, _SECRET = ".json", ".parquet"
@@ -53,12 +53,12 @@ def write_review(review: Review, landing_dir: Path) -> Path:
     Raises LandingError when it cannot be written, EncryptionError when the key that is given is not
     that of the folder.
     """
-    key = seals.key_of(landing_dir, writes=True)
+    key = manifest.key_of(landing_dir, writes=True)
     text = json.dumps(asdict(review), default=datetime.isoformat, ensure_ascii=False, indent=1)
     digest = hashlib.sha256(text.encode()).hexdigest()
     name = f"{review.reviewed_at:%Y%m%dT%H%M%S%f}-{digest[:16]}{_CLEAR if key is None else _SECRET}"
     path = landing_dir / FOLDER / digest[:2] / name
-    places.write_whole(path, lambda file: tables.write_text(text, file))
+    store.write_whole(path, lambda file: store.write_text(text, file))
     if review.landing_key in erasures.forgotten_keys(landing_dir):  # erased meanwhile
         path.unlink(missing_ok=True)
     return path
@@ -69,14 +69,14 @@ def review_files(landing_dir: Path) -> list[LandedFile]:
 
     Raises EncryptionError when the key that is given is not that of the folder.
     """
-    seals.key_of(landing_dir)
-    found = places.walk(landing_dir / FOLDER, FOLDER, (_CLEAR, _SECRET))
+    manifest.key_of(landing_dir)
+    found = store.walk(landing_dir / FOLDER, FOLDER, (_CLEAR, _SECRET))
     return sorted(found, key=lambda file: file.name)
 
 
 def read_review(path: Path) -> Review:
     """One review. Raises LandingError naming a file that is none, or EncryptionError."""
     try:
-        return _ADAPTER.validate_json(tables.read_text(path))
+        return _ADAPTER.validate_json(store.read_text(path))
     except (OSError, UnicodeDecodeError, ValidationError, KeyError) as e:
         raise LandingError(f"{path}: not a readable review ({str(e).splitlines()[0]})") from e

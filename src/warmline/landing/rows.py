@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from warmline.analysis import CallAnalysis
 from warmline.encryption import Key
-from warmline.landing import erasures, mapping, places, seals, tables
-from warmline.landing.places import LandingError
+from warmline.landing import erasures, manifest, mapping, store
+from warmline.landing.store import LandingError
 from warmline.values import CallMetadata
 
 KEY, CONTENT, METADATA = "landing_key", "content_sha256", "metadata_fingerprint"
@@ -46,26 +46,26 @@ def write(analysis: CallAnalysis, landing_dir: Path) -> Path:
     file is then not there. Raises LandingError when it cannot be written, EncryptionError when
     the key that is given is not that of the folder.
     """
-    seals.key_of(landing_dir, writes=True)
+    manifest.key_of(landing_dir, writes=True)
     if not erasures.may_land(landing_dir, analysis):
-        return places.loose_file(landing_dir, places.key_of(analysis))
+        return store.uncompacted_file(landing_dir, store.key_of(analysis))
     row = mapping.to_row(analysis)
     row |= {
-        KEY: places.key_of(analysis),
+        KEY: store.key_of(analysis),
         CONTENT: _digest(row),
         METADATA: metadata_fingerprint(analysis.metadata),
     }
     table = pa.Table.from_pylist([row], schema=landing_schema())
-    path = places.write_whole(
-        places.loose_file(landing_dir, row[KEY]),
-        lambda file: tables.write_table(table, file, **_PARQUET),
+    path = store.write_whole(
+        store.uncompacted_file(landing_dir, row[KEY]),
+        lambda file: store.write_table(table, file, **_PARQUET),
     )
     if not erasures.may_land(landing_dir, analysis):  # erased while it was being written
         path.unlink(missing_ok=True)
         return path
-    refusal = places.refusal_key(analysis.recording.path)
+    refusal = store.refusal_key(analysis.recording.path)
     if refusal != row[KEY]:
-        places.loose_file(landing_dir, refusal).unlink(missing_ok=True)
+        store.uncompacted_file(landing_dir, refusal).unlink(missing_ok=True)
     return path
 
 
@@ -77,7 +77,7 @@ def read(path: Path, key: str | None = None) -> CallAnalysis:
     in clear, LandingError naming it for anything else.
     """
     try:
-        secret = tables.required_key(path)
+        secret = store.required_key(path)
         if secret is not None:
             row = _decrypted_row(path, secret, key)
         else:
@@ -108,7 +108,7 @@ def _row(file: pq.ParquetFile, key: str | None) -> dict[str, Any]:
 
 def _decrypted_row(path: Path, secret: Key, key: str | None) -> dict[str, Any]:
     where = f"{KEY} = coalesce($wanted, {KEY})"
-    found = tables.decrypt_table(path, secret, where, wanted=key)
+    found = store.decrypt_table(path, secret, where, wanted=key)
     if len(found) > 1:
         raise ValueError(f"holds {len(found)} analyses; say which key")
     if not len(found):

@@ -7,19 +7,24 @@ first, so that columns an older file lacks are NULL.
 import glob
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warmline.database import PARQUET_KEY, quoted
-from warmline.errors import WarmlineError
-from warmline.landing import seals, tables
-from warmline.landing.places import LandedFile, LandingError, stamp_of
+from warmline.analysis import CallAnalysis
+from warmline.database import PARQUET_KEY, open_without_warehouse, quoted
+from warmline.errors import Status, WarmlineError
+from warmline.landing import manifest, rows, store
+from warmline.landing.mapping import storable
 from warmline.landing.rows import KEY, landing_schema
+from warmline.landing.store import LandedFile, LandingError, stamp_of
+from warmline.values import Recording
 
 _FILES_AT_ONCE = 1000
 #: How the statements that read landing files merge the columns of several.
@@ -175,20 +180,20 @@ QUALIFY row_number() OVER (PARTITION BY path ORDER BY analyzed_at DESC, landing_
 
 
 @contextmanager
-def reader(con: duckdb.DuckDBPyConnection, landing_dir: Path) -> Iterator[Reader]:
+def open_reader(con: duckdb.DuckDBPyConnection, landing_dir: Path) -> Iterator[Reader]:
     """A reader of this landing folder, with an empty table `landed` in the connection.
 
     Raises EncryptionError when the key that is given, or none, is not that of the folder,
     LandingError when there is no room for a temporary file.
     """
-    key = seals.key_of(landing_dir)
+    key = manifest.key_of(landing_dir)
     with tempfile.TemporaryDirectory(prefix="warmline-") as folder:
         template = Path(folder) / "columns.parquet"
         merging = _MERGING
         if key is None:
             _write_columns(template)
         else:
-            tables.copy_encrypted(con, landing_schema().empty_table(), template)
+            store.copy_encrypted(con, landing_schema().empty_table(), template)
             merging = _merging_encrypted(con, template)
         con.execute("SET TimeZone = 'UTC'")
         con.execute(LANDED)
@@ -224,8 +229,8 @@ def problem(path: Path) -> str | None:
     clear.
     """
     try:
-        if key := tables.required_key(path):
-            columns = tables.decrypt_table(path, key).column_names
+        if key := store.required_key(path):
+            columns = store.decrypt_table(path, key).column_names
             return None if KEY in columns else "not written by warmline"
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             if KEY not in file.schema_arrow.names:
@@ -237,3 +242,130 @@ def problem(path: Path) -> str | None:
     except (OSError, pa.ArrowException, ValueError) as e:
         return str(e).splitlines()[0] if str(e) else type(e).__name__
     return None
+
+
+# What is known already, so that a night analyzes only what is not.
+
+# A file that is rewritten without a pause spoils about one reading in four.
+_ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What identifies one landed analysis, without what was heard.
+
+    `stage_keys` maps a stage to the content address of its result, `failed_runs` counts the runs in
+    a row that ended with the call failed.
+    """
+
+    landing_key: str
+    file: str
+    path: str
+    size_bytes: int
+    modified_at: datetime
+    audio_sha256: str
+    call_id: str
+    status: Status
+    reason_code: str | None
+    analyzed_at: datetime
+    metadata_fingerprint: str
+    stage_keys: dict[str, str] = field(hash=False)
+    failed_runs: int = 0
+
+
+class Known:
+    """The landed analyses that count, found by path or by audio; see `known`.
+
+    `unreadable` maps the name of a landing file that is damaged to what is wrong with it: what was
+    in it is not known, and so will be analyzed again.
+    """
+
+    def __init__(self, table: pa.Table, unreadable: dict[str, str]) -> None:
+        self.unreadable = unreadable
+        self._table = table
+        self._by_path = _positions(table, "path")
+        self._by_key = _positions(table, "landing_key")
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __iter__(self) -> Iterator[Landed]:
+        return (self._landed(i) for i in range(len(self)))
+
+    def by_path(self, recording_path: str) -> Landed | None:
+        """What landed last for the recording at this path, whatever became of it."""
+        return self._at(self._by_path.get(storable(recording_path)))
+
+    def by_audio(self, audio_sha256: str) -> Landed | None:
+        """The analysis of these bytes, wherever they lay."""
+        return self._at(self._by_key.get(f"{store.ANALYSES}/{audio_sha256}"))
+
+    def _at(self, index: int | None) -> Landed | None:
+        return None if index is None else self._landed(index)
+
+    def _landed(self, index: int) -> Landed:
+        row: dict[str, Any] = self._table.slice(index, 1).to_pylist()[0]
+        stages = {stage["stage"]: stage["key"] for stage in row["stage_keys"] or ()}
+        return Landed(**row | {"status": Status(row["status"]), "stage_keys": stages})
+
+
+def _positions(table: pa.Table, column: str) -> dict[str, int]:
+    return {value: i for i, value in enumerate(table.column(column).to_pylist())}
+
+
+def known(landing_dir: Path) -> Known:
+    """Everything that has landed and counts: the newest of each audio and of each path.
+
+    A missing folder is an empty one. Raises LandingError when the folder changes too fast to read.
+    """
+    unreadable: dict[str, str] = {}
+    for _ in range(_ATTEMPTS):
+        files = [f for f in store.landed_files(landing_dir) if f.name not in unreadable]
+        try:
+            return Known(_scanned(landing_dir, files), unreadable)
+        except UnreadableError as e:
+            unreadable |= e.problems
+        except VanishedError:
+            continue
+    raise LandingError(f"{landing_dir}: files keep changing while they are read; try again")
+
+
+def _scanned(landing_dir: Path, files: list[LandedFile]) -> pa.Table:
+    with open_without_warehouse() as con, open_reader(con, landing_dir) as reader:
+        reader.scan(files)
+        return con.execute(
+            "SELECT landing_key, file, path, size_bytes, modified_at, audio_sha256, call_id, "
+            "status, reason_code, analyzed_at, metadata_fingerprint, stage_keys, failed_runs "
+            f"FROM ({live_of('landed')})"
+        ).to_arrow_table()
+
+
+def read_uncompacted(landing_dir: Path, recording: Recording) -> CallAnalysis | None:
+    """What has landed of a recording and is not packed yet; None when that is nothing readable."""
+    keys = [store.refusal_key(recording.path)]
+    if recording.audio_sha256:
+        keys.insert(0, f"{store.ANALYSES}/{recording.audio_sha256}")
+    for key in keys:
+        with suppress(FileNotFoundError, LandingError):
+            return rows.read(store.uncompacted_file(landing_dir, key), key)
+    return None
+
+
+def read_landed(landing_dir: Path, landed: Landed) -> CallAnalysis:
+    """The whole of an analysis that is known; found again if it was packed meanwhile.
+
+    Raises LandingError when it was removed or is damaged.
+    """
+    key = landed.landing_key
+    places_by_now = (
+        landing_dir / landed.file,
+        store.uncompacted_file(landing_dir, key),
+        store.locked_file(landing_dir, key),
+    )
+    for path in places_by_now:
+        with suppress(FileNotFoundError):
+            return rows.read(path, key)
+    for other in known(landing_dir):
+        if other.landing_key == key:
+            return rows.read(landing_dir / other.file, key)
+    raise LandingError(f"{landing_dir}: the analysis {key} was removed")

@@ -11,14 +11,14 @@ from warmline.language.feelings import (
     read_sentences,
     without_denied_feelings,
 )
-from warmline.language.listening import listen_to
-from warmline.language.model_moments import model_moments
-from warmline.language.passages import passages
-from warmline.language.reading import in_order, read_passages, without_denied
+from warmline.language.mechanisms import model_moments
+from warmline.language.rule_moments import in_order, rule_moments, without_denied
 from warmline.language.rulebook import fingerprint, rulebook
 from warmline.language.scoring import TurnLanguage
+from warmline.language.similarity import uptake_moments
+from warmline.language.turn_text import turn_texts
 from warmline.language.turns_api import SpokenTurn, score_turns
-from warmline.language.uptake import uptake_moments
+from warmline.language.windows import score_windows
 from warmline.settings import LanguageSettings
 from warmline.values import Conversation, RoleName, Transcript
 
@@ -57,16 +57,16 @@ def read_call(
     rule file, `ModelError` when a model is not in the model store.
     """
     models = engines if settings.models else None
-    told = passages(conversation, transcript)
+    told = turn_texts(conversation, transcript)
     if unread_reason(transcript) is not None:
         if models is None or transcript.language not in read_languages():
             return Reading(())
         return Reading((), feelings_of(told, (), read_sentences(told, models)))
     if models is None:
-        return Reading(read_passages(told, rulebook(settings)))
+        return Reading(rule_moments(told, rulebook(settings)))
     # What an agent feels is nobody's business: of agents only the mechanisms are heard.
-    heard = listen_to(told, models, (RoleName.CUSTOMER,))
-    moments = list(read_passages(told, rulebook(settings), heard))
+    heard = score_windows(told, models, (RoleName.CUSTOMER,))
+    moments = list(rule_moments(told, rulebook(settings), heard))
     sentences = without_denied_feelings(read_sentences(told, models), told, rulebook(settings))
     feelings = feelings_of(told, moments, sentences, heard)
     moments += without_denied(model_cues(told, feelings, moments), told, rulebook(settings))

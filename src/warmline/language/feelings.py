@@ -21,12 +21,12 @@ from typing import Any
 
 from warmline.analysis import Moment, TurnFeelings
 from warmline.engines import Engines
+from warmline.language.features import marks_of, strongest
 from warmline.language.heads import adapter_file, head
 from warmline.language.kinds import CUE_LABELS
-from warmline.language.listening import Heard, parts, windows
-from warmline.language.passages import Passage
 from warmline.language.rulebook import Rulebook
-from warmline.language.weighing import marks_of, strongest
+from warmline.language.turn_text import TurnText
+from warmline.language.windows import WindowScores, parts, windows
 from warmline.phrases import Spoken
 from warmline.values import RoleName, Turn
 
@@ -74,13 +74,13 @@ class SentencesRead:
         return any(begins < past and first < ends for begins, ends in self.denied)
 
 
-def read_sentences(passages: Sequence[Passage], engines: Engines) -> dict[int, SentencesRead]:
+def read_sentences(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int, SentencesRead]:
     """Return what the network reads of every customer's turn that has words, by turn index.
 
     Words are read as they were written, marks included. Raises `ModelError` when the network is
     not in the model store.
     """
-    told = [p for p in passages if p.turn.role is RoleName.CUSTOMER and p.said.words]
+    told = [p for p in turn_texts if p.turn.role is RoleName.CUSTOMER and p.said.words]
     cut = [(p, _sentences(p.said), windows(p.said)) for p in told]
     texts = list(dict.fromkeys(p.text(*part) for p, short, long in cut for part in (*short, *long)))
     if not texts:
@@ -89,8 +89,8 @@ def read_sentences(passages: Sequence[Passage], engines: Engines) -> dict[int, S
     logits = head(NETWORK).logits(encoder.texts(texts, MAX_TOKENS))
     row_of = {text: row for row, text in enumerate(texts)}
 
-    def read(passage: Passage, ranges: Sequence[tuple[int, int]]) -> tuple[Sentence, ...]:
-        rows = [logits[row_of[passage.text(*part)]] for part in ranges]
+    def read(turn_text: TurnText, ranges: Sequence[tuple[int, int]]) -> tuple[Sentence, ...]:
+        rows = [logits[row_of[turn_text.text(*part)]] for part in ranges]
         said = (dict(zip(HEADS, map(float, row), strict=True)) for row in rows)
         return tuple(Sentence(*part, own) for part, own in zip(ranges, said, strict=True))
 
@@ -98,7 +98,7 @@ def read_sentences(passages: Sequence[Passage], engines: Engines) -> dict[int, S
 
 
 def without_denied_feelings(
-    read: Mapping[int, SentencesRead], passages: Sequence[Passage], book: Rulebook
+    read: Mapping[int, SentencesRead], turn_texts: Sequence[TurnText], book: Rulebook
 ) -> dict[int, SentencesRead]:
     """Return what was read, less what the network hears in words that the customer denies.
 
@@ -106,17 +106,17 @@ def without_denied_feelings(
     nothing heard. Rules go on counting what else is told there.
     """
     found = dict(read)
-    for passage in passages:
-        own = found.get(passage.turn.index)
+    for turn_text in turn_texts:
+        own = found.get(turn_text.turn.index)
         denied = tuple(
             (first, past)
-            for rule, first, past in book.denied(passage.said, passage.turn.role)
+            for rule, first, past in book.denied(turn_text.said, turn_text.turn.role)
             if rule.kind == "cue"
         )
         if own is None or not denied:
             continue
         marked = replace(own, denied=denied)
-        found[passage.turn.index] = replace(
+        found[turn_text.turn.index] = replace(
             marked,
             sentences=tuple(_quiet(s, marked) for s in own.sentences),
             windows=tuple(_quiet(s, marked) for s in own.windows),
@@ -142,10 +142,10 @@ def _sentences(said: Spoken) -> list[tuple[int, int]]:
 
 
 def evidence_of(
-    passage: Passage,
+    turn_text: TurnText,
     moments: Sequence[Moment],
     read: SentencesRead,
-    heard: Sequence[Heard] = (),
+    heard: Sequence[WindowScores] = (),
 ) -> dict[str, float]:
     """Return what speaks for a feeling in a customer's turn, or against one, by name.
 
@@ -161,14 +161,14 @@ def evidence_of(
         for h in heard
     )
     found["emotion.negative"] = max(emotions, default=0.0)
-    return found | marks_of(passage)
+    return found | marks_of(turn_text)
 
 
 def feelings_of(
-    passages: Sequence[Passage],
+    turn_texts: Sequence[TurnText],
     moments: Sequence[Moment],
     read: Mapping[int, SentencesRead],
-    heard: Mapping[int, Sequence[Heard]] = MappingProxyType({}),
+    heard: Mapping[int, Sequence[WindowScores]] = MappingProxyType({}),
 ) -> tuple[TurnFeelings, ...]:
     """Return the feelings of every customer's turn that was read, in order.
 
@@ -179,37 +179,37 @@ def feelings_of(
         by_turn.setdefault(moment.turn_index, []).append(moment)
     return tuple(
         feelings_of_turn(
-            passage,
-            by_turn.get(passage.turn.index, []),
-            read[passage.turn.index],
-            heard.get(passage.turn.index, ()),
+            turn_text,
+            by_turn.get(turn_text.turn.index, []),
+            read[turn_text.turn.index],
+            heard.get(turn_text.turn.index, ()),
         )
-        for passage in passages
-        if passage.turn.index in read
+        for turn_text in turn_texts
+        if turn_text.turn.index in read
     )
 
 
 def feelings_of_turn(
-    passage: Passage,
+    turn_text: TurnText,
     moments: Sequence[Moment],
     read: SentencesRead,
-    heard: Sequence[Heard] = (),
+    heard: Sequence[WindowScores] = (),
 ) -> TurnFeelings:
     """Return the feelings of one customer's turn."""
     weighed = _weights("english" if heard else "other")
-    evidence = evidence_of(passage, moments, read, heard)
+    evidence = evidence_of(turn_text, moments, read, heard)
     share = weighed.share(evidence)
     lost = _weights("confusion").share(evidence)
     cues = [m for m in moments if m.kind in ("cue", "hostile")]
     most = max(read.sentences, key=lambda s: s.log_odds["any"])
     felt = _explicit_share(evidence["sentence.felt"], cues)
-    span = passage.span(most.first, most.past)
+    span = turn_text.span(most.first, most.past)
     kinds = _kinds(share, most, cues)
     best = max(cues, key=lambda m: m.strength, default=None)
     return TurnFeelings(
         start_s=span.start_s,
         end_s=span.end_s,
-        turn_index=passage.turn.index,
+        turn_index=turn_text.turn.index,
         any_negative=share,
         fear_anxiety=kinds["fear_anxiety"],
         anger_frustration=kinds["anger_frustration"],
@@ -217,7 +217,7 @@ def feelings_of_turn(
         confusion_powerlessness=lost,
         explicit=share * felt,
         implicit=share * (1.0 - felt),
-        text=passage.text(most.first, most.past),
+        text=turn_text.text(most.first, most.past),
         rule=best.rule if best else None,
         model=1.0 / (1.0 + exp(-most.log_odds["any"])),
     )
@@ -267,10 +267,10 @@ def names_a_feeling(cues: Iterable[Moment]) -> bool:
 
 
 def model_cues(
-    passages: Sequence[Passage], feelings: Sequence[TurnFeelings], moments: Sequence[Moment]
+    turn_texts: Sequence[TurnText], feelings: Sequence[TurnFeelings], moments: Sequence[Moment]
 ) -> list[Moment]:
     """Return the cues that no rule has found, each with a quote, at the default threshold."""
-    turns = {p.turn.index: p.turn for p in passages}
+    turns = {p.turn.index: p.turn for p in turn_texts}
     told = {m.turn_index for m in moments if m.kind in ("cue", "hostile")}
     quoted = {m.turn_index for m in moments if m.kind == "quote"}
     least = thresholds()["any_negative"]
@@ -315,7 +315,7 @@ def _languages() -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class _Weights:
+class _FeelingWeights:
     intercept: float
     of: Mapping[str, float]
 
@@ -325,9 +325,9 @@ class _Weights:
 
 
 @cache
-def _weights(name: str) -> _Weights:
+def _weights(name: str) -> _FeelingWeights:
     table = _table()[name]
-    return _Weights(float(table["intercept"]), MappingProxyType(table["weights"]))
+    return _FeelingWeights(float(table["intercept"]), MappingProxyType(table["weights"]))
 
 
 @cache

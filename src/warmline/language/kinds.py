@@ -15,7 +15,7 @@ SLOT_LABELS = (
 )
 
 
-class Speaker(StrEnum):
+class SpeakerScope(StrEnum):
     """Whose words a rule reads."""
 
     AGENT = "agent"
@@ -24,47 +24,71 @@ class Speaker(StrEnum):
 
 
 # Kind -> (whose words, what it means).
-KINDS: dict[str, tuple[Speaker, str]] = {
-    "cue": (Speaker.CUSTOMER, "the customer expresses a feeling; label says which"),
-    "hostile": (Speaker.CUSTOMER, "insult, threat or swearing at the agent or the firm"),
-    "complaint": (Speaker.CUSTOMER, "the customer complains openly, or comes to give feedback"),
-    "problem": (Speaker.CUSTOMER, "something is late, broken or wrong; told without a feeling"),
-    "thanks": (Speaker.CUSTOMER, "the customer thanks"),
-    "relief": (Speaker.CUSTOMER, "the customer is relieved or glad"),
-    "friction_repeat": (Speaker.CUSTOMER, "again, the third time, already told you"),
-    "friction_transfer": (Speaker.ANY, "passed on to someone else"),
-    "friction_hold": (Speaker.ANY, "kept waiting; the agent's are announcements of a hold"),
-    "affective": (Speaker.AGENT, "names, shares or acknowledges the customer's feeling"),
-    "attentive": (Speaker.AGENT, "shows having listened: mirror, paraphrase, check, give time"),
-    "cognitive": (Speaker.AGENT, "takes the customer's view; explains cause or plan for it"),
-    "dismissive": (Speaker.AGENT, "waves the customer's concern away"),
-    "formula": (Speaker.AGENT, "politeness formula of service; alone it is no empathy"),
-    "apology": (Speaker.AGENT, "says sorry or apologizes"),
-    "politeness": (Speaker.AGENT, "a strategy of politeness; label says which"),
-    "question_open": (Speaker.AGENT, "a question that invites the customer's own account"),
-    "question_closed": (Speaker.AGENT, "a question for a yes, a no, or one fact"),
-    "slot_request": (Speaker.AGENT, "asks for one item of information; label says which"),
-    "no_answer": (Speaker.CUSTOMER, "does not give what was asked for"),
-    "reask": (Speaker.AGENT, "asks again for an item that had been answered"),
-    "commitment": (Speaker.AGENT, "promises or reports an action of one's own, or the firm's"),
-    "ownership": (Speaker.AGENT, "takes responsibility for the matter"),
-    "solution": (Speaker.AGENT, "proposes or names a way to solve it"),
-    "next_step": (Speaker.AGENT, "says what happens next"),
-    "expectation": (Speaker.AGENT, "says by when, or how long"),
-    "feedback": (Speaker.AGENT, "asks for the customer's opinion: a feedback call"),
-    "offer": (Speaker.AGENT, "offers something for sale or upgrade"),
-    "advice": (Speaker.AGENT, "says what the customer ought to do, also as a question"),
-    "confrontation": (Speaker.AGENT, "disagrees, argues, blames, warns or shames"),
-    "affirmation": (Speaker.AGENT, "appreciates what the customer does, is or brings"),
-    "autonomy": (Speaker.AGENT, "leaves the choice to the customer"),
-    "collaboration": (Speaker.AGENT, "asks leave, or for the customer's own view of a plan"),
-    "resolution": (Speaker.ANY, "says that it is solved, or is not; label resolved/unresolved"),
-    "emotional_reaction": (Speaker.AGENT, "EPITOME: warmth, compassion or concern is expressed"),
-    "interpretation": (Speaker.AGENT, "EPITOME: an understanding of the customer is expressed"),
-    "exploration": (Speaker.AGENT, "EPITOME: asks after what the customer feels and lives through"),
-    "uptake": (Speaker.AGENT, "builds on what the customer has just said; strength 0.5 is chance"),
-    "identification": (Speaker.AGENT, "gives own name or the firm's"),
-    "quote": (Speaker.CUSTOMER, "the customer's sentence around a moment; label says of what"),
+KINDS: dict[str, tuple[SpeakerScope, str]] = {
+    "cue": (SpeakerScope.CUSTOMER, "the customer expresses a feeling; label says which"),
+    "hostile": (SpeakerScope.CUSTOMER, "insult, threat or swearing at the agent or the firm"),
+    "complaint": (
+        SpeakerScope.CUSTOMER,
+        "the customer complains openly, or comes to give feedback",
+    ),
+    "problem": (
+        SpeakerScope.CUSTOMER,
+        "something is late, broken or wrong; told without a feeling",
+    ),
+    "thanks": (SpeakerScope.CUSTOMER, "the customer thanks"),
+    "relief": (SpeakerScope.CUSTOMER, "the customer is relieved or glad"),
+    "friction_repeat": (SpeakerScope.CUSTOMER, "again, the third time, already told you"),
+    "friction_transfer": (SpeakerScope.ANY, "passed on to someone else"),
+    "friction_hold": (SpeakerScope.ANY, "kept waiting; the agent's are announcements of a hold"),
+    "affective": (SpeakerScope.AGENT, "names, shares or acknowledges the customer's feeling"),
+    "attentive": (
+        SpeakerScope.AGENT,
+        "shows having listened: mirror, paraphrase, check, give time",
+    ),
+    "cognitive": (SpeakerScope.AGENT, "takes the customer's view; explains cause or plan for it"),
+    "dismissive": (SpeakerScope.AGENT, "waves the customer's concern away"),
+    "formula": (SpeakerScope.AGENT, "politeness formula of service; alone it is no empathy"),
+    "apology": (SpeakerScope.AGENT, "says sorry or apologizes"),
+    "politeness": (SpeakerScope.AGENT, "a strategy of politeness; label says which"),
+    "question_open": (SpeakerScope.AGENT, "a question that invites the customer's own account"),
+    "question_closed": (SpeakerScope.AGENT, "a question for a yes, a no, or one fact"),
+    "slot_request": (SpeakerScope.AGENT, "asks for one item of information; label says which"),
+    "no_answer": (SpeakerScope.CUSTOMER, "does not give what was asked for"),
+    "reask": (SpeakerScope.AGENT, "asks again for an item that had been answered"),
+    "commitment": (SpeakerScope.AGENT, "promises or reports an action of one's own, or the firm's"),
+    "ownership": (SpeakerScope.AGENT, "takes responsibility for the matter"),
+    "solution": (SpeakerScope.AGENT, "proposes or names a way to solve it"),
+    "next_step": (SpeakerScope.AGENT, "says what happens next"),
+    "expectation": (SpeakerScope.AGENT, "says by when, or how long"),
+    "feedback": (SpeakerScope.AGENT, "asks for the customer's opinion: a feedback call"),
+    "offer": (SpeakerScope.AGENT, "offers something for sale or upgrade"),
+    "advice": (SpeakerScope.AGENT, "says what the customer ought to do, also as a question"),
+    "confrontation": (SpeakerScope.AGENT, "disagrees, argues, blames, warns or shames"),
+    "affirmation": (SpeakerScope.AGENT, "appreciates what the customer does, is or brings"),
+    "autonomy": (SpeakerScope.AGENT, "leaves the choice to the customer"),
+    "collaboration": (SpeakerScope.AGENT, "asks leave, or for the customer's own view of a plan"),
+    "resolution": (
+        SpeakerScope.ANY,
+        "says that it is solved, or is not; label resolved/unresolved",
+    ),
+    "emotional_reaction": (
+        SpeakerScope.AGENT,
+        "EPITOME: warmth, compassion or concern is expressed",
+    ),
+    "interpretation": (
+        SpeakerScope.AGENT,
+        "EPITOME: an understanding of the customer is expressed",
+    ),
+    "exploration": (
+        SpeakerScope.AGENT,
+        "EPITOME: asks after what the customer feels and lives through",
+    ),
+    "uptake": (
+        SpeakerScope.AGENT,
+        "builds on what the customer has just said; strength 0.5 is chance",
+    ),
+    "identification": (SpeakerScope.AGENT, "gives own name or the firm's"),
+    "quote": (SpeakerScope.CUSTOMER, "the customer's sentence around a moment; label says of what"),
 }
 
 # What a customer is quoted for.

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field, field_validator, model_validator
 
 from warmline.errors import SettingsError
-from warmline.language.kinds import KINDS, LABELS, RULE_KINDS, Speaker
+from warmline.language.kinds import KINDS, LABELS, RULE_KINDS, SpeakerScope
 from warmline.phrases import (
     Matcher,
     PhraseRule,
@@ -34,7 +34,7 @@ class LanguageRule(PhraseRule):
 
     kind: str
     label: str | None = None
-    role: Speaker | None = None
+    role: SpeakerScope | None = None
     strength: float = Field(ge=0, le=1)
 
     @field_validator("kind")
@@ -54,7 +54,7 @@ class LanguageRule(PhraseRule):
     def reads(self, role: RoleName) -> bool:
         """Whether this rule looks at the words of a speaker with this role."""
         who = self.role or KINDS[self.kind][0]
-        return who is Speaker.ANY or who.value == role.value
+        return who is SpeakerScope.ANY or who.value == role.value
 
 
 Rules = dict[str, tuple[LanguageRule, Matcher]]

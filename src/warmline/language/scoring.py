@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from math import prod
 
 from warmline.analysis import Moment, TurnFeelings
-from warmline.language.epitome import MECHANISMS
+from warmline.language.features import ModelScores, empathy_evidence, weights
 from warmline.language.feelings import cues_in, names_a_feeling
+from warmline.language.heads import MECHANISMS
 from warmline.language.kinds import CUE_LABELS
-from warmline.language.listening import Heard
-from warmline.language.passages import Passage
-from warmline.language.weighing import Read, empathy_evidence, weights
+from warmline.language.turn_text import TurnText
+from warmline.language.windows import WindowScores
 from warmline.settings import EmpathySettings
 from warmline.values import RoleName
 
@@ -99,25 +99,25 @@ class TurnLanguage:
 
 def scored(
     speaker: str,
-    passage: Passage,
+    turn_text: TurnText,
     moments: Sequence[Moment],
-    read: Read,
+    read: ModelScores,
     felt: TurnFeelings | None = None,
 ) -> TurnLanguage:
     """The scores of one turn from its moments and from what models make of it."""
     heard = read.heard
-    agent = passage.turn.role is RoleName.AGENT
-    customer = passage.turn.role is RoleName.CUSTOMER
+    agent = turn_text.turn.role is RoleName.AGENT
+    customer = turn_text.turn.role is RoleName.CUSTOMER
     feelings = {label: _feeling(label, moments, heard, felt) for label in CUE_LABELS}
     kinds = {
-        kind: together([m.strength for m in moments if m.kind == kind])
+        kind: noisy_or([m.strength for m in moments if m.kind == kind])
         for kind in ("affective", "attentive", "cognitive", "dismissive")
     }
     mechanisms = {m: max((h.at_least_weak(m) for h in heard), default=0.0) for m in MECHANISMS}
     ranked = sorted(moments, key=lambda m: (-m.strength, m.rule))
     return TurnLanguage(
         speaker=speaker,
-        empathy=_empathy(passage, moments, read) if agent else None,
+        empathy=_empathy(turn_text, moments, read) if agent else None,
         affective=kinds["affective"] if agent else None,
         attentive=kinds["attentive"] if agent else None,
         cognitive=kinds["cognitive"] if agent else None,
@@ -131,7 +131,7 @@ def scored(
         emotional_reaction=mechanisms["emotional_reaction"] if agent and heard else None,
         interpretation=mechanisms["interpretation"] if agent and heard else None,
         exploration=mechanisms["exploration"] if agent and heard else None,
-        cues=_cues(passage, moments, felt) if customer else (),
+        cues=_cues(turn_text, moments, felt) if customer else (),
     )
 
 
@@ -153,15 +153,15 @@ def unscored(speaker: str) -> TurnLanguage:
     )
 
 
-def together(shares: Sequence[float]) -> float:
+def noisy_or(shares: Sequence[float]) -> float:
     """Independent evidence together (noisy or)."""
     return 1.0 - prod(1.0 - s for s in shares)
 
 
 def _cues(
-    passage: Passage, moments: Sequence[Moment], felt: TurnFeelings | None
+    turn_text: TurnText, moments: Sequence[Moment], felt: TurnFeelings | None
 ) -> tuple[Cue, ...]:
-    told = cues_in(passage.turn, moments, felt, EmpathySettings().min_cue_strength)
+    told = cues_in(turn_text.turn, moments, felt, EmpathySettings().min_cue_strength)
     found = []
     for kind, cues in told.items():
         sure = max(c.strength for c in cues)
@@ -176,30 +176,30 @@ def _cues(
 
 
 def _feeling(
-    label: str, moments: Sequence[Moment], heard: Sequence[Heard], felt: TurnFeelings | None
+    label: str, moments: Sequence[Moment], heard: Sequence[WindowScores], felt: TurnFeelings | None
 ) -> float:
     if felt is not None and not heard:
         return float(getattr(felt, label))
     named = [m.strength for m in moments if m.label == label and m.kind == "cue"]
-    return together([*named, _FEELING * max((h.feeling(label) for h in heard), default=0.0)])
+    return noisy_or([*named, _FEELING * max((h.feeling(label) for h in heard), default=0.0)])
 
 
-def _empathy(passage: Passage, moments: Sequence[Moment], read: Read) -> float:
+def _empathy(turn_text: TurnText, moments: Sequence[Moment], read: ModelScores) -> float:
     shown = [
         m.strength * _EMPATHY.get(m.label or m.kind, _EMPATHY.get(m.kind, 0.0)) for m in moments
     ]
     dismissed = max((m.strength for m in moments if m.kind == "dismissive"), default=0.0)
     warm = (
-        weights("empathy").share(empathy_evidence(passage, moments, read), read.vector)
+        weights("empathy").share(empathy_evidence(turn_text, moments, read), read.vector)
         if read.heard
-        else together(shown)
+        else noisy_or(shown)
     )
-    return warm * (1.0 - _DISMISSAL_TAKES * dismissed) * (1.0 - _ASKING_TAKES * _asked(passage))
+    return warm * (1.0 - _DISMISSAL_TAKES * dismissed) * (1.0 - _ASKING_TAKES * _asked(turn_text))
 
 
-def _asked(passage: Passage) -> float:
+def _asked(turn_text: TurnText) -> float:
     """Return the share of a turn's words that stand in marked questions: they ask, not answer."""
-    said = passage.said
+    said = turn_text.said
     asked = sum(past - first for first, past in said.sentences() if said.marks[past - 1] == "?")
     return asked / max(1, len(said.words))
 
@@ -213,4 +213,4 @@ def _negative(moments: Sequence[Moment], felt: TurnFeelings | None) -> float:
         if m.kind != "resolution" or m.label == "unresolved"
     ]
     eased = max((m.strength * _POSITIVE_TAKES.get(m.kind, 0.0) for m in moments), default=0.0)
-    return together(shown) * (1.0 - eased)
+    return noisy_or(shown) * (1.0 - eased)

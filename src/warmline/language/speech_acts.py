@@ -8,23 +8,196 @@ and whose words return. The weights are judgements and are fitted to nothing; wh
 changed after labels had been looked at, the validation report says.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import tomllib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
 
-from warmline.language.act_rules import act_book
-from warmline.language.clauses import (
-    OTHERS,
-    SUBJECTS,
-    clauses,
-    content,
-    foretells,
-    is_inverted,
-    lead,
-    part,
+from pydantic import Field
+
+from warmline.language.rulebook import LanguageRule, built_in_lists
+from warmline.phrases import Matcher, PhraseRule, Spoken, parse_rules, rule_files
+
+# Rules of what an act of speaking sounds like: `rules/acts`, phrases with examples as tests.
+
+
+FOLDER = Path(__file__).parent / "rules" / "acts"
+
+# What a phrase is evidence of. `stem` makes a statement a reflection, `sign` counts towards one;
+# `tag` asks whether what was said back is right; `fact` gives information; `frame` greets, thanks,
+# or says what the talk will be about.
+Evidence = Literal[
+    "stem",
+    "sign",
+    "tag",
+    "advice",
+    "confrontation",
+    "fact",
+    "affirmation",
+    "autonomy",
+    "collaboration",
+    "frame",
+]
+
+
+class ActRule(PhraseRule):
+    """A `[[rule]]` of `rules/acts`: what a phrase is evidence of; `strength` 0..1."""
+
+    act: Evidence
+    strength: float = Field(ge=0, le=1)
+    negatable: bool = False
+
+
+@dataclass(frozen=True)
+class ActBook:
+    """All rules of acts."""
+
+    rules: tuple[tuple[ActRule, Matcher], ...]
+
+    def evidence(self, said: Spoken) -> Mapping[str, float]:
+        """Strength by evidence: of signs the sum, of all else the strongest."""
+        found: dict[str, float] = {}
+        for rule, matcher in self.rules:
+            if not matcher.find(said):
+                continue
+            before = found.get(rule.act, 0.0)
+            sums = rule.act == "sign"
+            found[rule.act] = before + rule.strength if sums else max(before, rule.strength)
+        return found
+
+    def tag(self, said: Spoken) -> int:
+        """Where a tag begins with which the clause ends; past the last word without one."""
+        past = len(said.words)
+        begins = [
+            first
+            for rule, matcher in self.rules
+            if rule.act == "tag"
+            for first, end in matcher.find(said)
+            if end == past
+        ]
+        return min(begins, default=past)
+
+
+@cache
+def act_book() -> ActBook:
+    """The rules that ship, compiled once. Raises `SettingsError` when a file is broken."""
+    lists = built_in_lists()
+    found = [parse_rules(file, ActRule, lists)[0] for file in rule_files(FOLDER)]
+    return ActBook(tuple(rule for rules in found for rule in rules))
+
+
+# Turns cut into clauses: one act of speaking each, also where nobody wrote a mark.
+
+
+_COORDINATORS = frozenset({"and", "but", "so", "or", "then", "okay", "alright"})
+SUBJECTS = frozenset(
+    {"i", "we", "you", "he", "she", "it", "they", "that", "this", "there", "your", "my", "those"}
 )
-from warmline.language.rulebook import LanguageRule
-from warmline.phrases import Spoken
+_INTERROGATIVES = frozenset({"what", "how", "why", "when", "where", "who", "which"})
+_AUXILIARIES = frozenset(
+    {
+        *("do", "does", "did", "is", "are", "was", "were", "have", "has", "had"),
+        *("can", "could", "will", "would", "should", "might", "may"),
+    }
+)
+# Before one of these, inversion is no new question ("more than do you", "how are you").
+_GOVERNORS = _INTERROGATIVES | frozenset(
+    {"that", "than", "as", "so", "because", "if", "like", "and", "but", "or", "whether"}
+)
+_OPENERS = frozenset({"sounds", "seems", "part", "maybe"}).union(
+    _INTERROGATIVES, _AUXILIARIES, SUBJECTS
+)
+# Words that open a clause without being of it.
+_MARKERS = frozenset(
+    {
+        *("okay", "alright", "right", "yes", "no", "so", "and", "now", "oh", "well", "then"),
+        *("sure", "but", "or", "because", "great", "actually", "also", "basically"),
+    }
+)
+_ASIDES = (("i", "see"), ("i", "mean"), ("you", "know"), ("of", "course"), ("i", "guess"))
+_FIRST_PERSON = frozenset({"i", "we", "me", "my", "us", "our", "myself"})
+OTHERS = frozenset({"he", "she", "they", "it", "that", "this", "there", "his", "her", "their"})
+_FORETELLING = frozenset({"will", "can", "may", "shall"})
+_LEAST_CLAUSE_WORDS = 3
+
+
+def clauses(said: Spoken) -> list[tuple[int, int]]:
+    """Ranges of words [first, past), together all of them."""
+    return [part for sentence in said.sentences() for part in _parts(said.words, *sentence)]
+
+
+def lead(words: Sequence[str], first: int, past: int) -> tuple[frozenset[str], int]:
+    """The markers that a clause opens with, and where it goes on."""
+    at = first
+    while at < past:
+        if words[at] in _MARKERS and tuple(words[at : at + 2]) != ("so", "that"):
+            at += 1
+        elif tuple(words[at : at + 2]) in _ASIDES and at + 2 < past and _goes_on(words[at + 2]):
+            at += 2
+        else:
+            break
+    return frozenset(words[first:at]), at
+
+
+def is_inverted(words: Sequence[str]) -> bool:
+    """Whether an auxiliary stands before its subject: a question by form."""
+    return words[0] in _AUXILIARIES and words[1] in SUBJECTS - {"your", "my", "that"}
+
+
+def foretells(after: Sequence[str]) -> bool:
+    """Whether what follows "you" is what they will or can do, which is no experience of theirs."""
+    return bool(after) and after[0] in _FORETELLING and "not" not in after[1:2]
+
+
+def content(words: Sequence[str]) -> Iterator[str]:
+    """Content words without their endings, so that "charged" meets "charge"."""
+    for word in words:
+        if word not in _function_words() and not word.isdigit():
+            yield _stem(word)
+
+
+def part(said: Spoken, first: int, past: int) -> Spoken:
+    """A range of words as if it were all that was said."""
+    return Spoken(said.words[first:past], said.sources[first:past], said.marks[first:past])
+
+
+def _parts(words: Sequence[str], first: int, past: int) -> Iterator[tuple[int, int]]:
+    start = first
+    for index in range(first + _LEAST_CLAUSE_WORDS, past - _LEAST_CLAUSE_WORDS + 1):
+        if index - start >= _LEAST_CLAUSE_WORDS and _begins(words, index):
+            yield start, index
+            start = index
+    yield start, past
+
+
+def _begins(words: Sequence[str], at: int) -> bool:
+    word, after = words[at], words[at + 1]
+    if word in _COORDINATORS:
+        return after in _OPENERS
+    if word in _INTERROGATIVES and after in _AUXILIARIES:
+        return words[at + 2] in SUBJECTS and words[at - 1] not in _COORDINATORS
+    return word in _AUXILIARIES and after == "you" and words[at - 1] not in _GOVERNORS | SUBJECTS
+
+
+def _goes_on(word: str) -> bool:
+    return word in OTHERS | _FIRST_PERSON | {"you", "your", "so", "but", "and", "what", "the", "a"}
+
+
+def _stem(word: str) -> str:
+    for ending in ("ing", "ies", "ed", "es", "ly", "s", "e", "y"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word.removesuffix(ending)
+    return word
+
+
+@cache
+def _function_words() -> frozenset[str]:
+    text = files("warmline.language").joinpath("function_words.toml").read_text(encoding="utf-8")
+    return frozenset(tomllib.loads(text)["words"])
 
 
 class Act(StrEnum):

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from warmline.analysis import Moment, TurnFeelings
 from warmline.engines import Engines
+from warmline.language.features import ModelScores
 from warmline.language.feelings import (
     feelings_of,
     language_of,
@@ -16,14 +17,12 @@ from warmline.language.feelings import (
     read_sentences,
     without_denied_feelings,
 )
-from warmline.language.likeness import likeness_of
-from warmline.language.listening import listen_to
-from warmline.language.passages import Passage, passages_of_texts
-from warmline.language.reading import read_passages
+from warmline.language.rule_moments import rule_moments
 from warmline.language.rulebook import rulebook
 from warmline.language.scoring import TurnLanguage, scored, unscored
-from warmline.language.vectors import vectors_of
-from warmline.language.weighing import Read
+from warmline.language.similarity import prototype_similarity, vectors_of
+from warmline.language.turn_text import TurnText, turn_texts_of
+from warmline.language.windows import score_windows
 from warmline.settings import LanguageSettings, Settings
 from warmline.values import RoleName
 
@@ -61,61 +60,66 @@ def score_turns(
     """
     chosen = settings or LanguageSettings()
     told = [_parts(turn) for turn in turns]
-    passages = passages_of_texts([(_role(speaker), text) for speaker, text in told])
+    turn_texts = turn_texts_of([(_role(speaker), text) for speaker, text in told])
     own = engines or _own_engines() if chosen.models else None
-    speaks = {role: _language(passages, role, language) for role in _SCORED}
-    english = [p for p in passages if speaks.get(p.turn.role, "en") == "en"]
+    speaks = {role: _language(turn_texts, role, language) for role in _SCORED}
+    english = [p for p in turn_texts if speaks.get(p.turn.role, "en") == "en"]
     read_by = _read(english, own) if own else {}
     heard = {index: read.heard for index, read in read_by.items()}
     by_turn: dict[int, list[Moment]] = {}
-    for moment in read_passages(english, rulebook(chosen), heard):
+    for moment in rule_moments(english, rulebook(chosen), heard):
         by_turn.setdefault(moment.turn_index, []).append(moment)
     felt: dict[int, TurnFeelings] = {}
     if own and speaks[RoleName.CUSTOMER] in read_languages():
         moments = [m for own_moments in by_turn.values() for m in own_moments]
         sentences = without_denied_feelings(
-            read_sentences(passages, own), english, rulebook(chosen)
+            read_sentences(turn_texts, own), english, rulebook(chosen)
         )
-        found = feelings_of(passages, moments, sentences, heard)
+        found = feelings_of(turn_texts, moments, sentences, heard)
         felt = {f.turn_index: f for f in found}
     return [
         scored(
-            speaker, passage, by_turn.get(index, []), read_by.get(index, Read()), felt.get(index)
+            speaker,
+            turn_text,
+            by_turn.get(index, []),
+            read_by.get(index, ModelScores()),
+            felt.get(index),
         )
-        if speaks.get(passage.turn.role, "en") == "en" or index in felt
+        if speaks.get(turn_text.turn.role, "en") == "en" or index in felt
         else unscored(speaker)
-        for index, ((speaker, _), passage) in enumerate(zip(told, passages, strict=True))
+        for index, ((speaker, _), turn_text) in enumerate(zip(told, turn_texts, strict=True))
     ]
 
 
-def _language(passages: Sequence[Passage], role: RoleName, chosen: str) -> str:
+def _language(turn_texts: Sequence[TurnText], role: RoleName, chosen: str) -> str:
     """The language of a role's turns; roles may differ where words are translated."""
     if chosen != "auto":
         return chosen
-    return language_of(p.turn.text for p in passages if p.turn.role is role)
+    return language_of(p.turn.text for p in turn_texts if p.turn.role is role)
 
 
-def _read(passages: Sequence[Passage], engines: Engines) -> dict[int, Read]:
+def _read(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int, ModelScores]:
     """What MiniLM makes of each turn in English; the vectors are asked of agents' turns alone."""
-    heard = listen_to(passages, engines)
-    agents = [p for p in passages if p.turn.role is RoleName.AGENT]
+    heard = score_windows(turn_texts, engines)
+    agents = [p for p in turn_texts if p.turn.role is RoleName.AGENT]
     vectors = vectors_of(agents, heard, engines)
     return {
-        index: Read(own, vectors=vectors[index]) if index in vectors else Read(own)
+        index: ModelScores(own, vectors=vectors[index]) if index in vectors else ModelScores(own)
         for index, own in heard.items()
     }
 
 
-def models_read(passages: Sequence[Passage], engines: Engines) -> dict[int, Read]:
+def models_read(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int, ModelScores]:
     """What models make of each agent's and customer's turn that has words, by turn index.
 
     Raises `ModelError` when MiniLM is not in the model store.
     """
-    heard = listen_to(passages, engines)
-    vectors = vectors_of(passages, heard, engines)
-    likeness = likeness_of(passages, vectors, engines)
+    heard = score_windows(turn_texts, engines)
+    vectors = vectors_of(turn_texts, heard, engines)
+    likeness = prototype_similarity(turn_texts, vectors, engines)
     return {
-        index: Read(own, likeness.get(index, {}), vectors[index]) for index, own in heard.items()
+        index: ModelScores(own, likeness.get(index, {}), vectors[index])
+        for index, own in heard.items()
     }
 
 

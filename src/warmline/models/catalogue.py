@@ -10,19 +10,19 @@ from functools import cache
 from pathlib import Path
 
 from warmline.errors import ModelError
-from warmline.models.faster_whisper import (
-    FASTER_WHISPER_MODELS,
-    FASTER_WHISPER_PREFIX,
-    converting_releases,
-)
 from warmline.models.published import (
     EMBEDDING,
+    FASTER_WHISPER_MODELS,
+    FASTER_WHISPER_PREFIX,
     MANY_LANGUAGES,
     OTHER_MODELS,
     SEGMENTATION,
     SENTENCES,
+    Model,
+    ModelFile,
+    Release,
+    converting_releases,
 )
-from warmline.models.releases import Model, ModelFile, Release
 from warmline.settings import WordSettings
 
 __all__ = [

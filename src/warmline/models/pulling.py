@@ -15,8 +15,13 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
 from warmline.errors import ModelError, SourceError
-from warmline.models.releases import Form, Model, ModelFile, Release
-from warmline.models.sources import Progress, Source, sha256_of
+from warmline.models.download import Progress, Source, sha256_of
+from warmline.models.published import (
+    FileForm,
+    Model,
+    ModelFile,
+    Release,
+)
 
 
 class Receipt(BaseModel):
@@ -109,7 +114,7 @@ def _fetch_verified(source: Source, release: Release, part: Path, progress: Prog
 
 def _keep(wanted: Wanted, release: Release, part: Path, origin: str, work: Path) -> None:
     ready = part
-    if release.form is Form.CTRANSLATE2:
+    if release.form is FileForm.CTRANSLATE2:
         from warmline.models.ctranslate2 import read_checkpoint, write_checkpoint
 
         ready = work / wanted.file.name

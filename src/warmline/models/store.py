@@ -15,11 +15,16 @@ from pydantic import ValidationError
 
 from warmline.errors import ModelError
 from warmline.models.catalogue import catalogue
-from warmline.models.package_index import PackageIndex
-from warmline.models.publisher import Publisher
+from warmline.models.download import (
+    LocalFolders,
+    PackageIndex,
+    Progress,
+    Publisher,
+    Source,
+    sha256_of,
+)
+from warmline.models.published import FileForm, Model, ModelFile
 from warmline.models.pulling import Receipt, Wanted, bring, receipt_path, turn_to_write
-from warmline.models.releases import Form, Model, ModelFile
-from warmline.models.sources import LocalFolders, Progress, Source, sha256_of
 from warmline.settings import PlaceSettings
 
 
@@ -218,7 +223,7 @@ class ModelStore:
         if release is None:
             return None
         # A file that was converted has a digest of its own; any other is the published one itself.
-        is_converted = release.form is Form.CTRANSLATE2
+        is_converted = release.form is FileForm.CTRANSLATE2
         return receipt if is_converted or receipt.sha256 == release.sha256 else None
 
     def _is_genuine(self, model: Model, file: ModelFile) -> bool:

@@ -60,7 +60,7 @@ class Template:
 
 
 @dataclass(frozen=True)
-class _Piece:
+class _TemplatePart:
     regex: str
     anchors: frozenset[str] | None
     has_word: bool = False
@@ -72,9 +72,9 @@ class NamedLists:
     def __init__(self, entries: Mapping[str, Sequence[str]], language: str = ENGLISH) -> None:
         self._entries = entries
         self.language = language
-        self._pieces: dict[str, _Piece] = {}
+        self._pieces: dict[str, _TemplatePart] = {}
 
-    def piece(self, name: str, depth: int) -> _Piece:
+    def piece(self, name: str, depth: int) -> _TemplatePart:
         """What a list stands for; raises `TemplateError` for a name that is not known."""
         if name not in self._entries:
             raise TemplateError(f"no list is named '{name}'")
@@ -106,7 +106,7 @@ class _Parser:
         if depth > 8:
             raise TemplateError("a list that names itself")
 
-    def parse(self) -> _Piece:
+    def parse(self) -> _TemplatePart:
         piece = self._options()
         if self._at < len(self._tokens):
             raise TemplateError(f"unexpected '{self._tokens[self._at]}'")
@@ -115,46 +115,46 @@ class _Parser:
     def _peek(self) -> str | None:
         return self._tokens[self._at] if self._at < len(self._tokens) else None
 
-    def _sequence(self) -> _Piece:
-        pieces: list[_Piece] = []
+    def _sequence(self) -> _TemplatePart:
+        pieces: list[_TemplatePart] = []
         while (token := self._peek()) is not None and token not in ")|":
             self._at += 1
             piece = self._element(token)
             if self._peek() == "?":
                 self._at += 1
-                piece = _Piece(f"(?:{piece.regex})?", None)
+                piece = _TemplatePart(f"(?:{piece.regex})?", None)
             pieces.append(piece)
-        return _Piece(
+        return _TemplatePart(
             "".join(p.regex for p in pieces),
             _best(p.anchors for p in pieces),
             any(p.has_word for p in pieces),
         )
 
-    def _element(self, token: str) -> _Piece:
+    def _element(self, token: str) -> _TemplatePart:
         if token == "(":
             return self._group()
         if token == "?":
             raise TemplateError("'?' with nothing before it")
         if token == "...":
-            return _Piece(_gap(self._lists.language), None)
+            return _TemplatePart(_gap(self._lists.language), None)
         if token == "_":
-            return _Piece(r"[^ .?]+[.?]? ", None)
+            return _TemplatePart(r"[^ .?]+[.?]? ", None)
         if token == "^":
-            return _Piece(r"(?:^|(?<=[.?] ))", None)
+            return _TemplatePart(r"(?:^|(?<=[.?] ))", None)
         if token == "$":
-            return _Piece(r"(?:$|(?<=[.?] ))", None)
+            return _TemplatePart(r"(?:$|(?<=[.?] ))", None)
         if token.startswith("<"):
             return self._lists.piece(token[1:-1], self._depth + 1)
         return _word(token, self._lists.language)
 
-    def _group(self) -> _Piece:
+    def _group(self) -> _TemplatePart:
         piece = self._options()
         if self._peek() != ")":
             raise TemplateError("a '(' without its ')'")
         self._at += 1
         return piece
 
-    def _options(self) -> _Piece:
+    def _options(self) -> _TemplatePart:
         options = [self._sequence()]
         while self._peek() == "|":
             self._at += 1
@@ -174,27 +174,27 @@ def _tokens(source: str) -> list[str]:
     return tokens
 
 
-def _word(token: str, language: str) -> _Piece:
+def _word(token: str, language: str) -> _TemplatePart:
     if token.endswith("*"):
         stem = token[:-1].lower()
         if not stem.isalnum():
             raise TemplateError(f"'{token}': only letters may stand before '*'")
-        return _Piece(re.escape(stem) + r"[^ .?]*[.?]? ", None, True)
+        return _TemplatePart(re.escape(stem) + r"[^ .?]*[.?]? ", None, True)
     words = comparable(token, language)
     if not words:
         raise TemplateError(f"'{token}' is no word that can be looked for")
     regex = "".join(re.escape(w) + "[.?]? " for w in words)
-    return _Piece(regex, _best(frozenset({w}) for w in words), True)
+    return _TemplatePart(regex, _best(frozenset({w}) for w in words), True)
 
 
-def _either(options: Sequence[_Piece]) -> _Piece:
+def _either(options: Sequence[_TemplatePart]) -> _TemplatePart:
     # The longest alternative first, so that "really upset" is not cut to "really".
     ordered = sorted(options, key=lambda p: len(p.regex), reverse=True)
     regex = "(?:" + "|".join(p.regex for p in ordered) + ")"
     has_word = all(p.has_word for p in options)
     if any(p.anchors is None for p in options):
-        return _Piece(regex, None, has_word)
-    return _Piece(regex, frozenset().union(*(p.anchors or () for p in options)), has_word)
+        return _TemplatePart(regex, None, has_word)
+    return _TemplatePart(regex, frozenset().union(*(p.anchors or () for p in options)), has_word)
 
 
 def _gap(language: str) -> str:

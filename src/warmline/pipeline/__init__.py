@@ -1,28 +1,34 @@
 """From recordings to landed analyses: what is pending, and every stage of one call in order."""
 
 from warmline.pipeline.analyze import analyze_recording
-from warmline.pipeline.calls import Order, Outcome
-from warmline.pipeline.elsewhere import Elsewhere, note_lost
-from warmline.pipeline.plan import land_duplicates, make_plan
-from warmline.pipeline.planned import Duplicate, Plan, PlannedCall, Redo
-from warmline.pipeline.retrying import failed_calls, put_back
-from warmline.pipeline.stages import STAGES, Addressing, Stage, all_measures, with_later
-from warmline.pipeline.tally import Tally
-from warmline.pipeline.unanalyzed import dated_after
+from warmline.pipeline.calls import Outcome, RunConfig
+from warmline.pipeline.cluster import ClusterWorker, note_lost
+from warmline.pipeline.failures import dated_after
+from warmline.pipeline.plan import (
+    Duplicate,
+    Plan,
+    PlannedCall,
+    Redo,
+    land_duplicates,
+    make_plan,
+)
+from warmline.pipeline.retry import failed_calls, put_back
+from warmline.pipeline.stages import STAGES, CacheKeys, Stage, all_measures, with_later
+from warmline.pipeline.summary import RunSummary
 from warmline.pipeline.workers import Workers
 
 __all__ = [
     "STAGES",
-    "Addressing",
+    "CacheKeys",
+    "ClusterWorker",
     "Duplicate",
-    "Elsewhere",
-    "Order",
     "Outcome",
     "Plan",
     "PlannedCall",
     "Redo",
+    "RunConfig",
+    "RunSummary",
     "Stage",
-    "Tally",
     "Workers",
     "all_measures",
     "analyze_recording",

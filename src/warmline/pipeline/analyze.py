@@ -8,13 +8,13 @@ from warmline import words
 from warmline.analysis import CallAnalysis
 from warmline.engines import Engines
 from warmline.errors import RecordingRefusedError, Status, WarmlineError
-from warmline.pipeline.passage import Passage
-from warmline.pipeline.stages import Addressing
-from warmline.pipeline.unanalyzed import fault_code, not_analyzed, unread_recording
-from warmline.recordings.identify import identify
+from warmline.pipeline.call_run import CallRun
+from warmline.pipeline.failures import base_analysis, fault_code, unread_recording
+from warmline.pipeline.stages import CacheKeys
+from warmline.progress import ProgressCallback, no_progress
+from warmline.recordings.find import identify
 from warmline.recordings.metadata import MetadataTable, read_metadata
 from warmline.recordings.remote import RemoteFile
-from warmline.telling import Tell, nobody
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Remote:
 
 
 @dataclass(frozen=True)
-class Given:
+class CallInput:
     """A recording to analyze, what is known from before, and who hears how far it has come.
 
     `takes_row` is that of the planned call.
@@ -35,75 +35,75 @@ class Given:
 
     source: Path | Remote
     previous: CallAnalysis | None = None
-    tell: Tell = nobody
+    progress: ProgressCallback = no_progress
     takes_row: bool = True
 
 
 def analyze_recording(
     path: Path,
-    addressing: Addressing,
+    cache_keys: CacheKeys,
     engines: Engines,
     table: MetadataTable | None = None,
     previous: CallAnalysis | None = None,
-    tell: Tell = nobody,
+    progress: ProgressCallback = no_progress,
 ) -> CallAnalysis:
     """Everything that can be known of one recording; see `analyze_recordings`."""
-    given = Given(path, previous, tell)
-    ((_, analysis),) = analyze_recordings([given], addressing, engines, table)
+    given = CallInput(path, previous, progress)
+    ((_, analysis),) = analyze_recordings([given], cache_keys, engines, table)
     return analysis
 
 
 def analyze_recordings(
-    given: Sequence[Given],
-    addressing: Addressing,
+    given: Sequence[CallInput],
+    cache_keys: CacheKeys,
     engines: Engines,
     table: MetadataTable | None = None,
 ) -> Iterator[tuple[int, CallAnalysis]]:
     """Everything that can be known of recordings; the files are read, never changed.
 
     Gives each one's place among the given and its analysis as they end. Their words are recognised
-    together, all else is done one by one. `addressing` has the settings. Results of `previous`
+    together, all else is done one by one. `cache_keys` has the settings. Results of `previous`
     whose keys are today's are not computed again, and the sound is decoded only when a stage needs
     it. A recording that cannot be analyzed gives an analysis with its status and reason; so does an
     unforeseen fault, with the stage it happened in. Raises `WarmlineError` only for what would
     befall every call, such as a missing model.
     """
-    settings = addressing.settings
+    settings = cache_keys.settings
     return words.together(
-        [_analysis(one, addressing, engines, table if one.takes_row else None) for one in given],
+        [_analysis(one, cache_keys, engines, table if one.takes_row else None) for one in given],
         lambda: words.recogniser(settings.words, engines),
     )
 
 
 def _analysis(
-    given: Given, addressing: Addressing, engines: Engines, table: MetadataTable | None
+    given: CallInput, cache_keys: CacheKeys, engines: Engines, table: MetadataTable | None
 ) -> words.Asking[CallAnalysis]:
-    source, s = given.source, addressing.settings
+    source, s = given.source, cache_keys.settings
     if isinstance(source, Remote):
         recording = source.file.recording(source.audio_sha256)
         metadata = read_metadata(source.file, s.recordings, table, s.redaction)
-        call = Passage(
-            recording, metadata, addressing, engines, given.previous, given.tell, source.copy
+        call = CallRun(
+            recording, metadata, cache_keys, engines, given.previous, given.progress, source.copy
         )
         return (yield from _passed(call))
     metadata = read_metadata(source, s.recordings, table, s.redaction)
     try:
         recording = identify(source)
     except RecordingRefusedError as e:
-        return not_analyzed(unread_recording(source), metadata, e.status, e.code, str(e))
+        return base_analysis(unread_recording(source), metadata, e.status, e.code, str(e))
     except OSError as e:  # a disk or share that may be back at the next try
         reason = f"{source.name}: cannot be read now ({e.strerror or e})"
-        return not_analyzed(
+        return base_analysis(
             unread_recording(source), metadata, Status.FAILED, fault_code(e), reason
         )
-    call = Passage(recording, metadata, addressing, engines, given.previous, given.tell)
+    call = CallRun(recording, metadata, cache_keys, engines, given.previous, given.progress)
     return (yield from _passed(call))
 
 
-def _passed(call: Passage) -> words.Asking[CallAnalysis]:
+def _passed(call: CallRun) -> words.Asking[CallAnalysis]:
     """What comes of a call that goes through the house."""
     try:
-        yield from call.through_the_house()
+        yield from call.run_stages()
     except RecordingRefusedError as e:
         call.note_refusal()
         return call.close(e.status, e.code, str(e))

@@ -11,28 +11,28 @@ from warmline.analysis import CallAnalysis
 from warmline.encryption import look_for_key
 from warmline.engines import Engines
 from warmline.errors import Status
-from warmline.pipeline.analyze import Given, Remote, analyze_recordings
-from warmline.pipeline.arrivals import FORGOTTEN, Arrivals, Fetched
-from warmline.pipeline.planned import PlannedCall
-from warmline.pipeline.stages import Addressing, with_later
-from warmline.pipeline.unanalyzed import PASSING_FAULTS, dated_after
+from warmline.pipeline.analyze import CallInput, Remote, analyze_recordings
+from warmline.pipeline.failures import PASSING_FAULTS, dated_after
+from warmline.pipeline.plan import PlannedCall
+from warmline.pipeline.remote_ingest import FORGOTTEN, RemoteCopy, RemoteIngest
+from warmline.pipeline.stages import CacheKeys, with_later
+from warmline.progress import ProgressCallback
 from warmline.recordings.metadata import MetadataTable, read_table
 from warmline.settings import Settings
-from warmline.telling import Tell
 
 
 @dataclass(frozen=True)
-class Order:
+class RunConfig:
     """What is the same for every call of a run. `metadata` is the path of a CSV, if any."""
 
-    addressing: Addressing
+    cache_keys: CacheKeys
     landing: str
     metadata: str | None = None
 
     @property
     def settings(self) -> Settings:
         """The settings of the run."""
-        return self.addressing.settings
+        return self.cache_keys.settings
 
 
 @dataclass(frozen=True)
@@ -58,25 +58,25 @@ class Outcome:
         return self.status is Status.FAILED and self.code in PASSING_FAULTS
 
 
-class _Desk:
+class _WorkerState:
     """What one process keeps between calls: the models, the metadata table."""
 
-    def __init__(self, order: Order) -> None:
-        secret = order.settings.encryption  # this may be another machine than the one that ordered
+    def __init__(self, config: RunConfig) -> None:
+        secret = config.settings.encryption  # this may be another machine than the one that ordered
         look_for_key(secret.key_env, secret.key_file)
-        self.addressing = order.addressing
-        self.landing = Path(order.landing)
-        self._metadata = order.metadata
+        self.cache_keys = config.cache_keys
+        self.landing = Path(config.landing)
+        self._metadata = config.metadata
 
     @cached_property
     def engines(self) -> Engines:
-        return Engines.from_settings(self.addressing.settings)
+        return Engines.from_settings(self.cache_keys.settings)
 
     @cached_property
-    def arrivals(self) -> Arrivals:
+    def arrivals(self) -> RemoteIngest:
         known = cache(partial(landing.known, self.landing))
-        chosen = self.addressing.settings
-        return Arrivals(self.landing, chosen.recordings, self.table, known, chosen.redaction)
+        chosen = self.cache_keys.settings
+        return RemoteIngest(self.landing, chosen.recordings, self.table, known, chosen.redaction)
 
     @cached_property
     def table(self) -> MetadataTable | None:
@@ -84,49 +84,51 @@ class _Desk:
 
 
 @lru_cache(maxsize=1)
-def _desk(order: Order) -> _Desk:
-    return _Desk(order)
+def _worker_state(config: RunConfig) -> _WorkerState:
+    return _WorkerState(config)
 
 
 def analyze_calls(
-    order: Order, calls: Sequence[PlannedCall], tells: Sequence[Tell]
+    config: RunConfig, calls: Sequence[PlannedCall], progresses: Sequence[ProgressCallback]
 ) -> list[Outcome]:
     """Analyze calls together, with what this process has loaded before; each lands as it ends.
 
     Raises `WarmlineError` for what would befall every call: a model that is missing, a landing
     folder that cannot be written.
     """
-    desk = _desk(order)
+    state = _worker_state(config)
     outcomes: dict[str, Outcome] = {}
-    taken: list[tuple[PlannedCall, Given]] = []
+    taken: list[tuple[PlannedCall, CallInput]] = []
     with ExitStack() as kept:
-        for call, tell in zip(calls, tells, strict=True):
-            found = _taken_in(desk, call, tell, kept)
+        for call, progress in zip(calls, progresses, strict=True):
+            found = _taken_in(state, call, progress, kept)
             if isinstance(found, CallAnalysis):
                 if found.reason_code != FORGOTTEN:
-                    land(found, desk.landing, call)
+                    land(found, state.landing, call)
                 outcomes[call.path] = outcome_of(found)
             else:
                 taken.append(found)
         given = [one for _, one in taken]
-        for i, analysis in analyze_recordings(given, desk.addressing, desk.engines, desk.table):
-            land(analysis, desk.landing, taken[i][0])
+        for i, analysis in analyze_recordings(given, state.cache_keys, state.engines, state.table):
+            land(analysis, state.landing, taken[i][0])
             outcomes[taken[i][0].path] = outcome_of(analysis, given[i].previous)
     return [outcomes[call.path] for call in calls]
 
 
 def _taken_in(
-    desk: _Desk, call: PlannedCall, tell: Tell, kept: ExitStack
-) -> tuple[PlannedCall, Given] | CallAnalysis:
+    state: _WorkerState, call: PlannedCall, progress: ProgressCallback, kept: ExitStack
+) -> tuple[PlannedCall, CallInput] | CallAnalysis:
     """A call and what is given of it to be analyzed; or what is said of one that need not be."""
     if call.remote is None:
-        return call, Given(Path(call.path), _previous(desk.landing, call), tell, call.takes_row)
-    fetched = Fetched(call.remote, desk.addressing.settings.recordings, kept)
-    found = desk.arrivals.take_in(call, fetched)
+        return call, CallInput(
+            Path(call.path), _previous(state.landing, call), progress, call.takes_row
+        )
+    fetched = RemoteCopy(call.remote, state.cache_keys.settings.recordings, kept)
+    found = state.arrivals.take_in(call, fetched)
     if isinstance(found, CallAnalysis):
         return found
     remote = Remote(call.remote, found.recording.audio_sha256, fetched.again)
-    return found, Given(remote, _previous(desk.landing, found), tell, call.takes_row)
+    return found, CallInput(remote, _previous(state.landing, found), progress, call.takes_row)
 
 
 def land(analysis: CallAnalysis, landing_dir: Path, call: PlannedCall) -> None:

@@ -8,28 +8,121 @@ caught up by the next one.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
 from warmline import landing
 from warmline.errors import RecordingRefusedError, Status
 from warmline.landing import Known, Landed, LeftOut
-from warmline.pipeline.planned import Duplicate, Plan, PlannedCall, Redo
-from warmline.pipeline.sources import Sources, look_at
-from warmline.pipeline.stages import Addressing
-from warmline.pipeline.unanalyzed import (
+from warmline.pipeline.failures import (
     LASTING,
+    base_analysis,
     dated_after,
     fault_code,
-    not_analyzed,
     unread_recording,
 )
-from warmline.recordings.identify import identify
+from warmline.pipeline.sources import Sources, look_at
+from warmline.pipeline.stages import CacheKeys
+from warmline.recordings.find import identify
 from warmline.recordings.metadata import MetadataTable, read_metadata
 from warmline.recordings.remote import RemoteFile
 from warmline.settings import Settings
 from warmline.values import CallMetadata, Recording
+
+# What a run would do, as values: calls to analyze and why, copies, and what is left alone.
+
+
+@dataclass(frozen=True)
+class PlannedCall:
+    """A recording to analyze and why.
+
+    `previous` says where an earlier analysis of it lies, `redo` names the stages whose results are
+    not to be taken from it. What comes of it has to be dated later than `after`. Where it lies
+    elsewhere, `remote` says how; if its digest is empty, it has to be fetched to be known. With
+    `takes_row` false its row of the metadata table is as much another recording's, and nobody's.
+    """
+
+    recording: Recording
+    why: str
+    previous: Landed | None = None
+    redo: frozenset[str] = frozenset()
+    after: datetime | None = None
+    remote: RemoteFile | None = None
+    takes_row: bool = True
+
+    @property
+    def path(self) -> str:
+        """Where the recording lies."""
+        return self.recording.path
+
+    @property
+    def source(self) -> Path | RemoteFile:
+        """What its metadata are read from."""
+        return self.remote or Path(self.path)
+
+
+@dataclass(frozen=True)
+class Redo:
+    """Stages to compute again although nothing changed, for calls of some days (UTC, inclusive).
+
+    A call's day is that of its start, or of the file's last change where the start is not known.
+    """
+
+    stages: frozenset[str]
+    since: date | None = None
+    until: date | None = None
+
+    def concerns(self, recording: Recording, metadata: CallMetadata) -> bool:
+        """Whether the call is of these days."""
+        day = (metadata.started_at or recording.modified_at).date()
+        return (self.since or day) <= day <= (self.until or day)
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """A recording with the same bytes as another one, which is the one that is analyzed."""
+
+    recording: Recording
+    original_path: str
+    has_landed: bool
+    after: datetime | None = None
+    remote: RemoteFile | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do. `unchanged` are paths that have today's analysis, or refusal, already.
+
+    `unfinished` are still being copied, `forgotten` were erased and stay so, `given_up` failed in
+    `night.give_up_after` runs and wait for `warmline retry`; `problems` are sentences about places
+    and files that could not be looked at, and rows of metadata that fit no recording; `away` of
+    them are about sources that cannot be read at all, `closed` about folders below them.
+    `opted_out` are recordings of customers of whom no call is to be analyzed.
+    """
+
+    pending: tuple[PlannedCall, ...]
+    unchanged: tuple[str, ...]
+    duplicates: tuple[Duplicate, ...]
+    unfinished: tuple[str, ...]
+    problems: tuple[str, ...]
+    forgotten: tuple[str, ...] = ()
+    given_up: tuple[str, ...] = ()
+    away: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+    opted_out: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no recording was found, known or not."""
+        known = (self.unchanged, self.unfinished, self.forgotten, self.given_up)
+        return not (self.pending or self.duplicates or any(known))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing to analyze and nothing to note."""
+        return not self.pending and all(d.has_landed for d in self.duplicates)
+
 
 _NAMED = 3  # of what a note is about
 _FORGOTTEN, _OPTED_OUT = "forgotten", "opted_out"
@@ -38,7 +131,7 @@ _FORGOTTEN, _OPTED_OUT = "forgotten", "opted_out"
 def make_plan(
     sources: Iterable[Path | str],
     landing_dir: Path,
-    addressing: Addressing,
+    cache_keys: CacheKeys,
     table: MetadataTable | None = None,
     redo: Redo | None = None,
 ) -> Plan:
@@ -50,11 +143,11 @@ def make_plan(
     that nothing here can open.
     """
     found = look_at(
-        sources, addressing.settings.recordings, landing_dir, addressing.settings.redaction
+        sources, cache_keys.settings.recordings, landing_dir, cache_keys.settings.redaction
     )
-    desk = _Desk(landing.known(landing_dir), addressing, table, redo, found)
-    identified = list(desk.identified())
-    desk = replace(desk, shared=desk.shared_rows([recording for recording, _ in identified]))
+    state = _Planner(landing.known(landing_dir), cache_keys, table, redo, found)
+    identified = list(state.identified())
+    state = replace(state, shared=state.shared_rows([recording for recording, _ in identified]))
     pending: list[PlannedCall] = []
     unchanged: list[str] = []
     readable: dict[str, list[Recording]] = {}
@@ -63,27 +156,27 @@ def make_plan(
     opted_out: list[str] = []
     given_up: list[str] = []
     for recording, code in identified:
-        if left := desk.left_alone(recording, out):
+        if left := state.left_alone(recording, out):
             (opted_out if left == _OPTED_OUT else forgotten).append(recording.path)
         elif code is None and not recording.audio_sha256:
-            failed = desk.failed(recording)
-            if failed and desk.gives_up(failed):
+            failed = state.failed(recording)
+            if failed and state.gives_up(failed):
                 given_up.append(recording.path)
             else:
                 pending.append(PlannedCall(recording, "new", failed))
         elif code is None:
             readable.setdefault(recording.audio_sha256, []).append(recording)
-        elif desk.was_refused(recording, code):
+        elif state.was_refused(recording, code):
             unchanged.append(recording.path)
         else:
-            pending.append(PlannedCall(recording, code, desk.known.by_path(recording.path)))
+            pending.append(PlannedCall(recording, code, state.known.by_path(recording.path)))
     duplicates: list[Duplicate] = []
     for recordings in readable.values():
-        original = desk.original(recordings)
-        duplicates += desk.duplicates(recordings, original)
+        original = state.original(recordings)
+        duplicates += state.duplicates(recordings, original)
         if any(recording is original for recording in recordings):
-            landed = desk.known.by_audio(original.audio_sha256)
-            call = desk.to_do(original, landed)
+            landed = state.known.by_audio(original.audio_sha256)
+            call = state.to_do(original, landed)
             if call:
                 pending.append(call)
             else:
@@ -93,16 +186,16 @@ def make_plan(
         tuple(
             replace(
                 call,
-                after=desk.newest(call.recording),
+                after=state.newest(call.recording),
                 remote=found.remote.get(call.path),
-                takes_row=desk.takes_row(call.path),
+                takes_row=state.takes_row(call.path),
             )
             for call in pending
         ),
         tuple(unchanged),
         tuple(replace(d, remote=found.remote.get(d.recording.path)) for d in duplicates),
         found.unfinished,
-        (*found.problems, *desk.remarks()),
+        (*found.problems, *state.remarks()),
         tuple(forgotten),
         tuple(given_up),
         found.away,
@@ -117,7 +210,7 @@ def land_duplicates(plan: Plan, landing_dir: Path, settings: Settings) -> None:
         if duplicate.has_landed:
             continue
         path = Path(duplicate.recording.path)
-        analysis = not_analyzed(
+        analysis = base_analysis(
             duplicate.recording,
             read_metadata(duplicate.remote or path, settings.recordings, None, settings.redaction),
             Status.DUPLICATE,
@@ -128,11 +221,11 @@ def land_duplicates(plan: Plan, landing_dir: Path, settings: Settings) -> None:
 
 
 @dataclass(frozen=True)
-class _Desk:
+class _Planner:
     """What a plan is made with: what has landed, today's keys, the table, what is there."""
 
     known: Known
-    addressing: Addressing
+    cache_keys: CacheKeys
     table: MetadataTable | None
     redo: Redo | None
     found: Sources
@@ -145,7 +238,7 @@ class _Desk:
         """
         if self.table is None:
             return {}
-        settings = self.addressing.settings.recordings
+        settings = self.cache_keys.settings.recordings
         takers: defaultdict[str, list[str]] = defaultdict(list)
         digests: defaultdict[str, set[str]] = defaultdict(set)
         for recording in recordings:
@@ -217,7 +310,7 @@ class _Desk:
 
     def metadata(self, path: str) -> CallMetadata:
         """All that is known of the call at a path or URL besides its sound."""
-        chosen = self.addressing.settings
+        chosen = self.cache_keys.settings
         table = self.table if self.takes_row(path) else None
         return read_metadata(self.found.source(path), chosen.recordings, table, chosen.redaction)
 
@@ -280,7 +373,7 @@ class _Desk:
             return None if self.gives_up(landed) else "failed before"
         if landed.status is Status.ANALYZED and self.words_are_too_old(recording, metadata):
             return None
-        keys = self.addressing.keys(recording.audio_sha256, metadata)
+        keys = self.cache_keys.keys(recording.audio_sha256, metadata)
         passed = keys if landed.status is Status.ANALYZED else landed.stage_keys
         changed = [s for s in passed if landed.stage_keys.get(s) != keys.get(s)]
         if changed:
@@ -291,13 +384,13 @@ class _Desk:
 
     def words_are_too_old(self, recording: Recording, metadata: CallMetadata) -> bool:
         """Whether a call is so old that its words are erased: it is not heard again for a rule."""
-        days = self.addressing.settings.retention.words_days
+        days = self.cache_keys.settings.retention.words_days
         at = metadata.started_at or recording.modified_at
         return days > 0 and at < datetime.now(UTC) - timedelta(days=days)
 
     def gives_up(self, landed: Landed) -> bool:
         """Whether a call has failed so often that a person should look at it first."""
-        limit = self.addressing.settings.night.give_up_after
+        limit = self.cache_keys.settings.night.give_up_after
         return 0 < limit <= landed.failed_runs and landed.reason_code != "io_error"
 
     def remarks(self) -> Iterator[str]:
@@ -311,7 +404,7 @@ class _Desk:
             line, key = repeated[0]
             others = f", as are {len(repeated) - 1} more rows" if len(repeated) > 1 else ""
             yield f"{place}, line {line}: {key!r} had a row before; this one is ignored{others}"
-        settings = self.addressing.settings.recordings
+        settings = self.cache_keys.settings.recordings
         remote = self.found.remote.values()
         paths = [*self.found.local, *(file.path for file in remote)]
         sources: list[Path | RemoteFile] = [*self.found.local, *remote]

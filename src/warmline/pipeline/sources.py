@@ -8,10 +8,8 @@ from pathlib import Path
 from warmline import landing
 from warmline.landing import Listed, ListedRecording
 from warmline.recordings.find import find_recordings
-from warmline.recordings.listing import list_recordings
-from warmline.recordings.metadata import is_free_of_private
-from warmline.recordings.pseudonyms import pseudonym_key
-from warmline.recordings.remote import Beside, RemoteError, RemoteFile
+from warmline.recordings.metadata import is_free_of_private, pseudonym_key
+from warmline.recordings.remote import Beside, RemoteError, RemoteFile, list_recordings
 from warmline.settings import RecordingSettings, RedactionSettings
 
 

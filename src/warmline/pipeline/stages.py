@@ -153,7 +153,7 @@ def all_measures() -> tuple[MetricDefinition, ...]:
 
 
 @dataclass(frozen=True)
-class Addressing:
+class CacheKeys:
     """Gives the stages' keys; holds what is the same for every call of a run.
 
     `models` maps the name of a model to the digest of its weights, `rules` is the digest of the
@@ -165,7 +165,7 @@ class Addressing:
     rules: str
 
     @classmethod
-    def of(cls, settings: Settings) -> "Addressing":
+    def of(cls, settings: Settings) -> "CacheKeys":
         """The addressing of these settings, with the models and rules that are there today.
 
         Raises `ModelError` when a model is not stored, `SettingsError` when a rule file is wrong,

@@ -5,6 +5,7 @@ process that dies (a fault in native code, memory exhausted) is replaced. In bot
 lands as failed with the reason, and the others go on.
 """
 
+import heapq
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property, partial
 from itertools import count, islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from threading import Lock
 from time import sleep
 from types import TracebackType
@@ -21,13 +22,13 @@ from weakref import WeakSet
 
 from pebble import ProcessExpired, ProcessPool
 
-from warmline import forking, landing
+from warmline import landing, processes
 from warmline.analysis import CallAnalysis
 from warmline.errors import Status, WarmlineError
-from warmline.pipeline.board import Board
-from warmline.pipeline.calls import Order, Outcome, analyze_calls, land, outcome_of
-from warmline.pipeline.planned import PlannedCall
-from warmline.pipeline.processes import (
+from warmline.pipeline.calls import Outcome, RunConfig, analyze_calls, land, outcome_of
+from warmline.pipeline.failures import base_analysis
+from warmline.pipeline.plan import PlannedCall
+from warmline.processes import (
     cores,
     give_memory_back,
     how_it_died,
@@ -36,11 +37,68 @@ from warmline.pipeline.processes import (
     settle_in,
     threads_each,
 )
-from warmline.pipeline.trays import Tray, time_limit_s, trays
-from warmline.pipeline.unanalyzed import not_analyzed
+from warmline.progress import ProgressCallback, ProgressFile, no_progress
 from warmline.recordings.metadata import MetadataTable, read_metadata, read_table
 from warmline.recordings.scratch import scratch_folder, sweep
-from warmline.telling import Tell, nobody
+
+# Short calls go to a process together, so that their words share the recogniser's batches.
+
+
+Batch = tuple[PlannedCall, ...]
+
+_MOST_CALLS = 6
+# Some three minutes of uncompressed two-channel telephone sound; a call of more than half of that
+# fills the recogniser's batches by itself.
+_MOST_BYTES = 6_400_000
+
+# An hour of one telephone channel, uncompressed in 16 bits, and at 32 kbit/s.
+_UNCOMPRESSED_HOUR_BYTES = 57_600_000
+_COMPRESSED_HOUR_BYTES = 14_400_000
+_UNCOMPRESSED = frozenset({".wav", ".au", ".aif", ".aiff"})
+
+
+def time_limit_s(batch: Batch, an_hour_s: float, longest_s: float) -> float:
+    """How long a tray may take, s: `an_hour_s`, or that for each hour of a large recording.
+
+    The recording's length is guessed from its size, `longest_s` at most: only an analyzing process
+    may open it.
+    """
+    hours = sum(_size(call) / _hour_bytes(call.path) for call in batch)
+    return an_hour_s * max(1.0, min(hours, longest_s / 3600))
+
+
+def _hour_bytes(path: str) -> int:
+    is_uncompressed = PurePath(path).suffix.lower() in _UNCOMPRESSED
+    return _UNCOMPRESSED_HOUR_BYTES if is_uncompressed else _COMPRESSED_HOUR_BYTES
+
+
+def batches(calls: Sequence[PlannedCall], jobs: int) -> Iterator[Batch]:
+    """Every call once, a few on a tray where they are short, with about as much on each.
+
+    There are no fewer trays than processes (`jobs`) while there are calls for them. Of those dealt
+    together the fullest come first, so that the last to end is a small one.
+    """
+    at_once = jobs * _MOST_CALLS
+    for first in range(0, len(calls), at_once):
+        dealt = _balanced(calls[first : first + at_once], jobs)
+        yield from sorted(dealt, key=lambda batch: sum(map(_size, batch)), reverse=True)
+
+
+def _balanced(calls: Sequence[PlannedCall], jobs: int) -> list[Batch]:
+    """Each short call, the largest first, goes to the emptiest tray; a long one has its own."""
+    short = [call for call in calls if _size(call) <= _MOST_BYTES // 2]
+    count = max(min(jobs, len(short)), -(-sum(map(_size, short)) // _MOST_BYTES))
+    filled: list[tuple[int, int, int, Batch]] = [(0, 0, i, ()) for i in range(count)]
+    for call in sorted(short, key=_size, reverse=True):
+        load, calls_on_it, i, batch = filled[0]
+        heapq.heapreplace(filled, (load + _size(call), calls_on_it + 1, i, (*batch, call)))
+    long = [(call,) for call in calls if _size(call) > _MOST_BYTES // 2]
+    return [*long, *(batch for *_, batch in filled if batch)]
+
+
+def _size(call: PlannedCall) -> int:
+    return call.recording.size_bytes
+
 
 _MOST_BREAKS = 20
 _LOOK_S = 1.0
@@ -53,16 +111,16 @@ def _say_nothing(_shares: Mapping[str, float]) -> None:
 class Workers:
     """A pool of analyzing processes; use it as a context, leaving it early ends them at once."""
 
-    def __init__(self, order: Order, pending: int) -> None:
-        self.order = order
+    def __init__(self, config: RunConfig, pending: int) -> None:
+        self.config = config
         available = cores()
         # Two calls on a core each take less time than one after the other on two: a decoder's
         # small products gain nothing from a second thread.
-        night = order.settings.night
+        night = config.settings.night
         jobs = jobs_at_once(night.jobs, pending, available, memory_limit_gb())
         self._jobs = jobs
-        self._board = Board()
-        self._scratch = scratch_folder(order.settings.recordings.scratch)
+        self._board = ProgressFile()
+        self._scratch = scratch_folder(config.settings.recordings.scratch)
         sweep(self._scratch)  # what a run that was killed has left
         self._new_pool = partial(
             ProcessPool,
@@ -74,7 +132,7 @@ class Workers:
                 threads_each(jobs),
                 night.call_memory_gb,
             ),
-            context=forking.context(),
+            context=processes.context(),
         )
         self._pool = self._new_pool()
         self._renewing = Lock()
@@ -103,9 +161,11 @@ class Workers:
             future.cancel()
         self._board.close()
 
-    def start(self, call: PlannedCall, tell: Tell = nobody) -> Future[list[Outcome]]:
-        """Begin a call as soon as a process is free; `tell` is called there."""
-        return self._start((call,), (tell,))
+    def start(
+        self, call: PlannedCall, progress: ProgressCallback = no_progress
+    ) -> Future[list[Outcome]]:
+        """Begin a call as soon as a process is free; `progress` is called there."""
+        return self._start((call,), (progress,))
 
     def finish(self, call: PlannedCall, future: Future[list[Outcome]]) -> Outcome:
         """Wait for a call that was started; its analysis has landed, whatever became of it.
@@ -126,21 +186,23 @@ class Workers:
         self._breaks = 0
         return outcome
 
-    def _start(self, tray: Tray, tells: Sequence[Tell]) -> Future[list[Outcome]]:
-        return self._schedule(_analyze, tray, tells)
+    def _start(self, batch: Batch, progresses: Sequence[ProgressCallback]) -> Future[list[Outcome]]:
+        return self._schedule(_analyze, batch, progresses)
 
-    def _limit_s(self, tray: Tray) -> float:
-        settings = self.order.settings
-        return time_limit_s(tray, settings.night.call_timeout_s, settings.recordings.max_duration_s)
+    def _limit_s(self, batch: Batch) -> float:
+        settings = self.config.settings
+        return time_limit_s(
+            batch, settings.night.call_timeout_s, settings.recordings.max_duration_s
+        )
 
     def _schedule(
-        self, work: Callable[..., list[Outcome]], tray: Tray, *arguments: object
+        self, work: Callable[..., list[Outcome]], batch: Batch, *arguments: object
     ) -> Future[list[Outcome]]:
         while True:
             self._renew()
             try:
                 future = self._pool.schedule(
-                    work, args=(self.order, tray, *arguments), timeout=self._limit_s(tray)
+                    work, args=(self.config, batch, *arguments), timeout=self._limit_s(batch)
                 )
             except RuntimeError:  # it gave up just now
                 if self._is_left:
@@ -180,8 +242,8 @@ class Workers:
         `night.retry_delay_s`, then twice that, and so on for `night.retries` tries.
         """
         ended: list[Outcome] = []
-        delays_s = iter(self.order.settings.night.retry_delays_s)
-        dealt = trays(calls, self._jobs)
+        delays_s = iter(self.config.settings.night.retry_delays_s)
+        dealt = batches(calls, self._jobs)
         while calls:
             delay_s = next(delays_s, None)
             again = []
@@ -198,35 +260,35 @@ class Workers:
         return ended
 
     def _ending(
-        self, dealt: Iterator[Tray], on_wait: Callable[[Mapping[str, float]], None]
+        self, dealt: Iterator[Batch], on_wait: Callable[[Mapping[str, float]], None]
     ) -> Iterator[tuple[PlannedCall, Outcome]]:
-        left = deque[Tray]()
-        running: dict[Future[list[Outcome]], Tray] = {}
+        left = deque[Batch]()
+        running: dict[Future[list[Outcome]], Batch] = {}
         places: dict[str, int] = {}
         while True:
             # A few in hand for each process: millions in a queue would take memory and time.
             left.extend(islice(dealt, max(0, 2 * self._jobs - len(running) - len(left))))
             while left:
-                tray = left.popleft()
+                batch = left.popleft()
                 free = (place for place in count() if place not in places.values())
-                places |= zip((call.path for call in tray), free, strict=False)
-                tells = [self._board.teller(places[call.path]) for call in tray]
-                running[self._start(tray, tells)] = tray
+                places |= zip((call.path for call in batch), free, strict=False)
+                progresses = [self._board.teller(places[call.path]) for call in batch]
+                running[self._start(batch, progresses)] = batch
             if not running:
                 return
             done, _ = wait(running, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
             on_wait({path: self._board.share(place) for path, place in places.items()})
             for future in done:
-                tray = running.pop(future)
-                for call in tray:
+                batch = running.pop(future)
+                for call in batch:
                     del places[call.path]
-                if len(tray) == 1:
-                    yield tray[0], self.finish(tray[0], future)
+                if len(batch) == 1:
+                    yield batch[0], self.finish(batch[0], future)
                 elif not _ended_together(future):
                     self._breaks = 0
-                    yield from zip(tray, future.result(), strict=True)
+                    yield from zip(batch, future.result(), strict=True)
                 else:
-                    for call in tray:
+                    for call in batch:
                         if landed := self._landed_since(call):
                             yield call, outcome_of(landed)
                         else:
@@ -236,30 +298,32 @@ class Workers:
         """Note that a call's process ended, unless the call had landed just before."""
         if landed := self._landed_since(call):
             return outcome_of(landed)
-        table, chosen = self._table if call.takes_row else None, self.order.settings
+        table, chosen = self._table if call.takes_row else None, self.config.settings
         metadata = read_metadata(call.source, chosen.recordings, table, chosen.redaction)
-        analysis = not_analyzed(call.recording, metadata, Status.FAILED, code, reason)
+        analysis = base_analysis(call.recording, metadata, Status.FAILED, code, reason)
         land(analysis, self._landing_dir, call)
         return outcome_of(analysis)
 
     def _landed_since(self, call: PlannedCall) -> CallAnalysis | None:
         """What landed of a call after the plan was made, but for failures."""
-        landed = landing.read_loose(self._landing_dir, call.recording)
+        landed = landing.read_uncompacted(self._landing_dir, call.recording)
         is_new = landed and not (call.previous and landed.analyzed_at == call.previous.analyzed_at)
         return landed if landed and is_new and landed.status is not Status.FAILED else None
 
     @property
     def _landing_dir(self) -> Path:
-        return Path(self.order.landing)
+        return Path(self.config.landing)
 
     @cached_property
     def _table(self) -> MetadataTable | None:
-        return read_table(Path(self.order.metadata)) if self.order.metadata else None
+        return read_table(Path(self.config.metadata)) if self.config.metadata else None
 
 
-def _analyze(order: Order, tray: Tray, tells: Sequence[Tell]) -> list[Outcome]:
+def _analyze(
+    config: RunConfig, batch: Batch, progresses: Sequence[ProgressCallback]
+) -> list[Outcome]:
     try:
-        return analyze_calls(order, tray, tells)
+        return analyze_calls(config, batch, progresses)
     finally:
         give_memory_back()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from warmline.analysis import TurnProsody
-from warmline.metrics import Metric, unsaid
+from warmline.metrics import Metric, missing_metric
 from warmline.settings import ProsodySettings
 from warmline.values import Conversation, RoleName, Span, Turn
 
@@ -61,9 +61,11 @@ def heat_metrics(
             metrics += _unsaid(party, "agent and customer are not both known")
         elif party == agent:
             metrics += _steadiness(agent, measured, heated, settings, confidence)
-            metrics += [unsaid(n, agent, "said of the customer") for n in (HEATED, *CUSTOMER_NAMES)]
+            metrics += [
+                missing_metric(n, agent, "said of the customer") for n in (HEATED, *CUSTOMER_NAMES)
+            ]
         elif party == customer:
-            metrics += [unsaid(name, customer, "said of the agent") for name in AGENT_NAMES]
+            metrics += [missing_metric(name, customer, "said of the agent") for name in AGENT_NAMES]
             metrics.append(_heated_count(customer, heated, confidence))
             metrics += _recovery(customer, conversation.turns, customers, confidence)
         else:
@@ -72,7 +74,7 @@ def heat_metrics(
 
 
 def _unsaid(party: str, reason: str) -> list[Metric]:
-    return [unsaid(name, party, reason) for name in (*AGENT_NAMES, HEATED, *CUSTOMER_NAMES)]
+    return [missing_metric(name, party, reason) for name in (*AGENT_NAMES, HEATED, *CUSTOMER_NAMES)]
 
 
 def _heated(
@@ -102,7 +104,9 @@ def _heated(
 
 def _heated_count(customer: str, heated: list[Turn] | None, confidence: float) -> Metric:
     if heated is None:
-        return unsaid(HEATED, customer, "too few turns of the customer to know what is usual")
+        return missing_metric(
+            HEATED, customer, "too few turns of the customer to know what is usual"
+        )
     n = len(heated)
     return Metric(
         HEATED,
@@ -125,7 +129,7 @@ def _steadiness(
     """The agent's turns that answer a heated one, against the agent's other turns."""
     if heated is None:
         reason = "too few turns of the customer to know what is usual"
-        return [unsaid(name, agent, reason) for name in AGENT_NAMES]
+        return [missing_metric(name, agent, reason) for name in AGENT_NAMES]
     hot = {t.index for t in heated}
     answers: list[Measured] = []
     others: list[Measured] = []
@@ -151,10 +155,10 @@ def _change(
     under_heat = [(m.turn, v) for m in answers if (v := m.value(column)) is not None]
     usual = [v for m in others if (v := m.value(column)) is not None]
     if not under_heat:
-        return unsaid(name, agent, "no measured turn of the agent follows a heated one")
+        return missing_metric(name, agent, "no measured turn of the agent follows a heated one")
     if len(usual) < settings.min_turns:
         reason = f"only {len(usual)} measured turns of the agent outside heat: no baseline"
-        return unsaid(name, agent, reason)
+        return missing_metric(name, agent, reason)
     return Metric(
         name,
         agent,
@@ -182,7 +186,7 @@ def _recovery(
                 f"{len(early)} and {len(late)} measured turns of the customer in the first and the "
                 f"last quarter; {_LEAST_PER_QUARTER} each are needed"
             )
-            metrics.append(unsaid(name, customer, reason))
+            metrics.append(missing_metric(name, customer, reason))
             continue
         change = np.median([v for _, v in early]) - np.median([v for _, v in late])
         metrics.append(

@@ -1,17 +1,222 @@
 """The prosody room: from sound, speech, words and turns to how it was said."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
-from warmline.analysis import PartyProsody, Prosody
-from warmline.metrics import Metric, rate, unsaid
-from warmline.prosody.entrainment import entrainment_metrics
+import numpy as np
+from numpy.typing import NDArray
+
+from warmline.analysis import PartyProsody, Prosody, TurnProsody
+from warmline.metrics import Metric, MetricDefinition, missing_metric, rate
 from warmline.prosody.frames import party_frames
 from warmline.prosody.heat import heat_metrics
 from warmline.prosody.turns import PartySound, party_prosody, party_sound, turn_prosody
 from warmline.recordings.sound import Sound
 from warmline.settings import ProsodySettings
 from warmline.spans import subtract, total_s, union
-from warmline.values import ChannelLayout, Conversation, Span, Speech, Transcript
+from warmline.values import ChannelLayout, Conversation, Span, Speech, Transcript, Turn
+
+# What the prosody room measures, each with its meaning, source and how far it was checked.
+
+
+_PITCH_CHECKED = "against Praat and pYIN on real calls and on synthetic voices, telephone band"
+_PLANTED = "planted in synthetic calls"
+
+DEFINITIONS: tuple[MetricDefinition, ...] = (
+    MetricDefinition(
+        "pitch_median_hz",
+        "party",
+        "Hz",
+        "Median fundamental frequency of the party's voiced speech, frames 10 ms apart.",
+        "Boersma 1993; Tolonen & Karjalainen 2000; De Looze & Hirst 2008",
+        validated=_PITCH_CHECKED,
+    ),
+    MetricDefinition(
+        "pitch_iqr_st",
+        "party",
+        "semitones",
+        "Distance between the quartiles of the party's pitch over all voiced frames.",
+        "De Looze & Hirst 2008",
+        validated=_PITCH_CHECKED,
+    ),
+    MetricDefinition(
+        "level_median_db",
+        "party",
+        "dB",
+        "Median over the party's turns of the mean power of speech below 4 kHz, dB re full scale. "
+        "Depends on the line's gain: compare within a call only.",
+        "metrics.md, Prosody",
+        validated=_PLANTED,
+    ),
+    MetricDefinition(
+        "level_iqr_db",
+        "party",
+        "dB",
+        "Distance between the quartiles of the levels of the party's turns.",
+        "metrics.md, Prosody",
+    ),
+    MetricDefinition(
+        "loudness_lufs",
+        "party",
+        "LUFS",
+        "Gated loudness of the party's own speech, stretches of at least 0.4 s, one channel.",
+        "ITU-R BS.1770-5",
+        validated="against the recommendation's test tones",
+    ),
+    MetricDefinition(
+        "rate_median_words_per_s",
+        "party",
+        "words/s",
+        "Median over the party's turns of recognised words per second of speech; turns of at least "
+        "three words.",
+        "metrics.md, Prosody",
+        validated=_PLANTED,
+    ),
+    MetricDefinition(
+        "pause_share",
+        "party",
+        "share",
+        "Share of the party's turns in which the party does not speak: pauses over length, both "
+        "summed over turns.",
+        "metrics.md, Prosody",
+    ),
+    MetricDefinition(
+        "voiced_share",
+        "party",
+        "share",
+        "Voiced frames over frames of active speech.",
+        "Boersma 1993",
+        validated=_PITCH_CHECKED,
+    ),
+    *(
+        MetricDefinition(
+            name,
+            "party",
+            unit,
+            f"Agent's {what}: median over turns that follow a heated turn of the customer, minus "
+            "median over the agent's other turns. Near 0 is steady. A customer's turn is heated "
+            "when its level or rate is more than 1 SD above the mean of the customer's turns "
+            "(about one turn in six of a calm call is, too) and audibly so, or when its words are "
+            "hostile.",
+            "Tao 2022; Xiao 2014; Quené 2007 (what is audible)",
+            validated=_PLANTED,
+        )
+        for name, unit, what in (
+            ("steadiness_level_db", "dB", "level"),
+            ("steadiness_rate_words_per_s", "words/s", "words per second"),
+            ("steadiness_pitch_st", "semitones", "pitch"),
+        )
+    ),
+    MetricDefinition(
+        "heated_turns",
+        "party",
+        "count",
+        "Customer's turns whose level or rate is more than 1 SD above the mean of the customer's "
+        "turns and audibly so (1 dB, 5 %), or whose words are hostile.",
+        "Tao 2022; Xiao 2014",
+        validated=_PLANTED,
+    ),
+    *(
+        MetricDefinition(
+            name,
+            "party",
+            unit,
+            f"Customer's {what}: median over turns in the first quarter of the conversation minus "
+            "median over turns in the last. Above 0: it went down.",
+            "metrics.md, heat recovery",
+            validated=_PLANTED,
+        )
+        for name, unit, what in (
+            ("customer_level_recovery_db", "dB", "level"),
+            ("customer_rate_recovery", "words/s", "words per second"),
+        )
+    ),
+    *(
+        MetricDefinition(
+            f"entrainment_{column}_{kind}",
+            "call",
+            unit,
+            f"{meaning} of {column} in turns that follow each other, each in SD of the party's own "
+            "call. A research column: not a quality of anybody.",
+            "Levitan & Hirschberg 2011",
+        )
+        for column in ("level", "rate")
+        for kind, unit, meaning in (
+            ("proximity", "SD", "Minus the mean difference"),
+            ("convergence", "correlation", "Correlation with time of minus the difference"),
+            ("synchrony", "correlation", "Correlation"),
+        )
+    ),
+)
+
+
+# Entrainment: whether two parties come to sound alike (Levitan & Hirschberg 2011).
+
+
+COLUMNS = {"level": "level_db", "rate": "rate_words_per_s"}
+KINDS = ("proximity", "convergence", "synchrony")
+_LEAST_PAIRS = 8
+
+
+def entrainment_metrics(
+    turns: Sequence[Turn], sounds: Sequence[TurnProsody], confidence: float
+) -> tuple[Metric, ...]:
+    """Three measures for level and three for rate, over turns that follow each other."""
+    return tuple(
+        metric
+        for name, column in COLUMNS.items()
+        for metric in _of_column(name, column, turns, sounds, confidence)
+    )
+
+
+def _of_column(
+    name: str,
+    column: str,
+    turns: Sequence[Turn],
+    sounds: Sequence[TurnProsody],
+    confidence: float,
+) -> list[Metric]:
+    own = _own_scores(column, sounds)
+    pairs = [
+        (before.start_s, own[before.index], own[after.index])
+        for before, after in pairwise(turns)
+        if before.party != after.party and before.index in own and after.index in own
+    ]
+    names = [f"entrainment_{name}_{kind}" for kind in KINDS]
+    if len(pairs) < _LEAST_PAIRS:
+        reason = f"only {len(pairs)} pairs of measured turns, {_LEAST_PAIRS} are needed"
+        return [missing_metric(n, None, reason) for n in names]
+    at_s, first, second = (np.array(values) for values in zip(*pairs, strict=True))
+    likeness = -np.abs(first - second)
+    values = (float(likeness.mean()), _correlation(at_s, likeness), _correlation(first, second))
+    return [
+        missing_metric(n, None, "one side does not vary")
+        if value is None
+        else Metric(n, None, value, observations=len(pairs), confidence=confidence)
+        for n, value in zip(names, values, strict=True)
+    ]
+
+
+def _own_scores(column: str, sounds: Sequence[TurnProsody]) -> dict[int, float]:
+    """Per turn, how many SD it lies above the party's own mean."""
+    scores: dict[int, float] = {}
+    for party in {s.party for s in sounds}:
+        values = {
+            s.turn_index: v
+            for s in sounds
+            if s.party == party and (v := getattr(s, column)) is not None
+        }
+        spread = float(np.std(list(values.values()))) if values else 0.0
+        if spread > 0:
+            mean = float(np.mean(list(values.values())))
+            scores |= {index: (value - mean) / spread for index, value in values.items()}
+    return scores
+
+
+def _correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float | None:
+    if x.std() == 0 or y.std() == 0:
+        return None
+    return float(np.corrcoef(x, y)[0, 1])
 
 
 def measure(
@@ -74,7 +279,7 @@ def _party_metrics(
 
     def said(name: str, value: float | None, observations: int, no_answer: str) -> Metric:
         if value is None:
-            return unsaid(name, party, no_answer)
+            return missing_metric(name, party, no_answer)
         return Metric(
             name,
             party,

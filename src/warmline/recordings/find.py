@@ -1,12 +1,111 @@
 """Which files are recordings: those named, and those of the right kind in the folders named."""
 
+import errno
+import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path, PurePath
+from typing import BinaryIO, TypeVar
 
-from warmline.recordings.settling import Look, unsettled
+from warmline.errors import RecordingRefusedError
 from warmline.settings import RecordingSettings
+from warmline.values import Recording
+
+# What a file on disk is: its bytes, by digest, before anything is decoded.
+
+
+_BLOCK_BYTES = 1 << 20
+_NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+
+
+def open_recording(path: Path) -> BinaryIO:
+    """The file, open for reading bytes.
+
+    Raises `RecordingRefusedError`: `not_found`, `unreadable` (permission), `not_a_file` (a folder,
+    pipe or device: opening one could wait for ever), `empty_file`. Any other
+    `OSError` passes through: a faulty disk or network share may work at the next try.
+    """
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise RecordingRefusedError("not_a_file", f"{path.name}: a folder, pipe or device")
+        if status.st_size == 0:
+            raise RecordingRefusedError("empty_file", f"{path.name}: the file is empty (0 bytes)")
+        return path.open("rb")
+    except PermissionError as e:
+        raise RecordingRefusedError(
+            "unreadable", f"{path.name}: no permission to read it; allow reading and run again"
+        ) from e
+    except OSError as e:
+        if e.errno not in _NOTHING_THERE:
+            raise
+        raise RecordingRefusedError(
+            "not_found", f"{path.name}: there is no such file, or it is gone ({e.strerror})"
+        ) from e
+
+
+def identify(path: Path) -> Recording:
+    """A recording's identity: path, size, time of change (UTC) and SHA-256 of its bytes.
+
+    Raises `RecordingRefusedError` as `open_recording` does, and `still_changing` when the file
+    grows or changes while it is read, as one that is still being copied does.
+    """
+    with open_recording(path) as file:
+        before = path.stat()
+        digest = hashlib.sha256()
+        size = 0
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+            size += len(block)
+        after = path.stat()
+    if size != before.st_size or after.st_mtime_ns != before.st_mtime_ns:
+        raise RecordingRefusedError(
+            "still_changing",
+            f"{path.name}: it changed while being read ({before.st_size} bytes, then {size}); "
+            "run again when the copy is complete",
+        )
+    return Recording(
+        path=str(path),
+        size_bytes=size,
+        modified_at=datetime.fromtimestamp(before.st_mtime, UTC),
+        audio_sha256=digest.hexdigest(),
+    )
+
+
+# Recordings that are still being written: known by a change a moment ago, or between two looks.
+
+
+Name = TypeVar("Name")
+#: Size in bytes and time of change in nanoseconds since 1970.
+Look = tuple[int, int]
+
+# Nobody is kept waiting for longer; what needs more is left for the next run.
+PATIENCE_S = 10.0
+
+
+def unsettled(
+    looks: Mapping[Name, Look], look_again: Callable[[Name], Look | None], settle_s: float
+) -> frozenset[Name]:
+    """Of files as they were seen just now, those that may still be written to.
+
+    What has not changed for `settle_s` is not. What changed since is waited for, all at once, and
+    looked at again; where that would take longer than 10 s nobody waits. A change in the future, by
+    a clock that is ahead, is as near as one in the past.
+    """
+    now_ns = time.time_ns()
+    waits = {name: settle_s - abs(now_ns - look[1]) / 1e9 for name, look in looks.items()}
+    young = {name for name, wait_s in waits.items() if wait_s > 0}
+    awaited = {name for name in young if waits[name] <= PATIENCE_S}
+    if awaited:
+        time.sleep(max(waits[name] for name in awaited))
+    return frozenset(
+        name for name in young if name not in awaited or look_again(name) != looks[name]
+    )
+
 
 _UNFINISHED = {".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".filepart"}
 # Sound that says nothing of its own rate or codec, and containers that FFmpeg's wheel cannot read.

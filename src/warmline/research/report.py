@@ -8,11 +8,11 @@ from pathlib import Path
 from string import Template
 
 from warmline.errors import QueryError
+from warmline.files import write_bytes_whole, write_text_whole
 from warmline.research.plots import dose_png, forest_png, survival_png
 from warmline.research.regression import Estimate
 from warmline.research.study import CONFOUNDERS, Study
 from warmline.research.words import lead, methods, scale_of
-from warmline.whole_files import write_bytes_whole, write_text_whole
 
 _PAGE = Path(__file__).with_name("report.html")
 

@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from warmline.errors import SettingsError
-from warmline.settings.encryption import EncryptionSettings
 from warmline.settings.hearing import (
     ChannelSettings,
     RecordingSettings,
+    Section,
     SpeechSettings,
     WordSettings,
 )
@@ -27,14 +27,13 @@ from warmline.settings.measuring import (
     ProsodySettings,
     TurnSettings,
 )
-from warmline.settings.privacy import RedactionSettings, RetentionSettings
+from warmline.settings.privacy import EncryptionSettings, RedactionSettings, RetentionSettings
 from warmline.settings.running import (
     DisplaySettings,
     NightSettings,
     PlaceSettings,
     ProfileSettings,
 )
-from warmline.settings.section import Section
 
 __all__ = [
     "ChannelSettings",

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from warmline.settings.section import Section
+from warmline.settings.hearing import Section
 
 
 class TurnSettings(Section):

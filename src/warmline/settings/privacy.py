@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from warmline.settings.section import Section
+from warmline.settings.hearing import Section
 
 RedactionKind = Literal[
     "card",
@@ -110,4 +110,22 @@ class RetentionSettings(Section):
         ge=0,
         description="Calls that started longer ago are erased, as `warmline forget --older-than` "
         "does; 0: they are kept until somebody erases them. Recordings are yours to delete.",
+    )
+
+
+# Settings of encryption: where the key is, never the key.
+
+
+class EncryptionSettings(Section):
+    """[encryption] landing folder and warehouse are encrypted as soon as a key is given."""
+
+    key_env: str = Field(
+        default="",
+        pattern=r"^\w*$",
+        description="Name of the environment variable that holds the key; empty: WARMLINE_KEY, "
+        "if it is set.",
+    )
+    key_file: str = Field(
+        default="",
+        description="File that holds the key (`warmline key new FILE` makes one); empty: none.",
     )

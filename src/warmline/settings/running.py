@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
 
-from warmline.settings.section import Section
+from warmline.settings.hearing import Section
 
 
 class ProfileSettings(Section):

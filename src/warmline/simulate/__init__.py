@@ -1,9 +1,16 @@
 """Plays scenes of service calls: recordings whose truth is known, and a customer's experience."""
 
-from warmline.simulate.files import TRUTH_FOLDER, Written, write
 from warmline.simulate.listener import true_conversation, true_speech, true_transcript
-from warmline.simulate.rendering import SimulatedCall, join, mono_mix, render
-from warmline.simulate.scene import Call, Line, LineSound, Scene, Speaker
+from warmline.simulate.rendering import (
+    TRUTH_FOLDER,
+    SimulatedCall,
+    Written,
+    join,
+    mono_mix,
+    render,
+    write,
+)
+from warmline.simulate.scene import Call, Line, LineSound, Scene, SimulatedSpeaker
 from warmline.simulate.script import read_script, render_script
 from warmline.simulate.truth import Truth, load_truth
 
@@ -14,7 +21,7 @@ __all__ = [
     "LineSound",
     "Scene",
     "SimulatedCall",
-    "Speaker",
+    "SimulatedSpeaker",
     "Truth",
     "Written",
     "join",

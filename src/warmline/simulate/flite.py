@@ -45,7 +45,7 @@ VOICES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Spoken:
+class Synthesized:
     """What a voice said: samples in -1..1 at `RATE_HZ`, and one span per word of the text."""
 
     samples: NDArray[np.float64]
@@ -81,7 +81,7 @@ _SIGNATURES = {
 }
 
 
-def speak(text: str, voice: Voice, stretch: float, pitch_hz: float | None) -> Spoken:
+def speak(text: str, voice: Voice, stretch: float, pitch_hz: float | None) -> Synthesized:
     """Say `text`, `stretch` times as slowly as the voice would by itself.
 
     Without `pitch_hz` the voice has its own mean pitch. The same words, voice and numbers give the
@@ -111,7 +111,7 @@ def speak(text: str, voice: Voice, stretch: float, pitch_hz: float | None) -> Sp
             f"flite hears {len(words)} words in a text of {len(text.split())}: {text!r}; "
             "write them in another way"
         )
-    return Spoken(pcm, words)
+    return Synthesized(pcm, words)
 
 
 @cache

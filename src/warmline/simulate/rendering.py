@@ -1,7 +1,10 @@
 """From a scene to the samples of a telephone call, with its truth and its metadata."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +12,12 @@ from numpy.typing import NDArray
 from warmline.errors import ScriptError
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.simulate import acoustics
-from warmline.simulate.acoustics import TELEPHONE_RATE_HZ, Samples
+from warmline.simulate.acoustics import TELEPHONE_RATE_HZ, Samples, encode
 from warmline.simulate.flite import RATE_HZ
-from warmline.simulate.planting import plant
+from warmline.simulate.ground_truth import ground_truth
 from warmline.simulate.scene import Scene, check
 from warmline.simulate.timeline import Timeline, lay_out
-from warmline.simulate.truth import Truth
+from warmline.simulate.truth import Truth, truth_json
 from warmline.values import CallMetadata
 
 _FULL_SCALE = 32767
@@ -57,7 +60,7 @@ def render(scene: Scene) -> SimulatedCall:
     pcm = _as_pcm(samples * _FULL_SCALE)
     if scene.sound.format == "wav-mulaw":
         pcm = acoustics.companded(pcm, TELEPHONE_RATE_HZ)
-    truth = plant(scene, timeline)
+    truth = ground_truth(scene, timeline)
     return SimulatedCall(pcm, TELEPHONE_RATE_HZ, scene.sound.format, truth, _metadata(scene))
 
 
@@ -135,3 +138,89 @@ def _metadata(scene: Scene) -> CallMetadata:
         extra={"title": call.title},
         source="sidecar",
     )
+
+
+# Writes a simulated call: the recording, its metadata beside it, its truth in a folder below.
+
+
+TRUTH_FOLDER = "truth"
+_CONTAINERS = {
+    "flac": ("flac", "flac"),
+    "wav": ("wav", "pcm_s16le"),
+    "wav-mulaw": ("wav", "pcm_mulaw"),
+    "ogg": ("ogg", "libopus"),
+}
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files of one simulated call."""
+
+    audio: Path
+    metadata: Path
+    truth: Path
+
+
+def write(call: SimulatedCall, folder: Path) -> Written:
+    """Write `<call_id>.wav` or `.flac`, `<call_id>.json` and `truth/<call_id>.json`.
+
+    An earlier simulated call of that name is replaced. Raises `ScriptError` when a recording of
+    that name is there that is not marked as simulated: no real recording is ever overwritten.
+    """
+    container, codec = _CONTAINERS[call.format]
+    name = call.metadata.call_id
+    files = Written(
+        folder / f"{name}.{container}",
+        folder / f"{name}.json",
+        folder / TRUTH_FOLDER / f"{name}.json",
+    )
+    _refuse_real(files)
+    files.truth.parent.mkdir(parents=True, exist_ok=True)
+    _replace(files.truth, truth_json(call.truth).encode())
+    metadata = json.dumps(_sidecar(call), indent=2, ensure_ascii=False) + "\n"
+    _replace(files.metadata, metadata.encode())
+    _replace(files.audio, encode(call.pcm, call.rate_hz, container, codec))
+    return files
+
+
+def _sidecar(call: SimulatedCall) -> dict[str, Any]:
+    known = call.metadata
+    started_at = known.started_at.isoformat() if known.started_at else None
+    fields = {
+        "call_id": known.call_id,
+        "agent_id": known.agent_id,
+        "team": known.team,
+        "queue": known.queue,
+        "customer_id": known.customer_id,
+        "started_at": started_at,
+        "direction": known.direction,
+        "reason": known.reason,
+        "language": known.language,
+        "channel_roles": known.channel_roles or None,
+        "is_simulated": known.is_simulated,
+        **known.extra,
+    }
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _refuse_real(files: Written) -> None:
+    if not files.audio.exists():
+        return
+    try:
+        sidecar = json.loads(files.metadata.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        sidecar = None
+    if not (isinstance(sidecar, dict) and sidecar.get("is_simulated") is True):
+        raise ScriptError(
+            f"{files.audio} is there and not marked as simulated; choose another folder with --to"
+        )
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Never leaves half a file under the final name."""
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as e:
+        raise ScriptError(f"{path}: cannot be written ({e.strerror})") from e

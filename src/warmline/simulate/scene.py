@@ -90,7 +90,7 @@ class LineSound(_Table):
     seed: int = Field(default=0, ge=0)
 
 
-class Speaker(_Table):
+class SimulatedSpeaker(_Table):
     """[speakers.NAME] a voice on a channel.
 
     `pitch_hz` is the voice's mean pitch (not for voices whose pitch is fixed); `formants` above 1
@@ -190,7 +190,7 @@ class Scene(_Table):
 
     call: Call
     sound: LineSound = Field(default_factory=LineSound)
-    speakers: dict[str, Speaker]
+    speakers: dict[str, SimulatedSpeaker]
     lines: tuple[Line, ...] = Field(alias="line", strict=False)
 
 

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from warmline.engines import Engines
+from warmline.progress import ProgressCallback, no_progress
 from warmline.recordings.sound import Sound
 from warmline.settings import SpeechSettings
 from warmline.speech.diarize import by_channel, by_voice
-from warmline.telling import Tell, nobody
 from warmline.values import ChannelLayout, SpeakerSource, Speech
 
 __all__ = ["listen", "live_channel"]
@@ -17,18 +17,18 @@ def listen(
     layout: ChannelLayout,
     settings: SpeechSettings,
     engines: Engines,
-    tell: Tell = nobody,
+    progress: ProgressCallback = no_progress,
 ) -> Speech:
     """Who speaks when.
 
     A party per channel when the channels are separate, else a party per voice. Where one of two
     channels carries no voice, the other is expected to hold one party, and the second party is
     there without speech. A recording without speech has no segments and a reason that says what was
-    there instead. `tell` hears how far it has come.
+    there instead. `progress` hears how far it has come.
     """
     if layout.kind == "stereo":
-        return by_channel(sound, settings, engines, tell)
-    heard = by_voice(sound, settings, engines, tell, one_expected=layout.lacks_a_party)
+        return by_channel(sound, settings, engines, progress)
+    heard = by_voice(sound, settings, engines, progress, one_expected=layout.lacks_a_party)
     if layout.lacks_a_party and layout.channel_count == 2 and len(heard.parties) == 1:
         return replace(heard, parties=("A", "B"), reason=f"{heard.reason}; {layout.reason}")
     return heard

@@ -1,11 +1,203 @@
 """Turns: what one party says until another takes the floor."""
 
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
 
 from warmline.settings import TurnSettings
-from warmline.turns.contributions import Contribution, Kind, contributions
-from warmline.values import RoleName, Span, Speech, Transcript, Turn
+from warmline.spans import subtract, union
+from warmline.turns.listening import only_listens
+from warmline.values import RoleName, Span, SpeakerSource, Speech, Transcript, Turn, Word
+
+# What each party contributes, stretch by stretch: taking the floor, listening, or speaking aside.
+
+# A word that the recogniser gave no length still marks where something was said.
+_LEAST_WORD_S = 0.02
+
+
+class ContributionKind(Enum):
+    """What a contribution does to the floor."""
+
+    FLOOR = "floor"
+    ASIDE = "aside"
+    BACKCHANNEL = "backchannel"
+    NOISE = "noise"
+
+
+@dataclass(frozen=True)
+class Contribution(Span):
+    """One stretch of a party's speech. `words` are those that begin in it."""
+
+    party: str
+    words: tuple[Word, ...]
+    kind: ContributionKind = ContributionKind.FLOOR
+
+
+def contributions(
+    speech: Speech, transcript: Transcript, settings: TurnSettings
+) -> dict[str, tuple[Contribution, ...]]:
+    """Per party, every stretch of its speech in order, with what it does to the floor.
+
+    Every word of the transcript is in exactly one contribution of its party.
+    """
+    parties = sorted({*speech.parties, *(w.party for w in transcript.words)})
+    stretches = {p: _stretches(p, speech, transcript) for p in parties}
+    utterances = {
+        p: list(_utterances(stretches[p], [stretches[o] for o in parties if o != p], settings))
+        for p in parties
+    }
+    return {
+        p: tuple(
+            replace(part, kind=utterance.kind(others, settings))
+            for utterance in utterances[p]
+            for part in utterance.parts
+        )
+        for p in parties
+        for others in [[_Other(stretches[o], utterances[o]) for o in parties if o != p]]
+    }
+
+
+def _stretches(party: str, speech: Speech, transcript: Transcript) -> list[Contribution]:
+    """A party's speech, cut and widened so that a word's time belongs to who said the word.
+
+    With a channel each, what the other says takes nothing away. Told apart by voice, one voice is
+    heard at a time, and words mark its edges better than the segments do.
+    """
+    own = [w for w in transcript.words if w.party == party]
+    if speech.source is SpeakerSource.DIARIZATION:
+        claimed = [w for w in transcript.words if w.party != party]
+        heard = subtract((s for s in speech.exclusive if s.party == party), claimed)
+    else:
+        heard = [Span(s.start_s, s.end_s) for s in speech.segments if s.party == party]
+    said = [Span(w.start_s, max(w.end_s, w.start_s + _LEAST_WORD_S)) for w in own]
+    spans = union([*heard, *said])
+    starts = [s.start_s for s in spans]
+    words: list[list[Word]] = [[] for _ in spans]
+    for word in own:
+        words[bisect_right(starts, word.start_s) - 1].append(word)
+    return [
+        Contribution(s.start_s, s.end_s, party, tuple(w)) for s, w in zip(spans, words, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Speaking:
+    """Contributions of one party with only short pauses between them."""
+
+    parts: tuple[Contribution, ...]
+    is_short: bool
+    is_listening: bool
+
+    @property
+    def start_s(self) -> float:
+        return self.parts[0].start_s
+
+    @property
+    def end_s(self) -> float:
+        return self.parts[-1].end_s
+
+    def kind(self, others: Sequence["_Other"], settings: TurnSettings) -> ContributionKind:
+        if self.is_short and any(o.covers(self) for o in others):
+            return ContributionKind.BACKCHANNEL if self.is_listening else ContributionKind.ASIDE
+        if self.is_short and self.is_listening and any(o.goes_on(self, settings) for o in others):
+            return ContributionKind.BACKCHANNEL
+        has_words = any(p.words for p in self.parts)
+        long_enough = _speech_s(self.parts) >= settings.min_wordless_s
+        return ContributionKind.FLOOR if has_words or long_enough else ContributionKind.NOISE
+
+
+def _utterances(
+    stretches: Sequence[Contribution],
+    others: Sequence[Sequence[Contribution]],
+    settings: TurnSettings,
+) -> Iterator[_Speaking]:
+    parts: list[Contribution] = []
+    for at, stretch in enumerate(stretches):
+        paused = parts and stretch.start_s - parts[-1].end_s > settings.phrase_pause_s
+        if paused or (parts and _has_stopped(stretches, at, others, settings)):
+            yield _utterance(parts, settings)
+            parts = []
+        parts.append(stretch)
+    if parts:
+        yield _utterance(parts, settings)
+
+
+def _has_stopped(
+    stretches: Sequence[Contribution],
+    at: int,
+    others: Sequence[Sequence[Contribution]],
+    settings: TurnSettings,
+) -> bool:
+    """Whether the party already listens: to another who speaks from before its pause until after.
+
+    "... from far away. [the other: If you give me a minute, ...] Yes." The "yes" is no longer part
+    of what was said before it, however short the pause.
+    """
+    before, entry, after = stretches[at - 1], stretches[at], stretches[at + 1 : at + 2]
+    goes_on = any(a.start_s - entry.end_s <= settings.phrase_pause_s for a in after)
+    if goes_on or not entry.words or entry.duration_s > settings.backchannel_max_s:
+        return False
+    return only_listens([w.text for w in entry.words]) and any(
+        _speaks_through(other, before.end_s, entry.end_s) for other in others
+    )
+
+
+def _speaks_through(stretches: Sequence[Contribution], start_s: float, end_s: float) -> bool:
+    at = bisect_right(stretches, start_s, key=lambda s: s.start_s) - 1
+    return at >= 0 and stretches[at].end_s > end_s
+
+
+def _utterance(parts: Sequence[Contribution], settings: TurnSettings) -> _Speaking:
+    words = [w.text for p in parts for w in p.words]
+    return _Speaking(
+        tuple(parts),
+        is_short=_speech_s(parts) <= settings.backchannel_max_s,
+        is_listening=only_listens(words),
+    )
+
+
+def _speech_s(parts: Sequence[Contribution]) -> float:
+    return sum(p.duration_s for p in parts)
+
+
+class _Other:
+    """Another party's speech, to ask whether it goes on through a short entry."""
+
+    def __init__(self, stretches: Sequence[Contribution], utterances: Sequence[_Speaking]) -> None:
+        self._stretches = stretches
+        self._starts = [s.start_s for s in stretches]
+        self._ends = [s.end_s for s in stretches]
+        # Two listeners' words in turn ("bye" - "bye") are nobody's floor.
+        self._slight = {
+            p.start_s for u in utterances if u.is_short and u.is_listening for p in u.parts
+        }
+
+    def covers(self, entry: _Speaking) -> bool:
+        """Speaks from before the entry until after it without a pause."""
+        at = bisect_right(self._starts, entry.start_s) - 1
+        if at < 0 or self._ends[at] < entry.end_s:
+            return False
+        return self._stretches[at].duration_s > entry.end_s - entry.start_s
+
+    def goes_on(self, entry: _Speaking, settings: TurnSettings) -> bool:
+        """Pauses for the entry without having asked anything, and soon speaks on."""
+        before = bisect_left(self._starts, entry.start_s) - 1
+        after = bisect_right(self._ends, entry.end_s)
+        if before < 0 or after >= len(self._stretches) or after <= before:
+            return False
+        last, following = self._stretches[before], self._stretches[after]
+        if {last.start_s, following.start_s} & self._slight or _asks(last):
+            return False
+        return (
+            entry.start_s - last.end_s <= settings.resume_within_s
+            and following.start_s - entry.end_s <= settings.resume_within_s
+            and following.start_s - last.end_s <= settings.max_pause_s
+        )
+
+
+def _asks(stretch: Contribution) -> bool:
+    return bool(stretch.words) and stretch.words[-1].text.rstrip().endswith("?")
 
 
 def build_turns(speech: Speech, transcript: Transcript, settings: TurnSettings) -> tuple[Turn, ...]:
@@ -28,8 +220,10 @@ def build_turns(speech: Speech, transcript: Transcript, settings: TurnSettings) 
 def _turns_of(
     party: str, said: dict[str, tuple[Contribution, ...]], settings: TurnSettings
 ) -> list[list[Contribution]]:
-    own = [c for c in said[party] if c.kind in (Kind.FLOOR, Kind.ASIDE)]
-    rivals = [_Rival([c for c in said[p] if c.kind is Kind.FLOOR]) for p in said if p != party]
+    own = [c for c in said[party] if c.kind in (ContributionKind.FLOOR, ContributionKind.ASIDE)]
+    rivals = [
+        _Rival([c for c in said[p] if c.kind is ContributionKind.FLOOR]) for p in said if p != party
+    ]
     turns: list[list[Contribution]] = []
     for part in own:
         if turns:

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from warmline.database import open_for_reading
-from warmline.warehouse.sql import sql_files
+from warmline.warehouse.tables import sql_files
 
 # One row a call: small, and checked across calls.
 _READ_WHOLE = {"staged", "calls", "call_measures"}

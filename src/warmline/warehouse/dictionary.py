@@ -9,8 +9,7 @@ from collections import defaultdict
 import duckdb
 
 from warmline.database import open_without_warehouse
-from warmline.warehouse.migrate import define_views, migrate
-from warmline.warehouse.sql import sql_files
+from warmline.warehouse.tables import define_views, migrate, sql_files
 
 _OBJECTS = """
 SELECT 'table' AS kind, schema_name, table_name AS name, comment

@@ -156,10 +156,13 @@ def _noted(con: duckdb.DuckDBPyConnection) -> tuple[LandingFolder | None, int]:
 
 
 def _holds_something(folder: Path) -> bool:
-    from warmline.landing import erasures, seals  # pyarrow, which a question does without
-    from warmline.landing.places import walk
+    from warmline.landing import (
+        erasures,  # pyarrow, which a question does without
+        manifest,  # pyarrow, which a question does without
+    )
+    from warmline.landing.store import walk
 
-    if seals.holds_something(folder):
+    if manifest.holds_something(folder):
         return True
     return any(True for _ in walk(folder / erasures.FOLDER, erasures.FOLDER, ".json"))
 

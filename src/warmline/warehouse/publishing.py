@@ -4,9 +4,10 @@ An open reader keeps the file it opened; a new one gets the whole old or the who
 whatever happens to the process that publishes.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -14,29 +15,26 @@ from time import perf_counter
 import duckdb
 
 from warmline import __version__
-from warmline.access_log import forget_calls_but
 from warmline.database import log_of, open_for_building, open_for_reading
 from warmline.encryption import current_key
 from warmline.errors import WarehouseError
-from warmline.landing import compact, forgotten_keys, is_unfinished, places, remove
+from warmline.files import LockedError, exclusive, make_private_folder
+from warmline.landing import (
+    compact,
+    forgotten_keys,
+    is_unfinished,
+    remove,
+    store,
+)
 from warmline.landing.outcomes import outcome_files
-from warmline.landing.places import LandedFile
 from warmline.landing.reviews import review_files
-from warmline.landing.scan import UnreadableError, VanishedError, reader
-from warmline.locks import LockedError, exclusive
+from warmline.landing.scan import UnreadableError, VanishedError, open_reader
+from warmline.landing.store import LandedFile
 from warmline.metrics import MetricDefinition
 from warmline.settings import ProfileSettings
+from warmline.warehouse.access_log import forget_calls_but
 from warmline.warehouse.call_names import shortened
 from warmline.warehouse.checks import run_checks
-from warmline.warehouse.indexing import drop_unsaid_words, index_turns
-from warmline.warehouse.inputs import (
-    Inputs,
-    Published,
-    inputs_of,
-    judged_otherwise,
-    problems,
-    published,
-)
 from warmline.warehouse.landing_folder import LandingFolder, landing_folder_at, note_landing_folder
 from warmline.warehouse.load import (
     Loading,
@@ -45,13 +43,12 @@ from warmline.warehouse.load import (
     load,
     note_definitions,
     note_files,
+    note_outcomes,
     note_profile,
 )
-from warmline.warehouse.migrate import define_views, migrate
-from warmline.warehouse.outcomes import note_outcomes
+from warmline.warehouse.marts import drop_unsaid_words, index_turns, summarize
 from warmline.warehouse.reviews import note_reviews
-from warmline.warehouse.summarizing import summarize
-from warmline.warehouse.swapping import (
+from warmline.warehouse.swap import (
     building_beside,
     copy_beside,
     copy_what_counts,
@@ -59,7 +56,89 @@ from warmline.warehouse.swapping import (
     remove_leftovers,
     swap,
 )
-from warmline.whole_files import make_private_folder
+from warmline.warehouse.tables import define_views, digest, migrate, sql_files
+
+# What a warehouse is made from, as digests: equal ones, equal warehouses, and nothing to build.
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Digests of all that a warehouse is made from."""
+
+    sql_sha256: str
+    load_sha256: str
+    landing_sha256: str
+    definitions_sha256: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a warehouse was last made from, and what is in it."""
+
+    inputs: Fingerprint
+    calls: int
+    unreadable: dict[str, str]
+
+
+def fingerprint_of(
+    files: Sequence[LandedFile],
+    definitions: Sequence[MetricDefinition],
+    profile: ProfileSettings | None,
+    folder: LandingFolder,
+) -> Fingerprint:
+    """What a warehouse would be made from today."""
+    loads = sql_files("load")
+    kinds = ("migrations", "summaries", "views", "checks")
+    others = [file for kind in kinds for file in sql_files(kind)]
+    return Fingerprint(
+        digest(*loads, *others),
+        digest(*loads),
+        _sha256([astuple(folder), *((file.name, file.stamp) for file in files)]),
+        _sha256([*sorted(astuple(definition) for definition in definitions), (repr(profile),)]),
+    )
+
+
+def published(warehouse: Path) -> Published | None:
+    """What the warehouse was last made from; None when that cannot be told.
+
+    Raises WarehouseError for a file that is not a warehouse, or that another program writes to.
+    """
+    with open_for_reading(warehouse) as con:
+        tables = {name for (name,) in con.execute("SHOW TABLES").fetchall()}
+        if tables and "schema_migrations" not in tables:
+            raise WarehouseError(f"{warehouse}: not made by warmline; choose another name")
+        try:
+            row = con.execute(
+                "SELECT sql_sha256, load_sha256, landing_sha256, definitions_sha256, "
+                "(SELECT count(*) FROM calls) FROM runs ORDER BY run_id DESC LIMIT 1"
+            ).fetchone()
+            return Published(Fingerprint(*row[:4]), row[4], problems(con)) if row else None
+        except (duckdb.CatalogException, duckdb.BinderException):
+            return None  # of an earlier version: migrating it is a change
+
+
+def differs(before: Published | None, inputs: Fingerprint) -> bool:
+    """Whether what was published was checked by other SQL or definitions than today's."""
+    return before is None or (
+        (before.inputs.sql_sha256, before.inputs.definitions_sha256)
+        != (inputs.sql_sha256, inputs.definitions_sha256)
+    )
+
+
+def problems(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The landing files that cannot be read, each with what is wrong with it."""
+    return dict(
+        con.execute(
+            "SELECT file, problem FROM landing.files WHERE problem IS NOT NULL UNION ALL "
+            "SELECT file, problem FROM landing.outcome_files WHERE problem IS NOT NULL UNION ALL "
+            "SELECT file, problem FROM landing.review_files WHERE problem IS NOT NULL"
+        ).fetchall()
+    )
+
+
+def _sha256(rows: Sequence[tuple[object, ...]]) -> str:
+    return hashlib.sha256(repr(rows).encode()).hexdigest()
+
 
 _ATTEMPTS = 10
 
@@ -158,11 +237,11 @@ class _Job:
         unreadable: dict[Stamped, str] = {}
         folder = landing_folder_at(self.landing_dir, self.warehouse)
         for _ in range(_ATTEMPTS):
-            files = places.files(self.landing_dir)
+            files = store.landed_files(self.landing_dir)
             outcomes = outcome_files(self.landing_dir)
             reviews = review_files(self.landing_dir)
             everything = [*files, *outcomes, *reviews]
-            inputs = inputs_of(everything, self.definitions, self.profile, folder)
+            inputs = fingerprint_of(everything, self.definitions, self.profile, folder)
             before = published(self.warehouse) if self._has_yesterday else None
             if before is not None and before.inputs == inputs:
                 return self._report(Loading(0, 0, before.calls), before.unreadable, 0, False)
@@ -183,7 +262,7 @@ class _Job:
         outcomes: Sequence[LandedFile],
         reviews: Sequence[LandedFile],
         folder: LandingFolder,
-        inputs: Inputs,
+        inputs: Fingerprint,
         before: Published | None,
         unreadable: Mapping[Stamped, str],
     ) -> PublishReport:
@@ -193,7 +272,7 @@ class _Job:
         everything = before is not None and before.inputs.load_sha256 != inputs.load_sha256
         with open_for_building(self.building) as con:
             migrate(con)
-            with reader(con, self.landing_dir) as landing:
+            with open_reader(con, self.landing_dir) as landing:
                 note_files(con, landing, files, unreadable)
                 self._sweep(con)
                 loading = load(con, landing, everything=everything)
@@ -211,7 +290,7 @@ class _Job:
             if is_rid:
                 drop_unsaid_words(con)
             summarize(con)
-            checks = _require_passing(con, whole=judged_otherwise(before, inputs))
+            checks = _require_passing(con, whole=differs(before, inputs))
             report = self._report(loading, problems(con), checks, True)
             self._note_run(con, report, inputs)
             con.execute("CHECKPOINT")
@@ -267,7 +346,7 @@ class _Job:
         return self.warehouse.exists() and not self.from_nothing
 
     def _note_run(
-        self, con: duckdb.DuckDBPyConnection, report: PublishReport, inputs: Inputs
+        self, con: duckdb.DuckDBPyConnection, report: PublishReport, inputs: Fingerprint
     ) -> None:
         con.execute(
             "INSERT INTO runs SELECT coalesce(max(run_id), 0) + 1, $at, $seconds, $loaded, "

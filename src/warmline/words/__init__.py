@@ -6,9 +6,9 @@ from functools import partial
 from itertools import islice
 
 from warmline.engines import Engines
+from warmline.progress import ProgressCallback, no_progress
 from warmline.recordings.sound import Sound
 from warmline.settings import WordSettings
-from warmline.telling import Tell, nobody
 from warmline.values import (
     ChannelLayout,
     SpeakerSource,
@@ -17,13 +17,13 @@ from warmline.values import (
     Utterance,
     Word,
 )
+from warmline.words.assignment import assign_words
+from warmline.words.batching import Asking, together
 from warmline.words.faster_whisper import FasterWhisper
-from warmline.words.giving import give_words
 from warmline.words.openai_whisper import OpenAIWhisper
 from warmline.words.packing import Window, pack
 from warmline.words.recogniser import Clip, Recognised, Recogniser, Request
-from warmline.words.second_reading import first_sifted, settled
-from warmline.words.together import Asking, together
+from warmline.words.redecoding import choose_decoding, keep_or_retry
 
 __all__ = ["Asking", "recogniser", "together", "transcription"]
 
@@ -37,28 +37,28 @@ def transcription(
     speech: Speech,
     settings: WordSettings,
     language: str | None = None,
-    tell: Tell = nobody,
+    progress: ProgressCallback = no_progress,
 ) -> Asking[Transcript]:
     """What was said, by whom and when, as a dialogue with a recogniser (see `together`).
 
     `language` (ISO code) overrides the setting; `auto` detects it over the whole call. Only speech
-    reaches the recogniser, each party's by itself where it has a channel. `tell` hears how far it
-    has come.
+    reaches the recogniser, each party's by itself where it has a channel. `progress` hears
+    how far it has come.
     """
     windows = _windows(sound, layout, speech)
     if not windows:
         return Transcript(None, None, (), (), {})
     wanted = language or settings.language
     asked = None if wanted == "auto" else wanted
-    first = yield Request(_clips(windows, sound), asked, tell)
-    kept, retries = first_sifted(windows, first.results, settings)
+    first = yield Request(_clips(windows, sound), asked, progress)
+    kept, retries = keep_or_retry(windows, first.results, settings)
     dropped: Counter[str] = Counter()
     if retries:
         parts = [part for retry in retries for part in retry.parts]
         second = yield Request(_clips(parts, sound), first.language)
         results = iter(second.results)
         for retry in retries:
-            stands, lost = settled(retry, list(islice(results, len(retry.parts))), settings)
+            stands, lost = choose_decoding(retry, list(islice(results, len(retry.parts))), settings)
             kept += stands
             dropped += lost
     heard = sorted(
@@ -67,7 +67,7 @@ def transcription(
     )
     words = tuple(word for word, _ in heard)
     if speech.source is not SpeakerSource.CHANNEL:
-        words = give_words(words, speech.exclusive)
+        words = assign_words(words, speech.exclusive)
     sources = [result for _, result in heard]
     return Transcript(
         first.language, first.probability, words, _utterances(words, sources), dict(dropped)

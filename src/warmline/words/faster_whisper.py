@@ -46,7 +46,7 @@ class FasterWhisper:
             language, probability = self._detect_language(request.windows)
         results: list[Recognised] = []
         for first in range(0, len(request.windows), _AT_ONCE):
-            request.tell(first / len(request.windows))
+            request.progress(first / len(request.windows))
             results += self._recognise(request.windows[first : first + _AT_ONCE], language)
         return Recognition(language, probability, tuple(results))
 

@@ -72,7 +72,7 @@ class OpenAIWhisper:
             sorted(waiting, key=lambda place: waiting[place].size), self._batch_size
         ):
             for request in requests.values():
-                request.tell(len(results) / len(waiting))
+                request.progress(len(results) / len(waiting))
             features = self._encode({place: waiting[place] for place in batch}, encoded)
             durations_s = [waiting[place].size / SAMPLE_RATE_HZ for place in batch]
             results |= zip(batch, self._decode(features, durations_s, language), strict=True)

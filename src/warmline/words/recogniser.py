@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.telling import Tell, nobody
+from warmline.progress import ProgressCallback, no_progress
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class Clip:
 class Request:
     """Windows of one call to recognise.
 
-    `language` None has it detected over all of them; `tell` hears how far it has come.
+    `language` None has it detected over all of them; `progress` hears how far it has come.
     """
 
     windows: Sequence[Clip]
     language: str | None = None
-    tell: Tell = nobody
+    progress: ProgressCallback = no_progress
 
     @property
     def samples(self) -> int:

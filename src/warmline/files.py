@@ -1,0 +1,151 @@
+"""Files that appear whole or not at all, and that their owner alone may read.
+
+What is written is of calls: nobody else on the machine is to see it, whatever the user's umask is
+and whatever mode a file had before that is replaced.
+"""
+
+import fcntl
+import os
+import re
+import unicodedata
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from warmline.errors import WarmlineError
+
+PRIVATE_FILE = 0o600
+PRIVATE_FOLDER = 0o700
+
+
+def write_whole(
+    path: Path, write: Callable[[Path], object], kind: type[WarmlineError], what: str
+) -> Path:
+    """Let `write` fill a temporary file beside `path`, then put it there in one step, durably.
+
+    The file is private, and so are folders that are made for it. What is no file (a pipe, a
+    terminal) is written to as it is. Raises an error of this `kind` naming the file, and `what` it
+    was to hold, when the folder is read-only, full, or not a folder.
+    """
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
+    try:
+        if _is_device(path):
+            write(path)
+            return path
+        make_private_folder(path.parent)
+        try:
+            temporary.touch(PRIVATE_FILE, exist_ok=False)
+            write(temporary)
+            temporary.chmod(PRIVATE_FILE)  # whoever wrote may have put another file there
+            sync(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync(path.parent)
+    except OSError as e:
+        raise kind(f"{path}: cannot write {what} ({e.strerror or e})") from e
+    return path
+
+
+def write_text_whole(path: Path, text: str, kind: type[WarmlineError], what: str) -> Path:
+    """Write a text as UTF-8. Private, and raises, as `write_whole`."""
+    return write_bytes_whole(path, text.encode(), kind, what)
+
+
+def write_bytes_whole(path: Path, content: bytes, kind: type[WarmlineError], what: str) -> Path:
+    """Write these bytes. Private, and raises, as `write_whole`."""
+    return write_whole(path, lambda file: file.write_bytes(content), kind, what)
+
+
+def make_private_folder(path: Path) -> Path:
+    """Make a folder, and those above it that are missing, for their owner alone.
+
+    A folder that is there keeps its mode. Raises OSError.
+    """
+    missing = [folder for folder in path.parents if not folder.exists()]
+    for folder in (*reversed(missing), path):
+        folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
+    return path
+
+
+def _is_device(path: Path) -> bool:
+    """Whether something else than a file is there, as /dev/stdout: it must not be replaced."""
+    return path.parts[:2] == ("/", "dev") or (
+        path.exists() and not path.is_file() and not path.is_dir()
+    )
+
+
+def open_private(path: str, flags: int) -> int:
+    """Open a file for `open(..., opener=open_private)`: one that is made is private."""
+    return os.open(path, flags, PRIVATE_FILE)
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the entries of a folder, written on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# Cells of tables that people open in a spreadsheet.
+
+
+_FORMULA = ("=", "+", "-", "@")
+# What some program takes for the end of a cell, whatever stands around the cell: Excel separates by
+# semicolons where the decimal point is a comma.
+_ENDS_A_CELL = re.compile(r"([;\t\r\n\v\f\x85\u2028\u2029]+)")
+
+
+def safe_cell(value: Any) -> Any:
+    """Return the value; a text has an apostrophe wherever a spreadsheet would begin a formula.
+
+    That is at its beginning, and behind what may be taken for the end of a cell. Blanks, letters
+    that nobody sees and full-width signs hide no formula. What a customer said must never be run
+    (OWASP, CSV injection).
+    """
+    if not isinstance(value, str):
+        return value
+    parts = [_as_text(part) for part in _ENDS_A_CELL.split(value)]
+    safe = "".join(parts)
+    return f"'{safe}" if value and not parts[0] else safe  # it begins with the end of a cell
+
+
+def _as_text(part: str) -> str:
+    """A part of a cell, kept a text."""
+    for letter in part:
+        if not letter.isspace() and unicodedata.category(letter) not in ("Cc", "Cf"):
+            begins = unicodedata.normalize("NFKC", letter).startswith(_FORMULA)
+            return f"'{part}" if begins else part
+    return part
+
+
+# One holder at a time, known to the operating system: a lock that dies with its process.
+
+
+class LockedError(WarmlineError):
+    """Another process holds the lock."""
+
+
+@contextmanager
+def exclusive(path: Path, doing: str) -> Iterator[None]:
+    """Hold the lock file while the block runs; `doing` says what for, in case of a second one.
+
+    The file stays where it is: removing it would let two processes hold two files of one name.
+    Raises LockedError naming the process that holds it, OSError when it cannot be made.
+    """
+    make_private_folder(path.parent)
+    with open(path, "a+", encoding="utf-8", opener=open_private) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "another process"
+            raise LockedError(f"{path}: {holder} is {doing}; wait for it to end") from None
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {os.uname().nodename}")
+        file.flush()
+        yield

@@ -1,0 +1,262 @@
+"""Whether a landing folder is encrypted, and with which key: its file `encryption.json`.
+
+The file holds fingerprints, from which no key can be found again. A folder without it is in clear.
+While a folder is being changed from one state to another, the file says so, and nothing else may
+read or write the folder until that is finished.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
+
+from warmline.database import open_with_key
+from warmline.encryption import HOW_TO_GIVE, Key, current_key
+from warmline.errors import EncryptionError
+from warmline.landing import store
+from warmline.landing.store import LandingError
+
+FILE = "encryption.json"
+LISTINGS, DIGESTS = "listings", "digests"
+FOLDERS = (
+    *store.UNCOMPACTED,
+    store.LOCKED,
+    store.COMPACTED,
+    "outcomes",
+    "reviews",
+    LISTINGS,
+    DIGESTS,
+)
+
+
+@dataclass(frozen=True)
+class EncryptionManifest:
+    """The fingerprint of the key of a folder, None for one in clear.
+
+    `before` is what it was before; it counts as long as the change is not `finished`.
+    """
+
+    key: str | None = None
+    before: str | None = None
+    finished: bool = True
+
+
+_ADAPTER = TypeAdapter(EncryptionManifest)
+
+
+def read_manifest(landing_dir: Path) -> EncryptionManifest | None:
+    """What the folder says of itself; None when it says nothing. Raises LandingError."""
+    path = landing_dir / FILE
+    try:
+        return _ADAPTER.validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, ValidationError) as e:
+        raise LandingError(f"{path}: cannot be read ({str(e).splitlines()[0]})") from e
+
+
+def write_manifest(landing_dir: Path, manifest: EncryptionManifest) -> None:
+    """Note the state of the folder, durably; one that is in clear for good has no note."""
+    path = landing_dir / FILE
+    if manifest == EncryptionManifest():
+        path.unlink(missing_ok=True)
+        return
+    text = json.dumps(asdict(manifest), indent=1)
+    store.write_whole(path, lambda file: _write(file, text))
+
+
+def key_of(landing_dir: Path, *, writes: bool = False) -> Key | None:
+    """The key with which this folder is read and written; None for one in clear.
+
+    A folder that is empty becomes an encrypted one when it is first written to with a key given.
+    Raises EncryptionError when the key that is given, or none, is not that of the folder.
+    """
+    key = current_key()
+    manifest = read_manifest(landing_dir)
+    if manifest is None and key is not None:
+        if holds_something(landing_dir):
+            manifest = (
+                read_manifest(landing_dir) or EncryptionManifest()
+            )  # another process may just have begun the folder
+        else:
+            manifest = EncryptionManifest(key.fingerprint)
+            if writes:
+                write_manifest(landing_dir, manifest)
+    require_fitting(landing_dir, manifest or EncryptionManifest(), key)
+    return key
+
+
+def require_fitting(landing_dir: Path, manifest: EncryptionManifest, key: Key | None) -> None:
+    """Raise EncryptionError, saying what to do, unless this is the key of the folder."""
+    if not manifest.finished:
+        raise EncryptionError(
+            f"{landing_dir}: its encryption was begun and not finished; run `warmline encrypt` "
+            "again as it was run, with the same keys"
+        )
+    if manifest.key is None and key is not None:
+        raise EncryptionError(
+            f"{landing_dir}: not encrypted, although there is a key ({key.origin}); "
+            "`warmline encrypt` encrypts what is there"
+        )
+    if manifest.key is not None and key is None:
+        raise EncryptionError(f"{landing_dir}: encrypted; {HOW_TO_GIVE}")
+    if key is not None and key.fingerprint != manifest.key:
+        raise EncryptionError(
+            f"{landing_dir}: encrypted with another key than that of {key.origin}"
+        )
+
+
+def holds_something(landing_dir: Path) -> bool:
+    """Whether anything has landed in the folder."""
+    for folder in FOLDERS:
+        with suppress(StopIteration):
+            next(store.walk(landing_dir / folder, folder, ""))
+            return True
+    return False
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+# Encrypts a landing folder that is in clear, the other way round, or with another key.
+
+
+_TEXT, _TABLE = ".json", ".parquet"
+
+
+@dataclass(frozen=True)
+class Change:
+    """From which key to which; None is in clear."""
+
+    before: Key | None
+    after: Key | None
+
+    @property
+    def seal(self) -> EncryptionManifest:
+        """What the folder says of itself while the change is under way."""
+        return EncryptionManifest(
+            _fingerprint(self.after), _fingerprint(self.before), finished=False
+        )
+
+
+def begin(landing_dir: Path, change: Change) -> None:
+    """Make the folder say that it is being changed. Raises EncryptionError if it is not to be."""
+    seal = read_manifest(landing_dir) or EncryptionManifest()
+    if not seal.finished and seal != change.seal:
+        raise EncryptionError(
+            f"{landing_dir}: another change was begun and not finished; run `warmline encrypt` as "
+            "it was run then, with the same keys"
+        )
+    if seal.finished and seal.key not in (change.seal.key, change.seal.before):
+        raise EncryptionError(
+            f"{landing_dir}: encrypted with another key; name its file with --old-key-file"
+            if seal.key
+            else f"{landing_dir}: in clear; leave the old key away"
+        )
+    write_manifest(landing_dir, change.seal)
+
+
+def rewrite(landing_dir: Path, change: Change) -> int:
+    """Write anew every file that is not yet as it should be; returns how many were.
+
+    Raises EncryptionError naming a file that cannot be read: it can be neither kept nor changed.
+    """
+    rewritten = 0
+    con = open_with_key(change.after) if change.after else None
+    try:
+        for path in list(_files(landing_dir)):
+            rewritten += _rewrite(path, change, con)
+    finally:
+        if con:
+            con.close()
+    for leftover in landing_dir.glob("*/**/.*.tmp"):
+        leftover.unlink(missing_ok=True)
+    return rewritten
+
+
+def finish(landing_dir: Path, change: Change) -> None:
+    """Make the folder say that it is changed."""
+    write_manifest(landing_dir, EncryptionManifest(_fingerprint(change.after)))
+
+
+def _files(landing_dir: Path) -> Iterator[Path]:
+    for folder in FOLDERS:
+        for file in store.walk(landing_dir / folder, folder, (_TEXT, _TABLE)):
+            yield landing_dir / file.name
+
+
+def _rewrite(path: Path, change: Change, con: duckdb.DuckDBPyConnection | None) -> bool:
+    """Write a file anew unless it is as it should be; whether it was."""
+    try:
+        encrypted = store.is_encrypted(path)
+        if not encrypted and change.after is None:
+            return False
+        if encrypted and _opens(path, change.after):
+            return False
+        if encrypted and change.before is None:
+            raise OSError("encrypted with another key")
+        table = _read(path, change.before if encrypted else None)
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as e:
+        raise EncryptionError(
+            f"{path}: cannot be read ({str(e).splitlines()[0]}); take it away, and run again"
+        ) from None
+    _write_encrypted(table, path, con)
+    return True
+
+
+def _opens(path: Path, key: Key | None) -> bool:
+    """Whether a key is that of an encrypted file; no more than its end is read."""
+    if key is None:
+        return False
+    try:
+        store.decrypt_table(path, key, "false")
+    except OSError:
+        return False
+    return True
+
+
+def _read(path: Path, key: Key | None) -> pa.Table:
+    if key is not None:
+        return store.decrypt_table(path, key)
+    if path.suffix == _TEXT:
+        return pa.table({"text": [path.read_text(encoding="utf-8")]})
+    return pq.read_table(path, page_checksum_verification=True)
+
+
+def _write_encrypted(table: pa.Table, path: Path, con: duckdb.DuckDBPyConnection | None) -> None:
+    """Put a table in the place of a file. A text in clear is a file of its own kind."""
+    if con is not None:
+        target = path.with_suffix(_TABLE)
+        store.write_whole(target, partial(_copy, con, table))
+    elif table.column_names == ["text"]:
+        target = path.with_suffix(_TEXT)
+        store.write_whole(target, partial(_write_text, table.column("text")[0].as_py()))
+    else:
+        target = path
+        options = {"compression": "zstd", "write_page_checksum": True}
+        store.write_whole(target, lambda file: pq.write_table(table, file, **options))
+    if target != path:
+        path.unlink()
+
+
+def _copy(con: duckdb.DuckDBPyConnection, table: pa.Table, path: Path) -> None:
+    try:
+        store.copy_encrypted(con, table, path)
+    except duckdb.IOException as e:
+        raise LandingError(f"{path}: cannot be written ({str(e).splitlines()[0]})") from e
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _fingerprint(key: Key | None) -> str | None:
+    return key.fingerprint if key else None

@@ -1,0 +1,269 @@
+"""Where analyses lie: the one file that knows the landing folder's paths.
+
+    analyses/<aa>/<sha256 of the audio>.parquet   one call each
+    refused/<aa>/<sha256 of the path>.parquet     recordings without an analysis of their own bytes
+    claimed/<kind>/<aa>/...                       of both kinds, being packed
+    packs/<aa>/<digest>.parquet                   many calls each, never changed once written
+    outcomes/<aa>/...                             what became of customers; see `outcomes`
+    reviews/<aa>/...                              what people say of the analyses; see `reviews`
+    listings/<aa>/...                             what is known of remote places; see `listings`
+    forgotten/<aa>/...                            what was erased and stays so; see `erasures`
+    digests/key.json                              the key of the digests in there
+    erasing.json                                  an erasing that is not finished yet
+    encryption.json                               whether all that is encrypted; see `seals`
+    landing.json                                  which landing folder it is; see `warmline.places`
+
+Every file appears whole or not at all, by a rename within its folder, so that any number of workers
+may write and any number of readers read a shared folder without a lock between them.
+"""
+
+import glob
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warmline import files
+from warmline.analysis import CallAnalysis
+from warmline.database import PARQUET_KEY, open_with_key, quoted
+from warmline.encryption import HOW_TO_GIVE, Key, current_key
+from warmline.errors import EncryptionError, Status, WarmlineError
+from warmline.landing.mapping import storable
+
+ANALYSES, REFUSED, LOCKED, COMPACTED = "analyses", "refused", "claimed", "packs"
+UNCOMPACTED = (ANALYSES, REFUSED)
+
+
+class LandingError(WarmlineError):
+    """A landing file cannot be read or written; the message names it."""
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A file of the landing folder, by its name inside it (with `/`).
+
+    `stamp` changes whenever the file is written again, also within the clock's resolution.
+    """
+
+    name: str
+    size_bytes: int
+    stamp: str
+
+
+def key_of(analysis: CallAnalysis) -> str:
+    """What an analysis is filed under: its audio, or its path when the bytes are not its own.
+
+    A recording whose bytes could not be read has no digest; a duplicate has another's.
+    """
+    digest = analysis.recording.audio_sha256
+    if digest and analysis.status is not Status.DUPLICATE:
+        return f"{ANALYSES}/{digest}"
+    return refusal_key(analysis.recording.path)
+
+
+def refusal_key(recording_path: str) -> str:
+    """What the refusal of the recording at this path is filed under."""
+    digest = hashlib.sha256(storable(recording_path).encode()).hexdigest()
+    return f"{REFUSED}/{digest}"
+
+
+def uncompacted_file(landing_dir: Path, key: str) -> Path:
+    """The file of one analysis that has not been packed."""
+    kind, digest = key.split("/")
+    return landing_dir / kind / digest[:2] / f"{digest}.parquet"
+
+
+def locked_file(landing_dir: Path, key: str) -> Path:
+    """Where that file waits while it is being packed."""
+    kind, digest = key.split("/")
+    return landing_dir / LOCKED / kind / digest[:2] / f"{digest}.parquet"
+
+
+def compacted_file(landing_dir: Path, digest: str) -> Path:
+    """The file of a pack."""
+    return landing_dir / COMPACTED / digest[:2] / f"{digest}.parquet"
+
+
+def landed_files(landing_dir: Path) -> list[LandedFile]:
+    """All landed files in order of name; none without the folder.
+
+    Analyses move from loose to claimed to packs, and packs into other packs, while they are listed.
+    Listing in that order, and the packs until nothing changed meanwhile, misses none.
+    """
+    while True:
+        before = list(walk(landing_dir / COMPACTED, COMPACTED))
+        loose = [f for kind in (*UNCOMPACTED, LOCKED) for f in walk(landing_dir / kind, kind)]
+        packs = list(walk(landing_dir / COMPACTED, COMPACTED))
+        if {f.name for f in before} == {f.name for f in packs}:
+            return sorted(loose + packs, key=lambda file: file.name)
+
+
+def uncompacted_files(landing_dir: Path) -> list[LandedFile]:
+    """The files of one analysis each that nobody has claimed."""
+    return [file for kind in UNCOMPACTED for file in walk(landing_dir / kind, kind)]
+
+
+def walk(
+    folder: Path, name: str, ending: str | tuple[str, ...] = ".parquet"
+) -> Iterator[LandedFile]:
+    """The landed files under a folder, which is called `name` inside the landing folder.
+
+    Raises LandingError naming a folder that cannot be read.
+    """
+    try:
+        entries = os.scandir(folder)
+    except FileNotFoundError:
+        return
+    except OSError as e:
+        raise LandingError(f"{folder}: cannot be looked into ({e.strerror or e})") from e
+    with entries:
+        for entry in entries:
+            inside = f"{name}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from walk(folder / entry.name, inside, ending)
+            elif entry.name.endswith(ending):
+                try:
+                    stat = entry.stat()
+                except FileNotFoundError:
+                    continue  # packed or replaced since it was listed
+                yield LandedFile(inside, stat.st_size, stamp_of(stat))
+
+
+def stamp_of(status: os.stat_result) -> str:
+    """The `stamp` of a `LandedFile`."""
+    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
+    """As `files.write_whole`; raises LandingError."""
+    return files.write_whole(path, write, LandingError, "the analysis")
+
+
+def leftovers(landing_dir: Path, *, older_than: float) -> list[Path]:
+    """Temporary files of writers that were killed: not touched since a time (epoch seconds)."""
+    found = []
+    for kind in (ANALYSES, REFUSED, COMPACTED):
+        for path in (landing_dir / kind).glob("*/.*.tmp"):
+            try:
+                if path.stat().st_mtime < older_than:
+                    found.append(path)
+            except FileNotFoundError:
+                continue  # its writer has finished
+    return found
+
+
+# Tables as Parquet files of the landing folder, in clear or encrypted.
+
+
+_CLEAR, _ENCRYPTED = b"PAR1", b"PARE"
+#: How DuckDB writes an encrypted file.
+# Into the private file that is there, not into one that DuckDB makes for everybody to read.
+COPY_OPTIONS = (
+    f"FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false, ENCRYPTION_CONFIG {PARQUET_KEY}"
+)
+
+
+def is_encrypted(path: Path) -> bool:
+    """Whether this is an encrypted file. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(len(_ENCRYPTED)) == _ENCRYPTED
+
+
+def write_table(table: pa.Table, path: Path, **clear: Any) -> None:
+    """Write a table, encrypted when there is a key, else as pyarrow does with the options `clear`.
+
+    Raises OSError when it cannot be written, WarehouseError when what encrypts is not installed.
+    """
+    key = current_key()
+    if key is None:
+        pq.write_table(table, path, **clear)
+    else:
+        encrypt_table(table, path, key)
+
+
+def encrypt_table(table: pa.Table, path: Path, key: Key) -> None:
+    """Write a table encrypted with this key. Raises as `write_table` does."""
+    with open_with_key(key) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        try:
+            copy_encrypted(con, table, path)
+        except duckdb.IOException as e:
+            raise OSError(str(e).splitlines()[0]) from e
+
+
+def copy_encrypted(con: duckdb.DuckDBPyConnection, table: pa.Table, path: Path) -> None:
+    """Write a table encrypted with the key that a connection was opened with."""
+    con.register("given", table)
+    con.execute(f"COPY given TO {quoted(path)} ({COPY_OPTIONS})")
+    con.unregister("given")
+
+
+def read_table(path: Path) -> pa.Table:
+    """The rows of a file, having checked that none of its bytes is damaged.
+
+    Raises as `required_key` does, and OSError or pyarrow's errors for what cannot be read.
+    """
+    key = required_key(path)
+    if key is None:
+        return pq.read_table(path, page_checksum_verification=True)
+    return decrypt_table(path, key)
+
+
+def decrypt_table(path: Path, key: Key, where: str = "true", **given: object) -> pa.Table:
+    """The rows of an encrypted file for which an SQL condition holds.
+
+    Raises OSError for a file that is damaged, or encrypted with another key.
+    """
+    rows = f"FROM read_parquet($path, encryption_config = {PARQUET_KEY}) WHERE {where}"
+    with open_with_key(key, writes=False) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        try:
+            return con.execute(rows, {"path": glob.escape(str(path)), **given}).to_arrow_table()
+        except duckdb.Error as e:
+            cause = str(e).splitlines()[0]
+            if "AES" in cause:
+                raise OSError(f"damaged, or encrypted with another key than {key.origin}") from None
+            raise OSError(cause) from e
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text as it is; encrypted, as the one value of a table. Raises as `write_table`."""
+    key = current_key()
+    if key is None:
+        path.write_text(text, encoding="utf-8")
+    else:
+        encrypt_table(pa.table({"text": [text]}), path, key)
+
+
+def read_text(path: Path) -> str:
+    """A text that `write_text` wrote. Raises as `read_table`, or UnicodeDecodeError."""
+    key = required_key(path)
+    if key is None:
+        return path.read_text(encoding="utf-8")
+    text: str = decrypt_table(path, key).column("text")[0].as_py()
+    return text
+
+
+def required_key(path: Path) -> Key | None:
+    """The key that a file needs; None for one in clear.
+
+    Raises EncryptionError when it is encrypted and no key is given, or it is in clear and one is;
+    OSError, FileNotFoundError among them, when it cannot be read.
+    """
+    with path.open("rb") as file:
+        magic = file.read(len(_CLEAR))
+    key = current_key()
+    if magic == _ENCRYPTED and key is None:
+        raise EncryptionError(f"{path}: encrypted; {HOW_TO_GIVE}")
+    if (magic == _CLEAR or path.suffix == ".json") and key is not None:
+        raise EncryptionError(
+            f"{path}: not encrypted, although there is a key ({key.origin}); "
+            "`warmline encrypt` encrypts what is there"
+        )
+    return key

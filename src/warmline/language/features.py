@@ -1,0 +1,207 @@
+"""Evidence of one turn put together by published weights: an agent's empathy, a customer's feeling.
+
+Each piece of evidence has a name, and points one way only: more of it can never lower what it
+speaks for. What no name covers is left to MiniLM's vector of the turn, whose weights are held back
+strongly. All are learned by `training/calibrate.py` and stand in `networks/turns.toml`; how far
+they can be trusted is in `networks/MODEL_CARD.md`.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from math import exp, log, log1p
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from warmline.analysis import Moment
+from warmline.language.heads import MECHANISMS
+from warmline.language.similarity import PrototypeSimilarity, asks_plainly, directions
+from warmline.language.turn_text import TurnText
+from warmline.language.windows import WindowScores
+
+# What an agent says in the course of business: it sounds warm to models that learned from peers.
+SERVICE = frozenset(
+    {
+        *("formula", "slot_request", "question_closed", "friction_hold", "friction_transfer"),
+        *("commitment", "solution", "next_step", "expectation", "identification", "offer"),
+    }
+)
+# Evidence -> the way it points: 1 speaks for it, -1 against.
+EMPATHY_EVIDENCE: Mapping[str, int] = MappingProxyType(
+    {f"model.{mechanism}": 1 for mechanism in MECHANISMS}
+    | {
+        f"emotion.{name}": 1
+        for name in (
+            *("caring", "remorse", "sadness", "disappointment", "annoyance"),
+            *("negative", "fear_anxiety"),
+        )
+    }
+    | {f"emotion.{name}": -1 for name in ("gratitude", "joy", "neutral", "curiosity")}
+    | {
+        f"rule.{name}": 1
+        for name in (
+            *("affective", "cognitive", "attentive", "reflection", "apology", "ownership"),
+            *("commitment", "question_open"),
+        )
+    }
+)
+NEGATIVE_EVIDENCE: Mapping[str, int] = MappingProxyType(
+    {
+        f"emotion.{name}": 1
+        for name in (
+            *("negative", "fear_anxiety", "anger_frustration", "sadness_disappointment"),
+            *("confusion_powerlessness", "annoyance", "disappointment", "disapproval"),
+        )
+    }
+    | {
+        f"emotion.{name}": -1
+        for name in (
+            *("neutral", "gratitude", "joy", "approval", "optimism", "relief", "admiration"),
+            *("curiosity", "amusement", "desire"),
+        )
+    }
+    | {
+        f"rule.{name}": 1
+        for name in (
+            *("cue", "hostile", "complaint", "problem", "unresolved", "loss"),
+            *("friction_repeat", "friction_transfer", "friction_hold"),
+        )
+    }
+    | {f"rule.{name}": -1 for name in ("relief", "thanks")}
+    | {f"like.{name}": way for name, way in directions().items()}
+    | {f"text.{name}": 1 for name in ("capitals", "doubled_marks", "words")}
+    | {"text.request": -1}
+)
+_FILE = Path(__file__).parent / "networks" / "turns.toml"
+_SERVICE_TAKES = 0.85
+# Surer than this no model of this size is.
+_SUREST = 0.998
+# Short answers seldom show a feeling; past so many words, more of them say no more of it.
+_MOST_WORDS = 25
+_LEAST_LETTERS = 3
+_MOST_CAPITALS = 3
+# A recogniser that writes capitals throughout means nothing by them.
+_ALL_CAPITALS = 0.7
+
+
+@dataclass(frozen=True, eq=False)
+class ModelScores:
+    """What models make of one turn; empty without models, and for a turn without words.
+
+    `vectors` (windows, 384) as `vectors_of` gives them, `likeness` a customer's.
+    """
+
+    heard: Sequence[WindowScores] = ()
+    likeness: PrototypeSimilarity = field(default_factory=dict)
+    vectors: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
+
+    @property
+    def vector(self) -> NDArray[np.float32]:
+        """The mean (384,) over the windows."""
+        return np.asarray(self.vectors.mean(0), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class LogisticWeights:
+    """The weights of named evidence and of a turn's vector (384,), and what is said without any."""
+
+    intercept: float
+    of: Mapping[str, float]
+    vector: NDArray[np.float32]
+
+    def share(self, evidence: Mapping[str, float], vector: NDArray[np.float32]) -> float:
+        """What the evidence and the vector say together, 0..1."""
+        total = self.intercept + sum(w * evidence[name] for name, w in self.of.items())
+        return 1.0 / (1.0 + exp(-total - float(self.vector @ vector)))
+
+
+@cache
+def weights(name: str) -> LogisticWeights:
+    """The learned weights of `empathy` or `negative_emotion`."""
+    table = tomllib.loads(_FILE.read_text(encoding="utf-8"))[name]
+    return LogisticWeights(
+        table["intercept"],
+        MappingProxyType(table["weights"]),
+        np.array(table["vector"], np.float32),
+    )
+
+
+def empathy_evidence(
+    turn_text: TurnText, moments: Sequence[Moment], read: ModelScores
+) -> dict[str, float]:
+    """All of `EMPATHY_EVIDENCE` in an agent's turn that was read by models.
+
+    Of models the log-odds of the window that shows most, of rules the greatest strength. Models
+    that learned from peers hear warmth in the business of service: they are believed the less, the
+    more of a window's words are that.
+    """
+    heard = read.heard
+    service = [m for m in moments if m.kind in SERVICE]
+    own = [1.0 - _SERVICE_TAKES * turn_text.share(h.first, h.past, service) for h in heard]
+    found = _emotions(EMPATHY_EVIDENCE, heard, own)
+    for mechanism in MECHANISMS:
+        shown = [h.at_least_weak(mechanism) * share for h, share in zip(heard, own, strict=True)]
+        found[f"model.{mechanism}"] = _log_odds(max(shown))
+    found |= _rules(EMPATHY_EVIDENCE, [m for m in moments if m.label != "reflection"])
+    found["rule.reflection"] = strongest(m for m in moments if m.label == "reflection")
+    return found
+
+
+def negative_evidence(
+    turn_text: TurnText, moments: Sequence[Moment], read: ModelScores
+) -> dict[str, float]:
+    """All of `NEGATIVE_EVIDENCE` in a customer's turn that was read by models."""
+    heard = read.heard
+    found = _emotions(NEGATIVE_EVIDENCE, heard, [1.0] * len(heard)) | _rules(
+        NEGATIVE_EVIDENCE, moments
+    )
+    for label in ("unresolved", "loss"):
+        found[f"rule.{label}"] = strongest(m for m in moments if m.label == label)
+    found |= {f"like.{name}": read.likeness[name] for name in directions()}
+    return found | marks_of(turn_text)
+
+
+def marks_of(turn_text: TurnText) -> dict[str, float]:
+    """Return what the form of a customer's turn shows: shouting, doubled marks, asking, length."""
+    written = " ".join(turn_text.written)
+    return {
+        "text.capitals": float(_capitals(turn_text.written)),
+        "text.doubled_marks": float(any(m in written for m in ("!!", "??", "?!", "!?"))),
+        "text.request": float(asks_plainly(turn_text.said)),
+        "text.words": log1p(min(len(turn_text.said.words), _MOST_WORDS)),
+    }
+
+
+def _emotions(
+    names: Iterable[str], heard: Sequence[WindowScores], believed: Sequence[float]
+) -> dict[str, float]:
+    chosen = [n.removeprefix("emotion.") for n in names if n.startswith("emotion.")]
+    both = list(zip(heard, believed, strict=True))
+    return {f"emotion.{n}": _log_odds(max(h.emotions[n] * b for h, b in both)) for n in chosen}
+
+
+def _rules(names: Iterable[str], moments: Sequence[Moment]) -> dict[str, float]:
+    chosen = [n.removeprefix("rule.") for n in names if n.startswith("rule.")]
+    return {f"rule.{kind}": strongest(m for m in moments if m.kind == kind) for kind in chosen}
+
+
+def strongest(moments: Iterable[Moment]) -> float:
+    """Return the greatest strength of these moments, 0 without any."""
+    return max((m.strength for m in moments), default=0.0)
+
+
+def _capitals(written: Sequence[str]) -> int:
+    """How many words are shouted, at most three; none where everything is."""
+    bare = ["".join(c for c in word if c.isalpha()) for word in written]
+    long = [word for word in bare if len(word) >= _LEAST_LETTERS]
+    loud = sum(word.isupper() for word in long)
+    return 0 if loud > _ALL_CAPITALS * len(long) else min(loud, _MOST_CAPITALS)
+
+
+def _log_odds(probability: float) -> float:
+    p = min(max(probability, 1.0 - _SUREST), _SUREST)
+    return log(p / (1.0 - p))

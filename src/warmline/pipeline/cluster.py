@@ -1,0 +1,118 @@
+"""Calls on the workers of a cluster: there, too, each in a process that can be ended alone.
+
+A worker of a cluster is told of a run with each call that it gets. At the first one it starts a
+process for calls, which keeps the models as long as the run lasts; a call that hangs or crashes
+ends with that process, and the worker goes on.
+"""
+
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Lock
+
+from warmline import landing
+from warmline.errors import Status, WarmlineError
+from warmline.pipeline.calls import Outcome, RunConfig, land
+from warmline.pipeline.failures import base_analysis
+from warmline.pipeline.plan import PlannedCall
+from warmline.pipeline.workers import Workers
+from warmline.recordings.metadata import read_metadata
+from warmline.settings import with_overrides
+
+
+@dataclass(frozen=True)
+class ClusterWorker:
+    """Analyzes calls in whatever process it is sent to; `run` names the run they are of.
+
+    Landing folder, recordings and metadata have to lie at the same paths there. What is called
+    raises `WarmlineError` for what would befall every call.
+    """
+
+    config: RunConfig
+    run: str
+
+    def __call__(self, call: PlannedCall) -> Outcome:
+        """Analyze a call; how it ended, as `Workers.finish` tells."""
+        with _SLOTS.at(self) as workers:
+            return workers.finish(call, workers.start(call))
+
+    def leave(self) -> None:
+        """End what this process keeps for the run."""
+        _SLOTS.leave(self.run)
+
+
+def note_lost(config: RunConfig, call: PlannedCall, reason: str) -> Outcome:
+    """Note a call that the cluster gave up, but never in place of what landed of it.
+
+    `reason` is one line for a person. Without an analysis, the next run tries it again.
+    """
+    status, code = Status.FAILED, "process_died"
+    metadata = read_metadata(
+        call.source, config.settings.recordings, None, config.settings.redaction
+    )
+    folder = Path(config.landing)
+    landed = landing.read_uncompacted(folder, call.recording)
+    if landed is None or landed.status is Status.FAILED:
+        land(base_analysis(call.recording, metadata, status, code, reason), folder, call)
+    return Outcome(call.path, metadata.call_id, status, code, reason, audio_s=None, wall_s=0.0)
+
+
+@dataclass
+class _WorkerSlot:
+    """The process for the calls of one run, and how many calls it has in hand."""
+
+    workers: Workers
+    in_hand: int = 0
+
+
+@dataclass
+class _WorkerSlots:
+    """The posts of this process, by run; those of runs that left no word end with the next run."""
+
+    _posts: dict[str, _WorkerSlot] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    @contextmanager
+    def at(self, run: ClusterWorker) -> Iterator[Workers]:
+        """The workers for a run, kept while a call is in hand."""
+        with self._lock:
+            post = self._posts.get(run.run)
+            if post is None:
+                idle = [name for name, post in self._posts.items() if not post.in_hand]
+                self._end(idle)
+                post = self._posts[run.run] = _WorkerSlot(Workers(_one_at_a_time(run.config), 1))
+            post.in_hand += 1
+        try:
+            yield post.workers
+        finally:
+            with self._lock:
+                post.in_hand -= 1
+
+    def leave(self, run: str) -> None:
+        """End the workers of a run, if there are any."""
+        with self._lock:
+            self._end([run] if run in self._posts else [])
+
+    def _end(self, runs: list[str]) -> None:
+        for run in runs:
+            with self._posts.pop(run).workers:
+                pass
+
+
+_SLOTS = _WorkerSlots()
+
+
+def _one_at_a_time(config: RunConfig) -> RunConfig:
+    """The order for one process: how many there are is for the cluster to say.
+
+    Raises `WarmlineError` where a process may start no other.
+    """
+    if multiprocessing.current_process().daemon:
+        raise WarmlineError(
+            "this worker of the cluster may not start the process that a call needs: start workers "
+            "with DASK_DISTRIBUTED__WORKER__DAEMON=false in their environment, or with --no-nanny"
+        )
+    settings = with_overrides(config.settings, {"night.jobs": 1})
+    return replace(config, cache_keys=replace(config.cache_keys, settings=settings))

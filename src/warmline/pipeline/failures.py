@@ -1,0 +1,75 @@
+"""Recordings in which nothing could be heard: refused, failed, or a copy of another one."""
+
+import errno
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from warmline import __version__
+from warmline.analysis import CallAnalysis
+from warmline.errors import Status
+from warmline.values import CallMetadata, Recording
+
+# What may be gone at the next try: a share that was away, memory that another job had.
+PASSING_FAULTS = frozenset({"io_error", "out_of_memory", "process_died"})
+# Refusals of bytes that say of a remote recording what it is until it changes.
+LASTING = frozenset({"empty_file"})
+# What torch says on a machine, and on a device, without memory left: plain RuntimeErrors.
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+
+
+def fault_code(error: BaseException) -> str:
+    """A stable word for an unforeseen fault, by its kind."""
+    if _is_lack_of_memory(error):
+        return "out_of_memory"
+    return "io_error" if isinstance(error, OSError) else "fault"
+
+
+def _is_lack_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in text for words in _NO_MEMORY)
+
+
+def dated_after(analysis: CallAnalysis, after: datetime | None) -> CallAnalysis:
+    """The analysis, dated later than one it follows, though the clock may have been set back.
+
+    Of two analyses the newer counts; one that seemed older would be made again every night.
+    """
+    if after is None or analysis.analyzed_at > after:
+        return analysis
+    return replace(analysis, analyzed_at=after + timedelta(microseconds=1))
+
+
+def unread_recording(path: Path) -> Recording:
+    """A recording as the file system tells of it, its bytes unread: the digest is empty."""
+    try:
+        status = path.stat()
+    except OSError:
+        return Recording(str(path), 0, datetime.fromtimestamp(0, UTC), "")
+    changed = datetime.fromtimestamp(status.st_mtime, UTC)
+    return Recording(str(path), status.st_size, changed, "")
+
+
+def base_analysis(
+    recording: Recording,
+    metadata: CallMetadata,
+    status: Status,
+    code: str | None,
+    reason: str | None,
+) -> CallAnalysis:
+    """An analysis without any part, that says why there is none."""
+    return CallAnalysis(
+        recording=recording,
+        metadata=metadata,
+        status=status,
+        reason_code=code,
+        reason=reason,
+        analyzed_at=datetime.now(UTC),
+        warmline_version=__version__,
+        models={},
+        stage_keys=(),
+    )

@@ -1,0 +1,362 @@
+"""Files that other tools read: who spoke when, what was said, in their formats."""
+
+import hashlib
+import json
+import re
+import unicodedata
+import wave
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+from pyannote.core import Annotation, Segment
+
+from warmline.analysis import CallAnalysis
+from warmline.database import open_for_reading
+from warmline.errors import QueryError, Status
+from warmline.files import write_text_whole, write_whole
+from warmline.landing import Known, known, read_landed
+from warmline.recordings.decode import decode
+from warmline.recordings.find import identify
+from warmline.recordings.remote import is_remote
+from warmline.recordings.sound import SAMPLE_RATE_HZ
+from warmline.settings import RecordingSettings
+from warmline.values import RoleName, Span, Turn
+from warmline.warehouse.call_names import NamedCall, all_calls, find_call, shortened
+
+__all__ = ["ENDINGS", "EXPORTERS", "Chosen", "choose", "export"]
+
+# Analyses as the files that other tools read: one text per call.
+
+# Names of files are of 255 bytes at most; the ending, and that of a file being written, come to it.
+_LONGEST_BYTES = 160
+# `a.seglst` as JSON would be the file of `a` as a segment list.
+_ENDINGS_LIKE = (".seglst", ".bleeped")
+
+Exporter = Callable[[CallAnalysis, str | None], str]
+
+
+def speaker_names(analysis: CallAnalysis) -> dict[str, str]:
+    """A name per party: its role if no other party has it, else its label."""
+    if analysis.speech is None or analysis.conversation is None:
+        return {}
+    role_of = analysis.conversation.role_of
+    roles = {party: role_of(party) for party in analysis.speech.parties}
+    bearers = Counter(roles.values())
+    return {
+        party: role.value if role is not RoleName.UNKNOWN and bearers[role] == 1 else party
+        for party, role in roles.items()
+    }
+
+
+def as_rttm(analysis: CallAnalysis, name: str | None = None) -> str:
+    """Who spoke when (NIST Rich Transcription Time Marked), overlaps included."""
+    names = speaker_names(analysis)
+    annotation = Annotation(uri=name or session_id(analysis))
+    for i, segment in enumerate(analysis.speech.segments if analysis.speech else ()):
+        annotation[Segment(segment.start_s, segment.end_s), i] = names[segment.party]
+    return annotation.to_rttm() if annotation else ""
+
+
+def as_stm(analysis: CallAnalysis, name: str | None = None) -> str:
+    """Turns as NIST segment time marks: call, channel, speaker, start, end, text."""
+    names, call = speaker_names(analysis), name or session_id(analysis)
+    return _lines(
+        f"{call} 1 {names[t.party]} {t.start_s:.3f} {t.end_s:.3f} {t.text}"
+        for t in _turns(analysis)
+    )
+
+
+def as_seglst(analysis: CallAnalysis, name: str | None = None) -> str:
+    """Words as meeteval's segment list (JSON), one entry a word."""
+    names, call = speaker_names(analysis), name or session_id(analysis)
+    entries = [
+        {
+            "session_id": call,
+            "speaker": names[w.party],
+            "start_time": round(w.start_s, 3),
+            "end_time": round(w.end_s, 3),
+            "words": w.text,
+        }
+        for w in (analysis.transcript.words if analysis.transcript else ())
+    ]
+    return json.dumps(entries, ensure_ascii=False, indent=1) + "\n"
+
+
+def as_ctm(analysis: CallAnalysis, name: str | None = None) -> str:
+    """Words as NIST conversation time marks: call, channel, start, length, word, confidence.
+
+    The channel is the party's number, as the format has no speakers.
+    """
+    call = name or session_id(analysis)
+    parties = analysis.speech.parties if analysis.speech else ()
+    return _lines(
+        f"{call} {parties.index(w.party) + 1} {w.start_s:.3f} {w.duration_s:.3f} "
+        f"{w.text.replace(' ', '_')} {w.probability:.3f}"
+        for w in (analysis.transcript.words if analysis.transcript else ())
+    )
+
+
+def as_srt(analysis: CallAnalysis) -> str:
+    """Turns as SubRip subtitles."""
+    names = speaker_names(analysis)
+    return _lines(
+        f"{i}\n{_clock(t.start_s, ',')} --> {_clock(t.end_s, ',')}\n{names[t.party]}: {t.text}\n"
+        for i, t in enumerate(_turns(analysis), start=1)
+    )
+
+
+def as_vtt(analysis: CallAnalysis) -> str:
+    """Turns as WebVTT captions, with voice tags."""
+    names = speaker_names(analysis)
+    return "WEBVTT\n\n" + _lines(
+        f"{_clock(t.start_s, '.')} --> {_clock(t.end_s, '.')}\n"
+        f"<v {names[t.party]}>{_escaped(t.text)}\n"
+        for t in _turns(analysis)
+    )
+
+
+def as_json(analysis: CallAnalysis) -> str:
+    """Speakers, turns and their words in one object."""
+    names = speaker_names(analysis)
+    words = analysis.transcript.words if analysis.transcript else ()
+    content = {
+        "call_id": analysis.metadata.call_id,
+        "path": analysis.recording.path,
+        "duration_s": analysis.duration_s,
+        "language": analysis.transcript.language if analysis.transcript else None,
+        "speakers": list(names.values()),
+        "turns": [
+            {
+                "speaker": names[t.party],
+                "start_s": round(t.start_s, 3),
+                "end_s": round(t.end_s, 3),
+                "text": t.text,
+            }
+            for t in _turns(analysis)
+        ],
+        "words": [
+            {
+                "speaker": names[w.party],
+                "start_s": round(w.start_s, 3),
+                "end_s": round(w.end_s, 3),
+                "text": w.text,
+                "probability": round(w.probability, 3),
+            }
+            for w in words
+        ],
+    }
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+EXPORTERS: MappingProxyType[str, Exporter] = MappingProxyType(
+    {
+        "rttm": as_rttm,
+        "stm": as_stm,
+        "seglst": as_seglst,
+        "ctm": as_ctm,
+        "srt": lambda analysis, _: as_srt(analysis),
+        "vtt": lambda analysis, _: as_vtt(analysis),
+        "json": lambda analysis, _: as_json(analysis),
+    }
+)
+ENDINGS = MappingProxyType({name: name for name in EXPORTERS} | {"seglst": "seglst.json"})
+
+
+def session_id(analysis: CallAnalysis) -> str:
+    """Return the call's id without what file names and NIST's formats forbid, and of their length.
+
+    Of another call's id it may become the same: where there is more than one, see `file_stems`.
+    """
+    return _plain(analysis.metadata.call_id)
+
+
+def file_stems(call_ids: Iterable[str]) -> dict[str, str]:
+    """Return, for every call of a warehouse, how its files' names begin: none begin alike.
+
+    Also not where capital letters, or forms of Unicode, make no difference. The name is the id
+    without what names of files forbid, with a digest behind it where that would be two calls', or
+    where the id is too long for one.
+    """
+    ids = list(dict.fromkeys(call_ids))
+    plain = {call_id: _plain(call_id) for call_id in ids}
+    bearers = Counter(_folded(stem) for stem in plain.values())
+    stems, taken = {}, set(bearers)
+    for call_id, stem in plain.items():
+        own = stem
+        if bearers[_folded(stem)] > 1 or stem.lower().endswith(_ENDINGS_LIKE):
+            digest = hashlib.sha256(call_id.encode("utf-8", "backslashreplace")).hexdigest()
+            sizes = range(8, len(digest) + 1, 8)
+            named = (f"{stem}~{digest[:size]}" for size in sizes)
+            own = next(name for name in named if _folded(name) not in taken)
+            taken.add(_folded(own))
+        stems[call_id] = own
+    return stems
+
+
+def _plain(call_id: str) -> str:
+    """The id as the name of a file, cut where it is too long, which a digest then tells apart."""
+    plain = re.sub(r"[^\w.~-]+", "_", call_id)
+    plain = re.sub(r"^[.-]", "_", plain) or "call"
+    if len(plain.encode()) <= _LONGEST_BYTES:
+        return plain
+    digest = hashlib.sha256(call_id.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+    return f"{plain.encode()[: _LONGEST_BYTES - 17].decode('utf-8', 'ignore')}~{digest}"
+
+
+def _folded(stem: str) -> str:
+    """The same for names that a file system may take for one."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", stem).casefold())
+
+
+def _turns(analysis: CallAnalysis) -> list[Turn]:
+    turns = analysis.conversation.turns if analysis.conversation else ()
+    return [t for t in turns if t.text]
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _clock(time_s: float, separator: str) -> str:
+    ms = round(time_s * 1000)
+    hours, minutes, seconds = ms // 3_600_000, ms // 60_000 % 60, ms // 1000 % 60
+    return f"{hours:02}:{minutes:02}:{seconds:02}{separator}{ms % 1000:03}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Analyzed calls of a warehouse that are to be written as files.
+
+    `stems` has the beginning of the file's name for every call. `missing` are calls whose analysis
+    cannot be read, `unpublished` is how many analyses have landed that the warehouse does not show.
+    """
+
+    landing_dir: Path
+    calls: tuple[NamedCall, ...]
+    stems: Mapping[str, str] = field(hash=False)
+    missing: tuple[NamedCall, ...]
+    unpublished: int
+    landed: Known = field(repr=False, hash=False)
+
+    def analyses(self) -> Iterator[tuple[CallAnalysis, str]]:
+        """Yield each analysis, called as in the warehouse, with the stem of its file's name."""
+        entries = {call.landing_key: call for call in self.calls}
+        for entry in self.landed:
+            call = entries.get(entry.landing_key)
+            if call is not None:
+                analysis = read_landed(self.landing_dir, entry)
+                metadata = replace(analysis.metadata, call_id=call.call_id)
+                yield replace(analysis, metadata=metadata), self.stems[call.call_id]
+
+
+def choose(landing_dir: Path, warehouse: Path, calls: Sequence[str]) -> Chosen:
+    """Return the calls that are meant, or all analyzed ones for an empty list.
+
+    A call is named as in the warehouse, by its id if no other call claims that, or by its
+    recording's path. Raises QueryError naming a call that is not there, or that was not analyzed;
+    WarehouseError when there is no warehouse.
+    """
+    everything = all_calls(warehouse)
+    analyzed = tuple(call for call in everything if call.status is Status.ANALYZED)
+    wanted = _meant(warehouse, calls) if calls else analyzed
+    landed = known(landing_dir)
+    keys = {entry.landing_key for entry in landed}
+    there = {entry.landing_key for entry in landed if entry.status is Status.ANALYZED}
+    return Chosen(
+        landing_dir,
+        tuple(call for call in wanted if call.landing_key in keys),
+        file_stems([call.call_id for call in everything]),
+        tuple(call for call in wanted if call.landing_key not in keys),
+        len(there - {call.landing_key for call in everything}),
+        landed,
+    )
+
+
+def _meant(warehouse: Path, calls: Sequence[str]) -> tuple[NamedCall, ...]:
+    found = []
+    with open_for_reading(warehouse) as con:
+        for text in calls:
+            call = find_call(con, text)
+            if call.status is not Status.ANALYZED:
+                raise QueryError(
+                    f"{shortened(call.call_id)}: {call.status}, there is nothing to export; "
+                    "`warmline show` says why"
+                )
+            found.append(call)
+    return tuple(dict.fromkeys(found))
+
+
+def export(analysis: CallAnalysis, format_name: str, folder: Path, stem: str | None = None) -> Path:
+    """Write one call in one of `EXPORTERS`' formats; returns the file.
+
+    `stem` begins the file's name, and names the call in formats that forbid spaces (see
+    `file_stems`). Raises QueryError naming the file when it cannot be written.
+    """
+    name = stem or session_id(analysis)
+    path = folder / f"{name}.{ENDINGS[format_name]}"
+    return write_text_whole(path, EXPORTERS[format_name](analysis, name), QueryError, "the call")
+
+
+# A copy of a recording with a tone where something was redacted; the recording stays as it is.
+
+
+ENDING = "bleeped.wav"
+TONE_HZ = 1000.0
+_TONE_LEVEL = 0.1  # of full scale, -23 dBFS: as loud as talk
+# The times of words are good to a tenth or two of a second, and a digit is short.
+MARGIN_S = 0.3
+
+
+def write_bleeped(
+    analysis: CallAnalysis, settings: RecordingSettings, folder: Path, stem: str | None = None
+) -> Path:
+    """Write the copy: WAV, 16 bits, 16 kHz, channels as they were; returns the file.
+
+    `stem` begins the file's name (see `file_stems`).
+
+    The tone is on every channel, as a voice is often faint on the other one, too, and begins 0.3 s
+    before the words and ends 0.3 s after. What rules did not find is heard. Raises QueryError when
+    nothing was looked for in the call, or its recording is no longer the one that was heard;
+    RecordingRefusedError when that cannot be read.
+    """
+    call, path = analysis.metadata.call_id, Path(analysis.recording.path)
+    if analysis.redactions is None:
+        raise QueryError(f"{call}: analyzed without redaction; a copy would hide nothing")
+    if is_remote(analysis.recording.path):
+        raise QueryError(
+            f"{call}: its recording lies at {analysis.recording.path}; a copy is made only of one "
+            "on this machine: fetch it, analyze it into a warehouse of its own, and export that"
+        )
+    if identify(path).audio_sha256 != analysis.recording.audio_sha256:
+        raise QueryError(f"{call}: {path} is another recording now; analyze it again")
+    pcm = bleeped(decode(path, settings).pcm, analysis.redactions)
+    target = folder / f"{stem or session_id(analysis)}.{ENDING}"
+    return write_whole(target, lambda file: _write(file, pcm), QueryError, "the copy")
+
+
+def bleeped(pcm: NDArray[np.int16], hidden: Sequence[Span]) -> NDArray[np.int16]:
+    """The sound, shape (channels, samples) at 16 kHz, with a tone over these spans."""
+    copy = pcm.copy()
+    for span in hidden:
+        first = min(max(0, round((span.start_s - MARGIN_S) * SAMPLE_RATE_HZ)), pcm.shape[1])
+        past = max(first, min(round((span.end_s + MARGIN_S) * SAMPLE_RATE_HZ), pcm.shape[1]))
+        phase = 2 * np.pi * TONE_HZ / SAMPLE_RATE_HZ * np.arange(first, past)
+        copy[:, first:past] = np.round(_TONE_LEVEL * 32767 * np.sin(phase))
+    return copy
+
+
+def _write(path: Path, pcm: NDArray[np.int16]) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(pcm.shape[0])
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE_HZ)
+        file.writeframes(pcm.T.astype("<i2").tobytes())

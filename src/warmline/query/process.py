@@ -1,0 +1,230 @@
+"""The process in which one query runs: `questions` starts it, and kills it when its time is up.
+
+It reads a warehouse and answers through a pipe. It cannot write or remove a file, open another one,
+or take more memory or time than it is given, whatever the query makes DuckDB do: the statement must
+be a SELECT, DuckDB may open no file any more, and the operating system holds the process itself.
+"""
+
+import json
+import os
+import pickle
+import re
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from warmline.database import load_extension, open_for_reading
+from warmline.errors import QueryError, WarmlineError
+from warmline.processes import (
+    end_with_parent,
+    forbid_writing,
+    leave_no_core_file,
+    limit_memory_and_time,
+)
+from warmline.query.questions import (
+    MEMORY_GB,
+    Parameter,
+    Query,
+    literal,
+    suggestion,
+    too_large,
+)
+from warmline.warehouse.reviews import show_landed_reviews
+
+# What DuckDB counts itself: some of the process's memory is not of its making.
+_MEMORY, _THREADS = "3GiB", 4
+_ROWS_AT_ONCE = 1000
+
+
+def main() -> None:
+    """Read a query from standard input and write what becomes of it to standard output.
+
+    That is a sequence of pickled pairs: ("ready", None) when the warehouse is open, ("columns", of
+    names and types), ("rows", some of them) as often as it takes, ("end", None); or ("error", the
+    name of the class and the message) in the place of any of them.
+    """
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whatever libraries print
+
+    def tell(kind: str, value: Any) -> None:
+        pickle.dump((kind, value), out, protocol=5)
+        out.flush()
+
+    try:
+        told = json.load(sys.stdin)
+        parameters = tuple(Parameter(**each) for each in told.pop("parameters"))
+        answer(Query(**told, parameters=parameters), tell)
+    except WarmlineError as e:
+        tell("error", (type(e).__name__, str(e)))
+    except MemoryError:
+        tell("error", (QueryError.__name__, too_large()))
+    except Exception as e:  # a fault of ours: said there, where somebody reads it
+        tell("error", (type(e).__name__, str(e)))
+
+
+def answer(query: Query, tell: Any) -> None:
+    """Answer a query in this process, which is good for nothing else afterwards."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that waits is interrupted, and kills it
+    end_with_parent(query.parent)
+    leave_no_core_file()
+    limit_memory_and_time(MEMORY_GB * 2**30, round(_THREADS * query.timeout_s) + 60)
+    with reading(Path(query.warehouse)) as con, one_line_errors():
+        forbid_writing()
+        tell("ready", None)
+        sql = _prepared(con, query)
+        result = con.execute(sql)
+        described = result.description or []
+        tell("columns", ([str(c[0]) for c in described], [str(c[1]) for c in described]))
+        left = query.limit + 1
+        while left and (rows := result.fetchmany(min(left, _ROWS_AT_ONCE))):
+            left -= len(rows)
+            tell("rows", rows)
+        tell("end", None)
+
+
+@contextmanager
+def reading(warehouse: Path, extension: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that can read this warehouse, nothing else, and cannot be talked out of it.
+
+    An extension is loaded first: later it could not be. Raises WarehouseError.
+    """
+    with open_for_reading(warehouse) as con:
+        show_landed_reviews(con, warehouse)
+        if extension:
+            load_extension(con, extension)
+        for setting in (
+            "TimeZone = 'UTC'",
+            f"memory_limit = '{_MEMORY}'",
+            f"threads = {min(_THREADS, os.cpu_count() or 1)}",
+            "temp_directory = ''",  # no transcript in temporary files
+            "autoinstall_known_extensions = false",
+            "autoload_known_extensions = false",
+            "python_enable_replacements = false",
+            "enable_external_access = false",
+            # That alone leaves what is open, and what would be the log beside it, to be written.
+            "disabled_filesystems = 'LocalFileSystem'",
+            "lock_configuration = true",
+        ):
+            con.execute(f"SET {setting}")
+        yield con
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """What DuckDB complains of becomes a QueryError in one line."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as e:
+        raise QueryError(too_large()) from e
+    except duckdb.Error as e:
+        raise QueryError(_one_line(str(e))) from e
+
+
+def _prepared(con: duckdb.DuckDBPyConnection, query: Query) -> str:
+    """The statement that answers the query.
+
+    Python values are not handed to DuckDB, which would import pandas to look at them.
+    """
+    wanted = require_select(con, query.sql)
+    values = _values(con, query) if query.name else dict(query.given)
+    _require_names(wanted, values)
+    if not wanted:
+        return query.sql
+    con.execute(f"PREPARE question AS\n{query.sql}")
+    return f"EXECUTE question({', '.join(f'{k} := {v}' for k, v in values.items())})"
+
+
+def require_select(con: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
+    """Return the names of the parameters of one SELECT, or EXPLAIN of one.
+
+    Raises QueryError for anything else. EXPLAIN ANALYZE would run what it explains, and is refused
+    whatever that is.
+    """
+    statement = _one_statement(con, sql)
+    if statement.type == duckdb.StatementType.EXPLAIN:
+        _require_explained_select(con, sql)
+    elif statement.type != duckdb.StatementType.SELECT:
+        raise QueryError(
+            f"{_name(statement)} is not allowed: a question only reads, begin with SELECT"
+        )
+    return set(statement.named_parameters)
+
+
+def _require_explained_select(con: duckdb.DuckDBPyConnection, sql: str) -> None:
+    try:
+        explained = _one_statement(con, _after_first_word(sql))
+    except duckdb.ParserException:
+        raise QueryError(
+            "EXPLAIN ANALYZE, and EXPLAIN with options, are not allowed: only EXPLAIN SELECT ..."
+        ) from None
+    if explained.type != duckdb.StatementType.SELECT:
+        raise QueryError(f"EXPLAIN {_name(explained)} is not allowed: only EXPLAIN SELECT ...")
+
+
+def _one_statement(con: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    statements = con.extract_statements(sql)
+    if len(statements) != 1:
+        raise QueryError(f"one statement at a time; this has {len(statements)}")
+    return statements[0]
+
+
+def _name(statement: Any) -> str:
+    return str(statement.type.name)
+
+
+def _after_first_word(sql: str) -> str:
+    """What follows EXPLAIN; the places of DuckDB's tokens are counted in bytes."""
+    (first, _), *_ = duckdb.tokenize(sql)
+    return sql.encode()[first + len("EXPLAIN") :].decode()
+
+
+def _require_names(wanted: set[str], values: Mapping[str, str]) -> None:
+    for name in sorted(wanted - values.keys()):
+        raise QueryError(f"parameter ${name} has no value; give it with --param {name}=...")
+    for name in sorted(values.keys() - wanted):
+        raise QueryError(f"no parameter ${name} in the query{suggestion(name, sorted(wanted))}")
+
+
+def _values(con: duckdb.DuckDBPyConnection, query: Query) -> dict[str, str]:
+    """The parameters of a named query in SQL, those that rest on others after them."""
+    values: dict[str, str] = {}
+    for parameter in sorted(query.parameters, key=lambda p: "$" in (p.default or "")):
+        values[parameter.name] = _value(con, query, parameter, values)
+    return values
+
+
+def _value(
+    con: duckdb.DuckDBPyConnection, query: Query, parameter: Parameter, known: Mapping[str, str]
+) -> str:
+    """A parameter's value as SQL, from what was given (text will do) or the default.
+
+    Nothing, given for anything but text, is no bound at all. `known` has the values of those
+    parameters that a default may rest on.
+    """
+    name, kind = parameter.name, parameter.type
+    value = parameter.default
+    if name in query.given:
+        given = query.given[name]
+        value = "NULL" if given == "''" and kind != "VARCHAR" else given
+    if value is None:
+        raise QueryError(f"{query.name}: parameter {name} must be given: {parameter.meaning}")
+    if name not in query.given:
+        value = re.sub(r"\$(\w+)", lambda found: known[found[1]], value)
+    try:
+        ((found,),) = con.execute(f"SELECT CAST({value} AS {kind})").fetchall()
+    except duckdb.Error as e:
+        raise QueryError(
+            f"{query.name}: {name} = {value} is not a {kind} ({parameter.meaning})"
+        ) from e
+    return f"CAST({literal(name, found)} AS {kind})"
+
+
+def _one_line(message: str) -> str:
+    """DuckDB's message without the picture of the query, in one line."""
+    text = re.split(r"\n\s*LINE \d+:", message)[0]
+    return " ".join(text.split())

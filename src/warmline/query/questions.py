@@ -1,0 +1,342 @@
+"""Questions to a published warehouse: read-only, with no way to the file system or the network.
+
+Each is answered by a process of its own (`query_process`), which can be killed at any time and is
+held by the operating system to what it may do. DuckDB is not even imported here, nor is pyarrow or
+pandas, so that `warmline query` starts at once.
+"""
+
+import difflib
+import json
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+from warmline import errors
+from warmline.encryption import key_environment
+from warmline.errors import QueryError, WarmlineError
+from warmline.warehouse.tables import SqlFile, sql_files
+
+DEFAULT_LIMIT = 1000
+DEFAULT_TIMEOUT_S = 60.0
+#: What the process of a query may take: that leaves room for the night on the same machine.
+MEMORY_GB = 4
+
+# An answer is kept in memory here, at several times the size at which it is sent.
+_LARGEST_ANSWER_BYTES = 256_000_000
+_LONGEST_LINE_BYTES = 1000
+# To start a process and open a warehouse, on a machine that is busy.
+_STARTUP_S = 60.0
+_GOODBYE_S = 10.0
+# Its modules lie where ours do; what else Python would run at its start is left out.
+_START = "import sys; sys.path[:] = {path!r}; from warmline.query.process import main; main()"
+_ENVIRONMENT = ("LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE")
+#: All that values of DuckDB are made of besides what pickle knows itself.
+_TYPES = {
+    *(("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")),
+    ("decimal", "Decimal"),
+    ("pytz", "_UTC"),
+    ("uuid", "UUID"),
+}
+_PARAMETER = re.compile(r"\$(?P<name>\w+) (?P<type>\w+)(?: = (?P<default>.+?))?: (?P<meaning>.+)")
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """The rows of an answer. `types` are DuckDB's; `truncated` says that there are more rows."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a named query. `default` is an SQL expression, None when it must be given.
+
+    It may rest on other parameters, as `$name`.
+    """
+
+    name: str
+    type: str
+    default: str | None
+    meaning: str
+
+
+@dataclass(frozen=True)
+class NamedQuery:
+    """A query in `warehouse/queries`, described by the comment it begins with."""
+
+    name: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    sql: str
+
+
+@dataclass(frozen=True)
+class Query:
+    """What the process of a query is told: a SELECT, and as SQL what is given for parameters.
+
+    `name` and `parameters` are those of a named query; `parent` is the process that waits.
+    """
+
+    warehouse: str
+    sql: str
+    given: Mapping[str, str]
+    limit: int
+    timeout_s: float
+    parent: int
+    name: str | None = None
+    parameters: tuple[Parameter, ...] = ()
+
+
+def named_queries() -> dict[str, NamedQuery]:
+    """All named queries by name."""
+    return {file.name: _parsed(file) for file in sql_files("queries")}
+
+
+def ask(
+    warehouse: Path,
+    sql: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    limit: int = DEFAULT_LIMIT,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+) -> QueryResult:
+    """The answer to one SELECT; `$name` in it is filled from `parameters`.
+
+    At most `limit` rows, after at most `timeout_s` seconds. Raises QueryError, in one line, for a
+    query that is wrong, takes too long, or would do anything but read the warehouse; WarehouseError
+    when there is none.
+    """
+    given = _literals(parameters)
+    return _answer_of(Query(str(warehouse), sql, given, limit, timeout_s, os.getpid()))
+
+
+def ask_named(
+    warehouse: Path,
+    name: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    limit: int = DEFAULT_LIMIT,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+) -> QueryResult:
+    """The answer to a named query; parameters may be given as text, and are else their defaults.
+
+    Raises as `ask`, and QueryError for a name, parameter or value that does not fit, saying which
+    would.
+    """
+    query = named_query(name)
+    given = _literals(parameters)
+    known = [parameter.name for parameter in query.parameters]
+    for unknown in given.keys() - set(known):
+        raise QueryError(
+            f"{name}: no parameter {unknown!r}{suggestion(unknown, known)}"
+            f" (it has {', '.join(known) or 'none'})"
+        )
+    return _answer_of(
+        Query(
+            str(warehouse),
+            query.sql,
+            given,
+            limit,
+            timeout_s,
+            os.getpid(),
+            query.name,
+            query.parameters,
+        )
+    )
+
+
+def named_query(name: str) -> NamedQuery:
+    """One named query. Raises QueryError, suggesting a name, when there is none of this name."""
+    queries = named_queries()
+    if name not in queries:
+        raise QueryError(
+            f"no query is named {name!r}{suggestion(name, list(queries))}; "
+            "`warmline query --list` shows all"
+        )
+    return queries[name]
+
+
+def too_large() -> str:
+    """Say that a query took too much memory, and what to do."""
+    return f"the query needs more than {MEMORY_GB} GB of memory: ask for fewer rows or columns"
+
+
+def _answer_of(query: Query) -> QueryResult:
+    """Have the query answered by a process of its own, which is killed when its time is up."""
+    with _process(query) as (process, sent):
+        with _killed_after(process, _STARTUP_S) as late:
+            kind, value = _received(process, sent, late, query)
+        columns: tuple[list[str], list[str]] = ([], [])
+        rows: list[tuple[Any, ...]] = []
+        with _killed_after(process, query.timeout_s) as late:
+            while kind != "end":
+                kind, value = _received(process, sent, late, query)
+                if kind == "columns":
+                    columns = value
+                elif kind == "rows":
+                    rows += value
+    names, types = columns
+    limit = query.limit
+    return QueryResult(tuple(names), tuple(types), tuple(rows[:limit]), truncated=len(rows) > limit)
+
+
+@contextmanager
+def _process(query: Query) -> Iterator[tuple["subprocess.Popen[bytes]", "_Sent"]]:
+    """A process that answers the query, and what it sends; it is gone after the block."""
+    here = str(Path(__file__).resolve().parents[1])
+    start = _START.format(path=[here, *(place for place in sys.path if place)])
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", start],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # native code has its own words for having no memory
+        env=key_environment(os.environ, *_ENVIRONMENT),
+    )
+    try:
+        assert process.stdin and process.stdout
+        with process.stdin as given, process.stdout as answer:
+            with suppress(BrokenPipeError):  # why it has ended is found out by reading
+                given.write(json.dumps(asdict(query)).encode())
+                given.close()
+            yield process, _Sent(answer)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def _killed_after(
+    process: "subprocess.Popen[bytes]", timeout_s: float
+) -> Iterator[threading.Event]:
+    """The process is killed after so many seconds in the block; the event says that it was."""
+    late = threading.Event()
+
+    def kill() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(timeout_s, kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+
+
+def _received(
+    process: "subprocess.Popen[bytes]", sent: "_Sent", late: threading.Event, query: Query
+) -> tuple[str, Any]:
+    """The next thing that the process says. Raises what it says that is wrong."""
+    try:
+        kind, value = _Values(sent).load()
+    except (EOFError, pickle.UnpicklingError) as e:
+        if late.is_set():
+            raise QueryError(
+                f"the query took more than {query.timeout_s:g} s and was stopped"
+            ) from e
+        ended = _ended(process)
+        if -ended in (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV):
+            raise QueryError(too_large()) from e
+        raise QueryError(f"the query's process ended by itself (exit code {ended})") from e
+    if kind == "error":
+        name, message = value
+        known = getattr(errors, name, None)
+        if isinstance(known, type) and issubclass(known, WarmlineError):
+            raise known(message)
+        raise RuntimeError(f"{name} in the query's process: {message}")
+    return kind, value
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> int:
+    """The exit code of a process that says nothing any more."""
+    try:
+        return process.wait(_GOODBYE_S)
+    except subprocess.TimeoutExpired:  # it says what nobody understands
+        process.kill()
+        return process.wait()
+
+
+class _Sent:
+    """What a process sends, up to a bound."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._left = _LARGEST_ANSWER_BYTES
+
+    def read(self, size: int, /) -> bytes:
+        """Read as a file does. Raises QueryError beyond the bound, before reading so much."""
+        self._left -= size
+        if self._left < 0:
+            raise QueryError(
+                f"the answer is larger than {_LARGEST_ANSWER_BYTES // 1_000_000} MB: ask for fewer "
+                "rows or columns"
+            )
+        return self._stream.read(size)
+
+    def readline(self) -> bytes:
+        """Read a line as a file does: pickles of today have none, but may be asked for one."""
+        return self._stream.readline(_LONGEST_LINE_BYTES)
+
+
+class _Values(pickle.Unpickler):
+    """Reads plain values: what a process sends can name no code that would be run here."""
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        """Find a type of values. Raises UnpicklingError for anything else."""
+        if (module, name) not in _TYPES:
+            raise pickle.UnpicklingError(f"{module}.{name} is no value of a query")
+        return super().find_class(module, name)
+
+
+def _literals(parameters: Mapping[str, Any] | None) -> dict[str, str]:
+    return {name: literal(name, value) for name, value in (parameters or {}).items()}
+
+
+def literal(name: str, value: Any) -> str:
+    """A Python value as it is written in SQL; `name` says whose, in the QueryError for others."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool | int | float):
+        return str(value)
+    if isinstance(value, datetime):
+        return f"TIMESTAMP '{value:%Y-%m-%d %H:%M:%S.%f}'"
+    if isinstance(value, date):
+        return f"DATE '{value:%Y-%m-%d}'"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    raise QueryError(f"parameter {name}: a {type(value).__name__} cannot be a parameter")
+
+
+@cache
+def _parsed(file: SqlFile) -> NamedQuery:
+    lines = file.header.splitlines()
+    description = " ".join(line for line in lines if not line.startswith("$"))
+    parameters = []
+    for line in lines:
+        if line.startswith("$"):
+            found = _PARAMETER.fullmatch(line)
+            if not found:
+                raise QueryError(f"{file.name}.sql: cannot read the parameter line {line!r}")
+            parameters.append(Parameter(**found.groupdict()))
+    return NamedQuery(file.name, description, tuple(parameters), file.text)
+
+
+def suggestion(word: str, candidates: list[str]) -> str:
+    """Return `; did you mean ...?` with the nearest of the candidates, if one is near."""
+    close = difflib.get_close_matches(word, candidates, n=1)
+    return f"; did you mean {close[0]}?" if close else ""

@@ -1,0 +1,156 @@
+"""Reviews: a person who listened says whether the machine is right, and what is true instead.
+
+A review lands as a file of its own, which every question and page shows from then on.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from warmline.database import open_for_reading
+from warmline.errors import QueryError
+from warmline.query.questions import ask
+from warmline.warehouse.call_names import NamedCall, find_call
+
+if TYPE_CHECKING:
+    from warmline.landing.reviews import Review
+
+#: What a cue's answer can be, in the words of the ledger; `no_cue` says that there was no cue.
+ANSWERS = ("ignored", "dismissed", "problem_solved_only", "attentive", "affective", "cognitive")
+NO_CUE, NO_ANSWER = "no_cue", "no_answer"
+_NEAR_S = 1.0
+
+_CUES = """
+SELECT kind, start_s, end_s, coalesce(answer, 'no_answer') AS answer
+FROM opportunities WHERE call_id = $call ORDER BY start_s
+"""
+_VALUES = """
+SELECT role, round(value, 6)::VARCHAR AS value
+FROM metrics WHERE call_id = $call AND name = $name ORDER BY role
+"""
+
+
+class Verdict(StrEnum):
+    """What a reviewer says of the machine's word."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a person says: `reason` is needed for wrong, `should_be` may say what is true."""
+
+    reviewer: str
+    verdict: Verdict
+    reason: str | None = None
+    should_be: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises QueryError when it says wrong without a reason, or nobody says it."""
+        if not self.reviewer.strip():
+            raise QueryError("a review needs the name of the reviewer: --by NAME")
+        if self.verdict is Verdict.WRONG and not (self.reason or "").strip():
+            raise QueryError("a review that says wrong needs a reason: --reason TEXT")
+        if self.verdict is Verdict.RIGHT and self.should_be is not None:
+            raise QueryError("what is right needs no --should-be")
+
+
+def review_cue(
+    warehouse: Path, landing_dir: Path, call_id: str, at_s: float, judgement: Judgement
+) -> "Review":
+    """Judge the row of the ledger whose cue begins at this second of the call.
+
+    Raises QueryError saying which calls, cues or words would fit.
+    """
+    allowed = (*ANSWERS, NO_ANSWER, NO_CUE)
+    if judgement.should_be is not None and judgement.should_be not in allowed:
+        raise QueryError(f"--should-be {judgement.should_be}: a cue's is {', '.join(allowed)}")
+    call = _meant(warehouse, call_id)
+    cues = ask(warehouse, _CUES, {"call": call.call_id}).rows
+    near = [cue for cue in cues if -_NEAR_S < at_s - cue[1] < _NEAR_S]
+    if not near:
+        there = ", ".join(f"{start:.1f}" for _, start, *_ in cues) or "none"
+        raise QueryError(
+            f"{call.call_id}: no cue begins at {at_s:g} s (those of the ledger: {there})"
+        )
+    kind, start, end, answer = min(near, key=lambda cue: abs(cue[1] - at_s))
+    found = _Subject("cue", kind, None, start, end, answer)
+    return _landed(landing_dir, call, found, judgement)
+
+
+def review_metric(
+    warehouse: Path,
+    landing_dir: Path,
+    call_id: str,
+    name: str,
+    role: str | None,
+    judgement: Judgement,
+) -> "Review":
+    """Judge the value of a measure, of one party (`role`) or of the whole call.
+
+    Raises QueryError saying which measures or roles would fit.
+    """
+    if judgement.should_be is not None:
+        _require_number(judgement.should_be)
+    call = _meant(warehouse, call_id)
+    values = ask(warehouse, _VALUES, {"call": call.call_id, "name": name}).rows
+    fitting = [value for of_role, value in values if of_role == role]
+    if len(fitting) != 1:
+        roles = ", ".join(of_role or "the call" for of_role, _ in values)
+        told = f"it is there of: {roles}; say --role" if values else "no measure of that name"
+        raise QueryError(f"{call.call_id}: {name} of {role or 'the call'}: {told}")
+    found = _Subject("metric", name, role, None, None, fitting[0])
+    return _landed(landing_dir, call, found, judgement)
+
+
+def all_reviews(landing_dir: Path) -> "Iterator[Review]":
+    """Every review that has landed, oldest first. Raises LandingError naming a damaged one."""
+    from warmline.landing.reviews import read_review, review_files
+
+    reviews = [read_review(landing_dir / file.name) for file in review_files(landing_dir)]
+    yield from sorted(reviews, key=lambda review: review.reviewed_at)
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What is judged: the fields of `Review` that find it again."""
+
+    subject: str
+    name: str
+    role: str | None
+    start_s: float | None
+    end_s: float | None
+    machine_said: str | None
+
+
+def _landed(landing_dir: Path, call: NamedCall, found: _Subject, judgement: Judgement) -> "Review":
+    from warmline.landing.reviews import Review, write_review
+
+    review = Review(
+        reviewed_at=datetime.now(UTC),
+        reviewer=judgement.reviewer.strip(),
+        given_call_id=call.call_id,
+        landing_key=call.landing_key,
+        **vars(found),
+        verdict=judgement.verdict.value,
+        should_be=judgement.should_be,
+        reason=judgement.reason,
+    )
+    write_review(review, landing_dir)
+    return review
+
+
+def _meant(warehouse: Path, call_id: str) -> NamedCall:
+    with open_for_reading(warehouse) as con:
+        return find_call(con, call_id)
+
+
+def _require_number(text: str) -> None:
+    try:
+        float(text)
+    except ValueError as e:
+        raise QueryError(f"--should-be {text}: a measure's is a number") from e

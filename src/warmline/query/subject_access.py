@@ -1,0 +1,233 @@
+"""All that is kept of a customer, for a person who asks for it: as JSON, and as a page to read."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from warmline import landing
+from warmline.analysis import CallAnalysis
+from warmline.database import open_for_reading
+from warmline.errors import WarmlineError, one_line
+from warmline.files import write_whole
+from warmline.landing import Selection
+from warmline.landing.mapping import to_row
+from warmline.landing.outcomes import outcome_files, read_outcomes
+from warmline.places import Places
+from warmline.query.reviews import all_reviews
+
+#: What may hold something of them besides, and is not looked into here.
+ELSEWHERE = (
+    "the recordings themselves (each call says where its recording lies)",
+    "metadata tables and JSON files from which calls took what is known of them",
+    "files that were exported, backups, and copies of any of these",
+    "Prefect's own database: names of recordings and of calls for night.keep_runs_days days",
+)
+_TABLES = """
+SELECT table_name FROM duckdb_columns()
+WHERE NOT internal AND schema_name = 'main' AND column_name = 'call_no'
+    AND table_name IN (SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main')
+ORDER BY table_name
+"""
+
+
+@dataclass(frozen=True)
+class SubjectAccess:
+    """What is kept of a customer.
+
+    `analyses` are the landed ones with the warehouse's name of each, None before it is published;
+    `published` has the rows of each table of the warehouse that are of these calls; `outcomes` are
+    all lines that were ever loaded, `reviews` all reviews; `reports` name a call.
+    """
+
+    customers: tuple[str, ...]
+    made_at: datetime
+    places: Places
+    analyses: tuple[tuple[str | None, CallAnalysis], ...]
+    published: dict[str, list[dict[str, Any]]]
+    outcomes: tuple[dict[str, Any], ...]
+    reviews: tuple[dict[str, Any], ...]
+    reports: tuple[str, ...]
+    has_opted_out: bool
+
+
+def collect(places: Places, customers: Sequence[str]) -> SubjectAccess:
+    """Return all that is kept of a customer, whose id may be written in several ways.
+
+    Raises LandingError or UnreadableError for a file that cannot be read: what might be in it must
+    not be missing without a word; WarehouseError as `open_for_reading`.
+    """
+    folder = places.landing
+    keys = frozenset(landing.matching(folder, Selection(customers=frozenset(customers))))
+    found = [
+        landing.read_landed(folder, known)
+        for known in landing.known(folder)
+        if known.landing_key in keys
+    ]
+    names, published = _published(places.warehouse, keys)
+    claimed = {analysis.metadata.call_id for analysis in found} | set(names.values())
+    out = landing.left_out(folder)
+    by_key = ((names.get(landing.key_of(a)), a) for a in found)
+    return SubjectAccess(
+        customers=tuple(customers),
+        made_at=datetime.now(UTC),
+        places=places,
+        analyses=tuple(sorted(by_key, key=lambda pair: _begun(pair[1]))),
+        published=published,
+        outcomes=tuple(_outcomes(folder, frozenset(customers), claimed)),
+        reviews=tuple(asdict(r) for r in all_reviews(folder) if r.landing_key in keys),
+        reports=tuple(_reports(places.warehouse, claimed)),
+        has_opted_out=any(map(out.has_opted_out, customers)),
+    )
+
+
+def write(access: SubjectAccess, folder: Path) -> tuple[Path, Path]:
+    """Write `customer.json` and `customer.txt`, for the eyes of their owner alone.
+
+    Raises WarmlineError naming a file that cannot be written.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as e:
+        raise WarmlineError(f"{folder}: cannot be made ({e.strerror})") from e
+    texts = {"customer.json": as_json(access), "customer.txt": as_text(access)}
+    for name, text in texts.items():
+        path = folder / name
+        write_whole(path, partial(_write, text=text), WarmlineError, "what is kept of a customer")
+        path.chmod(0o600)
+    return folder / "customer.json", folder / "customer.txt"
+
+
+def as_json(access: SubjectAccess) -> str:
+    """Return all of it as JSON."""
+    calls = [
+        {
+            "call_id": name or analysis.metadata.call_id,
+            "is_published": name is not None,
+            "recording_is_there": _is_there(analysis.recording.path),
+            "kept": to_row(analysis),
+        }
+        for name, analysis in access.analyses
+    ]
+    content = {
+        "customer": list(access.customers),
+        "made_at": access.made_at,
+        "landing_folder": access.places.landing,
+        "warehouse": access.places.warehouse,
+        "has_opted_out_of_later_calls": access.has_opted_out,
+        "calls": calls,
+        "outcomes": access.outcomes,
+        "reviews": access.reviews,
+        "rows_of_the_warehouse": access.published,
+        "reports_that_name_a_call": access.reports,
+        "not_looked_into": ELSEWHERE,
+    }
+    return json.dumps(content, default=str, ensure_ascii=False, indent=1)
+
+
+def as_text(access: SubjectAccess) -> str:
+    """Return a page to read: calls with their words and measures, outcomes, reviews."""
+    lines = [
+        f"What is kept of customer {', '.join(access.customers)}",
+        f"made {access.made_at:%Y-%m-%d %H:%M} UTC; everything is in customer.json",
+        "",
+        f"{len(access.analyses)} recordings, {len(access.outcomes)} outcomes, "
+        f"{len(access.reviews)} reviews; "
+        + ("opted out of later calls" if access.has_opted_out else "did not opt out"),
+        "Words in [brackets] were hidden before anything was kept; what they were is kept nowhere.",
+        "Agents' and reviewers' names and words are here, too: look at their rights before you "
+        "hand this out.",
+    ]
+    for name, analysis in access.analyses:
+        lines += ["", *_call(name, analysis)]
+    lines += _listed("Outcomes", [_pairs(row) for row in access.outcomes])
+    lines += _listed("Reviews by people who listened", [_pairs(row) for row in access.reviews])
+    lines += _listed("Reports of nights that name a call", access.reports)
+    lines += _listed("Not looked into", ELSEWHERE)
+    return "\n".join(one_line(line) for line in lines) + "\n"
+
+
+def _call(name: str | None, analysis: CallAnalysis) -> Iterator[str]:
+    known, recording = analysis.metadata, analysis.recording
+    yield f"Call {name or known.call_id}, {_begun(analysis):%Y-%m-%d %H:%M} UTC, {analysis.status}"
+    there = "there" if _is_there(recording.path) else "not there any more"
+    yield f"  recording: {recording.path} ({there})"
+    shown = {k: v for k, v in to_row(known).items() if v and k not in ("call_id", "started_at")}
+    yield f"  known: {_pairs(shown)}"
+    if analysis.reason:
+        yield f"  reason: {analysis.reason}"
+    if analysis.words_erased_at:
+        yield f"  words were erased on {analysis.words_erased_at:%Y-%m-%d}"
+    turns = analysis.conversation.turns if analysis.conversation else ()
+    for turn in turns:
+        if turn.text:
+            yield f"  {turn.start_s:7.1f} s  {turn.role:<8}  {turn.text}"
+    for hidden in analysis.redactions or ():
+        yield f"  hidden: {hidden.kind} at {hidden.start_s:.1f} s"
+    for part in (analysis.floor, analysis.prosody, analysis.empathy):
+        for metric in part.metrics if part else ():
+            if metric.value is not None:
+                party = f" of {metric.party}" if metric.party else ""
+                yield f"  measure: {metric.name}{party} = {metric.value:g}"
+
+
+def _published(
+    warehouse: Path, keys: frozenset[str]
+) -> tuple[dict[str, str], dict[str, list[dict[str, Any]]]]:
+    """What the warehouse calls these recordings, and its rows of them."""
+    if not warehouse.is_file():
+        return {}, {}
+    with open_for_reading(warehouse) as con:
+        calls = con.execute(
+            "SELECT landing_key, call_id, call_no FROM calls "
+            "WHERE list_contains($keys, landing_key)",
+            {"keys": sorted(keys)},
+        ).fetchall()
+        numbers = [number for *_, number in calls]
+        tables = {}
+        for (table,) in con.execute(_TABLES).fetchall():
+            rows = con.execute(
+                f'SELECT * FROM "{table}" WHERE list_contains($numbers, call_no)',
+                {"numbers": numbers},
+            )
+            columns = [column[0] for column in rows.description or ()]
+            tables[table] = [dict(zip(columns, row, strict=True)) for row in rows.fetchall()]
+    return {key: name for key, name, _ in calls}, tables
+
+
+def _outcomes(folder: Path, customers: frozenset[str], calls: set[str]) -> Iterator[dict[str, Any]]:
+    for file in outcome_files(folder):
+        for row in read_outcomes(folder / file.name).to_pylist():
+            if row["customer_id"] in customers or row["given_call_id"] in calls:
+                yield row
+
+
+def _reports(warehouse: Path, calls: set[str]) -> Iterator[str]:
+    for path in sorted((warehouse.parent / "reports").glob(f"{warehouse.stem}-*.md")):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if any(call in text for call in calls):
+            yield str(path)
+
+
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    return ["", title, *(f"  {line}" for line in lines)] if lines else []
+
+
+def _pairs(row: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in row.items() if value is not None)
+
+
+def _begun(analysis: CallAnalysis) -> datetime:
+    return analysis.metadata.started_at or analysis.recording.modified_at
+
+
+def _is_there(path: str) -> bool | None:
+    """Whether a recording is there; of a remote one nothing is known without asking for it."""
+    return None if "://" in path else Path(path).is_file()
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

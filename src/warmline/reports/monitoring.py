@@ -1,0 +1,444 @@
+"""Reads a night, and the days before it, from the warehouse."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any, Literal
+
+import duckdb
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from warmline import __version__
+from warmline.database import open_for_reading
+from warmline.errors import SettingsError, WarehouseError
+from warmline.files import write_text_whole
+from warmline.pipeline import RunSummary
+from warmline.reports.drift import (
+    WATCHED,
+    Day,
+    Drift,
+    compare,
+)
+from warmline.reports.report import (
+    FailedCall,
+    NightReport,
+    RunFacts,
+    SlowCall,
+    as_html,
+    as_markdown,
+    shares_too_large,
+)
+from warmline.settings import NightSettings
+
+_FAILED_SHOWN = 50
+_SLOWEST_SHOWN = 10
+_WITHIN = "analyzed_at >= $since AND analyzed_at < $until"
+_COLUMNS = ", ".join(watched.column for watched in WATCHED)
+
+_COUNTS = f"""
+SELECT status, coalesce(reason_code, ''), count(*), coalesce(sum(duration_s), 0),
+    coalesce(sum(listening_s) FILTER (status = 'analyzed'), 0),
+    count(*) FILTER (status = 'failed' AND failed_runs >= $give_up_after
+        AND $give_up_after > 0 AND reason_code <> 'io_error')
+FROM calls WHERE {_WITHIN} GROUP BY status, reason_code
+ORDER BY count(*) DESC, status, reason_code
+"""
+_OF_DAY = f"SELECT count(*) FROM calls WHERE {_WITHIN}"
+_FAILED = f"""
+SELECT call_id, coalesce(reason_code, ''), coalesce(reason, ''),
+    failed_runs >= $give_up_after AND $give_up_after > 0 AND reason_code <> 'io_error'
+FROM calls WHERE {_WITHIN} AND status = 'failed' ORDER BY reason_code, call_id LIMIT {_FAILED_SHOWN}
+"""
+_SLOWEST = f"""
+SELECT call_id, listening_s, duration_s FROM calls
+WHERE {_WITHIN} AND listening_s > 0 ORDER BY listening_s DESC, call_id LIMIT {_SLOWEST_SHOWN}
+"""
+_TONIGHT = f"""
+SELECT measure, $night, avg(value), coalesce(stddev_samp(value), 0), count(*)
+FROM (UNPIVOT (SELECT {_COLUMNS} FROM watched_calls WHERE {_WITHIN} AND NOT is_simulated)
+    ON {_COLUMNS} INTO NAME measure VALUE value)
+GROUP BY measure
+"""
+_DAYS = f"""
+SELECT measure, day, avg(value), coalesce(stddev_samp(value), 0), count(*)
+FROM (UNPIVOT (
+    SELECT day, {_COLUMNS} FROM watched_calls
+    WHERE analyzed_at < $since AND day >= $first AND day < $night AND NOT is_simulated)
+    ON {_COLUMNS} INTO NAME measure VALUE value)
+GROUP BY measure, day ORDER BY day
+"""
+# The day before the night is the one whose calls are waited for.
+_PER_DAY = """
+SELECT count(*) FROM watched_calls
+WHERE analyzed_at < $since AND day >= $first AND day < $night - 1 AND NOT is_simulated GROUP BY day
+"""
+_UNREADABLE = "SELECT count(*) FROM failures WHERE status = 'unreadable'"
+
+
+def last_night(warehouse: Path) -> date | None:
+    """The last day (UTC) on which calls were analyzed; None when there are no calls.
+
+    Raises `WarehouseError` as `read_night` does.
+    """
+    with open_for_reading(warehouse) as con:
+        last = con.execute("SELECT max(analyzed_at)::DATE FROM calls").fetchall()[0][0]
+        return last if isinstance(last, date) else None
+
+
+def read_night(
+    warehouse: Path,
+    night: date,
+    settings: NightSettings,
+    *,
+    until: datetime | None = None,
+    run: RunFacts | None = None,
+    runs: tuple[RunFacts, ...] = (),
+) -> NightReport:
+    """What was analyzed on a day (UTC), beside the `night.drift_days` days before it.
+
+    With `run`, only what was analyzed since that run began. A run that goes on past midnight
+    belongs to the day on which it began: `until` is its end. `runs` are all of the day. Raises
+    `WarehouseError` when there is no warehouse that can be read.
+    """
+    since = datetime.combine(night, time())
+    end = since + timedelta(days=1)
+    if until is not None:
+        end = max(end, _naive(until))
+    when = {"since": since, "until": end}
+    if run and run.started_at:
+        when = {"since": _naive(run.started_at), "until": _naive(until) if until else end}
+    before = {
+        "since": since,
+        "first": night - timedelta(days=settings.drift_days),
+        "night": night,
+    }
+    limit = {"give_up_after": settings.give_up_after}
+    with open_for_reading(warehouse) as con:
+        counts = con.execute(_COUNTS, when | limit).fetchall()
+        per_day = [n for (n,) in con.execute(_PER_DAY, before).fetchall()]
+        of_day = con.execute(_OF_DAY, {"since": since, "until": end}).fetchall()[0][0]
+        by_status = _summed((status, n) for status, _, n, *_ in counts)
+        return NightReport(
+            night=night,
+            by_status=by_status,
+            by_reason={(status, code): n for status, code, n, *_ in counts if code},
+            audio_s=sum(row[3] for row in counts if row[0] == "analyzed"),
+            computing_s=sum(row[4] for row in counts),
+            failed=tuple(FailedCall(*row) for row in con.execute(_FAILED, when | limit).fetchall()),
+            given_up=sum(row[5] for row in counts),
+            slowest=tuple(SlowCall(*row) for row in con.execute(_SLOWEST, when).fetchall()),
+            unreadable=con.execute(_UNREADABLE).fetchall()[0][0],
+            drifts=_drifts(con, when | {"night": night}, before, settings),
+            usual_calls=median(per_day) if len(per_day) >= settings.drift_min_days else None,
+            idle_days=settings.drift_days - 1 - len(per_day),
+            run=run,
+            calls_of_day=of_day,
+            shares=shares_too_large(by_status, settings),
+            runs=runs,
+        )
+
+
+def _naive(at: datetime) -> datetime:
+    """As the warehouse keeps times: UTC, without saying so."""
+    return at.astimezone(UTC).replace(tzinfo=None)
+
+
+def _drifts(
+    con: duckdb.DuckDBPyConnection,
+    when: dict[str, Any],
+    before: dict[str, Any],
+    settings: NightSettings,
+) -> tuple[Drift, ...]:
+    tonight = {name: Day(*rest) for name, *rest in con.execute(_TONIGHT, when).fetchall()}
+    days: defaultdict[str, list[Day]] = defaultdict(list)
+    for name, *rest in con.execute(_DAYS, before).fetchall():
+        days[name].append(Day(*rest))
+    return tuple(
+        compare(watched, tonight.get(watched.column), days[watched.column], settings)
+        for watched in WATCHED
+    )
+
+
+def _summed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    found: defaultdict[str, int] = defaultdict(int)
+    for name, count in pairs:
+        found[name] += count
+    return dict(found)
+
+
+# What a monitoring system reads of nights: files of counts beside the reports, no call's name.
+
+
+FOLDER = "reports"
+# What a run's record has of its facts: all counts.
+_FACTS = (
+    *("wall_s", "done_before", "given_up", "unfinished", "unread", "closed"),
+    *("forgotten", "opted_out", "erased_calls", "erased_words"),
+)
+
+
+class RunRecord(BaseModel):
+    """How a run ended, in counts; the fields from `wall_s` on are those of `RunFacts`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    started_at: datetime
+    ended_at: datetime
+    calls: dict[str, int]
+    reasons: dict[str, int]
+    alarms: tuple[str, ...]
+    audio_s: float
+    wall_s: float
+    done_before: int
+    given_up: int
+    unfinished: int
+    unread: int
+    closed: int
+    forgotten: int = 0
+    opted_out: int = 0
+    erased_calls: int = 0
+    erased_words: int = 0
+
+
+class Health(BaseModel):
+    """How the last night stands.
+
+    `state` is `running`, `done`, `attention` (done, and something asks for a person) or `failed`:
+    then `error` names the kind of error, whose text is in the log. `succeeded_at` is when a night
+    was last done to its end, every source read.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str = __version__
+    state: Literal["running", "done", "attention", "failed"]
+    started_at: datetime
+    ended_at: datetime | None = None
+    succeeded_at: datetime | None = None
+    error: str | None = None
+    last_run: RunRecord | None = None
+
+
+def health_file(warehouse: Path) -> Path:
+    """Where the health of a warehouse's nights is said."""
+    return warehouse.parent / FOLDER / f"{warehouse.stem}-health.json"
+
+
+def run_file(warehouse: Path, started_at: datetime) -> Path:
+    """Where a run leaves its counts."""
+    name = f"{warehouse.stem}-{started_at.astimezone(UTC):%Y-%m-%dT%H%M%SZ}.json"
+    return warehouse.parent / FOLDER / name
+
+
+def read_health(warehouse: Path) -> Health | None:
+    """Return how the last night stands; None when there was none, or its file is damaged."""
+    try:
+        return Health.model_validate_json(health_file(warehouse).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def read_run(warehouse: Path, started_at: datetime) -> RunFacts | None:
+    """Return what a run knew, in counts; None when its file is missing or damaged."""
+    try:
+        data = run_file(warehouse, started_at).read_bytes()
+        record = RunRecord.model_validate_json(data)
+    except (OSError, ValidationError):
+        return None
+    counts = {name: getattr(record, name) for name in _FACTS}
+    return RunFacts(**counts, problems=(), started_at=record.started_at)
+
+
+@contextmanager
+def noted(warehouse: Path, started_at: datetime) -> Iterator[None]:
+    """Say that a night is running, and that it failed when the block raises.
+
+    Raises `WarehouseError` at once when the file cannot be written: so a night without a place
+    for its report ends before its work.
+    """
+    before = read_health(warehouse)
+    running = Health(
+        state="running",
+        started_at=started_at,
+        succeeded_at=before.succeeded_at if before else None,
+        last_run=before.last_run if before else None,
+    )
+    _write(health_file(warehouse), running, "the health of nights")
+    try:
+        yield
+    except BaseException as e:
+        ended = {"state": "failed", "ended_at": datetime.now(UTC), "error": type(e).__name__}
+        failed = running.model_copy(update=ended)
+        with suppress(WarehouseError):  # what ended the night is what has to be said
+            _write(health_file(warehouse), failed, "the health of nights")
+        raise
+
+
+def note_end(
+    warehouse: Path, started_at: datetime, tally: RunSummary, run: RunFacts, alarms: Sequence[str]
+) -> None:
+    """Leave the counts of a run that has come to its end. Raises `WarehouseError`."""
+    ended = {
+        "started_at": started_at,
+        "ended_at": datetime.now(UTC),
+        "calls": tally.by_status,
+        "reasons": tally.by_reason,
+        "alarms": tuple(alarms),
+        "audio_s": tally.audio_s,
+    }
+    record = RunRecord.model_validate(ended | {name: getattr(run, name) for name in _FACTS})
+    before = read_health(warehouse)
+    health = Health(
+        state="failed" if run.unread else "attention" if alarms or tally.failed else "done",
+        error="sources that cannot be read" if run.unread else None,
+        started_at=started_at,
+        ended_at=record.ended_at,
+        succeeded_at=(before and before.succeeded_at) if run.unread else record.ended_at,
+        last_run=record,
+    )
+    _write(run_file(warehouse, started_at), record, "the run's counts")
+    _write(health_file(warehouse), health, "the health of nights")
+
+
+def as_metrics(warehouse: Path) -> str:
+    """Return how nights and the warehouse stand, in Prometheus' text format.
+
+    Raises `SettingsError` when its client library is not installed, `WarehouseError` when there is
+    a warehouse that cannot be read.
+    """
+    try:
+        from prometheus_client import CollectorRegistry, Gauge, generate_latest
+    except ImportError as e:
+        raise SettingsError("metrics need the extra `night`: pip install 'warmline[night]'") from e
+    registry = CollectorRegistry()
+
+    def gauge(name: str, help_text: str, labels: Sequence[str] = ()) -> Gauge:
+        return Gauge(f"warmline_{name}", help_text, labels, registry=registry)
+
+    if health := read_health(warehouse):
+        for name, help_text, at in (
+            ("night_started", "When the last night began.", health.started_at),
+            ("night_ended", "When the last night ended.", health.ended_at),
+            ("night_succeeded", "When a night was last done to its end.", health.succeeded_at),
+        ):
+            if at:
+                gauge(f"{name}_timestamp_seconds", help_text).set(at.timestamp())
+        states = gauge("night_state", "1 for the state of the last night.", ["state"])
+        for state in ("running", "done", "attention", "failed"):
+            states.labels(state).set(health.state == state)
+        if run := health.last_run:
+            calls = gauge("night_calls", "Calls of the last night that ended.", ["status"])
+            for status, count in (run.calls | {"unchanged": run.done_before}).items():
+                calls.labels(status).set(count)
+            gauge("night_alarms", "What asked for a person.").set(len(run.alarms))
+            gauge("night_unread_sources", "Sources that could not be read.").set(run.unread)
+            gauge("night_given_up_calls", "Calls that wait for retry.").set(run.given_up)
+            gauge("night_duration_seconds", "How long the run took.").set(run.wall_s)
+            gauge("night_audio_seconds", "Sound that was heard.").set(run.audio_s)
+    if warehouse.exists():
+        changed = gauge("warehouse_modified_timestamp_seconds", "When it was last published.")
+        changed.set(warehouse.stat().st_mtime)
+        stored = gauge("warehouse_calls", "Calls in the warehouse.", ["status"])
+        with open_for_reading(warehouse) as con:
+            rows = con.execute("SELECT status, count(*) FROM calls GROUP BY ALL ORDER BY 1")
+            for status, count in rows.fetchall():
+                stored.labels(status).set(count)
+    return generate_latest(registry).decode()
+
+
+def write_metrics(warehouse: Path, to: Path) -> None:
+    """Write the metrics as a file that may be read by anybody, whole or not at all.
+
+    Raises as `as_metrics` does, and `WarehouseError` when it cannot be written.
+    """
+    write_text_whole(to, as_metrics(warehouse), WarehouseError, "the metrics")
+    with suppress(OSError):  # a pipe, or a folder that has been taken away since
+        to.chmod(0o644)  # it is read by another user, and holds counts alone
+
+
+def _write(path: Path, record: BaseModel, what: str) -> None:
+    write_text_whole(path, record.model_dump_json(indent=2) + "\n", WarehouseError, what)
+
+
+# The reports that lie beside the warehouse: one a run, as Markdown and as an HTML page.
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A report that lies there: of a day, or of the run that began at that time."""
+
+    night: date
+    started_at: datetime | None
+
+
+def report_files(
+    warehouse: Path, night: date, started_at: datetime | None = None
+) -> tuple[Path, Path]:
+    """Where the report of a day, or of a run, lies: the Markdown file and the HTML page."""
+    if started_at is not None:
+        base = run_file(warehouse, started_at).with_suffix("")
+    else:
+        base = warehouse.parent / FOLDER / f"{warehouse.stem}-{night}"
+    return Path(f"{base}.md"), Path(f"{base}.html")
+
+
+def write_report(report: NightReport, warehouse: Path) -> Path:
+    """Write the report of a run, or of a day in place of an earlier one; returns the HTML page.
+
+    Raises `WarehouseError` naming the file when it cannot be written.
+    """
+    started_at = report.run.started_at if report.run else None
+    markdown, page = report_files(warehouse, report.night, started_at)
+    for path, text in ((markdown, as_markdown(report)), (page, as_html(report))):
+        write_text_whole(path, text, WarehouseError, "the report")
+    return page
+
+
+def runs_of(warehouse: Path, night: date) -> tuple[RunFacts, ...]:
+    """All runs that began on a day (UTC) and left a report, in order."""
+    written = sorted({w.started_at for w in _written(warehouse) if w.started_at})
+    found = (read_run(warehouse, at) for at in written if at.date() == night)
+    return tuple(run for run in found if run)
+
+
+def refresh_reports(warehouse: Path, settings: NightSettings) -> int:
+    """Write all reports anew from what the warehouse holds now; returns how many there were.
+
+    After calls were forgotten their names are in no report, and a report without calls is gone.
+    What only the run knew is kept in counts; its remarks on files are gone. Raises `WarehouseError`
+    as `read_night` and `write_report` do.
+    """
+    written = set(_written(warehouse))
+    starts = sorted(w.started_at for w in written if w.started_at)
+    for one in written:
+        following = next((at for at in starts if one.started_at and at > one.started_at), None)
+        run = read_run(warehouse, one.started_at) if one.started_at else None
+        if one.started_at and run is None:
+            run = RunFacts(0.0, 0, 0, 0, (), started_at=one.started_at)
+        until = (following or datetime.now(UTC)) if one.started_at else None
+        report = read_night(warehouse, one.night, settings, until=until, run=run)
+        if report.calls:
+            write_report(report, warehouse)
+        else:
+            for path in report_files(warehouse, one.night, one.started_at):
+                path.unlink(missing_ok=True)
+    return len(written)
+
+
+def _written(warehouse: Path) -> Iterator[_Written]:
+    pattern = re.compile(
+        rf"{re.escape(warehouse.stem)}-(\d{{4}}-\d\d-\d\d)(?:T(\d{{6}})Z)?\.(md|html)"
+    )
+    folder = warehouse.parent / FOLDER
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if match := pattern.fullmatch(path.name):
+            day = date.fromisoformat(match[1])
+            time = datetime.strptime(match[2], "%H%M%S").time() if match[2] else None
+            yield _Written(day, datetime.combine(day, time, UTC) if time else None)

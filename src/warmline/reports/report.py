@@ -1,0 +1,339 @@
+"""What is told of a night: counts, failures, the slowest calls, and what is not as it was."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from html import escape
+from pathlib import Path
+from string import Template
+
+from warmline.errors import one_line
+from warmline.pipeline import RunSummary
+from warmline.reports.drift import Drift
+from warmline.settings import NightSettings
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What only the run itself knows; the rest of a report is read from the warehouse.
+
+    `given_up` counts calls that were left alone because they failed too often, `unfinished` files
+    that were still being copied, `unread` sources that cannot be read, `closed` folders below
+    others. `notes` are what asks for a person besides; `problems` say more of all of these.
+    `forgotten` and `opted_out` are recordings that were left alone, as their calls were erased or
+    their customers opted out; `erased_calls` and `erased_words` count what was too old to be kept
+    (`[retention]`).
+    """
+
+    wall_s: float
+    done_before: int
+    given_up: int
+    unfinished: int
+    problems: tuple[str, ...]
+    started_at: datetime | None = None
+    unread: int = 0
+    closed: int = 0
+    notes: tuple[str, ...] = ()
+    forgotten: int = 0
+    opted_out: int = 0
+    erased_calls: int = 0
+    erased_words: int = 0
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What asks for a person in the run itself: counts, and nobody's name."""
+        lines = [f"sources that cannot be read: {self.unread}"] if self.unread else []
+        if self.closed:
+            lines.append(f"folders that cannot be looked into: {self.closed}")
+        return (*lines, *self.notes)
+
+    @classmethod
+    def of(
+        cls,
+        tally: RunSummary,
+        *,
+        started_at: datetime | None = None,
+        notes: tuple[str, ...] = (),
+        erased_calls: int = 0,
+        erased_words: int = 0,
+    ) -> "RunFacts":
+        """The facts of a run that has ended."""
+        plan = tally.plan
+        return cls(
+            tally.wall_s,
+            len(plan.unchanged),
+            len(plan.given_up),
+            len(plan.unfinished),
+            plan.problems,
+            started_at=started_at,
+            unread=len(plan.away),
+            closed=len(plan.closed),
+            notes=notes,
+            forgotten=len(plan.forgotten),
+            opted_out=len(plan.opted_out),
+            erased_calls=erased_calls,
+            erased_words=erased_words,
+        )
+
+
+@dataclass(frozen=True)
+class FailedCall:
+    """A call that failed; `is_last_try` when it is left alone from now on."""
+
+    call_id: str
+    code: str
+    reason: str
+    is_last_try: bool
+
+
+@dataclass(frozen=True)
+class SlowCall:
+    """A call that took long: computing time and length, seconds."""
+
+    call_id: str
+    computing_s: float
+    duration_s: float | None
+
+
+@dataclass(frozen=True)
+class NightReport:
+    """A night in counts and reasons, without a word that was said in a call.
+
+    `by_status` counts all recordings that were looked at, `by_reason` those without an analysis, by
+    status and code. `failed` and `slowest` are the first few. `unreadable` counts landing files
+    that are damaged. `usual_calls` is the median number of calls of the days before that had any,
+    `idle_days` how many had none; None without such days. `calls_of_day` counts what the whole day
+    looked at, of which a run is a part; `shares` are those of calls without an analysis that are
+    too large; `runs` are all of the day, where the report is the day's.
+    """
+
+    night: date
+    by_status: dict[str, int]
+    by_reason: dict[tuple[str, str], int]
+    audio_s: float
+    computing_s: float
+    failed: tuple[FailedCall, ...]
+    given_up: int
+    slowest: tuple[SlowCall, ...]
+    unreadable: int
+    drifts: tuple[Drift, ...]
+    usual_calls: float | None = None
+    idle_days: int = 0
+    run: RunFacts | None = None
+    calls_of_day: int = 0
+    shares: tuple[str, ...] = ()
+    runs: tuple[RunFacts, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Its day; the run's time as well where it is the report of one run."""
+        at = self.run.started_at if self.run else None
+        return f"Night of {self.night}" + (f", run of {at:%H:%M:%S} UTC" if at else "")
+
+    @property
+    def calls(self) -> int:
+        """Recordings that were looked at."""
+        return sum(self.by_status.values())
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """What asks for a person, a line each: counts and measures, and no call's name."""
+        return tuple(self._alarms())
+
+    def _alarms(self) -> Iterator[str]:
+        for run in (self.run,) if self.run else self.runs:
+            when = f" (run of {run.started_at:%H:%M:%S} UTC)" if run.started_at else ""
+            yield from (alarm if run is self.run else f"{alarm}{when}" for alarm in run.alarms)
+        if self.calls_of_day == 0 and self.usual_calls and self.idle_days == 0:
+            yield f"no calls came in; {self.usual_calls:.0f} a day are usual"
+        yield from self.shares
+        yield from (str(drift) for drift in self.drifts if drift.is_alarm)
+        if self.given_up:
+            yield f"calls that failed too often and wait for `warmline retry`: {self.given_up}"
+        if self.unreadable:
+            yield f"landing files that are damaged: {self.unreadable}; `warmline query failures`"
+
+
+def shares_too_large(by_status: Mapping[str, int], night: NightSettings) -> tuple[str, ...]:
+    """Return a line for each share of calls without an analysis that is above its limit.
+
+    It needs no days to compare with: a night in which nothing could be analyzed is no good first
+    night. Copies of other recordings do not count.
+    """
+    calls = sum(count for status, count in by_status.items() if status != "duplicate")
+    failed = by_status.get("failed", 0)
+    unanalyzed = calls - by_status.get("analyzed", 0)
+    lines = []
+    if calls and failed / calls > night.alarm_failed_share:
+        lines.append(f"calls that failed: {failed} of {calls}")
+    if calls and unanalyzed > failed and unanalyzed / calls > night.alarm_unanalyzed_share:
+        lines.append(f"calls without an analysis (refused, no speech): {unanalyzed} of {calls}")
+    return tuple(lines)
+
+
+# A night's report for people: as Markdown, and as one HTML page that needs nothing else.
+
+
+_PAGE = Path(__file__).with_name("night.html")
+_WIDTH, _HEIGHT = 120, 24  # of a line drawn in a table, pixels
+_NO_ALARM = "Nothing asks for a person."
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A part of the report. `lines` has the values to draw behind each row, in the page only."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    lines: tuple[tuple[float, ...], ...] = ()
+
+
+def as_markdown(report: NightReport) -> str:
+    """The report as Markdown."""
+    parts = [f"# {report.title}", _lead(report)]
+    parts += ["\n".join(f"- **{_cell(alarm)}**" for alarm in report.alarms) or _NO_ALARM]
+    for table in _tables(report):
+        parts.append(f"## {table.title}")
+        if table.note:
+            parts.append(table.note)
+        if table.rows:
+            lines = [_row(table.head), "|---|" + "---:|" * (len(table.head) - 1)]
+            parts.append("\n".join(lines + [_row(row) for row in table.rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+def as_html(report: NightReport) -> str:
+    """The report as a page: no script, no font, no picture from elsewhere."""
+    alarms = "".join(f"<li>{escape(alarm)}</li>" for alarm in report.alarms)
+    body = "".join(_section(table) for table in _tables(report))
+    return Template(_PAGE.read_text(encoding="utf-8")).substitute(
+        title=escape(report.title),
+        lead=escape(_lead(report)),
+        alarms=f"<ul class='alarm'>{alarms}</ul>" if alarms else f"<p>{_NO_ALARM}</p>",
+        body=body,
+    )
+
+
+def _lead(report: NightReport) -> str:
+    text = f"{report.calls} calls." if report.calls else "No calls."
+    if report.audio_s:
+        text += f" {report.audio_s / 3600:.2f} h of sound"
+        text += f" in {report.computing_s / 3600:.2f} h of computing."
+    if (run := report.run) is not None:
+        text += f" The run took {run.wall_s / 60:.1f} min; {run.done_before} done before"
+        text += f", {run.given_up} left alone after failing too often" if run.given_up else ""
+        text += f", {run.unfinished} still being copied" if run.unfinished else ""
+        text += f", {run.forgotten} erased before and left alone" if run.forgotten else ""
+        text += f", {run.opted_out} of customers who opted out" if run.opted_out else ""
+        text += "."
+        if run.erased_calls or run.erased_words:
+            text += f" Too old to be kept: {run.erased_calls} calls were erased, and the words of "
+            text += f"{run.erased_words}."
+    return text
+
+
+def _tables(report: NightReport) -> Iterator[_Table]:
+    if report.by_status:
+        counts = tuple((status, str(n)) for status, n in report.by_status.items())
+        yield _Table("Calls", ("calls", "count"), counts)
+    if report.by_reason:
+        rows = tuple((status, code, str(n)) for (status, code), n in report.by_reason.items())
+        yield _Table("Why not analyzed", ("status", "reason", "calls"), rows)
+    if report.failed:
+        failed = tuple(
+            (call.call_id, "waits for `warmline retry`" if call.is_last_try else "", call.reason)
+            for call in report.failed
+        )
+        count = report.by_status.get("failed", 0)
+        note = "" if count == len(failed) else f"The first {len(failed)} of {count}."
+        yield _Table("Failed", ("call", "", "why"), failed, note)
+    if report.slowest:
+        slow = tuple(
+            (call.call_id, f"{call.computing_s:.1f}", f"{call.duration_s or 0:.1f}")
+            for call in report.slowest
+        )
+        yield _Table("Slowest calls", ("call", "computing, s", "length, s"), slow)
+    if report.runs:
+        yield _Table(
+            "Runs", ("began, UTC", "min", "done before", "asks for a person"), _runs(report)
+        )
+    yield _drift_table(report.drifts)
+    if report.run is not None and report.run.problems:
+        yield _Table("Also", ("",), tuple((problem,) for problem in report.run.problems))
+
+
+def _runs(report: NightReport) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        (
+            f"{run.started_at:%H:%M:%S}" if run.started_at else "",
+            f"{run.wall_s / 60:.1f}",
+            str(run.done_before),
+            "; ".join(run.alarms),
+        )
+        for run in report.runs
+    )
+
+
+def _drift_table(drifts: Sequence[Drift]) -> _Table:
+    head = ("measure", "this night", "calls", "usual", "days", "z", "")
+    rows, lines = [], []
+    for drift in drifts:
+        z = "-" if drift.z is None else f"{drift.z:+.1f}"
+        verdict = "ALARM" if drift.is_alarm else drift.why_not or ""
+        values = (drift.text(drift.value), str(drift.calls), drift.text(drift.usual))
+        rows.append((drift.watched.title, *values, str(len(drift.days)), z, verdict))
+        tonight = () if drift.value is None else (drift.value,)
+        lines.append((*(day.mean for day in drift.days), *tonight))
+    note = (
+        "Means over calls. Usual: the median of the days before, by when the calls began; z: the "
+        "distance from it in units of the days' spread (1.4826 x median absolute deviation) and of "
+        "the error of the mean. An alarm takes both a z and a change that are large enough "
+        "(`night.drift_*`). Simulated calls do not count."
+    )
+    return _Table("Beside the days before", head, tuple(rows), note, tuple(lines))
+
+
+def _section(table: _Table) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in table.head)
+    rows = []
+    for i, row in enumerate(table.rows):
+        cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
+        drawn = f"<td>{_line(table.lines[i])}</td>" if table.lines else ""
+        rows.append(f"<tr{' class=alarm' if 'ALARM' in row else ''}>{cells}{drawn}</tr>")
+    note = f"<p class='note'>{escape(table.note)}</p>" if table.note else ""
+    extra = "<th>days, then this night</th>" if table.lines else ""
+    return (
+        f"<h2>{escape(table.title)}</h2>{note}<div class='wide'><table><tr>{head}{extra}</tr>"
+        f"{''.join(rows)}</table></div>"
+    )
+
+
+def _line(values: Sequence[float]) -> str:
+    """The values as a small line, the last one as a dot; nothing for fewer than two."""
+    if len(values) < 2:
+        return ""
+    low, high = min(values), max(values)
+    scale = (high - low) or 1.0
+    points = [
+        (2 + (_WIDTH - 6) * i / (len(values) - 1), 3 + (_HEIGHT - 6) * (high - value) / scale)
+        for i, value in enumerate(values)
+    ]
+    drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    x, y = points[-1]
+    return (
+        f"<svg width='{_WIDTH}' height='{_HEIGHT}' role='img'>"
+        f"<polyline points='{drawn}' fill='none' stroke='#7b8794'/>"
+        f"<circle cx='{x:.1f}' cy='{y:.1f}' r='3' fill='#1f2933'/></svg>"
+    )
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+
+def _cell(value: str) -> str:
+    """Text that Markdown shows as it is: a name that a stranger chose fetches no picture."""
+    return re.sub(r"([\\|<>\[\]`*~])", r"\\\1", one_line(value))

@@ -1,0 +1,290 @@
+"""Takes the other party's voice, leaked into this channel, out of this channel's speech.
+
+Crosstalk in a hybrid or a headset arrives at once; echo from the far end of a line, or of a
+speakerphone, up to half a second late. Either way the leaked voice is a copy of the other channel,
+so its level follows that channel's level at a constant distance and delay, which a voice of its own
+does not. Measured in windows of a minute on ten real and simulated calls, the levels of two clean
+channels correlate by 0.27 at most where only the other party speaks, at any delay; leaked voices
+(12 to 30 dB weaker, up to 0.35 s late, band-limited, clipped, in GSM, from a room with echoes, of
+wandering level or delay) by 0.39 to 1.0.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise, permutations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from warmline.channels import LevelTrack, level_track
+from warmline.recordings.sound import Sound
+from warmline.speech.activity import FRAME_STEP_S, SAMPLES_PER_FRAME, frame_time_s
+
+_SMOOTHING_S = 0.25
+_FRAMES_AT_ONCE = 40_000
+_BLOCKS_A_SECOND = 100
+_SMOOTHING_BLOCKS = 25
+# (length, least correlation) of the windows in which a leak is looked for, longest first.
+_WINDOWS = ((6_000, 0.37), (3_000, 0.55), (1_500, 0.62))
+_REACH_BLOCKS = 3_000
+_MAX_DELAY_BLOCKS = 50
+_MAX_EARLY_BLOCKS = 20  # a recorder may hold one channel back
+_LAG_STEP = 2
+_CONTRAST = 0.1
+_PLAIN_CORRELATION = 0.6
+_BELOW_LIMIT_DB = 0.5
+_MIN_BLOCKS = 300
+_LOUD_RANGE_DB = 25.0
+_ABOVE_NOISE_DB = 10.0
+_BELOW_OWN_DB = 4.0
+_BELOW_SOURCE_DB = 6.0
+_NEAR_DB = 8.0
+_MARGIN_DB = (3.0, 8.0)
+_CLOSE_DB = (-2.0, 3.0)
+_CLOSE_SHARES = (0.02, 0.42)  # from here on there is a doubt, and here nothing is sure
+_SAFE_HEADROOM_DB = 8.0
+
+
+@dataclass(frozen=True)
+class CrosstalkSpan:
+    """The voice of channel `source` on channel `target`, for 10 ms blocks `start:end`.
+
+    It comes `delay` blocks later there and `level_db` louder (fainter where negative) than on its
+    own channel; a tenth of the time it is more than `spread_db` above that. `headroom_db` is how
+    far the target's own voice stands above it.
+    """
+
+    source: int
+    target: int
+    start: int
+    end: int
+    delay: int
+    level_db: float
+    spread_db: float
+    headroom_db: float
+
+    @property
+    def margin_db(self) -> float:
+        """How far above the expected leak a level may be and still be the leak."""
+        low, high = _MARGIN_DB
+        return min(max(low, self.spread_db + 2.0), high)
+
+
+@dataclass(frozen=True)
+class OwnSpeech:
+    """Each channel's own speech: probabilities per frame, 0 where the voice is another channel's.
+
+    `confidence` (0..1) is lower where a leaked voice is nearly as loud as the channel's own, or is
+    not told from it by its level; `leaks` are those that were found.
+    """
+
+    probabilities: tuple[NDArray[np.float32], ...]
+    leaks: tuple[CrosstalkSpan, ...]
+    confidence: float
+
+    @property
+    def reason(self) -> str:
+        """What was found, for a person; empty where nothing leaks."""
+        pairs = dict.fromkeys((leak.source, leak.target) for leak in self.leaks)
+        return "; ".join(
+            _sentence([leak for leak in self.leaks if (leak.source, leak.target) == pair])
+            for pair in pairs
+        )
+
+
+def own_speech(sound: Sound, speech: Sequence[NDArray[np.float32]], leakage_db: float) -> OwnSpeech:
+    """Take out of each channel's speech (frames,) what is another channel's voice.
+
+    That is where another channel is louder by `leakage_db` at the same time (two people who speak
+    at once differ by less), and where the level is no higher than a leak that was found explains.
+    """
+    heard = without_crosstalk(sound, speech, leakage_db)
+    tracks = [level_track(sound, channel) for channel in range(len(speech))]
+    leaks = tuple(find_crosstalk(tracks))
+    confidence = min([1.0, *(_headroom_confidence(leak) for leak in leaks)])
+    own = []
+    for channel, probability in enumerate(heard):
+        found = [leak for leak in leaks if leak.target == channel]
+        if not found:
+            own.append(probability)
+            continue
+        above_db = _above_leaks_db(tracks, channel, found, len(probability))
+        kept = np.where(above_db < 0, np.float32(0), probability)
+        low_db, high_db = _CLOSE_DB
+        close = (probability > 0.5) & (above_db >= low_db) & (above_db < high_db)
+        share = float(close.sum() / max(1, (kept > 0.5).sum()))
+        confidence = min(confidence, float(np.interp(share, _CLOSE_SHARES, (1.0, 0.0))))
+        own.append(kept)
+    return OwnSpeech(tuple(own), leaks, confidence)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """Two channels; the first alone speaks above `least_db`, the other `most_db` apart at most."""
+
+    source: LevelTrack
+    target: LevelTrack
+    least_db: float
+    most_db: float
+    top_apart_db: float
+
+    @classmethod
+    def of(cls, source: LevelTrack, target: LevelTrack) -> "_Pair":
+        top_db, apart_db = source.top_db, target.top_db - source.top_db
+        least_db = max(top_db - _LOUD_RANGE_DB, source.noise_db + _ABOVE_NOISE_DB)
+        return cls(
+            source, target, least_db, max(-_BELOW_SOURCE_DB, apart_db - _BELOW_OWN_DB), apart_db
+        )
+
+    def only_source(
+        self, start: int, end: int, lag: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Levels of both channels, `lag` blocks apart, where the source speaks alone."""
+        a, b = self.source.level_db[start:end], self.target.level_db[start:end]
+        size = max(0, a.size - abs(lag))
+        a, b = a[max(0, -lag) :][:size], b[max(0, lag) :][:size]
+        chosen = (a > self.least_db) & (b - a < self.most_db)
+        return a[chosen], b[chosen]
+
+    def correlation(self, start: int, end: int, lag: int) -> float:
+        """How far the levels follow each other there, -1..1; -1 when too little is heard."""
+        loud, leaked = self.only_source(start, end, lag)
+        if loud.size < _MIN_BLOCKS:
+            return -1.0
+        loud, leaked = loud - loud.mean(), leaked - leaked.mean()
+        energy = float(loud @ loud) * float(leaked @ leaked)
+        return float(loud @ leaked) / energy**0.5 if energy > 1e-9 else -1.0
+
+
+def find_crosstalk(tracks: Sequence[LevelTrack]) -> Iterator[CrosstalkSpan]:
+    """Voices that are heard on another channel than their own, window by window."""
+    for source, target in permutations(tracks, 2):
+        size = source.level_db.size
+        found = list(_leaks_between(_Pair.of(source, target), 0, size, 0))
+        yield from _widened(found, size)
+
+
+def _widened(leaks: Sequence[CrosstalkSpan], size: int) -> Iterator[CrosstalkSpan]:
+    """The leaks of one pair, each reaching on where none was found: few begin with a window."""
+    for i, leak in enumerate(leaks):
+        before = leaks[i - 1].end if i else 0
+        after = leaks[i + 1].start if i + 1 < len(leaks) else size
+        yield replace(
+            leak,
+            start=max(before, leak.start - _REACH_BLOCKS),
+            end=min(after, leak.end + _REACH_BLOCKS),
+        )
+
+
+def _leaks_between(pair: _Pair, start: int, end: int, scale: int) -> Iterator[CrosstalkSpan]:
+    """Leaks in windows of this scale; where a window has none, in the shorter ones inside it."""
+    if scale == len(_WINDOWS):
+        return
+    length, least = _WINDOWS[scale]
+    count = max(1, round((end - start) / length))
+    borders = np.linspace(start, end, count + 1).astype(int)
+    for first, last in pairwise(borders.tolist()):
+        leak = _leak(pair, first, last, least)
+        if leak is not None:
+            yield leak
+        else:
+            yield from _leaks_between(pair, first, last, scale + 1)
+
+
+def _leak(pair: _Pair, start: int, end: int, least: float) -> CrosstalkSpan | None:
+    """The leak between two channels in one window, if their levels follow each other there."""
+    coarse = range(-_MAX_EARLY_BLOCKS, _MAX_DELAY_BLOCKS + 1, _LAG_STEP)
+    at_lags = [pair.correlation(start, end, lag) for lag in coarse]
+    delay = coarse[int(np.argmax(at_lags))]
+    near_by = range(delay - _LAG_STEP + 1, delay + _LAG_STEP)
+    delay = max(near_by, key=lambda lag: pair.correlation(start, end, lag))
+    # Where both speak all the time, choosing the fainter ones makes levels alike at every lag.
+    contrasting = min(float(np.median(at_lags)) + _CONTRAST, _PLAIN_CORRELATION)
+    if pair.correlation(start, end, delay) < max(least, contrasting):
+        return None
+    loud, leaked = pair.only_source(start, end, delay)
+    apart_db = leaked - loud
+    counts, edges = np.histogram(apart_db, np.arange(-100.0, 100.0))
+    usual_db = float(edges[np.convolve(counts, np.ones(5), "same").argmax()]) + 0.5
+    near = apart_db[np.abs(apart_db - usual_db) < _NEAR_DB]
+    level_db = float(np.median(near))
+    if level_db > pair.most_db - _BELOW_LIMIT_DB:
+        return None
+    return CrosstalkSpan(
+        pair.source.channel,
+        pair.target.channel,
+        start,
+        end,
+        delay,
+        level_db,
+        float(np.percentile(near, 90)) - level_db,
+        pair.top_apart_db - level_db,
+    )
+
+
+def _above_leaks_db(
+    tracks: Sequence[LevelTrack], target: int, leaks: Sequence[CrosstalkSpan], frames: int
+) -> NDArray[np.float64]:
+    """How far each frame's level is above what leaks explain; infinite where nothing leaks."""
+    level_db = _smooth_db(tracks[target])
+    above_db = np.full(level_db.size, np.inf)
+    sources = {leak.source: _smooth_db(tracks[leak.source]) for leak in leaks}
+    for leak in leaks:
+        blocks = np.arange(leak.start, leak.end)
+        origin = np.clip(blocks - leak.delay, 0, level_db.size - 1)
+        explained_db = sources[leak.source][origin] + leak.level_db + leak.margin_db
+        above_db[blocks] = np.minimum(above_db[blocks], level_db[blocks] - explained_db)
+    times_s = frame_time_s(0) + np.arange(frames) * FRAME_STEP_S
+    places = np.minimum((times_s * _BLOCKS_A_SECOND).astype(int), level_db.size - 1)
+    return np.asarray(above_db[places])
+
+
+def _smooth_db(track: LevelTrack) -> NDArray[np.float64]:
+    power = 10 ** (track.level_db / 10)
+    smooth = np.convolve(power, np.ones(_SMOOTHING_BLOCKS) / _SMOOTHING_BLOCKS, "same")
+    return np.asarray(10 * np.log10(np.maximum(smooth[: power.size], 1e-9)))
+
+
+def _headroom_confidence(leak: CrosstalkSpan) -> float:
+    return float(np.clip(leak.headroom_db / _SAFE_HEADROOM_DB, 0.0, 1.0))
+
+
+def _sentence(leaks: Sequence[CrosstalkSpan]) -> str:
+    first = leaks[0]
+    seconds = np.array([leak.end - leak.start for leak in leaks], float)
+    level_db = float(np.average([leak.level_db for leak in leaks], weights=seconds))
+    delay_s = float(np.average([leak.delay for leak in leaks], weights=seconds)) / _BLOCKS_A_SECOND
+    late = f", {delay_s:.2f} s late" if delay_s >= 0.015 else ""
+    apart = f"{abs(level_db):.0f} dB {'weaker' if level_db < 0 else 'louder'}"
+    return f"channel {first.source}'s voice on channel {first.target}, {apart}{late}, left out"
+
+
+def without_crosstalk(
+    sound: Sound, speech: Sequence[NDArray[np.float32]], leakage_db: float
+) -> list[NDArray[np.float32]]:
+    """Speech probabilities per channel, 0 where another channel is far louder.
+
+    `speech` is (frames,) per channel. Two people who speak at once differ by less than
+    `leakage_db`; what crosses over in a telephone's hybrid or a headset is fainter than that.
+    """
+    levels = np.stack([_levels_db(sound, c, len(p)) for c, p in enumerate(speech)])
+    heard = []
+    for channel, probability in enumerate(speech):
+        others = np.delete(levels, channel, axis=0)
+        own = levels[channel] > others.max(axis=0, initial=-np.inf) - leakage_db
+        heard.append(np.where(own, probability, np.float32(0)))
+    return heard
+
+
+def _levels_db(sound: Sound, channel: int, frames: int) -> NDArray[np.float32]:
+    """Level of each segmentation frame's step, smoothed over a syllable, dB re full scale."""
+    power = np.zeros(frames, np.float32)
+    for first in range(0, frames, _FRAMES_AT_ONCE):
+        start_s, end_s = first * FRAME_STEP_S, (first + _FRAMES_AT_ONCE) * FRAME_STEP_S
+        samples = sound.channel(channel, start_s, end_s)
+        whole = samples[: samples.size // SAMPLES_PER_FRAME * SAMPLES_PER_FRAME]
+        steps = np.square(whole).reshape(-1, SAMPLES_PER_FRAME).mean(axis=1)
+        power[first : first + steps.size] = steps[: frames - first]
+    width = max(1, round(_SMOOTHING_S / FRAME_STEP_S))
+    smooth = np.convolve(power, np.ones(width, np.float32) / width, mode="same")
+    return np.asarray(10 * np.log10(smooth[:frames] + 1e-10), np.float32)

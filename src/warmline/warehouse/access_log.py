@@ -1,0 +1,115 @@
+"""Who looked at what: one line of JSON for each access to the words of calls.
+
+It lies beside the warehouse, private as the warehouse is (`calls.duckdb` has `calls.access.jsonl`),
+and says when, which user of the system, by which command, and which calls or query. It holds
+nothing that was said, and no text of SQL, which may quote it: of a SELECT there is the digest. The
+id of a call goes from it when the call goes from the warehouse; that somebody looked at one stays.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import pwd
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from warmline.errors import WarehouseError
+from warmline.files import open_private, write_text_whole
+
+
+def access_log(warehouse: Path) -> Path:
+    """Return where the log of a warehouse lies, whether it is there or not."""
+    return warehouse.resolve().with_suffix(".access.jsonl")
+
+
+def note_access(
+    warehouse: Path,
+    command: str,
+    *,
+    calls: Collection[str] = (),
+    query: str | None = None,
+    sql: str | None = None,
+    rows: int | None = None,
+) -> None:
+    """Add one access to the log.
+
+    `query` is the name of a query or a table; of `sql` the digest is kept. `rows` is how many came
+    back; None where none did, as of a query that failed: its error may quote a call. Raises
+    WarehouseError when the log cannot be written.
+    """
+    line: dict[str, Any] = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "user": _user(),
+        "uid": os.getuid(),
+        "command": command,
+        "calls": sorted(calls) or None,
+        "query": query,
+        "sql_sha256": hashlib.sha256(sql.encode()).hexdigest() if sql is not None else None,
+        "rows": rows,
+    }
+    text = json.dumps({name: value for name, value in line.items() if value is not None})
+    path = access_log(warehouse)
+    try:
+        with _held(path) as file:
+            file.write(f"{text}\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as e:
+        raise WarehouseError(f"{path}: cannot note who looked ({e.strerror or e})") from e
+
+
+def accesses(warehouse: Path) -> tuple[dict[str, Any], ...]:
+    """Return the accesses that were noted, oldest first; none without a log."""
+    try:
+        lines = access_log(warehouse).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return ()
+    return tuple(json.loads(line) for line in lines)
+
+
+def forget_calls_but(warehouse: Path, kept: Collection[str]) -> None:
+    """Take from the log the ids of all calls that are not among those kept.
+
+    How many they were stays, as null. Raises WarehouseError when the log cannot be written.
+    """
+    path = access_log(warehouse)
+    if not path.exists():
+        return
+    with _held(path):
+        before = accesses(warehouse)
+        after = [
+            line | {"calls": [call if call in kept else None for call in line["calls"]]}
+            if "calls" in line
+            else line
+            for line in before
+        ]
+        if after != list(before):
+            text = "".join(f"{json.dumps(line)}\n" for line in after)
+            write_text_whole(path, text, WarehouseError, "the log of accesses")
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[IO[str]]:
+    """The log, open at its end, and nobody else's for the block. Raises OSError."""
+    while True:
+        with open(path, "a", encoding="utf-8", opener=open_private) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                is_there = os.path.samestat(os.fstat(file.fileno()), path.stat())
+            except FileNotFoundError:
+                is_there = False
+            if is_there:  # and was not replaced while this process waited
+                yield file
+                return
+
+
+def _user() -> str:
+    """The name of the user as the system has it, not as the environment says."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

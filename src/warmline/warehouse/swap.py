@@ -1,0 +1,135 @@
+"""A warehouse is built beside the one that is there, and put in its place in one step.
+
+It is built in a private folder, together with its log and whatever else DuckDB puts beside it. The
+publisher leaves no log beside the warehouse: what lies there is not its own, and is never read.
+"""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from warmline.database import attach, has_foreign_log, log_of, open_to_convert
+from warmline.encryption import Key
+from warmline.errors import EncryptionError, WarehouseError
+from warmline.files import PRIVATE_FILE, LockedError, exclusive, make_private_folder, sync
+from warmline.landing import manifest
+from warmline.landing.manifest import Change
+
+
+def building_beside(warehouse: Path) -> Path:
+    """The file in which this process builds what is to become the warehouse."""
+    return warehouse.with_name(f"{warehouse.name}.building-{os.getpid()}") / warehouse.name
+
+
+def remove_leftovers(warehouse: Path) -> None:
+    """Remove what this or a killed process left of a warehouse that was not finished."""
+    for path in warehouse.parent.glob(f"{warehouse.name}.building-*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def copy_beside(warehouse: Path, building: Path) -> None:
+    """Begin with what the publisher wrote last: with the file, and never with a log beside it."""
+    shutil.copyfile(warehouse, building)
+
+
+def discard_foreign_log(warehouse: Path) -> None:
+    """Remove a log beside the warehouse that no program is writing: it is not the publisher's."""
+    if not warehouse.exists() or has_foreign_log(warehouse):
+        log_of(warehouse).unlink(missing_ok=True)
+
+
+def copy_what_counts(source: Path, target: Path, before: Key | None, after: Key | None) -> None:
+    """Copy a warehouse row by row, each encrypted with its key: no byte of what was deleted."""
+    with open_to_convert(target) as con:
+        attach(con, "old", source, before, read_only=True)
+        attach(con, "new", target, after, read_only=False)
+        con.execute("COPY FROM DATABASE old TO new")
+        con.execute("CHECKPOINT new")
+        con.execute("DETACH old")
+        con.execute("DETACH new")
+
+
+def swap(building: Path, warehouse: Path) -> None:
+    """Put the new file in place, durably."""
+    building.chmod(PRIVATE_FILE)
+    sync(building)
+    log_of(warehouse).unlink(missing_ok=True)
+    building.replace(warehouse)
+    sync(warehouse.parent)
+
+
+# Turns landing folder and warehouse from one key to another; None is in clear.
+
+
+@dataclass(frozen=True)
+class Changed:
+    """How many landing files were written anew, and whether the warehouse was."""
+
+    files: int
+    warehouse: bool
+
+
+def change_key(
+    landing_dir: Path, warehouse: Path, before: Key | None, after: Key | None
+) -> Changed:
+    """Encrypt what is in clear, decrypt what is encrypted, or encrypt it with another key.
+
+    No copy of what was there before is left. What was broken off is finished by the same call; what
+    is as it should be is left alone. Raises EncryptionError when a key is not that of the places,
+    or a file cannot be read; WarehouseError when a night is under way, or the disk is full.
+    """
+    place, change = warehouse.resolve(), Change(before, after)
+    try:
+        with (
+            exclusive(place.with_name(f"{place.name}.lock"), "publishing this warehouse"),
+            exclusive(landing_dir / ".packing.lock", "packing this landing folder"),
+        ):
+            discard_foreign_log(place)
+            open_to_convert(place).close()  # nothing is begun without what encrypts
+            manifest.begin(landing_dir, change)
+            files = manifest.rewrite(landing_dir, change)
+            rewritten = place.is_file() and _rewrite(place, change)
+            _remove_leftovers(place)
+            manifest.finish(landing_dir, change)
+            return Changed(files, rewritten)
+    except LockedError as e:
+        raise WarehouseError(str(e)) from e
+    except (duckdb.IOException, OSError) as e:
+        cause = str(e).splitlines()[0] if str(e) else type(e).__name__
+        raise WarehouseError(
+            f"{place}: not finished ({cause}); put it right, and run the same command again"
+        ) from e
+
+
+def _rewrite(warehouse: Path, change: Change) -> bool:
+    """Copy everything that the warehouse holds into a new file, and put it in its place."""
+    if _opens(warehouse, change.after):
+        return False
+    _remove_leftovers(warehouse)
+    building = building_beside(warehouse)
+    make_private_folder(building.parent)
+    copy_what_counts(warehouse, building, change.before, change.after)
+    swap(building, warehouse)
+    return True
+
+
+def _opens(warehouse: Path, key: Key | None) -> bool:
+    """Whether the warehouse has this key already."""
+    with open_to_convert(warehouse) as con:
+        try:
+            attach(con, "old", warehouse, key, read_only=True)
+        except EncryptionError:
+            return False
+    return True
+
+
+def _remove_leftovers(warehouse: Path) -> None:
+    """What killed processes left beside the warehouse: it may be in clear."""
+    remove_leftovers(warehouse)
+    shutil.rmtree(warehouse.with_name(f"{warehouse.name}.tmp"), ignore_errors=True)
