@@ -234,7 +234,13 @@ def notify(block: str, report: NightReport, failed: int) -> tuple[str, ...]:
 
 
 def require_sources(plan: Plan, counts: dict[str, Any]) -> None:
-    """Raise `WarmlineError` when a source could not be read: what is in it, nobody knows."""
+    """Raise `WarmlineError` when a source could not be read: what is in it, nobody knows.
+
+    And when all that was found is nothing that can be read as a recording.
+    """
+    if plan.found_nothing and not plan.away:
+        said = "; ".join(map(one_line, plan.problems))
+        raise WarmlineError(f"no recordings found: {said}; report: {counts['report']}")
     if not plan.away:
         return
     ended = ", ".join(f"{count} {name}" for name, count in counts["calls"].items() if count)

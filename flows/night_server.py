@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
+from warmline.encryption import without_key
 from warmline.errors import ScheduleError, one_line
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -92,7 +93,8 @@ def prefect_api(schedules: bool = False) -> Iterator[str]:
 def _start(
     listening: socket.socket, url: str, secret: str, schedules: bool
 ) -> "subprocess.Popen[str]":
-    environment = {name: text for name, text in os.environ.items() if _NEEDED.fullmatch(name)} | {
+    needed = {name: text for name, text in os.environ.items() if _NEEDED.fullmatch(name)}
+    environment = without_key(needed) | {
         "PREFECT_SERVER_API_AUTH_STRING": secret,
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": url.removesuffix("/api"),  # of no other page
         "PREFECT_SERVER_UI_ENABLED": "false",

@@ -259,6 +259,31 @@ app(sys.argv[1:])
     assert calls(folder) == (["c3"] if point != "note" else ["c1", "c2", "c3"])
 
 
+@pytest.mark.parametrize("way", ["forget", "analyze", "forget at once"])
+def test_an_erasing_is_finished_although_other_calls_were_lost(folder: Path, way: str) -> None:
+    """What somebody else lost from the landing folder must not keep what was erased for ever."""
+    others = call("c4", says=[("B", 0.0, 2.0, "good evening")])
+    landing.write(others, folder / "w.landing")
+    republish(folder)
+    uncompacted_file(folder / "w.landing", key_of(others)).unlink()
+    if way != "forget at once":
+        killed_while_forgetting(folder)
+    asked = ("forget", "--customer", MARKS[1], "--yes")
+    refused = command(folder, *asked)
+    assert refused.exit_code == 1, refused.output
+    assert "--allow-loss" in refused.stderr and "`warmline forget`" in refused.stderr
+    assert "1 of its calls (c4) have no analysis" in refused.stderr
+    (folder / "empty").mkdir()
+    if way == "analyze":
+        asked = ("analyze", str(folder / "empty"))
+    done = command(folder, *asked, "--allow-loss")
+    assert done.exit_code == 0, done.output
+    assert holding(folder, *MARKS, "good evening") == set()
+    assert calls(folder) == ["c3"]
+    assert not list(folder.glob("*.erasing"))
+    assert command(folder, "query", "select 1").exit_code == 0
+
+
 def test_a_publishing_in_between_takes_over_no_byte(folder: Path) -> None:
     killed_while_forgetting(folder)
     republish(folder)

@@ -77,6 +77,8 @@ def of_home(home: Path) -> dict[int, Path]:
 def test_nobody_else_is_answered_and_nothing_outlives_a_kill(tmp_path, arguments):
     home = tmp_path / "prefect"
     keys = {"WARMLINE_KEY": "a-key-of-theirs", "AWS_SECRET_ACCESS_KEY": "another"}
+    # The settings may name any variable for the key of pseudonyms, also one that looks harmless.
+    keys["PREFECT_AGENTS"] = b64encode(bytes(range(32))).decode()
     with night(home, *arguments, **keys) as (url, process):
         assert url.startswith("http://127.0.0.1:"), "the night itself could not reach it"
         elsewhere = "http://evil.example"
@@ -105,6 +107,7 @@ def test_nobody_else_is_answered_and_nothing_outlives_a_kill(tmp_path, arguments
         secret = around.partition("PREFECT_SERVER_API_AUTH_STRING=")[2].partition("\0")[0]
         assert len(secret) > 40
         assert "WARMLINE_KEY" not in around and "AWS_" not in around
+        assert keys["PREFECT_AGENTS"] not in around
         for at in its.values():
             assert secret not in (at / "cmdline").read_text()
         known = {"Authorization": "Basic " + b64encode(secret.encode()).decode()}

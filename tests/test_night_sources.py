@@ -87,6 +87,23 @@ def test_a_night_of_nothing_but_a_missing_folder_is_no_quiet_one(tmp_path, api):
     assert "Nothing asks for a person" not in reports(tmp_path)
 
 
+def test_a_night_of_nothing_but_what_cannot_be_read_says_so(tmp_path, api):
+    """Sound without a header is passed over: a night that met nothing else did not go well."""
+    (tmp_path / "calls").mkdir()
+    for name in ("a.g729", "b.sln", "c.vox"):
+        (tmp_path / "calls" / name).write_bytes(b"x" * 1000)
+    run = nightly("calls", "--once", "--warehouse", "w.duckdb", env=api, cwd=tmp_path)
+    assert run.returncode == analyze("calls", api, tmp_path).returncode == 1, run.stderr
+    last = run.stderr.splitlines()[-1]
+    assert "no recordings found: passed over 3 files (a.g729, b.sln, c.vox)" in last
+    told = reports(tmp_path)
+    assert "Nothing asks for a person" not in told
+    assert "**no recordings found" in told and "c.vox" in told
+    health = json.loads((tmp_path / "reports" / "w-health.json").read_text())
+    assert (health["state"], health["error"]) == ("failed", "no recordings found")
+    assert health["succeeded_at"] is None
+
+
 def open_to_all() -> Path:
     """Return a folder for temporary files whose every folder above lets all users pass."""
     for place in (Path(gettempdir()), Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")):

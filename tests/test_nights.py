@@ -364,7 +364,8 @@ def test_a_second_run_leaves_the_report_of_the_first(two_runs):
     assert "| refused | 2 |" in first and "refused" not in second.partition("## Beside")[0]
 
 
-def test_the_report_of_a_day_has_all_of_its_runs(two_runs):
+def note_both(two_runs: Path) -> None:
+    """Both runs end, the first without a source that it was to read."""
     plan = Plan((), (), (), (), ("there: cannot be read",), away=("there: cannot be read",))
     for hour, missing in ((2, plan), (9, replace(plan, away=(), problems=()))):
         summary = RunSummary(missing, (), 60.0)
@@ -372,16 +373,33 @@ def test_the_report_of_a_day_has_all_of_its_runs(two_runs):
         report = read_night(two_runs, NIGHT, NightSettings(), until=at(NIGHT, hour + 2), run=run)
         write_report(report, two_runs)
         note_end(two_runs, at(NIGHT, hour), summary, run, report.alarms)
+
+
+def test_the_report_of_a_day_has_all_of_its_runs(two_runs):
+    note_both(two_runs)
     done = CliRunner().invoke(app, ["report", "--night", str(NIGHT), "--warehouse", str(two_runs)])
     assert done.exit_code == 4
     assert "3 calls." in done.stdout
-    assert "| 02:00:00 | 1.0 | 0 | sources that cannot be read: 1 |" in done.stdout
-    assert "| 09:00:00 | 1.0 | 0 |  |" in done.stdout
+    assert "| 02:00:00 UTC | 1.0 | 0 | sources that cannot be read: 1 |" in done.stdout
+    assert "| 09:00:00 UTC | 1.0 | 0 |  |" in done.stdout
     assert "- **sources that cannot be read: 1 (run of 02:00:00 UTC)**" in done.stdout
     assert refresh_reports(two_runs, NightSettings()) == 2
     first = report_files(two_runs, NIGHT, at(NIGHT, 2))[0].read_text()
     assert "sources that cannot be read: 1" in first  # its counts outlive a forgotten call
     assert "2 calls." in first
+
+
+def test_the_runs_of_a_day_are_shown_in_the_zone_that_is_asked_for(two_runs):
+    note_both(two_runs)
+    place = ["report", "--night", "2026-11-20", "--warehouse", str(two_runs)]
+    done = CliRunner().invoke(app, [*place, "--timezone", "Asia/Tokyo"])
+    assert "sources that cannot be read: 1 (run of 11:00:00 JST)" in done.stdout
+    assert "| 18:00:00 JST |" in done.stdout
+    far = CliRunner().invoke(app, [*place, "--timezone", "America/Los_Angeles"])
+    assert "| 2026-11-19 18:00:00 PST |" in far.stdout, "its day is another there"
+    refused = CliRunner().invoke(app, [*place, "--timezone", "Nowhere"])
+    assert refused.exit_code == 1
+    assert "--timezone Nowhere: not a time zone" in refused.stderr
 
 
 def test_calls_that_an_earlier_run_of_the_day_took_are_no_calls_missing(bad):

@@ -16,14 +16,22 @@ from warmline.redaction import kinds, redact
 from warmline.redaction.book import book
 from warmline.redaction.checks import (
     is_aadhaar,
+    is_bsn,
     is_card,
+    is_codice_fiscale,
+    is_cpf,
+    is_dni,
     is_iban,
     is_issued_card,
     is_medicare,
     is_national_insurance,
     is_nhs,
+    is_nif,
+    is_nir,
     is_pan,
+    is_partita_iva,
     is_social_insurance,
+    is_steuer_id,
     is_tax_file,
     is_vin,
     passes_luhn,
@@ -31,18 +39,20 @@ from warmline.redaction.checks import (
 )
 from warmline.redaction.heard import said_by_all
 from warmline.redaction.runs import runs
-from warmline.redaction.tokens import digits_of, token
+from warmline.redaction.tokens import Sort, digits_of, token
 from warmline.redaction.unannounced import LEAST_DIGITS
+from warmline.redaction.vocabulary import languages, vocabulary
 from warmline.settings import RedactionSettings, Settings, load_settings, settings_toml
 from warmline.values import Transcript, Utterance, Word
 
 EVERYTHING = RedactionSettings(kinds=tuple(kinds()))
-HIDES = [(k.id, said, left) for k in kinds().values() for said, left in k.hides]
-KEEPS = [(k.id, said) for k in kinds().values() for said in k.keeps]
+EXAMPLES = [(language, kind) for language in languages() for kind in kinds(language).values()]
+HIDES = [(of, k.id, said, left) for of, k in EXAMPLES for said, left in k.hides]
+KEEPS = [(of, k.id, said) for of, k in EXAMPLES for said in k.keeps]
 FIGURES = ["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
-def said_in_turns(text: str) -> Transcript:
+def said_in_turns(text: str, language: str | None = "en") -> Transcript:
     """Words 0.35 s apart; ` / ` gives the turn to the other, half a second later."""
     words: list[Word] = []
     at_s, party = 0.0, "A"
@@ -52,7 +62,7 @@ def said_in_turns(text: str) -> Transcript:
             at_s += 0.35
         at_s += 0.5
         party = "B" if party == "A" else "A"
-    return Transcript("en", 1.0, tuple(words), utterances_of(words), {})
+    return Transcript(language, 1.0, tuple(words), utterances_of(words), {})
 
 
 def utterances_of(words: Iterable[Word]) -> tuple[Utterance, ...]:
@@ -79,17 +89,17 @@ def as_turns(transcript: Transcript) -> str:
     return " ".join(text)
 
 
-@pytest.mark.parametrize(("kind", "said", "left"), HIDES)
-def test_examples_are_hidden_as_they_say(kind, said, left):
-    redacted, rows = redact(said_in_turns(said), EVERYTHING)
+@pytest.mark.parametrize(("language", "kind", "said", "left"), HIDES)
+def test_examples_are_hidden_as_they_say(language, kind, said, left):
+    redacted, rows = redact(said_in_turns(said, language), EVERYTHING)
     assert as_turns(redacted) == left
     assert {row.kind for row in rows} == {kind}
     assert " ".join(u.text for u in redacted.utterances) == left.replace("/ ", "")
 
 
-@pytest.mark.parametrize(("kind", "said"), KEEPS)
-def test_examples_are_left_alone_as_they_say(kind, said):
-    transcript = said_in_turns(said)
+@pytest.mark.parametrize(("language", "kind", "said"), KEEPS)
+def test_examples_are_left_alone_as_they_say(language, kind, said):
+    transcript = said_in_turns(said, language)
     assert redact(transcript, EVERYTHING) == (transcript, ())
 
 
@@ -184,8 +194,116 @@ def test_numbers_that_are_said_as_numbers_are_read_as_such(words, digits):
 
 
 @pytest.mark.parametrize(
+    ("language", "words", "digits"),
+    [
+        ("de", "vierundzwanzig achtzehn", "2418"),
+        ("de", "neunzehnhundertfünfundachtzig", "1985"),
+        ("de", "zweitausendsechsundzwanzig", "2026"),
+        ("de", "dreihundertfünf einundzwanzig", "30521"),
+        ("de", "vier und zwanzig zwo", "242"),
+        ("de", "hundert zwölf", "112"),
+        ("es", "veinticuatro treinta y uno treinta uno", "2431301"),
+        ("es", "mil novecientos ochenta y cinco", "1985"),
+        (
+            "es",
+            "doce millones trescientos cuarenta y cinco mil seiscientos setenta y ocho",
+            "12345678",
+        ),
+        ("es", "ciento veinte cien doble cero", "12010000"),
+        ("fr", "quatre-vingt-dix-sept", "97"),
+        ("fr", "quatre vingt dix sept quatre vingts quatre-vingt-un", "978081"),
+        ("fr", "soixante et onze soixante-dix-neuf soixante douze", "717972"),
+        ("fr", "quatre-vingt dix-sept vingt et un vingt-deux", "972122"),
+        ("fr", "mille neuf cent quatre-vingt-cinq", "1985"),
+        ("fr", "septante-deux nonante huitante et un", "729081"),
+        ("fr", "deux mille vingt-six", "2026"),
+        ("it", "ventitré ventotto ventuno novantasette", "23282197"),
+        ("it", "millenovecentottantacinque duemilaventisei", "19852026"),
+        ("it", "centotto trecentoquarantacinque", "108345"),
+        ("nl", "vierentwintig tweeëntwintig drieënveertig", "242243"),
+        ("nl", "negentienhonderdvijfentachtig tweeduizendzesentwintig", "19852026"),
+        ("nl", "honderdelf dubbel nul", "11100"),
+        ("pt", "vinte e três noventa e sete meia", "23976"),
+        ("pt", "mil novecentos e oitenta e cinco", "1985"),
+        ("pt", "cento e onze dois mil e vinte e seis", "1112026"),
+    ],
+)
+def test_numbers_of_a_language_are_read_as_they_are_said_there(language, words, digits):
+    assert digits_of([token(word, language) for word in words.split()]) == digits
+
+
+@pytest.mark.parametrize("language", ["de", "it", "nl"])
+def test_no_other_word_is_taken_for_a_number(language):
+    for word in [
+        "hunde",
+        "einladen",
+        "achtung",
+        "drittel",
+        "mille",
+        "centro",
+        "cento",
+        "uno",
+        "hond",
+        "eenheid",
+        "achter",
+        "und",
+    ]:
+        known = token(word, language)
+        assert known.sort in (Sort.WORD, Sort.LINK, Sort.NUMBER, Sort.ORDINAL)
+        if known.sort is Sort.NUMBER:
+            assert word in {"mille", "cento", "uno"}, (language, word)
+
+
+@pytest.mark.parametrize("language", languages())
+def test_digits_that_are_said_one_by_one_are_hidden_in_every_language(language):
+    figures = vocabulary(language).numbers("digits")
+    for first in range(len(figures)):
+        said = [*figures, *figures][first : first + 16]
+        redacted, _ = redact(said_in_turns(" ".join(said), language), Settings().redaction)
+        assert [placeholder(word.text) for word in redacted.words] != []
+        assert not {word.text for word in redacted.words} & set(figures), redacted
+
+
+@pytest.mark.parametrize(
+    ("language", "left"),
+    [
+        ("de", "meine PIN ist [security_code]"),
+        ("de-DE", "meine PIN ist [security_code]"),
+        ("en", "meine PIN ist vierundzwanzig achtzehn"),
+        (None, "meine PIN ist vierundzwanzig achtzehn"),
+        ("sv", "meine PIN ist vierundzwanzig achtzehn"),
+    ],
+)
+def test_the_rules_are_those_of_the_language_that_was_recognised(language, left):
+    said = said_in_turns("meine PIN ist vierundzwanzig achtzehn", language)
+    assert as_turns(redact(said, Settings().redaction)[0]) == left
+
+
+@pytest.mark.parametrize("language", [*languages(), "sv", None])
+def test_a_typed_card_is_hidden_whatever_is_spoken(language):
+    said = said_in_turns("hm 4539 1488 0343 6467 hm", language)
+    assert as_turns(redact(said, Settings().redaction)[0]) == "hm [card] hm"
+
+
+@pytest.mark.parametrize("language", languages())
+def test_a_kind_of_the_settings_counts_in_every_language(language):
+    section = {
+        "redaction": {"extra": [{"id": "private_tag", "labels": ["tag"], "least": 4, "most": 6}]}
+    }
+    chosen = Settings.model_validate(section).redaction
+    said = said_in_turns("tag 4 4 8 1", language)
+    assert as_turns(redact(said, chosen)[0]) == "tag [private_tag]"
+
+
+@pytest.mark.parametrize(
     ("check", "right"),
     [
+        (is_nir, "255081416802538"),
+        (is_nif, "123456789"),
+        (is_cpf, "11144477735"),
+        (is_bsn, "123456782"),
+        (is_steuer_id, "86095742719"),
+        (is_partita_iva, "07643520567"),
         (is_nhs, "9434765919"),
         (is_tax_file, "123456782"),
         (is_medicare, "2123456701"),
@@ -200,6 +318,13 @@ def test_a_check_digit_tells_a_number_from_one_with_a_wrong_digit(check, right):
     for place in range(len(right)):
         wrong = right[:place] + str((int(right[place]) + 1) % 10) + right[place + 1 :]
         assert not check(wrong) or (check is is_medicare and place == len(right) - 1)
+
+
+def test_codes_with_a_check_letter_are_known_by_it():
+    assert is_dni("12345678Z") and is_dni("X1234567L")
+    assert not is_dni("12345678A") and not is_dni("X1234567M")
+    assert is_codice_fiscale("RSSMRA85T10A562S")
+    assert not is_codice_fiscale("RSSMRA85T10A562T")
 
 
 def test_codes_are_known_by_their_build():

@@ -26,6 +26,7 @@ class Saying:
     kind: str
     turns: tuple[tuple[str, str], ...]
     private: tuple[bool, ...]
+    language: str = "en"
 
     @property
     def transcript(self) -> Transcript:
@@ -37,7 +38,7 @@ class Saying:
                 words.append(Word(at_s, at_s + _WORD_S, party, word, 0.9))
                 at_s = round(at_s + _WORD_S, 3)
             at_s = round(at_s + _TURN_GAP_S, 3)
-        return Transcript("en", 1.0, tuple(words), (), {})
+        return Transcript(self.language, 1.0, tuple(words), (), {})
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def sayings_in(path: Path) -> Iterator[Saying]:
     """Yield the sayings of a file with a JSON object a line.
 
     Each has `id`, `kind`, `turns` ([party, text] each) and `private`, the exact parts of the turns,
-    in order, that must be hidden. Raises `DataError` with the line of what is not like that.
+    in order, that must be hidden; `language` is English where it is not said. Raises `DataError`
+    with the line of what is not like that.
     """
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():
@@ -112,7 +114,8 @@ def sayings_in(path: Path) -> Iterator[Saying]:
         try:
             entry = json.loads(line)
             turns = tuple((str(party), str(text)) for party, text in entry["turns"])
-            yield _saying(str(entry["id"]), str(entry["kind"]), turns, entry["private"])
+            language = str(entry.get("language") or "en")
+            yield _saying(str(entry["id"]), str(entry["kind"]), turns, entry["private"], language)
         except (ValueError, KeyError, TypeError) as e:
             raise DataError(f"{path}, line {number}: not a saying ({e})") from e
 
@@ -131,7 +134,11 @@ def _marked(name: str, kind: str, line: str) -> Saying:
 
 
 def _saying(
-    name: str, kind: str, turns: tuple[tuple[str, str], ...], private: Sequence[str]
+    name: str,
+    kind: str,
+    turns: tuple[tuple[str, str], ...],
+    private: Sequence[str],
+    language: str = "en",
 ) -> Saying:
     texts = [text for _, text in turns]
     marks = [[False] * len(text) for text in texts]
@@ -147,7 +154,7 @@ def _saying(
         for turn, text in enumerate(texts)
         for found in re.finditer(r"\S+", text)
     ]
-    return Saying(name, kind, turns, tuple(flags))
+    return Saying(name, kind, turns, tuple(flags), language)
 
 
 def _find(texts: Sequence[str], part: str, at: tuple[int, int]) -> tuple[int, int] | None:

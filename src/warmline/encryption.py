@@ -93,10 +93,18 @@ def key_in(variable: str, file: str, section: str) -> Key | None:
     return read_key_file(Path(file).expanduser()) if file else None
 
 
-def without_key(environment: dict[str, str]) -> dict[str, str]:
-    """An environment for a process that has no business with the key."""
+def without_key(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment for a process that has no business with a key.
+
+    It has no variable that holds one, whatever it is called: the settings may name another for the
+    key of pseudonyms, too.
+    """
     held = {VARIABLE, environment.get(_NAMED_VARIABLE)}
-    return {name: value for name, value in environment.items() if name not in held}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in held and not _holds_key(value)
+    }
 
 
 def key_environment(environment: Mapping[str, str], *others: str) -> dict[str, str]:
@@ -149,6 +157,11 @@ def _parsed(text: str, origin: str) -> Key:
             f"{origin}: not a key of {KEY_BYTES} bytes in base64; `warmline key new FILE` makes one"
         )
     return Key(secret, origin)
+
+
+def _holds_key(text: str) -> bool:
+    secret = _decoded(text.strip())
+    return secret is not None and len(secret) == KEY_BYTES
 
 
 def _decoded(text: str) -> bytes | None:

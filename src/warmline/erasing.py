@@ -31,20 +31,23 @@ def erase_calls(
     *,
     and_later: bool = False,
     in_a_night: bool = False,
+    allow_loss: bool = False,
 ) -> Erased:
     """Erase calls from landing folder, warehouse, reports and Prefect's own database.
 
     `in_a_night`, Prefect's database is left to `night.keep_runs_days`, as it is in use, and the
-    warehouse is not built from nothing, which takes long, but copied without what goes. Raises
-    WarehouseError when another process erases or publishes, or Prefect's database is in use all
-    the time; LandingError, UnreadableError for a file that cannot be read.
+    warehouse is not built from nothing, which takes long, but copied without what goes. Where the
+    landing folder has lost other calls, too, the warehouse is built without them only if
+    `allow_loss` says that it may be. Raises WarehouseError when it may not, another process erases
+    or publishes, or Prefect's database is in use all the time; LandingError, UnreadableError for a
+    file that cannot be read.
     """
     with _alone(places):
         note = erasing_note(places.warehouse)
         folder = str(places.landing.resolve())
         write_whole(note, lambda file: file.write_text(folder), WarehouseError, "a note")
         erased = landing.erase(places.landing, selection, places.warehouse, and_later=and_later)
-        _finish(places, settings, in_a_night=in_a_night)
+        _finish(places, settings, in_a_night=in_a_night, allow_loss=allow_loss)
     return erased
 
 
@@ -64,7 +67,12 @@ def due(landing_dir: Path, limits: RetentionSettings, now: datetime) -> Retained
 
 
 def apply_retention(
-    places: Places, settings: Settings, now: datetime, *, in_a_night: bool = False
+    places: Places,
+    settings: Settings,
+    now: datetime,
+    *,
+    in_a_night: bool = False,
+    allow_loss: bool = False,
 ) -> Retained:
     """Erase calls, and words of calls, that are older than `[retention]` allows.
 
@@ -75,7 +83,7 @@ def apply_retention(
     calls = len(_too_old(folder, limits, now))
     if calls:
         selection = Selection(before=now - timedelta(days=limits.calls_days))
-        erase_calls(places, selection, settings, in_a_night=in_a_night)
+        erase_calls(places, selection, settings, in_a_night=in_a_night, allow_loss=allow_loss)
     keys = _worded_too_long(folder, limits, now)
     words = 0
     for known in landing.known(folder) if keys else ():
@@ -84,7 +92,8 @@ def apply_retention(
             landing.write(without_words(analysis, now), folder)
             words += 1
     if words and not in_a_night:
-        publish(folder, places.warehouse, all_measures(), settings.profile)
+        profile = settings.profile
+        publish(folder, places.warehouse, all_measures(), profile, allow_loss=allow_loss)
     return Retained(calls, words)
 
 
@@ -128,7 +137,9 @@ def _worded_too_long(landing_dir: Path, limits: RetentionSettings, now: datetime
     return landing.with_words_before(landing_dir, now - timedelta(days=limits.words_days))
 
 
-def finish_erasing(places: Places, settings: Settings, *, in_a_night: bool = False) -> bool:
+def finish_erasing(
+    places: Places, settings: Settings, *, in_a_night: bool = False, allow_loss: bool = False
+) -> bool:
     """Finish an erasing that was begun from these places and stopped; returns whether it had begun.
 
     One that was stopped before it was noted what is to go has erased nothing. Raises as
@@ -138,7 +149,8 @@ def finish_erasing(places: Places, settings: Settings, *, in_a_night: bool = Fal
     with _alone(Places(folder, places.warehouse)):
         had_begun = landing.is_unfinished(folder)
         landing.carry_out(folder)
-        _finish(Places(folder, places.warehouse), settings, in_a_night=in_a_night)
+        found = Places(folder, places.warehouse)
+        _finish(found, settings, in_a_night=in_a_night, allow_loss=allow_loss)
     return had_begun
 
 
@@ -149,7 +161,7 @@ def forget_nights_left(landing_dir: Path) -> None:
         (landing_dir / _NIGHTS_LEFT).unlink(missing_ok=True)
 
 
-def _finish(places: Places, settings: Settings, *, in_a_night: bool) -> None:
+def _finish(places: Places, settings: Settings, *, in_a_night: bool, allow_loss: bool) -> None:
     folder = places.landing
     named = landing.warehouse_to_build(folder)
     if landing.is_unfinished(folder):
@@ -161,6 +173,7 @@ def _finish(places: Places, settings: Settings, *, in_a_night: bool) -> None:
                     all_measures(),
                     settings.profile,
                     from_nothing=not in_a_night,
+                    allow_loss=allow_loss,
                 )
                 refresh_reports(warehouse, settings.night)
         if not in_a_night:

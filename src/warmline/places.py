@@ -28,27 +28,33 @@ class Places:
 class UnfinishedErasureError(WarmlineError):
     """Calls were erased from the landing folder, and the warehouse may still hold their words."""
 
-    def __init__(self, places: Places, settings: Settings) -> None:
+    def __init__(self, places: Places, settings: Settings, *, allow_loss: bool = False) -> None:
         super().__init__(
             f"{places.landing}: an erasing (`warmline forget`) was begun and not finished; any "
             "command of warmline finishes it"
         )
         self.places = places
         self.settings = settings
+        self.allow_loss = allow_loss
 
 
 def places_of(
-    settings: Settings, landing: Path | None = None, warehouse: Path | None = None
+    settings: Settings,
+    landing: Path | None = None,
+    warehouse: Path | None = None,
+    *,
+    allow_loss: bool = False,
 ) -> Places:
     """The places that a caller names, else those of the settings.
 
     Where neither names a landing folder, it lies beside the warehouse: `calls.duckdb` has
-    `calls.landing`. Raises UnfinishedErasureError where an erasing was stopped halfway.
+    `calls.landing`. Raises UnfinishedErasureError where an erasing was stopped halfway; with
+    `allow_loss` it tells whoever finishes that erasing that calls may be lost by it.
     """
     base = warehouse or Path(settings.places.warehouse).expanduser()
     named = Path(settings.places.landing).expanduser() if settings.places.landing else None
     places = Places(landing or named or base.with_suffix(".landing"), base)
-    require_nothing_half_erased(places, settings)
+    require_nothing_half_erased(places, settings, allow_loss=allow_loss)
     return places
 
 
@@ -57,11 +63,13 @@ def erasing_note(warehouse: Path) -> Path:
     return warehouse.with_name(f"{warehouse.name}.erasing")
 
 
-def require_nothing_half_erased(places: Places, settings: Settings) -> None:
+def require_nothing_half_erased(
+    places: Places, settings: Settings, *, allow_loss: bool = False
+) -> None:
     """Raise UnfinishedErasureError where an erasing of these places was begun and not finished."""
     notes = (places.landing / ERASING, erasing_note(places.warehouse))
     if any(os.path.exists(note) for note in notes):  # noqa: PTH110  (Path.exists may raise)
-        raise UnfinishedErasureError(places, settings)
+        raise UnfinishedErasureError(places, settings, allow_loss=allow_loss)
 
 
 def identity_of(landing_dir: Path) -> str | None:

@@ -240,7 +240,7 @@ def run_batch(
         plan = make_plan(sources, places.landing, cache_keys, table, redo)
         if plan.away:
             raise WarmlineError("; ".join(plan.away))
-        if plan.is_empty and plan.problems:
+        if plan.found_nothing:
             raise WarmlineError(f"no recordings found: {'; '.join(plan.problems)}")
         land_duplicates(plan, places.landing, settings)
     outcomes = []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from warmline.cli.options import (
+    AllowLossOption,
     JsonOption,
     LandingOption,
     SettingsOption,
@@ -24,7 +25,7 @@ from warmline.settings import Settings
 from warmline.warehouse.landing_folder import known_places
 
 if TYPE_CHECKING:
-    from warmline.landing import Erased, Meant, Selection
+    from warmline.landing import Erased, Meant
 
 _AGE = re.compile(r"(\d+)\s*d(ays?)?")
 
@@ -87,6 +88,7 @@ def forget(
     allow_later: AllowLaterOption = False,
     dry_run: DryRunOption = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    allow_loss: AllowLossOption = False,
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
@@ -100,6 +102,7 @@ def forget(
     with digests and counts and nothing of the calls. Recordings, metadata files and what was
     exported are not warmline's to erase. Run it when no night is under way.
     """
+    from warmline.erasing import erase_calls
     from warmline.landing import counted, meant_by
 
     chosen = settings_from(settings)
@@ -110,12 +113,13 @@ def forget(
     if (and_later or allow_later) and not customer:
         raise typer.BadParameter("--and-later and --allow-later go with --customer")
     before = _before(older_than, datetime.now(UTC))
-    places, was_unfinished = _places(chosen, landing, warehouse)
+    places, was_unfinished = _places(chosen, landing, warehouse, allow_loss)
     if allow_later:
         _allow_later(places.landing, customer or (), as_json)
         return
     if by_retention:
-        _retain(places, chosen, dry_run=dry_run, asks=not (yes or as_json), as_json=as_json)
+        asks = not (yes or as_json)
+        _retain(places, chosen, allow_loss, dry_run=dry_run, asks=asks, as_json=as_json)
         return
     meant = meant_by(
         places.landing, call or (), customer or (), all_of_an_id=all_of_that_id, alike=alike
@@ -130,34 +134,32 @@ def forget(
         return
     if not (yes or as_json):
         typer.confirm(f"{_said(count)} Erase them for good?", abort=True)
-    _erase(places, wanted, chosen, and_later=and_later, as_json=as_json)
+    with messages().status("erasing, and building the warehouse without"):
+        erased = erase_calls(places, wanted, chosen, and_later=and_later, allow_loss=allow_loss)
+    _tell(erased, as_json)
+    raise typer.Exit(ExitCode.ERROR if erased.unreadable else ExitCode.DONE)
 
 
 def _places(
-    settings: Settings, landing: Path | None, warehouse: Path | None
+    settings: Settings, landing: Path | None, warehouse: Path | None, allow_loss: bool
 ) -> tuple[Places, bool]:
     """The places, and whether an erasing there had been stopped and was finished just now."""
     from warmline.erasing import finish_erasing
 
     try:
-        return known_places(settings, landing, warehouse), False
+        return known_places(settings, landing, warehouse, allow_loss=allow_loss), False
     except UnfinishedErasureError as e:
-        return e.places, finish_erasing(e.places, settings)
-
-
-def _erase(
-    places: Places, wanted: "Selection", settings: Settings, *, and_later: bool, as_json: bool
-) -> None:
-    from warmline.erasing import erase_calls
-
-    with messages().status("erasing, and building the warehouse without"):
-        erased = erase_calls(places, wanted, settings, and_later=and_later)
-    _tell(erased, as_json)
-    raise typer.Exit(ExitCode.ERROR if erased.unreadable else ExitCode.DONE)
+        return e.places, finish_erasing(e.places, settings, allow_loss=allow_loss)
 
 
 def _retain(
-    places: Places, settings: Settings, *, dry_run: bool, asks: bool, as_json: bool
+    places: Places,
+    settings: Settings,
+    allow_loss: bool,
+    *,
+    dry_run: bool,
+    asks: bool,
+    as_json: bool,
 ) -> None:
     """Apply [retention] now, as the night does."""
     from warmline.erasing import apply_retention, due
@@ -173,7 +175,8 @@ def _retain(
         if asks:
             typer.confirm(f"{said} Do it for good?", abort=True)
         with messages().status("erasing, and building the warehouse without"):
-            found = apply_retention(places, settings, datetime.now(UTC))
+            now = datetime.now(UTC)
+            found = apply_retention(places, settings, now, allow_loss=allow_loss)
         said = f"erased: {found.calls} calls, and the words of {found.words}"
     output().print(json.dumps(asdict(found)) if as_json else said)
 

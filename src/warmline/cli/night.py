@@ -18,6 +18,7 @@ from warmline.cli.options import (
     settings_from,
 )
 from warmline.cli.terminal import ExitCode, messages, output, say_error
+from warmline.cli.zones import ZoneOption, zone_of
 from warmline.errors import SettingsError, WarehouseError
 from warmline.places import Places, places_of
 from warmline.recordings.remote import as_source
@@ -143,6 +144,8 @@ def _print_night(counts: dict[str, Any]) -> None:
     calls = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in ended.items())
     nothing = "nothing to be done" if done else "no recordings found"
     output().print(f"{calls or nothing}; {done} done before", soft_wrap=True)
+    for problem in counts["problems"]:
+        messages().print(f"[yellow]note:[/] {escape(problem)}", soft_wrap=True)
     for alarm in counts["alarms"]:
         messages().print(f"[bold red]alarm:[/] {escape(alarm)}", soft_wrap=True)
     messages().print(f"report: {escape(counts['report'])}", soft_wrap=True)
@@ -165,6 +168,7 @@ def report(
     html: Annotated[bool, typer.Option("--html", help="Print the HTML page.")] = False,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
+    timezone: ZoneOption = None,
 ) -> None:
     """Print the report of a night: counts, failures, slowest calls, drift of key measures.
 
@@ -181,11 +185,12 @@ def report(
     )
 
     chosen = settings_from(settings)
+    zone = zone_of(timezone, chosen)
     place = places_of(chosen, None, warehouse).warehouse
     day = _day(night) or last_night(place)
     if day is None:
         raise WarehouseError(f"{place}: no calls, and so no night to report")
-    found = read_night(place, day, chosen.night, runs=runs_of(place, day))
+    found = read_night(place, day, chosen.night, runs=runs_of(place, day)).shown_in(zone.moment)
     typer.echo(harmless(as_html(found) if html else as_markdown(found)), nl=False)
     raise typer.Exit(ExitCode.ALARM if found.alarms else ExitCode.DONE)
 

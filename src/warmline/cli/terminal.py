@@ -159,7 +159,7 @@ class Commands(TyperGroup):
             from warmline.erasing import finish_erasing
 
             with messages().status("finishing an erasing that was stopped"):
-                had_begun = finish_erasing(e.places, e.settings)
+                had_begun = finish_erasing(e.places, e.settings, allow_loss=e.allow_loss)
             done = "an erasing that had been stopped is finished now"
             if not had_begun:
                 done = "an erasing was stopped before anything was erased; give its command again"

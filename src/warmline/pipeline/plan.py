@@ -119,6 +119,11 @@ class Plan:
         return not (self.pending or self.duplicates or any(known))
 
     @property
+    def found_nothing(self) -> bool:
+        """Whether no recording was found where the sources could be read, and other things were."""
+        return self.is_empty and bool(set(self.problems) - set(self.away))
+
+    @property
     def is_done(self) -> bool:
         """Whether there is nothing to analyze and nothing to note."""
         return not self.pending and all(d.has_landed for d in self.duplicates)

@@ -26,7 +26,7 @@ from warmline.models.catalogue import (
     recogniser_name,
 )
 from warmline.models.store import ModelStore
-from warmline.redaction import book
+from warmline.redaction import require_readable
 from warmline.settings import Settings
 from warmline.values import CallMetadata
 
@@ -76,7 +76,7 @@ STAGES = (
     ),
     Stage(
         "words",  # and what is private in them hidden: they are kept in no other form
-        5,
+        6,
         after=("speech",),
         settings=("words", "redaction"),
         models=(RECOGNISER,),
@@ -171,7 +171,7 @@ class CacheKeys:
         Raises `ModelError` when a model is not stored, `SettingsError` when a rule file is wrong,
         or a label of a kind to redact.
         """
-        book(settings.redaction.extra)
+        require_readable(settings.redaction.extra)
         return cls(settings, model_identities(settings), rules_fingerprint(settings.language))
 
     def keys(self, audio_sha256: str, metadata: CallMetadata) -> dict[str, str]:

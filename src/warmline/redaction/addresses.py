@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from warmline.redaction.book import word_list
 from warmline.redaction.heard import Finding, Heard, Line, Said
 from warmline.redaction.people import after_leads, is_capital, is_named
 from warmline.redaction.tokens import Sort
@@ -24,7 +23,7 @@ _POSTCODE = re.compile(
 def find_addresses(said: Said) -> Iterator[Finding]:
     """Yield house numbers with their streets, and what answers a question for an address."""
     value, told = 0, set[int]()
-    premises = word_list("streets", "premises") - {"no", "number", "room"}
+    premises = said.book.vocabulary.words("streets", "premises") - {"no", "number", "room"}
     for line, first, past in _addresses_told(said):
         places = tuple(heard.place for heard in line[first:past])
         told.update(places)
@@ -65,7 +64,7 @@ def _street(line: Line, first: int) -> int | None:
                 return None
             is_double = at + 1 < len(line) and ends_street(line[at + 1])
             return at + 2 if is_double else at + 1
-        if token.bare in word_list("streets", "breaks") or token.bare in word_list(
+        if token.bare in line[0].words("streets", "breaks") or token.bare in line[0].words(
             "numbers", "units"
         ):
             return None
@@ -77,23 +76,23 @@ def _street(line: Line, first: int) -> int | None:
 def ends_street(heard: Heard) -> bool:
     """Return whether a word may be the last of a street's name."""
     token = heard.token
-    is_capital_end = token.is_upper and token.bare in word_list("streets", "capitals")
-    return is_capital_end or token.bare in word_list("streets", "ends")
+    is_capital_end = token.is_upper and token.bare in heard.words("streets", "capitals")
+    return is_capital_end or token.bare in heard.words("streets", "ends")
 
 
 def _is_talk(line: Line, first: int, last: int) -> bool:
     """Whether "close", "green" or "square" is no street: "2 shops close", "90 square metres"."""
-    if line[last].token.is_upper or line[last].token.bare not in word_list("streets", "common"):
+    if line[last].token.is_upper or line[last].token.bare not in line[0].words("streets", "common"):
         return False
     following = line[last + 1].token.bare if last + 1 < len(line) else ""
     counted = line[first].token
     is_plural = counted.bare.endswith("s") and not counted.is_upper
-    return is_plural or following in word_list("streets", "areas")
+    return is_plural or following in line[0].words("streets", "areas")
 
 
 def _premises(line: Line, first: int) -> int | None:
     """Where "House number 112, second floor, 4th Cross, ..." goes on after its number, or None."""
-    if line[first].token.bare not in word_list("streets", "numbered"):
+    if line[first].token.bare not in line[0].words("streets", "numbered"):
         return None
     at = first + 1
     while at < len(line) and line[at].token.bare in ("number", "no"):
@@ -107,7 +106,7 @@ def _premises(line: Line, first: int) -> int | None:
 
 def _rest_of_address(line: Line, past: int) -> int:
     """The end of an address after its street: towns in capitals, codes."""
-    inside = word_list("streets", "inside")
+    inside = line[0].words("streets", "inside")
     at, end = past, past
     while at < len(line) and at - past < _MOST_OF_ADDRESS and not line[at - 1].ends_turn:
         if line[at - 1].token.mark in tuple("?!."):
@@ -156,15 +155,15 @@ def _addresses_told(said: Said) -> Iterator[tuple[Line, int, int]]:
 
 def _looks_like_place(said: Line) -> bool:
     """Whether a street, or two names, are among the words."""
-    ends = word_list("streets", "ends") | word_list("streets", "premises")
+    ends = said[0].words("streets", "ends") | said[0].words("streets", "premises")
     is_street = any(heard.token.bare in ends for heard in said[1:]) or said[0].token.bare in ends
     return is_street or sum(is_named(heard) for heard in said) >= 2
 
 
 def _address(line: Line, first: int, past: int) -> tuple[int, int] | None:
     """The address in a turn: from its first number, or name before it, on."""
-    premises = word_list("streets", "premises")
-    refusals = word_list("answers", "refusals") - {"no"}
+    premises = line[0].words("streets", "premises")
+    refusals = line[0].words("answers", "refusals") - {"no"}
     if any(heard.token.bare in refusals for heard in line[first : min(past, first + 4)]):
         return None
     begin = after_leads(line, first, past)
@@ -182,12 +181,12 @@ def _address(line: Line, first: int, past: int) -> tuple[int, int] | None:
     while start > begin and is_capital(line[start - 1]):
         start -= 1
     end = start + 1
-    breaks = word_list("answers", "ends") - {"and", "all"}
+    breaks = line[0].words("answers", "ends") - {"and", "all"}
     while end < past and end - start < _MOST_OF_ADDRESS + 4:
         token = line[end].token
         if line[end - 1].token.mark in tuple("?!") or (
             line[end - 1].token.mark == "."
-            and (not token.is_upper or token.bare in word_list("names", "breaks"))
+            and (not token.is_upper or token.bare in line[0].words("names", "breaks"))
         ):
             break
         goes_on = token.bare == "in" and end + 1 < past and line[end + 1].token.is_upper
@@ -199,7 +198,7 @@ def _address(line: Line, first: int, past: int) -> tuple[int, int] | None:
 
 def _named_house(line: Line, begin: int, past: int) -> tuple[int, int] | None:
     """An address without a number: "The Old Rectory, Church Lane, Topsham"."""
-    houses = word_list("streets", "houses") | word_list("streets", "ends")
+    houses = line[0].words("streets", "houses") | line[0].words("streets", "ends")
     end = begin
     while end < past and (line[end].token.is_upper or line[end].token.bare in ("of", "on", "the")):
         end += 1
@@ -209,7 +208,7 @@ def _named_house(line: Line, begin: int, past: int) -> tuple[int, int] | None:
 
 
 def _is_counting(line: Line, start: int, past: int) -> bool:
-    units = word_list("numbers", "units")
-    inside = word_list("streets", "inside")
+    units = line[0].words("numbers", "units")
+    inside = line[0].words("streets", "inside")
     following = [heard.token.bare for heard in line[start + 1 : min(past, start + 3)]]
     return any(word in units and word not in inside for word in following)

@@ -1,20 +1,19 @@
-"""What `rules.toml` says, compiled: how private things are announced, and what they consist of."""
+"""How private things are announced in a language, and what they consist of: its file, compiled."""
 
 import re
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources import files
 from typing import Any
 
 from warmline.errors import SettingsError
 from warmline.phrases import spoken
+from warmline.phrases.spoken import ENGLISH
 from warmline.phrases.template import NamedLists, Template, TemplateError, compile_template
+from warmline.redaction.vocabulary import Vocabulary, languages, vocabulary
 from warmline.settings.privacy import ExtraKind
 
-_FILE = "rules.toml"
 _IS = re.compile(r"['’]s(?=\W*$)", re.IGNORECASE)
 
 
@@ -43,7 +42,8 @@ class Form:
     `mentions` announce as `labels` do, where no other label stands, `answered` ones only where the
     next turn is nothing but a value; `after` is what stands directly after one. It has
     `least` to `most` digits (of `made_of` "mixed": digits and letters), and at least `digits`
-    digits; `both` says that letters must be among them. It is waited for `wait_s` seconds.
+    digits; `both` says that letters must be among them, `is_quantity` that it may be said as
+    one number with millions in it. It is waited for `wait_s` seconds.
     """
 
     kind: str
@@ -57,6 +57,7 @@ class Form:
     most: int
     digits: int
     both: bool
+    is_quantity: bool
     wait_s: float
     pattern: re.Pattern[str] | None
 
@@ -65,6 +66,7 @@ class Form:
 class Book:
     """Every form, those of the settings among them, and what announces that nothing is private."""
 
+    vocabulary: Vocabulary
     forms: tuple[Form, ...]
     other: tuple[Template, ...]
     other_direct: tuple[Template, ...]
@@ -89,55 +91,51 @@ class Book:
 
 
 @cache
-def kinds() -> dict[str, Kind]:
-    """Return all kinds by name, in the order of the file."""
+def kinds(language: str = ENGLISH) -> dict[str, Kind]:
+    """Return all kinds by name, in the order of the file, with examples in a language."""
+    table = vocabulary(language).table
+    examples = {entry["id"]: entry for entry in table["kind"]}
     return {
         entry["id"]: Kind(
             entry["id"],
             entry["means"],
-            tuple((said, left) for said, left in entry.get("hides", ())),
-            tuple(entry.get("keeps", ())),
+            tuple((said, left) for said, left in examples.get(entry["id"], {}).get("hides", ())),
+            tuple(examples.get(entry["id"], {}).get("keeps", ())),
         )
-        for entry in _table()["kind"]
+        for entry in vocabulary(ENGLISH).table["kind"]
     }
 
 
 @cache
-def book(extra: tuple[ExtraKind, ...] = ()) -> Book:
-    """Return the rules, with kinds of the settings.
+def book(extra: tuple[ExtraKind, ...] = (), language: str | None = ENGLISH) -> Book:
+    """Return the rules of a language, with kinds of the settings.
 
     Raises `SettingsError` for a kind whose labels or pattern cannot be read.
     """
-    own = tuple(_form(entry, _FILE) for entry in _table()["form"])
-    more = tuple(
-        _form(kind.model_dump() | {"kind": kind.id}, f"[redaction] extra '{kind.id}'")
+    words = vocabulary(language)
+    where = f"{words.code}.toml"
+    own = tuple(_form(entry, where, words.code) for entry in words.table["form"])
+    other = words.table["other"]
+    return Book(
+        words,
+        (*own, *_forms_of_settings(extra, words.code)),
+        _templates(other["labels"], where, words.code),
+        _templates(other["direct"], where, words.code),
+    )
+
+
+def require_readable(extra: tuple[ExtraKind, ...]) -> None:
+    """Raise `SettingsError` for a kind of the settings that cannot be read in some language."""
+    for language in languages():
+        _forms_of_settings(extra, language)
+
+
+@cache
+def _forms_of_settings(extra: tuple[ExtraKind, ...], language: str) -> tuple[Form, ...]:
+    return tuple(
+        _form(kind.model_dump() | {"kind": kind.id}, f"[redaction] extra '{kind.id}'", language)
         for kind in extra
     )
-    other = _table()["other"]
-    return Book(
-        (*own, *more),
-        _templates(other["labels"], _FILE),
-        _templates(other["direct"], _FILE),
-    )
-
-
-@cache
-def names_for_numbers() -> dict[str, dict[str, Any]]:
-    """Return the words that stand for numbers and letters, by sort."""
-    found: dict[str, dict[str, Any]] = _table()["numbers"] | _table()["spelling"]
-    return found
-
-
-@cache
-def word_list(section: str, name: str) -> frozenset[str]:
-    """Return a list of words of the file."""
-    return frozenset(_table()[section][name])
-
-
-@cache
-def explanations() -> tuple[tuple[str, ...], ...]:
-    """Return what stands between a letter and the word that explains it, word by word."""
-    return tuple(tuple(words.split()) for words in _table()["spelling"]["explanations"])
 
 
 def labels_in(words: Sequence[str], rules: Book) -> list[tuple[int, int, Form | None, int]]:
@@ -147,7 +145,10 @@ def labels_in(words: Sequence[str], rules: Book) -> list[tuple[int, int, Form | 
     first counts, then the longest; others are left out where they overlap a plain one, and may
     overlap one another: which of them counts depends on what stands around them.
     """
-    said = spoken([_IS.sub(" is", word) for word in words])
+    language = rules.vocabulary.code
+    if language == ENGLISH:
+        words = [_IS.sub(" is", word) for word in words]
+    said = spoken(words, language)
     labels, by_word = rules.labels
     chosen = {index for word in said.present & by_word.keys() for index in by_word[word]}
     found = [
@@ -164,7 +165,7 @@ def labels_in(words: Sequence[str], rules: Book) -> list[tuple[int, int, Form | 
     return sorted(kept, key=lambda label: label[:2])
 
 
-def _form(entry: Mapping[str, Any], where: str) -> Form:
+def _form(entry: Mapping[str, Any], where: str, language: str) -> Form:
     pattern = entry.get("pattern")
     try:
         compiled = re.compile(pattern) if pattern else None
@@ -172,31 +173,27 @@ def _form(entry: Mapping[str, Any], where: str) -> Form:
         raise SettingsError(f"{where}: pattern '{pattern}' is no regular expression: {e}") from e
     return Form(
         entry["kind"],
-        _templates(entry.get("labels", ()), where),
-        _templates(entry.get("direct", ()), where),
-        _templates(entry.get("mentions", ()), where),
-        _templates(entry.get("answered", ()), where),
-        _templates(entry.get("after", ()), where),
+        _templates(entry.get("labels", ()), where, language),
+        _templates(entry.get("direct", ()), where, language),
+        _templates(entry.get("mentions", ()), where, language),
+        _templates(entry.get("answered", ()), where, language),
+        _templates(entry.get("after", ()), where, language),
         entry.get("made_of", "digits"),
         entry.get("least", 1),
         entry.get("most", 0),
         entry.get("digits", 0),
         entry.get("both", False),
+        entry.get("is_quantity", False),
         entry.get("wait_s", 40.0),
         compiled,
     )
 
 
-def _templates(sources: Iterable[str], where: str) -> tuple[Template, ...]:
+def _templates(sources: Iterable[str], where: str, language: str) -> tuple[Template, ...]:
     try:
-        found = tuple(compile_template(source, NamedLists({})) for source in sources)
+        found = tuple(compile_template(source, NamedLists({}, language)) for source in sources)
     except TemplateError as e:
         raise SettingsError(f"{where}: a label cannot be read: {e}") from e
     if vague := [template.source for template in found if template.anchors is None]:
         raise SettingsError(f"{where}: label '{vague[0]}' has no word that is always said")
     return found
-
-
-@cache
-def _table() -> dict[str, Any]:
-    return tomllib.loads(files("warmline.redaction").joinpath(_FILE).read_text(encoding="utf-8"))

@@ -7,6 +7,43 @@ _NATIONAL_INSURANCE = re.compile(
     r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]"
 )
 _PAN = re.compile(r"[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]")
+_DNI = re.compile(r"(\d{8}|[XYZ]\d{7})[A-Z]")
+_NIE_DIGITS = str.maketrans("XYZ", "012")
+_CODICE_FISCALE = re.compile(r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]")
+# What characters at odd places count, digits and letters alike.
+_CODICE_ODD = tuple(
+    map(
+        int,
+        [
+            "1",
+            "0",
+            "5",
+            "7",
+            "9",
+            "13",
+            "15",
+            "17",
+            "19",
+            "21",
+            "2",
+            "4",
+            "18",
+            "20",
+            "11",
+            "3",
+            "6",
+            "8",
+            "12",
+            "14",
+            "16",
+            "10",
+            "22",
+            "25",
+            "24",
+            "23",
+        ],
+    )
+)
 _VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
 _MEDICARE_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9)
 _TAX_FILE_WEIGHTS = (1, 4, 3, 7, 5, 8, 6, 9, 10)
@@ -117,6 +154,73 @@ def is_aadhaar(digits: str) -> bool:
 def is_social_insurance(digits: str) -> bool:
     """Return whether nine digits are a Canadian social insurance number (Luhn)."""
     return len(digits) == 9 and digits[0] in "12345679" and passes_luhn(digits)
+
+
+def is_dni(chars: str) -> bool:
+    """Return whether it is a Spanish DNI or NIE with its check letter (modulo 23)."""
+    if not _DNI.fullmatch(chars):
+        return False
+    number = int(chars[:-1].translate(_NIE_DIGITS))
+    return chars[-1] == "TRWAGMYFPDXBNJZSQVHLCKE"[number % 23]
+
+
+def is_codice_fiscale(chars: str) -> bool:
+    """Return whether it is an Italian codice fiscale with its check letter (modulo 26)."""
+    if not _CODICE_FISCALE.fullmatch(chars):
+        return False
+    odd = sum(_CODICE_ODD[int(c, 36) if c.isdigit() else int(c, 36) - 10] for c in chars[:15:2])
+    even = sum(int(c, 36) if c.isdigit() else int(c, 36) - 10 for c in chars[1:15:2])
+    return chars[15] == chr(ord("A") + (odd + even) % 26)
+
+
+def is_partita_iva(digits: str) -> bool:
+    """Return whether eleven digits are an Italian partita IVA (Luhn)."""
+    return len(digits) == 11 and len(set(digits)) > 1 and passes_luhn(digits)
+
+
+def is_nir(digits: str) -> bool:
+    """Return whether fifteen digits are a French NIR with its key (97 less the rest)."""
+    has_shape = len(digits) == 15 and digits[0] in "12" and 1 <= int(digits[3:5]) <= 42
+    return has_shape and 97 - int(digits[:13]) % 97 == int(digits[13:])
+
+
+def is_nif(digits: str) -> bool:
+    """Return whether nine digits are a Portuguese NIF of a person (modulo 11)."""
+    if len(digits) != 9 or digits[0] not in "123":
+        return False
+    check = -sum(int(d) * (9 - place) for place, d in enumerate(digits[:8])) % 11
+    return int(digits[8]) == check % 10
+
+
+def is_cpf(digits: str) -> bool:
+    """Return whether eleven digits are a Brazilian CPF (modulo 11, twice)."""
+    if len(digits) != 11 or len(set(digits)) == 1:
+        return False
+    return all(
+        sum(int(d) * (size + 1 - place) for place, d in enumerate(digits[:size])) * 10 % 11 % 10
+        == int(digits[size])
+        for size in (9, 10)
+    )
+
+
+def is_bsn(digits: str) -> bool:
+    """Return whether nine digits are a Dutch BSN (the proof of eleven)."""
+    weights = (9, 8, 7, 6, 5, 4, 3, 2, -1)
+    pairs = zip(digits, weights, strict=False)
+    is_one = len(digits) == 9 and len(set(digits)) > 1
+    return is_one and sum(int(d) * weight for d, weight in pairs) % 11 == 0
+
+
+def is_steuer_id(digits: str) -> bool:
+    """Return whether eleven digits are a German Steuer-ID (ISO 7064, modulo 11, 10)."""
+    if len(digits) != 11 or digits[0] == "0":
+        return False
+    product = 10
+    for digit in digits[:10]:
+        rest = (int(digit) + product) % 10 or 10
+        product = rest * 2 % 11
+    is_mixed = len(set(digits[:10])) in (8, 9)  # one digit comes twice, or three times
+    return is_mixed and (11 - product) % 10 == int(digits[10])
 
 
 def is_vin(chars: str) -> bool:

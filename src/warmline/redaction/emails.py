@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 
-from warmline.redaction.book import word_list
+from warmline.phrases.spoken import ENGLISH
 from warmline.redaction.heard import Finding, Heard, Line, Said
 from warmline.redaction.runs import explanation
 from warmline.redaction.tokens import Sort
+from warmline.redaction.vocabulary import vocabulary
 
 _MOST_BEFORE, _MOST_BETWEEN = 24, 9
 _ANNOUNCED_S = 30.0
 _SPELLED_LETTERS = 3
-_TALK = frozenset({"i", "you", "he", "she", "we", "they", "send", "can", "will", "email", "my"})
-_DOTS = ("dot", "point", "period", "punkt", ".")
-_SIGNS = (*_DOTS, "underscore", "hyphen", "dash", "minus")
 
 
 def find_emails(said: Said) -> Iterator[Finding]:
@@ -38,12 +36,12 @@ def _said(line: Line, said: Said) -> Iterator[tuple[int, int]]:
 
     bare = [heard.token.bare for heard in line]
     for at, word in enumerate(bare):
-        if word not in ("at", "@", "aht") or at == 0:
+        if word not in line[0].words("emails", "ats") or at == 0:
             continue
         begins = at + 2 if bare[at + 1 : at + 2] == ["sign"] else at + 1
-        past = _domain(bare, begins)
+        past = _domain(bare, begins, line[0].words("emails", "dots"))
         first = _beginning(line, at)
-        if past is not None and first < at and not _is_site(bare, first):
+        if past is not None and first < at and not _is_site(line, first):
             yield (_from_answer(line, at, first) if is_asked(line[at]) else first), past
 
 
@@ -54,24 +52,24 @@ def _from_answer(line: Line, at: int, first: int) -> int:
         if line[begin - 1].token.mark in tuple(".?!") or line[begin - 1].token.sort is Sort.HIDDEN:
             break
         begin -= 1
-    leads, before = word_list("answers", "leads"), word_list("emails", "before")
+    leads, before = line[0].words("answers", "leads"), line[0].words("emails", "before")
     while begin < first and (line[begin].token.bare in leads or line[begin].token.bare in before):
         begin += 1
-    has_talk = any(h.token.bare in _TALK for h in line[begin:first])
+    has_talk = any(h.token.bare in h.words("emails", "talk") for h in line[begin:first])
     return first if has_talk else begin
 
 
-def _domain(bare: list[str], first: int) -> int | None:
+def _domain(bare: list[str], first: int, dots: frozenset[str]) -> int | None:
     """Where the domain that begins here ends; None when none does."""
     found = None
     for at in range(first, min(first + _MOST_BETWEEN, len(bare))):
         word = bare[at]
         if "." in word.strip(".") and _is_end(word.rpartition(".")[2]):
             return at + 1
-        if word in _DOTS and at > first and (end := _end_after(bare, at + 1)):
+        if word in dots and at > first and (end := _end_after(bare, at + 1)):
             found = end
             break
-    while found and found < len(bare) and bare[found] in _DOTS:
+    while found and found < len(bare) and bare[found] in dots:
         end = _end_after(bare, found + 1)
         if end is None:
             break
@@ -89,8 +87,9 @@ def _end_after(bare: list[str], at: int) -> int | None:
 
 
 def _is_end(word: str) -> bool:
+    ends = vocabulary(ENGLISH)  # the same everywhere
     last = word.rpartition(".")[2]
-    return last in word_list("emails", "ends") or last in word_list("emails", "countries")
+    return last in ends.words("emails", "ends") or last in ends.words("emails", "countries")
 
 
 def _beginning(line: Line, at: int) -> int:
@@ -116,16 +115,17 @@ def _goes_before(line: Line, place: int) -> bool:
     bare = [heard.token.bare for heard in line]
     beside = bare[max(0, place - 1) : place] + bare[place + 1 : place + 2]
     is_spelled = _is_letter(bare[place]) and any(_is_letter(word) for word in beside)
-    is_joined = any(word in _SIGNS for word in beside)
+    signs = line[0].words("emails", "dots") | line[0].words("emails", "signs")
+    is_joined = any(word in signs for word in beside)
     is_hidden = bare[place].startswith("[")
-    is_stop = bare[place] in word_list("emails", "before") and not is_joined
+    is_stop = bare[place] in line[0].words("emails", "before") and not is_joined
     ends_before = line[place].token.mark in tuple(".?!") and not _is_letter(bare[place])
     return is_spelled or not (is_hidden or is_stop or ends_before)
 
 
-def _is_site(bare: list[str], first: int) -> bool:
-    sites = word_list("emails", "sites")
-    return any(word in sites for word in bare[max(0, first - 4) : first + 1])
+def _is_site(line: Line, first: int) -> bool:
+    sites = line[0].words("emails", "sites")
+    return any(heard.token.bare in sites for heard in line[max(0, first - 4) : first + 1])
 
 
 def _spelled(line: Line, said: Said) -> Iterator[tuple[int, int]]:
@@ -137,17 +137,19 @@ def _spelled(line: Line, said: Said) -> Iterator[tuple[int, int]]:
 def _parts(line: Line, said: Said) -> Iterator[tuple[int, int]]:
     """Parts of an address that was asked for: "dot smith", "smith dot com", "gmail.com"."""
     bare = [heard.token.bare for heard in line]
+    between = line[0].words("emails", "between")
+    signs = line[0].words("emails", "dots") | line[0].words("emails", "signs")
     for at, word in enumerate(bare):
         is_host = "." in word.strip(".") and _is_end(word) and not word[0].isdigit()
-        is_dot = word in ("dot", "underscore") and at + 1 < len(bare)
-        if not (is_host or is_dot) or _is_site(bare, at):
+        is_dot = word in between and at + 1 < len(bare)
+        if not (is_host or is_dot) or _is_site(line, at):
             continue
         if not said.has_announced("email", line[at].word.start_s, _ANNOUNCED_S):
             continue
         first, past = _beginning(line, at), at + (2 if is_dot else 1)
         if not is_host and first == at and not line[at - 1].ends_turn and at:
             continue
-        while past + 1 < len(bare) and bare[past] in _SIGNS:
+        while past + 1 < len(bare) and bare[past] in signs:
             past += 2
         yield first, past
 
@@ -177,7 +179,7 @@ def _step(line: Line, at: int, count: int) -> int:
     if token.sort is Sort.REPEAT and at + 1 < len(line) and _is_letter(line[at + 1].token.bare):
         return 2
     is_letter = _is_letter(token.bare) or (token.sort is Sort.ALPHABET and count > 0)
-    is_filler = count > 0 and token.bare in ("um", "uh", "er", "capital")
+    is_filler = count > 0 and token.bare in line[at].words("spelling", "asides")
     return int(is_letter or is_filler)
 
 

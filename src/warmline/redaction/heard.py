@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
-from warmline.redaction.book import DIRECT, Book, Form, labels_in, word_list
+from warmline.redaction.book import DIRECT, Book, Form, labels_in
 from warmline.redaction.tokens import Sort, Token, token
+from warmline.redaction.vocabulary import Vocabulary
 from warmline.values import Word
 
 # A longer silence of a party ends what it was saying.
@@ -15,8 +16,6 @@ _LINE_PAUSE_S = 3.0
 _TURN_PAUSE_S = 1.0
 # An announcement that must stand directly before its value may have so many words between.
 _MOST_BETWEEN = 4
-_PREPOSITIONS = frozenset({"in", "under", "about", "against"})
-_OWNERS = frozenset({"your", "my", "his", "her", "their", "our"})
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,12 @@ class Heard:
     place: int
     word: Word
     token: Token
+    vocabulary: Vocabulary
     ends_turn: bool = False
+
+    def words(self, section: str, name: str) -> frozenset[str]:
+        """Return a list of words of the language that is spoken."""
+        return self.vocabulary.words(section, name)
 
 
 Line = tuple[Heard, ...]
@@ -64,6 +68,10 @@ class Label:
     binds: int
     count: int
 
+    def words(self, section: str, name: str) -> frozenset[str]:
+        """Return a list of words of the language that is spoken."""
+        return self.line[0].words(section, name)
+
     @property
     def is_direct(self) -> bool:
         """Whether only what follows at once is meant."""
@@ -86,7 +94,7 @@ class Label:
             if heard.ends_turn:
                 return True
             following = self.line[self.line.index(heard) + 1 :][:1]
-            if following and following[0].token.bare not in word_list("answers", "courtesies"):
+            if following and following[0].token.bare not in self.words("answers", "courtesies"):
                 return False
         return True
 
@@ -104,8 +112,8 @@ class Label:
     def is_about(self) -> bool:
         """Whether something else is asked: "is it in your name?", "under your address?"."""
         bare = [heard.token.bare for heard in self.line[: self.first + 1]][-3:]
-        pairs = pairwise(bare)
-        return any(one in _PREPOSITIONS and other in _OWNERS for one, other in pairs)
+        before, owners = self.words("answers", "about"), self.words("answers", "owners")
+        return any(one in before and other in owners for one, other in pairwise(bare))
 
 
 # What is announced in lines that were looked at before.
@@ -174,7 +182,8 @@ def _delay_s(label: Label, turn: tuple[Line, int, int]) -> float:
 
 def said_by_all(words: Sequence[Word], known: Known, book: Book) -> Said:
     """Return the words of a call, party by party; `known` is added to for the next time."""
-    found = [line for party in dict.fromkeys(w.party for w in words) for line in _of(words, party)]
+    parties = dict.fromkeys(word.party for word in words)
+    found = [line for party in parties for line in _of(words, party, book.vocabulary)]
     labels = [
         Label(line, first, past, form, binds, _count(line, first, past))
         for line in found
@@ -198,7 +207,8 @@ def _announced(line: Line, known: Known, book: Book) -> list[tuple[int, int, For
 
 def _count(line: Line, first: int, past: int) -> int:
     """How many digits an announcement speaks of: "the six digit code", "last four"."""
-    nouns = ("digit", "figure", "character", "letter")
+    words = line[first].vocabulary
+    nouns = tuple(words.words("answers", "digit_nouns"))
     is_of_digits = line[first].token.bare.startswith((*nouns, "number"))
     for at in range(first - 1 if first and is_of_digits else first, past):
         token = line[at].token
@@ -209,17 +219,17 @@ def _count(line: Line, first: int, past: int) -> int:
         if is_small and 2 <= int(token.digits) <= 19:
             return int(token.digits)
         head, _, tail = token.bare.partition("-")
-        if tail.startswith("digit") and (count := _number(head)):
+        if tail.startswith("digit") and (count := _number(head, words)):
             return count
     return 0
 
 
-def _number(word: str) -> int:
-    digits = token(word).digits
+def _number(word: str, words: Vocabulary) -> int:
+    digits = token(word, words.code).digits
     return int(digits) if digits and len(digits) <= 2 else 0
 
 
-def _of(words: Sequence[Word], party: str) -> Iterator[Line]:
+def _of(words: Sequence[Word], party: str, vocabulary: Vocabulary) -> Iterator[Line]:
     line: list[Heard] = []
     for place, word in enumerate(words):
         if word.party != party:
@@ -233,7 +243,7 @@ def _of(words: Sequence[Word], party: str) -> Iterator[Line]:
             or following.party != party
             or following.start_s - word.end_s > _TURN_PAUSE_S
         )
-        line.append(Heard(place, word, token(word.text), ends))
+        line.append(Heard(place, word, token(word.text, vocabulary.code), vocabulary, ends))
     if line:
         yield _closed(line)
 

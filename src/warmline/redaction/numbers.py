@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
-from warmline.redaction.book import AFTER, ANSWERED, Form, word_list
+from warmline.redaction.book import AFTER, ANSWERED, Form
 from warmline.redaction.checks import is_card
 from warmline.redaction.heard import Finding, Heard, Label, Line, Said
 from warmline.redaction.runs import DATE, DIGITS, MIXED, Run, runs
@@ -24,10 +24,6 @@ _PART_PAUSE_S = 6.0
 # Announcements that follow one another so soon, without a value, are all open.
 _TOGETHER_S = 8.0
 _ASIDE_S = 3.0
-_PLACES = frozenset(
-    {"on", "of", "in", "from", "at", "with", "over", "under", "above", "below", "beside", "by"}
-)
-_OWNED = frozenset({"the", "your", "my", "that", "this", "our", "any", "every"})
 # A longer gap between two parts of one value is not hidden with them.
 _MOST_BETWEEN = 5
 _DIRECT_BETWEEN = 4
@@ -150,7 +146,8 @@ def _is_aside(label: Label, value: Value) -> bool:
     if not label.is_direct:
         return False
     before = [heard.token.bare for heard in label.line[max(0, label.first - 2) : label.first]]
-    is_place = len(before) > 1 and before[0] in _PLACES and before[1] in _OWNED
+    places, owned = label.words("answers", "places"), label.words("answers", "owned")
+    is_place = len(before) > 1 and before[0] in places and before[1] in owned
     if is_place and label.line[label.past - 1].token.mark:
         return True
     return label.ends_turn and (is_place or label.at_s - value.touched_s <= _ASIDE_S)
@@ -158,7 +155,8 @@ def _is_aside(label: Label, value: Value) -> bool:
 
 def _is_alternative(label: Label) -> bool:
     """Whether "or" stands before it: "account or reference number"."""
-    return any(h.token.bare == "or" for h in label.line[max(0, label.first - 2) : label.first])
+    before = label.line[max(0, label.first - 2) : label.first]
+    return any(h.token.bare in label.words("answers", "alternatives") for h in before)
 
 
 def _beside(label: Label, of_line: Mapping[int, Sequence[Run]]) -> list[Run]:
@@ -197,7 +195,7 @@ def _asks_how_much(label: Label) -> bool:
     past = label.past
     while past < len(line) and not line[past - 1].ends_turn:
         past += 1
-    quantities = word_list("answers", "quantities")
+    quantities = label.words("answers", "quantities")
     return any(heard.token.bare in quantities for heard in line[first:past])
 
 
@@ -208,7 +206,7 @@ def _is_one_clause(gap: Line) -> bool:
 
 def _leads_on(gap: Line) -> bool:
     """Whether words lead from an announcement to its value: "is", "it was", not "was" alone."""
-    between = word_list("numbers", "between")
+    between = gap[0].words("numbers", "between") if gap else frozenset()
     return all(
         heard.token.bare in between
         or heard.token.sort is Sort.LINK
@@ -223,17 +221,13 @@ def _is_answered(label: Label, said: Said) -> bool:
     if turn is None or label.form is None:
         return False
     line, first, past = turn
-    leads, courtesies = word_list("answers", "leads"), word_list("answers", "courtesies")
-    around = word_list("answers", "around")
+    names = ("leads", "courtesies", "around")
+    beside = frozenset().union(*(label.words("answers", name) for name in names))
     made_of = label.form.made_of
     parts = [run for run in runs(line[first:past], made_of) if not run.is_amount]
     of_value = {heard.place for run in parts for heard in run.words}
     return bool(parts) and all(
-        heard.place in of_value
-        or heard.token.sort is Sort.LINK
-        or heard.token.bare in leads
-        or heard.token.bare in courtesies
-        or heard.token.bare in around
+        heard.place in of_value or heard.token.sort is Sort.LINK or heard.token.bare in beside
         for heard in line[first:past]
     )
 
@@ -247,9 +241,9 @@ def _named_after(said: Said, of_line: Mapping[int, Sequence[Run]]) -> Iterator[V
             gap = [h.token.bare for h in label.line[run.at[1] : label.first]]
             is_long = len(run.chars) >= _NAMED_CHARS
             is_named = (
-                is_long and gap and gap[0] in word_list("numbers", "namers") and len(gap) <= 4
+                is_long and gap and gap[0] in label.words("numbers", "namers") and len(gap) <= 4
             )
-            is_known = all(word in word_list("numbers", "before_labels") for word in gap)
+            is_known = all(word in label.words("numbers", "before_labels") for word in gap)
             is_after = label.binds == AFTER and run.at[1] == label.first
             if (is_named and is_known) or is_after:
                 yield Value([label.form], run.end_s, label.count, [run])
@@ -269,7 +263,7 @@ def _belongs(run: Run, value: Value) -> bool:
         return False
     first = last.at[1] if run.line is last.line else 0
     between = run.line[first : run.at[0]]
-    joiners = word_list("numbers", "joiners")
+    joiners = run.line[0].words("numbers", "joiners")
     return all(h.token.sort is Sort.LINK or h.token.bare in joiners for h in between)
 
 
@@ -317,7 +311,8 @@ def _fitting(form: Form, value: Value) -> Iterator[tuple[Run, str]]:
 
 
 def _may_be_part(run: Run, form: Form) -> bool:
-    is_amount = run.is_amount and not (run.is_soft and form.kind in _TYPED_AS_AMOUNT)
+    is_typed = run.is_soft and form.kind in _TYPED_AS_AMOUNT
+    is_amount = run.is_amount and not (is_typed or form.is_quantity)
     if is_amount or (run.is_soft and form.kind not in _TYPED_SHORT and len(run.chars) <= 4):
         return False
     if run.is_mere_word and not form.both and form.digits:
@@ -339,9 +334,9 @@ def _is_enough_of_a_date(said: Sequence[Run], form: Form) -> bool:
 
 def _between(said: Sequence[Run], hidden: set[int]) -> set[int]:
     """The places of what stands between hidden parts of one value: "no, sorry", "and then"."""
-    bridges = word_list("numbers", "bridges")
     found: set[int] = set()
     for line in {id(run.line): run.line for run in said}.values():
+        bridges = line[0].words("numbers", "bridges")
         parts = [at for at, heard in enumerate(line) if heard.place in hidden]
         for last, at in pairwise(parts):
             gap = line[last + 1 : at]

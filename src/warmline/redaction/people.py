@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from warmline.redaction.book import word_list
 from warmline.redaction.emails import spelled_words
 from warmline.redaction.heard import Finding, Heard, Label, Line, Said
 from warmline.redaction.runs import explanation
@@ -34,7 +33,7 @@ def find_names(said: Said) -> Iterator[Finding]:
             if (
                 len(heard.token.bare) >= _SHORTEST_AGAIN
                 and heard.token.sort in _NAMED
-                and heard.token.bare not in word_list("names", "titles")
+                and heard.token.bare not in line[0].words("names", "titles")
             ):
                 known.setdefault(_own(heard.token.bare), value)
         places = tuple(heard.place for heard in line[first:past])
@@ -79,7 +78,7 @@ def _told(label: Label) -> Iterator[tuple[int, int]]:
     while past < len(line) and not line[past - 1].ends_turn:
         past += 1
     before = [heard.token.bare for heard in line[max(0, label.first - 3) : label.first]]
-    asks = word_list("answers", "asks")
+    asks = line[0].words("answers", "asks")
     if label.ends_turn or any(word in asks for word in before):
         return
     if line[label.past - 1].token.bare.endswith("'s"):
@@ -95,16 +94,16 @@ def _told(label: Label) -> Iterator[tuple[int, int]]:
 def _secret(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
     """The answer of a turn, without what leads to it, up to where another clause begins."""
     bare = [heard.token.bare for heard in line[first:past]]
-    refusals = word_list("answers", "refusals")
+    refusals = line[0].words("answers", "refusals")
     if any(word in refusals for word in bare[:_LONGEST_ANSWER]) or (past <= first):
         return
     begin = after_leads(line, first, past, keep_one=True)
     if begin > first and line[begin - 1].token.bare in ("the", "my"):
         begin -= 1
-    if begin + 1 == past and line[begin].token.bare in word_list("answers", "nothing"):
+    if begin + 1 == past and line[begin].token.bare in line[0].words("answers", "nothing"):
         return
     end = begin
-    ends = word_list("answers", "ends")
+    ends = line[0].words("answers", "ends")
     while end < past and end - begin < _LONGEST_SECRET:
         if explained := explanation(line, end):
             end = min(end + explained, past)
@@ -124,7 +123,7 @@ def _secret(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
 
 def after_leads(line: Line, first: int, past: int, *, keep_one: bool = False) -> int:
     """Return where an answer begins, after "yes, it's"; `keep_one` spares its last word."""
-    leads = word_list("answers", "leads")
+    leads = line[0].words("answers", "leads")
     at = first
     while at < past and line[at].token.bare in leads:
         if keep_one and at + 1 == past:
@@ -207,7 +206,7 @@ def _after_greeting(bare: list[str], at: int) -> int | None:
 
 def _is_surely_name(line: Line, first: int, past: int) -> bool:
     """Whether two words in capitals follow, or one with "calling" or "from" after it."""
-    if line[first].token.bare in word_list("names", "titles"):
+    if line[first].token.bare in line[0].words("names", "titles"):
         return True
     if not all(is_capital(heard) for heard in line[first:past]):
         return False
@@ -233,7 +232,7 @@ def _names_from(line: Line, first: int) -> int:
     past = first
     while past < len(line) and past - first < _MOST_NAMES and _may_be_name(line[past]):
         past += 1
-        if line[past - 1].token.mark and line[past - 1].token.bare not in word_list(
+        if line[past - 1].token.mark and line[past - 1].token.bare not in line[0].words(
             "names", "titles"
         ):
             break
@@ -244,7 +243,7 @@ def _names_from(line: Line, first: int) -> int:
 
 def _titled(line: Line) -> Iterator[tuple[int, int]]:
     """Names after a title: "Mrs Patterson", "Mr. J R Okafor"."""
-    titles = word_list("names", "titles")
+    titles = line[0].words("names", "titles")
     for at, heard in enumerate(line):
         if heard.token.bare not in titles or (
             heard.token.bare == "sir" and not heard.token.is_upper
@@ -272,7 +271,7 @@ def _titled(line: Line) -> Iterator[tuple[int, int]]:
 
 def _answered(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
     """The name in the turn that answers a question for one."""
-    refusals = word_list("answers", "refusals")
+    refusals = line[0].words("answers", "refusals")
     if line[past - 1].token.mark == "?" or any(
         heard.token.bare in refusals for heard in line[first : min(past, first + _LONGEST_ANSWER)]
     ):
@@ -286,7 +285,7 @@ def _answered(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
         if not (_may_be_name(heard) or (heard.token.sort is Sort.LETTER and heard.token.is_upper)):
             break
         end += 1
-        if heard.token.mark in tuple(".,?!") and heard.token.bare not in word_list(
+        if heard.token.mark in tuple(".,?!") and heard.token.bare not in line[0].words(
             "names", "titles"
         ):
             break
@@ -310,7 +309,7 @@ def _spelled(line: Line, said: Said) -> Iterator[tuple[int, int]]:
 def _may_be_name(heard: Heard) -> bool:
     if _CONTRACTION.search(heard.token.bare):
         return False
-    return heard.token.sort in _NAMED and heard.token.bare not in word_list("names", "breaks")
+    return heard.token.sort in _NAMED and heard.token.bare not in heard.words("names", "breaks")
 
 
 def _own(bare: str) -> str:

@@ -26,8 +26,9 @@ _Owner = tuple[str, int]
 def redact(
     transcript: Transcript, settings: RedactionSettings
 ) -> tuple[Transcript, tuple[Redaction, ...]]:
-    """The transcript without what is private, and where that was.
+    """Return the transcript without what is private, and where that was.
 
+    The rules are those of the transcript's language, else the English ones.
     Each stretch of hidden words of a party becomes one word (`[card]`) with the time from the first
     to the last of them, the lowest of their probabilities, and the mark that closed them; a pause
     of more than a second, or somebody else's word, begins another stretch. Other words stay as they
@@ -38,7 +39,7 @@ def redact(
     rows: list[Redaction] = []
     known: Known = {}
     numbers = count()
-    while found := _found(transcript.words, settings, known, numbers):
+    while found := _found(transcript.words, transcript.language, settings, known, numbers):
         stretches = _stretches(transcript.words, found)
         rows += _rows(stretches, transcript.words, found)
         transcript = _without(transcript, stretches, found)
@@ -47,10 +48,14 @@ def redact(
 
 
 def _found(
-    words: Sequence[Word], settings: RedactionSettings, known: Known, numbers: Iterator[int]
+    words: Sequence[Word],
+    language: str | None,
+    settings: RedactionSettings,
+    known: Known,
+    numbers: Iterator[int],
 ) -> dict[int, _Owner]:
     """For each word that is to be hidden, by place, its kind and which value it belongs to."""
-    said = said_by_all(words, known, book(settings.extra))
+    said = said_by_all(words, known, book(settings.extra, language))
     chosen = {*settings.kinds, *(kind.id for kind in settings.extra)}
     owners: dict[int, _Owner] = {}
     values: dict[tuple[int, str, int], int] = {}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from warmline.redaction.book import explanations, word_list
+from warmline.phrases.spoken import ENGLISH
 from warmline.redaction.heard import Heard, Line
 from warmline.redaction.tokens import MAGNITUDE, TENS, Sort, Token, chars_of, is_ipv4, times_over
 
@@ -36,8 +36,9 @@ _BEGINS = {
     },
     DATE: {Sort.MEASURE, Sort.ORDINAL, Sort.MONTH},
 }
+# Letters that the words which explain them may begin with as well: "K de quilo".
+_ALIKE = {"k": "kcq", "q": "qk", "y": "yi"}
 _LETTERS = {Sort.LETTER, Sort.ALPHABET, Sort.SPELLED, Sort.ACRONYM, Sort.SOUND}
-_WEAK = frozenset({"a", "i"})
 
 
 @dataclass(frozen=True)
@@ -204,11 +205,13 @@ def explanation(line: Line, at: int) -> int:
     if len(token.bare) != 1 or not token.bare.isalpha():
         return 0
     following = [heard.token.bare for heard in line[at + 1 : at + 5]]
-    for words in explanations():
+    for words in line[at].vocabulary.explanations:
         count = len(words)
         if following[:count] == list(words) and len(following) > count:
             word = following[count]
-            if words[0] == "as" or (word[:1] == token.bare and len(word) > 1):
+            if words[0] == "as" or (
+                word[:1] in _ALIKE.get(token.bare, token.bare) and len(word) > 1
+            ):
                 return count + 2
     return 0
 
@@ -258,6 +261,8 @@ def _run(line: Line, first: int, past: int, made_of: str) -> Run | None:
         past -= 1
     if made_of == MIXED:
         past = _without_weak(line, first, past)
+        while first < past - 1 and _is_small_word(line[first]):
+            first += 1
     if first == past:
         return None
     if made_of != DATE or not any(h.token.sort is Sort.MONTH for h in line[first:past]):
@@ -268,7 +273,8 @@ def _run(line: Line, first: int, past: int, made_of: str) -> Run | None:
     if first == past or _is_machine_address(line[first:past]):
         return None
     is_loose = _is_bound(line, first, past, made_of)
-    leading = ("the", "of") if made_of == DATE else ("plus",)
+    date_leads = line[0].words("numbers", "date_leads")
+    leading = date_leads if made_of == DATE else {"plus"}
     while first and line[first - 1].token.bare in leading:
         first -= 1
     run = Run(line, (first, past), made_of, is_loose)
@@ -290,24 +296,30 @@ def _is_machine_address(said: Line) -> bool:
 
 def _without_weak(line: Line, first: int, past: int) -> int:
     """The end without a last "a" or "I" that goes with what follows."""
-    last = line[past - 1]
+    last, weak = line[past - 1], line[0].words("spelling", "weak")
     is_free = last.token.mark or last.ends_turn or past == len(line)
     before = line[past - 2] if past > 1 else None
     goes_on = before and not before.ends_turn and before.token.mark not in tuple(".?!")
     if goes_on and last.token.bare == "a" and last.token.is_upper:
         # Written with a capital within a sentence: the letter.
         return past
-    if past - first >= 1 and last.token.bare in _WEAK and not (is_free and past - first > 1):
+    if past - first >= 1 and last.token.bare in weak and not (is_free and past - first > 1):
         return past - 1
     return past
+
+
+def _is_small_word(heard: Heard) -> bool:
+    """Whether it is a word of one letter as other languages have them: "o 91 23", "a 12"."""
+    is_weak = heard.token.bare in heard.words("spelling", "weak")
+    return is_weak and not heard.token.is_upper and heard.vocabulary.code != ENGLISH
 
 
 def _measures(line: Line, first: int, past: int) -> bool:
     """Whether a unit follows, or the plural of what is counted."""
     if past >= len(line) or line[past - 1].token.mark in tuple(".?!,;") or line[past - 1].ends_turn:
         return False
-    bare = line[past].token.bare
-    if bare in word_list("numbers", "units"):
+    bare, words = line[past].token.bare, line[past].vocabulary
+    if bare in words.words("numbers", "units"):
         return True
     digits = sum(len(h.token.digits) for h in line[first:past])
     is_plural = (
@@ -317,7 +329,7 @@ def _measures(line: Line, first: int, past: int) -> bool:
         is_plural
         and digits <= _COUNTS
         and line[past].token.sort is Sort.WORD
-        and bare not in word_list("numbers", "closers")
+        and bare not in words.words("numbers", "closers")
     )
 
 
@@ -341,22 +353,22 @@ def _without_measure(line: Line, first: int, past: int) -> int:
 def _is_bound(line: Line, first: int, past: int, made_of: str) -> bool:
     """Whether words around it say that it counts something or is a time."""
     digits = chars_of([heard.token for heard in line[first:past]])
-    before = line[first - 1].token if first else None
+    before, words = line[first - 1].token if first else None, line[first].vocabulary
     if made_of == DATE and len(digits) >= _SHORT:
         return False
     if before and not before.mark and len(digits) <= _YEAR_DIGITS:
-        if before.bare in word_list("numbers", "amounts"):
+        if before.bare in words.words("numbers", "amounts"):
             return True
-        if _is_year(digits) and before.bare in word_list("numbers", "since"):
+        if _is_year(digits) and before.bare in words.words("numbers", "since"):
             return True
     if len(digits) > _SHORT:
         return False
     if before and before.bare == "the" and [h.token.bare for h in line[first:past]] == ["one"]:
         return True
-    if before and not before.mark and before.bare in word_list("numbers", "clock"):
+    if before and not before.mark and before.bare in words.words("numbers", "clock"):
         return True
     if past == len(line) or line[past - 1].token.mark or line[past - 1].ends_turn:
         return False
     after = line[past].token
-    closes = after.bare in word_list("numbers", "closers") or after.sort is Sort.MEASURE
+    closes = after.bare in words.words("numbers", "closers") or after.sort is Sort.MEASURE
     return not closes

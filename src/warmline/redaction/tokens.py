@@ -2,29 +2,34 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
 
 from warmline.phrases import placeholder
-from warmline.redaction.book import names_for_numbers
+from warmline.phrases.spoken import ENGLISH
+from warmline.redaction.vocabulary import Vocabulary, vocabulary
 
 _EDGES = "\"'“”‘’()[]{}<>.,;:!?…—–-#*+"
 _MONEY = re.compile(r"[$£€¥₹%]")
 _GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?|\d+\.\d{1,2}|\d{2},\d{2}")
 _CLOCK = re.compile(r"\d{1,4}(:\d{1,4})+")
-_HOURS = re.compile(r"\d{1,2}([:.]\d{2})*[ap]\.?m\.?")
+# As most of Europe writes amounts: "1.234,50", "89,9".
+_GROUPED_BY_DOTS = re.compile(r"\d{1,3}(\.\d{3})+(,\d+)?|\d+,\d{1,2}|\d+\.\d{1,2}")
+_HOURS = re.compile(r"\d{1,2}([:.]\d{2})*[ap]\.?m\.?|\d{1,2}(h|uhr|u)(\d{2})?")
 _DATE = re.compile(
     r"\d{1,2}[/.-]\d{1,2}[/.-](19|20)\d{2}|(19|20)\d{2}[/.-]\d{2}[/.-]\d{2}|\d{1,2}/\d{1,2}/\d{2}"
 )
 _TYPED = re.compile(r"\+?\(?\d[\d\s().,/+\-]*")
-_ORDINAL = re.compile(r"(\d{1,2})(st|nd|rd|th)")
+_ORDINAL = re.compile(r"(\d{1,2})(st|nd|rd|th|er|ère|º|ª|°)")
 _CODE = re.compile(r"(?=.*\d)(?=.*[a-z])[a-z0-9]+([-/][a-z0-9]+)*")
 # "30-day", "1-month": how many of something.
 _COUNTED = re.compile(r"\d{1,4}-[a-z]{3,}")
 _SPELLED = re.compile(r"[a-z](-[a-z])+|[a-z](\.[a-z])+")
 _ACRONYM = re.compile(r"[A-Z]{2,8}")
-_FILLERS = frozenset({"hm", "mm", "er", "ah", "ext"})
+_FILLERS = frozenset({"hm", "mm", "er", "ah", "ext", "äh", "öh", "eh", "euh"})
+# Words of their own where they stand alone.
+_ACCENTED = "èéàùìòêâó"
 _MASK = re.compile(r"[x*•]{2,}")
 _CODE_DIGITS = 4
 # "All eights": as many as the longest part that is asked for by itself.
@@ -32,8 +37,9 @@ _ALL_OF_IT = 6
 _IPV4_PARTS, _BYTE_DIGITS, _LARGEST_BYTE = 4, 3, 255
 
 #: Sizes that matter where words are put together.
-TENS, MAGNITUDE = 20, 1000
+TENS, HUNDREDS, MAGNITUDE = 20, 100, 1000
 _HUNDRED, _THOUSAND = 100, 1000
+_SCORES, _BELOW_TEN, _BELOW_TWENTY = 4, 9, 19
 
 
 class Sort(Enum):
@@ -64,9 +70,13 @@ class Token:
 
     `chars` has its letters, too, in upper case; `mark` the sign that ended it. `shape` has the
     lengths of groups typed with signs between; `size` is 1 for a digit, 2 for a number up to 19,
-    `TENS` for one of the tens, `MAGNITUDE` for hundred, thousand, million. A MEASURE looks like an
-    amount or a time, but its digits may be something else; `is_amount` says that it has cents or
-    a sign of percent.
+    `TENS` for one of the tens, `HUNDREDS` for one of the hundreds that are one word ("doscientos"),
+    `MAGNITUDE` for hundred, thousand, million. `takes` is how large a number may be that makes
+    one with it when it follows ("forty one", "soixante dix"); `is_joint` says that it may stand
+    between the two ("treinta y uno"), `joins_back` that the smaller may be the first ("vier und
+    zwanzig"), `is_alone` that hundred is one hundred by itself ("cent
+    vingt"), `is_score` that four before it make eighty. A MEASURE looks like an amount or a time,
+    but its digits may be something else; `is_amount` says that it has cents or a sign of percent.
     """
 
     bare: str
@@ -79,6 +89,11 @@ class Token:
     is_amount: bool = False
     mark: str = ""
     is_upper: bool = False
+    takes: int = 0
+    is_joint: bool = False
+    joins_back: bool = False
+    is_alone: bool = False
+    is_score: bool = False
 
     @property
     def is_numeric(self) -> bool:
@@ -89,34 +104,25 @@ class Token:
 
 
 @lru_cache(maxsize=1 << 14)
-def token(text: str) -> Token:
-    """The token of one word."""
+def token(text: str, language: str = ENGLISH) -> Token:
+    """Return the token of one word of a language."""
     if hidden := placeholder(text):
         return Token(hidden, Sort.HIDDEN)
     raw = text.strip().replace("’", "'")
     bare = raw.lower().strip(_EDGES)
     mark = raw[-1] if raw[-1:] in tuple(".?!,;:") else ""
-    found = _read(raw, bare)
+    found = _read(raw, bare, vocabulary(language))
     is_upper = raw.strip(_EDGES)[:1].isupper()
-    return Token(
-        bare,
-        found.sort,
-        found.digits,
-        found.chars or found.digits,
-        found.shape,
-        found.size,
-        found.is_date,
-        found.is_amount,
-        mark,
-        is_upper,
-    )
+    chars = found.chars or found.digits
+    return replace(found, bare=bare, chars=chars, mark=mark, is_upper=is_upper)
 
 
-def _read(raw: str, bare: str) -> Token:
+def _read(raw: str, bare: str, words: Vocabulary) -> Token:
     if _HOURS.fullmatch(bare):
         return Token(bare, Sort.WORD)
     is_money = _MONEY.search(raw) is not None
-    if is_money or _GROUPED.fullmatch(bare) or _CLOCK.fullmatch(bare):
+    grouped = _GROUPED if words.code == ENGLISH else _GROUPED_BY_DOTS
+    if is_money or grouped.fullmatch(bare) or _CLOCK.fullmatch(bare):
         digits = "".join(re.findall(r"\d", bare))
         is_amount = "%" in raw or (is_money and re.search(r"[.,]\d{2}$", bare) is not None)
         groups = tuple(map(len, re.findall(r"\d+", bare)))
@@ -124,12 +130,19 @@ def _read(raw: str, bare: str) -> Token:
     if _ACRONYM.fullmatch(raw.strip(_EDGES)) and bare in _FILLERS:
         return Token(bare, Sort.ACRONYM, chars=bare.upper())
     return (
-        _named(bare)
+        _named_letter(raw, bare, words)
+        or _named(bare, words)
         or _typed(bare)
-        or _hyphened(bare)
-        or _lettered(raw, bare)
+        or _hyphened(bare, words)
+        or _lettered(raw, bare, words)
         or Token(bare, Sort.WORD)
     )
+
+
+def _named_letter(raw: str, bare: str, words: Vocabulary) -> Token | None:
+    """A letter that is written with a capital, where the same in small is a word: "E", "Y"."""
+    is_one = len(bare) == 1 and raw.strip(_EDGES) == bare.upper() and bare.isalpha()
+    return _letter(bare) if is_one and bare in words.words("numbers", "links") else None
 
 
 def is_ipv4(parts: Sequence[str]) -> bool:
@@ -146,7 +159,7 @@ def digits_of(tokens: Sequence[Token]) -> str:
 
 def chars_of(tokens: Sequence[Token]) -> str:
     """The digits and letters that these words stand for together: "A, double five, F" is A55F."""
-    found, times, after_tens, at = "", 1, False, 0
+    found, times, after_tens, at = "", 1, 0, 0
     while at < len(tokens):
         t = tokens[at]
         if times_over(tokens[at : at + 3]):
@@ -154,7 +167,11 @@ def chars_of(tokens: Sequence[Token]) -> str:
             continue
         cardinal, past = _cardinal(tokens, at)
         if past > at:
-            found, at, times, after_tens = found + cardinal * times, past, 1, False
+            found, at, times, after_tens = found + cardinal * times, past, 1, 0
+            continue
+        pair, past = _joined(tokens, at)
+        if past > at:
+            found, at, times, after_tens = found + str(pair) * times, past, 1, 0
             continue
         if t.sort is Sort.REPEAT:
             times = t.size
@@ -166,7 +183,7 @@ def chars_of(tokens: Sequence[Token]) -> str:
         elif chars := t.chars or t.digits:
             joins = after_tens and t.size == 1 and t.digits not in ("", "0")
             found = (found[:-1] if joins else found) + chars * times
-            times, after_tens = 1, t.size == TENS
+            times, after_tens = 1, t.takes
         at += 1
     return found
 
@@ -183,6 +200,8 @@ def times_over(tokens: Sequence[Token]) -> bool:
 def _cardinal(tokens: Sequence[Token], first: int) -> tuple[str, int]:
     """A number said with hundred or thousand, in digits, and where it ends; no number: `first`."""
     total, at, power = 0, first, 0
+    if _power(tokens, first) >= _THOUSAND and tokens[first].is_alone:
+        total, at, power = _power(tokens, first), first + 1, _power(tokens, first)
     while True:
         group, past = _below_thousand(tokens, _after_and(tokens, at) if at > first else at)
         if past == at or (at > first and past == _after_and(tokens, at)):
@@ -201,13 +220,19 @@ def _cardinal(tokens: Sequence[Token], first: int) -> tuple[str, int]:
 
 def _below_thousand(tokens: Sequence[Token], at: int) -> tuple[int, int]:
     head, past = _below_hundred(tokens, at)
-    if past == at or _power(tokens, past) != _HUNDRED:
+    if at < len(tokens) and tokens[at].size == HUNDREDS:
+        hundreds, past = int(tokens[at].digits), at + 1
+    elif _power(tokens, at) == _HUNDRED and tokens[at].is_alone:
+        hundreds, past = _HUNDRED, at + 1
+    elif past == at or _power(tokens, past) != _HUNDRED:
         return head, past
-    begin = _after_and(tokens, past + 1)
+    else:
+        hundreds, past = head * _HUNDRED, past + 1
+    begin = _after_and(tokens, past)
     rest, end = _below_hundred(tokens, begin)
     if end > begin and not _goes_on(tokens, end):
-        return head * _HUNDRED + rest, end
-    return head * _HUNDRED, past + 1
+        return hundreds + rest, end
+    return hundreds, past
 
 
 def _power(tokens: Sequence[Token], at: int) -> int:
@@ -216,7 +241,7 @@ def _power(tokens: Sequence[Token], at: int) -> int:
 
 
 def _after_and(tokens: Sequence[Token], at: int) -> int:
-    return at + 1 if at < len(tokens) and tokens[at].bare == "and" else at
+    return at + 1 if at < len(tokens) and tokens[at].is_joint else at
 
 
 def _goes_on(tokens: Sequence[Token], past: int) -> bool:
@@ -231,32 +256,94 @@ def _below_hundred(tokens: Sequence[Token], at: int) -> tuple[int, int]:
         or len(tokens[at].digits) not in (1, 2)
     ):
         return 0, at
+    joined, past = _joined(tokens, at)
+    if past > at:
+        return joined, past
     t = tokens[at]
-    if t.size == TENS and at + 1 < len(tokens):
+    if t.takes and at + 1 < len(tokens):
         unit = tokens[at + 1]
         if unit.sort is Sort.NUMBER and unit.size == 1 and unit.digits != "0":
             return int(t.digits) + int(unit.digits), at + 2
     return int(t.digits), at + 1
 
 
-def _named(bare: str) -> Token | None:
-    tables = names_for_numbers()
-    for name, size in (("digits", 1), ("teens", 2), ("tens", TENS)):
-        if bare in tables[name]:
-            return Token(bare, Sort.NUMBER, tables[name][bare], size=size)
-    if bare in tables["magnitudes"]:
-        return Token(bare, Sort.NUMBER, "0" * tables["magnitudes"][bare], size=MAGNITUDE)
-    if bare in tables["repeats"]:
-        return Token(bare, Sort.REPEAT, size=tables["repeats"][bare])
-    if bare in tables["plurals"]:
-        return Token(bare, Sort.PLURAL, tables["plurals"][bare], size=1)
-    if bare in tables["homophones"]:
-        return Token(bare, Sort.HOMOPHONE, tables["homophones"][bare], size=1)
-    if bare in tables["ordinals"]:
-        return Token(bare, Sort.ORDINAL, tables["ordinals"][bare], size=1)
-    if bare in tables["months"]:
+def _joined(tokens: Sequence[Token], at: int) -> tuple[int, int]:
+    """A number below a hundred that is said in words which make one only together; none: `at`.
+
+    Not "forty one", in which a filler may stand.
+    """
+    first = tokens[at]
+    if first.sort is not Sort.NUMBER or not first.size or first.size > TENS or not first.digits:
+        return 0, at
+    value, past = int(first.digits), at + 1
+    is_eighty = value == _SCORES and past < len(tokens) and tokens[past].is_score
+    takes = first.takes
+    if is_eighty:
+        value, past, takes = _SCORES * TENS, past + 1, _BELOW_TWENTY
+    joint = past < len(tokens) and tokens[past].is_joint
+    other = _spoken_number(tokens, past + joint)
+    is_back = joint and tokens[past].joins_back
+    if is_back and first.size == 1 and first.digits > "0" and other and other.size == TENS:
+        return int(other.digits) + value, past + 2  # "vier und zwanzig"
+    if first.size == 2 and takes and other and other.size == 1 and other.digits > "6":
+        return value + int(other.digits), past + 1  # "dix sept"
+    if first.size != TENS and not is_eighty:
+        return 0, at
+    limit = max(takes, _BELOW_TEN) if joint else takes if takes > _BELOW_TEN else 0
+    if other and 0 < int(other.digits) <= limit and other.size < TENS:
+        value, past = value + int(other.digits), past + joint + 1
+        unit = _spoken_number(tokens, past)
+        if other.digits == "10" and unit and unit.size == 1 and unit.digits > "6":
+            return value + int(unit.digits), past + 1  # "soixante dix sept"
+        return value, past
+    return (value, past) if is_eighty else (0, at)
+
+
+def _spoken_number(tokens: Sequence[Token], at: int) -> Token | None:
+    is_one = at < len(tokens) and tokens[at].sort is Sort.NUMBER and 0 < tokens[at].size <= TENS
+    return tokens[at] if is_one else None
+
+
+def _named(bare: str, words: Vocabulary) -> Token | None:
+    for name, size in (("digits", 1), ("teens", 2), ("hundreds", HUNDREDS)):
+        if bare in words.numbers(name):
+            digits = words.numbers(name)[bare]
+            takes = _BELOW_TEN if size == 2 and digits in words.words("numbers", "wide") else 0
+            return Token(bare, Sort.NUMBER, digits, size=size, takes=takes)
+    if bare in words.numbers("tens"):
+        digits = words.numbers("tens")[bare]
+        takes = _BELOW_TWENTY if digits in words.words("numbers", "wide") else _BELOW_TEN
+        if words.numbers("tens_need_joint"):
+            takes = 0
+        is_score = bare in words.words("numbers", "scores")
+        return Token(bare, Sort.NUMBER, digits, size=TENS, takes=takes, is_score=is_score)
+    if bare in words.numbers("magnitudes"):
+        zeros = "0" * words.numbers("magnitudes")[bare]
+        is_alone = words.code != ENGLISH
+        return Token(bare, Sort.NUMBER, zeros, size=MAGNITUDE, is_alone=is_alone)
+    if bare in words.numbers("repeats"):
+        return Token(bare, Sort.REPEAT, size=words.numbers("repeats")[bare])
+    if bare in words.numbers("plurals"):
+        return Token(bare, Sort.PLURAL, words.numbers("plurals")[bare], size=1)
+    if bare in words.numbers("homophones"):
+        return Token(bare, Sort.HOMOPHONE, words.numbers("homophones")[bare], size=1)
+    return _named_in_date(bare, words)
+
+
+def _named_in_date(bare: str, words: Vocabulary) -> Token | None:
+    if bare in words.numbers("ordinals"):
+        return Token(bare, Sort.ORDINAL, words.numbers("ordinals")[bare], size=1)
+    if bare in words.numbers("months"):
         return Token(bare, Sort.MONTH, chars="N" if bare == "november" else "")
-    return Token(bare, Sort.LINK) if bare in tables["links"] or not bare else None
+    if bare in words.numbers("links") or not bare:
+        joins_back = bare in words.numbers("compounds").get("joints", ())
+        is_joint = joins_back or bare in words.numbers("joints")
+        return Token(bare, Sort.LINK, is_joint=is_joint, joins_back=joins_back)
+    if (number := words.compound(bare)) is not None:
+        return Token(bare, Sort.NUMBER, str(number), size=2)
+    if (number := words.ordinal(bare)) is not None:
+        return Token(bare, Sort.ORDINAL, str(number), size=1)
+    return None
 
 
 def _typed(bare: str) -> Token | None:
@@ -273,29 +360,32 @@ def _typed(bare: str) -> Token | None:
     return None
 
 
-def _hyphened(bare: str) -> Token | None:
+def _hyphened(bare: str, words: Vocabulary) -> Token | None:
     """ "forty-one", "four-one-one", "double-oh", "A-B-four-one"."""
     if _SPELLED.fullmatch(bare):
         return None
-    parts = [_named(part) or _typed(part) or _letter(part) for part in bare.split("-")]
+    parts = [_named(part, words) or _typed(part) or _letter(part) for part in bare.split("-")]
     sorts = (Sort.NUMBER, Sort.ORDINAL, Sort.REPEAT, Sort.LETTER)
+    parts = [p and (replace(p, sort=Sort.NUMBER) if p.is_joint else p) for p in parts]
     known = [p for p in parts if p and p.sort in sorts]
     if len(parts) < 2 or len(known) < len(parts) or all(p.sort is Sort.LETTER for p in known):
         return None
     if any(p.sort is Sort.LETTER for p in known):
         return Token(bare, Sort.CODE, digits_of(known), chars_of(known))
     sort = Sort.ORDINAL if known[-1].sort is Sort.ORDINAL else Sort.NUMBER
-    return Token(bare, sort, digits_of(known), size=2)
+    digits = digits_of(known)
+    if digits in words.words("numbers", "wide"):  # "quatre-vingt dix-sept"
+        return Token(bare, sort, digits, size=TENS, takes=_BELOW_TWENTY)
+    return Token(bare, sort, digits, size=2)
 
 
 def _letter(bare: str) -> Token | None:
-    is_letter = len(bare) == 1 and bare.isalpha()
+    is_letter = len(bare) == 1 and bare.isalpha() and bare not in _ACCENTED
     return Token(bare, Sort.LETTER, chars=bare.upper()) if is_letter else None
 
 
-def _lettered(raw: str, bare: str) -> Token | None:
+def _lettered(raw: str, bare: str, words: Vocabulary) -> Token | None:
     """Letters and codes: "B-R-O-W-N", "NWBK", "ab12", "x-ray", "b"."""
-    tables = names_for_numbers()
     if _MASK.fullmatch(bare):
         return Token(bare, Sort.MASK)
     if _SPELLED.fullmatch(bare) and bare not in ("a.m", "p.m"):
@@ -306,10 +396,10 @@ def _lettered(raw: str, bare: str) -> Token | None:
         return Token(bare, Sort.CODE, digits, re.sub(r"\W", "", bare).upper(), groups)
     if letter := _letter(bare):
         return letter
-    if bare in tables["alphabet"]:
-        return Token(bare, Sort.ALPHABET, chars=tables["letter_sounds"].get(bare, bare[0].upper()))
-    if bare in tables["letter_sounds"]:
-        return Token(bare, Sort.SOUND, chars=tables["letter_sounds"][bare])
-    if _ACRONYM.fullmatch(raw.strip(_EDGES)) and bare not in tables["no_letters"]:
+    if bare in words.words("spelling", "alphabet"):
+        return Token(bare, Sort.ALPHABET, chars=words.letters.get(bare, bare[0].upper()))
+    if bare in words.letters:
+        return Token(bare, Sort.SOUND, chars=words.letters[bare])
+    if _ACRONYM.fullmatch(raw.strip(_EDGES)) and bare not in words.words("spelling", "no_letters"):
         return Token(bare, Sort.ACRONYM, chars=bare.upper())
     return None

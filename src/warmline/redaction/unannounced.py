@@ -2,22 +2,49 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from warmline.phrases.spoken import ENGLISH
 from warmline.redaction.checks import (
     is_aadhaar,
+    is_bsn,
     is_card,
+    is_codice_fiscale,
+    is_cpf,
+    is_dni,
     is_iban,
     is_issued_card,
     is_medicare,
     is_national_insurance,
     is_nhs,
+    is_nif,
+    is_nir,
     is_pan,
+    is_partita_iva,
     is_phone,
     is_social_insurance,
+    is_steuer_id,
     is_tax_file,
     is_vin,
 )
 from warmline.redaction.heard import Line, Said
 from warmline.redaction.runs import MIXED, Run, runs
+from warmline.redaction.vocabulary import vocabulary
+
+_Check = Callable[[str], bool]
+
+#: What numbers of persons prove themselves by in a language: digits alone, then with letters.
+_NUMBERS: dict[str, tuple[tuple[str, _Check], ...]] = {
+    "de": (("social_security", is_steuer_id),),
+    "es": (),
+    "fr": (("social_security", is_nir),),
+    "it": (("social_security", is_partita_iva),),
+    "nl": (("social_security", is_bsn),),
+    "pt": (("social_security", is_cpf), ("social_security", is_nif)),
+}
+_CODES: dict[str, tuple[tuple[str, _Check], ...]] = {
+    "en": (("social_security", is_national_insurance), ("national_id", is_pan)),
+    "es": (("national_id", is_dni),),
+    "it": (("social_security", is_codice_fiscale),),
+}
 
 # Shorter numbers that nothing announced are nothing private.
 LEAST_DIGITS = 7
@@ -30,7 +57,10 @@ _THOUSANDS = (3, 3, 3)
 def by_itself(said: Sequence[Run]) -> str | None:
     """What kind of thing numbers are that nothing announced; None when they are nothing private."""
     digits = "".join(run.digits for run in said)
-    if is_card(digits) and (is_issued_card(digits) or not any(run.is_soft for run in said)):
+    words = said[0].line[0].vocabulary if said else vocabulary(ENGLISH)
+    own = [kind for kind, check in _NUMBERS.get(words.code, ()) if check(digits)]
+    is_likely = is_issued_card(digits) or not (own or any(run.is_soft for run in said))
+    if is_card(digits) and is_likely:
         return "card"
     shape = tuple(size for run in said for size in run.shape)
     if len(said) == 1 and _is_grouped_by_thousands(said[0], shape):
@@ -39,11 +69,16 @@ def by_itself(said: Sequence[Run]) -> str | None:
         return None
     if any(run.is_date for run in said) or all(run.is_years for run in said):
         return None
-    if shape == (3, 2, 4):
+    if words.phone:
+        if words.phone.fullmatch(digits):
+            return "phone"
+        if own:
+            return own[0]
+    elif shape == (3, 2, 4):
         return "social_security"
-    if _is_national(digits, shape):
+    elif _is_national(digits, shape):
         return "national_id"
-    if is_phone(digits) or shape in ((3, 4), (3, 3, 4)):
+    elif is_phone(digits) or shape in ((3, 4), (3, 3, 4)):
         return "phone"
     return "number" if len(digits) >= LEAST_DIGITS else None
 
@@ -103,8 +138,7 @@ def _proof(chars: str, said: Said) -> str | None:
         return "card" if is_issued_card(chars) else None
     if is_iban(chars):
         return "iban"
-    if is_national_insurance(chars):
-        return "social_security"
-    if is_pan(chars):
-        return "national_id"
+    for kind, check in _CODES.get(said.book.vocabulary.code, ()):
+        if check(chars):
+            return kind
     return "vehicle" if is_vin(chars) else None

@@ -178,7 +178,7 @@ FOLDER = "reports"
 # What a run's record has of its facts: all counts.
 _FACTS = (
     *("wall_s", "done_before", "given_up", "unfinished", "unread", "closed"),
-    *("forgotten", "opted_out", "erased_calls", "erased_words"),
+    *("forgotten", "opted_out", "erased_calls", "erased_words", "found_nothing"),
 )
 
 
@@ -203,6 +203,7 @@ class RunRecord(BaseModel):
     opted_out: int = 0
     erased_calls: int = 0
     erased_words: int = 0
+    found_nothing: bool = False
 
 
 class Health(BaseModel):
@@ -293,12 +294,15 @@ def note_end(
     }
     record = RunRecord.model_validate(ended | {name: getattr(run, name) for name in _FACTS})
     before = read_health(warehouse)
+    error = "sources that cannot be read" if run.unread else None
+    if run.found_nothing and not run.unread:
+        error = "no recordings found"
     health = Health(
-        state="failed" if run.unread else "attention" if alarms or tally.failed else "done",
-        error="sources that cannot be read" if run.unread else None,
+        state="failed" if error else "attention" if alarms or tally.failed else "done",
+        error=error,
         started_at=started_at,
         ended_at=record.ended_at,
-        succeeded_at=(before and before.succeeded_at) if run.unread else record.ended_at,
+        succeeded_at=(before and before.succeeded_at) if error else record.ended_at,
         last_run=record,
     )
     _write(run_file(warehouse, started_at), record, "the run's counts")

@@ -1,8 +1,8 @@
 """What is told of a night: counts, failures, the slowest calls, and what is not as it was."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from html import escape
 from pathlib import Path
@@ -21,6 +21,7 @@ class RunFacts:
     `given_up` counts calls that were left alone because they failed too often, `unfinished` files
     that were still being copied, `unread` sources that cannot be read, `closed` folders below
     others. `notes` are what asks for a person besides; `problems` say more of all of these.
+    `found_nothing` says that there are files, and none that could be taken for a recording.
     `forgotten` and `opted_out` are recordings that were left alone, as their calls were erased or
     their customers opted out; `erased_calls` and `erased_words` count what was too old to be kept
     (`[retention]`).
@@ -39,6 +40,7 @@ class RunFacts:
     opted_out: int = 0
     erased_calls: int = 0
     erased_words: int = 0
+    found_nothing: bool = False
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -46,6 +48,8 @@ class RunFacts:
         lines = [f"sources that cannot be read: {self.unread}"] if self.unread else []
         if self.closed:
             lines.append(f"folders that cannot be looked into: {self.closed}")
+        if self.found_nothing:
+            lines.append("no recordings found; what was passed over, and why, is told below")
         return (*lines, *self.notes)
 
     @classmethod
@@ -74,6 +78,7 @@ class RunFacts:
             opted_out=len(plan.opted_out),
             erased_calls=erased_calls,
             erased_words=erased_words,
+            found_nothing=plan.found_nothing,
         )
 
 
@@ -129,7 +134,21 @@ class NightReport:
     def title(self) -> str:
         """Its day; the run's time as well where it is the report of one run."""
         at = self.run.started_at if self.run else None
-        return f"Night of {self.night}" + (f", run of {at:%H:%M:%S} UTC" if at else "")
+        return f"Night of {self.night}" + (f", run of {self.clock(at)}" if at else "")
+
+    def clock(self, at: datetime) -> str:
+        """Return a time of the night with its zone, and with its day where that is another."""
+        day = "" if at.date() == self.night else f"{at:%Y-%m-%d} "
+        return f"{day}{at:%H:%M:%S} {at.tzname() or 'UTC'}"
+
+    def shown_in(self, zone: Callable[[datetime], datetime]) -> "NightReport":
+        """Return the report with the times of its runs as `zone` gives them."""
+
+        def shown(run: RunFacts) -> RunFacts:
+            return replace(run, started_at=zone(run.started_at)) if run.started_at else run
+
+        run = shown(self.run) if self.run else None
+        return replace(self, run=run, runs=tuple(map(shown, self.runs)))
 
     @property
     def calls(self) -> int:
@@ -143,7 +162,7 @@ class NightReport:
 
     def _alarms(self) -> Iterator[str]:
         for run in (self.run,) if self.run else self.runs:
-            when = f" (run of {run.started_at:%H:%M:%S} UTC)" if run.started_at else ""
+            when = f" (run of {self.clock(run.started_at)})" if run.started_at else ""
             yield from (alarm if run is self.run else f"{alarm}{when}" for alarm in run.alarms)
         if self.calls_of_day == 0 and self.usual_calls and self.idle_days == 0:
             yield f"no calls came in; {self.usual_calls:.0f} a day are usual"
@@ -257,9 +276,7 @@ def _tables(report: NightReport) -> Iterator[_Table]:
         )
         yield _Table("Slowest calls", ("call", "computing, s", "length, s"), slow)
     if report.runs:
-        yield _Table(
-            "Runs", ("began, UTC", "min", "done before", "asks for a person"), _runs(report)
-        )
+        yield _Table("Runs", ("began", "min", "done before", "asks for a person"), _runs(report))
     yield _drift_table(report.drifts)
     if report.run is not None and report.run.problems:
         yield _Table("Also", ("",), tuple((problem,) for problem in report.run.problems))
@@ -268,7 +285,7 @@ def _tables(report: NightReport) -> Iterator[_Table]:
 def _runs(report: NightReport) -> tuple[tuple[str, ...], ...]:
     return tuple(
         (
-            f"{run.started_at:%H:%M:%S}" if run.started_at else "",
+            report.clock(run.started_at) if run.started_at else "",
             f"{run.wall_s / 60:.1f}",
             str(run.done_before),
             "; ".join(run.alarms),

@@ -92,7 +92,7 @@ def known_places(
     the warehouse, or its folder is not where it was; UnfinishedErasureError as `places_of`.
     """
     found = _known(settings, landing, warehouse, allow_loss, keys)
-    require_nothing_half_erased(found, settings)
+    require_nothing_half_erased(found, settings, allow_loss=allow_loss)
     return found
 
 
@@ -103,7 +103,7 @@ def _known(
     allow_loss: bool,
     keys: Sequence[Key | None] | None,
 ) -> Places:
-    asked = places_of(settings, landing, warehouse)
+    asked = places_of(settings, landing, warehouse, allow_loss=allow_loss)
     is_named = landing is not None or (bool(settings.places.landing) and warehouse is None)
     if not asked.warehouse.is_file() or (allow_loss and is_named):
         return asked
@@ -124,7 +124,7 @@ def _known(
     for folder in (*noted.candidates(asked.warehouse), asked.landing):
         if noted.is_at(folder, asked.warehouse):
             found = Places(folder, asked.warehouse)
-            require_nothing_half_erased(found, settings)
+            require_nothing_half_erased(found, settings, allow_loss=allow_loss)
             return found
     if allow_loss or not calls:
         return asked

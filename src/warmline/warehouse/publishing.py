@@ -337,8 +337,9 @@ class _Job:
                 f"{self.warehouse}: not published, what was there stays: {len(lost)} of its calls "
                 f"({shortened(lost[0])}{', ...' if len(lost) > 1 else ''}) have no analysis in "
                 f"{self.landing_dir} and were not erased by `warmline forget`; put that "
-                "folder right, or name the right one (--landing); `warmline analyze --allow-loss` "
-                "insists"
+                "folder right, or name the right one (--landing); the flag --allow-loss of "
+                f"`warmline {'forget' if is_unfinished(self.landing_dir) else 'analyze'}` goes on "
+                "without them"
             )
 
     @property
