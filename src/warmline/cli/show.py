@@ -13,7 +13,7 @@ from warmline.cli.zones import ZoneOption, zone_of
 from warmline.database import open_for_reading
 from warmline.places import places_of
 from warmline.warehouse.call_names import find_call
-from warmline.warehouse.reviews import show_landed_reviews
+from warmline.warehouse.landed_reviews import show_landed_reviews
 
 # Everything the warehouse knows of one call, read for the page that `warmline show` prints.
 

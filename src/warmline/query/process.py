@@ -34,7 +34,7 @@ from warmline.query.questions import (
     suggestion,
     too_large,
 )
-from warmline.warehouse.reviews import show_landed_reviews
+from warmline.warehouse.landed_reviews import show_landed_reviews
 
 # What DuckDB counts itself: some of the process's memory is not of its making.
 _MEMORY, _THREADS = "3GiB", 4
