@@ -1,17 +1,17 @@
-"""The night: every recording without an analysis is analyzed, then the warehouse is published.
+"""The night as a Prefect flow: `warmline.run`, with its steps and its calls as Prefect's tasks.
 
-This folder is the only place that knows Prefect. The flow's body reads as the pipeline; what it
-does is in the library, and `warmline analyze` calls the same functions.
+This folder is the only place that knows Prefect. What a night does is in the library, and `warmline
+analyze` calls the same function; the flow adds tasks, a report as an artifact, and notification.
 """
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Thread
-from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from night_server import prefect_api  # before Prefect
@@ -28,26 +28,13 @@ from prefect.client.schemas.objects import (
 )
 from prefect.client.schemas.schedules import CronSchedule
 
-from night_runners import analyze_all
+from night_runners import open_runner
 from warmline.encryption import look_for_key
-from warmline.erasing import Retained, apply_retention, finish_erasing
+from warmline.erasing import finish_erasing
 from warmline.errors import SettingsError, WarehouseError, WarmlineError, one_line
-from warmline.files import LockedError
-from warmline.landing import LandingError, compact
-from warmline.pipeline import (
-    CacheKeys,
-    Plan,
-    Redo,
-    RunConfig,
-    RunSummary,
-    all_measures,
-    land_duplicates,
-    make_plan,
-    with_later,
-)
-from warmline.places import Places, UnfinishedErasureError
+from warmline.pipeline import Plan, PlannedCall, Redo, RunConfig, RunSummary, with_later
+from warmline.places import UnfinishedErasureError
 from warmline.processes import end_with
-from warmline.recordings.metadata import read_table
 from warmline.recordings.remote import as_source
 from warmline.reports import (
     NightReport,
@@ -60,9 +47,11 @@ from warmline.reports import (
     read_night,
     write_report,
 )
-from warmline.settings import NightSettings, ProfileSettings, Settings, load_settings
-from warmline.warehouse import publish as publish_warehouse
+from warmline.run import RunHooks, Runner, RunRequest, require_read, run
+from warmline.settings import NightSettings, load_settings
 from warmline.warehouse.landing_folder import known_places
+
+T = TypeVar("T")
 
 # More than come in a night, and few enough for a server that waits meanwhile.
 _FORGOTTEN_A_NIGHT = 3
@@ -87,7 +76,7 @@ def analyze_calls(
     compute again for calls of the days `since` to `until`. Raises `WarmlineError` for what concerns
     the night as a whole; for a source that cannot be read, after all else is done.
     """
-    started, started_at = perf_counter(), datetime.now(UTC)
+    started_at = datetime.now(UTC)
     end_with_schedule()
     settings = load_settings(_path(settings_file))
     look_for_key(settings.encryption.key_env, settings.encryption.key_file)
@@ -96,79 +85,45 @@ def analyze_calls(
     except UnfinishedErasureError as e:
         finish_erasing(e.places, settings, in_a_night=True)
         places = known_places(settings, _path(landing), _path(warehouse))
-    table = metadata or settings.night.metadata or None
-    config = RunConfig(CacheKeys.of(settings), str(places.landing), table)
+    named = tuple(as_source(source) for source in sources or settings.night.sources)
+    table = _path(metadata or settings.night.metadata or None)
     again = Redo(with_later(redo), since, until) if redo else None
     notes = find_notifier(settings.night.notify)
 
     with noted(places.warehouse, started_at):
-        plan = find_pending(sources or settings.night.sources, config, again)
-        outcomes = analyze_all(plan.pending, config)
-        retained = retain(places, settings)
-        publish(places.landing, places.warehouse, settings.profile)
-        pack(places.landing)
+        result = run(RunRequest(named, settings, places, table, again), PrefectHooks())
+        for note in result.notes:
+            get_run_logger().warning("%s", note)
         forget_old_nights(settings.night.keep_runs_days)
-        summary = RunSummary(plan, tuple(outcomes), perf_counter() - started)
         facts = RunFacts.of(
-            summary,
+            result.summary,
             started_at=started_at,
             notes=notes,
-            erased_calls=retained.calls,
-            erased_words=retained.words,
+            erased_calls=result.retained.calls,
+            erased_words=result.retained.words,
         )
-        counts = leave_report(summary, places.warehouse, settings.night, started_at, facts)
-    require_sources(plan, counts)
+        counts = leave_report(result.summary, places.warehouse, settings.night, started_at, facts)
+    require_sources(result.summary.plan, counts)
     return counts
 
 
-@task(cache_policy=NO_CACHE)
-def find_pending(sources: Sequence[str], config: RunConfig, redo: Redo | None) -> Plan:
-    """Recordings without an analysis of today's making; copies of others are noted."""
-    table = read_table(Path(config.metadata)) if config.metadata else None
-    landing = Path(config.landing)
-    named = [as_source(source) for source in sources]
-    plan = make_plan(named, landing, config.cache_keys, table, redo)
-    land_duplicates(plan, landing, config.settings)
-    get_run_logger().info("%d to analyze, %d done before", len(plan.pending), len(plan.unchanged))
-    return plan
+class PrefectHooks(RunHooks):
+    """Has Prefect carry out the steps of a run, and each call, as tasks of this flow."""
 
+    def step(self, name: str, work: Callable[[], T]) -> T:
+        """Carry out a step as a task of this name."""
+        return task(work, name=name, task_run_name=name, cache_policy=NO_CACHE)()
 
-@task(cache_policy=NO_CACHE)
-def retain(places: Places, settings: Settings) -> Retained:
-    """Erase calls, and words, that are older than `[retention]` allows."""
-    if not (settings.retention.calls_days or settings.retention.words_days):
-        return Retained(0, 0)
-    retained = apply_retention(places, settings, datetime.now(UTC), in_a_night=True)
-    get_run_logger().info(
-        "too old to be kept: %d calls, and the words of %d", retained.calls, retained.words
-    )
-    return retained
+    def planned(self, plan: Plan) -> None:
+        """Log how many calls there are."""
+        pending, unchanged = len(plan.pending), len(plan.unchanged)
+        get_run_logger().info("%d to analyze, %d done before", pending, unchanged)
 
-
-@task(cache_policy=NO_CACHE)
-def publish(landing: Path, warehouse: Path, profile: ProfileSettings) -> None:
-    """Load what has landed, check it, and put the new warehouse in the place of the old."""
-    published = publish_warehouse(landing, warehouse, all_measures(), profile)
-    for name, why in published.unreadable.items():
-        get_run_logger().warning(
-            "landing file %s is damaged, its calls stay as they were: %s", name, why
-        )
-
-
-@task(cache_policy=NO_CACHE)
-def pack(landing: Path) -> None:
-    """Merge what has been published into packs, so that a year of calls is not millions of files.
-
-    The morning's numbers are there before; what cannot be packed tonight is packed tomorrow.
-    """
-    try:
-        packing = compact(landing)
-    except (LockedError, LandingError, OSError) as e:
-        get_run_logger().warning("not packed, the next night tries again: %s", e)
-        return
-    get_run_logger().info("%d analyses packed into %d files", packing.packed, packing.packs)
-    for name, why in packing.unreadable.items():
-        get_run_logger().warning("landing file %s: %s", name, why)
+    @contextmanager
+    def runner(self, config: RunConfig, calls: Sequence[PlannedCall]) -> Iterator[Runner]:
+        """Open what `night.runner` names."""
+        with open_runner(config, len(calls)) as runner:
+            yield runner
 
 
 def forget_old_nights(keep_runs_days: int) -> None:
@@ -234,20 +189,13 @@ def notify(block: str, report: NightReport, failed: int) -> tuple[str, ...]:
 
 
 def require_sources(plan: Plan, counts: dict[str, Any]) -> None:
-    """Raise `WarmlineError` when a source could not be read: what is in it, nobody knows.
-
-    And when all that was found is nothing that can be read as a recording.
-    """
-    if plan.found_nothing and not plan.away:
-        said = "; ".join(map(one_line, plan.problems))
-        raise WarmlineError(f"no recordings found: {said}; report: {counts['report']}")
-    if not plan.away:
-        return
-    ended = ", ".join(f"{count} {name}" for name, count in counts["calls"].items() if count)
-    raise WarmlineError(
-        f"{'; '.join(map(one_line, plan.away))}; all else is done ({ended or 'no calls'}), "
-        f"report: {counts['report']}"
-    )
+    """Raise `WarmlineError` as `require_read`, saying as well what was done of the rest."""
+    try:
+        require_read(plan)
+    except WarmlineError as e:
+        ended = ", ".join(f"{count} {name}" for name, count in counts["calls"].items() if count)
+        rest = f"all else is done ({ended or 'no calls'}), " if plan.away else ""
+        raise WarmlineError(f"{one_line(str(e))}; {rest}report: {counts['report']}") from e
 
 
 def once(parameters: dict[str, Any]) -> dict[str, Any]:

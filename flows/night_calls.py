@@ -10,12 +10,9 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State, TaskRun
 from prefect.runtime import task_run
-from prefect.tasks import Task
 
 from warmline.pipeline import Outcome, PlannedCall
-from warmline.settings import NightSettings
 
 #: Analyzes a call, wherever it is sent.
 Analyzer = Callable[[PlannedCall], Outcome]
@@ -33,18 +30,16 @@ class PassingFaultError(Exception):
 
 
 def _call_name() -> str:
-    return f"analyze {task_run.parameters['call'].path.rpartition('/')[2]}"
+    given = task_run.parameters
+    again = f" (attempt {given['attempt'] + 1})" if given["attempt"] else ""
+    return f"analyze {given['call'].path.rpartition('/')[2]}{again}"
 
 
-def _may_pass(_task: Task[..., Outcome], _run: TaskRun, state: State[Outcome]) -> bool:
-    return isinstance(state.result(raise_on_failure=False), PassingFaultError)
+@task(cache_policy=NO_CACHE, task_run_name=_call_name)
+def analyze_call(analyze: Analyzer, call: PlannedCall, attempt: int) -> Outcome:  # noqa: ARG001
+    """Analyze one call in a process of its own, which is ended when it takes too long.
 
-
-@task(cache_policy=NO_CACHE, task_run_name=_call_name, retry_condition_fn=_may_pass)
-def analyze_call(analyze: Analyzer, call: PlannedCall) -> Outcome:
-    """One call in a process of its own, which is ended when it takes too long.
-
-    Raises `PassingFaultError` for a fault that another try may not meet.
+    `attempt` 0 is the first. Raises `PassingFaultError` for a fault that another one may not meet.
     """
     outcome = analyze(call)
     get_run_logger().info("%s: %s %s", outcome.call_id, outcome.status, outcome.reason or "")
@@ -56,10 +51,3 @@ def analyze_call(analyze: Analyzer, call: PlannedCall) -> Outcome:
 @flow(name="analyze-calls")
 def known_by_name() -> None:
     """The flow, where its code is not: what a worker knows of the run that its calls are of."""
-
-
-def with_retries(night: NightSettings) -> Task[..., Outcome]:
-    """The task, tried again after passing faults as the settings say."""
-    return analyze_call.with_options(
-        retries=night.retries, retry_delay_seconds=list(night.retry_delays_s)
-    )

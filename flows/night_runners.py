@@ -1,6 +1,7 @@
 """Where the calls of a night run: in processes of this machine, or on the workers of a cluster."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from queue import SimpleQueue
 from typing import Any
@@ -11,8 +12,9 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 import night_calls
 from night_calls import Analyzer
-from night_clusters import open_cluster
+from night_clusters import Cluster, open_cluster
 from warmline.pipeline import ClusterWorker, Outcome, PlannedCall, RunConfig, Workers, note_lost
+from warmline.run import Runner
 
 # Threads that wait for calls; how many calls run at a time is `night.jobs`.
 _WAITING = 32
@@ -21,54 +23,63 @@ _IN_HAND_HERE = 2 * _WAITING
 _IN_HAND_ELSEWHERE = 2000
 
 
-def analyze_all(calls: Sequence[PlannedCall], config: RunConfig) -> list[Outcome]:
-    """Each call as a task of its own, where `night.runner` says; all in order of ending.
+@contextmanager
+def open_runner(config: RunConfig, pending: int) -> Iterator[Runner]:
+    """Open what analyzes each call as a task of its own, where `night.runner` says.
 
-    Raises `WarmlineError` for what would befall every call, at the first one that meets it, and
+    It raises `WarmlineError` for what would befall every call, at the first one that meets it, and
     `SettingsError` when a package is missing.
     """
     if config.settings.night.runner != "here":
-        return _on_cluster(calls, config)
+        worker = ClusterWorker(config, uuid4().hex)
+        with open_cluster(worker) as cluster:
+            yield _on_cluster(cluster, worker)
+        return
     # The workers are left first: threads that wait for what will never be are let go by them.
     with (
         ThreadPoolTaskRunner(max_workers=_WAITING) as runner,
-        Workers(config, len(calls)) as workers,
+        Workers(config, pending) as workers,
     ):
 
         def analyze(call: PlannedCall) -> Outcome:
             return workers.finish(call, workers.start(call))
 
-        futures = _each(runner, analyze, calls, config, _IN_HAND_HERE)
-        return [_outcome(future) for _, future in futures]
+        def each(
+            calls: Sequence[PlannedCall], attempt: int
+        ) -> Iterator[tuple[PlannedCall, Outcome]]:
+            for call, future in _each(runner, analyze, calls, attempt, _IN_HAND_HERE):
+                yield call, _outcome(future)
+
+        yield each
 
 
-def _on_cluster(calls: Sequence[PlannedCall], config: RunConfig) -> list[Outcome]:
-    elsewhere = ClusterWorker(config, uuid4().hex)
-    ended = []
-    with open_cluster(elsewhere) as cluster:
-        for call, future in _each(cluster.runner, elsewhere, calls, config, _IN_HAND_ELSEWHERE):
+def _on_cluster(cluster: Cluster, worker: ClusterWorker) -> Runner:
+    def each(calls: Sequence[PlannedCall], attempt: int) -> Iterator[tuple[PlannedCall, Outcome]]:
+        for call, future in _each(cluster.runner, worker, calls, attempt, _IN_HAND_ELSEWHERE):
             try:
-                ended.append(_outcome(future))
+                outcome = _outcome(future)
             except cluster.lost as e:
-                ended.append(note_lost(config, call, cluster.reason(e)))
-    return ended
+                outcome = note_lost(worker.config, call, cluster.reason(e))
+            yield call, outcome
+
+    return each
 
 
 def _each(
     runner: "TaskRunner[Any]",
     analyze: Analyzer,
     calls: Sequence[PlannedCall],
-    config: RunConfig,
+    attempt: int,
     in_hand: int,
 ) -> Iterator[tuple[PlannedCall, PrefectFuture[Outcome]]]:
-    """Calls and their futures as they end, a bounded number in hand."""
-    task = night_calls.with_retries(config.settings.night)
+    """Yield calls and their futures as they end, a bounded number in hand."""
     left = iter(calls)
     running: dict[PrefectFuture[Outcome], PlannedCall] = {}
     ended: SimpleQueue[PrefectFuture[Outcome]] = SimpleQueue()
     while True:
         for call in islice(left, in_hand - len(running)):
-            future = runner.submit(task, {"hands": analyze, "call": call})
+            parameters = {"analyze": analyze, "call": call, "attempt": attempt}
+            future = runner.submit(night_calls.analyze_call, parameters)
             running[future] = call
             future.add_done_callback(ended.put)
         if not running:

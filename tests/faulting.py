@@ -32,6 +32,7 @@ from warmline.pipeline.calls import analyze_calls, land, outcome_of
 from warmline.progress import no_progress
 from warmline.query.questions import ask
 from warmline.recordings.metadata import read_metadata
+from warmline.run import analyze_with_retries
 from warmline.settings import Settings, with_overrides
 from warmline.warehouse import check_warehouse, publish
 
@@ -43,6 +44,12 @@ MODELS = {
     "whisper-base": "b",
 }
 DEFINITIONS = factories.definitions_of([factories.call()])
+
+
+def outcomes_of(workers: Workers, calls: Sequence[PlannedCall]) -> list[Outcome]:
+    """How calls end, those that failed in passing after their retries, as in a run."""
+    delays_s = workers.config.settings.night.retry_delays_s
+    return list(analyze_with_retries(calls, workers.analyze, delays_s))
 
 
 class QuickWorkers(Workers):
@@ -90,7 +97,7 @@ def night(folder: Path, **values: object) -> list[Outcome]:
     plan = make_plan([folder / "calls"], landed, config.cache_keys)
     land_duplicates(plan, landed, config.settings)
     with QuickWorkers(config, len(plan.pending)) as workers:
-        outcomes = workers.analyze_all(plan.pending, lambda outcome: None)
+        outcomes = outcomes_of(workers, plan.pending)
     publish(landed, folder / "w.duckdb", DEFINITIONS)
     landing.compact(landed, rows_in_pack=4)
     return outcomes

@@ -37,6 +37,7 @@ HOUSE = (
     ("warehouse",),
     ("simulate", "annotation", "outcomes", "reports"),
     ("research", "query", "erasing"),
+    ("run",),
     ("cli",),
     ("__main__",),
 )

@@ -22,6 +22,7 @@ from faulting import (
     group_of,
     land_here,
     night,
+    outcomes_of,
     plan_of,
     quick_order,
     require_complete,
@@ -130,7 +131,7 @@ def test_workers_may_be_killed_at_any_moment(tmp_path, kills):
     try:
         with QuickWorkers(config, len(plan.pending)) as workers:
             killer.start()
-            ended = workers.analyze_all(plan.pending, lambda outcome: None)
+            ended = outcomes_of(workers, plan.pending)
     finally:
         done.set()
         killer.join()

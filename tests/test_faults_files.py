@@ -25,6 +25,7 @@ from faulting import (
     add_recordings,
     land_here,
     night,
+    outcomes_of,
     plan_of,
     quick_order,
     require_complete,
@@ -262,7 +263,7 @@ def test_a_call_that_takes_too_much_memory_is_alone_in_that(tmp_path):
     config = quick_order(tmp_path, night__call_memory_gb=1.0)
     pending = plan_of(tmp_path, night__call_memory_gb=1.0).pending
     with Workers(config, len(pending)) as workers:
-        ended = workers.analyze_all(pending, lambda outcome: None)
+        ended = outcomes_of(workers, pending)
     found = {outcome.call_id: (outcome.status, outcome.code) for outcome in ended}
     assert found == {
         "huge": (Status.FAILED, "out_of_memory"),

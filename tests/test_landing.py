@@ -236,15 +236,15 @@ def test_workers_readers_and_packing_at_the_same_time_lose_nothing(tmp_path: Pat
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from warmline.landing import packs, places
+from warmline.landing import compacting, store
 from factories import call
 def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
 point, folder = sys.argv[1], Path(sys.argv[2])
-if point == "claimed": packs._pack_claimed = die
-if point == "writing": packs.pq.ParquetWriter.write_batch = die
+if point == "claimed": compacting._compact_locked = die
+if point == "writing": compacting.pq.ParquetWriter.write_batch = die
 if point == "renaming": Path.replace = die
 if point == "removing": Path.unlink = die
-packs.compact(folder, rows_in_pack=2)
+compacting.compact(folder, rows_in_pack=2)
 """
 
 

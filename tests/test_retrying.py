@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from faulting import outcomes_of
 from test_pipeline_plan import cache_keys, land, pending, plan
 from warmline import landing
 from warmline.cli.app import app
@@ -71,7 +72,8 @@ def _taste(config: RunConfig, call: PlannedCall) -> Outcome:
 
 def _greedy(given, *_):
     """What `analyze_recordings` makes of a fault in a stage, with memory really asked for."""
-    from warmline.pipeline.analyze import not_analyzed, read_metadata, unread_recording
+    from warmline.pipeline.failures import base_analysis, unread_recording
+    from warmline.recordings.metadata import read_metadata
     from warmline.settings import RecordingSettings
 
     path = given[0].source
@@ -81,7 +83,7 @@ def _greedy(given, *_):
     except MemoryError as e:
         code = fault_code(e)
         return [
-            (0, not_analyzed(unread_recording(path), metadata, Status.FAILED, code, "no memory"))
+            (0, base_analysis(unread_recording(path), metadata, Status.FAILED, code, "no memory"))
         ]
     raise AssertionError("there was memory")
 
@@ -101,7 +103,7 @@ def run(folder: Path, *names: str, **night: object) -> dict[str, Outcome]:
     config = RunConfig(cache_keys(**given), str(folder / "landing"))
     found = plan(folder / "calls", folder / "landing", **given)
     with Poisonous(config, len(found.pending)) as workers:
-        ended = workers.analyze_all(found.pending, lambda outcome: None)
+        ended = outcomes_of(workers, found.pending)
     assert len(ended) == len(found.pending)
     return {outcome.call_id: outcome for outcome in ended}
 

@@ -106,10 +106,11 @@ def analyze(
     places = known_places(chosen, landing, warehouse, allow_loss=allow_loss)
     if not places.landing.exists():  # then there is something to listen to, unless all is refused
         processes.begin()
-    from warmline.cli.batch import print_batch, run_batch
+    from warmline.cli.batch import exit_code, print_run, run_shown
     from warmline.pipeline import Redo, with_later
+    from warmline.run import RunRequest
 
     again = Redo(with_later(redo)) if redo else None
-    batch = run_batch(named, chosen, places, metadata, again, allow_loss=allow_loss)
-    print_batch(batch, as_json)
-    raise typer.Exit(batch.exit_code)
+    result = run_shown(RunRequest(tuple(named), chosen, places, metadata, again, allow_loss))
+    print_run(result, places, as_json)
+    raise typer.Exit(exit_code(result))

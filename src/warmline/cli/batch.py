@@ -1,14 +1,13 @@
-"""A batch of recordings from the command line: plan, analyze with progress, publish, report."""
+"""A run from the command line: its progress, its summary, and what to type next."""
 
 import json
-import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 from rich.markup import escape
@@ -16,29 +15,24 @@ from rich.markup import escape
 from warmline.cli.render_parts import clock
 from warmline.cli.terminal import ExitCode, messages, output
 from warmline.database import open_for_reading
-from warmline.errors import Status, WarmlineError
-from warmline.pipeline import (
-    CacheKeys,
-    Outcome,
-    PlannedCall,
-    Redo,
-    RunConfig,
-    RunSummary,
-    Workers,
-    all_measures,
-    land_duplicates,
-    make_plan,
-)
+from warmline.errors import Status
+from warmline.pipeline import Outcome, Plan, PlannedCall, RunConfig, RunSummary, Workers
 from warmline.places import Places
-from warmline.recordings.metadata import read_table
-from warmline.settings import PlaceSettings, Settings
-from warmline.warehouse import PublishReport, publish
+from warmline.run import (
+    RunHooks,
+    Runner,
+    RunRequest,
+    RunResult,
+    require_read,
+    require_there,
+    run,
+)
+from warmline.settings import PlaceSettings
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-# The line that tells how far a batch of calls is, how fast it goes, and when it will be done.
-
+T = TypeVar("T")
 
 _MARKS = {
     Status.ANALYZED: "[green]ok[/]     ",
@@ -56,7 +50,7 @@ class BatchProgress:
     call under way it counts the share that is done.
     """
 
-    def __init__(self, bar: "Progress", calls: tuple[PlannedCall, ...]) -> None:
+    def __init__(self, bar: "Progress", calls: Sequence[PlannedCall]) -> None:
         self._bar = bar
         self._sizes = {call.path: max(call.recording.size_bytes, 1) for call in calls}
         self._count = len(calls)
@@ -91,7 +85,7 @@ class BatchProgress:
 
 
 @contextmanager
-def batch_progress(calls: tuple[PlannedCall, ...]) -> Iterator[BatchProgress]:
+def batch_progress(calls: Sequence[PlannedCall]) -> Iterator[BatchProgress]:
     """A progress bar on standard error while calls are analyzed."""
     from rich.progress import (
         BarColumn,
@@ -198,86 +192,67 @@ def _of(answered: float | None, opportunities: float | None) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Batch:
-    """What came of a batch."""
-
-    summary: RunSummary
-    published: PublishReport
-    places: Places
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """`SOME_CALLS_FAILED` if any did; a refused recording is an answer, not a failure."""
-        return ExitCode.SOME_CALLS_FAILED if self.summary.failed else ExitCode.DONE
+_STEPS = {
+    "plan": "looking for recordings",
+    "retain": "erasing what is older than [retention] allows",
+    "publish": "publishing the warehouse",
+    "compact": "merging landed files",
+}
 
 
-def run_batch(
-    sources: Sequence[Path | str],
-    settings: Settings,
-    places: Places,
-    metadata: Path | None = None,
-    redo: Redo | None = None,
-    *,
-    allow_loss: bool = False,
-) -> Batch:
-    """Do everything that is pending under `sources`, paths and URLs, and publish.
+class _ShownRun(RunHooks):
+    """Shows on standard error how far a run is, and refuses what cannot be read before any work."""
 
-    Raises `WarmlineError` for what concerns the batch as a whole. When interrupted, what was
-    finished has landed, and the next run goes on from there.
-    """
-    paths = [source for source in sources if isinstance(source, Path)]
-    # Path.exists raises where we may not look; the plan says what such a place is.
-    missing = [str(path) for path in paths if not os.path.lexists(path)]
-    if missing:
-        raise WarmlineError(
-            f"no such file or folder, or no permission to see it: {', '.join(missing)}"
-        )
-    started = perf_counter()
-    cache_keys = CacheKeys.of(settings)
-    table = read_table(metadata) if metadata else None
-    with messages().status("looking for recordings"):
-        plan = make_plan(sources, places.landing, cache_keys, table, redo)
-        if plan.away:
-            raise WarmlineError("; ".join(plan.away))
-        if plan.found_nothing:
-            raise WarmlineError(f"no recordings found: {'; '.join(plan.problems)}")
-        land_duplicates(plan, places.landing, settings)
-    outcomes = []
-    if plan.pending:
-        config = RunConfig(cache_keys, str(places.landing), str(metadata) if metadata else None)
-        with (
-            Workers(config, len(plan.pending)) as workers,
-            batch_progress(plan.pending) as progress,
-        ):
-            outcomes = workers.analyze_all(plan.pending, progress.ended, progress.under_way)
-    with messages().status("publishing the warehouse"):
-        published = publish(
-            places.landing,
-            places.warehouse,
-            all_measures(),
-            settings.profile,
-            allow_loss=allow_loss,
-        )
-    return Batch(RunSummary(plan, tuple(outcomes), perf_counter() - started), published, places)
+    def step(self, name: str, work: Callable[[], T]) -> T:
+        """Carry out a step while the line says which."""
+        with messages().status(_STEPS[name]):
+            return work()
+
+    def planned(self, plan: Plan) -> None:
+        """Raise `WarmlineError` when a source cannot be read: somebody is here to correct it."""
+        require_read(plan)
+
+    def ended(self, outcome: Outcome) -> None:
+        """Show a line for the call."""
+        self._progress.ended(outcome)
+
+    @contextmanager
+    def runner(self, config: RunConfig, calls: Sequence[PlannedCall]) -> Iterator[Runner]:
+        """Open processes on this machine, and the bar."""
+        with Workers(config, len(calls)) as workers, batch_progress(calls) as self._progress:
+            yield partial(workers.analyze, on_wait=self._progress.under_way)
 
 
-def print_batch(batch: Batch, as_json: bool) -> None:
+def run_shown(request: RunRequest) -> RunResult:
+    """Do everything that is pending, shown as it goes. Raises as `run`, and for missing paths."""
+    require_there(request.sources)
+    return run(request, _ShownRun())
+
+
+def exit_code(result: RunResult) -> ExitCode:
+    """Return `SOME_CALLS_FAILED` if any did; a refused recording is an answer, not a failure."""
+    return ExitCode.SOME_CALLS_FAILED if result.summary.failed else ExitCode.DONE
+
+
+def print_run(result: RunResult, at: Places, as_json: bool) -> None:
     """The counts, a table with a row for each call, and what to type next."""
-    summary = batch.summary
-    rows = summary_rows(batch.places.warehouse, summary.paths)
+    summary = result.summary
+    rows = summary_rows(at.warehouse, summary.paths)
     if as_json:
-        places = {"landing": batch.places.landing, "warehouse": batch.places.warehouse}
+        places = {"landing": at.landing, "warehouse": at.warehouse}
         typer.echo(json.dumps(summary.as_dict() | places | {"rows": rows}, indent=2, default=str))
         return
     for problem in summary.plan.problems:
         messages().print(f"[yellow]note:[/] {escape(problem)}", soft_wrap=True)
-    for name, why in batch.published.unreadable.items():
-        messages().print(f"[yellow]note:[/] landing file {escape(name)}: {escape(why)}")
+    for note in result.notes:
+        messages().print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
+    if result.retained.calls or result.retained.words:
+        erased = f"{result.retained.calls} calls, and the words of {result.retained.words}"
+        messages().print(f"erased as older than [retention] allows: {erased}", markup=False)
     output().print(_sentence(summary), soft_wrap=True)
     output().print()
     print_summary(rows)
-    _print_next(batch.places.warehouse, rows)
+    _print_next(at.warehouse, rows)
 
 
 def _sentence(summary: RunSummary) -> str:

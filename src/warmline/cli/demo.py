@@ -17,10 +17,11 @@ def demo(
     settings: SettingsOption = None,
 ) -> None:
     """Analyze the simulated sample calls, so that there is something to look at."""
-    from warmline.cli.batch import print_batch, run_batch
+    from warmline.cli.batch import exit_code, print_run, run_shown
+    from warmline.run import RunRequest
 
     places, chosen = Places(to / "landing", to / "warehouse.duckdb"), settings_from(settings)
     require_nothing_half_erased(places, chosen)
-    batch = run_batch([folder("audio") / "samples"], chosen, places)
-    print_batch(batch, as_json=False)
-    raise typer.Exit(batch.exit_code)
+    result = run_shown(RunRequest((folder("audio") / "samples",), chosen, places))
+    print_run(result, places, as_json=False)
+    raise typer.Exit(exit_code(result))

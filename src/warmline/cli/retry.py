@@ -132,7 +132,8 @@ def _analyze(
     metadata: Path | None,
     as_json: bool,
 ) -> None:
-    from warmline.cli.batch import print_batch, run_batch
+    from warmline.cli.batch import exit_code, print_run, run_shown
+    from warmline.run import RunRequest
 
     sources = [as_source(landed.path) for landed in found]
     gone = [
@@ -141,6 +142,7 @@ def _analyze(
     for path in gone:
         messages().print(f"[yellow]note:[/] {path}: the recording is gone", soft_wrap=True)
     table = metadata or (Path(settings.night.metadata) if settings.night.metadata else None)
-    batch = run_batch([s for s in sources if s not in gone], settings, places, table)
-    print_batch(batch, as_json)
-    raise typer.Exit(batch.exit_code)
+    there = tuple(source for source in sources if source not in gone)
+    result = run_shown(RunRequest(there, settings, places, table))
+    print_run(result, places, as_json)
+    raise typer.Exit(exit_code(result))

@@ -15,7 +15,6 @@ from functools import cached_property, partial
 from itertools import count, islice
 from pathlib import Path, PurePath
 from threading import Lock
-from time import sleep
 from types import TracebackType
 from typing import Self
 from weakref import WeakSet
@@ -229,35 +228,19 @@ class Workers:
             self._pool.join()
             self._pool = self._new_pool()
 
-    def analyze_all(
+    def analyze(
         self,
         calls: Sequence[PlannedCall],
-        on_end: Callable[[Outcome], None],
+        attempt: int = 0,
         on_wait: Callable[[Mapping[str, float]], None] = _say_nothing,
-    ) -> list[Outcome]:
-        """Analyze calls, telling of each as it ends; returns all in order of ending.
+    ) -> Iterator[tuple[PlannedCall, Outcome]]:
+        """Yield calls and their outcomes as they end.
 
-        Every second or so `on_wait` is given the shares, 0..1, that are done of the calls in hand.
-        Those that failed by a passing fault are tried again when the others have ended, after
-        `night.retry_delay_s`, then twice that, and so on for `night.retries` tries.
+        Short calls go to a process together, except when an earlier attempt failed. Every second or
+        so `on_wait` is given the shares, 0..1, that are done of the calls in hand.
         """
-        ended: list[Outcome] = []
-        delays_s = iter(self.config.settings.night.retry_delays_s)
-        dealt = batches(calls, self._jobs)
-        while calls:
-            delay_s = next(delays_s, None)
-            again = []
-            for call, outcome in self._ending(dealt, on_wait):
-                if outcome.may_pass and delay_s is not None:
-                    again.append(call)
-                    continue
-                on_end(outcome)
-                ended.append(outcome)
-            calls = again
-            dealt = ((call,) for call in calls)
-            if calls and delay_s is not None:
-                sleep(delay_s)
-        return ended
+        together = batches(calls, self._jobs) if attempt == 0 else ((call,) for call in calls)
+        return self._ending(together, on_wait)
 
     def _ending(
         self, dealt: Iterator[Batch], on_wait: Callable[[Mapping[str, float]], None]

@@ -1,0 +1,213 @@
+"""One run: find, plan, analyze, retain, publish, compact.
+
+`warmline analyze`, `warmline nightly` and the Prefect flow all call `run`. What differs between
+them (who carries out a step, what is shown meanwhile, where calls are analyzed) is in their hooks.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter, sleep
+from typing import Protocol, TypeVar
+
+from warmline import landing
+from warmline.erasing import Retained, apply_retention
+from warmline.errors import WarmlineError
+from warmline.files import LockedError
+from warmline.landing import Compaction, LandingError
+from warmline.pipeline import (
+    CacheKeys,
+    Outcome,
+    Plan,
+    PlannedCall,
+    Redo,
+    RunConfig,
+    RunSummary,
+    Workers,
+    all_measures,
+    land_duplicates,
+    make_plan,
+)
+from warmline.places import Places
+from warmline.recordings.metadata import read_table
+from warmline.settings import Settings
+from warmline.warehouse import PublishReport, publish
+
+T = TypeVar("T")
+
+
+class Runner(Protocol):
+    """Analyzes each call once, in processes of this machine or elsewhere."""
+
+    def __call__(
+        self, calls: Sequence[PlannedCall], attempt: int
+    ) -> Iterator[tuple[PlannedCall, Outcome]]:
+        """Yield calls and their outcomes as they end; `attempt` 0 is the first."""
+
+
+class RunHooks:
+    """What a caller may add to a run. These do nothing but the work itself."""
+
+    def step(self, name: str, work: Callable[[], T]) -> T:  # noqa: ARG002
+        """Carry out a step: "plan", "retain", "publish" or "compact"."""
+        return work()
+
+    def planned(self, plan: Plan) -> None:
+        """Learn what is to be done; raise `WarmlineError` to do nothing of it."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """Learn how a call ended, after its last attempt."""
+
+    @contextmanager
+    def runner(self, config: RunConfig, calls: Sequence[PlannedCall]) -> Iterator[Runner]:
+        """Open what analyzes the calls of this run."""
+        with Workers(config, len(calls)) as workers:
+            yield workers.analyze
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What is to be analyzed, how, and where it goes.
+
+    `sources` are paths, and URLs of remote places; `metadata` is the path of a CSV. With
+    `allow_loss` a warehouse may be published without calls that it had.
+    """
+
+    sources: tuple[Path | str, ...]
+    settings: Settings
+    places: Places
+    metadata: Path | None = None
+    redo: Redo | None = None
+    allow_loss: bool = False
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of a run. `notes` are sentences on what did not go as it should."""
+
+    summary: RunSummary
+    published: PublishReport
+    retained: Retained
+    started_at: datetime
+    notes: tuple[str, ...] = ()
+
+
+def run(request: RunRequest, hooks: RunHooks | None = None) -> RunResult:
+    """Do everything that is pending under the sources, and publish the warehouse.
+
+    A source that cannot be read does not keep the others from being analyzed; `require_read` tells
+    of it. When interrupted, what was finished has landed, and the next run goes on from there.
+    Raises `WarmlineError` for what concerns the run as a whole.
+    """
+    hooks = hooks or RunHooks()
+    started, started_at = perf_counter(), datetime.now(UTC)
+    settings, places = request.settings, request.places
+    table = str(request.metadata) if request.metadata else None
+    config = RunConfig(CacheKeys.of(settings), str(places.landing), table)
+    plan = hooks.step("plan", lambda: _plan(request, config))
+    hooks.planned(plan)
+    land_duplicates(plan, places.landing, settings)
+    outcomes: tuple[Outcome, ...] = ()
+    if plan.pending:
+        with hooks.runner(config, plan.pending) as runner:
+            delays_s = settings.night.retry_delays_s
+            outcomes = tuple(analyze_with_retries(plan.pending, runner, delays_s, hooks.ended))
+    retained = _retain(request, hooks)
+    published = hooks.step(
+        "publish",
+        lambda: publish(
+            places.landing,
+            places.warehouse,
+            all_measures(),
+            settings.profile,
+            allow_loss=request.allow_loss,
+        ),
+    )
+    compacted = hooks.step("compact", lambda: _compact(places.landing))
+    notes = [f"landing file {name}: {why}" for name, why in published.unreadable.items()]
+    summary = RunSummary(plan, outcomes, perf_counter() - started)
+    return RunResult(summary, published, retained, started_at, (*notes, *compacted))
+
+
+def require_read(plan: Plan) -> None:
+    """Raise `WarmlineError` when a source could not be read: what is in it, nobody knows.
+
+    Also when nothing was found in the sources that can be read as a recording.
+    """
+    if plan.away:
+        raise WarmlineError("; ".join(plan.away))
+    if plan.found_nothing:
+        raise WarmlineError(f"no recordings found: {'; '.join(plan.problems)}")
+
+
+def require_there(sources: Sequence[Path | str]) -> None:
+    """Raise `WarmlineError` naming the paths that are not there, before any work."""
+    # Path.exists raises where we may not look; the plan says what such a place is.
+    missing = [str(s) for s in sources if isinstance(s, Path) and not os.path.lexists(s)]
+    if missing:
+        raise WarmlineError(
+            f"no such file or folder, or no permission to see it: {', '.join(missing)}"
+        )
+
+
+def analyze_with_retries(
+    calls: Sequence[PlannedCall],
+    runner: Runner,
+    delays_s: Sequence[float],
+    on_end: Callable[[Outcome], None] = lambda _: None,
+) -> Iterator[Outcome]:
+    """Yield the outcome of each call as it ends for good.
+
+    Calls that failed by a passing fault are tried again when the others have ended, after the
+    first of `delays_s`, then after the second, and so on; `on_end` hears of each last attempt.
+    """
+    for attempt in range(len(delays_s) + 1):
+        again: list[PlannedCall] = []
+        for call, outcome in runner(calls, attempt):
+            if outcome.may_pass and attempt < len(delays_s):
+                again.append(call)
+                continue
+            on_end(outcome)
+            yield outcome
+        if not again:
+            return
+        calls = again
+        sleep(delays_s[attempt])
+
+
+def _plan(request: RunRequest, config: RunConfig) -> Plan:
+    table = read_table(request.metadata) if request.metadata else None
+    folder = request.places.landing
+    return make_plan(request.sources, folder, config.cache_keys, table, request.redo)
+
+
+def _retain(request: RunRequest, hooks: RunHooks) -> Retained:
+    """Erase calls, and words, that are older than `[retention]` allows."""
+    settings, limits = request.settings, request.settings.retention
+    if not (limits.calls_days or limits.words_days):
+        return Retained(0, 0)
+    return hooks.step(
+        "retain",
+        lambda: apply_retention(
+            request.places,
+            settings,
+            datetime.now(UTC),
+            in_a_night=True,
+            allow_loss=request.allow_loss,
+        ),
+    )
+
+
+def _compact(landing_dir: Path) -> tuple[str, ...]:
+    """Merge what has been published, so that a year of calls is not millions of files.
+
+    What cannot be merged now is merged by the next run; returned is what should be known of it.
+    """
+    try:
+        done: Compaction = landing.compact(landing_dir)
+    except (LockedError, LandingError, OSError) as e:
+        return (f"not compacted, the next run tries again: {e}",)
+    return tuple(f"landing file {name}: {why}" for name, why in done.unreadable.items())
