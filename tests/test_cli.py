@@ -216,7 +216,7 @@ def test_an_unforeseen_error_is_one_line_unless_asked(monkeypatch, warehouse):
     def broken(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("warmline.cli.show.read_page", broken)
+    monkeypatch.setattr("warmline.query.call_page.read_page", broken)
     shown = warmline("show", "c-17", "--warehouse", warehouse)
     assert shown.exit_code == ExitCode.FAULT
     assert "fault in warmline: ZeroDivisionError" in shown.stderr

@@ -16,9 +16,9 @@ from factories import ANALYZED_AT, call, cue, definitions_of, measured
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
-from warmline.cli.show import read_page
 from warmline.errors import QueryError
 from warmline.landing.reviews import review_files
+from warmline.query.call_page import read_page
 from warmline.query.questions import ask, ask_named
 from warmline.query.reviews import (
     Judgement,

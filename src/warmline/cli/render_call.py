@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from warmline.cli.render_parts import clock, role_style, share_text, styled
-from warmline.cli.show import CallPage, Row
+from warmline.query.call_page import CallPage, Row
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

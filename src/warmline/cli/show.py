@@ -1,129 +1,14 @@
 """`warmline show`: one call as a page to read."""
 
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated
 
-import duckdb
 import typer
 
 from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
 from warmline.cli.terminal import note_access, say_json
 from warmline.cli.zones import ZoneOption, zone_of
-from warmline.database import open_for_reading
 from warmline.places import places_of
-from warmline.warehouse.call_names import find_call
-from warmline.warehouse.landed_reviews import show_landed_reviews
-
-# Everything the warehouse knows of one call, read for the page that `warmline show` prints.
-
-
-Row = dict[str, Any]
-
-_METRICS = """
-SELECT m.name, m.party, m.role, m.value, d.unit, m.numerator, m.denominator, m.observations,
-    m.coverage, m.confidence, m.reason, m.evidence, d.definition, d.level
-FROM metrics AS m
-LEFT JOIN metric_definitions AS d ON d.name = m.name AND d.version = m.version
-WHERE m.call_id = $call_id ORDER BY m.rowid
-"""
-_REVIEWS = """
-SELECT subject, name, party, opportunity_index, verdict, reviews, should_be, remarks
-FROM review_summary WHERE call_id = $call_id ORDER BY subject, opportunity_index, name, party
-"""
-_PROFILE = """
-SELECT component, value, amount, exposure, reference_mean, reference_calls, score, score_low,
-    score_high, reason
-FROM call_profile WHERE call_id = $call_id ORDER BY component
-"""
-
-
-@dataclass(frozen=True)
-class CallPage:
-    """The rows of one call, table by table, in order of time."""
-
-    call: Row
-    parties: list[Row]
-    turns: list[Row]
-    segments: list[Row]
-    silences: list[Row]
-    tones: list[Row]
-    overlaps: list[Row]
-    backchannels: list[Row]
-    opportunities: list[Row]
-    moments: list[Row]
-    quotes: list[Row]
-    metrics: list[Row]
-    profile: list[Row]
-    reviews: list[Row]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For a machine to read."""
-        return asdict(self)
-
-    def review_of_cue(self, index: int) -> Row | None:
-        """What people say of a row of the ledger; None when nobody has said anything."""
-        return next((r for r in self.reviews if r["opportunity_index"] == index), None)
-
-    def review_of_metric(self, name: str, party: str | None) -> Row | None:
-        """What people say of a measure; None when nobody has said anything."""
-        found = (r for r in self.reviews if r["subject"] == "metric")
-        return next((r for r in found if (r["name"], r["party"]) == (name, party)), None)
-
-    def name_of(self, party: str) -> str:
-        """What a party is called on the page: its role, or its letter if that is not known."""
-        roles = [row["role"] for row in self.parties if row["role"] not in (None, "unknown")]
-        role = next((row["role"] for row in self.parties if row["party"] == party), None)
-        if role in (None, "unknown"):
-            return party
-        return str(role) if roles.count(role) == 1 else f"{role} {party}"
-
-
-def read_page(warehouse: Path, call_id: str) -> CallPage:
-    """The page of a call, named by its id, by the beginning of it, or by its file.
-
-    Raises `QueryError` with the closest ids when there is none, or more than one, of that name;
-    `WarehouseError` when there is no warehouse.
-    """
-    with open_for_reading(warehouse) as con:
-        show_landed_reviews(con, warehouse)
-        found = find_call(con, call_id, beginnings=True).call_id
-
-        def rows(table: str) -> list[Row]:
-            order = "start_s" if table != "parties" else "party"
-            return _rows(
-                con, f"SELECT * FROM {table} WHERE call_id = $call_id ORDER BY {order}", found
-            )
-
-        return CallPage(
-            call=_rows(con, "SELECT * FROM calls WHERE call_id = $call_id", found)[0],
-            parties=rows("parties"),
-            turns=rows("turns"),
-            segments=rows("speech_segments"),
-            silences=rows("silences"),
-            tones=rows("tones"),
-            overlaps=rows("speech_overlaps"),
-            backchannels=rows("backchannels"),
-            opportunities=rows("opportunities"),
-            moments=rows("moments"),
-            quotes=rows("quotes"),
-            metrics=_rows(con, _METRICS, found),
-            profile=_rows(con, _PROFILE, found) if _has_view(con, "call_profile") else [],
-            reviews=_rows(con, _REVIEWS, found) if _has_view(con, "review_summary") else [],
-        )
-
-
-def _has_view(con: duckdb.DuckDBPyConnection, name: str) -> bool:
-    """Whether the warehouse was published since there is this view."""
-    sql = "SELECT 1 FROM duckdb_views() WHERE view_name = $name"
-    return con.execute(sql, {"name": name}).fetchone() is not None
-
-
-def _rows(con: duckdb.DuckDBPyConnection, sql: str, call_id: str) -> list[Row]:
-    result = con.execute(sql, {"call_id": call_id})
-    names = [column[0] for column in result.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-
 
 _NARROWEST = 60
 
@@ -147,6 +32,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one call: who spoke when, what was said, what was measured, and where to hear it."""
+    from warmline.query.call_page import read_page
 
     chosen = settings_from(settings)
     zone = zone_of(timezone, chosen)
@@ -157,9 +43,10 @@ def show(
     if as_json:
         say_json(page.as_dict())
         return
-    from warmline.cli.render_call import head, parties, timeline, transcript
+    from warmline.cli.consoles import PlainConsole
+    from warmline.cli.render_call import head, parties, timeline
     from warmline.cli.render_metrics import ledger, measures, profile, quotes
-    from warmline.cli.terminal import PlainConsole
+    from warmline.cli.render_turns import transcript
 
     console = PlainConsole(width=width, highlight=False)
     line = max(console.width, _NARROWEST)
