@@ -11,7 +11,7 @@ BIN    := $(VENV)/bin
 PINS      := $(shell cat pyproject.toml constraints.txt | sha256sum | cut -c1-16)
 INSTALLED := $(VENV)/.installed-$(PINS)
 
-.PHONY: help setup models demo test test-slow lint format docs validate constraints lock check-lock notices sbom clean
+.PHONY: help setup models demo test test-slow lint format docs site validate constraints lock check-lock notices sbom clean
 
 help:  ## Say what can be made.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -56,6 +56,10 @@ format: $(INSTALLED)  ## Put the code into the common format.
 docs: $(INSTALLED)  ## Write docs/metrics.md from the definitions in the code.
 	$(BIN)/python scripts/metrics_doc.py
 
+site: $(INSTALLED)  ## Build the documentation into ./site; needs no network, neither here nor when read.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+	@echo "open site/index.html, or, to search it: $(BIN)/python -m http.server --directory site"
+
 validate: models  ## Try the measures on labelled data and write validation/REPORT.md.
 	$(BIN)/warmline validate
 
@@ -78,4 +82,4 @@ sbom: $(INSTALLED)  ## Write sbom.cdx.json, a bill of materials (CycloneDX) of t
 	.venv-sbom/bin/cyclonedx-py environment --pyproject pyproject.toml -o sbom.cdx.json $(BIN)/python
 
 clean:  ## Remove the environment and what a demo left.
-	rm -rf $(VENV) .venv-sbom sbom.cdx.json demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-sbom sbom.cdx.json demo dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis
