@@ -38,6 +38,7 @@ HOUSE = (
     ("simulate", "annotation", "outcomes", "reports"),
     ("research", "query", "erasing"),
     ("run",),
+    ("api",),
     ("cli",),
     ("__main__",),
 )
