@@ -1,5 +1,6 @@
 """`warmline demo`: the sample calls, analyzed from sound to table."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -23,4 +24,6 @@ def demo(
     require_nothing_half_erased(places, chosen)
     batch = run_batch([folder("audio") / "samples"], chosen, places)
     print_batch(batch, as_json=False)
+    place = shlex.quote(str(places.warehouse))
+    typer.echo(f"\nin a browser, with sound: warmline serve --warehouse {place}")
     raise typer.Exit(batch.exit_code)
