@@ -23,7 +23,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  f"warmline needs Python 3.11 or 3.12, found {sys.version.split()[0]}; try: make PYTHON=/path/to/python3.11")'
 	@test -x $(BIN)/python || { echo "==> creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "==> installing pinned packages (several minutes the first time)"
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[listen,bench,night,dask,sheets,encrypt,remote,validate,research,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[listen,bench,night,dask,sheets,encrypt,remote,web,validate,research,dev]'
 	@# librosa compiles its loops when first imported and keeps them; two processes that do so at the
 	@# same time can spoil what is kept.
 	@$(BIN)/python -c 'import librosa.core, librosa.util; librosa.util.localmin'

@@ -158,13 +158,20 @@ def _word(rank: int) -> str:
     return word
 
 
-def _played(lot: random.Random, says: dict[str, list[str]]) -> CallAnalysis:
+def long_call(turns: int) -> CallAnalysis:
+    """One call of so many turns, as if it had been listened to; always the same."""
+    return _played(random.Random(0), _lines(), turns)
+
+
+def _played(
+    lot: random.Random, says: dict[str, list[str]], turns: int | None = None
+) -> CallAnalysis:
     """One call, as if it had been listened to."""
     words: list[Word] = []
     segments: list[SpeechSegment] = []
     utterances: list[Utterance] = []
     clock = lot.uniform(0.2, 1.0)
-    for turn in range(max(4, round(lot.gauss(TURNS, 8)))):
+    for turn in range(turns or max(4, round(lot.gauss(TURNS, 8)))):
         party, role = (("B", "agent"), ("A", "customer"))[turn % 2]
         text = lot.choice(says[role]) if lot.random() < 0.3 else _chatter(lot)
         spoken = text.split()

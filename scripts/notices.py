@@ -24,6 +24,9 @@ an installation on:
   (Sharma et al. 2020, with attribution) and **XED** (Öhman, Pàmies, Kajava & Tiedemann 2020,
   [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)): lines of films with Plutchik's
   emotions. Its labels were mapped to four feelings, and none of its text is in the weights.
+- **htmx** (0BSD) and **Pico.css** (MIT) ship as they are in `src/warmline/web/static/vendor`, with
+  their licences; `vendor.lock.json` beside them says which version and which bytes.
+- **axe-core** (MPL-2.0) comes in axe-playwright-python, which tests alone ask for.
 - Sample calls were spoken by Flite's voices (BSD-like licence).
 
 | package | version | licence |

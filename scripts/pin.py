@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-EXTRAS = "listen,bench,night,dask,ray,sheets,remote,validate,research,dev"
+EXTRAS = "listen,bench,night,dask,ray,sheets,remote,web,validate,research,dev"
 FIXED = {"torch": "2.13.*", "triton": "3.7.1"}
 HEADER = f"""\
 # Pins for `pip install -c constraints.txt -e '.[{EXTRAS}]'`; made by `make constraints`.

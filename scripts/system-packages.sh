@@ -2,6 +2,7 @@
 # Installs the few system packages that warmline can use, where that is allowed.
 #
 #   python3-venv         to create the virtual environment (part of some Pythons already)
+#   chromium             the browser that tests of the pages look through; without it they are skipped
 #   flite, espeak-ng     the voices of `warmline simulate`; analyzing calls does not need them
 #
 # Does nothing when all are there. Exits 1 only if the environment cannot be made without help.
@@ -18,6 +19,7 @@ fi
 command -v make >/dev/null || needed+=(make)
 command -v flite >/dev/null || wanted+=(flite)
 command -v espeak-ng >/dev/null || wanted+=(espeak-ng)
+command -v chromium >/dev/null || wanted+=(chromium)
 
 missing=("${needed[@]}" "${wanted[@]}")
 if [ ${#missing[@]} -eq 0 ]; then
@@ -46,4 +48,4 @@ fi
 
 echo "system packages: $how" >&2
 [ ${#needed[@]} -eq 0 ] || exit 1
-echo "system packages: going on; \`warmline simulate\` and its tests need them, nothing else" >&2
+echo "system packages: going on; \`warmline simulate\` and tests need them, nothing else" >&2

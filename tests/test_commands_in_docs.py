@@ -42,6 +42,7 @@ NOT_RUN = {
     r"s3://": "needs a bucket; tests/test_remote.py has one",
     r"--cron ": "runs until it is stopped; tests/test_flow.py serves a schedule",
     r"^(export RAY|ray |DO_NOT_TRACK=1 DASK)": "needs a cluster; tests/test_flow_clusters.py",
+    r"warmline serve": "runs until it is stopped, or asks for a password; tests/test_web*.py",
     r"(systemctl|docker|podman|prefect) ": "needs a service of the system",
 }
 #: Lines that may say, in one line, that the demo holds too little for what they do.
@@ -235,6 +236,7 @@ def test_what_the_demo_says_to_type_next_works(demo: Path, tmp_path: Path) -> No
         if command.startswith("warmline demo"):
             following = re.findall(r"^  (warmline .*)$", done.stdout, re.MULTILINE)
             assert len(following) == 3
+            assert f"warmline serve {WAREHOUSE}" in done.stdout, "which is tried in tests/test_web*"
             for line in following:
                 assert shell(line, tmp_path, tmp_path).returncode == 0, line
     done = shell(f"warmline forget --call lost-card {WAREHOUSE}", tmp_path, tmp_path)

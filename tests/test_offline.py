@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from visiting import publish_calls
 from warmline.query.questions import ask
 from warmline.resources import folder
 
@@ -109,3 +110,32 @@ def test_samples_are_analyzed_with_the_network_cut(
     assert said
     for (text,) in said:
         assert text not in done.stdout + done.stderr
+
+
+#: Serves a warehouse, opens every page and hears the call, and prints what each answered.
+SERVED = """
+import http.cookiejar, re, subprocess, sys, urllib.request
+command = [sys.executable, "-m", "warmline", "serve", "--port", "0", "--warehouse", sys.argv[1]]
+with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    try:
+        base, link = re.search(r"(http://\\S+?)/open(\\S+)", server.stdout.readline()).groups()
+        cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        browser = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies)
+        browser.open(base + "/open" + link).read()
+        for page in ("/calls", "/call?id=ann-1", "/people", "/measures", "/call/waveform?id=ann-1"):
+            print(browser.open(base + page).status)
+        page = browser.open(base + "/call?id=ann-1").read().decode()
+        print(len(browser.open(base + re.search(r'src="(/sound/[^"]+)"', page)[1]).read()))
+    finally:
+        server.terminate()
+"""
+
+
+@needs_namespaces
+def test_pages_are_served_and_sound_is_heard_with_the_network_cut(tmp_path: Path) -> None:
+    publish_calls(tmp_path)
+    command = (sys.executable, "-c", SERVED, str(tmp_path / "w.duckdb"))
+    seen, done = attempts(tmp_path, *command)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [*["200"] * 5, str(44 + 20 * 16000 * 4)]
+    assert seen == [], "nothing is tried, and not only survived"

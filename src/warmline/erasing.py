@@ -176,6 +176,8 @@ def _finish(places: Places, settings: Settings, *, in_a_night: bool, allow_loss:
                     allow_loss=allow_loss,
                 )
                 refresh_reports(warehouse, settings.night)
+        for warehouse in filter(None, (places.warehouse, named)):
+            _forget_additions(warehouse, folder)
         if not in_a_night:
             (folder / _NIGHTS_LEFT).touch(mode=0o600)
     landing.finish(folder)
@@ -183,6 +185,26 @@ def _finish(places: Places, settings: Settings, *, in_a_night: bool, allow_loss:
         erasing_note(warehouse).unlink(missing_ok=True)
     if not in_a_night:
         forget_nights_left(folder)
+
+
+def _forget_additions(warehouse: Path, landing_dir: Path) -> None:
+    """Erase what people wrote about forgotten calls on the pages of `warmline serve`.
+
+    Raises WarehouseError when it cannot be reached.
+    """
+    if not warehouse.resolve().with_suffix(".web.sqlite").is_file():
+        return
+    try:
+        from warmline.web.store import existing_store
+    except ModuleNotFoundError as e:
+        raise WarehouseError(
+            f"{warehouse}: people wrote about its calls on the pages, and no {e.name} is here to "
+            "erase that; pip install 'warmline[web]', and give any command again"
+        ) from e
+    store = existing_store(warehouse)
+    if store is not None:
+        store.forget_calls(landing.forgotten_keys(landing_dir))
+        store.close()
 
 
 def _alone(places: Places) -> ExitStack:

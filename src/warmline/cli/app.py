@@ -22,6 +22,7 @@ from warmline.cli.research import app as research
 from warmline.cli.retry import retry
 from warmline.cli.review import app as review
 from warmline.cli.review import search
+from warmline.cli.serve import app as serve
 from warmline.cli.show import show
 from warmline.cli.terminal import EXIT_CODES_HELP, Commands
 from warmline.processes import leave_no_core_file
@@ -76,6 +77,7 @@ app.command(rich_help_panel="Read")(query)
 app.command(rich_help_panel="Read")(search)
 app.command(rich_help_panel="Read")(export)
 app.command(rich_help_panel="Read")(check)
+app.add_typer(serve, name="serve", rich_help_panel="Read")
 app.add_typer(review, name="review", rich_help_panel="Read")
 app.add_typer(outcomes, name="outcomes", rich_help_panel="Research")
 app.add_typer(research, name="research", rich_help_panel="Research")

@@ -1,5 +1,6 @@
 """`warmline demo`: the sample calls, analyzed from sound to table."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -24,4 +25,6 @@ def demo(
     require_nothing_half_erased(places, chosen)
     result = run_shown(RunRequest((folder("audio") / "samples",), chosen, places))
     print_run(result, places, as_json=False)
+    place = shlex.quote(str(places.warehouse))
+    typer.echo(f"\nin a browser, with sound: warmline serve --warehouse {place}")
     raise typer.Exit(exit_code(result))

@@ -15,8 +15,8 @@ from warmline.cli.options import (
     settings_from,
 )
 from warmline.cli.terminal import output
-from warmline.encryption import HOW_TO_GIVE, current_key, new_key_file, read_key_file
-from warmline.errors import EncryptionError
+from warmline.encryption import HOW_TO_GIVE, Key, current_key, new_key_file, read_key_file
+from warmline.errors import EncryptionError, WarehouseError
 from warmline.warehouse.landing_folder import known_places
 
 keys = typer.Typer(help="Make keys, and pseudonyms with them.", no_args_is_help=True)
@@ -89,9 +89,24 @@ def encrypt(
     before, after = (key, None) if decrypt else (old, key)
     places = known_places(chosen, landing, warehouse, keys=(before, after))
     changed = change_key(places.landing, places.warehouse, before, after)
+    _change_key_of_additions(places.warehouse, before, after)
     if as_json:
         typer.echo(json.dumps(asdict(changed)))
         return
     done = "decrypted: take the key out of the settings" if decrypt else "encrypted"
     rest = "and the warehouse" if changed.warehouse else "the warehouse needed nothing"
     output().print(f"{changed.files} landing files written anew, {rest}; {done}", soft_wrap=True)
+
+
+def _change_key_of_additions(warehouse: Path, before: Key | None, after: Key | None) -> None:
+    """Do the same with what people wrote on the pages. Raises WarehouseError if it cannot be."""
+    if not warehouse.resolve().with_suffix(".web.sqlite").is_file():
+        return
+    try:
+        from warmline.web.store import change_key
+    except ModuleNotFoundError as e:
+        raise WarehouseError(
+            f"what people wrote on the pages needs {e.name} to be written anew; "
+            "pip install 'warmline[web]', and run the same command again"
+        ) from e
+    change_key(warehouse, before, after)

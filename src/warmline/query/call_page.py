@@ -17,7 +17,7 @@ SELECT m.name, m.party, m.role, m.value, d.unit, m.numerator, m.denominator, m.o
     m.coverage, m.confidence, m.reason, m.evidence, d.definition, d.level
 FROM metrics AS m
 LEFT JOIN metric_definitions AS d ON d.name = m.name AND d.version = m.version
-WHERE m.call_id = $call_id ORDER BY m.rowid
+WHERE m.call_no = $call_no AND m.call_id = $call_id ORDER BY m.rowid
 """
 _REVIEWS = """
 SELECT subject, name, party, opportunity_index, verdict, reviews, should_be, remarks
@@ -79,30 +79,37 @@ def read_page(warehouse: Path, call_id: str) -> CallPage:
     """
     with open_for_reading(warehouse) as con:
         show_landed_reviews(con, warehouse)
-        found = find_call(con, call_id, beginnings=True).call_id
+        return page_of(con, find_call(con, call_id, beginnings=True).call_id)
 
-        def rows(table: str) -> list[Row]:
-            order = "start_s" if table != "parties" else "party"
-            return _rows(
-                con, f"SELECT * FROM {table} WHERE call_id = $call_id ORDER BY {order}", found
-            )
 
-        return CallPage(
-            call=_rows(con, "SELECT * FROM calls WHERE call_id = $call_id", found)[0],
-            parties=rows("parties"),
-            turns=rows("turns"),
-            segments=rows("speech_segments"),
-            silences=rows("silences"),
-            tones=rows("tones"),
-            overlaps=rows("speech_overlaps"),
-            backchannels=rows("backchannels"),
-            opportunities=rows("opportunities"),
-            moments=rows("moments"),
-            quotes=rows("quotes"),
-            metrics=_rows(con, _METRICS, found),
-            profile=_rows(con, _PROFILE, found) if _has_view(con, "call_profile") else [],
-            reviews=_rows(con, _REVIEWS, found) if _has_view(con, "review_summary") else [],
-        )
+def page_of(con: duckdb.DuckDBPyConnection, call_id: str) -> CallPage:
+    """Return the page of a call by its name in the warehouse that this connection reads."""
+    call = _rows(con, "SELECT * FROM calls WHERE call_id = $call_id", call_id)[0]
+    # Rows lie in order of the number, so that of a million calls' next to nothing is read.
+    number = {"call_no": call["call_no"]}
+
+    def rows(table: str) -> list[Row]:
+        order = "start_s" if table != "parties" else "party"
+        where = "call_no = $call_no AND call_id = $call_id"
+        sql = f"SELECT * FROM {table} WHERE {where} ORDER BY {order}"
+        return _rows(con, sql, call_id, **number)
+
+    return CallPage(
+        call=call,
+        parties=rows("parties"),
+        turns=rows("turns"),
+        segments=rows("speech_segments"),
+        silences=rows("silences"),
+        tones=rows("tones"),
+        overlaps=rows("speech_overlaps"),
+        backchannels=rows("backchannels"),
+        opportunities=rows("opportunities"),
+        moments=rows("moments"),
+        quotes=rows("quotes"),
+        metrics=_rows(con, _METRICS, call_id, **number),
+        profile=_rows(con, _PROFILE, call_id) if _has_view(con, "call_profile") else [],
+        reviews=_rows(con, _REVIEWS, call_id) if _has_view(con, "review_summary") else [],
+    )
 
 
 def _has_view(con: duckdb.DuckDBPyConnection, name: str) -> bool:
@@ -111,7 +118,7 @@ def _has_view(con: duckdb.DuckDBPyConnection, name: str) -> bool:
     return con.execute(sql, {"name": name}).fetchone() is not None
 
 
-def _rows(con: duckdb.DuckDBPyConnection, sql: str, call_id: str) -> list[Row]:
-    result = con.execute(sql, {"call_id": call_id})
+def _rows(con: duckdb.DuckDBPyConnection, sql: str, call_id: str, **more: int | None) -> list[Row]:
+    result = con.execute(sql, {"call_id": call_id, **more})
     names = [column[0] for column in result.description or ()]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

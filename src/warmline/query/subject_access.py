@@ -40,7 +40,8 @@ class SubjectAccess:
 
     `analyses` are the landed ones with the warehouse's name of each, None before it is published;
     `published` has the rows of each table of the warehouse that are of these calls; `outcomes` are
-    all lines that were ever loaded, `reviews` all reviews; `reports` name a call.
+    all lines that were ever loaded, `reviews` all reviews; `additions` what people wrote on the
+    pages of `warmline serve`; `reports` name a call.
     """
 
     customers: tuple[str, ...]
@@ -50,6 +51,7 @@ class SubjectAccess:
     published: dict[str, list[dict[str, Any]]]
     outcomes: tuple[dict[str, Any], ...]
     reviews: tuple[dict[str, Any], ...]
+    additions: tuple[dict[str, Any], ...]
     reports: tuple[str, ...]
     has_opted_out: bool
 
@@ -79,6 +81,7 @@ def collect(places: Places, customers: Sequence[str]) -> SubjectAccess:
         published=published,
         outcomes=tuple(_outcomes(folder, frozenset(customers), claimed)),
         reviews=tuple(asdict(r) for r in all_reviews(folder) if r.landing_key in keys),
+        additions=tuple(_additions(places.warehouse, keys)),
         reports=tuple(_reports(places.warehouse, claimed)),
         has_opted_out=any(map(out.has_opted_out, customers)),
     )
@@ -121,6 +124,7 @@ def as_json(access: SubjectAccess) -> str:
         "calls": calls,
         "outcomes": access.outcomes,
         "reviews": access.reviews,
+        "comments_and_evaluations": access.additions,
         "rows_of_the_warehouse": access.published,
         "reports_that_name_a_call": access.reports,
         "not_looked_into": ELSEWHERE,
@@ -145,6 +149,8 @@ def as_text(access: SubjectAccess) -> str:
         lines += ["", *_call(name, analysis)]
     lines += _listed("Outcomes", [_pairs(row) for row in access.outcomes])
     lines += _listed("Reviews by people who listened", [_pairs(row) for row in access.reviews])
+    written = [_pairs(row) for row in access.additions]
+    lines += _listed("Comments and evaluations on the pages", written)
     lines += _listed("Reports of nights that name a call", access.reports)
     lines += _listed("Not looked into", ELSEWHERE)
     return "\n".join(one_line(line) for line in lines) + "\n"
@@ -203,6 +209,26 @@ def _outcomes(folder: Path, customers: frozenset[str], calls: set[str]) -> Itera
         for row in read_outcomes(folder / file.name).to_pylist():
             if row["customer_id"] in customers or row["given_call_id"] in calls:
                 yield row
+
+
+def _additions(warehouse: Path, keys: frozenset[str]) -> list[dict[str, Any]]:
+    """What people wrote about these calls on the pages. Raises WarmlineError."""
+    if not warehouse.resolve().with_suffix(".web.sqlite").is_file():
+        return []
+    try:
+        from warmline.web.store import existing_store
+    except ModuleNotFoundError as e:
+        raise WarmlineError(
+            f"{warehouse}: people wrote about its calls on the pages, and no {e.name} is here to "
+            "read that; pip install 'warmline[web]'"
+        ) from e
+    store = existing_store(warehouse)
+    if store is None:
+        return []
+    try:
+        return store.additions(keys)
+    finally:
+        store.close()
 
 
 def _reports(warehouse: Path, calls: set[str]) -> Iterator[str]:

@@ -1,0 +1,245 @@
+"""How fast the pages are: lists of a large warehouse, and an hour's call in a browser.
+
+`python web.py FOLDER --calls 64000 --to RESULTS-web.md`
+
+A day of calls is loaded from landing files and multiplied inside the warehouse (`multiplying.py`);
+beside them lies one call of an hour with its recording. `warmline serve` serves them; pages are
+asked for one after the other, then by 50 readers while the file is swapped again and again, and the
+hour's call is opened in chromium. The folder is kept: another run asks only.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import wave
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from accounting import machine
+from landing_zone import long_call, write_zone
+from multiplying import multiply
+from playwright.sync_api import Page, sync_playwright
+
+from warmline import landing
+from warmline.pipeline import all_measures
+from warmline.values import Recording
+from warmline.warehouse import publish
+
+PER_DAY = 1000
+TURNS = 900
+RATE_HZ = 8000
+READERS, SWAPS = 50, 5
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+ADDRESSES = {
+    "list, the last four weeks": "/calls",
+    "list, all days": "/calls?days=all",
+    "list, one agent": "/calls?agent=agent-0003",
+    "list, a feeling left unanswered, all days": "/calls?measure=unanswered&days=all",
+    "list, a phrase": "/calls?phrase=third+time",
+    "list, nothing left, and why": "/calls?queue=none&agent=agent-0003",
+    "a call of some minutes": "/call?id=call-000000007",
+    "the hour's call": "/call?id=hour",
+    "agents and teams": "/people",
+    "an agent": "/agent?id=agent-0003",
+    "a team": "/team?id=team-000",
+    "what numbers mean": "/measures",
+}
+
+
+def build(folder: Path, calls: int) -> Path:
+    """Make the warehouse, unless it is there; returns its path."""
+    warehouse = folder / "w.duckdb"
+    if warehouse.exists():
+        return warehouse
+    write_zone(folder / "landing", PER_DAY, per_day=PER_DAY, templates=100)
+    landing.write(_hour(folder / "hour.wav"), folder / "landing")
+    publish(folder / "landing", warehouse, all_measures())
+    multiply(folder / "landing", warehouse, calls, PER_DAY)
+    return warehouse
+
+
+def _hour(path: Path) -> Any:
+    """A call of an hour, and its recording: noise where somebody speaks."""
+    call = long_call(TURNS)
+    assert call.speech is not None and call.duration_s is not None
+    lot = np.random.default_rng(0)
+    samples = round(call.duration_s * RATE_HZ)
+    pcm = np.zeros((samples, 2), dtype=np.int16)
+    for segment in call.speech.segments:
+        first, past = (round(t * RATE_HZ) for t in (segment.start_s, segment.end_s))
+        noise = lot.normal(0, 2000, max(0, min(past, samples) - first))
+        pcm[first:past, "AB".index(segment.party)] = noise
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        file.writeframes(pcm.tobytes())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    recording = Recording(str(path), path.stat().st_size, call.recording.modified_at, digest)
+    metadata = replace(call.metadata, call_id="hour", started_at=call.recording.modified_at)
+    return replace(call, recording=recording, metadata=metadata)
+
+
+@contextmanager
+def serving(warehouse: Path) -> Iterator[tuple[str, str]]:
+    """Serve a warehouse; yields the address, and the link that lets somebody in."""
+    command = [sys.executable, "-m", "warmline", "serve", "--port", "0", "--warehouse"]
+    with subprocess.Popen([*command, str(warehouse)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        found = re.search(r"(http://\S+?)/open\S+", process.stdout.readline())
+        assert found, "the server did not say its link"
+        try:
+            yield found[1], found[0]
+        finally:
+            process.terminate()
+
+
+def median_ms(work: Callable[[], object], rounds: int = 7) -> float:
+    """Return the median time of some rounds, the first being left out."""
+    taken = []
+    for _ in range(rounds + 1):
+        started = time.perf_counter()
+        work()
+        taken.append(1000 * (time.perf_counter() - started))
+    return statistics.median(taken[1:])
+
+
+def timed_pages(client: httpx.Client) -> list[tuple[str, float, int]]:
+    """Return what each page takes on the server, and its size in bytes."""
+    rows = []
+    for name, address in ADDRESSES.items():
+        answer = client.get(address)
+        assert answer.status_code == 200, f"{address}: {answer.text[:300]}"
+        rows.append((name, median_ms(lambda a=address: client.get(a)), len(answer.content)))
+    return rows
+
+
+def many_readers(client: httpx.Client, warehouse: Path) -> tuple[int, int, float]:
+    """Answers, answers that were no page, and their median time, while the file is swapped."""
+    statuses: list[int] = []
+    taken: list[float] = []
+    ends = threading.Event()
+
+    def read() -> None:
+        with httpx.Client(base_url=client.base_url, cookies=client.cookies, timeout=60) as own:
+            while not ends.is_set():
+                started = time.perf_counter()
+                statuses.append(own.get("/calls").status_code)
+                taken.append(1000 * (time.perf_counter() - started))
+
+    readers = [threading.Thread(target=read) for _ in range(READERS)]
+    for reader in readers:
+        reader.start()
+    for _ in range(SWAPS):
+        time.sleep(2)
+        beside = warehouse.with_suffix(".next")
+        shutil.copyfile(warehouse, beside)
+        os.replace(beside, warehouse)  # noqa: PTH105
+    ends.set()
+    for reader in readers:
+        reader.join()
+    shown = client.get("/measures").text
+    now = time.strftime("%Y-%m-%d %H:%M", time.gmtime(warehouse.stat().st_mtime))
+    assert f"{now} UTC" in shown, "a stale page"
+    return len(statuses), sum(status != 200 for status in statuses), statistics.median(taken)
+
+
+def in_browser(base: str, cookies: httpx.Cookies) -> dict[str, float]:
+    """Return times of the hour's call in chromium, in milliseconds."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        context = browser.new_context(base_url=base, viewport={"width": 1200, "height": 900})
+        context.add_cookies(
+            [{"name": c.name, "value": str(c.value), "url": base} for c in cookies.jar]
+        )
+        page = context.new_page()
+        page.goto("/call?id=hour")
+        page.wait_for_load_state("networkidle")
+        interactive = [_interactive_ms(page) for _ in range(5)]
+        seeks = [_seek_ms(page, at) for at in (600, 1800, 60, 2400, 1200, 3000, 300)]
+        browser.close()
+    return {
+        "interactive": statistics.median(interactive),
+        "seek to sound": statistics.median(seeks),
+        "slowest seek": max(seeks),
+    }
+
+
+def _interactive_ms(page: Page) -> float:
+    page.goto("/calls")
+    page.goto("/call?id=hour")
+    timing = "performance.getEntriesByType('navigation')[0].domInteractive"
+    return float(page.evaluate(timing))
+
+
+def _seek_ms(page: Page, at_s: float) -> float:
+    """From a click on a time to the moment at which sound goes on there."""
+    script = """at => new Promise(done => {
+        const sound = document.getElementById('sound');
+        const begun = performance.now();
+        sound.currentTime = at;
+        sound.play();
+        const look = () => sound.currentTime > at + 0.02 && !sound.seeking
+            ? done(performance.now() - begun) : requestAnimationFrame(look);
+        look();
+    })"""
+    return float(page.evaluate(script, at_s))
+
+
+def main() -> None:
+    """Measure and write the page of results."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--calls", type=int, default=64_000)
+    parser.add_argument("--to", type=Path, required=True)
+    asked = parser.parse_args()
+    warehouse = build(asked.folder, asked.calls)
+    with serving(warehouse) as (base, link), httpx.Client(base_url=base, timeout=120) as client:
+        client.get(link)
+        pages = timed_pages(client)
+        sound = str(client.get("/call/sound-link?id=hour").json()["sound"])
+        started = time.perf_counter()
+        client.get(sound, headers={"Range": "bytes=0-99999"})
+        first_ms = 1000 * (time.perf_counter() - started)
+        middle = {"Range": "bytes=100000000-100131071"}
+        range_ms = median_ms(lambda: client.get(sound, headers=middle))
+        browser = in_browser(base, client.cookies)
+        answers, failed, busy_ms = many_readers(client, warehouse)
+    lines = [
+        "# How fast the pages are\n",
+        f"`python benchmarks/web.py` on {machine()}; other programs were running. "
+        f"{asked.calls:,} calls in a warehouse of {warehouse.stat().st_size / 1e9:.1f} GB, one of "
+        f"an hour with {TURNS} turns. Times are medians.\n",
+        "| page | on the server, ms | kB |",
+        "|---|---|---|",
+        *(f"| {name} | {ms:.0f} | {size / 1000:.0f} |" for name, ms, size in pages),
+        "",
+        "| the hour's call | ms |",
+        "|---|---|",
+        f"| interactive in chromium (DOM) | {browser['interactive']:.0f} |",
+        f"| seek to sound | {browser['seek to sound']:.0f} |",
+        f"| slowest of 7 seeks | {browser['slowest seek']:.0f} |",
+        f"| first sound after the server was started: all of it is decoded | {first_ms:.0f} |",
+        f"| 128 kB from the middle of the sound, on the server | {range_ms:.1f} |",
+        "",
+        f"{READERS} readers of the list while the file was swapped {SWAPS} times: {answers} "
+        f"answers, {failed} of them no page, median {busy_ms:.0f} ms; the page afterwards was of "
+        "the new file.",
+    ]
+    asked.to.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

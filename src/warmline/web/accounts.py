@@ -1,0 +1,252 @@
+"""Accounts of the pages and what each role may do: users, passwords, sessions, one-time links.
+
+As long as there is no user, whoever started the server is the only one: a link that it prints opens
+one session as administrator. With users everybody logs in. Passwords are kept as scrypt digests,
+session tokens as SHA-256 digests, so that the file lets nobody in.
+"""
+
+import base64
+import getpass
+import hashlib
+import hmac
+import secrets
+import threading
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from functools import cache
+
+import sqlalchemy as sa
+
+from warmline.errors import QueryError, WarmlineError
+from warmline.web.store import Store, attempts, now, sessions, users
+
+SHORTEST_PASSWORD = 10
+_LONGEST_PASSWORD = 256
+_N, _R, _P = 2**15, 8, 1
+_IDLE = timedelta(hours=12)
+_LONGEST_SESSION = timedelta(days=7)
+_WINDOW = timedelta(minutes=15)
+_TRIES_PER_NAME, _TRIES_PER_ADDRESS = 5, 20
+
+
+class Role(StrEnum):
+    """A user's role, from the one who may least to the one who may do everything."""
+
+    AGENT = "agent"
+    RESEARCHER = "researcher"
+    REVIEWER = "reviewer"
+    LEAD = "lead"
+    ADMIN = "admin"
+
+
+class Right(StrEnum):
+    """A right that a page or an action asks for."""
+
+    ALL_CALLS = "see calls of every agent"
+    NAMES = "see who agents and customers are"
+    HEAR = "hear calls"
+    HEAR_HIDDEN = "hear what was redacted"
+    COMMENT = "comment on calls"
+    REVIEW = "judge what the machine says"
+    EXPORT = "export evaluations"
+    AUDIT = "see who looked at what"
+
+
+_RIGHTS: dict[Role, frozenset[Right]] = {
+    Role.AGENT: frozenset({Right.NAMES, Right.HEAR, Right.COMMENT}),
+    Role.RESEARCHER: frozenset({Right.ALL_CALLS}),
+    Role.REVIEWER: frozenset(
+        {Right.ALL_CALLS, Right.NAMES, Right.HEAR, Right.COMMENT, Right.REVIEW}
+    ),
+    Role.LEAD: frozenset(Right) - {Right.AUDIT},
+    Role.ADMIN: frozenset(Right),
+}
+
+
+class LoginError(WarmlineError):
+    """A login that was refused: wrong, or tried too often."""
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who uses the pages; `agent_id` is whose calls an agent may see."""
+
+    name: str
+    role: Role
+    agent_id: str | None = None
+
+    def may(self, right: Right) -> bool:
+        """Return whether this user's role has the right."""
+        return right in _RIGHTS[self.role]
+
+
+@dataclass(frozen=True)
+class Session:
+    """Somebody's visit with one browser; `digest` names it and lets nobody in."""
+
+    user: User
+    digest: str
+
+
+@dataclass
+class Accounts:
+    """The users of a store, and the sessions that they have open."""
+
+    store: Store
+    _link: str | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, name: str, role: Role, password: str, agent_id: str | None = None) -> None:
+        """Add a user. Raises QueryError for a name that is taken, or a password that is short."""
+        _require_name(name)
+        _require_password(password)
+        if role is Role.AGENT and not agent_id:
+            raise QueryError(f"{name}: an agent sees own calls; say whose with --agent ID")
+        if any(row["name"] == name for row in self.store.read(sa.select(users.c.name))):
+            raise QueryError(f"there is a user {name!r} already; remove it first")
+        values = {
+            "name": name,
+            "role": role.value,
+            "agent_id": agent_id,
+            "password_hash": hashed(password),
+            "created_at": now(),
+        }
+        self.store.write(users.insert().values(values))
+
+    def remove(self, name: str) -> None:
+        """Remove a user with all open sessions. Raises QueryError when there is none."""
+        removed, _ = self.store.write(
+            users.delete().where(users.c.name == name),
+            sessions.delete().where(sessions.c.user_name == name),
+        )
+        if not removed:
+            known = ", ".join(user.name for user in self.all_users()) or "none"
+            raise QueryError(f"no user is called {name!r}; users: {known}")
+
+    def all_users(self) -> tuple[User, ...]:
+        """Return all users in order of name."""
+        found = self.store.read(sa.select(users).order_by(users.c.name))
+        return tuple(User(row["name"], Role(row["role"]), row["agent_id"]) for row in found)
+
+    def is_single(self) -> bool:
+        """Return whether there are no users, and only the one-time link lets somebody in."""
+        return not self.store.read(sa.select(users.c.name).limit(1))
+
+    def new_link(self) -> str:
+        """Return the secret of a link that opens one session; one made before is void."""
+        with self._lock:
+            self._link = secrets.token_urlsafe(32)
+            return self._link
+
+    def open_by_link(self, secret: str) -> str:
+        """Return the token of a new session. Raises LoginError for a link that is void or used."""
+        with self._lock:
+            is_right = self._link is not None and hmac.compare_digest(
+                self._link.encode(), secret.encode()
+            )
+            if not is_right or not self.is_single():
+                raise LoginError("this link was used already or is none; start the server again")
+            self._link = None
+        return self._opened(None)
+
+    def log_in(self, name: str, password: str, address: str) -> str:
+        """Return the token of a new session.
+
+        Raises LoginError when name or password is wrong, or either was tried too often.
+        """
+        self._require_few_tries(name, address)
+        found = self.store.read(sa.select(users).where(users.c.name == name))
+        stored = found[0]["password_hash"] if found else _of_nobody()
+        if not (_matches(password, stored) and found):
+            self.store.write(
+                attempts.insert().values(user_name=name[:100], address=address, at=now())
+            )
+            raise LoginError("name or password is wrong")
+        self.store.write(attempts.delete().where(attempts.c.user_name == name))
+        return self._opened(name)
+
+    def session(self, token: str) -> Session | None:
+        """Return the session of a token; None when it is none, or was left alone too long."""
+        digest = _digest(token)
+        found = self.store.read(sa.select(sessions).where(sessions.c.digest == digest))
+        if not found:
+            return None
+        row, at = found[0], now()
+        if at - row["seen_at"] > _IDLE or at - row["created_at"] > _LONGEST_SESSION:
+            self.log_out(digest)
+            return None
+        user = self._user_of(row["user_name"])
+        if user is None:
+            return None
+        if at - row["seen_at"] > timedelta(minutes=1):
+            seen = sessions.update().where(sessions.c.digest == digest).values(seen_at=at)
+            self.store.write(seen)
+        return Session(user, digest)
+
+    def log_out(self, digest: str) -> None:
+        """End a session."""
+        self.store.write(sessions.delete().where(sessions.c.digest == digest))
+
+    def _opened(self, user_name: str | None) -> str:
+        token, at = secrets.token_urlsafe(32), now()
+        self.store.write(
+            sessions.delete().where(sessions.c.seen_at < at - _LONGEST_SESSION),
+            sessions.insert().values(
+                digest=_digest(token), user_name=user_name, created_at=at, seen_at=at
+            ),
+        )
+        return token
+
+    def _user_of(self, name: str | None) -> User | None:
+        if name is None:  # of the one-time link, which counts only as long as there are no users
+            return User(getpass.getuser(), Role.ADMIN) if self.is_single() else None
+        return next((user for user in self.all_users() if user.name == name), None)
+
+    def _require_few_tries(self, name: str, address: str) -> None:
+        since = attempts.c.at > now() - _WINDOW
+        tries = sa.select(sa.func.count().label("n")).where(since)
+        by_name = self.store.read(tries.where(attempts.c.user_name == name[:100]))[0]["n"]
+        by_address = self.store.read(tries.where(attempts.c.address == address))[0]["n"]
+        if by_name >= _TRIES_PER_NAME or by_address >= _TRIES_PER_ADDRESS:
+            minutes = round(_WINDOW.total_seconds() / 60)
+            raise LoginError(f"tried too often; wait {minutes} minutes")
+
+
+def hashed(password: str) -> str:
+    """Return what is kept of a password: its scrypt digest, with salt and costs."""
+    salt = secrets.token_bytes(16)
+    digest = _scrypt(password, salt, _N, _R, _P)
+    parts = (base64.b64encode(part).decode() for part in (salt, digest))
+    return "$".join(("scrypt", str(_N), str(_R), str(_P), *parts))
+
+
+def _matches(password: str, stored: str) -> bool:
+    _, n, r, p, salt, digest = stored.split("$")
+    given = password if len(password) <= _LONGEST_PASSWORD else ""
+    found = _scrypt(given, base64.b64decode(salt), int(n), int(r), int(p))
+    return hmac.compare_digest(found, base64.b64decode(digest))
+
+
+def _scrypt(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
+    return hashlib.scrypt(password.encode(), salt=salt, n=n, r=r, p=p, maxmem=2**27, dklen=32)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _require_name(name: str) -> None:
+    if not name.strip() or name != name.strip() or not name.isprintable() or len(name) > 100:
+        raise QueryError("a user's name is 1 to 100 visible characters, none of them at its ends")
+
+
+def _require_password(password: str) -> None:
+    if not SHORTEST_PASSWORD <= len(password) <= _LONGEST_PASSWORD:
+        raise QueryError(f"a password has {SHORTEST_PASSWORD} to {_LONGEST_PASSWORD} characters")
+
+
+@cache
+def _of_nobody() -> str:
+    """What an unknown name is compared with, so that it takes as long as a known one."""
+    return hashed(secrets.token_urlsafe(16))

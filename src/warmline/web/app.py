@@ -1,0 +1,212 @@
+"""The application that serves a warehouse: its addresses, and what answers each of them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import sqlalchemy as sa
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from warmline.settings import Settings
+from warmline.web.accounts import Accounts, LoginError, Right
+from warmline.web.call_routes import (
+    add_comment,
+    draw_waveform,
+    list_words,
+    note_played,
+    play,
+    renew_link,
+    review_cue,
+    review_metric,
+    show_call,
+)
+from warmline.web.listing import list_calls
+from warmline.web.people import show_agent, show_measures, show_people, show_team
+from warmline.web.scorecards import export_scores, save_form, show_form
+from warmline.web.security import COOKIE, Guard, Signer, local_path
+from warmline.web.site import (
+    RefusedError,
+    Site,
+    Visit,
+    endpoint,
+    form_of,
+    refusal,
+    render,
+    session_of,
+)
+from warmline.web.sound import SoundCache
+from warmline.web.store import Store, audit
+from warmline.web.warehouse import Warehouse
+
+_STATIC = Path(__file__).parent / "static"
+_AUDIT_ROWS = 200
+
+
+def create_site(
+    settings: Settings, warehouse: Path, store: Store, *, is_secure: bool = False
+) -> Site:
+    """Return everything that serves one warehouse; `is_secure`, only over HTTPS."""
+    return Site(
+        settings,
+        Warehouse(warehouse),
+        store,
+        Accounts(store),
+        SoundCache(settings.recordings),
+        Signer(),
+        is_secure,
+    )
+
+
+def create_app(site: Site, hosts: frozenset[str]) -> Starlette:
+    """Return the application of a site; `hosts` are the names that it may be called by."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        site.warehouse.close()
+        site.store.close()
+
+    async def not_found(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        what = "there is no such page" if status == 404 else "this cannot be done here"
+        session = await run_in_threadpool(session_of, site, request)
+        user = session.user if session else None
+        return refusal(site, request, RefusedError(status, what), user)
+
+    return Starlette(
+        routes=_routes(site),
+        middleware=[Middleware(Guard, hosts=hosts)],
+        exception_handlers={HTTPException: not_found, Exception: fault},
+        lifespan=lifespan,
+    )
+
+
+async def fault(_: Request, __: Exception) -> Response:
+    """Answer for a fault of ours without quoting it: it may hold words of a call."""
+    return Response("a fault in warmline; its story is in the server's terminal\n", 500)
+
+
+def _routes(site: Site) -> list[Route | Mount]:
+    def get(path: str, handler: Any, *rights: Right) -> Route:
+        return Route(path, endpoint(site, handler, *rights), methods=["GET"])
+
+    def post(path: str, handler: Any, *rights: Right) -> Route:
+        return Route(path, endpoint(site, handler, *rights), methods=["POST"])
+
+    return [
+        get("/", lambda visit: visit.back("/calls")),
+        get("/calls", list_calls),
+        get("/call", show_call),
+        get("/call/waveform", draw_waveform, Right.HEAR),
+        get("/call/words", list_words),
+        get("/call/sound-link", renew_link, Right.HEAR),
+        get("/sound/{token}", play, Right.HEAR),
+        post("/call/review-cue", review_cue, Right.REVIEW),
+        post("/call/review-measure", review_metric, Right.REVIEW),
+        post("/call/comment", add_comment, Right.COMMENT),
+        post("/call/played", note_played, Right.HEAR),
+        get("/call/score", show_form, Right.REVIEW),
+        post("/call/score", save_form, Right.REVIEW),
+        get("/scores.csv", export_scores, Right.EXPORT),
+        get("/people", show_people),
+        get("/agent", show_agent),
+        get("/team", show_team),
+        get("/measures", show_measures),
+        get("/audit", show_audit, Right.AUDIT),
+        post("/logout", log_out),
+        *_doors(site),
+        Mount("/static", StaticFiles(directory=_STATIC)),
+    ]
+
+
+def _doors(site: Site) -> list[Route]:
+    """The addresses that somebody may use who is not known yet."""
+
+    def show_login(request: Request) -> Response:
+        return _login_page(site, request.query_params.get("next"), None)
+
+    async def log_in(request: Request) -> Response:
+        form = await form_of(request)
+        address = request.client.host if request.client else ""
+        return await run_in_threadpool(_log_in, site, form, address)
+
+    def open_link(request: Request) -> Response:
+        try:
+            token = site.accounts.open_by_link(request.query_params.get("key", ""))
+        except LoginError as e:
+            return refusal(site, request, RefusedError(403, str(e)), None)
+        return _with_session(site, token, "/")
+
+    return [
+        Route("/login", show_login, methods=["GET"]),
+        Route("/login", log_in, methods=["POST"]),
+        Route("/open", open_link, methods=["GET"]),
+    ]
+
+
+def log_out(visit: Visit) -> Response:
+    """End the session."""
+    visit.site.accounts.log_out(visit.session.digest)
+    response = RedirectResponse("/login", 303)
+    response.delete_cookie(COOKIE, path="/")
+    return response
+
+
+def show_audit(visit: Visit) -> Response:
+    """Show who did what lately; calls that were forgotten have no name any more."""
+    query = sa.select(audit).order_by(audit.c.audit_id.desc()).limit(_AUDIT_ROWS)
+    with visit.site.reading() as reader:
+        names = {
+            row["landing_key"]: row["call_id"]
+            for row in reader.rows("SELECT landing_key, call_id FROM calls")
+        }
+        rows = [
+            row | {"call_id": names.get(row["landing_key"])} for row in visit.site.store.read(query)
+        ]
+        return visit.page("audit.html", reader, rows=rows)
+
+
+def _log_in(site: Site, form: dict[str, str], address: str) -> Response:
+    name, goal = form.get("name", ""), form.get("next")
+    try:
+        token = site.accounts.log_in(name, form.get("password", ""), address)
+    except LoginError as e:
+        site.store.note(name[:100], "login refused", detail=address)
+        return _login_page(site, goal, str(e), 429 if "often" in str(e) else 403)
+    site.store.note(name, "logged in", detail=address)
+    return _with_session(site, token, local_path(goal))
+
+
+def _login_page(site: Site, goal: str | None, problem: str | None, status: int = 200) -> Response:
+    return render(
+        site,
+        "login.html",
+        status,
+        user=None,
+        as_of=None,
+        goal=local_path(goal),
+        problem=problem,
+        is_single=site.accounts.is_single(),
+    )
+
+
+def _with_session(site: Site, token: str, goal: str) -> Response:
+    response = RedirectResponse(goal, 303)
+    response.set_cookie(
+        COOKIE, token, path="/", httponly=True, samesite="lax", secure=site.is_secure
+    )
+    return response
+
+
+def login_url(base: str, secret: str) -> str:
+    """Return the one-time link to a server at this address."""
+    return f"{base}/open?{urlencode({'key': secret})}"

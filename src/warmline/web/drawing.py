@@ -1,0 +1,280 @@
+"""Places and paths of SVG: a call on its line of time, waveforms, arcs, intervals and trends.
+
+Everything is given in percent of the width, so that a drawing fits whatever it is shown on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from warmline.cli.render_parts import clock
+from warmline.query.call_page import CallPage
+
+Row = dict[str, Any]
+
+_TICKS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
+_MOST_TICKS = 8
+_LEAST_PERCENT = 0.15
+_MOST_LABELS = 10
+_LEAST_ARC_LABELLED = 50  # thousandths of the width: shorter ones say it in the table
+
+SILENCE_NAMES = {"dead_air": "dead air", "hold": "hold"}
+OVERLAP_NAMES = {
+    "backchannel": "backchannel",
+    "terminal_overlap": "terminal overlap",
+    "interruption": "interruption",
+    "other": "overlap",
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that lasts from one second to another, and what it is called."""
+
+    kind: str
+    label: str
+    start_s: float
+    end_s: float
+    left: str
+    width: str
+
+
+@dataclass(frozen=True)
+class Arc:
+    """A cue joined to its answer: a path in a box of 1000 by 100, and what it says."""
+
+    index: int
+    path: str
+    label: str
+    start_s: float
+    answered: bool | None
+    left: str
+    middle: str
+    latency: str
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One party's line: who it is, and where it speaks."""
+
+    party: str
+    name: str
+    role: str
+    turns: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A call as it is drawn: lanes, what lies between them, and the arcs from cue to answer."""
+
+    duration_s: float
+    ticks: tuple[Mark, ...]
+    lanes: tuple[Lane, ...]
+    events: tuple[Mark, ...]
+    arcs: tuple[Arc, ...]
+
+
+def timeline(page: CallPage) -> Timeline | None:
+    """Return the drawing of a call; None for one that has no length or no turns."""
+    duration_s = page.call["duration_s"]
+    if not duration_s or not page.turns:
+        return None
+    lanes = tuple(
+        Lane(
+            row["party"],
+            page.name_of(row["party"]),
+            row["role"] or "unknown",
+            tuple(
+                _mark("turn", clock(turn["start_s"]), turn, duration_s)
+                for turn in page.turns
+                if turn["party"] == row["party"]
+            ),
+        )
+        for row in page.parties
+    )
+    return Timeline(
+        duration_s, _ticks(duration_s), lanes, tuple(events(page)), tuple(_arcs(page, duration_s))
+    )
+
+
+def events(page: CallPage) -> list[Mark]:
+    """Return silences and overlaps in order of time, each with what it is called."""
+    duration_s = page.call["duration_s"] or 1.0
+    marks = [
+        _mark(row["kind"], SILENCE_NAMES[row["kind"]], row, duration_s)
+        for row in page.silences
+        if row["kind"] in SILENCE_NAMES
+    ]
+    marks += [
+        _mark(_overlap_kind(row), _overlap_label(page, row), row, duration_s)
+        for row in page.overlaps
+    ]
+    return sorted(marks, key=lambda mark: mark.start_s)
+
+
+def waveform(peaks: NDArray[np.int8]) -> str:
+    """Return the outline of levels, shape (columns, 2), as a path in a box of columns by 256.
+
+    The loudest column fills the box: parties are recorded at levels of their own.
+    """
+    drawn = peaks.astype(np.float32) * (120 / max(int(np.abs(peaks.astype(np.int16)).max()), 8))
+    tops = [f"{i} {-int(high)}" for i, (_, high) in enumerate(drawn)]
+    bottoms = [f"{i} {-int(low)}" for i, (low, _) in reversed(list(enumerate(drawn)))]
+    return f"M{' L'.join([*tops, *bottoms])}Z"
+
+
+def quiet_outside(peaks: NDArray[np.int8], spans: Sequence[Row], duration_s: float) -> None:
+    """Set the levels outside of the spans to zero: of a mix, a party has what it spoke itself."""
+    columns = peaks.shape[0]
+    inside = np.zeros(columns, dtype=bool)
+    for span in spans:
+        first = int(span["start_s"] / duration_s * columns)
+        inside[first : int(span["end_s"] / duration_s * columns) + 1] = True
+    peaks[~inside] = 0
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its interval on a scale from 0 to 100 %, and how it is read out."""
+
+    name: str
+    value: str
+    left: str
+    right: str
+    width: str
+    text: str
+
+
+def interval(
+    name: str, low: float | None, value: float | None, high: float | None, text: str
+) -> Interval | None:
+    """Return a value with its interval on a scale from 0 to 1; None when it cannot be said."""
+    if value is None or low is None or high is None:
+        return None
+    return Interval(
+        name, _percent(value), _percent(low), _percent(high), _percent(high - low), text
+    )
+
+
+def interval_on(
+    name: str, bounds: tuple[float, float], low: float, value: float, high: float, text: str
+) -> Interval | None:
+    """Return a value with its interval on the scale between these bounds."""
+    least, most = bounds
+    scaled = [(x - least) / (most - least) for x in (low, value, high)]
+    low, value, high = (min(max(x, 0.0), 1.0) for x in scaled)
+    return interval(name, low, value, high, text)
+
+
+@dataclass(frozen=True)
+class TrendPoint:
+    """A week of a trend: its label, its place by date, value and interval, how it is read out."""
+
+    label: str
+    x: str
+    y: str
+    low: str
+    high: str
+    height: str
+    text: str
+
+
+def trend(rows: Sequence[Row]) -> list[TrendPoint]:
+    """Return the weeks of `answered_rate` with its interval, oldest first, from left to right."""
+    dated = sorted((r for r in rows if r["week"] is not None), key=lambda r: r["week"])
+    if not dated:
+        return []
+    first, points = dated[0]["week"], []
+    weeks = (dated[-1]["week"] - first).days // 7 + 1
+    labelled = -(-weeks // _MOST_LABELS)  # every week, every second one, ...
+    for row in dated:
+        number = (row["week"] - first).days // 7
+        rate, low, high = row["answered_rate"], row["answered_low"], row["answered_high"]
+        if rate is None or low is None or high is None:
+            continue
+        x = (number + 0.5) / weeks
+        points.append(
+            TrendPoint(
+                "" if number % labelled else f"{row['week']:%d %b}",
+                _percent(x),
+                _percent(1 - rate),
+                _percent(1 - low),
+                _percent(1 - high),
+                _percent(high - low),
+                f"week of {row['week']}: {rate:.0%}, {low:.0%} to {high:.0%}, "
+                f"{row['answered']:.0f} of {row['answerable']:.0f} cues answered",
+            )
+        )
+    return points
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3f}%"
+
+
+def _mark(kind: str, label: str, row: Row, duration_s: float) -> Mark:
+    start, end = row["start_s"], row["end_s"]
+    width = max(100 * (end - start) / duration_s, _LEAST_PERCENT)
+    return Mark(kind, label, start, end, _percent(start / duration_s), f"{width:.3f}%")
+
+
+def _ticks(duration_s: float) -> tuple[Mark, ...]:
+    step = next((s for s in _TICKS_S if duration_s / s <= _MOST_TICKS), _TICKS_S[-1])
+    times = range(0, int(duration_s) + 1, step)
+    return tuple(
+        _mark("tick", clock(t), {"start_s": float(t), "end_s": float(t)}, duration_s) for t in times
+    )
+
+
+def _overlap_kind(row: Row) -> str:
+    if row["kind"] != "interruption":
+        return "overlap"
+    return "cooperative" if row["cooperative"] else "interruption"
+
+
+def _overlap_label(page: CallPage, row: Row) -> str:
+    name = OVERLAP_NAMES.get(row["kind"], row["kind"])
+    if row["kind"] == "interruption":
+        name = f"{'cooperative' if row['cooperative'] else 'competitive'} {name}"
+        name += ", floor taken" if row["successful"] else ", floor kept"
+    return f"{name} by {page.name_of(row['entrant'])}"
+
+
+def _arcs(page: CallPage, duration_s: float) -> list[Arc]:
+    arcs = []
+    for cue in page.opportunities:
+        x1 = 1000 * cue["start_s"] / duration_s
+        path, middle, latency = "", "", ""
+        if cue["answer_start_s"] is not None:
+            x2 = 1000 * cue["answer_start_s"] / duration_s
+            path = f"M{x1:.1f} 4 C{x1:.1f} 100 {x2:.1f} 100 {x2:.1f} 4"
+            middle = _percent((x1 + x2) / 2000)
+            if cue["latency_s"] is not None and x2 - x1 >= _LEAST_ARC_LABELLED:
+                latency = f"{cue['latency_s']:.1f} s"
+        arcs.append(
+            Arc(
+                cue["opportunity_index"],
+                path,
+                cue_sentence(cue),
+                cue["start_s"],
+                cue["answered"],
+                _percent(cue["start_s"] / duration_s),
+                middle,
+                latency,
+            )
+        )
+    return arcs
+
+
+def cue_sentence(cue: Row) -> str:
+    """Return what became of a cue, in a few words."""
+    feeling = cue["kind"].replace("_", " ")
+    if cue["answer"] is None:
+        return f"{feeling}: the agent did not speak afterwards"
+    answer = cue["answer"].replace("_", " ")
+    verdict = "answered" if cue["answered"] else "not answered"
+    after = "" if cue["latency_s"] is None else f" after {cue['latency_s']:.1f} s"
+    return f"{feeling}: {verdict} ({answer}){after}"

@@ -1,0 +1,293 @@
+"""The list of calls: filters that are links, page by page by key, and why there is nothing."""
+
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from warmline.errors import QueryError
+from warmline.query.search import (
+    Hit,
+    Match,
+    Scope,
+    search,
+)
+from warmline.web.accounts import Right
+from warmline.web.site import Visit, rows_for
+from warmline.web.warehouse import Reader, Row
+
+PAGE_ROWS = 50
+_MOST_HITS = 200
+_MOST_CHOICES = 30
+
+#: Conditions on measures, by the name that the address has: what it is called, and SQL.
+MEASURES = {
+    "unanswered": ("a feeling was left unanswered", "answered < answerable"),
+    "answered": ("every feeling was answered", "answerable > 0 AND answered = answerable"),
+    "no_rate": ("no answered rate", "status = 'analyzed' AND answered_rate IS NULL"),
+    "interrupted": ("the agent interrupted", "agent_competitive_interruptions > 0"),
+    "dead_air": ("dead air of 5 s or more", "longest_dead_air_s >= 5"),
+    "hold": ("on hold", "hold_s > 0"),
+    "hostile": ("hostile words", "hostile > 0"),
+    "offer": ("a misplaced offer", "misplaced_offers > 0"),
+    "again": ("information asked for again", "reasks > 0"),
+    "not_analyzed": ("could not be analyzed", "status <> 'analyzed'"),
+}
+_COLUMNS = """call_no, call_id, started_at, status, reason, agent_id, team, queue, contact_reason,
+    duration_s, agent_talk_share, opportunities, answerable, answered, answered_rate, dead_air_s,
+    agent_interruptions, no_ledger_reason, is_simulated"""
+_EQUAL = {"agent": "agent_id", "team": "team", "queue": "queue", "reason": "contact_reason"}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """The filters of a list, as the address of the page says it; empty is no condition."""
+
+    agent: str = ""
+    team: str = ""
+    queue: str = ""
+    reason: str = ""
+    measure: str = ""
+    first: date | None = None
+    last: date | None = None
+    all_days: bool = False
+    phrase: str = ""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """Return the filters as fields of an address."""
+        fields = {name: getattr(self, name) for name in (*_EQUAL, "measure", "phrase")}
+        fields |= {"from": str(self.first or ""), "to": str(self.last or "")}
+        fields["days"] = "all" if self.all_days else ""
+        return {name: value for name, value in fields.items() if value}
+
+    def link(self, **changes: Any) -> str:
+        """Return the address of the list with these filters changed."""
+        fields = replace(self, **changes).query
+        return f"/calls?{urlencode(fields)}" if fields else "/calls"
+
+    def periods(self) -> list[tuple[str, str]]:
+        """Return links to days that are often asked for, counted back from the last one here."""
+        links = [("all days", self.link(first=None, last=None, all_days=True))]
+        if self.last is not None:
+            for days in (28, 7, 1):
+                first = self.last - timedelta(days=days - 1)
+                name = f"{days} days to {self.last}" if days > 1 else f"{self.last}"
+                links.insert(0, (name, self.link(first=first, last=self.last, all_days=False)))
+        return links
+
+    def active(self) -> list[tuple[str, str, "Filters"]]:
+        """Return each filter that is set: its name, its value, and the filters without it."""
+        without: dict[str, Filters] = {
+            "agent": replace(self, agent=""),
+            "team": replace(self, team=""),
+            "queue": replace(self, queue=""),
+            "reason": replace(self, reason=""),
+        }
+        found = [
+            (name, getattr(self, name), rest)
+            for name, rest in without.items()
+            if getattr(self, name)
+        ]
+        if self.measure:
+            found.append(("only where", MEASURES[self.measure][0], replace(self, measure="")))
+        if self.phrase:
+            found.append(("somebody said", f"“{self.phrase}”", replace(self, phrase="")))
+        if not self.all_days and (self.first or self.last):
+            days = f"{self.first or '…'} to {self.last or '…'}"
+            found.append(("days", days, replace(self, first=None, last=None, all_days=True)))
+        return found
+
+
+def filters_of(visit: Visit, reader: Reader) -> Filters:
+    """Return the filters of an address; without days, the last four weeks with calls.
+
+    Raises QueryError naming a field that cannot be read.
+    """
+    asked = {name: visit.asked(name)[:200] for name in (*_EQUAL, "measure", "phrase")}
+    if asked["measure"] and asked["measure"] not in MEASURES:
+        raise QueryError(f"measure: one of {', '.join(MEASURES)}")
+    first, last = _day(visit, "from"), _day(visit, "to")
+    all_days = visit.asked("days") == "all" and not (first or last)
+    if not (first or last or all_days):
+        first = reader.value("SELECT four_weeks_to(NULL)::DATE")
+        last = first + timedelta(days=27) if first else None
+        all_days = first is None
+    return Filters(**asked, first=first, last=last, all_days=all_days)
+
+
+def _day(visit: Visit, name: str) -> date | None:
+    text = visit.asked(name)
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise QueryError(f"{name}: a day is written 2026-11-20, not {text[:40]!r}") from None
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition in SQL, with the values of its parameters."""
+
+    sql: str
+    values: dict[str, Any]
+
+
+def condition(visit: Visit, reader: Reader, filters: Filters) -> Condition:
+    """Return which calls the filters leave, of those that this user may see."""
+    parts, values = ["true"], dict[str, Any]()
+    for name, column in _EQUAL.items():
+        if asked := getattr(filters, name):
+            parts.append(f"{column} = ${name}")
+            values[name] = _person(visit, reader, asked) if name == "agent" else asked
+    if filters.measure:
+        parts.append(f"({MEASURES[filters.measure][1]})")
+    if filters.first:
+        parts.append("started_at >= $first")
+        values["first"] = filters.first
+    if filters.last:
+        parts.append("started_at < $past")
+        values["past"] = filters.last + timedelta(days=1)
+    if not visit.user.may(Right.ALL_CALLS):
+        parts.append("agent_id = $own")
+        values["own"] = visit.user.agent_id
+    return Condition(" AND ".join(parts), values)
+
+
+def _person(visit: Visit, reader: Reader, asked: str) -> str:
+    """The agent that is meant: a researcher knows pseudonyms only."""
+    if visit.user.may(Right.NAMES):
+        return asked
+    rows = reader.rows("SELECT DISTINCT agent_id FROM calls WHERE agent_id IS NOT NULL")
+    names = (row["agent_id"] for row in rows)
+    return next((name for name in names if visit.name_of(name) == asked), "")
+
+
+def list_calls(visit: Visit) -> Response:
+    """Show the list of calls, newest first, or the places where a phrase was said."""
+    with visit.site.reading() as reader:
+        filters = filters_of(visit, reader)
+        where = condition(visit, reader, filters)
+        hits: list[Hit] = []
+        rows: list[Row] = []
+        after = None
+        if filters.phrase:
+            hits = _hits(visit, reader, filters, where)
+        else:
+            rows, after = _page_of_calls(visit, reader, where)
+        is_empty = not (rows or hits)
+        return visit.page(
+            "calls.html",
+            reader,
+            filters=filters,
+            rows=rows_for(visit, rows),
+            hits=hits,
+            next_link=_next_link(filters, after),
+            choices=_choices(visit, reader, filters),
+            measures=MEASURES,
+            reasons=_why_nothing(visit, reader, filters) if is_empty else [],
+            total=reader.value("SELECT count(*) FROM calls"),
+        )
+
+
+def _page_of_calls(
+    visit: Visit, reader: Reader, where: Condition
+) -> tuple[list[Row], tuple[str, int] | None]:
+    """One page of calls and the key of its last row, if more follow: (when, number)."""
+    sql, values = where.sql, dict(where.values)
+    if after := visit.asked("after"):
+        at, _, number = after.rpartition("|")
+        if not number.isdecimal():
+            raise QueryError("after: not the key of a row; open the list again")
+        values["number"] = int(number)
+        if at:
+            try:
+                values["at"] = date.fromisoformat(at[:10]) and at
+            except ValueError:
+                raise QueryError("after: not the key of a row; open the list again") from None
+            sql += (
+                " AND (started_at IS NULL OR started_at < $at::TIMESTAMP"
+                " OR (started_at = $at::TIMESTAMP AND call_no < $number))"
+            )
+        else:
+            sql += " AND started_at IS NULL AND call_no < $number"
+    rows = reader.rows(
+        f"SELECT {_COLUMNS} FROM call_summary WHERE {sql}"
+        f" ORDER BY started_at DESC NULLS LAST, call_no DESC LIMIT {PAGE_ROWS + 1}",
+        values,
+    )
+    if len(rows) <= PAGE_ROWS:
+        return rows, None
+    last = rows[PAGE_ROWS - 1]
+    at = last["started_at"].isoformat() if last["started_at"] else ""
+    return rows[:PAGE_ROWS], (at, last["call_no"])
+
+
+def _next_link(filters: Filters, after: tuple[str, int] | None) -> str | None:
+    if after is None:
+        return None
+    return f"/calls?{urlencode({**filters.query, 'after': f'{after[0]}|{after[1]}'})}"
+
+
+def _hits(visit: Visit, reader: Reader, filters: Filters, where: Condition) -> list[Hit]:
+    """The turns that hold the phrase, of the calls that the filters leave."""
+    agent = where.values.get("own") or where.values.get("agent")
+    scope = Scope(first_day=filters.first, last_day=filters.last, agent=agent)
+    try:
+        found = search(
+            visit.site.warehouse.path,
+            filters.phrase,
+            match=Match.ALL,
+            scope=scope,
+            limit=_MOST_HITS,
+        )
+    except QueryError as e:
+        raise QueryError(str(e).split(" (`warmline")[0]) from e
+    ids = sorted({hit.call_id for hit in found})
+    values = where.values | {"ids": ids}
+    rows = reader.rows(
+        f"SELECT call_id FROM call_summary WHERE list_contains($ids, call_id) AND {where.sql}",
+        values,
+    )
+    left = {row["call_id"] for row in rows}
+    return [
+        replace(hit, agent_id=visit.name_of(hit.agent_id), path="")
+        for hit in found
+        if hit.call_id in left
+    ]
+
+
+def _choices(visit: Visit, reader: Reader, filters: Filters) -> dict[str, list[tuple[str, int]]]:
+    """What can be chosen for each filter, with how many calls of these days it has."""
+    days = Filters(first=filters.first, last=filters.last, all_days=filters.all_days)
+    where = condition(visit, reader, days)
+    found = {}
+    for name, column in _EQUAL.items():
+        if name == "agent" and not visit.user.may(Right.ALL_CALLS):
+            continue
+        rows = reader.rows(
+            f"SELECT {column} AS value, count(*) AS calls FROM calls"
+            f" WHERE {where.sql} AND {column} IS NOT NULL"
+            f" GROUP BY ALL ORDER BY calls DESC, value LIMIT {_MOST_CHOICES}",
+            where.values,
+        )
+        values = [(str(row["value"]), row["calls"]) for row in rows]
+        if name == "agent":
+            values = [(str(visit.name_of(value)), calls) for value, calls in values]
+        found[name] = sorted(values)
+    return found
+
+
+def _why_nothing(visit: Visit, reader: Reader, filters: Filters) -> list[tuple[str, int, str]]:
+    """For each filter, how many calls there would be without it, and the link to them."""
+    found = []
+    for name, value, without in filters.active():
+        if without.phrase:
+            continue  # how often it was said elsewhere is for the search to say
+        where = condition(visit, reader, without)
+        calls = reader.value(f"SELECT count(*) FROM call_summary WHERE {where.sql}", where.values)
+        found.append((f"without “{name} {value}”", calls, without.link()))
+    return found

@@ -1,0 +1,291 @@
+"""Parts that all pages share: the warehouse, the store, who is there, templates, errors."""
+
+import hmac
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+import jinja2
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from warmline.cli.render_parts import clock, value_text
+from warmline.errors import QueryError, WarmlineError
+from warmline.places import places_of
+from warmline.settings import Settings
+from warmline.warehouse.access_log import note_access
+from warmline.warehouse.call_names import NamedCall, find_call
+from warmline.web.accounts import Accounts, Right, Session, User
+from warmline.web.security import COOKIE, Signer
+from warmline.web.sound import SoundCache
+from warmline.web.store import Store
+from warmline.web.warehouse import Reader, Row, Warehouse
+
+_FOLDER = Path(__file__).parent
+_MOST_FIELDS = 300
+
+
+class RefusedError(WarmlineError):
+    """Something is not there, or not for this user; `status` is that of HTTP."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything that serves one warehouse."""
+
+    settings: Settings
+    warehouse: Warehouse
+    store: Store
+    accounts: Accounts
+    sounds: SoundCache
+    signer: Signer
+    is_secure: bool = False
+    templates: jinja2.Environment = field(default_factory=lambda: _templates())
+
+    @contextmanager
+    def reading(self, *, reviews: bool = False) -> Iterator[Reader]:
+        """Give a cursor on the warehouse.
+
+        Raises WarehouseError when there is none, UnfinishedErasureError while calls that are to be
+        forgotten may still be in it.
+        """
+        places_of(self.settings, None, self.warehouse.path)
+        with self.warehouse.reading(reviews=reviews) as reader:
+            yield reader
+
+    def pseudonym(self, name: str) -> str:
+        """Return what a researcher sees instead of a person's name: the same for the same one."""
+        digest = hmac.digest(self.store.pseudonym_secret(), name.encode(), "sha256")
+        return f"p-{digest.hex()[:10]}"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request by somebody who is known: who, and what the form or address says."""
+
+    site: Site
+    request: Request
+    session: Session
+    form: Mapping[str, str]
+
+    @property
+    def user(self) -> User:
+        """Return who it is."""
+        return self.session.user
+
+    @property
+    def is_partial(self) -> bool:
+        """Return whether only a part of a page is asked for, to be put into it."""
+        return self.request.headers.get("hx-request") == "true"
+
+    def asked(self, name: str) -> str:
+        """Return a field of the form, else of the address, without space around; empty if none."""
+        return (self.form.get(name) or self.request.query_params.get(name) or "").strip()
+
+    def name_of(self, person: str | None) -> str | None:
+        """Return what this user may read of an agent or customer: the id, or a pseudonym."""
+        if person is None or self.user.may(Right.NAMES):
+            return person
+        return self.site.pseudonym(person)
+
+    def call(self, reader: Reader) -> NamedCall:
+        """Return the call that the address names.
+
+        Raises RefusedError (404) when there is none, or none that this user may see: an agent is
+        not told which calls of others there are.
+        """
+        call_id = self.asked("id")
+        try:
+            found = find_call(reader.cursor, call_id)
+        except QueryError as e:
+            if self.user.may(Right.ALL_CALLS) and self.user.may(Right.NAMES):
+                raise RefusedError(404, str(e)) from e
+            raise RefusedError(404, _NO_SUCH_CALL) from e
+        is_named = found.call_id == call_id  # by a path, who may not read paths could try them out
+        if not (is_named or (self.user.may(Right.ALL_CALLS) and self.user.may(Right.NAMES))):
+            raise RefusedError(404, _NO_SUCH_CALL)
+        if not self.may_see(reader, found):
+            raise RefusedError(404, _NO_SUCH_CALL)
+        return found
+
+    def may_see(self, reader: Reader, call: NamedCall) -> bool:
+        """Return whether the call is one of this user's, or the user may see all."""
+        if self.user.may(Right.ALL_CALLS):
+            return True
+        agent = reader.value(
+            "SELECT any_value(agent_id) FROM calls WHERE call_id = $id", {"id": call.call_id}
+        )
+        return self.user.agent_id is not None and agent == self.user.agent_id
+
+    def require(self, right: Right) -> None:
+        """Raise RefusedError (403) unless this user has the right."""
+        if not self.user.may(right):
+            raise RefusedError(403, f"your role, {self.user.role}, may not {right.value}")
+
+    def note(self, action: str, call: NamedCall | None = None, **more: Any) -> None:
+        """Write who did what into the audit, and an access to a call into the access log, too."""
+        landing_key = None if call is None else call.landing_key
+        self.site.store.note(self.user.name, action, landing_key, **more)
+        if call is not None and action in ("opened", "heard"):
+            note_access(self.site.warehouse.path, "serve", calls=[call.call_id])
+
+    def page(self, template: str, reader: Reader | None = None, **context: Any) -> Response:
+        """Return a page; `reader` says as of when its data are."""
+        snapshot = reader.snapshot if reader else self.site.warehouse.snapshot()
+        return render(
+            self.site, template, user=self.user, as_of=snapshot.published_at, visit=self, **context
+        )
+
+    def back(self, path: str, **query: Any) -> Response:
+        """Return a redirect to a page of this server, after an action."""
+        address = f"{path}?{urlencode(query)}" if query else path
+        return RedirectResponse(address, 303)
+
+
+Handler = Callable[[Visit], Response]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_PEOPLE = ("agent_id", "customer_id")
+_OF_FILES = ("path", "extra", "call_id_note", "claimed_call_id")
+_NAMES_A_FILE = "why is not shown to your role, as it may name the file"
+_NO_SUCH_CALL = "there is no such call, or it is not one of yours"
+
+
+def endpoint(site: Site, handler: Handler, *rights: Right) -> Endpoint:
+    """Return what answers a request: the handler, for somebody who is known and has the rights."""
+
+    async def answer(request: Request) -> Response:
+        form = await form_of(request) if request.method == "POST" else {}
+
+        def work() -> Response:
+            session = session_of(site, request)
+            if session is None:
+                return _to_login(request)
+            visit = Visit(site, request, session, form)
+            try:
+                for right in rights:
+                    visit.require(right)
+                return handler(visit)
+            except WarmlineError as e:
+                return refusal(site, request, e, session.user)
+
+        return await run_in_threadpool(work)
+
+    return answer
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """Return the fields of a form; of a field that is there more than once, the last."""
+    body = (await request.body()).decode("utf-8", "replace")
+    try:
+        fields = parse_qs(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return {}
+    return {name: values[-1] for name, values in fields.items()}
+
+
+def session_of(site: Site, request: Request) -> Session | None:
+    """Return whose session the cookie is; None when it is nobody's."""
+    token = request.cookies.get(COOKIE)
+    return site.accounts.session(token) if token else None
+
+
+def refusal(site: Site, request: Request, error: WarmlineError, user: User | None) -> Response:
+    """Return an error as a page with one line, or as that line where a part was asked for."""
+    status = error.status if isinstance(error, RefusedError) else _STATUS.get(type(error), 409)
+    template = "_error.html" if request.headers.get("hx-request") == "true" else "error.html"
+    response = render(site, template, status, message=str(error), user=user, as_of=None)
+    if template == "_error.html":  # what was to be replaced stays; the line is said beside it
+        response.headers["HX-Retarget"] = "#say"
+        response.headers["HX-Reswap"] = "innerHTML"
+    return response
+
+
+def render(site: Site, template: str, status: int = 200, **context: Any) -> HTMLResponse:
+    """Return a page made from a template."""
+    return HTMLResponse(site.templates.get_template(template).render(**context), status)
+
+
+def call_url(call_id: str, at_s: float | None = None) -> str:
+    """Return the address of a call's page, at a second of it."""
+    moment = "" if at_s is None else f"#t={at_s:.1f}"
+    return f"/call?{urlencode({'id': call_id})}{moment}"
+
+
+def _to_login(request: Request) -> Response:
+    if request.headers.get("hx-request") == "true":
+        return Response("your session has ended; open the page again\n", 401)
+    if request.method != "GET":
+        return RedirectResponse("/login", 303)
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/login?{urlencode({'next': here})}", 303)
+
+
+_STATUS: dict[type[WarmlineError], int] = {QueryError: 422}
+
+
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "clock": clock,
+        "value": value_text,
+        "words": words,
+        "minute": _minute,
+        "plain": _plain,
+        "percent": lambda share: "–" if share is None else f"{share:.0%}",
+    }
+    environment.globals |= {
+        "call_url": call_url,
+        "Right": Right,
+        "query": urlencode,
+        "lane_class": lane_class,
+    }
+    return environment
+
+
+def words(name: str | None) -> str:
+    """Return a name of the warehouse as words: `fear_anxiety` as `fear anxiety`."""
+    return (name or "").replace("_", " ")
+
+
+def lane_class(role: str | None) -> str:
+    """Return the class that a party is drawn by: its role, if it has a colour of its own."""
+    return f"of-{role}" if role in ("agent", "customer") else "of-other"
+
+
+def _plain(number: float) -> str:
+    """A number as it is written down: whole ones without a point, others with two places."""
+    return f"{number:.0f}" if number == int(number) else f"{number:.2f}"
+
+
+def _minute(at: datetime | None) -> str:
+    return "no date" if at is None else f"{at.astimezone(UTC) if at.tzinfo else at:%Y-%m-%d %H:%M}"
+
+
+def rows_for(visit: Visit, rows: list[Row]) -> list[Row]:
+    """Return rows of calls as this user may read them: with pseudonyms, without names of files."""
+    if visit.user.may(Right.NAMES):
+        return rows
+    shown = []
+    for row in rows:
+        named = {name: visit.name_of(row[name]) for name in _PEOPLE if name in row}
+        hidden: Row = {name: None for name in _OF_FILES if name in row}
+        if row.get("reason") is not None:
+            hidden["reason"] = _NAMES_A_FILE
+        shown.append(row | named | hidden)
+    return shown

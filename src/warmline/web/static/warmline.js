@@ -1,0 +1,252 @@
+"use strict";
+(() => {
+  const call = document.querySelector(".call");
+  const sound = document.getElementById("sound");
+  const all = (what, inside = document) => [...inside.querySelectorAll(what)];
+  if (!call) return;
+  const id = encodeURIComponent(call.dataset.call);
+  const total = Number(call.dataset.duration);
+  const track = document.getElementById("track");
+  const head = track && track.querySelector(".playhead");
+  const turns = all("#turns > li").map((el) => ({
+    el, start: Number(el.dataset.start), end: Number(el.dataset.end), words: [],
+  }));
+  const silences = all("[data-silence]").map((el) => [Number(el.dataset.t), Number(el.dataset.end)]);
+  const rates = [0.75, 1, 1.25, 1.5, 2];
+  let chosen = null, skips = false, loops = false, current = null, played = 0, before = null;
+
+  const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
+  const control = (name) => document.querySelector(`[data-do="${name}"]`);
+
+  function seek(t, plays, end) {
+    chosen = end ? [t, end] : null;
+    if (sound) {
+      const go = () => { sound.currentTime = Math.max(0, t - (end ? 0.15 : 0)); };
+      if (sound.readyState >= 1) go(); else sound.addEventListener("loadedmetadata", go, { once: true });
+      if (plays) sound.play().catch(() => {});
+    }
+    show(t);
+  }
+  function turnAt(t) {
+    let found = null;
+    for (const turn of turns) {
+      if (turn.start > t + 0.05) break;
+      if (!found || turn.end > t) found = turn;
+    }
+    return found;
+  }
+  function show(t) {
+    if (head && total) head.style.left = `${100 * Math.min(1, t / total)}%`;
+    const turn = turnAt(t);
+    if (turn !== current) {
+      if (current) { current.el.classList.remove("now"); current.el.removeAttribute("aria-current"); }
+      current = turn;
+      if (turn) {
+        turn.el.classList.add("now");
+        turn.el.setAttribute("aria-current", "true");
+        if (sound && !sound.paused) turn.el.scrollIntoView({ block: "nearest" });
+      }
+    }
+    highlight(t);
+    for (const field of all("input.now:not([data-own])")) field.value = clock(t);
+  }
+  function highlight(t) {
+    if (!window.Highlight || !CSS.highlights) return;
+    CSS.highlights.delete("word");
+    const word = current && current.words.find((w) => w.start <= t && t < w.end);
+    const node = word && current.el.querySelector(".words").firstChild;
+    if (!node || word.to > node.length) return;
+    const range = new Range();
+    range.setStart(node, word.from);
+    range.setEnd(node, word.to);
+    CSS.highlights.set("word", new Highlight(range));
+  }
+  function tick() {
+    const t = sound.currentTime;
+    if (!sound.paused) {
+      if (before !== null && t > before && t - before < 2) played += t - before;
+      if (skips) {
+        const inside = silences.find(([a, b]) => t > a + 0.3 && t < b - 0.5);
+        if (inside) sound.currentTime = inside[1] - 0.3;
+      }
+      const stretch = loops && (chosen || (current && [current.start, current.end]));
+      if (stretch && t >= stretch[1] + 0.1) sound.currentTime = Math.max(0, stretch[0] - 0.15);
+    }
+    before = t;
+    show(t);
+    if (played >= 10) report();
+  }
+  function report() {
+    if (played < 0.5) return;
+    const body = new URLSearchParams({ id: call.dataset.call, seconds: played.toFixed(1) });
+    played = 0;
+    navigator.sendBeacon("/call/played", body);
+  }
+  function cue(step) {
+    const starts = all("[data-cue]").map((el) => Number(el.dataset.t)).sort((a, b) => a - b);
+    const t = sound ? sound.currentTime : 0;
+    const next = step > 0 ? starts.find((s) => s > t + 0.5) : starts.reverse().find((s) => s < t - 1.5);
+    if (next !== undefined) seek(Math.max(0, next - 1), true);
+  }
+  function speed(step) {
+    const at = Math.max(0, Math.min(rates.length - 1, rates.indexOf(sound.playbackRate) + step));
+    sound.playbackRate = rates[at];
+    control("speed").value = String(rates[at]);
+  }
+  function zoom(factor) {
+    const now = Number(track.dataset.zoom || 1);
+    const next = Math.max(1, Math.min(32, now * factor));
+    track.dataset.zoom = next;
+    track.style.width = `${next * 100}%`;
+    if (sound && total) {
+      const box = track.parentElement;
+      box.scrollLeft = (sound.currentTime / total) * track.scrollWidth - box.clientWidth / 2;
+    }
+  }
+  let gains = null;
+  function mute(button) {
+    if (!gains) {  // only now: until then the browser plays by itself
+      const context = new AudioContext();
+      const parted = context.createChannelSplitter(2);
+      context.createMediaElementSource(sound).connect(parted);
+      gains = [0, 1].map((channel) => {
+        const gain = context.createGain();
+        parted.connect(gain, channel);
+        gain.connect(context.destination);
+        return gain;
+      });
+    }
+    const off = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(off));
+    gains[Number(button.dataset.channel)].gain.value = off ? 0 : 1;
+  }
+  const acts = {
+    mute,
+    play: () => (sound.paused ? sound.play().catch(() => {}) : sound.pause()),
+    back: () => seek(Math.max(0, sound.currentTime - 3), false),
+    on: () => seek(Math.min(total, sound.currentTime + 3), false),
+    cue: () => cue(1),
+    "cue-before": () => cue(-1),
+    slower: () => speed(-1),
+    faster: () => speed(1),
+    skip: () => { control("skip").checked = skips = !skips; },
+    loop: () => { control("loop").checked = loops = !loops; },
+    keys: () => document.getElementById("keys").showModal(),
+    "zoom-in": () => zoom(2),
+    "zoom-out": () => zoom(0.5),
+  };
+  const keys = {
+    " ": "play", k: "play", j: "back", l: "on", n: "cue", p: "cue-before",
+    "<": "slower", ">": "faster", s: "skip", o: "loop", "?": "keys",
+  };
+
+  document.addEventListener("click", (event) => {
+    const doing = event.target.closest("button[data-do]");
+    if (doing) { acts[doing.dataset.do](doing); return; }
+    const place = event.target.closest("[data-t]");
+    if (place) {
+      event.preventDefault();
+      const t = Number(place.dataset.t);
+      history.replaceState(null, "", `#t=${t.toFixed(1)}`);
+      seek(t, true, Number(place.dataset.end) || undefined);
+      return;
+    }
+    const text = event.target.closest(".words");
+    if (text && String(getSelection()) === "") hearWord(text, event);
+  });
+  function hearWord(text, event) {
+    const turn = turns.find((each) => each.el === text.closest("li"));
+    if (!turn) return;
+    let offset = -1;
+    if (document.caretPositionFromPoint) {
+      const caret = document.caretPositionFromPoint(event.clientX, event.clientY);
+      if (caret) offset = caret.offset;
+    } else if (document.caretRangeFromPoint) {
+      offset = document.caretRangeFromPoint(event.clientX, event.clientY).startOffset;
+    }
+    const word = turn.words.find((each) => each.from <= offset && offset <= each.to);
+    if (word) seek(word.start, true, word.end); else seek(turn.start, true, turn.end);
+  }
+  document.addEventListener("selectionchange", () => {
+    const chosenText = String(getSelection());
+    const item = getSelection().anchorNode && getSelection().anchorNode.parentElement;
+    if (!chosenText || !item || !item.closest("#turns")) return;
+    for (const field of all("input.selected")) field.value = chosenText.slice(0, 2000);
+  });
+  document.addEventListener("input", (event) => {
+    if (event.target.matches("input.now")) event.target.dataset.own = "1";
+  });
+  const letters = document.getElementById("letters");
+  letters.checked = localStorage.getItem("keys") !== "off";
+  letters.addEventListener("change", () => localStorage.setItem("keys", letters.checked ? "on" : "off"));
+  document.addEventListener("keydown", (event) => {
+    if (!letters.checked) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input:not([type=checkbox]), textarea, select, dialog[open], audio")) return;
+    const act = keys[event.key];
+    if (!act || (event.key === " " && event.target.closest("button, summary, a, input"))) return;
+    if (!sound && act !== "keys") return;
+    event.preventDefault();
+    acts[act]();
+  });
+
+  function fromAddress(plays) {
+    const found = /^#t=(\d+(?:\.\d+)?)$/.exec(location.hash);
+    if (!found) return;
+    seek(Number(found[1]), plays);
+    const turn = turnAt(Number(found[1]));
+    if (turn) turn.el.scrollIntoView({ block: "center" });
+  }
+  addEventListener("hashchange", () => fromAddress(false));
+
+  if (sound) {
+    control("speed").addEventListener("change", (event) => { sound.playbackRate = Number(event.target.value); });
+    control("skip").addEventListener("change", (event) => { skips = event.target.checked; });
+    control("loop").addEventListener("change", (event) => { loops = event.target.checked; });
+    sound.addEventListener("timeupdate", tick);
+    const frame = () => { if (!sound.paused) { tick(); requestAnimationFrame(frame); } };
+    sound.addEventListener("play", frame);
+    sound.addEventListener("pause", report);
+    addEventListener("pagehide", report);
+    let renewed = 0;
+    sound.addEventListener("error", async () => {
+      const at = sound.currentTime, plays = !sound.paused;
+      if (Date.now() - renewed < 5000) return;
+      renewed = Date.now();
+      const answer = await fetch(`/call/sound-link?id=${id}`);
+      if (!answer.ok) return;
+      sound.src = (await answer.json()).sound;
+      sound.currentTime = at;
+      if (plays) sound.play().catch(() => {});
+    });
+  }
+  async function draw() {
+    const answer = await fetch(`/call/waveform?id=${id}`);
+    if (!answer.ok) return;
+    const { columns, paths } = await answer.json();
+    for (const svg of all(".wave")) {
+      const path = paths[svg.dataset.party];
+      if (!path) continue;
+      svg.setAttribute("viewBox", `0 -128 ${columns} 256`);
+      svg.firstElementChild.setAttribute("d", path);
+    }
+  }
+  async function place() {
+    const answer = await fetch(`/call/words?id=${id}`);
+    if (!answer.ok) return;
+    const words = await answer.json();
+    for (const turn of turns) {
+      const text = turn.el.querySelector(".words").textContent;
+      let from = 0;
+      for (const [word, start, end] of words[turn.el.dataset.turn] || []) {
+        const at = text.indexOf(word, from);
+        if (at < 0) continue;
+        from = at + word.length;
+        turn.words.push({ from: at, to: from, start, end });
+      }
+    }
+  }
+  fromAddress(false);
+  if (track && track.dataset.waveform) draw();
+  place();
+})();

@@ -1,0 +1,293 @@
+"""Keeps what people add to a warehouse: users, sessions, comments, evaluations, the audit.
+
+It lies in SQLite beside the warehouse (`calls.duckdb` has `calls.web.sqlite`), private as that is,
+and outlives every rebuilding: rows name a call by its landing key, which stays the same. With a key
+given, texts that people write are encrypted (AES-256-GCM); names, roles and times are not.
+"""
+
+import base64
+import hmac
+import os
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy.dialects import sqlite
+
+from warmline.encryption import HOW_TO_GIVE, Key, current_key
+from warmline.errors import EncryptionError, WarehouseError
+from warmline.files import open_private
+
+_SEALED = "sealed:1:"
+_NONCE_BYTES = 12
+
+METADATA = sa.MetaData()
+users = sa.Table(
+    "users",
+    METADATA,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("role", sa.String, nullable=False),
+    sa.Column("agent_id", sa.String),
+    sa.Column("password_hash", sa.String, nullable=False),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+)
+sessions = sa.Table(
+    "sessions",
+    METADATA,
+    sa.Column("digest", sa.String, primary_key=True),
+    sa.Column("user_name", sa.String),
+    sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("seen_at", sa.DateTime, nullable=False),
+)
+attempts = sa.Table(
+    "attempts",
+    METADATA,
+    sa.Column("attempt_id", sa.Integer, primary_key=True),
+    sa.Column("user_name", sa.String, nullable=False),
+    sa.Column("address", sa.String, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+)
+audit = sa.Table(
+    "audit",
+    METADATA,
+    sa.Column("audit_id", sa.Integer, primary_key=True),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("user_name", sa.String, nullable=False),
+    sa.Column("action", sa.String, nullable=False),
+    sa.Column("landing_key", sa.String),
+    sa.Column("seconds", sa.Float),
+    sa.Column("detail", sa.String),
+)
+comments = sa.Table(
+    "comments",
+    METADATA,
+    sa.Column("comment_id", sa.Integer, primary_key=True),
+    sa.Column("landing_key", sa.String, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("user_name", sa.String, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("start_s", sa.Float, nullable=False),
+    sa.Column("label", sa.String),
+    sa.Column("text", sa.String, nullable=False),
+)
+evaluations = sa.Table(
+    "evaluations",
+    METADATA,
+    sa.Column("evaluation_id", sa.Integer, primary_key=True),
+    sa.Column("landing_key", sa.String, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("user_name", sa.String, nullable=False),
+    sa.Column("form", sa.String, nullable=False),
+    sa.Column("form_sha256", sa.String, nullable=False),
+    sa.Column("form_text", sa.String, nullable=False),
+    sa.Column("is_draft", sa.Boolean, nullable=False),
+    sa.Column("answers", sa.String, nullable=False),
+)
+secrets_kept = sa.Table(
+    "secrets",
+    METADATA,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
+)
+_OF_CALLS = (comments, evaluations)
+#: Texts that people wrote, which are encrypted with a key: the column, and the key of its row.
+_TEXTS = (
+    (comments.c.text, comments.c.comment_id),
+    (evaluations.c.answers, evaluations.c.evaluation_id),
+)
+
+Row = dict[str, Any]
+
+
+def store_path(warehouse: Path) -> Path:
+    """Return where what people add to this warehouse lies, whether it is there or not."""
+    return warehouse.resolve().with_suffix(".web.sqlite")
+
+
+def now() -> datetime:
+    """Return the time as it is stored: UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+@dataclass(frozen=True)
+class Store:
+    """The SQLite file beside a warehouse. All its methods may be called from any thread."""
+
+    engine: sa.Engine
+    _secret: bytes | None = field(repr=False)
+
+    def read(self, query: sa.Select[Any]) -> list[Row]:
+        """Return the rows of a query, each as a dictionary by column."""
+        with self.engine.connect() as con:
+            return [dict(row) for row in con.execute(query).mappings()]
+
+    def write(self, *statements: sa.Insert | sa.Update | sa.Delete) -> list[int]:
+        """Carry out all of the statements or none; returns how many rows each of them met."""
+        with self.engine.begin() as con:
+            return [con.execute(statement).rowcount for statement in statements]
+
+    def seal(self, text: str) -> str:
+        """Return a text as it is stored: encrypted when a key is given, else as it is."""
+        if self._secret is None:
+            return text
+        nonce = os.urandom(_NONCE_BYTES)
+        hidden = AESGCM(self._secret).encrypt(nonce, text.encode(), None)
+        return _SEALED + base64.b64encode(nonce + hidden).decode()
+
+    def unseal(self, stored: str) -> str:
+        """Return a text as it was written. Raises EncryptionError without its key."""
+        if not stored.startswith(_SEALED):
+            return stored
+        if self._secret is None:
+            raise EncryptionError(f"{self.engine.url.database}: encrypted; {HOW_TO_GIVE}")
+        raw = base64.b64decode(stored.removeprefix(_SEALED))
+        try:
+            plain = AESGCM(self._secret).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], None)
+        except InvalidTag as e:
+            raise EncryptionError(
+                f"{self.engine.url.database}: encrypted with another key than the one given"
+            ) from e
+        return plain.decode()
+
+    def note(
+        self,
+        user_name: str,
+        action: str,
+        landing_key: str | None = None,
+        *,
+        seconds: float | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Add a line to the audit: who did what, with which call; nothing that was said."""
+        self.write(
+            audit.insert().values(
+                at=now(),
+                user_name=user_name,
+                action=action,
+                landing_key=landing_key,
+                seconds=seconds,
+                detail=detail,
+            )
+        )
+
+    def pseudonym_secret(self) -> bytes:
+        """Return the secret that pseudonyms of this store are made with: random, made once."""
+        made = sqlite.insert(secrets_kept).values(name="pseudonyms", value=os.urandom(32).hex())
+        self.write(made.on_conflict_do_nothing())
+        (row,) = self.read(sa.select(secrets_kept).where(secrets_kept.c.name == "pseudonyms"))
+        return bytes.fromhex(row["value"])
+
+    def forget_calls(self, landing_keys: Collection[str]) -> None:
+        """Erase what was added to these calls, so that no byte of it is left in the file.
+
+        That somebody looked at a call stays in the audit, without saying at which.
+        """
+        for key in sorted(landing_keys):
+            self.write(
+                *(table.delete().where(table.c.landing_key == key) for table in _OF_CALLS),
+                audit.update().where(audit.c.landing_key == key).values(landing_key=None),
+            )
+        self.empty_log()
+
+    def empty_log(self) -> None:
+        """Take what was changed into the file, so that the log beside it holds nothing old."""
+        with self.engine.connect() as con:
+            con.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def additions(self, landing_keys: Collection[str]) -> list[Row]:
+        """Return the comments on these calls and their evaluations, as they can be read."""
+        found = []
+        for column, _ in _TEXTS:
+            table, text = column.table, column.name
+            keys = sorted(landing_keys)
+            rows = self.read(sa.select(table).where(table.c.landing_key.in_(keys)))
+            found += [{"table": str(table)} | r | {text: self.unseal(r[text])} for r in rows]
+        return found
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def existing_store(warehouse: Path) -> Store | None:
+    """Open what people added to a warehouse; None where nobody has. Raises as `open_store`."""
+    path = store_path(warehouse)
+    return open_store(path) if path.is_file() else None
+
+
+def open_store(path: Path) -> Store:
+    """Open what people add to a warehouse, and make or upgrade the file where that is needed.
+
+    Raises WarehouseError when it cannot be read or written, EncryptionError for a key that is none.
+    """
+    return _opened(path, current_key())
+
+
+def change_key(warehouse: Path, before: Key | None, after: Key | None) -> int:
+    """Write all texts anew with another key, None being in clear; returns how many there were.
+
+    Stopped halfway, it is finished by the same call. Raises EncryptionError when a text has
+    neither key, WarehouseError as `open_store`.
+    """
+    path = store_path(warehouse)
+    if not path.is_file():
+        return 0
+    new = _opened(path, after)
+    old = Store(new.engine, None if before is None else _secret_of(before))
+    written = 0
+    for column, number in _TEXTS:
+        for row in new.read(sa.select(number.label("number"), column.label("text"))):
+            try:
+                text = new.unseal(row["text"])
+            except EncryptionError:
+                text = old.unseal(row["text"])
+            update = sa.update(column.table).where(number == row["number"])
+            new.write(update.values({column: new.seal(text)}))
+            written += 1
+    new.empty_log()
+    new.close()
+    return written
+
+
+def _opened(path: Path, key: Key | None) -> Store:
+    try:
+        os.close(open_private(str(path), os.O_CREAT | os.O_RDWR))
+    except OSError as e:
+        raise WarehouseError(f"{path}: cannot be written ({e.strerror})") from e
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    sa.event.listen(engine, "connect", _prepare)
+    try:
+        _upgrade(engine)
+    except sa.exc.SQLAlchemyError as e:
+        engine.dispose()
+        cause = str(getattr(e, "orig", None) or e).splitlines()[0]
+        raise WarehouseError(f"{path}: not a file of `warmline serve` ({cause})") from e
+    return Store(engine, None if key is None else _secret_of(key))
+
+
+def _secret_of(key: Key) -> bytes:
+    return hmac.digest(key.secret, b"warmline: what people add", "sha256")
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    for setting in ("journal_mode = WAL", "secure_delete = ON", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _upgrade(engine: sa.Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    for ending in ("-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            Path(f"{engine.url.database}{ending}").chmod(0o600)

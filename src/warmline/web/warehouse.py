@@ -1,0 +1,168 @@
+"""The published warehouse as a server reads it: one DuckDB for each file that takes its place.
+
+DuckDB goes on with the file that it opened, although the night has put another in its place. Every
+request therefore looks at the file first; a new one is opened once, those who still read the old
+one finish with it, and the last of them closes it.
+"""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from warmline.database import open_for_reading
+from warmline.errors import QueryError, WarehouseError
+from warmline.warehouse.landed_reviews import show_landed_reviews
+
+Row = dict[str, Any]
+
+_MEMORY, _THREADS = "1GiB", 2
+_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Which file of the warehouse is meant: another inode or time of change, another file."""
+
+    device: int
+    inode: int
+    modified_ns: int
+
+    @property
+    def published_at(self) -> datetime:
+        """When the file was put in place, UTC."""
+        return datetime.fromtimestamp(self.modified_ns / 1e9, UTC)
+
+
+@dataclass
+class _Generation:
+    """A DuckDB instance on one file, and how many requests read from it."""
+
+    snapshot: Snapshot
+    connection: duckdb.DuckDBPyConnection
+    readers: int = 0
+    is_current: bool = True
+
+
+class Reader:
+    """A cursor of one request, on one file from its first row to its last."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
+        self.cursor = cursor
+        self.snapshot = snapshot
+
+    def rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[Row]:
+        """Return the rows of a query, each as a dictionary by column.
+
+        Raises QueryError when it takes more than half a minute.
+        """
+        with _interrupted_after(self.cursor, _TIMEOUT_S):
+            result = self.cursor.execute(sql, parameters or {})
+            names = [column[0] for column in result.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def value(self, sql: str, parameters: dict[str, Any] | None = None) -> Any:
+        """Return the only value of a query that has one row and one column."""
+        ((found,),) = (row.values() for row in self.rows(sql, parameters))
+        return found
+
+
+@dataclass
+class Warehouse:
+    """The warehouse at a path, whichever file lies there at the time."""
+
+    path: Path
+    _current: _Generation | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def reading(self, *, reviews: bool = False) -> Iterator[Reader]:
+        """Give a cursor on the file that lies there now; with `reviews` also those just landed.
+
+        Raises WarehouseError when there is no warehouse, EncryptionError when its key is missing.
+        """
+        generation = self._entered()
+        cursor = generation.connection.cursor()
+        try:
+            cursor.execute("USE warehouse")
+            cursor.execute("SET TimeZone = 'UTC'")
+            if reviews:
+                show_landed_reviews(cursor, self.path)
+            yield Reader(cursor, generation.snapshot)
+        finally:
+            cursor.close()
+            self._left(generation)
+
+    def snapshot(self) -> Snapshot:
+        """Return which file lies there now. Raises WarehouseError when there is none."""
+        try:
+            status = os.stat(self.path)  # noqa: PTH116
+        except OSError as e:
+            raise WarehouseError(
+                f"{self.path}: no warehouse here ({e.strerror}); `warmline analyze` makes one"
+            ) from e
+        return Snapshot(status.st_dev, status.st_ino, status.st_mtime_ns)
+
+    def close(self) -> None:
+        """Close the file as soon as nobody reads it any more."""
+        with self._lock:
+            self._retire()
+
+    def _entered(self) -> _Generation:
+        snapshot = self.snapshot()
+        with self._lock:
+            if self._current is None or self._current.snapshot != snapshot:
+                opened = _opened(self.path, snapshot)
+                self._retire()
+                self._current = opened
+            self._current.readers += 1
+            return self._current
+
+    def _left(self, generation: _Generation) -> None:
+        with self._lock:
+            generation.readers -= 1
+            if not generation.is_current and not generation.readers:
+                generation.connection.close()
+
+    def _retire(self) -> None:
+        old, self._current = self._current, None
+        if old is not None:
+            old.is_current = False
+            if not old.readers:
+                old.connection.close()
+
+
+def _opened(path: Path, snapshot: Snapshot) -> _Generation:
+    con = open_for_reading(path)
+    try:
+        # Temporary tables of reviews stay in memory, and no query reaches another file.
+        con.execute(f"SET memory_limit = '{_MEMORY}'")
+        con.execute(f"SET threads = {_THREADS}")
+        con.execute("SET temp_directory = ''")
+        con.execute("SET python_enable_replacements = false")
+        con.execute("SET enable_external_access = false")
+    except duckdb.Error:
+        con.close()
+        raise
+    return _Generation(snapshot, con)
+
+
+@contextmanager
+def _interrupted_after(con: duckdb.DuckDBPyConnection, timeout_s: float) -> Iterator[None]:
+    timer = threading.Timer(timeout_s, con.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except duckdb.InterruptException as e:
+        raise QueryError(
+            f"the page took more than {timeout_s:g} s to look up; choose fewer days"
+        ) from e
+    finally:
+        timer.cancel()

@@ -1,0 +1,586 @@
+"""The pages: what they show of a call, that they are of the file that lies there now, and lists."""
+
+import base64
+import gzip
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from asking import day
+from factories import call, definitions_of, measured, not_analyzed
+from visiting import (
+    EVIL,
+    FROM_HERE,
+    RATE_HZ,
+    SAYS,
+    Served,
+    audible,
+    publish_calls,
+    serving,
+    sound_of,
+)
+from warehousing import put
+from warmline import landing
+from warmline.cli.app import app as commands
+from warmline.errors import QueryError, WarehouseError
+from warmline.metrics import MetricDefinition
+from warmline.places import erasing_note
+from warmline.query.reviews import all_reviews
+from warmline.settings import ProfileSettings
+from warmline.values import RoleName
+from warmline.warehouse import publish
+from warmline.web import listing
+from warmline.web.drawing import trend
+from warmline.web.scorecards import forms, parse_form, score
+from warmline.web.sound import RangeError, Wav, parse_range
+from warmline.web.store import audit, open_store
+from warmline.web.warehouse import Warehouse
+
+STATIC = Path(__file__).parents[1] / "src" / "warmline" / "web" / "static"
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    publish_calls(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(published: Path, tmp_path: Path) -> Path:
+    """A copy: the recordings stay where the calls say that they are."""
+    place = tmp_path / "copy"
+    shutil.copytree(published, place)
+    return place
+
+
+@pytest.fixture
+def served(folder: Path) -> Any:
+    with serving(folder) as it:
+        yield it
+
+
+@pytest.fixture
+def browser(served: Served) -> Any:
+    return served.alone()
+
+
+def test_vendored_files_are_those_of_the_lock() -> None:
+    locked = json.loads((STATIC / "vendor.lock.json").read_text())["files"]
+    for entry in locked:
+        digest = hashlib.sha512((STATIC / entry["file"]).read_bytes()).digest()
+        assert entry["integrity"] == f"sha512-{base64.b64encode(digest).decode()}", entry["file"]
+        assert entry["version"] and entry["licence"] and entry["package_integrity"]
+        assert (STATIC / entry["licence_file"]).read_text().strip()
+    there = {path.name for path in (STATIC / "vendor").iterdir()}
+    named = {Path(entry[key]).name for entry in locked for key in ("file", "licence_file")}
+    assert there == named
+
+
+def test_all_scripts_together_are_small() -> None:
+    scripts = list(STATIC.rglob("*.js"))
+    assert len(scripts) == 2
+    assert sum(len(gzip.compress(path.read_bytes())) for path in scripts) <= 60_000
+
+
+def test_a_page_says_as_of_when_it_is_and_follows_the_file(folder: Path) -> None:
+    warehouse = Warehouse(folder / "w.duckdb")
+    with warehouse.reading() as before:
+        assert before.value("SELECT count(*) FROM calls") == 3
+        put(folder, call("later", started_at=day(18)))  # the night swaps the file
+        assert before.value("SELECT count(*) FROM calls") == 3, "a request has one file"
+        with warehouse.reading() as after:
+            assert after.value("SELECT count(*) FROM calls") == 4
+            assert after.snapshot != before.snapshot
+    with pytest.raises(Exception, match="closed"):
+        before.cursor.execute("SELECT 1")
+    (folder / "w.duckdb").unlink()
+    with pytest.raises(WarehouseError, match="no warehouse here"), warehouse.reading():
+        pass
+    warehouse.close()
+
+
+def test_the_old_file_is_closed_when_its_last_reader_has_left(folder: Path) -> None:
+    def open_files() -> int:
+        links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+        targets = (str(link.readlink()) for link in links)
+        return sum(str(folder / "w.duckdb") in target for target in targets)
+
+    warehouse = Warehouse(folder / "w.duckdb")
+    with warehouse.reading():
+        pass
+    for number in range(3):
+        put(folder, call(f"later-{number}"))
+        with warehouse.reading() as reader:
+            assert reader.value("SELECT count(*) FROM calls") == 4 + number
+    assert open_files() <= 1
+    warehouse.close()
+    assert open_files() == 0
+
+
+def test_the_page_of_a_call_shows_rows_with_reasons_and_seconds(browser: Any) -> None:
+    page = browser.get("/call", params={"id": "ann-1"})
+    assert page.status_code == 200
+    text = page.text
+    assert "Data as of" in text
+    assert "never interrupted" in text, "a missing value shows its reason"
+    assert 'data-t="3.2"' in text and 'href="#t=3.2"' in text
+    assert "fear anxiety: not answered (ignored) after 0.5 s" in text
+    assert "the agent did not speak afterwards" in text
+    assert "competitive interruption, floor taken by agent" in text
+    assert "0 of 1" in text
+    assert "What is open" in text and "“you are not listening to me”" in text
+    refused = browser.get("/call", params={"id": "broken"})
+    assert refused.status_code == 200 and "No sound" in refused.text
+
+
+def test_what_cannot_be_said_of_a_call_is_not_said_otherwise(tmp_path: Path) -> None:
+    roles = {"A": RoleName.CUSTOMER, "B": RoleName.AGENT, "C": RoleName.AGENT}
+    says = [*SAYS, ("C", 17.5, 19.0, "this is the other desk speaking")]
+    shares = [
+        measured("talk_share", "A", 0.5),
+        measured("talk_share", "B", 0.3),
+        measured("talk_share", "C", 0.2),
+    ]
+    no_ledger = audible(tmp_path, "no-ledger", says=says, roles=roles, cues=[], metrics=shares)
+    assert no_ledger.empathy is not None
+    silent = replace(no_ledger.empathy, no_ledger_reason="it is in German", opportunities=())
+    put(tmp_path, replace(no_ledger, empathy=silent))
+    with serving(tmp_path) as served:
+        text = " ".join(served.alone().get("/call", params={"id": "no-ledger"}).text.split())
+    assert "every feeling that was found was answered" not in text
+    assert text.count("it is in German") >= 3, "in both quotes, and in the place of the ledger"
+    assert "2 parties are agent: see each of them below" in text
+
+
+def test_a_call_that_is_not_there_is_said_with_the_closest(browser: Any) -> None:
+    answer = browser.get("/call", params={"id": "ann-2"})
+    assert answer.status_code == 404
+    assert "closest: ann-1" in answer.text
+
+
+def test_the_browser_gets_exactly_the_bytes_it_asks_for(browser: Any, folder: Path) -> None:
+    link = sound_of(browser, "ann-1")
+    whole = browser.get(link)
+    assert whole.status_code == 200 and whole.headers["content-type"] == "audio/wav"
+    raw = whole.content
+    assert raw[:4] == b"RIFF" and len(raw) == 44 + 20 * RATE_HZ * 4
+    samples = np.frombuffer(raw[44:], "<i2").reshape(-1, 2).T
+    at = np.arange(samples.shape[1]) / RATE_HZ
+    for channel, (level, pitch) in enumerate(((8000, 300), (4000, 700))):
+        truth = level * np.sin(2 * np.pi * pitch * at)
+        assert np.abs(samples[channel] - truth).max() <= 2
+    for first, last in ((0, 0), (0, 43), (10, 60), (44, 45), (45, 52), (1001, 9000), (43, 44)):
+        part = browser.get(link, headers={"Range": f"bytes={first}-{last}"})
+        assert part.status_code == 206
+        assert part.content == raw[first : last + 1]
+        assert part.headers["content-range"] == f"bytes {first}-{last}/{len(raw)}"
+    assert browser.get(link, headers={"Range": "bytes=-7"}).content == raw[-7:]
+    tail = browser.get(link, headers={"Range": f"bytes={len(raw) - 5}-"})
+    assert tail.content == raw[-5:]
+
+
+@given(st.data(), st.integers(1, 3), st.integers(0, 40))
+def test_any_bytes_are_those_of_the_whole(data: Any, channels: int, samples: int) -> None:
+    pcm = np.arange(channels * samples, dtype=np.int16).reshape(channels, samples) * 7
+    wav = Wav(pcm)
+    whole = wav.bytes_between(0, wav.size_bytes - 1)
+    assert len(whole) == wav.size_bytes
+    first = data.draw(st.integers(0, wav.size_bytes - 1))
+    last = data.draw(st.integers(first, wav.size_bytes - 1))
+    assert wav.bytes_between(first, last) == whole[first : last + 1]
+    assert b"".join(wav.blocks(first, last)) == whole[first : last + 1]
+
+
+@pytest.mark.parametrize(
+    "header", ["bytes=5-4", "bytes=-0", "bytes=", "bytes=0-1,2-3", "lines=0-1"]
+)
+def test_a_range_that_is_none_is_refused(header: str) -> None:
+    with pytest.raises(RangeError):
+        parse_range(header, 100)
+
+
+def test_ranges_are_within_the_sound() -> None:
+    assert parse_range(None, 100) is None
+    assert parse_range("bytes=90-500", 100) == (90, 99)
+    assert parse_range("bytes=-500", 100) == (0, 99)
+    with pytest.raises(RangeError):
+        parse_range("bytes=100-", 100)
+
+
+def test_a_recording_that_is_another_one_now_is_not_played(
+    served: Served, published: Path, tmp_path: Path
+) -> None:
+    analysis = audible(tmp_path, "moved")
+    put(tmp_path, analysis)
+    Path(analysis.recording.path).write_bytes(b"RIFF")
+    with serving(tmp_path) as other:
+        browser = other.alone()
+        assert browser.get(sound_of(browser, "moved")).status_code == 422
+        Path(analysis.recording.path).unlink()
+        assert "is not at" in browser.get("/call", params={"id": "moved"}).text
+
+
+def test_waveforms_are_of_each_party(browser: Any) -> None:
+    drawn = browser.get("/call/waveform", params={"id": "ann-1"}).json()
+    assert drawn["columns"] == 20 * 20
+    assert set(drawn["paths"]) == {"A", "B"}
+    assert all(path.startswith("M0 ") and path.endswith("Z") for path in drawn["paths"].values())
+
+
+def test_words_have_their_seconds(browser: Any) -> None:
+    words = browser.get("/call/words", params={"id": "ann-1"}).json()
+    said = [word[0] for word in words["1"]]
+    assert " ".join(said) == "I am worried that my card was stolen"
+    assert words["1"][0][1] == pytest.approx(3.2)
+
+
+def mark(browser: Any, **fields: str) -> Any:
+    fields = {"id": "ann-1", "start_s": "3.2", "verdict": "wrong", **fields}
+    return browser.post("/call/review-cue", data=fields, headers=FROM_HERE | {"HX-Request": "true"})
+
+
+def test_a_review_is_landed_and_seen_at_once(browser: Any, folder: Path) -> None:
+    row = mark(browser, reason="she did answer", should_be="affective")
+    assert row.status_code == 200
+    assert "✗ wrong" in row.text and "she did answer" in row.text
+    (review,) = all_reviews(folder / "landing")
+    assert (review.verdict, review.should_be, review.start_s) == ("wrong", "affective", 3.2)
+    assert "she did answer" in browser.get("/call", params={"id": "ann-1"}).text
+    assert "✓ right" in mark(browser, verdict="right", should_be="affective").text, (
+        "a second thought"
+    )
+
+
+def test_a_review_without_a_reason_is_one_line_and_leaves_the_row(
+    browser: Any, folder: Path
+) -> None:
+    answer = mark(browser)
+    assert answer.status_code == 422
+    assert "say why it is wrong" in answer.text
+    assert answer.headers["HX-Retarget"] == "#say"
+    assert not list(all_reviews(folder / "landing"))
+
+
+def test_a_measure_can_be_judged(browser: Any) -> None:
+    fields = {"id": "ann-1", "name": "dead_air_s", "verdict": "wrong", "reason": "music"}
+    answer = browser.post(
+        "/call/review-measure", data=fields | {"should_be": "0"}, headers=FROM_HERE
+    )
+    assert answer.status_code == 303
+    assert "✗ wrong, should be 0" in browser.get("/call", params={"id": "ann-1"}).text
+
+
+def comment(browser: Any, **fields: str) -> Any:
+    fields = {"id": "ann-1", "start_s": "0:05", "kind": "comment", "text": "well said", **fields}
+    headers = FROM_HERE | {"HX-Request": "true"}
+    return browser.post("/call/comment", data=fields, headers=headers)
+
+
+def test_comments_and_missed_cues_are_kept_beside_the_warehouse(browser: Any, folder: Path) -> None:
+    assert "well said" in comment(browser).text
+    missed = {"kind": "missed_cue", "label": "fear_anxiety", "text": "my card", "start_s": "7"}
+    assert "missed cue, fear anxiety" in comment(browser, **missed).text
+    put(folder, call("later"))
+    (folder / "w.duckdb").unlink()
+    put(folder)
+    page = browser.get("/call", params={"id": "ann-1"}).text
+    assert "well said" in page and "my card" in page, "they outlive a rebuilding"
+    assert comment(browser, start_s="0:99:99:1").status_code == 422
+    assert "has 20.0 s" in comment(browser, start_s="21").text
+    assert comment(browser, kind="other").status_code == 422
+    assert comment(browser, text=" ").status_code == 422
+
+
+def test_texts_are_encrypted_with_a_key(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WARMLINE_KEY", base64.b64encode(b"k" * 32).decode())
+    path = tmp_path / "s.sqlite"
+    store = open_store(path)
+    sealed = store.seal("what she said")
+    assert "she" not in sealed and store.unseal(sealed) == "what she said"
+    store.close()
+    assert path.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("WARMLINE_KEY", base64.b64encode(b"j" * 32).decode())
+    with pytest.raises(Exception, match="another key"):
+        open_store(path).unseal(sealed)
+    monkeypatch.delenv("WARMLINE_KEY")
+    with pytest.raises(Exception, match="give its key"):
+        open_store(path).unseal(sealed)
+
+
+def test_texts_follow_when_the_warehouse_is_encrypted(
+    browser: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comment(browser, text="she said xylocarp")
+
+    def key(letter: bytes) -> Path:
+        path = folder / f"{letter.decode()}.key"
+        path.write_text(base64.b64encode(letter * 32).decode())
+        path.chmod(0o600)
+        monkeypatch.setenv("WARMLINE_KEY", path.read_text())
+        return path
+
+    at = ("--warehouse", str(folder / "w.duckdb"), "--landing", str(folder / "landing"))
+    first = key(b"k")
+    assert CliRunner().invoke(commands, ["encrypt", *at]).exit_code == 0
+    for path in folder.glob("w.web.sqlite*"):
+        assert b"xylocarp" not in path.read_bytes()
+    with serving(folder) as other:
+        assert "xylocarp" in other.alone().get("/call", params={"id": "ann-1"}).text
+    key(b"j")
+    changed = CliRunner().invoke(commands, ["encrypt", "--old-key-file", str(first), *at])
+    assert changed.exit_code == 0, changed.output
+    with serving(folder) as other:
+        assert "xylocarp" in other.alone().get("/call", params={"id": "ann-1"}).text
+    assert CliRunner().invoke(commands, ["encrypt", "--decrypt", *at]).exit_code == 0
+    monkeypatch.delenv("WARMLINE_KEY")
+    with serving(folder) as other:
+        assert "xylocarp" in other.alone().get("/call", params={"id": "ann-1"}).text
+
+
+def test_what_is_no_store_is_said_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "w.web.sqlite"
+    path.write_text("not a database, but longer than its header would be" * 10)
+    with pytest.raises(WarehouseError, match=r"w\.web\.sqlite: not a file of `warmline serve`"):
+        open_store(path)
+
+
+def test_forgetting_and_subject_access_reach_what_people_added(
+    browser: Any, served: Served, folder: Path
+) -> None:
+    assert "xylocarp" in comment(browser, text="she said xylocarp").text
+    assert "well said" in comment(browser, id="bob-1").text
+    yes = {"id": "ann-1", "form": "conversation", "greeted": "yes", "greeted.note": "quillwort"}
+    browser.post("/call/score", data=yes | {"save": "draft"}, headers=FROM_HERE)
+    place = ("--warehouse", str(folder / "w.duckdb"), "--landing", str(folder / "landing"))
+    told = CliRunner().invoke(
+        commands, ["subject-access", "--customer", "c1", *place[:2], "--to", str(folder / "out")]
+    )
+    assert told.exit_code == 0, told.output
+    answer = (folder / "out" / "customer.txt").read_text()
+    assert "xylocarp" in answer and "quillwort" in answer
+    gone = CliRunner().invoke(commands, ["forget", "--call", "ann-1", "--yes", *place])
+    assert gone.exit_code == 0, gone.output
+    assert browser.get("/call", params={"id": "ann-1"}).status_code == 404
+    assert "well said" in browser.get("/call", params={"id": "bob-1"}).text
+    looked = served.site.store.read(sa.select(audit).where(audit.c.action == "commented"))
+    assert sorted(row["landing_key"] is None for row in looked) == [False, True]
+    for path in folder.glob("w.web.sqlite*"):
+        assert b"xylocarp" not in path.read_bytes() and b"quillwort" not in path.read_bytes()
+
+
+def test_the_list_begins_with_four_weeks_and_filters_are_links(browser: Any) -> None:
+    page = browser.get("/calls").text
+    assert page.index("bob-1") < page.index("ann-1"), "newest first"
+    assert "days: <strong>" in page
+    only = browser.get("/calls", params={"queue": "cards"}).text
+    assert "call?id=ann-1" in only and "call?id=bob-1" not in only
+    assert "call?id=ann-1" in browser.get("/calls", params={"measure": "unanswered"}).text
+    refused = browser.get("/calls", params={"measure": "not_analyzed", "days": "all"}).text
+    assert "call?id=broken" in refused
+
+
+def test_days_are_links_too(browser: Any) -> None:
+    page = browser.get("/calls").text.replace("&amp;", "&")
+    assert 'href="/calls?from=2026-11-17&to=2026-11-17">2026-11-17</a>' in page
+    one_day = browser.get("/calls?from=2026-11-17&to=2026-11-17").text
+    assert "call?id=bob-1" in one_day and "call?id=ann-1" not in one_day
+
+
+def test_no_page_shows_what_is_half_erased(browser: Any, folder: Path) -> None:
+    erasing_note(folder / "w.duckdb").write_text(str(folder / "landing"))
+    for address in ("/calls", "/call?id=ann-1", "/agent?id=ann", "/call/words?id=ann-1"):
+        answer = browser.get(address)
+        assert answer.status_code == 409 and "worried" not in answer.text
+        assert "any command of warmline finishes it" in answer.text
+
+
+def test_why_a_filter_leaves_nothing(browser: Any) -> None:
+    text = browser.get("/calls", params={"queue": "cards", "agent": "bob"}).text
+    assert "No call is left" in text
+    assert "without “queue cards”</a>: 1 call" in " ".join(text.split())
+    assert "without “agent bob”</a>: 1 call" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"from": "soon"}, "a day is written 2026-11-20"),
+        ({"measure": "charm"}, "measure: one of"),
+        ({"after": "x|y"}, "not the key of a row"),
+        ({"after": "soon|3"}, "not the key of a row"),
+    ],
+)
+def test_an_address_that_cannot_be_read_is_one_line(browser: Any, query: Any, said: str) -> None:
+    answer = browser.get("/calls", params=query)
+    assert answer.status_code == 422 and said in answer.text
+
+
+def test_pages_of_the_list_hold_every_call_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = [call(f"c{i}", started_at=day(10 + i // 3)) for i in range(9)]
+    put(tmp_path, *calls, call("undated-1", started_at=None), call("undated-2", started_at=None))
+    monkeypatch.setattr(listing, "PAGE_ROWS", 2)
+    seen: list[str] = []
+    with serving(tmp_path) as served:
+        browser = served.alone()
+        address = "/calls?days=all"
+        for _ in range(9):
+            text = browser.get(address).text
+            links = [part.split('"')[0] for part in text.split('href="')[1:]]
+            found = [
+                parse_qs(urlsplit(x.replace("&amp;", "&")).query)["id"][0]
+                for x in links
+                if x.startswith("/call?")
+            ]
+            seen += found
+            following = [x for x in links if "after=" in x]
+            if not following:
+                break
+            address = following[0].replace("&amp;", "&")
+    assert sorted(seen) == sorted([f"c{i}" for i in range(9)] + ["undated-1", "undated-2"])
+
+
+def test_phrases_lead_to_their_second(browser: Any) -> None:
+    text = browser.get("/calls", params={"phrase": "worried", "queue": "cards"}).text
+    assert "call?id=ann-1#t=3.2" in text and "bob-1" not in text
+    assert "nobody said" in browser.get("/calls", params={"phrase": "zebra"}).text
+
+
+def test_pages_of_agents_teams_and_measures(browser: Any) -> None:
+    people = browser.get("/people").text
+    assert people.index("id=ann") < people.index("id=bob")
+    assert "0%, 0% to" in people, "with its interval"
+    agent = browser.get("/agent", params={"id": "ann"}).text
+    assert "I am worried" in agent and "Worth hearing together" in agent
+    assert browser.get("/agent", params={"id": "nobody"}).status_code == 404
+    team = browser.get("/team", params={"id": "red"}).text
+    assert team.index("id=ann") < team.index("id=bob") and "0 of 2, 0% to 66%" in team
+    assert browser.get("/team", params={"id": "blue"}).status_code == 404
+    assert "as the test wrote it" in browser.get("/measures").text
+
+
+def test_a_measure_whose_validation_says_no_is_not_called_validated(folder: Path) -> None:
+    definitions = [
+        MetricDefinition("dead_air_s", "call", "s", "d", "s", validated="no; of what was found"),
+        MetricDefinition("hold_s", "call", "s", "d", "s", validated="planted events"),
+        MetricDefinition("fto_s", "call", "s", "d", "s", validated="normal calls: 0.9"),
+    ]
+    put(folder / "few", call("c", metrics=[]))
+    publish(folder / "few" / "landing", folder / "few" / "w.duckdb", definitions)
+    with serving(folder / "few") as served:
+        text = " ".join(served.alone().get("/measures").text.split())
+    assert "not validated</span> no; of what was found" in text
+    assert ">validated</span> planted events" in text and ">validated</span> normal calls" in text
+
+
+def test_weeks_of_a_trend_stand_where_their_date_is() -> None:
+    week = {"answered_low": 0.1, "answered_rate": 0.5, "answered_high": 0.9}
+    week |= {"answered": 1, "answerable": 2}
+    days = (date(2026, 11, 2), date(2026, 11, 9), date(2026, 11, 23))
+    drawn = trend([week | {"week": day} for day in reversed(days)])
+    assert [point.x for point in drawn] == ["12.500%", "37.500%", "87.500%"]
+    assert [point.label for point in drawn] == ["02 Nov", "09 Nov", "23 Nov"]
+    assert trend([week | {"week": None}]) == []
+
+
+def test_figures_of_one_or_two_people_are_not_shown(folder: Path) -> None:
+    known = [landing.read_landed(folder / "landing", k) for k in landing.known(folder / "landing")]
+    definitions = definitions_of(known)
+    publish(folder / "landing", folder / "w.duckdb", definitions, ProfileSettings(smallest_group=3))
+    with serving(folder) as served:
+        text = served.alone().get("/team", params={"id": "red"}).text
+    assert "fewer than 3 agents" in text and "profile.smallest_group" in text
+    assert "0 of 2" not in text
+
+
+def test_a_scorecard_keeps_drafts_and_every_version(browser: Any, served: Served) -> None:
+    (form,) = forms(served.site.warehouse.path).values()
+    blank = {"id": "ann-1", "form": form.name}
+    shown = browser.get("/call/score", params=blank)
+    assert "Greeted the customer" in shown.text and "never interrupted" not in shown.text
+    yes = {question.id: "yes" for question in form.questions}
+    post = {"url": "/call/score", "headers": FROM_HERE}
+    assert browser.post(data=blank | {"greeted": "yes", "save": "draft"}, **post).status_code == 303
+    assert "questions open" in browser.get("/call", params={"id": "ann-1"}).text
+    unfinished = browser.post(data=blank | {"greeted": "yes", "save": "final"}, **post)
+    assert unfinished.status_code == 422 and "have no answer yet" in unfinished.text
+    final = blank | yes | {"feelings_answered": "no", "greeted.note": "=cmd()", "save": "final"}
+    assert browser.post(data=final, **post).status_code == 303
+    assert "82%" in browser.get("/call", params={"id": "ann-1"}).text, "9 of 11 by weight"
+    table = browser.get("/scores.csv").text
+    assert "'=cmd()" in table and table.count("ann-1") == len(form.questions)
+    assert browser.post(data=blank | {"owned": "na"}, **post).status_code == 422
+
+
+def test_scores_count_what_applied_and_a_critical_no_fails() -> None:
+    text = (
+        'title = "t"\n[[section]]\ntitle = "s"\n'
+        '[[section.question]]\nid = "a"\ntext = "A"\nweight = 3\n'
+        '[[section.question]]\nid = "b"\ntext = "B"\nis_critical = true\n'
+    )
+    form = parse_form("f", text)
+    assert score(form, {"a": "yes", "b": "na"}).value == 1.0
+    assert score(form, {"a": "no", "b": "yes"}).value == 0.25
+    assert score(form, {"a": "yes", "b": "no"}).value == 0.0
+    assert score(form, {"a": "yes"}).value is None
+    assert score(form, {"a": "na", "b": "na"}).value is None
+    with pytest.raises(QueryError, match="more than once"):
+        parse_form("f", text.replace('"b"', '"a"'))
+    with pytest.raises(QueryError, match=r"f\.toml: section\.0\.question\.0\.wieght"):
+        parse_form("f", text.replace("weight", "wieght"))
+
+
+def test_text_of_strangers_is_never_code(tmp_path: Path) -> None:
+    says = [(party, start, end, EVIL) for party, start, end, _ in SAYS]
+    evil = audible(
+        tmp_path,
+        EVIL,
+        says=says,
+        agent_id=EVIL,
+        team=EVIL,
+        queue=EVIL,
+        customer_id=EVIL,
+        reason=EVIL,
+    )
+    put(tmp_path, evil, not_analyzed("broken"))
+    with serving(tmp_path) as served:
+        browser = served.alone()
+        posted = {"id": EVIL, "start_s": "1", "kind": "comment", "text": EVIL}
+        assert browser.post("/call/comment", data=posted, headers=FROM_HERE).status_code == 303
+        wrong = {"id": EVIL, "start_s": "3.2", "verdict": "wrong", "reason": EVIL}
+        assert browser.post("/call/review-cue", data=wrong, headers=FROM_HERE).status_code == 303
+        pages: list[tuple[str, dict[str, str]]] = [
+            ("/calls", {"days": "all"}),
+            ("/calls", {"phrase": EVIL, "days": "all"}),
+            ("/calls", {"queue": EVIL, "agent": "x"}),
+            ("/call", {"id": EVIL}),
+            ("/call", {"id": EVIL + "x"}),
+            ("/call/score", {"id": EVIL, "form": "conversation"}),
+            ("/call/score", {"id": EVIL, "form": EVIL}),
+            ("/people", {}),
+            ("/agent", {"id": EVIL}),
+            ("/team", {"id": EVIL}),
+            ("/team", {"id": EVIL + "x"}),
+            ("/audit", {}),
+            ("/login", {"next": EVIL}),
+        ]
+        for path, query in pages:
+            text = browser.get(path, params=query).text
+            assert "<script>alert" not in text and "<img" not in text, path
+            assert "\"'{{" not in text, path

@@ -1,0 +1,247 @@
+"""The pages in a browser: a morning of listening and checking, and what axe finds wrong.
+
+Debian's chromium is used where it is installed (`scripts/system-packages.sh`); elsewhere these
+tests are skipped and say so.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from visiting import publish_calls
+
+CHROMIUM = Path("/usr/bin/chromium")
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM.exists(), reason="no chromium here; scripts/system-packages.sh installs it"
+)
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+PAGES = (
+    "/calls",
+    "/calls?queue=none",
+    "/calls?phrase=worried",
+    "/call?id=ann-1",
+    "/call?id=broken",
+    "/call?id=nobody",
+    "/call/score?id=ann-1&form=conversation",
+    "/people",
+    "/agent?id=ann",
+    "/team?id=red",
+    "/measures",
+    "/audit",
+)
+
+
+@dataclass
+class Visitor:
+    """A browser that is let in, at this address; `problems` is what it complained of."""
+
+    browser: Any
+    base: str
+    state: Any
+    problems: list[str] = field(default_factory=list)
+
+    def page(self, scheme: str = "light", width: int = 1200) -> Any:
+        context = self.browser.new_context(
+            color_scheme=scheme,
+            viewport={"width": width, "height": 900},
+            storage_state=self.state,
+            base_url=self.base,
+        )
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("console", self._hear)
+        return page
+
+    def _hear(self, message: Any) -> None:
+        is_refusal = "server responded with a status of 4" in message.text  # asked for by a test
+        if message.type == "error" and not is_refusal:
+            self.problems.append(message.text)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The address of a server as its command starts it, and the link that lets somebody in."""
+    folder = tmp_path_factory.mktemp("browsed")
+    publish_calls(folder)
+    command = [sys.executable, "-m", "warmline", "serve", "--port", "0", "--warehouse"]
+    with subprocess.Popen(
+        [*command, str(folder / "w.duckdb")], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        found = re.search(r"(http://\S+?)/open\S+", process.stdout.readline())
+        assert found
+        try:
+            yield found[1], found[0]
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def visitor(served: tuple[str, str]) -> Iterator[Visitor]:
+    from playwright.sync_api import sync_playwright
+
+    base, link = served
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        context = browser.new_context()
+        context.new_page().goto(link)
+        yield Visitor(browser, base, context.storage_state())
+        browser.close()
+
+
+def until(page: Any, condition: str) -> None:
+    """Wait for a condition in the page; the page itself may evaluate no text (CSP)."""
+    for _ in range(600):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"not within 30 s: {condition}")
+
+
+def test_a_call_is_found_heard_and_checked(visitor: Visitor) -> None:
+    page = visitor.page()
+    ranges: list[tuple[int, str]] = []
+    page.on(
+        "response",
+        lambda r: "/sound/" in r.url and ranges.append((r.status, r.headers["content-type"])),
+    )
+    page.goto("/calls")
+    page.get_by_text("Only where").click()
+    page.get_by_role("link", name="a feeling was left unanswered").click()
+    page.get_by_role("link", name="ann-1").click()
+
+    page.locator("#cue-0 .time").first.click()
+    until(page, "document.getElementById('sound').currentTime > 3.3")
+    assert (206, "audio/wav") in ranges
+    assert page.locator("#turn-1").get_attribute("aria-current") == "true"
+    page.evaluate("document.getElementById('sound').pause()")
+
+    assert page.get_by_text("never interrupted").is_visible(), "the reason stands in place"
+    page.locator("#cue-0 summary").click()
+    page.locator("#cue-0 select").select_option("affective")
+    page.locator("#cue-0").get_by_label("Why").fill("she did answer")
+    page.locator("#cue-0").get_by_role("button", name="Wrong").click()
+    page.locator("#cue-0 .verdict.wrong").wait_for()
+    assert "she did answer" in page.locator("#cue-0").inner_text()
+    page.reload()
+    assert "should be affective" in page.locator("#cue-0").inner_text()
+
+    page.locator("#cue-0 summary").click()
+    page.locator("#cue-0").get_by_role("button", name="Wrong").click()
+    page.get_by_text("say why it is wrong").wait_for()
+    assert page.locator("#cue-0 .verdict.wrong").is_visible(), "an error leaves the row"
+    assert visitor.problems == []
+
+
+def test_keys_words_and_links_lead_to_seconds(visitor: Visitor) -> None:
+    page = visitor.page()
+    page.goto("/call?id=ann-1#t=14.5")
+    until(page, "document.getElementById('sound').currentTime > 14")
+    assert page.locator("#turn-3").get_attribute("aria-current") == "true"
+    page.keyboard.press("j")
+    until(page, "Math.abs(document.getElementById('sound').currentTime - 11.5) < 0.1")
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog").is_visible()
+    page.locator("#letters").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press(">")
+    assert page.evaluate("document.getElementById('sound').playbackRate") == 1, "switched off"
+    page.get_by_role("button", name="Keys").click()
+    page.locator("#letters").check()
+    page.keyboard.press("Escape")
+    page.keyboard.press(">")
+    assert page.evaluate("document.getElementById('sound').playbackRate") == 1.25
+    until(page, "document.querySelector('.wave path').getAttribute('d').length > 500")
+
+    word = page.evaluate(
+        """() => {
+            const node = document.querySelector('#turn-1 .words').firstChild;
+            const range = new Range();
+            const at = node.data.indexOf('stolen');
+            range.setStart(node, at);
+            range.setEnd(node, at + 6);
+            const box = range.getBoundingClientRect();
+            return [box.left + box.width / 2, box.top + box.height / 2];
+        }"""
+    )
+    page.wait_for_load_state("networkidle")
+    page.mouse.click(*word)
+    until(page, "Math.abs(document.getElementById('sound').currentTime - 8.3) < 0.7")
+    assert visitor.problems == []
+
+
+def test_a_party_can_be_muted_and_the_other_goes_on(visitor: Visitor) -> None:
+    page = visitor.page()
+    page.goto("/call?id=ann-1")
+    page.locator("#turn-0 .time").click()
+    until(page, "document.getElementById('sound').currentTime > 0.2")
+    button = page.get_by_role("button", name="Mute agent")
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    at = page.evaluate("document.getElementById('sound').currentTime")
+    until(page, f"document.getElementById('sound').currentTime > {at} + 0.5")
+    button.click()
+    assert button.get_attribute("aria-pressed") == "false"
+    assert visitor.problems == []
+
+
+def test_a_comment_and_a_scorecard_are_saved(visitor: Visitor) -> None:
+    page = visitor.page()
+    page.goto("/call?id=ann-1#t=9.5")
+    page.get_by_label("Comment", exact=True).fill("Asks before she listens")
+    page.get_by_role("button", name="Add").click()
+    page.locator("#comments .said").wait_for()
+    assert page.locator("#comments").inner_text().startswith("0:09 Asks before she listens")
+    page.get_by_role("link", name="Score: Conversation").click()
+    for choice in page.get_by_label("yes", exact=True).all():
+        choice.check()
+    page.get_by_role("button", name="Save as final").click()
+    page.wait_for_url("**/call?id=ann-1")
+    assert "Conversation: 100%" in page.get_by_role("region", name="Scorecards").inner_text()
+    assert visitor.problems == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong_on_any_page(visitor: Visitor, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = visitor.page(scheme)
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = []
+    for address in PAGES:
+        page.goto(address)
+        for details in page.locator("details").all():
+            details.evaluate("it => { it.open = true; it.removeAttribute('name'); }")
+        page.wait_for_load_state("networkidle")
+        results = Axe().run(page, options={"runOnly": tags}).response
+        assert any(rule["id"] == "color-contrast" for rule in results["passes"]), "it did look"
+        found += [
+            f"{address}: {each['id']}: {each['help']}: {node['html'][:150]} {node['target']}"
+            for each in results["violations"]
+            for node in each["nodes"][:3]
+        ]
+    assert found == []
+
+
+@pytest.mark.parametrize("width", [320, 1200])
+def test_no_page_is_wider_than_the_screen(visitor: Visitor, width: int) -> None:
+    page = visitor.page(width=width)
+    for address in PAGES:
+        page.goto(address)
+        over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(over) == 0, address
+
+
+def test_the_door_tells_what_to_do(visitor: Visitor) -> None:
+    page = visitor.browser.new_context(base_url=visitor.base).new_page()
+    page.goto("/call?id=ann-1")
+    assert "Open the link that warmline serve printed" in page.locator("main").inner_text()
