@@ -43,10 +43,9 @@ def show(
     if as_json:
         say_json(page.as_dict())
         return
-    from warmline.cli.consoles import PlainConsole
-    from warmline.cli.render_call import head, parties, timeline
+    from warmline.cli.render_call import head, parties, timeline, transcript
     from warmline.cli.render_metrics import ledger, measures, profile, quotes
-    from warmline.cli.render_turns import transcript
+    from warmline.cli.terminal import PlainConsole
 
     console = PlainConsole(width=width, highlight=False)
     line = max(console.width, _NARROWEST)
