@@ -71,7 +71,7 @@ def _taste(config: RunConfig, call: PlannedCall) -> Outcome:
 
 def _greedy(given, *_):
     """What `analyze_recordings` makes of a fault in a stage, with memory really asked for."""
-    from warmline.pipeline.analyze import not_analyzed, read_metadata, unread_recording
+    from warmline.pipeline.analyze import base_analysis, read_metadata, unread_recording
     from warmline.settings import RecordingSettings
 
     path = given[0].source
@@ -81,7 +81,7 @@ def _greedy(given, *_):
     except MemoryError as e:
         code = fault_code(e)
         return [
-            (0, not_analyzed(unread_recording(path), metadata, Status.FAILED, code, "no memory"))
+            (0, base_analysis(unread_recording(path), metadata, Status.FAILED, code, "no memory"))
         ]
     raise AssertionError("there was memory")
 
