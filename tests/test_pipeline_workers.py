@@ -143,9 +143,9 @@ _RUN = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from test_pipeline_workers import Order, Workers, addressing, planned
+from test_pipeline_workers import RunConfig, Workers, cache_keys, planned
 folder = Path(sys.argv[1])
-with Workers(Order(addressing(folder), str(folder / "landing")), pending=1) as workers:
+with Workers(RunConfig(cache_keys(folder), str(folder / "landing")), 1) as workers:
     future = workers.start(planned(folder / "endless.wav"))
     while not future.running():
         time.sleep(0.05)
