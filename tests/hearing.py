@@ -4,7 +4,8 @@ from warmline.engines import Engines
 from warmline.recordings.sound import Sound
 from warmline.settings import WordSettings
 from warmline.values import ChannelLayout, Speech, Transcript
-from warmline.words import recogniser, together, transcription
+from warmline.words import SpeechToTranscribe
+from warmline.words import transcribe as transcribe_calls
 
 
 def transcribe(
@@ -15,6 +16,8 @@ def transcribe(
     engines: Engines,
     language: str | None = None,
 ) -> Transcript:
-    asking = transcription(sound, layout, speech, settings, language)
-    ((_, said),) = together([asking], lambda: recogniser(settings, engines))
-    return said
+    call = SpeechToTranscribe(sound, layout, speech, language)
+    (found,) = transcribe_calls([call], settings, engines)
+    if isinstance(found, Exception):
+        raise found
+    return found.transcript

@@ -12,7 +12,7 @@ from sounding import RATE_HZ, Samples, conversation, sound_of, talk
 from warmline.analysis import Floor
 from warmline.engines import Engines
 from warmline.metrics import Metric
-from warmline.pipeline.suppression import doubt_about_parties, missing_party, suppress_floor
+from warmline.pipeline.analyze import doubt_about_parties, missing_party, suppress_floor
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import Sound
 from warmline.resources import folder

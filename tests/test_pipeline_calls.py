@@ -1,6 +1,7 @@
 """Calls through the whole house: heard, measured, landed, published, and not done twice."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sounding import RATE_HZ, tone, write
-from warmline import landing
+from warmline import landing, words
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
 from warmline.cli.terminal import ExitCode
@@ -17,12 +18,14 @@ from warmline.engines import Engines
 from warmline.errors import Status
 from warmline.metrics import Metric
 from warmline.pipeline import CacheKeys, all_measures, analyze_recording
+from warmline.pipeline.analyze import CallInput, analyze_recordings
 from warmline.query.questions import ask
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.resources import folder
 from warmline.settings import RecordingSettings, Settings, with_overrides
 from warmline.values import RoleName, SpeakerSource
+from warmline.words.recogniser import Recogniser, Recognition, Request
 
 pytestmark = pytest.mark.models
 
@@ -107,13 +110,47 @@ def test_nothing_is_computed_twice(call, analysis, engines):
     assert again == replace(analysis, analyzed_at=again.analyzed_at)
 
 
+class Choosy:
+    """A real recogniser, but for one that cannot read the longest of the calls it is given."""
+
+    def __init__(self, real: Recogniser) -> None:
+        self.real = real
+        self.asked: list[int] = []
+
+    def recognise(self, requests: Sequence[Request]) -> list[Recognition]:
+        self.asked.append(len(requests))
+        if any(request.samples > 15 * SAMPLE_RATE_HZ for request in requests):
+            raise RuntimeError("my card number is 4111")
+        return self.real.recognise(requests)
+
+
+def test_calls_of_a_batch_share_the_recogniser_and_no_fault(call, engines, tmp_path, monkeypatch):
+    cache_keys = CacheKeys.of(settings())
+    choosy = Choosy(words.recogniser(cache_keys.settings.words, engines))
+    monkeypatch.setattr(words, "recogniser", lambda *_: choosy)
+    (tmp_path / "empty.wav").touch()
+    short = cut("missed-connection", tmp_path / "short.wav", 6.0)
+    inputs = [CallInput(path) for path in (call, tmp_path / "empty.wav", short)]
+    (first, *_), *ended = analyze_recordings(inputs, cache_keys, engines)
+    assert first == 1, "what is refused need not wait for words"
+    (broken, whole) = (analysis for _, analysis in sorted(ended, key=lambda one: one[0]))
+    assert choosy.asked[:3] == [2, 1, 1], "together, then each alone"
+    assert (broken.status, broken.reason_code) == (Status.FAILED, "fault")
+    assert (broken.reason or "").startswith("stage words: RuntimeError (test_pipeline_calls.py:")
+    assert broken.transcript is None and broken.speech is not None
+    assert [key.stage for key in broken.stage_keys] == ["sound", "channels", "speech"]
+    assert whole.status is Status.ANALYZED
+    assert whole.transcript is not None and len(whole.transcript.words) > 5
+    assert seconds(whole)["words"] > 0
+
+
 def test_a_changed_threshold_scores_again_without_listening(call, analysis, monkeypatch):
     deaf = Engines.__new__(Engines)  # nothing may ask it for a network
 
     def never(*_: object) -> None:
         raise AssertionError("the sound was decoded")
 
-    monkeypatch.setattr("warmline.pipeline.call_run.decode", never)
+    monkeypatch.setattr("warmline.pipeline.analyze.decode", never)
     changed = CacheKeys.of(settings(floor__dead_air_s=0.3))
     again = analyze_recording(call, changed, deaf, previous=analysis)
     assert again.status is Status.ANALYZED
@@ -131,8 +168,8 @@ def test_a_late_role_swaps_agent_and_customer_without_words_being_heard_again(
     def never(*_: object) -> None:
         raise AssertionError("it was listened to again")
 
-    monkeypatch.setattr("warmline.pipeline.call_run.speech.listen", never)
-    monkeypatch.setattr("warmline.pipeline.call_run.words.transcription", never)
+    monkeypatch.setattr("warmline.pipeline.analyze.speech.listen", never)
+    monkeypatch.setattr("warmline.words.recogniser", never)
     sidecar = call.with_suffix(".json")
     told = sidecar.read_text()
     roles = {"0": "agent", "1": "customer"}

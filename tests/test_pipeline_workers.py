@@ -143,9 +143,9 @@ _RUN = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from test_pipeline_workers import Order, Workers, addressing, planned
+from test_pipeline_workers import RunConfig, Workers, cache_keys, planned
 folder = Path(sys.argv[1])
-with Workers(Order(addressing(folder), str(folder / "landing")), pending=1) as workers:
+with Workers(RunConfig(cache_keys(folder), str(folder / "landing")), 1) as workers:
     future = workers.start(planned(folder / "endless.wav"))
     while not future.running():
         time.sleep(0.05)
@@ -201,18 +201,18 @@ def test_a_fault_is_told_with_its_stage_and_place_but_no_words(tmp_path, monkeyp
     def broken(*_: object) -> None:
         raise ValueError("my card number is 4111")
 
-    monkeypatch.setattr("warmline.pipeline.call_run.speech.listen", broken)
+    monkeypatch.setattr("warmline.pipeline.analyze.speech.listen", broken)
     analysis = heard(path, tmp_path)
     assert (analysis.status, analysis.reason_code) == (Status.FAILED, "fault")
     assert "stage speech: ValueError: my card number" in (analysis.reason or "")
     assert "test_pipeline_workers.py:" in (analysis.reason or "")
 
     # Once there is a transcript, an error's text could quote it.
-    monkeypatch.setattr("warmline.pipeline.call_run._require_speech", lambda heard: None)
-    monkeypatch.setattr("warmline.pipeline.call_run.speech.listen", lambda *_: None)
-    monkeypatch.setattr("warmline.pipeline.call_run.speech.live_channel", lambda heard: None)
-    monkeypatch.setattr("warmline.pipeline.call_run.missing_party", lambda heard, layout: None)
-    monkeypatch.setattr("warmline.pipeline.call_run.words.transcription", broken)
+    monkeypatch.setattr("warmline.pipeline.analyze._require_speech", lambda heard: None)
+    monkeypatch.setattr("warmline.pipeline.analyze.speech.listen", lambda *_: None)
+    monkeypatch.setattr("warmline.pipeline.analyze.speech.live_channel", lambda heard: None)
+    monkeypatch.setattr("warmline.pipeline.analyze.missing_party", lambda heard, layout: None)
+    monkeypatch.setattr("warmline.words._windows", broken)
     analysis = heard(path, tmp_path)
     assert "stage words: ValueError (" in (analysis.reason or "")
     assert "4111" not in (analysis.reason or "")
@@ -225,7 +225,7 @@ def test_a_fault_that_may_pass_is_told_from_one_that_stays(tmp_path, monkeypatch
         def failing(*_: object, error: BaseException = error) -> None:
             raise error
 
-        monkeypatch.setattr("warmline.pipeline.call_run.decode", failing)
+        monkeypatch.setattr("warmline.pipeline.analyze.decode", failing)
         assert heard(path, tmp_path).reason_code == (code or "out_of_memory")
 
 

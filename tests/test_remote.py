@@ -108,7 +108,7 @@ def test_a_copy_has_the_name_of_the_recording_and_nobody_else_may_read_it(
         seen[path.name] = (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777)
         raise RuntimeError
 
-    monkeypatch.setattr("warmline.pipeline.call_run.decode", decode)
+    monkeypatch.setattr("warmline.pipeline.analyze.decode", decode)
     assert {o.status for o in night(tmp_path)} == {Status.FAILED}
     assert seen == {"a.wav": (0o600, 0o700), "c.WAV": (0o600, 0o700)}
 
@@ -222,7 +222,7 @@ def test_what_is_forgotten_stays_forgotten_and_leaves_nothing(tmp_path, bucket, 
     listings = list((folder / "listings").rglob("*.parquet"))
     assert listings
     for path in listings:
-        assert "zanthoxyl" not in repr(landing.listings.tables.read_table(path).to_pylist())
+        assert "zanthoxyl" not in repr(landing.listings.store.read_table(path).to_pylist())
     with monkeypatch.context() as patched:
         patched.setattr("warmline.pipeline.remote_ingest.fetch", never)
         assert planned(tmp_path).forgotten == (A,)

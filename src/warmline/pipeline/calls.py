@@ -1,4 +1,4 @@
-"""Calls in a process of their own: analyzed, landed, and told of in a line each."""
+"""A batch of calls in the process that analyzes it: each is landed as it ends."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -54,7 +54,7 @@ class Outcome:
 
     @property
     def may_pass(self) -> bool:
-        """Whether the call failed by a fault that another try may not meet."""
+        """Tell whether the call failed by a fault that another try may not meet."""
         return self.status is Status.FAILED and self.code in PASSING_FAULTS
 
 
@@ -91,39 +91,43 @@ def _worker_state(config: RunConfig) -> _WorkerState:
 def analyze_calls(
     config: RunConfig, calls: Sequence[PlannedCall], progresses: Sequence[ProgressCallback]
 ) -> list[Outcome]:
-    """Analyze calls together, with what this process has loaded before; each lands as it ends.
+    """Analyze a batch of calls with what this process has loaded before; each lands as it ends.
 
     Raises `WarmlineError` for what would befall every call: a model that is missing, a landing
     folder that cannot be written.
     """
     state = _worker_state(config)
     outcomes: dict[str, Outcome] = {}
-    taken: list[tuple[PlannedCall, CallInput]] = []
-    with ExitStack() as kept:
+    pending: list[tuple[PlannedCall, CallInput]] = []
+    with ExitStack() as copies:
         for call, progress in zip(calls, progresses, strict=True):
-            found = _taken_in(state, call, progress, kept)
+            found = _prepare(state, call, progress, copies)
             if isinstance(found, CallAnalysis):
                 if found.reason_code != FORGOTTEN:
                     land(found, state.landing, call)
                 outcomes[call.path] = outcome_of(found)
             else:
-                taken.append(found)
-        given = [one for _, one in taken]
-        for i, analysis in analyze_recordings(given, state.cache_keys, state.engines, state.table):
-            land(analysis, state.landing, taken[i][0])
-            outcomes[taken[i][0].path] = outcome_of(analysis, given[i].previous)
+                pending.append(found)
+        inputs = [given for _, given in pending]
+        for i, analysis in analyze_recordings(inputs, state.cache_keys, state.engines, state.table):
+            call, given = pending[i]
+            land(analysis, state.landing, call)
+            outcomes[call.path] = outcome_of(analysis, given.previous)
     return [outcomes[call.path] for call in calls]
 
 
-def _taken_in(
-    state: _WorkerState, call: PlannedCall, progress: ProgressCallback, kept: ExitStack
+def _prepare(
+    state: _WorkerState, call: PlannedCall, progress: ProgressCallback, copies: ExitStack
 ) -> tuple[PlannedCall, CallInput] | CallAnalysis:
-    """A call and what is given of it to be analyzed; or what is said of one that need not be."""
+    """Return a call with what its analysis needs, or the analysis of one that needs no more.
+
+    A copy of a remote recording is gone when `copies` is closed.
+    """
     if call.remote is None:
         return call, CallInput(
             Path(call.path), _previous(state.landing, call), progress, call.takes_row
         )
-    fetched = RemoteCopy(call.remote, state.cache_keys.settings.recordings, kept)
+    fetched = RemoteCopy(call.remote, state.cache_keys.settings.recordings, copies)
     found = state.arrivals.take_in(call, fetched)
     if isinstance(found, CallAnalysis):
         return found
@@ -132,7 +136,7 @@ def _taken_in(
 
 
 def land(analysis: CallAnalysis, landing_dir: Path, call: PlannedCall) -> None:
-    """Keep what came of a call, but never a failure in place of an analysis that is there."""
+    """Land what came of a call, but never a failure in place of an analysis that is there."""
     earlier = call.previous
     failed_runs = 0
     if analysis.status is Status.FAILED:
@@ -144,7 +148,7 @@ def land(analysis: CallAnalysis, landing_dir: Path, call: PlannedCall) -> None:
 
 
 def outcome_of(analysis: CallAnalysis, previous: CallAnalysis | None = None) -> Outcome:
-    """What is told of an analysis; `previous` is the one whose stages it could take over."""
+    """Sum up an analysis; `previous` is the one whose stages it could take over."""
     before = previous.stage_keys if previous else ()
     return Outcome(
         path=analysis.recording.path,
@@ -159,7 +163,7 @@ def outcome_of(analysis: CallAnalysis, previous: CallAnalysis | None = None) -> 
 
 
 def _previous(landing_dir: Path, call: PlannedCall) -> CallAnalysis | None:
-    """The earlier analysis; None as well when it was removed since the plan was made."""
+    """Return the earlier analysis; None as well when it was removed since the plan was made."""
     if call.previous is None:
         return None
     try:

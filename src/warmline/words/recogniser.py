@@ -1,12 +1,14 @@
-"""What a recogniser is asked for, whichever engine does it."""
+"""What a recogniser is asked for, whichever engine does it, and how a fault stays with its call."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from warmline.errors import WarmlineError
 from warmline.progress import ProgressCallback, no_progress
 
 
@@ -63,7 +65,7 @@ class Request:
 class Recognition:
     """What was recognised in windows, in their order; `probability` None for a given language.
 
-    `seconds` is the request's share of the time that all took that were answered with it.
+    `seconds` is the request's share, by length, of the time that it and those beside it took.
     """
 
     language: str
@@ -76,4 +78,29 @@ class Recogniser(Protocol):
     """An engine that turns windows of sound into words, for several calls at once."""
 
     def recognise(self, requests: Sequence[Request]) -> list[Recognition]:
-        """An answer to each request; windows of different calls may share a batch."""
+        """Return an answer to each request; windows of different calls may share a batch."""
+
+
+def recognise_each(
+    requests: Sequence[Request], recogniser: Recogniser
+) -> list[Recognition | Exception]:
+    """Return the answer to each request, or the exception that it ran into.
+
+    All are recognised together. When that fails, each is tried alone, since nobody can tell whose
+    window it was. Raises `WarmlineError`, which would befall every call.
+    """
+    started = perf_counter()
+    try:
+        answers = recogniser.recognise(requests)
+    except WarmlineError:
+        raise
+    except Exception as e:
+        if len(requests) == 1:
+            return [e]
+        return [answer for request in requests for answer in recognise_each([request], recogniser)]
+    seconds = perf_counter() - started
+    whole = sum(request.samples for request in requests)
+    return [
+        replace(answer, seconds=seconds * request.samples / whole)
+        for request, answer in zip(requests, answers, strict=True)
+    ]

@@ -1,6 +1,6 @@
-"""What is read a second time, and which of the readings stands.
+"""Which windows are decoded a second time, and which of the two decodings stands.
 
-A window is read again when its text cannot have been said, and when it leaves out seconds of
+A window is decoded again when its text cannot have been said, and when it leaves out seconds of
 speech: where voices overlap, Whisper at times goes on with a later sentence and is as sure of what
 it wrote as ever.
 """
@@ -17,16 +17,13 @@ from warmline.values import Span
 from warmline.words.packing import Window
 from warmline.words.recogniser import Recognised
 
-# Refuses text that was not said: loops, inventions over noise, words without sound.
-
-
 _LONGEST_PHRASE = 6
 _MOST_REPEATS = 5
 _FASTEST_WORDS_PER_S = 8.0
 
 
 def why_refused(result: Recognised, speech_s: float, settings: WordSettings) -> str | None:
-    """The guard that refuses a window's text, or None if it may stand.
+    """Return the guard that refuses a window's text, or None if it may stand.
 
     `speech_s` is how long the window's speech is. The guards, in order: `loop` (compressed text
     or a phrase said over and over), `too_fast` (more words than can be said), `unintelligible`
@@ -48,7 +45,7 @@ def why_refused(result: Recognised, speech_s: float, settings: WordSettings) -> 
 
 
 def _loops(words: list[str]) -> bool:
-    """A phrase of one to six words that is repeated at least five times without a break.
+    """Tell whether a phrase of one to six words is repeated five times or more without a break.
 
     Single words may be said more often ("no no no no no"): for them the bound is doubled.
     """
@@ -78,7 +75,7 @@ _LEAST_GAIN_S = 1.0
 
 @dataclass(frozen=True)
 class Retry:
-    """A window to read again in `parts`; `guard` refused its first reading, None if it has gaps."""
+    """A window to decode again in `parts`; `guard` refused its first text, None if it has gaps."""
 
     window: Window
     first: Recognised
@@ -89,7 +86,10 @@ class Retry:
 def keep_or_retry(
     windows: Sequence[Window], results: Sequence[Recognised], settings: WordSettings
 ) -> tuple[list[Decoded], list[Retry]]:
-    """Readings that stand, and what to read again: refused ones by the piece, gaps by the side."""
+    """Return the decodings that stand, and what to decode again.
+
+    A refused window is tried again piece by piece, one with gaps in two halves.
+    """
     kept: list[Decoded] = []
     retries: list[Retry] = []
     for window, result in zip(windows, results, strict=True):
@@ -105,10 +105,10 @@ def keep_or_retry(
 def choose_decoding(
     retry: Retry, results: Sequence[Recognised], settings: WordSettings
 ) -> tuple[list[Decoded], Counter[str]]:
-    """The readings of a retry that stand, and how many words each guard refused.
+    """Return the decodings of a retried window that stand, and how many words each guard refused.
 
-    Of a refused window, the parts that no guard refuses. Of one with gaps, its sides if they are
-    sure and leave out less; else its first reading.
+    Of a refused window, the parts that no guard refuses. Of one with gaps, its halves if they are
+    sure and leave out less; else its first decoding.
     """
     again = list(zip(retry.parts, results, strict=True))
     guards = [why_refused(result, _sound_s(part), settings) for part, result in again]
@@ -127,7 +127,7 @@ def choose_decoding(
 
 
 def left_out(window: Window, result: Recognised) -> list[Span]:
-    """Stretches of a window's speech without a word, of at least 2.5 s, on the call's clock."""
+    """Return where a window has speech but no word for 2.5 s or more, on the call's clock."""
     said = []
     for word in result.words:
         span = window.on_the_clock(word.start_s, word.end_s)
@@ -138,7 +138,7 @@ def left_out(window: Window, result: Recognised) -> list[Span]:
 
 
 def _sides(window: Window, result: Recognised) -> tuple[Window, ...]:
-    """The window cut between two stretches of speech, next to where it begins to leave out."""
+    """Cut a window with gaps between two segments of speech, next to where the first gap begins."""
     gaps = left_out(window, result)
     first_s, last_s = window.stretches[0].start_s, window.stretches[-1].end_s
     borders = [
