@@ -136,7 +136,7 @@ def forget(
 def _places(
     settings: Settings, landing: Path | None, warehouse: Path | None
 ) -> tuple[Places, bool]:
-    """The places, and whether an erasing there had been stopped and was finished just now."""
+    """Return the places, and whether an interrupted erasure there has just been finished."""
     from warmline.erasing import finish_erasing
 
     try:
@@ -159,7 +159,7 @@ def _erase(
 def _retain(
     places: Places, settings: Settings, *, dry_run: bool, asks: bool, as_json: bool
 ) -> None:
-    """Apply [retention] now, as the night does."""
+    """Apply [retention] now, as the nightly run does."""
     from warmline.erasing import apply_retention, due
 
     limits = settings.retention
@@ -179,7 +179,7 @@ def _retain(
 
 
 def _require_clear(meant: "Meant", *, is_done: bool) -> None:
-    """Name ids that look like those given; refuse ids of nothing, or of several recordings.
+    """Report ids that resemble those given; refuse ids that match nothing or several recordings.
 
     With `is_done` an id of nothing is no mistake: it may just have been erased.
     """

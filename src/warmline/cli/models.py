@@ -104,7 +104,7 @@ def verify(
 
 
 def pull_models(store: ModelStore, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Fetch models with a progress bar on standard error; the names of those that were fetched.
+    """Fetch models with a progress bar on standard error; return the names of those fetched.
 
     Raises `ModelError` when one cannot be had.
     """

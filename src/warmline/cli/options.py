@@ -45,7 +45,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machi
 
 
 def settings_file(named: Path | None) -> Path | None:
-    """The settings file that counts: the one named, else `warmline.toml` here, else none.
+    """Return the settings file to use: the one named, else `warmline.toml` here, else none.
 
     One that nobody named is said: whoever put it here decides what is loaded and what is kept.
     """
@@ -57,7 +57,7 @@ def settings_file(named: Path | None) -> Path | None:
 
 
 def settings_from(path: Path | None, **overrides: Any) -> Settings:
-    """The settings of a file (or of `warmline.toml` here), the command line's word on top.
+    """Return the settings of a file (or of `warmline.toml` here), overridden by the command line.
 
     Overrides are `section__key=value`; None leaves the file's value. From here on the key of
     encrypted places is looked for where these settings say. Raises `SettingsError`.

@@ -32,7 +32,7 @@ _PROBLEMS_SHOWN = 10
 
 @app.callback()
 def outcomes() -> None:
-    """What became of customers: churn, ratings, repeat purchases, tied to their calls."""
+    """Load what became of customers (churn, ratings, repeat purchases), tied to their calls."""
 
 
 @app.command()

@@ -110,7 +110,7 @@ def check(
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:
-    """`NAME=VALUE` as a mapping. Raises QueryError for anything else."""
+    """Return `NAME=VALUE` texts as a mapping. Raises QueryError for anything else."""
     pairs = {}
     for pair in given:
         name, equals, value = pair.partition("=")

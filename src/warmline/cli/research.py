@@ -34,7 +34,7 @@ Number = float | None
 
 
 def _number(meaning: str, default: str | bool = False) -> Any:
-    """An option of a number that may be left out."""
+    """Return an option for a number that may be left out."""
     return typer.Option(help=meaning, show_default=default)
 
 
@@ -309,7 +309,7 @@ def _calibration(
 
 
 def _write(study: "Study", folder: Path) -> tuple[Path, Path]:
-    """The report and the results."""
+    """Return the report and the results."""
     from warmline.research.report import write_report
     from warmline.research.words import as_dict
 

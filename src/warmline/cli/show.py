@@ -58,20 +58,20 @@ class CallPage:
     reviews: list[Row]
 
     def as_dict(self) -> dict[str, Any]:
-        """For a machine to read."""
+        """Return the page as plain values for a machine to read."""
         return asdict(self)
 
     def review_of_cue(self, index: int) -> Row | None:
-        """What people say of a row of the ledger; None when nobody has said anything."""
+        """Return the reviews of a row of the ledger; None when there are none."""
         return next((r for r in self.reviews if r["opportunity_index"] == index), None)
 
     def review_of_metric(self, name: str, party: str | None) -> Row | None:
-        """What people say of a measure; None when nobody has said anything."""
+        """Return the reviews of a measure; None when there are none."""
         found = (r for r in self.reviews if r["subject"] == "metric")
         return next((r for r in found if (r["name"], r["party"]) == (name, party)), None)
 
     def name_of(self, party: str) -> str:
-        """What a party is called on the page: its role, or its letter if that is not known."""
+        """Return the name of a party on the page: its role, or its letter if that is not known."""
         roles = [row["role"] for row in self.parties if row["role"] not in (None, "unknown")]
         role = next((row["role"] for row in self.parties if row["party"] == party), None)
         if role in (None, "unknown"):
@@ -80,7 +80,7 @@ class CallPage:
 
 
 def read_page(warehouse: Path, call_id: str) -> CallPage:
-    """The page of a call, named by its id, by the beginning of it, or by its file.
+    """Return the page of a call, found by its id, the beginning of its id, or its file.
 
     Raises `QueryError` with the closest ids when there is none, or more than one, of that name;
     `WarehouseError` when there is no warehouse.
@@ -114,7 +114,7 @@ def read_page(warehouse: Path, call_id: str) -> CallPage:
 
 
 def _has_view(con: duckdb.DuckDBPyConnection, name: str) -> bool:
-    """Whether the warehouse was published since there is this view."""
+    """Return whether the warehouse was published since this view exists."""
     sql = "SELECT 1 FROM duckdb_views() WHERE view_name = $name"
     return con.execute(sql, {"name": name}).fetchone() is not None
 

@@ -46,7 +46,7 @@ class Zone:
 
     @property
     def is_utc(self) -> bool:
-        """Whether times are shown as they are kept."""
+        """Return whether times are shown in UTC, as they are stored."""
         return self._zone is UTC
 
     def moment(self, at: datetime) -> datetime:

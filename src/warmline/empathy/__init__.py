@@ -25,7 +25,7 @@ def measure(
     unheard_reason: str | None = "no model has read the words",
     feelings: Sequence[TurnFeelings] = (),
 ) -> Empathy:
-    """The ledger, the customer's own words, and every measure in `DEFINITIONS`.
+    """Return the ledger, the customer's own words, and every measure in `DEFINITIONS`.
 
     `moments` are the language room's, `floor` gives the holds that were heard. `unread_reason` says
     why the words could not be read at all (`language.unread_reason`), `unheard_reason` why no model
@@ -59,7 +59,7 @@ def _all_said(scene: CallContext) -> list[Metric]:
 
 
 def _all_unsaid(conversation: Conversation, reason: str) -> list[Metric]:
-    """Every measure without a value; a party of unknown role could have been either."""
+    """Return every measure without a value; a party of unknown role could have been either."""
     metrics = [missing_metric(d.name, None, reason) for d in CALL]
     possible: dict[RoleName, tuple[MetricDefinition, ...]] = {
         RoleName.AGENT: AGENT,

@@ -133,7 +133,7 @@ def _is_near(dismissal: Moment, cue: CueSpan) -> bool:
 
 
 def _takes_up(cue: CueSpan, answering: Turn, said: Sequence[Moment]) -> bool:
-    """Whether words of the cue's turn return, or the answer's meaning builds on what was said."""
+    """Return whether words of the cue's turn return, or the answer's meaning builds on it."""
     if _matter(answering.text) & _matter(cue.turn.text):
         return True
     return any(m.kind == "uptake" and m.strength >= _BUILDS_ON for m in said)
@@ -149,7 +149,7 @@ def _shows_empathy(turn: Sequence[Moment]) -> bool:
 
 
 def _empathic(said: Sequence[Moment], dismissed: bool, settings: EmpathySettings) -> Answer:
-    """The first turn that shows empathy is the answer; the strongest words in it name it."""
+    """Return the answer: the first turn that shows empathy, named by its strongest words."""
     shown = [m for m in said if m.kind in _SHOWN_AS]
     strongest = min(
         shown, key=lambda m: (-m.strength, EMPATHIC.index(_SHOWN_AS[m.kind]), m.start_s)
@@ -170,7 +170,7 @@ def _without_empathy(said: Sequence[Moment], dismissal: Moment | None) -> Answer
 
 
 def _is_formula(apology: Moment, said: Iterable[Moment]) -> bool:
-    """ "I apologize for the inconvenience" is politeness; "I'm so sorry" is more."""
+    """Return whether an apology is mere politeness, as "I apologize for the inconvenience" is."""
     return any(
         m.kind == "formula"
         and m.turn_index == apology.turn_index
@@ -190,7 +190,7 @@ def opportunities(
     settings: EmpathySettings,
     feelings: Sequence[TurnFeelings] = (),
 ) -> tuple[Opportunity, ...]:
-    """The ledger in order of time; cues of one kind in one turn are one row.
+    """Return the ledger in order of time; cues of one kind in one turn are one row.
 
     A turn is in it when a feeling is at least as probable as `min_feeling`; where no model read the
     words (`feelings` is empty), cues of rules are, from `min_cue_strength` on. Hostile words count
@@ -244,12 +244,14 @@ def with_answers(
 
 
 def answered(opportunity: Opportunity) -> bool:
-    """Whether the feeling was answered with empathy; solving alone, or dismissing, is no answer."""
+    """Return whether the feeling was answered with empathy; solving or dismissing alone does not
+    count.
+    """
     return opportunity.answer in EMPATHIC
 
 
 def moments_by_turn(moments: Sequence[Moment]) -> Mapping[int, Sequence[Moment]]:
-    """The moments of each turn."""
+    """Return the moments of each turn."""
     by_turn: dict[int, list[Moment]] = {}
     for moment in moments:
         by_turn.setdefault(moment.turn_index, []).append(moment)
@@ -291,7 +293,7 @@ def _row(
 
 
 def _probability(kind: str, felt: TurnFeelings | None) -> float | None:
-    """Of any feeling; of confusion alone, where that is what the row says."""
+    """Return the probability of any feeling; of confusion alone, where the row is about that."""
     if felt is None:
         return None
     lost = kind == "confusion_powerlessness"
@@ -299,7 +301,9 @@ def _probability(kind: str, felt: TurnFeelings | None) -> float | None:
 
 
 def _latency_s(cue: CueSpan, evidence: Moment, turns: Sequence[Turn]) -> float:
-    """To the start of the answering turn, or of the answer where that turn had begun before."""
+    """Return the time to the start of the answering turn, or of the answer if that turn began
+    before.
+    """
     turn = next(t for t in turns if t.index == evidence.turn_index)
     begins_s = turn.start_s if turn.start_s >= cue.end_s - OVERLAP_S else evidence.start_s
     # An answer may overlap the cue's last word: no time passed.

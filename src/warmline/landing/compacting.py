@@ -73,7 +73,7 @@ class Compaction:
 
 
 def compact(landing_dir: Path, *, rows_in_pack: int = 2048) -> Compaction:
-    """Merge loose files, and packs less than half full, into packs; drop what is superseded.
+    """Merge uncompacted files, and compacted ones less than half full; drop superseded rows.
 
     What was erased and has landed since goes, too. Raises LockedError when another process is
     packing, LandingError when a pack cannot be written.
@@ -82,7 +82,7 @@ def compact(landing_dir: Path, *, rows_in_pack: int = 2048) -> Compaction:
 
 
 def remove(landing_dir: Path, keys: Collection[str], *, rows_in_pack: int = 2048) -> Compaction:
-    """Erase analyses, by their `landing_key`, from loose files and packs alike.
+    """Erase analyses, by their `landing_key`, from compacted and uncompacted files alike.
 
     Raises as `compact` does.
     """
@@ -115,7 +115,7 @@ def _lock_uncompacted(landing_dir: Path) -> None:
 
 
 def _put_back(landing_dir: Path, names: Collection[str]) -> None:
-    """Files that cannot be read lie where they lay, unless something newer lies there."""
+    """Move unreadable files back to where they were, unless something newer is there."""
     for name in names:
         if name.startswith(store.LOCKED):
             loose = landing_dir / Path(name).relative_to(store.LOCKED)

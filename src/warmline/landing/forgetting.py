@@ -119,7 +119,7 @@ def meant_by(
     all_of_an_id: bool = False,
     alike: bool = False,
 ) -> Meant:
-    """Find what call ids and customer ids, as a person writes them, stand for.
+    """Resolve call ids and customer ids as a person writes them.
 
     A call may be named as the warehouse names the second recording of an id (`c-17~51ada0f9`).
     With `all_of_an_id` an id that several recordings claim means all of them; with `alike` an id
@@ -155,7 +155,7 @@ def meant_by(
 def _found_ids(
     kept: Collection[str], typed: Collection[str], kind: str, take_alike: bool
 ) -> tuple[set[str], list[str], dict[str, tuple[str, ...]]]:
-    """Ids as they are kept, those that are not, and others that look like one of the typed."""
+    """Return the ids as stored, those not found, and others that resemble those typed."""
     found: set[str] = set()
     nothing: list[str] = []
     near: dict[str, tuple[str, ...]] = {}
@@ -174,7 +174,7 @@ def _found_ids(
 
 
 def _keys_of(typed: str, claims: Mapping[str, Mapping[str, tuple[str, str]]]) -> set[str]:
-    """The key of the call that the warehouse names so, beside others of the same id."""
+    """Return the key of the call with this name in the warehouse, among others of the same id."""
     match = _GIVEN_NAME.fullmatch(as_kept(typed))
     if as_kept(typed) in claims or match is None:
         return set()
@@ -186,7 +186,7 @@ def _keys_of(typed: str, claims: Mapping[str, Mapping[str, tuple[str, str]]]) ->
 
 
 def matching(landing_dir: Path, selection: Selection) -> tuple[str, ...]:
-    """The keys of everything that has landed of the calls that are meant.
+    """Return the keys of everything that has landed of the selected calls.
 
     Raises UnreadableError when a file that might hold one cannot be read.
     """
@@ -242,13 +242,13 @@ def erase(
 
 
 def begin_erasing(landing_dir: Path, warehouse: Path | None) -> None:
-    """Note that an erasing is under way, and which warehouse is to be built without."""
+    """Note that an erasure is under way, and which warehouse must be rebuilt without it."""
     text = json.dumps({"warehouse": str(warehouse.resolve()) if warehouse else None})
     store.write_whole(landing_dir / ERASING, lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def warehouse_to_build(landing_dir: Path) -> Path | None:
-    """The warehouse that an unfinished erasing named; None where it named none."""
+    """Return the warehouse named by an unfinished erasure; None where it named none."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         named = json.loads((landing_dir / ERASING).read_text(encoding="utf-8"))["warehouse"]
         return Path(named) if named else None
@@ -256,7 +256,7 @@ def warehouse_to_build(landing_dir: Path) -> Path | None:
 
 
 def carry_out(landing_dir: Path) -> dict[str, str]:
-    """Erase what the notes say is to go; returns the files that could not be looked into.
+    """Erase what the notes say; return the files that could not be examined.
 
     It may be done again at any time, and does what an erasing that was stopped has left.
     """
@@ -342,7 +342,7 @@ def _outcome_ids(landing_dir: Path) -> dict[str, set[str]]:
 
 
 def _meant(table: pa.Table, is_customer: Any, is_call: Any) -> Iterator[bool]:
-    """Of each line of outcomes, whether it is of a customer or call that is meant."""
+    """Yield, for each line of outcomes, whether it belongs to a selected customer or call."""
     customers, calls = table["customer_id"].to_pylist(), table["given_call_id"].to_pylist()
     for customer, call in zip(customers, calls, strict=True):
         yield bool(customer and is_customer(customer)) or bool(call and is_call(call))

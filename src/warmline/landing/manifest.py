@@ -52,7 +52,7 @@ _ADAPTER = TypeAdapter(EncryptionManifest)
 
 
 def read_manifest(landing_dir: Path) -> EncryptionManifest | None:
-    """What the folder says of itself; None when it says nothing. Raises LandingError."""
+    """Return the folder's encryption manifest; None when it has none. Raises LandingError."""
     path = landing_dir / FILE
     try:
         return _ADAPTER.validate_json(path.read_text(encoding="utf-8"))
@@ -63,7 +63,7 @@ def read_manifest(landing_dir: Path) -> EncryptionManifest | None:
 
 
 def write_manifest(landing_dir: Path, manifest: EncryptionManifest) -> None:
-    """Note the state of the folder, durably; one that is in clear for good has no note."""
+    """Write the state of the folder durably; an unencrypted folder has no manifest."""
     path = landing_dir / FILE
     if manifest == EncryptionManifest():
         path.unlink(missing_ok=True)
@@ -73,7 +73,7 @@ def write_manifest(landing_dir: Path, manifest: EncryptionManifest) -> None:
 
 
 def key_of(landing_dir: Path, *, writes: bool = False) -> Key | None:
-    """The key with which this folder is read and written; None for one in clear.
+    """Return the key with which this folder is read and written; None if it is not encrypted.
 
     A folder that is empty becomes an encrypted one when it is first written to with a key given.
     Raises EncryptionError when the key that is given, or none, is not that of the folder.
@@ -114,7 +114,7 @@ def require_fitting(landing_dir: Path, manifest: EncryptionManifest, key: Key | 
 
 
 def holds_something(landing_dir: Path) -> bool:
-    """Whether anything has landed in the folder."""
+    """Return whether anything has landed in the folder."""
     for folder in FOLDERS:
         with suppress(StopIteration):
             next(store.walk(landing_dir / folder, folder, ""))
@@ -141,14 +141,14 @@ class Change:
 
     @property
     def seal(self) -> EncryptionManifest:
-        """What the folder says of itself while the change is under way."""
+        """Return the manifest for while the change is under way."""
         return EncryptionManifest(
             _fingerprint(self.after), _fingerprint(self.before), finished=False
         )
 
 
 def begin(landing_dir: Path, change: Change) -> None:
-    """Make the folder say that it is being changed. Raises EncryptionError if it is not to be."""
+    """Mark the folder as being changed. Raises EncryptionError if it must not be."""
     seal = read_manifest(landing_dir) or EncryptionManifest()
     if not seal.finished and seal != change.seal:
         raise EncryptionError(
@@ -183,7 +183,7 @@ def rewrite(landing_dir: Path, change: Change) -> int:
 
 
 def finish(landing_dir: Path, change: Change) -> None:
-    """Make the folder say that it is changed."""
+    """Mark the change of the folder as finished."""
     write_manifest(landing_dir, EncryptionManifest(_fingerprint(change.after)))
 
 
@@ -213,7 +213,7 @@ def _rewrite(path: Path, change: Change, con: duckdb.DuckDBPyConnection | None) 
 
 
 def _opens(path: Path, key: Key | None) -> bool:
-    """Whether a key is that of an encrypted file; no more than its end is read."""
+    """Return whether a key is that of an encrypted file; only its end is read."""
     if key is None:
         return False
     try:
@@ -232,7 +232,7 @@ def _read(path: Path, key: Key | None) -> pa.Table:
 
 
 def _write_encrypted(table: pa.Table, path: Path, con: duckdb.DuckDBPyConnection | None) -> None:
-    """Put a table in the place of a file. A text in clear is a file of its own kind."""
+    """Replace a file by a table. Unencrypted text is a file of its own kind."""
     if con is not None:
         target = path.with_suffix(_TABLE)
         store.write_whole(target, partial(_copy, con, table))

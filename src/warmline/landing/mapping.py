@@ -26,7 +26,7 @@ _SCALARS = {
 
 
 def schema(cls: type) -> pa.Schema:
-    """The Arrow schema of a dataclass, one column a field, every column nullable.
+    """Return the Arrow schema of a dataclass, one nullable column per field.
 
     Raises TypeError naming the field whose annotation has no Arrow type.
     """
@@ -34,7 +34,7 @@ def schema(cls: type) -> pa.Schema:
 
 
 def to_row(value: Any) -> dict[str, Any]:
-    """A dataclass as plain Python that fits its `schema`.
+    """Return a dataclass as plain Python that fits its `schema`.
 
     Text that UTF-8 cannot hold (a file name in unknown bytes) is kept readable as `storable` makes
     it. Raises ValueError for a time without a time zone.
@@ -43,7 +43,7 @@ def to_row(value: Any) -> dict[str, Any]:
 
 
 def from_row(cls: type[T], row: dict[str, Any]) -> T:
-    """A dataclass from a row of Arrow columns, also a row written when it had fewer fields.
+    """Return a dataclass from a row of Arrow columns, even one written when it had fewer fields.
 
     What the row lacks gets the field's default, else None, an empty tuple or an empty dict as the
     annotation allows. Raises ValueError naming a field that can have none of these, and
@@ -55,7 +55,7 @@ def from_row(cls: type[T], row: dict[str, Any]) -> T:
 
 
 def storable(text: str) -> str:
-    r"""The text as it lands: lone surrogates, which UTF-8 cannot hold, become `\udcXX`."""
+    r"""Return the text as stored: lone surrogates, which UTF-8 cannot hold, become `\udcXX`."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -85,7 +85,7 @@ def _is_struct(kind: Any) -> TypeGuard[type]:
 
 
 def _unwrap(annotation: Any) -> tuple[Any, bool]:
-    """The type inside an optional, and whether it was one."""
+    """Return the type inside an optional, and whether it was optional."""
     if get_origin(annotation) in (Union, UnionType):
         inner = [a for a in get_args(annotation) if a is not NoneType]
         if len(inner) == 1:
@@ -110,7 +110,7 @@ def _plain(value: Any, name: str) -> Any:
 
 
 def _complete(cls: type, row: dict[str, Any]) -> dict[str, Any]:
-    """The row with every field of the dataclass, nested ones too."""
+    """Return the row with every field of the dataclass, nested ones too."""
     hints = _hints(cls)
     return {f.name: _completed_field(cls, f, hints[f.name], row) for f in fields(cls)}
 

@@ -43,7 +43,9 @@ class OutcomeLine:
 
     @property
     def key(self) -> Key:
-        """What makes two lines speak of the same thing."""
+        """Return the key of the thing that a line is about, so that lines about the same can be
+        compared.
+        """
         return (
             self.customer_id,
             self.given_call_id,
@@ -73,7 +75,7 @@ SCHEMA = pa.schema(
 def write_outcomes(
     lines: Sequence[OutcomeLine], landing_dir: Path, *, source: str, loaded_at: datetime
 ) -> Path:
-    """Land the outcomes of one file, `source` by name; returns the file written.
+    """Store the outcomes of one file, `source` by name; return the file written.
 
     Raises LandingError when it cannot be written, EncryptionError when the key that is given is not
     that of the folder.
@@ -96,7 +98,7 @@ def write_outcomes(
 
 
 def outcome_files(landing_dir: Path) -> list[LandedFile]:
-    """The files of all loads, in order of name; none without the folder.
+    """Return the files of all loads, in order of name; none without the folder.
 
     Raises EncryptionError when the key that is given is not that of the folder.
     """
@@ -105,7 +107,7 @@ def outcome_files(landing_dir: Path) -> list[LandedFile]:
 
 
 def read_outcomes(path: Path) -> pa.Table:
-    """One load as a table of `SCHEMA`. Raises as `store.read_table`, or ValueError."""
+    """Return one load as a table of `SCHEMA`. Raises as `store.read_table`, or ValueError."""
     key = store.required_key(path)
     if key is None:
         return pq.read_table(path, schema=SCHEMA, page_checksum_verification=True)

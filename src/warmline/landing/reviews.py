@@ -48,7 +48,7 @@ _ADAPTER = TypeAdapter(Review)
 
 
 def write_review(review: Review, landing_dir: Path) -> Path:
-    """Land a review; returns the file written, which is not there if its call was erased.
+    """Store a review; return the file written, which is absent if its call was erased.
 
     Raises LandingError when it cannot be written, EncryptionError when the key that is given is not
     that of the folder.
@@ -65,7 +65,7 @@ def write_review(review: Review, landing_dir: Path) -> Path:
 
 
 def review_files(landing_dir: Path) -> list[LandedFile]:
-    """The files of all reviews, in order of name; none without the folder.
+    """Return the files of all reviews, in order of name; none without the folder.
 
     Raises EncryptionError when the key that is given is not that of the folder.
     """
@@ -75,7 +75,7 @@ def review_files(landing_dir: Path) -> list[LandedFile]:
 
 
 def read_review(path: Path) -> Review:
-    """One review. Raises LandingError naming a file that is none, or EncryptionError."""
+    """Return one review. Raises LandingError naming a file that holds none, or EncryptionError."""
     try:
         return _ADAPTER.validate_json(store.read_text(path))
     except (OSError, UnicodeDecodeError, ValidationError, KeyError) as e:

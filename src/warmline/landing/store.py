@@ -57,7 +57,7 @@ class LandedFile:
 
 
 def key_of(analysis: CallAnalysis) -> str:
-    """What an analysis is filed under: its audio, or its path when the bytes are not its own.
+    """Return the key of an analysis: its audio, or its path when the bytes are not its own.
 
     A recording whose bytes could not be read has no digest; a duplicate has another's.
     """
@@ -68,30 +68,30 @@ def key_of(analysis: CallAnalysis) -> str:
 
 
 def refusal_key(recording_path: str) -> str:
-    """What the refusal of the recording at this path is filed under."""
+    """Return the key of a refusal of the recording at this path."""
     digest = hashlib.sha256(storable(recording_path).encode()).hexdigest()
     return f"{REFUSED}/{digest}"
 
 
 def uncompacted_file(landing_dir: Path, key: str) -> Path:
-    """The file of one analysis that has not been packed."""
+    """Return the file of one analysis that has not been compacted."""
     kind, digest = key.split("/")
     return landing_dir / kind / digest[:2] / f"{digest}.parquet"
 
 
 def locked_file(landing_dir: Path, key: str) -> Path:
-    """Where that file waits while it is being packed."""
+    """Return the path to which that file is renamed while it is being compacted."""
     kind, digest = key.split("/")
     return landing_dir / LOCKED / kind / digest[:2] / f"{digest}.parquet"
 
 
 def compacted_file(landing_dir: Path, digest: str) -> Path:
-    """The file of a pack."""
+    """Return the file of a compacted set."""
     return landing_dir / COMPACTED / digest[:2] / f"{digest}.parquet"
 
 
 def landed_files(landing_dir: Path) -> list[LandedFile]:
-    """All landed files in order of name; none without the folder.
+    """Return all landed files in order of name; none without the folder.
 
     Analyses move from loose to claimed to packs, and packs into other packs, while they are listed.
     Listing in that order, and the packs until nothing changed meanwhile, misses none.
@@ -105,14 +105,14 @@ def landed_files(landing_dir: Path) -> list[LandedFile]:
 
 
 def uncompacted_files(landing_dir: Path) -> list[LandedFile]:
-    """The files of one analysis each that nobody has claimed."""
+    """Return the files of one analysis each that nobody has locked."""
     return [file for kind in UNCOMPACTED for file in walk(landing_dir / kind, kind)]
 
 
 def walk(
     folder: Path, name: str, ending: str | tuple[str, ...] = ".parquet"
 ) -> Iterator[LandedFile]:
-    """The landed files under a folder, which is called `name` inside the landing folder.
+    """Yield the landed files under a folder, which is called `name` inside the landing folder.
 
     Raises LandingError naming a folder that cannot be read.
     """
@@ -136,17 +136,17 @@ def walk(
 
 
 def stamp_of(status: os.stat_result) -> str:
-    """The `stamp` of a `LandedFile`."""
+    """Return the `stamp` of a `LandedFile`."""
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """As `files.write_whole`; raises LandingError."""
+    """Write as `files.write_whole`; raises LandingError."""
     return files.write_whole(path, write, LandingError, "the analysis")
 
 
 def leftovers(landing_dir: Path, *, older_than: float) -> list[Path]:
-    """Temporary files of writers that were killed: not touched since a time (epoch seconds)."""
+    """Return temporary files of killed writers: not touched since a time (epoch seconds)."""
     found = []
     for kind in (ANALYSES, REFUSED, COMPACTED):
         for path in (landing_dir / kind).glob("*/.*.tmp"):
@@ -170,7 +170,7 @@ COPY_OPTIONS = (
 
 
 def is_encrypted(path: Path) -> bool:
-    """Whether this is an encrypted file. Raises OSError."""
+    """Return whether this is an encrypted file. Raises OSError."""
     with path.open("rb") as file:
         return file.read(len(_ENCRYPTED)) == _ENCRYPTED
 
@@ -205,7 +205,7 @@ def copy_encrypted(con: duckdb.DuckDBPyConnection, table: pa.Table, path: Path) 
 
 
 def read_table(path: Path) -> pa.Table:
-    """The rows of a file, having checked that none of its bytes is damaged.
+    """Return the rows of a file, having checked that none of its bytes is damaged.
 
     Raises as `required_key` does, and OSError or pyarrow's errors for what cannot be read.
     """
@@ -216,7 +216,7 @@ def read_table(path: Path) -> pa.Table:
 
 
 def decrypt_table(path: Path, key: Key, where: str = "true", **given: object) -> pa.Table:
-    """The rows of an encrypted file for which an SQL condition holds.
+    """Return the rows of an encrypted file that meet an SQL condition.
 
     Raises OSError for a file that is damaged, or encrypted with another key.
     """
@@ -242,7 +242,7 @@ def write_text(text: str, path: Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    """A text that `write_text` wrote. Raises as `read_table`, or UnicodeDecodeError."""
+    """Return a text that `write_text` wrote. Raises as `read_table`, or UnicodeDecodeError."""
     key = required_key(path)
     if key is None:
         return path.read_text(encoding="utf-8")
@@ -251,7 +251,7 @@ def read_text(path: Path) -> str:
 
 
 def required_key(path: Path) -> Key | None:
-    """The key that a file needs; None for one in clear.
+    """Return the key that a file needs; None for an unencrypted one.
 
     Raises EncryptionError when it is encrypted and no key is given, or it is in clear and one is;
     OSError, FileNotFoundError among them, when it cannot be read.

@@ -86,7 +86,7 @@ def read(
 
 
 def unread_reason(transcript: Transcript) -> str | None:
-    """Why nothing can be read in this call's words; None when it can."""
+    """Return why this call's words cannot be read; None when they can."""
     if not transcript.words:
         return "no words were recognised"
     if transcript.language not in (None, "en"):
@@ -95,5 +95,5 @@ def unread_reason(transcript: Transcript) -> str | None:
 
 
 def unheard_reason(settings: LanguageSettings) -> str | None:
-    """Why no model reads the words; None when models do."""
+    """Return why no model reads the words; None when models do."""
     return None if settings.models else "language.models is false: rules alone read the words"

@@ -117,7 +117,7 @@ def _pieces(cursor: _Cursor) -> tuple[tuple[tuple[str, float], ...], dict[str, i
 
 
 def _characters(cursor: _Cursor) -> dict[int, str]:
-    """What each character is written as before it is cut into pieces."""
+    """Return the text for each character before it is split into pieces."""
     count, length = cursor.take("iI")
     end = cursor.at + length
     found = {}
@@ -147,7 +147,7 @@ def _tensors(
 
 
 def _expanded(blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Blocks (n, 18) as numbers (n, 32): the low halves of the bytes come first, then the high."""
+    """Return blocks (n, 18) as numbers (n, 32): the low halves of the bytes come first."""
     scale = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)
     packed = blocks[:, 2:]
     halves = np.concatenate([packed & 15, packed >> 4], 1).astype(np.float32) - 8.0
@@ -239,14 +239,14 @@ class ManyLanguagesEncoder(MeanEncoder):
     def __init__(
         self, file: Path, adapter: Path | None, device: torch.device, number: torch.dtype
     ) -> None:
-        """Without an adapter it is multilingual-e5-small as published, with 4-bit weights."""
+        """Load multilingual-e5-small; without an adapter as published, with 4-bit weights."""
         read = read_e5(file)
         network = e5_network(read, load_file(adapter) if adapter else {})
         super().__init__(network, device, number)
         self._cut = E5Tokenizer(read)
 
     def texts(self, texts: Sequence[str], longest: int) -> NDArray[np.float32]:
-        """Means (texts, 384) of all tokens; a text is cut at `longest` tokens."""
+        """Return means (texts, 384) of all tokens; a text is cut at `longest` tokens."""
         first, last = self._cut.first, self._cut.last
         pieces = self._cut([_PREFIX + text for text in texts])
         rows = [Row([first, *own[: longest - 2], last]) for own in pieces]

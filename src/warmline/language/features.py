@@ -101,7 +101,7 @@ class ModelScores:
 
     @property
     def vector(self) -> NDArray[np.float32]:
-        """The mean (384,) over the windows."""
+        """Return the mean (384,) over the windows."""
         return np.asarray(self.vectors.mean(0), np.float32)
 
 
@@ -114,14 +114,14 @@ class LogisticWeights:
     vector: NDArray[np.float32]
 
     def share(self, evidence: Mapping[str, float], vector: NDArray[np.float32]) -> float:
-        """What the evidence and the vector say together, 0..1."""
+        """Return the probability, 0..1, from the evidence and the vector together."""
         total = self.intercept + sum(w * evidence[name] for name, w in self.of.items())
         return 1.0 / (1.0 + exp(-total - float(self.vector @ vector)))
 
 
 @cache
 def weights(name: str) -> LogisticWeights:
-    """The learned weights of `empathy` or `negative_emotion`."""
+    """Return the learned weights of `empathy` or `negative_emotion`."""
     table = tomllib.loads(_FILE.read_text(encoding="utf-8"))[name]
     return LogisticWeights(
         table["intercept"],
@@ -133,7 +133,7 @@ def weights(name: str) -> LogisticWeights:
 def empathy_evidence(
     turn_text: TurnText, moments: Sequence[Moment], read: ModelScores
 ) -> dict[str, float]:
-    """All of `EMPATHY_EVIDENCE` in an agent's turn that was read by models.
+    """Return all of `EMPATHY_EVIDENCE` in an agent's turn that models have read.
 
     Of models the log-odds of the window that shows most, of rules the greatest strength. Models
     that learned from peers hear warmth in the business of service: they are believed the less, the
@@ -154,7 +154,7 @@ def empathy_evidence(
 def negative_evidence(
     turn_text: TurnText, moments: Sequence[Moment], read: ModelScores
 ) -> dict[str, float]:
-    """All of `NEGATIVE_EVIDENCE` in a customer's turn that was read by models."""
+    """Return all of `NEGATIVE_EVIDENCE` in a customer's turn that models have read."""
     heard = read.heard
     found = _emotions(NEGATIVE_EVIDENCE, heard, [1.0] * len(heard)) | _rules(
         NEGATIVE_EVIDENCE, moments
@@ -195,7 +195,7 @@ def strongest(moments: Iterable[Moment]) -> float:
 
 
 def _capitals(written: Sequence[str]) -> int:
-    """How many words are shouted, at most three; none where everything is."""
+    """Return how many words are shouted, at most three; 0 where everything is."""
     bare = ["".join(c for c in word if c.isalpha()) for word in written]
     long = [word for word in bare if len(word) >= _LEAST_LETTERS]
     loud = sum(word.isupper() for word in long)

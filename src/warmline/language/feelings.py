@@ -133,7 +133,7 @@ def _quiet(sentence: Sentence, read: SentencesRead) -> Sentence:
 
 
 def _sentences(said: Spoken) -> list[tuple[int, int]]:
-    """Ranges of words: each sentence by itself, so that a greeting does not water down the next.
+    """Return ranges of words, one per sentence, so that a greeting does not dilute the next one.
 
     Single words are left out where there is more, and long stretches without marks are cut.
     """
@@ -336,12 +336,12 @@ def _table() -> dict[str, Any]:
 
 
 def _explicit_share(felt: float, cues: Sequence[Moment]) -> float:
-    """The probability that a feeling, if there is one, is named; a rule that names one is sure."""
+    """Return the probability that a feeling, if there is one, is named; a rule is certain."""
     return max(1.0 / (1.0 + exp(-felt)), 0.9 if names_a_feeling(cues) else 0.0)
 
 
 def _kinds(share: float, most: Sentence, cues: Sequence[Moment]) -> dict[str, float]:
-    """The probability of each feeling but confusion: how the whole is shared among them."""
+    """Return the probability of each feeling but confusion: how the whole is shared among them."""
     odds = {kind: exp(most.log_odds[kind]) for kind in CUE_LABELS[:3]}
     for cue in cues:
         kind = "anger_frustration" if cue.kind == "hostile" else cue.label

@@ -52,7 +52,7 @@ class LanguageRule(PhraseRule):
         return self
 
     def reads(self, role: RoleName) -> bool:
-        """Whether this rule looks at the words of a speaker with this role."""
+        """Return whether this rule reads the words of a speaker with this role."""
         who = self.role or KINDS[self.kind][0]
         return who is SpeakerScope.ANY or who.value == role.value
 
@@ -72,7 +72,7 @@ class Rulebook:
         return {role: [r for r in self.rules if r[0].reads(role)] for role in RoleName}
 
     def find(self, said: Spoken, role: RoleName) -> list[tuple[LanguageRule, int, int]]:
-        """(rule, first word, past the last word) of everything recognised in one turn."""
+        """Return (rule, first word, past the last word) of everything recognised in one turn."""
         return [
             (rule, first, past)
             for rule, matcher in self._by_role[role]
@@ -89,7 +89,7 @@ class Rulebook:
 
 
 def rulebook(settings: LanguageSettings) -> Rulebook:
-    """The rules in force under these settings.
+    """Return the rules in force under these settings.
 
     Raises `SettingsError` naming file, rule and key if a rule file is broken, or if a rule of the
     user's folder does not do what its own examples say.
@@ -98,7 +98,7 @@ def rulebook(settings: LanguageSettings) -> Rulebook:
 
 
 def fingerprint(settings: LanguageSettings) -> str:
-    """A digest of the text of all rules in force: part of the content address of an analysis."""
+    """Return a digest of the text of all rules in force: part of the cache key of an analysis."""
     digest = hashlib.sha256()
     for file in (*rule_files(_FOLDER), *rule_files(_FOLDER / "acts"), *_own_files(settings)):
         digest.update(file.text.encode())
@@ -106,7 +106,7 @@ def fingerprint(settings: LanguageSettings) -> str:
 
 
 def built_in_lists() -> Lists:
-    """The lists of `lists.toml`, which every rule file may use."""
+    """Return the lists of `lists.toml`, which every rule file may use."""
     return _built_in()[1]
 
 
@@ -129,7 +129,7 @@ def _compiled(own: tuple[RuleFile, ...]) -> Rulebook:
 
 @cache
 def _built_in() -> tuple[Rules, Lists]:
-    """The rules that ship, by id, and the lists of `lists.toml`, which every file may use."""
+    """Return the rules that ship, by id, and the lists of `lists.toml`, open to every file."""
     rules: Rules = {}
     shared: Lists = {}
     for file in sorted(rule_files(_FOLDER), key=lambda f: Path(f.name).name != _SHARED):

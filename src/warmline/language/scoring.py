@@ -104,7 +104,7 @@ def scored(
     read: ModelScores,
     felt: TurnFeelings | None = None,
 ) -> TurnLanguage:
-    """The scores of one turn from its moments and from what models make of it."""
+    """Return the scores of one turn from its moments and from the models' readings."""
     heard = read.heard
     agent = turn_text.turn.role is RoleName.AGENT
     customer = turn_text.turn.role is RoleName.CUSTOMER
@@ -154,7 +154,7 @@ def unscored(speaker: str) -> TurnLanguage:
 
 
 def noisy_or(shares: Sequence[float]) -> float:
-    """Independent evidence together (noisy or)."""
+    """Return the combined probability of independent evidence (noisy or)."""
     return 1.0 - prod(1.0 - s for s in shares)
 
 

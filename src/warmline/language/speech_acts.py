@@ -59,7 +59,7 @@ class ActBook:
     rules: tuple[tuple[ActRule, Matcher], ...]
 
     def evidence(self, said: Spoken) -> Mapping[str, float]:
-        """Strength by evidence: of signs the sum, of all else the strongest."""
+        """Return strength by evidence: of signs the sum, of all else the strongest."""
         found: dict[str, float] = {}
         for rule, matcher in self.rules:
             if not matcher.find(said):
@@ -70,7 +70,7 @@ class ActBook:
         return found
 
     def tag(self, said: Spoken) -> int:
-        """Where a tag begins with which the clause ends; past the last word without one."""
+        """Return where a tag begins with which the clause ends; past the last word without one."""
         past = len(said.words)
         begins = [
             first
@@ -84,7 +84,7 @@ class ActBook:
 
 @cache
 def act_book() -> ActBook:
-    """The rules that ship, compiled once. Raises `SettingsError` when a file is broken."""
+    """Return the rules that ship, compiled once. Raises `SettingsError` when a file is broken."""
     lists = built_in_lists()
     found = [parse_rules(file, ActRule, lists)[0] for file in rule_files(FOLDER)]
     return ActBook(tuple(rule for rules in found for rule in rules))
@@ -126,12 +126,12 @@ _LEAST_CLAUSE_WORDS = 3
 
 
 def clauses(said: Spoken) -> list[tuple[int, int]]:
-    """Ranges of words [first, past), together all of them."""
+    """Return ranges of words [first, past) of clauses, together all of them."""
     return [part for sentence in said.sentences() for part in _parts(said.words, *sentence)]
 
 
 def lead(words: Sequence[str], first: int, past: int) -> tuple[frozenset[str], int]:
-    """The markers that a clause opens with, and where it goes on."""
+    """Return the markers that open a clause, and where it goes on."""
     at = first
     while at < past:
         if words[at] in _MARKERS and tuple(words[at : at + 2]) != ("so", "that"):
@@ -144,24 +144,24 @@ def lead(words: Sequence[str], first: int, past: int) -> tuple[frozenset[str], i
 
 
 def is_inverted(words: Sequence[str]) -> bool:
-    """Whether an auxiliary stands before its subject: a question by form."""
+    """Return whether an auxiliary stands before its subject: a question by form."""
     return words[0] in _AUXILIARIES and words[1] in SUBJECTS - {"your", "my", "that"}
 
 
 def foretells(after: Sequence[str]) -> bool:
-    """Whether what follows "you" is what they will or can do, which is no experience of theirs."""
+    """Return whether the words after "you" say what they will or can do, not what they feel."""
     return bool(after) and after[0] in _FORETELLING and "not" not in after[1:2]
 
 
 def content(words: Sequence[str]) -> Iterator[str]:
-    """Content words without their endings, so that "charged" meets "charge"."""
+    """Yield content words without their endings, so that "charged" meets "charge"."""
     for word in words:
         if word not in _function_words() and not word.isdigit():
             yield _stem(word)
 
 
 def part(said: Spoken, first: int, past: int) -> Spoken:
-    """A range of words as if it were all that was said."""
+    """Return a range of words as if it were the whole text."""
     return Spoken(said.words[first:past], said.sources[first:past], said.marks[first:past])
 
 
@@ -271,7 +271,7 @@ def acts_of_turn(
     theirs: Collection[str],
     interprets: Sequence[tuple[int, int, float]] = (),
 ) -> tuple[SaidAct, ...]:
-    """The acts of an agent's turn, clause by clause.
+    """Return the acts of an agent's turn, clause by clause.
 
     `found` is what the rulebook found in the turn, `theirs` the content words of what the customer
     said before (`clauses.content`), `interprets` EPITOME's probabilities of an interpretation, by
@@ -308,7 +308,7 @@ class _Clause:
         self.returning = self._shared / len(own) if own else 0.0
 
     def said_act(self, found: Sequence[Found], before: Sequence[SaidAct]) -> SaidAct:
-        """What the clause does, given what was found in the turn and what the turn did before."""
+        """Return the function of the clause, given the turn and what came before it."""
         reflecting = self._reflecting(before)
         against = self._against(before)
         act = self._act(found, reflecting, against)
@@ -346,7 +346,7 @@ class _Clause:
         return Act.INFORMATION if words >= least else Act.OTHER
 
     def _asks(self, found: Sequence[Found]) -> bool:
-        """A question by form; one that stands under a statement about the other asks nothing."""
+        """Return a question by form; one under a statement about the other person asks nothing."""
         stated = "stem" in self.evidence or (
             self.body.words[0] in OTHERS | {"you", "your"} and not self.asked
         )
@@ -361,7 +361,7 @@ class _Clause:
         return rising and len(self.body.words) >= _LEAST_WORDS
 
     def _against(self, before: Sequence[SaidAct]) -> bool:
-        """ "But you ..." that follows no reflection of one's own argues with the other."""
+        """Return whether a clause argues: "But you ..." that follows no reflection of one's own."""
         if "but" not in self.lead or not self.body.words:
             return False
         if "stem" in self.evidence and _REPORTS.isdisjoint(self.body.words[:4]):
@@ -398,7 +398,7 @@ class _Clause:
         return score - 1.0 if _SPEAKER.intersection(words) else score
 
     def _about(self) -> float:
-        """Whose matter it is: the subject of the statement; what has none is about theirs."""
+        """Return whose matter it is, by the subject of the statement; without one it is theirs."""
         words = self.body.words
         if words[0] == "your":
             return _YOUR
@@ -411,14 +411,14 @@ class _Clause:
         return _OF_OTHERS if len(words) in _FRAGMENT_WORDS and self._shared else 0.0
 
     def _share(self, found: Sequence[Found], kinds: Collection[str]) -> float:
-        """The share of the words that rules of these kinds found."""
+        """Return the share of the words that rules of these kinds found."""
         inside = [(a, b) for r, a, b in found if r.kind in kinds]
         own = range(self.start, self.past)
         return sum(any(a <= i < b for a, b in inside) for i in own) / max(1, len(own))
 
 
 def _evidence(body: Spoken) -> Mapping[str, float]:
-    """What phrases say; signs count also where "you" comes after what is fronted."""
+    """Return the evidence of phrases; signs count also where "you" follows what is fronted."""
     found = dict(act_book().evidence(body))
     at = next((i for i, w in enumerate(body.words[:_FRONTED_WORDS]) if w == "you"), 0)
     if at and "sign" not in found:

@@ -26,7 +26,7 @@ BOTH = frozenset({RoleName.AGENT, RoleName.CUSTOMER})
 
 
 def plainness(remorse: float) -> float:
-    """How far what sounds negative is no apology: 1 until an apology is likely, then less."""
+    """Return how surely negative words are no apology: 1 until an apology is likely, then less."""
     return 1.0 - max(0.0, 2.0 * remorse - 1.0)
 
 
@@ -44,11 +44,11 @@ class WindowScores:
     levels: Mapping[str, tuple[float, ...]]
 
     def feeling(self, label: str) -> float:
-        """The probability of one of `FEELINGS`; an apology is not heard as complaining."""
+        """Return the probability of one of `FEELINGS`; an apology is not taken for a complaint."""
         return self.emotions[label] * plainness(self.emotions["remorse"])
 
     def at_least_weak(self, mechanism: str) -> float:
-        """The probability that the mechanism is there at all; 0 for customers."""
+        """Return the probability that the mechanism is present at all; 0 for customers."""
         return sum(self.levels[mechanism][1:]) if self.levels else 0.0
 
 
@@ -65,7 +65,7 @@ class _TextWindow:
 def score_windows(
     turn_texts: Sequence[TurnText], engines: Engines, feelings_of: Collection[RoleName] = BOTH
 ) -> dict[int, tuple[WindowScores, ...]]:
-    """The windows of every agent's and customer's turn, by turn index.
+    """Return the windows of every agent's and customer's turn, by turn index.
 
     Emotions are heard in the words of `feelings_of`, mechanisms in the agent's. Raises `ModelError`
     when MiniLM is not in the model store.
@@ -120,7 +120,7 @@ def _without_answer(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _answered(said: Sequence[tuple[str, ...]]) -> str:
-    """What the customer said last, back to where it says something."""
+    """Return the customer's last words, back to where they say something."""
     words: tuple[str, ...] = ()
     for earlier in reversed(said[-_CONTEXT_TURNS:]):
         if len(words) >= _CONTEXT_WORDS:
@@ -130,7 +130,7 @@ def _answered(said: Sequence[tuple[str, ...]]) -> str:
 
 
 def windows(said: Spoken) -> list[tuple[int, int]]:
-    """Ranges of words [first, past), together all of them; a short turn is one."""
+    """Return ranges of words [first, past) that cover the turn; a short turn is one."""
     found: list[tuple[int, int]] = []
     for first, past in (part for sentence in said.sentences() for part in parts(said, *sentence)):
         start = found[-1][0] if found else first

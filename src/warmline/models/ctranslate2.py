@@ -43,7 +43,7 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """The openai-whisper checkpoint that a CTranslate2 `model.bin` was made from.
+    """Return the openai-whisper checkpoint that a CTranslate2 `model.bin` was made from.
 
     Raises `ModelError` naming the file and the variable when it is not a float16 Whisper model.
     """
@@ -68,7 +68,7 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def read_variables(path: Path) -> Variables:
-    """Every variable of a CTranslate2 Whisper file by its own name, aliases left out.
+    """Return every variable of a CTranslate2 Whisper file by its own name, aliases left out.
 
     Raises `ModelError` when the file is cut short, or has another format or specification.
     """

@@ -32,20 +32,20 @@ class Progress(Protocol):
     """Who is told how far a download is."""
 
     def transferred(self, label: str, done_bytes: int, total_bytes: int | None) -> None:
-        """So much of `label` is there; the total is None where nobody says it."""
+        """Report how much of `label` is done; the total is None where it is not known."""
 
     def note(self, line: str) -> None:
-        """One line for the user: a source that was passed over, or a wait."""
+        """Report on one line a source that was skipped, or a wait."""
 
     def stored(self, model: str, file: str, origin: str) -> None:
-        """A file of a model is in the store now, whole and verified."""
+        """Report that a file of a model is in the store now, whole and verified."""
 
 
 class Source(Protocol):
     """A place that may have a release."""
 
     def fetch(self, release: Release, part: Path, progress: Progress) -> str:
-        """Bring the bytes of a release into `part`; the answer says where they came from.
+        """Fetch the bytes of a release into `part`; return where they came from.
 
         `part` may hold the beginning of the same release from an earlier try. Raises `SourceError`
         with the reason when the release cannot be had here.
@@ -53,7 +53,7 @@ class Source(Protocol):
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -65,7 +65,7 @@ class LocalFolders:
     folders: tuple[Path, ...]
 
     def fetch(self, release: Release, part: Path, progress: Progress) -> str:
-        """Copy the file with the release's digest; files with its name but another are named."""
+        """Copy the file with the release's digest; report files with its name but other bytes."""
         candidates = list(self._candidates(release))
         for path in candidates:
             if sha256_of(path) == release.sha256:
@@ -101,7 +101,7 @@ class Publisher:
     _silent_hosts: set[str] = field(default_factory=set)
 
     def fetch(self, release: Release, part: Path, progress: Progress) -> str:
-        """Download, going on from what `part` holds; a connection that breaks is taken up again."""
+        """Download, resuming from what `part` holds, also after a broken connection."""
         import httpx
 
         if release.url is None:

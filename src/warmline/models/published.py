@@ -287,7 +287,7 @@ FASTER_WHISPER_MODELS = tuple(
 
 
 def converting_releases(name: str) -> tuple[Release, ...]:
-    """Releases of an openai-whisper model that are CTranslate2 files and convert exactly."""
+    """Return releases of an openai-whisper model that are CTranslate2 files and convert exactly."""
     return tuple(
         Release(
             release.file_name,

@@ -49,13 +49,13 @@ class Wanted:
 
 
 def receipt_path(target: Path) -> Path:
-    """Where the receipt of a stored file lies."""
+    """Return the path of a stored file's receipt."""
     return target.with_name(target.name + ".receipt.json")
 
 
 @contextmanager
 def turn_to_write(folder: Path, progress: Progress) -> Iterator[Path]:
-    """Hold the store's lock; gives a work folder in the store, gone at the end.
+    """Hold the store's lock; yield a work folder in the store that is removed at the end.
 
     What a killed process left behind is removed.
     """
@@ -97,7 +97,7 @@ def bring(wanted: Wanted, work: Path, progress: Progress) -> None:
 
 
 def _fetch_verified(source: Source, release: Release, part: Path, progress: Progress) -> str:
-    """Fetch and compare the digest. A part of an earlier try that spoils it is given up, once."""
+    """Fetch and compare the digest; discard an earlier partial download that spoils it, once."""
     had_part = part.exists()
     origin = source.fetch(release, part, progress)
     if sha256_of(part) != release.sha256 and had_part:

@@ -72,13 +72,13 @@ class Quiet:
     """Progress that nobody looks at."""
 
     def transferred(self, label: str, done_bytes: int, total_bytes: int | None) -> None:
-        """Say nothing."""
+        """Ignore progress."""
 
     def note(self, line: str) -> None:
-        """Say nothing."""
+        """Ignore the note."""
 
     def stored(self, model: str, file: str, origin: str) -> None:
-        """Say nothing."""
+        """Ignore the file."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ class ModelStore:
 
     @classmethod
     def from_settings(cls, places: PlaceSettings) -> "ModelStore":
-        """The store that settings, environment or the user's cache folder give, in that order.
+        """Return the store given by settings, environment or the user's cache folder, in that
+        order.
 
         WARMLINE_MODELS is the folder; WARMLINE_MODEL_SOURCES (`wheel` or `wheel,publisher`) comes
         before the setting. Raises `ModelError` when it names an unknown source.
@@ -117,7 +118,8 @@ class ModelStore:
         )
 
     def path_of(self, name: str, file: str | None = None) -> Path:
-        """A file of a stored model: the one named, else its first. Its digest is not checked.
+        """Return a file of a stored model: the one named, else its first. Its digest is not
+        checked.
 
         Raises `ModelError` saying what to type when the model is unknown or not stored.
         """
@@ -145,20 +147,20 @@ class ModelStore:
         return path
 
     def identity(self, name: str) -> str:
-        """What changes when the weights of a stored model do: for the address of an analysis."""
+        """Return a value that changes with the weights of a stored model, for cache keys."""
         self.path_of(name)
         receipts = (self._receipt(self._model(name), file) for file in self._model(name).files)
         return "+".join(receipt.release_sha256[:16] for receipt in receipts if receipt)
 
     def is_stored(self, model: Model) -> bool:
-        """Whether every file of a model is there with its receipt."""
+        """Return whether every file of a model is there with its receipt."""
         return all(
             self._path(model, file.name).is_file() and self._receipt(model, file)
             for file in model.files
         )
 
     def listing(self) -> tuple[ModelReport, ...]:
-        """Every model of the catalogue, with what is stored of it."""
+        """Return every model of the catalogue, with what is stored of it."""
         return tuple(self._report(model) for model in self.models.values())
 
     def verify(self, names: Iterable[str] = ()) -> tuple[FileReport, ...]:
@@ -171,7 +173,7 @@ class ModelStore:
         return tuple(self._check(model, file) for model in chosen for file in model.files)
 
     def pull(self, names: Iterable[str], progress: Progress | None = None) -> tuple[str, ...]:
-        """Fetch what is missing or wrong of these models.
+        """Fetch those files of these models that are missing or wrong.
 
         Returns the names of the models of which something was fetched. Raises `ModelError` when no
         source has a file, saying what to put where.

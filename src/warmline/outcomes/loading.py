@@ -105,7 +105,7 @@ def load_outcomes(
 
 
 def _without_forgotten(table: OutcomeTable, landing_dir: Path) -> tuple[OutcomeTable, int]:
-    """The table without lines of customers who were erased since, or opted out; and how many."""
+    """Return the table without lines of erased or opted-out customers, and how many those were."""
     out = left_out(landing_dir)
     if not out.names_customers:
         return table, 0
@@ -142,14 +142,14 @@ def _state(line: OutcomeLine, before: Mapping[Key, _Said]) -> str:
 def _is_fresh(
     line: OutcomeLine, unique: Mapping[Key, OutcomeLine], before: Mapping[Key, _Said]
 ) -> bool:
-    """Whether a line has to land: it says something new, or it cannot be read."""
+    """Return whether a line has to be stored: it says something new, or it cannot be read."""
     if line.problem is not None:
         return True
     return unique[line.key] is line and _state(line, before) != "known"
 
 
 def _landed(landing_dir: Path) -> dict[Key, _Said]:
-    """What was landed before, the newest word on each outcome."""
+    """Return the outcomes stored before, the newest value of each."""
     known: dict[Key, _Said] = {}
     tables = []
     for file in outcome_files(landing_dir):
@@ -167,7 +167,7 @@ def _landed(landing_dir: Path) -> dict[Key, _Said]:
 
 
 def _matches(warehouse: Path, lines: Sequence[OutcomeLine]) -> dict[str, int]:
-    """How many of these outcomes have no call, by reason; '' for those that have one."""
+    """Return how many of these outcomes have no call, by reason; '' for those that have one."""
     columns = list(zip(*(line.key for line in lines), strict=True)) or [()] * len(_KEY)
     given = pa.table(
         [pa.array(c, type=SCHEMA.field(k).type) for k, c in zip(_KEY, columns, strict=True)],

@@ -39,23 +39,23 @@ _SHOWN = 40
 
 
 def snake(text: str) -> str:
-    """A name in lower_snake_case, as it is stored."""
+    """Return a name in lower_snake_case, as it is stored."""
     return re.sub(r"\W+", "_", text.strip()).strip("_").lower()
 
 
 def outcome_name(text: str) -> str:
-    """The outcome that a name stands for: `Churned` is about being `retained`."""
+    """Return the outcome that a name stands for: `Churned` is about being `retained`."""
     name = snake(text)
     return _NAMES.get(name, name)
 
 
 def is_fate(text: str) -> bool:
-    """Whether a text says by itself what became of a customer: churned, retained."""
+    """Return whether a text itself states an outcome: churned, retained."""
     return snake(text) in _FATES
 
 
 def read_value(said_name: str, text: str) -> float | str:
-    """The value of an outcome as a number, or as text where it is none.
+    """Return the value of an outcome as a number, or as text where it is none.
 
     `churned` is turned round into `retained`: 1 stays, 0 leaves. Raises ValueError for what the
     outcome cannot be.
@@ -76,7 +76,7 @@ def read_value(said_name: str, text: str) -> float | str:
 
 
 def read_day(text: str, zone: tzinfo) -> tuple[datetime, bool]:
-    """When, UTC without a zone, and whether only the day is said. Raises ValueError for no time."""
+    """Return the time, UTC without a zone, and whether only the day is given. Raises ValueError."""
     at, is_whole_day = read_moment(text, zone)
     return at.replace(tzinfo=None), is_whole_day
 
@@ -114,12 +114,12 @@ class OutcomeTable:
 
     @property
     def good(self) -> tuple[OutcomeLine, ...]:
-        """The lines that could be read."""
+        """Return the lines that could be read."""
         return tuple(line for line in self.lines if line.problem is None)
 
     @property
     def problems(self) -> tuple[OutcomeLine, ...]:
-        """The lines that could not be read."""
+        """Return the lines that could not be read."""
         return tuple(line for line in self.lines if line.problem is not None)
 
 
@@ -197,7 +197,7 @@ def _heading(csv_path: Path, line: int, columns: Sequence[str]) -> _Heading:
 def _lines(
     heading: _Heading, number: int, cells: Sequence[str]
 ) -> Iterator[tuple[OutcomeLine, int]]:
-    """The outcomes of a row, unread, each with the place of its value; -1 when there is none."""
+    """Yield the raw outcomes of a row, each with the column of its value; -1 when there is none."""
     if len(cells) != len(heading.columns):
         why = f"{len(cells)} values for {len(heading.columns)} columns"
         yield OutcomeLine(number, "", problem=why), -1
@@ -221,7 +221,7 @@ def _lines(
 def _read(
     heading: _Heading, line: OutcomeLine, cells: Sequence[str], place: int, zone: tzinfo
 ) -> OutcomeLine | None:
-    """One outcome with its value, whose and when; None for an empty cell."""
+    """Return one outcome with its value, customer or call, and time; None for an empty cell."""
     if is_not_given(cells[place]):
         return None
     known = {
@@ -254,7 +254,7 @@ def _when(text: str | None, line: OutcomeLine, zone: tzinfo) -> tuple[datetime |
 
 
 def _of_one_kind(lines: Sequence[OutcomeLine]) -> list[OutcomeLine]:
-    """An outcome is a number in all lines or in none: among numbers, a text is a slip."""
+    """Report texts among numbers: an outcome is a number in all lines or in none."""
     numbers = {line.name for line in lines if line.value is not None}
     return [
         replace(line, text=None, problem=f"column {line.name!r}: {line.text[:40]!r} is no number")
@@ -265,7 +265,7 @@ def _of_one_kind(lines: Sequence[OutcomeLine]) -> list[OutcomeLine]:
 
 
 def _without_contradictions(lines: Sequence[OutcomeLine]) -> list[OutcomeLine]:
-    """Of two lines that say different things of the same, the second is a problem."""
+    """Return lines without those that contradict an earlier one, which become problems."""
     first: dict[Key, OutcomeLine] = {}
     checked = []
     for line in lines:

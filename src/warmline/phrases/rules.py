@@ -62,13 +62,13 @@ class Matcher:
 
     @cached_property
     def anchors(self) -> frozenset[str] | None:
-        """Words of which every match has one; None when that cannot be said."""
+        """Return words of which every match contains one; None when that is not known."""
         if any(template.anchors is None for template in self.patterns):
             return None
         return frozenset().union(*(template.anchors or () for template in self.patterns))
 
     def find(self, said: Spoken) -> list[tuple[int, int]]:
-        """Ranges of words [first, past) that the rule recognises; overlapping ones are joined."""
+        """Return ranges of words [first, past) that the rule matches, overlapping ones joined."""
         return self._joined(
             said, [f for f in self._found(said) if not self.negatable or not is_negated(said, f[0])]
         )
@@ -109,7 +109,7 @@ class RuleFile:
 
 
 def rule_files(folder: Path) -> tuple[RuleFile, ...]:
-    """All `*.toml` of a folder, by name. Raises `SettingsError` when they cannot be read."""
+    """Return all `*.toml` of a folder, by name. Raises `SettingsError` when they cannot be read."""
     if not folder.is_dir():
         raise SettingsError(f"{folder}: rules folder not found; create it or correct the setting")
     try:
@@ -127,7 +127,7 @@ def parse_rules(
     shared: Mapping[str, Sequence[str]],
     language: str = ENGLISH,
 ) -> tuple[list[tuple[R, Matcher]], dict[str, tuple[str, ...]]]:
-    """The rules of one file, compiled, and the lists it defines.
+    """Return the rules of one file, compiled, and the lists it defines.
 
     `shared` are lists of other files. Raises `SettingsError` naming file, rule and key.
     """
@@ -147,7 +147,7 @@ def parse_rules(
 def broken_examples(
     rule: PhraseRule, find: Callable[[Spoken], Sequence[object]], language: str = ENGLISH
 ) -> list[str]:
-    """The rule's examples that come out wrong, as sentences; empty when it keeps its word."""
+    """Return the rule's failing examples, as sentences; empty when all pass."""
     wrong = [
         f"matches = '{e}' is not found" for e in rule.matches if not find(spoken_text(e, language))
     ]

@@ -63,12 +63,12 @@ class Spoken:
 
     @cached_property
     def line(self) -> str:
-        """All words, each followed by its mark and one space: what patterns run over."""
+        """Return all words, each followed by its mark and one space: the text to search."""
         return "".join(f"{w}{m} " for w, m in zip(self.words, self.marks, strict=True))
 
     @cached_property
     def present(self) -> frozenset[str]:
-        """The distinct words, to pass over patterns that cannot match."""
+        """Return the distinct words, to skip patterns that cannot match."""
         return frozenset(self.words)
 
     @cached_property
@@ -86,11 +86,11 @@ class Spoken:
         return tuple((starts[first], starts[past]) for first, past in self.sentences())
 
     def word_at(self, offset: int) -> int:
-        """The index of the word that holds this character of `line`."""
+        """Return the index of the word that holds this character of `line`."""
         return bisect_right(self._offsets, offset) - 1
 
     def sentences(self) -> list[tuple[int, int]]:
-        """Ranges of words [first, past) between sentence marks."""
+        """Return ranges of words [first, past) between sentence marks."""
         ranges, first = [], 0
         for index, mark in enumerate(self.marks):
             if mark:
@@ -128,7 +128,7 @@ def spoken_text(text: str, language: str = ENGLISH) -> Spoken:
 
 
 def placeholder(word: str) -> str | None:
-    """The placeholder that a word is ("[card]"), without marks; None for any other word."""
+    """Return the placeholder that a word is ("[card]"), without marks; None for any other word."""
     found = _PLACEHOLDER.fullmatch(word.strip())
     if not found:
         return None
@@ -153,7 +153,9 @@ def comparable(word: str, language: str = ENGLISH) -> tuple[str, ...]:
 
 @cache
 def _parts(raw: str, language: str) -> tuple[tuple[str, str], ...]:
-    """(word, mark) pairs of one source word; a filler gives an empty word but keeps its mark."""
+    """Return (word, mark) pairs of one source word; a filler gives an empty word but keeps its
+    mark.
+    """
     tables = speech_tables(language)
     text = unicodedata.normalize("NFKC", raw).strip().lower()
     text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace("`", "'")
@@ -215,7 +217,7 @@ def _join_pair(
 
 
 def _drop_stutter(words: list[str], sources: list[int], marks: list[str]) -> None:
-    """Drops the first of two equal runs of up to three words that follow each other."""
+    """Drop the first of two equal adjacent runs of up to three words."""
     for n in range(1, _LONGEST_STUTTER + 1):
         if len(words) >= 2 * n and words[-2 * n : -n] == words[-n:]:
             del words[-2 * n : -n], sources[-2 * n : -n], marks[-2 * n : -n]

@@ -34,17 +34,17 @@ class ClusterWorker:
     run: str
 
     def __call__(self, call: PlannedCall) -> Outcome:
-        """Analyze a call; how it ended, as `Workers.finish` tells."""
+        """Analyze a call; return its outcome as `Workers.finish` does."""
         with _SLOTS.at(self) as workers:
             return workers.finish(call, workers.start(call))
 
     def leave(self) -> None:
-        """End what this process keeps for the run."""
+        """Release what this process keeps for the run."""
         _SLOTS.leave(self.run)
 
 
 def note_lost(config: RunConfig, call: PlannedCall, reason: str) -> Outcome:
-    """Note a call that the cluster gave up, but never in place of what landed of it.
+    """Record a call that the cluster gave up, but never over an analysis that has landed.
 
     `reason` is one line for a person. Without an analysis, the next run tries it again.
     """
@@ -76,7 +76,7 @@ class _WorkerSlots:
 
     @contextmanager
     def at(self, run: ClusterWorker) -> Iterator[Workers]:
-        """The workers for a run, kept while a call is in hand."""
+        """Hold the workers of a run while a call is being analyzed."""
         with self._lock:
             post = self._posts.get(run.run)
             if post is None:
@@ -105,7 +105,7 @@ _SLOTS = _WorkerSlots()
 
 
 def _one_at_a_time(config: RunConfig) -> RunConfig:
-    """The order for one process: how many there are is for the cluster to say.
+    """Return the input for one process: the cluster decides how many there are.
 
     Raises `WarmlineError` where a process may start no other.
     """

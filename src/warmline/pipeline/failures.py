@@ -19,7 +19,7 @@ _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 def fault_code(error: BaseException) -> str:
-    """A stable word for an unforeseen fault, by its kind."""
+    """Return a stable code for an unforeseen fault, by its kind."""
     if _is_lack_of_memory(error):
         return "out_of_memory"
     return "io_error" if isinstance(error, OSError) else "fault"
@@ -35,7 +35,7 @@ def _is_lack_of_memory(error: BaseException) -> bool:
 
 
 def dated_after(analysis: CallAnalysis, after: datetime | None) -> CallAnalysis:
-    """The analysis, dated later than one it follows, though the clock may have been set back.
+    """Return the analysis, dated after the one it follows, even if the clock was set back.
 
     Of two analyses the newer counts; one that seemed older would be made again every night.
     """
@@ -45,7 +45,7 @@ def dated_after(analysis: CallAnalysis, after: datetime | None) -> CallAnalysis:
 
 
 def unread_recording(path: Path) -> Recording:
-    """A recording as the file system tells of it, its bytes unread: the digest is empty."""
+    """Return a recording as the file system describes it, its bytes unread: the digest is empty."""
     try:
         status = path.stat()
     except OSError:
@@ -61,7 +61,7 @@ def base_analysis(
     code: str | None,
     reason: str | None,
 ) -> CallAnalysis:
-    """An analysis without any part, that says why there is none."""
+    """Return an analysis without any part, with the reason why there is none."""
     return CallAnalysis(
         recording=recording,
         metadata=metadata,

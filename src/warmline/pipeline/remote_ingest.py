@@ -38,12 +38,12 @@ class RemoteCopy:
 
     @cached_property
     def copy(self) -> Path:
-        """Where its bytes are. Raises as `fetch` does."""
+        """Return the local copy of the recording. Raises as `fetch` does."""
         scratch = scratch_folder(self._settings.scratch)
         return fetch(self.file, self._kept.enter_context(private_folder(scratch)))
 
     def again(self) -> Path:
-        """Where its bytes are, of a recording that was heard before.
+        """Return the local copy of a recording that was analyzed before.
 
         Raises `OSError` also when it is gone or another: that is no reason to drop what was heard.
         """
@@ -64,7 +64,7 @@ class RemoteIngest:
     redaction: RedactionSettings
 
     def take_in(self, call: PlannedCall, fetched: RemoteCopy) -> PlannedCall | CallAnalysis:
-        """The call with the digest of its bytes; or what is to be said of it without listening.
+        """Return the call with the digest of its bytes; or its outcome if it need not be analyzed.
 
         That is a refusal, a passing fault, a copy of another recording, or that it was forgotten:
         of the last, nothing may land.
@@ -89,7 +89,7 @@ class RemoteIngest:
         return self._beside_its_like(call, fetched.file)
 
     def _beside_its_like(self, call: PlannedCall, file: RemoteFile) -> PlannedCall | CallAnalysis:
-        """The call as it follows from an analysis of the same bytes, if there is one."""
+        """Return the call as it follows from an analysis of the same bytes, if there is one."""
         loose = landing.read_uncompacted(self.landing_dir, call.recording)
         landed = self.known().by_audio(call.recording.audio_sha256)
         if loose and loose.recording.audio_sha256 and loose.status is not Status.DUPLICATE:
@@ -114,7 +114,7 @@ class RemoteIngest:
 
 
 def _is_there(path: str, file: RemoteFile) -> bool:
-    """Whether another recording is there still; at a place that cannot be asked, it may be."""
+    """Return whether another recording still exists; at a place that cannot be reached, it may."""
     if "://" not in path:
         return Path(path).is_file()
     if path.partition("://")[0] != file.source.partition("://")[0]:

@@ -34,11 +34,11 @@ class Sources:
     closed: tuple[str, ...]
 
     def source(self, path: str) -> Path | RemoteFile:
-        """What the metadata of the recording at a path or URL are read from."""
+        """Return the place that the metadata of the recording at a path or URL are read from."""
         return self.remote.get(path) or Path(path)
 
     def is_there(self, path: str) -> bool:
-        """Whether a recording is there still; one at a place that was not looked at may be."""
+        """Return whether a recording still exists; one at a place that was not examined may."""
         if "://" not in path:
             return os.path.isfile(path)  # noqa: PTH113  (Path.is_file raises where we may not look)
         within = tuple(f"{place}/" for place in self.places)
@@ -51,7 +51,7 @@ def look_at(
     landing_dir: Path,
     redaction: RedactionSettings,
 ) -> Sources:
-    """All recordings under paths and URLs; what remote places hold is remembered in passing.
+    """Return all recordings under paths and URLs, and remember the listings of remote places.
 
     Where agents have pseudonyms, and where something in it is to be hidden, what lies beside a
     recording is not remembered, but fetched again.

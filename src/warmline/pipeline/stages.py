@@ -126,7 +126,9 @@ STAGES = (
 
 
 def with_later(names: Collection[str]) -> frozenset[str]:
-    """These stages and all that depend on them. Raises `SettingsError` naming an unknown one."""
+    """Return these stages and all that depend on them. Raises `SettingsError` naming an unknown
+    one.
+    """
     if unknown := set(names) - {stage.name for stage in STAGES}:
         known = ", ".join(stage.name for stage in STAGES)
         raise SettingsError(f"no stage is called {', '.join(sorted(unknown))}; there are: {known}")
@@ -138,7 +140,8 @@ def with_later(names: Collection[str]) -> frozenset[str]:
 
 
 def model_identities(settings: Settings) -> dict[str, str]:
-    """Names of the models that the stages use, with the digest of the weights that are stored.
+    """Return names of the models that the stages use, with the digest of the weights that are
+    stored.
 
     Raises `ModelError`, saying what to type, when one is unknown or not stored.
     """
@@ -148,7 +151,7 @@ def model_identities(settings: Settings) -> dict[str, str]:
 
 
 def all_measures() -> tuple[MetricDefinition, ...]:
-    """The definition of every measure that the stages take."""
+    """Return the definition of every measure of the stages."""
     return tuple(measure for stage in STAGES for measure in stage.measures)
 
 
@@ -166,7 +169,7 @@ class CacheKeys:
 
     @classmethod
     def of(cls, settings: Settings) -> "CacheKeys":
-        """The addressing of these settings, with the models and rules that are there today.
+        """Return the cache keys under these settings, with the models and rules installed today.
 
         Raises `ModelError` when a model is not stored, `SettingsError` when a rule file is wrong,
         or a label of a kind to redact.
@@ -175,7 +178,7 @@ class CacheKeys:
         return cls(settings, model_identities(settings), rules_fingerprint(settings.language))
 
     def keys(self, audio_sha256: str, metadata: CallMetadata) -> dict[str, str]:
-        """The key of every stage for one call, in order of the stages."""
+        """Return the key of every stage for one call, in order of the stages."""
         keys: dict[str, str] = {}
         for stage in STAGES:
             told = [getattr(metadata, name) for name in stage.metadata]
@@ -185,7 +188,7 @@ class CacheKeys:
 
     @cached_property
     def _common(self) -> dict[str, str]:
-        """What a stage's result depends on besides the call."""
+        """Return what a stage's result depends on besides the call."""
         return {
             stage.name: _digest(
                 {
@@ -210,7 +213,7 @@ class CacheKeys:
 
 
 def _chosen(stage: Stage, settings: Settings) -> list[str]:
-    """The models that a stage uses under these settings."""
+    """Return the models that a stage uses under these settings."""
     unused = set() if settings.language.models else {SENTENCES, MANY_LANGUAGES}
     return [
         recogniser_name(settings.words) if model == RECOGNISER else model

@@ -14,7 +14,7 @@ _OF_ONE_PARTY = {"talk_s", "turns", "words"}
 
 
 def doubt_about_parties(speech: Speech, min_confidence: float) -> str | None:
-    """Why the measures of single parties are withheld; None when they can be said."""
+    """Return why party-level measures are suppressed; None when they need not be."""
     if speech.confidence >= min_confidence:
         return None
     if speech.source is SpeakerSource.CHANNEL:
@@ -29,14 +29,14 @@ def doubt_about_parties(speech: Speech, min_confidence: float) -> str | None:
 
 
 def suppress_prosody(prosody: Prosody, doubt: str | None) -> Prosody:
-    """The same prosody without the measures that name a party, if there is a doubt."""
+    """Return the prosody without the measures that name a party, if there is a doubt."""
     if doubt is None:
         return prosody
     return replace(prosody, metrics=suppress_parties(prosody.metrics, doubt))
 
 
 def missing_party(speech: Speech, layout: ChannelLayout) -> str | None:
-    """Why nothing is said that takes two parties, of several channels of which one has a voice."""
+    """Return why measures of two parties are missing if only one channel has a voice."""
     speaking = {segment.party for segment in speech.segments}
     if layout.channel_count == 1 or len(speaking) != 1:
         return None
@@ -44,7 +44,7 @@ def missing_party(speech: Speech, layout: ChannelLayout) -> str | None:
 
 
 def suppress_floor(floor: Floor, doubt: str | None, missing: str | None = None) -> Floor:
-    """The same floor without the measures that name a party, if there is a doubt.
+    """Return the floor without the measures that name a party, if there is a doubt.
 
     Where a party is missing, only how much the other one speaks is left.
     """
@@ -65,7 +65,7 @@ def suppress_floor(floor: Floor, doubt: str | None, missing: str | None = None) 
 
 
 def suppress_empathy(empathy: Empathy, doubt: str | None) -> Empathy:
-    """No ledger, and none of its measures: all of them tell the agent from the customer."""
+    """Return an empty ledger with missing measures: all tell the agent from the customer."""
     if doubt is None:
         return empathy
     return Empathy(

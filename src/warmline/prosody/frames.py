@@ -37,7 +37,7 @@ _HIGH_PASS_HZ, _HIGH_PASS_Q = 38.13547087602444, 0.5003270373238773
 
 
 def block_energies(samples: Floats, rate_hz: int) -> NDArray[np.float64]:
-    """Mean squares of the K-weighted gating blocks of one stretch; none if it is under 0.4 s."""
+    """Return mean squares of the K-weighted gating blocks of a span; none if it is under 0.4 s."""
     from scipy.signal import sosfilt
 
     if len(samples) < round(BLOCK_S * rate_hz):
@@ -51,7 +51,7 @@ def block_energies(samples: Floats, rate_hz: int) -> NDArray[np.float64]:
 
 
 def integrated_lufs(energies: NDArray[np.float64]) -> float | None:
-    """Loudness of all blocks that pass both gates; None when there is none."""
+    """Return the loudness of all blocks that pass both gates; None when there is none."""
     audible = energies[_lufs(energies) > _ABSOLUTE_GATE_LUFS]
     if not len(audible):
         return None
@@ -65,7 +65,7 @@ def _lufs(energy: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _k_weighting(rate_hz: int) -> NDArray[np.float64]:
-    """The two filters of K-weighting as second-order sections for any sampling rate."""
+    """Return the two filters of K-weighting as second-order sections for any sampling rate."""
     k = np.tan(np.pi * _SHELF_HZ / rate_hz)
     high = 10 ** (_SHELF_DB / 20)
     band = high**_SHELF_EXPONENT
@@ -113,11 +113,11 @@ class PartyFrames:
 
     @property
     def heard_s(self) -> float:
-        """Seconds of speech that could be analyzed."""
+        """Return seconds of speech that could be analyzed."""
         return len(self.time_s) * self.hop_s
 
     def within(self, span: Span) -> slice:
-        """The frames whose centres lie in this span."""
+        """Return the frames whose centres lie in this span."""
         first, past = np.searchsorted(self.time_s, [span.start_s, span.end_s])
         return slice(int(first), int(past))
 
@@ -137,7 +137,7 @@ class _Batch:
 
     @classmethod
     def none(cls, *blocks: NDArray[np.float64]) -> "_Batch":
-        """No frames, but perhaps blocks."""
+        """Return no frames, but perhaps blocks."""
         nothing = np.zeros(0, np.float32)
         wide = np.zeros((0, CANDIDATES), np.float32)
         bands = np.zeros((0, len(THIRD_OCTAVES_HZ)), np.float32)
@@ -147,14 +147,14 @@ class _Batch:
 
     @classmethod
     def joined(cls, batches: Sequence["_Batch"]) -> "_Batch":
-        """All batches after each other."""
+        """Return all batches concatenated."""
         return cls(*(np.concatenate([getattr(b, f.name) for b in batches]) for f in fields(cls)))
 
 
 def party_frames(
     sound: Sound, channel: int, stretches: Sequence[Span], settings: ProsodySettings
 ) -> PartyFrames:
-    """Analyzes the stretches (in order, apart) of one channel in which one party alone is heard."""
+    """Analyze the spans (in order, disjoint) of one channel in which one party alone is heard."""
     analyzer = PitchAnalyzer(BAND_RATE_HZ, settings.pitch_floor_hz, settings.pitch_ceiling_hz)
     hop = max(1, round(settings.hop_s * BAND_RATE_HZ))
     batches = [
@@ -180,7 +180,7 @@ def party_frames(
 
 
 def decibels(energy: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Mean squares as dB re full scale."""
+    """Return mean squares as dB re full scale."""
     level: NDArray[np.float64] = 10 * np.log10(np.maximum(energy.astype(np.float64), 1e-20))
     return level
 
@@ -195,7 +195,7 @@ def _active(energy: Floats) -> NDArray[np.bool_]:
 
 
 def _groups(stretches: Sequence[Span]) -> Iterator[list[tuple[int, Span]]]:
-    """Numbered pieces of the stretches, some seconds together."""
+    """Yield numbered pieces of the spans, some seconds together."""
     group: list[tuple[int, Span]] = []
     for number, piece in enumerate(p for s in stretches for p in _pieces(s)):
         group.append((number, piece))
@@ -215,7 +215,7 @@ def _pieces(stretch: Span) -> Iterator[Span]:
 
 @cache
 def _librosa() -> Any:
-    """librosa, imported by one process at a time.
+    """Return librosa, imported by one process at a time.
 
     When first imported it compiles its loops and keeps them beside its code; two processes that do
     so at once can spoil what is kept, and the next one to read it crashes.
@@ -269,7 +269,7 @@ def _analyzed(
 
 
 def _band_weights(analyzer: PitchAnalyzer) -> Floats:
-    """Averages spectral bins into third-octave bands: (bins, bands)."""
+    """Return weights that average spectral bins into third-octave bands: (bins, bands)."""
     bins_hz = np.arange(analyzer.fft_length // 2 + 1) * analyzer.rate_hz / analyzer.fft_length
     edge = 2 ** (1 / 6)
     inside = (bins_hz[:, None] >= THIRD_OCTAVES_HZ / edge) & (

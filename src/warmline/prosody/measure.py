@@ -161,7 +161,7 @@ _LEAST_PAIRS = 8
 def entrainment_metrics(
     turns: Sequence[Turn], sounds: Sequence[TurnProsody], confidence: float
 ) -> tuple[Metric, ...]:
-    """Three measures for level and three for rate, over turns that follow each other."""
+    """Return three measures for level and three for rate, over adjacent turns."""
     return tuple(
         metric
         for name, column in COLUMNS.items()
@@ -198,7 +198,7 @@ def _of_column(
 
 
 def _own_scores(column: str, sounds: Sequence[TurnProsody]) -> dict[int, float]:
-    """Per turn, how many SD it lies above the party's own mean."""
+    """Return, per turn, how many SD it lies above the party's own mean."""
     scores: dict[int, float] = {}
     for party in {s.party for s in sounds}:
         values = {
@@ -228,7 +228,7 @@ def measure(
     settings: ProsodySettings,
     hostile: Sequence[Span] = (),
 ) -> Prosody:
-    """Pitch, level, rate, pauses and spectrum of every turn and party, and steadiness under heat.
+    """Measure pitch, level, rate, pauses and spectrum of every turn and party, and steadiness.
 
     Where parties share a channel, speech over which another speaks is left out. `hostile` are
     stretches of hostile words, which make a customer's turn a heated one. Memory grows with the
@@ -262,7 +262,7 @@ def _channel_of(party: str, layout: ChannelLayout) -> int:
 
 
 def _own_speech(party: str, speech: Speech, layout: ChannelLayout) -> list[Span]:
-    """Where this party, and on a shared channel nobody else, is heard."""
+    """Return the spans in which this party, and on a shared channel nobody else, is heard."""
     own = union(s for s in speech.segments if s.party == party)
     if layout.kind == "stereo":
         return own

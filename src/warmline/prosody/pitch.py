@@ -47,28 +47,28 @@ class PitchAnalyzer:
 
     @property
     def frame_length(self) -> int:
-        """Samples in one frame: three periods of the lowest pitch, an even number."""
+        """Return the samples in one frame: three periods of the lowest pitch, an even number."""
         return 2 * round(_PERIODS * self.rate_hz / self.floor_hz / 2)
 
     @property
     def fft_length(self) -> int:
-        """A power of two that leaves the lags of interest free of wrap-around."""
+        """Return a power of two that leaves the lags of interest free of wrap-around."""
         need = self.frame_length + self.rate_hz / self.floor_hz
         return 1 << int(np.ceil(np.log2(need)))
 
     @property
     def window(self) -> Floats:
-        """Hann window without its zeros."""
+        """Return the Hann window without its zeros."""
         return np.hanning(self.frame_length + 2)[1:-1].astype(np.float32)
 
     def power(self, frames: Floats) -> Floats:
-        """Power spectra of frames, shape (frames, bins)."""
+        """Return power spectra of frames, shape (frames, bins)."""
         centred = frames - frames.mean(axis=1, keepdims=True)
         spectrum = self._spectrum(centred * self.window)
         return spectrum.real**2 + spectrum.imag**2
 
     def candidates(self, power: Floats) -> Candidates:
-        """The best periodicities of frames with these power spectra."""
+        """Return the best periodicities of frames with these power spectra."""
         lag_rate_hz = self.rate_hz * _LAGS_PER_SAMPLE
         lags = int(lag_rate_hz / self.floor_hz) + 2
         taper = self._autocorrelation(np.abs(self._spectrum(self.window[None, :])) ** 2, lags)
@@ -82,7 +82,7 @@ class PitchAnalyzer:
         return spectrum
 
     def _autocorrelation(self, power: Floats, lags: int) -> Floats:
-        """Of the compressed spectra, 1 at lag 0; shape (frames, lags)."""
+        """Return autocorrelations of the compressed spectra, 1 at lag 0; shape (frames, lags)."""
         from scipy.fft import irfft
 
         length = self.fft_length * _LAGS_PER_SAMPLE
@@ -129,7 +129,7 @@ _BLOCK = 500
 def pitch_track(
     candidates: Candidates, peak: Floats, stretch: NDArray[np.int32], floor_hz: float
 ) -> Floats:
-    """The pitch of each frame of one party in Hz, 0 where it is not voiced.
+    """Return the pitch of each frame of one party in Hz, 0 where it is not voiced.
 
     `peak` is the largest sample of each frame; `stretch` numbers the contiguous stretch it belongs
     to. Frames are in order of time. `floor_hz` is the lowest pitch looked for.
@@ -170,7 +170,7 @@ class _Blocks:
         self.longest = int(self._lengths[0])
 
     def at(self, step: int) -> NDArray[np.int64]:
-        """The frames at this step, of all blocks that are so long."""
+        """Return the frames at this step, of all blocks that are long enough."""
         count = int(np.searchsorted(-self._lengths, -step))
         frames: NDArray[np.int64] = self._starts[:count] + step
         return frames
@@ -179,7 +179,7 @@ class _Blocks:
 def _paths(
     pitch: Floats, octave: Floats, reward: Floats, unvoiced: Floats, blocks: _Blocks
 ) -> Floats:
-    """Viterbi's best path through every block; state 0 is "unvoiced", the others candidates."""
+    """Return Viterbi's best path per block; state 0 is "unvoiced", the others candidates."""
     score = np.concatenate([unvoiced[:, None], reward], axis=1)
     came_from = np.zeros(score.shape, np.int8)
     total = score[blocks.at(0)]

@@ -85,7 +85,7 @@ def _xlsx(answer: QueryResult, path: Path) -> None:
 
 
 def _write_cell(sheet: Any, row: int, column: int, value: Any, day: Any, text: Any) -> None:
-    """One cell by what it is, so that no text is guessed to be something else."""
+    """Write one cell by its type, so that no text is guessed to be something else."""
     flat = _flat(value)
     if flat is None:
         return
@@ -103,7 +103,7 @@ def _write_cell(sheet: Any, row: int, column: int, value: Any, day: Any, text: A
 
 
 def _flat(value: Any) -> Any:
-    """A list as text that a person can read; everything else as it is."""
+    """Return a list as text that a person can read; everything else as it is."""
     if isinstance(value, list | tuple):
         return ", ".join("" if item is None else str(_flat(item)) for item in value)
     if isinstance(value, dict):

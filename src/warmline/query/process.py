@@ -89,7 +89,7 @@ def answer(query: Query, tell: Any) -> None:
 
 @contextmanager
 def reading(warehouse: Path, extension: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that can read this warehouse, nothing else, and cannot be talked out of it.
+    """Open a connection that can read this warehouse and nothing else, whatever a query sets.
 
     An extension is loaded first: later it could not be. Raises WarehouseError.
     """
@@ -116,7 +116,7 @@ def reading(warehouse: Path, extension: str | None = None) -> Iterator[duckdb.Du
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """What DuckDB complains of becomes a QueryError in one line."""
+    """Turn DuckDB's errors into a QueryError of one line."""
     try:
         yield
     except duckdb.OutOfMemoryException as e:
@@ -126,7 +126,7 @@ def one_line_errors() -> Iterator[None]:
 
 
 def _prepared(con: duckdb.DuckDBPyConnection, query: Query) -> str:
-    """The statement that answers the query.
+    """Return the statement that answers the query.
 
     Python values are not handed to DuckDB, which would import pandas to look at them.
     """
@@ -178,7 +178,7 @@ def _name(statement: Any) -> str:
 
 
 def _after_first_word(sql: str) -> str:
-    """What follows EXPLAIN; the places of DuckDB's tokens are counted in bytes."""
+    """Return the statement after EXPLAIN; DuckDB's token positions are counted in bytes."""
     (first, _), *_ = duckdb.tokenize(sql)
     return sql.encode()[first + len("EXPLAIN") :].decode()
 
@@ -191,7 +191,7 @@ def _require_names(wanted: set[str], values: Mapping[str, str]) -> None:
 
 
 def _values(con: duckdb.DuckDBPyConnection, query: Query) -> dict[str, str]:
-    """The parameters of a named query in SQL, those that rest on others after them."""
+    """Return the parameters of a named query in SQL, those that depend on others after them."""
     values: dict[str, str] = {}
     for parameter in sorted(query.parameters, key=lambda p: "$" in (p.default or "")):
         values[parameter.name] = _value(con, query, parameter, values)
@@ -201,7 +201,7 @@ def _values(con: duckdb.DuckDBPyConnection, query: Query) -> dict[str, str]:
 def _value(
     con: duckdb.DuckDBPyConnection, query: Query, parameter: Parameter, known: Mapping[str, str]
 ) -> str:
-    """A parameter's value as SQL, from what was given (text will do) or the default.
+    """Return a parameter's value as SQL, from the given value (text will do) or the default.
 
     Nothing, given for anything but text, is no bound at all. `known` has the values of those
     parameters that a default may rest on.
@@ -225,6 +225,6 @@ def _value(
 
 
 def _one_line(message: str) -> str:
-    """DuckDB's message without the picture of the query, in one line."""
+    """Return DuckDB's message without the excerpt of the query, on one line."""
     text = re.split(r"\n\s*LINE \d+:", message)[0]
     return " ".join(text.split())

@@ -102,7 +102,7 @@ class Query:
 
 
 def named_queries() -> dict[str, NamedQuery]:
-    """All named queries by name."""
+    """Return all named queries by name."""
     return {file.name: _parsed(file) for file in sql_files("queries")}
 
 
@@ -114,7 +114,7 @@ def ask(
     limit: int = DEFAULT_LIMIT,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> QueryResult:
-    """The answer to one SELECT; `$name` in it is filled from `parameters`.
+    """Return the answer to one SELECT; `$name` in it is filled from `parameters`.
 
     At most `limit` rows, after at most `timeout_s` seconds. Raises QueryError, in one line, for a
     query that is wrong, takes too long, or would do anything but read the warehouse; WarehouseError
@@ -132,7 +132,7 @@ def ask_named(
     limit: int = DEFAULT_LIMIT,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> QueryResult:
-    """The answer to a named query; parameters may be given as text, and are else their defaults.
+    """Return the answer to a named query; parameters may be given as text, or take their defaults.
 
     Raises as `ask`, and QueryError for a name, parameter or value that does not fit, saying which
     would.
@@ -160,7 +160,7 @@ def ask_named(
 
 
 def named_query(name: str) -> NamedQuery:
-    """One named query. Raises QueryError, suggesting a name, when there is none of this name."""
+    """Return one named query. Raises QueryError, suggesting a name, when there is none."""
     queries = named_queries()
     if name not in queries:
         raise QueryError(
@@ -171,12 +171,12 @@ def named_query(name: str) -> NamedQuery:
 
 
 def too_large() -> str:
-    """Say that a query took too much memory, and what to do."""
+    """Return the error for a query that took too much memory, with what to do."""
     return f"the query needs more than {MEMORY_GB} GB of memory: ask for fewer rows or columns"
 
 
 def _answer_of(query: Query) -> QueryResult:
-    """Have the query answered by a process of its own, which is killed when its time is up."""
+    """Have the query answered by a separate process, which is killed when its time is up."""
     with _process(query) as (process, sent):
         with _killed_after(process, _STARTUP_S) as late:
             kind, value = _received(process, sent, late, query)
@@ -196,7 +196,7 @@ def _answer_of(query: Query) -> QueryResult:
 
 @contextmanager
 def _process(query: Query) -> Iterator[tuple["subprocess.Popen[bytes]", "_Sent"]]:
-    """A process that answers the query, and what it sends; it is gone after the block."""
+    """Start a process that answers the query, and end it with the block; yield its output, too."""
     here = str(Path(__file__).resolve().parents[1])
     start = _START.format(path=[here, *(place for place in sys.path if place)])
     process = subprocess.Popen(
@@ -222,7 +222,7 @@ def _process(query: Query) -> Iterator[tuple["subprocess.Popen[bytes]", "_Sent"]
 def _killed_after(
     process: "subprocess.Popen[bytes]", timeout_s: float
 ) -> Iterator[threading.Event]:
-    """The process is killed after so many seconds in the block; the event says that it was."""
+    """Kill the process when the block takes too long; the event tells that this happened."""
     late = threading.Event()
 
     def kill() -> None:
@@ -241,7 +241,7 @@ def _killed_after(
 def _received(
     process: "subprocess.Popen[bytes]", sent: "_Sent", late: threading.Event, query: Query
 ) -> tuple[str, Any]:
-    """The next thing that the process says. Raises what it says that is wrong."""
+    """Return the next message of the process. Raises the error that it reports."""
     try:
         kind, value = _Values(sent).load()
     except (EOFError, pickle.UnpicklingError) as e:
@@ -263,7 +263,7 @@ def _received(
 
 
 def _ended(process: "subprocess.Popen[bytes]") -> int:
-    """The exit code of a process that says nothing any more."""
+    """Return the exit code of a process that sends nothing any more."""
     try:
         return process.wait(_GOODBYE_S)
     except subprocess.TimeoutExpired:  # it says what nobody understands
@@ -308,7 +308,7 @@ def _literals(parameters: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def literal(name: str, value: Any) -> str:
-    """A Python value as it is written in SQL; `name` says whose, in the QueryError for others."""
+    """Return a Python value as it is written in SQL; `name` is for the QueryError about others."""
     if value is None:
         return "NULL"
     if isinstance(value, bool | int | float):

@@ -50,7 +50,7 @@ class Judgement:
     should_be: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises QueryError when it says wrong without a reason, or nobody says it."""
+        """Raise QueryError when the verdict is wrong without a reason, or has no reviewer."""
         if not self.reviewer.strip():
             raise QueryError("a review needs the name of the reviewer: --by NAME")
         if self.verdict is Verdict.WRONG and not (self.reason or "").strip():
@@ -108,7 +108,7 @@ def review_metric(
 
 
 def all_reviews(landing_dir: Path) -> "Iterator[Review]":
-    """Every review that has landed, oldest first. Raises LandingError naming a damaged one."""
+    """Yield every landed review, oldest first. Raises LandingError naming a damaged one."""
     from warmline.landing.reviews import read_review, review_files
 
     reviews = [read_review(landing_dir / file.name) for file in review_files(landing_dir)]

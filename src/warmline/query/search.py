@@ -124,7 +124,7 @@ class Scope:
     agent: str | None = None
 
     def filters(self) -> str:
-        """The conditions on calls, in SQL."""
+        """Return the conditions on calls, in SQL."""
         conditions = ["true"]
         if self.first_day:
             conditions.append(f"calls.started_at >= {literal('from', self.first_day)}")
@@ -146,7 +146,8 @@ def search(
     around: int = 1,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> tuple[Hit, ...]:
-    """The best `limit` turns that hold the words of the phrase, each with the turns around it.
+    """Return the best `limit` turns that hold the words of the phrase, each with the turns around
+    it.
 
     Words count in any form (`worry` finds `worried`); with `Match.EXACT` they must have been said
     just so, one after the other. Raises QueryError for a phrase of nothing but the commonest words,
@@ -169,7 +170,7 @@ def search(
 
 @contextmanager
 def _interrupted_after(con: "duckdb.DuckDBPyConnection", timeout_s: float) -> Iterator[None]:
-    """What the connection does in the block is stopped after so many seconds, with a QueryError."""
+    """Stop a query of the block after so many seconds, with a QueryError."""
     import duckdb  # here, as all commands import this module, and most need no DuckDB
 
     timer = threading.Timer(timeout_s, con.interrupt)
@@ -196,7 +197,7 @@ class _Looking:
     scope: Scope
 
     def best(self, limit: int) -> list[Row]:
-        """The best candidates; of exact ones, as many are read as it takes to find enough."""
+        """Return the best candidates; exact search reads as many as it takes to find enough."""
         if self.match is not Match.EXACT:
             return self.con.execute(self._candidates(limit)).fetchall()
         count = max(_FIRST_CANDIDATES, limit)
@@ -228,7 +229,7 @@ class _Looking:
 
 
 def _terms(con: "duckdb.DuckDBPyConnection", phrase: str) -> dict[str, int | None]:
-    """The stems of the phrase, with their numbers; None for one that nobody ever said."""
+    """Return the stems of the phrase, with their numbers; None for one that nobody ever said."""
     terms = dict(con.execute(_TERMS.format(phrase=literal("phrase", phrase))).fetchall())
     if not terms:
         raise QueryError(
@@ -252,7 +253,7 @@ def _with_turns(
 
 
 def _hit(row: Row, call: Sequence[Any], turns: Sequence[SaidTurn], around: int) -> Hit:
-    """Turn indices count up from 0 without a gap, which a check of the warehouse holds."""
+    """Return a hit; turn indices count up from 0 without a gap, which a check guarantees."""
     _, index, score, _ = row
     before = tuple(turns[max(0, index - around) : index])
     after = tuple(turns[index + 1 : index + 1 + around])

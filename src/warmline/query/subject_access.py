@@ -177,7 +177,7 @@ def _call(name: str | None, analysis: CallAnalysis) -> Iterator[str]:
 def _published(
     warehouse: Path, keys: frozenset[str]
 ) -> tuple[dict[str, str], dict[str, list[dict[str, Any]]]]:
-    """What the warehouse calls these recordings, and its rows of them."""
+    """Return the warehouse's names of these recordings, and its rows of them."""
     if not warehouse.is_file():
         return {}, {}
     with open_for_reading(warehouse) as con:
@@ -225,7 +225,7 @@ def _begun(analysis: CallAnalysis) -> datetime:
 
 
 def _is_there(path: str) -> bool | None:
-    """Whether a recording is there; of a remote one nothing is known without asking for it."""
+    """Return whether a recording exists; a remote one is unknown until it is asked for."""
     return None if "://" in path else Path(path).is_file()
 
 

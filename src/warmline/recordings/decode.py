@@ -98,7 +98,7 @@ def read_header(file: BinaryIO) -> Header:
 
 
 def _with_wav_rest(file: BinaryIO, header: Header) -> Header:
-    """Add what stands behind the sound of a WAV file."""
+    """Add what follows the sound of a WAV file."""
     chunks = dict(_wav_chunks(file))
     start, size = chunks.get(b"data", (0, 0))
     if not start:
@@ -120,7 +120,7 @@ def _with_wav_rest(file: BinaryIO, header: Header) -> Header:
 
 
 def _wav_chunks(file: BinaryIO) -> Iterator[tuple[bytes, tuple[int, int]]]:
-    """Names of the chunks up to the sound, each with its place and size."""
+    """Yield names of the chunks up to the sound, each with its position and size."""
     position = 12
     for _ in range(_CHUNK_LIMIT):
         chunk = _at(file, position, 8)
@@ -134,7 +134,7 @@ def _wav_chunks(file: BinaryIO) -> Iterator[tuple[bytes, tuple[int, int]]]:
 
 
 def _end_of_chunks(file: BinaryIO, position: int, end: int) -> int:
-    """Where the chunks that begin here end; here, if none does."""
+    """Return where the chunks that begin here end; here, if none does."""
     for _ in range(_CHUNK_LIMIT):
         chunk = _at(file, position, 8)
         if len(chunk) < 8:
@@ -148,7 +148,7 @@ def _end_of_chunks(file: BinaryIO, position: int, end: int) -> int:
 
 
 def _second_wav(file: BinaryIO, position: int, end: int) -> int | None:
-    """Where the next WAV file begins, at or after a position."""
+    """Return where the next WAV file begins, at or after a position."""
     block = b""
     while position < end:
         more = _at(file, position, _BLOCK_BYTES)
@@ -163,7 +163,7 @@ def _second_wav(file: BinaryIO, position: int, end: int) -> int | None:
 
 
 def _is_padding(file: BinaryIO, position: int, end: int) -> bool:
-    """Whether all bytes are the same: zeros up to the end of a block, the silence of mu-law."""
+    """Return whether all bytes are equal: zeros up to the end of a block, the silence of mu-law."""
     first = _at(file, position, 1)
     while position < end:
         block = _at(file, position, _BLOCK_BYTES)
@@ -174,7 +174,7 @@ def _is_padding(file: BinaryIO, position: int, end: int) -> bool:
 
 
 def _second_mp4(file: BinaryIO, end: int) -> int | None:
-    """Where a second MP4 file begins: a second atom of the kind that is the first of each."""
+    """Return where a second MP4 file begins: a second atom of the kind that opens each."""
     position = 0
     for _ in range(_CHUNK_LIMIT):
         atom = _at(file, position, 16)
@@ -268,7 +268,7 @@ class _Source:
         self._file = file
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """The new position, or a negative error number."""
+        """Return the new position, or a negative error number."""
         try:
             return self._file.seek(offset, whence & ~_SEEK_FORCE)
         except (OSError, ValueError, OverflowError):
@@ -289,7 +289,7 @@ class _Counts:
 
 
 def decode(path: Path, settings: RecordingSettings) -> Sound:
-    """The sound of a recording, at 16 kHz and 16 bits, every channel by itself.
+    """Return the sound of a recording, at 16 kHz and 16 bits, every channel by itself.
 
     The first audio stream is taken. Memory is that of the result, 32 kB a second and channel.
 
@@ -328,7 +328,7 @@ def decode(path: Path, settings: RecordingSettings) -> Sound:
 
 
 def _refuse_cut_wav(name: str, header: Header, settings: RecordingSettings) -> None:
-    """FFmpeg quietly shortens a WAV file to what is there; the header tells what should be."""
+    """Refuse a WAV file shorter than its header says, which FFmpeg would accept silently."""
     if header.wav_bytes is None:
         return
     promised, present = header.wav_bytes
@@ -341,14 +341,14 @@ def _refuse_cut_wav(name: str, header: Header, settings: RecordingSettings) -> N
 
 
 def _goes_on(header: Header, settings: RecordingSettings) -> bool:
-    """Whether more sound follows than a WAV header promises, as where a recorder was killed."""
+    """Return whether more sound follows than a WAV header states, as when a recorder was killed."""
     promised = header.wav_bytes[0] if header.wav_bytes else 0
     least = max(promised * settings.max_missing_share, header.wav_bytes_a_second * _LEAST_MISSING_S)
     return header.wav_rest_bytes > least
 
 
 def _refuse_second_file(name: str, header: Header) -> None:
-    """FFmpeg ends where the first of two files that were joined ends."""
+    """Refuse two files joined into one, of which FFmpeg would read only the first."""
     if header.second_at is None:
         return
     lengths = f"after {header.second_at} of {header.size_bytes} bytes"
@@ -385,7 +385,7 @@ def _audio_stream(name: str, container: "InputContainer") -> "AudioStream":
 
 
 def _promised_s(container: "InputContainer", stream: "AudioStream", header: Header) -> float | None:
-    """Length that the file states; None where FFmpeg could only estimate it."""
+    """Return the length that the file states; None where FFmpeg could only estimate it."""
     kind = container.format.name
     if kind not in _TELL_LENGTH and not (kind == "mp3" and header.has_mp3_length):
         return None
@@ -397,7 +397,7 @@ def _promised_s(container: "InputContainer", stream: "AudioStream", header: Head
 
 
 def _read(container: "InputContainer", stream: "AudioStream", writer: FrameWriter) -> _Counts:
-    """Decode to the end, or to where nothing more can be decoded."""
+    """Decode to the end, or until nothing more can be decoded."""
     import av
 
     tally = _Counts()
@@ -427,7 +427,7 @@ def _refuse_damaged(
     header: Header,
     settings: RecordingSettings,
 ) -> None:
-    """A few bad packets are a scratch; a material share of them, or of the length, is damage."""
+    """Refuse a file with a material share of bad packets or missing length; a few are a scratch."""
     failed = tally.bad > 0 or tally.ended_early
     if decoded_s == 0 and failed and header.kind is None:
         raise RecordingRefusedError("not_audio", f"{name}: nothing in it can be decoded as sound")

@@ -98,7 +98,7 @@ def _zone(offset: str) -> tzinfo:
 
 
 def _known_hour(text: str, local: datetime, zone: tzinfo) -> datetime:
-    """A local time in UTC, which it has to be once."""
+    """Return a local time in UTC; raises ValueError unless it occurs exactly once."""
     first, second = (local.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     if first.utcoffset() == second.utcoffset():
         return first.astimezone(UTC)
@@ -114,7 +114,7 @@ def _known_hour(text: str, local: datetime, zone: tzinfo) -> datetime:
 
 
 def _beginning(_text: str, day: datetime, zone: tzinfo) -> datetime:
-    """The first moment of a day, also of one whose midnight the clocks left out or had twice."""
+    """Return the first moment of a day, even one whose midnight does not exist or occurs twice."""
     first = day.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if first.astimezone(zone).replace(tzinfo=None) < day:
         first = day.replace(tzinfo=zone, fold=1).astimezone(UTC)
@@ -190,14 +190,14 @@ class Fields:
 
 @lru_cache(maxsize=1 << 12)
 def canonical(name: str) -> str:
-    """The known field that a name stands for, else the name in lower_snake_case."""
+    """Return the known field that a name stands for, else the name in lower_snake_case."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
     snake = re.sub(r"[\s\-.]+", "_", spaced).lower()
     return _ALIASES.get(snake, snake)
 
 
 def read_fields(raw: Mapping[str, Any], zone: tzinfo) -> Fields:
-    """Known fields as values, every other one as text in `extra`; empty ones are left out.
+    """Read known fields as values, every other one as text in `extra`; empty ones are left out.
 
     So are known ones that say that nothing is given, as `NULL` or `nan` do.
 
@@ -236,7 +236,7 @@ def is_not_given(text: str, field: str = "") -> bool:
 
 
 def as_text(value: Any) -> str:
-    """Any JSON value as text that can be stored: one form of Unicode, no control characters."""
+    """Return any JSON value as storable text: one form of Unicode, no control characters."""
     if isinstance(value, str) and value.isascii() and value.isprintable():
         return value.strip()
     if value is None:
@@ -266,7 +266,7 @@ def _value(key: str, value: Any, text: str, zone: tzinfo) -> Any:
 
 
 def _roles_of_one(key: str, text: str) -> dict[str, str]:
-    """One role's channel gives both in a call of two channels."""
+    """Return both roles of a call of two channels, of which one is given."""
     channel = _SIDES.get(text.lower(), text)
     if not re.fullmatch(r"\d{1,2}", channel):
         raise ValueError(f"{text[:_SHOWN]!r} is not a channel: 0, 1, left or right")
@@ -277,7 +277,7 @@ def _roles_of_one(key: str, text: str) -> dict[str, str]:
 
 
 def _roles(value: Any) -> dict[str, str]:
-    """`{"0": "customer", ...}`, `["customer", "agent"]`, or either as JSON text."""
+    """Return roles from `{"0": "customer", ...}`, `["customer", "agent"]`, or their JSON text."""
     if isinstance(value, str):
         try:
             value = json.loads(value)

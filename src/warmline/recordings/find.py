@@ -23,7 +23,7 @@ _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
 
 def open_recording(path: Path) -> BinaryIO:
-    """The file, open for reading bytes.
+    """Open a recording for reading bytes.
 
     Raises `RecordingRefusedError`: `not_found`, `unreadable` (permission), `not_a_file` (a folder,
     pipe or device: opening one could wait for ever), `empty_file`. Any other
@@ -49,7 +49,7 @@ def open_recording(path: Path) -> BinaryIO:
 
 
 def identify(path: Path) -> Recording:
-    """A recording's identity: path, size, time of change (UTC) and SHA-256 of its bytes.
+    """Return a recording's identity: path, size, time of change (UTC) and SHA-256 of its bytes.
 
     Raises `RecordingRefusedError` as `open_recording` does, and `still_changing` when the file
     grows or changes while it is read, as one that is still being copied does.
@@ -90,7 +90,7 @@ PATIENCE_S = 10.0
 def unsettled(
     looks: Mapping[Name, Look], look_again: Callable[[Name], Look | None], settle_s: float
 ) -> frozenset[Name]:
-    """Of files as they were seen just now, those that may still be written to.
+    """Return those of the files just seen that may still be being written.
 
     What has not changed for `settle_s` is not. What changed since is waited for, all at once, and
     looked at again; where that would take longer than 10 s nobody waits. A change in the future, by
@@ -146,7 +146,7 @@ class Found:
 
 
 def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found:
-    """All recordings under `paths`: files as named, folders recursively.
+    """Return all recordings under `paths`: files as named, folders recursively.
 
     A file that is named is taken whatever its name. In a folder, a file is taken if its extension
     is one of `settings.extensions` (upper or lower case) and it has not changed for
@@ -187,7 +187,7 @@ def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found
 
 
 def endings(settings: RecordingSettings) -> frozenset[str]:
-    """How names of recordings end: `.wav`, ..."""
+    """Return the extensions of recordings: `.wav`, ..."""
     return frozenset(f".{extension.lower().lstrip('.')}" for extension in settings.extensions)
 
 
@@ -211,18 +211,20 @@ def passed_over(others: Sequence[PurePath]) -> list[str]:
 
 
 def is_recording(file: PurePath, wanted: frozenset[str]) -> bool:
-    """Whether a file in a folder is a recording by its name, or will be one (`call.wav.part`)."""
+    """Return whether a file in a folder is a recording by its name, or will be one
+    (`call.wav.part`).
+    """
     suffixes = [suffix.lower() for suffix in file.suffixes]
     return not wanted.isdisjoint(suffixes if is_unfinished(file) else suffixes[-1:])
 
 
 def is_unfinished(file: PurePath) -> bool:
-    """Whether its name says that a file is still being copied."""
+    """Return whether a file's name says that it is still being copied."""
     return file.name.endswith("~") or not _UNFINISHED.isdisjoint(s.lower() for s in file.suffixes)
 
 
 def _changing(files: Iterable[Path], settle_s: float) -> frozenset[Path]:
-    """Those that may still be written to."""
+    """Return those files that may still be being written."""
     looks = {file: look for file in files if (look := _look(file))}
     return unsettled(looks, _look, settle_s)
 
@@ -236,7 +238,7 @@ def _look(file: Path) -> Look | None:
 
 
 def _leads_out(entry: Path, real_top: str) -> bool:
-    """Whether an entry is a link to something outside of the folder that is searched."""
+    """Return whether an entry is a link to something outside the folder being searched."""
     if not entry.is_symlink():
         return False
     return os.path.commonpath((os.path.realpath(entry), real_top)) != real_top
@@ -245,7 +247,7 @@ def _leads_out(entry: Path, real_top: str) -> bool:
 def _walk(
     top: Path, away: list[str], closed: list[str], outside: list[str] | None
 ) -> Iterator[Path]:
-    """Files below a folder; every folder once, however many links lead to it.
+    """Yield files below a folder; every folder once, however many links lead to it.
 
     What cannot be read is noted: the folder itself in `away`, those below it in `closed`. Links
     that lead out are followed if `outside` is None, else they are noted there.
@@ -281,7 +283,7 @@ def _walk(
 
 
 def _each_once(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """Sorted by path; of several names for one file, the one that sorts first."""
+    """Return the files sorted by path; of several names for one file, the one that sorts first."""
     first: dict[str, Path] = {}
     for path in sorted(paths):
         first.setdefault(os.path.realpath(path), path)

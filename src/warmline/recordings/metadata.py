@@ -31,7 +31,7 @@ _HEX_DIGITS = 16  # 64 bits: of ten thousand agents, two share one once in 4e11 
 
 
 def pseudonym_key(settings: RecordingSettings) -> Key | None:
-    """The key of pseudonyms; None where the settings name none, and names stay.
+    """Return the key of pseudonyms; None where the settings name none, and names stay.
 
     Raises EncryptionError where they name one that is not there: names are then not kept instead.
     """
@@ -39,13 +39,13 @@ def pseudonym_key(settings: RecordingSettings) -> Key | None:
 
 
 def pseudonym(name: str, key: Key) -> str:
-    """What stands for an agent's name or id."""
+    """Return the pseudonym of an agent's name or id."""
     said = unicodedata.normalize("NFC", name.strip()).encode("utf-8", "replace")
     return "agent-" + hmac.digest(key.secret, _PURPOSE + said, "sha256").hex()[:_HEX_DIGITS]
 
 
 def without_names(fields: Fields, key: Key | None) -> Fields:
-    """The fields of a place with a pseudonym for whatever a field about the agent says."""
+    """Return the fields with a pseudonym in place of any field about the agent."""
     if key is None:
         return fields
     known = dict(fields.known)
@@ -79,7 +79,7 @@ def read_metadata(
     table: MetadataTable | None,
     redaction: RedactionSettings = _REDACTION,
 ) -> CallMetadata:
-    """All that is known of a call, field by field from the first place that has it.
+    """Return the metadata of a call, field by field from the first place that has it.
 
     The places: a JSON object in `call.wav.json` or `call.json` beside `call.wav` (beside a remote
     recording, as it was when that was listed); the row of the table; the file's name by
@@ -129,7 +129,7 @@ def _problems(places: dict[str, Fields]) -> list[str]:
 
 
 def _from_name(path: Path, settings: RecordingSettings) -> dict[str, str]:
-    """The named groups of the first pattern that is found in the file's stem."""
+    """Return the named groups of the first pattern found in the file's stem."""
     stem = unicodedata.normalize("NFC", path.stem)
     for pattern in settings.name_patterns:
         if match := re.search(pattern, stem):
@@ -152,7 +152,7 @@ def is_free_of_private(content: bytes, redaction: RedactionSettings) -> bool:
 def _sidecar(
     recording: Path | RemoteFile, follow_links: bool
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The first JSON object beside a file, with remarks on what was passed over to find it."""
+    """Return the first JSON object beside a file, with notes on what was skipped to find it."""
     remarks: dict[str, str] = {}
     for name, read in _beside(recording, follow_links):
         try:
@@ -169,7 +169,7 @@ def _sidecar(
 def _beside(
     recording: Path | RemoteFile, follow_links: bool
 ) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Names of the JSON files beside a recording, and what gives their beginning."""
+    """Yield names of the JSON files beside a recording, and functions that read their beginning."""
     if isinstance(recording, RemoteFile):
         for file in recording.beside:
             yield file.name, partial(bytes, file.content)
@@ -183,7 +183,7 @@ def _beside(
 
 
 def _head(path: Path, follow_links: bool) -> bytes:
-    """The beginning of a sidecar. Raises ValueError for a link that leads out of its folder."""
+    """Return the beginning of a sidecar. Raises ValueError for a link out of its folder."""
     if follow_links or not path.is_symlink():
         flags = 0 if follow_links else os.O_NOFOLLOW
     else:
@@ -198,7 +198,7 @@ def _head(path: Path, follow_links: bool) -> bytes:
 
 
 def _parsed(data: bytes) -> Any:
-    """The content of a JSON file; raises `ValueError` with a sentence that names the line."""
+    """Return the content of a JSON file. Raises `ValueError` with a sentence naming the line."""
     if len(data) > MAX_SIDECAR_BYTES:
         raise ValueError(f"larger than {MAX_SIDECAR_BYTES} bytes, too large for metadata")
     try:

@@ -32,7 +32,7 @@ class MetadataTable:
     duplicates: tuple[tuple[int, str], ...] = ()
 
     def row_for(self, path: Path, call_id: str) -> Mapping[str, str] | None:
-        """The row of a call; the longest part of the path that has one decides."""
+        """Return the row of a call, by the longest part of its path that has one."""
         key = self.key_for(path, call_id)
         return None if key is None else self.rows[key]
 
@@ -41,14 +41,14 @@ class MetadataTable:
         return next((n for n in self._names(path, call_id) if n in self.rows), None)
 
     def unmatched(self, paths: Iterable[Path], call_ids: Iterable[str] = ()) -> tuple[str, ...]:
-        """Keys of rows that are of none of these recordings."""
+        """Return the keys of rows that match none of these recordings."""
         used = set(call_ids)
         for path in paths:
             used.update(self._names(path, path.stem))
         return tuple(key for key in self.rows if key not in used)
 
     def _names(self, path: Path, call_id: str) -> Iterator[str]:
-        """All texts in the key column that would mean this recording, the most exact first."""
+        """Yield all texts in the key column that match this recording, the most exact first."""
         if self.key == "call_id":
             yield call_id
             yield _key_text(path.stem)
@@ -101,7 +101,7 @@ def read_table(csv_path: Path) -> MetadataTable:
 
 
 def csv_rows(csv_path: Path) -> list[tuple[int, list[str]]]:
-    """All rows of a CSV file with the number of the line each ends on; at least one.
+    """Return all rows of a CSV file with the number of the line each ends on; at least one.
 
     UTF-8; `,` `;` tab or `|` between, whichever the first line has most of, or what a line `sep=;`
     before it says, as spreadsheets write one. Raises `MetadataError` naming the file, and the line

@@ -83,14 +83,14 @@ class Drift:
     why_not: str | None = None
 
     def __str__(self) -> str:
-        """One line for a person."""
+        """Return the drift on one line for a person."""
         return (
             f"{self.watched.title}: {self.text(self.value)} of {self.calls} calls; "
             f"{self.text(self.usual)} is usual (median of {len(self.days)} days)"
         )
 
     def text(self, value: float | None) -> str:
-        """A value of this measure as it is written: a share in per cent."""
+        """Return a value of this measure as it is written: a share in per cent."""
         if value is None:
             return "-"
         is_share = self.watched.kind == "share"
@@ -100,7 +100,7 @@ class Drift:
 def compare(
     watched: Watched, tonight: Day | None, days: Sequence[Day], night: NightSettings
 ) -> Drift:
-    """One measure of a night beside the days before, under the settings `night.drift_*`."""
+    """Return one measure of a night beside the days before, by the settings `night.drift_*`."""
     enough = tuple(day for day in days if day.calls >= night.drift_min_calls)
     if tonight is None:
         return Drift(watched, None, 0, enough, why_not="no call has it")
@@ -119,7 +119,7 @@ def compare(
 
 
 def _error(watched: Watched, tonight: Day, days: Sequence[Day]) -> float:
-    """Standard error of a mean over so many calls, were they like those of the days before.
+    """Return the standard error of a mean over so many calls, if they were like the days before.
 
     Of a share, that night's calls count as well, as in the test of two proportions.
     """

@@ -81,7 +81,7 @@ _UNREADABLE = "SELECT count(*) FROM failures WHERE status = 'unreadable'"
 
 
 def last_night(warehouse: Path) -> date | None:
-    """The last day (UTC) on which calls were analyzed; None when there are no calls.
+    """Return the last day (UTC) on which calls were analyzed; None when there are no calls.
 
     Raises `WarehouseError` as `read_night` does.
     """
@@ -99,7 +99,7 @@ def read_night(
     run: RunFacts | None = None,
     runs: tuple[RunFacts, ...] = (),
 ) -> NightReport:
-    """What was analyzed on a day (UTC), beside the `night.drift_days` days before it.
+    """Return the analyses of a day (UTC), beside the `night.drift_days` days before it.
 
     With `run`, only what was analyzed since that run began. A run that goes on past midnight
     belongs to the day on which it began: `until` is its end. `runs` are all of the day. Raises
@@ -144,7 +144,7 @@ def read_night(
 
 
 def _naive(at: datetime) -> datetime:
-    """As the warehouse keeps times: UTC, without saying so."""
+    """Return a time as the warehouse keeps it: UTC, without a zone."""
     return at.astimezone(UTC).replace(tzinfo=None)
 
 
@@ -225,12 +225,12 @@ class Health(BaseModel):
 
 
 def health_file(warehouse: Path) -> Path:
-    """Where the health of a warehouse's nights is said."""
+    """Return the file with the health of a warehouse's nightly runs."""
     return warehouse.parent / FOLDER / f"{warehouse.stem}-health.json"
 
 
 def run_file(warehouse: Path, started_at: datetime) -> Path:
-    """Where a run leaves its counts."""
+    """Return the file for the counts of a run."""
     name = f"{warehouse.stem}-{started_at.astimezone(UTC):%Y-%m-%dT%H%M%SZ}.json"
     return warehouse.parent / FOLDER / name
 
@@ -256,7 +256,7 @@ def read_run(warehouse: Path, started_at: datetime) -> RunFacts | None:
 
 @contextmanager
 def noted(warehouse: Path, started_at: datetime) -> Iterator[None]:
-    """Say that a night is running, and that it failed when the block raises.
+    """Record that a nightly run is under way, and that it failed when the block raises.
 
     Raises `WarehouseError` at once when the file cannot be written: so a night without a place
     for its report ends before its work.
@@ -282,7 +282,7 @@ def noted(warehouse: Path, started_at: datetime) -> Iterator[None]:
 def note_end(
     warehouse: Path, started_at: datetime, tally: RunSummary, run: RunFacts, alarms: Sequence[str]
 ) -> None:
-    """Leave the counts of a run that has come to its end. Raises `WarehouseError`."""
+    """Record the counts of a run that has finished. Raises `WarehouseError`."""
     ended = {
         "started_at": started_at,
         "ended_at": datetime.now(UTC),
@@ -379,7 +379,7 @@ class _Written:
 def report_files(
     warehouse: Path, night: date, started_at: datetime | None = None
 ) -> tuple[Path, Path]:
-    """Where the report of a day, or of a run, lies: the Markdown file and the HTML page."""
+    """Return the paths of the report of a day, or of a run: the Markdown file and the HTML page."""
     if started_at is not None:
         base = run_file(warehouse, started_at).with_suffix("")
     else:
@@ -400,7 +400,7 @@ def write_report(report: NightReport, warehouse: Path) -> Path:
 
 
 def runs_of(warehouse: Path, night: date) -> tuple[RunFacts, ...]:
-    """All runs that began on a day (UTC) and left a report, in order."""
+    """Return all runs that began on a day (UTC) and left a report, in order."""
     written = sorted({w.started_at for w in _written(warehouse) if w.started_at})
     found = (read_run(warehouse, at) for at in written if at.date() == night)
     return tuple(run for run in found if run)

@@ -42,7 +42,7 @@ class RunFacts:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """What asks for a person in the run itself: counts, and nobody's name."""
+        """Return the problems of the run itself that need a person: counts, and nobody's name."""
         lines = [f"sources that cannot be read: {self.unread}"] if self.unread else []
         if self.closed:
             lines.append(f"folders that cannot be looked into: {self.closed}")
@@ -58,7 +58,7 @@ class RunFacts:
         erased_calls: int = 0,
         erased_words: int = 0,
     ) -> "RunFacts":
-        """The facts of a run that has ended."""
+        """Return the facts of a finished run."""
         plan = tally.plan
         return cls(
             tally.wall_s,
@@ -127,18 +127,18 @@ class NightReport:
 
     @property
     def title(self) -> str:
-        """Its day; the run's time as well where it is the report of one run."""
+        """Return the day; the run's time as well in the report of one run."""
         at = self.run.started_at if self.run else None
         return f"Night of {self.night}" + (f", run of {at:%H:%M:%S} UTC" if at else "")
 
     @property
     def calls(self) -> int:
-        """Recordings that were looked at."""
+        """Return how many recordings were examined."""
         return sum(self.by_status.values())
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """What asks for a person, a line each: counts and measures, and no call's name."""
+        """Return what needs a person, one line each: counts and measures, and no call's name."""
         return tuple(self._alarms())
 
     def _alarms(self) -> Iterator[str]:
@@ -192,7 +192,7 @@ class _Table:
 
 
 def as_markdown(report: NightReport) -> str:
-    """The report as Markdown."""
+    """Return the report as Markdown."""
     parts = [f"# {report.title}", _lead(report)]
     parts += ["\n".join(f"- **{_cell(alarm)}**" for alarm in report.alarms) or _NO_ALARM]
     for table in _tables(report):
@@ -206,7 +206,7 @@ def as_markdown(report: NightReport) -> str:
 
 
 def as_html(report: NightReport) -> str:
-    """The report as a page: no script, no font, no picture from elsewhere."""
+    """Return the report as a page: no script, no font, no picture from elsewhere."""
     alarms = "".join(f"<li>{escape(alarm)}</li>" for alarm in report.alarms)
     body = "".join(_section(table) for table in _tables(report))
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(
@@ -312,7 +312,7 @@ def _section(table: _Table) -> str:
 
 
 def _line(values: Sequence[float]) -> str:
-    """The values as a small line, the last one as a dot; nothing for fewer than two."""
+    """Return the values as a sparkline, the last one as a dot; nothing for fewer than two."""
     if len(values) < 2:
         return ""
     low, high = min(values), max(values)
@@ -335,5 +335,5 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _cell(value: str) -> str:
-    """Text that Markdown shows as it is: a name that a stranger chose fetches no picture."""
+    """Return text that Markdown shows verbatim: a name that a stranger chose fetches no picture."""
     return re.sub(r"([\\|<>\[\]`*~])", r"\\\1", one_line(value))

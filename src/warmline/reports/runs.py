@@ -56,13 +56,13 @@ _KEEP_BARE_RUNS = (
 
 
 def prefect_home() -> Path:
-    """Where the nights' flow has Prefect keep what it keeps."""
+    """Return the folder in which the nightly flow has Prefect keep its data."""
     default = platformdirs.user_state_path("warmline") / "prefect"
     return Path(os.environ.get("PREFECT_HOME") or default).expanduser()
 
 
 def make_prefect_home() -> Path:
-    """Make the folder in which Prefect keeps its database, for its owner alone, and return it.
+    """Make the folder for Prefect's database, for its owner alone, and return it.
 
     Raises `ScheduleError` when it cannot be made or written.
     """
@@ -80,7 +80,7 @@ def make_prefect_home() -> Path:
 
 
 def forget_runs(home: Path, older_than_days: int, at_most: int | None = None) -> int:
-    """Erase nights that ended so long ago from Prefect's database; returns how many there were.
+    """Erase runs that ended so long ago from Prefect's database; return how many there were.
 
     With their tasks, states, logs, events and reports, so that no byte of them is left in the
     file; of many, the oldest `at_most`. Schedules, notification blocks and other people's flows
@@ -92,7 +92,7 @@ def forget_runs(home: Path, older_than_days: int, at_most: int | None = None) ->
 
 
 def forget_names(home: Path) -> int:
-    """Erase what may name a call from all nights in Prefect's database; returns how many there are.
+    """Erase what may name a call from all runs in Prefect's database; return how many there are.
 
     That is all but when each ran and how it ended: which nights name a call cannot be asked, since
     it may have had other names then. Raises WarehouseError like `forget_runs`.

@@ -195,5 +195,5 @@ class NightSettings(Section):
 
     @property
     def retry_delays_s(self) -> tuple[float, ...]:
-        """How long to wait before each further try, s: twice as long each time."""
+        """Return the wait before each further try, s: twice as long each time."""
         return tuple(self.retry_delay_s * 2**i for i in range(self.retries))

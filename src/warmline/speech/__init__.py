@@ -19,7 +19,7 @@ def listen(
     engines: Engines,
     progress: ProgressCallback = no_progress,
 ) -> Speech:
-    """Who speaks when.
+    """Detect who speaks when.
 
     A party per channel when the channels are separate, else a party per voice. Where one of two
     channels carries no voice, the other is expected to hold one party, and the second party is

@@ -29,7 +29,7 @@ _BLOCKS = ((12, 1), (24, 2), (16, 2))  # layers, dilation
 
 
 def filter_banks(waveforms: Tensor) -> Tensor:
-    """Log mel filter bank of each waveform, 80 bands every 10 ms.
+    """Return the log mel filter bank of each waveform, 80 bands every 10 ms.
 
     `waveforms` is (batch, samples) at 16 kHz in -1..1; the result (batch, frames, 80), not yet
     mean-normalised.
@@ -62,7 +62,7 @@ class CamPlusPlus(nn.Module):
         self.xvector = nn.Sequential(OrderedDict(layers))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Embeddings of whole stretches; `features` are mean-normalised over time."""
+        """Return embeddings of whole segments; `features` are mean-normalised over time."""
         embedding: Tensor = self.xvector(self.head(features.transpose(1, 2)))
         return embedding.squeeze(-1)
 
@@ -79,7 +79,7 @@ class CamPlusPlusEmbedding(Model):
     def forward(  # type: ignore[override]  # as pyannote's own embeddings do
         self, waveforms: Tensor, weights: Tensor | None = None
     ) -> Tensor:
-        """Embeddings (batch, 192) of waveforms (batch, 1, samples) at 16 kHz.
+        """Return embeddings (batch, 192) of waveforms (batch, 1, samples) at 16 kHz.
 
         What is heard is first brought to -26 dBFS, the level at which speech is tested (ITU-T
         P.56): the filter bank has a floor, so that else a voice would change with its loudness.
@@ -106,12 +106,12 @@ class CamPlusPlusEmbedding(Model):
 
 
 def _kept(weights: Tensor, length: int) -> Tensor:
-    """Weights (batch, frames) as a mask of another length."""
+    """Return weights (batch, frames) as a mask of another length."""
     return F.interpolate(weights[:, None].float(), length)[:, 0] > 0.5
 
 
 def _levelled(samples: Tensor, heard: Tensor) -> Tensor:
-    """Waveforms whose root mean square over what is heard is the speech level; silence as it is."""
+    """Return waveforms scaled so that what is heard has the speech level; silence as it is."""
     power = (samples.square() * heard).sum(1) / heard.sum(1).clamp_min(1)
     gain = 10 ** (_SPEECH_LEVEL_DB / 20) / power.sqrt()
     return samples * torch.where(power > 0, gain, 1.0)[:, None]

@@ -65,7 +65,7 @@ class CrosstalkSpan:
 
     @property
     def margin_db(self) -> float:
-        """How far above the expected leak a level may be and still be the leak."""
+        """Return how far above the expected crosstalk a level may be and still be crosstalk."""
         low, high = _MARGIN_DB
         return min(max(low, self.spread_db + 2.0), high)
 
@@ -84,7 +84,7 @@ class OwnSpeech:
 
     @property
     def reason(self) -> str:
-        """What was found, for a person; empty where nothing leaks."""
+        """Return what was found, for a person; empty without crosstalk."""
         pairs = dict.fromkeys((leak.source, leak.target) for leak in self.leaks)
         return "; ".join(
             _sentence([leak for leak in self.leaks if (leak.source, leak.target) == pair])
@@ -93,7 +93,7 @@ class OwnSpeech:
 
 
 def own_speech(sound: Sound, speech: Sequence[NDArray[np.float32]], leakage_db: float) -> OwnSpeech:
-    """Take out of each channel's speech (frames,) what is another channel's voice.
+    """Return each channel's speech (frames,) without another channel's voice.
 
     That is where another channel is louder by `leakage_db` at the same time (two people who speak
     at once differ by less), and where the level is no higher than a leak that was found explains.
@@ -139,7 +139,7 @@ class _Pair:
     def only_source(
         self, start: int, end: int, lag: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Levels of both channels, `lag` blocks apart, where the source speaks alone."""
+        """Return levels of both channels, `lag` blocks apart, where the source speaks alone."""
         a, b = self.source.level_db[start:end], self.target.level_db[start:end]
         size = max(0, a.size - abs(lag))
         a, b = a[max(0, -lag) :][:size], b[max(0, lag) :][:size]
@@ -147,7 +147,7 @@ class _Pair:
         return a[chosen], b[chosen]
 
     def correlation(self, start: int, end: int, lag: int) -> float:
-        """How far the levels follow each other there, -1..1; -1 when too little is heard."""
+        """Return the correlation of the levels there, -1..1; -1 when too little is heard."""
         loud, leaked = self.only_source(start, end, lag)
         if loud.size < _MIN_BLOCKS:
             return -1.0
@@ -157,7 +157,7 @@ class _Pair:
 
 
 def find_crosstalk(tracks: Sequence[LevelTrack]) -> Iterator[CrosstalkSpan]:
-    """Voices that are heard on another channel than their own, window by window."""
+    """Yield voices that are heard on a channel other than their own, window by window."""
     for source, target in permutations(tracks, 2):
         size = source.level_db.size
         found = list(_leaks_between(_Pair.of(source, target), 0, size, 0))
@@ -165,7 +165,7 @@ def find_crosstalk(tracks: Sequence[LevelTrack]) -> Iterator[CrosstalkSpan]:
 
 
 def _widened(leaks: Sequence[CrosstalkSpan], size: int) -> Iterator[CrosstalkSpan]:
-    """The leaks of one pair, each reaching on where none was found: few begin with a window."""
+    """Yield the crosstalk of one pair, extended past windows: few begin with one."""
     for i, leak in enumerate(leaks):
         before = leaks[i - 1].end if i else 0
         after = leaks[i + 1].start if i + 1 < len(leaks) else size
@@ -177,7 +177,7 @@ def _widened(leaks: Sequence[CrosstalkSpan], size: int) -> Iterator[CrosstalkSpa
 
 
 def _leaks_between(pair: _Pair, start: int, end: int, scale: int) -> Iterator[CrosstalkSpan]:
-    """Leaks in windows of this scale; where a window has none, in the shorter ones inside it."""
+    """Yield crosstalk in windows of this scale; where there is none, in shorter ones inside."""
     if scale == len(_WINDOWS):
         return
     length, least = _WINDOWS[scale]
@@ -192,7 +192,7 @@ def _leaks_between(pair: _Pair, start: int, end: int, scale: int) -> Iterator[Cr
 
 
 def _leak(pair: _Pair, start: int, end: int, least: float) -> CrosstalkSpan | None:
-    """The leak between two channels in one window, if their levels follow each other there."""
+    """Return the crosstalk between two channels in one window, if their levels correlate there."""
     coarse = range(-_MAX_EARLY_BLOCKS, _MAX_DELAY_BLOCKS + 1, _LAG_STEP)
     at_lags = [pair.correlation(start, end, lag) for lag in coarse]
     delay = coarse[int(np.argmax(at_lags))]
@@ -225,7 +225,7 @@ def _leak(pair: _Pair, start: int, end: int, least: float) -> CrosstalkSpan | No
 def _above_leaks_db(
     tracks: Sequence[LevelTrack], target: int, leaks: Sequence[CrosstalkSpan], frames: int
 ) -> NDArray[np.float64]:
-    """How far each frame's level is above what leaks explain; infinite where nothing leaks."""
+    """Return how far each frame's level is above its expected crosstalk; infinite without any."""
     level_db = _smooth_db(tracks[target])
     above_db = np.full(level_db.size, np.inf)
     sources = {leak.source: _smooth_db(tracks[leak.source]) for leak in leaks}
@@ -262,7 +262,7 @@ def _sentence(leaks: Sequence[CrosstalkSpan]) -> str:
 def without_crosstalk(
     sound: Sound, speech: Sequence[NDArray[np.float32]], leakage_db: float
 ) -> list[NDArray[np.float32]]:
-    """Speech probabilities per channel, 0 where another channel is far louder.
+    """Return speech probabilities per channel, 0 where another channel is far louder.
 
     `speech` is (frames,) per channel. Two people who speak at once differ by less than
     `leakage_db`; what crosses over in a telephone's hybrid or a headset is fainter than that.
@@ -277,7 +277,9 @@ def without_crosstalk(
 
 
 def _levels_db(sound: Sound, channel: int, frames: int) -> NDArray[np.float32]:
-    """Level of each segmentation frame's step, smoothed over a syllable, dB re full scale."""
+    """Return the level of each segmentation frame's step, smoothed over a syllable, dB re full
+    scale.
+    """
     power = np.zeros(frames, np.float32)
     for first in range(0, frames, _FRAMES_AT_ONCE):
         start_s, end_s = first * FRAME_STEP_S, (first + _FRAMES_AT_ONCE) * FRAME_STEP_S

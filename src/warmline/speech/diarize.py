@@ -62,7 +62,7 @@ def cluster_speakers(
     settings: SpeechSettings,
     one_expected: bool = False,
 ) -> Voices:
-    """Cluster stretches by voice.
+    """Cluster segments by voice.
 
     `embeddings` is (stretches, dimension), unit length; `durations_s` (stretches,);
     `two_voice_share` the share of windows in which the segmentation heard two voices. Two voices
@@ -94,7 +94,7 @@ def cluster_speakers(
 
 
 def _plainly_two(judged: Voices, durations_s: NDArray[np.float64], two_voice_share: float) -> bool:
-    """Whether nothing speaks for one voice that was cut in two.
+    """Return whether nothing suggests that one voice was cut in two.
 
     Of eight mixes all pass this, of sixteen channels of one voice none: those have a margin of 0.14
     at most, or a smaller voice of 0.03, or two voices in a fifth of the windows.
@@ -133,7 +133,7 @@ def _judged(
 
 
 def _left_out_margin(embeddings: Vectors, weights: NDArray[np.float64], labels: Labels) -> float:
-    """How much nearer, in cosine, a stretch is to its own voice's other stretches.
+    """Return how much nearer, in cosine, a segment is to the other segments of its own voice.
 
     Nearer than to the nearest other voice, averaged by duration; a stretch that is all its voice
     has counts as 0.
@@ -176,7 +176,7 @@ _ACTIVITY = 0.4  # the share of the time that it takes, where voices are told ap
 
 
 def party_label(index: int) -> str:
-    """`A`, `B`, ... for the first, second, ... party."""
+    """Return `A`, `B`, ... for the first, second, ... party."""
     return chr(ord("A") + index)
 
 
@@ -186,7 +186,7 @@ def by_channel(
     engines: Engines,
     progress: ProgressCallback = no_progress,
 ) -> Speech:
-    """A party per channel; how sure depends on how well a leaked voice could be left out."""
+    """Return one party per channel; confidence depends on how well crosstalk could be removed."""
     count = sound.channel_count
     heard = [
         hear_activity(
@@ -220,7 +220,9 @@ def by_voice(
     progress: ProgressCallback = no_progress,
     one_expected: bool = False,
 ) -> Speech:
-    """A party per voice, labelled in order of first speech; `one_expected` as in `tell_apart`."""
+    """Return one party per voice, in order of first speech; `one_expected` as in
+    `cluster_speakers`.
+    """
     activity = hear_activity(sound, 0, settings, engines, part_of(progress, 0.0, _ACTIVITY))
     runs = speech_frames(activity.speech, settings)
     if not runs:
@@ -264,7 +266,7 @@ def _embeddings(
 
 
 def _samples(sound: Sound, stretch: VoiceSegment) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
-    """What an embedding is taken from: a very short stretch with a little more around it."""
+    """Return the samples for an embedding: a very short segment is padded with its surroundings."""
     start_s, end_s = frame_time_s(stretch.start), frame_time_s(stretch.end)
     middle_s = (start_s + end_s) / 2
     half_s = min(max(end_s - start_s, _SHORTEST_PRINT_S), _LONGEST_PRINT_S) / 2
@@ -296,7 +298,7 @@ def _times(
 def _overlaps(
     activity: Activity, stretches: Sequence[VoiceSegment], parties: Sequence[str]
 ) -> list[SpeechSegment]:
-    """Speech of a second party inside a stretch of the first.
+    """Return speech of a second party inside a segment of the first.
 
     Which party it is follows from what the same local speaker of the same window was elsewhere;
     between two parties it can only be the other one.

@@ -37,7 +37,7 @@ class Contribution(Span):
 def contributions(
     speech: Speech, transcript: Transcript, settings: TurnSettings
 ) -> dict[str, tuple[Contribution, ...]]:
-    """Per party, every stretch of its speech in order, with what it does to the floor.
+    """Return, per party, every segment of its speech in order, with what it does to the floor.
 
     Every word of the transcript is in exactly one contribution of its party.
     """
@@ -59,7 +59,7 @@ def contributions(
 
 
 def _stretches(party: str, speech: Speech, transcript: Transcript) -> list[Contribution]:
-    """A party's speech, cut and widened so that a word's time belongs to who said the word.
+    """Return a party's speech, cut and widened so that a word's time belongs to who said the word.
 
     With a channel each, what the other says takes nothing away. Told apart by voice, one voice is
     heard at a time, and words mark its edges better than the segments do.
@@ -129,7 +129,7 @@ def _has_stopped(
     others: Sequence[Sequence[Contribution]],
     settings: TurnSettings,
 ) -> bool:
-    """Whether the party already listens: to another who speaks from before its pause until after.
+    """Return whether the party already listens: to another who speaks through its pause.
 
     "... from far away. [the other: If you give me a minute, ...] Yes." The "yes" is no longer part
     of what was said before it, however short the pause.
@@ -174,14 +174,14 @@ class _Other:
         }
 
     def covers(self, entry: _Speaking) -> bool:
-        """Speaks from before the entry until after it without a pause."""
+        """Return whether the other speaks from before the entry until after it without a pause."""
         at = bisect_right(self._starts, entry.start_s) - 1
         if at < 0 or self._ends[at] < entry.end_s:
             return False
         return self._stretches[at].duration_s > entry.end_s - entry.start_s
 
     def goes_on(self, entry: _Speaking, settings: TurnSettings) -> bool:
-        """Pauses for the entry without having asked anything, and soon speaks on."""
+        """Return whether the other pauses for the entry, has asked nothing, and soon speaks on."""
         before = bisect_left(self._starts, entry.start_s) - 1
         after = bisect_right(self._ends, entry.end_s)
         if before < 0 or after >= len(self._stretches) or after <= before:
@@ -201,7 +201,7 @@ def _asks(stretch: Contribution) -> bool:
 
 
 def build_turns(speech: Speech, transcript: Transcript, settings: TurnSettings) -> tuple[Turn, ...]:
-    """The turns of a call in order of start, roles not yet known.
+    """Return the turns of a call in order of start, roles not yet known.
 
     Another party takes the floor by speaking in a pause of the one who holds it; a pause longer
     than `settings.max_pause_s` ends a turn by itself. A backchannel neither ends a turn nor is one.
@@ -244,7 +244,7 @@ class _Rival:
         self._ends = [p.end_s for p in parts]
 
     def takes(self, pause: Span, settings: TurnSettings) -> bool:
-        """Falls into the pause with half of itself, or fills half of one between two phrases.
+        """Return whether it falls into the pause with half of itself, or fills half of a pause.
 
         An overlap that merely reaches into a pause, or runs through a short one, takes nothing.
         """

@@ -90,11 +90,11 @@ class RoleRule(PhraseRule):
     direction: Literal["inbound", "outbound"] | None = None
 
     def weight_for(self, role: RoleName) -> float:
-        """Log-odds of this rule for a role; zero for a role it says nothing about."""
+        """Return the log-odds of this rule for a role; zero for a role it does not mention."""
         return self.weights.get(role, 0.0)
 
     def place_factor(self, index: int, turn_count: int) -> float:
-        """How much of the weight counts at this place in the call."""
+        """Return how much of the weight counts at this position in the call."""
         opens = index < _OPENING_TURNS and self.at != "closing"
         closes = index >= turn_count - _CLOSING_TURNS and self.at != "opening"
         return 1.0 if opens or closes else _IN_BETWEEN
@@ -202,7 +202,7 @@ def assign_roles(
 
 
 def _missing_channels(channel_roles: Mapping[str, str], layout: ChannelLayout) -> str | None:
-    """Why the metadata's roles are left aside: who counts otherwise may mean other channels."""
+    """Return why the metadata's roles are ignored: they may number channels differently."""
     missing = sorted({int(c) for c in channel_roles if int(c) >= layout.channel_count})
     if not missing:
         return None
@@ -214,7 +214,7 @@ def _missing_channels(channel_roles: Mapping[str, str], layout: ChannelLayout) -
 def _channels_of(
     parties: Sequence[str], turns: Sequence[Turn], layout: ChannelLayout
 ) -> Sequence[int]:
-    """The recording's own number of each party's channel; nothing where they share one."""
+    """Return the recording's own number of each party's channel; nothing where they share one."""
     if layout.kind == "stereo":
         return layout.kept or range(len(parties))
     if layout.lacks_a_party and len({turn.party for turn in turns}) == 1:
@@ -250,7 +250,7 @@ def _from_metadata(
 
 
 def _name_for(channel: int, channel_roles: Mapping[str, str], layout: ChannelLayout) -> str | None:
-    """What the metadata call a channel, or the channels that were dropped as copies of it."""
+    """Return the metadata's role of a channel, or of the channels dropped as copies of it."""
     alike = {channel}
     for copy in reversed(layout.copies):  # a copy may have stood for others before
         if copy.kept in alike:
@@ -335,7 +335,7 @@ def _posterior(
 
 
 def _ways(party_count: int) -> list[tuple[RoleName, ...]]:
-    """All ways of giving roles that make a service call, or a recording that was reached.
+    """Return all assignments of roles that make a service call, or a recording that was reached.
 
     A single voice may be two people that were not told apart, so that it can only be recognised
     as a recording. Between two there is one of each; among more, several agents or others.
@@ -373,7 +373,7 @@ def _because(
 
 
 def _named(said: Evidence, role: RoleName) -> str:
-    """The weightiest rules for a role, by name: never the words themselves."""
+    """Return the weightiest rules for a role, by name: never the words themselves."""
     speaking = [(factor * rule.weight_for(role), rule.id) for rule, factor in said]
     ranked = sorted((s for s in speaking if s[0] > 0), key=lambda s: (-s[0], s[1]))
     return ", ".join(rule_id for _, rule_id in ranked[:_MAX_NAMED_RULES])

@@ -72,7 +72,7 @@ def accesses(warehouse: Path) -> tuple[dict[str, Any], ...]:
 
 
 def forget_calls_but(warehouse: Path, kept: Collection[str]) -> None:
-    """Take from the log the ids of all calls that are not among those kept.
+    """Remove from the log the ids of all calls that are not among those kept.
 
     How many they were stays, as null. Raises WarehouseError when the log cannot be written.
     """
@@ -94,7 +94,7 @@ def forget_calls_but(warehouse: Path, kept: Collection[str]) -> None:
 
 @contextmanager
 def _held(path: Path) -> Iterator[IO[str]]:
-    """The log, open at its end, and nobody else's for the block. Raises OSError."""
+    """Open the log at its end and lock it for the block. Raises OSError."""
     while True:
         with open(path, "a", encoding="utf-8", opener=open_private) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -108,7 +108,7 @@ def _held(path: Path) -> Iterator[IO[str]]:
 
 
 def _user() -> str:
-    """The name of the user as the system has it, not as the environment says."""
+    """Return the user's name according to the system, not the environment."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

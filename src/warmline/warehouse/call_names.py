@@ -54,7 +54,7 @@ class NamedCall:
 
     @property
     def exact_name(self) -> str:
-        """A name that no other call has, also where others claim the same id."""
+        """Return a name that no other call has, even where others claim the same id."""
         digest = self.landing_key.rpartition("/")[2][:8]
         claim = self.claimed_call_id.strip()
         return f"{claim}~{digest}" if self.call_id == claim else self.call_id
@@ -94,7 +94,7 @@ def find_call(con: duckdb.DuckDBPyConnection, text: str, *, beginnings: bool = F
 
 
 def _begun(con: duckdb.DuckDBPyConnection, text: str) -> NamedCall:
-    """The one call whose name begins like this."""
+    """Return the one call whose name begins like this."""
     found = _rows(con, _BY_BEGINNING, **_forms(text))
     if not found:
         raise QueryError(_unknown(con, text))
@@ -106,7 +106,7 @@ def _begun(con: duckdb.DuckDBPyConnection, text: str) -> NamedCall:
 
 
 def _unknown(con: duckdb.DuckDBPyConnection, text: str) -> str:
-    """The sentence for a call that is not there."""
+    """Return the message for a call that does not exist."""
     closest = [
         shortened(name) for (name,) in con.execute(_CLOSEST, {"text": _storable(text)}).fetchall()
     ]
@@ -132,12 +132,12 @@ def shortened(name: str) -> str:
 
 
 def _forms(text: str) -> dict[str, str]:
-    """What was typed, and the form of Unicode that metadata is kept in."""
+    """Return the typed text, and its form in metadata's Unicode normalisation."""
     return {"text": _storable(text), "nfc": unicodedata.normalize("NFC", _storable(text.strip()))}
 
 
 def _storable(text: str) -> str:
-    """As it was stored: lone surrogates, as in the name of a file, written out."""
+    """Return the text as it is stored: lone surrogates, as in file names, escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

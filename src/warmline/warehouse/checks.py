@@ -27,11 +27,11 @@ class CheckResult:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was found."""
+        """Return whether nothing was found."""
         return self.count == 0
 
     def __str__(self) -> str:
-        """What is wrong, in one line, with the first row."""
+        """Return what is wrong, on one line, with the first row."""
         if self.passed:
             return f"{self.name}: passed"
         pairs = zip(self.columns, self.rows[0], strict=True)
@@ -54,7 +54,7 @@ def run_checks(
 
 @contextmanager
 def _only_touched(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """For as long as the block runs, a temporary table stands before each large one."""
+    """Put a temporary table before each large one for as long as the block runs."""
     tables = [file.name for file in sql_files("load") if file.name not in _READ_WHOLE]
     database = con.execute("SELECT current_database()").fetchall()[0][0]
     try:

@@ -132,13 +132,13 @@ def _known(
 
 
 def _read(warehouse: Path) -> tuple[LandingFolder | None, int]:
-    """What the warehouse notes of its landing folder, and how many calls it has."""
+    """Return the warehouse's note of its landing folder, and how many calls it has."""
     with open_for_reading(warehouse) as con:
         return _noted(con)
 
 
 def _read_with(asked: Places, keys: Sequence[Key | None]) -> tuple[LandingFolder | None, int]:
-    """The same of a warehouse whose key is one of these; nothing is known if none fits."""
+    """Return the same for a warehouse whose key is one of these; nothing if none fits."""
     for key in keys:
         with open_to_convert(asked.warehouse) as con, suppress(EncryptionError):
             attach(con, "noting", asked.warehouse, key, read_only=True)

@@ -86,7 +86,7 @@ def fingerprint_of(
     profile: ProfileSettings | None,
     folder: LandingFolder,
 ) -> Fingerprint:
-    """What a warehouse would be made from today."""
+    """Return what a warehouse would be built from today."""
     loads = sql_files("load")
     kinds = ("migrations", "summaries", "views", "checks")
     others = [file for kind in kinds for file in sql_files(kind)]
@@ -99,7 +99,7 @@ def fingerprint_of(
 
 
 def published(warehouse: Path) -> Published | None:
-    """What the warehouse was last made from; None when that cannot be told.
+    """Return what the warehouse was last built from; None when that is unknown.
 
     Raises WarehouseError for a file that is not a warehouse, or that another program writes to.
     """
@@ -118,7 +118,7 @@ def published(warehouse: Path) -> Published | None:
 
 
 def differs(before: Published | None, inputs: Fingerprint) -> bool:
-    """Whether what was published was checked by other SQL or definitions than today's."""
+    """Return whether the published warehouse was checked by other SQL or definitions."""
     return before is None or (
         (before.inputs.sql_sha256, before.inputs.definitions_sha256)
         != (inputs.sql_sha256, inputs.definitions_sha256)
@@ -126,7 +126,7 @@ def differs(before: Published | None, inputs: Fingerprint) -> bool:
 
 
 def problems(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """The landing files that cannot be read, each with what is wrong with it."""
+    """Return the landing files that cannot be read, each with the reason."""
     return dict(
         con.execute(
             "SELECT file, problem FROM landing.files WHERE problem IS NOT NULL UNION ALL "
@@ -305,7 +305,7 @@ class _Job:
         return report
 
     def _sweep(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Remove what was erased and has landed again since, by a run that was under way then."""
+        """Remove what was erased but landed again since, from a run that was under way."""
         if late := leave_away(con, forgotten_keys(self.landing_dir)):
             try:
                 remove(self.landing_dir, late)
@@ -314,7 +314,7 @@ class _Job:
             raise VanishedError(f"{self.landing_dir}: what had been erased landed again")
 
     def _leave_no_free_block(self) -> None:
-        """Put what was built into a file that never held anything else."""
+        """Copy what was built into a file that never held anything else."""
         key, dense = current_key(), self.building.with_name("dense")
         copy_what_counts(self.building, dense, key, key)
         dense.replace(self.building)
@@ -373,7 +373,7 @@ class _Job:
 
 
 def _require_passing(con: duckdb.DuckDBPyConnection, *, whole: bool) -> int:
-    """Run the checks; returns how many. Raises WarehouseError saying what they found."""
+    """Run the checks; return how many. Raises WarehouseError saying what they found."""
     results = run_checks(con, whole=whole)
     failed = [str(result) for result in results if not result.passed]
     if failed:

@@ -23,7 +23,7 @@ _PUBLISHED = "SELECT review_id FROM reviews"
 
 
 def show_landed_reviews(con: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
-    """Let this connection see the reviews that have landed since the publishing, too.
+    """Make reviews that have landed since publishing visible to this connection, too.
 
     Where the landing folder is not to be found, or a review cannot be read, what was published is
     seen; the next publishing tells of a review that is damaged.
@@ -69,7 +69,7 @@ def _add(con: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """The reviews that have landed, by id; none without the folder, or if it cannot be read."""
+    """Yield the landed reviews, by id; none without the folder, or if it cannot be read."""
     try:
         with os.scandir(folder) as parts:
             inside = [part.path for part in parts if part.is_dir(follow_symlinks=False)]
@@ -106,7 +106,7 @@ def note_reviews(
 
 
 def _take_in(con: duckdb.DuckDBPyConnection, landing_dir: Path, name: str) -> str | None:
-    """Take in one review; why it cannot be read, else None."""
+    """Insert one review; return why it cannot be read, else None."""
     try:
         take_in(con, landing_dir / name)
     except LandingError as e:

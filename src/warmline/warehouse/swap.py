@@ -20,12 +20,12 @@ from warmline.landing.manifest import Change
 
 
 def building_beside(warehouse: Path) -> Path:
-    """The file in which this process builds what is to become the warehouse."""
+    """Return the file in which this process builds the new warehouse."""
     return warehouse.with_name(f"{warehouse.name}.building-{os.getpid()}") / warehouse.name
 
 
 def remove_leftovers(warehouse: Path) -> None:
-    """Remove what this or a killed process left of a warehouse that was not finished."""
+    """Remove what this or a killed process left of an unfinished warehouse."""
     for path in warehouse.parent.glob(f"{warehouse.name}.building-*"):
         if path.is_dir():
             shutil.rmtree(path)
@@ -34,7 +34,7 @@ def remove_leftovers(warehouse: Path) -> None:
 
 
 def copy_beside(warehouse: Path, building: Path) -> None:
-    """Begin with what the publisher wrote last: with the file, and never with a log beside it."""
+    """Start from a copy of the last published file, without any log beside it."""
     shutil.copyfile(warehouse, building)
 
 
@@ -78,7 +78,7 @@ class Changed:
 def change_key(
     landing_dir: Path, warehouse: Path, before: Key | None, after: Key | None
 ) -> Changed:
-    """Encrypt what is in clear, decrypt what is encrypted, or encrypt it with another key.
+    """Encrypt, decrypt, or re-encrypt a warehouse with another key.
 
     No copy of what was there before is left. What was broken off is finished by the same call; what
     is as it should be is left alone. Raises EncryptionError when a key is not that of the places,
@@ -120,7 +120,7 @@ def _rewrite(warehouse: Path, change: Change) -> bool:
 
 
 def _opens(warehouse: Path, key: Key | None) -> bool:
-    """Whether the warehouse has this key already."""
+    """Return whether the warehouse has this key already."""
     with open_to_convert(warehouse) as con:
         try:
             attach(con, "old", warehouse, key, read_only=True)
@@ -130,6 +130,6 @@ def _opens(warehouse: Path, key: Key | None) -> bool:
 
 
 def _remove_leftovers(warehouse: Path) -> None:
-    """What killed processes left beside the warehouse: it may be in clear."""
+    """Remove what killed processes left beside the warehouse: it may be unencrypted."""
     remove_leftovers(warehouse)
     shutil.rmtree(warehouse.with_name(f"{warehouse.name}.tmp"), ignore_errors=True)

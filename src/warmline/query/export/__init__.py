@@ -41,7 +41,7 @@ Exporter = Callable[[CallAnalysis, str | None], str]
 
 
 def speaker_names(analysis: CallAnalysis) -> dict[str, str]:
-    """A name per party: its role if no other party has it, else its label."""
+    """Return a name per party: its role if no other party has it, else its label."""
     if analysis.speech is None or analysis.conversation is None:
         return {}
     role_of = analysis.conversation.role_of
@@ -54,7 +54,7 @@ def speaker_names(analysis: CallAnalysis) -> dict[str, str]:
 
 
 def as_rttm(analysis: CallAnalysis, name: str | None = None) -> str:
-    """Who spoke when (NIST Rich Transcription Time Marked), overlaps included."""
+    """Return who spoke when (NIST Rich Transcription Time Marked), overlaps included."""
     names = speaker_names(analysis)
     annotation = Annotation(uri=name or session_id(analysis))
     for i, segment in enumerate(analysis.speech.segments if analysis.speech else ()):
@@ -63,7 +63,7 @@ def as_rttm(analysis: CallAnalysis, name: str | None = None) -> str:
 
 
 def as_stm(analysis: CallAnalysis, name: str | None = None) -> str:
-    """Turns as NIST segment time marks: call, channel, speaker, start, end, text."""
+    """Return turns as NIST segment time marks: call, channel, speaker, start, end, text."""
     names, call = speaker_names(analysis), name or session_id(analysis)
     return _lines(
         f"{call} 1 {names[t.party]} {t.start_s:.3f} {t.end_s:.3f} {t.text}"
@@ -72,7 +72,7 @@ def as_stm(analysis: CallAnalysis, name: str | None = None) -> str:
 
 
 def as_seglst(analysis: CallAnalysis, name: str | None = None) -> str:
-    """Words as meeteval's segment list (JSON), one entry a word."""
+    """Return words as meeteval's segment list (JSON), one entry per word."""
     names, call = speaker_names(analysis), name or session_id(analysis)
     entries = [
         {
@@ -88,7 +88,7 @@ def as_seglst(analysis: CallAnalysis, name: str | None = None) -> str:
 
 
 def as_ctm(analysis: CallAnalysis, name: str | None = None) -> str:
-    """Words as NIST conversation time marks: call, channel, start, length, word, confidence.
+    """Return words as NIST conversation time marks: call, channel, start, length, word, confidence.
 
     The channel is the party's number, as the format has no speakers.
     """
@@ -102,7 +102,7 @@ def as_ctm(analysis: CallAnalysis, name: str | None = None) -> str:
 
 
 def as_srt(analysis: CallAnalysis) -> str:
-    """Turns as SubRip subtitles."""
+    """Return turns as SubRip subtitles."""
     names = speaker_names(analysis)
     return _lines(
         f"{i}\n{_clock(t.start_s, ',')} --> {_clock(t.end_s, ',')}\n{names[t.party]}: {t.text}\n"
@@ -111,7 +111,7 @@ def as_srt(analysis: CallAnalysis) -> str:
 
 
 def as_vtt(analysis: CallAnalysis) -> str:
-    """Turns as WebVTT captions, with voice tags."""
+    """Return turns as WebVTT captions, with voice tags."""
     names = speaker_names(analysis)
     return "WEBVTT\n\n" + _lines(
         f"{_clock(t.start_s, '.')} --> {_clock(t.end_s, '.')}\n"
@@ -121,7 +121,7 @@ def as_vtt(analysis: CallAnalysis) -> str:
 
 
 def as_json(analysis: CallAnalysis) -> str:
-    """Speakers, turns and their words in one object."""
+    """Return speakers, turns and their words in one JSON object."""
     names = speaker_names(analysis)
     words = analysis.transcript.words if analysis.transcript else ()
     content = {
@@ -176,7 +176,7 @@ def session_id(analysis: CallAnalysis) -> str:
 
 
 def file_stems(call_ids: Iterable[str]) -> dict[str, str]:
-    """Return, for every call of a warehouse, how its files' names begin: none begin alike.
+    """Return, for every call of a warehouse, a distinct prefix of its files' names.
 
     Also not where capital letters, or forms of Unicode, make no difference. The name is the id
     without what names of files forbid, with a digest behind it where that would be two calls', or
@@ -199,7 +199,7 @@ def file_stems(call_ids: Iterable[str]) -> dict[str, str]:
 
 
 def _plain(call_id: str) -> str:
-    """The id as the name of a file, cut where it is too long, which a digest then tells apart."""
+    """Return the id as a file name; one that is too long is cut, with a digest to tell it apart."""
     plain = re.sub(r"[^\w.~-]+", "_", call_id)
     plain = re.sub(r"^[.-]", "_", plain) or "call"
     if len(plain.encode()) <= _LONGEST_BYTES:
@@ -209,7 +209,7 @@ def _plain(call_id: str) -> str:
 
 
 def _folded(stem: str) -> str:
-    """The same for names that a file system may take for one."""
+    """Return the same for names that a file system may take for one."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", stem).casefold())
 
 
@@ -344,7 +344,7 @@ def write_bleeped(
 
 
 def bleeped(pcm: NDArray[np.int16], hidden: Sequence[Span]) -> NDArray[np.int16]:
-    """The sound, shape (channels, samples) at 16 kHz, with a tone over these spans."""
+    """Return the sound, shape (channels, samples) at 16 kHz, with a tone over these spans."""
     copy = pcm.copy()
     for span in hidden:
         first = min(max(0, round((span.start_s - MARGIN_S) * SAMPLE_RATE_HZ)), pcm.shape[1])
