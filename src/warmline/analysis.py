@@ -2,9 +2,6 @@
 
 It is what is written to disk (see `landing`) and what the warehouse is loaded from. The values here
 are results of the measuring stages; those of the listening stages are in `values`.
-
-It is what lands on disk (see `landing`) and what the warehouse is loaded from. The values here are
-those that leave the measuring rooms; the listening rooms' are in `values`.
 """
 
 from dataclasses import dataclass, field
@@ -71,14 +68,10 @@ class Prosody:
 
 @dataclass(frozen=True)
 class Overlap(Span):
-    """A span in which both parties speak. `kind`: `backchannel`, `terminal_overlap`, `interruption`
-    or `other`.
+    """A span in which both parties speak.
 
-    `holder` had the floor, `entrant` came in. `successful` and `cooperative` apply to interruptions
-    only.
-
-    `holder` had the floor, `entrant` came in. `successful` and `cooperative` are said of
-    interruptions only.
+    `kind` is `backchannel`, `terminal_overlap`, `interruption` or `other`. `holder` had the floor,
+    `entrant` came in. `successful` and `cooperative` apply to interruptions only.
     """
 
     holder: str

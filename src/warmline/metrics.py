@@ -13,10 +13,6 @@ class MetricDefinition:
     `level` is `party` or `call`. `unit` is `s`, `share`, `count`, `per_min`, `dB`, `semitones`, ...
     `version` rises whenever the same call could get another value. `validated` says in a few words
     against what it was validated, or `no`.
-
-    `level` is `party` or `call`. `unit` is `s`, `share`, `count`, `per_min`, `dB`, `semitones`, ...
-    `version` rises whenever the same call could get another value. `validated` says in a few words
-    against what, or `no`.
     """
 
     name: str

@@ -203,9 +203,6 @@ class Turn(Span):
 
     `speech_s` is voice activity inside the turn; `word_count` counts recognised words. `index` is
     the position in the call, from 0.
-
-    `speech_s` is voice activity inside the turn; `word_count` counts recognised words. `index` is
-    the place in the call, from 0.
     """
 
     index: int

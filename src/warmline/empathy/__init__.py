@@ -1,4 +1,4 @@
-"""Empathy: which feelings a customer showed, how the agent answered, and what else was measured."""
+"""Empathy: which feelings a customer showed, how the agent answered, and related measures."""
 
 from collections.abc import Sequence
 
@@ -27,10 +27,10 @@ def measure(
 ) -> Empathy:
     """Return the ledger, the customer's own words, and every measure in `DEFINITIONS`.
 
-    `moments` are the language room's, `floor` gives the holds that were heard. `unread_reason` says
-    why the words could not be read at all (`language.unread_reason`), `unheard_reason` why no model
-    read them; None when `moments` has what models heard. Without an agent, a customer
-    or words there is no ledger but a reason, and what rests on it is unsaid for that reason.
+    `moments` come from the language stage, `floor` has the holds that were heard. `unread_reason`
+    says why the words could not be read at all (`language.unread_reason`), `unheard_reason` why no
+    model read them; None when `moments` includes what models found. Without an agent, a customer or
+    words there is no ledger but a reason, and what depends on it is missing for that reason.
     """
     reason = no_ledger_reason(conversation, unread_reason)
     rows = () if reason else opportunities(conversation, moments, settings, feelings)

@@ -11,11 +11,11 @@ from warmline.metrics import Metric, count, missing_metric, rate
 from warmline.phrases import spoken_text
 from warmline.values import RoleName, Span
 
-# What the models hear in an agent's turns: levels of EPITOME's mechanisms, and uptake.
+# What models find in an agent's turns: levels of EPITOME's mechanisms, and uptake.
 
 
 LEVEL_OF = {"weak": 1, "strong": 2}
-# The strength of a moment of uptake that is no more than chance.
+# The strength of a moment of uptake at chance level.
 _CHANCE = 0.5
 
 

@@ -128,11 +128,10 @@ def _grew(scene: CallContext, signs: Sequence[Moment | Opportunity]) -> bool:
 
 
 def _warm_competent_warm(scene: CallContext) -> Metric:
-    """Return the share of warm moments that open or close the call, and of competent ones in
-    between.
+    """Return the share of warm moments that open or close the call, and of competent ones between.
 
     Half of the agents' words are edges and half are middle (`edge_share` 0.25), so that 0.5 is no
-    pattern and 1 the whole one.
+    pattern and 1 the full pattern.
     """
     name = "warm_competent_warm"
     zones = _edge_turns(scene)
@@ -187,7 +186,7 @@ def _spans(found: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(Span(f.start_s, f.end_s) for f in found)
 
 
-# Measures of what a customer went through, and said of it.
+# Measures of what a customer experienced, and said about it.
 
 # Metric -> the kinds of the customer's own moments that it counts.
 COUNTED = {
@@ -231,8 +230,7 @@ def customer_metrics(scene: CallContext, party: str) -> list[Metric]:
 
 
 def quotes(moments: Sequence[Moment], settings: EmpathySettings) -> tuple[Quote, ...]:
-    """Return the customer's sentences around cues, complaints, friction and relief, in order of
-    time.
+    """Return the customer's sentences around cues, complaints, friction and relief, by time.
 
     `cue` is the feeling, or the kind of moment, that makes the sentence worth reading.
     """

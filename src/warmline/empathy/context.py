@@ -1,4 +1,4 @@
-"""What the measures of one call are taken from: who is who, what was said, what was answered."""
+"""The input of the empathy measures of one call: roles, words, moments and the ledger."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

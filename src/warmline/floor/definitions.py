@@ -1,4 +1,4 @@
-"""What the floor room measures, each with its meaning and source."""
+"""The definitions of the floor measures, each with its meaning and source."""
 
 from warmline.metrics import MetricDefinition
 

@@ -1,4 +1,4 @@
-"""What the floor metrics are made of, gathered once."""
+"""The events that the floor measures are computed from: turns, overlaps, silences, backchannels."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ class PartyTurns:
         return at >= 0 and self._turns[at].end_s > span.end_s
 
 
-# Silence of all parties: short gaps, dead air, and holds kept apart.
+# Silence of all parties: short gaps, dead air, and holds are kept apart.
 
 
 GAP = "gap"
@@ -73,9 +73,9 @@ def silences_of(
 ) -> tuple[Silence, ...]:
     """Return all spans in which no party speaks, in order; together they are the non-talk time.
 
-    Music or tones for at least `settings.hold_s` (pauses of ringing bridged) are a `hold`. What is
-    left is `dead_air` from `settings.dead_air_s` on, else a `gap`. Before the first and after the
-    last speech nobody is kept waiting that can be heard: a `gap`, however long.
+    Music or tones for at least `settings.hold_s` (pauses of ringing bridged) are a `hold`. The rest
+    is `dead_air` from `settings.dead_air_s` on, else a `gap`. Before the first and after the last
+    speech nobody audible is kept waiting: a `gap`, however long.
     """
     spoken = union(talk)
     if not spoken:
@@ -93,7 +93,7 @@ def silences_of(
     return tuple(sorted(found, key=lambda s: s.start_s))
 
 
-# Changes of speaker: how long the next waits, or how early it comes in.
+# Changes of speaker: how long the next one waits, or how early it comes in.
 
 
 def transfers_of(turns: Sequence[Turn]) -> tuple[FloorTransfer, ...]:
@@ -113,11 +113,11 @@ def transfers_of(turns: Sequence[Turn]) -> tuple[FloorTransfer, ...]:
     return tuple(found)
 
 
-# Whether an interruption works with the speaker: it agrees, or it completes what he was saying.
+# Whether an interruption is cooperative: it agrees with the speaker, or completes the sentence.
 
 
 _FILE = "cooperation.toml"
-# How soon after a completion the one who was interrupted must take it up.
+# How soon after a completion the interrupted party must take it up.
 _TAKEN_UP_WITHIN_S = 3.0
 _COMPLETION_MAX_WORDS = 8
 
@@ -302,9 +302,9 @@ def backchannels_of(
 ) -> tuple[Backchannel, ...]:
     """Return every backchannel in order of time, over the holder's speech or in a pause of it.
 
-    Recognised words can only refuse (`words_refuse`): "I'm so sorry" is short, and more than
+    Recognised words can only rule one out (`words_refuse`): "I'm so sorry" is short, but more than
     listening. `text` is None where no word was recognised. Speech that belongs to a longer turn of
-    the same party is the beginning or the end of that.
+    the same party is the beginning or the end of that turn.
     """
     turns_of = {party: PartyTurns(party, turns) for party in talk}
     found: list[Backchannel] = []
@@ -325,7 +325,9 @@ def backchannels_of(
 
 @dataclass(frozen=True)
 class FloorEvents:
-    """A call's floor. `talk` has the speech of every party, `people` those who are no recording."""
+    """A call's floor. `talk` has the speech of every party, `people` the parties that are no
+    recording.
+    """
 
     speech: Speech
     transcript: Transcript
@@ -353,7 +355,8 @@ def floor_events(
 ) -> FloorEvents:
     """Return overlaps, transfers, silences and backchannels of a call.
 
-    A recorded voice (IVR) breaks silence, but holds no conversation: talking over it is nothing.
+    A recorded voice (IVR) breaks silence, but takes no part in the conversation: talking over it is
+    no event.
     """
     talk = {p: tuple(union(s for s in speech.segments if s.party == p)) for p in speech.parties}
     people = tuple(p for p in talk if conversation.role_of(p) is not RoleName.IVR)

@@ -1,4 +1,4 @@
-"""The floor room: who held the floor, who took it, and how long nobody did."""
+"""The floor stage: who held the floor, who took it, and how long nobody did."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from warmline.settings import FloorSettings
 from warmline.spans import intersect, total_s
 from warmline.values import Conversation, RoleName, Span, Speech, Transcript
 
-# Measures whose evidence is the stretches they were made of.
+# Measures whose evidence is the spans they were computed from.
 
 
 def spans_of(events: Sequence[Span]) -> tuple[Span, ...]:
@@ -44,7 +44,7 @@ def longest(name: str, party: str | None, events: Sequence[Span], confidence: fl
     )
 
 
-# The floor of the call as a whole.
+# Measures of the call as a whole.
 
 
 _OF_SPEECH = (
@@ -124,7 +124,7 @@ def _opening_story(scene: FloorEvents) -> Metric:
     )
 
 
-# The floor, party by party.
+# Measures of single parties.
 
 
 _ALONE = "no other person speaks"

@@ -35,12 +35,12 @@ _KEY = f"{manifest.DIGESTS}/key"
 
 @dataclass(frozen=True)
 class Erasure:
-    """One erasing, without a word of what it erased. `outcomes` and `reviews` are counts.
+    """One erasure, without a word of what it erased. `outcomes` and `reviews` are counts.
 
-    `customers` and `named_calls` are digests of ids as they are kept; what was recorded of these
-    customers until `forgotten_at` is meant as well when it lands later. `opted_out` are digests of
-    `folded` ids: customers of whom no later call is analyzed either, `opted_in` of those who took
-    that back.
+    `customers` and `named_calls` are digests of ids as they are stored; recordings of these
+    customers made until `forgotten_at` are erased even when they land later. `opted_out` are
+    digests of `folded` ids of customers of whom no later call is analyzed either, `opted_in` of
+    those who withdrew that.
     """
 
     forgotten_at: datetime
@@ -56,7 +56,7 @@ class Erasure:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What may not land: `keys` of what was erased, customers by digest, and the key of those.
+    """What may not land: `keys` of what was erased, customers by digest, and the digests' key.
 
     `until` maps a customer's digest to when their calls were last erased.
     """
@@ -205,7 +205,7 @@ def keep_forgotten(landing_dir: Path, key: str) -> None:
 def may_land(landing_dir: Path, analysis: CallAnalysis) -> bool:
     """Return whether an analysis concerns nobody who was forgotten; note its key if it does.
 
-    By the key, packing and publishing leave it away, wherever it lies by then.
+    Compacting and publishing then leave out that key, wherever it is by then.
     """
     known = left_out(landing_dir)
     if not known.concerns(analysis.recording, analysis.metadata):

@@ -48,7 +48,7 @@ Listed = Mapping[str, ListedRecording]
 def read_listing(landing_dir: Path, source: str) -> Listed:
     """Return the remembered listing of a place; empty if it is damaged or was never made.
 
-    Raises EncryptionError when the key that is given is not that of the folder.
+    Raises EncryptionError when the key that is set, or its absence, does not match the folder.
     """
     manifest.key_of(landing_dir)
     try:
@@ -68,7 +68,7 @@ def listed_marks(
 ) -> tuple[str, ...]:
     """Return the marks of listed recordings, given by URL, size and time of change.
 
-    By its mark, which is a digest, a recording is known again without its bytes.
+    A mark is a digest by which a recording is recognised without its bytes.
     """
     stamps = {url: f"{size}-{modified_at.timestamp()}-" for url, size, modified_at in erased}
     if not stamps:

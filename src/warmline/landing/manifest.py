@@ -1,8 +1,8 @@
-"""Whether a landing folder is encrypted, and with which key: its file `encryption.json`.
+"""The encryption manifest of a landing folder, `encryption.json`: whether and with which key.
 
-The file holds fingerprints, from which no key can be found again. A folder without it is in clear.
-While a folder is being changed from one state to another, the file says so, and nothing else may
-read or write the folder until that is finished.
+The file holds fingerprints, from which no key can be recovered. A folder without it is not
+encrypted. While a folder is being changed from one state to another, the file says so, and nothing
+else may read or write the folder until that is finished.
 """
 
 import json
@@ -38,7 +38,7 @@ FOLDERS = (
 
 @dataclass(frozen=True)
 class EncryptionManifest:
-    """The fingerprint of the key of a folder, None for one in clear.
+    """The fingerprint of the key of a folder, None for an unencrypted one.
 
     `before` is what it was before; it counts as long as the change is not `finished`.
     """
@@ -75,8 +75,8 @@ def write_manifest(landing_dir: Path, manifest: EncryptionManifest) -> None:
 def key_of(landing_dir: Path, *, writes: bool = False) -> Key | None:
     """Return the key with which this folder is read and written; None if it is not encrypted.
 
-    A folder that is empty becomes an encrypted one when it is first written to with a key given.
-    Raises EncryptionError when the key that is given, or none, is not that of the folder.
+    An empty folder becomes an encrypted one when it is first written to with a key set. Raises
+    EncryptionError when the key that is set, or its absence, does not match the folder.
     """
     key = current_key()
     manifest = read_manifest(landing_dir)
@@ -84,7 +84,7 @@ def key_of(landing_dir: Path, *, writes: bool = False) -> Key | None:
         if holds_something(landing_dir):
             manifest = (
                 read_manifest(landing_dir) or EncryptionManifest()
-            )  # another process may just have begun the folder
+            )  # another process may just have started the folder
         else:
             manifest = EncryptionManifest(key.fingerprint)
             if writes:
@@ -126,7 +126,7 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-# Encrypts a landing folder that is in clear, the other way round, or with another key.
+# Encrypts an unencrypted landing folder, decrypts one, or changes its key.
 
 
 _TEXT, _TABLE = ".json", ".parquet"
@@ -134,7 +134,7 @@ _TEXT, _TABLE = ".json", ".parquet"
 
 @dataclass(frozen=True)
 class Change:
-    """From which key to which; None is in clear."""
+    """A change of key; None is unencrypted."""
 
     before: Key | None
     after: Key | None
@@ -165,7 +165,7 @@ def begin(landing_dir: Path, change: Change) -> None:
 
 
 def rewrite(landing_dir: Path, change: Change) -> int:
-    """Write anew every file that is not yet as it should be; returns how many were.
+    """Rewrite every file that is not yet in the new state; return how many were rewritten.
 
     Raises EncryptionError naming a file that cannot be read: it can be neither kept nor changed.
     """

@@ -1,7 +1,7 @@
-"""A frozen dataclass as one row of Arrow columns, and back; derived from its annotations alone.
+"""Convert a frozen dataclass to one row of Arrow columns, and back, from its annotations alone.
 
 `str`, `int`, `float`, `bool`, `datetime` (UTC), string enums, optionals, `tuple[X, ...]` (a list),
-`dict[str, X]` (a map) and dataclasses of these (a struct) are known; any other annotation is an
+`dict[str, X]` (a map) and dataclasses of these (a struct) are supported; any other annotation is an
 error when the schema is made, not when the first call lands.
 """
 
@@ -36,8 +36,8 @@ def schema(cls: type) -> pa.Schema:
 def to_row(value: Any) -> dict[str, Any]:
     """Return a dataclass as plain Python that fits its `schema`.
 
-    Text that UTF-8 cannot hold (a file name in unknown bytes) is kept readable as `storable` makes
-    it. Raises ValueError for a time without a time zone.
+    Text that UTF-8 cannot hold (a file name in unknown bytes) is kept readable, see `storable`.
+    Raises ValueError for a time without a time zone.
     """
     return {f.name: _plain(getattr(value, f.name), f.name) for f in fields(value)}
 
@@ -45,9 +45,9 @@ def to_row(value: Any) -> dict[str, Any]:
 def from_row(cls: type[T], row: dict[str, Any]) -> T:
     """Return a dataclass from a row of Arrow columns, even one written when it had fewer fields.
 
-    What the row lacks gets the field's default, else None, an empty tuple or an empty dict as the
-    annotation allows. Raises ValueError naming a field that can have none of these, and
-    pydantic's ValidationError for a value of the wrong type.
+    A missing field gets its default, or else None, an empty tuple or an empty dict as the
+    annotation allows. Raises ValueError naming a field that can have none of these, and pydantic's
+    ValidationError for a value of the wrong type.
     """
     kind: type = cls
     value: T = _adapter(kind).validate_python(_complete(kind, row))

@@ -24,11 +24,10 @@ Key = tuple[str | None, str | None, datetime | None, bool, str]
 
 @dataclass(frozen=True)
 class OutcomeLine:
-    """One outcome as a line of a file gives it; with a `problem`, what could be read of it.
+    """One outcome as a line of a file gives it; with a `problem`, as much of it as could be read.
 
     `occurred_at` is UTC, without a zone as in the warehouse; with `is_whole_day` only the day is
-    known, and it is that day's midnight.
-    A number is in `value`, anything else in `text`.
+    known, and it is that day's midnight. A number is in `value`, anything else in `text`.
     """
 
     line: int
@@ -77,8 +76,8 @@ def write_outcomes(
 ) -> Path:
     """Store the outcomes of one file, `source` by name; return the file written.
 
-    Raises LandingError when it cannot be written, EncryptionError when the key that is given is not
-    that of the folder.
+    Raises LandingError when it cannot be written, EncryptionError when the key that is set, or its
+    absence, does not match the folder.
     """
     manifest.key_of(landing_dir, writes=True)
     columns = list(zip(*map(astuple, lines), strict=True)) or [()] * len(fields(OutcomeLine))
@@ -100,7 +99,7 @@ def write_outcomes(
 def outcome_files(landing_dir: Path) -> list[LandedFile]:
     """Return the files of all loads, in order of name; none without the folder.
 
-    Raises EncryptionError when the key that is given is not that of the folder.
+    Raises EncryptionError when the key that is set, or its absence, does not match the folder.
     """
     manifest.key_of(landing_dir)
     return sorted(store.walk(landing_dir / FOLDER, FOLDER), key=lambda file: file.name)

@@ -23,10 +23,10 @@ _CLEAR, _SECRET = ".json", ".parquet"
 
 @dataclass(frozen=True)
 class Review:
-    """One judgement. Its fields are the columns of the table `reviews`; times are UTC.
+    """A reviewer's judgement. Its fields are the columns of the table `reviews`; times are UTC.
 
-    `landing_key` says which recording; a cue is found again by its kind (`name`) and its time, a
-    measure by `name` and `role`.
+    `landing_key` identifies the recording; a cue is found again by its kind (`name`) and its time,
+    a measure by `name` and `role`.
     """
 
     reviewed_at: datetime
@@ -50,8 +50,8 @@ _ADAPTER = TypeAdapter(Review)
 def write_review(review: Review, landing_dir: Path) -> Path:
     """Store a review; return the file written, which is absent if its call was erased.
 
-    Raises LandingError when it cannot be written, EncryptionError when the key that is given is not
-    that of the folder.
+    Raises LandingError when it cannot be written, EncryptionError when the key that is set, or its
+    absence, does not match the folder.
     """
     key = manifest.key_of(landing_dir, writes=True)
     text = json.dumps(asdict(review), default=datetime.isoformat, ensure_ascii=False, indent=1)
@@ -67,7 +67,7 @@ def write_review(review: Review, landing_dir: Path) -> Path:
 def review_files(landing_dir: Path) -> list[LandedFile]:
     """Return the files of all reviews, in order of name; none without the folder.
 
-    Raises EncryptionError when the key that is given is not that of the folder.
+    Raises EncryptionError when the key that is set, or its absence, does not match the folder.
     """
     manifest.key_of(landing_dir)
     found = store.walk(landing_dir / FOLDER, FOLDER, (_CLEAR, _SECRET))

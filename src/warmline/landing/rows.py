@@ -18,7 +18,7 @@ from warmline.values import CallMetadata
 
 KEY, CONTENT, METADATA = "landing_key", "content_sha256", "metadata_fingerprint"
 
-#: One row gains nothing from statistics and dictionaries; without them the file is smaller.
+#: A single row gains nothing from statistics and dictionaries; without them the file is smaller.
 _PARQUET: dict[str, Any] = {
     "compression": "zstd",
     "use_dictionary": False,
@@ -44,9 +44,9 @@ def metadata_fingerprint(metadata: CallMetadata) -> str:
 def write(analysis: CallAnalysis, landing_dir: Path) -> Path:
     """Write an analysis; it replaces one of the same audio, and removes a refusal of the same path.
 
-    Returns the file written. What was erased, or is of somebody who opted out, does not land: the
-    file is then not there. Raises LandingError when it cannot be written, EncryptionError when
-    the key that is given is not that of the folder.
+    Returns the file written. Calls that were erased, or whose customer opted out, are not stored:
+    the file then does not exist. Raises LandingError when it cannot be written, EncryptionError
+    when the key that is set, or its absence, does not match the folder.
     """
     manifest.key_of(landing_dir, writes=True)
     if not erasures.may_land(landing_dir, analysis):
@@ -75,8 +75,8 @@ def read(path: Path, key: str | None = None) -> CallAnalysis:
     """Return the analysis in a landing file; in a compacted one, the one with this key.
 
     Files written by an earlier warmline are completed with defaults. Raises FileNotFoundError when
-    the file is gone (it was packed or removed), EncryptionError when it needs a key or must not be
-    in clear, LandingError naming it for anything else.
+    the file is gone (compacted or removed), EncryptionError when it needs a key or must not be
+    unencrypted, LandingError naming it for anything else.
     """
     try:
         secret = store.required_key(path)

@@ -1,4 +1,4 @@
-"""Reads many landing files at once, by DuckDB, into a table of what has landed.
+"""Read many landing files at once with DuckDB, into a table of what has landed.
 
 Files of different ages are read together: a file without rows that has today's columns is read
 first, so that columns an older file lacks are NULL.
@@ -49,12 +49,12 @@ SELECT landing_key, content_sha256, metadata_fingerprint, analyzed_at, status, r
 FROM read_parquet($files, union_by_name = true, filename = true)
 """
 
-#: Reads every value, and gives one number.
+#: Reads every value, and returns one number.
 _EVERYTHING = "SELECT bit_xor(hash(t)) FROM read_parquet($files, union_by_name = true) AS t"
 
 
 class UnreadableError(WarmlineError):
-    """Some landing files cannot be read. `problems` maps a file's name to why."""
+    """Some landing files cannot be read. `problems` maps a file's name to the reason."""
 
     def __init__(self, problems: dict[str, str]) -> None:
         name, why = next(iter(problems.items()))
@@ -64,14 +64,14 @@ class UnreadableError(WarmlineError):
 
 
 class VanishedError(WarmlineError):
-    """Landing files were packed or removed while they were being read; list them again."""
+    """Landing files were compacted or removed while they were being read; list them again."""
 
 
 @dataclass(frozen=True)
 class Reader:
     """Reads landing files through a DuckDB connection. `template` has all columns and no row.
 
-    `merging` is how `read_parquet` is told to read files of different ages together.
+    `merging` tells `read_parquet` how to read files of different ages together.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -117,10 +117,10 @@ class Reader:
 
     @contextmanager
     def blaming(self, names: Sequence[str]) -> Iterator[None]:
-        """When reading these files fails, raise UnreadableError or VanishedError naming which.
+        """Raise UnreadableError or VanishedError naming the files when reading them fails.
 
-        DuckDB opens a file more than once: one that is replaced meanwhile, as when a call is tried
-        again, has the head of one and the tail of the other. That is a bare `duckdb.Error`.
+        DuckDB opens a file more than once: one that is replaced meanwhile, as when a call is
+        retried, has the head of one and the tail of the other. That is a bare `duckdb.Error`.
         """
         try:
             yield
@@ -183,8 +183,8 @@ QUALIFY row_number() OVER (PARTITION BY path ORDER BY analyzed_at DESC, landing_
 def open_reader(con: duckdb.DuckDBPyConnection, landing_dir: Path) -> Iterator[Reader]:
     """Open a reader of this landing folder, with an empty table `landed` in the connection.
 
-    Raises EncryptionError when the key that is given, or none, is not that of the folder,
-    LandingError when there is no room for a temporary file.
+    Raises EncryptionError when the key that is set, or its absence, does not match the folder,
+    LandingError when there is no space for a temporary file.
     """
     key = manifest.key_of(landing_dir)
     with tempfile.TemporaryDirectory(prefix="warmline-") as folder:
@@ -227,8 +227,8 @@ def _merging_encrypted(con: duckdb.DuckDBPyConnection, template: Path) -> str:
 def problem(path: Path) -> str | None:
     """Return why a landing file cannot be read, having read all of it; None when it can.
 
-    Raises FileNotFoundError when it is gone, EncryptionError when it needs a key or must not be in
-    clear.
+    Raises FileNotFoundError when it is gone, EncryptionError when it needs a key or must not be
+    unencrypted.
     """
     try:
         if key := store.required_key(path):
@@ -246,7 +246,7 @@ def problem(path: Path) -> str | None:
     return None
 
 
-# What is known already, so that a night analyzes only what is not.
+# The analyses known already, so that a nightly run analyzes only new calls.
 
 # A file that is rewritten without a pause spoils about one reading in four.
 _ATTEMPTS = 10
@@ -254,10 +254,10 @@ _ATTEMPTS = 10
 
 @dataclass(frozen=True)
 class Landed:
-    """What identifies one landed analysis, without what was heard.
+    """The identity of one landed analysis, without its content.
 
-    `stage_keys` maps a stage to the content address of its result, `failed_runs` counts the runs in
-    a row that ended with the call failed.
+    `stage_keys` maps a stage to the cache key of its result, `failed_runs` counts the consecutive
+    runs in which the call failed.
     """
 
     landing_key: str
@@ -276,10 +276,10 @@ class Landed:
 
 
 class Known:
-    """The landed analyses that count, found by path or by audio; see `known`.
+    """The current landed analyses, found by path or by audio; see `known`.
 
-    `unreadable` maps the name of a landing file that is damaged to what is wrong with it: what was
-    in it is not known, and so will be analyzed again.
+    `unreadable` maps the name of a damaged landing file to what is wrong with it: its calls are
+    unknown, and so will be analyzed again.
     """
 
     def __init__(self, table: pa.Table, unreadable: dict[str, str]) -> None:

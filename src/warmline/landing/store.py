@@ -48,7 +48,7 @@ class LandingError(WarmlineError):
 class LandedFile:
     """A file of the landing folder, by its name inside it (with `/`).
 
-    `stamp` changes whenever the file is written again, also within the clock's resolution.
+    `stamp` changes whenever the file is rewritten, even within the clock's resolution.
     """
 
     name: str
@@ -59,7 +59,7 @@ class LandedFile:
 def key_of(analysis: CallAnalysis) -> str:
     """Return the key of an analysis: its audio, or its path when the bytes are not its own.
 
-    A recording whose bytes could not be read has no digest; a duplicate has another's.
+    A recording whose bytes could not be read has no digest; a duplicate has that of the original.
     """
     digest = analysis.recording.audio_sha256
     if digest and analysis.status is not Status.DUPLICATE:
@@ -93,8 +93,9 @@ def compacted_file(landing_dir: Path, digest: str) -> Path:
 def landed_files(landing_dir: Path) -> list[LandedFile]:
     """Return all landed files in order of name; none without the folder.
 
-    Analyses move from loose to claimed to packs, and packs into other packs, while they are listed.
-    Listing in that order, and the packs until nothing changed meanwhile, misses none.
+    Analyses move from uncompacted to locked to compacted files, and on to other compacted ones,
+    while they are listed. Listing in that order, and the compacted ones until nothing changed,
+    misses none.
     """
     while True:
         before = list(walk(landing_dir / COMPACTED, COMPACTED))
@@ -131,7 +132,7 @@ def walk(
                 try:
                     stat = entry.stat()
                 except FileNotFoundError:
-                    continue  # packed or replaced since it was listed
+                    continue  # compacted or replaced since it was listed
                 yield LandedFile(inside, stat.st_size, stamp_of(stat))
 
 
@@ -158,12 +159,12 @@ def leftovers(landing_dir: Path, *, older_than: float) -> list[Path]:
     return found
 
 
-# Tables as Parquet files of the landing folder, in clear or encrypted.
+# Tables as Parquet files of the landing folder, encrypted or not.
 
 
 _CLEAR, _ENCRYPTED = b"PAR1", b"PARE"
 #: How DuckDB writes an encrypted file.
-# Into the private file that is there, not into one that DuckDB makes for everybody to read.
+# Write into the private file that exists, not into one that DuckDB creates for all to read.
 COPY_OPTIONS = (
     f"FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false, ENCRYPTION_CONFIG {PARQUET_KEY}"
 )
@@ -178,7 +179,8 @@ def is_encrypted(path: Path) -> bool:
 def write_table(table: pa.Table, path: Path, **clear: Any) -> None:
     """Write a table, encrypted when there is a key, else as pyarrow does with the options `clear`.
 
-    Raises OSError when it cannot be written, WarehouseError when what encrypts is not installed.
+    Raises OSError when it cannot be written, WarehouseError when the encrypting extension is
+    missing.
     """
     key = current_key()
     if key is None:
@@ -253,7 +255,7 @@ def read_text(path: Path) -> str:
 def required_key(path: Path) -> Key | None:
     """Return the key that a file needs; None for an unencrypted one.
 
-    Raises EncryptionError when it is encrypted and no key is given, or it is in clear and one is;
+    Raises EncryptionError when it is encrypted and no key is set, or it is unencrypted and one is;
     OSError, FileNotFoundError among them, when it cannot be read.
     """
     with path.open("rb") as file:

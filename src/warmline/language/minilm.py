@@ -28,7 +28,7 @@ _PARTS = {
 class Block(NamedTuple):
     """Rows of one length, so that nothing is computed for padding: tensors (rows, length).
 
-    `segments` says of each token whether it belongs to the first (0) or the second text (1).
+    `segments` tells for each token whether it belongs to the first (0) or the second text (1).
     """
 
     tokens: Tensor

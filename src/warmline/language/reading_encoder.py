@@ -1,6 +1,6 @@
-"""MiniLM with a low-rank adapter merged in: texts, alone or after what they answer, as vectors.
+"""MiniLM with a low-rank adapter merged in: encodes texts, alone or with what they answer.
 
-The adapters are learned by `training/`; see `networks/MODEL_CARD.md`. This module imports torch:
+The adapters are trained by `training/`; see `networks/MODEL_CARD.md`. This module imports torch:
 only `warmline.engines` loads it.
 """
 
@@ -21,7 +21,7 @@ from warmline.language.minilm import Bert, Block, published_weights
 
 TOKENS_PER_BATCH = 2048
 _UP, _DOWN = ".up", ".down"
-_TRAINED = "encoder."  # what training calls the network that the layers belong to
+_TRAINED = "encoder."  # the name that training gives the network with these layers
 
 
 class Row(NamedTuple):
@@ -32,7 +32,7 @@ class Row(NamedTuple):
 
 
 class MeanEncoder:
-    """A network whose rows of tokens become the means of their vectors."""
+    """A network that turns rows of tokens into the means of their vectors."""
 
     def __init__(self, network: Bert, device: torch.device, number: torch.dtype) -> None:
         """Take the network; `number` is the number format to compute in: float32 or bfloat16."""
@@ -60,14 +60,14 @@ class MeanEncoder:
     def _block(self, rows: Sequence[Row]) -> Block:
         tokens = torch.tensor([row.ids for row in rows])
         length = tokens.shape[1]
-        # A text alone is all its own, and is the first segment.
+        # A single text has only the first segment.
         starts = torch.tensor([length if row.second is None else row.second for row in rows])
         segments = torch.arange(length) >= starts[:, None]
         return Block(tokens.to(self._device), segments.long().to(self._device))
 
 
 class ReadingEncoder(MeanEncoder):
-    """Texts to the means of their token vectors, as the heads of one adapter read them."""
+    """Encodes texts as the means of their token vectors, as the heads of one adapter read them."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class ReadingEncoder(MeanEncoder):
     ) -> None:
         """Load MiniLM; without an adapter as published.
 
-        `number` is the kind of number to compute with: float32 or bfloat16.
+        `number` is the number format to compute in: float32 or bfloat16.
         """
         network = Bert(json.loads(config.read_text(encoding="utf-8")))
         network.load_state_dict(

@@ -1,4 +1,4 @@
-"""Reads a call turn by turn with the rules: every moment that was recognised, with its evidence."""
+"""Read a call turn by turn with the rules: every moment that was recognised, with its evidence."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -33,8 +33,8 @@ def marked_questions(
 ) -> list[Moment]:
     """Return a closed question for each sentence with a question mark in which no rule matched.
 
-    Service formulas ("Is there anything else?") are not counted as questions, nor is what is said
-    back with a rising voice (`reflected`).
+    Service formulas ("Is there anything else?") are not counted as questions, nor are reflections
+    with a rising voice (`reflected`).
     """
     moments = []
     for first, past in turn_text.said.sentences():
@@ -105,11 +105,11 @@ def _answered(between: Sequence[TurnText], unanswered: set[int]) -> bool:
 
 
 SIMPLE, COMPLEX = "reflection.simple", "reflection.complex"
-# What an agent can be saying back: the customer's last turns, back to so many content words.
+# What an agent may be reflecting: the customer's last turns, back to this many content words.
 _REMEMBERED_WORDS = 40
 _MOSTLY_RETURNING = 0.5
 _SHOWN = (Act.ADVICE, Act.CONFRONTATION, Act.AFFIRMATION, Act.AUTONOMY, Act.COLLABORATION)
-# What was found under one of these is counted as what it is.
+# A match under one of these kinds keeps its kind.
 _SHOWS_LISTENING = frozenset({"attentive", "affective"})
 
 
@@ -182,7 +182,7 @@ def _runs(acts: Sequence[SaidAct]) -> list[SaidAct]:
 
 Windows = Mapping[int, Sequence[WindowScores]]
 
-# A quote without sentence marks reaches this many words to each side of what was recognised.
+# A quote without sentence marks extends this many words to each side of the match.
 _QUOTE_REACH = 15
 _SPEAKERS = frozenset({RoleName.AGENT, RoleName.CUSTOMER})
 _UNHEARD: Windows = MappingProxyType({})
@@ -193,9 +193,9 @@ def rule_moments(
 ) -> tuple[Moment, ...]:
     """Return all moments of a call, in order of start.
 
-    Only turns whose role is agent or customer are read: what a party of unknown role says is
-    nobody's empathy and nobody's cue. `heard` are the models' windows by turn index; what they
-    interpret is one sign of a reflection.
+    Only turns whose role is agent or customer are read: the words of a party of unknown role are
+    nobody's empathy and nobody's cue. `heard` are the models' windows by turn index; an
+    interpretation in them is one sign of a reflection.
     """
     read = _readable(turn_texts)
     found = _found(read, book)
@@ -219,10 +219,10 @@ def read_acts(
 def without_denied(
     heard: Sequence[Moment], turn_texts: Sequence[TurnText], book: Rulebook
 ) -> list[Moment]:
-    """Return what models heard, less the feelings that the customer denies in the same words.
+    """Return the models' windows without the feelings that the customer denies in the same words.
 
-    A model hears fear in "I'm not like, you know, terrified": where the words of a feeling are
-    denied, what a model heard in them and its quote are left out.
+    A model finds fear in "I'm not like, you know, terrified": where the words of a feeling are
+    denied, what a model found in them and its quote are left out.
     """
     denied: dict[int, list[Moment]] = {}
     for turn_text in _readable(turn_texts):

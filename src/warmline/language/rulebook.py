@@ -1,4 +1,4 @@
-"""The language room's rules: built-in files in `rules/`, then a QA lead's own."""
+"""The rules of the language stage: built-in files in `rules/`, then the user's own."""
 
 import hashlib
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ _SHARED = "lists.toml"
 
 
 class LanguageRule(PhraseRule):
-    """A `[[rule]]` of the language room: what the words mean, and how strongly they mean it.
+    """A `[[rule]]` of the language stage: what the words mean, and how strongly.
 
-    `role` narrows whose words are read; by default it follows from the kind. `strength` 0..1.
+    `role` restricts whose words are read; by default it follows from the kind. `strength` is 0..1.
     """
 
     kind: str
@@ -63,7 +63,7 @@ Lists = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Rulebook:
-    """All rules in force, in order of file and place; a later rule replaces one with its id."""
+    """All rules in force, in order of file and position; a later rule replaces one with its id."""
 
     rules: tuple[tuple[LanguageRule, Matcher], ...]
 
@@ -92,7 +92,7 @@ def rulebook(settings: LanguageSettings) -> Rulebook:
     """Return the rules in force under these settings.
 
     Raises `SettingsError` naming file, rule and key if a rule file is broken, or if a rule of the
-    user's folder does not do what its own examples say.
+    user's folder fails its own examples.
     """
     return _compiled(_own_files(settings))
 

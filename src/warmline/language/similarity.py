@@ -37,7 +37,7 @@ def uptake(replies: Sequence[str], before: Sequence[str], engines: Engines) -> N
     """Return, for each reply, its uptake of what came right before it, -2 to 2; 0 is chance.
 
     `before[i]` is what the other said before `replies[i]`. NaN throughout where there are fewer
-    than three: there is no chance to compare with.
+    than three: there is no chance level to compare with.
     """
     if len(replies) <= _LEAST_OTHERS:
         return np.full(len(replies), np.nan)
@@ -82,7 +82,7 @@ def uptake_moments(turn_texts: Sequence[TurnText], engines: Engines) -> list[Mom
     ]
 
 
-# What turns mean, as MiniLM's vectors as published: one for each window that models read.
+# The meaning of turns, as MiniLM's published vectors: one for each window that models read.
 
 
 _MAX_TOKENS = 64
@@ -115,7 +115,8 @@ def unit_vectors(texts: Sequence[str], encoder: "ReadingEncoder") -> NDArray[np.
     return unit
 
 
-# What a customer's words are like: in meaning, to example sentences; in form, to a plain request.
+# Prototype similarity of a customer's words: in meaning, to example sentences; in form, to a plain
+# request.
 
 
 _SENTENCES, _REQUESTS = "likeness.toml", "requests.toml"
@@ -128,7 +129,7 @@ def prototype_similarity(
 ) -> dict[int, PrototypeSimilarity]:
     """Return, by turn index, how similar each customer's turn is to each group of sentences.
 
-    Likeness is a cosine, -1 to 1, of the window and the sentence that are nearest. Raises
+    Similarity is a cosine, -1 to 1, of the nearest pair of a window and a sentence. Raises
     `ModelError` when MiniLM is not in the model store.
     """
     customers = [p.turn.index for p in turn_texts if p.turn.role is RoleName.CUSTOMER]

@@ -1,11 +1,12 @@
-"""What an agent does with each clause: asks, reflects, advises, confronts, informs, supports.
+"""Classify what an agent does with each clause: asks, reflects, advises, confronts, informs,
+supports.
 
 The acts are those of the coding manuals of motivational interviewing (MISC 2.5; MITI 4.2), which
-hold for any talk in which one listens to another. A reflection is a statement, not a question by
-form, that is about the other's own experience, takes up what the other has said, and brings no
-advice. Form is read first, then what a phrase is evidence of (`rules/acts`), then who is spoken of
-and whose words return. The weights are judgements and are fitted to nothing; which of them were
-changed after labels had been looked at, the validation report says.
+apply to any talk in which one person listens to another. A reflection is a statement, not a
+question by form, that is about the other's own experience, takes up what the other has said, and
+brings no advice. Form is read first, then what a phrase is evidence of (`rules/acts`), then who is
+spoken of and whose words return. The weights are judgements and not fitted to data; the validation
+report says which of them were changed after labels had been looked at.
 """
 
 import tomllib
@@ -22,14 +23,14 @@ from pydantic import Field
 from warmline.language.rulebook import LanguageRule, built_in_lists
 from warmline.phrases import Matcher, PhraseRule, Spoken, parse_rules, rule_files
 
-# Rules of what an act of speaking sounds like: `rules/acts`, phrases with examples as tests.
+# The phrases that are evidence of an act: `rules/acts`, with examples as tests.
 
 
 FOLDER = Path(__file__).parent / "rules" / "acts"
 
 # What a phrase is evidence of. `stem` makes a statement a reflection, `sign` counts towards one;
-# `tag` asks whether what was said back is right; `fact` gives information; `frame` greets, thanks,
-# or says what the talk will be about.
+# `tag` asks whether a reflection is right; `fact` gives information; `frame` greets, thanks, or
+# says what the talk will be about.
 Evidence = Literal[
     "stem",
     "sign",
@@ -90,7 +91,7 @@ def act_book() -> ActBook:
     return ActBook(tuple(rule for rules in found for rule in rules))
 
 
-# Turns cut into clauses: one act of speaking each, also where nobody wrote a mark.
+# Turns split into clauses: one speech act each, even where nobody wrote a mark.
 
 
 _COORDINATORS = frozenset({"and", "but", "so", "or", "then", "okay", "alright"})
@@ -104,14 +105,14 @@ _AUXILIARIES = frozenset(
         *("can", "could", "will", "would", "should", "might", "may"),
     }
 )
-# Before one of these, inversion is no new question ("more than do you", "how are you").
+# Before one of these, inversion starts no new question ("more than do you", "how are you").
 _GOVERNORS = _INTERROGATIVES | frozenset(
     {"that", "than", "as", "so", "because", "if", "like", "and", "but", "or", "whether"}
 )
 _OPENERS = frozenset({"sounds", "seems", "part", "maybe"}).union(
     _INTERROGATIVES, _AUXILIARIES, SUBJECTS
 )
-# Words that open a clause without being of it.
+# Words that open a clause without belonging to it.
 _MARKERS = frozenset(
     {
         *("okay", "alright", "right", "yes", "no", "so", "and", "now", "oh", "well", "then"),
@@ -201,7 +202,7 @@ def _function_words() -> frozenset[str]:
 
 
 class Act(StrEnum):
-    """What a clause does."""
+    """A speech act of a clause."""
 
     QUESTION = "question"
     REFLECTION = "reflection"
@@ -216,9 +217,9 @@ class Act(StrEnum):
 
 @dataclass(frozen=True)
 class SaidAct:
-    """One clause [first, past) of a turn's comparable words, and what it does.
+    """One clause [first, past) of a turn's comparable words, and its acts.
 
-    `does` is all that it does at once: a question may also advise or ask leave. `strength` 0..1.
+    `does` has all of its acts: a question may also advise or ask permission. `strength` 0..1.
     `returning` is the share of its content words that the customer had said.
     """
 
@@ -240,14 +241,14 @@ _TELLS = frozenset({Act.INFORMATION, Act.OTHER, Act.ADVICE})
 # "But you said ..." holds the other to their words.
 _REPORTS = frozenset({"said", "told", "mentioned", "saying", "telling"})
 _QUESTIONS = frozenset({"question_open", "question_closed", "slot_request"})
-# The business of a call: it may speak of the customer, but says nothing back.
+# The business of a call: it may speak of the customer, but reflects nothing.
 _BUSINESS = frozenset(
     {
         *("solution", "next_step", "expectation", "commitment", "offer", "ownership"),
         *("identification", "resolution"),
     }
 )
-# Who takes the customer's side ("you should not have to ...") neither advises nor argues.
+# Taking the customer's side ("you should not have to ...") is neither advice nor argument.
 _SIDES_WITH = frozenset({"affective", "cognitive"})
 _SUPPORT = (Act.AFFIRMATION, Act.AUTONOMY, Act.COLLABORATION)
 _MOST_BUSINESS = 0.3
@@ -273,9 +274,9 @@ def acts_of_turn(
 ) -> tuple[SaidAct, ...]:
     """Return the acts of an agent's turn, clause by clause.
 
-    `found` is what the rulebook found in the turn, `theirs` the content words of what the customer
-    said before (`clauses.content`), `interprets` EPITOME's probabilities of an interpretation, by
-    range of words.
+    `found` are the rulebook's matches in the turn, `theirs` the content words of what the customer
+    said before (`content`), `interprets` EPITOME's probabilities of an interpretation, by range of
+    words.
     """
     acts: list[SaidAct] = []
     for first, past in clauses(said):
@@ -314,7 +315,7 @@ class _Clause:
         act = self._act(found, reflecting, against)
         does = {act}
         if act is not Act.REFLECTION and not self._share(found, _SIDES_WITH):
-            # What is said back is not the speaker's own advice or blame.
+            # A reflection is not the speaker's own advice or blame.
             does |= {Act(e) for e in self.evidence if e in frozenset(Act)}
         strength = 0.8 if "stem" in self.evidence else 0.4 + 0.35 * self.returning
         if act is not Act.REFLECTION:
@@ -370,7 +371,7 @@ class _Clause:
             return False
         if self.body.words[0] in {"you", "your", "if"}:
             return True
-        # "It was late, but it comes tomorrow" sets one fact beside another.
+        # "It was late, but it comes tomorrow" contrasts one fact with another.
         explains = any(a.act in _TELLS and self._is_statement(a) for a in before)
         return not explains and self.body.words[0] in OTHERS
 

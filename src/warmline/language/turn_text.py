@@ -1,4 +1,4 @@
-"""Turns as the language room reads them: comparable words, each with its time on the clock."""
+"""Turns as the language stage reads them: comparable words, each with its time in the call."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _EDGE_S = 0.01
 class TurnText:
     """One turn's words: as recognised (`written`, with `times`) and comparable (`said`).
 
-    Ranges of words [first, past) are of `said`.
+    Ranges of words [first, past) refer to `said`.
     """
 
     turn: Turn

@@ -1,6 +1,6 @@
-"""Scores of single turns of text, without a recording: one stable function for any transcript.
+"""Score single turns of text, without a recording: one stable function for any transcript.
 
-What gives the scores may change; the function will not.
+How the scores are computed may change; the function will not.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ _SCORED = (RoleName.AGENT, RoleName.CUSTOMER)
 
 
 class SpokenTurn(Protocol):
-    """What a turn must carry: `speaker` is "agent", "customer" or another word; `text`."""
+    """A turn to score: `speaker` is "agent", "customer" or another word; `text` is what it says."""
 
     @property
     def speaker(self) -> str:
@@ -52,12 +52,12 @@ def score_turns(
     ones.
 
     A turn is an object with `speaker` and `text`, or a mapping with these keys. Speakers other than
-    "agent" and "customer" (in any case) are scored with None throughout. `language` is that of the
-    customer ("en", "de", ...), "auto" goes by the words: outside of English the customers' feelings
-    are read by the model alone, and an agent's scores are None; customers' are None as well in a
-    language in which the model was not found to be right. Without `engines`, MiniLM
-    comes from the user's model store. Raises `ModelError`, saying what to type, when it is not
-    there; with `models = false` in the settings the rules alone give the scores.
+    "agent" and "customer" (in any case) get None for every score. `language` is that of the
+    customer ("en", "de", ...), "auto" detects it from the words: outside of English the customers'
+    feelings are read by the model alone, and an agent's scores are None; so are customers' in a
+    language in which the model was not found to be right. Without `engines`, MiniLM comes from the
+    user's model store. Raises `ModelError`, saying what to type, when it is missing; with `models =
+    false` in the settings only the rules give scores.
     """
     chosen = settings or LanguageSettings()
     told = [_parts(turn) for turn in turns]

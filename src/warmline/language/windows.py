@@ -1,4 +1,4 @@
-"""What the models hear in a call: emotions in the customer's words, mechanisms in the agent's.
+"""Run the models over a call: emotions in the customer's words, mechanisms in the agent's.
 
 The models read the same comparable words as the rules (`phrases.spoken`), so that case, marks,
 fillers and stumbling change nothing in a window's score.
@@ -17,9 +17,9 @@ from warmline.values import RoleName
 _LONGEST_WINDOW = 30
 _LEAST_WINDOW = 6
 _CONNECTORS = frozenset({"and", "but", "so", "because", "then", "okay", "or", "which"})
-# An answer's yes or no says nothing of feeling, though a model hears refusal in it.
+# An answer's yes or no says nothing about feeling, though a model takes it for refusal.
 _ANSWERS = frozenset({"no", "nope", "yes", "yeah", "yep", "okay", "sure"})
-# What an agent answers: the customer's last turns, back to this many words.
+# The context of an agent's answer: the customer's last turns, back to this many words.
 _CONTEXT_WORDS = 12
 _CONTEXT_TURNS = 3
 BOTH = frozenset({RoleName.AGENT, RoleName.CUSTOMER})
@@ -32,7 +32,7 @@ def plainness(remorse: float) -> float:
 
 @dataclass(frozen=True)
 class WindowScores:
-    """A window [first, past) of a turn's comparable words and the probabilities of what is in it.
+    """A window [first, past) of a turn's comparable words, with the models' probabilities.
 
     `emotions` has `EMOTIONS` and `FEELINGS`, and is empty where they were not asked for; `levels`
     has the three levels of each of `MECHANISMS` and is empty for customers.
@@ -67,7 +67,7 @@ def score_windows(
 ) -> dict[int, tuple[WindowScores, ...]]:
     """Return the windows of every agent's and customer's turn, by turn index.
 
-    Emotions are heard in the words of `feelings_of`, mechanisms in the agent's. Raises `ModelError`
+    Emotions are read in the words of `feelings_of`, mechanisms in the agent's. Raises `ModelError`
     when MiniLM is not in the model store.
     """
     windows = list(_windows(turn_texts, feelings_of))

@@ -1,7 +1,7 @@
-"""Every model that warmline can use, by name.
+"""The catalogue of every model that warmline can use, by name.
 
-A file is accepted only when its SHA-256 is the published one, whatever it was taken from. The
-digests of Whisper's own checkpoints are part of their addresses in `openai-whisper`.
+A file is accepted only when its SHA-256 is the published one, whatever its source. The digests of
+Whisper's own checkpoints are part of their addresses in `openai-whisper`.
 """
 
 import ast

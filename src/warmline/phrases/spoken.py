@@ -1,7 +1,7 @@
-"""Recognised speech as comparable words, each knowing which word of the source it came from.
+"""Recognised speech as comparable words, each with the word of the source it came from.
 
-Recognisers differ in case, punctuation and contractions, and people stumble. What is left here is
-what a phrase can be looked for in: lower case, contractions opened ("I'm" -> "i am"), fillers and
+Recognisers differ in case, punctuation and contractions, and people stumble. The result is text in
+which phrases can be searched: lower case, contractions opened ("I'm" -> "i am"), fillers and
 repeated starts ("I was, I was") dropped. The tables are data: `speech.toml`.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 _BRACKETED = re.compile(r"\[[^\]]*\]|<[^>]*>")
 _PLACEHOLDER = re.compile(r"(\[([a-z_]+)\])[.,?!;:…]*")
 _LONGEST_STUTTER = 3
-# Kinds that settings add begin so.
+# The prefix of kinds that settings add.
 _OWN_KIND = "private_"
 
 
@@ -29,8 +29,8 @@ ENGLISH = "en"
 def speech_tables(language: str = ENGLISH) -> dict[str, Any]:
     """Return the tables of `speech.toml`, or those of another language (`languages/de.toml`).
 
-    Another language has fillers and negators of its own, and nothing of how English is contracted
-    or spelled; one without a file has neither.
+    Another language has fillers and negators of its own, and no English contractions or spellings;
+    one without a file has neither.
     """
     folder = files("warmline.phrases")
     tables = tomllib.loads(folder.joinpath("speech.toml").read_text(encoding="utf-8"))
@@ -165,7 +165,7 @@ def _parts(raw: str, language: str) -> tuple[tuple[str, str], ...]:
         return ()
     mark = _mark(text)
     if re.search(r"\w-[.,]*$", text):
-        # A word cut off ("th-") is not a word; a mark after it still ends the sentence.
+        # A truncated word ("th-") is not a word; a mark after it still ends the sentence.
         return (("", mark),) if mark else ()
     pieces = re.findall(r"[\w'$€£%+]+", text.replace("_", " "))
     words = [w for piece in pieces for w in _open(piece, tables)]

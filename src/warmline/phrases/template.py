@@ -24,14 +24,14 @@ _MAX_GAP = 3
 
 
 class TemplateError(ValueError):
-    """A template is not well-formed; the message says where."""
+    """A template is malformed; the message says where."""
 
 
 @dataclass(frozen=True)
 class Template:
     """A compiled template: `source` as it was written, `expression` as `re` reads it.
 
-    `anchors`: at least one of these words stands in every match; None when that cannot be said.
+    `anchors`: at least one of these words is in every match; None when that is not known.
     """
 
     source: str

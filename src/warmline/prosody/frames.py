@@ -1,4 +1,4 @@
-"""The sound of one party's speech, frame by frame: level, pitch, spectrum; and its loudness.
+"""Analyze one party's speech frame by frame: level, pitch, spectrum; and its loudness.
 
 Speech is read and analyzed some seconds at a time, so that memory does not grow with the length of
 a call beyond what is kept of each frame (about 120 bytes).
@@ -100,7 +100,7 @@ class PartyFrames:
 
     `time_s` is a frame's centre; `energy` its mean square (full scale 1); `pitch_hz` 0 where it is
     not voiced; `active` false in the short pauses that voice activity bridges; `bands` the power
-    density in eleven third-octave bands from 315 to 3150 Hz. `loudness_lufs` is of all stretches.
+    density in eleven third-octave bands from 315 to 3150 Hz. `loudness_lufs` is over all spans.
     """
 
     time_s: NDArray[np.float64]
@@ -124,7 +124,7 @@ class PartyFrames:
 
 @dataclass(frozen=True, eq=False)
 class _Batch:
-    """What is kept of frames before their pitch is decided; `block_energy` is for the loudness."""
+    """Frame values that are kept before pitch is decided; `block_energy` is for the loudness."""
 
     time_s: NDArray[np.float64]
     piece: NDArray[np.int32]
@@ -217,8 +217,8 @@ def _pieces(stretch: Span) -> Iterator[Span]:
 def _librosa() -> Any:
     """Return librosa, imported by one process at a time.
 
-    When first imported it compiles its loops and keeps them beside its code; two processes that do
-    so at once can spoil what is kept, and the next one to read it crashes.
+    On its first import it compiles its loops and caches them beside its code; two processes that do
+    so at once can corrupt the cache, and the next one to read it crashes.
     """
     lock = Path(tempfile.gettempdir()) / f"warmline-librosa-{os.getuid()}.lock"
     with FileLock(lock):

@@ -1,4 +1,4 @@
-"""Steadiness under heat, and whether the heat went down: behaviour, not feelings, of the agent."""
+"""Steadiness under heat, and whether the heat went down: the agent's behaviour, not feelings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _LEAST_PER_QUARTER = 2
 
 @dataclass(frozen=True)
 class Measured:
-    """A turn with how it sounded."""
+    """A turn with its prosody."""
 
     turn: Turn
     sound: TurnProsody

@@ -1,4 +1,4 @@
-"""The prosody room: from sound, speech, words and turns to how it was said."""
+"""The prosody stage: from sound, speech, words and turns to how things were said."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,7 +16,7 @@ from warmline.settings import ProsodySettings
 from warmline.spans import subtract, total_s, union
 from warmline.values import ChannelLayout, Conversation, Span, Speech, Transcript, Turn
 
-# What the prosody room measures, each with its meaning, source and how far it was checked.
+# The measures of the prosody stage, each with its meaning, source and validation.
 
 
 _PITCH_CHECKED = "against Praat and pYIN on real calls and on synthetic voices, telephone band"
@@ -230,9 +230,9 @@ def measure(
 ) -> Prosody:
     """Measure pitch, level, rate, pauses and spectrum of every turn and party, and steadiness.
 
-    Where parties share a channel, speech over which another speaks is left out. `hostile` are
-    stretches of hostile words, which make a customer's turn a heated one. Memory grows with the
-    length of speech by about 12 kB/s.
+    Where parties share a channel, speech over which another speaks is left out. `hostile` are spans
+    of hostile words, which make a customer's turn a heated one. Memory grows with the length of
+    speech by about 12 kB/s.
     """
     turns = conversation.turns
     parties = tuple(sorted({*speech.parties, *(t.party for t in turns)}))

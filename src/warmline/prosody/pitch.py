@@ -1,10 +1,10 @@
-"""Candidates for the pitch of each frame, fast, and honest in the telephone band.
+"""Track the pitch of speech, fast, in the telephone band.
 
 A telephone passes 300 to 3400 Hz, so the fundamental of most voices is missing and only the spacing
 of its harmonics is left. The autocorrelation still finds it, but a strong first formant pulls it an
-octave up. So the spectrum is compressed before it is turned into an autocorrelation, that no single
-formant dominates (Tolonen & Karjalainen 2000). The rest is Boersma 1993: a windowed autocorrelation
-divided by the window's own, and parabolic peaks. Which candidate it is, or none: see `voicing`.
+octave up. So the spectrum is compressed before it is turned into an autocorrelation, so that no
+single formant dominates (Tolonen & Karjalainen 2000). The rest is Boersma 1993: a windowed
+autocorrelation divided by the window's own, parabolic peaks, and a path through the candidates.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-# Of two equally good candidates the higher is right: every period is also there twice as long.
+# Of two equally good candidates the higher is right: every period also occurs at twice its length.
 # Boersma's 0.01 is too little for peaks that lie between samples.
 OCTAVE_COST = 0.02
 CANDIDATES = 6
@@ -39,7 +39,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class PitchAnalyzer:
-    """What a frame's candidates depend on; one for all frames of a call."""
+    """The settings and tables for finding a frame's candidates; one for all frames of a call."""
 
     rate_hz: int
     floor_hz: float
@@ -111,7 +111,7 @@ def _peaks(correlation: Floats, rate_hz: int, floor_hz: float, ceiling_hz: float
     )
 
 
-# Which frames are voiced, and at which of their candidates for pitch.
+# Which frames are voiced, and which of their pitch candidates is right.
 
 # Boersma's costs. Peaks of a compressed spectrum are lower than those of a plain autocorrelation:
 # the voicing threshold is 0.375 where Praat has 0.45.
@@ -119,10 +119,11 @@ _VOICING_THRESHOLD = 0.375
 _SILENCE_THRESHOLD = 0.03
 _OCTAVE_JUMP_COST = 0.35
 _VOICING_COST = 0.14
-# Times the lower and upper quartile. De Looze & Hirst: 0.75 and 1.5; heat needs a little more room.
+# Factors of the lower and upper quartile. De Looze & Hirst: 0.75 and 1.5; heat needs a little more
+# range.
 _OWN_RANGE = (0.7, 1.7)
 _MIN_VOICED_FOR_RANGE = 50
-# Long stretches are cut here, so that the paths of a party can be found side by side.
+# Long spans are cut here, so that the paths of a party can be found in parallel.
 _BLOCK = 500
 
 
@@ -131,8 +132,8 @@ def pitch_track(
 ) -> Floats:
     """Return the pitch of each frame of one party in Hz, 0 where it is not voiced.
 
-    `peak` is the largest sample of each frame; `stretch` numbers the contiguous stretch it belongs
-    to. Frames are in order of time. `floor_hz` is the lowest pitch looked for.
+    `peak` is the largest sample of each frame; `stretch` numbers the contiguous span it belongs to.
+    Frames are in order of time. `floor_hz` is the lowest pitch searched.
     """
     pitch, strength = candidates.pitch_hz, candidates.strength
     if not len(peak):

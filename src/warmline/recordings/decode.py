@@ -1,7 +1,7 @@
-"""From a file to sound: any codec a call centre has, channels kept apart, length bounded.
+"""Decode a file to sound: any codec a call centre uses, channels kept apart, length bounded.
 
-The decoder is FFmpeg as PyAV carries it. It is given an open file, the containers that hold audio,
-and no protocol, so that a crafted playlist can make it open nothing else.
+The decoder is FFmpeg as shipped with PyAV. It gets an open file, the containers that hold audio,
+and no protocol, so that a crafted playlist cannot make it open anything else.
 """
 
 import errno
@@ -50,7 +50,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself.
+    """A file's statements about itself.
 
     `kind` is the container that its first bytes announce, None when we know none. `wav_bytes` are
     the bytes of sound that a WAV header promises and those that are there; None when it is not WAV,
@@ -256,9 +256,9 @@ _SEEK_FORCE = 0x20000  # FFmpeg's flag beside SEEK_SET, SEEK_CUR, SEEK_END
 
 
 class _Source:
-    """A file as FFmpeg reads it. To a seek that cannot be done the answer is an error number.
+    """A file as FFmpeg reads it. A seek that is not possible returns an error number.
 
-    (PyAV prints a Python exception on the terminal.)
+    (PyAV would print a Python exception on the terminal.)
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -277,7 +277,7 @@ class _Source:
 
 @dataclass
 class _Counts:
-    """Packets seen, those that gave an error instead of sound, and whether the file went on."""
+    """Packets seen, those with an error instead of sound, and whether the file went on."""
 
     packets: int = 0
     bad: int = 0
@@ -289,14 +289,13 @@ class _Counts:
 
 
 def decode(path: Path, settings: RecordingSettings) -> Sound:
-    """Return the sound of a recording, at 16 kHz and 16 bits, every channel by itself.
+    """Return the sound of a recording, at 16 kHz and 16 bits, with channels kept apart.
 
-    The first audio stream is taken. Memory is that of the result, 32 kB a second and channel.
-
+    The first audio stream is taken. Memory is that of the result, 32 kB per second and channel.
     Raises `RecordingRefusedError` with one of these codes: those of `open_recording` and of
     `FrameWriter`, `not_audio`, `no_audio_stream`, `two_files` (one appended to another),
     `unsupported_codec`, `too_short`, `too_long` (from the header where it tells, else as soon as it
-    is seen), `truncated` (more than `max_missing_share` of the promised sound is not there),
+    is seen), `truncated` (more than `max_missing_share` of the promised sound is missing),
     `corrupt`, `silent`.
     """
     import av
@@ -405,7 +404,7 @@ def _read(container: "InputContainer", stream: "AudioStream", writer: FrameWrite
     while not tally.is_hopeless:
         try:
             packet = next(packets, None)
-        except (av.error.FFmpegError, IndexError):  # PyAV's when a stream begins on the way
+        except (av.error.FFmpegError, IndexError):  # raised when a stream begins on the way
             tally.ended_early = True
             break
         if packet is None:

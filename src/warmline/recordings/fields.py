@@ -1,4 +1,4 @@
-"""What people write about a call, as values: names of fields, times, yes and no, channel roles."""
+"""Parse what people write about a call: names of fields, times, yes and no, channel roles."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from typing import Any
 
 from warmline.values import RoleName
 
-# Times as people and programs write them: one list of forms, each of which means one moment.
+# Times as people and programs write them: one list of formats, each of which is unambiguous.
 
 #: How a time may be written; in docs/metadata.md for users.
 _DATES = (
@@ -47,12 +47,12 @@ def parse_time(text: str, zone: tzinfo) -> datetime:
 
 
 def read_moment(text: str, zone: tzinfo) -> tuple[datetime, bool]:
-    """Return a time in UTC, and whether only its day is said, of which it is then the beginning.
+    """Return a time in UTC, and whether only its day is given, of which it is then the beginning.
 
     Year, month and day with `-` or `/` between, or nothing; day, month and year with points; a
     clock of 24 hours with `:`, `-` or nothing; an offset, Z or UTC behind it; seconds or
-    milliseconds since 1970. Raises ValueError, saying why, for anything else, and for an hour that
-    the clocks of `zone` left out or had twice.
+    milliseconds since 1970. Raises ValueError, with the reason, for anything else, and for an hour
+    that the clocks of `zone` skipped or repeated.
     """
     if _EPOCH_S.fullmatch(text):
         return datetime.fromtimestamp(float(text), UTC), False
@@ -122,7 +122,7 @@ def _beginning(_text: str, day: datetime, zone: tzinfo) -> datetime:
 
 
 class _ClockError(ValueError):
-    """A local time that clocks left out or had twice."""
+    """A local time that the clocks skipped or repeated."""
 
 
 def _offset(moment: datetime) -> str:
@@ -162,14 +162,14 @@ _YES_NO = {
     **dict.fromkeys(("true", "yes", "y", "1"), True),
     **dict.fromkeys(("false", "no", "n", "0", ""), False),
 }
-#: What programs write where they know nothing, in small letters.
+#: What programs write for an unknown value, in lower case.
 _NOT_GIVEN = frozenset(
     (
         *("null", "nan", "none", "nil", "n/a", "na", "n.a.", "#n/a", "(null)", "<null>", "<na>"),
         *("nat", "undefined", "not available", "(none)", "\\n", "-", "--"),
     )
 )
-#: Fields of words, in which some of those may mean what they say: a team NA, a reason "none".
+#: Text fields, in which some of those may be meant literally: a team NA, a reason "none".
 _OF_WORDS = frozenset(("team", "queue", "reason", "language"))
 _MEANINGFUL = frozenset(("na", "none", "nil", "nat", "-", "--"))
 _SHOWN = 40
@@ -177,10 +177,10 @@ _SHOWN = 40
 
 @dataclass(frozen=True)
 class Fields:
-    """Fields of one call from one place. `known` has values of `CallMetadata`'s types.
+    """Fields of one call from one source. `known` has values of `CallMetadata`'s types.
 
-    `problems` maps a field to a sentence about its value, which was then left out of `known` and
-    kept in `extra` as it was written.
+    `problems` maps a field to a sentence about its value, which was left out of `known` and kept in
+    `extra` as it was written.
     """
 
     known: Mapping[str, Any] = field(default_factory=dict)
@@ -199,9 +199,8 @@ def canonical(name: str) -> str:
 def read_fields(raw: Mapping[str, Any], zone: tzinfo) -> Fields:
     """Read known fields as values, every other one as text in `extra`; empty ones are left out.
 
-    So are known ones that say that nothing is given, as `NULL` or `nan` do.
-
-    When two names stand for one field, the field's own name wins and the other goes to `extra`.
+    So are known ones that say that there is no value, as `NULL` or `nan` do. When two names stand
+    for one field, the field's own name wins and the other goes to `extra`.
     """
     known: dict[str, Any] = {}
     extra: dict[str, str] = {}
@@ -228,7 +227,7 @@ def read_fields(raw: Mapping[str, Any], zone: tzinfo) -> Fields:
 def is_not_given(text: str, field: str = "") -> bool:
     """Return whether a text says that nothing is known, as NULL, nan, None and N/A do.
 
-    In a team, queue, reason or language NA and None may be words, and are not taken for that.
+    In a team, queue, reason or language NA and None may be words, and are taken literally.
     """
     plain = text.strip().lower()
     words = _NOT_GIVEN - _MEANINGFUL if field in _OF_WORDS else _NOT_GIVEN

@@ -1,4 +1,4 @@
-"""Which files are recordings: those named, and those of the right kind in the folders named."""
+"""Find recordings: the files named, and those of the right kind in the folders named."""
 
 import errno
 import hashlib
@@ -15,7 +15,7 @@ from warmline.errors import RecordingRefusedError
 from warmline.settings import RecordingSettings
 from warmline.values import Recording
 
-# What a file on disk is: its bytes, by digest, before anything is decoded.
+# A file on disk, identified by the digest of its bytes before anything is decoded.
 
 
 _BLOCK_BYTES = 1 << 20
@@ -26,8 +26,8 @@ def open_recording(path: Path) -> BinaryIO:
     """Open a recording for reading bytes.
 
     Raises `RecordingRefusedError`: `not_found`, `unreadable` (permission), `not_a_file` (a folder,
-    pipe or device: opening one could wait for ever), `empty_file`. Any other
-    `OSError` passes through: a faulty disk or network share may work at the next try.
+    pipe or device: opening one could wait for ever), `empty_file`. Any other `OSError` passes
+    through: a faulty disk or network share may work on the next try.
     """
     try:
         status = path.stat()
@@ -76,14 +76,14 @@ def identify(path: Path) -> Recording:
     )
 
 
-# Recordings that are still being written: known by a change a moment ago, or between two looks.
+# Recordings that are still being written: known by a recent change, or one between two looks.
 
 
 Name = TypeVar("Name")
 #: Size in bytes and time of change in nanoseconds since 1970.
 Look = tuple[int, int]
 
-# Nobody is kept waiting for longer; what needs more is left for the next run.
+# The longest wait; what needs more is left for the next run.
 PATIENCE_S = 10.0
 
 
@@ -92,9 +92,9 @@ def unsettled(
 ) -> frozenset[Name]:
     """Return those of the files just seen that may still be being written.
 
-    What has not changed for `settle_s` is not. What changed since is waited for, all at once, and
-    looked at again; where that would take longer than 10 s nobody waits. A change in the future, by
-    a clock that is ahead, is as near as one in the past.
+    A file that has not changed for `settle_s` is not. All that changed since are waited for at
+    once, and examined again, unless that would take longer than 10 s. A change in the future, by a
+    clock that is ahead, counts like one as far in the past.
     """
     now_ns = time.time_ns()
     waits = {name: settle_s - abs(now_ns - look[1]) / 1e9 for name, look in looks.items()}
@@ -108,7 +108,7 @@ def unsettled(
 
 
 _UNFINISHED = {".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".filepart"}
-# Sound that says nothing of its own rate or codec, and containers that FFmpeg's wheel cannot read.
+# Sound that does not state its rate or codec, and containers that FFmpeg's wheel cannot read.
 _HEADERLESS = frozenset(
     f".{ending}"
     for ending in (
@@ -129,13 +129,13 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Found:
-    """What a search for recordings gave.
+    """The result of a search for recordings.
 
-    `recordings` in order of path, each file once. `unfinished` are left alone: their name says that
-    they are still being copied (`call.wav.part`), or they have just changed. `problems` are
+    `recordings` in order of path, each file once. `unfinished` are left for later: their name says
+    that they are still being copied (`call.wav.part`), or they have just changed. `problems` are
     sentences for a person: places that could not be searched, names that cannot be stored, sound of
-    kinds that are not read; of these, `away` are about paths that were named and cannot be read,
-    `closed` about folders below them.
+    kinds that are not supported; of these, `away` concern named paths that cannot be read, `closed`
+    folders below them.
     """
 
     recordings: tuple[Path, ...]
@@ -148,11 +148,11 @@ class Found:
 def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found:
     """Return all recordings under `paths`: files as named, folders recursively.
 
-    A file that is named is taken whatever its name. In a folder, a file is taken if its extension
-    is one of `settings.extensions` (upper or lower case) and it has not changed for
-    `settings.settle_s`; hidden files and folders are passed over. Links are followed, those that
-    lead out of the folder only with `settings.follow_links`; a folder or file that is reached twice
-    counts once. Nothing raises: what cannot be read, or may not be followed, is in `problems`.
+    A named file is taken whatever its name. In a folder, a file is taken if its extension is one of
+    `settings.extensions` (upper or lower case) and it has not changed for `settings.settle_s`;
+    hidden files and folders are skipped. Links are followed, those that lead out of the folder only
+    with `settings.follow_links`; a folder or file that is reached twice counts once. Nothing
+    raises: what cannot be read, or may not be followed, is in `problems`.
     """
     wanted = endings(settings)
     recordings: list[Path] = []

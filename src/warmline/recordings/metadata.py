@@ -1,4 +1,4 @@
-"""What is known of a call besides its sound: beside the file, in a table, in the file's name."""
+"""Read the metadata of a call: from a file beside it, a table, or its file name."""
 
 import hmac
 import json
@@ -23,7 +23,7 @@ from warmline.values import CallMetadata
 
 __all__ = ["MetadataTable", "read_metadata", "read_table"]
 
-# Names of agents give way to pseudonyms before anything is planned, analyzed or kept.
+# Agents' names are replaced by pseudonyms before anything is planned, analyzed or stored.
 
 
 _PURPOSE = b"warmline: agent\0"
@@ -33,7 +33,7 @@ _HEX_DIGITS = 16  # 64 bits: of ten thousand agents, two share one once in 4e11 
 def pseudonym_key(settings: RecordingSettings) -> Key | None:
     """Return the key of pseudonyms; None where the settings name none, and names stay.
 
-    Raises EncryptionError where they name one that is not there: names are then not kept instead.
+    Raises EncryptionError when the named key is missing: names are not stored instead.
     """
     return key_in(settings.pseudonym_key_env, settings.pseudonym_key_file, "recordings.pseudonym_")
 
@@ -79,17 +79,17 @@ def read_metadata(
     table: MetadataTable | None,
     redaction: RedactionSettings = _REDACTION,
 ) -> CallMetadata:
-    """Return the metadata of a call, field by field from the first place that has it.
+    """Return the metadata of a call, field by field from the first source that has it.
 
-    The places: a JSON object in `call.wav.json` or `call.json` beside `call.wav` (beside a remote
+    The sources: a JSON object in `call.wav.json` or `call.json` beside `call.wav` (for a remote
     recording, as it was when that was listed); the row of the table; the file's name by
-    `settings.name_patterns`. The call id is the file's stem where none of
-    them says. Times without a zone are in `settings.timezone`. Never raises for what a sidecar
-    holds: the call can be analyzed all the same, and `extra["metadata_problem"]` tells the file,
-    line or field, and what is wrong with it. A JSON file that is no object is not metadata, which
-    `extra["metadata_note"]` says. What is private in the reason and in further fields is hidden as
-    `redaction` says; ids, by which calls are joined, stay. Names of agents are pseudonyms where the
-    settings name a key for them; raises EncryptionError when that is not there.
+    `settings.name_patterns`. The call id is the file's stem if no source has one. Times without a
+    zone are in `settings.timezone`. Never raises for the content of a sidecar: the call can be
+    analyzed all the same, and `extra["metadata_problem"]` names the file, line or field, and what
+    is wrong with it. A JSON file that is no object is not metadata, which `extra["metadata_note"]`
+    says. Private words in the reason and in further fields are redacted by `redaction`; ids, by
+    which calls are joined, stay. Names of agents are pseudonyms where the settings name a key for
+    them; raises EncryptionError when that key is missing.
     """
     zone = UTC if settings.timezone == "UTC" else ZoneInfo(settings.timezone)
     path = recording if isinstance(recording, Path) else recording.path

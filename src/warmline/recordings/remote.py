@@ -1,8 +1,8 @@
-"""Recordings that lie elsewhere: at any place that fsspec reaches, S3-compatible storage included.
+"""Remote recordings, at any place that fsspec reaches, including S3-compatible storage.
 
-fsspec is imported when a source is remote and never before. Credentials are found by its own means
-(environment, profile, its configuration file): none is taken from a URL, and no error shows what a
-library said of them.
+fsspec is imported only when a source is remote. Credentials are found by its own means
+(environment, profile, its configuration file): none is taken from a URL, and no error repeats what
+a library said about them.
 """
 
 import os
@@ -49,10 +49,10 @@ class Beside:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A recording as the place where it lies tells of it, its bytes unread.
+    """A remote recording as its file system describes it, its bytes unread.
 
-    `source` is the place it was found under and `key` its path as that place's file system knows
-    it; `etag` is empty where there are none, `modified_at` 1970 where no time is told.
+    `source` is the place it was found under and `key` its path in that place's file system; `etag`
+    is empty where there is none, `modified_at` 1970 where no time is known.
     """
 
     source: str
@@ -89,13 +89,12 @@ def is_remote(source: Path | str) -> bool:
 
 
 def as_source(text: str) -> Path | str:
-    """Return a source as a person writes it: a URL unchanged, anything else as a path (`~` is
-    home).
+    """Return a source as a person writes it: a URL as it is, anything else as a path (`~` is home).
 
     Raises `SettingsError` for a URL that holds a password, or that chains file systems.
     """
     local = Path(text.removeprefix("file://")).expanduser()
-    # Path.exists raises where we may not look.
+    # Path.exists raises where we have no permission.
     is_here = os.path.exists(local)  # noqa: PTH110
     if is_here or text.startswith("file://") or not is_remote(text):
         return local
@@ -135,7 +134,7 @@ def file_system(source: str) -> tuple[Any, str]:
 def said_plainly(place: str) -> Iterator[None]:
     """Turn what a file system raises into `FileNotFoundError`, `PermissionError` or `OSError`.
 
-    Each with one line that names the place, and nothing of what the library said beyond its kind.
+    Each has one line that names the place, and nothing of what the library said beyond its kind.
     """
     try:
         yield
@@ -155,7 +154,7 @@ def fetch(file: RemoteFile, folder: Path) -> Path:
     """Copy a recording into a folder, under its own name, readable by this user only.
 
     Raises `RecordingRefusedError`: `not_found` when it is gone, `unreadable` without permission,
-    `still_changing` when it is another one than was listed; `OSError` for what may pass.
+    `still_changing` when it differs from what was listed; `OSError` for what may be temporary.
     """
     fs, _ = file_system(file.source)
     name = PurePosixPath(file.key).name.encode()[-_LONGEST_NAME_BYTES:].decode(errors="ignore")
@@ -216,7 +215,7 @@ Remembered = Mapping[str, tuple[Beside, ...]]
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies at a remote place; the fields mean what those of `Found` mean."""
+    """The recordings at a remote place; the fields mean what those of `Found` mean."""
 
     recordings: tuple[RemoteFile, ...]
     unfinished: tuple[str, ...] = ()
@@ -226,7 +225,7 @@ class Listing:
 def list_recordings(source: str, settings: RecordingSettings, remembered: Remembered) -> Listing:
     """Return the recordings under a URL: the file that it names, or all below it.
 
-    Only sidecars that are not remembered as they are now are fetched, a few hundred at a time.
+    Only sidecars that changed since they were remembered are fetched, a few hundred at a time.
     Raises `RemoteError` when the place cannot be listed, `SettingsError` as `file_system` does.
     """
     fs, root = file_system(source)

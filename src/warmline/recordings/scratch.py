@@ -1,7 +1,7 @@
-"""Copies of remote recordings while they are analyzed: private, and gone afterwards.
+"""Copies of remote recordings while they are analyzed: private, and removed afterwards.
 
-Each is in a folder of its own that its process holds locked. The lock dies with the process, so
-that what a killed one left is told from what is in use, and removed by the next run.
+Each is in a folder of its own that its process keeps locked. The lock dies with the process, so
+that the next run can tell what a killed one left from what is in use, and remove it.
 """
 
 import fcntl

@@ -17,7 +17,7 @@ SAMPLE_RATE_HZ = 16_000
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """Decoded audio; never leaves the rooms that listen.
+    """Decoded audio, used by the listening stages only.
 
     `pcm` is int16, shape (channels, samples), at `SAMPLE_RATE_HZ`; 16 bits hold telephone audio
     without loss and keep a three-hour stereo call under 700 MB. `native_rate_hz` and `codec` are
@@ -63,8 +63,8 @@ _FLOOR_DB = -120.0
 class GrowingPcm:
     """Samples of all channels, appended as they are decoded, in one array from the start.
 
-    With the right `expected_samples` nothing is ever copied; memory that was asked for but never
-    written to is not taken from the system.
+    With the right `expected_samples` nothing is ever copied; memory that is never written to is not
+    taken from the system.
     """
 
     def __init__(self, channels: int, expected_samples: int = 0) -> None:
@@ -113,7 +113,7 @@ def loudest_db(pcm: NDArray[np.int16]) -> float:
     return max(_FLOOR_DB, 10 * float(np.log10(loudest))) if loudest > 0 else _FLOOR_DB
 
 
-# Decoded frames of any rate, format and channel count become samples at 16 kHz, in their place.
+# Decoded frames of any rate, format and channel count become samples at 16 kHz, in place.
 
 
 _RATES_HZ = range(4_000, 192_001)

@@ -1,4 +1,4 @@
-"""A CSV file with one row a call, given beside the recordings."""
+"""Read a CSV file of metadata with one row per call."""
 
 import csv
 import io
@@ -21,8 +21,8 @@ _SEPARATOR = re.compile(r'"?sep=(?P<sign>[^\w\s"]|\t)"?[ \t]*(\r\n|\n|\r|$)', re
 class MetadataTable:
     """Rows of metadata by the text in their key column.
 
-    `key` is the column that says which call a row is of: `path`, `file` and `filename` hold a full
-    path, the end of one, a file name, or a name without its extension; `call_id` holds a call id.
+    `key` is the column that identifies the call: `path`, `file` and `filename` hold a full path,
+    the end of one, a file name, or a name without its extension; `call_id` holds a call id.
     `duplicates` are (line, text) of rows whose key an earlier row had: the earlier one counts.
     """
 
@@ -63,7 +63,7 @@ class MetadataTable:
 
 
 def read_table(csv_path: Path) -> MetadataTable:
-    """Read a CSV file of metadata: UTF-8, a heading, one row a call; `,` `;` tab or `|` between.
+    """Read a CSV file of metadata: UTF-8, a header, one row per call; `,` `;` tab or `|` between.
 
     Raises `MetadataError`, one line that names the file, and the line and column at fault: no key
     column, two columns of one name, a row with more or fewer values than columns, a value that its
@@ -127,7 +127,7 @@ def csv_rows(csv_path: Path) -> list[tuple[int, list[str]]]:
         line = lines.line_num + before
         raise MetadataError(f"{csv_path}, line {line}: not readable as CSV ({e})") from e
     while rows and not any(cell.strip() for cell in rows[0][1]):
-        del rows[0]  # blank lines above the heading
+        del rows[0]  # blank lines above the header
     if not rows:
         raise MetadataError(f"{csv_path}: empty; the first line must name the columns")
     return rows

@@ -1,7 +1,7 @@
 """Every setting, its default, and what it means; one TOML file holds them all.
 
-A section belongs to one room, and its values are part of the content address of the stages that use
-it, so that a changed setting redoes those stages and no others.
+A section belongs to one stage, and its values are part of the cache keys of the stages that use it,
+so that a changed setting redoes those stages and no others.
 """
 
 import json
@@ -92,7 +92,7 @@ def load_settings(path: Path | None) -> Settings:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as e:
         raise SettingsError(f"{path}: cannot read settings ({e.strerror})") from e
-    except (ValueError, RecursionError) as e:  # a number too long, brackets too deep
+    except (ValueError, RecursionError) as e:  # a number too long, brackets nested too deep
         raise SettingsError(f"{path}: not valid TOML: {e}") from e
     try:
         return Settings.model_validate(table)

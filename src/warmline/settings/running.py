@@ -1,4 +1,4 @@
-"""Settings of a run: where things are kept, and the night."""
+"""Settings of a run: places, display, and nightly runs."""
 
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError

@@ -1,4 +1,4 @@
-"""Where there is speech: pyannote's segmentation network over overlapping 10 s windows.
+"""Detect speech: pyannote's segmentation network over overlapping 10 s windows.
 
 The network (Plaquet & Bredin 2023, "Powerset multi-class cross entropy loss for neural speaker
 diarization") gives, for each frame, probabilities of seven sets of at most two out of three local
@@ -32,7 +32,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """What the segmentation network heard on one channel.
+    """The segmentation network's output for one channel.
 
     `starts_s` (windows,), `local` (windows, frames, 3) the probability that each local speaker is
     active, `speech` (frames of the whole recording,) the probability that anybody is.
@@ -144,7 +144,7 @@ def to_times(runs: Sequence[tuple[int, int]], duration_s: float) -> list[Interva
     return [(a, b) for a, b in times if b > a]
 
 
-# Sound that is not speech and not silence: hold music, ringing, tones; found between speech.
+# Sound that is neither speech nor silence: hold music, ringing, tones; found between speech.
 
 
 _FRAME_S = 0.05

@@ -1,4 +1,4 @@
-"""CAM++, the network that turns a stretch of speech into a vector by which voices differ.
+"""CAM++, the network that turns a segment of speech into an embedding that tells voices apart.
 
 Architecture: Wang et al. 2023, "CAM++: a fast and efficient network for speaker verification using
 context-aware masking" (arXiv:2303.00332), as published in 3D-Speaker (Apache-2.0,
@@ -68,7 +68,7 @@ class CamPlusPlus(nn.Module):
 
 
 class CamPlusPlusEmbedding(Model):
-    """CAM++ as pyannote.audio's pipelines want an embedding: waveforms in, vectors out."""
+    """CAM++ in the form that pyannote.audio's pipelines expect: waveforms in, embeddings out."""
 
     dimension = DIMENSION
 
@@ -183,7 +183,7 @@ class _DenseLayer(nn.Module):
 
 
 class _ContextAwareMask(nn.Module):
-    """A convolution whose output is scaled by what the whole stretch and its surroundings hold."""
+    """A convolution whose output is scaled by the context of the whole segment."""
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()

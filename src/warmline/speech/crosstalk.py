@@ -1,12 +1,12 @@
-"""Takes the other party's voice, leaked into this channel, out of this channel's speech.
+"""Remove crosstalk, the other party's voice on this channel, from this channel's speech.
 
 Crosstalk in a hybrid or a headset arrives at once; echo from the far end of a line, or of a
-speakerphone, up to half a second late. Either way the leaked voice is a copy of the other channel,
-so its level follows that channel's level at a constant distance and delay, which a voice of its own
-does not. Measured in windows of a minute on ten real and simulated calls, the levels of two clean
-channels correlate by 0.27 at most where only the other party speaks, at any delay; leaked voices
-(12 to 30 dB weaker, up to 0.35 s late, band-limited, clipped, in GSM, from a room with echoes, of
-wandering level or delay) by 0.39 to 1.0.
+speakerphone, up to half a second late. Either way it is a copy of the other channel's voice, so its
+level follows that channel's level at a constant distance and delay, which a voice of its own does
+not. Measured in windows of a minute on ten real and simulated calls, the levels of two clean
+channels correlate by 0.27 at most where only the other party speaks, at any delay; crosstalk (12 to
+30 dB weaker, up to 0.35 s late, band-limited, clipped, in GSM, with room echoes, of wandering level
+or delay) by 0.39 to 1.0.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,11 +24,11 @@ _SMOOTHING_S = 0.25
 _FRAMES_AT_ONCE = 40_000
 _BLOCKS_A_SECOND = 100
 _SMOOTHING_BLOCKS = 25
-# (length, least correlation) of the windows in which a leak is looked for, longest first.
+# (length, least correlation) of the windows searched for crosstalk, longest first.
 _WINDOWS = ((6_000, 0.37), (3_000, 0.55), (1_500, 0.62))
 _REACH_BLOCKS = 3_000
 _MAX_DELAY_BLOCKS = 50
-_MAX_EARLY_BLOCKS = 20  # a recorder may hold one channel back
+_MAX_EARLY_BLOCKS = 20  # a recorder may delay one channel
 _LAG_STEP = 2
 _CONTRAST = 0.1
 _PLAIN_CORRELATION = 0.6
@@ -41,7 +41,7 @@ _BELOW_SOURCE_DB = 6.0
 _NEAR_DB = 8.0
 _MARGIN_DB = (3.0, 8.0)
 _CLOSE_DB = (-2.0, 3.0)
-_CLOSE_SHARES = (0.02, 0.42)  # from here on there is a doubt, and here nothing is sure
+_CLOSE_SHARES = (0.02, 0.42)  # from here on there is a doubt, and here nothing is certain
 _SAFE_HEADROOM_DB = 8.0
 
 
@@ -49,7 +49,7 @@ _SAFE_HEADROOM_DB = 8.0
 class CrosstalkSpan:
     """The voice of channel `source` on channel `target`, for 10 ms blocks `start:end`.
 
-    It comes `delay` blocks later there and `level_db` louder (fainter where negative) than on its
+    It arrives `delay` blocks later there and `level_db` louder (fainter where negative) than on its
     own channel; a tenth of the time it is more than `spread_db` above that. `headroom_db` is how
     far the target's own voice stands above it.
     """
@@ -74,8 +74,8 @@ class CrosstalkSpan:
 class OwnSpeech:
     """Each channel's own speech: probabilities per frame, 0 where the voice is another channel's.
 
-    `confidence` (0..1) is lower where a leaked voice is nearly as loud as the channel's own, or is
-    not told from it by its level; `leaks` are those that were found.
+    `confidence` (0..1) is lower where crosstalk is nearly as loud as the channel's own voice, or
+    cannot be told from it by its level; `leaks` are the crosstalk spans that were found.
     """
 
     probabilities: tuple[NDArray[np.float32], ...]
@@ -95,8 +95,8 @@ class OwnSpeech:
 def own_speech(sound: Sound, speech: Sequence[NDArray[np.float32]], leakage_db: float) -> OwnSpeech:
     """Return each channel's speech (frames,) without another channel's voice.
 
-    That is where another channel is louder by `leakage_db` at the same time (two people who speak
-    at once differ by less), and where the level is no higher than a leak that was found explains.
+    Removed is speech where another channel is louder by `leakage_db` at the same time (two people
+    who speak at once differ by less), and where the level is no higher than crosstalk explains.
     """
     heard = without_crosstalk(sound, speech, leakage_db)
     tracks = [level_track(sound, channel) for channel in range(len(speech))]

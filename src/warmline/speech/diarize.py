@@ -1,4 +1,4 @@
-"""Speech of each party: by channel where channels are people, by voice where they are not."""
+"""Find each party's speech: by channel where channels are people, by voice where they are not."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -31,22 +31,22 @@ from warmline.speech.segments import (
 )
 from warmline.values import SpeakerSource, Speech, SpeechSegment
 
-# Tells voices apart: one embedding per stretch, clustered, with a confidence.
+# Speaker clustering: one embedding per segment, with a confidence.
 
 
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
-# Two voices where one was to be expected: margin, share of windows with both, share of the smaller.
+# Two voices where one was expected: margin, share of windows with both, share of the smaller.
 _PLAIN_MARGIN = 0.15
 _PLAIN_WINDOWS = 0.3
 _PLAIN_SHARE = 0.08
-_LONGEST_WEIGHT_S = 3.0  # past this a longer stretch says no more of a voice
+_LONGEST_WEIGHT_S = 3.0  # beyond this a longer segment tells no more about a voice
 
 
 @dataclass(frozen=True, eq=False)
 class Voices:
-    """A label per stretch, and how sure that is (0..1). `margin` is what decided."""
+    """A speaker label per segment, with a confidence (0..1). `margin` is what decided."""
 
     labels: Labels
     count: int
@@ -64,9 +64,9 @@ def cluster_speakers(
 ) -> Voices:
     """Cluster segments by voice.
 
-    `embeddings` is (stretches, dimension), unit length; `durations_s` (stretches,);
-    `two_voice_share` the share of windows in which the segmentation heard two voices. Two voices
-    are expected, unless `one_expected`: then they must be plainly two.
+    `embeddings` is (segments, dimension), unit length; `durations_s` (segments,); `two_voice_share`
+    the share of windows in which the segmentation heard two voices. Two voices are expected, unless
+    `one_expected`: then they must be clearly two.
     """
     n = len(embeddings)
     weights = np.minimum(durations_s, _LONGEST_WEIGHT_S)
@@ -112,7 +112,7 @@ def _cluster(embeddings: Vectors, weights: NDArray[np.float64], count: int) -> L
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
-    # A handful of short vectors: threads only cost.
+    # A handful of short vectors: threads would only cost.
     with threadpool_limits(limits=1):
         fitted = KMeans(count, n_init=16, random_state=0).fit(embeddings, sample_weight=weights)
     return np.asarray(fitted.labels_, np.int64)
@@ -135,8 +135,8 @@ def _judged(
 def _left_out_margin(embeddings: Vectors, weights: NDArray[np.float64], labels: Labels) -> float:
     """Return how much nearer, in cosine, a segment is to the other segments of its own voice.
 
-    Nearer than to the nearest other voice, averaged by duration; a stretch that is all its voice
-    has counts as 0.
+    Nearer than to the nearest other voice, averaged by duration; a voice's only segment counts as
+    0.
     """
     margins = np.zeros(len(embeddings))
     for i, label in enumerate(labels):
@@ -172,7 +172,7 @@ def _stand_apart(
 _SHORTEST_PRINT_S = 0.4
 _LONGEST_PRINT_S = 8.0
 _PRINTS_AT_ONCE = 32
-_ACTIVITY = 0.4  # the share of the time that it takes, where voices are told apart
+_ACTIVITY = 0.4  # the share of the time it takes, when voices are clustered
 
 
 def party_label(index: int) -> str:
@@ -300,8 +300,8 @@ def _overlaps(
 ) -> list[SpeechSegment]:
     """Return speech of a second party inside a segment of the first.
 
-    Which party it is follows from what the same local speaker of the same window was elsewhere;
-    between two parties it can only be the other one.
+    The party follows from the votes for the same local speaker of the same window in other
+    segments; of two parties it can only be the other one.
     """
     votes: dict[tuple[int, int], Counter[str]] = {}
     for stretch, party in zip(stretches, parties, strict=True):

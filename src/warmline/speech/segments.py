@@ -1,4 +1,4 @@
-"""Cuts a channel's speech into stretches of one voice, and finds where two voices overlap."""
+"""Cut a channel's speech into segments of one voice, and find where two voices overlap."""
 
 import itertools
 from bisect import bisect_right
@@ -20,7 +20,7 @@ _BOTH = 0.5
 class VoiceSegment:
     """Frames `start:end` of the recording in which one voice speaks.
 
-    `window` and `local` say which window's which local speaker it was taken for.
+    `window` and `local` identify the window and its local speaker.
     """
 
     start: int
@@ -143,11 +143,11 @@ def overlapped(activity: Activity, stretch: VoiceSegment) -> list[tuple[int, int
 def with_padding(
     segments: Sequence[SpeechSegment], audible: Sequence[Interval]
 ) -> list[SpeechSegment]:
-    """Return the segments in order, those in one interval of `audible` together covering all of it.
+    """Return the segments in order, widened to cover all of the `audible` intervals they lie in.
 
-    The first reaches back to its beginning, each on to the next, the last to its end. `segments`
-    do not overlap, each lies in one interval; an interval without any is left out, since whatever
-    is in it was too faint to be speech.
+    The first reaches back to the interval's beginning, each on to the next, the last to its end.
+    `segments` do not overlap, and each lies in one interval; an interval without any is left out,
+    since whatever is in it was too faint to be speech.
     """
     ordered = sorted(segments, key=lambda s: s.start_s)
     starts = [start_s for start_s, _ in audible]

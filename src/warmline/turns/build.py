@@ -10,9 +10,9 @@ from warmline.spans import subtract, union
 from warmline.turns.listening import only_listens
 from warmline.values import RoleName, Span, SpeakerSource, Speech, Transcript, Turn, Word
 
-# What each party contributes, stretch by stretch: taking the floor, listening, or speaking aside.
+# What each party contributes, segment by segment: taking the floor, listening, or speaking aside.
 
-# A word that the recogniser gave no length still marks where something was said.
+# A word to which the recogniser gave no length still marks where something was said.
 _LEAST_WORD_S = 0.02
 
 
@@ -27,7 +27,7 @@ class ContributionKind(Enum):
 
 @dataclass(frozen=True)
 class Contribution(Span):
-    """One stretch of a party's speech. `words` are those that begin in it."""
+    """One segment of a party's speech. `words` are those that begin in it."""
 
     party: str
     words: tuple[Word, ...]
@@ -61,8 +61,8 @@ def contributions(
 def _stretches(party: str, speech: Speech, transcript: Transcript) -> list[Contribution]:
     """Return a party's speech, cut and widened so that a word's time belongs to who said the word.
 
-    With a channel each, what the other says takes nothing away. Told apart by voice, one voice is
-    heard at a time, and words mark its edges better than the segments do.
+    With separate channels, what the other says takes nothing away. When voices share a channel,
+    only one is heard at a time, and words mark its edges better than the segments do.
     """
     own = [w for w in transcript.words if w.party == party]
     if speech.source is SpeakerSource.DIARIZATION:
@@ -168,7 +168,7 @@ class _Other:
         self._stretches = stretches
         self._starts = [s.start_s for s in stretches]
         self._ends = [s.end_s for s in stretches]
-        # Two listeners' words in turn ("bye" - "bye") are nobody's floor.
+        # Listeners' words in alternation ("bye" - "bye") hold no floor.
         self._slight = {
             p.start_s for u in utterances if u.is_short and u.is_listening for p in u.parts
         }

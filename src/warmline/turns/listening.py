@@ -1,4 +1,4 @@
-"""Whether words are only those of a listener: a continuer, an acknowledgement, a token of surprise.
+"""Recognise words that are only a listener's: continuers, acknowledgements, tokens of surprise.
 
 The words are data: `listener.toml`.
 """

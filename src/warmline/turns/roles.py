@@ -1,8 +1,8 @@
-"""What each party is: from the metadata, else cautiously from the words, else unknown.
+"""Assign roles to parties: from the metadata, else cautiously from the words, else unknown.
 
-The inference compares every way of giving roles to the parties, and the way of saying nothing,
-by the sum of the log-odds of `roles.toml` (a naive Bayes model). The confidence of a party's role
-is its posterior probability; below `turns.min_role_confidence` nothing is said.
+The inference compares every assignment of roles, and the option of assigning none, by the sum of
+the log-odds of `roles.toml` (a naive Bayes model). The confidence of a party's role is its
+posterior probability; below `turns.min_role_confidence` the role is unknown.
 """
 
 import math
@@ -21,9 +21,9 @@ from warmline.phrases import Matcher, PhraseRule, RuleFile, parse_rules, spoken_
 from warmline.settings import TurnSettings
 from warmline.values import CallMetadata, ChannelLayout, Role, RoleName, Turn
 
-# Which of two parties behaves like the agent, whatever the language: who opens, and who asks.
+# Which of two parties behaves like the agent, in any language: who opens, and who asks.
 
-# The model looks at the opening, as a call's middle is alike on both sides.
+# The model reads the opening, as the middle of a call is alike on both sides.
 _TURNS = 16
 _QUESTION = re.compile(r"\?")
 
@@ -63,24 +63,24 @@ def _weights() -> Mapping[str, float]:
     return {name: float(weight) for name, weight in tomllib.loads(text)["weights"].items()}
 
 
-# The rules of `roles.toml` and `languages/`: which words speak for which role, and how loudly.
+# The rules of `roles.toml` and `languages/`: which words indicate which role, and how strongly.
 
 
 _FILE, _LANGUAGES, _ENGLISH = "roles.toml", "languages", "en"
-# Turns of the call, of all parties, that open and close it. What is said in between counts less:
-# the longer two people talk, the likelier either says anything once.
+# Turns of the call, of all parties, that open and close it. The middle counts less: the longer two
+# people talk, the likelier either says anything once.
 _OPENING_TURNS = 10
 _CLOSING_TURNS = 8
 _IN_BETWEEN = 0.4
-# A service call names what it is about early; a long talk of anything names everything once.
+# A service call names its subject early; a long talk about anything names everything once.
 _TOPIC, _TOPIC_TURNS, _FEW_WORDS = "service.topic", 16, 80
 
 
 class RoleRule(PhraseRule):
     """A `[[rule]]` of `roles.toml`: log-odds of saying this, by role.
 
-    One that `needs_topic` holds of any talk in which somebody seeks help, and is heard only where
-    things of service are spoken of.
+    One with `needs_topic` fits any talk in which somebody seeks help, and applies only where
+    service topics are mentioned.
     """
 
     weights: dict[RoleName, float] = Field(min_length=1)
@@ -160,7 +160,7 @@ def role_evidence(
 _NO_SERVICE_CALL = 3.0
 # Less so where things of service are named, and where somebody wrote down who called whom.
 _NAMED_TOPICS_TAKE, _KNOWN_DIRECTION_TAKES = 2.0, 1.0
-# So much better, in log-odds, must the words fit the roles than the same roles turned round.
+# How much better, in log-odds, the words must fit the roles than the same roles swapped.
 _LEAST_MARGIN = 2.0
 _DIRECTIONS = frozenset({"inbound", "outbound"})
 # A recorded voice, or a third party that is neither, is rarer than an agent or a customer.
@@ -310,9 +310,9 @@ def _speaks_for_both(best: Sequence[tuple[RoleName, float]], evidence: Sequence[
 def _posterior(
     evidence: Sequence[Evidence], leaning: float, doubt: float
 ) -> list[dict[RoleName, float]]:
-    """Return each party's probability of each role over all ways of giving roles.
+    """Return each party's probability of each role over all assignments of roles.
 
-    `leaning` are the log-odds, by what they do, that of two parties the first is the agent, `doubt`
+    `leaning` are the log-odds, from behaviour, that of two parties the first is the agent, `doubt`
     those that this is no service call.
     """
     scores: dict[tuple[RoleName, ...], float] = {
