@@ -228,7 +228,7 @@ def _validation() -> ModuleType:
     return load_outside("warmline_validation", path)
 
 
-# `warmline simulate`: play scenes of service calls into recordings whose truth is known.
+# `warmline simulate`: render scenes of service calls as recordings with known ground truth.
 
 
 _EVENTS = ("interruption", "backchannel", "terminal_overlap", "dead_air", "hold", "cue", "answered")

@@ -1,4 +1,4 @@
-"""The head of a call's page: what call it is, who took part, and who spoke when."""
+"""The head of a call's page: which call it is, who took part, and who spoke when."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What `warmline research` prints."""
+"""The printed output of `warmline research`."""
 
 import json
 from dataclasses import asdict

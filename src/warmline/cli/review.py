@@ -1,4 +1,4 @@
-"""`warmline review`: what people who listened say of the machine's word."""
+"""`warmline review`: verdicts of people who listened on the machine's results."""
 
 import csv
 import getpass
@@ -183,8 +183,8 @@ def mark(
 ) -> None:
     """Mark a row of the ledger or a measure as right or wrong.
 
-    It counts at once, beside the machine's word: see `warmline show`, `warmline query disputes` and
-    `review_agreement`. Your last word on a row counts.
+    It counts at once, beside the machine's result: see `warmline show`, `warmline query disputes`
+    and `review_agreement`. Your last verdict on a row counts.
     """
     if (cue is None) == (metric is None):
         raise typer.BadParameter("say which: --cue TIME, or --metric NAME")

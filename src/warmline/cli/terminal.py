@@ -1,4 +1,4 @@
-"""What all commands share: consoles, exit codes, and how an error is said."""
+"""What all commands share: consoles, exit codes, and how errors are printed."""
 
 import json
 import re
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # A console on which no name of a file or caller can move the cursor or change what is shown.
 
-# Control characters but the end of a line, those that turn the reading direction round, and halves
+# Control characters except the end of a line, those that reverse the direction of text, and halves
 # of characters, which cannot be written. Tabs stay, as no terminal does harm with them.
 _HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _PICTURES = 0x2400  # Unicode has a picture of each control character
@@ -46,7 +46,7 @@ def _shown(character: str) -> str:
 
 
 class PlainConsole(Console):
-    """Writes colours and moves of its own; whatever it is given to print is text."""
+    """Writes its own colours and cursor moves; whatever it is given to print is plain text."""
 
     def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render as `Console.render`, with text made harmless, one character for one."""
@@ -58,7 +58,7 @@ class PlainConsole(Console):
 
 
 class ExitCode(IntEnum):
-    """How a command ended. A refused recording is an answer, not a fault: it leaves `DONE`."""
+    """How a command ended. A refused recording is a result, not a fault: it leaves `DONE`."""
 
     DONE = 0
     ERROR = 1
@@ -141,7 +141,7 @@ class Commands(TyperGroup):
             say_error("interrupted; what was finished is kept, run the same command to go on")
             raise typer.Exit(ExitCode.INTERRUPTED) from e
         except BrokenPipeError:
-            sys.stderr.close()  # the reader has gone (`| head`): nothing to say, nobody to tell
+            sys.stderr.close()  # the reader has gone (`| head`): nobody to tell
             raise typer.Exit(ExitCode.DONE) from None
         except Exception as e:
             if ctx.params.get("debug") or _is_click(e):

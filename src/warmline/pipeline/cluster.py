@@ -1,6 +1,6 @@
-"""Calls on the workers of a cluster: there, too, each in a process that can be ended alone.
+"""Analyze calls on the workers of a cluster, each in a process that can be ended by itself.
 
-A worker of a cluster is told of a run with each call that it gets. At the first one it starts a
+A worker of a cluster learns about a run with each call that it gets. With the first one it starts a
 process for calls, which keeps the models as long as the run lasts; a call that hangs or crashes
 ends with that process, and the worker goes on.
 """
@@ -24,10 +24,10 @@ from warmline.settings import with_overrides
 
 @dataclass(frozen=True)
 class ClusterWorker:
-    """Analyzes calls in whatever process it is sent to; `run` names the run they are of.
+    """Analyzes calls in whatever process it is sent to; `run` names their run.
 
-    Landing folder, recordings and metadata have to lie at the same paths there. What is called
-    raises `WarmlineError` for what would befall every call.
+    Landing folder, recordings and metadata must have the same paths there. Calling it raises
+    `WarmlineError` for what would affect every call.
     """
 
     config: RunConfig
@@ -61,7 +61,7 @@ def note_lost(config: RunConfig, call: PlannedCall, reason: str) -> Outcome:
 
 @dataclass
 class _WorkerSlot:
-    """The process for the calls of one run, and how many calls it has in hand."""
+    """The process for the calls of one run, and how many calls it is analyzing."""
 
     workers: Workers
     in_hand: int = 0
@@ -69,7 +69,9 @@ class _WorkerSlot:
 
 @dataclass
 class _WorkerSlots:
-    """The posts of this process, by run; those of runs that left no word end with the next run."""
+    """The worker slots of this process, by run; those of runs that never ended end with the next
+    run.
+    """
 
     _posts: dict[str, _WorkerSlot] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)

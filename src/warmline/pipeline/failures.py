@@ -1,4 +1,4 @@
-"""Recordings in which nothing could be heard: refused, failed, or a copy of another one."""
+"""Analyses of recordings without a result: refused, failed, or a copy of another one."""
 
 import errno
 from dataclasses import replace
@@ -10,11 +10,11 @@ from warmline.analysis import CallAnalysis
 from warmline.errors import Status
 from warmline.values import CallMetadata, Recording
 
-# What may be gone at the next try: a share that was away, memory that another job had.
+# What may be gone at the next try: a share that was offline, memory that another job used.
 PASSING_FAULTS = frozenset({"io_error", "out_of_memory", "process_died"})
-# Refusals of bytes that say of a remote recording what it is until it changes.
+# Refusals for bytes that identify a remote recording until it changes.
 LASTING = frozenset({"empty_file"})
-# What torch says on a machine, and on a device, without memory left: plain RuntimeErrors.
+# What torch says when a machine or a device is out of memory: plain RuntimeErrors.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 

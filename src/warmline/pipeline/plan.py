@@ -1,7 +1,7 @@
-"""What is to be done: every recording that has no analysis of today's making.
+"""Plan a run: find every recording that has no up-to-date analysis.
 
-There is no list of what was done and no mark of how far a night came. What is pending follows from
-the recordings that are there and the analyses that have landed, so that a missed or broken night is
+There is no list of what was done and no mark of how far a run came. What is pending follows from
+the recordings that exist and the analyses that have landed, so that a missed or interrupted run is
 caught up by the next one.
 """
 
@@ -30,17 +30,17 @@ from warmline.recordings.remote import RemoteFile
 from warmline.settings import Settings
 from warmline.values import CallMetadata, Recording
 
-# What a run would do, as values: calls to analyze and why, copies, and what is left alone.
+# What a run would do, as values: calls to analyze and why, copies, and what is left out.
 
 
 @dataclass(frozen=True)
 class PlannedCall:
     """A recording to analyze and why.
 
-    `previous` says where an earlier analysis of it lies, `redo` names the stages whose results are
-    not to be taken from it. What comes of it has to be dated later than `after`. Where it lies
-    elsewhere, `remote` says how; if its digest is empty, it has to be fetched to be known. With
-    `takes_row` false its row of the metadata table is as much another recording's, and nobody's.
+    `previous` says where an earlier analysis of it is, `redo` names the stages whose results must
+    not be reused from it. The new analysis has to be dated later than `after`. For a remote
+    recording `remote` locates it; if its digest is empty, it has to be fetched to be known. With
+    `takes_row` false its row of the metadata table also matches another recording, and is not used.
     """
 
     recording: Recording
@@ -64,7 +64,7 @@ class PlannedCall:
 
 @dataclass(frozen=True)
 class Redo:
-    """Stages to compute again although nothing changed, for calls of some days (UTC, inclusive).
+    """Stages to recompute although nothing changed, for calls of some days (UTC, inclusive).
 
     A call's day is that of its start, or of the file's last change where the start is not known.
     """
@@ -81,7 +81,7 @@ class Redo:
 
 @dataclass(frozen=True)
 class Duplicate:
-    """A recording with the same bytes as another one, which is the one that is analyzed."""
+    """A recording with the same bytes as another one, which is analyzed instead."""
 
     recording: Recording
     original_path: str
@@ -92,13 +92,13 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do. `unchanged` are paths that have today's analysis, or refusal, already.
+    """The plan of a run. `unchanged` are paths that already have an up-to-date analysis or refusal.
 
     `unfinished` are still being copied, `forgotten` were erased and stay so, `given_up` failed in
     `night.give_up_after` runs and wait for `warmline retry`; `problems` are sentences about places
-    and files that could not be looked at, and rows of metadata that fit no recording; `away` of
-    them are about sources that cannot be read at all, `closed` about folders below them.
-    `opted_out` are recordings of customers of whom no call is to be analyzed.
+    and files that could not be examined, and rows of metadata that match no recording; `away` of
+    them concern sources that cannot be read at all, `closed` folders below them. `opted_out` are
+    recordings of customers of whom no call is to be analyzed.
     """
 
     pending: tuple[PlannedCall, ...]
@@ -138,10 +138,10 @@ def make_plan(
     """Compare the recordings under `sources` (paths, and URLs of remote places) with the landing
     folder.
 
-    A file whose path, size and time of change are those of a landed analysis is taken for the same
-    without reading it; any other is read once for its digest, a remote one by the process that
+    A file whose path, size and time of change are those of a landed analysis is taken to be the
+    same without reading it; any other is read once for its digest, a remote one by the process that
     analyzes it. Raises `LandingError` when the folder cannot be read, `SettingsError` for a URL
-    that nothing here can open.
+    that cannot be opened.
     """
     found = look_at(
         sources, cache_keys.settings.recordings, landing_dir, cache_keys.settings.redaction
@@ -223,7 +223,7 @@ def land_duplicates(plan: Plan, landing_dir: Path, settings: Settings) -> None:
 
 @dataclass(frozen=True)
 class _Planner:
-    """What a plan is made with: what has landed, today's keys, the table, what is there."""
+    """The input of a plan: the landed analyses, the cache keys, the metadata table, the sources."""
 
     known: Known
     cache_keys: CacheKeys
@@ -265,7 +265,7 @@ class _Planner:
     def identified(self) -> Iterator[tuple[Recording, str | None]]:
         """Yield every recording, with the code of the refusal if its bytes cannot be read.
 
-        One that is remote and not known has no digest, and no code either.
+        An unknown remote one has no digest, and no code either.
         """
         yield from map(self._local, self.found.local)
         yield from map(self._remote, self.found.remote.values())
@@ -294,7 +294,7 @@ class _Planner:
             return identify(path), None
         except RecordingRefusedError as e:
             return recording, e.code
-        except OSError as e:  # a share that is away for now ends no night
+        except OSError as e:  # a share that is offline for now must not end the run
             return recording, fault_code(e)
 
     def left_alone(self, recording: Recording, out: LeftOut) -> str | None:
@@ -333,7 +333,7 @@ class _Planner:
     def original(self, recordings: list[Recording]) -> Recording:
         """Return, of recordings with the same bytes, the one that stands for all.
 
-        The one that was analyzed before as long as it is there, else the first by path.
+        That is the one analyzed before as long as it exists, else the first by path.
         """
         landed = self.known.by_audio(recordings[0].audio_sha256)
         if landed is None:

@@ -1,7 +1,7 @@
-"""Remote recordings as they arrive: fetched, known by their bytes, and told from what is known.
+"""Ingest remote recordings: fetch them, identify them by their bytes, and skip those known.
 
-Whether a recording that lies elsewhere is new can be said of one that was listed before; any other
-has to be fetched first, which is done by the process that analyzes it.
+Whether a remote recording is new is known without fetching only if it was listed before; any other
+is fetched first, by the process that analyzes it.
 """
 
 from collections.abc import Callable
@@ -26,9 +26,9 @@ FORGOTTEN = "forgotten"
 
 
 class RemoteCopy:
-    """A remote recording in hand: fetched when its bytes are needed, and once.
+    """The local copy of a remote recording: fetched once, when its bytes are needed.
 
-    The copy is gone when `kept` is left.
+    The copy is removed when `kept` is left.
     """
 
     def __init__(self, file: RemoteFile, settings: RecordingSettings, kept: ExitStack) -> None:
@@ -45,7 +45,7 @@ class RemoteCopy:
     def again(self) -> Path:
         """Return the local copy of a recording that was analyzed before.
 
-        Raises `OSError` also when it is gone or another: that is no reason to drop what was heard.
+        Raises `OSError` also when it is gone or different: that is no reason to drop the analysis.
         """
         try:
             return self.copy
@@ -55,7 +55,7 @@ class RemoteCopy:
 
 @dataclass(frozen=True)
 class RemoteIngest:
-    """Takes in the remote recordings of one process. `known` gives what has landed."""
+    """Ingests the remote recordings of one process. `known` returns what has landed."""
 
     landing_dir: Path
     settings: RecordingSettings

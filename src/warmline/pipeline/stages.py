@@ -1,4 +1,4 @@
-"""The stages of an analysis, in order, and the content address of what each of them gives.
+"""The stages of an analysis, in order, and the cache keys of their results.
 
 A stage's key covers everything its result depends on: the sound's digest, the stage and its
 version, the settings, metadata, models and rules that it reads, the versions of its measures, and
@@ -39,8 +39,8 @@ class Stage:
     """One step of the analysis and what its result depends on.
 
     `version` rises whenever the same input could give another result. `after` names the stages it
-    reads, `settings` sections (`floor`) or keys (`speech.min_confidence`) less those in `but_not`,
-    `metadata` fields of `CallMetadata`, `data` the packages whose `.toml` files it goes by.
+    reads, `settings` sections (`floor`) or keys (`speech.min_confidence`) except those in
+    `but_not`, `metadata` fields of `CallMetadata`, `data` the packages whose `.toml` files it uses.
     """
 
     name: str
@@ -75,7 +75,7 @@ STAGES = (
         models=(SEGMENTATION, EMBEDDING),
     ),
     Stage(
-        "words",  # and what is private in them hidden: they are kept in no other form
+        "words",  # with private words redacted: metadata are stored in no other form
         5,
         after=("speech",),
         settings=("words", "redaction"),
@@ -140,8 +140,7 @@ def with_later(names: Collection[str]) -> frozenset[str]:
 
 
 def model_identities(settings: Settings) -> dict[str, str]:
-    """Return names of the models that the stages use, with the digest of the weights that are
-    stored.
+    """Return names of the models that the stages use, with the digest of their stored weights.
 
     Raises `ModelError`, saying what to type, when one is unknown or not stored.
     """
@@ -157,10 +156,10 @@ def all_measures() -> tuple[MetricDefinition, ...]:
 
 @dataclass(frozen=True)
 class CacheKeys:
-    """Gives the stages' keys; holds what is the same for every call of a run.
+    """Computes the stages' cache keys from what is the same for every call of a run.
 
     `models` maps the name of a model to the digest of its weights, `rules` is the digest of the
-    rules of the language room, those of the user included.
+    rules of the language stage, those of the user included.
     """
 
     settings: Settings

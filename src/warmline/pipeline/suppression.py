@@ -1,7 +1,7 @@
-"""What is not said of a call whose parties could not be told apart well enough.
+"""Suppress measures of a call whose parties could not be told apart well enough.
 
-Which party said what is then a guess: measures of one party, and everything that says "the agent"
-or "the customer", lose their value and gain the reason. Measures of the call as a whole stay.
+Which party said what is then a guess: measures of one party, and everything about "the agent" or
+"the customer", lose their value and gain the reason. Measures of the call as a whole stay.
 """
 
 from dataclasses import replace
@@ -46,7 +46,7 @@ def missing_party(speech: Speech, layout: ChannelLayout) -> str | None:
 def suppress_floor(floor: Floor, doubt: str | None, missing: str | None = None) -> Floor:
     """Return the floor without the measures that name a party, if there is a doubt.
 
-    Where a party is missing, only how much the other one speaks is left.
+    Where a party is missing, only how much the other one speaks is kept.
     """
     if doubt is None and missing is None:
         return floor

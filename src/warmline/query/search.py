@@ -1,7 +1,10 @@
-"""Finds where something was said: the turns that hold the words, best first, and those around.
+"""Search what was said: the turns that contain the words, best first, and those around them.
 
-Ranked by BM25 (Robertson and Zaragoza 2009) over all turns, words being reduced to their stems. The
-index is the warehouse's own (`warehouse.indexing`); what is counted for the ranking is counted now.
+Ranked by BM25 (Robertson and Zaragoza 2009) over all turns, with words reduced to their stems. The
+index is the warehouse's own (see `warehouse.marts`); counts for the ranking are made at query time.
+32#: k = 1.2 and b = 0.75, as usual. Every term is looked up by itself, which skips most of the
+table. 59#: Exact matches come first; `looked_at` tells whether there may be more beyond the
+candidates.
 """
 
 import threading
@@ -81,7 +84,7 @@ ORDER BY call_no, turn_index
 
 
 class Match(StrEnum):
-    """What of the phrase a turn must hold."""
+    """How a turn must match the phrase."""
 
     ALL = "all"
     ANY = "any"
@@ -90,7 +93,7 @@ class Match(StrEnum):
 
 @dataclass(frozen=True)
 class SaidTurn:
-    """A turn, with when it was said on the call's clock."""
+    """A turn, with its times in the call."""
 
     turn_index: int
     role: str
@@ -101,7 +104,7 @@ class SaidTurn:
 
 @dataclass(frozen=True)
 class Hit:
-    """A turn that was found, in its call. A higher `score` is a better match."""
+    """A turn that matches, in its call. A higher `score` is a better match."""
 
     call_id: str
     started_at: datetime | None
@@ -146,12 +149,11 @@ def search(
     around: int = 1,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> tuple[Hit, ...]:
-    """Return the best `limit` turns that hold the words of the phrase, each with the turns around
-    it.
+    """Return the best `limit` turns that match the phrase, each with the turns around it.
 
-    Words count in any form (`worry` finds `worried`); with `Match.EXACT` they must have been said
-    just so, one after the other. Raises QueryError for a phrase of nothing but the commonest words,
-    and as `questions.ask` does.
+    Words match in any form (`worry` finds `worried`); with `Match.EXACT` they must have been said
+    exactly so, one after the other. Raises QueryError for a phrase of only the commonest words, and
+    as `questions.ask` does.
     """
     from warmline.query.process import one_line_errors, reading
 

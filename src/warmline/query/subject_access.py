@@ -1,4 +1,6 @@
-"""All that is kept of a customer, for a person who asks for it: as JSON, and as a page to read."""
+"""Collect all that is stored about a customer, who asks for it: as JSON, and as a page to read.
+22#: Other places that may hold data about them, and are not searched here.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -36,11 +38,11 @@ ORDER BY table_name
 
 @dataclass(frozen=True)
 class SubjectAccess:
-    """What is kept of a customer.
+    """All that is stored about a customer.
 
     `analyses` are the landed ones with the warehouse's name of each, None before it is published;
-    `published` has the rows of each table of the warehouse that are of these calls; `outcomes` are
-    all lines that were ever loaded, `reviews` all reviews; `reports` name a call.
+    `published` has the rows of each table of the warehouse that belong to these calls; `outcomes`
+    are all lines that were ever loaded, `reviews` all reviews; `reports` name a call.
     """
 
     customers: tuple[str, ...]
@@ -55,10 +57,10 @@ class SubjectAccess:
 
 
 def collect(places: Places, customers: Sequence[str]) -> SubjectAccess:
-    """Return all that is kept of a customer, whose id may be written in several ways.
+    """Return all that is stored about a customer, whose id may be written in several ways.
 
     Raises LandingError or UnreadableError for a file that cannot be read: what might be in it must
-    not be missing without a word; WarehouseError as `open_for_reading`.
+    not be missing silently; WarehouseError as `open_for_reading`.
     """
     folder = places.landing
     keys = frozenset(landing.matching(folder, Selection(customers=frozenset(customers))))
@@ -85,7 +87,7 @@ def collect(places: Places, customers: Sequence[str]) -> SubjectAccess:
 
 
 def write(access: SubjectAccess, folder: Path) -> tuple[Path, Path]:
-    """Write `customer.json` and `customer.txt`, for the eyes of their owner alone.
+    """Write `customer.json` and `customer.txt`, readable by their owner alone.
 
     Raises WarmlineError naming a file that cannot be written.
     """

@@ -1,4 +1,4 @@
-"""What is told of a night: counts, failures, the slowest calls, and what is not as it was."""
+"""The report of a nightly run: counts, failures, the slowest calls, and what has changed."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,13 +16,13 @@ from warmline.settings import NightSettings
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What only the run itself knows; the rest of a report is read from the warehouse.
+    """Facts that only the run itself knows; the rest of a report is read from the warehouse.
 
-    `given_up` counts calls that were left alone because they failed too often, `unfinished` files
+    `given_up` counts calls that were left out because they failed too often, `unfinished` files
     that were still being copied, `unread` sources that cannot be read, `closed` folders below
-    others. `notes` are what asks for a person besides; `problems` say more of all of these.
-    `forgotten` and `opted_out` are recordings that were left alone, as their calls were erased or
-    their customers opted out; `erased_calls` and `erased_words` count what was too old to be kept
+    others. `notes` are other things that need a person; `problems` has details of all of these.
+    `forgotten` and `opted_out` are recordings that were left out, as their calls were erased or
+    their customers opted out; `erased_calls` and `erased_words` count what exceeded its retention
     (`[retention]`).
     """
 
@@ -79,7 +79,7 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class FailedCall:
-    """A call that failed; `is_last_try` when it is left alone from now on."""
+    """A call that failed; `is_last_try` when it is left out from now on."""
 
     call_id: str
     code: str
@@ -98,14 +98,14 @@ class SlowCall:
 
 @dataclass(frozen=True)
 class NightReport:
-    """A night in counts and reasons, without a word that was said in a call.
+    """A nightly run in counts and reasons, without a word that was said in a call.
 
-    `by_status` counts all recordings that were looked at, `by_reason` those without an analysis, by
-    status and code. `failed` and `slowest` are the first few. `unreadable` counts landing files
-    that are damaged. `usual_calls` is the median number of calls of the days before that had any,
-    `idle_days` how many had none; None without such days. `calls_of_day` counts what the whole day
-    looked at, of which a run is a part; `shares` are those of calls without an analysis that are
-    too large; `runs` are all of the day, where the report is the day's.
+    `by_status` counts all recordings that were examined, `by_reason` those without an analysis, by
+    status and code. `failed` and `slowest` are the first few. `unreadable` counts damaged landing
+    files. `usual_calls` is the median number of calls of the days before that had any, `idle_days`
+    how many had none; None without such days. `calls_of_day` counts the recordings of the whole
+    day, of which a run is a part; `shares` are those of calls without an analysis that are too
+    large; `runs` are all of the day, in a report of a day.
     """
 
     night: date
@@ -158,8 +158,8 @@ class NightReport:
 def shares_too_large(by_status: Mapping[str, int], night: NightSettings) -> tuple[str, ...]:
     """Return a line for each share of calls without an analysis that is above its limit.
 
-    It needs no days to compare with: a night in which nothing could be analyzed is no good first
-    night. Copies of other recordings do not count.
+    It needs no days to compare with: a first night in which nothing could be analyzed is no
+    success. Copies of other recordings do not count.
     """
     calls = sum(count for status, count in by_status.items() if status != "duplicate")
     failed = by_status.get("failed", 0)
@@ -172,7 +172,7 @@ def shares_too_large(by_status: Mapping[str, int], night: NightSettings) -> tupl
     return tuple(lines)
 
 
-# A night's report for people: as Markdown, and as one HTML page that needs nothing else.
+# A run's report for people: as Markdown, and as one self-contained HTML page.
 
 
 _PAGE = Path(__file__).with_name("night.html")

@@ -1,4 +1,4 @@
-"""From a scene on the clock to its truth."""
+"""Derive the ground truth of a scene from its timeline."""
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise

@@ -1,6 +1,6 @@
-"""What a perfect listener would hand on of a simulated call: the values that later rooms take.
+"""A perfect listener's output for a simulated call: the input of the measuring stages.
 
-With these a measure can be tried on what is really in a call, apart from how well it was heard.
+With it a measure can be tested on what is really in a call, apart from how well it was heard.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""From a scene to the samples of a telephone call, with its truth and its metadata."""
+"""Render a scene to the samples of a telephone call, with its ground truth and its metadata."""
 
 import json
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _SECOND_COPY = 0.8
 
 @dataclass(frozen=True, eq=False)
 class SimulatedCall:
-    """A call that was made up. `pcm` is int16, shape (channels, samples), at `rate_hz`."""
+    """A simulated call. `pcm` is int16, shape (channels, samples), at `rate_hz`."""
 
     pcm: NDArray[np.int16]
     rate_hz: int
@@ -43,8 +43,8 @@ class SimulatedCall:
 def render(scene: Scene) -> SimulatedCall:
     """Render a scene. The same scene gives the same samples with the same version of flite.
 
-    Raises `SceneLineError` for a line that cannot be played as asked, `ScriptError` for a call that
-    is too loud, `SynthesisError` without flite.
+    Raises `SceneLineError` for a line that cannot be rendered as asked, `ScriptError` for a call
+    that is too loud, `SynthesisError` without flite.
     """
     check(scene)
     timeline = lay_out(scene)

@@ -55,8 +55,8 @@ class _Table(BaseModel):
 class Call(_Table):
     """[call] what is known of the call besides its sound; becomes its metadata.
 
-    `call_id` also names the files. With `tells_roles = false` the metadata keep back which channel
-    is the agent's.
+    `call_id` also names the files. With `tells_roles = false` the metadata do not tell which
+    channel is the agent's.
     """
 
     call_id: _FileName

@@ -1,4 +1,4 @@
-"""Reads a scene script, and says where in the file what is wrong."""
+"""Read a scene script, and report where in the file something is wrong."""
 
 import re
 import tomllib
@@ -20,7 +20,7 @@ Place = tuple[str | int, ...]
 def read_script(path: Path) -> Scene:
     """Return the scene of a script. `call.call_id` is the file's stem where the script has none.
 
-    Raises `ScriptError` with file, line and key for everything that is not as it should be.
+    Raises `ScriptError` with file, line and key for everything that is invalid.
     """
     text = _text(path)
     try:

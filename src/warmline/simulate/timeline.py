@@ -1,7 +1,7 @@
-"""Puts the lines of a scene on the call's clock, and sees to it that what is planted is really so.
+"""Place the lines of a scene in time, and verify that its ground truth really holds.
 
 An interruption that would not be one by its definition is refused, with the line and the figures:
-the truth of a simulated call is never a matter of opinion.
+the ground truth of a simulated call is never a matter of opinion.
 """
 
 from dataclasses import dataclass, replace
@@ -27,9 +27,9 @@ _PAUSE_S = 0.05
 def perform(line: Line, speaker: SimulatedSpeaker, level_db: float) -> Synthesized:
     """Synthesise a line in the telephone band; words are timed from the first sample.
 
-    A little is left before the first and after the last word: breath and soft consonants. The
-    level is set over the words alone, so that `gain_db` is exact whatever is said. Formants are
-    moved by resampling, and speed and pitch are set so that they stay as asked for.
+    A little is left before the first and after the last word: breath and soft consonants. The level
+    is set over the words alone, so that `gain_db` is exact whatever is said. Formants are moved by
+    resampling, and speed and pitch are adjusted so that they stay as asked for.
     """
     voice = VOICES[speaker.voice]
     own_pitch_hz = speaker.pitch_hz or voice.pitch_hz
@@ -79,8 +79,8 @@ def _trimmed(said: Synthesized) -> Synthesized:
 def _heard_words(said: Synthesized) -> tuple[Span, ...]:
     """Return the words, padded from or to the sample where they are heard.
 
-    The engine counts the silence before a `b` or after a `t` to the word. Between words that run
-    together its boundary is kept.
+    The engine counts the silence before a `b` or after a `t` as part of the word. Between words
+    that run together its boundary is kept.
     """
     heard = np.flatnonzero(acoustics.is_audible(said.samples))
     pauses = [i for i, (a, b) in enumerate(pairwise(said.words)) if b.start_s - a.end_s > _PAUSE_S]
@@ -106,9 +106,9 @@ YIELD_WITHIN_S = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """A line on the clock.
+    """A line placed in time.
 
-    `index` is its place in the scene; `start` (at `RATE_HZ`) is where its samples are laid down.
+    `index` is its position in the scene; `start` (at `RATE_HZ`) is where its samples begin.
     """
 
     index: int
@@ -156,7 +156,7 @@ class Music(Span):
 
 @dataclass(frozen=True)
 class Timeline:
-    """The whole scene on the clock. `placed` maps the index of a spoken line to where it lies."""
+    """The whole scene in time. `placed` maps the index of a spoken line to its place."""
 
     placed: dict[int, Placed]
     entries: tuple[Entry, ...]

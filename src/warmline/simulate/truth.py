@@ -1,7 +1,7 @@
-"""What is really in a simulated call: who says which word when, and what was planted.
+"""The ground truth of a simulated call: who says which word when, and which events it contains.
 
-All times are seconds on the call's clock, taken from the samples that were laid down. `turn` is
-the index of a turn in `Truth.turns`. Definitions are those of the measures (docs/metrics.md).
+All times are seconds on the call's clock, taken from the rendered samples. `turn` is the index of a
+turn in `Truth.turns`. Definitions are those of the measures (docs/metrics.md).
 """
 
 import json
@@ -24,8 +24,8 @@ _TURN_REFERENCES = ("index", "turn", "holder_turn", "entrant_turn", "answer_turn
 class TrueSpeaker:
     """A voice of the call. `party` is the label that a perfect listener gives it.
 
-    In stereo a party is a channel (two speakers on one channel are one party), in mono a voice,
-    in order of first speech.
+    In stereo a party is a channel (two speakers on one channel are one party), in mono a voice, in
+    order of first speech.
     """
 
     name: str
@@ -103,8 +103,10 @@ class TrueCue(Span):
 
 @dataclass(frozen=True)
 class TrueMoment(Span):
-    """A line that does something: `offer` (label `misplaced`, `welcome`), `ask` and `reask` (label:
-    the slot), `apology`, `commitment`, `repeat_contact`, `transfer`, `complaint`, `resolution`.
+    """A line that does something, by `kind`.
+
+    `offer` (label `misplaced`, `welcome`), `ask` and `reask` (label: the slot), `apology`,
+    `commitment`, `repeat_contact`, `transfer`, `complaint`, `resolution`.
     """
 
     turn: int
@@ -115,7 +117,7 @@ class TrueMoment(Span):
 
 @dataclass(frozen=True)
 class Truth:
-    """Everything that is known of one simulated call because it was made so.
+    """The ground truth of one simulated call, known because it was rendered.
 
     `layout` is `stereo`, `mono` or `fake_stereo`. Turns, words and events are in order of start.
     """

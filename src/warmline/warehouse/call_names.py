@@ -1,9 +1,8 @@
-"""Finds the calls that a person means by what they typed: an id, or the path of a recording.
+"""Resolve what a person types to a call: an id, or the path of a recording.
 
-The warehouse gives every call a name of its own, `calls.call_id`. Where recordings claim one id in
-their metadata, the first keeps it and the others get a digest behind it (`c-17~51ada0f9`). The id
-alone then says nothing about which call is meant; with its digest behind it, each can be named, the
-first one, too.
+The warehouse gives every call a name of its own, `calls.call_id`. Where recordings share one id in
+their metadata, the first keeps it and the others get it with a digest (`c-17~51ada0f9`). The id
+alone then does not tell which call is meant; with its digest each can be named, the first one, too.
 """
 
 import unicodedata
@@ -44,7 +43,7 @@ ORDER BY jaro_winkler_similarity(lower(call_id), lower($text)) DESC, call_id LIM
 
 @dataclass(frozen=True)
 class NamedCall:
-    """A call of the warehouse: its own name, the id that it claims, and which recording it is."""
+    """A call of the warehouse: its own name, its id in the metadata, and its recording."""
 
     call_id: str
     claimed_call_id: str
@@ -69,7 +68,7 @@ def all_calls(warehouse: Path) -> tuple[NamedCall, ...]:
 def find_calls(con: duckdb.DuckDBPyConnection, text: str) -> tuple[NamedCall, ...]:
     """Return every call that an id, a name of the warehouse or a recording's path may mean.
 
-    None, if there is none. More than one, where calls share the id or the name of the file: who
+    None, if there is none. More than one, where calls share the id or the file name: a command that
     acts on a call has to ask which one is meant (see `find_call`).
     """
     absolute = {"absolute": _storable(str(Path(text).absolute()))}

@@ -11,13 +11,13 @@ import duckdb
 from warmline.database import open_for_reading
 from warmline.warehouse.tables import sql_files
 
-# One row a call: small, and checked across calls.
+# One row per call: small, and checked across calls.
 _READ_WHOLE = {"staged", "calls", "call_measures"}
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one check found: `rows` are the first ones, `count` how many there are."""
+    """The result of one check: `rows` are the first ones found, `count` how many there are."""
 
     name: str
     description: str
@@ -44,9 +44,9 @@ def run_checks(
 ) -> tuple[CheckResult, ...]:
     """Run every check, on the whole warehouse or on the calls of the temporary table `touched`.
 
-    `load` leaves that table. A check speaks of single calls or of `calls` as a whole, so the rows
+    `load` leaves that table. A check is about single calls or about `calls` as a whole, so the rows
     of calls that were checked before and have not changed since need not be read again: at a
-    million calls that is minutes.
+    million calls that saves minutes.
     """
     with nullcontext() if whole else _only_touched(con):
         return tuple(_run(con, f.name, f.header, f.text, rows_shown) for f in sql_files("checks"))

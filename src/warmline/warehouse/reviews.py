@@ -1,4 +1,4 @@
-"""Brings the reviews of the warehouse up to date with those that have landed."""
+"""Bring the reviews of the warehouse up to date with those that have landed."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -25,8 +25,8 @@ _PUBLISHED = "SELECT review_id FROM reviews"
 def show_landed_reviews(con: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
     """Make reviews that have landed since publishing visible to this connection, too.
 
-    Where the landing folder is not to be found, or a review cannot be read, what was published is
-    seen; the next publishing tells of a review that is damaged.
+    Where the landing folder cannot be found, or a review cannot be read, the published ones are
+    visible; the next publishing reports a damaged review.
     """
     noted = noted_folder(con)
     if noted is None:
@@ -85,7 +85,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 def note_reviews(
     con: duckdb.DuckDBPyConnection, landing_dir: Path, files: Sequence[LandedFile]
 ) -> None:
-    """Read the reviews that are new and forget those that are gone.
+    """Read the reviews that are new and remove those that are gone.
 
     One that cannot be read stays as it was, and `landing.review_files` says why.
     """

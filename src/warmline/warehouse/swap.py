@@ -1,7 +1,7 @@
-"""A warehouse is built beside the one that is there, and put in its place in one step.
+"""Swap a warehouse atomically: build it beside the current one, and replace that in one step.
 
 It is built in a private folder, together with its log and whatever else DuckDB puts beside it. The
-publisher leaves no log beside the warehouse: what lies there is not its own, and is never read.
+publisher leaves no log beside the warehouse: one that lies there is not its own, and is never read.
 """
 
 import os
@@ -64,12 +64,12 @@ def swap(building: Path, warehouse: Path) -> None:
     sync(warehouse.parent)
 
 
-# Turns landing folder and warehouse from one key to another; None is in clear.
+# Changes the key of landing folder and warehouse; None is unencrypted.
 
 
 @dataclass(frozen=True)
 class Changed:
-    """How many landing files were written anew, and whether the warehouse was."""
+    """How many landing files were rewritten, and whether the warehouse was."""
 
     files: int
     warehouse: bool
@@ -80,9 +80,9 @@ def change_key(
 ) -> Changed:
     """Encrypt, decrypt, or re-encrypt a warehouse with another key.
 
-    No copy of what was there before is left. What was broken off is finished by the same call; what
-    is as it should be is left alone. Raises EncryptionError when a key is not that of the places,
-    or a file cannot be read; WarehouseError when a night is under way, or the disk is full.
+    No copy of the old files is left. The same call completes an interrupted change; files that are
+    already changed are left alone. Raises EncryptionError when a key does not match the places, or
+    a file cannot be read; WarehouseError when a nightly run is under way, or the disk is full.
     """
     place, change = warehouse.resolve(), Change(before, after)
     try:
@@ -91,7 +91,7 @@ def change_key(
             exclusive(landing_dir / ".packing.lock", "packing this landing folder"),
         ):
             discard_foreign_log(place)
-            open_to_convert(place).close()  # nothing is begun without what encrypts
+            open_to_convert(place).close()  # nothing is begun without the extension that encrypts
             manifest.begin(landing_dir, change)
             files = manifest.rewrite(landing_dir, change)
             rewritten = place.is_file() and _rewrite(place, change)

@@ -1,4 +1,4 @@
-"""Files that other tools read: who spoke when, what was said, in their formats."""
+"""Export calls as files that other tools read: who spoke when, what was said, in their formats."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ __all__ = ["ENDINGS", "EXPORTERS", "Chosen", "choose", "export"]
 
 # Analyses as the files that other tools read: one text per call.
 
-# Names of files are of 255 bytes at most; the ending, and that of a file being written, come to it.
+# File names have at most 255 bytes, including the extension and that of a file being written.
 _LONGEST_BYTES = 160
 # `a.seglst` as JSON would be the file of `a` as a segment list.
 _ENDINGS_LIKE = (".seglst", ".bleeped")
@@ -168,9 +168,9 @@ ENDINGS = MappingProxyType({name: name for name in EXPORTERS} | {"seglst": "segl
 
 
 def session_id(analysis: CallAnalysis) -> str:
-    """Return the call's id without what file names and NIST's formats forbid, and of their length.
+    """Return the call's id without what file names and NIST's formats forbid, cut to their length.
 
-    Of another call's id it may become the same: where there is more than one, see `file_stems`.
+    Two ids may become the same: for more than one call, see `file_stems`.
     """
     return _plain(analysis.metadata.call_id)
 
@@ -178,9 +178,9 @@ def session_id(analysis: CallAnalysis) -> str:
 def file_stems(call_ids: Iterable[str]) -> dict[str, str]:
     """Return, for every call of a warehouse, a distinct prefix of its files' names.
 
-    Also not where capital letters, or forms of Unicode, make no difference. The name is the id
-    without what names of files forbid, with a digest behind it where that would be two calls', or
-    where the id is too long for one.
+    They differ even where upper case, or forms of Unicode, make no difference. The name is the id
+    without what file names forbid, followed by a digest where two calls would have the same, or
+    where the id is too long.
     """
     ids = list(dict.fromkeys(call_ids))
     plain = {call_id: _plain(call_id) for call_id in ids}
@@ -234,10 +234,10 @@ def _escaped(text: str) -> str:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Analyzed calls of a warehouse that are to be written as files.
+    """Analyzed calls of a warehouse to be written as files.
 
-    `stems` has the beginning of the file's name for every call. `missing` are calls whose analysis
-    cannot be read, `unpublished` is how many analyses have landed that the warehouse does not show.
+    `stems` has the prefix of the file's name for every call. `missing` are calls whose analysis
+    cannot be read, `unpublished` counts landed analyses that the warehouse does not show.
     """
 
     landing_dir: Path
@@ -259,10 +259,10 @@ class Chosen:
 
 
 def choose(landing_dir: Path, warehouse: Path, calls: Sequence[str]) -> Chosen:
-    """Return the calls that are meant, or all analyzed ones for an empty list.
+    """Return the calls with these names, or all analyzed ones for an empty list.
 
-    A call is named as in the warehouse, by its id if no other call claims that, or by its
-    recording's path. Raises QueryError naming a call that is not there, or that was not analyzed;
+    A call is named as in the warehouse, by its id if no other call has that, or by its recording's
+    path. Raises QueryError naming a call that does not exist, or that was not analyzed;
     WarehouseError when there is no warehouse.
     """
     everything = all_calls(warehouse)
@@ -296,7 +296,7 @@ def _meant(warehouse: Path, calls: Sequence[str]) -> tuple[NamedCall, ...]:
 
 
 def export(analysis: CallAnalysis, format_name: str, folder: Path, stem: str | None = None) -> Path:
-    """Write one call in one of `EXPORTERS`' formats; returns the file.
+    """Write one call in one of `EXPORTERS`' formats; return the file.
 
     `stem` begins the file's name, and names the call in formats that forbid spaces (see
     `file_stems`). Raises QueryError naming the file when it cannot be written.
@@ -312,21 +312,20 @@ def export(analysis: CallAnalysis, format_name: str, folder: Path, stem: str | N
 ENDING = "bleeped.wav"
 TONE_HZ = 1000.0
 _TONE_LEVEL = 0.1  # of full scale, -23 dBFS: as loud as talk
-# The times of words are good to a tenth or two of a second, and a digit is short.
+# The times of words are accurate to a tenth or two of a second, and a digit is short.
 MARGIN_S = 0.3
 
 
 def write_bleeped(
     analysis: CallAnalysis, settings: RecordingSettings, folder: Path, stem: str | None = None
 ) -> Path:
-    """Write the copy: WAV, 16 bits, 16 kHz, channels as they were; returns the file.
+    """Write the copy: WAV, 16 bits, 16 kHz, channels as they were; return the file.
 
-    `stem` begins the file's name (see `file_stems`).
-
-    The tone is on every channel, as a voice is often faint on the other one, too, and begins 0.3 s
-    before the words and ends 0.3 s after. What rules did not find is heard. Raises QueryError when
-    nothing was looked for in the call, or its recording is no longer the one that was heard;
-    RecordingRefusedError when that cannot be read.
+    `stem` begins the file's name (see `file_stems`). The tone is on every channel, as a voice is
+    often faint on the other one, too, and begins 0.3 s before the words and ends 0.3 s after. What
+    the rules missed remains audible. Raises QueryError when the call was never searched for private
+    words, or its recording has changed since it was analyzed; RecordingRefusedError when that
+    cannot be read.
     """
     call, path = analysis.metadata.call_id, Path(analysis.recording.path)
     if analysis.redactions is None:
