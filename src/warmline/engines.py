@@ -173,7 +173,7 @@ class Engines:
             scores = model(torch.from_numpy(windows)[:, None].to(self.device))
         return scores.exp().float().cpu().numpy()  # type: ignore[no-any-return]
 
-    def embeddings(self, stretches: "Sequence[NDArray[np.float32]]") -> "NDArray[np.float32]":
+    def embeddings(self, segments: "Sequence[NDArray[np.float32]]") -> "NDArray[np.float32]":
         """Return speaker embeddings (segments, 192) of unit length; held in memory, never stored.
 
         Each segment is (samples,) at 16 kHz, at least 65 ms.
@@ -182,7 +182,7 @@ class Engines:
 
         model = self.embedding()
         with torch.inference_mode():
-            rows = [model(torch.from_numpy(s)[None, None].to(self.device)) for s in stretches]
+            rows = [model(torch.from_numpy(s)[None, None].to(self.device)) for s in segments]
             vectors = torch.nn.functional.normalize(torch.cat(rows))
         return vectors.float().cpu().numpy()
 

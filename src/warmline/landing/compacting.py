@@ -91,7 +91,7 @@ def remove(landing_dir: Path, keys: Collection[str], *, rows_in_pack: int = 2048
 
 def _compact_again(landing_dir: Path, removed: Collection[str], rows_in_pack: int) -> Compaction:
     manifest.key_of(landing_dir)  # before any file is locked
-    with exclusive(landing_dir / ".packing.lock", "packing this landing folder"):
+    with exclusive(landing_dir / ".packing.lock", "compacting this landing folder"):
         for path in store.leftovers(landing_dir, older_than=time.time() - _LEFTOVER_AGE_S):
             path.unlink(missing_ok=True)
         _lock_uncompacted(landing_dir)
@@ -107,20 +107,20 @@ def _compact_again(landing_dir: Path, removed: Collection[str], rows_in_pack: in
 
 
 def _lock_uncompacted(landing_dir: Path) -> None:
-    for loose in store.uncompacted_files(landing_dir):
-        claimed = landing_dir / store.LOCKED / loose.name
-        make_private_folder(claimed.parent)
+    for uncompacted in store.uncompacted_files(landing_dir):
+        locked = landing_dir / store.LOCKED / uncompacted.name
+        make_private_folder(locked.parent)
         with suppress(FileNotFoundError):  # a refusal that has just been superseded
-            (landing_dir / loose.name).rename(claimed)
+            (landing_dir / uncompacted.name).rename(locked)
 
 
 def _put_back(landing_dir: Path, names: Collection[str]) -> None:
     """Move unreadable files back to where they were, unless something newer is there."""
     for name in names:
         if name.startswith(store.LOCKED):
-            loose = landing_dir / Path(name).relative_to(store.LOCKED)
+            uncompacted = landing_dir / Path(name).relative_to(store.LOCKED)
             with suppress(FileExistsError):
-                loose.hardlink_to(landing_dir / name)
+                uncompacted.hardlink_to(landing_dir / name)
             (landing_dir / name).unlink()
 
 

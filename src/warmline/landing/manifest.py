@@ -140,7 +140,7 @@ class Change:
     after: Key | None
 
     @property
-    def seal(self) -> EncryptionManifest:
+    def manifest(self) -> EncryptionManifest:
         """Return the manifest for while the change is under way."""
         return EncryptionManifest(
             _fingerprint(self.after), _fingerprint(self.before), finished=False
@@ -149,19 +149,19 @@ class Change:
 
 def begin(landing_dir: Path, change: Change) -> None:
     """Mark the folder as being changed. Raises EncryptionError if it must not be."""
-    seal = read_manifest(landing_dir) or EncryptionManifest()
-    if not seal.finished and seal != change.seal:
+    manifest = read_manifest(landing_dir) or EncryptionManifest()
+    if not manifest.finished and manifest != change.manifest:
         raise EncryptionError(
             f"{landing_dir}: another change was begun and not finished; run `warmline encrypt` as "
             "it was run then, with the same keys"
         )
-    if seal.finished and seal.key not in (change.seal.key, change.seal.before):
+    if manifest.finished and manifest.key not in (change.manifest.key, change.manifest.before):
         raise EncryptionError(
             f"{landing_dir}: encrypted with another key; name its file with --old-key-file"
-            if seal.key
+            if manifest.key
             else f"{landing_dir}: in clear; leave the old key away"
         )
-    write_manifest(landing_dir, change.seal)
+    write_manifest(landing_dir, change.manifest)
 
 
 def rewrite(landing_dir: Path, change: Change) -> int:

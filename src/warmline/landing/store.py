@@ -2,7 +2,7 @@
 
     analyses/<aa>/<sha256 of the audio>.parquet   one call each
     refused/<aa>/<sha256 of the path>.parquet     recordings without an analysis of their own bytes
-    claimed/<kind>/<aa>/...                       of both kinds, being packed
+    claimed/<kind>/<aa>/...                       of both kinds, being compacted
     packs/<aa>/<digest>.parquet                   many calls each, never changed once written
     outcomes/<aa>/...                             what became of customers; see `outcomes`
     reviews/<aa>/...                              what people say of the analyses; see `reviews`
@@ -10,7 +10,7 @@
     forgotten/<aa>/...                            what was erased and stays so; see `erasures`
     digests/key.json                              the key of the digests in there
     erasing.json                                  an erasing that is not finished yet
-    encryption.json                               whether all that is encrypted; see `seals`
+    encryption.json                               whether all that is encrypted; see `manifest`
     landing.json                                  which landing folder it is; see `warmline.places`
 
 Every file appears whole or not at all, by a rename within its folder, so that any number of workers
@@ -99,10 +99,10 @@ def landed_files(landing_dir: Path) -> list[LandedFile]:
     """
     while True:
         before = list(walk(landing_dir / COMPACTED, COMPACTED))
-        loose = [f for kind in (*UNCOMPACTED, LOCKED) for f in walk(landing_dir / kind, kind)]
-        packs = list(walk(landing_dir / COMPACTED, COMPACTED))
-        if {f.name for f in before} == {f.name for f in packs}:
-            return sorted(loose + packs, key=lambda file: file.name)
+        uncompacted = [f for kind in (*UNCOMPACTED, LOCKED) for f in walk(landing_dir / kind, kind)]
+        compacted = list(walk(landing_dir / COMPACTED, COMPACTED))
+        if {f.name for f in before} == {f.name for f in compacted}:
+            return sorted(uncompacted + compacted, key=lambda file: file.name)
 
 
 def uncompacted_files(landing_dir: Path) -> list[LandedFile]:

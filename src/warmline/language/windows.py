@@ -143,7 +143,7 @@ def windows(said: Spoken) -> list[tuple[int, int]]:
 
 
 def parts(said: Spoken, first: int, past: int) -> Iterator[tuple[int, int]]:
-    """Yield a sentence in stretches of at most `_LONGEST_WINDOW` words, cut at connectors."""
+    """Yield a sentence in pieces of at most `_LONGEST_WINDOW` words, cut at connectors."""
     while past - first > _LONGEST_WINDOW:
         latest = first + _LONGEST_WINDOW
         places = range(latest, first + _LEAST_WINDOW, -1)

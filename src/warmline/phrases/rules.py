@@ -15,7 +15,7 @@ A rule file is TOML:
     matches = ["I'm worried."]    # must match
     misses = ["I'm not worried."] # must not
 
-What a rule means (`kind`, `role`, ...) is added by the room that owns the file.
+The meaning of a rule (`kind`, `role`, ...) is added by the stage that owns the file.
 """
 
 import tomllib

@@ -50,10 +50,10 @@ class Template:
         """
         if self.anchors is not None and self.anchors.isdisjoint(said.present):
             return []
-        stretches = [(0, len(said.line))] if over_sentences else said.sentence_offsets
+        ranges = [(0, len(said.line))] if over_sentences else said.sentence_offsets
         return [
             (said.word_at(m.start()), said.word_at(m.end() - 1) + 1)
-            for begin, end in stretches
+            for begin, end in ranges
             for m in self.regex.finditer(said.line, begin, end)
             if m.end() > m.start()
         ]

@@ -90,10 +90,10 @@ class RemoteIngest:
 
     def _beside_its_like(self, call: PlannedCall, file: RemoteFile) -> PlannedCall | CallAnalysis:
         """Return the call as it follows from an analysis of the same bytes, if there is one."""
-        loose = landing.read_uncompacted(self.landing_dir, call.recording)
+        earlier = landing.read_uncompacted(self.landing_dir, call.recording)
         landed = self.known().by_audio(call.recording.audio_sha256)
-        if loose and loose.recording.audio_sha256 and loose.status is not Status.DUPLICATE:
-            path, analyzed_at = loose.recording.path, loose.analyzed_at
+        if earlier and earlier.recording.audio_sha256 and earlier.status is not Status.DUPLICATE:
+            path, analyzed_at = earlier.recording.path, earlier.analyzed_at
         elif landed:
             path, analyzed_at = landed.path, landed.analyzed_at
         else:

@@ -152,14 +152,14 @@ class _Batch:
 
 
 def party_frames(
-    sound: Sound, channel: int, stretches: Sequence[Span], settings: ProsodySettings
+    sound: Sound, channel: int, spans: Sequence[Span], settings: ProsodySettings
 ) -> PartyFrames:
     """Analyze the spans (in order, disjoint) of one channel in which one party alone is heard."""
     analyzer = PitchAnalyzer(BAND_RATE_HZ, settings.pitch_floor_hz, settings.pitch_ceiling_hz)
     hop = max(1, round(settings.hop_s * BAND_RATE_HZ))
     batches = [
         _Batch.none(),
-        *(_analyzed(sound, channel, group, analyzer, hop) for group in _groups(stretches)),
+        *(_analyzed(sound, channel, group, analyzer, hop) for group in _groups(spans)),
     ]
     whole = _Batch.joined(batches)
     pitch_hz = pitch_track(
@@ -194,10 +194,10 @@ def _active(energy: Floats) -> NDArray[np.bool_]:
     return active
 
 
-def _groups(stretches: Sequence[Span]) -> Iterator[list[tuple[int, Span]]]:
+def _groups(spans: Sequence[Span]) -> Iterator[list[tuple[int, Span]]]:
     """Yield numbered pieces of the spans, some seconds together."""
     group: list[tuple[int, Span]] = []
-    for number, piece in enumerate(p for s in stretches for p in _pieces(s)):
+    for number, piece in enumerate(p for s in spans for p in _pieces(s)):
         group.append((number, piece))
         if sum(p.duration_s for _, p in group) >= _AT_ONCE_S:
             yield group
@@ -206,9 +206,9 @@ def _groups(stretches: Sequence[Span]) -> Iterator[list[tuple[int, Span]]]:
         yield group
 
 
-def _pieces(stretch: Span) -> Iterator[Span]:
-    count = max(1, int(np.ceil(stretch.duration_s / _AT_ONCE_S)))
-    edges = np.linspace(stretch.start_s, stretch.end_s, count + 1).tolist()
+def _pieces(span: Span) -> Iterator[Span]:
+    count = max(1, int(np.ceil(span.duration_s / _AT_ONCE_S)))
+    edges = np.linspace(span.start_s, span.end_s, count + 1).tolist()
     for start_s, end_s in pairwise(edges):
         yield Span(start_s, end_s)
 

@@ -59,7 +59,7 @@ DEFINITIONS: tuple[MetricDefinition, ...] = (
         "loudness_lufs",
         "party",
         "LUFS",
-        "Gated loudness of the party's own speech, stretches of at least 0.4 s, one channel.",
+        "Gated loudness of the party's own speech, spans of at least 0.4 s, one channel.",
         "ITU-R BS.1770-5",
         validated="against the recommendation's test tones",
     ),
@@ -297,7 +297,7 @@ def _party_metrics(
         said("pitch_iqr_st", reference.pitch_iqr_st, voiced, few_voiced),
         said("level_median_db", reference.level_median_db, len(heard.levels_db), few_turns),
         said("level_iqr_db", reference.level_iqr_db, len(heard.levels_db), few_turns),
-        said("loudness_lufs", reference.loudness_lufs, active, "no stretch of 0.4 s of speech"),
+        said("loudness_lufs", reference.loudness_lufs, active, "no span of 0.4 s of speech"),
         said(
             "rate_median_words_per_s",
             reference.rate_median_words_per_s,

@@ -128,11 +128,11 @@ _BLOCK = 500
 
 
 def pitch_track(
-    candidates: Candidates, peak: Floats, stretch: NDArray[np.int32], floor_hz: float
+    candidates: Candidates, peak: Floats, run: NDArray[np.int32], floor_hz: float
 ) -> Floats:
     """Return the pitch of each frame of one party in Hz, 0 where it is not voiced.
 
-    `peak` is the largest sample of each frame; `stretch` numbers the contiguous span it belongs to.
+    `peak` is the largest sample of each frame; `run` numbers the contiguous span it belongs to.
     Frames are in order of time. `floor_hz` is the lowest pitch searched.
     """
     pitch, strength = candidates.pitch_hz, candidates.strength
@@ -145,7 +145,7 @@ def pitch_track(
     # The octave cost prefers the higher of two equally good candidates.
     preferred = strength + OCTAVE_COST * (octave - np.float32(np.log2(floor_hz)))
     reward = np.where(pitch > 0, preferred, -np.inf).astype(np.float32)
-    blocks = _Blocks(stretch)
+    blocks = _Blocks(run)
     track = _paths(pitch, octave, reward, unvoiced, blocks)
     voiced = track[track > 0]
     if len(voiced) < _MIN_VOICED_FOR_RANGE:
@@ -158,8 +158,8 @@ def pitch_track(
 class _Blocks:
     """Contiguous frames, none too long, the longest first, to be walked through in step."""
 
-    def __init__(self, stretch: NDArray[np.int32]) -> None:
-        edges = [0, *(np.flatnonzero(np.diff(stretch)) + 1).tolist(), len(stretch)]
+    def __init__(self, run: NDArray[np.int32]) -> None:
+        edges = [0, *(np.flatnonzero(np.diff(run)) + 1).tolist(), len(run)]
         spans = [
             (at, min(_BLOCK, past - at))
             for first, past in pairwise(edges)

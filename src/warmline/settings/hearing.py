@@ -208,7 +208,7 @@ class SpeechSettings(Section):
         default=0.5,
         ge=0,
         le=1,
-        description="Below this confidence of diarization, party-level measures are withheld.",
+        description="Below this confidence of diarization, party-level measures are suppressed.",
     )
 
 

@@ -75,19 +75,19 @@ class OwnSpeech:
     """Each channel's own speech: probabilities per frame, 0 where the voice is another channel's.
 
     `confidence` (0..1) is lower where crosstalk is nearly as loud as the channel's own voice, or
-    cannot be told from it by its level; `leaks` are the crosstalk spans that were found.
+    cannot be told from it by its level; `crosstalk` are the crosstalk spans that were found.
     """
 
     probabilities: tuple[NDArray[np.float32], ...]
-    leaks: tuple[CrosstalkSpan, ...]
+    crosstalk: tuple[CrosstalkSpan, ...]
     confidence: float
 
     @property
     def reason(self) -> str:
         """Return what was found, for a person; empty without crosstalk."""
-        pairs = dict.fromkeys((leak.source, leak.target) for leak in self.leaks)
+        pairs = dict.fromkeys((span.source, span.target) for span in self.crosstalk)
         return "; ".join(
-            _sentence([leak for leak in self.leaks if (leak.source, leak.target) == pair])
+            _sentence([span for span in self.crosstalk if (span.source, span.target) == pair])
             for pair in pairs
         )
 
@@ -100,22 +100,22 @@ def own_speech(sound: Sound, speech: Sequence[NDArray[np.float32]], leakage_db: 
     """
     heard = without_crosstalk(sound, speech, leakage_db)
     tracks = [level_track(sound, channel) for channel in range(len(speech))]
-    leaks = tuple(find_crosstalk(tracks))
-    confidence = min([1.0, *(_headroom_confidence(leak) for leak in leaks)])
+    spans = tuple(find_crosstalk(tracks))
+    confidence = min([1.0, *(_headroom_confidence(span) for span in spans)])
     own = []
     for channel, probability in enumerate(heard):
-        found = [leak for leak in leaks if leak.target == channel]
+        found = [span for span in spans if span.target == channel]
         if not found:
             own.append(probability)
             continue
-        above_db = _above_leaks_db(tracks, channel, found, len(probability))
+        above_db = _above_crosstalk_db(tracks, channel, found, len(probability))
         kept = np.where(above_db < 0, np.float32(0), probability)
         low_db, high_db = _CLOSE_DB
         close = (probability > 0.5) & (above_db >= low_db) & (above_db < high_db)
         share = float(close.sum() / max(1, (kept > 0.5).sum()))
         confidence = min(confidence, float(np.interp(share, _CLOSE_SHARES, (1.0, 0.0))))
         own.append(kept)
-    return OwnSpeech(tuple(own), leaks, confidence)
+    return OwnSpeech(tuple(own), spans, confidence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,35 +148,35 @@ class _Pair:
 
     def correlation(self, start: int, end: int, lag: int) -> float:
         """Return the correlation of the levels there, -1..1; -1 when too little is heard."""
-        loud, leaked = self.only_source(start, end, lag)
+        loud, faint = self.only_source(start, end, lag)
         if loud.size < _MIN_BLOCKS:
             return -1.0
-        loud, leaked = loud - loud.mean(), leaked - leaked.mean()
-        energy = float(loud @ loud) * float(leaked @ leaked)
-        return float(loud @ leaked) / energy**0.5 if energy > 1e-9 else -1.0
+        loud, faint = loud - loud.mean(), faint - faint.mean()
+        energy = float(loud @ loud) * float(faint @ faint)
+        return float(loud @ faint) / energy**0.5 if energy > 1e-9 else -1.0
 
 
 def find_crosstalk(tracks: Sequence[LevelTrack]) -> Iterator[CrosstalkSpan]:
     """Yield voices that are heard on a channel other than their own, window by window."""
     for source, target in permutations(tracks, 2):
         size = source.level_db.size
-        found = list(_leaks_between(_Pair.of(source, target), 0, size, 0))
+        found = list(_crosstalk_between(_Pair.of(source, target), 0, size, 0))
         yield from _widened(found, size)
 
 
-def _widened(leaks: Sequence[CrosstalkSpan], size: int) -> Iterator[CrosstalkSpan]:
+def _widened(spans: Sequence[CrosstalkSpan], size: int) -> Iterator[CrosstalkSpan]:
     """Yield the crosstalk of one pair, extended past windows: few begin with one."""
-    for i, leak in enumerate(leaks):
-        before = leaks[i - 1].end if i else 0
-        after = leaks[i + 1].start if i + 1 < len(leaks) else size
+    for i, span in enumerate(spans):
+        before = spans[i - 1].end if i else 0
+        after = spans[i + 1].start if i + 1 < len(spans) else size
         yield replace(
-            leak,
-            start=max(before, leak.start - _REACH_BLOCKS),
-            end=min(after, leak.end + _REACH_BLOCKS),
+            span,
+            start=max(before, span.start - _REACH_BLOCKS),
+            end=min(after, span.end + _REACH_BLOCKS),
         )
 
 
-def _leaks_between(pair: _Pair, start: int, end: int, scale: int) -> Iterator[CrosstalkSpan]:
+def _crosstalk_between(pair: _Pair, start: int, end: int, scale: int) -> Iterator[CrosstalkSpan]:
     """Yield crosstalk in windows of this scale; where there is none, in shorter ones inside."""
     if scale == len(_WINDOWS):
         return
@@ -184,14 +184,14 @@ def _leaks_between(pair: _Pair, start: int, end: int, scale: int) -> Iterator[Cr
     count = max(1, round((end - start) / length))
     borders = np.linspace(start, end, count + 1).astype(int)
     for first, last in pairwise(borders.tolist()):
-        leak = _leak(pair, first, last, least)
-        if leak is not None:
-            yield leak
+        span = _crosstalk_in(pair, first, last, least)
+        if span is not None:
+            yield span
         else:
-            yield from _leaks_between(pair, first, last, scale + 1)
+            yield from _crosstalk_between(pair, first, last, scale + 1)
 
 
-def _leak(pair: _Pair, start: int, end: int, least: float) -> CrosstalkSpan | None:
+def _crosstalk_in(pair: _Pair, start: int, end: int, least: float) -> CrosstalkSpan | None:
     """Return the crosstalk between two channels in one window, if their levels correlate there."""
     coarse = range(-_MAX_EARLY_BLOCKS, _MAX_DELAY_BLOCKS + 1, _LAG_STEP)
     at_lags = [pair.correlation(start, end, lag) for lag in coarse]
@@ -202,8 +202,8 @@ def _leak(pair: _Pair, start: int, end: int, least: float) -> CrosstalkSpan | No
     contrasting = min(float(np.median(at_lags)) + _CONTRAST, _PLAIN_CORRELATION)
     if pair.correlation(start, end, delay) < max(least, contrasting):
         return None
-    loud, leaked = pair.only_source(start, end, delay)
-    apart_db = leaked - loud
+    loud, faint = pair.only_source(start, end, delay)
+    apart_db = faint - loud
     counts, edges = np.histogram(apart_db, np.arange(-100.0, 100.0))
     usual_db = float(edges[np.convolve(counts, np.ones(5), "same").argmax()]) + 0.5
     near = apart_db[np.abs(apart_db - usual_db) < _NEAR_DB]
@@ -222,17 +222,17 @@ def _leak(pair: _Pair, start: int, end: int, least: float) -> CrosstalkSpan | No
     )
 
 
-def _above_leaks_db(
-    tracks: Sequence[LevelTrack], target: int, leaks: Sequence[CrosstalkSpan], frames: int
+def _above_crosstalk_db(
+    tracks: Sequence[LevelTrack], target: int, spans: Sequence[CrosstalkSpan], frames: int
 ) -> NDArray[np.float64]:
     """Return how far each frame's level is above its expected crosstalk; infinite without any."""
     level_db = _smooth_db(tracks[target])
     above_db = np.full(level_db.size, np.inf)
-    sources = {leak.source: _smooth_db(tracks[leak.source]) for leak in leaks}
-    for leak in leaks:
-        blocks = np.arange(leak.start, leak.end)
-        origin = np.clip(blocks - leak.delay, 0, level_db.size - 1)
-        explained_db = sources[leak.source][origin] + leak.level_db + leak.margin_db
+    sources = {span.source: _smooth_db(tracks[span.source]) for span in spans}
+    for span in spans:
+        blocks = np.arange(span.start, span.end)
+        origin = np.clip(blocks - span.delay, 0, level_db.size - 1)
+        explained_db = sources[span.source][origin] + span.level_db + span.margin_db
         above_db[blocks] = np.minimum(above_db[blocks], level_db[blocks] - explained_db)
     times_s = frame_time_s(0) + np.arange(frames) * FRAME_STEP_S
     places = np.minimum((times_s * _BLOCKS_A_SECOND).astype(int), level_db.size - 1)
@@ -245,15 +245,15 @@ def _smooth_db(track: LevelTrack) -> NDArray[np.float64]:
     return np.asarray(10 * np.log10(np.maximum(smooth[: power.size], 1e-9)))
 
 
-def _headroom_confidence(leak: CrosstalkSpan) -> float:
-    return float(np.clip(leak.headroom_db / _SAFE_HEADROOM_DB, 0.0, 1.0))
+def _headroom_confidence(span: CrosstalkSpan) -> float:
+    return float(np.clip(span.headroom_db / _SAFE_HEADROOM_DB, 0.0, 1.0))
 
 
-def _sentence(leaks: Sequence[CrosstalkSpan]) -> str:
-    first = leaks[0]
-    seconds = np.array([leak.end - leak.start for leak in leaks], float)
-    level_db = float(np.average([leak.level_db for leak in leaks], weights=seconds))
-    delay_s = float(np.average([leak.delay for leak in leaks], weights=seconds)) / _BLOCKS_A_SECOND
+def _sentence(spans: Sequence[CrosstalkSpan]) -> str:
+    first = spans[0]
+    seconds = np.array([span.end - span.start for span in spans], float)
+    level_db = float(np.average([span.level_db for span in spans], weights=seconds))
+    delay_s = float(np.average([span.delay for span in spans], weights=seconds)) / _BLOCKS_A_SECOND
     late = f", {delay_s:.2f} s late" if delay_s >= 0.015 else ""
     apart = f"{abs(level_db):.0f} dB {'weaker' if level_db < 0 else 'louder'}"
     return f"channel {first.source}'s voice on channel {first.target}, {apart}{late}, left out"

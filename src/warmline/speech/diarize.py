@@ -72,7 +72,7 @@ def cluster_speakers(
     weights = np.minimum(durations_s, _LONGEST_WEIGHT_S)
     wanted = settings.expected_parties
     if n < 2 or wanted == 1:
-        return Voices(np.zeros(n, np.int64), 1, 0.0, 1.0 if wanted == 1 else 0.5, "one stretch")
+        return Voices(np.zeros(n, np.int64), 1, 0.0, 1.0 if wanted == 1 else 0.5, "one segment")
     if wanted > 1:
         labels = _cluster(embeddings, weights, min(wanted, n))
         return _judged(embeddings, weights, labels, "told how many")
@@ -227,10 +227,10 @@ def by_voice(
     runs = speech_frames(activity.speech, settings)
     if not runs:
         return _speech(sound, SpeakerSource.NONE, [], _Heard([], [], []), 0.0, "no speech")
-    stretches = cut_at_changes(activity, runs, settings.min_stretch_s)
+    voice_segments = cut_at_changes(activity, runs, settings.min_stretch_s)
     voices = cluster_speakers(
-        _embeddings(sound, stretches, engines, part_of(progress, _ACTIVITY, 1.0)),
-        np.array([s.duration_s for s in stretches]),
+        _embeddings(sound, voice_segments, engines, part_of(progress, _ACTIVITY, 1.0)),
+        np.array([s.duration_s for s in voice_segments]),
         share_with_two_voices(activity),
         settings,
         one_expected,
@@ -239,9 +239,9 @@ def by_voice(
     exclusive = [
         SpeechSegment(a, b, party)
         for party in dict.fromkeys(parties)
-        for a, b in _times(stretches, parties, party, sound.duration_s)
+        for a, b in _times(voice_segments, parties, party, sound.duration_s)
     ]
-    entering = _overlaps(activity, stretches, parties)
+    entering = _overlaps(activity, voice_segments, parties)
     segments = exclusive + [s for s in entering if s.duration_s >= settings.min_speech_s]
     reach = to_times(audible_frames(activity.speech, settings), sound.duration_s)
     return _speech(
@@ -255,19 +255,24 @@ def by_voice(
 
 
 def _embeddings(
-    sound: Sound, stretches: Sequence[VoiceSegment], engines: Engines, progress: ProgressCallback
+    sound: Sound,
+    voice_segments: Sequence[VoiceSegment],
+    engines: Engines,
+    progress: ProgressCallback,
 ) -> NDArray[np.float32]:
     prints = []
-    for first in range(0, len(stretches), _PRINTS_AT_ONCE):
-        progress(first / len(stretches))
-        some = stretches[first : first + _PRINTS_AT_ONCE]
+    for first in range(0, len(voice_segments), _PRINTS_AT_ONCE):
+        progress(first / len(voice_segments))
+        some = voice_segments[first : first + _PRINTS_AT_ONCE]
         prints.append(engines.embeddings([_samples(sound, s) for s in some]))
     return np.concatenate(prints)
 
 
-def _samples(sound: Sound, stretch: VoiceSegment) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
+def _samples(
+    sound: Sound, voice_segment: VoiceSegment
+) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
     """Return the samples for an embedding: a very short segment is padded with its surroundings."""
-    start_s, end_s = frame_time_s(stretch.start), frame_time_s(stretch.end)
+    start_s, end_s = frame_time_s(voice_segment.start), frame_time_s(voice_segment.end)
     middle_s = (start_s + end_s) / 2
     half_s = min(max(end_s - start_s, _SHORTEST_PRINT_S), _LONGEST_PRINT_S) / 2
     start_s = min(max(0.0, middle_s - half_s), max(0.0, sound.duration_s - 2 * half_s))
@@ -283,9 +288,9 @@ def _parties(voices: Voices) -> list[str]:
 
 
 def _times(
-    stretches: Sequence[VoiceSegment], parties: Sequence[str], party: str, duration_s: float
+    voice_segments: Sequence[VoiceSegment], parties: Sequence[str], party: str, duration_s: float
 ) -> list[Interval]:
-    own = [s for s, p in zip(stretches, parties, strict=True) if p == party]
+    own = [s for s, p in zip(voice_segments, parties, strict=True) if p == party]
     runs: list[tuple[int, int]] = []
     for s in own:
         if runs and runs[-1][1] == s.start:
@@ -296,7 +301,7 @@ def _times(
 
 
 def _overlaps(
-    activity: Activity, stretches: Sequence[VoiceSegment], parties: Sequence[str]
+    activity: Activity, voice_segments: Sequence[VoiceSegment], parties: Sequence[str]
 ) -> list[SpeechSegment]:
     """Return speech of a second party inside a segment of the first.
 
@@ -304,13 +309,13 @@ def _overlaps(
     segments; of two parties it can only be the other one.
     """
     votes: dict[tuple[int, int], Counter[str]] = {}
-    for stretch, party in zip(stretches, parties, strict=True):
-        vote = votes.setdefault((stretch.window, stretch.local), Counter())
-        vote[party] += stretch.end - stretch.start
+    for voice_segment, party in zip(voice_segments, parties, strict=True):
+        vote = votes.setdefault((voice_segment.window, voice_segment.local), Counter())
+        vote[party] += voice_segment.end - voice_segment.start
     everybody = sorted(set(parties))
     found = []
-    for stretch, party in zip(stretches, parties, strict=True):
-        for start, end, window, local in overlapped(activity, stretch):
+    for voice_segment, party in zip(voice_segments, parties, strict=True):
+        for start, end, window, local in overlapped(activity, voice_segment):
             heard = votes.get((window, local), Counter()).most_common(1)
             other = [p for p in everybody if p != party]
             who = heard[0][0] if heard and heard[0][0] != party else None

@@ -117,10 +117,10 @@ def share_with_two_voices(activity: Activity) -> float:
     return float(two[with_speech].mean()) if with_speech.any() else 0.0
 
 
-def overlapped(activity: Activity, stretch: VoiceSegment) -> list[tuple[int, int, int, int]]:
+def overlapped(activity: Activity, segment: VoiceSegment) -> list[tuple[int, int, int, int]]:
     """Return where a second local speaker is active in a segment: (start, end, window, local)."""
     found = []
-    for start, end, window in _by_owner(activity, stretch.start, stretch.end):
+    for start, end, window in _by_owner(activity, segment.start, segment.end):
         local = activity.local_between(window, start, end)
         if len(local) == 0:
             continue

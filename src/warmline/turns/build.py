@@ -42,9 +42,9 @@ def contributions(
     Every word of the transcript is in exactly one contribution of its party.
     """
     parties = sorted({*speech.parties, *(w.party for w in transcript.words)})
-    stretches = {p: _stretches(p, speech, transcript) for p in parties}
+    segments = {p: _segments(p, speech, transcript) for p in parties}
     utterances = {
-        p: list(_utterances(stretches[p], [stretches[o] for o in parties if o != p], settings))
+        p: list(_utterances(segments[p], [segments[o] for o in parties if o != p], settings))
         for p in parties
     }
     return {
@@ -54,11 +54,11 @@ def contributions(
             for part in utterance.parts
         )
         for p in parties
-        for others in [[_Other(stretches[o], utterances[o]) for o in parties if o != p]]
+        for others in [[_Other(segments[o], utterances[o]) for o in parties if o != p]]
     }
 
 
-def _stretches(party: str, speech: Speech, transcript: Transcript) -> list[Contribution]:
+def _segments(party: str, speech: Speech, transcript: Transcript) -> list[Contribution]:
     """Return a party's speech, cut and widened so that a word's time belongs to who said the word.
 
     With separate channels, what the other says takes nothing away. When voices share a channel,
@@ -108,23 +108,23 @@ class _Speaking:
 
 
 def _utterances(
-    stretches: Sequence[Contribution],
+    segments: Sequence[Contribution],
     others: Sequence[Sequence[Contribution]],
     settings: TurnSettings,
 ) -> Iterator[_Speaking]:
     parts: list[Contribution] = []
-    for at, stretch in enumerate(stretches):
-        paused = parts and stretch.start_s - parts[-1].end_s > settings.phrase_pause_s
-        if paused or (parts and _has_stopped(stretches, at, others, settings)):
+    for at, segment in enumerate(segments):
+        paused = parts and segment.start_s - parts[-1].end_s > settings.phrase_pause_s
+        if paused or (parts and _has_stopped(segments, at, others, settings)):
             yield _utterance(parts, settings)
             parts = []
-        parts.append(stretch)
+        parts.append(segment)
     if parts:
         yield _utterance(parts, settings)
 
 
 def _has_stopped(
-    stretches: Sequence[Contribution],
+    segments: Sequence[Contribution],
     at: int,
     others: Sequence[Sequence[Contribution]],
     settings: TurnSettings,
@@ -134,7 +134,7 @@ def _has_stopped(
     "... from far away. [the other: If you give me a minute, ...] Yes." The "yes" is no longer part
     of what was said before it, however short the pause.
     """
-    before, entry, after = stretches[at - 1], stretches[at], stretches[at + 1 : at + 2]
+    before, entry, after = segments[at - 1], segments[at], segments[at + 1 : at + 2]
     goes_on = any(a.start_s - entry.end_s <= settings.phrase_pause_s for a in after)
     if goes_on or not entry.words or entry.duration_s > settings.backchannel_max_s:
         return False
@@ -143,9 +143,9 @@ def _has_stopped(
     )
 
 
-def _speaks_through(stretches: Sequence[Contribution], start_s: float, end_s: float) -> bool:
-    at = bisect_right(stretches, start_s, key=lambda s: s.start_s) - 1
-    return at >= 0 and stretches[at].end_s > end_s
+def _speaks_through(segments: Sequence[Contribution], start_s: float, end_s: float) -> bool:
+    at = bisect_right(segments, start_s, key=lambda s: s.start_s) - 1
+    return at >= 0 and segments[at].end_s > end_s
 
 
 def _utterance(parts: Sequence[Contribution], settings: TurnSettings) -> _Speaking:
@@ -164,10 +164,10 @@ def _speech_s(parts: Sequence[Contribution]) -> float:
 class _Other:
     """Another party's speech, to ask whether it goes on through a short entry."""
 
-    def __init__(self, stretches: Sequence[Contribution], utterances: Sequence[_Speaking]) -> None:
-        self._stretches = stretches
-        self._starts = [s.start_s for s in stretches]
-        self._ends = [s.end_s for s in stretches]
+    def __init__(self, segments: Sequence[Contribution], utterances: Sequence[_Speaking]) -> None:
+        self._segments = segments
+        self._starts = [s.start_s for s in segments]
+        self._ends = [s.end_s for s in segments]
         # Listeners' words in alternation ("bye" - "bye") hold no floor.
         self._slight = {
             p.start_s for u in utterances if u.is_short and u.is_listening for p in u.parts
@@ -178,15 +178,15 @@ class _Other:
         at = bisect_right(self._starts, entry.start_s) - 1
         if at < 0 or self._ends[at] < entry.end_s:
             return False
-        return self._stretches[at].duration_s > entry.end_s - entry.start_s
+        return self._segments[at].duration_s > entry.end_s - entry.start_s
 
     def goes_on(self, entry: _Speaking, settings: TurnSettings) -> bool:
         """Return whether the other pauses for the entry, has asked nothing, and soon speaks on."""
         before = bisect_left(self._starts, entry.start_s) - 1
         after = bisect_right(self._ends, entry.end_s)
-        if before < 0 or after >= len(self._stretches) or after <= before:
+        if before < 0 or after >= len(self._segments) or after <= before:
             return False
-        last, following = self._stretches[before], self._stretches[after]
+        last, following = self._segments[before], self._segments[after]
         if {last.start_s, following.start_s} & self._slight or _asks(last):
             return False
         return (
@@ -196,8 +196,8 @@ class _Other:
         )
 
 
-def _asks(stretch: Contribution) -> bool:
-    return bool(stretch.words) and stretch.words[-1].text.rstrip().endswith("?")
+def _asks(segment: Contribution) -> bool:
+    return bool(segment.words) and segment.words[-1].text.rstrip().endswith("?")
 
 
 def build_turns(speech: Speech, transcript: Transcript, settings: TurnSettings) -> tuple[Turn, ...]:

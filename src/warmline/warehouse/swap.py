@@ -88,7 +88,7 @@ def change_key(
     try:
         with (
             exclusive(place.with_name(f"{place.name}.lock"), "publishing this warehouse"),
-            exclusive(landing_dir / ".packing.lock", "packing this landing folder"),
+            exclusive(landing_dir / ".packing.lock", "compacting this landing folder"),
         ):
             discard_foreign_log(place)
             open_to_convert(place).close()  # nothing is begun without the extension that encrypts
