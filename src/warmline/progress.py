@@ -39,11 +39,11 @@ class ProgressFile:
         told = os.pread(self._file, _SHARE.size, place * _SHARE.size)
         return float(_SHARE.unpack(told)[0]) if len(told) == _SHARE.size else 0.0
 
-    def teller(self, place: int) -> "ProgressWriter":
+    def writer(self, place: int) -> "ProgressWriter":
         """Return a writer for the slot of a call that is about to begin."""
-        teller = ProgressWriter(self.path, place)
-        teller(0.0)
-        return teller
+        writer = ProgressWriter(self.path, place)
+        writer(0.0)
+        return writer
 
     def close(self) -> None:
         """Remove the file; later reports are ignored."""
