@@ -153,7 +153,7 @@ def _are_compacted(names: Collection[str]) -> bool:
 
 
 def _write_compacted(reader: scan.Reader, pack: int) -> str:
-    """Write one pack from where its members lie now; returns its name, made from its content."""
+    """Write one compacted file from its members; return its name, made from its content."""
     members = reader.con.execute(
         "SELECT file, content_sha256 FROM chosen WHERE is_kept AND pack = $pack", {"pack": pack}
     ).fetchall()

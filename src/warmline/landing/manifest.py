@@ -159,7 +159,7 @@ def begin(landing_dir: Path, change: Change) -> None:
         raise EncryptionError(
             f"{landing_dir}: encrypted with another key; name its file with --old-key-file"
             if manifest.key
-            else f"{landing_dir}: in clear; leave the old key away"
+            else f"{landing_dir}: not encrypted; leave out the old key"
         )
     write_manifest(landing_dir, change.manifest)
 
