@@ -251,7 +251,7 @@ def schedule_of(cron: str, timezone: str) -> CronSchedule:
 
 
 def starts(cron: str, timezone: str, after: datetime, count: int) -> list[datetime]:
-    """When the next nights begin, by the clocks there. Raises `SettingsError` as above."""
+    """Return when the next nights begin, by the clocks there. Raises `SettingsError` as above."""
     from prefect.server.schemas.schedules import CronSchedule as Planned
 
     planned = Planned.model_validate(schedule_of(cron, timezone).model_dump())

@@ -116,7 +116,7 @@ _BY_NAME: dict[str, Callable[[ClusterWorker], AbstractContextManager[Cluster]]] 
 
 @contextmanager
 def _as_workers_know_it() -> Iterator[None]:
-    """What Prefect sends along with every call, so that a worker can make use of it.
+    """Change what Prefect sends along with every call, so that a worker can use it.
 
     Workers use the server of this run; without its address each would start one of its own. Of the
     flow they have the name only: its code is in files that they do not have.
@@ -133,7 +133,7 @@ def _as_workers_know_it() -> Iterator[None]:
 
 
 def _scratch() -> "TemporaryDirectory[str]":
-    """Where Ray keeps what workers say, in which names of calls would outlive the night.
+    """Return a folder for Ray's logs of workers, where names of calls would outlive the night.
 
     There are sockets in it, whose names may not be long.
     """

@@ -22,8 +22,8 @@ Made by `make docs` from the definitions in the code; the warehouse has the same
   `reason` says why.
 - **Behaviour, not feelings, of employees.** What the agent said, when, and how steadily is measured;
   no column infers an agent's emotion. The customer's expressed emotion is what the agent answers.
-- **Withheld rather than misleading.** Where it is unsure who spoke when, the measures of single
-  parties are withheld with the reason; those of the call stay.
+- **Suppressed rather than misleading.** Where it is unsure who spoke when, the measures of single
+  parties are suppressed, with the reason; those of the call stay.
 - **No hidden score.** Components are always shown.
 
 ## Words used

@@ -83,7 +83,7 @@ def test_what_was_published_is_packed_and_nothing_is_lost(tmp_path):
     again = night(tmp_path / "calls", *places, home=tmp_path / "prefect")
     assert "2 done before" in again.stdout, again.stderr
     assert ask(tmp_path / "w.duckdb", "SELECT count(*) FROM calls").rows == ((2,),)
-    with exclusive(landing / ".packing.lock", "packing this landing folder"):
+    with exclusive(landing / ".packing.lock", "compacting this landing folder"):
         held = night(tmp_path / "calls", *places, home=tmp_path / "prefect")
     assert held.returncode == 0
     assert "the next night tries again" in held.stderr

@@ -280,8 +280,8 @@ def test_what_a_killed_writer_left_is_never_read_and_is_cleared_when_old(tmp_pat
 
 def test_one_process_packs_at_a_time(tmp_path: Path) -> None:
     with (
-        exclusive(tmp_path / ".packing.lock", "packing this landing folder"),
-        pytest.raises(LockedError, match=rf"process {os.getpid()} .* is packing"),
+        exclusive(tmp_path / ".packing.lock", "compacting this landing folder"),
+        pytest.raises(LockedError, match=rf"process {os.getpid()} .* is compacting"),
     ):
         landing.compact(tmp_path)
 

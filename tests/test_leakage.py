@@ -88,10 +88,10 @@ def test_a_leaked_voice_is_left_out(
     call: Samples, level_db: float, delay_s: float, changed: bool, ways: str
 ) -> None:
     found = own(leaking(call, level_db, delay_s, ways, changed))
-    pairs = {(leak.source, leak.target) for leak in found.leaks}
+    pairs = {(leak.source, leak.target) for leak in found.crosstalk}
     assert pairs == ({(1, 0)} if ways == "one" else {(0, 1), (1, 0)})
     if ways == "one":
-        assert all(leak.delay == pytest.approx(100 * delay_s, abs=3) for leak in found.leaks)
+        assert all(leak.delay == pytest.approx(100 * delay_s, abs=3) for leak in found.crosstalk)
     added_s, lost_s = seconds_wrong(found, call)
     assert added_s < 0.08 * 36  # at the edges of speech; all of it would be 0.4 of the call
     assert lost_s < 0.06 * 36
@@ -102,7 +102,7 @@ def test_a_leaked_voice_is_left_out(
 def test_clean_channels_are_left_as_they_are(call: Samples) -> None:
     heard = without_crosstalk(sound_of(call), sounding(call), SETTINGS.leakage_db)
     found = own(call)
-    assert (found.leaks, found.confidence, found.reason) == ((), 1.0, "")
+    assert (found.crosstalk, found.confidence, found.reason) == ((), 1.0, "")
     for kept, probability in zip(found.probabilities, heard, strict=True):
         assert np.array_equal(kept, probability)
 
@@ -216,7 +216,8 @@ def test_the_doubt_withholds_what_is_said_of_parties() -> None:
 def test_channels_that_swap_swap_their_leaks(call: Samples) -> None:
     heard = leaking(call, -15, 0.2, "one")
     there, back = own(heard), own(heard[::-1])
-    assert [(b.target, b.source) for b in back.leaks] == [(t.source, t.target) for t in there.leaks]
+    mirrored = [(s.target, s.source) for s in back.crosstalk]
+    assert mirrored == [(s.source, s.target) for s in there.crosstalk]
     for kept, other in zip(there.probabilities, back.probabilities[::-1], strict=True):
         assert np.array_equal(kept, other)
 

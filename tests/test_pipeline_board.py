@@ -10,18 +10,18 @@ import pytest
 from warmline.progress import ProgressFile, ProgressWriter, part_of
 
 
-def _tell_for_ever(teller: ProgressWriter) -> None:
+def _report_for_ever(writer: ProgressWriter) -> None:
     while True:
-        teller(0.5)
+        writer(0.5)
 
 
 def test_what_another_process_tells_is_read() -> None:
     board = ProgressFile()
-    process = multiprocessing.get_context("spawn").Process(target=board.teller(3), args=(0.25,))
+    process = multiprocessing.get_context("spawn").Process(target=board.writer(3), args=(0.25,))
     process.start()
     process.join()
     assert [board.share(place) for place in (0, 3, 7)] == [0.0, 0.25, 0.0]
-    assert board.teller(3) == ProgressWriter(board.path, 3)
+    assert board.writer(3) == ProgressWriter(board.path, 3)
     assert board.share(3) == 0.0
     board.close()
 
@@ -29,7 +29,7 @@ def test_what_another_process_tells_is_read() -> None:
 def test_a_process_that_is_killed_while_it_tells_holds_nobody_up() -> None:
     board = ProgressFile()
     process = multiprocessing.get_context("spawn").Process(
-        target=_tell_for_ever, args=(board.teller(0),)
+        target=_report_for_ever, args=(board.writer(0),)
     )
     process.start()
     while board.share(0) == 0.0:
@@ -37,16 +37,16 @@ def test_a_process_that_is_killed_while_it_tells_holds_nobody_up() -> None:
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()
-    board.teller(1)(1.0)
+    board.writer(1)(1.0)
     assert (board.share(0), board.share(1)) == (0.5, 1.0)
     board.close()
 
 
 def test_a_board_that_was_taken_down_is_told_nothing() -> None:
     board = ProgressFile()
-    teller = board.teller(0)
+    writer = board.writer(0)
     board.close()
-    teller(1.0)
+    writer(1.0)
     assert not Path(board.path).exists()
 
 

@@ -1,4 +1,4 @@
-"""`python -m warmline` is `warmline`."""
+"""Run the command line with `python -m warmline`."""
 
 from warmline.cli import main
 

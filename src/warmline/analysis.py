@@ -1,7 +1,7 @@
 """One analysis per call: everything that was heard and measured, as one frozen value.
 
-It is what lands on disk (see `landing`) and what the warehouse is loaded from. The values here are
-those that leave the measuring rooms; the listening rooms' are in `values`.
+It is what is written to disk (see `landing`) and what the warehouse is loaded from. The values here
+are results of the measuring stages; those of the listening stages are in `values`.
 """
 
 from dataclasses import dataclass, field
@@ -24,7 +24,8 @@ from warmline.values import (
 
 @dataclass(frozen=True)
 class TurnProsody:
-    """How one turn sounded, relative to the same speaker's own call; None where it cannot be said.
+    """How one turn sounded, relative to the same speaker's own call; None where it cannot be
+    measured.
 
     Pitch in semitones re the party's call median; `level_db` is dB re full scale, `level_rel_db`
     re the party's call median; rate in words per second of speech; `pause_share` of the turn.
@@ -45,7 +46,7 @@ class TurnProsody:
 
 @dataclass(frozen=True)
 class PartyProsody:
-    """One party's own reference over the whole call: what "relative" is relative to."""
+    """The reference for one party over the whole call: what "relative" is relative to."""
 
     party: str
     pitch_median_hz: float | None
@@ -58,7 +59,7 @@ class PartyProsody:
 
 @dataclass(frozen=True)
 class Prosody:
-    """What leaves the prosody room."""
+    """The results of the prosody stage."""
 
     parties: tuple[PartyProsody, ...]
     turns: tuple[TurnProsody, ...]
@@ -67,10 +68,10 @@ class Prosody:
 
 @dataclass(frozen=True)
 class Overlap(Span):
-    """Both speak. `kind`: `backchannel`, `terminal_overlap`, `interruption` or `other`.
+    """A span in which both parties speak.
 
-    `holder` had the floor, `entrant` came in. `successful` and `cooperative` are said of
-    interruptions only.
+    `kind` is `backchannel`, `terminal_overlap`, `interruption` or `other`. `holder` had the floor,
+    `entrant` came in. `successful` and `cooperative` apply to interruptions only.
     """
 
     holder: str
@@ -92,14 +93,16 @@ class FloorTransfer:
 
 @dataclass(frozen=True)
 class Silence(Span):
-    """A stretch in which no party speaks. `kind`: `gap`, `dead_air` or `hold`."""
+    """A span in which no party speaks. `kind`: `gap`, `dead_air` or `hold`."""
 
     kind: str
 
 
 @dataclass(frozen=True)
 class Backchannel(Span):
-    """Short activity of one party inside the other's turn, from the sound; text confirms it."""
+    """Short activity of one party inside the other's turn, found in the sound; the text confirms
+    it.
+    """
 
     party: str
     text: str | None
@@ -107,7 +110,7 @@ class Backchannel(Span):
 
 @dataclass(frozen=True)
 class Floor:
-    """What leaves the floor room: who held the floor, and how it changed hands."""
+    """The results of the floor stage: who held the floor, and how it changed hands."""
 
     overlaps: tuple[Overlap, ...]
     transfers: tuple[FloorTransfer, ...]
@@ -118,12 +121,12 @@ class Floor:
 
 @dataclass(frozen=True)
 class Moment(Span):
-    """Something that was said and that a rule or a model recognised, with what recognised it.
+    """Something that was said, and the rule or model that recognised it.
 
-    `kind` is one of the language room's kinds (`cue`, `affective`, `attentive`, `cognitive`,
+    `kind` is one of the kinds of the language stage (`cue`, `affective`, `attentive`, `cognitive`,
     `apology`, `question_open`, `commitment`, `offer`, `friction_repeat`, ...); `label` refines it
-    (for a cue: `fear_anxiety`, ...). `rule` names the rule or model, `text` the words. `strength`
-    is 0..1.
+    (for a cue: `fear_anxiety`, ...). `rule` names the rule or model, `text` holds the words.
+    `strength` is 0..1.
     """
 
     kind: str
@@ -138,13 +141,14 @@ class Moment(Span):
 
 @dataclass(frozen=True)
 class TurnFeelings(Span):
-    """What one turn of a customer lets be heard, and the sentence (`text`) that it rests on most.
+    """The feelings that one turn of a customer expresses, and the sentence (`text`) with the best
+    evidence.
 
     `any_negative` and the four feelings are probabilities. `explicit` is the probability that an
     unpleasant feeling is put into words (a concern), `implicit` that it is only hinted at (a cue):
-    together they are `any_negative`. `rule` names the strongest rule, None where only a model
-    speaks; `model` is the model's own probability, None where no model read the words. `answer`
-    and what follows are as in `Opportunity`: how an agent answered the turn.
+    together they make up `any_negative`. `rule` names the strongest rule, None where only a model
+    recognised something; `model` is the model's own probability, None where no model read the
+    words. `answer` and the fields after it are as in `Opportunity`: how an agent answered the turn.
     """
 
     turn_index: int
@@ -168,13 +172,13 @@ class TurnFeelings(Span):
 class Opportunity(Span):
     """One row of the opportunity ledger: a customer's cue and how the agent answered it.
 
-    `probability` is that of a feeling in the turn (`TurnFeelings`), `is_explicit` says whether the
-    feeling is put into words; both are None in analyses of before. `answer`: `ignored`,
-    `dismissed`, `problem_solved_only`, `attentive`, `affective`, `cognitive`; None when the call
-    ended, or no turn of the agent who heard it followed. `level` 0..2. `latency_s` is from the end
-    of the cue to the start of the answering turn, or of the answering words where that turn had
-    begun before; never negative. `heard_by` is the party whose cue it was to answer. The last two
-    are VR-CoDES's codes of the answer: whether it takes up the words or the matter of the cue, and
+    `probability` is that of a feeling in the turn (`TurnFeelings`), `is_explicit` tells whether the
+    feeling is put into words; both are None in older analyses. `answer` is `ignored`, `dismissed`,
+    `problem_solved_only`, `attentive`, `affective` or `cognitive`; None when the call ended, or the
+    agent who heard the cue had no further turn. `level` is 0..2. `latency_s` runs from the end of
+    the cue to the start of the answering turn, or of the answering words where that turn had begun
+    before; it is never negative. `heard_by` is the party who should have answered. The last two are
+    VR-CoDES's codes of the answer: whether it takes up the words or the matter of the cue, and
     whether it gives space to it; None where `answer` is.
     """
 
@@ -200,7 +204,7 @@ class Opportunity(Span):
 
 @dataclass(frozen=True)
 class Quote(Span):
-    """The customer's own words, verbatim, with what makes them worth reading."""
+    """The customer's own words, verbatim, with the reason why they are worth reading."""
 
     turn_index: int
     text: str
@@ -209,7 +213,7 @@ class Quote(Span):
 
 @dataclass(frozen=True)
 class Empathy:
-    """What leaves the empathy room. `no_ledger_reason` is set when there can be no ledger."""
+    """The results of the empathy stage. `no_ledger_reason` is set when there can be no ledger."""
 
     moments: tuple[Moment, ...]
     opportunities: tuple[Opportunity, ...]
@@ -221,7 +225,7 @@ class Empathy:
 
 @dataclass(frozen=True)
 class StageKey:
-    """The content address of one stage's result, and how long it took to compute."""
+    """The cache key of one stage's result, and how long it took to compute."""
 
     stage: str
     key: str
@@ -230,13 +234,14 @@ class StageKey:
 
 @dataclass(frozen=True)
 class CallAnalysis:
-    """All that is known of one recording. Parts are None for a call that was refused or failed.
+    """Everything known about one recording. Parts are None for a call that was refused or failed.
 
     `reason_code` is a stable word for counting, `reason` the sentence for a person.
-    `metric_versions` has the version of each `MetricDefinition` when it was measured, so that an
-    old value never passes for one of a newer rule. `failed_runs` counts the runs in a row that
-    ended with the call failed. `redactions` is None where nothing was to be hidden. Since
-    `words_erased_at`, if there is such a time, no word of it is kept (retention.words_days).
+    `metric_versions` holds the version of each `MetricDefinition` at the time of measuring, so that
+    a value by an old definition is never mistaken for one by a new definition. `failed_runs` counts
+    the consecutive runs in which the call failed. `redactions` is None where nothing had to be
+    redacted. After `words_erased_at`, if it is set, no word of the call is kept
+    (`retention.words_days`).
     """
 
     recording: Recording

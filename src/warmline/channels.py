@@ -1,8 +1,8 @@
-"""Whether the channels of a recording are people: real stereo, or the same voices twice.
+"""Detect whether the channels of a recording are separate people, or the same voices twice.
 
-What decides is the crosstalk between channels (see `crosstalk`). Measured on the first two minutes
-of seven real calls with two channels and on what can be made of them, lowest to highest
-`similarity`:
+What decides is the crosstalk between channels (see `speech.crosstalk`). Measured on the first two
+minutes of seven real calls with two channels and on modified copies of them, `similarity` from
+lowest to highest:
 
 - two people: as recorded 0.00; noise 5 dB below each voice 0.14 to 0.17; crosstalk of -20 dB 0.10,
   also with unequal gains; of -12 dB 0.25;
@@ -50,19 +50,21 @@ class LevelTrack:
 
     @property
     def top_db(self) -> float:
-        """The level that is reached for half a second in all (a quarter of a very short call)."""
+        """Return the level that is reached for half a second in all (a quarter of a very short
+        call).
+        """
         size = self.level_db.size
         rank = size - 1 - min(_TOP_BLOCKS, size // 4)
         return float(np.partition(self.level_db, rank)[rank])
 
     @property
     def noise_db(self) -> float:
-        """The level between the words: its tenth percentile."""
+        """Return the level between the words: the tenth percentile."""
         return float(np.percentile(self.level_db, 10))
 
     @property
     def range_db(self) -> float:
-        """How far the voice stands above the noise; 1 or 2 dB for noise alone."""
+        """Return how far the voice stands above the noise; 1 or 2 dB for noise alone."""
         return self.top_db - self.noise_db
 
 
@@ -70,8 +72,8 @@ class LevelTrack:
 class Crosstalk:
     """One channel's voice on another channel.
 
-    `relative_db` is its level there re its level on its own channel; `own_db` re the other
-    channel's own voice; `is_audible` when it is 10 dB above the other channel's noise.
+    `relative_db` is its level there relative to its level on its own channel, `own_db` relative to
+    the other channel's own voice; `is_audible` when it is 10 dB above the other channel's noise.
     """
 
     relative_db: float
@@ -81,29 +83,29 @@ class Crosstalk:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two channels: the first's voice on the second, and the second's on the first."""
+    """Two channels compared: the first's voice on the second, and the second's on the first."""
 
     of_first: Crosstalk
     of_second: Crosstalk
 
     @property
     def similarity(self) -> float:
-        """Mean crosstalk as an amplitude ratio, 0..1, whatever the channels' gains."""
+        """Return the mean crosstalk as an amplitude ratio, 0..1, whatever the channels' gains."""
         return amplitude((self.of_first.relative_db + self.of_second.relative_db) / 2)
 
     @property
     def swapped(self) -> "Comparison":
-        """The same with the channels in the other order."""
+        """Return the same comparison with the channels in the other order."""
         return Comparison(self.of_second, self.of_first)
 
 
 def amplitude(level_db: float) -> float:
-    """An amplitude ratio from dB, at most 1."""
+    """Return dB as an amplitude ratio, at most 1."""
     return float(min(1.0, 10 ** (level_db / 20)))
 
 
 def level_track(sound: Sound, channel: int) -> LevelTrack:
-    """The level of one channel, in steps of ten seconds so that memory stays small."""
+    """Return the level of one channel, computed in steps of ten seconds to keep memory small."""
     from scipy.signal import butter, sosfilt
 
     sections = butter(2, _BAND_HZ, "bandpass", fs=SAMPLE_RATE_HZ, output="sos")
@@ -124,7 +126,7 @@ def level_track(sound: Sound, channel: int) -> LevelTrack:
 
 
 def compare(first: LevelTrack, second: LevelTrack) -> Comparison:
-    """The crosstalk between two channels of one recording, a delay up to 1 s taken away."""
+    """Return the crosstalk between two channels of one recording, aligned for delays up to 1 s."""
     level_a, level_b = _aligned(first, second)
     loud_a, loud_b = _loud(level_a, first), _loud(level_b, second)
     apart_db = level_a - level_b
@@ -142,7 +144,7 @@ def compare(first: LevelTrack, second: LevelTrack) -> Comparison:
 
 
 def _loud(level_db: NDArray[np.float64], track: LevelTrack) -> NDArray[np.bool_]:
-    """Within 20 dB of the top and 10 dB above the noise; never nothing."""
+    """Return which blocks are within 20 dB of the top and 10 dB above the noise; never none."""
     wanted_db = max(track.top_db - _LOUD_RANGE_DB, track.noise_db + _ABOVE_NOISE_DB)
     return level_db >= min(wanted_db, track.top_db, float(level_db.max()))
 
@@ -150,7 +152,7 @@ def _loud(level_db: NDArray[np.float64], track: LevelTrack) -> NDArray[np.bool_]
 def _aligned(
     first: LevelTrack, second: LevelTrack
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both levels, shifted to where they agree best if they do agree there."""
+    """Return both levels, shifted to their best agreement if they agree there."""
     a, b = first.level_db, second.level_db
     lag = _lag_blocks(a - a.mean(), b - b.mean())
     if lag == 0:
@@ -159,7 +161,7 @@ def _aligned(
 
 
 def _lag_blocks(a: NDArray[np.float64], b: NDArray[np.float64]) -> int:
-    """Blocks by which `a` is later than `b`; 0 if they are not alike at any lag."""
+    """Return by how many blocks `a` lags `b`; 0 if they are not alike at any lag."""
     energy = float(np.linalg.norm(a) * np.linalg.norm(b))
     reach = min(_MAX_LAG_BLOCKS, a.size // 4)
     if energy == 0 or reach == 0:
@@ -172,17 +174,17 @@ def _lag_blocks(a: NDArray[np.float64], b: NDArray[np.float64]) -> int:
     return int(lags[best]) if correlation[best] > _MIN_LAG_CORRELATION else 0
 
 
-_HEARD_OWN_DB = -20.0  # a voice this far below the channel's own is taken for crosstalk, not a mix
-_EVEN_DB = 1.0  # copies this even in quality are not ranked: the first is kept
+_HEARD_OWN_DB = -20.0  # a voice this far below the channel's own counts as crosstalk, not as a mix
+_EVEN_DB = 1.0  # copies within this difference in quality are not ranked: the first is kept
 
 
 def resolve(sound: Sound, settings: ChannelSettings) -> tuple[ChannelLayout, Sound]:
-    """How many voices the channels tell apart, and the sound with those channels only.
+    """Return how many voices the channels tell apart, and the sound with only those channels.
 
     Kinds: `mono`: there is one channel, or only one carries a voice. `fake_stereo`: all channels
-    with a voice hold the same voices, or one of two holds both; the best of them is left. `stereo`:
-    every channel that is left is a party. Of more than two channels, copies of others and mixes of
-    all others are dropped first.
+    with a voice hold the same voices, or one of two holds both; the best of them is kept. `stereo`:
+    each kept channel is a party. Of more than two channels, copies of others and mixes of all
+    others are dropped first.
     """
     count = sound.channel_count
     if count == 1:
@@ -197,7 +199,7 @@ def resolve(sound: Sound, settings: ChannelSettings) -> tuple[ChannelLayout, Sou
 
 
 def kept_of(sound: Sound, layout: ChannelLayout) -> Sound:
-    """Return the sound with those channels only that the layout keeps."""
+    """Return the sound with only the channels that the layout keeps."""
     if len(layout.kept) == sound.channel_count:
         return sound
     kept = sound.pcm[list(layout.kept)] if len(layout.kept) > 1 else sound.only(layout.kept[0]).pcm
@@ -205,7 +207,7 @@ def kept_of(sound: Sound, layout: ChannelLayout) -> Sound:
 
 
 def with_one_left(layout: ChannelLayout, place: int) -> ChannelLayout:
-    """Return the layout when speech was heard on the `place`-th of the kept channels alone."""
+    """Return the layout when speech was found only on the kept channel at index `place`."""
     live = layout.kept[place]
     reason = f"channel {live} of {layout.channel_count} alone holds speech; {layout.reason}"
     return replace(layout, kind="mono", similarity=None, reason=reason, kept=(live,))
@@ -216,7 +218,7 @@ def _carries_voice(track: LevelTrack, settings: ChannelSettings) -> bool:
 
 
 def _layout(tracks: list[LevelTrack], count: int, threshold: float) -> ChannelLayout:
-    """The layout of channels that all carry a voice."""
+    """Return the layout of channels that all carry a voice."""
     if len(tracks) == 1:
         only = tracks[0].channel
         reason = f"channel {only} of {count} alone carries a voice"
@@ -242,7 +244,7 @@ def _layout(tracks: list[LevelTrack], count: int, threshold: float) -> ChannelLa
 def _without_copies(
     tracks: list[LevelTrack], threshold: float
 ) -> tuple[list[LevelTrack], float, tuple[ChannelCopy, ...], list[str]]:
-    """Channels that differ, the highest similarity met, and those dropped, with a sentence each.
+    """Return the distinct channels, the highest similarity, the dropped copies, and why.
 
     Of two alike, the one whose voice stands further above its noise is kept.
     """
@@ -272,7 +274,7 @@ def _without_copies(
 def _without_mixes(
     tracks: list[LevelTrack], threshold: float
 ) -> tuple[list[LevelTrack], list[str]]:
-    """Of three channels or more, those that do not hold the voices of two others."""
+    """Return, of three channels or more, those that do not hold the voices of two others."""
     if len(tracks) < 3:
         return tracks, []
     mixes = [
@@ -292,7 +294,9 @@ def _without_mixes(
 
 
 def _first_holds_both(comparison: Comparison, threshold: float) -> bool:
-    """Whether the second's voice is plain on the first, and the first's not heard on the second."""
+    """Return whether the second's voice is plain on the first, but the first's not audible on the
+    second.
+    """
     heard = comparison.of_second
     return (
         amplitude(heard.relative_db) >= threshold

@@ -1,7 +1,7 @@
-"""The one place that opens DuckDB: a warehouse to read or to build, or none at all.
+"""The one module that opens DuckDB: a warehouse to read or to build, or no file at all.
 
-With a key given, warehouses are encrypted (AES-256-GCM), and what DuckDB puts aside on the disk as
-well. The key goes to DuckDB as a bound parameter: it is in no statement, and so in no error.
+Once a key is set, warehouses are encrypted (AES-256-GCM), and so are DuckDB's temporary files. The
+key is passed to DuckDB as a bound parameter: it is in no statement, and so in no error.
 """
 
 import fcntl
@@ -13,14 +13,14 @@ import duckdb
 from warmline.encryption import HOW_TO_GIVE, Key, current_key
 from warmline.errors import EncryptionError, WarehouseError, WarmlineError
 
-# DuckDB's extensions, taken from the packages that carry them: nothing is downloaded.
+# DuckDB's extensions, taken from installed packages: nothing is downloaded.
 
 
 def load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
     """Load an extension into a connection, before its access to files is switched off.
 
-    Its signature is checked by DuckDB. Raises WarehouseError when the package that carries it is
-    not installed, or carries it for another version of DuckDB.
+    DuckDB checks its signature. Raises WarehouseError when the package that contains it is not
+    installed, or contains it for another version of DuckDB.
     """
     package = f"duckdb_extension_{name}"
     wanted = f"extensions/v{duckdb.__version__}/{name}.duckdb_extension"
@@ -50,12 +50,12 @@ _WORTH_OPENSSL_BYTES = 32 * 1024 * 1024
 
 
 def open_for_reading(path: Path) -> duckdb.DuckDBPyConnection:
-    """A connection that cannot change the warehouse; any number of them may be open.
+    """Open a connection that cannot change the warehouse; any number of them may be open.
 
-    Each is a DuckDB of its own: one that this process has open already would go on with the file
-    that it opened, although another has taken its place since. Raises WarehouseError when there is
-    no such warehouse, another program writes to it, or left a log beside it; EncryptionError when
-    the key that is given, or none, is not that of the warehouse.
+    Each is a DuckDB instance of its own: one that this process already has open would keep reading
+    its old file after another has replaced it. Raises WarehouseError when there is no such
+    warehouse, or another program writes to it or left a log beside it; EncryptionError when the key
+    that is set, or its absence, does not match the warehouse.
     """
     if not path.is_file():
         raise WarehouseError(f"{path}: no warehouse here; `warmline analyze` makes one")
@@ -63,28 +63,28 @@ def open_for_reading(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def open_for_building(path: Path) -> duckdb.DuckDBPyConnection:
-    """A connection that writes to a warehouse nobody else knows of yet."""
+    """Open a connection that writes to a warehouse not yet visible to anyone else."""
     key = current_key()
     con = _connect(path) if key is None else _attach(path, key, read_only=False)
     con.execute("SET TimeZone = 'UTC'")
-    # Lists that are unnested look short to the planner: words would be looked up turn by turn.
+    # Unnested lists look short to the planner: words would be looked up turn by turn.
     con.execute("SET asof_loop_join_threshold = 0")
-    # A file that is thrown away when the process dies gains nothing from being put in order after
-    # every batch, which takes as long as the loading itself.
+    # A file that is thrown away when the process dies gains nothing from a checkpoint after every
+    # batch, which takes as long as the loading itself.
     con.execute("SET checkpoint_threshold = '1TB'")
     return _reading_once(con)
 
 
 def open_without_warehouse() -> duckdb.DuckDBPyConnection:
-    """A connection to no file of its own: for landing files, and for tables of the moment."""
+    """Open a connection to no file of its own: for landing files and temporary tables."""
     key = current_key()
     return _reading_once(duckdb.connect() if key is None else open_with_key(key))
 
 
 def open_with_key(key: Key, *, writes: bool = True) -> duckdb.DuckDBPyConnection:
-    """A connection to no file that reads and writes Parquet files encrypted with this key.
+    """Open a connection to no file that reads and writes Parquet files encrypted with this key.
 
-    One that only reads is open at once, but slow with large files, and never writes on the disk.
+    One that only reads opens at once, but is slow with large files, and never writes to disk.
     Raises WarehouseError when the extension that encrypts is not installed.
     """
     con = _open_nothing(writes=writes)
@@ -95,7 +95,7 @@ def open_with_key(key: Key, *, writes: bool = True) -> duckdb.DuckDBPyConnection
 
 
 def open_to_convert(path: Path) -> duckdb.DuckDBPyConnection:
-    """A connection to which warehouses with different keys are to be attached, to fill this one."""
+    """Open a connection for attaching warehouses with different keys and copying them."""
     con = _open_nothing(writes=True)
     con.execute(f"SET temp_directory = {quoted(path.with_name(f'{path.name}.tmp'))}")
     return con
@@ -104,7 +104,7 @@ def open_to_convert(path: Path) -> duckdb.DuckDBPyConnection:
 def attach(
     con: duckdb.DuckDBPyConnection, name: str, path: Path, key: Key | None, *, read_only: bool
 ) -> None:
-    """Make a warehouse a database of the connection. Raises as `open_for_reading` does."""
+    """Attach a warehouse to the connection as a database. Raises as `open_for_reading` does."""
     options = ["READ_ONLY"] if read_only else []
     given = {}
     if key is not None:
@@ -121,20 +121,20 @@ def attach(
         con.execute(f"ATTACH {quoted(path)} AS {name} {listed}", given)
     except duckdb.Error as e:
         cause = str(e).splitlines()[0]
-    if cause is not None:  # here, so that no error drags along the one in which the key is at hand
+    if cause is not None:  # here, so that no error chains the one that has the key
         raise _explained(path, cause, key)
 
 
 def log_of(database: Path) -> Path:
-    """The write-ahead log beside a database file."""
+    """Return the path of the write-ahead log beside a database file."""
     return database.with_name(f"{database.name}.wal")
 
 
 def has_foreign_log(database: Path) -> bool:
-    """Return whether a log lies beside a file that no program is writing to just now.
+    """Return whether a log lies beside a file that no program is writing to at the moment.
 
-    The publisher leaves none: somebody else wrote it, and DuckDB would take its content for the
-    warehouse's. Raises OSError.
+    The publisher leaves none: another program wrote it, and DuckDB would take its content for part
+    of the warehouse. Raises OSError.
     """
     if not log_of(database).exists():
         return False
@@ -147,18 +147,20 @@ def has_foreign_log(database: Path) -> bool:
 
 
 def quoted(path: Path) -> str:
-    """A path as it is written in SQL."""
+    """Return a path quoted for SQL."""
     return "'" + str(path).replace("'", "''") + "'"
 
 
 def _reading_once(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """Landing files are read once: of each, DuckDB would keep a megabyte, whatever memory_limit."""
+    """Keep no landing file in memory: they are read once, and DuckDB would cache a megabyte of
+    each.
+    """
     con.execute("SET enable_external_file_cache = false")
     return con
 
 
 def _attach(path: Path, key: Key | None, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    """A connection to nothing but this file."""
+    """Open a connection to nothing but this file."""
     con = _open_beside(path, key, writes=not read_only)
     try:
         attach(con, "warehouse", path, key, read_only=read_only)
@@ -209,7 +211,7 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _explained(path: Path, cause: str, key: Key | None) -> WarmlineError:
-    """What to do about a warehouse that DuckDB does not open."""
+    """Return an error that says what to do about a warehouse DuckDB cannot open."""
     said = cause.replace(str(path), "")  # a name such as `block.duckdb` is no cause
     if "lock" in said:
         return WarehouseError(

@@ -1,9 +1,9 @@
-"""The key that places are encrypted with: where it is found, and nothing that shows it.
+"""The encryption key: where it is found, and nothing that reveals it.
 
-A key is 32 random bytes. It is in an environment variable or in a file that its owner alone may
-read; settings name the variable or the file, never the key. What they name travels in the
-environment, so that processes started from here look in the same place; the key itself is read
-where it is needed, and is in no argument, log, error or flow parameter.
+A key is 32 random bytes, in an environment variable or in a file that only its owner may read;
+settings name the variable or the file, never the key. That name is passed on in the environment, so
+that child processes look in the same place; the key itself is read where it is needed, and is in no
+argument, log, error or flow parameter.
 """
 
 import base64
@@ -29,19 +29,21 @@ _NAMED_VARIABLE, _NAMED_FILE = "WARMLINE_KEY_ENV", "WARMLINE_KEY_FILE"
 
 @dataclass(frozen=True)
 class Key:
-    """A key, and in words where it was found. It cannot be pickled: no task takes it along."""
+    """A key, and where it was found, in words. It cannot be pickled, so no task can carry it."""
 
     secret: bytes = field(repr=False)
     origin: str = field(compare=False)
 
     @property
     def text(self) -> str:
-        """The key as DuckDB takes it; for a bound parameter, never for the text of a statement."""
+        """Return the key as DuckDB takes it; for a bound parameter, never for the text of a
+        statement.
+        """
         return base64.b64encode(self.secret).decode()
 
     @property
     def fingerprint(self) -> str:
-        """What tells keys apart, and says nothing of them."""
+        """Return a fingerprint that tells keys apart and reveals nothing about them."""
         return hmac.digest(self.secret, b"warmline: which key", "sha256").hex()[:32]
 
     def __reduce__(self) -> NoReturn:
@@ -49,7 +51,7 @@ class Key:
 
 
 def look_for_key(variable: str, file: str) -> None:
-    """Say where the key is, to this process and those it will start; empty says nothing.
+    """Set where this process and its children look for the key; empty names are ignored.
 
     Raises EncryptionError when both are named.
     """
@@ -62,10 +64,10 @@ def look_for_key(variable: str, file: str) -> None:
 
 
 def current_key() -> Key | None:
-    """The key that is given; None when none is, and places are in clear.
+    """Return the key that is set; None when there is none, and files are not encrypted.
 
     The variable that the settings name counts first, then WARMLINE_KEY, then the file that the
-    settings or WARMLINE_KEY_FILE name. Raises EncryptionError when what is named holds no key.
+    settings or WARMLINE_KEY_FILE name. Raises EncryptionError when the named place holds no key.
     """
     named = os.environ.get(_NAMED_VARIABLE)
     if named and not os.environ.get(named):
@@ -79,10 +81,10 @@ def current_key() -> Key | None:
 
 
 def key_in(variable: str, file: str, section: str) -> Key | None:
-    """The key that a variable or a file holds; None when neither is named.
+    """Return the key in a variable or a file; None when neither is named.
 
-    `section` is what the settings that name them begin with. Raises EncryptionError when both are
-    named, or what is named holds no key.
+    `section` is the prefix of the settings that name them. Raises EncryptionError when both are
+    named, or the named place holds no key.
     """
     if variable and file:
         raise EncryptionError(f"{section}key_env and {section}key_file: name one of them")
@@ -108,13 +110,13 @@ def without_key(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def key_environment(environment: Mapping[str, str], *others: str) -> dict[str, str]:
-    """Return no more of an environment than says where the key is, and these others."""
+    """Return only those variables of an environment that say where the key is, and these others."""
     wanted = {VARIABLE, _NAMED_VARIABLE, _NAMED_FILE, environment.get(_NAMED_VARIABLE), *others}
     return {name: value for name, value in environment.items() if name in wanted}
 
 
 def read_key_file(path: Path) -> Key:
-    """The key in a file.
+    """Read the key in a file.
 
     Raises EncryptionError when it cannot be read, holds no key, or may be read by others.
     """
@@ -133,9 +135,9 @@ def read_key_file(path: Path) -> Key:
 
 
 def new_key_file(path: Path) -> None:
-    """Make a key, in a file that its owner alone may read.
+    """Write a new key to a file that only its owner may read.
 
-    Raises EncryptionError when there is such a file already, or it cannot be made.
+    Raises EncryptionError when the file exists already, or cannot be written.
     """
     text = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
     try:

@@ -1,7 +1,7 @@
-"""The networks that listen, loaded when first asked for and kept for the life of the process.
+"""The networks that listen, loaded when first used and kept for the life of the process.
 
-This is the one file through which torch, openai-whisper and pyannote.audio come in, so that all
-else starts at once. Nothing here reaches the network: telemetry and downloads of those packages are
+Only this module imports torch, openai-whisper and pyannote.audio for loading, so that everything
+else starts quickly. Nothing here reaches the network: telemetry and downloads of those packages are
 switched off, and weights come from the model store.
 """
 
@@ -49,11 +49,10 @@ _REASON = "needs torchaudio's compiled extension, which cannot be loaded beside 
 
 
 def make_torchaudio_importable() -> bool:
-    """Import torchaudio, with a stand-in for its extension only if that fails to load.
+    """Import torchaudio, with a stub for its extension only if that fails to load.
 
-    Returns whether the stand-in is in use. Functions of torchaudio that need the extension then
-    raise a RuntimeError that says so; all others work. Any failure but that of the loader is the
-    caller's to see.
+    Returns whether the stub is in use. Functions of torchaudio that need the extension then raise a
+    RuntimeError that says so; all others work. Any failure other than the loader's is raised.
     """
     try:
         importlib.import_module("torchaudio")
@@ -70,7 +69,7 @@ def make_torchaudio_importable() -> bool:
 
 
 def _stand_in() -> ModuleType:
-    """torchaudio._extension of a torchaudio that was built without compiled code."""
+    """Return torchaudio._extension as of a torchaudio built without compiled code."""
     module = ModuleType(_NAME, _stand_in.__doc__)
     names = {
         "_IS_TORCHAUDIO_EXT_AVAILABLE": False,
@@ -84,7 +83,7 @@ def _stand_in() -> ModuleType:
 
 
 def _refuse(function: Callable[..., Any]) -> Callable[..., Any]:
-    """In place of a function that needs the extension: one that says so when it is called."""
+    """Return a function that raises, in place of one that needs the extension."""
 
     @wraps(function)
     def refuse(*_args: object, **_kwargs: object) -> None:
@@ -107,8 +106,8 @@ Loaded = TypeVar("Loaded")
 class Engines:
     """Loaded networks by name; safe to share between threads.
 
-    All are in evaluation mode on `device`: the GPU where there is one, else the CPU. Each method
-    raises `ModelError` when the store has not got the model, or the `listen` extra is missing.
+    All are in evaluation mode on `device`: the GPU if there is one, else the CPU. Each method
+    raises `ModelError` when the store lacks the model, or the `listen` extra is missing.
     """
 
     def __init__(self, store: ModelStore) -> None:
@@ -118,52 +117,52 @@ class Engines:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Engines":
-        """Engines over the model store that the settings name."""
+        """Return engines over the model store that the settings name."""
         return cls(ModelStore.from_settings(settings.places))
 
     @property
     def device(self) -> "torch.device":
-        """Where the networks run."""
+        """Return the device that the networks run on."""
         import torch
 
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     @property
     def computes_bfloat16(self) -> bool:
-        """Whether the CPU multiplies bfloat16 in hardware (AVX-512 or AMX)."""
+        """Return whether the CPU multiplies bfloat16 in hardware (AVX-512 or AMX)."""
         import torch
 
         able = torch.cpu.get_capabilities()
         return bool(able.get("amx_bf16") or able.get("avx512_bf16"))
 
     def whisper(self, name: str, precision: str = "float32") -> "Whisper":
-        """The openai-whisper model of this name (`base`), ready for word timestamps.
+        """Return the openai-whisper model of this name (`base`), ready for word timestamps.
 
         `precision` is `float32`, `bfloat16` or `int8` (its linear layers in 8 bits) on the CPU; a
-        GPU has it in float16 whatever is asked for.
+        GPU always runs it in float16.
         """
         chosen = "float16" if self.device.type == "cuda" else precision
         return self._once(f"whisper {name} {chosen}", lambda: self._load_whisper(name, chosen))
 
     def faster_whisper(self, name: str, compute_type: str) -> "BatchedInferencePipeline":
-        """faster-whisper's batched pipeline on its model of this name.
+        """Return faster-whisper's batched pipeline with its model of this name.
 
-        `compute_type` is CTranslate2's (`int8`, `float32`, ...). Raises `ModelError` as well when
-        the `fast` extra is not installed.
+        `compute_type` is CTranslate2's (`int8`, `float32`, ...). Raises `ModelError` also when the
+        `fast` extra is not installed.
         """
         key = f"faster-whisper {name} {compute_type}"
         return self._once(key, lambda: self._load_faster_whisper(name, compute_type))
 
     def segmentation(self) -> "Model":
-        """pyannote's segmentation-3.0: (batch, 1, samples) to (batch, frames, 7 powersets)."""
+        """Return pyannote's segmentation-3.0: (batch, 1, samples) to (batch, frames, 7)."""
         return self._once(SEGMENTATION, self._load_segmentation)
 
     def embedding(self) -> "Model":
-        """CAM++ as a pyannote model: `forward(waveforms, weights=None)` to (batch, 192)."""
+        """Return CAM++ as a pyannote model: `forward(waveforms, weights=None)` to (batch, 192)."""
         return self._once(EMBEDDING, self._load_embedding)
 
     def powerset(self, windows: "NDArray[np.float32]") -> "NDArray[np.float32]":
-        """Probabilities of the segmentation's 7 sets of local speakers.
+        """Return the probabilities of the segmentation's 7 sets of local speakers.
 
         `windows` is (windows, samples) at 16 kHz; the result (windows, frames, 7) sums to 1.
         """
@@ -174,31 +173,34 @@ class Engines:
             scores = model(torch.from_numpy(windows)[:, None].to(self.device))
         return scores.exp().float().cpu().numpy()  # type: ignore[no-any-return]
 
-    def embeddings(self, stretches: "Sequence[NDArray[np.float32]]") -> "NDArray[np.float32]":
-        """Speaker embeddings (stretches, 192) of unit length; held in memory, never stored.
+    def embeddings(self, segments: "Sequence[NDArray[np.float32]]") -> "NDArray[np.float32]":
+        """Return speaker embeddings (segments, 192) of unit length; held in memory, never stored.
 
-        Each stretch is (samples,) at 16 kHz, at least 65 ms.
+        Each segment is (samples,) at 16 kHz, at least 65 ms.
         """
         import torch
 
         model = self.embedding()
         with torch.inference_mode():
-            rows = [model(torch.from_numpy(s)[None, None].to(self.device)) for s in stretches]
+            rows = [model(torch.from_numpy(s)[None, None].to(self.device)) for s in segments]
             vectors = torch.nn.functional.normalize(torch.cat(rows))
         return vectors.float().cpu().numpy()
 
     def reading_encoder(self, adapter: "Path | None" = None) -> "ReadingEncoder":
-        """MiniLM with the low-rank adapter of this file merged in; without one, as published.
+        """Return MiniLM with the low-rank adapter in this file merged in; without one, as
+        published.
 
-        It computes in bfloat16 on a CPU that multiplies it in hardware, as its adapter was trained.
+        It computes in bfloat16, in which its adapter was trained, if the CPU supports that in
+        hardware.
         """
         key = f"{SENTENCES} for reading, {adapter}"
         return self._once(key, lambda: self._load_reading_encoder(adapter))
 
     def many_languages_encoder(self, adapter: "Path | None" = None) -> "ManyLanguagesEncoder":
-        """multilingual-e5-small with the low-rank adapter of this file merged in.
+        """Return multilingual-e5-small with the low-rank adapter in this file merged in.
 
-        It computes in bfloat16 on a CPU that multiplies it in hardware, as its adapter was trained.
+        It computes in bfloat16, in which its adapter was trained, if the CPU supports that in
+        hardware.
         """
         key = f"{MANY_LANGUAGES}, {adapter}"
         return self._once(key, lambda: self._load_many_languages_encoder(adapter))
@@ -256,7 +258,7 @@ class Engines:
         from pyannote.audio.core.task import Problem, Resolution, Specifications
         from pyannote.audio.models.segmentation import PyanNet
 
-        # pyannote.audio itself would load whatever the file names, and so run what is in it.
+        # pyannote.audio itself would unpickle whatever the file names, and so run code in it.
         plain: list[Any] = [Problem, Resolution, Specifications, torch.torch_version.TorchVersion]
         with torch.serialization.safe_globals(plain):
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
@@ -295,7 +297,7 @@ class Engines:
         return ManyLanguagesEncoder(file, adapter, self.device, self._reading_number())
 
     def _reading_number(self) -> "torch.dtype":
-        """The kind of number in which texts are read on this machine."""
+        """Return the number format in which texts are read on this machine."""
         import torch
 
         short = self.device.type == "cpu" and self.computes_bfloat16
@@ -303,26 +305,26 @@ class Engines:
 
 
 def import_libraries() -> None:
-    """Import the libraries of all networks; ImportError without the `listen` extra."""
+    """Import the libraries of all networks. Raises ImportError without the `listen` extra."""
     _prepare_pyannote()
     importlib.import_module("whisper.timing")
 
 
 def _prepare_pyannote() -> None:
-    """Import pyannote.audio so that it stays silent, at home, and works without CUDA."""
+    """Import pyannote.audio so that it stays silent and offline, and works without CUDA."""
     stay_home()
     _share_the_cores()
     make_torchaudio_importable()
     with warnings.catch_warnings():
-        # warmline hands over waveforms in memory, so torchcodec is not used, broken or not.
+        # warmline passes waveforms in memory, so torchcodec is not used, broken or not.
         warnings.filterwarnings("ignore", message=r"\s*torchcodec is not installed correctly")
         importlib.import_module("pyannote.audio")
 
 
 def _share_the_cores() -> None:
-    """Take OMP_NUM_THREADS at its word, in whatever order the OpenMP libraries were loaded.
+    """Apply OMP_NUM_THREADS, in whatever order the OpenMP libraries were loaded.
 
-    One that was loaded before the variable was set would start a thread a core; processes side by
+    A library loaded before the variable was set would start one thread per core; processes side by
     side then wait for each other's threads at every small product.
     """
     import torch
@@ -339,7 +341,7 @@ def stay_home() -> None:
 
 
 def _in_half_precision(model: "Whisper", dtype: "torch.dtype") -> None:
-    """Give the model weights of 16 bits where Whisper would cast them at every call.
+    """Convert those weights to 16 bits that Whisper would cast at every call.
 
     Its layer norms compute in float32 and keep their weights so.
     """
@@ -351,11 +353,11 @@ def _in_half_precision(model: "Whisper", dtype: "torch.dtype") -> None:
 
 
 def _in_8_bits(model: "Whisper") -> "Whisper":
-    """The model with its linear layers quantised dynamically, one scale per output channel.
+    """Return the model with its linear layers dynamically quantised, one scale per output channel.
 
-    The second layer of each feed-forward part stays as it is: what enters it has outliers that
-    leave 8 bits no room for the rest (for `base`, they cause nineteen twentieths of the divergence
-    from float32). torch quantises `nn.Linear` itself and passes over subclasses, so Whisper's own
+    The second layer of each feed-forward block stays as it is: its input has outliers that leave
+    no room in 8 bits for the rest (for `base`, they cause nineteen twentieths of the divergence
+    from float32). torch quantises `nn.Linear` itself and skips subclasses, so Whisper's own
     (which only casts its weights to the input's type) is replaced by it first.
     """
     import torch

@@ -1,7 +1,7 @@
-"""Forgetting as a whole: from the landing folder to the warehouse, reports and Prefect's database.
+"""Erasing calls everywhere: in the landing folder, the warehouse, reports and Prefect's database.
 
-An erasing is noted in the landing folder and beside the warehouse before anything goes. Whatever
-stops it, every command that uses these places finds the note, and finishes it first.
+An erasure is noted in the landing folder and beside the warehouse before anything is erased. If it
+is interrupted, every command that uses these places finds the note and finishes it first.
 """
 
 from contextlib import ExitStack, suppress
@@ -20,7 +20,7 @@ from warmline.reports import forget_names, prefect_home, refresh_reports
 from warmline.settings import RetentionSettings, Settings
 from warmline.warehouse import publish
 
-#: In a landing folder: names in Prefect's database are still to be erased.
+#: Marker in a landing folder: names in Prefect's database are still to be erased.
 _NIGHTS_LEFT = "nights-to-forget"
 
 
@@ -33,7 +33,7 @@ def erase_calls(
     in_a_night: bool = False,
     allow_loss: bool = False,
 ) -> Erased:
-    """Erase calls from landing folder, warehouse, reports and Prefect's own database.
+    """Erase calls from the landing folder, warehouse, reports and Prefect's own database.
 
     `in_a_night`, Prefect's database is left to `night.keep_runs_days`, as it is in use, and the
     warehouse is not built from nothing, which takes long, but copied without what goes. Where the
@@ -76,8 +76,8 @@ def apply_retention(
 ) -> Retained:
     """Erase calls, and words of calls, that are older than `[retention]` allows.
 
-    Calls go from the warehouse, too; words go from it with the next publishing, which a night does
-    anyway. Raises as `erase_calls`.
+    Calls are erased from the warehouse, too; words are removed from it by the next publishing,
+    which a nightly run does anyway. Raises as `erase_calls`.
     """
     limits, folder = settings.retention, places.landing
     calls = len(_too_old(folder, limits, now))
@@ -98,7 +98,7 @@ def apply_retention(
 
 
 def without_words(analysis: CallAnalysis, now: datetime) -> CallAnalysis:
-    """Return the analysis without a word that was said; times, counts and measures stay."""
+    """Return the analysis without any word that was said; times, counts and measures stay."""
     said, talk, heard, felt = (
         analysis.transcript,
         analysis.conversation,
@@ -142,7 +142,7 @@ def finish_erasing(
 ) -> bool:
     """Finish an erasing that was begun from these places and stopped; returns whether it had begun.
 
-    One that was stopped before it was noted what is to go has erased nothing. Raises as
+    One that was interrupted before it noted what to erase has erased nothing. Raises as
     `erase_calls`.
     """
     folder = _noted_folder(places)
@@ -155,7 +155,7 @@ def finish_erasing(
 
 
 def forget_nights_left(landing_dir: Path) -> None:
-    """Erase names from Prefect's database if an erasing could not. Raises WarehouseError."""
+    """Erase names from Prefect's database if an erasure could not. Raises WarehouseError."""
     if (landing_dir / _NIGHTS_LEFT).exists():
         forget_names(prefect_home())
         (landing_dir / _NIGHTS_LEFT).unlink(missing_ok=True)
@@ -208,7 +208,7 @@ def _forget_additions(warehouse: Path, landing_dir: Path) -> None:
 
 
 def _alone(places: Places) -> ExitStack:
-    """Hold the lock of who erases. Raises WarehouseError naming who does."""
+    """Hold the erasing lock. Raises WarehouseError naming the process that holds it."""
     with ExitStack() as held:
         try:
             held.enter_context(exclusive(places.landing / ".erasing.lock", "erasing calls"))
@@ -220,7 +220,7 @@ def _alone(places: Places) -> ExitStack:
 
 
 def _noted_folder(places: Places) -> Path:
-    """The landing folder that is being erased from: beside the warehouse may stand another."""
+    """Return the landing folder being erased from; the one beside the warehouse may differ."""
     with suppress(OSError, UnicodeDecodeError):
         return Path(erasing_note(places.warehouse).read_text(encoding="utf-8"))
     return places.landing

@@ -1,4 +1,4 @@
-"""Errors a user can act on: each says what is wrong, with which thing, and what to do."""
+"""Errors a user can act on: each says what is wrong, where, and what to do."""
 
 from enum import StrEnum
 
@@ -16,28 +16,29 @@ class Status(StrEnum):
 
 
 def one_line(text: str) -> str:
-    """The text with everything that is no visible character written out: `\\n`, `\\x1b`, `\\u202e`.
+    r"""Return the text on one line, with every invisible character escaped: `\n`, `\x1b`, `\u202e`.
 
     Names of files and cells of tables come from strangers: printed as they are, they could break a
-    line, move a cursor, or turn the reading direction round. What is longer than 2000 is cut.
+    line, move the cursor, or reverse the direction of the text. Text longer than 2000 characters is
+    cut.
     """
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
 
 
 class WarmlineError(Exception):
-    """Base of every error that warmline raises on purpose; its text is one line for a user."""
+    """Base of all errors that warmline raises on purpose; the message is one line for a user."""
 
 
 class SettingsError(WarmlineError):
-    """A settings file has a key or value that is not known, or not allowed."""
+    """A settings file has an unknown key, or a value that is not allowed."""
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
 
 
 class MetadataError(WarmlineError):
-    """A table that a user gives (metadata, outcomes) cannot be used.
+    """A table given by the user (metadata, outcomes) cannot be used.
 
     The message names the line and the column.
     """
@@ -47,15 +48,15 @@ class MetadataError(WarmlineError):
 
 
 class DataError(WarmlineError):
-    """Labelled data are missing or cannot be used; the message names the file, line and column."""
+    """Labelled data are missing or unusable; the message names the file, line and column."""
 
 
 class ModelError(WarmlineError):
-    """A model is not known, not present, or its file is not the published one."""
+    """A model is unknown or missing, or its file is not the published one."""
 
 
 class SourceError(ModelError):
-    """One source of a model cannot give the published file; the next one is tried."""
+    """One source of a model cannot supply the published file; the next source is tried."""
 
 
 class WarehouseError(WarmlineError):
@@ -63,27 +64,29 @@ class WarehouseError(WarmlineError):
 
 
 class EncryptionError(WarmlineError):
-    """A key is missing, is not one, or is not that of the place; the message never shows a key."""
+    """A key is missing, malformed, or does not match the files; the message never shows a key."""
 
 
 class QueryError(WarmlineError):
-    """A question to the warehouse is malformed, unknown, or not allowed."""
+    """A query is malformed, unknown, or not allowed."""
 
 
 class ScheduleError(WarmlineError):
-    """The server that starts the nights could not be started."""
+    """The server that starts the nightly runs could not be started."""
 
 
 class SynthesisError(WarmlineError):
-    """The speech engine is not on this machine, or cannot say a text."""
+    """The speech engine is not installed, or cannot synthesise a text."""
 
 
 class ScriptError(WarmlineError):
-    """A scene script is not well-formed, or what it asks for cannot be played."""
+    """A scene script is malformed, or asks for something that cannot be rendered."""
 
 
 class SceneLineError(ScriptError):
-    """One line of a scene cannot be played: the `index`-th, from 0, for what its `key` asks."""
+    """One line of a scene cannot be rendered: number `index`, from 0, because of the value of its
+    `key`.
+    """
 
     def __init__(self, index: int, key: str, message: str) -> None:
         super().__init__(f"line {index + 1} of the scene, {key}: {message}")

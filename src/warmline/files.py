@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all, and that their owner alone may read.
+"""Files that are written completely or not at all, readable by their owner alone.
 
-What is written is of calls: nobody else on the machine is to see it, whatever the user's umask is
-and whatever mode a file had before that is replaced.
+They are about calls: nobody else on the machine may see them, whatever the user's umask is and
+whatever mode a replaced file had.
 """
 
 import fcntl
@@ -23,11 +23,11 @@ PRIVATE_FOLDER = 0o700
 def write_whole(
     path: Path, write: Callable[[Path], object], kind: type[WarmlineError], what: str
 ) -> Path:
-    """Let `write` fill a temporary file beside `path`, then put it there in one step, durably.
+    """Let `write` fill a temporary file beside `path`, then move it there atomically and durably.
 
-    The file is private, and so are folders that are made for it. What is no file (a pipe, a
-    terminal) is written to as it is. Raises an error of this `kind` naming the file, and `what` it
-    was to hold, when the folder is read-only, full, or not a folder.
+    The file is private, and so are folders created for it. A path that is no regular file (a pipe,
+    a terminal) is written to directly. Raises an error of this `kind` naming the file, and `what`
+    it was to hold, when the folder is read-only, full, or not a folder.
     """
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
     try:
@@ -38,7 +38,7 @@ def write_whole(
         try:
             temporary.touch(PRIVATE_FILE, exist_ok=False)
             write(temporary)
-            temporary.chmod(PRIVATE_FILE)  # whoever wrote may have put another file there
+            temporary.chmod(PRIVATE_FILE)  # `write` may have put another file there
             sync(temporary)
             temporary.replace(path)
         finally:
@@ -60,9 +60,9 @@ def write_bytes_whole(path: Path, content: bytes, kind: type[WarmlineError], wha
 
 
 def make_private_folder(path: Path) -> Path:
-    """Make a folder, and those above it that are missing, for their owner alone.
+    """Create a folder, and its missing parents, accessible to their owner alone.
 
-    A folder that is there keeps its mode. Raises OSError.
+    An existing folder keeps its mode. Raises OSError.
     """
     missing = [folder for folder in path.parents if not folder.exists()]
     for folder in (*reversed(missing), path):
@@ -71,19 +71,19 @@ def make_private_folder(path: Path) -> Path:
 
 
 def _is_device(path: Path) -> bool:
-    """Whether something else than a file is there, as /dev/stdout: it must not be replaced."""
+    """Return whether something other than a file is there, as /dev/stdout, that must stay."""
     return path.parts[:2] == ("/", "dev") or (
         path.exists() and not path.is_file() and not path.is_dir()
     )
 
 
 def open_private(path: str, flags: int) -> int:
-    """Open a file for `open(..., opener=open_private)`: one that is made is private."""
+    """Open a file for `open(..., opener=open_private)`; a new file is private."""
     return os.open(path, flags, PRIVATE_FILE)
 
 
 def sync(path: Path) -> None:
-    """Have a file, or the entries of a folder, written on the disk."""
+    """Flush a file, or the entries of a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -95,16 +95,16 @@ def sync(path: Path) -> None:
 
 
 _FORMULA = ("=", "+", "-", "@")
-# What some program takes for the end of a cell, whatever stands around the cell: Excel separates by
+# What some program takes for the end of a cell, whatever surrounds it: Excel separates by
 # semicolons where the decimal point is a comma.
 _ENDS_A_CELL = re.compile(r"([;\t\r\n\v\f\x85\u2028\u2029]+)")
 
 
 def safe_cell(value: Any) -> Any:
-    """Return the value; a text has an apostrophe wherever a spreadsheet would begin a formula.
+    """Return the value; in a text, put an apostrophe wherever a spreadsheet would start a formula.
 
-    That is at its beginning, and behind what may be taken for the end of a cell. Blanks, letters
-    that nobody sees and full-width signs hide no formula. What a customer said must never be run
+    That is at its beginning, and after what may be taken for the end of a cell. Blanks, invisible
+    characters and full-width signs do not hide a formula. What a customer said must never be run
     (OWASP, CSV injection).
     """
     if not isinstance(value, str):
@@ -115,7 +115,7 @@ def safe_cell(value: Any) -> Any:
 
 
 def _as_text(part: str) -> str:
-    """A part of a cell, kept a text."""
+    """Return a part of a cell, marked as text."""
     for letter in part:
         if not letter.isspace() and unicodedata.category(letter) not in ("Cc", "Cf"):
             begins = unicodedata.normalize("NFKC", letter).startswith(_FORMULA)
@@ -132,10 +132,10 @@ class LockedError(WarmlineError):
 
 @contextmanager
 def exclusive(path: Path, doing: str) -> Iterator[None]:
-    """Hold the lock file while the block runs; `doing` says what for, in case of a second one.
+    """Hold the lock file while the block runs; `doing` says what for, for a second process to read.
 
-    The file stays where it is: removing it would let two processes hold two files of one name.
-    Raises LockedError naming the process that holds it, OSError when it cannot be made.
+    The file is not removed: otherwise two processes could hold two files of one name. Raises
+    LockedError naming the process that holds it, OSError when it cannot be made.
     """
     make_private_folder(path.parent)
     with open(path, "a+", encoding="utf-8", opener=open_private) as file:

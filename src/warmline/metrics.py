@@ -1,4 +1,4 @@
-"""What a measure is: a value that never travels without its counts, its doubts and its evidence."""
+"""The values of measures: none travels without its counts, its reservations and its evidence."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ class MetricDefinition:
 
     `level` is `party` or `call`. `unit` is `s`, `share`, `count`, `per_min`, `dB`, `semitones`, ...
     `version` rises whenever the same call could get another value. `validated` says in a few words
-    against what, or `no`.
+    against what it was validated, or `no`.
     """
 
     name: str
@@ -26,11 +26,11 @@ class MetricDefinition:
 
 @dataclass(frozen=True)
 class Metric:
-    """One measure of one call, or of one party in it.
+    """One measure of a call, or of one party in it.
 
     A rate is `numerator / denominator`; a count has its count in `numerator`; a median has
-    `observations`. `coverage` (0..1) is the share of what should be looked at that could be.
-    `value is None` means "cannot be said", and then `reason` says why: NULL is not zero.
+    `observations`. `coverage` (0..1) is the share of the relevant material that could be examined.
+    `value is None` means that it cannot be measured, and `reason` says why: NULL is not zero.
     """
 
     name: str
@@ -56,7 +56,9 @@ def rate(
     confidence: float = 1.0,
     evidence: tuple[Span, ...] = (),
 ) -> Metric:
-    """A rate with its counts; without a denominator there is no value, and `no_answer` says why."""
+    """Return a rate with its counts; without a denominator its value is None for the reason
+    `no_answer`.
+    """
     known = denominator > 0
     return Metric(
         name=name,
@@ -79,7 +81,7 @@ def count(
     coverage: float = 1.0,
     confidence: float = 1.0,
 ) -> Metric:
-    """A count of things that happened, each of them in the evidence."""
+    """Return a count of events, each of them in the evidence."""
     spans = tuple(Span(e.start_s, e.end_s) for e in evidence)
     n = float(len(spans))
     return Metric(
@@ -95,12 +97,12 @@ def count(
 
 
 def missing_metric(name: str, party: str | None, reason: str) -> Metric:
-    """A measure that cannot be said, with the reason."""
+    """Return a metric without a value, with the reason why it cannot be measured."""
     return Metric(name, party, None, coverage=0.0, confidence=0.0, reason=reason)
 
 
 def suppress_parties(metrics: Iterable[Metric], reason: str) -> tuple[Metric, ...]:
-    """Party-level measures lose their value and gain the reason; call-level ones stay."""
+    """Return the metrics with party-level values replaced by the reason; call-level ones stay."""
     return tuple(
         m
         if m.party is None

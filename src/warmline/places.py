@@ -1,4 +1,4 @@
-"""Where a run keeps what it makes."""
+"""The folder and file that a run writes to: the landing folder and the warehouse."""
 
 import json
 import os
@@ -10,10 +10,10 @@ from warmline.errors import WarehouseError, WarmlineError
 from warmline.files import PRIVATE_FILE, sync
 from warmline.settings import Settings
 
-#: The file in a landing folder that says which one it is.
+#: The file in a landing folder that holds the folder's id.
 IDENTITY = "landing.json"
 
-#: In a landing folder, the note of an erasing that has not reached the warehouse yet.
+#: The marker in a landing folder of an erasure that has not reached the warehouse yet.
 ERASING = "erasing.json"
 
 
@@ -45,7 +45,7 @@ def places_of(
     *,
     allow_loss: bool = False,
 ) -> Places:
-    """The places that a caller names, else those of the settings.
+    """Return the places that the caller names, or else those of the settings.
 
     Where neither names a landing folder, it lies beside the warehouse: `calls.duckdb` has
     `calls.landing`. Raises UnfinishedErasureError where an erasing was stopped halfway; with
@@ -59,7 +59,9 @@ def places_of(
 
 
 def erasing_note(warehouse: Path) -> Path:
-    """The note beside a warehouse that says from which landing folder calls are being erased."""
+    """Return the path of the note beside a warehouse that names the landing folder being erased
+    from.
+    """
     return warehouse.with_name(f"{warehouse.name}.erasing")
 
 
@@ -87,9 +89,9 @@ def identity_of(landing_dir: Path) -> str | None:
 
 
 def give_identity(landing_dir: Path) -> str | None:
-    """Return the id of a landing folder, which gets one if it has none.
+    """Return the id of a landing folder, and write a new one if it has none.
 
-    None for a folder that is not there or cannot be written to.
+    Returns None for a folder that does not exist or cannot be written to.
     """
     if (found := identity_of(landing_dir)) or not landing_dir.is_dir():
         return found
@@ -99,9 +101,9 @@ def give_identity(landing_dir: Path) -> str | None:
         temporary.touch(PRIVATE_FILE, exist_ok=False)
         temporary.write_text(json.dumps({"landing_id": str(uuid.uuid4())}), encoding="utf-8")
         sync(temporary)
-        path.hardlink_to(temporary)  # fails where there is one, which a rename does not
+        path.hardlink_to(temporary)  # fails if the file exists, which a rename would not
     except FileExistsError:
-        pass  # another process has just given it one
+        pass  # another process has just written one
     except OSError:
         return None
     finally:

@@ -1,7 +1,7 @@
-"""What is imported in the process off which those for calls are forked: importing this does it.
+"""The modules that are imported before call processes are forked; importing this one imports them.
 
-It is imported there and nowhere else. Without the `listen` extra the import fails, and calls say
-what is missing.
+It is imported in the parent of those forks and nowhere else. Without the `listen` extra the import
+fails, and each call reports what is missing.
 """
 
 import os
@@ -28,17 +28,18 @@ def _import_what_listens() -> None:
 
 
 def _end_with_parent(parent: int, imported: threading.Event) -> None:
-    """When whoever began this has ended, nobody wants a fork of it: end at once, not seconds later.
+    """End this process as soon as the process that started it has ended.
 
-    It holds the standard output that a shell may be waiting for.
+    Otherwise it would go on for seconds, and keep open the standard output that a shell may wait
+    for.
     """
     while not imported.wait(_LOOK_S):
         if os.getppid() != parent:
             os._exit(0)
 
 
-# Libraries of linear algebra start threads when they are imported; and the compiled loops of
-# Whisper's alignment are not worth threads, which would wait busily for each other.
+# Libraries of linear algebra start threads when they are imported. The compiled loops of Whisper's
+# alignment are too short for threads, which would only busy-wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 wait_passively()

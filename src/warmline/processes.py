@@ -1,6 +1,7 @@
-"""Processes for calls are forked off one that has imported what listens: once, and not in each.
+"""Processes that analyze calls: forked from one that has already imported the listening libraries.
 
-Where that is not safe (macOS, whose frameworks do not survive a fork), each imports for itself.
+Where forking is not safe (macOS, whose frameworks do not survive it), each process imports them
+itself.
 """
 
 import ctypes
@@ -24,17 +25,17 @@ _FORKS = sys.platform == "linux"
 
 
 def wait_passively() -> None:
-    """Have threads of linear algebra sleep while they wait, unless the user has said otherwise.
+    """Let linear algebra threads sleep while they wait, unless the user has set it otherwise.
 
-    They would spin, and take the CPUs that they wait for from each other and from other programs.
-    To be called before torch, scikit-learn or CTranslate2 are loaded: these read it once.
+    By default they spin, and take the CPUs they wait for from each other and from other programs.
+    Call this before torch, scikit-learn or CTranslate2 are loaded: they read the setting once.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # GNU's OpenMP, which torch has
     os.environ.setdefault("KMP_BLOCKTIME", "0")  # Intel's and LLVM's, which CTranslate2 has
 
 
 def context() -> BaseContext:
-    """How processes for calls are made here."""
+    """Return the multiprocessing context that call processes are started with."""
     if not _FORKS:
         return multiprocessing.get_context("spawn")
     chosen = multiprocessing.get_context("forkserver")
@@ -43,16 +44,16 @@ def context() -> BaseContext:
 
 
 def begin() -> None:
-    """Have the imports begin now, beside whatever comes before the first call."""
+    """Start the imports now, alongside whatever comes before the first call."""
     if _FORKS:
         context()
         forkserver.ensure_running()
 
 
 def end_with(process: int) -> None:
-    """Wait until a process ends, also by a kill, and end this one then. For a thread of its own.
+    """Wait until a process ends, even if killed, then end this one. Run it in a thread of its own.
 
-    Where nothing but its children can be waited for, `process` has to be the parent.
+    Where a process can only wait for its children, `process` has to be the parent.
     """
     if sys.platform == "linux":
         with suppress(ProcessLookupError):
@@ -63,21 +64,21 @@ def end_with(process: int) -> None:
     os._exit(1)
 
 
-# What a process may no longer do from here on; the operating system holds it to that.
+# Rights that a process gives up from here on, enforced by the operating system.
 
 
 _SET_PARENT_DEATH_SIGNAL, _SET_DUMPABLE, _SET_NO_NEW_PRIVILEGES = 1, 4, 38
 _CREATE_RULESET, _RESTRICT_SELF, _ASK_VERSION = 444, 446, 1  # of Landlock, Linux 5.13 and later
-# What of the file system a version of Landlock can forbid, as bits: to write to files, to remove
-# and to make them (1); to move them to another folder (2); to cut them off (3).
+# What a version of Landlock can forbid in the file system, as bits: writing, removing and making
+# files (1); moving them to another folder (2); truncating them (3).
 _WRITES = {1: 0b1_1111_1111_0010, 2: 1 << 13, 3: 1 << 14}
 
 
 def leave_no_core_file() -> None:
-    """See that no core file of this process is written: it would hold what was said in calls.
+    """Keep this process from leaving a core file: it would hold what was said in calls.
 
-    Nor is the process handed to a program that the system starts for cores, which the limit does
-    not prevent; other processes of the user cannot look into its memory any more.
+    Nor is the process piped to a program that the system starts for cores, which the limit does not
+    prevent; other processes of the user can no longer read its memory.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _prctl(_SET_DUMPABLE, 0)
@@ -91,7 +92,7 @@ def end_with_parent(parent: int) -> None:
 
 
 def limit_memory_and_time(memory_bytes: int, cpu_s: int) -> None:
-    """Give this process so much memory, and end it after so much computing."""
+    """Limit this process's memory, and end it after so much CPU time."""
     for what, most in ((resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_CPU, cpu_s)):
         _, before = resource.getrlimit(what)
         bound = most if before == resource.RLIM_INFINITY else min(most, before)
@@ -100,7 +101,7 @@ def limit_memory_and_time(memory_bytes: int, cpu_s: int) -> None:
 
 
 def forbid_writing() -> None:
-    """Take from this process the right to write to, make, cut off or remove any file."""
+    """Give up the right of this process to write, create, truncate or remove any file."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     if sys.platform != "linux":
         return
@@ -124,20 +125,22 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-# The processes that analyze calls: how many there can be, what holds in them, how they end.
+# The processes that analyze calls: how many may run, what limits them, how they end.
 
 
 _GB = 1e9
-_CALL_GB = 1.5  # what the process of a call takes
+_CALL_GB = 1.5  # memory of a call's process
 _NO_LIMIT_BYTES = 1 << 60  # cgroup v1 says "no limit" with a number near 2**63
-# Of all processes, the kernel ends one of these when the machine has no memory left: a call is
-# lost for this try, not the run that tries it again.
+# When the machine runs out of memory, the kernel ends one of these first: one call fails for now,
+# not the run that would retry it.
 _FIRST_TO_GO = "500"
 _COMPILED = "128"
 
 
 def how_it_died(exit_code: int) -> str:
-    """One line for a person; a negative exit code is the number of a signal."""
+    """Return one line for a person on how a process died; a negative exit code is a signal's
+    number.
+    """
     if exit_code >= 0:
         return f"its process ended by itself (exit code {exit_code})"
     try:
@@ -152,10 +155,10 @@ def how_it_died(exit_code: int) -> str:
 def cores(system: Path = Path("/")) -> int:
     """Return how many cores this process may use, at least 1.
 
-    A container's share of processor time (`cpu.max`, in cgroup v1 `cpu.cfs_quota_us`) counts whole
-    cores: threads beyond it would only wait.
+    A container's quota of processor time (`cpu.max`, in cgroup v1 `cpu.cfs_quota_us`) counts in
+    whole cores: threads beyond it would only wait.
     """
-    if hasattr(os, "sched_getaffinity"):  # not everywhere, but where it is, containers count
+    if hasattr(os, "sched_getaffinity"):  # where there is one, it respects containers
         available = len(os.sched_getaffinity(0))
     else:
         available = os.cpu_count() or 1
@@ -163,7 +166,7 @@ def cores(system: Path = Path("/")) -> int:
 
 
 def memory_limit_gb(system: Path = Path("/")) -> float | None:
-    """Return the memory that this process's cgroup may take; None where none is set."""
+    """Return the memory limit of this process's cgroup, in GB; None where none is set."""
     limits = [
         int(text)
         for folder in _cgroup_folders(system, "memory")
@@ -174,9 +177,9 @@ def memory_limit_gb(system: Path = Path("/")) -> float | None:
 
 
 def jobs_at_once(wanted: int, pending: int, available: int, limit_gb: float | None) -> int:
-    """Return how many calls are analyzed at the same time: as `wanted`, or (0) as fits.
+    """Return how many calls to analyze at the same time: `wanted`, or for 0 as many as fit.
 
-    That is one on each available core, in the memory that there is, and no more than are pending.
+    That is one per available core, within the available memory, and no more than are pending.
     """
     if wanted:
         return wanted
@@ -185,7 +188,9 @@ def jobs_at_once(wanted: int, pending: int, available: int, limit_gb: float | No
 
 
 def _cpu_quota(system: Path) -> float:
-    """Cores' worth of time that the cgroup and those above it allow; infinite without a limit."""
+    """Return how many cores' worth of time the cgroup and its ancestors allow; infinite if
+    unlimited.
+    """
     quotas = [float("inf")]
     for folder in _cgroup_folders(system, "cpu"):
         quota, _, period = _text(folder / "cpu.max").partition(" ")
@@ -199,7 +204,9 @@ def _cpu_quota(system: Path) -> float:
 
 
 def _cgroup_folders(system: Path, controller: str) -> list[Path]:
-    """Where limits of this process may stand: its cgroup and all above it, of either version."""
+    """Return the folders with this process's limits: its cgroup and its ancestors, in either
+    version.
+    """
     folders: list[Path] = []
     mounted = system / "sys/fs/cgroup"
     for line in _text(system / "proc/self/cgroup").splitlines():
@@ -220,23 +227,24 @@ def _text(path: Path) -> str:
 
 
 def settle_in(run: int, environment: Mapping[str, str], threads: int, memory_gb: float) -> None:
-    """What holds for this process as long as it lives; `run` is the process that it works for.
+    """Prepare this process for analyzing calls, for as long as it lives; `run` is its run's
+    process.
 
-    It may be a fork of one that was begun in another environment than the run's.
+    It may be a fork of a process that was started with another environment than the run's.
     """
-    # When the run is killed, a long call would go on for hours, for nobody.
+    # When the run is killed, a long call would otherwise go on for hours, for nobody.
     threading.Thread(target=end_with, args=(run,), daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)
-    # Processes side by side divide the cores among them, whatever each alone might have taken.
+    # Processes side by side divide the cores among them, whatever each alone might have used.
     given = os.environ.get("OMP_NUM_THREADS", "")
     threads = min(threads, int(given)) if given.isdigit() and int(given) else threads
     os.environ["OMP_NUM_THREADS"] = str(threads)
     wait_passively()
-    # Whisper's alignment is compiled by numba, whose own threads would wait busily for each other;
-    # a fork has numba with one already, which may not be changed.
+    # Whisper's alignment is compiled by numba, whose own threads would busy-wait for each other; a
+    # fork has already set numba to one thread, which may not be changed.
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
-    # What oneDNN compiled for a length of sound or text is kept, and the next call has other ones.
+    # oneDNN caches what it compiled for each length of sound or text, and the next call has others.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _COMPILED)
     with suppress(OSError):  # not every system has it
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
@@ -247,16 +255,16 @@ def settle_in(run: int, environment: Mapping[str, str], threads: int, memory_gb:
 
 
 def give_memory_back() -> None:
-    """Return to the system what this process has freed; else its heap grows for dozens of calls."""
-    with suppress(OSError, AttributeError):  # glibc alone has it
+    """Return freed memory to the system; otherwise the heap grows for dozens of calls."""
+    with suppress(OSError, AttributeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def threads_each(jobs: int) -> int:
-    """Return how many threads each of so many processes should compute with.
+    """Return how many threads each of `jobs` processes should compute with.
 
-    They divide the CPUs among them that other programs leave. Where these leave none, it is one: a
-    process that waits at every small product for a thread that has no CPU takes many times as long.
+    They divide the CPUs that other programs leave. If none is left, each gets one thread: a process
+    that waits at every small product for a thread without a CPU takes many times as long.
     """
     available = cores()
     busy = int(os.getloadavg()[0]) if hasattr(os, "getloadavg") else 0

@@ -1,4 +1,4 @@
-"""Finds what ships beside the code: SQL, flows, sample calls; in a wheel or in a checkout."""
+"""Locate what ships beside the code: SQL, flows, sample calls; in a wheel or in a checkout."""
 
 import importlib.util
 import sys
@@ -17,10 +17,10 @@ _MARKS = {
 
 
 def folder(name: str) -> Path:
-    """One of the folders that ship beside the code, wherever this installation keeps it.
+    """Return one of the folders that ship beside the code, wherever this installation keeps it.
 
     A wheel has them inside the package, a checkout at its root. Raises FileNotFoundError with both
-    places when the installation is incomplete.
+    paths when the installation is incomplete.
     """
     mark = _MARKS[name]
     places = [_PACKAGE / name, _PACKAGE.parents[1] / name]
@@ -32,9 +32,9 @@ def folder(name: str) -> Path:
 
 
 def load_outside(name: str, path: Path) -> ModuleType:
-    """The module or package of a file outside the package, imported once under `name`.
+    """Import a module or package from a file outside the package, once, under `name`.
 
-    So nothing generic is put on the import path. `path` of a package is its `__init__.py`.
+    Thus no generic name is put on the import path. `path` of a package is its `__init__.py`.
     """
     if name in sys.modules:
         return sys.modules[name]

@@ -1,8 +1,8 @@
-"""Arithmetic on stretches of the call's clock, in time linear in their number.
+"""Arithmetic on spans of time, in time linear in their number.
 
-pyannote.core's `Timeline` has the same operations, but compares every stretch with every other one;
-a three-hour call has tens of thousands of words. What these functions take need not be sorted or
-disjoint; what they give always is, and leaves out stretches without length.
+pyannote.core's `Timeline` has the same operations, but compares every span with every other one; a
+three-hour call has tens of thousands of words. The inputs need not be sorted or disjoint; the
+results always are, and contain no empty span.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from warmline.values import Span
 
 
 def union(spans: Iterable[Span], bridge_s: float = 0.0) -> list[Span]:
-    """The stretches covered by any of `spans`; gaps shorter than `bridge_s` are closed."""
+    """Return the spans covered by any of `spans`; gaps shorter than `bridge_s` are closed."""
     joined: list[Span] = []
     for span in sorted(spans, key=lambda s: (s.start_s, s.end_s)):
         if span.end_s <= span.start_s:
@@ -25,7 +25,7 @@ def union(spans: Iterable[Span], bridge_s: float = 0.0) -> list[Span]:
 
 
 def intersect(left: Iterable[Span], right: Iterable[Span]) -> list[Span]:
-    """The stretches covered by both."""
+    """Return the spans covered by both."""
     a, b = union(left), union(right)
     common: list[Span] = []
     i = j = 0
@@ -41,7 +41,7 @@ def intersect(left: Iterable[Span], right: Iterable[Span]) -> list[Span]:
 
 
 def gaps(spans: Iterable[Span], start_s: float, end_s: float) -> list[Span]:
-    """The stretches between `start_s` and `end_s` that none of `spans` covers."""
+    """Return the spans between `start_s` and `end_s` that none of `spans` covers."""
     free: list[Span] = []
     at_s = start_s
     for span in union(spans):
@@ -56,7 +56,7 @@ def gaps(spans: Iterable[Span], start_s: float, end_s: float) -> list[Span]:
 
 
 def subtract(spans: Iterable[Span], holes: Iterable[Span]) -> list[Span]:
-    """What is left of `spans` when every stretch of `holes` is cut out."""
+    """Return what is left of `spans` when every span of `holes` is cut out."""
     kept = union(spans)
     if not kept:
         return []
@@ -64,5 +64,5 @@ def subtract(spans: Iterable[Span], holes: Iterable[Span]) -> list[Span]:
 
 
 def total_s(spans: Iterable[Span]) -> float:
-    """Seconds covered by any of `spans`."""
+    """Return the seconds covered by any of `spans`."""
     return sum((s.duration_s for s in union(spans)), 0.0)

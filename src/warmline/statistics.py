@@ -1,4 +1,4 @@
-"""Estimates with their uncertainty: what a number from few observations is worth.
+"""Estimates with their uncertainty: how much a number from few observations is worth.
 
 Intervals are of 95 %. Everything random is seeded: the same numbers in, the same interval out.
 """
@@ -22,7 +22,7 @@ DEFAULT_ROUNDS = 1000
 class Estimate:
     """A value, its interval, and how many observations it rests on.
 
-    `low` and `high` are None where the value can be said and its uncertainty cannot.
+    `low` and `high` are None where the value is known and its uncertainty is not.
     """
 
     value: float
@@ -37,7 +37,7 @@ class Estimate:
 
 
 def wilson(hits: float, n: float) -> Estimate | None:
-    """The share `hits / n` after Wilson 1927; None when there is nothing to count.
+    """Return the share `hits / n` after Wilson 1927; None when there is nothing to count.
 
     `n` may be an effective number of observations.
     """
@@ -56,11 +56,11 @@ def bootstrap(
     seed: int,
     rounds: int = DEFAULT_ROUNDS,
 ) -> Estimate | None:
-    """A statistic of rows with its percentile interval; None when the statistic is not a number.
+    """Return a statistic of rows with its percentile interval; None when it is not a number.
 
-    `statistic` takes the numbers of rows, of which some come more than once. Rows of one cluster
-    (a person, a call) are drawn together, because they are alike (Field & Welsh 2007); `clusters`
-    names each row's. Draws in which the statistic is not a number are left out.
+    `statistic` takes row numbers, which may repeat. Rows of one cluster (a person, a call) are
+    drawn together, because they are alike (Field & Welsh 2007); `clusters` names each row's. Draws
+    in which the statistic is not a number are left out.
     """
     value = float(statistic(np.arange(len(clusters))))
     if isnan(value):
@@ -82,7 +82,9 @@ def bootstrap(
 
 
 def cohen_kappa(left: Sequence[Hashable], right: Sequence[Hashable]) -> float:
-    """Agreement of two raters beyond chance (Cohen 1960); NaN when chance alone explains it all."""
+    """Return the agreement of two raters beyond chance (Cohen 1960); NaN when chance alone explains
+    it.
+    """
     n = len(left)
     if n == 0 or n != len(right):
         return float("nan")

@@ -1,8 +1,8 @@
-"""The frozen values that pass between the rooms of the house.
+"""The frozen values that pass between the stages of an analysis.
 
-Times are seconds on the call's own clock, `0.0` being the first sample of the recording. A party
-is a label (`"A"`, `"B"`, ...) given in channel order, or in order of first speech when the parties
-were told apart by voice. What a party *is* (agent, customer) is a separate value, `Role`.
+Times are seconds on the call's own clock, `0.0` being the first sample of the recording. A party is
+a label (`"A"`, `"B"`, ...) assigned in channel order, or in order of first speech when the parties
+were separated by voice. What a party *is* (agent, customer) is a separate value, `Role`.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class SpeakerSource(StrEnum):
-    """How the parties of a call were told apart."""
+    """How the parties of a call were told apart: by channel or by voice."""
 
     CHANNEL = "channel"
     DIARIZATION = "diarization"
@@ -19,7 +19,7 @@ class SpeakerSource(StrEnum):
 
 
 class RoleName(StrEnum):
-    """What a party is. `UNKNOWN` is an answer: it is never replaced by a guess."""
+    """The role of a party. `UNKNOWN` is an answer: it is never replaced by a guess."""
 
     AGENT = "agent"
     CUSTOMER = "customer"
@@ -30,20 +30,20 @@ class RoleName(StrEnum):
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of the call's clock; the base of everything that has a start and an end."""
+    """A span of time in a call; the base of everything that has a start and an end."""
 
     start_s: float
     end_s: float
 
     @property
     def duration_s(self) -> float:
-        """Length in seconds."""
+        """Return the length in seconds."""
         return self.end_s - self.start_s
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A file that holds one call. `audio_sha256` is of the file's bytes."""
+    """A file that holds one call. `audio_sha256` is the digest of the file's bytes."""
 
     path: str
     size_bytes: int
@@ -53,11 +53,11 @@ class Recording:
 
 @dataclass(frozen=True)
 class CallMetadata:
-    """What is known of a call besides its sound.
+    """What is known about a call apart from its sound.
 
     `channel_roles` maps a channel number (as text, `"0"`) to a role name. `extra` keeps every field
     that has no column of its own. `source` says where it came from: `sidecar`, `csv`, `file_name`
-    or a `+`-joined mix, in order of precedence.
+    or several joined by `+`, in order of precedence.
     """
 
     call_id: str
@@ -77,7 +77,7 @@ class CallMetadata:
 
 @dataclass(frozen=True)
 class ChannelCopy:
-    """Channel `dropped` holds the same voices as channel `kept`; the file's own numbers."""
+    """A dropped channel that holds the same voices as another; both by the file's own numbers."""
 
     dropped: int
     kept: int
@@ -85,12 +85,13 @@ class ChannelCopy:
 
 @dataclass(frozen=True)
 class ChannelLayout:
-    """How many voices the channels can tell apart.
+    """How many voices can be told apart by channel.
 
-    `kind` is `mono`, `stereo` (channel is speaker) or `fake_stereo` (both voices on both channels,
-    treated as mono). `similarity` is the measure that decided, 0..1, None for one channel. `kept`
-    are the file's own numbers of the channels that are left, in order: party "A" of a `stereo` call
-    is channel `kept[0]`. `copies` name the channels that were dropped because they repeat others.
+    `kind` is `mono`, `stereo` (each channel is a speaker) or `fake_stereo` (both voices on both
+    channels, treated as mono). `similarity` is the measure that decided, 0..1, None for one
+    channel. `kept` holds the file's own numbers of the channels that are kept, in order: party "A"
+    of a `stereo` call is channel `kept[0]`. `copies` names the channels that were dropped because
+    they repeat others.
     """
 
     kind: str
@@ -102,20 +103,22 @@ class ChannelLayout:
 
     @property
     def lacks_a_party(self) -> bool:
-        """Whether the recording has several channels and only one of them carries a voice."""
+        """Return whether the recording has several channels, of which only one carries a voice."""
         return self.kind == "mono" and self.channel_count > 1
 
 
 @dataclass(frozen=True)
 class SpeechSegment(Span):
-    """One stretch of a party's voice activity, gaps shorter than the bridge threshold closed."""
+    """A segment of one party's voice activity, with gaps below the bridging threshold closed."""
 
     party: str
 
 
 @dataclass(frozen=True)
 class ToneSegment(Span):
-    """Non-speech sound that is not silence: hold music, tones, ringing. `kind` names it."""
+    """A segment of sound that is neither speech nor silence: hold music, tones, ringing (see
+    `kind`).
+    """
 
     kind: str
 
@@ -124,9 +127,9 @@ class ToneSegment(Span):
 class Speech:
     """Who spoke when. `segments` may overlap between parties; `exclusive` never does.
 
-    `audible` is `exclusive` (with a channel each, `segments`) with the faint sound at its edges, in
-    which a word may begin or end: what a recogniser is given. `confidence` (0..1) is of the telling
-    apart of the parties: 1.0 for two real channels.
+    `audible` is `exclusive` (with one channel per party, `segments`) padded with the faint sound at
+    its edges, in which a word may begin or end: it is what the recogniser is given. `confidence`
+    (0..1) is that of the separation of parties: 1.0 for two real channels.
     """
 
     source: SpeakerSource
@@ -150,7 +153,7 @@ class Word(Span):
 
 @dataclass(frozen=True)
 class Utterance(Span):
-    """What the recogniser gave for one stretch of a party's speech, with its own doubts."""
+    """The recogniser's result for one segment of a party's speech, with its confidence values."""
 
     party: str
     text: str
@@ -161,7 +164,7 @@ class Utterance(Span):
 
 @dataclass(frozen=True)
 class Transcript:
-    """All words of a call in order of start. `dropped` counts words refused, by guard."""
+    """All words of a call in order of start. `dropped` counts rejected words by filter."""
 
     language: str | None
     language_probability: float | None
@@ -172,10 +175,10 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Redaction(Span):
-    """A stretch of a party's words that a placeholder stands for; nothing of what was said.
+    """A part of a party's words that a placeholder stands for; nothing of what was said.
 
-    `kind` is one of `redaction.kinds`; stretches of one value (a number said in groups) share
-    `value_index`, from 0.
+    `kind` is one of `redaction.kinds`; parts that belong to one value (a number said in groups)
+    share `value_index`, from 0.
     """
 
     party: str
@@ -185,7 +188,7 @@ class Redaction(Span):
 
 @dataclass(frozen=True)
 class Role:
-    """What a party is, how sure that is (0..1), and why."""
+    """The role of a party, the confidence in it (0..1), and the reason."""
 
     party: str
     name: RoleName
@@ -199,7 +202,7 @@ class Turn(Span):
     """What one party says until another takes the floor. Backchannels do not end a turn.
 
     `speech_s` is voice activity inside the turn; `word_count` counts recognised words. `index` is
-    the place in the call, from 0.
+    the position in the call, from 0.
     """
 
     index: int
@@ -212,23 +215,25 @@ class Turn(Span):
 
 @dataclass(frozen=True)
 class Conversation:
-    """The call as turns between parties whose roles are known or said to be unknown."""
+    """The call as turns between parties whose roles are known or stated to be unknown."""
 
     roles: tuple[Role, ...]
     turns: tuple[Turn, ...]
 
     def role_of(self, party: str) -> RoleName:
-        """The role of a party, `UNKNOWN` for one that has none."""
+        """Return the role of a party, `UNKNOWN` if it has none."""
         return next((r.name for r in self.roles if r.party == party), RoleName.UNKNOWN)
 
     def party_of(self, role: RoleName) -> str | None:
-        """The party that has this role, or None when no party or more than one has it."""
+        """Return the party that has this role, or None when no party or more than one has it."""
         found = [r.party for r in self.roles if r.name is role]
         return found[0] if len(found) == 1 else None
 
     @property
     def role_confidence(self) -> float | None:
-        """The lower of the agent's and the customer's confidence; None unless both are known."""
+        """Return the lower of the agent's and the customer's confidence; None unless both are
+        known.
+        """
         known = {r.name: r.confidence for r in self.roles}
         if RoleName.AGENT not in known or RoleName.CUSTOMER not in known:
             return None

@@ -60,7 +60,7 @@ def warmline(
         typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
     ] = False,
 ) -> None:
-    """What holds for every command."""
+    """Apply the options that every command shares."""
     if context.invoked_subcommand not in _PUBLIC:
         os.umask(0o077)  # what libraries write on the way, too, is for its owner alone
         leave_no_core_file()

@@ -106,7 +106,7 @@ def bench(
 
 
 def _run(script: str, given: list[str], to: Path | None) -> NoReturn:
-    """Run a benchmark of the checkout, and end as it ends."""
+    """Run a benchmark of the checkout, and exit with its exit code."""
     try:
         path = folder("benchmarks") / script
     except FileNotFoundError as e:
@@ -213,7 +213,7 @@ def _print_json(report: Path, headlines: Sequence[Any]) -> None:
 
 
 def _validation() -> ModuleType:
-    """The package of the validation, which lies outside of this one."""
+    """Return the validation package, which lies outside this one."""
     if missing := [name for name in _VALIDATE_NEEDS if importlib.util.find_spec(name) is None]:
         raise SettingsError(
             f"validation needs {', '.join(missing)}: pip install -e '.[listen,validate]'"
@@ -228,7 +228,7 @@ def _validation() -> ModuleType:
     return load_outside("warmline_validation", path)
 
 
-# `warmline simulate`: play scenes of service calls into recordings whose truth is known.
+# `warmline simulate`: render scenes of service calls as recordings with known ground truth.
 
 
 _EVENTS = ("interruption", "backchannel", "terminal_overlap", "dead_air", "hold", "cue", "answered")
@@ -246,7 +246,7 @@ def simulate(
     ] = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Play scenes of service calls into recordings, with metadata and the truth of what is in them.
+    """Render scenes of service calls as recordings, with metadata and their ground truth.
 
     Each script gives a recording, a .json beside it (marked is_simulated) and truth/*.json. Speech
     is made by flite; nothing else is needed and nothing leaves this machine.

@@ -1,4 +1,4 @@
-"""`warmline key` and `warmline encrypt`: places that nobody reads without a key."""
+"""`warmline key` and `warmline encrypt`: files that nobody reads without a key."""
 
 import json
 from dataclasses import asdict
@@ -33,7 +33,7 @@ def new_key(
 ) -> None:
     """Make a key of 32 random bytes, in a file that you alone may read.
 
-    Keep a copy of it in a safe place: what is encrypted with a key that is lost, is lost.
+    Keep a copy of it in a safe place: without the key, what is encrypted with it is lost.
     """
     new_key_file(file)
     typer.echo(f"{file}: name it as encryption.key_file in the settings, and keep a copy safe")
@@ -72,9 +72,9 @@ def encrypt(
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Encrypt the landing folder and the warehouse that are there, with the key that is given.
+    """Encrypt the existing landing folder and warehouse with the key that is set.
 
-    What was broken off is finished when the command is run again. Run it when no night is under
+    Run the command again to complete an interrupted change. Run it when no nightly run is under
     way. Recordings, metadata, exported files and backups are not touched.
     """
     from warmline.warehouse.swap import change_key

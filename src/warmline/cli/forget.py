@@ -1,4 +1,4 @@
-"""`warmline forget`: calls are erased, and do not come back."""
+"""`warmline forget`: erase calls, so that they do not come back."""
 
 import json
 import re
@@ -96,11 +96,11 @@ def forget(
 ) -> None:
     """Erase calls from landing folder, warehouse, search index, reviews, outcomes and reports.
 
-    Ids are taken as they are kept: others that differ in case or blanks only are named, and not
-    erased. Of the nights that were, Prefect's own database keeps only when they ran and how they
-    ended. The next night leaves their recordings alone. A note stays that something was erased,
-    with digests and counts and nothing of the calls. Recordings, metadata files and what was
-    exported are not warmline's to erase. Run it when no night is under way.
+    Ids are matched exactly: others that differ only in case or blanks are named, and not erased. Of
+    past nightly runs, Prefect's own database keeps only when they ran and how they ended. The next
+    run leaves their recordings out. A note remains that something was erased, with digests and
+    counts and nothing of the calls. Recordings, metadata files and exported files are not
+    warmline's to erase. Run it when no nightly run is under way.
     """
     from warmline.erasing import erase_calls
     from warmline.landing import counted, meant_by
@@ -143,7 +143,7 @@ def forget(
 def _places(
     settings: Settings, landing: Path | None, warehouse: Path | None, allow_loss: bool
 ) -> tuple[Places, bool]:
-    """The places, and whether an erasing there had been stopped and was finished just now."""
+    """Return the places, and whether an interrupted erasure there has just been finished."""
     from warmline.erasing import finish_erasing
 
     try:
@@ -161,7 +161,7 @@ def _retain(
     asks: bool,
     as_json: bool,
 ) -> None:
-    """Apply [retention] now, as the night does."""
+    """Apply [retention] now, as the nightly run does."""
     from warmline.erasing import apply_retention, due
 
     limits = settings.retention
@@ -182,9 +182,9 @@ def _retain(
 
 
 def _require_clear(meant: "Meant", *, is_done: bool) -> None:
-    """Name ids that look like those given; refuse ids of nothing, or of several recordings.
+    """Report ids that resemble those given; refuse ids that match nothing or several recordings.
 
-    With `is_done` an id of nothing is no mistake: it may just have been erased.
+    With `is_done` an id that matches nothing is no mistake: it may just have been erased.
     """
     from rich.markup import escape
 
@@ -249,7 +249,7 @@ def _before(age: str | None, now: datetime) -> datetime | None:
     return now - timedelta(days=int(match[1]))
 
 
-# `warmline subject-access`: all that is kept of a customer, as files for a person who asks.
+# `warmline subject-access`: all that is stored about a customer, as files for a person who asks.
 
 
 def subject_access(
@@ -270,11 +270,11 @@ def subject_access(
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
 ) -> None:
-    """Write all that is kept of a customer: calls, words, measures, reviews, outcomes.
+    """Write all that is stored about a customer: calls, words, measures, reviews, outcomes.
 
-    `customer.json` has everything, `customer.txt` is a page to read; both for you alone to open.
-    Recordings are not copied: each call says where its recording lies. Names and words of agents
-    are in it, as they are in the calls.
+    `customer.json` has everything, `customer.txt` is a page to read; both readable by you alone.
+    Recordings are not copied: each call says where its recording is. Names and words of agents are
+    included, as they are in the calls.
     """
     from warmline.landing import meant_by
     from warmline.query.subject_access import collect, write

@@ -1,4 +1,4 @@
-"""`warmline models`: what the model store has, fetching what is missing, checking what is there."""
+"""`warmline models`: list the model store, fetch what is missing, check what is there."""
 
 import json
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ def pull(
 ) -> None:
     """Fetch the models that an analysis needs, or those named, and verify them.
 
-    What is stored and genuine is left alone; an interrupted download is taken up again.
+    What is stored and genuine is left alone; an interrupted download is resumed.
     """
     chosen = settings_from(
         settings,
@@ -104,9 +104,9 @@ def verify(
 
 
 def pull_models(store: ModelStore, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Fetch models with a progress bar on standard error; the names of those that were fetched.
+    """Fetch models with a progress bar on standard error; return the names of those fetched.
 
-    Raises `ModelError` when one cannot be had.
+    Raises `ModelError` when one is not available.
     """
     with _download_progress() as progress:
         fetched = store.pull(names, progress)
@@ -116,7 +116,7 @@ def pull_models(store: ModelStore, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class _Downloads:
-    """Downloads as bars, one for each thing that is transferred, and a line for each result."""
+    """Downloads as bars, one for each file that is transferred, and a line for each result."""
 
     def __init__(self, bars: "Progress") -> None:
         self._bars = bars

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the settings they make together."""
+"""Options that several commands share, and the settings that they override."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,9 +45,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machi
 
 
 def settings_file(named: Path | None) -> Path | None:
-    """The settings file that counts: the one named, else `warmline.toml` here, else none.
+    """Return the settings file to use: the one named, else `warmline.toml` here, else none.
 
-    One that nobody named is said: whoever put it here decides what is loaded and what is kept.
+    One that nobody named is reported: whoever put it here decides what is loaded and what is
+    stored.
     """
     here = Path(SETTINGS_FILE)
     if named is not None or not here.is_file():
@@ -57,10 +58,10 @@ def settings_file(named: Path | None) -> Path | None:
 
 
 def settings_from(path: Path | None, **overrides: Any) -> Settings:
-    """The settings of a file (or of `warmline.toml` here), the command line's word on top.
+    """Return the settings of a file (or of `warmline.toml` here), overridden by the command line.
 
     Overrides are `section__key=value`; None leaves the file's value. From here on the key of
-    encrypted places is looked for where these settings say. Raises `SettingsError`.
+    encrypted files is looked for where these settings say. Raises `SettingsError`.
     """
     given = {k.replace("__", "."): v for k, v in overrides.items() if v is not None}
     settings = with_overrides(load_settings(settings_file(path)), given)

@@ -1,4 +1,4 @@
-"""`warmline outcomes`: what became of customers, given as a CSV, tied to their calls."""
+"""`warmline outcomes`: load what became of customers from a CSV file, tied to their calls."""
 
 import json
 from dataclasses import asdict
@@ -32,7 +32,7 @@ _PROBLEMS_SHOWN = 10
 
 @app.callback()
 def outcomes() -> None:
-    """What became of customers: churn, ratings, repeat purchases, tied to their calls."""
+    """Load what became of customers (churn, ratings, repeat purchases), tied to their calls."""
 
 
 @app.command()
@@ -51,10 +51,10 @@ def load(
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Load outcomes of customers, and say what could be matched to a call.
+    """Load outcomes of customers, and report which could be matched to a call.
 
-    Columns: customer_id (or call_id), date, and either outcome and value, one outcome a line, or a
-    column for each: retained or churned, nps, csat, review_stars, repeat_purchase, anything else.
+    Columns: customer_id (or call_id), date, and either outcome and value, one outcome per line, or
+    a column for each: retained or churned, nps, csat, review_stars, repeat_purchase, anything else.
     Loading a file again changes nothing; a later file corrects an earlier one. Outcomes are kept in
     the landing folder; one whose call is analyzed later is matched then.
     """

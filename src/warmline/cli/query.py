@@ -1,4 +1,4 @@
-"""`warmline query` and `warmline check`: questions to the warehouse, and whether it is sound."""
+"""`warmline query` and `warmline check`: query the warehouse, and check that it is sound."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ from warmline.query.questions import (
     named_query,
 )
 
-# What is piped is not folded to the width of a terminal that is not there.
+# Piped output is not folded to the width of a terminal that is not there.
 _WIDE = 10_000
 
 
@@ -110,7 +110,7 @@ def check(
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:
-    """`NAME=VALUE` as a mapping. Raises QueryError for anything else."""
+    """Return `NAME=VALUE` texts as a mapping. Raises QueryError for anything else."""
     pairs = {}
     for pair in given:
         name, equals, value = pair.partition("=")

@@ -1,4 +1,4 @@
-"""The head of a call's page: what call it is, who took part, and who spoke when."""
+"""The head of a call's page: which call it is, who took part, and who spoke when."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -20,7 +20,7 @@ _MARKS = {"interruption": "!", "answered": "+", "unanswered": "?", "dead_air": "
 
 
 def head(page: CallPage) -> Iterable["RenderableType"]:
-    """The call's name, status and circumstances."""
+    """Yield the call's name, status and circumstances."""
     from rich.rule import Rule
 
     call = page.call
@@ -34,7 +34,7 @@ def head(page: CallPage) -> Iterable["RenderableType"]:
 
 
 def parties(page: CallPage) -> Iterable["RenderableType"]:
-    """Who took part, how sure that is, and why."""
+    """Yield who took part, how sure that is, and why."""
     from rich.table import Table
 
     if not page.parties:
@@ -58,7 +58,7 @@ def parties(page: CallPage) -> Iterable["RenderableType"]:
 
 
 def timeline(page: CallPage, width: int) -> Iterable["RenderableType"]:
-    """A strip for each party, and under them what happened when."""
+    """Yield a strip for each party, and below them one for events."""
     duration_s = page.call["duration_s"]
     if not duration_s or not page.segments:
         return
@@ -83,7 +83,7 @@ def timeline(page: CallPage, width: int) -> Iterable["RenderableType"]:
 
 
 def strip(spans: list[Row], duration_s: float, cells: int) -> str:
-    """Speech over the call as `cells` characters, each fuller the more is spoken in it."""
+    """Return the speech over the call as `cells` characters, fuller the more is spoken in each."""
     length_s = duration_s / cells
     spoken = [0.0] * cells
     for span in spans:
@@ -96,7 +96,7 @@ def strip(spans: list[Row], duration_s: float, cells: int) -> str:
 
 
 def event_strip(page: CallPage, duration_s: float, cells: int) -> str:
-    """Where parties interrupt, cues stand, and nobody speaks; what matters more covers the rest."""
+    """Return a strip of interruptions, cues and silences; what matters more covers the rest."""
     line = [" "] * cells
 
     def mark(kind: str, start_s: float, end_s: float) -> None:
@@ -137,7 +137,7 @@ def _legend(marks: str, indent: int) -> "Text":
 
 
 def _begun(at: datetime | None) -> str | None:
-    """When the call began, and in which time zone that is; without one, a time is UTC."""
+    """Return when the call began, and in which time zone; without one, a time is UTC."""
     return f"{at:%Y-%m-%d %H:%M} {at.tzname() or 'UTC'}" if at else None
 
 
@@ -180,7 +180,9 @@ _SHOWN_SILENCE = {"dead_air": "nobody speaks", "hold": "hold"}
 
 
 def transcript(page: CallPage) -> Iterable["RenderableType"]:
-    """Every turn with its time and speaker; under it cues, answers, interruptions, backchannels."""
+    """Yield every turn with its time and speaker; under it cues, answers, interruptions,
+    backchannels.
+    """
     from rich.table import Table
 
     if not page.turns:
@@ -207,7 +209,9 @@ def transcript(page: CallPage) -> Iterable["RenderableType"]:
 
 
 def _with_silences(turns: list[Row], silences: list[Row]) -> Iterator[tuple[Row | None, list[Row]]]:
-    """Each turn with the silences before it; a last pair without a turn for those after all."""
+    """Yield (silences before it, turn) pairs; a last pair without a turn has the silences after
+    all.
+    """
     rest = list(silences)
     for turn in turns:
         before = [s for s in rest if s["start_s"] < turn["start_s"]]
@@ -241,7 +245,7 @@ def _marks(page: CallPage, turn: Row) -> Iterator["Text"]:
 
 
 def _interruptions(page: CallPage, turn: Row) -> Iterator["Text"]:
-    """Those with which this turn begins, or that happen in it."""
+    """Yield those that this turn begins with, or that happen in it."""
     for overlap in page.overlaps:
         if overlap["kind"] != "interruption" or overlap["entrant"] != turn["party"]:
             continue

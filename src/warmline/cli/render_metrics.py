@@ -16,7 +16,7 @@ _VERDICT_STYLES = {"right": "green", "wrong": "red", "disputed": "yellow"}
 
 
 def ledger(page: CallPage) -> Iterable["RenderableType"]:
-    """One row a cue, with what became of it; or why there is no ledger."""
+    """Yield one row per cue, with how it was answered; or why there is no ledger."""
     from rich.table import Table
 
     if page.call["status"] != "analyzed":
@@ -42,7 +42,9 @@ def ledger(page: CallPage) -> Iterable["RenderableType"]:
 
 
 def measures(page: CallPage, width: int) -> Iterable["RenderableType"]:
-    """Every measure that could be taken, what was looked for in vain, and what cannot be said."""
+    """Yield every measure with a value, what was looked for in vain, and what could not be
+    measured.
+    """
     if not page.metrics:
         return
     yield from _heading("Measures")
@@ -84,7 +86,7 @@ def _table(page: CallPage, metrics: list[Row], width: int) -> "RenderableType":
 
 
 def profile(page: CallPage) -> Iterable["RenderableType"]:
-    """The empathy profile of the call: each component against all calls, with its interval."""
+    """Yield the empathy profile of the call: each component beside all calls, with its interval."""
     from rich.table import Table
 
     if not page.profile:
@@ -105,7 +107,7 @@ def profile(page: CallPage) -> Iterable["RenderableType"]:
 
 
 def quotes(page: CallPage) -> Iterable["RenderableType"]:
-    """The customer's own words."""
+    """Yield the customer's own words."""
     if not page.quotes:
         return
     yield from _heading("The customer's own words")
@@ -116,7 +118,7 @@ def quotes(page: CallPage) -> Iterable["RenderableType"]:
 
 
 def _unsaid(page: CallPage) -> Iterable["RenderableType"]:
-    """Measures without a value, by reason: NULL is not zero."""
+    """Yield measures without a value, by reason: NULL is not zero."""
     reasons: dict[str, list[Row]] = {}
     for metric in page.metrics:
         if metric["value"] is None:
@@ -133,7 +135,7 @@ def _is_none_found(metric: Row) -> bool:
 
 
 def _named(page: CallPage, metrics: list[Row]) -> list[str]:
-    """Names of measures, each with the parties it is of."""
+    """Return names of measures, each with its parties."""
     parties: dict[str, list[str]] = {}
     for metric in metrics:
         parties.setdefault(metric["name"], []).append(_who(page, metric))
@@ -168,7 +170,7 @@ def _answer(cue: Row) -> "Text":
 
 
 def _reviewed(review: Row) -> list[tuple[str, str]]:
-    """People's word on the machine's, and who said why."""
+    """Return reviewers' verdicts, and who gave them and why."""
     return [
         (_verdict(review), _VERDICT_STYLES[review["verdict"]]),
         (f"; {review['remarks']}", "dim"),

@@ -21,7 +21,7 @@ _UNIT_FORMATS = {
 
 
 def clock(seconds: float | None) -> str:
-    """`75.2` as `1:15`, hours only where there are some."""
+    """Return a time such as `75.2` as `1:15`, with hours only where there are some."""
     if seconds is None:
         return "-"
     whole = int(seconds)
@@ -31,7 +31,7 @@ def clock(seconds: float | None) -> str:
 
 
 def value_text(value: float | None, unit: str | None) -> str:
-    """A value with its unit, as far as a person reads it; `-` where it cannot be said."""
+    """Return a value with its unit, rounded for a reader; `-` where there is none."""
     if value is None:
         return "-"
     known = _UNIT_FORMATS.get(unit or "")
@@ -39,24 +39,24 @@ def value_text(value: float | None, unit: str | None) -> str:
 
 
 def share_text(value: float | None) -> str:
-    """`0.421` as `42 %`."""
+    """Return a share such as `0.421` as `42 %`."""
     return "-" if value is None else f"{value:.0%}"
 
 
 def role_style(name: str) -> str:
-    """The colour of a party by what it is called on the page."""
+    """Return the colour of a party by its name on the page."""
     return ROLE_STYLES.get(name.split(" ")[0], "white")
 
 
 def styled(parts: list[tuple[str, str]]) -> "Text":
-    """Pieces of text, each with its style, in one line."""
+    """Return pieces of text, each with its style, on one line."""
     from rich.text import Text
 
     return Text.assemble(*parts)
 
 
 def evidence_text(evidence: list[dict[str, Any]], room: int) -> str:
-    """As many places of the evidence, by their time, as fit into `room` characters."""
+    """Return as many times of the evidence as fit into `room` characters."""
     times = [clock(place["start_s"]) for place in evidence]
     for shown in range(len(times), 0, -1):
         more = len(times) - shown

@@ -1,4 +1,4 @@
-"""What `warmline research` prints."""
+"""The printed output of `warmline research`."""
 
 import json
 from dataclasses import asdict
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def print_study(study: "Study", page: Path) -> None:
-    """What was found, of which measures nothing can be said, and where the page is."""
+    """Print what was found, which measures have no result, and where the page is."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -84,7 +84,7 @@ def print_reliabilities(found: "Sequence[Reliability]", as_json: bool) -> None:
 
 
 def print_needed(effect: float, plan: "Plan", as_json: bool) -> None:
-    """How many calls it takes to see an effect."""
+    """Print how many calls it takes to see an effect."""
     from warmline.research.power import needed
 
     found = needed(effect, plan)
@@ -109,7 +109,7 @@ def print_needed(effect: float, plan: "Plan", as_json: bool) -> None:
 
 
 def print_detectable(calls: int, plan: "Plan", as_json: bool) -> None:
-    """How small an effect so many calls show."""
+    """Print how small an effect this many calls can show."""
     from warmline.research.power import detectable
 
     smallest = detectable(calls, plan)

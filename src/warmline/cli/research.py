@@ -1,4 +1,4 @@
-"""`warmline research`: outcomes set beside how the calls went, and how many calls that takes."""
+"""`warmline research`: relate outcomes to how the calls went, and how many calls that takes."""
 
 import json
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ Number = float | None
 
 
 def _number(meaning: str, default: str | bool = False) -> Any:
-    """An option of a number that may be left out."""
+    """Return an option for a number that may be left out."""
     return typer.Option(help=meaning, show_default=default)
 
 
@@ -150,10 +150,10 @@ def retention(
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set an outcome beside measures of the calls before it, within agents, and write a report.
+    """Relate an outcome to measures of the calls before it, within agents, and write a report.
 
-    What is found is an association: the report says what could bring it about otherwise. Measures
-    of which nothing can be said have a reason.
+    What is found is an association: the report lists other explanations. Measures without a result
+    have a reason.
     """
     from warmline.research.study import run_study
 
@@ -198,10 +198,10 @@ def reliability(
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how far each measure tells agents apart, and how many calls a fair comparison takes.
+    """Report how far each measure tells agents apart, and how many calls a fair comparison takes.
 
-    Agents differ by chance, too. A reliability of 0.7 means that 70 % of what agents' means differ
-    by would be there again with other calls of theirs; below that, a ranking is mostly luck.
+    Agents differ by chance, too. A reliability of 0.7 means that 70 % of the differences between
+    agents' means would recur with other calls of theirs; below that, a ranking is mostly luck.
     """
     from warmline.research.reliability import read_reliabilities
     from warmline.research.sample import require_libraries
@@ -257,7 +257,7 @@ def power(
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how many calls it takes to see an effect of a given size, calls coming in agents.
+    """Report how many calls it takes to see an effect of a given size, with calls grouped by agent.
 
     The spread of the outcome comes from --base-rate, --outcome-sd, or the warehouse (--outcome).
     """
@@ -309,7 +309,7 @@ def _calibration(
 
 
 def _write(study: "Study", folder: Path) -> tuple[Path, Path]:
-    """The report and the results."""
+    """Return the report and the results."""
     from warmline.research.report import write_report
     from warmline.research.words import as_dict
 

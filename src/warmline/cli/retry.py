@@ -1,4 +1,4 @@
-"""`warmline retry`: calls that failed are taken up again."""
+"""`warmline retry`: try failed calls again."""
 
 import json
 import os
@@ -55,10 +55,10 @@ def retry(
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put failed calls back, so that the next run takes them; without options, list them.
+    """Put failed calls back, so that the next run tries them; without options, list them.
 
-    A call that failed in `night.give_up_after` runs is left alone until then. A recording that was
-    refused is bad input: it is taken up by itself when the file changes.
+    A call that failed in `night.give_up_after` runs is left out until then. A recording that was
+    refused is bad input: it is tried by itself when the file changes.
     """
     from warmline.pipeline import failed_calls, put_back
 

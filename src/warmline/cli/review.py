@@ -1,4 +1,4 @@
-"""`warmline review`: what people who listened say of the machine's word."""
+"""`warmline review`: verdicts of people who listened on the machine's results."""
 
 import csv
 import getpass
@@ -183,8 +183,8 @@ def mark(
 ) -> None:
     """Mark a row of the ledger or a measure as right or wrong.
 
-    It counts at once, beside the machine's word: see `warmline show`, `warmline query disputes` and
-    `review_agreement`. Your last word on a row counts.
+    It counts at once, beside the machine's result: see `warmline show`, `warmline query disputes`
+    and `review_agreement`. Your last verdict on a row counts.
     """
     if (cue is None) == (metric is None):
         raise typer.BadParameter("say which: --cue TIME, or --metric NAME")
@@ -257,7 +257,7 @@ def export(
 
 
 def _landing_key(warehouse: Path, call: str) -> str | None:
-    """Which recording is meant; None if the warehouse has no such call, or none any more.
+    """Return the key of the recording that is meant; None if the warehouse no longer has the call.
 
     Raises QueryError with their names when more than one call is called that.
     """
@@ -274,7 +274,7 @@ def _seconds(text: str) -> float:
 
 
 def _sentence(review: "Review") -> str:
-    """The review in a line, without anything that was said in the call."""
+    """Return the review on one line, without anything that was said in the call."""
     where = (
         f"cue {review.name} at {review.start_s:.1f} s" if review.subject == "cue" else review.name
     )

@@ -1,4 +1,4 @@
-"""What all commands share: consoles, exit codes, and how an error is said."""
+"""What all commands share: consoles, exit codes, and how errors are printed."""
 
 import json
 import re
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 # A console on which no name of a file or caller can move the cursor or change what is shown.
 
-# Control characters but the end of a line, those that turn the reading direction round, and halves
+# Control characters except the end of a line, those that reverse the direction of text, and halves
 # of characters, which cannot be written. Tabs stay, as no terminal does harm with them.
 _HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _PICTURES = 0x2400  # Unicode has a picture of each control character
 
 
 def harmless(text: str) -> str:
-    """The text as a terminal may print it: each harmful character as one that only looks so."""
+    """Return the text as a terminal may print it: each harmful character as a visible one."""
     return _HARMFUL.sub(lambda found: _shown(found[0]), text)
 
 
 def harmless_json(text: str) -> str:
-    """JSON with these characters in its strings as escapes: the same values."""
+    """Return the JSON with harmful characters escaped: the same values."""
     return _HARMFUL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
@@ -46,10 +46,10 @@ def _shown(character: str) -> str:
 
 
 class PlainConsole(Console):
-    """Writes colours and moves of its own; whatever it is given to print is text."""
+    """Writes its own colours and cursor moves; whatever it is given to print is plain text."""
 
     def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """As `Console.render`, with text made harmless. Widths stay: one character for one."""
+        """Render as `Console.render`, with text made harmless, one character for one."""
         for segment in super().render(renderable, options):
             if segment.control:
                 yield segment
@@ -58,7 +58,7 @@ class PlainConsole(Console):
 
 
 class ExitCode(IntEnum):
-    """How a command ended. A refused recording is an answer, not a fault: it leaves `DONE`."""
+    """How a command ended. A refused recording is a result, not a fault: it leaves `DONE`."""
 
     DONE = 0
     ERROR = 1
@@ -78,26 +78,26 @@ EXIT_CODES_HELP = (
 
 @cache
 def output() -> "Console":
-    """The console for results: standard output."""
+    """Return the console for results: standard output."""
 
     return PlainConsole(highlight=False)
 
 
 @cache
 def messages() -> "Console":
-    """The console for progress and errors: standard error, so that results can be piped."""
+    """Return the console for progress and errors: standard error, so that results can be piped."""
 
     return PlainConsole(stderr=True, highlight=False)
 
 
 def say_json(value: Any) -> None:
-    """A value as JSON on standard output, in its own letters."""
+    """Print a value as JSON on standard output, in its own letters."""
 
     typer.echo(harmless_json(json.dumps(value, default=str, ensure_ascii=False, indent=2)))
 
 
 def say_error(message: str) -> None:
-    """One error in red; its further lines, if any, plain below."""
+    """Print an error in red, and its further lines, if any, plain below."""
     from rich.markup import escape
 
     first, _, rest = message.partition("\n")
@@ -118,7 +118,7 @@ def note_access(warehouse: "Path", command: str, **what: Any) -> None:
 
 @contextmanager
 def noted_access(warehouse: "Path", command: str, **what: Any) -> "Iterator[dict[str, Any]]":
-    """Log an access that is being tried, with what the block adds, also when it fails."""
+    """Log an access, with what the block adds, even when it fails."""
     came: dict[str, Any] = {}
     try:
         yield came
@@ -141,7 +141,7 @@ class Commands(TyperGroup):
             say_error("interrupted; what was finished is kept, run the same command to go on")
             raise typer.Exit(ExitCode.INTERRUPTED) from e
         except BrokenPipeError:
-            sys.stderr.close()  # the reader has gone (`| head`): nothing to say, nobody to tell
+            sys.stderr.close()  # the reader has gone (`| head`): nobody to tell
             raise typer.Exit(ExitCode.DONE) from None
         except Exception as e:
             if ctx.params.get("debug") or _is_click(e):
@@ -151,7 +151,7 @@ class Commands(TyperGroup):
             raise typer.Exit(ExitCode.FAULT) from e
 
     def _invoke_when_erased(self, ctx: Any) -> Any:
-        """Run the command; an erasing that was stopped halfway is finished before it."""
+        """Run the command, after finishing an erasure that was interrupted."""
         words, protected = list(ctx.args), list(ctx._protected_args)
         try:
             return super().invoke(ctx)
@@ -169,5 +169,5 @@ class Commands(TyperGroup):
 
 
 def _is_click(error: Exception) -> bool:
-    """Usage errors and exits, which click reports itself."""
+    """Return whether click itself reports this: usage errors and exits."""
     return type(error).__module__.split(".")[0] in {"click", "typer"}

@@ -1,4 +1,4 @@
-"""Times as a person reads them: kept in UTC, shown in the time zone that is asked for."""
+"""Times for people: stored in UTC, shown in the time zone asked for."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,7 +27,7 @@ _TIMES = ("TIMESTAMP", "DATETIME")
 
 
 class Zone:
-    """A time zone that times are shown in; `name` is what it is called."""
+    """A time zone in which times are shown, and its `name`."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -46,7 +46,7 @@ class Zone:
 
     @property
     def is_utc(self) -> bool:
-        """Whether times are shown as they are kept."""
+        """Return whether times are shown in UTC, as they are stored."""
         return self._zone is UTC
 
     def moment(self, at: datetime) -> datetime:
@@ -68,9 +68,9 @@ class Zone:
         }
 
     def answer(self, answer: QueryResult, *, naming: bool = False) -> QueryResult:
-        """Return an answer with its times in this zone, each with its offset from UTC.
+        """Return a result with its times in this zone, each with its offset from UTC.
 
-        With `naming`, for files whose cells hold no offset, the heading of the column says it.
+        With `naming`, for files whose cells hold no offset, the column header names the zone.
         """
         at = [place for place, kind in enumerate(answer.types) if kind.startswith(_TIMES)]
         if self.is_utc or not at:

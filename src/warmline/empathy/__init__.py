@@ -1,4 +1,4 @@
-"""Empathy: which feelings a customer showed, how the agent answered, and what else was measured."""
+"""Empathy: which feelings a customer showed, how the agent answered, and related measures."""
 
 from collections.abc import Sequence
 
@@ -25,12 +25,12 @@ def measure(
     unheard_reason: str | None = "no model has read the words",
     feelings: Sequence[TurnFeelings] = (),
 ) -> Empathy:
-    """The ledger, the customer's own words, and every measure in `DEFINITIONS`.
+    """Return the ledger, the customer's own words, and every measure in `DEFINITIONS`.
 
-    `moments` are the language room's, `floor` gives the holds that were heard. `unread_reason` says
-    why the words could not be read at all (`language.unread_reason`), `unheard_reason` why no model
-    read them; None when `moments` has what models heard. Without an agent, a customer
-    or words there is no ledger but a reason, and what rests on it is unsaid for that reason.
+    `moments` come from the language stage, `floor` has the holds that were heard. `unread_reason`
+    says why the words could not be read at all (`language.unread_reason`), `unheard_reason` why no
+    model read them; None when `moments` includes what models found. Without an agent, a customer or
+    words there is no ledger but a reason, and what depends on it is missing for that reason.
     """
     reason = no_ledger_reason(conversation, unread_reason)
     rows = () if reason else opportunities(conversation, moments, settings, feelings)
@@ -59,7 +59,7 @@ def _all_said(scene: CallContext) -> list[Metric]:
 
 
 def _all_unsaid(conversation: Conversation, reason: str) -> list[Metric]:
-    """Every measure without a value; a party of unknown role could have been either."""
+    """Return every measure without a value; a party of unknown role could have been either."""
     metrics = [missing_metric(d.name, None, reason) for d in CALL]
     possible: dict[RoleName, tuple[MetricDefinition, ...]] = {
         RoleName.AGENT: AGENT,

@@ -11,16 +11,16 @@ from warmline.metrics import Metric, count, missing_metric, rate
 from warmline.phrases import spoken_text
 from warmline.values import RoleName, Span
 
-# What the models hear in an agent's turns: levels of EPITOME's mechanisms, and uptake.
+# What models find in an agent's turns: levels of EPITOME's mechanisms, and uptake.
 
 
 LEVEL_OF = {"weak": 1, "strong": 2}
-# The strength of a moment of uptake that is no more than chance.
+# The strength of a moment of uptake at chance level.
 _CHANCE = 0.5
 
 
 def mechanism_metrics(scene: CallContext, party: str) -> list[Metric]:
-    """Mean levels and mean uptake of one agent party; unsaid where no model has read the words."""
+    """Return mean levels and mean uptake of an agent; missing where no model read the words."""
     if scene.unheard_reason is not None:
         names = (*(f"{mechanism}_level" for mechanism in MECHANISMS), "uptake")
         return [missing_metric(name, party, scene.unheard_reason) for name in names]
@@ -28,7 +28,9 @@ def mechanism_metrics(scene: CallContext, party: str) -> list[Metric]:
 
 
 def _mean_level(scene: CallContext, party: str, mechanism: str) -> Metric:
-    """Of all turns in which the agent does more than listen; a turn without a moment is level 0."""
+    """Return the mean over all turns in which the agent does more than listen; no moment is level
+    0.
+    """
     found = scene.said(mechanism, party=party)
     return rate(
         f"{mechanism}_level",
@@ -78,7 +80,9 @@ _FIRST_PERSON = frozenset({"i", "me", "my", "mine", "myself"})
 
 
 def agent_metrics(scene: CallContext, party: str) -> list[Metric]:
-    """Every measure of one agent party; those that need a customer are unsaid without a ledger."""
+    """Return every measure of one agent party; those that need a customer are missing without a
+    ledger.
+    """
     coverage, confidence = scene.coverage(party), scene.confidence
     counts = [
         count(
@@ -113,7 +117,7 @@ def agent_metrics(scene: CallContext, party: str) -> list[Metric]:
 def _part(
     scene: CallContext, name: str, party: str, found: Sequence[Moment], whole: Sequence[Moment]
 ) -> Metric:
-    """A count of some of a party's moments, with the number of all of them as denominator."""
+    """Return a count of some of a party's moments, with the number of them all as denominator."""
     return Metric(
         name,
         party,
@@ -135,7 +139,7 @@ def _late_apologies(scene: CallContext, party: str) -> Metric:
 
 
 def _offers(scene: CallContext, party: str) -> list[Moment]:
-    """The first words of each turn's offer: naming the price too is still one offer."""
+    """Return the first part of each turn's offer: naming the price too is still one offer."""
     first: dict[int, Moment] = {}
     for moment in scene.said("offer", party=party):
         first.setdefault(moment.turn_index, moment)
@@ -143,7 +147,7 @@ def _offers(scene: CallContext, party: str) -> list[Moment]:
 
 
 def _misplaced(scene: CallContext, offers: Sequence[Moment]) -> list[Moment]:
-    """Offers soon after a cue that had not been answered, or where the customer is to be heard.
+    """Return offers made soon after an unanswered cue, or where the customer should be heard.
 
     That is: after an open complaint, and in a call that asks for feedback.
     """
@@ -166,7 +170,7 @@ def _is_open(opportunity: Opportunity, offer: Moment, scene: CallContext) -> boo
 
 
 def _premature_solutions(scene: CallContext, party: str) -> Metric:
-    """Cues to which this agent gave a solution, and nothing else, without having asked anything."""
+    """Return cues that this agent answered with a solution alone, without having asked anything."""
     name = "premature_solutions"
     answerable = [o for o in scene.heard_by(party) if o.answer is not None]
     solved = [o for o in answerable if o.answer == SOLVED_ONLY]
@@ -202,7 +206,7 @@ def _before(moment: Moment, limit_s: float | None) -> bool:
 
 
 def _empathy_to_action(scene: CallContext, party: str) -> Metric:
-    """Affective statements that a commitment follows, by any agent, within N turns."""
+    """Return affective statements that a commitment follows, by any agent, within N turns."""
     statements = scene.said("affective", party=party)
     commitments = scene.by_agents("commitment")
     reach = scene.settings.action_within_turns

@@ -22,7 +22,7 @@ _LEAST_SHAPE = 4
 
 
 def call_metrics(scene: CallContext) -> list[Metric]:
-    """Every measure of a call that has a ledger."""
+    """Return every measure of a call that has a ledger."""
     coverage, confidence = scene.coverage(), scene.confidence
     rows = scene.opportunities
     by_kind = [
@@ -49,7 +49,7 @@ def call_metrics(scene: CallContext) -> list[Metric]:
 
 
 def _expected(scene: CallContext) -> Metric:
-    """The expected number of turns with a feeling: the sum of their probabilities."""
+    """Return the expected number of turns with a feeling: the sum of their probabilities."""
     name = "opportunities_expected"
     if not scene.feelings:
         return missing_metric(
@@ -84,13 +84,13 @@ def _answered_rate(scene: CallContext) -> Metric:
 
 
 def _said_at_all(scene: CallContext, kind: str, name: str | None = None) -> Metric:
-    """1 if an agent said it, 0 if not."""
+    """Return 1 if an agent said it, 0 if not."""
     found = scene.by_agents(kind)
     return _flag(scene, name or kind, bool(found), found)
 
 
 def _resolution(scene: CallContext) -> Metric:
-    """1 or 0 by what was said last of it; nothing said, nothing known."""
+    """Return 1 or 0 by what was said last about it; None if nothing was said."""
     found = scene.said("resolution")
     if not found:
         return missing_metric("resolution", None, "nobody said whether it was solved")
@@ -98,7 +98,7 @@ def _resolution(scene: CallContext) -> Metric:
 
 
 def _silent_dissatisfaction(scene: CallContext) -> Metric:
-    """1 if feelings grew towards the end, nothing was solved, and the customer did not complain."""
+    """Return 1 if feelings grew towards the end, nothing was solved, and nobody complained."""
     name = "silent_dissatisfaction"
     signs: list[Moment | Opportunity] = [*scene.opportunities, *scene.by_customers(*_FRICTION)]
     if not signs:
@@ -118,7 +118,9 @@ def _silent_dissatisfaction(scene: CallContext) -> Metric:
 
 
 def _grew(scene: CallContext, signs: Sequence[Moment | Opportunity]) -> bool:
-    """At least half of the strength of all signs lies in the later half of the customer's turns."""
+    """Return whether at least half of the strength of all signs lies in the later half of the
+    turns.
+    """
     turns = [t.index for t in scene.turns_of(RoleName.CUSTOMER)]
     later = set(turns[len(turns) // 2 :])
     late = sum(s.strength for s in signs if s.turn_index in later)
@@ -126,10 +128,10 @@ def _grew(scene: CallContext, signs: Sequence[Moment | Opportunity]) -> bool:
 
 
 def _warm_competent_warm(scene: CallContext) -> Metric:
-    """Share of warm moments that open or close the call, and of competent ones in between.
+    """Return the share of warm moments that open or close the call, and of competent ones between.
 
     Half of the agents' words are edges and half are middle (`edge_share` 0.25), so that 0.5 is no
-    pattern and 1 the whole one.
+    pattern and 1 the full pattern.
     """
     name = "warm_competent_warm"
     zones = _edge_turns(scene)
@@ -152,7 +154,7 @@ def _warm_competent_warm(scene: CallContext) -> Metric:
 
 
 def _edge_turns(scene: CallContext) -> set[int]:
-    """Agents' turns whose middle word lies in the opening or closing share of the agents' words."""
+    """Return agents' turns whose middle word lies in the opening or closing share of words."""
     turns = scene.turns_of(RoleName.AGENT)
     lengths = [len(spoken_text(t.text).words) for t in turns]
     total, at, edges = sum(lengths), 0, set()
@@ -167,7 +169,7 @@ def _edge_turns(scene: CallContext) -> set[int]:
 def _flag(
     scene: CallContext, name: str, is_so: bool, evidence: Sequence[Moment | Opportunity]
 ) -> Metric:
-    """A yes or no as 1 of 1 or 0 of 1."""
+    """Return a yes or no as 1 of 1 or 0 of 1."""
     return rate(
         name,
         None,
@@ -184,7 +186,7 @@ def _spans(found: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(Span(f.start_s, f.end_s) for f in found)
 
 
-# Measures of what a customer went through, and said of it.
+# Measures of what a customer experienced, and said about it.
 
 # Metric -> the kinds of the customer's own moments that it counts.
 COUNTED = {
@@ -197,7 +199,7 @@ COUNTED = {
 
 
 def customer_metrics(scene: CallContext, party: str) -> list[Metric]:
-    """Every measure of one customer party."""
+    """Return every measure of one customer party."""
     coverage, confidence = scene.coverage(party), scene.confidence
     transfers: list[Span] = [
         *scene.said("friction_transfer", party=party),
@@ -228,7 +230,7 @@ def customer_metrics(scene: CallContext, party: str) -> list[Metric]:
 
 
 def quotes(moments: Sequence[Moment], settings: EmpathySettings) -> tuple[Quote, ...]:
-    """The customer's sentences around cues, complaints, friction and relief, in order of time.
+    """Return the customer's sentences around cues, complaints, friction and relief, by time.
 
     `cue` is the feeling, or the kind of moment, that makes the sentence worth reading.
     """

@@ -1,4 +1,4 @@
-"""What the measures of one call are taken from: who is who, what was said, what was answered."""
+"""The input of the empathy measures of one call: roles, words, moments and the ledger."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,19 +26,19 @@ class CallContext:
     feelings: tuple[TurnFeelings, ...] = ()
 
     def parties(self, role: RoleName) -> list[str]:
-        """The parties with a role; after a transfer there are two agents."""
+        """Return the parties with a role; after a transfer there are two agents."""
         return [r.party for r in self.conversation.roles if r.name is role]
 
     def said(self, *kinds: str, party: str | None = None) -> list[Moment]:
-        """Moments of these kinds, of one party or of all, in order of time."""
+        """Return moments of these kinds, of one party or of all, in order of time."""
         return [m for m in self.moments if m.kind in kinds and party in (None, m.party)]
 
     def by_agents(self, *kinds: str) -> list[Moment]:
-        """Moments of these kinds that agents said."""
+        """Return moments of these kinds that agents said."""
         return [m for m in self.said(*kinds) if m.role is RoleName.AGENT]
 
     def by_customers(self, *kinds: str) -> list[Moment]:
-        """Moments of these kinds that customers said."""
+        """Return moments of these kinds that customers said."""
         return [m for m in self.said(*kinds) if m.role is RoleName.CUSTOMER]
 
     def heard_by(self, party: str) -> list[Opportunity]:
@@ -46,7 +46,7 @@ class CallContext:
         return [o for o in self.opportunities if o.heard_by == party]
 
     def turns_of(self, role: RoleName, party: str | None = None) -> list[Turn]:
-        """Turns with words of a role, or of one party with that role."""
+        """Return the turns with words of a role, or of one party with that role."""
         return [
             t
             for t in self.conversation.turns
@@ -54,7 +54,7 @@ class CallContext:
         ]
 
     def speaking_turns(self, party: str) -> list[Turn]:
-        """A party's turns in which it does more than listen."""
+        """Return a party's turns in which it does more than listen."""
         return [
             t
             for t in self.conversation.turns
@@ -63,7 +63,7 @@ class CallContext:
 
     @property
     def confidence(self) -> float:
-        """The lowest confidence of the roles that the measures rest on."""
+        """Return the lowest confidence of the roles that the measures rest on."""
         known = [
             r.confidence
             for r in self.conversation.roles
@@ -72,13 +72,13 @@ class CallContext:
         return min(known, default=0.0)
 
     def coverage(self, party: str | None = None) -> float:
-        """The share of speech, in seconds, that was recognised as words."""
+        """Return the share of speech, in seconds, that was recognised as words."""
         turns = [t for t in self.conversation.turns if party in (None, t.party)]
         return _recognised_share(turns)
 
 
 def no_ledger_reason(conversation: Conversation, unread_reason: str | None) -> str | None:
-    """Why there can be no ledger; None when there can."""
+    """Return why there can be no ledger; None when there can."""
     if unread_reason is not None:
         return unread_reason
     if not any(t.text.strip() for t in conversation.turns):

@@ -1,4 +1,4 @@
-"""The definitions of every measure that the empathy room may emit."""
+"""The definitions of every measure that the empathy stage may return."""
 
 from warmline.language.kinds import CUE_LABELS, POLITENESS_LABELS
 from warmline.metrics import MetricDefinition
@@ -7,7 +7,7 @@ _LEDGER = "Bylund & Makoul 2005; Hsu 2012"
 _CLARK = "Clark, Murfett, Rogers & Ang 2013"
 _SEED = "rule with evidence"
 _POLITE = "Danescu-Niculescu-Mizil et al. 2013"
-# Measured with rules and models as they are; tests/test_language_*.py hold them to it.
+# Measured with the rules and models as they are; tests/test_language_*.py hold them to it.
 _CUES = (
     "turns: sensitivity 0.43, specificity 0.97, precision 0.80 (English support chats, n 195, 46 "
     "with a feeling); precision 0.21, 0.41, 0.59, 0.76 where 2, 5, 10, 20 % have one"
@@ -27,11 +27,11 @@ _REFLECTION = "precision 0.68, recall 0.53 of utterances that reflect (AnnoMI, n
 _INPUT = "with confrontation and information as input: precision 0.43, recall 0.68 (AnnoMI, n 3534)"
 
 
-# Of what rests on the moments that are read: 2 since models read them beside more rules, 3 since
-# agents' turns are read clause by clause for what each does, 4 since mere attention beside a
-# dismissal is a dismissal, and prices by the month are offers, 5 since a model for many languages
-# reads customers' turns, an answer follows its cue in time and is of the agent who heard it, and
-# courtesy, holds and instructions are what they are.
+# Version of what depends on the moments that are read: 2 since models read them beside more rules,
+# 3 since agents' turns are read clause by clause, 4 since mere attention beside a dismissal is a
+# dismissal, and prices by the month are offers, 5 since a multilingual model reads customers'
+# turns, an answer follows its cue in time and is by the agent who heard it, and courtesy, holds and
+# instructions are classed as such.
 _VERSION = 5
 
 

@@ -18,7 +18,7 @@ from warmline.values import Conversation, RoleName, Span, Turn
 
 # Which of two equally strong answers is named; Clark et al. 2013 found cognitive ones to help most.
 EMPATHIC = ("cognitive", "affective", "attentive")
-# What shows empathy -> how the answer is called. Of what models hear, the one they hear best.
+# Evidence of empathy -> the name of the answer. Of what models find, only the most reliable.
 _SHOWN_AS = {**{kind: kind for kind in EMPATHIC}, "emotional_reaction": "affective"}
 _ACTION = frozenset({"commitment", "solution", "ownership", "next_step", "expectation"})
 IGNORED = "ignored"
@@ -26,12 +26,12 @@ DISMISSED = "dismissed"
 SOLVED_ONLY = "problem_solved_only"
 
 
-# An answer may begin while the cue's last word is still heard: a terminal overlap (Heldner &
-# Edlund 2010), as `floor.terminal_overlap_s` has it.
+# An answer may begin while the cue's last word is still heard: a terminal overlap (Heldner & Edlund
+# 2010), as in `floor.terminal_overlap_s`.
 OVERLAP_S = 0.3
-# What waves a concern away says so soon after it, or speaks of the same matter.
+# A dismissal comes soon after the concern, or is about the same matter.
 _DISMISSES_WITHIN_S = 30.0
-# What asks the customer to go on, beside what shows empathy.
+# What invites the customer to go on, apart from what shows empathy.
 _INVITES = frozenset({"question_open", "exploration"})
 # Uptake (cosine above chance, 0.5 is none) from which a turn builds on what was said before it.
 _BUILDS_ON = 0.65
@@ -39,19 +39,19 @@ _BUILDS_ON = 0.65
 
 @dataclass(frozen=True)
 class CueSpan(Span):
-    """What is answered: a customer's words, and the turn that they stand in."""
+    """A cue to be answered: the customer's words, and the turn they stand in."""
 
     turn: Turn
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the answer was: its name, level 0..2, and the evidence; an ignored cue has none.
+    """The answer to a cue: its name, level 0..2, and the evidence; an ignored cue has none.
 
     Level 2 is specific: it names this customer's feeling, situation or cause, or shows empathy in
-    two ways. Level 1 is general. A dismissal beside it leaves no more than 1, and nothing of mere
-    attention in the same turn ("I hear you, but calm down"). All else is 0. `is_explicit` and
-    `gives_space` are VR-CoDES's two codes.
+    two ways. Level 1 is general. A dismissal in the same turn leaves no more than 1, and mere
+    attention counts for nothing beside it ("I hear you, but calm down"). All else is 0.
+    `is_explicit` and `gives_space` are VR-CoDES's two codes.
     """
 
     name: str
@@ -62,10 +62,10 @@ class Answer:
 
 
 def heard_by(cue: CueSpan, turns: Sequence[Turn]) -> str | None:
-    """Return the party of the agent who heard the cue: who was on the line when it was said.
+    """Return the party of the agent who heard the cue: the one on the line when it was said.
 
     That is the agent who spoke last before it, unless only another one speaks after it (the call
-    had been passed on). None when no agent speaks in the call.
+    had been transferred). None when no agent speaks in the call.
     """
     limit_s = cue.end_s - OVERLAP_S
     spoke = sorted((t for t in turns if t.role is RoleName.AGENT), key=lambda t: t.start_s)
@@ -82,11 +82,11 @@ def answer_to(
     moments: Mapping[int, Sequence[Moment]],
     settings: EmpathySettings,
 ) -> Answer | None:
-    """Return the answer to a cue of the agent who heard it; None if that agent spoke no more.
+    """Return the answer to a cue by the agent who heard it; None if that agent spoke no more.
 
-    Looked for in the next `answer_within_turns` turns of this agent, in order of time, in which
-    more is done than listening ("mm-hm", "okay"). Only words that are said after the cue answer
-    it, also in a turn that had begun before. `moments` are by turn index.
+    It is looked for in the next `answer_within_turns` turns of this agent, in order of time, in
+    which the agent does more than listen ("mm-hm", "okay"). Only words said after the cue answer
+    it, even in a turn that had begun before. `moments` are by turn index.
     """
     limit_s = cue.end_s - OVERLAP_S
     party = heard_by(cue, turns)
@@ -98,7 +98,7 @@ def answer_to(
         ]
         for t in own
     }
-    # A turn that had begun before counts only for what was recognised in the rest of it.
+    # In a turn that had begun before, only moments in the rest of it count.
     going_on = [t for t in own if t.start_s < limit_s and said_after[t.index]]
     later = [t for t in own if t.start_s >= limit_s]
     if not going_on and not later:
@@ -133,7 +133,7 @@ def _is_near(dismissal: Moment, cue: CueSpan) -> bool:
 
 
 def _takes_up(cue: CueSpan, answering: Turn, said: Sequence[Moment]) -> bool:
-    """Whether words of the cue's turn return, or the answer's meaning builds on what was said."""
+    """Return whether words of the cue's turn return, or the answer's meaning builds on it."""
     if _matter(answering.text) & _matter(cue.turn.text):
         return True
     return any(m.kind == "uptake" and m.strength >= _BUILDS_ON for m in said)
@@ -149,7 +149,7 @@ def _shows_empathy(turn: Sequence[Moment]) -> bool:
 
 
 def _empathic(said: Sequence[Moment], dismissed: bool, settings: EmpathySettings) -> Answer:
-    """The first turn that shows empathy is the answer; the strongest words in it name it."""
+    """Return the answer: the first turn that shows empathy, named by its strongest words."""
     shown = [m for m in said if m.kind in _SHOWN_AS]
     strongest = min(
         shown, key=lambda m: (-m.strength, EMPATHIC.index(_SHOWN_AS[m.kind]), m.start_s)
@@ -170,7 +170,7 @@ def _without_empathy(said: Sequence[Moment], dismissal: Moment | None) -> Answer
 
 
 def _is_formula(apology: Moment, said: Iterable[Moment]) -> bool:
-    """ "I apologize for the inconvenience" is politeness; "I'm so sorry" is more."""
+    """Return whether an apology is mere politeness, as "I apologize for the inconvenience" is."""
     return any(
         m.kind == "formula"
         and m.turn_index == apology.turn_index
@@ -190,12 +190,13 @@ def opportunities(
     settings: EmpathySettings,
     feelings: Sequence[TurnFeelings] = (),
 ) -> tuple[Opportunity, ...]:
-    """The ledger in order of time; cues of one kind in one turn are one row.
+    """Return the ledger in order of time; cues of one kind in one turn are one row.
 
-    A turn is in it when a feeling is at least as probable as `min_feeling`; where no model read the
-    words (`feelings` is empty), cues of rules are, from `min_cue_strength` on. Hostile words count
-    as a cue of anger. A cue is answered after it was said, by the agent who heard it: another's
-    words, after a transfer, are neither that agent's credit nor a cure of what was passed over.
+    A turn is included when a feeling is at least as probable as `min_feeling`; where no model read
+    the words (`feelings` is empty), cues of rules are, from `min_cue_strength` on. Hostile words
+    count as a cue of anger. A cue is answered after it was said, by the agent who heard it: another
+    agent's words, after a transfer, are neither that agent's credit nor a remedy for what was
+    missed.
     """
     by_turn = moments_by_turn(moments)
     known = {f.turn_index: f for f in feelings}
@@ -222,7 +223,7 @@ def with_answers(
 ) -> tuple[TurnFeelings, ...]:
     """Return the feelings of each turn with how it was answered, in the ledger or not.
 
-    So the ledger's threshold can be set again in a query.
+    Thus a query can apply another threshold than the ledger's.
     """
     by_turn = moments_by_turn(moments)
     turns = {turn.index: turn for turn in conversation.turns}
@@ -244,12 +245,14 @@ def with_answers(
 
 
 def answered(opportunity: Opportunity) -> bool:
-    """Whether the feeling was answered with empathy; solving alone, or dismissing, is no answer."""
+    """Return whether the feeling was answered with empathy; solving or dismissing alone does not
+    count.
+    """
     return opportunity.answer in EMPATHIC
 
 
 def moments_by_turn(moments: Sequence[Moment]) -> Mapping[int, Sequence[Moment]]:
-    """The moments of each turn."""
+    """Return the moments of each turn."""
     by_turn: dict[int, list[Moment]] = {}
     for moment in moments:
         by_turn.setdefault(moment.turn_index, []).append(moment)
@@ -291,7 +294,7 @@ def _row(
 
 
 def _probability(kind: str, felt: TurnFeelings | None) -> float | None:
-    """Of any feeling; of confusion alone, where that is what the row says."""
+    """Return the probability of any feeling; of confusion alone, where the row is about that."""
     if felt is None:
         return None
     lost = kind == "confusion_powerlessness"
@@ -299,7 +302,9 @@ def _probability(kind: str, felt: TurnFeelings | None) -> float | None:
 
 
 def _latency_s(cue: CueSpan, evidence: Moment, turns: Sequence[Turn]) -> float:
-    """To the start of the answering turn, or of the answer where that turn had begun before."""
+    """Return the time to the start of the answering turn, or of the answer if that turn began
+    before.
+    """
     turn = next(t for t in turns if t.index == evidence.turn_index)
     begins_s = turn.start_s if turn.start_s >= cue.end_s - OVERLAP_S else evidence.start_s
     # An answer may overlap the cue's last word: no time passed.

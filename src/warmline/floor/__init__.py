@@ -1,4 +1,4 @@
-"""Who holds the floor, who takes it, and how long nobody does."""
+"""The floor: who holds it, who takes it, and how long nobody does."""
 
 from warmline.floor.definitions import DEFINITIONS
 from warmline.floor.measure import Sensitivity, measure, sensitivity

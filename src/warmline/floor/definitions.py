@@ -1,4 +1,4 @@
-"""What the floor room measures, each with its meaning and source."""
+"""The definitions of the floor measures, each with its meaning and source."""
 
 from warmline.metrics import MetricDefinition
 
@@ -31,7 +31,7 @@ DEFINITIONS: tuple[MetricDefinition, ...] = (
     _party(
         "longest_monologue_s",
         "s",
-        "Longest stretch of one turn of the party that nobody interrupted.",
+        "Longest span of one turn of the party that nobody interrupted.",
         "Gong",
     ),
     _party(
@@ -100,10 +100,10 @@ DEFINITIONS: tuple[MetricDefinition, ...] = (
         "last speech of the call, holds left out.",
         _PEERS,
     ),
-    _call("dead_air_count", "count", "Number of stretches of dead air.", _PEERS),
-    _call("longest_dead_air_s", "s", "The longest stretch of dead air.", _PEERS),
-    _call("long_dead_air_s", "s", "Seconds of dead air in stretches of 5 s or more.", _PEERS),
-    _call("long_dead_air_count", "count", "Stretches of dead air of 5 s or more.", _PEERS),
+    _call("dead_air_count", "count", "Number of spans of dead air.", _PEERS),
+    _call("longest_dead_air_s", "s", "The longest span of dead air.", _PEERS),
+    _call("long_dead_air_s", "s", "Seconds of dead air in spans of 5 s or more.", _PEERS),
+    _call("long_dead_air_count", "count", "Spans of dead air of 5 s or more.", _PEERS),
     _call(
         "hold_s",
         "s",

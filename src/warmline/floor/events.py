@@ -1,4 +1,4 @@
-"""What the floor metrics are made of, gathered once."""
+"""The events that the floor measures are computed from: turns, overlaps, silences, backchannels."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from warmline.values import Conversation, RoleName, Span, Speech, Transcript, Tu
 
 
 def heard_turns(turns: Sequence[Turn], talk: Mapping[str, Sequence[Span]]) -> tuple[Turn, ...]:
-    """The turns of the parties in `talk`, in order, cut to their sound.
+    """Return the turns of the parties in `talk`, in order, cut to their sound.
 
     Recognised words are some 100 ms off, so a turn begins and ends where its speech does. A turn in
     which no speech was detected keeps its times.
@@ -45,7 +45,9 @@ class PartyTurns:
         self._starts = [t.start_s for t in self._turns]
 
     def holding(self, speech: Span) -> Span:
-        """The turn that this stretch of speech belongs to; the stretch itself if there is none."""
+        """Return the turn that this segment of speech belongs to; the segment itself if there is
+        none.
+        """
         at = bisect_left(self._starts, speech.end_s) - 1
         if at < 0 or self._turns[at].end_s <= speech.start_s:
             return speech
@@ -53,12 +55,12 @@ class PartyTurns:
         return Span(min(turn.start_s, speech.start_s), max(turn.end_s, speech.end_s))
 
     def runs_through(self, span: Span) -> bool:
-        """Whether one turn begins before the stretch and goes on after it."""
+        """Return whether one turn begins before the span and goes on after it."""
         at = bisect_left(self._starts, span.start_s) - 1
         return at >= 0 and self._turns[at].end_s > span.end_s
 
 
-# Silence of all parties: short gaps, dead air, and holds kept apart.
+# Silence of all parties: short gaps, dead air, and holds are kept apart.
 
 
 GAP = "gap"
@@ -69,11 +71,11 @@ HOLD = "hold"
 def silences_of(
     talk: Sequence[Span], tones: Sequence[Span], duration_s: float, settings: FloorSettings
 ) -> tuple[Silence, ...]:
-    """All stretches in which no party speaks, in order; together they are the non-talk time.
+    """Return all spans in which no party speaks, in order; together they are the non-talk time.
 
-    Music or tones for at least `settings.hold_s` (pauses of ringing bridged) are a `hold`. What is
-    left is `dead_air` from `settings.dead_air_s` on, else a `gap`. Before the first and after the
-    last speech nobody is kept waiting that can be heard: a `gap`, however long.
+    Music or tones for at least `settings.hold_s` (pauses of ringing bridged) are a `hold`. The rest
+    is `dead_air` from `settings.dead_air_s` on, else a `gap`. Before the first and after the last
+    speech nobody audible is kept waiting: a `gap`, however long.
     """
     spoken = union(talk)
     if not spoken:
@@ -91,11 +93,11 @@ def silences_of(
     return tuple(sorted(found, key=lambda s: s.start_s))
 
 
-# Changes of speaker: how long the next waits, or how early it comes in.
+# Changes of speaker: how long the next one waits, or how early it comes in.
 
 
 def transfers_of(turns: Sequence[Turn]) -> tuple[FloorTransfer, ...]:
-    """Every change of speaker in order, with the floor transfer offset in seconds.
+    """Return every change of speaker in order, with the floor transfer offset in seconds.
 
     `turns` are in order and cut to their sound. A turn wholly inside another's took no floor.
     """
@@ -111,11 +113,11 @@ def transfers_of(turns: Sequence[Turn]) -> tuple[FloorTransfer, ...]:
     return tuple(found)
 
 
-# Whether an interruption works with the speaker: it agrees, or it completes what he was saying.
+# Whether an interruption is cooperative: it agrees with the speaker, or completes the sentence.
 
 
 _FILE = "cooperation.toml"
-# How soon after a completion the one who was interrupted must take it up.
+# How soon after a completion the interrupted party must take it up.
 _TAKEN_UP_WITHIN_S = 3.0
 _COMPLETION_MAX_WORDS = 8
 
@@ -128,7 +130,7 @@ class PartyWords:
     starts: tuple[float, ...]
 
     def between(self, start_s: float, end_s: float) -> list[str]:
-        """The words whose middle lies in this stretch."""
+        """Return the words whose middle lies in this span."""
         first = bisect_left(self.starts, start_s - 5.0)
         past = bisect_left(self.starts, end_s)
         return [
@@ -137,7 +139,7 @@ class PartyWords:
 
 
 def words_of(party: str, transcript: Transcript) -> PartyWords:
-    """The words of one party."""
+    """Return the words of one party."""
     words = tuple(sorted((w for w in transcript.words if w.party == party), key=_start_s))
     return PartyWords(words, tuple(w.start_s for w in words))
 
@@ -145,7 +147,7 @@ def words_of(party: str, transcript: Transcript) -> PartyWords:
 def is_cooperative(
     holder: PartyWords, entrant: PartyWords, overlap: Span, entry: Span
 ) -> bool | None:
-    """True if the entrant agrees or completes, False if not, None if the words were not recognised.
+    """Return whether the entrant agrees or completes; None if the words were not recognised.
 
     A completion: the holder left a phrase open, the entrant says no more than a few words, and the
     holder takes them up, by agreeing or by saying the same.
@@ -163,18 +165,18 @@ def is_cooperative(
 
 
 def opens_with_agreement(said: Spoken) -> bool:
-    """Whether the first words agree."""
+    """Return whether the first words agree."""
     return any(first == 0 for first, _ in _matcher("agreement.opening").find(said))
 
 
 def leaves_open(said: Spoken) -> bool:
-    """Whether the last word cannot be a phrase's last."""
+    """Return whether the last word cannot be a phrase's last."""
     return any(past == len(said.words) for _, past in _matcher("phrase.open").find(said))
 
 
 @cache
 def cooperation_rules() -> tuple[tuple[PhraseRule, Matcher], ...]:
-    """The rules of `cooperation.toml`, compiled."""
+    """Return the rules of `cooperation.toml`, compiled."""
     text = files("warmline.floor").joinpath(_FILE).read_text(encoding="utf-8")
     rules, _ = parse_rules(RuleFile(_FILE, text), PhraseRule, {})
     return tuple(rules)
@@ -203,7 +205,7 @@ def overlaps_of(
     said: Mapping[str, PartyWords] | None,
     settings: FloorSettings,
 ) -> tuple[Overlap, ...]:
-    """Every overlap of two parties' speech, classed, in order of time.
+    """Return every overlap of two parties' speech, classed, in order of time.
 
     `talk` has each party's speech, apart and in order; `turns` are cut to their sound. The holder
     is who began first. Classes, the first that fits (Heldner & Edlund 2010; Cho 2022):
@@ -239,7 +241,7 @@ def _meetings(left: Sequence[Span], right: Sequence[Span]) -> list[tuple[Span, S
 
 
 def _roles(one: str, a: Span, other: str, b: Span) -> tuple[str, Span, str, Span]:
-    """(holder, its speech, entrant, its speech): who began first held; if both, who went on."""
+    """Return (holder, its speech, entrant, its speech): who began first, or went on, held."""
     if (a.start_s, -a.end_s) <= (b.start_s, -b.end_s):
         return one, a, other, b
     return other, b, one, a
@@ -298,11 +300,11 @@ def backchannels_of(
     words_refuse: bool,
     settings: FloorSettings,
 ) -> tuple[Backchannel, ...]:
-    """Every backchannel in order of time, over the holder's speech or in a pause of it.
+    """Return every backchannel in order of time, over the holder's speech or in a pause of it.
 
-    Recognised words can only refuse (`words_refuse`): "I'm so sorry" is short, and more than
+    Recognised words can only rule one out (`words_refuse`): "I'm so sorry" is short, but more than
     listening. `text` is None where no word was recognised. Speech that belongs to a longer turn of
-    the same party is the beginning or the end of that.
+    the same party is the beginning or the end of that turn.
     """
     turns_of = {party: PartyTurns(party, turns) for party in talk}
     found: list[Backchannel] = []
@@ -323,7 +325,9 @@ def backchannels_of(
 
 @dataclass(frozen=True)
 class FloorEvents:
-    """A call's floor. `talk` has the speech of every party, `people` those who are no recording."""
+    """A call's floor. `talk` has the speech of every party, `people` the parties that are no
+    recording.
+    """
 
     speech: Speech
     transcript: Transcript
@@ -338,7 +342,7 @@ class FloorEvents:
     backchannels: tuple[Backchannel, ...]
 
     def others_talk(self, party: str) -> list[Span]:
-        """Where any other person speaks."""
+        """Return the spans in which any other person speaks."""
         return union(s for p in self.people if p != party for s in self.talk[p])
 
 
@@ -349,9 +353,10 @@ def floor_events(
     duration_s: float,
     settings: FloorSettings,
 ) -> FloorEvents:
-    """Overlaps, transfers, silences and backchannels of a call.
+    """Return overlaps, transfers, silences and backchannels of a call.
 
-    A recorded voice (IVR) breaks silence, but holds no conversation: talking over it is nothing.
+    A recorded voice (IVR) breaks silence, but takes no part in the conversation: talking over it is
+    no event.
     """
     talk = {p: tuple(union(s for s in speech.segments if s.party == p)) for p in speech.parties}
     people = tuple(p for p in talk if conversation.role_of(p) is not RoleName.IVR)

@@ -1,4 +1,4 @@
-"""The floor room: who held the floor, who took it, and how long nobody did."""
+"""The floor stage: who held the floor, who took it, and how long nobody did."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from warmline.settings import FloorSettings
 from warmline.spans import intersect, total_s
 from warmline.values import Conversation, RoleName, Span, Speech, Transcript
 
-# Measures whose evidence is the stretches they were made of.
+# Measures whose evidence is the spans they were computed from.
 
 
 def spans_of(events: Sequence[Span]) -> tuple[Span, ...]:
-    """Only the times of the events."""
+    """Return only the times of the events."""
     return tuple(Span(e.start_s, e.end_s) for e in events)
 
 
 def seconds(name: str, events: Sequence[Span]) -> Metric:
-    """A call's total length of these stretches."""
+    """Return a call's total length of these spans."""
     total = sum((e.duration_s for e in events), 0.0)
     return Metric(
         name, None, total, numerator=total, observations=len(events), evidence=spans_of(events)
@@ -30,7 +30,7 @@ def seconds(name: str, events: Sequence[Span]) -> Metric:
 
 
 def longest(name: str, party: str | None, events: Sequence[Span], confidence: float) -> Metric:
-    """The length of the longest stretch; there is none to measure when there are no stretches."""
+    """Return the length of the longest span; None when there are no spans."""
     if not events:
         return missing_metric(name, party, "there is none")
     found = max(events, key=lambda e: e.duration_s)
@@ -44,7 +44,7 @@ def longest(name: str, party: str | None, events: Sequence[Span], confidence: fl
     )
 
 
-# The floor of the call as a whole.
+# Measures of the call as a whole.
 
 
 _OF_SPEECH = (
@@ -54,7 +54,7 @@ _OF_SPEECH = (
 
 
 def call_metrics(scene: FloorEvents, settings: FloorSettings) -> list[Metric]:
-    """Every call-level measure. Silence does not depend on telling the parties apart."""
+    """Return every call-level measure. Silence does not depend on telling the parties apart."""
     silent_s = sum((s.duration_s for s in scene.silences), 0.0)
     non_talk = Metric("non_talk_s", None, silent_s, numerator=silent_s)
     if not any(scene.talk.values()):
@@ -124,7 +124,7 @@ def _opening_story(scene: FloorEvents) -> Metric:
     )
 
 
-# The floor, party by party.
+# Measures of single parties.
 
 
 _ALONE = "no other person speaks"
@@ -137,7 +137,7 @@ _AMONG_PEOPLE = (
 
 
 def party_metrics(scene: FloorEvents, party: str) -> list[Metric]:
-    """Every party-level measure of one party."""
+    """Return every party-level measure of one party."""
     sure = scene.speech.confidence
     talk_s = total_s(scene.talk[party])
     words = sum(w.party == party for w in scene.transcript.words)
@@ -160,7 +160,7 @@ def party_metrics(scene: FloorEvents, party: str) -> list[Metric]:
 
 
 def _monologues(scene: FloorEvents, party: str) -> list[Span]:
-    """The party's turns, cut where another interrupts."""
+    """Return the party's turns, cut where another interrupts."""
     cuts = [o.start_s for o in scene.overlaps if o.kind == INTERRUPTION and o.holder == party]
     pieces = []
     for turn in (t for t in scene.turns if t.party == party):
@@ -230,7 +230,7 @@ def _backchannels(scene: FloorEvents, party: str) -> list[Metric]:
 
 
 def _latencies(scene: FloorEvents, party: str) -> list[Metric]:
-    """The median and the slow end of how long the party makes others wait."""
+    """Return the median and the slow end of the time that the party makes others wait."""
     holds = [s for s in scene.silences if s.kind == HOLD]
     waits = [
         Span(t.at_s - t.offset_s, t.at_s)
@@ -264,7 +264,7 @@ def measure(
     duration_s: float,
     settings: FloorSettings,
 ) -> Floor:
-    """All floor events and measures of a call of this length; see `DEFINITIONS`."""
+    """Return all floor events and measures of a call of this length; see `DEFINITIONS`."""
     scene = floor_events(speech, transcript, conversation, duration_s, settings)
     metrics = [m for party in scene.talk for m in party_metrics(scene, party)]
     metrics += call_metrics(scene, settings)
@@ -298,7 +298,7 @@ def sensitivity(
     duration_s: float,
     settings: FloorSettings,
 ) -> tuple[Sensitivity, ...]:
-    """Every measure that changes when one threshold is halved or raised by half."""
+    """Return every measure that changes when one threshold is halved or raised by half."""
 
     def values(used: FloorSettings) -> dict[tuple[str, str | None], float | None]:
         floor = measure(speech, transcript, conversation, duration_s, used)

@@ -1,6 +1,6 @@
-"""Where analyses land: Parquet files, written by any number of workers, read by one loader.
+"""The landing folder: Parquet files written by any number of workers, and read by one loader.
 
-A landing folder is the lasting result of listening; a warehouse can be built from it at any time.
+It is the lasting result of the analyses; a warehouse can be built from it at any time.
 """
 
 from warmline.landing.compacting import Compaction, compact, remove

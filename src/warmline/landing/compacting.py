@@ -1,9 +1,9 @@
-"""Many analyses in one file: a million calls are not a million files.
+"""Compacting: many analyses in one file, as a million calls should not be a million files.
 
-Packing needs no lock against workers and readers. A loose file is first *claimed* by a rename, so
-that an analysis written meanwhile is a new file; claimed files and packs are read like all others;
-and what was packed is removed only when the pack is on the disk. A power cut at any point leaves
-an analysis in two files at the worst, which counts once.
+Compacting needs no lock against workers and readers. An uncompacted file is first locked by a
+rename, so that an analysis written meanwhile is a new file; locked and compacted files are read
+like all others; and a file is removed only once its compacted copy is on disk. After a power cut at
+any point an analysis is in two files at worst, and counts once.
 """
 
 import hashlib
@@ -21,15 +21,15 @@ from warmline.database import open_without_warehouse, quoted
 from warmline.files import exclusive, make_private_folder
 from warmline.landing import erasures, manifest, scan, store
 
-_ROWS_IN_GROUP = 128  # a call is read from its pack without decoding more than this many
+_ROWS_IN_GROUP = 128  # most rows decoded to read one call
 _LEFTOVER_AGE_S = 86_400.0
 
-#: What is to be removed: a table, as there may be as many as calls in a year.
+#: The rows to remove: a table, as there may be as many as calls in a year.
 _REMOVED = "CREATE OR REPLACE TEMP TABLE removed AS SELECT unnest($keys::VARCHAR[]) AS landing_key"
 
-#: All rows of the files to be replaced: those not in packs, those less than half full of what
-#: counts, those that hold something to be removed, or words or metadata that do not count any more.
-#: What is kept of them gets the number of a pack.
+#: All rows of the files to replace: uncompacted ones, those with less than half of their rows
+#: current, and those with rows to remove or with outdated words or metadata. Rows that are kept get
+#: the number of a new file.
 _CHOSEN = f"""
 CREATE OR REPLACE TEMP TABLE chosen AS
 WITH kept AS (
@@ -64,7 +64,7 @@ SEMI JOIN (SELECT file, landing_key FROM chosen WHERE is_kept AND pack = $pack) 
 
 @dataclass(frozen=True)
 class Compaction:
-    """What packing did. `dropped` rows were superseded or removed; `unreadable` files stay."""
+    """A finished compaction. `dropped` rows were outdated or removed; `unreadable` files stay."""
 
     packed: int
     packs: int
@@ -73,16 +73,16 @@ class Compaction:
 
 
 def compact(landing_dir: Path, *, rows_in_pack: int = 2048) -> Compaction:
-    """Merge loose files, and packs less than half full, into packs; drop what is superseded.
+    """Merge uncompacted files, and compacted ones less than half full; drop superseded rows.
 
-    What was erased and has landed since goes, too. Raises LockedError when another process is
-    packing, LandingError when a pack cannot be written.
+    Erased calls that have landed since are dropped, too. Raises LockedError when another process is
+    compacting, LandingError when a compacted file cannot be written.
     """
     return _compact_again(landing_dir, erasures.forgotten_keys(landing_dir), rows_in_pack)
 
 
 def remove(landing_dir: Path, keys: Collection[str], *, rows_in_pack: int = 2048) -> Compaction:
-    """Erase analyses, by their `landing_key`, from loose files and packs alike.
+    """Erase analyses, by their `landing_key`, from compacted and uncompacted files alike.
 
     Raises as `compact` does.
     """
@@ -90,8 +90,8 @@ def remove(landing_dir: Path, keys: Collection[str], *, rows_in_pack: int = 2048
 
 
 def _compact_again(landing_dir: Path, removed: Collection[str], rows_in_pack: int) -> Compaction:
-    manifest.key_of(landing_dir)  # before anything is claimed
-    with exclusive(landing_dir / ".packing.lock", "packing this landing folder"):
+    manifest.key_of(landing_dir)  # before any file is locked
+    with exclusive(landing_dir / ".packing.lock", "compacting this landing folder"):
         for path in store.leftovers(landing_dir, older_than=time.time() - _LEFTOVER_AGE_S):
             path.unlink(missing_ok=True)
         _lock_uncompacted(landing_dir)
@@ -107,20 +107,20 @@ def _compact_again(landing_dir: Path, removed: Collection[str], rows_in_pack: in
 
 
 def _lock_uncompacted(landing_dir: Path) -> None:
-    for loose in store.uncompacted_files(landing_dir):
-        claimed = landing_dir / store.LOCKED / loose.name
-        make_private_folder(claimed.parent)
+    for uncompacted in store.uncompacted_files(landing_dir):
+        locked = landing_dir / store.LOCKED / uncompacted.name
+        make_private_folder(locked.parent)
         with suppress(FileNotFoundError):  # a refusal that has just been superseded
-            (landing_dir / loose.name).rename(claimed)
+            (landing_dir / uncompacted.name).rename(locked)
 
 
 def _put_back(landing_dir: Path, names: Collection[str]) -> None:
-    """Files that cannot be read lie where they lay, unless something newer lies there."""
+    """Move unreadable files back to where they were, unless something newer is there."""
     for name in names:
         if name.startswith(store.LOCKED):
-            loose = landing_dir / Path(name).relative_to(store.LOCKED)
+            uncompacted = landing_dir / Path(name).relative_to(store.LOCKED)
             with suppress(FileExistsError):
-                loose.hardlink_to(landing_dir / name)
+                uncompacted.hardlink_to(landing_dir / name)
             (landing_dir / name).unlink()
 
 
@@ -153,7 +153,7 @@ def _are_compacted(names: Collection[str]) -> bool:
 
 
 def _write_compacted(reader: scan.Reader, pack: int) -> str:
-    """Write one pack from where its members lie now; returns its name, made from its content."""
+    """Write one compacted file from its members; return its name, made from its content."""
     members = reader.con.execute(
         "SELECT file, content_sha256 FROM chosen WHERE is_kept AND pack = $pack", {"pack": pack}
     ).fetchall()

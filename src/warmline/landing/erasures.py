@@ -35,12 +35,12 @@ _KEY = f"{manifest.DIGESTS}/key"
 
 @dataclass(frozen=True)
 class Erasure:
-    """One erasing, without a word of what it erased. `outcomes` and `reviews` are counts.
+    """One erasure, without a word of what it erased. `outcomes` and `reviews` are counts.
 
-    `customers` and `named_calls` are digests of ids as they are kept; what was recorded of these
-    customers until `forgotten_at` is meant as well when it lands later. `opted_out` are digests of
-    `folded` ids: customers of whom no later call is analyzed either, `opted_in` of those who took
-    that back.
+    `customers` and `named_calls` are digests of ids as they are stored; recordings of these
+    customers made until `forgotten_at` are erased even when they land later. `opted_out` are
+    digests of `folded` ids of customers of whom no later call is analyzed either, `opted_in` of
+    those who withdrew that.
     """
 
     forgotten_at: datetime
@@ -56,7 +56,7 @@ class Erasure:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What may not land: `keys` of what was erased, customers by digest, and the key of those.
+    """What may not land: `keys` of what was erased, customers by digest, and the digests' key.
 
     `until` maps a customer's digest to when their calls were last erased.
     """
@@ -68,24 +68,24 @@ class LeftOut:
 
     @property
     def names_customers(self) -> bool:
-        """Whether a call's customer has to be known to say whether it is left out."""
+        """Return whether a call's customer must be known to decide whether it is left out."""
         return bool(self.until or self.opted_out)
 
     def has_opted_out(self, customer_id: str | None) -> bool:
-        """Whether no call of this customer is to be analyzed."""
+        """Return whether no call of this customer may be analyzed."""
         if not (customer_id and self.opted_out):
             return False
         return digest(self.secret, folded(customer_id)) in self.opted_out
 
     def was_erased_before(self, customer_id: str | None, at: datetime) -> bool:
-        """Whether what is known of this customer from that time was erased."""
+        """Return whether what was known of this customer at that time was erased."""
         if not (customer_id and self.until):
             return False
         erased_at = self.until.get(digest(self.secret, as_kept(customer_id)))
         return erased_at is not None and at < erased_at
 
     def concerns(self, recording: Recording, metadata: CallMetadata) -> bool:
-        """Whether a call may not land, as somebody was forgotten or has opted out."""
+        """Return whether a call may not land, as its customer was forgotten or has opted out."""
         customer = metadata.customer_id
         return (
             is_forgotten(self.keys, recording.audio_sha256, recording.path)
@@ -98,23 +98,23 @@ _ADAPTER = TypeAdapter(Erasure)
 
 
 def as_kept(text: str) -> str:
-    """An id in the form in which metadata and outcomes keep it."""
+    """Return an id in the form in which metadata and outcomes keep it."""
     return unicodedata.normalize("NFC", storable(text)).strip()
 
 
 def folded(text: str) -> str:
-    """An id without what people do not see or do not mean: case, blanks, forms of Unicode."""
+    """Return an id without unseen or unmeant differences: case, blanks, forms of Unicode."""
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return "".join(c for c in plain if unicodedata.category(c)[0] not in "ZC")
 
 
 def digest(secret: bytes, text: str) -> str:
-    """A keyed digest of an id."""
+    """Return a keyed digest of an id."""
     return hmac.digest(secret, text.encode("utf-8", "backslashreplace"), "sha256").hex()
 
 
 def digest_key(landing_dir: Path, *, make: bool = False) -> bytes:
-    """The key of this folder's digests; empty where there is none, unless it is to be made.
+    """Return the key of this folder's digests; empty where there is none, unless one is to be made.
 
     Raises LandingError when it cannot be read, EncryptionError when it needs another key.
     """
@@ -140,7 +140,7 @@ def digest_key(landing_dir: Path, *, make: bool = False) -> bytes:
 
 
 def left_out(landing_dir: Path) -> LeftOut:
-    """What was erased and who has opted out. Raises LandingError naming a damaged note."""
+    """Return what was erased and who has opted out. Raises LandingError naming a damaged note."""
     keys, until, out = _gathered(landing_dir, _listed(landing_dir))
     secret = digest_key(landing_dir) if until or out else b""
     if not secret and (until or out):
@@ -155,7 +155,9 @@ def left_out(landing_dir: Path) -> LeftOut:
 def _gathered(
     landing_dir: Path, files: tuple[tuple[str, str], ...]
 ) -> tuple[frozenset[str], Mapping[str, datetime], frozenset[str]]:
-    """The keys, customers and opt-outs of these notes, by name and stamp: a year has many keys."""
+    """Return the keys, customers and opt-outs of these notes, by name and stamp: a year has many
+    keys.
+    """
     notes = sorted((_read(landing_dir / name, stamp) for name, stamp in files), key=_noted_at)
     out: set[str] = set()
     for note in notes:
@@ -175,7 +177,7 @@ def _listed(landing_dir: Path) -> tuple[tuple[str, str], ...]:
 
 
 def opt_in(landing_dir: Path, customers: Collection[str]) -> int:
-    """Take opt-outs back; returns how many of these customers had opted out. Raises as `note`."""
+    """Withdraw opt-outs; return how many of these customers had opted out. Raises as `note`."""
     known = left_out(landing_dir)
     back = sorted({customer for customer in customers if known.has_opted_out(customer)})
     if back:
@@ -185,25 +187,25 @@ def opt_in(landing_dir: Path, customers: Collection[str]) -> int:
 
 
 def forgotten_keys(landing_dir: Path) -> frozenset[str]:
-    """The keys of all that was erased and must not be analyzed again."""
+    """Return the keys of all that was erased and must not be analyzed again."""
     return _gathered(landing_dir, _listed(landing_dir))[0]
 
 
 def is_forgotten(keys: Collection[str], audio_sha256: str, recording_path: str) -> bool:
-    """Whether a recording is one that was erased: by its bytes, else by its path."""
+    """Return whether a recording is one that was erased: by its bytes, else by its path."""
     key = f"{ANALYSES}/{audio_sha256}" if audio_sha256 else store.refusal_key(recording_path)
     return key in keys
 
 
 def keep_forgotten(landing_dir: Path, key: str) -> None:
-    """Note that a recording, by its key or mark, is of those that were erased."""
+    """Note that a recording, by its key or mark, is one of those erased."""
     note(landing_dir, Erasure(datetime.now(UTC), (key,), finished=True))
 
 
 def may_land(landing_dir: Path, analysis: CallAnalysis) -> bool:
-    """Whether an analysis is of nobody who was forgotten; of one who was, its key is noted.
+    """Return whether an analysis concerns nobody who was forgotten; note its key if it does.
 
-    By the key, packing and publishing leave it away, wherever it lies by then.
+    Compacting and publishing then leave out that key, wherever it is by then.
     """
     known = left_out(landing_dir)
     if not known.concerns(analysis.recording, analysis.metadata):
@@ -223,13 +225,13 @@ def note(landing_dir: Path, erasure: Erasure) -> None:
 
 
 def erasures(landing_dir: Path) -> Iterator[tuple[Path, Erasure]]:
-    """Every note with its file. Raises LandingError naming one that cannot be read."""
+    """Yield every note with its file. Raises LandingError naming one that cannot be read."""
     for name, stamp in _listed(landing_dir):
         yield landing_dir / name, _read(landing_dir / name, stamp)
 
 
 def unfinished(landing_dir: Path) -> list[tuple[Path, Erasure]]:
-    """The notes of erasings that were begun and not finished."""
+    """Return the notes of erasings that were begun and not finished."""
     return [(path, e) for path, e in erasures(landing_dir) if not e.finished]
 
 
@@ -239,7 +241,7 @@ def is_unfinished(landing_dir: Path) -> bool:
 
 
 def finish(landing_dir: Path) -> None:
-    """Note that the warehouse is without what was erased."""
+    """Mark the erasures as finished: the warehouse no longer holds what was erased."""
     for path, erasure in unfinished(landing_dir):
         _write(path, replace(erasure, finished=True))
     (landing_dir / ERASING).unlink(missing_ok=True)
@@ -247,7 +249,7 @@ def finish(landing_dir: Path) -> None:
 
 @lru_cache(maxsize=1 << 14)
 def _read(path: Path, stamp: str) -> Erasure:  # noqa: ARG001  (of another stamp, read anew)
-    """A note; `stamp` is another one when the file is."""
+    """Return a note; `stamp` changes when its file does."""
     try:
         return _ADAPTER.validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as e:

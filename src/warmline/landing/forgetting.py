@@ -1,7 +1,7 @@
-"""Erases calls for good: from loose files and packs, outcomes, reviews and listings.
+"""Erase calls for good: from landing files, outcomes, reviews and listings.
 
-What is to go is noted first (see `erasures`) and marked as finished when the warehouse has been
-built without it, so that a power cut at any point in between is made good by the next command.
+What is to be erased is noted first (see `erasures`), and marked as finished when the warehouse has
+been built without it; after a power cut at any point, the next command completes it.
 """
 
 import json
@@ -27,7 +27,7 @@ from warmline.landing.outcomes import outcome_files
 from warmline.landing.reviews import read_review, review_files
 from warmline.places import ERASING
 
-#: Everything that is kept of a recording goes with it: superseded rows, copies at other places.
+#: Everything kept of a recording is erased with it: superseded rows, copies at other places.
 _MATCHING = """
 WITH rows_of AS (
     SELECT landing_key, nullif(recording.audio_sha256, '') AS audio, metadata.call_id,
@@ -43,7 +43,7 @@ judged AS (
     FROM rows_of)
 """
 _KEYS = f"{_MATCHING} SELECT DISTINCT landing_key FROM judged WHERE goes ORDER BY landing_key"
-#: Call ids that only calls have which are meant.
+#: Call ids that only the selected calls have.
 _NAMES = f"{_MATCHING} SELECT call_id FROM judged GROUP BY call_id HAVING bool_and(goes)"
 
 #: Those of them that are remote.
@@ -62,7 +62,7 @@ SELECT metadata.call_id, landing_key, coalesce(nullif(recording.audio_sha256, ''
     recording.path
 FROM read_parquet($files, union_by_name = true)
 """
-#: Calls from before a time of which words are kept.
+#: Calls from before a time whose words are kept.
 _WORDED = """
 SELECT landing_key FROM read_parquet($files, union_by_name = true)
 WHERE coalesce(metadata.started_at, recording.modified_at) < $before AND transcript IS NOT NULL
@@ -74,10 +74,10 @@ _GIVEN_NAME = re.compile(r"(?P<claim>.*)~(?P<digest>[0-9a-f]{8,64})", re.DOTALL)
 
 @dataclass(frozen=True)
 class Selection:
-    """Whose calls are meant: call ids and customer ids as the metadata gives them, or age.
+    """The calls to erase: by call id and customer id as in the metadata, or by age.
 
-    `keys` are landing keys of single calls. `before` means calls that started before a time; where
-    the start is not known, the recording's last change counts.
+    `keys` are landing keys of single calls. `before` selects calls that started before a time;
+    where the start is unknown, the recording's last change counts.
     """
 
     calls: frozenset[str] = frozenset()
@@ -88,11 +88,11 @@ class Selection:
 
 @dataclass(frozen=True)
 class Meant:
-    """What a person's ids stand for. `selection` has them in the form in which they are kept.
+    """The calls and customers that typed ids stand for; `selection` has the ids as stored.
 
-    `nothing` are those of which nothing is kept; `near` maps one of the ids to others that differ
-    only in case, blanks or form of Unicode, and that are not meant; `ambiguous` maps a call id
-    that several recordings claim to a name and the path of each.
+    `nothing` are ids of which nothing is stored; `near` maps an id to others that differ only in
+    case, blanks or form of Unicode, and are not selected; `ambiguous` maps a call id shared by
+    several recordings to a name and the path of each.
     """
 
     selection: Selection
@@ -103,7 +103,7 @@ class Meant:
 
 @dataclass(frozen=True)
 class Erased:
-    """What an erasing did; `unreadable` files could not be looked into and are as they were."""
+    """The result of an erasure; `unreadable` files could not be examined and are unchanged."""
 
     calls: int
     outcomes: int
@@ -119,11 +119,11 @@ def meant_by(
     all_of_an_id: bool = False,
     alike: bool = False,
 ) -> Meant:
-    """Find what call ids and customer ids, as a person writes them, stand for.
+    """Resolve call ids and customer ids as a person writes them.
 
-    A call may be named as the warehouse names the second recording of an id (`c-17~51ada0f9`).
-    With `all_of_an_id` an id that several recordings claim means all of them; with `alike` an id
-    means those, too, that differ from it only in case, blanks or form of Unicode. Raises
+    A call may be given by the warehouse's name for the second recording of an id (`c-17~51ada0f9`).
+    With `all_of_an_id` an id shared by several recordings selects all of them; with `alike` an id
+    also selects those that differ from it only in case, blanks or form of Unicode. Raises
     UnreadableError when a file that might hold one cannot be read.
     """
     ids = _outcome_ids(landing_dir)
@@ -155,7 +155,7 @@ def meant_by(
 def _found_ids(
     kept: Collection[str], typed: Collection[str], kind: str, take_alike: bool
 ) -> tuple[set[str], list[str], dict[str, tuple[str, ...]]]:
-    """Ids as they are kept, those that are not, and others that look like one of the typed."""
+    """Return the ids as stored, those not found, and others that resemble those typed."""
     found: set[str] = set()
     nothing: list[str] = []
     near: dict[str, tuple[str, ...]] = {}
@@ -174,7 +174,7 @@ def _found_ids(
 
 
 def _keys_of(typed: str, claims: Mapping[str, Mapping[str, tuple[str, str]]]) -> set[str]:
-    """The key of the call that the warehouse names so, beside others of the same id."""
+    """Return the key of the call with this name in the warehouse, among others of the same id."""
     match = _GIVEN_NAME.fullmatch(as_kept(typed))
     if as_kept(typed) in claims or match is None:
         return set()
@@ -186,7 +186,7 @@ def _keys_of(typed: str, claims: Mapping[str, Mapping[str, tuple[str, str]]]) ->
 
 
 def matching(landing_dir: Path, selection: Selection) -> tuple[str, ...]:
-    """The keys of everything that has landed of the calls that are meant.
+    """Return the keys of everything that has landed of the selected calls.
 
     Raises UnreadableError when a file that might hold one cannot be read.
     """
@@ -225,10 +225,10 @@ def erase(
 ) -> Erased:
     """Erase these calls from the landing folder, with their reviews and outcomes.
 
-    What an earlier erasing left, or a run that was under way then landed after it, is erased as
-    well; of customers, so is what was recorded until now and lands later. With `and_later` no call
-    of these customers is analyzed any more. The warehouse still has to be built without them:
-    publish it, then call `finish`; `warehouse` says which, to whoever finishes this. Raises as
+    This includes what an earlier erasure left, or a run that was under way landed after it; of
+    customers, also what was recorded until now and lands later. With `and_later` no further call of
+    these customers is analyzed. The warehouse still has to be built without them: publish it, then
+    call `finish`; `warehouse` names it for whoever completes an interrupted erasure. Raises as
     `matching` does, or LandingError.
     """
     plan = _planned(landing_dir, selection)
@@ -242,13 +242,13 @@ def erase(
 
 
 def begin_erasing(landing_dir: Path, warehouse: Path | None) -> None:
-    """Note that an erasing is under way, and which warehouse is to be built without."""
+    """Note that an erasure is under way, and which warehouse must be rebuilt without it."""
     text = json.dumps({"warehouse": str(warehouse.resolve()) if warehouse else None})
     store.write_whole(landing_dir / ERASING, lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def warehouse_to_build(landing_dir: Path) -> Path | None:
-    """The warehouse that an unfinished erasing named; None where it named none."""
+    """Return the warehouse named by an unfinished erasure; None where it named none."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         named = json.loads((landing_dir / ERASING).read_text(encoding="utf-8"))["warehouse"]
         return Path(named) if named else None
@@ -256,9 +256,9 @@ def warehouse_to_build(landing_dir: Path) -> Path | None:
 
 
 def carry_out(landing_dir: Path) -> dict[str, str]:
-    """Erase what the notes say is to go; returns the files that could not be looked into.
+    """Erase what the notes say; return the files that could not be examined.
 
-    It may be done again at any time, and does what an erasing that was stopped has left.
+    It may be repeated at any time, and completes an interrupted erasure.
     """
     known = erasures.left_out(landing_dir)
     for _, e in erasures.unfinished(landing_dir):
@@ -342,7 +342,7 @@ def _outcome_ids(landing_dir: Path) -> dict[str, set[str]]:
 
 
 def _meant(table: pa.Table, is_customer: Any, is_call: Any) -> Iterator[bool]:
-    """Of each line of outcomes, whether it is of a customer or call that is meant."""
+    """Yield, for each line of outcomes, whether it belongs to a selected customer or call."""
     customers, calls = table["customer_id"].to_pylist(), table["given_call_id"].to_pylist()
     for customer, call in zip(customers, calls, strict=True):
         yield bool(customer and is_customer(customer)) or bool(call and is_call(call))

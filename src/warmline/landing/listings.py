@@ -46,9 +46,9 @@ Listed = Mapping[str, ListedRecording]
 
 
 def read_listing(landing_dir: Path, source: str) -> Listed:
-    """What was remembered of a place; nothing where that is damaged or was never made.
+    """Return the remembered listing of a place; empty if it is damaged or was never made.
 
-    Raises EncryptionError when the key that is given is not that of the folder.
+    Raises EncryptionError when the key that is set, or its absence, does not match the folder.
     """
     manifest.key_of(landing_dir)
     try:
@@ -58,7 +58,7 @@ def read_listing(landing_dir: Path, source: str) -> Listed:
 
 
 def write_listing(landing_dir: Path, source: str, listed: Listed) -> None:
-    """Remember a place as it is now. Raises LandingError, EncryptionError."""
+    """Remember the present listing of a place. Raises LandingError, EncryptionError."""
     manifest.key_of(landing_dir, writes=True)
     _write(_file(landing_dir, source), listed)
 
@@ -68,7 +68,7 @@ def listed_marks(
 ) -> tuple[str, ...]:
     """Return the marks of listed recordings, given by URL, size and time of change.
 
-    By its mark, which is a digest, a recording is known again without its bytes.
+    A mark is a digest by which a recording is recognised without its bytes.
     """
     stamps = {url: f"{size}-{modified_at.timestamp()}-" for url, size, modified_at in erased}
     if not stamps:
@@ -82,7 +82,7 @@ def listed_marks(
 
 
 def forget_listed(landing_dir: Path, marks: Collection[str]) -> None:
-    """Take the recordings with these marks out of all listings."""
+    """Remove the recordings with these marks from all listings."""
     for path, listed in _all_listings(landing_dir):
         kept = {url: k for url, k in listed.items() if mark_of(url, k.stamp) not in marks}
         if len(kept) < len(listed):
@@ -95,7 +95,7 @@ def _all_listings(landing_dir: Path) -> Iterator[tuple[Path, dict[str, ListedRec
 
 
 def mark_of(url: str, stamp: str) -> str:
-    """What is noted of a remote recording that was forgotten."""
+    """Return the mark by which a forgotten remote recording is known."""
     return f"{MARKED}/{hashlib.sha256(f'{url} {stamp}'.encode()).hexdigest()}"
 
 

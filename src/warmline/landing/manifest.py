@@ -1,8 +1,8 @@
-"""Whether a landing folder is encrypted, and with which key: its file `encryption.json`.
+"""The encryption manifest of a landing folder, `encryption.json`: whether and with which key.
 
-The file holds fingerprints, from which no key can be found again. A folder without it is in clear.
-While a folder is being changed from one state to another, the file says so, and nothing else may
-read or write the folder until that is finished.
+The file holds fingerprints, from which no key can be recovered. A folder without it is not
+encrypted. While a folder is being changed from one state to another, the file says so, and nothing
+else may read or write the folder until that is finished.
 """
 
 import json
@@ -38,7 +38,7 @@ FOLDERS = (
 
 @dataclass(frozen=True)
 class EncryptionManifest:
-    """The fingerprint of the key of a folder, None for one in clear.
+    """The fingerprint of the key of a folder, None for an unencrypted one.
 
     `before` is what it was before; it counts as long as the change is not `finished`.
     """
@@ -52,7 +52,7 @@ _ADAPTER = TypeAdapter(EncryptionManifest)
 
 
 def read_manifest(landing_dir: Path) -> EncryptionManifest | None:
-    """What the folder says of itself; None when it says nothing. Raises LandingError."""
+    """Return the folder's encryption manifest; None when it has none. Raises LandingError."""
     path = landing_dir / FILE
     try:
         return _ADAPTER.validate_json(path.read_text(encoding="utf-8"))
@@ -63,7 +63,7 @@ def read_manifest(landing_dir: Path) -> EncryptionManifest | None:
 
 
 def write_manifest(landing_dir: Path, manifest: EncryptionManifest) -> None:
-    """Note the state of the folder, durably; one that is in clear for good has no note."""
+    """Write the state of the folder durably; an unencrypted folder has no manifest."""
     path = landing_dir / FILE
     if manifest == EncryptionManifest():
         path.unlink(missing_ok=True)
@@ -73,10 +73,10 @@ def write_manifest(landing_dir: Path, manifest: EncryptionManifest) -> None:
 
 
 def key_of(landing_dir: Path, *, writes: bool = False) -> Key | None:
-    """The key with which this folder is read and written; None for one in clear.
+    """Return the key with which this folder is read and written; None if it is not encrypted.
 
-    A folder that is empty becomes an encrypted one when it is first written to with a key given.
-    Raises EncryptionError when the key that is given, or none, is not that of the folder.
+    An empty folder becomes an encrypted one when it is first written to with a key set. Raises
+    EncryptionError when the key that is set, or its absence, does not match the folder.
     """
     key = current_key()
     manifest = read_manifest(landing_dir)
@@ -84,7 +84,7 @@ def key_of(landing_dir: Path, *, writes: bool = False) -> Key | None:
         if holds_something(landing_dir):
             manifest = (
                 read_manifest(landing_dir) or EncryptionManifest()
-            )  # another process may just have begun the folder
+            )  # another process may just have started the folder
         else:
             manifest = EncryptionManifest(key.fingerprint)
             if writes:
@@ -114,7 +114,7 @@ def require_fitting(landing_dir: Path, manifest: EncryptionManifest, key: Key | 
 
 
 def holds_something(landing_dir: Path) -> bool:
-    """Whether anything has landed in the folder."""
+    """Return whether anything has landed in the folder."""
     for folder in FOLDERS:
         with suppress(StopIteration):
             next(store.walk(landing_dir / folder, folder, ""))
@@ -126,7 +126,7 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-# Encrypts a landing folder that is in clear, the other way round, or with another key.
+# Encrypts an unencrypted landing folder, decrypts one, or changes its key.
 
 
 _TEXT, _TABLE = ".json", ".parquet"
@@ -134,38 +134,38 @@ _TEXT, _TABLE = ".json", ".parquet"
 
 @dataclass(frozen=True)
 class Change:
-    """From which key to which; None is in clear."""
+    """A change of key; None is unencrypted."""
 
     before: Key | None
     after: Key | None
 
     @property
-    def seal(self) -> EncryptionManifest:
-        """What the folder says of itself while the change is under way."""
+    def manifest(self) -> EncryptionManifest:
+        """Return the manifest for while the change is under way."""
         return EncryptionManifest(
             _fingerprint(self.after), _fingerprint(self.before), finished=False
         )
 
 
 def begin(landing_dir: Path, change: Change) -> None:
-    """Make the folder say that it is being changed. Raises EncryptionError if it is not to be."""
-    seal = read_manifest(landing_dir) or EncryptionManifest()
-    if not seal.finished and seal != change.seal:
+    """Mark the folder as being changed. Raises EncryptionError if it must not be."""
+    manifest = read_manifest(landing_dir) or EncryptionManifest()
+    if not manifest.finished and manifest != change.manifest:
         raise EncryptionError(
             f"{landing_dir}: another change was begun and not finished; run `warmline encrypt` as "
             "it was run then, with the same keys"
         )
-    if seal.finished and seal.key not in (change.seal.key, change.seal.before):
+    if manifest.finished and manifest.key not in (change.manifest.key, change.manifest.before):
         raise EncryptionError(
             f"{landing_dir}: encrypted with another key; name its file with --old-key-file"
-            if seal.key
-            else f"{landing_dir}: in clear; leave the old key away"
+            if manifest.key
+            else f"{landing_dir}: not encrypted; leave out the old key"
         )
-    write_manifest(landing_dir, change.seal)
+    write_manifest(landing_dir, change.manifest)
 
 
 def rewrite(landing_dir: Path, change: Change) -> int:
-    """Write anew every file that is not yet as it should be; returns how many were.
+    """Rewrite every file that is not yet in the new state; return how many were rewritten.
 
     Raises EncryptionError naming a file that cannot be read: it can be neither kept nor changed.
     """
@@ -183,7 +183,7 @@ def rewrite(landing_dir: Path, change: Change) -> int:
 
 
 def finish(landing_dir: Path, change: Change) -> None:
-    """Make the folder say that it is changed."""
+    """Mark the change of the folder as finished."""
     write_manifest(landing_dir, EncryptionManifest(_fingerprint(change.after)))
 
 
@@ -213,7 +213,7 @@ def _rewrite(path: Path, change: Change, con: duckdb.DuckDBPyConnection | None) 
 
 
 def _opens(path: Path, key: Key | None) -> bool:
-    """Whether a key is that of an encrypted file; no more than its end is read."""
+    """Return whether a key is that of an encrypted file; only its end is read."""
     if key is None:
         return False
     try:
@@ -232,7 +232,7 @@ def _read(path: Path, key: Key | None) -> pa.Table:
 
 
 def _write_encrypted(table: pa.Table, path: Path, con: duckdb.DuckDBPyConnection | None) -> None:
-    """Put a table in the place of a file. A text in clear is a file of its own kind."""
+    """Replace a file by a table. Unencrypted text is a file of its own kind."""
     if con is not None:
         target = path.with_suffix(_TABLE)
         store.write_whole(target, partial(_copy, con, table))

@@ -1,7 +1,7 @@
-"""A frozen dataclass as one row of Arrow columns, and back; derived from its annotations alone.
+"""Convert a frozen dataclass to one row of Arrow columns, and back, from its annotations alone.
 
 `str`, `int`, `float`, `bool`, `datetime` (UTC), string enums, optionals, `tuple[X, ...]` (a list),
-`dict[str, X]` (a map) and dataclasses of these (a struct) are known; any other annotation is an
+`dict[str, X]` (a map) and dataclasses of these (a struct) are supported; any other annotation is an
 error when the schema is made, not when the first call lands.
 """
 
@@ -26,7 +26,7 @@ _SCALARS = {
 
 
 def schema(cls: type) -> pa.Schema:
-    """The Arrow schema of a dataclass, one column a field, every column nullable.
+    """Return the Arrow schema of a dataclass, one nullable column per field.
 
     Raises TypeError naming the field whose annotation has no Arrow type.
     """
@@ -34,20 +34,20 @@ def schema(cls: type) -> pa.Schema:
 
 
 def to_row(value: Any) -> dict[str, Any]:
-    """A dataclass as plain Python that fits its `schema`.
+    """Return a dataclass as plain Python that fits its `schema`.
 
-    Text that UTF-8 cannot hold (a file name in unknown bytes) is kept readable as `storable` makes
-    it. Raises ValueError for a time without a time zone.
+    Text that UTF-8 cannot hold (a file name in unknown bytes) is kept readable, see `storable`.
+    Raises ValueError for a time without a time zone.
     """
     return {f.name: _plain(getattr(value, f.name), f.name) for f in fields(value)}
 
 
 def from_row(cls: type[T], row: dict[str, Any]) -> T:
-    """A dataclass from a row of Arrow columns, also a row written when it had fewer fields.
+    """Return a dataclass from a row of Arrow columns, even one written when it had fewer fields.
 
-    What the row lacks gets the field's default, else None, an empty tuple or an empty dict as the
-    annotation allows. Raises ValueError naming a field that can have none of these, and
-    pydantic's ValidationError for a value of the wrong type.
+    A missing field gets its default, or else None, an empty tuple or an empty dict as the
+    annotation allows. Raises ValueError naming a field that can have none of these, and pydantic's
+    ValidationError for a value of the wrong type.
     """
     kind: type = cls
     value: T = _adapter(kind).validate_python(_complete(kind, row))
@@ -55,7 +55,7 @@ def from_row(cls: type[T], row: dict[str, Any]) -> T:
 
 
 def storable(text: str) -> str:
-    r"""The text as it lands: lone surrogates, which UTF-8 cannot hold, become `\udcXX`."""
+    r"""Return the text as stored: lone surrogates, which UTF-8 cannot hold, become `\udcXX`."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -85,7 +85,7 @@ def _is_struct(kind: Any) -> TypeGuard[type]:
 
 
 def _unwrap(annotation: Any) -> tuple[Any, bool]:
-    """The type inside an optional, and whether it was one."""
+    """Return the type inside an optional, and whether it was optional."""
     if get_origin(annotation) in (Union, UnionType):
         inner = [a for a in get_args(annotation) if a is not NoneType]
         if len(inner) == 1:
@@ -110,7 +110,7 @@ def _plain(value: Any, name: str) -> Any:
 
 
 def _complete(cls: type, row: dict[str, Any]) -> dict[str, Any]:
-    """The row with every field of the dataclass, nested ones too."""
+    """Return the row with every field of the dataclass, nested ones too."""
     hints = _hints(cls)
     return {f.name: _completed_field(cls, f, hints[f.name], row) for f in fields(cls)}
 

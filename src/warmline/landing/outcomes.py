@@ -24,11 +24,10 @@ Key = tuple[str | None, str | None, datetime | None, bool, str]
 
 @dataclass(frozen=True)
 class OutcomeLine:
-    """One outcome as a line of a file gives it; with a `problem`, what could be read of it.
+    """One outcome as a line of a file gives it; with a `problem`, as much of it as could be read.
 
     `occurred_at` is UTC, without a zone as in the warehouse; with `is_whole_day` only the day is
-    known, and it is that day's midnight.
-    A number is in `value`, anything else in `text`.
+    known, and it is that day's midnight. A number is in `value`, anything else in `text`.
     """
 
     line: int
@@ -43,7 +42,9 @@ class OutcomeLine:
 
     @property
     def key(self) -> Key:
-        """What makes two lines speak of the same thing."""
+        """Return the key of the thing that a line is about, so that lines about the same can be
+        compared.
+        """
         return (
             self.customer_id,
             self.given_call_id,
@@ -73,10 +74,10 @@ SCHEMA = pa.schema(
 def write_outcomes(
     lines: Sequence[OutcomeLine], landing_dir: Path, *, source: str, loaded_at: datetime
 ) -> Path:
-    """Land the outcomes of one file, `source` by name; returns the file written.
+    """Store the outcomes of one file, `source` by name; return the file written.
 
-    Raises LandingError when it cannot be written, EncryptionError when the key that is given is not
-    that of the folder.
+    Raises LandingError when it cannot be written, EncryptionError when the key that is set, or its
+    absence, does not match the folder.
     """
     manifest.key_of(landing_dir, writes=True)
     columns = list(zip(*map(astuple, lines), strict=True)) or [()] * len(fields(OutcomeLine))
@@ -96,16 +97,16 @@ def write_outcomes(
 
 
 def outcome_files(landing_dir: Path) -> list[LandedFile]:
-    """The files of all loads, in order of name; none without the folder.
+    """Return the files of all loads, in order of name; none without the folder.
 
-    Raises EncryptionError when the key that is given is not that of the folder.
+    Raises EncryptionError when the key that is set, or its absence, does not match the folder.
     """
     manifest.key_of(landing_dir)
     return sorted(store.walk(landing_dir / FOLDER, FOLDER), key=lambda file: file.name)
 
 
 def read_outcomes(path: Path) -> pa.Table:
-    """One load as a table of `SCHEMA`. Raises as `store.read_table`, or ValueError."""
+    """Return one load as a table of `SCHEMA`. Raises as `store.read_table`, or ValueError."""
     key = store.required_key(path)
     if key is None:
         return pq.read_table(path, schema=SCHEMA, page_checksum_verification=True)

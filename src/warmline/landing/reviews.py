@@ -23,10 +23,10 @@ _CLEAR, _SECRET = ".json", ".parquet"
 
 @dataclass(frozen=True)
 class Review:
-    """One judgement. Its fields are the columns of the table `reviews`; times are UTC.
+    """A reviewer's judgement. Its fields are the columns of the table `reviews`; times are UTC.
 
-    `landing_key` says which recording; a cue is found again by its kind (`name`) and its time, a
-    measure by `name` and `role`.
+    `landing_key` identifies the recording; a cue is found again by its kind (`name`) and its time,
+    a measure by `name` and `role`.
     """
 
     reviewed_at: datetime
@@ -48,10 +48,10 @@ _ADAPTER = TypeAdapter(Review)
 
 
 def write_review(review: Review, landing_dir: Path) -> Path:
-    """Land a review; returns the file written, which is not there if its call was erased.
+    """Store a review; return the file written, which is absent if its call was erased.
 
-    Raises LandingError when it cannot be written, EncryptionError when the key that is given is not
-    that of the folder.
+    Raises LandingError when it cannot be written, EncryptionError when the key that is set, or its
+    absence, does not match the folder.
     """
     key = manifest.key_of(landing_dir, writes=True)
     text = json.dumps(asdict(review), default=datetime.isoformat, ensure_ascii=False, indent=1)
@@ -65,9 +65,9 @@ def write_review(review: Review, landing_dir: Path) -> Path:
 
 
 def review_files(landing_dir: Path) -> list[LandedFile]:
-    """The files of all reviews, in order of name; none without the folder.
+    """Return the files of all reviews, in order of name; none without the folder.
 
-    Raises EncryptionError when the key that is given is not that of the folder.
+    Raises EncryptionError when the key that is set, or its absence, does not match the folder.
     """
     manifest.key_of(landing_dir)
     found = store.walk(landing_dir / FOLDER, FOLDER, (_CLEAR, _SECRET))
@@ -75,7 +75,7 @@ def review_files(landing_dir: Path) -> list[LandedFile]:
 
 
 def read_review(path: Path) -> Review:
-    """One review. Raises LandingError naming a file that is none, or EncryptionError."""
+    """Return one review. Raises LandingError naming a file that holds none, or EncryptionError."""
     try:
         return _ADAPTER.validate_json(store.read_text(path))
     except (OSError, UnicodeDecodeError, ValidationError, KeyError) as e:

@@ -18,7 +18,7 @@ from warmline.values import CallMetadata
 
 KEY, CONTENT, METADATA = "landing_key", "content_sha256", "metadata_fingerprint"
 
-#: One row gains nothing from statistics and dictionaries; without them the file is smaller.
+#: A single row gains nothing from statistics and dictionaries; without them the file is smaller.
 _PARQUET: dict[str, Any] = {
     "compression": "zstd",
     "use_dictionary": False,
@@ -29,22 +29,24 @@ _PARQUET: dict[str, Any] = {
 
 @cache
 def landing_schema() -> pa.Schema:
-    """The columns of a landing file: those of `CallAnalysis`, and three that identify the row."""
+    """Return the columns of a landing file: those of `CallAnalysis`, and three that identify the
+    row.
+    """
     own = [pa.field(name, pa.string()) for name in (KEY, CONTENT, METADATA)]
     return pa.schema(own + list(mapping.schema(CallAnalysis)))
 
 
 def metadata_fingerprint(metadata: CallMetadata) -> str:
-    """A digest of what is known of a call besides its sound, to notice that more is known now."""
+    """Return a digest of the metadata of a call, to notice when more is known."""
     return _digest(mapping.to_row(metadata))
 
 
 def write(analysis: CallAnalysis, landing_dir: Path) -> Path:
-    """Land an analysis; one of the same audio is replaced, a refusal of the same path removed.
+    """Write an analysis; it replaces one of the same audio, and removes a refusal of the same path.
 
-    Returns the file written. What was erased, or is of somebody who opted out, does not land: the
-    file is then not there. Raises LandingError when it cannot be written, EncryptionError when
-    the key that is given is not that of the folder.
+    Returns the file written. Calls that were erased, or whose customer opted out, are not stored:
+    the file then does not exist. Raises LandingError when it cannot be written, EncryptionError
+    when the key that is set, or its absence, does not match the folder.
     """
     manifest.key_of(landing_dir, writes=True)
     if not erasures.may_land(landing_dir, analysis):
@@ -70,11 +72,11 @@ def write(analysis: CallAnalysis, landing_dir: Path) -> Path:
 
 
 def read(path: Path, key: str | None = None) -> CallAnalysis:
-    """The analysis in a landing file; of a pack, the one that has this key.
+    """Return the analysis in a landing file; in a compacted one, the one with this key.
 
     Files written by an earlier warmline are completed with defaults. Raises FileNotFoundError when
-    the file is gone (it was packed or removed), EncryptionError when it needs a key or must not be
-    in clear, LandingError naming it for anything else.
+    the file is gone (compacted or removed), EncryptionError when it needs a key or must not be
+    unencrypted, LandingError naming it for anything else.
     """
     try:
         secret = store.required_key(path)
@@ -92,7 +94,7 @@ def read(path: Path, key: str | None = None) -> CallAnalysis:
 
 
 def _row(file: pq.ParquetFile, key: str | None) -> dict[str, Any]:
-    """The one row, or the row of a key, reading only the row group that holds it."""
+    """Return the one row, or the row of a key, reading only the row group that holds it."""
     names = set(file.schema_arrow.names) & set(landing_schema().names)
     for group in range(file.num_row_groups):
         keys = file.read_row_group(group, columns=[KEY]).column(KEY).to_pylist()

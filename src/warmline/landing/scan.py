@@ -1,4 +1,4 @@
-"""Reads many landing files at once, by DuckDB, into a table of what has landed.
+"""Read many landing files at once with DuckDB, into a table of what has landed.
 
 Files of different ages are read together: a file without rows that has today's columns is read
 first, so that columns an older file lacks are NULL.
@@ -49,12 +49,12 @@ SELECT landing_key, content_sha256, metadata_fingerprint, analyzed_at, status, r
 FROM read_parquet($files, union_by_name = true, filename = true)
 """
 
-#: Reads every value, and gives one number.
+#: Reads every value, and returns one number.
 _EVERYTHING = "SELECT bit_xor(hash(t)) FROM read_parquet($files, union_by_name = true) AS t"
 
 
 class UnreadableError(WarmlineError):
-    """Some landing files cannot be read. `problems` maps a file's name to why."""
+    """Some landing files cannot be read. `problems` maps a file's name to the reason."""
 
     def __init__(self, problems: dict[str, str]) -> None:
         name, why = next(iter(problems.items()))
@@ -64,14 +64,14 @@ class UnreadableError(WarmlineError):
 
 
 class VanishedError(WarmlineError):
-    """Landing files were packed or removed while they were being read; list them again."""
+    """Landing files were compacted or removed while they were being read; list them again."""
 
 
 @dataclass(frozen=True)
 class Reader:
     """Reads landing files through a DuckDB connection. `template` has all columns and no row.
 
-    `merging` is how `read_parquet` is told to read files of different ages together.
+    `merging` tells `read_parquet` how to read files of different ages together.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -81,12 +81,12 @@ class Reader:
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether the files are, and what is written has to be."""
+        """Return whether the files are encrypted, and new ones have to be."""
         return self.merging != _MERGING
 
     @property
     def prefix(self) -> int:
-        """Where a file's name inside the landing folder begins in its path, from 1."""
+        """Return where, in a file's path, its name inside the landing folder begins, from 1."""
         return len(str(self.landing_dir / "x"))
 
     def scan(self, files: Sequence[LandedFile]) -> None:
@@ -117,10 +117,10 @@ class Reader:
 
     @contextmanager
     def blaming(self, names: Sequence[str]) -> Iterator[None]:
-        """When reading these files fails, raise UnreadableError or VanishedError naming which.
+        """Raise UnreadableError or VanishedError naming the files when reading them fails.
 
-        DuckDB opens a file more than once: one that is replaced meanwhile, as when a call is tried
-        again, has the head of one and the tail of the other. That is a bare `duckdb.Error`.
+        DuckDB opens a file more than once: one that is replaced meanwhile, as when a call is
+        retried, has the head of one and the tail of the other. That is a bare `duckdb.Error`.
         """
         try:
             yield
@@ -144,7 +144,7 @@ class Reader:
         return found
 
     def _refused(self, names: Sequence[str]) -> dict[str, str]:
-        """Files that only DuckDB finds damaged: no checksum covers the heads of pages.
+        """Return files that only DuckDB finds damaged: no checksum covers the heads of pages.
 
         One that is replaced while it is tried may be sound, and is left out.
         """
@@ -169,7 +169,7 @@ class Reader:
 
 
 def live_of(table: str) -> str:
-    """A query for the rows that count: the newest of each key, then the newest of each path."""
+    """Return a query for the current rows: the newest of each key, then the newest of each path."""
     return f"""
 SELECT * FROM (
     SELECT * FROM {table}
@@ -181,10 +181,10 @@ QUALIFY row_number() OVER (PARTITION BY path ORDER BY analyzed_at DESC, landing_
 
 @contextmanager
 def open_reader(con: duckdb.DuckDBPyConnection, landing_dir: Path) -> Iterator[Reader]:
-    """A reader of this landing folder, with an empty table `landed` in the connection.
+    """Open a reader of this landing folder, with an empty table `landed` in the connection.
 
-    Raises EncryptionError when the key that is given, or none, is not that of the folder,
-    LandingError when there is no room for a temporary file.
+    Raises EncryptionError when the key that is set, or its absence, does not match the folder,
+    LandingError when there is no space for a temporary file.
     """
     key = manifest.key_of(landing_dir)
     with tempfile.TemporaryDirectory(prefix="warmline-") as folder:
@@ -211,7 +211,9 @@ def _write_columns(template: Path) -> None:
 
 
 def _merging_encrypted(con: duckdb.DuckDBPyConnection, template: Path) -> str:
-    """The same for encrypted files, of which DuckDB 1.5 cannot merge columns by itself (#21508)."""
+    """Return the same for encrypted files, whose columns DuckDB 1.5 cannot merge by itself
+    (#21508).
+    """
     columns = con.execute(
         f"DESCRIBE FROM read_parquet({quoted(template)}, encryption_config = {PARQUET_KEY})"
     ).fetchall()
@@ -223,10 +225,10 @@ def _merging_encrypted(con: duckdb.DuckDBPyConnection, template: Path) -> str:
 
 
 def problem(path: Path) -> str | None:
-    """Why a landing file cannot be read, having read all of it; None when it can.
+    """Return why a landing file cannot be read, having read all of it; None when it can.
 
-    Raises FileNotFoundError when it is gone, EncryptionError when it needs a key or must not be in
-    clear.
+    Raises FileNotFoundError when it is gone, EncryptionError when it needs a key or must not be
+    unencrypted.
     """
     try:
         if key := store.required_key(path):
@@ -244,7 +246,7 @@ def problem(path: Path) -> str | None:
     return None
 
 
-# What is known already, so that a night analyzes only what is not.
+# The analyses known already, so that a nightly run analyzes only new calls.
 
 # A file that is rewritten without a pause spoils about one reading in four.
 _ATTEMPTS = 10
@@ -252,10 +254,10 @@ _ATTEMPTS = 10
 
 @dataclass(frozen=True)
 class Landed:
-    """What identifies one landed analysis, without what was heard.
+    """The identity of one landed analysis, without its content.
 
-    `stage_keys` maps a stage to the content address of its result, `failed_runs` counts the runs in
-    a row that ended with the call failed.
+    `stage_keys` maps a stage to the cache key of its result, `failed_runs` counts the consecutive
+    runs in which the call failed.
     """
 
     landing_key: str
@@ -274,10 +276,10 @@ class Landed:
 
 
 class Known:
-    """The landed analyses that count, found by path or by audio; see `known`.
+    """The current landed analyses, found by path or by audio; see `known`.
 
-    `unreadable` maps the name of a landing file that is damaged to what is wrong with it: what was
-    in it is not known, and so will be analyzed again.
+    `unreadable` maps the name of a damaged landing file to what is wrong with it: its calls are
+    unknown, and so will be analyzed again.
     """
 
     def __init__(self, table: pa.Table, unreadable: dict[str, str]) -> None:
@@ -293,11 +295,11 @@ class Known:
         return (self._landed(i) for i in range(len(self)))
 
     def by_path(self, recording_path: str) -> Landed | None:
-        """What landed last for the recording at this path, whatever became of it."""
+        """Return the last analysis of the recording at this path, whatever its status."""
         return self._at(self._by_path.get(storable(recording_path)))
 
     def by_audio(self, audio_sha256: str) -> Landed | None:
-        """The analysis of these bytes, wherever they lay."""
+        """Return the analysis of these bytes, wherever they were."""
         return self._at(self._by_key.get(f"{store.ANALYSES}/{audio_sha256}"))
 
     def _at(self, index: int | None) -> Landed | None:
@@ -314,7 +316,7 @@ def _positions(table: pa.Table, column: str) -> dict[str, int]:
 
 
 def known(landing_dir: Path) -> Known:
-    """Everything that has landed and counts: the newest of each audio and of each path.
+    """Return all current analyses: the newest of each audio and of each path.
 
     A missing folder is an empty one. Raises LandingError when the folder changes too fast to read.
     """
@@ -341,7 +343,7 @@ def _scanned(landing_dir: Path, files: list[LandedFile]) -> pa.Table:
 
 
 def read_uncompacted(landing_dir: Path, recording: Recording) -> CallAnalysis | None:
-    """What has landed of a recording and is not packed yet; None when that is nothing readable."""
+    """Return the uncompacted analysis of a recording; None when none is readable."""
     keys = [store.refusal_key(recording.path)]
     if recording.audio_sha256:
         keys.insert(0, f"{store.ANALYSES}/{recording.audio_sha256}")
@@ -352,7 +354,7 @@ def read_uncompacted(landing_dir: Path, recording: Recording) -> CallAnalysis | 
 
 
 def read_landed(landing_dir: Path, landed: Landed) -> CallAnalysis:
-    """The whole of an analysis that is known; found again if it was packed meanwhile.
+    """Return the whole of a known analysis; looked up again if it was compacted meanwhile.
 
     Raises LandingError when it was removed or is damaged.
     """

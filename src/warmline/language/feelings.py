@@ -1,12 +1,12 @@
-"""What a customer's turn lets be heard: probabilities, and the sentence that they rest on most.
+"""Feelings in a customer's turn: probabilities, and the sentence with the best evidence.
 
-This is the customer's side of the reading: agents' answers are read elsewhere. After the Verona
-coding definitions (Zimmermann et al. 2011) a feeling that is put into words is explicit (a
-concern); trouble told plainly, with the feeling left to be heard, is implicit (a cue).
+Agents' answers are read by other modules. After the Verona coding definitions (Zimmermann et al.
+2011) a feeling that is put into words is explicit (a concern); trouble told plainly, with the
+feeling left to be heard, is implicit (a cue).
 
-A network for many languages reads each sentence; in English, rules and the heads of `emotions.py`
-are weighed with it. The weights are learned by `training/feelings.py` from text that is not of
-service; the last step, which makes probabilities of them, and the thresholds were set on half of
+A multilingual network reads each sentence; in English, rules and the heads of `heads.py` are
+combined with it. The weights are learned by `training/feelings.py` from text that is not about
+service; the last step, which turns them into probabilities, and the thresholds were set on half of
 the dialogues of a public set of support chats (`networks/feelings.toml`).
 """
 
@@ -33,7 +33,7 @@ from warmline.values import RoleName, Turn
 NETWORK = "feelings"
 MODEL = "model:feelings"
 MAX_TOKENS = 64
-# What the network says of a sentence: a feeling put into words; any feeling, put into words or
+# The network's outputs for a sentence: a feeling put into words; any feeling, put into words or
 # hinted at; and which.
 HEADS = ("felt", "any", *CUE_LABELS)
 _FILE = Path(__file__).parent / "networks" / "feelings.toml"
@@ -41,10 +41,10 @@ _RULES = (
     *("cue", "hostile", "complaint", "problem", "unresolved", "loss", "friction_repeat"),
     *("friction_transfer", "friction_hold", "relief", "thanks"),
 )
-# Rules that recognise the name of a feeling; the others recognise what is told instead.
+# Rules that recognise the name of a feeling; the others recognise the trouble that is told.
 _NAMING = frozenset({"named", "adjective", "word", "judgement"})
 _SUREST = 0.998
-# Log-odds of a sentence that says nothing of a feeling.
+# Log-odds of a sentence that says nothing about a feeling.
 _NOTHING_HEARD = -4.0
 
 
@@ -59,10 +59,10 @@ class Sentence:
 
 @dataclass(frozen=True)
 class SentencesRead:
-    """What the network reads of a turn: sentences by themselves, and windows of short ones.
+    """The network's reading of a turn: sentences by themselves, and windows of short ones.
 
-    A sentence by itself is not watered down by a greeting; a window has what is said in two.
-    `denied` are the ranges of words in which the customer denies a feeling.
+    A sentence by itself is not diluted by a greeting; a window has what is said in two. `denied`
+    are the ranges of words in which the customer denies a feeling.
     """
 
     sentences: tuple[Sentence, ...]
@@ -75,10 +75,10 @@ class SentencesRead:
 
 
 def read_sentences(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int, SentencesRead]:
-    """Return what the network reads of every customer's turn that has words, by turn index.
+    """Return the network's reading of every customer's turn that has words, by turn index.
 
-    Words are read as they were written, marks included. Raises `ModelError` when the network is
-    not in the model store.
+    Words are read as they were written, marks included. Raises `ModelError` when the network is not
+    in the model store.
     """
     told = [p for p in turn_texts if p.turn.role is RoleName.CUSTOMER and p.said.words]
     cut = [(p, _sentences(p.said), windows(p.said)) for p in told]
@@ -100,10 +100,10 @@ def read_sentences(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int
 def without_denied_feelings(
     read: Mapping[int, SentencesRead], turn_texts: Sequence[TurnText], book: Rulebook
 ) -> dict[int, SentencesRead]:
-    """Return what was read, less what the network hears in words that the customer denies.
+    """Return the reading without what the network found in words that the customer denies.
 
-    A network hears fear in "I'm not, like, terrified": what it says of such a sentence counts as
-    nothing heard. Rules go on counting what else is told there.
+    A network finds fear in "I'm not, like, terrified": its output for such a sentence does not
+    count. Rules still count what else the sentence tells.
     """
     found = dict(read)
     for turn_text in turn_texts:
@@ -133,9 +133,9 @@ def _quiet(sentence: Sentence, read: SentencesRead) -> Sentence:
 
 
 def _sentences(said: Spoken) -> list[tuple[int, int]]:
-    """Ranges of words: each sentence by itself, so that a greeting does not water down the next.
+    """Return ranges of words, one per sentence, so that a greeting does not dilute the next one.
 
-    Single words are left out where there is more, and long stretches without marks are cut.
+    Single words are left out where there is more, and long runs without marks are cut.
     """
     found = [part for sentence in said.sentences() for part in parts(said, *sentence)]
     return [(first, past) for first, past in found if past - first > 1] or found
@@ -147,9 +147,10 @@ def evidence_of(
     read: SentencesRead,
     heard: Sequence[WindowScores] = (),
 ) -> dict[str, float]:
-    """Return what speaks for a feeling in a customer's turn, or against one, by name.
+    """Return the evidence for and against a feeling in a customer's turn, by name.
 
-    Of several sentences the one that says most counts; what only English has is 0 elsewhere.
+    Of several sentences the strongest counts; features that only English has are 0 in other
+    languages.
     """
     found = {f"sentence.{name}": max(s.log_odds[name] for s in read.sentences) for name in HEADS}
     found["window.any"] = max(s.log_odds["any"] for s in read.windows)
@@ -172,7 +173,7 @@ def feelings_of(
 ) -> tuple[TurnFeelings, ...]:
     """Return the feelings of every customer's turn that was read, in order.
 
-    `heard` has the windows of turns in English; without it, the network's words alone count.
+    `heard` has the windows of turns in English; without it, only the network counts.
     """
     by_turn: dict[int, list[Moment]] = {}
     for moment in moments:
@@ -241,11 +242,11 @@ def cues_in(
     min_strength: float,
     least: float | None = None,
 ) -> dict[str, list[Moment]]:
-    """Return what the ledger holds of a customer's turn: by kind, the cues in order of time.
+    """Return the cues that the ledger holds of a customer's turn, by kind, in order of time.
 
     With `feelings`, a turn counts when a feeling is at least as probable as `least` (by default, as
-    `thresholds` has it); cues of rules name its kind, and where there are none the sentence that
-    says most is the cue. Without, cues of rules count from `min_strength` on.
+    `thresholds` has it); cues of rules name its kind, and where there are none the strongest
+    sentence is the cue. Without, cues of rules count from `min_strength` on.
     """
     floor = thresholds()["any_negative"] if least is None else least
     told: dict[str, list[Moment]] = {}
@@ -336,12 +337,12 @@ def _table() -> dict[str, Any]:
 
 
 def _explicit_share(felt: float, cues: Sequence[Moment]) -> float:
-    """The probability that a feeling, if there is one, is named; a rule that names one is sure."""
+    """Return the probability that a feeling, if there is one, is named; a rule is certain."""
     return max(1.0 / (1.0 + exp(-felt)), 0.9 if names_a_feeling(cues) else 0.0)
 
 
 def _kinds(share: float, most: Sentence, cues: Sequence[Moment]) -> dict[str, float]:
-    """The probability of each feeling but confusion: how the whole is shared among them."""
+    """Return the probability of each feeling but confusion: how the whole is shared among them."""
     odds = {kind: exp(most.log_odds[kind]) for kind in CUE_LABELS[:3]}
     for cue in cues:
         kind = "anger_frustration" if cue.kind == "hostile" else cue.label

@@ -1,7 +1,7 @@
-"""The small trained layers that read MiniLM's vectors, beside the adapters they were learned with.
+"""The small trained layers (heads) that read MiniLM's vectors.
 
-What they were learned from, and how well they do, is in `networks/MODEL_CARD.md`; thresholds and
-digests are in `networks/networks.toml`.
+Their training data and quality are described in `networks/MODEL_CARD.md`; thresholds and digests
+are in `networks/networks.toml`.
 """
 
 import tomllib
@@ -28,19 +28,19 @@ class Head:
     bias: NDArray[np.float32]
 
     def logits(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the layer says of these vectors."""
+        """Return the layer's output for these vectors."""
         found: NDArray[np.float32] = vectors @ self.weight.T + self.bias
         return found
 
 
 def adapter_file(name: str) -> Path:
-    """The file with adapter and head of `emotions` or `mechanisms`."""
+    """Return the file with adapter and head of `emotions` or `mechanisms`."""
     return _FOLDER / f"{name}.safetensors"
 
 
 @cache
 def head(name: str) -> Head:
-    """The head of `emotions` or `mechanisms`."""
+    """Return the head of `emotions` or `mechanisms`."""
     from safetensors.numpy import load_file
 
     stored = load_file(adapter_file(name))
@@ -49,13 +49,13 @@ def head(name: str) -> Head:
 
 @cache
 def network_settings(name: str) -> dict[str, Any]:
-    """The thresholds of `emotions` or `mechanisms`, as they were chosen when it was trained."""
+    """Return the thresholds of `emotions` or `mechanisms`, as chosen in training."""
     text = (_FOLDER / "networks.toml").read_text(encoding="utf-8")
     table: dict[str, Any] = tomllib.loads(text)[name]
     return table
 
 
-# Which emotions a text expresses, heard by MiniLM with heads learned from GoEmotions.
+# Which emotions a text expresses, by MiniLM with heads learned from GoEmotions.
 
 
 EMOTIONS = (
@@ -67,7 +67,7 @@ EMOTIONS = (
 _FEAR = frozenset({"fear", "nervousness"})
 _ANGER = frozenset({"anger", "annoyance", "disgust", "disapproval"})
 _SADNESS = frozenset({"sadness", "disappointment", "grief", "remorse", "embarrassment"})
-# Feeling -> the emotions that it unites. `negative` is the corpus' own group of that name.
+# Feeling -> the emotions it combines. `negative` is the corpus's own group of that name.
 FEELINGS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "fear_anxiety": _FEAR,
@@ -82,7 +82,7 @@ MAX_TOKENS = 64
 
 
 def emotion_probabilities(texts: Sequence[str], engines: Engines) -> dict[str, NDArray[np.float32]]:
-    """Probabilities (texts,) of each of `EMOTIONS` and `FEELINGS`, each 0..1 on its own.
+    """Return probabilities (texts,) of each of `EMOTIONS` and `FEELINGS`, each 0..1 on its own.
 
     A text is read up to 64 tokens. Raises `ModelError` when MiniLM is not in the model store.
     """
@@ -107,11 +107,11 @@ MAX_TEXT_TOKENS = 128
 def level_probabilities(
     pairs: Sequence[tuple[str, str]], engines: Engines
 ) -> dict[str, NDArray[np.float32]]:
-    """For each of `MECHANISMS`, probabilities (pairs, 3) of the levels; rows sum to 1.
+    """Return, for each of `MECHANISMS`, probabilities (pairs, 3) of the levels; rows sum to 1.
 
-    A pair is (what was said before, the response); the first may be empty. Of it the last 64 tokens
-    are read, of the response the first 128. The rarer levels were given more weight in learning, so
-    that the most probable level is the one to go by. Raises `ModelError` when MiniLM is not in the
+    A pair is (what was said before, the response); the first may be empty. Its last 64 tokens are
+    read, and the first 128 of the response. The rarer levels were given more weight in training, so
+    that the most probable level is the one to use. Raises `ModelError` when MiniLM is not in the
     model store.
     """
     if not pairs:

@@ -1,4 +1,4 @@
-"""The kinds of moments the language room recognises: the vocabulary of rules, ledger and tables."""
+"""The kinds of moments of the language stage: the vocabulary of rules, ledger and tables."""
 
 from enum import StrEnum
 
@@ -91,15 +91,15 @@ KINDS: dict[str, tuple[SpeakerScope, str]] = {
     "quote": (SpeakerScope.CUSTOMER, "the customer's sentence around a moment; label says of what"),
 }
 
-# What a customer is quoted for.
+# The kinds for which a customer is quoted.
 QUOTED_KINDS = frozenset(
     {
         *("cue", "hostile", "complaint", "relief", "friction_repeat"),
         *("friction_transfer", "friction_hold"),
     }
 )
-# What a rule file may define; the others come from models, from several turns together, or from
-# what a clause does (`speech_acts.py`).
+# The kinds that a rule file may define; the others come from models, from several turns together,
+# or from what a clause does (`speech_acts.py`).
 RULE_KINDS = frozenset(KINDS) - {
     *("reask", "quote", "emotional_reaction", "interpretation", "exploration", "uptake"),
     *("advice", "confrontation", "affirmation", "autonomy", "collaboration"),

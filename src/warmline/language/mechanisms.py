@@ -1,8 +1,8 @@
-"""What the models are sure enough of to show in agents' turns: mechanisms of empathy.
+"""Mechanisms of empathy that models find in agents' turns with enough confidence to show.
 
 Customers' feelings are read by `feelings.py`. Thresholds were chosen where people agreed with the
-model in 85 % of cases, on pairs that it had not learned from (`networks/networks.toml`); below
-them nothing is said.
+model in 85 % of cases, on pairs that were not in its training data (`networks/networks.toml`);
+below them nothing is shown.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +16,9 @@ from warmline.values import RoleName
 
 MECHANISM_MODEL = "model:epitome"
 WEAK, STRONG = "weak", "strong"
-# Fewer words are left to the rules: a model hears too much in "no, that's all".
+# Turns with fewer words are left to the rules: a model finds too much in "no, that's all".
 _LEAST_WORDS = 4
-# A window is not asked about empathy when more of it than this is the business of service.
+# A window is not judged for empathy when more of it than this is the business of service.
 _MOST_SERVICE = 0.3
 
 
@@ -29,8 +29,8 @@ def model_moments(
 ) -> list[Moment]:
     """Return for each agent's turn the mechanisms shown.
 
-    A mechanism is shown once a turn, at its level: `weak` or `strong` (EPITOME's 1 and 2); strength
-    is half the expected level.
+    A mechanism is shown once per turn, at its level: `weak` or `strong` (EPITOME's 1 and 2);
+    strength is half the expected level.
     """
     by_turn: dict[int, list[Moment]] = {}
     for moment in moments:

@@ -28,7 +28,7 @@ _PARTS = {
 class Block(NamedTuple):
     """Rows of one length, so that nothing is computed for padding: tensors (rows, length).
 
-    `segments` says of each token whether it belongs to the first (0) or the second text (1).
+    `segments` tells for each token whether it belongs to the first (0) or the second text (1).
     """
 
     tokens: Tensor
@@ -48,7 +48,7 @@ class Bert(nn.Module):
         self.layers = nn.ModuleList(_Layer(config) for _ in range(config["num_hidden_layers"]))
 
     def forward(self, blocks: Sequence[Block]) -> list[Tensor]:
-        """Vectors of each block. Tokens of all blocks go through the matrices together."""
+        """Return the vectors of each block; matrices take the tokens of all blocks together."""
         shapes = [block.tokens.shape for block in blocks]
         x = self.norm(torch.cat([self._embedded(block).flatten(0, 1) for block in blocks]))
         for layer in self.layers:
@@ -77,7 +77,7 @@ class _Layer(nn.Module):
         self.norm2 = nn.LayerNorm(width, norm_eps)
 
     def forward(self, x: Tensor, shapes: Sequence[torch.Size]) -> Tensor:
-        """Vectors (tokens, width) of all blocks, of which each row attends to itself alone."""
+        """Return vectors (tokens, width) of all blocks, each row attending to itself alone."""
         asked = self.self_attn["in_proj"](x)
         heard = torch.cat([self._attended(own) for own in _blocks(asked, shapes)])
         x = self.norm1(x + self.self_attn["out_proj"](heard))
@@ -85,20 +85,20 @@ class _Layer(nn.Module):
         return own
 
     def _attended(self, asked: Tensor) -> Tensor:
-        """Queries, keys and values (rows, length, 3 width) to what was heard (tokens, width)."""
+        """Return attention (tokens, width) from queries, keys, values (rows, length, 3 width)."""
         parts = asked.view(*asked.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         heard = functional.scaled_dot_product_attention(*parts)
         return heard.transpose(1, 2).flatten(2).flatten(0, 1)
 
 
 def _blocks(x: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
-    """What was together (tokens, width), as blocks (rows, length, width) again."""
+    """Return packed tokens (tokens, width) as blocks (rows, length, width) again."""
     parts = torch.split(x, [shape.numel() for shape in shapes])
     return [part.view(*shape, -1) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def published_weights(path: Path) -> dict[str, Tensor]:
-    """BERT's published weights under the names of `Bert`; the unused pooler is left out."""
+    """Return BERT's published weights under the names of `Bert`; the unused pooler is left out."""
     weights = load_file(path)
     state = {
         "words.weight": weights["embeddings.word_embeddings.weight"],

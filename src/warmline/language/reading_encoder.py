@@ -1,6 +1,6 @@
-"""MiniLM with a low-rank adapter merged in: texts, alone or after what they answer, as vectors.
+"""MiniLM with a low-rank adapter merged in: encodes texts, alone or with what they answer.
 
-The adapters are learned by `training/`; see `networks/MODEL_CARD.md`. This module imports torch:
+The adapters are trained by `training/`; see `networks/MODEL_CARD.md`. This module imports torch:
 only `warmline.engines` loads it.
 """
 
@@ -21,7 +21,7 @@ from warmline.language.minilm import Bert, Block, published_weights
 
 TOKENS_PER_BATCH = 2048
 _UP, _DOWN = ".up", ".down"
-_TRAINED = "encoder."  # what training calls the network that the layers belong to
+_TRAINED = "encoder."  # the name that training gives the network with these layers
 
 
 class Row(NamedTuple):
@@ -32,15 +32,15 @@ class Row(NamedTuple):
 
 
 class MeanEncoder:
-    """A network whose rows of tokens become the means of their vectors."""
+    """A network that turns rows of tokens into the means of their vectors."""
 
     def __init__(self, network: Bert, device: torch.device, number: torch.dtype) -> None:
-        """`number` is the kind of number to compute with: float32 or bfloat16."""
+        """Take the network; `number` is the number format to compute in: float32 or bfloat16."""
         self._network = network.eval().requires_grad_(False).to(device, number)
         self._device = device
 
     def _means(self, rows: Sequence[Row]) -> NDArray[np.float32]:
-        """Means (rows, 2, width) of the tokens from the second text on, and of all."""
+        """Return means (rows, 2, width) of the tokens from the second text on, and of all."""
         found = np.empty((len(rows), 2, self._network.words.embedding_dim), np.float32)
         for batch in _batches([len(row.ids) for row in rows]):
             found[batch] = self._means_of_batch([rows[i] for i in batch])
@@ -48,7 +48,7 @@ class MeanEncoder:
 
     @torch.inference_mode()
     def _means_of_batch(self, rows: Sequence[Row]) -> NDArray[np.float32]:
-        """The means of rows in order of length."""
+        """Return the means of rows in order of length."""
         blocks = [self._block(list(own)) for _, own in groupby(rows, lambda row: len(row.ids))]
         hidden = self._network(blocks)
         means = [
@@ -60,14 +60,14 @@ class MeanEncoder:
     def _block(self, rows: Sequence[Row]) -> Block:
         tokens = torch.tensor([row.ids for row in rows])
         length = tokens.shape[1]
-        # A text alone is all its own, and is the first segment.
+        # A single text has only the first segment.
         starts = torch.tensor([length if row.second is None else row.second for row in rows])
         segments = torch.arange(length) >= starts[:, None]
         return Block(tokens.to(self._device), segments.long().to(self._device))
 
 
 class ReadingEncoder(MeanEncoder):
-    """Texts to the means of their token vectors, as the heads of one adapter read them."""
+    """Encodes texts as the means of their token vectors, as the heads of one adapter read them."""
 
     def __init__(
         self,
@@ -78,9 +78,9 @@ class ReadingEncoder(MeanEncoder):
         device: torch.device,
         number: torch.dtype,
     ) -> None:
-        """Without an adapter it is MiniLM as published.
+        """Load MiniLM; without an adapter as published.
 
-        `number` is the kind of number to compute with: float32 or bfloat16.
+        `number` is the number format to compute in: float32 or bfloat16.
         """
         network = Bert(json.loads(config.read_text(encoding="utf-8")))
         network.load_state_dict(
@@ -94,7 +94,7 @@ class ReadingEncoder(MeanEncoder):
         self._first, self._last = marks[0], marks[-1]
 
     def texts(self, texts: Sequence[str], longest: int) -> NDArray[np.float32]:
-        """Means (texts, 384) of all tokens; a text is cut at `longest` tokens."""
+        """Return means (texts, 384) of all tokens; a text is cut at `longest` tokens."""
         cut = longest - 2
         rows = [Row([self._first, *self._tokens(t)[:cut], self._last]) for t in texts]
         return self._means(rows)[:, 1]
@@ -102,7 +102,7 @@ class ReadingEncoder(MeanEncoder):
     def pairs(
         self, pairs: Sequence[tuple[str, str]], longest_context: int, longest_text: int
     ) -> NDArray[np.float32]:
-        """Means (pairs, 768) of what was said in answer, then of all, for (context, text) pairs.
+        """Return means (pairs, 768) of the reply, then of all, for (context, text) pairs.
 
         Of a context the last `longest_context` tokens are read, of a text the first `longest_text`.
         """
@@ -120,14 +120,16 @@ class ReadingEncoder(MeanEncoder):
 
 
 def _means(hidden: Tensor, segments: Tensor) -> Tensor:
-    """Means (rows, 2, width) of the second text's vectors, zero where there is none, and of all."""
+    """Return means (rows, 2, width) of the second text's vectors, zero where there is none, and of
+    all.
+    """
     count = segments.sum(1, keepdim=True).clamp(min=1)
     second = (hidden * segments[..., None]).sum(1) / count
     return torch.stack([second, hidden.mean(1)], 1)
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Places of rows in order of length, so many that together they are not too many tokens."""
+    """Yield positions of rows in order of length, up to a limit of tokens in all."""
     batch: list[int] = []
     tokens = 0
     for place in sorted(range(len(lengths)), key=lambda i: lengths[i]):
@@ -141,7 +143,7 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 def merged(state: dict[str, Tensor], adapter: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The published weights plus each adapter's low-rank change."""
+    """Return the published weights plus each adapter's low-rank change."""
     merged = dict(state)
     for name, up in adapter.items():
         if name.endswith(_UP):

@@ -1,4 +1,4 @@
-"""Reads a call turn by turn with the rules: every moment that was recognised, with its evidence."""
+"""Read a call turn by turn with the rules: every moment that was recognised, with its evidence."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -31,10 +31,10 @@ def marked_questions(
     found: Sequence[tuple[LanguageRule, int, int]],
     reflected: Sequence[tuple[int, int]],
 ) -> list[Moment]:
-    """A closed question for each sentence with a question mark in which no rule found a question.
+    """Return a closed question for each sentence with a question mark in which no rule matched.
 
-    Service formulas ("Is there anything else?") are not counted as questions, nor is what is said
-    back with a rising voice (`reflected`).
+    Service formulas ("Is there anything else?") are not counted as questions, nor are reflections
+    with a rising voice (`reflected`).
     """
     moments = []
     for first, past in turn_text.said.sentences():
@@ -60,7 +60,7 @@ _AGAIN_WITHIN = 2
 
 
 def reasks(turn_texts: Sequence[TurnText], moments: Sequence[Moment]) -> list[Moment]:
-    """One moment for each request for an item that was requested before and answered since.
+    """Return one moment for each request for an item that was requested before and answered since.
 
     A request that says so itself ("repeat that zip code") needs no earlier one, as a customer may
     have given the item unasked. The label is the item. Any agent may be the one who asks again.
@@ -87,14 +87,14 @@ def reasks(turn_texts: Sequence[TurnText], moments: Sequence[Moment]) -> list[Mo
 
 
 def _says_again(request: Moment, turn_text: TurnText) -> bool:
-    """Whether the request itself says that it is not the first: "repeat ...", "... again"."""
+    """Return whether the request itself says that it is a repeat: "repeat ...", "... again"."""
     after = turn_text.turn.text.partition(request.text)[2].split()[:_AGAIN_WITHIN]
     words = spoken([*request.text.split(), *after]).present
     return not words.isdisjoint(_AGAIN)
 
 
 def _answered(between: Sequence[TurnText], unanswered: set[int]) -> bool:
-    """Whether the customer said anything but "yes" or "I don't know" in between."""
+    """Return whether the customer said anything but "yes" or "I don't know" in between."""
     return any(
         p.turn.role is RoleName.CUSTOMER and p.turn.index not in unanswered and not listens(p.said)
         for p in between
@@ -105,11 +105,11 @@ def _answered(between: Sequence[TurnText], unanswered: set[int]) -> bool:
 
 
 SIMPLE, COMPLEX = "reflection.simple", "reflection.complex"
-# What an agent can be saying back: the customer's last turns, back to so many content words.
+# What an agent may be reflecting: the customer's last turns, back to this many content words.
 _REMEMBERED_WORDS = 40
 _MOSTLY_RETURNING = 0.5
 _SHOWN = (Act.ADVICE, Act.CONFRONTATION, Act.AFFIRMATION, Act.AUTONOMY, Act.COLLABORATION)
-# What was found under one of these is counted as what it is.
+# A match under one of these kinds keeps its kind.
 _SHOWS_LISTENING = frozenset({"attentive", "affective"})
 
 
@@ -118,7 +118,7 @@ def acts_of_talk(
     found: Mapping[int, Sequence[Found]],
     heard: Mapping[int, Sequence[WindowScores]],
 ) -> dict[int, tuple[SaidAct, ...]]:
-    """The acts of every agent's turn, by turn index.
+    """Return the acts of every agent's turn, by turn index.
 
     `found` are the rules' matches and `heard` the models' windows by turn index; without models the
     second is empty.
@@ -150,7 +150,7 @@ def _remembered(said: Sequence[frozenset[str]]) -> frozenset[str]:
 def act_moments(
     turn_text: TurnText, acts: Sequence[SaidAct], found: Sequence[Found]
 ) -> Iterator[Moment]:
-    """The moments of a turn's acts. What a rule found to show listening is not shown twice."""
+    """Yield the moments of a turn's acts, except listening that a rule has already found."""
     told = [(a, b) for r, a, b in found if r.kind in _SHOWS_LISTENING]
     for act in _runs([a for a in acts if a.act is Act.REFLECTION]):
         if not any(a < act.past and act.first < b for a, b in told):
@@ -164,7 +164,7 @@ def act_moments(
 
 
 def _runs(acts: Sequence[SaidAct]) -> list[SaidAct]:
-    """Clauses that follow each other, as one."""
+    """Return adjacent clauses joined into one."""
     runs: list[SaidAct] = []
     for act in acts:
         if runs and runs[-1].past == act.first:
@@ -182,7 +182,7 @@ def _runs(acts: Sequence[SaidAct]) -> list[SaidAct]:
 
 Windows = Mapping[int, Sequence[WindowScores]]
 
-# A quote without sentence marks reaches this many words to each side of what was recognised.
+# A quote without sentence marks extends this many words to each side of the match.
 _QUOTE_REACH = 15
 _SPEAKERS = frozenset({RoleName.AGENT, RoleName.CUSTOMER})
 _UNHEARD: Windows = MappingProxyType({})
@@ -191,11 +191,11 @@ _UNHEARD: Windows = MappingProxyType({})
 def rule_moments(
     turn_texts: Sequence[TurnText], book: Rulebook, heard: Windows = _UNHEARD
 ) -> tuple[Moment, ...]:
-    """All moments of a call, in order of start.
+    """Return all moments of a call, in order of start.
 
-    Only turns whose role is agent or customer are read: what a party of unknown role says is
-    nobody's empathy and nobody's cue. `heard` are the models' windows by turn index; what they
-    interpret is one sign of a reflection.
+    Only turns whose role is agent or customer are read: the words of a party of unknown role are
+    nobody's empathy and nobody's cue. `heard` are the models' windows by turn index; an
+    interpretation in them is one sign of a reflection.
     """
     read = _readable(turn_texts)
     found = _found(read, book)
@@ -211,7 +211,7 @@ def rule_moments(
 def read_acts(
     turn_texts: Sequence[TurnText], book: Rulebook, heard: Windows = _UNHEARD
 ) -> dict[int, tuple[SaidAct, ...]]:
-    """What each clause of every agent's turn does, by turn index."""
+    """Return the function of each clause of every agent's turn, by turn index."""
     read = _readable(turn_texts)
     return acts_of_talk(read, _found(read, book), heard)
 
@@ -219,10 +219,10 @@ def read_acts(
 def without_denied(
     heard: Sequence[Moment], turn_texts: Sequence[TurnText], book: Rulebook
 ) -> list[Moment]:
-    """Return what models heard, less the feelings that the customer denies in the same words.
+    """Return the models' windows without the feelings that the customer denies in the same words.
 
-    A model hears fear in "I'm not like, you know, terrified": where the words of a feeling are
-    denied, what a model heard in them and its quote are left out.
+    A model finds fear in "I'm not like, you know, terrified": where the words of a feeling are
+    denied, what a model found in them and its quote are left out.
     """
     denied: dict[int, list[Moment]] = {}
     for turn_text in _readable(turn_texts):
@@ -243,7 +243,7 @@ def without_denied(
 
 
 def in_order(moments: Iterable[Moment]) -> tuple[Moment, ...]:
-    """Moments by start; the rest of the key only makes the order the same every time."""
+    """Return moments by start; the rest of the key only makes the order reproducible."""
     return tuple(sorted(moments, key=lambda m: (m.start_s, m.turn_index, m.kind, m.end_s, m.rule)))
 
 
@@ -272,14 +272,14 @@ def _of_one_turn(
 
 
 def _under_a_statement(match: Found, stated: Sequence[tuple[int, int]]) -> bool:
-    """A question inside of what is said back ("you wonder what would help") asks nothing."""
+    """Return whether a question lies inside a reflection ("you wonder what would help")."""
     rule, first, _ = match
     asks = rule.kind.startswith("question_")
     return asks and any(begin <= first < end for begin, end in stated)
 
 
 def _strongest(found: Iterable[Found]) -> list[Found]:
-    """Of overlapping matches of one meaning, the strongest; then the longest, then the first."""
+    """Return the strongest of overlapping matches of one meaning; then the longest, the first."""
 
     def meaning(match: Found) -> tuple[str, str]:
         rule = match[0]
@@ -299,7 +299,7 @@ def _strongest(found: Iterable[Found]) -> list[Found]:
 
 
 def _quotes(turn_text: TurnText, found: Sequence[Found]) -> list[Moment]:
-    """The customer's sentences around what is worth reading, each once and named once."""
+    """Return the customer's sentences around what is worth reading, each once with one label."""
     quoted: list[tuple[int, int]] = []
     moments = []
     for rule, first, past in sorted(found, key=lambda f: (-f[0].strength, f[1], f[0].id)):

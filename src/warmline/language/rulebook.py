@@ -1,4 +1,4 @@
-"""The language room's rules: built-in files in `rules/`, then a QA lead's own."""
+"""The rules of the language stage: built-in files in `rules/`, then the user's own."""
 
 import hashlib
 from collections.abc import Sequence
@@ -27,9 +27,9 @@ _SHARED = "lists.toml"
 
 
 class LanguageRule(PhraseRule):
-    """A `[[rule]]` of the language room: what the words mean, and how strongly they mean it.
+    """A `[[rule]]` of the language stage: what the words mean, and how strongly.
 
-    `role` narrows whose words are read; by default it follows from the kind. `strength` 0..1.
+    `role` restricts whose words are read; by default it follows from the kind. `strength` is 0..1.
     """
 
     kind: str
@@ -52,7 +52,7 @@ class LanguageRule(PhraseRule):
         return self
 
     def reads(self, role: RoleName) -> bool:
-        """Whether this rule looks at the words of a speaker with this role."""
+        """Return whether this rule reads the words of a speaker with this role."""
         who = self.role or KINDS[self.kind][0]
         return who is SpeakerScope.ANY or who.value == role.value
 
@@ -63,7 +63,7 @@ Lists = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Rulebook:
-    """All rules in force, in order of file and place; a later rule replaces one with its id."""
+    """All rules in force, in order of file and position; a later rule replaces one with its id."""
 
     rules: tuple[tuple[LanguageRule, Matcher], ...]
 
@@ -72,7 +72,7 @@ class Rulebook:
         return {role: [r for r in self.rules if r[0].reads(role)] for role in RoleName}
 
     def find(self, said: Spoken, role: RoleName) -> list[tuple[LanguageRule, int, int]]:
-        """(rule, first word, past the last word) of everything recognised in one turn."""
+        """Return (rule, first word, past the last word) of everything recognised in one turn."""
         return [
             (rule, first, past)
             for rule, matcher in self._by_role[role]
@@ -89,16 +89,16 @@ class Rulebook:
 
 
 def rulebook(settings: LanguageSettings) -> Rulebook:
-    """The rules in force under these settings.
+    """Return the rules in force under these settings.
 
     Raises `SettingsError` naming file, rule and key if a rule file is broken, or if a rule of the
-    user's folder does not do what its own examples say.
+    user's folder fails its own examples.
     """
     return _compiled(_own_files(settings))
 
 
 def fingerprint(settings: LanguageSettings) -> str:
-    """A digest of the text of all rules in force: part of the content address of an analysis."""
+    """Return a digest of the text of all rules in force: part of the cache key of an analysis."""
     digest = hashlib.sha256()
     for file in (*rule_files(_FOLDER), *rule_files(_FOLDER / "acts"), *_own_files(settings)):
         digest.update(file.text.encode())
@@ -106,7 +106,7 @@ def fingerprint(settings: LanguageSettings) -> str:
 
 
 def built_in_lists() -> Lists:
-    """The lists of `lists.toml`, which every rule file may use."""
+    """Return the lists of `lists.toml`, which every rule file may use."""
     return _built_in()[1]
 
 
@@ -129,7 +129,7 @@ def _compiled(own: tuple[RuleFile, ...]) -> Rulebook:
 
 @cache
 def _built_in() -> tuple[Rules, Lists]:
-    """The rules that ship, by id, and the lists of `lists.toml`, which every file may use."""
+    """Return the rules that ship, by id, and the lists of `lists.toml`, open to every file."""
     rules: Rules = {}
     shared: Lists = {}
     for file in sorted(rule_files(_FOLDER), key=lambda f: Path(f.name).name != _SHARED):

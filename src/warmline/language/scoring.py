@@ -1,8 +1,8 @@
-"""One number for an agent's empathy, one for a customer's feeling, from rules and models.
+"""Score a turn: one number for an agent's empathy, one for a customer's feeling.
 
-Where models read, all evidence is put together by learned weights (`weighing.py`). Where rules read
-alone, each moment is a share 0..1 and they are put together as independent ones (noisy or); those
-weights are judgements: service formulas and bare apologies are little, feelings named are much.
+Where models read, all features are combined by learned weights (`features.py`). Where only rules
+read, each moment is a share 0..1 and they are combined as independent ones (noisy or); those
+weights are judgements: service formulas and bare apologies count little, feelings named count much.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ from warmline.settings import EmpathySettings
 from warmline.values import RoleName
 
 # How much of an agent's moment is empathy. A formula or an apology alone is next to none; acting
-# for the customer is some ("with words and actions"); a dismissal takes away. Saying back what was
-# said (label `reflection`) shows attention rather than warmth.
+# for the customer is some ("with words and actions"); a dismissal takes away. A reflection (label
+# `reflection`) shows attention rather than warmth.
 _EMPATHY = {
     "affective": 1.0,
     "cognitive": 0.8,
@@ -37,7 +37,7 @@ _EMPATHY = {
     "politeness": 0.05,
 }
 _DISMISSAL_TAKES = 0.7
-# A question may be warm, but leaves the feeling unanswered; a judgement, fitted to nothing.
+# A question may be warm, but leaves the feeling unanswered; a judgement, not fitted to data.
 _ASKING_TAKES = 0.5
 # How much of a customer's moment is negative emotion, besides the cues themselves.
 _NEGATIVE = {
@@ -51,16 +51,16 @@ _NEGATIVE = {
     "problem": 0.5,
 }
 _POSITIVE_TAKES = {"relief": 0.5, "thanks": 0.3}
-# Of the feelings that the models hear, so much is believed without a rule.
+# The share of the feelings found by models that is believed without a rule.
 _FEELING = 0.8
 
 
 @dataclass(frozen=True)
 class Cue:
-    """What the ledger would hold of a turn.
+    """A cue that the ledger would hold of a turn.
 
-    `explicit` says that the feeling is put into words, not only hinted at; `probability` is that of
-    a feeling in the turn, and without models the strength of the rule.
+    `explicit` tells that the feeling is put into words, not only hinted at; `probability` is that
+    of a feeling in the turn, and without models the strength of the rule.
     """
 
     kind: str
@@ -71,12 +71,12 @@ class Cue:
 
 @dataclass(frozen=True)
 class TurnLanguage:
-    """What one turn's words show. Scores are 0..1; None where the speaker is not the one scored.
+    """The scores of one turn's words, 0..1; None for scores of another role than the speaker's.
 
-    `empathy` and its parts are said of agents; `negative_emotion`, the four feelings and `cues`,
-    which is what the ledger would hold of the turn, of customers. `emotional_reaction`,
-    `interpretation` and `exploration` are the probabilities that an EPITOME mechanism is there at
-    all; None without models. `rules` names what was recognised, strongest first.
+    `empathy` and its parts apply to agents; `negative_emotion`, the four feelings and `cues`, which
+    the ledger would hold of the turn, to customers. `emotional_reaction`, `interpretation` and
+    `exploration` are the probabilities that an EPITOME mechanism is present at all; None without
+    models. `rules` names what was recognised, strongest first.
     """
 
     speaker: str
@@ -104,7 +104,7 @@ def scored(
     read: ModelScores,
     felt: TurnFeelings | None = None,
 ) -> TurnLanguage:
-    """The scores of one turn from its moments and from what models make of it."""
+    """Return the scores of one turn from its moments and from the models' readings."""
     heard = read.heard
     agent = turn_text.turn.role is RoleName.AGENT
     customer = turn_text.turn.role is RoleName.CUSTOMER
@@ -154,7 +154,7 @@ def unscored(speaker: str) -> TurnLanguage:
 
 
 def noisy_or(shares: Sequence[float]) -> float:
-    """Independent evidence together (noisy or)."""
+    """Return the combined probability of independent evidence (noisy or)."""
     return 1.0 - prod(1.0 - s for s in shares)
 
 

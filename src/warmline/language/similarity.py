@@ -34,10 +34,10 @@ _LEAST_OTHERS = 2
 
 
 def uptake(replies: Sequence[str], before: Sequence[str], engines: Engines) -> NDArray[np.float64]:
-    """For each reply of one talk its uptake of what came right before it, -2 to 2; 0 is chance.
+    """Return, for each reply, its uptake of what came right before it, -2 to 2; 0 is chance.
 
     `before[i]` is what the other said before `replies[i]`. NaN throughout where there are fewer
-    than three: there is no chance to compare with.
+    than three: there is no chance level to compare with.
     """
     if len(replies) <= _LEAST_OTHERS:
         return np.full(len(replies), np.nan)
@@ -52,7 +52,7 @@ def uptake(replies: Sequence[str], before: Sequence[str], engines: Engines) -> N
 
 
 def uptake_moments(turn_texts: Sequence[TurnText], engines: Engines) -> list[Moment]:
-    """One moment for each agent's turn that says something after the customer said something.
+    """Return one moment for each agent's turn with something to say that follows the customer's.
 
     Strength is 0.5 + uptake, within 0..1: 0.5 is chance.
     """
@@ -82,7 +82,7 @@ def uptake_moments(turn_texts: Sequence[TurnText], engines: Engines) -> list[Mom
     ]
 
 
-# What turns mean, as MiniLM's vectors as published: one for each window that models read.
+# The meaning of turns, as MiniLM's published vectors: one for each window that models read.
 
 
 _MAX_TOKENS = 64
@@ -91,7 +91,7 @@ _MAX_TOKENS = 64
 def vectors_of(
     turn_texts: Sequence[TurnText], heard: Mapping[int, Sequence[WindowScores]], engines: Engines
 ) -> dict[int, NDArray[np.float32]]:
-    """Unit vectors (windows, 384) of each turn that has windows, by turn index.
+    """Return unit vectors (windows, 384) of each turn that has windows, by turn index.
 
     Raises `ModelError` when MiniLM is not in the model store.
     """
@@ -109,13 +109,14 @@ def vectors_of(
 
 
 def unit_vectors(texts: Sequence[str], encoder: "ReadingEncoder") -> NDArray[np.float32]:
-    """Vectors (texts, 384) of length 1; of long texts, of what comes first."""
+    """Return vectors (texts, 384) of length 1; of long texts, only the beginning counts."""
     found = encoder.texts(texts, _MAX_TOKENS)
     unit: NDArray[np.float32] = found / np.linalg.norm(found, axis=1, keepdims=True)
     return unit
 
 
-# What a customer's words are like: in meaning, to example sentences; in form, to a plain request.
+# Prototype similarity of a customer's words: in meaning, to example sentences; in form, to a plain
+# request.
 
 
 _SENTENCES, _REQUESTS = "likeness.toml", "requests.toml"
@@ -126,9 +127,9 @@ PrototypeSimilarity = Mapping[str, float]
 def prototype_similarity(
     turn_texts: Sequence[TurnText], vectors: Mapping[int, NDArray[np.float32]], engines: Engines
 ) -> dict[int, PrototypeSimilarity]:
-    """For each customer's turn with vectors, by turn index: how like each group of sentences it is.
+    """Return, by turn index, how similar each customer's turn is to each group of sentences.
 
-    Likeness is a cosine, -1 to 1, of the window and the sentence that are nearest. Raises
+    Similarity is a cosine, -1 to 1, of the nearest pair of a window and a sentence. Raises
     `ModelError` when MiniLM is not in the model store.
     """
     customers = [p.turn.index for p in turn_texts if p.turn.role is RoleName.CUSTOMER]
@@ -148,31 +149,31 @@ def prototype_similarity(
 
 @cache
 def sentences() -> Mapping[str, tuple[str, ...]]:
-    """The example sentences of each group."""
+    """Return the example sentences of each group."""
     return MappingProxyType({name: tuple(group["sentences"]) for name, group in _groups().items()})
 
 
 @cache
 def directions() -> Mapping[str, int]:
-    """Whether being like a group speaks for a negative feeling (1) or against one (-1)."""
+    """Return whether likeness to a group speaks for a negative feeling (1) or against it (-1)."""
     return MappingProxyType({name: int(group["speaks"]) for name, group in _groups().items()})
 
 
 def asks_plainly(said: Spoken) -> bool:
-    """Whether a service or a fact is asked for in the ordinary way."""
+    """Return whether a service or a fact is asked for in the ordinary way."""
     return any(matcher.find(said) for _, matcher in request_rules())
 
 
 @cache
 def request_rules() -> tuple[tuple[PhraseRule, Matcher], ...]:
-    """The rules of `requests.toml`, compiled."""
+    """Return the rules of `requests.toml`, compiled."""
     rules, _ = parse_rules(RuleFile(_REQUESTS, _text(_REQUESTS)), PhraseRule, {})
     return tuple(rules)
 
 
 @lru_cache(maxsize=1)
 def _example_vectors(encoder: "ReadingEncoder") -> NDArray[np.float32]:
-    """The vectors of all sentences, group by group; a short talk has fewer words than these."""
+    """Return the vectors of all sentences, group by group."""
     told = (sentence for group in sentences().values() for sentence in group)
     return unit_vectors([" ".join(spoken_text(sentence).words) for sentence in told], encoder)
 

@@ -1,11 +1,12 @@
-"""What an agent does with each clause: asks, reflects, advises, confronts, informs, supports.
+"""Classify what an agent does with each clause: asks, reflects, advises, confronts, informs,
+supports.
 
 The acts are those of the coding manuals of motivational interviewing (MISC 2.5; MITI 4.2), which
-hold for any talk in which one listens to another. A reflection is a statement, not a question by
-form, that is about the other's own experience, takes up what the other has said, and brings no
-advice. Form is read first, then what a phrase is evidence of (`rules/acts`), then who is spoken of
-and whose words return. The weights are judgements and are fitted to nothing; which of them were
-changed after labels had been looked at, the validation report says.
+apply to any talk in which one person listens to another. A reflection is a statement, not a
+question by form, that is about the other's own experience, takes up what the other has said, and
+brings no advice. Form is read first, then what a phrase is evidence of (`rules/acts`), then who is
+spoken of and whose words return. The weights are judgements and not fitted to data; the validation
+report says which of them were changed after labels had been looked at.
 """
 
 import tomllib
@@ -22,14 +23,14 @@ from pydantic import Field
 from warmline.language.rulebook import LanguageRule, built_in_lists
 from warmline.phrases import Matcher, PhraseRule, Spoken, parse_rules, rule_files
 
-# Rules of what an act of speaking sounds like: `rules/acts`, phrases with examples as tests.
+# The phrases that are evidence of an act: `rules/acts`, with examples as tests.
 
 
 FOLDER = Path(__file__).parent / "rules" / "acts"
 
 # What a phrase is evidence of. `stem` makes a statement a reflection, `sign` counts towards one;
-# `tag` asks whether what was said back is right; `fact` gives information; `frame` greets, thanks,
-# or says what the talk will be about.
+# `tag` asks whether a reflection is right; `fact` gives information; `frame` greets, thanks, or
+# says what the talk will be about.
 Evidence = Literal[
     "stem",
     "sign",
@@ -59,7 +60,7 @@ class ActBook:
     rules: tuple[tuple[ActRule, Matcher], ...]
 
     def evidence(self, said: Spoken) -> Mapping[str, float]:
-        """Strength by evidence: of signs the sum, of all else the strongest."""
+        """Return strength by evidence: of signs the sum, of all else the strongest."""
         found: dict[str, float] = {}
         for rule, matcher in self.rules:
             if not matcher.find(said):
@@ -70,7 +71,7 @@ class ActBook:
         return found
 
     def tag(self, said: Spoken) -> int:
-        """Where a tag begins with which the clause ends; past the last word without one."""
+        """Return where a tag begins with which the clause ends; past the last word without one."""
         past = len(said.words)
         begins = [
             first
@@ -84,13 +85,13 @@ class ActBook:
 
 @cache
 def act_book() -> ActBook:
-    """The rules that ship, compiled once. Raises `SettingsError` when a file is broken."""
+    """Return the rules that ship, compiled once. Raises `SettingsError` when a file is broken."""
     lists = built_in_lists()
     found = [parse_rules(file, ActRule, lists)[0] for file in rule_files(FOLDER)]
     return ActBook(tuple(rule for rules in found for rule in rules))
 
 
-# Turns cut into clauses: one act of speaking each, also where nobody wrote a mark.
+# Turns split into clauses: one speech act each, even where nobody wrote a mark.
 
 
 _COORDINATORS = frozenset({"and", "but", "so", "or", "then", "okay", "alright"})
@@ -104,14 +105,14 @@ _AUXILIARIES = frozenset(
         *("can", "could", "will", "would", "should", "might", "may"),
     }
 )
-# Before one of these, inversion is no new question ("more than do you", "how are you").
+# Before one of these, inversion starts no new question ("more than do you", "how are you").
 _GOVERNORS = _INTERROGATIVES | frozenset(
     {"that", "than", "as", "so", "because", "if", "like", "and", "but", "or", "whether"}
 )
 _OPENERS = frozenset({"sounds", "seems", "part", "maybe"}).union(
     _INTERROGATIVES, _AUXILIARIES, SUBJECTS
 )
-# Words that open a clause without being of it.
+# Words that open a clause without belonging to it.
 _MARKERS = frozenset(
     {
         *("okay", "alright", "right", "yes", "no", "so", "and", "now", "oh", "well", "then"),
@@ -126,12 +127,12 @@ _LEAST_CLAUSE_WORDS = 3
 
 
 def clauses(said: Spoken) -> list[tuple[int, int]]:
-    """Ranges of words [first, past), together all of them."""
+    """Return ranges of words [first, past) of clauses, together all of them."""
     return [part for sentence in said.sentences() for part in _parts(said.words, *sentence)]
 
 
 def lead(words: Sequence[str], first: int, past: int) -> tuple[frozenset[str], int]:
-    """The markers that a clause opens with, and where it goes on."""
+    """Return the markers that open a clause, and where it goes on."""
     at = first
     while at < past:
         if words[at] in _MARKERS and tuple(words[at : at + 2]) != ("so", "that"):
@@ -144,24 +145,24 @@ def lead(words: Sequence[str], first: int, past: int) -> tuple[frozenset[str], i
 
 
 def is_inverted(words: Sequence[str]) -> bool:
-    """Whether an auxiliary stands before its subject: a question by form."""
+    """Return whether an auxiliary stands before its subject: a question by form."""
     return words[0] in _AUXILIARIES and words[1] in SUBJECTS - {"your", "my", "that"}
 
 
 def foretells(after: Sequence[str]) -> bool:
-    """Whether what follows "you" is what they will or can do, which is no experience of theirs."""
+    """Return whether the words after "you" say what they will or can do, not what they feel."""
     return bool(after) and after[0] in _FORETELLING and "not" not in after[1:2]
 
 
 def content(words: Sequence[str]) -> Iterator[str]:
-    """Content words without their endings, so that "charged" meets "charge"."""
+    """Yield content words without their endings, so that "charged" meets "charge"."""
     for word in words:
         if word not in _function_words() and not word.isdigit():
             yield _stem(word)
 
 
 def part(said: Spoken, first: int, past: int) -> Spoken:
-    """A range of words as if it were all that was said."""
+    """Return a range of words as if it were the whole text."""
     return Spoken(said.words[first:past], said.sources[first:past], said.marks[first:past])
 
 
@@ -201,7 +202,7 @@ def _function_words() -> frozenset[str]:
 
 
 class Act(StrEnum):
-    """What a clause does."""
+    """A speech act of a clause."""
 
     QUESTION = "question"
     REFLECTION = "reflection"
@@ -216,9 +217,9 @@ class Act(StrEnum):
 
 @dataclass(frozen=True)
 class SaidAct:
-    """One clause [first, past) of a turn's comparable words, and what it does.
+    """One clause [first, past) of a turn's comparable words, and its acts.
 
-    `does` is all that it does at once: a question may also advise or ask leave. `strength` 0..1.
+    `does` has all of its acts: a question may also advise or ask permission. `strength` 0..1.
     `returning` is the share of its content words that the customer had said.
     """
 
@@ -240,14 +241,14 @@ _TELLS = frozenset({Act.INFORMATION, Act.OTHER, Act.ADVICE})
 # "But you said ..." holds the other to their words.
 _REPORTS = frozenset({"said", "told", "mentioned", "saying", "telling"})
 _QUESTIONS = frozenset({"question_open", "question_closed", "slot_request"})
-# The business of a call: it may speak of the customer, but says nothing back.
+# The business of a call: it may speak of the customer, but reflects nothing.
 _BUSINESS = frozenset(
     {
         *("solution", "next_step", "expectation", "commitment", "offer", "ownership"),
         *("identification", "resolution"),
     }
 )
-# Who takes the customer's side ("you should not have to ...") neither advises nor argues.
+# Taking the customer's side ("you should not have to ...") is neither advice nor argument.
 _SIDES_WITH = frozenset({"affective", "cognitive"})
 _SUPPORT = (Act.AFFIRMATION, Act.AUTONOMY, Act.COLLABORATION)
 _MOST_BUSINESS = 0.3
@@ -271,11 +272,11 @@ def acts_of_turn(
     theirs: Collection[str],
     interprets: Sequence[tuple[int, int, float]] = (),
 ) -> tuple[SaidAct, ...]:
-    """The acts of an agent's turn, clause by clause.
+    """Return the acts of an agent's turn, clause by clause.
 
-    `found` is what the rulebook found in the turn, `theirs` the content words of what the customer
-    said before (`clauses.content`), `interprets` EPITOME's probabilities of an interpretation, by
-    range of words.
+    `found` are the rulebook's matches in the turn, `theirs` the content words of what the customer
+    said before (`content`), `interprets` EPITOME's probabilities of an interpretation, by range of
+    words.
     """
     acts: list[SaidAct] = []
     for first, past in clauses(said):
@@ -308,13 +309,13 @@ class _Clause:
         self.returning = self._shared / len(own) if own else 0.0
 
     def said_act(self, found: Sequence[Found], before: Sequence[SaidAct]) -> SaidAct:
-        """What the clause does, given what was found in the turn and what the turn did before."""
+        """Return the function of the clause, given the turn and what came before it."""
         reflecting = self._reflecting(before)
         against = self._against(before)
         act = self._act(found, reflecting, against)
         does = {act}
         if act is not Act.REFLECTION and not self._share(found, _SIDES_WITH):
-            # What is said back is not the speaker's own advice or blame.
+            # A reflection is not the speaker's own advice or blame.
             does |= {Act(e) for e in self.evidence if e in frozenset(Act)}
         strength = 0.8 if "stem" in self.evidence else 0.4 + 0.35 * self.returning
         if act is not Act.REFLECTION:
@@ -346,7 +347,7 @@ class _Clause:
         return Act.INFORMATION if words >= least else Act.OTHER
 
     def _asks(self, found: Sequence[Found]) -> bool:
-        """A question by form; one that stands under a statement about the other asks nothing."""
+        """Return a question by form; one under a statement about the other person asks nothing."""
         stated = "stem" in self.evidence or (
             self.body.words[0] in OTHERS | {"you", "your"} and not self.asked
         )
@@ -361,7 +362,7 @@ class _Clause:
         return rising and len(self.body.words) >= _LEAST_WORDS
 
     def _against(self, before: Sequence[SaidAct]) -> bool:
-        """ "But you ..." that follows no reflection of one's own argues with the other."""
+        """Return whether a clause argues: "But you ..." that follows no reflection of one's own."""
         if "but" not in self.lead or not self.body.words:
             return False
         if "stem" in self.evidence and _REPORTS.isdisjoint(self.body.words[:4]):
@@ -370,7 +371,7 @@ class _Clause:
             return False
         if self.body.words[0] in {"you", "your", "if"}:
             return True
-        # "It was late, but it comes tomorrow" sets one fact beside another.
+        # "It was late, but it comes tomorrow" contrasts one fact with another.
         explains = any(a.act in _TELLS and self._is_statement(a) for a in before)
         return not explains and self.body.words[0] in OTHERS
 
@@ -398,7 +399,7 @@ class _Clause:
         return score - 1.0 if _SPEAKER.intersection(words) else score
 
     def _about(self) -> float:
-        """Whose matter it is: the subject of the statement; what has none is about theirs."""
+        """Return whose matter it is, by the subject of the statement; without one it is theirs."""
         words = self.body.words
         if words[0] == "your":
             return _YOUR
@@ -411,14 +412,14 @@ class _Clause:
         return _OF_OTHERS if len(words) in _FRAGMENT_WORDS and self._shared else 0.0
 
     def _share(self, found: Sequence[Found], kinds: Collection[str]) -> float:
-        """The share of the words that rules of these kinds found."""
+        """Return the share of the words that rules of these kinds found."""
         inside = [(a, b) for r, a, b in found if r.kind in kinds]
         own = range(self.start, self.past)
         return sum(any(a <= i < b for a, b in inside) for i in own) / max(1, len(own))
 
 
 def _evidence(body: Spoken) -> Mapping[str, float]:
-    """What phrases say; signs count also where "you" comes after what is fronted."""
+    """Return the evidence of phrases; signs count also where "you" follows what is fronted."""
     found = dict(act_book().evidence(body))
     at = next((i for i, w in enumerate(body.words[:_FRONTED_WORDS]) if w == "you"), 0)
     if at and "sign" not in found:

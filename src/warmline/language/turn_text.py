@@ -1,4 +1,4 @@
-"""Turns as the language room reads them: comparable words, each with its time on the clock."""
+"""Turns as the language stage reads them: comparable words, each with its time in the call."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _EDGE_S = 0.01
 class TurnText:
     """One turn's words: as recognised (`written`, with `times`) and comparable (`said`).
 
-    Ranges of words [first, past) are of `said`.
+    Ranges of words [first, past) refer to `said`.
     """
 
     turn: Turn
@@ -25,25 +25,25 @@ class TurnText:
     said: Spoken
 
     def span(self, first: int, past: int) -> Span:
-        """The times of a range of words."""
+        """Return the times of a range of words."""
         start, end = self.said.sources[first], self.said.sources[past - 1]
         return Span(self.times[start].start_s, max(t.end_s for t in self.times[start : end + 1]))
 
     def share(self, first: int, past: int, moments: Sequence[Moment]) -> float:
-        """The share of the words of a range that lie in one of the moments."""
+        """Return the share of the words of a range that lie in one of the moments."""
         spans = [self.span(i, i + 1) for i in range(first, past)]
         inside = [any(s.start_s < m.end_s and m.start_s < s.end_s for m in moments) for s in spans]
         return sum(inside) / len(spans)
 
     def text(self, first: int, past: int) -> str:
-        """A range of words as they were recognised, with the fillers between them."""
+        """Return a range of words as they were recognised, with the fillers between them."""
         start, end = self.said.sources[first], self.said.sources[past - 1]
         return " ".join(self.written[start : end + 1])
 
     def moment(
         self, kind: str, label: str | None, first: int, past: int, rule: str, strength: float
     ) -> Moment:
-        """What was recognised in a range of words, with their times."""
+        """Return the words recognised in a range, with their times."""
         span = self.span(first, past)
         return Moment(
             start_s=span.start_s,
@@ -60,7 +60,7 @@ class TurnText:
 
 
 def turn_texts(conversation: Conversation, transcript: Transcript) -> tuple[TurnText, ...]:
-    """Every turn with its words' times, in order.
+    """Return every turn with its words' times, in order.
 
     Where a turn's words are not in the transcript, each of them has the time of the whole turn.
     """
@@ -79,7 +79,7 @@ def turn_texts(conversation: Conversation, transcript: Transcript) -> tuple[Turn
 
 
 def turn_texts_of(said: Sequence[tuple[RoleName, str]]) -> tuple[TurnText, ...]:
-    """Passages of turns that have no recording: the clock counts words."""
+    """Return texts of turns that have no recording: the clock counts words."""
     found, at = [], 0
     for index, (role, text) in enumerate(said):
         written = tuple(text.split())
@@ -97,7 +97,7 @@ def _passage(turn: Turn, words: Sequence[Word]) -> TurnText:
 
 
 def _times(written: Sequence[str], words: Sequence[Word]) -> tuple[Span, ...] | None:
-    """The time of each written word; words of the party that are not the turn's are passed over."""
+    """Return the time of each written word; the party's words outside the turn are skipped."""
     times: list[Span] = []
     for word in words:
         parts = word.text.split()

@@ -1,6 +1,6 @@
-"""Scores of single turns of text, without a recording: one stable function for any transcript.
+"""Score single turns of text, without a recording: one stable function for any transcript.
 
-What gives the scores may change; the function will not.
+How the scores are computed may change; the function will not.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,15 +30,15 @@ _SCORED = (RoleName.AGENT, RoleName.CUSTOMER)
 
 
 class SpokenTurn(Protocol):
-    """What a turn must carry: `speaker` is "agent", "customer" or another word; `text`."""
+    """A turn to score: `speaker` is "agent", "customer" or another word; `text` is what it says."""
 
     @property
     def speaker(self) -> str:
-        """Who speaks."""
+        """Return who speaks."""
 
     @property
     def text(self) -> str:
-        """What is said."""
+        """Return the text of the turn."""
 
 
 def score_turns(
@@ -48,15 +48,16 @@ def score_turns(
     *,
     language: str = "auto",
 ) -> list[TurnLanguage]:
-    """One `TurnLanguage` for each turn, in order; earlier turns are the context of later ones.
+    """Return one `TurnLanguage` for each turn, in order; earlier turns are the context of later
+    ones.
 
     A turn is an object with `speaker` and `text`, or a mapping with these keys. Speakers other than
-    "agent" and "customer" (in any case) are scored with None throughout. `language` is that of the
-    customer ("en", "de", ...), "auto" goes by the words: outside of English the customers' feelings
-    are read by the model alone, and an agent's scores are None; customers' are None as well in a
-    language in which the model was not found to be right. Without `engines`, MiniLM
-    comes from the user's model store. Raises `ModelError`, saying what to type, when it is not
-    there; with `models = false` in the settings the rules alone give the scores.
+    "agent" and "customer" (in any case) get None for every score. `language` is that of the
+    customer ("en", "de", ...), "auto" detects it from the words: outside of English the customers'
+    feelings are read by the model alone, and an agent's scores are None; so are customers' in a
+    language in which the model was not found to be right. Without `engines`, MiniLM comes from the
+    user's model store. Raises `ModelError`, saying what to type, when it is missing; with `models =
+    false` in the settings only the rules give scores.
     """
     chosen = settings or LanguageSettings()
     told = [_parts(turn) for turn in turns]
@@ -92,14 +93,14 @@ def score_turns(
 
 
 def _language(turn_texts: Sequence[TurnText], role: RoleName, chosen: str) -> str:
-    """The language of a role's turns; roles may differ where words are translated."""
+    """Return the language of a role's turns; roles may differ where words are translated."""
     if chosen != "auto":
         return chosen
     return language_of(p.turn.text for p in turn_texts if p.turn.role is role)
 
 
 def _read(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int, ModelScores]:
-    """What MiniLM makes of each turn in English; the vectors are asked of agents' turns alone."""
+    """Return MiniLM's reading of each turn in English; only agents' turns need vectors."""
     heard = score_windows(turn_texts, engines)
     agents = [p for p in turn_texts if p.turn.role is RoleName.AGENT]
     vectors = vectors_of(agents, heard, engines)
@@ -110,7 +111,7 @@ def _read(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int, ModelSc
 
 
 def models_read(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int, ModelScores]:
-    """What models make of each agent's and customer's turn that has words, by turn index.
+    """Return the models' reading of each agent's and customer's turn that has words, by turn index.
 
     Raises `ModelError` when MiniLM is not in the model store.
     """
@@ -125,7 +126,7 @@ def models_read(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int, M
 
 @lru_cache(maxsize=1)
 def _own_engines() -> Engines:
-    """Networks over the default model store, loaded once."""
+    """Return networks over the default model store, loaded once."""
     return Engines.from_settings(Settings())
 
 

@@ -1,4 +1,4 @@
-"""What the models hear in a call: emotions in the customer's words, mechanisms in the agent's.
+"""Run the models over a call: emotions in the customer's words, mechanisms in the agent's.
 
 The models read the same comparable words as the rules (`phrases.spoken`), so that case, marks,
 fillers and stumbling change nothing in a window's score.
@@ -17,22 +17,22 @@ from warmline.values import RoleName
 _LONGEST_WINDOW = 30
 _LEAST_WINDOW = 6
 _CONNECTORS = frozenset({"and", "but", "so", "because", "then", "okay", "or", "which"})
-# An answer's yes or no says nothing of feeling, though a model hears refusal in it.
+# An answer's yes or no says nothing about feeling, though a model takes it for refusal.
 _ANSWERS = frozenset({"no", "nope", "yes", "yeah", "yep", "okay", "sure"})
-# What an agent answers: the customer's last turns, back to this many words.
+# The context of an agent's answer: the customer's last turns, back to this many words.
 _CONTEXT_WORDS = 12
 _CONTEXT_TURNS = 3
 BOTH = frozenset({RoleName.AGENT, RoleName.CUSTOMER})
 
 
 def plainness(remorse: float) -> float:
-    """How far what sounds negative is no apology: 1 until an apology is likely, then less."""
+    """Return how surely negative words are no apology: 1 until an apology is likely, then less."""
     return 1.0 - max(0.0, 2.0 * remorse - 1.0)
 
 
 @dataclass(frozen=True)
 class WindowScores:
-    """A window [first, past) of a turn's comparable words and the probabilities of what is in it.
+    """A window [first, past) of a turn's comparable words, with the models' probabilities.
 
     `emotions` has `EMOTIONS` and `FEELINGS`, and is empty where they were not asked for; `levels`
     has the three levels of each of `MECHANISMS` and is empty for customers.
@@ -44,11 +44,11 @@ class WindowScores:
     levels: Mapping[str, tuple[float, ...]]
 
     def feeling(self, label: str) -> float:
-        """The probability of one of `FEELINGS`; an apology is not heard as complaining."""
+        """Return the probability of one of `FEELINGS`; an apology is not taken for a complaint."""
         return self.emotions[label] * plainness(self.emotions["remorse"])
 
     def at_least_weak(self, mechanism: str) -> float:
-        """The probability that the mechanism is there at all; 0 for customers."""
+        """Return the probability that the mechanism is present at all; 0 for customers."""
         return sum(self.levels[mechanism][1:]) if self.levels else 0.0
 
 
@@ -65,9 +65,9 @@ class _TextWindow:
 def score_windows(
     turn_texts: Sequence[TurnText], engines: Engines, feelings_of: Collection[RoleName] = BOTH
 ) -> dict[int, tuple[WindowScores, ...]]:
-    """The windows of every agent's and customer's turn, by turn index.
+    """Return the windows of every agent's and customer's turn, by turn index.
 
-    Emotions are heard in the words of `feelings_of`, mechanisms in the agent's. Raises `ModelError`
+    Emotions are read in the words of `feelings_of`, mechanisms in the agent's. Raises `ModelError`
     when MiniLM is not in the model store.
     """
     windows = list(_windows(turn_texts, feelings_of))
@@ -120,7 +120,7 @@ def _without_answer(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _answered(said: Sequence[tuple[str, ...]]) -> str:
-    """What the customer said last, back to where it says something."""
+    """Return the customer's last words, back to where they say something."""
     words: tuple[str, ...] = ()
     for earlier in reversed(said[-_CONTEXT_TURNS:]):
         if len(words) >= _CONTEXT_WORDS:
@@ -130,7 +130,7 @@ def _answered(said: Sequence[tuple[str, ...]]) -> str:
 
 
 def windows(said: Spoken) -> list[tuple[int, int]]:
-    """Ranges of words [first, past), together all of them; a short turn is one."""
+    """Return ranges of words [first, past) that cover the turn; a short turn is one."""
     found: list[tuple[int, int]] = []
     for first, past in (part for sentence in said.sentences() for part in parts(said, *sentence)):
         start = found[-1][0] if found else first
@@ -143,7 +143,7 @@ def windows(said: Spoken) -> list[tuple[int, int]]:
 
 
 def parts(said: Spoken, first: int, past: int) -> Iterator[tuple[int, int]]:
-    """Yield a sentence in stretches of at most `_LONGEST_WINDOW` words, cut at connectors."""
+    """Yield a sentence in pieces of at most `_LONGEST_WINDOW` words, cut at connectors."""
     while past - first > _LONGEST_WINDOW:
         latest = first + _LONGEST_WINDOW
         places = range(latest, first + _LEAST_WINDOW, -1)

@@ -1,1 +1,1 @@
-"""The model store: what weights are used, where they come from, and that they are the real ones."""
+"""The model store: which weights are used, where they come from, and that they are genuine."""

@@ -1,7 +1,7 @@
-"""Every model that warmline can use, by name.
+"""The catalogue of every model that warmline can use, by name.
 
-A file is accepted only when its SHA-256 is the published one, whatever it was taken from. The
-digests of Whisper's own checkpoints are part of their addresses in `openai-whisper`.
+A file is accepted only when its SHA-256 is the published one, whatever its source. The digests of
+Whisper's own checkpoints are part of their addresses in `openai-whisper`.
 """
 
 import ast
@@ -42,7 +42,7 @@ WHISPER_PREFIX = "whisper-"
 
 
 def whisper_name(model: str) -> str:
-    """The catalogue's name of an openai-whisper model: `base` is `whisper-base`.
+    """Return the catalogue's name of an openai-whisper model: `base` is `whisper-base`.
 
     Raises `ModelError` with the names openai-whisper knows.
     """
@@ -54,7 +54,7 @@ def whisper_name(model: str) -> str:
 
 
 def faster_whisper_name(model: str) -> str:
-    """The catalogue's name of a faster-whisper model: `base` is `faster-whisper-base`.
+    """Return the catalogue's name of a faster-whisper model: `base` is `faster-whisper-base`.
 
     Raises `ModelError` with the names that are known.
     """
@@ -69,20 +69,20 @@ def faster_whisper_name(model: str) -> str:
 
 
 def recogniser_name(words: WordSettings) -> str:
-    """The model that these settings have words recognised with."""
+    """Return the model that recognises words under these settings."""
     name = faster_whisper_name if words.engine == "faster-whisper" else whisper_name
     return name(words.whisper_model)
 
 
 def default_models(words: WordSettings | None = None) -> tuple[str, ...]:
-    """Names of the models that an analysis with these settings needs."""
+    """Return names of the models that an analysis with these settings needs."""
     others = (m.name for m in catalogue().values() if m.is_default and not _is_whisper(m.name))
     return (recogniser_name(words or WordSettings()), *others)
 
 
 @cache
 def catalogue() -> dict[str, Model]:
-    """All models by name; openai-whisper's own are read from the installed package."""
+    """Return all models by name; openai-whisper's own are read from the installed package."""
     models = [*_whisper_models(), *OTHER_MODELS, *FASTER_WHISPER_MODELS]
     return {model.name: model for model in models}
 
@@ -111,7 +111,7 @@ def _whisper_releases(name: str, url: str) -> tuple[Release, ...]:
 
 
 def _whisper_urls() -> dict[str, str]:
-    """`whisper._MODELS`, read without importing whisper (which would import torch)."""
+    """Return `whisper._MODELS`, read without importing whisper (which would import torch)."""
     spec = importlib.util.find_spec("whisper")
     if spec is None or spec.origin is None:
         raise ModelError("openai-whisper is not installed: pip install 'warmline[listen]'")

@@ -36,14 +36,14 @@ _LINEARS = {"ffn/linear_0": "mlp.0", "ffn/linear_1": "mlp.2"}
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What an openai-whisper checkpoint holds: `dims` and the float16 `state` by name."""
+    """The content of an openai-whisper checkpoint: `dims` and the float16 `state` by name."""
 
     dims: dict[str, int]
     state: Variables
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """The openai-whisper checkpoint that a CTranslate2 `model.bin` was made from.
+    """Return the openai-whisper checkpoint that a CTranslate2 `model.bin` was made from.
 
     Raises `ModelError` naming the file and the variable when it is not a float16 Whisper model.
     """
@@ -68,9 +68,9 @@ def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def read_variables(path: Path) -> Variables:
-    """Every variable of a CTranslate2 Whisper file by its own name, aliases left out.
+    """Return every variable of a CTranslate2 Whisper file by its own name, aliases left out.
 
-    Raises `ModelError` when the file is cut short, or has another format or specification.
+    Raises `ModelError` when the file is truncated, or has another format or specification.
     """
     with path.open("rb") as file:
         try:

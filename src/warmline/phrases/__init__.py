@@ -1,6 +1,6 @@
-"""How words are recognised: speech made comparable, phrase templates, rules with their examples.
+"""Recognise words: speech made comparable, phrase templates, rules with their examples.
 
-Used by every room that reads words (`turns` for roles, `language`); knows none of them.
+Used by every stage that reads words (`turns` for roles, `language`); knows none of them.
 """
 
 from warmline.phrases.rules import (

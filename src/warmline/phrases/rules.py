@@ -15,7 +15,7 @@ A rule file is TOML:
     matches = ["I'm worried."]    # must match
     misses = ["I'm not worried."] # must not
 
-What a rule means (`kind`, `role`, ...) is added by the room that owns the file.
+The meaning of a rule (`kind`, `role`, ...) is added by the stage that owns the file.
 """
 
 import tomllib
@@ -31,12 +31,13 @@ from warmline.errors import SettingsError
 from warmline.phrases.spoken import ENGLISH, Spoken, speech_tables, spoken_text
 from warmline.phrases.template import NamedLists, Template, TemplateError, compile_template
 
-# A negation reaches so many words back, asides not counted, and over so many of a thing it joins.
+# A negation reaches this many words back, asides not counted, and over this many words of a thing
+# it joins.
 _NEGATION_REACHES, _JOINED_WORDS = 7, 2
 
 
 class PhraseRule(BaseModel):
-    """What every rule file's `[[rule]]` has; rooms add their own keys."""
+    """The fields of every rule file's `[[rule]]`; stages add their own keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -62,13 +63,13 @@ class Matcher:
 
     @cached_property
     def anchors(self) -> frozenset[str] | None:
-        """Words of which every match has one; None when that cannot be said."""
+        """Return words of which every match contains one; None when that is not known."""
         if any(template.anchors is None for template in self.patterns):
             return None
         return frozenset().union(*(template.anchors or () for template in self.patterns))
 
     def find(self, said: Spoken) -> list[tuple[int, int]]:
-        """Ranges of words [first, past) that the rule recognises; overlapping ones are joined."""
+        """Return ranges of words [first, past) that the rule matches, overlapping ones joined."""
         return self._joined(
             said, [f for f in self._found(said) if not self.negatable or not is_negated(said, f[0])]
         )
@@ -109,7 +110,7 @@ class RuleFile:
 
 
 def rule_files(folder: Path) -> tuple[RuleFile, ...]:
-    """All `*.toml` of a folder, by name. Raises `SettingsError` when they cannot be read."""
+    """Return all `*.toml` of a folder, by name. Raises `SettingsError` when they cannot be read."""
     if not folder.is_dir():
         raise SettingsError(f"{folder}: rules folder not found; create it or correct the setting")
     try:
@@ -127,7 +128,7 @@ def parse_rules(
     shared: Mapping[str, Sequence[str]],
     language: str = ENGLISH,
 ) -> tuple[list[tuple[R, Matcher]], dict[str, tuple[str, ...]]]:
-    """The rules of one file, compiled, and the lists it defines.
+    """Return the rules of one file, compiled, and the lists it defines.
 
     `shared` are lists of other files. Raises `SettingsError` naming file, rule and key.
     """
@@ -147,7 +148,7 @@ def parse_rules(
 def broken_examples(
     rule: PhraseRule, find: Callable[[Spoken], Sequence[object]], language: str = ENGLISH
 ) -> list[str]:
-    """The rule's examples that come out wrong, as sentences; empty when it keeps its word."""
+    """Return the rule's failing examples, as sentences; empty when all pass."""
     wrong = [
         f"matches = '{e}' is not found" for e in rule.matches if not find(spoken_text(e, language))
     ]

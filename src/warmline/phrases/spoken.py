@@ -1,7 +1,7 @@
-"""Recognised speech as comparable words, each knowing which word of the source it came from.
+"""Recognised speech as comparable words, each with the word of the source it came from.
 
-Recognisers differ in case, punctuation and contractions, and people stumble. What is left here is
-what a phrase can be looked for in: lower case, contractions opened ("I'm" -> "i am"), fillers and
+Recognisers differ in case, punctuation and contractions, and people stumble. The result is text in
+which phrases can be searched: lower case, contractions opened ("I'm" -> "i am"), fillers and
 repeated starts ("I was, I was") dropped. The tables are data: `speech.toml`.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 _BRACKETED = re.compile(r"\[[^\]]*\]|<[^>]*>")
 _PLACEHOLDER = re.compile(r"(\[([a-z_]+)\])[.,?!;:…]*")
 _LONGEST_STUTTER = 3
-# Kinds that settings add begin so.
+# The prefix of kinds that settings add.
 _OWN_KIND = "private_"
 
 
@@ -29,8 +29,8 @@ ENGLISH = "en"
 def speech_tables(language: str = ENGLISH) -> dict[str, Any]:
     """Return the tables of `speech.toml`, or those of another language (`languages/de.toml`).
 
-    Another language has fillers and negators of its own, and nothing of how English is contracted
-    or spelled; one without a file has neither.
+    Another language has fillers and negators of its own, and no English contractions or spellings;
+    one without a file has neither.
     """
     folder = files("warmline.phrases")
     tables = tomllib.loads(folder.joinpath("speech.toml").read_text(encoding="utf-8"))
@@ -63,12 +63,12 @@ class Spoken:
 
     @cached_property
     def line(self) -> str:
-        """All words, each followed by its mark and one space: what patterns run over."""
+        """Return all words, each followed by its mark and one space: the text to search."""
         return "".join(f"{w}{m} " for w, m in zip(self.words, self.marks, strict=True))
 
     @cached_property
     def present(self) -> frozenset[str]:
-        """The distinct words, to pass over patterns that cannot match."""
+        """Return the distinct words, to skip patterns that cannot match."""
         return frozenset(self.words)
 
     @cached_property
@@ -86,11 +86,11 @@ class Spoken:
         return tuple((starts[first], starts[past]) for first, past in self.sentences())
 
     def word_at(self, offset: int) -> int:
-        """The index of the word that holds this character of `line`."""
+        """Return the index of the word that holds this character of `line`."""
         return bisect_right(self._offsets, offset) - 1
 
     def sentences(self) -> list[tuple[int, int]]:
-        """Ranges of words [first, past) between sentence marks."""
+        """Return ranges of words [first, past) between sentence marks."""
         ranges, first = [], 0
         for index, mark in enumerate(self.marks):
             if mark:
@@ -128,7 +128,7 @@ def spoken_text(text: str, language: str = ENGLISH) -> Spoken:
 
 
 def placeholder(word: str) -> str | None:
-    """The placeholder that a word is ("[card]"), without marks; None for any other word."""
+    """Return the placeholder that a word is ("[card]"), without marks; None for any other word."""
     found = _PLACEHOLDER.fullmatch(word.strip())
     if not found:
         return None
@@ -153,7 +153,9 @@ def comparable(word: str, language: str = ENGLISH) -> tuple[str, ...]:
 
 @cache
 def _parts(raw: str, language: str) -> tuple[tuple[str, str], ...]:
-    """(word, mark) pairs of one source word; a filler gives an empty word but keeps its mark."""
+    """Return (word, mark) pairs of one source word; a filler gives an empty word but keeps its
+    mark.
+    """
     tables = speech_tables(language)
     text = unicodedata.normalize("NFKC", raw).strip().lower()
     text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace("`", "'")
@@ -163,7 +165,7 @@ def _parts(raw: str, language: str) -> tuple[tuple[str, str], ...]:
         return ()
     mark = _mark(text)
     if re.search(r"\w-[.,]*$", text):
-        # A word cut off ("th-") is not a word; a mark after it still ends the sentence.
+        # A truncated word ("th-") is not a word; a mark after it still ends the sentence.
         return (("", mark),) if mark else ()
     pieces = re.findall(r"[\w'$€£%+]+", text.replace("_", " "))
     words = [w for piece in pieces for w in _open(piece, tables)]
@@ -215,7 +217,7 @@ def _join_pair(
 
 
 def _drop_stutter(words: list[str], sources: list[int], marks: list[str]) -> None:
-    """Drops the first of two equal runs of up to three words that follow each other."""
+    """Drop the first of two equal adjacent runs of up to three words."""
     for n in range(1, _LONGEST_STUTTER + 1):
         if len(words) >= 2 * n and words[-2 * n : -n] == words[-n:]:
             del words[-2 * n : -n], sources[-2 * n : -n], marks[-2 * n : -n]

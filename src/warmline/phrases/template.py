@@ -24,14 +24,14 @@ _MAX_GAP = 3
 
 
 class TemplateError(ValueError):
-    """A template is not well-formed; the message says where."""
+    """A template is malformed; the message says where."""
 
 
 @dataclass(frozen=True)
 class Template:
     """A compiled template: `source` as it was written, `expression` as `re` reads it.
 
-    `anchors`: at least one of these words stands in every match; None when that cannot be said.
+    `anchors`: at least one of these words is in every match; None when that is not known.
     """
 
     source: str
@@ -40,7 +40,7 @@ class Template:
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
-        """Compiled when first needed: most templates never meet one of their anchors."""
+        """Return the regular expression, compiled on first use: most templates never need it."""
         return re.compile(self.expression)
 
     def find(self, said: Spoken, over_sentences: bool = False) -> list[tuple[int, int]]:
@@ -50,10 +50,10 @@ class Template:
         """
         if self.anchors is not None and self.anchors.isdisjoint(said.present):
             return []
-        stretches = [(0, len(said.line))] if over_sentences else said.sentence_offsets
+        ranges = [(0, len(said.line))] if over_sentences else said.sentence_offsets
         return [
             (said.word_at(m.start()), said.word_at(m.end() - 1) + 1)
-            for begin, end in stretches
+            for begin, end in ranges
             for m in self.regex.finditer(said.line, begin, end)
             if m.end() > m.start()
         ]
@@ -75,7 +75,7 @@ class NamedLists:
         self._pieces: dict[str, _TemplatePart] = {}
 
     def piece(self, name: str, depth: int) -> _TemplatePart:
-        """What a list stands for; raises `TemplateError` for a name that is not known."""
+        """Return the alternatives of a list; raises `TemplateError` for an unknown name."""
         if name not in self._entries:
             raise TemplateError(f"no list is named '{name}'")
         if name not in self._pieces:
@@ -85,7 +85,7 @@ class NamedLists:
 
 
 def compile_template(source: str, lists: NamedLists) -> Template:
-    """A template from its text.
+    """Return a template from its text.
 
     Raises `TemplateError` on unbalanced parentheses, unknown lists, or a template without words.
     """
@@ -204,7 +204,7 @@ def _gap(language: str) -> str:
 
 
 def _best(found: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
-    """Of the anchor sets that must all be met, the one that passes over most turns."""
+    """Return, of the anchor sets that must all match, the one that skips the most turns."""
     known = [a for a in found if a]
     if not known:
         return None

@@ -1,6 +1,6 @@
-"""Calls on the workers of a cluster: there, too, each in a process that can be ended alone.
+"""Analyze calls on the workers of a cluster, each in a process that can be ended by itself.
 
-A worker of a cluster is told of a run with each call that it gets. At the first one it starts a
+A worker of a cluster learns about a run with each call that it gets. With the first one it starts a
 process for calls, which keeps the models as long as the run lasts; a call that hangs or crashes
 ends with that process, and the worker goes on.
 """
@@ -24,27 +24,27 @@ from warmline.settings import with_overrides
 
 @dataclass(frozen=True)
 class ClusterWorker:
-    """Analyzes calls in whatever process it is sent to; `run` names the run they are of.
+    """Analyzes calls in whatever process it is sent to; `run` names their run.
 
-    Landing folder, recordings and metadata have to lie at the same paths there. What is called
-    raises `WarmlineError` for what would befall every call.
+    Landing folder, recordings and metadata must have the same paths there. Calling it raises
+    `WarmlineError` for what would affect every call.
     """
 
     config: RunConfig
     run: str
 
     def __call__(self, call: PlannedCall) -> Outcome:
-        """Analyze a call; how it ended, as `Workers.finish` tells."""
+        """Analyze a call; return its outcome as `Workers.finish` does."""
         with _SLOTS.at(self) as workers:
             return workers.finish(call, workers.start(call))
 
     def leave(self) -> None:
-        """End what this process keeps for the run."""
+        """Release what this process keeps for the run."""
         _SLOTS.leave(self.run)
 
 
 def note_lost(config: RunConfig, call: PlannedCall, reason: str) -> Outcome:
-    """Note a call that the cluster gave up, but never in place of what landed of it.
+    """Record a call that the cluster gave up, but never over an analysis that has landed.
 
     `reason` is one line for a person. Without an analysis, the next run tries it again.
     """
@@ -61,7 +61,7 @@ def note_lost(config: RunConfig, call: PlannedCall, reason: str) -> Outcome:
 
 @dataclass
 class _WorkerSlot:
-    """The process for the calls of one run, and how many calls it has in hand."""
+    """The process for the calls of one run, and how many calls it is analyzing."""
 
     workers: Workers
     in_hand: int = 0
@@ -69,14 +69,16 @@ class _WorkerSlot:
 
 @dataclass
 class _WorkerSlots:
-    """The posts of this process, by run; those of runs that left no word end with the next run."""
+    """The worker slots of this process, by run; those of runs that never ended end with the next
+    run.
+    """
 
     _posts: dict[str, _WorkerSlot] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     @contextmanager
     def at(self, run: ClusterWorker) -> Iterator[Workers]:
-        """The workers for a run, kept while a call is in hand."""
+        """Hold the workers of a run while a call is being analyzed."""
         with self._lock:
             post = self._posts.get(run.run)
             if post is None:
@@ -105,7 +107,7 @@ _SLOTS = _WorkerSlots()
 
 
 def _one_at_a_time(config: RunConfig) -> RunConfig:
-    """The order for one process: how many there are is for the cluster to say.
+    """Return the input for one process: the cluster decides how many there are.
 
     Raises `WarmlineError` where a process may start no other.
     """

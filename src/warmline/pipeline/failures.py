@@ -1,4 +1,4 @@
-"""Recordings in which nothing could be heard: refused, failed, or a copy of another one."""
+"""Analyses of recordings without a result: refused, failed, or a copy of another one."""
 
 import errno
 from dataclasses import replace
@@ -10,16 +10,16 @@ from warmline.analysis import CallAnalysis
 from warmline.errors import Status
 from warmline.values import CallMetadata, Recording
 
-# What may be gone at the next try: a share that was away, memory that another job had.
+# What may be gone at the next try: a share that was offline, memory that another job used.
 PASSING_FAULTS = frozenset({"io_error", "out_of_memory", "process_died"})
-# Refusals of bytes that say of a remote recording what it is until it changes.
+# Refusals for bytes that identify a remote recording until it changes.
 LASTING = frozenset({"empty_file"})
-# What torch says on a machine, and on a device, without memory left: plain RuntimeErrors.
+# What torch says when a machine or a device is out of memory: plain RuntimeErrors.
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 def fault_code(error: BaseException) -> str:
-    """A stable word for an unforeseen fault, by its kind."""
+    """Return a stable code for an unforeseen fault, by its kind."""
     if _is_lack_of_memory(error):
         return "out_of_memory"
     return "io_error" if isinstance(error, OSError) else "fault"
@@ -35,7 +35,7 @@ def _is_lack_of_memory(error: BaseException) -> bool:
 
 
 def dated_after(analysis: CallAnalysis, after: datetime | None) -> CallAnalysis:
-    """The analysis, dated later than one it follows, though the clock may have been set back.
+    """Return the analysis, dated after the one it follows, even if the clock was set back.
 
     Of two analyses the newer counts; one that seemed older would be made again every night.
     """
@@ -45,7 +45,7 @@ def dated_after(analysis: CallAnalysis, after: datetime | None) -> CallAnalysis:
 
 
 def unread_recording(path: Path) -> Recording:
-    """A recording as the file system tells of it, its bytes unread: the digest is empty."""
+    """Return a recording as the file system describes it, its bytes unread: the digest is empty."""
     try:
         status = path.stat()
     except OSError:
@@ -61,7 +61,7 @@ def base_analysis(
     code: str | None,
     reason: str | None,
 ) -> CallAnalysis:
-    """An analysis without any part, that says why there is none."""
+    """Return an analysis without any part, with the reason why there is none."""
     return CallAnalysis(
         recording=recording,
         metadata=metadata,

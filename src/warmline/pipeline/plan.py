@@ -1,7 +1,7 @@
-"""What is to be done: every recording that has no analysis of today's making.
+"""Plan a run: find every recording that has no up-to-date analysis.
 
-There is no list of what was done and no mark of how far a night came. What is pending follows from
-the recordings that are there and the analyses that have landed, so that a missed or broken night is
+There is no list of what was done and no mark of how far a run came. What is pending follows from
+the recordings that exist and the analyses that have landed, so that a missed or interrupted run is
 caught up by the next one.
 """
 
@@ -30,17 +30,17 @@ from warmline.recordings.remote import RemoteFile
 from warmline.settings import Settings
 from warmline.values import CallMetadata, Recording
 
-# What a run would do, as values: calls to analyze and why, copies, and what is left alone.
+# What a run would do, as values: calls to analyze and why, copies, and what is left out.
 
 
 @dataclass(frozen=True)
 class PlannedCall:
     """A recording to analyze and why.
 
-    `previous` says where an earlier analysis of it lies, `redo` names the stages whose results are
-    not to be taken from it. What comes of it has to be dated later than `after`. Where it lies
-    elsewhere, `remote` says how; if its digest is empty, it has to be fetched to be known. With
-    `takes_row` false its row of the metadata table is as much another recording's, and nobody's.
+    `previous` says where an earlier analysis of it is, `redo` names the stages whose results must
+    not be reused from it. The new analysis has to be dated later than `after`. For a remote
+    recording `remote` locates it; if its digest is empty, it has to be fetched to be known. With
+    `takes_row` false its row of the metadata table also matches another recording, and is not used.
     """
 
     recording: Recording
@@ -53,18 +53,18 @@ class PlannedCall:
 
     @property
     def path(self) -> str:
-        """Where the recording lies."""
+        """Return the recording's path."""
         return self.recording.path
 
     @property
     def source(self) -> Path | RemoteFile:
-        """What its metadata are read from."""
+        """Return the place that its metadata are read from."""
         return self.remote or Path(self.path)
 
 
 @dataclass(frozen=True)
 class Redo:
-    """Stages to compute again although nothing changed, for calls of some days (UTC, inclusive).
+    """Stages to recompute although nothing changed, for calls of some days (UTC, inclusive).
 
     A call's day is that of its start, or of the file's last change where the start is not known.
     """
@@ -74,14 +74,14 @@ class Redo:
     until: date | None = None
 
     def concerns(self, recording: Recording, metadata: CallMetadata) -> bool:
-        """Whether the call is of these days."""
+        """Return whether the call is within these days."""
         day = (metadata.started_at or recording.modified_at).date()
         return (self.since or day) <= day <= (self.until or day)
 
 
 @dataclass(frozen=True)
 class Duplicate:
-    """A recording with the same bytes as another one, which is the one that is analyzed."""
+    """A recording with the same bytes as another one, which is analyzed instead."""
 
     recording: Recording
     original_path: str
@@ -92,13 +92,13 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do. `unchanged` are paths that have today's analysis, or refusal, already.
+    """The plan of a run. `unchanged` are paths that already have an up-to-date analysis or refusal.
 
     `unfinished` are still being copied, `forgotten` were erased and stay so, `given_up` failed in
     `night.give_up_after` runs and wait for `warmline retry`; `problems` are sentences about places
-    and files that could not be looked at, and rows of metadata that fit no recording; `away` of
-    them are about sources that cannot be read at all, `closed` about folders below them.
-    `opted_out` are recordings of customers of whom no call is to be analyzed.
+    and files that could not be examined, and rows of metadata that match no recording; `away` of
+    them concern sources that cannot be read at all, `closed` folders below them. `opted_out` are
+    recordings of customers of whom no call is to be analyzed.
     """
 
     pending: tuple[PlannedCall, ...]
@@ -114,7 +114,7 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no recording was found, known or not."""
+        """Return whether no recording was found, known or not."""
         known = (self.unchanged, self.unfinished, self.forgotten, self.given_up)
         return not (self.pending or self.duplicates or any(known))
 
@@ -125,7 +125,7 @@ class Plan:
 
     @property
     def is_done(self) -> bool:
-        """Whether there is nothing to analyze and nothing to note."""
+        """Return whether there is nothing to analyze and nothing to record."""
         return not self.pending and all(d.has_landed for d in self.duplicates)
 
 
@@ -140,12 +140,13 @@ def make_plan(
     table: MetadataTable | None = None,
     redo: Redo | None = None,
 ) -> Plan:
-    """Compare the recordings under `sources` (paths, and URLs of remote places) with what landed.
+    """Compare the recordings under `sources` (paths, and URLs of remote places) with the landing
+    folder.
 
-    A file whose path, size and time of change are those of a landed analysis is taken for the same
-    without reading it; any other is read once for its digest, a remote one by the process that
+    A file whose path, size and time of change are those of a landed analysis is taken to be the
+    same without reading it; any other is read once for its digest, a remote one by the process that
     analyzes it. Raises `LandingError` when the folder cannot be read, `SettingsError` for a URL
-    that nothing here can open.
+    that cannot be opened.
     """
     found = look_at(
         sources, cache_keys.settings.recordings, landing_dir, cache_keys.settings.redaction
@@ -210,7 +211,7 @@ def make_plan(
 
 
 def land_duplicates(plan: Plan, landing_dir: Path, settings: Settings) -> None:
-    """Note the recordings that are copies of others, so that none is missing in the warehouse."""
+    """Record the copies of other recordings, so that none is missing in the warehouse."""
     for duplicate in plan.duplicates:
         if duplicate.has_landed:
             continue
@@ -227,7 +228,7 @@ def land_duplicates(plan: Plan, landing_dir: Path, settings: Settings) -> None:
 
 @dataclass(frozen=True)
 class _Planner:
-    """What a plan is made with: what has landed, today's keys, the table, what is there."""
+    """The input of a plan: the landed analyses, the cache keys, the metadata table, the sources."""
 
     known: Known
     cache_keys: CacheKeys
@@ -267,9 +268,9 @@ class _Planner:
         return frozenset(path for paths in self.shared.values() for path in paths)
 
     def identified(self) -> Iterator[tuple[Recording, str | None]]:
-        """Every recording; with the code of the refusal if its bytes cannot be read.
+        """Yield every recording, with the code of the refusal if its bytes cannot be read.
 
-        One that is remote and not known has no digest, and no code either.
+        An unknown remote one has no digest, and no code either.
         """
         yield from map(self._local, self.found.local)
         yield from map(self._remote, self.found.remote.values())
@@ -284,7 +285,7 @@ class _Planner:
         return recording, landed.reason_code if landed.reason_code in LASTING else None
 
     def failed(self, recording: Recording) -> Landed | None:
-        """How a remote recording failed before its bytes were known, if it did."""
+        """Return how a remote recording failed before its bytes were known, if it did."""
         landed = self.known.by_path(recording.path)
         has_failed = landed and landed.status is Status.FAILED and _is_same_file(landed, recording)
         return landed if has_failed else None
@@ -298,11 +299,11 @@ class _Planner:
             return identify(path), None
         except RecordingRefusedError as e:
             return recording, e.code
-        except OSError as e:  # a share that is away for now ends no night
+        except OSError as e:  # a share that is offline for now must not end the run
             return recording, fault_code(e)
 
     def left_alone(self, recording: Recording, out: LeftOut) -> str | None:
-        """Why a recording is left alone: it was erased, or its customer opted out; else None."""
+        """Return why a recording is left out: erased, or its customer opted out; else None."""
         is_marked = self.found.marks.get(recording.path) in out.keys
         if is_marked or landing.is_forgotten(out.keys, recording.audio_sha256, recording.path):
             return _FORGOTTEN
@@ -314,18 +315,18 @@ class _Planner:
         return _FORGOTTEN if out.concerns(recording, metadata) else None
 
     def metadata(self, path: str) -> CallMetadata:
-        """All that is known of the call at a path or URL besides its sound."""
+        """Return the metadata of the call at a path or URL."""
         chosen = self.cache_keys.settings
         table = self.table if self.takes_row(path) else None
         return read_metadata(self.found.source(path), chosen.recordings, table, chosen.redaction)
 
     def newest(self, recording: Recording) -> datetime | None:
-        """When the newest was made of what has landed of these bytes, or of this path."""
+        """Return the time of the newest analysis of these bytes, or of this path."""
         found = (self.known.by_audio(recording.audio_sha256), self.known.by_path(recording.path))
         return max((landed.analyzed_at for landed in found if landed), default=None)
 
     def was_refused(self, recording: Recording, code: str) -> bool:
-        """Whether the same refusal has landed already."""
+        """Return whether the same refusal has landed already."""
         landed = self.known.by_path(recording.path)
         return (
             landed is not None
@@ -335,9 +336,9 @@ class _Planner:
         )
 
     def original(self, recordings: list[Recording]) -> Recording:
-        """Of recordings with the same bytes, the one that stands for all.
+        """Return, of recordings with the same bytes, the one that stands for all.
 
-        The one that was analyzed before as long as it is there, else the first by path.
+        That is the one analyzed before as long as it exists, else the first by path.
         """
         landed = self.known.by_audio(recordings[0].audio_sha256)
         if landed is None:
@@ -348,7 +349,7 @@ class _Planner:
         return replace(recordings[0], path=landed.path)
 
     def duplicates(self, recordings: list[Recording], original: Recording) -> Iterator[Duplicate]:
-        """All of them but the original."""
+        """Yield all of them but the original."""
         for recording in recordings:
             if recording.path == original.path:
                 continue
@@ -360,7 +361,7 @@ class _Planner:
             yield Duplicate(recording, original.path, has_landed, self.newest(recording))
 
     def to_do(self, recording: Recording, landed: Landed | None) -> PlannedCall | None:
-        """What has to be done for a readable recording; None when nothing has."""
+        """Return the work for a readable recording; None when there is none."""
         if landed is None:
             return PlannedCall(recording, "new")
         metadata = self.metadata(recording.path)
@@ -388,18 +389,20 @@ class _Planner:
         return None
 
     def words_are_too_old(self, recording: Recording, metadata: CallMetadata) -> bool:
-        """Whether a call is so old that its words are erased: it is not heard again for a rule."""
+        """Return whether the words of a call are erased for its age: it is not analyzed again for a
+        rule.
+        """
         days = self.cache_keys.settings.retention.words_days
         at = metadata.started_at or recording.modified_at
         return days > 0 and at < datetime.now(UTC) - timedelta(days=days)
 
     def gives_up(self, landed: Landed) -> bool:
-        """Whether a call has failed so often that a person should look at it first."""
+        """Return whether a call has failed so often that a person should look at it first."""
         limit = self.cache_keys.settings.night.give_up_after
         return 0 < limit <= landed.failed_runs and landed.reason_code != "io_error"
 
     def remarks(self) -> Iterator[str]:
-        """What should be known of the metadata table and the landing folder."""
+        """Yield notes on the metadata table and the landing folder."""
         for name, why in self.known.unreadable.items():
             yield f"landing file {name} is damaged and done again: {why}"
         if self.table is None:
@@ -427,7 +430,7 @@ class _Planner:
 
 
 def _first(keys: Sequence[str]) -> str:
-    """The first three of many, so that a long table is no long list of notes."""
+    """Return the first three of many, to keep the notes short."""
     some = ", ".join(map(repr, keys[:_NAMED]))
     return some + (f" and {len(keys) - _NAMED} more rows" if len(keys) > _NAMED else "")
 

@@ -1,7 +1,7 @@
-"""Remote recordings as they arrive: fetched, known by their bytes, and told from what is known.
+"""Ingest remote recordings: fetch them, identify them by their bytes, and skip those known.
 
-Whether a recording that lies elsewhere is new can be said of one that was listed before; any other
-has to be fetched first, which is done by the process that analyzes it.
+Whether a remote recording is new is known without fetching only if it was listed before; any other
+is fetched first, by the process that analyzes it.
 """
 
 from collections.abc import Callable
@@ -26,9 +26,9 @@ FORGOTTEN = "forgotten"
 
 
 class RemoteCopy:
-    """A remote recording in hand: fetched when its bytes are needed, and once.
+    """The local copy of a remote recording: fetched once, when its bytes are needed.
 
-    The copy is gone when `kept` is left.
+    The copy is removed when `kept` is left.
     """
 
     def __init__(self, file: RemoteFile, settings: RecordingSettings, kept: ExitStack) -> None:
@@ -38,14 +38,14 @@ class RemoteCopy:
 
     @cached_property
     def copy(self) -> Path:
-        """Where its bytes are. Raises as `fetch` does."""
+        """Return the local copy of the recording. Raises as `fetch` does."""
         scratch = scratch_folder(self._settings.scratch)
         return fetch(self.file, self._kept.enter_context(private_folder(scratch)))
 
     def again(self) -> Path:
-        """Where its bytes are, of a recording that was heard before.
+        """Return the local copy of a recording that was analyzed before.
 
-        Raises `OSError` also when it is gone or another: that is no reason to drop what was heard.
+        Raises `OSError` also when it is gone or different: that is no reason to drop the analysis.
         """
         try:
             return self.copy
@@ -55,7 +55,7 @@ class RemoteCopy:
 
 @dataclass(frozen=True)
 class RemoteIngest:
-    """Takes in the remote recordings of one process. `known` gives what has landed."""
+    """Ingests the remote recordings of one process. `known` returns what has landed."""
 
     landing_dir: Path
     settings: RecordingSettings
@@ -64,7 +64,7 @@ class RemoteIngest:
     redaction: RedactionSettings
 
     def take_in(self, call: PlannedCall, fetched: RemoteCopy) -> PlannedCall | CallAnalysis:
-        """The call with the digest of its bytes; or what is to be said of it without listening.
+        """Return the call with the digest of its bytes; or its outcome if it need not be analyzed.
 
         That is a refusal, a passing fault, a copy of another recording, or that it was forgotten:
         of the last, nothing may land.
@@ -89,11 +89,11 @@ class RemoteIngest:
         return self._beside_its_like(call, fetched.file)
 
     def _beside_its_like(self, call: PlannedCall, file: RemoteFile) -> PlannedCall | CallAnalysis:
-        """The call as it follows from an analysis of the same bytes, if there is one."""
-        loose = landing.read_uncompacted(self.landing_dir, call.recording)
+        """Return the call as it follows from an analysis of the same bytes, if there is one."""
+        earlier = landing.read_uncompacted(self.landing_dir, call.recording)
         landed = self.known().by_audio(call.recording.audio_sha256)
-        if loose and loose.recording.audio_sha256 and loose.status is not Status.DUPLICATE:
-            path, analyzed_at = loose.recording.path, loose.analyzed_at
+        if earlier and earlier.recording.audio_sha256 and earlier.status is not Status.DUPLICATE:
+            path, analyzed_at = earlier.recording.path, earlier.analyzed_at
         elif landed:
             path, analyzed_at = landed.path, landed.analyzed_at
         else:
@@ -114,7 +114,7 @@ class RemoteIngest:
 
 
 def _is_there(path: str, file: RemoteFile) -> bool:
-    """Whether another recording is there still; at a place that cannot be asked, it may be."""
+    """Return whether another recording still exists; at a place that cannot be reached, it may."""
     if "://" not in path:
         return Path(path).is_file()
     if path.partition("://")[0] != file.source.partition("://")[0]:

@@ -1,4 +1,4 @@
-"""What is there to be analyzed: on this machine, and at remote places."""
+"""Find what there is to analyze: on this machine, and at remote places."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -17,10 +17,10 @@ from warmline.settings import RecordingSettings, RedactionSettings
 class Sources:
     """Recordings, local ones by path and remote ones by URL; each once.
 
-    `changed` are URLs of remote ones that are others than when their place was listed before,
-    `marks` what is noted of each if it is forgotten, `places` the URLs that were listed. Sentences
-    on what could not be looked at are in `problems`; `away` are about sources that cannot be read,
-    `closed` about folders below them.
+    `changed` are URLs of remote ones that differ from when their place was listed before, `marks`
+    the mark of each in case it is forgotten, `places` the URLs that were listed. Sentences on what
+    could not be examined are in `problems`; `away` concern sources that cannot be read, `closed`
+    folders below them.
     """
 
     local: tuple[Path, ...]
@@ -34,11 +34,11 @@ class Sources:
     closed: tuple[str, ...]
 
     def source(self, path: str) -> Path | RemoteFile:
-        """What the metadata of the recording at a path or URL are read from."""
+        """Return the place that the metadata of the recording at a path or URL are read from."""
         return self.remote.get(path) or Path(path)
 
     def is_there(self, path: str) -> bool:
-        """Whether a recording is there still; one at a place that was not looked at may be."""
+        """Return whether a recording still exists; one at a place that was not examined may."""
         if "://" not in path:
             return os.path.isfile(path)  # noqa: PTH113  (Path.is_file raises where we may not look)
         within = tuple(f"{place}/" for place in self.places)
@@ -51,13 +51,12 @@ def look_at(
     landing_dir: Path,
     redaction: RedactionSettings,
 ) -> Sources:
-    """All recordings under paths and URLs; what remote places hold is remembered in passing.
+    """Return all recordings under paths and URLs, and remember the listings of remote places.
 
-    Where agents have pseudonyms, and where something in it is to be hidden, what lies beside a
-    recording is not remembered, but fetched again.
-    A source that cannot be read is told in `away`. Raises `SettingsError` for a URL that
-    nothing here can open, `LandingError` when the listing cannot be kept, `EncryptionError` when
-    the key of pseudonyms is not there.
+    Where agents have pseudonyms, or a sidecar holds something to redact, the sidecar is not
+    remembered, but fetched again. A source that cannot be read is listed in `away`. Raises
+    `SettingsError` for a URL that cannot be opened, `LandingError` when the listing cannot be
+    stored, `EncryptionError` when the key of pseudonyms is missing.
     """
     given = list(dict.fromkeys(sources))
     urls = [source for source in given if isinstance(source, str)]

@@ -1,4 +1,4 @@
-"""The stages of an analysis, in order, and the content address of what each of them gives.
+"""The stages of an analysis, in order, and the cache keys of their results.
 
 A stage's key covers everything its result depends on: the sound's digest, the stage and its
 version, the settings, metadata, models and rules that it reads, the versions of its measures, and
@@ -39,8 +39,8 @@ class Stage:
     """One step of the analysis and what its result depends on.
 
     `version` rises whenever the same input could give another result. `after` names the stages it
-    reads, `settings` sections (`floor`) or keys (`speech.min_confidence`) less those in `but_not`,
-    `metadata` fields of `CallMetadata`, `data` the packages whose `.toml` files it goes by.
+    reads, `settings` sections (`floor`) or keys (`speech.min_confidence`) except those in
+    `but_not`, `metadata` fields of `CallMetadata`, `data` the packages whose `.toml` files it uses.
     """
 
     name: str
@@ -126,7 +126,9 @@ STAGES = (
 
 
 def with_later(names: Collection[str]) -> frozenset[str]:
-    """These stages and all that depend on them. Raises `SettingsError` naming an unknown one."""
+    """Return these stages and all that depend on them. Raises `SettingsError` naming an unknown
+    one.
+    """
     if unknown := set(names) - {stage.name for stage in STAGES}:
         known = ", ".join(stage.name for stage in STAGES)
         raise SettingsError(f"no stage is called {', '.join(sorted(unknown))}; there are: {known}")
@@ -138,7 +140,7 @@ def with_later(names: Collection[str]) -> frozenset[str]:
 
 
 def model_identities(settings: Settings) -> dict[str, str]:
-    """Names of the models that the stages use, with the digest of the weights that are stored.
+    """Return names of the models that the stages use, with the digest of their stored weights.
 
     Raises `ModelError`, saying what to type, when one is unknown or not stored.
     """
@@ -148,16 +150,16 @@ def model_identities(settings: Settings) -> dict[str, str]:
 
 
 def all_measures() -> tuple[MetricDefinition, ...]:
-    """The definition of every measure that the stages take."""
+    """Return the definition of every measure of the stages."""
     return tuple(measure for stage in STAGES for measure in stage.measures)
 
 
 @dataclass(frozen=True)
 class CacheKeys:
-    """Gives the stages' keys; holds what is the same for every call of a run.
+    """Computes the stages' cache keys from what is the same for every call of a run.
 
     `models` maps the name of a model to the digest of its weights, `rules` is the digest of the
-    rules of the language room, those of the user included.
+    rules of the language stage, those of the user included.
     """
 
     settings: Settings
@@ -166,7 +168,7 @@ class CacheKeys:
 
     @classmethod
     def of(cls, settings: Settings) -> "CacheKeys":
-        """The addressing of these settings, with the models and rules that are there today.
+        """Return the cache keys under these settings, with the models and rules installed today.
 
         Raises `ModelError` when a model is not stored, `SettingsError` when a rule file is wrong,
         or a label of a kind to redact.
@@ -175,7 +177,7 @@ class CacheKeys:
         return cls(settings, model_identities(settings), rules_fingerprint(settings.language))
 
     def keys(self, audio_sha256: str, metadata: CallMetadata) -> dict[str, str]:
-        """The key of every stage for one call, in order of the stages."""
+        """Return the key of every stage for one call, in order of the stages."""
         keys: dict[str, str] = {}
         for stage in STAGES:
             told = [getattr(metadata, name) for name in stage.metadata]
@@ -185,7 +187,7 @@ class CacheKeys:
 
     @cached_property
     def _common(self) -> dict[str, str]:
-        """What a stage's result depends on besides the call."""
+        """Return what a stage's result depends on besides the call."""
         return {
             stage.name: _digest(
                 {
@@ -210,7 +212,7 @@ class CacheKeys:
 
 
 def _chosen(stage: Stage, settings: Settings) -> list[str]:
-    """The models that a stage uses under these settings."""
+    """Return the models that a stage uses under these settings."""
     unused = set() if settings.language.models else {SENTENCES, MANY_LANGUAGES}
     return [
         recogniser_name(settings.words) if model == RECOGNISER else model

@@ -30,7 +30,7 @@ class RunSummary:
 
     @property
     def paths(self) -> list[str]:
-        """All recordings of the run, whatever became of them."""
+        """Return all recordings of the run, whatever became of them."""
         done = (outcome.path for outcome in self.outcomes)
         copies = (duplicate.recording.path for duplicate in self.plan.duplicates)
         return [*self.plan.unchanged, *self.plan.given_up, *done, *copies]
@@ -47,11 +47,11 @@ class RunSummary:
 
     @property
     def times_real_time(self) -> float | None:
-        """Seconds of sound for each second of work; None when nothing was heard."""
+        """Return the seconds of sound per second of work; None when nothing was heard."""
         return self.audio_s / self.wall_s if self.audio_s and self.wall_s else None
 
     def as_dict(self) -> dict[str, object]:
-        """For a machine to read."""
+        """Return the summary as plain values for a machine to read."""
         return {
             "calls": self.by_status | {"unchanged": len(self.plan.unchanged)},
             "reasons": self.by_reason,

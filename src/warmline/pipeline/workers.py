@@ -57,7 +57,7 @@ _UNCOMPRESSED = frozenset({".wav", ".au", ".aif", ".aiff"})
 
 
 def time_limit_s(batch: Batch, an_hour_s: float, longest_s: float) -> float:
-    """How long a tray may take, s: `an_hour_s`, or that for each hour of a large recording.
+    """Return how long a batch may take, s: `an_hour_s`, or that per hour of a large recording.
 
     The recording's length is guessed from its size, `longest_s` at most: only an analyzing process
     may open it.
@@ -72,19 +72,19 @@ def _hour_bytes(path: str) -> int:
 
 
 def batches(calls: Sequence[PlannedCall], jobs: int) -> Iterator[Batch]:
-    """Every call once, a few on a tray where they are short, with about as much on each.
+    """Yield batches of all calls, several to a batch where they are short, of similar size.
 
-    There are no fewer trays than processes (`jobs`) while there are calls for them. Of those dealt
-    together the fullest come first, so that the last to end is a small one.
+    There are no fewer batches than processes (`jobs`) while there are calls for them. Of those made
+    together the largest come first, so that the last to end is a small one.
     """
     at_once = jobs * _MOST_CALLS
     for first in range(0, len(calls), at_once):
-        dealt = _balanced(calls[first : first + at_once], jobs)
-        yield from sorted(dealt, key=lambda batch: sum(map(_size, batch)), reverse=True)
+        together = _balanced(calls[first : first + at_once], jobs)
+        yield from sorted(together, key=lambda batch: sum(map(_size, batch)), reverse=True)
 
 
 def _balanced(calls: Sequence[PlannedCall], jobs: int) -> list[Batch]:
-    """Each short call, the largest first, goes to the emptiest tray; a long one has its own."""
+    """Return batches: each short call joins the smallest, largest first; a long one is alone."""
     short = [call for call in calls if _size(call) <= _MOST_BYTES // 2]
     count = max(min(jobs, len(short)), -(-sum(map(_size, short)) // _MOST_BYTES))
     filled: list[tuple[int, int, int, Batch]] = [(0, 0, i, ()) for i in range(count)]
@@ -255,7 +255,7 @@ class Workers:
                 batch = left.popleft()
                 free = (place for place in count() if place not in places.values())
                 places |= zip((call.path for call in batch), free, strict=False)
-                progresses = [self._board.teller(places[call.path]) for call in batch]
+                progresses = [self._board.writer(places[call.path]) for call in batch]
                 running[self._start(batch, progresses)] = batch
             if not running:
                 return
@@ -288,7 +288,7 @@ class Workers:
         return outcome_of(analysis)
 
     def _landed_since(self, call: PlannedCall) -> CallAnalysis | None:
-        """What landed of a call after the plan was made, but for failures."""
+        """Return what landed of a call after the plan was made, except failures."""
         landed = landing.read_uncompacted(self._landing_dir, call.recording)
         is_new = landed and not (call.previous and landed.analyzed_at == call.previous.analyzed_at)
         return landed if landed and is_new and landed.status is not Status.FAILED else None
@@ -312,5 +312,5 @@ def _analyze(
 
 
 def _ended_together(future: Future[list[Outcome]]) -> bool:
-    """Whether a tray's process died or hung: nobody can say at which call, so each goes alone."""
+    """Return whether the process died or hung: no call is known to be at fault, each goes alone."""
     return isinstance(future.exception(), (TimeoutError, ProcessExpired, BrokenProcessPool))

@@ -1,4 +1,4 @@
-"""The sound of one party's speech, frame by frame: level, pitch, spectrum; and its loudness.
+"""Analyze one party's speech frame by frame: level, pitch, spectrum; and its loudness.
 
 Speech is read and analyzed some seconds at a time, so that memory does not grow with the length of
 a call beyond what is kept of each frame (about 120 bytes).
@@ -37,7 +37,7 @@ _HIGH_PASS_HZ, _HIGH_PASS_Q = 38.13547087602444, 0.5003270373238773
 
 
 def block_energies(samples: Floats, rate_hz: int) -> NDArray[np.float64]:
-    """Mean squares of the K-weighted gating blocks of one stretch; none if it is under 0.4 s."""
+    """Return mean squares of the K-weighted gating blocks of a span; none if it is under 0.4 s."""
     from scipy.signal import sosfilt
 
     if len(samples) < round(BLOCK_S * rate_hz):
@@ -51,7 +51,7 @@ def block_energies(samples: Floats, rate_hz: int) -> NDArray[np.float64]:
 
 
 def integrated_lufs(energies: NDArray[np.float64]) -> float | None:
-    """Loudness of all blocks that pass both gates; None when there is none."""
+    """Return the loudness of all blocks that pass both gates; None when there is none."""
     audible = energies[_lufs(energies) > _ABSOLUTE_GATE_LUFS]
     if not len(audible):
         return None
@@ -65,7 +65,7 @@ def _lufs(energy: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _k_weighting(rate_hz: int) -> NDArray[np.float64]:
-    """The two filters of K-weighting as second-order sections for any sampling rate."""
+    """Return the two filters of K-weighting as second-order sections for any sampling rate."""
     k = np.tan(np.pi * _SHELF_HZ / rate_hz)
     high = 10 ** (_SHELF_DB / 20)
     band = high**_SHELF_EXPONENT
@@ -100,7 +100,7 @@ class PartyFrames:
 
     `time_s` is a frame's centre; `energy` its mean square (full scale 1); `pitch_hz` 0 where it is
     not voiced; `active` false in the short pauses that voice activity bridges; `bands` the power
-    density in eleven third-octave bands from 315 to 3150 Hz. `loudness_lufs` is of all stretches.
+    density in eleven third-octave bands from 315 to 3150 Hz. `loudness_lufs` is over all spans.
     """
 
     time_s: NDArray[np.float64]
@@ -113,18 +113,18 @@ class PartyFrames:
 
     @property
     def heard_s(self) -> float:
-        """Seconds of speech that could be analyzed."""
+        """Return seconds of speech that could be analyzed."""
         return len(self.time_s) * self.hop_s
 
     def within(self, span: Span) -> slice:
-        """The frames whose centres lie in this span."""
+        """Return the frames whose centres lie in this span."""
         first, past = np.searchsorted(self.time_s, [span.start_s, span.end_s])
         return slice(int(first), int(past))
 
 
 @dataclass(frozen=True, eq=False)
 class _Batch:
-    """What is kept of frames before their pitch is decided; `block_energy` is for the loudness."""
+    """Frame values that are kept before pitch is decided; `block_energy` is for the loudness."""
 
     time_s: NDArray[np.float64]
     piece: NDArray[np.int32]
@@ -137,7 +137,7 @@ class _Batch:
 
     @classmethod
     def none(cls, *blocks: NDArray[np.float64]) -> "_Batch":
-        """No frames, but perhaps blocks."""
+        """Return no frames, but perhaps blocks."""
         nothing = np.zeros(0, np.float32)
         wide = np.zeros((0, CANDIDATES), np.float32)
         bands = np.zeros((0, len(THIRD_OCTAVES_HZ)), np.float32)
@@ -147,19 +147,19 @@ class _Batch:
 
     @classmethod
     def joined(cls, batches: Sequence["_Batch"]) -> "_Batch":
-        """All batches after each other."""
+        """Return all batches concatenated."""
         return cls(*(np.concatenate([getattr(b, f.name) for b in batches]) for f in fields(cls)))
 
 
 def party_frames(
-    sound: Sound, channel: int, stretches: Sequence[Span], settings: ProsodySettings
+    sound: Sound, channel: int, spans: Sequence[Span], settings: ProsodySettings
 ) -> PartyFrames:
-    """Analyzes the stretches (in order, apart) of one channel in which one party alone is heard."""
+    """Analyze the spans (in order, disjoint) of one channel in which one party alone is heard."""
     analyzer = PitchAnalyzer(BAND_RATE_HZ, settings.pitch_floor_hz, settings.pitch_ceiling_hz)
     hop = max(1, round(settings.hop_s * BAND_RATE_HZ))
     batches = [
         _Batch.none(),
-        *(_analyzed(sound, channel, group, analyzer, hop) for group in _groups(stretches)),
+        *(_analyzed(sound, channel, group, analyzer, hop) for group in _groups(spans)),
     ]
     whole = _Batch.joined(batches)
     pitch_hz = pitch_track(
@@ -180,7 +180,7 @@ def party_frames(
 
 
 def decibels(energy: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Mean squares as dB re full scale."""
+    """Return mean squares as dB re full scale."""
     level: NDArray[np.float64] = 10 * np.log10(np.maximum(energy.astype(np.float64), 1e-20))
     return level
 
@@ -194,10 +194,10 @@ def _active(energy: Floats) -> NDArray[np.bool_]:
     return active
 
 
-def _groups(stretches: Sequence[Span]) -> Iterator[list[tuple[int, Span]]]:
-    """Numbered pieces of the stretches, some seconds together."""
+def _groups(spans: Sequence[Span]) -> Iterator[list[tuple[int, Span]]]:
+    """Yield numbered pieces of the spans, some seconds together."""
     group: list[tuple[int, Span]] = []
-    for number, piece in enumerate(p for s in stretches for p in _pieces(s)):
+    for number, piece in enumerate(p for s in spans for p in _pieces(s)):
         group.append((number, piece))
         if sum(p.duration_s for _, p in group) >= _AT_ONCE_S:
             yield group
@@ -206,19 +206,19 @@ def _groups(stretches: Sequence[Span]) -> Iterator[list[tuple[int, Span]]]:
         yield group
 
 
-def _pieces(stretch: Span) -> Iterator[Span]:
-    count = max(1, int(np.ceil(stretch.duration_s / _AT_ONCE_S)))
-    edges = np.linspace(stretch.start_s, stretch.end_s, count + 1).tolist()
+def _pieces(span: Span) -> Iterator[Span]:
+    count = max(1, int(np.ceil(span.duration_s / _AT_ONCE_S)))
+    edges = np.linspace(span.start_s, span.end_s, count + 1).tolist()
     for start_s, end_s in pairwise(edges):
         yield Span(start_s, end_s)
 
 
 @cache
 def _librosa() -> Any:
-    """librosa, imported by one process at a time.
+    """Return librosa, imported by one process at a time.
 
-    When first imported it compiles its loops and keeps them beside its code; two processes that do
-    so at once can spoil what is kept, and the next one to read it crashes.
+    On its first import it compiles its loops and caches them beside its code; two processes that do
+    so at once can corrupt the cache, and the next one to read it crashes.
     """
     lock = Path(tempfile.gettempdir()) / f"warmline-librosa-{os.getuid()}.lock"
     with FileLock(lock):
@@ -269,7 +269,7 @@ def _analyzed(
 
 
 def _band_weights(analyzer: PitchAnalyzer) -> Floats:
-    """Averages spectral bins into third-octave bands: (bins, bands)."""
+    """Return weights that average spectral bins into third-octave bands: (bins, bands)."""
     bins_hz = np.arange(analyzer.fft_length // 2 + 1) * analyzer.rate_hz / analyzer.fft_length
     edge = 2 ** (1 / 6)
     inside = (bins_hz[:, None] >= THIRD_OCTAVES_HZ / edge) & (

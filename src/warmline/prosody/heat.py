@@ -1,4 +1,4 @@
-"""Steadiness under heat, and whether the heat went down: behaviour, not feelings, of the agent."""
+"""Steadiness under heat, and whether the heat went down: the agent's behaviour, not feelings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ _LEAST_PER_QUARTER = 2
 
 @dataclass(frozen=True)
 class Measured:
-    """A turn with how it sounded."""
+    """A turn with its prosody."""
 
     turn: Turn
     sound: TurnProsody
 
     def value(self, name: str) -> float | None:
-        """One column of its prosody."""
+        """Return one column of its prosody."""
         found: float | None = getattr(self.sound, name)
         return found
 
@@ -44,7 +44,7 @@ def heat_metrics(
     hostile: Sequence[Span],
     confidence: float,
 ) -> tuple[Metric, ...]:
-    """All measures of heat for every party; those that are not about it say so.
+    """Return all measures of heat for every party; those of the other role give a reason.
 
     A customer's turn is heated when its level or its rate is more than `settings.heated_sd`
     standard deviations above the mean of the customer's turns, and by a difference one can hear
@@ -80,7 +80,7 @@ def _unsaid(party: str, reason: str) -> list[Metric]:
 def _heated(
     customers: Sequence[Measured], settings: ProsodySettings, hostile: Sequence[Span]
 ) -> list[Turn] | None:
-    """The customer's heated turns; None when there are too few turns to know what is usual."""
+    """Return the customer's heated turns; None when there are too few turns to judge."""
     found: set[int] = set()
     is_known = bool(hostile)
     for m in customers:
@@ -126,7 +126,7 @@ def _steadiness(
     settings: ProsodySettings,
     confidence: float,
 ) -> list[Metric]:
-    """The agent's turns that answer a heated one, against the agent's other turns."""
+    """Return how the agent's turns that answer a heated one differ from the agent's other turns."""
     if heated is None:
         reason = "too few turns of the customer to know what is usual"
         return [missing_metric(name, agent, reason) for name in AGENT_NAMES]
@@ -173,7 +173,7 @@ def _change(
 def _recovery(
     customer: str, turns: Sequence[Turn], customers: Sequence[Measured], confidence: float
 ) -> list[Metric]:
-    """The customer's first quarter minus the last, of the time from the first turn to the last."""
+    """Return the difference of the customer's first and last quarter, by time."""
     start_s, end_s = turns[0].start_s if turns else 0.0, max((t.end_s for t in turns), default=0.0)
     quarter_s = (end_s - start_s) / 4
     metrics = []

@@ -1,4 +1,4 @@
-"""The prosody room: from sound, speech, words and turns to how it was said."""
+"""The prosody stage: from sound, speech, words and turns to how things were said."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,7 +16,7 @@ from warmline.settings import ProsodySettings
 from warmline.spans import subtract, total_s, union
 from warmline.values import ChannelLayout, Conversation, Span, Speech, Transcript, Turn
 
-# What the prosody room measures, each with its meaning, source and how far it was checked.
+# The measures of the prosody stage, each with its meaning, source and validation.
 
 
 _PITCH_CHECKED = "against Praat and pYIN on real calls and on synthetic voices, telephone band"
@@ -59,7 +59,7 @@ DEFINITIONS: tuple[MetricDefinition, ...] = (
         "loudness_lufs",
         "party",
         "LUFS",
-        "Gated loudness of the party's own speech, stretches of at least 0.4 s, one channel.",
+        "Gated loudness of the party's own speech, spans of at least 0.4 s, one channel.",
         "ITU-R BS.1770-5",
         validated="against the recommendation's test tones",
     ),
@@ -161,7 +161,7 @@ _LEAST_PAIRS = 8
 def entrainment_metrics(
     turns: Sequence[Turn], sounds: Sequence[TurnProsody], confidence: float
 ) -> tuple[Metric, ...]:
-    """Three measures for level and three for rate, over turns that follow each other."""
+    """Return three measures for level and three for rate, over adjacent turns."""
     return tuple(
         metric
         for name, column in COLUMNS.items()
@@ -198,7 +198,7 @@ def _of_column(
 
 
 def _own_scores(column: str, sounds: Sequence[TurnProsody]) -> dict[int, float]:
-    """Per turn, how many SD it lies above the party's own mean."""
+    """Return, per turn, how many SD it lies above the party's own mean."""
     scores: dict[int, float] = {}
     for party in {s.party for s in sounds}:
         values = {
@@ -228,11 +228,11 @@ def measure(
     settings: ProsodySettings,
     hostile: Sequence[Span] = (),
 ) -> Prosody:
-    """Pitch, level, rate, pauses and spectrum of every turn and party, and steadiness under heat.
+    """Measure pitch, level, rate, pauses and spectrum of every turn and party, and steadiness.
 
-    Where parties share a channel, speech over which another speaks is left out. `hostile` are
-    stretches of hostile words, which make a customer's turn a heated one. Memory grows with the
-    length of speech by about 12 kB/s.
+    Where parties share a channel, speech over which another speaks is left out. `hostile` are spans
+    of hostile words, which make a customer's turn a heated one. Memory grows with the length of
+    speech by about 12 kB/s.
     """
     turns = conversation.turns
     parties = tuple(sorted({*speech.parties, *(t.party for t in turns)}))
@@ -262,7 +262,7 @@ def _channel_of(party: str, layout: ChannelLayout) -> int:
 
 
 def _own_speech(party: str, speech: Speech, layout: ChannelLayout) -> list[Span]:
-    """Where this party, and on a shared channel nobody else, is heard."""
+    """Return the spans in which this party, and on a shared channel nobody else, is heard."""
     own = union(s for s in speech.segments if s.party == party)
     if layout.kind == "stereo":
         return own
@@ -297,7 +297,7 @@ def _party_metrics(
         said("pitch_iqr_st", reference.pitch_iqr_st, voiced, few_voiced),
         said("level_median_db", reference.level_median_db, len(heard.levels_db), few_turns),
         said("level_iqr_db", reference.level_iqr_db, len(heard.levels_db), few_turns),
-        said("loudness_lufs", reference.loudness_lufs, active, "no stretch of 0.4 s of speech"),
+        said("loudness_lufs", reference.loudness_lufs, active, "no span of 0.4 s of speech"),
         said(
             "rate_median_words_per_s",
             reference.rate_median_words_per_s,

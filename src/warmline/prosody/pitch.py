@@ -1,10 +1,10 @@
-"""Candidates for the pitch of each frame, fast, and honest in the telephone band.
+"""Track the pitch of speech, fast, in the telephone band.
 
 A telephone passes 300 to 3400 Hz, so the fundamental of most voices is missing and only the spacing
 of its harmonics is left. The autocorrelation still finds it, but a strong first formant pulls it an
-octave up. So the spectrum is compressed before it is turned into an autocorrelation, that no single
-formant dominates (Tolonen & Karjalainen 2000). The rest is Boersma 1993: a windowed autocorrelation
-divided by the window's own, and parabolic peaks. Which candidate it is, or none: see `voicing`.
+octave up. So the spectrum is compressed before it is turned into an autocorrelation, so that no
+single formant dominates (Tolonen & Karjalainen 2000). The rest is Boersma 1993: a windowed
+autocorrelation divided by the window's own, parabolic peaks, and a path through the candidates.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-# Of two equally good candidates the higher is right: every period is also there twice as long.
+# Of two equally good candidates the higher is right: every period also occurs at twice its length.
 # Boersma's 0.01 is too little for peaks that lie between samples.
 OCTAVE_COST = 0.02
 CANDIDATES = 6
@@ -39,7 +39,7 @@ class Candidates:
 
 @dataclass(frozen=True)
 class PitchAnalyzer:
-    """What a frame's candidates depend on; one for all frames of a call."""
+    """The settings and tables for finding a frame's candidates; one for all frames of a call."""
 
     rate_hz: int
     floor_hz: float
@@ -47,28 +47,28 @@ class PitchAnalyzer:
 
     @property
     def frame_length(self) -> int:
-        """Samples in one frame: three periods of the lowest pitch, an even number."""
+        """Return the samples in one frame: three periods of the lowest pitch, an even number."""
         return 2 * round(_PERIODS * self.rate_hz / self.floor_hz / 2)
 
     @property
     def fft_length(self) -> int:
-        """A power of two that leaves the lags of interest free of wrap-around."""
+        """Return a power of two that leaves the lags of interest free of wrap-around."""
         need = self.frame_length + self.rate_hz / self.floor_hz
         return 1 << int(np.ceil(np.log2(need)))
 
     @property
     def window(self) -> Floats:
-        """Hann window without its zeros."""
+        """Return the Hann window without its zeros."""
         return np.hanning(self.frame_length + 2)[1:-1].astype(np.float32)
 
     def power(self, frames: Floats) -> Floats:
-        """Power spectra of frames, shape (frames, bins)."""
+        """Return power spectra of frames, shape (frames, bins)."""
         centred = frames - frames.mean(axis=1, keepdims=True)
         spectrum = self._spectrum(centred * self.window)
         return spectrum.real**2 + spectrum.imag**2
 
     def candidates(self, power: Floats) -> Candidates:
-        """The best periodicities of frames with these power spectra."""
+        """Return the best periodicities of frames with these power spectra."""
         lag_rate_hz = self.rate_hz * _LAGS_PER_SAMPLE
         lags = int(lag_rate_hz / self.floor_hz) + 2
         taper = self._autocorrelation(np.abs(self._spectrum(self.window[None, :])) ** 2, lags)
@@ -82,7 +82,7 @@ class PitchAnalyzer:
         return spectrum
 
     def _autocorrelation(self, power: Floats, lags: int) -> Floats:
-        """Of the compressed spectra, 1 at lag 0; shape (frames, lags)."""
+        """Return autocorrelations of the compressed spectra, 1 at lag 0; shape (frames, lags)."""
         from scipy.fft import irfft
 
         length = self.fft_length * _LAGS_PER_SAMPLE
@@ -111,7 +111,7 @@ def _peaks(correlation: Floats, rate_hz: int, floor_hz: float, ceiling_hz: float
     )
 
 
-# Which frames are voiced, and at which of their candidates for pitch.
+# Which frames are voiced, and which of their pitch candidates is right.
 
 # Boersma's costs. Peaks of a compressed spectrum are lower than those of a plain autocorrelation:
 # the voicing threshold is 0.375 where Praat has 0.45.
@@ -119,20 +119,21 @@ _VOICING_THRESHOLD = 0.375
 _SILENCE_THRESHOLD = 0.03
 _OCTAVE_JUMP_COST = 0.35
 _VOICING_COST = 0.14
-# Times the lower and upper quartile. De Looze & Hirst: 0.75 and 1.5; heat needs a little more room.
+# Factors of the lower and upper quartile. De Looze & Hirst: 0.75 and 1.5; heat needs a little more
+# range.
 _OWN_RANGE = (0.7, 1.7)
 _MIN_VOICED_FOR_RANGE = 50
-# Long stretches are cut here, so that the paths of a party can be found side by side.
+# Long spans are cut here, so that the paths of a party can be found in parallel.
 _BLOCK = 500
 
 
 def pitch_track(
-    candidates: Candidates, peak: Floats, stretch: NDArray[np.int32], floor_hz: float
+    candidates: Candidates, peak: Floats, run: NDArray[np.int32], floor_hz: float
 ) -> Floats:
-    """The pitch of each frame of one party in Hz, 0 where it is not voiced.
+    """Return the pitch of each frame of one party in Hz, 0 where it is not voiced.
 
-    `peak` is the largest sample of each frame; `stretch` numbers the contiguous stretch it belongs
-    to. Frames are in order of time. `floor_hz` is the lowest pitch looked for.
+    `peak` is the largest sample of each frame; `run` numbers the contiguous span it belongs to.
+    Frames are in order of time. `floor_hz` is the lowest pitch searched.
     """
     pitch, strength = candidates.pitch_hz, candidates.strength
     if not len(peak):
@@ -144,7 +145,7 @@ def pitch_track(
     # The octave cost prefers the higher of two equally good candidates.
     preferred = strength + OCTAVE_COST * (octave - np.float32(np.log2(floor_hz)))
     reward = np.where(pitch > 0, preferred, -np.inf).astype(np.float32)
-    blocks = _Blocks(stretch)
+    blocks = _Blocks(run)
     track = _paths(pitch, octave, reward, unvoiced, blocks)
     voiced = track[track > 0]
     if len(voiced) < _MIN_VOICED_FOR_RANGE:
@@ -157,8 +158,8 @@ def pitch_track(
 class _Blocks:
     """Contiguous frames, none too long, the longest first, to be walked through in step."""
 
-    def __init__(self, stretch: NDArray[np.int32]) -> None:
-        edges = [0, *(np.flatnonzero(np.diff(stretch)) + 1).tolist(), len(stretch)]
+    def __init__(self, run: NDArray[np.int32]) -> None:
+        edges = [0, *(np.flatnonzero(np.diff(run)) + 1).tolist(), len(run)]
         spans = [
             (at, min(_BLOCK, past - at))
             for first, past in pairwise(edges)
@@ -170,7 +171,7 @@ class _Blocks:
         self.longest = int(self._lengths[0])
 
     def at(self, step: int) -> NDArray[np.int64]:
-        """The frames at this step, of all blocks that are so long."""
+        """Return the frames at this step, of all blocks that are long enough."""
         count = int(np.searchsorted(-self._lengths, -step))
         frames: NDArray[np.int64] = self._starts[:count] + step
         return frames
@@ -179,7 +180,7 @@ class _Blocks:
 def _paths(
     pitch: Floats, octave: Floats, reward: Floats, unvoiced: Floats, blocks: _Blocks
 ) -> Floats:
-    """Viterbi's best path through every block; state 0 is "unvoiced", the others candidates."""
+    """Return Viterbi's best path per block; state 0 is "unvoiced", the others candidates."""
     score = np.concatenate([unvoiced[:, None], reward], axis=1)
     came_from = np.zeros(score.shape, np.int8)
     total = score[blocks.at(0)]

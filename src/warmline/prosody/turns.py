@@ -28,7 +28,7 @@ class PartySound:
 def party_sound(
     party: str, frames: PartyFrames, turns: Sequence[Turn], settings: ProsodySettings
 ) -> PartySound:
-    """Gathers what a party's reference is made of; keys are turn indices."""
+    """Gather the data of a party's reference; keys are turn indices."""
     own = tuple(t for t in turns if t.party == party)
     levels_db = {t.index: db for t in own if (db := _level_db(t, frames, settings)) is not None}
     rates = {
@@ -40,7 +40,7 @@ def party_sound(
 
 
 def party_prosody(sound: PartySound, settings: ProsodySettings) -> PartyProsody:
-    """The party's own reference over the whole call; None where there is too little speech."""
+    """Return the party's reference over the whole call; None where there is too little speech."""
     levels, rates = list(sound.levels_db.values()), list(sound.rates.values())
     voiced = sound.frames.pitch_hz[sound.frames.pitch_hz > 0]
     has_pitch = len(voiced) * sound.frames.hop_s >= settings.min_reference_s
@@ -58,7 +58,7 @@ def party_prosody(sound: PartySound, settings: ProsodySettings) -> PartyProsody:
 def turn_prosody(
     turn: Turn, sound: PartySound, reference: PartyProsody, settings: ProsodySettings
 ) -> TurnProsody:
-    """One turn's row; what there is too little speech for is None."""
+    """Return one turn's row; fields with too little speech are None."""
     part = sound.frames.within(turn)
     pitch_hz, active = sound.frames.pitch_hz[part], sound.frames.active[part]
     voiced = pitch_hz > 0
@@ -87,7 +87,7 @@ def turn_prosody(
 
 
 def _level_db(turn: Turn, frames: PartyFrames, settings: ProsodySettings) -> float | None:
-    """Mean power of the turn's speech, the bridged pauses left out."""
+    """Return the mean power of the turn's speech, without the bridged pauses."""
     part = frames.within(turn)
     active = frames.active[part]
     if active.sum() * frames.hop_s < settings.min_turn_s:
@@ -101,11 +101,11 @@ def _interquartile(values: Numbers | Sequence[float]) -> float:
 
 
 def _slope(at: Numbers, values: Numbers) -> float:
-    """Least-squares slope of `values` over `at`."""
+    """Return the least-squares slope of `values` over `at`."""
     centred = at - at.mean()
     return float(centred @ (values - values.mean()) / (centred @ centred))
 
 
 def _tilt(bands: Numbers) -> float:
-    """Slope of the turn's long-term average spectrum between 300 and 3400 Hz, dB per octave."""
+    """Return the slope of the turn's long-term average spectrum, 300 to 3400 Hz, dB per octave."""
     return _slope(np.log2(THIRD_OCTAVES_HZ), decibels(bands.mean(axis=0)))

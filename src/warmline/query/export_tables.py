@@ -1,4 +1,4 @@
-"""Answers as tables that other people open: CSV, Parquet, a spreadsheet. What was said never runs.
+"""Write query results as tables for other programs: CSV, Parquet, spreadsheets; no text ever runs.
 
 In CSV a text that a spreadsheet would take for a formula has an apostrophe before it; in XLSX it is
 marked as text, and stays one when somebody edits the cell.
@@ -15,14 +15,15 @@ from warmline.errors import QueryError
 from warmline.files import safe_cell, write_whole
 from warmline.query.questions import QueryResult
 
-_ROWS_IN_SHEET = 1_048_575  # and the heading
+_ROWS_IN_SHEET = 1_048_575  # and the header
 _LETTERS_IN_CELL = 32_767
 
 
 def write_table(answer: QueryResult, path: Path, format_name: str) -> Path:
-    """Write an answer as `csv`, `parquet` or `xlsx`; the file appears whole or not at all.
+    """Write a result as `csv`, `parquet` or `xlsx`; the file appears whole or not at all.
 
-    Raises QueryError naming the file when it cannot be written or the format cannot hold it.
+    Raises QueryError naming the file when it cannot be written or the format cannot hold the
+    result.
     """
     return write_whole(path, partial(TABLES[format_name], answer), QueryError, "the table")
 
@@ -85,7 +86,7 @@ def _xlsx(answer: QueryResult, path: Path) -> None:
 
 
 def _write_cell(sheet: Any, row: int, column: int, value: Any, day: Any, text: Any) -> None:
-    """One cell by what it is, so that no text is guessed to be something else."""
+    """Write one cell by its type, so that no text is guessed to be something else."""
     flat = _flat(value)
     if flat is None:
         return
@@ -103,7 +104,7 @@ def _write_cell(sheet: Any, row: int, column: int, value: Any, day: Any, text: A
 
 
 def _flat(value: Any) -> Any:
-    """A list as text that a person can read; everything else as it is."""
+    """Return a list as text that a person can read; everything else as it is."""
     if isinstance(value, list | tuple):
         return ", ".join("" if item is None else str(_flat(item)) for item in value)
     if isinstance(value, dict):

@@ -1,8 +1,8 @@
-"""The process in which one query runs: `questions` starts it, and kills it when its time is up.
+"""The process that runs one query: `questions` starts it, and kills it when its time is up.
 
 It reads a warehouse and answers through a pipe. It cannot write or remove a file, open another one,
-or take more memory or time than it is given, whatever the query makes DuckDB do: the statement must
-be a SELECT, DuckDB may open no file any more, and the operating system holds the process itself.
+or use more memory or time than it is given, whatever the query makes DuckDB do: the statement must
+be a SELECT, DuckDB may open no more files, and the operating system restricts the process itself.
 """
 
 import json
@@ -36,17 +36,17 @@ from warmline.query.questions import (
 )
 from warmline.warehouse.landed_reviews import show_landed_reviews
 
-# What DuckDB counts itself: some of the process's memory is not of its making.
+# DuckDB's own limit: some of the process's memory is not DuckDB's.
 _MEMORY, _THREADS = "3GiB", 4
 _ROWS_AT_ONCE = 1000
 
 
 def main() -> None:
-    """Read a query from standard input and write what becomes of it to standard output.
+    """Read a query from standard input and write its result to standard output.
 
-    That is a sequence of pickled pairs: ("ready", None) when the warehouse is open, ("columns", of
-    names and types), ("rows", some of them) as often as it takes, ("end", None); or ("error", the
-    name of the class and the message) in the place of any of them.
+    The output is a sequence of pickled pairs: ("ready", None) when the warehouse is open,
+    ("columns", names and types), ("rows", some of them) as often as it takes, ("end", None); or
+    ("error", the name of the class and the message) in place of any of them.
     """
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whatever libraries print
@@ -63,7 +63,7 @@ def main() -> None:
         tell("error", (type(e).__name__, str(e)))
     except MemoryError:
         tell("error", (QueryError.__name__, too_large()))
-    except Exception as e:  # a fault of ours: said there, where somebody reads it
+    except Exception as e:  # a fault of ours: printed there, where somebody reads it
         tell("error", (type(e).__name__, str(e)))
 
 
@@ -89,9 +89,9 @@ def answer(query: Query, tell: Any) -> None:
 
 @contextmanager
 def reading(warehouse: Path, extension: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that can read this warehouse, nothing else, and cannot be talked out of it.
+    """Open a connection that can read this warehouse and nothing else, whatever a query sets.
 
-    An extension is loaded first: later it could not be. Raises WarehouseError.
+    Extensions are loaded first: later they could not be. Raises WarehouseError.
     """
     with open_for_reading(warehouse) as con:
         show_landed_reviews(con, warehouse)
@@ -106,7 +106,7 @@ def reading(warehouse: Path, extension: str | None = None) -> Iterator[duckdb.Du
             "autoload_known_extensions = false",
             "python_enable_replacements = false",
             "enable_external_access = false",
-            # That alone leaves what is open, and what would be the log beside it, to be written.
+            # That alone would leave the open file, and its log, writable.
             "disabled_filesystems = 'LocalFileSystem'",
             "lock_configuration = true",
         ):
@@ -116,7 +116,7 @@ def reading(warehouse: Path, extension: str | None = None) -> Iterator[duckdb.Du
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """What DuckDB complains of becomes a QueryError in one line."""
+    """Turn DuckDB's errors into a QueryError of one line."""
     try:
         yield
     except duckdb.OutOfMemoryException as e:
@@ -126,9 +126,9 @@ def one_line_errors() -> Iterator[None]:
 
 
 def _prepared(con: duckdb.DuckDBPyConnection, query: Query) -> str:
-    """The statement that answers the query.
+    """Return the statement that answers the query.
 
-    Python values are not handed to DuckDB, which would import pandas to look at them.
+    Python values are not passed to DuckDB, which would import pandas to examine them.
     """
     wanted = require_select(con, query.sql)
     values = _values(con, query) if query.name else dict(query.given)
@@ -143,7 +143,7 @@ def require_select(con: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
     """Return the names of the parameters of one SELECT, or EXPLAIN of one.
 
     Raises QueryError for anything else. EXPLAIN ANALYZE would run what it explains, and is refused
-    whatever that is.
+    for every statement.
     """
     statement = _one_statement(con, sql)
     if statement.type == duckdb.StatementType.EXPLAIN:
@@ -178,7 +178,7 @@ def _name(statement: Any) -> str:
 
 
 def _after_first_word(sql: str) -> str:
-    """What follows EXPLAIN; the places of DuckDB's tokens are counted in bytes."""
+    """Return the statement after EXPLAIN; DuckDB's token positions are counted in bytes."""
     (first, _), *_ = duckdb.tokenize(sql)
     return sql.encode()[first + len("EXPLAIN") :].decode()
 
@@ -191,7 +191,7 @@ def _require_names(wanted: set[str], values: Mapping[str, str]) -> None:
 
 
 def _values(con: duckdb.DuckDBPyConnection, query: Query) -> dict[str, str]:
-    """The parameters of a named query in SQL, those that rest on others after them."""
+    """Return the parameters of a named query in SQL, those that depend on others after them."""
     values: dict[str, str] = {}
     for parameter in sorted(query.parameters, key=lambda p: "$" in (p.default or "")):
         values[parameter.name] = _value(con, query, parameter, values)
@@ -201,10 +201,10 @@ def _values(con: duckdb.DuckDBPyConnection, query: Query) -> dict[str, str]:
 def _value(
     con: duckdb.DuckDBPyConnection, query: Query, parameter: Parameter, known: Mapping[str, str]
 ) -> str:
-    """A parameter's value as SQL, from what was given (text will do) or the default.
+    """Return a parameter's value as SQL, from the given value (text will do) or the default.
 
-    Nothing, given for anything but text, is no bound at all. `known` has the values of those
-    parameters that a default may rest on.
+    An empty value, for anything but text, means no bound. `known` has the values of those
+    parameters that a default may depend on.
     """
     name, kind = parameter.name, parameter.type
     value = parameter.default
@@ -225,6 +225,6 @@ def _value(
 
 
 def _one_line(message: str) -> str:
-    """DuckDB's message without the picture of the query, in one line."""
+    """Return DuckDB's message without the excerpt of the query, on one line."""
     text = re.split(r"\n\s*LINE \d+:", message)[0]
     return " ".join(text.split())

@@ -1,8 +1,9 @@
-"""Questions to a published warehouse: read-only, with no way to the file system or the network.
+"""Query a published warehouse: read-only, without access to the file system or the network.
 
-Each is answered by a process of its own (`query_process`), which can be killed at any time and is
-held by the operating system to what it may do. DuckDB is not even imported here, nor is pyarrow or
-pandas, so that `warmline query` starts at once.
+Each query is answered by a process of its own (`query.process`), which can be killed at any time
+and is restricted by the operating system. DuckDB is not even imported here, nor is pyarrow or
+pandas, so that `warmline query` starts at once. 32#: The limit of a query's process: that leaves
+memory for a nightly run on the same machine.
 """
 
 import difflib
@@ -32,13 +33,14 @@ DEFAULT_TIMEOUT_S = 60.0
 #: What the process of a query may take: that leaves room for the night on the same machine.
 MEMORY_GB = 4
 
-# An answer is kept in memory here, at several times the size at which it is sent.
+# A result is kept in memory here, at several times its size in the pipe.
 _LARGEST_ANSWER_BYTES = 256_000_000
 _LONGEST_LINE_BYTES = 1000
-# To start a process and open a warehouse, on a machine that is busy.
+# Time to start a process and open a warehouse, on a busy machine.
 _STARTUP_S = 60.0
 _GOODBYE_S = 10.0
-# Its modules lie where ours do; what else Python would run at its start is left out.
+# Its modules are where ours are; anything else Python would run at startup is left out. 44#: The
+# types that values of DuckDB consist of, besides those that pickle has built in.
 _START = "import sys; sys.path[:] = {path!r}; from warmline.query.process import main; main()"
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE")
 #: All that values of DuckDB are made of besides what pickle knows itself.
@@ -53,7 +55,7 @@ _PARAMETER = re.compile(r"\$(?P<name>\w+) (?P<type>\w+)(?: = (?P<default>.+?))?:
 
 @dataclass(frozen=True)
 class QueryResult:
-    """The rows of an answer. `types` are DuckDB's; `truncated` says that there are more rows."""
+    """The rows of a result. `types` are DuckDB's; `truncated` tells that there are more rows."""
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
@@ -63,9 +65,9 @@ class QueryResult:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a named query. `default` is an SQL expression, None when it must be given.
+    """A parameter of a named query. `default` is an SQL expression, None when a value is required.
 
-    It may rest on other parameters, as `$name`.
+    It may refer to other parameters, as `$name`.
     """
 
     name: str
@@ -76,7 +78,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class NamedQuery:
-    """A query in `warehouse/queries`, described by the comment it begins with."""
+    """A query in `warehouse/queries`, described by its opening comment."""
 
     name: str
     description: str
@@ -86,7 +88,7 @@ class NamedQuery:
 
 @dataclass(frozen=True)
 class Query:
-    """What the process of a query is told: a SELECT, and as SQL what is given for parameters.
+    """The input of a query's process: a SELECT, and the given parameters as SQL.
 
     `name` and `parameters` are those of a named query; `parent` is the process that waits.
     """
@@ -102,7 +104,7 @@ class Query:
 
 
 def named_queries() -> dict[str, NamedQuery]:
-    """All named queries by name."""
+    """Return all named queries by name."""
     return {file.name: _parsed(file) for file in sql_files("queries")}
 
 
@@ -114,7 +116,7 @@ def ask(
     limit: int = DEFAULT_LIMIT,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> QueryResult:
-    """The answer to one SELECT; `$name` in it is filled from `parameters`.
+    """Return the result of one SELECT; `$name` in it is filled from `parameters`.
 
     At most `limit` rows, after at most `timeout_s` seconds. Raises QueryError, in one line, for a
     query that is wrong, takes too long, or would do anything but read the warehouse; WarehouseError
@@ -132,10 +134,9 @@ def ask_named(
     limit: int = DEFAULT_LIMIT,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> QueryResult:
-    """The answer to a named query; parameters may be given as text, and are else their defaults.
+    """Return the result of a named query; parameters may be given as text, or take their defaults.
 
-    Raises as `ask`, and QueryError for a name, parameter or value that does not fit, saying which
-    would.
+    Raises as `ask`, and QueryError for an invalid name, parameter or value, with the valid ones.
     """
     query = named_query(name)
     given = _literals(parameters)
@@ -160,7 +161,7 @@ def ask_named(
 
 
 def named_query(name: str) -> NamedQuery:
-    """One named query. Raises QueryError, suggesting a name, when there is none of this name."""
+    """Return one named query. Raises QueryError, suggesting a name, when there is none."""
     queries = named_queries()
     if name not in queries:
         raise QueryError(
@@ -171,12 +172,12 @@ def named_query(name: str) -> NamedQuery:
 
 
 def too_large() -> str:
-    """Say that a query took too much memory, and what to do."""
+    """Return the error for a query that took too much memory, with what to do."""
     return f"the query needs more than {MEMORY_GB} GB of memory: ask for fewer rows or columns"
 
 
 def _answer_of(query: Query) -> QueryResult:
-    """Have the query answered by a process of its own, which is killed when its time is up."""
+    """Have the query answered by a separate process, which is killed when its time is up."""
     with _process(query) as (process, sent):
         with _killed_after(process, _STARTUP_S) as late:
             kind, value = _received(process, sent, late, query)
@@ -196,20 +197,20 @@ def _answer_of(query: Query) -> QueryResult:
 
 @contextmanager
 def _process(query: Query) -> Iterator[tuple["subprocess.Popen[bytes]", "_Sent"]]:
-    """A process that answers the query, and what it sends; it is gone after the block."""
+    """Start a process that answers the query, and end it with the block; yield its output, too."""
     here = str(Path(__file__).resolve().parents[1])
     start = _START.format(path=[here, *(place for place in sys.path if place)])
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", start],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # native code has its own words for having no memory
+        stderr=subprocess.DEVNULL,  # native code has its own messages for running out of memory
         env=key_environment(os.environ, *_ENVIRONMENT),
     )
     try:
         assert process.stdin and process.stdout
         with process.stdin as given, process.stdout as answer:
-            with suppress(BrokenPipeError):  # why it has ended is found out by reading
+            with suppress(BrokenPipeError):  # reading tells why it has ended
                 given.write(json.dumps(asdict(query)).encode())
                 given.close()
             yield process, _Sent(answer)
@@ -222,7 +223,7 @@ def _process(query: Query) -> Iterator[tuple["subprocess.Popen[bytes]", "_Sent"]
 def _killed_after(
     process: "subprocess.Popen[bytes]", timeout_s: float
 ) -> Iterator[threading.Event]:
-    """The process is killed after so many seconds in the block; the event says that it was."""
+    """Kill the process when the block takes too long; the event tells that this happened."""
     late = threading.Event()
 
     def kill() -> None:
@@ -241,7 +242,7 @@ def _killed_after(
 def _received(
     process: "subprocess.Popen[bytes]", sent: "_Sent", late: threading.Event, query: Query
 ) -> tuple[str, Any]:
-    """The next thing that the process says. Raises what it says that is wrong."""
+    """Return the next message of the process. Raises the error that it reports."""
     try:
         kind, value = _Values(sent).load()
     except (EOFError, pickle.UnpicklingError) as e:
@@ -263,16 +264,16 @@ def _received(
 
 
 def _ended(process: "subprocess.Popen[bytes]") -> int:
-    """The exit code of a process that says nothing any more."""
+    """Return the exit code of a process that sends nothing any more."""
     try:
         return process.wait(_GOODBYE_S)
-    except subprocess.TimeoutExpired:  # it says what nobody understands
+    except subprocess.TimeoutExpired:  # it sends nothing that can be understood
         process.kill()
         return process.wait()
 
 
 class _Sent:
-    """What a process sends, up to a bound."""
+    """The output of a process, read up to a limit."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -294,7 +295,7 @@ class _Sent:
 
 
 class _Values(pickle.Unpickler):
-    """Reads plain values: what a process sends can name no code that would be run here."""
+    """Unpickles plain values only: nothing that the process sends can run code here."""
 
     def find_class(self, module: str, name: str, /) -> Any:
         """Find a type of values. Raises UnpicklingError for anything else."""
@@ -308,7 +309,7 @@ def _literals(parameters: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def literal(name: str, value: Any) -> str:
-    """A Python value as it is written in SQL; `name` says whose, in the QueryError for others."""
+    """Return a Python value as it is written in SQL; `name` is for the QueryError about others."""
     if value is None:
         return "NULL"
     if isinstance(value, bool | int | float):

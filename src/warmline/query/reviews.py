@@ -1,6 +1,8 @@
-"""Reviews: a person who listened says whether the machine is right, and what is true instead.
+"""Reviews: a person who listened judges whether the machine is right, and says what is true
+instead.
 
-A review lands as a file of its own, which every question and page shows from then on.
+A review is stored as a file of its own, which every query and page shows from then on. 21#: The
+possible answers to a cue, in the words of the ledger; `no_cue` says that there was no cue.
 """
 
 from collections.abc import Iterator
@@ -34,7 +36,7 @@ FROM metrics WHERE call_id = $call AND name = $name ORDER BY role
 
 
 class Verdict(StrEnum):
-    """What a reviewer says of the machine's word."""
+    """A reviewer's verdict on the machine's result."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -42,7 +44,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a person says: `reason` is needed for wrong, `should_be` may say what is true."""
+    """A reviewer's judgement: `reason` is required for wrong, `should_be` may say what is true."""
 
     reviewer: str
     verdict: Verdict
@@ -50,7 +52,7 @@ class Judgement:
     should_be: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises QueryError when it says wrong without a reason, or nobody says it."""
+        """Raise QueryError when the verdict is wrong without a reason, or has no reviewer."""
         if not self.reviewer.strip():
             raise QueryError("a review needs the name of the reviewer: --by NAME")
         if self.verdict is Verdict.WRONG and not (self.reason or "").strip():
@@ -64,7 +66,7 @@ def review_cue(
 ) -> "Review":
     """Judge the row of the ledger whose cue begins at this second of the call.
 
-    Raises QueryError saying which calls, cues or words would fit.
+    Raises QueryError with the valid calls, cues or words.
     """
     allowed = (*ANSWERS, NO_ANSWER, NO_CUE)
     if judgement.should_be is not None and judgement.should_be not in allowed:
@@ -92,7 +94,7 @@ def review_metric(
 ) -> "Review":
     """Judge the value of a measure, of one party (`role`) or of the whole call.
 
-    Raises QueryError saying which measures or roles would fit.
+    Raises QueryError with the valid measures or roles.
     """
     if judgement.should_be is not None:
         _require_number(judgement.should_be)
@@ -108,7 +110,7 @@ def review_metric(
 
 
 def all_reviews(landing_dir: Path) -> "Iterator[Review]":
-    """Every review that has landed, oldest first. Raises LandingError naming a damaged one."""
+    """Yield every landed review, oldest first. Raises LandingError naming a damaged one."""
     from warmline.landing.reviews import read_review, review_files
 
     reviews = [read_review(landing_dir / file.name) for file in review_files(landing_dir)]
@@ -117,7 +119,7 @@ def all_reviews(landing_dir: Path) -> "Iterator[Review]":
 
 @dataclass(frozen=True)
 class _Subject:
-    """What is judged: the fields of `Review` that find it again."""
+    """The subject of a judgement: the fields of `Review` that find it again."""
 
     subject: str
     name: str

@@ -1,7 +1,10 @@
-"""Finds where something was said: the turns that hold the words, best first, and those around.
+"""Search what was said: the turns that contain the words, best first, and those around them.
 
-Ranked by BM25 (Robertson and Zaragoza 2009) over all turns, words being reduced to their stems. The
-index is the warehouse's own (`warehouse.indexing`); what is counted for the ranking is counted now.
+Ranked by BM25 (Robertson and Zaragoza 2009) over all turns, with words reduced to their stems. The
+index is the warehouse's own (see `warehouse.marts`); counts for the ranking are made at query time.
+32#: k = 1.2 and b = 0.75, as usual. Every term is looked up by itself, which skips most of the
+table. 59#: Exact matches come first; `looked_at` tells whether there may be more beyond the
+candidates.
 """
 
 import threading
@@ -81,7 +84,7 @@ ORDER BY call_no, turn_index
 
 
 class Match(StrEnum):
-    """What of the phrase a turn must hold."""
+    """How a turn must match the phrase."""
 
     ALL = "all"
     ANY = "any"
@@ -90,7 +93,7 @@ class Match(StrEnum):
 
 @dataclass(frozen=True)
 class SaidTurn:
-    """A turn, with when it was said on the call's clock."""
+    """A turn, with its times in the call."""
 
     turn_index: int
     role: str
@@ -101,7 +104,7 @@ class SaidTurn:
 
 @dataclass(frozen=True)
 class Hit:
-    """A turn that was found, in its call. A higher `score` is a better match."""
+    """A turn that matches, in its call. A higher `score` is a better match."""
 
     call_id: str
     started_at: datetime | None
@@ -124,7 +127,7 @@ class Scope:
     agent: str | None = None
 
     def filters(self) -> str:
-        """The conditions on calls, in SQL."""
+        """Return the conditions on calls, in SQL."""
         conditions = ["true"]
         if self.first_day:
             conditions.append(f"calls.started_at >= {literal('from', self.first_day)}")
@@ -146,11 +149,11 @@ def search(
     around: int = 1,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> tuple[Hit, ...]:
-    """The best `limit` turns that hold the words of the phrase, each with the turns around it.
+    """Return the best `limit` turns that match the phrase, each with the turns around it.
 
-    Words count in any form (`worry` finds `worried`); with `Match.EXACT` they must have been said
-    just so, one after the other. Raises QueryError for a phrase of nothing but the commonest words,
-    and as `questions.ask` does.
+    Words match in any form (`worry` finds `worried`); with `Match.EXACT` they must have been said
+    exactly so, one after the other. Raises QueryError for a phrase of only the commonest words, and
+    as `questions.ask` does.
     """
     from warmline.query.process import one_line_errors, reading
 
@@ -169,7 +172,7 @@ def search(
 
 @contextmanager
 def _interrupted_after(con: "duckdb.DuckDBPyConnection", timeout_s: float) -> Iterator[None]:
-    """What the connection does in the block is stopped after so many seconds, with a QueryError."""
+    """Stop a query of the block after so many seconds, with a QueryError."""
     import duckdb  # here, as all commands import this module, and most need no DuckDB
 
     timer = threading.Timer(timeout_s, con.interrupt)
@@ -196,7 +199,7 @@ class _Looking:
     scope: Scope
 
     def best(self, limit: int) -> list[Row]:
-        """The best candidates; of exact ones, as many are read as it takes to find enough."""
+        """Return the best candidates; exact search reads as many as it takes to find enough."""
         if self.match is not Match.EXACT:
             return self.con.execute(self._candidates(limit)).fetchall()
         count = max(_FIRST_CANDIDATES, limit)
@@ -228,7 +231,7 @@ class _Looking:
 
 
 def _terms(con: "duckdb.DuckDBPyConnection", phrase: str) -> dict[str, int | None]:
-    """The stems of the phrase, with their numbers; None for one that nobody ever said."""
+    """Return the stems of the phrase, with their numbers; None for one that nobody ever said."""
     terms = dict(con.execute(_TERMS.format(phrase=literal("phrase", phrase))).fetchall())
     if not terms:
         raise QueryError(
@@ -252,7 +255,7 @@ def _with_turns(
 
 
 def _hit(row: Row, call: Sequence[Any], turns: Sequence[SaidTurn], around: int) -> Hit:
-    """Turn indices count up from 0 without a gap, which a check of the warehouse holds."""
+    """Return a hit; turn indices count up from 0 without a gap, which a check guarantees."""
     _, index, score, _ = row
     before = tuple(turns[max(0, index - around) : index])
     after = tuple(turns[index + 1 : index + 1 + around])

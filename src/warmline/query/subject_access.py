@@ -1,4 +1,6 @@
-"""All that is kept of a customer, for a person who asks for it: as JSON, and as a page to read."""
+"""Collect all that is stored about a customer, who asks for it: as JSON, and as a page to read.
+22#: Other places that may hold data about them, and are not searched here.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -36,7 +38,7 @@ ORDER BY table_name
 
 @dataclass(frozen=True)
 class SubjectAccess:
-    """What is kept of a customer.
+    """All that is stored about a customer.
 
     `analyses` are the landed ones with the warehouse's name of each, None before it is published;
     `published` has the rows of each table of the warehouse that are of these calls; `outcomes` are
@@ -57,10 +59,10 @@ class SubjectAccess:
 
 
 def collect(places: Places, customers: Sequence[str]) -> SubjectAccess:
-    """Return all that is kept of a customer, whose id may be written in several ways.
+    """Return all that is stored about a customer, whose id may be written in several ways.
 
     Raises LandingError or UnreadableError for a file that cannot be read: what might be in it must
-    not be missing without a word; WarehouseError as `open_for_reading`.
+    not be missing silently; WarehouseError as `open_for_reading`.
     """
     folder = places.landing
     keys = frozenset(landing.matching(folder, Selection(customers=frozenset(customers))))
@@ -88,7 +90,7 @@ def collect(places: Places, customers: Sequence[str]) -> SubjectAccess:
 
 
 def write(access: SubjectAccess, folder: Path) -> tuple[Path, Path]:
-    """Write `customer.json` and `customer.txt`, for the eyes of their owner alone.
+    """Write `customer.json` and `customer.txt`, readable by their owner alone.
 
     Raises WarmlineError naming a file that cannot be written.
     """
@@ -183,7 +185,7 @@ def _call(name: str | None, analysis: CallAnalysis) -> Iterator[str]:
 def _published(
     warehouse: Path, keys: frozenset[str]
 ) -> tuple[dict[str, str], dict[str, list[dict[str, Any]]]]:
-    """What the warehouse calls these recordings, and its rows of them."""
+    """Return the warehouse's names of these recordings, and its rows of them."""
     if not warehouse.is_file():
         return {}, {}
     with open_for_reading(warehouse) as con:
@@ -251,7 +253,7 @@ def _begun(analysis: CallAnalysis) -> datetime:
 
 
 def _is_there(path: str) -> bool | None:
-    """Whether a recording is there; of a remote one nothing is known without asking for it."""
+    """Return whether a recording exists; a remote one is unknown until it is asked for."""
     return None if "://" in path else Path(path).is_file()
 
 

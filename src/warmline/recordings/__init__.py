@@ -1,1 +1,1 @@
-"""From files on disk to sound: finding, identifying, decoding, and what is known beside it."""
+"""From files on disk to sound: finding, identifying and decoding recordings, and their metadata."""

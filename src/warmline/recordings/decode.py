@@ -1,7 +1,7 @@
-"""From a file to sound: any codec a call centre has, channels kept apart, length bounded.
+"""Decode a file to sound: any codec a call centre uses, channels kept apart, length bounded.
 
-The decoder is FFmpeg as PyAV carries it. It is given an open file, the containers that hold audio,
-and no protocol, so that a crafted playlist can make it open nothing else.
+The decoder is FFmpeg as shipped with PyAV. It gets an open file, the containers that hold audio,
+and no protocol, so that a crafted playlist cannot make it open anything else.
 """
 
 import errno
@@ -50,7 +50,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself.
+    """A file's statements about itself.
 
     `kind` is the container that its first bytes announce, None when we know none. `wav_bytes` are
     the bytes of sound that a WAV header promises and those that are there; None when it is not WAV,
@@ -98,7 +98,7 @@ def read_header(file: BinaryIO) -> Header:
 
 
 def _with_wav_rest(file: BinaryIO, header: Header) -> Header:
-    """Add what stands behind the sound of a WAV file."""
+    """Add what follows the sound of a WAV file."""
     chunks = dict(_wav_chunks(file))
     start, size = chunks.get(b"data", (0, 0))
     if not start:
@@ -120,7 +120,7 @@ def _with_wav_rest(file: BinaryIO, header: Header) -> Header:
 
 
 def _wav_chunks(file: BinaryIO) -> Iterator[tuple[bytes, tuple[int, int]]]:
-    """Names of the chunks up to the sound, each with its place and size."""
+    """Yield names of the chunks up to the sound, each with its position and size."""
     position = 12
     for _ in range(_CHUNK_LIMIT):
         chunk = _at(file, position, 8)
@@ -134,7 +134,7 @@ def _wav_chunks(file: BinaryIO) -> Iterator[tuple[bytes, tuple[int, int]]]:
 
 
 def _end_of_chunks(file: BinaryIO, position: int, end: int) -> int:
-    """Where the chunks that begin here end; here, if none does."""
+    """Return where the chunks that begin here end; here, if none does."""
     for _ in range(_CHUNK_LIMIT):
         chunk = _at(file, position, 8)
         if len(chunk) < 8:
@@ -148,7 +148,7 @@ def _end_of_chunks(file: BinaryIO, position: int, end: int) -> int:
 
 
 def _second_wav(file: BinaryIO, position: int, end: int) -> int | None:
-    """Where the next WAV file begins, at or after a position."""
+    """Return where the next WAV file begins, at or after a position."""
     block = b""
     while position < end:
         more = _at(file, position, _BLOCK_BYTES)
@@ -163,7 +163,7 @@ def _second_wav(file: BinaryIO, position: int, end: int) -> int | None:
 
 
 def _is_padding(file: BinaryIO, position: int, end: int) -> bool:
-    """Whether all bytes are the same: zeros up to the end of a block, the silence of mu-law."""
+    """Return whether all bytes are equal: zeros up to the end of a block, the silence of mu-law."""
     first = _at(file, position, 1)
     while position < end:
         block = _at(file, position, _BLOCK_BYTES)
@@ -174,7 +174,7 @@ def _is_padding(file: BinaryIO, position: int, end: int) -> bool:
 
 
 def _second_mp4(file: BinaryIO, end: int) -> int | None:
-    """Where a second MP4 file begins: a second atom of the kind that is the first of each."""
+    """Return where a second MP4 file begins: a second atom of the kind that opens each."""
     position = 0
     for _ in range(_CHUNK_LIMIT):
         atom = _at(file, position, 16)
@@ -256,9 +256,9 @@ _SEEK_FORCE = 0x20000  # FFmpeg's flag beside SEEK_SET, SEEK_CUR, SEEK_END
 
 
 class _Source:
-    """A file as FFmpeg reads it. To a seek that cannot be done the answer is an error number.
+    """A file as FFmpeg reads it. A seek that is not possible returns an error number.
 
-    (PyAV prints a Python exception on the terminal.)
+    (PyAV would print a Python exception on the terminal.)
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -268,7 +268,7 @@ class _Source:
         self._file = file
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """The new position, or a negative error number."""
+        """Return the new position, or a negative error number."""
         try:
             return self._file.seek(offset, whence & ~_SEEK_FORCE)
         except (OSError, ValueError, OverflowError):
@@ -277,7 +277,7 @@ class _Source:
 
 @dataclass
 class _Counts:
-    """Packets seen, those that gave an error instead of sound, and whether the file went on."""
+    """Packets seen, those with an error instead of sound, and whether the file went on."""
 
     packets: int = 0
     bad: int = 0
@@ -289,14 +289,13 @@ class _Counts:
 
 
 def decode(path: Path, settings: RecordingSettings) -> Sound:
-    """The sound of a recording, at 16 kHz and 16 bits, every channel by itself.
+    """Return the sound of a recording, at 16 kHz and 16 bits, with channels kept apart.
 
-    The first audio stream is taken. Memory is that of the result, 32 kB a second and channel.
-
+    The first audio stream is taken. Memory is that of the result, 32 kB per second and channel.
     Raises `RecordingRefusedError` with one of these codes: those of `open_recording` and of
     `FrameWriter`, `not_audio`, `no_audio_stream`, `two_files` (one appended to another),
     `unsupported_codec`, `too_short`, `too_long` (from the header where it tells, else as soon as it
-    is seen), `truncated` (more than `max_missing_share` of the promised sound is not there),
+    is seen), `truncated` (more than `max_missing_share` of the promised sound is missing),
     `corrupt`, `silent`.
     """
     import av
@@ -328,7 +327,7 @@ def decode(path: Path, settings: RecordingSettings) -> Sound:
 
 
 def _refuse_cut_wav(name: str, header: Header, settings: RecordingSettings) -> None:
-    """FFmpeg quietly shortens a WAV file to what is there; the header tells what should be."""
+    """Refuse a WAV file shorter than its header says, which FFmpeg would accept silently."""
     if header.wav_bytes is None:
         return
     promised, present = header.wav_bytes
@@ -341,14 +340,14 @@ def _refuse_cut_wav(name: str, header: Header, settings: RecordingSettings) -> N
 
 
 def _goes_on(header: Header, settings: RecordingSettings) -> bool:
-    """Whether more sound follows than a WAV header promises, as where a recorder was killed."""
+    """Return whether more sound follows than a WAV header states, as when a recorder was killed."""
     promised = header.wav_bytes[0] if header.wav_bytes else 0
     least = max(promised * settings.max_missing_share, header.wav_bytes_a_second * _LEAST_MISSING_S)
     return header.wav_rest_bytes > least
 
 
 def _refuse_second_file(name: str, header: Header) -> None:
-    """FFmpeg ends where the first of two files that were joined ends."""
+    """Refuse two files joined into one, of which FFmpeg would read only the first."""
     if header.second_at is None:
         return
     lengths = f"after {header.second_at} of {header.size_bytes} bytes"
@@ -385,7 +384,7 @@ def _audio_stream(name: str, container: "InputContainer") -> "AudioStream":
 
 
 def _promised_s(container: "InputContainer", stream: "AudioStream", header: Header) -> float | None:
-    """Length that the file states; None where FFmpeg could only estimate it."""
+    """Return the length that the file states; None where FFmpeg could only estimate it."""
     kind = container.format.name
     if kind not in _TELL_LENGTH and not (kind == "mp3" and header.has_mp3_length):
         return None
@@ -397,7 +396,7 @@ def _promised_s(container: "InputContainer", stream: "AudioStream", header: Head
 
 
 def _read(container: "InputContainer", stream: "AudioStream", writer: FrameWriter) -> _Counts:
-    """Decode to the end, or to where nothing more can be decoded."""
+    """Decode to the end, or until nothing more can be decoded."""
     import av
 
     tally = _Counts()
@@ -405,7 +404,7 @@ def _read(container: "InputContainer", stream: "AudioStream", writer: FrameWrite
     while not tally.is_hopeless:
         try:
             packet = next(packets, None)
-        except (av.error.FFmpegError, IndexError):  # PyAV's when a stream begins on the way
+        except (av.error.FFmpegError, IndexError):  # raised when a stream begins on the way
             tally.ended_early = True
             break
         if packet is None:
@@ -427,7 +426,7 @@ def _refuse_damaged(
     header: Header,
     settings: RecordingSettings,
 ) -> None:
-    """A few bad packets are a scratch; a material share of them, or of the length, is damage."""
+    """Refuse a file with a material share of bad packets or missing length; a few are a scratch."""
     failed = tally.bad > 0 or tally.ended_early
     if decoded_s == 0 and failed and header.kind is None:
         raise RecordingRefusedError("not_audio", f"{name}: nothing in it can be decoded as sound")

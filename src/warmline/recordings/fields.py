@@ -1,4 +1,4 @@
-"""What people write about a call, as values: names of fields, times, yes and no, channel roles."""
+"""Parse what people write about a call: names of fields, times, yes and no, channel roles."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from typing import Any
 
 from warmline.values import RoleName
 
-# Times as people and programs write them: one list of forms, each of which means one moment.
+# Times as people and programs write them: one list of formats, each of which is unambiguous.
 
 #: How a time may be written; in docs/metadata.md for users.
 _DATES = (
@@ -47,12 +47,12 @@ def parse_time(text: str, zone: tzinfo) -> datetime:
 
 
 def read_moment(text: str, zone: tzinfo) -> tuple[datetime, bool]:
-    """Return a time in UTC, and whether only its day is said, of which it is then the beginning.
+    """Return a time in UTC, and whether only its day is given, of which it is then the beginning.
 
     Year, month and day with `-` or `/` between, or nothing; day, month and year with points; a
     clock of 24 hours with `:`, `-` or nothing; an offset, Z or UTC behind it; seconds or
-    milliseconds since 1970. Raises ValueError, saying why, for anything else, and for an hour that
-    the clocks of `zone` left out or had twice.
+    milliseconds since 1970. Raises ValueError, with the reason, for anything else, and for an hour
+    that the clocks of `zone` skipped or repeated.
     """
     if _EPOCH_S.fullmatch(text):
         return datetime.fromtimestamp(float(text), UTC), False
@@ -98,7 +98,7 @@ def _zone(offset: str) -> tzinfo:
 
 
 def _known_hour(text: str, local: datetime, zone: tzinfo) -> datetime:
-    """A local time in UTC, which it has to be once."""
+    """Return a local time in UTC; raises ValueError unless it occurs exactly once."""
     first, second = (local.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     if first.utcoffset() == second.utcoffset():
         return first.astimezone(UTC)
@@ -114,7 +114,7 @@ def _known_hour(text: str, local: datetime, zone: tzinfo) -> datetime:
 
 
 def _beginning(_text: str, day: datetime, zone: tzinfo) -> datetime:
-    """The first moment of a day, also of one whose midnight the clocks left out or had twice."""
+    """Return the first moment of a day, even one whose midnight does not exist or occurs twice."""
     first = day.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if first.astimezone(zone).replace(tzinfo=None) < day:
         first = day.replace(tzinfo=zone, fold=1).astimezone(UTC)
@@ -122,7 +122,7 @@ def _beginning(_text: str, day: datetime, zone: tzinfo) -> datetime:
 
 
 class _ClockError(ValueError):
-    """A local time that clocks left out or had twice."""
+    """A local time that the clocks skipped or repeated."""
 
 
 def _offset(moment: datetime) -> str:
@@ -162,14 +162,14 @@ _YES_NO = {
     **dict.fromkeys(("true", "yes", "y", "1"), True),
     **dict.fromkeys(("false", "no", "n", "0", ""), False),
 }
-#: What programs write where they know nothing, in small letters.
+#: What programs write for an unknown value, in lower case.
 _NOT_GIVEN = frozenset(
     (
         *("null", "nan", "none", "nil", "n/a", "na", "n.a.", "#n/a", "(null)", "<null>", "<na>"),
         *("nat", "undefined", "not available", "(none)", "\\n", "-", "--"),
     )
 )
-#: Fields of words, in which some of those may mean what they say: a team NA, a reason "none".
+#: Text fields, in which some of those may be meant literally: a team NA, a reason "none".
 _OF_WORDS = frozenset(("team", "queue", "reason", "language"))
 _MEANINGFUL = frozenset(("na", "none", "nil", "nat", "-", "--"))
 _SHOWN = 40
@@ -177,10 +177,10 @@ _SHOWN = 40
 
 @dataclass(frozen=True)
 class Fields:
-    """Fields of one call from one place. `known` has values of `CallMetadata`'s types.
+    """Fields of one call from one source. `known` has values of `CallMetadata`'s types.
 
-    `problems` maps a field to a sentence about its value, which was then left out of `known` and
-    kept in `extra` as it was written.
+    `problems` maps a field to a sentence about its value, which was left out of `known` and kept in
+    `extra` as it was written.
     """
 
     known: Mapping[str, Any] = field(default_factory=dict)
@@ -190,18 +190,17 @@ class Fields:
 
 @lru_cache(maxsize=1 << 12)
 def canonical(name: str) -> str:
-    """The known field that a name stands for, else the name in lower_snake_case."""
+    """Return the known field that a name stands for, else the name in lower_snake_case."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
     snake = re.sub(r"[\s\-.]+", "_", spaced).lower()
     return _ALIASES.get(snake, snake)
 
 
 def read_fields(raw: Mapping[str, Any], zone: tzinfo) -> Fields:
-    """Known fields as values, every other one as text in `extra`; empty ones are left out.
+    """Read known fields as values, every other one as text in `extra`; empty ones are left out.
 
-    So are known ones that say that nothing is given, as `NULL` or `nan` do.
-
-    When two names stand for one field, the field's own name wins and the other goes to `extra`.
+    So are known ones that say that there is no value, as `NULL` or `nan` do. When two names stand
+    for one field, the field's own name wins and the other goes to `extra`.
     """
     known: dict[str, Any] = {}
     extra: dict[str, str] = {}
@@ -228,7 +227,7 @@ def read_fields(raw: Mapping[str, Any], zone: tzinfo) -> Fields:
 def is_not_given(text: str, field: str = "") -> bool:
     """Return whether a text says that nothing is known, as NULL, nan, None and N/A do.
 
-    In a team, queue, reason or language NA and None may be words, and are not taken for that.
+    In a team, queue, reason or language NA and None may be words, and are taken literally.
     """
     plain = text.strip().lower()
     words = _NOT_GIVEN - _MEANINGFUL if field in _OF_WORDS else _NOT_GIVEN
@@ -236,7 +235,7 @@ def is_not_given(text: str, field: str = "") -> bool:
 
 
 def as_text(value: Any) -> str:
-    """Any JSON value as text that can be stored: one form of Unicode, no control characters."""
+    """Return any JSON value as storable text: one form of Unicode, no control characters."""
     if isinstance(value, str) and value.isascii() and value.isprintable():
         return value.strip()
     if value is None:
@@ -266,7 +265,7 @@ def _value(key: str, value: Any, text: str, zone: tzinfo) -> Any:
 
 
 def _roles_of_one(key: str, text: str) -> dict[str, str]:
-    """One role's channel gives both in a call of two channels."""
+    """Return both roles of a call of two channels, of which one is given."""
     channel = _SIDES.get(text.lower(), text)
     if not re.fullmatch(r"\d{1,2}", channel):
         raise ValueError(f"{text[:_SHOWN]!r} is not a channel: 0, 1, left or right")
@@ -277,7 +276,7 @@ def _roles_of_one(key: str, text: str) -> dict[str, str]:
 
 
 def _roles(value: Any) -> dict[str, str]:
-    """`{"0": "customer", ...}`, `["customer", "agent"]`, or either as JSON text."""
+    """Return roles from `{"0": "customer", ...}`, `["customer", "agent"]`, or their JSON text."""
     if isinstance(value, str):
         try:
             value = json.loads(value)

@@ -1,4 +1,4 @@
-"""Which files are recordings: those named, and those of the right kind in the folders named."""
+"""Find recordings: the files named, and those of the right kind in the folders named."""
 
 import errno
 import hashlib
@@ -15,7 +15,7 @@ from warmline.errors import RecordingRefusedError
 from warmline.settings import RecordingSettings
 from warmline.values import Recording
 
-# What a file on disk is: its bytes, by digest, before anything is decoded.
+# A file on disk, identified by the digest of its bytes before anything is decoded.
 
 
 _BLOCK_BYTES = 1 << 20
@@ -23,11 +23,11 @@ _NOTHING_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
 
 def open_recording(path: Path) -> BinaryIO:
-    """The file, open for reading bytes.
+    """Open a recording for reading bytes.
 
     Raises `RecordingRefusedError`: `not_found`, `unreadable` (permission), `not_a_file` (a folder,
-    pipe or device: opening one could wait for ever), `empty_file`. Any other
-    `OSError` passes through: a faulty disk or network share may work at the next try.
+    pipe or device: opening one could wait for ever), `empty_file`. Any other `OSError` passes
+    through: a faulty disk or network share may work on the next try.
     """
     try:
         status = path.stat()
@@ -49,7 +49,7 @@ def open_recording(path: Path) -> BinaryIO:
 
 
 def identify(path: Path) -> Recording:
-    """A recording's identity: path, size, time of change (UTC) and SHA-256 of its bytes.
+    """Return a recording's identity: path, size, time of change (UTC) and SHA-256 of its bytes.
 
     Raises `RecordingRefusedError` as `open_recording` does, and `still_changing` when the file
     grows or changes while it is read, as one that is still being copied does.
@@ -76,25 +76,25 @@ def identify(path: Path) -> Recording:
     )
 
 
-# Recordings that are still being written: known by a change a moment ago, or between two looks.
+# Recordings that are still being written: known by a recent change, or one between two looks.
 
 
 Name = TypeVar("Name")
 #: Size in bytes and time of change in nanoseconds since 1970.
 Look = tuple[int, int]
 
-# Nobody is kept waiting for longer; what needs more is left for the next run.
+# The longest wait; what needs more is left for the next run.
 PATIENCE_S = 10.0
 
 
 def unsettled(
     looks: Mapping[Name, Look], look_again: Callable[[Name], Look | None], settle_s: float
 ) -> frozenset[Name]:
-    """Of files as they were seen just now, those that may still be written to.
+    """Return those of the files just seen that may still be being written.
 
-    What has not changed for `settle_s` is not. What changed since is waited for, all at once, and
-    looked at again; where that would take longer than 10 s nobody waits. A change in the future, by
-    a clock that is ahead, is as near as one in the past.
+    A file that has not changed for `settle_s` is not. All that changed since are waited for at
+    once, and examined again, unless that would take longer than 10 s. A change in the future, by a
+    clock that is ahead, counts like one as far in the past.
     """
     now_ns = time.time_ns()
     waits = {name: settle_s - abs(now_ns - look[1]) / 1e9 for name, look in looks.items()}
@@ -108,7 +108,7 @@ def unsettled(
 
 
 _UNFINISHED = {".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".filepart"}
-# Sound that says nothing of its own rate or codec, and containers that FFmpeg's wheel cannot read.
+# Sound that does not state its rate or codec, and containers that FFmpeg's wheel cannot read.
 _HEADERLESS = frozenset(
     f".{ending}"
     for ending in (
@@ -129,13 +129,13 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Found:
-    """What a search for recordings gave.
+    """The result of a search for recordings.
 
-    `recordings` in order of path, each file once. `unfinished` are left alone: their name says that
-    they are still being copied (`call.wav.part`), or they have just changed. `problems` are
+    `recordings` in order of path, each file once. `unfinished` are left for later: their name says
+    that they are still being copied (`call.wav.part`), or they have just changed. `problems` are
     sentences for a person: places that could not be searched, names that cannot be stored, sound of
-    kinds that are not read; of these, `away` are about paths that were named and cannot be read,
-    `closed` about folders below them.
+    kinds that are not supported; of these, `away` concern named paths that cannot be read, `closed`
+    folders below them.
     """
 
     recordings: tuple[Path, ...]
@@ -146,13 +146,13 @@ class Found:
 
 
 def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found:
-    """All recordings under `paths`: files as named, folders recursively.
+    """Return all recordings under `paths`: files as named, folders recursively.
 
-    A file that is named is taken whatever its name. In a folder, a file is taken if its extension
-    is one of `settings.extensions` (upper or lower case) and it has not changed for
-    `settings.settle_s`; hidden files and folders are passed over. Links are followed, those that
-    lead out of the folder only with `settings.follow_links`; a folder or file that is reached twice
-    counts once. Nothing raises: what cannot be read, or may not be followed, is in `problems`.
+    A named file is taken whatever its name. In a folder, a file is taken if its extension is one of
+    `settings.extensions` (upper or lower case) and it has not changed for `settings.settle_s`;
+    hidden files and folders are skipped. Links are followed, those that lead out of the folder only
+    with `settings.follow_links`; a folder or file that is reached twice counts once. Nothing
+    raises: what cannot be read, or may not be followed, is in `problems`.
     """
     wanted = endings(settings)
     recordings: list[Path] = []
@@ -187,7 +187,7 @@ def find_recordings(paths: Iterable[Path], settings: RecordingSettings) -> Found
 
 
 def endings(settings: RecordingSettings) -> frozenset[str]:
-    """How names of recordings end: `.wav`, ..."""
+    """Return the extensions of recordings: `.wav`, ..."""
     return frozenset(f".{extension.lower().lstrip('.')}" for extension in settings.extensions)
 
 
@@ -211,18 +211,20 @@ def passed_over(others: Sequence[PurePath]) -> list[str]:
 
 
 def is_recording(file: PurePath, wanted: frozenset[str]) -> bool:
-    """Whether a file in a folder is a recording by its name, or will be one (`call.wav.part`)."""
+    """Return whether a file in a folder is a recording by its name, or will be one
+    (`call.wav.part`).
+    """
     suffixes = [suffix.lower() for suffix in file.suffixes]
     return not wanted.isdisjoint(suffixes if is_unfinished(file) else suffixes[-1:])
 
 
 def is_unfinished(file: PurePath) -> bool:
-    """Whether its name says that a file is still being copied."""
+    """Return whether a file's name says that it is still being copied."""
     return file.name.endswith("~") or not _UNFINISHED.isdisjoint(s.lower() for s in file.suffixes)
 
 
 def _changing(files: Iterable[Path], settle_s: float) -> frozenset[Path]:
-    """Those that may still be written to."""
+    """Return those files that may still be being written."""
     looks = {file: look for file in files if (look := _look(file))}
     return unsettled(looks, _look, settle_s)
 
@@ -236,7 +238,7 @@ def _look(file: Path) -> Look | None:
 
 
 def _leads_out(entry: Path, real_top: str) -> bool:
-    """Whether an entry is a link to something outside of the folder that is searched."""
+    """Return whether an entry is a link to something outside the folder being searched."""
     if not entry.is_symlink():
         return False
     return os.path.commonpath((os.path.realpath(entry), real_top)) != real_top
@@ -245,7 +247,7 @@ def _leads_out(entry: Path, real_top: str) -> bool:
 def _walk(
     top: Path, away: list[str], closed: list[str], outside: list[str] | None
 ) -> Iterator[Path]:
-    """Files below a folder; every folder once, however many links lead to it.
+    """Yield files below a folder; every folder once, however many links lead to it.
 
     What cannot be read is noted: the folder itself in `away`, those below it in `closed`. Links
     that lead out are followed if `outside` is None, else they are noted there.
@@ -281,7 +283,7 @@ def _walk(
 
 
 def _each_once(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """Sorted by path; of several names for one file, the one that sorts first."""
+    """Return the files sorted by path; of several names for one file, the one that sorts first."""
     first: dict[str, Path] = {}
     for path in sorted(paths):
         first.setdefault(os.path.realpath(path), path)

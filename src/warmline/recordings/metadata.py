@@ -1,4 +1,4 @@
-"""What is known of a call besides its sound: beside the file, in a table, in the file's name."""
+"""Read the metadata of a call: from a file beside it, a table, or its file name."""
 
 import hmac
 import json
@@ -23,7 +23,7 @@ from warmline.values import CallMetadata
 
 __all__ = ["MetadataTable", "read_metadata", "read_table"]
 
-# Names of agents give way to pseudonyms before anything is planned, analyzed or kept.
+# Agents' names are replaced by pseudonyms before anything is planned, analyzed or stored.
 
 
 _PURPOSE = b"warmline: agent\0"
@@ -31,21 +31,21 @@ _HEX_DIGITS = 16  # 64 bits: of ten thousand agents, two share one once in 4e11 
 
 
 def pseudonym_key(settings: RecordingSettings) -> Key | None:
-    """The key of pseudonyms; None where the settings name none, and names stay.
+    """Return the key of pseudonyms; None where the settings name none, and names stay.
 
-    Raises EncryptionError where they name one that is not there: names are then not kept instead.
+    Raises EncryptionError when the named key is missing: names are not stored instead.
     """
     return key_in(settings.pseudonym_key_env, settings.pseudonym_key_file, "recordings.pseudonym_")
 
 
 def pseudonym(name: str, key: Key) -> str:
-    """What stands for an agent's name or id."""
+    """Return the pseudonym of an agent's name or id."""
     said = unicodedata.normalize("NFC", name.strip()).encode("utf-8", "replace")
     return "agent-" + hmac.digest(key.secret, _PURPOSE + said, "sha256").hex()[:_HEX_DIGITS]
 
 
 def without_names(fields: Fields, key: Key | None) -> Fields:
-    """The fields of a place with a pseudonym for whatever a field about the agent says."""
+    """Return the fields with a pseudonym in place of any field about the agent."""
     if key is None:
         return fields
     known = dict(fields.known)
@@ -79,17 +79,17 @@ def read_metadata(
     table: MetadataTable | None,
     redaction: RedactionSettings = _REDACTION,
 ) -> CallMetadata:
-    """All that is known of a call, field by field from the first place that has it.
+    """Return the metadata of a call, field by field from the first source that has it.
 
-    The places: a JSON object in `call.wav.json` or `call.json` beside `call.wav` (beside a remote
+    The sources: a JSON object in `call.wav.json` or `call.json` beside `call.wav` (for a remote
     recording, as it was when that was listed); the row of the table; the file's name by
-    `settings.name_patterns`. The call id is the file's stem where none of
-    them says. Times without a zone are in `settings.timezone`. Never raises for what a sidecar
-    holds: the call can be analyzed all the same, and `extra["metadata_problem"]` tells the file,
-    line or field, and what is wrong with it. A JSON file that is no object is not metadata, which
-    `extra["metadata_note"]` says. What is private in the reason and in further fields is hidden as
-    `redaction` says; ids, by which calls are joined, stay. Names of agents are pseudonyms where the
-    settings name a key for them; raises EncryptionError when that is not there.
+    `settings.name_patterns`. The call id is the file's stem if no source has one. Times without a
+    zone are in `settings.timezone`. Never raises for the content of a sidecar: the call can be
+    analyzed all the same, and `extra["metadata_problem"]` names the file, line or field, and what
+    is wrong with it. A JSON file that is no object is not metadata, which `extra["metadata_note"]`
+    says. Private words in the reason and in further fields are redacted by `redaction`; ids, by
+    which calls are joined, stay. Names of agents are pseudonyms where the settings name a key for
+    them; raises EncryptionError when that key is missing.
     """
     zone = UTC if settings.timezone == "UTC" else ZoneInfo(settings.timezone)
     path = recording if isinstance(recording, Path) else recording.path
@@ -129,7 +129,7 @@ def _problems(places: dict[str, Fields]) -> list[str]:
 
 
 def _from_name(path: Path, settings: RecordingSettings) -> dict[str, str]:
-    """The named groups of the first pattern that is found in the file's stem."""
+    """Return the named groups of the first pattern found in the file's stem."""
     stem = unicodedata.normalize("NFC", path.stem)
     for pattern in settings.name_patterns:
         if match := re.search(pattern, stem):
@@ -152,7 +152,7 @@ def is_free_of_private(content: bytes, redaction: RedactionSettings) -> bool:
 def _sidecar(
     recording: Path | RemoteFile, follow_links: bool
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The first JSON object beside a file, with remarks on what was passed over to find it."""
+    """Return the first JSON object beside a file, with notes on what was skipped to find it."""
     remarks: dict[str, str] = {}
     for name, read in _beside(recording, follow_links):
         try:
@@ -169,7 +169,7 @@ def _sidecar(
 def _beside(
     recording: Path | RemoteFile, follow_links: bool
 ) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Names of the JSON files beside a recording, and what gives their beginning."""
+    """Yield names of the JSON files beside a recording, and functions that read their beginning."""
     if isinstance(recording, RemoteFile):
         for file in recording.beside:
             yield file.name, partial(bytes, file.content)
@@ -183,7 +183,7 @@ def _beside(
 
 
 def _head(path: Path, follow_links: bool) -> bytes:
-    """The beginning of a sidecar. Raises ValueError for a link that leads out of its folder."""
+    """Return the beginning of a sidecar. Raises ValueError for a link out of its folder."""
     if follow_links or not path.is_symlink():
         flags = 0 if follow_links else os.O_NOFOLLOW
     else:
@@ -198,7 +198,7 @@ def _head(path: Path, follow_links: bool) -> bytes:
 
 
 def _parsed(data: bytes) -> Any:
-    """The content of a JSON file; raises `ValueError` with a sentence that names the line."""
+    """Return the content of a JSON file. Raises `ValueError` with a sentence naming the line."""
     if len(data) > MAX_SIDECAR_BYTES:
         raise ValueError(f"larger than {MAX_SIDECAR_BYTES} bytes, too large for metadata")
     try:

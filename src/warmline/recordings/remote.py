@@ -1,8 +1,8 @@
-"""Recordings that lie elsewhere: at any place that fsspec reaches, S3-compatible storage included.
+"""Remote recordings, at any place that fsspec reaches, including S3-compatible storage.
 
-fsspec is imported when a source is remote and never before. Credentials are found by its own means
-(environment, profile, its configuration file): none is taken from a URL, and no error shows what a
-library said of them.
+fsspec is imported only when a source is remote. Credentials are found by its own means
+(environment, profile, its configuration file): none is taken from a URL, and no error repeats what
+a library said about them.
 """
 
 import os
@@ -49,10 +49,10 @@ class Beside:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A recording as the place where it lies tells of it, its bytes unread.
+    """A remote recording as its file system describes it, its bytes unread.
 
-    `source` is the place it was found under and `key` its path as that place's file system knows
-    it; `etag` is empty where there are none, `modified_at` 1970 where no time is told.
+    `source` is the place it was found under and `key` its path in that place's file system; `etag`
+    is empty where there is none, `modified_at` 1970 where no time is known.
     """
 
     source: str
@@ -65,36 +65,36 @@ class RemoteFile:
 
     @property
     def path(self) -> Path:
-        """The URL as a path, for its parts: there is no such file."""
+        """Return the URL as a path, for its parts: no such file exists."""
         return Path(self.url)
 
     @property
     def stamp(self) -> str:
-        """What changes when the recording does."""
+        """Return a text that changes when the recording does."""
         return f"{landed_stamp(self.recording())}-{self.etag}"
 
     def recording(self, audio_sha256: str = "") -> Recording:
-        """As it is stored."""
+        """Return the recording as it is stored."""
         return Recording(self.url, self.size_bytes, self.modified_at, audio_sha256)
 
 
 def landed_stamp(recording: Recording) -> str:
-    """What of a stamp is known of a recording that has landed."""
+    """Return that part of a stamp that is known of a stored recording."""
     return f"{recording.size_bytes}-{recording.modified_at.timestamp()}"
 
 
 def is_remote(source: Path | str) -> bool:
-    """Whether a source is a URL rather than a path of this machine."""
+    """Return whether a source is a URL rather than a path on this machine."""
     return isinstance(source, str) and _SCHEME.match(source) is not None
 
 
 def as_source(text: str) -> Path | str:
-    """A source as a person names it: a URL as it is, anything else as a path (`~` is home).
+    """Return a source as a person writes it: a URL as it is, anything else as a path (`~` is home).
 
     Raises `SettingsError` for a URL that holds a password, or that chains file systems.
     """
     local = Path(text.removeprefix("file://")).expanduser()
-    # Path.exists raises where we may not look.
+    # Path.exists raises where we have no permission.
     is_here = os.path.exists(local)  # noqa: PTH110
     if is_here or text.startswith("file://") or not is_remote(text):
         return local
@@ -109,7 +109,7 @@ def as_source(text: str) -> Path | str:
 
 
 def file_system(source: str) -> tuple[Any, str]:
-    """The file system of a URL, and the path there.
+    """Return the file system of a URL, and the path there.
 
     Raises `SettingsError` when the package for it is missing or nothing knows the protocol.
     """
@@ -132,9 +132,9 @@ def file_system(source: str) -> tuple[Any, str]:
 
 @contextmanager
 def said_plainly(place: str) -> Iterator[None]:
-    """What a file system raises becomes `FileNotFoundError`, `PermissionError` or `OSError`.
+    """Turn what a file system raises into `FileNotFoundError`, `PermissionError` or `OSError`.
 
-    Each with one line that names the place, and nothing of what the library said beyond its kind.
+    Each has one line that names the place, and nothing of what the library said beyond its kind.
     """
     try:
         yield
@@ -151,10 +151,10 @@ def said_plainly(place: str) -> Iterator[None]:
 
 
 def fetch(file: RemoteFile, folder: Path) -> Path:
-    """A copy of a recording in a folder, under its own name, for nobody else to read.
+    """Copy a recording into a folder, under its own name, readable by this user only.
 
     Raises `RecordingRefusedError`: `not_found` when it is gone, `unreadable` without permission,
-    `still_changing` when it is another one than was listed; `OSError` for what may pass.
+    `still_changing` when it differs from what was listed; `OSError` for what may be temporary.
     """
     fs, _ = file_system(file.source)
     name = PurePosixPath(file.key).name.encode()[-_LONGEST_NAME_BYTES:].decode(errors="ignore")
@@ -179,7 +179,7 @@ def fetch(file: RemoteFile, folder: Path) -> Path:
 
 
 def listed(source: str, key: str, url: str, info: dict[str, Any]) -> RemoteFile:
-    """A file as a file system tells of it (`fs.info`, `fs.find`)."""
+    """Return a file as a file system describes it (`fs.info`, `fs.find`)."""
     told = (info.get(name) for name in ("LastModified", "last_modified", "mtime", "created"))
     etag = next((str(info[n]) for n in ("ETag", "etag", "md5Hash") if info.get(n)), "")
     changed = _time(next(filter(None, told), None))
@@ -187,7 +187,7 @@ def listed(source: str, key: str, url: str, info: dict[str, Any]) -> RemoteFile:
 
 
 def content(source: str, sizes: dict[str, int]) -> dict[str, bytes | Exception]:
-    """The bytes of small files by key, or why there are none; of one too long, its beginning."""
+    """Return the bytes of small files by key, or the error; of one too long, its beginning."""
     fs, _ = file_system(source)
     small = [key for key, size in sizes.items() if size <= MAX_SIDECAR_BYTES]
     found: dict[str, bytes | Exception] = dict(fs.cat(small, on_error="return")) if small else {}
@@ -215,7 +215,7 @@ Remembered = Mapping[str, tuple[Beside, ...]]
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies at a remote place; the fields mean what those of `Found` mean."""
+    """The recordings at a remote place; the fields mean what those of `Found` mean."""
 
     recordings: tuple[RemoteFile, ...]
     unfinished: tuple[str, ...] = ()
@@ -223,9 +223,9 @@ class Listing:
 
 
 def list_recordings(source: str, settings: RecordingSettings, remembered: Remembered) -> Listing:
-    """The recordings under a URL: the file that it names, or all below it.
+    """Return the recordings under a URL: the file that it names, or all below it.
 
-    Only sidecars that are not remembered as they are now are fetched, a few hundred at a time.
+    Only sidecars that changed since they were remembered are fetched, a few hundred at a time.
     Raises `RemoteError` when the place cannot be listed, `SettingsError` as `file_system` does.
     """
     fs, root = file_system(source)
@@ -251,7 +251,7 @@ def list_recordings(source: str, settings: RecordingSettings, remembered: Rememb
 
 
 def _around(fs: Any, root: str) -> dict[str, dict[str, Any]]:
-    """A file, and what would be its sidecars."""
+    """Return a file, and the candidates for its sidecars."""
     return {
         key: fs.info(key) for key in (root, *_sidecar_keys(root)) if key == root or fs.exists(key)
     }
@@ -267,7 +267,7 @@ def _chosen(
     settings: RecordingSettings,
     look: Callable[[RemoteFile], Look | None],
 ) -> tuple[list[RemoteFile], list[RemoteFile]]:
-    """Recordings to take, and those that are not to be taken yet."""
+    """Return the recordings to take, and those that must wait."""
     wanted = endings(settings)
     named: list[RemoteFile] = []
     unfinished: list[RemoteFile] = []
@@ -308,7 +308,7 @@ def _with_sidecars(
     remembered: Remembered,
     problems: list[str],
 ) -> Iterator[RemoteFile]:
-    """The recordings, with what lies beside them read anew where it changed."""
+    """Yield the recordings, with their sidecars read again where they changed."""
     for start in range(0, len(named), _AT_ONCE):
         some = named[start : start + _AT_ONCE]
         known = {(f.url, b.name, b.stamp): b for f in some for b in remembered.get(f.url, ())}

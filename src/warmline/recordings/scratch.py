@@ -1,7 +1,7 @@
-"""Copies of remote recordings while they are analyzed: private, and gone afterwards.
+"""Copies of remote recordings while they are analyzed: private, and removed afterwards.
 
-Each is in a folder of its own that its process holds locked. The lock dies with the process, so
-that what a killed one left is told from what is in use, and removed by the next run.
+Each is in a folder of its own that its process keeps locked. The lock dies with the process, so
+that the next run can tell what a killed one left from what is in use, and remove it.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ _PREFIX = "call-"
 
 
 def scratch_folder(named: str) -> Path:
-    """Where copies are kept: the folder named, else one in the user's cache."""
+    """Return the folder for temporary copies: the folder named, else one in the user's cache."""
     if named:
         return Path(named).expanduser()
     return platformdirs.user_cache_path("warmline") / "scratch"
@@ -26,7 +26,7 @@ def scratch_folder(named: str) -> Path:
 
 @contextmanager
 def private_folder(scratch: Path) -> Iterator[Path]:
-    """A folder that only this user can look into, removed with all in it."""
+    """Make a folder that only this user can read; remove it with its content after the block."""
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=scratch))
@@ -43,7 +43,7 @@ def private_folder(scratch: Path) -> Iterator[Path]:
 
 
 def sweep(scratch: Path) -> int:
-    """Remove what processes left that are no more; returns how many folders."""
+    """Remove what processes that have ended left behind; return how many folders."""
     removed = 0
     for folder in scratch.glob(f"{_PREFIX}*"):
         with suppress(FileNotFoundError):

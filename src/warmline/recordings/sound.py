@@ -17,7 +17,7 @@ SAMPLE_RATE_HZ = 16_000
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """Decoded audio; never leaves the rooms that listen.
+    """Decoded audio, used by the listening stages only.
 
     `pcm` is int16, shape (channels, samples), at `SAMPLE_RATE_HZ`; 16 bits hold telephone audio
     without loss and keep a three-hour stereo call under 700 MB. `native_rate_hz` and `codec` are
@@ -30,24 +30,24 @@ class Sound:
 
     @property
     def channel_count(self) -> int:
-        """Number of channels."""
+        """Return the number of channels."""
         return int(self.pcm.shape[0])
 
     @property
     def duration_s(self) -> float:
-        """Length in seconds."""
+        """Return the length in seconds."""
         return float(self.pcm.shape[1]) / SAMPLE_RATE_HZ
 
     def channel(
         self, index: int, start_s: float = 0.0, end_s: float | None = None
     ) -> NDArray[np.float32]:
-        """Samples of one channel in -1..1, float32, between two times (seconds)."""
+        """Return samples of one channel in -1..1, float32, between two times (seconds)."""
         start = max(0, round(start_s * SAMPLE_RATE_HZ))
         end = None if end_s is None else max(start, round(end_s * SAMPLE_RATE_HZ))
         return self.pcm[index, start:end].astype(np.float32) / np.float32(32768.0)
 
     def only(self, index: int) -> "Sound":
-        """The same sound with one channel left."""
+        """Return the same sound with only one channel."""
         return Sound(self.pcm[index : index + 1], self.native_rate_hz, self.codec)
 
 
@@ -63,8 +63,8 @@ _FLOOR_DB = -120.0
 class GrowingPcm:
     """Samples of all channels, appended as they are decoded, in one array from the start.
 
-    With the right `expected_samples` nothing is ever copied; memory that was asked for but never
-    written to is not taken from the system.
+    With the right `expected_samples` nothing is ever copied; memory that is never written to is not
+    taken from the system.
     """
 
     def __init__(self, channels: int, expected_samples: int = 0) -> None:
@@ -85,7 +85,7 @@ class GrowingPcm:
         self.samples = end
 
     def array(self) -> NDArray[np.int16]:
-        """All samples so far, shape (channels, samples)."""
+        """Return all samples so far, shape (channels, samples)."""
         return self._pcm[:, : self.samples]
 
     def _reserve(self, samples: int) -> int:
@@ -98,7 +98,7 @@ class GrowingPcm:
 
 
 def loudest_db(pcm: NDArray[np.int16]) -> float:
-    """Level of the loudest tenth of a second on any channel, dB re full scale, not below -120.
+    """Return the level of the loudest tenth of a second on any channel, dB re full scale, >= -120.
 
     The mean of each tenth of a second is taken away first, so that a constant offset, as cheap
     8-bit recorders have, is silence. `pcm` has shape (channels, samples).
@@ -113,7 +113,7 @@ def loudest_db(pcm: NDArray[np.int16]) -> float:
     return max(_FLOOR_DB, 10 * float(np.log10(loudest))) if loudest > 0 else _FLOOR_DB
 
 
-# Decoded frames of any rate, format and channel count become samples at 16 kHz, in their place.
+# Decoded frames of any rate, format and channel count become samples at 16 kHz, in place.
 
 
 _RATES_HZ = range(4_000, 192_001)
@@ -145,7 +145,7 @@ class FrameWriter:
 
     @property
     def duration_s(self) -> float:
-        """Seconds written so far."""
+        """Return the seconds written so far."""
         return self._pcm.samples / SAMPLE_RATE_HZ if self._pcm else 0.0
 
     def write(self, frame: "AudioFrame") -> None:
@@ -173,7 +173,7 @@ class FrameWriter:
             raise too_long(self._name, f"more than {self.duration_s:.0f} s", self._settings)
 
     def finish(self) -> NDArray[np.int16]:
-        """Everything written, shape (channels, samples)."""
+        """Return all samples written, shape (channels, samples)."""
         if self._pcm is None:
             return np.empty((1, 0), np.int16)
         self._drain(self._pcm)
@@ -230,7 +230,7 @@ class FrameWriter:
 
 
 def too_long(name: str, what: str, settings: RecordingSettings) -> RecordingRefusedError:
-    """The refusal of a recording that is longer than the settings allow."""
+    """Return the refusal of a recording that is longer than the settings allow."""
     return RecordingRefusedError(
         "too_long",
         f"{name}: {what} of sound, more than recordings.max_duration_s = "

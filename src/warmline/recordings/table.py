@@ -1,4 +1,4 @@
-"""A CSV file with one row a call, given beside the recordings."""
+"""Read a CSV file of metadata with one row per call."""
 
 import csv
 import io
@@ -21,8 +21,8 @@ _SEPARATOR = re.compile(r'"?sep=(?P<sign>[^\w\s"]|\t)"?[ \t]*(\r\n|\n|\r|$)', re
 class MetadataTable:
     """Rows of metadata by the text in their key column.
 
-    `key` is the column that says which call a row is of: `path`, `file` and `filename` hold a full
-    path, the end of one, a file name, or a name without its extension; `call_id` holds a call id.
+    `key` is the column that identifies the call: `path`, `file` and `filename` hold a full path,
+    the end of one, a file name, or a name without its extension; `call_id` holds a call id.
     `duplicates` are (line, text) of rows whose key an earlier row had: the earlier one counts.
     """
 
@@ -32,7 +32,7 @@ class MetadataTable:
     duplicates: tuple[tuple[int, str], ...] = ()
 
     def row_for(self, path: Path, call_id: str) -> Mapping[str, str] | None:
-        """The row of a call; the longest part of the path that has one decides."""
+        """Return the row of a call, by the longest part of its path that has one."""
         key = self.key_for(path, call_id)
         return None if key is None else self.rows[key]
 
@@ -41,14 +41,14 @@ class MetadataTable:
         return next((n for n in self._names(path, call_id) if n in self.rows), None)
 
     def unmatched(self, paths: Iterable[Path], call_ids: Iterable[str] = ()) -> tuple[str, ...]:
-        """Keys of rows that are of none of these recordings."""
+        """Return the keys of rows that match none of these recordings."""
         used = set(call_ids)
         for path in paths:
             used.update(self._names(path, path.stem))
         return tuple(key for key in self.rows if key not in used)
 
     def _names(self, path: Path, call_id: str) -> Iterator[str]:
-        """All texts in the key column that would mean this recording, the most exact first."""
+        """Yield all texts in the key column that match this recording, the most exact first."""
         if self.key == "call_id":
             yield call_id
             yield _key_text(path.stem)
@@ -63,7 +63,7 @@ class MetadataTable:
 
 
 def read_table(csv_path: Path) -> MetadataTable:
-    """Read a CSV file of metadata: UTF-8, a heading, one row a call; `,` `;` tab or `|` between.
+    """Read a CSV file of metadata: UTF-8, a header, one row per call; `,` `;` tab or `|` between.
 
     Raises `MetadataError`, one line that names the file, and the line and column at fault: no key
     column, two columns of one name, a row with more or fewer values than columns, a value that its
@@ -101,7 +101,7 @@ def read_table(csv_path: Path) -> MetadataTable:
 
 
 def csv_rows(csv_path: Path) -> list[tuple[int, list[str]]]:
-    """All rows of a CSV file with the number of the line each ends on; at least one.
+    """Return all rows of a CSV file with the number of the line each ends on; at least one.
 
     UTF-8; `,` `;` tab or `|` between, whichever the first line has most of, or what a line `sep=;`
     before it says, as spreadsheets write one. Raises `MetadataError` naming the file, and the line
@@ -127,7 +127,7 @@ def csv_rows(csv_path: Path) -> list[tuple[int, list[str]]]:
         line = lines.line_num + before
         raise MetadataError(f"{csv_path}, line {line}: not readable as CSV ({e})") from e
     while rows and not any(cell.strip() for cell in rows[0][1]):
-        del rows[0]  # blank lines above the heading
+        del rows[0]  # blank lines above the header
     if not rows:
         raise MetadataError(f"{csv_path}: empty; the first line must name the columns")
     return rows

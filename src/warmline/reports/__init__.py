@@ -1,4 +1,4 @@
-"""The morning after: what the night did, what it could not do, and what is not as it was."""
+"""Reports of nightly runs: what was done, what could not be done, and what has changed."""
 
 from warmline.reports.drift import (
     WATCHED,

@@ -1,13 +1,13 @@
-"""Whether a night's calls are as the calls of the days before were.
+"""Compare a night's calls with the calls of the days before.
 
 A night's calls are those analyzed in it; they are compared with calls analyzed before it, by the
-day on which these began, all as they are measured today. So a rule that changed and was applied to
-all calls is no drift, and a backfill does not pass for one night.
+day on which these began, all as they are measured today. Thus a rule that changed and was applied
+to all calls is no drift, and a backfill does not count as one night.
 
 The value of a day is the mean over its calls. Usual is the median of the days' values; their spread
 is 1.4826 times the median absolute deviation (Huber 1981: the standard deviation, were they
 normal), which a few odd days do not move. `z` is the distance from the usual in units of that
-spread and of the error that a mean of so many calls has anyway, added as variances.
+spread and of the standard error of a mean of so many calls, added as variances.
 """
 
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ _NORMAL = 1.4826  # of a normal distribution, its standard deviation over its me
 class Watched:
     """A measure that is watched: a column of the view `watched_calls`.
 
-    Of a `share`, only a rise is of interest; a `mean` is watched in both directions, or only when
-    it `falls`.
+    For a `share`, only a rise matters; a `mean` is watched in both directions, or only when it
+    `falls`.
     """
 
     column: str
@@ -83,14 +83,14 @@ class Drift:
     why_not: str | None = None
 
     def __str__(self) -> str:
-        """One line for a person."""
+        """Return the drift on one line for a person."""
         return (
             f"{self.watched.title}: {self.text(self.value)} of {self.calls} calls; "
             f"{self.text(self.usual)} is usual (median of {len(self.days)} days)"
         )
 
     def text(self, value: float | None) -> str:
-        """A value of this measure as it is written: a share in per cent."""
+        """Return a value of this measure as it is written: a share in per cent."""
         if value is None:
             return "-"
         is_share = self.watched.kind == "share"
@@ -100,7 +100,7 @@ class Drift:
 def compare(
     watched: Watched, tonight: Day | None, days: Sequence[Day], night: NightSettings
 ) -> Drift:
-    """One measure of a night beside the days before, under the settings `night.drift_*`."""
+    """Return one measure of a night beside the days before, by the settings `night.drift_*`."""
     enough = tuple(day for day in days if day.calls >= night.drift_min_calls)
     if tonight is None:
         return Drift(watched, None, 0, enough, why_not="no call has it")
@@ -119,7 +119,7 @@ def compare(
 
 
 def _error(watched: Watched, tonight: Day, days: Sequence[Day]) -> float:
-    """Standard error of a mean over so many calls, were they like those of the days before.
+    """Return the standard error of a mean over so many calls, if they were like the days before.
 
     Of a share, that night's calls count as well, as in the test of two proportions.
     """

@@ -1,4 +1,4 @@
-"""Reads a night, and the days before it, from the warehouse."""
+"""Read a nightly run, and the days before it, from the warehouse."""
 
 import re
 from collections import defaultdict
@@ -72,7 +72,7 @@ FROM (UNPIVOT (
     ON {_COLUMNS} INTO NAME measure VALUE value)
 GROUP BY measure, day ORDER BY day
 """
-# The day before the night is the one whose calls are waited for.
+# The night's calls are expected from the day before it.
 _PER_DAY = """
 SELECT count(*) FROM watched_calls
 WHERE analyzed_at < $since AND day >= $first AND day < $night - 1 AND NOT is_simulated GROUP BY day
@@ -81,7 +81,7 @@ _UNREADABLE = "SELECT count(*) FROM failures WHERE status = 'unreadable'"
 
 
 def last_night(warehouse: Path) -> date | None:
-    """The last day (UTC) on which calls were analyzed; None when there are no calls.
+    """Return the last day (UTC) on which calls were analyzed; None when there are no calls.
 
     Raises `WarehouseError` as `read_night` does.
     """
@@ -99,11 +99,11 @@ def read_night(
     run: RunFacts | None = None,
     runs: tuple[RunFacts, ...] = (),
 ) -> NightReport:
-    """What was analyzed on a day (UTC), beside the `night.drift_days` days before it.
+    """Return the analyses of a day (UTC), beside the `night.drift_days` days before it.
 
     With `run`, only what was analyzed since that run began. A run that goes on past midnight
     belongs to the day on which it began: `until` is its end. `runs` are all of the day. Raises
-    `WarehouseError` when there is no warehouse that can be read.
+    `WarehouseError` when there is no readable warehouse.
     """
     since = datetime.combine(night, time())
     end = since + timedelta(days=1)
@@ -144,7 +144,7 @@ def read_night(
 
 
 def _naive(at: datetime) -> datetime:
-    """As the warehouse keeps times: UTC, without saying so."""
+    """Return a time as the warehouse keeps it: UTC, without a zone."""
     return at.astimezone(UTC).replace(tzinfo=None)
 
 
@@ -171,11 +171,11 @@ def _summed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
     return dict(found)
 
 
-# What a monitoring system reads of nights: files of counts beside the reports, no call's name.
+# Files for a monitoring system: counts beside the reports, and no call's name.
 
 
 FOLDER = "reports"
-# What a run's record has of its facts: all counts.
+# The facts in a run's record: all of them counts.
 _FACTS = (
     *("wall_s", "done_before", "given_up", "unfinished", "unread", "closed"),
     *("forgotten", "opted_out", "erased_calls", "erased_words", "found_nothing"),
@@ -183,7 +183,7 @@ _FACTS = (
 
 
 class RunRecord(BaseModel):
-    """How a run ended, in counts; the fields from `wall_s` on are those of `RunFacts`."""
+    """The record of a finished run, in counts; from `wall_s` on, the fields of `RunFacts`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -207,11 +207,11 @@ class RunRecord(BaseModel):
 
 
 class Health(BaseModel):
-    """How the last night stands.
+    """The health of the last nightly run.
 
-    `state` is `running`, `done`, `attention` (done, and something asks for a person) or `failed`:
-    then `error` names the kind of error, whose text is in the log. `succeeded_at` is when a night
-    was last done to its end, every source read.
+    `state` is `running`, `done`, `attention` (done, and something needs a person) or `failed`: then
+    `error` names the kind of error, whose text is in the log. `succeeded_at` is when a run last
+    completed with every source read.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -226,12 +226,12 @@ class Health(BaseModel):
 
 
 def health_file(warehouse: Path) -> Path:
-    """Where the health of a warehouse's nights is said."""
+    """Return the file with the health of a warehouse's nightly runs."""
     return warehouse.parent / FOLDER / f"{warehouse.stem}-health.json"
 
 
 def run_file(warehouse: Path, started_at: datetime) -> Path:
-    """Where a run leaves its counts."""
+    """Return the file for the counts of a run."""
     name = f"{warehouse.stem}-{started_at.astimezone(UTC):%Y-%m-%dT%H%M%SZ}.json"
     return warehouse.parent / FOLDER / name
 
@@ -257,10 +257,10 @@ def read_run(warehouse: Path, started_at: datetime) -> RunFacts | None:
 
 @contextmanager
 def noted(warehouse: Path, started_at: datetime) -> Iterator[None]:
-    """Say that a night is running, and that it failed when the block raises.
+    """Record that a nightly run is under way, and that it failed when the block raises.
 
-    Raises `WarehouseError` at once when the file cannot be written: so a night without a place
-    for its report ends before its work.
+    Raises `WarehouseError` at once when the file cannot be written: thus a run that could not write
+    its report ends before its work.
     """
     before = read_health(warehouse)
     running = Health(
@@ -275,7 +275,7 @@ def noted(warehouse: Path, started_at: datetime) -> Iterator[None]:
     except BaseException as e:
         ended = {"state": "failed", "ended_at": datetime.now(UTC), "error": type(e).__name__}
         failed = running.model_copy(update=ended)
-        with suppress(WarehouseError):  # what ended the night is what has to be said
+        with suppress(WarehouseError):  # the error that ended the run is the one to report
             _write(health_file(warehouse), failed, "the health of nights")
         raise
 
@@ -283,7 +283,7 @@ def noted(warehouse: Path, started_at: datetime) -> Iterator[None]:
 def note_end(
     warehouse: Path, started_at: datetime, tally: RunSummary, run: RunFacts, alarms: Sequence[str]
 ) -> None:
-    """Leave the counts of a run that has come to its end. Raises `WarehouseError`."""
+    """Record the counts of a run that has finished. Raises `WarehouseError`."""
     ended = {
         "started_at": started_at,
         "ended_at": datetime.now(UTC),
@@ -310,10 +310,10 @@ def note_end(
 
 
 def as_metrics(warehouse: Path) -> str:
-    """Return how nights and the warehouse stand, in Prometheus' text format.
+    """Return the state of nightly runs and the warehouse, in Prometheus's text format.
 
-    Raises `SettingsError` when its client library is not installed, `WarehouseError` when there is
-    a warehouse that cannot be read.
+    Raises `SettingsError` when its client library is not installed, `WarehouseError` when a
+    warehouse exists but cannot be read.
     """
     try:
         from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -356,25 +356,25 @@ def as_metrics(warehouse: Path) -> str:
 
 
 def write_metrics(warehouse: Path, to: Path) -> None:
-    """Write the metrics as a file that may be read by anybody, whole or not at all.
+    """Write the metrics as a file that anybody may read, whole or not at all.
 
     Raises as `as_metrics` does, and `WarehouseError` when it cannot be written.
     """
     write_text_whole(to, as_metrics(warehouse), WarehouseError, "the metrics")
-    with suppress(OSError):  # a pipe, or a folder that has been taken away since
-        to.chmod(0o644)  # it is read by another user, and holds counts alone
+    with suppress(OSError):  # a pipe, or a folder that has been removed since
+        to.chmod(0o644)  # another user reads it, and it holds only counts
 
 
 def _write(path: Path, record: BaseModel, what: str) -> None:
     write_text_whole(path, record.model_dump_json(indent=2) + "\n", WarehouseError, what)
 
 
-# The reports that lie beside the warehouse: one a run, as Markdown and as an HTML page.
+# The reports beside the warehouse: one per run, as Markdown and as an HTML page.
 
 
 @dataclass(frozen=True)
 class _Written:
-    """A report that lies there: of a day, or of the run that began at that time."""
+    """An existing report: of a day, or of the run that began at that time."""
 
     night: date
     started_at: datetime | None
@@ -383,7 +383,7 @@ class _Written:
 def report_files(
     warehouse: Path, night: date, started_at: datetime | None = None
 ) -> tuple[Path, Path]:
-    """Where the report of a day, or of a run, lies: the Markdown file and the HTML page."""
+    """Return the paths of the report of a day, or of a run: the Markdown file and the HTML page."""
     if started_at is not None:
         base = run_file(warehouse, started_at).with_suffix("")
     else:
@@ -392,7 +392,7 @@ def report_files(
 
 
 def write_report(report: NightReport, warehouse: Path) -> Path:
-    """Write the report of a run, or of a day in place of an earlier one; returns the HTML page.
+    """Write the report of a run, or of a day in place of an earlier one; return the HTML page.
 
     Raises `WarehouseError` naming the file when it cannot be written.
     """
@@ -404,17 +404,17 @@ def write_report(report: NightReport, warehouse: Path) -> Path:
 
 
 def runs_of(warehouse: Path, night: date) -> tuple[RunFacts, ...]:
-    """All runs that began on a day (UTC) and left a report, in order."""
+    """Return all runs that began on a day (UTC) and left a report, in order."""
     written = sorted({w.started_at for w in _written(warehouse) if w.started_at})
     found = (read_run(warehouse, at) for at in written if at.date() == night)
     return tuple(run for run in found if run)
 
 
 def refresh_reports(warehouse: Path, settings: NightSettings) -> int:
-    """Write all reports anew from what the warehouse holds now; returns how many there were.
+    """Rewrite all reports from what the warehouse holds now; return how many there were.
 
-    After calls were forgotten their names are in no report, and a report without calls is gone.
-    What only the run knew is kept in counts; its remarks on files are gone. Raises `WarehouseError`
+    After calls were forgotten their names are in no report, and a report without calls is removed.
+    What only the run knew is kept as counts; its notes on files are gone. Raises `WarehouseError`
     as `read_night` and `write_report` do.
     """
     written = set(_written(warehouse))

@@ -1,4 +1,4 @@
-"""What is told of a night: counts, failures, the slowest calls, and what is not as it was."""
+"""The report of a nightly run: counts, failures, the slowest calls, and what has changed."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,9 +16,9 @@ from warmline.settings import NightSettings
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What only the run itself knows; the rest of a report is read from the warehouse.
+    """Facts that only the run itself knows; the rest of a report is read from the warehouse.
 
-    `given_up` counts calls that were left alone because they failed too often, `unfinished` files
+    `given_up` counts calls that were left out because they failed too often, `unfinished` files
     that were still being copied, `unread` sources that cannot be read, `closed` folders below
     others. `notes` are what asks for a person besides; `problems` say more of all of these.
     `found_nothing` says that there are files, and none that could be taken for a recording.
@@ -44,7 +44,7 @@ class RunFacts:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """What asks for a person in the run itself: counts, and nobody's name."""
+        """Return the problems of the run itself that need a person: counts, and nobody's name."""
         lines = [f"sources that cannot be read: {self.unread}"] if self.unread else []
         if self.closed:
             lines.append(f"folders that cannot be looked into: {self.closed}")
@@ -62,7 +62,7 @@ class RunFacts:
         erased_calls: int = 0,
         erased_words: int = 0,
     ) -> "RunFacts":
-        """The facts of a run that has ended."""
+        """Return the facts of a finished run."""
         plan = tally.plan
         return cls(
             tally.wall_s,
@@ -84,7 +84,7 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class FailedCall:
-    """A call that failed; `is_last_try` when it is left alone from now on."""
+    """A call that failed; `is_last_try` when it is left out from now on."""
 
     call_id: str
     code: str
@@ -103,14 +103,14 @@ class SlowCall:
 
 @dataclass(frozen=True)
 class NightReport:
-    """A night in counts and reasons, without a word that was said in a call.
+    """A nightly run in counts and reasons, without a word that was said in a call.
 
-    `by_status` counts all recordings that were looked at, `by_reason` those without an analysis, by
-    status and code. `failed` and `slowest` are the first few. `unreadable` counts landing files
-    that are damaged. `usual_calls` is the median number of calls of the days before that had any,
-    `idle_days` how many had none; None without such days. `calls_of_day` counts what the whole day
-    looked at, of which a run is a part; `shares` are those of calls without an analysis that are
-    too large; `runs` are all of the day, where the report is the day's.
+    `by_status` counts all recordings that were examined, `by_reason` those without an analysis, by
+    status and code. `failed` and `slowest` are the first few. `unreadable` counts damaged landing
+    files. `usual_calls` is the median number of calls of the days before that had any, `idle_days`
+    how many had none; None without such days. `calls_of_day` counts the recordings of the whole
+    day, of which a run is a part; `shares` are those of calls without an analysis that are too
+    large; `runs` are all of the day, in a report of a day.
     """
 
     night: date
@@ -132,7 +132,7 @@ class NightReport:
 
     @property
     def title(self) -> str:
-        """Its day; the run's time as well where it is the report of one run."""
+        """Return the day; the run's time as well in the report of one run."""
         at = self.run.started_at if self.run else None
         return f"Night of {self.night}" + (f", run of {self.clock(at)}" if at else "")
 
@@ -152,12 +152,12 @@ class NightReport:
 
     @property
     def calls(self) -> int:
-        """Recordings that were looked at."""
+        """Return how many recordings were examined."""
         return sum(self.by_status.values())
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """What asks for a person, a line each: counts and measures, and no call's name."""
+        """Return what needs a person, one line each: counts and measures, and no call's name."""
         return tuple(self._alarms())
 
     def _alarms(self) -> Iterator[str]:
@@ -177,8 +177,8 @@ class NightReport:
 def shares_too_large(by_status: Mapping[str, int], night: NightSettings) -> tuple[str, ...]:
     """Return a line for each share of calls without an analysis that is above its limit.
 
-    It needs no days to compare with: a night in which nothing could be analyzed is no good first
-    night. Copies of other recordings do not count.
+    It needs no days to compare with: a first night in which nothing could be analyzed is no
+    success. Copies of other recordings do not count.
     """
     calls = sum(count for status, count in by_status.items() if status != "duplicate")
     failed = by_status.get("failed", 0)
@@ -191,7 +191,7 @@ def shares_too_large(by_status: Mapping[str, int], night: NightSettings) -> tupl
     return tuple(lines)
 
 
-# A night's report for people: as Markdown, and as one HTML page that needs nothing else.
+# A run's report for people: as Markdown, and as one self-contained HTML page.
 
 
 _PAGE = Path(__file__).with_name("night.html")
@@ -211,7 +211,7 @@ class _Table:
 
 
 def as_markdown(report: NightReport) -> str:
-    """The report as Markdown."""
+    """Return the report as Markdown."""
     parts = [f"# {report.title}", _lead(report)]
     parts += ["\n".join(f"- **{_cell(alarm)}**" for alarm in report.alarms) or _NO_ALARM]
     for table in _tables(report):
@@ -225,7 +225,7 @@ def as_markdown(report: NightReport) -> str:
 
 
 def as_html(report: NightReport) -> str:
-    """The report as a page: no script, no font, no picture from elsewhere."""
+    """Return the report as a page: no script, no font, no picture from elsewhere."""
     alarms = "".join(f"<li>{escape(alarm)}</li>" for alarm in report.alarms)
     body = "".join(_section(table) for table in _tables(report))
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(
@@ -329,7 +329,7 @@ def _section(table: _Table) -> str:
 
 
 def _line(values: Sequence[float]) -> str:
-    """The values as a small line, the last one as a dot; nothing for fewer than two."""
+    """Return the values as a sparkline, the last one as a dot; nothing for fewer than two."""
     if len(values) < 2:
         return ""
     low, high = min(values), max(values)
@@ -352,5 +352,5 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _cell(value: str) -> str:
-    """Text that Markdown shows as it is: a name that a stranger chose fetches no picture."""
+    """Return text that Markdown shows verbatim: a name that a stranger chose fetches no picture."""
     return re.sub(r"([\\|<>\[\]`*~])", r"\\\1", one_line(value))

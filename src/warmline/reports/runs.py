@@ -1,6 +1,6 @@
-"""What Prefect keeps of nights in its own database, for a time only: names of recordings, reasons.
+"""Erase from Prefect's database what it keeps of nightly runs: names of recordings, reasons.
 
-Nothing here imports Prefect: its database is a file of SQLite, in the form of the pinned version.
+Nothing here imports Prefect: its database is an SQLite file, in the form of the pinned version.
 """
 
 import os
@@ -19,7 +19,7 @@ FLOW = "analyze-calls"
 _DATABASE = "prefect.db"
 _WAIT_S = 30.0  # for a server that is writing
 
-# Runs that are planned have no names of recordings in them, and are what starts the next night.
+# Scheduled runs have no names of recordings in them, and start the next night.
 _CHOOSE = """
 CREATE TEMP TABLE gone AS
 SELECT id FROM flow_run
@@ -48,7 +48,7 @@ _ERASE_RUNS = (
     f"DELETE FROM flow_run_state {_OF_RUN}",
     "DELETE FROM flow_run WHERE id IN (SELECT id FROM gone)",
 )
-# A night may have been given recordings by name, and have ended with one in its last word.
+# A run may have had recordings as parameters, and have ended with one in its message.
 _KEEP_BARE_RUNS = (
     f"UPDATE flow_run_state SET message = NULL, data = NULL {_OF_RUN}",
     "UPDATE flow_run SET parameters = '{}', context = '{}' WHERE id IN (SELECT id FROM gone)",
@@ -56,13 +56,13 @@ _KEEP_BARE_RUNS = (
 
 
 def prefect_home() -> Path:
-    """Where the nights' flow has Prefect keep what it keeps."""
+    """Return the folder in which the nightly flow has Prefect keep its data."""
     default = platformdirs.user_state_path("warmline") / "prefect"
     return Path(os.environ.get("PREFECT_HOME") or default).expanduser()
 
 
 def make_prefect_home() -> Path:
-    """Make the folder in which Prefect keeps its database, for its owner alone, and return it.
+    """Make the folder for Prefect's database, for its owner alone, and return it.
 
     Raises `ScheduleError` when it cannot be made or written.
     """
@@ -80,21 +80,20 @@ def make_prefect_home() -> Path:
 
 
 def forget_runs(home: Path, older_than_days: int, at_most: int | None = None) -> int:
-    """Erase nights that ended so long ago from Prefect's database; returns how many there were.
+    """Erase runs that ended so long ago from Prefect's database; return how many there were.
 
-    With their tasks, states, logs, events and reports, so that no byte of them is left in the
-    file; of many, the oldest `at_most`. Schedules, notification blocks and other people's flows
-    stay. Raises WarehouseError when the database is in use all the time, or not of a form known
-    here.
+    Their tasks, states, logs, events and reports are erased too, so that no byte of them is left in
+    the file; of many, the oldest `at_most`. Schedules, notification blocks and other people's flows
+    stay. Raises WarehouseError when the database stays in use, or has an unknown form.
     """
     before = datetime.now(UTC) - timedelta(days=older_than_days)
     return _change(home, _ERASE_RUNS, before.isoformat(), -1 if at_most is None else at_most)
 
 
 def forget_names(home: Path) -> int:
-    """Erase what may name a call from all nights in Prefect's database; returns how many there are.
+    """Erase what may name a call from all runs in Prefect's database; return how many there are.
 
-    That is all but when each ran and how it ended: which nights name a call cannot be asked, since
+    That is everything but when each ran and how it ended: runs cannot be searched for a call, since
     it may have had other names then. Raises WarehouseError like `forget_runs`.
     """
     return _change(home, _KEEP_BARE_RUNS)
@@ -115,7 +114,7 @@ def _change(
 
 
 def _write(db: sqlite3.Connection, chosen: Mapping[str, object], statements: Sequence[str]) -> int:
-    db.execute("PRAGMA secure_delete = ON")  # what is deleted is written over
+    db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'flow_run'").fetchone():
         return 0  # a server that never got so far
     db.execute("BEGIN IMMEDIATE")

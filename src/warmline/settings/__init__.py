@@ -1,7 +1,7 @@
 """Every setting, its default, and what it means; one TOML file holds them all.
 
-A section belongs to one room, and its values are part of the content address of the stages that use
-it, so that a changed setting redoes those stages and no others.
+A section belongs to one stage, and its values are part of the cache keys of the stages that use it,
+so that a changed setting redoes those stages and no others.
 """
 
 import json
@@ -82,7 +82,7 @@ class Settings(Section):
 
 
 def load_settings(path: Path | None) -> Settings:
-    """Settings from a TOML file, defaults where it is silent; None gives the defaults.
+    """Return settings from a TOML file, with defaults for missing keys; None gives the defaults.
 
     Raises `SettingsError` naming the file and every key that is unknown or has a wrong value.
     """
@@ -92,7 +92,7 @@ def load_settings(path: Path | None) -> Settings:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as e:
         raise SettingsError(f"{path}: cannot read settings ({e.strerror})") from e
-    except (ValueError, RecursionError) as e:  # a number too long, brackets too deep
+    except (ValueError, RecursionError) as e:  # a number too long, brackets nested too deep
         raise SettingsError(f"{path}: not valid TOML: {e}") from e
     try:
         return Settings.model_validate(table)
@@ -101,7 +101,7 @@ def load_settings(path: Path | None) -> Settings:
 
 
 def with_overrides(settings: Settings, values: Mapping[str, Any]) -> Settings:
-    """The settings with some values replaced, given by their key (`words.whisper_model`).
+    """Return the settings with some values replaced, given by their key (`words.whisper_model`).
 
     Raises `SettingsError` naming every key whose value is not allowed.
     """
@@ -116,7 +116,7 @@ def with_overrides(settings: Settings, values: Mapping[str, Any]) -> Settings:
 
 
 def settings_toml(settings: Settings | None = None) -> str:
-    """The whole settings file as TOML, every key with its meaning as a comment."""
+    """Return the whole settings file as TOML, every key with its meaning as a comment."""
     settings = settings or Settings()
     lines = ["# warmline settings; every key is optional and shown with its value."]
     for section_name in Settings.model_fields:
@@ -130,7 +130,7 @@ def settings_toml(settings: Settings | None = None) -> str:
 
 
 def _toml_value(value: Any) -> str:
-    """A value as TOML writes it: a table inline, without keys that have no value."""
+    """Return a value as TOML writes it: a table inline, without keys that have no value."""
     if isinstance(value, dict):
         pairs = (f"{k} = {_toml_value(v)}" for k, v in value.items() if v is not None)
         return f"{{{', '.join(pairs)}}}"

@@ -1,4 +1,4 @@
-"""Settings of the rooms that listen: from files to words."""
+"""Settings of the listening stages: from files to words."""
 
 import re
 from typing import ClassVar, Literal, Self
@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-# What every table of settings is.
+# The base of every table of settings.
 
 
 class Section(BaseModel):
-    """A frozen table of settings that refuses keys it does not know.
+    """A frozen table of settings that refuses unknown keys.
 
     `in_order` names pairs of keys of which the first must not be more than the second.
     """
@@ -208,7 +208,7 @@ class SpeechSettings(Section):
         default=0.5,
         ge=0,
         le=1,
-        description="Below this confidence of diarization, party-level measures are withheld.",
+        description="Below this confidence of diarization, party-level measures are suppressed.",
     )
 
 

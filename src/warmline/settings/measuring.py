@@ -1,4 +1,4 @@
-"""Settings of the rooms that measure: turns, prosody, floor, language, empathy."""
+"""Settings of the measuring stages: turns, prosody, floor, language, empathy."""
 
 from pydantic import Field
 

@@ -1,4 +1,4 @@
-"""Settings of what is hidden before anything is kept."""
+"""Settings of redaction, retention and encryption."""
 
 import re
 from typing import Literal, Self

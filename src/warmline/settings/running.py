@@ -1,4 +1,4 @@
-"""Settings of a run: where things are kept, and the night."""
+"""Settings of a run: places, display, and nightly runs."""
 
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -195,5 +195,5 @@ class NightSettings(Section):
 
     @property
     def retry_delays_s(self) -> tuple[float, ...]:
-        """How long to wait before each further try, s: twice as long each time."""
+        """Return the wait before each further try, s: twice as long each time."""
         return tuple(self.retry_delay_s * 2**i for i in range(self.retries))

@@ -1,4 +1,4 @@
-"""Plays scenes of service calls: recordings whose truth is known, and a customer's experience."""
+"""Render scenes of service calls: recordings with ground truth, and a customer's experience."""
 
 from warmline.simulate.listener import true_conversation, true_speech, true_transcript
 from warmline.simulate.rendering import (

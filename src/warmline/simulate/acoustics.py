@@ -31,7 +31,7 @@ _NOTES_PER_CHORD = 4
 
 
 def telephone_band(samples: Samples, rate_hz: int) -> Samples:
-    """Only what a telephone carries, 300-3400 Hz (ITU-T G.712's band), last axis being time."""
+    """Return only what a telephone carries, 300-3400 Hz (ITU-T G.712's band), along time."""
     count = _padded(samples.shape[-1])
     frequency_hz = np.fft.rfftfreq(count, 1 / rate_hz)
     low, high = BAND_HZ
@@ -43,7 +43,7 @@ def telephone_band(samples: Samples, rate_hz: int) -> Samples:
 
 
 def resample(samples: Samples, factor: float) -> Samples:
-    """The same signal with `factor` times as many samples, last axis being time."""
+    """Return the same signal with `factor` times as many samples, last axis being time."""
     count = _padded(samples.shape[-1])
     wanted = round(count * factor)
     spectrum = np.fft.rfft(samples, count)[..., : wanted // 2 + 1]
@@ -52,38 +52,38 @@ def resample(samples: Samples, factor: float) -> Samples:
 
 
 def _padded(count: int) -> int:
-    """A length that transforms fast, with silence at the end for what rings on."""
+    """Return a length with a fast transform, with silence at the end for what rings on."""
     return (count // _FFT_BLOCK + 2) * _FFT_BLOCK
 
 
 def is_audible(samples: Samples) -> NDArray[np.bool_]:
-    """Which samples are within 46 dB of the peak."""
+    """Return which samples are within 46 dB of the peak."""
     loud: NDArray[np.bool_] = np.abs(samples) > np.abs(samples).max() * amplitude(_AUDIBLE_DB)
     return loud
 
 
 def rms(samples: Samples, rate_hz: int, spans: tuple[Span, ...]) -> float:
-    """Root mean square inside the spans."""
+    """Return the root mean square inside the spans."""
     inside = [samples[round(s.start_s * rate_hz) : round(s.end_s * rate_hz)] for s in spans]
     return float(np.sqrt(np.mean(np.concatenate(inside) ** 2)))
 
 
 def amplitude(level_db: float) -> float:
-    """dB re full scale as a factor."""
+    """Return dB re full scale as a factor."""
     return float(10 ** (level_db / 20))
 
 
 def line_noise(
     shape: tuple[int, ...], rate_hz: int, level_db: float, rng: np.random.Generator
 ) -> Samples:
-    """Hiss in the telephone band, shape (channels, samples), with an RMS of `level_db`."""
+    """Return hiss in the telephone band, shape (channels, samples), with an RMS of `level_db`."""
     noise = telephone_band(rng.standard_normal(shape), rate_hz)
     scaled: Samples = noise * (amplitude(level_db) / np.sqrt(np.mean(noise**2)))
     return scaled
 
 
 def hold_music(duration_s: float, rate_hz: int, level_db: float) -> Samples:
-    """Broken chords, each note plucked, with an RMS of `level_db`."""
+    """Return broken chords, each note plucked, with an RMS of `level_db`."""
     count = round(duration_s * rate_hz)
     music = np.zeros(count)
     time_s = np.arange(round(3 * _NOTE_S * rate_hz)) / rate_hz
@@ -99,7 +99,7 @@ def hold_music(duration_s: float, rate_hz: int, level_db: float) -> Samples:
 
 
 def encode(pcm: NDArray[np.int16], rate_hz: int, container: str, codec: str) -> bytes:
-    """A sound file's bytes; `pcm` has shape (channels, samples). Equal samples, equal bytes."""
+    """Return a sound file's bytes, equal for equal samples; `pcm` is (channels, samples)."""
     import av
 
     layout = "mono" if pcm.shape[0] == 1 else "stereo"
@@ -116,7 +116,7 @@ def encode(pcm: NDArray[np.int16], rate_hz: int, container: str, codec: str) -> 
 
 
 def companded(pcm: NDArray[np.int16], rate_hz: int) -> NDArray[np.int16]:
-    """The samples after a mu-law codec (ITU-T G.711), as a telephone exchange leaves them."""
+    """Return the samples after a mu-law codec (ITU-T G.711), as in a telephone exchange."""
     import av
 
     with av.open(io.BytesIO(encode(pcm, rate_hz, "wav", "pcm_mulaw")), "r") as file:

@@ -82,7 +82,7 @@ _SIGNATURES = {
 
 
 def speak(text: str, voice: Voice, stretch: float, pitch_hz: float | None) -> Synthesized:
-    """Say `text`, `stretch` times as slowly as the voice would by itself.
+    """Speak `text`, `stretch` times as slowly as the voice's own rate.
 
     Without `pitch_hz` the voice has its own mean pitch. The same words, voice and numbers give the
     same samples with the same version of flite. Raises `SynthesisError` when flite is not on this
@@ -145,7 +145,7 @@ def _load(library: str) -> ctypes.CDLL:
 
 
 def _words(lib: ctypes.CDLL, utterance: int) -> tuple[Span, ...]:
-    """Start and end of each word as written; `fifty-two` is two words to flite."""
+    """Return the span of each word as written; `fifty-two` is two words to flite."""
     words = []
     token = lib.relation_head(lib.utt_relation(utterance, b"Token"))
     while token:

@@ -1,4 +1,4 @@
-"""From a scene on the clock to its truth."""
+"""Derive the ground truth of a scene from its timeline."""
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -25,7 +25,7 @@ ANSWER_WITHIN_TURNS = 2
 
 
 def ground_truth(scene: Scene, timeline: Timeline) -> Truth:
-    """The truth of a laid-out scene; `SceneLineError` where a label has nothing to rest on."""
+    """Return the ground truth of a scene; `SceneLineError` where a label refers to nothing."""
     in_order = sorted(timeline.placed.values(), key=lambda p: (p.start_s, p.index))
     turn_of = {placed.index: turn for turn, placed in enumerate(in_order)}
     words = [word for turn, placed in enumerate(in_order) for word in _words(turn, placed)]
@@ -138,7 +138,9 @@ def _cue_words(placed: Placed) -> tuple[Span, str]:
 
 
 def _answer_turn(scene: Scene, in_order: list[Placed], cue_turn: int) -> int | None:
-    """The first answer in the agent turns that follow; lines without a long pause are one turn."""
+    """Return the first answer in the agent turns that follow; lines without a long pause are one
+    turn.
+    """
     floor = [(i, p) for i, p in enumerate(in_order) if i >= cue_turn and not p.line.backchannel]
     agent_turns = 0
     for (_, before), (turn, placed) in pairwise(floor):

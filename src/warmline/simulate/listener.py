@@ -1,6 +1,6 @@
-"""What a perfect listener would hand on of a simulated call: the values that later rooms take.
+"""A perfect listener's output for a simulated call: the input of the measuring stages.
 
-With these a measure can be tried on what is really in a call, apart from how well it was heard.
+With it a measure can be tested on what is really in a call, apart from how well it was heard.
 """
 
 from dataclasses import replace
@@ -23,7 +23,7 @@ _REASON = "known from the script"
 
 
 def true_speech(truth: Truth, bridge_s: float = 0.2) -> Speech:
-    """Who spoke when, pauses of a party shorter than `bridge_s` closed."""
+    """Return who spoke when, with pauses of a party shorter than `bridge_s` closed."""
     parties = _parties(truth)
     segments = [
         SpeechSegment(span.start_s, span.end_s, party)
@@ -44,7 +44,7 @@ def true_speech(truth: Truth, bridge_s: float = 0.2) -> Speech:
 
 
 def true_transcript(truth: Truth) -> Transcript:
-    """Every word with its time."""
+    """Return every word with its time."""
     words = tuple(
         Word(w.start_s, w.end_s, truth.party_of(w.speaker), w.text, 1.0) for w in truth.words
     )
@@ -52,7 +52,7 @@ def true_transcript(truth: Truth) -> Transcript:
 
 
 def true_conversation(truth: Truth) -> Conversation:
-    """The script's lines as turns, without backchannels; `Turn.index` counts only these."""
+    """Return the script's lines as turns, without backchannels; `Turn.index` counts only these."""
     roles = {
         truth.party_of(s.name): Role(
             truth.party_of(s.name), RoleName(s.role), 1.0, "script", _REASON

@@ -1,4 +1,4 @@
-"""From a scene to the samples of a telephone call, with its truth and its metadata."""
+"""Render a scene to the samples of a telephone call, with its ground truth and its metadata."""
 
 import json
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _SECOND_COPY = 0.8
 
 @dataclass(frozen=True, eq=False)
 class SimulatedCall:
-    """A call that was made up. `pcm` is int16, shape (channels, samples), at `rate_hz`."""
+    """A simulated call. `pcm` is int16, shape (channels, samples), at `rate_hz`."""
 
     pcm: NDArray[np.int16]
     rate_hz: int
@@ -35,16 +35,16 @@ class SimulatedCall:
     metadata: CallMetadata
 
     def sound(self) -> Sound:
-        """The call as the listening rooms take it, without the way through a file."""
+        """Return the call as the listening stages take it, without writing a file."""
         wide = acoustics.resample(self.pcm.astype(np.float64), SAMPLE_RATE_HZ / self.rate_hz)
         return Sound(_as_pcm(wide), self.rate_hz, self.format)
 
 
 def render(scene: Scene) -> SimulatedCall:
-    """Play a scene. The same scene gives the same samples with the same version of flite.
+    """Render a scene. The same scene gives the same samples with the same version of flite.
 
-    Raises `SceneLineError` for a line that cannot be played as asked, `ScriptError` for a call that
-    is too loud, `SynthesisError` without flite.
+    Raises `SceneLineError` for a line that cannot be rendered as asked, `ScriptError` for a call
+    that is too loud, `SynthesisError` without flite.
     """
     check(scene)
     timeline = lay_out(scene)
@@ -65,7 +65,7 @@ def render(scene: Scene) -> SimulatedCall:
 
 
 def mono_mix(call: SimulatedCall) -> SimulatedCall:
-    """The same call as a recorder with one channel keeps it: both channels added up."""
+    """Return the same call as a recorder with one channel keeps it: both channels added up."""
     heard = list(dict.fromkeys(turn.speaker for turn in call.truth.turns))
     speakers = tuple(
         replace(speaker, party=chr(65 + heard.index(speaker.name)))
@@ -80,7 +80,7 @@ def mono_mix(call: SimulatedCall) -> SimulatedCall:
 
 
 def join(calls: Sequence[SimulatedCall], call_id: str) -> SimulatedCall:
-    """One long call, the given ones after each other; for measuring growth with length.
+    """Return one long call, the given ones concatenated; for measuring growth with length.
 
     All must have the same rate and layout. Speakers of the same name are the same person.
     """
@@ -217,7 +217,7 @@ def _refuse_real(files: Written) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Never leaves half a file under the final name."""
+    """Replace a file without ever leaving half of it under the final name."""
     partial = path.with_name(f".{path.name}.part")
     try:
         partial.write_bytes(content)

@@ -55,8 +55,8 @@ class _Table(BaseModel):
 class Call(_Table):
     """[call] what is known of the call besides its sound; becomes its metadata.
 
-    `call_id` also names the files. With `tells_roles = false` the metadata keep back which channel
-    is the agent's.
+    `call_id` also names the files. With `tells_roles = false` the metadata do not tell which
+    channel is the agent's.
     """
 
     call_id: _FileName
@@ -181,7 +181,7 @@ class Line(_Table):
 
     @property
     def spoken(self) -> str:
-        """The text; empty for hold music."""
+        """Return the text; empty for hold music."""
         return self.text or ""
 
 
@@ -195,7 +195,7 @@ class Scene(_Table):
 
 
 def check(scene: Scene) -> None:
-    """Raises `SceneLineError` for the first line that does not fit its scene.
+    """Raise `SceneLineError` for the first line that does not fit its scene.
 
     A scene in which nobody speaks is a `ScriptError`.
     """

@@ -1,4 +1,4 @@
-"""Reads a scene script, and says where in the file what is wrong."""
+"""Read a scene script, and report where in the file something is wrong."""
 
 import re
 import tomllib
@@ -18,9 +18,9 @@ Place = tuple[str | int, ...]
 
 
 def read_script(path: Path) -> Scene:
-    """The scene of a script. `call.call_id` is the file's stem where the script has none.
+    """Return the scene of a script. `call.call_id` is the file's stem where the script has none.
 
-    Raises `ScriptError` with file, line and key for everything that is not as it should be.
+    Raises `ScriptError` with file, line and key for everything that is invalid.
     """
     text = _text(path)
     try:
@@ -37,7 +37,7 @@ def read_script(path: Path) -> Scene:
 
 
 def render_script(path: Path) -> SimulatedCall:
-    """Play a script; what cannot be played is said with file, line and key (`ScriptError`)."""
+    """Render a script. Raises `ScriptError` with file, line and key if it cannot be rendered."""
     scene = read_script(path)
     try:
         return render(scene)
@@ -58,7 +58,7 @@ def _text(path: Path) -> str:
 
 
 def _places(text: str) -> dict[Place, int]:
-    """The line number, from 1, of every table and key as the script writes them."""
+    """Return the line number, from 1, of every table and key as the script writes them."""
     places: dict[Place, int] = {(): 1}
     table: Place = ()
     counts: dict[str, int] = {}

@@ -1,7 +1,7 @@
-"""Puts the lines of a scene on the call's clock, and sees to it that what is planted is really so.
+"""Place the lines of a scene in time, and verify that its ground truth really holds.
 
 An interruption that would not be one by its definition is refused, with the line and the figures:
-the truth of a simulated call is never a matter of opinion.
+the ground truth of a simulated call is never a matter of opinion.
 """
 
 from dataclasses import dataclass, replace
@@ -25,11 +25,11 @@ _PAUSE_S = 0.05
 
 
 def perform(line: Line, speaker: SimulatedSpeaker, level_db: float) -> Synthesized:
-    """Say a line in the telephone band; words are timed from the first sample.
+    """Synthesise a line in the telephone band; words are timed from the first sample.
 
-    A little is left before the first and after the last word: breath and soft consonants. The
-    level is set over the words alone, so that `gain_db` is exact whatever is said. Formants are
-    moved by resampling, and speed and pitch are set so that they stay as asked for.
+    A little is left before the first and after the last word: breath and soft consonants. The level
+    is set over the words alone, so that `gain_db` is exact whatever is said. Formants are moved by
+    resampling, and speed and pitch are adjusted so that they stay as asked for.
     """
     voice = VOICES[speaker.voice]
     own_pitch_hz = speaker.pitch_hz or voice.pitch_hz
@@ -44,7 +44,7 @@ def perform(line: Line, speaker: SimulatedSpeaker, level_db: float) -> Synthesiz
 
 
 def cut_short(said: Synthesized, after_s: float) -> Synthesized:
-    """What was said up to the end of the word that is being said at `after_s`."""
+    """Return the text up to the end of the word that is being said at `after_s`."""
     last = next((i for i, w in enumerate(said.words) if w.end_s >= after_s), len(said.words) - 1)
     count = round(said.words[last].end_s * RATE_HZ)
     samples = said.samples[:count].copy()
@@ -63,7 +63,7 @@ def _resized(said: Synthesized, formants: float) -> Synthesized:
 
 
 def _trimmed(said: Synthesized) -> Synthesized:
-    """The words with a margin, faded in and out."""
+    """Return the words with a margin, faded in and out."""
     margin = round(_MARGIN_S * RATE_HZ)
     first = max(0, round(said.words[0].start_s * RATE_HZ) - margin)
     samples = said.samples[first : round(said.words[-1].end_s * RATE_HZ) + margin].copy()
@@ -77,10 +77,10 @@ def _trimmed(said: Synthesized) -> Synthesized:
 
 
 def _heard_words(said: Synthesized) -> tuple[Span, ...]:
-    """The words, beside a pause from or to the sample where they are heard.
+    """Return the words, padded from or to the sample where they are heard.
 
-    The engine counts the silence before a `b` or after a `t` to the word. Between words that run
-    together its boundary is kept.
+    The engine counts the silence before a `b` or after a `t` as part of the word. Between words
+    that run together its boundary is kept.
     """
     heard = np.flatnonzero(acoustics.is_audible(said.samples))
     pauses = [i for i, (a, b) in enumerate(pairwise(said.words)) if b.start_s - a.end_s > _PAUSE_S]
@@ -106,9 +106,9 @@ YIELD_WITHIN_S = 1.0
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """A line on the clock.
+    """A line placed in time.
 
-    `index` is its place in the scene; `start` (at `RATE_HZ`) is where its samples are laid down.
+    `index` is its position in the scene; `start` (at `RATE_HZ`) is where its samples begin.
     """
 
     index: int
@@ -118,22 +118,22 @@ class Placed:
 
     @property
     def start_s(self) -> float:
-        """Start of the first word, seconds."""
+        """Return the start of the first word, seconds."""
         return self.words[0].start_s
 
     @property
     def end_s(self) -> float:
-        """End of the last word, seconds."""
+        """Return the end of the last word, seconds."""
         return self.words[-1].end_s
 
     @property
     def words(self) -> tuple[Span, ...]:
-        """The words on the call's clock."""
+        """Return the words on the call's clock."""
         at = self.start / RATE_HZ
         return tuple(Span(at + w.start_s, at + w.end_s) for w in self.said.words)
 
     def stretch_at(self, time_s: float) -> Span | None:
-        """The stretch of speech without a pause that covers this time."""
+        """Return the span of speech without a pause that covers this time."""
         found = (s for s in union(self.words, BRIDGE_S) if s.start_s <= time_s < s.end_s)
         return next(found, None)
 
@@ -156,7 +156,7 @@ class Music(Span):
 
 @dataclass(frozen=True)
 class Timeline:
-    """The whole scene on the clock. `placed` maps the index of a spoken line to where it lies."""
+    """The whole scene in time. `placed` maps the index of a spoken line to its place."""
 
     placed: dict[int, Placed]
     entries: tuple[Entry, ...]
@@ -165,7 +165,7 @@ class Timeline:
 
 
 def lay_out(scene: Scene) -> Timeline:
-    """Perform every line and place it; `SceneLineError` for what cannot be as it is asked."""
+    """Synthesise and place every line; `SceneLineError` for what cannot be placed as asked."""
     placed: dict[int, Placed] = {}
     entries: list[Entry] = []
     music: list[Music] = []
@@ -193,7 +193,7 @@ def lay_out(scene: Scene) -> Timeline:
 
 
 def is_successful(holder: Placed, entrant: Placed) -> bool:
-    """The holder stopped in time for the one who interrupted."""
+    """Return the holder's line, cut short in time for the interruption."""
     return holder.end_s - entrant.start_s <= YIELD_WITHIN_S
 
 

@@ -1,7 +1,7 @@
-"""What is really in a simulated call: who says which word when, and what was planted.
+"""The ground truth of a simulated call: who says which word when, and which events it contains.
 
-All times are seconds on the call's clock, taken from the samples that were laid down. `turn` is
-the index of a turn in `Truth.turns`. Definitions are those of the measures (docs/metrics.md).
+All times are seconds on the call's clock, taken from the rendered samples. `turn` is the index of a
+turn in `Truth.turns`. Definitions are those of the measures (docs/metrics.md).
 """
 
 import json
@@ -24,8 +24,8 @@ _TURN_REFERENCES = ("index", "turn", "holder_turn", "entrant_turn", "answer_turn
 class TrueSpeaker:
     """A voice of the call. `party` is the label that a perfect listener gives it.
 
-    In stereo a party is a channel (two speakers on one channel are one party), in mono a voice,
-    in order of first speech.
+    In stereo a party is a channel (two speakers on one channel are one party), in mono a voice, in
+    order of first speech.
     """
 
     name: str
@@ -103,8 +103,10 @@ class TrueCue(Span):
 
 @dataclass(frozen=True)
 class TrueMoment(Span):
-    """A line that does something: `offer` (label `misplaced`, `welcome`), `ask` and `reask` (label:
-    the slot), `apology`, `commitment`, `repeat_contact`, `transfer`, `complaint`, `resolution`.
+    """A line that does something, by `kind`.
+
+    `offer` (label `misplaced`, `welcome`), `ask` and `reask` (label: the slot), `apology`,
+    `commitment`, `repeat_contact`, `transfer`, `complaint`, `resolution`.
     """
 
     turn: int
@@ -115,7 +117,7 @@ class TrueMoment(Span):
 
 @dataclass(frozen=True)
 class Truth:
-    """Everything that is known of one simulated call because it was made so.
+    """The ground truth of one simulated call, known because it was rendered.
 
     `layout` is `stereo`, `mono` or `fake_stereo`. Turns, words and events are in order of start.
     """
@@ -133,20 +135,22 @@ class Truth:
     moments: tuple[TrueMoment, ...]
 
     def speaker(self, name: str) -> TrueSpeaker:
-        """The speaker of this name; KeyError if there is none."""
+        """Return the speaker of this name; KeyError if there is none."""
         return {speaker.name: speaker for speaker in self.speakers}[name]
 
     def party_of(self, name: str) -> str:
-        """The party label of a speaker."""
+        """Return the party label of a speaker."""
         return self.speaker(name).party
 
     def speech(self, speakers: Iterable[str], bridge_s: float = 0.2) -> list[Span]:
-        """When any of these speakers talks: their words, gaps shorter than `bridge_s` closed."""
+        """Return when any of these speakers talks: their words, gaps shorter than `bridge_s`
+        closed.
+        """
         names = set(speakers)
         return union((word for word in self.words if word.speaker in names), bridge_s)
 
     def followed_by(self, other: "Truth") -> "Truth":
-        """This call with the other after it. Speakers of the same name are the same person."""
+        """Return this call followed by the other. Speakers of one name are the same person."""
         known = {speaker.name for speaker in self.speakers}
         later: dict[str, tuple[Any, ...]] = {
             name: tuple(
@@ -163,7 +167,9 @@ class Truth:
 
 
 def load_truth(path: Path) -> Truth:
-    """The truth of a simulated call from its file; raises `ScriptError` naming file and field."""
+    """Return the truth of a simulated call from its file; raises `ScriptError` naming file and
+    field.
+    """
     try:
         return TypeAdapter(Truth).validate_json(path.read_bytes(), strict=False)
     except OSError as e:
@@ -175,7 +181,7 @@ def load_truth(path: Path) -> Truth:
 
 
 def truth_json(truth: Truth) -> str:
-    """The truth as JSON: one record a line, times to a tenth of a millisecond."""
+    """Return the truth as JSON: one record a line, times to a tenth of a millisecond."""
     parts = []
     for name, value in asdict(truth).items():
         if isinstance(value, tuple):
@@ -187,7 +193,7 @@ def truth_json(truth: Truth) -> str:
 
 
 def _moved(item: Any, by_s: float, by_turns: int) -> Any:
-    """The same thing later in the call, its references to turns included."""
+    """Return the same call shifted in time, with its references to turns."""
     turns = {
         name: getattr(item, name) + by_turns
         for name in _TURN_REFERENCES

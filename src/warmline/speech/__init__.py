@@ -19,12 +19,12 @@ def listen(
     engines: Engines,
     progress: ProgressCallback = no_progress,
 ) -> Speech:
-    """Who speaks when.
+    """Detect who speaks when.
 
-    A party per channel when the channels are separate, else a party per voice. Where one of two
+    Separate channels make a party each; otherwise there is a party per voice. Where one of two
     channels carries no voice, the other is expected to hold one party, and the second party is
-    there without speech. A recording without speech has no segments and a reason that says what was
-    there instead. `progress` hears how far it has come.
+    there without speech. A recording without speech has no segments, and a reason that says what it
+    contains instead. `progress` is called with the share that is done.
     """
     if layout.kind == "stereo":
         return by_channel(sound, settings, engines, progress)

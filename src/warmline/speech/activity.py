@@ -1,4 +1,4 @@
-"""Where there is speech: pyannote's segmentation network over overlapping 10 s windows.
+"""Detect speech: pyannote's segmentation network over overlapping 10 s windows.
 
 The network (Plaquet & Bredin 2023, "Powerset multi-class cross entropy loss for neural speaker
 diarization") gives, for each frame, probabilities of seven sets of at most two out of three local
@@ -32,7 +32,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class Activity:
-    """What the segmentation network heard on one channel.
+    """The segmentation network's output for one channel.
 
     `starts_s` (windows,), `local` (windows, frames, 3) the probability that each local speaker is
     active, `speech` (frames of the whole recording,) the probability that anybody is.
@@ -43,17 +43,17 @@ class Activity:
     speech: NDArray[np.float32]
 
     def owner(self, frame: int) -> int:
-        """The window whose centre is nearest to a frame of the recording."""
+        """Return the window whose centre is nearest to a frame of the recording."""
         return int(np.abs(self.starts_s + WINDOW_S / 2 - frame * FRAME_STEP_S).argmin())
 
     def local_between(self, window: int, start: int, end: int) -> NDArray[np.float32]:
-        """`local` of a window for frames `start:end` of the recording; fewer at its edges."""
+        """Return `local` of a window for frames `start:end` of the recording; fewer at edges."""
         offset = round(self.starts_s[window] / FRAME_STEP_S)
         return self.local[window, max(0, start - offset) : max(0, end - offset)]
 
 
 def frame_time_s(frame: float) -> float:
-    """The middle of a frame on the call's clock."""
+    """Return the middle of a frame on the call's clock."""
     return frame * FRAME_STEP_S + FRAME_LENGTH_S / 2
 
 
@@ -103,14 +103,14 @@ def _windows(sound: Sound, channel: int, starts: Sequence[float]) -> Iterator[ND
 def speech_frames(
     probability: NDArray[np.float32], settings: SpeechSettings
 ) -> list[tuple[int, int]]:
-    """Runs of frames with speech: on above `onset`, off below `offset`, short gaps bridged."""
+    """Return runs of frames with speech: on above `onset`, off below `offset`, gaps bridged."""
     return _runs(probability, settings.onset, settings.offset, settings)
 
 
 def audible_frames(
     probability: NDArray[np.float32], settings: SpeechSettings
 ) -> list[tuple[int, int]]:
-    """Runs of frames in which something may be said; each run with speech lies inside one."""
+    """Return runs of frames that may contain speech; each run with speech lies inside one."""
     onset = min(settings.audible_onset, settings.onset)
     offset = min(settings.audible_offset, settings.offset)
     return _runs(probability, onset, offset, settings)
@@ -139,12 +139,12 @@ def _runs(
 
 
 def to_times(runs: Sequence[tuple[int, int]], duration_s: float) -> list[Interval]:
-    """Runs of frames as start and end in seconds, inside the recording."""
+    """Return runs of frames as start and end in seconds, inside the recording."""
     times = ((frame_time_s(a), min(duration_s, frame_time_s(b))) for a, b in runs)
     return [(a, b) for a, b in times if b > a]
 
 
-# Sound that is not speech and not silence: hold music, ringing, tones; found between speech.
+# Sound that is neither speech nor silence: hold music, ringing, tones; found between speech.
 
 
 _FRAME_S = 0.05
@@ -157,7 +157,7 @@ _STEADY_SHARE = 0.8
 
 
 def find_tones(sound: Sound, speech: Sequence[SpeechSegment]) -> tuple[ToneSegment, ...]:
-    """Stretches of at least 2 s without speech in which some channel holds tonal sound.
+    """Return spans of at least 2 s without speech in which some channel holds tonal sound.
 
     `kind` is `tone` when the strongest frequency hardly moves (ringing, DTMF held, a beep), else
     `music`. Noise without tonality (a street, a fan) is neither.
@@ -183,7 +183,7 @@ def _gaps(speech: Sequence[SpeechSegment], duration_s: float) -> list[tuple[floa
 
 
 def _sounding(sound: Sound, start_s: float, end_s: float) -> list[tuple[float, float]]:
-    """Parts of a gap with audible sound most of the time, at least 2 s long."""
+    """Return parts of a gap with audible sound most of the time, at least 2 s long."""
     loud = np.zeros(int((end_s - start_s) / _FRAME_S), bool)
     for channel in range(sound.channel_count):
         frames = _frames(sound.channel(channel, start_s, end_s))[: loud.size]

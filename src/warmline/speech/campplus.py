@@ -1,4 +1,4 @@
-"""CAM++, the network that turns a stretch of speech into a vector by which voices differ.
+"""CAM++, the network that turns a segment of speech into an embedding that tells voices apart.
 
 Architecture: Wang et al. 2023, "CAM++: a fast and efficient network for speaker verification using
 context-aware masking" (arXiv:2303.00332), as published in 3D-Speaker (Apache-2.0,
@@ -29,7 +29,7 @@ _BLOCKS = ((12, 1), (24, 2), (16, 2))  # layers, dilation
 
 
 def filter_banks(waveforms: Tensor) -> Tensor:
-    """Log mel filter bank of each waveform, 80 bands every 10 ms.
+    """Return the log mel filter bank of each waveform, 80 bands every 10 ms.
 
     `waveforms` is (batch, samples) at 16 kHz in -1..1; the result (batch, frames, 80), not yet
     mean-normalised.
@@ -62,13 +62,13 @@ class CamPlusPlus(nn.Module):
         self.xvector = nn.Sequential(OrderedDict(layers))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Embeddings of whole stretches; `features` are mean-normalised over time."""
+        """Return embeddings of whole segments; `features` are mean-normalised over time."""
         embedding: Tensor = self.xvector(self.head(features.transpose(1, 2)))
         return embedding.squeeze(-1)
 
 
 class CamPlusPlusEmbedding(Model):
-    """CAM++ as pyannote.audio's pipelines want an embedding: waveforms in, vectors out."""
+    """CAM++ in the form that pyannote.audio's pipelines expect: waveforms in, embeddings out."""
 
     dimension = DIMENSION
 
@@ -79,7 +79,7 @@ class CamPlusPlusEmbedding(Model):
     def forward(  # type: ignore[override]  # as pyannote's own embeddings do
         self, waveforms: Tensor, weights: Tensor | None = None
     ) -> Tensor:
-        """Embeddings (batch, 192) of waveforms (batch, 1, samples) at 16 kHz.
+        """Return embeddings (batch, 192) of waveforms (batch, 1, samples) at 16 kHz.
 
         What is heard is first brought to -26 dBFS, the level at which speech is tested (ITU-T
         P.56): the filter bank has a floor, so that else a voice would change with its loudness.
@@ -106,12 +106,12 @@ class CamPlusPlusEmbedding(Model):
 
 
 def _kept(weights: Tensor, length: int) -> Tensor:
-    """Weights (batch, frames) as a mask of another length."""
+    """Return weights (batch, frames) as a mask of another length."""
     return F.interpolate(weights[:, None].float(), length)[:, 0] > 0.5
 
 
 def _levelled(samples: Tensor, heard: Tensor) -> Tensor:
-    """Waveforms whose root mean square over what is heard is the speech level; silence as it is."""
+    """Return waveforms scaled so that what is heard has the speech level; silence as it is."""
     power = (samples.square() * heard).sum(1) / heard.sum(1).clamp_min(1)
     gain = 10 ** (_SPEECH_LEVEL_DB / 20) / power.sqrt()
     return samples * torch.where(power > 0, gain, 1.0)[:, None]
@@ -183,7 +183,7 @@ class _DenseLayer(nn.Module):
 
 
 class _ContextAwareMask(nn.Module):
-    """A convolution whose output is scaled by what the whole stretch and its surroundings hold."""
+    """A convolution whose output is scaled by the context of the whole segment."""
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()

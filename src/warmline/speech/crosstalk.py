@@ -1,12 +1,12 @@
-"""Takes the other party's voice, leaked into this channel, out of this channel's speech.
+"""Remove crosstalk, the other party's voice on this channel, from this channel's speech.
 
 Crosstalk in a hybrid or a headset arrives at once; echo from the far end of a line, or of a
-speakerphone, up to half a second late. Either way the leaked voice is a copy of the other channel,
-so its level follows that channel's level at a constant distance and delay, which a voice of its own
-does not. Measured in windows of a minute on ten real and simulated calls, the levels of two clean
-channels correlate by 0.27 at most where only the other party speaks, at any delay; leaked voices
-(12 to 30 dB weaker, up to 0.35 s late, band-limited, clipped, in GSM, from a room with echoes, of
-wandering level or delay) by 0.39 to 1.0.
+speakerphone, up to half a second late. Either way it is a copy of the other channel's voice, so its
+level follows that channel's level at a constant distance and delay, which a voice of its own does
+not. Measured in windows of a minute on ten real and simulated calls, the levels of two clean
+channels correlate by 0.27 at most where only the other party speaks, at any delay; crosstalk (12 to
+30 dB weaker, up to 0.35 s late, band-limited, clipped, in GSM, with room echoes, of wandering level
+or delay) by 0.39 to 1.0.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,11 +24,11 @@ _SMOOTHING_S = 0.25
 _FRAMES_AT_ONCE = 40_000
 _BLOCKS_A_SECOND = 100
 _SMOOTHING_BLOCKS = 25
-# (length, least correlation) of the windows in which a leak is looked for, longest first.
+# (length, least correlation) of the windows searched for crosstalk, longest first.
 _WINDOWS = ((6_000, 0.37), (3_000, 0.55), (1_500, 0.62))
 _REACH_BLOCKS = 3_000
 _MAX_DELAY_BLOCKS = 50
-_MAX_EARLY_BLOCKS = 20  # a recorder may hold one channel back
+_MAX_EARLY_BLOCKS = 20  # a recorder may delay one channel
 _LAG_STEP = 2
 _CONTRAST = 0.1
 _PLAIN_CORRELATION = 0.6
@@ -41,7 +41,7 @@ _BELOW_SOURCE_DB = 6.0
 _NEAR_DB = 8.0
 _MARGIN_DB = (3.0, 8.0)
 _CLOSE_DB = (-2.0, 3.0)
-_CLOSE_SHARES = (0.02, 0.42)  # from here on there is a doubt, and here nothing is sure
+_CLOSE_SHARES = (0.02, 0.42)  # from here on there is a doubt, and here nothing is certain
 _SAFE_HEADROOM_DB = 8.0
 
 
@@ -49,7 +49,7 @@ _SAFE_HEADROOM_DB = 8.0
 class CrosstalkSpan:
     """The voice of channel `source` on channel `target`, for 10 ms blocks `start:end`.
 
-    It comes `delay` blocks later there and `level_db` louder (fainter where negative) than on its
+    It arrives `delay` blocks later there and `level_db` louder (fainter where negative) than on its
     own channel; a tenth of the time it is more than `spread_db` above that. `headroom_db` is how
     far the target's own voice stands above it.
     """
@@ -65,7 +65,7 @@ class CrosstalkSpan:
 
     @property
     def margin_db(self) -> float:
-        """How far above the expected leak a level may be and still be the leak."""
+        """Return how far above the expected crosstalk a level may be and still be crosstalk."""
         low, high = _MARGIN_DB
         return min(max(low, self.spread_db + 2.0), high)
 
@@ -74,48 +74,48 @@ class CrosstalkSpan:
 class OwnSpeech:
     """Each channel's own speech: probabilities per frame, 0 where the voice is another channel's.
 
-    `confidence` (0..1) is lower where a leaked voice is nearly as loud as the channel's own, or is
-    not told from it by its level; `leaks` are those that were found.
+    `confidence` (0..1) is lower where crosstalk is nearly as loud as the channel's own voice, or
+    cannot be told from it by its level; `crosstalk` are the crosstalk spans that were found.
     """
 
     probabilities: tuple[NDArray[np.float32], ...]
-    leaks: tuple[CrosstalkSpan, ...]
+    crosstalk: tuple[CrosstalkSpan, ...]
     confidence: float
 
     @property
     def reason(self) -> str:
-        """What was found, for a person; empty where nothing leaks."""
-        pairs = dict.fromkeys((leak.source, leak.target) for leak in self.leaks)
+        """Return what was found, for a person; empty without crosstalk."""
+        pairs = dict.fromkeys((span.source, span.target) for span in self.crosstalk)
         return "; ".join(
-            _sentence([leak for leak in self.leaks if (leak.source, leak.target) == pair])
+            _sentence([span for span in self.crosstalk if (span.source, span.target) == pair])
             for pair in pairs
         )
 
 
 def own_speech(sound: Sound, speech: Sequence[NDArray[np.float32]], leakage_db: float) -> OwnSpeech:
-    """Take out of each channel's speech (frames,) what is another channel's voice.
+    """Return each channel's speech (frames,) without another channel's voice.
 
-    That is where another channel is louder by `leakage_db` at the same time (two people who speak
-    at once differ by less), and where the level is no higher than a leak that was found explains.
+    Removed is speech where another channel is louder by `leakage_db` at the same time (two people
+    who speak at once differ by less), and where the level is no higher than crosstalk explains.
     """
     heard = without_crosstalk(sound, speech, leakage_db)
     tracks = [level_track(sound, channel) for channel in range(len(speech))]
-    leaks = tuple(find_crosstalk(tracks))
-    confidence = min([1.0, *(_headroom_confidence(leak) for leak in leaks)])
+    spans = tuple(find_crosstalk(tracks))
+    confidence = min([1.0, *(_headroom_confidence(span) for span in spans)])
     own = []
     for channel, probability in enumerate(heard):
-        found = [leak for leak in leaks if leak.target == channel]
+        found = [span for span in spans if span.target == channel]
         if not found:
             own.append(probability)
             continue
-        above_db = _above_leaks_db(tracks, channel, found, len(probability))
+        above_db = _above_crosstalk_db(tracks, channel, found, len(probability))
         kept = np.where(above_db < 0, np.float32(0), probability)
         low_db, high_db = _CLOSE_DB
         close = (probability > 0.5) & (above_db >= low_db) & (above_db < high_db)
         share = float(close.sum() / max(1, (kept > 0.5).sum()))
         confidence = min(confidence, float(np.interp(share, _CLOSE_SHARES, (1.0, 0.0))))
         own.append(kept)
-    return OwnSpeech(tuple(own), leaks, confidence)
+    return OwnSpeech(tuple(own), spans, confidence)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,7 @@ class _Pair:
     def only_source(
         self, start: int, end: int, lag: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Levels of both channels, `lag` blocks apart, where the source speaks alone."""
+        """Return levels of both channels, `lag` blocks apart, where the source speaks alone."""
         a, b = self.source.level_db[start:end], self.target.level_db[start:end]
         size = max(0, a.size - abs(lag))
         a, b = a[max(0, -lag) :][:size], b[max(0, lag) :][:size]
@@ -147,52 +147,52 @@ class _Pair:
         return a[chosen], b[chosen]
 
     def correlation(self, start: int, end: int, lag: int) -> float:
-        """How far the levels follow each other there, -1..1; -1 when too little is heard."""
-        loud, leaked = self.only_source(start, end, lag)
+        """Return the correlation of the levels there, -1..1; -1 when too little is heard."""
+        loud, faint = self.only_source(start, end, lag)
         if loud.size < _MIN_BLOCKS:
             return -1.0
-        loud, leaked = loud - loud.mean(), leaked - leaked.mean()
-        energy = float(loud @ loud) * float(leaked @ leaked)
-        return float(loud @ leaked) / energy**0.5 if energy > 1e-9 else -1.0
+        loud, faint = loud - loud.mean(), faint - faint.mean()
+        energy = float(loud @ loud) * float(faint @ faint)
+        return float(loud @ faint) / energy**0.5 if energy > 1e-9 else -1.0
 
 
 def find_crosstalk(tracks: Sequence[LevelTrack]) -> Iterator[CrosstalkSpan]:
-    """Voices that are heard on another channel than their own, window by window."""
+    """Yield voices that are heard on a channel other than their own, window by window."""
     for source, target in permutations(tracks, 2):
         size = source.level_db.size
-        found = list(_leaks_between(_Pair.of(source, target), 0, size, 0))
+        found = list(_crosstalk_between(_Pair.of(source, target), 0, size, 0))
         yield from _widened(found, size)
 
 
-def _widened(leaks: Sequence[CrosstalkSpan], size: int) -> Iterator[CrosstalkSpan]:
-    """The leaks of one pair, each reaching on where none was found: few begin with a window."""
-    for i, leak in enumerate(leaks):
-        before = leaks[i - 1].end if i else 0
-        after = leaks[i + 1].start if i + 1 < len(leaks) else size
+def _widened(spans: Sequence[CrosstalkSpan], size: int) -> Iterator[CrosstalkSpan]:
+    """Yield the crosstalk of one pair, extended past windows: few begin with one."""
+    for i, span in enumerate(spans):
+        before = spans[i - 1].end if i else 0
+        after = spans[i + 1].start if i + 1 < len(spans) else size
         yield replace(
-            leak,
-            start=max(before, leak.start - _REACH_BLOCKS),
-            end=min(after, leak.end + _REACH_BLOCKS),
+            span,
+            start=max(before, span.start - _REACH_BLOCKS),
+            end=min(after, span.end + _REACH_BLOCKS),
         )
 
 
-def _leaks_between(pair: _Pair, start: int, end: int, scale: int) -> Iterator[CrosstalkSpan]:
-    """Leaks in windows of this scale; where a window has none, in the shorter ones inside it."""
+def _crosstalk_between(pair: _Pair, start: int, end: int, scale: int) -> Iterator[CrosstalkSpan]:
+    """Yield crosstalk in windows of this scale; where there is none, in shorter ones inside."""
     if scale == len(_WINDOWS):
         return
     length, least = _WINDOWS[scale]
     count = max(1, round((end - start) / length))
     borders = np.linspace(start, end, count + 1).astype(int)
     for first, last in pairwise(borders.tolist()):
-        leak = _leak(pair, first, last, least)
-        if leak is not None:
-            yield leak
+        span = _crosstalk_in(pair, first, last, least)
+        if span is not None:
+            yield span
         else:
-            yield from _leaks_between(pair, first, last, scale + 1)
+            yield from _crosstalk_between(pair, first, last, scale + 1)
 
 
-def _leak(pair: _Pair, start: int, end: int, least: float) -> CrosstalkSpan | None:
-    """The leak between two channels in one window, if their levels follow each other there."""
+def _crosstalk_in(pair: _Pair, start: int, end: int, least: float) -> CrosstalkSpan | None:
+    """Return the crosstalk between two channels in one window, if their levels correlate there."""
     coarse = range(-_MAX_EARLY_BLOCKS, _MAX_DELAY_BLOCKS + 1, _LAG_STEP)
     at_lags = [pair.correlation(start, end, lag) for lag in coarse]
     delay = coarse[int(np.argmax(at_lags))]
@@ -202,8 +202,8 @@ def _leak(pair: _Pair, start: int, end: int, least: float) -> CrosstalkSpan | No
     contrasting = min(float(np.median(at_lags)) + _CONTRAST, _PLAIN_CORRELATION)
     if pair.correlation(start, end, delay) < max(least, contrasting):
         return None
-    loud, leaked = pair.only_source(start, end, delay)
-    apart_db = leaked - loud
+    loud, faint = pair.only_source(start, end, delay)
+    apart_db = faint - loud
     counts, edges = np.histogram(apart_db, np.arange(-100.0, 100.0))
     usual_db = float(edges[np.convolve(counts, np.ones(5), "same").argmax()]) + 0.5
     near = apart_db[np.abs(apart_db - usual_db) < _NEAR_DB]
@@ -222,17 +222,17 @@ def _leak(pair: _Pair, start: int, end: int, least: float) -> CrosstalkSpan | No
     )
 
 
-def _above_leaks_db(
-    tracks: Sequence[LevelTrack], target: int, leaks: Sequence[CrosstalkSpan], frames: int
+def _above_crosstalk_db(
+    tracks: Sequence[LevelTrack], target: int, spans: Sequence[CrosstalkSpan], frames: int
 ) -> NDArray[np.float64]:
-    """How far each frame's level is above what leaks explain; infinite where nothing leaks."""
+    """Return how far each frame's level is above its expected crosstalk; infinite without any."""
     level_db = _smooth_db(tracks[target])
     above_db = np.full(level_db.size, np.inf)
-    sources = {leak.source: _smooth_db(tracks[leak.source]) for leak in leaks}
-    for leak in leaks:
-        blocks = np.arange(leak.start, leak.end)
-        origin = np.clip(blocks - leak.delay, 0, level_db.size - 1)
-        explained_db = sources[leak.source][origin] + leak.level_db + leak.margin_db
+    sources = {span.source: _smooth_db(tracks[span.source]) for span in spans}
+    for span in spans:
+        blocks = np.arange(span.start, span.end)
+        origin = np.clip(blocks - span.delay, 0, level_db.size - 1)
+        explained_db = sources[span.source][origin] + span.level_db + span.margin_db
         above_db[blocks] = np.minimum(above_db[blocks], level_db[blocks] - explained_db)
     times_s = frame_time_s(0) + np.arange(frames) * FRAME_STEP_S
     places = np.minimum((times_s * _BLOCKS_A_SECOND).astype(int), level_db.size - 1)
@@ -245,15 +245,15 @@ def _smooth_db(track: LevelTrack) -> NDArray[np.float64]:
     return np.asarray(10 * np.log10(np.maximum(smooth[: power.size], 1e-9)))
 
 
-def _headroom_confidence(leak: CrosstalkSpan) -> float:
-    return float(np.clip(leak.headroom_db / _SAFE_HEADROOM_DB, 0.0, 1.0))
+def _headroom_confidence(span: CrosstalkSpan) -> float:
+    return float(np.clip(span.headroom_db / _SAFE_HEADROOM_DB, 0.0, 1.0))
 
 
-def _sentence(leaks: Sequence[CrosstalkSpan]) -> str:
-    first = leaks[0]
-    seconds = np.array([leak.end - leak.start for leak in leaks], float)
-    level_db = float(np.average([leak.level_db for leak in leaks], weights=seconds))
-    delay_s = float(np.average([leak.delay for leak in leaks], weights=seconds)) / _BLOCKS_A_SECOND
+def _sentence(spans: Sequence[CrosstalkSpan]) -> str:
+    first = spans[0]
+    seconds = np.array([span.end - span.start for span in spans], float)
+    level_db = float(np.average([span.level_db for span in spans], weights=seconds))
+    delay_s = float(np.average([span.delay for span in spans], weights=seconds)) / _BLOCKS_A_SECOND
     late = f", {delay_s:.2f} s late" if delay_s >= 0.015 else ""
     apart = f"{abs(level_db):.0f} dB {'weaker' if level_db < 0 else 'louder'}"
     return f"channel {first.source}'s voice on channel {first.target}, {apart}{late}, left out"
@@ -262,7 +262,7 @@ def _sentence(leaks: Sequence[CrosstalkSpan]) -> str:
 def without_crosstalk(
     sound: Sound, speech: Sequence[NDArray[np.float32]], leakage_db: float
 ) -> list[NDArray[np.float32]]:
-    """Speech probabilities per channel, 0 where another channel is far louder.
+    """Return speech probabilities per channel, 0 where another channel is far louder.
 
     `speech` is (frames,) per channel. Two people who speak at once differ by less than
     `leakage_db`; what crosses over in a telephone's hybrid or a headset is fainter than that.
@@ -277,7 +277,9 @@ def without_crosstalk(
 
 
 def _levels_db(sound: Sound, channel: int, frames: int) -> NDArray[np.float32]:
-    """Level of each segmentation frame's step, smoothed over a syllable, dB re full scale."""
+    """Return the level of each segmentation frame's step, smoothed over a syllable, dB re full
+    scale.
+    """
     power = np.zeros(frames, np.float32)
     for first in range(0, frames, _FRAMES_AT_ONCE):
         start_s, end_s = first * FRAME_STEP_S, (first + _FRAMES_AT_ONCE) * FRAME_STEP_S

@@ -1,4 +1,4 @@
-"""Speech of each party: by channel where channels are people, by voice where they are not."""
+"""Find each party's speech: by channel where channels are people, by voice where they are not."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -31,22 +31,22 @@ from warmline.speech.segments import (
 )
 from warmline.values import SpeakerSource, Speech, SpeechSegment
 
-# Tells voices apart: one embedding per stretch, clustered, with a confidence.
+# Speaker clustering: one embedding per segment, with a confidence.
 
 
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
-# Two voices where one was to be expected: margin, share of windows with both, share of the smaller.
+# Two voices where one was expected: margin, share of windows with both, share of the smaller.
 _PLAIN_MARGIN = 0.15
 _PLAIN_WINDOWS = 0.3
 _PLAIN_SHARE = 0.08
-_LONGEST_WEIGHT_S = 3.0  # past this a longer stretch says no more of a voice
+_LONGEST_WEIGHT_S = 3.0  # beyond this a longer segment tells no more about a voice
 
 
 @dataclass(frozen=True, eq=False)
 class Voices:
-    """A label per stretch, and how sure that is (0..1). `margin` is what decided."""
+    """A speaker label per segment, with a confidence (0..1). `margin` is what decided."""
 
     labels: Labels
     count: int
@@ -62,17 +62,17 @@ def cluster_speakers(
     settings: SpeechSettings,
     one_expected: bool = False,
 ) -> Voices:
-    """Cluster stretches by voice.
+    """Cluster segments by voice.
 
-    `embeddings` is (stretches, dimension), unit length; `durations_s` (stretches,);
-    `two_voice_share` the share of windows in which the segmentation heard two voices. Two voices
-    are expected, unless `one_expected`: then they must be plainly two.
+    `embeddings` is (segments, dimension), unit length; `durations_s` (segments,); `two_voice_share`
+    the share of windows in which the segmentation heard two voices. Two voices are expected, unless
+    `one_expected`: then they must be clearly two.
     """
     n = len(embeddings)
     weights = np.minimum(durations_s, _LONGEST_WEIGHT_S)
     wanted = settings.expected_parties
     if n < 2 or wanted == 1:
-        return Voices(np.zeros(n, np.int64), 1, 0.0, 1.0 if wanted == 1 else 0.5, "one stretch")
+        return Voices(np.zeros(n, np.int64), 1, 0.0, 1.0 if wanted == 1 else 0.5, "one segment")
     if wanted > 1:
         labels = _cluster(embeddings, weights, min(wanted, n))
         return _judged(embeddings, weights, labels, "told how many")
@@ -94,7 +94,7 @@ def cluster_speakers(
 
 
 def _plainly_two(judged: Voices, durations_s: NDArray[np.float64], two_voice_share: float) -> bool:
-    """Whether nothing speaks for one voice that was cut in two.
+    """Return whether nothing suggests that one voice was cut in two.
 
     Of eight mixes all pass this, of sixteen channels of one voice none: those have a margin of 0.14
     at most, or a smaller voice of 0.03, or two voices in a fifth of the windows.
@@ -112,7 +112,7 @@ def _cluster(embeddings: Vectors, weights: NDArray[np.float64], count: int) -> L
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
-    # A handful of short vectors: threads only cost.
+    # A handful of short vectors: threads would only cost.
     with threadpool_limits(limits=1):
         fitted = KMeans(count, n_init=16, random_state=0).fit(embeddings, sample_weight=weights)
     return np.asarray(fitted.labels_, np.int64)
@@ -133,10 +133,10 @@ def _judged(
 
 
 def _left_out_margin(embeddings: Vectors, weights: NDArray[np.float64], labels: Labels) -> float:
-    """How much nearer, in cosine, a stretch is to its own voice's other stretches.
+    """Return how much nearer, in cosine, a segment is to the other segments of its own voice.
 
-    Nearer than to the nearest other voice, averaged by duration; a stretch that is all its voice
-    has counts as 0.
+    Nearer than to the nearest other voice, averaged by duration; a voice's only segment counts as
+    0.
     """
     margins = np.zeros(len(embeddings))
     for i, label in enumerate(labels):
@@ -172,11 +172,11 @@ def _stand_apart(
 _SHORTEST_PRINT_S = 0.4
 _LONGEST_PRINT_S = 8.0
 _PRINTS_AT_ONCE = 32
-_ACTIVITY = 0.4  # the share of the time that it takes, where voices are told apart
+_ACTIVITY = 0.4  # the share of the time it takes, when voices are clustered
 
 
 def party_label(index: int) -> str:
-    """`A`, `B`, ... for the first, second, ... party."""
+    """Return `A`, `B`, ... for the first, second, ... party."""
     return chr(ord("A") + index)
 
 
@@ -186,7 +186,7 @@ def by_channel(
     engines: Engines,
     progress: ProgressCallback = no_progress,
 ) -> Speech:
-    """A party per channel; how sure depends on how well a leaked voice could be left out."""
+    """Return one party per channel; confidence depends on how well crosstalk could be removed."""
     count = sound.channel_count
     heard = [
         hear_activity(
@@ -220,15 +220,17 @@ def by_voice(
     progress: ProgressCallback = no_progress,
     one_expected: bool = False,
 ) -> Speech:
-    """A party per voice, labelled in order of first speech; `one_expected` as in `tell_apart`."""
+    """Return one party per voice, in order of first speech; `one_expected` as in
+    `cluster_speakers`.
+    """
     activity = hear_activity(sound, 0, settings, engines, part_of(progress, 0.0, _ACTIVITY))
     runs = speech_frames(activity.speech, settings)
     if not runs:
         return _speech(sound, SpeakerSource.NONE, [], _Heard([], [], []), 0.0, "no speech")
-    stretches = cut_at_changes(activity, runs, settings.min_stretch_s)
+    voice_segments = cut_at_changes(activity, runs, settings.min_stretch_s)
     voices = cluster_speakers(
-        _embeddings(sound, stretches, engines, part_of(progress, _ACTIVITY, 1.0)),
-        np.array([s.duration_s for s in stretches]),
+        _embeddings(sound, voice_segments, engines, part_of(progress, _ACTIVITY, 1.0)),
+        np.array([s.duration_s for s in voice_segments]),
         share_with_two_voices(activity),
         settings,
         one_expected,
@@ -237,9 +239,9 @@ def by_voice(
     exclusive = [
         SpeechSegment(a, b, party)
         for party in dict.fromkeys(parties)
-        for a, b in _times(stretches, parties, party, sound.duration_s)
+        for a, b in _times(voice_segments, parties, party, sound.duration_s)
     ]
-    entering = _overlaps(activity, stretches, parties)
+    entering = _overlaps(activity, voice_segments, parties)
     segments = exclusive + [s for s in entering if s.duration_s >= settings.min_speech_s]
     reach = to_times(audible_frames(activity.speech, settings), sound.duration_s)
     return _speech(
@@ -253,19 +255,24 @@ def by_voice(
 
 
 def _embeddings(
-    sound: Sound, stretches: Sequence[VoiceSegment], engines: Engines, progress: ProgressCallback
+    sound: Sound,
+    voice_segments: Sequence[VoiceSegment],
+    engines: Engines,
+    progress: ProgressCallback,
 ) -> NDArray[np.float32]:
     prints = []
-    for first in range(0, len(stretches), _PRINTS_AT_ONCE):
-        progress(first / len(stretches))
-        some = stretches[first : first + _PRINTS_AT_ONCE]
+    for first in range(0, len(voice_segments), _PRINTS_AT_ONCE):
+        progress(first / len(voice_segments))
+        some = voice_segments[first : first + _PRINTS_AT_ONCE]
         prints.append(engines.embeddings([_samples(sound, s) for s in some]))
     return np.concatenate(prints)
 
 
-def _samples(sound: Sound, stretch: VoiceSegment) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
-    """What an embedding is taken from: a very short stretch with a little more around it."""
-    start_s, end_s = frame_time_s(stretch.start), frame_time_s(stretch.end)
+def _samples(
+    sound: Sound, voice_segment: VoiceSegment
+) -> "np.ndarray[tuple[int], np.dtype[np.float32]]":
+    """Return the samples for an embedding: a very short segment is padded with its surroundings."""
+    start_s, end_s = frame_time_s(voice_segment.start), frame_time_s(voice_segment.end)
     middle_s = (start_s + end_s) / 2
     half_s = min(max(end_s - start_s, _SHORTEST_PRINT_S), _LONGEST_PRINT_S) / 2
     start_s = min(max(0.0, middle_s - half_s), max(0.0, sound.duration_s - 2 * half_s))
@@ -281,9 +288,9 @@ def _parties(voices: Voices) -> list[str]:
 
 
 def _times(
-    stretches: Sequence[VoiceSegment], parties: Sequence[str], party: str, duration_s: float
+    voice_segments: Sequence[VoiceSegment], parties: Sequence[str], party: str, duration_s: float
 ) -> list[Interval]:
-    own = [s for s, p in zip(stretches, parties, strict=True) if p == party]
+    own = [s for s, p in zip(voice_segments, parties, strict=True) if p == party]
     runs: list[tuple[int, int]] = []
     for s in own:
         if runs and runs[-1][1] == s.start:
@@ -294,21 +301,21 @@ def _times(
 
 
 def _overlaps(
-    activity: Activity, stretches: Sequence[VoiceSegment], parties: Sequence[str]
+    activity: Activity, voice_segments: Sequence[VoiceSegment], parties: Sequence[str]
 ) -> list[SpeechSegment]:
-    """Speech of a second party inside a stretch of the first.
+    """Return speech of a second party inside a segment of the first.
 
-    Which party it is follows from what the same local speaker of the same window was elsewhere;
-    between two parties it can only be the other one.
+    The party follows from the votes for the same local speaker of the same window in other
+    segments; of two parties it can only be the other one.
     """
     votes: dict[tuple[int, int], Counter[str]] = {}
-    for stretch, party in zip(stretches, parties, strict=True):
-        vote = votes.setdefault((stretch.window, stretch.local), Counter())
-        vote[party] += stretch.end - stretch.start
+    for voice_segment, party in zip(voice_segments, parties, strict=True):
+        vote = votes.setdefault((voice_segment.window, voice_segment.local), Counter())
+        vote[party] += voice_segment.end - voice_segment.start
     everybody = sorted(set(parties))
     found = []
-    for stretch, party in zip(stretches, parties, strict=True):
-        for start, end, window, local in overlapped(activity, stretch):
+    for voice_segment, party in zip(voice_segments, parties, strict=True):
+        for start, end, window, local in overlapped(activity, voice_segment):
             heard = votes.get((window, local), Counter()).most_common(1)
             other = [p for p in everybody if p != party]
             who = heard[0][0] if heard and heard[0][0] != party else None

@@ -1,4 +1,4 @@
-"""Cuts a channel's speech into stretches of one voice, and finds where two voices overlap."""
+"""Cut a channel's speech into segments of one voice, and find where two voices overlap."""
 
 import itertools
 from bisect import bisect_right
@@ -20,7 +20,7 @@ _BOTH = 0.5
 class VoiceSegment:
     """Frames `start:end` of the recording in which one voice speaks.
 
-    `window` and `local` say which window's which local speaker it was taken for.
+    `window` and `local` identify the window and its local speaker.
     """
 
     start: int
@@ -30,14 +30,14 @@ class VoiceSegment:
 
     @property
     def duration_s(self) -> float:
-        """Length in seconds."""
+        """Return the length in seconds."""
         return (self.end - self.start) * FRAME_STEP_S
 
 
 def cut_at_changes(
     activity: Activity, runs: list[tuple[int, int]], min_stretch_s: float
 ) -> list[VoiceSegment]:
-    """Stretches of one voice, in order; together they cover `runs` exactly."""
+    """Return segments of one voice, in order; together they cover `runs` exactly."""
     return [s for first, last in runs for s in _cut_run(activity, first, last, min_stretch_s)]
 
 
@@ -63,7 +63,7 @@ def _by_owner(activity: Activity, first: int, last: int) -> list[tuple[int, int,
 
 
 def _absorbed(pieces: list[VoiceSegment], min_stretch_s: float) -> list[VoiceSegment]:
-    """Flickers of the label go to the neighbour before (the first one to the one after)."""
+    """Return the pieces with flickers of the label merged into their neighbours."""
     pieces = list(pieces)
     while len(pieces) > 1:
         i = min(range(len(pieces)), key=lambda k: pieces[k].duration_s)
@@ -80,7 +80,7 @@ def _absorbed(pieces: list[VoiceSegment], min_stretch_s: float) -> list[VoiceSeg
 
 
 def _joined(activity: Activity, pieces: list[VoiceSegment]) -> list[VoiceSegment]:
-    """A voice that goes on across the border between two windows is one stretch.
+    """Return the pieces, joining a voice that goes on across the border between two windows.
 
     Inside a window another local speaker is another voice, however much the two overlap.
     """
@@ -110,17 +110,17 @@ def _cosine(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:
 
 
 def share_with_two_voices(activity: Activity) -> float:
-    """Share of the windows with speech in which the network heard two voices for 0.5 s each."""
+    """Return the share of windows with speech in which two voices were heard for 0.5 s each."""
     seconds = (activity.local > _BOTH).sum(axis=1) * FRAME_STEP_S
     with_speech = seconds.max(axis=1) >= _BOTH
     two = np.sort(seconds, axis=1)[:, -2] >= _BOTH
     return float(two[with_speech].mean()) if with_speech.any() else 0.0
 
 
-def overlapped(activity: Activity, stretch: VoiceSegment) -> list[tuple[int, int, int, int]]:
-    """Where a second local speaker is active inside a stretch: (start, end, window, local)."""
+def overlapped(activity: Activity, segment: VoiceSegment) -> list[tuple[int, int, int, int]]:
+    """Return where a second local speaker is active in a segment: (start, end, window, local)."""
     found = []
-    for start, end, window in _by_owner(activity, stretch.start, stretch.end):
+    for start, end, window in _by_owner(activity, segment.start, segment.end):
         local = activity.local_between(window, start, end)
         if len(local) == 0:
             continue
@@ -143,11 +143,11 @@ def overlapped(activity: Activity, stretch: VoiceSegment) -> list[tuple[int, int
 def with_padding(
     segments: Sequence[SpeechSegment], audible: Sequence[Interval]
 ) -> list[SpeechSegment]:
-    """The segments in order, those in one interval of `audible` together covering all of it.
+    """Return the segments in order, widened to cover all of the `audible` intervals they lie in.
 
-    The first reaches back to its beginning, each on to the next, the last to its end. `segments`
-    do not overlap, each lies in one interval; an interval without any is left out, since whatever
-    is in it was too faint to be speech.
+    The first reaches back to the interval's beginning, each on to the next, the last to its end.
+    `segments` do not overlap, and each lies in one interval; an interval without any is left out,
+    since whatever is in it was too faint to be speech.
     """
     ordered = sorted(segments, key=lambda s: s.start_s)
     starts = [start_s for start_s, _ in audible]

@@ -24,7 +24,7 @@ def converse(
     metadata: CallMetadata,
     settings: TurnSettings,
 ) -> Conversation:
-    """The call's turns, each with the role of its party; roles that cannot be told are unknown."""
+    """Return the call's turns, each with the role of its party; roles may be unknown."""
     turns = build_turns(speech, transcript, settings)
     roles = assign_roles(turns, speech.parties, layout, metadata, settings, transcript.language)
     names = {role.party: role.name for role in roles}

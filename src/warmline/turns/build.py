@@ -10,9 +10,9 @@ from warmline.spans import subtract, union
 from warmline.turns.listening import only_listens
 from warmline.values import RoleName, Span, SpeakerSource, Speech, Transcript, Turn, Word
 
-# What each party contributes, stretch by stretch: taking the floor, listening, or speaking aside.
+# What each party contributes, segment by segment: taking the floor, listening, or speaking aside.
 
-# A word that the recogniser gave no length still marks where something was said.
+# A word to which the recogniser gave no length still marks where something was said.
 _LEAST_WORD_S = 0.02
 
 
@@ -27,7 +27,7 @@ class ContributionKind(Enum):
 
 @dataclass(frozen=True)
 class Contribution(Span):
-    """One stretch of a party's speech. `words` are those that begin in it."""
+    """One segment of a party's speech. `words` are those that begin in it."""
 
     party: str
     words: tuple[Word, ...]
@@ -37,14 +37,14 @@ class Contribution(Span):
 def contributions(
     speech: Speech, transcript: Transcript, settings: TurnSettings
 ) -> dict[str, tuple[Contribution, ...]]:
-    """Per party, every stretch of its speech in order, with what it does to the floor.
+    """Return, per party, every segment of its speech in order, with what it does to the floor.
 
     Every word of the transcript is in exactly one contribution of its party.
     """
     parties = sorted({*speech.parties, *(w.party for w in transcript.words)})
-    stretches = {p: _stretches(p, speech, transcript) for p in parties}
+    segments = {p: _segments(p, speech, transcript) for p in parties}
     utterances = {
-        p: list(_utterances(stretches[p], [stretches[o] for o in parties if o != p], settings))
+        p: list(_utterances(segments[p], [segments[o] for o in parties if o != p], settings))
         for p in parties
     }
     return {
@@ -54,15 +54,15 @@ def contributions(
             for part in utterance.parts
         )
         for p in parties
-        for others in [[_Other(stretches[o], utterances[o]) for o in parties if o != p]]
+        for others in [[_Other(segments[o], utterances[o]) for o in parties if o != p]]
     }
 
 
-def _stretches(party: str, speech: Speech, transcript: Transcript) -> list[Contribution]:
-    """A party's speech, cut and widened so that a word's time belongs to who said the word.
+def _segments(party: str, speech: Speech, transcript: Transcript) -> list[Contribution]:
+    """Return a party's speech, cut and widened so that a word's time belongs to who said the word.
 
-    With a channel each, what the other says takes nothing away. Told apart by voice, one voice is
-    heard at a time, and words mark its edges better than the segments do.
+    With separate channels, what the other says takes nothing away. When voices share a channel,
+    only one is heard at a time, and words mark its edges better than the segments do.
     """
     own = [w for w in transcript.words if w.party == party]
     if speech.source is SpeakerSource.DIARIZATION:
@@ -108,33 +108,33 @@ class _Speaking:
 
 
 def _utterances(
-    stretches: Sequence[Contribution],
+    segments: Sequence[Contribution],
     others: Sequence[Sequence[Contribution]],
     settings: TurnSettings,
 ) -> Iterator[_Speaking]:
     parts: list[Contribution] = []
-    for at, stretch in enumerate(stretches):
-        paused = parts and stretch.start_s - parts[-1].end_s > settings.phrase_pause_s
-        if paused or (parts and _has_stopped(stretches, at, others, settings)):
+    for at, segment in enumerate(segments):
+        paused = parts and segment.start_s - parts[-1].end_s > settings.phrase_pause_s
+        if paused or (parts and _has_stopped(segments, at, others, settings)):
             yield _utterance(parts, settings)
             parts = []
-        parts.append(stretch)
+        parts.append(segment)
     if parts:
         yield _utterance(parts, settings)
 
 
 def _has_stopped(
-    stretches: Sequence[Contribution],
+    segments: Sequence[Contribution],
     at: int,
     others: Sequence[Sequence[Contribution]],
     settings: TurnSettings,
 ) -> bool:
-    """Whether the party already listens: to another who speaks from before its pause until after.
+    """Return whether the party already listens: to another who speaks through its pause.
 
     "... from far away. [the other: If you give me a minute, ...] Yes." The "yes" is no longer part
     of what was said before it, however short the pause.
     """
-    before, entry, after = stretches[at - 1], stretches[at], stretches[at + 1 : at + 2]
+    before, entry, after = segments[at - 1], segments[at], segments[at + 1 : at + 2]
     goes_on = any(a.start_s - entry.end_s <= settings.phrase_pause_s for a in after)
     if goes_on or not entry.words or entry.duration_s > settings.backchannel_max_s:
         return False
@@ -143,9 +143,9 @@ def _has_stopped(
     )
 
 
-def _speaks_through(stretches: Sequence[Contribution], start_s: float, end_s: float) -> bool:
-    at = bisect_right(stretches, start_s, key=lambda s: s.start_s) - 1
-    return at >= 0 and stretches[at].end_s > end_s
+def _speaks_through(segments: Sequence[Contribution], start_s: float, end_s: float) -> bool:
+    at = bisect_right(segments, start_s, key=lambda s: s.start_s) - 1
+    return at >= 0 and segments[at].end_s > end_s
 
 
 def _utterance(parts: Sequence[Contribution], settings: TurnSettings) -> _Speaking:
@@ -164,29 +164,29 @@ def _speech_s(parts: Sequence[Contribution]) -> float:
 class _Other:
     """Another party's speech, to ask whether it goes on through a short entry."""
 
-    def __init__(self, stretches: Sequence[Contribution], utterances: Sequence[_Speaking]) -> None:
-        self._stretches = stretches
-        self._starts = [s.start_s for s in stretches]
-        self._ends = [s.end_s for s in stretches]
-        # Two listeners' words in turn ("bye" - "bye") are nobody's floor.
+    def __init__(self, segments: Sequence[Contribution], utterances: Sequence[_Speaking]) -> None:
+        self._segments = segments
+        self._starts = [s.start_s for s in segments]
+        self._ends = [s.end_s for s in segments]
+        # Listeners' words in alternation ("bye" - "bye") hold no floor.
         self._slight = {
             p.start_s for u in utterances if u.is_short and u.is_listening for p in u.parts
         }
 
     def covers(self, entry: _Speaking) -> bool:
-        """Speaks from before the entry until after it without a pause."""
+        """Return whether the other speaks from before the entry until after it without a pause."""
         at = bisect_right(self._starts, entry.start_s) - 1
         if at < 0 or self._ends[at] < entry.end_s:
             return False
-        return self._stretches[at].duration_s > entry.end_s - entry.start_s
+        return self._segments[at].duration_s > entry.end_s - entry.start_s
 
     def goes_on(self, entry: _Speaking, settings: TurnSettings) -> bool:
-        """Pauses for the entry without having asked anything, and soon speaks on."""
+        """Return whether the other pauses for the entry, has asked nothing, and soon speaks on."""
         before = bisect_left(self._starts, entry.start_s) - 1
         after = bisect_right(self._ends, entry.end_s)
-        if before < 0 or after >= len(self._stretches) or after <= before:
+        if before < 0 or after >= len(self._segments) or after <= before:
             return False
-        last, following = self._stretches[before], self._stretches[after]
+        last, following = self._segments[before], self._segments[after]
         if {last.start_s, following.start_s} & self._slight or _asks(last):
             return False
         return (
@@ -196,12 +196,12 @@ class _Other:
         )
 
 
-def _asks(stretch: Contribution) -> bool:
-    return bool(stretch.words) and stretch.words[-1].text.rstrip().endswith("?")
+def _asks(segment: Contribution) -> bool:
+    return bool(segment.words) and segment.words[-1].text.rstrip().endswith("?")
 
 
 def build_turns(speech: Speech, transcript: Transcript, settings: TurnSettings) -> tuple[Turn, ...]:
-    """The turns of a call in order of start, roles not yet known.
+    """Return the turns of a call in order of start, roles not yet known.
 
     Another party takes the floor by speaking in a pause of the one who holds it; a pause longer
     than `settings.max_pause_s` ends a turn by itself. A backchannel neither ends a turn nor is one.
@@ -244,7 +244,7 @@ class _Rival:
         self._ends = [p.end_s for p in parts]
 
     def takes(self, pause: Span, settings: TurnSettings) -> bool:
-        """Falls into the pause with half of itself, or fills half of one between two phrases.
+        """Return whether it falls into the pause with half of itself, or fills half of a pause.
 
         An overlap that merely reaches into a pause, or runs through a short one, takes nothing.
         """

@@ -1,4 +1,4 @@
-"""Whether words are only those of a listener: a continuer, an acknowledgement, a token of surprise.
+"""Recognise words that are only a listener's: continuers, acknowledgements, tokens of surprise.
 
 The words are data: `listener.toml`.
 """
@@ -13,12 +13,12 @@ _FILE = "listener.toml"
 
 
 def only_listens(words: Sequence[str]) -> bool:
-    """Whether nothing but listener's words and fillers was said; true when nothing was."""
+    """Return whether only listener's words and fillers were said; true when nothing was."""
     return listens(spoken(words))
 
 
 def listens(said: Spoken) -> bool:
-    """Whether the listener's rules cover every word."""
+    """Return whether the listener's rules cover every word."""
     covered: set[int] = set()
     for _, matcher in listener_rules():
         for first, past in matcher.find(said):
@@ -28,7 +28,7 @@ def listens(said: Spoken) -> bool:
 
 @cache
 def listener_rules() -> tuple[tuple[PhraseRule, Matcher], ...]:
-    """The rules of `listener.toml`, compiled."""
+    """Return the rules of `listener.toml`, compiled."""
     text = files("warmline.turns").joinpath(_FILE).read_text(encoding="utf-8")
     rules, _ = parse_rules(RuleFile(_FILE, text), PhraseRule, {})
     return tuple(rules)

@@ -1,8 +1,8 @@
-"""What each party is: from the metadata, else cautiously from the words, else unknown.
+"""Assign roles to parties: from the metadata, else cautiously from the words, else unknown.
 
-The inference compares every way of giving roles to the parties, and the way of saying nothing,
-by the sum of the log-odds of `roles.toml` (a naive Bayes model). The confidence of a party's role
-is its posterior probability; below `turns.min_role_confidence` nothing is said.
+The inference compares every assignment of roles, and the option of assigning none, by the sum of
+the log-odds of `roles.toml` (a naive Bayes model). The confidence of a party's role is its
+posterior probability; below `turns.min_role_confidence` the role is unknown.
 """
 
 import math
@@ -21,9 +21,9 @@ from warmline.phrases import Matcher, PhraseRule, RuleFile, parse_rules, spoken_
 from warmline.settings import TurnSettings
 from warmline.values import CallMetadata, ChannelLayout, Role, RoleName, Turn
 
-# Which of two parties behaves like the agent, whatever the language: who opens, and who asks.
+# Which of two parties behaves like the agent, in any language: who opens, and who asks.
 
-# The model looks at the opening, as a call's middle is alike on both sides.
+# The model reads the opening, as the middle of a call is alike on both sides.
 _TURNS = 16
 _QUESTION = re.compile(r"\?")
 
@@ -63,24 +63,24 @@ def _weights() -> Mapping[str, float]:
     return {name: float(weight) for name, weight in tomllib.loads(text)["weights"].items()}
 
 
-# The rules of `roles.toml` and `languages/`: which words speak for which role, and how loudly.
+# The rules of `roles.toml` and `languages/`: which words indicate which role, and how strongly.
 
 
 _FILE, _LANGUAGES, _ENGLISH = "roles.toml", "languages", "en"
-# Turns of the call, of all parties, that open and close it. What is said in between counts less:
-# the longer two people talk, the likelier either says anything once.
+# Turns of the call, of all parties, that open and close it. The middle counts less: the longer two
+# people talk, the likelier either says anything once.
 _OPENING_TURNS = 10
 _CLOSING_TURNS = 8
 _IN_BETWEEN = 0.4
-# A service call names what it is about early; a long talk of anything names everything once.
+# A service call names its subject early; a long talk about anything names everything once.
 _TOPIC, _TOPIC_TURNS, _FEW_WORDS = "service.topic", 16, 80
 
 
 class RoleRule(PhraseRule):
     """A `[[rule]]` of `roles.toml`: log-odds of saying this, by role.
 
-    One that `needs_topic` holds of any talk in which somebody seeks help, and is heard only where
-    things of service are spoken of.
+    One with `needs_topic` fits any talk in which somebody seeks help, and applies only where
+    service topics are mentioned.
     """
 
     weights: dict[RoleName, float] = Field(min_length=1)
@@ -90,11 +90,11 @@ class RoleRule(PhraseRule):
     direction: Literal["inbound", "outbound"] | None = None
 
     def weight_for(self, role: RoleName) -> float:
-        """Log-odds of this rule for a role; zero for a role it says nothing about."""
+        """Return the log-odds of this rule for a role; zero for a role it does not mention."""
         return self.weights.get(role, 0.0)
 
     def place_factor(self, index: int, turn_count: int) -> float:
-        """How much of the weight counts at this place in the call."""
+        """Return how much of the weight counts at this position in the call."""
         opens = index < _OPENING_TURNS and self.at != "closing"
         closes = index >= turn_count - _CLOSING_TURNS and self.at != "opening"
         return 1.0 if opens or closes else _IN_BETWEEN
@@ -160,7 +160,7 @@ def role_evidence(
 _NO_SERVICE_CALL = 3.0
 # Less so where things of service are named, and where somebody wrote down who called whom.
 _NAMED_TOPICS_TAKE, _KNOWN_DIRECTION_TAKES = 2.0, 1.0
-# So much better, in log-odds, must the words fit the roles than the same roles turned round.
+# How much better, in log-odds, the words must fit the roles than the same roles swapped.
 _LEAST_MARGIN = 2.0
 _DIRECTIONS = frozenset({"inbound", "outbound"})
 # A recorded voice, or a third party that is neither, is rarer than an agent or a customer.
@@ -202,7 +202,7 @@ def assign_roles(
 
 
 def _missing_channels(channel_roles: Mapping[str, str], layout: ChannelLayout) -> str | None:
-    """Why the metadata's roles are left aside: who counts otherwise may mean other channels."""
+    """Return why the metadata's roles are ignored: they may number channels differently."""
     missing = sorted({int(c) for c in channel_roles if int(c) >= layout.channel_count})
     if not missing:
         return None
@@ -214,7 +214,7 @@ def _missing_channels(channel_roles: Mapping[str, str], layout: ChannelLayout) -
 def _channels_of(
     parties: Sequence[str], turns: Sequence[Turn], layout: ChannelLayout
 ) -> Sequence[int]:
-    """The recording's own number of each party's channel; nothing where they share one."""
+    """Return the recording's own number of each party's channel; nothing where they share one."""
     if layout.kind == "stereo":
         return layout.kept or range(len(parties))
     if layout.lacks_a_party and len({turn.party for turn in turns}) == 1:
@@ -250,7 +250,7 @@ def _from_metadata(
 
 
 def _name_for(channel: int, channel_roles: Mapping[str, str], layout: ChannelLayout) -> str | None:
-    """What the metadata call a channel, or the channels that were dropped as copies of it."""
+    """Return the metadata's role of a channel, or of the channels dropped as copies of it."""
     alike = {channel}
     for copy in reversed(layout.copies):  # a copy may have stood for others before
         if copy.kept in alike:
@@ -310,9 +310,9 @@ def _speaks_for_both(best: Sequence[tuple[RoleName, float]], evidence: Sequence[
 def _posterior(
     evidence: Sequence[Evidence], leaning: float, doubt: float
 ) -> list[dict[RoleName, float]]:
-    """Return each party's probability of each role over all ways of giving roles.
+    """Return each party's probability of each role over all assignments of roles.
 
-    `leaning` are the log-odds, by what they do, that of two parties the first is the agent, `doubt`
+    `leaning` are the log-odds, from behaviour, that of two parties the first is the agent, `doubt`
     those that this is no service call.
     """
     scores: dict[tuple[RoleName, ...], float] = {
@@ -335,7 +335,7 @@ def _posterior(
 
 
 def _ways(party_count: int) -> list[tuple[RoleName, ...]]:
-    """All ways of giving roles that make a service call, or a recording that was reached.
+    """Return all assignments of roles that make a service call, or a recording that was reached.
 
     A single voice may be two people that were not told apart, so that it can only be recognised
     as a recording. Between two there is one of each; among more, several agents or others.
@@ -373,7 +373,7 @@ def _because(
 
 
 def _named(said: Evidence, role: RoleName) -> str:
-    """The weightiest rules for a role, by name: never the words themselves."""
+    """Return the weightiest rules for a role, by name: never the words themselves."""
     speaking = [(factor * rule.weight_for(role), rule.id) for rule, factor in said]
     ranked = sorted((s for s in speaking if s[0] > 0), key=lambda s: (-s[0], s[1]))
     return ", ".join(rule_id for _, rule_id in ranked[:_MAX_NAMED_RULES])

@@ -1,7 +1,7 @@
 """The warehouse: one DuckDB file, loaded from the landing folder, published whole.
 
 Its tables, views, queries and checks are plain SQL in the folder `warehouse/` of the repository.
-What only a load needs is imported when it is first asked for, so that a question answers at once.
+What only a load needs is imported on first use, so that a query answers at once.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,9 +1,9 @@
-"""Who looked at what: one line of JSON for each access to the words of calls.
+"""The access log: one line of JSON for each access to the words of calls.
 
 It lies beside the warehouse, private as the warehouse is (`calls.duckdb` has `calls.access.jsonl`),
 and says when, which user of the system, by which command, and which calls or query. It holds
-nothing that was said, and no text of SQL, which may quote it: of a SELECT there is the digest. The
-id of a call goes from it when the call goes from the warehouse; that somebody looked at one stays.
+nothing that was said, and no text of SQL, which may quote it: of a SELECT there is the digest. A
+call's id is removed from it with the call; that somebody accessed one remains.
 """
 
 import fcntl
@@ -37,8 +37,8 @@ def note_access(
 ) -> None:
     """Add one access to the log.
 
-    `query` is the name of a query or a table; of `sql` the digest is kept. `rows` is how many came
-    back; None where none did, as of a query that failed: its error may quote a call. Raises
+    `query` is the name of a query or a table; of `sql` the digest is stored. `rows` is how many
+    came back; None where none did, as of a query that failed: its error may quote a call. Raises
     WarehouseError when the log cannot be written.
     """
     line: dict[str, Any] = {
@@ -72,9 +72,9 @@ def accesses(warehouse: Path) -> tuple[dict[str, Any], ...]:
 
 
 def forget_calls_but(warehouse: Path, kept: Collection[str]) -> None:
-    """Take from the log the ids of all calls that are not among those kept.
+    """Remove from the log the ids of all calls that are not among those kept.
 
-    How many they were stays, as null. Raises WarehouseError when the log cannot be written.
+    Their number stays, as nulls. Raises WarehouseError when the log cannot be written.
     """
     path = access_log(warehouse)
     if not path.exists():
@@ -94,7 +94,7 @@ def forget_calls_but(warehouse: Path, kept: Collection[str]) -> None:
 
 @contextmanager
 def _held(path: Path) -> Iterator[IO[str]]:
-    """The log, open at its end, and nobody else's for the block. Raises OSError."""
+    """Open the log at its end and lock it for the block. Raises OSError."""
     while True:
         with open(path, "a", encoding="utf-8", opener=open_private) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -108,7 +108,7 @@ def _held(path: Path) -> Iterator[IO[str]]:
 
 
 def _user() -> str:
-    """The name of the user as the system has it, not as the environment says."""
+    """Return the user's name according to the system, not the environment."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

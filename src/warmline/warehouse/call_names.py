@@ -1,9 +1,8 @@
-"""Finds the calls that a person means by what they typed: an id, or the path of a recording.
+"""Resolve what a person types to a call: an id, or the path of a recording.
 
-The warehouse gives every call a name of its own, `calls.call_id`. Where recordings claim one id in
-their metadata, the first keeps it and the others get a digest behind it (`c-17~51ada0f9`). The id
-alone then says nothing about which call is meant; with its digest behind it, each can be named, the
-first one, too.
+The warehouse gives every call a name of its own, `calls.call_id`. Where recordings share one id in
+their metadata, the first keeps it and the others get it with a digest (`c-17~51ada0f9`). The id
+alone then does not tell which call is meant; with its digest each can be named, the first one, too.
 """
 
 import unicodedata
@@ -44,7 +43,7 @@ ORDER BY jaro_winkler_similarity(lower(call_id), lower($text)) DESC, call_id LIM
 
 @dataclass(frozen=True)
 class NamedCall:
-    """A call of the warehouse: its own name, the id that it claims, and which recording it is."""
+    """A call of the warehouse: its own name, its id in the metadata, and its recording."""
 
     call_id: str
     claimed_call_id: str
@@ -54,7 +53,7 @@ class NamedCall:
 
     @property
     def exact_name(self) -> str:
-        """A name that no other call has, also where others claim the same id."""
+        """Return a name that no other call has, even where others claim the same id."""
         digest = self.landing_key.rpartition("/")[2][:8]
         claim = self.claimed_call_id.strip()
         return f"{claim}~{digest}" if self.call_id == claim else self.call_id
@@ -69,7 +68,7 @@ def all_calls(warehouse: Path) -> tuple[NamedCall, ...]:
 def find_calls(con: duckdb.DuckDBPyConnection, text: str) -> tuple[NamedCall, ...]:
     """Return every call that an id, a name of the warehouse or a recording's path may mean.
 
-    None, if there is none. More than one, where calls share the id or the name of the file: who
+    None, if there is none. More than one, where calls share the id or the file name: a command that
     acts on a call has to ask which one is meant (see `find_call`).
     """
     absolute = {"absolute": _storable(str(Path(text).absolute()))}
@@ -94,7 +93,7 @@ def find_call(con: duckdb.DuckDBPyConnection, text: str, *, beginnings: bool = F
 
 
 def _begun(con: duckdb.DuckDBPyConnection, text: str) -> NamedCall:
-    """The one call whose name begins like this."""
+    """Return the one call whose name begins like this."""
     found = _rows(con, _BY_BEGINNING, **_forms(text))
     if not found:
         raise QueryError(_unknown(con, text))
@@ -106,7 +105,7 @@ def _begun(con: duckdb.DuckDBPyConnection, text: str) -> NamedCall:
 
 
 def _unknown(con: duckdb.DuckDBPyConnection, text: str) -> str:
-    """The sentence for a call that is not there."""
+    """Return the message for a call that does not exist."""
     closest = [
         shortened(name) for (name,) in con.execute(_CLOSEST, {"text": _storable(text)}).fetchall()
     ]
@@ -132,12 +131,12 @@ def shortened(name: str) -> str:
 
 
 def _forms(text: str) -> dict[str, str]:
-    """What was typed, and the form of Unicode that metadata is kept in."""
+    """Return the typed text, and its form in metadata's Unicode normalisation."""
     return {"text": _storable(text), "nfc": unicodedata.normalize("NFC", _storable(text.strip()))}
 
 
 def _storable(text: str) -> str:
-    """As it was stored: lone surrogates, as in the name of a file, written out."""
+    """Return the text as it is stored: lone surrogates, as in file names, escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

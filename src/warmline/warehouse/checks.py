@@ -11,13 +11,13 @@ import duckdb
 from warmline.database import open_for_reading
 from warmline.warehouse.tables import sql_files
 
-# One row a call: small, and checked across calls.
+# One row per call: small, and checked across calls.
 _READ_WHOLE = {"staged", "calls", "call_measures"}
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one check found: `rows` are the first ones, `count` how many there are."""
+    """The result of one check: `rows` are the first ones found, `count` how many there are."""
 
     name: str
     description: str
@@ -27,11 +27,11 @@ class CheckResult:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing was found."""
+        """Return whether nothing was found."""
         return self.count == 0
 
     def __str__(self) -> str:
-        """What is wrong, in one line, with the first row."""
+        """Return what is wrong, on one line, with the first row."""
         if self.passed:
             return f"{self.name}: passed"
         pairs = zip(self.columns, self.rows[0], strict=True)
@@ -44,9 +44,9 @@ def run_checks(
 ) -> tuple[CheckResult, ...]:
     """Run every check, on the whole warehouse or on the calls of the temporary table `touched`.
 
-    `load` leaves that table. A check speaks of single calls or of `calls` as a whole, so the rows
+    `load` leaves that table. A check is about single calls or about `calls` as a whole, so the rows
     of calls that were checked before and have not changed since need not be read again: at a
-    million calls that is minutes.
+    million calls that saves minutes.
     """
     with nullcontext() if whole else _only_touched(con):
         return tuple(_run(con, f.name, f.header, f.text, rows_shown) for f in sql_files("checks"))
@@ -54,7 +54,7 @@ def run_checks(
 
 @contextmanager
 def _only_touched(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """For as long as the block runs, a temporary table stands before each large one."""
+    """Put a temporary table before each large one for as long as the block runs."""
     tables = [file.name for file in sql_files("load") if file.name not in _READ_WHOLE]
     database = con.execute("SELECT current_database()").fetchall()[0][0]
     try:

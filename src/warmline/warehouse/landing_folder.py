@@ -1,7 +1,7 @@
-"""Which landing folder a warehouse is built from: it says so itself, and no other is taken for it.
+"""The landing folder that a warehouse is built from: the warehouse notes it, and accepts no other.
 
-The folder beside a warehouse's name is only where its landing folder lies if nobody said otherwise.
-A command that took it without asking the warehouse would find nothing there, and publish nothing.
+The folder beside a warehouse is only the default place of its landing folder. A command that used
+it without asking the warehouse would find nothing there, and publish nothing.
 """
 
 import os
@@ -83,13 +83,13 @@ def known_places(
     allow_loss: bool = False,
     keys: Sequence[Key | None] | None = None,
 ) -> Places:
-    """Return the warehouse that is meant and its landing folder, which the warehouse knows.
+    """Return the warehouse to use and its landing folder, which the warehouse knows.
 
-    A warehouse that is named on the command line may be another than that of the settings: then its
-    own word counts more than their landing folder. With `allow_loss` a folder that is named is
-    taken whatever the warehouse says. `keys` may be those of the warehouse; None, the one that is
-    given. Raises WarehouseError, saying what to do, when the folder that is named is not that of
-    the warehouse, or its folder is not where it was; UnfinishedErasureError as `places_of`.
+    A warehouse named on the command line may be another than that of the settings: then its own
+    note takes precedence over their landing folder. With `allow_loss` a named folder is taken
+    whatever the warehouse says. `keys` may be those of the warehouse; None, the key that is set.
+    Raises WarehouseError, saying what to do, when the named folder is not that of the warehouse, or
+    its folder is not where it was; UnfinishedErasureError as `places_of`.
     """
     found = _known(settings, landing, warehouse, allow_loss, keys)
     require_nothing_half_erased(found, settings, allow_loss=allow_loss)
@@ -132,13 +132,13 @@ def _known(
 
 
 def _read(warehouse: Path) -> tuple[LandingFolder | None, int]:
-    """What the warehouse notes of its landing folder, and how many calls it has."""
+    """Return the warehouse's note of its landing folder, and how many calls it has."""
     with open_for_reading(warehouse) as con:
         return _noted(con)
 
 
 def _read_with(asked: Places, keys: Sequence[Key | None]) -> tuple[LandingFolder | None, int]:
-    """The same of a warehouse whose key is one of these; nothing is known if none fits."""
+    """Return the same for a warehouse whose key is one of these; nothing if none fits."""
     for key in keys:
         with open_to_convert(asked.warehouse) as con, suppress(EncryptionError):
             attach(con, "noting", asked.warehouse, key, read_only=True)
@@ -157,8 +157,8 @@ def _noted(con: duckdb.DuckDBPyConnection) -> tuple[LandingFolder | None, int]:
 
 def _holds_something(folder: Path) -> bool:
     from warmline.landing import (
-        erasures,  # pyarrow, which a question does without
-        manifest,  # pyarrow, which a question does without
+        erasures,  # pyarrow, which a query does not need
+        manifest,  # pyarrow, which a query does not need
     )
     from warmline.landing.store import walk
 

@@ -1,7 +1,7 @@
-"""Builds tomorrow's warehouse beside today's and puts it in its place in one step.
+"""Build the new warehouse beside the current one, and replace that in one step.
 
 An open reader keeps the file it opened; a new one gets the whole old or the whole new warehouse,
-whatever happens to the process that publishes.
+whatever happens to the publishing process.
 """
 
 import hashlib
@@ -58,12 +58,12 @@ from warmline.warehouse.swap import (
 )
 from warmline.warehouse.tables import define_views, digest, migrate, sql_files
 
-# What a warehouse is made from, as digests: equal ones, equal warehouses, and nothing to build.
+# The inputs of a warehouse, as digests: equal ones mean equal warehouses, and nothing to build.
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Digests of all that a warehouse is made from."""
+    """Digests of all that a warehouse is built from."""
 
     sql_sha256: str
     load_sha256: str
@@ -73,7 +73,9 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Published:
-    """What a warehouse was last made from, and what is in it."""
+    """What a warehouse was last built from, and what is in it. 145#: Calls whose analysis has gone,
+    without a newer one of the recording at that place.
+    """
 
     inputs: Fingerprint
     calls: int
@@ -86,7 +88,7 @@ def fingerprint_of(
     profile: ProfileSettings | None,
     folder: LandingFolder,
 ) -> Fingerprint:
-    """What a warehouse would be made from today."""
+    """Return what a warehouse would be built from today."""
     loads = sql_files("load")
     kinds = ("migrations", "summaries", "views", "checks")
     others = [file for kind in kinds for file in sql_files(kind)]
@@ -99,7 +101,7 @@ def fingerprint_of(
 
 
 def published(warehouse: Path) -> Published | None:
-    """What the warehouse was last made from; None when that cannot be told.
+    """Return what the warehouse was last built from; None when that is unknown.
 
     Raises WarehouseError for a file that is not a warehouse, or that another program writes to.
     """
@@ -118,7 +120,7 @@ def published(warehouse: Path) -> Published | None:
 
 
 def differs(before: Published | None, inputs: Fingerprint) -> bool:
-    """Whether what was published was checked by other SQL or definitions than today's."""
+    """Return whether the published warehouse was checked by other SQL or definitions."""
     return before is None or (
         (before.inputs.sql_sha256, before.inputs.definitions_sha256)
         != (inputs.sql_sha256, inputs.definitions_sha256)
@@ -126,7 +128,7 @@ def differs(before: Published | None, inputs: Fingerprint) -> bool:
 
 
 def problems(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """The landing files that cannot be read, each with what is wrong with it."""
+    """Return the landing files that cannot be read, each with the reason."""
     return dict(
         con.execute(
             "SELECT file, problem FROM landing.files WHERE problem IS NOT NULL UNION ALL "
@@ -156,10 +158,10 @@ WHERE path NOT IN (SELECT path FROM calls) ORDER BY call_id
 
 @dataclass(frozen=True)
 class PublishReport:
-    """What a publishing did. `rebuilt` is false when the warehouse was up to date already.
+    """The result of publishing. `rebuilt` is false when the warehouse was up to date already.
 
-    `unreadable` maps a landing file that is damaged to what is wrong with it: of its calls, the
-    warehouse shows what it showed before. `checks` is how many were run; all of them passed.
+    `unreadable` maps a damaged landing file to what is wrong with it: the warehouse keeps the
+    earlier rows of its calls. `checks` is how many were run; all of them passed.
     """
 
     warehouse: Path
@@ -183,15 +185,15 @@ def publish(
 ) -> PublishReport:
     """Bring the warehouse up to date with the landing folder, or leave it exactly as it is.
 
-    Nothing changed: nothing is built. Otherwise yesterday's file is copied (there may be none),
-    migrated, what changed is loaded, the checks are run, and the file is swapped. `profile` has the
-    weights of the empathy index; None keeps those that were published before. With `from_nothing`
-    no byte of yesterday's file is taken over: what was erased is in no free block either. Where an
-    erasing is unfinished, or words or metadata of a call are there no more, what counts is copied
-    into a new file, and what does not goes from the landing folder's packs. A call that yesterday's
-    warehouse has, and that has no file any more without having been erased, would be lost: that is
-    refused unless `allow_loss` says that it may be. Raises WarehouseError, naming the cause, with
-    yesterday's warehouse in its place.
+    If nothing changed, nothing is built. Otherwise the last published file is copied (there may be
+    none), migrated, what changed is loaded, the checks are run, and the file is swapped. `profile`
+    has the weights of the empathy index; None keeps those that were published before. With
+    `from_nothing` no byte of the last file is taken over: what was erased is in no free block
+    either. Where an erasure is unfinished, or words or metadata of a call have been removed, the
+    current rows are copied into a new file, and the removed ones are erased from the compacted
+    landing files. A call that the last warehouse has, and that has lost its file without having
+    been erased, would be lost: that is refused unless `allow_loss` permits it. Raises
+    WarehouseError, naming the cause, with the last warehouse in place.
     """
     place = warehouse_path.resolve()
     job = _Job(landing_dir, place, tuple(definitions), profile, from_nothing, allow_loss)
@@ -211,7 +213,7 @@ def publish(
 
 
 class _Job:
-    """One publishing: where from, where to, since when."""
+    """One publishing: from where, to where, since when."""
 
     def __init__(
         self,
@@ -300,21 +302,21 @@ class _Job:
         swap(self.building, self.warehouse)
         forget_calls_but(self.warehouse, calls)
         if is_rid:
-            with suppress(LockedError):  # whoever is packing drops what is superseded, too
+            with suppress(LockedError):  # the compacting process drops superseded rows, too
                 compact(self.landing_dir)
         return report
 
     def _sweep(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Remove what was erased and has landed again since, by a run that was under way then."""
+        """Remove what was erased but landed again since, from a run that was under way."""
         if late := leave_away(con, forgotten_keys(self.landing_dir)):
             try:
                 remove(self.landing_dir, late)
             except LockedError:
-                return  # left away here; who is packing erases it
+                return  # left out here; the compacting process erases it
             raise VanishedError(f"{self.landing_dir}: what had been erased landed again")
 
     def _leave_no_free_block(self) -> None:
-        """Put what was built into a file that never held anything else."""
+        """Copy what was built into a file that never held anything else."""
         key, dense = current_key(), self.building.with_name("dense")
         copy_what_counts(self.building, dense, key, key)
         dense.replace(self.building)
@@ -374,7 +376,7 @@ class _Job:
 
 
 def _require_passing(con: duckdb.DuckDBPyConnection, *, whole: bool) -> int:
-    """Run the checks; returns how many. Raises WarehouseError saying what they found."""
+    """Run the checks; return how many. Raises WarehouseError saying what they found."""
     results = run_checks(con, whole=whole)
     failed = [str(result) for result in results if not result.passed]
     if failed:

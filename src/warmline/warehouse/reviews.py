@@ -1,4 +1,4 @@
-"""Brings the reviews of the warehouse up to date with those that have landed."""
+"""Bring the reviews of the warehouse up to date with those that have landed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from warmline.warehouse.landed_reviews import take_in
 def note_reviews(
     con: duckdb.DuckDBPyConnection, landing_dir: Path, files: Sequence[LandedFile]
 ) -> None:
-    """Read the reviews that are new and forget those that are gone.
+    """Read the reviews that are new and remove those that are gone.
 
     One that cannot be read stays as it was, and `landing.review_files` says why.
     """
@@ -33,7 +33,7 @@ def note_reviews(
 
 
 def _take_in(con: duckdb.DuckDBPyConnection, landing_dir: Path, name: str) -> str | None:
-    """Take in one review; why it cannot be read, else None."""
+    """Insert one review; return why it cannot be read, else None."""
     try:
         take_in(con, landing_dir / name)
     except LandingError as e:

@@ -1,7 +1,7 @@
-"""A warehouse is built beside the one that is there, and put in its place in one step.
+"""Swap a warehouse atomically: build it beside the current one, and replace that in one step.
 
 It is built in a private folder, together with its log and whatever else DuckDB puts beside it. The
-publisher leaves no log beside the warehouse: what lies there is not its own, and is never read.
+publisher leaves no log beside the warehouse: one that lies there is not its own, and is never read.
 """
 
 import os
@@ -20,12 +20,12 @@ from warmline.landing.manifest import Change
 
 
 def building_beside(warehouse: Path) -> Path:
-    """The file in which this process builds what is to become the warehouse."""
+    """Return the file in which this process builds the new warehouse."""
     return warehouse.with_name(f"{warehouse.name}.building-{os.getpid()}") / warehouse.name
 
 
 def remove_leftovers(warehouse: Path) -> None:
-    """Remove what this or a killed process left of a warehouse that was not finished."""
+    """Remove what this or a killed process left of an unfinished warehouse."""
     for path in warehouse.parent.glob(f"{warehouse.name}.building-*"):
         if path.is_dir():
             shutil.rmtree(path)
@@ -34,7 +34,7 @@ def remove_leftovers(warehouse: Path) -> None:
 
 
 def copy_beside(warehouse: Path, building: Path) -> None:
-    """Begin with what the publisher wrote last: with the file, and never with a log beside it."""
+    """Start from a copy of the last published file, without any log beside it."""
     shutil.copyfile(warehouse, building)
 
 
@@ -64,12 +64,12 @@ def swap(building: Path, warehouse: Path) -> None:
     sync(warehouse.parent)
 
 
-# Turns landing folder and warehouse from one key to another; None is in clear.
+# Changes the key of landing folder and warehouse; None is unencrypted.
 
 
 @dataclass(frozen=True)
 class Changed:
-    """How many landing files were written anew, and whether the warehouse was."""
+    """How many landing files were rewritten, and whether the warehouse was."""
 
     files: int
     warehouse: bool
@@ -78,20 +78,20 @@ class Changed:
 def change_key(
     landing_dir: Path, warehouse: Path, before: Key | None, after: Key | None
 ) -> Changed:
-    """Encrypt what is in clear, decrypt what is encrypted, or encrypt it with another key.
+    """Encrypt, decrypt, or re-encrypt a warehouse with another key.
 
-    No copy of what was there before is left. What was broken off is finished by the same call; what
-    is as it should be is left alone. Raises EncryptionError when a key is not that of the places,
-    or a file cannot be read; WarehouseError when a night is under way, or the disk is full.
+    No copy of the old files is left. The same call completes an interrupted change; files that are
+    already changed are left alone. Raises EncryptionError when a key does not match the places, or
+    a file cannot be read; WarehouseError when a nightly run is under way, or the disk is full.
     """
     place, change = warehouse.resolve(), Change(before, after)
     try:
         with (
             exclusive(place.with_name(f"{place.name}.lock"), "publishing this warehouse"),
-            exclusive(landing_dir / ".packing.lock", "packing this landing folder"),
+            exclusive(landing_dir / ".packing.lock", "compacting this landing folder"),
         ):
             discard_foreign_log(place)
-            open_to_convert(place).close()  # nothing is begun without what encrypts
+            open_to_convert(place).close()  # nothing is begun without the extension that encrypts
             manifest.begin(landing_dir, change)
             files = manifest.rewrite(landing_dir, change)
             rewritten = place.is_file() and _rewrite(place, change)
@@ -120,7 +120,7 @@ def _rewrite(warehouse: Path, change: Change) -> bool:
 
 
 def _opens(warehouse: Path, key: Key | None) -> bool:
-    """Whether the warehouse has this key already."""
+    """Return whether the warehouse has this key already."""
     with open_to_convert(warehouse) as con:
         try:
             attach(con, "old", warehouse, key, read_only=True)
@@ -130,6 +130,6 @@ def _opens(warehouse: Path, key: Key | None) -> bool:
 
 
 def _remove_leftovers(warehouse: Path) -> None:
-    """What killed processes left beside the warehouse: it may be in clear."""
+    """Remove what killed processes left beside the warehouse: it may be unencrypted."""
     remove_leftovers(warehouse)
     shutil.rmtree(warehouse.with_name(f"{warehouse.name}.tmp"), ignore_errors=True)

@@ -20,7 +20,7 @@ from whisper.model import Whisper
 
 
 def decode(model: Whisper, features: Tensor, options: DecodingOptions) -> list[DecodingResult]:
-    """The text of each encoded window; `features` is (windows, frames, states).
+    """Return the text of each encoded window; `features` is (windows, frames, states).
 
     `options` names the language and may ask for beams.
     """
@@ -74,7 +74,9 @@ class _Windows:
         self._ended: dict[int, dict[tuple[int, ...], float]] = {}
 
     def without_ended(self, tokens: Tensor, sum_logprobs: Tensor) -> tuple[Tensor, Tensor]:
-        """The rows of windows that go on; the others are kept aside, and their memory is freed."""
+        """Return the rows of windows that go on; the others are set aside, and their memory is
+        freed.
+        """
         decoder, cache = self._task.decoder, self._task.inference.kv_cache
         if not isinstance(
             decoder, BeamSearchDecoder

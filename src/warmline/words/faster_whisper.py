@@ -37,7 +37,9 @@ class FasterWhisper:
         self._beam_size = settings.beam_size
 
     def recognise(self, requests: Sequence[Request]) -> list[Recognition]:
-        """Words of each window; a language is detected from up to 12 windows spread over a call."""
+        """Return the words of each window; the language is detected from up to 12 windows of a
+        call.
+        """
         return [self._answer(request) for request in requests]
 
     def _answer(self, request: Request) -> Recognition:
@@ -90,7 +92,7 @@ def _in_slots(windows: Sequence[Clip]) -> NDArray[np.float32]:
 
 
 def _recognised(segments: Sequence[Any], from_s: float) -> Recognised:
-    """One window's text; its doubts are those of the least certain of its segments."""
+    """Return one window's text; its confidence is that of the least certain of its segments."""
     words = tuple(
         TimedWord(w.word.strip(), w.start - from_s, w.end - from_s, w.probability)
         for segment in segments

@@ -46,7 +46,7 @@ class OpenAIWhisper:
         self._beam_size = settings.beam_size
 
     def recognise(self, requests: Sequence[Request]) -> list[Recognition]:
-        """Words of each window; windows of like length are decoded together, whosever they are.
+        """Return the words of each window; windows of similar length are decoded together.
 
         A language is detected from up to 12 windows spread over a call, as the highest mean.
         """
@@ -182,7 +182,7 @@ class OpenAIWhisper:
 
 
 def _whole_words(alignment: Sequence[Any], spaced: bool) -> tuple[TimedWord, ...]:
-    """Words as they are written: "ma" + "'am" and "in" + "-house" are one each."""
+    """Return words as they are written: "ma" + "'am" and "in" + "-house" are one each."""
     words: list[TimedWord] = []
     for part in alignment:
         text = part.word.strip()

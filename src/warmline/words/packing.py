@@ -30,7 +30,7 @@ class Piece:
 
     @property
     def until_s(self) -> float:
-        """Where it ends in the window."""
+        """Return where it ends in the window."""
         return self.at_s + self.end_s - self.start_s
 
 
@@ -50,16 +50,16 @@ class Window:
 
     @property
     def size(self) -> int:
-        """How many samples the packed sound has."""
+        """Return how many samples the packed sound has."""
         return round(self.duration_s * SAMPLE_RATE_HZ)
 
     @property
     def stretches(self) -> tuple[Span, ...]:
-        """The pieces' stretches of the call's clock."""
+        """Return the pieces' spans in the call."""
         return tuple(Span(p.start_s, p.end_s) for p in self.pieces)
 
     def samples(self, sound: Sound) -> NDArray[np.float32]:
-        """The packed sound, float32 at 16 kHz."""
+        """Return the packed sound, float32 at 16 kHz."""
         packed = np.zeros(self.size, np.float32)
         for piece in self.pieces:
             part = sound.channel(self.channel, piece.start_s, piece.end_s)
@@ -68,14 +68,14 @@ class Window:
         return packed
 
     def alone(self) -> tuple["Window", ...]:
-        """A window for each piece by itself: what is tried when the packed one fails."""
+        """Return a window for each piece by itself, to be tried when the packed one fails."""
         return tuple(
             Window(self.channel, self.party, (Piece(p.start_s, p.end_s, 0.0),), self.speech)
             for p in self.pieces
         )
 
     def cut(self, at_s: float) -> tuple["Window", ...]:
-        """The sound before and after a moment of the call's clock, as a window each."""
+        """Return the sound before and after a moment of the call, as a window each."""
         spans = [(p.start_s, p.end_s) for p in self.pieces]
         before = [(start_s, min(end_s, at_s)) for start_s, end_s in spans if start_s < at_s]
         after = [(max(start_s, at_s), end_s) for start_s, end_s in spans if end_s > at_s]
@@ -86,7 +86,7 @@ class Window:
         )
 
     def on_the_clock(self, start_s: float, end_s: float) -> Span:
-        """A stretch of the window on the call's clock, inside one piece and within its speech.
+        """Return a span of the window in the call's time, inside one piece and within its speech.
 
         A word that seems to lie across a join belongs to the piece that holds more of it; silence
         at its edges is cut off, so that no word is stretched over a pause.

@@ -1,4 +1,4 @@
-"""Files that other tools read: who spoke when, what was said, in their formats."""
+"""Export calls as files that other tools read: who spoke when, what was said, in their formats."""
 
 import hashlib
 import json
@@ -32,7 +32,7 @@ __all__ = ["ENDINGS", "EXPORTERS", "Chosen", "choose", "export"]
 
 # Analyses as the files that other tools read: one text per call.
 
-# Names of files are of 255 bytes at most; the ending, and that of a file being written, come to it.
+# File names have at most 255 bytes, including the extension and that of a file being written.
 _LONGEST_BYTES = 160
 # `a.seglst` as JSON would be the file of `a` as a segment list.
 _ENDINGS_LIKE = (".seglst", ".bleeped")
@@ -41,7 +41,7 @@ Exporter = Callable[[CallAnalysis, str | None], str]
 
 
 def speaker_names(analysis: CallAnalysis) -> dict[str, str]:
-    """A name per party: its role if no other party has it, else its label."""
+    """Return a name per party: its role if no other party has it, else its label."""
     if analysis.speech is None or analysis.conversation is None:
         return {}
     role_of = analysis.conversation.role_of
@@ -54,7 +54,7 @@ def speaker_names(analysis: CallAnalysis) -> dict[str, str]:
 
 
 def as_rttm(analysis: CallAnalysis, name: str | None = None) -> str:
-    """Who spoke when (NIST Rich Transcription Time Marked), overlaps included."""
+    """Return who spoke when (NIST Rich Transcription Time Marked), overlaps included."""
     names = speaker_names(analysis)
     annotation = Annotation(uri=name or session_id(analysis))
     for i, segment in enumerate(analysis.speech.segments if analysis.speech else ()):
@@ -63,7 +63,7 @@ def as_rttm(analysis: CallAnalysis, name: str | None = None) -> str:
 
 
 def as_stm(analysis: CallAnalysis, name: str | None = None) -> str:
-    """Turns as NIST segment time marks: call, channel, speaker, start, end, text."""
+    """Return turns as NIST segment time marks: call, channel, speaker, start, end, text."""
     names, call = speaker_names(analysis), name or session_id(analysis)
     return _lines(
         f"{call} 1 {names[t.party]} {t.start_s:.3f} {t.end_s:.3f} {t.text}"
@@ -72,7 +72,7 @@ def as_stm(analysis: CallAnalysis, name: str | None = None) -> str:
 
 
 def as_seglst(analysis: CallAnalysis, name: str | None = None) -> str:
-    """Words as meeteval's segment list (JSON), one entry a word."""
+    """Return words as meeteval's segment list (JSON), one entry per word."""
     names, call = speaker_names(analysis), name or session_id(analysis)
     entries = [
         {
@@ -88,7 +88,7 @@ def as_seglst(analysis: CallAnalysis, name: str | None = None) -> str:
 
 
 def as_ctm(analysis: CallAnalysis, name: str | None = None) -> str:
-    """Words as NIST conversation time marks: call, channel, start, length, word, confidence.
+    """Return words as NIST conversation time marks: call, channel, start, length, word, confidence.
 
     The channel is the party's number, as the format has no speakers.
     """
@@ -102,7 +102,7 @@ def as_ctm(analysis: CallAnalysis, name: str | None = None) -> str:
 
 
 def as_srt(analysis: CallAnalysis) -> str:
-    """Turns as SubRip subtitles."""
+    """Return turns as SubRip subtitles."""
     names = speaker_names(analysis)
     return _lines(
         f"{i}\n{_clock(t.start_s, ',')} --> {_clock(t.end_s, ',')}\n{names[t.party]}: {t.text}\n"
@@ -111,7 +111,7 @@ def as_srt(analysis: CallAnalysis) -> str:
 
 
 def as_vtt(analysis: CallAnalysis) -> str:
-    """Turns as WebVTT captions, with voice tags."""
+    """Return turns as WebVTT captions, with voice tags."""
     names = speaker_names(analysis)
     return "WEBVTT\n\n" + _lines(
         f"{_clock(t.start_s, '.')} --> {_clock(t.end_s, '.')}\n"
@@ -121,7 +121,7 @@ def as_vtt(analysis: CallAnalysis) -> str:
 
 
 def as_json(analysis: CallAnalysis) -> str:
-    """Speakers, turns and their words in one object."""
+    """Return speakers, turns and their words in one JSON object."""
     names = speaker_names(analysis)
     words = analysis.transcript.words if analysis.transcript else ()
     content = {
@@ -168,19 +168,19 @@ ENDINGS = MappingProxyType({name: name for name in EXPORTERS} | {"seglst": "segl
 
 
 def session_id(analysis: CallAnalysis) -> str:
-    """Return the call's id without what file names and NIST's formats forbid, and of their length.
+    """Return the call's id without what file names and NIST's formats forbid, cut to their length.
 
-    Of another call's id it may become the same: where there is more than one, see `file_stems`.
+    Two ids may become the same: for more than one call, see `file_stems`.
     """
     return _plain(analysis.metadata.call_id)
 
 
 def file_stems(call_ids: Iterable[str]) -> dict[str, str]:
-    """Return, for every call of a warehouse, how its files' names begin: none begin alike.
+    """Return, for every call of a warehouse, a distinct prefix of its files' names.
 
-    Also not where capital letters, or forms of Unicode, make no difference. The name is the id
-    without what names of files forbid, with a digest behind it where that would be two calls', or
-    where the id is too long for one.
+    They differ even where upper case, or forms of Unicode, make no difference. The name is the id
+    without what file names forbid, followed by a digest where two calls would have the same, or
+    where the id is too long.
     """
     ids = list(dict.fromkeys(call_ids))
     plain = {call_id: _plain(call_id) for call_id in ids}
@@ -199,7 +199,7 @@ def file_stems(call_ids: Iterable[str]) -> dict[str, str]:
 
 
 def _plain(call_id: str) -> str:
-    """The id as the name of a file, cut where it is too long, which a digest then tells apart."""
+    """Return the id as a file name; one that is too long is cut, with a digest to tell it apart."""
     plain = re.sub(r"[^\w.~-]+", "_", call_id)
     plain = re.sub(r"^[.-]", "_", plain) or "call"
     if len(plain.encode()) <= _LONGEST_BYTES:
@@ -209,7 +209,7 @@ def _plain(call_id: str) -> str:
 
 
 def _folded(stem: str) -> str:
-    """The same for names that a file system may take for one."""
+    """Return the same for names that a file system may take for one."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", stem).casefold())
 
 
@@ -234,10 +234,10 @@ def _escaped(text: str) -> str:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Analyzed calls of a warehouse that are to be written as files.
+    """Analyzed calls of a warehouse to be written as files.
 
-    `stems` has the beginning of the file's name for every call. `missing` are calls whose analysis
-    cannot be read, `unpublished` is how many analyses have landed that the warehouse does not show.
+    `stems` has the prefix of the file's name for every call. `missing` are calls whose analysis
+    cannot be read, `unpublished` counts landed analyses that the warehouse does not show.
     """
 
     landing_dir: Path
@@ -259,10 +259,10 @@ class Chosen:
 
 
 def choose(landing_dir: Path, warehouse: Path, calls: Sequence[str]) -> Chosen:
-    """Return the calls that are meant, or all analyzed ones for an empty list.
+    """Return the calls with these names, or all analyzed ones for an empty list.
 
-    A call is named as in the warehouse, by its id if no other call claims that, or by its
-    recording's path. Raises QueryError naming a call that is not there, or that was not analyzed;
+    A call is named as in the warehouse, by its id if no other call has that, or by its recording's
+    path. Raises QueryError naming a call that does not exist, or that was not analyzed;
     WarehouseError when there is no warehouse.
     """
     everything = all_calls(warehouse)
@@ -296,7 +296,7 @@ def _meant(warehouse: Path, calls: Sequence[str]) -> tuple[NamedCall, ...]:
 
 
 def export(analysis: CallAnalysis, format_name: str, folder: Path, stem: str | None = None) -> Path:
-    """Write one call in one of `EXPORTERS`' formats; returns the file.
+    """Write one call in one of `EXPORTERS`' formats; return the file.
 
     `stem` begins the file's name, and names the call in formats that forbid spaces (see
     `file_stems`). Raises QueryError naming the file when it cannot be written.
@@ -312,21 +312,20 @@ def export(analysis: CallAnalysis, format_name: str, folder: Path, stem: str | N
 ENDING = "bleeped.wav"
 TONE_HZ = 1000.0
 _TONE_LEVEL = 0.1  # of full scale, -23 dBFS: as loud as talk
-# The times of words are good to a tenth or two of a second, and a digit is short.
+# The times of words are accurate to a tenth or two of a second, and a digit is short.
 MARGIN_S = 0.3
 
 
 def write_bleeped(
     analysis: CallAnalysis, settings: RecordingSettings, folder: Path, stem: str | None = None
 ) -> Path:
-    """Write the copy: WAV, 16 bits, 16 kHz, channels as they were; returns the file.
+    """Write the copy: WAV, 16 bits, 16 kHz, channels as they were; return the file.
 
-    `stem` begins the file's name (see `file_stems`).
-
-    The tone is on every channel, as a voice is often faint on the other one, too, and begins 0.3 s
-    before the words and ends 0.3 s after. What rules did not find is heard. Raises QueryError when
-    nothing was looked for in the call, or its recording is no longer the one that was heard;
-    RecordingRefusedError when that cannot be read.
+    `stem` begins the file's name (see `file_stems`). The tone is on every channel, as a voice is
+    often faint on the other one, too, and begins 0.3 s before the words and ends 0.3 s after. What
+    the rules missed remains audible. Raises QueryError when the call was never searched for private
+    words, or its recording has changed since it was analyzed; RecordingRefusedError when that
+    cannot be read.
     """
     call, path = analysis.metadata.call_id, Path(analysis.recording.path)
     if analysis.redactions is None:
@@ -344,7 +343,7 @@ def write_bleeped(
 
 
 def bleeped(pcm: NDArray[np.int16], hidden: Sequence[Span]) -> NDArray[np.int16]:
-    """The sound, shape (channels, samples) at 16 kHz, with a tone over these spans."""
+    """Return the sound, shape (channels, samples) at 16 kHz, with a tone over these spans."""
     copy = pcm.copy()
     for span in hidden:
         first = min(max(0, round((span.start_s - MARGIN_S) * SAMPLE_RATE_HZ)), pcm.shape[1])
