@@ -15,6 +15,7 @@ from warmline.pipeline import CacheKeys
 from warmline.redaction import kinds, redact
 from warmline.redaction.book import book
 from warmline.redaction.checks import (
+    LEAST_DIGITS,
     is_aadhaar,
     is_bsn,
     is_card,
@@ -40,7 +41,6 @@ from warmline.redaction.checks import (
 from warmline.redaction.heard import said_by_all
 from warmline.redaction.runs import runs
 from warmline.redaction.tokens import Sort, digits_of, token
-from warmline.redaction.unannounced import LEAST_DIGITS
 from warmline.redaction.vocabulary import languages, vocabulary
 from warmline.settings import RedactionSettings, Settings, load_settings, settings_toml
 from warmline.values import Transcript, Utterance, Word
@@ -223,6 +223,8 @@ def test_numbers_that_are_said_as_numbers_are_read_as_such(words, digits):
         ("nl", "vierentwintig tweeëntwintig drieënveertig", "242243"),
         ("nl", "negentienhonderdvijfentachtig tweeduizendzesentwintig", "19852026"),
         ("nl", "honderdelf dubbel nul", "11100"),
+        ("nl", "tweeduizend negentien", "2019"),
+        ("de", "dreihundert fünf dreihundert fünf fünf fünf", "305300555"),
         ("pt", "vinte e três noventa e sete meia", "23976"),
         ("pt", "mil novecentos e oitenta e cinco", "1985"),
         ("pt", "cento e onze dois mil e vinte e seis", "1112026"),

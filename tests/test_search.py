@@ -1,6 +1,7 @@
 """Where something was said: found by its words, best first, fresh after each publishing."""
 
 import json
+import os
 import random
 import sys
 from collections.abc import Sequence
@@ -120,10 +121,23 @@ def test_exact_matches_are_found_behind_any_number_of_others(
     warehouse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "_FIRST_CANDIDATES", 1)
-    assert places(search(warehouse, "card was charged", match=Match.EXACT, limit=1)) == [
-        ("late-parcel", 1)
-    ]
-    assert places(search(warehouse, "is blocked", match=Match.EXACT)) == [("lost-card", 2)]
+    asked = room.SearchRequest(
+        *(str(warehouse), "card was charged", "exact", None, None, None, None),
+        *(1, 1, 60.0, os.getpid()),
+    )
+    with reading(warehouse, "fts") as con:
+        assert places(room.find_hits(con, asked)) == [("late-parcel", 1)]
+        other = replace(asked, phrase="is blocked", limit=20)
+        assert places(room.find_hits(con, other)) == [("lost-card", 2)]
+
+
+def test_a_search_is_answered_by_a_process_of_its_own_that_can_be_killed(
+    warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a query is: no library of the warehouse is so much as imported by who asks."""
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    assert places(search(warehouse, "twice")) == [("late-parcel", 1)]
+    assert search(warehouse, "card", scope=Scope(last_day=date(2026, 11, 15))) == ()
 
 
 def test_the_scope_is_kept(warehouse: Path) -> None:
@@ -236,8 +250,9 @@ def test_a_missing_extension_is_said_with_what_to_install(
     warehouse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "duckdb_extension_fts", None)
-    with pytest.raises(WarehouseError, match=r"pip install duckdb-extension-fts=="):
-        search(warehouse, "card")
+    told = pytest.raises(WarehouseError, match=r"pip install duckdb-extension-fts==")
+    with told, reading(warehouse, "fts"):
+        pass
 
 
 def shell(*words: str) -> Any:

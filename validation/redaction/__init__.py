@@ -29,8 +29,11 @@ hand: somebody says that the PIN pad in a shop at an address is broken, and the 
 What a first try on sayings by another hand, who had not seen the rules, hid: **174 of 200 forms
 wholly (87.0 %, [0.816, 0.910]), and something in 7 of 100 harmless sayings** (aimed at are 95 % and
 5 %). Half of that set was then learned from, by kinds of sayings. **Of the other half 89 of 100
-forms are hidden wholly now (86 before), and something in 2 of 50 harmless sayings**; two of its
-kinds of sayings had become known meanwhile, without which it is 87.
+forms were hidden wholly after that (86 before), and something in 2 of 50 harmless sayings**; two of
+its kinds of sayings had become known meanwhile, without which it is 87. The misses of the other
+half have been looked at since, once, and kinds of them were mended: 92 of 100, and 0 of 50, which
+says what the rules know. No set by another hand is left in English that nobody has looked at; what
+the rules for other languages are worth has not been measured.
 
 All kinds are on; a control is a false alarm when a single word of it is hidden."""
 _INTRODUCTION = f"""\

@@ -1,4 +1,4 @@
-"""The process that runs one query: `questions` starts it, and kills it when its time is up.
+"""The process of one query or search: `questions` starts it, and kills it when its time is up.
 
 It reads a warehouse and answers through a pipe. It cannot write or remove a file, open another one,
 or use more memory or time than it is given, whatever the query makes DuckDB do: the statement must
@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from warmline.query.questions import (
     suggestion,
     too_large,
 )
+from warmline.query.search import SearchRequest, find_hits
 from warmline.warehouse.landed_reviews import show_landed_reviews
 
 # DuckDB's own limit: some of the process's memory is not DuckDB's.
@@ -57,8 +59,11 @@ def main() -> None:
 
     try:
         told = json.load(sys.stdin)
-        parameters = tuple(Parameter(**each) for each in told.pop("parameters"))
-        answer(Query(**told, parameters=parameters), tell)
+        if "phrase" in told:
+            answer_search(SearchRequest(**told), tell)
+        else:
+            parameters = tuple(Parameter(**each) for each in told.pop("parameters"))
+            answer(Query(**told, parameters=parameters), tell)
     except WarmlineError as e:
         tell("error", (type(e).__name__, str(e)))
     except MemoryError:
@@ -69,10 +74,7 @@ def main() -> None:
 
 def answer(query: Query, tell: Any) -> None:
     """Answer a query in this process, which is good for nothing else afterwards."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that waits is interrupted, and kills it
-    end_with_parent(query.parent)
-    leave_no_core_file()
-    limit_memory_and_time(MEMORY_GB * 2**30, round(_THREADS * query.timeout_s) + 60)
+    _hold(query.parent, query.timeout_s)
     with reading(Path(query.warehouse)) as con, one_line_errors():
         forbid_writing()
         tell("ready", None)
@@ -85,6 +87,26 @@ def answer(query: Query, tell: Any) -> None:
             left -= len(rows)
             tell("rows", rows)
         tell("end", None)
+
+
+def answer_search(request: SearchRequest, tell: Any) -> None:
+    """Answer a search in this process, as `answer` does a query; a row is a hit as a tuple."""
+    _hold(request.parent, request.timeout_s)
+    with reading(Path(request.warehouse), "fts") as con, one_line_errors():
+        forbid_writing()
+        tell("ready", None)
+        hits = [astuple(hit) for hit in find_hits(con, request)]
+        for first in range(0, len(hits), _ROWS_AT_ONCE):
+            tell("rows", hits[first : first + _ROWS_AT_ONCE])
+        tell("end", None)
+
+
+def _hold(parent: int, timeout_s: float) -> None:
+    """Hold this process to what a question may take."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that waits is interrupted, and kills it
+    end_with_parent(parent)
+    leave_no_core_file()
+    limit_memory_and_time(MEMORY_GB * 2**30, round(_THREADS * timeout_s) + 60)
 
 
 @contextmanager

@@ -177,27 +177,39 @@ def too_large() -> str:
 
 
 def _answer_of(query: Query) -> QueryResult:
-    """Have the query answered by a separate process, which is killed when its time is up."""
-    with _process(query) as (process, sent):
+    names, types, rows = answered_apart(asdict(query), query.timeout_s)
+    limit = query.limit
+    return QueryResult(names, types, tuple(rows[:limit]), truncated=len(rows) > limit)
+
+
+def answered_apart(
+    asked: Mapping[str, Any], timeout_s: float
+) -> tuple[tuple[str, ...], tuple[str, ...], list[tuple[Any, ...]]]:
+    """Return names and types of columns, and rows, from a process that is killed after its time.
+
+    `asked` is what `query_process` is told. Raises as `ask`.
+    """
+    with _process(asked) as (process, sent):
         with _killed_after(process, _STARTUP_S) as late:
-            kind, value = _received(process, sent, late, query)
+            kind, value = _received(process, sent, late, timeout_s)
         columns: tuple[list[str], list[str]] = ([], [])
         rows: list[tuple[Any, ...]] = []
-        with _killed_after(process, query.timeout_s) as late:
+        with _killed_after(process, timeout_s) as late:
             while kind != "end":
-                kind, value = _received(process, sent, late, query)
+                kind, value = _received(process, sent, late, timeout_s)
                 if kind == "columns":
                     columns = value
                 elif kind == "rows":
                     rows += value
     names, types = columns
-    limit = query.limit
-    return QueryResult(tuple(names), tuple(types), tuple(rows[:limit]), truncated=len(rows) > limit)
+    return tuple(names), tuple(types), rows
 
 
 @contextmanager
-def _process(query: Query) -> Iterator[tuple["subprocess.Popen[bytes]", "_Sent"]]:
-    """Start a process that answers the query, and end it with the block; yield its output, too."""
+def _process(
+    asked: Mapping[str, Any],
+) -> Iterator[tuple["subprocess.Popen[bytes]", "_Sent"]]:
+    """A process that answers what is asked, and what it sends; it is gone after the block."""
     here = str(Path(__file__).resolve().parents[1])
     start = _START.format(path=[here, *(place for place in sys.path if place)])
     process = subprocess.Popen(
@@ -210,8 +222,8 @@ def _process(query: Query) -> Iterator[tuple["subprocess.Popen[bytes]", "_Sent"]
     try:
         assert process.stdin and process.stdout
         with process.stdin as given, process.stdout as answer:
-            with suppress(BrokenPipeError):  # reading tells why it has ended
-                given.write(json.dumps(asdict(query)).encode())
+            with suppress(BrokenPipeError):  # why it has ended is found out by reading
+                given.write(json.dumps(asked).encode())
                 given.close()
             yield process, _Sent(answer)
     finally:
@@ -240,16 +252,14 @@ def _killed_after(
 
 
 def _received(
-    process: "subprocess.Popen[bytes]", sent: "_Sent", late: threading.Event, query: Query
+    process: "subprocess.Popen[bytes]", sent: "_Sent", late: threading.Event, timeout_s: float
 ) -> tuple[str, Any]:
     """Return the next message of the process. Raises the error that it reports."""
     try:
         kind, value = _Values(sent).load()
     except (EOFError, pickle.UnpicklingError) as e:
         if late.is_set():
-            raise QueryError(
-                f"the query took more than {query.timeout_s:g} s and was stopped"
-            ) from e
+            raise QueryError(f"the query took more than {timeout_s:g} s and was stopped") from e
         ended = _ended(process)
         if -ended in (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV):
             raise QueryError(too_large()) from e

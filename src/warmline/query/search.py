@@ -2,22 +2,18 @@
 
 Ranked by BM25 (Robertson and Zaragoza 2009) over all turns, with words reduced to their stems. The
 index is the warehouse's own (see `warehouse.marts`); counts for the ranking are made at query time.
-32#: k = 1.2 and b = 0.75, as usual. Every term is looked up by itself, which skips most of the
-table. 59#: Exact matches come first; `looked_at` tells whether there may be more beyond the
-candidates.
 """
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warmline.errors import QueryError
-from warmline.query.questions import DEFAULT_TIMEOUT_S, literal
+from warmline.query.questions import DEFAULT_TIMEOUT_S, answered_apart, literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -139,6 +135,30 @@ class Scope:
         return " AND ".join(conditions)
 
 
+@dataclass(frozen=True)
+class SearchRequest:
+    """What the process of a search is told; days are as ISO 8601 writes them."""
+
+    warehouse: str
+    phrase: str
+    match: str
+    role: str | None
+    first_day: str | None
+    last_day: str | None
+    agent: str | None
+    limit: int
+    around: int
+    timeout_s: float
+    parent: int
+
+    @property
+    def scope(self) -> Scope:
+        """Where to look."""
+        days = (day and date.fromisoformat(day) for day in (self.first_day, self.last_day))
+        first, last = (day or None for day in days)
+        return Scope(self.role, first, last, self.agent)
+
+
 def search(
     warehouse: Path,
     phrase: str,
@@ -151,39 +171,46 @@ def search(
 ) -> tuple[Hit, ...]:
     """Return the best `limit` turns that match the phrase, each with the turns around it.
 
-    Words match in any form (`worry` finds `worried`); with `Match.EXACT` they must have been said
-    exactly so, one after the other. Raises QueryError for a phrase of only the commonest words, and
-    as `questions.ask` does.
+    Words count in any form (`worry` finds `worried`); with `Match.EXACT` they must have been said
+    just so, one after the other. It is answered by a process of its own, as `questions.ask` does,
+    and within the same limits. Raises QueryError for a phrase of nothing but the commonest words,
+    and as `questions.ask` does.
     """
-    from warmline.query.process import one_line_errors, reading
+    within = scope or Scope()
+    request = SearchRequest(
+        str(warehouse),
+        phrase,
+        match.value,
+        within.role,
+        within.first_day.isoformat() if within.first_day else None,
+        within.last_day.isoformat() if within.last_day else None,
+        within.agent,
+        limit,
+        around,
+        timeout_s,
+        os.getpid(),
+    )
+    _, _, rows = answered_apart(asdict(request), timeout_s)
+    return tuple(_received(row) for row in rows)
 
-    with (
-        reading(warehouse, "fts") as con,
-        one_line_errors(),
-        _interrupted_after(con, timeout_s),
-    ):
-        terms = _terms(con, phrase)
-        found = {term: number for term, number in terms.items() if number is not None}
-        if not found or (match is not Match.ANY and len(found) < len(terms)):
-            return ()
-        looked_for = _Looking(con, phrase, tuple(found.values()), match, scope or Scope())
-        return _with_turns(con, looked_for.best(limit), around)
+
+def find_hits(con: "duckdb.DuckDBPyConnection", request: SearchRequest) -> tuple[Hit, ...]:
+    """Return what is searched for, over a connection that has the extension `fts`."""
+    terms = _terms(con, request.phrase)
+    match = Match(request.match)
+    found = {term: number for term, number in terms.items() if number is not None}
+    if not found or (match is not Match.ANY and len(found) < len(terms)):
+        return ()
+    looked_for = _Looking(con, request.phrase, tuple(found.values()), match, request.scope)
+    return _with_turns(con, looked_for.best(request.limit), request.around)
 
 
-@contextmanager
-def _interrupted_after(con: "duckdb.DuckDBPyConnection", timeout_s: float) -> Iterator[None]:
-    """Stop a query of the block after so many seconds, with a QueryError."""
-    import duckdb  # here, as all commands import this module, and most need no DuckDB
-
-    timer = threading.Timer(timeout_s, con.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except duckdb.InterruptException as e:
-        raise QueryError(f"the search took more than {timeout_s:g} s and was stopped") from e
-    finally:
-        timer.cancel()
+def _received(row: Sequence[Any]) -> Hit:
+    """A hit as another process sent it."""
+    call_id, started_at, agent_id, queue, path, score, turn, *around = row
+    before, after = (tuple(SaidTurn(*said) for said in part) for part in around)
+    said = SaidTurn(*turn)
+    return Hit(call_id, started_at, agent_id, queue, path, score, said, before, after)
 
 
 #: Number of the call, turn, score, and when the call began.

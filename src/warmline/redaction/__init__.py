@@ -7,8 +7,7 @@ that was recognised count, else the English ones. Typed numbers are known in any
 """
 
 from warmline.redaction.book import Kind, book, kinds, require_readable
-from warmline.redaction.replacing import redact
-from warmline.redaction.written import redact_field, redact_text
+from warmline.redaction.replacing import redact, redact_field, redact_text
 
 __all__ = [
     "Kind",

@@ -50,7 +50,7 @@ def find_addresses(said: Said) -> Iterator[Finding]:
 
 
 def _street(line: Line, first: int) -> int | None:
-    """Where the street ends whose house number begins here; None when there is none."""
+    """Return where the street ends whose house number begins here; None when there is none."""
     past, digits = first, 0
     while past < len(line) and line[past].token.sort in (Sort.NUMBER, Sort.CODE):
         digits += len(line[past].token.digits)
@@ -105,7 +105,7 @@ def _premises(line: Line, first: int) -> int | None:
 
 
 def _rest_of_address(line: Line, past: int) -> int:
-    """The end of an address after its street: towns in capitals, codes."""
+    """Return the end of an address after its street: towns in capitals, codes."""
     inside = line[0].words("streets", "inside")
     at, end = past, past
     while at < len(line) and at - past < _MOST_OF_ADDRESS and not line[at - 1].ends_turn:
@@ -126,7 +126,7 @@ def _rest_of_address(line: Line, past: int) -> int:
 
 
 def _postcodes(line: Line) -> Iterator[tuple[int, int]]:
-    """Postcodes of Britain, Ireland and Canada that are typed as two words."""
+    """Yield postcodes of Britain, Ireland and Canada that are typed as two words."""
     for at in range(len(line) - 1):
         said = line[at : at + 2]
         is_typed = all(h.token.sort in (Sort.CODE, Sort.ACRONYM) for h in said)
@@ -136,7 +136,7 @@ def _postcodes(line: Line) -> Iterator[tuple[int, int]]:
 
 
 def _addresses_told(said: Said) -> Iterator[tuple[Line, int, int]]:
-    """Addresses that were asked for, or said after "I live at"."""
+    """Yield addresses that were asked for, or said after "I live at"."""
     for line, first, past in said.answers_to("address", _ASKED_S):
         if span := _address(line, first, past):
             yield line, *span
@@ -154,14 +154,14 @@ def _addresses_told(said: Said) -> Iterator[tuple[Line, int, int]]:
 
 
 def _looks_like_place(said: Line) -> bool:
-    """Whether a street, or two names, are among the words."""
+    """Return whether a street, or two names, are among the words."""
     ends = said[0].words("streets", "ends") | said[0].words("streets", "premises")
     is_street = any(heard.token.bare in ends for heard in said[1:]) or said[0].token.bare in ends
     return is_street or sum(is_named(heard) for heard in said) >= 2
 
 
 def _address(line: Line, first: int, past: int) -> tuple[int, int] | None:
-    """The address in a turn: from its first number, or name before it, on."""
+    """Return the address in a turn: from its first number, or name before it, on."""
     premises = line[0].words("streets", "premises")
     refusals = line[0].words("answers", "refusals") - {"no"}
     if any(heard.token.bare in refusals for heard in line[first : min(past, first + 4)]):
@@ -197,7 +197,7 @@ def _address(line: Line, first: int, past: int) -> tuple[int, int] | None:
 
 
 def _named_house(line: Line, begin: int, past: int) -> tuple[int, int] | None:
-    """An address without a number: "The Old Rectory, Church Lane, Topsham"."""
+    """Return an address without a number: "The Old Rectory, Church Lane, Topsham"."""
     houses = line[0].words("streets", "houses") | line[0].words("streets", "ends")
     end = begin
     while end < past and (line[end].token.is_upper or line[end].token.bare in ("of", "on", "the")):

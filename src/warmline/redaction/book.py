@@ -73,7 +73,7 @@ class Book:
 
     @cached_property
     def labels(self) -> tuple[list[tuple[Form | None, int, Template]], dict[str, list[int]]]:
-        """Every label with its form, and which of them have a word that is always said."""
+        """Return every label with its form, and which of them have a word that is always said."""
         labels: list[tuple[Form | None, int, Template]] = [
             *((form, PLAIN, label) for form in self.forms for label in form.labels),
             *((form, DIRECT, label) for form in self.forms for label in form.direct),

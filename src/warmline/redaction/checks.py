@@ -1,6 +1,12 @@
-"""Numbers that prove themselves by their digits."""
+"""Values that prove themselves: by check digits, by their build, else by their mere length."""
 
 import re
+from collections.abc import Callable, Iterator, Sequence
+
+from warmline.phrases.spoken import ENGLISH
+from warmline.redaction.heard import Line, Said
+from warmline.redaction.runs import MIXED, Run, runs
+from warmline.redaction.vocabulary import vocabulary
 
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _NATIONAL_INSURANCE = re.compile(
@@ -11,38 +17,9 @@ _DNI = re.compile(r"(\d{8}|[XYZ]\d{7})[A-Z]")
 _NIE_DIGITS = str.maketrans("XYZ", "012")
 _CODICE_FISCALE = re.compile(r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]")
 # What characters at odd places count, digits and letters alike.
-_CODICE_ODD = tuple(
-    map(
-        int,
-        [
-            "1",
-            "0",
-            "5",
-            "7",
-            "9",
-            "13",
-            "15",
-            "17",
-            "19",
-            "21",
-            "2",
-            "4",
-            "18",
-            "20",
-            "11",
-            "3",
-            "6",
-            "8",
-            "12",
-            "14",
-            "16",
-            "10",
-            "22",
-            "25",
-            "24",
-            "23",
-        ],
-    )
+_CODICE_ODD = (
+    *(1, 0, 5, 7, 9, 13, 15, 17, 19, 21),
+    *(2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23),
 )
 _VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
 _MEDICARE_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9)
@@ -239,3 +216,121 @@ def is_phone(digits: str) -> bool:
     if len(digits) == 11:
         return digits[0] in "01"
     return len(digits) in (12, 13) and digits.startswith(("44", "001", "0044"))
+
+
+_Check = Callable[[str], bool]
+
+#: What numbers of persons prove themselves by in a language: digits alone, then with letters.
+_NUMBERS: dict[str, tuple[tuple[str, _Check], ...]] = {
+    "de": (("social_security", is_steuer_id),),
+    "es": (),
+    "fr": (("social_security", is_nir),),
+    "it": (("social_security", is_partita_iva),),
+    "nl": (("social_security", is_bsn),),
+    "pt": (("social_security", is_cpf), ("social_security", is_nif)),
+}
+_CODES: dict[str, tuple[tuple[str, _Check], ...]] = {
+    "en": (("social_security", is_national_insurance), ("national_id", is_pan)),
+    "es": (("national_id", is_dni),),
+    "it": (("social_security", is_codice_fiscale),),
+}
+
+# Shorter numbers that nothing announced are nothing private.
+LEAST_DIGITS = 7
+_CODE_WORDS = 48
+_SHORTEST_PROOF = 9
+_ENDS = 5
+_THOUSANDS = (3, 3, 3)
+
+
+def by_itself(said: Sequence[Run]) -> str | None:
+    """Return the kind of numbers that nothing announced; None when they are nothing private."""
+    digits = "".join(run.digits for run in said)
+    words = said[0].line[0].vocabulary if said else vocabulary(ENGLISH)
+    own = [kind for kind, check in _NUMBERS.get(words.code, ()) if check(digits)]
+    is_likely = is_issued_card(digits) or not (own or any(run.is_soft for run in said))
+    if is_card(digits) and is_likely:
+        return "card"
+    shape = tuple(size for run in said for size in run.shape)
+    if len(said) == 1 and _is_grouped_by_thousands(said[0], shape):
+        return "phone"
+    if any(run.is_soft or run.is_amount or run.is_loose for run in said):
+        return None
+    if any(run.is_date for run in said) or all(run.is_years for run in said):
+        return None
+    if words.phone:
+        if words.phone.fullmatch(digits):
+            return "phone"
+        if own:
+            return own[0]
+    elif shape == (3, 2, 4):
+        return "social_security"
+    elif _is_national(digits, shape):
+        return "national_id"
+    elif is_phone(digits) or shape in ((3, 4), (3, 3, 4)):
+        return "phone"
+    return "number" if len(digits) >= LEAST_DIGITS else None
+
+
+def _is_grouped_by_thousands(run: Run, shape: tuple[int, ...]) -> bool:
+    """Return whether it is typed like a quantity of thousands of millions, and is not round."""
+    is_one = len(run.words) == 1 and run.words[0].word.text[:1].isdigit()
+    is_grouped = len(shape) == len(_THOUSANDS) + 1 and shape[1:] == _THOUSANDS
+    return is_one and is_grouped and not run.is_amount and not run.digits.endswith("000")
+
+
+def _is_national(digits: str, shape: tuple[int, ...]) -> bool:
+    """Return whether digits that are grouped as a national number is are one by their check."""
+    checks: dict[tuple[int, ...], tuple[Callable[[str], bool], ...]] = {
+        (3, 3, 4): (is_nhs,),
+        (3, 3, 3): (is_tax_file, is_social_insurance),
+        (4, 5, 1): (is_medicare,),
+        (4, 4, 4): (is_aadhaar,),
+    }
+    return any(check(digits) for check in checks.get(shape, ()))
+
+
+def proven(said: Said) -> Iterator[tuple[str, Line, int, int]]:
+    """Yield codes of letters and digits that prove themselves, wherever they stand."""
+    for line in said.lines:
+        for run in runs(line, MIXED):
+            for first, past in _spans(run):
+                part = Run(line, (first, past), MIXED, False)
+                if kind := _proof(part.chars, said):
+                    yield kind, line, first, past
+                    break
+
+
+def _spans(run: Run) -> Iterator[tuple[int, int]]:
+    """Yield parts of a run, the whole first, then what begins later, the longest first."""
+    first, past = run.at
+    for begin in range(first, past):
+        for end in range(min(past, begin + _CODE_WORDS), begin, -1):
+            yield begin, end
+
+
+def _with_letter_o(chars: str) -> Iterator[str]:
+    """Yield a code as it was read, and with an "o" that was said as the letter at its ends."""
+    if chars.isdigit():
+        yield chars
+        return
+    for first in (chars[:2], chars[:2].replace("0", "O")):
+        for last in (chars[-3:], chars[-3:].replace("0", "O")):
+            yield first + chars[2:-3] + last if len(chars) > _ENDS else chars
+
+
+def _proof(chars: str, said: Said) -> str | None:
+    """Return the kind of a code that has the build and the check digits of one."""
+    for form in said.book.forms:
+        if form.pattern and any(map(form.pattern.fullmatch, _with_letter_o(chars))):
+            return form.kind
+    if len(chars) < _SHORTEST_PROOF:
+        return None
+    if chars.isdigit():
+        return "card" if is_issued_card(chars) else None
+    if is_iban(chars):
+        return "iban"
+    for kind, check in _CODES.get(said.book.vocabulary.code, ()):
+        if check(chars):
+            return kind
+    return "vehicle" if is_vin(chars) else None

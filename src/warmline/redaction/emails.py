@@ -6,7 +6,7 @@ from warmline.phrases.spoken import ENGLISH
 from warmline.redaction.heard import Finding, Heard, Line, Said
 from warmline.redaction.runs import explanation
 from warmline.redaction.tokens import Sort
-from warmline.redaction.vocabulary import vocabulary
+from warmline.redaction.vocabulary import Vocabulary, vocabulary
 
 _MOST_BEFORE, _MOST_BETWEEN = 24, 9
 _ANNOUNCED_S = 30.0
@@ -39,14 +39,14 @@ def _said(line: Line, said: Said) -> Iterator[tuple[int, int]]:
         if word not in line[0].words("emails", "ats") or at == 0:
             continue
         begins = at + 2 if bare[at + 1 : at + 2] == ["sign"] else at + 1
-        past = _domain(bare, begins, line[0].words("emails", "dots"))
+        past = _domain(bare, begins, line[0].vocabulary)
         first = _beginning(line, at)
         if past is not None and first < at and not _is_site(line, first):
             yield (_from_answer(line, at, first) if is_asked(line[at]) else first), past
 
 
 def _from_answer(line: Line, at: int, first: int) -> int:
-    """Where an answer begins whose address has its "at" here: after what leads to it."""
+    """Return where an answer begins whose address has its "at" here: after what leads to it."""
     begin = at
     while begin > 0 and at - begin < _MOST_BEFORE and not line[begin - 1].ends_turn:
         if line[begin - 1].token.mark in tuple(".?!") or line[begin - 1].token.sort is Sort.HIDDEN:
@@ -59,31 +59,32 @@ def _from_answer(line: Line, at: int, first: int) -> int:
     return first if has_talk else begin
 
 
-def _domain(bare: list[str], first: int, dots: frozenset[str]) -> int | None:
-    """Where the domain that begins here ends; None when none does."""
+def _domain(bare: list[str], first: int, words: Vocabulary) -> int | None:
+    """Return where the domain that begins here ends; None when none does."""
+    dots = words.words("emails", "dots")
     found = None
     for at in range(first, min(first + _MOST_BETWEEN, len(bare))):
         word = bare[at]
         if "." in word.strip(".") and _is_end(word.rpartition(".")[2]):
             return at + 1
-        if word in dots and at > first and (end := _end_after(bare, at + 1)):
+        if word in dots and at > first and (end := _end_after(bare, at + 1, words)):
             found = end
             break
     while found and found < len(bare) and bare[found] in dots:
-        end = _end_after(bare, found + 1)
+        end = _end_after(bare, found + 1, words)
         if end is None:
             break
         found = end
     return found
 
 
-def _end_after(bare: list[str], at: int) -> int | None:
-    """Where the end of a domain ends that begins here, spelled ("d e") or not."""
+def _end_after(bare: list[str], at: int, words: Vocabulary) -> int | None:
+    """Return where the end of a domain ends that begins here, spelled ("d e") or not."""
     for past in (at + 3, at + 2):
         letters = bare[at:past]
         if past <= len(bare) and all(map(_is_letter, letters)) and _is_end("".join(letters)):
             return past
-    return at + 1 if at < len(bare) and _is_end(bare[at]) else None
+    return at + 1 if at < len(bare) and _is_said_end(bare[at], words) else None
 
 
 def _is_end(word: str) -> bool:
@@ -92,8 +93,13 @@ def _is_end(word: str) -> bool:
     return last in ends.words("emails", "ends") or last in ends.words("emails", "countries")
 
 
+def _is_said_end(word: str, words: Vocabulary) -> bool:
+    """Return whether a word may end a domain that is said: "de" is a word of its own in French."""
+    return word in words.words("emails", "ends") or word in words.words("emails", "countries")
+
+
 def _beginning(line: Line, at: int) -> int:
-    """Where what stands before the "at" begins."""
+    """Return where what stands before the "at" begins."""
     first = at
     while first > 0 and at - first < _MOST_BEFORE and _goes_before(line, first - 1):
         first -= 1
@@ -106,7 +112,7 @@ def _beginning(line: Line, at: int) -> int:
 
 
 def _explains(line: Line, first: int, last: int) -> bool:
-    """Whether the letter at `first` is explained by words up to `last`."""
+    """Return whether the letter at `first` is explained by words up to `last`."""
     return first >= 0 and explanation(line, first) == last - first + 1
 
 
@@ -135,13 +141,13 @@ def _spelled(line: Line, said: Said) -> Iterator[tuple[int, int]]:
 
 
 def _parts(line: Line, said: Said) -> Iterator[tuple[int, int]]:
-    """Parts of an address that was asked for: "dot smith", "smith dot com", "gmail.com"."""
+    """Yield parts of an address that was asked for: "dot smith", "smith dot com", "gmail.com"."""
     bare = [heard.token.bare for heard in line]
     between = line[0].words("emails", "between")
     signs = line[0].words("emails", "dots") | line[0].words("emails", "signs")
     for at, word in enumerate(bare):
         is_host = "." in word.strip(".") and _is_end(word) and not word[0].isdigit()
-        is_dot = word in between and at + 1 < len(bare)
+        is_dot = word in between and _goes_on_as_domain(line, at + 1)
         if not (is_host or is_dot) or _is_site(line, at):
             continue
         if not said.has_announced("email", line[at].word.start_s, _ANNOUNCED_S):
@@ -152,6 +158,14 @@ def _parts(line: Line, said: Said) -> Iterator[tuple[int, int]]:
         while past + 1 < len(bare) and bare[past] in signs:
             past += 2
         yield first, past
+
+
+def _goes_on_as_domain(line: Line, at: int) -> bool:
+    """Whether what follows "dot" goes on with it; where "point" is a common word, only an end."""
+    if at >= len(line):
+        return False
+    words = line[at].vocabulary
+    return words.code == ENGLISH or _is_said_end(line[at].token.bare, words)
 
 
 def spelled_words(line: Line) -> Iterator[tuple[int, int]]:
@@ -174,7 +188,7 @@ def spelled_words(line: Line) -> Iterator[tuple[int, int]]:
 
 
 def _step(line: Line, at: int, count: int) -> int:
-    """One, if a letter goes on here: said, or an alphabet's word, or doubled."""
+    """Return one, if a letter goes on here: said, or an alphabet's word, or doubled."""
     token = line[at].token
     if token.sort is Sort.REPEAT and at + 1 < len(line) and _is_letter(line[at + 1].token.bare):
         return 2

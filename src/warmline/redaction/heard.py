@@ -74,22 +74,22 @@ class Label:
 
     @property
     def is_direct(self) -> bool:
-        """Whether only what follows at once is meant."""
+        """Return whether only what follows at once is meant."""
         return self.binds == DIRECT
 
     @property
     def at_s(self) -> float:
-        """When its last word begins."""
+        """Return when its last word begins."""
         return self.line[self.past - 1].word.start_s
 
     @property
     def party(self) -> str:
-        """Who said it."""
+        """Return who said it."""
         return self.line[self.first].word.party
 
     @property
     def ends_turn(self) -> bool:
-        """Whether nothing but a courtesy follows in the turn: it asks, or breaks off."""
+        """Return whether nothing but a courtesy follows in the turn: it asks, or breaks off."""
         for heard in self.line[self.past - 1 :]:
             if heard.ends_turn:
                 return True
@@ -100,7 +100,7 @@ class Label:
 
     @property
     def asks(self) -> bool:
-        """Whether its turn is a question, or ends with it."""
+        """Return whether its turn is a question, or ends with it."""
         if self.ends_turn:
             return True
         for heard in self.line[self.past - 1 :]:
@@ -110,7 +110,7 @@ class Label:
 
     @property
     def is_about(self) -> bool:
-        """Whether something else is asked: "is it in your name?", "under your address?"."""
+        """Return whether something else is asked: "is it in your name?", "under your address?"."""
         bare = [heard.token.bare for heard in self.line[: self.first + 1]][-3:]
         before, owners = self.words("answers", "about"), self.words("answers", "owners")
         return any(one in before and other in owners for one, other in pairwise(bare))
@@ -171,7 +171,7 @@ class Said:
 
     @cached_property
     def _places(self) -> dict[int, tuple[Line, int]]:
-        """Where each word of the transcript stands: its line, and its index in it."""
+        """Return where each word of the transcript stands: its line, and its index in it."""
         return {heard.place: (line, at) for line in self.lines for at, heard in enumerate(line)}
 
 
@@ -206,7 +206,7 @@ def _announced(line: Line, known: Known, book: Book) -> list[tuple[int, int, For
 
 
 def _count(line: Line, first: int, past: int) -> int:
-    """How many digits an announcement speaks of: "the six digit code", "last four"."""
+    """Return how many digits an announcement speaks of: "the six digit code", "last four"."""
     words = line[first].vocabulary
     nouns = tuple(words.words("answers", "digit_nouns"))
     is_of_digits = line[first].token.bare.startswith((*nouns, "number"))

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
 from warmline.redaction.book import AFTER, ANSWERED, Form
-from warmline.redaction.checks import is_card
+from warmline.redaction.checks import by_itself, is_card, proven
 from warmline.redaction.heard import Finding, Heard, Label, Line, Said
 from warmline.redaction.runs import DATE, DIGITS, MIXED, Run, runs
 from warmline.redaction.tokens import Sort
-from warmline.redaction.unannounced import by_itself, proven
 
 # How long the next part of a value is waited for.
 _REACH_S = 25.0
@@ -35,7 +34,7 @@ _NAMED_CHARS = 3
 _TYPED_AS_AMOUNT = frozenset({"security_code", "sort_code", "expiry"})
 _TYPED_SHORT = frozenset({"card", "security_code", "sort_code", "expiry", "birth_date"})
 _MADE = (DIGITS, MIXED, DATE)
-_FIGURES_OF_A_YEAR = 4
+_FIGURES_OF_A_YEAR, _FIGURES_OF_A_DAY = 4, 2
 
 
 # When, labels before runs, what.
@@ -53,18 +52,18 @@ class Value:
 
     @property
     def is_private(self) -> bool:
-        """Whether something private was announced."""
+        """Return whether something private was announced."""
         return any(form is not None for form in self.forms)
 
     @property
     def wait_s(self) -> float:
-        """How long the next part is waited for."""
+        """Return how long the next part is waited for."""
         if self.runs:
             return _REACH_S
         return max((form.wait_s for form in self.forms if form), default=_REACH_S)
 
     def of(self, form: Form) -> list[Run]:
-        """The runs that such a form may be made of."""
+        """Return the runs that such a form may be made of."""
         return [run for run in self.runs if run.made_of == form.made_of and not run.is_loose]
 
 
@@ -90,7 +89,7 @@ def find_values(said: Said) -> Iterator[Finding]:
 
 
 def _values(said: Said) -> Iterator[Value]:
-    """The runs of the call that may belong together."""
+    """Yield the runs of the call that may belong together."""
     of_line = {
         line[0].place: [run for made_of in _MADE for run in runs(line, made_of, said.taken)]
         for line in said.lines
@@ -116,7 +115,7 @@ def _values(said: Said) -> Iterator[Value]:
 
 
 def _opened(label: Label, at_s: float, value: Value) -> tuple[Value, Value | None]:
-    """The value that is waited for after an announcement, and the one that it ends."""
+    """Return the value that is waited for after an announcement, and the one that it ends."""
     is_near = at_s - value.touched_s <= value.wait_s
     if is_near and label.form in value.forms and (label.form or not value.is_private):
         value.touched_s = at_s
@@ -139,7 +138,7 @@ def _opened(label: Label, at_s: float, value: Value) -> tuple[Value, Value | Non
 
 
 def _is_aside(label: Label, value: Value) -> bool:
-    """Whether it only ends what is said of something private: "PIN code for delivery?".
+    """Return whether it only ends what is said of something private: "PIN code for delivery?".
 
     Or where it stands: "your policy number is at the top of the letter".
     """
@@ -154,7 +153,7 @@ def _is_aside(label: Label, value: Value) -> bool:
 
 
 def _is_alternative(label: Label) -> bool:
-    """Whether "or" stands before it: "account or reference number"."""
+    """Return whether "or" stands before it: "account or reference number"."""
     before = label.line[max(0, label.first - 2) : label.first]
     return any(h.token.bare in label.words("answers", "alternatives") for h in before)
 
@@ -180,7 +179,8 @@ def _counts(label: Label, near: Sequence[Run], said: Said) -> bool:
         if run.at[0] < label.past or len(run.chars) < _DIRECT_CHARS:
             continue
         gap = label.line[label.past : run.at[0]]
-        if len(gap) <= _DIRECT_BETWEEN and (label.form is None or _leads_on(gap)):
+        is_other = label.form is None and _is_one_clause(label.line[label.past - 1 : run.at[0]])
+        if len(gap) <= _DIRECT_BETWEEN and (is_other or (label.form and _leads_on(gap))):
             return True
         if label.form and len(run.digits) >= _LONG and _is_one_clause(gap):
             return True
@@ -188,7 +188,7 @@ def _counts(label: Label, near: Sequence[Run], said: Said) -> bool:
 
 
 def _asks_how_much(label: Label) -> bool:
-    """Whether the question is for a quantity, an amount or a time."""
+    """Return whether the question is for a quantity, an amount or a time."""
     line, first = label.line, label.first
     while first and not line[first - 1].ends_turn:
         first -= 1
@@ -200,7 +200,7 @@ def _asks_how_much(label: Label) -> bool:
 
 
 def _is_one_clause(gap: Line) -> bool:
-    """Whether no sentence ends between an announcement and a long value."""
+    """Return whether no sentence ends between an announcement and a long value."""
     return len(gap) <= _CLAUSE and not any(h.token.mark in tuple(".?!") for h in gap)
 
 
@@ -216,7 +216,7 @@ def _leads_on(gap: Line) -> bool:
 
 
 def _is_answered(label: Label, said: Said) -> bool:
-    """Whether the next turn of the other is nothing but a value: "it's 9 0 3 3"."""
+    """Return whether the next turn of the other is nothing but a value: "it's 9 0 3 3"."""
     turn = said.next_turn(label)
     if turn is None or label.form is None:
         return False
@@ -233,9 +233,9 @@ def _is_answered(label: Label, said: Said) -> bool:
 
 
 def _named_after(said: Said, of_line: Mapping[int, Sequence[Run]]) -> Iterator[Value]:
-    """Values that are said before what they are: "914 is the security code"."""
+    """Yield values that are said before what they are: "914 is the security code"."""
     for label in said.labels:
-        if label.form is None:
+        if label.form is None or not label.form.most:
             continue
         for run in _beside(label, of_line):
             gap = [h.token.bare for h in label.line[run.at[1] : label.first]]
@@ -268,7 +268,7 @@ def _belongs(run: Run, value: Value) -> bool:
 
 
 def _judged(value: Value) -> Iterator[tuple[Run, str]]:
-    """The runs that are to be hidden, each with its kind."""
+    """Yield the runs that are to be hidden, each with its kind."""
     if not value.forms:
         shape = by_itself(value.runs)
         yield from ((run, shape) for run in value.runs if shape)
@@ -279,7 +279,7 @@ def _judged(value: Value) -> Iterator[tuple[Run, str]]:
 
 
 def _fitting(form: Form, value: Value) -> Iterator[tuple[Run, str]]:
-    """The runs that make up a value of a form, if there is enough of them."""
+    """Yield the runs that make up a value of a form, if there is enough of them."""
     said = [run for run in value.of(form) if _may_be_part(run, form)]
     chars = "".join(run.chars for run in said)
     digits = "".join(run.digits for run in said)
@@ -301,7 +301,7 @@ def _fitting(form: Form, value: Value) -> Iterator[tuple[Run, str]]:
             continue
         if run.made_of == DIGITS and is_card(run.digits):
             yield run, "card"
-        elif size > form.most and form.made_of != DATE:
+        elif form.kind == "number" or (size > form.most and form.made_of != DATE):
             yield run, by_itself([run]) or form.kind
         else:
             yield run, form.kind
@@ -321,15 +321,37 @@ def _may_be_part(run: Run, form: Form) -> bool:
         return run.has_month or len(run.digits) > 1 or run.is_soft
     if form.made_of == DIGITS and run.is_date and form.kind not in ("sort_code", "account"):
         return False
+    if run.made_of != DATE and _is_of_date(run):
+        return False
     return not (run.is_years and form.least > _FIGURES_OF_A_YEAR and len(run.digits) <= 4)
+
+
+def _is_of_date(run: Run) -> bool:
+    """Return whether it is the day or the year of a date: "2 de março", "January 2019"."""
+    (first, past), line = run.at, run.line
+    while first and line[first - 1].token.sort is Sort.LINK:
+        first -= 1
+    if run.is_years and first > 0 and line[first - 1].token.sort is Sort.MONTH:
+        return True
+    while past < len(line) and line[past].token.sort is Sort.LINK and not line[past - 1].ends_turn:
+        past += 1
+    is_day = len(run.digits) <= _FIGURES_OF_A_DAY and not line[run.at[1] - 1].token.mark
+    return is_day and past < len(line) and line[past].token.sort is Sort.MONTH
 
 
 def _is_enough_of_a_date(said: Sequence[Run], form: Form) -> bool:
     digits = "".join(run.digits for run in said)
     has_month = any(run.has_month for run in said)
-    if form.kind == "expiry" and not has_month and all(run.is_years for run in said):
+    if form.kind == "expiry" and all(_is_no_expiry(run) for run in said):
         return False
     return (has_month and bool(digits)) or len(digits) >= form.least
+
+
+def _is_no_expiry(run: Run) -> bool:
+    """Return whether it is a year, or the day of a month: cards expire in a month of a year."""
+    said = [heard.token for heard in run.words if heard.token.sort is not Sort.LINK]
+    is_day = len(said) > 1 and said[-1].sort is Sort.MONTH and len(run.digits) <= _FIGURES_OF_A_DAY
+    return is_day or (run.is_years and not run.has_month)
 
 
 def _between(said: Sequence[Run], hidden: set[int]) -> set[int]:
@@ -350,13 +372,13 @@ def _between(said: Sequence[Run], hidden: set[int]) -> set[int]:
 
 
 def _is_spelled(heard: Heard, letters: str) -> bool:
-    """Whether a name is what the letters after it spell: "Lloyd, L O Y D"."""
+    """Return whether a name is what the letters after it spell: "Lloyd, L O Y D"."""
     token = heard.token
     return token.sort is Sort.WORD and token.is_upper and letters[:1] == token.bare[:1].upper()
 
 
 def _each_by_itself(value: Value) -> Iterator[tuple[Run, str]]:
-    """The numbers that would be hidden without any announcement."""
+    """Yield the numbers that would be hidden without any announcement."""
     is_harmless = bool(value.forms) and not value.is_private
     for run in value.runs:
         if run.made_of != DIGITS:

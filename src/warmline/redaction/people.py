@@ -92,7 +92,7 @@ def _told(label: Label) -> Iterator[tuple[int, int]]:
 
 
 def _secret(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
-    """The answer of a turn, without what leads to it, up to where another clause begins."""
+    """Yield the answer of a turn, without what leads to it, up to where another clause begins."""
     bare = [heard.token.bare for heard in line[first:past]]
     refusals = line[0].words("answers", "refusals")
     if any(word in refusals for word in bare[:_LONGEST_ANSWER]) or (past <= first):
@@ -171,7 +171,7 @@ def _introduced(line: Line) -> Iterator[tuple[int, int]]:
 
 
 def _after_introduction(bare: list[str], at: int) -> int | None:
-    """Where a name begins that is surely introduced: "my name is", "in the name of"."""
+    """Return where a name begins that is surely introduced: "my name is", "in the name of"."""
     before = bare[max(0, at - 1) : at]
     if bare[at] == "names" and before == ["my"]:
         return at + 1
@@ -191,7 +191,7 @@ def _after_introduction(bare: list[str], at: int) -> int | None:
 
 
 def _after_greeting(bare: list[str], at: int) -> int | None:
-    """Where a name may begin: "this is", "I'm", "speaking with", "it's"."""
+    """Return where a name may begin: "this is", "I'm", "speaking with", "it's"."""
     if bare[at : at + 2] in (
         ["this", "is"],
         ["i", "am"],
@@ -205,7 +205,7 @@ def _after_greeting(bare: list[str], at: int) -> int | None:
 
 
 def _is_surely_name(line: Line, first: int, past: int) -> bool:
-    """Whether two words in capitals follow, or one with "calling" or "from" after it."""
+    """Return whether two words in capitals follow, or one with "calling" or "from" after it."""
     if line[first].token.bare in line[0].words("names", "titles"):
         return True
     if not all(is_capital(heard) for heard in line[first:past]):
@@ -242,7 +242,7 @@ def _names_from(line: Line, first: int) -> int:
 
 
 def _titled(line: Line) -> Iterator[tuple[int, int]]:
-    """Names after a title: "Mrs Patterson", "Mr. J R Okafor"."""
+    """Yield names after a title: "Mrs Patterson", "Mr. J R Okafor"."""
     titles = line[0].words("names", "titles")
     for at, heard in enumerate(line):
         if heard.token.bare not in titles or (
@@ -270,7 +270,7 @@ def _titled(line: Line) -> Iterator[tuple[int, int]]:
 
 
 def _answered(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
-    """The name in the turn that answers a question for one."""
+    """Yield the name in the turn that answers a question for one."""
     refusals = line[0].words("answers", "refusals")
     if line[past - 1].token.mark == "?" or any(
         heard.token.bare in refusals for heard in line[first : min(past, first + _LONGEST_ANSWER)]
@@ -297,7 +297,7 @@ def _answered(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
 
 
 def _spelled(line: Line, said: Said) -> Iterator[tuple[int, int]]:
-    """What is spelled after a name was asked for, with the name itself just before it."""
+    """Yield what is spelled after a name was asked for, with the name itself just before it."""
     for first, past in spelled_words(line):
         if not said.has_announced("name", line[first].word.start_s, _ASKED_S):
             continue

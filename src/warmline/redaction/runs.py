@@ -62,44 +62,44 @@ class Run:
 
     @cached_property
     def chars(self) -> str:
-        """All digits and letters, in order."""
+        """Return all digits and letters, in order."""
         return chars_of(self._tokens)
 
     @cached_property
     def digits(self) -> str:
-        """All digits, in order."""
+        """Return all digits, in order."""
         return "".join(char for char in self.chars if char.isdigit())
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The lengths of groups that are typed."""
+        """Return the lengths of groups that are typed."""
         return tuple(size for t in self._tokens for size in t.shape or ())
 
     @property
     def has_month(self) -> bool:
-        """Whether it names a month."""
+        """Return whether it names a month."""
         return any(t.sort is Sort.MONTH for t in self._tokens)
 
     @property
     def is_date(self) -> bool:
-        """Whether it is typed as a date."""
+        """Return whether it is typed as a date."""
         return any(t.is_date for t in self._tokens)
 
     @property
     def is_soft(self) -> bool:
-        """Whether a part of it is typed like an amount, a time or a decimal."""
+        """Return whether a part of it is typed like an amount, a time or a decimal."""
         return any(t.sort is Sort.MEASURE for t in self._tokens)
 
     @property
     def is_amount(self) -> bool:
-        """Whether it is an amount or a quantity in most events: "$45.50", "two million"."""
+        """Return whether it is an amount or a quantity in most events: "$45.50", "two million"."""
         return any(
             t.is_amount or (t.size == MAGNITUDE and len(t.digits) >= _MILLION) for t in self._tokens
         )
 
     @property
     def is_mere_word(self) -> bool:
-        """Whether it may be a word of its own: "oh", or something written in capitals."""
+        """Return whether it may be a word of its own: "oh", or something written in capitals."""
         if any(t.sort is Sort.ACRONYM for t in self._tokens):
             return not self.digits
         first, past = self.at
@@ -110,28 +110,28 @@ class Run:
 
     @property
     def is_years(self) -> bool:
-        """Whether it is nothing but years: "2019, 2020", "twenty twenty eight"."""
+        """Return whether it is nothing but years: "2019, 2020", "twenty twenty eight"."""
         figures = [t.digits for t in self._tokens if t.sort is not Sort.LINK]
         return _is_year(self.digits) or all(_is_year(digits) for digits in figures)
 
     @property
     def words(self) -> Sequence[Heard]:
-        """The words of it."""
+        """Return the words of it."""
         return self.line[self.at[0] : self.at[1]]
 
     @property
     def start_s(self) -> float:
-        """When it begins."""
+        """Return when it begins."""
         return self.words[0].word.start_s
 
     @property
     def end_s(self) -> float:
-        """When it ends."""
+        """Return when it ends."""
         return self.words[-1].word.end_s
 
     @property
     def party(self) -> str:
-        """Who said it."""
+        """Return who said it."""
         return self.words[0].word.party
 
 
@@ -156,7 +156,7 @@ def runs(line: Line, made_of: str = DIGITS, taken: frozenset[int] = frozenset())
 
 
 def _reach(line: Line, first: int, made_of: str, taken: frozenset[int]) -> int:
-    """Where the run that begins here ends; the same place when none does."""
+    """Return where the run that begins here ends; the same place when none does."""
     past, links, at = first, 0, first
     while at < len(line) and links <= _MAX_LINKS and line[at].place not in taken:
         token = line[at].token
@@ -200,7 +200,7 @@ def _multiplied(line: Line, at: int) -> int:
 
 
 def explanation(line: Line, at: int) -> int:
-    """How many words explain a letter: "S for sugar", "B as in boy", "B like Berta"; 0 for none."""
+    """Return how many words explain a letter: "S for sugar", "B as in boy"; 0 for none."""
     token = line[at].token
     if len(token.bare) != 1 or not token.bare.isalpha():
         return 0
@@ -234,7 +234,7 @@ def _as_letter(token: Token) -> Token:
 
 
 def _is_misheard(line: Line, first: int, at: int) -> bool:
-    """Whether "for" is a four: between two digits, or after some and last of all."""
+    """Return whether "for" is a four: between two digits, or after some and last of all."""
     if line[at].token.sort is not Sort.HOMOPHONE or at == first:
         return False
     if at + 1 == len(line) or line[at].ends_turn:
@@ -244,8 +244,12 @@ def _is_misheard(line: Line, first: int, at: int) -> bool:
 
 
 def _is_sound(line: Line, first: int, at: int) -> bool:
-    """Whether "see" is a C: between letters or digits."""
-    if line[at].token.sort is not Sort.SOUND or at == first or at + 1 == len(line):
+    """Return whether "see" is a C: between letters or digits."""
+    if line[at].token.sort is not Sort.SOUND or at == first:
+        return False
+    if line[at].ends_turn and line[at].vocabulary.code != ENGLISH:
+        return line[at - 1].token.is_numeric and at - first >= _SOME_DIGITS
+    if at + 1 == len(line):
         return False
     beside = (line[at - 1].token, line[at + 1].token)
     return all(t.sort in _LETTERS or t.is_numeric for t in beside)
@@ -274,7 +278,7 @@ def _run(line: Line, first: int, past: int, made_of: str) -> Run | None:
         return None
     is_loose = _is_bound(line, first, past, made_of)
     date_leads = line[0].words("numbers", "date_leads")
-    leading = date_leads if made_of == DATE else {"plus"}
+    leading = date_leads if made_of == DATE else line[0].words("numbers", "leads")
     while first and line[first - 1].token.bare in leading:
         first -= 1
     run = Run(line, (first, past), made_of, is_loose)
@@ -295,7 +299,7 @@ def _is_machine_address(said: Line) -> bool:
 
 
 def _without_weak(line: Line, first: int, past: int) -> int:
-    """The end without a last "a" or "I" that goes with what follows."""
+    """Return the end without a last "a" or "I" that goes with what follows."""
     last, weak = line[past - 1], line[0].words("spelling", "weak")
     is_free = last.token.mark or last.ends_turn or past == len(line)
     before = line[past - 2] if past > 1 else None
@@ -309,13 +313,13 @@ def _without_weak(line: Line, first: int, past: int) -> int:
 
 
 def _is_small_word(heard: Heard) -> bool:
-    """Whether it is a word of one letter as other languages have them: "o 91 23", "a 12"."""
+    """Return whether it is a word of one letter as other languages have them: "o 91 23", "a 12"."""
     is_weak = heard.token.bare in heard.words("spelling", "weak")
     return is_weak and not heard.token.is_upper and heard.vocabulary.code != ENGLISH
 
 
 def _measures(line: Line, first: int, past: int) -> bool:
-    """Whether a unit follows, or the plural of what is counted."""
+    """Return whether a unit follows, or the plural of what is counted."""
     if past >= len(line) or line[past - 1].token.mark in tuple(".?!,;") or line[past - 1].ends_turn:
         return False
     bare, words = line[past].token.bare, line[past].vocabulary
@@ -334,7 +338,7 @@ def _measures(line: Line, first: int, past: int) -> bool:
 
 
 def _is_half_past(line: Line, past: int) -> bool:
-    """Whether "a m", "p m" follow."""
+    """Return whether "a m", "p m" follow."""
     following = [heard.token.bare for heard in line[past : past + 2]]
     return following in (["a", "m"], ["p", "m"]) or following[:1] in (["a.m"], ["p.m"])
 
@@ -351,7 +355,7 @@ def _without_measure(line: Line, first: int, past: int) -> int:
 
 
 def _is_bound(line: Line, first: int, past: int, made_of: str) -> bool:
-    """Whether words around it say that it counts something or is a time."""
+    """Return whether words around it say that it counts something or is a time."""
     digits = chars_of([heard.token for heard in line[first:past]])
     before, words = line[first - 1].token if first else None, line[first].vocabulary
     if made_of == DATE and len(digits) >= _SHORT:

@@ -97,7 +97,7 @@ class Token:
 
     @property
     def is_numeric(self) -> bool:
-        """Whether a number can begin or end with it."""
+        """Return whether a number can begin or end with it."""
         return self.sort is Sort.NUMBER or (
             self.sort is Sort.CODE and len(self.digits) >= _CODE_DIGITS
         )
@@ -124,7 +124,7 @@ def _read(raw: str, bare: str, words: Vocabulary) -> Token:
     grouped = _GROUPED if words.code == ENGLISH else _GROUPED_BY_DOTS
     if is_money or grouped.fullmatch(bare) or _CLOCK.fullmatch(bare):
         digits = "".join(re.findall(r"\d", bare))
-        is_amount = "%" in raw or (is_money and re.search(r"[.,]\d{2}$", bare) is not None)
+        is_amount = "%" in raw or (is_money and re.search(r"[.,]\d{2}(?!\d)", bare) is not None)
         groups = tuple(map(len, re.findall(r"\d+", bare)))
         return Token(bare, Sort.MEASURE, digits, shape=groups, is_amount=is_amount)
     if _ACRONYM.fullmatch(raw.strip(_EDGES)) and bare in _FILLERS:
@@ -153,12 +153,12 @@ def is_ipv4(parts: Sequence[str]) -> bool:
 
 
 def digits_of(tokens: Sequence[Token]) -> str:
-    """The digits that these words stand for together: "forty one" is 41, "double five" 55."""
+    """Return the digits that words stand for together: "forty one" is 41, "double five" 55."""
     return "".join(char for char in chars_of(tokens) if char.isdigit())
 
 
 def chars_of(tokens: Sequence[Token]) -> str:
-    """The digits and letters that these words stand for together: "A, double five, F" is A55F."""
+    """Return the digits and letters that words stand for: "A, double five, F" is A55F."""
     found, times, after_tens, at = "", 1, 0, 0
     while at < len(tokens):
         t = tokens[at]
@@ -340,7 +340,8 @@ def _named_in_date(bare: str, words: Vocabulary) -> Token | None:
         is_joint = joins_back or bare in words.numbers("joints")
         return Token(bare, Sort.LINK, is_joint=is_joint, joins_back=joins_back)
     if (number := words.compound(bare)) is not None:
-        return Token(bare, Sort.NUMBER, str(number), size=2)
+        # "tweeduizend negentien", "dreihundert fünf": the rest may be a word of its own.
+        return Token(bare, Sort.NUMBER, str(number), size=2 if number % 100 else HUNDREDS)
     if (number := words.ordinal(bare)) is not None:
         return Token(bare, Sort.ORDINAL, str(number), size=1)
     return None
@@ -385,7 +386,7 @@ def _letter(bare: str) -> Token | None:
 
 
 def _lettered(raw: str, bare: str, words: Vocabulary) -> Token | None:
-    """Letters and codes: "B-R-O-W-N", "NWBK", "ab12", "x-ray", "b"."""
+    """Return letters and codes: "B-R-O-W-N", "NWBK", "ab12", "x-ray", "b"."""
     if _MASK.fullmatch(bare):
         return Token(bare, Sort.MASK)
     if _SPELLED.fullmatch(bare) and bare not in ("a.m", "p.m"):

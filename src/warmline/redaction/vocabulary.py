@@ -77,13 +77,13 @@ class Vocabulary:
 
     @cached_property
     def _units(self) -> dict[str, int]:
-        """How digits are called within a word."""
+        """Return how digits are called within a word."""
         own = {word: int(digits) for word, digits in self.numbers("digits").items() if digits > "0"}
         return own | {word: int(digits) for word, digits in self._parts.get("units", {}).items()}
 
     @cached_property
     def _below_hundred(self) -> dict[str, int]:
-        """Every number from 1 to 99 that may be a word, or a part of one."""
+        """Return every number from 1 to 99 that may be a word, or a part of one."""
         found = self._units | {w: int(d) for w, d in self.numbers("teens").items()}
         tens = {word: int(digits) for word, digits in self.numbers("tens").items()}
         found |= tens
@@ -93,7 +93,7 @@ class Vocabulary:
         return found
 
     def _joined(self, ten: str, unit: str) -> Iterator[str]:
-        """The words that a ten and a unit make together."""
+        """Yield the words that a ten and a unit make together."""
         for joint in self._parts.get("joints", ()):
             yield f"{unit}{joint}{ten}"
         if self._parts.get("tens_first"):
