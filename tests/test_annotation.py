@@ -14,14 +14,35 @@ from typer.testing import CliRunner
 
 from factories import NO_ROLES, call, cue, definitions_of
 from warmline import landing
-from warmline.annotation import Key, Label, Wanted, agreement, draw, read_key, read_sheet
-from warmline.annotation.agreement import CONSENSUS, consensus
+from warmline.annotation import (
+    Key,
+    Label,
+    Wanted,
+    agreement,
+    draw,
+    find_answered,
+    read_key,
+    read_labels,
+    read_sheet,
+)
+from warmline.annotation.agreement import (
+    CONSENSUS,
+    consensus,
+    expected_widths,
+    gwet_ac1,
+    krippendorff_alpha,
+    share_alike,
+    votes,
+    weighted_kappa,
+)
 from warmline.annotation.drawing import _spread
 from warmline.cli.app import app
 from warmline.errors import DataError
+from warmline.statistics import precision_at
 from warmline.warehouse import publish
 
 CALLS = 6
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +89,7 @@ def test_flagged_and_unflagged_turns_are_drawn_with_their_chances(warehouse: Pat
 
 
 def test_an_item_has_the_talk_around_it_and_the_agents_two_turns(warehouse: Path):
-    item = next(i for i in draw(warehouse, Wanted()) if i.item_id == "c0#1")
+    item = next(i for i in draw(warehouse, Wanted()) if (i.call_id, i.turn_index) == ("c0", 1))
     assert item.before == "agent: how can I help"
     assert item.after.splitlines() == [
         "agent: =what is the number",
@@ -150,6 +171,8 @@ def test_a_sheet_is_blind_and_comes_back(warehouse: Path, tmp_path: Path, suffix
     assert ran.exit_code == 0, ran.output
     text = sheet.read_text(encoding="utf-8-sig")
     assert "fear_anxiety" not in text and "ignored" not in text
+    # Neither the answer is shown nor whose call it is.
+    assert "thank you it is done" not in text and "c0" not in text and ".wav" not in text
     key = read_key(tmp_path / "sheet.key.json")
     assert "worried" not in (tmp_path / "sheet.key.json").read_text()
     assert read_sheet(sheet, key) == {}
@@ -240,15 +263,15 @@ def test_annotators_are_compared_and_the_majority_counts():
     assert (first.left, first.right, first.items) == ("ann", "bob", 10)
     assert first.cue is not None and first.cue.value == pytest.approx(0.6)
     assert first.answered is None
-    assert found.undecided == 1
+    assert found.undecided == ("4",)  # two see a feeling, and not the same one
     shared = found.against[-1]
-    assert shared.annotator == CONSENSUS and shared.items == 9
+    assert shared.annotator == CONSENSUS and shared.items == 10
     assert shared.precision is not None and shared.precision.value == 1.0
 
 
 def test_one_opinion_is_no_majority():
     labels, undecided = consensus([{"a": Label("none")}, {"b": Label("none")}])
-    assert (labels, undecided) == ({}, 0)
+    assert (labels, undecided) == ({}, ())
 
 
 def test_the_command_prints_agreement(warehouse: Path, tmp_path: Path):
@@ -258,7 +281,7 @@ def test_the_command_prints_agreement(warehouse: Path, tmp_path: Path):
     rows = json.loads(sheet.read_text())
     for name, feeling in (("ann", "fear_anxiety"), ("bob", "none")):
         for row in rows:
-            row["feeling"] = feeling if row["item_id"].endswith("#1") else "none"
+            row["feeling"] = feeling if "worried" in row["text"] else "none"
         (tmp_path / f"{name}.json").write_text(json.dumps(rows))
     key = str(tmp_path / "sheet.key.json")
     sheets = [str(tmp_path / "ann.json"), str(tmp_path / "bob.json")]
@@ -269,3 +292,188 @@ def test_the_command_prints_agreement(warehouse: Path, tmp_path: Path):
     assert told["against"][0]["kind"]["value"] == 0.5
     empty = run(app, ["agreement", str(sheet), "--key", key])
     assert empty.exit_code == 1 and "nothing is labelled yet" in empty.output
+
+
+# Two passes
+
+
+def fill(path: Path, to: Path, values: dict[str, str], where: str = "") -> None:
+    rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(keepends=True)))
+    with to.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row | (values if where in row["text"] else {}) for row in rows)
+
+
+def test_answers_are_labelled_after_the_feelings_and_read_together(warehouse: Path, tmp_path: Path):
+    run = CliRunner().invoke
+    sheet, ann = tmp_path / "sheet.csv", tmp_path / "ann.csv"
+    run(app, ["annotate", str(sheet), "--warehouse", str(warehouse)])
+    fill(sheet, ann, {"feeling": "none"})
+    fill(ann, ann, {"feeling": "fear_anxiety"}, "worried")
+    key, second = str(tmp_path / "sheet.key.json"), tmp_path / "ann.answers.csv"
+    asked = ["annotate", str(second), "--answers-of", str(ann), "--key", key]
+    ran = run(app, [*asked, "--warehouse", str(warehouse)])
+    assert ran.exit_code == 0 and "6 turns with a feeling" in ran.output, ran.output
+    assert "thank you it is done" in second.read_text(encoding="utf-8-sig")
+    known = read_key(Path(key))
+    assert read_labels(ann, known)[next(iter(known))].answer is None
+    filled = tmp_path / "filled.csv"
+    fill(second, filled, {"answer": "ignored", "level": "0"})
+    filled.replace(second)
+    told = read_labels(ann, known)
+    assert Counter(label.answer for label in told.values()) == {"ignored": 6, None: 6}
+    fill(second, filled, {"feeling": "sadness_disappointment"})
+    filled.replace(second)
+    with pytest.raises(DataError, match="what was said before reading the answer counts"):
+        read_labels(ann, known)
+    lone = run(app, ["annotate", str(tmp_path / "x.csv"), "--answers-of", str(ann)])
+    assert lone.exit_code == 2 and "go together" in lone.output
+
+
+def test_a_turn_that_was_erased_since_is_named(warehouse: Path, tmp_path: Path):
+    gone = {"x": Key("gone", ("fear_anxiety",), "ignored", 0, "all", 1.0, 1)}
+    with pytest.raises(DataError, match="call gone, turn 1"):
+        find_answered(warehouse, {"x": Label("fear_anxiety")}, gone)
+    assert find_answered(warehouse, {"x": Label("none")}, gone) == []
+
+
+# Coefficients
+
+# Krippendorff 2011, four observers of twelve units; 0.743 there.
+OBSERVED = [
+    *((1, 1, None, 1), (2, 2, 3, 2), (3, 3, 3, 3), (3, 3, 3, 3), (2, 2, 2, 2), (1, 2, 3, 4)),
+    *((4, 4, 4, 4), (1, 1, 2, 1), (2, 2, 2, 2), (None, 5, 5, 5), (None, None, 1, 1)),
+]
+
+
+def test_coefficients_are_those_of_the_literature():
+    ones = np.ones(len(OBSERVED))
+    assert krippendorff_alpha(votes(OBSERVED), ones) == pytest.approx(0.743, abs=0.001)
+    # Gwet 2014, table 4.10 of the same units: what observers share by chance is a little less.
+    assert gwet_ac1(votes(OBSERVED), ones) == pytest.approx(0.775, abs=0.01)
+    # Two of twenty seen alike as rare, one each way: kappa falls to 0.44, AC1 does not.
+    rare = [(1, 1)] + [(1, 0), (0, 1)] + [(0, 0)] * 17
+    assert weighted_kappa(votes(rare), np.ones(20)) == pytest.approx(0.444, abs=0.001)
+    assert gwet_ac1(votes(rare), np.ones(20)) == pytest.approx(0.878, abs=0.001)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=3, max_size=12))
+def test_an_item_that_stands_for_three_counts_as_three(pairs: list[tuple[int, int]]):
+    heavy = np.array([3.0] + [1.0] * (len(pairs) - 1))
+    copied = [pairs[0], pairs[0], *pairs]
+    for coefficient in (weighted_kappa, gwet_ac1, share_alike):
+        assert coefficient(votes(pairs), heavy) == pytest.approx(
+            coefficient(votes(copied), np.ones(len(copied))), nan_ok=True
+        )
+
+
+def test_agreement_is_of_the_calls_and_not_of_a_sample_rich_in_feelings():
+    """5 % of turns show a feeling and half of the sample does: the plain kappa was 0.2 too high."""
+    random = np.random.default_rng(3)
+    felt = np.concatenate([np.ones(600, bool), np.zeros(600, bool)])
+    chances = np.where(felt, 600 / 5_000, 600 / 95_000)
+
+    def person() -> dict[str, Label]:
+        seen = np.where(felt, random.random(1200) < 0.9, random.random(1200) < 0.03)
+        return {str(i): Label("fear_anxiety" if s else "none") for i, s in enumerate(seen)}
+
+    ann, bob = person(), person()
+    key = {
+        str(i): Key(str(i), ("x",) if f else (), None, None, str(f), float(chances[i]))
+        for i, f in enumerate(felt)
+    }
+    found = agreement({"ann": ann, "bob": bob}, key).between[0].cue
+    p = np.array([0.05 * 0.9 + 0.95 * 0.03])
+    same = 0.05 * (0.81 + 0.01) + 0.95 * (0.97**2 + 0.03**2)
+    chance = p**2 + (1 - p) ** 2
+    truth = float(((same - chance) / (1 - chance))[0])
+    assert found and found.low and found.high
+    assert found.low < truth < found.high
+    assert abs(found.value - truth) < 0.06
+
+
+def test_turns_on_which_people_differ_stay_and_what_is_decided_counts():
+    fear = "fear_anxiety"
+    key = keyed(*((str(i), fear, 1.0) for i in range(4)))
+    ann = {str(i): Label(fear, "ignored") for i in range(4)}
+    bob = ann | {"0": Label("none"), "1": Label(fear, "affective")}
+    found = agreement({"ann": ann, "bob": bob}, key)
+    assert found.undecided == ("0", "1")
+    shared = found.against[-1]
+    # Before, the turn on which they differ was left out, and precision was 1.
+    assert shared.precision and shared.precision.value == pytest.approx(3.5 / 4)
+    decided = {"0": Label("none"), "1": Label(fear, "affective")}
+    after = agreement({"ann": ann, "bob": bob}, key, decided=decided)
+    assert after.undecided == ()
+    assert after.against[-1].precision and after.against[-1].precision.value == 0.75
+
+
+def test_disputes_are_written_decided_and_read_back(warehouse: Path, tmp_path: Path):
+    run = CliRunner().invoke
+    sheet, ann, bob = (tmp_path / f"{n}.csv" for n in ("sheet", "ann", "bob"))
+    run(app, ["annotate", str(sheet), "--warehouse", str(warehouse)])
+    fill(sheet, ann, {"feeling": "none"})
+    fill(ann, bob, {"feeling": "fear_anxiety"}, "worried")
+    command = ["agreement", str(ann), str(bob), "--key", str(tmp_path / "sheet.key.json")]
+    open_ = tmp_path / "open.csv"
+    ran = run(app, [*command, "--disputes", str(open_)])
+    assert ran.exit_code == 0 and "On 6 turns the annotators differ" in ran.output, ran.output
+    rows = list(csv.DictReader(open_.read_text(encoding="utf-8-sig").splitlines(keepends=True)))
+    assert {(r["text"], r["ann_feeling"], r["bob_feeling"]) for r in rows} == {
+        ("I am worried about my card", "none", "fear_anxiety")
+    }
+    fill(open_, tmp_path / "decided.csv", {"feeling": "fear_anxiety"})
+    ran = run(app, [*command, "--decided", str(tmp_path / "decided.csv"), "--json"])
+    told = json.loads(ran.stdout)
+    assert told["undecided"] == []
+    assert told["against"][-1]["precision"]["value"] == 1.0
+    assert set(told["against"][-1]["precision_at"]) == {"0.02", "0.05", "0.1", "0.2"}
+
+
+# How many turns to label
+
+
+def test_precision_falls_where_feelings_are_rarer():
+    # The ledger's own: 0.71 where 23 % of turns show one is 0.30 where 5 % do.
+    specificity = 1 - 0.44 * 0.23 / 0.77 * (1 / 0.71 - 1)
+    assert precision_at(0.44, specificity, 0.23) == pytest.approx(0.71)
+    assert precision_at(0.44, specificity, 0.05) == pytest.approx(0.30, abs=0.01)
+
+
+def test_the_table_of_the_guide_is_computed():
+    guide = (ROOT / "docs" / "annotation.md").read_text(encoding="utf-8")
+    for flagged, unflagged in ((60, 60), (120, 240), (240, 480), (480, 1500)):
+        widths = [
+            expected_widths(flagged, unflagged, recall=0.44, specificity=0.97, prevalence=p)
+            for p in (0.05, 0.20)
+        ]
+        told = " | ".join(f"±{w.precision:.2f} | ±{w.recall:.2f}" for w in widths)
+        assert f"| {flagged} | {unflagged} | {told} |" in guide, (flagged, unflagged, told)
+
+
+def test_expected_widths_are_those_that_are_had():
+    """60 labelled turns of either kind, drawn from many: the mean width is as was promised."""
+    random = np.random.default_rng(2)
+    promised = expected_widths(60, 60, recall=0.44, specificity=0.97, prevalence=0.2)
+    precision = precision_at(0.44, 0.97, 0.2)
+    share = 0.2 * 0.44 / precision
+    had = []
+    for _ in range(60):
+        labels, key = {}, {}
+        for name, p, size, kinds in (
+            ("f", precision, share, ("x",)),
+            ("u", 0.2 * 0.56 / (1 - share), 1 - share, ()),
+        ):
+            for i in range(60):
+                labels[f"{name}{i}"] = Label("fear_anxiety" if random.random() < p else "none")
+                key[f"{name}{i}"] = Key(f"{name}{i}", kinds, None, None, name, 60 / size)
+        against = agreement({"ann": labels}, key).against[0]
+        assert against.recall and against.precision
+        had.append(
+            (
+                against.precision.high - against.precision.low,
+                against.recall.high - against.recall.low,
+            )
+        )
+    assert np.mean(had, axis=0) / 2 == pytest.approx([promised.precision, promised.recall], rel=0.1)

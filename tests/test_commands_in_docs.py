@@ -153,7 +153,7 @@ def prepare(command: str, place: Path, home: Path) -> None:
             rows = list(csv.DictReader(file))
         for name, step in (("ann", 2), ("bob", 3)):
             labelled = [
-                row | {"feeling": "none" if i % step else "fear_anxiety", "answer": "", "level": ""}
+                row | {"feeling": "none" if i % step else "fear_anxiety"}
                 for i, row in enumerate(rows)
             ]
             with (place / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -21,8 +22,11 @@ from warmline.cli.app import app
 from warmline.errors import QueryError, SettingsError, WarehouseError
 from warmline.outcomes import load_outcomes
 from warmline.research import sample as samples
+from warmline.research.attrition import attrition, lee_bounds
 from warmline.research.design import Correction, Design, Effects
+from warmline.research.export import deidentified
 from warmline.research.plots import forest_png
+from warmline.research.provenance import provenance
 from warmline.research.report import write_report
 from warmline.research.sample import Sample, read_sample
 from warmline.research.study import Study, run_study, study_of
@@ -135,12 +139,14 @@ def test_measures_are_the_agents_and_the_opening_is_the_customers(small: Path) -
     assert all(np.isnan(other["reflections"]) for other in others)
 
 
-def test_a_customer_is_followed_from_call_to_call(small: Path) -> None:
+def test_every_call_is_followed_until_the_customer_leaves_whatever_calls_come_between(
+    small: Path,
+) -> None:
     spells = read_sample(small, Design(measures=("reflections",), after_days=1)).spells
     assert spells is not None
     found = {row.call_id: (round(row.days, 2), row.outcome) for row in spells.itertuples()}
     assert found == {
-        "anna-1": (3.0, 0.0),  # from a day after until she called again
+        "anna-1": (7.5, 1.0),  # from a day after until the end of the 9th, when she left
         "anna-2": (3.5, 1.0),  # until the end of the 9th
         "ben-1": (3.5, 1.0),
         "cleo-1": (117.5, 0.0),  # until she was last seen
@@ -333,6 +339,8 @@ def test_a_plan_is_taken_from_the_warehouse(studied: Firm) -> None:
     assert found["usable"] == pytest.approx(160 / 180)
     assert found["calls_per_agent"] == pytest.approx(160 / 6)
     assert 0.45 < found["outcome_sd"] <= 0.51
+    # Four cues a call: half and more of what calls differ by is luck.
+    assert 0.05 <= found["reliability"] < 0.6
     assert found["icc_measure"] > 0.05
     assert json.loads(warmline(studied, *asked, "--icc-measure", 0.5).stdout)["icc_measure"] == 0.5
     none = warmline(studied, *asked, "--measure", "reasks")
@@ -347,3 +355,155 @@ def test_the_help_of_research_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+# Plans
+
+
+def test_a_study_from_its_plan_is_the_same_to_the_byte_but_for_the_date(
+    studied: Firm, tmp_path: Path
+) -> None:
+    options = [word for m in MEASURES[:2] for word in ("--measure", m)]
+    options += ["--min-n", "60", "--control", "queue", "--within-days", "80"]
+    plan = tmp_path / "plan.json"
+    frozen = CliRunner().invoke(app, ["research", "plan", str(plan), *options])
+    assert frozen.exit_code == 0, frozen.output
+    typed = warmline(studied, "research", "retention", *options, "--to", tmp_path / "a")
+    planned = warmline(studied, "research", "retention", "--plan", plan, "--to", tmp_path / "b")
+    assert (typed.exit_code, planned.exit_code) == (0, 0), planned.output
+    names = sorted(p.name for p in (tmp_path / "a").iterdir())
+    assert names == sorted(p.name for p in (tmp_path / "b").iterdir())
+    for name in names:
+        one, two = ((tmp_path / folder / name).read_bytes() for folder in "ab")
+        assert _undated(one) == _undated(two), name
+    digest = json.loads(plan.read_text())["sha256"]
+    page = (tmp_path / "b" / "report.html").read_text()
+    assert digest[:16] in page and digest[:16] in frozen.output
+    assert "--within-days 80" in page and "Not as planned" not in page
+    assert "Versions of the measures&#x27; definitions: answered_rate " in page
+
+
+def _undated(content: bytes) -> bytes:
+    for pattern in (rb"Made at [-0-9]+ [:0-9]+ UTC", rb'"made_at": "[^"]+"'):
+        content = re.sub(pattern, b"", content)
+    return content
+
+
+def test_what_was_not_planned_is_marked_and_a_changed_plan_refused(
+    studied: Firm, tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.json"
+    CliRunner().invoke(app, ["research", "plan", str(plan), "--measure", "ownership"])
+    again = CliRunner().invoke(app, ["research", "plan", str(plan)])
+    assert again.exit_code == 1 and "a plan is not written over" in " ".join(again.output.split())
+    done = warmline(
+        *(studied, "research", "retention", "--plan", plan, "--measure", "answered_rate"),
+        *("--min-n", 60, "--to", tmp_path / "r"),
+    )
+    text = " ".join(done.output.split())
+    assert "Not as planned: measures is answered_rate, planned was ownership" in text
+    assert "min_n is 60, planned was 100" in text
+    found = json.loads((tmp_path / "r" / "results.json").read_text())
+    assert len(found["provenance"]["not_planned"]) == 2
+    plan.write_text(plan.read_text().replace("90.0", "30.0"))
+    changed = warmline(studied, "research", "retention", "--plan", plan, "--to", tmp_path / "r")
+    assert changed.exit_code == 1
+    assert "it was changed after it was frozen" in " ".join(changed.output.split())
+    plan.write_text("{}")
+    none = warmline(studied, "research", "retention", "--plan", plan)
+    assert "not a plan, which `warmline research plan` writes" in " ".join(none.output.split())
+
+
+def test_the_digest_of_the_data_changes_with_them(studied: Firm, small: Path) -> None:
+    one, same = (provenance(studied.warehouse, DESIGN) for _ in range(2))
+    assert one.data_sha256 == same.data_sha256 != provenance(small, DESIGN).data_sha256
+    assert one.definitions["answered_rate"] >= 1
+    assert one.design_sha256 != provenance(small, replace(DESIGN, min_n=61)).design_sha256
+
+
+# The table that may leave the house
+
+
+def test_the_export_names_nobody_and_has_a_codebook(studied: Firm, tmp_path: Path) -> None:
+    done = warmline(studied, "research", "export", tmp_path / "out", "--measure", "answered_rate")
+    assert done.exit_code == 0, done.output
+    table = pd.read_csv(tmp_path / "out" / "calls.csv", na_values="", keep_default_na=False)
+    book = pd.read_csv(tmp_path / "out" / "codebook.csv", keep_default_na=False)
+    assert list(table.columns) == list(book["name"])
+    text = (tmp_path / "out" / "calls.csv").read_text()
+    for private in ("agent-", "customer-", "call-", "2026-06-0"):
+        assert private not in text
+    sample = read_sample(studied.warehouse, Design(measures=("answered_rate",)))
+    # The same rows: each agent's calls and outcomes are there, under another name.
+    before = sample.frame.groupby("agent_id")["outcome"].agg(["size", "sum"])
+    after = table.groupby("agent")["outcome"].agg(["size", "sum"])
+    assert sorted(map(tuple, before.to_numpy().tolist())) == sorted(
+        map(tuple, after.to_numpy().tolist())
+    )
+    row = book.set_index("name").loc["answered_rate"]
+    assert (row["unit"], int(row["missing"])) == ("1", table["answered_rate"].isna().sum())
+    assert int(row["version"]) == 1 and row["definition"].startswith("answered_rate as")
+    assert "Digest of the design" in (tmp_path / "out" / "README.txt").read_text()
+    again = warmline(studied, "research", "export", tmp_path / "out", "--measure", "ownership")
+    assert again.exit_code == 1 and "name another folder" in again.output
+
+
+def test_rare_words_are_taken_together_and_ids_are_new_each_time(studied: Firm) -> None:
+    frame = read_sample(studied.warehouse, DESIGN).frame
+    frame.loc[frame.index[:9], "queue"] = "of the managing director"
+    one, two = (deidentified(frame, DESIGN) for _ in range(2))
+    assert set(one["queue"]) == {"billing", "orders", "(rare)"}
+    assert set(one["customer"]) == set(two["customer"])
+    assert one["customer"].tolist() != two["customer"].tolist()
+
+
+# Who is missing
+
+
+def test_lees_bounds_by_hand() -> None:
+    """All of 40 calls with more are followed, 30 of 40 with less: a quarter is trimmed."""
+    values = np.repeat([1.0, 0.0], 40)
+    outcome = np.concatenate([np.arange(40.0), np.full(30, 10.0), np.full(10, np.nan)])
+    found = lee_bounds("m", values, outcome)
+    assert found
+    assert (found.followed_more, found.followed_less) == (1.0, 0.75)
+    assert found.difference == 19.5 - 10
+    # The lowest 30 of the 40 have the mean 14.5, the highest 24.5.
+    assert (found.low, found.high) == (4.5, 14.5)
+    turned = lee_bounds("m", -values, outcome)
+    assert turned and (turned.low, turned.high) == (-14.5, -4.5)
+    alike = lee_bounds("m", values[:70], outcome[:70])
+    assert alike and alike.low == alike.difference == alike.high
+    assert lee_bounds("m", values[:50], outcome[:50]) is None
+
+
+def test_calls_without_an_outcome_that_are_others_are_told(studied: Firm) -> None:
+    study = run_study(studied.warehouse, DESIGN)
+    assert study.attrition == ()  # every call has the outcome
+    late = run_study(studied.warehouse, replace(DESIGN, outcome="nps", within_days=30))
+    assert {a.what for a in late.attrition} >= {"log_duration", "opening_cues"}
+    assert late.bounds
+    assert all(bound.low <= bound.difference <= bound.high for bound in late.bounds)
+    upset = np.repeat([0.0, 1.0], 50)
+    frame = pd.DataFrame(dict.fromkeys(("opening_cues", "opening_hostile"), upset))
+    frame["opening_friction"], frame["opening_rate_words_per_s"] = 0.0, np.nan
+    told = attrition(
+        frame, np.tile([True] * 4 + [False], 20) & (upset == 0) | (upset == 1), ["opening"]
+    )
+    assert told == ()  # ten calls without the outcome are too few to say
+    told = attrition(frame, np.arange(100) < 60, ["opening"])
+    assert told[0].apart == pytest.approx((10 / 60 - 1.0) / 0.5)
+
+
+def test_what_goes_with_a_negative_control_is_marked(studied: Firm, tmp_path: Path) -> None:
+    words = ("research", "retention", "--measure", "answered_rate", "--min-n", 60)
+    words = (*words, "--effects", "none", "--control", "none", "--negative-control", "nps")
+    done = warmline(studied, *words, "--to", tmp_path)
+    text = " ".join(done.output.split())
+    # Skill moves both in this firm, and nothing is held equal.
+    assert "answered_rate goes with nps, too, which a call cannot have changed" in text
+    page = (tmp_path / "report.html").read_text()
+    assert "nps, which a call cannot have changed" in page
+    assert "--negative-control nps" in page
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert found["negative_controls"]["nps"][0]["measure"] == "answered_rate"

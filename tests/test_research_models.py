@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from studying import world
 from warmline.research.associations import Association, associations, corrected
-from warmline.research.design import Correction, Design, Effects
+from warmline.research.design import Correction, Design, Effects, Model
 from warmline.research.dose import dose
 from warmline.research.regression import fit, independent_columns
 from warmline.research.robust import cr2
@@ -286,3 +286,65 @@ def test_parts_hold_all_calls_and_none_is_tiny() -> None:
     assert min(part.n for part in found.parts) >= 10
     levels = [part.adjusted.value for part in found.parts if part.adjusted]
     assert levels[-1] > levels[0]
+
+
+# A logit with agents' effects
+
+
+def test_a_logits_average_effect_is_that_of_planted_shares() -> None:
+    """By hand: half of each agent's calls with the measure at 1, which adds 1 to the log odds."""
+    values, holds = [], []
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        agent = np.repeat(np.arange(15), 60)
+        m = random.integers(0, 2, 900).astype(float)
+        odds = random.normal(0.5, 1.0, 15)[agent]
+        y = (random.random(900) < 1 / (1 + np.exp(-odds - m))) * 1.0
+        truth = float(np.mean(1 / (1 + np.exp(-odds - 1)) - 1 / (1 + np.exp(-odds))))
+        frame = pd.DataFrame({"agent_id": agent.astype(str), "outcome": y, "m": m})
+        found = one(frame, replace(DESIGN, controls=(), model=Model.LOGIT))
+        assert found.adjusted and found.sd
+        values.append(found.adjusted.value / found.sd - truth)
+        holds.append(found.adjusted.low / found.sd < truth < found.adjusted.high / found.sd)
+    assert abs(np.mean(values)) < 0.02
+    assert sum(holds) >= 10
+
+
+def test_a_logit_says_why_it_has_no_estimate() -> None:
+    frame = world(3)
+    logit = replace(DESIGN, model=Model.LOGIT)
+    assert "yes or no" in (one(world(3, is_share=False), logit).reason or "")
+    assert "within agents" in (one(frame, replace(logit, effects=Effects.NONE)).reason or "")
+    told = frame.assign(m=frame["outcome"] + 0.1 * np.random.default_rng(1).random(len(frame)))
+    assert "tells the outcome exactly" in (one(told, logit).reason or "")
+
+
+def test_calls_of_a_week_that_are_alike_widen_the_interval() -> None:
+    """What a week does to both, whoever takes the calls, is no evidence of many agents."""
+    random = np.random.default_rng(4)
+    week = np.tile(np.arange(16), 60)
+    agent = np.repeat(np.arange(12), 80)
+    shock = random.normal(size=16)[week]
+    frame = pd.DataFrame(
+        {
+            "agent_id": agent.astype(str),
+            "m": random.normal(size=16)[week] + 0.3 * random.normal(size=960),
+            "outcome": shock + random.normal(size=960),
+        }
+    )
+    alone = one(frame, replace(DESIGN, controls=())).adjusted
+    dated = frame.assign(started_at=pd.Timestamp("2026-01-05") + pd.to_timedelta(week * 7, "D"))
+    shared = one(dated, replace(DESIGN, controls=())).adjusted
+    assert alone and shared
+    assert shared.value == alone.value
+    assert shared.se > 2 * alone.se
+    assert shared.df <= 15
+
+
+def test_agents_who_differ_otherwise_are_told_where_effects_are_random() -> None:
+    random = replace(DESIGN, effects=Effects.RANDOM)
+    confounded = one(world(0, agents=25, each=30), random).p_mundlak
+    assert confounded is not None and confounded < 0.05
+    alike = [one(world(s, each=25, is_confounded=False), random).p_mundlak for s in range(4)]
+    assert sum(p is not None and p < 0.05 for p in alike) <= 1
+    assert one(world(1)).p_mundlak is None

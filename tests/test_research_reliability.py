@@ -101,7 +101,8 @@ def test_the_command_says_it_in_words_and_in_json(tmp_path: Any) -> None:
     assert done.exit_code == 0, done.output
     text = " ".join(done.output.split())
     assert "answered_rate" in text and "a ranking is mostly luck" in text
-    numbers = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
+    assert "Digest of calls, measures and outcomes" in text
+    numbers = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)["measures"]
     assert numbers[0]["measure"] == "answered_rate"
     assert numbers[0]["agents"] == 6 and 0 <= numbers[0]["g"] <= 1
     assert numbers[1]["reason"] is not None

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from studying import world
 from warmline.research.design import Design
@@ -42,3 +43,31 @@ def test_a_hazard_that_cannot_be_told_has_a_reason() -> None:
     few = frame.assign(outcome=(frame.index < 15) * 1.0)
     (found,) = hazards(few, DESIGN)
     assert found.reason == "15 customers left, at least 20 are needed"
+
+
+def test_calls_of_one_customer_do_not_make_the_error_smaller() -> None:
+    """Each follow-up stands there with three agents: there is no more to know than of one."""
+    frame = spells(2, 0.0, agents=12, each=40).assign(agent_id="a")
+    frame["agent_id"] = [f"agent-{i % 12}" for i in range(len(frame))]
+    frame["customer_id"] = [f"customer-{i}" for i in range(len(frame))]
+    (alone,) = hazards(frame, replace(DESIGN, controls=()))
+    copies = [
+        frame.assign(agent_id=[f"agent-{(i + s) % 12}" for i in range(len(frame))])
+        for s in (0, 1, 2)
+    ]
+    (thrice,) = hazards(pd.concat(copies, ignore_index=True), replace(DESIGN, controls=()))
+    assert alone.ratio and thrice.ratio
+    assert thrice.ratio.se > 0.8 * alone.ratio.se
+
+
+def test_a_month_in_which_nobody_left_is_left_out_and_counted() -> None:
+    """Before, such a month kept the model from settling, and nothing was said of any measure."""
+    frame = spells(3, -0.3).assign(month="2026-01")
+    frame.loc[::2, "month"] = "2026-02"
+    late = frame.index % 16 == 1
+    frame.loc[late, "month"] = "2026-03"
+    frame.loc[late, "outcome"] = 0.0
+    (found,) = hazards(frame, replace(DESIGN, controls=("month",)))
+    assert found.ratio and found.ratio.value < 0
+    assert found.missing == {"month in which nobody left": int(late.sum())}
+    assert found.n == len(frame) - late.sum()

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warmline.statistics import Estimate, bootstrap, cohen_kappa, wilson
+from warmline.statistics import (
+    Estimate,
+    bootstrap,
+    cohen_kappa,
+    precision_at,
+    specificity_from,
+    wilson,
+)
 
 
 def test_wilson_is_the_interval_of_the_textbook():
@@ -73,3 +80,12 @@ def test_what_is_no_number_has_no_estimate():
     assert only is not None and only.low == 1.0
     assert str(Estimate(0.5, None, None, 3)) == "0.500"
     assert str(Estimate(0.5, 0.4, 0.6, 3)) == "0.500 [0.400, 0.600]"
+
+
+@given(st.floats(0.05, 0.95), st.floats(0.1, 1.0), st.floats(0.05, 0.6))
+def test_precision_at_the_prevalence_it_was_found_at_is_itself(
+    precision: float, recall: float, share: float
+) -> None:
+    specificity = specificity_from(precision, recall, share)
+    assert precision_at(recall, specificity, share) == pytest.approx(precision)
+    assert precision_at(recall, specificity, share / 2) < precision

@@ -68,17 +68,36 @@ def bootstrap(
     rows_of: dict[Hashable, list[int]] = {}
     for row, cluster in enumerate(clusters):
         rows_of.setdefault(cluster, []).append(row)
-    groups = [np.array(rows, np.int64) for rows in rows_of.values()]
+    rows = np.array([row for own in rows_of.values() for row in own], np.int64)
+    sizes = np.array([len(own) for own in rows_of.values()], np.int64)
+    starts = np.cumsum(sizes) - sizes
     rng = np.random.default_rng(seed)
     draws = []
     for _ in range(rounds):
-        chosen = rng.integers(0, len(groups), len(groups))
-        draws.append(float(statistic(np.concatenate([groups[i] for i in chosen]))))
+        chosen = rng.integers(0, len(sizes), len(sizes))
+        counts = sizes[chosen]
+        shift = np.repeat(starts[chosen] - (np.cumsum(counts) - counts), counts)
+        draws.append(float(statistic(rows[shift + np.arange(len(shift))])))
     found = [d for d in draws if not isnan(d)]
     if not found:
         return Estimate(value, None, None, len(clusters))
     low, high = np.percentile(found, _OUTER)
     return Estimate(value, float(low), float(high), len(clusters))
+
+
+def precision_at(sensitivity: float, specificity: float, prevalence: float) -> float:
+    """Return the share of findings that are right where `prevalence` of all things are to be found.
+
+    Bayes: the same sensitivity and specificity give fewer right findings of what is rarer.
+    """
+    right = prevalence * sensitivity
+    return right / (right + (1 - prevalence) * (1 - specificity))
+
+
+def specificity_from(precision: float, recall: float, prevalence: float) -> float:
+    """Return the specificity of findings with this precision where `prevalence` are to be found."""
+    false = prevalence * recall * (1 / precision - 1)
+    return 1 - false / (1 - prevalence)
 
 
 def cohen_kappa(left: Sequence[Hashable], right: Sequence[Hashable]) -> float:

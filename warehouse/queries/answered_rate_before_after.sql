@@ -1,4 +1,7 @@
--- Each agent's answered rate before and after a day, such as a training; who rose comes first.
+-- Each agent's answered rate before and after a day; who rose comes first. It does not say that a
+-- training did anything: everybody has better and worse months, who is trained after a poor one
+-- rises by luck, and among many agents somebody always rises. `warmline research training` compares
+-- with untrained agents over the same weeks.
 -- The interval of the difference is Newcombe's (1998, method 10); cues are taken as independent.
 -- $day DATE: the day; calls of that day count as after
 -- $days INTEGER = 90: how many days to look at on either side

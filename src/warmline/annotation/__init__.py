@@ -1,9 +1,19 @@
 """Annotation: customers' turns for people to label, and how far they and the ledger agree."""
 
-from warmline.annotation.agreement import Against, Agreement, Between, agreement
-from warmline.annotation.drawing import Wanted, draw
+from warmline.annotation.agreement import Against, Agreement, Between, Together, agreement
+from warmline.annotation.drawing import Wanted, draw, find_answered
 from warmline.annotation.items import ANSWERS, FEELINGS, NO_FEELING, Item, Label
-from warmline.annotation.sheets import Key, read_key, read_sheet, write_sheet
+from warmline.annotation.sheets import (
+    Key,
+    answers_path,
+    read_key,
+    read_labels,
+    read_sheet,
+    read_texts,
+    write_answer_sheet,
+    write_disputes,
+    write_sheet,
+)
 
 __all__ = [
     "ANSWERS",
@@ -15,10 +25,17 @@ __all__ = [
     "Item",
     "Key",
     "Label",
+    "Together",
     "Wanted",
     "agreement",
+    "answers_path",
     "draw",
+    "find_answered",
     "read_key",
+    "read_labels",
     "read_sheet",
+    "read_texts",
+    "write_answer_sheet",
+    "write_disputes",
     "write_sheet",
 ]

@@ -1,33 +1,44 @@
 """How far people agree with each other, and the ledger with them.
 
-Turns are drawn with unlike chances (all of few flagged ones, few of many unflagged), so precision
-and recall weigh each by the inverse of its chance (Horvitz & Thompson 1952); intervals of shares
-are Wilson's at the effective number of turns (Kish 1965). Recall rests on two shares, of feelings
-among flagged turns and among the many unflagged ones: its value and interval are those of the
-posterior of both (Jeffreys's prior), because none found among few says little about many.
+Turns are drawn with unlike chances (all of few flagged ones, few of many unflagged), so everything
+weighs each by the inverse of its chance (Horvitz & Thompson 1952): a kappa of a sample in which
+half of the turns were chosen for their feelings is not that of the calls. Intervals of shares are
+Wilson's at the effective number of turns (Kish 1965), those of coefficients draw calls anew. Recall
+rests on two shares, of feelings among flagged turns and among the many unflagged ones: its value
+and interval are those of the posterior of both (Jeffreys's prior), because none found among few
+says little about many.
+
+No library computes Gwet's AC1 and Krippendorff's alpha with weights of a design (irrCAC and
+krippendorff take all items as drawn alike), so that they are here.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.annotation.items import Label, is_answered
+from warmline.annotation.items import Label, Opinion, is_answered, opinion
 from warmline.annotation.sheets import Key
-from warmline.statistics import Estimate, bootstrap, cohen_kappa, wilson
+from warmline.statistics import Estimate, bootstrap, precision_at, wilson
 
 CONSENSUS = "most annotators"
+#: Shares of turns that show a feeling, for which the ledger's precision is told.
+PREVALENCES = (0.02, 0.05, 0.10, 0.20)
 _DRAWS = 20_000
 
 Labels = Mapping[str, Label]
+Floats = NDArray[np.float64]
+#: What annotators say of an item, None where one says nothing.
+Ratings = Sequence[Sequence[Hashable | None]]
 
 
 @dataclass(frozen=True)
 class Between:
-    """Two annotators: Cohen's kappa of what both labelled.
+    """Two annotators: Cohen's kappa of what both labelled, each turn weighed by its chance.
 
     `cue` is of a feeling or none, `feeling` of which (none included), `answered` of whether the
     agent answered, where both saw a feeling and an answer. None where it cannot be said.
@@ -42,124 +53,276 @@ class Between:
 
 
 @dataclass(frozen=True)
+class Together:
+    """All annotators on one question (`cue`, `feeling` or `answered`), weighed by chance.
+
+    `same` is the share of pairs of opinions that are alike. `ac1` (Gwet 2008) and `alpha`
+    (Krippendorff 2011, nominal) take out chance; where nearly all turns are of one kind, kappa and
+    alpha are low however well people agree, and AC1 is not.
+    """
+
+    question: str
+    items: int
+    same: Estimate | None
+    ac1: Estimate | None
+    alpha: Estimate | None
+
+
+@dataclass(frozen=True)
 class Against:
     """The ledger against one annotator, or against most of them.
 
     `precision`: flagged turns in which the person sees a feeling; `recall`: turns with a feeling
-    that are flagged, of all turns long enough to be drawn; `kind`: of flagged turns with a feeling,
-    those with the same one; `answered`: of those where both say whether it was answered, the same.
+    that are flagged, of all turns long enough to be drawn; `specificity`: turns without that are
+    not flagged; `kind`: of flagged turns with a feeling, those with the same one; `answered`: of
+    those where both say whether it was answered, the same. `precision_at` is the precision where
+    other shares of turns (`PREVALENCES`) show a feeling, recall and specificity as here.
     """
 
     annotator: str
     items: int
     precision: Estimate | None
     recall: Estimate | None
+    specificity: Estimate | None
     kind: Estimate | None
     answered: Estimate | None
     answered_kappa: Estimate | None
+    precision_at: dict[float, float]
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Everything that the sheets say. `undecided` items have no majority."""
+    """Everything that the sheets say. `undecided` are the items on which people do not agree."""
 
     between: tuple[Between, ...]
+    together: tuple[Together, ...]
     against: tuple[Against, ...]
-    undecided: int
+    undecided: tuple[str, ...]
 
 
-def agreement(sheets: Mapping[str, Labels], key: Mapping[str, Key], *, seed: int = 1) -> Agreement:
-    """Agreement between annotators, and of the ledger with each and with most of them."""
-    between = tuple(_between(a, b, sheets, key, seed) for a, b in combinations(sheets, 2))
-    against = [_against(name, labels, key, seed) for name, labels in sheets.items()]
-    undecided = 0
-    if len(sheets) > 1:
-        shared, undecided = consensus(list(sheets.values()))
-        against.append(_against(CONSENSUS, shared, key, seed))
-    return Agreement(between, tuple(against), undecided)
+def agreement(
+    sheets: Mapping[str, Labels],
+    key: Mapping[str, Key],
+    *,
+    decided: Labels | None = None,
+    seed: int = 1,
+) -> Agreement:
+    """Return the agreement between annotators, and of the ledger with each and with most of them.
 
-
-def consensus(sheets: Sequence[Labels]) -> tuple[dict[str, Label], int]:
-    """What more than half of those who labelled an item say, and how many items are undecided.
-
-    Only items that two or more people labelled count.
+    `decided` are labels of the items on which they differed; what was decided counts.
     """
-    agreed: dict[str, Label] = {}
-    undecided = 0
+    between = tuple(_between(a, b, sheets, key, seed) for a, b in combinations(sheets, 2))
+    against = [
+        _against(name, {i: opinion(label) for i, label in labels.items()}, key, seed)
+        for name, labels in sheets.items()
+    ]
+    if len(sheets) < 2:
+        return Agreement(between, (), tuple(against), ())
+    shared, undecided = consensus(list(sheets.values()), decided)
+    against.append(_against(CONSENSUS, shared, key, seed))
+    together = tuple(
+        _together(question, list(sheets.values()), key, seed)
+        for question in ("cue", "feeling", "answered")
+    )
+    return Agreement(between, together, tuple(against), undecided)
+
+
+def consensus(
+    sheets: Sequence[Labels], decided: Labels | None = None
+) -> tuple[dict[str, Opinion], tuple[str, ...]]:
+    """Return what people say together of each item that two or more labelled, and the undecided.
+
+    What was `decided` counts, else what more than half say. Where half see a feeling and half do
+    not, the item stays, as the share of people who see one: the hard turns are not left out. It
+    is undecided then, and where people see feelings and do not agree on which or how it was
+    answered.
+    """
+    found: dict[str, Opinion] = {}
+    undecided = []
     for item_id in dict.fromkeys(i for sheet in sheets for i in sheet):
         labels = [sheet[item_id] for sheet in sheets if item_id in sheet]
         if len(labels) < 2:
             continue
-        feeling, votes = Counter(label.feeling for label in labels).most_common(1)[0]
-        if 2 * votes <= len(labels):
-            undecided += 1
+        if decided is not None and item_id in decided:
+            found[item_id] = opinion(decided[item_id])
             continue
-        answers = Counter(la.answer for la in labels if la.feeling == feeling and la.answer)
-        answer, of = answers.most_common(1)[0] if answers else (None, 0)
-        agreed[item_id] = Label(feeling, answer if 2 * of > sum(answers.values()) else None)
-    return agreed, undecided
+        felt = sum(label.is_cue for label in labels) / len(labels)
+        feeling = _majority([label.feeling for label in labels if label.is_cue])
+        answers = [label.answer for label in labels if label.answer]
+        answer = _majority(answers)
+        if felt > 0.5:
+            found[item_id] = Opinion(1.0, feeling, answer)
+        else:
+            found[item_id] = Opinion(0.0 if felt < 0.5 else felt)
+        if felt == 0.5 or (felt > 0.5 and (feeling is None or (answers and answer is None))):
+            undecided.append(item_id)
+    return found, tuple(undecided)
+
+
+def _majority(said: Sequence[str]) -> str | None:
+    if not said:
+        return None
+    most, votes = Counter(said).most_common(1)[0]
+    return most if 2 * votes > len(said) else None
 
 
 def _between(
     left: str, right: str, sheets: Mapping[str, Labels], key: Mapping[str, Key], seed: int
 ) -> Between:
-    ours, theirs = sheets[left], sheets[right]
-    both = [item_id for item_id in ours if item_id in theirs]
-    pairs = [(ours[i], theirs[i]) for i in both]
-    calls = [key[i].call_id for i in both]
-    told = [
-        (is_answered(a.answer), is_answered(b.answer), call)
-        for (a, b), call in zip(pairs, calls, strict=True)
-        if is_answered(a.answer) is not None and is_answered(b.answer) is not None
-    ]
-    return Between(
-        left,
-        right,
-        len(both),
-        cue=_kappa([a.is_cue for a, _ in pairs], [b.is_cue for _, b in pairs], calls, seed),
-        feeling=_kappa([a.feeling for a, _ in pairs], [b.feeling for _, b in pairs], calls, seed),
-        answered=_kappa([t[0] for t in told], [t[1] for t in told], [t[2] for t in told], seed),
+    pair = [sheets[left], sheets[right]]
+    both = [item_id for item_id in pair[0] if item_id in pair[1]]
+
+    def kappa(question: str) -> Estimate | None:
+        return _coefficient(weighted_kappa, *_ratings(question, pair, both, key), seed)
+
+    return Between(left, right, len(both), kappa("cue"), kappa("feeling"), kappa("answered"))
+
+
+def _together(
+    question: str, sheets: Sequence[Labels], key: Mapping[str, Key], seed: int
+) -> Together:
+    items = list(dict.fromkeys(i for sheet in sheets for i in sheet))
+    ratings, weights, calls = _ratings(question, sheets, items, key)
+    return Together(
+        question,
+        len(ratings),
+        _coefficient(share_alike, ratings, weights, calls, seed),
+        _coefficient(gwet_ac1, ratings, weights, calls, seed),
+        _coefficient(krippendorff_alpha, ratings, weights, calls, seed),
     )
 
 
-def _kappa(
-    left: Sequence[object], right: Sequence[object], calls: Sequence[str], seed: int
+def _ratings(
+    question: str, sheets: Sequence[Labels], items: Sequence[str], key: Mapping[str, Key]
+) -> tuple[Ratings, Floats, list[str]]:
+    """Return what each person says of the items that two or more have an opinion on."""
+
+    def said(label: Label | None) -> Hashable | None:
+        if label is None:
+            return None
+        if question == "answered":
+            return is_answered(label.answer)
+        return label.is_cue if question == "cue" else label.feeling
+
+    ratings = [[said(sheet.get(i)) for sheet in sheets] for i in items]
+    kept = [n for n, row in enumerate(ratings) if sum(r is not None for r in row) >= 2]
+    weights = np.array([1 / key[items[n]].chance for n in kept], dtype=np.float64)
+    return [ratings[n] for n in kept], weights, [key[items[n]].call_id for n in kept]
+
+
+def _coefficient(
+    of: Callable[[Floats, Floats], float],
+    ratings: Ratings,
+    weights: Floats,
+    calls: Sequence[str],
+    seed: int,
 ) -> Estimate | None:
     if not calls:
         return None
-    return bootstrap(
-        lambda rows: cohen_kappa([left[i] for i in rows], [right[i] for i in rows]),
-        calls,
-        seed=seed,
-    )
+    given = votes(ratings)
+    return bootstrap(lambda rows: of(given[rows], weights[rows]), calls, seed=seed)
 
 
-def _against(name: str, labels: Labels, key: Mapping[str, Key], seed: int) -> Against:
-    flagged = [i for i in labels if key[i].kinds]
-    hits = [i for i in flagged if labels[i].is_cue]
+def votes(ratings: Ratings) -> Floats:
+    """Return ratings as an array (items, people, categories) of 0 and 1; no opinion is all 0."""
+    kinds = sorted({repr(r) for row in ratings for r in row if r is not None})
+    place = {kind: i for i, kind in enumerate(kinds)}
+    given = np.zeros((len(ratings), max(map(len, ratings), default=0), len(kinds)))
+    for i, row in enumerate(ratings):
+        for person, r in enumerate(row):
+            if r is not None:
+                given[i, person, place[repr(r)]] = 1.0
+    return given
+
+
+def weighted_kappa(given: Floats, weights: Floats) -> float:
+    """Return Cohen's kappa (1960) of the first two people; NaN where chance explains all.
+
+    `given` are `votes`; `weights` (items,) how many turns each stands for, as for the others.
+    """
+    share = weights / weights.sum()
+    ours, other = given[:, 0], given[:, 1]
+    same = float(share @ (ours * other).sum(axis=1))
+    chance = float((share @ ours) @ (share @ other))
+    return (same - chance) / (1 - chance) if chance < 1 else nan
+
+
+def share_alike(given: Floats, weights: Floats) -> float:
+    """Return the share of pairs of opinions on one item that are alike."""
+    counts = given.sum(axis=1)
+    n = counts.sum(axis=1)
+    alike = (counts * (counts - 1)).sum(axis=1) / (n * (n - 1))
+    return float(weights @ alike / weights.sum())
+
+
+def gwet_ac1(given: Floats, weights: Floats) -> float:
+    """Return AC1 (Gwet 2008) of two or more people; NaN with one category."""
+    counts = given.sum(axis=1)
+    kinds = int(counts.shape[1])
+    if kinds < 2:
+        return nan
+    shares = weights @ (counts / counts.sum(axis=1, keepdims=True)) / weights.sum()
+    chance = float((shares * (1 - shares)).sum()) / (kinds - 1)
+    return (share_alike(given, weights) - chance) / (1 - chance)
+
+
+def krippendorff_alpha(given: Floats, weights: Floats) -> float:
+    """Return the nominal alpha (Krippendorff 2011); NaN where nothing differs."""
+    counts = given.sum(axis=1)
+    n = counts.sum(axis=1)
+    weights = weights * len(weights) / weights.sum()
+    kinds = weights @ counts
+    total = float(kinds.sum())
+    differing = float(weights @ ((n**2 - (counts**2).sum(axis=1)) / (n - 1)))
+    expected = (total**2 - float((kinds**2).sum())) / (total - 1)
+    return 1 - differing / expected if expected > 0 else nan
+
+
+def _against(
+    name: str, opinions: Mapping[str, Opinion], key: Mapping[str, Key], seed: int
+) -> Against:
+    flagged = [i for i in opinions if key[i].kinds]
+    unflagged = [i for i in opinions if not key[i].kinds]
+    felt = {i: o.felt for i, o in opinions.items()}
+    hits = [i for i in flagged if felt[i] == 1.0]
+    named = [i for i in hits if opinions[i].feeling is not None]
+    same_kind = {i: float(opinions[i].feeling in key[i].kinds) for i in named}
     told = [
-        (is_answered(labels[i].answer), is_answered(key[i].answer), key[i].call_id)
+        (is_answered(opinions[i].answer), is_answered(key[i].answer), i)
         for i in hits
-        if is_answered(labels[i].answer) is not None and is_answered(key[i].answer) is not None
+        if is_answered(opinions[i].answer) is not None and is_answered(key[i].answer) is not None
     ]
-    same_kind = [i for i in hits if labels[i].feeling in key[i].kinds]
+    recall = _recall(flagged, unflagged, felt, key, seed)
+    specificity = _specificity(flagged, unflagged, felt, key, seed)
     return Against(
         name,
-        len(labels),
-        precision=_weighted_share(hits, flagged, key),
-        recall=_recall(flagged, [i for i in labels if not key[i].kinds], labels, key, seed),
-        kind=_weighted_share(same_kind, hits, key),
-        answered=wilson(sum(a == b for a, b, _ in told), len(told)),
-        answered_kappa=_kappa(
-            [t[0] for t in told], [t[1] for t in told], [t[2] for t in told], seed
+        len(opinions),
+        precision=_weighted_share(flagged, felt, key),
+        recall=recall,
+        specificity=specificity,
+        kind=_weighted_share(named, same_kind, key),
+        answered=_weighted_share(
+            [i for _, _, i in told], {i: float(a == b) for a, b, i in told}, key
         ),
+        answered_kappa=_coefficient(
+            weighted_kappa,
+            [(a, b) for a, b, _ in told],
+            np.array([1 / key[i].chance for _, _, i in told], dtype=np.float64),
+            [key[i].call_id for _, _, i in told],
+            seed,
+        ),
+        precision_at={
+            p: precision_at(recall.value, specificity.value, p)
+            for p in PREVALENCES
+            if recall is not None and specificity is not None
+        },
     )
 
 
 def _recall(
     flagged: Sequence[str],
     unflagged: Sequence[str],
-    labels: Labels,
+    felt: Mapping[str, float],
     key: Mapping[str, Key],
     seed: int,
 ) -> Estimate | None:
@@ -170,35 +333,103 @@ def _recall(
     """
     if not flagged or not unflagged:
         return None
-    random = np.random.default_rng(seed)
-    felt_flagged = _posterior_count(flagged, labels, key, random)
-    felt_unflagged = _posterior_count(unflagged, labels, key, random)
-    low, middle, high = np.percentile(
-        felt_flagged / (felt_flagged + felt_unflagged), (2.5, 50.0, 97.5)
+    hits, missed, _ = _posterior_counts(flagged, unflagged, felt, key, seed)
+    return _posterior(hits / (hits + missed), round(sum(felt.values())))
+
+
+def _specificity(
+    flagged: Sequence[str],
+    unflagged: Sequence[str],
+    felt: Mapping[str, float],
+    key: Mapping[str, Key],
+    seed: int,
+) -> Estimate | None:
+    """Return U (1 - p0) / (U (1 - p0) + F (1 - p1)), as `_recall`."""
+    if not flagged or not unflagged:
+        return None
+    hits, missed, (of_flagged, of_unflagged) = _posterior_counts(
+        flagged, unflagged, felt, key, seed
     )
-    return Estimate(float(middle), float(low), float(high), sum(labels[i].is_cue for i in labels))
+    right, false = of_unflagged - missed, of_flagged - hits
+    return _posterior(right / (right + false), round(len(felt) - sum(felt.values())))
 
 
-def _posterior_count(
-    items: Sequence[str], labels: Labels, key: Mapping[str, Key], random: np.random.Generator
-) -> NDArray[np.float64]:
-    """Return draws of how many turns, of all that these stand for, show a feeling."""
-    weights = np.array([1 / key[i].chance for i in items])
-    felt = float(weights @ np.array([labels[i].is_cue for i in items])) / weights.sum()
-    n = weights.sum() ** 2 / (weights @ weights)
-    draws = random.beta(felt * n + 0.5, (1 - felt) * n + 0.5, _DRAWS)
-    counts: NDArray[np.float64] = draws * weights.sum()
-    return counts
+def _posterior(draws: Floats, n: int) -> Estimate:
+    low, middle, high = np.percentile(draws, (2.5, 50.0, 97.5))
+    return Estimate(float(middle), float(low), float(high), n)
+
+
+def _posterior_counts(
+    flagged: Sequence[str],
+    unflagged: Sequence[str],
+    felt: Mapping[str, float],
+    key: Mapping[str, Key],
+    seed: int,
+) -> tuple[Floats, Floats, tuple[float, float]]:
+    """Return draws of how many flagged and unflagged turns show a feeling, and how many there are.
+
+    Counts are of all turns that the labelled ones stand for.
+    """
+    random = np.random.default_rng(seed)
+    draws, sizes = [], []
+    for items in (flagged, unflagged):
+        weights = np.array([1 / key[i].chance for i in items])
+        share = float(weights @ np.array([felt[i] for i in items])) / weights.sum()
+        n = weights.sum() ** 2 / (weights @ weights)
+        draws.append(random.beta(share * n + 0.5, (1 - share) * n + 0.5, _DRAWS) * weights.sum())
+        sizes.append(float(weights.sum()))
+    return draws[0], draws[1], (sizes[0], sizes[1])
 
 
 def _weighted_share(
-    part: Sequence[str], whole: Sequence[str], key: Mapping[str, Key]
+    items: Sequence[str], hit: Mapping[str, float], key: Mapping[str, Key]
 ) -> Estimate | None:
-    """The share of a part, each item weighed by how many turns it stands for."""
-    if not whole:
+    """Return the mean of `hit` over items, each weighed by how many turns it stands for."""
+    if not items:
         return None
-    weights = np.array([1 / key[i].chance for i in whole])
-    share = sum(1 / key[i].chance for i in part) / weights.sum()
+    weights = np.array([1 / key[i].chance for i in items])
+    share = float(weights @ np.array([hit[i] for i in items]) / weights.sum())
     effective = float(weights.sum() ** 2 / (weights @ weights))
     found = wilson(share * effective, effective)
-    return found and Estimate(float(share), found.low, found.high, len(whole))
+    return found and Estimate(share, found.low, found.high, len(items))
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Half the width of the 95 % intervals that so many labelled turns are expected to give."""
+
+    flagged: int
+    unflagged: int
+    precision: float
+    recall: float
+
+
+def expected_widths(
+    flagged: int, unflagged: int, *, recall: float, specificity: float, prevalence: float
+) -> Widths:
+    """Return the widths to expect when so many of very many turns are labelled.
+
+    `recall` and `specificity` are the ledger's, `prevalence` the share of turns with a feeling.
+    """
+    precision = precision_at(recall, specificity, prevalence)
+    hit, missed = prevalence * recall, prevalence * (1 - recall)
+    share = hit / precision
+    key, felt = {}, {}
+    for name, count, p, size in (
+        ("f", flagged, precision, share),
+        ("u", unflagged, missed / (1 - share), 1 - share),
+    ):
+        for i in range(count):
+            item = f"{name}{i}"
+            key[item] = Key(item, ("x",) if name == "f" else (), None, None, name, count / size)
+            felt[item] = p
+    of_flagged = [i for i in key if key[i].kinds]
+    exact = _weighted_share(of_flagged, felt, key)
+    found = _recall(of_flagged, [i for i in key if not key[i].kinds], felt, key, 1)
+    return Widths(flagged, unflagged, _half_width(exact), _half_width(found))
+
+
+def _half_width(found: Estimate | None) -> float:
+    if found is None or found.low is None or found.high is None:
+        return nan
+    return (found.high - found.low) / 2

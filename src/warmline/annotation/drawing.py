@@ -4,18 +4,20 @@ Labelling only what was flagged would say how often the ledger is right, and nev
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from warmline.annotation.items import Item
+from warmline.annotation.items import Item, Label
+from warmline.annotation.sheets import Key
 from warmline.database import open_for_reading
 from warmline.errors import DataError
 
 STRATA = ("queue", "team", "agent_id", "call_id")
 _CONTEXT_TURNS = 2
+_ID_LENGTH = 12
 
 _TURNS = """
 WITH cues AS (
@@ -44,7 +46,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Wanted:
-    """How many turns to draw, and from what.
+    """The turns to draw: how many, and from what.
 
     `flagged` turns with a cue, spread over kinds of feeling, and `unflagged` without; both spread
     over the values of `by`, one of `STRATA`. Unflagged turns have at least `min_words` words.
@@ -63,7 +65,7 @@ def draw(warehouse: Path, wanted: Wanted) -> list[Item]:
 
     Raises `DataError` when there is no turn to label; `WarehouseError` when there is no warehouse.
     """
-    turns = _turns(warehouse, wanted)
+    turns = _turns_wanted(warehouse, wanted)
     customers = [t for t in turns if t["role"] == "customer"]
     flagged = [t for t in customers if t["kinds"]]
     others = [t for t in customers if not t["kinds"] and t["word_count"] >= wanted.min_words]
@@ -77,13 +79,43 @@ def draw(warehouse: Path, wanted: Wanted) -> list[Item]:
     return sorted(items, key=lambda item: _lot(item.item_id, wanted.seed))
 
 
-def _turns(warehouse: Path, wanted: Wanted) -> list[Row]:
-    """All turns of calls with a ledger, in order of call and time."""
-    by = f"coalesce(calls.{wanted.by}, 'unknown')" if wanted.by in STRATA else "'all'"
+def find_answered(
+    warehouse: Path, labels: Mapping[str, Label], key: Mapping[str, Key]
+) -> list[Item]:
+    """Return the items in which a person saw a feeling, with the talk after them, in given order.
+
+    Raises DataError where a turn is not there any more, or reads otherwise by now.
+    """
+    by_call = {
+        call: list(own) for call, own in groupby(_turns(warehouse), key=lambda t: t["call_id"])
+    }
+    items = []
+    for item_id, label in labels.items():
+        if not label.is_cue:
+            continue
+        known = key[item_id]
+        own = by_call.get(known.call_id, [])
+        turn = next((t for t in own if t["turn_index"] == known.turn_index), None)
+        if turn is None or tuple(turn["kinds"]) != known.kinds:
+            raise DataError(
+                f"item {item_id} (call {known.call_id}, turn {known.turn_index}) is not in "
+                f"{warehouse} as it was drawn: the call was erased or analyzed anew; draw again"
+            )
+        items.append(replace(_item(turn, known.stratum, known.chance, by_call), item_id=item_id))
+    return items
+
+
+def _turns(warehouse: Path, by: str = "'all'") -> list[Row]:
+    """Return all turns of calls with a ledger, in order of call and time."""
     with open_for_reading(warehouse) as con:
         result = con.execute(_TURNS.format(by=by))
         names = [column[0] for column in result.description or ()]
-        rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _turns_wanted(warehouse: Path, wanted: Wanted) -> list[Row]:
+    by = f"coalesce(calls.{wanted.by}, 'unknown')" if wanted.by in STRATA else "'all'"
+    rows = _turns(warehouse, by)
     kept = [row for row in rows if bool(row["is_simulated"]) is wanted.simulated]
     if rows and not kept:
         hint = "leave out --simulated" if wanted.simulated else "--simulated takes them"
@@ -102,7 +134,7 @@ def _drawn(
     sizes = _spread(count, {name: len(rows) for name, rows in strata.items()})
     chosen = []
     for name, rows in strata.items():
-        rows.sort(key=lambda t: _lot(_item_id(t), wanted.seed))
+        rows.sort(key=lambda t: _lot(_name(t), wanted.seed))
         chance = sizes[name] / len(rows)
         chosen += [(turn, name, chance) for turn in rows[: sizes[name]]]
     return chosen
@@ -136,7 +168,7 @@ def _item(turn: Row, stratum: str, chance: float, by_call: Mapping[str, Sequence
     around = by_call[turn["call_id"]]
     at = next(i for i, t in enumerate(around) if t["turn_index"] == turn["turn_index"])
     return Item(
-        item_id=_item_id(turn),
+        item_id=sha256(_name(turn).encode()).hexdigest()[:_ID_LENGTH],
         call_id=turn["call_id"],
         turn_index=turn["turn_index"],
         path=turn["path"],
@@ -154,7 +186,7 @@ def _item(turn: Row, stratum: str, chance: float, by_call: Mapping[str, Sequence
 
 
 def _until_answered(turns: Sequence[Row]) -> list[Row]:
-    """The turns up to the agent's second: an answer counts within them."""
+    """Return the turns up to the agent's second: an answer counts within them."""
     taken: list[Row] = []
     for turn in turns:
         taken.append(turn)
@@ -167,10 +199,10 @@ def _talk(turns: Iterable[Row]) -> str:
     return "\n".join(f"{turn['role']}: {turn['text']}" for turn in turns)
 
 
-def _item_id(turn: Row) -> str:
+def _name(turn: Row) -> str:
     return f"{turn['call_id']}#{turn['turn_index']}"
 
 
-def _lot(item_id: str, seed: int) -> str:
-    """A place in an order of chance that depends on nothing but the item and the seed."""
-    return sha256(f"{seed} {item_id}".encode()).hexdigest()
+def _lot(name: str, seed: int) -> str:
+    """Return a place in an order of chance that depends on nothing but the turn and the seed."""
+    return sha256(f"{seed} {name}".encode()).hexdigest()

@@ -1,4 +1,9 @@
-"""The sheet that people fill in, as CSV or JSON, and the key that is kept from them."""
+"""The sheets that people fill in, as CSV or JSON, and the key that is kept from them.
+
+Feelings are labelled first, on a sheet that shows no answer: who has read a kind answer sees a
+feeling more readily. Answers follow on a second sheet, of the turns with a feeling alone. It is
+named after the first, `ann.csv` and `ann.answers.csv`, and read together with it.
+"""
 
 import csv
 import json
@@ -12,14 +17,14 @@ from warmline.annotation.items import ANSWERS, FEELINGS, LEVELS, NO_FEELING, Ite
 from warmline.errors import DataError
 from warmline.files import safe_cell, write_text_whole, write_whole
 
-_SHOWN = ("item_id", "call_id", "path", "start_s", "end_s", "before", "text", "after")
-_FILLED_IN = ("feeling", "answer", "level", "note")
-_MACHINE = ("machine_feeling", "machine_answer", "machine_level")
+_PLACE = ("path", "start_s", "end_s")
+_FEELING = ("item_id", "before", "text")
+_ANSWER = ("item_id", "before", "text", "after")
 
 
 @dataclass(frozen=True)
 class Key:
-    """What the ledger says of an item, and how likely the item was to be drawn."""
+    """The ledger's view of an item, and how likely the item was to be drawn."""
 
     call_id: str
     kinds: tuple[str, ...]
@@ -27,29 +32,115 @@ class Key:
     level: int | None
     stratum: str
     chance: float
+    turn_index: int | None = None
 
 
-def write_sheet(items: Sequence[Item], path: Path, *, show_machine: bool = False) -> Path:
-    """Write the sheet and, beside it, its key; returns the key's path.
+def write_sheet(
+    items: Sequence[Item], path: Path, *, show_machine: bool = False, show_place: bool = False
+) -> Path:
+    """Write the sheet of feelings and, beside it, its key; return the key's path.
 
-    The sheet does not say what the ledger thinks, unless `show_machine`: who has read an opinion
-    shares it. Raises `DataError` rather than write over a sheet that may hold labels.
+    The sheet says neither what the ledger thinks, unless `show_machine`, nor which call a turn is
+    of, unless `show_place` (to listen to it): who has read an opinion shares it. Raises DataError
+    rather than write over a sheet that may hold labels.
     """
     key_path = path.with_name(f"{path.stem}.key.json")
-    if path.suffix not in (".csv", ".json"):
-        raise DataError(f"{path}: a sheet is .csv or .json")
-    for there in (path, key_path):
-        if there.exists():
-            raise DataError(f"{there} is there, and may hold labels: choose another name")
-    rows = [_row(item, show_machine) for item in items]
+    _require_new(path, key_path)
+    rows = []
+    for item in items:
+        row = _shown(item, _FEELING, show_place) | {"feeling": "", "note": ""}
+        if show_machine:
+            row["machine_feeling"] = item.kinds[0] if item.kinds else NO_FEELING
+        rows.append(row)
     key = {item.item_id: _key_row(item) for item in items}
     write_whole(path, partial(_write_rows, rows, path.suffix), DataError, "the sheet")
     write_text_whole(key_path, json.dumps(key, indent=1), DataError, "the key")
     return key_path
 
 
+def write_answer_sheet(
+    items: Sequence[Item],
+    labels: Mapping[str, Label],
+    path: Path,
+    *,
+    show_machine: bool = False,
+    show_place: bool = False,
+) -> None:
+    """Write the second sheet of a person: the turns with a feeling, and what the agent said.
+
+    Raises DataError where there is no turn with a feeling, or rather than write over labels.
+    """
+    _require_new(path)
+    if not items:
+        raise DataError("no turn is labelled with a feeling: there are no answers to label")
+    rows = []
+    for item in items:
+        row = _shown(item, _ANSWER, show_place)
+        row |= {"feeling": labels[item.item_id].feeling, "answer": "", "level": "", "note": ""}
+        if show_machine:
+            row |= {"machine_answer": item.answer, "machine_level": item.level}
+        rows.append(row)
+    write_whole(path, partial(_write_rows, rows, path.suffix), DataError, "the sheet")
+
+
+def write_disputes(
+    items: Sequence[str],
+    sheets: Mapping[str, Mapping[str, Label]],
+    shown: Mapping[str, Mapping[str, Any]],
+    path: Path,
+) -> None:
+    """Write the items on which people differ, with what each of them says, to be decided.
+
+    `shown` has the columns of the first sheet by item. Raises DataError where there are none.
+    """
+    _require_new(path)
+    if not items:
+        raise DataError("the annotators differ on no turn: there is nothing to decide")
+    rows = []
+    for item_id in items:
+        row = {name: shown.get(item_id, {}).get(name, "") for name in _FEELING}
+        row |= {"item_id": item_id, "feeling": "", "answer": "", "level": "", "note": ""}
+        for name, labels in sheets.items():
+            label = labels.get(item_id)
+            row[f"{name}_feeling"] = label.feeling if label else ""
+            row[f"{name}_answer"] = (label.answer if label else None) or ""
+        rows.append(row)
+    write_whole(path, partial(_write_rows, rows, path.suffix), DataError, "the sheet")
+
+
+def answers_path(path: Path) -> Path:
+    """Return where the second sheet of a person lies: beside the first."""
+    return path.with_name(f"{path.stem}.answers{path.suffix}")
+
+
+def read_labels(path: Path, key: Mapping[str, Key]) -> dict[str, Label]:
+    """Return a person's labels: of the sheet, with the answers of the second beside it, if any.
+
+    Raises DataError as `read_sheet`, and where the second sheet has another feeling than the first.
+    """
+    labels = read_sheet(path, key)
+    second = answers_path(path)
+    if not second.exists():
+        return labels
+    for item_id, label in read_sheet(second, key).items():
+        first = labels.get(item_id)
+        if first is None or first.feeling != label.feeling:
+            said = "nothing" if first is None else repr(first.feeling)
+            raise DataError(
+                f"{second}, item {item_id}: the feeling is {label.feeling!r}, and {said} in "
+                f"{path}; what was said before reading the answer counts: put it back"
+            )
+        labels[item_id] = label
+    return labels
+
+
+def read_texts(path: Path) -> dict[str, Mapping[str, Any]]:
+    """Return the rows of a sheet by item, as they stand."""
+    return {str(row.get("item_id") or "").strip(): row for _, row in _rows(path)}
+
+
 def read_key(path: Path) -> dict[str, Key]:
-    """The key of a sheet; raises `DataError` for a file that is none."""
+    """Return the key of a sheet; raises `DataError` for a file that is none."""
     try:
         table = json.loads(_text(path))
         return {
@@ -60,7 +151,7 @@ def read_key(path: Path) -> dict[str, Key]:
 
 
 def read_sheet(path: Path, key: Mapping[str, Key]) -> dict[str, Label]:
-    """The labels of a filled-in sheet, by item; items whose feeling is still empty are left out.
+    """Return the labels of a filled-in sheet by item; those without a feeling are left out.
 
     Raises `DataError` naming file, line and column of what is not as it should be.
     """
@@ -79,13 +170,19 @@ def read_sheet(path: Path, key: Mapping[str, Key]) -> dict[str, Label]:
     return labels
 
 
-def _row(item: Item, show_machine: bool) -> dict[str, Any]:
-    row: dict[str, Any] = {name: getattr(item, name) for name in _SHOWN}
-    row |= {"start_s": round(item.start_s, 2), "end_s": round(item.end_s, 2)}
-    row |= dict.fromkeys(_FILLED_IN, "")
-    if show_machine:
-        feeling = item.kinds[0] if item.kinds else NO_FEELING
-        row |= dict(zip(_MACHINE, (feeling, item.answer, item.level), strict=True))
+def _require_new(*paths: Path) -> None:
+    if paths[0].suffix not in (".csv", ".json"):
+        raise DataError(f"{paths[0]}: a sheet is .csv or .json")
+    for path in paths:
+        if path.exists():
+            raise DataError(f"{path} is there, and may hold labels: choose another name")
+
+
+def _shown(item: Item, names: Sequence[str], show_place: bool) -> dict[str, Any]:
+    row = {name: getattr(item, name) for name in names}
+    if show_place:
+        place = (item.path, round(item.start_s, 2), round(item.end_s, 2))
+        row |= dict(zip(_PLACE, place, strict=True))
     return row
 
 
@@ -97,6 +194,7 @@ def _key_row(item: Item) -> dict[str, Any]:
         "level": item.level,
         "stratum": item.stratum,
         "chance": item.chance,
+        "turn_index": item.turn_index,
     }
 
 
@@ -112,7 +210,7 @@ def _write_rows(rows: Sequence[Mapping[str, Any]], suffix: str, path: Path) -> N
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every row with where it stands."""
+    """Yield every row with where it stands."""
     text = _text(path)
     if path.suffix == ".json":
         try:
@@ -134,7 +232,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _label(where: str, row: Mapping[str, Any]) -> Label | None:
-    """One row's label; None while its feeling is empty."""
+    """Return one row's label; None while its feeling is empty."""
     feeling = _one_of(where, row, "feeling", FEELINGS)
     answer = _one_of(where, row, "answer", ANSWERS)
     level = _one_of(where, row, "level", tuple(map(str, LEVELS)))

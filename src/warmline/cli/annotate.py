@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from warmline.statistics import Estimate
 
 
+_QUESTIONS = {"cue": "a feeling", "feeling": "which", "answered": "answered"}
+
+
 class Stratum(StrEnum):
-    """What turns may be spread over."""
+    """Fields that turns may be spread over."""
 
     QUEUE = "queue"
     TEAM = "team"
@@ -56,27 +59,65 @@ def annotate(
             "--show-machine", help="Show what the ledger says; who has read it, shares it."
         ),
     ] = False,
+    show_place: Annotated[
+        bool,
+        typer.Option(
+            "--show-place",
+            help="Show the recording and the time, to listen to it; they may say whose call it is.",
+        ),
+    ] = False,
+    answers_of: Annotated[
+        Path | None,
+        typer.Option(
+            help="Second pass: the feelings that somebody labelled; what is written holds the "
+            "answers to them. Named NAME.answers.csv it is read together with NAME.csv.",
+            show_default=False,
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="With --answers-of: the key of the sheet.", show_default=False),
+    ] = None,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
 ) -> None:
     """Draw customers' turns for people to label: rows of the ledger, and turns without a cue.
 
-    docs/annotation.md says how to label. The sheet holds what was said: keep it as you keep calls.
+    First the feeling, on a sheet that shows no answer; then (--answers-of) the answers to the
+    feelings that were seen. docs/annotation.md says how to label. The sheet holds what was said:
+    keep it as you keep calls.
     """
     from warmline.annotation import Wanted, draw, write_sheet
 
-    chosen = by.value if by else None
-    wanted = Wanted(flagged, unflagged, chosen, min_words, simulated, seed)
+    if (answers_of is None) != (key is None):
+        raise typer.BadParameter("--answers-of and --key go together")
     at = places_of(settings_from(settings), None, warehouse).warehouse
-    items = draw(at, wanted)
+    if answers_of is not None and key is not None:
+        _write_answers(at, answers_of, key, to, show_machine, show_place)
+        return
+    chosen = by.value if by else None
+    items = draw(at, Wanted(flagged, unflagged, chosen, min_words, simulated, seed))
     note_access(at, "annotate", calls={item.call_id for item in items}, rows=len(items))
-    key = write_sheet(items, to, show_machine=show_machine)
+    key = write_sheet(items, to, show_machine=show_machine, show_place=show_place)
     with_cue = sum(bool(item.kinds) for item in items)
     calls = len({item.call_id for item in items})
     output().print(
         f"{len(items)} turns of {calls} calls, {with_cue} of them flagged: {to}", soft_wrap=True
     )
     messages().print(f"keep {key} from the annotators", style="dim", soft_wrap=True)
+
+
+def _write_answers(
+    warehouse: Path, first: Path, key: Path, to: Path, show_machine: bool, show_place: bool
+) -> None:
+    from warmline.annotation import find_answered, read_key, read_sheet, write_answer_sheet
+
+    known = read_key(key)
+    labels = read_sheet(first, known)
+    items = find_answered(warehouse, labels, known)
+    note_access(warehouse, "annotate", calls={i.call_id for i in items}, rows=len(items))
+    write_answer_sheet(items, labels, to, show_machine=show_machine, show_place=show_place)
+    output().print(f"{len(items)} turns with a feeling, and what followed: {to}", soft_wrap=True)
 
 
 def agreement(
@@ -87,23 +128,35 @@ def agreement(
     key: Annotated[
         Path, typer.Option("--key", help="The key that was written beside the empty sheet.")
     ],
+    disputes: Annotated[
+        Path | None,
+        typer.Option(help="Write the turns on which annotators differ, to be decided together."),
+    ] = None,
+    decided: Annotated[
+        Path | None, typer.Option(help="That sheet, filled in: what was decided counts.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the intervals.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Compare annotators with each other, and the ledger with them: kappa, precision, recall.
 
-    Annotators are called by the names of their sheets.
+    Annotators are called by the names of their sheets; NAME.answers.csv beside NAME.csv is read
+    with it. All numbers are of the calls, not of the sheet: turns weigh by how likely they were
+    drawn.
     """
     from warmline.annotation import agreement as agree
-    from warmline.annotation import read_key, read_sheet
+    from warmline.annotation import read_key, read_labels, read_sheet, read_texts, write_disputes
 
     known = read_key(key)
-    labels = {path.stem: read_sheet(path, known) for path in sheets}
+    labels = {path.stem: read_labels(path, known) for path in sheets}
     if len(labels) < len(sheets):
         raise DataError("two sheets have one name, and the name says who labelled: rename one")
     if empty := [name for name, found in labels.items() if not found]:
         raise DataError(f"{', '.join(empty)}: the column feeling is empty: nothing is labelled yet")
-    found = agree(labels, known, seed=seed)
+    found = agree(labels, known, decided=read_sheet(decided, known) if decided else None, seed=seed)
+    if disputes is not None:
+        write_disputes(found.undecided, labels, read_texts(sheets[0]), disputes)
+        messages().print(f"to be decided: {disputes}", style="dim", soft_wrap=True)
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=2))
     else:
@@ -117,18 +170,33 @@ def _print(found: "Agreement") -> None:
             for b in found.between
         ]
         _table("Annotators, Cohen's kappa", ("", "turns", "a feeling", "which", "answered"), rows)
-    rows = [
-        (
-            *(a.annotator, str(a.items)),
-            *map(_said, (a.precision, a.recall, a.kind, a.answered, a.answered_kappa)),
-        )
+    if found.together:
+        each = [
+            (_QUESTIONS[t.question], str(t.items), *map(_said, (t.same, t.ac1, t.alpha)))
+            for t in found.together
+        ]
+        _table("All annotators together", ("", "turns", "same", "AC1", "alpha"), each)
+    ledger = [
+        (*(a.annotator, str(a.items)), *map(_said, (a.precision, a.recall, a.specificity)))
         for a in found.against
     ]
-    headings = ("", "turns", "precision", "recall", "same kind", "same answered", "its kappa")
-    _table("The ledger", headings, rows)
+    _table("The ledger", ("", "turns", "precision", "recall", "specificity"), ledger)
+    of_found = [
+        (a.annotator, *map(_said, (a.kind, a.answered, a.answered_kappa))) for a in found.against
+    ]
+    _table("Of what it finds", ("", "same kind", "same answered", "its kappa"), of_found)
+    if shares := list(found.against[-1].precision_at):
+        rows = [
+            (a.annotator, *(f"{p:.2f}" for p in a.precision_at.values())) for a in found.against
+        ]
+        headings = ("", *(f"{share:.0%}" for share in shares))
+        _table("Its precision where so many turns show a feeling", headings, rows)
     note = "Intervals of 95 %; turns weigh by how likely they were drawn."
     if found.undecided:
-        note += f" On {found.undecided} turns the annotators have no majority."
+        note += (
+            f" On {len(found.undecided)} turns the annotators differ: they count by halves until "
+            "--disputes FILE.csv, filled in, comes back as --decided."
+        )
     messages().print(note, style="dim", soft_wrap=True)
 
 

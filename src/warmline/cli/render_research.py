@@ -12,13 +12,17 @@ from warmline.cli.terminal import output
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from warmline.research.casemix import CaseMix
+    from warmline.research.fairness import Gap, Group
     from warmline.research.power import Plan
+    from warmline.research.provenance import Provenance
     from warmline.research.reliability import Reliability
     from warmline.research.study import Study
+    from warmline.research.training import TrainingEffect
 
 
 def print_study(study: "Study", page: Path) -> None:
-    """Print what was found, which measures have no result, and where the page is."""
+    """Print what was found, of which measures nothing can be said, and where the page is."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -47,7 +51,7 @@ def print_study(study: "Study", page: Path) -> None:
     output().print(f"\n{escape(str(page))}", soft_wrap=True)
 
 
-def print_reliabilities(found: "Sequence[Reliability]", as_json: bool) -> None:
+def print_reliabilities(found: "Sequence[Reliability]", made: "Provenance", as_json: bool) -> None:
     """Print how far each measure tells agents apart, a line a measure."""
     from rich.markup import escape
     from rich.table import Table
@@ -55,7 +59,7 @@ def print_reliabilities(found: "Sequence[Reliability]", as_json: bool) -> None:
     from warmline.research.reliability import WANTED
 
     if as_json:
-        typer.echo(json.dumps([asdict(r) for r in found], indent=2))
+        _print_json(found, made)
         return
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     wanted = tuple(f"for {w:g}" for w in WANTED)
@@ -81,6 +85,132 @@ def print_reliabilities(found: "Sequence[Reliability]", as_json: bool) -> None:
     for r in found:
         if r.reason:
             output().print(f"[yellow]{escape(r.measure)}[/]: {escape(r.reason)}", soft_wrap=True)
+    _print_provenance(made)
+
+
+def print_training(
+    found: "Sequence[TrainingEffect]", level: float, made: "Provenance", as_json: bool
+) -> None:
+    """Print what changed with a training, a line a measure, then the agents of what is clear."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from warmline.research.training import lead
+
+    if as_json:
+        _print_json(found, made)
+        return
+    output().print(escape(lead(found, level)), soft_wrap=True)
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    headings = ("trained", "others", "change", "from the same level", "corrected p", "before")
+    for heading in ("measure", *headings):
+        table.add_column(heading, justify="left" if heading == "measure" else "right")
+    for f in found:
+        if f.change and f.same_start:
+            slope = f.trend_before
+            table.add_row(
+                escape(f.measure),
+                *(str(f.trained), str(f.untrained)),
+                *(
+                    escape(f"{e.value:+.3g} [{e.low:+.3g}, {e.high:+.3g}]")
+                    for e in (f.change, f.same_start)
+                ),
+                f"{f.p_corrected:.3f}",
+                "" if slope is None else escape(f"{slope.value:+.2g} a week, p {slope.p:.2f}"),
+            )
+    if table.rows:
+        output().print()
+        output().print(table)
+        output().print(
+            "change: how much further trained agents moved than the others. from the same level: "
+            "the same, of agents who did alike before. before: how much further they moved each "
+            "week before the training, which should be 0. Intervals of 95 %.",
+            style="dim",
+            soft_wrap=True,
+        )
+    for f in found:
+        if f.reason:
+            output().print(f"[yellow]{escape(f.measure)}[/]: {escape(f.reason)}", soft_wrap=True)
+    _print_provenance(made)
+
+
+def print_case_mix(found: "Sequence[CaseMix]", made: "Provenance", as_json: bool) -> None:
+    """Print agents beside what was to be expected of their calls, a table a measure."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    if as_json:
+        _print_json(found, made)
+        return
+    for mix in found:
+        if mix.reason or mix.reliability is None:
+            output().print(f"[yellow]{escape(mix.measure)}[/]: {escape(mix.reason or '')}")
+            continue
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+        for heading in ("agent", "calls", "observed", "expected", "ratio", "the agent's own"):
+            table.add_column(heading, justify="left" if heading == "agent" else "right")
+        for c in mix.agents:
+            ratio = "" if c.ratio is None else f"{c.ratio:.2f}"
+            own = f"{c.own.value:+.3g} [{c.own.low:+.3g}, {c.own.high:+.3g}]"
+            numbers = (f"{c.calls:,}", f"{c.observed:.3g}", f"{c.expected:.3g}", ratio)
+            table.add_row(escape(c.agent_id), *numbers, escape(own))
+        output().print(f"[bold]{escape(mix.measure)}[/], reliability {mix.reliability:.2f}")
+        output().print(table)
+        said = "in order of their own" if mix.is_ranked else "by name: to rank them would be luck"
+        output().print(
+            f"{said}. expected: what such calls have on average ({', '.join(mix.held_equal)}). "
+            "the agent's own: what is left, drawn towards 0 by how much of it is luck.",
+            style="dim",
+            soft_wrap=True,
+        )
+    _print_provenance(made)
+
+
+def print_fairness(
+    groups: "Sequence[Group]", gaps: "Sequence[Gap]", made: "Provenance", as_json: bool
+) -> None:
+    """Print groups of calls and what differs between them."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    if as_json:
+        told = {"groups": [asdict(g) for g in groups], "gaps": [asdict(g) for g in gaps]}
+        typer.echo(json.dumps(told | {"provenance": asdict(made)}, indent=2, default=str))
+        return
+    measures = list(groups[0].missing) if groups else []
+    has_labels = any(g.recall or g.precision for g in groups)
+    headings = ["", "group", "calls", "withheld", "doubtful words", *(f"no {m}" for m in measures)]
+    headings += ["recall", "precision", "same answer"] if has_labels else []
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if place < 2 else "right")
+    for g in groups:
+        doubtful = "" if g.doubtful is None else f"{g.doubtful:.1%}"
+        cells = [g.of, g.group, f"{g.calls:,}", f"{g.withheld:.1%}", doubtful]
+        cells += [f"{g.missing[m]:.1%}" for m in measures]
+        if has_labels:
+            cells += ["" if e is None else str(e) for e in (g.recall, g.precision, g.same_answer)]
+        table.add_row(*map(escape, cells))
+    output().print(table if groups else "no group has 30 calls")
+    unfair = [gap for gap in gaps if gap.is_unfair]
+    for gap in unfair:
+        output().print(f"[yellow]not alike:[/] {escape(str(gap))}", soft_wrap=True)
+    if groups and not unfair:
+        output().print("no group differs from the others by more than 5 points and chance")
+    _print_provenance(made)
+
+
+def _print_json(
+    found: "Sequence[Reliability | TrainingEffect | CaseMix]", made: "Provenance"
+) -> None:
+    told = {"measures": [asdict(f) for f in found], "provenance": asdict(made)}
+    typer.echo(json.dumps(told, indent=2, default=str))
+
+
+def _print_provenance(made: "Provenance") -> None:
+    output().print()
+    for said in made.sentences():
+        output().print(said, style="dim", soft_wrap=True, highlight=False, markup=False)
 
 
 def print_needed(effect: float, plan: "Plan", as_json: bool) -> None:
@@ -109,7 +239,7 @@ def print_needed(effect: float, plan: "Plan", as_json: bool) -> None:
 
 
 def print_detectable(calls: int, plan: "Plan", as_json: bool) -> None:
-    """Print how small an effect this many calls can show."""
+    """Print how small an effect so many calls show."""
     from warmline.research.power import detectable
 
     smallest = detectable(calls, plan)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,14 +12,35 @@ from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, se
 from warmline.cli.render_research import (
     print_detectable,
     print_needed,
-    print_reliabilities,
     print_study,
 )
-from warmline.cli.terminal import messages
+from warmline.cli.research_agents import agents, fairness, reliability, training
+from warmline.cli.research_options import (
+    AfterOption,
+    CallsOption,
+    ControlOption,
+    CorrectionOption,
+    EffectOption,
+    EffectsOption,
+    ExcludeOption,
+    LeastOption,
+    MeasureOption,
+    ModelOption,
+    NegativeOption,
+    Number,
+    OutcomeOption,
+    SimulatedOption,
+    SinceOption,
+    UntilOption,
+    WithinOption,
+    controls_from,
+    number,
+)
+from warmline.cli.terminal import messages, note_access, output
 from warmline.errors import QueryError
 from warmline.files import write_text_whole
 from warmline.places import places_of
-from warmline.research.design import CONTROLS, MEASURES, Correction, Design, Effects
+from warmline.research.design import MEASURES, Correction, Design, Effects, Model
 
 if TYPE_CHECKING:
     from warmline.research.calibration import Calibration
@@ -30,101 +51,37 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Number = float | None
+#: Options that are fields of a design by the same name.
+_AS_IS = ("outcome", "effects", "model", "correction", "within_days", "after_days", "min_n")
 
-
-def _number(meaning: str, default: str | bool = False) -> Any:
-    """Return an option for a number that may be left out."""
-    return typer.Option(help=meaning, show_default=default)
-
-
-OutcomeOption = Annotated[
-    str, typer.Option("--outcome", help="Which outcome, as `warmline outcomes load` named it.")
-]
-MeasureOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="A measure of docs/metrics.md or a column of call_measures; may be repeated.",
-        show_default=False,
-    ),
-]
-ControlOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="What is held equal: contact_reason, duration, queue, opening (the customer's state "
-        "in the first quarter), opening_level, month, team, direction, language, or none; may be "
-        f"repeated. By default {', '.join(CONTROLS)}.",
-        show_default=False,
-    ),
-]
-SinceOption = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%d"],
-        help="Only calls that began on this day or later, UTC.",
-        show_default=False,
-    ),
-]
-UntilOption = Annotated[
-    datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%d"],
-        help="Only calls that began before this day, UTC.",
-        show_default=False,
-    ),
-]
-EffectOption = Annotated[
-    Number,
-    _number(
-        "The outcome's change per SD of the measure to be seen; of a share, as a share (0.02 is 2 "
-        "percentage points)."
-    ),
-]
-CallsOption = Annotated[
-    int | None,
-    typer.Option(help="Instead: how small an effect so many calls show.", show_default=False),
-]
-SimulatedOption = Annotated[
-    bool, typer.Option("--simulated", help="Simulated calls instead of real ones.")
-]
+for _command in (reliability, training, agents, fairness):
+    app.command()(_command)
 
 
 @app.command()
 def retention(
+    context: typer.Context,
     outcome: OutcomeOption = "retained",
     measure: MeasureOption = None,
     control: ControlOption = None,
-    effects: Annotated[
-        Effects, typer.Option(help="Compare agents with themselves, as draws of many, or not.")
-    ] = Effects.FIXED,
-    correction: Annotated[
-        Correction, typer.Option(help="How p-values allow for there being several measures.")
-    ] = Correction.BH,
+    effects: EffectsOption = Effects.FIXED,
+    model: ModelOption = Model.LINEAR,
+    correction: CorrectionOption = Correction.BH,
     since: SinceOption = None,
     until: UntilOption = None,
-    within_days: Annotated[
-        float,
+    within_days: WithinOption = Design.within_days,
+    after_days: AfterOption = Design.after_days,
+    exclude_reason: ExcludeOption = None,
+    min_n: LeastOption = Design.min_n,
+    negative_control: NegativeOption = None,
+    plan: Annotated[
+        Path | None,
         typer.Option(
-            min=0,
-            help="Of retained: still there so many days after the call. Of others: an outcome "
-            "counts for a call at most so long before it.",
+            help="A plan of `warmline research plan`: its design is taken, and what other options "
+            "change is told as not planned.",
+            show_default=False,
         ),
-    ] = Design.within_days,
-    after_days: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            help="Of retained: only calls after which the customer stayed so many days; who calls "
-            "to leave leaves whatever the agent does.",
-        ),
-    ] = Design.after_days,
-    exclude_reason: Annotated[
-        list[str] | None,
-        typer.Option(help="Leave out calls of this reason; may be repeated.", show_default=False),
     ] = None,
-    min_n: Annotated[int, typer.Option(min=10, help="Fewest complete calls for an estimate.")] = (
-        Design.min_n
-    ),
     labels: Annotated[
         list[Path] | None,
         typer.Option(
@@ -155,29 +112,36 @@ def retention(
     What is found is an association: the report lists other explanations. Measures without a result
     have a reason.
     """
+    from warmline.research.provenance import command_of, read_plan
     from warmline.research.study import run_study
 
     if bool(labels) != (key is not None):
         raise typer.BadParameter("--labels and --key go together")
-    design = Design(
+    planned = read_plan(plan) if plan else None
+    design = _design(
+        context,
+        planned or Design(),
         outcome=outcome,
-        measures=tuple(dict.fromkeys(measure or MEASURES)),
-        controls=_controls(control),
+        measure=measure,
+        control=control,
         effects=effects,
+        model=model,
         correction=correction,
-        since=since.date() if since else None,
-        until=until.date() if until else None,
+        since=since,
+        until=until,
         within_days=within_days,
         after_days=after_days,
-        excluded_reasons=tuple(dict.fromkeys(exclude_reason or ())),
+        exclude_reason=exclude_reason,
         min_n=min_n,
-        is_simulated=simulated,
+        negative_control=negative_control,
+        simulated=simulated,
     )
     path = places_of(settings_from(settings), None, warehouse).warehouse
     with messages().status("reading calls and outcomes, fitting models"):
         by = _calibration(labels, key, path, design) if labels and key else None
-        study = run_study(path, design, by)
-        files = _write(study, to or Path(f"research-{outcome}"))
+        words = [f"--labels {label}" for label in labels or ()] + ([f"--key {key}"] if key else [])
+        study = run_study(path, design, by, planned, command_of(design, more=words))
+        files = _write(study, to or Path(f"research-{design.outcome}"))
     if as_json:
         typer.echo(files[1].read_text(encoding="utf-8"), nl=False)
     else:
@@ -185,37 +149,100 @@ def retention(
 
 
 @app.command()
-def reliability(
+def plan(
+    context: typer.Context,
+    to: Annotated[Path, typer.Argument(help="The file to write.", metavar="PLAN.json")],
+    outcome: OutcomeOption = "retained",
     measure: MeasureOption = None,
+    control: ControlOption = None,
+    effects: EffectsOption = Effects.FIXED,
+    model: ModelOption = Model.LINEAR,
+    correction: CorrectionOption = Correction.BH,
     since: SinceOption = None,
     until: UntilOption = None,
-    exclude_reason: Annotated[
-        list[str] | None,
-        typer.Option(help="Leave out calls of this reason; may be repeated.", show_default=False),
-    ] = None,
+    within_days: WithinOption = Design.within_days,
+    after_days: AfterOption = Design.after_days,
+    exclude_reason: ExcludeOption = None,
+    min_n: LeastOption = Design.min_n,
+    negative_control: NegativeOption = None,
+    simulated: SimulatedOption = False,
+) -> None:
+    """Write down what will be asked, before looking: measures, controls, horizon, model.
+
+    `warmline research retention --plan PLAN.json` then does just that; its report carries the
+    plan's digest, and tells what was done otherwise. Give the digest to somebody, or the file to a
+    registry, before the outcomes are in.
+    """
+    from warmline.research.provenance import freeze
+
+    design = _design(
+        context,
+        Design(),
+        outcome=outcome,
+        measure=measure,
+        control=control,
+        effects=effects,
+        model=model,
+        correction=correction,
+        since=since,
+        until=until,
+        within_days=within_days,
+        after_days=after_days,
+        exclude_reason=exclude_reason,
+        min_n=min_n,
+        negative_control=negative_control,
+        simulated=simulated,
+    )
+    digest = freeze(design, to)
+    output().print(f"{to}: digest {digest[:16]}", soft_wrap=True)
+
+
+@app.command("export")
+def export_table(
+    context: typer.Context,
+    to: Annotated[Path, typer.Argument(help="The folder to write to.", metavar="FOLDER")],
+    outcome: OutcomeOption = "retained",
+    measure: MeasureOption = None,
+    control: ControlOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    within_days: WithinOption = Design.within_days,
+    after_days: AfterOption = Design.after_days,
+    exclude_reason: ExcludeOption = None,
     simulated: SimulatedOption = False,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    """Report how far each measure tells agents apart, and how many calls a fair comparison takes.
+    """Write the rows of a study without names and days, with a codebook, to be read by R.
 
-    Agents differ by chance, too. A reliability of 0.7 means that 70 % of the differences between
-    agents' means would recur with other calls of theirs; below that, a ranking is mostly luck.
+    Agents and customers have numbers by lot; rare words are taken together. It is less personal
+    data, and still some: docs/research.md says what is left.
     """
-    from warmline.research.reliability import read_reliabilities
-    from warmline.research.sample import require_libraries
+    from warmline.research.export import write_export
+    from warmline.research.provenance import command_of, provenance
+    from warmline.research.sample import read_sample, require_libraries
 
     require_libraries()
-    design = Design(
-        measures=tuple(dict.fromkeys(measure or MEASURES)),
-        since=since.date() if since else None,
-        until=until.date() if until else None,
-        excluded_reasons=tuple(dict.fromkeys(exclude_reason or ())),
-        is_simulated=simulated,
+    design = _design(
+        context,
+        Design(),
+        outcome=outcome,
+        measure=measure,
+        control=control,
+        since=since,
+        until=until,
+        within_days=within_days,
+        after_days=after_days,
+        exclude_reason=exclude_reason,
+        simulated=simulated,
     )
     path = places_of(settings_from(settings), None, warehouse).warehouse
-    print_reliabilities(read_reliabilities(path, design), as_json)
+    sample = read_sample(path, design)
+    note_access(path, "research export", calls=set(sample.frame["call_id"]), rows=len(sample.frame))
+    made = provenance(path, design, command_of(design, f"export {to}"))
+    table, *others = write_export(sample, design, made, path, to)
+    output().print(f"{len(sample.frame)} calls: {table}", soft_wrap=True)
+    messages().print(f"beside it {', '.join(p.name for p in others)}", style="dim")
 
 
 @app.command()
@@ -229,24 +256,26 @@ def power(
     measure: Annotated[
         str, typer.Option(help="With --outcome: the measure to take them from.")
     ] = MEASURES[0],
-    base_rate: Annotated[
-        Number, _number("Share of the outcome, for one that is yes or no.")
-    ] = None,
-    outcome_sd: Annotated[Number, _number("SD of an outcome that is a number.")] = None,
-    calls_per_agent: Annotated[Number, _number("Calls of each agent.", "200")] = None,
+    base_rate: Annotated[Number, number("Share of the outcome, for one that is yes or no.")] = None,
+    outcome_sd: Annotated[Number, number("SD of an outcome that is a number.")] = None,
+    calls_per_agent: Annotated[Number, number("Calls of each agent.", "200")] = None,
     icc_outcome: Annotated[
-        Number, _number("Share of the outcome's variance between agents.", "0.05")
+        Number, number("Share of the outcome's variance between agents.", "0.05")
     ] = None,
     icc_measure: Annotated[
-        Number, _number("Share of the measure's variance between agents.", "0.10")
+        Number, number("Share of the measure's variance between agents.", "0.10")
     ] = None,
     explained: Annotated[
-        Number, _number("Share of the outcome's variance the controls take.", "0")
+        Number, number("Share of the outcome's variance the controls take.", "0")
     ] = None,
     reliability: Annotated[
-        Number, _number("Share of the measure's variance that is no error.", "1")
+        Number,
+        number(
+            "Share of the measure's variance that is no error.",
+            "1; with --outcome, of answered_rate as few cues a call leave it",
+        ),
     ] = None,
-    usable: Annotated[Number, _number("Share of calls with outcome and measure.", "1")] = None,
+    usable: Annotated[Number, number("Share of calls with outcome and measure.", "1")] = None,
     tests: Annotated[int, typer.Option(min=1, help="How many measures are tried.")] = 1,
     alpha: Annotated[float, typer.Option(help="Accepted chance of a false alarm.")] = 0.05,
     wanted: Annotated[
@@ -261,7 +290,7 @@ def power(
 
     The spread of the outcome comes from --base-rate, --outcome-sd, or the warehouse (--outcome).
     """
-    from warmline.research.planning import plan_from
+    from warmline.research.power import plan_from
 
     if (effect is None) == (calls is None):
         raise typer.BadParameter("give --effect or --calls, one of them")
@@ -287,29 +316,44 @@ def power(
         print_detectable(calls or 0, plan, as_json)
 
 
-def _controls(given: Sequence[str] | None) -> tuple[str, ...]:
-    if not given:
-        return CONTROLS
-    if "none" in given and len(given) > 1:
-        raise QueryError("--control none stands alone")
-    return () if "none" in given else tuple(dict.fromkeys(given))
+def _design(context: typer.Context, base: Design, **options: Any) -> Design:
+    """Return a design with the options that were typed in place of its own."""
+    given = {name: value for name, value in options.items() if _is_typed(context, name)}
+    told: dict[str, Any] = {name: given[name] for name in _AS_IS if name in given}
+    if "measure" in given:
+        told["measures"] = tuple(dict.fromkeys(given["measure"]))
+    if "control" in given:
+        told["controls"] = controls_from(given["control"])
+    if "exclude_reason" in given:
+        told["excluded_reasons"] = tuple(dict.fromkeys(given["exclude_reason"]))
+    if "negative_control" in given:
+        told["negative_controls"] = tuple(dict.fromkeys(given["negative_control"]))
+    told |= {name: given[name].date() for name in ("since", "until") if name in given}
+    if "simulated" in given:
+        told["is_simulated"] = given["simulated"]
+    return replace(base, **told)
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _calibration(
     labels: Sequence[Path], key: Path, warehouse: Path, design: Design
 ) -> "Calibration":
     """Read labels and how they go with what was recognised."""
-    from warmline.annotation import read_key, read_sheet
+    from warmline.annotation import read_key, read_labels
     from warmline.research.calibration import calibration
     from warmline.research.sample import read_recognised
 
     known = read_key(key)
-    sheets = [read_sheet(path, known) for path in labels]
+    sheets = [read_labels(path, known) for path in labels]
     return calibration(sheets, known, read_recognised(warehouse, design))
 
 
 def _write(study: "Study", folder: Path) -> tuple[Path, Path]:
-    """Return the report and the results."""
+    """Write the report and the results; return their paths."""
     from warmline.research.report import write_report
     from warmline.research.words import as_dict
 

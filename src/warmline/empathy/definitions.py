@@ -2,6 +2,7 @@
 
 from warmline.language.kinds import CUE_LABELS, POLITENESS_LABELS
 from warmline.metrics import MetricDefinition
+from warmline.statistics import precision_at, specificity_from
 
 _LEDGER = "Bylund & Makoul 2005; Hsu 2012"
 _CLARK = "Clark, Murfett, Rogers & Ang 2013"
@@ -15,16 +16,38 @@ _CUES = (
 _KINDS = f"{_CUES}; which feeling it is: no"
 _EXPECTED = "calibration error 0.04: 46.2 expected, 46 heard (English support chats, n 195)"
 _ANSWERED = "no; of detected opportunities: their sensitivity is 0.43"
-_AFFECT = "rules: precision 0.80, recall 0.24 (emotional reactions, EPITOME, n 2487)"
-_QUESTION = "precision 0.83, recall 0.91 (AnnoMI, n 3534); open or closed right 0.77 (n 966)"
+
+
+def _precision(precision: float, recall: float, positive: int, n: int) -> str:
+    """Return what the precision would be where fewer things are to be found than were there."""
+    share = positive / n
+    specificity = specificity_from(precision, recall, share)
+    at = ", ".join(f"{precision_at(recall, specificity, p):.2f}" for p in (0.02, 0.05, 0.1, 0.2))
+    return f"precision {at} where 2, 5, 10, 20 % are such, not {share:.0%}"
+
+
+_AFFECT = (
+    "rules: precision 0.80, recall 0.24 (emotional reactions, EPITOME, n 2487); "
+    + _precision(0.80, 0.24, 841, 2487)
+)
+_QUESTION = (
+    "precision 0.83, recall 0.91 (AnnoMI, n 3534); open or closed right 0.77 (n 966); "
+    + _precision(0.83, 0.91, 1219, 3534)
+)
 _EPITOME = "Sharma, Miner, Atkins & Althoff 2020 (EPITOME)"
 _LEVELS = {
     "emotional_reaction": "EPITOME, five folds by seeker, n 2487: macro-F1 of the levels 0.70",
     "interpretation": "EPITOME, five folds by seeker, n 2487: macro-F1 of the levels 0.56",
     "exploration": "EPITOME, five folds by seeker, n 2487: macro-F1 of the levels 0.68",
 }
-_REFLECTION = "precision 0.68, recall 0.53 of utterances that reflect (AnnoMI, n 3534)"
-_INPUT = "with confrontation and information as input: precision 0.43, recall 0.68 (AnnoMI, n 3534)"
+_REFLECTION = (
+    "precision 0.68, recall 0.53 of utterances that reflect (AnnoMI, n 3534); "
+    + _precision(0.68, 0.53, 1076, 3534)
+)
+_INPUT = (
+    "with confrontation and information as input: precision 0.43, recall 0.68 (AnnoMI, n 3534); "
+    + _precision(0.43, 0.68, 543, 3534)
+)
 
 
 # Version of what depends on the moments that are read: 2 since models read them beside more rules,

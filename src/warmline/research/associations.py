@@ -6,13 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from warmline.research.design import Correction, Design, Effects
-from warmline.research.regression import Estimate, Fit, fit, within_share
+from warmline.research.design import Correction, Design, Effects, Model
+from warmline.research.regression import (
+    Estimate,
+    Fit,
+    fit,
+    less_means,
+    logit_effect,
+    within_share,
+)
 from warmline.research.robust import Array, Codes
 from warmline.research.terms import Controls, design_matrix, usable
 
 LEAST_AGENTS = 3
 LEAST_OF_EACH = 10
+LEAST_WEEKS = 8
 #: An agent who has more of the measure's variance than this decides the estimate alone.
 LARGEST_SHARE = 0.8
 LARGEST_LEVERAGE = 0.99
@@ -28,6 +36,8 @@ class Association:
     `reason` there is no estimate. `robustness` is a share, see `Fit.robustness`.
     `largest_agent_share` is the share of the measure's variance, all else held equal, that one
     agent has; `p_bootstrap` a second opinion on `adjusted.p` (`Fit.bootstrap_p`).
+    With random effects `p_mundlak` (Mundlak 1978) tests whether agents who do more of it differ
+    otherwise, too; a small one says that fixed effects are to be taken.
     """
 
     measure: str
@@ -43,6 +53,7 @@ class Association:
     reason: str | None = None
     largest_agent_share: float | None = None
     p_bootstrap: float | None = None
+    p_mundlak: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,16 +66,16 @@ class Cases:
     clusters: Codes
     missing: dict[str, int]
     weights: Array | None = None
-    customers: Codes | None = None
+    others: tuple[Codes, ...] = ()
 
     @property
     def agents(self) -> int:
-        """How many agents took these calls."""
+        """Return how many agents took these calls."""
         return len(np.unique(self.clusters))
 
 
 def associations(frame: Any, design: Design) -> tuple[Association, ...]:
-    """Every measure of the design, p-values corrected over those that have one.
+    """Return every measure of the design, p-values corrected over those that have one.
 
     `frame` is a pandas frame of one row a call: `outcome`, `agent_id`, the measures, and the
     columns of the controls. NULL is left out and counted, never filled in.
@@ -76,7 +87,7 @@ def associations(frame: Any, design: Design) -> tuple[Association, ...]:
 
 
 def complete_cases(frame: Any, measure: str, controls: Controls) -> Cases:
-    """The rows in which nothing is missing; what the others lack is counted, the first thing."""
+    """Return the rows in which nothing is missing; count the first thing that others lack."""
     left, missing = frame, {}
     for column in ("outcome", "agent_id", measure, *controls.columns):
         known = left[column].notna()
@@ -90,7 +101,7 @@ def complete_cases(frame: Any, measure: str, controls: Controls) -> Cases:
         _codes(left["agent_id"]),
         missing,
         left["weight"].to_numpy(float) if "weight" in left else None,
-        _customers(left),
+        _other_groups(left),
     )
 
 
@@ -98,17 +109,26 @@ def _codes(values: Any) -> Codes:
     return np.asarray(values.factorize()[0], dtype=np.int64)
 
 
-def _customers(frame: Any) -> Codes | None:
-    """Return the number of each row's customer; None where no customer has two rows."""
-    if "customer_id" not in frame or not frame["customer_id"].dropna().duplicated().any():
-        return None
-    unknown = frame["customer_id"].isna()
-    alone = "\0" + frame.index.astype(str).to_series(index=frame.index)
-    return _codes(frame["customer_id"].astype(object).where(~unknown, alone))
+def _other_groups(frame: Any) -> tuple[Codes, ...]:
+    """Return the numbers of rows' customers and weeks, where these can make rows alike.
+
+    Customers count where one has two rows; weeks where there are at least eight, of which alone
+    an error can be told.
+    """
+    groups = []
+    if "customer_id" in frame and frame["customer_id"].dropna().duplicated().any():
+        unknown = frame["customer_id"].isna()
+        alone = "\0" + frame.index.astype(str).to_series(index=frame.index)
+        groups.append(_codes(frame["customer_id"].astype(object).where(~unknown, alone)))
+    if "started_at" in frame and frame["started_at"].notna().all():
+        weeks = _codes(frame["started_at"].dt.strftime("%G-%V"))
+        if len(weeks) and weeks.max() + 1 >= LEAST_WEEKS:
+            groups.append(weeks)
+    return tuple(groups)
 
 
 def why_not(cases: Cases, design: Design) -> str | None:
-    """Why nothing can be said from these rows; None when something can."""
+    """Return why nothing can be said from these rows; None when something can."""
     y, x, n = cases.y, cases.measure, len(cases.y)
     if n < design.min_n:
         return f"{n} complete rows, at least {design.min_n} are asked for"
@@ -149,6 +169,11 @@ def _association(frame: Any, measure: str, design: Design, controls: Controls) -
             "that is a finding about one person, and its error cannot be known",
         )
     adjusted = model.estimate(measure, design.confidence)
+    if design.model is Model.LOGIT:
+        effect = _by_logit(cases, whole, (*names, measure), design)
+        if isinstance(effect, str):
+            return replace(bare, reason=effect)
+        adjusted = effect
     if adjusted.df < 1:
         return replace(bare, reason="the measure varies within too few agents to say how surely")
     raw = fit_cases(cases, scaled, (measure,), Effects.NONE)
@@ -158,11 +183,43 @@ def _association(frame: Any, measure: str, design: Design, controls: Controls) -
         adjusted=adjusted,
         robustness=model.robustness(measure),
         p_bootstrap=model.bootstrap_p(measure),
+        p_mundlak=_mundlak(cases, whole, measure, design),
+    )
+
+
+def _mundlak(cases: Cases, x: Array, measure: str, design: Design) -> float | None:
+    """Return the p-value of agents' means of the measure beside itself, with random effects."""
+    if design.effects is not Effects.RANDOM:
+        return None
+    means = x[:, -1:] - less_means(x[:, -1:], cases.clusters)
+    names = (*(f"control {i}" for i in range(x.shape[1] - 1)), measure, "agents' means")
+    model = fit_cases(cases, np.column_stack([x, means]), names, Effects.RANDOM)
+    if "agents' means" not in model.names:
+        return None
+    found = model.estimate("agents' means", design.confidence)
+    return found.p if found.df >= 1 else None
+
+
+def _by_logit(cases: Cases, x: Array, names: tuple[str, ...], design: Design) -> Estimate | str:
+    """Return the average marginal effect of the last column; a string says why there is none."""
+    if set(np.unique(cases.y)) != {0.0, 1.0}:
+        return "a logit is of outcomes that are yes or no; --model linear takes all"
+    if design.effects is not Effects.FIXED:
+        return "a logit is within agents; --model linear has other effects"
+    return logit_effect(
+        cases.y,
+        x,
+        names,
+        names[-1],
+        cases.clusters,
+        weights=cases.weights,
+        others=cases.others,
+        confidence=design.confidence,
     )
 
 
 def fit_cases(cases: Cases, x: Array, names: tuple[str, ...], effects: Effects) -> Fit:
-    """Fit the outcome of complete rows on columns, weights and customers as they have them."""
+    """Fit the outcome of complete rows on columns, weights and groups as they have them."""
     return fit(
         cases.y,
         x,
@@ -170,7 +227,7 @@ def fit_cases(cases: Cases, x: Array, names: tuple[str, ...], effects: Effects) 
         cases.clusters,
         effects,
         weights=cases.weights,
-        customers=cases.customers,
+        others=cases.others,
     )
 
 
@@ -185,7 +242,7 @@ def _no_estimate(model: Fit, cases: Cases, measure: str) -> str | None:
 
 
 def corrected(p_values: Sequence[float | None], correction: Correction) -> list[float | None]:
-    """p-values that allow for how many there are; None where there is none, and not counted."""
+    """Return p-values that allow for how many there are; None is not counted."""
     told = [p for p in p_values if p is not None]
     if correction is Correction.NONE or not told:
         return list(p_values)

@@ -15,7 +15,7 @@ from math import comb, factorial
 import numpy as np
 
 from warmline.annotation.agreement import consensus
-from warmline.annotation.items import Label, is_answered
+from warmline.annotation.items import Label, Opinion, is_answered, opinion
 from warmline.annotation.sheets import Key
 from warmline.errors import DataError
 from warmline.research.regression import Estimate
@@ -28,6 +28,7 @@ _LEAST_UNFLAGGED = 30
 _DRAWS = 1000
 # A slope that lies less than this many of its errors above 0 corrects by anything at all.
 _LEAST_CLEAR = 2.5
+_LEAST_RELIABLE = 0.05
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,10 @@ def calibration(
     most annotators say counts. Raises DataError where fewer than 50 labelled cues have an answer of
     both, fewer than 30 unflagged turns are labelled, or the recognised rate does not differ.
     """
-    labels = dict(sheets[0]) if len(sheets) == 1 else consensus(sheets)[0]
+    if len(sheets) == 1:
+        labels = {item: opinion(label) for item, label in sheets[0].items()}
+    else:
+        labels = consensus(sheets)[0]
     told = _columns(labels, key)
     both = told.flagged * told.felt * np.isfinite(told.answered) * np.isfinite(told.truly)
     if both.sum() < _LEAST_CUES:
@@ -127,6 +131,18 @@ def calibration(
     return Calibration(slope, float(low), float(high), int(told.flagged.sum()), unflagged, draws)
 
 
+def known_reliability(calls: Recognised) -> float:
+    """Return how much of what calls' answered shares differ by is more than chance, 0.05 to 1.
+
+    A call has few cues, so that its share is a poor guess of how its agent answered. Cues and
+    answers that are recognised wrongly are not in it.
+    """
+    if len(calls.rate) < 2 or np.ptp(calls.rate) == 0:
+        return 1.0
+    spread, noise = _spread(calls, np.ones(len(calls.rate)))
+    return float(np.clip(1 - noise / spread, _LEAST_RELIABLE, 1.0)) if spread > 0 else 1.0
+
+
 def corrected(found: Estimate, sd: float, by: Calibration, confidence: float) -> Corrected:
     """Return what an estimate per `sd` of the recognised rate would be without errors, from 0 to 1.
 
@@ -150,14 +166,14 @@ def corrected(found: Estimate, sd: float, by: Calibration, confidence: float) ->
     return Corrected(found.value / sd / by.slope, float(low), float(high))
 
 
-def _columns(labels: Mapping[str, Label], key: Mapping[str, Key]) -> _Labelled:
+def _columns(labels: Mapping[str, Opinion], key: Mapping[str, Key]) -> _Labelled:
     def column(values: Sequence[bool | float | None]) -> Array:
         return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
 
     return _Labelled(
         weight=column([1 / key[i].chance for i in labels]),
         flagged=column([bool(key[i].kinds) for i in labels]),
-        felt=column([label.is_cue for label in labels.values()]),
+        felt=column([label.felt for label in labels.values()]),
         answered=column([is_answered(key[i].answer) for i in labels]),
         truly=column([is_answered(label.answer) for label in labels.values()]),
     )

@@ -22,6 +22,13 @@ class Effects(StrEnum):
     NONE = "none"
 
 
+class Model(StrEnum):
+    """How an outcome of yes and no is modelled: as shares, or by a logit's average effect."""
+
+    LINEAR = "linear"
+    LOGIT = "logit"
+
+
 class Correction(StrEnum):
     """How p-values allow for there being many: false discovery rate, family-wise, or not."""
 
@@ -38,7 +45,9 @@ class Design:
     for a call at most `within_days` before it; of being retained it is the horizon: whether the
     customer was still there so long after the call. Then only calls count after which the customer
     stayed for `after_days` (who calls to leave leaves, whatever the agent does), and of no reason
-    in `excluded_reasons`. Estimates need `min_n` rows; `confidence` is that of intervals.
+    in `excluded_reasons`. Estimates need `min_n` rows; `confidence` is that of intervals. `model`
+    is that of outcomes that are yes or no, with fixed effects. `negative_controls` are outcomes
+    that a call cannot have changed: what goes with those, too, is no effect.
     """
 
     outcome: str = "retained"
@@ -54,3 +63,5 @@ class Design:
     min_n: int = 100
     is_simulated: bool = False
     confidence: float = 0.95
+    model: Model = Model.LINEAR
+    negative_controls: tuple[str, ...] = ()

@@ -48,7 +48,7 @@ class Dose:
 
 
 def dose(frame: Any, measure: str, design: Design) -> Dose | None:
-    """The dose–response of one measure; None when nothing can be said, or it is in one part.
+    """Return the dose–response of one measure; None when nothing can be said, or it is in one part.
 
     Parts are the values themselves when there are at most five, else about fifths of the calls.
     """
@@ -83,7 +83,7 @@ def _is_shared(model: Fit, part: str) -> bool:
 
 
 def _parts(values: Array) -> Codes:
-    """The number of each value's part, from 0; parts of fewer than ten calls join the one below."""
+    """Return each value's part, from 0; parts of fewer than ten calls join the one below."""
     distinct = np.unique(values)
     if len(distinct) <= _PARTS:
         tops = distinct[:-1]

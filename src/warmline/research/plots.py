@@ -28,7 +28,7 @@ class Bar:
 
 
 def forest_png(study: Study) -> bytes | None:
-    """Estimates of all measures, raw and adjusted; None when there is none."""
+    """Return estimates of all measures, raw and adjusted; None when there is none."""
     scale = 100.0 if study.is_share else 1.0
     level = 1 - study.design.confidence
     bars = [
@@ -48,7 +48,7 @@ def forest_png(study: Study) -> bytes | None:
 
 
 def survival_png(study: Study) -> bytes | None:
-    """Hazard ratios of leaving for all measures; None when there is none."""
+    """Return hazard ratios of leaving for all measures; None when there is none."""
     bars = [
         Bar(
             h.measure,
@@ -65,7 +65,7 @@ def survival_png(study: Study) -> bytes | None:
 
 
 def dose_png(study: Study) -> bytes | None:
-    """The outcome along each measure, in parts; None when there is no measure to show."""
+    """Return the outcome along each measure, in parts; None when there is no measure to show."""
     if not study.doses:
         return None
     from matplotlib.figure import Figure
@@ -90,7 +90,7 @@ def dose_png(study: Study) -> bytes | None:
 
 
 def scaled(estimate: Estimate | None, scale: float) -> Any:
-    """The same estimate in another unit."""
+    """Return the same estimate in another unit."""
     if estimate is None:
         return None
     e = estimate
@@ -122,7 +122,7 @@ def _draw_dose(axis: Any, found: Dose, study: Study) -> None:
 
 
 def _forest(bars: Sequence[Bar], label: str, none_at: float | None) -> bytes | None:
-    """`none_at` is what no effect is called; with one, values are logarithms."""
+    """Draw a forest; `none_at` is what no effect is called, and with it values are logarithms."""
     if not bars:
         return None
     from matplotlib.figure import Figure
@@ -159,7 +159,7 @@ def _forest(bars: Sequence[Bar], label: str, none_at: float | None) -> bytes | N
 
 
 def _log_axis(axis: Any) -> None:
-    """A logarithmic axis with the numbers of a ratio instead of powers of ten."""
+    """Make an axis logarithmic, with the numbers of a ratio instead of powers of ten."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
     axis.set_xscale("log")

@@ -1,18 +1,33 @@
 """How many calls it takes to see an effect of a given size, when calls come in agents."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from math import ceil, sqrt
+from pathlib import Path
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
 from warmline.errors import QueryError
+from warmline.research.associations import complete_cases
+from warmline.research.calibration import MEASURE, known_reliability
+from warmline.research.design import Design
 from warmline.research.robust import Array, Codes
+from warmline.research.sample import (
+    count_calls,
+    read_recognised,
+    read_sample,
+    require_libraries,
+)
+from warmline.research.terms import Controls
+
+_LEAST_ROWS = 30
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study is expected to look like.
+    """Assumptions about a study that is planned.
 
     `outcome_sd` is of the outcome between calls; of a share p it is sqrt(p (1 - p)). The ICCs are
     the shares of variance that lie between agents. `explained` is the share of the outcome's
@@ -53,8 +68,9 @@ class Needed:
 
 
 def needed(effect: float, plan: Plan) -> Needed:
-    """Calls needed to see `effect`: the outcome's change per SD of the measure, were it measured
-    without error.
+    """Return the calls needed to see `effect`.
+
+    That is the outcome's change per SD of the measure, were it measured without error.
 
     The variance of a slope is that of what is left of the outcome over that of what is left of the
     measure; both normal in large samples. Raises QueryError for values that cannot be.
@@ -77,7 +93,7 @@ def needed(effect: float, plan: Plan) -> Needed:
 
 
 def detectable(calls: int, plan: Plan) -> float:
-    """The smallest effect per SD that a within-agent comparison of so many usable calls can see."""
+    """Return the smallest effect per SD that so many usable calls can see within agents."""
     _require_sensible(plan)
     if calls < 1:
         raise QueryError(f"calls = {calls}: at least 1")
@@ -85,7 +101,7 @@ def detectable(calls: int, plan: Plan) -> float:
 
 
 def intraclass(values: Array, clusters: Codes) -> float:
-    """The share of variance between clusters, 0..1: the analysis-of-variance estimate.
+    """Return the share of variance between clusters, 0..1: the analysis-of-variance estimate.
 
     Clusters may be of unequal size (Donner 1986); below 0, which chance can bring, it is 0.
     """
@@ -116,7 +132,7 @@ def _design_effect(plan: Plan) -> float:
 
 
 def _gain(plan: Plan) -> float:
-    """What staying within agents is worth: less noise, less spread, a mean an agent spent."""
+    """Return what staying within agents gains: less noise, less spread, a mean an agent spent."""
     left = (1 - plan.icc_measure) * (1 - 1 / plan.calls_per_agent)
     return left / (1 - plan.icc_outcome)
 
@@ -136,3 +152,62 @@ def _require_sensible(plan: Plan) -> None:
         raise QueryError(f"outcome_sd = {plan.outcome_sd:g}: the outcome must differ between calls")
     if plan.calls_per_agent < 2 or plan.tests < 1:
         raise QueryError("calls_per_agent must be at least 2, tests at least 1")
+
+
+def plan_from(
+    warehouse: Path,
+    design: Design | None,
+    base_rate: float | None,
+    outcome_sd: float | None,
+    given: Mapping[str, Any],
+) -> Plan:
+    """Return a plan; what is given (and not None) counts, then what the calls of a design show.
+
+    Raises QueryError when the spread of the outcome is not to be had, or the calls are too few to
+    say anything; and as `read_sample`.
+    """
+    values = _observed(warehouse, design) if design is not None else {}
+    values |= {name: value for name, value in given.items() if value is not None}
+    if base_rate is not None:
+        if not 0 < base_rate < 1:
+            raise QueryError(f"base_rate = {base_rate:g} is not between 0 and 1")
+        values["outcome_sd"] = sqrt(base_rate * (1 - base_rate))
+    if outcome_sd is not None:
+        values["outcome_sd"] = outcome_sd
+    if "outcome_sd" not in values:
+        raise QueryError(
+            "how the outcome differs is not known: --base-rate, --outcome-sd, or "
+            "--outcome with a warehouse"
+        )
+    known = {field.name for field in fields(Plan)}
+    return Plan(**{name: value for name, value in values.items() if name in known})
+
+
+def _observed(warehouse: Path, design: Design) -> dict[str, Any]:
+    """Return what the warehouse has of a plan: spread, ICCs, calls per agent, usable calls.
+
+    Of the answered rate also how reliable a call's is for so few cues, which is an upper bound:
+    what is recognised wrongly lowers it further, by how much labels say.
+    """
+    require_libraries()
+    frame = read_sample(warehouse, design).frame
+    cases = complete_cases(frame, design.measures[0], Controls((), {}))
+    if len(cases.y) < _LEAST_ROWS:
+        raise QueryError(
+            f"{len(cases.y)} calls have {design.outcome} and {design.measures[0]}, at least "
+            f"{_LEAST_ROWS} are needed to plan from; give --base-rate or --outcome-sd instead"
+        )
+    sd = float(np.std(cases.y, ddof=1))
+    if sd == 0:
+        raise QueryError(f"{design.outcome} is {cases.y[0]:g} in all calls: nothing to plan from")
+    calls = count_calls(warehouse, design)
+    known = {}
+    if design.measures[0] == MEASURE:
+        known["reliability"] = known_reliability(read_recognised(warehouse, design))
+    return known | {
+        "outcome_sd": sd,
+        "icc_outcome": intraclass(cases.y, cases.clusters),
+        "icc_measure": intraclass(cases.measure, cases.clusters),
+        "calls_per_agent": max(2.0, len(cases.y) / cases.agents),
+        "usable": len(cases.y) / max(calls, len(cases.y)),
+    }

@@ -34,7 +34,7 @@ class Components:
 
 @dataclass(frozen=True)
 class Reliability:
-    """What one measure says of an agent.
+    """The reliability of agents' means in one measure.
 
     `g` (0..1) is the reliability of an agent's mean over `calls_per_agent` (harmonic mean) calls;
     `split_half` the correlation of agents' means over odd and over even calls, stepped up to all

@@ -37,7 +37,7 @@ def write_report(study: Study, folder: Path) -> tuple[Path, ...]:
 
 
 def render(study: Study, pictures: dict[str, bytes | None]) -> str:
-    """The page, with these pictures in it."""
+    """Return the page with these pictures in it."""
     design = study.design
     parts = {
         "title": escape(f"What goes with {design.outcome}"),
@@ -52,8 +52,10 @@ def render(study: Study, pictures: dict[str, bytes | None]) -> str:
         "flow": _flow(study),
         "opening": escape(_dates(study)),
         "missing": _missing(study),
+        "absent": _absent(study),
         "confounders": _items(CONFOUNDERS),
         "methods": _items(methods(study)),
+        "provenance": _items(study.provenance.sentences() if study.provenance else ()),
     }
     return Template(_PAGE.read_text(encoding="utf-8")).substitute(parts)
 
@@ -171,10 +173,56 @@ def _missing(study: Study) -> str:
     return _table(("measure", "used", "of all", "rows left out, by what is NULL"), rows)
 
 
+def _absent(study: Study) -> str:
+    """Return the tables of calls without the outcome, of bounds, and of negative controls."""
+    parts = []
+    if study.attrition:
+        rows = [
+            [a.what, f"{a.with_outcome:.3g}", f"{a.without:.3g}", f"{a.apart:+.2f}"]
+            for a in study.attrition
+        ]
+        head = ("", "calls in the models", "all other calls", "apart, SD")
+        parts.append(
+            f"<h2>Calls without the outcome</h2><div class='wide'>{_table(head, rows)}</div>"
+        )
+    if study.bounds:
+        scale, unit = scale_of(study)
+        rows = [
+            [
+                b.measure,
+                f"{b.followed_more:.0%}",
+                f"{b.followed_less:.0%}",
+                f"{b.difference * scale:+.2f}",
+                f"{b.low * scale:+.2f} to {b.high * scale:+.2f}",
+            ]
+            for b in study.bounds
+        ]
+        headings = ("measure", "followed, more of it", "less", f"difference, {unit}", "could be")
+        parts.append(
+            f"<div class='wide'>{_table(headings, rows)}</div><p class='note'>Calls with more of a "
+            "measure than the median against those with less, as they are, and between which "
+            "values the difference lies if both were followed alike (Lee 2009).</p>"
+        )
+    for name, found in study.negative_controls:
+        rows = [
+            [a.measure, str(a.n), _interval(a.adjusted, 1.0), _p(a.p_corrected)]
+            if a.adjusted
+            else [a.measure, str(a.n), f"no estimate: {a.reason}"]
+            for a in found
+        ]
+        head = ("measure", "n", f"change of {name} per SD", "p corrected")
+        parts.append(
+            f"<h2>{escape(name)}, which a call cannot have changed</h2>"
+            f"<div class='wide'>{_table(head, rows)}</div><p class='note'>What goes with it, too, "
+            "is no effect of the call.</p>"
+        )
+    return "".join(parts)
+
+
 def _table(
     head: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str] | None = None
 ) -> str:
-    """A table; a row that is shorter than the heading ends in words over the rest of it."""
+    """Return a table; a row shorter than the heading ends in words over the rest of it."""
     lines = ["<tr>" + "".join(f"<th>{escape(cell)}</th>" for cell in head) + "</tr>"]
     for row, style in zip(rows, styles or [""] * len(rows), strict=True):
         span = len(head) - len(row) + 1

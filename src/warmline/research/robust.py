@@ -103,7 +103,7 @@ def _sum_squares(scores: Array, groups: Codes) -> Array:
 
 @dataclass(frozen=True)
 class Dominance:
-    """How far one cluster alone decides a coefficient.
+    """The part that one cluster alone has in a coefficient.
 
     `share` (0..1) is the largest share that a cluster has of the variance of the column, the other
     columns taken off. `leverage` (0..1) is the largest part of a cluster's own weights that the
@@ -167,7 +167,7 @@ def bootstrap_p(x: Array, y: Array, place: int, clusters: Codes, seed: int = 1) 
 
 
 def t_interval(value: float, se: float, df: float, confidence: float) -> tuple[float, float, float]:
-    """Low and high end of the interval, and the two-sided p-value, after Student's t."""
+    """Return low and high end of the interval, and the two-sided p-value, after Student's t."""
     t: Any = _students_t()
     half = float(t.ppf(0.5 + confidence / 2, df)) * se
     return value - half, value + half, float(2 * t.sf(abs(value / se), df))

@@ -152,29 +152,22 @@ FROM (
 )
 """
 
-#: A call is followed until the customer's next one, the day the customer left, or the last day on
-#: which the customer was known to be there: gap times, Prentice, Williams & Peterson 1981. Time
-#: begins at the landmark, `after_days` after the call.
+#: Every call is followed until the day the customer left, or the last day on which the customer was
+#: known to be there, whatever calls come between: a further call is no reason to stop looking,
+#: since who is upset calls again sooner. Time begins at the landmark, `after_days` after the call.
 _SPELLS = """
 WITH followed AS (
     SELECT
         *,
-        coalesce(left_at, seen_at) AS last_at,
-        lead(started_at) OVER (PARTITION BY customer_id ORDER BY started_at, call_id) AS next_at
+        date_diff('second', started_at, coalesce(left_at, seen_at)) / 86400 - $after_days AS days
     FROM calls_at_risk
     WHERE is_simulated = $is_simulated AND coalesce(started_at < left_at, true)
-),
-spells AS (
-    SELECT
-        *,
-        date_diff('second', started_at, least(last_at, next_at)) / 86400 - $after_days AS days
-    FROM followed
 )
 SELECT
     days,
-    (left_at IS NOT NULL AND NOT coalesce(next_at <= left_at, false))::DOUBLE AS outcome,
-    spells.* EXCLUDE (days, left_at, seen_at, left_after, seen_after, last_at, next_at)
-FROM spells
+    (left_at IS NOT NULL)::DOUBLE AS outcome,
+    followed.* EXCLUDE (days, left_at, seen_at, left_after, seen_after)
+FROM followed
 WHERE days > 0
     AND coalesce(started_at >= $since, true) AND coalesce(started_at < $until, true)
     AND NOT coalesce(list_contains($excluded, contact_reason), false)
@@ -188,7 +181,7 @@ _LEAST_CHANCE = 0.05
 
 @dataclass(frozen=True)
 class Sample:
-    """The rows of a study as a pandas frame, one a call with an outcome.
+    """Rows of a study as a pandas frame, one a call with an outcome.
 
     `flow` says why the others of `total` were left out (reason -> how many); `unit` says what is
     counted. Of being retained, `weight` in the frame is the inverse of the chance of being followed

@@ -1,13 +1,15 @@
 """A whole study: the rows, the models, and all that has to be said beside the numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from warmline.research.associations import Association, associations
+from warmline.research.attrition import APART, Attrition, Bounds, attrition, lee_bounds
 from warmline.research.calibration import MEASURE, Calibration, Corrected, corrected
 from warmline.research.design import Design, Effects
 from warmline.research.dose import Dose, dose
-from warmline.research.sample import Sample, read_sample, require_libraries
+from warmline.research.provenance import Provenance, provenance
+from warmline.research.sample import Sample, read_calls, read_sample, require_libraries
 from warmline.research.survival import Hazard, hazards
 from warmline.research.terms import usable
 
@@ -35,7 +37,7 @@ CONFOUNDERS = (
 
 @dataclass(frozen=True)
 class Study:
-    """What was asked, of which rows, and what was found."""
+    """A study: its design, the rows it rests on, and the estimates."""
 
     design: Design
     sample: Sample
@@ -45,10 +47,14 @@ class Study:
     not_controlled: dict[str, str]
     is_share: bool
     calibration: Calibration | None = None
+    provenance: Provenance | None = None
+    attrition: tuple[Attrition, ...] = ()
+    bounds: tuple[Bounds, ...] = ()
+    negative_controls: tuple[tuple[str, tuple[Association, ...]], ...] = ()
 
     @property
     def corrected(self) -> Corrected | None:
-        """The association of the answered rate without errors of recognition, by labels."""
+        """Return the association of the answered rate without errors of recognition, by labels."""
         found = next((a for a in self.told if a.measure == MEASURE), None)
         if self.calibration is None or found is None or not (found.adjusted and found.sd):
             return None
@@ -56,18 +62,18 @@ class Study:
 
     @property
     def told(self) -> tuple[Association, ...]:
-        """The measures of which something can be said."""
+        """Return the measures of which something can be said."""
         return tuple(a for a in self.associations if a.adjusted is not None)
 
     @property
     def clear(self) -> tuple[Association, ...]:
-        """Those whose association is clear of chance after the correction."""
+        """Return those whose association is clear of chance after the correction."""
         level = 1 - self.design.confidence
         return tuple(a for a in self.told if (a.p_corrected or 0.0) < level)
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What a reader of these numbers, in particular, has to know."""
+        """Return what a reader of these numbers, in particular, has to know."""
         said = [
             f"{column} is not held equal: it is {why}."
             for column, why in self.not_controlled.items()
@@ -83,6 +89,15 @@ class Study:
                 "Agents are compared with each other, too: what differs between agents besides the "
                 "measure is part of the estimates."
             )
+        differing = [a.measure for a in self.told if (a.p_mundlak or 1.0) < 0.05]
+        if differing:
+            said.append(
+                f"Agents with more of {', '.join(differing)} differ otherwise, too (Mundlak's "
+                "test): random effects are then not to be relied on, --effects fixed is."
+            )
+        if self.provenance and self.provenance.not_planned:
+            said.append(f"Not as planned: {'; '.join(self.provenance.not_planned)}.")
+        said += self._of_missing()
         said += self._of_leaving()
         if any(h.proportional_p is not None and h.proportional_p < 0.05 for h in self.hazards):
             said.append(
@@ -90,8 +105,26 @@ class Study:
             )
         return tuple(said)
 
+    def _of_missing(self) -> list[str]:
+        """Return what negative controls and calls without the outcome ask a reader to know."""
+        level = 1 - self.design.confidence
+        said = [
+            f"{a.measure} goes with {name}, too, which a call cannot have changed: what makes them "
+            f"go together may stand behind {self.design.outcome} as well."
+            for name, found in self.negative_controls
+            for a in found
+            if a.p_corrected is not None and a.p_corrected < level
+        ]
+        apart = [f"{a.what} ({a.apart:+.2f} SD)" for a in self.attrition if abs(a.apart) > APART]
+        if apart:
+            said.append(
+                f"Calls in the models are not as all others: {', '.join(apart)}. What is found "
+                "here need not hold for those."
+            )
+        return said
+
     def _of_leaving(self) -> list[str]:
-        """What the outcome of being retained asks a reader to know."""
+        """Return what the outcome of being retained asks a reader to know."""
         said = []
         same_day, left = self.sample.left_same_day or (0, 0)
         if same_day:
@@ -113,13 +146,38 @@ class Study:
         return said
 
 
-def run_study(warehouse: Path, design: Design, by: Calibration | None = None) -> Study:
+def run_study(
+    warehouse: Path,
+    design: Design,
+    by: Calibration | None = None,
+    planned: Design | None = None,
+    command: str = "",
+) -> Study:
     """Read the rows that a design asks for and fit its models, corrected by labels if given.
 
-    Raises as `read_sample`, and SettingsError where the libraries for it are not installed.
+    What is other than `planned` is told; `command` is what was typed. Raises as `read_sample`, and
+    SettingsError where the libraries for it are not installed.
     """
     require_libraries()
-    return study_of(read_sample(warehouse, design), design, by)
+    study = study_of(read_sample(warehouse, design), design, by)
+    controls = tuple(
+        (name, associations(read_sample(warehouse, other).frame, other))
+        for name in design.negative_controls
+        for other in (replace(design, outcome=name),)
+    )
+    calls = read_calls(warehouse, design)
+    outcome = calls["call_id"].map(study.sample.frame.set_index("call_id")["outcome"])
+    bounds = (
+        lee_bounds(measure, calls[measure].to_numpy(float), outcome.to_numpy(float))
+        for measure in design.measures
+    )
+    return replace(
+        study,
+        provenance=provenance(warehouse, design, command, planned),
+        attrition=attrition(calls, outcome.notna().to_numpy(), design.controls),
+        bounds=tuple(b for b in bounds if b is not None),
+        negative_controls=controls,
+    )
 
 
 def study_of(sample: Sample, design: Design, by: Calibration | None = None) -> Study:

@@ -25,14 +25,14 @@ _RARE = 10
 
 @dataclass(frozen=True)
 class Controls:
-    """What can be held equal in some rows. `columns` are of the rows, `unusable` control -> why."""
+    """Controls of some rows: `columns` to hold equal, and why others are `unusable`."""
 
     columns: tuple[str, ...]
     unusable: dict[str, str]
 
 
 def usable(frame: Any, controls: tuple[str, ...]) -> Controls:
-    """Which controls say anything in these rows: not those that are NULL everywhere, or constant.
+    """Return the controls that say anything in these rows: not NULL everywhere, nor constant.
 
     `frame` is a pandas frame with the columns of `CONTROL_COLUMNS`.
     """
@@ -51,7 +51,7 @@ def usable(frame: Any, controls: tuple[str, ...]) -> Controls:
 
 
 def design_matrix(frame: Any, columns: tuple[str, ...]) -> tuple[Array, tuple[str, ...]]:
-    """The columns as numbers, with their names; words become a column for each but the first.
+    """Return the columns as numbers with their names; words become columns, all but the first.
 
     Words on fewer than ten rows are taken together. Numbers are centred and in their own SD.
     """

@@ -1,13 +1,11 @@
 """A study in sentences and rows: what the report, the command line and the JSON have in common."""
 
 from dataclasses import asdict
-from importlib.metadata import version
 from math import exp
 from typing import Any
 
-from warmline import __version__
 from warmline.research.associations import Association
-from warmline.research.design import Correction, Effects
+from warmline.research.design import Correction, Effects, Model
 from warmline.research.study import Study
 from warmline.research.terms import CONTROL_COLUMNS
 
@@ -28,12 +26,12 @@ _CORRECTIONS = {
 
 
 def scale_of(study: Study) -> tuple[float, str]:
-    """What estimates are multiplied by to be read, and the unit they then have."""
+    """Return what estimates are multiplied by to be read, and the unit they then have."""
     return (100.0, "percentage points") if study.is_share else (1.0, "units of the outcome")
 
 
 def lead(study: Study) -> str:
-    """The finding in one or two sentences that claim no more than there is."""
+    """Return the finding in one or two sentences that claim no more than there is."""
     outcome, told, clear = study.design.outcome, len(study.told), study.clear
     if not told:
         return f"Nothing can be said of {outcome}: every measure lacks what it takes (see below)."
@@ -90,7 +88,7 @@ def held_equal(study: Study) -> list[str]:
 
 
 def sentence(association: Association, study: Study) -> str:
-    """One association with its interval."""
+    """Return one association with its interval."""
     e = association.adjusted
     if e is None:
         return f"{association.measure}: {association.reason}"
@@ -102,25 +100,19 @@ def sentence(association: Association, study: Study) -> str:
 
 
 def methods(study: Study) -> list[str]:
-    """How it was done, a sentence an item."""
+    """Return how it was done, a sentence an item."""
     design = study.design
-    versions = ", ".join(f"{name} {version(name)}" for name in ("statsmodels", "lifelines"))
     held = held_equal(study)
     return [
-        _outcome(study)
-        + " One model a measure, least squares"
-        + (
-            " on 0 and 1: estimates are differences of shares, a linear probability model, in "
-            "which calls count by how much the measure varies among them."
-            if study.is_share
-            else "."
-        ),
+        _outcome(study) + f" One model a measure, {_model(study)}",
         _EFFECTS[design.effects],
         f"Held equal: {', '.join(held) or 'nothing'}. “opening” is the customer's state in the "
         "first quarter of the call: cues of feelings, hostile words, friction told, speech rate.",
         "Standard errors are clustered by agent: CR2 (Bell & McCaffrey 2002) with Satterthwaite's "
         "degrees of freedom (Pustejovsky & Tipton 2018), which hold with few agents. Where one "
-        "agent has more than 80 % of what a measure varies there is no estimate. “p, bootstrap” is "
+        "agent has more than 80 % of what a measure varies there is no estimate. What calls of a "
+        "customer, or of a week, share across agents is added (two-way clustering, Cameron, "
+        "Gelbach & Miller 2011). “p, bootstrap” is "
         "a second opinion: the wild cluster bootstrap (Cameron, Gelbach & Miller 2008; Webb 2023).",
         "Measures of steadiness, of which near 0 is good on either side, enter without their sign.",
         _CORRECTIONS[design.correction].format(level=f"{1 - design.confidence:.0%}")
@@ -128,10 +120,26 @@ def methods(study: Study) -> list[str]:
         "Robustness: a confounder must explain more than this share of what is left of both the "
         "measure and the outcome to bring the estimate to 0 (Cinelli & Hazlett 2020).",
         "Survival: Cox models of the time until the customer leaves, a baseline for each agent "
-        "where effects are fixed, from each call to the customer's next (gap times; Prentice, "
-        "Williams & Peterson 1981), clustered errors, Student's t of agents less one.",
-        f"warmline {__version__}, {versions}.",
+        "where effects are fixed. Every call is followed until then, whatever calls come between "
+        "(landmark rows); errors allow for calls of an agent and of a customer, with the "
+        "small-sample correction of CR2 by agents' shares of the information.",
     ]
+
+
+def _model(study: Study) -> str:
+    """Say which model it is, and what its estimates weigh."""
+    if not study.is_share:
+        return "least squares."
+    if study.design.model is Model.LOGIT:
+        return (
+            "a logit with an effect of each agent: estimates are its average marginal effects, "
+            "what the share would change by, averaged over all calls (Fernandez-Val 2009)."
+        )
+    return (
+        "least squares on 0 and 1: estimates are differences of shares, a linear probability "
+        "model, in which calls weigh by how much the measure varies among them; agents whose calls "
+        "hardly differ hardly count. --model logit averages over all calls alike."
+    )
 
 
 def _outcome(study: Study) -> str:
@@ -155,7 +163,7 @@ def _outcome(study: Study) -> str:
 
 
 def as_dict(study: Study) -> dict[str, Any]:
-    """Everything as plain values, for JSON."""
+    """Return everything as plain values, for JSON."""
     return {
         "finding": lead(study),
         "design": asdict(study.design),
@@ -172,4 +180,10 @@ def as_dict(study: Study) -> dict[str, Any]:
         ],
         "not_controlled": study.not_controlled,
         "cautions": list(study.cautions),
+        "attrition": [asdict(a) for a in study.attrition],
+        "bounds": [asdict(b) for b in study.bounds],
+        "negative_controls": {
+            name: [asdict(a) for a in found] for name, found in study.negative_controls
+        },
+        "provenance": asdict(study.provenance) if study.provenance else None,
     }

@@ -1,0 +1,224 @@
+"""What a report rests on: the plan it was made by, the data, and the versions of what made it.
+
+A plan is a design written to a file before anybody looks: `freeze` writes it with its digest, and a
+report carries the digest of its own design. Whoever kept the file, or its digest, from before the
+data can see that nothing was changed afterwards; what was is listed.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from warmline import __version__
+from warmline.database import open_for_reading
+from warmline.errors import DataError, QueryError
+from warmline.files import write_text_whole
+from warmline.research.design import Correction, Design, Effects, Model
+
+_FORMAT = 1
+_LIBRARIES = ("duckdb", "lifelines", "numpy", "pandas", "statsmodels")
+_ENUMS = {"effects": Effects, "correction": Correction, "model": Model}
+#: Options of `warmline research retention` by the field of a design that they set.
+_OPTIONS = {
+    "outcome": "--outcome",
+    "measures": "--measure",
+    "controls": "--control",
+    "effects": "--effects",
+    "model": "--model",
+    "correction": "--correction",
+    "since": "--since",
+    "until": "--until",
+    "within_days": "--within-days",
+    "after_days": "--after-days",
+    "excluded_reasons": "--exclude-reason",
+    "min_n": "--min-n",
+    "negative_controls": "--negative-control",
+}
+
+#: A line for each call with its measures, and for each outcome; what depends on when an analysis
+#: was made is not in it, so that the same calls have the same digest wherever they are analyzed.
+_LINES = """
+SELECT md5(concat_ws('|', calls.call_id, calls.audio_sha256, calls.status, calls.agent_id,
+    calls.customer_id, calls.team, calls.queue, calls.contact_reason, calls.started_at,
+    calls.duration_s, call_measures::VARCHAR)) AS line
+FROM calls LEFT JOIN call_measures USING (call_id)
+UNION ALL
+SELECT md5(concat_ws('|', customer_id, call_id, name, value, at_latest)) FROM outcome_calls
+"""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The plan, data and versions that a report rests on.
+
+    `design_sha256` is the digest of its design, as `warmline research plan` prints it;
+    `not_planned` says what is other than in the plan that was given. `data_sha256` is the digest of
+    all calls, measures and outcomes in the warehouse; `models` listened and read; `definitions`
+    are the versions of the measures' definitions.
+    """
+
+    made_at: datetime
+    command: str
+    design_sha256: str
+    not_planned: tuple[str, ...]
+    data_sha256: str
+    warmline: str
+    libraries: Mapping[str, str]
+    models: tuple[str, ...]
+    definitions: Mapping[str, int]
+
+    def sentences(self) -> list[str]:
+        """Return it in words, an item each; the date is the first, alone."""
+        libraries = ", ".join(f"{name} {number}" for name, number in self.libraries.items())
+        versions = ", ".join(f"{name} {number}" for name, number in self.definitions.items())
+        said = [
+            f"Made at {self.made_at:%Y-%m-%d %H:%M} UTC.",
+            f"Command: {self.command}",
+            f"Digest of the design: {self.design_sha256[:16]}. A plan file of this digest that is "
+            "older than the outcomes shows that the design was not chosen by its results "
+            "(warmline research plan).",
+            f"Digest of calls, measures and outcomes: {self.data_sha256[:16]}.",
+            f"Versions of the measures' definitions: {versions or 'none'}.",
+            f"Models: {', '.join(self.models) or 'none'}.",
+            f"warmline {self.warmline}, {libraries}.",
+        ]
+        if self.not_planned:
+            said.insert(3, f"Not as planned: {'; '.join(self.not_planned)}.")
+        return said
+
+
+def provenance(
+    warehouse: Path, design: Design, command: str = "", planned: Design | None = None
+) -> Provenance:
+    """Return what a report of a design rests on, made now."""
+    with open_for_reading(warehouse) as con:
+        con.execute("SET TimeZone = 'UTC'")
+        models = con.execute("SELECT DISTINCT model, version FROM models ORDER BY ALL").fetchall()
+        found = con.execute("SELECT name, version FROM metric_definitions").fetchall()
+        data = _digest_of_data(con)
+    versions = dict(found)
+    return Provenance(
+        made_at=datetime.now(UTC).replace(microsecond=0),
+        command=command or command_of(design),
+        design_sha256=digest_of(design),
+        not_planned=deviations(planned, design) if planned else (),
+        data_sha256=data,
+        warmline=__version__,
+        libraries={name: version(name) for name in _LIBRARIES},
+        models=tuple(f"{name} {number}" for name, number in models),
+        definitions={m: versions[m] for m in design.measures if m in versions},
+    )
+
+
+def freeze(design: Design, path: Path) -> str:
+    """Write a design as a plan; return its digest. Raises QueryError rather than replace a plan."""
+    if path.exists():
+        raise QueryError(f"{path} is there: a plan is not written over; choose another name")
+    digest = digest_of(design)
+    plan = {
+        "warmline_plan": _FORMAT,
+        "frozen_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "sha256": digest,
+        "design": _plain(design),
+    }
+    write_text_whole(path, json.dumps(plan, indent=2) + "\n", QueryError, "the plan")
+    return digest
+
+
+def read_plan(path: Path) -> Design:
+    """Return the design of a plan; raises DataError for a file that is none, or was changed."""
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+        given, digest = plan["design"], plan["sha256"]
+        if plan["warmline_plan"] != _FORMAT or set(given) != {f.name for f in fields(Design)}:
+            raise DataError(
+                f"{path}: a plan of another warmline (format {plan['warmline_plan']}); this one "
+                f"reads format {_FORMAT}"
+            )
+        design = _design(given)
+    except OSError as e:
+        raise DataError(f"{path}: cannot be read ({e.strerror})") from e
+    except (ValueError, TypeError, KeyError) as e:
+        raise DataError(f"{path}: not a plan, which `warmline research plan` writes") from e
+    if digest_of(design) != digest:
+        raise DataError(
+            f"{path}: it was changed after it was frozen: its design has the digest "
+            f"{digest_of(design)[:16]}, and not {str(digest)[:16]}"
+        )
+    return design
+
+
+def digest_of(design: Design) -> str:
+    """Return the SHA-256 of a design, whatever file it stands in."""
+    return sha256(json.dumps(_plain(design), sort_keys=True).encode()).hexdigest()
+
+
+def deviations(planned: Design, done: Design) -> tuple[str, ...]:
+    """Return in words what was done otherwise than planned."""
+    before, after = _plain(planned), _plain(done)
+    return tuple(
+        f"{name} is {_said(after[name])}, planned was {_said(before[name])}"
+        for name in before
+        if before[name] != after[name]
+    )
+
+
+def command_of(
+    design: Design,
+    command: str = "retention",
+    names: Sequence[str] = tuple(_OPTIONS),
+    more: Sequence[str] = (),
+) -> str:
+    """Return the command of this study, `names` of its design spelled out, then what is `more`."""
+    words = ["warmline research", command]
+    for name in names:
+        option = _OPTIONS[name]
+        value = _plain(design)[name]
+        if name == "controls" and not value:
+            value = ["none"]
+        given = [v for v in (value if isinstance(value, list) else [value]) if v is not None]
+        words += [f"{option} {v:g}" if isinstance(v, float) else f"{option} {v}" for v in given]
+    if design.is_simulated:
+        words.append("--simulated")
+    return " ".join([*words, *more])
+
+
+def _digest_of_data(con: duckdb.DuckDBPyConnection) -> str:
+    found = con.execute(
+        f"SELECT coalesce(sha256(string_agg(line, '' ORDER BY line)), '') FROM ({_LINES})"
+    ).fetchone()
+    return str(found[0]) if found else ""
+
+
+def _plain(design: Design) -> dict[str, Any]:
+    """Return a design as JSON has it."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(design), default=str))
+    return plain
+
+
+def _design(given: Mapping[str, Any]) -> Design:
+    design = Design()
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        if name in _ENUMS:
+            values[name] = _ENUMS[name](value)
+        elif name in ("since", "until"):
+            values[name] = None if value is None else date.fromisoformat(value)
+        elif isinstance(value, list):
+            values[name] = tuple(value)
+        else:
+            values[name] = value
+    return replace(design, **values)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "not set" if value is None else str(value)

@@ -1,0 +1,129 @@
+"""Agents beside each other: the mix of their calls is no merit, luck no rank, deafness no fault."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from factories import call, definitions_of, measured
+from studying import firm
+from warmline import landing
+from warmline.cli.app import app
+from warmline.research.casemix import CaseMix, case_mix, read_case_mix
+from warmline.research.design import Design
+from warmline.research.fairness import read_groups
+from warmline.warehouse import publish
+
+DESIGN = Design(measures=("m",), controls=("contact_reason",))
+MONDAY = datetime(2026, 6, 1, 9)
+
+
+def mixed(seed: int, own: float) -> tuple[Any, Any]:
+    """Twenty agents who differ by `own`; half of them take nearly all of the complaints."""
+    random = np.random.default_rng(seed)
+    skill = own * random.normal(size=20)
+    agent = np.repeat(np.arange(20), 120)
+    complains = random.random(len(agent)) < np.where(agent < 10, 0.8, 0.2)
+    values = 0.6 + skill[agent] - 0.3 * complains + 0.3 * random.normal(size=len(agent))
+    frame = pd.DataFrame(
+        {
+            "agent_id": [f"a{a:02}" for a in agent],
+            "started_at": [MONDAY + timedelta(hours=3 * (i % 120)) for i in range(len(agent))],
+            "contact_reason": np.where(complains, "complaint", "order"),
+            "m": values,
+        }
+    )
+    return frame, skill
+
+
+def test_who_takes_the_complaints_is_not_taken_for_a_poor_agent() -> None:
+    frame, skill = mixed(1, 0.1)
+    found = case_mix(frame, "m", DESIGN)
+    by_name = {c.agent_id: c for c in found.agents}
+    raw = np.array([by_name[f"a{a:02}"].observed for a in range(20)])
+    own = np.array([by_name[f"a{a:02}"].own.value for a in range(20)])
+    # Side by side the first ten look worse by 18 points; their own work is no worse.
+    assert raw[:10].mean() - raw[10:].mean() < -0.1
+    gap = own[:10].mean() - own[10:].mean() - (skill[:10].mean() - skill[10:].mean())
+    assert abs(gap) < 0.03
+    assert np.corrcoef(own, skill)[0, 1] > 0.9
+    assert found.is_ranked and found.held_equal == ("contact_reason",)
+    assert [c.own.value for c in found.agents] == sorted(own, reverse=True)
+    holds = [
+        c.own.low <= skill[int(c.agent_id[1:])] - skill.mean() <= c.own.high for c in found.agents
+    ]
+    assert np.mean(holds) >= 0.8
+
+
+def test_agents_who_are_alike_are_not_ranked() -> None:
+    found = [case_mix(mixed(seed, 0.0)[0], "m", DESIGN) for seed in range(8)]
+    assert not any(f.is_ranked for f in found)
+    spread = [np.std([c.own.value for c in f.agents]) for f in found]
+    raw = [np.std([c.difference for c in f.agents]) for f in found]
+    assert np.mean(spread) < 0.6 * np.mean(raw)
+    assert [c.agent_id for c in found[0].agents] == [f"a{a:02}" for a in range(20)]
+
+
+def test_too_little_has_a_reason() -> None:
+    frame, _ = mixed(2, 0.1)
+    few = case_mix(frame[frame["agent_id"] < "a03"], "m", DESIGN)
+    assert (few.reason or "").endswith("at least 30 calls of 5 agents are needed")
+    assert "in all calls" in (case_mix(frame.assign(m=1.0), "m", DESIGN).reason or "")
+
+
+@pytest.fixture(scope="module")
+def unheard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eighty calls; of forty in German half have no answered rate, of those in English none."""
+    folder = tmp_path_factory.mktemp("unheard")
+    analyses = []
+    for i in range(80):
+        lacks = i % 4 == 1
+        metrics = [] if lacks else [measured("ownership", "B", float(i % 3))]
+        at = MONDAY.replace(tzinfo=UTC) + timedelta(hours=i)
+        made = call(f"c{i}", metrics=metrics, agent_id=f"a{i % 8}", started_at=at)
+        assert made.transcript
+        heard = replace(made.transcript, language="de" if i % 2 else "en")
+        analyses.append(replace(made, transcript=heard))
+    for analysis in analyses:
+        landing.write(analysis, folder / "l")
+    publish(folder / "l", folder / "w.duckdb", definitions_of(analyses))
+    return folder / "w.duckdb"
+
+
+def test_agents_are_not_compared_where_calls_are_not_heard_alike(unheard: Path) -> None:
+    design = Design(measures=("ownership",), controls=())
+    groups, gaps = read_groups(unheard, design)
+    languages = {g.group: g for g in groups if g.of == "language"}
+    assert languages["de"].missing["ownership"] == 0.5
+    assert languages["en"].missing["ownership"] == 0.0
+    unfair = [g for g in gaps if g.is_unfair]
+    assert {(g.group, round(g.difference, 2)) for g in unfair} >= {("de", 0.5), ("en", -0.5)}
+    (found,) = read_case_mix(unheard, design)
+    assert isinstance(found, CaseMix) and found.agents == ()
+    assert "where language is de, +50 points" in (found.reason or "")
+    assert "has no ownership against all other calls" in (found.reason or "")
+
+
+def test_the_commands_say_so(unheard: Path, tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    asked = ["--measure", "ownership", "--warehouse", str(unheard)]
+    told = " ".join(run(app, ["research", "fairness", *asked]).output.split())
+    assert "not alike: where language is de, +50 points" in told
+    assert "Digest of calls" in told
+    refused = " ".join(run(app, ["research", "agents", *asked]).output.split())
+    assert "agents are not compared, because calls are not heard alike" in refused
+    none = run(app, ["research", "fairness", *asked, "--by", "shoe_size"])
+    assert none.exit_code == 1
+    assert "no call has the field 'shoe_size'" in " ".join(none.output.split())
+    made = firm(tmp_path)
+    asked = ["research", "agents", "--measure", "ownership", "--warehouse", str(made.warehouse)]
+    shown = " ".join(run(app, asked).output.split())
+    assert "observed expected" in shown and "by name: to rank them would be luck" in shown
+    (mix,) = json.loads(run(app, [*asked, "--json"]).stdout)["measures"]
+    assert len(mix["agents"]) == 6 and mix["is_ranked"] is False

@@ -1,0 +1,1 @@
+"""Methods of warmline's research tried on firms whose truth is known: `docs/simulations.md`."""

@@ -1,0 +1,437 @@
+"""What each public method says of worlds whose truth is known, one replicate at a time.
+
+A scenario makes one world by a seed and returns what was found there: a `Try` for each number that
+a user would be shown.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from warmline.annotation import Key, Label, agreement
+from warmline.research.associations import associations
+from warmline.research.calibration import Recognised, calibration, corrected
+from warmline.research.design import Design, Effects, Model
+from warmline.research.regression import fit
+from warmline.research.reliability import reliability
+from warmline.research.sample import Sample, read_sample
+from warmline.research.survival import hazards
+from warmline.research.training import training_effects
+from warmline.warehouse import publish
+
+from . import worlds
+
+MONDAY = pd.Timestamp("2026-01-05")
+DESIGN = Design(measures=("measure",), controls=("opening",), min_n=50)
+
+
+@dataclass(frozen=True)
+class Try:
+    """One number that was said, or why none was. `alarm`: it was called clear of chance."""
+
+    what: str
+    truth: float | None = None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    alarm: bool | None = None
+    refused: bool = False
+
+
+def of_estimate(what: str, found: Any, truth: float, scale: float = 1.0) -> Try:
+    """Return an estimate (with value, low, high and perhaps p) as a Try; None is a refusal."""
+    if found is None or found.low is None or found.high is None:
+        return Try(what, truth, refused=True)
+    p = getattr(found, "p", None)
+    alarm = None if truth or p is None else bool(p < 0.05)
+    return Try(what, truth, found.value * scale, found.low * scale, found.high * scale, alarm)
+
+
+def _frame(columns: worlds.Columns) -> Any:
+    """Return columns as a study reads them."""
+    frame = pd.DataFrame(dict(columns)).rename(columns={"agent": "agent_id"})
+    frame["agent_id"] = "agent " + frame["agent_id"].astype(str)
+    state = frame.pop("state") if "state" in frame else 0.0
+    if "customer" in frame:
+        frame["customer_id"] = "customer " + frame.pop("customer").astype(str)
+    if "week" in frame:
+        frame["started_at"] = MONDAY + pd.to_timedelta(frame["week"] * 7 + 1.4, "D")
+    return frame.assign(
+        opening_cues=state, opening_hostile=0, opening_friction=0, opening_rate_words_per_s=2.0
+    )
+
+
+def _association(world: worlds.World, design: Design) -> Iterator[Try]:
+    (found,) = associations(_frame(world.columns), design)
+    scale = 1 / found.sd if found.sd else 1.0
+    yield of_estimate("estimate", found.adjusted, world.truth, scale)
+    if world.truth == 0 and found.p_bootstrap is not None:
+        yield Try("bootstrap p", alarm=found.p_bootstrap < 0.05)
+
+
+def within_agents(seed: int, **given: Any) -> Iterator[Try]:
+    """Measures beside an outcome, within agents."""
+    yield from _association(worlds.outcomes_of_calls(seed, **given), DESIGN)
+
+
+def random_effects(seed: int, **given: Any) -> Iterator[Try]:
+    """The same with random effects, agents differing in the outcome alone."""
+    world = worlds.outcomes_of_calls(seed, confounding=0.0, **given)
+    yield from _association(world, replace(DESIGN, effects=Effects.RANDOM))
+
+
+def logit(seed: int, **given: Any) -> Iterator[Try]:
+    """The average effect of a logit with agents' effects."""
+    design = replace(DESIGN, controls=(), model=Model.LOGIT)
+    yield next(_association(worlds.by_odds(seed, **given), design))
+
+
+def rare(seed: int, **given: Any) -> Iterator[Try]:
+    """A count that few agents ever show."""
+    yield from _association(worlds.rare_counts(seed, **given), replace(DESIGN, controls=()))
+
+
+def customers(seed: int) -> Iterator[Try]:
+    """Customers who are alike in both, whoever takes their calls."""
+    yield next(_association(worlds.shared_customers(seed), replace(DESIGN, controls=())))
+
+
+def weeks(seed: int) -> Iterator[Try]:
+    """Weeks that are alike in both, whoever takes the calls."""
+    yield next(_association(worlds.shared_weeks(seed), replace(DESIGN, controls=())))
+
+
+def ten_measures(seed: int) -> Iterator[Try]:
+    """Ten measures of nothing: is any called clear after the correction?"""
+    world = worlds.outcomes_of_calls(seed, effect=0.0)
+    frame = _frame(world.columns)
+    random = np.random.default_rng(seed + 10_000)
+    names = tuple(f"m{i}" for i in range(10))
+    noise = random.normal(size=(len(frame), 10)) + 0.5 * frame[["measure"]].to_numpy()
+    found = associations(
+        frame.assign(**dict(zip(names, noise.T, strict=True))), replace(DESIGN, measures=names)
+    )
+    yield Try("any clear", alarm=any((a.p_corrected or 1.0) < 0.05 for a in found))
+
+
+class Warehouses:
+    """Warehouses with made-up rows, copies of an empty one that warmline itself has made."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the empty one."""
+        (folder / "landing").mkdir(parents=True)
+        self._empty, self._one = folder / "empty.duckdb", folder / "one.duckdb"
+        publish(folder / "landing", self._empty, ())
+
+    def holding(self, **tables: Any) -> Path:
+        """Return a warehouse whose tables hold these rows, until the next is asked for."""
+        copyfile(self._empty, self._one)
+        with duckdb.connect(str(self._one)) as con:
+            for name, rows in tables.items():
+                con.register("rows", rows)
+                con.execute(f"INSERT INTO main.{name} BY NAME SELECT * FROM rows")
+                con.unregister("rows")
+        return self._one
+
+
+_FOLDER = TemporaryDirectory(prefix="simulations-")
+_MADE: list[Warehouses] = []
+
+
+def _warehouse(**tables: Any) -> Path:
+    if not _MADE:
+        _MADE.append(Warehouses(Path(_FOLDER.name)))
+    return _MADE[0].holding(**tables)
+
+
+def _calls(agent: Any, started_at: Any, customer: Any = None) -> Any:
+    n = len(agent)
+    names = [f"call-{i}" for i in range(n)]
+    rows = {"call_id": names, "claimed_call_id": names, "path": names, "landing_key": names}
+    rows |= {"content_sha256": names, "call_no": np.arange(n), "status": "analyzed"}
+    rows |= {"agent_id": [f"agent {a}" for a in agent], "started_at": started_at, "team": "one"}
+    rows |= {"customer_id": None if customer is None else [f"customer {c}" for c in customer]}
+    rows |= {"duration_s": 300.0, "is_simulated": False, "analyzed_at": MONDAY}
+    return pd.DataFrame(rows)
+
+
+def _firm(firm: worlds.Firm) -> Path:
+    """Return a warehouse of a firm's calls and of who stayed."""
+    calls, told = firm.calls, firm.outcomes
+    started = MONDAY + pd.to_timedelta(calls["day"], "D").round("s")
+    measures = pd.DataFrame({"call_id": [f"call-{i}" for i in range(len(started))]})
+    measures["call_no"], measures["answered_rate"] = np.arange(len(started)), calls["share"]
+    at = (MONDAY + pd.to_timedelta(told["day"], "D")).round("s")
+    outcomes = pd.DataFrame(
+        {
+            "name": "retained",
+            "value": told["value"],
+            "customer_id": [f"customer {c}" for c in told["customer"]],
+            "occurred_at": at,
+            "is_whole_day": False,
+            "source": "made up",
+            "line": np.arange(len(at)) + 2,
+        }
+    )
+    return _warehouse(
+        calls=_calls(calls["agent"], started, calls["customer"]),
+        call_measures=measures,
+        outcomes=outcomes.assign(loaded_at=MONDAY),
+        outcome_calls=outcomes.assign(at_latest=at, is_simulated=False),
+    )
+
+
+_RETAINED = Design(measures=("answered_rate",), controls=("month",), min_n=50)
+
+
+def _retained(firm: worlds.Firm, design: Design) -> tuple[Sample, Try]:
+    sample = read_sample(_firm(firm), design)
+    (found,) = associations(sample.frame, design)
+    scale = 1 / found.sd if found.sd else 1.0
+    return sample, of_estimate("estimate", found.adjusted, firm.truth, scale)
+
+
+def retained(seed: int, **given: Any) -> Iterator[Try]:
+    """Being retained 90 days after a call, read from a warehouse."""
+    yield _retained(worlds.retention(seed, **given), _RETAINED)[1]
+
+
+def retained_and_survival(seed: int, **given: Any) -> Iterator[Try]:
+    """The same, and how long customers stay."""
+    sample, found = _retained(worlds.retention(seed, **given), _RETAINED)
+    yield found
+    (hazard,) = hazards(sample.spells, _RETAINED)
+    yield of_estimate("log hazard ratio", hazard.ratio, 0.0)
+
+
+def survival(seed: int, **given: Any) -> Iterator[Try]:
+    """How long customers stay, beside a measure."""
+    world = worlds.hazards(seed, **given)
+    frame = _frame(world.columns).rename(columns={"left": "outcome"})
+    (found,) = hazards(frame, replace(DESIGN, controls=()))
+    yield of_estimate("log hazard ratio", found.ratio, world.truth, 1 / (found.sd or 1.0))
+
+
+def errors_of_recognition(seed: int, **given: Any) -> Iterator[Try]:
+    """An association corrected for errors by 300 labelled turns."""
+    made = worlds.imperfect_ledger(seed, **given)
+    calls = made.calls
+    known = Recognised(
+        calls["rate"], calls["cues"].astype(float), calls["agent"], int(calls["all"][0])
+    )
+    random = np.random.default_rng(seed + 10_000)
+    labels, key = {}, {}
+    for flagged, count in ((True, 240), (False, 60)):
+        places = np.flatnonzero(made.turns["flagged"] == flagged)
+        for place in random.choice(places, count, replace=False).tolist():
+            turn = {name: column[place] for name, column in made.turns.items()}
+            said = "affective" if turn["seen"] else "ignored"
+            truly = "affective" if turn["answered"] else "ignored"
+            item, kinds = f"t{place}", ("fear_anxiety",) if flagged else ()
+            chance = count / len(places)
+            key[item] = Key(f"c{turn['call']}", kinds, said if flagged else None, 0, "", chance)
+            labels[item] = Label("fear_anxiety", truly) if turn["felt"] else Label("none")
+    by = calibration([labels], key, known)
+    agents = np.unique(calls["agent"], return_inverse=True)[1]
+    model = fit(calls["outcome"], calls["rate"][:, None], ("m",), agents, Effects.FIXED)
+    plain = model.estimate("m", 0.95)
+    yield of_estimate("as recognised", plain, made.truth)
+    told = corrected(plain, 1.0, by, 0.95)
+    found = of_estimate("corrected", told, made.truth)
+    if not made.truth and not found.refused and found.low is not None and found.high is not None:
+        found = replace(found, alarm=not found.low <= 0 <= found.high)
+    yield found
+
+
+def reliabilities(seed: int, **given: Any) -> Iterator[Try]:
+    """What an agent's mean is worth."""
+    world = worlds.means_of_agents(seed, **given)
+    found = reliability(_frame(world.columns), "measure")
+    if found.components is None:
+        yield Try("variance between agents", world.truth, refused=True)
+        return
+    yield Try("variance between agents", world.truth, found.components.agent)
+    yield Try("variance between weeks", given["week_sd"] ** 2, found.components.week)
+    yield Try("variance between calls", given["call_sd"] ** 2, found.components.call)
+    counts = np.bincount(world.columns["agent"])
+    pairs = np.bincount(world.columns["agent"] * 100 + world.columns["week"])
+    weeks_worth = np.array(
+        [(pairs[a * 100 : (a + 1) * 100] ** 2).sum() / n**2 for a, n in enumerate(counts)]
+    )
+    of_weeks, of_calls = given["week_sd"] ** 2 * weeks_worth, given["call_sd"] ** 2 / counts
+    kept = world.truth / (world.truth + of_weeks + of_calls)
+    yield Try("reliability", float(kept.mean()), found.g)
+    if found.split_half is not None:
+        # Odd and even calls are of the same weeks: what these differ by counts as the agent's.
+        halves = (world.truth + of_weeks) / (world.truth + of_weeks + of_calls)
+        low, high = found.split_half_low, found.split_half_high
+        yield Try("split half", float(halves.mean()), found.split_half, low, high)
+
+
+def agent_weeks(seed: int) -> Iterator[Try]:
+    """The view agent_week, when all agents are alike: is anybody above the team?"""
+    made = worlds.alike_agents(seed)
+    c = made.columns
+    started = MONDAY + pd.to_timedelta(c["week"] * 7 + 1.4, "D")
+    measures = pd.DataFrame({"call_id": [f"call-{i}" for i in range(len(started))]})
+    measures = measures.assign(
+        call_no=np.arange(len(started)),
+        opportunities=c["cues"],
+        answerable=c["cues"],
+        answered=c["answered"],
+        answered_rate=np.where(c["cues"] > 0, c["answered"] / np.maximum(c["cues"], 1), np.nan),
+    )
+    path = _warehouse(calls=_calls(c["agent"], started), call_measures=measures)
+    with duckdb.connect(str(path), read_only=True) as con:
+        flags = con.execute(
+            "SELECT is_above_team FROM agent_week WHERE is_above_team IS NOT NULL"
+        ).fetchall()
+    yield from (Try("agent-week flagged", alarm=bool(flag)) for (flag,) in flags)
+
+
+def training(seed: int, **given: Any) -> Iterator[Try]:
+    """What a training changed."""
+    world = worlds.trained(seed, **given)
+    frame = _frame(world.columns)
+    day = (MONDAY + pd.Timedelta(days=1)).date()
+    roster: Mapping[str, date] = dict.fromkeys(frame["agent_id"][frame["trained"]].unique(), day)
+    design = replace(DESIGN, controls=())
+    (found,) = training_effects(frame, roster, design, 8)
+    yield of_estimate("difference in differences", found.change, world.truth)
+    yield of_estimate("from the same level", found.same_start, world.truth)
+    if world.truth == 0:
+        yield Try("called a change", alarm=found.is_clear(0.05))
+        if found.trend_before is not None:
+            yield of_estimate("trend before", found.trend_before, 0.0)
+
+
+def labels(seed: int, **given: Any) -> Iterator[Try]:
+    """Labels of turns: agreement between people, and the ledger against one of them."""
+    made = worlds.labelled(seed, **given)
+    turns = made.turns
+    items = [f"t{i}" for i in range(len(turns["flagged"]))]
+    kinds = [("fear_anxiety",) if f else () for f in turns["flagged"]]
+    key = {
+        item: Key(item, kind, None, None, "", float(chance))
+        for item, kind, chance in zip(items, kinds, turns["chance"], strict=True)
+    }
+    sheets = {
+        name: {
+            item: Label("fear_anxiety" if felt else "none")
+            for item, felt in zip(items, turns[name], strict=True)
+        }
+        for name in ("ann", "bob")
+    }
+    found = agreement(sheets, key, seed=seed)
+    against, together = found.against[0], found.together[0]
+    told = {"precision": against.precision, "recall": against.recall}
+    told |= {"specificity": against.specificity, "kappa": found.between[0].cue}
+    told |= {"ac1": together.ac1, "alpha": together.alpha}
+    for name, estimate in told.items():
+        yield of_estimate(name, estimate, made.truth[name])
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A world and a method, with how many replicates are made of `given`.
+
+    `known` says of a number, why it is not held to the aims.
+    """
+
+    title: str
+    run: Callable[..., Iterator[Try]]
+    given: Mapping[str, Any]
+    part: str
+    replicates: float = 1.0
+    known: Mapping[str, str] = field(default_factory=dict)
+
+
+_P, _R, _S = "Measures beside an outcome", "Being retained, from a warehouse", "How long they stay"
+_E, _A, _T = "Errors of recognition", "Agents' means", "Training"
+_L = "Labels of one's own"
+
+SCENARIOS = (
+    Scenario("20 agents, nothing planted", within_agents, {}, _P),
+    Scenario("20 agents, 4 points a unit", within_agents, {"effect": 0.04}, _P),
+    Scenario("6 agents, nothing planted", within_agents, {"agents": 6}, _P),
+    Scenario("6 agents, 4 points a unit", within_agents, {"agents": 6, "effect": 0.04}, _P),
+    Scenario("random effects, nothing planted", random_effects, {}, _P),
+    Scenario("random effects, 4 points", random_effects, {"effect": 0.04}, _P),
+    Scenario("ten measures of nothing, corrected", ten_measures, {}, _P),
+    Scenario("a count that one of 8 agents shows", rare, {"agents": 8, "showing": 1}, _P),
+    Scenario("a count that one of 20 shows", rare, {"agents": 20, "showing": 1}, _P),
+    Scenario("a count that two of 20 show", rare, {"agents": 20, "showing": 2}, _P),
+    Scenario("a count that four of 20 show", rare, {"agents": 20, "showing": 4}, _P),
+    Scenario("customers alike in both, 4 calls each", customers, {}, _P),
+    Scenario("weeks alike in both", weeks, {}, _P),
+    Scenario("logit, nine of ten stay, nothing", logit, {}, _P),
+    Scenario("logit, log odds + 0.5", logit, {"odds": 0.5}, _P),
+    Scenario("nothing planted", retained, {}, _R),
+    Scenario("20 points from none to all answered", retained, {"effect": 0.2}, _R),
+    Scenario(
+        "half last heard of before the horizon", retained, {"effect": 0.2, "follows": False}, _R
+    ),
+    Scenario("a trend in both over the half year", retained, {"trend": 0.25}, _R),
+    Scenario("who leaves calls to say so", retained, {"cancels": True}, _R),
+    Scenario(
+        "customers call again, sooner when they leave", retained_and_survival, {"several": True}, _R
+    ),
+    Scenario("nothing planted, upset customers call again", survival, {}, _S),
+    Scenario("log hazard -0.3 a unit", survival, {"log_ratio": -0.3}, _S),
+    Scenario(
+        "17 points, 300 labelled turns",
+        errors_of_recognition,
+        {},
+        _E,
+        known={
+            "as recognised": "drawn towards 0 by errors of recognition: the report says so in its "
+            "first sentence, and labels correct it"
+        },
+    ),
+    Scenario(
+        "nothing planted, 300 labelled turns", errors_of_recognition, {"effect": 0.0}, _E, 0.29
+    ),
+    Scenario(
+        "sd 0.3 agents, 0.2 weeks, 1 calls",
+        reliabilities,
+        {"agent_sd": 0.3, "week_sd": 0.2, "call_sd": 1.0},
+        _A,
+    ),
+    Scenario(
+        "agents alike", reliabilities, {"agent_sd": 0.0, "week_sd": 0.2, "call_sd": 1.0}, _A, 0.29
+    ),
+    Scenario("agent_week, all agents alike (360 a firm)", agent_weeks, {}, _A, 0.1),
+    Scenario("6 of 18 trained by lot, nothing changed", training, {}, _T),
+    Scenario(
+        "the lowest 6 trained, nothing changed",
+        training,
+        {"pick": "lowest"},
+        _T,
+        known={
+            "difference in differences": "regression to the mean, for which the second number is "
+            "there; a change is called one only where both say so",
+        },
+    ),
+    Scenario(
+        "the best 6 trained, nothing changed",
+        training,
+        {"pick": "good"},
+        _T,
+        known={
+            "from the same level": "agents differ for good, for which the first number is there; a "
+            "change is called one only where both say so"
+        },
+    ),
+    Scenario("3 of 18 trained by lot, nothing changed", training, {"count": 3}, _T),
+    Scenario("6 of 18 trained by lot, + 0.15", training, {"effect": 0.15}, _T),
+    Scenario("120 flagged, 240 unflagged; 2 % feel", labels, {"prevalence": 0.02}, _L),
+    Scenario("120 flagged, 240 unflagged; 20 % feel", labels, {"prevalence": 0.2}, _L, 0.29),
+)
