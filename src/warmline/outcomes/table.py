@@ -12,10 +12,6 @@ from warmline.landing.outcomes import Key, OutcomeLine
 from warmline.recordings.fields import as_text, is_not_given, read_moment
 from warmline.recordings.table import csv_rows
 
-# One cell of a table of outcomes as a value: numbers, yes and no, churned and retained, days. 17#:
-# Names that people give to one outcome. 26#: The values of a known outcome: minimum, maximum, and
-# whether only these two are allowed.
-
 #: Names that people give to one outcome.
 _NAMES = {
     **dict.fromkeys(("churn", "churned", "cancelled", "canceled", "retention"), "retained"),

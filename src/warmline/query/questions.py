@@ -2,8 +2,7 @@
 
 Each query is answered by a process of its own (`query.process`), which can be killed at any time
 and is restricted by the operating system. DuckDB is not even imported here, nor is pyarrow or
-pandas, so that `warmline query` starts at once. 32#: The limit of a query's process: that leaves
-memory for a nightly run on the same machine.
+pandas, so that `warmline query` starts at once.
 """
 
 import difflib
@@ -39,8 +38,7 @@ _LONGEST_LINE_BYTES = 1000
 # Time to start a process and open a warehouse, on a busy machine.
 _STARTUP_S = 60.0
 _GOODBYE_S = 10.0
-# Its modules are where ours are; anything else Python would run at startup is left out. 44#: The
-# types that values of DuckDB consist of, besides those that pickle has built in.
+# Its modules are where ours are; anything else Python would run at startup is left out.
 _START = "import sys; sys.path[:] = {path!r}; from warmline.query.process import main; main()"
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE")
 #: All that values of DuckDB are made of besides what pickle knows itself.

@@ -1,8 +1,7 @@
 """Reviews: a person who listened judges whether the machine is right, and says what is true
 instead.
 
-A review is stored as a file of its own, which every query and page shows from then on. 21#: The
-possible answers to a cue, in the words of the ledger; `no_cue` says that there was no cue.
+A review is stored as a file of its own, which every query and page shows from then on.
 """
 
 from collections.abc import Iterator

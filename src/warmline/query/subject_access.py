@@ -1,6 +1,4 @@
-"""Collect all that is stored about a customer, who asks for it: as JSON, and as a page to read.
-22#: Other places that may hold data about them, and are not searched here.
-"""
+"""Collect all that is stored about a customer, who asks for it: as JSON, and as a page to read."""
 
 import json
 from collections.abc import Iterator, Sequence

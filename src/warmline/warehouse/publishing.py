@@ -73,9 +73,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Published:
-    """What a warehouse was last built from, and what is in it. 145#: Calls whose analysis has gone,
-    without a newer one of the recording at that place.
-    """
+    """What a warehouse was last built from, and what is in it."""
 
     inputs: Fingerprint
     calls: int
