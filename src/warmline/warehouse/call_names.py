@@ -1,9 +1,9 @@
 """Finds the calls that a person means by what they typed: an id, or the path of a recording.
 
 The warehouse gives every call a name of its own, `calls.call_id`. Where recordings claim one id in
-their metadata, the first keeps it and the others get a digest behind it (`c-17~51ada0f9`). The id
+their metadata, the oldest keeps it and the others get a digest behind it (`c-17~51ada0f9`). The id
 alone then says nothing about which call is meant; with its digest behind it, each can be named, the
-first one, too.
+oldest one, too.
 """
 
 import unicodedata
