@@ -12,7 +12,7 @@ CREATE TABLE customer_opening (
 );
 COMMENT ON TABLE customer_opening IS 'One row a call whose customer is known and whose words were read: the customer''s state in the first quarter of the conversation, before most of what the agent does. Worked out from the rows of the call. Key: call_no.';
 COMMENT ON COLUMN customer_opening.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN customer_opening.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN customer_opening.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN customer_opening.quarter_end_s IS 'End of the first quarter of the time from the first turn to the last, seconds on the call''s clock.';
 COMMENT ON COLUMN customer_opening.opening_words IS 'Words of the customer in it.';
 COMMENT ON COLUMN customer_opening.opening_rate_words_per_s IS 'Words per second of the customer''s speech in it; NULL when the customer says nothing in it.';

@@ -27,7 +27,7 @@ COMMENT ON COLUMN outcome_calls.occurred_at IS 'When it was so, UTC.';
 COMMENT ON COLUMN outcome_calls.is_whole_day IS 'Whether only the day is known.';
 COMMENT ON COLUMN outcome_calls.at_latest IS 'The last moment that it can mean: the end of the day where only the day is known, UTC.';
 COMMENT ON COLUMN outcome_calls.call_id IS 'The call it is tied to; NULL when there is none.';
-COMMENT ON COLUMN outcome_calls.call_no IS 'Number of that call (calls.call_no).';
+COMMENT ON COLUMN outcome_calls.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN outcome_calls.started_at IS 'When that call began, UTC.';
 COMMENT ON COLUMN outcome_calls.days_after IS 'From the beginning of the call to at_latest, days.';
 COMMENT ON COLUMN outcome_calls.agent_id IS 'Who took that call.';

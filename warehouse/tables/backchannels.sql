@@ -10,7 +10,7 @@ CREATE TABLE backchannels (
 );
 COMMENT ON TABLE backchannels IS 'One row a short sound of one party while another holds the floor. Key: call_id, backchannel_index.';
 COMMENT ON COLUMN backchannels.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN backchannels.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN backchannels.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN backchannels.backchannel_index IS 'Place of the backchannel in the call, from 0.';
 COMMENT ON COLUMN backchannels.party IS 'Who utters it (parties.party).';
 COMMENT ON COLUMN backchannels.role IS 'Role of that party.';

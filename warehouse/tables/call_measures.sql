@@ -59,7 +59,7 @@ CREATE TABLE call_measures (
 );
 COMMENT ON TABLE call_measures IS 'One row an analyzed call: the headline values of metrics side by side, so that summaries of a million calls answer at once. NULL means it cannot be said; metrics.reason says why. Key: call_id.';
 COMMENT ON COLUMN call_measures.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN call_measures.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN call_measures.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN call_measures.agent_talk_s IS 'Seconds of the agent''s speech (talk_s).';
 COMMENT ON COLUMN call_measures.customer_talk_s IS 'Seconds of the customer''s speech (talk_s).';
 COMMENT ON COLUMN call_measures.agent_talk_share IS 'The agent''s share of all speech, 0..1 (talk_share).';

@@ -52,7 +52,7 @@ CREATE TABLE calls (
 );
 COMMENT ON TABLE calls IS 'One row a recording, also of those that were refused or failed. Key: call_id.';
 COMMENT ON COLUMN calls.call_id IS 'The call''s name in every table: claimed_call_id, or that with ~ and a digest when another recording claims it too.';
-COMMENT ON COLUMN calls.call_no IS 'Number of the call in this warehouse, for joins: older calls have lower ones. One that is analyzed again gets another, so it is not to be kept elsewhere.';
+COMMENT ON COLUMN calls.call_no IS 'Internal number of the call, by which rows are found quickly and marts are filled in blocks: older calls have lower ones. One that is analyzed again gets another. Join by call_id, and keep that elsewhere.';
 COMMENT ON COLUMN calls.claimed_call_id IS 'The call id that the metadata gives.';
 COMMENT ON COLUMN calls.call_id_note IS 'Why call_id is not the claimed one; NULL when it is.';
 COMMENT ON COLUMN calls.path IS 'Where the recording lay when it was analyzed.';

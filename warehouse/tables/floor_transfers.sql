@@ -11,7 +11,7 @@ CREATE TABLE floor_transfers (
 );
 COMMENT ON TABLE floor_transfers IS 'One row a change of speaker. Key: call_id, transfer_index.';
 COMMENT ON COLUMN floor_transfers.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN floor_transfers.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN floor_transfers.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN floor_transfers.transfer_index IS 'Place of the change in the call, from 0.';
 COMMENT ON COLUMN floor_transfers.at_s IS 'When the next party began, seconds on the call''s clock.';
 COMMENT ON COLUMN floor_transfers.from_party IS 'Who had the floor.';

@@ -17,7 +17,7 @@ CREATE TABLE metrics (
 );
 COMMENT ON TABLE metrics IS 'One row a measure of a call, or of one party in it. Key: call_id, party, name.';
 COMMENT ON COLUMN metrics.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN metrics.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN metrics.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN metrics.party IS 'The party measured (parties.party); NULL for a measure of the whole call.';
 COMMENT ON COLUMN metrics.role IS 'Role of that party; NULL for a measure of the whole call.';
 COMMENT ON COLUMN metrics.name IS 'The measure (metric_definitions.name).';

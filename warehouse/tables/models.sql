@@ -6,7 +6,7 @@ CREATE TABLE models (
 );
 COMMENT ON TABLE models IS 'One row a model that a call was analyzed with. Key: call_id, model.';
 COMMENT ON COLUMN models.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN models.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN models.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN models.model IS 'What the model is for.';
 COMMENT ON COLUMN models.version IS 'Which model it was.';
 

@@ -15,7 +15,7 @@ CREATE TABLE moments (
 );
 COMMENT ON TABLE moments IS 'One row a thing said that a rule or model recognised. Key: call_id, moment_index.';
 COMMENT ON COLUMN moments.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN moments.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN moments.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN moments.moment_index IS 'Place of the moment in the call, from 0.';
 COMMENT ON COLUMN moments.kind IS 'What it is: cue, affective, apology, question_open, commitment, offer, friction_repeat, ...';
 COMMENT ON COLUMN moments.label IS 'Refines the kind; of a cue: fear_anxiety, anger_frustration, ...';

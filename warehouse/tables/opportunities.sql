@@ -26,7 +26,7 @@ CREATE TABLE opportunities (
 );
 COMMENT ON TABLE opportunities IS 'The ledger. One row a customer''s cue and how the agent answered it. Key: call_id, opportunity_index.';
 COMMENT ON COLUMN opportunities.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN opportunities.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN opportunities.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN opportunities.opportunity_index IS 'Place of the cue in the call, from 0.';
 COMMENT ON COLUMN opportunities.kind IS 'fear_anxiety, anger_frustration, sadness_disappointment or confusion_powerlessness.';
 COMMENT ON COLUMN opportunities.strength IS 'How strong or sure the cue is, 0..1.';

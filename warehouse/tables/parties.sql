@@ -15,7 +15,7 @@ CREATE TABLE parties (
 );
 COMMENT ON TABLE parties IS 'One row a voice or channel of a call, with the reference that its turns'' prosody is relative to. Key: call_id, party.';
 COMMENT ON COLUMN parties.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN parties.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN parties.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN parties.party IS 'A, B, ...: in channel order, or in order of first speech.';
 COMMENT ON COLUMN parties.role IS 'agent, customer, ivr, other or unknown; never a guess.';
 COMMENT ON COLUMN parties.role_confidence IS 'How sure the role is, 0..1.';

@@ -10,7 +10,7 @@ CREATE TABLE quotes (
 );
 COMMENT ON TABLE quotes IS 'One row a sentence of the customer worth reading, verbatim. Key: call_id, quote_index.';
 COMMENT ON COLUMN quotes.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN quotes.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN quotes.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN quotes.quote_index IS 'Place of the quote in the call, from 0.';
 COMMENT ON COLUMN quotes.turn_index IS 'The turn it is from (turns.turn_index).';
 COMMENT ON COLUMN quotes.start_s IS 'Start on the call''s clock, seconds.';

@@ -11,7 +11,7 @@ CREATE TABLE redactions (
 );
 COMMENT ON TABLE redactions IS 'One row a stretch of words that gave way to a placeholder before anything was kept; neither what was said is here, nor how long it was in words or digits. Key: call_id, redaction_index.';
 COMMENT ON COLUMN redactions.call_id IS 'The call.';
-COMMENT ON COLUMN redactions.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN redactions.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN redactions.redaction_index IS 'Place among the stretches of the call, from 0, by start.';
 COMMENT ON COLUMN redactions.value_index IS 'Which private thing it belongs to, from 0: a number given in groups is several stretches of one value.';
 COMMENT ON COLUMN redactions.party IS 'Who said it (parties.party).';

@@ -8,7 +8,7 @@ CREATE TABLE silences (
 );
 COMMENT ON TABLE silences IS 'One row a stretch in which no party speaks. Key: call_id, silence_index.';
 COMMENT ON COLUMN silences.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN silences.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN silences.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN silences.silence_index IS 'Place of the silence in the call, from 0.';
 COMMENT ON COLUMN silences.start_s IS 'Start on the call''s clock, seconds.';
 COMMENT ON COLUMN silences.end_s IS 'End on the call''s clock, seconds.';

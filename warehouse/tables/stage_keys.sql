@@ -7,7 +7,7 @@ CREATE TABLE stage_keys (
 );
 COMMENT ON TABLE stage_keys IS 'One row a stage of an analysis: the content address of its result. Key: call_id, stage.';
 COMMENT ON COLUMN stage_keys.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN stage_keys.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN stage_keys.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN stage_keys.stage IS 'The stage: speech, words, turns, ...';
 COMMENT ON COLUMN stage_keys.key IS 'Digest of everything the result depends on; equal keys, equal results.';
 COMMENT ON COLUMN stage_keys.seconds IS 'Computing time when the result was made, seconds.';

@@ -8,7 +8,7 @@ CREATE TABLE tones (
 );
 COMMENT ON TABLE tones IS 'One row a stretch of sound that is neither speech nor silence. Key: call_id, tone_index.';
 COMMENT ON COLUMN tones.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN tones.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN tones.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN tones.tone_index IS 'Place of the tone in the call, from 0.';
 COMMENT ON COLUMN tones.kind IS 'What it is: music, tone, ...';
 COMMENT ON COLUMN tones.start_s IS 'Start on the call''s clock, seconds.';

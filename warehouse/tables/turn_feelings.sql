@@ -22,7 +22,7 @@ CREATE TABLE turn_feelings (
 );
 COMMENT ON TABLE turn_feelings IS 'One row a customer''s turn that a model read: how probable a feeling is in it, whether it would be in the ledger or not. Key: call_id, feeling_index.';
 COMMENT ON COLUMN turn_feelings.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN turn_feelings.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN turn_feelings.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN turn_feelings.feeling_index IS 'Place among the rows of the call, from 0, by turn.';
 COMMENT ON COLUMN turn_feelings.turn_index IS 'The customer''s turn (turns.turn_index).';
 COMMENT ON COLUMN turn_feelings.any_negative IS 'Probability that people hear frustration, anger, anxiety or disappointment in it, 0..1; calibrated on written support chats.';

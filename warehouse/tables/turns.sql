@@ -21,7 +21,7 @@ CREATE TABLE turns (
 );
 COMMENT ON TABLE turns IS 'One row a turn: what one party says until another takes the floor. Key: call_id, turn_index.';
 COMMENT ON COLUMN turns.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN turns.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN turns.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN turns.turn_index IS 'Place of the turn in the call, from 0.';
 COMMENT ON COLUMN turns.party IS 'Who speaks (parties.party).';
 COMMENT ON COLUMN turns.role IS 'Role of that party: agent, customer, ivr, other or unknown.';

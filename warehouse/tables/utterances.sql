@@ -11,7 +11,7 @@ CREATE TABLE utterances (
 );
 COMMENT ON TABLE utterances IS 'One row a stretch that the recogniser read in one go, with its own doubts; its words are in words. Key: call_id, utterance_index.';
 COMMENT ON COLUMN utterances.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN utterances.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN utterances.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN utterances.utterance_index IS 'Place of the utterance in the call, from 0.';
 COMMENT ON COLUMN utterances.party IS 'Who speaks (parties.party).';
 COMMENT ON COLUMN utterances.start_s IS 'Start on the call''s clock, seconds.';

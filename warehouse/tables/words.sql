@@ -11,7 +11,7 @@ CREATE TABLE words (
 );
 COMMENT ON TABLE words IS 'One row a recognised word. Key: call_id, word_index.';
 COMMENT ON COLUMN words.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN words.call_no IS 'The call (calls.call_no).';
+COMMENT ON COLUMN words.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN words.word_index IS 'Place of the word in the call, from 0.';
 COMMENT ON COLUMN words.turn_index IS 'The turn of the same party in which the middle of the word lies (turns.turn_index); NULL outside all turns, as in a backchannel.';
 COMMENT ON COLUMN words.party IS 'Who says it (parties.party).';

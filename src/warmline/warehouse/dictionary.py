@@ -62,6 +62,10 @@ DuckDB (read-only, so that the night is not locked out), or ask `warmline query`
 - `queries/` are questions with a name: `warmline query --list`.
 - `checks/` must return no rows, or nothing is published.
 
+`call_id` is the key of a call and what to join by: every table of single calls has it, but for the
+postings of the search index. `call_no` is an internal number, which changes when a call is loaded
+again.
+
 Times of day are UTC; times in a call are seconds from the beginning of the recording. NULL means
 that it cannot be said, which is never zero; `metrics.reason` says why.
 """
