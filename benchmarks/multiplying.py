@@ -14,7 +14,7 @@ import duckdb
 from warmline.database import open_for_building
 from warmline.landing import store
 from warmline.warehouse.marts import summarize
-from warmline.warehouse.tables import define_views, sql_files
+from warmline.warehouse.tables import define_views, loaded_tables
 
 #: No named query and no search reads these, and they are most of the bytes.
 UNREAD = ("words", "utterances", "speech_segments", "stage_keys", "models")
@@ -62,7 +62,7 @@ FROM calls WHERE call_no > $shift
 
 def multiply(landing_dir: Path, warehouse: Path, calls: int, per_day: int) -> None:
     """Bring the warehouse to so many calls, of which the first `per_day` were loaded."""
-    tables = [file.name for file in sql_files("load") if file.name not in (*UNREAD, "staged")]
+    tables = [file.name for file in loaded_tables() if file.name not in UNREAD]
     with open_for_building(warehouse) as con:
         at = there = int(con.execute("SELECT max(call_no) FROM calls").fetchall()[0][0])
         while there < calls:

@@ -49,7 +49,7 @@ def test_what_other_sql_filled_is_filled_anew(tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "w.duckdb")) as con:
         con.execute("DELETE FROM customer_opening")
         con.execute("UPDATE profile_totals SET amount = 99")
-        con.execute("UPDATE summaries SET sha256 = 'of before'")
+        con.execute("UPDATE marts SET sha256 = 'of before'")
     put(tmp_path, rich("c"))
     landing.remove(tmp_path / "landing", [f"analyses/{sha('c')}"])
     put(tmp_path, allow_loss=True)

@@ -13,6 +13,8 @@ from factories import (
 )
 from warehousing import LATER, contents, put, rich, rows
 from warmline import landing
+from warmline.analysis import CallAnalysis
+from warmline.warehouse.access_log import accesses, note_access
 
 
 def test_publishing_again_builds_nothing(tmp_path: Path) -> None:
@@ -59,26 +61,57 @@ def test_packing_the_landing_folder_changes_no_row(tmp_path: Path) -> None:
     assert contents(tmp_path) == before
 
 
-def test_two_recordings_that_claim_one_call_id_are_both_there_and_keep_their_names(
-    tmp_path: Path,
-) -> None:
-    first, second = rich("x", audio="one", path="/1/x.wav"), rich("x", audio="two", path="/2/x.wav")
+def dated(analysis: CallAnalysis, days: int) -> CallAnalysis:
+    """The same analysis of a recording that was written so many days later."""
+    recording = analysis.recording
+    at = recording.modified_at + timedelta(days)
+    return replace(analysis, recording=replace(recording, modified_at=at))
+
+
+NAMES = "SELECT call_id, path, call_id_note FROM calls ORDER BY path"
+
+
+def test_of_recordings_that_claim_one_call_id_the_oldest_gets_it(tmp_path: Path) -> None:
+    first = dated(rich("x", audio="one", path="/1/x.wav"), -1)
+    second = dated(rich("x", audio="two", path="/2/x.wav", analyzed_at=LATER), 0)
+    put(tmp_path, second)
+    assert rows(tmp_path, NAMES) == [("x", "/2/x.wav", None)]
     put(tmp_path, first)
-    put(tmp_path, replace(second, analyzed_at=LATER))
-    other = f"x~{sha('two')[:8]}"
-    names = "SELECT call_id, path, claimed_call_id FROM calls ORDER BY call_id"
-    assert rows(tmp_path, names) == [("x", "/1/x.wav", "x"), (other, "/2/x.wav", "x")]
-    assert rows(tmp_path, "SELECT call_id_note FROM calls ORDER BY call_id") == [
-        (None,),
-        ("x is claimed by another recording, too: /1/x.wav",),
+    other, note = f"x~{sha('two')[:8]}", "x is claimed by another recording, too: /1/x.wav"
+    assert rows(tmp_path, NAMES) == [("x", "/1/x.wav", None), (other, "/2/x.wav", note)]
+    assert rows(tmp_path, "SELECT call_id FROM turns WHERE turn_index = 0 ORDER BY ALL") == [
+        ("x",),
+        (other,),
     ]
     put(tmp_path, replace(first, analyzed_at=LATER + timedelta(1)))
-    assert [name for name, *_ in rows(tmp_path, names)] == ["x", other]
+    assert [name for name, *_ in rows(tmp_path, NAMES)] == ["x", other]
+    night_by_night = contents(tmp_path)
+    (tmp_path / "w.duckdb").unlink()
+    put(tmp_path)
+    assert contents(tmp_path) == night_by_night
+
+
+def test_a_name_that_another_recording_gets_goes_from_the_log_of_accesses(tmp_path: Path) -> None:
+    first = dated(rich("x", audio="one", path="/1/x.wav"), -1)
+    put(tmp_path, first, rich("x", audio="two", path="/2/x.wav"), rich("y"))
+    other = f"x~{sha('two')[:8]}"
+    note_access(tmp_path / "w.duckdb", "show", calls=["x", other, "y"])
     landing.remove(tmp_path / "landing", [f"analyses/{sha('one')}"])
     put(tmp_path, allow_loss=True)
-    assert [name for name, *_ in rows(tmp_path, names)] == [other]
-    put(tmp_path, rich("x", audio="three", path="/3/x.wav"))
-    assert [name for name, *_ in rows(tmp_path, names)] == ["x", other]
+    assert rows(tmp_path, NAMES) == [("x", "/2/x.wav", None), ("y", "/calls/y.wav", None)]
+    assert [n["calls"] for n in accesses(tmp_path / "w.duckdb")] == [[None, None, "y"]]
+
+
+def test_a_call_in_a_damaged_file_keeps_its_name_until_it_can_be_read(tmp_path: Path) -> None:
+    second = rich("x", audio="two", path="/2/x.wav")
+    put(tmp_path, second)
+    damaged = landing.write(second, tmp_path / "landing")
+    damaged.write_bytes(damaged.read_bytes()[:-50])
+    put(tmp_path, dated(rich("x", audio="one", path="/1/x.wav"), -1))
+    names = [name for name, *_ in rows(tmp_path, NAMES)]
+    assert names == [f"x~{sha('one')[:8]}", "x"]
+    put(tmp_path, second)
+    assert [name for name, *_ in rows(tmp_path, NAMES)] == ["x", f"x~{sha('two')[:8]}"]
 
 
 @pytest.mark.parametrize("claim", ["", "  ", "x~0123abcd", "Zoë's call; DROP TABLE calls", "a\nb"])

@@ -93,7 +93,7 @@ PUBLISHER = """
 import os, signal, sys
 from pathlib import Path
 from warmline import landing
-from warmline.warehouse import publishing, load, swapping
+from warmline.warehouse import publishing, load, swap as swapping
 from factories import definitions_of
 from warehousing import rich
 def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
@@ -107,7 +107,7 @@ point, folder, call_id = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 points = {
     "none": lambda: None,
     "copying": lambda: before(swapping.shutil, "copyfile"),
-    "migrating": lambda: before(publishing, "migrate"),
+    "commenting": lambda: before(publishing, "comment_tables"),
     "listing": lambda: before(publishing, "note_files"),
     "removing": lambda: before(load, "_batches"),
     "staging": lambda: before(load, "_expect_all"),
@@ -117,7 +117,7 @@ points = {
     "noting": lambda: before(publishing, "note_reviews"),
     "indexing": lambda: before(publishing, "index_turns"),
     "summing": lambda: before(publishing, "summarize"),
-    "summed": lambda: before(publishing, "judged_otherwise"),
+    "summed": lambda: before(publishing, "differs"),
     "checking": lambda: before(publishing, "_require_passing"),
     "syncing": lambda: before(swapping, "sync"),
     "swapping": lambda: before(Path, "replace"),

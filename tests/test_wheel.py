@@ -18,7 +18,7 @@ from warmline.resources import folder
 from warmline.warehouse.tables import sql_files
 print(here)
 print(folder("flows") / "analyze_calls.py")
-print(*(len(sql_files(kind)) for kind in ("migrations", "views", "checks", "summaries")))
+print(*(len(sql_files(kind)) for kind in ("tables", "macros", "marts", "views", "checks")))
 print(len(named_queries()))
 print(len(list((folder("audio") / "samples").glob("*.toml"))))
 """
@@ -66,4 +66,4 @@ def test_an_installed_wheel_finds_all_that_ships_beside_the_code(wheel, tmp_path
     assert int(looked[4]) == len(list((ROOT / "audio" / "samples").glob("*.toml")))
 
 
-_SQL = ("migrations", "views", "checks", "summaries")
+_SQL = ("tables", "macros", "marts", "views", "checks")

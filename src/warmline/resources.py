@@ -7,7 +7,7 @@ from types import ModuleType
 
 _PACKAGE = Path(__file__).resolve().parent
 _MARKS = {
-    "warehouse": "migrations",
+    "warehouse": "tables",
     "flows": "analyze_calls.py",
     "audio": "samples",
     "validation": "__init__.py",  # in a checkout only, as the next

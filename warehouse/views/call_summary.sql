@@ -76,7 +76,7 @@ LEFT JOIN call_measures ON call_measures.call_no = calls.call_no;
 
 COMMENT ON VIEW call_summary IS 'One row a recording, also of those that were not analyzed: who, when, how it was heard, and the headline measures. NULL means it cannot be said.';
 COMMENT ON COLUMN call_summary.call_id IS 'The call''s name in every table: claimed_call_id, or that with ~ and a digest when another recording claims it too.';
-COMMENT ON COLUMN call_summary.call_no IS 'Number of the call in this warehouse, for joins (calls.call_no).';
+COMMENT ON COLUMN call_summary.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN call_summary.path IS 'Where the recording lay when it was analyzed.';
 COMMENT ON COLUMN call_summary.status IS 'analyzed, no_speech, refused (bad input), failed (will be tried again) or duplicate (the bytes of another recording).';
 COMMENT ON COLUMN call_summary.reason_code IS 'Stable word for why the call was not analyzed, for counting; NULL when it was.';

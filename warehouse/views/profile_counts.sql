@@ -38,7 +38,7 @@ WHERE sides.amount IS NOT NULL AND sides.exposure > 0;
 
 COMMENT ON VIEW profile_counts IS 'One row a call and component of the empathy profile, with its counts. What cannot be said has no row. Components are behaviour of agents, never what they feel: answering (cues answered / answerable), listening (attentive and cognitive statements / agent''s turns), exploring (open / all questions), acting (affective statements that a commitment follows / all), giving_room (competitive interruptions / minute of the customer''s speech), restraint (dismissals, misplaced offers and premature solutions / agent''s turns), steadiness (absolute change of level under heat, dB / answers under heat).';
 COMMENT ON COLUMN profile_counts.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN profile_counts.call_no IS 'Number of the call in this warehouse (calls.call_no).';
+COMMENT ON COLUMN profile_counts.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN profile_counts.agent_id IS 'Who took the call, from the metadata.';
 COMMENT ON COLUMN profile_counts.team IS 'The agent''s team, from the metadata.';
 COMMENT ON COLUMN profile_counts.started_at IS 'When the call began, UTC; NULL when the metadata does not say.';

@@ -1,8 +1,9 @@
 """Resolve what a person types to a call: an id, or the path of a recording.
 
-The warehouse gives every call a name of its own, `calls.call_id`. Where recordings share one id in
-their metadata, the first keeps it and the others get it with a digest (`c-17~51ada0f9`). The id
-alone then does not tell which call is meant; with its digest each can be named, the first one, too.
+The warehouse gives every call a name of its own, `calls.call_id`. Where recordings claim one id in
+their metadata, the oldest keeps it and the others get a digest behind it (`c-17~51ada0f9`). The id
+alone then says nothing about which call is meant; with its digest behind it, each can be named, the
+oldest one, too.
 """
 
 import unicodedata

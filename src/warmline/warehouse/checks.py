@@ -9,10 +9,10 @@ from typing import Any
 import duckdb
 
 from warmline.database import open_for_reading
-from warmline.warehouse.tables import sql_files
+from warmline.warehouse.tables import loaded_tables, sql_files
 
-# One row per call: small, and checked across calls.
-_READ_WHOLE = {"staged", "calls", "call_measures"}
+# One row a call: small, and checked across calls.
+_READ_WHOLE = {"calls", "call_measures"}
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ def run_checks(
 
 @contextmanager
 def _only_touched(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Put a temporary table before each large one for as long as the block runs."""
-    tables = [file.name for file in sql_files("load") if file.name not in _READ_WHOLE]
+    """For as long as the block runs, a temporary table stands before each large one."""
+    tables = [file.name for file in loaded_tables() if file.name not in _READ_WHOLE]
     database = con.execute("SELECT current_database()").fetchall()[0][0]
     try:
         for table in tables:

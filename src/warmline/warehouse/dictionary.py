@@ -9,7 +9,7 @@ from collections import defaultdict
 import duckdb
 
 from warmline.database import open_without_warehouse
-from warmline.warehouse.tables import define_views, migrate, sql_files
+from warmline.warehouse.tables import define_tables, define_views, sql_files
 
 _OBJECTS = """
 SELECT 'table' AS kind, schema_name, table_name AS name, comment
@@ -21,6 +21,11 @@ ORDER BY kind, schema_name DESC, name
 _COLUMNS = """
 SELECT schema_name, table_name, column_name, data_type, comment
 FROM duckdb_columns() WHERE NOT internal ORDER BY table_name, column_index
+"""
+
+_MACROS = """
+SELECT function_name, parameters, comment FROM duckdb_functions()
+WHERE function_type IN ('macro', 'table_macro') AND NOT internal ORDER BY function_name
 """
 
 #: How tables hang together; besides these, every table has the call_id of a call.
@@ -48,12 +53,18 @@ _INTRODUCTION = """# The warehouse
 One DuckDB file, built from the landing folder and published whole. Open it with anything that reads
 DuckDB (read-only, so that the night is not locked out), or ask `warmline query`.
 
-- `migrations/` make the tables; a migration never changes once it was applied.
-- `load/` fills them from landing files: one statement a table.
-- `summaries/` fill tables from other tables, for the calls that a publishing touched.
-- `views/` give meaning; they are made anew at every publishing.
+- `tables/` make the tables and load them from landing files: a file has a table's columns, what
+  they mean, and the statement that fills it. When they change, the next publishing builds the
+  warehouse anew from the landing folder; there is nothing to migrate.
+- `marts/` are tables worked out from other tables, for the calls that a publishing touched.
+- `macros/` are what views and queries have in common; `views/` give meaning. Both are made anew at
+  every publishing.
 - `queries/` are questions with a name: `warmline query --list`.
 - `checks/` must return no rows, or nothing is published.
+
+`call_id` is the key of a call and what to join by: every table of single calls has it, but for the
+postings of the search index. `call_no` is an internal number, which changes when a call is loaded
+again.
 
 Times of day are UTC; times in a call are seconds from the beginning of the recording. NULL means
 that it cannot be said, which is never zero; `metrics.reason` says why.
@@ -81,6 +92,7 @@ def dictionary(con: duckdb.DuckDBPyConnection) -> str:
             for of_kind, schema, name, comment in objects
             if of_kind == kind
         ]
+    parts.append(_list_of_macros(con.execute(_MACROS).fetchall()))
     parts.append(_list_of_files("Checks", "checks"))
     parts.append(_list_of_files("Named queries", "queries"))
     return "\n".join(parts)
@@ -89,7 +101,7 @@ def dictionary(con: duckdb.DuckDBPyConnection) -> str:
 def dictionary_of_an_empty_warehouse() -> str:
     """The dictionary of today's schema."""
     with open_without_warehouse() as con:
-        migrate(con)
+        define_tables(con)
         define_views(con)
         return dictionary(con)
 
@@ -110,6 +122,11 @@ def _section(
     head = [f"### {full}", "", comment or "", "", "| column | type | meaning |", "|---|---|---|"]
     rows = [f"| `{column}` | {kind} | {meaning or ''} |" for column, kind, meaning in columns]
     return "\n".join([*head, *rows, ""])
+
+
+def _list_of_macros(macros: list[tuple[str, list[str], str | None]]) -> str:
+    lines = [f"- `{name}({', '.join(given)})`: {comment or ''}" for name, given, comment in macros]
+    return "\n".join(["## Macros", "", *lines, ""])
 
 
 def _list_of_files(title: str, kind: str) -> str:

@@ -1,7 +1,7 @@
 """Loads what has changed in the landing folder, by bulk SQL, in batches that fit in memory.
 
-The statements that fill the tables are in `warehouse/load`: `staged.sql` reads a batch of landing
-files, every other file fills the table that it is named after.
+The statements that fill the tables stand beside their definitions in `warehouse/tables`:
+`staged.sql` reads a batch of landing files, every other file fills the table of its name.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,34 +17,36 @@ from warmline.landing.scan import Reader, VanishedError, live_of
 from warmline.landing.store import LandedFile
 from warmline.metrics import MetricDefinition
 from warmline.settings import ProfileSettings
-from warmline.warehouse.tables import SqlFile, sql_files
+from warmline.warehouse.tables import SqlFile, loaded_tables, staging
 
 _ROWS_AT_ONCE = 1000
 _FILES_AT_ONCE = 500
 
 Stamped = tuple[str, str]
 
-#: What counts in the landing folder, and what each of it is called. A call keeps its name as long
-#: as its metadata claims the same; of new ones, the recording that is oldest gets the claimed name,
-#: the others a digest behind it. A claim that looks like such a name gets a digest, too.
+#: What counts in the landing folder, and what each of it is called. Of recordings that claim one
+#: name, the oldest gets it and the others a digest behind it: names follow from what has landed and
+#: not from when it was published. A claim that looks like such a name gets a digest, too. Only what
+#: lies in a file that cannot be read now keeps the name that it was loaded under.
 _LIVE = f"""
 CREATE OR REPLACE TEMP TABLE live AS
 WITH claims AS (
     SELECT
-        e.file, e.landing_key, e.content_sha256, e.path, e.modified_at, e.analyzed_at,
+        e.file, e.landing_key, e.content_sha256, e.path, e.modified_at,
         split_part(e.landing_key, '/', 2) AS digest,
         coalesce(nullif(trim(e.call_id), ''), split_part(e.landing_key, '/', 2)) AS claim,
         trim(e.call_id) = '' AS is_nameless,
-        calls.call_id AS kept
+        CASE WHEN e.file IN (SELECT file FROM landing.files WHERE problem IS NOT NULL)
+            THEN calls.call_id END AS kept
     FROM ({live_of("landing.entries")}) AS e
-    LEFT JOIN calls ON calls.landing_key = e.landing_key AND calls.claimed_call_id = e.call_id
+    LEFT JOIN calls ON calls.landing_key = e.landing_key
 ),
 ranked AS (
     SELECT
         *,
         bool_or(kept = claim) OVER (PARTITION BY claim) IS TRUE AS is_taken,
         row_number() OVER (
-            PARTITION BY claim, kept IS NULL ORDER BY modified_at, analyzed_at, landing_key
+            PARTITION BY claim, kept IS NULL ORDER BY modified_at, landing_key
         ) AS place,
         count(*) OVER (PARTITION BY claim, digest[:8]) AS same_beginnings,
         regexp_matches(claim, '~[0-9a-f]{{8,}}$') AS looks_given
@@ -61,25 +63,35 @@ SELECT
 FROM ranked
 """
 
-#: What has to be read, because it is new, changed, or to be loaded anew. What lies in a file that
-#: cannot be read now stays as it was loaded. Numbers go by age, so that zone maps tell days apart.
+#: What has to be read, because it is new, changed, or has another name now. What lies in a file
+#: that cannot be read now stays as it was loaded. Numbers go by age, so that zone maps tell days
+#: apart.
 _WANTED = """
 CREATE OR REPLACE TEMP TABLE wanted AS
-SELECT live.file, live.landing_key, live.content_sha256, live.call_id, live.modified_at,
-    row_number() OVER (ORDER BY live.modified_at, live.call_id)
+WITH noted AS (
+    SELECT
+        live.*,
+        CASE
+            WHEN live.is_nameless THEN 'the metadata gives no call id'
+            WHEN live.call_id = live.claim THEN NULL
+            WHEN holder.path IS NULL THEN 'no recording may claim the name ' || live.claim
+            ELSE live.claim || ' is claimed by another recording, too: ' || holder.path
+        END AS call_id_note
+    FROM live
+    LEFT JOIN live AS holder
+        ON live.call_id <> live.claim AND holder.call_id = live.claim
+        AND holder.landing_key <> live.landing_key
+)
+SELECT noted.file, noted.landing_key, noted.content_sha256, noted.call_id, noted.modified_at,
+    row_number() OVER (ORDER BY noted.modified_at, noted.call_id)
         + (SELECT coalesce(max(call_no), 0) FROM calls) AS call_no,
-    CASE
-        WHEN live.is_nameless THEN 'the metadata gives no call id'
-        WHEN live.call_id = live.claim THEN NULL
-        WHEN holder.path IS NULL THEN 'no recording may claim the name ' || live.claim
-        ELSE live.claim || ' is claimed by another recording, too: ' || holder.path
-    END AS call_id_note
-FROM live
-LEFT JOIN calls ON calls.landing_key = live.landing_key
-LEFT JOIN live AS holder ON holder.call_id = live.claim AND holder.landing_key <> live.landing_key
-WHERE live.file IN (SELECT file FROM landing.files WHERE problem IS NULL)
-    AND ($everything OR calls.call_id IS DISTINCT FROM live.call_id
-        OR calls.content_sha256 <> live.content_sha256)
+    noted.call_id_note
+FROM noted
+LEFT JOIN calls ON calls.landing_key = noted.landing_key
+WHERE noted.file IN (SELECT file FROM landing.files WHERE problem IS NULL)
+    AND (calls.call_id IS DISTINCT FROM noted.call_id
+        OR calls.call_id_note IS DISTINCT FROM noted.call_id_note
+        OR calls.content_sha256 <> noted.content_sha256)
 """
 
 _OUTDATED = """
@@ -189,20 +201,19 @@ def leave_away(con: duckdb.DuckDBPyConnection, keys: Collection[str]) -> list[st
     return [key for (key,) in gone]
 
 
-def load(con: duckdb.DuckDBPyConnection, reader: Reader, *, everything: bool) -> Loading:
-    """Remove what is gone, load what is new or changed; with `everything`, load all calls anew.
+def load(con: duckdb.DuckDBPyConnection, reader: Reader) -> Loading:
+    """Remove what is gone, load what is new or changed.
 
     Leaves the numbers of all calls that it touched in the temporary table `touched`.
     Raises UnreadableError or VanishedError when landing files turn out damaged or are replaced
     while they are read; the warehouse is then half loaded and of no use.
     """
     con.execute(_LIVE)
-    con.execute(_WANTED, {"everything": everything})
+    con.execute(_WANTED)
     con.execute(_OUTDATED)
     con.execute(_TOUCHED)
     con.execute(_TEXTS.format(name="texts_before", touched="outdated"))
-    tables = [file for file in sql_files("load") if file.name != "staged"]
-    for table in tables:
+    for table in loaded_tables():
         con.execute(f'DELETE FROM "{table.name}" WHERE call_no IN (SELECT call_no FROM outdated)')
     for files in _batches(con):
         _load_batch(con, reader, files)
@@ -234,22 +245,20 @@ def _load_batch(con: duckdb.DuckDBPyConnection, reader: Reader, files: list[str]
         "SELECT * FROM wanted WHERE file IN (SELECT unnest($files))",
         {"files": files},
     )
-    for statement in sorted(sql_files("load"), key=lambda file: file.name != "staged"):
-        if statement.name == "staged":
-            with reader.blaming(files):
-                reader.read(files, statement.text, prefix=reader.prefix)
-            _expect_all(con)
-        else:
-            _fill(con, statement)
+    with reader.blaming(files):
+        reader.read(files, staging().filling, prefix=reader.prefix)
+    _expect_all(con)
+    for table in loaded_tables():
+        _fill(con, table)
     con.commit()
 
 
-def _fill(con: duckdb.DuckDBPyConnection, statement: SqlFile) -> None:
+def _fill(con: duckdb.DuckDBPyConnection, table: SqlFile) -> None:
     try:
-        con.execute(statement.text)
+        con.execute(table.filling)
     except duckdb.Error as e:
         cause = str(e).splitlines()[0]
-        raise WarehouseError(f"cannot fill the table {statement.name}: {cause}") from e
+        raise WarehouseError(f"cannot fill the table {table.name}: {cause}") from e
 
 
 def _expect_all(con: duckdb.DuckDBPyConnection) -> None:
@@ -332,6 +341,11 @@ def note_outcomes(
             "INSERT OR REPLACE INTO landing.outcome_files VALUES ($file, $stamp, $problem)",
             {"file": file.name, "stamp": file.stamp, "problem": problem},
         )
+    fill_outcomes(con)
+
+
+def fill_outcomes(con: duckdb.DuckDBPyConnection) -> None:
+    """Fill the table `outcomes` from all lines that have landed."""
     con.execute(_REFILL)
 
 

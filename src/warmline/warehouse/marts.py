@@ -1,4 +1,4 @@
-"""Keeps the tables that sum up calls in line with them: `warehouse/summaries`, one file a table.
+"""Keeps the tables that sum up calls in line with them: `warehouse/marts`, one file a table.
 
 What sums up calls is filled block by block of call numbers, and every row has the number of its
 call, or of the first call of its block, in `call_no`. So a night fills the blocks of what it
@@ -19,22 +19,22 @@ CALLS_IN_BLOCK = 20_000
 
 
 def summarize(con: duckdb.DuckDBPyConnection) -> None:
-    """Fill the summaries of the calls in the temporary table `touched`, which `load` leaves.
+    """Fill the marts for the calls in the temporary table `touched`, which `load` leaves.
 
     A table whose SQL is not what filled it before is filled for all calls. Needs the views.
     """
-    before = dict(con.execute("SELECT name, sha256 FROM summaries").fetchall())
-    for summary in sql_files("summaries"):
-        made_by = _inputs_digest(summary)
-        if "$first" not in summary.text:
-            con.execute(f"DELETE FROM {summary.name}")
-            con.execute(summary.text)
-        elif made_by == before.get(summary.name):
-            _fill(con, summary, _blocks(con, "touched"))
+    before = dict(con.execute("SELECT name, sha256 FROM marts").fetchall())
+    for mart in sql_files("marts"):
+        made_by = _inputs_digest(mart)
+        if "$first" not in mart.filling:
+            con.execute(f"DELETE FROM {mart.name}")
+            con.execute(mart.filling)
+        elif made_by == before.get(mart.name):
+            _fill(con, mart, _blocks(con, "touched"))
         else:
-            con.execute(f"DELETE FROM {summary.name}")
-            _fill(con, summary, _blocks(con, "calls"))
-        con.execute("INSERT OR REPLACE INTO summaries VALUES ($1, $2)", [summary.name, made_by])
+            con.execute(f"DELETE FROM {mart.name}")
+            _fill(con, mart, _blocks(con, "calls"))
+        con.execute("INSERT OR REPLACE INTO marts VALUES ($1, $2)", [mart.name, made_by])
 
 
 def _blocks(con: duckdb.DuckDBPyConnection, table: str) -> list[int]:
@@ -47,17 +47,21 @@ def _blocks(con: duckdb.DuckDBPyConnection, table: str) -> list[int]:
     ]
 
 
-def _fill(con: duckdb.DuckDBPyConnection, summary: SqlFile, blocks: Sequence[int]) -> None:
+def _fill(con: duckdb.DuckDBPyConnection, mart: SqlFile, blocks: Sequence[int]) -> None:
     for first in blocks:
         block = {"first": first, "last": first + CALLS_IN_BLOCK - 1}
-        con.execute(f"DELETE FROM {summary.name} WHERE call_no BETWEEN $first AND $last", block)
-        con.execute(summary.text, block)
+        con.execute(f"DELETE FROM {mart.name} WHERE call_no BETWEEN $first AND $last", block)
+        con.execute(mart.filling, block)
 
 
-def _inputs_digest(summary: SqlFile) -> str:
-    """A digest of the SQL that fills a table, and of the views it reads."""
-    views = sql_files("views")
-    return digest(summary, *(v for v in views if re.search(rf"\b{v.name}\b", summary.text)))
+def _inputs_digest(mart: SqlFile) -> str:
+    """A digest of the SQL that fills a table, and of the views and macros behind it."""
+    read, unread = [SqlFile(mart.name, mart.filling)], [*sql_files("views"), *sql_files("macros")]
+    for file in read:
+        used = [f for f in unread if re.search(rf"\b{f.name}\b", file.text)]
+        read += used
+        unread = [f for f in unread if f not in used]
+    return digest(*read)
 
 
 # Keeps the search index of the turns up to date: what changed is indexed, nothing else is touched.
@@ -200,5 +204,5 @@ def _index_batch(con: duckdb.DuckDBPyConnection, first: int, last: int, digest: 
 
 def _words_digest() -> str:
     """A digest of how words are told apart and reduced."""
-    words = next(file.text for file in sql_files("views") if file.name == "words_said")
+    words = next(file.text for file in sql_files("macros") if file.name == "words_said")
     return hashlib.sha256("\n".join((words, *_BATCH)).encode()).hexdigest()

@@ -5,6 +5,7 @@ whatever happens to the publishing process.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
@@ -15,7 +16,7 @@ from time import perf_counter
 import duckdb
 
 from warmline import __version__
-from warmline.database import log_of, open_for_building, open_for_reading
+from warmline.database import attach, log_of, open_for_building, open_for_reading
 from warmline.encryption import current_key
 from warmline.errors import WarehouseError
 from warmline.files import LockedError, exclusive, make_private_folder
@@ -39,6 +40,7 @@ from warmline.warehouse.landing_folder import LandingFolder, landing_folder_at, 
 from warmline.warehouse.load import (
     Loading,
     Stamped,
+    fill_outcomes,
     leave_away,
     load,
     note_definitions,
@@ -47,6 +49,13 @@ from warmline.warehouse.load import (
     note_profile,
 )
 from warmline.warehouse.marts import drop_unsaid_words, index_turns, summarize
+from warmline.warehouse.rebuild import (
+    YESTERDAY,
+    carry_over_history,
+    carry_over_unreadable_calls,
+    carry_over_unreadable_outcomes,
+    carry_over_unreadable_reviews,
+)
 from warmline.warehouse.reviews import note_reviews
 from warmline.warehouse.swap import (
     building_beside,
@@ -56,7 +65,15 @@ from warmline.warehouse.swap import (
     remove_leftovers,
     swap,
 )
-from warmline.warehouse.tables import define_views, digest, migrate, sql_files
+from warmline.warehouse.tables import (
+    comment_tables,
+    define_tables,
+    define_views,
+    digest,
+    loaded_tables,
+    sql_files,
+    tables_digest,
+)
 
 # The inputs of a warehouse, as digests: equal ones mean equal warehouses, and nothing to build.
 
@@ -66,7 +83,7 @@ class Fingerprint:
     """Digests of all that a warehouse is built from."""
 
     sql_sha256: str
-    load_sha256: str
+    tables_sha256: str
     landing_sha256: str
     definitions_sha256: str
 
@@ -86,13 +103,11 @@ def fingerprint_of(
     profile: ProfileSettings | None,
     folder: LandingFolder,
 ) -> Fingerprint:
-    """Return what a warehouse would be built from today."""
-    loads = sql_files("load")
-    kinds = ("migrations", "summaries", "views", "checks")
-    others = [file for kind in kinds for file in sql_files(kind)]
+    """What a warehouse would be made from today."""
+    kinds = ("tables", "marts", "macros", "views", "checks")
     return Fingerprint(
-        digest(*loads, *others),
-        digest(*loads),
+        digest(*(file for kind in kinds for file in sql_files(kind))),
+        tables_digest(),
         _sha256([astuple(folder), *((file.name, file.stamp) for file in files)]),
         _sha256([*sorted(astuple(definition) for definition in definitions), (repr(profile),)]),
     )
@@ -101,20 +116,41 @@ def fingerprint_of(
 def published(warehouse: Path) -> Published | None:
     """Return what the warehouse was last built from; None when that is unknown.
 
-    Raises WarehouseError for a file that is not a warehouse, or that another program writes to.
+    Raises WarehouseError for a file that is not a warehouse, that a newer warmline published, or
+    that another program writes to.
     """
     with open_for_reading(warehouse) as con:
-        tables = {name for (name,) in con.execute("SHOW TABLES").fetchall()}
-        if tables and "schema_migrations" not in tables:
+        tables = {name for (name,) in con.execute(_TABLES).fetchall()}
+        if tables and not tables & _OURS:
             raise WarehouseError(f"{warehouse}: not made by warmline; choose another name")
         try:
+            _refuse_newer(warehouse, con)
             row = con.execute(
-                "SELECT sql_sha256, load_sha256, landing_sha256, definitions_sha256, "
+                "SELECT sql_sha256, tables_sha256, landing_sha256, definitions_sha256, "
                 "(SELECT count(*) FROM calls) FROM runs ORDER BY run_id DESC LIMIT 1"
             ).fetchone()
             return Published(Fingerprint(*row[:4]), row[4], problems(con)) if row else None
         except (duckdb.CatalogException, duckdb.BinderException):
-            return None  # of an earlier version: migrating it is a change
+            return None  # of an earlier version: it is built anew
+
+
+_TABLES = "SELECT schema_name || '.' || table_name FROM duckdb_tables()"
+#: What only a warehouse has, one of before tables were rebuilt as well.
+_OURS = {"landing.files", "main.schema_migrations"}
+
+
+def _refuse_newer(warehouse: Path, con: duckdb.DuckDBPyConnection) -> None:
+    """Raise WarehouseError when a newer warmline has published: this one knows less."""
+    row = con.execute("SELECT warmline_version FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
+    if row and _numbers(row[0]) > _numbers(__version__):
+        raise WarehouseError(
+            f"{warehouse}: published by warmline {row[0]}, and this is {__version__}; publish with "
+            "that version or a newer one"
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version))
 
 
 def differs(before: Published | None, inputs: Fingerprint) -> bool:
@@ -147,10 +183,15 @@ _LOST = """
 SELECT call_id, landing_key FROM outdated
 WHERE NOT comes_back AND path NOT IN (SELECT path FROM live) ORDER BY call_id
 """
-_YESTERDAY = "SELECT call_id, landing_key, path FROM calls"
-_LOST_OF_YESTERDAY = """
-SELECT call_id, landing_key FROM yesterday ANTI JOIN calls USING (landing_key)
-WHERE path NOT IN (SELECT path FROM calls) ORDER BY call_id
+_LOST_OF_YESTERDAY = f"""
+SELECT call_id, landing_key FROM {YESTERDAY}.main.calls ANTI JOIN main.calls USING (landing_key)
+WHERE path NOT IN (SELECT path FROM main.calls) ORDER BY call_id
+"""
+#: Calls by names under which, until now, another recording was known.
+_KEPT_NAMES = """
+SELECT calls.call_id FROM calls ANTI JOIN {before} AS old
+    ON old.call_id = calls.call_id AND old.landing_key <> calls.landing_key
+    AND old.path <> calls.path
 """
 
 
@@ -183,15 +224,16 @@ def publish(
 ) -> PublishReport:
     """Bring the warehouse up to date with the landing folder, or leave it exactly as it is.
 
-    If nothing changed, nothing is built. Otherwise the last published file is copied (there may be
-    none), migrated, what changed is loaded, the checks are run, and the file is swapped. `profile`
-    has the weights of the empathy index; None keeps those that were published before. With
-    `from_nothing` no byte of the last file is taken over: what was erased is in no free block
-    either. Where an erasure is unfinished, or words or metadata of a call have been removed, the
-    current rows are copied into a new file, and the removed ones are erased from the compacted
-    landing files. A call that the last warehouse has, and that has lost its file without having
-    been erased, would be lost: that is refused unless `allow_loss` permits it. Raises
-    WarehouseError, naming the cause, with the last warehouse in place.
+    Nothing changed: nothing is built. Otherwise yesterday's file is copied (there may be none),
+    what changed is loaded, the checks are run, and the file is swapped. When tables are made or
+    loaded otherwise than yesterday's were, all calls are loaded into a new file. `profile` has the
+    weights of the empathy index; None keeps those that were published before. With `from_nothing`
+    the file is new in any case: what was erased is in no free block either. Where an
+    erasing is unfinished, or words or metadata of a call are there no more, what counts is copied
+    into a new file, and what does not goes from the landing folder's packs. A call that yesterday's
+    warehouse has, and that has no file any more without having been erased, would be lost: that is
+    refused unless `allow_loss` says that it may be. Raises WarehouseError, naming the cause, with
+    yesterday's warehouse in its place.
     """
     place = warehouse_path.resolve()
     job = _Job(landing_dir, place, tuple(definitions), profile, from_nothing, allow_loss)
@@ -242,8 +284,8 @@ class _Job:
             reviews = review_files(self.landing_dir)
             everything = [*files, *outcomes, *reviews]
             inputs = fingerprint_of(everything, self.definitions, self.profile, folder)
-            before = published(self.warehouse) if self._has_yesterday else None
-            if before is not None and before.inputs == inputs:
+            before = published(self.warehouse) if self.warehouse.exists() else None
+            if before is not None and before.inputs == inputs and not self.from_nothing:
                 return self._report(Loading(0, 0, before.calls), before.unreadable, 0, False)
             try:
                 return self._build(files, outcomes, reviews, folder, inputs, before, unreadable)
@@ -267,42 +309,77 @@ class _Job:
         unreadable: Mapping[Stamped, str],
     ) -> PublishReport:
         make_private_folder(self.building.parent)
-        if self._has_yesterday:
+        is_new = self._is_to_be_rebuilt(before, inputs)
+        is_rebuilt = is_new and self.warehouse.exists()
+        if not is_new:
             copy_beside(self.warehouse, self.building)
-        everything = before is not None and before.inputs.load_sha256 != inputs.load_sha256
         with open_for_building(self.building) as con:
-            migrate(con)
-            with open_reader(con, self.landing_dir) as landing:
-                note_files(con, landing, files, unreadable)
-                self._sweep(con)
-                loading = load(con, landing, everything=everything)
+            if is_rebuilt:
+                attach(con, YESTERDAY, self.warehouse, current_key(), read_only=True)
+            loading = self._load(con, files, unreadable, is_new=is_new, is_rebuilt=is_rebuilt)
             if not self.allow_loss:
-                self._require_no_loss(con)
+                self._require_no_loss(con, _LOST_OF_YESTERDAY if is_rebuilt else _LOST)
             note_landing_folder(con, folder)
             note_outcomes(con, self.landing_dir, outcomes)
             note_reviews(con, self.landing_dir, reviews)
+            if is_rebuilt:
+                if carry_over_unreadable_outcomes(con):
+                    fill_outcomes(con)
+                carry_over_unreadable_reviews(con)
             note_definitions(con, self.definitions)
             if self.profile is not None:
                 note_profile(con, self.profile)
             define_views(con)
             index_turns(con)
-            is_rid = loading.rid_of_words > 0 or is_unfinished(self.landing_dir)
-            if is_rid:
+            is_rid = is_rebuilt or loading.rid_of_words > 0 or is_unfinished(self.landing_dir)
+            if is_rid and not is_new:
                 drop_unsaid_words(con)
             summarize(con)
             checks = _require_passing(con, whole=differs(before, inputs))
             report = self._report(loading, problems(con), checks, True)
             self._note_run(con, report, inputs)
             con.execute("CHECKPOINT")
-            calls = {call for (call,) in con.execute("SELECT call_id FROM calls").fetchall()}
-        if is_rid and self._has_yesterday:
+            named_before = f"{YESTERDAY}.main.calls" if is_rebuilt else "outdated"
+            kept = con.execute(_KEPT_NAMES.format(before=named_before)).fetchall()
+        if is_rid and not is_new:
             self._leave_no_free_block()
         swap(self.building, self.warehouse)
-        forget_calls_but(self.warehouse, calls)
+        forget_calls_but(self.warehouse, {call for (call,) in kept})
         if is_rid:
             with suppress(LockedError):  # the compacting process drops superseded rows, too
                 compact(self.landing_dir)
         return report
+
+    def _is_to_be_rebuilt(self, before: Published | None, inputs: Fingerprint) -> bool:
+        return (
+            self.from_nothing
+            or before is None
+            or before.inputs.tables_sha256 != inputs.tables_sha256
+        )
+
+    def _load(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        files: Sequence[LandedFile],
+        unreadable: Mapping[Stamped, str],
+        *,
+        is_new: bool,
+        is_rebuilt: bool,
+    ) -> Loading:
+        """Bring the tables of calls up to date; of a new file, make the tables first."""
+        if is_new:
+            define_tables(con)
+        else:
+            comment_tables(con)
+        if is_rebuilt:
+            carry_over_history(con)
+        with open_reader(con, self.landing_dir) as landing:
+            note_files(con, landing, files, unreadable)
+            self._sweep(con)
+            if is_rebuilt:
+                names = tuple(table.name for table in loaded_tables())
+                carry_over_unreadable_calls(con, names, forgotten_keys(self.landing_dir))
+            return load(con, landing)
 
     def _sweep(self, con: duckdb.DuckDBPyConnection) -> None:
         """Remove what was erased but landed again since, from a run that was under way."""
@@ -320,16 +397,9 @@ class _Job:
         dense.replace(self.building)
         log_of(self.building).unlink(missing_ok=True)
 
-    def _require_no_loss(self, con: duckdb.DuckDBPyConnection) -> None:
+    def _require_no_loss(self, con: duckdb.DuckDBPyConnection, lost_calls: str) -> None:
         """Raise WarehouseError when calls are gone that nobody erased or recorded anew."""
-        if self.from_nothing and self.warehouse.is_file():
-            with open_for_reading(self.warehouse) as yesterday:
-                calls = yesterday.execute(_YESTERDAY).to_arrow_table()
-            con.register("yesterday", calls)
-            gone = con.execute(_LOST_OF_YESTERDAY).fetchall()
-            con.unregister("yesterday")
-        else:
-            gone = con.execute(_LOST).fetchall()
+        gone = con.execute(lost_calls).fetchall()
         erased = forgotten_keys(self.landing_dir) if gone else frozenset()
         lost = [call_id for call_id, key in gone if key not in erased]
         if lost:
@@ -342,16 +412,12 @@ class _Job:
                 "without them"
             )
 
-    @property
-    def _has_yesterday(self) -> bool:
-        return self.warehouse.exists() and not self.from_nothing
-
     def _note_run(
         self, con: duckdb.DuckDBPyConnection, report: PublishReport, inputs: Fingerprint
     ) -> None:
         con.execute(
             "INSERT INTO runs SELECT coalesce(max(run_id), 0) + 1, $at, $seconds, $loaded, "
-            "$removed, $unchanged, $unreadable, $version, $sql_sha256, $load_sha256, "
+            "$removed, $unchanged, $unreadable, $version, $sql_sha256, $tables_sha256, "
             "$landing_sha256, $definitions_sha256 FROM runs",
             {
                 "at": self.started_at.replace(tzinfo=None),

@@ -1,0 +1,186 @@
+"""A warehouse of other tables is built anew from the landing folder, and nothing is lost."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from factories import definitions_of, not_analyzed, sha
+from warehousing import contents, put, rich, rows
+from warmline import landing
+from warmline.errors import WarehouseError
+from warmline.landing.outcomes import OutcomeLine, write_outcomes
+from warmline.landing.reviews import Review, write_review
+from warmline.settings import ProfileSettings
+from warmline.warehouse import publish
+from warmline.warehouse.dictionary import dictionary_of_an_empty_warehouse
+from warmline.warehouse.tables import (
+    SqlFile,
+    define_tables,
+    define_views,
+    in_order_of_use,
+    sql_files,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def age(folder: Path) -> None:
+    """Make the warehouse one of an earlier version, which had other tables and other macros."""
+    with duckdb.connect(str(folder / "w.duckdb")) as con:
+        con.execute("UPDATE runs SET tables_sha256 = 'of before'")
+        con.execute("ALTER TABLE turns DROP COLUMN pitch_iqr_st")
+        con.execute("ALTER TABLE quotes ADD COLUMN colour VARCHAR DEFAULT 'blue'")
+        con.execute("CREATE TABLE schema_migrations (version INTEGER)")
+        con.execute("CREATE MACRO of_before(x) AS x + 1")
+
+
+def age_far(folder: Path) -> None:
+    """Make it one of before there were digests of tables, reviews and noted landing folders."""
+    age(folder)
+    with duckdb.connect(str(folder / "w.duckdb")) as con:
+        con.execute("ALTER TABLE runs DROP COLUMN tables_sha256")
+        con.execute("DROP TABLE landing.folder")
+        con.execute("DROP TABLE landing.review_files")
+        con.execute("DROP TABLE turn_feelings")
+
+
+OUTCOME = OutcomeLine(2, "nps", "c7", occurred_at=datetime(2030, 1, 1), value=9.0)
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    """Calls of more than one status, two of one name, an outcome and a review."""
+    twice = rich("a", audio="other", path="/2/a.wav")
+    for analysis in (rich("a"), twice, rich("b"), not_analyzed("d")):
+        landing.write(analysis, tmp_path / "landing")
+    at = datetime(2030, 1, 2, tzinfo=UTC)
+    write_outcomes([OUTCOME], tmp_path / "landing", source="o.csv", loaded_at=at)
+    cue = ("cue", "fear_anxiety", None, 3.2, 9.0, "affective")
+    review = Review(at, "kim", "b", f"analyses/{sha('b')}", *cue, "right", None, "heard it")
+    write_review(review, tmp_path / "landing")
+    put(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("age", [age, age_far])
+def test_a_warehouse_of_other_tables_is_built_anew_with_the_same_rows(
+    filled: Path, age: Callable[[Path], None]
+) -> None:
+    before = contents(filled)
+    assert [len(before[name]) for name in ("calls", "outcome_calls", "review_detail")] == [4, 1, 1]
+    age(filled)
+    report = put(filled)
+    assert (report.rebuilt, report.loaded) == (True, 4)
+    assert contents(filled) == before
+    assert rows(filled, "SELECT run_id, loaded FROM runs") == [(1, 4), (2, 4)]
+    assert put(filled).loaded == 0
+
+
+def test_what_cannot_be_read_any_more_stays_when_tables_are_built_anew(filled: Path) -> None:
+    tables = ("calls", "turns", "words", "metrics", "opportunities", "outcomes", "reviews")
+    lost = ("call_no", "pitch_iqr_st")  # the warehouse of before had no such column
+    kept = f"SELECT COLUMNS(c -> c NOT IN {lost}) FROM {{}} ORDER BY ALL"
+    before = {table: rows(filled, kept.format(table)) for table in tables}
+    age(filled)
+    damaged = [landing.write(rich("b"), filled / "landing")]
+    damaged += (filled / "landing" / "outcomes").rglob("*.parquet")
+    damaged += (filled / "landing" / "reviews").rglob("*.json")
+    for path in damaged:
+        path.write_bytes(path.read_bytes()[:-50])
+    report = put(filled, rich("new"))
+    assert len(damaged) == 3
+    assert set(report.unreadable) == {str(p.relative_to(filled / "landing")) for p in damaged}
+    assert rows(filled, "SELECT call_id FROM calls WHERE call_id = 'new'") == [("new",)]
+    for table in tables:
+        now = [row for row in rows(filled, kept.format(table)) if row[0] != "new"]
+        assert now == before[table]
+
+
+def test_what_earlier_measures_meant_and_the_weights_stay(tmp_path: Path) -> None:
+    old, new = (
+        replace(rich(c), metric_versions={"dead_air_s": n}) for c, n in (("o", 1), ("n", 2))
+    )
+    for analysis in (old, new):
+        landing.write(analysis, tmp_path / "landing")
+    place, weights = (tmp_path / "landing", tmp_path / "w.duckdb"), ProfileSettings()
+    definitions = definitions_of([old])
+    weights = weights.model_copy(update={"min_reference_calls": 7})
+    publish(*place, definitions, weights)
+    second = [replace(d, version=2) if d.name == "dead_air_s" else d for d in definitions]
+    publish(*place, second)
+    before = contents(tmp_path)
+    age(tmp_path)
+    publish(*place, second)
+    assert contents(tmp_path) == before
+    assert rows(
+        tmp_path,
+        "SELECT version FROM metric_detail WHERE name = 'dead_air_s' "
+        "AND definition IS NOT NULL ORDER BY 1",
+    ) == [(1,), (2,)]
+    assert rows(
+        tmp_path, "SELECT value FROM profile_settings WHERE name = 'min_reference_calls'"
+    ) == [(7.0,)]
+
+
+def test_a_call_that_has_no_file_any_more_is_not_lost_by_building_anew(filled: Path) -> None:
+    age(filled)
+    landing.remove(filled / "landing", [f"analyses/{sha('b')}"])
+    with pytest.raises(WarehouseError, match=r"1 of its calls \(b\) have no analysis"):
+        put(filled)
+    assert rows(filled, "SELECT count(*) FROM calls") == [(4,)]
+    put(filled, allow_loss=True)
+    assert rows(filled, "SELECT count(*) FROM calls") == [(3,)]
+
+
+def test_comments_alone_are_written_without_building_anew(filled: Path) -> None:
+    said = "SELECT comment FROM duckdb_tables() WHERE table_name = 'turns'"
+    before = rows(filled, said)
+    with duckdb.connect(str(filled / "w.duckdb")) as con:
+        con.execute("COMMENT ON TABLE turns IS 'as it was'")
+        con.execute("UPDATE runs SET sql_sha256 = 'of before'")
+    assert put(filled).loaded == 0
+    assert rows(filled, said) == before
+    file = SqlFile("t", "-- t\nCREATE TABLE t (a INTEGER);\nCOMMENT ON TABLE t IS 'x';\n")
+    assert file.without_comments.text == "CREATE TABLE t (a INTEGER);\n"
+
+
+def test_a_warehouse_of_a_newer_warmline_is_left_alone(filled: Path) -> None:
+    with duckdb.connect(str(filled / "w.duckdb")) as con:
+        con.execute("UPDATE runs SET warmline_version = '10.0.0'")
+    with pytest.raises(WarehouseError, match=r"published by warmline 10\.0\.0, and this is"):
+        put(filled, rich("c"))
+
+
+def test_views_are_made_after_what_they_use() -> None:
+    files = [SqlFile("a", "SELECT * FROM b"), SqlFile("b", "SELECT * FROM c"), SqlFile("c", "")]
+    assert [file.name for file in in_order_of_use(files)] == ["c", "b", "a"]
+
+
+def test_every_table_view_and_column_has_a_comment() -> None:
+    with duckdb.connect() as con:
+        define_tables(con)
+        define_views(con)
+        bare = con.execute(
+            "SELECT table_name, column_name FROM duckdb_columns() "
+            "WHERE NOT internal AND database_name = 'memory' AND coalesce(comment, '') = '' "
+            "UNION ALL SELECT table_name, '' FROM duckdb_tables() WHERE coalesce(comment, '') = '' "
+            "UNION ALL SELECT view_name, '' FROM duckdb_views() "
+            "WHERE NOT internal AND coalesce(comment, '') = ''"
+        ).fetchall()
+    assert bare == []
+
+
+def test_the_dictionary_is_up_to_date() -> None:
+    readme = (ROOT / "warehouse" / "README.md").read_text(encoding="utf-8")
+    assert readme == dictionary_of_an_empty_warehouse(), (
+        "write it anew: python -m warmline.warehouse.dictionary > warehouse/README.md"
+    )
+
+
+def test_every_sql_file_of_checks_and_queries_says_what_it_is_for() -> None:
+    for kind in ("checks", "queries"):
+        assert all(file.header for file in sql_files(kind))
