@@ -16,9 +16,9 @@ from warmline import __version__, landing
 from warmline.analysis import Backchannel, Overlap, Silence
 from warmline.cli.app import app
 from warmline.cli.render_call import strip
-from warmline.cli.render_parts import clock, evidence_text, value_text
 from warmline.cli.terminal import ExitCode
 from warmline.metrics import missing_metric
+from warmline.query.rendering import clock, evidence_text, value_text
 from warmline.values import Span
 from warmline.warehouse import publish
 

@@ -70,8 +70,10 @@ def wrong_commands(name: str, text: str) -> Iterator[str]:
             if line in quoted:
                 yield f"{name}: warmline {line}"
             continue
-        if len(words) > 1 and words[1] in getattr(command, "commands", {}):
-            command = command.commands[words[1]]
+        for word in words[1:]:
+            if word not in getattr(command, "commands", {}):
+                break
+            command = command.commands[word]
         known = {"--help", *(o for p in command.params for o in options_of(p))}
         options = {word.split("=")[0] for word in words if word.startswith("--")}
         if options - known:

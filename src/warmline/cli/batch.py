@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 from rich.markup import escape
 
-from warmline.cli.render_parts import clock
 from warmline.cli.terminal import ExitCode, messages, output
 from warmline.database import open_for_reading
 from warmline.errors import Status
 from warmline.pipeline import Outcome, Plan, PlannedCall, RunConfig, RunSummary, Workers
 from warmline.places import Places
+from warmline.query.rendering import clock
 from warmline.run import (
     RunHooks,
     Runner,

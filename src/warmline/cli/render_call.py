@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from warmline.cli.render_parts import clock, role_style, share_text, styled
 from warmline.query.call_page import CallPage, Row
+from warmline.query.rendering import clock, role_style, share_text, styled
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

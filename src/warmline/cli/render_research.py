@@ -179,14 +179,21 @@ def print_fairness(
         return
     measures = list(groups[0].missing) if groups else []
     has_labels = any(g.recall or g.precision for g in groups)
-    headings = ["", "group", "calls", "withheld", "doubtful words", *(f"no {m}" for m in measures)]
+    headings = [
+        "",
+        "group",
+        "calls",
+        "suppressed",
+        "doubtful words",
+        *(f"no {m}" for m in measures),
+    ]
     headings += ["recall", "precision", "same answer"] if has_labels else []
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for place, heading in enumerate(headings):
         table.add_column(heading, justify="left" if place < 2 else "right")
     for g in groups:
         doubtful = "" if g.doubtful is None else f"{g.doubtful:.1%}"
-        cells = [g.of, g.group, f"{g.calls:,}", f"{g.withheld:.1%}", doubtful]
+        cells = [g.of, g.group, f"{g.calls:,}", f"{g.suppressed:.1%}", doubtful]
         cells += [f"{g.missing[m]:.1%}" for m in measures]
         if has_labels:
             cells += ["" if e is None else str(e) for e in (g.recall, g.precision, g.same_answer)]

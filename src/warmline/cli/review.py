@@ -115,7 +115,7 @@ def search(
 def _print(hit: Hit, zone: Zone) -> None:
     from rich.markup import escape
 
-    from warmline.cli.render_parts import clock
+    from warmline.query.rendering import clock
 
     known = (
         zone.minute(hit.started_at) if hit.started_at else None,

@@ -408,7 +408,7 @@ _OF_ONE_PARTY = {"talk_s", "turns", "words"}
 
 
 def doubt_about_parties(speech: Speech, min_confidence: float) -> str | None:
-    """Return why the measures of single parties are withheld; None when they can be said."""
+    """Return why the measures of single parties are suppressed; None when they can be said."""
     if speech.confidence >= min_confidence:
         return None
     if speech.source is SpeakerSource.CHANNEL:

@@ -120,7 +120,7 @@ class Plan:
 
     @property
     def found_nothing(self) -> bool:
-        """Whether no recording was found where the sources could be read, and other things were."""
+        """Return whether the sources could be read, and hold files but no recording."""
         return self.is_empty and bool(set(self.problems) - set(self.away))
 
     @property

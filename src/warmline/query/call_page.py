@@ -54,16 +54,16 @@ class CallPage:
         return asdict(self)
 
     def review_of_cue(self, index: int) -> Row | None:
-        """What people say of a row of the ledger; None when nobody has said anything."""
+        """Return the reviews of a row of the ledger; None when there are none."""
         return next((r for r in self.reviews if r["opportunity_index"] == index), None)
 
     def review_of_metric(self, name: str, party: str | None) -> Row | None:
-        """What people say of a measure; None when nobody has said anything."""
+        """Return the reviews of a measure; None when there are none."""
         found = (r for r in self.reviews if r["subject"] == "metric")
         return next((r for r in found if (r["name"], r["party"]) == (name, party)), None)
 
     def name_of(self, party: str) -> str:
-        """What a party is called on the page: its role, or its letter if that is not known."""
+        """Return what a party is called: its role, or its letter if that is not known."""
         roles = [row["role"] for row in self.parties if row["role"] not in (None, "unknown")]
         role = next((row["role"] for row in self.parties if row["party"] == party), None)
         if role in (None, "unknown"):

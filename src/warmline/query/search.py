@@ -153,7 +153,7 @@ class SearchRequest:
 
     @property
     def scope(self) -> Scope:
-        """Where to look."""
+        """Return where to look."""
         days = (day and date.fromisoformat(day) for day in (self.first_day, self.last_day))
         first, last = (day or None for day in days)
         return Scope(self.role, first, last, self.agent)

@@ -78,7 +78,7 @@ def read_case_mix(warehouse: Path, design: Design) -> list[CaseMix]:
     gaps = read_gaps(warehouse, design)
     found = []
     for measure in design.measures:
-        own = tuple(g for g in gaps if g.is_unfair and g.what in (measure, "withheld"))
+        own = tuple(g for g in gaps if g.is_unfair and g.what in (measure, "suppressed"))
         found.append(case_mix(frame, measure, design) if not own else _unfair(frame, measure, own))
     return found
 

@@ -35,7 +35,7 @@ SELECT
     nullif(concat_ws(', ', calls.channel_kind, calls.codec, calls.sample_rate_hz || ' Hz'), '')
         AS line,
     calls.doubtful_words, calls.word_count,
-    (calls.no_ledger_reason IS NOT NULL OR calls.agent_party IS NULL)::DOUBLE AS withheld,
+    (calls.no_ledger_reason IS NOT NULL OR calls.agent_party IS NULL)::DOUBLE AS suppressed,
     (
         SELECT max(value) FROM metrics
         WHERE metrics.call_id = calls.call_id AND metrics.name = 'pitch_median_hz'
@@ -51,15 +51,15 @@ WHERE calls.status = 'analyzed' AND calls.is_simulated = $is_simulated
 class Group:
     """One group of calls. `missing` is the share of calls without a measure, by measure.
 
-    `withheld` is the share of calls without a ledger, or of which nobody is known to be the agent;
-    `doubtful` the share of words that the recogniser doubted. `recall` and `precision` of the
-    ledger and `same_answer` (the same view of an answer as people) are there with labels.
+    `suppressed` is the share of calls without a ledger, or in which nobody is known to be the
+    agent; `doubtful` the share of words that the recogniser doubted. `recall` and `precision` of
+    the ledger and `same_answer` (the same view of an answer as people) are there with labels.
     """
 
     of: str
     group: str
     calls: int
-    withheld: float
+    suppressed: float
     doubtful: float | None
     missing: Mapping[str, float]
     recall: Estimate | None = None
@@ -71,7 +71,7 @@ class Group:
 class Gap:
     """The distance of a group from all other calls, with its interval.
 
-    `what` is a measure (the share of calls without it), `withheld`, or `doubtful`.
+    `what` is a measure (the share of calls without it), `suppressed`, or `doubtful`.
     """
 
     of: str
@@ -87,7 +87,7 @@ class Gap:
         return abs(self.difference) > LARGEST_GAP and self.low * self.high > 0
 
     def __str__(self) -> str:
-        what = {"withheld": "is withheld", "doubtful": "of words are doubtful"}
+        what = {"suppressed": "is suppressed", "doubtful": "of words are doubtful"}
         said = what.get(self.what, f"has no {self.what}")
         return (
             f"where {self.of} is {self.group}, {self.difference * 100:+.0f} points "
@@ -171,7 +171,7 @@ def _group(
         of,
         name,
         len(rows),
-        float(rows["withheld"].mean()),
+        float(rows["suppressed"].mean()),
         float(rows["doubtful_words"].sum()) / words if words else None,
         {m: float(rows[m].isna().mean()) for m in design.measures},
     )
@@ -184,7 +184,7 @@ def _group(
         return bare
     against = agreement(named, key).against[-1]
     return Group(
-        *(bare.of, bare.group, bare.calls, bare.withheld, bare.doubtful, bare.missing),
+        *(bare.of, bare.group, bare.calls, bare.suppressed, bare.doubtful, bare.missing),
         recall=against.recall,
         precision=against.precision,
         same_answer=against.answered,
@@ -195,8 +195,8 @@ def _gaps(of: str, name: str, frame: Any, inside: Any, known: Any, design: Desig
     """Return how far a group lies from the others whose group is known, thing by thing."""
     others = known & ~inside
     found = []
-    for what in ("withheld", *design.measures):
-        lacks = frame["withheld"] if what == "withheld" else frame[what].isna()
+    for what in ("suppressed", *design.measures):
+        lacks = frame["suppressed"] if what == "suppressed" else frame[what].isna()
         found.append(_gap(of, name, what, lacks.to_numpy(float), inside, others))
     if of != _SURE:  # how sure words are differs there by definition
         words = frame["word_count"].to_numpy(float)

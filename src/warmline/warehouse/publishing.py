@@ -103,7 +103,7 @@ def fingerprint_of(
     profile: ProfileSettings | None,
     folder: LandingFolder,
 ) -> Fingerprint:
-    """What a warehouse would be made from today."""
+    """Return what a warehouse would be built from today."""
     kinds = ("tables", "marts", "macros", "views", "checks")
     return Fingerprint(
         digest(*(file for kind in kinds for file in sql_files(kind))),

@@ -2,9 +2,9 @@
 
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
-from warmline.cli.render_parts import value_text
 from warmline.errors import QueryError, RecordingRefusedError, Status, WarmlineError
 from warmline.query.call_page import CallPage, page_of
+from warmline.query.rendering import value_text
 from warmline.query.reviews import (
     ANSWERS,
     NO_ANSWER,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.cli.render_parts import clock
 from warmline.query.call_page import CallPage
+from warmline.query.rendering import clock
 
 Row = dict[str, Any]
 

@@ -14,9 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from warmline.cli.render_parts import clock, value_text
 from warmline.errors import QueryError, WarmlineError
 from warmline.places import places_of
+from warmline.query.rendering import clock, value_text
 from warmline.settings import Settings
 from warmline.warehouse.access_log import note_access
 from warmline.warehouse.call_names import NamedCall, find_call

@@ -36,7 +36,7 @@ class Snapshot:
 
     @property
     def published_at(self) -> datetime:
-        """When the file was put in place, UTC."""
+        """Return when the file was put in place, UTC."""
         return datetime.fromtimestamp(self.modified_ns / 1e9, UTC)
 
 
