@@ -2,8 +2,9 @@
 
 `python scripts/structure.py [SOURCE] [--svg FILE]` prints, for the package in SOURCE (default
 `src/warmline`): modules, their mean length, how many are imported by one other module only, how
-many lie loose at the top, and the longest chain of imports. With `--svg` it draws its packages in
-the order in which they may import each other, an arrow for each that does.
+many lie loose at the top, and the longest chain of imports. With `--svg` it draws the parts of the
+package in layers: each imports from those above it. Lines stand for what modules import when they
+are imported themselves; one that follows from others is left out.
 """
 
 import argparse
@@ -27,11 +28,11 @@ def modules_of(source: Path) -> dict[str, Path]:
     return found
 
 
-def imports_of(path: Path, modules: Mapping[str, Path]) -> Iterator[str]:
-    """Yield the modules of the package that a file imports when it runs, at any time."""
+def imports_of(path: Path, modules: Mapping[str, Path], *, at_once: bool = False) -> Iterator[str]:
+    """Yield the modules of the package that a file imports; with `at_once`, not in functions."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     tree.body = [node for node in tree.body if not _is_for_types(node)]
-    for node in ast.walk(tree):
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules)
         elif isinstance(node, ast.ImportFrom) and node.module in modules:
@@ -87,12 +88,14 @@ def drawing(graph: Mapping[str, set[str]], sizes: Mapping[str, int]) -> str:
     for y, layer in enumerate(layers):
         for x, part in enumerate(layer):
             at[part] = ((x + 0.5) * _WIDTH / len(layer), 30 + y * _ROW)
-    edges = {
-        (package_of(module), package_of(other))
-        for module, others in graph.items()
-        for other in others
-        if package_of(module) != package_of(other) and package_of(module) and package_of(other)
-    }
+    edges = _not_implied(
+        {
+            (package_of(module), package_of(other))
+            for module, others in graph.items()
+            for other in others
+            if package_of(module) != package_of(other) and package_of(other)
+        }
+    )
     counts: dict[str, int] = defaultdict(int)
     for module in graph:
         counts[package_of(module)] += 1
@@ -107,7 +110,7 @@ def drawing(graph: Mapping[str, set[str]], sizes: Mapping[str, int]) -> str:
         (x1, y1), (x2, y2) = at[one], at[other]
         lines.append(
             f'<path d="M{x1:.0f} {y1 - 14:.0f} C{x1:.0f} {y1 - 40:.0f} {x2:.0f} {y2 + 40:.0f} '
-            f'{x2:.0f} {y2 + 14:.0f}" fill="none" stroke="#5b7fa6" stroke-opacity="0.28"/>'
+            f'{x2:.0f} {y2 + 14:.0f}" fill="none" stroke="#5b7fa6" stroke-opacity="0.6"/>'
         )
     for part, (x, y) in sorted(at.items()):
         said = f"{counts[part]} modules" if counts[part] > 1 else f"{sizes[part]} lines"
@@ -120,6 +123,21 @@ def drawing(graph: Mapping[str, set[str]], sizes: Mapping[str, int]) -> str:
             f'fill="#46607c">{said}</text>',
         ]
     return "\n".join([*lines, "</svg>", ""])
+
+
+def _not_implied(edges: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the edges that no longer way replaces."""
+
+    @functools.cache
+    def reached(part: str) -> frozenset[str]:
+        near = {other for one, other in edges if one == part}
+        return frozenset(near).union(*(reached(other) for other in near))
+
+    return {
+        (one, other)
+        for one, other in edges
+        if not any(other in reached(way) for start, way in edges if start == one and way != other)
+    }
 
 
 def main() -> None:
@@ -146,7 +164,12 @@ def main() -> None:
     print(f"longest chain of imports: {len(chain)} ({' > '.join(chain)})")  # noqa: T201
     if given.svg:
         sizes = {package_of(name): count for name, count in lines.items()}
-        given.svg.write_text(drawing(graph, sizes), encoding="utf-8")
+        at_once = {
+            name: set(imports_of(path, modules, at_once=True)) - {name}
+            for name, path in modules.items()
+            if package_of(name) not in ("", "__main__", "preloaded")
+        }
+        given.svg.write_text(drawing(at_once, sizes), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -84,6 +84,14 @@ def options_of(parameter: click.Parameter) -> list[str]:
     return [*parameter.opts, *parameter.secondary_opts]
 
 
+def test_functions_on_the_way_of_a_call_exist():
+    named = re.findall(r"`([\w/]+\.py):(\w+)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(named) >= 9
+    for file, function in named:
+        text = (ROOT / "src" / "warmline" / file).read_text()
+        assert re.search(rf"def {function}\(", text), f"{file}:{function}"
+
+
 def test_make_targets_exist():
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     named = [
