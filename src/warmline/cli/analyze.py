@@ -40,7 +40,7 @@ RedoOption = Annotated[
     typer.Option(
         "--redo",
         metavar="STAGE",
-        help="Compute this stage and those after it again, although nothing changed.",
+        help="Redo this stage and all later ones, even if nothing changed.",
         show_default=False,
     ),
 ]

@@ -135,7 +135,7 @@ def agreement(
     decided: Annotated[
         Path | None, typer.Option(help="That sheet, filled in: what was decided counts.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the intervals.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap intervals.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Compare annotators with each other, and the ledger with them: kappa, precision, recall.

@@ -53,7 +53,7 @@ _PUBLIC = ("models", "simulate")
 def warmline(
     context: typer.Context,
     debug: Annotated[  # noqa: ARG001
-        bool, typer.Option("--debug", help="Show the whole traceback of an unforeseen error.")
+        bool, typer.Option("--debug", help="Show the full traceback of an unexpected error.")
     ] = False,
     version: Annotated[  # noqa: ARG001
         bool,

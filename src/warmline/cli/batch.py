@@ -194,7 +194,7 @@ def _of(answered: float | None, opportunities: float | None) -> str:
 
 _STEPS = {
     "plan": "looking for recordings",
-    "retain": "erasing what is older than [retention] allows",
+    "retain": "erasing what the settings do not keep any longer",
     "publish": "publishing the warehouse",
     "compact": "merging landed files",
 }

@@ -33,7 +33,7 @@ BesideOption = Annotated[
         "--beside",
         min=1,
         metavar="PROCESSES",
-        help="Instead: a night over FOLDER beside so many busy processes, and alone.",
+        help="Instead: a night over FOLDER beside this many busy processes, and alone.",
         show_default=False,
     ),
 ]
@@ -54,7 +54,7 @@ def bench(
     to: Annotated[
         Path | None, typer.Option("--to", help="Markdown file to write as well.", metavar="FILE")
     ] = None,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Turns of each contender.")] = 3,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds for each contender.")] = 3,
     whisper_model: Annotated[
         str, typer.Option("--whisper-model", help="For all contenders: base or tiny.en.")
     ] = "base",
@@ -168,7 +168,7 @@ def validate(
     data: _DataOption = None,
     to: _ToOption = None,
     work: _WorkOption = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of scenes and intervals.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of scenes and intervals.")] = 1,
     rounds: Annotated[
         int, typer.Option("--rounds", min=10, help="Draws of each bootstrap.")
     ] = 1000,

@@ -29,7 +29,9 @@ def _keys() -> None:
 
 @keys.command("new")
 def new_key(
-    file: Annotated[Path, typer.Argument(help="The file to make; none is replaced.")],
+    file: Annotated[
+        Path, typer.Argument(help="The file to write; an existing one is never replaced.")
+    ],
 ) -> None:
     """Make a key of 32 random bytes, in a file that you alone may read.
 
@@ -61,12 +63,10 @@ def encrypt(
     old_key_file: Annotated[
         Path | None,
         typer.Option(
-            "--old-key-file", help="The key so far, to change to another one.", show_default=False
+            "--old-key-file", help="The old key, to change to another one.", show_default=False
         ),
     ] = None,
-    decrypt: Annotated[
-        bool, typer.Option("--decrypt", help="Turn all back into clear files.")
-    ] = False,
+    decrypt: Annotated[bool, typer.Option("--decrypt", help="Decrypt everything again.")] = False,
     landing: LandingOption = None,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,

@@ -44,7 +44,7 @@ CustomerOption = Annotated[
 ]
 OlderOption = Annotated[
     str | None,
-    typer.Option("--older-than", metavar="400d", help="Calls that started longer ago."),
+    typer.Option("--older-than", metavar="400d", help="Calls that started longer ago than this."),
 ]
 AllOfIdOption = Annotated[
     bool,
@@ -70,11 +70,12 @@ AllowLaterOption = Annotated[
     typer.Option("--allow-later", help="With --customer: take an opt-out back, and erase nothing."),
 ]
 RetentionOption = Annotated[
-    bool, typer.Option("--by-retention", help="What [retention] of the settings says is too old.")
+    bool,
+    typer.Option(
+        "--by-retention", help="Everything that `retention` in the settings says is too old."
+    ),
 ]
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Say how many analyses are meant, erase nothing.")
-]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only count what would be erased.")]
 
 
 def forget(

@@ -63,7 +63,7 @@ def nightly(
     timezone: TimezoneOption = None,
     test_notify: Annotated[
         bool,
-        typer.Option("--test-notify", help="Only have `night.notify` tell that it works."),
+        typer.Option("--test-notify", help="Only send a test message through `night.notify`."),
     ] = False,
     metadata: Annotated[
         Path | None,

@@ -39,9 +39,13 @@ AllowLossOption = Annotated[
 ]
 WarehouseOption = Annotated[
     Path | None,
-    typer.Option("--warehouse", help="The DuckDB file to fill or ask.", show_default=False),
+    typer.Option(
+        "--warehouse",
+        help="The warehouse, a DuckDB file; by default places.warehouse of the settings.",
+        show_default=False,
+    ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def settings_file(named: Path | None) -> Path | None:

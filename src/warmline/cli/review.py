@@ -77,7 +77,9 @@ def search(
     agent: Annotated[
         str | None, typer.Option("--agent", help="Only calls of this agent.", show_default=False)
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=1000, help="Show at most this many.")
+    ] = 20,
     around: Annotated[
         int, typer.Option("--around", min=0, max=20, help="Turns to show before and after.")
     ] = 1,
