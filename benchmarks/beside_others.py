@@ -28,7 +28,11 @@ from warmline.settings import RecordingSettings
 
 #: A night beside four busy processes may take so many times as long as alone.
 TARGET = 3.0
-_BUSY = "x = 0\nwhile True: x += 1"
+# They end when the benchmark is gone, also when it was killed.
+_BUSY = """import os
+while os.getppid() == {parent}:
+    for _ in range(1_000_000): pass
+"""
 _SETTINGS = """
 [words]
 whisper_model = "{model}"
@@ -49,7 +53,8 @@ class Round:
 @contextmanager
 def busy(count: int) -> Iterator[None]:
     """So many processes that take whatever CPU time they are given."""
-    started = [subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(count)]
+    busy_loop = _BUSY.format(parent=os.getpid())
+    started = [subprocess.Popen([sys.executable, "-c", busy_loop]) for _ in range(count)]
     try:
         yield
     finally:
