@@ -91,7 +91,7 @@ def test_a_plain_call_has_neither_cues_nor_mechanisms(engines: Engines) -> None:
     assert {kind for kind, _, _ in by_models(heard(plain, engines))} <= {"uptake"}
 
 
-def test_levels_and_uptake_are_measured_where_models_read_and_unsaid_where_not(
+def test_levels_and_uptake_are_measured_where_models_read_and_missing_where_not(
     engines: Engines,
 ) -> None:
     conversation, _ = CALL
@@ -104,8 +104,8 @@ def test_levels_and_uptake_are_measured_where_models_read_and_unsaid_where_not(
     assert values["emotional_reaction_level"].denominator == 4
     assert all(values[name].value is not None for name in names)
     rules = measure(conversation, read(*CALL, Settings().language), NO_FLOOR, Settings().empathy)
-    unsaid = {m.name: m for m in rules.metrics if m.party == "agent"}
-    assert all(unsaid[n].value is None and unsaid[n].reason for n in names)
+    missing = {m.name: m for m in rules.metrics if m.party == "agent"}
+    assert all(missing[n].value is None and missing[n].reason for n in names)
 
 
 def test_uptake_is_above_chance_for_what_answers_and_below_for_what_does_not(

@@ -55,10 +55,10 @@ def plan(calls: Path, landed: Path, redo: Redo | None = None, table=None, **sett
 
 def land(path: Path, landed: Path, status: Status = Status.ANALYZED, **settings) -> None:
     """An analysis as one of today's making would land, without listening."""
-    desk = cache_keys(**settings)
+    keys_of = cache_keys(**settings)
     recording = identify(path)
-    metadata = read_metadata(path, desk.settings.recordings, None)
-    keys = desk.keys(recording.audio_sha256, metadata)
+    metadata = read_metadata(path, keys_of.settings.recordings, None)
+    keys = keys_of.keys(recording.audio_sha256, metadata)
     if status is not Status.ANALYZED:
         keys = {"sound": keys["sound"]}
     analysis = factories.call(metadata.call_id, stages=keys)
@@ -278,6 +278,8 @@ def test_who_takes_no_row_has_nothing_from_it(tmp_path: Path) -> None:
     empty.touch()
     csv.write_text("file,agent\ncall.wav,ann\n")
     given = [CallInput(empty), CallInput(empty, takes_row=False)]
-    desk, nobody = cache_keys(), Engines.from_settings(Settings())
-    made = sorted(analyze_recordings(given, desk, nobody, read_table(csv)), key=lambda one: one[0])
+    keys_of, nobody = cache_keys(), Engines.from_settings(Settings())
+    made = sorted(
+        analyze_recordings(given, keys_of, nobody, read_table(csv)), key=lambda one: one[0]
+    )
     assert [analysis.metadata.agent_id for _, analysis in made] == ["ann", None]

@@ -46,7 +46,7 @@ MODELS = {
 
 
 def cache_keys(tmp_path: Path, **values: object) -> CacheKeys:
-    """Addressing for a model store that is empty: enough for what never reaches a model."""
+    """Cache keys for a model store that is empty: enough for what never reaches a model."""
     given = {name.replace("__", "."): value for name, value in values.items()}
     chosen = with_overrides(Settings(), {"places.models": str(tmp_path / "models"), **given})
     return CacheKeys(chosen, MODELS, "rules")

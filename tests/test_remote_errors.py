@@ -111,7 +111,7 @@ def test_a_package_that_is_missing_is_named(monkeypatch, module, source):
 
 def test_the_command_says_it_in_one_line(tmp_path, monkeypatch):
     made = config(tmp_path).cache_keys  # models are not needed to say it
-    monkeypatch.setattr("warmline.cli.batch.Addressing.of", lambda settings: made)
+    monkeypatch.setattr("warmline.run.CacheKeys.of", lambda settings: made)
     for source, said in (
         ("memory://nowhere", "memory://nowhere: there is nothing there, or it is gone"),
         (f"s3://key:{SECRET}@bucket", "no password in a URL"),

@@ -40,12 +40,12 @@ POISONS = ("abort", "kill", "memory", "hang")
 class Poisonous(Workers):
     """Workers in which some calls do what their name says instead of being analyzed."""
 
-    def _start(self, tray, tells):
-        return self._schedule(_taste_all, tray)
+    def _start(self, batch, progresses):
+        return self._schedule(_taste_all, batch)
 
 
-def _taste_all(config: RunConfig, tray: Batch) -> list[Outcome]:
-    return [_taste(config, call) for call in tray]
+def _taste_all(config: RunConfig, batch: Batch) -> list[Outcome]:
+    return [_taste(config, call) for call in batch]
 
 
 def _taste(config: RunConfig, call: PlannedCall) -> Outcome:
@@ -161,8 +161,8 @@ def test_what_landed_before_its_process_died_is_not_lost(folder):
     assert plan(folder / "calls", folder / "landing").is_done
 
 
-def _land_and_die(config: RunConfig, tray: Batch) -> None:
-    land(Path(tray[0].path), Path(config.landing))
+def _land_and_die(config: RunConfig, batch: Batch) -> None:
+    land(Path(batch[0].path), Path(config.landing))
     os.kill(os.getpid(), signal.SIGKILL)
 
 

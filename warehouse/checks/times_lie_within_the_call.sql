@@ -1,4 +1,4 @@
--- Stretches begin before they end, and lie on the call's clock; decoders may be a second off at its end.
+-- Spans begin before they end, and lie on the call's clock; decoders may be a second off at its end.
 SELECT 'turns' AS table_name, t.call_id, t.start_s, t.end_s FROM turns AS t INNER JOIN calls USING (call_no)
 WHERE NOT (t.start_s <= t.end_s AND t.start_s >= -0.001 AND t.end_s <= calls.duration_s + 1)
 UNION ALL

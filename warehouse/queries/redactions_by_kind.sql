@@ -3,11 +3,11 @@ SELECT
     r.kind,
     count(DISTINCT r.call_no) AS calls,
     count(DISTINCT (r.call_no, r.value_index)) AS private_things,
-    count(*) AS stretches,
+    count(*) AS spans,
     count(*) FILTER (WHERE r.party = calls.customer_party) AS by_customer,
     count(*) FILTER (WHERE r.party = calls.agent_party) AS by_agent,
     round(sum(r.end_s - r.start_s), 1) AS seconds
 FROM redactions AS r
 INNER JOIN calls USING (call_no)
 GROUP BY r.kind
-ORDER BY stretches DESC, r.kind;
+ORDER BY spans DESC, r.kind;

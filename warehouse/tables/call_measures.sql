@@ -66,8 +66,8 @@ COMMENT ON COLUMN call_measures.agent_talk_share IS 'The agent''s share of all s
 COMMENT ON COLUMN call_measures.customer_talk_share IS 'The customer''s share of all speech, 0..1 (talk_share).';
 COMMENT ON COLUMN call_measures.non_talk_s IS 'Seconds in which nobody speaks (non_talk_s).';
 COMMENT ON COLUMN call_measures.dead_air_s IS 'Seconds of dead air: long silences without hold music (dead_air_s).';
-COMMENT ON COLUMN call_measures.dead_air_count IS 'How many stretches of dead air (dead_air_count).';
-COMMENT ON COLUMN call_measures.longest_dead_air_s IS 'Longest stretch of dead air, seconds (longest_dead_air_s).';
+COMMENT ON COLUMN call_measures.dead_air_count IS 'How many spans of dead air (dead_air_count).';
+COMMENT ON COLUMN call_measures.longest_dead_air_s IS 'Longest span of dead air, seconds (longest_dead_air_s).';
 COMMENT ON COLUMN call_measures.hold_s IS 'Seconds on hold (hold_s).';
 COMMENT ON COLUMN call_measures.overlap_s IS 'Seconds in which both speak (overlap_s).';
 COMMENT ON COLUMN call_measures.fto_median_s IS 'Median floor transfer offset, seconds; negative is overlap (fto_median_s).';
@@ -79,8 +79,8 @@ COMMENT ON COLUMN call_measures.customer_competitive_interruptions IS 'Interrupt
 COMMENT ON COLUMN call_measures.agent_latency_median_s IS 'Median time the agent takes to respond, seconds (response_latency_median_s).';
 COMMENT ON COLUMN call_measures.agent_latency_p90_s IS 'Ninetieth percentile of the time the agent takes to respond, seconds (response_latency_p90_s).';
 COMMENT ON COLUMN call_measures.customer_latency_median_s IS 'Median time the customer takes to respond, seconds (response_latency_median_s).';
-COMMENT ON COLUMN call_measures.agent_longest_monologue_s IS 'The agent''s longest uninterrupted stretch, seconds (longest_monologue_s).';
-COMMENT ON COLUMN call_measures.customer_longest_monologue_s IS 'The customer''s longest uninterrupted stretch, seconds (longest_monologue_s).';
+COMMENT ON COLUMN call_measures.agent_longest_monologue_s IS 'The agent''s longest uninterrupted span, seconds (longest_monologue_s).';
+COMMENT ON COLUMN call_measures.customer_longest_monologue_s IS 'The customer''s longest uninterrupted span, seconds (longest_monologue_s).';
 COMMENT ON COLUMN call_measures.agent_backchannels IS 'Backchannels of the agent; a research column, more is not better (backchannels).';
 COMMENT ON COLUMN call_measures.heated_turns IS 'Turns of the customer that are heated: loud, fast or hostile (heated_turns).';
 COMMENT ON COLUMN call_measures.agent_steadiness_level_db IS 'Change of the agent''s level under heat, dB; small is steady (steadiness_level_db).';

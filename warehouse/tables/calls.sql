@@ -83,12 +83,12 @@ COMMENT ON COLUMN calls.channel_kind IS 'mono, stereo (channel is speaker) or fa
 COMMENT ON COLUMN calls.channel_count IS 'Channels in the file.';
 COMMENT ON COLUMN calls.channel_similarity IS 'How much the two channels'' levels agree, 0..1; NULL for one channel.';
 COMMENT ON COLUMN calls.channel_reason IS 'Why channel_kind is what it is.';
-COMMENT ON COLUMN calls.word_count IS 'Words recognised, all parties; a stretch that gave way to a placeholder is one.';
+COMMENT ON COLUMN calls.word_count IS 'Words recognised, all parties; a span that gave way to a placeholder is one.';
 COMMENT ON COLUMN calls.mean_word_probability IS 'Mean of the recogniser''s own probabilities of the words, 0..1 (words.probability); NULL without words.';
 COMMENT ON COLUMN calls.doubtful_words IS 'Words of a probability under 0.5.';
 COMMENT ON COLUMN calls.words_erased_at IS 'When its words and quotations were erased because they were old (retention.words_days), UTC; turns and cues then have no text, and counts of words are NULL. NULL while words are kept.';
 COMMENT ON COLUMN calls.dropped_words IS 'Words that the recogniser gave and a guard refused, by guard.';
-COMMENT ON COLUMN calls.redactions IS 'Stretches of words that gave way to a placeholder (table redactions); NULL when nothing was looked for, because redaction was off or the call was analyzed before there was any.';
+COMMENT ON COLUMN calls.redactions IS 'Spans of words that gave way to a placeholder (table redactions); NULL when nothing was looked for, because redaction was off or the call was analyzed before there was any.';
 COMMENT ON COLUMN calls.no_ledger_reason IS 'Why there is no opportunity ledger; NULL when there is one, even an empty one.';
 COMMENT ON COLUMN calls.sample_rate_hz IS 'Sample rate of the file, Hz.';
 COMMENT ON COLUMN calls.codec IS 'How the sound is coded in the file.';

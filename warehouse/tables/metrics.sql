@@ -30,7 +30,7 @@ COMMENT ON COLUMN metrics.confidence IS 'How sure the value is, 0..1.';
 COMMENT ON COLUMN metrics.speaker_source IS 'How the parties were told apart: channel, diarization or none.';
 COMMENT ON COLUMN metrics.version IS 'Version of the definition it was measured by (metric_definitions.version).';
 COMMENT ON COLUMN metrics.reason IS 'Why there is no value; NULL when there is one.';
-COMMENT ON COLUMN metrics.evidence IS 'Where in the call it was found, as stretches of the call''s clock; the view metric_evidence has a row each.';
+COMMENT ON COLUMN metrics.evidence IS 'Where in the call it was found, as spans of the call''s clock; the view metric_evidence has a row each.';
 
 -- load: what the analyses in `staged` have of it.
 INSERT INTO metrics BY NAME

@@ -9,11 +9,11 @@ CREATE TABLE redactions (
     end_s DOUBLE NOT NULL,
     PRIMARY KEY (call_id, redaction_index)
 );
-COMMENT ON TABLE redactions IS 'One row a stretch of words that gave way to a placeholder before anything was kept; neither what was said is here, nor how long it was in words or digits. Key: call_id, redaction_index.';
+COMMENT ON TABLE redactions IS 'One row per segment of words that gave way to a placeholder before anything was kept; neither what was said is here, nor how long it was in words or digits. Key: call_id, redaction_index.';
 COMMENT ON COLUMN redactions.call_id IS 'The call.';
 COMMENT ON COLUMN redactions.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
-COMMENT ON COLUMN redactions.redaction_index IS 'Place among the stretches of the call, from 0, by start.';
-COMMENT ON COLUMN redactions.value_index IS 'Which private thing it belongs to, from 0: a number given in groups is several stretches of one value.';
+COMMENT ON COLUMN redactions.redaction_index IS 'Place among the spans of the call, from 0, by start.';
+COMMENT ON COLUMN redactions.value_index IS 'Which private thing it belongs to, from 0: a number given in groups is several spans of one value.';
 COMMENT ON COLUMN redactions.party IS 'Who said it (parties.party).';
 COMMENT ON COLUMN redactions.kind IS 'What it is: card, security_code, expiry, account, iban, swift, sort_code, social_security, national_id, birth_date, phone, email, password, vehicle, number, address, name, or a kind of the settings (private_...). The placeholder in the text is this word in square brackets.';
 COMMENT ON COLUMN redactions.start_s IS 'When it begins, seconds on the call''s clock.';

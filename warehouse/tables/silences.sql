@@ -6,7 +6,7 @@ CREATE TABLE silences (
     end_s DOUBLE NOT NULL,
     kind VARCHAR NOT NULL
 );
-COMMENT ON TABLE silences IS 'One row a stretch in which no party speaks. Key: call_id, silence_index.';
+COMMENT ON TABLE silences IS 'One row per segment in which no party speaks. Key: call_id, silence_index.';
 COMMENT ON COLUMN silences.call_id IS 'The call (calls.call_id).';
 COMMENT ON COLUMN silences.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN silences.silence_index IS 'Place of the silence in the call, from 0.';

@@ -14,7 +14,7 @@ CREATE TABLE speech_overlaps (
     turn_index BIGINT,
     turn_s DOUBLE
 );
-COMMENT ON TABLE speech_overlaps IS 'One row a stretch in which two parties speak. Key: call_id, overlap_index.';
+COMMENT ON TABLE speech_overlaps IS 'One row per segment in which two parties speak. Key: call_id, overlap_index.';
 COMMENT ON COLUMN speech_overlaps.call_id IS 'The call (calls.call_id).';
 COMMENT ON COLUMN speech_overlaps.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN speech_overlaps.overlap_index IS 'Place of the overlap in the call, from 0.';

@@ -6,7 +6,7 @@ CREATE TABLE speech_segments (
     start_s DOUBLE NOT NULL,
     end_s DOUBLE NOT NULL
 );
-COMMENT ON TABLE speech_segments IS 'One row a stretch of a party''s voice activity; those of different parties may overlap. Key: call_id, segment_index.';
+COMMENT ON TABLE speech_segments IS 'One row per segment of a party''s voice activity; those of different parties may overlap. Key: call_id, segment_index.';
 COMMENT ON COLUMN speech_segments.call_id IS 'The call (calls.call_id).';
 COMMENT ON COLUMN speech_segments.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN speech_segments.segment_index IS 'Place of the segment in the call, from 0.';

@@ -6,7 +6,7 @@ CREATE TABLE tones (
     start_s DOUBLE NOT NULL,
     end_s DOUBLE NOT NULL
 );
-COMMENT ON TABLE tones IS 'One row a stretch of sound that is neither speech nor silence. Key: call_id, tone_index.';
+COMMENT ON TABLE tones IS 'One row per segment of sound that is neither speech nor silence. Key: call_id, tone_index.';
 COMMENT ON COLUMN tones.call_id IS 'The call (calls.call_id).';
 COMMENT ON COLUMN tones.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN tones.tone_index IS 'Place of the tone in the call, from 0.';

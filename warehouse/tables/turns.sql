@@ -28,7 +28,7 @@ COMMENT ON COLUMN turns.role IS 'Role of that party: agent, customer, ivr, other
 COMMENT ON COLUMN turns.start_s IS 'Start on the call''s clock, seconds.';
 COMMENT ON COLUMN turns.end_s IS 'End on the call''s clock, seconds.';
 COMMENT ON COLUMN turns.text IS 'The words as recognised, with placeholders such as [card] for what was private.';
-COMMENT ON COLUMN turns.word_count IS 'Words recognised; a stretch that gave way to a placeholder is one.';
+COMMENT ON COLUMN turns.word_count IS 'Words recognised; a span that gave way to a placeholder is one.';
 COMMENT ON COLUMN turns.speech_s IS 'Voice activity inside the turn, seconds.';
 COMMENT ON COLUMN turns.pitch_median_st IS 'Median pitch, semitones re the party''s own call median; NULL where pitch cannot be said.';
 COMMENT ON COLUMN turns.pitch_iqr_st IS 'Interquartile range of pitch, semitones.';

@@ -9,7 +9,7 @@ CREATE TABLE utterances (
     no_speech_prob DOUBLE NOT NULL,
     compression_ratio DOUBLE NOT NULL
 );
-COMMENT ON TABLE utterances IS 'One row a stretch that the recogniser read in one go, with its own doubts; its words are in words. Key: call_id, utterance_index.';
+COMMENT ON TABLE utterances IS 'One row per segment that the recogniser read in one go, with its own doubts; its words are in words. Key: call_id, utterance_index.';
 COMMENT ON COLUMN utterances.call_id IS 'The call (calls.call_id).';
 COMMENT ON COLUMN utterances.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN utterances.utterance_index IS 'Place of the utterance in the call, from 0.';

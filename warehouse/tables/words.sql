@@ -17,7 +17,7 @@ COMMENT ON COLUMN words.turn_index IS 'The turn of the same party in which the m
 COMMENT ON COLUMN words.party IS 'Who says it (parties.party).';
 COMMENT ON COLUMN words.start_s IS 'Start on the call''s clock, seconds, to the millisecond.';
 COMMENT ON COLUMN words.end_s IS 'End on the call''s clock, seconds, to the millisecond.';
-COMMENT ON COLUMN words.text IS 'The word as recognised, or a placeholder such as [card] for a stretch of words that was private.';
+COMMENT ON COLUMN words.text IS 'The word as recognised, or a placeholder such as [card] for words that were private.';
 COMMENT ON COLUMN words.probability IS 'The recogniser''s own confidence, 0..1.';
 
 -- load: what the analyses in `staged` have of it.

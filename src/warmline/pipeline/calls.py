@@ -73,7 +73,7 @@ class _WorkerState:
         return Engines.from_settings(self.cache_keys.settings)
 
     @cached_property
-    def arrivals(self) -> RemoteIngest:
+    def remote_ingest(self) -> RemoteIngest:
         known = cache(partial(landing.known, self.landing))
         chosen = self.cache_keys.settings
         return RemoteIngest(self.landing, chosen.recordings, self.table, known, chosen.redaction)
@@ -128,7 +128,7 @@ def _prepare(
             Path(call.path), _previous(state.landing, call), progress, call.takes_row
         )
     fetched = RemoteCopy(call.remote, state.cache_keys.settings.recordings, copies)
-    found = state.arrivals.take_in(call, fetched)
+    found = state.remote_ingest.take_in(call, fetched)
     if isinstance(found, CallAnalysis):
         return found
     remote = Remote(call.remote, found.recording.audio_sha256, fetched.again)

@@ -318,10 +318,10 @@ def decode(path: Path, settings: RecordingSettings) -> Sound:
             expected_samples = round((promised_s or 0.0) * SAMPLE_RATE_HZ)
             is_timestamped = container.format.name in _TIMESTAMPED
             writer = FrameWriter(name, settings, expected_samples, is_timestamped)
-            tally = _read(container, stream, writer)
+            counts = _read(container, stream, writer)
             pcm = writer.finish()
             codec = stream.codec_context.codec.canonical_name
-    _refuse_damaged(name, writer.duration_s, promised_s, tally, header, settings)
+    _refuse_damaged(name, writer.duration_s, promised_s, counts, header, settings)
     _refuse_unheard(name, pcm, settings)
     return Sound(pcm, writer.native_rate_hz, codec)
 
@@ -399,45 +399,45 @@ def _read(container: "InputContainer", stream: "AudioStream", writer: FrameWrite
     """Decode to the end, or until nothing more can be decoded."""
     import av
 
-    tally = _Counts()
+    counts = _Counts()
     packets = container.demux(stream)
-    while not tally.is_hopeless:
+    while not counts.is_hopeless:
         try:
             packet = next(packets, None)
         except (av.error.FFmpegError, IndexError):  # raised when a stream begins on the way
-            tally.ended_early = True
+            counts.ended_early = True
             break
         if packet is None:
             break
-        tally.packets += 1
+        counts.packets += 1
         try:
             for frame in packet.decode():
                 writer.write(frame)
         except av.error.FFmpegError:
-            tally.bad += 1
-    return tally
+            counts.bad += 1
+    return counts
 
 
 def _refuse_damaged(
     name: str,
     decoded_s: float,
     promised_s: float | None,
-    tally: _Counts,
+    counts: _Counts,
     header: Header,
     settings: RecordingSettings,
 ) -> None:
     """Refuse a file with a material share of bad packets or missing length; a few are a scratch."""
-    failed = tally.bad > 0 or tally.ended_early
+    failed = counts.bad > 0 or counts.ended_early
     if decoded_s == 0 and failed and header.kind is None:
         raise RecordingRefusedError("not_audio", f"{name}: nothing in it can be decoded as sound")
-    if tally.ended_early and promised_s is None:
+    if counts.ended_early and promised_s is None:
         raise RecordingRefusedError(
             "corrupt", f"{name}: cannot be read on after {decoded_s:.1f} s of sound"
         )
-    if tally.bad > 1 and tally.bad > tally.packets * settings.max_missing_share:
+    if counts.bad > 1 and counts.bad > counts.packets * settings.max_missing_share:
         raise RecordingRefusedError(
             "corrupt",
-            f"{name}: {tally.bad} of {tally.packets} packets cannot be decoded "
+            f"{name}: {counts.bad} of {counts.packets} packets cannot be decoded "
             f"({decoded_s:.1f} s of sound could)",
         )
     missing_s = (promised_s or 0.0) - decoded_s

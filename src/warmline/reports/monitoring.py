@@ -281,16 +281,16 @@ def noted(warehouse: Path, started_at: datetime) -> Iterator[None]:
 
 
 def note_end(
-    warehouse: Path, started_at: datetime, tally: RunSummary, run: RunFacts, alarms: Sequence[str]
+    warehouse: Path, started_at: datetime, summary: RunSummary, run: RunFacts, alarms: Sequence[str]
 ) -> None:
     """Record the counts of a run that has finished. Raises `WarehouseError`."""
     ended = {
         "started_at": started_at,
         "ended_at": datetime.now(UTC),
-        "calls": tally.by_status,
-        "reasons": tally.by_reason,
+        "calls": summary.by_status,
+        "reasons": summary.by_reason,
         "alarms": tuple(alarms),
-        "audio_s": tally.audio_s,
+        "audio_s": summary.audio_s,
     }
     record = RunRecord.model_validate(ended | {name: getattr(run, name) for name in _FACTS})
     before = read_health(warehouse)
@@ -298,7 +298,7 @@ def note_end(
     if run.found_nothing and not run.unread:
         error = "no recordings found"
     health = Health(
-        state="failed" if error else "attention" if alarms or tally.failed else "done",
+        state="failed" if error else "attention" if alarms or summary.failed else "done",
         error=error,
         started_at=started_at,
         ended_at=record.ended_at,

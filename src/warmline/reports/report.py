@@ -55,7 +55,7 @@ class RunFacts:
     @classmethod
     def of(
         cls,
-        tally: RunSummary,
+        summary: RunSummary,
         *,
         started_at: datetime | None = None,
         notes: tuple[str, ...] = (),
@@ -63,9 +63,9 @@ class RunFacts:
         erased_words: int = 0,
     ) -> "RunFacts":
         """Return the facts of a finished run."""
-        plan = tally.plan
+        plan = summary.plan
         return cls(
-            tally.wall_s,
+            summary.wall_s,
             len(plan.unchanged),
             len(plan.given_up),
             len(plan.unfinished),
