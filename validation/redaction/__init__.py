@@ -32,10 +32,11 @@ wholly (87.0 %, [0.816, 0.910]), and something in 7 of 100 harmless sayings** (a
 forms were hidden wholly after that (86 before), and something in 2 of 50 harmless sayings**; two of
 its kinds of sayings had become known meanwhile, without which it is 87. The misses of the other
 half have been looked at since, once, and kinds of them were mended: 92 of 100, and 0 of 50, which
-says what the rules know. No set by another hand is left in English that nobody has looked at; in other languages
-a first try on sayings by another hand, who had not seen the rules and is no native speaker of all of
-them, hid **109 of 120 forms wholly (90.8 %, [0.843, 0.948]), and something in 1 of 60 harmless
-sayings**: German 15, Dutch 16, Spanish 19, Italian 19, French 20, Portuguese 20 of 20 each.
+says what the rules know. No set by another hand is left in English that nobody has looked at.
+
+In other languages a first try on sayings by another hand, who had not seen the rules, hid **109 of
+120 forms wholly (90.8 %, [0.843, 0.948]), and something in 1 of 60 harmless sayings**: German 15,
+Dutch 16, Spanish 19, Italian 19, French 20, Portuguese 20 of 20 each.
 
 All kinds are on; a control is a false alarm when a single word of it is hidden."""
 _INTRODUCTION = f"""\
