@@ -86,7 +86,7 @@ def test_what_was_published_is_packed_and_nothing_is_lost(tmp_path):
     with exclusive(landing / ".packing.lock", "compacting this landing folder"):
         held = night(tmp_path / "calls", *places, home=tmp_path / "prefect")
     assert held.returncode == 0
-    assert "the next night tries again" in held.stderr
+    assert "the next run tries again" in held.stderr
 
 
 @pytest.mark.timeout(600)
