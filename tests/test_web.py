@@ -390,7 +390,7 @@ def test_the_list_begins_with_four_weeks_and_filters_are_links(browser: Any) -> 
     only = browser.get("/calls", params={"queue": "cards"}).text
     assert "call?id=ann-1" in only and "call?id=bob-1" not in only
     assert "call?id=ann-1" in browser.get("/calls", params={"measure": "unanswered"}).text
-    refused = browser.get("/calls", params={"measure": "not_analyzed", "days": "all"}).text
+    refused = browser.get("/calls", params={"measure": "not-analyzed", "days": "all"}).text
     assert "call?id=broken" in refused
 
 

@@ -169,7 +169,7 @@ def test_a_researcher_hears_nothing_and_reads_pseudonyms(served: Served) -> None
     assert reader.get(f"/agent?id={name}").status_code == 200
     assert reader.get("/agent?id=ann").status_code == 404
     assert "ann-1" in reader.get(f"/calls?days=all&agent={name}").text
-    for address in ("/call?id=broken", "/calls?days=all&measure=not_analyzed"):
+    for address in ("/call?id=broken", "/calls?days=all&measure=not-analyzed"):
         text = reader.get(address).text
         assert "as it may name the file" in text and ".wav" not in text
     lead = served.logged_in(Role.LEAD)

@@ -33,7 +33,7 @@ MEASURES = {
     "hostile": ("hostile words", "hostile > 0"),
     "offer": ("a misplaced offer", "misplaced_offers > 0"),
     "again": ("information asked for again", "reasks > 0"),
-    "failed": ("could not be analyzed", "status <> 'analyzed'"),
+    "not-analyzed": ("could not be analyzed", "status <> 'analyzed'"),
 }
 _COLUMNS = """call_no, call_id, started_at, status, reason, agent_id, team, queue, contact_reason,
     duration_s, agent_talk_share, opportunities, answerable, answered, answered_rate, dead_air_s,
