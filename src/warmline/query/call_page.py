@@ -113,7 +113,7 @@ def page_of(con: duckdb.DuckDBPyConnection, call_id: str) -> CallPage:
 
 
 def _has_view(con: duckdb.DuckDBPyConnection, name: str) -> bool:
-    """Whether the warehouse was published since there is this view."""
+    """Return whether the warehouse was published since there is this view."""
     sql = "SELECT 1 FROM duckdb_views() WHERE view_name = $name"
     return con.execute(sql, {"name": name}).fetchone() is not None
 
