@@ -23,11 +23,11 @@ import pyarrow as pa
 from warmline import empathy, floor, language
 from warmline.analysis import CallAnalysis, PartyProsody, Prosody, StageKey, TurnProsody
 from warmline.errors import Status
-from warmline.landing import mapping, rows
+from warmline.files import folder
+from warmline.landing import rows, store
 from warmline.metrics import Metric, missing_metric
 from warmline.pipeline import STAGES
 from warmline.prosody import DEFINITIONS as PROSODY
-from warmline.resources import folder
 from warmline.settings import Settings
 from warmline.turns import converse
 from warmline.values import (
@@ -120,7 +120,7 @@ def _templates(count: int) -> pa.Table:
     says = _lines()
     landed = []
     for place in range(count):
-        row = mapping.to_row(_played(random.Random(place), says))
+        row = store.to_row(_played(random.Random(place), says))
         row |= {
             rows.KEY: "",
             rows.CONTENT: hashlib.sha256(str(place).encode()).hexdigest(),

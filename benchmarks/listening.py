@@ -27,8 +27,8 @@ from accounting import Cost, machine, measured, median_cost
 from calls import lay_out, truths, without_speech
 from scoring import Score, Truth, WordStarts, score, word_starts
 
+from warmline.files import folder as resource
 from warmline.query.questions import ask
-from warmline.resources import folder as resource
 
 CONTENDERS = ("ours", "ours-fast", "plain", "whisperx")
 # Left is the caller, right the agent; warmline names them by role when it knows it.

@@ -9,7 +9,6 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from warmline.settings import Settings
-from warmline.spans import subtract, union
 from warmline.turns.build import build_turns
 from warmline.values import (
     Conversation,
@@ -22,6 +21,8 @@ from warmline.values import (
     ToneSegment,
     Transcript,
     Word,
+    subtract,
+    union,
 )
 
 GRID = 64

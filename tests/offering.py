@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from warmline.models.published import (
+from warmline.models.catalogue import (
     Model,
     ModelFile,
     Release,

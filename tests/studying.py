@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from factories import call, cue, definitions_of, measured, sha
 from warmline.analysis import CallAnalysis
-from warmline.landing import mapping, rows
+from warmline.landing import rows, store
 from warmline.landing.store import compacted_file, key_of
 from warmline.metrics import MetricDefinition, rate
 from warmline.outcomes import load_outcomes
@@ -112,7 +112,7 @@ def firm(folder: Path, *, calls: int = 180, agents: int = 6, effect: float = 0.0
 def _land(analyses: Sequence[CallAnalysis], folder: Path) -> None:
     """Land many calls as one pack: a file for each would wait for the disk each time."""
     found = [
-        mapping.to_row(analysis)
+        store.to_row(analysis)
         | {rows.KEY: key_of(analysis), rows.CONTENT: sha(str(analysis)), rows.METADATA: ""}
         for analysis in analyses
     ]

@@ -17,9 +17,9 @@ SHIPPED = [*MODULES, *FLOWS]
 # From the door to the last room; a room may know those above it, never those below. What stands in
 # one line does not know each other.
 HOUSE = (
-    ("__init__", "errors", "values", "resources", "progress"),
+    ("__init__", "errors", "values", "progress"),
     ("files",),
-    ("metrics", "spans", "settings", "statistics", "processes"),
+    ("metrics", "settings", "statistics", "processes"),
     ("encryption",),
     ("analysis", "phrases", "places", "database"),
     ("models",),
@@ -45,7 +45,7 @@ HOUSE = (
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(HOUSE) for room in rooms}
 # Networks of our own, into which engines loads weights; and those that use whisper's helpers.
-NETWORKS = {"campplus.py", "e5.py", "minilm.py", "reading_encoder.py"}
+NETWORKS = {"campplus.py", "encoders.py"}
 USERS_OF_NETWORKS = {*NETWORKS, "openai_whisper.py", "decoding.py"}
 # Imported by functions when a network is there to be used.
 LATE = {*NETWORKS, "decoding.py"}
@@ -53,8 +53,7 @@ ALLOWED_UPWARDS = {
     ("erasing", "web.store"),  # what people wrote on the pages is forgotten with the call
     ("query", "web.store"),
     ("engines", "speech.campplus"),
-    ("engines", "language.reading_encoder"),
-    ("engines", "language.e5"),
+    ("engines", "language.encoders"),
 }
 
 

@@ -15,7 +15,7 @@ import factories
 from warmline import __version__, landing
 from warmline.analysis import Backchannel, Overlap, Silence
 from warmline.cli.app import app
-from warmline.cli.render_call import strip
+from warmline.cli.show import strip
 from warmline.cli.terminal import ExitCode
 from warmline.metrics import missing_metric
 from warmline.query.rendering import clock, evidence_text, value_text

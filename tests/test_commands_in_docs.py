@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from warmline.files import folder
 from warmline.models.store import ModelStore
-from warmline.resources import folder
 from warmline.settings import PlaceSettings
 
 ROOT = Path(__file__).parents[1]

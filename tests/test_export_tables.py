@@ -17,8 +17,8 @@ from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import QueryError
 from warmline.files import safe_cell
-from warmline.query import export_tables
-from warmline.query.export_tables import write_table
+from warmline.query import export
+from warmline.query.export import write_table
 from warmline.query.questions import QueryResult
 from warmline.warehouse import publish
 
@@ -87,7 +87,7 @@ def test_a_sheet_holds_no_formula_and_no_link(tmp_path: Path) -> None:
 def test_more_than_a_sheet_holds_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_tables, "_ROWS_IN_SHEET", 1)
+    monkeypatch.setattr(export, "_ROWS_IN_SHEET", 1)
     with pytest.raises(QueryError, match="a sheet holds 1 rows, this has 2"):
         write_table(ANSWER, tmp_path / "a.xlsx", "xlsx")
     assert list(tmp_path.iterdir()) == []

@@ -16,7 +16,7 @@ from warmline import empathy
 from warmline.analysis import CallAnalysis, TurnFeelings
 from warmline.engines import Engines
 from warmline.errors import ModelError
-from warmline.landing import mapping
+from warmline.landing import store
 from warmline.language import read_call, score_turns
 from warmline.language.feelings import language_of, thresholds
 from warmline.language.heads import adapter_file
@@ -86,7 +86,7 @@ def test_the_published_weights_give_the_published_vector(engines: Engines) -> No
 
 def test_a_file_of_another_form_is_refused_by_name(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from warmline.language.e5 import read_e5
+    from warmline.language.encoders import read_e5
 
     (tmp_path / "x.bin").write_bytes(b"GGUF" + bytes(80))
     with pytest.raises(ModelError, match=r"x\.bin: no file of multilingual-e5-small"):
@@ -207,11 +207,11 @@ def test_the_threshold_is_set_again_in_a_query(tmp_path: Path) -> None:
 
 
 def test_an_analysis_that_landed_before_has_no_feelings() -> None:
-    row = mapping.to_row(call("a"))
+    row = store.to_row(call("a"))
     del row["empathy"]["feelings"]
     for opportunity in row["empathy"]["opportunities"]:
         del opportunity["probability"], opportunity["is_explicit"]
-    found = mapping.from_row(CallAnalysis, row)
+    found = store.from_row(CallAnalysis, row)
     assert found.empathy is not None
     assert found.empathy.feelings == ()
 

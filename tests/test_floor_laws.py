@@ -20,11 +20,11 @@ from conversing import (
 from flooring import ROLES, SETTINGS, Event, events, metric, value
 from warmline.analysis import Floor
 from warmline.floor import DEFINITIONS, measure
-from warmline.spans import total_s
 from warmline.values import (
     SpeakerSource,
     Speech,
     Transcript,
+    total_s,
 )
 
 

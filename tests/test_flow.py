@@ -13,9 +13,8 @@ from time import monotonic, sleep
 import pytest
 import yaml
 
-from warmline.files import exclusive
+from warmline.files import exclusive, folder
 from warmline.query.questions import ask
-from warmline.resources import folder
 from warmline.settings import NightSettings
 
 SAMPLES = folder("audio") / "samples"

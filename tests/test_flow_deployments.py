@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from test_night_server import TELLS, surroundings
+from warmline.files import folder
 from warmline.query.questions import ask
-from warmline.resources import folder
 
 ROOT = folder("flows").parent
 

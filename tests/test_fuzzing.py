@@ -14,7 +14,7 @@ import factories
 from warmline import landing
 from warmline.errors import MetadataError, SettingsError
 from warmline.landing.outcomes import write_outcomes
-from warmline.outcomes.table import read_outcome_table
+from warmline.outcomes import read_outcome_table
 from warmline.recordings.fields import KNOWN_FIELDS
 from warmline.recordings.metadata import read_metadata, read_table
 from warmline.settings import RecordingSettings, load_settings

@@ -21,7 +21,7 @@ from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.errors import Status
 from warmline.files import LockedError, exclusive
-from warmline.landing import mapping, rows
+from warmline.landing import rows, store
 from warmline.values import Recording, Span
 
 LATER = ANALYZED_AT + timedelta(days=1)
@@ -321,7 +321,7 @@ def test_an_annotation_without_an_arrow_type_is_refused_by_name() -> None:
         pairs: tuple[int, str]
 
     with pytest.raises(TypeError, match=r"Odd\.pairs"):
-        mapping.schema(Odd)
+        store.schema(Odd)
 
 
 def test_a_time_without_a_zone_is_refused_by_name(tmp_path: Path) -> None:

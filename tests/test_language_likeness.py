@@ -13,8 +13,7 @@ from warmline.language.similarity import (
     sentences,
     vectors_of,
 )
-from warmline.language.turn_text import turn_texts_of
-from warmline.language.windows import score_windows
+from warmline.language.windows import score_windows, turn_texts_of
 from warmline.phrases import broken_examples, spoken_text
 from warmline.settings import Settings
 from warmline.values import RoleName

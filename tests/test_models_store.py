@@ -8,9 +8,8 @@ import pytest
 
 from offering import Notes, Site, build_wheel, model, publishing, release, sha256
 from warmline.errors import ModelError
-from warmline.models.catalogue import catalogue, default_models, whisper_name
-from warmline.models.published import Model, WheelMember
-from warmline.models.pulling import receipt_path
+from warmline.models.catalogue import Model, WheelMember, catalogue, default_models, whisper_name
+from warmline.models.download import receipt_path
 from warmline.models.store import ModelStore, SourceName, State
 from warmline.settings import PlaceSettings, WordSettings
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from warmline.resources import folder
+from warmline.files import folder
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = """

@@ -13,9 +13,9 @@ import pytest
 
 from remoting import s3_environment, s3_server
 from test_night_server import TELLS, nightly, surroundings
+from warmline.files import folder
 from warmline.pipeline.sources import look_at
 from warmline.query.questions import ask
-from warmline.resources import folder
 from warmline.settings import RecordingSettings, RedactionSettings
 
 SETTINGS = RecordingSettings()

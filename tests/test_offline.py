@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from visiting import publish_calls
+from warmline.files import folder
 from warmline.query.questions import ask
-from warmline.resources import folder
 
 WITHOUT_NETWORK = ["unshare", "--map-root-user", "--net"]
 RECORDER = Path(__file__).with_name("recording_attempts.py")

@@ -18,8 +18,7 @@ from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import MetadataError
 from warmline.landing.outcomes import outcome_files
-from warmline.outcomes import OutcomeReport, load_outcomes, read_outcome_table
-from warmline.outcomes.table import read_value
+from warmline.outcomes import OutcomeReport, load_outcomes, read_outcome_table, read_value
 from warmline.warehouse import check_warehouse, publish
 
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from warmline.errors import SettingsError
 from warmline.phrases import PhraseRule, RuleFile, parse_rules, rule_files, spoken, spoken_text
-from warmline.phrases.rules import is_negated
-from warmline.phrases.template import NamedLists, TemplateError, compile_template
+from warmline.phrases.rules import NamedLists, TemplateError, compile_template, is_negated
 
 LISTS = {"worry": ("worried", "sick with worry"), "very": ("so", "very")}
 

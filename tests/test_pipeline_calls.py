@@ -16,13 +16,13 @@ from warmline.cli.app import app
 from warmline.cli.terminal import ExitCode
 from warmline.engines import Engines
 from warmline.errors import Status
+from warmline.files import folder
 from warmline.metrics import Metric
 from warmline.pipeline import CacheKeys, all_measures, analyze_recording
 from warmline.pipeline.analyze import CallInput, analyze_recordings
 from warmline.query.questions import ask
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ
-from warmline.resources import folder
 from warmline.settings import RecordingSettings, Settings, with_overrides
 from warmline.values import RoleName, SpeakerSource
 from warmline.words.recogniser import Recogniser, Recognition, Request

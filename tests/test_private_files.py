@@ -16,8 +16,7 @@ from warmline.annotation import Wanted, draw, write_sheet
 from warmline.errors import QueryError
 from warmline.files import write_text_whole, write_whole
 from warmline.landing import Selection
-from warmline.query.export import EXPORTERS, export
-from warmline.query.export_tables import TABLES, write_table
+from warmline.query.export import EXPORTERS, TABLES, export, write_table
 from warmline.query.questions import ask
 from warmline.reports import last_night, read_night, write_report
 from warmline.settings import NightSettings

@@ -10,8 +10,7 @@ import soundfile
 from voices import VOWELS, noise, sound_of, telephone, vowel
 from warmline.prosody.frames import PartyFrames, party_frames
 from warmline.settings import ProsodySettings
-from warmline.spans import intersect, subtract, union
-from warmline.values import Span
+from warmline.values import Span, intersect, subtract, union
 
 SETTINGS = ProsodySettings()
 SHARED_CALLS = Path(__file__).parents[2] / "shared" / "data" / "calls" / "harper"

@@ -10,8 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from warmline.engines import Engines
-from warmline.language.minilm import Bert, Block, published_weights
-from warmline.language.reading_encoder import TOKENS_PER_BATCH, ReadingEncoder
+from warmline.language.encoders import (
+    TOKENS_PER_BATCH,
+    Bert,
+    Block,
+    ReadingEncoder,
+    published_weights,
+)
 from warmline.models.catalogue import SENTENCES
 
 pytestmark = pytest.mark.models

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from warmline.errors import MetadataError, SettingsError
-from warmline.outcomes.table import read_day, read_outcome_table
+from warmline.outcomes import read_day, read_outcome_table
 from warmline.recordings.fields import parse_time, read_fields
 from warmline.recordings.find import find_recordings
 from warmline.recordings.metadata import read_metadata, read_table

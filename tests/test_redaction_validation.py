@@ -10,10 +10,10 @@ from types import ModuleType
 import pytest
 
 from warmline.errors import DataError
+from warmline.files import folder, load_outside
 from warmline.redaction import kinds
 from warmline.redaction.checks import is_card
 from warmline.redaction.tokens import digits_of, token
-from warmline.resources import folder, load_outside
 from warmline.settings import RedactionSettings
 
 pytestmark = pytest.mark.skipif(

@@ -81,7 +81,7 @@ def never(*_: object) -> None:
 
 
 def fetch_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("warmline.pipeline.remote_ingest.fetch", never)
+    monkeypatch.setattr("warmline.pipeline.calls.fetch", never)
     monkeypatch.setattr(remote, "content", lambda _, missing: never() if missing else {})
 
 
@@ -139,7 +139,7 @@ def test_late_metadata_and_settings_are_taken_in_without_fetching_the_sound(
     keys = made.cache_keys.keys(recording.audio_sha256, metadata)
     analysis = factories.call("c-1", stages=keys, cues=[])
     landing.write(replace(analysis, recording=recording, metadata=metadata), Path(made.landing))
-    monkeypatch.setattr("warmline.pipeline.remote_ingest.fetch", never)
+    monkeypatch.setattr("warmline.pipeline.calls.fetch", never)
     assert A in planned(tmp_path).unchanged
     bucket("a.json", b'{"call_id": "c-1", "customer_id": "ben"}')
     call = next(c for c in planned(tmp_path).pending if c.path == A)
@@ -224,13 +224,13 @@ def test_what_is_forgotten_stays_forgotten_and_leaves_nothing(tmp_path, bucket, 
     for path in listings:
         assert "zanthoxyl" not in repr(landing.listings.store.read_table(path).to_pylist())
     with monkeypatch.context() as patched:
-        patched.setattr("warmline.pipeline.remote_ingest.fetch", never)
+        patched.setattr("warmline.pipeline.calls.fetch", never)
         assert planned(tmp_path).forgotten == (A,)
     bucket("renamed.wav", silence())
     (outcome,) = night(tmp_path)
     assert outcome.code == "forgotten"
     assert landing.known(folder).by_path(f"{SOURCE}/renamed.wav") is None
-    monkeypatch.setattr("warmline.pipeline.remote_ingest.fetch", never)
+    monkeypatch.setattr("warmline.pipeline.calls.fetch", never)
     assert planned(tmp_path).forgotten == (A, f"{SOURCE}/renamed.wav")
 
 

@@ -13,8 +13,8 @@ from remoting import SOURCE, client, config, give_environment, planned, put_in_m
 from warmline.cli.app import app
 from warmline.cli.terminal import ExitCode
 from warmline.errors import SettingsError
+from warmline.pipeline.calls import private_folder, sweep
 from warmline.recordings.remote import as_source, file_system
-from warmline.recordings.scratch import private_folder, sweep
 
 SECRET = "hunter2"
 
@@ -136,7 +136,7 @@ def test_local_sources_need_nothing_of_it(tmp_path, monkeypatch):
 def test_copies_of_a_process_that_was_killed_are_swept_and_no_others(tmp_path):
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from warmline.recordings.scratch import private_folder\n"
+        "from warmline.pipeline.calls import private_folder\n"
         "with private_folder(Path(sys.argv[1])) as folder:\n"
         "    (folder / 'call.wav').write_bytes(b'x')\n"
         "    os.kill(os.getpid(), 9)\n"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from remoting import BUCKET, SOURCE, client, s3_environment, s3_server
+from warmline.files import folder
 from warmline.query.questions import ask
-from warmline.resources import folder
 
 SAMPLES = folder("audio") / "samples"
 SETTINGS = """

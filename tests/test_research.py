@@ -22,14 +22,13 @@ from warmline.cli.app import app
 from warmline.errors import QueryError, SettingsError, WarehouseError
 from warmline.outcomes import load_outcomes
 from warmline.research import sample as samples
-from warmline.research.attrition import attrition, lee_bounds
 from warmline.research.design import Correction, Design, Effects
 from warmline.research.export import deidentified
 from warmline.research.plots import forest_png
 from warmline.research.provenance import provenance
 from warmline.research.report import write_report
 from warmline.research.sample import Sample, read_sample
-from warmline.research.study import Study, run_study, study_of
+from warmline.research.study import Study, attrition, lee_bounds, run_study, study_of
 from warmline.research.words import as_dict, lead
 from warmline.values import RoleName
 

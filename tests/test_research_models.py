@@ -246,7 +246,7 @@ def test_a_share_that_the_measure_all_but_tells_has_an_error_or_a_reason() -> No
 
 
 def test_a_control_that_says_nothing_is_named_and_rare_words_are_taken_together() -> None:
-    from warmline.research.terms import design_matrix, usable
+    from warmline.research.design import design_matrix, usable
 
     frame = world(4, agents=4, each=30).assign(
         queue=["a"] * 70 + ["b"] * 45 + ["c"] * 3 + ["d"] * 2, contact_reason=None, log_duration=4.0

@@ -7,15 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from warmline.files import folder
 from warmline.recordings.decode import decode
 from warmline.recordings.find import find_recordings
 from warmline.recordings.metadata import read_metadata
 from warmline.recordings.sound import Sound
-from warmline.resources import folder
 from warmline.settings import Settings
 from warmline.simulate import TRUTH_FOLDER, Scene, Truth, load_truth, read_script
-from warmline.spans import gaps, intersect, subtract, union
-from warmline.values import Span
+from warmline.values import (
+    Span,
+    gaps,
+    intersect,
+    subtract,
+    union,
+)
 
 SAMPLES = folder("audio") / "samples"
 SCRIPTS = sorted(SAMPLES.glob("*.toml"))

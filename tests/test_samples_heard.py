@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
+from warmline.files import folder
 from warmline.query.export import choose
-from warmline.resources import folder
 from warmline.simulate import Truth, load_truth
 from warmline.values import Span
 

@@ -10,8 +10,7 @@ from playing import LONG, SPEAKERS, ada, cleo, level_db, needs_flite, scene
 from warmline import simulate
 from warmline.errors import ScriptError
 from warmline.simulate import SimulatedSpeaker, flite
-from warmline.spans import union
-from warmline.values import RoleName, Span
+from warmline.values import RoleName, Span, union
 
 
 @needs_flite

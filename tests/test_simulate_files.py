@@ -12,7 +12,7 @@ from playing import ada, cleo, needs_flite, scene
 from warmline import simulate
 from warmline.cli.develop import simulate as command
 from warmline.errors import ScriptError, SynthesisError
-from warmline.resources import folder
+from warmline.files import folder
 from warmline.simulate import flite
 
 

@@ -8,8 +8,7 @@ from playing import LONG, OBJECTION, ada, cleo, level_db, needs_flite, scene
 from warmline import simulate
 from warmline.errors import SceneLineError
 from warmline.simulate import Line, Truth
-from warmline.spans import intersect, total_s
-from warmline.values import RoleName, Span
+from warmline.values import RoleName, Span, intersect, total_s
 
 
 @needs_flite

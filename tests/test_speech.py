@@ -15,19 +15,27 @@ from warmline.engines import Engines
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import RecordingSettings, SpeechSettings
-from warmline.spans import total_s, union
 from warmline.speech import listen
 from warmline.speech.activity import (
     FRAME_STEP_S,
     Activity,
     audible_frames,
+    cut_at_changes,
     find_tones,
     speech_frames,
+    with_padding,
 )
 from warmline.speech.crosstalk import without_crosstalk
 from warmline.speech.diarize import cluster_speakers
-from warmline.speech.segments import cut_at_changes, with_padding
-from warmline.values import ChannelLayout, Span, SpeakerSource, Speech, SpeechSegment
+from warmline.values import (
+    ChannelLayout,
+    Span,
+    SpeakerSource,
+    Speech,
+    SpeechSegment,
+    total_s,
+    union,
+)
 
 SETTINGS = SpeechSettings()
 MONO = ChannelLayout("mono", 1, None, "one channel")

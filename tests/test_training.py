@@ -7,10 +7,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from warmline.errors import DataError
+from warmline.files import folder, load_outside
 from warmline.language import score_turns
 from warmline.language.features import EMPATHY_EVIDENCE, NEGATIVE_EVIDENCE, weights
 from warmline.language.kinds import CUE_LABELS
-from warmline.resources import folder, load_outside
 
 TRAINING = Path(__file__).parents[1] / "training"
 pytestmark = pytest.mark.skipif(

@@ -18,10 +18,19 @@ from conversing import (
 )
 from warmline.phrases import broken_examples
 from warmline.settings import Settings
-from warmline.spans import gaps, intersect, subtract, total_s, union
 from warmline.turns.build import ContributionKind, build_turns, contributions
 from warmline.turns.listening import listener_rules, listens
-from warmline.values import Span, SpeakerSource, Speech, Transcript
+from warmline.values import (
+    Span,
+    SpeakerSource,
+    Speech,
+    Transcript,
+    gaps,
+    intersect,
+    subtract,
+    total_s,
+    union,
+)
 
 SETTINGS = Settings().turns
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from warmline.analysis import Backchannel, Floor, Overlap
 from warmline.cli.app import app
 from warmline.errors import DataError
-from warmline.resources import folder, load_outside
+from warmline.files import folder, load_outside
 from warmline.settings import Settings
 from warmline.simulate import Truth, true_speech
 from warmline.simulate.truth import TrueOverlap, TrueSpeaker, TrueWord

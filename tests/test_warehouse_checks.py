@@ -16,8 +16,7 @@ from warmline import landing
 from warmline.errors import WarehouseError
 from warmline.metrics import Metric
 from warmline.warehouse import publish
-from warmline.warehouse.checks import run_checks
-from warmline.warehouse.tables import sql_files
+from warmline.warehouse.tables import run_checks, sql_files
 
 
 def found_by_checks(sound: Path, tmp_path: Path, statements: Sequence[str]) -> set[str]:

@@ -27,8 +27,7 @@ from visiting import (
 )
 from warmline.cli.app import app as commands
 from warmline.errors import QueryError
-from warmline.web.accounts import Role
-from warmline.web.security import COOKIE, LARGEST_BODY_BYTES, local_path
+from warmline.web.accounts import COOKIE, LARGEST_BODY_BYTES, Role, local_path
 from warmline.web.store import audit, now, sessions
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 LOOK = """
 from warmline import __file__ as here
 from warmline.query.questions import named_queries
-from warmline.resources import folder
+from warmline.files import folder
 from warmline.warehouse.tables import sql_files
 print(here)
 print(folder("flows") / "analyze_calls.py")

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warmline.settings import WordSettings
-from warmline.spans import total_s, union
-from warmline.values import Span
+from warmline.values import Span, total_s, union
 from warmline.words.packing import Window, pack
 from warmline.words.recogniser import Recognised, TimedWord
 from warmline.words.redecoding import choose_decoding, keep_or_retry, left_out

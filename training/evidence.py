@@ -15,8 +15,8 @@ from warmline.language.features import empathy_evidence, negative_evidence
 from warmline.language.heads import LEVELS, MECHANISMS
 from warmline.language.rule_moments import rule_moments
 from warmline.language.rulebook import rulebook
-from warmline.language.turn_text import turn_texts_of
-from warmline.language.turns_api import models_read
+from warmline.language.scoring import models_read
+from warmline.language.windows import turn_texts_of
 from warmline.settings import Settings
 from warmline.values import RoleName
 

@@ -24,7 +24,13 @@ from corpora import goemotions, service_lines, support_dialogues, xed, xed_neutr
 from fitting import Batch, Example, Recipe, fit, padded
 from network import WIDTH, AdaptedBert, AdaptedLayer
 from train import split
-from warmline.language.e5 import E5File, E5Tokenizer, e5_weights, expanded_words, read_e5
+from warmline.language.encoders import (
+    E5File,
+    E5Tokenizer,
+    e5_weights,
+    expanded_words,
+    read_e5,
+)
 from warmline.language.feelings import HEADS
 from warmline.language.heads import FEELINGS, adapter_file
 from warmline.language.kinds import CUE_LABELS

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from warmline.language.minilm import published_weights
+from warmline.language.encoders import published_weights
 
 WIDTH = 384
 HEADS = 12

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from warmline.resources import folder, load_outside
+from warmline.files import folder, load_outside
 
 _corpora = load_outside("warmline_corpora", folder("training") / "corpora.py")
 EPITOME_FILES: dict[str, str] = _corpora.EPITOME_FILES

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import permutations
 
-from warmline.spans import intersect, total_s
-from warmline.values import Span, Speech
+from warmline.values import Span, Speech, intersect, total_s
 
 
 def speech_by_party(speech: Speech) -> dict[str, list[Span]]:

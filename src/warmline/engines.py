@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     from pyannote.audio import Model
     from whisper.model import Whisper
 
-    from warmline.language.e5 import ManyLanguagesEncoder
-    from warmline.language.reading_encoder import ReadingEncoder
+    from warmline.language.encoders import ManyLanguagesEncoder, ReadingEncoder
 
 # Makes `import torchaudio` work when its compiled extension cannot be loaded.
 
@@ -284,7 +283,7 @@ class Engines:
             for name in ("model.safetensors", "tokenizer.json", "config.json")
         )
         _share_the_cores()
-        from warmline.language.reading_encoder import ReadingEncoder
+        from warmline.language.encoders import ReadingEncoder
 
         number = self._reading_number()
         return ReadingEncoder(weights, tokenizer, config, adapter, self.device, number)
@@ -292,7 +291,7 @@ class Engines:
     def _load_many_languages_encoder(self, adapter: "Path | None") -> "ManyLanguagesEncoder":
         file = self.store.path_of(MANY_LANGUAGES, "e5-small-q4.bin")
         _share_the_cores()
-        from warmline.language.e5 import ManyLanguagesEncoder
+        from warmline.language.encoders import ManyLanguagesEncoder
 
         return ManyLanguagesEncoder(file, adapter, self.device, self._reading_number())
 

@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from warmline import __version__
-from warmline.cli.analyze import analyze
+from warmline.cli.analyze import analyze, demo, retry
 from warmline.cli.annotate import agreement, annotate
-from warmline.cli.demo import demo
 from warmline.cli.develop import bench, simulate, validate
 from warmline.cli.encryption import encrypt, keys
 from warmline.cli.export import export
@@ -19,7 +18,6 @@ from warmline.cli.options import settings
 from warmline.cli.outcomes import app as outcomes
 from warmline.cli.query import check, query
 from warmline.cli.research import app as research
-from warmline.cli.retry import retry
 from warmline.cli.review import app as review
 from warmline.cli.review import search
 from warmline.cli.serve import app as serve

@@ -17,9 +17,9 @@ from platformdirs import user_cache_path
 from warmline.cli.options import JsonOption, SettingsOption, settings_from
 from warmline.cli.terminal import messages, output
 from warmline.errors import DataError, SettingsError
+from warmline.files import folder, load_outside
 from warmline.models.catalogue import faster_whisper_name
 from warmline.models.store import ModelStore
-from warmline.resources import folder, load_outside
 from warmline.settings import Settings
 
 if TYPE_CHECKING:

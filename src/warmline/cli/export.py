@@ -143,7 +143,7 @@ def _write_table(
     limit: int,
     zone: Zone,
 ) -> None:
-    from warmline.query.export_tables import write_table
+    from warmline.query.export import write_table
 
     if to.is_dir():
         raise typer.BadParameter(f"--to {to}: a folder; name the file to write")

@@ -20,9 +20,9 @@ from warmline.cli.options import (
 from warmline.cli.terminal import ExitCode, messages, output, say_error
 from warmline.cli.zones import ZoneOption, zone_of
 from warmline.errors import SettingsError, WarehouseError
+from warmline.files import folder
 from warmline.places import Places, places_of
 from warmline.recordings.remote import as_source
-from warmline.resources import folder
 from warmline.settings import Settings
 from warmline.warehouse.landing_folder import known_places
 

@@ -94,7 +94,7 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Check that the warehouse is sound: every check in warehouse/checks must find nothing."""
-    from warmline.warehouse.checks import check_warehouse
+    from warmline.warehouse.tables import check_warehouse
 
     results = check_warehouse(places_of(settings_from(settings), None, warehouse).warehouse)
     if as_json:

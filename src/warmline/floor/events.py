@@ -10,9 +10,20 @@ from itertools import combinations
 from warmline.analysis import Backchannel, FloorTransfer, Overlap, Silence
 from warmline.phrases import Matcher, PhraseRule, RuleFile, Spoken, parse_rules, spoken
 from warmline.settings import FloorSettings
-from warmline.spans import gaps, intersect, subtract, union
 from warmline.turns.listening import only_listens
-from warmline.values import Conversation, RoleName, Span, Speech, Transcript, Turn, Word
+from warmline.values import (
+    Conversation,
+    RoleName,
+    Span,
+    Speech,
+    Transcript,
+    Turn,
+    Word,
+    gaps,
+    intersect,
+    subtract,
+    union,
+)
 
 # Turns as they are heard: from their first sound to their last.
 

@@ -26,7 +26,7 @@ from warmline.landing.forgetting import (
     warehouse_to_build,
     with_words_before,
 )
-from warmline.landing.listings import (
+from warmline.landing.manifest import (
     Listed,
     ListedRecording,
     mark_of,

@@ -24,8 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from warmline.analysis import CallAnalysis
 from warmline.landing import manifest, store
-from warmline.landing.mapping import storable
-from warmline.landing.store import ANALYSES, LandingError
+from warmline.landing.store import ANALYSES, LandingError, storable
 from warmline.places import ERASING
 from warmline.values import CallMetadata, Recording
 

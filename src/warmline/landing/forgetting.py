@@ -22,7 +22,7 @@ from warmline.database import open_without_warehouse
 from warmline.landing import erasures, scan, store
 from warmline.landing.compacting import remove
 from warmline.landing.erasures import Erasure, as_kept, digest, folded
-from warmline.landing.listings import forget_listed, listed_marks
+from warmline.landing.manifest import forget_listed, listed_marks
 from warmline.landing.outcomes import outcome_files
 from warmline.landing.reviews import read_review, review_files
 from warmline.places import ERASING

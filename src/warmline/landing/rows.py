@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from warmline.analysis import CallAnalysis
 from warmline.encryption import Key
-from warmline.landing import erasures, manifest, mapping, store
+from warmline.landing import erasures, manifest, store
 from warmline.landing.store import LandingError
 from warmline.values import CallMetadata
 
@@ -33,12 +33,12 @@ def landing_schema() -> pa.Schema:
     row.
     """
     own = [pa.field(name, pa.string()) for name in (KEY, CONTENT, METADATA)]
-    return pa.schema(own + list(mapping.schema(CallAnalysis)))
+    return pa.schema(own + list(store.schema(CallAnalysis)))
 
 
 def metadata_fingerprint(metadata: CallMetadata) -> str:
     """Return a digest of the metadata of a call, to notice when more is known."""
-    return _digest(mapping.to_row(metadata))
+    return _digest(store.to_row(metadata))
 
 
 def write(analysis: CallAnalysis, landing_dir: Path) -> Path:
@@ -51,7 +51,7 @@ def write(analysis: CallAnalysis, landing_dir: Path) -> Path:
     manifest.key_of(landing_dir, writes=True)
     if not erasures.may_land(landing_dir, analysis):
         return store.uncompacted_file(landing_dir, store.key_of(analysis))
-    row = mapping.to_row(analysis)
+    row = store.to_row(analysis)
     row |= {
         KEY: store.key_of(analysis),
         CONTENT: _digest(row),
@@ -85,7 +85,7 @@ def read(path: Path, key: str | None = None) -> CallAnalysis:
         else:
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
                 row = _row(file, key)
-        return mapping.from_row(CallAnalysis, row)
+        return store.from_row(CallAnalysis, row)
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException, ValidationError, ValueError, KeyError) as e:

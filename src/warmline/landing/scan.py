@@ -21,9 +21,8 @@ from warmline.analysis import CallAnalysis
 from warmline.database import PARQUET_KEY, open_without_warehouse, quoted
 from warmline.errors import Status, WarmlineError
 from warmline.landing import manifest, rows, store
-from warmline.landing.mapping import storable
 from warmline.landing.rows import KEY, landing_schema
-from warmline.landing.store import LandedFile, LandingError, stamp_of
+from warmline.landing.store import LandedFile, LandingError, stamp_of, storable
 from warmline.values import Recording
 
 _FILES_AT_ONCE = 1000

@@ -11,14 +11,11 @@ from warmline.language.feelings import (
     read_sentences,
     without_denied_feelings,
 )
-from warmline.language.mechanisms import model_moments
 from warmline.language.rule_moments import in_order, rule_moments, without_denied
 from warmline.language.rulebook import fingerprint, rulebook
-from warmline.language.scoring import TurnLanguage
+from warmline.language.scoring import SpokenTurn, TurnLanguage, model_moments, score_turns
 from warmline.language.similarity import uptake_moments
-from warmline.language.turn_text import turn_texts
-from warmline.language.turns_api import SpokenTurn, score_turns
-from warmline.language.windows import score_windows
+from warmline.language.windows import score_windows, turn_texts
 from warmline.settings import LanguageSettings
 from warmline.values import Conversation, RoleName, Transcript
 

@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from warmline.analysis import Moment
 from warmline.language.heads import MECHANISMS
 from warmline.language.similarity import PrototypeSimilarity, asks_plainly, directions
-from warmline.language.turn_text import TurnText
-from warmline.language.windows import WindowScores
+from warmline.language.windows import TurnText, WindowScores
 
 # What an agent says in the course of business: it sounds warm to models that learned from peers.
 SERVICE = frozenset(

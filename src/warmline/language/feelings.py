@@ -25,8 +25,7 @@ from warmline.language.features import marks_of, strongest
 from warmline.language.heads import adapter_file, head
 from warmline.language.kinds import CUE_LABELS
 from warmline.language.rulebook import Rulebook
-from warmline.language.turn_text import TurnText
-from warmline.language.windows import WindowScores, parts, windows
+from warmline.language.windows import TurnText, WindowScores, parts, windows
 from warmline.phrases import Spoken
 from warmline.values import RoleName, Turn
 

@@ -10,8 +10,7 @@ from warmline.analysis import Moment
 from warmline.language.kinds import QUOTED_KINDS
 from warmline.language.rulebook import LanguageRule, Rulebook
 from warmline.language.speech_acts import Act, Found, SaidAct, acts_of_turn, content
-from warmline.language.turn_text import TurnText
-from warmline.language.windows import WindowScores
+from warmline.language.windows import TurnText, WindowScores
 from warmline.phrases import spoken
 from warmline.turns.listening import listens
 from warmline.values import RoleName

@@ -5,18 +5,31 @@ read, each moment is a share 0..1 and they are combined as independent ones (noi
 weights are judgements: service formulas and bare apologies count little, feelings named count much.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
+from typing import Protocol
 
 from warmline.analysis import Moment, TurnFeelings
-from warmline.language.features import ModelScores, empathy_evidence, weights
-from warmline.language.feelings import cues_in, names_a_feeling
-from warmline.language.heads import MECHANISMS
+from warmline.engines import Engines
+from warmline.language.features import SERVICE, ModelScores, empathy_evidence, weights
+from warmline.language.feelings import (
+    cues_in,
+    feelings_of,
+    language_of,
+    names_a_feeling,
+    read_languages,
+    read_sentences,
+    without_denied_feelings,
+)
+from warmline.language.heads import MECHANISMS, network_settings
 from warmline.language.kinds import CUE_LABELS
-from warmline.language.turn_text import TurnText
-from warmline.language.windows import WindowScores
-from warmline.settings import EmpathySettings
+from warmline.language.rule_moments import rule_moments
+from warmline.language.rulebook import rulebook
+from warmline.language.similarity import prototype_similarity, vectors_of
+from warmline.language.windows import TurnText, WindowScores, score_windows, turn_texts_of
+from warmline.settings import EmpathySettings, LanguageSettings, Settings
 from warmline.values import RoleName
 
 # How much of an agent's moment is empathy. A formula or an apology alone is next to none; acting
@@ -214,3 +227,195 @@ def _negative(moments: Sequence[Moment], felt: TurnFeelings | None) -> float:
     ]
     eased = max((m.strength * _POSITIVE_TAKES.get(m.kind, 0.0) for m in moments), default=0.0)
     return noisy_or(shown) * (1.0 - eased)
+
+
+# Score single turns of text, without a recording: one stable function for any transcript.
+
+
+_SCORED = (RoleName.AGENT, RoleName.CUSTOMER)
+
+
+class SpokenTurn(Protocol):
+    """A turn to score: `speaker` is "agent", "customer" or another word; `text` is what it says."""
+
+    @property
+    def speaker(self) -> str:
+        """Return who speaks."""
+
+    @property
+    def text(self) -> str:
+        """Return the text of the turn."""
+
+
+def score_turns(
+    turns: Iterable[SpokenTurn | Mapping[str, str]],
+    settings: LanguageSettings | None = None,
+    engines: Engines | None = None,
+    *,
+    language: str = "auto",
+) -> list[TurnLanguage]:
+    """Return one `TurnLanguage` for each turn, in order; earlier turns are the context of later
+    ones.
+
+    A turn is an object with `speaker` and `text`, or a mapping with these keys. Speakers other than
+    "agent" and "customer" (in any case) get None for every score. `language` is that of the
+    customer ("en", "de", ...), "auto" detects it from the words: outside of English the customers'
+    feelings are read by the model alone, and an agent's scores are None; so are customers' in a
+    language in which the model was not found to be right. Without `engines`, MiniLM comes from the
+    user's model store. Raises `ModelError`, saying what to type, when it is missing; with `models =
+    false` in the settings only the rules give scores.
+    """
+    chosen = settings or LanguageSettings()
+    told = [_parts(turn) for turn in turns]
+    turn_texts = turn_texts_of([(_role(speaker), text) for speaker, text in told])
+    own = engines or _own_engines() if chosen.models else None
+    speaks = {role: _language(turn_texts, role, language) for role in _SCORED}
+    english = [p for p in turn_texts if speaks.get(p.turn.role, "en") == "en"]
+    read_by = _read(english, own) if own else {}
+    heard = {index: read.heard for index, read in read_by.items()}
+    by_turn: dict[int, list[Moment]] = {}
+    for moment in rule_moments(english, rulebook(chosen), heard):
+        by_turn.setdefault(moment.turn_index, []).append(moment)
+    felt: dict[int, TurnFeelings] = {}
+    if own and speaks[RoleName.CUSTOMER] in read_languages():
+        moments = [m for own_moments in by_turn.values() for m in own_moments]
+        sentences = without_denied_feelings(
+            read_sentences(turn_texts, own), english, rulebook(chosen)
+        )
+        found = feelings_of(turn_texts, moments, sentences, heard)
+        felt = {f.turn_index: f for f in found}
+    return [
+        scored(
+            speaker,
+            turn_text,
+            by_turn.get(index, []),
+            read_by.get(index, ModelScores()),
+            felt.get(index),
+        )
+        if speaks.get(turn_text.turn.role, "en") == "en" or index in felt
+        else unscored(speaker)
+        for index, ((speaker, _), turn_text) in enumerate(zip(told, turn_texts, strict=True))
+    ]
+
+
+def _language(turn_texts: Sequence[TurnText], role: RoleName, chosen: str) -> str:
+    """Return the language of a role's turns; roles may differ where words are translated."""
+    if chosen != "auto":
+        return chosen
+    return language_of(p.turn.text for p in turn_texts if p.turn.role is role)
+
+
+def _read(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int, ModelScores]:
+    """Return MiniLM's reading of each turn in English; only agents' turns need vectors."""
+    heard = score_windows(turn_texts, engines)
+    agents = [p for p in turn_texts if p.turn.role is RoleName.AGENT]
+    vectors = vectors_of(agents, heard, engines)
+    return {
+        index: ModelScores(own, vectors=vectors[index]) if index in vectors else ModelScores(own)
+        for index, own in heard.items()
+    }
+
+
+def models_read(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int, ModelScores]:
+    """Return the models' reading of each agent's and customer's turn that has words, by turn index.
+
+    Raises `ModelError` when MiniLM is not in the model store.
+    """
+    heard = score_windows(turn_texts, engines)
+    vectors = vectors_of(turn_texts, heard, engines)
+    likeness = prototype_similarity(turn_texts, vectors, engines)
+    return {
+        index: ModelScores(own, likeness.get(index, {}), vectors[index])
+        for index, own in heard.items()
+    }
+
+
+@lru_cache(maxsize=1)
+def _own_engines() -> Engines:
+    """Return networks over the default model store, loaded once."""
+    return Engines.from_settings(Settings())
+
+
+def _parts(turn: SpokenTurn | Mapping[str, str]) -> tuple[str, str]:
+    if isinstance(turn, Mapping):
+        return turn["speaker"], turn["text"]
+    return turn.speaker, turn.text
+
+
+def _role(speaker: str) -> RoleName:
+    known = {role.value: role for role in (RoleName.AGENT, RoleName.CUSTOMER)}
+    return known.get(speaker.strip().lower(), RoleName.UNKNOWN)
+
+
+# Mechanisms of empathy that models find in agents' turns with enough confidence to show.
+
+
+MECHANISM_MODEL = "model:epitome"
+WEAK, STRONG = "weak", "strong"
+# Turns with fewer words are left to the rules: a model finds too much in "no, that's all".
+_LEAST_WORDS = 4
+# A window is not judged for empathy when more of it than this is the business of service.
+_MOST_SERVICE = 0.3
+
+
+def model_moments(
+    turn_texts: Sequence[TurnText],
+    heard: Mapping[int, Sequence[WindowScores]],
+    moments: Sequence[Moment],
+) -> list[Moment]:
+    """Return for each agent's turn the mechanisms shown.
+
+    A mechanism is shown once per turn, at its level: `weak` or `strong` (EPITOME's 1 and 2);
+    strength is half the expected level.
+    """
+    by_turn: dict[int, list[Moment]] = {}
+    for moment in moments:
+        by_turn.setdefault(moment.turn_index, []).append(moment)
+    found: list[Moment] = []
+    for turn_text in turn_texts:
+        index = turn_text.turn.index
+        long = [h for h in heard.get(index, ()) if h.past - h.first >= _LEAST_WORDS]
+        if turn_text.turn.role is RoleName.AGENT:
+            found += _mechanisms(turn_text, long, by_turn.get(index, []))
+    return found
+
+
+def _is_more_than_service(
+    turn_text: TurnText, window: WindowScores, service: Sequence[Moment]
+) -> bool:
+    """Return whether a sentence of the window is neither courtesy, a hold, nor other business."""
+    inside = [
+        (max(first, window.first), min(past, window.past))
+        for first, past in turn_text.said.sentences()
+        if first < window.past and window.first < past
+    ]
+    return any(
+        past - first >= _LEAST_WORDS and turn_text.share(first, past, service) <= _MOST_SERVICE
+        for first, past in inside
+    )
+
+
+def _mechanisms(
+    turn_text: TurnText, heard: Sequence[WindowScores], known: Sequence[Moment]
+) -> Iterator[Moment]:
+    thresholds = network_settings("mechanisms")["thresholds"]
+    service = [m for m in known if m.kind in SERVICE]
+    own = [
+        h
+        for h in heard
+        if turn_text.share(h.first, h.past, service) <= _MOST_SERVICE
+        and _is_more_than_service(turn_text, h, service)
+    ]
+    for mechanism in MECHANISMS if own else ():
+        window = max(own, key=lambda h: h.at_least_weak(mechanism))
+        if window.at_least_weak(mechanism) < thresholds[mechanism]:
+            continue
+        _, weak, strong = window.levels[mechanism]
+        yield turn_text.moment(
+            mechanism,
+            STRONG if strong > weak else WEAK,
+            window.first,
+            window.past,
+            MECHANISM_MODEL,
+            weak / 2 + strong,
+        )

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from warmline.analysis import Moment
 from warmline.engines import Engines
-from warmline.language.turn_text import TurnText
-from warmline.language.windows import WindowScores
+from warmline.language.windows import TurnText, WindowScores
 from warmline.phrases import Matcher, PhraseRule, RuleFile, Spoken, parse_rules, spoken_text
 from warmline.values import RoleName
 
 if TYPE_CHECKING:
-    from warmline.language.reading_encoder import ReadingEncoder
+    from warmline.language.encoders import ReadingEncoder
 
 RULE = "model:uptake"
 # Shorter turns have nothing to build with, shorter answers nothing to build on.

@@ -14,17 +14,20 @@ import platformdirs
 from pydantic import ValidationError
 
 from warmline.errors import ModelError
-from warmline.models.catalogue import catalogue
+from warmline.models.catalogue import FileForm, Model, ModelFile, catalogue
 from warmline.models.download import (
     LocalFolders,
     PackageIndex,
     Progress,
     Publisher,
+    Receipt,
     Source,
+    Wanted,
+    bring,
+    receipt_path,
     sha256_of,
+    turn_to_write,
 )
-from warmline.models.published import FileForm, Model, ModelFile
-from warmline.models.pulling import Receipt, Wanted, bring, receipt_path, turn_to_write
 from warmline.settings import PlaceSettings
 
 

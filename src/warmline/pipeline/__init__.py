@@ -1,9 +1,8 @@
 """From recordings to landed analyses: what is pending, and every stage of one call in order."""
 
 from warmline.pipeline.analyze import analyze_recording
-from warmline.pipeline.calls import Outcome, RunConfig
-from warmline.pipeline.cluster import ClusterWorker, note_lost
-from warmline.pipeline.failures import dated_after
+from warmline.pipeline.calls import Outcome, RunConfig, RunSummary
+from warmline.pipeline.failures import dated_after, failed_calls, put_back
 from warmline.pipeline.plan import (
     Duplicate,
     Plan,
@@ -12,10 +11,8 @@ from warmline.pipeline.plan import (
     land_duplicates,
     make_plan,
 )
-from warmline.pipeline.retry import failed_calls, put_back
 from warmline.pipeline.stages import STAGES, CacheKeys, Stage, all_measures, with_later
-from warmline.pipeline.summary import RunSummary
-from warmline.pipeline.workers import Workers
+from warmline.pipeline.workers import ClusterWorker, Workers, note_lost
 
 __all__ = [
     "STAGES",

@@ -1,24 +1,187 @@
 """A batch of calls in the process that analyzes it: each is landed as it ends."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+import fcntl
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
+
+import platformdirs
 
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.encryption import look_for_key
 from warmline.engines import Engines
-from warmline.errors import Status
+from warmline.errors import RecordingRefusedError, Status
+from warmline.landing import Known
 from warmline.pipeline.analyze import CallInput, Remote, analyze_recordings
-from warmline.pipeline.failures import PASSING_FAULTS, dated_after
-from warmline.pipeline.plan import PlannedCall
-from warmline.pipeline.remote_ingest import FORGOTTEN, RemoteCopy, RemoteIngest
+from warmline.pipeline.failures import PASSING_FAULTS, base_analysis, dated_after, fault_code
+from warmline.pipeline.plan import Plan, PlannedCall
 from warmline.pipeline.stages import CacheKeys, with_later
 from warmline.progress import ProgressCallback
-from warmline.recordings.metadata import MetadataTable, read_table
-from warmline.settings import Settings
+from warmline.recordings.find import identify
+from warmline.recordings.metadata import MetadataTable, read_metadata, read_table
+from warmline.recordings.remote import RemoteFile, fetch, file_system
+from warmline.settings import RecordingSettings, RedactionSettings, Settings
+
+# Copies of remote recordings while they are analyzed: private, and removed afterwards.
+
+
+_PREFIX = "call-"
+
+
+def scratch_folder(named: str) -> Path:
+    """Return the folder for temporary copies: the folder named, else one in the user's cache."""
+    if named:
+        return Path(named).expanduser()
+    return platformdirs.user_cache_path("warmline") / "scratch"
+
+
+@contextmanager
+def private_folder(scratch: Path) -> Iterator[Path]:
+    """Make a folder that only this user can read; remove it with its content after the block."""
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=scratch))
+        lock = os.open(folder, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.exists():  # and was not swept before it was locked
+            break
+        os.close(lock)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def sweep(scratch: Path) -> int:
+    """Remove what processes that have ended left behind; return how many folders."""
+    removed = 0
+    for folder in scratch.glob(f"{_PREFIX}*"):
+        with suppress(FileNotFoundError):
+            lock = os.open(folder, os.O_RDONLY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+                removed += 1
+            except BlockingIOError:
+                continue
+            finally:
+                os.close(lock)
+    return removed
+
+
+# Ingest remote recordings: fetch them, identify them by their bytes, and skip those known.
+
+
+FORGOTTEN = "forgotten"
+
+
+class RemoteCopy:
+    """The local copy of a remote recording: fetched once, when its bytes are needed.
+
+    The copy is removed when `kept` is left.
+    """
+
+    def __init__(self, file: RemoteFile, settings: RecordingSettings, kept: ExitStack) -> None:
+        self.file = file
+        self._settings = settings
+        self._kept = kept
+
+    @cached_property
+    def copy(self) -> Path:
+        """Return the local copy of the recording. Raises as `fetch` does."""
+        scratch = scratch_folder(self._settings.scratch)
+        return fetch(self.file, self._kept.enter_context(private_folder(scratch)))
+
+    def again(self) -> Path:
+        """Return the local copy of a recording that was analyzed before.
+
+        Raises `OSError` also when it is gone or different: that is no reason to drop the analysis.
+        """
+        try:
+            return self.copy
+        except RecordingRefusedError as e:
+            raise OSError(str(e)) from e
+
+
+@dataclass(frozen=True)
+class RemoteIngest:
+    """Ingests the remote recordings of one process. `known` returns what has landed."""
+
+    landing_dir: Path
+    settings: RecordingSettings
+    table: MetadataTable | None
+    known: Callable[[], Known]
+    redaction: RedactionSettings
+
+    def take_in(self, call: PlannedCall, fetched: RemoteCopy) -> PlannedCall | CallAnalysis:
+        """Return the call with the digest of its bytes; or its outcome if it need not be analyzed.
+
+        That is a refusal, a passing fault, a copy of another recording, or that it was forgotten:
+        of the last, nothing may land.
+        """
+        if call.recording.audio_sha256:
+            return call
+        try:
+            digest = identify(fetched.copy).audio_sha256
+        except RecordingRefusedError as e:
+            return self._not_analyzed(call, e.status, e.code, str(e))
+        except OSError as e:
+            reason = str(e) if e.errno is None else f"{call.path}: {e.strerror}"
+            return self._not_analyzed(call, Status.FAILED, fault_code(e), reason)
+        call = replace(call, recording=fetched.file.recording(digest))
+        erased = landing.forgotten_keys(self.landing_dir)
+        if landing.is_forgotten(erased, digest, call.path):
+            landing.keep_forgotten(
+                self.landing_dir, landing.mark_of(fetched.file.url, fetched.file.stamp)
+            )
+            reason = "erased before (`warmline forget`), and left alone"
+            return self._not_analyzed(call, Status.REFUSED, FORGOTTEN, reason)
+        return self._beside_its_like(call, fetched.file)
+
+    def _beside_its_like(self, call: PlannedCall, file: RemoteFile) -> PlannedCall | CallAnalysis:
+        """Return the call as it follows from an analysis of the same bytes, if there is one."""
+        earlier = landing.read_uncompacted(self.landing_dir, call.recording)
+        landed = self.known().by_audio(call.recording.audio_sha256)
+        if earlier and earlier.recording.audio_sha256 and earlier.status is not Status.DUPLICATE:
+            path, analyzed_at = earlier.recording.path, earlier.analyzed_at
+        elif landed:
+            path, analyzed_at = landed.path, landed.analyzed_at
+        else:
+            return call
+        after = max(filter(None, (call.after, analyzed_at)))
+        call = replace(call, previous=landed, after=after)
+        if path == call.path or not _is_there(path, file):
+            return call
+        reason = f"{file.path.name}: the same bytes as {path}, which is analyzed"
+        return self._not_analyzed(call, Status.DUPLICATE, "same_bytes", reason)
+
+    def _not_analyzed(
+        self, call: PlannedCall, status: Status, code: str, reason: str
+    ) -> CallAnalysis:
+        table = self.table if call.takes_row else None
+        metadata = read_metadata(call.source, self.settings, table, self.redaction)
+        return base_analysis(call.recording, metadata, status, code, reason)
+
+
+def _is_there(path: str, file: RemoteFile) -> bool:
+    """Return whether another recording still exists; at a place that cannot be reached, it may."""
+    if "://" not in path:
+        return Path(path).is_file()
+    if path.partition("://")[0] != file.source.partition("://")[0]:
+        return True
+    try:
+        fs, _ = file_system(file.source)
+        return bool(fs.exists(fs._strip_protocol(path)))
+    except Exception:  # whatever a file system of the user's choice may raise
+        return True
 
 
 @dataclass(frozen=True)
@@ -175,3 +338,63 @@ def _previous(landing_dir: Path, call: PlannedCall) -> CallAnalysis | None:
         anew = anew | with_later({"words"})
     kept = tuple(key for key in found.stage_keys if key.stage not in anew)
     return replace(found, stage_keys=kept)
+
+
+# What came of a run, in counts: never a word that was said.
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in counts. `wall_s` is the time it took as a whole."""
+
+    plan: Plan
+    outcomes: tuple[Outcome, ...]
+    wall_s: float
+
+    @property
+    def by_status(self) -> dict[str, int]:
+        """Calls by how they ended, copies of others included."""
+        counts = Counter(outcome.status.value for outcome in self.outcomes)
+        counts[Status.DUPLICATE.value] = sum(not d.has_landed for d in self.plan.duplicates)
+        return {status.value: counts[status.value] for status in Status}
+
+    @property
+    def by_reason(self) -> dict[str, int]:
+        """Calls without an analysis by the code of the reason, the most frequent first."""
+        return dict(Counter(o.code for o in self.outcomes if o.code).most_common())
+
+    @property
+    def paths(self) -> list[str]:
+        """Return all recordings of the run, whatever became of them."""
+        done = (outcome.path for outcome in self.outcomes)
+        copies = (duplicate.recording.path for duplicate in self.plan.duplicates)
+        return [*self.plan.unchanged, *self.plan.given_up, *done, *copies]
+
+    @property
+    def failed(self) -> int:
+        """Calls that failed by a fault, and that the next run tries again."""
+        return self.by_status[Status.FAILED]
+
+    @property
+    def audio_s(self) -> float:
+        """Length of all recordings that could be heard."""
+        return sum(outcome.audio_s or 0.0 for outcome in self.outcomes)
+
+    @property
+    def times_real_time(self) -> float | None:
+        """Return the seconds of sound per second of work; None when nothing was heard."""
+        return self.audio_s / self.wall_s if self.audio_s and self.wall_s else None
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the summary as plain values for a machine to read."""
+        return {
+            "calls": self.by_status | {"unchanged": len(self.plan.unchanged)},
+            "reasons": self.by_reason,
+            "given_up": len(self.plan.given_up),
+            "unfinished_files": len(self.plan.unfinished),
+            "forgotten": len(self.plan.forgotten),
+            "opted_out": len(self.plan.opted_out),
+            "audio_s": round(self.audio_s, 1),
+            "wall_s": round(self.wall_s, 1),
+            "problems": list(self.plan.problems),
+        }

@@ -9,12 +9,26 @@ from numpy.typing import NDArray
 from warmline.analysis import PartyProsody, Prosody, TurnProsody
 from warmline.metrics import Metric, MetricDefinition, missing_metric, rate
 from warmline.prosody.frames import party_frames
-from warmline.prosody.heat import heat_metrics
-from warmline.prosody.turns import PartySound, party_prosody, party_sound, turn_prosody
+from warmline.prosody.turns import (
+    PartySound,
+    heat_metrics,
+    party_prosody,
+    party_sound,
+    turn_prosody,
+)
 from warmline.recordings.sound import Sound
 from warmline.settings import ProsodySettings
-from warmline.spans import subtract, total_s, union
-from warmline.values import ChannelLayout, Conversation, Span, Speech, Transcript, Turn
+from warmline.values import (
+    ChannelLayout,
+    Conversation,
+    Span,
+    Speech,
+    Transcript,
+    Turn,
+    subtract,
+    total_s,
+    union,
+)
 
 # The measures of the prosody stage, each with its meaning, source and validation.
 

@@ -14,8 +14,8 @@ from warmline.database import open_for_reading
 from warmline.errors import WarmlineError, one_line
 from warmline.files import write_whole
 from warmline.landing import Selection
-from warmline.landing.mapping import to_row
 from warmline.landing.outcomes import outcome_files, read_outcomes
+from warmline.landing.store import to_row
 from warmline.places import Places
 from warmline.query.reviews import all_reviews
 

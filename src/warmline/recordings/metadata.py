@@ -14,9 +14,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from warmline.encryption import Key, key_in
-from warmline.recordings.fields import Fields, as_text, canonical, read_fields
+from warmline.recordings.fields import (
+    Fields,
+    MetadataTable,
+    as_text,
+    canonical,
+    read_fields,
+    read_table,
+)
 from warmline.recordings.remote import MAX_SIDECAR_BYTES, RemoteFile
-from warmline.recordings.table import MetadataTable, read_table
 from warmline.redaction import redact_field, redact_text
 from warmline.settings import RecordingSettings, RedactionSettings
 from warmline.values import CallMetadata

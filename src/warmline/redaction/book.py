@@ -9,10 +9,15 @@ from typing import Any
 
 from warmline.errors import SettingsError
 from warmline.phrases import spoken
+from warmline.phrases.rules import (
+    NamedLists,
+    Template,
+    TemplateError,
+    compile_template,
+)
 from warmline.phrases.spoken import ENGLISH
-from warmline.phrases.template import NamedLists, Template, TemplateError, compile_template
 from warmline.redaction.vocabulary import Vocabulary, languages, vocabulary
-from warmline.settings.privacy import ExtraKind
+from warmline.settings.operation import ExtraKind
 
 _IS = re.compile(r"['’]s(?=\W*$)", re.IGNORECASE)
 

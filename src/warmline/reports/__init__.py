@@ -21,8 +21,11 @@ from warmline.reports.monitoring import (
     write_metrics,
     write_report,
 )
-from warmline.reports.report import NightReport, RunFacts, as_html, as_markdown
-from warmline.reports.runs import (
+from warmline.reports.report import (
+    NightReport,
+    RunFacts,
+    as_html,
+    as_markdown,
     forget_names,
     forget_runs,
     make_prefect_home,

@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from warmline.research.design import Correction, Design, Effects, Model
+from warmline.research.design import (
+    Controls,
+    Correction,
+    Design,
+    Effects,
+    Model,
+    design_matrix,
+    usable,
+)
 from warmline.research.regression import (
     Estimate,
     Fit,
@@ -16,7 +24,6 @@ from warmline.research.regression import (
     within_share,
 )
 from warmline.research.robust import Array, Codes
-from warmline.research.terms import Controls, design_matrix, usable
 
 LEAST_AGENTS = 3
 LEAST_OF_EACH = 10

@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from warmline.research.design import Design, Effects
+from warmline.research.design import Design, Effects, design_matrix, usable
 from warmline.research.fairness import Gap, read_gaps
 from warmline.research.regression import Estimate, fit
 from warmline.research.reliability import components
 from warmline.research.robust import Array, Codes
 from warmline.research.sample import read_calls
-from warmline.research.terms import design_matrix, usable
 
 CONTROLS = ("contact_reason", "queue", "month", "language", "duration")
 #: Below this reliability agents are not ranked.

@@ -14,10 +14,9 @@ from warmline.research.associations import (
     fit_cases,
     why_not,
 )
-from warmline.research.design import Design
+from warmline.research.design import Design, design_matrix, usable
 from warmline.research.regression import Estimate, Fit
 from warmline.research.robust import Array, Codes
-from warmline.research.terms import design_matrix, usable
 
 _PARTS = 5
 _LEAST_IN_PART = 10

@@ -14,10 +14,9 @@ from typing import Any
 from warmline.database import open_for_reading
 from warmline.errors import QueryError
 from warmline.files import write_text_whole
-from warmline.research.design import Design
+from warmline.research.design import CONTROL_COLUMNS, WORDS, Design
 from warmline.research.provenance import Provenance
 from warmline.research.sample import Sample
-from warmline.research.terms import CONTROL_COLUMNS, WORDS
 
 _FEWEST = 10
 _DIGITS = 4

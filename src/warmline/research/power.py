@@ -12,7 +12,7 @@ import numpy as np
 from warmline.errors import QueryError
 from warmline.research.associations import complete_cases
 from warmline.research.calibration import MEASURE, known_reliability
-from warmline.research.design import Design
+from warmline.research.design import Controls, Design
 from warmline.research.robust import Array, Codes
 from warmline.research.sample import (
     count_calls,
@@ -20,7 +20,6 @@ from warmline.research.sample import (
     read_sample,
     require_libraries,
 )
-from warmline.research.terms import Controls
 
 _LEAST_ROWS = 30
 

@@ -14,8 +14,7 @@ import numpy as np
 from warmline.database import open_for_reading
 from warmline.errors import QueryError, SettingsError, WarehouseError
 from warmline.research.calibration import Recognised
-from warmline.research.design import NEAR_ZERO_IS_GOOD, Design, Effects
-from warmline.research.terms import CONTROL_COLUMNS
+from warmline.research.design import CONTROL_COLUMNS, NEAR_ZERO_IS_GOOD, Design, Effects
 
 _LIBRARIES = ("pandas", "statsmodels", "lifelines", "matplotlib")
 

@@ -14,10 +14,16 @@ from warmline.research.associations import (
     corrected,
     why_not,
 )
-from warmline.research.design import Design, Effects
+from warmline.research.design import (
+    WORDS,
+    Controls,
+    Design,
+    Effects,
+    design_matrix,
+    usable,
+)
 from warmline.research.regression import Estimate, independent_columns, less_means
 from warmline.research.robust import Array, t_interval
-from warmline.research.terms import WORDS, Controls, design_matrix, usable
 
 _LEAST_EVENTS = 20
 _BEYOND_BELIEF = 5.0

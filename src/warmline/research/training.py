@@ -28,12 +28,11 @@ from warmline.research.associations import (
     LEAST_WEEKS,
     corrected,
 )
-from warmline.research.design import Design, Effects
+from warmline.research.design import Design, Effects, design_matrix, usable
 from warmline.research.regression import Estimate, Fit, fit
 from warmline.research.reliability import components
 from warmline.research.robust import Array, Codes
 from warmline.research.sample import read_calls
-from warmline.research.terms import design_matrix, usable
 
 _LEAST_AGENTS = 3
 _BLOCK_WEEKS = 4

@@ -5,9 +5,8 @@ from math import exp
 from typing import Any
 
 from warmline.research.associations import Association
-from warmline.research.design import Correction, Effects, Model
+from warmline.research.design import CONTROL_COLUMNS, Correction, Effects, Model
 from warmline.research.study import Study
-from warmline.research.terms import CONTROL_COLUMNS
 
 _EFFECTS = {
     Effects.FIXED: "Each agent is compared with themselves (fixed effects: agents' means are taken "

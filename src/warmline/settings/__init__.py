@@ -13,26 +13,26 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from warmline.errors import SettingsError
-from warmline.settings.hearing import (
+from warmline.settings.analysis import (
     ChannelSettings,
-    RecordingSettings,
-    Section,
-    SpeechSettings,
-    WordSettings,
-)
-from warmline.settings.measuring import (
     EmpathySettings,
     FloorSettings,
     LanguageSettings,
     ProsodySettings,
+    RecordingSettings,
+    Section,
+    SpeechSettings,
     TurnSettings,
+    WordSettings,
 )
-from warmline.settings.privacy import EncryptionSettings, RedactionSettings, RetentionSettings
-from warmline.settings.running import (
+from warmline.settings.operation import (
     DisplaySettings,
+    EncryptionSettings,
     NightSettings,
     PlaceSettings,
     ProfileSettings,
+    RedactionSettings,
+    RetentionSettings,
 )
 
 __all__ = [

@@ -1,18 +1,24 @@
 """Render scenes of service calls: recordings with ground truth, and a customer's experience."""
 
-from warmline.simulate.listener import true_conversation, true_speech, true_transcript
 from warmline.simulate.rendering import (
     TRUTH_FOLDER,
     SimulatedCall,
     Written,
     join,
     mono_mix,
+    read_script,
     render,
+    render_script,
     write,
 )
 from warmline.simulate.scene import Call, Line, LineSound, Scene, SimulatedSpeaker
-from warmline.simulate.script import read_script, render_script
-from warmline.simulate.truth import Truth, load_truth
+from warmline.simulate.truth import (
+    Truth,
+    load_truth,
+    true_conversation,
+    true_speech,
+    true_transcript,
+)
 
 __all__ = [
     "TRUTH_FOLDER",

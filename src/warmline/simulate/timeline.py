@@ -13,8 +13,7 @@ from warmline.errors import SceneLineError
 from warmline.simulate import acoustics
 from warmline.simulate.flite import RATE_HZ, VOICES, Synthesized, speak
 from warmline.simulate.scene import Line, Scene, SimulatedSpeaker
-from warmline.spans import union
-from warmline.values import Span
+from warmline.values import Span, union
 
 # One line of a scene as it is heard on the telephone: band, level, and the time of every word.
 

@@ -14,21 +14,19 @@ from warmline.settings import SpeechSettings
 from warmline.speech.activity import (
     Activity,
     Interval,
+    VoiceSegment,
     audible_frames,
+    cut_at_changes,
     find_tones,
     frame_time_s,
     hear_activity,
-    speech_frames,
-    to_times,
-)
-from warmline.speech.crosstalk import own_speech
-from warmline.speech.segments import (
-    VoiceSegment,
-    cut_at_changes,
     overlapped,
     share_with_two_voices,
+    speech_frames,
+    to_times,
     with_padding,
 )
+from warmline.speech.crosstalk import own_speech
 from warmline.values import SpeakerSource, Speech, SpeechSegment
 
 # Speaker clustering: one embedding per segment, with a confidence.

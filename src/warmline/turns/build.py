@@ -6,9 +6,18 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from warmline.settings import TurnSettings
-from warmline.spans import subtract, union
 from warmline.turns.listening import only_listens
-from warmline.values import RoleName, Span, SpeakerSource, Speech, Transcript, Turn, Word
+from warmline.values import (
+    RoleName,
+    Span,
+    SpeakerSource,
+    Speech,
+    Transcript,
+    Turn,
+    Word,
+    subtract,
+    union,
+)
 
 # What each party contributes, segment by segment: taking the floor, listening, or speaking aside.
 

@@ -7,8 +7,8 @@ What only a load needs is imported on first use, so that a query answers at once
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from warmline.warehouse.checks import CheckResult, check_warehouse
     from warmline.warehouse.publishing import PublishReport, publish
+    from warmline.warehouse.tables import CheckResult, check_warehouse
 
 __all__ = ["CheckResult", "PublishReport", "check_warehouse", "publish"]
 
@@ -19,7 +19,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(publishing, name)
     if name in ("CheckResult", "check_warehouse"):
-        from warmline.warehouse import checks
+        from warmline.warehouse import tables
 
-        return getattr(checks, name)
+        return getattr(tables, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -156,10 +156,7 @@ def _noted(con: duckdb.DuckDBPyConnection) -> tuple[LandingFolder | None, int]:
 
 
 def _holds_something(folder: Path) -> bool:
-    from warmline.landing import (
-        erasures,  # pyarrow, which a query does not need
-        manifest,  # pyarrow, which a query does not need
-    )
+    from warmline.landing import erasures, manifest
     from warmline.landing.store import walk
 
     if manifest.holds_something(folder):

@@ -35,7 +35,6 @@ from warmline.metrics import MetricDefinition
 from warmline.settings import ProfileSettings
 from warmline.warehouse.access_log import forget_calls_but
 from warmline.warehouse.call_names import shortened
-from warmline.warehouse.checks import run_checks
 from warmline.warehouse.landing_folder import LandingFolder, landing_folder_at, note_landing_folder
 from warmline.warehouse.load import (
     Loading,
@@ -49,16 +48,14 @@ from warmline.warehouse.load import (
     note_profile,
 )
 from warmline.warehouse.marts import drop_unsaid_words, index_turns, summarize
-from warmline.warehouse.rebuild import (
+from warmline.warehouse.reviews import note_reviews
+from warmline.warehouse.swap import (
     YESTERDAY,
+    building_beside,
     carry_over_history,
     carry_over_unreadable_calls,
     carry_over_unreadable_outcomes,
     carry_over_unreadable_reviews,
-)
-from warmline.warehouse.reviews import note_reviews
-from warmline.warehouse.swap import (
-    building_beside,
     copy_beside,
     copy_what_counts,
     discard_foreign_log,
@@ -71,6 +68,7 @@ from warmline.warehouse.tables import (
     define_views,
     digest,
     loaded_tables,
+    run_checks,
     sql_files,
     tables_digest,
 )

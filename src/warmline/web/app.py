@@ -17,7 +17,15 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from warmline.settings import Settings
-from warmline.web.accounts import Accounts, LoginError, Right
+from warmline.web.accounts import (
+    COOKIE,
+    Accounts,
+    Guard,
+    LoginError,
+    Right,
+    Signer,
+    local_path,
+)
 from warmline.web.call_routes import (
     add_comment,
     draw_waveform,
@@ -32,7 +40,6 @@ from warmline.web.call_routes import (
 from warmline.web.listing import list_calls
 from warmline.web.people import show_agent, show_measures, show_people, show_team
 from warmline.web.scorecards import export_scores, save_form, show_form
-from warmline.web.security import COOKIE, Guard, Signer, local_path
 from warmline.web.site import (
     RefusedError,
     Site,

@@ -20,8 +20,7 @@ from warmline.query.rendering import clock, value_text
 from warmline.settings import Settings
 from warmline.warehouse.access_log import note_access
 from warmline.warehouse.call_names import NamedCall, find_call
-from warmline.web.accounts import Accounts, Right, Session, User
-from warmline.web.security import COOKIE, Signer
+from warmline.web.accounts import COOKIE, Accounts, Right, Session, Signer, User
 from warmline.web.sound import SoundCache
 from warmline.web.store import Store
 from warmline.web.warehouse import Reader, Row, Warehouse

@@ -12,8 +12,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from warmline.settings import WordSettings
-from warmline.spans import intersect, subtract, total_s, union
-from warmline.values import Span
+from warmline.values import (
+    Span,
+    intersect,
+    subtract,
+    total_s,
+    union,
+)
 from warmline.words.packing import Window
 from warmline.words.recogniser import Recognised
 

