@@ -3,16 +3,23 @@
 from collections.abc import Sequence
 
 from warmline.analysis import Empathy, Floor, Moment, TurnFeelings
-from warmline.empathy.agent import agent_metrics
-from warmline.empathy.call import call_metrics, customer_metrics, quotes
+from warmline.empathy.agent import AGENT_MEASURES, agent_metrics
+from warmline.empathy.call import (
+    CALL_MEASURES,
+    CUSTOMER_MEASURES,
+    call_metrics,
+    customer_metrics,
+    quotes,
+)
 from warmline.empathy.context import CallContext, no_ledger_reason
-from warmline.empathy.definitions import AGENT, CALL, CUSTOMER, DEFINITIONS
 from warmline.empathy.ledger import opportunities, with_answers
 from warmline.metrics import Metric, MetricDefinition, missing_metric
 from warmline.settings import EmpathySettings
 from warmline.values import Conversation, RoleName
 
 __all__ = ["DEFINITIONS", "measure"]
+
+DEFINITIONS = (*CALL_MEASURES, *AGENT_MEASURES, *CUSTOMER_MEASURES)
 
 
 def measure(
@@ -60,11 +67,11 @@ def _all_said(scene: CallContext) -> list[Metric]:
 
 def _all_unsaid(conversation: Conversation, reason: str) -> list[Metric]:
     """Return every measure without a value; a party of unknown role could have been either."""
-    metrics = [missing_metric(d.name, None, reason) for d in CALL]
+    metrics = [missing_metric(d.name, None, reason) for d in CALL_MEASURES]
     possible: dict[RoleName, tuple[MetricDefinition, ...]] = {
-        RoleName.AGENT: AGENT,
-        RoleName.CUSTOMER: CUSTOMER,
-        RoleName.UNKNOWN: (*AGENT, *CUSTOMER),
+        RoleName.AGENT: AGENT_MEASURES,
+        RoleName.CUSTOMER: CUSTOMER_MEASURES,
+        RoleName.UNKNOWN: (*AGENT_MEASURES, *CUSTOMER_MEASURES),
     }
     for role in conversation.roles:
         metrics += [missing_metric(d.name, role.party, reason) for d in possible.get(role.name, ())]

@@ -3,13 +3,180 @@
 from collections.abc import Iterable, Sequence
 
 from warmline.analysis import Moment, Opportunity
-from warmline.empathy.context import CallContext
+from warmline.empathy.context import (
+    CLARK,
+    CallContext,
+    counted,
+    precision_elsewhere,
+    shared,
+)
 from warmline.empathy.ledger import SOLVED_ONLY, answered
 from warmline.language.heads import MECHANISMS
 from warmline.language.kinds import POLITENESS_LABELS
-from warmline.metrics import Metric, count, missing_metric, rate
+from warmline.metrics import Metric, MetricDefinition, count, missing_metric, rate
 from warmline.phrases import spoken_text
 from warmline.values import RoleName, Span
+
+_POLITE = "Danescu-Niculescu-Mizil et al. 2013"
+_AFFECT = (
+    "rules: precision 0.80, recall 0.24 (emotional reactions, EPITOME, n 2487); "
+    + precision_elsewhere(0.80, 0.24, 841, 2487)
+)
+_QUESTION = (
+    "precision 0.83, recall 0.91 (AnnoMI, n 3534); open or closed right 0.77 (n 966); "
+    + precision_elsewhere(0.83, 0.91, 1219, 3534)
+)
+_EPITOME = "Sharma, Miner, Atkins & Althoff 2020 (EPITOME)"
+_LEVELS = {
+    "emotional_reaction": "EPITOME, five folds by seeker, n 2487: macro-F1 of the levels 0.70",
+    "interpretation": "EPITOME, five folds by seeker, n 2487: macro-F1 of the levels 0.56",
+    "exploration": "EPITOME, five folds by seeker, n 2487: macro-F1 of the levels 0.68",
+}
+_REFLECTION = (
+    "precision 0.68, recall 0.53 of utterances that reflect (AnnoMI, n 3534); "
+    + precision_elsewhere(0.68, 0.53, 1076, 3534)
+)
+_INPUT = (
+    "with confrontation and information as input: precision 0.43, recall 0.68 (AnnoMI, n 3534); "
+    + precision_elsewhere(0.43, 0.68, 543, 3534)
+)
+
+AGENT_MEASURES = (
+    counted(
+        "party",
+        "affective",
+        "statements that name, share or acknowledge the customer's feeling",
+        CLARK,
+        _AFFECT,
+    ),
+    counted("party", "attentive", "statements that show having listened", CLARK),
+    counted(
+        "party",
+        "cognitive",
+        "statements that take the customer's view or explain cause or plan",
+        CLARK,
+    ),
+    counted("party", "dismissive", "statements that wave the concern away"),
+    counted("party", "formulas", "service formulas, which alone are no empathy"),
+    counted("party", "apologies", "apologies", "Marinova, Singh & Singh 2018"),
+    counted(
+        "party",
+        "late_apologies",
+        "apologies after the agent's first empathy.opening_turns turns, of all apologies",
+        "Marinova, Singh & Singh 2018",
+    ),
+    counted(
+        "party",
+        "questions_open",
+        "questions that invite the customer's account",
+        "MITI 4",
+        _QUESTION,
+    ),
+    counted(
+        "party",
+        "questions_closed",
+        "questions for a yes, a no or one fact",
+        "MITI 4",
+        _QUESTION,
+    ),
+    counted("party", "ownership", "statements that take responsibility"),
+    counted("party", "commitments", "promises or reports of action", CLARK),
+    counted("party", "offers", "turns with an offer of something for sale"),
+    counted(
+        "party",
+        "misplaced_offers",
+        "offers within empathy.offer_after_cue_turns turns of a cue not yet answered, after an "
+        "open complaint, or in a call that asks for feedback, of all offers",
+    ),
+    counted("party", "reasks", "requests for an item that was asked for and answered before"),
+    counted("party", "politeness", "strategies of politeness", _POLITE),
+    *(
+        counted("party", f"politeness_{label}", f"strategies of politeness: {label}", _POLITE)
+        for label in POLITENESS_LABELS
+    ),
+    counted(
+        "party",
+        "premature_solutions",
+        "cues heard by this agent that got a solution and nothing else, no question asked between, "
+        "of all answerable ones",
+    ),
+    shared(
+        "party",
+        "empathy_to_action",
+        "affective statements that a commitment follows within empathy.action_within_turns turns "
+        "/ affective statements",
+        CLARK,
+    ),
+    shared(
+        "party",
+        "first_person_share",
+        "I, me, my, mine, myself / the agent's words, contractions opened, fillers left out",
+        "Packard, Moore & McFerran 2018",
+    ),
+    counted(
+        "party",
+        "reflections",
+        "statements that say back what the customer said or means; clauses that follow each other "
+        "are one",
+        "MITI 4; MISC 2.5",
+        _REFLECTION,
+    ),
+    counted(
+        "party",
+        "advice",
+        "statements of what the customer ought to do, also as a question; in a service call it is "
+        "often what was asked for",
+        "MISC 2.5 (advise, direct)",
+        _INPUT,
+    ),
+    counted(
+        "party",
+        "confrontations",
+        "statements that argue, blame, warn or shame",
+        "MITI 4; MISC 2.5 (confront, warn)",
+        _INPUT,
+    ),
+    counted(
+        "party",
+        "affirmations",
+        "statements that appreciate what the customer does, is or brings",
+        "MITI 4; MISC 2.5 (affirm)",
+    ),
+    MetricDefinition(
+        "reflection_question_ratio",
+        "party",
+        "ratio",
+        "reflections / questions",
+        "MITI 4",
+        2,
+        _REFLECTION,
+    ),
+    *(
+        MetricDefinition(
+            f"{mechanism}_level",
+            "party",
+            "level",
+            f"mean level of {what} over the agent's turns that say something: 0 none, 1 weak, "
+            "2 strong; 0 where the model is not sure",
+            _EPITOME,
+            validated=_LEVELS[mechanism],
+        )
+        for mechanism, what in (
+            ("emotional_reaction", "warmth, compassion or concern"),
+            ("interpretation", "understanding of the customer"),
+            ("exploration", "asking after feelings and experiences"),
+        )
+    ),
+    MetricDefinition(
+        "uptake",
+        "party",
+        "cosine",
+        "mean over the agent's turns of how much closer a turn is in meaning to what the customer "
+        "said right before it than to all else the customers said",
+        "Demszky et al. 2021",
+    ),
+)
+
 
 # What models find in an agent's turns: levels of EPITOME's mechanisms, and uptake.
 

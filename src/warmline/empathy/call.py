@@ -3,13 +3,69 @@
 from collections.abc import Iterable, Sequence
 
 from warmline.analysis import Moment, Opportunity, Quote
-from warmline.empathy.context import CallContext
+from warmline.empathy.context import CLARK, CallContext, counted, shared
 from warmline.empathy.ledger import answered
 from warmline.language.kinds import CUE_LABELS
 from warmline.metrics import Metric, count, missing_metric, rate
 from warmline.phrases import spoken_text
 from warmline.settings import EmpathySettings
 from warmline.values import RoleName, Span
+
+# Measured with the rules and models as they are; tests/test_language_*.py hold them to it.
+_LEDGER = "Bylund & Makoul 2005; Hsu 2012"
+_CUES = (
+    "turns: sensitivity 0.43, specificity 0.97, precision 0.80 (English support chats, n 195, 46 "
+    "with a feeling); precision 0.21, 0.41, 0.59, 0.76 where 2, 5, 10, 20 % have one"
+)
+_KINDS = f"{_CUES}; which feeling it is: no"
+_EXPECTED = "calibration error 0.04: 46.2 expected, 46 heard (English support chats, n 195)"
+_ANSWERED = "no; of detected opportunities: their sensitivity is 0.43"
+
+CALL_MEASURES = (
+    counted(
+        "call",
+        "opportunities",
+        "cues of a feeling in the customer's words; cues of one kind in one turn are one",
+        _LEDGER,
+        _CUES,
+    ),
+    *(
+        counted("call", f"opportunities_{kind}", f"opportunities of {kind}", _LEDGER, _KINDS)
+        for kind in CUE_LABELS
+    ),
+    counted(
+        "call",
+        "opportunities_expected",
+        "turns of the customer with a feeling, as expected: the sum of turn_feelings.any_negative",
+        _LEDGER,
+        _EXPECTED,
+    ),
+    shared(
+        "call",
+        "answered_rate",
+        "opportunities answered attentively, affectively or cognitively within the next "
+        "empathy.answer_within_turns turns of the agent who heard them / opportunities after which "
+        "that agent spoke",
+        f"{_LEDGER}; {CLARK}",
+        _ANSWERED,
+    ),
+    shared("call", "next_step", "1 if an agent said what happens next, else 0"),
+    shared("call", "expectation_set", "1 if an agent said by when or how long, else 0"),
+    shared("call", "resolution", "1 or 0 as either party last said that it is solved, or is not"),
+    shared(
+        "call",
+        "silent_dissatisfaction",
+        "1 if cues and friction did not fade in the customer's later half, nothing was solved or "
+        "relieved after the last of them, and the customer neither complained nor was hostile",
+    ),
+    shared(
+        "call",
+        "warm_competent_warm",
+        "agents' warm moments in the first and last empathy.edge_share of their words, and "
+        "competent ones between / all warm and competent moments; 0.5 is no pattern",
+        "Li, Packard & Berger 2024",
+    ),
+)
 
 _WARM = ("affective", "apology", "formula")
 _COMPETENT = (
@@ -187,6 +243,20 @@ def _spans(found: Iterable[Span]) -> tuple[Span, ...]:
 
 
 # Measures of what a customer experienced, and said about it.
+
+CUSTOMER_MEASURES = (
+    counted("party", "friction_repeat", "statements of having to repeat: again, third time"),
+    counted(
+        "party",
+        "friction_transfer",
+        "transfers: those the customer tells of and those an agent announces",
+    ),
+    counted("party", "friction_hold", "waits: those the customer tells of and holds heard"),
+    counted("party", "hostile", "insults, threats and swearing"),
+    counted("party", "complaints", "open complaints and calls for a manager"),
+    counted("party", "thanks", "thanks"),
+    counted("party", "relief", "statements of relief"),
+)
 
 # Metric -> the kinds of the customer's own moments that it counts.
 COUNTED = {

@@ -1,13 +1,25 @@
-"""The input of the empathy measures of one call: roles, words, moments and the ledger."""
+"""What the empathy measures of one call share: roles, words, moments, the ledger, how to define."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from warmline.analysis import Floor, Moment, Opportunity, TurnFeelings
+from warmline.metrics import MetricDefinition
 from warmline.phrases import spoken_text
 from warmline.settings import EmpathySettings
+from warmline.statistics import precision_at, specificity_from
 from warmline.turns.listening import listens
 from warmline.values import Conversation, RoleName, Turn
+
+RULE = "rule with evidence"
+CLARK = "Clark, Murfett, Rogers & Ang 2013"
+
+# Version of what depends on the moments that are read: 2 since models read them beside more rules,
+# 3 since agents' turns are read clause by clause, 4 since mere attention beside a dismissal is a
+# dismissal, and prices by the month are offers, 5 since a multilingual model reads customers'
+# turns, an answer follows its cue in time and is by the agent who heard it, and courtesy, holds and
+# instructions are classed as such.
+MOMENTS_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -97,3 +109,26 @@ def _recognised_share(turns: Sequence[Turn]) -> float:
     total_s = sum(t.speech_s for t in turns)
     worded_s = sum(t.speech_s for t in turns if t.text.strip())
     return worded_s / total_s if total_s > 0 else 1.0
+
+
+def precision_elsewhere(precision: float, recall: float, positive: int, n: int) -> str:
+    """Return what the precision would be where fewer things are to be found than were there."""
+    share = positive / n
+    specificity = specificity_from(precision, recall, share)
+    at = ", ".join(f"{precision_at(recall, specificity, p):.2f}" for p in (0.02, 0.05, 0.1, 0.2))
+    return f"precision {at} where 2, 5, 10, 20 % are such, not {share:.0%}"
+
+
+def counted(
+    level: str, name: str, what: str, source: str = RULE, validated: str = "no"
+) -> MetricDefinition:
+    """Return the definition of a number of what was said."""
+    what = f"number of {what}"
+    return MetricDefinition(name, level, "count", what, source, MOMENTS_VERSION, validated)
+
+
+def shared(
+    level: str, name: str, what: str, source: str = RULE, validated: str = "no"
+) -> MetricDefinition:
+    """Return the definition of a share, or of a yes (1) or no (0)."""
+    return MetricDefinition(name, level, "share", what, source, MOMENTS_VERSION, validated)
