@@ -19,16 +19,12 @@ INNER JOIN calls ON calls.call_no = quotes.call_no;
 
 COMMENT ON VIEW customer_quotes IS 'One row a sentence of a customer worth reading, with the call it is from.';
 COMMENT ON COLUMN customer_quotes.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN customer_quotes.quote_index IS 'Place of the quote in the call, from 0.';
 COMMENT ON COLUMN customer_quotes.text IS 'The customer''s own words.';
-COMMENT ON COLUMN customer_quotes.cue IS 'What makes them worth reading.';
 COMMENT ON COLUMN customer_quotes.start_s IS 'Start on the call''s clock, seconds.';
 COMMENT ON COLUMN customer_quotes.end_s IS 'End on the call''s clock, seconds.';
 COMMENT ON COLUMN customer_quotes.started_at IS 'When the call began, UTC; NULL when the metadata does not say.';
 COMMENT ON COLUMN customer_quotes.agent_id IS 'Who took the call, from the metadata.';
 COMMENT ON COLUMN customer_quotes.team IS 'The agent''s team, from the metadata.';
-COMMENT ON COLUMN customer_quotes.queue IS 'The queue the call came through, from the metadata.';
 COMMENT ON COLUMN customer_quotes.customer_id IS 'Who called, from the metadata.';
-COMMENT ON COLUMN customer_quotes.contact_reason IS 'What the call was about, from the metadata.';
 COMMENT ON COLUMN customer_quotes.path IS 'Where the recording lay when it was analyzed.';
 COMMENT ON COLUMN customer_quotes.is_simulated IS 'True for calls made by warmline simulate.';

@@ -51,7 +51,6 @@ LEFT JOIN review_summary
 
 COMMENT ON VIEW opportunity_detail IS 'One row a cue of the ledger with the call around it: read it, or play the clip.';
 COMMENT ON COLUMN opportunity_detail.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN opportunity_detail.opportunity_index IS 'Place of the cue in the call, from 0.';
 COMMENT ON COLUMN opportunity_detail.kind IS 'fear_anxiety, anger_frustration, sadness_disappointment or confusion_powerlessness.';
 COMMENT ON COLUMN opportunity_detail.strength IS 'How strong or sure the cue is, 0..1.';
 COMMENT ON COLUMN opportunity_detail.probability IS 'Probability of a feeling in the turn (opportunities.probability).';
@@ -64,10 +63,6 @@ COMMENT ON COLUMN opportunity_detail.answer IS 'ignored, dismissed, problem_solv
 COMMENT ON COLUMN opportunity_detail.level IS 'Depth of the answer, 0..2.';
 COMMENT ON COLUMN opportunity_detail.answered IS 'Whether the answer is attentive, affective or cognitive; NULL when no agent turn followed.';
 COMMENT ON COLUMN opportunity_detail.latency_s IS 'From the end of the cue to the start of the answering turn, or of the answering words where it had begun before, seconds.';
-COMMENT ON COLUMN opportunity_detail.answer_start_s IS 'Start of the answer, seconds on the call''s clock.';
-COMMENT ON COLUMN opportunity_detail.answer_end_s IS 'End of the answer, seconds on the call''s clock.';
-COMMENT ON COLUMN opportunity_detail.answer_text IS 'The agent''s words.';
-COMMENT ON COLUMN opportunity_detail.answer_rule IS 'The rule or model that judged the answer.';
 COMMENT ON COLUMN opportunity_detail.heard_by IS 'The agent''s party who heard the cue, and whose answer counts.';
 COMMENT ON COLUMN opportunity_detail.answer_is_explicit IS 'Whether the answer takes up the cue''s words or matter (VR-CoDES).';
 COMMENT ON COLUMN opportunity_detail.answer_gives_space IS 'Whether the answer lets the customer say more, or reduces it (VR-CoDES).';
@@ -78,11 +73,8 @@ COMMENT ON COLUMN opportunity_detail.clip_end_s IS 'Where to stop listening, sec
 COMMENT ON COLUMN opportunity_detail.started_at IS 'When the call began, UTC; NULL when the metadata does not say.';
 COMMENT ON COLUMN opportunity_detail.agent_id IS 'Who took the call, from the metadata.';
 COMMENT ON COLUMN opportunity_detail.team IS 'The agent''s team, from the metadata.';
-COMMENT ON COLUMN opportunity_detail.queue IS 'The queue the call came through, from the metadata.';
 COMMENT ON COLUMN opportunity_detail.customer_id IS 'Who called, from the metadata.';
-COMMENT ON COLUMN opportunity_detail.contact_reason IS 'What the call was about, from the metadata.';
 COMMENT ON COLUMN opportunity_detail.path IS 'Where the recording lay when it was analyzed.';
-COMMENT ON COLUMN opportunity_detail.speaker_source IS 'How the parties were told apart: channel, diarization or none.';
 COMMENT ON COLUMN opportunity_detail.is_simulated IS 'True for calls made by warmline simulate.';
 COMMENT ON COLUMN opportunity_detail.review_verdict IS 'What people who listened say of this row: right, wrong or disputed; NULL when nobody reviewed it.';
 COMMENT ON COLUMN opportunity_detail.review_should_be IS 'What the answer should be, or no_cue; NULL when nobody said.';

@@ -26,7 +26,6 @@ SELECT
 FROM spreads;
 
 COMMENT ON VIEW profile_reference IS 'One row a component and population (all real calls of this warehouse, or all simulated ones): what the empathy profile is relative to.';
-COMMENT ON COLUMN profile_reference.component IS 'The component (profile_counts.component).';
 COMMENT ON COLUMN profile_reference.is_simulated IS 'Whether the population is the simulated calls.';
 COMMENT ON COLUMN profile_reference.calls IS 'Calls in which the component could be measured.';
 COMMENT ON COLUMN profile_reference.mean IS 'Sum of amounts over sum of exposures of all of them.';

@@ -60,18 +60,13 @@ LEFT JOIN cue_now ON cue_now.review_id = r.review_id
 LEFT JOIN metric_now ON metric_now.review_id = r.review_id;
 
 COMMENT ON VIEW review_detail IS 'One row a reviewer''s last word on a row of the ledger or a measure, with what the machine says now.';
-COMMENT ON COLUMN review_detail.review_id IS 'Name of the review in the landing folder.';
-COMMENT ON COLUMN review_detail.reviewed_at IS 'When it was given, UTC.';
-COMMENT ON COLUMN review_detail.reviewer IS 'Who gave it.';
 COMMENT ON COLUMN review_detail.call_id IS 'The call (calls.call_id); of a recording that is gone, what it was called.';
-COMMENT ON COLUMN review_detail.subject IS 'cue (a row of the ledger) or metric.';
 COMMENT ON COLUMN review_detail.name IS 'Kind of the cue or name of the measure.';
 COMMENT ON COLUMN review_detail.role IS 'Of a measure of one party: agent or customer; else NULL.';
 COMMENT ON COLUMN review_detail.party IS 'Of a measure of one party: the party (parties.party); else NULL.';
 COMMENT ON COLUMN review_detail.opportunity_index IS 'The row of the ledger that the review speaks of now: of the same kind, overlapping most; NULL when there is none any more.';
 COMMENT ON COLUMN review_detail.start_s IS 'Start of the cue when it was reviewed, seconds on the call''s clock.';
 COMMENT ON COLUMN review_detail.end_s IS 'End of the cue when it was reviewed, seconds on the call''s clock.';
-COMMENT ON COLUMN review_detail.verdict IS 'right or wrong.';
 COMMENT ON COLUMN review_detail.should_be IS 'What it should be; NULL when the reviewer did not say.';
 COMMENT ON COLUMN review_detail.reason IS 'Why, in the reviewer''s words.';
 COMMENT ON COLUMN review_detail.machine_said IS 'What the machine said when it was reviewed; NULL when it could not say.';
@@ -81,5 +76,4 @@ COMMENT ON COLUMN review_detail.is_unchanged IS 'Whether it still says what was 
 COMMENT ON COLUMN review_detail.started_at IS 'When the call began, UTC; NULL when the metadata does not say.';
 COMMENT ON COLUMN review_detail.agent_id IS 'Who took the call, from the metadata.';
 COMMENT ON COLUMN review_detail.team IS 'The agent''s team, from the metadata.';
-COMMENT ON COLUMN review_detail.queue IS 'The queue the call came through, from the metadata.';
 COMMENT ON COLUMN review_detail.path IS 'Where the recording lay when it was analyzed.';

@@ -21,7 +21,6 @@ GROUP BY call_id, subject, name, party, opportunity_index;
 
 COMMENT ON VIEW review_summary IS 'One row a row of the ledger or a measure that people reviewed and that still says what they reviewed.';
 COMMENT ON COLUMN review_summary.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN review_summary.subject IS 'cue (a row of the ledger) or metric.';
 COMMENT ON COLUMN review_summary.name IS 'Kind of the cue or name of the measure.';
 COMMENT ON COLUMN review_summary.party IS 'Of a measure of one party: the party (parties.party); else NULL.';
 COMMENT ON COLUMN review_summary.opportunity_index IS 'Of a cue: its place in the ledger (opportunities.opportunity_index).';

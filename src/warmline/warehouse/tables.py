@@ -30,6 +30,23 @@ WHERE function_type IN ('macro', 'table_macro') AND NOT internal
 _VIEWS = """
 SELECT view_name FROM duckdb_views() WHERE NOT internal AND database_name = current_database()
 """
+# Columns of views without a comment, and what every table says of its column of that name.
+_COMMENTS_OF_TABLES = """
+SELECT columns.table_name, columns.column_name, any_value(of_tables.comment)
+FROM duckdb_columns() AS columns
+INNER JOIN duckdb_views() AS views
+    ON views.view_name = columns.table_name AND views.database_name = columns.database_name
+INNER JOIN duckdb_columns() AS of_tables
+    ON of_tables.column_name = columns.column_name AND of_tables.comment IS NOT NULL
+    AND of_tables.database_name = columns.database_name
+INNER JOIN duckdb_tables() AS tables
+    ON tables.table_name = of_tables.table_name AND tables.schema_name = of_tables.schema_name
+    AND tables.database_name = of_tables.database_name
+WHERE NOT views.internal AND columns.comment IS NULL
+    AND columns.database_name = current_database()
+GROUP BY ALL
+HAVING count(DISTINCT of_tables.comment) = 1
+"""
 
 
 @dataclass(frozen=True)
@@ -126,13 +143,19 @@ def comment_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def define_views(con: duckdb.DuckDBPyConnection) -> None:
-    """Make all macros and views anew, and drop those that there are no more."""
+    """Make all macros and views anew, and drop those that there are no more.
+
+    A column of a view that its file does not explain means what it means in the tables.
+    """
     for name, kind in con.execute(_MACROS).fetchall():
         con.execute(f'DROP MACRO {"TABLE " if kind == "table_macro" else ""}"{name}"')
     for (name,) in con.execute(_VIEWS).fetchall():
         con.execute(f'DROP VIEW "{name}"')
     for file in in_order_of_use((*sql_files("macros"), *sql_files("views"))):
         con.execute(file.text)
+    for view, column, comment in con.execute(_COMMENTS_OF_TABLES).fetchall():
+        meaning = comment.replace("'", "''")
+        con.execute(f'COMMENT ON COLUMN "{view}"."{column}" IS \'{meaning}\'')
 
 
 def _is_comment(line: str) -> bool:
