@@ -13,14 +13,14 @@ from dialogues import NO_FLOOR, dialogue
 from factories import call
 from warehousing import put, rich, rows
 from warmline import empathy
-from warmline.analysis import CallAnalysis, TurnFeelings
+from warmline.analysis import CallAnalysis, TurnEmpathy, TurnFeelings
 from warmline.engines import Engines
 from warmline.errors import ModelError
 from warmline.landing import store
 from warmline.language import read_call, score_turns
 from warmline.language.feelings import language_of, thresholds
 from warmline.language.heads import adapter_file
-from warmline.settings import EmpathySettings, Settings
+from warmline.settings import EmpathySettings, LanguageSettings, Settings
 from warmline.values import RoleName
 
 # Trouble that is told without a feeling; none of it was learned from.
@@ -206,9 +206,53 @@ def test_the_threshold_is_set_again_in_a_query(tmp_path: Path) -> None:
     assert rows(tmp_path, "SELECT sum(any_negative), count(*) FROM turn_feelings") == [(0.9, 1)]
 
 
+SAID = (
+    "customer: Nobody told me that the train was cancelled, and now I'm stuck here.",
+    "agent: I'm so sorry, that must be really frustrating. I'll book you on the next one.",
+    "customer: Thank you.",
+    "agent: So what you need is to be in Leeds by nine?",
+    "customer: Yes.",
+)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("models", [True, False])
+def test_an_agents_turn_keeps_the_scores_that_score_turns_gives(
+    engines: Engines, models: bool
+) -> None:
+    settings = LanguageSettings(models=models)
+    read = read_call(*dialogue(*SAID), settings, engines)
+    scores = score_turns(
+        [dict(zip(("speaker", "text"), line.split(": ", 1), strict=True)) for line in SAID],
+        settings,
+        engines,
+    )
+    assert [t.turn_index for t in read.agent_turns] == [1, 3]
+    for kept in read.agent_turns:
+        score = scores[kept.turn_index]
+        for name in ("empathy", "affective", "attentive", "cognitive", "dismissive"):
+            assert getattr(kept, name) == pytest.approx(getattr(score, name), abs=1e-5), name
+        for name in ("emotional_reaction", "interpretation", "exploration"):
+            assert getattr(kept, name) == pytest.approx(getattr(score, name), abs=1e-5), name
+            assert (getattr(kept, name) is None) is not models
+    assert read.agent_turns[0].empathy > read.agent_turns[1].empathy
+
+
+def test_the_scores_of_agents_turns_are_rows(tmp_path: Path) -> None:
+    heard = rich("a")
+    assert heard.empathy is not None
+    assert heard.conversation is not None
+    agent = next(t.index for t in heard.conversation.turns if t.role is RoleName.AGENT)
+    known = (TurnEmpathy(agent, 0.8, 0.7, 0.0, 0.2, 0.0, 0.9, 0.1, None),)
+    put(tmp_path, replace(heard, empathy=replace(heard.empathy, agent_turns=known)), call("b"))
+    assert rows(
+        tmp_path, "SELECT turn_index, empathy, affective, exploration FROM turn_empathy"
+    ) == [(agent, 0.8, 0.7, None)]
+
+
 def test_an_analysis_that_landed_before_has_no_feelings() -> None:
     row = store.to_row(call("a"))
-    del row["empathy"]["feelings"]
+    del row["empathy"]["feelings"], row["empathy"]["agent_turns"]
     for opportunity in row["empathy"]["opportunities"]:
         del opportunity["probability"], opportunity["is_explicit"]
     found = store.from_row(CallAnalysis, row)

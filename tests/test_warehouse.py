@@ -71,6 +71,7 @@ def test_every_table_has_what_the_analysis_has(tmp_path: Path) -> None:
         "review_summary",
         "reviews",
         "tones",
+        "turn_empathy",
         "turn_feelings",
     ]
 

@@ -169,6 +169,26 @@ class TurnFeelings(Span):
 
 
 @dataclass(frozen=True)
+class TurnEmpathy:
+    """The scores of one turn of an agent, 0..1, those that `score_turns` gives of the same words.
+
+    `empathy` is the whole; `affective`, `attentive`, `cognitive` and `dismissive` are kinds of
+    answers, recognised by rules; the last three are the probabilities that an EPITOME mechanism is
+    present at all, None where no model read the words.
+    """
+
+    turn_index: int
+    empathy: float
+    affective: float
+    attentive: float
+    cognitive: float
+    dismissive: float
+    emotional_reaction: float | None = None
+    interpretation: float | None = None
+    exploration: float | None = None
+
+
+@dataclass(frozen=True)
 class Opportunity(Span):
     """One row of the opportunity ledger: a customer's cue and how the agent answered it.
 
@@ -221,6 +241,7 @@ class Empathy:
     metrics: tuple[Metric, ...]
     no_ledger_reason: str | None
     feelings: tuple[TurnFeelings, ...] = ()
+    agent_turns: tuple[TurnEmpathy, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ UNION ALL
 SELECT 'quotes' AS table_name, call_id, count(*) AS row_count FROM quotes GROUP BY call_id
 HAVING min(quote_index) <> 0 OR max(quote_index) + 1 <> count(*) OR sum(quote_index) * 2 <> count(*) * (count(*) - 1)
 UNION ALL
+SELECT 'turn_empathy', call_id, count(*) FROM turn_empathy GROUP BY call_id, turn_index HAVING count(*) > 1
+UNION ALL
 SELECT 'parties', call_id, count(*) FROM parties GROUP BY call_id, party HAVING count(*) > 1
 UNION ALL
 SELECT 'stage_keys', call_id, count(*) FROM stage_keys GROUP BY call_id, stage HAVING count(*) > 1

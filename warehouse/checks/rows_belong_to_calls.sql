@@ -23,6 +23,8 @@ SELECT 'moments', call_id FROM moments ANTI JOIN calls USING (call_no, call_id)
 UNION ALL
 SELECT 'turn_feelings', call_id FROM turn_feelings ANTI JOIN calls USING (call_no, call_id)
 UNION ALL
+SELECT 'turn_empathy', call_id FROM turn_empathy ANTI JOIN calls USING (call_no, call_id)
+UNION ALL
 SELECT 'opportunities', call_id FROM opportunities ANTI JOIN calls USING (call_no, call_id)
 UNION ALL
 SELECT 'quotes', call_id FROM quotes ANTI JOIN calls USING (call_no, call_id)

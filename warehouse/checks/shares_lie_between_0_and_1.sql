@@ -11,6 +11,9 @@ UNION ALL
 SELECT call_id, NULL, 'opportunities.strength', strength
 FROM opportunities WHERE strength NOT BETWEEN 0 AND 1.000001
 UNION ALL
+SELECT call_id, NULL, 'turn_empathy.empathy', empathy
+FROM turn_empathy WHERE empathy NOT BETWEEN 0 AND 1.000001
+UNION ALL
 SELECT call_id, party, 'moments.strength', strength
 FROM moments WHERE strength NOT BETWEEN 0 AND 1.000001
 UNION ALL

@@ -11,6 +11,9 @@ UNION ALL
 SELECT 'turn_feelings.turn_index', t.call_id, t.turn_index FROM turn_feelings AS t
 ANTI JOIN turns ON turns.call_no = t.call_no AND turns.turn_index = t.turn_index
 UNION ALL
+SELECT 'turn_empathy.turn_index', t.call_id, t.turn_index FROM turn_empathy AS t
+ANTI JOIN turns ON turns.call_no = t.call_no AND turns.turn_index = t.turn_index
+UNION ALL
 SELECT 'quotes.turn_index', t.call_id, t.turn_index FROM quotes AS t
 ANTI JOIN turns ON turns.call_no = t.call_no AND turns.turn_index = t.turn_index
 UNION ALL

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from warmline.analysis import Empathy, Floor, Moment, TurnFeelings
+from warmline.analysis import Empathy, Floor, Moment, TurnEmpathy, TurnFeelings
 from warmline.empathy.agent import AGENT_MEASURES, agent_metrics
 from warmline.empathy.call import (
     CALL_MEASURES,
@@ -31,6 +31,7 @@ def measure(
     unread_reason: str | None = None,
     unheard_reason: str | None = "no model has read the words",
     feelings: Sequence[TurnFeelings] = (),
+    agent_turns: Sequence[TurnEmpathy] = (),
 ) -> Empathy:
     """Return the ledger, the customer's own words, and every measure in `DEFINITIONS`.
 
@@ -53,6 +54,7 @@ def measure(
         metrics=tuple(_all_unsaid(conversation, reason) if reason else _all_said(scene)),
         no_ledger_reason=reason,
         feelings=tuple(feelings),
+        agent_turns=tuple(agent_turns),
     )
 
 

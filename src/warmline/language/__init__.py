@@ -1,8 +1,8 @@
 """Language: what was said that matters, recognised by readable rules and by models."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from warmline.analysis import Moment, TurnFeelings
+from warmline.analysis import Moment, TurnEmpathy, TurnFeelings
 from warmline.engines import Engines
 from warmline.language.feelings import (
     feelings_of,
@@ -13,7 +13,13 @@ from warmline.language.feelings import (
 )
 from warmline.language.rule_moments import in_order, rule_moments, without_denied
 from warmline.language.rulebook import fingerprint, rulebook
-from warmline.language.scoring import SpokenTurn, TurnLanguage, model_moments, score_turns
+from warmline.language.scoring import (
+    SpokenTurn,
+    TurnLanguage,
+    empathy_of,
+    model_moments,
+    score_turns,
+)
 from warmline.language.similarity import uptake_moments
 from warmline.language.windows import score_windows, turn_texts
 from warmline.settings import LanguageSettings
@@ -34,10 +40,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Reading:
-    """The reading of a call: moments in order of start, and the feelings of customers' turns."""
+    """The reading of a call: moments in order of start, customers' feelings, agents' empathy."""
 
     moments: tuple[Moment, ...]
     feelings: tuple[TurnFeelings, ...] = ()
+    agent_turns: tuple[TurnEmpathy, ...] = ()
 
 
 def read_call(
@@ -46,7 +53,7 @@ def read_call(
     settings: LanguageSettings,
     engines: Engines | None = None,
 ) -> Reading:
-    """Return every moment that a rule or a model recognised, and the feelings of customers' turns.
+    """Return the moments that rules or models recognised, and the scores of each turn.
 
     Times are those of the words. Only the turns of agents and customers are read. Rules read
     English only (`unread_reason` says so for other calls); feelings are read in `read_languages()`.
@@ -60,16 +67,27 @@ def read_call(
             return Reading(())
         return Reading((), feelings_of(told, (), read_sentences(told, models)))
     if models is None:
-        return Reading(rule_moments(told, rulebook(settings)))
-    # What an agent feels is nobody's business: models look for mechanisms only in agents' turns.
-    heard = score_windows(told, models, (RoleName.CUSTOMER,))
+        found = rule_moments(told, rulebook(settings))
+        return Reading(found, agent_turns=empathy_of(told, found, {}))
+    windows = score_windows(told, models)
+    # What an agent feels is nobody's business: of an agent's turn only mechanisms are looked for,
+    # and words that sound caring count towards its empathy and nothing else.
+    heard = {
+        p.turn.index: tuple(
+            w if p.turn.role is RoleName.CUSTOMER else replace(w, emotions={})
+            for w in windows[p.turn.index]
+        )
+        for p in told
+        if p.turn.index in windows
+    }
     moments = list(rule_moments(told, rulebook(settings), heard))
+    agent_turns = empathy_of(told, moments, windows, models)
     sentences = without_denied_feelings(read_sentences(told, models), told, rulebook(settings))
     feelings = feelings_of(told, moments, sentences, heard)
     moments += without_denied(model_cues(told, feelings, moments), told, rulebook(settings))
     moments += model_moments(told, heard, moments)
     moments += uptake_moments(told, models)
-    return Reading(in_order(moments), feelings)
+    return Reading(in_order(moments), feelings, agent_turns)
 
 
 def read(

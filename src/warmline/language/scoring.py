@@ -11,7 +11,9 @@ from functools import lru_cache
 from math import prod
 from typing import Protocol
 
-from warmline.analysis import Moment, TurnFeelings
+import numpy as np
+
+from warmline.analysis import Moment, TurnEmpathy, TurnFeelings
 from warmline.engines import Engines
 from warmline.language.features import SERVICE, ModelScores, empathy_evidence, weights
 from warmline.language.feelings import (
@@ -64,6 +66,7 @@ _NEGATIVE = {
     "problem": 0.5,
 }
 _POSITIVE_TAKES = {"relief": 0.5, "thanks": 0.3}
+_NO_VECTORS = np.empty((0, 0), np.float32)
 # The share of the feelings found by models that is believed without a rule.
 _FEELING = 0.8
 
@@ -146,6 +149,47 @@ def scored(
         exploration=mechanisms["exploration"] if agent and heard else None,
         cues=_cues(turn_text, moments, felt) if customer else (),
     )
+
+
+def empathy_of(
+    turn_texts: Sequence[TurnText],
+    moments: Sequence[Moment],
+    heard: Mapping[int, Sequence[WindowScores]],
+    engines: Engines | None = None,
+) -> tuple[TurnEmpathy, ...]:
+    """Return the scores of each agent's turn with words from its rules' moments and its windows.
+
+    Raises `ModelError` when MiniLM is not in the model store.
+    """
+    own: dict[int, list[Moment]] = {}
+    for moment in moments:
+        own.setdefault(moment.turn_index, []).append(moment)
+    agents = [p for p in turn_texts if p.turn.role is RoleName.AGENT and p.said.words]
+    vectors = vectors_of(agents, heard, engines) if engines else {}
+    found = []
+    for turn_text in agents:
+        index = turn_text.turn.index
+        windows = tuple(heard.get(index, ()))
+        read = (
+            ModelScores(windows, vectors=vectors[index])
+            if index in vectors
+            else ModelScores(windows)
+        )
+        of = scored("agent", turn_text, own.get(index, []), read)
+        found.append(
+            TurnEmpathy(
+                turn_index=index,
+                empathy=of.empathy or 0.0,
+                affective=of.affective or 0.0,
+                attentive=of.attentive or 0.0,
+                cognitive=of.cognitive or 0.0,
+                dismissive=of.dismissive or 0.0,
+                emotional_reaction=of.emotional_reaction,
+                interpretation=of.interpretation,
+                exploration=of.exploration,
+            )
+        )
+    return tuple(found)
 
 
 def unscored(speaker: str) -> TurnLanguage:

@@ -273,7 +273,9 @@ class CallRun:
             "language",
             lambda: language.read_call(talk, said, s.language, self.engines),
             lambda old: (
-                language.Reading(old.empathy.moments, old.empathy.feelings) if old.empathy else None
+                language.Reading(old.empathy.moments, old.empathy.feelings, old.empathy.agent_turns)
+                if old.empathy
+                else None
             ),
         )
         parts["empathy"] = stage(
@@ -287,6 +289,7 @@ class CallRun:
                     unread_reason=language.unread_reason(said),
                     unheard_reason=language.unheard_reason(s.language),
                     feelings=read.feelings,
+                    agent_turns=read.agent_turns,
                 ),
                 doubt or missing,
             ),
@@ -469,4 +472,5 @@ def suppress_empathy(empathy: Empathy, doubt: str | None) -> Empathy:
         metrics=tuple(missing_metric(m.name, m.party, doubt) for m in empathy.metrics),
         no_ledger_reason=doubt,
         feelings=empathy.feelings,
+        agent_turns=empathy.agent_turns,
     )

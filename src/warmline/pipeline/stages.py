@@ -108,7 +108,7 @@ STAGES = (
     ),
     Stage(
         "language",
-        6,
+        7,
         after=("turns",),
         settings=("language",),
         models=(SENTENCES, MANY_LANGUAGES),

@@ -37,6 +37,7 @@ _LINKS = (
     ("turns", "||--o{", "opportunities", "turn_index"),
     ("turns", "||--o{", "quotes", "turn_index"),
     ("turns", "||--o{", "turn_feelings", "turn_index"),
+    ("turns", "||--o|", "turn_empathy", "turn_index"),
     ("metric_definitions", "||--o{", "metrics", "name, version"),
     ("calls", "|o--o{", "outcomes", "customer_id"),
     ("calls", "|o--o{", "reviews", "landing_key"),
