@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from asking import publish_week
-from factories import not_analyzed
-from studying import Firm, firm
-from warehousing import put, rich
+from support.factories import not_analyzed
+from support.firms import Firm, firm
+from support.warehouses import put, rich
+from support.week import publish_week
 from warmline.engines import Engines
 from warmline.models.catalogue import (
     EMBEDDING,

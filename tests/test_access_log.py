@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from factories import definitions_of
-from marking import MARKS, fill, marked
+from support.factories import definitions_of
+from support.marked import MARKS, fill, marked
 from warmline import landing
 from warmline.cli.app import app
 from warmline.landing import Selection

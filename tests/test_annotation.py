@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from factories import NO_ROLES, call, cue, definitions_of
+from support.factories import NO_ROLES, call, cue, definitions_of
 from warmline import landing
 from warmline.annotation import (
     Key,

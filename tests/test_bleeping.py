@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-import factories
-from sounding import RATE_HZ, talk, write
+from support import factories
+from support.sounds import RATE_HZ, talk, write
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from factories import not_analyzed, sha
-from warehousing import put, rich
+from support.factories import not_analyzed, sha
+from support.warehouses import put, rich
 from warmline import landing
 from warmline.cli.app import app
 from warmline.database import open_for_reading

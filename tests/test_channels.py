@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sounding import RATE_HZ, Samples, conversation, sound_of, talk
+from support.sounds import RATE_HZ, Samples, conversation, sound_of, talk
 from warmline.channels import compare, kept_of, level_track, resolve, with_one_left
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import Sound

@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import factories
+from support import factories
 from warmline import __version__, landing
 from warmline.analysis import Backchannel, Overlap, Silence
 from warmline.cli.app import app

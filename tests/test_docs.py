@@ -13,7 +13,7 @@ import pytest
 import typer
 import yaml
 
-from dialogues import dialogue, empathy_of
+from support.dialogues import dialogue, empathy_of
 from warmline import __version__
 from warmline.cli.app import app
 from warmline.errors import Status

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialogues import Dialogue, dialogue, empathy_of, metric, shifted
+from support.dialogues import Dialogue, dialogue, empathy_of, metric, shifted
 from warmline.analysis import Opportunity
 
 FEAR = "customer: I'm really worried about my mother."

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from dialogues import NO_FLOOR, Dialogue, dialogue, empathy_of, metric, moments_of
+from support.dialogues import NO_FLOOR, Dialogue, dialogue, empathy_of, metric, moments_of
 from warmline.analysis import Silence
 from warmline.empathy import DEFINITIONS, measure
 from warmline.metrics import Metric

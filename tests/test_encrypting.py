@@ -12,8 +12,8 @@ from time import monotonic, sleep
 import pytest
 from typer.testing import CliRunner
 
-from factories import call
-from marking import MARKS, a_key, fill, holding
+from support.factories import call
+from support.marked import MARKS, a_key, fill, holding
 from warmline import landing
 from warmline.cli.app import app
 from warmline.encryption import new_key_file

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from factories import definitions_of
-from marking import MARKS, a_key, fill, holding, marked
+from support.factories import definitions_of
+from support.marked import MARKS, a_key, fill, holding, marked
 from warmline import landing
 from warmline.database import open_for_building, open_for_reading, open_without_warehouse
 from warmline.encryption import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from marking import a_key
+from support.marked import a_key
 from warmline import landing
 from warmline.query.questions import ask
 

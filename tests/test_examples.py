@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from studying import Firm
+from support.firms import Firm
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

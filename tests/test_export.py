@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pyannote.database.util import load_rttm
 from typer.testing import CliRunner
 
-import factories
+from support import factories
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app

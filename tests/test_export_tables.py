@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from factories import call, definitions_of
+from support.factories import call, definitions_of
 from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import QueryError

@@ -15,8 +15,8 @@ from multiprocessing import active_children
 
 import pytest
 
-import factories
-from faulting import (
+from support import factories
+from support.quick_nights import (
     QuickWorkers,
     add_recordings,
     group_of,

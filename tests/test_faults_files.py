@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import factories
-from faulting import (
+from support import factories
+from support.quick_nights import (
     DEFINITIONS,
     add_recordings,
     land_here,
@@ -30,8 +30,8 @@ from faulting import (
     quick_order,
     require_complete,
 )
-from nobody import as_nobody
-from sounding import RATE_HZ, talk, write
+from support.sounds import RATE_HZ, talk, write
+from support.unprivileged import as_nobody
 from warmline import landing
 from warmline.database import open_without_warehouse
 from warmline.engines import Engines

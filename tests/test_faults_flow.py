@@ -8,7 +8,7 @@ from time import monotonic, sleep
 import numpy as np
 import pytest
 
-from sounding import RATE_HZ, write
+from support.sounds import RATE_HZ, write
 from test_flow_clusters import landed, night_of, parents
 from warmline.query.questions import ask
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dialogues import NO_FLOOR, dialogue
-from factories import call
-from warehousing import put, rich, rows
+from support.dialogues import NO_FLOOR, dialogue
+from support.factories import call
+from support.warehouses import put, rich, rows
 from warmline import empathy
 from warmline.analysis import CallAnalysis, TurnEmpathy, TurnFeelings
 from warmline.engines import Engines

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from conversing import (
+from support.conversations import (
     NO_WORDS,
     conversation_of,
     speech_of,
     words_of,
 )
-from flooring import SETTINGS, floor_of, metric, value
+from support.floors import SETTINGS, floor_of, metric, value
 from warmline.floor import DEFINITIONS, measure, sensitivity
 from warmline.floor.events import cooperation_rules
 from warmline.phrases import broken_examples

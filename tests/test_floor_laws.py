@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversing import (
+from support.conversations import (
     GRID,
     NO_WORDS,
     SWAP,
@@ -17,7 +17,7 @@ from conversing import (
     swapped,
     swapped_words,
 )
-from flooring import ROLES, SETTINGS, Event, events, metric, value
+from support.floors import ROLES, SETTINGS, Event, events, metric, value
 from warmline.analysis import Floor
 from warmline.floor import DEFINITIONS, measure
 from warmline.values import (

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 import numpy as np
 import pytest
 
-from sounding import RATE_HZ, write
+from support.sounds import RATE_HZ, write
 from warmline.query.questions import ask
 
 CALLS = 150

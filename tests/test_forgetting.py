@@ -16,7 +16,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from factories import call, cue, definitions_of, measured, moment, not_analyzed
+from support.factories import call, cue, definitions_of, measured, moment, not_analyzed
 from warmline import landing
 from warmline.analysis import Quote
 from warmline.cli.app import app

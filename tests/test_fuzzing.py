@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-import factories
+from support import factories
 from warmline import landing
 from warmline.errors import MetadataError, SettingsError
 from warmline.landing.outcomes import write_outcomes

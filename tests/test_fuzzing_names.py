@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-import factories
-from sounding import RATE_HZ, talk, write
+from support import factories
+from support.sounds import RATE_HZ, talk, write
 from warmline import landing
 from warmline.cli.app import app
 from warmline.cli.terminal import PlainConsole, harmless

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sounding import RATE_HZ, encode, tone, write
+from support.sounds import RATE_HZ, encode, tone, write
 from warmline.errors import RecordingRefusedError
 from warmline.recordings.decode import decode
 from warmline.recordings.find import identify

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as tries
 from hypothesis import strategies as st
 
-from factories import ANALYZED_AT, call, cue, measured, not_analyzed, sha
+from support.factories import ANALYZED_AT, call, cue, measured, not_analyzed, sha
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.errors import Status
@@ -237,7 +237,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from warmline.landing import compacting, store
-from factories import call
+from support.factories import call
 def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
 point, folder = sys.argv[1], Path(sys.argv[2])
 if point == "claimed": compacting._compact_locked = die

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from factories import call, cue, definitions_of
+from support.factories import call, cue, definitions_of
 from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import EncryptionError, WarehouseError
@@ -186,7 +186,7 @@ def test_what_replaces_a_call_is_no_loss(elsewhere: Path) -> None:
 
 
 def later() -> Any:
-    from warehousing import LATER
+    from support.warehouses import LATER
 
     return LATER
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dialogues import dialogue, moments_of
+from support.dialogues import dialogue, moments_of
 from warmline.language.rulebook import rulebook
 from warmline.language.speech_acts import Act, ActRule, act_book, acts_of_turn, clauses, content
 from warmline.phrases import Matcher, broken_examples, spoken_text

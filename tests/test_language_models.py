@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
-from dialogues import NO_FLOOR, Dialogue, dialogue
+from support.dialogues import NO_FLOOR, Dialogue, dialogue
 from warmline.analysis import Moment
 from warmline.empathy import measure
 from warmline.engines import Engines

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dialogues import Dialogue, dialogue, moments_of, shifted
+from support.dialogues import Dialogue, dialogue, moments_of, shifted
 from warmline.analysis import Moment
 from warmline.language import read, unread_reason
 from warmline.settings import Settings

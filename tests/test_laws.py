@@ -8,8 +8,8 @@ from dataclasses import replace
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from conversing import GRID, NO_WORDS, SWAP, conversation_of, speech_of
-from dialogues import Dialogue, dialogue, empathy_of, moments_of
+from support.conversations import GRID, NO_WORDS, SWAP, conversation_of, speech_of
+from support.dialogues import Dialogue, dialogue, empathy_of, moments_of
 from warmline.analysis import Floor
 from warmline.floor import measure
 from warmline.settings import FloorSettings

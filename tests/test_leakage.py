@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
-from sounding import RATE_HZ, Samples, conversation, sound_of, talk
+from support.sounds import RATE_HZ, Samples, conversation, sound_of, talk
 from warmline.analysis import Floor
 from warmline.engines import Engines
 from warmline.files import folder

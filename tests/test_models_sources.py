@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from offering import Notes, Site, build_wheel, publishing, release, sha256
+from support.model_sources import Notes, Site, build_wheel, publishing, release, sha256
 from warmline.errors import SourceError
 from warmline.models import download as publisher_module
 from warmline.models.catalogue import WheelMember

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from offering import Notes, Site, build_wheel, model, publishing, release, sha256
+from support.model_sources import Notes, Site, build_wheel, model, publishing, release, sha256
 from warmline.errors import ModelError
 from warmline.models.catalogue import Model, WheelMember, catalogue, default_models, whisper_name
 from warmline.models.download import receipt_path

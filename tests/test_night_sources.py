@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory, gettempdir
 
 import pytest
 
-from remoting import s3_environment, s3_server
+from support.buckets import s3_environment, s3_server
 from test_night_server import TELLS, nightly, surroundings
 from warmline.files import folder
 from warmline.pipeline.sources import look_at

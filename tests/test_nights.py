@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from factories import CUSTOMER_AND_AGENT, NO_ROLES, call, definitions_of, measured, not_analyzed
+from support.factories import (
+    CUSTOMER_AND_AGENT,
+    NO_ROLES,
+    call,
+    definitions_of,
+    measured,
+    not_analyzed,
+)
 from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import Status, WarehouseError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from visiting import publish_calls
+from support.pages import publish_calls
 from warmline.files import folder
 from warmline.query.questions import ask
 

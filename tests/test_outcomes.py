@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from factories import call, not_analyzed, sha
+from support.factories import call, not_analyzed, sha
 from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import MetadataError
@@ -286,7 +286,7 @@ def test_a_damaged_file_of_outcomes_is_said_and_costs_no_row(folder: Path) -> No
 
 
 def test_the_opening_is_the_customers_first_quarter(tmp_path: Path) -> None:
-    from factories import cue, moment
+    from support.factories import cue, moment
     from warmline.values import RoleName
 
     says = [

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from sounding import RATE_HZ, tone, write
+from support.sounds import RATE_HZ, tone, write
 from warmline import landing, words
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app

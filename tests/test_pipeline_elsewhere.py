@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import factories
+from support import factories
 from test_pipeline_workers import cache_keys, landed, planned
 from warmline import landing
 from warmline.errors import Status, WarmlineError

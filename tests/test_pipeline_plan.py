@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import factories
+from support import factories
 from warmline import landing
 from warmline.engines import Engines
 from warmline.errors import Status

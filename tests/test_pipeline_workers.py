@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import factories
-from sounding import RATE_HZ, talk, write
+from support import factories
+from support.sounds import RATE_HZ, talk, write
 from warmline import landing
 from warmline.engines import Engines
 from warmline.errors import ModelError, Status

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-import factories
-from faulting import MODELS, add_recordings, land_here, plan_of
-from remoting import night, planned, put_in_memory, silence
+from support import factories
+from support.buckets import night, planned, put_in_memory, silence
+from support.quick_nights import MODELS, add_recordings, land_here, plan_of
 from warmline import landing
 from warmline.cli.app import app
 from warmline.encryption import new_key_file, read_key_file

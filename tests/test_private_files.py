@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from factories import definitions_of
-from marking import a_key, fill, marked
+from support.factories import definitions_of
+from support.marked import a_key, fill, marked
 from warmline import landing
 from warmline.annotation import Wanted, draw, write_sheet
 from warmline.errors import QueryError

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from factories import call, cue, definitions_of, measured
+from support.factories import call, cue, definitions_of, measured
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app

@@ -3,8 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conversing import conversation_of, shifted, shifted_words, speech_of, swapped, words_of
-from voices import noise, said, sound_of
+from support.conversations import (
+    conversation_of,
+    shifted,
+    shifted_words,
+    speech_of,
+    swapped,
+    words_of,
+)
+from support.voices import noise, said, sound_of
 from warmline.analysis import Prosody
 from warmline.prosody import DEFINITIONS, measure
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound

@@ -5,8 +5,8 @@ import tracemalloc
 
 import numpy as np
 
-from conversing import conversation_of, speech_of, words_of
-from voices import said
+from support.conversations import conversation_of, speech_of, words_of
+from support.voices import said
 from warmline.prosody import measure
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import ProsodySettings

@@ -7,7 +7,7 @@ import parselmouth
 import pytest
 import soundfile
 
-from voices import VOWELS, noise, sound_of, telephone, vowel
+from support.voices import VOWELS, noise, sound_of, telephone, vowel
 from warmline.prosody.frames import PartyFrames, party_frames
 from warmline.settings import ProsodySettings
 from warmline.values import Span, intersect, subtract, union

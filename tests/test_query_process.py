@@ -14,9 +14,9 @@ from time import perf_counter
 import duckdb
 import pytest
 
-from factories import definitions_of
-from marking import a_key, fill, marked
-from warehousing import put, rich, rows
+from support.factories import definitions_of
+from support.marked import a_key, fill, marked
+from support.warehouses import put, rich, rows
 from warmline.database import open_for_reading
 from warmline.encryption import Key, current_key, key_environment
 from warmline.errors import QueryError, WarehouseError

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from asking import columns, day
-from factories import call, cue
-from warehousing import put
+from support.factories import call, cue
+from support.warehouses import put
+from support.week import columns, day
 from warmline.analysis import CallAnalysis
 from warmline.errors import QueryError
 from warmline.query.questions import ask_named, named_queries

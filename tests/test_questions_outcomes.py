@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from factories import NO_ROLES, call, cue, definitions_of, measured, moment
+from support.factories import NO_ROLES, call, cue, definitions_of, measured, moment
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.metrics import rate

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from factories import call, definitions_of
+from support.factories import call, definitions_of
 from warmline import landing
 from warmline.query.questions import ask_named
 from warmline.warehouse import publish

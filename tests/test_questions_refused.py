@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from asking import WEEK
+from support.week import WEEK
 from warmline.errors import QueryError, WarehouseError
 from warmline.query.questions import QueryResult, ask, ask_named
 

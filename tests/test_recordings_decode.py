@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from sounding import conversation, encode, tone, write
+from support.sounds import conversation, encode, tone, write
 from warmline.errors import RecordingRefusedError
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ, GrowingPcm, Sound

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from nobody import as_nobody
+from support.unprivileged import as_nobody
 from warmline.errors import RecordingRefusedError
 from warmline.recordings.find import find_recordings, identify
 from warmline.settings import RecordingSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sounding import RATE_HZ, Samples, encode, talk
+from support.sounds import RATE_HZ, Samples, encode, talk
 from warmline.errors import RecordingRefusedError
 from warmline.recordings.decode import decode
 from warmline.settings import RecordingSettings

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nobody import as_nobody
-from sounding import RATE_HZ, encode, tone, write
+from support.sounds import RATE_HZ, encode, tone, write
+from support.unprivileged import as_nobody
 from warmline.errors import RecordingRefusedError
 from warmline.recordings.decode import decode
 from warmline.recordings.find import identify

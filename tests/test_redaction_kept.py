@@ -11,7 +11,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from factories import ANALYZED_AT, call, definitions_of
+from support.factories import ANALYZED_AT, call, definitions_of
 from test_pipeline_calls import cut, settings
 from warmline import landing, words
 from warmline.engines import Engines

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-import factories
-from remoting import (
+from support import factories
+from support.buckets import (
     BUCKET,
     SOURCE,
     client,

@@ -9,7 +9,15 @@ import pytest
 from fsspec.registry import _registry
 from typer.testing import CliRunner
 
-from remoting import SOURCE, client, config, give_environment, planned, put_in_memory, s3_server
+from support.buckets import (
+    SOURCE,
+    client,
+    config,
+    give_environment,
+    planned,
+    put_in_memory,
+    s3_server,
+)
 from warmline.cli.app import app
 from warmline.cli.terminal import ExitCode
 from warmline.errors import SettingsError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from remoting import BUCKET, SOURCE, client, s3_environment, s3_server
+from support.buckets import BUCKET, SOURCE, client, s3_environment, s3_server
 from warmline.files import folder
 from warmline.query.questions import ask
 

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from factories import call, cue, definitions_of, measured, moment, not_analyzed
-from studying import Firm, world
+from support.factories import call, cue, definitions_of, measured, moment, not_analyzed
+from support.firms import Firm, world
 from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import QueryError, SettingsError, WarehouseError

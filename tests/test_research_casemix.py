@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from factories import call, definitions_of, measured
-from studying import firm
+from support.factories import call, definitions_of, measured
+from support.firms import firm
 from warmline import landing
 from warmline.cli.app import app
 from warmline.research.casemix import CaseMix, case_mix, read_case_mix

@@ -10,7 +10,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studying import world
+from support.firms import world
 from warmline.research.associations import Association, associations, corrected
 from warmline.research.design import Correction, Design, Effects, Model
 from warmline.research.dose import dose

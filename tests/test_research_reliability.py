@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from studying import firm
+from support.firms import firm
 from warmline.cli.app import app
 from warmline.research.reliability import components, reliability
 

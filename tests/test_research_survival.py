@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from studying import world
+from support.firms import world
 from warmline.research.design import Design
 from warmline.research.survival import hazards
 

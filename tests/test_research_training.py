@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from studying import firm
+from support.firms import firm
 from warmline.cli.app import app
 from warmline.errors import DataError
 from warmline.research.design import Design

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from faulting import outcomes_of
+from support.quick_nights import outcomes_of
 from test_pipeline_plan import cache_keys, land, pending, plan
 from warmline import landing
 from warmline.cli.app import app

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 import warmline.query.search as room
-from factories import ANALYZED_AT, call, definitions_of
+from support.factories import ANALYZED_AT, call, definitions_of
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from playing import LONG, SPEAKERS, ada, cleo, level_db, needs_flite, scene
+from support.scenes import LONG, SPEAKERS, ada, cleo, level_db, needs_flite, scene
 from warmline import simulate
 from warmline.errors import ScriptError
 from warmline.simulate import SimulatedSpeaker, flite

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from playing import ada, cleo, needs_flite, scene
+from support.scenes import ada, cleo, needs_flite, scene
 from warmline import simulate
 from warmline.cli.develop import simulate as command
 from warmline.errors import ScriptError, SynthesisError

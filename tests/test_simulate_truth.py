@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from playing import LONG, OBJECTION, ada, cleo, level_db, needs_flite, scene
+from support.scenes import LONG, OBJECTION, ada, cleo, level_db, needs_flite, scene
 from warmline import simulate
 from warmline.errors import SceneLineError
 from warmline.simulate import Line, Truth

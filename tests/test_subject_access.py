@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from factories import ANALYZED_AT, call, cue, definitions_of, measured, not_analyzed
+from support.factories import ANALYZED_AT, call, cue, definitions_of, measured, not_analyzed
 from warmline import landing
 from warmline.cli.app import app
 from warmline.outcomes import load_outcomes

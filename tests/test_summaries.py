@@ -6,8 +6,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from factories import STARTED_AT, call, definitions_of, sha
-from warehousing import LATER, contents, put, rich, rows
+from support.factories import STARTED_AT, call, definitions_of, sha
+from support.warehouses import LATER, contents, put, rich, rows
 from warmline import landing
 from warmline.query.questions import ask_named
 from warmline.warehouse import marts, publish

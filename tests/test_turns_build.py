@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversing import (
+from support.conversations import (
     NO_WORDS,
     calls,
     shifted,

@@ -175,7 +175,7 @@ def test_a_part_that_is_run_again_replaces_its_section_and_no_other(
 
 
 def test_generated_calls_have_what_is_planted_and_come_again(validation: ModuleType):
-    from playing import has_flite
+    from support.scenes import has_flite
 
     if not has_flite():
         pytest.skip("the speech synthesizer is missing: apt-get install flite")

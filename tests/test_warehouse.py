@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from factories import (
+from support.factories import (
     ANALYZED_AT,
     NO_ROLES,
     STARTED_AT,
@@ -12,7 +12,7 @@ from factories import (
     measured,
     not_analyzed,
 )
-from warehousing import contents, put, rich, rows
+from support.warehouses import contents, put, rich, rows
 from warmline import landing
 from warmline.errors import Status
 from warmline.metrics import rate

@@ -7,11 +7,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from factories import (
+from support.factories import (
     definitions_of,
     sha,
 )
-from warehousing import put, rich
+from support.warehouses import put, rich
 from warmline import landing
 from warmline.errors import WarehouseError
 from warmline.metrics import Metric

@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import factories
+from support import factories
 from warmline import landing
 
 _PUBLISH = """

@@ -7,11 +7,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from factories import (
+from support.factories import (
     not_analyzed,
     sha,
 )
-from warehousing import LATER, contents, put, rich, rows
+from support.warehouses import LATER, contents, put, rich, rows
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.warehouse.access_log import accesses, note_access

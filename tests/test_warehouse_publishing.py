@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehousing import put, rich, rows
+from support.warehouses import put, rich, rows
 from warmline.errors import WarehouseError
 from warmline.files import exclusive
 from warmline.metrics import Metric
@@ -94,8 +94,8 @@ import os, signal, sys
 from pathlib import Path
 from warmline import landing
 from warmline.warehouse import publishing, load, swap as swapping
-from factories import definitions_of
-from warehousing import rich
+from support.factories import definitions_of
+from support.warehouses import rich
 def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
 def before(module, name, calls=1):
     original, left = getattr(module, name), [calls]

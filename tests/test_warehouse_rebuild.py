@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from factories import definitions_of, not_analyzed, sha
-from warehousing import contents, put, rich, rows
+from support.factories import definitions_of, not_analyzed, sha
+from support.warehouses import contents, put, rich, rows
 from warmline import landing
 from warmline.errors import WarehouseError
 from warmline.landing.outcomes import OutcomeLine, write_outcomes

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from factories import (
+from support.factories import (
     NO_ROLES,
     call,
     cue,
@@ -16,7 +16,7 @@ from factories import (
     measured,
     not_analyzed,
 )
-from warehousing import LATER, SAYS, put, rich, rows
+from support.warehouses import LATER, SAYS, put, rich, rows
 from warmline import statistics
 from warmline.analysis import CallAnalysis
 from warmline.errors import Status

@@ -18,9 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from asking import day
-from factories import call, definitions_of, measured, not_analyzed
-from visiting import (
+from support.factories import call, definitions_of, measured, not_analyzed
+from support.pages import (
     EVIL,
     FROM_HERE,
     RATE_HZ,
@@ -31,7 +30,8 @@ from visiting import (
     serving,
     sound_of,
 )
-from warehousing import put
+from support.warehouses import put
+from support.week import day
 from warmline import landing
 from warmline.cli.app import app as commands
 from warmline.errors import QueryError, WarehouseError

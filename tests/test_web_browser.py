@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from visiting import publish_calls
+from support.pages import publish_calls
 
 CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = pytest.mark.skipif(

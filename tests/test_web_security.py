@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
-from visiting import (
+from support.pages import (
     BASE,
     FROM_HERE,
     PASSWORD,

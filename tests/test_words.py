@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from whisper.timing import WordTiming
 
-from hearing import transcribe
+from support.transcribing import transcribe
 from warmline.engines import Engines
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound

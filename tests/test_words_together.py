@@ -7,7 +7,7 @@ import jiwer
 import numpy as np
 import pytest
 
-from hearing import transcribe as transcribe_one
+from support.transcribing import transcribe as transcribe_one
 from warmline import words
 from warmline.engines import Engines
 from warmline.errors import ModelError

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from _pytest.mark import ParameterSet
 
-from dialogues import NO_FLOOR, dialogue
+from support.dialogues import NO_FLOOR, dialogue
 from warmline.analysis import Empathy
 from warmline.empathy import measure
 from warmline.engines import Engines

@@ -12,8 +12,8 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from factories import call
-from warehousing import put
+from support.factories import call
+from support.warehouses import put
 from warmline.cli.app import app
 from warmline.cli.zones import Zone
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from factories import (
+from support.factories import (
     NO_ROLES,
     call,
     cue,

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 import numpy as np
 from starlette.testclient import TestClient
 
-from asking import day
-from factories import call, cue, measured, moment, not_analyzed
-from warehousing import put
+from support.factories import call, cue, measured, moment, not_analyzed
+from support.warehouses import put
+from support.week import day
 from warmline.analysis import CallAnalysis, Overlap, Quote, Silence
 from warmline.metrics import missing_metric, rate
 from warmline.settings import Settings

@@ -1,6 +1,6 @@
 """The floor of calls that tests plan, and what was measured of it."""
 
-from conversing import (
+from support.conversations import (
     NO_WORDS,
     conversation_of,
     speech_of,

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from factories import (
+from support.factories import (
     ANALYZED_AT,
     call,
     cue,

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from factories import call, cue, definitions_of, measured, sha
+from support.factories import call, cue, definitions_of, measured, sha
 from warmline.analysis import CallAnalysis
 from warmline.landing import rows, store
 from warmline.landing.store import compacted_file, key_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from factories import call, cue, definitions_of
+from support.factories import call, cue, definitions_of
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.outcomes import load_outcomes
