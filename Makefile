@@ -39,7 +39,7 @@ demo: models  ## Analyze the sample calls into ./demo and show what was found.
 # Two processes, each with models of its own. Threads that wait for work sleep: busy waiting would take
 # the cores from the other process.
 test: models  ## Run the tests.
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist worksteal
 
 test-slow: models  ## Run the tests that take minutes.
 	$(BIN)/python -m pytest -m slow

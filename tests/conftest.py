@@ -1,11 +1,15 @@
-"""Fixtures that several rooms share."""
+"""Fixtures that several test files share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from support.factories import not_analyzed
-from support.firms import Firm, firm
+from support.firms import Firm, firm, firm_in
+from support.once import Once
+from support.prefect_nights import make_home, server
 from support.warehouses import put, rich
 from support.week import publish_week
 from warmline.engines import Engines
@@ -18,6 +22,36 @@ from warmline.models.catalogue import (
 )
 from warmline.models.store import ModelStore
 from warmline.settings import PlaceSettings
+
+# A busy machine is no fault. `--hypothesis-profile thorough` tries a thousand examples where a test
+# does not say how many.
+settings.register_profile("usual", settings(), deadline=None)
+settings.register_profile("thorough", settings(), deadline=None, max_examples=1000)
+settings.load_profile("usual")
+
+
+@pytest.fixture(scope="session")
+def once(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """What is made once for all processes of this run."""
+    base = tmp_path_factory.getbasetemp()
+    is_one_of_several = hasattr(request.config, "workerinput")
+    return Once((base.parent if is_one_of_several else base) / "once")
+
+
+@pytest.fixture
+def prefect_home(once: Once, tmp_path: Path) -> Path:
+    """A home of Prefect's with a database, in which nothing has run yet."""
+    return once.copied("prefect-home", make_home, tmp_path / "prefect")
+
+
+@pytest.fixture(scope="session")
+def prefect_server(
+    once: Once, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
+    """The environment of nights that have a server in common: none of them starts one."""
+    home = once.copied("prefect-home", make_home, tmp_path_factory.mktemp("prefect"))
+    with server(home) as environment:
+        yield environment
 
 
 @pytest.fixture(scope="session")
@@ -43,20 +77,18 @@ def two_speakers() -> Path:
 
 
 @pytest.fixture(scope="session")
-def studied(tmp_path_factory: pytest.TempPathFactory) -> Firm:
+def studied(once: Once) -> Firm:
     """A published warehouse of simulated rows with outcomes, to be read only."""
-    return firm(tmp_path_factory.mktemp("firm"))
+    return firm_in(once.made("firm", firm))
 
 
 @pytest.fixture(scope="session")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sound(once: Once) -> Path:
     """A folder with a landing folder and a warehouse that is right, to be copied."""
-    folder = tmp_path_factory.mktemp("sound")
-    put(folder, rich("a"), rich("b"), not_analyzed("broken"))
-    return folder
+    return once.made("sound", lambda to: put(to, rich("a"), rich("b"), not_analyzed("broken")))
 
 
 @pytest.fixture(scope="session")
-def week(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A published warehouse of the small week in `asking`, to be read only."""
-    return publish_week(tmp_path_factory.mktemp("week"))
+def week(once: Once) -> Path:
+    """A published warehouse of the small week in `support.week`, to be read only."""
+    return once.made("week", publish_week) / "week.duckdb"

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from support.factories import definitions_of
 from support.marked import MARKS, fill, marked
+from support.once import Once
 from warmline import landing
 from warmline.cli.app import app
 from warmline.landing import Selection
@@ -25,9 +26,8 @@ from warmline.warehouse.access_log import (
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    fill(tmp_path)
-    return tmp_path
+def place(once: Once, tmp_path: Path) -> Path:
+    return once.copied("marked", fill, tmp_path)
 
 
 def warmline(place: Path, *words: str) -> str:

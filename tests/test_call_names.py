@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from support.factories import not_analyzed, sha
+from support.once import Once
 from support.warehouses import put, rich
 from warmline import landing
 from warmline.cli.app import app
@@ -19,13 +20,16 @@ from warmline.warehouse.call_names import find_call, find_calls
 FIRST, SECOND = f"c-17~{sha('one')[:8]}", f"c-17~{sha('two')[:8]}"
 
 
-@pytest.fixture
-def shared(tmp_path: Path) -> Path:
-    """A warehouse in which two recordings claim the id c-17, another one c-18."""
+def publish_shared(tmp_path: Path) -> None:
     one = rich("c-17", audio="one", path="/north/morning.wav", customer_id="ann")
     two = rich("c-17", audio="two", path="/south/morning.wav", customer_id="ben")
     put(tmp_path, one, two, rich("c-18"))
-    return tmp_path
+
+
+@pytest.fixture
+def shared(once: Once, tmp_path: Path) -> Path:
+    """A warehouse in which two recordings claim the id c-17, another one c-18."""
+    return once.copied("one-id-twice", publish_shared, tmp_path)
 
 
 def found(folder: Path, text: str, **how: Any) -> str:

@@ -52,7 +52,7 @@ pytestmark = pytest.mark.faults
 def limited(folder: Path, file_bytes: int) -> "subprocess.CompletedProcess[str]":
     """A night that may write no file larger than this: what a full disk does, for one process."""
     return subprocess.run(
-        [sys.executable, "faulting.py", str(folder)],
+        [sys.executable, "-m", "support.quick_nights", str(folder)],
         cwd=Path(__file__).parent,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes)),
         capture_output=True,

@@ -8,8 +8,8 @@ from time import monotonic, sleep
 import numpy as np
 import pytest
 
+from support.prefect_nights import landed, night_of, parents
 from support.sounds import RATE_HZ, write
-from test_flow_clusters import landed, night_of, parents
 from warmline.query.questions import ask
 
 CALLS, KILLS = 40, 2

@@ -13,46 +13,38 @@ from time import monotonic, sleep
 import pytest
 import yaml
 
+from support.prefect_nights import nightly, surroundings
+from support.samples import cut
 from warmline.files import exclusive, folder
 from warmline.query.questions import ask
 from warmline.settings import NightSettings
 
-SAMPLES = folder("audio") / "samples"
 ALARM = 4  # where all calls are refused
 SETTINGS = '[words]\nwhisper_model = "tiny.en"\nlanguage = "en"\n[night]\njobs = 1\n'
 
 
-def night(*arguments: object, home: Path) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
-    return subprocess.run(
-        [sys.executable, "-m", "warmline", "nightly", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        env={**environment, "PREFECT_HOME": str(home)},
-        timeout=900,
-        check=False,
-    )
+def night(*arguments: object, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return nightly(*arguments, env=env, cwd=Path.cwd())
 
 
 @pytest.mark.models
 @pytest.mark.timeout(900)
-def test_one_night_analyzes_publishes_and_reports(tmp_path, engines):
+def test_one_night_analyzes_publishes_and_reports(tmp_path, engines, prefect_home):
+    env = surroundings(prefect_home)  # which starts a server of its own
     calls = tmp_path / "calls"
     calls.mkdir()
-    sample = next(p for p in SAMPLES.glob("missed-connection.*") if p.suffix == ".flac")
-    (calls / sample.name).write_bytes(sample.read_bytes())
+    cut("missed-connection", calls / "missed-connection.wav", 12.0)
     (calls / "empty.wav").touch()
     (tmp_path / "tiny.toml").write_text(SETTINGS)
     places = ("--warehouse", tmp_path / "w.duckdb", "--settings", tmp_path / "tiny.toml")
 
-    run = night(calls, "--once", *places, home=tmp_path / "prefect")
+    run = night(calls, "--once", *places, env=env)
     assert run.returncode == 0, run.stderr
     assert "1 analyzed, 1 refused" in run.stdout
     rows = ask(tmp_path / "w.duckdb", "SELECT status, path FROM call_summary ORDER BY status").rows
     assert [status for status, _ in rows] == ["analyzed", "refused"]
 
-    report = _report(tmp_path / "prefect")
+    report = _report(prefect_home)
     assert "| analyzed | 1 |" in report
     assert "| refused | empty_file | 1 |" in report
     assert report == next((tmp_path / "reports").glob("w-*T*Z.md")).read_text()
@@ -64,32 +56,34 @@ def test_one_night_analyzes_publishes_and_reports(tmp_path, engines):
         assert text not in report
         assert text not in run.stdout + run.stderr
 
-    again = night(calls, "--once", *places, home=tmp_path / "prefect")
+    again = night(calls, "--once", *places, env=env)
     assert again.returncode == 0, again.stderr
     assert "nothing to be done; 2 done before" in again.stdout
 
 
 @pytest.mark.timeout(600)
-def test_what_was_published_is_packed_and_nothing_is_lost(tmp_path):
+def test_what_was_published_is_packed_and_nothing_is_lost(tmp_path, prefect_server):
     (tmp_path / "calls").mkdir()
     for name in ("empty.wav", "too.wav"):
         (tmp_path / "calls" / name).touch()
     landing = tmp_path / "w.landing"
     places = ("--warehouse", tmp_path / "w.duckdb", "--once")
-    assert night(tmp_path / "calls", *places, home=tmp_path / "prefect").returncode == ALARM
+    assert night(tmp_path / "calls", *places, env=prefect_server).returncode == ALARM
     (pack,) = landing.rglob("*.parquet")
     assert pack.relative_to(landing).parts[0] == "packs"
-    again = night(tmp_path / "calls", *places, home=tmp_path / "prefect")
+    again = night(tmp_path / "calls", *places, env=prefect_server)
     assert "2 done before" in again.stdout, again.stderr
     assert ask(tmp_path / "w.duckdb", "SELECT count(*) FROM calls").rows == ((2,),)
     with exclusive(landing / ".packing.lock", "compacting this landing folder"):
-        held = night(tmp_path / "calls", *places, home=tmp_path / "prefect")
+        held = night(tmp_path / "calls", *places, env=prefect_server)
     assert held.returncode == 0
     assert "the next run tries again" in held.stderr
 
 
 @pytest.mark.timeout(600)
-def test_a_landing_folder_that_cannot_be_written_ends_the_night_in_one_line(tmp_path):
+def test_a_landing_folder_that_cannot_be_written_ends_the_night_in_one_line(
+    tmp_path, prefect_server
+):
     """What would befall every call ends the night at the first one; nothing is half published."""
     (tmp_path / "calls").mkdir()
     for i in range(5):
@@ -98,7 +92,7 @@ def test_a_landing_folder_that_cannot_be_written_ends_the_night_in_one_line(tmp_
     for digits in range(256):
         (tmp_path / "w.landing" / "refused" / f"{digits:02x}").write_text("in the way")
     places = ("--warehouse", tmp_path / "w.duckdb", "--once")
-    run = night(tmp_path / "calls", *places, home=tmp_path / "prefect")
+    run = night(tmp_path / "calls", *places, env=prefect_server)
     assert run.returncode == 1, run.stderr
     said = [line for line in run.stderr.splitlines() if line.startswith("error:")]
     assert len(said) == 1 and "cannot write the analysis" in said[0]

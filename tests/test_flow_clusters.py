@@ -14,19 +14,11 @@ from time import monotonic, sleep
 import numpy as np
 import pytest
 
+from support.prefect_nights import landed, night_of, parents
 from support.sounds import RATE_HZ, write
 from warmline.query.questions import ask
 
 CALLS = 150
-
-
-def parents() -> dict[int, int]:
-    """Every process and the one that started it."""
-    found = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            found[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-    return found
 
 
 def workers_of(night: int, mark: str, generations: int) -> list[int]:
@@ -42,27 +34,6 @@ def command_of(pid: int) -> str:
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_text()
     return ""
-
-
-def landed(folder: Path) -> int:
-    return sum("packs" not in path.parts for path in folder.rglob("*.parquet"))
-
-
-@contextmanager
-def night_of(
-    folder: Path, settings: str, **environment: str
-) -> "Iterator[subprocess.Popen[bytes]]":
-    """A night that is under way; what it says is in the file `log`."""
-    (folder / "w.toml").write_text(f"[night]\nretry_delay_s = 0.1\n{settings}")
-    command = [sys.executable, "-m", "warmline", "nightly", "--once", str(folder / "calls")]
-    command += ["--warehouse", str(folder / "w.duckdb"), "--settings", str(folder / "w.toml")]
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
-    clean |= {"PREFECT_HOME": str(folder / "prefect"), **environment}
-    with (
-        (folder / "log").open("w") as log,
-        subprocess.Popen(command, env=clean, stdout=log, stderr=log) as night,
-    ):
-        yield night
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from test_night_server import TELLS, surroundings
+from support.once import Once
+from support.prefect_nights import make_home, server
 from warmline.files import folder
 from warmline.query.questions import ask
 
@@ -16,23 +17,15 @@ ROOT = folder("flows").parent
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def api(once: Once, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A server of one's own, as docs/operate.md has it started: with a secret, and schedules."""
     if not (ROOT / "prefect.yaml").exists():
         pytest.skip("prefect.yaml is part of the checkout, not of the wheel")
-    home = tmp_path_factory.mktemp("prefect")
-    with subprocess.Popen(
-        [sys.executable, "-c", TELLS, str(folder("flows")), "schedules"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=surroundings(home),
-    ) as process:
-        url, secret = process.stdout.readline().split()
+    home = once.copied("prefect-home", make_home, tmp_path_factory.mktemp("prefect"))
+    with server(home, "schedules") as environment:
         # A worker starts `python`, which has to be the one of here.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        yield surroundings(home, PREFECT_API_URL=url, PREFECT_API_AUTH_STRING=secret, PATH=path)
-        process.kill()
+        yield environment | {"PATH": path}
 
 
 def prefect(*arguments: str, env: dict[str, str], cwd: Path = ROOT) -> str:

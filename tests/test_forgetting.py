@@ -5,8 +5,6 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,13 +15,15 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from support.factories import call, cue, definitions_of, measured, moment, not_analyzed
+from support.forked import die, ended
+from support.once import Once
+from support.plans import MODELS
 from warmline import landing
 from warmline.analysis import Quote
 from warmline.cli.app import app
 from warmline.erasing import without_words
-from warmline.landing import Selection
+from warmline.landing import Selection, erasures, forgetting
 from warmline.landing.store import key_of, uncompacted_file
-from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
 from warmline.outcomes import load_outcomes
 from warmline.pipeline import CacheKeys, Plan, RunSummary, all_measures, make_plan
 from warmline.pipeline.calls import _previous
@@ -31,14 +31,12 @@ from warmline.query.questions import ask
 from warmline.query.reviews import Judgement, Verdict, review_cue
 from warmline.reports import NightReport, RunFacts, as_markdown
 from warmline.settings import RetentionSettings, Settings
-from warmline.warehouse import check_warehouse, publish
+from warmline.warehouse import check_warehouse, publish, publishing
 
 MARKS = ("xylocarp", "quillwort", "zanthoxyl")  # in the text, the customer's id, the reason given
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Two calls of a customer who will be forgotten, one packed, and one of somebody else."""
+def publish_three(tmp_path: Path) -> None:
     says = [("B", 0.0, 2.0, "how can I help"), ("A", 3.0, 6.0, f"I am worried {MARKS[0]}")]
     cues = [cue(1, 3.0, 6.0, f"I am worried {MARKS[0]}")]
     meant = call("c1", customer_id=MARKS[1], says=says, cues=cues)
@@ -56,7 +54,12 @@ def folder(tmp_path: Path) -> Path:
         f"customer_id,date,nps\n{MARKS[1]},2026-11-20,3\nben,2026-11-20,9\n"
     )
     load_outcomes(tmp_path / "o.csv", tmp_path / "w.landing", tmp_path / "w.duckdb", definitions)
-    return tmp_path
+
+
+@pytest.fixture
+def folder(once: Once, tmp_path: Path) -> Path:
+    """Two calls of a customer who will be forgotten, one packed, and one of somebody else."""
+    return once.copied("forgetting", publish_three, tmp_path)
 
 
 def forget(folder: Path, *options: str) -> dict[str, object]:
@@ -111,14 +114,7 @@ def test_trying_changes_nothing_and_wrong_usage_says_what_is_right(folder: Path)
 
 def test_the_next_night_does_not_bring_it_back(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"a" * 1000)
-    models = {
-        SEGMENTATION: "s",
-        EMBEDDING: "e",
-        SENTENCES: "m",
-        MANY_LANGUAGES: "n",
-        "whisper-base": "b",
-    }
-    cache_keys = CacheKeys(Settings(), models, "rules")
+    cache_keys = CacheKeys(Settings(), MODELS, "rules")
     (pending,) = make_plan([tmp_path], tmp_path / "l", cache_keys).pending
     landing.write(replace(not_analyzed("a"), recording=pending.recording), tmp_path / "l")
     landing.erase(tmp_path / "l", Selection(calls=frozenset({"a"})))
@@ -189,21 +185,20 @@ def test_calls_of_a_forgotten_customer_from_afterwards_are_analyzed(folder: Path
     assert calls(folder) == ["c3", "c8"]
 
 
-KILLED = """
-import os, signal, sys
-from warmline.warehouse import publishing
-publishing._Job.publish = lambda self: os.kill(os.getpid(), signal.SIGKILL)
-from warmline.cli.app import app
-app(sys.argv[1:])
-"""
+def killed_forgetting(folder: Path, place: object, name: str) -> int:
+    """How `warmline forget` ends in a process that is killed when it calls this function."""
+
+    def killed() -> None:
+        os.environ["PREFECT_HOME"] = str(folder / "prefect")
+        setattr(place, name, die)
+        app(["forget", "--customer", MARKS[1], "--yes", "--warehouse", str(folder / "w.duckdb")])
+
+    return ended(killed)
 
 
 def killed_while_forgetting(folder: Path) -> None:
     """`warmline forget`, killed between erasing and publishing."""
-    words = ["forget", "--customer", MARKS[1], "--yes", "--warehouse", str(folder / "w.duckdb")]
-    environment = os.environ | {"PREFECT_HOME": str(folder / "prefect")}
-    child = subprocess.run([sys.executable, "-c", KILLED, *words], env=environment, check=False)
-    assert child.returncode == -signal.SIGKILL
+    assert killed_forgetting(folder, publishing._Job, "publish") == -signal.SIGKILL
     assert MARKS[0] in holding(folder, *MARKS)
 
 
@@ -240,18 +235,8 @@ def test_any_command_finishes_an_erasing_that_was_killed(
 @pytest.mark.parametrize("point", ["note", "carry_out", "remove", "forget_listed"])
 def test_an_erasing_that_is_killed_once_it_is_noted_is_finished(folder: Path, point: str) -> None:
     """Killed anywhere in the landing folder: before, everything is there; after, nothing is."""
-    killed = f"""
-import os, signal, sys
-from warmline.landing import erasures, forgetting
-def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
-place = erasures if "{point}" == "note" else forgetting
-setattr(place, "{point}", die)
-from warmline.cli.app import app
-app(sys.argv[1:])
-"""
-    words = ["forget", "--customer", MARKS[1], "--yes", "--warehouse", str(folder / "w.duckdb")]
-    child = subprocess.run([sys.executable, "-c", killed, *words], check=False)
-    assert child.returncode == -signal.SIGKILL
+    place = erasures if point == "note" else forgetting
+    assert killed_forgetting(folder, place, point) == -signal.SIGKILL
     done = command(folder, "query", "select 1")
     assert done.exit_code == 0, done.output
     left = set() if point != "note" else {*MARKS}
@@ -290,16 +275,19 @@ def test_a_publishing_in_between_takes_over_no_byte(folder: Path) -> None:
     assert holding(folder, *MARKS) == set()
 
 
-@pytest.fixture
-def twice(tmp_path: Path) -> Path:
-    """Two recordings that claim one call id, of two customers."""
+def publish_twice(tmp_path: Path) -> None:
     for name, customer, word in (("x", "anna", "xylocarp"), ("y", "ben", "quillwort")):
         says = [("B", 0.0, 2.0, f"hello {word}"), ("A", 3.0, 6.0, "good morning")]
         one = call("c-17", audio=name * 64, path=f"/calls/{name}.wav", says=says)
         one = replace(one, metadata=replace(one.metadata, customer_id=customer))
         landing.write(one, tmp_path / "w.landing")
     republish(tmp_path)
-    return tmp_path
+
+
+@pytest.fixture
+def twice(once: Once, tmp_path: Path) -> Path:
+    """Two recordings that claim one call id, of two customers."""
+    return once.copied("claimed-twice", publish_twice, tmp_path)
 
 
 def test_an_id_of_two_recordings_is_refused_naming_both(twice: Path) -> None:
@@ -327,36 +315,54 @@ def test_all_recordings_of_an_id_are_forgotten_when_asked(twice: Path) -> None:
     assert holding(twice, "xylocarp", "quillwort") == set()
 
 
-@pytest.mark.parametrize(
-    ("kept", "typed"),
-    [
-        ("C-1042", "c-1042"),
-        ("C-1042", "C -1042"),
-        ("Zoë", "ZOE\u0308"),
-        ("straße 7", "STRASSE 7"),
-        ("AB\u00a01", "ab 1"),
-        ("\uff21\uff11", "A1"),
-    ],
-)
+#: Ids as they are kept, and others that are typed for them.
+ALIKE = [
+    ("C-1042", "c-1042"),
+    ("C-1042", "C -1042"),
+    ("Zo\u00eb", "ZOE\u0308"),
+    ("straße 7", "STRASSE 7"),
+    ("AB\u00a01", "ab 1"),
+    ("\uff21\uff11", "A1"),
+]
+#: Ids as they are kept, and the same typed in another form of Unicode.
+SAME = [("C-1", " C-1 "), ("Zo\u00eb", "Zoe\u0308")]
+KEPT = sorted({kept for kept, _ in ALIKE + SAME})
+
+
+def publish_spellings(folder: Path) -> None:
+    for kept in KEPT:
+        landing.write(call(f"of {kept}", customer_id=kept), folder / "w.landing")
+    republish(folder)
+
+
+@pytest.fixture
+def spellings(once: Once, tmp_path: Path) -> Path:
+    """A call of each customer whose id can be typed in several ways."""
+    return once.copied("spellings", publish_spellings, tmp_path)
+
+
+@pytest.mark.parametrize(("kept", "typed"), ALIKE)
 def test_ids_that_look_alike_are_named_and_not_erased(
-    tmp_path: Path, kept: str, typed: str
+    spellings: Path, kept: str, typed: str
 ) -> None:
-    landing.write(call("c1", customer_id=kept), tmp_path / "w.landing")
-    republish(tmp_path)
-    refused = command(tmp_path, "forget", "--customer", typed, "--yes")
+    refused = command(spellings, "forget", "--customer", typed, "--yes")
     assert refused.exit_code == 1
     assert repr(kept)[1:-1] in refused.output.replace("\n", "")
-    assert calls(tmp_path) == ["c1"]
-    assert forget(tmp_path, "--customer", typed, "--alike")["calls"] == 1
-    assert calls(tmp_path) == []
+    assert len(calls(spellings)) == len(KEPT)
+    assert forget(spellings, "--customer", typed, "--alike", "--dry-run") == {"analyses": 1}
 
 
-@pytest.mark.parametrize(("kept", "typed"), [("C-1", " C-1 "), ("Zo\u00eb", "Zoe\u0308")])
-def test_ids_in_another_form_of_unicode_are_the_same(tmp_path: Path, kept: str, typed: str) -> None:
-    landing.write(call("c1", customer_id=kept), tmp_path / "w.landing")
-    republish(tmp_path)
-    assert forget(tmp_path, "--customer", typed)["calls"] == 1
-    assert calls(tmp_path) == []
+def test_ids_that_look_alike_are_erased_when_asked(spellings: Path) -> None:
+    assert forget(spellings, "--customer", "STRASSE 7", "--alike")["calls"] == 1
+    assert calls(spellings) == [f"of {kept}" for kept in KEPT if kept != "straße 7"]
+
+
+@pytest.mark.parametrize(("kept", "typed"), SAME)
+def test_ids_in_another_form_of_unicode_are_the_same(
+    spellings: Path, kept: str, typed: str
+) -> None:
+    assert forget(spellings, "--customer", typed)["calls"] == 1
+    assert calls(spellings) == [f"of {other}" for other in KEPT if other != kept]
 
 
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
@@ -391,15 +397,6 @@ def test_what_is_written_anew_is_for_its_owner_alone(folder: Path, mode: int) ->
 
 
 # Customers who opt out
-
-
-MODELS = {
-    SEGMENTATION: "s",
-    EMBEDDING: "e",
-    SENTENCES: "m",
-    MANY_LANGUAGES: "n",
-    "whisper-base": "b",
-}
 
 
 def planned(folder: Path, settings: Settings | None = None) -> Plan:
@@ -500,9 +497,7 @@ def test_who_opted_out_is_in_no_note_and_the_key_of_digests_is_private(folder: P
 # Retention
 
 
-@pytest.fixture
-def aged(tmp_path: Path) -> Path:
-    """Calls of 10, 100 and 1000 days ago, each with a word of its own, packed and published."""
+def publish_aged(tmp_path: Path) -> None:
     for name, days, mark in (
         ("new", 10, "ybandorf"),
         ("mid", 100, MARKS[0]),
@@ -524,7 +519,12 @@ def aged(tmp_path: Path) -> Path:
     landing.compact(tmp_path / "w.landing")
     republish(tmp_path)
     (tmp_path / "s.toml").write_text("[retention]\nwords_days = 30\ncalls_days = 365\n")
-    return tmp_path
+
+
+@pytest.fixture
+def aged(once: Once, tmp_path: Path) -> Path:
+    """Calls of 10, 100 and 1000 days ago, each with a word of its own, packed and published."""
+    return once.copied("aged", publish_aged, tmp_path)
 
 
 def test_retention_erases_old_calls_and_the_words_of_others(aged: Path) -> None:

@@ -1,8 +1,6 @@
 """What lands is what is read, whoever writes, packs or reads at the same time."""
 
 import os
-import subprocess
-import sys
 import threading
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -17,11 +15,12 @@ from hypothesis import settings as tries
 from hypothesis import strategies as st
 
 from support.factories import ANALYZED_AT, call, cue, measured, not_analyzed, sha
+from support.forked import die_at, ended
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.errors import Status
 from warmline.files import LockedError, exclusive
-from warmline.landing import rows, store
+from warmline.landing import compacting, rows, store
 from warmline.values import Recording, Span
 
 LATER = ANALYZED_AT + timedelta(days=1)
@@ -233,29 +232,25 @@ def test_workers_readers_and_packing_at_the_same_time_lose_nothing(tmp_path: Pat
     assert not known.unreadable
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from warmline.landing import compacting, store
-from support.factories import call
-def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
-point, folder = sys.argv[1], Path(sys.argv[2])
-if point == "claimed": compacting._compact_locked = die
-if point == "writing": compacting.pq.ParquetWriter.write_batch = die
-if point == "renaming": Path.replace = die
-if point == "removing": Path.unlink = die
-compacting.compact(folder, rows_in_pack=2)
-"""
+#: Functions that packing goes through, and is killed at.
+POINTS: dict[str, tuple[Any, str]] = {
+    "claimed": (compacting, "_compact_locked"),
+    "writing": (compacting.pq.ParquetWriter, "write_batch"),
+    "renaming": (Path, "replace"),
+    "removing": (Path, "unlink"),
+}
 
 
-@pytest.mark.parametrize("point", ["claimed", "writing", "renaming", "removing"])
+@pytest.mark.parametrize("point", POINTS)
 def test_packing_may_be_killed_at_any_point(tmp_path: Path, point: str) -> None:
     for i in range(5):
         landing.write(call(f"c{i}"), tmp_path)
-    child = subprocess.run(
-        [sys.executable, "-c", KILLED, point, str(tmp_path)], cwd=Path(__file__).parent
-    )
-    assert child.returncode == -9
+
+    def pack() -> None:
+        die_at(*POINTS[point])
+        compacting.compact(tmp_path, rows_in_pack=2)
+
+    assert ended(pack) == -9
     assert len(landing.known(tmp_path)) == 5
     landing.compact(tmp_path, rows_in_pack=2)
     known = landing.known(tmp_path)

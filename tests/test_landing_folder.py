@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from support.factories import call, cue, definitions_of
+from support.once import Once
 from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import EncryptionError, WarehouseError
@@ -27,14 +28,24 @@ DEFINITIONS = definitions_of(CALLS)
 OUTCOMES = "customer_id,date,nps\nof-ann,2026-11-20,9\n"
 
 
-@pytest.fixture
-def elsewhere(tmp_path: Path) -> Path:
-    """A warehouse whose landing folder does not lie where its name says, as that of the demo."""
+def publish_elsewhere(folder: Path) -> Path:
     for analysis in CALLS:
-        landing.write(analysis, tmp_path / "demo" / "landing")
-    publish(tmp_path / "demo" / "landing", tmp_path / "demo" / "w.duckdb", DEFINITIONS)
-    (tmp_path / "o.csv").write_text(OUTCOMES)
-    return tmp_path
+        landing.write(analysis, folder / "demo" / "landing")
+    publish(folder / "demo" / "landing", folder / "demo" / "w.duckdb", DEFINITIONS)
+    (folder / "o.csv").write_text(OUTCOMES)
+    return folder
+
+
+@pytest.fixture
+def in_place(tmp_path: Path) -> Path:
+    """A warehouse whose landing folder does not lie where its name says, as that of the demo."""
+    return publish_elsewhere(tmp_path)
+
+
+@pytest.fixture
+def elsewhere(once: Once, tmp_path: Path) -> Path:
+    """A copy of one, which does not know where it lies now."""
+    return once.copied("elsewhere", publish_elsewhere, tmp_path)
 
 
 def run(folder: Path, *words: str) -> Any:
@@ -78,19 +89,19 @@ def test_a_command_finds_the_landing_folder_without_being_told(
         assert "3 landing files written anew" in done.output
 
 
-def test_a_folder_that_was_moved_is_asked_for_once(elsewhere: Path) -> None:
-    demo = elsewhere / "demo"
-    (demo / "landing").rename(elsewhere / "moved")
-    load = ("outcomes", "load", str(elsewhere / "o.csv"))
-    lost = run(elsewhere, *load)
+def test_a_folder_that_was_moved_is_asked_for_once(in_place: Path) -> None:
+    demo = in_place / "demo"
+    (demo / "landing").rename(in_place / "moved")
+    load = ("outcomes", "load", str(in_place / "o.csv"))
+    lost = run(in_place, *load)
     assert lost.exit_code == 1
     assert f"was {demo / 'landing'} and is not there" in lost.stderr
     assert "--landing DIR" in lost.stderr
     assert len(lost.stderr.splitlines()) == 1
-    assert run(elsewhere, *load, "--landing", str(elsewhere / "moved")).exit_code == 0
-    again = run(elsewhere, *load)
+    assert run(in_place, *load, "--landing", str(in_place / "moved")).exit_code == 0
+    again = run(in_place, *load)
     assert again.exit_code == 0, again.output
-    assert calls(elsewhere) == ["ann", "ben", "eve"]
+    assert calls(in_place) == ["ann", "ben", "eve"]
 
 
 @pytest.mark.parametrize("left", ["nothing", "an empty folder"])
@@ -113,21 +124,21 @@ def test_both_moved_together_are_found(elsewhere: Path) -> None:
     assert found.landing == elsewhere / "there" / "landing"
 
 
-def test_another_folder_is_refused_before_anything_is_written_there(elsewhere: Path) -> None:
-    other = elsewhere / "other"
+def test_another_folder_is_refused_before_anything_is_written_there(in_place: Path) -> None:
+    other = in_place / "other"
     landing.write(call("zoe"), other)
     before = {path: path.stat().st_mtime_ns for path in other.rglob("*")}
     for words in (
-        ("outcomes", "load", str(elsewhere / "o.csv")),
+        ("outcomes", "load", str(in_place / "o.csv")),
         ("review", "mark", "ann", "right", "--cue", "2.5"),
         ("forget", "--call", "zoe", "--yes"),
     ):
-        refused = run(elsewhere, *words, "--landing", str(other))
+        refused = run(in_place, *words, "--landing", str(other))
         assert refused.exit_code == 1
         assert f"{other}: not the landing folder of" in refused.stderr
-        assert str(elsewhere / "demo" / "landing") in refused.stderr
+        assert str(in_place / "demo" / "landing") in refused.stderr
     assert {path: path.stat().st_mtime_ns for path in other.rglob("*")} == before
-    assert calls(elsewhere) == ["ann", "ben", "eve"]
+    assert calls(in_place) == ["ann", "ben", "eve"]
 
 
 def test_the_settings_of_one_warehouse_do_not_hold_for_another(elsewhere: Path) -> None:

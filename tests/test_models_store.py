@@ -11,6 +11,7 @@ from warmline.errors import ModelError
 from warmline.models.catalogue import Model, WheelMember, catalogue, default_models, whisper_name
 from warmline.models.download import receipt_path
 from warmline.models.store import ModelStore, SourceName, State
+from warmline.pipeline.stages import RECOGNISER, STAGES
 from warmline.settings import PlaceSettings, WordSettings
 
 GOOD = b"the published weights" * 1000
@@ -231,11 +232,12 @@ class TestCatalogue:
                         assert offered.url.startswith("https://")
 
     def test_an_analysis_needs_its_whisper_and_the_default_others(self) -> None:
-        assert default_models(WordSettings(whisper_model="small")) == (
-            "whisper-small",
-            *("pyannote-segmentation-3.0", "campplus-zh-en", "all-minilm-l6-v2"),
-            "multilingual-e5-small",
-        )
+        first, *others = default_models(WordSettings(whisper_model="small"))
+        assert first == "whisper-small"
+        known = ("pyannote-segmentation-3.0", "campplus-zh-en", "all-minilm-l6-v2")
+        assert {*known, "multilingual-e5-small"} <= set(others)
+        named = {model for stage in STAGES for model in stage.models}
+        assert sorted(others) == sorted(named - {RECOGNISER}), "what the stages name, and no other"
         with pytest.raises(ModelError, match=r"no model 'huge'; it has: tiny\.en, tiny, base"):
             whisper_name("huge")
 

@@ -1,6 +1,5 @@
 """The Prefect server of a night: it answers its own night alone, and ends when that ends."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,31 +14,10 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from support.prefect_nights import NIGHT, nightly, surroundings
 from warmline.files import folder
 
 BERLIN = ZoneInfo("Europe/Berlin")
-NIGHT = """
-import sys
-sys.path.insert(0, sys.argv[1])
-from night_server import prefect_api
-with prefect_api(schedules=len(sys.argv) > 2) as url:
-    from prefect import get_client
-    with get_client(sync_client=True) as client:
-        client.api_version()
-        client.read_flow_runs()
-    print(url, flush=True)
-    sys.stdin.read()
-"""
-#: The same, and the secret of its server as well.
-TELLS = NIGHT.replace(
-    "print(url",
-    "from prefect.settings import PREFECT_API_AUTH_STRING as secret\n    print(url, secret.value()",
-)
-
-
-def surroundings(home: Path, **more: str) -> dict[str, str]:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
-    return clean | {"PREFECT_HOME": str(home)} | more
 
 
 @contextmanager
@@ -47,7 +25,6 @@ def night(
     home: Path, *arguments: str, **more: str
 ) -> "Iterator[tuple[str, subprocess.Popen[str]]]":
     """The address of a server, and the night that it belongs to."""
-    home.mkdir()
     with subprocess.Popen(
         [sys.executable, "-c", NIGHT, str(folder("flows")), *arguments],
         stdin=subprocess.PIPE,
@@ -74,8 +51,8 @@ def of_home(home: Path) -> dict[int, Path]:
 @pytest.mark.timeout(1200)
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc to look into")
 @pytest.mark.parametrize("arguments", [(), ("schedules",)], ids=["once", "schedule"])
-def test_nobody_else_is_answered_and_nothing_outlives_a_kill(tmp_path, arguments):
-    home = tmp_path / "prefect"
+def test_nobody_else_is_answered_and_nothing_outlives_a_kill(tmp_path, prefect_home, arguments):
+    home = prefect_home
     keys = {"WARMLINE_KEY": "a-key-of-theirs", "AWS_SECRET_ACCESS_KEY": "another"}
     # The settings may name any variable for the key of pseudonyms, also one that looks harmless.
     keys["PREFECT_AGENTS"] = b64encode(bytes(range(32))).decode()
@@ -148,19 +125,6 @@ def test_a_flow_that_is_called_directly_starts_no_open_server(tmp_path):
     assert "temporary server" not in run.stderr
 
 
-def nightly(*arguments: object, env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "warmline", "nightly", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        env=env,
-        cwd=cwd,
-        timeout=900,
-        check=False,
-    )
-
-
 def said(run: "subprocess.CompletedProcess[str]") -> str:
     """The one line that a command has ended with."""
     assert run.returncode == 1, run.stderr
@@ -228,16 +192,15 @@ def test_nobody_becomes_a_daemon_unasked(tmp_path):
 
 
 @pytest.mark.timeout(1200)
-def test_a_block_that_does_not_exist_is_found_before_it_is_needed(tmp_path):
+def test_a_block_that_does_not_exist_is_found_before_it_is_needed(tmp_path, prefect_server):
     (tmp_path / "warmline.toml").write_text('[night]\nnotify = "slack-webhook/nobody"\n')
-    env = surroundings(tmp_path / "prefect")
     for given in (("rec", "--cron", "0 2 * * *"), ("--test-notify",)):
-        run = nightly(*given, env=env, cwd=tmp_path)
+        run = nightly(*given, env=prefect_server, cwd=tmp_path)
         assert run.returncode == 1, run.stderr
         assert "night.notify = 'slack-webhook/nobody': Prefect cannot load" in run.stderr
         assert "Traceback" not in run.stderr
     (tmp_path / "warmline.toml").write_text("")
-    line = said(nightly("--test-notify", env=env, cwd=tmp_path))
+    line = said(nightly("--test-notify", env=prefect_server, cwd=tmp_path))
     assert "night.notify names nobody" in line
 
 

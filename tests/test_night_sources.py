@@ -5,36 +5,18 @@ import os
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
 import pytest
 
 from support.buckets import s3_environment, s3_server
-from test_night_server import TELLS, nightly, surroundings
-from warmline.files import folder
+from support.prefect_nights import nightly
 from warmline.pipeline.sources import look_at
 from warmline.query.questions import ask
 from warmline.settings import RecordingSettings, RedactionSettings
 
 SETTINGS = RecordingSettings()
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A server that asks for a secret, as a user would name it; one for all nights here."""
-    home = tmp_path_factory.mktemp("prefect")
-    with subprocess.Popen(
-        [sys.executable, "-c", TELLS, str(folder("flows"))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=surroundings(home),
-    ) as process:
-        url, secret = process.stdout.readline().split()
-        yield surroundings(home, PREFECT_API_URL=url, PREFECT_API_AUTH_STRING=secret)
-        process.kill()
 
 
 def analyze(source: object, env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -50,16 +32,19 @@ def reports(place: Path) -> str:
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", ["missing", "below a file", "no bucket", "endpoint down"])
-def test_what_cannot_be_read_ends_as_with_analyze(tmp_path, api, kind):
+def test_what_cannot_be_read_ends_as_with_analyze(tmp_path, prefect_server, kind):
     (tmp_path / "file.wav").touch()
     (tmp_path / "calls").mkdir()
     (tmp_path / "calls" / "empty.wav").touch()
     with s3_server() as url:
         source, env = {
-            "missing": (tmp_path / "missing", api),
-            "below a file": (tmp_path / "file.wav" / "calls", api),
-            "no bucket": ("s3://nobucket/x/", api | s3_environment(url)),
-            "endpoint down": ("s3://calls/x/", api | s3_environment("http://127.0.0.1:9")),
+            "missing": (tmp_path / "missing", prefect_server),
+            "below a file": (tmp_path / "file.wav" / "calls", prefect_server),
+            "no bucket": ("s3://nobucket/x/", prefect_server | s3_environment(url)),
+            "endpoint down": (
+                "s3://calls/x/",
+                prefect_server | s3_environment("http://127.0.0.1:9"),
+            ),
         }[kind]
         at_once = analyze(source, env, tmp_path)
         run = nightly(source, "calls", "--once", "--warehouse", "w.duckdb", env=env, cwd=tmp_path)
@@ -80,20 +65,20 @@ def test_what_cannot_be_read_ends_as_with_analyze(tmp_path, api, kind):
     assert (health["state"], health["succeeded_at"]) == ("failed", None)
 
 
-def test_a_night_of_nothing_but_a_missing_folder_is_no_quiet_one(tmp_path, api):
-    run = nightly("missing", "--once", "--warehouse", "w.duckdb", env=api, cwd=tmp_path)
+def test_a_night_of_nothing_but_a_missing_folder_is_no_quiet_one(tmp_path, prefect_server):
+    run = nightly("missing", "--once", "--warehouse", "w.duckdb", env=prefect_server, cwd=tmp_path)
     assert run.returncode == 1, run.stderr
     assert "no such file or folder" in run.stderr.splitlines()[-1]
     assert "Nothing asks for a person" not in reports(tmp_path)
 
 
-def test_a_night_of_nothing_but_what_cannot_be_read_says_so(tmp_path, api):
+def test_a_night_of_nothing_but_what_cannot_be_read_says_so(tmp_path, prefect_server):
     """Sound without a header is passed over: a night that met nothing else did not go well."""
     (tmp_path / "calls").mkdir()
     for name in ("a.g729", "b.sln", "c.vox"):
         (tmp_path / "calls" / name).write_bytes(b"x" * 1000)
-    run = nightly("calls", "--once", "--warehouse", "w.duckdb", env=api, cwd=tmp_path)
-    assert run.returncode == analyze("calls", api, tmp_path).returncode == 1, run.stderr
+    run = nightly("calls", "--once", "--warehouse", "w.duckdb", env=prefect_server, cwd=tmp_path)
+    assert run.returncode == analyze("calls", prefect_server, tmp_path).returncode == 1, run.stderr
     last = run.stderr.splitlines()[-1]
     assert "no recordings found: passed over 3 files (a.g729, b.sln, c.vox)" in last
     told = reports(tmp_path)

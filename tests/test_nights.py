@@ -1,6 +1,7 @@
 """A night's report: counts that add up, alarms that are neither chance nor trifles, no words."""
 
 import re
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -253,9 +254,9 @@ def test_what_a_name_holds_is_shown_and_never_run(bad):
     assert "<script>" not in as_html(report)
 
 
-def test_reports_lie_beside_the_warehouse_and_follow_what_is_forgotten(tmp_path, monkeypatch):
+def test_reports_lie_beside_the_warehouse_and_follow_what_is_forgotten(bad, tmp_path, monkeypatch):
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
-    warehouse = put(tmp_path, lost=8)
+    warehouse = shutil.copytree(bad.parent, tmp_path, dirs_exist_ok=True) / "w.duckdb"
     page = write_report(read_night(warehouse, NIGHT, SETTINGS), warehouse)
     files = report_files(warehouse, NIGHT)
     assert page == files[-1]
@@ -339,9 +340,7 @@ def run_of(hour: int, **values: object) -> RunFacts:
     return replace(RunFacts(60.0, 5, 0, 0, ()), started_at=at(NIGHT, hour), **values)
 
 
-@pytest.fixture
-def two_runs(tmp_path) -> Path:
-    """Two calls refused at three, and one analyzed at ten."""
+def publish_two_runs(tmp_path: Path) -> None:
     said = [("B", 0.0, 2.0, "how can I help")]
     landed = [
         not_analyzed("early-1", analyzed_at=at(NIGHT, 3)),
@@ -351,7 +350,12 @@ def two_runs(tmp_path) -> Path:
     for analysis in landed:
         landing.write(analysis, tmp_path / "w.landing")
     publish(tmp_path / "w.landing", tmp_path / "w.duckdb", definitions_of(landed))
-    return tmp_path / "w.duckdb"
+
+
+@pytest.fixture
+def two_runs(once, tmp_path) -> Path:
+    """Two calls refused at three, and one analyzed at ten."""
+    return once.copied("two-runs", publish_two_runs, tmp_path) / "w.duckdb"
 
 
 def test_a_second_run_leaves_the_report_of_the_first(two_runs):

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from support.pages import publish_calls
-from warmline.files import folder
+from support.samples import SAMPLES, cut
 from warmline.query.questions import ask
 
 WITHOUT_NETWORK = ["unshare", "--map-root-user", "--net"]
-RECORDER = Path(__file__).with_name("recording_attempts.py")
+RECORDER = Path(__file__).parent / "support" / "network_attempts.py"
 TRY = "import socket; socket.create_connection(('127.0.0.1', 9), 1)"
 
 
@@ -90,9 +90,11 @@ def test_samples_are_analyzed_with_the_network_cut(
     tmp_path: Path, engines: object, name: str
 ) -> None:
     (tmp_path / "calls").mkdir()
-    samples = folder("audio") / "samples"
-    for path in samples.glob(f"{name}.*"):
-        shutil.copy(path, tmp_path / "calls")
+    if name == "*":
+        for path in SAMPLES.glob("*.*"):
+            shutil.copy(path, tmp_path / "calls")
+    else:
+        cut(name, tmp_path / "calls" / f"{name}.wav", 20.0)
     given = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in (tmp_path / "calls").iterdir()}
     (tmp_path / "tiny.toml").write_text('[words]\nwhisper_model = "tiny.en"\n')
     command = [sys.executable, "-m", "warmline", "analyze"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from support.samples import cut, settings
 from support.sounds import RATE_HZ, tone, write
 from warmline import landing, words
 from warmline.analysis import CallAnalysis
@@ -16,36 +17,15 @@ from warmline.cli.app import app
 from warmline.cli.terminal import ExitCode
 from warmline.engines import Engines
 from warmline.errors import Status
-from warmline.files import folder
 from warmline.metrics import Metric
 from warmline.pipeline import CacheKeys, all_measures, analyze_recording
 from warmline.pipeline.analyze import CallInput, analyze_recordings
 from warmline.query.questions import ask
-from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ
-from warmline.settings import RecordingSettings, Settings, with_overrides
 from warmline.values import RoleName, SpeakerSource
 from warmline.words.recogniser import Recogniser, Recognition, Request
 
 pytestmark = pytest.mark.models
-
-SAMPLES = folder("audio") / "samples"
-TINY = {"words.whisper_model": "tiny.en", "words.language": "en"}
-
-
-def cut(sample: str, path: Path, seconds: float) -> Path:
-    """The beginning of a sample call as a WAV file, with its metadata beside it."""
-    source = next(p for p in SAMPLES.glob(f"{sample}.*") if p.suffix not in {".json", ".toml"})
-    sound = decode(source, RecordingSettings())
-    samples = sound.pcm[:, : round(seconds * SAMPLE_RATE_HZ)].astype(np.float32) / 32768
-    metadata = json.loads((SAMPLES / f"{sample}.json").read_text())
-    path.with_suffix(".json").write_text(json.dumps(metadata | {"call_id": path.stem}))
-    return write(path, samples, SAMPLE_RATE_HZ)
-
-
-def settings(**values: object) -> Settings:
-    given = {name.replace("__", "."): value for name, value in values.items()}
-    return with_overrides(Settings(), TINY | given)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support import factories
-from test_pipeline_workers import cache_keys, landed, planned
+from support.workers import cache_keys, landed, planned
 from warmline import landing
 from warmline.errors import Status, WarmlineError
 from warmline.pipeline import ClusterWorker, RunConfig, note_lost

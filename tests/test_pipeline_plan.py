@@ -9,30 +9,16 @@ from pathlib import Path
 import pytest
 
 from support import factories
+from support.plans import cache_keys, land, pending, plan
 from warmline import landing
 from warmline.engines import Engines
 from warmline.errors import Status
-from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
-from warmline.pipeline import CacheKeys, Plan, Redo, land_duplicates, make_plan
+from warmline.pipeline import Redo, land_duplicates
 from warmline.pipeline.analyze import CallInput, analyze_recordings
 from warmline.recordings.find import identify
 from warmline.recordings.metadata import read_metadata, read_table
-from warmline.settings import Settings, with_overrides
+from warmline.settings import Settings
 from warmline.values import Recording
-
-MODELS = {
-    SEGMENTATION: "s",
-    EMBEDDING: "e",
-    SENTENCES: "m",
-    MANY_LANGUAGES: "n",
-    "whisper-base": "b",
-}
-
-
-def cache_keys(**settings: object) -> CacheKeys:
-    given = {"recordings.settle_s": 0}
-    given |= {name.replace("__", "."): value for name, value in settings.items()}
-    return CacheKeys(with_overrides(Settings(), given), MODELS, "rules")
 
 
 @pytest.fixture
@@ -47,26 +33,6 @@ def calls(tmp_path) -> Path:
 @pytest.fixture
 def landed(tmp_path) -> Path:
     return tmp_path / "landing"
-
-
-def plan(calls: Path, landed: Path, redo: Redo | None = None, table=None, **settings) -> Plan:
-    return make_plan([calls], landed, cache_keys(**settings), table, redo)
-
-
-def land(path: Path, landed: Path, status: Status = Status.ANALYZED, **settings) -> None:
-    """An analysis as one of today's making would land, without listening."""
-    keys_of = cache_keys(**settings)
-    recording = identify(path)
-    metadata = read_metadata(path, keys_of.settings.recordings, None)
-    keys = keys_of.keys(recording.audio_sha256, metadata)
-    if status is not Status.ANALYZED:
-        keys = {"sound": keys["sound"]}
-    analysis = factories.call(metadata.call_id, stages=keys)
-    landing.write(replace(analysis, recording=recording, metadata=metadata, status=status), landed)
-
-
-def pending(made: Plan) -> dict[str, str]:
-    return {Path(call.path).name: call.why for call in made.pending}
 
 
 def test_what_never_landed_is_new(calls, landed):

@@ -6,20 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support import plans
 from warmline.errors import SettingsError
-from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
+from warmline.models.catalogue import SENTENCES
 from warmline.pipeline import STAGES, CacheKeys, all_measures, with_later
 from warmline.settings import Settings, with_overrides
 from warmline.values import CallMetadata
 
-MODELS = {
-    SEGMENTATION: "s",
-    EMBEDDING: "e",
-    SENTENCES: "m",
-    MANY_LANGUAGES: "n",
-    "whisper-base": "b",
-    "whisper-tiny.en": "t",
-}
+MODELS = plans.MODELS | {"whisper-tiny.en": "t"}
 CALL = CallMetadata("c-1", agent_id="E1", channel_roles={"0": "customer", "1": "agent"})
 TODAY = CacheKeys(Settings(), MODELS, "rules")
 NAMES = [stage.name for stage in STAGES]

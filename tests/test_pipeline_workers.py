@@ -16,44 +16,21 @@ import pytest
 
 from support import factories
 from support.sounds import RATE_HZ, talk, write
+from support.workers import cache_keys, landed, planned
 from warmline import landing
 from warmline.engines import Engines
 from warmline.errors import ModelError, Status
 from warmline.landing import LandingError
-from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
 from warmline.models.store import ModelStore
 from warmline.pipeline import (
-    CacheKeys,
     Outcome,
     Plan,
-    PlannedCall,
     RunConfig,
     RunSummary,
     Workers,
     analyze_recording,
 )
-from warmline.pipeline.failures import unread_recording
 from warmline.processes import give_memory_back, threads_each
-from warmline.settings import Settings, with_overrides
-
-MODELS = {
-    SEGMENTATION: "s",
-    EMBEDDING: "e",
-    SENTENCES: "m",
-    MANY_LANGUAGES: "n",
-    "whisper-base": "b",
-}
-
-
-def cache_keys(tmp_path: Path, **values: object) -> CacheKeys:
-    """Cache keys for a model store that is empty: enough for what never reaches a model."""
-    given = {name.replace("__", "."): value for name, value in values.items()}
-    chosen = with_overrides(Settings(), {"places.models": str(tmp_path / "models"), **given})
-    return CacheKeys(chosen, MODELS, "rules")
-
-
-def planned(path: Path) -> PlannedCall:
-    return PlannedCall(unread_recording(path), "new")
 
 
 @pytest.fixture
@@ -63,12 +40,6 @@ def endless(tmp_path) -> Path:
     with path.open("wb") as file:
         file.truncate(200 << 30)
     return path
-
-
-def landed(folder: Path, path: Path) -> landing.Landed:
-    found = landing.known(folder).by_path(str(path))
-    assert found is not None
-    return found
 
 
 def heard(path: Path, tmp_path: Path):
@@ -143,7 +114,8 @@ _RUN = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from test_pipeline_workers import RunConfig, Workers, cache_keys, planned
+from support.workers import cache_keys, planned
+from warmline.pipeline import RunConfig, Workers
 folder = Path(sys.argv[1])
 with Workers(RunConfig(cache_keys(folder), str(folder / "landing")), 1) as workers:
     future = workers.start(planned(folder / "endless.wav"))

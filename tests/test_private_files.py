@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from support.factories import definitions_of
-from support.marked import a_key, fill, marked
+from support.marked import fill, marked
+from support.once import Once
 from warmline import landing
 from warmline.annotation import Wanted, draw, write_sheet
 from warmline.errors import QueryError
@@ -22,6 +24,8 @@ from warmline.reports import last_night, read_night, write_report
 from warmline.settings import NightSettings
 from warmline.warehouse import publish
 
+KEY = b64encode(bytes(range(32))).decode()
+
 
 @pytest.fixture(autouse=True)
 def open_umask() -> Iterator[None]:
@@ -32,11 +36,17 @@ def open_umask() -> Iterator[None]:
 
 
 @pytest.fixture(params=["in clear", "encrypted"])
-def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def place(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, once: Once, tmp_path: Path
+) -> Path:
     if request.param == "encrypted":
-        monkeypatch.setenv("WARMLINE_KEY", a_key())
-    (tmp_path / "place").mkdir(0o700)
-    fill(tmp_path / "place")
+        monkeypatch.setenv("WARMLINE_KEY", KEY)
+
+    def make(folder: Path) -> None:
+        (folder / "place").mkdir(0o700)
+        fill(folder / "place")
+
+    once.copied(f"private-{request.param}", make, tmp_path)
     return tmp_path / "place"
 
 

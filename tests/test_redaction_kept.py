@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.factories import ANALYZED_AT, call, definitions_of
-from test_pipeline_calls import cut, settings
+from support.once import Once
+from support.samples import cut, settings
 from warmline import landing, words
 from warmline.engines import Engines
 from warmline.landing.store import key_of
@@ -204,19 +205,23 @@ def shape(folder: Path) -> str:
 
 @pytest.mark.parametrize("place", ["said", "metadata", "gone"])
 def test_what_is_redacted_later_is_in_no_byte_of_what_was_published_before(
-    tmp_path: Path, place: str
+    once: Once, tmp_path: Path, place: str
 ) -> None:
     """Words heard anew, metadata read anew, an analysis taken away: nothing of before is left."""
     says = [("B", 0.0, 2.0, "your code"), ("A", 2.5, 5.0, "it is qx81vv2 indeed")]
     known = {"extra": {"note": "code zanthoxyl"}}
-    calls = [call(f"c{i}", says=[("B", 0.0, 2.0, "good morning")]) for i in range(4)]
     meant = call("meant", says=says, **known)
-    for analysis in (*calls, meant):
-        landing.write(analysis, tmp_path / "landing")
     definitions = definitions_of([meant])
-    publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions)
-    landing.compact(tmp_path / "landing")
-    publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions)
+
+    def publish_before(folder: Path) -> None:
+        calls = [call(f"c{i}", says=[("B", 0.0, 2.0, "good morning")]) for i in range(4)]
+        for analysis in (*calls, meant):
+            landing.write(analysis, folder / "landing")
+        publish(folder / "landing", folder / "w.duckdb", definitions)
+        landing.compact(folder / "landing")
+        publish(folder / "landing", folder / "w.duckdb", definitions)
+
+    once.copied("redacted-later", publish_before, tmp_path)
     before = shape(tmp_path)
     assert b"qx81vv2" in everything(tmp_path)
     later = {"analyzed_at": ANALYZED_AT + timedelta(days=1)}

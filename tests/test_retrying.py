@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from support.plans import cache_keys, land, pending, plan
 from support.quick_nights import outcomes_of
-from test_pipeline_plan import cache_keys, land, pending, plan
 from warmline import landing
 from warmline.cli.app import app
 from warmline.errors import Status

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from support.factories import ANALYZED_AT, call, cue, definitions_of, measured
+from support.once import Once
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
@@ -69,10 +70,13 @@ LEDGER = (
 )
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def publish_reviewed(tmp_path: Path) -> None:
     put(tmp_path, reviewed_call())
-    return tmp_path
+
+
+@pytest.fixture
+def folder(once: Once, tmp_path: Path) -> Path:
+    return once.copied("reviewed", publish_reviewed, tmp_path)
 
 
 def mark(folder: Path, at_s: float, judgement: Judgement) -> None:

@@ -10,6 +10,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from support.factories import ANALYZED_AT, call, cue, definitions_of, measured, not_analyzed
+from support.once import Once
 from warmline import landing
 from warmline.cli.app import app
 from warmline.outcomes import load_outcomes
@@ -21,9 +22,7 @@ from warmline.warehouse import publish
 SAYS = [("B", 0.0, 2.0, "how can I help"), ("A", 3.0, 6.0, "I am worried xylocarp [card]")]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Two published calls of anna, one refused, one landed since; one of ben."""
+def publish_subjects(tmp_path: Path) -> None:
     hidden = (Redaction(5.0, 6.0, "A", "card", 0),)
     known = {"customer_id": "anna", "reason": "invoice quillwort"}
     cues = [cue(1, 3.0, 6.0, "I am worried xylocarp")]
@@ -44,7 +43,12 @@ def folder(tmp_path: Path) -> Path:
     outcomes.write_text("\n".join(lines) + "\n")
     load_outcomes(outcomes, tmp_path / "w.landing", tmp_path / "w.duckdb", all_measures())
     landing.write(call("c4", customer_id="anna", analyzed_at=ANALYZED_AT), tmp_path / "w.landing")
-    return tmp_path
+
+
+@pytest.fixture
+def folder(once: Once, tmp_path: Path) -> Path:
+    """Two published calls of anna, one refused, one landed since; one of ben."""
+    return once.copied("subject-access", publish_subjects, tmp_path)
 
 
 def access(folder: Path, *words: str) -> Result:

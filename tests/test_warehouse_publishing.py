@@ -1,22 +1,24 @@
 """Publishing fails well: what is there is whole, and never in a reader's way."""
 
-import re
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
+from support.factories import definitions_of
+from support.forked import die_at, ended
 from support.warehouses import put, rich, rows
+from warmline import landing
 from warmline.errors import WarehouseError
 from warmline.files import exclusive
 from warmline.metrics import Metric
-from warmline.warehouse import check_warehouse
-
-ROOT = Path(__file__).resolve().parents[1]
+from warmline.warehouse import check_warehouse, load, publish, publishing
+from warmline.warehouse import swap as swapping
 
 
 def test_an_analysis_that_fits_no_table_is_refused_by_the_tables_name(tmp_path: Path) -> None:
@@ -65,12 +67,7 @@ def test_a_reader_keeps_what_it_opened_while_a_new_one_sees_the_new(
     shutil.copytree(sound, tmp_path, dirs_exist_ok=True)
     with duckdb.connect(str(tmp_path / "w.duckdb"), read_only=True) as reader:
         assert reader.execute("SELECT count(*) FROM calls").fetchall() == [(3,)]
-        child = subprocess.run(
-            [sys.executable, "-c", PUBLISHER, "none", str(tmp_path), "c"],
-            cwd=ROOT / "tests",
-            check=True,
-        )
-        assert child.returncode == 0
+        assert published_elsewhere(tmp_path, "c") == 0
         assert reader.execute("SELECT count(*) FROM calls").fetchall() == [(3,)]
         assert reader.execute("SELECT count(*) FROM words").fetchall() == [(44,)]
         seen = subprocess.run(
@@ -88,46 +85,37 @@ con = duckdb.connect(sys.argv[1], read_only=True)
 print(*[name for (name,) in con.execute("SELECT call_id FROM calls ORDER BY 1").fetchall()])
 """
 
-#: Publishes one more call, killed at a named point by a patched function of the library's own.
-PUBLISHER = """
-import os, signal, sys
-from pathlib import Path
-from warmline import landing
-from warmline.warehouse import publishing, load, swap as swapping
-from support.factories import definitions_of
-from support.warehouses import rich
-def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
-def before(module, name, calls=1):
-    original, left = getattr(module, name), [calls]
-    def patched(*a, **k):
-        left[0] -= 1
-        return die() if left[0] == 0 else original(*a, **k)
-    setattr(module, name, patched)
-point, folder, call_id = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
-points = {
-    "none": lambda: None,
-    "copying": lambda: before(swapping.shutil, "copyfile"),
-    "commenting": lambda: before(publishing, "comment_tables"),
-    "listing": lambda: before(publishing, "note_files"),
-    "removing": lambda: before(load, "_batches"),
-    "staging": lambda: before(load, "_expect_all"),
-    "loading": lambda: before(load, "_counted"),
-    "defining": lambda: before(publishing, "note_definitions"),
-    "viewing": lambda: before(publishing, "define_views"),
-    "noting": lambda: before(publishing, "note_reviews"),
-    "indexing": lambda: before(publishing, "index_turns"),
-    "summing": lambda: before(publishing, "summarize"),
-    "summed": lambda: before(publishing, "differs"),
-    "checking": lambda: before(publishing, "_require_passing"),
-    "syncing": lambda: before(swapping, "sync"),
-    "swapping": lambda: before(Path, "replace"),
-    "swapped": lambda: before(swapping, "sync", 2),
+#: Functions of the library's own, at whose call of this number a publishing is killed.
+POINTS: dict[str, tuple[Any, str, int]] = {
+    "copying": (swapping.shutil, "copyfile", 1),
+    "commenting": (publishing, "comment_tables", 1),
+    "listing": (publishing, "note_files", 1),
+    "removing": (load, "_batches", 1),
+    "staging": (load, "_expect_all", 1),
+    "loading": (load, "_counted", 1),
+    "defining": (publishing, "note_definitions", 1),
+    "viewing": (publishing, "define_views", 1),
+    "noting": (publishing, "note_reviews", 1),
+    "indexing": (publishing, "index_turns", 1),
+    "summing": (publishing, "summarize", 1),
+    "summed": (publishing, "differs", 1),
+    "checking": (publishing, "_require_passing", 1),
+    "syncing": (swapping, "sync", 1),
+    "swapping": (Path, "replace", 1),
+    "swapped": (swapping, "sync", 2),
 }
-landing.write(rich(call_id), folder / "landing")
-points[point]()
-publishing.publish(folder / "landing", folder / "w.duckdb", definitions_of([rich("a")]))
-"""
-POINTS = re.findall(r'^    "(\w+)": lambda', PUBLISHER, re.MULTILINE)[1:]
+
+
+def published_elsewhere(folder: Path, call_id: str, point: str | None = None) -> int:
+    """How another process ends that publishes one more call, and is killed at this point."""
+
+    def publish_one() -> None:
+        landing.write(rich(call_id), folder / "landing")
+        if point is not None:
+            die_at(*POINTS[point])
+        publish(folder / "landing", folder / "w.duckdb", definitions_of([rich("a")]))
+
+    return ended(publish_one)
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -135,10 +123,7 @@ def test_killed_at_any_point_the_warehouse_is_whole_and_the_next_run_completes(
     sound: Path, tmp_path: Path, point: str
 ) -> None:
     shutil.copytree(sound, tmp_path, dirs_exist_ok=True)
-    child = subprocess.run(
-        [sys.executable, "-c", PUBLISHER, point, str(tmp_path), "c"], cwd=ROOT / "tests"
-    )
-    assert child.returncode == -9
+    assert published_elsewhere(tmp_path, "c", point) == -9
     yesterday = [("a",), ("b",), ("broken",)]
     today = [("a",), ("b",), ("broken",), ("c",)]
     names = rows(tmp_path, "SELECT call_id FROM calls ORDER BY call_id")
@@ -150,8 +135,6 @@ def test_killed_at_any_point_the_warehouse_is_whole_and_the_next_run_completes(
 
 
 def test_killed_on_the_first_night_there_is_no_warehouse_yet(tmp_path: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-c", PUBLISHER, "checking", str(tmp_path), "a"], cwd=ROOT / "tests"
-    )
+    assert published_elsewhere(tmp_path, "a", "checking") == -9
     assert not (tmp_path / "w.duckdb").exists()
     assert put(tmp_path).loaded == 1

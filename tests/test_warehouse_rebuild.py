@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from support.factories import definitions_of, not_analyzed, sha
+from support.once import Once
 from support.warehouses import contents, put, rich, rows
 from warmline import landing
 from warmline.errors import WarehouseError
@@ -51,9 +52,7 @@ def age_far(folder: Path) -> None:
 OUTCOME = OutcomeLine(2, "nps", "c7", occurred_at=datetime(2030, 1, 1), value=9.0)
 
 
-@pytest.fixture
-def filled(tmp_path: Path) -> Path:
-    """Calls of more than one status, two of one name, an outcome and a review."""
+def fill(tmp_path: Path) -> None:
     twice = rich("a", audio="other", path="/2/a.wav")
     for analysis in (rich("a"), twice, rich("b"), not_analyzed("d")):
         landing.write(analysis, tmp_path / "landing")
@@ -63,7 +62,12 @@ def filled(tmp_path: Path) -> Path:
     review = Review(at, "kim", "b", f"analyses/{sha('b')}", *cue, "right", None, "heard it")
     write_review(review, tmp_path / "landing")
     put(tmp_path)
-    return tmp_path
+
+
+@pytest.fixture
+def filled(once: Once, tmp_path: Path) -> Path:
+    """Calls of more than one status, two of one name, an outcome and a review."""
+    return once.copied("filled", fill, tmp_path)
 
 
 @pytest.mark.parametrize("age", [age, age_far])

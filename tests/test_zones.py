@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from support.factories import call
+from support.once import Once
 from support.warehouses import put
 from warmline.cli.app import app
 from warmline.cli.zones import Zone
@@ -22,11 +23,14 @@ SUMMER = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 BEGAN = "SELECT call_id, started_at FROM calls ORDER BY call_id"
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def publish_times(tmp_path: Path) -> None:
     calls = [call("s", started_at=SUMMER), call("w", started_at=WINTER), call("x", started_at=None)]
     put(tmp_path, *calls)
-    return tmp_path
+
+
+@pytest.fixture
+def folder(once: Once, tmp_path: Path) -> Path:
+    return once.copied("zones", publish_times, tmp_path)
 
 
 def run(folder: Path, *words: str) -> Any:

@@ -14,19 +14,12 @@ import soundfile
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
-from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
+from support.plans import MODELS
 from warmline.pipeline import CacheKeys, Outcome, Plan, RunConfig, land_duplicates, make_plan
 from warmline.pipeline.calls import analyze_calls
 from warmline.progress import no_progress
 from warmline.settings import Settings, with_overrides
 
-MODELS = {
-    SEGMENTATION: "s",
-    EMBEDDING: "e",
-    SENTENCES: "m",
-    MANY_LANGUAGES: "n",
-    "whisper-base": "b",
-}
 BUCKET = "calls"
 SOURCE = f"s3://{BUCKET}/2026-11-21"
 

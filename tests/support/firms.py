@@ -75,6 +75,14 @@ def world(
     )
 
 
+def firm_in(folder: Path) -> Firm:
+    """The firm that was made in this folder, or in the one that this is a copy of."""
+    one = _call(0, "agent-0", START, 0, CUES, CUES, {"ownership": 0, "reflections": 0})
+    return Firm(
+        folder / "landing", folder / "firm.duckdb", folder / "out.csv", definitions_of([one])
+    )
+
+
 def firm(folder: Path, *, calls: int = 180, agents: int = 6, effect: float = 0.0) -> Firm:
     """A published warehouse of calls with outcomes; one call in nine shows no feeling at all."""
     random = np.random.default_rng(7)
@@ -100,9 +108,7 @@ def firm(folder: Path, *, calls: int = 180, agents: int = 6, effect: float = 0.0
         nps = int(np.clip(round(6 + 3 * skill - 2 * upset + random.normal()), 0, 10))
         lines.append(f"customer-{i},{end:%Y-%m-%d},{'no' if stays else 'yes'},")
         lines.append(f"customer-{i},{rated:%Y-%m-%d},,{nps}")
-    places = Firm(
-        folder / "landing", folder / "firm.duckdb", folder / "out.csv", definitions_of(analyses)
-    )
+    places = firm_in(folder)
     _land(analyses, places.landing)
     places.outcomes.write_text("\n".join(lines) + "\n", encoding="utf-8")
     load_outcomes(places.outcomes, places.landing, places.warehouse, places.definitions)

@@ -1,6 +1,6 @@
 """Runs a command where every packet that leaves any of its processes is seen, and leads nowhere.
 
-    unshare --map-root-user --net python recording_attempts.py SEEN COMMAND...
+    unshare --map-root-user --net python network_attempts.py SEEN COMMAND...
 
 In a network namespace of its own all addresses lead back to it, so that an attempt is refused at
 once. What is seen is written as lines of "protocol address port": whoever sends, in whatever

@@ -1,6 +1,6 @@
 """A night without listening: the pool, landing, loading and packing are real, and can be killed.
 
-Run as a program, it is one night: `python faulting.py FOLDER`, recordings in FOLDER/calls.
+Run as a program, `python -m support.quick_nights FOLDER`, it is one night of FOLDER/calls.
 """
 
 import os
@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from support import factories
+from support.plans import MODELS
 from warmline import landing
 from warmline.errors import Status
-from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
 from warmline.pipeline import (
     CacheKeys,
     Outcome,
@@ -36,13 +36,6 @@ from warmline.run import analyze_with_retries
 from warmline.settings import Settings, with_overrides
 from warmline.warehouse import check_warehouse, publish
 
-MODELS = {
-    SEGMENTATION: "s",
-    EMBEDDING: "e",
-    SENTENCES: "m",
-    MANY_LANGUAGES: "n",
-    "whisper-base": "b",
-}
 DEFINITIONS = factories.definitions_of([factories.call()])
 
 
@@ -115,7 +108,9 @@ def land_here(folder: Path, **values: object) -> None:
 def start_night(folder: Path) -> "subprocess.Popen[bytes]":
     """A night in a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, __file__, str(folder)], start_new_session=True, cwd=Path(__file__).parent
+        [sys.executable, "-m", "support.quick_nights", str(folder)],
+        start_new_session=True,
+        cwd=Path(__file__).parents[1],
     )
 
 

@@ -129,11 +129,13 @@ def tables_digest() -> str:
 
 def define_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Make all tables of an empty warehouse. Raises WarehouseError naming the file that cannot."""
+    con.execute("BEGIN")  # a commit for each of some hundred statements takes a fifth longer
     for file in (*sql_files("tables"), *sql_files("marts")):
         try:
             con.execute(file.definition)
         except duckdb.Error as e:
             raise WarehouseError(f"{file.name}.sql: {str(e).splitlines()[0]}") from e
+    con.execute("COMMIT")
 
 
 def comment_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -147,6 +149,7 @@ def define_views(con: duckdb.DuckDBPyConnection) -> None:
 
     A column of a view that its file does not explain means what it means in the tables.
     """
+    con.execute("BEGIN")
     for name, kind in con.execute(_MACROS).fetchall():
         con.execute(f'DROP MACRO {"TABLE " if kind == "table_macro" else ""}"{name}"')
     for (name,) in con.execute(_VIEWS).fetchall():
@@ -156,6 +159,7 @@ def define_views(con: duckdb.DuckDBPyConnection) -> None:
     for view, column, comment in con.execute(_COMMENTS_OF_TABLES).fetchall():
         meaning = comment.replace("'", "''")
         con.execute(f'COMMENT ON COLUMN "{view}"."{column}" IS \'{meaning}\'')
+    con.execute("COMMIT")
 
 
 def _is_comment(line: str) -> bool:

@@ -1,0 +1,1 @@
+"""What several tests share: how to make calls, sounds, warehouses, nights, servers."""

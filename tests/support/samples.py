@@ -1,0 +1,30 @@
+"""Beginnings of the sample calls, and settings that hear them quickly."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from support.sounds import write
+from warmline.files import folder
+from warmline.recordings.decode import decode
+from warmline.recordings.sound import SAMPLE_RATE_HZ
+from warmline.settings import RecordingSettings, Settings, with_overrides
+
+SAMPLES = folder("audio") / "samples"
+TINY = {"words.whisper_model": "tiny.en", "words.language": "en"}
+
+
+def cut(sample: str, path: Path, seconds: float) -> Path:
+    """The beginning of a sample call as a WAV file, with its metadata beside it."""
+    source = next(p for p in SAMPLES.glob(f"{sample}.*") if p.suffix not in {".json", ".toml"})
+    sound = decode(source, RecordingSettings())
+    samples = sound.pcm[:, : round(seconds * SAMPLE_RATE_HZ)].astype(np.float32) / 32768
+    metadata = json.loads((SAMPLES / f"{sample}.json").read_text())
+    path.with_suffix(".json").write_text(json.dumps(metadata | {"call_id": path.stem}))
+    return write(path, samples, SAMPLE_RATE_HZ)
+
+
+def settings(**values: object) -> Settings:
+    given = {name.replace("__", "."): value for name, value in values.items()}
+    return with_overrides(Settings(), TINY | given)
