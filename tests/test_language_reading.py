@@ -51,6 +51,7 @@ def test_every_moment_lies_in_its_turn_and_quotes_it_word_for_word() -> None:
         assert (moment.party, moment.role) == (turn.party, turn.role)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.integers(-2000, 2000))
 def test_a_later_call_says_the_same_later(quarters: int) -> None:
     by_s = quarters / 4

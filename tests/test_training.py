@@ -1,6 +1,9 @@
 """The texts that weights are learned from, and how the weights are learned."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -162,3 +165,37 @@ def test_turns_held_out_are_told_apart(corpora) -> None:
     areas = {s: roc_auc_score(*zip(*rows, strict=True)) for s, rows in truth.items()}
     assert areas["agent"] > 0.85
     assert areas["customer"] > 0.80
+
+
+@pytest.fixture
+def training_of_feelings(monkeypatch) -> Iterator[ModuleType]:
+    """The script of training, whose neighbours have generic names that are not kept."""
+    pytest.importorskip("torch")
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(TRAINING))
+    yield load_outside("warmline_training_feelings", TRAINING / "feelings.py")
+    for name in set(sys.modules) - before:
+        if str(TRAINING) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def test_the_mean_of_networks_changes_each_matrix_by_the_mean_change(training_of_feelings) -> None:
+    import torch
+
+    def network(seed: int) -> dict[str, torch.Tensor]:
+        drawn = torch.Generator().manual_seed(seed)
+        sizes = {"a.up": (6, 2), "a.down": (2, 5), "head.weight": (1, 5), "head.bias": (1,)}
+        return {n: torch.randn(*size, generator=drawn).half() for n, size in sizes.items()}
+
+    parts = [network(seed) for seed in (1, 2, 3)]
+    found = training_of_feelings.mean_of(parts)
+    wanted = sum(p["a.up"].float() @ p["a.down"].float() for p in parts) / 3
+    assert torch.allclose(found["a.up"].float() @ found["a.down"].float(), wanted, atol=0.02)
+    assert torch.allclose(found["head.bias"], sum(p["head.bias"].float() for p in parts) / 3)
+
+
+def test_lines_of_agents_and_customers_are_of_the_same_languages(corpora) -> None:
+    agents, customers = corpora.agent_lines(), corpora.service_lines()
+    assert {code for code, _ in agents} == {line.language for line in customers}
+    assert len({text for _, text in agents}) == len(agents) >= 100
+    assert not {text for _, text in agents} & {line.text for line in customers}

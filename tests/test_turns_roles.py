@@ -1,16 +1,22 @@
 """Roles: from metadata, from words with a confidence, else unknown."""
 
+import hashlib
 import json
 import random
+import tomllib
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from warmline.engines import Engines
+from warmline.language import party_reader
+from warmline.language.heads import adapter_file
 from warmline.phrases import broken_examples
-from warmline.settings import TurnSettings
+from warmline.settings import Settings, TurnSettings
 from warmline.turns.roles import assign_roles, behaves_like_the_agent, role_languages, role_rules
 from warmline.values import CallMetadata, ChannelCopy, ChannelLayout, Role, RoleName, Turn
 
@@ -439,3 +445,70 @@ def test_the_only_voice_of_two_channels_has_the_role_of_its_channel(live: int) -
     assert f"channel {live} is" in first.reason
     # Two voices on that channel are told apart by what they say.
     assert all(role.source == "words" for role in told(layout, roles))
+
+
+# Openings with few of the words that rules know, none of them learned from: (language, who is the
+# agent, direction, what is said in turn).
+FEW_WORDS = (
+    ("en", "A", None, "Castle Hotel.", "Evening. Do you still have something for the ninth?",
+     "For how many?", "Just me and the dog.", "Dogs are twelve a night on top.", "That's fine."),
+    ("en", "B", None, "Yes hello, it's about the parking fine.", "Have you got the number of it?",
+     "Let me see. Nine one four.", "And the plate?", "It was my brother who drove, in fact."),
+    ("en", "B", "outbound", "Hello?", "Hello, it's Tessa, from the vet's. It's about Mimi's jab.",
+     "Oh yes.", "She's due in a fortnight. Would the Thursday be any good?", "What time?"),
+    ("en", "A", None, "Dispatch.", "The lorry's outside but he won't come up the drive.",
+     "Which drop is it?", "The one for the school kitchen.", "I'll give him a ring in the cab."),
+    ("de", "A", None, "Bäderbetriebe, Schulz.", "Tag, meine Karte geht am Eingang nicht auf.",
+     "Steht eine Zahl unten drauf?", "Ja, sieben null vier.", "Die ist im Mai abgelaufen."),
+    ("es", "B", None, "Hola, era por la lavadora que dejé el jueves.", "¿A nombre de quién está?",
+     "De mi marido, Andrés.", "Le falta una pieza, nos la traen mañana.", "Vale, pues espero."),
+    ("fr", "A", None, "Mairie, état civil.", "Bonjour, il me faudrait un acte de naissance.",
+     "Vous êtes né ici ?", "Oui, en soixante-quatre.", "Vous pouvez le retirer dès demain."),
+    ("pt", "B", "outbound", "Estou?", "Boa tarde, é da ótica, os seus óculos já cá estão.",
+     "Ah, que bom.", "Pode passar quando quiser, fechamos às sete.", "Passo lá amanhã."),
+    ("nl", "A", None, "Bibliotheek, met Joke.", "Ik wil mijn boeken nog een week houden.",
+     "Wat is het nummer op de pas?", "Acht acht drie.", "Ze staan nu tot de twaalfde."),
+    ("it", "A", None, "Segreteria.", "Salve, mio figlio oggi non viene, ha la febbre.",
+     "In che classe è?", "La seconda B.", "Va bene, lo segno io."),
+)  # fmt: skip
+
+
+@pytest.mark.models
+def test_roles_are_told_where_few_words_are_known(engines: Engines) -> None:
+    read = party_reader(Settings().language, engines)
+    found = []
+    for language, agent, direction, *told in FEW_WORDS:
+        said = turns_of(*((("A", "B")[i % 2], text) for i, text in enumerate(told)))
+        known = replace(NOTHING_KNOWN, direction=direction)
+        roles = assign_roles(said, ("A", "B"), MONO, known, TurnSettings(), language, read)
+        name = {role.party: role.name for role in roles}[agent]
+        found.append(name)
+        assert name in (RoleName.AGENT, RoleName.UNKNOWN), told
+    assert found.count(RoleName.AGENT) >= 8
+
+
+def test_what_a_network_reads_counts_beside_the_words_and_alone() -> None:
+    said = turns_of(("A", "Mm."), ("B", "It is on the table."), ("A", "Mm."), ("B", "Right."))
+
+    def roles(*log_odds: float) -> list[str]:
+        assigned = assign_roles(
+            said,
+            ("A", "B"),
+            MONO,
+            replace(NOTHING_KNOWN, direction="inbound"),
+            TurnSettings(),
+            "en",
+            lambda turns: dict(zip((t.index for t in turns), log_odds, strict=True)),
+        )
+        assert {role.reason for role in assigned}
+        return [role.name.value for role in assigned]
+
+    assert roles(4.0, -4.0, 4.0, -4.0) == ["agent", "customer"]
+    assert roles(-4.0, 4.0, -4.0, 4.0) == ["customer", "agent"]
+    assert roles(0.0, 0.0, 0.0, 0.0) == ["unknown", "unknown"]
+
+
+def test_the_layer_is_the_one_that_its_weights_were_set_for() -> None:
+    stored = hashlib.sha256(adapter_file("parties").read_bytes()).hexdigest()
+    text = files("warmline.turns").joinpath("behaviour.toml").read_text(encoding="utf-8")
+    assert tomllib.loads(text)["network"]["sha256"] == stored

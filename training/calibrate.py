@@ -30,6 +30,10 @@ from weighted import Fitted, Labelled, Restraint, fit
 
 SEED = 1
 FOLDS = 5
+# Restating, guessing a feeling and speaking of oneself answer a feeling as well. EPITOME's
+# emotional reactions and our levels do not ask for them, so that little weight is learned for them;
+# this much is added, about the log-odds that are usual, chosen on half of the sessions of ESConv.
+UNDERSTANDING, USUAL_UNDERSTANDING = 0.4, -2.3
 # A domain with so many rows is a set, and has figures of its own.
 _SET_ROWS = 100
 _FILE = adapter_file("emotions").with_name("turns.toml")
@@ -65,6 +69,7 @@ def main() -> None:
     for task in tasks:
         report(task)
         fitted[task.name] = learned(task, task.support.only(~task.support.held_out), task.public)
+    fitted["empathy"] = with_understanding(fitted["empathy"])
     write(fitted)
 
 
@@ -117,6 +122,14 @@ def support_rows(
 def learned(task: Task, support: Labelled, public: Labelled) -> Fitted:
     """Weights from these rows."""
     return fit(support, public, task.signs, task.restraint)
+
+
+def with_understanding(found: Fitted) -> Fitted:
+    """Return the weights of empathy with more weight for interpretations."""
+    weights = dict(found.weights)
+    weights["model.interpretation"] += UNDERSTANDING
+    intercept = found.intercept - UNDERSTANDING * USUAL_UNDERSTANDING
+    return replace(found, intercept=intercept, weights=weights)
 
 
 def report(task: Task) -> None:

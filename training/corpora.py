@@ -27,6 +27,7 @@ SUPPORT_FILES = tuple(
     Path(__file__).with_name(name) for name in ("support_turns.txt", "support_sets.txt")
 )
 SERVICE_LINES = Path(__file__).with_name("service_lines.txt")
+AGENT_LINES = Path(__file__).with_name("agent_lines.txt")
 # Plutchik's emotions as XED numbers them -> the ledger's names; disgust counts as anger.
 XED_FEELINGS = {
     1: "anger_frustration",
@@ -45,6 +46,7 @@ _SPEAKERS = {"C": "customer", "A": "agent"}
 _HEADING = re.compile(r"\[(\d{3})([a-z]?) ([a-z-]+) ([a-z]+)\]")
 _TURN = re.compile(r"([CA]) ([a-z0-9 ]+): (\S.*)")
 _SERVICE_LINE = re.compile(r"([a-z]{2}) (feeling|trouble|plain): (\S.*)")
+_AGENT_LINE = re.compile(r"([a-z]{2}) agent: (\S.*)")
 _XED_LABELS = re.compile(r"\d(, ?\d)*")
 _LEVELS = range(3)
 _HELD_OUT_EVERY = 4
@@ -162,6 +164,12 @@ def service_lines(path: Path = SERVICE_LINES) -> list[ServiceLine]:
         elif line and not line.startswith("#"):
             raise DataError(f"{path.name}, line {number}: not `language label: words`")
     return found
+
+
+def agent_lines(path: Path = AGENT_LINES) -> list[tuple[str, str]]:
+    """Return (language, words) of the lines of agents that were written for this project."""
+    read = (_AGENT_LINE.fullmatch(line) for line in _lines(path) if line and line[0] != "#")
+    return [(one[1], one[2]) for one in read if one]
 
 
 def _film(path: Path) -> list[FilmLine]:

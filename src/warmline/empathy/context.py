@@ -19,7 +19,7 @@ CLARK = "Clark, Murfett, Rogers & Ang 2013"
 # dismissal, and prices by the month are offers, 5 since a multilingual model reads customers'
 # turns, an answer follows its cue in time and is by the agent who heard it, and courtesy, holds and
 # instructions are classed as such.
-MOMENTS_VERSION = 5
+MOMENTS_VERSION = 6
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from warmline.language.feelings import (
     read_sentences,
     without_denied_feelings,
 )
+from warmline.language.parties import party_reader
 from warmline.language.rule_moments import in_order, rule_moments, without_denied
 from warmline.language.rulebook import fingerprint, rulebook
 from warmline.language.scoring import (
@@ -30,6 +31,7 @@ __all__ = [
     "SpokenTurn",
     "TurnLanguage",
     "fingerprint",
+    "party_reader",
     "read",
     "read_call",
     "score_turns",

@@ -250,7 +250,10 @@ class CallRun:
         parts |= {"transcript": said, "redactions": hidden}
         talk = parts["conversation"] = stage(
             "turns",
-            lambda: turns.converse(found, said, layout, self.metadata, s.turns),
+            lambda: turns.converse(
+                *(found, said, layout, self.metadata, s.turns),
+                read=language.party_reader(s.language, self.engines),
+            ),
             lambda old: old.conversation,
         )
         doubt = doubt_about_parties(found, s.speech.min_confidence)

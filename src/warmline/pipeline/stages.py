@@ -84,12 +84,13 @@ STAGES = (
         data=("redaction",),
     ),
     Stage(
-        "turns",
-        3,
+        "turns",  # and who is the agent, which a network of the language stage helps to tell
+        4,
         after=("words",),
-        settings=("turns",),
+        settings=("turns", "language.models"),
+        models=(MANY_LANGUAGES,),
         metadata=("channel_roles", "direction"),
-        data=("turns", "phrases"),
+        data=("turns", "phrases", "language/networks"),
     ),
     Stage(
         "prosody",
@@ -116,7 +117,7 @@ STAGES = (
     ),
     Stage(
         "empathy",
-        5,
+        6,
         after=("language", "floor"),
         settings=("empathy", "speech.min_confidence"),
         data=("empathy",),

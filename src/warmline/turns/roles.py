@@ -8,11 +8,12 @@ posterior probability; below `turns.min_role_confidence` the role is unknown.
 import math
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from itertools import product
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field
@@ -21,28 +22,47 @@ from warmline.phrases import Matcher, PhraseRule, RuleFile, parse_rules, spoken_
 from warmline.settings import TurnSettings
 from warmline.values import CallMetadata, ChannelLayout, Role, RoleName, Turn
 
-# Which of two parties behaves like the agent, in any language: who opens, and who asks.
+# Reads turns as a network does: the log-odds that a turn is an agent's, by turn index.
+ReadTurns = Callable[[Sequence[Turn]], Mapping[int, float]]
+NOTHING_READ: Mapping[int, float] = MappingProxyType({})
+
+# Which of two parties behaves like the agent, in any language: who opens, who asks, and, where a
+# network has read the turns, who sounds like one.
 
 # The model reads the opening, as the middle of a call is alike on both sides.
 _TURNS = 16
 _QUESTION = re.compile(r"\?")
+# A turn's log-odds count up to here; and as if this many more turns had told nothing.
+_CLEAREST, _SILENT_TURNS = 4.0, 2.0
 
 
 def behaves_like_the_agent(
-    turns: Sequence[Turn], first: str, second: str, direction: str | None
+    turns: Sequence[Turn],
+    first: str,
+    second: str,
+    direction: str | None,
+    agent_log_odds: Mapping[int, float] = NOTHING_READ,
 ) -> float:
-    """Return the log-odds that of two parties `first` is the agent, by what the two do."""
-    weights = _weights()
-    found = differences(turns, first, second)
+    """Return the log-odds that of two parties `first` is the agent, by what the two do.
+
+    `agent_log_odds` are those that a turn is an agent's, by turn index, as a network read them.
+    """
+    weights = _weights("read" if agent_log_odds else "words_alone")
+    found = differences(turns, first, second, agent_log_odds)
     opens = found["opens"] * (-1.0 if direction == "outbound" else 1.0)
-    return sum(weights[name] * value for name, value in {**found, "opens": opens}.items())
+    return sum(weight * {**found, "opens": opens}[name] for name, weight in weights.items())
 
 
-def differences(turns: Sequence[Turn], first: str, second: str) -> Mapping[str, float]:
+def differences(
+    turns: Sequence[Turn],
+    first: str,
+    second: str,
+    agent_log_odds: Mapping[int, float] = NOTHING_READ,
+) -> Mapping[str, float]:
     """Return what `first` does more than `second` in the opening, feature by feature.
 
     `opens` is 1 when it speaks first, -1 when the other does; `questions` is the difference of the
-    shares of turns that hold a question.
+    shares of turns that hold a question, `sounds` that of the mean log-odds of being an agent's.
     """
     opening = [t for t in turns if t.text.strip()][:_TURNS]
     own, other = ([t for t in opening if t.party == p] for p in (first, second))
@@ -50,7 +70,14 @@ def differences(turns: Sequence[Turn], first: str, second: str) -> Mapping[str, 
     return {
         "opens": opens,
         "questions": _share(own, _QUESTION) - _share(other, _QUESTION),
+        "sounds": _mean(own, agent_log_odds) - _mean(other, agent_log_odds),
     }
+
+
+def _mean(turns: Sequence[Turn], agent_log_odds: Mapping[int, float]) -> float:
+    told = [agent_log_odds[t.index] for t in turns if t.index in agent_log_odds]
+    clear = sum(max(-_CLEAREST, min(_CLEAREST, value)) for value in told)
+    return clear / (len(told) + _SILENT_TURNS)
 
 
 def _share(turns: Sequence[Turn], pattern: re.Pattern[str]) -> float:
@@ -58,9 +85,9 @@ def _share(turns: Sequence[Turn], pattern: re.Pattern[str]) -> float:
 
 
 @cache
-def _weights() -> Mapping[str, float]:
+def _weights(table: str) -> Mapping[str, float]:
     text = files("warmline.turns").joinpath("behaviour.toml").read_text(encoding="utf-8")
-    return {name: float(weight) for name, weight in tomllib.loads(text)["weights"].items()}
+    return {name: float(weight) for name, weight in tomllib.loads(text)[table].items()}
 
 
 # The rules of `roles.toml` and `languages/`: which words indicate which role, and how strongly.
@@ -160,8 +187,13 @@ def role_evidence(
 _NO_SERVICE_CALL = 3.0
 # Less so where things of service are named, and where somebody wrote down who called whom.
 _NAMED_TOPICS_TAKE, _KNOWN_DIRECTION_TAKES = 2.0, 1.0
+# A network needs no such words: it tells who helps and who is helped in any talk (in counselling
+# sessions the therapist is the agent).
+_NO_SERVICE_CALL_READ = 0.0
 # How much better, in log-odds, the words must fit the roles than the same roles swapped.
 _LEAST_MARGIN = 2.0
+# How far words and behaviour may point in opposite directions.
+_CONTRADICTION = 2.0
 _DIRECTIONS = frozenset({"inbound", "outbound"})
 # A recorded voice, or a third party that is neither, is rarer than an agent or a customer.
 _RARER = {RoleName.IVR: -1.0, RoleName.OTHER: -0.5}
@@ -180,12 +212,14 @@ def assign_roles(
     metadata: CallMetadata,
     settings: TurnSettings,
     language: str | None = None,
+    read: ReadTurns | None = None,
 ) -> tuple[Role, ...]:
     """Return the role of every party, in the order of `parties`.
 
     `metadata.channel_roles` decides where channels are speakers; its numbers are those of the
     recording's channels, dropped ones included. Otherwise the words do, with a confidence; several
-    parties may be agents (a transfer). `UNKNOWN` comes with the reason.
+    parties may be agents (a transfer). `UNKNOWN` comes with the reason. `read` is asked
+    about two parties whose roles the metadata do not tell.
     """
     remark = None
     if metadata.channel_roles:
@@ -195,7 +229,7 @@ def assign_roles(
             told = _from_metadata(parties, channels, metadata.channel_roles, layout)
             if any(role.name is not RoleName.UNKNOWN for role in told):
                 return told
-    roles = _from_words(turns, parties, metadata, settings, language)
+    roles = _from_words(turns, parties, metadata, settings, language, read)
     if remark is None:
         return roles
     return tuple(replace(role, reason=f"{role.reason}; {remark}") for role in roles)
@@ -265,23 +299,23 @@ def _from_words(
     metadata: CallMetadata,
     settings: TurnSettings,
     language: str | None,
+    read: ReadTurns | None,
 ) -> tuple[Role, ...]:
-    if language is not None and language not in role_languages():
+    if read is None and language is not None and language not in role_languages():
         known = ", ".join(role_languages())
         return _all_unknown(parties, 0.0, f"no role words are known in '{language}' (in {known})")
     direction = (metadata.direction or "").strip().lower() or None
     evidence = [role_evidence(turns, party, direction, language) for party in parties]
-    if not any(evidence):
+    heard = read(turns) if read is not None and len(parties) == 2 else NOTHING_READ
+    if not any(evidence) and not heard:
         return _all_unknown(parties, 0.0, "nothing was said that tells agent from customer")
     leaning = 0.0
     if len(parties) == 2:
-        leaning = behaves_like_the_agent(turns, parties[0], parties[1], direction)
-    doubt = _NO_SERVICE_CALL
-    doubt -= _NAMED_TOPICS_TAKE if is_about_service(turns, language) else 0.0
-    doubt -= _KNOWN_DIRECTION_TAKES if direction in _DIRECTIONS else 0.0
+        leaning = behaves_like_the_agent(turns, parties[0], parties[1], direction, heard)
+    doubt = _NO_SERVICE_CALL_READ if heard else _doubt(turns, direction, language)
     posterior = _posterior(evidence, leaning, doubt)
     best = [max(shares.items(), key=lambda s: s[1]) for shares in posterior]
-    if len(parties) == 2 and _speaks_for_both(best, evidence):
+    if len(parties) == 2 and _speaks_for_both(best, evidence, leaning if heard else 0.0):
         return _all_unknown(parties, 0.5, "what was said speaks for either party being the agent")
     # Between two parties the roles depend on each other; among more, each stands for itself.
     weakest = min(confidence for _, confidence in best)
@@ -295,8 +329,24 @@ def _from_words(
     )
 
 
-def _speaks_for_both(best: Sequence[tuple[RoleName, float]], evidence: Sequence[Evidence]) -> bool:
-    """Return whether the words alone would nearly as well give two parties each other's roles."""
+def _doubt(turns: Sequence[Turn], direction: str | None, language: str | None) -> float:
+    """Return the log-odds that the words are of no service call."""
+    about_service = is_about_service(turns, language)
+    return (
+        _NO_SERVICE_CALL
+        - (_NAMED_TOPICS_TAKE if about_service else 0.0)
+        - (_KNOWN_DIRECTION_TAKES if direction in _DIRECTIONS else 0.0)
+    )
+
+
+def _speaks_for_both(
+    best: Sequence[tuple[RoleName, float]], evidence: Sequence[Evidence], leaning: float
+) -> bool:
+    """Return whether two parties could nearly as well have each other's roles.
+
+    What the two do (`leaning`) counts beside the words where a network has read them; where one
+    of the two clearly contradicts the other, neither is believed.
+    """
     names = [name for name, _ in best]
     if set(names) != set(_FIRST_IS_AGENT):
         return False
@@ -304,7 +354,8 @@ def _speaks_for_both(best: Sequence[tuple[RoleName, float]], evidence: Sequence[
         sum(_score(role, said) for role, said in zip(roles, evidence, strict=True))
         for roles in (names, names[::-1])
     )
-    return given - turned < _LEAST_MARGIN
+    told, done = given - turned, leaning if names[0] is RoleName.AGENT else -leaning
+    return told + done < _LEAST_MARGIN or min(told, done) < -_CONTRADICTION
 
 
 def _posterior(
@@ -368,6 +419,8 @@ def _because(
     own = _named(evidence[list(parties).index(party)], name)
     if own:
         return f"said what {name.value}s say: {own}"
+    if not any(evidence):
+        return f"sounds like the {name.value} to the network that read the turns"
     others = ", ".join(p for p in parties if p != party)
     return f"follows from what the other party said ({others})"
 
