@@ -355,6 +355,155 @@ def test_values_that_are_typed_like_money_or_time_are_values(said, left):
     assert as_turns(redact(said_in_turns(said), Settings().redaction)[0]) == left
 
 
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        # told in part
+        ("/ my passport starts with P B eight", "/ my passport starts with [national_id]"),
+        (
+            "your PIN, the first two digits? / eight three",
+            "your PIN, the first two digits? / [security_code]",
+        ),
+        (
+            "which month were you born in? / September",
+            "which month were you born in? / [birth_date]",
+        ),
+        ("/ it shows stars and then double oh nine one", "/ it shows stars and then [card]"),
+        # named after it was said, by either party
+        ("/ three five three nine, that's the PIN", "/ [security_code], that's the PIN"),
+        ("/ I think it was 4412, the PIN", "/ I think it was [security_code], the PIN"),
+        (
+            "/ twenty, forty-one, sixty-two / is that the sort code?",
+            "/ [sort_code] / is that the sort code?",
+        ),
+        (
+            "/ I keyed in 4 4 1 7 and it said wrong PIN",
+            "/ I keyed in [security_code] and it said wrong PIN",
+        ),
+        # in a clause or a sentence of its own
+        (
+            "/ the PIN your colleague gave me, 2291",
+            "/ the PIN your colleague gave me, [security_code]",
+        ),
+        ("/ I changed my PIN. It's 9 oh 2 6 now.", "/ I changed my PIN. It's [security_code] now."),
+        # announced by nothing
+        ("/ third of November 1964", "/ [birth_date]"),
+        ("right? / double oh four nine", "right? / [number]"),
+        ("/ here it comes, seven one double three oh eight", "/ here it comes, [number]"),
+        ("/ it says G dash nine oh one, double four two", "/ it says [security_code]"),
+        ("/ it's M T R dash four four oh nine one one two", "/ it's [number]"),
+        # corrected and repeated
+        (
+            "I have 3 June 1971 as your date of birth / no, seventy-two",
+            "I have [birth_date] as your date of birth / no, [birth_date]",
+        ),
+        ("/ it's 617 555 0142 / oh one four two, thanks", "/ it's [phone] / [phone], thanks"),
+        (
+            "/ call it forty, double one, twenty, that's the sort code",
+            "/ call it [sort_code], that's the sort code",
+        ),
+        # names of mailboxes
+        (
+            "what comes before the at sign? / hughes hyphen family zero three",
+            "what comes before the at sign? / [email]",
+        ),
+        ("/ it goes to the Gmail, mary underscore byrne", "/ it goes to the Gmail, [email]"),
+        ("/ it's bigmike, that's one word, four twenty, at aol dot com", "/ it's [email]"),
+    ],
+)
+def test_values_are_found_however_they_are_announced(said, left):
+    assert as_turns(redact(said_in_turns(said), Settings().redaction)[0]) == left
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "/ I'm at my wits' end dot com",
+        "I'll give you the ticket. Ready? It's eight eight one, four one two, nine.",
+        "when did you open it? / 6 June 2004",
+        "/ my policy ends on the 31st of March",
+        "what's the reading? / oh four four one two nine",
+        "/ I entered 500 and it said insufficient funds",
+        "/ I'll be in on the ninth of June",
+        "/ it starts at 9 and ends at 5",
+        "what year is the policy from? / nineteen ninety-nine",
+    ],
+)
+def test_what_only_looks_announced_stays(said):
+    transcript = said_in_turns(said)
+    assert redact(transcript, Settings().redaction) == (transcript, ())
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        (
+            "account number? / let me get a bill, is it on page 2 of 9 / yes / right, 8841 220 93",
+            "account number? / let me get a bill, is it on page 2 of 9 / yes / right, [account]",
+        ),
+        (
+            "/ all I can see of the code is four four nine, it's worn",
+            "/ all I can see of the code is [security_code], it's worn",
+        ),
+        (
+            "/ I tried 1948 and then I tried 1984 and now it's locked",
+            "/ I tried [security_code] and then I tried [security_code] and now it's locked",
+        ),
+        (
+            "/ the PIN was my birthday, but it's 8 8 3 1, I changed it",
+            "/ the PIN was my birthday, but it's [security_code], I changed it",
+        ),
+        (
+            "Month first? / May. / Day? / Ninth. / And the year? / Two thousand one.",
+            "Month first? / [birth_date]. / Day? / [birth_date]. / And the year? / [birth_date].",
+        ),
+        (
+            "the temporary password is Orchid, dash, 4 4 1, dollar sign. / Orchid then",
+            "the temporary password is [password]. / [password] then",
+        ),
+        ("/ it's h-a-n-n-a-h and then @example.ca.", "/ it's [email]."),
+        ("/ P.O. Box eleven forty-six", "/ [address]"),
+    ],
+)
+def test_values_in_parts_and_after_talk_are_hidden(said, left):
+    assert as_turns(redact(said_in_turns(said), EVERYTHING)[0]) == left
+
+
+@pytest.mark.parametrize(
+    ("said", "private"),
+    [
+        ("So that's May 2030? / I see zero five thirty", "May 2030 zero five thirty"),
+        ("And the last three of the driving licence? / V, nine, K", "V nine K"),
+        ("I only know the last four of my IBAN, they're 4 4 1 8", "4 1 8"),
+    ],
+)
+def test_nothing_of_a_part_is_left_whatever_it_is_called(said, private):
+    left = as_turns(redact(said_in_turns(said), EVERYTHING)[0])
+    assert not {word.strip(",.?") for word in left.split()} & set(private.split())
+
+
+def test_a_piece_of_a_card_that_is_corrected_and_read_back_is_hidden():
+    said = "it's 4658 2219 0773 1804 / no, 1840, you swapped them / 1840, got it"
+    found, _ = redact(said_in_turns(said), EVERYTHING)
+    assert as_turns(found).endswith("/ [number], got it")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "we come between ten fifteen and two thirty",
+        "What time was that? / Ten forty, ten forty-two.",
+        "/ it takes 225/65R17s",
+        "How do you spell the model? / S as in Sam, X, dash, three hundred",
+        "/ I counted them, one, two, three, four, five, six, seven",
+        "/ the lease runs out in November",
+        "/ I tried channel 4412 and then 4413",
+    ],
+)
+def test_times_counts_and_sizes_stay(said):
+    assert redact(said_in_turns(said), EVERYTHING)[1] == ()
+
+
 def test_a_number_that_is_searched_for_is_waited_for():
     """Half a minute after it was asked for, in groups that are each confirmed."""
     words = list(said_in_turns("card number please / just a minute").words)

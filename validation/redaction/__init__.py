@@ -32,7 +32,13 @@ wholly (87.0 %, [0.816, 0.910]), and something in 7 of 100 harmless sayings** (a
 forms were hidden wholly after that (86 before), and something in 2 of 50 harmless sayings**; two of
 its kinds of sayings had become known meanwhile, without which it is 87. The misses of the other
 half have been looked at since, once, and kinds of them were mended: 92 of 100, and 0 of 50, which
-says what the rules know. No set by another hand is left in English that nobody has looked at.
+says what the rules know. **Of a third set by another hand 169 of 200 forms were hidden at first
+sight (84.5 %), and something in 3 of 100 harmless sayings**; all of it has been learned from since,
+by kinds of sayings. **Of a fourth set, by the rules as they were after that, 169 of 200 again (84.5
+%), and something in 5 of 100 harmless sayings**; the rules of before had hidden 160 of them. Its
+misses were mended by kinds, too. **Of a fifth set, two thirds of it ordinary ways of saying such
+things, 180 of 200 were hidden at first sight (90.0 %, [0.851, 0.934]), and something in 1 of 100
+harmless sayings**; before the third set it would have been 172. Nothing was learned from it.
 
 In other languages a first try on sayings by another hand, who had not seen the rules, hid **109 of
 120 forms wholly (90.8 %, [0.843, 0.948]), and something in 1 of 60 harmless sayings**: German 15,

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from warmline.redaction.heard import Finding, Heard, Line, Said
-from warmline.redaction.people import after_leads, is_capital, is_named
+from warmline.redaction.heard import Finding, Heard, Line, Said, after_leads
+from warmline.redaction.people import is_capital, is_named
 from warmline.redaction.tokens import Sort
 
 _STREET_WORDS = 6
@@ -15,6 +15,7 @@ _FIRST_WORDS = 6
 _SHORTEST_PLACE = 3
 _SURE_NAMES = 2
 _NAMED = (Sort.WORD, Sort.ALPHABET, Sort.ACRONYM, Sort.MONTH)
+_OF_CODES = (*(Sort.NUMBER, Sort.REPEAT, Sort.CODE, Sort.ACRONYM, Sort.LETTER, Sort.SPELLED),)
 _POSTCODE = re.compile(
     r"[A-Z]{1,2}\d[A-Z\d]?\d[A-Z]{2}|[A-Z]\d[A-Z]\d[A-Z]\d|[A-Z]\d[\dW][A-Z\d]{4}"
 )
@@ -32,7 +33,9 @@ def find_addresses(said: Said) -> Iterator[Finding]:
     for line in said.lines:
         at = 0
         while at < len(line):
-            end = None if line[at].place in told else _street(line, at) or _premises(line, at)
+            end = None
+            if line[at].place not in told:
+                end = _box(line, at) or _street(line, at) or _premises(line, at)
             if end is None:
                 at += 1
                 continue
@@ -90,6 +93,19 @@ def _is_talk(line: Line, first: int, last: int) -> bool:
     return is_plural or following in line[0].words("streets", "areas")
 
 
+def _box(line: Line, first: int) -> int | None:
+    """Return the end of the number of a post-office box that begins here: "P.O. Box 1146"."""
+    bare = [heard.token.bare for heard in line[first : first + 3]]
+    boxes = line[0].words("streets", "boxes")
+    named = [size for size in (3, 2) if " ".join(bare[:size]) in boxes]
+    at = past = first + named[0] if named else first
+    while named and at < len(line) and line[at].token.sort in _OF_CODES:
+        past = at = at + 1
+        if line[at - 1].token.mark or line[at - 1].ends_turn:
+            break
+    return past if named and past > first + named[0] else None
+
+
 def _premises(line: Line, first: int) -> int | None:
     """Where "House number 112, second floor, 4th Cross, ..." goes on after its number, or None."""
     if line[first].token.bare not in line[0].words("streets", "numbered"):
@@ -112,7 +128,7 @@ def _rest_of_address(line: Line, past: int) -> int:
         if line[at - 1].token.mark in tuple("?!."):
             break
         token = line[at].token
-        is_code = token.sort in (Sort.NUMBER, Sort.CODE, Sort.ACRONYM, Sort.LETTER, Sort.SPELLED)
+        is_code = token.sort in _OF_CODES
         if is_code or (token.is_upper and token.sort in _NAMED) or ends_street(line[at]):
             end = at + 1
         elif (

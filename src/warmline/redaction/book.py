@@ -23,7 +23,7 @@ _IS = re.compile(r"['’]s(?=\W*$)", re.IGNORECASE)
 
 
 #: How labels bind, the stronger first.
-PLAIN, DIRECT, MENTION, ANSWERED, AFTER = 0, 1, 2, 3, 4
+PLAIN, DIRECT, MENTION, ANSWERED, ADJACENT, AFTER = 0, 1, 2, 3, 4, 5
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,11 @@ class Form:
 
     `labels` announce a value that may come later, `direct` ones only what follows at once;
     `mentions` announce as `labels` do, where no other label stands, `answered` ones only where the
-    next turn is nothing but a value; `after` is what stands directly after one. It has
-    `least` to `most` digits (of `made_of` "mixed": digits and letters), and at least `digits`
-    digits; `both` says that letters must be among them, `is_quantity` that it may be said as
-    one number with millions in it. It is waited for `wait_s` seconds.
+    next turn is nothing but a value; `adjacent` is what stands directly before a value, with no
+    word between, `after` what stands directly after one. It has `least` to `most` digits (of
+    `made_of` "mixed": digits and letters), and at least `digits` digits; `both` says that letters
+    must be among them, `is_quantity` that it may be said as one number with millions in it. It is
+    waited for `wait_s` seconds.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Form:
     direct: tuple[Template, ...]
     mentions: tuple[Template, ...]
     answered: tuple[Template, ...]
+    adjacent: tuple[Template, ...]
     after: tuple[Template, ...]
     made_of: str
     least: int
@@ -84,6 +86,7 @@ class Book:
             *((form, DIRECT, label) for form in self.forms for label in form.direct),
             *((form, MENTION, label) for form in self.forms for label in form.mentions),
             *((form, ANSWERED, label) for form in self.forms for label in form.answered),
+            *((form, ADJACENT, label) for form in self.forms for label in form.adjacent),
             *((form, AFTER, label) for form in self.forms for label in form.after),
             *((None, PLAIN, label) for label in self.other),
             *((None, DIRECT, label) for label in self.other_direct),
@@ -182,6 +185,7 @@ def _form(entry: Mapping[str, Any], where: str, language: str) -> Form:
         _templates(entry.get("direct", ()), where, language),
         _templates(entry.get("mentions", ()), where, language),
         _templates(entry.get("answered", ()), where, language),
+        _templates(entry.get("adjacent", ()), where, language),
         _templates(entry.get("after", ()), where, language),
         entry.get("made_of", "digits"),
         entry.get("least", 1),

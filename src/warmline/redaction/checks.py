@@ -296,7 +296,9 @@ def proven(said: Said) -> Iterator[tuple[str, Line, int, int]]:
         for run in runs(line, MIXED):
             for first, past in _spans(run):
                 part = Run(line, (first, past), MIXED, False)
-                if kind := _proof(part.chars, said):
+                kind = _proof(part.chars, said)
+                # "G dash 481 920" is a code that a text brought, not "B G 481 920".
+                if kind and not (kind == "security_code" and first > run.at[0]):
                     yield kind, line, first, past
                     break
 

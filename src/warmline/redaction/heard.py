@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
-from warmline.redaction.book import DIRECT, Book, Form, labels_in
+from warmline.redaction.book import ADJACENT, AFTER, ANSWERED, DIRECT, Book, Form, labels_in
 from warmline.redaction.tokens import Sort, Token, token
 from warmline.redaction.vocabulary import Vocabulary
 from warmline.values import Word
@@ -14,8 +14,12 @@ from warmline.values import Word
 _LINE_PAUSE_S = 3.0
 # A longer pause ends a turn.
 _TURN_PAUSE_S = 1.0
-# An announcement that must stand directly before its value may have so many words between.
-_MOST_BETWEEN = 4
+# So many words beside an announcement may say that it is of a part of a value.
+_PART_BEFORE, _PART_BETWEEN = 8, 5
+_OF_VALUES = (Sort.NUMBER, Sort.REPEAT, Sort.LETTER, Sort.SPELLED, Sort.CODE, Sort.ACRONYM)
+_COUNTED_AFTER, _COUNTED_BEFORE = 4, 9
+# So many words may follow a question in its turn.
+_AFTER_QUESTION = 8
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Label:
 
     `form` says what it announces, None that numbers to come are not private; `binds` how strongly
     (`book.PLAIN` and so on); `count` how many digits were announced ("six digit code"), 0 when
-    nothing was said of it.
+    nothing was said of it; `is_part` that it is of a part of a value ("begins with", "the month").
     """
 
     line: Line
@@ -67,6 +71,7 @@ class Label:
     form: Form | None
     binds: int
     count: int
+    is_part: bool = False
 
     def words(self, section: str, name: str) -> frozenset[str]:
         """Return a list of words of the language that is spoken."""
@@ -99,13 +104,32 @@ class Label:
         return True
 
     @property
+    def turn(self) -> tuple[int, int]:
+        """Return the words of its turn, [first, past)."""
+        return turn_around(self.line, self.first)
+
+    @property
+    def sentence(self) -> tuple[int, int]:
+        """Return the words of its sentence, [first, past)."""
+        first, past = self.first, self.past
+        while first and not _closes(self.line[first - 1]):
+            first -= 1
+        while past < len(self.line) and not _closes(self.line[past - 1]):
+            past += 1
+        return first, past
+
+    @property
     def asks(self) -> bool:
         """Return whether its turn is a question, or ends with it."""
         if self.ends_turn:
             return True
-        for heard in self.line[self.past - 1 :]:
-            if heard.ends_turn or heard.token.mark == "?":
-                return heard.token.mark == "?" and heard.ends_turn
+        for at in range(self.past - 1, len(self.line)):
+            if self.line[at].token.mark == "?":
+                rest = self.line[at + 1 : self.turn[1]]
+                is_last = not any(heard.token.mark == "?" for heard in rest)
+                return is_last and len(rest) <= _AFTER_QUESTION
+            if self.line[at].ends_turn:
+                return False
         return False
 
     @property
@@ -114,6 +138,40 @@ class Label:
         bare = [heard.token.bare for heard in self.line[: self.first + 1]][-3:]
         before, owners = self.words("answers", "about"), self.words("answers", "owners")
         return any(one in before and other in owners for one, other in pairwise(bare))
+
+
+def _closes(heard: Heard) -> bool:
+    return heard.ends_turn or heard.token.mark in tuple(".?!")
+
+
+def turn_around(line: Line, at: int) -> tuple[int, int]:
+    """Return the turn in which a word of a line stands, [first, past)."""
+    first, past = at, at + 1
+    while first and not line[first - 1].ends_turn:
+        first -= 1
+    while past < len(line) and not line[past - 1].ends_turn:
+        past += 1
+    return first, past
+
+
+def after_leads(line: Line, first: int, past: int, *, keep_one: bool = False) -> int:
+    """Return where an answer begins, after "yes, it's"; `keep_one` spares its last word."""
+    leads = line[0].words("answers", "leads")
+    at = first
+    while at < past and line[at].token.bare in leads:
+        if keep_one and at + 1 == past:
+            break
+        is_said = (
+            at + 1 < past
+            and line[at].token.is_upper
+            and at > first
+            and line[at + 1].token.bare not in leads
+            and line[at].token.bare in ("my", "the")
+        )
+        if is_said:
+            break
+        at += 1
+    return at
 
 
 # What is announced in lines that were looked at before.
@@ -143,6 +201,7 @@ class Said:
         return any(
             label.form is not None
             and label.form.kind == kind
+            and label.binds not in (ANSWERED, ADJACENT, AFTER)
             and 0 <= before_s - label.at_s <= within_s
             for label in self.labels
         )
@@ -164,10 +223,26 @@ class Said:
         if found is None:
             return None
         line, first = found
-        past = first + 1
-        while past < len(line) and not line[past - 1].ends_turn:
-            past += 1
-        return line, first, past
+        return line, first, turn_around(line, first)[1]
+
+    def turns_after(self, label: Label, within_s: float) -> Iterator[tuple[Line, int, int]]:
+        """Yield the turns of other parties that begin soon after an announcement."""
+        place = label.line[label.past - 1].place
+        while found := self._places.get(place):
+            line, first = found
+            past = turn_around(line, first)[1]
+            if line[first].word.start_s - label.at_s > within_s:
+                return
+            if line[first].word.party != label.party:
+                yield line, first, past
+            place = line[past - 1].place + 1
+
+    def turn_before(self, line: Line, at: int) -> tuple[Line, int, int] | None:
+        """Return the turn of another party that ends last before a word of a line."""
+        party, place = line[at].word.party, line[at].place
+        while (found := self._places.get(place)) and found[0][0].word.party == party:
+            place -= 1
+        return None if found is None else (found[0], *turn_around(*found))
 
     @cached_property
     def _places(self) -> dict[int, tuple[Line, int]]:
@@ -185,7 +260,7 @@ def said_by_all(words: Sequence[Word], known: Known, book: Book) -> Said:
     parties = dict.fromkeys(word.party for word in words)
     found = [line for party in parties for line in _of(words, party, book.vocabulary)]
     labels = [
-        Label(line, first, past, form, binds, _count(line, first, past))
+        _with_part(Label(line, first, past, form, binds, _count(line, first, past)))
         for line in found
         for first, past, form, binds in _announced(line, known, book)
     ]
@@ -221,7 +296,75 @@ def _count(line: Line, first: int, past: int) -> int:
         head, _, tail = token.bare.partition("-")
         if tail.startswith("digit") and (count := _number(head, words)):
             return count
+    return _count_before(line, first) or _count_after(line, past)
+
+
+def _count_before(line: Line, first: int) -> int:
+    """Return how many digits of a value were asked for: "the last four of the IBAN"."""
+    ends, links = (line[first].words("answers", n) for n in ("ends_of_values", "part_links"))
+    nouns = tuple(line[first].words("answers", "digit_nouns"))
+    for at in range(first - 2, max(-1, first - _COUNTED_BEFORE), -1):
+        if line[at + 1].ends_turn or line[at + 1].token.mark in tuple(".?!"):
+            break
+        count = _number(line[at + 1].token.bare, line[at].vocabulary)
+        following = line[at + 2].token.bare if at + 2 < len(line) else ""
+        is_of = following in links or following.startswith(nouns)
+        if line[at].token.bare in ends and count >= 2 and is_of:
+            return count
     return 0
+
+
+def _count_after(line: Line, past: int) -> int:
+    """Return how many digits of a value are asked for: "your PIN, the first two digits?"."""
+    ends = line[past - 1].words("answers", "ends_of_values")
+    for at in range(past, min(past + _COUNTED_AFTER, len(line) - 1)):
+        if line[at - 1].ends_turn or line[at - 1].token.mark in tuple(".?!"):
+            break
+        if line[at].token.bare in ends and (
+            count := _number(line[at + 1].token.bare, line[at].vocabulary)
+        ):
+            return count if count >= 2 else 0
+    return 0
+
+
+def _with_part(label: Label) -> Label:
+    """Return the announcement, marked where it is of a part of a value: "it begins with"."""
+    begin, end = label.sentence
+    first = max(begin, label.first - _PART_BEFORE)
+    past = min(label.past + _PART_BETWEEN, label.turn[1])
+    names = label.words("answers", "part_names")
+    is_date = label.form is not None and label.form.made_of == "date"
+    is_named = is_date and any(
+        heard.token.bare.removesuffix("'s") in names for heard in label.line[begin:end]
+    )
+    is_expiry = label.form is not None and label.form.kind == "expiry"
+    is_begun = not is_expiry and any(_tells_part(label.line, at) for at in range(first, past))
+    is_rest = label.form is not None and (
+        _count_before(label.line, label.first) > 0 or (not is_expiry and _is_all_seen(label))
+    )
+    return replace(label, is_part=is_named or is_begun or is_rest)
+
+
+def _is_all_seen(label: Label) -> bool:
+    """Return whether no more of a value can be read: "all I can see of the code is"."""
+    begin, _ = label.sentence
+    before = [heard.token.bare for heard in label.line[begin : label.past]]
+    seen = label.words("answers", "seen")
+    return any(
+        word == "all" and i in label.words("answers", "people") and any(w in seen for w in before)
+        for word, i in pairwise(before)
+    )
+
+
+def _tells_part(line: Line, at: int) -> bool:
+    """Return whether a word says that only a part follows: "starts with", "ends four four"."""
+    if line[at].token.bare not in line[at].words("answers", "parts") or line[at].ends_turn:
+        return False
+    if at and line[at - 1].token.bare == "to":
+        return False
+    following = line[at + 1].token
+    links = line[at].words("answers", "part_links")
+    return following.bare in links or following.sort in _OF_VALUES
 
 
 def _number(word: str, words: Vocabulary) -> int:

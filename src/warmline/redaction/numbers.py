@@ -4,15 +4,27 @@ What was announced ("your card number?") holds for both parties until something 
 nothing came for a while, so that a number given in groups, asked for and read back, is one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 
-from warmline.redaction.book import AFTER, ANSWERED, Form
+from warmline.redaction.announced import PART_CHARS, beside, counts, named_after
+from warmline.redaction.book import ANSWERED, Form
 from warmline.redaction.checks import by_itself, is_card, proven
-from warmline.redaction.heard import Finding, Heard, Label, Line, Said
+from warmline.redaction.heard import Finding, Heard, Label, Said
+from warmline.redaction.repeated import expiries, repeats
 from warmline.redaction.runs import DATE, DIGITS, MIXED, Run, runs
 from warmline.redaction.tokens import Sort
+from warmline.redaction.unannounced import (
+    birth_dates,
+    dates_in_parts,
+    is_bare_answer,
+    is_harmless,
+    is_read_out,
+    keyed_in,
+    masked,
+    with_letters,
+)
 
 # How long the next part of a value is waited for.
 _REACH_S = 25.0
@@ -25,15 +37,12 @@ _TOGETHER_S = 8.0
 _ASIDE_S = 3.0
 # A longer gap between two parts of one value is not hidden with them.
 _MOST_BETWEEN = 5
-_DIRECT_BETWEEN = 4
-_DIRECT_CHARS = 2
-# A value as long as this may stand so many words after what announces it.
-_LONG, _CLAUSE = 6, 8
-_NAMED_CHARS = 3
 # Kinds of which a value may be typed like an amount, "48.21": it is short.
 _TYPED_AS_AMOUNT = frozenset({"security_code", "sort_code", "expiry"})
 _TYPED_SHORT = frozenset({"card", "security_code", "sort_code", "expiry", "birth_date"})
 _MADE = (DIGITS, MIXED, DATE)
+# A card number has as many digits at the least.
+_SHORTEST_CARD = 13
 _FIGURES_OF_A_YEAR, _FIGURES_OF_A_DAY = 4, 2
 
 
@@ -49,6 +58,7 @@ class Value:
     touched_s: float
     count: int = 0
     runs: list[Run] = field(default_factory=list)
+    is_part: bool = False
 
     @property
     def is_private(self) -> bool:
@@ -69,6 +79,13 @@ class Value:
 
 def find_values(said: Said) -> Iterator[Finding]:
     """Yield the private values of a call."""
+    found = list(_found_values(said))
+    yield from found
+    hidden = {place for finding in found for place in finding.places}
+    yield from repeats(said, found, hidden)
+
+
+def _found_values(said: Said) -> Iterator[Finding]:
     number = 0
     for kind, line, first, past in proven(said):
         places = tuple(heard.place for heard in line[first:past])
@@ -77,7 +94,7 @@ def find_values(said: Said) -> Iterator[Finding]:
     for value in _values(said):
         by_kind: dict[str, set[int]] = {}
         # What it was announced as may be left alone: then it is what it is by itself.
-        for run, kind in chain(_judged(value), _each_by_itself(value)):
+        for run, kind in chain(_judged(value, said), _each_by_itself(value, said)):
             by_kind.setdefault(kind, set()).update(heard.place for heard in run.words)
         party_of = {h.place: run.party for run in value.runs for h in run.line}
         for kind, hidden in by_kind.items():
@@ -86,6 +103,15 @@ def find_values(said: Said) -> Iterator[Finding]:
                 places = tuple(place for place in sorted(hidden) if party_of[place] == party)
                 yield Finding(kind, party, places, number)
         number += 1
+    by_build = (
+        *(("birth_date", birth_dates(said)), ("birth_date", dates_in_parts(said))),
+        *(("card", masked(said)), ("expiry", expiries(said)), ("security_code", keyed_in(said))),
+    )
+    for kind, found in by_build:
+        for line, first, past in found:
+            places = tuple(heard.place for heard in line[first:past])
+            yield Finding(kind, line[0].word.party, places, number)
+            number += 1
 
 
 def _values(said: Said) -> Iterator[Value]:
@@ -94,13 +120,27 @@ def _values(said: Said) -> Iterator[Value]:
         line[0].place: [run for made_of in _MADE for run in runs(line, made_of, said.taken)]
         for line in said.lines
     }
-    told = [label for label in said.labels if _counts(label, _beside(label, of_line), said)]
+    named = list(named_after(said, of_line))
+    corrected = {id(label) for label, _ in named}
+    told = [
+        replace(label, is_part=True) if id(label) in corrected else label
+        for label in said.labels
+        if counts(label, beside(label, of_line), said)
+    ]
     announced: list[_Event] = [(label.at_s, 0, label) for label in told]
     spoken: list[_Event] = [(run.start_s, 1, run) for found in of_line.values() for run in found]
-    yield from _named_after(said, of_line)
+    for label, found in named:
+        yield Value([label.form], found[-1].end_s, label.count, found, label.is_part)
     value = Value([], 0.0)
+    held: tuple[Value, Label, int] | None = None
     for at_s, _, event in sorted(chain(announced, spoken), key=lambda e: (e[0], e[1])):
-        if isinstance(event, Label):
+        if held and not _is_of_remark(event, *held[1:]):
+            yield value
+            value, held = held[0], None
+        if isinstance(event, Label) and not held and _is_remark(event, value):
+            held = (value, event, _end_of_remark(event, of_line[event.line[0].place]))
+            value = Value([None], at_s)
+        elif isinstance(event, Label):
             value, closed = _opened(event, at_s, value)
             if closed:
                 yield closed
@@ -112,6 +152,34 @@ def _values(said: Said) -> Iterator[Value]:
             value.runs.append(event)
             value.touched_s = event.end_s
     yield value
+    if held:
+        yield held[0]
+
+
+def _is_remark(label: Label, value: Value) -> bool:
+    """Return whether something else is only mentioned while a value is waited for."""
+    first, past = label.sentence
+    is_question = any(heard.token.mark == "?" for heard in label.line[first:past])
+    is_waited_for = value.is_private and label.at_s - value.touched_s <= value.wait_s
+    if label.form is not None or not label.is_direct or is_question or not is_waited_for:
+        return False
+    if _is_aside(label, value):
+        return False
+    digits = sum(len(run.digits) for run in value.runs if run.made_of == DIGITS)
+    least = [_SHORTEST_CARD if f.kind == "card" else f.least for f in value.forms if f]
+    return digits < max(least)
+
+
+def _end_of_remark(label: Label, said: Sequence[Run]) -> int:
+    """Return where a remark ends: with its turn if it has a number, else with its sentence."""
+    first, past = label.sentence
+    has_number = any(first <= run.at[0] < past for run in said)
+    return label.turn[1] if has_number else past
+
+
+def _is_of_remark(event: Label | Run, label: Label, past: int) -> bool:
+    first = event.first if isinstance(event, Label) else event.at[0]
+    return event.line is label.line and first < past
 
 
 def _opened(label: Label, at_s: float, value: Value) -> tuple[Value, Value | None]:
@@ -120,6 +188,7 @@ def _opened(label: Label, at_s: float, value: Value) -> tuple[Value, Value | Non
     if is_near and label.form in value.forms and (label.form or not value.is_private):
         value.touched_s = at_s
         value.count = label.count or value.count
+        value.is_part = value.is_part or label.is_part
         return value, None
     is_waiting = value.is_private and all(run.is_loose for run in value.runs)
     is_open = is_waiting and at_s - value.touched_s <= _TOGETHER_S
@@ -131,10 +200,11 @@ def _opened(label: Label, at_s: float, value: Value) -> tuple[Value, Value | Non
     if is_more:
         value.forms.append(label.form)
         value.touched_s, value.count = at_s, label.count
+        value.is_part = value.is_part or label.is_part
         return value, None
     if label.form is None and is_open and (_is_alternative(label) or _is_aside(label, value)):
         return value, None
-    return Value([label.form], at_s, label.count), value
+    return Value([label.form], at_s, label.count, [], label.is_part), value
 
 
 def _is_aside(label: Label, value: Value) -> bool:
@@ -147,7 +217,9 @@ def _is_aside(label: Label, value: Value) -> bool:
     before = [heard.token.bare for heard in label.line[max(0, label.first - 2) : label.first]]
     places, owned = label.words("answers", "places"), label.words("answers", "owned")
     is_place = len(before) > 1 and before[0] in places and before[1] in owned
-    if is_place and label.line[label.past - 1].token.mark:
+    following = label.line[label.past : label.past + 1]
+    is_told = any(h.token.bare in label.words("numbers", "is") for h in following)
+    if is_place and (label.line[label.past - 1].token.mark or is_told):
         return True
     return label.ends_turn and (is_place or label.at_s - value.touched_s <= _ASIDE_S)
 
@@ -156,97 +228,6 @@ def _is_alternative(label: Label) -> bool:
     """Return whether "or" stands before it: "account or reference number"."""
     before = label.line[max(0, label.first - 2) : label.first]
     return any(h.token.bare in label.words("answers", "alternatives") for h in before)
-
-
-def _beside(label: Label, of_line: Mapping[int, Sequence[Run]]) -> list[Run]:
-    """The runs of the label's line that lie near it, by the place of the line's first word."""
-    return [
-        run
-        for run in of_line[label.line[0].place]
-        if run.at[0] <= label.past + _CLAUSE and run.at[1] >= label.first - _CLAUSE
-    ]
-
-
-def _counts(label: Label, near: Sequence[Run], said: Said) -> bool:
-    """Whether an announcement that must stand directly before its value does, or is answered so."""
-    if label.binds == AFTER:
-        return False
-    if label.binds == ANSWERED:
-        return _is_answered(label, said) and not _asks_how_much(label)
-    if not label.is_direct or label.ends_turn or _is_answered(label, said):
-        return True
-    for run in near:
-        if run.at[0] < label.past or len(run.chars) < _DIRECT_CHARS:
-            continue
-        gap = label.line[label.past : run.at[0]]
-        is_other = label.form is None and _is_one_clause(label.line[label.past - 1 : run.at[0]])
-        if len(gap) <= _DIRECT_BETWEEN and (is_other or (label.form and _leads_on(gap))):
-            return True
-        if label.form and len(run.digits) >= _LONG and _is_one_clause(gap):
-            return True
-    return False
-
-
-def _asks_how_much(label: Label) -> bool:
-    """Return whether the question is for a quantity, an amount or a time."""
-    line, first = label.line, label.first
-    while first and not line[first - 1].ends_turn:
-        first -= 1
-    past = label.past
-    while past < len(line) and not line[past - 1].ends_turn:
-        past += 1
-    quantities = label.words("answers", "quantities")
-    return any(heard.token.bare in quantities for heard in line[first:past])
-
-
-def _is_one_clause(gap: Line) -> bool:
-    """Return whether no sentence ends between an announcement and a long value."""
-    return len(gap) <= _CLAUSE and not any(h.token.mark in tuple(".?!") for h in gap)
-
-
-def _leads_on(gap: Line) -> bool:
-    """Whether words lead from an announcement to its value: "is", "it was", not "was" alone."""
-    between = gap[0].words("numbers", "between") if gap else frozenset()
-    return all(
-        heard.token.bare in between
-        or heard.token.sort is Sort.LINK
-        or (heard.token.bare == "was" and at and gap[at - 1].token.bare in ("it", "that", "which"))
-        for at, heard in enumerate(gap)
-    )
-
-
-def _is_answered(label: Label, said: Said) -> bool:
-    """Return whether the next turn of the other is nothing but a value: "it's 9 0 3 3"."""
-    turn = said.next_turn(label)
-    if turn is None or label.form is None:
-        return False
-    line, first, past = turn
-    names = ("leads", "courtesies", "around")
-    beside = frozenset().union(*(label.words("answers", name) for name in names))
-    made_of = label.form.made_of
-    parts = [run for run in runs(line[first:past], made_of) if not run.is_amount]
-    of_value = {heard.place for run in parts for heard in run.words}
-    return bool(parts) and all(
-        heard.place in of_value or heard.token.sort is Sort.LINK or heard.token.bare in beside
-        for heard in line[first:past]
-    )
-
-
-def _named_after(said: Said, of_line: Mapping[int, Sequence[Run]]) -> Iterator[Value]:
-    """Yield values that are said before what they are: "914 is the security code"."""
-    for label in said.labels:
-        if label.form is None or not label.form.most:
-            continue
-        for run in _beside(label, of_line):
-            gap = [h.token.bare for h in label.line[run.at[1] : label.first]]
-            is_long = len(run.chars) >= _NAMED_CHARS
-            is_named = (
-                is_long and gap and gap[0] in label.words("numbers", "namers") and len(gap) <= 4
-            )
-            is_known = all(word in label.words("numbers", "before_labels") for word in gap)
-            is_after = label.binds == AFTER and run.at[1] == label.first
-            if (is_named and is_known) or is_after:
-                yield Value([label.form], run.end_s, label.count, [run])
 
 
 def _belongs(run: Run, value: Value) -> bool:
@@ -267,11 +248,14 @@ def _belongs(run: Run, value: Value) -> bool:
     return all(h.token.sort is Sort.LINK or h.token.bare in joiners for h in between)
 
 
-def _judged(value: Value) -> Iterator[tuple[Run, str]]:
+def _judged(value: Value, said: Said) -> Iterator[tuple[Run, str]]:
     """Yield the runs that are to be hidden, each with its kind."""
     if not value.forms:
-        shape = by_itself(value.runs)
-        yield from ((run, shape) for run in value.runs if shape)
+        private = [run for run in value.runs if not is_harmless(run, said)]
+        shape = by_itself(private)
+        if shape is None and any(_is_surely_value(run, said) for run in private):
+            shape = "number"
+        yield from ((_whole(run, shape), shape) for run in private if shape)
         return
     for form in value.forms:
         if form is not None:
@@ -280,18 +264,16 @@ def _judged(value: Value) -> Iterator[tuple[Run, str]]:
 
 def _fitting(form: Form, value: Value) -> Iterator[tuple[Run, str]]:
     """Yield the runs that make up a value of a form, if there is enough of them."""
-    said = [run for run in value.of(form) if _may_be_part(run, form)]
+    said = [run for run in value.of(form) if _may_be_part(run, form, value.is_part)]
     chars = "".join(run.chars for run in said)
     digits = "".join(run.digits for run in said)
     least = min(value.count, form.most) if value.count else form.least
+    if value.is_part:
+        least = 1 if any(run.is_turn for run in said) else min(least, PART_CHARS)
     if form.made_of == DATE:
-        if not _is_enough_of_a_date(said, form):
+        if len(digits) < form.digits or not _is_enough_of_a_date(said, form, value.is_part):
             return
-    elif (
-        len(chars) < least
-        or len(digits) < min(form.digits or 0, least)
-        or (form.both and (digits == chars or not digits))
-    ):
+    elif len(chars) < least or not (_is_part_of_code(said, value) or _is_built(form, said, least)):
         return
     enough_s: float | None = None
     gathered = 0
@@ -310,7 +292,20 @@ def _fitting(form: Form, value: Value) -> Iterator[tuple[Run, str]]:
             enough_s = run.end_s
 
 
-def _may_be_part(run: Run, form: Form) -> bool:
+def _is_built(form: Form, said: Sequence[Run], least: int) -> bool:
+    """Return whether a value has the digits, and the letters, that it needs."""
+    chars = "".join(run.chars for run in said)
+    digits = "".join(run.digits for run in said)
+    has_both = not form.both or (digits != chars and bool(digits))
+    return len(digits) >= min(form.digits or 0, least) and has_both
+
+
+def _is_part_of_code(said: Sequence[Run], value: Value) -> bool:
+    """Return whether letters or digits are read out as a part of a value: "starts with K, R, T"."""
+    return value.is_part and any(len(run.words) > 1 and len(run.chars) > 1 for run in said)
+
+
+def _may_be_part(run: Run, form: Form, is_part: bool) -> bool:
     is_typed = run.is_soft and form.kind in _TYPED_AS_AMOUNT
     is_amount = run.is_amount and not (is_typed or form.is_quantity)
     if is_amount or (run.is_soft and form.kind not in _TYPED_SHORT and len(run.chars) <= 4):
@@ -318,7 +313,8 @@ def _may_be_part(run: Run, form: Form) -> bool:
     if run.is_mere_word and not form.both and form.digits:
         return False
     if form.made_of == DATE:
-        return run.has_month or len(run.digits) > 1 or run.is_soft
+        is_day = is_part and any(h.token.sort is Sort.ORDINAL for h in run.words)
+        return run.has_month or len(run.digits) > 1 or run.is_soft or is_day
     if form.made_of == DIGITS and run.is_date and form.kind not in ("sort_code", "account"):
         return False
     if run.made_of != DATE and _is_of_date(run):
@@ -339,18 +335,21 @@ def _is_of_date(run: Run) -> bool:
     return is_day and past < len(line) and line[past].token.sort is Sort.MONTH
 
 
-def _is_enough_of_a_date(said: Sequence[Run], form: Form) -> bool:
+def _is_enough_of_a_date(said: Sequence[Run], form: Form, is_part: bool) -> bool:
     digits = "".join(run.digits for run in said)
     has_month = any(run.has_month for run in said)
     if form.kind == "expiry" and all(_is_no_expiry(run) for run in said):
         return False
+    if is_part and said:
+        return has_month or len(digits) > 1 or form.kind == "birth_date"
     return (has_month and bool(digits)) or len(digits) >= form.least
 
 
 def _is_no_expiry(run: Run) -> bool:
     """Return whether it is a year, or the day of a month: cards expire in a month of a year."""
     said = [heard.token for heard in run.words if heard.token.sort is not Sort.LINK]
-    is_day = len(said) > 1 and said[-1].sort is Sort.MONTH and len(run.digits) <= _FIGURES_OF_A_DAY
+    is_short = 0 < len(run.digits) <= _FIGURES_OF_A_DAY
+    is_day = len(said) > 1 and said[-1].sort is Sort.MONTH and is_short
     return is_day or (run.is_years and not run.has_month)
 
 
@@ -377,12 +376,22 @@ def _is_spelled(heard: Heard, letters: str) -> bool:
     return token.sort is Sort.WORD and token.is_upper and letters[:1] == token.bare[:1].upper()
 
 
-def _each_by_itself(value: Value) -> Iterator[tuple[Run, str]]:
+def _is_surely_value(run: Run, said: Said) -> bool:
+    return is_read_out(run) or is_bare_answer(run, said)
+
+
+def _whole(run: Run, kind: str) -> Run:
+    return with_letters(run) if kind == "number" else run
+
+
+def _each_by_itself(value: Value, said: Said) -> Iterator[tuple[Run, str]]:
     """Yield the numbers that would be hidden without any announcement."""
-    is_harmless = bool(value.forms) and not value.is_private
+    is_other = bool(value.forms) and not value.is_private
     for run in value.runs:
-        if run.made_of != DIGITS:
+        if run.made_of != DIGITS or is_harmless(run, said):
             continue
         kind = by_itself([run])
-        if kind == "card" or (kind and not is_harmless):
-            yield run, kind
+        if kind is None and _is_surely_value(run, said):
+            kind = "number"
+        if kind == "card" or (kind and not is_other):
+            yield _whole(run, kind), kind

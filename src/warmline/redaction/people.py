@@ -1,10 +1,10 @@
 """Names and passwords, by cautious rules: what is introduced, or answers a question for one."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from warmline.redaction.emails import spelled_words
-from warmline.redaction.heard import Finding, Heard, Label, Line, Said
+from warmline.redaction.heard import Finding, Heard, Label, Line, Said, after_leads, turn_around
 from warmline.redaction.runs import explanation
 from warmline.redaction.tokens import Sort
 
@@ -14,6 +14,7 @@ _SHORTEST_AGAIN = 3
 _LONGEST_ANSWER = 6
 _LONGEST_SECRET = 8
 _MOST_TO_IS = 5
+_SHORTEST_SECRET, _AGAIN_S = 4, 60.0
 _NAMED = (Sort.WORD, Sort.ALPHABET, Sort.ACRONYM, Sort.MONTH)
 _CONTRACTION = re.compile(r"'(re|ve|ll|m|d|t)$")
 
@@ -25,6 +26,7 @@ def find_names(said: Said) -> Iterator[Finding]:
     asked = [
         (line, span)
         for line, *turn in said.answers_to("name", _ASKED_S)
+        if not _is_of_thing(line, turn[0], said)
         for span in _answered(line, *turn)
     ]
     for line, (first, past) in (*own, *asked):
@@ -66,9 +68,63 @@ def find_passwords(said: Said) -> Iterator[Finding]:
             for span in _told(label)
         ),
     ]
-    for value, (line, first, past) in enumerate(spans):
+    for value, (line, first, past) in enumerate((*spans, *_said_again(said, spans))):
         places = tuple(heard.place for heard in line[first:past])
         yield Finding("password", line[0].word.party, places, value)
+
+
+def _said_again(
+    said: Said, spans: Sequence[tuple[Line, int, int]]
+) -> Iterator[tuple[Line, int, int]]:
+    """Yield passwords and answers that are said again soon, with what belongs to them."""
+    for there, begin, end in spans:
+        names = {
+            heard.token.bare
+            for heard in there[begin:end]
+            if is_named(heard) and len(heard.token.bare) >= _SHORTEST_SECRET
+        }
+        for line in said.lines:
+            for at, heard in enumerate(line):
+                is_near = abs(heard.word.start_s - there[begin].word.start_s) <= _AGAIN_S
+                if heard.token.bare not in names or not heard.token.is_upper or not is_near:
+                    continue
+                past = _rest_of_secret(line, at + 1)
+                if past == at + 1 and past < len(line) and not line[at].token.mark:
+                    past += is_named(line[past]) and not line[at].ends_turn
+                yield line, at, past
+
+
+def _rest_of_secret(line: Line, past: int) -> int:
+    """Return where signs, digits and letters end that belong to a password."""
+    aside = line[0].words("answers", "written")
+    end = at = past
+    while at < len(line) and not line[at - 1].ends_turn:
+        if line[at - 1].token.mark in tuple(".?!"):
+            break
+        if _is_spelled_part(line, at):
+            end = at = at + max(_sign(line, at), 1)
+        elif line[at].token.bare in aside or line[at].token.sort is Sort.LINK:
+            at += 1
+        else:
+            break
+    return end
+
+
+def _is_spelled_part(line: Line, at: int) -> bool:
+    """Return whether a part of a password is read out here: a sign, a digit or a letter."""
+    token = line[at].token
+    is_letter = token.sort in (Sort.NUMBER, Sort.REPEAT, Sort.CODE, Sort.LETTER, Sort.SPELLED)
+    is_shift = token.bare in line[0].words("answers", "shifts")
+    is_free = len(token.bare) > 1 or token.bare not in line[0].words("spelling", "weak")
+    return _sign(line, at) > 0 or is_shift or (is_letter and is_free)
+
+
+def _sign(line: Line, at: int) -> int:
+    """Return of how many words the name of a sign is: "exclamation point", "dollar sign"."""
+    bare = [heard.token.bare for heard in line[at : at + 2]]
+    if " ".join(bare) in line[0].words("answers", "signs"):
+        return 2
+    return int(bare[0] in line[0].words("answers", "signs"))
 
 
 def _told(label: Label) -> Iterator[tuple[int, int]]:
@@ -77,11 +133,13 @@ def _told(label: Label) -> Iterator[tuple[int, int]]:
     past = label.past
     while past < len(line) and not line[past - 1].ends_turn:
         past += 1
-    before = [heard.token.bare for heard in line[max(0, label.first - 3) : label.first]]
+    begin = max(label.sentence[0], label.first - 3)
+    before = [heard.token.bare for heard in line[begin : label.first]]
     asks = line[0].words("answers", "asks")
     if label.ends_turn or any(word in asks for word in before):
         return
-    if line[label.past - 1].token.bare.endswith("'s"):
+    last = line[label.past - 1].token.bare
+    if last.endswith("'s") or last == "is":
         yield from _secret(line, label.past, past)
         return
     for at in range(label.past, min(past, label.past + _MOST_TO_IS)):
@@ -116,29 +174,11 @@ def _secret(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
         if is_over or follows_mark or token.sort is Sort.HIDDEN:
             break
         end += 1
+    if any(_is_spelled_part(line, at) for at in range(begin, min(end + 4, past))):
+        end = max(end, _rest_of_secret(line, end))
     is_talk = line[past - 1].token.mark == "?" and end == past
-    if end > begin and not is_talk and end - begin < _LONGEST_SECRET + 1:
+    if end > begin and not is_talk:
         yield begin, end
-
-
-def after_leads(line: Line, first: int, past: int, *, keep_one: bool = False) -> int:
-    """Return where an answer begins, after "yes, it's"; `keep_one` spares its last word."""
-    leads = line[0].words("answers", "leads")
-    at = first
-    while at < past and line[at].token.bare in leads:
-        if keep_one and at + 1 == past:
-            break
-        is_said = (
-            at + 1 < past
-            and line[at].token.is_upper
-            and at > first
-            and line[at + 1].token.bare not in leads
-            and line[at].token.bare in ("my", "the")
-        )
-        if is_said:
-            break
-        at += 1
-    return at
 
 
 def _introduced(line: Line) -> Iterator[tuple[int, int]]:
@@ -301,9 +341,20 @@ def _spelled(line: Line, said: Said) -> Iterator[tuple[int, int]]:
     for first, past in spelled_words(line):
         if not said.has_announced("name", line[first].word.start_s, _ASKED_S):
             continue
+        if _is_of_thing(line, first, said):
+            continue
         while first and _may_be_name(line[first - 1]):
             first -= 1
         yield first, past
+
+
+def _is_of_thing(line: Line, at: int, said: Said) -> bool:
+    """Return whether the name of a thing is spelled: "how do you spell the model?"."""
+    things = line[0].words("answers", "things")
+    turns = ((line, *turn_around(line, at)), said.turn_before(line, at))
+    return any(
+        heard.token.bare in things for turn in turns if turn for heard in turn[0][turn[1] : turn[2]]
+    )
 
 
 def _may_be_name(heard: Heard) -> bool:

@@ -98,19 +98,30 @@ class Run:
         )
 
     @property
+    def is_round(self) -> bool:
+        """Return whether it is said as so many hundreds or thousands: "two hundred and three"."""
+        return any(t.size == MAGNITUDE for t in self._tokens)
+
+    @property
+    def is_turn(self) -> bool:
+        """Return whether it is a turn by itself."""
+        first, past = self.at
+        return self.line[past - 1].ends_turn and (first == 0 or self.line[first - 1].ends_turn)
+
+    @property
     def is_mere_word(self) -> bool:
         """Return whether it may be a word of its own: "oh", or something written in capitals."""
         if any(t.sort is Sort.ACRONYM for t in self._tokens):
             return not self.digits
-        first, past = self.at
-        is_turn = self.line[past - 1].ends_turn and (first == 0 or self.line[first - 1].ends_turn)
-        return not is_turn and all(
+        return not self.is_turn and all(
             t.bare in ("oh", "o") or t.sort is Sort.LINK for t in self._tokens
         )
 
     @property
     def is_years(self) -> bool:
         """Return whether it is nothing but years: "2019, 2020", "twenty twenty eight"."""
+        if _is_one_by_one(self._tokens):
+            return False
         figures = [t.digits for t in self._tokens if t.sort is not Sort.LINK]
         return _is_year(self.digits) or all(_is_year(digits) for digits in figures)
 
@@ -137,6 +148,11 @@ class Run:
 
 def _is_year(digits: str) -> bool:
     return len(digits) == _YEAR_DIGITS and digits[:2] in ("19", "20")
+
+
+def _is_one_by_one(tokens: Sequence[Token]) -> bool:
+    """Return whether digits are said one by one, as nobody says a quantity or a year."""
+    return sum(t.size == 1 and len(t.digits) == 1 for t in tokens) > _SHORT
 
 
 def runs(line: Line, made_of: str = DIGITS, taken: frozenset[int] = frozenset()) -> Iterator[Run]:
@@ -281,8 +297,16 @@ def _run(line: Line, first: int, past: int, made_of: str) -> Run | None:
     leading = date_leads if made_of == DATE else line[0].words("numbers", "leads")
     while first and line[first - 1].token.bare in leading:
         first -= 1
+    if past < len(line) and not line[past - 1].ends_turn:
+        past += line[past].token.bare in line[0].words("numbers", "tails")
     run = Run(line, (first, past), made_of, is_loose)
-    return run if run.chars and any(char != "" for char in run.chars) else None
+    is_month = made_of == DATE and any(_is_month(heard) for heard in line[first:past])
+    return run if run.chars or is_month else None
+
+
+def _is_month(heard: Heard) -> bool:
+    """Return whether it is written as the name of a month: "may" in small is another word."""
+    return heard.token.sort is Sort.MONTH and heard.token.is_upper
 
 
 def _is_machine_address(said: Line) -> bool:
@@ -358,12 +382,13 @@ def _is_bound(line: Line, first: int, past: int, made_of: str) -> bool:
     """Return whether words around it say that it counts something or is a time."""
     digits = chars_of([heard.token for heard in line[first:past]])
     before, words = line[first - 1].token if first else None, line[first].vocabulary
-    if made_of == DATE and len(digits) >= _SHORT:
+    if made_of == DATE and (len(digits) >= _SHORT or any(map(_is_month, line[first:past]))):
         return False
     if before and not before.mark and len(digits) <= _YEAR_DIGITS:
         if before.bare in words.words("numbers", "amounts"):
             return True
-        if _is_year(digits) and before.bare in words.words("numbers", "since"):
+        is_read_out = _is_one_by_one([heard.token for heard in line[first:past]])
+        if _is_year(digits) and not is_read_out and before.bare in words.words("numbers", "since"):
             return True
     if len(digits) > _SHORT:
         return False
@@ -372,6 +397,9 @@ def _is_bound(line: Line, first: int, past: int, made_of: str) -> bool:
     if before and not before.mark and before.bare in words.words("numbers", "clock"):
         return True
     if past == len(line) or line[past - 1].token.mark or line[past - 1].ends_turn:
+        return False
+    if sum(heard.token.size == 1 and bool(heard.token.digits) for heard in line[first:past]) > 1:
+        # "Four seven", said digit by digit.
         return False
     after = line[past].token
     closes = after.bare in words.words("numbers", "closers") or after.sort is Sort.MEASURE

@@ -23,6 +23,8 @@ _DATE = re.compile(
 _TYPED = re.compile(r"\+?\(?\d[\d\s().,/+\-]*")
 _ORDINAL = re.compile(r"(\d{1,2})(st|nd|rd|th|er|ère|º|ª|°)")
 _CODE = re.compile(r"(?=.*\d)(?=.*[a-z])[a-z0-9]+([-/][a-z0-9]+)*")
+# Sizes of tyres: "225/65R17s".
+_TYRE = re.compile(r"\d{3}/\d{2}(z?r\d{2}[a-z]?s?)?")
 # "30-day", "1-month": how many of something.
 _COUNTED = re.compile(r"\d{1,4}-[a-z]{3,}")
 _SPELLED = re.compile(r"[a-z](-[a-z])+|[a-z](\.[a-z])+")
@@ -75,7 +77,8 @@ class Token:
     one with it when it follows ("forty one", "soixante dix"); `is_joint` says that it may stand
     between the two ("treinta y uno"), `joins_back` that the smaller may be the first ("vier und
     zwanzig"), `is_alone` that hundred is one hundred by itself ("cent
-    vingt"), `is_score` that four before it make eighty. A MEASURE looks like an amount or a time,
+    vingt"), `is_score` that four before it make eighty, `is_named` that "is" follows in
+    the same word. A MEASURE looks like an amount or a time,
     but its digits may be something else; `is_amount` says that it has cents or a sign of percent.
     """
 
@@ -94,6 +97,7 @@ class Token:
     joins_back: bool = False
     is_alone: bool = False
     is_score: bool = False
+    is_named: bool = False
 
     @property
     def is_numeric(self) -> bool:
@@ -118,7 +122,7 @@ def token(text: str, language: str = ENGLISH) -> Token:
 
 
 def _read(raw: str, bare: str, words: Vocabulary) -> Token:
-    if _HOURS.fullmatch(bare):
+    if _HOURS.fullmatch(bare) or _TYRE.fullmatch(bare):
         return Token(bare, Sort.WORD)
     is_money = _MONEY.search(raw) is not None
     grouped = _GROUPED if words.code == ENGLISH else _GROUPED_BY_DOTS
@@ -135,8 +139,18 @@ def _read(raw: str, bare: str, words: Vocabulary) -> Token:
         or _typed(bare)
         or _hyphened(bare, words)
         or _lettered(raw, bare, words)
+        or _before_is(bare, words)
         or Token(bare, Sort.WORD)
     )
+
+
+def _before_is(bare: str, words: Vocabulary) -> Token | None:
+    """A number that "is" was drawn to: "seventy-two's the sort code"; not "one's", "1990's"."""
+    stem = bare.removesuffix("'s")
+    if words.code != ENGLISH or stem == bare or stem.isdigit():
+        return None
+    found = _hyphened(stem, words)
+    return replace(found, is_named=True) if found and found.sort is Sort.NUMBER else None
 
 
 def _named_letter(raw: str, bare: str, words: Vocabulary) -> Token | None:
@@ -174,7 +188,7 @@ def chars_of(tokens: Sequence[Token]) -> str:
             found, at, times, after_tens = found + str(pair) * times, past, 1, 0
             continue
         if t.sort is Sort.REPEAT:
-            times = t.size
+            times, after_tens = t.size, 0
         elif t.sort is Sort.PLURAL and at and tokens[at - 1].bare == "all":
             found += t.digits * _ALL_OF_IT
         elif t.sort is Sort.PLURAL:

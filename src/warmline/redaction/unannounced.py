@@ -1,0 +1,296 @@
+"""Values that nobody announced but that can be nothing else: bare answers, dates of birth, echoes.
+
+A question that is answered by nothing but digits, whatever was asked; a whole date of long ago that
+is all that somebody says, or is asked for in parts; a code that was tried and refused. Digits that
+are times of the day, or count something, are none.
+"""
+
+import re
+from collections.abc import Iterator, Sequence, Set
+from itertools import pairwise
+
+from warmline.redaction.heard import Line, Said, turn_around
+from warmline.redaction.runs import DATE, DIGITS, MIXED, Run, runs
+from warmline.redaction.tokens import TENS, Sort, Token, digits_of
+
+# A bare answer has as many digits at the least, of which so many were said one by one.
+_ANSWER_DIGITS, _ONE_BY_ONE = 4, 3
+# As many digits that are read out are no quantity, whoever said them.
+_READ_OUT_DIGITS = 6
+# Nobody who was born after this rings a call center, and few things else are so old.
+_LAST_BIRTH, _FIRST_BIRTH = 2009, 1910
+_LAST_OF_1900S, _PARTS_OF_DATE = 30, 3
+_DAYS, _MONTHS = 31, 12
+_MOST_LETTERS = 4
+_MASKED = re.compile(r"([x*•#]{2,}[-\s]?)+\d{2,6}[.,?!]*", re.IGNORECASE)
+_LETTERS = (Sort.LETTER, Sort.SPELLED, Sort.ACRONYM, Sort.LINK)
+# Times of a day are said in hours and minutes; who counts begins with one, or ends with it.
+_HOURS, _MINUTES, _COUNTED = 12, 59, 5
+_CODE_DIGITS, _LONGEST_CODE = 4, 8
+# Parts of a date that are asked for one by one follow so soon; a question has as many words.
+_ONE_BY_ONE_S, _LONGEST_QUESTION, _DATE_PARTS = 30.0, 8, 2
+
+
+def is_read_out(run: Run) -> bool:
+    """Return whether it is six digits or more that are said one by one."""
+    # "Eight to five" may be hours.
+    is_other = any(h.token.shape or h.token.sort is Sort.HOMOPHONE for h in run.words)
+    is_long = len(run.digits) >= _READ_OUT_DIGITS and not (run.is_years or run.is_loose)
+    return is_long and not (is_other or run.is_soft or run.is_round) and _is_said_as_digits(run)
+
+
+def is_bare_answer(run: Run, said: Said) -> bool:
+    """Return whether digits are all that was answered to a question that is not for a quantity."""
+    line, (first, past) = run.line, run.at
+    if run.is_years or run.is_soft or run.is_loose or not _is_said_as_digits(run):
+        return False
+    begin, end = turn_around(line, first)
+    if not _is_all(line, (begin, end), (first, past)):
+        return False
+    turn = said.turn_before(line, first)
+    if turn is None:
+        return False
+    asked = turn[0][turn[1] : turn[2]]
+    bare = [heard.token.bare for heard in asked]
+    return asked[-1].token.mark == "?" and not _is_harmless(said, turn, bare)
+
+
+def _is_said_as_digits(run: Run) -> bool:
+    """Return whether it is a string of digits as they are read out, and no number of things."""
+    if len(run.digits) < _ANSWER_DIGITS:
+        return False
+    tokens = [heard.token for heard in run.words if heard.token.sort is not Sort.LINK]
+    single = sum(token.size == 1 for token in tokens)
+    has_zero = any(token.bare in ("oh", "o", "zero") for token in tokens)
+    has_repeat = any(token.sort is Sort.REPEAT for token in tokens)
+    is_typed = all(token.bare.isdigit() for token in tokens) and len(tokens) > 1
+    return len(tokens) > 1 and (single >= _ONE_BY_ONE or has_zero or has_repeat or is_typed)
+
+
+def _is_all(
+    line: Line, turn: tuple[int, int], value: tuple[int, int], more: Set[str] = frozenset()
+) -> bool:
+    """Return whether a value is all of a turn but what leads to it, and courtesies."""
+    beside = more | line[0].words("answers", "around")
+    beside |= line[0].words("answers", "leads") | line[0].words("answers", "courtesies")
+    beside |= line[0].words("numbers", "before_labels")
+    rest = (*line[turn[0] : value[0]], *line[value[1] : turn[1]])
+    return all(h.token.bare in beside or h.token.sort is Sort.LINK for h in rest)
+
+
+def _is_harmless(said: Said, turn: tuple[Line, int, int], bare: Sequence[str]) -> bool:
+    """Return whether a turn asks for something that is nothing private."""
+    line, first, past = turn
+    quantities = line[0].words("answers", "quantities")
+    announced = any(
+        label.form is None and label.line is line and first <= label.first < past
+        for label in said.labels
+    )
+    return announced or any(word in quantities for word in bare)
+
+
+def masked(said: Said) -> Iterator[tuple[Line, int, int]]:
+    """Yield the last digits of a number whose others are not shown: "xx-1840", "****1840"."""
+    for line in said.lines:
+        for at, heard in enumerate(line):
+            if _MASKED.fullmatch(heard.word.text.strip()):
+                yield line, at, at + 1
+
+
+def birth_dates(said: Said) -> Iterator[tuple[Line, int, int]]:
+    """Yield whole dates of long ago that are a turn, where no other date was asked for."""
+    for line in said.lines:
+        for run in runs(line, DATE, said.taken):
+            if not _is_long_ago(run):
+                continue
+            asking = line[0].words("answers", "confirming")
+            if not _is_all(line, turn_around(line, run.at[0]), run.at, asking):
+                continue
+            turn = said.turn_before(line, run.at[0])
+            asked = [h.token.bare for h in turn[0][turn[1] : turn[2]]] if turn else []
+            dates = line[0].words("answers", "dates")
+            if turn is None or not (
+                _is_harmless(said, turn, asked) or any(word in dates for word in asked)
+            ):
+                yield line, *run.at
+
+
+def _is_long_ago(run: Run) -> bool:
+    """Return whether it is a day, a month and a year in which a caller may have been born."""
+    parts = list(_parts_of_date(run))
+    if not all(part.isdigit() for part in parts):
+        return False
+    if not run.has_month:
+        is_said = len(parts) == _PARTS_OF_DATE and all(0 < int(part) <= _DAYS for part in parts[:2])
+        is_possible = is_said and min(map(int, parts[:2])) <= _MONTHS
+        sizes = [h.token.size for h in run.words if h.token.sort is not Sort.LINK]
+        return is_possible and sizes[-2:] != [1, 1] and _may_be_birth(parts[2])
+    has_day = len(parts) == _PARTS_OF_DATE - 1 and 0 < int(parts[0]) <= _DAYS
+    return has_day and _may_be_birth(parts[1])
+
+
+def _parts_of_date(run: Run) -> Iterator[str]:
+    """Yield the numbers of a date as they are said or typed: "3rd of November 1964" is 3, 1964."""
+    words = [heard for heard in run.words if heard.token.sort is not Sort.LINK]
+    if len(words) == 1 and run.is_date:
+        yield from re.findall(r"\d+", words[0].word.text)
+        return
+    at, before_year = 0, 1 if run.has_month else 2
+    while at < len(words):
+        token = words[at].token
+        if token.sort is Sort.MONTH:
+            at += 1
+            continue
+        # "Twenty fifth" is one number; after the day and the month all that is left is the year.
+        unit = words[at + 1].token if at + 1 < len(words) else token
+        is_joined = token.size == TENS and unit.size == 1 and not token.mark
+        past = len(words) if before_year <= 0 else at + 1 + is_joined
+        yield digits_of([heard.token for heard in words[at:past]])
+        at, before_year = past, before_year - 1
+
+
+def _may_be_birth(year: str) -> bool:
+    if len(year) == 2:
+        return int(year) >= _LAST_OF_1900S
+    return len(year) == 4 and _FIRST_BIRTH <= int(year) <= _LAST_BIRTH
+
+
+def with_letters(run: Run) -> Run:
+    """Return a number with the letters that belong to it: "M T R dash four four oh"."""
+    for code in runs(run.line, MIXED):
+        if code.at[0] <= run.at[0] and run.at[1] <= code.at[1]:
+            more = (*run.line[code.at[0] : run.at[0]], *run.line[run.at[1] : code.at[1]])
+            is_short = len(more) <= 2 * _MOST_LETTERS
+            return code if is_short and all(h.token.sort in _LETTERS for h in more) else run
+    return run
+
+
+def is_harmless(run: Run, said: Said) -> bool:
+    """Return whether digits that nothing announced are times of a day, or count something."""
+    return _is_counting(run) or _is_times(run, said)
+
+
+def _is_counting(run: Run) -> bool:
+    """Return whether somebody counts aloud, with pauses: "one, two, three, four, five"."""
+    said = [heard.token for heard in run.words if heard.token.sort is not Sort.LINK]
+    first = [t.digits for t in said if t.digits][:_COUNTED]
+    pauses = sum(bool(token.mark) for token in said)
+    if len(first) < _COUNTED or pauses < _COUNTED - 1 or not all(d.isdigit() for d in first):
+        return False
+    numbers = list(map(int, first))
+    ups = all(other - one == 1 for one, other in pairwise(numbers))
+    downs = all(one - other == 1 for one, other in pairwise(numbers))
+    return (ups and numbers[0] == 1) or (downs and max(numbers) <= len(said))
+
+
+def _is_times(run: Run, said: Said) -> bool:
+    """Return whether it is times of a day, where one was asked for or words say so."""
+    words = [heard.token for heard in run.words if heard.token.sort is not Sort.LINK]
+    at, has_minutes = 0, False
+    while at < len(words):
+        hour = words[at]
+        is_hour = hour.size in (1, 2) and hour.digits.isdigit() and 0 < int(hour.digits) <= _HOURS
+        if not is_hour:
+            return False
+        at += 1
+        if hour.mark or at == len(words):
+            continue
+        count = _minutes(words[at : at + 2])
+        if not count:
+            return False
+        at, has_minutes = at + count, True
+    return has_minutes and _is_about_time(run, said)
+
+
+def _minutes(said: Sequence[Token]) -> int:
+    """Return of how many words minutes are that are said so: "fifteen", "oh five"; 0 for none."""
+    first = said[0]
+    is_first = first.bare in ("oh", "o") or first.size in (2, TENS)
+    is_joined = first.bare in ("oh", "o") or (first.size == TENS and not first.mark)
+    is_two = is_joined and len(said) > 1 and said[1].size == 1
+    digits = digits_of(said[: 1 + is_two])
+    return 1 + is_two if is_first and len(digits) == 2 and int(digits) <= _MINUTES else 0
+
+
+def _is_about_time(run: Run, said: Said) -> bool:
+    line, (first, _) = run.line, run.at
+    times = line[0].words("answers", "times")
+    begin, _ = turn_around(line, first)
+    before = [heard.token.bare for heard in line[max(begin, first - 3) : first]]
+    if before and (before[-1] in line[0].words("numbers", "clock") or set(before) & times):
+        return True
+    turns = []
+    at: tuple[Line, int] | None = (line, begin)
+    for _ in range(3):
+        turn = said.turn_before(*at) if at else None
+        if turn is None:
+            break
+        turns.append(turn)
+        at = (turn[0], turn[1])
+    return any(
+        heard.token.bare in times and run.start_s - heard.word.start_s <= _ONE_BY_ONE_S
+        for there, begin, end in turns
+        for heard in there[begin:end]
+    )
+
+
+def keyed_in(said: Said) -> Iterator[tuple[Line, int, int]]:
+    """Yield codes that were tried and refused: "I tried 1948 and it locked me out"."""
+    for line in said.lines:
+        tried = line[0].words("numbers", "entered") | line[0].words("numbers", "tried")
+        locked = line[0].words("numbers", "locked")
+        for run in runs(line, DIGITS, said.taken):
+            is_code = _CODE_DIGITS <= len(run.digits) <= _LONGEST_CODE
+            if not is_code or run.is_soft or run.is_round or run.is_amount or not run.at[0]:
+                continue
+            first, past = turn_around(line, run.at[0])
+            near = [h.token.bare for h in line[max(first, run.at[0] - 2) : run.at[0]]]
+            is_tried = bool(near) and (near[-1] in tried or (near[-1] == "in" and near[0] in tried))
+            is_then = near == ["and", "then"] or near[-1:] == ["then"]
+            keyed = any(h.token.bare in tried for h in line[first : run.at[0]])
+            if not (is_tried or (is_then and keyed)):
+                continue
+            if any(heard.token.bare in locked for heard in line[first:past]):
+                yield line, *run.at
+
+
+def dates_in_parts(said: Said) -> Iterator[tuple[Line, int, int]]:
+    """Yield dates of birth that are asked for in parts: "the month?", "the day?", "the year?"."""
+    answers = [
+        (part, run)
+        for line in said.lines
+        for whole in runs(line, DATE, said.taken)
+        for run in _by_turn(whole)
+        if _is_all(line, turn_around(line, run.at[0]), run.at) and (part := _asked(run, said))
+    ]
+    found = sorted(answers, key=lambda each: each[1].start_s)
+    for at, (part, run) in enumerate(found):
+        if part != "year" or not _may_be_birth(digits_of([h.token for h in run.words])):
+            continue
+        parts = [
+            (name, other)
+            for name, other in (*found[:at], *found[at + 1 :])
+            if abs(other.start_s - run.start_s) <= _ONE_BY_ONE_S and name != part
+        ]
+        if len({name for name, _ in parts}) >= _DATE_PARTS:
+            for _, other in ((part, run), *parts):
+                yield other.line, *other.at
+
+
+def _by_turn(run: Run) -> Iterator[Run]:
+    """Yield the parts of a run, turn by turn."""
+    first, past = run.at
+    for at in range(first, past):
+        if run.line[at].ends_turn or at + 1 == past:
+            yield Run(run.line, (first, at + 1), run.made_of, run.is_loose)
+            first = at + 1
+
+
+def _asked(run: Run, said: Said) -> str | None:
+    """Return which part of a date the turn before asks for: day, month or year."""
+    turn = said.turn_before(run.line, run.at[0])
+    if turn is None or turn[2] - turn[1] > _LONGEST_QUESTION:
+        return None
+    asked = [heard.token.bare for heard in turn[0][turn[1] : turn[2]]]
+    named = [part for part in ("day", "month", "year") if part in asked]
+    return named[0] if named else None
