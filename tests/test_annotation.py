@@ -4,6 +4,7 @@ import csv
 import json
 import math
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -428,6 +429,13 @@ def test_disputes_are_written_decided_and_read_back(warehouse: Path, tmp_path: P
     told = json.loads(ran.stdout)
     assert told["undecided"] == []
     assert told["against"][-1]["precision"]["value"] == 1.0
+    made = told["provenance"]
+    digest = sha256(ann.read_bytes()).hexdigest()
+    assert made["files"]["ann.csv"] == digest and set(made["files"]) >= {"bob.csv", "decided.csv"}
+    assert f"--decided {tmp_path / 'decided.csv'}" in made["command"]
+    said = run(app, command).output
+    assert f"Digest of ann.csv: {digest[:16]}." in " ".join(said.split())
+    assert "Command: warmline agreement" in said
     assert set(told["against"][-1]["precision_at"]) == {"0.02", "0.05", "0.1", "0.2"}
 
 
@@ -477,3 +485,29 @@ def test_expected_widths_are_those_that_are_had():
             )
         )
     assert np.mean(had, axis=0) / 2 == pytest.approx([promised.precision, promised.recall], rel=0.1)
+
+
+def test_a_stratum_that_is_flagged_less_has_its_feelings_after_errors() -> None:
+    """A ledger that finds half and invents 3 %: 10 and 30 % of turns show a feeling."""
+    random = np.random.default_rng(4)
+    key, labels, truth = {}, {}, {}
+    for team, prevalence in (("north", 0.1), ("south", 0.3)):
+        felt = random.random(20_000) < prevalence
+        flag = random.random(20_000) < np.where(felt, 0.5, 0.03)
+        truth[team] = felt.mean()
+        for flagged, count, kind in ((True, 200, "fear_anxiety"), (False, 400, "none")):
+            places = np.flatnonzero(flag == flagged)
+            for place in random.choice(places, count, replace=False).tolist():
+                item = f"{team}-{place}"
+                kinds = ("fear_anxiety",) if flagged else ()
+                stratum, chance = f"{kind} / {team}", count / len(places)
+                key[item] = Key(item, kinds, None, None, stratum, chance)
+                labels[item] = Label("fear_anxiety" if felt[place] else "none")
+    found = {r.stratum: r for r in agreement({"ann": labels}, key).rates}
+    assert set(found) == {"north", "south"}
+    for team, rate in found.items():
+        assert rate.turns == 20_000 and rate.rate and rate.rate.low is not None
+        assert rate.rate.high is not None
+        assert rate.rate.low < truth[team] < rate.rate.high
+        assert rate.flagged < truth[team] + 0.02
+    assert agreement({"ann": {i: la for i, la in labels.items() if key[i].kinds}}, key).rates == ()

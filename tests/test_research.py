@@ -325,6 +325,9 @@ def test_the_command_says_how_many_calls_it_takes(studied: Firm) -> None:
     assert found["within"] == 3156  # and a mean an agent, 200 calls each
     said = warmline(studied, *given)
     assert "calls, agents compared with themselves" in said.output
+    told = json.loads(warmline(studied, *given, "--json").stdout)["provenance"]
+    assert told["command"].startswith("warmline research power --effect 0.02 --base-rate 0.8")
+    assert told["made_at"] and told["warmline"] and told["data_sha256"] is None
     said = warmline(studied, "research", "power", "--calls", 3156, "--base-rate", 0.8)
     assert "show an effect of" in said.output
     assert warmline(studied, "research", "power").exit_code == 2

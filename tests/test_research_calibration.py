@@ -9,7 +9,13 @@ import pytest
 from warmline.annotation.items import Label
 from warmline.annotation.sheets import Key
 from warmline.errors import DataError
-from warmline.research.calibration import Calibration, Recognised, calibration, corrected
+from warmline.research.calibration import (
+    Calibration,
+    Recognised,
+    calibration,
+    corrected,
+    sensitivity,
+)
 from warmline.research.design import Effects
 from warmline.research.regression import Estimate, fit
 
@@ -119,3 +125,20 @@ def test_too_few_labels_are_refused_with_how_many_it_takes() -> None:
     labels, key = made.labelled(120, 60)
     with pytest.raises(DataError, match=r"the answered rate is 0\.5 in all calls"):
         calibration([labels], key, replace(made.calls, rate=np.full_like(made.calls.rate, 0.5)))
+
+
+def test_an_estimate_is_worth_more_the_worse_answers_are_read() -> None:
+    """With ten cues a call and errors that are planted, the slope is that of truth on reading."""
+    random = np.random.default_rng(3)
+    chance = np.clip(0.5 + 0.15 * random.normal(size=4000), 0.05, 0.95)
+    truly = random.binomial(10, chance)
+    one = Estimate(1.0, 0.1, 100.0, 0.8, 1.2, 0.0)
+    for right in (1.0, 0.8):
+        seen = random.binomial(truly, right) + random.binomial(10 - truly, 1 - right)
+        calls = Recognised(seen / 10, np.full(4000, 10.0), np.zeros(4000, np.int64), 4000)
+        slope = float(np.cov(seen, truly)[0, 1] / np.var(seen))
+        told = dict(sensitivity(one, 1.0, calls, precision=1.0, recall=1.0))
+        assert told[right] == pytest.approx(1 / slope, rel=0.1)
+    assert slope < 0.9
+    flat = Recognised(np.full(50, 0.5), np.full(50, 2.0), np.zeros(50, np.int64), 50)
+    assert sensitivity(one, 1.0, flat) == ()

@@ -17,6 +17,7 @@ from warmline import landing
 from warmline.cli.app import app
 from warmline.research.casemix import CaseMix, case_mix, read_case_mix
 from warmline.research.design import Design
+from warmline.research.dif import dif
 from warmline.research.fairness import read_groups
 from warmline.warehouse import publish
 
@@ -108,6 +109,88 @@ def test_agents_are_not_compared_where_calls_are_not_heard_alike(unheard: Path) 
     assert isinstance(found, CaseMix) and found.agents == ()
     assert "where language is de, +50 points" in (found.reason or "")
     assert "has no ownership against all other calls" in (found.reason or "")
+
+
+def test_many_groups_of_nothing_are_not_called_unlike(tmp_path: Path) -> None:
+    """Of some forty differences that are looked at, chance alone makes several exceed 5 points."""
+    random = np.random.default_rng(5)
+    analyses = []
+    for i in range(240):
+        metrics = [] if random.random() < 0.3 else [measured("ownership", "B", 1.0)]
+        at = MONDAY.replace(tzinfo=UTC) + timedelta(hours=i)
+        made = call(f"c{i}", metrics=metrics, agent_id=f"a{i % 8}", started_at=at)
+        assert made.transcript
+        spoken = str(random.choice(["de", "en", "fr", "es", "it"]))
+        analyses.append(replace(made, transcript=replace(made.transcript, language=spoken)))
+    for analysis in analyses:
+        landing.write(analysis, tmp_path / "l")
+    publish(tmp_path / "l", tmp_path / "w.duckdb", definitions_of(analyses))
+    design = Design(measures=("ownership",), controls=())
+    _, gaps = read_groups(tmp_path / "w.duckdb", design)
+    assert any(abs(gap.difference) > 0.05 for gap in gaps)
+    assert not any(gap.is_unfair for gap in gaps)
+
+
+def turns_of_two_groups(seed: int, log_odds: float) -> tuple[Any, Any]:
+    """Labelled turns; the ledger flags one inside the group more often, the truth being equal."""
+    random = np.random.default_rng(seed)
+    inside, felt = random.random(6000) < 0.4, random.random(6000) < 0.15
+    flagged = random.random(6000) < 1 / (1 + np.exp(3.2 - 3.0 * felt - log_odds * inside))
+    drawn = np.concatenate([np.flatnonzero(flagged == f)[:240] for f in (True, False)])
+    turns = pd.DataFrame(
+        {
+            "call_id": drawn,
+            "flagged": flagged[drawn] * 1.0,
+            "felt": felt[drawn] * 1.0,
+            "seen": np.nan,
+            "answered": np.nan,
+        }
+    )
+    return turns, np.where(inside[drawn], "in", "out")
+
+
+def test_a_group_that_is_read_otherwise_is_told_from_one_that_feels_otherwise() -> None:
+    found = [dif("group", *turns_of_two_groups(seed, 1.0))[0] for seed in range(6)]
+    odds = [d.log_odds for d in found if d.log_odds]
+    assert np.mean([e.value for e in odds]) == pytest.approx(1.0, abs=0.25)
+    assert np.mean([e.low < 1.0 < e.high for e in odds]) >= 0.8
+    assert (found[0].of, found[0].group, found[0].what) == ("group", "in", "finds a feeling")
+    assert "times" in str(found[0]) and "in turns that people see alike" in str(found[0])
+    alike = [dif("group", *turns_of_two_groups(seed, 0.0))[0] for seed in range(10)]
+    assert sum((d.p_corrected or 1.0) < 0.05 for d in alike) <= 2
+    few = dif("group", *(part[:40] for part in turns_of_two_groups(1, 0.0)))
+    assert "labelled turns, at least 30 needed" in (few[0].reason or "")
+    assert "no answer" not in str(few[0])
+
+
+def test_the_same_script_in_other_voices_is_compared_script_by_script(tmp_path: Path) -> None:
+    """Six scripts in two voices: one voice has ten points more of doubtful words in each."""
+    analyses = []
+    for script in range(6):
+        for voice, doubtful in (("slt", script), ("awb", script + 2)):
+            says = [("A", 0.0, 9.0, " ".join(["word"] * 20))]
+            made = call(f"s{script}-{voice}", says=says, agent_id="a1", is_simulated=True)
+            assert made.transcript
+            words = tuple(
+                replace(w, probability=0.1 if i < doubtful else 0.95)
+                for i, w in enumerate(made.transcript.words)
+            )
+            told = {"title": f"script {script}", "customer_voice": voice}
+            analyses.append(
+                replace(
+                    made,
+                    transcript=replace(made.transcript, words=words),
+                    metadata=replace(made.metadata, extra=told),
+                )
+            )
+    for analysis in analyses:
+        landing.write(analysis, tmp_path / "l")
+    publish(tmp_path / "l", tmp_path / "w.duckdb", definitions_of(analyses))
+    design = Design(measures=("answered_rate",), is_simulated=True)
+    groups, gaps = read_groups(tmp_path / "w.duckdb", design, "customer_voice")
+    assert {g.group: g.calls for g in groups} == {"slt": 6, "awb": 6}
+    (awb,) = [g for g in gaps if (g.group, g.what) == ("awb", "doubtful")]
+    assert awb.difference == pytest.approx(0.1) and awb.is_unfair
 
 
 def test_the_commands_say_so(unheard: Path, tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from support.firms import firm
+from warmline.annotation.items import Label
 from warmline.cli.app import app
-from warmline.research.reliability import components, reliability
+from warmline.research.reliability import components, crossed, rater_components, reliability
 
 MONDAY = datetime(2026, 6, 1, 9)
 
@@ -38,7 +39,7 @@ def test_planted_components_are_recovered() -> None:
     found = [reliability(calls(seed, 0.3, 0.2, 1.0), "m") for seed in range(30)]
     parts = [r.components for r in found if r.components]
     assert np.mean([p.agent for p in parts]) == pytest.approx(0.09, abs=0.015)
-    assert np.mean([p.week for p in parts]) == pytest.approx(0.04, abs=0.01)
+    assert np.mean([p.agent_week for p in parts]) == pytest.approx(0.04, abs=0.01)
     assert np.mean([p.call for p in parts]) == pytest.approx(1.0, abs=0.02)
     # Reliability is the correlation with means of other calls of the same agents, squared or not.
     halves = [r.split_half for r in found if r.split_half is not None]
@@ -83,6 +84,56 @@ def test_components_by_hand() -> None:
     week = ((16 + 36) / 2 - call) / 2
     assert (found.call, found.week) == (pytest.approx(call), pytest.approx(week))
     assert found.agent == 0.0  # agents' means, 4 and 5, differ by less than their weeks do
+
+
+def test_weeks_and_matters_are_told_from_agents() -> None:
+    """Everybody has the same poor week, and complaints go worse, whoever takes them."""
+    found = []
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        agent, week = np.repeat(np.arange(25), 60), np.tile(np.arange(12), 125)
+        matter = random.integers(0, 6, len(agent))
+        by_week = agent * 12 + week
+        values = 0.3 * random.normal(size=25)[agent] + 0.4 * random.normal(size=12)[week]
+        values += 0.3 * random.normal(size=6)[matter] + 0.2 * random.normal(size=300)[by_week]
+        values += random.normal(size=len(agent))
+        factors = {"agent": agent, "week": week, "matter": matter, "by_week": by_week}
+        found.append(crossed(values, factors))
+    mean = {name: np.mean([f[name] for f in found]) for name in found[0]}
+    assert mean["agent"] == pytest.approx(0.09, abs=0.02)
+    assert mean["week"] == pytest.approx(0.16, abs=0.04)
+    assert mean["matter"] == pytest.approx(0.09, abs=0.03)
+    assert mean["by_week"] == pytest.approx(0.04, abs=0.015)
+    assert mean["call"] == pytest.approx(1.0, abs=0.02)
+
+
+def test_an_agent_of_other_weeks_is_not_compared_as_one_of_the_same() -> None:
+    """Weeks differ for all alike: a mean beside others of the same weeks is worth more."""
+    frame = calls(3, 0.3, 0.0, 0.5)
+    poor = frame["started_at"].dt.isocalendar().week.to_numpy() % 2 * 0.8
+    found = reliability(frame.assign(m=frame["m"] + poor, contact_reason="order"), "m")
+    assert found.g and found.phi and found.components
+    assert found.components.week > 0.1 > found.components.agent_week
+    assert found.phi < found.g - 0.02
+
+
+def test_who_labels_is_told_from_what_is_labelled() -> None:
+    """A third person sees feelings in turns in which the others see none."""
+    random = np.random.default_rng(1)
+    turns = random.random(400) < 0.5
+
+    def sheet(misses: float, invents: float) -> dict[str, Label]:
+        seen = np.where(turns, random.random(400) > misses, random.random(400) < invents)
+        return {f"t{i}": Label("fear_anxiety" if s else "none") for i, s in enumerate(seen)}
+
+    (alike,) = rater_components([sheet(0.1, 0.1), sheet(0.1, 0.1), sheet(0.1, 0.1)])
+    (unlike,) = rater_components([sheet(0.1, 0.1), sheet(0.1, 0.1), sheet(0.05, 0.6)])
+    assert (alike.question, alike.turns, alike.raters) == ("a feeling", 400, 3)
+    assert alike.rater < 0.005 < 0.012 < unlike.rater
+    assert alike.phi == pytest.approx(0.64, abs=0.06)  # (0.9 - 0.1) squared
+    assert unlike.phi < alike.phi - 0.1
+    assert alike.needed[0] == 2 and (unlike.needed[0] or 99) > 2
+    assert rater_components([sheet(0.1, 0.1)]) == []
 
 
 def test_too_little_has_a_reason() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -199,3 +200,17 @@ def test_joined_calls_keep_every_word_in_its_place():
     assert joined.truth.overlaps[1].holder_turn == 3
     with pytest.raises(ScriptError, match="one layout"):
         simulate.join([call, simulate.mono_mix(call)], "mixed")
+
+
+@needs_flite
+def test_a_script_in_other_voices_says_the_same() -> None:
+    """Customers' voices alone differ; each call is told apart by its name and metadata."""
+    script = Path(__file__).parents[1] / "audio" / "samples" / "hospital-appointment.toml"
+    found = list(simulate.render_in_voices(script))
+    assert [c.metadata.extra["customer_voice"] for c in found] == ["slt", "rms", "awb"]
+    assert [c.truth.call_id.split(".")[1] for c in found] == ["slt", "rms", "awb"]
+    said = [[(w.speaker, w.text) for w in c.truth.words] for c in found]
+    assert said[0] == said[1] == said[2]
+    assert all(c.truth.layout == "stereo" for c in found)
+    assert {s.party for s in simulate.true_speech(found[0].truth).segments} == {"A", "B"}
+    assert len({c.pcm.shape[1] for c in found}) == 3

@@ -11,7 +11,7 @@ from warmline.statistics import Estimate, wilson
 
 from .scenarios import Scenario, Try
 
-_MOST_ALARMS, _LEAST_COVERAGE = 0.075, 0.92
+_MOST_ALARMS, _LEAST_COVERAGE, _MOST_SHORT = 0.075, 0.92, 0.05
 _PREFACE = """\
 <!-- Written by `python -m validation.simulations`; every number is computed, none is typed. -->
 
@@ -21,6 +21,8 @@ _PREFACE = """\
 ([worlds.py](../validation/simulations/worlds.py): numpy alone, nothing of warmline), gives them
 to the methods that users call, and counts. Seeded: the same command gives the same page.
 
+- **tries**: 200 firms a scenario (of which each may have several agents or weeks); fewer where each
+  fills a warehouse of its own, or fits a survival model or a thousand draws.
 - **mean** beside **truth**: the mean of what was estimated, to see bias.
 - **coverage**: in how many firms the 95 % interval holds the truth; aimed at are at least 0.92.
 - **false alarms**: where nothing was planted, how often something is called clear of chance
@@ -54,6 +56,9 @@ class Row:
             found.append(f"coverage {self.coverage.value:.3f}")
         if self.alarms and self.alarms.value > _MOST_ALARMS:
             found.append(f"false alarms {self.alarms.value:.3f}")
+        promised = self.truth if self.what.startswith("seen") else None
+        if promised and self.mean is not None and self.mean < promised - _MOST_SHORT:
+            found.append(f"{self.mean:.2f} of studies see it")
         return found
 
 

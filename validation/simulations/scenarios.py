@@ -4,6 +4,7 @@ A scenario makes one world by a seed and returns what was found there: a `Try` f
 a user would be shown.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -17,13 +18,20 @@ import numpy as np
 import pandas as pd
 
 from warmline.annotation import Key, Label, agreement
-from warmline.research.associations import associations
+from warmline.research.answers import answer_effects
+from warmline.research.associations import associations, complete_cases
 from warmline.research.calibration import Recognised, calibration, corrected
-from warmline.research.design import Design, Effects, Model
+from warmline.research.casemix import case_mix
+from warmline.research.design import Controls, Design, Effects, Model
+from warmline.research.dif import dif
+from warmline.research.dose import dose
+from warmline.research.fairness import read_groups
+from warmline.research.power import Plan, detectable, intraclass
 from warmline.research.regression import fit
 from warmline.research.reliability import reliability
 from warmline.research.sample import Sample, read_sample
-from warmline.research.survival import hazards
+from warmline.research.study import inverse_chances
+from warmline.research.survival import hazards, latest_calls
 from warmline.research.training import training_effects
 from warmline.warehouse import publish
 
@@ -64,6 +72,10 @@ def _frame(columns: worlds.Columns) -> Any:
         frame["customer_id"] = "customer " + frame.pop("customer").astype(str)
     if "week" in frame:
         frame["started_at"] = MONDAY + pd.to_timedelta(frame["week"] * 7 + 1.4, "D")
+    if "day" in frame:
+        frame["started_at"] = MONDAY + pd.to_timedelta(frame["day"], "D")
+    if "reason" in frame:
+        frame["contact_reason"] = frame["reason"]
     return frame.assign(
         opening_cues=state, opening_hostile=0, opening_friction=0, opening_rate_words_per_s=2.0
     )
@@ -122,6 +134,83 @@ def ten_measures(seed: int) -> Iterator[Try]:
     yield Try("any clear", alarm=any((a.p_corrected or 1.0) < 0.05 for a in found))
 
 
+def levels(seed: int) -> Iterator[Try]:
+    """The outcome along a measure, in fifths of the calls, whatever confounds it."""
+    world = worlds.outcomes_of_calls(seed, effect=0.06)
+    frame = _frame(world.columns)
+    found = dose(frame, "measure", DESIGN)
+    if found is None:
+        yield Try("level 1", refused=True)
+        return
+    # Levels are drawn around the mean of all calls: what is between two parts of it is theirs.
+    middle = frame["measure"].mean()
+    for place, part in enumerate(found.parts):
+        truth = world.truth * (part.mean - middle) + float(frame["outcome"].mean())
+        yield of_estimate(f"level {place + 1}", part.adjusted, truth)
+
+
+def power(seed: int) -> Iterator[Try]:
+    """The effect that is to be seen in 4 of 5 studies of this size: is it?"""
+    pilot = _frame(worlds.outcomes_of_calls(seed + 500_000, confounding=0.5).columns)
+    cases = complete_cases(pilot, "measure", Controls((), {}))
+    sd = float(cases.measure.std())
+    plan = Plan(
+        outcome_sd=float(cases.y.std()),
+        icc_outcome=intraclass(cases.y, cases.clusters),
+        icc_measure=intraclass(cases.measure, cases.clusters),
+        calls_per_agent=len(cases.y) / cases.agents,
+    )
+    effect = detectable(len(pilot), plan) / sd
+    world = worlds.outcomes_of_calls(seed, confounding=0.5, effect=effect)
+    (found,) = associations(_frame(world.columns), DESIGN)
+    yield Try("seen, of 0.8 promised", 0.8, float(bool(found.adjusted and found.adjusted.p < 0.05)))
+
+
+def answers(seed: int, **given: Any) -> Iterator[Try]:
+    """Which answers to which feelings go with the outcome."""
+    made = worlds.answers_to_feelings(seed, **given)
+    found = _answer_effects(made)
+    for cell in found:
+        if (cell.cue, cell.answer) in made.truth:
+            truth = made.truth[cell.cue, cell.answer]
+            yield of_estimate(f"{cell.answer} to {cell.cue}", cell.estimate, truth)
+    if not given.get("effects"):
+        yield Try("any clear", alarm=any((c.p_corrected or 1.0) < 0.05 for c in found))
+
+
+def times(seed: int) -> Iterator[Try]:
+    """Answers by third of the call."""
+    made = worlds.early_and_late(seed)
+    thirds = {"the first third": 0, "the middle": 1, "the last third": 2}
+    for cell in _answer_effects(made):
+        if cell.cue in thirds:
+            yield of_estimate(f"in {cell.cue}", cell.estimate, made.times[thirds[cell.cue]])
+
+
+def _answer_effects(made: worlds.Cued) -> Any:
+    frame = _frame(made.calls)
+    frame["call_id"] = [f"c{i}" for i in range(len(frame))]
+    cues = pd.DataFrame(dict(made.cues))
+    cues.insert(0, "call_id", "c" + cues.pop("call").astype(str))
+    return answer_effects(frame, cues, replace(DESIGN, controls=()))
+
+
+def surveys(seed: int) -> Iterator[Try]:
+    """A rating that upset customers seldom give, as it is and with calls standing for others."""
+    world = worlds.unanswered_surveys(seed)
+    frame = _frame(world.columns)
+    frame["call_id"] = [f"c{i}" for i in range(len(frame))]
+    given = frame["outcome"].notna().to_numpy()
+    weights = inverse_chances(frame, given, DESIGN.controls)
+    told = frame[given]
+    for what, rows in (
+        ("as given", told),
+        ("weighed", told.assign(weight=told["call_id"].map(weights))),
+    ):
+        (found,) = associations(rows, DESIGN)
+        yield of_estimate(what, found.adjusted, world.truth, 1 / (found.sd or 1.0))
+
+
 class Warehouses:
     """Warehouses with made-up rows, copies of an empty one that warmline itself has made."""
 
@@ -142,7 +231,10 @@ class Warehouses:
         return self._one
 
 
-_FOLDER = TemporaryDirectory(prefix="simulations-")
+_MEMORY = Path("/dev/shm")
+_FOLDER = TemporaryDirectory(
+    prefix="simulations-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None
+)
 _MADE: list[Warehouses] = []
 
 
@@ -220,6 +312,18 @@ def survival(seed: int, **given: Any) -> Iterator[Try]:
     yield of_estimate("log hazard ratio", found.ratio, world.truth, 1 / (found.sd or 1.0))
 
 
+def latest(seed: int, **given: Any) -> Iterator[Try]:
+    """How long customers stay by their latest call, in an export that begins late."""
+    world = worlds.recontacts(seed, **given)
+    frame = _frame(world.columns).rename(columns={"left": "outcome"})
+    design = replace(DESIGN, controls=())
+    (found,) = latest_calls(frame, design)
+    yield of_estimate("latest call, log ratio", found.ratio, world.truth, 1 / (found.sd or 1.0))
+    if not world.truth:
+        (other,) = hazards(frame, design)
+        yield of_estimate("every call, log ratio", other.ratio, 0.0, 1 / (other.sd or 1.0))
+
+
 def errors_of_recognition(seed: int, **given: Any) -> Iterator[Try]:
     """An association corrected for errors by 300 labelled turns."""
     made = worlds.imperfect_ledger(seed, **given)
@@ -259,7 +363,9 @@ def reliabilities(seed: int, **given: Any) -> Iterator[Try]:
         yield Try("variance between agents", world.truth, refused=True)
         return
     yield Try("variance between agents", world.truth, found.components.agent)
-    yield Try("variance between weeks", given["week_sd"] ** 2, found.components.week)
+    yield Try(
+        "variance between an agent's weeks", given["week_sd"] ** 2, found.components.agent_week
+    )
     yield Try("variance between calls", given["call_sd"] ** 2, found.components.call)
     counts = np.bincount(world.columns["agent"])
     pairs = np.bincount(world.columns["agent"] * 100 + world.columns["week"])
@@ -274,6 +380,75 @@ def reliabilities(seed: int, **given: Any) -> Iterator[Try]:
         halves = (world.truth + of_weeks) / (world.truth + of_weeks + of_calls)
         low, high = found.split_half_low, found.split_half_high
         yield Try("split half", float(halves.mean()), found.split_half, low, high)
+
+
+def crossed(seed: int) -> Iterator[Try]:
+    """Variances of agents, weeks and matters that cross each other."""
+    made = worlds.weeks_and_reasons(seed)
+    found = reliability(_frame(made.calls), "measure").components
+    if found is None:
+        yield Try("agent", 0.09, refused=True)
+        return
+    planted = {"agent": 0.3, "week": 0.2, "reason": 0.3, "agent_week": 0.2, "agent_reason": 0.2}
+    for name, sd in {**planted, "call": 1.0}.items():
+        yield Try(f"variance, {name.replace('_', ' by ')}", sd**2, getattr(found, name))
+
+
+def compared(seed: int, **given: Any) -> Iterator[Try]:
+    """Agents beside each other, as their calls are."""
+    made = worlds.unlike_queues(seed, **given)
+    design = replace(DESIGN, controls=("contact_reason",))
+    found = case_mix(_frame(made.calls), "measure", design)
+    own = made.own - made.own.mean()
+    for agent in found.agents:
+        truth = float(own[int(agent.agent_id.removeprefix("agent "))])
+        yield Try("an agent's own", truth, agent.own.value, agent.own.low, agent.own.high)
+    if not given["agent_sd"]:
+        yield Try("ranked", alarm=found.is_ranked)
+
+
+def fairness(seed: int, **given: Any) -> Iterator[Try]:
+    """Whether all calls are heard alike, from a warehouse."""
+    world = worlds.heard(seed, **given)
+    c = world.columns
+    n = len(c["agent"])
+    calls = _calls(c["agent"], MONDAY + pd.to_timedelta(np.arange(n) / 10, "D")).assign(
+        language=c["language"],
+        codec=c["codec"],
+        word_count=c["words"],
+        doubtful_words=c["doubtful"],
+        mean_word_probability=c["sure"],
+        agent_party="B",
+        no_ledger_reason=np.where(c["suppressed"], "it is not known who is the agent", None),
+    )
+    measures = pd.DataFrame({"call_id": calls["call_id"], "call_no": np.arange(n)})
+    path = _warehouse(calls=calls, call_measures=measures.assign(answered_rate=c["share"]))
+    _, gaps = read_groups(path, Design(measures=("answered_rate",)))
+    if not world.truth:
+        yield Try("called not alike", alarm=any(gap.is_unfair for gap in gaps))
+    for gap in gaps:
+        if (gap.group, gap.what) == ("de", "suppressed"):
+            yield Try("gap of a language", world.truth, gap.difference, gap.low, gap.high)
+
+
+def read_alike(seed: int, **given: Any) -> Iterator[Try]:
+    """Whether the ledger reads two groups alike, where people see the same."""
+    world = worlds.read_unlike(seed, **given)
+    c = world.columns
+    turns = pd.DataFrame(
+        {
+            "call_id": np.arange(len(c["felt"])),
+            "flagged": c["flagged"] * 1.0,
+            "felt": c["felt"] * 1.0,
+            "seen": np.nan,
+            "answered": np.nan,
+        }
+    )
+    group = np.where(c["inside"], "in", "out")
+    found = next(d for d in dif("group", turns, group) if (d.group, d.what[0]) == ("in", "f"))
+    yield of_estimate("log odds ratio", found.log_odds, world.truth)
+    if not world.truth and found.p_truth is not None:
+        yield Try("goes with the truth otherwise", alarm=found.p_truth < 0.05)
 
 
 def agent_weeks(seed: int) -> Iterator[Try]:
@@ -307,6 +482,18 @@ def training(seed: int, **given: Any) -> Iterator[Try]:
     (found,) = training_effects(frame, roster, design, 8)
     yield of_estimate("difference in differences", found.change, world.truth)
     yield of_estimate("from the same level", found.same_start, world.truth)
+    for period in found.periods:
+        truth = world.truth if period.first >= 0 else 0.0
+        if period.first in (-8, 4):
+            yield of_estimate(f"weeks {period.first} to {period.last}", period.difference, truth)
+    for agent in found.agents:
+        yield Try(
+            "an agent's change",
+            world.truth,
+            agent.shrunken.value,
+            agent.shrunken.low,
+            agent.shrunken.high,
+        )
     if world.truth == 0:
         yield Try("called a change", alarm=found.is_clear(0.05))
         if found.trend_before is not None:
@@ -356,7 +543,11 @@ class Scenario:
 
 _P, _R, _S = "Measures beside an outcome", "Being retained, from a warehouse", "How long they stay"
 _E, _A, _T = "Errors of recognition", "Agents' means", "Training"
-_L = "Labels of one's own"
+_L, _C, _F = "Labels of one's own", "Answers by feeling and time", "Whether all are heard alike"
+_AS_GIVEN = {
+    "as given": "of those who answered alone; the report sets the weighed one beside it, and says "
+    "how calls with and without an answer differ"
+}
 
 SCENARIOS = (
     Scenario("20 agents, nothing planted", within_agents, {}, _P),
@@ -374,18 +565,36 @@ SCENARIOS = (
     Scenario("weeks alike in both", weeks, {}, _P),
     Scenario("logit, nine of ten stay, nothing", logit, {}, _P),
     Scenario("logit, log odds + 0.5", logit, {"odds": 0.5}, _P),
+    Scenario("levels of an outcome, 6 points a unit", levels, {}, _P),
+    Scenario("the effect that power promises", power, {}, _P),
+    Scenario("ratings that the upset seldom give", surveys, {}, _P, known=_AS_GIVEN),
+    Scenario("answers that do nothing", answers, {}, _C),
+    Scenario("affective answers help fear and harm anger", answers, {"effects": True}, _C),
+    Scenario("answers help early and harm late", times, {}, _C),
     Scenario("nothing planted", retained, {}, _R),
     Scenario("20 points from none to all answered", retained, {"effect": 0.2}, _R),
     Scenario(
-        "half last heard of before the horizon", retained, {"effect": 0.2, "follows": False}, _R
+        "half last heard of before the horizon",
+        retained,
+        {"effect": 0.2, "follows": False},
+        _R,
+        0.5,
     ),
-    Scenario("a trend in both over the half year", retained, {"trend": 0.25}, _R),
-    Scenario("who leaves calls to say so", retained, {"cancels": True}, _R),
+    Scenario("a trend in both over the half year", retained, {"trend": 0.25}, _R, 0.5),
+    Scenario("who leaves calls to say so", retained, {"cancels": True}, _R, 0.5),
     Scenario(
-        "customers call again, sooner when they leave", retained_and_survival, {"several": True}, _R
+        "customers call again, sooner when they leave",
+        retained_and_survival,
+        {"several": True, "agents": 8},
+        _R,
+        0.25,
     ),
-    Scenario("nothing planted, upset customers call again", survival, {}, _S),
-    Scenario("log hazard -0.3 a unit", survival, {"log_ratio": -0.3}, _S),
+    Scenario("nothing planted, upset customers call again", survival, {}, _S, 0.5),
+    Scenario("log hazard -0.3 a unit", survival, {"log_ratio": -0.3}, _S, 0.5),
+    Scenario(
+        "latest call, nothing; who is about to leave calls more", latest, {"upset": True}, _S, 0.5
+    ),
+    Scenario("latest call, log hazard -0.4 a unit", latest, {"log_ratio": -0.4}, _S, 0.5),
     Scenario(
         "17 points, 300 labelled turns",
         errors_of_recognition,
@@ -397,7 +606,7 @@ SCENARIOS = (
         },
     ),
     Scenario(
-        "nothing planted, 300 labelled turns", errors_of_recognition, {"effect": 0.0}, _E, 0.29
+        "nothing planted, 300 labelled turns", errors_of_recognition, {"effect": 0.0}, _E, 0.5
     ),
     Scenario(
         "sd 0.3 agents, 0.2 weeks, 1 calls",
@@ -405,10 +614,14 @@ SCENARIOS = (
         {"agent_sd": 0.3, "week_sd": 0.2, "call_sd": 1.0},
         _A,
     ),
-    Scenario(
-        "agents alike", reliabilities, {"agent_sd": 0.0, "week_sd": 0.2, "call_sd": 1.0}, _A, 0.29
-    ),
-    Scenario("agent_week, all agents alike (360 a firm)", agent_weeks, {}, _A, 0.1),
+    Scenario("agents alike", reliabilities, {"agent_sd": 0.0, "week_sd": 0.2, "call_sd": 1.0}, _A),
+    Scenario("agent_week, all agents alike (360 a firm)", agent_weeks, {}, _A, 0.15),
+    Scenario("agents, weeks and matters crossed", crossed, {}, _A),
+    Scenario("unlike queues, agents of sd 0.1", compared, {"agent_sd": 0.1}, _A),
+    Scenario("unlike queues, agents alike", compared, {"agent_sd": 0.0}, _A),
+    Scenario("900 calls, all heard alike", fairness, {}, _F, 0.4),
+    Scenario("480 labels, two groups read alike", read_alike, {}, _F),
+    Scenario("480 labels, log odds 0.7 apart", read_alike, {"log_odds": 0.7}, _F),
     Scenario("6 of 18 trained by lot, nothing changed", training, {}, _T),
     Scenario(
         "the lowest 6 trained, nothing changed",
@@ -416,8 +629,11 @@ SCENARIOS = (
         {"pick": "lowest"},
         _T,
         known={
-            "difference in differences": "regression to the mean, for which the second number is "
-            "there; a change is called one only where both say so",
+            **dict.fromkeys(
+                ("difference in differences", "weeks 4 to 7", "an agent's change"),
+                "regression to the mean, for which the second number is there; a change is called "
+                "one only where both say so",
+            )
         },
     ),
     Scenario(
@@ -433,5 +649,5 @@ SCENARIOS = (
     Scenario("3 of 18 trained by lot, nothing changed", training, {"count": 3}, _T),
     Scenario("6 of 18 trained by lot, + 0.15", training, {"effect": 0.15}, _T),
     Scenario("120 flagged, 240 unflagged; 2 % feel", labels, {"prevalence": 0.02}, _L),
-    Scenario("120 flagged, 240 unflagged; 20 % feel", labels, {"prevalence": 0.2}, _L, 0.29),
+    Scenario("120 flagged, 240 unflagged; 20 % feel", labels, {"prevalence": 0.2}, _L),
 )

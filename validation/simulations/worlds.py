@@ -368,3 +368,204 @@ def labelled(
         "specificity": float((~flag)[~ann].mean()),
     }
     return Labelled(turns, truth)
+
+
+@dataclass(frozen=True)
+class Cued:
+    """Calls with an outcome, and their cues: kind, answer, position; the truth of each pair.
+
+    `truth` is of a kind and an answer, `times` of answering at all, by third of the call.
+    """
+
+    calls: Columns
+    cues: Columns
+    truth: Mapping[tuple[str, str], float]
+    times: Mapping[int, float]
+
+
+def answers_to_feelings(
+    seed: int, *, effects: bool = False, agents: int = 20, each: int = 80
+) -> Cued:
+    """Return calls of which the outcome depends on how each kind of feeling was answered.
+
+    With `effects`, an affective answer to fear helps and one to anger harms, and the last third of
+    a call changes nothing of that. Without, no answer does anything; skilled agents answer more
+    and keep more customers.
+    """
+    random = np.random.default_rng(seed)
+    n = agents * each
+    skill = random.normal(size=agents)
+    agent = np.repeat(np.arange(agents), each)
+    count = 1 + random.poisson(1.0, n)
+    call = np.repeat(np.arange(n), count)
+    kind = random.choice(["fear", "anger"], len(call), p=[0.5, 0.5])
+    answers = random.random(len(call)) < 0.5 + 0.1 * skill[agent[call]]
+    how = np.where(random.random(len(call)) < 0.5, "affective", "cognitive")
+    answer = np.where(answers, how, "ignored")
+    truth = {(k, a): 0.0 for k in ("fear", "anger") for a in ("affective", "cognitive")}
+    if effects:
+        truth |= {("fear", "affective"): 0.25, ("anger", "affective"): -0.2}
+    gain = np.array([truth.get((k, a), 0.0) for k, a in zip(kind, answer, strict=True)])
+    chance = 0.55 + np.bincount(call, gain, n) / count + 0.08 * skill[agent]
+    stays = random.random(n) < np.clip(chance, 0, 1)
+    cues = {"call": call, "kind": kind, "answer": answer, "position": random.random(len(call))}
+    mean = float(np.mean(list(truth.values())))
+    calls = {"agent": agent, "outcome": stays * 1.0}
+    return Cued(calls, cues, truth, dict.fromkeys(range(3), mean))
+
+
+def early_and_late(seed: int, *, agents: int = 20, each: int = 80) -> Cued:
+    """Return calls in which an answer helps in the first third and harms in the last."""
+    made = answers_to_feelings(seed, agents=agents, each=each)
+    random = np.random.default_rng(seed + 50_000)
+    times = {0: 0.25, 1: 0.0, 2: -0.25}
+    third = np.minimum((made.cues["position"] * 3).astype(int), 2)
+    answered = made.cues["answer"] != "ignored"
+    n = len(made.calls["agent"])
+    gain = np.where(answered, np.array([times[t] for t in third]), 0.0)
+    count = np.bincount(made.cues["call"], minlength=n)
+    chance = 0.55 + np.bincount(made.cues["call"], gain, n) / count
+    calls = {**made.calls, "outcome": (random.random(n) < chance) * 1.0}
+    return Cued(calls, made.cues, {}, times)
+
+
+def recontacts(
+    seed: int,
+    *,
+    log_ratio: float = 0.0,
+    upset: bool = False,
+    customers: int = 500,
+    agents: int = 10,
+) -> World:
+    """Return calls of customers whose hazard of leaving follows the latest of their calls.
+
+    What an agent does in a call moves the log hazard by `log_ratio` a unit, from a week after the
+    call until a week after the next. The export begins on day 60: who left before is not in it, and
+    earlier calls are not. With `upset`, who is about to leave calls more often.
+    """
+    random = np.random.default_rng(seed)
+    base = 0.3 * random.normal(size=agents)
+    columns: dict[str, list[float]] = {
+        name: [] for name in ("customer", "agent", "measure", "day", "days", "left")
+    }
+    for customer in range(customers):
+        temper = 0.6 * random.normal() if upset else 0.0
+        count = random.poisson(240 / 45 * np.exp(temper))
+        days = np.sort(random.uniform(0, 240, count))
+        agent = random.integers(0, agents, count)
+        measure = random.normal(size=count)
+        level = -5.7 + temper + np.concatenate([[0.0], log_ratio * measure + base[agent]])
+        edges = np.concatenate([[0.0], days + 7, [np.inf]])
+        need, leaves = random.exponential(), np.inf
+        for low, high, log_hazard in zip(edges[:-1], edges[1:], level, strict=True):
+            if need < (high - low) * np.exp(log_hazard):
+                leaves = low + need / np.exp(log_hazard)
+                break
+            need -= (high - low) * np.exp(log_hazard)
+        end = min(leaves, 240.0)
+        for place in np.flatnonzero((days >= 60) & (days + 7 < end)):
+            values = (customer, agent[place], measure[place], days[place])
+            for name, value in zip(
+                columns, (*values, end - days[place] - 7, leaves < 240), strict=True
+            ):
+                columns[name].append(float(value))
+    made = {name: np.array(values) for name, values in columns.items()}
+    made |= {name: made[name].astype(np.int64) for name in ("customer", "agent")}
+    return World(made, log_ratio)
+
+
+def unanswered_surveys(seed: int, *, effect: float = 0.5, agents: int = 20) -> World:
+    """Return calls with a rating that upset customers seldom give, and in which they gain less.
+
+    Calm customers gain `effect` a unit, upset ones nothing; half are upset. The truth is the mean
+    over all calls; `outcome` is NaN where nobody answered.
+    """
+    random = np.random.default_rng(seed)
+    agent = np.repeat(np.arange(agents), 100)
+    upset = random.random(len(agent)) < 0.5
+    measure = random.normal(size=len(agent))
+    rating = 6 + np.where(upset, 0.0, effect) * measure - upset + random.normal(size=len(agent))
+    rating = rating + 0.5 * random.normal(size=agents)[agent]
+    gave = random.random(len(agent)) < np.where(upset, 0.15, 0.7)
+    columns = {"agent": agent, "state": upset * 1.0, "measure": measure}
+    return World(columns | {"outcome": np.where(gave, rating, np.nan)}, effect / 2)
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Calls of agents whose matters differ; `own` is what each agent adds, less the mean."""
+
+    calls: Columns
+    own: NDArray[np.float64]
+
+
+def unlike_queues(seed: int, *, agent_sd: float, agents: int = 20, each: int = 120) -> Mixed:
+    """Return calls of which half of the agents take nearly all complaints, which go worse."""
+    random = np.random.default_rng(seed)
+    own = agent_sd * random.normal(size=agents)
+    agent = np.repeat(np.arange(agents), each)
+    complains = random.random(len(agent)) < np.where(agent < agents // 2, 0.8, 0.2)
+    values = 0.6 + own[agent] - 0.3 * complains + 0.3 * random.normal(size=len(agent))
+    week = np.tile(np.arange(each) // 10, agents)
+    reason = np.where(complains, "complaint", "order")
+    return Mixed({"agent": agent, "week": week, "reason": reason, "measure": values}, own)
+
+
+def heard(seed: int, *, more: float = 0.0, calls: int = 900) -> World:
+    """Return calls in two languages, of which as many more in German are not read (`more`)."""
+    random = np.random.default_rng(seed)
+    german = random.random(calls) < 0.3
+    words = random.integers(100, 400, calls)
+    sure = np.clip(random.normal(0.85, 0.05, calls), 0, 1)
+    return World(
+        {
+            "agent": random.integers(0, 12, calls),
+            "language": np.where(german, "de", "en"),
+            "codec": random.choice(["opus", "flac"], calls),
+            "suppressed": random.random(calls) < 0.12 + more * german,
+            "words": words,
+            "doubtful": random.binomial(words, 0.08),
+            "sure": sure,
+            "share": np.where(random.random(calls) < 0.25, np.nan, random.random(calls)),
+        },
+        more,
+    )
+
+
+def read_unlike(seed: int, *, log_odds: float = 0.0, total: int = 8_000) -> World:
+    """Return labelled turns of two groups; the ledger flags one more often, the truth being equal.
+
+    240 flagged and 240 others are drawn. The other group shows twice as many feelings.
+    """
+    random = np.random.default_rng(seed)
+    inside = random.random(total) < 0.4
+    felt = random.random(total) < np.where(inside, 0.1, 0.2)
+    score = -3.2 + 3.0 * felt + log_odds * inside
+    flagged = random.random(total) < 1 / (1 + np.exp(-score))
+    drawn = np.concatenate(
+        [random.choice(np.flatnonzero(flagged == f), 240, replace=False) for f in (True, False)]
+    )
+    columns = {"inside": inside[drawn], "felt": felt[drawn], "flagged": flagged[drawn]}
+    return World(columns, log_odds)
+
+
+def weeks_and_reasons(seed: int, *, agents: int = 25, weeks: int = 16, each: int = 5) -> Mixed:
+    """Return calls that differ by agent, week, matter, and agents by week and by matter.
+
+    Standard deviations 0.3, 0.2, 0.3, 0.2, 0.2; of calls 1. `own` is what each agent adds.
+    """
+    random = np.random.default_rng(seed)
+    n = agents * weeks * each
+    agent, week = (
+        np.repeat(np.arange(agents), weeks * each),
+        np.tile(np.arange(weeks), agents * each),
+    )
+    reason = random.integers(0, 6, n)
+    own = 0.3 * random.normal(size=agents)
+    values = own[agent] + 0.2 * random.normal(size=weeks)[week]
+    values = values + 0.3 * random.normal(size=6)[reason]
+    values = values + 0.2 * random.normal(size=(agents, weeks))[agent, week]
+    values = values + 0.2 * random.normal(size=(agents, 6))[agent, reason]
+    values = values + random.normal(size=n)
+    names = np.array([f"reason {r}" for r in reason])
+    return Mixed({"agent": agent, "week": week, "reason": names, "measure": values}, own)

@@ -1,6 +1,13 @@
 """Annotation: customers' turns for people to label, and how far they and the ledger agree."""
 
-from warmline.annotation.agreement import Against, Agreement, Between, Together, agreement
+from warmline.annotation.agreement import (
+    Against,
+    Agreement,
+    Between,
+    FeelingRate,
+    Together,
+    agreement,
+)
 from warmline.annotation.drawing import Wanted, draw, find_answered
 from warmline.annotation.items import ANSWERS, FEELINGS, NO_FEELING, Item, Label
 from warmline.annotation.sheets import (
@@ -22,6 +29,7 @@ __all__ = [
     "Against",
     "Agreement",
     "Between",
+    "FeelingRate",
     "Item",
     "Key",
     "Label",

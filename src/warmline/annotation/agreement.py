@@ -16,14 +16,14 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import nan
+from math import isnan, nan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from warmline.annotation.items import Label, Opinion, is_answered, opinion
 from warmline.annotation.sheets import Key
-from warmline.statistics import Estimate, bootstrap, precision_at, wilson
+from warmline.statistics import Estimate, precision_at, times_drawn, wilson
 
 CONSENSUS = "most annotators"
 #: Shares of turns that show a feeling, for which the ledger's precision is told.
@@ -91,6 +91,21 @@ class Against:
 
 
 @dataclass(frozen=True)
+class FeelingRate:
+    """The share of turns that show a feeling in one stratum, the ledger's errors taken off.
+
+    `flagged` (0..1) is the share that the ledger has; `rate` what that is of feelings (Rogan &
+    Gladen 1978), with the uncertainty of recall and specificity, which are taken to be alike in all
+    strata.
+    """
+
+    stratum: str
+    turns: int
+    flagged: float
+    rate: Estimate | None
+
+
+@dataclass(frozen=True)
 class Agreement:
     """Everything that the sheets say. `undecided` are the items on which people do not agree."""
 
@@ -98,6 +113,7 @@ class Agreement:
     together: tuple[Together, ...]
     against: tuple[Against, ...]
     undecided: tuple[str, ...]
+    rates: tuple[FeelingRate, ...] = ()
 
 
 def agreement(
@@ -117,14 +133,15 @@ def agreement(
         for name, labels in sheets.items()
     ]
     if len(sheets) < 2:
-        return Agreement(between, (), tuple(against), ())
+        alone = {i: opinion(label) for labels in sheets.values() for i, label in labels.items()}
+        return Agreement(between, (), tuple(against), (), _rates(alone, key, seed))
     shared, undecided = consensus(list(sheets.values()), decided)
     against.append(_against(CONSENSUS, shared, key, seed))
     together = tuple(
         _together(question, list(sheets.values()), key, seed)
         for question in ("cue", "feeling", "answered")
     )
-    return Agreement(between, together, tuple(against), undecided)
+    return Agreement(between, together, tuple(against), undecided, _rates(shared, key, seed))
 
 
 def consensus(
@@ -211,16 +228,25 @@ def _ratings(
 
 
 def _coefficient(
-    of: Callable[[Floats, Floats], float],
+    of: Callable[[Floats, Floats], Floats],
     ratings: Ratings,
     weights: Floats,
     calls: Sequence[str],
     seed: int,
 ) -> Estimate | None:
+    """Return a coefficient with its interval, calls drawn anew; all draws in one product."""
     if not calls:
         return None
     given = votes(ratings)
-    return bootstrap(lambda rows: of(given[rows], weights[rows]), calls, seed=seed)
+    value = float(of(given, weights))
+    if isnan(value):
+        return None
+    drawn = of(given, weights * times_drawn(calls, seed=seed))
+    drawn = drawn[np.isfinite(drawn)]
+    if not len(drawn):
+        return Estimate(value, None, None, len(calls))
+    low, high = np.percentile(drawn, (2.5, 97.5))
+    return Estimate(value, float(low), float(high), len(calls))
 
 
 def votes(ratings: Ratings) -> Floats:
@@ -235,47 +261,55 @@ def votes(ratings: Ratings) -> Floats:
     return given
 
 
-def weighted_kappa(given: Floats, weights: Floats) -> float:
+def weighted_kappa(given: Floats, weights: Floats) -> Floats:
     """Return Cohen's kappa (1960) of the first two people; NaN where chance explains all.
 
-    `given` are `votes`; `weights` (items,) how many turns each stands for, as for the others.
+    `given` are `votes`; `weights` (..., items) how many turns each stands for, as for the others:
+    a coefficient for each set of weights.
     """
-    share = weights / weights.sum()
+    share = weights / weights.sum(axis=-1, keepdims=True)
     ours, other = given[:, 0], given[:, 1]
-    same = float(share @ (ours * other).sum(axis=1))
-    chance = float((share @ ours) @ (share @ other))
-    return (same - chance) / (1 - chance) if chance < 1 else nan
+    same = share @ (ours * other).sum(axis=1)
+    chance = ((share @ ours) * (share @ other)).sum(axis=-1)
+    return _beyond(same, chance)
 
 
-def share_alike(given: Floats, weights: Floats) -> float:
+def share_alike(given: Floats, weights: Floats) -> Floats:
     """Return the share of pairs of opinions on one item that are alike."""
     counts = given.sum(axis=1)
     n = counts.sum(axis=1)
     alike = (counts * (counts - 1)).sum(axis=1) / (n * (n - 1))
-    return float(weights @ alike / weights.sum())
+    share: Floats = weights @ alike / weights.sum(axis=-1)
+    return share
 
 
-def gwet_ac1(given: Floats, weights: Floats) -> float:
+def gwet_ac1(given: Floats, weights: Floats) -> Floats:
     """Return AC1 (Gwet 2008) of two or more people; NaN with one category."""
     counts = given.sum(axis=1)
     kinds = int(counts.shape[1])
-    if kinds < 2:
-        return nan
-    shares = weights @ (counts / counts.sum(axis=1, keepdims=True)) / weights.sum()
-    chance = float((shares * (1 - shares)).sum()) / (kinds - 1)
-    return (share_alike(given, weights) - chance) / (1 - chance)
+    shares = weights @ (counts / counts.sum(axis=1, keepdims=True))
+    shares = shares / weights.sum(axis=-1, keepdims=True)
+    chance = (shares * (1 - shares)).sum(axis=-1) / max(kinds - 1, 1)
+    return _beyond(share_alike(given, weights), chance if kinds > 1 else chance + 1)
 
 
-def krippendorff_alpha(given: Floats, weights: Floats) -> float:
+def krippendorff_alpha(given: Floats, weights: Floats) -> Floats:
     """Return the nominal alpha (Krippendorff 2011); NaN where nothing differs."""
     counts = given.sum(axis=1)
     n = counts.sum(axis=1)
-    weights = weights * len(weights) / weights.sum()
+    weights = weights * (len(counts) / weights.sum(axis=-1, keepdims=True))
     kinds = weights @ counts
-    total = float(kinds.sum())
-    differing = float(weights @ ((n**2 - (counts**2).sum(axis=1)) / (n - 1)))
-    expected = (total**2 - float((kinds**2).sum())) / (total - 1)
-    return 1 - differing / expected if expected > 0 else nan
+    total = kinds.sum(axis=-1)
+    differing = weights @ ((n**2 - (counts**2).sum(axis=1)) / (n - 1))
+    expected = (total**2 - (kinds**2).sum(axis=-1)) / (total - 1)
+    return _beyond(1 - differing / np.where(expected > 0, expected, 1.0), 1.0 * (expected <= 0))
+
+
+def _beyond(same: Floats, chance: Floats) -> Floats:
+    """Return agreement beyond chance; NaN where chance explains all."""
+    left = 1 - np.asarray(chance, dtype=np.float64)
+    found: Floats = np.where(left > 0, (same - chance) / np.where(left > 0, left, 1.0), nan)
+    return found
 
 
 def _against(
@@ -379,6 +413,36 @@ def _posterior_counts(
         draws.append(random.beta(share * n + 0.5, (1 - share) * n + 0.5, _DRAWS) * weights.sum())
         sizes.append(float(weights.sum()))
     return draws[0], draws[1], (sizes[0], sizes[1])
+
+
+def _rates(
+    opinions: Mapping[str, Opinion], key: Mapping[str, Key], seed: int
+) -> tuple[FeelingRate, ...]:
+    """Return the share of turns with a feeling in each stratum that turns were drawn from."""
+    flagged = [i for i in opinions if key[i].kinds]
+    unflagged = [i for i in opinions if not key[i].kinds]
+    if not flagged or not unflagged:
+        return ()
+    felt = {i: o.felt for i, o in opinions.items()}
+    hits, missed, (of_flagged, of_unflagged) = _posterior_counts(
+        flagged, unflagged, felt, key, seed
+    )
+    recall = hits / (hits + missed)
+    false = (of_flagged - hits) / (of_flagged - hits + of_unflagged - missed)
+    found = []
+    # Every item of the key counts, labelled or not: together they stand for all turns.
+    sizes: dict[str, list[float]] = {}
+    for item in key.values():
+        own = sizes.setdefault(item.stratum.split(" / ", 1)[-1], [0.0, 0.0])
+        own[0 if item.kinds else 1] += 1 / item.chance
+    for stratum, (with_cue, without) in sorted(sizes.items()):
+        share = with_cue / (with_cue + without)
+        draws = np.clip((share - false) / np.maximum(recall - false, 1e-6), 0.0, 1.0)
+        # Where recall may be next to the false alarms, flags say nothing of feelings.
+        is_told = float(np.quantile(recall - false, 0.025)) > 0
+        rate = _posterior(draws, round(with_cue + without)) if is_told else None
+        found.append(FeelingRate(stratum, round(with_cue + without), share, rate))
+    return tuple(found)
 
 
 def _weighted_share(

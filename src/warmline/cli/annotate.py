@@ -146,6 +146,7 @@ def agreement(
     """
     from warmline.annotation import agreement as agree
     from warmline.annotation import read_key, read_labels, read_sheet, read_texts, write_disputes
+    from warmline.research.provenance import without_warehouse
 
     known = read_key(key)
     labels = {path.stem: read_labels(path, known) for path in sheets}
@@ -157,10 +158,20 @@ def agreement(
     if disputes is not None:
         write_disputes(found.undecided, labels, read_texts(sheets[0]), disputes)
         messages().print(f"to be decided: {disputes}", style="dim", soft_wrap=True)
+    read = [*sheets, key, *([decided] if decided else [])]
+    made = without_warehouse(_command(sheets, key, decided, seed), read)
     if as_json:
-        typer.echo(json.dumps(asdict(found), indent=2))
+        told = asdict(found) | {"provenance": asdict(made)}
+        typer.echo(json.dumps(told, indent=2, default=str))
     else:
         _print(found)
+        for said in made.sentences():
+            messages().print(said, style="dim", soft_wrap=True, highlight=False, markup=False)
+
+
+def _command(sheets: Sequence[Path], key: Path, decided: Path | None, seed: int) -> str:
+    words = ["warmline agreement", *map(str, sheets), f"--key {key}", f"--seed {seed}"]
+    return " ".join([*words, *([f"--decided {decided}"] if decided else [])])
 
 
 def _print(found: "Agreement") -> None:
@@ -191,6 +202,11 @@ def _print(found: "Agreement") -> None:
         ]
         headings = ("", *(f"{share:.0%}" for share in shares))
         _table("Its precision where so many turns show a feeling", headings, rows)
+    if found.rates:
+        rates = [
+            (r.stratum, f"{r.turns:,}", f"{r.flagged:.3f}", _said(r.rate)) for r in found.rates
+        ]
+        _table("Turns that show a feeling", ("", "turns", "flagged", "errors taken off"), rates)
     note = "Intervals of 95 %; turns weigh by how likely they were drawn."
     if found.undecided:
         note += (

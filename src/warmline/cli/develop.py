@@ -244,6 +244,14 @@ def simulate(
     to: Annotated[
         Path, typer.Option("--to", metavar="DIR", help="Folder to write the calls to.")
     ] = Path(),
+    voices: Annotated[
+        bool,
+        typer.Option(
+            "--voices",
+            help="Each script once for every voice of its customer, to hear whether all are heard "
+            "alike (`warmline research fairness --by customer_voice`).",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Render scenes of service calls as recordings, with metadata and their ground truth.
@@ -251,13 +259,13 @@ def simulate(
     Each script gives a recording, a .json beside it (marked is_simulated) and truth/*.json. Speech
     is made by flite; nothing else is needed and nothing leaves this machine.
     """
-    from warmline.simulate import render_script, write
+    from warmline.simulate import render_in_voices, render_script, write
 
     played: list[dict[str, Any]] = []
     for path in scripts:
         messages().print(f"playing {path}", style="dim", soft_wrap=True)
-        call = render_script(path)
-        played.append(_described(path, call.truth, write(call, to)))
+        rendered = render_in_voices(path) if voices else (render_script(path),)
+        played += [_described(path, call.truth, write(call, to)) for call in rendered]
     if as_json:
         typer.echo(json.dumps(played, indent=2))
     else:

@@ -3,20 +3,24 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from warmline.cli.terminal import output
 
+#: From this reliability on agents are put in order.
+WANTED_TO_RANK = 0.7
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from warmline.research.casemix import CaseMix
+    from warmline.research.casemix import CaseMix, Compared
+    from warmline.research.dif import Dif
     from warmline.research.fairness import Gap, Group
     from warmline.research.power import Plan
     from warmline.research.provenance import Provenance
-    from warmline.research.reliability import Reliability
+    from warmline.research.reliability import Raters, Reliability
     from warmline.research.study import Study
     from warmline.research.training import TrainingEffect
 
@@ -51,41 +55,85 @@ def print_study(study: "Study", page: Path) -> None:
     output().print(f"\n{escape(str(page))}", soft_wrap=True)
 
 
-def print_reliabilities(found: "Sequence[Reliability]", made: "Provenance", as_json: bool) -> None:
-    """Print how far each measure tells agents apart, a line a measure."""
+def print_reliabilities(
+    found: "Sequence[Reliability]", raters: "Sequence[Raters]", made: "Provenance", as_json: bool
+) -> None:
+    """Print how far each measure tells agents apart, a line a measure; then what raters add."""
     from rich.markup import escape
     from rich.table import Table
 
     from warmline.research.reliability import WANTED
 
     if as_json:
-        _print_json(found, made)
+        told = {"measures": [asdict(f) for f in found], "raters": [asdict(r) for r in raters]}
+        _echo(told, made)
         return
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     wanted = tuple(f"for {w:g}" for w in WANTED)
-    for heading in ("measure", "calls", "agents", "each", "reliability", "halves", *wanted):
-        table.add_column(heading, justify="left" if heading == "measure" else "right")
+    headings = ("calls", "agents", "each", "reliability", "as it stands", "halves", *wanted)
+    for heading in ("measure", *headings):
+        is_name = heading == "measure"
+        table.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name)
     for r in found:
         if r.reason is None:
             halves = "" if r.split_half is None else f"{r.split_half:.2f}"
-            if r.split_half_low is not None and r.split_half_high is not None:
-                halves += f" [{r.split_half_low:.2f}, {r.split_half_high:.2f}]"
             calls = ("never" if n is None else f"{n:,}" for n in r.needed)
-            numbers = (str(r.calls), str(r.agents), f"{r.calls_per_agent:.0f}", f"{r.g:.2f}")
-            table.add_row(escape(r.measure), *numbers, escape(halves), *calls)
+            numbers = (str(r.calls), str(r.agents), f"{r.calls_per_agent:.0f}")
+            worth = (f"{r.g:.2f}", f"{r.phi:.2f}")
+            table.add_row(escape(r.measure), *numbers, *worth, escape(halves), *calls)
     if table.rows:
         output().print(table)
         output().print(
-            "reliability: how much of what agents' means differ by would be there again with other "
-            "calls of theirs (1 all, 0 nothing); below 0.7 a ranking is mostly luck. halves: the "
-            "same from odd against even calls. for 0.7: how many calls of each agent it takes.",
+            "reliability: how much of what agents differ by would be there again with other calls "
+            "of theirs (1 all, 0 nothing); below 0.7 a ranking is mostly luck. as it stands: the "
+            "same of agents who worked in other weeks, or on other matters, than each other. "
+            "halves: the same from every other call against the rest. for 0.7: how many calls of "
+            "each agent it takes; never: no number of calls is enough.",
             style="dim",
             soft_wrap=True,
         )
     for r in found:
+        if r.reason is None:
+            output().print(escape(_worth(r)), soft_wrap=True)
+    for r in found:
         if r.reason:
             output().print(f"[yellow]{escape(r.measure)}[/]: {escape(r.reason)}", soft_wrap=True)
+    for part in raters:
+        _print_raters(part)
     _print_provenance(made)
+
+
+def _worth(r: "Reliability") -> str:
+    """Say in a sentence how far a measure tells agents apart."""
+    needed = r.needed[0] if r.needed else None
+    said = (
+        f"{r.measure}: over {r.calls_per_agent:.0f} calls each, {r.g:.0%} of what agents differ by "
+        "is theirs, and the rest luck; "
+    )
+    if r.g is not None and r.g >= WANTED_TO_RANK:
+        return f"{said}that is enough to put them in order."
+    if needed is None:
+        return f"{said}no number of calls would put them in order."
+    return f"{said}to put them in order takes {needed:,} calls of each."
+
+
+def _print_raters(part: "Raters") -> None:
+    total = part.turn + part.rater + part.rest
+    shares = [f"{v / total:.0%}" if total else "0 %" for v in (part.turn, part.rater, part.rest)]
+    people = part.needed[0]
+    output().print(
+        f"[bold]{part.question}[/], {part.turns} turns that {part.raters} people labelled: of "
+        f"what labels differ by, {shares[0]} is the turn, {shares[1]} that some people see it more "
+        f"often than others, {shares[2]} one person's view of one turn. "
+        + (
+            "No number of people is enough."
+            if people is None
+            else f"For 0.7, {people} people must label each turn."
+            if people > 1
+            else "One person's label is good for 0.7."
+        ),
+        soft_wrap=True,
+    )
 
 
 def print_training(
@@ -128,6 +176,8 @@ def print_training(
             style="dim",
             soft_wrap=True,
         )
+        first = next(f for f in found if f.change and f.same_start)
+        output().print(escape(_read_training(first)), soft_wrap=True)
     for f in found:
         if f.reason:
             output().print(f"[yellow]{escape(f.measure)}[/]: {escape(f.reason)}", soft_wrap=True)
@@ -156,6 +206,7 @@ def print_case_mix(found: "Sequence[CaseMix]", made: "Provenance", as_json: bool
             table.add_row(escape(c.agent_id), *numbers, escape(own))
         output().print(f"[bold]{escape(mix.measure)}[/], reliability {mix.reliability:.2f}")
         output().print(table)
+        output().print(escape(_read_agent(mix.agents[0], mix.measure)), soft_wrap=True)
         said = "in order of their own" if mix.is_ranked else "by name: to rank them would be luck"
         output().print(
             f"{said}. expected: what such calls have on average ({', '.join(mix.held_equal)}). "
@@ -166,8 +217,39 @@ def print_case_mix(found: "Sequence[CaseMix]", made: "Provenance", as_json: bool
     _print_provenance(made)
 
 
+def _read_agent(c: "Compared", measure: str) -> str:
+    """Read the first agent's line as a sentence."""
+    more = "more" if c.difference > 0 else "less"
+    return (
+        f"Read so: {c.agent_id} has {measure} at {c.observed:.3g}, and such calls have "
+        f"{c.expected:.3g} on average. That is {abs(c.difference):.3g} {more}; what the agent "
+        f"adds, luck set aside, lies between {c.own.low:+.3g} and {c.own.high:+.3g}."
+    )
+
+
+def _read_training(f: "TrainingEffect") -> str:
+    """Read the line of one measure as a sentence."""
+    if f.change is None or f.same_start is None:
+        return ""
+    low, high = f.change.low, f.change.high
+    said = (
+        f"Read so: in {f.measure} the {f.trained} trained agents moved {f.change.value:+.3g} "
+        f"further than the {f.untrained} others over the same weeks; the true value lies between "
+        f"{low:+.3g} and {high:+.3g}"
+    )
+    if low <= 0 <= high:
+        return f"{said}, so that it may as well be none."
+    if f.same_start.low <= 0 <= f.same_start.high:
+        return f"{said}, but set beside agents who did alike before it may as well be none."
+    return f"{said}."
+
+
 def print_fairness(
-    groups: "Sequence[Group]", gaps: "Sequence[Gap]", made: "Provenance", as_json: bool
+    groups: "Sequence[Group]",
+    gaps: "Sequence[Gap]",
+    read: "Sequence[Dif]",
+    made: "Provenance",
+    as_json: bool,
 ) -> None:
     """Print groups of calls and what differs between them."""
     from rich.markup import escape
@@ -175,7 +257,7 @@ def print_fairness(
 
     if as_json:
         told = {"groups": [asdict(g) for g in groups], "gaps": [asdict(g) for g in gaps]}
-        typer.echo(json.dumps(told | {"provenance": asdict(made)}, indent=2, default=str))
+        _echo(told | {"read": [asdict(d) for d in read]}, made)
         return
     measures = list(groups[0].missing) if groups else []
     has_labels = any(g.recall or g.precision for g in groups)
@@ -185,6 +267,7 @@ def print_fairness(
         "calls",
         "suppressed",
         "doubtful words",
+        "feelings",
         *(f"no {m}" for m in measures),
     ]
     headings += ["recall", "precision", "same answer"] if has_labels else []
@@ -193,25 +276,53 @@ def print_fairness(
         table.add_column(heading, justify="left" if place < 2 else "right")
     for g in groups:
         doubtful = "" if g.doubtful is None else f"{g.doubtful:.1%}"
-        cells = [g.of, g.group, f"{g.calls:,}", f"{g.suppressed:.1%}", doubtful]
+        cells = [g.of, g.group, f"{g.calls:,}", f"{g.suppressed:.1%}", doubtful, f"{g.cues:.1f}"]
         cells += [f"{g.missing[m]:.1%}" for m in measures]
         if has_labels:
             cells += ["" if e is None else str(e) for e in (g.recall, g.precision, g.same_answer)]
         table.add_row(*map(escape, cells))
-    output().print(table if groups else "no group has 30 calls")
+    output().print(table if groups else "no group has 30 calls, nor the same scripts as others")
     unfair = [gap for gap in gaps if gap.is_unfair]
     for gap in unfair:
         output().print(f"[yellow]not alike:[/] {escape(str(gap))}", soft_wrap=True)
     if groups and not unfair:
         output().print("no group differs from the others by more than 5 points and chance")
+    if groups:
+        output().print(escape(_read_group(groups[0])), soft_wrap=True)
+        output().print(
+            "suppressed: calls whose ledger or agent is not known. doubtful words: words that the "
+            "recogniser was not sure of. feelings: how many were found a call. no ...: calls "
+            "without that measure. A group is not alike where it lies more than 5 points from all "
+            "other calls, by more than chance gives where so many groups are looked at.",
+            style="dim",
+            soft_wrap=True,
+        )
+    for found in read:
+        mark = "[yellow]read otherwise:[/] " if found.is_unfair else ""
+        output().print(f"{mark}{escape(str(found))}", soft_wrap=True)
     _print_provenance(made)
+
+
+def _read_group(g: "Group") -> str:
+    """Read the first group's line as a sentence."""
+    lacks = ", ".join(f"{share:.0%} have no {measure}" for measure, share in g.missing.items())
+    unsure = (
+        "" if g.doubtful is None else f" the recogniser was unsure of {g.doubtful:.0%} of words,"
+    )
+    return (
+        f"Read so: of the {g.calls:,} calls where {g.of} is {g.group}, {g.suppressed:.0%} are "
+        f"suppressed,{unsure} and {lacks}."
+    )
 
 
 def _print_json(
     found: "Sequence[Reliability | TrainingEffect | CaseMix]", made: "Provenance"
 ) -> None:
-    told = {"measures": [asdict(f) for f in found], "provenance": asdict(made)}
-    typer.echo(json.dumps(told, indent=2, default=str))
+    _echo({"measures": [asdict(f) for f in found]}, made)
+
+
+def _echo(told: "dict[str, Any]", made: "Provenance") -> None:
+    typer.echo(json.dumps(told | {"provenance": asdict(made)}, indent=2, default=str))
 
 
 def _print_provenance(made: "Provenance") -> None:
@@ -220,13 +331,13 @@ def _print_provenance(made: "Provenance") -> None:
         output().print(said, style="dim", soft_wrap=True, highlight=False, markup=False)
 
 
-def print_needed(effect: float, plan: "Plan", as_json: bool) -> None:
+def print_needed(effect: float, plan: "Plan", made: "Provenance", as_json: bool) -> None:
     """Print how many calls it takes to see an effect."""
     from warmline.research.power import needed
 
     found = needed(effect, plan)
     if as_json:
-        typer.echo(json.dumps({"effect": effect} | asdict(plan) | asdict(found), indent=2))
+        _echo({"effect": effect} | asdict(plan) | asdict(found), made)
         return
     output().print(
         f"An effect of {effect:+g} per SD of the measure, seen {plan.power:.0%} of times:"
@@ -242,24 +353,25 @@ def print_needed(effect: float, plan: "Plan", as_json: bool) -> None:
             "have both outcome and measure"
         )
     output().print(f"  at {plan.calls_per_agent:g} calls each: {found.agents:,} agents")
-    _print_plan(plan)
+    _print_plan(plan, made)
 
 
-def print_detectable(calls: int, plan: "Plan", as_json: bool) -> None:
+def print_detectable(calls: int, plan: "Plan", made: "Provenance", as_json: bool) -> None:
     """Print how small an effect so many calls show."""
     from warmline.research.power import detectable
 
     smallest = detectable(calls, plan)
     if as_json:
-        typer.echo(json.dumps({"calls": calls, "detectable": smallest} | asdict(plan), indent=2))
+        _echo({"calls": calls, "detectable": smallest} | asdict(plan), made)
         return
     output().print(
         f"{calls:,} usable calls show an effect of [bold]{smallest:.3g}[/] per SD of the measure "
         f"{plan.power:.0%} of times, agents compared with themselves"
     )
-    _print_plan(plan)
+    _print_plan(plan, made)
 
 
-def _print_plan(plan: "Plan") -> None:
+def _print_plan(plan: "Plan", made: "Provenance") -> None:
     said = ", ".join(f"{name} {value:.3g}" for name, value in asdict(plan).items())
     output().print(f"assumed: {said}", style="dim")
+    _print_provenance(made)

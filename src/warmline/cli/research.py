@@ -23,6 +23,8 @@ from warmline.cli.research_options import (
     EffectOption,
     EffectsOption,
     ExcludeOption,
+    KeyOption,
+    LabelsOption,
     LeastOption,
     MeasureOption,
     ModelOption,
@@ -44,6 +46,7 @@ from warmline.research.design import MEASURES, Correction, Design, Effects, Mode
 
 if TYPE_CHECKING:
     from warmline.research.calibration import Calibration
+    from warmline.research.provenance import Provenance
     from warmline.research.study import Study
 
 app = typer.Typer(
@@ -82,18 +85,8 @@ def retention(
             show_default=False,
         ),
     ] = None,
-    labels: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="A filled-in sheet of `warmline annotate`: corrects answered_rate for errors of "
-            "recognition; may be repeated, one an annotator.",
-            show_default=False,
-        ),
-    ] = None,
-    key: Annotated[
-        Path | None,
-        typer.Option(help="The key that was written beside the sheet.", show_default=False),
-    ] = None,
+    labels: LabelsOption = None,
+    key: KeyOption = None,
     simulated: SimulatedOption = False,
     to: Annotated[
         Path | None,
@@ -110,7 +103,7 @@ def retention(
     """Relate an outcome to measures of the calls before it, within agents, and write a report.
 
     What is found is an association: the report lists other explanations. Measures without a result
-    have a reason.
+    have a reason. Labels (--labels, --key) correct answered_rate for errors of recognition.
     """
     from warmline.research.provenance import command_of, read_plan
     from warmline.research.study import run_study
@@ -310,10 +303,27 @@ def power(
     if outcome is not None:
         design = Design(outcome=outcome, measures=(measure,), controls=(), is_simulated=simulated)
     plan = plan_from(path, design, base_rate, outcome_sd, given)
+    told = {"effect": effect, "calls": calls, "base_rate": base_rate, "outcome_sd": outcome_sd}
+    made = _made_of_power(path, design, told | given)
     if effect is not None:
-        print_needed(effect, plan, as_json)
+        print_needed(effect, plan, made, as_json)
     else:
-        print_detectable(calls or 0, plan, as_json)
+        print_detectable(calls or 0, plan, made, as_json)
+
+
+def _made_of_power(warehouse: Path, design: Design | None, given: dict[str, Any]) -> "Provenance":
+    """Return what a plan of calls rests on: what was typed, and the calls where it read some."""
+    from warmline.research.provenance import command_of, provenance, without_warehouse
+
+    words = [
+        f"--{name.replace('_', '-')} {value:g}"
+        for name, value in given.items()
+        if value is not None
+    ]
+    if design is None:
+        return without_warehouse(" ".join(["warmline research power", *words]))
+    command = command_of(design, "power", ("outcome", "measures"), words)
+    return provenance(warehouse, design, command, is_study=False)
 
 
 def _design(context: typer.Context, base: Design, **options: Any) -> Design:

@@ -1,7 +1,7 @@
 """`warmline research` of agents: what a mean is worth, trainings, case mix, and who is heard."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +15,8 @@ from warmline.cli.render_research import (
 from warmline.cli.research_options import (
     CorrectionOption,
     ExcludeOption,
+    KeyOption,
+    LabelsOption,
     MeasureOption,
     SimulatedOption,
     SinceOption,
@@ -25,12 +27,17 @@ from warmline.cli.terminal import messages
 from warmline.places import places_of
 from warmline.research.design import MEASURES, Correction, Design
 
+if TYPE_CHECKING:
+    from warmline.annotation import Key, Label
+
 
 def reliability(
     measure: MeasureOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
     exclude_reason: ExcludeOption = None,
+    labels: LabelsOption = None,
+    key: KeyOption = None,
     simulated: SimulatedOption = False,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
@@ -40,9 +47,10 @@ def reliability(
 
     Agents differ by chance, too. A reliability of 0.7 means that 70 % of what agents' means differ
     by would be there again with other calls of theirs; below that, a ranking is mostly luck.
+    With labels of several people (--labels, --key) also how far labels depend on who gives them.
     """
     from warmline.research.provenance import command_of, provenance
-    from warmline.research.reliability import read_reliabilities
+    from warmline.research.reliability import rater_components, read_reliabilities
     from warmline.research.sample import require_libraries
 
     require_libraries()
@@ -54,10 +62,27 @@ def reliability(
         is_simulated=simulated,
     )
     path = places_of(settings_from(settings), None, warehouse).warehouse
+    sheets, _ = _read_labels(labels, key)
     found = read_reliabilities(path, design)
     names = ("measures", "since", "until", "excluded_reasons")
-    made = provenance(path, design, command_of(design, "reliability", names))
-    print_reliabilities(found, made, as_json)
+    words = command_of(design, "reliability", names, _typed(labels, key))
+    made = provenance(path, design, words, is_study=False)
+    print_reliabilities(found, rater_components(sheets), made, as_json)
+
+
+def _read_labels(
+    labels: list[Path] | None, key: Path | None
+) -> "tuple[list[dict[str, Label]], dict[str, Key]]":
+    from warmline.annotation import read_key, read_labels
+
+    if bool(labels) != (key is not None):
+        raise typer.BadParameter("--labels and --key go together")
+    known = read_key(key) if key else {}
+    return [read_labels(sheet, known) for sheet in labels or ()], known
+
+
+def _typed(labels: list[Path] | None, key: Path | None) -> list[str]:
+    return [f"--labels {sheet}" for sheet in labels or ()] + ([f"--key {key}"] if key else [])
 
 
 def training(
@@ -110,7 +135,9 @@ def training(
         found = read_training(path, roster, design, weeks)
     names = ("measures", "controls", "correction", "excluded_reasons")
     words = command_of(design, f"training {trained} --weeks {weeks}", names)
-    print_training(found, 1 - design.confidence, provenance(path, design, words), as_json)
+    print_training(
+        found, 1 - design.confidence, provenance(path, design, words, is_study=False), as_json
+    )
 
 
 def agents(
@@ -154,7 +181,8 @@ def agents(
     path = places_of(settings_from(settings), None, warehouse).warehouse
     found = read_case_mix(path, design)
     names = ("measures", "controls", "since", "until", "excluded_reasons")
-    print_case_mix(found, provenance(path, design, command_of(design, "agents", names)), as_json)
+    made = provenance(path, design, command_of(design, "agents", names), is_study=False)
+    print_case_mix(found, made, as_json)
 
 
 def fairness(
@@ -167,13 +195,8 @@ def fairness(
             show_default=False,
         ),
     ] = None,
-    labels: Annotated[
-        list[Path] | None,
-        typer.Option(help="A filled-in sheet of `warmline annotate`; may be repeated."),
-    ] = None,
-    key: Annotated[
-        Path | None, typer.Option(help="The key that was written beside the sheet.")
-    ] = None,
+    labels: LabelsOption = None,
+    key: KeyOption = None,
     simulated: SimulatedOption = False,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
@@ -181,21 +204,21 @@ def fairness(
 ) -> None:
     """Say whether all calls are heard alike: whose are left out, whose words are doubtful.
 
-    A difference of more than 5 points that is no chance keeps agents from being compared.
+    A difference of more than 5 points that is no chance keeps agents from being compared. With
+    labels also whether the ledger reads a group otherwise than people do.
     """
-    from warmline.annotation import read_key, read_labels
+    from warmline.research.dif import read_dif
     from warmline.research.fairness import read_groups
     from warmline.research.provenance import command_of, provenance
     from warmline.research.sample import require_libraries
 
-    if bool(labels) != (key is not None):
-        raise typer.BadParameter("--labels and --key go together")
     require_libraries()
     design = Design(measures=tuple(dict.fromkeys(measure or MEASURES[:1])), is_simulated=simulated)
     path = places_of(settings_from(settings), None, warehouse).warehouse
-    known = read_key(key) if key else None
-    sheets = [read_labels(sheet, known) for sheet in labels or ()] if known else []
+    sheets, known = _read_labels(labels, key)
     groups, gaps = read_groups(path, design, by, sheets, known)
-    words = [f"--by {by}"] if by else []
-    made = provenance(path, design, command_of(design, "fairness", ("measures",), words))
-    print_fairness(groups, gaps, made, as_json)
+    read = read_dif(path, design, by, sheets, known) if sheets else []
+    words = ([f"--by {by}"] if by else []) + _typed(labels, key)
+    command = command_of(design, "fairness", ("measures",), words)
+    made = provenance(path, design, command, is_study=False)
+    print_fairness(groups, gaps, read, made, as_json)

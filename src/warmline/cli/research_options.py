@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -31,7 +32,8 @@ ControlOption = Annotated[
     list[str] | None,
     typer.Option(
         help="What is held equal: contact_reason, duration, queue, opening (the customer's state "
-        "in the first quarter), opening_level, month, team, direction, language, or none; may be "
+        "in the first quarter), opening_level, heard (how sure the call's words and measures are), "
+        "month, team, direction, language, or none; may be "
         f"repeated. By default {', '.join(CONTROLS)}.",
         show_default=False,
     ),
@@ -108,6 +110,17 @@ NegativeOption = Annotated[
         "with it, too, is no effect; may be repeated.",
         show_default=False,
     ),
+]
+LabelsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="A filled-in sheet of `warmline annotate`; may be repeated, one an annotator.",
+        show_default=False,
+    ),
+]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option(help="The key that was written beside the sheet.", show_default=False),
 ]
 LeastOption = Annotated[int, typer.Option(min=10, help="Fewest complete calls for an estimate.")]
 

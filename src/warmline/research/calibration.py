@@ -25,10 +25,11 @@ from warmline.research.robust import Array, Codes
 MEASURE = "answered_rate"
 _LEAST_CUES = 50
 _LEAST_UNFLAGGED = 30
-_DRAWS = 1000
+_DRAWS = 500
+_RIGHT = (1.0, 0.9, 0.8, 0.7, 0.6)
 # A slope that lies less than this many of its errors above 0 corrects by anything at all.
 _LEAST_CLEAR = 2.5
-_LEAST_RELIABLE = 0.05
+LEAST_RELIABLE = 0.05
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def known_reliability(calls: Recognised) -> float:
     if len(calls.rate) < 2 or np.ptp(calls.rate) == 0:
         return 1.0
     spread, noise = _spread(calls, np.ones(len(calls.rate)))
-    return float(np.clip(1 - noise / spread, _LEAST_RELIABLE, 1.0)) if spread > 0 else 1.0
+    return float(np.clip(1 - noise / spread, LEAST_RELIABLE, 1.0)) if spread > 0 else 1.0
 
 
 def corrected(found: Estimate, sd: float, by: Calibration, confidence: float) -> Corrected:
@@ -159,11 +160,37 @@ def corrected(found: Estimate, sd: float, by: Calibration, confidence: float) ->
             "label more turns",
         )
     random = np.random.default_rng(2)
-    estimates = found.value + found.se * random.standard_t(max(found.df, 1.0), 20 * _DRAWS)
-    ratios = estimates / sd / random.choice(by.draws, 20 * _DRAWS)
+    estimates = found.value + found.se * random.standard_t(max(found.df, 1.0), 40 * _DRAWS)
+    ratios = estimates / sd / random.choice(by.draws, 40 * _DRAWS)
     tail = (1 - confidence) / 2
     low, high = np.quantile(ratios, (tail, 1 - tail))
     return Corrected(found.value / sd / by.slope, float(low), float(high))
+
+
+def sensitivity(
+    found: Estimate, sd: float, calls: Recognised, *, precision: float = 0.8, recall: float = 0.44
+) -> tuple[tuple[float, float], ...]:
+    """Return what an estimate would be without errors, by how well answers are told apart.
+
+    Pairs of a share of answers that are told rightly (1 to 0.6) and the outcome's change from no
+    feeling answered to all; `precision` and `recall` are the ledger's where it was validated. No
+    pair where calls cannot be read so badly, as they differ by more than answers of 0 and 1 could.
+    """
+    if len(calls.rate) < 2 or np.ptp(calls.rate) == 0 or calls.ledgers == 0:
+        return ()
+    rows = np.ones(len(calls.rate))
+    spread, noise = _spread(calls, rows)
+    recognised = float(calls.rate @ calls.cues / calls.cues.sum())
+    missed = float(calls.cues.sum()) * precision * (1 - recall) / recall / calls.ledgers
+    pairs = []
+    for right in _RIGHT:
+        gain = 2 * right - 1
+        rate = float(np.clip((recognised - 0.5) / gain + 0.5, 0.02, 0.98))
+        slope = _slope_of(calls, rows, precision, gain, rate, missed)
+        is_borne = max(spread - noise, 0.0) < rate * (1 - rate) * (precision * gain) ** 2
+        if is_borne and np.isfinite(slope) and slope > LEAST_RELIABLE:
+            pairs.append((right, found.value / sd / slope))
+    return tuple(pairs)
 
 
 def _columns(labels: Mapping[str, Opinion], key: Mapping[str, Key]) -> _Labelled:
@@ -200,13 +227,20 @@ def _slope(told: _Labelled, calls: Recognised, turns: Array, rows: Array) -> flo
     gain = float(
         (known * truly * answered).sum() / yes - (known * (1 - truly) * answered).sum() / no
     )
+    rate = float(yes / (yes + no))
+    return _slope_of(calls, rows, precision, gain, rate, float(missed) / calls.ledgers)
+
+
+def _slope_of(
+    calls: Recognised, rows: Array, precision: float, gain: float, rate: float, missed: float
+) -> float:
+    """Return the slope, given how the ledger errs: `rate` are answered, `missed` a call."""
     spread, noise = _spread(calls, rows)
     if gain <= 0 or spread <= 0:
         return float("nan")
     between = max(spread - noise, 0.0) / (precision * gain) ** 2
-    rate = float(yes / (yes + no))
     within = max(rate * (1 - rate) - between, 0.0)
-    overlap = _overlap(calls.cues, rows, precision, float(missed) / calls.ledgers)
+    overlap = _overlap(calls.cues, rows, precision, missed)
     return gain * (precision * between + within * overlap) / spread
 
 

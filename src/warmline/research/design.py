@@ -14,7 +14,7 @@ MEASURES = (
     *("questions_open", "late_apologies", "premature_solutions", "misplaced_offers", "reasks"),
     *("agent_competitive_interruptions", "agent_latency_median_s", "agent_steadiness_level_db"),
 )
-CONTROLS = ("contact_reason", "duration", "queue", "opening", "month")
+CONTROLS = ("contact_reason", "duration", "queue", "opening", "month", "heard")
 #: Measures of which near 0 is good, on either side: they enter without their sign.
 NEAR_ZERO_IS_GOOD = ("agent_steadiness_",)
 
@@ -85,6 +85,7 @@ CONTROL_COLUMNS: dict[str, tuple[str, ...]] = {
     "duration": ("log_duration",),
     "opening": ("opening_cues", "opening_hostile", "opening_friction", "opening_rate_words_per_s"),
     "opening_level": ("opening_level_rel_db",),
+    "heard": ("heard_words", "heard_confidence", "heard_coverage"),
 }
 WORDS = frozenset({"contact_reason", "queue", "team", "direction", "language", "month"})
 _RARE = 10

@@ -7,9 +7,10 @@ the recogniser was, the customer's pitch, the line and the language.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,17 @@ from warmline.annotation.items import Label
 from warmline.annotation.sheets import Key
 from warmline.database import open_for_reading
 from warmline.errors import QueryError
-from warmline.research.design import Design
+from warmline.research.associations import corrected
+from warmline.research.design import Correction, Design
+from warmline.research.robust import t_interval
 from warmline.research.sample import read_calls
 from warmline.statistics import Estimate, wilson
 
 #: A difference of more than so many points between a group and all other calls is unfair.
 LARGEST_GAP = 0.05
 _LEAST_CALLS = 30
+_LEAST_SCRIPTS = 5
+_LEVEL = 0.05
 _Z = 1.959964
 _SURE, _PITCH = "how sure the words are", "the customer's pitch"
 
@@ -41,7 +46,9 @@ SELECT
         WHERE metrics.call_id = calls.call_id AND metrics.name = 'pitch_median_hz'
             AND metrics.party = calls.customer_party
     ) AS pitch,
-    calls.extra[$by] AS given
+    calls.extra[$by] AS given,
+    calls.extra['title'] AS script,
+    (SELECT count(*) FROM opportunities WHERE opportunities.call_no = calls.call_no) AS cues
 FROM calls
 WHERE calls.status = 'analyzed' AND calls.is_simulated = $is_simulated
 """
@@ -52,8 +59,9 @@ class Group:
     """One group of calls. `missing` is the share of calls without a measure, by measure.
 
     `suppressed` is the share of calls without a ledger, or in which nobody is known to be the
-    agent; `doubtful` the share of words that the recogniser doubted. `recall` and `precision` of
-    the ledger and `same_answer` (the same view of an answer as people) are there with labels.
+    agent; `doubtful` the share of words that the recogniser doubted; `cues` how many feelings the
+    ledger has a call. `recall` and `precision` of the ledger and `same_answer` (the same view of an
+    answer as people) are there with labels.
     """
 
     of: str
@@ -61,6 +69,7 @@ class Group:
     calls: int
     suppressed: float
     doubtful: float | None
+    cues: float
     missing: Mapping[str, float]
     recall: Estimate | None = None
     precision: Estimate | None = None
@@ -71,7 +80,8 @@ class Group:
 class Gap:
     """The distance of a group from all other calls, with its interval.
 
-    `what` is a measure (the share of calls without it), `suppressed`, or `doubtful`.
+    `what` is a measure (the share of calls without it), `suppressed`, or `doubtful`. `p` tests it
+    against none; `p_corrected` allows for all groups and things that are looked at (Holm 1979).
     """
 
     of: str
@@ -80,11 +90,13 @@ class Gap:
     difference: float
     low: float
     high: float
+    p: float
+    p_corrected: float = 1.0
 
     @property
     def is_unfair(self) -> bool:
-        """Return whether it exceeds 5 points and is no chance."""
-        return abs(self.difference) > LARGEST_GAP and self.low * self.high > 0
+        """Return whether it exceeds 5 points and is no chance, of so many that are looked at."""
+        return abs(self.difference) > LARGEST_GAP and self.p_corrected < _LEVEL
 
     def __str__(self) -> str:
         what = {"suppressed": "is suppressed", "doubtful": "of words are doubtful"}
@@ -107,18 +119,25 @@ def read_groups(
     With labels (`sheets`, `key`) also how well the ledger reads each group. Raises QueryError for
     a field that no call has.
     """
-    frame = _read(warehouse, design, by)
-    if by is not None and frame["given"].isna().all():
-        raise QueryError(f"no call has the field {by!r} in its metadata (calls.extra)")
+    frame = read_frame(warehouse, design, by)
     groups, gaps = [], []
-    for of, names in _groupings(frame, by).items():
+    for of, names in groupings(frame, by).items():
         sizes = names.value_counts()
+        scripts = _scripts(frame, names)
+        if scripts is not None:
+            groups += [
+                _group(of, str(name), frame, (names == name).to_numpy(), design, sheets, key)
+                for name in sorted(sizes.index)
+            ]
+            gaps += _paired(of, frame, names, scripts, design)
+            continue
         for name in sorted(sizes.index[sizes >= _LEAST_CALLS]):
             inside = (names == name).to_numpy()
             groups.append(_group(of, str(name), frame, inside, design, sheets, key))
             if len(sizes) > 1:
                 gaps += _gaps(of, str(name), frame, inside, names.notna().to_numpy(), design)
-    return groups, gaps
+    p_values = corrected([gap.p for gap in gaps], Correction.HOLM)
+    return groups, [replace(g, p_corrected=p or 0.0) for g, p in zip(gaps, p_values, strict=True)]
 
 
 def read_gaps(warehouse: Path, design: Design) -> list[Gap]:
@@ -126,14 +145,21 @@ def read_gaps(warehouse: Path, design: Design) -> list[Gap]:
     return read_groups(warehouse, design)[1]
 
 
-def _read(warehouse: Path, design: Design, by: str | None) -> Any:
+def read_frame(warehouse: Path, design: Design, by: str | None) -> Any:
+    """Return all calls with what groups are made of, and the measures.
+
+    Raises QueryError for a field `by` that no call has.
+    """
     measures = read_calls(warehouse, design)[["call_id", *design.measures]]
     with open_for_reading(warehouse) as con:
         about = con.execute(_CALLS, {"by": by or "", "is_simulated": design.is_simulated}).df()
+    if by is not None and about["given"].isna().all():
+        raise QueryError(f"no call has the field {by!r} in its metadata (calls.extra)")
     return about.merge(measures, on="call_id")
 
 
-def _groupings(frame: Any, by: str | None) -> dict[str, Any]:
+def groupings(frame: Any, by: str | None) -> dict[str, Any]:
+    """Return the name of each call's group, by what is known of calls; `frame` as read."""
     if by is not None:
         return {by: frame["given"]}
     found = {"language": frame["language"], "the line": frame["line"]}
@@ -173,6 +199,7 @@ def _group(
         len(rows),
         float(rows["suppressed"].mean()),
         float(rows["doubtful_words"].sum()) / words if words else None,
+        float(rows["cues"].mean()),
         {m: float(rows[m].isna().mean()) for m in design.measures},
     )
     if not sheets or key is None:
@@ -184,7 +211,8 @@ def _group(
         return bare
     against = agreement(named, key).against[-1]
     return Group(
-        *(bare.of, bare.group, bare.calls, bare.suppressed, bare.doubtful, bare.missing),
+        *(bare.of, bare.group, bare.calls, bare.suppressed, bare.doubtful, bare.cues),
+        bare.missing,
         recall=against.recall,
         precision=against.precision,
         same_answer=against.answered,
@@ -206,6 +234,39 @@ def _gaps(of: str, name: str, frame: Any, inside: Any, known: Any, design: Desig
     return [gap for gap in found if gap is not None]
 
 
+def _scripts(frame: Any, names: Any) -> Any | None:
+    """Return the script of each call where every group has the same ones; else None.
+
+    `warmline simulate --voices` plays a script once in each voice.
+    """
+    known = frame["script"].notna() & names.notna()
+    table = frame[known].groupby([frame["script"][known], names[known]]).size().unstack()
+    if len(table) < _LEAST_SCRIPTS or len(table.columns) < 2 or not (table == 1).all(axis=None):
+        return None
+    return frame["script"].where(known)
+
+
+def _paired(of: str, frame: Any, names: Any, scripts: Any, design: Design) -> list[Gap]:
+    """Return how far each group lies from the others in the same scripts, call by call."""
+    words = frame["word_count"].clip(lower=1)
+    things = {"suppressed": frame["suppressed"], "doubtful": frame["doubtful_words"] / words}
+    things |= {m: frame[m].isna().astype(float) for m in design.measures}
+    found = []
+    for what, lacks in things.items():
+        table = lacks.astype(float).groupby([scripts, names]).mean().unstack()
+        for name in table.columns:
+            apart = (table[name] - table.drop(columns=name).mean(axis=1)).dropna().to_numpy()
+            if len(apart) < _LEAST_SCRIPTS:
+                continue
+            mean, se = float(apart.mean()), float(apart.std(ddof=1)) / sqrt(len(apart))
+            if se == 0:
+                found.append(Gap(of, str(name), what, mean, mean, mean, 1.0 if mean == 0 else 0.0))
+                continue
+            low, high, p = t_interval(mean, se, float(len(apart) - 1), 0.95)
+            found.append(Gap(of, str(name), what, mean, low, high, p))
+    return found
+
+
 def _gap(of: str, name: str, what: str, lacks: Any, inside: Any, others: Any) -> Gap | None:
     ours, theirs = lacks[inside], lacks[others]
     ours, theirs = ours[np.isfinite(ours)], theirs[np.isfinite(theirs)]
@@ -213,8 +274,10 @@ def _gap(of: str, name: str, what: str, lacks: Any, inside: Any, others: Any) ->
         return None
     difference = float(ours.mean() - theirs.mean())
     if what == "doubtful":  # a mean of shares
-        half = _Z * sqrt(ours.var(ddof=1) / len(ours) + theirs.var(ddof=1) / len(theirs))
-        return Gap(of, name, what, difference, difference - half, difference + half)
+        se = sqrt(ours.var(ddof=1) / len(ours) + theirs.var(ddof=1) / len(theirs))
+        half = _Z * se
+        p = _p(difference, se)
+        return Gap(of, name, what, difference, difference - half, difference + half, p)
     one, two = wilson(ours.sum(), len(ours)), wilson(theirs.sum(), len(theirs))
     if one is None or two is None or one.low is None or two.low is None:
         return None
@@ -223,4 +286,10 @@ def _gap(of: str, name: str, what: str, lacks: Any, inside: Any, others: Any) ->
     # Newcombe 1998, method 10.
     low = difference - sqrt((one.value - one.low) ** 2 + (two.high - two.value) ** 2)
     high = difference + sqrt((one.high - one.value) ** 2 + (two.value - two.low) ** 2)
-    return Gap(of, name, what, difference, low, high)
+    pooled = (ours.sum() + theirs.sum()) / (len(ours) + len(theirs))
+    se = sqrt(pooled * (1 - pooled) * (1 / len(ours) + 1 / len(theirs)))
+    return Gap(of, name, what, difference, low, high, _p(difference, se))
+
+
+def _p(difference: float, se: float) -> float:
+    return 2 * NormalDist().cdf(-abs(difference) / se) if se > 0 else 1.0

@@ -7,7 +7,7 @@ data can see that nothing was changed afterwards; what was is listed.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from importlib.metadata import version
@@ -61,43 +61,70 @@ class Provenance:
     `design_sha256` is the digest of its design, as `warmline research plan` prints it;
     `not_planned` says what is other than in the plan that was given. `data_sha256` is the digest of
     all calls, measures and outcomes in the warehouse; `models` listened and read; `definitions`
-    are the versions of the measures' definitions.
+    are the versions of the measures' definitions. None of these without a warehouse. `files` are
+    the digests of other files that were read, by name.
     """
 
     made_at: datetime
     command: str
-    design_sha256: str
-    not_planned: tuple[str, ...]
-    data_sha256: str
     warmline: str
     libraries: Mapping[str, str]
-    models: tuple[str, ...]
-    definitions: Mapping[str, int]
+    design_sha256: str | None = None
+    not_planned: tuple[str, ...] = ()
+    data_sha256: str | None = None
+    models: tuple[str, ...] = ()
+    definitions: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def sentences(self) -> list[str]:
         """Return it in words, an item each; the date is the first, alone."""
         libraries = ", ".join(f"{name} {number}" for name, number in self.libraries.items())
         versions = ", ".join(f"{name} {number}" for name, number in self.definitions.items())
-        said = [
-            f"Made at {self.made_at:%Y-%m-%d %H:%M} UTC.",
-            f"Command: {self.command}",
-            f"Digest of the design: {self.design_sha256[:16]}. A plan file of this digest that is "
-            "older than the outcomes shows that the design was not chosen by its results "
-            "(warmline research plan).",
-            f"Digest of calls, measures and outcomes: {self.data_sha256[:16]}.",
-            f"Versions of the measures' definitions: {versions or 'none'}.",
-            f"Models: {', '.join(self.models) or 'none'}.",
-            f"warmline {self.warmline}, {libraries}.",
-        ]
+        said = [f"Made at {self.made_at:%Y-%m-%d %H:%M} UTC.", f"Command: {self.command}"]
+        if self.design_sha256 is not None:
+            said.append(
+                f"Digest of the design: {self.design_sha256[:16]}. A plan file of this digest that "
+                "is older than the outcomes shows that the design was not chosen by its results "
+                "(warmline research plan)."
+            )
         if self.not_planned:
-            said.insert(3, f"Not as planned: {'; '.join(self.not_planned)}.")
-        return said
+            said.append(f"Not as planned: {'; '.join(self.not_planned)}.")
+        said += [f"Digest of {name}: {digest[:16]}." for name, digest in self.files.items()]
+        if self.data_sha256 is not None:
+            said += [
+                f"Digest of calls, measures and outcomes: {self.data_sha256[:16]}.",
+                f"Versions of the measures' definitions: {versions or 'none'}.",
+                f"Models: {', '.join(self.models) or 'none'}.",
+            ]
+        return [*said, ", ".join(filter(None, (f"warmline {self.warmline}", libraries))) + "."]
+
+
+def without_warehouse(command: str, files: Sequence[Path] = ()) -> Provenance:
+    """Return what a report rests on that needs no warehouse, made now of these files.
+
+    Raises DataError for a file that cannot be read.
+    """
+    digests = {}
+    for path in files:
+        try:
+            digests[path.name] = sha256(path.read_bytes()).hexdigest()
+        except OSError as e:
+            raise DataError(f"{path}: cannot be read ({e.strerror})") from e
+    return Provenance(_now(), command, __version__, {"numpy": version("numpy")}, files=digests)
 
 
 def provenance(
-    warehouse: Path, design: Design, command: str = "", planned: Design | None = None
+    warehouse: Path,
+    design: Design,
+    command: str = "",
+    planned: Design | None = None,
+    *,
+    is_study: bool = True,
 ) -> Provenance:
-    """Return what a report of a design rests on, made now."""
+    """Return what a report of a design rests on, made now.
+
+    Only a study has a digest of its design, because only a study can be planned.
+    """
     with open_for_reading(warehouse) as con:
         con.execute("SET TimeZone = 'UTC'")
         models = con.execute("SELECT DISTINCT model, version FROM models ORDER BY ALL").fetchall()
@@ -105,9 +132,9 @@ def provenance(
         data = _digest_of_data(con)
     versions = dict(found)
     return Provenance(
-        made_at=datetime.now(UTC).replace(microsecond=0),
+        made_at=_now(),
         command=command or command_of(design),
-        design_sha256=digest_of(design),
+        design_sha256=digest_of(design) if is_study else None,
         not_planned=deviations(planned, design) if planned else (),
         data_sha256=data,
         warmline=__version__,
@@ -115,6 +142,10 @@ def provenance(
         models=tuple(f"{name} {number}" for name, number in models),
         definitions={m: versions[m] for m in design.measures if m in versions},
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def freeze(design: Design, path: Path) -> str:

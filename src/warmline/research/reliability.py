@@ -1,10 +1,12 @@
 """How much of what agents differ by is theirs: what a mean of so many calls is worth.
 
-Variance components of a nested design, calls within weeks within agents, by analysis of variance
-for unequal numbers (Searle 1971, ch. 11), and from them the reliability of an agent's mean (the G
-coefficient of Cronbach et al. 1972 for agents as the object of measurement).
+Variance components of agents, weeks, reasons of calls, and of agents in these, by products of pairs
+of calls (Haseman & Elston 1972; Rao's MINQUE with weights of 0), and from them the reliability of
+an agent's mean: the G and Phi coefficients of Cronbach et al. 1972, agents being what is measured.
 """
 
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, nan
 from pathlib import Path
@@ -12,13 +14,17 @@ from typing import Any
 
 import numpy as np
 
+from warmline.annotation.items import Label, is_answered
 from warmline.research.design import Design
+from warmline.research.regression import independent_columns
 from warmline.research.robust import Array, Codes
 from warmline.research.sample import read_calls
 from warmline.statistics import bootstrap
 
 _LEAST_AGENTS = 5
 _LEAST_CALLS = 30
+# A variance below this share of all is what rounding leaves.
+_NOTHING = 1e-9
 #: Reliabilities for which the number of calls is said: fit to rank by, and to judge one person by.
 WANTED = (0.7, 0.8)
 
@@ -33,22 +39,39 @@ class Components:
 
 
 @dataclass(frozen=True)
+class Crossed:
+    """Variances of calls: between agents, weeks and reasons, of agents in these, and of the rest.
+
+    What cannot be told apart in the calls is 0 and stands in what it cannot be told from.
+    """
+
+    agent: float
+    week: float
+    reason: float
+    agent_week: float
+    agent_reason: float
+    call: float
+
+
+@dataclass(frozen=True)
 class Reliability:
     """The reliability of agents' means in one measure.
 
-    `g` (0..1) is the reliability of an agent's mean over `calls_per_agent` (harmonic mean) calls;
-    `split_half` the correlation of agents' means over odd and over even calls, stepped up to all
-    calls (Spearman 1910), with its interval over agents. `needed` is how many calls an agent's
-    mean takes for each of `WANTED`, weeks as busy as now; None where agents do not differ. With a
-    `reason` nothing is said.
+    `g` (0..1) is the reliability of an agent's mean over `calls_per_agent` (harmonic mean) calls
+    beside others in the same weeks and matters, `phi` that of the mean as it stands, whatever weeks
+    and matters it is of; `split_half` the correlation of agents' means over odd and over even
+    calls, stepped up to all calls (Spearman 1910), with its interval over agents. `needed` is how
+    many calls an agent's mean takes for a `g` of each of `WANTED`, weeks as busy and matters as
+    mixed as now; None where no number is enough. With a `reason` nothing is said.
     """
 
     measure: str
     calls: int
     agents: int
-    components: Components | None = None
+    components: Crossed | None = None
     calls_per_agent: float | None = None
     g: float | None = None
+    phi: float | None = None
     split_half: float | None = None
     split_half_low: float | None = None
     split_half_high: float | None = None
@@ -87,28 +110,164 @@ def reliability(frame: Any, measure: str) -> Reliability:
     values = rows[measure].to_numpy(float)
     if np.ptp(values) == 0:
         return Reliability(measure, n, count, reason=f"it is {values[0]:g} in all calls")
-    weeks = _codes(rows["agent_id"].astype(str) + rows["started_at"].dt.strftime(" %G-%V"))
-    found = components(values, agents, weeks)
-    per_agent = count / float((1 / np.bincount(agents)).sum())
-    per_week = n / (int(weeks.max()) + 1)
-    noise = found.week * min(per_week, per_agent) + found.call
-    half = bootstrap(lambda draw: _split_half(values, agents, draw), agents.tolist(), seed=1)
+    factors = _factors(rows, agents)
+    found = Crossed(**crossed(values, factors))
+    counts = np.bincount(agents)
+    worth = {name: _concentration(agents, codes) for name, codes in factors.items()}
+    of_calls = float((1 / counts).mean())
+    fixed = found.agent_reason * worth["agent_reason"]
+    relative = found.agent_week * worth["agent_week"] + fixed + found.call * of_calls
+    absolute = relative + found.week * worth["week"] + found.reason * worth["reason"]
+    noise = found.agent_week * worth["agent_week"] / of_calls + found.call
+    stepped_up = _split_half(values, agents)
+    half = bootstrap(
+        lambda draw: stepped_up(np.bincount(draw, minlength=count)), range(count), seed=1
+    )
     return Reliability(
         measure,
         n,
         count,
         found,
-        per_agent,
-        _share(found.agent, noise / per_agent),
+        1 / of_calls,
+        _share(found.agent, relative),
+        _share(found.agent, absolute),
         half.value if half else None,
         half.low if half else None,
         half.high if half else None,
-        tuple(_needed(found.agent, noise, wanted) for wanted in WANTED),
+        tuple(_needed(found.agent, noise, fixed, wanted) for wanted in WANTED),
     )
+
+
+def _factors(rows: Any, agents: Codes) -> dict[str, Codes]:
+    """Return the groups of calls that `Crossed` has a variance of; no reason is one of its own."""
+    week = _codes(rows["started_at"].dt.strftime("%G-%V"))
+    reason = np.zeros_like(agents)
+    if "contact_reason" in rows:
+        reason = _codes(rows["contact_reason"].astype(object).fillna("unknown"))
+    return {
+        "agent": agents,
+        "week": week,
+        "reason": reason,
+        "agent_week": _both(agents, week),
+        "agent_reason": _both(agents, reason),
+    }
+
+
+def crossed(values: Array, factors: Mapping[str, Codes], rest: str = "call") -> dict[str, float]:
+    """Return the variance that each factor adds, and under the name `rest` that of what is left.
+
+    The mean product of two values that share a factor exceeds that of two that share nothing by the
+    factor's variance: products of all pairs are fitted by what the pair shares. `factors` number
+    the groups of `values` (n,). A variance that is not above 0 (or above what rounding leaves) is
+    0, and the others are fitted without it.
+    """
+    left = values - values.mean()
+    n, squares = len(left), float(left @ left)
+    groups = {"": np.zeros(n, dtype=np.int64)} | dict(factors)
+    pairs = {
+        (a, b): float((np.bincount(_both(groups[a], groups[b])).astype(float) ** 2).sum()) - n
+        for a in groups
+        for b in groups
+    }
+    products = {
+        name: float((np.bincount(codes, left) ** 2).sum()) - squares
+        for name, codes in groups.items()
+    }
+    kept = list(groups)
+    while True:
+        table = np.array([[pairs[a, b] for b in kept] for a in kept])
+        scale = np.sqrt(np.maximum(np.diag(table), 1.0))
+        kept = [kept[i] for i in independent_columns(table / scale[:, None] / scale)]
+        table = np.array([[pairs[a, b] for b in kept] for a in kept])
+        found = dict(
+            zip(kept, np.linalg.solve(table, [products[a] for a in kept]).tolist(), strict=True)
+        )
+        lowest = min((name for name in kept if name), key=lambda name: found[name], default="")
+        if not lowest or found[lowest] > _NOTHING * squares / n:
+            break
+        kept.remove(lowest)
+    total = squares / n - sum(found.values())
+    return {name: found.get(name, 0.0) for name in factors} | {rest: max(total, 0.0)}
+
+
+def _both(first: Codes, second: Codes) -> Codes:
+    """Return numbers of the groups that are alike in both."""
+    joined = first * (int(second.max()) + 1) + second
+    codes: Codes = np.unique(joined, return_inverse=True)[1].astype(np.int64)
+    return codes
+
+
+def _concentration(agents: Codes, groups: Codes) -> float:
+    """Return the mean, over agents, of the squared shares of their calls in each group."""
+    pairs = _both(agents, groups)
+    of_pair = np.bincount(pairs).astype(float)
+    agent_of = np.zeros(len(of_pair), dtype=np.int64)
+    agent_of[pairs] = agents
+    counts = np.bincount(agents)
+    return float((np.bincount(agent_of, of_pair**2) / counts**2).mean())
+
+
+@dataclass(frozen=True)
+class Raters:
+    """How far labels of turns depend on who labels, on one question (`a feeling` or `answered`).
+
+    `turn`, `rater` and `rest` are variances of labels of 0 and 1: turns differ, some people see
+    more than others, and what is left is of one person and one turn. `phi` (0..1) is the
+    reliability of one person's label, `needed` how many people's mean it takes for each of
+    `WANTED`; None where no number is enough. Of the turns on the sheet, which hold more feelings
+    than calls do.
+    """
+
+    question: str
+    turns: int
+    raters: int
+    turn: float
+    rater: float
+    rest: float
+    phi: float
+    needed: tuple[int | None, ...]
+
+
+def rater_components(sheets: Sequence[Mapping[str, Label]]) -> list[Raters]:
+    """Return the part of raters in labels of the same turns; nothing of fewer than 30 turns."""
+    found = []
+    for question in ("a feeling", "answered"):
+        said = [
+            (item, person, float(value))
+            for person, sheet in enumerate(sheets)
+            for item, label in sheet.items()
+            for value in (label.is_cue if question == "a feeling" else is_answered(label.answer),)
+            if value is not None
+        ]
+        items, people = [item for item, _, _ in said], [person for _, person, _ in said]
+        several = {item for item, times in Counter(items).items() if times > 1}
+        if len(several) < _LEAST_CALLS:
+            continue
+        rows = [i for i, item in enumerate(items) if item in several]
+        turn = np.unique([items[i] for i in rows], return_inverse=True)[1].astype(np.int64)
+        rater = np.unique([people[i] for i in rows], return_inverse=True)[1].astype(np.int64)
+        values = np.array([said[i][2] for i in rows])
+        parts = crossed(values, {"turn": turn, "rater": rater}, "rest")
+        noise = parts["rater"] + parts["rest"]
+        found.append(
+            Raters(
+                question,
+                len(several),
+                int(rater.max()) + 1,
+                parts["turn"],
+                parts["rater"],
+                parts["rest"],
+                _share(parts["turn"], noise),
+                tuple(_needed(parts["turn"], noise, 0.0, wanted) for wanted in WANTED),
+            )
+        )
+    return found
 
 
 def components(values: Array, agents: Codes, weeks: Codes) -> Components:
     """Return the variance components of calls within weeks within agents; below 0 they are 0.
+
+    By analysis of variance for unequal numbers (Searle 1971, ch. 11).
 
     `values`, `agents` and `weeks` are (n,); each week number belongs to one agent.
     """
@@ -140,31 +299,35 @@ def _codes(names: Any) -> Codes:
     return np.asarray(names.factorize()[0], dtype=np.int64)
 
 
-def _split_half(values: Array, agents: Codes, draw: Codes) -> float:
-    """Return the correlation of agents' odd and even calls, stepped up; rows come agent by agent.
+def _split_half(values: Array, agents: Codes) -> Callable[[Codes], float]:
+    """Return the stepped-up correlation of agents' odd and even calls, of agents that are drawn.
 
     An agent that is drawn twice counts once more, with the same means.
     """
-    drawn, times = np.unique(agents[draw], return_counts=True)
+    order = np.argsort(agents, kind="stable")
     sizes = np.bincount(agents)
-    odd, even, weight = [], [], []
-    for agent, rows in zip(drawn, times, strict=True):
-        own = values[agents == agent]
-        if len(own) >= 2:
-            odd.append(own[0::2].mean())
-            even.append(own[1::2].mean())
-            weight.append(rows / sizes[agent])
-    if len(odd) < 3:
-        return nan
-    covariance = np.cov(odd, even, fweights=np.round(weight).astype(int))
-    spread = float(np.sqrt(covariance[0, 0] * covariance[1, 1]))
-    r = float(covariance[0, 1]) / spread if spread > 0 else nan
-    return 2 * r / (1 + r) if r > -1 else nan
+    place = np.arange(len(agents)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    odd, even = (
+        np.bincount(agents[order], values[order] * half) / np.bincount(agents[order], half)
+        for half in ((place % 2 == 0) * 1.0, (place % 2 == 1) * 1.0)
+    )
+
+    def stepped_up(draw: Codes) -> float:
+        if (draw > 0).sum() < 3:
+            return nan
+        covariance = np.cov(odd, even, fweights=draw)
+        spread = float(np.sqrt(covariance[0, 0] * covariance[1, 1]))
+        r = float(covariance[0, 1]) / spread if spread > 0 else nan
+        return 2 * r / (1 + r) if r > -1 else nan
+
+    return stepped_up
 
 
 def _share(between: float, error: float) -> float:
     return between / (between + error) if between > 0 else 0.0
 
 
-def _needed(between: float, noise: float, wanted: float) -> int | None:
-    return None if between <= 0 else ceil(wanted / (1 - wanted) * noise / between)
+def _needed(between: float, noise: float, fixed: float, wanted: float) -> int | None:
+    """Return how many times `noise` must be shared out beside what stays (`fixed`)."""
+    room = between * (1 - wanted) / wanted - fixed
+    return None if room <= 0 else ceil(noise / room)

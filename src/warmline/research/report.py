@@ -12,6 +12,7 @@ from warmline.files import write_bytes_whole, write_text_whole
 from warmline.research.plots import dose_png, forest_png, survival_png
 from warmline.research.regression import Estimate
 from warmline.research.study import CONFOUNDERS, Study
+from warmline.research.survival import Hazard
 from warmline.research.words import lead, methods, scale_of
 
 _PAGE = Path(__file__).with_name("report.html")
@@ -48,6 +49,7 @@ def render(study: Study, pictures: dict[str, bytes | None]) -> str:
         "reading": escape(_reading(study)),
         "dose": _image(pictures["dose_response.png"], "The outcome along each measure")
         + "<p class='note'>Calls in parts of the measure; the small numbers are how many.</p>",
+        "answers": _if_read_so(study) + _answers(study),
         "survival": _survival(study, pictures["survival.png"]),
         "flow": _flow(study),
         "opening": escape(_dates(study)),
@@ -124,7 +126,9 @@ def _survival(study: Study, picture: bytes | None) -> str:
         "p",
         "p corrected",
         "same at all times, p",
+        "by the latest call",
     )
+    latest = {h.measure: h for h in study.latest}
     rows = []
     for h in study.hazards:
         front = [h.measure, str(h.n), str(h.events), str(h.agents)]
@@ -132,14 +136,63 @@ def _survival(study: Study, picture: bytes | None) -> str:
             rows.append([*front, f"no estimate: {h.reason}"])
             continue
         r = h.ratio
-        told = f"{exp(r.value):.2f} [{exp(r.low):.2f}, {exp(r.high):.2f}]"
-        rows.append([*front, told, _p(r.p), _p(h.p_corrected), _p(h.proportional_p)])
+        told = _ratio(h)
+        numbers = (_p(r.p), _p(h.p_corrected), _p(h.proportional_p))
+        rows.append([*front, told, *numbers, _ratio(latest.get(h.measure))])
     return (
         "<h2>How long customers stay after a call</h2>"
         + _image(picture, "Hazard ratios with intervals")
         + f"<div class='wide'>{_table(head, rows, [''] * len(rows))}</div>"
         + "<p class='note'>A ratio below 1: where there is more of the measure, customers leave "
-        "later.</p>"
+        "later. “By the latest call” is a second opinion: each customer counts once, with what the "
+        "latest call was like.</p>"
+    )
+
+
+def _ratio(hazard: Hazard | None) -> str:
+    if hazard is None or hazard.ratio is None:
+        return ""
+    r = hazard.ratio
+    return f"{exp(r.value):.2f} [{exp(r.low):.2f}, {exp(r.high):.2f}]"
+
+
+def _if_read_so(study: Study) -> str:
+    """Return the table of what the answered rate's association is, by how well answers are read."""
+    if study.calibration is not None or not study.if_read_so:
+        return ""
+    scale, unit = scale_of(study)
+    head = ("", *(f"{right:.0%} told rightly" for right, _ in study.if_read_so))
+    row = [f"all answered against none, {unit}"]
+    row += [f"{value * scale:+.3g}" for _, value in study.if_read_so]
+    return (
+        "<h2>If answers were read without errors</h2>"
+        f"<div class='wide'>{_table(head, [row])}</div><p class='note'>What the association of "
+        "the answered rate would be, by how many answers the ledger tells rightly (50 % is "
+        "guessing), if it finds 44 % of feelings and 80 % of what it finds are some, as where it "
+        "was validated. Labels of your own calls say which column is yours.</p>"
+    )
+
+
+def _answers(study: Study) -> str:
+    """Return the table of answers by kind of feeling and third of the call."""
+    if not any(a.estimate for a in study.answers):
+        return ""
+    scale, unit = scale_of(study)
+    head = ("feeling, or time", "answer", "against", "cues", "calls", unit, "p", "p corrected")
+    rows = []
+    for a in study.answers:
+        front = [a.cue.replace("_", " "), a.answer, a.against, str(a.cues), str(a.calls)]
+        if a.estimate is None:
+            rows.append([*front, f"no estimate: {a.reason}"])
+        else:
+            told = (_interval(a.estimate, scale), _p(a.estimate.p), _p(a.p_corrected))
+            rows.append([*front, *told])
+    return (
+        "<h2>Which answers, to which feelings, and when</h2>"
+        f"<div class='wide'>{_table(head, rows)}</div><p class='note'>How the outcome differs "
+        "between calls in which all such feelings were answered so and calls in which none was, "
+        "within agents and with the controls held equal. Looked at besides what was asked: a hint "
+        "for the next study, and no finding of this one.</p>"
     )
 
 
@@ -202,6 +255,21 @@ def _absent(study: Study) -> str:
             f"<div class='wide'>{_table(headings, rows)}</div><p class='note'>Calls with more of a "
             "measure than the median against those with less, as they are, and between which "
             "values the difference lies if both were followed alike (Lee 2009).</p>"
+        )
+    if study.weighted:
+        scale, unit = scale_of(study)
+        plain = {a.measure: a.adjusted for a in study.associations}
+        pairs = [(a.measure, plain[a.measure], a.adjusted) for a in study.weighted]
+        rows = [
+            [name, _interval(as_is, scale), _interval(weighed, scale)]
+            for name, as_is, weighed in pairs
+            if as_is and weighed
+        ]
+        columns = ("measure", f"as it is, {unit} per SD", "if all had the outcome")
+        parts.append(
+            f"<div class='wide'>{_table(columns, rows)}</div><p class='note'>On the right each "
+            "call stands for those like it, by the controls, that have no outcome (inverse "
+            "probability weights). Where the two differ, who answers matters.</p>"
         )
     for name, found in study.negative_controls:
         rows = [

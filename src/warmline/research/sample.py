@@ -26,10 +26,18 @@ SELECT
     calls.queue, calls.team, calls.direction, calls.language, calls.contact_reason,
     strftime(calls.started_at, '%Y-%m') AS month,
     ln(nullif(calls.duration_s, 0)) AS log_duration,
+    calls.mean_word_probability AS heard_words,
+    surely.heard_confidence, surely.heard_coverage,
     opening.* EXCLUDE (call_id, call_no){measures}
 FROM calls
 LEFT JOIN call_measures ON call_measures.call_id = calls.call_id
 LEFT JOIN customer_opening AS opening ON opening.call_no = calls.call_no
+LEFT JOIN (
+    SELECT call_no, avg(confidence) AS heard_confidence, avg(coverage) AS heard_coverage
+    FROM metrics
+    WHERE value IS NOT NULL
+    GROUP BY call_no
+) AS surely ON surely.call_no = calls.call_no
 WHERE calls.status = 'analyzed'
 """
 _LONG_MEASURE = """(

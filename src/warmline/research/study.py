@@ -7,19 +7,42 @@ from typing import Any
 
 import numpy as np
 
+from warmline.research.answers import AnswerEffect, answer_effects, read_cues
 from warmline.research.associations import Association, associations
-from warmline.research.calibration import MEASURE, Calibration, Corrected, corrected
-from warmline.research.design import CONTROL_COLUMNS, WORDS, Design, Effects, usable
+from warmline.research.calibration import (
+    MEASURE,
+    Calibration,
+    Corrected,
+    corrected,
+    known_reliability,
+    sensitivity,
+)
+from warmline.research.design import (
+    CONTROL_COLUMNS,
+    WORDS,
+    Design,
+    Effects,
+    design_matrix,
+    usable,
+)
 from warmline.research.dose import Dose, dose
 from warmline.research.provenance import Provenance, provenance
 from warmline.research.robust import Array
-from warmline.research.sample import Sample, read_calls, read_sample, require_libraries
-from warmline.research.survival import Hazard, hazards
+from warmline.research.sample import (
+    Sample,
+    read_calls,
+    read_recognised,
+    read_sample,
+    require_libraries,
+)
+from warmline.research.survival import Hazard, hazards, latest_calls
 
 # Calls without an outcome: how they differ from those with one, and what that could change.
 
 
 _LEAST_CALLS = 30
+# No row stands for more than twenty.
+_LEAST_CHANCE = 0.05
 #: Means that lie further apart, in standard deviations, are worth a word (Stuart 2010).
 APART = 0.25
 
@@ -68,6 +91,32 @@ def attrition(calls: Any, with_outcome: Any, controls: Sequence[str]) -> tuple[A
         apart = float(ours.mean() - others.mean()) / spread
         found.append(Attrition(column, float(ours.mean()), float(others.mean()), apart))
     return tuple(found)
+
+
+def inverse_chances(calls: Any, with_outcome: Any, controls: Sequence[str]) -> Any | None:
+    """Return, by call_id, how many calls each call with an outcome stands for.
+
+    The inverse of the chance that a call like it has the outcome, by a logit of what is controlled
+    for (Horvitz & Thompson 1952; Seaman & White 2013), at most twenty. None where hardly a call, or
+    hardly one of the others, has it, or nothing is known of them. Calls that lack a control stand
+    for themselves alone.
+    """
+    import statsmodels.api as sm
+
+    known = usable(calls, tuple(controls))
+    complete = calls[list(known.columns)].notna().all(axis=1).to_numpy()
+    counts = [int((complete & side).sum()) for side in (with_outcome, ~with_outcome)]
+    if min(counts) < _LEAST_CALLS or not known.columns:
+        return None
+    x, _ = design_matrix(calls[complete], known.columns)
+    has_it = with_outcome[complete].astype(float)
+    model: Any = sm.GLM(has_it, sm.add_constant(x), sm.families.Binomial()).fit_regularized(
+        alpha=1e-4, L1_wt=0.0
+    )
+    chance = np.asarray(model.predict(sm.add_constant(x)), dtype=np.float64)
+    weights = calls["call_id"].to_frame().assign(weight=1.0)
+    weights.loc[complete, "weight"] = 1.0 / chance.clip(_LEAST_CHANCE)
+    return weights[with_outcome].set_index("call_id")["weight"]
 
 
 def lee_bounds(measure: str, values: Array, outcome: Array) -> Bounds | None:
@@ -123,7 +172,14 @@ CONFOUNDERS = (
 
 @dataclass(frozen=True)
 class Study:
-    """A study: its design, the rows it rests on, and the estimates."""
+    """A study: its design, the rows it rests on, and the estimates.
+
+    `weighted` are the associations with calls standing for those like them that have no outcome;
+    `latest` the hazards by a customer's latest call; `answers` which answers to which feelings go
+    with the outcome, looked at besides. `reliable` (0..1) is the share of an association of the
+    answered rate that so few cues a call leave at best; `if_read_so` is what its association would
+    be without errors, by the share of answers that are told rightly (`sensitivity`).
+    """
 
     design: Design
     sample: Sample
@@ -137,6 +193,11 @@ class Study:
     attrition: tuple[Attrition, ...] = ()
     bounds: tuple[Bounds, ...] = ()
     negative_controls: tuple[tuple[str, tuple[Association, ...]], ...] = ()
+    weighted: tuple[Association, ...] = ()
+    latest: tuple[Hazard, ...] = ()
+    answers: tuple[AnswerEffect, ...] = ()
+    reliable: float | None = None
+    if_read_so: tuple[tuple[float, float], ...] = ()
 
     @property
     def corrected(self) -> Corrected | None:
@@ -263,7 +324,41 @@ def run_study(
         attrition=attrition(calls, outcome.notna().to_numpy(), design.controls),
         bounds=tuple(b for b in bounds if b is not None),
         negative_controls=controls,
+        weighted=_weighted(study, calls, outcome),
+        **_of_answers(warehouse, study),
     )
+
+
+def _of_answers(warehouse: Path, study: Study) -> dict[str, Any]:
+    """Return what is said of answers where the answered rate is asked about."""
+    if MEASURE not in study.design.measures:
+        return {}
+    calls = read_recognised(warehouse, study.design)
+    found = next((a for a in study.told if a.measure == MEASURE), None)
+    pairs = (
+        sensitivity(found.adjusted, found.sd, calls)
+        if found and found.adjusted and found.sd
+        else ()
+    )
+    return {
+        "answers": answer_effects(study.sample.frame, read_cues(warehouse), study.design),
+        "reliable": known_reliability(calls),
+        "if_read_so": pairs,
+    }
+
+
+def _weighted(study: Study, calls: Any, outcome: Any) -> tuple[Association, ...]:
+    """Return the associations with calls that stand for those like them without an outcome.
+
+    Of being retained, calls are weighed already, by how long customers were followed.
+    """
+    if study.design.outcome == "retained":
+        return ()
+    weights = inverse_chances(calls, outcome.notna().to_numpy(), study.design.controls)
+    if weights is None:
+        return ()
+    frame = study.sample.frame
+    return associations(frame.assign(weight=frame["call_id"].map(weights)), study.design)
 
 
 def study_of(sample: Sample, design: Design, by: Calibration | None = None) -> Study:
@@ -277,6 +372,7 @@ def study_of(sample: Sample, design: Design, by: Calibration | None = None) -> S
         associations=associations(frame, design),
         doses=tuple(d for d in found if d is not None),
         hazards=survival,
+        latest=() if sample.spells is None else latest_calls(sample.spells, design),
         not_controlled=usable(frame, design.controls).unusable,
         is_share=set(frame["outcome"].unique()) <= {0.0, 1.0},
         calibration=by,

@@ -23,7 +23,7 @@ from warmline.research.design import (
     usable,
 )
 from warmline.research.regression import Estimate, independent_columns, less_means
-from warmline.research.robust import Array, t_interval
+from warmline.research.robust import Array, Codes, t_interval
 
 _LEAST_EVENTS = 20
 _BEYOND_BELIEF = 5.0
@@ -109,7 +109,7 @@ def _fitted(bare: Hazard, cases: Cases, x: Any, names: Sequence[str], design: De
 
     frame = pd.DataFrame(x, columns=list(names))
     frame["(days)"], frame["(left)"] = cases.frame["days"].to_numpy(float), cases.y
-    frame["(agent)"] = frame["(stratum)"] = cases.clusters
+    frame["(stratum)"] = cases.clusters
     strata = ["(stratum)"] if design.effects is Effects.FIXED else None
     if strata is None:
         frame = frame.drop(columns="(stratum)")
@@ -117,16 +117,14 @@ def _fitted(bare: Hazard, cases: Cases, x: Any, names: Sequence[str], design: De
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", ConvergenceWarning)
         try:
-            model = CoxPHFitter().fit(
-                frame, "(days)", "(left)", cluster_col="(agent)", strata=strata
-            )
+            model = CoxPHFitter().fit(frame, "(days)", "(left)", strata=strata)
         except (ConvergenceError, ConvergenceWarning, np.linalg.LinAlgError):
             return replace(bare, reason="no estimate: something tells exactly who leaves")
-        value = float(model.params_[bare.measure])
-        moved = model.compute_residuals(frame, "delta_beta").sort_index()[bare.measure]
-        chance = np.asarray(model.predict_log_partial_hazard(frame), dtype=np.float64)
-        shares = _shares(x, chance, cases, strata=strata is not None)
-        se, df = _error(moved.to_numpy(float), shares, cases)
+        params = np.asarray(model.params_[list(names)], dtype=np.float64)
+        value, stop = float(params[-1]), cases.frame["days"].to_numpy(float)
+        groups = cases.clusters if strata else np.zeros_like(cases.clusters)
+        moved, shares = _moved(x, params, np.full(len(x), -1.0), stop, cases, groups)
+        se, df = _error(moved, shares, cases)
         if abs(value) > _BEYOND_BELIEF or not np.isfinite(se) or se <= 0:
             return replace(bare, reason="no estimate: the measure all but tells who leaves")
         if shares.max() > LARGEST_SHARE:
@@ -135,36 +133,6 @@ def _fitted(bare: Hazard, cases: Cases, x: Any, names: Sequence[str], design: De
     ratio = Estimate(value, se, df, *t_interval(value, se, df, design.confidence))
     p = dict(zip(test.name, np.atleast_1d(test.p_value), strict=True))
     return replace(bare, ratio=ratio, proportional_p=float(p[bare.measure]))
-
-
-def _shares(x: Array, log_hazard: Array, cases: Cases, *, strata: bool) -> Array:
-    """Return each agent's share of what is known of the last column, all else held equal.
-
-    With a baseline for each agent the information of the partial likelihood is a sum over agents;
-    with a common one calls stand for it.
-    """
-    agents = [np.flatnonzero(cases.clusters == a) for a in range(cases.agents)]
-    if not strata:
-        return np.bincount(cases.clusters).astype(np.float64) / len(cases.clusters)
-    days = cases.frame["days"].to_numpy(float)
-    own = [_information(x[r], days[r], cases.y[r], np.exp(log_hazard[r])) for r in agents]
-    contrast = np.linalg.inv(np.sum(own, axis=0))[:, -1]
-    known = np.array([float(contrast @ info @ contrast) for info in own], dtype=np.float64)
-    shares: Array = known / known.sum()
-    return shares
-
-
-def _information(x: Array, days: Array, left: Array, hazard: Array) -> Array:
-    """Return the information of one baseline: who is at risk differs by so much at each leaving."""
-    order = np.argsort(-days, kind="stable")
-    x, days, left, hazard = x[order], days[order], left[order], hazard[order]
-    last = np.searchsorted(-days, -days, side="right") - 1  # all who are followed as long, too
-    total = np.cumsum(hazard)[last]
-    mean = np.cumsum(hazard[:, None] * x, axis=0)[last] / total[:, None]
-    outer = np.cumsum(hazard[:, None, None] * x[:, :, None] * x[:, None, :], axis=0)[last]
-    spread = outer / total[:, None, None] - mean[:, :, None] * mean[:, None, :]
-    information: Array = (left[:, None, None] * spread).sum(axis=0)
-    return information
 
 
 def _error(moved: Array, shares: Array, cases: Cases) -> tuple[float, float]:
@@ -184,3 +152,133 @@ def _error(moved: Array, shares: Array, cases: Cases) -> tuple[float, float]:
         if more > 0:
             variance, df = variance + float(more), min(df, float(other.max()))
     return float(np.sqrt(variance)), float(df)
+
+
+def latest_calls(spells: Any, design: Design) -> tuple[Hazard, ...]:
+    """Fit the hazard of leaving by the measure of a customer's latest call, for each measure.
+
+    A second opinion on `hazards`, in which each customer is one and the measure changes with every
+    call (a Cox model with time-varying covariates). Time is that of the calendar, so that months
+    need not be held equal, and a customer is at risk from the first call on: who left before the
+    export begins is not in it, and who was there before is not counted as having been watched. A
+    call counts from the landmark on; how many calls there had been is held equal.
+    """
+    controls = usable(spells, tuple(c for c in design.controls if c != "month"))
+    rows = _by_customer(spells, design.after_days)
+    found = [_latest(rows, measure, design, controls) for measure in design.measures]
+    p_values = corrected([h.ratio.p if h.ratio else None for h in found], design.correction)
+    return tuple(replace(h, p_corrected=p) for h, p in zip(found, p_values, strict=True))
+
+
+def _by_customer(spells: Any, after_days: float) -> Any:
+    """Return each call from its landmark to that of the customer's next, or to the end."""
+    rows = spells.dropna(subset=["customer_id", "started_at"])
+    rows = rows.sort_values(["customer_id", "started_at"], ignore_index=True)
+    began = (rows["started_at"] - rows["started_at"].min()).dt.total_seconds() / 86_400
+    start, own = began + after_days, rows.groupby("customer_id", sort=False)
+    following = start.groupby(rows["customer_id"], sort=False).shift(-1)
+    end = start + rows["days"]
+    is_last = following.isna() | (end <= following)
+    made = rows.assign(
+        start=start,
+        stop=end.where(is_last, following),
+        outcome=rows["outcome"].where(is_last, 0.0),
+        earlier=np.log1p(own.cumcount()),
+    )
+    return made[made["stop"] > made["start"]]
+
+
+def _latest(rows: Any, measure: str, design: Design, controls: Controls) -> Hazard:
+    cases = _told_apart(complete_cases(rows, measure, controls), measure, controls)
+    events = int(cases.y.sum())
+    bare = Hazard(measure, len(cases.y), events, cases.agents, cases.missing)
+    if reason := why_not(cases, design):
+        return replace(bare, reason=reason)
+    if events < _LEAST_EVENTS:
+        return replace(bare, reason=f"{events} customers left, at least {_LEAST_EVENTS} are needed")
+    sd = float(cases.measure.std(ddof=1))
+    others, names = design_matrix(cases.frame, controls.columns)
+    earlier = cases.frame["earlier"].to_numpy(float)
+    columns = np.column_stack([others, earlier, (cases.measure - cases.measure.mean()) / sd])
+    strata = cases.clusters if design.effects is Effects.FIXED else np.zeros_like(cases.clusters)
+    kept = independent_columns(less_means(columns, strata))
+    if columns.shape[1] - 1 not in kept:
+        return replace(bare, reason="the controls tell the measure exactly: nothing is left of it")
+    named = [(*names, "(earlier calls)", measure)[i] for i in kept]
+    x = columns[:, kept]
+    params = _time_varying(x, named, cases, strata)
+    if params is None or abs(params[-1]) > _BEYOND_BELIEF:
+        return replace(bare, reason="no estimate: something tells exactly who leaves")
+    start, stop = (cases.frame[c].to_numpy(float) for c in ("start", "stop"))
+    moved, shares = _moved(x, params, start, stop, cases, strata)
+    if shares.max() > LARGEST_SHARE:
+        return replace(bare, reason=f"one agent has {shares.max():.0%} of what there is to see")
+    se, df = _error(moved, shares, cases)
+    value = float(params[-1])
+    ratio = Estimate(value, se, df, *t_interval(value, se, df, design.confidence))
+    return replace(bare, sd=sd, ratio=ratio)
+
+
+def _time_varying(x: Array, names: Sequence[str], cases: Cases, strata: Codes) -> Array | None:
+    """Return the coefficients of lifelines' model; None where it does not settle."""
+    import pandas as pd
+    from lifelines import CoxTimeVaryingFitter
+    from lifelines.exceptions import ConvergenceError, ConvergenceWarning
+
+    frame = pd.DataFrame(x, columns=list(names))
+    frame["(id)"] = np.arange(len(x))
+    frame["(start)"], frame["(stop)"] = (cases.frame[c].to_numpy(float) for c in ("start", "stop"))
+    frame["(left)"], frame["(stratum)"] = cases.y.astype(bool), strata
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            model = CoxTimeVaryingFitter().fit(
+                frame,
+                event_col="(left)",
+                start_col="(start)",
+                stop_col="(stop)",
+                id_col="(id)",
+                strata=["(stratum)"],
+            )
+        except (ConvergenceError, ConvergenceWarning, np.linalg.LinAlgError):
+            return None
+    return np.asarray(model.params_[list(names)], dtype=np.float64)
+
+
+def _moved(
+    x: Array, params: Array, start: Array, stop: Array, cases: Cases, strata: Codes
+) -> tuple[Array, Array]:
+    """Return how far each row moves the last coefficient, and agents' shares of what is known.
+
+    lifelines has no residuals of rows that enter late, so that they are here: of the partial
+    likelihood of each baseline, with whoever is at risk (`start` to `stop`) at each leaving. With
+    a baseline for each agent what is known is a sum over agents; with a common one calls stand for
+    it.
+    """
+    hazard = np.exp(x @ params - (x @ params).max())
+    scores, known = np.zeros_like(x), []
+    for stratum in np.unique(strata):
+        own = np.flatnonzero(strata == stratum)
+        times = np.unique(stop[own][cases.y[own] > 0])
+        if not len(times):
+            known.append(np.zeros((x.shape[1], x.shape[1])))
+            continue
+        at_risk = (start[own] < times[:, None]) & (stop[own] >= times[:, None])
+        weight = at_risk * hazard[own]
+        mean = weight @ x[own] / weight.sum(axis=1)[:, None]
+        leaving = np.searchsorted(times, stop[own])
+        gone = cases.y[own] > 0
+        deaths = np.bincount(leaving[gone], minlength=len(times)).astype(np.float64)
+        expected = weight * (deaths / weight.sum(axis=1))[:, None]
+        scores[own] = expected.T @ mean - expected.sum(axis=0)[:, None] * x[own]
+        scores[own[gone]] += x[own[gone]] - mean[leaving[gone]]
+        outer = (x[own] * expected.sum(axis=0)[:, None]).T @ x[own]
+        known.append(outer - (mean * deaths[:, None]).T @ mean)
+    contrast = np.linalg.inv(np.sum(known, axis=0))[:, -1]
+    if len(known) == 1:
+        shares = np.bincount(cases.clusters).astype(np.float64) / len(cases.clusters)
+    else:
+        shares = np.array([float(contrast @ info @ contrast) for info in known])
+    moved: Array = scores @ contrast
+    return moved, shares / shares.sum()

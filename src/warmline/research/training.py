@@ -30,8 +30,8 @@ from warmline.research.associations import (
 )
 from warmline.research.design import Design, Effects, design_matrix, usable
 from warmline.research.regression import Estimate, Fit, fit
-from warmline.research.reliability import components
-from warmline.research.robust import Array, Codes
+from warmline.research.reliability import Components, components
+from warmline.research.robust import Array, Codes, t_interval
 from warmline.research.sample import read_calls
 
 _LEAST_AGENTS = 3
@@ -240,7 +240,7 @@ def _effect(
         same_start=same_start,
         trend_before=_trend_before(rows, others, names, design.confidence),
         periods=_periods(rows, others, names, weeks, design.confidence),
-        agents=_agent_changes(adjusted),
+        agents=_agent_changes(adjusted, design.confidence),
         p=max(change.p, same_start.p) if one_way else 1.0,
     )
 
@@ -360,7 +360,7 @@ def _periods(
     )
 
 
-def _agent_changes(rows: _Rows) -> tuple[AgentChange, ...]:
+def _agent_changes(rows: _Rows, confidence: float) -> tuple[AgentChange, ...]:
     """Return each trained agent's change beyond that of controls, drawn towards their mean."""
     from statsmodels.stats.meta_analysis import combine_effects
 
@@ -368,8 +368,9 @@ def _agent_changes(rows: _Rows) -> tuple[AgentChange, ...]:
     cells = np.unique(rows.cell[rows.is_trained > 0])
     week_of = np.unique(rows.cell * 10_000 + rows.week, return_inverse=True)[1].astype(np.int64)
     side = np.unique(rows.cell * 2 + rows.is_after, return_inverse=True)[1].astype(np.int64)
+    control_weeks = week_of[rows.is_trained == 0]
     parts = components(rows.y, side, week_of)
-    changes, errors, counts = [], [], []
+    changes, errors, drifts, counts = [], [], [], []
     for cell in cells:
         own = rows.cell == cell
         near = controls.stack == rows.stack[own][0]
@@ -378,8 +379,9 @@ def _agent_changes(rows: _Rows) -> tuple[AgentChange, ...]:
         moved = rows.y[sides[1]].mean() - rows.y[sides[0]].mean()
         drift = controls.y[near_sides[1]].mean() - controls.y[near_sides[0]].mean()
         changes.append(moved - drift)
-        errors.append(
-            sum(parts.week / len(np.unique(rows.week[s])) + parts.call / s.sum() for s in sides)
+        errors.append(_noise(parts, sides, week_of))
+        drifts.append(
+            (_noise(parts, near_sides, control_weeks), len(np.unique(controls.agent[near])))
         )
         counts.append((int(sides[0].sum()), int(sides[1].sum())))
     change, variance = np.array(changes), np.maximum(np.array(errors), 1e-12)
@@ -392,16 +394,19 @@ def _agent_changes(rows: _Rows) -> tuple[AgentChange, ...]:
     found = []
     for i, cell in enumerate(cells):
         value = mean + kept[i] * (change[i] - mean)
-        se = float(np.sqrt(kept[i] * variance[i] + (1 - kept[i]) ** 2 * mean_variance))
-        shrunken = Estimate(
-            value, se, np.inf, value - 1.96 * se, value + 1.96 * se, _normal_p(value / se)
-        )
+        # Controls are few, too: what they drift by is a mean of as many changes.
+        drift_variance = drifts[i][0] + between / drifts[i][1]
+        own = kept[i] * variance[i] + (1 - kept[i]) ** 2 * mean_variance
+        se = float(np.sqrt(own + drift_variance))
+        df = float(len(cells) - 1)  # as for the mean of a few changes (Hartung & Knapp 2001)
+        shrunken = Estimate(value, se, df, *t_interval(value, se, df, confidence))
         agent = str(names[np.flatnonzero(rows.cell == cell)[0]])
         found.append(AgentChange(agent, *counts[i], float(change[i]), shrunken))
     return tuple(sorted(found, key=lambda a: a.agent_id))
 
 
-def _normal_p(z: float) -> float:
-    from statistics import NormalDist
-
-    return 2 * NormalDist().cdf(-abs(z))
+def _noise(parts: Components, sides: Sequence[Any], week_of: Codes) -> float:
+    """Return the variance by chance of a change between two sides, each a choice of rows."""
+    return sum(
+        parts.week / len(np.unique(week_of[own])) + parts.call / int(own.sum()) for own in sides
+    )

@@ -5,6 +5,7 @@ from math import exp
 from typing import Any
 
 from warmline.research.associations import Association
+from warmline.research.calibration import LEAST_RELIABLE, MEASURE
 from warmline.research.design import CONTROL_COLUMNS, Correction, Effects, Model
 from warmline.research.study import Study
 
@@ -52,10 +53,7 @@ def errors(study: Study) -> str:
     """Say what errors of recognition do to the estimates, corrected by labels where there are."""
     found, by = study.corrected, study.calibration
     if found is None or by is None:
-        return (
-            "Measures are used as recognised: random errors of recognition draw estimates towards "
-            "0, so that the true association may be several times as large."
-        )
+        return _bound(study)
     if found.value is None or found.low is None or found.high is None:
         return f"Errors of recognition could not be corrected: {found.reason}."
     scale, unit = scale_of(study)
@@ -65,6 +63,23 @@ def errors(study: Study) -> str:
         f"{found.value * scale:+.2g} {unit}, {study.design.confidence:.0%} interval "
         f"{found.low * scale:+.2g} to {found.high * scale:+.2g}, against one in which none is; all "
         "else is as recognised, and drawn towards 0."
+    )
+
+
+def _bound(study: Study) -> str:
+    """Say how much larger a true association is at least, where no labels say how much."""
+    said = (
+        "Measures are used as recognised: random errors of recognition draw estimates towards 0, "
+        "so that the true association may be several times as large"
+    )
+    if study.reliable is None or study.reliable >= 1:
+        return f"{said}."
+    least = f"{1 / study.reliable:.1f} times as large at least"
+    if study.reliable <= LEAST_RELIABLE:
+        least = "next to impossible to see"
+    return (
+        f"{said}; of {MEASURE}, so few feelings a call alone make it {least} (labels of your own "
+        "calls say how much: --labels)."
     )
 
 
@@ -106,7 +121,9 @@ def methods(study: Study) -> list[str]:
         _outcome(study) + f" One model a measure, {_model(study)}",
         _EFFECTS[design.effects],
         f"Held equal: {', '.join(held) or 'nothing'}. “opening” is the customer's state in the "
-        "first quarter of the call: cues of feelings, hostile words, friction told, speech rate.",
+        "first quarter of the call: cues of feelings, hostile words, friction told, speech rate; "
+        "“heard” is how sure the call's words and measures are, and how much of the call these "
+        "could see.",
         "Standard errors are clustered by agent: CR2 (Bell & McCaffrey 2002) with Satterthwaite's "
         "degrees of freedom (Pustejovsky & Tipton 2018), which hold with few agents. Where one "
         "agent has more than 80 % of what a measure varies there is no estimate. What calls of a "
@@ -121,7 +138,9 @@ def methods(study: Study) -> list[str]:
         "Survival: Cox models of the time until the customer leaves, a baseline for each agent "
         "where effects are fixed. Every call is followed until then, whatever calls come between "
         "(landmark rows); errors allow for calls of an agent and of a customer, with the "
-        "small-sample correction of CR2 by agents' shares of the information.",
+        "small-sample correction of CR2 by agents' shares of the information. By the latest call: "
+        "a Cox model whose covariates change with each call, in calendar time, customers entering "
+        "with their first call, how many calls there had been held equal.",
     ]
 
 
@@ -184,5 +203,9 @@ def as_dict(study: Study) -> dict[str, Any]:
         "negative_controls": {
             name: [asdict(a) for a in found] for name, found in study.negative_controls
         },
+        "weighted": [asdict(a) for a in study.weighted],
+        "if_answers_are_told_rightly": [list(pair) for pair in study.if_read_so],
+        "latest_calls": [asdict(h) for h in study.latest],
+        "answers": [asdict(a) for a in study.answers],
         "provenance": asdict(study.provenance) if study.provenance else None,
     }

@@ -8,6 +8,7 @@ from warmline.simulate.rendering import (
     mono_mix,
     read_script,
     render,
+    render_in_voices,
     render_script,
     write,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "mono_mix",
     "read_script",
     "render",
+    "render_in_voices",
     "render_script",
     "true_conversation",
     "true_speech",

@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from warmline.errors import SceneLineError, ScriptError
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.simulate import acoustics
 from warmline.simulate.acoustics import TELEPHONE_RATE_HZ, Samples, encode
-from warmline.simulate.flite import RATE_HZ
+from warmline.simulate.flite import RATE_HZ, VOICES
 from warmline.simulate.scene import Scene, check
 from warmline.simulate.timeline import Timeline, lay_out
 from warmline.simulate.truth import Truth, ground_truth, truth_json
@@ -266,6 +266,35 @@ def render_script(path: Path) -> SimulatedCall:
         raise ScriptError(f"{path}, line {number}: {e.key}: {e.problem}") from e
     except ScriptError as e:
         raise ScriptError(f"{path}: {e}") from e
+
+
+def render_in_voices(path: Path) -> Iterator[SimulatedCall]:
+    """Yield the call of a script with its customers in each voice, all else being the same.
+
+    Call ids end in the voice, and so do the metadata (`customer_voice`). Both parties have a
+    channel of their own, so that only what is heard can differ. Raises as `render_script`.
+    """
+    scene = read_script(path)
+    sound = scene.sound.model_copy(update={"layout": "stereo"})
+    for voice in VOICES:
+        plain = {"voice": voice, "pitch_hz": None, "formants": 1.0}
+        speakers = {
+            name: speaker.model_copy(
+                update={"channel": int(speaker.role == "agent")}
+                | (plain if speaker.role == "customer" else {})
+            )
+            for name, speaker in scene.speakers.items()
+        }
+        call = scene.call.model_copy(update={"call_id": f"{scene.call.call_id}.{voice}"})
+        changed = {"call": call, "sound": sound, "speakers": speakers}
+        try:
+            made = render(scene.model_copy(update=changed))
+        except SceneLineError as e:
+            raise ScriptError(
+                f"{path}: line {e.index + 1} in the voice {voice}: {e.problem}"
+            ) from e
+        told = {**made.metadata.extra, "customer_voice": voice}
+        yield replace(made, metadata=replace(made.metadata, extra=told))
 
 
 def _text(path: Path) -> str:
