@@ -54,6 +54,20 @@ def cut(samples: NDArray[np.float32], segment: Segment) -> NDArray[np.float32]:
     return samples[round(segment.start * RATE_HZ) : round(segment.end * RATE_HZ)]
 
 
+@pytest.mark.parametrize(
+    ("limit", "able"),
+    [(None, True), ("AVX512_CORE_AMX", True), ("AVX2", False), ("AVX512_CORE_VNNI", False)],
+)
+def test_bfloat16_is_left_alone_where_onednn_may_not_use_the_processors(
+    limit: str | None, able: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    if limit:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    assert Engines(ModelStore(tmp_path)).computes_bfloat16 is able
+
+
 def test_a_model_that_is_not_stored_is_asked_for_by_name(tmp_path: Path) -> None:
     engines = Engines(ModelStore(tmp_path))
     with pytest.raises(ModelError, match="run `warmline models pull whisper-base`"):

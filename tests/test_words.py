@@ -236,10 +236,81 @@ def test_beams_that_share_the_sound_read_what_whisper_reads_beam_by_beam(
         language="en", beam_size=3, without_timestamps=True, fp16=False
     )
     with torch.inference_mode():
-        together = decode_encoded(model, model.encoder(torch.stack(mels)), options)
+        read = decode_encoded(model, model.encoder(torch.stack(mels)), options)
+    together = [reading.result for reading in read]
     alone = [whisper.decode(model, mel, options) for mel in mels]
     assert [r.text for r in together] == [r.text for r in alone]
     assert [r.avg_logprob for r in together] == pytest.approx(
         [r.avg_logprob for r in alone], abs=1e-3
     )
-    assert all(not block.cross_attn._forward_hooks for block in model.decoder.blocks)
+    assert all("qkv_attention" not in vars(block.cross_attn) for block in model.decoder.blocks)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("beam_size", [None, 3])
+def test_windows_of_any_length_are_read_together_as_each_would_be_alone(
+    engines: Engines, two_speakers: Path, beam_size: int | None
+) -> None:
+    import torch
+    import whisper
+
+    from warmline.words.decoding import decode as decode_encoded
+    from warmline.words.decoding import encode
+
+    model = engines.whisper("tiny.en")
+    samples = decode(two_speakers, RecordingSettings()).channel(0)
+    mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(samples))
+    options = whisper.DecodingOptions(
+        language="en", beam_size=beam_size, without_timestamps=True, fp16=False, sample_len=24
+    )
+    with torch.inference_mode():
+        whole = encode(model, mel[None])
+        assert torch.equal(whole, model.encoder(mel[None]))
+        windows = [encode(model, mel[None, :, a:b])[0] for a, b in ((600, 1400), (1800, 2200))]
+        windows.append(whole[0])
+        together = [r.result for r in decode_encoded(model, windows, options)]
+        alone = [decode_encoded(model, [window], options)[0].result for window in windows]
+    assert [r.text for r in together] == [r.text for r in alone]
+    assert len({r.text for r in alone}) == len(windows)
+    assert [r.avg_logprob for r in together] == pytest.approx(
+        [r.avg_logprob for r in alone], abs=1e-3
+    )
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("beam_size", [None, 3])
+def test_words_are_timed_by_what_was_attended_to_as_whisper_times_them(
+    engines: Engines, two_speakers: Path, beam_size: int | None
+) -> None:
+    import torch
+    import whisper
+    from whisper.timing import find_alignment
+    from whisper.tokenizer import get_tokenizer
+
+    from warmline.words.decoding import align
+    from warmline.words.decoding import decode as decode_encoded
+    from warmline.words.openai_whisper import _Encoded
+
+    model = engines.whisper("tiny.en")
+    samples = decode(two_speakers, RecordingSettings()).channel(0)
+    tokenizer = get_tokenizer(False, language="en", task="transcribe")
+    options = whisper.DecodingOptions(
+        language="en", beam_size=beam_size, without_timestamps=True, fp16=False
+    )
+    clips = [samples[from_s * 16000 :][: 10 * 16000] for from_s in (6, 18)]
+    mels = [whisper.log_mel_spectrogram(whisper.pad_or_trim(clip)) for clip in clips]
+    with torch.inference_mode():
+        features = model.encoder(torch.stack(mels))
+        for feature, reading in zip(
+            features, decode_encoded(model, features, options), strict=True
+        ):
+            ours = align(reading, tokenizer, 500)
+            tokens = reading.result.tokens
+            encoded = _Encoded(model, feature)
+            theirs = find_alignment(encoded, tokenizer, tokens, feature, 1000)
+            assert len(ours) == len(theirs) > 5
+            for mine, whispers in zip(ours, theirs, strict=True):
+                assert (mine.word, mine.tokens) == (whispers.word, whispers.tokens)
+                assert mine.start == pytest.approx(whispers.start, abs=0.1)
+                assert mine.end == pytest.approx(whispers.end, abs=0.1)
+                assert mine.probability == pytest.approx(whispers.probability, abs=0.01)

@@ -128,11 +128,16 @@ class Engines:
 
     @property
     def computes_bfloat16(self) -> bool:
-        """Return whether the CPU multiplies bfloat16 in hardware (AVX-512 or AMX)."""
+        """Return whether the CPU multiplies bfloat16 in hardware (AVX-512 or AMX).
+
+        Not if oneDNN, which does it, is told to use less of the processor (ONEDNN_MAX_CPU_ISA).
+        """
         import torch
 
         able = torch.cpu.get_capabilities()
-        return bool(able.get("amx_bf16") or able.get("avx512_bf16"))
+        limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL").upper()
+        allowed = any(name in limit for name in ("ALL", "DEFAULT", "BF16", "FP16", "AMX", "AVX10"))
+        return allowed and bool(able.get("amx_bf16") or able.get("avx512_bf16"))
 
     def whisper(self, name: str, precision: str = "float32") -> "Whisper":
         """Return the openai-whisper model of this name (`base`), ready for word timestamps.

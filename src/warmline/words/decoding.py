@@ -1,35 +1,140 @@
-"""Whisper's own decoding, of sound that is encoded already, with beams that share its sound.
+"""Whisper's own networks, on windows of any length, and with beams that share their sound.
 
 openai-whisper repeats the encoded sound for every beam and reads it anew for each at every step.
-The beams of a window hear the same thing, so here they are rows of one query instead: the attention
-to the sound costs about what it does for one beam, and a batch of windows can have beams. A window
-whose beams have ended leaves the batch, which goes on without it.
+The beams of a window hear the same thing, so here they are rows of one query instead, and the keys
+and values of the sound are laid out once in the order in which they are multiplied. A window that
+has ended leaves the batch, which goes on without it.
 
 This module imports torch: it is loaded with the recogniser's first batch.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
-from whisper.decoding import BeamSearchDecoder, DecodingOptions, DecodingResult, DecodingTask
-from whisper.model import Whisper
+from torch.nn.functional import gelu, pad, scaled_dot_product_attention
+from whisper.decoding import (
+    BeamSearchDecoder,
+    DecodingOptions,
+    DecodingResult,
+    DecodingTask,
+    Inference,
+)
+from whisper.model import MultiHeadAttention, Whisper
+from whisper.timing import TOKENS_PER_SECOND, WordTiming, dtw, median_filter
+from whisper.tokenizer import Tokenizer, get_tokenizer
+
+_MEDIAN_WIDTH = 7  # as in Whisper
 
 
-def decode(model: Whisper, features: Tensor, options: DecodingOptions) -> list[DecodingResult]:
-    """Return the text of each encoded window; `features` is (windows, frames, states).
+def encode(model: Whisper, mel: Tensor) -> Tensor:
+    """Return the features of mel spectrograms of any length up to 30 s, (windows, mels, frames).
 
-    `options` names the language and may ask for beams.
+    As Whisper's own encoder has it, which takes 30 s and nothing else.
     """
-    results: list[DecodingResult] = _EncodedDecodingTask(model, options).run(features)
-    return results
+    encoder = model.encoder
+    x = gelu(encoder.conv2(gelu(encoder.conv1(mel)))).permute(0, 2, 1)
+    x = (x + encoder.positional_embedding[: x.shape[1]]).to(x.dtype)
+    for block in encoder.blocks:
+        x = block(x)
+    features: Tensor = encoder.ln_post(x)
+    return features
+
+
+def language_probabilities(model: Whisper, features: Tensor) -> dict[str, float]:
+    """Return how probable each language is in an encoded window, (frames, states)."""
+    tokenizer = get_tokenizer(model.is_multilingual, num_languages=model.num_languages)
+    start = torch.tensor([[tokenizer.sot]], device=features.device)
+    logits = model.logits(start, features[None])[0, 0, list(tokenizer.all_language_tokens)]
+    probabilities = logits.float().softmax(-1).tolist()
+    return dict(zip(tokenizer.all_language_codes, probabilities, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A window's text, and what tells when its words were said.
+
+    `attention` holds the scores (tokens, heads, frames) by which the alignment heads chose what to
+    listen to, from the first token of the prompt to the last of the text; `probabilities` are those
+    of the text's tokens. Both are None for a text that was cut off, whose last token was not read.
+    """
+
+    result: DecodingResult
+    attention: Tensor | None
+    probabilities: tuple[float, ...] | None
+
+
+def decode(model: Whisper, features: Sequence[Tensor], options: DecodingOptions) -> list[Reading]:
+    """Return the text of each encoded window, whose features are (frames, states).
+
+    `options` names the language and may ask for beams. Windows may differ in length.
+    """
+    sound = _Sound.of(features)
+    task = _EncodedDecodingTask(model, options, sound)
+    results: list[DecodingResult] = task.run(sound.features)
+    return [task.trace.reading(i, result) for i, result in enumerate(results)]
+
+
+def align(reading: Reading, tokenizer: Tokenizer, frames: int) -> list[WordTiming]:
+    """Return the words of a reading with their times in the first frames of the window.
+
+    As `whisper.timing.find_alignment`, which has the decoder read the text a second time for it.
+    """
+    if reading.attention is None or reading.probabilities is None:
+        raise ValueError("the text was cut off: there is nothing to align it by")
+    tokens = reading.result.tokens
+    words, word_tokens = tokenizer.split_to_word_tokens([*tokens, tokenizer.eot])
+    if len(word_tokens) <= 1:
+        return []
+    weights = reading.attention[..., :frames].float().transpose(0, 1).softmax(-1)
+    deviation, mean = torch.std_mean(weights, dim=-2, keepdim=True, unbiased=False)
+    weights = median_filter((weights - mean) / deviation, _MEDIAN_WIDTH)
+    text_at, frame_at = dtw(-weights.mean(0)[len(tokenizer.sot_sequence) :])
+    starts = frame_at[np.diff(text_at, prepend=-1).astype(bool)] / TOKENS_PER_SECOND
+    ends = np.cumsum([len(t) for t in word_tokens[:-1]])
+    return [
+        WordTiming(word, own, starts[a], starts[b], float(np.mean(reading.probabilities[a:b])))
+        for word, own, a, b in zip(words, word_tokens, [0, *ends[:-1]], ends, strict=False)
+    ]
+
+
+@dataclass
+class _Sound:
+    """The windows that are being decoded: their features, padded to one length.
+
+    `hidden` is (windows, 1, 1, frames): 0 where there is sound and -inf in the padding.
+    """
+
+    features: Tensor
+    hidden: Tensor
+
+    @classmethod
+    def of(cls, windows: Sequence[Tensor]) -> "_Sound":
+        """Return windows of different lengths as one tensor."""
+        features = torch.nn.utils.rnn.pad_sequence(list(windows), batch_first=True)
+        hidden = features.new_zeros(features.shape[:2])
+        for row, window in zip(hidden, windows, strict=True):
+            row[len(window) :] = -math.inf
+        return cls(features, hidden[:, None, None])
+
+    def keep(self, places: list[int]) -> None:
+        """Leave only the windows in these places."""
+        self.features, self.hidden = self.features[places], self.hidden[places]
 
 
 class _EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
     """Takes features where Whisper's takes mel spectrograms, and many windows with many beams."""
+
+    def __init__(self, model: Whisper, options: DecodingOptions, sound: _Sound) -> None:
+        super().__init__(model, options)
+        self._sound = sound
+        self.trace = _Trace(model, self.n_group, self.sample_begin)
 
     def _get_audio_features(self, mel: Tensor) -> Tensor:
         # Whisper picks every n-th row in the end, as if there were one for each beam.
@@ -39,23 +144,26 @@ class _EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
         return [self.options.language] * tokens.shape[0], None
 
     def _main_loop(
-        self, audio_features: Tensor, tokens: Tensor
+        self, _audio_features: Tensor, tokens: Tensor
     ) -> tuple[Tensor, Tensor, list[float]]:
-        """Whisper's loop, but a window leaves the batch as soon as its beams have ended."""
-        windows = _Windows(self, audio_features[:: self.n_group])
-        sum_logprobs = torch.zeros(tokens.shape[0], device=audio_features.device)
+        """Whisper's loop, but a window leaves the batch as soon as it has ended."""
+        windows = _Windows(self, self._sound)
+        sum_logprobs = torch.zeros(tokens.shape[0], device=tokens.device)
         no_speech_probs = [math.nan] * tokens.shape[0]
         try:
-            with _beams_share_the_sound(self.model, self.n_group):
+            with _attention_to(self._sound, self.model, self.inference, self.trace):
                 for step in range(self.sample_len):
-                    logits = self.inference.logits(tokens, windows.features)
+                    logits = self.inference.logits(tokens, self._sound.features)
                     if step == 0 and self.tokenizer.no_speech is not None:
                         at_start = logits[:, self.sot_index].float().softmax(dim=-1)
                         no_speech_probs = at_start[:, self.tokenizer.no_speech].tolist()
                     logits = logits[:, -1]
+                    of_text = logits[:, : self.tokenizer.eot].float().logsumexp(-1)
                     for logit_filter in self.logit_filters:
                         logit_filter.apply(logits, tokens)
+                    before = tokens
                     tokens, completed = self.decoder.update(tokens, logits, sum_logprobs)
+                    self.trace.end_step(windows.live, before, tokens, logits, of_text)
                     if completed or tokens.shape[-1] > self.n_ctx:
                         break
                     tokens, sum_logprobs = windows.without_ended(tokens, sum_logprobs)
@@ -67,75 +175,171 @@ class _EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
 class _Windows:
     """The windows of a batch that are still being decoded, and what came of the others."""
 
-    def __init__(self, task: _EncodedDecodingTask, features: Tensor) -> None:
-        self.features = features
-        self._task = task
-        self._live = list(range(len(features)))
-        self._ended: dict[int, dict[tuple[int, ...], float]] = {}
+    def __init__(self, task: _EncodedDecodingTask, sound: _Sound) -> None:
+        self._task, self._sound = task, sound
+        self.live = list(range(len(sound.features)))
+        self._ended: dict[int, tuple[Tensor, Tensor]] = {}  # tokens and log probabilities
+        self._found: dict[int, dict[tuple[int, ...], float]] = {}
 
     def without_ended(self, tokens: Tensor, sum_logprobs: Tensor) -> tuple[Tensor, Tensor]:
         """Return the rows of windows that go on; the others are set aside, and their memory is
         freed.
         """
-        decoder, cache = self._task.decoder, self._task.inference.kv_cache
-        if not isinstance(
-            decoder, BeamSearchDecoder
-        ):  # a greedy window has one row, which is cheap
-            return tokens, sum_logprobs
-        found = decoder.finished_sequences
-        going = [i for i, ended in enumerate(found) if len(ended) < decoder.max_candidates]
-        if len(going) == len(self._live):
+        going = self._going(tokens)
+        if len(going) == len(self.live):
             return tokens, sum_logprobs
         beams = self._task.n_group
         rows = [i * beams + beam for i in going for beam in range(beams)]
-        own = set(self._task.inference.kv_modules)
+        for i in set(range(len(self.live))) - set(going):
+            own = slice(i * beams, (i + 1) * beams)
+            self._ended[self.live[i]] = tokens[own], sum_logprobs[own]
+        self._set_aside_found(going)
+        cache = self._task.inference.kv_cache
+        own_modules = set(self._task.inference.kv_modules)
         for module, kept in cache.items():
-            cache[module] = kept[rows if module in own else going]
-        self._ended |= {self._live[i]: found[i] for i in range(len(found)) if i not in going}
-        decoder.finished_sequences = [found[i] for i in going]
-        self._live = [self._live[i] for i in going]
-        self.features = self.features[going]
+            cache[module] = kept[rows if module in own_modules else going]
+        self.live = [self.live[i] for i in going]
+        self._sound.keep(going)
         return tokens[rows], sum_logprobs[rows]
+
+    def _going(self, tokens: Tensor) -> list[int]:
+        decoder = self._task.decoder
+        if isinstance(decoder, BeamSearchDecoder):
+            found = decoder.finished_sequences
+            return [i for i, ended in enumerate(found) if len(ended) < decoder.max_candidates]
+        return [i for i, last in enumerate(tokens[:, -1].tolist()) if last != decoder.eot]
+
+    def _set_aside_found(self, going: list[int]) -> None:
+        decoder = self._task.decoder
+        if isinstance(decoder, BeamSearchDecoder):
+            found = decoder.finished_sequences
+            self._found |= {self.live[i]: found[i] for i in range(len(found)) if i not in going}
+            decoder.finished_sequences = [found[i] for i in going]
 
     def all(self, tokens: Tensor, sum_logprobs: Tensor) -> tuple[Tensor, Tensor]:
         """Rows of all windows again; those of a window that ended early say nothing more."""
         if not self._ended:
             return tokens, sum_logprobs
-        beams, count = self._task.n_group, len(self._live) + len(self._ended)
-        rows = [i * beams + beam for i in self._live for beam in range(beams)]
-        all_tokens = tokens.new_full((count * beams, tokens.shape[1]), self._task.decoder.eot)
-        all_tokens[rows] = tokens
-        all_logprobs = sum_logprobs.new_zeros(count * beams)
-        all_logprobs[rows] = sum_logprobs
-        live = zip(self._live, self._task.decoder.finished_sequences, strict=True)
-        found = self._ended | dict(live)
-        self._task.decoder.finished_sequences = [found[i] for i in range(count)]
-        return all_tokens, all_logprobs
+        decoder, beams = self._task.decoder, self._task.n_group
+        live = {
+            window: (tokens[i * beams : (i + 1) * beams], sum_logprobs[i * beams : (i + 1) * beams])
+            for i, window in enumerate(self.live)
+        }
+        rows = [(self._ended | live)[i] for i in range(len(self._ended) + len(live))]
+        length = tokens.shape[1]
+        padded = [pad(t, (0, length - t.shape[1]), value=decoder.eot) for t, _ in rows]
+        if isinstance(decoder, BeamSearchDecoder):
+            found = self._found | dict(zip(self.live, decoder.finished_sequences, strict=True))
+            decoder.finished_sequences = [found[i] for i in range(len(rows))]
+        return torch.cat(padded), torch.cat([logprobs for _, logprobs in rows])
+
+
+class _Step(NamedTuple):
+    """A step of decoding; rows are (windows, beams), by the windows that were `live`.
+
+    `tokens` is the text that was read, (windows, beams, tokens), `scores` what its last token, and
+    in the first step the prompt, attended to: (windows, beams, tokens, heads, frames). `next` is
+    the text after the step, and `probabilities` are those of its last tokens.
+    """
+
+    live: list[int]
+    tokens: Tensor
+    scores: Tensor
+    next: Tensor
+    probabilities: Tensor
+
+
+class _Trace:
+    """What was attended to at each step, so that no second pass is needed to time the words."""
+
+    def __init__(self, model: Whisper, beams: int, begin: int) -> None:
+        self._heads: dict[int, list[int]] = {}
+        for layer, head in model.alignment_heads.indices().T.tolist():
+            self._heads.setdefault(layer, []).append(head)
+        self._beams, self._begin = beams, begin
+        self._scores: list[Tensor] = []  # of the step that is under way, layer by layer
+        self._steps: list[_Step] = []
+
+    def attend(self, layer: int, queries: Tensor, keys: Tensor) -> None:
+        """Note the scores of a layer's alignment heads; tensors are (windows, heads, rows, n)."""
+        if layer in self._heads:
+            heads = self._heads[layer]
+            scores = (queries[:, heads] @ keys[:, heads].transpose(-1, -2)) * keys.shape[-1] ** -0.5
+            by_beam = scores.unflatten(2, (self._beams, -1)).permute(0, 2, 3, 1, 4)
+            self._scores.append(by_beam.to(torch.float16))
+
+    def end_step(
+        self, live: list[int], before: Tensor, after: Tensor, logits: Tensor, of_text: Tensor
+    ) -> None:
+        """Note the tokens before and after a step; `of_text` normalises its logits."""
+        read, chosen = (
+            t[:, self._begin :].reshape(len(live), self._beams, t.shape[1] - self._begin)
+            for t in (before, after)
+        )
+        came_from = (chosen[:, :, None, :-1] == read[:, None]).all(-1).int().argmax(-1)
+        rows = came_from + self._beams * torch.arange(len(live), device=before.device)[:, None]
+        last = chosen[..., -1]
+        probabilities = (logits[rows, last].float() - of_text[rows]).exp()
+        self._steps.append(
+            _Step(list(live), read, torch.cat(self._scores, dim=3), chosen, probabilities)
+        )
+        self._scores = []
+
+    def reading(self, window: int, result: DecodingResult) -> Reading:
+        """Return a result with its attention: at each step, that of the beam that read its text.
+
+        What a beam attends to follows from the tokens before, so that any beam with these will do.
+        """
+        text = torch.tensor(result.tokens, device=result.audio_features.device)
+        scores: list[Tensor] = []
+        probabilities: list[float] = []
+        for at, step in enumerate(self._steps[: len(text) + 1]):
+            if window not in step.live:
+                break
+            row = step.live.index(window)
+            alike = (step.tokens[row] == text[:at]).all(-1).nonzero()
+            chosen = (
+                (step.next[row] == text[: at + 1]).all(-1).nonzero() if at < len(text) else alike
+            )
+            if not len(alike) or not len(chosen):
+                break
+            scores.append(step.scores[row, int(alike[0])])
+            if at < len(text):
+                probabilities.append(float(step.probabilities[row, int(chosen[0])]))
+        if len(scores) <= len(text):
+            return Reading(result, None, None)
+        return Reading(result, torch.cat(scores), tuple(probabilities))
 
 
 @contextmanager
-def _beams_share_the_sound(model: Whisper, beams: int) -> Iterator[None]:
-    """Within it, cross-attention takes the beams of a window as rows of one query."""
-    if beams == 1:
-        yield
-        return
+def _attention_to(
+    sound: _Sound, model: Whisper, inference: Inference, trace: _Trace
+) -> Iterator[None]:
+    """Within it, keys and values of the sound are laid out once, by head, and beams share them."""
 
-    def join(_module: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        x, *others = inputs
-        return (x.reshape(x.shape[0] // beams, beams * x.shape[1], x.shape[2]), *others)
+    def attend(
+        layer: int, q: Tensor, k: Tensor, v: Tensor, _mask: None = None
+    ) -> tuple[Tensor, None]:
+        attention = attentions[layer]
+        if k.dim() == 3:
+            k, v = (x.reshape(*x.shape[:2], attention.n_head, -1).transpose(1, 2) for x in (k, v))
+            k, v = k.contiguous(), v.contiguous()
+            inference.kv_cache[attention.key] = k
+            inference.kv_cache[attention.value] = v
+        by_head = q.reshape(len(k), -1, attention.n_head, k.shape[-1]).transpose(1, 2)
+        trace.attend(layer, by_head, k)
+        if k.dtype == torch.bfloat16:  # for which torch has no fused attention that is quick
+            scores = (by_head * k.shape[-1] ** -0.5) @ k.transpose(-1, -2) + sound.hidden
+            heard = scores.softmax(-1, dtype=torch.float32).to(v.dtype) @ v
+        else:
+            heard = scaled_dot_product_attention(by_head, k, v, sound.hidden)
+        return heard.transpose(1, 2).reshape(q.shape), None
 
-    def part(_module: Any, _inputs: Any, outputs: tuple[Tensor, Any]) -> tuple[Tensor, Any]:
-        out, weights = outputs
-        return out.reshape(out.shape[0] * beams, out.shape[1] // beams, out.shape[2]), weights
-
-    hooks = []
-    for block in model.decoder.blocks:
-        hooks += [
-            block.cross_attn.register_forward_pre_hook(join),
-            block.cross_attn.register_forward_hook(part),
-        ]
+    attentions: list[MultiHeadAttention] = [block.cross_attn for block in model.decoder.blocks]
+    for layer, attention in enumerate(attentions):
+        attention.qkv_attention = partial(attend, layer)
     try:
         yield
     finally:
-        for hook in hooks:
-            hook.remove()
+        for attention in attentions:
+            del attention.qkv_attention
