@@ -90,7 +90,7 @@ def analyze_calls(
     again = Redo(with_later(redo), since, until) if redo else None
     notes = find_notifier(settings.night.notify)
 
-    with noted(places.warehouse, started_at):
+    with noted(places.warehouse, started_at) as unreported_since:
         result = run(RunRequest(named, settings, places, table, again), PrefectHooks())
         for note in result.notes:
             get_run_logger().warning("%s", note)
@@ -101,6 +101,7 @@ def analyze_calls(
             notes=notes,
             erased_calls=result.retained.calls,
             erased_words=result.retained.words,
+            unreported_since=unreported_since,
         )
         counts = leave_report(result.summary, places.warehouse, settings.night, started_at, facts)
     require_sources(result.summary.plan, counts)

@@ -129,6 +129,35 @@ def test_a_leak_in_a_part_of_the_call_is_left_out(call: Samples) -> None:
     assert lost_s < 0.03 * 166
 
 
+@pytest.fixture(scope="module", params=["lost-card", "third-call-broadband"])
+def sample(request: pytest.FixtureRequest) -> Samples:
+    """A simulated call, each party on a channel of its own."""
+    decoded = decode(folder("audio") / "samples" / f"{request.param}.flac", RecordingSettings())
+    return decoded.pcm / np.float32(32768)
+
+
+@pytest.mark.parametrize("ways", ["one", "both"])
+@pytest.mark.parametrize(("level_db", "delay_s"), [(-15, 0.6), (-17, 0.8), (-22, 0.95)])
+def test_a_leak_may_be_nearly_a_second_late(
+    sample: Samples, level_db: float, delay_s: float, ways: str
+) -> None:
+    found = own(leaking(sample, level_db, delay_s, ways, changed=True)).crosstalk
+    pairs = {(leak.source, leak.target) for leak in found}
+    assert pairs == ({(1, 0)} if ways == "one" else {(0, 1), (1, 0)})
+    assert all(leak.delay == pytest.approx(100 * delay_s, abs=10) for leak in found)
+    assert all(leak.level_db == pytest.approx(level_db, abs=3) for leak in found)
+    assert own(sample).crosstalk == ()
+
+
+def test_a_leak_that_begins_late_is_not_hidden_by_the_noise_before_it(sample: Samples) -> None:
+    """In most of a window nothing leaks: what is usual there is the faint noise of a quiet line."""
+    begin = sample.shape[1] // 2
+    leaked = leaking(sample, -15, 0.2)
+    found = own(np.concatenate([sample[:, :begin], leaked[:, begin:]], axis=1)).crosstalk
+    assert {(leak.source, leak.target) for leak in found} == {(0, 1), (1, 0)}
+    assert all(leak.level_db == pytest.approx(-15, abs=2) for leak in found)
+
+
 def test_a_leak_of_changing_level_and_delay_is_left_out(call: Samples) -> None:
     """As an automatic gain and two clocks that differ make it."""
     time_s = np.arange(call.shape[1]) / RATE_HZ

@@ -421,6 +421,29 @@ def test_calls_that_an_earlier_run_of_the_day_took_are_no_calls_missing(bad):
     assert not any("no calls came in" in alarm for alarm in report.alarms)
 
 
+def test_what_a_killed_run_did_is_in_the_report_of_the_next(two_runs: Path) -> None:
+    """Else nobody would be told of calls that it refused: the next run finds them done."""
+    with noted(two_runs, at(NIGHT, 1)) as before:
+        assert before is None
+    with pytest.raises(WarehouseError), noted(two_runs, at(NIGHT, 2)) as before:
+        assert before == at(NIGHT, 1), "it ended without a word"
+        raise WarehouseError("not published")
+    with noted(two_runs, at(NIGHT, 20)) as before:
+        assert before == at(NIGHT, 1)
+        facts = replace(run_of(20), unreported_since=before)
+        report = read_night(two_runs, NIGHT, NightSettings(), until=at(NIGHT, 21), run=facts)
+        assert report.by_status == {"refused": 2, "analyzed": 1}
+        assert "calls without an analysis (refused, no speech): 2 of 3" in report.alarms
+        assert "Calls of an earlier run, of 01:00:00 UTC, count as well" in as_markdown(report)
+        note_end(two_runs, at(NIGHT, 20), RunSummary(Plan((), (), (), (), ()), (), 60.0), facts, ())
+    with noted(two_runs, at(NIGHT, 22)) as before:
+        assert before is None, "told once"
+    assert refresh_reports(two_runs, NightSettings()) == 0
+    write_report(report, two_runs)
+    refresh_reports(two_runs, NightSettings())
+    assert "3 calls." in report_files(two_runs, NIGHT, at(NIGHT, 20))[0].read_text()
+
+
 # What a monitoring system reads
 
 

@@ -239,6 +239,25 @@ def test_a_call_whose_row_became_another_recordings_too_loses_what_it_took_from_
     assert again[str(first)] == ("metadata changed", False)
 
 
+@pytest.mark.parametrize(
+    ("rows", "note"),
+    [
+        (("other.wav,ann", "other,bob"), "ignored 'other': other rows give more of the path"),
+        (("x/other.wav,ann", "other.wav,bob"), "ignored 'other.wav': other rows give more"),
+        (("other.wav,ann", "./other.wav,bob"), "line 3: 'other.wav' had a row before"),
+    ],
+)
+def test_a_second_row_of_a_recording_is_told(
+    tmp_path: Path, landed: Path, rows: tuple[str, ...], note: str
+) -> None:
+    (tmp_path / "calls" / "x").mkdir(parents=True)
+    (tmp_path / "calls" / "x" / "other.wav").write_bytes(b"other" * 1000)
+    csv = tmp_path / "t.csv"
+    csv.write_text("\n".join(("file,agent", *rows)))
+    (problem,) = plan(tmp_path / "calls", landed, table=read_table(csv)).problems
+    assert note in problem
+
+
 def test_who_takes_no_row_has_nothing_from_it(tmp_path: Path) -> None:
     empty, csv = tmp_path / "call.wav", tmp_path / "t.csv"
     empty.touch()

@@ -1,10 +1,12 @@
 """All sound of a file is heard, whatever its header says, or it is refused with both lengths."""
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from support.sounds import RATE_HZ, Samples, encode, talk
 from warmline.errors import RecordingRefusedError
@@ -102,3 +104,140 @@ def test_a_second_file_behind_a_header_that_does_not_know_its_length(
         decode(first, SETTINGS)
     assert caught.value.code == "two_files"
     assert "about 3.0 of 7.0 s" in str(caught.value)
+
+
+def samples_file(path: Path, kind: str, seconds: float, rate_hz: int = RATE_HZ) -> bytes:
+    """A file of plain samples in a container that PyAV does not write."""
+    sound = stereo(seconds, seed=round(seconds))[:, :: RATE_HZ // rate_hz]
+    endian = "BIG" if kind == "RIFX" else None
+    soundfile.write(
+        path, sound.T, rate_hz, format={"RIFX": "WAV"}.get(kind, kind), subtype="PCM_16",
+        endian=endian,
+    )  # fmt: skip
+    return path.read_bytes()
+
+
+def changed(data: bytes, name: bytes, behind: int, form: str, size: int) -> bytes:
+    """The size that stands so many bytes behind a name, replaced."""
+    at = data.index(name) + behind
+    return data[:at] + struct.pack(form, size) + data[at + struct.calcsize(form) :]
+
+
+SECOND = 2 * 2 * RATE_HZ  # bytes of sound
+STALE: dict[str, tuple[str, Callable[[bytes, int], bytes]]] = {
+    "RF64": ("RF64", lambda data, size: changed(data, b"ds64", 16, "<Q", size)),
+    "BW64": ("RF64", lambda data, size: b"BW64" + changed(data, b"ds64", 16, "<Q", size)[4:]),
+    "RIFX": ("RIFX", lambda data, size: changed(data, b"data", 4, ">I", size)),
+    "Wave64": ("W64", lambda data, size: changed(data, b"data", 16, "<Q", size and size + 24)),
+    "AIFF": ("AIFF", lambda data, size: changed(data, b"SSND", 4, ">I", size and size + 8)),
+    "AIFF, all of it": (
+        "AIFF",
+        lambda data, size: changed(
+            changed(
+                changed(data, b"SSND", 4, ">I", size + 8), b"COMM", 10, ">I", size // 4
+            ), b"FORM", 4, ">I", size + 46
+        ),
+    ),
+    "AU": ("AU", lambda data, size: changed(data, b".snd", 8, ">I", size)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [0, SECOND, 3 * SECOND])
+@pytest.mark.parametrize("kind", STALE)
+def test_sound_beyond_any_header_of_plain_samples_is_heard(
+    tmp_path: Path, kind: str, size: int
+) -> None:
+    written, change = STALE[kind]
+    data = samples_file(tmp_path / "whole", written, 6.0)
+    (tmp_path / "stale").write_bytes(change(data, size))
+    whole, stale = (decode(tmp_path / name, SETTINGS) for name in ("whole", "stale"))
+    assert stale.duration_s == whole.duration_s == pytest.approx(6.0, abs=0.01)
+    assert np.array_equal(stale.pcm, whole.pcm)
+
+
+@pytest.mark.parametrize("kind", ["RF64", "RIFX", "W64", "AIFF"])
+def test_plain_samples_that_are_cut_short_are_refused_with_both_lengths(
+    tmp_path: Path, kind: str
+) -> None:
+    data = samples_file(tmp_path / "call", kind, 6.0)
+    (tmp_path / "call").write_bytes(data[: len(data) // 2])
+    with pytest.raises(
+        RecordingRefusedError, match=r"38400[08] bytes of sound, 19\d{4} "
+    ) as caught:
+        decode(tmp_path / "call", SETTINGS)
+    assert caught.value.code == "truncated"
+
+
+FIRST: dict[str, tuple[str, str]] = {
+    **{kind: ("soundfile", kind) for kind in ("WAV", "RF64", "RIFX", "W64", "AIFF", "AU")},
+    **{"flac": ("flac", "flac"), "m4a": ("m4a", "aac"), "mka": ("mka", "pcm_s16le")},
+    **{"opus": ("opus", "libopus"), "mp3": ("mp3", "libmp3lame"), "aac": ("aac", "aac")},
+}
+
+
+def written(folder: Path, name: str, seconds: float, rate_hz: int = RATE_HZ) -> bytes:
+    ending, codec = FIRST[name]
+    if ending == "soundfile":
+        return samples_file(folder / f"{seconds}.{name}", codec, seconds, rate_hz)
+    rate = 48_000 if codec == "libopus" else RATE_HZ
+    sound = np.repeat(stereo(seconds, round(seconds)), rate // RATE_HZ, axis=1)
+    return encode(folder / f"{seconds}.{ending}", sound, rate, codec).read_bytes()
+
+
+@pytest.mark.parametrize("second", ["WAV", "mp3", "flac", "m4a", "opus", "W64", "AIFF", "AU"])
+@pytest.mark.parametrize("first", FIRST)
+def test_a_file_of_another_kind_or_rate_behind_the_first_is_not_passed_over(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    """It is read on, where both are of one kind that may be, or refused with both lengths."""
+    one = written(tmp_path, first, 6.0)
+    other = written(tmp_path, second, 4.0, rate_hz=8000)
+    (tmp_path / "joined").write_bytes(one + other)
+    try:
+        heard_s = decode(tmp_path / "joined", SETTINGS).duration_s
+    except RecordingRefusedError as e:
+        if (first, second) == ("aac", "mp3"):  # which may hold such tags: FFmpeg ends there
+            assert str(e) == "joined: cannot be read on after 6.1 s of sound"
+            return
+        assert e.code == "two_files"
+        assert f"after {len(one)} of {len(one) + len(other)} bytes" in str(e)
+    else:
+        assert first == second in {"mp3", "flac", "opus"}
+        assert heard_s == pytest.approx(10.0, abs=0.3)
+
+
+@pytest.mark.parametrize("chunk", [b"JUNK", b"bext", b"LIST"])
+def test_a_second_wav_file_is_known_whatever_chunk_it_begins_with(
+    tmp_path: Path, chunk: bytes
+) -> None:
+    one = samples_file(tmp_path / "one", "WAV", 6.0)
+    other = samples_file(tmp_path / "other", "WAV", 4.0, rate_hz=8000)
+    other = other[:12] + chunk + struct.pack("<I", 28) + bytes(28) + other[12:]
+    for first in (one, changed(one, b"data", 4, "<I", 0), changed(one, b"data", 4, "<I", SECOND)):
+        (tmp_path / "joined").write_bytes(first + other)
+        with pytest.raises(RecordingRefusedError, match=f"after {len(one)} of ") as caught:
+            decode(tmp_path / "joined", SETTINGS)
+        assert caught.value.code == "two_files"
+
+
+@pytest.mark.parametrize("between", [b"", b"LIST" + struct.pack("<I", 4) + b"INFO"])
+def test_sound_in_two_pieces_is_not_half_heard(tmp_path: Path, between: bytes) -> None:
+    whole = samples_file(tmp_path / "whole", "WAV", 6.0)
+    at = whole.index(b"data")
+    sound = whole[at + 8 :]
+    pieces = [sound[: 2 * SECOND], sound[2 * SECOND :]]
+    chunks = [b"data" + struct.pack("<I", len(piece)) + piece for piece in pieces]
+    (tmp_path / "call").write_bytes(whole[:at] + chunks[0] + between + chunks[1])
+    with pytest.raises(RecordingRefusedError, match="a second piece of sound begins after") as e:
+        decode(tmp_path / "call", SETTINGS)
+    assert "(about 2.0 of 6.0 s)" in str(e.value)
+
+
+def test_what_stands_inside_of_chunks_is_no_second_file(tmp_path: Path) -> None:
+    """Old headers that a program keeps, and tags, are not sound."""
+    whole = samples_file(tmp_path / "whole", "WAV", 6.0)
+    tag = b"ID3\x04\0\0\0\0\x02\x01TIT2" + bytes(247)
+    for content in (whole[:200], tag):
+        kept = b"JUNK" + struct.pack("<I", len(content)) + content
+        (tmp_path / "call").write_bytes(whole + kept)
+        assert decode(tmp_path / "call", SETTINGS).duration_s == pytest.approx(6.0, abs=0.01)

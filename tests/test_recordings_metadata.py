@@ -112,6 +112,9 @@ def test_the_more_exact_sidecar_comes_first(tmp_path: Path) -> None:
         ({"agent_channel": "left"}, {"0": "agent", "1": "customer"}),
         ({"customer_channel": "0"}, {"0": "customer", "1": "agent"}),
         ({"agent_channel": 3}, {"3": "agent"}),
+        ({"agent_channel": 0, "customer_channel": 2}, {"0": "agent", "2": "customer"}),
+        ({"customer_channel": "01", "agent_channel": 3}, {"1": "customer", "3": "agent"}),
+        ({"agent_channel": "right", "customer_channel": "0"}, {"1": "agent", "0": "customer"}),
         ({"channel_roles": ["customer", "agent"]}, {"0": "customer", "1": "agent"}),
         ({"channel_roles": '{"0": "ivr"}'}, {"0": "ivr"}),
         ({"channel_roles": ["agent"], "customer_channel": 0}, {"0": "agent"}),
@@ -534,6 +537,18 @@ NOTHING = [
     "  ",
     "\\N",
     "<NA>",
+    "#NULL!",
+    "#REF!",
+    "[null]",
+    "'NULL'",
+    "(blank)",
+    "-1.#IND",
+    "-nan",
+    "Unknown",
+    "anonymous",
+    "\N{EM DASH}",
+    "\N{ZERO WIDTH SPACE}",
+    "\N{FULLWIDTH LATIN CAPITAL LETTER N}ULL",
 ]
 
 
@@ -551,6 +566,21 @@ def test_nothing_known_is_no_id(tmp_path: Path, nothing: str) -> None:
     (tmp_path / "o.csv").write_text(f"customer_id;date;nps;csat\nanna;2026-03-01;{nothing};4\n")
     (line,) = read_outcome_table(tmp_path / "o.csv", UTC).lines
     assert (line.name, line.value) == ("csat", 4.0)
+
+
+def test_what_may_be_a_word_there_is_kept(tmp_path: Path) -> None:
+    words = {"team": "Unknown", "queue": "NA", "reason": "missing"}
+    known = metadata(beside(tmp_path, words))
+    assert (known.team, known.queue, known.reason) == ("Unknown", "NA", "missing")
+    named = tmp_path / "x" / "missing.wav"
+    table = _table(tmp_path, "file,agent\nmissing,ann\n")
+    assert read_metadata(named, SETTINGS, table).agent_id == "ann"
+
+
+def test_one_channel_of_two_parties_is_a_problem(tmp_path: Path) -> None:
+    known = metadata(beside(tmp_path, {"agent_channel": 1, "customer_channel": "right"}))
+    assert known.channel_roles == {}
+    assert "customer_channel: the same as agent_channel" in known.extra["metadata_problem"]
 
 
 def _table(folder: Path, text: str) -> Any:

@@ -222,7 +222,7 @@ def test_what_is_forgotten_stays_forgotten_and_leaves_nothing(tmp_path, bucket, 
     listings = list((folder / "listings").rglob("*.parquet"))
     assert listings
     for path in listings:
-        assert "zanthoxyl" not in repr(landing.listings.store.read_table(path).to_pylist())
+        assert "zanthoxyl" not in repr(landing.store.read_table(path).to_pylist())
     with monkeypatch.context() as patched:
         patched.setattr("warmline.pipeline.calls.fetch", never)
         assert planned(tmp_path).forgotten == (A,)

@@ -512,3 +512,18 @@ def test_the_layer_is_the_one_that_its_weights_were_set_for() -> None:
     stored = hashlib.sha256(adapter_file("parties").read_bytes()).hexdigest()
     text = files("warmline.turns").joinpath("behaviour.toml").read_text(encoding="utf-8")
     assert tomllib.loads(text)["network"]["sha256"] == stored
+
+
+@pytest.mark.parametrize("count", [3, 4])
+@pytest.mark.parametrize("named", ["customer", "agent"])
+def test_the_only_voice_of_more_channels_has_the_role_of_its_channel(
+    count: int, named: str
+) -> None:
+    """As of a mix, a customer and an agent of whom two were not recorded."""
+    other = "agent" if named == "customer" else "customer"
+    for live in range(count):
+        layout = ChannelLayout("mono", count, None, "one alone", (live,))
+        for roles in ({str(live): named}, {str(live): named, str((live + 1) % count): other}):
+            first, second = told(layout, roles, ("A", "Good morning."), ("A", "And goodbye."))
+            assert (first.name.value, second.name.value) == (named, other)
+            assert (first.source, first.confidence) == ("metadata", 1.0)

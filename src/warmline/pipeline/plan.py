@@ -419,6 +419,11 @@ class _Planner:
         ids = [read_metadata(source, settings, None).call_id for source in sources]
         if unmatched := self.table.unmatched(paths, ids):
             yield f"{place}: no recording for {_first(unmatched)}"
+        if self.table.key != "call_id" and (less := self.table.passed_over(paths)):
+            yield (
+                f"{place}: ignored {_first(less)}: other rows give more of the path of the same "
+                "recordings"
+            )
         for key, takers in list(self.shared.items())[:_NAMED]:
             yield (
                 f"{place}: the row {key!r} is of {len(takers)} recordings "

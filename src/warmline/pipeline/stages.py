@@ -57,7 +57,7 @@ class Stage:
 STAGES = (
     Stage(
         "sound",
-        2,
+        3,
         settings=("recordings",),
         but_not=(
             *("recordings.extensions", "recordings.name_patterns", "recordings.timezone"),
@@ -68,7 +68,7 @@ STAGES = (
     Stage("channels", 2, settings=("channels",)),
     Stage(
         "speech",
-        3,
+        4,
         after=("channels",),
         settings=("speech",),
         but_not=("speech.min_confidence",),
@@ -76,7 +76,7 @@ STAGES = (
     ),
     Stage(
         "words",  # and what is private in them hidden: they are kept in no other form
-        6,
+        7,
         after=("speech",),
         settings=("words", "redaction"),
         models=(RECOGNISER,),

@@ -166,16 +166,21 @@ _YES_NO = {
     **dict.fromkeys(("true", "yes", "y", "1"), True),
     **dict.fromkeys(("false", "no", "n", "0", ""), False),
 }
-#: What programs write for an unknown value, in lower case.
+#: What programs write for an unknown value, in lower case, without brackets and quotes.
 _NOT_GIVEN = frozenset(
     (
-        *("null", "nan", "none", "nil", "n/a", "na", "n.a.", "#n/a", "(null)", "<null>", "<na>"),
-        *("nat", "undefined", "not available", "(none)", "\\n", "-", "--"),
+        *("null", "nan", "none", "nil", "n/a", "na", "n.a.", "nat", "undefined", "not available"),
+        *("unknown", "missing", "blank", "empty", "anonymous", "not set", "not provided", "void"),
+        *("#n/a", "#n/a n/a", "#na", "#null!", "#value!", "#ref!", "#name?", "#div/0!", "#num!"),
+        *("-nan", "+nan", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan", "\\n", "?", "??", "???"),
+        *("-", "--", "---", "\N{EN DASH}", "\N{EM DASH}", "."),
     )
 )
-#: Text fields, in which some of those may be meant literally: a team NA, a reason "none".
-_OF_WORDS = frozenset(("team", "queue", "reason", "language"))
-_MEANINGFUL = frozenset(("na", "none", "nil", "nat", "-", "--"))
+_BRACKETS = "()[]<>{}'\"`"
+#: Texts in which some of those may be meant literally: a team NA, a reason "none", a file.
+_OF_WORDS = frozenset(("team", "queue", "reason", "language", "path", "file", "filename"))
+_MEANINGFUL = _NOT_GIVEN - {"null", "nan", "n/a", "undefined", "not available", "#n/a", "\\n"}
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"  # spaces without width
 _SHOWN = 40
 
 
@@ -209,6 +214,7 @@ def read_fields(raw: Mapping[str, Any], zone: tzinfo) -> Fields:
     known: dict[str, Any] = {}
     extra: dict[str, str] = {}
     problems: dict[str, str] = {}
+    channels: dict[str, str] = {}
     for name, value in sorted(raw.items(), key=lambda item: item[0] not in KNOWN_FIELDS):
         text = as_text(value)
         key = canonical(name)
@@ -219,23 +225,28 @@ def read_fields(raw: Mapping[str, Any], zone: tzinfo) -> Fields:
             continue
         try:
             if key in _ROLE_CHANNELS:
-                known.setdefault("channel_roles", _roles_of_one(key, text))
+                channels[key] = _channel(text)
             else:
                 known[key] = _value(key, value, text, zone)
         except ValueError as e:
             problems[as_text(name)] = str(e)
             extra[as_text(name)] = text
+    if len(set(channels.values())) < len(channels):
+        problems[_ROLE_CHANNELS[1]] = "the same as agent_channel"
+    elif channels:
+        known.setdefault("channel_roles", _roles_of(channels))
     return Fields(known, extra, problems)
 
 
 def is_not_given(text: str, field: str = "") -> bool:
     """Return whether a text says that nothing is known, as NULL, nan, None and N/A do.
 
-    In a team, queue, reason or language NA and None may be words, and are taken literally.
+    In a team, queue, reason or language NA, None and Unknown may be words, and are taken literally.
     """
-    plain = text.strip().lower()
+    plain = unicodedata.normalize("NFKC", text).strip().lower()
+    bare = plain.strip(_BRACKETS).strip()
     words = _NOT_GIVEN - _MEANINGFUL if field in _OF_WORDS else _NOT_GIVEN
-    return not plain or plain in words
+    return not bare or not bare.strip(_INVISIBLE) or bare in words
 
 
 def as_text(value: Any) -> str:
@@ -268,15 +279,23 @@ def _value(key: str, value: Any, text: str, zone: tzinfo) -> Any:
     return text.lower() if key == "language" else text
 
 
-def _roles_of_one(key: str, text: str) -> dict[str, str]:
-    """Return both roles of a call of two channels, of which one is given."""
+def _channel(text: str) -> str:
     channel = _SIDES.get(text.lower(), text)
-    if not re.fullmatch(r"\d{1,2}", channel):
+    if not re.fullmatch(r"\d{1,2}", channel, re.ASCII):
         raise ValueError(f"{text[:_SHOWN]!r} is not a channel: 0, 1, left or right")
-    this, other = RoleName.AGENT.value, RoleName.CUSTOMER.value
-    if key == "customer_channel":
-        this, other = other, this
-    return {channel: this} | ({str(1 - int(channel)): other} if channel in ("0", "1") else {})
+    return str(int(channel))
+
+
+def _roles_of(channels: Mapping[str, str]) -> dict[str, str]:
+    """Return the roles of the channels of agent and customer; of two channels, one tells both."""
+    roles = {
+        channel: (RoleName.AGENT if key == "agent_channel" else RoleName.CUSTOMER).value
+        for key, channel in channels.items()
+    }
+    if len(roles) == 1 and (channel := next(iter(roles))) in ("0", "1"):
+        is_agent = roles[channel] == RoleName.AGENT.value
+        roles[str(1 - int(channel))] = (RoleName.CUSTOMER if is_agent else RoleName.AGENT).value
+    return roles
 
 
 def _roles(value: Any) -> dict[str, str]:
@@ -292,9 +311,7 @@ def _roles(value: Any) -> dict[str, str]:
         raise ValueError('not of the form {"0": "customer", "1": "agent"}')
     roles = {}
     for name, role in value.items():
-        channel = _SIDES.get(str(name).lower(), str(name))
-        if not re.fullmatch(r"\d{1,2}", channel):
-            raise ValueError(f"{str(name)[:_SHOWN]!r} is not a channel: 0, 1, left or right")
+        channel = _channel(str(name))
         if str(role).lower() not in _ROLES:
             raise ValueError(f"{str(role)[:_SHOWN]!r} is not a role: {', '.join(RoleName)}")
         roles[channel] = _ROLES[str(role).lower()].value
@@ -339,6 +356,16 @@ class MetadataTable:
             used.update(self._names(path, path.stem))
         return tuple(key for key in self.rows if key not in used)
 
+    def passed_over(self, paths: Iterable[Path]) -> tuple[str, ...]:
+        """Return the keys of rows that match only recordings that have a row that says more."""
+        used: set[str] = set()
+        matching: set[str] = set()
+        for path in paths:
+            found = [name for name in self._names(path, path.stem) if name in self.rows]
+            used.update(found[:1])
+            matching.update(found)
+        return tuple(key for key in self.rows if key in matching - used)
+
     def _names(self, path: Path, call_id: str) -> Iterator[str]:
         """Yield all texts in the key column that match this recording, the most exact first."""
         if self.key == "call_id":
@@ -376,7 +403,7 @@ def read_table(csv_path: Path) -> MetadataTable:
                 f"{csv_path}, line {line}: {len(values)} values for {len(columns)} columns"
             )
         text = _key_text(values[place])
-        if is_not_given(text):
+        if is_not_given(text, key):
             why = f"{text!r} names no call" if text else "empty"
             raise MetadataError(f"{csv_path}, line {line}, column {key!r}: {why}")
         row = dict(zip(columns, values, strict=True))

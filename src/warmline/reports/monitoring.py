@@ -101,7 +101,8 @@ def read_night(
 ) -> NightReport:
     """Return the analyses of a day (UTC), beside the `night.drift_days` days before it.
 
-    With `run`, only what was analyzed since that run began. A run that goes on past midnight
+    With `run`, only what was analyzed since that run began, or one before it that left no report. A
+    run that goes on past midnight
     belongs to the day on which it began: `until` is its end. `runs` are all of the day. Raises
     `WarehouseError` when there is no readable warehouse.
     """
@@ -110,8 +111,8 @@ def read_night(
     if until is not None:
         end = max(end, _naive(until))
     when = {"since": since, "until": end}
-    if run and run.started_at:
-        when = {"since": _naive(run.started_at), "until": _naive(until) if until else end}
+    if run and run.counts_from:
+        when = {"since": _naive(run.counts_from), "until": _naive(until) if until else end}
     before = {
         "since": since,
         "first": night - timedelta(days=settings.drift_days),
@@ -175,10 +176,11 @@ def _summed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
 
 
 FOLDER = "reports"
-# The facts in a run's record: all of them counts.
+# The facts in a run's record: counts, and a time.
 _FACTS = (
     *("wall_s", "done_before", "given_up", "unfinished", "unread", "closed"),
     *("forgotten", "opted_out", "erased_calls", "erased_words", "found_nothing"),
+    "unreported_since",
 )
 
 
@@ -204,6 +206,7 @@ class RunRecord(BaseModel):
     erased_calls: int = 0
     erased_words: int = 0
     found_nothing: bool = False
+    unreported_since: datetime | None = None
 
 
 class Health(BaseModel):
@@ -211,7 +214,8 @@ class Health(BaseModel):
 
     `state` is `running`, `done`, `attention` (done, and something needs a person) or `failed`: then
     `error` names the kind of error, whose text is in the log. `succeeded_at` is when a run last
-    completed with every source read.
+    completed with every source read. `unreported_since` is when the first of the runs just before
+    it began that were killed, or failed, before their report.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -223,6 +227,13 @@ class Health(BaseModel):
     succeeded_at: datetime | None = None
     error: str | None = None
     last_run: RunRecord | None = None
+    unreported_since: datetime | None = None
+
+    @property
+    def left_no_report_since(self) -> datetime | None:
+        """Return when the first of the runs began that left no report; None if the last did."""
+        is_told = self.last_run is not None and self.last_run.started_at == self.started_at
+        return None if is_told else self.unreported_since or self.started_at
 
 
 def health_file(warehouse: Path) -> Path:
@@ -256,9 +267,10 @@ def read_run(warehouse: Path, started_at: datetime) -> RunFacts | None:
 
 
 @contextmanager
-def noted(warehouse: Path, started_at: datetime) -> Iterator[None]:
+def noted(warehouse: Path, started_at: datetime) -> Iterator[datetime | None]:
     """Record that a nightly run is under way, and that it failed when the block raises.
 
+    Yields when an earlier run began that left no report, None if there is none.
     Raises `WarehouseError` at once when the file cannot be written: thus a run that could not write
     its report ends before its work.
     """
@@ -268,10 +280,11 @@ def noted(warehouse: Path, started_at: datetime) -> Iterator[None]:
         started_at=started_at,
         succeeded_at=before.succeeded_at if before else None,
         last_run=before.last_run if before else None,
+        unreported_since=before.left_no_report_since if before else None,
     )
     _write(health_file(warehouse), running, "the health of nights")
     try:
-        yield
+        yield running.unreported_since
     except BaseException as e:
         ended = {"state": "failed", "ended_at": datetime.now(UTC), "error": type(e).__name__}
         failed = running.model_copy(update=ended)

@@ -30,7 +30,8 @@ class RunFacts:
     `found_nothing` says that there are files, and none that could be taken for a recording.
     `forgotten` and `opted_out` are recordings that were left alone, as their calls were erased or
     their customers opted out; `erased_calls` and `erased_words` count what was too old to be kept
-    (`[retention]`).
+    (`[retention]`). `unreported_since` is when an earlier run began that left no report, as it was
+    killed: what it analyzed counts with this one.
     """
 
     wall_s: float
@@ -47,6 +48,12 @@ class RunFacts:
     erased_calls: int = 0
     erased_words: int = 0
     found_nothing: bool = False
+    unreported_since: datetime | None = None
+
+    @property
+    def counts_from(self) -> datetime | None:
+        """Return from when on analyses count as this run's."""
+        return self.unreported_since or self.started_at
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -67,6 +74,7 @@ class RunFacts:
         notes: tuple[str, ...] = (),
         erased_calls: int = 0,
         erased_words: int = 0,
+        unreported_since: datetime | None = None,
     ) -> "RunFacts":
         """Return the facts of a finished run."""
         plan = summary.plan
@@ -85,6 +93,7 @@ class RunFacts:
             erased_calls=erased_calls,
             erased_words=erased_words,
             found_nothing=plan.found_nothing,
+            unreported_since=unreported_since,
         )
 
 
@@ -151,7 +160,9 @@ class NightReport:
         """Return the report with the times of its runs as `zone` gives them."""
 
         def shown(run: RunFacts) -> RunFacts:
-            return replace(run, started_at=zone(run.started_at)) if run.started_at else run
+            times = (run.started_at, run.unreported_since)
+            began, since = (at and zone(at) for at in times)
+            return replace(run, started_at=began, unreported_since=since)
 
         run = shown(self.run) if self.run else None
         return replace(self, run=run, runs=tuple(map(shown, self.runs)))
@@ -254,6 +265,9 @@ def _lead(report: NightReport) -> str:
         text += f", {run.forgotten} erased before and left alone" if run.forgotten else ""
         text += f", {run.opted_out} of customers who opted out" if run.opted_out else ""
         text += "."
+        if run.unreported_since is not None:
+            text += f" Calls of an earlier run, of {report.clock(run.unreported_since)}, count as "
+            text += "well: it ended before its report."
         if run.erased_calls or run.erased_words:
             text += f" Too old to be kept: {run.erased_calls} calls were erased, and the words of "
             text += f"{run.erased_words}."

@@ -247,19 +247,23 @@ def _missing_channels(channel_roles: Mapping[str, str], layout: ChannelLayout) -
 
 def _channels_of(
     parties: Sequence[str], turns: Sequence[Turn], layout: ChannelLayout
-) -> Sequence[int]:
-    """Return the recording's own number of each party's channel; nothing where they share one."""
+) -> Sequence[int | None]:
+    """Return the recording's own number of each party's channel; nothing where they share one.
+
+    It is None for a party that is heard on no channel, where several may be its own.
+    """
     if layout.kind == "stereo":
         return layout.kept or range(len(parties))
     if layout.lacks_a_party and len({turn.party for turn in turns}) == 1:
         (live,) = layout.kept
-        return (live, 1 - live)[: len(parties)] if layout.channel_count == 2 else (live,)
+        other = 1 - live if layout.channel_count == 2 else None
+        return (live, *(other for _ in parties[1:]))
     return ()
 
 
 def _from_metadata(
     parties: Sequence[str],
-    channels: Sequence[int],
+    channels: Sequence[int | None],
     channel_roles: Mapping[str, str],
     layout: ChannelLayout,
 ) -> tuple[Role, ...]:
@@ -277,14 +281,20 @@ def _from_metadata(
             role = counterpart.get(other, RoleName.UNKNOWN)
             reason = f"metadata: the other channel is '{named[1 - place]}'"
         elif role is RoleName.UNKNOWN:
-            reason = f"metadata say nothing of channel {channel}"
+            reason = "metadata say nothing of " + (
+                "a party that is heard on no channel" if channel is None else f"channel {channel}"
+            )
         certainty = 0.0 if role is RoleName.UNKNOWN else 1.0
         roles.append(Role(party, role, certainty, "metadata", reason))
     return tuple(roles)
 
 
-def _name_for(channel: int, channel_roles: Mapping[str, str], layout: ChannelLayout) -> str | None:
+def _name_for(
+    channel: int | None, channel_roles: Mapping[str, str], layout: ChannelLayout
+) -> str | None:
     """Return the metadata's role of a channel, or of the channels dropped as copies of it."""
+    if channel is None:
+        return None
     alike = {channel}
     for copy in reversed(layout.copies):  # a copy may have stood for others before
         if copy.kept in alike:
