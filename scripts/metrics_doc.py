@@ -1,5 +1,6 @@
 """Write docs/metrics.md: what every measure means, from the definitions in the code."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,22 @@ from pathlib import Path
 from warmline.metrics import MetricDefinition
 from warmline.pipeline import STAGES
 
-TARGET = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
+ROOT = Path(__file__).resolve().parents[1]
+TARGET = ROOT / "docs" / "metrics.md"
+SIMULATED = ROOT / "validation" / "simulations" / "agents.json"
+
+RELIABILITY = """\
+## How many calls an agent's mean takes
+
+Ten simulated agents each take the ten calls of the demo, with habits of their own: how often they
+answer a feeling, how long they wait, how fast and loud they speak
+(`python -m validation.simulations.agents`). How much of what agents' means differ by would be there
+again (1 all, 0 nothing; below 0.7 a ranking is mostly luck), where all take the *same* ten calls, and
+where each takes *other* calls, as in life; then how many such calls of each agent it takes for 0.7 and
+for 0.8. Simulated agents differ by what was planted, and yours by something else:
+`warmline research reliability` says the same of your own calls. *never*: what these agents differ by is
+no more than luck in so few calls.
+"""
 
 INTRODUCTION = """\
 # What is measured, and what each number means
@@ -55,6 +71,17 @@ def lines() -> Iterator[str]:
         yield ""
 
 
+def reliability_lines() -> Iterator[str]:
+    """The table of what agents' means are worth, from the simulation's file."""
+    yield RELIABILITY
+    yield "| measure | calls | same | other | for 0.7 | for 0.8 |\n|---|---|---|---|---|---|"
+    for told in json.loads(SIMULATED.read_text(encoding="utf-8")):
+        needed = ("never" if n is None else f"{n:,}" for n in told["needed"])
+        shares = (f"{told['same']:.2f}", f"{told['other']:.2f}")
+        cells = (f"`{told['measure']}`", str(told["calls"]), *shares, *needed)
+        yield "| " + " | ".join(cells) + " |"
+
+
 def _row(measure: MetricDefinition) -> str:
     version = f" (version {measure.version})" if measure.version > 1 else ""
     cells = (
@@ -70,7 +97,7 @@ def _row(measure: MetricDefinition) -> str:
 
 def main() -> None:
     """Write the file, or print it with `-`."""
-    text = "\n".join(lines()).rstrip() + "\n"
+    text = "\n".join([*lines(), *reliability_lines()]).rstrip() + "\n"
     if sys.argv[1:] == ["-"]:
         sys.stdout.write(text)
     else:

@@ -85,6 +85,21 @@ def bootstrap(
     return Estimate(value, float(low), float(high), len(clusters))
 
 
+def times_drawn(
+    clusters: Sequence[Hashable], *, seed: int, rounds: int = DEFAULT_ROUNDS
+) -> NDArray[np.float64]:
+    """Return how often each row is in each of many bootstrap draws of clusters, (rounds, rows).
+
+    For statistics that are of weighted sums, which take all draws at once.
+    """
+    place = {cluster: i for i, cluster in enumerate(dict.fromkeys(clusters))}
+    codes = np.array([place[cluster] for cluster in clusters])
+    drawn = np.random.default_rng(seed).integers(0, len(place), (rounds, len(place)))
+    drawn += np.arange(rounds)[:, None] * len(place)
+    times = np.bincount(drawn.ravel(), minlength=rounds * len(place))
+    return times.reshape(rounds, len(place))[:, codes].astype(np.float64)
+
+
 def precision_at(sensitivity: float, specificity: float, prevalence: float) -> float:
     """Return the share of findings that are right where `prevalence` of all things are to be found.
 
