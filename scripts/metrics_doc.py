@@ -21,7 +21,7 @@ answer a feeling, how long they wait, how fast and loud they speak
 again (1 all, 0 nothing; below 0.7 a ranking is mostly luck), where all take the *same* ten calls, and
 where each takes *other* calls, as in life; then how many such calls of each agent it takes for 0.7 and
 for 0.8. Simulated agents differ by what was planted, and yours by something else:
-`warmline research reliability` says the same of your own calls. *never*: what these agents differ by is
+`warmline reliability` says the same of your own calls. *never*: what these agents differ by is
 no more than luck in so few calls.
 """
 

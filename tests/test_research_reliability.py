@@ -146,13 +146,14 @@ def test_too_little_has_a_reason() -> None:
 
 def test_the_command_says_it_in_words_and_in_json(tmp_path: Any) -> None:
     made = firm(tmp_path)
-    asked = ["research", "reliability", "--warehouse", str(made.warehouse)]
+    asked = ["reliability", "--warehouse", str(made.warehouse)]
     asked += ["--measure", "answered_rate", "--measure", "reasks"]
     done = CliRunner().invoke(app, asked)
     assert done.exit_code == 0, done.output
     text = " ".join(done.output.split())
     assert "answered_rate" in text and "a ranking is mostly luck" in text
     assert "Digest of calls, measures and outcomes" in text
+    assert "warmline reliability --measure" in text
     numbers = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)["measures"]
     assert numbers[0]["measure"] == "answered_rate"
     assert numbers[0]["agents"] == 6 and 0 <= numbers[0]["g"] <= 1

@@ -18,6 +18,7 @@ from warmline.cli.options import settings
 from warmline.cli.outcomes import app as outcomes
 from warmline.cli.query import check, query
 from warmline.cli.research import app as research
+from warmline.cli.research_agents import reliability
 from warmline.cli.review import app as review
 from warmline.cli.review import search
 from warmline.cli.serve import app as serve
@@ -79,6 +80,7 @@ app.add_typer(serve, name="serve", rich_help_panel="Read")
 app.add_typer(review, name="review", rich_help_panel="Read")
 app.add_typer(outcomes, name="outcomes", rich_help_panel="Research")
 app.add_typer(research, name="research", rich_help_panel="Research")
+app.command(rich_help_panel="Research")(reliability)
 app.command(rich_help_panel="Research")(annotate)
 app.command(rich_help_panel="Research")(agreement)
 app.command(rich_help_panel="Research")(validate)

@@ -14,7 +14,7 @@ from warmline.cli.render_research import (
     print_needed,
     print_study,
 )
-from warmline.cli.research_agents import agents, fairness, reliability, training
+from warmline.cli.research_agents import agents, fairness, training
 from warmline.cli.research_options import (
     AfterOption,
     CallsOption,
@@ -57,7 +57,7 @@ app = typer.Typer(
 #: Options that are fields of a design by the same name.
 _AS_IS = ("outcome", "effects", "model", "correction", "within_days", "after_days", "min_n")
 
-for _command in (reliability, training, agents, fairness):
+for _command in (training, agents, fairness):
     app.command()(_command)
 
 

@@ -208,7 +208,7 @@ def command_of(
     more: Sequence[str] = (),
 ) -> str:
     """Return the command of this study, `names` of its design spelled out, then what is `more`."""
-    words = ["warmline research", command]
+    words = ["warmline" if command == "reliability" else "warmline research", command]
     for name in names:
         option = _OPTIONS[name]
         value = _plain(design)[name]
