@@ -241,8 +241,8 @@ def test_a_clear_association_is_said_with_its_interval() -> None:
     assert lead(found) == (
         "1 of 2 measures is associated with retained within agents, the controls held equal: "
         f"m ({e.value * 100:+.2g} percentage points per SD, 95% interval {e.low * 100:+.2g} to "
-        f"{e.high * 100:+.2g}). Measures are used as recognised: random errors of recognition draw "
-        "estimates towards 0, so that the true association may be several times as large."
+        f"{e.high * 100:+.2g}). Measures are used as recognised: random errors of recognition hide "
+        "associations, and one that is there may look several times smaller than it is."
     )
     bare = study_of(
         Sample(frame, len(frame), "calls", {}),

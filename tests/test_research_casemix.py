@@ -207,6 +207,7 @@ def test_the_commands_say_so(unheard: Path, tmp_path: Path) -> None:
     made = firm(tmp_path)
     asked = ["research", "agents", "--measure", "ownership", "--warehouse", str(made.warehouse)]
     shown = " ".join(run(app, asked).output.split())
-    assert "observed expected" in shown and "by name: to rank them would be luck" in shown
+    assert "observed expected" in shown and "By name: to rank them would be luck" in shown
+    assert "expected ratio" not in shown and "cannot tell that from luck" in shown
     (mix,) = json.loads(run(app, [*asked, "--json"]).stdout)["measures"]
     assert len(mix["agents"]) == 6 and mix["is_ranked"] is False

@@ -42,4 +42,3 @@ COMMENT ON COLUMN call_summary.is_simulated IS 'True for calls made by warmline 
 COMMENT ON COLUMN call_summary.word_count IS 'Words recognised, all parties.';
 COMMENT ON COLUMN call_summary.role_confidence IS 'The lower of the confidences in who is agent and who is customer, 0..1; NULL unless both are known.';
 COMMENT ON COLUMN call_summary.analyzed_at IS 'When the analysis was made, UTC.';
-COMMENT ON COLUMN call_summary.answered IS 'Cues that were answered (numerator of answered_rate).';

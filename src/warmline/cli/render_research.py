@@ -1,6 +1,7 @@
 """The printed output of `warmline research`."""
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ WANTED_TO_RANK = 0.7
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from warmline.research.casemix import CaseMix, Compared
+    from warmline.research.casemix import CaseMix
     from warmline.research.dif import Dif
     from warmline.research.fairness import Gap, Group
     from warmline.research.power import Plan
@@ -77,7 +78,7 @@ def print_reliabilities(
     for r in found:
         if r.reason is None:
             halves = "" if r.split_half is None else f"{r.split_half:.2f}"
-            calls = ("never" if n is None else f"{n:,}" for n in r.needed)
+            calls = ("unknown" if n is None else f"{n:,}" for n in r.needed)
             numbers = (str(r.calls), str(r.agents), f"{r.calls_per_agent:.0f}")
             worth = (f"{r.g:.2f}", f"{r.phi:.2f}")
             table.add_row(escape(r.measure), *numbers, *worth, escape(halves), *calls)
@@ -85,10 +86,11 @@ def print_reliabilities(
         output().print(table)
         output().print(
             "reliability: how much of what agents differ by would be there again with other calls "
-            "of theirs (1 all, 0 nothing); below 0.7 a ranking is mostly luck. as it stands: the "
-            "same of agents who worked in other weeks, or on other matters, than each other. "
-            "halves: the same from every other call against the rest. for 0.7: how many calls of "
-            "each agent it takes; never: no number of calls is enough.",
+            "of theirs (1 all, 0 nothing); below 0.7 too much of a ranking is luck to act on it. "
+            "as it stands: the same where agents worked in other weeks, or on other matters, than "
+            "each other. halves: a rough check with half of the calls against the rest; with few "
+            "agents it jumps about, below 0 too. for 0.7: how many calls of each agent it takes, "
+            "a guess where agents are few; unknown: these calls show no difference to find again.",
             style="dim",
             soft_wrap=True,
         )
@@ -113,7 +115,7 @@ def _worth(r: "Reliability") -> str:
     if r.g is not None and r.g >= WANTED_TO_RANK:
         return f"{said}that is enough to put them in order."
     if needed is None:
-        return f"{said}no number of calls would put them in order."
+        return f"{said}how many calls it would take to put them in order cannot be said from these."
     return f"{said}to put them in order takes {needed:,} calls of each."
 
 
@@ -197,33 +199,47 @@ def print_case_mix(found: "Sequence[CaseMix]", made: "Provenance", as_json: bool
             output().print(f"[yellow]{escape(mix.measure)}[/]: {escape(mix.reason or '')}")
             continue
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-        for heading in ("agent", "calls", "observed", "expected", "ratio", "the agent's own"):
+        headings = ["agent", "calls", "observed", "expected"]
+        headings += ["ratio", "above or below"] if mix.is_ranked else []
+        for heading in headings:
             table.add_column(heading, justify="left" if heading == "agent" else "right")
         for c in mix.agents:
-            ratio = "" if c.ratio is None else f"{c.ratio:.2f}"
-            own = f"{c.own.value:+.3g} [{c.own.low:+.3g}, {c.own.high:+.3g}]"
-            numbers = (f"{c.calls:,}", f"{c.observed:.3g}", f"{c.expected:.3g}", ratio)
-            table.add_row(escape(c.agent_id), *numbers, escape(own))
+            cells = [c.agent_id, f"{c.calls:,}", f"{c.observed:.3g}", f"{c.expected:.3g}"]
+            if mix.is_ranked:
+                ratio = "" if c.ratio is None else f"{c.ratio:.2f}"
+                cells += [ratio, f"{c.own.value:+.3g} [{c.own.low:+.3g}, {c.own.high:+.3g}]"]
+            table.add_row(*map(escape, cells))
         output().print(f"[bold]{escape(mix.measure)}[/], reliability {mix.reliability:.2f}")
         output().print(table)
-        output().print(escape(_read_agent(mix.agents[0], mix.measure)), soft_wrap=True)
-        said = "in order of their own" if mix.is_ranked else "by name: to rank them would be luck"
+        output().print(escape(_read_agent(mix)), soft_wrap=True)
+        said = (
+            "Highest first, and high need not be good; agents whose intervals overlap are not told "
+            "apart. above or below: observed less expected, cut down by the part that is luck, "
+            "with its interval of 95 %; where 0 is inside, nothing is shown."
+            if mix.is_ranked
+            else "By name: to rank them would be luck."
+        )
         output().print(
-            f"{said}. expected: what such calls have on average ({', '.join(mix.held_equal)}). "
-            "the agent's own: what is left, drawn towards 0 by how much of it is luck.",
+            f"{said} expected: what such calls have on average ({', '.join(mix.held_equal)}).",
             style="dim",
             soft_wrap=True,
         )
     _print_provenance(made)
 
 
-def _read_agent(c: "Compared", measure: str) -> str:
+def _read_agent(mix: "CaseMix") -> str:
     """Read the first agent's line as a sentence."""
+    c = mix.agents[0]
+    said = (
+        f"Read so: {c.agent_id} has {mix.measure} at {c.observed:.3g}, and such calls have "
+        f"{c.expected:.3g} on average"
+    )
+    if not mix.is_ranked:
+        return f"{said}; these calls cannot tell that from luck, of this agent or another."
     more = "more" if c.difference > 0 else "less"
     return (
-        f"Read so: {c.agent_id} has {measure} at {c.observed:.3g}, and such calls have "
-        f"{c.expected:.3g} on average. That is {abs(c.difference):.3g} {more}; what the agent "
-        f"adds, luck set aside, lies between {c.own.low:+.3g} and {c.own.high:+.3g}."
+        f"{said}. That is {abs(c.difference):.3g} {more}; what the agent adds, luck set aside, "
+        f"lies between {c.own.low:+.3g} and {c.own.high:+.3g}."
     )
 
 
@@ -233,14 +249,15 @@ def _read_training(f: "TrainingEffect") -> str:
         return ""
     low, high = f.change.low, f.change.high
     said = (
-        f"Read so: in {f.measure} the {f.trained} trained agents moved {f.change.value:+.3g} "
-        f"further than the {f.untrained} others over the same weeks; the true value lies between "
-        f"{low:+.3g} and {high:+.3g}"
+        f"Read so: in {f.measure} the {f.trained} trained agents rose by "
+        f"{abs(f.change.value):.3g} {'more' if f.change.value > 0 else 'less'} than the "
+        f"{f.untrained} others over the same weeks; anything from {low:+.3g} to {high:+.3g} is "
+        "possible"
     )
     if low <= 0 <= high:
-        return f"{said}, so that it may as well be none."
+        return f"{said}, so that neither a gain nor a loss is shown."
     if f.same_start.low <= 0 <= f.same_start.high:
-        return f"{said}, but set beside agents who did alike before it may as well be none."
+        return f"{said}, but beside agents who did alike before, nothing is shown."
     return f"{said}."
 
 
@@ -265,9 +282,9 @@ def print_fairness(
         "",
         "group",
         "calls",
-        "suppressed",
+        "left out",
         "doubtful words",
-        "feelings",
+        "feelings a call",
         *(f"no {m}" for m in measures),
     ]
     headings += ["recall", "precision", "same answer"] if has_labels else []
@@ -286,13 +303,19 @@ def print_fairness(
     for gap in unfair:
         output().print(f"[yellow]not alike:[/] {escape(str(gap))}", soft_wrap=True)
     if groups and not unfair:
-        output().print("no group differs from the others by more than 5 points and chance")
+        is_compared = any(n > 1 for n in Counter(g.of for g in groups).values())
+        output().print(
+            "no group was found to lie more than 5 points from the rest; small groups may hide one"
+            if is_compared
+            else "nothing could be compared: there is one group of each kind",
+            soft_wrap=True,
+        )
     if groups:
         output().print(escape(_read_group(groups[0])), soft_wrap=True)
         output().print(
-            "suppressed: calls whose ledger or agent is not known. doubtful words: words that the "
-            "recogniser was not sure of. feelings: how many were found a call. no ...: calls "
-            "without that measure. A group is not alike where it lies more than 5 points from all "
+            "left out: calls whose ledger or agent is not known. doubtful words: words that the "
+            "recogniser was not sure of. no ...: calls without that measure, as those with no "
+            "feeling to answer. A group is not alike where it lies more than 5 points from all "
             "other calls, by more than chance gives where so many groups are looked at.",
             style="dim",
             soft_wrap=True,
@@ -311,7 +334,7 @@ def _read_group(g: "Group") -> str:
     )
     return (
         f"Read so: of the {g.calls:,} calls where {g.of} is {g.group}, {g.suppressed:.0%} are "
-        f"suppressed,{unsure} and {lacks}."
+        f"left out,{unsure} and {lacks}."
     )
 
 

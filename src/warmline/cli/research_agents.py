@@ -46,7 +46,7 @@ def reliability(
     """Say how far each measure tells agents apart, and how many calls a fair comparison takes.
 
     Agents differ by chance, too. A reliability of 0.7 means that 70 % of what agents' means differ
-    by would be there again with other calls of theirs; below that, a ranking is mostly luck.
+    by would be there again with other calls of theirs; below that, too much of a ranking is luck.
     With labels of several people (--labels, --key) also how far labels depend on who gives them.
     """
     from warmline.research.provenance import command_of, provenance
@@ -160,8 +160,8 @@ def agents(
 ) -> None:
     """Set agents beside each other as their calls are: observed over what was to be expected.
 
-    Raw means are not shown alone: who takes the complaints has other calls. What is left is drawn
-    towards 0 by how much of it is luck, and agents are ranked only where most of it is not. Where
+    Raw means are not shown alone: who takes the complaints has other calls. What is left is cut
+    down by the part that is luck, and agents are ranked only from a reliability of 0.7 on. Where
     calls are not heard alike (`warmline research fairness`) nothing is shown.
     """
     from warmline.research.casemix import CONTROLS as EXPECTED_BY

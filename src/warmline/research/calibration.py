@@ -168,7 +168,7 @@ def corrected(found: Estimate, sd: float, by: Calibration, confidence: float) ->
 
 
 def sensitivity(
-    found: Estimate, sd: float, calls: Recognised, *, precision: float = 0.8, recall: float = 0.44
+    found: Estimate, sd: float, calls: Recognised, *, precision: float = 0.75, recall: float = 0.46
 ) -> tuple[tuple[float, float], ...]:
     """Return what an estimate would be without errors, by how well answers are told apart.
 

@@ -150,7 +150,7 @@ def _forest(bars: Sequence[Bar], label: str, none_at: float | None) -> bytes | N
     if is_log:
         _log_axis(axis)
     axis.set_xlabel(label, color=_INK)
-    raw = "" if is_log else "; grey: all calls as they are"
+    raw = "" if is_log else "; grey: nothing held equal, no effect"
     axis.set_title(
         f"agents and controls held equal; filled: clear of chance{raw}", fontsize=9, color=_INK
     )

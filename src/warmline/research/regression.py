@@ -253,11 +253,7 @@ def _share(y: Array, x: Array, clusters: Codes) -> Array:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a variance of 0 is an answer: the model is then pooled
-        model: Any = sm.MixedLM(y, x[:, independent_columns(x)], groups=clusters)
-        try:
-            mixed = model.fit(reml=True, method="lbfgs")
-        except np.linalg.LinAlgError:  # a step too far; the slower way takes shorter ones
-            mixed = model.fit(reml=True)
+        mixed: Any = sm.MixedLM(y, x[:, independent_columns(x)], groups=clusters).fit(reml=True)
     between, within = float(np.asarray(mixed.cov_re)[0, 0]), float(mixed.scale)
     share: Array = 1.0 - np.sqrt(within / (within + np.bincount(clusters) * between))
     return share

@@ -168,8 +168,10 @@ def _if_read_so(study: Study) -> str:
         "<h2>If answers were read without errors</h2>"
         f"<div class='wide'>{_table(head, [row])}</div><p class='note'>What the association of "
         "the answered rate would be, by how many answers the ledger tells rightly (50 % is "
-        "guessing), if it finds 44 % of feelings and 80 % of what it finds are some, as where it "
-        "was validated. Labels of your own calls say which column is yours.</p>"
+        "guessing), if it finds 46 % of feelings and 75 % of what it finds are some, as where it "
+        "was validated. These numbers have no intervals: where the association is not clear of "
+        "chance above, they show nothing either. Labels of your own calls say which column is "
+        "yours.</p>"
     )
 
 
@@ -250,11 +252,18 @@ def _absent(study: Study) -> str:
             ]
             for b in study.bounds
         ]
-        headings = ("measure", "followed, more of it", "less", f"difference, {unit}", "could be")
+        headings = (
+            "measure",
+            "followed, more of it",
+            "less",
+            f"difference, {unit}",
+            "could be, chance not counted",
+        )
         parts.append(
             f"<div class='wide'>{_table(headings, rows)}</div><p class='note'>Calls with more of a "
             "measure than the median against those with less, as they are, and between which "
-            "values the difference lies if both were followed alike (Lee 2009).</p>"
+            "values the difference lies if both were followed alike (Lee 2009). It is no interval: "
+            "where all were followed nothing hangs on who was lost, and chance remains.</p>"
         )
     if study.weighted:
         scale, unit = scale_of(study)

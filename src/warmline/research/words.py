@@ -69,17 +69,17 @@ def errors(study: Study) -> str:
 def _bound(study: Study) -> str:
     """Say how much larger a true association is at least, where no labels say how much."""
     said = (
-        "Measures are used as recognised: random errors of recognition draw estimates towards 0, "
-        "so that the true association may be several times as large"
+        "Measures are used as recognised: random errors of recognition hide associations, and one "
+        "that is there may look several times smaller than it is"
     )
     if study.reliable is None or study.reliable >= 1:
         return f"{said}."
-    least = f"{1 / study.reliable:.1f} times as large at least"
+    least = f"{1 / study.reliable:.1f} times smaller at least"
     if study.reliable <= LEAST_RELIABLE:
         least = "next to impossible to see"
     return (
-        f"{said}; of {MEASURE}, so few feelings a call alone make it {least} (labels of your own "
-        "calls say how much: --labels)."
+        f"{said}; of {MEASURE}, so few feelings a call alone make it {least}. That makes nothing "
+        "shown of what is not (labels of your own calls say how much: --labels)."
     )
 
 

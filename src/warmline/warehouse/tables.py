@@ -30,22 +30,35 @@ WHERE function_type IN ('macro', 'table_macro') AND NOT internal
 _VIEWS = """
 SELECT view_name FROM duckdb_views() WHERE NOT internal AND database_name = current_database()
 """
-# Columns of views without a comment, and what every table says of its column of that name.
+# Columns of views without a comment, and what the tables say of their column of that name: those
+# that the view reads, if they agree, else all.
 _COMMENTS_OF_TABLES = """
-SELECT columns.table_name, columns.column_name, any_value(of_tables.comment)
-FROM duckdb_columns() AS columns
-INNER JOIN duckdb_views() AS views
-    ON views.view_name = columns.table_name AND views.database_name = columns.database_name
-INNER JOIN duckdb_columns() AS of_tables
-    ON of_tables.column_name = columns.column_name AND of_tables.comment IS NOT NULL
-    AND of_tables.database_name = columns.database_name
-INNER JOIN duckdb_tables() AS tables
-    ON tables.table_name = of_tables.table_name AND tables.schema_name = of_tables.schema_name
-    AND tables.database_name = of_tables.database_name
-WHERE NOT views.internal AND columns.comment IS NULL
-    AND columns.database_name = current_database()
+WITH meant AS (
+    SELECT
+        columns.table_name,
+        columns.column_name,
+        of_tables.comment,
+        regexp_matches(views.sql, '\\b' || tables.table_name || '\\b') AS is_read
+    FROM duckdb_columns() AS columns
+    INNER JOIN duckdb_views() AS views
+        ON views.view_name = columns.table_name AND views.database_name = columns.database_name
+    INNER JOIN duckdb_columns() AS of_tables
+        ON of_tables.column_name = columns.column_name AND of_tables.comment IS NOT NULL
+        AND of_tables.database_name = columns.database_name
+    INNER JOIN duckdb_tables() AS tables
+        ON tables.table_name = of_tables.table_name AND tables.schema_name = of_tables.schema_name
+        AND tables.database_name = of_tables.database_name
+    WHERE NOT views.internal AND columns.comment IS NULL
+        AND columns.database_name = current_database()
+)
+SELECT
+    table_name,
+    column_name,
+    coalesce(any_value(comment) FILTER (is_read), any_value(comment))
+FROM meant
 GROUP BY ALL
-HAVING count(DISTINCT of_tables.comment) = 1
+HAVING count(DISTINCT comment) FILTER (is_read) = 1
+    OR (count(DISTINCT comment) FILTER (is_read) = 0 AND count(DISTINCT comment) = 1)
 """
 
 
