@@ -83,16 +83,3 @@ def test_trouble_that_wears_on_is_heard_above_a_fault_and_a_request(engines: Eng
 
     assert min(map(negative, WORN)) > 1.5 * max(map(negative, PLAIN))
     assert negative("still nothing after two weeks") > negative("the screen is broken")
-
-
-@pytest.mark.models
-def test_feelings_are_heard_only_in_the_words_of_those_who_are_named(engines: Engines) -> None:
-    talk = [(RoleName.CUSTOMER, "I am so worried."), (RoleName.AGENT, "That must be hard.")]
-    turn_texts = turn_texts_of(talk)
-    customer, agent = (
-        score_windows(turn_texts, engines, {RoleName.CUSTOMER})[i][0] for i in (0, 1)
-    )
-    both = score_windows(turn_texts, engines)
-    assert customer.emotions == pytest.approx(both[0][0].emotions, abs=1e-5)
-    assert agent.emotions == {} and both[1][0].emotions
-    assert agent.levels == both[1][0].levels

@@ -53,7 +53,7 @@ def erase_calls(
 
 @dataclass(frozen=True)
 class Retained:
-    """What retention erased, or would erase: whole calls, and the words of others."""
+    """The report of a retention, done or planned: whole calls, and the words of others."""
 
     calls: int
     words: int

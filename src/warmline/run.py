@@ -49,7 +49,7 @@ class Runner(Protocol):
 
 
 class RunHooks:
-    """What a caller may add to a run. These do nothing but the work itself."""
+    """The hooks by which a caller adds to a run; these add nothing."""
 
     def step(self, name: str, work: Callable[[], T]) -> T:  # noqa: ARG002
         """Carry out a step: "plan", "retain", "publish" or "compact"."""
@@ -70,7 +70,7 @@ class RunHooks:
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What is to be analyzed, how, and where it goes.
+    """A request to analyze recordings: which, how, and where results go.
 
     `sources` are paths, and URLs of remote places; `metadata` is the path of a CSV. With
     `allow_loss` a warehouse may be published without calls that it had.
@@ -86,7 +86,7 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a run. `notes` are sentences on what did not go as it should."""
+    """The result of a run. `notes` are sentences on what did not go as it should."""
 
     summary: RunSummary
     published: PublishReport

@@ -54,7 +54,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class CallMetadata:
-    """What is known about a call apart from its sound.
+    """The metadata of a call: all that is known apart from its sound.
 
     `channel_roles` maps a channel number (as text, `"0"`) to a role name. `extra` keeps every field
     that has no column of its own. `source` says where it came from: `sidecar`, `csv`, `file_name`
@@ -200,7 +200,7 @@ class Role:
 
 @dataclass(frozen=True)
 class Turn(Span):
-    """What one party says until another takes the floor. Backchannels do not end a turn.
+    """The words of one party until another takes the floor. Backchannels do not end a turn.
 
     `speech_s` is voice activity inside the turn; `word_count` counts recognised words. `index` is
     the position in the call, from 0.

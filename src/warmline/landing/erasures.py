@@ -55,7 +55,7 @@ class Erasure:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What may not land: `keys` of what was erased, customers by digest, and the digests' key.
+    """The list of what may not land: erased `keys`, customers by digest, and the digests' key.
 
     `until` maps a customer's digest to when their calls were last erased.
     """

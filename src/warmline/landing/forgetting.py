@@ -272,7 +272,7 @@ def carry_out(landing_dir: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Planned:
-    """What is to be erased: landing keys, call ids that only these have, outcomes, reviews."""
+    """The plan of an erasure: landing keys, call ids that only these have, outcomes, reviews."""
 
     keys: tuple[str, ...]
     names: tuple[str, ...]

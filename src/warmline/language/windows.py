@@ -5,7 +5,7 @@ fillers and stumbling change nothing in a window's score.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from warmline.analysis import Moment
@@ -124,7 +124,6 @@ _ANSWERS = frozenset({"no", "nope", "yes", "yeah", "yep", "okay", "sure"})
 # The context of an agent's answer: the customer's last turns, back to this many words.
 _CONTEXT_WORDS = 12
 _CONTEXT_TURNS = 3
-BOTH = frozenset({RoleName.AGENT, RoleName.CUSTOMER})
 
 
 def plainness(remorse: float) -> float:
@@ -161,19 +160,18 @@ class _TextWindow:
     past: int
     text: str
     context: str | None
-    is_felt: bool
 
 
 def score_windows(
-    turn_texts: Sequence[TurnText], engines: Engines, feelings_of: Collection[RoleName] = BOTH
+    turn_texts: Sequence[TurnText], engines: Engines
 ) -> dict[int, tuple[WindowScores, ...]]:
     """Return the windows of every agent's and customer's turn, by turn index.
 
-    Emotions are read in the words of `feelings_of`, mechanisms in the agent's. Raises `ModelError`
-    when MiniLM is not in the model store.
+    Mechanisms are read in the agent's words only. Raises `ModelError` when MiniLM is not in the
+    model store.
     """
-    windows = list(_windows(turn_texts, feelings_of))
-    texts = list(dict.fromkeys(w.text for w in windows if w.is_felt))
+    windows = list(_windows(turn_texts))
+    texts = list(dict.fromkeys(w.text for w in windows))
     told = [(w.context, w.text) for w in windows if w.context is not None]
     pairs = list(dict.fromkeys(told))
     emotions = emotion_probabilities(texts, engines)
@@ -185,7 +183,7 @@ def score_windows(
         found = WindowScores(
             w.first,
             w.past,
-            {name: float(p[text_at[w.text]]) for name, p in emotions.items()} if w.is_felt else {},
+            {name: float(p[text_at[w.text]]) for name, p in emotions.items()},
             {}
             if w.context is None
             else {
@@ -197,9 +195,7 @@ def score_windows(
     return {index: tuple(found) for index, found in heard.items()}
 
 
-def _windows(
-    turn_texts: Sequence[TurnText], feelings_of: Collection[RoleName]
-) -> Iterator[_TextWindow]:
+def _windows(turn_texts: Sequence[TurnText]) -> Iterator[_TextWindow]:
     said: list[tuple[str, ...]] = []
     for turn_text in turn_texts:
         words = turn_text.said.words
@@ -212,8 +208,7 @@ def _windows(
         for first, past in windows(turn_text.said):
             own = words[first:past]
             text = " ".join(own if first or agent else _without_answer(own))
-            is_felt = turn_text.turn.role in feelings_of
-            yield _TextWindow(turn_text.turn.index, first, past, text, context, is_felt)
+            yield _TextWindow(turn_text.turn.index, first, past, text, context)
 
 
 def _without_answer(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -186,7 +186,7 @@ def _is_there(path: str, file: RemoteFile) -> bool:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What is the same for every call of a run. `metadata` is the path of a CSV, if any."""
+    """The configuration of a run, for every call. `metadata` is the path of a CSV, if any."""
 
     cache_keys: CacheKeys
     landing: str
@@ -222,7 +222,7 @@ class Outcome:
 
 
 class _WorkerState:
-    """What one process keeps between calls: the models, the metadata table."""
+    """The state that one process keeps between calls: the models, the metadata table."""
 
     def __init__(self, config: RunConfig) -> None:
         secret = config.settings.encryption  # this may be another machine than the one that ordered

@@ -137,7 +137,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """What the process of a search is told; days are as ISO 8601 writes them."""
+    """The request to the process of a search; days are as ISO 8601 writes them."""
 
     warehouse: str
     phrase: str

@@ -212,7 +212,7 @@ def _outcomes(folder: Path, customers: frozenset[str], calls: set[str]) -> Itera
 
 
 def _additions(warehouse: Path, keys: frozenset[str]) -> list[dict[str, Any]]:
-    """What people wrote about these calls on the pages. Raises WarmlineError."""
+    """Return what people wrote about these calls on the pages. Raises WarmlineError."""
     if not warehouse.resolve().with_suffix(".web.sqlite").is_file():
         return []
     try:

@@ -84,7 +84,7 @@ def ends_street(heard: Heard) -> bool:
 
 
 def _is_talk(line: Line, first: int, last: int) -> bool:
-    """Whether "close", "green" or "square" is no street: "2 shops close", "90 square metres"."""
+    """Return whether it is no street: "2 shops close", "90 square metres"."""
     if line[last].token.is_upper or line[last].token.bare not in line[0].words("streets", "common"):
         return False
     following = line[last + 1].token.bare if last + 1 < len(line) else ""

@@ -233,7 +233,7 @@ def _is_one_clause(gap: Line) -> bool:
 
 
 def _leads_on(gap: Line) -> bool:
-    """Whether words lead from an announcement to its value: "is", "it was", not "was" alone."""
+    """Return whether words lead to an announced value: "is", "it was", not "was" alone."""
     between = gap[0].words("numbers", "between") if gap else frozenset()
     return all(
         heard.token.bare in between

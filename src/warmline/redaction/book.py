@@ -41,7 +41,7 @@ class Kind:
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """What a value of a kind looks like, and what announces it.
+    """The forms of a kind's values, and the words that announce them.
 
     `labels` announce a value that may come later, `direct` ones only what follows at once;
     `mentions` announce as `labels` do, where no other label stands, `answered` ones only where the

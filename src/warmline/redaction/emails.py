@@ -316,7 +316,7 @@ def _explains(line: Line, first: int, last: int) -> bool:
 
 
 def _goes_before(line: Line, place: int) -> bool:
-    """Whether the word belongs to what stands before the "at"; "i" among letters is one of them."""
+    """Return whether a word belongs before the "at"; "i" among letters is one of them."""
     bare = [heard.token.bare for heard in line]
     beside = bare[max(0, place - 1) : place] + bare[place + 1 : place + 2]
     is_spelled = _is_letter(bare[place]) and any(_is_letter(word) for word in beside)
@@ -360,7 +360,7 @@ def _parts(line: Line, said: Said) -> Iterator[tuple[int, int]]:
 
 
 def _goes_on_as_domain(line: Line, at: int) -> bool:
-    """Whether what follows "dot" goes on with it; where "point" is a common word, only an end."""
+    """Return whether what follows "dot" goes on; where "point" is a common word, only an end."""
     if at >= len(line):
         return False
     words = line[at].vocabulary

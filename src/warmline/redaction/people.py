@@ -128,7 +128,7 @@ def _sign(line: Line, at: int) -> int:
 
 
 def _told(label: Label) -> Iterator[tuple[int, int]]:
-    """What stands after "my password is", "the password on the account is", in the same turn."""
+    """Find what follows "my password is", "the password on the account is", in the same turn."""
     line = label.line
     past = label.past
     while past < len(line) and not line[past - 1].ends_turn:

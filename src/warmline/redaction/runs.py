@@ -310,7 +310,7 @@ def _is_month(heard: Heard) -> bool:
 
 
 def _is_machine_address(said: Line) -> bool:
-    """Whether it is IPv4 addresses as one says them: "one nine two dot one six eight dot ..."."""
+    """Return whether it is IPv4 addresses as they are said: "one nine two dot one six ..."."""
     found: list[list[list[Token]]] = [[[]]]
     for heard in said:
         if heard.token.bare in ("dot", "point"):

@@ -45,7 +45,7 @@ _SCORES, _BELOW_TEN, _BELOW_TWENTY = 4, 9, 19
 
 
 class Sort(Enum):
-    """What a word is in a value."""
+    """The part that a word plays in a value."""
 
     NUMBER = "number"
     REPEAT = "repeat"
@@ -259,7 +259,7 @@ def _after_and(tokens: Sequence[Token], at: int) -> int:
 
 
 def _goes_on(tokens: Sequence[Token], past: int) -> bool:
-    """Whether single digits go on after a digit: "eight hundred five five five" is no 805."""
+    """Return whether single digits follow a digit: "eight hundred five five five" is no 805."""
     return tokens[past - 1].size == 1 and past < len(tokens) and tokens[past].size == 1
 
 

@@ -65,14 +65,21 @@ def hazards(spells: Any, design: Design) -> tuple[Hazard, ...]:
     return tuple(replace(h, p_corrected=p) for h, p in zip(found, p_values, strict=True))
 
 
-def _hazard(spells: Any, measure: str, design: Design, controls: Controls) -> Hazard:
-    cases = _told_apart(complete_cases(spells, measure, controls), measure, controls)
+def _cases_of(rows: Any, measure: str, design: Design, controls: Controls) -> tuple[Cases, Hazard]:
+    """Return the complete cases of a measure, and its counts with the reason against a result."""
+    cases = _told_apart(complete_cases(rows, measure, controls), measure, controls)
     events = int(cases.y.sum())
-    bare = Hazard(measure, len(cases.y), events, cases.agents, cases.missing)
-    if reason := why_not(cases, design):
-        return replace(bare, reason=reason)
-    if events < _LEAST_EVENTS:
-        return replace(bare, reason=f"{events} customers left, at least {_LEAST_EVENTS} are needed")
+    reason = why_not(cases, design)
+    if reason is None and events < _LEAST_EVENTS:
+        reason = f"{events} customers left, at least {_LEAST_EVENTS} are needed"
+    counted = Hazard(measure, len(cases.y), events, cases.agents, cases.missing)
+    return cases, replace(counted, reason=reason)
+
+
+def _hazard(spells: Any, measure: str, design: Design, controls: Controls) -> Hazard:
+    cases, bare = _cases_of(spells, measure, design, controls)
+    if bare.reason:
+        return bare
     sd = float(cases.measure.std(ddof=1))
     others, names = design_matrix(cases.frame, controls.columns)
     scaled = (cases.measure - cases.measure.mean()) / sd
@@ -189,13 +196,9 @@ def _by_customer(spells: Any, after_days: float) -> Any:
 
 
 def _latest(rows: Any, measure: str, design: Design, controls: Controls) -> Hazard:
-    cases = _told_apart(complete_cases(rows, measure, controls), measure, controls)
-    events = int(cases.y.sum())
-    bare = Hazard(measure, len(cases.y), events, cases.agents, cases.missing)
-    if reason := why_not(cases, design):
-        return replace(bare, reason=reason)
-    if events < _LEAST_EVENTS:
-        return replace(bare, reason=f"{events} customers left, at least {_LEAST_EVENTS} are needed")
+    cases, bare = _cases_of(rows, measure, design, controls)
+    if bare.reason:
+        return bare
     sd = float(cases.measure.std(ddof=1))
     others, names = design_matrix(cases.frame, controls.columns)
     earlier = cases.frame["earlier"].to_numpy(float)

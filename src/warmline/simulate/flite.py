@@ -46,7 +46,7 @@ VOICES = {
 
 @dataclass(frozen=True, eq=False)
 class Synthesized:
-    """What a voice said: samples in -1..1 at `RATE_HZ`, and one span per word of the text."""
+    """The speech of a voice: samples in -1..1 at `RATE_HZ`, and one span per word of the text."""
 
     samples: NDArray[np.float64]
     words: tuple[Span, ...]

@@ -26,7 +26,7 @@ _LEAST_WORD_S = 0.02
 
 
 class ContributionKind(Enum):
-    """What a contribution does to the floor."""
+    """The effect of a contribution on the floor."""
 
     FLOOR = "floor"
     ASIDE = "aside"

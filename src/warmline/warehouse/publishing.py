@@ -88,7 +88,7 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class Published:
-    """What a warehouse was last built from, and what is in it."""
+    """The sources that a warehouse was last built from, and its contents."""
 
     inputs: Fingerprint
     calls: int

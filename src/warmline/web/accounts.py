@@ -253,7 +253,7 @@ def _require_password(password: str) -> None:
 
 @cache
 def _of_nobody() -> str:
-    """What an unknown name is compared with, so that it takes as long as a known one."""
+    """Return a hash to compare an unknown name with, so that it takes as long as a known one."""
     return hashed(secrets.token_urlsafe(16))
 
 

@@ -102,7 +102,7 @@ def _first(page: CallPage, kinds: Sequence[str], role: str) -> Row | None:
 
 
 def _ended(page: CallPage) -> Row | None:
-    """What was said of the end in the last third of the call; else the last turn."""
+    """Return what was said of the end in the last third of the call, else the last turn."""
     duration_s = page.call["duration_s"] or 0.0
     late = [m for m in page.moments if m["start_s"] > duration_s * 2 / 3]
     for kind in _ENDINGS:

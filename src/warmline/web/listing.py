@@ -261,7 +261,7 @@ def _hits(visit: Visit, reader: Reader, filters: Filters, where: Condition) -> l
 
 
 def _choices(visit: Visit, reader: Reader, filters: Filters) -> dict[str, list[tuple[str, int]]]:
-    """What can be chosen for each filter, with how many calls of these days it has."""
+    """Return the choices of each filter, with how many of these days' calls each has."""
     days = Filters(first=filters.first, last=filters.last, all_days=filters.all_days)
     where = condition(visit, reader, days)
     found = {}

@@ -87,7 +87,7 @@ def recogniser(settings: WordSettings, engines: Engines) -> Recogniser:
 
 @dataclass(frozen=True, eq=False)
 class _Draft:
-    """What is known so far of a call's words.
+    """The state of a call's words so far.
 
     `request` is what the recogniser is to be asked next, and `answers` holds what it answered:
     first on `windows`, then on the parts of `retries`. `kept` are the decodings that stand.

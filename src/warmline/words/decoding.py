@@ -250,7 +250,7 @@ class _Step(NamedTuple):
 
 
 class _Trace:
-    """What was attended to at each step, so that no second pass is needed to time the words."""
+    """The attention at each step, so that no second pass is needed to time the words."""
 
     def __init__(self, model: Whisper, beams: int, begin: int) -> None:
         self._heads: dict[int, list[int]] = {}

@@ -24,7 +24,7 @@ class TimedWord:
 
 @dataclass(frozen=True)
 class Recognised:
-    """What was recognised in one window, and the recogniser's own doubts about it."""
+    """The words recognised in one window, and the recogniser's own doubts about it."""
 
     text: str
     words: tuple[TimedWord, ...]
@@ -63,7 +63,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Recognition:
-    """What was recognised in windows, in their order; `probability` None for a given language.
+    """The words recognised in windows, in their order; `probability` None for a given language.
 
     `seconds` is the request's share, by length, of the time that it and those beside it took.
     """
