@@ -115,10 +115,15 @@ def speech_power(channel: NDArray[np.float64]) -> float:
 
 
 def with_noise(channels: Channels, noise: NDArray[np.float64], snr_db: float) -> Channels:
-    """Noise on every channel, so many dB below the channel's speech."""
+    """Noise on every channel, so many dB below the channel's speech.
+
+    Each channel has a part of it of its own: the parties of a call are in different places.
+    """
     level = np.sqrt((noise**2).mean())
     gains = [np.sqrt(speech_power(channel)) / level / 10 ** (snr_db / 20) for channel in channels]
-    return channels + np.outer(gains, noise)
+    apart = noise.size // len(channels)
+    own = np.stack([np.roll(noise, i * apart) for i in range(len(channels))])
+    return channels + np.array(gains)[:, None] * own
 
 
 def babble(others: Channels, size: int) -> NDArray[np.float64]:

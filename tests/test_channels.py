@@ -146,6 +146,14 @@ def test_a_channel_without_a_voice(sound: Samples, level: float) -> None:
     assert "channel 1 of 2 alone carries a voice" in layout.reason
 
 
+@pytest.mark.parametrize("level_db", [-20.0, -32.0, -40.0])
+def test_a_faint_recording_has_two_parties_all_the_same(sound: Samples, level_db: float) -> None:
+    """Its loudest moment is so far below full scale; the second party is fainter by 8 dB."""
+    faint = sound * (gain(level_db) / np.abs(sound).max()) * np.array([[1.0], [gain(-8)]])
+    layout, _ = resolve(sound_of(faint.astype(np.float32)), SETTINGS)
+    assert (layout.kind, layout.kept) == ("stereo", (0, 1))
+
+
 def test_one_who_hardly_speaks_is_still_a_party() -> None:
     sound = np.zeros((2, 60 * RATE_HZ), np.float32)
     sound[0] = talk(60, 110, 1)

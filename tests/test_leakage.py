@@ -19,7 +19,7 @@ from warmline.recordings.sound import Sound
 from warmline.settings import RecordingSettings, SpeechSettings
 from warmline.speech import listen, live_channel
 from warmline.speech.activity import FRAME_LENGTH_S, FRAME_STEP_S
-from warmline.speech.crosstalk import OwnSpeech, own_speech, without_crosstalk
+from warmline.speech.crosstalk import OwnSpeech, levels_of, own_speech, without_crosstalk
 from warmline.speech.diarize import cluster_speakers
 from warmline.values import ChannelLayout, SpeakerSource, Speech, SpeechSegment, total_s
 
@@ -99,7 +99,9 @@ def test_a_leaked_voice_is_left_out(
 
 
 def test_clean_channels_are_left_as_they_are(call: Samples) -> None:
-    heard = without_crosstalk(sound_of(call), sounding(call), SETTINGS.leakage_db)
+    heard = without_crosstalk(
+        levels_of(sound_of(call), sounding(call)), sounding(call), SETTINGS.leakage_db
+    )
     found = own(call)
     assert (found.crosstalk, found.confidence, found.reason) == ((), 1.0, "")
     for kept, probability in zip(found.probabilities, heard, strict=True):
@@ -118,6 +120,47 @@ def test_people_who_speak_at_once_are_both_kept(call: Samples) -> None:
         added_s, lost_s = seconds_wrong(found, over)
         assert added_s < 0.07 * 36
         assert lost_s < 0.05 * 36
+
+
+def behind(call: Samples, level_db: float, channel: int) -> Samples:
+    """The call with other people's talk on one channel, all of the time."""
+    others = conversation(turns=20, seed=77)[:, : call.shape[1]].sum(axis=0)
+    heard = call.copy()
+    heard[channel] += 10 ** (level_db / 20) * others
+    return heard
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+@pytest.mark.parametrize("level_db", [-16, -20, -26])
+def test_talk_in_the_background_is_left_out(call: Samples, level_db: float, channel: int) -> None:
+    found = own(behind(call, level_db, channel))
+    (voices,) = found.background
+    assert voices.channel == channel
+    assert voices.below_db == pytest.approx(-level_db, abs=5)
+    added_s, lost_s = seconds_wrong(found, call)
+    assert added_s < 0.15 * 36  # up to a quarter of a second around each turn; all would be 0.5
+    assert lost_s < 0.02 * 36
+    assert f"voices in the background of channel {channel}" in found.reason
+
+
+def test_talk_in_the_background_that_is_nearly_as_loud_leaves_a_doubt(call: Samples) -> None:
+    assert own(behind(call, -7, 1)).confidence < own(behind(call, -20, 1)).confidence == 1.0
+
+
+@pytest.mark.parametrize("level_db", [-12, -18])
+def test_a_faint_person_who_takes_part_in_the_call_is_kept(call: Samples, level_db: float) -> None:
+    """Somebody joins at a distance from the telephone: they speak when the others are silent."""
+    joining = conversation(turns=20, seed=31)[:, : call.shape[1]].sum(axis=0)
+    three = np.concatenate([call, np.zeros_like(call)], axis=1)
+    for start in range(0, call.shape[1], round(3.6 * RATE_HZ)):
+        part = slice(call.shape[1] + start, call.shape[1] + start + round(1.8 * RATE_HZ))
+        three[1, part] = 10 ** (level_db / 20) * joining[start : start + part.stop - part.start]
+        answer = slice(part.stop, part.stop + round(1.8 * RATE_HZ))
+        size = min(answer.stop, three.shape[1]) - answer.start
+        three[0, answer.start : answer.start + size] = call[0, start : start + size]
+    found = own(three)
+    assert found.background == ()
+    assert seconds_wrong(found, three) == (0.0, 0.0)
 
 
 def test_a_leak_in_a_part_of_the_call_is_left_out(call: Samples) -> None:

@@ -25,7 +25,7 @@ from warmline.speech.activity import (
     speech_frames,
     with_padding,
 )
-from warmline.speech.crosstalk import without_crosstalk
+from warmline.speech.crosstalk import levels_of, without_crosstalk
 from warmline.speech.diarize import cluster_speakers
 from warmline.values import (
     ChannelLayout,
@@ -187,7 +187,9 @@ def test_a_faint_copy_of_the_other_party_is_not_speech() -> None:
     right = np.concatenate([voice // 40, voice // 3, voice // 3])
     sound = Sound(np.stack([left, right]), 8000, "pcm")
     everywhere = np.ones(int(12 / FRAME_STEP_S), np.float32)
-    heard = without_crosstalk(sound, [everywhere, everywhere], SETTINGS.leakage_db)
+    heard = without_crosstalk(
+        levels_of(sound, [everywhere, everywhere]), [everywhere, everywhere], SETTINGS.leakage_db
+    )
     seconds = [(h > 0).sum() * FRAME_STEP_S for h in heard]
     assert seconds[0] == pytest.approx(8, abs=0.5)  # not while only the right one speaks
     assert seconds[1] == pytest.approx(8, abs=0.5)  # its first 4 s are a leak, 32 dB down

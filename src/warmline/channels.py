@@ -175,6 +175,7 @@ def _lag_blocks(a: NDArray[np.float64], b: NDArray[np.float64]) -> int:
 
 
 _HEARD_OWN_DB = -20.0  # a voice this far below the channel's own counts as crosstalk, not as a mix
+_QUIETER_PARTY_DB = 15.0
 _EVEN_DB = 1.0  # copies within this difference in quality are not ranked: the first is kept
 
 
@@ -190,7 +191,14 @@ def resolve(sound: Sound, settings: ChannelSettings) -> tuple[ChannelLayout, Sou
     if count == 1:
         return ChannelLayout("mono", 1, None, "the recording has one channel", (0,)), sound
     tracks = [level_track(sound, channel) for channel in range(count)]
-    voiced = [track for track in tracks if _carries_voice(track, settings)] or tracks
+    # In a faint recording a voice is faint, too.
+    loudest_db = max(track.top_db for track in tracks)
+    least_db = min(settings.voice_level_db, loudest_db - _QUIETER_PARTY_DB)
+    voiced = [
+        track
+        for track in tracks
+        if track.top_db >= least_db and track.range_db >= settings.voice_range_db
+    ] or tracks
     layout = _layout(voiced, count, settings.fake_stereo_similarity)
     if 1 < len(voiced) < count:
         silent = ", ".join(str(t.channel) for t in tracks if t not in voiced)
@@ -211,10 +219,6 @@ def with_one_left(layout: ChannelLayout, place: int) -> ChannelLayout:
     live = layout.kept[place]
     reason = f"channel {live} of {layout.channel_count} alone holds speech; {layout.reason}"
     return replace(layout, kind="mono", similarity=None, reason=reason, kept=(live,))
-
-
-def _carries_voice(track: LevelTrack, settings: ChannelSettings) -> bool:
-    return track.top_db >= settings.voice_level_db and track.range_db >= settings.voice_range_db
 
 
 def _layout(tracks: list[LevelTrack], count: int, threshold: float) -> ChannelLayout:

@@ -65,10 +65,10 @@ STAGES = (
             *("recordings.settle_s", "recordings.scratch", "recordings.follow_links"),
         ),
     ),
-    Stage("channels", 2, settings=("channels",)),
+    Stage("channels", 3, settings=("channels",)),
     Stage(
         "speech",
-        4,
+        5,
         after=("channels",),
         settings=("speech",),
         but_not=("speech.min_confidence",),

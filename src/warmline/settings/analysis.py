@@ -134,7 +134,8 @@ class ChannelSettings(Section):
     voice_level_db: float = Field(
         default=-55.0,
         le=0,
-        description="A channel that is not this loud (dBFS) for half a second in all has no voice.",
+        description="A channel that is not this loud (dBFS) for half a second in all has no voice, "
+        "unless the loudest channel is fainter than 15 dB above it: then it is 15 dB below that.",
     )
     voice_range_db: float = Field(
         default=6.0,

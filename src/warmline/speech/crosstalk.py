@@ -1,4 +1,4 @@
-"""Remove crosstalk, the other party's voice on this channel, from this channel's speech.
+"""Remove other people's voices from a channel's speech: crosstalk, and talk in the background.
 
 Crosstalk in a hybrid or a headset arrives at once; echo from the far end of a line, or of a
 speakerphone, up to a second late. Either way it is a copy of the other channel's voice, so its
@@ -7,6 +7,11 @@ not. Measured in windows of a minute on ten real and simulated calls, the levels
 channels correlate by 0.27 at most where only the other party speaks, at any delay; crosstalk (12 to
 30 dB weaker, up to 0.35 s late, band-limited, clipped, in GSM, with room echoes, of wandering level
 or delay) by 0.39 to 1.0.
+
+Voices in the background, other agents' or a family's, are fainter than who holds the telephone,
+and go on while the other party of the call speaks; whoever takes part in the call is quiet then.
+On six real calls, faint speech is there for 0.02 of the time in which the other party speaks at
+most; with the voices of other calls 20 dB below each party for 0.59 or more, 10 dB below for 0.39.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,6 +51,13 @@ _MARGIN_DB = (3.0, 8.0)
 _CLOSE_DB = (-2.0, 3.0)
 _CLOSE_SHARES = (0.02, 0.42)  # from here on there is a doubt, and here nothing is certain
 _SAFE_HEADROOM_DB = 8.0
+# Background voices: share of the other party's time with faint speech, its seconds, and how far
+# below the channel's own voice faint speech is (from where all is doubtful to where nothing is).
+_BACKGROUND_SHARE = 0.2
+_LEAST_OTHER_S = 3.0
+_BACKGROUND_BELOW_DB = (6.0, 16.0)
+_NEAR_S = 0.25  # around loud speech, faint speech is the beginning or the end of a word
+_SPEECH = 0.5
 
 
 @dataclass(frozen=True)
@@ -74,51 +86,128 @@ class CrosstalkSpan:
 
 
 @dataclass(frozen=True)
+class BackgroundVoices:
+    """Speech on a channel that is not of the call: how long, and how far below the channel's own.
+
+    `below_db` is the difference of the mean levels of the two.
+    """
+
+    channel: int
+    duration_s: float
+    below_db: float
+
+    @property
+    def reason(self) -> str:
+        """Return what was found, for a person."""
+        return (
+            f"voices in the background of channel {self.channel}, {self.below_db:.0f} dB weaker, "
+            f"{self.duration_s:.0f} s left out"
+        )
+
+
+@dataclass(frozen=True)
 class OwnSpeech:
     """Each channel's own speech: probabilities per frame, 0 where the voice is another channel's.
 
-    `confidence` (0..1) is lower where crosstalk is nearly as loud as the channel's own voice, or
-    cannot be told from it by its level; `crosstalk` are the crosstalk spans that were found.
+    `confidence` (0..1) is lower where other voices are nearly as loud as the channel's own, or
+    cannot be told from it by their level; `crosstalk` are the crosstalk spans that were found, and
+    `background` what was left out because it was said in the background of a channel.
     """
 
     probabilities: tuple[NDArray[np.float32], ...]
     crosstalk: tuple[CrosstalkSpan, ...]
+    background: tuple["BackgroundVoices", ...]
     confidence: float
 
     @property
     def reason(self) -> str:
         """Return what was found, for a person; empty without crosstalk."""
         pairs = dict.fromkeys((span.source, span.target) for span in self.crosstalk)
-        return "; ".join(
+        crosstalk = [
             _sentence([span for span in self.crosstalk if (span.source, span.target) == pair])
             for pair in pairs
-        )
+        ]
+        return "; ".join([*crosstalk, *(voices.reason for voices in self.background)])
 
 
 def own_speech(sound: Sound, speech: Sequence[NDArray[np.float32]], leakage_db: float) -> OwnSpeech:
     """Return each channel's speech (frames,) without another channel's voice.
 
     Removed is speech where another channel is louder by `leakage_db` at the same time (two people
-    who speak at once differ by less), and where the level is no higher than crosstalk explains.
+    who speak at once differ by less), where the level is no higher than crosstalk explains, and
+    what is faint on a channel on which faint voices go on while the other party speaks.
     """
-    heard = without_crosstalk(sound, speech, leakage_db)
+    levels = levels_of(sound, speech)
     tracks = [level_track(sound, channel) for channel in range(len(speech))]
     spans = tuple(find_crosstalk(tracks))
     confidence = min([1.0, *(_headroom_confidence(span) for span in spans)])
-    own = []
+    heard = without_crosstalk(levels, speech, leakage_db)
+    own = list(speech)
     for channel, probability in enumerate(heard):
         found = [span for span in spans if span.target == channel]
         if not found:
-            own.append(probability)
             continue
         above_db = _above_crosstalk_db(tracks, channel, found, len(probability))
-        kept = np.where(above_db < 0, np.float32(0), probability)
+        own[channel] = np.where(above_db < 0, np.float32(0), speech[channel])
         low_db, high_db = _CLOSE_DB
-        close = (probability > 0.5) & (above_db >= low_db) & (above_db < high_db)
-        share = float(close.sum() / max(1, (kept > 0.5).sum()))
+        close = (probability > _SPEECH) & (above_db >= low_db) & (above_db < high_db)
+        share = float(close.sum() / max(1, ((probability > _SPEECH) & (above_db >= 0)).sum()))
         confidence = min(confidence, float(np.interp(share, _CLOSE_SHARES, (1.0, 0.0))))
-        own.append(kept)
-    return OwnSpeech(tuple(own), spans, confidence)
+    background = tuple(find_background(own, levels))
+    own = without_crosstalk(levels, own, leakage_db)
+    for voices in background:
+        own[voices.channel] = _without_faint(own[voices.channel], levels[voices.channel])
+        doubt = float(np.interp(voices.below_db, _BACKGROUND_BELOW_DB, (0.0, 1.0)))
+        confidence = min(confidence, doubt)
+    return OwnSpeech(tuple(own), spans, background, confidence)
+
+
+def find_background(
+    speech: Sequence[NDArray[np.float32]], levels: NDArray[np.float32]
+) -> Iterator[BackgroundVoices]:
+    """Yield the channels on which faint voices go on while the other party speaks.
+
+    `speech` (frames,) per channel is free of crosstalk, `levels` (channels, frames) in dB.
+    """
+    loud = [_loud(p, level_db) for p, level_db in zip(speech, levels, strict=True)]
+    for channel, (probability, own) in enumerate(zip(speech, loud, strict=True)):
+        others = np.any([other for i, other in enumerate(loud) if i != channel], axis=0) & ~own
+        if others.sum() * FRAME_STEP_S < _LEAST_OTHER_S:
+            continue
+        faint = (probability > _SPEECH) & ~own
+        if (faint & others).sum() < _BACKGROUND_SHARE * others.sum():
+            continue
+        level_db = levels[channel]
+        own_db = level_db[(probability > _SPEECH) & own].mean()
+        yield BackgroundVoices(
+            channel, float(faint.sum() * FRAME_STEP_S), float(own_db - level_db[faint].mean())
+        )
+
+
+def _without_faint(
+    probability: NDArray[np.float32], level_db: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    return np.where(_loud(probability, level_db), probability, np.float32(0))
+
+
+def _loud(probability: NDArray[np.float32], level_db: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return where the louder of two kinds of speech is, and a quarter of a second around it.
+
+    The two are told apart by their level, at the border for which they differ most (Otsu 1979).
+    """
+    is_speech = probability > _SPEECH
+    if is_speech.sum() < 2:
+        return is_speech
+    ordered = np.sort(level_db[is_speech].astype(np.float64))
+    ordered = np.maximum(ordered, ordered[int(0.85 * ordered.size)] - 40.0)
+    below = np.arange(1, ordered.size)
+    sums = np.cumsum(ordered)
+    apart_db = (sums[-1] - sums[:-1]) / (ordered.size - below) - sums[:-1] / below
+    border_db = ordered[int(np.argmax(below * (ordered.size - below) * apart_db**2)) + 1]
+    louder = is_speech & (level_db >= border_db)
+    reach = round(_NEAR_S / FRAME_STEP_S)
+    near = np.convolve(louder, np.ones(2 * reach + 1, int))[reach : reach + louder.size]
+    return near > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,20 +366,25 @@ def _sentence(spans: Sequence[CrosstalkSpan]) -> str:
 
 
 def without_crosstalk(
-    sound: Sound, speech: Sequence[NDArray[np.float32]], leakage_db: float
+    levels: NDArray[np.float32], speech: Sequence[NDArray[np.float32]], leakage_db: float
 ) -> list[NDArray[np.float32]]:
     """Return speech probabilities per channel, 0 where another channel is far louder.
 
-    `speech` is (frames,) per channel. Two people who speak at once differ by less than
-    `leakage_db`; what crosses over in a telephone's hybrid or a headset is fainter than that.
+    `speech` is (frames,) per channel, `levels` (channels, frames) in dB. Two people who speak at
+    once differ by less than `leakage_db`; what crosses over in a telephone's hybrid or a headset is
+    fainter than that.
     """
-    levels = np.stack([_levels_db(sound, c, len(p)) for c, p in enumerate(speech)])
     heard = []
     for channel, probability in enumerate(speech):
         others = np.delete(levels, channel, axis=0)
         own = levels[channel] > others.max(axis=0, initial=-np.inf) - leakage_db
         heard.append(np.where(own, probability, np.float32(0)))
     return heard
+
+
+def levels_of(sound: Sound, speech: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return each channel's level, (channels, frames), dB re full scale, smoothed over 0.25 s."""
+    return np.stack([_levels_db(sound, c, len(p)) for c, p in enumerate(speech)])
 
 
 def _levels_db(sound: Sound, channel: int, frames: int) -> NDArray[np.float32]:
