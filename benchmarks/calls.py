@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scoring import Truth
 
-from warmline.simulate.acoustics import hold_music
+from warmline.simulate.sounds import hold_music
 
 RATE_HZ = 8000
 _SILENCE_S = 60.0

@@ -27,7 +27,7 @@ from recipes import write as write_files
 from scoring import Score, score
 
 from warmline.analysis import CallAnalysis
-from warmline.engines import Engines
+from warmline.models.engines import Engines
 from warmline.pipeline.analyze import CallInput, analyze_recordings
 from warmline.pipeline.stages import CacheKeys
 from warmline.settings import Settings, with_overrides

@@ -17,7 +17,7 @@ from pathlib import Path
 from accounting import machine
 
 from warmline import language
-from warmline.engines import Engines
+from warmline.models.engines import Engines
 from warmline.settings import Settings
 from warmline.values import Conversation, RoleName, Transcript, Turn, Word
 

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from pyannote.core import Annotation, Segment
 
-from warmline.engines import Engines, stay_home
 from warmline.models.catalogue import faster_whisper_name
+from warmline.models.engines import Engines, stay_home
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.settings import Settings, with_overrides

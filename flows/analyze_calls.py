@@ -123,7 +123,7 @@ class PrefectHooks(RunHooks):
     @contextmanager
     def runner(self, config: RunConfig, calls: Sequence[PlannedCall]) -> Iterator[Runner]:
         """Open what `night.runner` names."""
-        with open_runner(config, len(calls)) as runner:
+        with open_runner(config, calls) as runner:
             yield runner
 
 

@@ -13,7 +13,15 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 import night_calls
 from night_calls import Analyzer
 from night_clusters import Cluster, open_cluster
-from warmline.pipeline import ClusterWorker, Outcome, PlannedCall, RunConfig, Workers, note_lost
+from warmline.pipeline import (
+    ClusterWorker,
+    Outcome,
+    PlannedCall,
+    RunConfig,
+    Workers,
+    have_sound,
+    note_lost,
+)
 from warmline.run import Runner
 
 # Threads that wait for calls; how many calls run at a time is `night.jobs`.
@@ -24,7 +32,7 @@ _IN_HAND_ELSEWHERE = 2000
 
 
 @contextmanager
-def open_runner(config: RunConfig, pending: int) -> Iterator[Runner]:
+def open_runner(config: RunConfig, calls: Sequence[PlannedCall]) -> Iterator[Runner]:
     """Open what analyzes each call as a task of its own, where `night.runner` says.
 
     It raises `WarmlineError` for what would befall every call, at the first one that meets it, and
@@ -38,7 +46,7 @@ def open_runner(config: RunConfig, pending: int) -> Iterator[Runner]:
     # The workers are left first: threads that wait for what will never be are let go by them.
     with (
         ThreadPoolTaskRunner(max_workers=_WAITING) as runner,
-        Workers(config, pending) as workers,
+        Workers(config, len(calls), listens=have_sound(calls)) as workers,
     ):
 
         def analyze(call: PlannedCall) -> Outcome:

@@ -12,7 +12,6 @@ from support.once import Once
 from support.prefect_nights import make_home, server
 from support.warehouses import put, rich
 from support.week import publish_week
-from warmline.engines import Engines
 from warmline.models.catalogue import (
     EMBEDDING,
     MANY_LANGUAGES,
@@ -20,6 +19,7 @@ from warmline.models.catalogue import (
     SENTENCES,
     whisper_name,
 )
+from warmline.models.engines import Engines
 from warmline.models.store import ModelStore
 from warmline.settings import PlaceSettings
 
@@ -28,6 +28,24 @@ from warmline.settings import PlaceSettings
 settings.register_profile("usual", settings(), deadline=None)
 settings.register_profile("thorough", settings(), deadline=None, max_examples=1000)
 settings.load_profile("usual")
+
+
+#: Fixtures that each process of a run makes for itself, in the order in which their files come.
+_MADE_BY_EACH = ("engines", "", "prefect_server")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that load models first and those that have a server of Prefect's last.
+
+    Two processes begin at the two ends, so that each of them makes one of both and not both.
+    """
+    place: dict[Path, int] = {}
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        own = next((i for i, name in enumerate(_MADE_BY_EACH) if name in names), 1)
+        if own != 1 or item.path not in place:
+            place[item.path] = own
+    items.sort(key=lambda item: place[item.path])
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ from support.sounds import RATE_HZ, talk, write
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
-from warmline.engines import Engines
 from warmline.errors import QueryError
+from warmline.models.engines import Engines
 from warmline.query.export import (
     MARGIN_S,
     TONE_HZ,
@@ -116,8 +116,8 @@ def test_whisper_hears_no_digit_of_the_card_in_the_copy(tmp_path: Path, engines:
     from warmline.pipeline import CacheKeys
     from warmline.pipeline.analyze import analyze_recording
     from warmline.settings import Settings, with_overrides
-    from warmline.simulate.flite import RATE_HZ as SAID_HZ
-    from warmline.simulate.flite import VOICES, speak
+    from warmline.simulate.sounds import RATE_HZ as SAID_HZ
+    from warmline.simulate.sounds import VOICES, speak
 
     said = (
         "Good morning, I would like to pay for my order today please. My card number is "

@@ -18,7 +18,7 @@ from warmline.cli.app import app
 from warmline.cli.show import strip
 from warmline.cli.terminal import ExitCode
 from warmline.metrics import missing_metric
-from warmline.query.rendering import clock, evidence_text, value_text
+from warmline.query.call_page import clock, evidence_text, value_text
 from warmline.values import Span
 from warmline.warehouse import publish
 

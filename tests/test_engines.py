@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from pyannote.core import Annotation, Segment
 from pyannote.database.util import load_rttm
 
-from warmline.engines import Engines
 from warmline.errors import ModelError
 from warmline.models.catalogue import EMBEDDING, SEGMENTATION, whisper_name
+from warmline.models.engines import Engines
 from warmline.models.store import ModelStore
 
 RATE_HZ = 16_000
 LOAD_ALL = """
 import os, sys
-from warmline.engines import Engines
+from warmline.models.engines import Engines
 from warmline.models.store import ModelStore
 from warmline.settings import PlaceSettings
 heavy = {"torch", "whisper", "pyannote.audio", "torchaudio", "lightning"}

@@ -34,10 +34,10 @@ from support.sounds import RATE_HZ, talk, write
 from support.unprivileged import as_nobody
 from warmline import landing
 from warmline.database import open_without_warehouse
-from warmline.engines import Engines
 from warmline.errors import ModelError, RecordingRefusedError, Status, WarehouseError
 from warmline.landing import LandingError
 from warmline.models.catalogue import EMBEDDING
+from warmline.models.engines import Engines
 from warmline.models.store import ModelStore
 from warmline.pipeline import Workers
 from warmline.pipeline.failures import fault_code

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from warmline.engines import Engines
 from warmline.language import score_turns
 from warmline.language.similarity import (
     asks_plainly,
@@ -14,8 +13,8 @@ from warmline.language.similarity import (
     vectors_of,
 )
 from warmline.language.windows import score_windows, turn_texts_of
+from warmline.models.engines import Engines
 from warmline.phrases import broken_examples, spoken_text
-from warmline.settings import Settings
 from warmline.values import RoleName
 
 
@@ -35,11 +34,6 @@ def test_every_group_has_sentences_of_its_own_and_a_direction() -> None:
 @pytest.mark.parametrize("shout", ["HOW DO I RESET IT", "um, how do, how do I reset it?"])
 def test_a_request_is_one_however_it_was_heard(shout: str) -> None:
     assert asks_plainly(spoken_text(shout))
-
-
-@pytest.fixture(scope="module")
-def engines() -> Engines:
-    return Engines.from_settings(Settings())
 
 
 @pytest.mark.models

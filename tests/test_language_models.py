@@ -13,7 +13,6 @@ from sklearn.metrics import f1_score, roc_auc_score
 from support.dialogues import NO_FLOOR, Dialogue, dialogue
 from warmline.analysis import Moment
 from warmline.empathy import measure
-from warmline.engines import Engines
 from warmline.language import read
 from warmline.language.heads import (
     EMOTIONS,
@@ -27,6 +26,7 @@ from warmline.language.heads import (
 )
 from warmline.language.similarity import uptake
 from warmline.language.windows import windows
+from warmline.models.engines import Engines
 from warmline.phrases import spoken_text
 from warmline.settings import LanguageSettings, Settings
 
@@ -35,11 +35,6 @@ TEXT = ROOT.parent / "shared" / "data" / "text"
 FOLDS = ROOT / "training" / "epitome_folds.csv"
 pytestmark = pytest.mark.models
 needs_texts = pytest.mark.skipif(not TEXT.is_dir(), reason="shared text data are not here")
-
-
-@pytest.fixture(scope="module")
-def engines() -> Engines:
-    return Engines.from_settings(Settings())
 
 
 def heard(call: Dialogue, engines: Engines) -> tuple[Moment, ...]:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warmline.engines import Engines
 from warmline.errors import ModelError
 from warmline.language import SpokenTurn, TurnLanguage, score_turns
+from warmline.models.engines import Engines
 from warmline.models.store import ModelStore
 from warmline.settings import LanguageSettings
 

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from warmline.cli.models import app
-from warmline.engines import Engines
 from warmline.errors import ModelError
 from warmline.models.catalogue import SEGMENTATION, catalogue
+from warmline.models.engines import Engines
 
 LIST_WITHOUT_TORCH = """
 import sys

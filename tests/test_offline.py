@@ -76,7 +76,7 @@ time.sleep(20)  # onnxruntime reports after a while
 @needs_namespaces
 def test_onnxruntime_reports_to_nobody(tmp_path: Path) -> None:
     pytest.importorskip("faster_whisper")
-    quiet = f"from warmline.engines import stay_home; stay_home()\n{VOICE_ACTIVITY}"
+    quiet = f"from warmline.models.engines import stay_home; stay_home()\n{VOICE_ACTIVITY}"
     seen, done = attempts(tmp_path, sys.executable, "-c", quiet)
     assert (seen, done.returncode) == ([], 0)
     loud, _ = attempts(tmp_path, sys.executable, "-c", VOICE_ACTIVITY)

@@ -15,9 +15,9 @@ from warmline import landing, words
 from warmline.analysis import CallAnalysis
 from warmline.cli.app import app
 from warmline.cli.terminal import ExitCode
-from warmline.engines import Engines
 from warmline.errors import Status
 from warmline.metrics import Metric
+from warmline.models.engines import Engines
 from warmline.pipeline import CacheKeys, all_measures, analyze_recording
 from warmline.pipeline.analyze import CallInput, analyze_recordings
 from warmline.query.questions import ask

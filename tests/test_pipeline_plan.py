@@ -11,8 +11,8 @@ import pytest
 from support import factories
 from support.plans import cache_keys, land, pending, plan
 from warmline import landing
-from warmline.engines import Engines
 from warmline.errors import Status
+from warmline.models.engines import Engines
 from warmline.pipeline import Redo, land_duplicates
 from warmline.pipeline.analyze import CallInput, analyze_recordings
 from warmline.recordings.find import identify

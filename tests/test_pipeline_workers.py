@@ -18,9 +18,9 @@ from support import factories
 from support.sounds import RATE_HZ, talk, write
 from support.workers import cache_keys, landed, planned
 from warmline import landing
-from warmline.engines import Engines
 from warmline.errors import ModelError, Status
 from warmline.landing import LandingError
+from warmline.models.engines import Engines
 from warmline.models.store import ModelStore
 from warmline.pipeline import (
     Outcome,
@@ -29,6 +29,7 @@ from warmline.pipeline import (
     RunSummary,
     Workers,
     analyze_recording,
+    have_sound,
 )
 from warmline.processes import give_memory_back, threads_each
 
@@ -260,6 +261,36 @@ def test_threads_are_those_that_others_leave(monkeypatch, cpus, load, jobs, thre
     monkeypatch.setattr("warmline.processes.cores", lambda: cpus)
     monkeypatch.setattr(os, "getloadavg", lambda: (load, 9.0, 9.0))
     assert threads_each(jobs) == threads
+
+
+REFUSED = """
+import sys
+from pathlib import Path
+from support.workers import cache_keys, is_imported, planned
+from warmline.pipeline import RunConfig, Workers, have_sound
+folder = Path(sys.argv[1])
+calls = [planned(folder / "empty.wav")]
+config = RunConfig(cache_keys(folder), str(folder / "landing"))
+with Workers(config, 1, listens=have_sound(calls)) as workers:
+    ((_, outcome),) = workers.analyze(calls)
+    print(outcome.code, workers._schedule(is_imported, (), "whisper").result())
+"""
+
+
+@pytest.mark.timeout(300)
+def test_nothing_is_imported_for_files_that_are_refused_unheard(tmp_path):
+    """It takes seconds, and a folder of empty files is done in one."""
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "other.wav").write_bytes(b"RIFF")
+    assert have_sound([planned(tmp_path / name) for name in ("empty.wav", "other.wav")])
+    done = subprocess.run(
+        [sys.executable, "-c", REFUSED, tmp_path],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["empty_file", "False"]
 
 
 SETTLED = """

@@ -296,3 +296,15 @@ def test_a_program_that_is_writing_is_named_and_its_log_left_alone(tmp_path: Pat
         assert (tmp_path / "w.duckdb.wal").exists()
     put(tmp_path)
     assert rows(tmp_path, "SELECT DISTINCT agent_id FROM calls") == [("7",)]
+
+
+def test_the_process_of_a_query_imports_what_it_needs_alone() -> None:
+    """Each query starts one: what it imports is what every answer waits for."""
+    code = (
+        "import sys, warmline.query.process; "
+        "print([m for m in ('pydantic', 'numpy', 'pyarrow', 'rich', 'typer') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert done.stdout.strip() == "[]"

@@ -9,7 +9,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from warmline.engines import Engines
 from warmline.language.encoders import (
     TOKENS_PER_BATCH,
     Bert,
@@ -18,6 +17,7 @@ from warmline.language.encoders import (
     published_weights,
 )
 from warmline.models.catalogue import SENTENCES
+from warmline.models.engines import Engines
 
 pytestmark = pytest.mark.models
 

@@ -15,8 +15,8 @@ from support.factories import ANALYZED_AT, call, definitions_of
 from support.once import Once
 from support.samples import cut, settings
 from warmline import landing, words
-from warmline.engines import Engines
 from warmline.landing.store import key_of
+from warmline.models.engines import Engines
 from warmline.pipeline import CacheKeys, all_measures, analyze_recording
 from warmline.query.questions import ask_named
 from warmline.redaction import kinds, redact

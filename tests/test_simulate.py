@@ -10,7 +10,7 @@ import pytest
 from support.scenes import LONG, SPEAKERS, ada, cleo, level_db, needs_flite, scene
 from warmline import simulate
 from warmline.errors import ScriptError
-from warmline.simulate import SimulatedSpeaker, flite
+from warmline.simulate import SimulatedSpeaker, sounds
 from warmline.values import RoleName, Span, union
 
 
@@ -38,7 +38,7 @@ def test_pauses_are_kept_to_the_sample():
 
 
 @needs_flite
-@pytest.mark.parametrize("voice", flite.VOICES)
+@pytest.mark.parametrize("voice", sounds.VOICES)
 def test_words_are_in_order_inside_their_turn_and_heard(voice: str):
     speakers = {"Ada": SimulatedSpeaker(role="agent", channel=1, voice=voice, formants=1.06)}
     call = simulate.render(scene(ada("It's done, isn't it? Twenty-four hours."), speakers=speakers))
@@ -94,7 +94,7 @@ def test_gain_is_in_the_level_and_rate_in_the_length():
     assert plain.duration_s / soft.duration_s == pytest.approx(0.8, rel=0.04)
 
 
-def median_pitch_hz(said: flite.Synthesized) -> float:
+def median_pitch_hz(said: sounds.Synthesized) -> float:
     """By the highest peak of the autocorrelation of 48 ms frames, 80-400 Hz."""
     size = 768
     inside = np.concatenate(
@@ -114,7 +114,7 @@ def median_pitch_hz(said: flite.Synthesized) -> float:
 def test_pitch_shift_is_in_the_voice(shift_st: float):
     """Measured before the telephone band takes the fundamental away."""
     plain, shifted = (
-        flite.speak(LONG, flite.VOICES["slt"], 1.0, 172 * 2 ** (st / 12)) for st in (0, shift_st)
+        sounds.speak(LONG, sounds.VOICES["slt"], 1.0, 172 * 2 ** (st / 12)) for st in (0, shift_st)
     )
     ratio = median_pitch_hz(shifted) / median_pitch_hz(plain)
     assert median_pitch_hz(plain) == pytest.approx(172, rel=0.05)

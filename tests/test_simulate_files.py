@@ -13,7 +13,7 @@ from warmline import simulate
 from warmline.cli.develop import simulate as command
 from warmline.errors import ScriptError, SynthesisError
 from warmline.files import folder
-from warmline.simulate import flite
+from warmline.simulate import sounds
 
 
 @needs_flite
@@ -86,4 +86,4 @@ def test_the_command_tells_what_it_played_and_where_it_is(tmp_path: Path):
 
 def test_a_missing_engine_names_the_package():
     with pytest.raises(SynthesisError, match="apt-get install flite"):
-        flite._load("libflite_that_is_not_there.so.1")
+        sounds._load("libflite_that_is_not_there.so.1")

@@ -11,7 +11,7 @@ from pyannote.core import Annotation, Segment, Timeline
 from pyannote.database.util import load_rttm
 from pyannote.metrics.diarization import DiarizationErrorRate
 
-from warmline.engines import Engines
+from warmline.models.engines import Engines
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import RecordingSettings, SpeechSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from warmline.engines import make_torchaudio_importable
+from warmline.models.engines import make_torchaudio_importable
 
 PACKAGE = """
 from . import _extension

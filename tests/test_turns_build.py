@@ -18,8 +18,13 @@ from support.conversations import (
 )
 from warmline.phrases import broken_examples
 from warmline.settings import Settings
-from warmline.turns.build import ContributionKind, build_turns, contributions
-from warmline.turns.listening import listener_rules, listens
+from warmline.turns.build import (
+    ContributionKind,
+    build_turns,
+    contributions,
+    listener_rules,
+    listens,
+)
 from warmline.values import (
     Span,
     SpeakerSource,

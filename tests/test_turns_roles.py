@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warmline.engines import Engines
 from warmline.language import party_reader
 from warmline.language.heads import adapter_file
+from warmline.models.engines import Engines
 from warmline.phrases import broken_examples
 from warmline.settings import Settings, TurnSettings
 from warmline.turns.roles import assign_roles, behaves_like_the_agent, role_languages, role_rules

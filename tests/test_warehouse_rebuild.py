@@ -39,6 +39,19 @@ def age(folder: Path) -> None:
         con.execute("CREATE MACRO of_before(x) AS x + 1")
 
 
+def test_views_are_written_anew_where_their_sql_has_changed(once: Once, tmp_path: Path) -> None:
+    """And only there: writing them takes as long as loading a night's calls."""
+    once.copied("filled", fill, tmp_path)
+    for digest, is_left in (("sql_sha256", True), ("'of before'", False)):
+        with duckdb.connect(str(tmp_path / "w.duckdb")) as con:
+            con.execute("CREATE OR REPLACE VIEW of_before AS SELECT 1")
+            con.execute(f"UPDATE runs SET sql_sha256 = {digest}")
+        assert put(tmp_path, rich("later"), rich(f"later-{is_left}")).rebuilt
+        views = rows(tmp_path, "SELECT view_name FROM duckdb_views() WHERE NOT internal")
+        assert (("of_before",) in views) is is_left
+        assert ("call_summary",) in views
+
+
 def age_far(folder: Path) -> None:
     """Make it one of before there were digests of tables, reviews and noted landing folders."""
     age(folder)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from whisper.timing import WordTiming
 
 from support.transcribing import transcribe
-from warmline.engines import Engines
+from warmline.models.engines import Engines
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import RecordingSettings, SpeechSettings, WordSettings
@@ -20,9 +20,8 @@ from warmline.speech import listen
 from warmline.values import ChannelLayout, Span, SpeakerSource, Speech, SpeechSegment, Word
 from warmline.words.assignment import assign_words
 from warmline.words.openai_whisper import _whole_words
-from warmline.words.packing import WINDOW_S, pack
 from warmline.words.recogniser import Recognised
-from warmline.words.redecoding import why_refused
+from warmline.words.windows import WINDOW_S, pack, why_refused
 
 SETTINGS = WordSettings(whisper_model="tiny.en")
 MONO = ChannelLayout("mono", 1, None, "one channel")

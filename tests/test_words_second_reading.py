@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 
 from warmline.settings import WordSettings
 from warmline.values import Span, total_s, union
-from warmline.words.packing import Window, pack
 from warmline.words.recogniser import Recognised, TimedWord
-from warmline.words.redecoding import choose_decoding, keep_or_retry, left_out
+from warmline.words.windows import Window, choose_decoding, keep_or_retry, left_out, pack
 
 SETTINGS = WordSettings()
 SPEECH = [Span(1.0, 6.0), Span(6.2, 11.0), Span(11.4, 16.0)]

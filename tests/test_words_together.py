@@ -9,8 +9,8 @@ import pytest
 
 from support.transcribing import transcribe as transcribe_one
 from warmline import words
-from warmline.engines import Engines
 from warmline.errors import ModelError
+from warmline.models.engines import Engines
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import RecordingSettings, Settings, WordSettings

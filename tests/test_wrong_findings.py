@@ -14,8 +14,8 @@ from _pytest.mark import ParameterSet
 from support.dialogues import NO_FLOOR, dialogue
 from warmline.analysis import Empathy
 from warmline.empathy import measure
-from warmline.engines import Engines
 from warmline.language import read
+from warmline.models.engines import Engines
 from warmline.settings import Settings
 
 pytestmark = pytest.mark.models
@@ -32,11 +32,6 @@ STILL_WRONG = {
 }
 ROLES = {"agent": "agent", "agent1": "agent", "agent2": "agent", "customer": "customer"}
 SHOWS = ("affective", "cognitive", "attentive", "emotional_reaction")
-
-
-@pytest.fixture(scope="module")
-def engines() -> Engines:
-    return Engines.from_settings(Settings())
 
 
 def understood(turns: list[list[str]], engines: Engines) -> Empathy:

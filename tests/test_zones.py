@@ -16,7 +16,7 @@ from support.factories import call
 from support.once import Once
 from support.warehouses import put
 from warmline.cli.app import app
-from warmline.cli.zones import Zone
+from warmline.cli.options import Zone
 
 WINTER = datetime(2026, 1, 31, 23, 30, tzinfo=UTC)
 SUMMER = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)

@@ -22,10 +22,10 @@ from sklearn.linear_model import LogisticRegression
 
 import warmline.turns
 from corpora import agent_lines, service_lines, support_dialogues
-from warmline.engines import Engines
 from warmline.language.feelings import MAX_TOKENS, NETWORK
 from warmline.language.heads import adapter_file
 from warmline.language.parties import HEAD, sentences_of
+from warmline.models.engines import Engines
 from warmline.settings import Settings
 
 _RULES = Path(warmline.turns.__file__).parent

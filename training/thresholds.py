@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpora import Comment, Pair
-from warmline.engines import Engines
 from warmline.language.heads import (
     FEELINGS,
     LEVELS,
@@ -23,6 +22,7 @@ from warmline.language.heads import (
 )
 from warmline.language.kinds import CUE_LABELS
 from warmline.language.windows import plainness
+from warmline.models.engines import Engines
 from warmline.phrases import spoken_text
 
 PRECISION = 0.85

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.engines import Engines
+from warmline.models.engines import Engines
 from warmline.statistics import Estimate, cohen_kappa, wilson
 
 from .context import Context

@@ -7,17 +7,17 @@ from functools import cached_property
 from pathlib import Path
 
 from warmline.analysis import CallAnalysis, Empathy, Floor, Prosody
-from warmline.engines import Engines
 from warmline.errors import DataError
 from warmline.floor import measure
 from warmline.landing import known, read_landed, write
+from warmline.models.engines import Engines
 from warmline.pipeline import CacheKeys, analyze_recording
 from warmline.recordings.decode import decode
 from warmline.recordings.find import identify
 from warmline.settings import Settings
 from warmline.simulate import SimulatedCall
 from warmline.simulate import write as write_call
-from warmline.simulate.acoustics import encode
+from warmline.simulate.sounds import encode
 from warmline.values import Conversation, Speech, Transcript
 
 from .context import Context

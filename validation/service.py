@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.engines import Engines
 from warmline.errors import DataError
 from warmline.language import party_reader, score_turns
 from warmline.language.feelings import thresholds
 from warmline.language.windows import turn_texts_of
+from warmline.models.engines import Engines
 from warmline.statistics import Estimate, bootstrap
 from warmline.turns.roles import ReadTurns, assign_roles
 from warmline.values import CallMetadata, ChannelLayout, RoleName

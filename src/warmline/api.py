@@ -13,8 +13,8 @@ from warmline.query.questions import QueryResult
 from warmline.recordings.remote import as_source
 from warmline.run import RunRequest, RunResult, require_there, run
 from warmline.settings import Settings
-from warmline.warehouse.landed_reviews import show_landed_reviews
 from warmline.warehouse.landing_folder import known_places
+from warmline.warehouse.reviews import show_landed_reviews
 
 
 def analyze(

@@ -5,10 +5,13 @@ import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warmline.errors import WarehouseError, WarmlineError
 from warmline.files import PRIVATE_FILE, sync
-from warmline.settings import Settings
+
+if TYPE_CHECKING:
+    from warmline.settings import Settings
 
 #: The file in a landing folder that holds the folder's id.
 IDENTITY = "landing.json"
@@ -28,7 +31,7 @@ class Places:
 class UnfinishedErasureError(WarmlineError):
     """Calls were erased from the landing folder, and the warehouse may still hold their words."""
 
-    def __init__(self, places: Places, settings: Settings, *, allow_loss: bool = False) -> None:
+    def __init__(self, places: Places, settings: "Settings", *, allow_loss: bool = False) -> None:
         super().__init__(
             f"{places.landing}: an erasing (`warmline forget`) was begun and not finished; any "
             "command of warmline finishes it"
@@ -39,7 +42,7 @@ class UnfinishedErasureError(WarmlineError):
 
 
 def places_of(
-    settings: Settings,
+    settings: "Settings",
     landing: Path | None = None,
     warehouse: Path | None = None,
     *,
@@ -66,7 +69,7 @@ def erasing_note(warehouse: Path) -> Path:
 
 
 def require_nothing_half_erased(
-    places: Places, settings: Settings, *, allow_loss: bool = False
+    places: Places, settings: "Settings", *, allow_loss: bool = False
 ) -> None:
     """Raise UnfinishedErasureError where an erasing of these places was begun and not finished."""
     notes = (places.landing / ERASING, erasing_note(places.warehouse))

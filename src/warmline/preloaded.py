@@ -17,7 +17,7 @@ def _import_what_listens() -> None:
     watch = threading.Thread(target=_end_with_parent, args=(os.getppid(), imported))
     watch.start()
     try:
-        from warmline.engines import import_libraries
+        from warmline.models.engines import import_libraries
 
         import_libraries()
 

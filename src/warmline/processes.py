@@ -34,9 +34,13 @@ def wait_passively() -> None:
     os.environ.setdefault("KMP_BLOCKTIME", "0")  # Intel's and LLVM's, which CTranslate2 has
 
 
-def context() -> BaseContext:
-    """Return the multiprocessing context that call processes are started with."""
-    if not _FORKS:
+def context(*, listens: bool = True) -> BaseContext:
+    """Return the multiprocessing context that call processes are started with.
+
+    Processes that are not to listen (`listens`) are not forked: the imports before the first fork
+    take seconds. One that has to listen all the same imports the libraries itself.
+    """
+    if not (_FORKS and listens):
         return multiprocessing.get_context("spawn")
     chosen = multiprocessing.get_context("forkserver")
     chosen.set_forkserver_preload(["warmline.preloaded"])

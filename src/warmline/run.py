@@ -28,6 +28,7 @@ from warmline.pipeline import (
     RunSummary,
     Workers,
     all_measures,
+    have_sound,
     land_duplicates,
     make_plan,
 )
@@ -64,7 +65,7 @@ class RunHooks:
     @contextmanager
     def runner(self, config: RunConfig, calls: Sequence[PlannedCall]) -> Iterator[Runner]:
         """Open what analyzes the calls of this run."""
-        with Workers(config, len(calls)) as workers:
+        with Workers(config, len(calls), listens=have_sound(calls)) as workers:
             yield workers.analyze
 
 

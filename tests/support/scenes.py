@@ -4,13 +4,21 @@ import numpy as np
 import pytest
 
 from warmline.errors import SynthesisError
-from warmline.simulate import Call, Line, LineSound, Scene, SimulatedCall, SimulatedSpeaker, flite
+from warmline.simulate import (
+    Call,
+    Line,
+    LineSound,
+    Scene,
+    SimulatedCall,
+    SimulatedSpeaker,
+    sounds,
+)
 from warmline.values import Span
 
 
 def has_flite() -> bool:
     try:
-        flite.speak("yes", flite.VOICES["slt"], 1.0, None)
+        sounds.speak("yes", sounds.VOICES["slt"], 1.0, None)
     except SynthesisError:
         return False
     return True

@@ -1,6 +1,6 @@
 """One call's words, from a recogniser that nobody shares."""
 
-from warmline.engines import Engines
+from warmline.models.engines import Engines
 from warmline.recordings.sound import Sound
 from warmline.settings import WordSettings
 from warmline.values import ChannelLayout, Speech, Transcript

@@ -1,10 +1,12 @@
 """Calls for worker processes that have a model store without models."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from support.plans import MODELS
 from warmline import landing
-from warmline.pipeline import CacheKeys, PlannedCall
+from warmline.pipeline import CacheKeys, PlannedCall, RunConfig
 from warmline.pipeline.failures import unread_recording
 from warmline.settings import Settings, with_overrides
 
@@ -18,6 +20,11 @@ def cache_keys(tmp_path: Path, **values: object) -> CacheKeys:
 
 def planned(path: Path) -> PlannedCall:
     return PlannedCall(unread_recording(path), "new")
+
+
+def is_imported(_config: RunConfig, _batch: Sequence[PlannedCall], name: str) -> bool:
+    """Whether the process that this runs in has imported a module."""
+    return name in sys.modules
 
 
 def landed(folder: Path, path: Path) -> landing.Landed:

@@ -20,9 +20,9 @@ import pandas as pd
 
 from warmline import language
 from warmline.empathy import measure as measure_empathy
-from warmline.engines import Engines
 from warmline.files import folder
 from warmline.floor import measure as measure_floor
+from warmline.models.engines import Engines
 from warmline.prosody import measure as measure_prosody
 from warmline.research.reliability import WANTED, reliability
 from warmline.settings import Settings

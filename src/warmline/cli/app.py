@@ -9,14 +9,12 @@ from warmline import __version__
 from warmline.cli.analyze import analyze, demo, retry
 from warmline.cli.annotate import agreement, annotate
 from warmline.cli.develop import bench, simulate, validate
-from warmline.cli.encryption import encrypt, keys
-from warmline.cli.export import export
-from warmline.cli.forget import forget, subject_access
 from warmline.cli.models import app as models
 from warmline.cli.night import metrics, nightly, report
 from warmline.cli.options import settings
 from warmline.cli.outcomes import app as outcomes
-from warmline.cli.query import check, query
+from warmline.cli.privacy import encrypt, forget, keys, subject_access
+from warmline.cli.query import check, export, query
 from warmline.cli.research import app as research
 from warmline.cli.research_agents import reliability
 from warmline.cli.review import app as review

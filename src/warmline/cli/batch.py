@@ -15,9 +15,9 @@ from rich.markup import escape
 from warmline.cli.terminal import ExitCode, messages, output
 from warmline.database import open_for_reading
 from warmline.errors import Status
-from warmline.pipeline import Outcome, Plan, PlannedCall, RunConfig, RunSummary, Workers
+from warmline.pipeline import Outcome, Plan, PlannedCall, RunConfig, RunSummary, Workers, have_sound
 from warmline.places import Places
-from warmline.query.rendering import clock
+from warmline.query.call_page import clock
 from warmline.run import (
     RunHooks,
     Runner,
@@ -219,7 +219,10 @@ class _ShownRun(RunHooks):
     @contextmanager
     def runner(self, config: RunConfig, calls: Sequence[PlannedCall]) -> Iterator[Runner]:
         """Open processes on this machine, and the bar."""
-        with Workers(config, len(calls)) as workers, batch_progress(calls) as self._progress:
+        with (
+            Workers(config, len(calls), listens=have_sound(calls)) as workers,
+            batch_progress(calls) as self._progress,
+        ):
             yield partial(workers.analyze, on_wait=self._progress.under_way)
 
 

@@ -14,11 +14,12 @@ from warmline.cli.options import (
     LandingOption,
     SettingsOption,
     WarehouseOption,
+    ZoneOption,
     settings_file,
     settings_from,
+    zone_of,
 )
 from warmline.cli.terminal import ExitCode, messages, output, say_error
-from warmline.cli.zones import ZoneOption, zone_of
 from warmline.errors import SettingsError, WarehouseError
 from warmline.files import folder
 from warmline.places import Places, places_of

@@ -3,8 +3,15 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from warmline.query.call_page import CallPage, Row
-from warmline.query.rendering import clock, evidence_text, role_style, styled, value_text
+from warmline.query.call_page import (
+    CallPage,
+    Row,
+    clock,
+    evidence_text,
+    role_style,
+    styled,
+    value_text,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

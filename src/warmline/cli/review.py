@@ -17,10 +17,12 @@ from warmline.cli.options import (
     LandingOption,
     SettingsOption,
     WarehouseOption,
+    Zone,
+    ZoneOption,
     settings_from,
+    zone_of,
 )
 from warmline.cli.terminal import messages, note_access, output, say_json
-from warmline.cli.zones import Zone, ZoneOption, zone_of
 from warmline.database import open_for_reading
 from warmline.errors import QueryError
 from warmline.files import safe_cell, write_text_whole
@@ -117,7 +119,7 @@ def search(
 def _print(hit: Hit, zone: Zone) -> None:
     from rich.markup import escape
 
-    from warmline.query.rendering import clock
+    from warmline.query.call_page import clock
 
     known = (
         zone.minute(hit.started_at) if hit.started_at else None,

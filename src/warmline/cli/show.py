@@ -7,12 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
+from warmline.cli.options import (
+    JsonOption,
+    SettingsOption,
+    WarehouseOption,
+    ZoneOption,
+    settings_from,
+    zone_of,
+)
 from warmline.cli.terminal import note_access, say_json
-from warmline.cli.zones import ZoneOption, zone_of
 from warmline.places import places_of
-from warmline.query.call_page import CallPage, Row
-from warmline.query.rendering import clock, role_style, share_text, styled
+from warmline.query.call_page import (
+    CallPage,
+    Row,
+    clock,
+    role_style,
+    share_text,
+    styled,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -8,7 +8,7 @@ from warmline.metrics import MetricDefinition
 from warmline.phrases import spoken_text
 from warmline.settings import EmpathySettings
 from warmline.statistics import precision_at, specificity_from
-from warmline.turns.listening import listens
+from warmline.turns.build import listens
 from warmline.values import Conversation, RoleName, Turn
 
 RULE = "rule with evidence"

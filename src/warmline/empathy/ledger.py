@@ -11,7 +11,7 @@ from warmline.language.feelings import cues_in
 from warmline.language.speech_acts import content
 from warmline.phrases import spoken_text
 from warmline.settings import EmpathySettings
-from warmline.turns.listening import listens
+from warmline.turns.build import listens
 from warmline.values import Conversation, RoleName, Span, Turn
 
 # How an agent answered a cue, by what was said in the turns in which an answer counts.

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 from warmline.analysis import Moment, TurnEmpathy, TurnFeelings
-from warmline.engines import Engines
 from warmline.language.feelings import (
     feelings_of,
     model_cues,
@@ -23,6 +22,7 @@ from warmline.language.scoring import (
 )
 from warmline.language.similarity import uptake_moments
 from warmline.language.windows import score_windows, turn_texts
+from warmline.models.engines import Engines
 from warmline.settings import LanguageSettings
 from warmline.values import Conversation, RoleName, Transcript
 

@@ -4,7 +4,7 @@ E5: Wang et al. 2024, arXiv:2402.05672. The file is the one in the package `nano
 pieces of the tokenizer with their scores, the map that normalizes characters, and the weights in
 blocks of 32 that share a scale (`Q4_0`). It is read as data; nothing of the package is run.
 
-This module imports torch: only `warmline.engines` loads it.
+This module imports torch: only `warmline.models.engines` loads it.
 """
 
 import json

@@ -20,12 +20,12 @@ from types import MappingProxyType
 from typing import Any
 
 from warmline.analysis import Moment, TurnFeelings
-from warmline.engines import Engines
 from warmline.language.features import marks_of, strongest
 from warmline.language.heads import adapter_file, head
 from warmline.language.kinds import CUE_LABELS
 from warmline.language.rulebook import Rulebook
 from warmline.language.windows import TurnText, WindowScores, parts, windows
+from warmline.models.engines import Engines
 from warmline.phrases import Spoken
 from warmline.values import RoleName, Turn
 

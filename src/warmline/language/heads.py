@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.engines import Engines
+from warmline.models.engines import Engines
 
 _FOLDER = Path(__file__).parent / "networks"
 

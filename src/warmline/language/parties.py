@@ -8,10 +8,10 @@ done with it is in `warmline.turns.roles`.
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from warmline.engines import Engines
 from warmline.language.feelings import MAX_TOKENS, NETWORK
 from warmline.language.heads import adapter_file, head
 from warmline.language.windows import windows
+from warmline.models.engines import Engines
 from warmline.phrases import Spoken, spoken
 from warmline.settings import LanguageSettings
 from warmline.values import Turn

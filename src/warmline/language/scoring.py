@@ -14,7 +14,6 @@ from typing import Protocol
 import numpy as np
 
 from warmline.analysis import Moment, TurnEmpathy, TurnFeelings
-from warmline.engines import Engines
 from warmline.language.features import SERVICE, ModelScores, empathy_evidence, weights
 from warmline.language.feelings import (
     cues_in,
@@ -31,6 +30,7 @@ from warmline.language.rule_moments import rule_moments
 from warmline.language.rulebook import rulebook
 from warmline.language.similarity import prototype_similarity, vectors_of
 from warmline.language.windows import TurnText, WindowScores, score_windows, turn_texts_of
+from warmline.models.engines import Engines
 from warmline.settings import EmpathySettings, LanguageSettings, Settings
 from warmline.values import RoleName
 

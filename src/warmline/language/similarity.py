@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmline.analysis import Moment
-from warmline.engines import Engines
 from warmline.language.windows import TurnText, WindowScores
+from warmline.models.engines import Engines
 from warmline.phrases import Matcher, PhraseRule, RuleFile, Spoken, parse_rules, spoken_text
 from warmline.values import RoleName
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from warmline.analysis import Moment
-from warmline.engines import Engines
 from warmline.language.heads import LEVELS, MECHANISMS, emotion_probabilities, level_probabilities
+from warmline.models.engines import Engines
 from warmline.phrases import Spoken, spoken
 from warmline.values import Conversation, RoleName, Span, Transcript, Turn, Word
 

@@ -12,7 +12,7 @@ from warmline.pipeline.plan import (
     make_plan,
 )
 from warmline.pipeline.stages import STAGES, CacheKeys, Stage, all_measures, with_later
-from warmline.pipeline.workers import ClusterWorker, Workers, note_lost
+from warmline.pipeline.workers import ClusterWorker, Workers, have_sound, note_lost
 
 __all__ = [
     "STAGES",
@@ -31,6 +31,7 @@ __all__ = [
     "analyze_recording",
     "dated_after",
     "failed_calls",
+    "have_sound",
     "land_duplicates",
     "make_plan",
     "note_lost",

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from warmline import channels, empathy, floor, language, prosody, speech, turns, words
 from warmline.analysis import CallAnalysis, Empathy, Floor, Prosody, StageKey
-from warmline.engines import Engines
 from warmline.errors import RecordingRefusedError, Status, WarmlineError
 from warmline.metrics import missing_metric, suppress_parties
+from warmline.models.engines import Engines
 from warmline.pipeline.failures import base_analysis, fault_code, unread_recording
 from warmline.pipeline.stages import CacheKeys, all_measures
 from warmline.progress import ProgressCallback, no_progress, part_of

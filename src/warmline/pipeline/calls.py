@@ -16,9 +16,9 @@ import platformdirs
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.encryption import look_for_key
-from warmline.engines import Engines
 from warmline.errors import RecordingRefusedError, Status
 from warmline.landing import Known
+from warmline.models.engines import Engines
 from warmline.pipeline.analyze import CallInput, Remote, analyze_recordings
 from warmline.pipeline.failures import PASSING_FAULTS, base_analysis, dated_after, fault_code
 from warmline.pipeline.plan import Plan, PlannedCall

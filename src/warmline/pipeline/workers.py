@@ -9,7 +9,7 @@ import heapq
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -118,10 +118,18 @@ def _say_nothing(_shares: Mapping[str, float]) -> None:
     """Nobody looks at the calls in hand."""
 
 
-class Workers:
-    """A pool of analyzing processes; use it as a context, leaving it early ends them at once."""
+def have_sound(calls: Iterable[PlannedCall]) -> bool:
+    """Return whether there is anything to listen to: an empty file is refused unheard."""
+    return any(call.recording.size_bytes for call in calls)
 
-    def __init__(self, config: RunConfig, pending: int) -> None:
+
+class Workers:
+    """A pool of analyzing processes; use it as a context, leaving it early ends them at once.
+
+    Processes that are not to listen (`listens`) are there at once.
+    """
+
+    def __init__(self, config: RunConfig, pending: int, *, listens: bool = True) -> None:
         self.config = config
         available = cores()
         # Two calls on a core each take less time than one after the other on two: a decoder's
@@ -142,7 +150,7 @@ class Workers:
                 threads_each(jobs),
                 night.call_memory_gb,
             ),
-            context=processes.context(),
+            context=processes.context(listens=listens),
         )
         self._pool = self._new_pool()
         self._renewing = Lock()

@@ -1,14 +1,17 @@
-"""Everything the warehouse knows of one call, read for the page that `warmline show` prints."""
+"""Read all that the warehouse knows of one call, for the pages that show it; and their values."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from warmline.database import open_for_reading
 from warmline.warehouse.call_names import find_call
-from warmline.warehouse.landed_reviews import show_landed_reviews
+from warmline.warehouse.reviews import show_landed_reviews
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 Row = dict[str, Any]
 
@@ -122,3 +125,66 @@ def _rows(con: duckdb.DuckDBPyConnection, sql: str, call_id: str, **more: int | 
     result = con.execute(sql, {"call_id": call_id, **more})
     names = [column[0] for column in result.description or ()]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+# What the pages show in the same way: times, values, colours.
+
+ROLE_STYLES = {"agent": "cyan", "customer": "magenta", "ivr": "yellow", "other": "green"}
+_UNIT_FORMATS = {
+    "s": "{:.2f} s",
+    "share": "{:.0%}",
+    "count": "{:.0f}",
+    "per_min": "{:.2f}/min",
+    "per_hour": "{:.1f}/h",
+    "dB": "{:.1f} dB",
+    "semitones": "{:.2f} st",
+    "Hz": "{:.0f} Hz",
+    "words/s": "{:.2f} words/s",
+    "ratio": "{:.2f}",
+}
+
+
+def clock(seconds: float | None) -> str:
+    """Return a time such as `75.2` as `1:15`, with hours only where there are some."""
+    if seconds is None:
+        return "-"
+    whole = int(seconds)
+    hours, rest = divmod(whole, 3600)
+    minutes, s = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{s:02}" if hours else f"{minutes}:{s:02}"
+
+
+def value_text(value: float | None, unit: str | None) -> str:
+    """Return a value with its unit, rounded for a reader; `-` where there is none."""
+    if value is None:
+        return "-"
+    known = _UNIT_FORMATS.get(unit or "")
+    return known.format(value) if known else f"{value:.3g} {unit or ''}".rstrip()
+
+
+def share_text(value: float | None) -> str:
+    """Return a share such as `0.421` as `42 %`."""
+    return "-" if value is None else f"{value:.0%}"
+
+
+def role_style(name: str) -> str:
+    """Return the colour of a party by its name on the page."""
+    return ROLE_STYLES.get(name.split(" ")[0], "white")
+
+
+def styled(parts: list[tuple[str, str]]) -> "Text":
+    """Return pieces of text, each with its style, on one line."""
+    from rich.text import Text
+
+    return Text.assemble(*parts)
+
+
+def evidence_text(evidence: list[dict[str, Any]], room: int) -> str:
+    """Return as many times of the evidence as fit into `room` characters."""
+    times = [clock(place["start_s"]) for place in evidence]
+    for shown in range(len(times), 0, -1):
+        more = len(times) - shown
+        text = " ".join(times[:shown]) + (f" +{more}" if more else "")
+        if len(text) <= room or shown == 1:
+            return text
+    return ""

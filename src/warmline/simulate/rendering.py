@@ -14,10 +14,9 @@ from pydantic import ValidationError
 
 from warmline.errors import SceneLineError, ScriptError
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
-from warmline.simulate import acoustics
-from warmline.simulate.acoustics import TELEPHONE_RATE_HZ, Samples, encode
-from warmline.simulate.flite import RATE_HZ, VOICES
+from warmline.simulate import sounds
 from warmline.simulate.scene import Scene, check
+from warmline.simulate.sounds import RATE_HZ, TELEPHONE_RATE_HZ, VOICES, Samples, encode
 from warmline.simulate.timeline import Timeline, lay_out
 from warmline.simulate.truth import Truth, ground_truth, truth_json
 from warmline.values import CallMetadata
@@ -38,7 +37,7 @@ class SimulatedCall:
 
     def sound(self) -> Sound:
         """Return the call as the listening stages take it, without writing a file."""
-        wide = acoustics.resample(self.pcm.astype(np.float64), SAMPLE_RATE_HZ / self.rate_hz)
+        wide = sounds.resample(self.pcm.astype(np.float64), SAMPLE_RATE_HZ / self.rate_hz)
         return Sound(_as_pcm(wide), self.rate_hz, self.format)
 
 
@@ -50,18 +49,18 @@ def render(scene: Scene) -> SimulatedCall:
     """
     check(scene)
     timeline = lay_out(scene)
-    samples = acoustics.telephone_band(_mixed(scene, timeline), RATE_HZ)
+    samples = sounds.telephone_band(_mixed(scene, timeline), RATE_HZ)
     samples = samples[:, :: RATE_HZ // TELEPHONE_RATE_HZ]  # the band is below half the new rate
     noise_db = scene.sound.level_db - scene.sound.snr_db
     rng = np.random.default_rng(scene.sound.seed)
-    samples = samples + acoustics.line_noise(samples.shape, TELEPHONE_RATE_HZ, noise_db, rng)
+    samples = samples + sounds.line_noise(samples.shape, TELEPHONE_RATE_HZ, noise_db, rng)
     peak = float(np.abs(samples).max())
     if peak > 1:
         excess_db = 20 * np.log10(peak)
         raise ScriptError(f"the call clips by {excess_db:.1f} dB; lower sound.level_db or gain_db")
     pcm = _as_pcm(samples * _FULL_SCALE)
     if scene.sound.format == "wav-mulaw":
-        pcm = acoustics.companded(pcm, TELEPHONE_RATE_HZ)
+        pcm = sounds.companded(pcm, TELEPHONE_RATE_HZ)
     truth = ground_truth(scene, timeline)
     return SimulatedCall(pcm, TELEPHONE_RATE_HZ, scene.sound.format, truth, _metadata(scene))
 
@@ -106,11 +105,11 @@ def _mixed(scene: Scene, timeline: Timeline) -> Samples:
         said = placed.said.samples
         channels[channel, placed.start : placed.start + said.size] += said
     for music in timeline.music:
-        notes = acoustics.hold_music(music.duration_s, RATE_HZ, scene.sound.level_db)
+        notes = sounds.hold_music(music.duration_s, RATE_HZ, scene.sound.level_db)
         start = round(music.start_s * RATE_HZ)
         channels[music.channel, start : start + notes.size] += notes
     if scene.sound.crosstalk_db is not None:
-        channels = channels + channels[::-1] * acoustics.amplitude(scene.sound.crosstalk_db)
+        channels = channels + channels[::-1] * sounds.amplitude(scene.sound.crosstalk_db)
     if scene.sound.layout == "stereo":
         return channels
     both: Samples = channels.sum(axis=0, keepdims=True)

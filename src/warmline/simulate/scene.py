@@ -31,7 +31,7 @@ from pydantic import (
 )
 
 from warmline.errors import SceneLineError, ScriptError
-from warmline.simulate.flite import VOICES
+from warmline.simulate.sounds import VOICES
 
 Layout = Literal["stereo", "mono", "fake_stereo"]
 Format = Literal["flac", "wav", "wav-mulaw", "ogg"]

@@ -10,9 +10,14 @@ from itertools import pairwise
 import numpy as np
 
 from warmline.errors import SceneLineError
-from warmline.simulate import acoustics
-from warmline.simulate.flite import RATE_HZ, VOICES, Synthesized, speak
+from warmline.simulate import sounds
 from warmline.simulate.scene import Line, Scene, SimulatedSpeaker
+from warmline.simulate.sounds import (
+    RATE_HZ,
+    VOICES,
+    Synthesized,
+    speak,
+)
 from warmline.values import Span, union
 
 # One line of a scene as it is heard on the telephone: band, level, and the time of every word.
@@ -35,10 +40,10 @@ def perform(line: Line, speaker: SimulatedSpeaker, level_db: float) -> Synthesiz
     pitch_hz = own_pitch_hz and own_pitch_hz * 2 ** (line.pitch_st / 12) / speaker.formants
     stretch = speaker.formants / (speaker.rate * line.rate)
     said = _resized(speak(line.spoken, voice, stretch, pitch_hz), speaker.formants)
-    said = replace(said, samples=acoustics.telephone_band(said.samples, RATE_HZ))
+    said = replace(said, samples=sounds.telephone_band(said.samples, RATE_HZ))
     said = _trimmed(replace(said, words=_heard_words(said)))
     target_db = level_db + speaker.gain_db + line.gain_db
-    gain = acoustics.amplitude(target_db) / acoustics.rms(said.samples, RATE_HZ, said.words)
+    gain = sounds.amplitude(target_db) / sounds.rms(said.samples, RATE_HZ, said.words)
     return replace(said, samples=said.samples * gain)
 
 
@@ -55,7 +60,7 @@ def cut_short(said: Synthesized, after_s: float) -> Synthesized:
 def _resized(said: Synthesized, formants: float) -> Synthesized:
     if formants == 1:
         return said
-    samples = acoustics.resample(said.samples, 1 / formants)
+    samples = sounds.resample(said.samples, 1 / formants)
     return Synthesized(
         samples, tuple(Span(w.start_s / formants, w.end_s / formants) for w in said.words)
     )
@@ -81,7 +86,7 @@ def _heard_words(said: Synthesized) -> tuple[Span, ...]:
     The engine counts the silence before a `b` or after a `t` as part of the word. Between words
     that run together its boundary is kept.
     """
-    heard = np.flatnonzero(acoustics.is_audible(said.samples))
+    heard = np.flatnonzero(sounds.is_audible(said.samples))
     pauses = [i for i, (a, b) in enumerate(pairwise(said.words)) if b.start_s - a.end_s > _PAUSE_S]
     middles_s = [(said.words[i].end_s + said.words[i + 1].start_s) / 2 for i in pauses]
     limits = np.searchsorted(heard / RATE_HZ, [0.0, *middles_s, np.inf])

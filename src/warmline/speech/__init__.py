@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from warmline.engines import Engines
+from warmline.models.engines import Engines
 from warmline.progress import ProgressCallback, no_progress
 from warmline.recordings.sound import Sound
 from warmline.settings import SpeechSettings

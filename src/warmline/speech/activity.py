@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.engines import Engines
+from warmline.models.engines import Engines
 from warmline.progress import ProgressCallback, no_progress
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import SpeechSettings

@@ -5,7 +5,7 @@ context-aware masking" (arXiv:2303.00332), as published in 3D-Speaker (Apache-2.
 github.com/modelscope/3D-Speaker, `speakerlab/models/campplus`). Written anew for inference only;
 the names of modules are those of the published weights, which load strictly.
 
-This module imports torch and pyannote.audio: only `warmline.engines` loads it.
+This module imports torch and pyannote.audio: only `warmline.models.engines` loads it.
 """
 
 from collections import OrderedDict

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.engines import Engines
+from warmline.models.engines import Engines
 from warmline.progress import ProgressCallback, no_progress, part_of
 from warmline.recordings.sound import Sound
 from warmline.settings import SpeechSettings

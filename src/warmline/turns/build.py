@@ -1,12 +1,18 @@
-"""Turns: what one party says until another takes the floor."""
+"""Turns: what one party says until another takes the floor.
+
+Words that are only a listener's (continuers, acknowledgements, tokens of surprise) take no floor.
+They are data: `listener.toml`.
+"""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cache
+from importlib.resources import files
 
+from warmline.phrases import Matcher, PhraseRule, RuleFile, Spoken, parse_rules, spoken
 from warmline.settings import TurnSettings
-from warmline.turns.listening import only_listens
 from warmline.values import (
     RoleName,
     Span,
@@ -18,6 +24,31 @@ from warmline.values import (
     subtract,
     union,
 )
+
+_FILE = "listener.toml"
+
+
+def only_listens(words: Sequence[str]) -> bool:
+    """Return whether only listener's words and fillers were said; true when nothing was."""
+    return listens(spoken(words))
+
+
+def listens(said: Spoken) -> bool:
+    """Return whether the listener's rules cover every word."""
+    covered: set[int] = set()
+    for _, matcher in listener_rules():
+        for first, past in matcher.find(said):
+            covered.update(range(first, past))
+    return len(covered) == len(said.words)
+
+
+@cache
+def listener_rules() -> tuple[tuple[PhraseRule, Matcher], ...]:
+    """Return the rules of `listener.toml`, compiled."""
+    text = files("warmline.turns").joinpath(_FILE).read_text(encoding="utf-8")
+    rules, _ = parse_rules(RuleFile(_FILE, text), PhraseRule, {})
+    return tuple(rules)
+
 
 # What each party contributes, segment by segment: taking the floor, listening, or speaking aside.
 

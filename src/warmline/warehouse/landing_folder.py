@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -23,7 +24,9 @@ from warmline.places import (
     places_of,
     require_nothing_half_erased,
 )
-from warmline.settings import Settings
+
+if TYPE_CHECKING:
+    from warmline.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def note_landing_folder(con: duckdb.DuckDBPyConnection, folder: LandingFolder) -
 
 
 def known_places(
-    settings: Settings,
+    settings: "Settings",
     landing: Path | None = None,
     warehouse: Path | None = None,
     *,
@@ -97,7 +100,7 @@ def known_places(
 
 
 def _known(
-    settings: Settings,
+    settings: "Settings",
     landing: Path | None,
     warehouse: Path | None,
     allow_loss: bool,

@@ -159,6 +159,11 @@ def differs(before: Published | None, inputs: Fingerprint) -> bool:
     )
 
 
+def _have_same_sql(before: Published, inputs: Fingerprint) -> bool:
+    """Return whether the published warehouse has the views and comments of today."""
+    return before.inputs.sql_sha256 == inputs.sql_sha256
+
+
 def problems(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """Return the landing files that cannot be read, each with the reason."""
     return dict(
@@ -309,9 +314,12 @@ class _Job:
         make_private_folder(self.building.parent)
         is_new = self._is_to_be_rebuilt(before, inputs)
         is_rebuilt = is_new and self.warehouse.exists()
+        is_described = not is_new and before is not None and _have_same_sql(before, inputs)
         if not is_new:
             copy_beside(self.warehouse, self.building)
         with open_for_building(self.building) as con:
+            if not (is_new or is_described):
+                comment_tables(con)
             if is_rebuilt:
                 attach(con, YESTERDAY, self.warehouse, current_key(), read_only=True)
             loading = self._load(con, files, unreadable, is_new=is_new, is_rebuilt=is_rebuilt)
@@ -327,7 +335,8 @@ class _Job:
             note_definitions(con, self.definitions)
             if self.profile is not None:
                 note_profile(con, self.profile)
-            define_views(con)
+            if not is_described:  # the copy has the views that are wanted
+                define_views(con)
             index_turns(con)
             is_rid = is_rebuilt or loading.rid_of_words > 0 or is_unfinished(self.landing_dir)
             if is_rid and not is_new:
@@ -367,8 +376,6 @@ class _Job:
         """Bring the tables of calls up to date; of a new file, make the tables first."""
         if is_new:
             define_tables(con)
-        else:
-            comment_tables(con)
         if is_rebuilt:
             carry_over_history(con)
         with open_reader(con, self.landing_dir) as landing:

@@ -3,7 +3,7 @@
 A file in `tables/` or `marts/` is named after its table. It makes the table, says in comments what
 its columns mean, and has, after a line that begins with `-- load:` or `-- fill:`, the statement
 that fills it. Tables are never altered: a warehouse whose tables are made or loaded otherwise than
-today's is built anew from the landing folder (`rebuild.py`).
+today's is built anew from the landing folder (`publishing.py`).
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,7 @@ class SqlFile:
         return SqlFile(self.name, "".join(kept))
 
 
+@cache
 def sql_files(kind: str) -> tuple[SqlFile, ...]:
     """Return the files of one of the folders (`tables`, `views`, ...), in order of name."""
     found = sorted((folder("warehouse") / kind).glob("*.sql"))
@@ -122,7 +124,7 @@ def in_order_of_use(files: Iterable[SqlFile]) -> tuple[SqlFile, ...]:
     """Return the files, each after those whose names stand in its text as words."""
     named = {file.name: file for file in files}
     uses = {
-        name: {other for other in named if other != name and re.search(rf"\b{other}\b", file.text)}
+        name: (named.keys() & set(re.findall(r"\w+", file.text))) - {name}
         for name, file in named.items()
     }
     return tuple(named[name] for name in TopologicalSorter(uses).static_order())

@@ -3,8 +3,7 @@
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from warmline.errors import QueryError, RecordingRefusedError, Status, WarmlineError
-from warmline.query.call_page import CallPage, page_of
-from warmline.query.rendering import value_text
+from warmline.query.call_page import CallPage, page_of, value_text
 from warmline.query.reviews import (
     ANSWERS,
     NO_ANSWER,

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.query.call_page import CallPage
-from warmline.query.rendering import clock
+from warmline.query.call_page import CallPage, clock
 
 Row = dict[str, Any]
 

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from warmline.errors import QueryError, WarmlineError
 from warmline.places import places_of
-from warmline.query.rendering import clock, value_text
+from warmline.query.call_page import clock, value_text
 from warmline.settings import Settings
 from warmline.warehouse.access_log import note_access
 from warmline.warehouse.call_names import NamedCall, find_call

@@ -12,8 +12,8 @@ from itertools import islice
 from time import perf_counter
 from typing import NamedTuple
 
-from warmline.engines import Engines
 from warmline.errors import WarmlineError
+from warmline.models.engines import Engines
 from warmline.progress import ProgressCallback, no_progress
 from warmline.recordings.sound import Sound
 from warmline.settings import WordSettings
@@ -21,7 +21,6 @@ from warmline.values import ChannelLayout, SpeakerSource, Speech, Transcript
 from warmline.words.assignment import assemble
 from warmline.words.faster_whisper import FasterWhisper
 from warmline.words.openai_whisper import OpenAIWhisper
-from warmline.words.packing import Window, pack
 from warmline.words.recogniser import (
     Clip,
     Recogniser,
@@ -29,7 +28,14 @@ from warmline.words.recogniser import (
     Request,
     recognise_each,
 )
-from warmline.words.redecoding import Decoded, Retry, choose_decoding, keep_or_retry
+from warmline.words.windows import (
+    Decoded,
+    Retry,
+    Window,
+    choose_decoding,
+    keep_or_retry,
+    pack,
+)
 
 __all__ = ["SpeechToTranscribe", "Transcribed", "recogniser", "transcribe"]
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from warmline.values import SpeakerSource, Speech, SpeechSegment, Transcript, Utterance, Word
-from warmline.words.packing import Window
 from warmline.words.recogniser import Recognised
+from warmline.words.windows import Window
 
 _PAUSE_S = 0.3
 _UTTERANCE_PAUSE_S = 1.0

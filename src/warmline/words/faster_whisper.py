@@ -16,7 +16,7 @@ from warmline.settings import WordSettings
 from warmline.words.recogniser import Clip, Recognised, Recognition, Request, TimedWord
 
 if TYPE_CHECKING:
-    from warmline.engines import Engines
+    from warmline.models.engines import Engines
 
 _SLOT_S = 30
 _AT_ONCE = 64  # windows; the pipeline keeps the features of all that it is given

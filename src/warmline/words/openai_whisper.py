@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import torch
     from whisper.model import Whisper
 
-    from warmline.engines import Engines
+    from warmline.models.engines import Engines
     from warmline.words.decoding import Reading
 
 Place = tuple[int, int]  # of a window: number of its request, number in it
