@@ -275,6 +275,11 @@ def test_one_opinion_is_no_majority():
     assert (labels, undecided) == ({}, ())
 
 
+def test_what_is_known_of_no_call_is_nothing_to_spread_turns_over(warehouse: Path):
+    with pytest.raises(DataError, match="of no call a team is known"):
+        draw(warehouse, Wanted(flagged=3, unflagged=3, by="team"))
+
+
 def test_the_command_prints_agreement(warehouse: Path, tmp_path: Path):
     sheet = tmp_path / "sheet.json"
     run = CliRunner().invoke
@@ -288,6 +293,9 @@ def test_the_command_prints_agreement(warehouse: Path, tmp_path: Path):
     sheets = [str(tmp_path / "ann.json"), str(tmp_path / "bob.json")]
     ran = run(app, ["agreement", *sheets, "--key", key])
     assert ran.exit_code == 0 and "ann, bob" in ran.output and "most annotators" in ran.output
+    text = " ".join(ran.output.split())
+    for meaning in ("kappa: how far two people agree", "recall: of the turns", "same kind: the"):
+        assert meaning in text
     told = json.loads(run(app, ["agreement", sheets[0], "--key", key, "--json"]).stdout)
     assert told["against"][0]["precision"]["value"] == 1.0
     assert told["against"][0]["kind"]["value"] == 0.5

@@ -142,6 +142,13 @@ def test_empathy_profile(tmp_path: Path):
     rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
     assert {row["component"] for row in rows} == {"answering", "giving_room"}
     assert {row["empathy_index"] for row in rows} == {None}
+    for row in ask_named(published(tmp_path, week()), "empathy_profile").rows:
+        told = dict(zip(answer.columns, row, strict=True))
+        low, high = told["score_low"], told["score_high"]
+        is_apart = low is not None and (low > 50 or high < 50)
+        words = told["reading"]
+        assert words.startswith(("above the mean", "below the mean")) is is_apart, told
+        assert words
 
 
 def test_no_component_is_about_what_an_agent_feels(tmp_path: Path):

@@ -30,12 +30,15 @@ def test_calls_to_listen_to(week: Path) -> None:
         ("worst", 1, "stolen-card", 0.0, [8.0, 25.0]),
         ("best", 1, "angry-bill", 1.0, [3.0, 15.5]),
     ]
+    counts = columns(ask_named(week, "calls_to_listen_to", {"each": 50}), "answered", "answerable")
+    alike = columns(ask_named(week, "calls_to_listen_to", {"each": 50}), "alike")
+    assert alike == [counts.count(own) for own in counts]
 
 
 def test_answered_rate_before_after(week: Path) -> None:
     answer = ask_named(week, "answered_rate_before_after", {"day": "2026-11-10"})
-    (row,) = columns(answer, "agent_id", "cues_before", "cues_after", "difference", "rose")
-    assert row == ("cat", 12, 12, pytest.approx(9 / 12), True)
+    (row,) = columns(answer, "agent_id", "cues_before", "cues_after", "difference", "reading")
+    assert row == ("cat", 12, 12, pytest.approx(9 / 12), "higher after it; why is not told")
     # Newcombe's method 10 for 11/12 and 2/12, from Wilson's (0.6461, 0.9851) and (0.0470, 0.4480)
     assert columns(answer, "difference_low", "difference_high") == [
         (pytest.approx(0.3596, abs=1e-3), pytest.approx(0.8878, abs=1e-3))

@@ -23,9 +23,8 @@ from warmline.errors import QueryError, SettingsError, WarehouseError
 from warmline.outcomes import load_outcomes
 from warmline.research import sample as samples
 from warmline.research.design import Correction, Design, Effects
-from warmline.research.export import deidentified
 from warmline.research.plots import forest_png
-from warmline.research.provenance import provenance
+from warmline.research.provenance import deidentified, provenance
 from warmline.research.report import write_report
 from warmline.research.sample import Sample, read_sample
 from warmline.research.study import Study, attrition, lee_bounds, run_study, study_of
@@ -179,7 +178,9 @@ def test_a_warehouse_without_outcomes_says_what_to_do(tmp_path: Path) -> None:
 
 def test_too_few_rows_give_reasons_and_a_report_all_the_same(small: Path, tmp_path: Path) -> None:
     study = run_study(small, Design(measures=("reflections",)))
-    assert study.associations[0].reason == "1 complete rows, at least 100 are asked for"
+    assert study.associations[0].reason.startswith(
+        "1 complete rows, at least 100 are asked for (reflections is missing in "
+    )
     assert lead(study).startswith("Nothing can be said of retained")
     page, *pictures = write_report(study, tmp_path)
     assert pictures == []
@@ -240,9 +241,10 @@ def test_a_clear_association_is_said_with_its_interval() -> None:
     assert e is not None and e.low > 0
     assert lead(found) == (
         "1 of 2 measures is associated with retained within agents, the controls held equal: "
-        f"m ({e.value * 100:+.2g} percentage points per SD, 95% interval {e.low * 100:+.2g} to "
-        f"{e.high * 100:+.2g}). Measures are used as recognised: random errors of recognition hide "
-        "associations, and one that is there may look several times smaller than it is."
+        f"m ({e.value * 100:+.2g} percentage points with {found.clear[0].sd:.2g} more of it, 95% "
+        f"interval {e.low * 100:+.2g} to {e.high * 100:+.2g}). Measures are used as recognised: "
+        "random errors of recognition hide associations, and one that is there may look several "
+        "times smaller than it is."
     )
     bare = study_of(
         Sample(frame, len(frame), "calls", {}),
@@ -258,7 +260,7 @@ def test_a_clear_association_is_said_with_its_interval() -> None:
 def test_what_a_reader_has_to_know_is_said(study: Study, studied: Firm) -> None:
     said = " ".join(study.cautions)
     assert "There are few agents" in said
-    assert "opening_hostile is not held equal: it is the same in all calls" in said
+    assert "opening_hostile" in said and "not held equal: each is the same in all calls" in said
     other = run_study(studied.warehouse, Design(measures=MEASURES[:1], effects=Effects.RANDOM))
     assert any("compared with each other, too" in c for c in other.cautions)
 
@@ -288,10 +290,36 @@ def test_the_command_writes_a_report_and_prints_what_was_found(
     assert done.exit_code == 0, done.output
     text = " ".join(done.output.split())
     assert "None of 3 measures is clearly associated with retained" in text
-    assert "reasks: 0 complete rows, at least 60 are asked for" in text
+    assert "reasks: 0 complete rows, at least 60 are asked for (reasks is missing in" in text
+    assert "Read so: with" in text and "more of answered_rate, calls of one agent" in text
+    assert "percentage points" in text and "clear of chance" in text
+    assert "per SD" not in text and " p " not in text
+    assert "each is the same in all calls" in text
     assert {p.name for p in tmp_path.iterdir()} == {
         *("report.html", "results.json", "forest.png", "dose_response.png", "survival.png"),
     }
+
+
+def test_measures_of_the_default_that_no_call_has_are_a_sentence_each(
+    studied: Firm, tmp_path: Path
+) -> None:
+    done = warmline(studied, "research", "retention", "--min-n", 60, "--to", tmp_path)
+    assert done.exit_code == 0, done.output
+    text = " ".join(done.output.split())
+    assert "empathy_to_action: 0 complete rows" in text
+    assert "(empathy_to_action is missing in " in text
+    for command in (("reliability",), ("research", "training", _trained(tmp_path))):
+        other = warmline(studied, *command)
+        assert other.exit_code == 0, other.output
+        assert "empathy_to_action: " in other.output
+    wrong = warmline(studied, "reliability", "--measure", "empathy_to_acton")
+    assert wrong.exit_code == 1 and "no measure is named" in wrong.output
+
+
+def _trained(folder: Path) -> Path:
+    path = folder / "trained.csv"
+    path.write_text("agent_id,date\nagent-0,2026-07-01\nagent-1,2026-07-01\n")
+    return path
 
 
 def test_the_command_prints_json_of_another_outcome(studied: Firm, tmp_path: Path) -> None:
@@ -319,17 +347,25 @@ def test_the_command_refuses_what_is_not_there(studied: Firm, tmp_path: Path) ->
 
 def test_the_command_says_how_many_calls_it_takes(studied: Firm) -> None:
     given = ("research", "power", "--effect", 0.02, "--base-rate", 0.8)
-    said = warmline(studied, *given, "--icc-outcome", 0, "--icc-measure", 0, "--json")
-    found = json.loads(said.stdout)
-    assert found["independent"] == found["pooled"] == 3140  # 7.849 * 0.16 / 0.0004
-    assert found["within"] == 3156  # and a mean an agent, 200 calls each
+    alike = ("--icc-outcome", 0, "--icc-measure", 0, "--weeks", 0, "--balance", 1)
+    found = json.loads(warmline(studied, *given, *alike, "--json").stdout)
+    assert found["independent"] == 3140  # 7.849 * 0.16 / 0.0004
+    # Of some 18 agents, by Student's t with 17 degrees of freedom, some 400 more.
+    assert 3400 < found["pooled"] < found["within"] < 3700
     said = warmline(studied, *given)
-    assert "calls, agents compared with themselves" in said.output
+    text = " ".join(said.output.split())
+    assert "calls of 22 agents, compared with themselves" in text
+    assert "5% of what outcomes differ by lies between agents (--icc-outcome)" in text
+    assert "per SD" not in text and "A step is how much calls usually differ" in text
+    few = " ".join(
+        warmline(studied, *given[:2], "--effect", 0.1, "--base-rate", 0.8).output.split()
+    )
+    assert "With so few agents it is a guess how agents differ" in few
     told = json.loads(warmline(studied, *given, "--json").stdout)["provenance"]
     assert told["command"].startswith("warmline research power --effect 0.02 --base-rate 0.8")
     assert told["made_at"] and told["warmline"] and told["data_sha256"] is None
     said = warmline(studied, "research", "power", "--calls", 3156, "--base-rate", 0.8)
-    assert "show an effect of" in said.output
+    assert "with a step more of the measure, in 80% of studies" in " ".join(said.output.split())
     assert warmline(studied, "research", "power").exit_code == 2
     bare = warmline(studied, "research", "power", "--effect", 0.02)
     assert "how the outcome differs is not known" in " ".join(bare.output.split())
@@ -346,7 +382,7 @@ def test_a_plan_is_taken_from_the_warehouse(studied: Firm) -> None:
     assert found["icc_measure"] > 0.05
     assert json.loads(warmline(studied, *asked, "--icc-measure", 0.5).stdout)["icc_measure"] == 0.5
     none = warmline(studied, *asked, "--measure", "reasks")
-    assert "0 calls have retained and reasks" in " ".join(none.output.split())
+    assert "0 calls have retained, reasks and the controls" in " ".join(none.output.split())
 
 
 def test_the_help_of_research_loads_nothing_heavy() -> None:
@@ -466,17 +502,19 @@ def test_lees_bounds_by_hand() -> None:
     """All of 40 calls with more are followed, 30 of 40 with less: a quarter is trimmed."""
     values = np.repeat([1.0, 0.0], 40)
     outcome = np.concatenate([np.arange(40.0), np.full(30, 10.0), np.full(10, np.nan)])
-    found = lee_bounds("m", values, outcome)
+    agents = np.tile(np.arange(8), 10)
+    found = lee_bounds("m", values, outcome, agents)
     assert found
     assert (found.followed_more, found.followed_less) == (1.0, 0.75)
     assert found.difference == 19.5 - 10
     # The lowest 30 of the 40 have the mean 14.5, the highest 24.5.
     assert (found.low, found.high) == (4.5, 14.5)
-    turned = lee_bounds("m", -values, outcome)
+    assert found.surely_low < found.low and found.high < found.surely_high
+    turned = lee_bounds("m", -values, outcome, agents)
     assert turned and (turned.low, turned.high) == (-14.5, -4.5)
-    alike = lee_bounds("m", values[:70], outcome[:70])
+    alike = lee_bounds("m", values[:70], outcome[:70], agents[:70])
     assert alike and alike.low == alike.difference == alike.high
-    assert lee_bounds("m", values[:50], outcome[:50]) is None
+    assert lee_bounds("m", values[:50], outcome[:50], agents[:50]) is None
 
 
 def test_calls_without_an_outcome_that_are_others_are_told(studied: Firm) -> None:

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from warmline.annotation.items import Label
-from warmline.annotation.sheets import Key
+from warmline.annotation.sheets import Key, Label
 from warmline.errors import DataError
 from warmline.research.calibration import (
     Calibration,

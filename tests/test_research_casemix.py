@@ -17,8 +17,8 @@ from warmline import landing
 from warmline.cli.app import app
 from warmline.research.casemix import CaseMix, case_mix, read_case_mix
 from warmline.research.design import Design
-from warmline.research.dif import dif
-from warmline.research.fairness import read_groups
+from warmline.research.fairness import read_groups, word_error_gap
+from warmline.research.reading import dif, read_written, with_word_errors
 from warmline.warehouse import publish
 
 DESIGN = Design(measures=("m",), controls=("contact_reason",))
@@ -107,8 +107,7 @@ def test_agents_are_not_compared_where_calls_are_not_heard_alike(unheard: Path) 
     assert {(g.group, round(g.difference, 2)) for g in unfair} >= {("de", 0.5), ("en", -0.5)}
     (found,) = read_case_mix(unheard, design)
     assert isinstance(found, CaseMix) and found.agents == ()
-    assert "where language is de, +50 points" in (found.reason or "")
-    assert "has no ownership against all other calls" in (found.reason or "")
+    assert "no ownership are 50 in 100 more than in all other calls" in (found.reason or "")
 
 
 def test_many_groups_of_nothing_are_not_called_unlike(tmp_path: Path) -> None:
@@ -155,7 +154,8 @@ def test_a_group_that_is_read_otherwise_is_told_from_one_that_feels_otherwise() 
     assert np.mean([e.value for e in odds]) == pytest.approx(1.0, abs=0.25)
     assert np.mean([e.low < 1.0 < e.high for e in odds]) >= 0.8
     assert (found[0].of, found[0].group, found[0].what) == ("group", "in", "finds a feeling")
-    assert "times" in str(found[0]) and "in turns that people see alike" in str(found[0])
+    assert "finds a feeling more often than in all other calls" in str(found[0])
+    assert "odds" in str(found[0]) and "in turns that people see alike" in str(found[0])
     alike = [dif("group", *turns_of_two_groups(seed, 0.0))[0] for seed in range(10)]
     assert sum((d.p_corrected or 1.0) < 0.05 for d in alike) <= 2
     few = dif("group", *(part[:40] for part in turns_of_two_groups(1, 0.0)))
@@ -193,17 +193,71 @@ def test_the_same_script_in_other_voices_is_compared_script_by_script(tmp_path: 
     assert awb.difference == pytest.approx(0.1) and awb.is_unfair
 
 
+def test_words_that_people_wrote_down_say_whom_the_recogniser_mishears(tmp_path: Path) -> None:
+    """Ten words a call; of one queue two in ten are heard as another, of the other none."""
+    analyses, folder = [], tmp_path / "written"
+    folder.mkdir()
+    wrote = "one two three four five six seven eight nine ten"
+    for number in range(16):
+        queue = ("billing", "orders")[number % 2]
+        heard = wrote if queue == "orders" else wrote.replace("two", "too").replace("ten", "den")
+        says = [("A", 0.0, 9.0, heard), ("B", 9.0, 12.0, "words of the agent do not count")]
+        analyses.append(call(f"c{number}", says=says, agent_id="a1", queue=queue))
+        (folder / f"c{number}.txt").write_text(f"{wrote.capitalize()}.")
+    for analysis in analyses:
+        landing.write(analysis, tmp_path / "l")
+    publish(tmp_path / "l", tmp_path / "w.duckdb", definitions_of(analyses))
+    frame = with_word_errors(
+        pd.DataFrame({"call_id": ["c0", "c1", "unknown"]}),
+        tmp_path / "w.duckdb",
+        read_written(folder),
+    )
+    assert frame["misheard"].tolist()[:2] == [2.0, 0.0] and np.isnan(frame["written"][2])
+    asked = ["research", "fairness", "--warehouse", str(tmp_path / "w.duckdb"), "--by", "queue"]
+    done = CliRunner().invoke(app, [*asked, "--words", str(folder), "--json"])
+    assert done.exit_code == 0, done.output
+    (tmp_path / "empty").mkdir()
+    refused = CliRunner().invoke(app, [*asked, "--words", str(tmp_path / "empty")])
+    assert "no file CALL_ID.txt" in " ".join(refused.output.split())
+    (folder / "c1.json").write_text("{}")
+    wrong = CliRunner().invoke(app, [*asked, "--words", str(folder)])
+    assert "neither words nor the truth of a simulated call" in " ".join(wrong.output.split())
+
+
+def test_word_errors_of_groups_are_compared_call_by_call() -> None:
+    """By hand: 20 of 100 words against 5 of 100, each call alike, and what is unknown left out."""
+    misheard = np.array([2.0] * 10 + [0.5] * 10 + [np.nan])
+    written = np.array([10.0] * 20 + [np.nan])
+    inside = np.arange(21) < 10
+    alike = word_error_gap("queue", "a", misheard, written, inside, ~inside)
+    assert alike and (alike.difference, alike.p) == (pytest.approx(0.15), 0.0)
+    misheard[:20] += np.tile([0.5, -0.5], 10)
+    found = word_error_gap("queue", "a", misheard, written, inside, ~inside)
+    # Of each side the variance of a mean is 0.05^2 / 9; 18 degrees of freedom.
+    half = 2.1009 * np.sqrt(2 * 0.05**2 / 9)
+    assert found and found.difference == pytest.approx(0.15)
+    assert found.low == pytest.approx(0.15 - half, abs=1e-4)
+    assert found.high == pytest.approx(0.15 + half, abs=1e-4)
+    assert replace(found, p_corrected=0.01).is_unfair and "word errors" in str(found)
+    assert (
+        word_error_gap("queue", "a", misheard, written, inside & (np.arange(21) < 4), ~inside)
+        is None
+    )
+
+
 def test_the_commands_say_so(unheard: Path, tmp_path: Path) -> None:
     run = CliRunner().invoke
     asked = ["--measure", "ownership", "--warehouse", str(unheard)]
     told = " ".join(run(app, ["research", "fairness", *asked]).output.split())
-    assert "not alike: where language is de, +50 points" in told
+    assert (
+        "not alike: where language is de, calls that have no ownership are 50 in 100 more" in told
+    )
     assert "Digest of calls" in told
     refused = " ".join(run(app, ["research", "agents", *asked]).output.split())
     assert "agents are not compared, because calls are not heard alike" in refused
     none = run(app, ["research", "fairness", *asked, "--by", "shoe_size"])
     assert none.exit_code == 1
-    assert "no call has the field 'shoe_size'" in " ".join(none.output.split())
+    assert "of no call a 'shoe_size' is known" in " ".join(none.output.split())
     made = firm(tmp_path)
     asked = ["research", "agents", "--measure", "ownership", "--warehouse", str(made.warehouse)]
     shown = " ".join(run(app, asked).output.split())
@@ -211,3 +265,8 @@ def test_the_commands_say_so(unheard: Path, tmp_path: Path) -> None:
     assert "expected ratio" not in shown and "cannot tell that from luck" in shown
     (mix,) = json.loads(run(app, [*asked, "--json"]).stdout)["measures"]
     assert len(mix["agents"]) == 6 and mix["is_ranked"] is False
+    assert set(mix["agents"][0]["own"]) == {"value", "low", "high", "n"}  # and no p of 1
+    by_queue = json.loads(
+        run(app, ["research", "fairness", *asked[2:], "--by", "queue", "--json"]).stdout
+    )
+    assert {g["group"] for g in by_queue["groups"]} == {"billing", "orders"}

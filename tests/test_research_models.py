@@ -11,11 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.firms import world
-from warmline.research.associations import Association, associations, corrected
+from warmline.research.associations import Association, associations, corrected, dose
 from warmline.research.design import Correction, Design, Effects, Model
-from warmline.research.dose import dose
-from warmline.research.regression import fit, independent_columns
-from warmline.research.robust import cr2
+from warmline.research.regression import cr2, fit, independent_columns
 
 DESIGN = Design(measures=("m",), controls=("opening",), min_n=50)
 

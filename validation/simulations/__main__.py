@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,50 +19,53 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--replicates", type=int, default=200, help="worlds of each scenario")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="scenarios whose name contains this")
-    parser.add_argument("--cache", type=Path, help="a JSONL to which finished scenarios are added")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        help="a JSONL of worlds that were tried, to go on from; delete it when methods change",
+    )
     chosen = parser.parse_args(arguments)
-    done = _read(chosen.cache, chosen)
+    done = _read(chosen.cache)
     rows: list[Row] = []
     for scenario in SCENARIOS:
         name = f"{scenario.part}: {scenario.title}"
         if chosen.only not in name:
             continue
         began = time.monotonic()
-        tries = done.get(name)
-        if tries is None:
-            tries = _run(scenario, chosen.seed, chosen.replicates)
-            _add(chosen.cache, chosen, name, tries)
-        rows += rows_of(scenario, tries)
-        sys.stderr.write(f"{name}: {time.monotonic() - began:.0f} s\n")
+        tries = done.get(_key(scenario, chosen.seed), [])
+        wanted = max(1, round(chosen.replicates * scenario.replicates))
+        if len(tries) < wanted:
+            tries = [*tries, *_run(scenario, chosen.seed, range(len(tries), wanted))]
+            _add(chosen.cache, _key(scenario, chosen.seed), tries)
+        rows += rows_of(scenario, tries[:wanted])
+        sys.stderr.write(f"{name}: {wanted} in {time.monotonic() - began:.0f} s\n")
     write_page(rows, chosen.to, chosen.replicates, chosen.seed)
 
 
-def _run(scenario: Scenario, seed: int, replicates: int) -> list[list[Try]]:
-    worlds = max(1, round(replicates * scenario.replicates))
-    return [list(scenario.run(seed * 100_000 + i, **scenario.given)) for i in range(worlds)]
+def _run(scenario: Scenario, seed: int, numbers: Iterable[int]) -> list[list[Try]]:
+    return [list(scenario.run(seed * 100_000 + i, **scenario.given)) for i in numbers]
 
 
-def _read(cache: Path | None, chosen: object) -> dict[str, list[list[Try]]]:
+def _key(scenario: Scenario, seed: int) -> str:
+    """Return what a scenario's worlds depend on, but for the code."""
+    given = json.dumps(dict(scenario.given), sort_keys=True)
+    return f"{scenario.part}: {scenario.title}, {scenario.run.__name__} {given}, seed {seed}"
+
+
+def _read(cache: Path | None) -> dict[str, list[list[Try]]]:
+    """Return the worlds that were tried before, by scenario; the last line of one counts."""
     if cache is None or not cache.exists():
         return {}
     lines = (json.loads(line) for line in cache.read_text(encoding="utf-8").splitlines())
-    return {
-        line["name"]: [[Try(**t) for t in world] for world in line["worlds"]]
-        for line in lines
-        if line["of"] == _of(chosen)
-    }
+    return {line["name"]: [[Try(**t) for t in w] for w in line["worlds"]] for line in lines}
 
 
-def _add(cache: Path | None, chosen: object, name: str, worlds: list[list[Try]]) -> None:
+def _add(cache: Path | None, name: str, worlds: list[list[Try]]) -> None:
     if cache is None:
         return
-    line = {"name": name, "of": _of(chosen), "worlds": [[asdict(t) for t in w] for w in worlds]}
+    line = {"name": name, "worlds": [[asdict(t) for t in w] for w in worlds]}
     with cache.open("a", encoding="utf-8") as file:
         file.write(json.dumps(line, default=float) + "\n")
-
-
-def _of(chosen: object) -> list[int]:
-    return [vars(chosen)["seed"], vars(chosen)["replicates"]]
 
 
 if __name__ == "__main__":

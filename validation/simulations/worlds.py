@@ -59,6 +59,30 @@ def outcomes_of_calls(
     return World(columns, effect)
 
 
+def uneven_agents(
+    seed: int, *, agents: int, effect: float = 0.0, each: int = 60, weeks: int = 20
+) -> World:
+    """Return calls of agents of whom some take many more calls, and vary more, than others.
+
+    The outcome is yes or no; `effect` a unit of the measure. The customer's `state` moves both,
+    and weeks have levels of their own in the outcome.
+    """
+    random = np.random.default_rng(seed)
+    sizes = np.maximum(8, (each * random.lognormal(-0.08, 0.4, agents)).astype(int))
+    agent = np.repeat(np.arange(agents), sizes)
+    spread = random.uniform(0.7, 1.3, agents)[agent]
+    level = 0.5 * random.normal(size=agents)[agent]
+    state = random.poisson(1.0, len(agent)).astype(float)
+    week = random.integers(0, weeks, len(agent))
+    measure = level - 0.4 * state + spread * random.normal(size=len(agent))
+    chance = 0.62 + effect * measure - 0.06 * (state - 1)
+    chance = chance + 0.08 * random.normal(size=agents)[agent]
+    chance = chance + 0.03 * random.normal(size=weeks)[week]
+    outcome = random.random(len(agent)) < np.clip(chance, 0.02, 0.98)
+    columns = {"agent": agent, "week": week, "state": state, "measure": measure}
+    return World(columns | {"outcome": outcome * 1.0}, effect)
+
+
 def by_odds(seed: int, *, agents: int = 15, each: int = 60, odds: float = 0.0) -> World:
     """Return calls whose log odds of a good end rise by `odds` where the agent did the thing.
 
@@ -491,6 +515,44 @@ def unanswered_surveys(seed: int, *, effect: float = 0.5, agents: int = 20) -> W
     return World(columns | {"outcome": np.where(gave, rating, np.nan)}, effect / 2)
 
 
+def lost_to_follow_up(seed: int, *, worst: bool = False, agents: int = 20) -> World:
+    """Return calls with a rating that comes more often where the agent did more of something.
+
+    Doing it adds 0.4. Who rates only because of it is less content than others; in the `worst` case
+    how content somebody is alone says who rates, and nothing else moves the rating.
+    """
+    random = np.random.default_rng(seed)
+    agent = np.repeat(np.arange(agents), 80)
+    measure = random.normal(size=len(agent)) + 0.3 * random.normal(size=agents)[agent]
+    did = measure > np.median(measure)
+    content = random.normal(size=len(agent))
+    rating = 6 + 0.4 * did + content + (0.0 if worst else 1.0) * random.normal(size=len(agent))
+    rates = content + 0.5 * did + (0.0 if worst else 0.5) * random.normal(size=len(agent)) > 0
+    columns = {"agent": agent, "measure": measure, "state": 1.0 * (random.random(len(agent)) < 0.5)}
+    return World(columns | {"outcome": np.where(rates, rating, np.nan)}, 0.4)
+
+
+def lost_alike(seed: int, *, apart: float = 0.0, agents: int = 20) -> World:
+    """Return calls of which half have an outcome; their customers' state lies so far `apart`."""
+    random = np.random.default_rng(seed)
+    agent = np.repeat(np.arange(agents), 60)
+    told = random.random(len(agent)) < 0.5
+    state = random.normal(size=len(agent)) + apart * told
+    outcome = np.where(told, random.normal(size=len(agent)), np.nan)
+    columns = {"agent": agent, "state": state, "measure": random.normal(size=len(agent))}
+    return World(columns | {"outcome": outcome}, apart)
+
+
+def skilled_agents(seed: int, *, skill: float = 0.0, agents: int = 20, each: int = 60) -> World:
+    """Return calls in which a measure moves the outcome by 0.2, and agents' `skill` both."""
+    random = np.random.default_rng(seed)
+    agent = np.repeat(np.arange(agents), each)
+    own, other = random.normal(size=agents)[agent], random.normal(size=agents)[agent]
+    measure = 0.5 * own + random.normal(size=len(agent))
+    outcome = 0.2 * measure + skill * own + 0.5 * other + random.normal(size=len(agent))
+    return World({"agent": agent, "measure": measure, "outcome": outcome}, 0.2)
+
+
 @dataclass(frozen=True)
 class Mixed:
     """Calls of agents whose matters differ; `own` is what each agent adds, less the mean."""
@@ -530,6 +592,19 @@ def heard(seed: int, *, more: float = 0.0, calls: int = 900) -> World:
         },
         more,
     )
+
+
+def misheard(seed: int, *, more: float = 0.0, calls: int = 60) -> World:
+    """Return calls that people wrote down, of which a third are of a group that is misheard `more`.
+
+    Calls differ in length, and in how well they are heard.
+    """
+    random = np.random.default_rng(seed)
+    inside = np.arange(calls) < calls // 3
+    words = random.integers(60, 400, calls)
+    chance = np.clip(random.beta(3.0, 20.0, calls) + more * inside, 0, 1)
+    wrong = random.binomial(words, chance).astype(float)
+    return World({"inside": inside, "words": words.astype(float), "wrong": wrong}, more)
 
 
 def read_unlike(seed: int, *, log_odds: float = 0.0, total: int = 8_000) -> World:

@@ -1,8 +1,9 @@
--- Each agent's answered rate before and after a day; who rose comes first. It does not say that a
--- training did anything: everybody has better and worse months, who is trained after a poor one
--- rises by luck, and among many agents somebody always rises. `warmline research training` compares
--- with untrained agents over the same weeks.
--- The interval of the difference is Newcombe's (1998, method 10); cues are taken as independent.
+-- Each agent's answered rate before and after a day, by name. It does not say that a training did
+-- anything: everybody has better and worse months, who is trained after a poor one rises by luck, and
+-- of twenty agents one looks changed by chance. `warmline research training` compares with untrained
+-- agents over the same weeks. rate_before, rate_after: the share of answerable cues that were answered;
+-- difference: after less before, from difference_low to difference_high with chance (95 %, Newcombe
+-- 1998, method 10; cues are taken as independent); reading: what that says of one agent.
 -- $day DATE: the day; calls of that day count as after
 -- $days INTEGER = 90: how many days to look at on either side
 -- $min_cues INTEGER = 10: only agents with at least so many answerable cues on either side
@@ -42,6 +43,11 @@ differences AS (
 )
 SELECT
     agent_id, answered_before, cues_before, rate_before, answered_after, cues_after, rate_after,
-    difference, difference_low, difference_high, difference_low > 0 AS rose
+    difference, difference_low, difference_high,
+    CASE
+        WHEN difference_low > 0 THEN 'higher after it; why is not told'
+        WHEN difference_high < 0 THEN 'lower after it; why is not told'
+        ELSE 'no difference is shown'
+    END AS reading
 FROM differences
-ORDER BY difference DESC, agent_id;
+ORDER BY agent_id;

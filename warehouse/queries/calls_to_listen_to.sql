@@ -1,5 +1,7 @@
 -- The calls that answered their customers' feelings worst and best, with when to listen.
 -- Worst: the lowest answered rate, then the most unanswered cues. Best: the highest, the most answered.
+-- alike: how many calls have the very same counts; among those the one with more dead air (worst) or
+-- less of it (best) comes first. listen_at_s: seconds into the recording.
 -- $each INTEGER = 5: how many of the worst and of the best
 -- $min_cues INTEGER = 2: only calls with at least so many answerable cues
 -- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
@@ -12,7 +14,8 @@ WITH ranked AS (
         ) AS from_worst,
         row_number() OVER (
             ORDER BY answered_rate DESC, answered DESC, dead_air_s, call_id
-        ) AS from_best
+        ) AS from_best,
+        count(*) OVER (PARTITION BY answered, answerable) AS alike
     FROM call_summary AS calls
     WHERE answerable >= $min_cues
         AND ($since IS NULL OR calls.started_at >= $since)
@@ -22,6 +25,7 @@ piles AS (
     SELECT
         CASE WHEN from_worst <= $each THEN 'worst' ELSE 'best' END AS pile,
         CASE WHEN from_worst <= $each THEN from_worst ELSE from_best END AS place,
+        alike,
         call_no
     FROM ranked
     WHERE from_worst <= $each OR from_best <= $each
@@ -35,7 +39,7 @@ cues AS (
     GROUP BY call_no
 )
 SELECT
-    pile, place, call_id, started_at, agent_id, answered, answerable, answered_rate,
+    pile, place, call_id, started_at, agent_id, answered, answerable, answered_rate, alike,
     CASE pile WHEN 'worst' THEN unanswered_at_s ELSE answered_at_s END AS listen_at_s,
     path
 FROM piles

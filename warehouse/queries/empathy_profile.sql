@@ -1,10 +1,17 @@
--- The empathy profile of agents: each component on one scale (50 the mean of all calls here, 10 their spread) with its interval, and the index where weights are set.
+-- The empathy profile of agents, a row a component, with the index where weights are set.
+-- value: amount over exposure in the agent's calls; reference_mean: the same of all calls here; score: value on a scale on which 50 is the mean of all calls here and 10 is how much calls usually differ from it, from score_low to score_high with chance (95 %); reading: what that says.
 -- $agent VARCHAR = NULL: only this agent
 -- $simulated BOOLEAN = false: of simulated calls instead of real ones
 SELECT
     profile.agent_id, profile.team, profile.component, profile.calls_measured,
     profile.amount, profile.exposure, profile.value, profile.reference_mean,
-    profile.score, profile.score_low, profile.score_high, profile.reason,
+    profile.score, profile.score_low, profile.score_high,
+    CASE
+        WHEN profile.score IS NULL THEN profile.reason
+        WHEN profile.score_low > 50 THEN 'above the mean of all calls'
+        WHEN profile.score_high < 50 THEN 'below the mean of all calls'
+        ELSE 'not told apart from the mean of all calls'
+    END AS reading,
     agents.empathy_index, agents.index_low, agents.index_high
 FROM agent_profile AS profile
 LEFT JOIN agent_index AS agents

@@ -9,9 +9,13 @@ from warmline.annotation.agreement import (
     agreement,
 )
 from warmline.annotation.drawing import Wanted, draw, find_answered
-from warmline.annotation.items import ANSWERS, FEELINGS, NO_FEELING, Item, Label
 from warmline.annotation.sheets import (
+    ANSWERS,
+    FEELINGS,
+    NO_FEELING,
+    Item,
     Key,
+    Label,
     answers_path,
     read_key,
     read_labels,

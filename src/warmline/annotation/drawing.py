@@ -10,8 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from warmline.annotation.items import Item, Label
-from warmline.annotation.sheets import Key
+from warmline.annotation.sheets import Item, Key, Label
 from warmline.database import open_for_reading
 from warmline.errors import DataError
 
@@ -121,6 +120,11 @@ def _turns_wanted(warehouse: Path, wanted: Wanted) -> list[Row]:
         hint = "leave out --simulated" if wanted.simulated else "--simulated takes them"
         there = "real" if wanted.simulated else "simulated"
         raise DataError(f"{warehouse}: only {there} calls have a ledger here; {hint}")
+    if wanted.by in STRATA and {row["stratum"] for row in kept} == {"unknown"}:
+        raise DataError(
+            f"{warehouse}: of no call a {wanted.by} is known, so that turns cannot be spread over "
+            f"it; leave out --by, or give the {wanted.by} with the metadata of the calls"
+        )
     return kept
 
 

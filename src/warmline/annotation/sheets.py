@@ -1,9 +1,4 @@
-"""The sheets that people fill in, as CSV or JSON, and the key that is kept from them.
-
-Feelings are labelled first, on a sheet that shows no answer: who has read a kind answer sees a
-feeling more readily. Answers follow on a second sheet, of the turns with a feeling alone. It is
-named after the first, `ann.csv` and `ann.answers.csv`, and read together with it.
-"""
+"""Sheets for people to label turns on: what is asked, what is written, and what is read back."""
 
 import csv
 import json
@@ -13,9 +8,82 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from warmline.annotation.items import ANSWERS, FEELINGS, LEVELS, NO_FEELING, Item, Label
 from warmline.errors import DataError
 from warmline.files import safe_cell, write_text_whole, write_whole
+from warmline.language.kinds import CUE_LABELS
+
+NO_FEELING = "none"
+FEELINGS = (NO_FEELING, *CUE_LABELS)
+NO_AGENT_TURN = "no_agent_turn"
+EMPATHIC = frozenset({"attentive", "affective", "cognitive"})
+ANSWERS = (
+    *("ignored", "dismissed", "problem_solved_only", "attentive", "affective", "cognitive"),
+    NO_AGENT_TURN,
+)
+LEVELS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A customer's turn with the talk around it, and what the ledger says of it.
+
+    `item_id` says nothing of the call. `kinds` are the ledger's feelings, strongest first, empty
+    for a turn without a cue; `answer` and `level` those of the strongest. `chance` (0..1] is the
+    share of its stratum that was drawn.
+    """
+
+    item_id: str
+    call_id: str
+    turn_index: int
+    path: str
+    start_s: float
+    end_s: float
+    before: str
+    text: str
+    after: str
+    kinds: tuple[str, ...]
+    answer: str | None
+    level: int | None
+    stratum: str
+    chance: float
+
+
+@dataclass(frozen=True)
+class Label:
+    """One person's label of an item. `answer` and `level` may be left open."""
+
+    feeling: str
+    answer: str | None = None
+    level: int | None = None
+
+    @property
+    def is_cue(self) -> bool:
+        """Return whether the customer shows a feeling."""
+        return self.feeling != NO_FEELING
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """The opinion of one person, or of several together, on an item.
+
+    `felt` (0..1) is 1 for a feeling and 0 for none; between them where people differ and nobody has
+    decided: the share of them who see one. `feeling` is None where they do not agree on which.
+    """
+
+    felt: float
+    feeling: str | None = None
+    answer: str | None = None
+
+
+def opinion(label: Label) -> Opinion:
+    """Return a label as an opinion."""
+    return Opinion(float(label.is_cue), label.feeling if label.is_cue else None, label.answer)
+
+
+def is_answered(answer: str | None) -> bool | None:
+    """Return whether an answer is empathic; None when nobody could answer or nothing was said."""
+    return None if answer in (None, NO_AGENT_TURN) else answer in EMPATHIC
+
 
 _PLACE = ("path", "start_s", "end_s")
 _FEELING = ("item_id", "before", "text")

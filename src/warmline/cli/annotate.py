@@ -31,6 +31,23 @@ class Stratum(StrEnum):
     CALL = "call_id"
 
 
+PlaceOption = Annotated[
+    bool,
+    typer.Option(
+        "--show-place",
+        help="Show the recording and the time, to listen to it; they may say whose call it is.",
+    ),
+]
+AnswersOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Second pass: the feelings that somebody labelled; what is written holds the "
+        "answers to them. Named NAME.answers.csv it is read together with NAME.csv.",
+        show_default=False,
+    ),
+]
+
+
 def annotate(
     to: Annotated[
         Path,
@@ -59,21 +76,8 @@ def annotate(
             "--show-machine", help="Show what the ledger says; who has read it, shares it."
         ),
     ] = False,
-    show_place: Annotated[
-        bool,
-        typer.Option(
-            "--show-place",
-            help="Show the recording and the time, to listen to it; they may say whose call it is.",
-        ),
-    ] = False,
-    answers_of: Annotated[
-        Path | None,
-        typer.Option(
-            help="Second pass: the feelings that somebody labelled; what is written holds the "
-            "answers to them. Named NAME.answers.csv it is read together with NAME.csv.",
-            show_default=False,
-        ),
-    ] = None,
+    show_place: PlaceOption = False,
+    answers_of: AnswersOption = None,
     key: Annotated[
         Path | None,
         typer.Option(help="With --answers-of: the key of the sheet.", show_default=False),
@@ -174,39 +178,64 @@ def _command(sheets: Sequence[Path], key: Path, decided: Path | None, seed: int)
     return " ".join([*words, *([f"--decided {decided}"] if decided else [])])
 
 
+_TWO, _ALL = "Annotators, Cohen's kappa", "All annotators together"
+_LEDGER, _FOUND = "The ledger", "Of what it finds"
+_WHERE, _RATES = "Its precision where so many turns show a feeling", "Turns that show a feeling"
+#: What the numbers of each table say.
+_MEANINGS = {
+    _TWO: "kappa: how far two people agree beyond luck, 1 always, 0 no more than luck gives. a "
+    "feeling: whether a turn shows one; which: the same one, where both see one; answered: whether "
+    "it was answered.",
+    _ALL: "same: the share of pairs of labels that are alike. AC1, alpha: agreement beyond luck, "
+    "1 always, 0 no more than luck, as Gwet and as Krippendorff count luck; where feelings are "
+    "rare, AC1 depends less on how rare they are.",
+    _LEDGER: "precision: of the turns in which the ledger finds a feeling, the share in which this "
+    "person sees one. recall: of the turns in which the person sees one, the share in which the "
+    "ledger finds it. specificity: of the turns in which the person sees none, the share in which "
+    "it finds none.",
+    _FOUND: "Where both find a feeling. same kind: the share in which both name the same one. same "
+    "answered: the share in which both say the same of whether it was answered; its kappa: how far "
+    "that goes beyond luck.",
+    _WHERE: "The share of what the ledger finds that is right, were feelings so frequent: the "
+    "rarer they are, the more of it is wrong.",
+    _RATES: "flagged: the share of turns in which the ledger finds a feeling. errors taken off: "
+    "the share that shows one, less what it makes up and with what it misses.",
+}
+
+
 def _print(found: "Agreement") -> None:
     if found.between:
         rows = [
             (f"{b.left}, {b.right}", str(b.items), *map(_said, (b.cue, b.feeling, b.answered)))
             for b in found.between
         ]
-        _table("Annotators, Cohen's kappa", ("", "turns", "a feeling", "which", "answered"), rows)
+        _table(_TWO, ("", "turns", "a feeling", "which", "answered"), rows)
     if found.together:
         each = [
             (_QUESTIONS[t.question], str(t.items), *map(_said, (t.same, t.ac1, t.alpha)))
             for t in found.together
         ]
-        _table("All annotators together", ("", "turns", "same", "AC1", "alpha"), each)
+        _table(_ALL, ("", "turns", "same", "AC1", "alpha"), each)
     ledger = [
         (*(a.annotator, str(a.items)), *map(_said, (a.precision, a.recall, a.specificity)))
         for a in found.against
     ]
-    _table("The ledger", ("", "turns", "precision", "recall", "specificity"), ledger)
+    _table(_LEDGER, ("", "turns", "precision", "recall", "specificity"), ledger)
     of_found = [
         (a.annotator, *map(_said, (a.kind, a.answered, a.answered_kappa))) for a in found.against
     ]
-    _table("Of what it finds", ("", "same kind", "same answered", "its kappa"), of_found)
+    _table(_FOUND, ("", "same kind", "same answered", "its kappa"), of_found)
     if shares := list(found.against[-1].precision_at):
         rows = [
             (a.annotator, *(f"{p:.2f}" for p in a.precision_at.values())) for a in found.against
         ]
         headings = ("", *(f"{share:.0%}" for share in shares))
-        _table("Its precision where so many turns show a feeling", headings, rows)
+        _table(_WHERE, headings, rows)
     if found.rates:
         rates = [
             (r.stratum, f"{r.turns:,}", f"{r.flagged:.3f}", _said(r.rate)) for r in found.rates
         ]
-        _table("Turns that show a feeling", ("", "turns", "flagged", "errors taken off"), rates)
+        _table(_RATES, ("", "turns", "flagged", "errors taken off"), rates)
     note = "Intervals of 95 %; turns weigh by how likely they were drawn."
     if found.undecided:
         note += (
@@ -217,6 +246,7 @@ def _print(found: "Agreement") -> None:
 
 
 def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table, and a sentence for each of its numbers."""
     from rich.table import Table
 
     table = Table(box=None, header_style="dim", title=title, title_justify="left")
@@ -225,6 +255,7 @@ def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -
     for row in rows:
         table.add_row(*row)
     output().print(table)
+    output().print(_MEANINGS[title], style="dim", soft_wrap=True, highlight=False, markup=False)
 
 
 def _said(estimate: "Estimate | None") -> str:

@@ -106,6 +106,8 @@ def query(
         _print_csv(answer)
     else:
         _print_table(answer, zone.name)
+        if "query" in asked:
+            output().print(named_query(question).description, style="dim", markup=False)
     if answer.truncated:
         messages().print(f"only the first {limit} rows; --limit shows more", style="yellow")
 

@@ -12,42 +12,80 @@ from warmline.cli.terminal import output
 
 #: From this reliability on agents are put in order.
 WANTED_TO_RANK = 0.7
+_LEVEL = 0.05
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.table import Table
+
     from warmline.research.casemix import CaseMix
-    from warmline.research.dif import Dif
     from warmline.research.fairness import Gap, Group
     from warmline.research.power import Plan
     from warmline.research.provenance import Provenance
+    from warmline.research.reading import Dif
     from warmline.research.reliability import Raters, Reliability
     from warmline.research.study import Study
     from warmline.research.training import TrainingEffect
 
 
+_FEW_AGENTS = 10
+#: What each assumption of a plan of calls says.
+_ASSUMED = {
+    "outcome_sd": "outcomes usually differ from their mean by {:.3g}",
+    "icc_outcome": "{:.0%} of what outcomes differ by lies between agents",
+    "icc_measure": "{:.0%} of what the measure differs by lies between agents",
+    "calls_per_agent": "each agent takes {:.0f} calls",
+    "balance": "some agents take more calls than others: each counts for {:.2f} of one",
+    "weeks": "calls come from {:.0f} weeks, whose calls may be alike",
+    "explained": "what is held equal tells {:.0%} of the outcome",
+    "explained_measure": "what is held equal tells {:.0%} of the measure",
+    "reliability": "{:.0%} of what the measure differs by is no error of recognition",
+    "usable": "{:.0%} of recorded calls have outcome and measure",
+    "tests": "so many measures are tried: {}",
+    "alpha": "a false alarm in {:.0%} of studies is accepted",
+    "power": "{:.0%} of studies are to see it",
+}
+
+
+def _table(*headings: str, left: int = 1) -> "Table":
+    """Return an empty table of which the first columns are words and the others numbers."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for place, heading in enumerate(headings):
+        is_words = place < left
+        table.add_column(
+            heading, justify="left" if is_words else "right", no_wrap=is_words and left == 1
+        )
+    return table
+
+
 def print_study(study: "Study", page: Path) -> None:
     """Print what was found, of which measures nothing can be said, and where the page is."""
     from rich.markup import escape
-    from rich.table import Table
 
-    from warmline.research.words import lead, scale_of
+    from warmline.research.words import lead, reading, scale_of
 
     scale, unit = scale_of(study)
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for heading in ("measure", "n", "agents", f"{unit} per SD", "p", "corrected"):
-        table.add_column(heading, justify="left" if heading == "measure" else "right")
-    for a in study.associations:
-        front = (escape(a.measure), str(a.n), str(a.agents))
-        if a.adjusted is None:
-            continue
+    clear, level = {a.measure for a in study.clear}, 1 - study.design.confidence
+    table = _table(
+        "measure", "calls", "agents", "a step", f"{unit}, a step more", "clear of chance"
+    )
+    for a in study.told:
         e = a.adjusted
+        if e is None or a.sd is None:
+            continue
         told = f"{e.value * scale:+.2f} [{e.low * scale:+.2f}, {e.high * scale:+.2f}]"
-        table.add_row(*front, escape(told), f"{e.p:.3f}", f"{a.p_corrected:.3f}")
+        alone = "only if asked alone" if e.p < level else "no"
+        is_clear = "yes" if a.measure in clear else alone
+        cells = (a.measure, f"{a.n:,}", str(a.agents), f"{a.sd:.2g}", told, is_clear)
+        table.add_row(*map(escape, cells))
     output().print(escape(lead(study)), soft_wrap=True)
     output().print()
     if study.told:
         output().print(table)
+        output().print(escape(reading(study)), style="dim", soft_wrap=True)
     for a in study.associations:
         if a.reason:
             output().print(f"[yellow]{escape(a.measure)}[/]: {escape(a.reason)}", soft_wrap=True)
@@ -61,7 +99,6 @@ def print_reliabilities(
 ) -> None:
     """Print how far each measure tells agents apart, a line a measure; then what raters add."""
     from rich.markup import escape
-    from rich.table import Table
 
     from warmline.research.reliability import WANTED
 
@@ -69,12 +106,9 @@ def print_reliabilities(
         told = {"measures": [asdict(f) for f in found], "raters": [asdict(r) for r in raters]}
         _echo(told, made)
         return
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     wanted = tuple(f"for {w:g}" for w in WANTED)
     headings = ("calls", "agents", "each", "reliability", "as it stands", "halves", *wanted)
-    for heading in ("measure", *headings):
-        is_name = heading == "measure"
-        table.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name)
+    table = _table("measure", *headings)
     for r in found:
         if r.reason is None:
             halves = "" if r.split_half is None else f"{r.split_half:.2f}"
@@ -143,7 +177,6 @@ def print_training(
 ) -> None:
     """Print what changed with a training, a line a measure, then the agents of what is clear."""
     from rich.markup import escape
-    from rich.table import Table
 
     from warmline.research.training import lead
 
@@ -151,10 +184,8 @@ def print_training(
         _print_json(found, made)
         return
     output().print(escape(lead(found, level)), soft_wrap=True)
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    headings = ("trained", "others", "change", "from the same level", "corrected p", "before")
-    for heading in ("measure", *headings):
-        table.add_column(heading, justify="left" if heading == "measure" else "right")
+    headings = ("trained", "others", "change", "from the same level", "before, a week")
+    table = _table("measure", *headings, "clear of chance")
     for f in found:
         if f.change and f.same_start:
             slope = f.trend_before
@@ -165,16 +196,17 @@ def print_training(
                     escape(f"{e.value:+.3g} [{e.low:+.3g}, {e.high:+.3g}]")
                     for e in (f.change, f.same_start)
                 ),
-                f"{f.p_corrected:.3f}",
-                "" if slope is None else escape(f"{slope.value:+.2g} a week, p {slope.p:.2f}"),
+                "" if slope is None else f"{slope.value:+.2g}",
+                "yes" if f.is_clear(level) else "no",
             )
     if table.rows:
         output().print()
         output().print(table)
         output().print(
             "change: how much further trained agents moved than the others. from the same level: "
-            "the same, of agents who did alike before. before: how much further they moved each "
-            "week before the training, which should be 0. Intervals of 95 %.",
+            "the same, of agents who did alike before. before, a week: how much further they moved "
+            "each week before the training, which should be 0. clear of chance: yes, where both "
+            "changes point one way and chance would seldom give as much. Intervals of 95 %.",
             style="dim",
             soft_wrap=True,
         )
@@ -189,7 +221,6 @@ def print_training(
 def print_case_mix(found: "Sequence[CaseMix]", made: "Provenance", as_json: bool) -> None:
     """Print agents beside what was to be expected of their calls, a table a measure."""
     from rich.markup import escape
-    from rich.table import Table
 
     if as_json:
         _print_json(found, made)
@@ -198,29 +229,32 @@ def print_case_mix(found: "Sequence[CaseMix]", made: "Provenance", as_json: bool
         if mix.reason or mix.reliability is None:
             output().print(f"[yellow]{escape(mix.measure)}[/]: {escape(mix.reason or '')}")
             continue
-        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-        headings = ["agent", "calls", "observed", "expected"]
-        headings += ["ratio", "above or below"] if mix.is_ranked else []
-        for heading in headings:
-            table.add_column(heading, justify="left" if heading == "agent" else "right")
+        more = ("ratio", "above or below") if mix.is_ranked else ()
+        table = _table("agent", "calls", "observed", "expected", *more)
         for c in mix.agents:
             cells = [c.agent_id, f"{c.calls:,}", f"{c.observed:.3g}", f"{c.expected:.3g}"]
             if mix.is_ranked:
                 ratio = "" if c.ratio is None else f"{c.ratio:.2f}"
                 cells += [ratio, f"{c.own.value:+.3g} [{c.own.low:+.3g}, {c.own.high:+.3g}]"]
             table.add_row(*map(escape, cells))
-        output().print(f"[bold]{escape(mix.measure)}[/], reliability {mix.reliability:.2f}")
+        output().print(
+            f"[bold]{escape(mix.measure)}[/]: {mix.reliability:.0%} of what these agents differ by "
+            "would be there again with other calls of theirs; the rest is luck.",
+            soft_wrap=True,
+        )
         output().print(table)
         output().print(escape(_read_agent(mix)), soft_wrap=True)
         said = (
             "Highest first, and high need not be good; agents whose intervals overlap are not told "
             "apart. above or below: observed less expected, cut down by the part that is luck, "
-            "with its interval of 95 %; where 0 is inside, nothing is shown."
+            "with its interval of 95 %; where 0 is inside, nothing is shown. ratio: observed over "
+            "expected."
             if mix.is_ranked
             else "By name: to rank them would be luck."
         )
         output().print(
-            f"{said} expected: what such calls have on average ({', '.join(mix.held_equal)}).",
+            f"{said} observed: the mean of the agent's calls. expected: what such calls have on "
+            f"average, by {', '.join(mix.held_equal) or 'nothing that is known of them'}.",
             style="dim",
             soft_wrap=True,
         )
@@ -249,15 +283,20 @@ def _read_training(f: "TrainingEffect") -> str:
         return ""
     low, high = f.change.low, f.change.high
     said = (
-        f"Read so: in {f.measure} the {f.trained} trained agents rose by "
-        f"{abs(f.change.value):.3g} {'more' if f.change.value > 0 else 'less'} than the "
-        f"{f.untrained} others over the same weeks; anything from {low:+.3g} to {high:+.3g} is "
-        "possible"
+        f"Read so: in {f.measure} the {f.trained} trained agents came out "
+        f"{abs(f.change.value):.3g} {'higher' if f.change.value > 0 else 'lower'} against their "
+        f"own weeks before than the {f.untrained} others did; anything from {low:+.3g} to "
+        f"{high:+.3g} is possible"
     )
     if low <= 0 <= high:
-        return f"{said}, so that neither a gain nor a loss is shown."
-    if f.same_start.low <= 0 <= f.same_start.high:
-        return f"{said}, but beside agents who did alike before, nothing is shown."
+        said += ", so that neither a gain nor a loss is shown"
+    elif f.same_start.low <= 0 <= f.same_start.high:
+        said += ", but beside agents who did alike before, nothing is shown"
+    if f.trend_before and f.trend_before.p < _LEVEL:
+        said += (
+            f". Before the training they had moved {f.trend_before.value:+.2g} a week further "
+            "already, so that the two groups were on different ways"
+        )
     return f"{said}."
 
 
@@ -270,7 +309,6 @@ def print_fairness(
 ) -> None:
     """Print groups of calls and what differs between them."""
     from rich.markup import escape
-    from rich.table import Table
 
     if as_json:
         told = {"groups": [asdict(g) for g in groups], "gaps": [asdict(g) for g in gaps]}
@@ -278,25 +316,19 @@ def print_fairness(
         return
     measures = list(groups[0].missing) if groups else []
     has_labels = any(g.recall or g.precision for g in groups)
-    headings = [
-        "",
-        "group",
-        "calls",
-        "left out",
-        "doubtful words",
-        "feelings a call",
-        *(f"no {m}" for m in measures),
-    ]
-    headings += ["recall", "precision", "same answer"] if has_labels else []
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for place, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if place < 2 else "right")
+    labelled: tuple[str, ...] = ("recall", "precision", "same answer") if has_labels else ()
+    has_words = any(g.word_errors for g in groups)
+    headings = ("calls", "left out", "doubtful words", "feelings a call")
+    labelled += ("misheard words",) if has_words else ()
+    table = _table("", "group", *headings, *(f"no {m}" for m in measures), *labelled, left=2)
     for g in groups:
         doubtful = "" if g.doubtful is None else f"{g.doubtful:.1%}"
         cells = [g.of, g.group, f"{g.calls:,}", f"{g.suppressed:.1%}", doubtful, f"{g.cues:.1f}"]
         cells += [f"{g.missing[m]:.1%}" for m in measures]
         if has_labels:
             cells += ["" if e is None else str(e) for e in (g.recall, g.precision, g.same_answer)]
+        if has_words:
+            cells.append("" if g.word_errors is None else str(g.word_errors))
         table.add_row(*map(escape, cells))
     output().print(table if groups else "no group has 30 calls, nor the same scripts as others")
     unfair = [gap for gap in gaps if gap.is_unfair]
@@ -314,9 +346,23 @@ def print_fairness(
         output().print(escape(_read_group(groups[0])), soft_wrap=True)
         output().print(
             "left out: calls whose ledger or agent is not known. doubtful words: words that the "
-            "recogniser was not sure of. no ...: calls without that measure, as those with no "
+            "recogniser was not sure of. feelings a call: how many the ledger has. no ...: calls "
+            "without that measure, as those with no "
             "feeling to answer. A group is not alike where it lies more than 5 points from all "
-            "other calls, by more than chance gives where so many groups are looked at.",
+            "other calls, by more than chance gives where so many groups are looked at."
+            + (
+                " recall: of the feelings that people heard, the share that the ledger has; "
+                "precision: of its rows, the share that people hear, too; same answer: how often "
+                "both see an answer alike; each with its interval of 95 %."
+                if has_labels
+                else ""
+            )
+            + (
+                " misheard words: errors of recognition over the words that customers said, with "
+                "its interval of 95 %."
+                if has_words
+                else ""
+            ),
             style="dim",
             soft_wrap=True,
         )
@@ -363,19 +409,30 @@ def print_needed(effect: float, plan: "Plan", made: "Provenance", as_json: bool)
         _echo({"effect": effect} | asdict(plan) | asdict(found), made)
         return
     output().print(
-        f"An effect of {effect:+g} per SD of the measure, seen {plan.power:.0%} of times:"
+        f"To see the outcome change by {effect:+g} with a step more of the measure in "
+        f"{plan.power:.0%} of studies takes"
     )
-    output().print(f"  [bold]{found.within:,}[/] calls, agents compared with themselves")
     output().print(
-        f"  {found.pooled:,} calls, all compared with all (design effect {found.design_effect:.2f})"
+        f"  [bold]{found.within:,}[/] calls of {found.agents:,} agents, compared with themselves, "
+        f"or {found.pooled:,} calls, all compared with all"
     )
-    output().print(f"  {found.independent:,} if calls had nothing to do with agents", style="dim")
     if plan.usable < 1:
         output().print(
-            f"  that is {found.within_recorded:,} recorded calls, as {plan.usable:.0%} of them "
-            "have both outcome and measure"
+            f"  that is {found.within_recorded:,} or {found.pooled_recorded:,} recorded calls, as "
+            f"{plan.usable:.0%} of them have both outcome and measure"
         )
-    output().print(f"  at {plan.calls_per_agent:g} calls each: {found.agents:,} agents")
+    output().print(
+        f"A step is how much calls usually differ from their mean (one standard deviation). If "
+        f"calls had nothing to do with agents, {found.independent:,} would do.",
+        style="dim",
+        soft_wrap=True,
+    )
+    if found.agents < _FEW_AGENTS:
+        output().print(
+            "With so few agents it is a guess how agents differ, which takes more calls; more "
+            "agents with fewer calls each (--calls-per-agent) take less.",
+            soft_wrap=True,
+        )
     _print_plan(plan, made)
 
 
@@ -388,13 +445,22 @@ def print_detectable(calls: int, plan: "Plan", made: "Provenance", as_json: bool
         _echo({"calls": calls, "detectable": smallest} | asdict(plan), made)
         return
     output().print(
-        f"{calls:,} usable calls show an effect of [bold]{smallest:.3g}[/] per SD of the measure "
-        f"{plan.power:.0%} of times, agents compared with themselves"
+        f"{calls:,} calls with outcome and measure show a change of [bold]{smallest:.3g}[/] in the "
+        f"outcome, with a step more of the measure, in {plan.power:.0%} of studies; agents are "
+        "compared with themselves.",
+        soft_wrap=True,
+    )
+    output().print(
+        "A step is how much calls usually differ from their mean (one standard deviation).",
+        style="dim",
     )
     _print_plan(plan, made)
 
 
 def _print_plan(plan: "Plan", made: "Provenance") -> None:
-    said = ", ".join(f"{name} {value:.3g}" for name, value in asdict(plan).items())
-    output().print(f"assumed: {said}", style="dim")
+    output().print("It takes for granted (options in brackets change it):", style="dim")
+    for name, said in _ASSUMED.items():
+        option = "--" + name.replace("_", "-")
+        told = said.format(getattr(plan, name))
+        output().print(f"  {told} ({option})", style="dim", soft_wrap=True, highlight=False)
     _print_provenance(made)

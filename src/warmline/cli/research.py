@@ -14,8 +14,7 @@ from warmline.cli.render_research import (
     print_needed,
     print_study,
 )
-from warmline.cli.research_agents import agents, fairness, training
-from warmline.cli.research_options import (
+from warmline.cli.research_agents import (
     AfterOption,
     CallsOption,
     ControlOption,
@@ -35,8 +34,11 @@ from warmline.cli.research_options import (
     SinceOption,
     UntilOption,
     WithinOption,
+    agents,
     controls_from,
+    fairness,
     number,
+    training,
 )
 from warmline.cli.terminal import messages, note_access, output
 from warmline.errors import QueryError
@@ -61,6 +63,24 @@ for _command in (training, agents, fairness):
     app.command()(_command)
 
 
+PlanOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="A plan of `warmline research plan`: its design is taken, and what other options "
+        "change is told as not planned.",
+        show_default=False,
+    ),
+]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder for report.html, its pictures and results.json; by default "
+        "research-OUTCOME here.",
+        show_default=False,
+    ),
+]
+
+
 @app.command()
 def retention(
     context: typer.Context,
@@ -77,25 +97,11 @@ def retention(
     exclude_reason: ExcludeOption = None,
     min_n: LeastOption = Design.min_n,
     negative_control: NegativeOption = None,
-    plan: Annotated[
-        Path | None,
-        typer.Option(
-            help="A plan of `warmline research plan`: its design is taken, and what other options "
-            "change is told as not planned.",
-            show_default=False,
-        ),
-    ] = None,
+    plan: PlanOption = None,
     labels: LabelsOption = None,
     key: KeyOption = None,
     simulated: SimulatedOption = False,
-    to: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for report.html, its pictures and results.json; by default "
-            "research-OUTCOME here.",
-            show_default=False,
-        ),
-    ] = None,
+    to: ReportOption = None,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
     as_json: JsonOption = False,
@@ -211,8 +217,7 @@ def export_table(
     Agents and customers have numbers by lot; rare words are taken together. It is less personal
     data, and still some: docs/research.md says what is left.
     """
-    from warmline.research.export import write_export
-    from warmline.research.provenance import command_of, provenance
+    from warmline.research.provenance import command_of, provenance, write_export
     from warmline.research.sample import read_sample, require_libraries
 
     require_libraries()
@@ -238,42 +243,66 @@ def export_table(
     messages().print(f"beside it {', '.join(p.name for p in others)}", style="dim")
 
 
+PilotOption = Annotated[
+    str | None,
+    typer.Option(help="Take spread, ICCs and losses from this outcome in the warehouse."),
+]
+PilotMeasureOption = Annotated[
+    str, typer.Option(help="With --outcome: the measure to take them from.")
+]
+BaseRateOption = Annotated[Number, number("Share of the outcome, for one that is yes or no.")]
+OutcomeSdOption = Annotated[Number, number("SD of an outcome that is a number.")]
+EachOption = Annotated[Number, number("Calls of each agent.", "200")]
+IccOutcomeOption = Annotated[
+    Number, number("Share of the outcome's variance between agents.", "0.05")
+]
+IccMeasureOption = Annotated[
+    Number, number("Share of the measure's variance between agents.", "0.10")
+]
+ExplainedOption = Annotated[
+    Number, number("Share of the outcome's variance the controls take.", "0")
+]
+ExplainedMeasureOption = Annotated[
+    Number, number("Share of the measure's variance the controls take.", "0")
+]
+ReliabilityOption = Annotated[
+    Number,
+    number(
+        "Share of the measure's variance that is no error.",
+        "1; with --outcome, of answered_rate as few cues a call leave it",
+    ),
+]
+BalanceOption = Annotated[
+    Number,
+    number("How many agents with equal numbers of calls one of the agents is worth.", "0.9"),
+]
+WeeksOption = Annotated[Number, number("Over how many weeks the calls come.", "13")]
+UsableOption = Annotated[Number, number("Share of calls with outcome and measure.", "1")]
+TestsOption = Annotated[int, typer.Option(min=1, help="How many measures are tried.")]
+AlphaOption = Annotated[float, typer.Option(help="Accepted chance of a false alarm.")]
+PowerOption = Annotated[float, typer.Option("--power", help="Wanted chance of seeing the effect.")]
+
+
 @app.command()
 def power(
     effect: EffectOption = None,
     calls: CallsOption = None,
-    outcome: Annotated[
-        str | None,
-        typer.Option(help="Take spread, ICCs and losses from this outcome in the warehouse."),
-    ] = None,
-    measure: Annotated[
-        str, typer.Option(help="With --outcome: the measure to take them from.")
-    ] = MEASURES[0],
-    base_rate: Annotated[Number, number("Share of the outcome, for one that is yes or no.")] = None,
-    outcome_sd: Annotated[Number, number("SD of an outcome that is a number.")] = None,
-    calls_per_agent: Annotated[Number, number("Calls of each agent.", "200")] = None,
-    icc_outcome: Annotated[
-        Number, number("Share of the outcome's variance between agents.", "0.05")
-    ] = None,
-    icc_measure: Annotated[
-        Number, number("Share of the measure's variance between agents.", "0.10")
-    ] = None,
-    explained: Annotated[
-        Number, number("Share of the outcome's variance the controls take.", "0")
-    ] = None,
-    reliability: Annotated[
-        Number,
-        number(
-            "Share of the measure's variance that is no error.",
-            "1; with --outcome, of answered_rate as few cues a call leave it",
-        ),
-    ] = None,
-    usable: Annotated[Number, number("Share of calls with outcome and measure.", "1")] = None,
-    tests: Annotated[int, typer.Option(min=1, help="How many measures are tried.")] = 1,
-    alpha: Annotated[float, typer.Option(help="Accepted chance of a false alarm.")] = 0.05,
-    wanted: Annotated[
-        float, typer.Option("--power", help="Wanted chance of seeing the effect.")
-    ] = 0.8,
+    outcome: PilotOption = None,
+    measure: PilotMeasureOption = MEASURES[0],
+    base_rate: BaseRateOption = None,
+    outcome_sd: OutcomeSdOption = None,
+    calls_per_agent: EachOption = None,
+    icc_outcome: IccOutcomeOption = None,
+    icc_measure: IccMeasureOption = None,
+    explained: ExplainedOption = None,
+    explained_measure: ExplainedMeasureOption = None,
+    reliability: ReliabilityOption = None,
+    balance: BalanceOption = None,
+    weeks: WeeksOption = None,
+    usable: UsableOption = None,
+    tests: TestsOption = 1,
+    alpha: AlphaOption = 0.05,
+    wanted: PowerOption = 0.8,
     simulated: SimulatedOption = False,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
@@ -292,7 +321,10 @@ def power(
         "icc_outcome": icc_outcome,
         "icc_measure": icc_measure,
         "explained": explained,
+        "explained_measure": explained_measure,
         "reliability": reliability,
+        "balance": balance,
+        "weeks": weeks,
         "usable": usable,
         "tests": tests,
         "alpha": alpha,
@@ -301,7 +333,7 @@ def power(
     path = places_of(settings_from(settings), None, warehouse).warehouse
     design = None
     if outcome is not None:
-        design = Design(outcome=outcome, measures=(measure,), controls=(), is_simulated=simulated)
+        design = Design(outcome=outcome, measures=(measure,), is_simulated=simulated)
     plan = plan_from(path, design, base_rate, outcome_sd, given)
     told = {"effect": effect, "calls": calls, "base_rate": base_rate, "outcome_sd": outcome_sd}
     made = _made_of_power(path, design, told | given)

@@ -23,9 +23,8 @@ from warmline.research.associations import (
     fit_cases,
     why_not,
 )
-from warmline.research.design import Design, design_matrix, usable
+from warmline.research.design import Array, Design, design_matrix, usable
 from warmline.research.regression import Estimate, Fit
-from warmline.research.robust import Array
 
 _LEAST_CUES = 30
 _IGNORED = "ignored"

@@ -1,12 +1,15 @@
-"""How an outcome goes with each measure: raw, and with agents and controls held equal."""
+"""How an outcome goes with each measure: one slope, raw and adjusted, and level by level."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from warmline.research.design import (
+    Array,
+    Codes,
     Controls,
     Correction,
     Design,
@@ -15,15 +18,7 @@ from warmline.research.design import (
     design_matrix,
     usable,
 )
-from warmline.research.regression import (
-    Estimate,
-    Fit,
-    fit,
-    less_means,
-    logit_effect,
-    within_share,
-)
-from warmline.research.robust import Array, Codes
+from warmline.research.regression import Estimate, Fit, fit, less_means, logit_effect, within_share
 
 LEAST_AGENTS = 3
 LEAST_OF_EACH = 10
@@ -138,7 +133,9 @@ def why_not(cases: Cases, design: Design) -> str | None:
     """Return why nothing can be said from these rows; None when something can."""
     y, x, n = cases.y, cases.measure, len(cases.y)
     if n < design.min_n:
-        return f"{n} complete rows, at least {design.min_n} are asked for"
+        most = max(cases.missing, key=lambda c: cases.missing[c], default=None)
+        lacking = "" if most is None else f" ({most} is missing in {cases.missing[most]})"
+        return f"{n} complete rows, at least {design.min_n} are asked for{lacking}"
     if cases.agents < LEAST_AGENTS:
         return f"{cases.agents} agents; at least {LEAST_AGENTS} are needed to see how agents differ"
     levels, counts = np.unique(y, return_counts=True)
@@ -258,3 +255,112 @@ def corrected(p_values: Sequence[float | None], correction: Correction) -> list[
     method = {"bh": "fdr_bh", "holm": "holm"}[correction]
     found = iter(multipletests(told, method=method)[1].tolist())
     return [None if p is None else next(found) for p in p_values]
+
+
+_PARTS = 5
+_LEAST_IN_PART = 10
+
+
+@dataclass(frozen=True)
+class Part:
+    """The calls whose measure lies between two values: their mean outcome, raw and adjusted.
+
+    `adjusted` is the level if agents and controls were alike in all parts; None where the model
+    cannot tell the part from others.
+    """
+
+    low: float
+    high: float
+    mean: float
+    n: int
+    raw: float
+    adjusted: Estimate | None
+
+
+@dataclass(frozen=True)
+class Dose:
+    """The parts of one measure, in order of its value."""
+
+    measure: str
+    parts: tuple[Part, ...]
+
+
+def dose(frame: Any, measure: str, design: Design) -> Dose | None:
+    """Return the dose–response of one measure; None when nothing can be said, or it is in one part.
+
+    Parts are the values themselves when there are at most five, else about fifths of the calls.
+    """
+    controls = usable(frame, design.controls)
+    cases = complete_cases(frame, measure, controls)
+    if why_not(cases, design):
+        return None
+    codes = _parts(cases.measure)
+    count = int(codes.max()) + 1
+    if count < 2:
+        return None
+    others, names = design_matrix(cases.frame, controls.columns)
+    dummies = (codes[:, None] == np.arange(1, count)).astype(float)
+    told = tuple(f"part {i}" for i in range(1, count))
+    model = fit_cases(cases, np.column_stack([others, dummies]), (*names, *told), design.effects)
+    weights = np.ones(len(codes)) if cases.weights is None else cases.weights
+    levels: list[Estimate] | list[None] = [None] * count
+    if set(told) <= set(model.names) and all(_is_shared(model, part) for part in told):
+        shares = np.bincount(codes, weights) / weights.sum()
+        levels = model.estimates(_levels(model.names, told, shares), design.confidence)
+    middle = float(np.average(cases.y, weights=weights))
+    return Dose(
+        measure,
+        tuple(_part(codes == i, cases, weights, middle, levels[i]) for i in range(count)),
+    )
+
+
+def _is_shared(model: Fit, part: str) -> bool:
+    """Return whether a part's level rests on more than one agent."""
+    dominance = model.dominance(part)
+    return dominance.share <= LARGEST_SHARE and dominance.leverage <= LARGEST_LEVERAGE
+
+
+def _parts(values: Array) -> Codes:
+    """Return each value's part, from 0; parts of fewer than ten calls join the one below."""
+    distinct = np.unique(values)
+    if len(distinct) <= _PARTS:
+        tops = distinct[:-1]
+    else:
+        shares = np.arange(1, _PARTS) / _PARTS
+        tops = np.unique(np.quantile(values, shares, method="inverted_cdf"))
+        tops = tops[tops < distinct[-1]]
+    while len(tops):
+        counts = np.bincount(np.searchsorted(tops, values), minlength=len(tops) + 1)
+        small = np.flatnonzero(counts < _LEAST_IN_PART)
+        if not len(small):
+            break
+        tops = np.delete(tops, max(int(small[0]) - 1, 0))
+    return np.searchsorted(tops, values).astype(np.int64)
+
+
+def _levels(names: tuple[str, ...], told: tuple[str, ...], shares: Array) -> Array:
+    """Return how far each part's level lies from the mean of all, as combinations of dummies.
+
+    `shares` are the parts' shares of all calls.
+    """
+    rows = np.zeros((len(shares), len(names)))
+    for part, name in enumerate(told, start=1):
+        rows[:, names.index(name)] -= shares[part]
+        rows[part, names.index(name)] += 1.0
+    return rows
+
+
+def _part(
+    own: NDArray[np.bool_], cases: Cases, weights: Array, middle: float, level: Estimate | None
+) -> Part:
+    if level is not None:
+        level = Estimate(
+            middle + level.value,
+            level.se,
+            level.df,
+            middle + level.low,
+            middle + level.high,
+            level.p,
+        )
+    x, raw = cases.measure[own], float(np.average(cases.y[own], weights=weights[own]))
+    return Part(float(x.min()), float(x.max()), float(x.mean()), int(own.sum()), raw, level)

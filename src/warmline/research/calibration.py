@@ -15,11 +15,10 @@ from math import comb, factorial
 import numpy as np
 
 from warmline.annotation.agreement import consensus
-from warmline.annotation.items import Label, Opinion, is_answered, opinion
-from warmline.annotation.sheets import Key
+from warmline.annotation.sheets import Key, Label, Opinion, is_answered, opinion
 from warmline.errors import DataError
+from warmline.research.design import Array, Codes
 from warmline.research.regression import Estimate
-from warmline.research.robust import Array, Codes
 
 #: The measure that labels of cues and their answers say the truth of.
 MEASURE = "answered_rate"

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from warmline.research.design import Design, Effects, design_matrix, usable
+from warmline.research.design import Array, Codes, Design, Effects, design_matrix, usable
 from warmline.research.fairness import Gap, read_gaps
-from warmline.research.regression import Estimate, fit
+from warmline.research.regression import fit
 from warmline.research.reliability import components
-from warmline.research.robust import Array, Codes
 from warmline.research.sample import read_calls
+from warmline.statistics import Estimate
 
 CONTROLS = ("contact_reason", "queue", "month", "language", "duration")
 #: Below this reliability agents are not ranked.
@@ -157,7 +157,7 @@ def _compared(names: Any, y: Array, expected: Array, agents: Codes, weeks: Codes
                 float(means[0][i]),
                 float(means[1][i]),
                 float(means[2][i]),
-                Estimate(own, se, float("inf"), own - _Z * se, own + _Z * se, 1.0),
+                Estimate(own, own - _Z * se, own + _Z * se, int(counts[i])),
                 float(kept),
             )
         )

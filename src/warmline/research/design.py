@@ -6,8 +6,11 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from warmline.research.robust import Array
+Array = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
 
 MEASURES = (
     *("answered_rate", "empathy_to_action", "ownership", "commitments", "dismissive"),

@@ -1,4 +1,4 @@
-"""Whether all calls are heard alike: who is left out, and whose words are doubtful.
+"""Whether all calls are heard alike: who is left out, and whose words are doubtful or misheard.
 
 Recognisers err more on some voices than on others (Koenecke et al. 2020), and a comparison of
 agents whose customers, lines or languages differ is then one of recognisers. Groups are what a
@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 
 from warmline.annotation.agreement import agreement
-from warmline.annotation.items import Label
-from warmline.annotation.sheets import Key
+from warmline.annotation.sheets import Key, Label
 from warmline.database import open_for_reading
 from warmline.errors import QueryError
 from warmline.research.associations import corrected
-from warmline.research.design import Correction, Design
-from warmline.research.robust import t_interval
+from warmline.research.design import Array, Correction, Design
+from warmline.research.reading import Dif, dif, labelled_turns, with_word_errors
+from warmline.research.regression import t_interval
 from warmline.research.sample import read_calls
-from warmline.statistics import Estimate, wilson
+from warmline.statistics import Estimate, bootstrap, wilson
 
 #: A difference of more than so many points between a group and all other calls is unfair.
 LARGEST_GAP = 0.05
@@ -46,7 +46,14 @@ SELECT
         WHERE metrics.call_id = calls.call_id AND metrics.name = 'pitch_median_hz'
             AND metrics.party = calls.customer_party
     ) AS pitch,
-    calls.extra[$by] AS given,
+    coalesce(
+        calls.extra[$by],
+        CASE $by
+            WHEN 'queue' THEN calls.queue WHEN 'team' THEN calls.team
+            WHEN 'agent_id' THEN calls.agent_id WHEN 'language' THEN calls.language
+            WHEN 'direction' THEN calls.direction WHEN 'contact_reason' THEN calls.contact_reason
+        END
+    ) AS given,
     calls.extra['title'] AS script,
     (SELECT count(*) FROM opportunities WHERE opportunities.call_no = calls.call_no) AS cues
 FROM calls
@@ -61,7 +68,8 @@ class Group:
     `suppressed` is the share of calls without a ledger, or in which nobody is known to be the
     agent; `doubtful` the share of words that the recogniser doubted; `cues` how many feelings the
     ledger has a call. `recall` and `precision` of the ledger and `same_answer` (the same view of an
-    answer as people) are there with labels.
+    answer as people) are there with labels, `word_errors` (of the customers' words, over those that
+    were written down) with reference words.
     """
 
     of: str
@@ -74,14 +82,16 @@ class Group:
     recall: Estimate | None = None
     precision: Estimate | None = None
     same_answer: Estimate | None = None
+    word_errors: Estimate | None = None
 
 
 @dataclass(frozen=True)
 class Gap:
     """The distance of a group from all other calls, with its interval.
 
-    `what` is a measure (the share of calls without it), `suppressed`, or `doubtful`. `p` tests it
-    against none; `p_corrected` allows for all groups and things that are looked at (Holm 1979).
+    `what` is a measure (the share of calls without it), `suppressed`, `doubtful`, or `misheard`
+    (word errors). `p` tests it against none; `p_corrected` allows for all groups and things that
+    are looked at (Holm 1979).
     """
 
     of: str
@@ -99,11 +109,14 @@ class Gap:
         return abs(self.difference) > LARGEST_GAP and self.p_corrected < _LEVEL
 
     def __str__(self) -> str:
-        what = {"suppressed": "is suppressed", "doubtful": "of words are doubtful"}
-        said = what.get(self.what, f"has no {self.what}")
+        what = {"suppressed": "calls that are left out", "doubtful": "doubtful words"}
+        what["misheard"] = "word errors"
+        said = what.get(self.what, f"calls that have no {self.what}")
+        way = "more" if self.difference > 0 else "fewer"
         return (
-            f"where {self.of} is {self.group}, {self.difference * 100:+.0f} points "
-            f"[{self.low * 100:+.0f}, {self.high * 100:+.0f}] {said} against all other calls"
+            f"where {self.of} is {self.group}, {said} are {abs(self.difference) * 100:.0f} in 100 "
+            f"{way} than in all other calls (interval {self.low * 100:+.0f} to "
+            f"{self.high * 100:+.0f})"
         )
 
 
@@ -113,13 +126,17 @@ def read_groups(
     by: str | None = None,
     sheets: Sequence[Mapping[str, Label]] = (),
     key: Mapping[str, Key] | None = None,
+    written: Mapping[str, str] | None = None,
 ) -> tuple[list[Group], list[Gap]]:
     """Return the groups of all calls and their gaps, `by` a field of the metadata or by stand-ins.
 
-    With labels (`sheets`, `key`) also how well the ledger reads each group. Raises QueryError for
-    a field that no call has.
+    With labels (`sheets`, `key`) also how well the ledger reads each group; with what customers
+    said `written` down, by call id, how many of their words are misheard. Raises QueryError for a
+    field that no call has, and where no call that is written down is here.
     """
     frame = read_frame(warehouse, design, by)
+    if written is not None:
+        frame = with_word_errors(frame, warehouse, written)
     groups, gaps = [], []
     for of, names in groupings(frame, by).items():
         sizes = names.value_counts()
@@ -140,6 +157,36 @@ def read_groups(
     return groups, [replace(g, p_corrected=p or 0.0) for g, p in zip(gaps, p_values, strict=True)]
 
 
+def word_error_gap(
+    of: str, name: str, misheard: Array, written: Array, inside: Any, others: Any
+) -> Gap | None:
+    """Return how far a group's word error lies from that of other calls; None where calls are few.
+
+    `misheard` of `written` words, a row a call, NaN where nobody wrote it down. Words of a call are
+    alike, so that calls are what is counted.
+    """
+    known = np.isfinite(written)
+    sides = [side & known for side in (inside, others)]
+    if min(side.sum() for side in sides) < _LEAST_SCRIPTS:
+        return None
+    rates, errors = [], []
+    for side in sides:
+        edits, words = misheard[side], written[side]
+        rate = float(edits.sum() / words.sum())
+        left, calls = edits - rate * words, int(side.sum())
+        rates.append(rate)
+        errors.append(float(left @ left) / words.sum() ** 2 * calls / (calls - 1))
+    difference, se = rates[0] - rates[1], sqrt(sum(errors))
+    if se == 0:
+        is_same = difference == 0
+        p = 1.0 if is_same else 0.0
+        return Gap(of, name, "misheard", difference, difference, difference, p)
+    # Welch's degrees of freedom.
+    freedom = [e**2 / (side.sum() - 1) for e, side in zip(errors, sides, strict=True)]
+    low, high, p = t_interval(difference, se, float(se**4 / sum(freedom)), 0.95)
+    return Gap(of, name, "misheard", difference, low, high, p)
+
+
 def read_gaps(warehouse: Path, design: Design) -> list[Gap]:
     """Return the gaps between groups of all calls, by stand-ins."""
     return read_groups(warehouse, design)[1]
@@ -154,7 +201,10 @@ def read_frame(warehouse: Path, design: Design, by: str | None) -> Any:
     with open_for_reading(warehouse) as con:
         about = con.execute(_CALLS, {"by": by or "", "is_simulated": design.is_simulated}).df()
     if by is not None and about["given"].isna().all():
-        raise QueryError(f"no call has the field {by!r} in its metadata (calls.extra)")
+        raise QueryError(
+            f"of no call a {by!r} is known: it stands neither in the metadata nor in the calls' "
+            "own columns"
+        )
     return about.merge(measures, on="call_id")
 
 
@@ -201,6 +251,7 @@ def _group(
         float(rows["doubtful_words"].sum()) / words if words else None,
         float(rows["cues"].mean()),
         {m: float(rows[m].isna().mean()) for m in design.measures},
+        word_errors=_word_errors(rows),
     )
     if not sheets or key is None:
         return bare
@@ -210,13 +261,24 @@ def _group(
     if not named:
         return bare
     against = agreement(named, key).against[-1]
-    return Group(
-        *(bare.of, bare.group, bare.calls, bare.suppressed, bare.doubtful, bare.cues),
-        bare.missing,
+    return replace(
+        bare,
         recall=against.recall,
         precision=against.precision,
         same_answer=against.answered,
     )
+
+
+def _word_errors(rows: Any) -> Estimate | None:
+    """Return word errors over words, with calls drawn anew; None where nothing is written down."""
+    if "written" not in rows or (known := rows.dropna(subset=["written"])).empty:
+        return None
+    misheard, written = (known[c].to_numpy(float) for c in ("misheard", "written"))
+
+    def share(chosen: Any) -> float:
+        return float(misheard[chosen].sum() / written[chosen].sum())
+
+    return bootstrap(share, known["call_id"].tolist(), seed=1)
 
 
 def _gaps(of: str, name: str, frame: Any, inside: Any, known: Any, design: Design) -> list[Gap]:
@@ -231,6 +293,9 @@ def _gaps(of: str, name: str, frame: Any, inside: Any, known: Any, design: Desig
         doubtful = frame["doubtful_words"].to_numpy(float) / np.maximum(words, 1.0)
         told = words > 0
         found.append(_gap(of, name, "doubtful", doubtful, inside & told, others & told))
+    if "written" in frame:
+        misheard, written = (frame[c].to_numpy(float) for c in ("misheard", "written"))
+        found.append(word_error_gap(of, name, misheard, written, inside, others))
     return [gap for gap in found if gap is not None]
 
 
@@ -251,6 +316,8 @@ def _paired(of: str, frame: Any, names: Any, scripts: Any, design: Design) -> li
     words = frame["word_count"].clip(lower=1)
     things = {"suppressed": frame["suppressed"], "doubtful": frame["doubtful_words"] / words}
     things |= {m: frame[m].isna().astype(float) for m in design.measures}
+    if "written" in frame:
+        things["misheard"] = frame["misheard"] / frame["written"]
     found = []
     for what, lacks in things.items():
         table = lacks.astype(float).groupby([scripts, names]).mean().unstack()
@@ -293,3 +360,22 @@ def _gap(of: str, name: str, what: str, lacks: Any, inside: Any, others: Any) ->
 
 def _p(difference: float, se: float) -> float:
     return 2 * NormalDist().cdf(-abs(difference) / se) if se > 0 else 1.0
+
+
+def read_dif(
+    warehouse: Path,
+    design: Design,
+    by: str | None,
+    sheets: Sequence[Mapping[str, Label]],
+    key: Mapping[str, Key],
+) -> list[Dif]:
+    """Return how the ledger reads each group of calls, by labels; groups as of `read_groups`."""
+    frame = read_frame(warehouse, design, by).set_index("call_id")
+    turns = labelled_turns(sheets, key)
+    found = []
+    for of, names in groupings(frame, by).items():
+        group = turns["call_id"].map(names)
+        known = turns[group.notna().to_numpy()]
+        found += dif(of, known, group[group.notna()].to_numpy())
+    p_values = corrected([d.p_corrected for d in found], Correction.HOLM)
+    return [replace(d, p_corrected=p) for d, p in zip(found, p_values, strict=True)]

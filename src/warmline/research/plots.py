@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil, exp
 from typing import Any
 
-from warmline.research.dose import Dose
+from warmline.research.associations import Dose
 from warmline.research.regression import Estimate
 from warmline.research.study import Study
 

@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from warmline.annotation.items import Label, is_answered
-from warmline.research.design import Design
+from warmline.annotation.sheets import Label, is_answered
+from warmline.research.design import Array, Codes, Design
 from warmline.research.regression import independent_columns
-from warmline.research.robust import Array, Codes
 from warmline.research.sample import read_calls
 from warmline.statistics import bootstrap
 

@@ -106,7 +106,10 @@ def _estimates(study: Study) -> str:
 def _reading(study: Study) -> str:
     level = f"{study.design.confidence:.0%}"
     return (
-        f"With {level} intervals. “Adjusted” holds equal what is listed under how it was done; "
+        f"With {level} intervals. “Per SD”: with as much more of the measure as calls usually "
+        "differ from their mean (the column SD). “p”: how often chance alone would give as much; "
+        "“corrected” allows for so many measures. “Adjusted” holds equal what is listed under how "
+        "it was done; "
         "“raw” compares the same calls as they are. A large difference between the two says how "
         "much agents, reasons and the customers' state differ along the measure. In green: clear "
         "of chance after the correction. “Largest agent” is one agent's share of what the measure "
@@ -249,6 +252,7 @@ def _absent(study: Study) -> str:
                 f"{b.followed_less:.0%}",
                 f"{b.difference * scale:+.2f}",
                 f"{b.low * scale:+.2f} to {b.high * scale:+.2f}",
+                f"{b.surely_low * scale:+.2f} to {b.surely_high * scale:+.2f}",
             ]
             for b in study.bounds
         ]
@@ -257,13 +261,14 @@ def _absent(study: Study) -> str:
             "followed, more of it",
             "less",
             f"difference, {unit}",
-            "could be, chance not counted",
+            "could be",
+            "with chance",
         )
         parts.append(
             f"<div class='wide'>{_table(headings, rows)}</div><p class='note'>Calls with more of a "
             "measure than the median against those with less, as they are, and between which "
-            "values the difference lies if both were followed alike (Lee 2009). It is no interval: "
-            "where all were followed nothing hangs on who was lost, and chance remains.</p>"
+            "values the difference lies if both were followed alike (Lee 2009); “with chance” also "
+            "allows for other agents' calls (95 %).</p>"
         )
     if study.weighted:
         scale, unit = scale_of(study)

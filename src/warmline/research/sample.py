@@ -14,7 +14,7 @@ import numpy as np
 from warmline.database import open_for_reading
 from warmline.errors import QueryError, SettingsError, WarehouseError
 from warmline.research.calibration import Recognised
-from warmline.research.design import CONTROL_COLUMNS, NEAR_ZERO_IS_GOOD, Design, Effects
+from warmline.research.design import CONTROL_COLUMNS, MEASURES, NEAR_ZERO_IS_GOOD, Design, Effects
 
 _LIBRARIES = ("pandas", "statsmodels", "lifelines", "matplotlib")
 
@@ -388,6 +388,8 @@ def _measures(con: duckdb.DuckDBPyConnection, measures: tuple[str, ...]) -> str:
         value = f'call_measures."{measure}"' if measure in columns else None
         if value is None and measure in names:
             value = _LONG_MEASURE.format(name=measure)
+        if value is None and measure in MEASURES:
+            value = "NULL::DOUBLE"  # asked for by default: no call here has it, and that is said
         if value is not None:
             value = f"abs({value})" if measure.startswith(NEAR_ZERO_IS_GOOD) else value
             parts.append(f',\n    {value} AS "{measure}"')

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from math import nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from warmline.research.answers import AnswerEffect, answer_effects, read_cues
-from warmline.research.associations import Association, associations
+from warmline.research.associations import Association, Dose, associations, dose
 from warmline.research.calibration import (
     MEASURE,
     Calibration,
@@ -20,14 +22,13 @@ from warmline.research.calibration import (
 from warmline.research.design import (
     CONTROL_COLUMNS,
     WORDS,
+    Array,
     Design,
     Effects,
     design_matrix,
     usable,
 )
-from warmline.research.dose import Dose, dose
 from warmline.research.provenance import Provenance, provenance
-from warmline.research.robust import Array
 from warmline.research.sample import (
     Sample,
     read_calls,
@@ -36,11 +37,13 @@ from warmline.research.sample import (
     require_libraries,
 )
 from warmline.research.survival import Hazard, hazards, latest_calls
+from warmline.statistics import bootstrap
 
 # Calls without an outcome: how they differ from those with one, and what that could change.
 
 
 _LEAST_CALLS = 30
+_DRAWS = 300
 # No row stands for more than twenty.
 _LEAST_CHANCE = 0.05
 #: Means that lie further apart, in standard deviations, are worth a word (Stuart 2010).
@@ -63,7 +66,8 @@ class Bounds:
 
     Split at the median of all calls. `followed_more` and `followed_less` are the shares of either
     that have the outcome; `difference` is of those that do, `low` to `high` is what it could be if
-    both were followed alike. Agents and controls are not held equal here.
+    both were followed alike, chance not counted; with it (agents drawn anew) it is `surely_low` to
+    `surely_high`. Agents and controls are not held equal here.
     """
 
     measure: str
@@ -73,6 +77,8 @@ class Bounds:
     difference: float
     low: float
     high: float
+    surely_low: float
+    surely_high: float
 
 
 def attrition(calls: Any, with_outcome: Any, controls: Sequence[str]) -> tuple[Attrition, ...]:
@@ -119,10 +125,11 @@ def inverse_chances(calls: Any, with_outcome: Any, controls: Sequence[str]) -> A
     return weights[with_outcome].set_index("call_id")["weight"]
 
 
-def lee_bounds(measure: str, values: Array, outcome: Array) -> Bounds | None:
-    """Return the bounds for one measure; None where a side has too few calls.
+def lee_bounds(measure: str, values: Array, outcome: Array, agents: Any) -> Bounds | None:
+    """Return the bounds for one measure (Lee 2009); None where a side has too few calls.
 
-    `values` (n,) of all calls, NaN where unknown, `outcome` (n,) NaN where it is missing.
+    `values` (n,) of all calls, NaN where unknown, `outcome` (n,) NaN where it is missing; `agents`
+    (n,) took them.
     """
     known = np.isfinite(values)
     values, outcome = values[known], outcome[known]
@@ -131,21 +138,47 @@ def lee_bounds(measure: str, values: Array, outcome: Array) -> Bounds | None:
     middle = float(np.median(values))
     more = values > middle if (values > middle).any() else values >= middle
     followed = np.isfinite(outcome)
-    sides = [np.sort(outcome[side & followed]) for side in (more, ~more)]
-    if min(map(len, sides)) < _LEAST_CALLS:
+    if min((more & followed).sum(), (~more & followed).sum()) < _LEAST_CALLS:
         return None
+    low, high = _lee_ends(more, outcome)
+
+    def end(rows: Any, place: int) -> float:
+        return _lee_ends(more[rows], outcome[rows])[place]
+
+    took = agents[known].tolist()
+    drawn = [bootstrap(partial(end, place=i), took, seed=1, rounds=_DRAWS) for i in (0, 1)]
+    lowest, highest = drawn[0], drawn[1]
+    return Bounds(
+        measure=measure,
+        calls=len(values),
+        followed_more=float(followed[more].mean()),
+        followed_less=float(followed[~more].mean()),
+        difference=float(outcome[more & followed].mean() - outcome[~more & followed].mean()),
+        low=low,
+        high=high,
+        surely_low=low if lowest is None or lowest.low is None else lowest.low,
+        surely_high=high if highest is None or highest.high is None else highest.high,
+    )
+
+
+def _lee_ends(more: Any, outcome: Array) -> tuple[float, float]:
+    """Return the least and greatest difference of the sides, were both followed alike.
+
+    The side that is followed more is cut, from above or below, by what it has too many.
+    """
+    followed = np.isfinite(outcome)
+    sides = [np.sort(outcome[side & followed]) for side in (more, ~more)]
+    if not all(map(len, sides)):
+        return nan, nan
     shares = [float(followed[side].mean()) for side in (more, ~more)]
     fuller = int(shares[1] > shares[0])
     other = 1 - fuller
     excess = (shares[fuller] - shares[other]) / shares[fuller]
-    count = round(excess * len(sides[fuller]))
+    count = min(round(excess * len(sides[fuller])), len(sides[fuller]) - 1)
     lowest = sides[fuller][: len(sides[fuller]) - count].mean()
     highest = sides[fuller][count:].mean()
-    ends = [float(end - sides[other].mean()) for end in (lowest, highest)]
-    if fuller == 1:
-        ends = [-end for end in reversed(ends)]
-    difference = float(sides[0].mean() - sides[1].mean())
-    return Bounds(measure, len(values), shares[0], shares[1], difference, ends[0], ends[1])
+    low, high = (float(end - sides[other].mean()) for end in (lowest, highest))
+    return (low, high) if fuller == 0 else (-high, -low)
 
 
 #: What no model here can hold equal, whatever the data.
@@ -221,10 +254,11 @@ class Study:
     @property
     def cautions(self) -> tuple[str, ...]:
         """Return what a reader of these numbers, in particular, has to know."""
-        said = [
-            f"{column} is not held equal: it is {why}."
-            for column, why in self.not_controlled.items()
-        ]
+        said = []
+        for why in dict.fromkeys(self.not_controlled.values()):
+            columns = [c for c, reason in self.not_controlled.items() if reason == why]
+            is_one = "is not held equal: it is" if len(columns) == 1 else "are not held equal: each"
+            said.append(f"{', '.join(columns)} {is_one} {'' if len(columns) == 1 else 'is '}{why}.")
         fewest = min((a.adjusted.df for a in self.told if a.adjusted), default=99.0)
         if fewest < 10:
             said.append(
@@ -314,8 +348,11 @@ def run_study(
     )
     calls = read_calls(warehouse, design)
     outcome = calls["call_id"].map(study.sample.frame.set_index("call_id")["outcome"])
+    agents = calls["agent_id"].fillna("unknown")
     bounds = (
-        lee_bounds(measure, calls[measure].to_numpy(float), outcome.to_numpy(float))
+        lee_bounds(
+            measure, calls[measure].to_numpy(float), outcome.to_numpy(float), agents.to_numpy()
+        )
         for measure in design.measures
     )
     return replace(

@@ -16,14 +16,15 @@ from warmline.research.associations import (
 )
 from warmline.research.design import (
     WORDS,
+    Array,
+    Codes,
     Controls,
     Design,
     Effects,
     design_matrix,
     usable,
 )
-from warmline.research.regression import Estimate, independent_columns, less_means
-from warmline.research.robust import Array, Codes, t_interval
+from warmline.research.regression import Estimate, independent_columns, less_means, t_interval
 
 _LEAST_EVENTS = 20
 _BEYOND_BELIEF = 5.0

@@ -28,10 +28,9 @@ from warmline.research.associations import (
     LEAST_WEEKS,
     corrected,
 )
-from warmline.research.design import Design, Effects, design_matrix, usable
-from warmline.research.regression import Estimate, Fit, fit
+from warmline.research.design import Array, Codes, Design, Effects, design_matrix, usable
+from warmline.research.regression import Estimate, Fit, fit, t_interval
 from warmline.research.reliability import Components, components
-from warmline.research.robust import Array, Codes, t_interval
 from warmline.research.sample import read_calls
 
 _LEAST_AGENTS = 3

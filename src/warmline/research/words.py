@@ -108,8 +108,36 @@ def sentence(association: Association, study: Study) -> str:
         return f"{association.measure}: {association.reason}"
     scale, unit = scale_of(study)
     return (
-        f"{association.measure} ({e.value * scale:+.2g} {unit} per SD, "
-        f"{study.design.confidence:.0%} interval {e.low * scale:+.2g} to {e.high * scale:+.2g})"
+        f"{association.measure} ({e.value * scale:+.2g} {unit} with {association.sd:.2g} more of "
+        f"it, {study.design.confidence:.0%} interval {e.low * scale:+.2g} to "
+        f"{e.high * scale:+.2g})"
+    )
+
+
+def reading(study: Study) -> str:
+    """Say what each number of the printed table is, with the first line read aloud."""
+    a = next(iter(study.told))
+    scale, unit = scale_of(study)
+    among = "of one agent " if study.design.effects is Effects.FIXED else ""
+    level = f"{study.design.confidence:.0%}"
+    first = ""
+    if a.adjusted and a.sd is not None:
+        value, low, high = (v * scale for v in (a.adjusted.value, a.adjusted.low, a.adjusted.high))
+        ways = ("less", "more") if study.is_share else ("lower", "higher")
+        way = ways[value > 0]
+        apart = (
+            f"are followed by {study.design.outcome} {abs(value):.2g} {unit} {way} often"
+            if study.is_share
+            else f"have a {study.design.outcome} that is {abs(value):.2g} {way}"
+        )
+        first = (
+            f"Read so: with {a.sd:.2g} more of {a.measure}, calls {among}that are else alike "
+            f"{apart}; anything from {low:+.2g} to {high:+.2g} is possible. "
+        )
+    return (
+        f"{first}a step: how much calls usually differ from their mean (one standard deviation). "
+        f"In brackets: the {level} interval; where 0 is inside, nothing is shown. clear of chance: "
+        "whether chance would seldom give as much, among so many measures."
     )
 
 

@@ -1,12 +1,15 @@
-"""Whether the ledger reads one group otherwise than another, where people see the same.
+"""Whether groups are read alike, where people say what is true: words, feelings and answers.
 
-A group in which fewer feelings are found may show fewer. So what the ledger says of labelled turns
-is set beside what people say of them: a logit of the ledger's finding on the truth, the group, and
-both together (logistic regression for differential item functioning, Swaminathan & Rogers 1990).
-Turns are drawn by whether they are flagged; odds ratios do not depend on that (Prentice & Pyke
-1979), so that they are not weighed.
+Of words that people wrote down, how many are misheard (Koenecke et al. 2020). A group in which
+fewer feelings are found may show fewer, so what the ledger says of labelled turns is set beside
+what people say of them: a logit of the ledger's finding on the truth, the group, and both together
+(logistic regression for differential item functioning, Swaminathan & Rogers 1990). Turns are drawn
+by whether they are flagged; odds ratios do not depend on that (Prentice & Pyke 1979), so that they
+are not weighed.
 """
 
+import importlib.util
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,17 +18,73 @@ from typing import Any
 import numpy as np
 
 from warmline.annotation.agreement import consensus
-from warmline.annotation.items import Label, is_answered, opinion
-from warmline.annotation.sheets import Key
-from warmline.research.associations import corrected
-from warmline.research.design import Correction, Design
-from warmline.research.fairness import groupings, read_frame
-from warmline.research.regression import Estimate
-from warmline.research.robust import Array, t_interval
+from warmline.annotation.sheets import Key, Label, is_answered, opinion
+from warmline.database import open_for_reading
+from warmline.errors import DataError, QueryError, SettingsError
+from warmline.phrases import spoken_text
+from warmline.research.design import Array
+from warmline.research.regression import Estimate, t_interval
 
 _LEAST_TURNS = 30
 _BEYOND_BELIEF = 10.0
 _LEVEL = 0.05
+_HEARD = """
+SELECT calls.call_id, string_agg(words.text, ' ' ORDER BY words.start_s)
+FROM calls LEFT JOIN words ON words.call_no = calls.call_no AND words.party = calls.customer_party
+WHERE calls.customer_party IS NOT NULL
+GROUP BY ALL
+"""
+
+
+def read_written(folder: Path) -> dict[str, str]:
+    """Return what customers said, as people wrote it down, by call id.
+
+    Files are CALL_ID.txt, the customer's words in order, or the truth of a simulated call,
+    CALL_ID.json. Raises DataError where there is none, or one cannot be read.
+    """
+    found = {}
+    for path in sorted(folder.glob("*")):
+        try:
+            if path.suffix == ".txt":
+                found[path.stem] = path.read_text(encoding="utf-8")
+            elif path.suffix == ".json":
+                turns = json.loads(path.read_text(encoding="utf-8"))["turns"]
+                said = [turn["text"] for turn in turns if turn["role"] == "customer"]
+                found[path.stem] = " ".join(said)
+        except (OSError, ValueError, KeyError, TypeError) as e:
+            raise DataError(f"{path}: neither words nor the truth of a simulated call ({e})") from e
+    if not found:
+        raise DataError(f"{folder}: no file CALL_ID.txt with what a customer said")
+    return found
+
+
+def with_word_errors(frame: Any, warehouse: Path, written: Mapping[str, str]) -> Any:
+    """Return calls with how many words of the customer were `written`, and `misheard`, where known.
+
+    Calls in which it is not known who is the customer are left out. Errors are substitutions,
+    deletions and insertions; case, punctuation and contractions do not count.
+    """
+    if importlib.util.find_spec("jiwer") is None:
+        raise SettingsError("word errors need jiwer: pip install 'warmline[research]'")
+    import jiwer
+
+    with open_for_reading(warehouse) as con:
+        heard = dict(con.execute(_HEARD).fetchall())
+    counts = {}
+    for call in set(written) & set(heard) & set(frame["call_id"]):
+        wrote = " ".join(spoken_text(written[call]).words)
+        said = " ".join(spoken_text(heard.get(call) or "").words)
+        if wrote:
+            scored = jiwer.process_words(wrote, said)
+            edits = scored.substitutions + scored.deletions + scored.insertions
+            counts[call] = (float(edits), float(len(wrote.split())))
+    if not counts:
+        raise QueryError(
+            f"none of the {len(written)} calls that are written down is here with a known "
+            "customer; files are named CALL_ID.txt"
+        )
+    pairs = [counts.get(call, (np.nan, np.nan)) for call in frame["call_id"]]
+    return frame.assign(misheard=[p[0] for p in pairs], written=[p[1] for p in pairs])
 
 
 @dataclass(frozen=True)
@@ -56,33 +115,17 @@ class Dif:
         if self.log_odds is None:
             return f"where {self.of} is {self.group}: {self.reason}"
         times, low, high = (float(np.exp(v)) for v in _ends(self.log_odds))
+        often = "more" if times > 1 else "less"
+        surely = "more than chance gives" if self.is_unfair else "it may be chance"
         return (
-            f"where {self.of} is {self.group}, the ledger {self.what} with odds {times:.2g} times "
-            f"[{low:.2g}, {high:.2g}] those in all other calls, in turns that people see alike"
+            f"where {self.of} is {self.group}, the ledger {self.what} {often} often than in all "
+            f"other calls, in turns that people see alike: {surely} (odds {times:.2g} times those "
+            f"elsewhere, 95 % interval {low:.2g} to {high:.2g})"
         )
 
 
 def _ends(found: Estimate) -> tuple[float, float, float]:
     return found.value, found.low, found.high
-
-
-def read_dif(
-    warehouse: Path,
-    design: Design,
-    by: str | None,
-    sheets: Sequence[Mapping[str, Label]],
-    key: Mapping[str, Key],
-) -> list[Dif]:
-    """Return how the ledger reads each group of calls, by labels; groups as of `read_groups`."""
-    frame = read_frame(warehouse, design, by).set_index("call_id")
-    turns = labelled_turns(sheets, key)
-    found = []
-    for of, names in groupings(frame, by).items():
-        group = turns["call_id"].map(names)
-        known = turns[group.notna().to_numpy()]
-        found += dif(of, known, group[group.notna()].to_numpy())
-    p_values = corrected([d.p_corrected for d in found], Correction.HOLM)
-    return [replace(d, p_corrected=p) for d, p in zip(found, p_values, strict=True)]
 
 
 def labelled_turns(sheets: Sequence[Mapping[str, Label]], key: Mapping[str, Key]) -> Any:
