@@ -451,17 +451,17 @@ def test_disputes_are_written_decided_and_read_back(warehouse: Path, tmp_path: P
 
 
 def test_precision_falls_where_feelings_are_rarer():
-    # The ledger's own: 0.71 where 23 % of turns show one is 0.30 where 5 % do.
-    specificity = 1 - 0.44 * 0.23 / 0.77 * (1 / 0.71 - 1)
-    assert precision_at(0.44, specificity, 0.23) == pytest.approx(0.71)
-    assert precision_at(0.44, specificity, 0.05) == pytest.approx(0.30, abs=0.01)
+    # The ledger's own: 25 right rows of 32, 46 feelings in 195 turns, are 0.38 where 5 % show one.
+    sensitivity, specificity = 25 / 46, 1 - 7 / 149
+    assert precision_at(sensitivity, specificity, 46 / 195) == pytest.approx(25 / 32)
+    assert precision_at(sensitivity, specificity, 0.05) == pytest.approx(0.38, abs=0.005)
 
 
 def test_the_table_of_the_guide_is_computed():
     guide = (ROOT / "docs" / "annotation.md").read_text(encoding="utf-8")
     for flagged, unflagged in ((60, 60), (120, 240), (240, 480), (480, 1500)):
         widths = [
-            expected_widths(flagged, unflagged, recall=0.44, specificity=0.97, prevalence=p)
+            expected_widths(flagged, unflagged, recall=0.54, specificity=0.95, prevalence=p)
             for p in (0.05, 0.20)
         ]
         told = " | ".join(f"±{w.precision:.2f} | ±{w.recall:.2f}" for w in widths)

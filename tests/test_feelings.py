@@ -107,6 +107,60 @@ def test_trouble_told_plainly_is_an_implicit_cue_and_business_is_none(engines: E
     assert all(cue.text for cue in cues)
 
 
+WORN = [
+    "still nothing after two weeks",
+    "I was told it would be here by Monday and it never came",
+    "this is the fourth time I've had to ring about it",
+    "I had to take a day off work for this",
+    "if it isn't sorted by Friday I'm going to the ombudsman",
+    "great, another automated message",
+]
+PLAIN = [
+    "how do I reset it",
+    "I'd like to change my address",
+    "it's the blue one, order seven two four",
+    "could you tell me when it is delivered",
+]
+
+
+@pytest.mark.models
+def test_trouble_that_wears_on_is_heard_above_a_fault_and_a_request(engines: Engines) -> None:
+    def negative(text: str) -> float:
+        (scored,) = score_turns([{"speaker": "customer", "text": text}], engines=engines)
+        return scored.negative_emotion or 0.0
+
+    assert min(map(negative, WORN)) > 1.5 * max(map(negative, PLAIN))
+    assert negative("still nothing after two weeks") > negative("the screen is broken")
+
+
+@pytest.mark.models
+def test_a_turn_is_read_after_what_the_agent_said_last(engines: Engines) -> None:
+    def negative(*agent: str) -> float:
+        turns = [{"speaker": "agent", "text": text} for text in agent]
+        scores = score_turns([*turns, {"speaker": "customer", "text": "Since May."}], None, engines)
+        return scores[-1].negative_emotion or 0.0
+
+    complained = negative("For how long have you been waiting for your money?")
+    chatted = negative("For how long have you been a member of our club?")
+    assert complained > chatted + 0.01
+    # Only the last sentence of the last turn counts.
+    assert chatted == pytest.approx(
+        negative("That is dreadful.", "I see. For how long have you been a member of our club?"),
+        abs=1e-3,
+    )
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_turn_scores_the_same_in_any_company(engines: Engines, language: str) -> None:
+    turns = [{"speaker": "customer", "text": text} for text in (*TROUBLE, *BUSINESS, GERMAN)]
+    together = score_turns(turns, engines=engines, language=language)
+    alone = [score_turns([turn], engines=engines, language=language)[0] for turn in turns[::5]]
+    assert [s.negative_emotion for s in alone] == pytest.approx(
+        [s.negative_emotion for s in together[::5]], abs=1e-3
+    )
+
+
 @pytest.mark.models
 def test_a_feeling_put_into_words_is_explicit(engines: Engines) -> None:
     (score,) = score_turns(

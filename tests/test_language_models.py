@@ -24,8 +24,7 @@ from warmline.language.heads import (
     level_probabilities,
     network_settings,
 )
-from warmline.language.similarity import uptake
-from warmline.language.windows import windows
+from warmline.language.windows import uptake, windows
 from warmline.models.engines import Engines
 from warmline.phrases import spoken_text
 from warmline.settings import LanguageSettings, Settings

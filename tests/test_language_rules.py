@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from warmline.errors import SettingsError
 from warmline.language import fingerprint
-from warmline.language.kinds import KINDS, RULE_KINDS
-from warmline.language.rulebook import LanguageRule, rulebook
+from warmline.language.rulebook import KINDS, RULE_KINDS, LanguageRule, rulebook
 from warmline.phrases import Matcher, broken_examples, spoken_text
 from warmline.settings import LanguageSettings
 from warmline.values import RoleName

@@ -12,15 +12,15 @@ from sklearn.metrics import roc_auc_score
 from warmline.errors import DataError
 from warmline.files import folder, load_outside
 from warmline.language import score_turns
-from warmline.language.features import EMPATHY_EVIDENCE, NEGATIVE_EVIDENCE, weights
-from warmline.language.kinds import CUE_LABELS
+from warmline.language.features import EMPATHY_EVIDENCE, weights
+from warmline.language.rulebook import CUE_LABELS
 
 TRAINING = Path(__file__).parents[1] / "training"
 pytestmark = pytest.mark.skipif(
     not TRAINING.is_dir(), reason="the training is part of the checkout"
 )
 WIDTH = 384  # of MiniLM's vectors
-LEARNED = {"empathy": EMPATHY_EVIDENCE, "negative_emotion": NEGATIVE_EVIDENCE}
+LEARNED = {"empathy": EMPATHY_EVIDENCE}
 
 
 @pytest.fixture(scope="module")

@@ -64,6 +64,22 @@ def test_only_answers_of_like_length_are_compared(validation: ModuleType):
     assert np.isnan(area(truth, score, np.array([10.0, 90.0, 30.0, 300.0])))
 
 
+def test_turns_of_a_call_are_right_wrong_or_missed(validation: ModuleType):
+    call = part("calls").CallRead(
+        "a",
+        {0: frozenset({"anger_frustration", "fear_anxiety"}), 2: frozenset(), 4: frozenset({"x"})},
+        frozenset({0, 2}),
+        [(0, "fear_anxiety"), (2, "anger_frustration")],
+    )
+    # Turns, heard, rows; turns right, wrong, missed; planted ones with a row of their kind.
+    assert part("calls")._counts(call) == (3, 2, 3, 1, 1, 1, 1, 2)
+
+
+def test_what_a_party_says_without_the_other_is_one_turn(validation: ModuleType):
+    told = part("calls")._turns([("agent", "a"), ("agent", "b"), ("customer", "c")])
+    assert told == [{"speaker": "agent", "text": "a b"}, {"speaker": "customer", "text": "c"}]
+
+
 def test_word_pairs_are_of_comparable_words(validation: ModuleType):
     pairs = part("support_talk").word_pairs
     assert pairs("I'm sorry.") == [("i", "am"), ("am", "sorry")]

@@ -1,4 +1,4 @@
-"""The evidence of turns as the package gathers it, to learn weights from."""
+"""The evidence of agents' turns as the package gathers it, to learn weights from."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from corpora import Pair
 from warmline.analysis import Moment
-from warmline.language.features import empathy_evidence, negative_evidence
+from warmline.language.features import empathy_evidence
 from warmline.language.heads import LEVELS, MECHANISMS
 from warmline.language.rule_moments import rule_moments
 from warmline.language.rulebook import rulebook
-from warmline.language.scoring import models_read
+from warmline.language.scoring import read_by_models
 from warmline.language.windows import turn_texts_of
 from warmline.models.engines import Engines
 from warmline.settings import Settings
@@ -59,26 +59,25 @@ class EpitomeFolds:
 
 
 def evidence_of(
-    dialogues: Sequence[Sequence[Turn]], speaker: str, levels: Sequence[Levels] = ()
+    dialogues: Sequence[Sequence[Turn]], levels: Sequence[Levels] = ()
 ) -> list[Evidence]:
-    """The evidence of each turn of this speaker, in order.
+    """The evidence of each turn of an agent, in order.
 
     `levels`, one for each dialogue, stand in for what the network of mechanisms says, where it has
     learned from the dialogue itself.
     """
     settings = Settings()
     engines, book = Engines.from_settings(settings), rulebook(settings.language)
-    role = RoleName(speaker)
     found = []
     for place, dialogue in enumerate(dialogues):
         turn_texts = turn_texts_of([(RoleName(t.speaker), t.text) for t in dialogue])
         by_turn: dict[int, list[Moment]] = {}
-        read_by = models_read(turn_texts, engines)
+        read_by = read_by_models(turn_texts, engines)
         heard = {index: read.heard for index, read in read_by.items()}
         for moment in rule_moments(turn_texts, book, heard):
             by_turn.setdefault(moment.turn_index, []).append(moment)
         for turn_text in turn_texts:
-            if turn_text.turn.role is not role:
+            if turn_text.turn.role is not RoleName.AGENT:
                 continue
             read = read_by.get(turn_text.turn.index)
             if read is None:
@@ -87,7 +86,6 @@ def evidence_of(
             if levels:
                 heard_so = tuple(replace(h, levels=levels[place]) for h in read.heard)
                 read = replace(read, heard=heard_so)
-            gather = empathy_evidence if role is RoleName.AGENT else negative_evidence
-            named = gather(turn_text, by_turn.get(turn_text.turn.index, []), read)
+            named = empathy_evidence(turn_text, by_turn.get(turn_text.turn.index, []), read)
             found.append((named, read.vector))
     return found

@@ -42,7 +42,7 @@ from warmline.language.encoders import (
 )
 from warmline.language.feelings import HEADS
 from warmline.language.heads import FEELINGS, adapter_file
-from warmline.language.kinds import CUE_LABELS
+from warmline.language.rulebook import CUE_LABELS
 from warmline.models.catalogue import MANY_LANGUAGES
 from warmline.models.store import ModelStore
 from warmline.settings import Settings

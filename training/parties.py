@@ -22,9 +22,8 @@ from sklearn.linear_model import LogisticRegression
 
 import warmline.turns
 from corpora import agent_lines, service_lines, support_dialogues
-from warmline.language.feelings import MAX_TOKENS, NETWORK
+from warmline.language.feelings import MAX_TOKENS, NETWORK, PARTIES_HEAD, sentences_of
 from warmline.language.heads import adapter_file
-from warmline.language.parties import HEAD, sentences_of
 from warmline.models.engines import Engines
 from warmline.settings import Settings
 
@@ -48,7 +47,7 @@ def main() -> None:
     encoder = Engines.from_settings(Settings()).many_languages_encoder(adapter_file(NETWORK))
     vectors = encoder.texts([t.text for t in texts], MAX_TOKENS)
     weight, bias = learned(vectors, texts)
-    path = adapter_file(HEAD)
+    path = adapter_file(PARTIES_HEAD)
     save_file({"head.weight": torch.tensor(weight), "head.bias": torch.tensor(bias)}, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     table = _RULES / "behaviour.toml"

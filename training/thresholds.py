@@ -20,7 +20,7 @@ from warmline.language.heads import (
     adapter_file,
     emotion_probabilities,
 )
-from warmline.language.kinds import CUE_LABELS
+from warmline.language.rulebook import CUE_LABELS
 from warmline.language.windows import plainness
 from warmline.models.engines import Engines
 from warmline.phrases import spoken_text

@@ -10,6 +10,7 @@ from pathlib import Path
 from warmline import __version__
 from warmline.errors import DataError, ModelError, SynthesisError
 
+from .calls import validate_calls
 from .context import Context
 from .counselling import validate_counselling
 from .drift import validate_drift
@@ -31,6 +32,7 @@ PARTS: dict[str, Callable[[Context], Section]] = {
     "feelings": validate_feelings,
     "mechanisms": validate_mechanisms,
     "support_talk": validate_support_talk,
+    "calls": validate_calls,
     "redaction": validate_redaction,
     "counselling": validate_counselling,
     "floor": validate_floor,

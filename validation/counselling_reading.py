@@ -8,9 +8,8 @@ import numpy as np
 from warmline.analysis import Moment
 from warmline.language.rule_moments import read_acts, rule_moments
 from warmline.language.rulebook import Rulebook, rulebook
-from warmline.language.similarity import uptake
 from warmline.language.speech_acts import Act, SaidAct
-from warmline.language.windows import score_windows, turn_texts_of
+from warmline.language.windows import score_windows, turn_texts_of, uptake
 from warmline.models.engines import Engines
 from warmline.settings import LanguageSettings
 from warmline.values import RoleName

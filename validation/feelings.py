@@ -6,7 +6,7 @@ import numpy as np
 
 from warmline.language import TurnLanguage, score_turns
 from warmline.language.heads import FEELINGS
-from warmline.language.kinds import CUE_LABELS
+from warmline.language.rulebook import CUE_LABELS
 
 from .context import Context
 from .labelled import comments

@@ -10,7 +10,7 @@ from typing import Any
 
 from warmline.errors import DataError
 from warmline.files import safe_cell, write_text_whole, write_whole
-from warmline.language.kinds import CUE_LABELS
+from warmline.language.rulebook import CUE_LABELS
 
 NO_FEELING = "none"
 FEELINGS = (NO_FEELING, *CUE_LABELS)

@@ -127,8 +127,8 @@ _VALIDATE_NEEDS = ("matplotlib", "jiwer", "scipy")
 _PartsArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Parts to run: feelings, mechanisms, support_talk, redaction, counselling, floor, "
-        "steadiness, mono, drift; all by default.",
+        help="Parts to run: service, feelings, mechanisms, support_talk, calls, redaction, "
+        "counselling, floor, steadiness, mono, drift; all by default.",
         metavar="[PART]...",
         show_default=False,
     ),

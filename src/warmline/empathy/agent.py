@@ -12,7 +12,7 @@ from warmline.empathy.context import (
 )
 from warmline.empathy.ledger import SOLVED_ONLY, answered
 from warmline.language.heads import MECHANISMS
-from warmline.language.kinds import POLITENESS_LABELS
+from warmline.language.rulebook import POLITENESS_LABELS
 from warmline.metrics import Metric, MetricDefinition, count, missing_metric, rate
 from warmline.phrases import spoken_text
 from warmline.values import RoleName, Span
@@ -23,7 +23,7 @@ _AFFECT = (
     + precision_elsewhere(0.80, 0.24, 841, 2487)
 )
 _QUESTION = (
-    "precision 0.83, recall 0.91 (AnnoMI, n 3534); open or closed right 0.77 (n 966); "
+    "precision 0.83, recall 0.91 (AnnoMI, n 3534); open or closed right 0.77 (n 965); "
     + precision_elsewhere(0.83, 0.91, 1219, 3534)
 )
 _EPITOME = "Sharma, Miner, Atkins & Althoff 2020 (EPITOME)"
@@ -37,8 +37,8 @@ _REFLECTION = (
     + precision_elsewhere(0.68, 0.53, 1076, 3534)
 )
 _INPUT = (
-    "with confrontation and information as input: precision 0.43, recall 0.68 (AnnoMI, n 3534); "
-    + precision_elsewhere(0.43, 0.68, 543, 3534)
+    "with confrontation and information as input: precision 0.43, recall 0.69 (AnnoMI, n 3534); "
+    + precision_elsewhere(0.43, 0.69, 543, 3534)
 )
 
 AGENT_MEASURES = (

@@ -18,8 +18,9 @@ CLARK = "Clark, Murfett, Rogers & Ang 2013"
 # 3 since agents' turns are read clause by clause, 4 since mere attention beside a dismissal is a
 # dismissal, and prices by the month are offers, 5 since a multilingual model reads customers'
 # turns, an answer follows its cue in time and is by the agent who heard it, and courtesy, holds and
-# instructions are classed as such.
-MOMENTS_VERSION = 6
+# instructions are classed as such, 6 since that model is the mean of three, 7 since it reads a turn
+# after what the agent said last.
+MOMENTS_VERSION = 7
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from warmline.analysis import Moment, TurnEmpathy, TurnFeelings
 from warmline.language.feelings import (
     feelings_of,
     model_cues,
+    party_reader,
     read_languages,
     read_sentences,
     without_denied_feelings,
 )
-from warmline.language.parties import party_reader
 from warmline.language.rule_moments import in_order, rule_moments, without_denied
 from warmline.language.rulebook import fingerprint, rulebook
 from warmline.language.scoring import (
@@ -20,8 +20,7 @@ from warmline.language.scoring import (
     model_moments,
     score_turns,
 )
-from warmline.language.similarity import uptake_moments
-from warmline.language.windows import score_windows, turn_texts
+from warmline.language.windows import score_windows, turn_texts, uptake_moments
 from warmline.models.engines import Engines
 from warmline.settings import LanguageSettings
 from warmline.values import Conversation, RoleName, Transcript

@@ -1,5 +1,4 @@
-"""Logistic features of one turn, weighted by published weights: an agent's empathy, a customer's
-feeling.
+"""Logistic features of an agent's turn, weighted by published weights: its empathy.
 
 Each feature has a name, and its weight has one sign only: more of it can never lower what it speaks
 for. What no name covers is left to MiniLM's vector of the turn, whose weights are strongly
@@ -11,7 +10,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from math import exp, log, log1p
+from math import exp, log
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,7 +19,6 @@ from numpy.typing import NDArray
 
 from warmline.analysis import Moment
 from warmline.language.heads import MECHANISMS
-from warmline.language.similarity import PrototypeSimilarity, asks_plainly, directions
 from warmline.language.windows import TurnText, WindowScores
 
 # What an agent says in the course of business: it sounds warm to models that learned from peers.
@@ -38,6 +36,7 @@ EMPATHY_EVIDENCE: Mapping[str, int] = MappingProxyType(
         for name in (
             *("caring", "remorse", "sadness", "disappointment", "annoyance"),
             *("negative", "fear_anxiety"),
+            *("approval", "optimism", "admiration", "relief", "pride", "love"),
         )
     }
     | {f"emotion.{name}": -1 for name in ("gratitude", "joy", "neutral", "curiosity")}
@@ -49,54 +48,20 @@ EMPATHY_EVIDENCE: Mapping[str, int] = MappingProxyType(
         )
     }
 )
-NEGATIVE_EVIDENCE: Mapping[str, int] = MappingProxyType(
-    {
-        f"emotion.{name}": 1
-        for name in (
-            *("negative", "fear_anxiety", "anger_frustration", "sadness_disappointment"),
-            *("confusion_powerlessness", "annoyance", "disappointment", "disapproval"),
-        )
-    }
-    | {
-        f"emotion.{name}": -1
-        for name in (
-            *("neutral", "gratitude", "joy", "approval", "optimism", "relief", "admiration"),
-            *("curiosity", "amusement", "desire"),
-        )
-    }
-    | {
-        f"rule.{name}": 1
-        for name in (
-            *("cue", "hostile", "complaint", "problem", "unresolved", "loss"),
-            *("friction_repeat", "friction_transfer", "friction_hold"),
-        )
-    }
-    | {f"rule.{name}": -1 for name in ("relief", "thanks")}
-    | {f"like.{name}": way for name, way in directions().items()}
-    | {f"text.{name}": 1 for name in ("capitals", "doubled_marks", "words")}
-    | {"text.request": -1}
-)
 _FILE = Path(__file__).parent / "networks" / "turns.toml"
 _SERVICE_TAKES = 0.85
 # No model of this size is surer than this.
 _SUREST = 0.998
-# Short answers seldom show a feeling; beyond this many words, more of them say no more about it.
-_MOST_WORDS = 25
-_LEAST_LETTERS = 3
-_MOST_CAPITALS = 3
-# A recogniser that writes capitals throughout means nothing by them.
-_ALL_CAPITALS = 0.7
 
 
 @dataclass(frozen=True, eq=False)
 class ModelScores:
     """The models' scores of one turn; empty without models, and for a turn without words.
 
-    `vectors` (windows, 384) are those of `vectors_of`, `likeness` is for customers.
+    `vectors` (windows, 384) are those of `vectors_of`.
     """
 
     heard: Sequence[WindowScores] = ()
-    likeness: PrototypeSimilarity = field(default_factory=dict)
     vectors: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
     @property
@@ -121,7 +86,7 @@ class LogisticWeights:
 
 @cache
 def weights(name: str) -> LogisticWeights:
-    """Return the learned weights of `empathy` or `negative_emotion`."""
+    """Return the learned weights of a score."""
     table = tomllib.loads(_FILE.read_text(encoding="utf-8"))[name]
     return LogisticWeights(
         table["intercept"],
@@ -151,31 +116,6 @@ def empathy_evidence(
     return found
 
 
-def negative_evidence(
-    turn_text: TurnText, moments: Sequence[Moment], read: ModelScores
-) -> dict[str, float]:
-    """Return all of `NEGATIVE_EVIDENCE` in a customer's turn that models have read."""
-    heard = read.heard
-    found = _emotions(NEGATIVE_EVIDENCE, heard, [1.0] * len(heard)) | _rules(
-        NEGATIVE_EVIDENCE, moments
-    )
-    for label in ("unresolved", "loss"):
-        found[f"rule.{label}"] = strongest(m for m in moments if m.label == label)
-    found |= {f"like.{name}": read.likeness[name] for name in directions()}
-    return found | marks_of(turn_text)
-
-
-def marks_of(turn_text: TurnText) -> dict[str, float]:
-    """Return what the form of a customer's turn shows: shouting, doubled marks, asking, length."""
-    written = " ".join(turn_text.written)
-    return {
-        "text.capitals": float(_capitals(turn_text.written)),
-        "text.doubled_marks": float(any(m in written for m in ("!!", "??", "?!", "!?"))),
-        "text.request": float(asks_plainly(turn_text.said)),
-        "text.words": log1p(min(len(turn_text.said.words), _MOST_WORDS)),
-    }
-
-
 def _emotions(
     names: Iterable[str], heard: Sequence[WindowScores], believed: Sequence[float]
 ) -> dict[str, float]:
@@ -192,14 +132,6 @@ def _rules(names: Iterable[str], moments: Sequence[Moment]) -> dict[str, float]:
 def strongest(moments: Iterable[Moment]) -> float:
     """Return the greatest strength of these moments, 0 without any."""
     return max((m.strength for m in moments), default=0.0)
-
-
-def _capitals(written: Sequence[str]) -> int:
-    """Return how many words are shouted, at most three; 0 where everything is."""
-    bare = ["".join(c for c in word if c.isalpha()) for word in written]
-    long = [word for word in bare if len(word) >= _LEAST_LETTERS]
-    loud = sum(word.isupper() for word in long)
-    return 0 if loud > _ALL_CAPITALS * len(long) else min(loud, _MOST_CAPITALS)
 
 
 def _log_odds(probability: float) -> float:

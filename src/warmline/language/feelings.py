@@ -4,34 +4,38 @@ Agents' answers are read by other modules. After the Verona coding definitions (
 2011) a feeling that is put into words is explicit (a concern); trouble told plainly, with the
 feeling left to be heard, is implicit (a cue).
 
-A multilingual network reads each sentence; in English, rules and the heads of `heads.py` are
-combined with it. The weights are learned by `training/feelings.py` from text that is not about
-service; the last step, which turns them into probabilities, and the thresholds were set on half of
-the dialogues of a public set of support chats (`networks/feelings.toml`).
+A multilingual network reads each sentence by itself, and the turn after what the agent said last;
+in English, rules and the heads of `heads.py` are combined with it. The weights are learned by
+`training/feelings.py` from text that is not about service; the last step, which turns them into
+probabilities, and the thresholds were set on half of the dialogues of a public set of support chats
+(`networks/feelings.toml`).
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from math import exp, log
+from functools import cache, partial
+from math import exp, log, log1p
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from warmline.analysis import Moment, TurnFeelings
-from warmline.language.features import marks_of, strongest
+from warmline.language.features import strongest
 from warmline.language.heads import adapter_file, head
-from warmline.language.kinds import CUE_LABELS
-from warmline.language.rulebook import Rulebook
+from warmline.language.rulebook import CUE_LABELS, Rulebook
 from warmline.language.windows import TurnText, WindowScores, parts, windows
 from warmline.models.engines import Engines
-from warmline.phrases import Spoken
+from warmline.phrases import Spoken, spoken
+from warmline.settings import LanguageSettings
 from warmline.values import RoleName, Turn
 
 NETWORK = "feelings"
 MODEL = "model:feelings"
 MAX_TOKENS = 64
+_MAX_CONTEXT_TOKENS = 128
+# Of the last sentence of the agent, so many words are read before the turn.
+_CONTEXT_WORDS = 25
 # The network's outputs for a sentence: a feeling put into words; any feeling, put into words or
 # hinted at; and which.
 HEADS = ("felt", "any", *CUE_LABELS)
@@ -43,6 +47,8 @@ _RULES = (
 # Rules that recognise the name of a feeling; the others recognise the trouble that is told.
 _NAMING = frozenset({"named", "adjective", "word", "judgement"})
 _SUREST = 0.998
+# Short answers seldom show a feeling; beyond this many words, more of them say no more about it.
+_MOST_WORDS = 25
 # Log-odds of a sentence that says nothing about a feeling.
 _NOTHING_HEARD = -4.0
 
@@ -58,14 +64,16 @@ class Sentence:
 
 @dataclass(frozen=True)
 class SentencesRead:
-    """The network's reading of a turn: sentences by themselves, and windows of short ones.
+    """The network's reading of a turn: sentences by themselves, and the whole in its context.
 
-    A sentence by itself is not diluted by a greeting; a window has what is said in two. `denied`
-    are the ranges of words in which the customer denies a feeling.
+    A sentence by itself is not diluted by a greeting. `in_context` are the log-odds of any feeling
+    in the whole turn, read after the agent's last sentence before it: what is said in several
+    sentences, or makes sense only as an answer. `denied` are the ranges of words in which the
+    customer denies a feeling.
     """
 
     sentences: tuple[Sentence, ...]
-    windows: tuple[Sentence, ...]
+    in_context: float
     denied: tuple[tuple[int, int], ...] = ()
 
     def denies(self, first: int, past: int) -> bool:
@@ -79,21 +87,46 @@ def read_sentences(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int
     Words are read as they were written, marks included. Raises `ModelError` when the network is not
     in the model store.
     """
-    told = [p for p in turn_texts if p.turn.role is RoleName.CUSTOMER and p.said.words]
-    cut = [(p, _sentences(p.said), windows(p.said)) for p in told]
-    texts = list(dict.fromkeys(p.text(*part) for p, short, long in cut for part in (*short, *long)))
-    if not texts:
+    told = {p.turn.index: p for p in turn_texts if _is_read(p)}
+    if not told:
         return {}
+    cut = {index: _sentences(p.said) for index, p in told.items()}
+    alone = list(dict.fromkeys(told[i].text(*part) for i, own in cut.items() for part in own))
+    whole = _in_context(turn_texts)
     encoder = engines.many_languages_encoder(adapter_file(NETWORK))
-    logits = head(NETWORK).logits(encoder.texts(texts, MAX_TOKENS))
-    row_of = {text: row for row, text in enumerate(texts)}
+    layer = head(NETWORK)
+    said = dict(zip(alone, layer.logits(encoder.texts(alone, MAX_TOKENS)), strict=True))
+    contexts = list(dict.fromkeys(whole.values()))
+    heard = layer.logits(encoder.texts(contexts, _MAX_CONTEXT_TOKENS))[:, HEADS.index("any")]
+    in_context = dict(zip(contexts, heard.tolist(), strict=True))
 
-    def read(turn_text: TurnText, ranges: Sequence[tuple[int, int]]) -> tuple[Sentence, ...]:
-        rows = [logits[row_of[turn_text.text(*part)]] for part in ranges]
-        said = (dict(zip(HEADS, map(float, row), strict=True)) for row in rows)
-        return tuple(Sentence(*part, own) for part, own in zip(ranges, said, strict=True))
+    def sentence(turn_text: TurnText, part: tuple[int, int]) -> Sentence:
+        row = said[turn_text.text(*part)]
+        return Sentence(*part, dict(zip(HEADS, map(float, row), strict=True)))
 
-    return {p.turn.index: SentencesRead(read(p, short), read(p, long)) for p, short, long in cut}
+    return {
+        index: SentencesRead(
+            tuple(sentence(p, part) for part in cut[index]), in_context[whole[index]]
+        )
+        for index, p in told.items()
+    }
+
+
+def _is_read(turn_text: TurnText) -> bool:
+    return turn_text.turn.role is RoleName.CUSTOMER and bool(turn_text.said.words)
+
+
+def _in_context(turn_texts: Sequence[TurnText]) -> dict[int, str]:
+    """Return each customer's turn after the last sentence that the agent has said before it."""
+    found: dict[int, str] = {}
+    before = ""
+    for turn_text in turn_texts:
+        if turn_text.turn.role is RoleName.AGENT and turn_text.said.words:
+            first, past = turn_text.said.sentences()[-1]
+            before = turn_text.text(max(first, past - _CONTEXT_WORDS), past)
+        elif _is_read(turn_text):
+            found[turn_text.turn.index] = f"{before} {' '.join(turn_text.written)}".strip()
+    return found
 
 
 def without_denied_feelings(
@@ -115,10 +148,11 @@ def without_denied_feelings(
         if own is None or not denied:
             continue
         marked = replace(own, denied=denied)
+        sentences = tuple(_quiet(s, marked) for s in own.sentences)
+        # The whole has the denied words in it: what the other sentences say stands in its place.
+        loudest = max(s.log_odds["any"] for s in sentences)
         found[turn_text.turn.index] = replace(
-            marked,
-            sentences=tuple(_quiet(s, marked) for s in own.sentences),
-            windows=tuple(_quiet(s, marked) for s in own.windows),
+            marked, sentences=sentences, in_context=min(own.in_context, loudest)
         )
     return found
 
@@ -152,7 +186,7 @@ def evidence_of(
     languages.
     """
     found = {f"sentence.{name}": max(s.log_odds[name] for s in read.sentences) for name in HEADS}
-    found["window.any"] = max(s.log_odds["any"] for s in read.windows)
+    found["context.any"] = read.in_context
     for kind in _RULES:
         shown = [m for m in moments if kind in (m.kind, m.label)]
         found[f"rule.{kind}"] = strongest(shown)
@@ -161,7 +195,8 @@ def evidence_of(
         for h in heard
     )
     found["emotion.negative"] = max(emotions, default=0.0)
-    return found | marks_of(turn_text)
+    found["text.words"] = log1p(min(len(turn_text.said.words), _MOST_WORDS))
+    return found
 
 
 def feelings_of(
@@ -356,3 +391,49 @@ def _kinds(share: float, most: Sentence, cues: Sequence[Moment]) -> dict[str, fl
 def _log_odds(probability: float) -> float:
     p = min(max(probability, 1.0 - _SUREST), _SUREST)
     return log(p / (1.0 - p))
+
+
+# Who sounds like an agent: the log-odds that a turn is an agent's rather than a customer's. A
+# linear layer reads the sentences of a turn as the network of feelings encodes them, in any of its
+# languages. It was learned by `training/parties.py` from text written for this project; what is
+# done with it is in `warmline.turns.roles`.
+
+
+PARTIES_HEAD = "parties"
+# The opening tells; the middle of a call is alike on both sides.
+READ_TURNS = 16
+# Of a long turn, its first sentences.
+_READ_WINDOWS = 4
+
+
+def party_reader(
+    settings: LanguageSettings, engines: Engines
+) -> Callable[[Sequence[Turn]], Mapping[int, float]] | None:
+    """Return `agent_log_odds` with these engines; None where no model reads."""
+    return partial(agent_log_odds, engines=engines) if settings.models else None
+
+
+def agent_log_odds(turns: Sequence[Turn], engines: Engines) -> Mapping[int, float]:
+    """Return the log-odds that each of the first turns is an agent's, by turn index.
+
+    Turns without words have none. Raises `ModelError` when the network is not in the model store.
+    """
+    texts = {turn.index: sentences_of(turn.text) for turn in turns if turn.text.strip()}
+    first = {index: texts[index] for index in list(texts)[:READ_TURNS] if texts[index]}
+    told = list(dict.fromkeys(text for own in first.values() for text in own))
+    if not told:
+        return {}
+    vectors = engines.many_languages_encoder(adapter_file(NETWORK)).texts(told, MAX_TOKENS)
+    said = dict(zip(told, head(PARTIES_HEAD).logits(vectors)[:, 0].tolist(), strict=True))
+    return {index: sum(said[t] for t in own) / len(own) for index, own in first.items()}
+
+
+def sentences_of(text: str) -> list[str]:
+    """Return the first sentences of a turn as they are read, short ones together."""
+    written = tuple(text.split())
+    said = spoken(written)
+    ranges = windows(said)[:_READ_WINDOWS]
+    return [
+        " ".join(written[said.sources[first] : said.sources[past - 1] + 1])
+        for first, past in ranges
+    ]

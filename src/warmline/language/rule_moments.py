@@ -7,8 +7,7 @@ from math import inf
 from types import MappingProxyType
 
 from warmline.analysis import Moment
-from warmline.language.kinds import QUOTED_KINDS
-from warmline.language.rulebook import LanguageRule, Rulebook
+from warmline.language.rulebook import QUOTED_KINDS, LanguageRule, Rulebook
 from warmline.language.speech_acts import Act, Found, SaidAct, acts_of_turn, content
 from warmline.language.windows import TurnText, WindowScores
 from warmline.phrases import spoken

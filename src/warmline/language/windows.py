@@ -1,4 +1,4 @@
-"""Run the models over a call: emotions in the customer's words, mechanisms in the agent's.
+"""Run the models over a call: emotions of customers, mechanisms and uptake of agents.
 
 The models read the same comparable words as the rules (`phrases.spoken`), so that case, marks,
 fillers and stumbling change nothing in a window's score.
@@ -7,12 +7,19 @@ fillers and stumbling change nothing in a window's score.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from warmline.analysis import Moment
 from warmline.language.heads import LEVELS, MECHANISMS, emotion_probabilities, level_probabilities
 from warmline.models.engines import Engines
 from warmline.phrases import Spoken, spoken
 from warmline.values import Conversation, RoleName, Span, Transcript, Turn, Word
+
+if TYPE_CHECKING:
+    from warmline.language.encoders import ReadingEncoder
 
 # Turns as the language stage reads them: comparable words, each with its time in the call.
 
@@ -249,3 +256,99 @@ def parts(said: Spoken, first: int, past: int) -> Iterator[tuple[int, int]]:
         first = cut
     if first < past:
         yield first, past
+
+
+# The meaning of turns, as MiniLM's published vectors: one for each window that models read.
+
+
+_VECTOR_MAX_TOKENS = 64
+
+
+def vectors_of(
+    turn_texts: Sequence[TurnText], heard: Mapping[int, Sequence[WindowScores]], engines: Engines
+) -> dict[int, NDArray[np.float32]]:
+    """Return unit vectors (windows, 384) of each turn that has windows, by turn index.
+
+    Raises `ModelError` when MiniLM is not in the model store.
+    """
+    told = {
+        p.turn.index: [" ".join(p.said.words[h.first : h.past]) for h in heard[p.turn.index]]
+        for p in turn_texts
+        if heard.get(p.turn.index)
+    }
+    texts = list(dict.fromkeys(text for own in told.values() for text in own))
+    if not texts:
+        return {}
+    found = unit_vectors(texts, engines.reading_encoder())
+    row_of = {text: row for row, text in enumerate(texts)}
+    return {index: found[[row_of[text] for text in own]] for index, own in told.items()}
+
+
+def unit_vectors(texts: Sequence[str], encoder: "ReadingEncoder") -> NDArray[np.float32]:
+    """Return vectors (texts, 384) of length 1; of long texts, only the beginning counts."""
+    found = encoder.texts(texts, _VECTOR_MAX_TOKENS)
+    unit: NDArray[np.float32] = found / np.linalg.norm(found, axis=1, keepdims=True)
+    return unit
+
+
+# Uptake: how much an agent's turn builds on what the customer has just said, above chance. After
+# Demszky et al. 2021 (arXiv:2106.03873): how much better a reply fits what it follows than what it
+# does not. Fit is the cosine of MiniLM's sentence vectors, and chance is the mean over everything
+# else that the customers said in the same call.
+
+
+UPTAKE_MODEL = "model:uptake"
+# Shorter turns have nothing to build with, shorter answers nothing to build on.
+_UPTAKE_MAX_TOKENS = 256
+_LEAST_UPTAKE_WORDS = 4
+_LEAST_BEFORE = 2
+_LEAST_OTHERS = 2
+
+
+def uptake(replies: Sequence[str], before: Sequence[str], engines: Engines) -> NDArray[np.float64]:
+    """Return, for each reply, its uptake of what came right before it, -2 to 2; 0 is chance.
+
+    `before[i]` is what the other said before `replies[i]`. NaN throughout where there are fewer
+    than three: there is no chance level to compare with.
+    """
+    if len(replies) <= _LEAST_OTHERS:
+        return np.full(len(replies), np.nan)
+    said = (
+        engines.reading_encoder().texts([*replies, *before], _UPTAKE_MAX_TOKENS).astype(np.float64)
+    )
+    said /= np.linalg.norm(said, axis=1, keepdims=True)
+    fit = said[: len(replies)] @ said[len(replies) :].T
+    own = np.diag(fit)
+    above: NDArray[np.float64] = own - (fit.sum(axis=1) - own) / (len(replies) - 1)
+    return above
+
+
+def uptake_moments(turn_texts: Sequence[TurnText], engines: Engines) -> list[Moment]:
+    """Return one moment for each agent's turn with something to say that follows the customer's.
+
+    Strength is 0.5 + uptake, within 0..1: 0.5 is chance.
+    """
+    pairs: list[tuple[TurnText, str]] = []
+    since: tuple[str, ...] = ()
+    for turn_text in turn_texts:
+        words = turn_text.said.words
+        if turn_text.turn.role is RoleName.CUSTOMER:
+            since = (*since, *words)
+        elif turn_text.turn.role is RoleName.AGENT and len(words) >= _LEAST_UPTAKE_WORDS:
+            if len(since) >= _LEAST_BEFORE:
+                pairs.append((turn_text, " ".join(since)))
+            since = ()
+    replies = [" ".join(turn_text.said.words) for turn_text, _ in pairs]
+    values = uptake(replies, [before for _, before in pairs], engines)
+    return [
+        turn_text.moment(
+            "uptake",
+            None,
+            0,
+            len(turn_text.said.words),
+            UPTAKE_MODEL,
+            float(np.clip(0.5 + value, 0.0, 1.0)),
+        )
+        for (turn_text, _), value in zip(pairs, values, strict=True)
+        if not np.isnan(value)
+    ]

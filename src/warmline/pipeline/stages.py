@@ -109,7 +109,7 @@ STAGES = (
     ),
     Stage(
         "language",
-        7,
+        8,
         after=("turns",),
         settings=("language",),
         models=(SENTENCES, MANY_LANGUAGES),

@@ -379,7 +379,7 @@ class EmpathySettings(Section):
         default=0.5, ge=0, le=1, description="Weaker cues are not opportunities."
     )
     min_feeling: float = Field(
-        default=0.58,
+        default=0.54,
         ge=0,
         le=1,
         description="Least probability of a feeling in a turn of the ledger; the default was right "
