@@ -40,7 +40,7 @@ from warmline.warehouse import publish
 PER_DAY = 1000
 TURNS = 900
 RATE_HZ = 8000
-READERS, SWAPS = 50, 5
+READERS, SWAPS, ROUNDS = 50, 5, 15
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 ADDRESSES = {
     "list, the last four weeks": "/calls",
@@ -54,6 +54,8 @@ ADDRESSES = {
     "agents and teams": "/people",
     "an agent": "/agent?id=agent-0003",
     "a team": "/team?id=team-000",
+    "the report of four weeks": "/report",
+    "my work": "/work",
     "what numbers mean": "/measures",
 }
 
@@ -93,15 +95,15 @@ def _hour(path: Path) -> Any:
 
 
 @contextmanager
-def serving(warehouse: Path) -> Iterator[tuple[str, str]]:
-    """Serve a warehouse; yields the address, and the link that lets somebody in."""
+def serving(warehouse: Path) -> Iterator[tuple[str, str, int]]:
+    """Serve a warehouse; yields the address, the link that lets somebody in, and the process."""
     command = [sys.executable, "-m", "warmline", "serve", "--port", "0", "--warehouse"]
     with subprocess.Popen([*command, str(warehouse)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         found = re.search(r"(http://\S+?)/open\S+", process.stdout.readline())
         assert found, "the server did not say its link"
         try:
-            yield found[1], found[0]
+            yield found[1], found[0], process.pid
         finally:
             process.terminate()
 
@@ -116,13 +118,22 @@ def median_ms(work: Callable[[], object], rounds: int = 7) -> float:
     return statistics.median(taken[1:])
 
 
-def timed_pages(client: httpx.Client) -> list[tuple[str, float, int]]:
-    """Return what each page takes on the server, and its size in bytes."""
+def processor_ms(pid: int) -> float:
+    """Return how long a process has used the processor, all its threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def timed_pages(client: httpx.Client, pid: int) -> list[tuple[str, float, float, int]]:
+    """Return what each page takes on the server, of the processor, and its size in bytes."""
     rows = []
     for name, address in ADDRESSES.items():
         answer = client.get(address)
         assert answer.status_code == 200, f"{address}: {answer.text[:300]}"
-        rows.append((name, median_ms(lambda a=address: client.get(a)), len(answer.content)))
+        before = processor_ms(pid)
+        taken = median_ms(lambda a=address: client.get(a), ROUNDS)
+        used = (processor_ms(pid) - before) / (ROUNDS + 1)
+        rows.append((name, taken, used, len(answer.content)))
     return rows
 
 
@@ -206,9 +217,12 @@ def main() -> None:
     parser.add_argument("--to", type=Path, required=True)
     asked = parser.parse_args()
     warehouse = build(asked.folder, asked.calls)
-    with serving(warehouse) as (base, link), httpx.Client(base_url=base, timeout=120) as client:
+    with (
+        serving(warehouse) as (base, link, pid),
+        httpx.Client(base_url=base, timeout=120) as client,
+    ):
         client.get(link)
-        pages = timed_pages(client)
+        pages = timed_pages(client, pid)
         sound = str(client.get("/call/sound-link?id=hour").json()["sound"])
         started = time.perf_counter()
         client.get(sound, headers={"Range": "bytes=0-99999"})
@@ -221,10 +235,14 @@ def main() -> None:
         "# How fast the pages are\n",
         f"`python benchmarks/web.py` on {machine()}; other programs were running. "
         f"{asked.calls:,} calls in a warehouse of {warehouse.stat().st_size / 1e9:.1f} GB, one of "
-        f"an hour with {TURNS} turns. Times are medians.\n",
-        "| page | on the server, ms | kB |",
-        "|---|---|---|",
-        *(f"| {name} | {ms:.0f} | {size / 1000:.0f} |" for name, ms, size in pages),
+        f"an hour with {TURNS} turns. Times are medians; of the processor, means of all threads, "
+        "which do not depend on what else runs.\n",
+        "| page | on the server, ms | of the processor, ms | kB |",
+        "|---|---|---|---|",
+        *(
+            f"| {name} | {ms:.0f} | {used:.0f} | {size / 1000:.0f} |"
+            for name, ms, used, size in pages
+        ),
         "",
         "| the hour's call | ms |",
         "|---|---|",

@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 import shutil
 from dataclasses import replace
 from datetime import date
@@ -14,8 +15,10 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2.ext import babel_extract
 from typer.testing import CliRunner
 
 from support.factories import call, definitions_of, measured, not_analyzed
@@ -37,18 +40,24 @@ from warmline.cli.app import app as commands
 from warmline.errors import QueryError, WarehouseError
 from warmline.metrics import MetricDefinition
 from warmline.places import erasing_note
-from warmline.query.reviews import all_reviews
+from warmline.query.reviews import ANSWERS, all_reviews
 from warmline.settings import ProfileSettings
 from warmline.values import RoleName
 from warmline.warehouse import publish
 from warmline.web import listing
+from warmline.web.call_routes import CUE_KINDS
+from warmline.web.call_view import HEADLINES
+from warmline.web.coaching import OUTCOMES
+from warmline.web.disputes import STEPS
 from warmline.web.drawing import trend
 from warmline.web.scorecards import forms, parse_form, score
 from warmline.web.sound import RangeError, Wav, parse_range
 from warmline.web.store import audit, open_store
+from warmline.web.templating import CATALOGUES, chosen_language, words
 from warmline.web.warehouse import Warehouse
 
 STATIC = Path(__file__).parents[1] / "src" / "warmline" / "web" / "static"
+TEMPLATES = STATIC.parent / "templates"
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +96,59 @@ def test_vendored_files_are_those_of_the_lock() -> None:
     there = {path.name for path in (STATIC / "vendor").iterdir()}
     named = {Path(entry[key]).name for entry in locked for key in ("file", "licence_file")}
     assert there == named
+
+
+def in_templates() -> set[str]:
+    """Every text that the templates hand over to be translated."""
+    found = set()
+    for path in TEMPLATES.glob("*.html"):
+        with path.open("rb") as file:
+            for _, _, said, _ in babel_extract(file, ["_", "ngettext"], [], {"silent": "false"}):
+                first = said[0] if isinstance(said, tuple) else said
+                found |= {first} if first else set()
+    return found
+
+
+def test_german_says_everything_that_english_does() -> None:
+    with (CATALOGUES / "de.po").open("rb") as file:
+        catalogue = read_po(file, locale="de")
+    known = {m.id[0] if isinstance(m.id, tuple) else m.id: m for m in catalogue if m.id}
+    assert in_templates() - known.keys() == set()
+    told = {title for title, _ in listing.MEASURES.values()}
+    told |= {title for _, _, title in HEADLINES} | {words(kind) for kind in CUE_KINDS}
+    told |= {words(name) for name in (*ANSWERS, *STEPS, *OUTCOMES)}
+    assert told - known.keys() == set(), "what code says, which templates translate"
+    for english, message in known.items():
+        german = message.string if isinstance(message.string, tuple) else (message.string,)
+        for text in german:
+            assert text, english
+            assert sorted(re.findall(r"%\(\w+\)s|%%", text)) in (
+                sorted(re.findall(r"%\(\w+\)s|%%", english)),
+                [],
+            ), english
+
+
+def test_no_template_speaks_english_by_itself() -> None:
+    """Whatever is left without tags and expressions is a name, not a sentence."""
+    names = {"warmline", "UTC", "AC1", "warmline serve", "0:42", "1:10"}
+    for path in TEMPLATES.glob("*.html"):
+        text = re.sub(r"<style>.*?</style>", "", path.read_text(), flags=re.DOTALL)
+        text = re.sub(r'(?:aria-label|placeholder|alt)="([^"]*)"', r">\1<", text)
+        text = re.sub(r"{{.*?}}|{%.*?%}|<[^>]*>|&[a-z]+;", "\n", text, flags=re.DOTALL)
+        left = {line.strip(" ·,.:") for line in text.splitlines()}
+        said = {line for line in left if re.search("[A-Za-z]{2}", line)} - names
+        assert {line for line in said if not line.startswith("warmline ")} == set(), path.name
+
+
+def test_a_page_is_in_the_language_that_the_browser_asks_for(browser: Any) -> None:
+    german = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
+    text = browser.get("/call?id=ann-1", headers=german).text
+    assert '<html lang="de">' in text and "Was der Kunde wollte" in text
+    assert "Angst, Sorge" in text and "nicht beantwortet" in text and "0 von 1" in text
+    assert "ein Gefühl blieb unbeantwortet" in browser.get("/calls", headers=german).text
+    for accepted in ("fr,de;q=0", "en,de", "*", "", "de;q=x"):
+        assert chosen_language(accepted) == "en", accepted
+    assert chosen_language("fr, de;q=0.3, en;q=0.2") == "de"
 
 
 def test_all_scripts_together_are_small() -> None:
@@ -231,6 +293,12 @@ def test_a_recording_that_is_another_one_now_is_not_played(
         assert browser.get(sound_of(browser, "moved")).status_code == 422
         Path(analysis.recording.path).unlink()
         assert "is not at" in browser.get("/call", params={"id": "moved"}).text
+
+
+def test_the_door_tells_what_to_do(served: Served) -> None:
+    client = served.client()
+    door = client.get(client.get("/call?id=ann-1").headers["location"])
+    assert "Open the link that <code>warmline serve</code> printed" in door.text
 
 
 def test_waveforms_are_of_each_party(browser: Any) -> None:

@@ -46,6 +46,107 @@ def served(folder: Path) -> Any:
         yield it
 
 
+ANYBODY = frozenset(Role)
+HEARS = ANYBODY - {Role.RESEARCHER}
+REVIEWS = frozenset({Role.REVIEWER, Role.LEAD, Role.ADMIN})
+LEADS = frozenset({Role.LEAD, Role.ADMIN})
+NAMED = HEARS
+ALL_CALLS = ANYBODY - {Role.AGENT}
+#: Who may use each address; a new one has to be named here.
+ROUTES = {
+    "GET /": ANYBODY,
+    "GET /calls": ANYBODY,
+    "GET /call": ANYBODY,
+    "GET /call/waveform": HEARS,
+    "GET /call/words": ANYBODY,
+    "GET /call/sound-link": HEARS,
+    "GET /sound/{token}": HEARS,
+    "POST /call/review-cue": REVIEWS,
+    "POST /call/review-measure": REVIEWS,
+    "POST /call/comment": HEARS,
+    "POST /call/played": HEARS,
+    "GET /call/score": REVIEWS,
+    "POST /call/score": REVIEWS,
+    "GET /scores.csv": LEADS,
+    "GET /evaluation": NAMED,
+    "POST /evaluation/answer": LEADS | {Role.AGENT},
+    "POST /evaluation/decide": LEADS,
+    "GET /work": ANYBODY,
+    "POST /work/sample": REVIEWS,
+    "POST /work/done": REVIEWS,
+    "POST /searches": ANYBODY,
+    "GET /playlist": REVIEWS,
+    "POST /playlist/add": REVIEWS,
+    "POST /playlist/drop": REVIEWS,
+    "GET /calibrations": REVIEWS,
+    "GET /calibration": REVIEWS,
+    "POST /calibration/begin": LEADS,
+    "POST /calibration/close": LEADS,
+    "GET /report": ALL_CALLS,
+    "GET /report.html": LEADS,
+    "POST /agent/coach": LEADS,
+    "POST /agent/goal": LEADS,
+    "GET /people": ANYBODY,
+    "GET /agent": ANYBODY,
+    "GET /team": ALL_CALLS,
+    "GET /measures": ANYBODY,
+    "GET /audit": frozenset({Role.ADMIN}),
+    "POST /logout": ANYBODY,
+}
+DOORS = {"GET /login", "POST /login", "GET /open"}
+
+
+def asked(client: Any, route: str, **headers: str) -> Any:
+    """Use an address with fields that mean nothing: what is refused is refused before them."""
+    method, path = route.split(" ")
+    path = path.replace("{token}", "x")
+    if method == "GET":
+        return client.get(path, params={"id": "bob-1"}, headers=headers)
+    return client.post(path, data={"id": "bob-1"}, headers=headers)
+
+
+def test_every_address_is_for_whom_the_table_says(served: Served) -> None:
+    there = {
+        f"{method} {route.path}"
+        for route in served.app.routes
+        for method in getattr(route, "methods", None) or {"STATIC"}
+        if method != "HEAD"
+    }
+    assert there - {"STATIC /static"} == ROUTES.keys() | DOORS, "name a new address in ROUTES"
+    stranger = served.client()
+    others = {role: served.logged_in(role, None, "ann") for role in Role}
+    for route, roles in ROUTES.items():
+        assert asked(stranger, route, **FROM_HERE).headers["location"].startswith("/login"), route
+        if route.startswith("POST"):
+            assert asked(others[Role.ADMIN], route, Origin="http://evil.example").status_code == 403
+        if route == "POST /logout":
+            continue
+        for role, client in others.items():
+            answer = asked(client, route, **FROM_HERE)
+            is_refused = answer.status_code == 403 and "your role" in answer.text
+            assert is_refused == (role not in roles), (route, role, answer.status_code)
+            assert answer.status_code < 500, (route, role)
+    assert served.site.store.read(sa.select(audit).where(audit.c.user_name == "agent")) == [
+        row
+        for row in served.site.store.read(sa.select(audit).where(audit.c.user_name == "agent"))
+        if row["action"] in ("logged in", "opened agent")
+    ], "an agent reached nothing of somebody else's"
+
+
+def test_an_evaluation_of_somebody_else_is_not_told_from_none(served: Served) -> None:
+    reviewer, ann = served.logged_in(Role.REVIEWER), served.logged_in(Role.AGENT, "ann", "ann")
+    form = {"form": "conversation", "greeted": "yes"}
+    reviewer.post("/call/score", data=form | {"id": "bob-1", "save": "draft"}, headers=FROM_HERE)
+    reviewer.post("/call/score", data=form | {"id": "ann-1", "save": "draft"}, headers=FROM_HERE)
+    refused = [ann.get("/evaluation", params={"id": n}) for n in ("1", "2", "3", "x", "9" * 30)]
+    assert {answer.status_code for answer in refused} == {404}
+    assert len({answer.text for answer in refused}) == 1
+    assert reviewer.get("/evaluation?id=1").status_code == 200, "the own draft"
+    assert served.logged_in(Role.LEAD).get("/evaluation?id=1").status_code == 404
+    appeal = {"id": "1", "step": "appealed", "text": "no"}
+    assert ann.post("/evaluation/answer", data=appeal, headers=FROM_HERE).status_code == 404
+
+
 PAGES = ("/calls", "/call?id=ann-1", "/people", "/agent?id=ann", "/measures", "/audit")
 
 

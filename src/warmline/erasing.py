@@ -4,10 +4,12 @@ An erasure is noted in the landing folder and beside the warehouse before anythi
 is interrupted, every command that uses these places finds the note and finishes it first.
 """
 
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warmline import landing
 from warmline.analysis import CallAnalysis
@@ -19,6 +21,9 @@ from warmline.places import Places, erasing_note
 from warmline.reports import forget_names, prefect_home, refresh_reports
 from warmline.settings import RetentionSettings, Settings
 from warmline.warehouse import publish
+
+if TYPE_CHECKING:
+    from warmline.web.store import Store
 
 #: Marker in a landing folder: names in Prefect's database are still to be erased.
 _NIGHTS_LEFT = "nights-to-forget"
@@ -86,6 +91,10 @@ def apply_retention(
         erase_calls(places, selection, settings, in_a_night=in_a_night, allow_loss=allow_loss)
     keys = _worded_too_long(folder, limits, now)
     words = 0
+    if keys:  # first: a call that has its words in the landing folder is due again
+        with _additions(places.warehouse) as store:
+            if store is not None:
+                store.erase_words(keys)
     for known in landing.known(folder) if keys else ():
         if known.landing_key in keys:
             analysis = landing.read_landed(folder, known)
@@ -192,7 +201,19 @@ def _forget_additions(warehouse: Path, landing_dir: Path) -> None:
 
     Raises WarehouseError when it cannot be reached.
     """
+    with _additions(warehouse) as store:
+        if store is not None:
+            store.forget_calls(landing.forgotten_keys(landing_dir))
+
+
+@contextmanager
+def _additions(warehouse: Path) -> "Iterator[Store | None]":
+    """Give what people added on the pages of `warmline serve`; None where nobody has.
+
+    Raises WarehouseError when it cannot be reached.
+    """
     if not warehouse.resolve().with_suffix(".web.sqlite").is_file():
+        yield None
         return
     try:
         from warmline.web.store import existing_store
@@ -202,9 +223,11 @@ def _forget_additions(warehouse: Path, landing_dir: Path) -> None:
             "erase that; pip install 'warmline[web]', and give any command again"
         ) from e
     store = existing_store(warehouse)
-    if store is not None:
-        store.forget_calls(landing.forgotten_keys(landing_dir))
-        store.close()
+    try:
+        yield store
+    finally:
+        if store is not None:
+            store.close()
 
 
 def _alone(places: Places) -> ExitStack:

@@ -189,7 +189,7 @@ def _between(
     both = [item_id for item_id in pair[0] if item_id in pair[1]]
 
     def kappa(question: str) -> Estimate | None:
-        return _coefficient(weighted_kappa, *_ratings(question, pair, both, key), seed)
+        return coefficient(weighted_kappa, *_ratings(question, pair, both, key), seed)
 
     return Between(left, right, len(both), kappa("cue"), kappa("feeling"), kappa("answered"))
 
@@ -202,9 +202,9 @@ def _together(
     return Together(
         question,
         len(ratings),
-        _coefficient(share_alike, ratings, weights, calls, seed),
-        _coefficient(gwet_ac1, ratings, weights, calls, seed),
-        _coefficient(krippendorff_alpha, ratings, weights, calls, seed),
+        coefficient(share_alike, ratings, weights, calls, seed),
+        coefficient(gwet_ac1, ratings, weights, calls, seed),
+        coefficient(krippendorff_alpha, ratings, weights, calls, seed),
     )
 
 
@@ -226,14 +226,14 @@ def _ratings(
     return [ratings[n] for n in kept], weights, [key[items[n]].call_id for n in kept]
 
 
-def _coefficient(
+def coefficient(
     of: Callable[[Floats, Floats], Floats],
     ratings: Ratings,
     weights: Floats,
     calls: Sequence[str],
     seed: int,
 ) -> Estimate | None:
-    """Return a coefficient with its interval, calls drawn anew; all draws in one product."""
+    """Return a coefficient (`of`, below) with its interval: calls drawn anew, in one product."""
     if not calls:
         return None
     given = votes(ratings)
@@ -337,7 +337,7 @@ def _against(
         answered=_weighted_share(
             [i for _, _, i in told], {i: float(a == b) for a, b, i in told}, key
         ),
-        answered_kappa=_coefficient(
+        answered_kappa=coefficient(
             weighted_kappa,
             [(a, b) for a, b, _ in told],
             np.array([1 / key[i].chance for _, _, i in told], dtype=np.float64),

@@ -28,7 +28,7 @@ app.add_typer(users, name="user")
 
 #: What the extra `web` brings, as it is imported.
 _NEEDED = (
-    *("alembic", "av", "cryptography", "itsdangerous", "jinja2"),
+    *("alembic", "av", "babel", "cryptography", "itsdangerous", "jinja2"),
     *("sqlalchemy", "starlette", "uvicorn"),
 )
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")

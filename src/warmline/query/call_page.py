@@ -85,11 +85,15 @@ def read_page(warehouse: Path, call_id: str) -> CallPage:
         return page_of(con, find_call(con, call_id, beginnings=True).call_id)
 
 
-def page_of(con: duckdb.DuckDBPyConnection, call_id: str) -> CallPage:
-    """Return the page of a call by its name in the warehouse that this connection reads."""
+def page_of(con: duckdb.DuckDBPyConnection, call_id: str, *, with_profile: bool = True) -> CallPage:
+    """Return the page of a call by its name in the warehouse that this connection reads.
+
+    The profile compares the call with all others and takes longest; without it, it is empty.
+    """
     call = _rows(con, "SELECT * FROM calls WHERE call_id = $call_id", call_id)[0]
     # Rows lie in order of the number, so that of a million calls' next to nothing is read.
     number = {"call_no": call["call_no"]}
+    compares = with_profile and _has_view(con, "call_profile")
 
     def rows(table: str) -> list[Row]:
         order = "start_s" if table != "parties" else "party"
@@ -110,7 +114,7 @@ def page_of(con: duckdb.DuckDBPyConnection, call_id: str) -> CallPage:
         moments=rows("moments"),
         quotes=rows("quotes"),
         metrics=_rows(con, _METRICS, call_id, **number),
-        profile=_rows(con, _PROFILE, call_id) if _has_view(con, "call_profile") else [],
+        profile=_rows(con, _PROFILE, call_id) if compares else [],
         reviews=_rows(con, _REVIEWS, call_id) if _has_view(con, "review_summary") else [],
     )
 

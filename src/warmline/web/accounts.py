@@ -55,11 +55,13 @@ class Right(StrEnum):
     COMMENT = "comment on calls"
     REVIEW = "judge what the machine says"
     EXPORT = "export evaluations"
+    APPEAL = "answer an evaluation"
+    LEAD = "lead the quality programme"
     AUDIT = "see who looked at what"
 
 
 _RIGHTS: dict[Role, frozenset[Right]] = {
-    Role.AGENT: frozenset({Right.NAMES, Right.HEAR, Right.COMMENT}),
+    Role.AGENT: frozenset({Right.NAMES, Right.HEAR, Right.COMMENT, Right.APPEAL}),
     Role.RESEARCHER: frozenset({Right.ALL_CALLS}),
     Role.REVIEWER: frozenset(
         {Right.ALL_CALLS, Right.NAMES, Right.HEAR, Right.COMMENT, Right.REVIEW}

@@ -26,6 +26,12 @@ from warmline.web.accounts import (
     Signer,
     local_path,
 )
+from warmline.web.calibration import (
+    begin_calibration,
+    close_calibration,
+    show_calibration,
+    show_calibrations,
+)
 from warmline.web.call_routes import (
     add_comment,
     draw_waveform,
@@ -37,8 +43,11 @@ from warmline.web.call_routes import (
     review_metric,
     show_call,
 )
+from warmline.web.coaching import add_coaching, end_goal
+from warmline.web.disputes import answer_evaluation, decide_dispute, show_evaluation
 from warmline.web.listing import list_calls
 from warmline.web.people import show_agent, show_measures, show_people, show_team
+from warmline.web.report import export_report, show_report
 from warmline.web.scorecards import export_scores, save_form, show_form
 from warmline.web.site import (
     RefusedError,
@@ -53,6 +62,15 @@ from warmline.web.site import (
 from warmline.web.sound import SoundCache
 from warmline.web.store import Store, audit
 from warmline.web.warehouse import Warehouse
+from warmline.web.work import (
+    add_clips,
+    draw_sample,
+    drop_clip,
+    end_assignment,
+    save_search,
+    show_playlist,
+    show_work,
+)
 
 _STATIC = Path(__file__).parent / "static"
 _AUDIT_ROWS = 200
@@ -124,6 +142,24 @@ def _routes(site: Site) -> list[Route | Mount]:
         get("/call/score", show_form, Right.REVIEW),
         post("/call/score", save_form, Right.REVIEW),
         get("/scores.csv", export_scores, Right.EXPORT),
+        get("/evaluation", show_evaluation, Right.NAMES),
+        post("/evaluation/answer", answer_evaluation, Right.APPEAL),
+        post("/evaluation/decide", decide_dispute, Right.LEAD),
+        get("/work", show_work),
+        post("/work/sample", draw_sample, Right.REVIEW),
+        post("/work/done", end_assignment, Right.REVIEW),
+        post("/searches", save_search),
+        get("/playlist", show_playlist, Right.REVIEW),
+        post("/playlist/add", add_clips, Right.REVIEW),
+        post("/playlist/drop", drop_clip, Right.REVIEW),
+        get("/calibrations", show_calibrations, Right.REVIEW),
+        get("/calibration", show_calibration, Right.REVIEW),
+        post("/calibration/begin", begin_calibration, Right.LEAD),
+        post("/calibration/close", close_calibration, Right.LEAD),
+        get("/report", show_report, Right.ALL_CALLS),
+        get("/report.html", export_report, Right.EXPORT),
+        post("/agent/coach", add_coaching, Right.LEAD),
+        post("/agent/goal", end_goal, Right.LEAD),
         get("/people", show_people),
         get("/agent", show_agent),
         get("/team", show_team),
@@ -139,12 +175,11 @@ def _doors(site: Site) -> list[Route]:
     """The addresses that somebody may use who is not known yet."""
 
     def show_login(request: Request) -> Response:
-        return _login_page(site, request.query_params.get("next"), None)
+        return _login_page(site, request, request.query_params.get("next"), None)
 
     async def log_in(request: Request) -> Response:
         form = await form_of(request)
-        address = request.client.host if request.client else ""
-        return await run_in_threadpool(_log_in, site, form, address)
+        return await run_in_threadpool(_log_in, site, request, form)
 
     def open_link(request: Request) -> Response:
         try:
@@ -182,20 +217,24 @@ def show_audit(visit: Visit) -> Response:
         return visit.page("audit.html", reader, rows=rows)
 
 
-def _log_in(site: Site, form: dict[str, str], address: str) -> Response:
+def _log_in(site: Site, request: Request, form: dict[str, str]) -> Response:
+    address = request.client.host if request.client else ""
     name, goal = form.get("name", ""), form.get("next")
     try:
         token = site.accounts.log_in(name, form.get("password", ""), address)
     except LoginError as e:
         site.store.note(name[:100], "login refused", detail=address)
-        return _login_page(site, goal, str(e), 429 if "often" in str(e) else 403)
+        return _login_page(site, request, goal, str(e), 429 if "often" in str(e) else 403)
     site.store.note(name, "logged in", detail=address)
     return _with_session(site, token, local_path(goal))
 
 
-def _login_page(site: Site, goal: str | None, problem: str | None, status: int = 200) -> Response:
+def _login_page(
+    site: Site, request: Request, goal: str | None, problem: str | None, status: int = 200
+) -> Response:
     return render(
         site,
+        request,
         "login.html",
         status,
         user=None,

@@ -18,6 +18,7 @@ from warmline.warehouse.landing_folder import known_places
 from warmline.web.accounts import Right
 from warmline.web.call_view import (
     comments_of,
+    corrected,
     cues_in,
     five_quotes,
     headlines,
@@ -27,10 +28,11 @@ from warmline.web.call_view import (
 )
 from warmline.web.drawing import events, quiet_outside, timeline, waveform
 from warmline.web.scorecards import evaluations_of, forms
-from warmline.web.site import RefusedError, Visit, call_url, rows_for
+from warmline.web.site import RefusedError, Visit, rows_for
 from warmline.web.sound import PEAKS_PER_S, RangeError, parse_range
 from warmline.web.store import comments, now
-from warmline.web.warehouse import Reader
+from warmline.web.templating import call_url
+from warmline.web.warehouse import Reader, Row
 
 _MOST_COLUMNS = 8000
 _LONGEST_TEXT = 2000
@@ -41,6 +43,7 @@ CUE_KINDS = (
     "sadness_disappointment",
     "confusion_powerlessness",
 )
+_ONE_CALL = "SELECT * FROM calls WHERE call_id = $id"
 _WORDS = """
 SELECT turn_index, round(start_s, 2) AS start_s, round(end_s, 2) AS end_s, text
 FROM words
@@ -69,9 +72,10 @@ def show_call(visit: Visit) -> Response:
             cue_kinds=CUE_KINDS,
             cue_answers=CUE_ANSWERS,
             comments=comments_of(visit, call.landing_key),
-            evaluations=evaluations_of(visit, call.landing_key),
+            evaluations=evaluations_of(visit, [call.landing_key]),
+            corrected=corrected(page),
             forms=forms(site.warehouse.path),
-            no_sound=_no_sound(visit, reader, page),
+            no_sound=_no_sound(visit, reader, page.call),
             sound=_sound_link(visit, call),
         )
 
@@ -83,7 +87,7 @@ def play(visit: Visit) -> Response:
     if call_id is None:
         raise RefusedError(403, "this link to a sound is too old, or is another session's")
     with visit.site.reading() as reader:
-        rows = reader.rows("SELECT * FROM calls WHERE call_id = $id", {"id": call_id})
+        rows = reader.rows(_ONE_CALL, {"id": call_id})
         if not rows:
             raise RefusedError(404, "there is no such call any more")
         named = NamedCall(
@@ -119,14 +123,17 @@ def renew_link(visit: Visit) -> Response:
     """Send a new link to the sound of a call, when the one of the page is too old."""
     visit.require(Right.HEAR)
     with visit.site.reading() as reader:
-        return JSONResponse({"sound": _sound_link(visit, visit.call(reader))})
+        call = visit.call(reader)
+        (row,) = reader.rows(_ONE_CALL, {"id": call.call_id})
+        problem = _no_sound(visit, reader, row)
+        return JSONResponse({"sound": _sound_link(visit, call), "problem": problem})
 
 
 def draw_waveform(visit: Visit) -> Response:
     """Send the waveform of each party, as a path of SVG."""
     with visit.site.reading() as reader:
         call = visit.call(reader)
-        page = page_of(reader.cursor, call.call_id)
+        page = page_of(reader.cursor, call.call_id, with_profile=False)
         recording = recording_of(visit, reader, page.call)
     wav = visit.site.sounds.sound_of(recording)
     columns = max(1, min(round(wav.duration_s * PEAKS_PER_S), _MOST_COLUMNS))
@@ -236,7 +243,7 @@ def note_played(visit: Visit) -> Response:
 
 def _page(visit: Visit, reader: Reader, call: NamedCall) -> CallPage:
     """The rows of a call as this user may read them."""
-    page = page_of(reader.cursor, call.call_id)
+    page = page_of(reader.cursor, call.call_id, with_profile=False)
     if visit.user.may(Right.NAMES):
         return page
     (row,) = rows_for(visit, [page.call])
@@ -259,10 +266,10 @@ def _sound_link(visit: Visit, call: NamedCall) -> str:
     return f"/sound/{visit.site.signer.sign(call.call_id, visit.session.digest)}"
 
 
-def _no_sound(visit: Visit, reader: Reader, page: CallPage) -> str | None:
+def _no_sound(visit: Visit, reader: Reader, call: Row) -> str | None:
     """Why this user cannot hear the call; None when nothing is known against it."""
     try:
-        recording = recording_of(visit, reader, page.call)
+        recording = recording_of(visit, reader, call)
         visit.site.sounds.require_there(recording)
     except (RecordingRefusedError, WarmlineError) as e:
         return str(e)

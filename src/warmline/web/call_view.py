@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from warmline.errors import QueryError
 from warmline.query.call_page import CallPage
+from warmline.query.reviews import ANSWERS, NO_ANSWER, NO_CUE
 from warmline.values import Span
 from warmline.web.accounts import Right
 from warmline.web.drawing import cue_sentence
@@ -24,6 +25,8 @@ _ENDINGS = ("resolution", "next_step", "no_answer", "thanks", "relief")
 _LEAST_WORDS = 4  # of a turn that says something: "Goodbye." does not
 _SENTENCE = re.compile(r"[^.?!]+[.?!]*")
 _LONGEST_PART = 120  # characters: a whole turn is shown as it is
+#: Answers that count as one, in the words of the ledger.
+WARM_ANSWERS = ("attentive", "affective", "cognitive")
 _PROMISES = ("commitment", "next_step", "expectation")
 
 
@@ -150,13 +153,13 @@ class Headline:
     name: str
     title: str
     text: str | None
-    counts: str
+    counts: tuple[float, float] | None
     reason: str | None
     at: list[float]
 
 
 _MOST_PLACES = 6
-_HEADLINES = (
+HEADLINES = (
     ("answered_rate", None, "Feelings answered"),
     ("talk_share", "agent", "Agent's share of talk"),
     ("interruptions", "agent", "Agent interrupted"),
@@ -169,16 +172,15 @@ _HEADLINES = (
 def headlines(page: CallPage, text: Any) -> list[Headline]:
     """Return the numbers that come first; `text` writes a value with its unit."""
     shown = []
-    for name, role, title in _HEADLINES:
+    for name, role, title in HEADLINES:
         rows = [m for m in page.metrics if m["name"] == name and role in (None, m["role"])]
         if len(rows) != 1:
-            shown.append(Headline(name, title, None, "", _not_one(page, rows, role), []))
+            shown.append(Headline(name, title, None, None, _not_one(page, rows, role), []))
             continue
         row = rows[0]
         value = None if row["value"] is None else text(row["value"], row["unit"])
-        counts = ""
-        if row["denominator"] and name == "answered_rate":
-            counts = f"{row['numerator']:.0f} of {row['denominator']:.0f}"
+        has_counts = row["denominator"] and name == "answered_rate"
+        counts = (row["numerator"], row["denominator"]) if has_counts else None
         spans = page.opportunities if name == "answered_rate" else row["evidence"]
         at = [span["start_s"] for span in spans[:_MOST_PLACES]]
         shown.append(Headline(name, title, value, counts, row["reason"], at))
@@ -192,6 +194,32 @@ def _not_one(page: CallPage, rows: Sequence[Row], role: str | None) -> str:
     if role is None:
         return page.call["reason"] or "not measured in this call"
     return f"no party is known to be the {role}"
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """The counts of a rate as people who listened leave them, and how many rows they changed."""
+
+    answered: int
+    answerable: int
+    changed: int
+
+
+def corrected(page: CallPage) -> Corrected | None:
+    """Return the answered rate of a call with what review overturned; None where nothing was.
+
+    A cue on which reviewers differ, or of which nobody says what it should be, stays as it is.
+    """
+    answered = answerable = changed = 0
+    for cue in page.opportunities:
+        review = page.review_of_cue(cue["opportunity_index"])
+        said = review["should_be"] if review and review["verdict"] == "wrong" else None
+        truth = said if said in (*ANSWERS, NO_ANSWER, NO_CUE) else None
+        changed += truth is not None and truth != (cue["answer"] or NO_ANSWER)
+        answer = cue["answer"] or NO_ANSWER if truth is None else truth
+        answerable += answer in ANSWERS
+        answered += answer in WARM_ANSWERS
+    return Corrected(answered, answerable, changed) if changed else None
 
 
 def cues_in(page: CallPage, turn_index: int) -> list[Row]:

@@ -10,7 +10,9 @@ import hashlib
 import io
 import json
 import tomllib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +24,20 @@ from warmline.errors import QueryError, one_line
 from warmline.files import safe_cell
 from warmline.query.call_page import page_of
 from warmline.web.accounts import Right
-from warmline.web.call_view import five_quotes
 from warmline.web.site import RefusedError, Visit
-from warmline.web.store import evaluations, now
+from warmline.web.store import (
+    assignments,
+    calibrations,
+    dispute_steps,
+    evaluations,
+    now,
+)
 from warmline.web.warehouse import Row
 
 _SHIPPED = Path(__file__).parent / "forms"
 _LONGEST_NOTE = 2000
 NOT_APPLICABLE = "na"
+_ANSWERED = ("appealed", "upheld", "overturned")
 
 
 class Question(BaseModel):
@@ -102,6 +110,7 @@ def forms(warehouse: Path) -> dict[str, Form]:
     return {path.stem: _read_form(path) for path in own or sorted(_SHIPPED.glob("*.toml"))}
 
 
+@lru_cache(maxsize=64)
 def parse_form(name: str, text: str) -> Form:
     """Return the form of a TOML text. Raises QueryError naming the key that is wrong."""
     try:
@@ -141,22 +150,90 @@ def score(form: Form, answers: dict[str, str]) -> Score:
     return Score(value, earned, possible, open_questions, tuple(failed))
 
 
-def evaluations_of(visit: Visit, landing_key: str) -> list[Row]:
-    """Return the latest evaluation of a call by each person and form, newest first.
+@dataclass(frozen=True)
+class Evaluation:
+    """A person's evaluation of a call with a form: its versions, and what became of it.
 
-    Drafts are seen by their author alone.
+    `versions` are rows of `evaluations` with form, answers and score, newest first; `steps` are
+    those of its dispute, oldest first.
     """
-    query = (
-        sa.select(evaluations)
-        .where(evaluations.c.landing_key == landing_key)
-        .order_by(evaluations.c.evaluation_id.desc())
-    )
-    latest: dict[tuple[str, str], Row] = {}
-    for row in visit.site.store.read(query):
-        if row["is_draft"] and row["user_name"] != visit.user.name:
+
+    versions: tuple[Row, ...]
+    steps: tuple[Row, ...]
+
+    @property
+    def latest(self) -> Row:
+        """Return the version that counts."""
+        return self.versions[0]
+
+    @property
+    def status(self) -> str:
+        """Return the last step of its dispute, else draft or final."""
+        if self.steps:
+            return str(self.steps[-1]["step"])
+        return "draft" if self.latest["is_draft"] else "final"
+
+
+def evaluations_of(visit: Visit, landing_keys: Collection[str]) -> list[Evaluation]:
+    """Return the evaluations of calls by each person and form, newest first.
+
+    Drafts are seen by their author alone, and scores of a calibration by everybody once it is
+    closed; until then, who is yet to score a call for it sees nobody's scores of that call.
+    """
+    store = visit.site.store
+    keys = sorted(set(landing_keys))
+    query = sa.select(evaluations).where(evaluations.c.landing_key.in_(keys))
+    rows = store.read(query.order_by(evaluations.c.evaluation_id.desc()))
+    if not rows:
+        return []
+    by_id = {row["evaluation_id"]: row for row in rows}
+    blind = _blind_to(visit)
+    versions: dict[tuple[str, str, str, int | None], list[Row]] = {}
+    for row in rows:
+        first = row
+        while first["replaces"] in by_id:
+            first = by_id[first["replaces"]]
+        own = first["user_name"] == visit.user.name
+        if not own and (row["is_draft"] or blind.hides(row)):
             continue
-        latest.setdefault((row["user_name"], row["form"]), row)
-    return [_opened(visit, row) for row in latest.values()]
+        chain = (row["landing_key"], first["user_name"], row["form"], row["calibration_id"])
+        versions.setdefault(chain, []).append(_opened(visit, row))
+    query = sa.select(dispute_steps).where(dispute_steps.c.landing_key.in_(keys))
+    steps = [_step(visit, row) for row in store.read(query.order_by(dispute_steps.c.step_id))]
+    found = []
+    for chain_rows in versions.values():
+        ids = {row["evaluation_id"] for row in chain_rows}
+        own_steps = tuple(step for step in steps if step["evaluation_id"] in ids)
+        found.append(Evaluation(tuple(chain_rows), own_steps))
+    return found
+
+
+@dataclass(frozen=True)
+class _Blind:
+    """What a person may not see yet: calibrations that are open, and calls to score for them."""
+
+    calibrations: frozenset[int]
+    calls: frozenset[str]
+
+    def hides(self, row: Row) -> bool:
+        return row["calibration_id"] in self.calibrations or row["landing_key"] in self.calls
+
+
+def _blind_to(visit: Visit) -> _Blind:
+    store = visit.site.store
+    query = sa.select(calibrations.c.calibration_id).where(calibrations.c.closed_at.is_(None))
+    still_open = frozenset(row["calibration_id"] for row in store.read(query))
+    mine = sa.select(assignments.c.landing_key).where(
+        assignments.c.user_name == visit.user.name,
+        assignments.c.calibration_id.in_(still_open),
+        assignments.c.done_at.is_(None),
+    )
+    return _Blind(still_open, frozenset(row["landing_key"] for row in store.read(mine)))
+
+
+def _step(visit: Visit, row: Row) -> Row:
+    text = visit.site.store.unseal(row["text"])
+    return row | {"text": text, "by": visit.name_of(row["user_name"])}
 
 
 def show_form(visit: Visit) -> Response:
@@ -164,11 +241,14 @@ def show_form(visit: Visit) -> Response:
     form = _asked_form(visit)
     with visit.site.reading() as reader:
         call = visit.call(reader)
-        page = page_of(reader.cursor, call.call_id)
+        page = page_of(reader.cursor, call.call_id, with_profile=False)
+        calibration = _calibration_for(visit, call.landing_key, form.name)
         own = [
-            row
-            for row in evaluations_of(visit, call.landing_key)
-            if row["user_name"] == visit.user.name and row["form"] == form.name
+            found.latest
+            for found in evaluations_of(visit, [call.landing_key])
+            if found.versions[-1]["user_name"] == visit.user.name
+            and found.latest["form"] == form.name
+            and found.latest["calibration_id"] == calibration
         ]
         measured = {row["name"]: row for row in page.metrics if row["value"] is not None}
         return visit.page(
@@ -178,7 +258,7 @@ def show_form(visit: Visit) -> Response:
             call_id=call.call_id,
             answers=own[0]["answers"] if own else {},
             last=own[0] if own else None,
-            quotes=five_quotes(page),
+            calibration=calibration,
             measured=measured,
         )
 
@@ -186,54 +266,114 @@ def show_form(visit: Visit) -> Response:
 def save_form(visit: Visit) -> Response:
     """Keep the answers of a form, as a draft or as final; what was kept before stays, too."""
     form = _asked_form(visit)
-    answers = {}
-    for question in form.questions:
-        allowed = ("", "yes", "no", *((NOT_APPLICABLE,) if question.may_not_apply else ()))
-        answer = visit.form.get(question.id, "")
-        if answer not in allowed:
-            raise QueryError(f"{question.id}: answer {', '.join(allowed[1:])}")
-        answers[question.id] = answer
-        answers[f"{question.id}.note"] = visit.form.get(f"{question.id}.note", "")[:_LONGEST_NOTE]
+    answers = answers_in(form, visit.form)
     is_draft = visit.form.get("save") != "final"
-    result = score(form, answers)
-    if not is_draft and result.open_questions:
-        raise QueryError(
-            f"{result.open_questions} questions have no answer yet; answer them, or save a draft"
-        )
+    if not is_draft:
+        require_complete(form, answers)
     with visit.site.reading() as reader:
         call = visit.call(reader)
+    calibration = _calibration_for(visit, call.landing_key, form.name)
+    for found in evaluations_of(visit, [call.landing_key]):
+        first = found.versions[-1]
+        mine = (first["user_name"], first["form"]) == (visit.user.name, form.name)
+        if mine and first["calibration_id"] == calibration and found.status in _ANSWERED:
+            raise QueryError(f"this evaluation was {found.status}: a lead decides what it says now")
     values = {
         "landing_key": call.landing_key,
-        "at": now(),
         "user_name": visit.user.name,
-        "form": form.name,
-        "form_sha256": form.sha256,
-        "form_text": form.text,
         "is_draft": is_draft,
-        "answers": visit.site.store.seal(json.dumps(answers)),
+        "calibration_id": calibration,
+        **as_stored(visit, form, answers),
     }
     visit.site.store.write(evaluations.insert().values(values))
+    if not is_draft:
+        finish_assignment(visit, call.landing_key, calibration)
     visit.note("scored", call, detail=f"{form.name}{' (draft)' if is_draft else ''}")
     return visit.back("/call", id=call.call_id)
 
 
-def export_scores(visit: Visit) -> Response:
-    """Send all final evaluations as CSV: one row a question, safe in a spreadsheet."""
+def answers_in(form: Form, fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the answers and notes of a form that was sent. Raises QueryError for no answer."""
+    answers = {}
+    for question in form.questions:
+        allowed = ("", "yes", "no", *((NOT_APPLICABLE,) if question.may_not_apply else ()))
+        answer = fields.get(question.id, "")
+        if answer not in allowed:
+            raise QueryError(f"{question.id}: answer {', '.join(allowed[1:])}")
+        answers[question.id] = answer
+        answers[f"{question.id}.note"] = fields.get(f"{question.id}.note", "")[:_LONGEST_NOTE]
+    return answers
+
+
+def require_complete(form: Form, answers: dict[str, str]) -> None:
+    """Raise QueryError when a question has no answer."""
+    if left := score(form, answers).open_questions:
+        raise QueryError(f"{left} questions have no answer yet; answer them, or save a draft")
+
+
+def as_stored(visit: Visit, form: Form, answers: dict[str, str]) -> dict[str, Any]:
+    """Return a form with its answers as columns of `evaluations`."""
+    return {
+        "at": now(),
+        "form": form.name,
+        "form_sha256": form.sha256,
+        "form_text": form.text,
+        "answers": visit.site.store.seal(json.dumps(answers)),
+    }
+
+
+def finish_assignment(visit: Visit, landing_key: str, calibration_id: int | None) -> None:
+    """Note that a call was scored; a calibration in which nothing is left to score is closed."""
+    store = visit.site.store
+    same = assignments.c.calibration_id.is_not_distinct_from(calibration_id)
+    mine = (assignments.c.landing_key == landing_key) & (assignments.c.user_name == visit.user.name)
+    open_ones = mine & same & assignments.c.done_at.is_(None)
+    store.write(assignments.update().where(open_ones).values(done_at=now()))
+    if calibration_id is None:
+        return
+    left = sa.select(assignments.c.assignment_id).where(
+        assignments.c.calibration_id == calibration_id, assignments.c.done_at.is_(None)
+    )
+    if not store.read(left):
+        closed = calibrations.c.calibration_id == calibration_id
+        still_open = calibrations.c.closed_at.is_(None)
+        store.write(calibrations.update().where(closed & still_open).values(closed_at=now()))
+
+
+def _calibration_for(visit: Visit, landing_key: str, form: str) -> int | None:
+    """The open calibration for which this person is to score the call with the form."""
     query = (
-        sa.select(evaluations).where(~evaluations.c.is_draft).order_by(evaluations.c.evaluation_id)
+        sa.select(calibrations.c.calibration_id)
+        .join(assignments, assignments.c.calibration_id == calibrations.c.calibration_id)
+        .where(
+            calibrations.c.closed_at.is_(None),
+            calibrations.c.form == form,
+            assignments.c.user_name == visit.user.name,
+            assignments.c.landing_key == landing_key,
+        )
+        .order_by(calibrations.c.calibration_id)
     )
     rows = visit.site.store.read(query)
+    return rows[0]["calibration_id"] if rows else None
+
+
+def export_scores(visit: Visit) -> Response:
+    """Send all final evaluations as CSV: one row a question, safe in a spreadsheet."""
+    query = sa.select(evaluations.c.landing_key).where(~evaluations.c.is_draft).distinct()
+    keys = {row["landing_key"] for row in visit.site.store.read(query)}
     with visit.site.reading() as reader:
-        found = reader.rows("SELECT landing_key, call_id, agent_id, started_at FROM calls")
-    calls = {row["landing_key"]: row for row in found}
+        calls = reader.calls(keys)
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
     writer.writerow(_CSV_COLUMNS)
-    for row in rows:
-        call = calls.get(row["landing_key"])
-        if call is not None:
-            writer.writerows(_csv_rows(_opened(visit, row), call))
-    visit.note("exported", detail=f"evaluations, {len(rows)}")
+    count = 0
+    for found in reversed(evaluations_of(visit, calls.keys())):
+        final = [row for row in found.versions if not row["is_draft"]]
+        for row in final:
+            is_current = row is final[0]
+            writer.writerows(_csv_rows(row, calls[row["landing_key"]], found.status, is_current))
+            count += 1
+    visit.note("exported", detail=f"evaluations, {count}")
     headers = {"Content-Disposition": 'attachment; filename="evaluations.csv"'}
     return Response(page.getvalue(), 200, headers, "text/csv; charset=utf-8")
 
@@ -241,10 +381,11 @@ def export_scores(visit: Visit) -> Response:
 _CSV_COLUMNS = (
     *("evaluation_id", "call_id", "started_at", "agent_id", "evaluated_at", "evaluated_by"),
     *("form", "form_sha256", "score", "question", "answer", "weight", "is_critical", "note"),
+    *("status", "is_current", "replaces", "calibration_id"),
 )
 
 
-def _csv_rows(row: Row, call: Row) -> list[list[Any]]:
+def _csv_rows(row: Row, call: Row, status: str, is_current: bool) -> list[list[Any]]:
     form: Form = row["content"]
     shown = []
     for question in form.questions:
@@ -253,6 +394,7 @@ def _csv_rows(row: Row, call: Row) -> list[list[Any]]:
             *(row["at"], row["user_name"], row["form"], row["form_sha256"][:12]),
             *(row["score"].value, question.id, row["answers"].get(question.id)),
             *(question.weight, question.is_critical, row["answers"].get(f"{question.id}.note")),
+            *(status, is_current, row["replaces"], row["calibration_id"]),
         ]
         shown.append([safe_cell(cell) for cell in cells])
     return shown

@@ -3,29 +3,27 @@
 import hmac
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 import jinja2
+import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from warmline.errors import QueryError, WarmlineError
 from warmline.places import places_of
-from warmline.query.call_page import clock, value_text
 from warmline.settings import Settings
 from warmline.warehouse.access_log import note_access
 from warmline.warehouse.call_names import NamedCall, find_call
 from warmline.web.accounts import COOKIE, Accounts, Right, Session, Signer, User
 from warmline.web.sound import SoundCache
-from warmline.web.store import Store
+from warmline.web.store import Store, playlists
+from warmline.web.templating import chosen_language, environments
 from warmline.web.warehouse import Reader, Row, Warehouse
 
-_FOLDER = Path(__file__).parent
 _MOST_FIELDS = 300
 
 
@@ -48,7 +46,7 @@ class Site:
     sounds: SoundCache
     signer: Signer
     is_secure: bool = False
-    templates: jinja2.Environment = field(default_factory=lambda: _templates())
+    templates: Mapping[str, jinja2.Environment] = field(default_factory=environments)
 
     @contextmanager
     def reading(self, *, reviews: bool = False) -> Iterator[Reader]:
@@ -90,6 +88,11 @@ class Visit:
         """Return a field of the form, else of the address, without space around; empty if none."""
         return (self.form.get(name) or self.request.query_params.get(name) or "").strip()
 
+    def asking(self, fields: Mapping[str, str]) -> "Visit":
+        """Return the visit as if it asked for these fields and no others."""
+        scope = {**self.request.scope, "query_string": urlencode(fields).encode()}
+        return replace(self, request=Request(scope), form={})
+
     def name_of(self, person: str | None) -> str | None:
         """Return what this user may read of an agent or customer: the id, or a pseudonym."""
         if person is None or self.user.may(Right.NAMES):
@@ -130,6 +133,23 @@ class Visit:
         if not self.user.may(right):
             raise RefusedError(403, f"your role, {self.user.role}, may not {right.value}")
 
+    def reviewers(self) -> list[User]:
+        """Return who may be asked to score calls: all who may for a lead, else only oneself."""
+        others = self.site.accounts.all_users() if self.user.may(Right.LEAD) else ()
+        able = [user for user in others if user.may(Right.REVIEW)]
+        return able if any(user.name == self.user.name for user in able) else [self.user, *able]
+
+    def playlists(self) -> list[Row]:
+        """Return the playlists, newest first; none for those who may not see all calls."""
+        if not self.user.may(Right.REVIEW):
+            return []
+        store = self.site.store
+        rows = store.read(sa.select(playlists).order_by(playlists.c.playlist_id.desc()))
+        return [
+            row | store.opened(row, "title") | {"by": self.name_of(row["user_name"])}
+            for row in rows
+        ]
+
     def note(self, action: str, call: NamedCall | None = None, **more: Any) -> None:
         """Write who did what into the audit, and an access to a call into the access log, too."""
         landing_key = None if call is None else call.landing_key
@@ -141,7 +161,13 @@ class Visit:
         """Return a page; `reader` says as of when its data are."""
         snapshot = reader.snapshot if reader else self.site.warehouse.snapshot()
         return render(
-            self.site, template, user=self.user, as_of=snapshot.published_at, visit=self, **context
+            self.site,
+            self.request,
+            template,
+            user=self.user,
+            as_of=snapshot.published_at,
+            visit=self,
+            **context,
         )
 
     def back(self, path: str, **query: Any) -> Response:
@@ -202,22 +228,20 @@ def refusal(site: Site, request: Request, error: WarmlineError, user: User | Non
     """Return an error as a page with one line, or as that line where a part was asked for."""
     status = error.status if isinstance(error, RefusedError) else _STATUS.get(type(error), 409)
     template = "_error.html" if request.headers.get("hx-request") == "true" else "error.html"
-    response = render(site, template, status, message=str(error), user=user, as_of=None)
+    response = render(site, request, template, status, message=str(error), user=user, as_of=None)
     if template == "_error.html":  # what was to be replaced stays; the line is said beside it
         response.headers["HX-Retarget"] = "#say"
         response.headers["HX-Reswap"] = "innerHTML"
     return response
 
 
-def render(site: Site, template: str, status: int = 200, **context: Any) -> HTMLResponse:
-    """Return a page made from a template."""
-    return HTMLResponse(site.templates.get_template(template).render(**context), status)
-
-
-def call_url(call_id: str, at_s: float | None = None) -> str:
-    """Return the address of a call's page, at a second of it."""
-    moment = "" if at_s is None else f"#t={at_s:.1f}"
-    return f"/call?{urlencode({'id': call_id})}{moment}"
+def render(
+    site: Site, request: Request, template: str, status: int = 200, **context: Any
+) -> HTMLResponse:
+    """Return a page made from a template, in the language that the browser asks for."""
+    language = chosen_language(request.headers.get("accept-language", ""))
+    page = site.templates[language].get_template(template)
+    return HTMLResponse(page.render(language=language, **context), status)
 
 
 def _to_login(request: Request) -> Response:
@@ -230,50 +254,6 @@ def _to_login(request: Request) -> Response:
 
 
 _STATUS: dict[type[WarmlineError], int] = {QueryError: 422}
-
-
-def _templates() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "clock": clock,
-        "value": value_text,
-        "words": words,
-        "minute": _minute,
-        "plain": _plain,
-        "percent": lambda share: "–" if share is None else f"{share:.0%}",
-    }
-    environment.globals |= {
-        "call_url": call_url,
-        "Right": Right,
-        "query": urlencode,
-        "lane_class": lane_class,
-    }
-    return environment
-
-
-def words(name: str | None) -> str:
-    """Return a name of the warehouse as words: `fear_anxiety` as `fear anxiety`."""
-    return (name or "").replace("_", " ")
-
-
-def lane_class(role: str | None) -> str:
-    """Return the class that a party is drawn by: its role, if it has a colour of its own."""
-    return f"of-{role}" if role in ("agent", "customer") else "of-other"
-
-
-def _plain(number: float) -> str:
-    """A number as it is written down: whole ones without a point, others with two places."""
-    return f"{number:.0f}" if number == int(number) else f"{number:.2f}"
-
-
-def _minute(at: datetime | None) -> str:
-    return "no date" if at is None else f"{at.astimezone(UTC) if at.tzinfo else at:%Y-%m-%d %H:%M}"
 
 
 def rows_for(visit: Visit, rows: list[Row]) -> list[Row]:

@@ -90,6 +90,88 @@ evaluations = sa.Table(
     sa.Column("form_text", sa.String, nullable=False),
     sa.Column("is_draft", sa.Boolean, nullable=False),
     sa.Column("answers", sa.String, nullable=False),
+    sa.Column("calibration_id", sa.Integer),
+    sa.Column("replaces", sa.Integer),
+)
+#: What became of an evaluation: acknowledged, appealed, upheld or overturned, and in which words.
+dispute_steps = sa.Table(
+    "dispute_steps",
+    METADATA,
+    sa.Column("step_id", sa.Integer, primary_key=True),
+    sa.Column("evaluation_id", sa.Integer, nullable=False),
+    sa.Column("landing_key", sa.String, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("user_name", sa.String, nullable=False),
+    sa.Column("step", sa.String, nullable=False),
+    sa.Column("text", sa.String, nullable=False),
+)
+#: Calls that somebody is to listen to; with a calibration, to score without seeing others' scores.
+assignments = sa.Table(
+    "assignments",
+    METADATA,
+    sa.Column("assignment_id", sa.Integer, primary_key=True),
+    sa.Column("landing_key", sa.String, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("user_name", sa.String, nullable=False),
+    sa.Column("by_name", sa.String, nullable=False),
+    sa.Column("why", sa.String, nullable=False),
+    sa.Column("done_at", sa.DateTime),
+    sa.Column("calibration_id", sa.Integer),
+)
+calibrations = sa.Table(
+    "calibrations",
+    METADATA,
+    sa.Column("calibration_id", sa.Integer, primary_key=True),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("user_name", sa.String, nullable=False),
+    sa.Column("title", sa.String, nullable=False),
+    sa.Column("form", sa.String, nullable=False),
+    sa.Column("form_text", sa.String, nullable=False),
+    sa.Column("closed_at", sa.DateTime),
+)
+searches = sa.Table(
+    "searches",
+    METADATA,
+    sa.Column("search_id", sa.Integer, primary_key=True),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("user_name", sa.String, nullable=False),
+    sa.Column("title", sa.String, nullable=False),
+    sa.Column("query", sa.String, nullable=False),
+)
+playlists = sa.Table(
+    "playlists",
+    METADATA,
+    sa.Column("playlist_id", sa.Integer, primary_key=True),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("user_name", sa.String, nullable=False),
+    sa.Column("title", sa.String, nullable=False),
+)
+clips = sa.Table(
+    "clips",
+    METADATA,
+    sa.Column("clip_id", sa.Integer, primary_key=True),
+    sa.Column("playlist_id", sa.Integer, nullable=False),
+    sa.Column("landing_key", sa.String, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("user_name", sa.String, nullable=False),
+    sa.Column("start_s", sa.Float, nullable=False),
+    sa.Column("end_s", sa.Float, nullable=False),
+    sa.Column("text", sa.String, nullable=False),
+)
+#: Notes, goals and recognition of an agent; `about` is the goal that a row says the outcome of.
+coaching = sa.Table(
+    "coaching",
+    METADATA,
+    sa.Column("coaching_id", sa.Integer, primary_key=True),
+    sa.Column("agent_id", sa.String, nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("user_name", sa.String, nullable=False),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("text", sa.String, nullable=False),
+    sa.Column("due", sa.Date),
+    sa.Column("about", sa.Integer),
+    sa.Column("landing_key", sa.String),
+    sa.Column("start_s", sa.Float),
 )
 secrets_kept = sa.Table(
     "secrets",
@@ -97,11 +179,18 @@ secrets_kept = sa.Table(
     sa.Column("name", sa.String, primary_key=True),
     sa.Column("value", sa.String, nullable=False),
 )
-_OF_CALLS = (comments, evaluations)
+_OF_CALLS = (comments, evaluations, dispute_steps, assignments, clips, coaching)
 #: Texts that people wrote, which are encrypted with a key: the column, and the key of its row.
 _TEXTS = (
     (comments.c.text, comments.c.comment_id),
     (evaluations.c.answers, evaluations.c.evaluation_id),
+    (dispute_steps.c.text, dispute_steps.c.step_id),
+    (calibrations.c.title, calibrations.c.calibration_id),
+    (searches.c.title, searches.c.search_id),
+    (searches.c.query, searches.c.search_id),
+    (playlists.c.title, playlists.c.playlist_id),
+    (clips.c.text, clips.c.clip_id),
+    (coaching.c.text, coaching.c.coaching_id),
 )
 
 Row = dict[str, Any]
@@ -128,6 +217,12 @@ class Store:
         """Return the rows of a query, each as a dictionary by column."""
         with self.engine.connect() as con:
             return [dict(row) for row in con.execute(query).mappings()]
+
+    def add(self, table: sa.Table, **values: Any) -> int:
+        """Add a row; returns its number."""
+        with self.engine.begin() as con:
+            (number,) = con.execute(table.insert().values(values)).inserted_primary_key or (0,)
+            return int(number)
 
     def write(self, *statements: sa.Insert | sa.Update | sa.Delete) -> list[int]:
         """Carry out all of the statements or none; returns how many rows each of them met."""
@@ -197,20 +292,33 @@ class Store:
             )
         self.empty_log()
 
+    def erase_words(self, landing_keys: Collection[str]) -> None:
+        """Erase what was said in these calls from what people added; what they wrote stays.
+
+        A cue that the machine missed keeps its second and its kind, and loses the words.
+        """
+        for key in sorted(landing_keys):
+            quoting = (comments.c.landing_key == key) & (comments.c.kind == "missed_cue")
+            self.write(comments.update().where(quoting).values(text=""))
+        self.empty_log()
+
     def empty_log(self) -> None:
         """Take what was changed into the file, so that the log beside it holds nothing old."""
         with self.engine.connect() as con:
             con.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def additions(self, landing_keys: Collection[str]) -> list[Row]:
-        """Return the comments on these calls and their evaluations, as they can be read."""
-        found = []
-        for column, _ in _TEXTS:
-            table, text = column.table, column.name
-            keys = sorted(landing_keys)
+        """Return what people added to these calls, table by table, as it can be read."""
+        keys, found = sorted(landing_keys), []
+        for table in _OF_CALLS:
+            texts = [column.name for column, _ in _TEXTS if column.table is table]
             rows = self.read(sa.select(table).where(table.c.landing_key.in_(keys)))
-            found += [{"table": str(table)} | r | {text: self.unseal(r[text])} for r in rows]
+            found += [{"table": str(table)} | row | self.opened(row, *texts) for row in rows]
         return found
+
+    def opened(self, row: Row, *names: str) -> Row:
+        """Return these columns of a row as they were written."""
+        return {name: self.unseal(row[name]) for name in names}
 
     def close(self) -> None:
         """Close all connections."""

@@ -7,7 +7,7 @@ one finish with it, and the last of them closes it.
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +22,11 @@ from warmline.warehouse.reviews import show_landed_reviews
 
 Row = dict[str, Any]
 
+_CALLS = """
+SELECT landing_key, call_id, agent_id, team, queue, started_at, duration_s FROM calls
+WHERE landing_key IN (SELECT unnest($keys))
+"""
+_AGENTS = "SELECT DISTINCT agent_id FROM calls WHERE agent_id IS NOT NULL ORDER BY agent_id"
 _MEMORY, _THREADS = "1GiB", 2
 _TIMEOUT_S = 30.0
 
@@ -48,14 +53,40 @@ class _Generation:
     connection: duckdb.DuckDBPyConnection
     readers: int = 0
     is_current: bool = True
+    kept: set[str] = field(default_factory=set)
+    keeping: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Reader:
     """A cursor of one request, on one file from its first row to its last."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, generation: _Generation) -> None:
         self.cursor = cursor
-        self.snapshot = snapshot
+        self.snapshot = generation.snapshot
+        self._generation = generation
+
+    def kept(self, name: str, sql: str | None = None) -> str:
+        """Return a table in memory with the rows of this view, or of this query.
+
+        It is made once for each file of the warehouse, which does not change while it is read.
+        """
+        with self._generation.keeping:
+            if name not in self._generation.kept:
+                with _interrupted_after(self.cursor, _TIMEOUT_S):
+                    source = sql or f"SELECT * FROM {name}"
+                    self.cursor.execute(f"CREATE OR REPLACE TABLE memory.main.{name} AS {source}")
+                self._generation.kept.add(name)
+        return f"memory.main.{name}"
+
+    def agents(self) -> list[str]:
+        """Return the agents who took calls, in order of name."""
+        table = self.kept("agent_names", _AGENTS)
+        return [str(row["agent_id"]) for row in self.rows(f"SELECT * FROM {table}")]
+
+    def calls(self, landing_keys: Collection[str]) -> dict[str, Row]:
+        """Return calls by landing key: id, agent, team, queue, start and length."""
+        found = self.rows(_CALLS, {"keys": sorted(set(landing_keys))}) if landing_keys else []
+        return {row["landing_key"]: row for row in found}
 
     def rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[Row]:
         """Return the rows of a query, each as a dictionary by column.
@@ -94,7 +125,7 @@ class Warehouse:
             cursor.execute("SET TimeZone = 'UTC'")
             if reviews:
                 show_landed_reviews(cursor, self.path)
-            yield Reader(cursor, generation.snapshot)
+            yield Reader(cursor, generation)
         finally:
             cursor.close()
             self._left(generation)

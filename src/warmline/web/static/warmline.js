@@ -3,6 +3,9 @@
   const call = document.querySelector(".call");
   const sound = document.getElementById("sound");
   const all = (what, inside = document) => [...inside.querySelectorAll(what)];
+  const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
+  for (const button of all("[data-print]")) button.addEventListener("click", () => print());
+  playClips();
   if (!call) return;
   const id = encodeURIComponent(call.dataset.call);
   const total = Number(call.dataset.duration);
@@ -15,7 +18,6 @@
   const rates = [0.75, 1, 1.25, 1.5, 2];
   let chosen = null, skips = false, loops = false, current = null, played = 0, before = null;
 
-  const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
   const control = (name) => document.querySelector(`[data-do="${name}"]`);
 
   function seek(t, plays, end) {
@@ -246,6 +248,62 @@
       }
     }
   }
+  function playClips() {  // moments of other calls, where they are listed
+    const bar = document.getElementById("clip");
+    if (!bar) return;
+    const audio = bar.querySelector("audio"), which = bar.querySelector(".which");
+    let now = null, next = [], heard = 0, last = null, isLoaded = false;
+    const listened = () => {
+      if (now && heard >= 0.5) {
+        const body = new URLSearchParams({ id: now.dataset.call, seconds: heard.toFixed(1) });
+        navigator.sendBeacon("/call/played", body);
+      }
+      heard = 0;
+    };
+    const stop = () => {
+      listened();
+      audio.pause();
+      if (now) now.setAttribute("aria-pressed", "false");
+      now = last = null;
+      isLoaded = false;  // what is paused tells its old time once more
+    };
+    const then = () => { stop(); if (next.length) start(next.shift()); else bar.hidden = true; };
+    async function start(button) {
+      stop();
+      now = button;
+      const answer = await fetch(`/call/sound-link?id=${encodeURIComponent(button.dataset.call)}`);
+      const { sound: link, problem } = answer.ok ? await answer.json() : { problem: await answer.text() };
+      if (now !== button) return;
+      bar.hidden = false;
+      which.textContent = `${button.dataset.call} ${clock(Number(button.dataset.start))}`;
+      if (problem) { which.textContent += `: ${problem.replace(/<[^>]*>/g, "").trim()}`; now = null; return; }
+      button.setAttribute("aria-pressed", "true");
+      audio.src = link;
+      audio.addEventListener("loadedmetadata", () => {
+        if (now !== button) return;
+        audio.currentTime = Number(button.dataset.start);
+        isLoaded = true;
+        audio.play().catch(() => {});
+      }, { once: true });
+    }
+    audio.addEventListener("timeupdate", () => {
+      if (!now || !isLoaded || audio.seeking) return;
+      const t = audio.currentTime;
+      if (last !== null && t > last && t - last < 2) heard += t - last;
+      last = t;
+      if (t >= Number(now.dataset.end)) then();
+    });
+    audio.addEventListener("ended", then);
+    addEventListener("pagehide", listened);
+    document.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-clip], [data-play-all], [data-clip-stop]");
+      if (!button) return;
+      next = button.matches("[data-play-all]") ? all("[data-clip]") : [];
+      if (button === now || button.matches("[data-clip-stop]")) { stop(); bar.hidden = true; }
+      else start(button.matches("[data-clip]") ? button : next.shift());
+    });
+  }
+
   fromAddress(false);
   if (track && track.dataset.waveform) draw();
   place();

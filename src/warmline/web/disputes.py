@@ -1,0 +1,175 @@
+"""Disputes: who was evaluated answers, a lead decides, and every version is kept."""
+
+import sqlalchemy as sa
+from starlette.responses import Response
+
+from warmline.errors import QueryError
+from warmline.query.call_page import page_of
+from warmline.warehouse.call_names import NamedCall, find_call
+from warmline.web.accounts import Right, Role
+from warmline.web.scorecards import (
+    Evaluation,
+    answers_in,
+    as_stored,
+    evaluations_of,
+    require_complete,
+)
+from warmline.web.site import RefusedError, Visit
+from warmline.web.store import dispute_steps, evaluations, now
+from warmline.web.warehouse import Reader, Row
+
+ACKNOWLEDGED, APPEALED, UPHELD, OVERTURNED = "acknowledged", "appealed", "upheld", "overturned"
+STEPS = (ACKNOWLEDGED, APPEALED, UPHELD, OVERTURNED)
+#: Which answers of the one who was evaluated may follow a status.
+ANSWERS_AFTER = {"final": (ACKNOWLEDGED, APPEALED), ACKNOWLEDGED: (APPEALED,)}
+_LONGEST_TEXT = 4000
+_NONE = "there is no such evaluation, or it is not one that you may see"
+
+
+def show_evaluation(visit: Visit) -> Response:
+    """Show an evaluation with its answers, its versions, and what became of it."""
+    with visit.site.reading() as reader:
+        found, call = _meant(visit, reader)
+        page = page_of(reader.cursor, call.call_id, with_profile=False)
+        visit.note("opened evaluation", call, detail=str(found.latest["evaluation_id"]))
+        return visit.page(
+            "evaluation.html",
+            reader,
+            found=found,
+            call_id=call.call_id,
+            agent=visit.name_of(page.call["agent_id"]),
+            form=found.latest["content"],
+            answers=found.latest["answers"],
+            measured={row["name"]: row for row in page.metrics if row["value"] is not None},
+            may_answer=_answers_now(visit, found),
+            may_decide=visit.user.may(Right.LEAD) and found.status == APPEALED,
+            is_own=found.versions[-1]["user_name"] == visit.user.name,
+        )
+
+
+def answer_evaluation(visit: Visit) -> Response:
+    """Acknowledge an evaluation, or appeal against it with the reason.
+
+    Who was evaluated answers; a lead answers for somebody who has no login, in their own name.
+    """
+    step, text = visit.asked("step"), _said(visit)
+    with visit.site.reading() as reader:
+        found, call = _meant(visit, reader)
+    if step not in _answers_now(visit, found):
+        raise QueryError(
+            f"step: this evaluation is {found.status}; it cannot be {step[:40] or 'answered'} now"
+        )
+    if step == APPEALED and not text:
+        raise QueryError("text: say what is wrong with the evaluation; a lead will read it")
+    return _step(visit, found, call, step, text)
+
+
+def decide_dispute(visit: Visit) -> Response:
+    """Uphold an evaluation, or overturn it with other answers, which are a version of their own."""
+    step, text = visit.asked("step"), _said(visit)
+    if step not in (UPHELD, OVERTURNED):
+        raise QueryError(f"step: {UPHELD} or {OVERTURNED}, not {step[:40]!r}")
+    if not text:
+        raise QueryError("text: say why; the agent and the reviewer will read it")
+    with visit.site.reading() as reader:
+        found, call = _meant(visit, reader)
+    if found.status != APPEALED:
+        raise QueryError(f"step: this evaluation is {found.status}; nobody has appealed")
+    if step == UPHELD:
+        return _step(visit, found, call, step, text)
+    before = found.latest
+    form = before["content"]
+    answers = answers_in(form, visit.form)
+    require_complete(form, answers)
+    if {q.id: answers[q.id] for q in form.questions} == {
+        q.id: before["answers"].get(q.id) for q in form.questions
+    }:
+        raise QueryError("the answers are those of before; change one, or uphold the evaluation")
+    version = {
+        "landing_key": call.landing_key,
+        "user_name": visit.user.name,
+        "is_draft": False,
+        "calibration_id": before["calibration_id"],
+        "replaces": before["evaluation_id"],
+        **as_stored(visit, form, answers),
+    }
+    return _step(visit, found, call, step, text, evaluations.insert().values(version))
+
+
+def disputes_to_decide(visit: Visit, reader: Reader) -> list[tuple[Evaluation, Row]]:
+    """Return the evaluations that somebody appealed and nobody decided, each with its call."""
+    appealed = sa.select(dispute_steps.c.landing_key).where(dispute_steps.c.step == APPEALED)
+    keys = {row["landing_key"] for row in visit.site.store.read(appealed.distinct())}
+    calls = reader.calls(keys)
+    return [
+        (found, calls[found.latest["landing_key"]])
+        for found in evaluations_of(visit, calls.keys())
+        if found.status == APPEALED
+    ]
+
+
+def evaluations_of_agent(
+    visit: Visit, reader: Reader, agent_id: str
+) -> list[tuple[Evaluation, Row]]:
+    """Return the final evaluations of an agent's calls, newest first, each with its call."""
+    query = sa.select(evaluations.c.landing_key).where(~evaluations.c.is_draft).distinct()
+    keys = {row["landing_key"] for row in visit.site.store.read(query)}
+    calls = reader.calls(keys)
+    own = {key: call for key, call in calls.items() if call["agent_id"] == agent_id}
+    found = [each for each in evaluations_of(visit, own.keys()) if not each.latest["is_draft"]]
+    return [(each, own[each.latest["landing_key"]]) for each in found]
+
+
+def _answers_now(visit: Visit, found: Evaluation) -> tuple[str, ...]:
+    """What this person may answer now; a reviewer does not answer their own evaluation."""
+    if not visit.user.may(Right.APPEAL):
+        return ()
+    return ANSWERS_AFTER.get(found.status, ())
+
+
+def _meant(visit: Visit, reader: Reader) -> tuple[Evaluation, NamedCall]:
+    """The evaluation of the address. Raises RefusedError (404) for one that is not for this user.
+
+    Any version of it may be named.
+    """
+    visit.require(Right.NAMES)
+    number = visit.asked("id")
+    if not (number.isdecimal() and len(number) < 18):
+        raise RefusedError(404, _NONE)
+    query = sa.select(evaluations.c.landing_key).where(evaluations.c.evaluation_id == int(number))
+    keys = [row["landing_key"] for row in visit.site.store.read(query)]
+    calls = reader.calls(keys)
+    if not calls:
+        raise RefusedError(404, _NONE)
+    call = find_call(reader.cursor, calls[keys[0]]["call_id"])
+    if not visit.may_see(reader, call):
+        raise RefusedError(404, _NONE)
+    for found in evaluations_of(visit, keys):
+        if any(row["evaluation_id"] == int(number) for row in found.versions):
+            if visit.user.role is Role.AGENT and found.latest["is_draft"]:
+                break
+            return found, call
+    raise RefusedError(404, _NONE)
+
+
+def _said(visit: Visit) -> str:
+    text = visit.asked("text")
+    if len(text) > _LONGEST_TEXT:
+        raise QueryError(f"text: at most {_LONGEST_TEXT} characters")
+    return text
+
+
+def _step(
+    visit: Visit, found: Evaluation, call: NamedCall, step: str, text: str, *also: sa.Insert
+) -> Response:
+    row = {
+        "evaluation_id": found.latest["evaluation_id"],
+        "landing_key": call.landing_key,
+        "at": now(),
+        "user_name": visit.user.name,
+        "step": step,
+        "text": visit.site.store.seal(text),
+    }
+    visit.site.store.write(*also, dispute_steps.insert().values(row))
+    visit.note(step, call, detail=f"evaluation {row['evaluation_id']}")
+    return visit.back("/evaluation", id=row["evaluation_id"])

@@ -1,0 +1,317 @@
+"""A page for those who lead: trends, what customers say, where it hurts, and what was not heard."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from starlette.responses import HTMLResponse, Response
+
+from warmline.errors import QueryError
+from warmline.statistics import Estimate, wilson
+from warmline.web.accounts import Right
+from warmline.web.drawing import Interval, TrendPoint, interval, trend
+from warmline.web.listing import Condition, Filters, condition, filters_of
+from warmline.web.people import corrections
+from warmline.web.site import Visit
+from warmline.web.warehouse import Reader, Row
+
+#: In a file without personal data a group of fewer calls than this is not told apart.
+SMALLEST_CELL = 5
+_MOST_ROWS, _MOST_MOMENTS, _QUOTES_EACH = 12, 6, 3
+
+#: The calls of the period and of the one before it, with what is summed; read once.
+_REPORTED = """
+CREATE OR REPLACE TEMP TABLE reported AS
+SELECT
+    call_no, started_at, queue, contact_reason, duration_s, no_ledger_reason, opportunities,
+    answerable, answered, agent_talk_s, customer_talk_s, agent_interruptions, dead_air_s, hold_s,
+    offers, misplaced_offers, reasks, hostile, friction_repeat, friction_transfer, friction_hold,
+    ({now}) AS is_now
+FROM call_summary
+WHERE status = 'analyzed' AND is_simulated = $is_simulated AND (({now}) OR ({before}))
+"""
+_SUMS = """
+WITH grouped AS (
+    SELECT
+        {by} AS name,
+        week_sums(calls) AS sums,
+        count_if(hostile > 0) AS hostile_calls,
+        sum(duration_s) FILTER (hostile > 0) / 60 AS hostile_minutes,
+        sum(hold_s) / nullif(sum(duration_s) FILTER (hold_s IS NOT NULL), 0) AS hold_share,
+        sum(answered ** 2) AS aa, sum(answered * answerable) AS an, sum(answerable ** 2) AS nn
+    FROM reported AS calls
+    WHERE {which}
+    GROUP BY 1
+),
+summed AS (SELECT * EXCLUDE (sums), unnest(sums) FROM grouped),
+-- Cues of one call are alike: by how much more than chance calls scatter (Kish 1965).
+spread AS (
+    SELECT
+        *,
+        greatest(1.0, coalesce(
+            (aa - 2 * answered_rate * an + answered_rate ** 2 * nn)
+            / nullif(answered_rate * (1 - answered_rate) * answerable, 0), 1.0
+        )) AS design_effect
+    FROM summed
+)
+SELECT
+    * EXCLUDE (aa, an, nn),
+    wilson(answered / design_effect, answerable / design_effect) AS bounds
+FROM spread ORDER BY {order}
+"""
+_WEEK = "date_trunc('week', started_at)::DATE"
+_FRICTION = """
+SELECT
+    coalesce(calls.extra['journey_step'], calls.contact_reason, calls.queue, '') AS name,
+    count(*) AS calls,
+    count(friction_repeat) AS measured,
+    coalesce(
+        count_if(friction_repeat + friction_transfer + friction_hold + coalesce(reasks, 0) > 0), 0
+    ) AS hurting,
+    sum(friction_repeat)::BIGINT AS repeats, sum(friction_transfer)::BIGINT AS transfers,
+    sum(friction_hold)::BIGINT AS waits, sum(reasks)::BIGINT AS reasks
+FROM reported INNER JOIN calls ON calls.call_no = reported.call_no
+WHERE is_now
+GROUP BY ALL ORDER BY hurting DESC, name LIMIT {most}
+"""
+_QUOTES = """
+SELECT calls.call_id, calls.started_at, q.cue, q.text, q.start_s, q.end_s, of_cue
+FROM (
+    SELECT
+        call_no, cue, text, start_s, end_s,
+        count(*) OVER (PARTITION BY cue) AS of_cue,
+        row_number() OVER (PARTITION BY cue ORDER BY md5(text), call_no) AS place
+    FROM quotes
+    WHERE call_no IN (SELECT call_no FROM reported WHERE is_now)
+        AND length(text) BETWEEN 20 AND 240
+) AS q
+INNER JOIN calls ON calls.call_no = q.call_no
+WHERE place <= {each} ORDER BY of_cue DESC, q.cue, place
+"""
+#: The strongest feelings that nobody answered, as clips.
+_WORST = """
+SELECT
+    calls.call_id, calls.started_at, o.kind, o.start_s, o.text, o.answer, o.answer_text,
+    greatest(o.start_s - 1, 0) AS clip_start_s,
+    least(coalesce(o.answer_end_s, o.end_s + 4) + 1, calls.duration_s) AS clip_end_s
+FROM (
+    SELECT o.call_no, o.opportunity_index FROM opportunities AS o
+    WHERE NOT o.answered AND o.call_no IN (SELECT call_no FROM reported WHERE is_now)
+    ORDER BY o.strength DESC, o.call_no DESC, o.start_s LIMIT {most}
+) AS picked
+INNER JOIN opportunities AS o
+    ON o.call_no = picked.call_no AND o.opportunity_index = picked.opportunity_index
+INNER JOIN calls ON calls.call_no = o.call_no
+ORDER BY o.strength DESC, o.call_no DESC, o.start_s
+"""
+_UNHEARD = """
+SELECT status, coalesce(reason_code, '') AS name, count(*) AS calls FROM calls
+WHERE status <> 'analyzed'
+    AND ($first IS NULL OR coalesce(started_at, analyzed_at) >= $first)
+    AND ($past IS NULL OR coalesce(started_at, analyzed_at) < $past)
+GROUP BY ALL ORDER BY calls DESC, name
+"""
+_NO_LEDGER = """
+SELECT no_ledger_reason AS name, count(*) AS calls FROM reported
+WHERE is_now AND no_ledger_reason IS NOT NULL
+GROUP BY ALL ORDER BY calls DESC, name LIMIT {most}
+"""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A group of calls, its share with interval, and the same of the time before."""
+
+    name: str
+    row: Row
+    now: Estimate | None
+    before: Estimate | None
+
+    @property
+    def bar(self) -> Interval | None:
+        """Return the share as it is drawn."""
+        if self.now is None:
+            return None
+        text = f"{self.now.value:.0%}, {self.now.low:.0%} to {self.now.high:.0%}"
+        return interval(self.name, self.now.low, self.now.value, self.now.high, text)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that the page shows of a period."""
+
+    filters: Filters
+    is_simulated: bool
+    now: Row | None
+    before: Row | None
+    corrected: Row | None
+    weeks: list[Row]
+    drawn: list[TrendPoint]
+    mix: list[Share]
+    friction: list[Share]
+    hostile: list[Row]
+    quotes: dict[str, list[Row]]
+    worst: list[Row]
+    unheard: list[Row]
+    no_ledger: list[Row]
+
+
+def report_of(visit: Visit, reader: Reader) -> Report:
+    """Return the report of the period and the filters that the address says."""
+    filters = filters_of(visit, reader)
+    where = condition(visit, reader, filters)
+    real = reader.value("SELECT count(*) FROM calls WHERE NOT is_simulated")
+    values = where.values | {"is_simulated": real == 0}
+    past = _before(visit, reader, filters)
+    reader.cursor.execute(
+        _REPORTED.format(now=where.sql, before=past.sql if past else "false"),
+        values | (past.values if past else {}),
+    )
+
+    def sums(by: str, order: str, which: str = "is_now") -> list[Row]:
+        return reader.rows(_SUMS.format(by=by, which=which, order=order))
+
+    now, earlier = sums("'all'", "name"), sums("'all'", "name", "NOT is_now")
+    weeks = [_dated(row) for row in sums(_WEEK, "name DESC NULLS LAST")]
+    friction = reader.rows(_FRICTION.format(most=_MOST_ROWS))
+    changed = corrections(reader, "'all'", where)
+    mix = sums("contact_reason", "calls DESC, name")
+    mix_before = sums("contact_reason", "name", "NOT is_now")
+    hostile = sums("queue", "hostile_minutes DESC NULLS LAST, name")
+    return Report(
+        filters,
+        real == 0,
+        now[0] if now else None,
+        earlier[0] if earlier else None,
+        changed.get("all"),
+        weeks,
+        trend(weeks),
+        _mix(mix, mix_before),
+        [Share(r["name"], r, wilson(r["hurting"], r["measured"]), None) for r in friction],
+        [row for row in hostile if row["hostile_calls"]],
+        _quotes(reader),
+        reader.rows(_WORST.format(most=_MOST_MOMENTS)),
+        _unheard(reader, filters),
+        reader.rows(_NO_LEDGER.format(most=_MOST_ROWS)),
+    )
+
+
+def show_report(visit: Visit) -> Response:
+    """Show the report of a period, with quotes and links to what can be heard."""
+    visit.require(Right.ALL_CALLS)
+    with visit.site.reading(reviews=True) as reader:
+        found = report_of(visit, reader)
+        return visit.page(
+            "report.html",
+            reader,
+            report=found,
+            is_export=False,
+        )
+
+
+def export_report(visit: Visit) -> Response:
+    """Send the report as one HTML file that needs nothing else and names nobody.
+
+    There are no agents, customers, calls or quotes in it, and groups of a few calls are together.
+    """
+    visit.require(Right.ALL_CALLS)
+    with visit.site.reading(reviews=True) as reader:
+        _require_a_group(visit, reader)
+        found = _without_few(report_of(visit, reader))
+        page = visit.page(
+            "report_file.html",
+            reader,
+            report=found,
+            is_export=True,
+            made_at=datetime.now(UTC),
+            smallest=SMALLEST_CELL,
+        )
+    visit.note("exported", detail=f"report, {found.filters.first} to {found.filters.last}")
+    name = f"report-{found.filters.first or 'all'}-{found.filters.last or 'days'}.html"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HTMLResponse(page.body, headers=headers)
+
+
+def _require_a_group(visit: Visit, reader: Reader) -> None:
+    """Raise QueryError when what is left is about one or two people: it has no names, and is them.
+
+    How many are too few is said by `profile.smallest_group`.
+    """
+    filters = filters_of(visit, reader)
+    where = condition(visit, reader, filters)
+    agents = reader.value(
+        f"SELECT count(DISTINCT agent_id) FROM call_summary WHERE {where.sql}", where.values
+    )
+    least = reader.value("SELECT max(value) FROM profile_settings WHERE name = 'smallest_group'")
+    if filters.agent or 0 < agents < (least or 0):
+        raise QueryError(
+            f"these calls are of {agents} {'agent' if agents == 1 else 'agents'}: a report of them "
+            "is about people; remove a filter, or print the page instead"
+        )
+
+
+def _before(visit: Visit, reader: Reader, filters: Filters) -> Condition | None:
+    """The same filters for as many days before; None where there is no first or last day."""
+    if filters.first is None or filters.last is None:
+        return None
+    last = filters.first - timedelta(days=1)
+    earlier = replace(filters, first=last - (filters.last - filters.first), last=last)
+    found = condition(visit, reader, earlier)
+    names = {"first": "first_before", "past": "past_before"}
+    sql = found.sql.replace("$first", "$first_before").replace("$past", "$past_before")
+    return Condition(sql, {names[n]: v for n, v in found.values.items() if n in names})
+
+
+def _dated(row: Row) -> Row:
+    bounds = row["bounds"] or {"low": None, "high": None}
+    return row | {
+        "week": row["name"],
+        "answered_low": bounds["low"],
+        "answered_high": bounds["high"],
+    }
+
+
+def _mix(now: list[Row], before: list[Row]) -> list[Share]:
+    """Return the reasons for calling with their share of calls, then and now."""
+    total, earlier = sum(row["calls"] for row in now), {row["name"]: row["calls"] for row in before}
+    total_before = sum(earlier.values())
+    return [
+        Share(
+            row["name"] or "",
+            row,
+            wilson(row["calls"], total),
+            wilson(earlier.get(row["name"], 0), total_before),
+        )
+        for row in now[:_MOST_ROWS]
+    ]
+
+
+def _quotes(reader: Reader) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in reader.rows(_QUOTES.format(each=_QUOTES_EACH)):
+        found.setdefault(row["cue"], []).append(row)
+    return found
+
+
+def _unheard(reader: Reader, filters: Filters) -> list[Row]:
+    past = None if filters.last is None else filters.last + timedelta(days=1)
+    return reader.rows(_UNHEARD, {"first": filters.first, "past": past})
+
+
+def _without_few(report: Report) -> Report:
+    """The report with groups of a few calls together, and without what customers said."""
+
+    def told(rows: list[Any], calls: Any) -> list[Any]:
+        return [row for row in rows if calls(row) >= SMALLEST_CELL]
+
+    weeks = told(report.weeks, lambda row: row["calls"])
+    return replace(
+        report,
+        weeks=weeks,
+        drawn=trend(weeks),
+        mix=told(report.mix, lambda share: share.row["calls"]),
+        friction=told(report.friction, lambda share: share.row["calls"]),
+        hostile=told(report.hostile, lambda row: row["calls"]),
+        quotes={},
+        worst=[],
+    )

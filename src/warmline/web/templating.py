@@ -1,0 +1,118 @@
+"""How pages are written: Jinja's templates and filters, and the language that is spoken.
+
+English is what templates hold; other languages are gettext catalogues (`locale/de.po`), compiled
+when the server starts. What has no translation stays English.
+"""
+
+import gettext
+import io
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import jinja2
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from warmline.query.call_page import clock, value_text
+from warmline.web.accounts import Right
+
+_FOLDER = Path(__file__).parent
+CATALOGUES = _FOLDER / "locale"
+ENGLISH = "en"
+
+
+def languages() -> tuple[str, ...]:
+    """Return the languages that pages can be read in: English, and each with a catalogue."""
+    return (ENGLISH, *sorted(path.stem for path in CATALOGUES.glob("*.po")))
+
+
+def chosen_language(accepted: str) -> str:
+    """Return the language for an `Accept-Language` header: the first of those that there are."""
+    wanted = []
+    for position, part in enumerate(accepted.split(",")[:20]):
+        name, _, weight = part.partition(";q=")
+        try:
+            rank = float(weight or 1)
+        except ValueError:
+            continue
+        wanted.append((-rank, position, name.strip().lower().split("-")[0]))
+    there = languages()
+    return next((name for rank, _, name in sorted(wanted) if rank and name in there), ENGLISH)
+
+
+def environments() -> Mapping[str, jinja2.Environment]:
+    """Return Jinja's environment for each language."""
+    return {language: _environment(language) for language in languages()}
+
+
+def translations(language: str) -> gettext.NullTranslations:
+    """Return the catalogue of a language, compiled; an empty one for English."""
+    if language == ENGLISH:
+        return gettext.NullTranslations()
+    compiled = io.BytesIO()
+    with (CATALOGUES / f"{language}.po").open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+def _environment(language: str) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
+        autoescape=True,
+        auto_reload=False,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    spoken = translations(language)
+    environment.install_gettext_translations(spoken, newstyle=True)  # type: ignore[attr-defined]
+    environment.filters |= {
+        "clock": clock,
+        "value": value_text,
+        "words": lambda name: spoken.gettext(words(name)) if name else "",
+        "minute": _minute,
+        "plain": plain,
+        "percent": lambda share: "–" if share is None else f"{share:.0%}",
+    }
+    environment.globals |= {
+        "call_url": call_url,
+        "Right": Right,
+        "query": urlencode,
+        "lane_class": lane_class,
+        "today": lambda: datetime.now(UTC).date(),
+    }
+    return environment
+
+
+def call_url(call_id: str, at_s: float | None = None) -> str:
+    """Return the address of a call's page, at a second of it."""
+    moment = "" if at_s is None else f"#t={at_s:.1f}"
+    return f"/call?{urlencode({'id': call_id})}{moment}"
+
+
+def words(name: str | None) -> str:
+    """Return a name of the warehouse as words: `fear_anxiety` as `fear anxiety`."""
+    return (name or "").replace("_", " ")
+
+
+def lane_class(role: str | None) -> str:
+    """Return the class that a party is drawn by: its role, if it has a colour of its own."""
+    return f"of-{role}" if role in ("agent", "customer") else "of-other"
+
+
+def plain(number: float) -> str:
+    """Return a number as it is written down: without a point if whole, else with two places."""
+    return f"{number:.0f}" if number == int(number) else f"{number:.2f}"
+
+
+def _minute(at: datetime | date | None) -> Any:
+    if at is None:
+        return "no date"
+    if not isinstance(at, datetime):
+        return f"{at}"
+    return f"{at.astimezone(UTC) if at.tzinfo else at:%Y-%m-%d %H:%M}"

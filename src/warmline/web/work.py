@@ -1,0 +1,278 @@
+"""What somebody is to do: calls that were drawn for them, saved searches, playlists of clips."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import sqlalchemy as sa
+from starlette.responses import Response
+
+from warmline.errors import QueryError
+from warmline.web.accounts import Right, Role
+from warmline.web.call_view import seconds
+from warmline.web.disputes import disputes_to_decide, evaluations_of_agent
+from warmline.web.listing import Filters, condition, filters_of
+from warmline.web.scorecards import forms
+from warmline.web.site import RefusedError, Visit
+from warmline.web.store import assignments, calibrations, clips, now, playlists, searches
+from warmline.web.warehouse import Reader, Row
+
+_MOST_DRAWN, _LONGEST_TITLE, _LONGEST_TEXT, _MOST_CLIPS = 200, 100, 2000, 200
+_LONGEST_CLIP_S = 600.0
+_DRAWN = """
+WITH drawn AS (
+    SELECT
+        call_no, call_id,
+        row_number() OVER stratum AS draw,
+        count(*) OVER (PARTITION BY {by}) AS of_calls
+    FROM call_summary
+    WHERE status = 'analyzed' AND {where}
+    WINDOW stratum AS (PARTITION BY {by} ORDER BY md5($seed || call_id), call_id)
+)
+SELECT calls.landing_key, calls.call_id, drawn.of_calls
+FROM drawn INNER JOIN calls ON calls.call_no = drawn.call_no
+WHERE drawn.draw <= $n ORDER BY drawn.draw, calls.call_id LIMIT {most}
+"""
+
+
+def show_work(visit: Visit) -> Response:
+    """Show what this person is to do, and what they saved."""
+    with visit.site.reading() as reader:
+        agent = visit.user.agent_id
+        evaluated = evaluations_of_agent(visit, reader, agent) if _is_agent(visit) and agent else []
+        return visit.page(
+            "work.html",
+            reader,
+            to_hear=assigned(visit, reader),
+            forms=forms(visit.site.warehouse.path),
+            disputes=disputes_to_decide(visit, reader) if visit.user.may(Right.LEAD) else [],
+            evaluated=evaluated,
+            searches=searches_of(visit),
+        )
+
+
+def assigned(visit: Visit, reader: Reader) -> list[Row]:
+    """Return the calls that this person is to listen to, in the order in which they were drawn."""
+    store = visit.site.store
+    query = (
+        sa.select(assignments, calibrations.c.form)
+        .outerjoin(calibrations, calibrations.c.calibration_id == assignments.c.calibration_id)
+        .where(assignments.c.user_name == visit.user.name, assignments.c.done_at.is_(None))
+        .order_by(assignments.c.assignment_id)
+    )
+    rows = store.read(query)
+    calls = reader.calls([row["landing_key"] for row in rows])
+    shown = []
+    for row in rows:
+        if call := calls.get(row["landing_key"]):
+            people = {
+                "agent_id": visit.name_of(call["agent_id"]),
+                "by_name": visit.name_of(row["by_name"]),
+            }
+            shown.append({**row, **call, **people})
+    return shown
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Calls that were drawn, how that was done, and the filters that they were drawn from."""
+
+    landing_keys: list[str]
+    how: str
+    filters: Filters
+
+
+def drawn_sample(visit: Visit, reader: Reader) -> Sample:
+    """Return calls drawn as a form asks for: `n` of all, or `n` of each agent; seeded.
+
+    Raises QueryError naming a field that is wrong, or when no call is left.
+    """
+    n, seed = _count(visit, "n", _MOST_DRAWN), _count(visit, "seed", 10**9)
+    by = visit.asked("by") or "any"
+    if by not in ("any", "agent"):
+        raise QueryError(f"by: any or agent, not {by[:40]!r}")
+    filters = filters_of(visit, reader)
+    if filters.phrase:
+        raise QueryError("phrase: a sample is drawn from calls; remove the phrase first")
+    where = condition(visit, reader, filters)
+    stratum = "agent_id" if by == "agent" else "true"
+    sql = _DRAWN.format(by=stratum, where=where.sql, most=_MOST_DRAWN)
+    rows = reader.rows(sql, where.values | {"seed": str(seed), "n": n})
+    if not rows:
+        raise QueryError("no analyzed call is left by these filters; loosen one")
+    of = f"{n} of each agent" if by == "agent" else f"{len(rows)} of {rows[0]['of_calls']}"
+    return Sample([row["landing_key"] for row in rows], f"random, {of}, seed {seed}", filters)
+
+
+def draw_sample(visit: Visit) -> Response:
+    """Draw calls of those that the filters leave into a person's queue.
+
+    Calls that wait in that queue already are not added twice.
+    """
+    person = _whose(visit)
+    with visit.site.reading() as reader:
+        sample = drawn_sample(visit, reader)
+    count = assign(visit, person, sample.landing_keys, sample.how)
+    visit.note("drew", detail=f"{count} calls for {person}: {sample.how}")
+    return visit.back("/work" if person == visit.user.name else sample.filters.link())
+
+
+def assign(
+    visit: Visit, person: str, landing_keys: list[str], why: str, calibration_id: int | None = None
+) -> int:
+    """Put calls into a person's queue; returns how many were not in it yet."""
+    store = visit.site.store
+    waiting = sa.select(assignments.c.landing_key).where(
+        assignments.c.user_name == person,
+        assignments.c.done_at.is_(None),
+        assignments.c.calibration_id.is_not_distinct_from(calibration_id),
+    )
+    there = {row["landing_key"] for row in store.read(waiting)}
+    new = [key for key in landing_keys if key not in there]
+    common = {"at": now(), "user_name": person, "by_name": visit.user.name, "why": why}
+    common["calibration_id"] = calibration_id
+    store.write(*(assignments.insert().values(common | {"landing_key": key}) for key in new))
+    return len(new)
+
+
+def end_assignment(visit: Visit) -> Response:
+    """Take a call out of one's own queue without scoring it."""
+    number = _number(visit, "assignment")
+    mine = (assignments.c.assignment_id == number) & (assignments.c.user_name == visit.user.name)
+    is_open = assignments.c.done_at.is_(None) & assignments.c.calibration_id.is_(None)
+    (met,) = visit.site.store.write(
+        assignments.update().where(mine & is_open).values(done_at=now())
+    )
+    if not met:
+        raise RefusedError(404, "no such call waits in your queue, or a calibration asks for it")
+    return visit.back("/work")
+
+
+def searches_of(visit: Visit) -> list[Row]:
+    """Return the searches that this person saved, in order of title."""
+    mine = sa.select(searches).where(searches.c.user_name == visit.user.name)
+    store = visit.site.store
+    rows = [row | store.opened(row, "title", "query") for row in store.read(mine)]
+    return sorted(rows, key=lambda row: str(row["title"]).casefold())
+
+
+def save_search(visit: Visit) -> Response:
+    """Keep the filters of the list under a name, or forget those that were kept."""
+    store = visit.site.store
+    if visit.asked("forget"):
+        number = _number(visit, "forget")
+        mine = (searches.c.search_id == number) & (searches.c.user_name == visit.user.name)
+        store.write(searches.delete().where(mine))
+        return visit.back("/work")
+    title = _title(visit)
+    with visit.site.reading() as reader:
+        asked = dict(parse_qsl(visit.asked("query")[:2000]))
+        query = urlencode(filters_of(visit.asking(asked), reader).query)
+    values = {"at": now(), "user_name": visit.user.name}
+    values |= {"title": store.seal(title), "query": store.seal(query)}
+    store.write(searches.insert().values(values))
+    return visit.back("/work")
+
+
+def show_playlist(visit: Visit) -> Response:
+    """Show the clips of a playlist, to be played one after the other."""
+    number = _number(visit, "id")
+    found = [row for row in visit.playlists() if row["playlist_id"] == number]
+    if not found:
+        raise RefusedError(404, "there is no such playlist")
+    store = visit.site.store
+    query = sa.select(clips).where(clips.c.playlist_id == number).order_by(clips.c.clip_id)
+    with visit.site.reading() as reader:
+        rows = store.read(query)
+        calls = reader.calls([row["landing_key"] for row in rows])
+        shown = [
+            row | store.opened(row, "text") | {"call_id": calls[row["landing_key"]]["call_id"]}
+            for row in rows
+            if row["landing_key"] in calls
+        ]
+        return visit.page("playlist.html", reader, playlist=found[0], clips=shown)
+
+
+def add_clips(visit: Visit) -> Response:
+    """Put moments into a playlist, or into a new one: fields `clip.N` are `start end call`."""
+    store = visit.site.store
+    with visit.site.reading() as reader:
+        rows = [_clip(visit, reader, text) for text in _chosen(visit)]
+    if not rows:
+        raise QueryError("clip: choose at least one moment")
+    if visit.asked("playlist"):
+        number = _number(visit, "playlist")
+        if all(row["playlist_id"] != number for row in visit.playlists()):
+            raise RefusedError(404, "there is no such playlist")
+    else:
+        values = {"at": now(), "user_name": visit.user.name, "title": store.seal(_title(visit))}
+        number = store.add(playlists, **values)
+    store.write(*(clips.insert().values(row | {"playlist_id": number}) for row in rows))
+    return visit.back("/playlist", id=number)
+
+
+def drop_clip(visit: Visit) -> Response:
+    """Take a clip out of a playlist; the call and its sound stay as they are."""
+    number = _number(visit, "clip")
+    found = visit.site.store.read(sa.select(clips).where(clips.c.clip_id == number))
+    if not found:
+        raise RefusedError(404, "there is no such clip")
+    visit.site.store.write(clips.delete().where(clips.c.clip_id == number))
+    return visit.back("/playlist", id=found[0]["playlist_id"])
+
+
+def _chosen(visit: Visit) -> list[str]:
+    named = [value for name, value in visit.form.items() if name.startswith("clip.")]
+    if visit.asked("call"):
+        named.append(f"{visit.asked('from')} {visit.asked('to')} {visit.asked('call')}")
+    return named[:_MOST_CLIPS]
+
+
+def _clip(visit: Visit, reader: Reader, text: str) -> dict[str, Any]:
+    start, _, rest = text.strip().partition(" ")
+    end, _, call_id = rest.partition(" ")
+    start_s, end_s = seconds(start, "from"), seconds(end, "to")
+    if not 0 < end_s - start_s <= _LONGEST_CLIP_S:
+        raise QueryError(f"to: after from, by at most {_LONGEST_CLIP_S / 60:.0f} minutes")
+    call = visit.asking({"id": call_id}).call(reader)
+    return {
+        "landing_key": call.landing_key,
+        "at": now(),
+        "user_name": visit.user.name,
+        "start_s": start_s,
+        "end_s": end_s,
+        "text": visit.site.store.seal(visit.asked("text")[:_LONGEST_TEXT]),
+    }
+
+
+def _whose(visit: Visit) -> str:
+    asked = visit.asked("person") or visit.user.name
+    known = [user.name for user in visit.reviewers()]
+    if asked not in known:
+        raise QueryError(f"person: one of {', '.join(known)}, not {asked[:60]!r}")
+    return asked
+
+
+def _is_agent(visit: Visit) -> bool:
+    return visit.user.role is Role.AGENT
+
+
+def _title(visit: Visit) -> str:
+    title = visit.asked("title")
+    if not title or len(title) > _LONGEST_TITLE:
+        raise QueryError(f"title: give a name of at most {_LONGEST_TITLE} characters")
+    return title
+
+
+def _count(visit: Visit, name: str, most: int) -> int:
+    text = visit.asked(name)
+    if not (text.isdecimal() and len(text) < 12 and 1 <= int(text) <= most):
+        raise QueryError(f"{name}: a whole number from 1 to {most}, not {text[:40]!r}")
+    return int(text)
+
+
+def _number(visit: Visit, name: str) -> int:
+    text = visit.asked(name)
+    if not (text.isdecimal() and len(text) < 18):
+        raise RefusedError(404, f"{name}: there is no such one")
+    return int(text)
