@@ -1,7 +1,7 @@
-"""The ledger on the calls at hand, turn by turn beside what a person heard in them.
+"""The ledger on the calls at hand, turn by turn beside what its makers hear in them.
 
 Six acted bank calls, by their transcripts, and the sample calls, by their scripts: so this is of
-what was said, not of what a recogniser would make of it. The person's list is `calls.toml`.
+what was said, not of what a recogniser would make of it. Their list is `calls.toml`.
 """
 
 import json
@@ -27,7 +27,7 @@ Told = list[dict[str, str]]
 class CallRead:
     """A call: the kinds of cues that the ledger holds of each customer's turn, and the truth.
 
-    `heard` are the turns in which a person heard a feeling, `planted` the kinds of feelings that
+    `heard` are the turns in which its makers hear a feeling, `planted` the kinds of feelings that
     the script has in a turn.
     """
 
@@ -44,7 +44,7 @@ class CallRead:
 
 def validate_calls(context: Context) -> Section:
     """Rows that are right, rows that are wrong, and turns that are missed, on every call."""
-    context.say("calls at hand: the ledger beside what a person heard")
+    context.say("calls at hand: the ledger beside what its makers hear")
     heard = tomllib.loads(_HEARD.read_text(encoding="utf-8"))
     bank = [_read(name, told, heard["bank"][name]) for name, told, _ in _bank(context.data)]
     samples = [
@@ -56,14 +56,14 @@ def validate_calls(context: Context) -> Section:
         "The ledger on the calls at hand",
         (
             f"{len(bank)} acted bank calls (Harper Valley, by transcript) and {len(samples)} "
-            "sample calls (by script; simulated), read by a person: of the bank calls "
-            "before the ledger was seen, of the samples after it. A row is right when that person "
-            "heard a feeling in the turn, put into words or hinted at; whether its kind is right "
-            "is said of the planted feelings only. One person, so that nothing is known of how far "
-            "two would agree.",
+            "sample calls (by script; simulated), judged by the makers of the ledger: the bank "
+            "calls before its rows were seen, the samples after. A row is right when they hear a "
+            "feeling in the turn, put into words or hinted at; whether its kind is right is said "
+            "of the planted feelings only. There is one judgement of each turn, and it is not "
+            "independent: this shows what the ledger does on real calls, and validates nothing.",
             Table(
                 (
-                    *("call", "customer's turns", "heard by a person", "rows", "turns right"),
+                    *("call", "customer's turns", "heard by its makers", "rows", "turns right"),
                     *("turns wrong", "turns missed", "planted, found by kind"),
                 ),
                 (*map(_line, every), _sum("bank calls", bank), _sum("sample calls", samples)),
