@@ -5,6 +5,7 @@ analyze` calls the same function; the flow adds tasks, a report as an artifact, 
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -57,6 +58,17 @@ T = TypeVar("T")
 _FORGOTTEN_A_NIGHT = 3
 # The process of a schedule, to those that it starts.
 _SCHEDULE = "WARMLINE_SCHEDULE"
+
+
+def without_traceback(record: logging.LogRecord) -> bool:
+    """Take the traceback from a log of what its message says in full; always true."""
+    if record.exc_info and isinstance(record.exc_info[1], WarmlineError):
+        record.exc_info = None
+    return True
+
+
+logging.getLogger("prefect.flow_runs").addFilter(without_traceback)
+logging.getLogger("prefect.task_runs").addFilter(without_traceback)
 
 
 @flow(name="analyze-calls")

@@ -84,8 +84,11 @@ def prefect_api(schedules: bool = False) -> Iterator[str]:
         _wait_for(url, server, said)
         answers.set()
         with temporary_settings({PREFECT_API_URL: url, PREFECT_API_AUTH_STRING: secret}):
-            yield url
-            _send_what_is_left()
+            try:
+                yield url
+            finally:  # also when the night failed: Prefect would say that nobody takes its logs
+                if server.poll() is None:
+                    _send_what_is_left()
     finally:
         _end(server)
 

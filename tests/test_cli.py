@@ -51,6 +51,7 @@ def test_every_command_and_option_has_help(name, command):
             assert getattr(parameter, "help", None), f"{name} {parameter.name} has no help"
     shown = warmline(*name.split()[1:], "--help")
     assert shown.exit_code == 0
+    assert "<bool>" not in shown.output, "a flag has no value to type"
 
 
 def test_the_commands_of_the_house_are_there():

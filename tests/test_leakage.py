@@ -1,10 +1,16 @@
 """A voice that leaks into the other party's channel is not speech of that party."""
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
@@ -14,6 +20,7 @@ from warmline.files import folder
 from warmline.metrics import Metric
 from warmline.models.engines import Engines
 from warmline.pipeline.analyze import doubt_about_parties, missing_party, suppress_floor
+from warmline.query.questions import ask
 from warmline.recordings.decode import decode
 from warmline.recordings.sound import Sound
 from warmline.settings import RecordingSettings, SpeechSettings
@@ -319,3 +326,45 @@ def test_a_call_with_echo_has_the_talk_times_of_the_call_without(
     assert found_share == pytest.approx(share, abs=0.03)
     assert found_both_s == pytest.approx(both_s, abs=1.5)
     assert "weaker" in found.reason
+
+
+ASKED = """
+    SELECT call_id, agent_talk_share, agent_interruptions + customer_interruptions,
+        opportunities, agent_talk_s IS NULL, customer_talk_s IS NULL
+    FROM call_summary ORDER BY call_id
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.models
+@pytest.mark.timeout(1800)
+def test_echo_invents_nothing_and_a_dead_channel_no_second_party(
+    tmp_path: Path, engines: Engines
+) -> None:
+    """As a user has it: recordings with roles, analyzed, and what the warehouse says of them."""
+    clean = decode(folder("audio") / "samples" / "lost-card.flac", RecordingSettings())
+    samples = clean.pcm / np.float32(32768)
+    dead = samples * np.array([[0.0], [1.0]], np.float32)
+    (tmp_path / "calls").mkdir()
+    for name, sound in {
+        "clean": samples,
+        "dead": dead,
+        "echo": leaking(samples, -15, 0.2, changed=True),
+    }.items():
+        path = tmp_path / "calls" / f"{name}.wav"
+        soundfile.write(path, np.clip(sound, -1, 1).T, RATE_HZ, subtype="PCM_16")
+        roles = {"channel_roles": {"0": "customer", "1": "agent"}}
+        path.with_suffix(".json").write_text(json.dumps(roles))
+    (tmp_path / "tiny.toml").write_text('[words]\nwhisper_model = "tiny.en"\n')
+    subprocess.run(
+        [sys.executable, "-m", "warmline", "analyze", "calls", "--warehouse", "w.duckdb"],
+        env=os.environ | {"WARMLINE_SETTINGS": "tiny.toml"},
+        cwd=tmp_path,
+        check=True,
+    )
+    of_clean, of_dead, of_echo = ask(tmp_path / "w.duckdb", ASKED).rows
+    assert of_echo[1] == pytest.approx(of_clean[1], abs=0.03)
+    assert of_echo[2] == of_clean[2] == 0
+    assert of_echo[3] == of_clean[3] > 0
+    # The agent alone was recorded: how much that is is known, and nothing of the other.
+    assert of_dead[1:] == (None, None, None, False, True)

@@ -179,6 +179,17 @@ def test_a_fresh_account_behind_a_dead_proxy_has_its_night(tmp_path):
     assert oct((tmp_path / "new/state/warmline/prefect").stat().st_mode)[-3:] == "700"
 
 
+@pytest.mark.timeout(1200)
+def test_a_night_that_fails_with_its_own_server_ends_with_one_line(tmp_path, prefect_home):
+    """The server takes what Prefect has left to say before it ends."""
+    env = surroundings(prefect_home)
+    run = nightly("missing", "--once", "--warehouse", "w.duckdb", env=env, cwd=tmp_path)
+    assert run.returncode == 1, run.stderr
+    assert "Error logging to API" not in run.stderr and "Traceback" not in run.stderr
+    last = run.stderr.rstrip().splitlines()[-1]
+    assert last.startswith("error: ") and str(tmp_path / "missing") in last
+
+
 def test_nobody_becomes_a_daemon_unasked(tmp_path):
     env = surroundings(tmp_path / "prefect")
     asked = nightly("rec", env=env, cwd=tmp_path)

@@ -106,6 +106,24 @@ def test_a_second_file_behind_a_header_that_does_not_know_its_length(
     assert "about 3.0 of 7.0 s" in str(caught.value)
 
 
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0])
+@pytest.mark.parametrize("loudness", [1.0, 0.003], ids=["talk", "a faint line"])
+def test_aac_behind_a_header_that_does_not_know_its_length(
+    tmp_path: Path, size: int, loudness: float
+) -> None:
+    """It has no beginning that is never there by chance, and would be heard as noise."""
+    samples = loudness * stereo(3.0, seed=3)
+    soundfile.write(tmp_path / "a.wav", samples.T, RATE_HZ, subtype="PCM_16")
+    one = with_data_size(tmp_path / "a.wav", size).read_bytes()
+    other = encode(tmp_path / "b.aac", stereo(2.0, seed=4), RATE_HZ, "aac").read_bytes()
+    (tmp_path / "joined.wav").write_bytes(one + other)
+    with pytest.raises(RecordingRefusedError, match=f"after {len(one)} of ") as caught:
+        decode(tmp_path / "joined.wav", SETTINGS)
+    assert caught.value.code == "two_files"
+    (tmp_path / "alone.wav").write_bytes(one)
+    assert decode(tmp_path / "alone.wav", SETTINGS).duration_s == pytest.approx(3.0, abs=0.01)
+
+
 def samples_file(path: Path, kind: str, seconds: float, rate_hz: int = RATE_HZ) -> bytes:
     """A file of plain samples in a container that PyAV does not write."""
     sound = stereo(seconds, seed=round(seconds))[:, :: RATE_HZ // rate_hz]

@@ -504,6 +504,175 @@ def test_times_counts_and_sizes_stay(said):
     assert redact(said_in_turns(said), EVERYTHING)[1] == ()
 
 
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        (
+            "/ my Visa is starting with 411022 and ending 8834",
+            "/ my Visa is starting with [card] and ending [card]",
+        ),
+        ("the middle six? / 771200", "the middle six? / [number]"),
+        ("/ my wife's card, that's 4410", "/ my wife's card, that's [card]"),
+        ("the CCV? / 550", "the CCV? / [security_code]"),
+        (
+            "/ the number behind my card, it is seven hundred and twelve",
+            "/ the number behind my card, it is [security_code]",
+        ),
+        (
+            "/ the ATM PIN I have kept is eight one one six",
+            "/ the ATM PIN I have kept is [security_code]",
+        ),
+        (
+            "/ I was keying in 6612, no hold on, 6162, and it locked",
+            "/ I was keying in [security_code], no hold on, [security_code], and it locked",
+        ),
+        (
+            "/ I typed 448120 and it said it expired",
+            "/ I typed [security_code] and it said it expired",
+        ),
+        (
+            "/ so, I E two one, A I B K, nine three one oh, five two one two, "
+            "three four five six, seven eight",
+            "/ so, [iban]",
+        ),
+        (
+            "/ I E two one, B O F I, nine three one oh, five two one two, "
+            "three four five six, seven eight",
+            "/ [iban]",
+        ),
+        (
+            "the number from your licence? / it's long. MORGA, that's the surname bit, "
+            "then 657054, then SM9",
+            "the number from your licence? / it's long. [national_id], that's the surname bit, "
+            "then [national_id]",
+        ),
+        (
+            "/ a Texan one, K as in kilo, five twenty-five, four oh one, seventy-two",
+            "/ a Texan one, [number]",
+        ),
+        (
+            "the day and month of your birth? / Twenty-first of the third",
+            "the day and month of your birth? / [birth_date]",
+        ),
+        (
+            "when were you born? / Boxing Day 1971",
+            "when were you born? / [birth_date] [birth_date]",
+        ),
+        (
+            "I have a birth date of May 5th, 1961. / No, it's the seventh, they typed it wrong",
+            "I have a birth date [birth_date]. / No, it's [birth_date], they typed it wrong",
+        ),
+        ("/ ring area code three one two, five five five, oh one nine one", "/ ring [phone]"),
+        (
+            "your mobile, with the country code? / Plus six four, two seven, five five one, "
+            "six oh two nine",
+            "your mobile, with the country code? / [phone]",
+        ),
+        ("/ it'd be nuala, N-U-A-L-A, number 4, at gmail.com", "/ it'd be [email]"),
+        (
+            "/ it's rewi dot kahu, sorry, rewi underscore kahu at gmail dot com",
+            "/ it's [email]",
+        ),
+        (
+            "an address starting bq and ending @example.com",
+            "an address starting [email] and ending [email]",
+        ),
+        (
+            "/ the bit before the at sign is nell.dunne, I think",
+            "/ the bit before the at sign is [email], I think",
+        ),
+        ("/ I'm reading it now, 5 5 2 1 9 0", "/ I'm reading it now, [number]"),
+        ("/ nell.dunne at gmail", "/ [email]"),
+        (
+            "/ my password was Heron1 and now it's Heron2",
+            "/ my password was [password] and now it's [password]",
+        ),
+        (
+            "Did the text arrive? / It did. Eighty-five / uh-huh / twenty-two / yes / nineteen",
+            "Did the text arrive? / It did. [security_code] / uh-huh / [security_code] / yes "
+            "/ [security_code]",
+        ),
+        ("/ a Welsh licence, QK 551 204", "/ a Welsh licence, [national_id]"),
+        (
+            "/ it's 12.11.1987, day first, then the month",
+            "/ it's [birth_date], day first, then the month",
+        ),
+        ("/ good through, let me see, 11, 29", "/ good through, let me see, [expiry]"),
+        (
+            "what was your first school? / St. Declan's Primary",
+            "what was your first school? / [password]",
+        ),
+        ("/ my Gmail is nell82", "/ my Gmail is [email]"),
+        (
+            "/ the password on it should be hazelnut, all lower case",
+            "/ the password on it should be [password]",
+        ),
+        (
+            "the password on the account? / Is it Heron? Or maybe Lapwing",
+            "the password on the account? / Is it [password]? Or maybe [password]",
+        ),
+    ],
+)
+def test_values_are_found_as_they_are_told_guessed_and_corrected(said, left):
+    assert as_turns(redact(said_in_turns(said), EVERYTHING)[0]) == left
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "The password has to be at least eight characters.",
+        "How long is the password meant to be? / At least eight.",
+        "What's the password reset link? / I sent it to you.",
+        "/ the number on the label is S/N 40021998",
+        "What's the country code? / three five three",
+        "The confirmation for your order is 118-4820917-6630251.",
+    ],
+)
+def test_what_is_said_about_passwords_and_labels_stays(said):
+    assert redact(said_in_turns(said), EVERYTHING)[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "left"),
+    [
+        (
+            "de",
+            "/ ich habe die PIN eingegeben, dreiundsiebzig neunzehn, wie immer",
+            "/ ich habe die PIN eingegeben, [security_code], wie immer",
+        ),
+        (
+            "de",
+            "wann sind Sie geboren? / Heiligabend neunzehnhunderteinundsiebzig",
+            "wann sind Sie geboren? / [birth_date] [birth_date]",
+        ),
+        (
+            "es",
+            "/ he tecleado 4471 y dice pin incorrecto",
+            "/ he tecleado [security_code] y dice pin incorrecto",
+        ),
+        (
+            "fr",
+            "/ j'ai tapé 4471 et la carte est bloquée",
+            "/ j'ai tapé [security_code] et la carte est bloquée",
+        ),
+        ("pt", "/ digitei 4471 e ficou bloqueado", "/ digitei [security_code] e ficou bloqueado"),
+        (
+            "nl",
+            "/ ik heb ingetoetst 4471 en hij is geblokkeerd",
+            "/ ik heb ingetoetst [security_code] en hij is geblokkeerd",
+        ),
+        (
+            "it",
+            "/ ho digitato 4471 e si è bloccato",
+            "/ ho digitato [security_code] e si è bloccato",
+        ),
+    ],
+)
+def test_codes_that_were_tried_and_named_days_are_hidden_in_each_language(language, said, left):
+    transcript = replace(said_in_turns(said), language=language)
+    assert as_turns(redact(transcript, EVERYTHING)[0]) == left
+
+
 def test_a_number_that_is_searched_for_is_waited_for():
     """Half a minute after it was asked for, in groups that are each confirmed."""
     words = list(said_in_turns("card number please / just a minute").words)

@@ -38,7 +38,9 @@ by kinds of sayings. **Of a fourth set, by the rules as they were after that, 16
 %), and something in 5 of 100 harmless sayings**; the rules of before had hidden 160 of them. Its
 misses were mended by kinds, too. **Of a fifth set, two thirds of it ordinary ways of saying such
 things, 180 of 200 were hidden at first sight (90.0 %, [0.851, 0.934]), and something in 1 of 100
-harmless sayings**; before the third set it would have been 172. Nothing was learned from it.
+harmless sayings**; before the third set it would have been 172. Its misses were mended by kinds,
+too. **Of a sixth set, like the fifth, 182 of 200 were hidden at first sight (91.0 %, [0.862,
+0.942]), and something in 1 of 100 harmless sayings**; a few kinds of its misses were mended after.
 
 In other languages a first try on sayings by another hand, who had not seen the rules, hid **109 of
 120 forms wholly (90.8 %, [0.843, 0.948]), and something in 1 of 60 harmless sayings**: German 15,

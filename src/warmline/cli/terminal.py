@@ -127,8 +127,22 @@ def noted_access(warehouse: "Path", command: str, **what: Any) -> "Iterator[dict
             note_access(warehouse, command, **what, **came)
 
 
+def _show_no_type_of_flags(command: Any, ctx: Any) -> None:
+    """Have the help of a command, and of those below it, say nothing behind a flag."""
+    for option in (*command.params, command.get_help_option(ctx)):
+        if getattr(option, "is_flag", False) and option.metavar is None:
+            option.metavar = ""
+    for below in getattr(command, "commands", {}).values():
+        _show_no_type_of_flags(below, ctx)
+
+
 class Commands(TyperGroup):
     """The group of all commands: turns errors into one line and an exit code."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the options that all commands share, after seeing to the help of each."""
+        _show_no_type_of_flags(self, ctx)
+        return super().get_params(ctx)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; with `--debug` unforeseen errors keep their traceback."""

@@ -8,9 +8,12 @@ first bytes of a second file tell that there is one.
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 _CHUNK_LIMIT = 1000
 _BLOCK_BYTES = 1 << 20
@@ -49,6 +52,10 @@ _BEGINNINGS = {
 }
 _MAY_HOLD_FLAC = ("Ogg", "Matroska")  # and its beginning, near their own
 _HEAD_BYTES = 1 << 14
+# WAV's numbers for samples as they are, of A-law and mu-law, and for one that is told elsewhere.
+_PLAIN_FORMATS = frozenset((0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE))
+# A frame of AAC has no more bytes, its head so many; as many frames stand nowhere by chance.
+_LONGEST_AAC, _AAC_HEAD, _SURE_FRAMES = 1 << 13, 7, 6
 
 
 @dataclass(frozen=True)
@@ -170,6 +177,9 @@ def _of_samples(file: BinaryIO, header: Header, chunks: _Chunks) -> Header:
     first = 8 if chunks is _AIFF else 0  # an offset and a block size stand before the samples
     if not first < size < (1 << 62 if b"ds64" in before else chunks.largest):
         second = _find_file(file, start, header.size_bytes)
+        if _is_plain(file, before):
+            aac = _find_aac(file, start, second[1] if second else header.size_bytes)
+            second = aac or second
         mended = _mended(chunks, start, there) + _mended_count(file, before, there)
         return replace(header, second=second, mended=mended)
     header = replace(header, sound_bytes=(size, min(size, there)))
@@ -228,6 +238,7 @@ def _of_au(file: BinaryIO, header: Header) -> Header:
     second = _find_file(file, max(1, start), header.size_bytes)
     if second is None and 0 < size < header.size_bytes - start and (kind := _frames_at(file, end)):
         second = (kind, end)
+    second = _find_aac(file, max(1, start), second[1] if second else header.size_bytes) or second
     return replace(header, mended=mended, second=second)
 
 
@@ -286,6 +297,42 @@ def _find_file(file: BinaryIO, position: int, end: int, within: str = "") -> tup
     return None
 
 
+def _is_plain(file: BinaryIO, before: dict[bytes, tuple[int, int]]) -> bool:
+    """Return whether the sound is samples, in which no frames of AAC stand by right."""
+    if b"fmt " not in before:
+        return True
+    order = ">" if _at(file, 0, 4) == b"RIFX" else "<"
+    form = _at(file, before[b"fmt "][0], 2)
+    return len(form) == 2 and struct.unpack(f"{order}H", form)[0] in _PLAIN_FORMATS
+
+
+def _find_aac(file: BinaryIO, position: int, end: int) -> tuple[str, int] | None:
+    """Return where frames of AAC begin among samples, which look like one by chance only."""
+    while position < end:
+        block = np.frombuffer(_at(file, position, _BLOCK_BYTES + _LONGEST_AAC), np.uint8)
+        if block.size < _AAC_HEAD:
+            return None
+        for at in _aac_pairs(block[: end - position]):
+            if _follow(file, position + at, _aac_frame_bytes, _SURE_FRAMES):
+                return "AAC", position + at
+        position += _BLOCK_BYTES
+    return None
+
+
+def _aac_pairs(block: NDArray[np.uint8]) -> Iterator[int]:
+    """Yield where a frame of AAC may begin that another one like it follows."""
+    at = np.flatnonzero((block[: -_AAC_HEAD + 1] == 0xFF)[:_BLOCK_BYTES])
+    at = at[block[at + 1] & 0xF6 == 0xF0]
+    high, middle, low = (block[at + n].astype(np.intp) for n in (3, 4, 5))
+    size = (high & 3) << 11 | middle << 3 | low >> 5
+    is_inside = (size >= _AAC_HEAD) & (at + size + 2 < block.size)
+    at, size = at[is_inside], size[is_inside]
+    for n in range(3):
+        is_alike = block[at + size + n] == block[at + n]
+        at, size = at[is_alike], size[is_alike]
+    yield from at.tolist()
+
+
 def _frames_at(file: BinaryIO, position: int) -> str | None:
     """Return MP3 or AAC if three frames of it follow one another here."""
     for kind, length in (("MP3", _mp3_frame_bytes), ("AAC", _aac_frame_bytes)):
@@ -294,8 +341,8 @@ def _frames_at(file: BinaryIO, position: int) -> str | None:
     return None
 
 
-def _follow(file: BinaryIO, position: int, length: Callable[[bytes], int]) -> bool:
-    for _ in range(3):
+def _follow(file: BinaryIO, position: int, length: Callable[[bytes], int], count: int = 3) -> bool:
+    for _ in range(count):
         size = length(_at(file, position, 7))
         if not size:
             return False

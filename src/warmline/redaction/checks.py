@@ -312,13 +312,19 @@ def _spans(run: Run) -> Iterator[tuple[int, int]]:
 
 
 def _with_letter_o(chars: str) -> Iterator[str]:
-    """Yield a code as it was read, and with an "o" that was said as the letter at its ends."""
+    """Yield a code as it was read, and with an "o" that was said as the letter.
+
+    At its ends, or in the bank code of an IBAN: "I E two nine, B O F I".
+    """
     if chars.isdigit():
         yield chars
         return
     for first in (chars[:2], chars[:2].replace("0", "O")):
         for last in (chars[-3:], chars[-3:].replace("0", "O")):
             yield first + chars[2:-3] + last if len(chars) > _ENDS else chars
+    bank = chars[4:8]
+    if any(char.isalpha() for char in bank):
+        yield chars[:4] + bank.replace("0", "O") + chars[8:]
 
 
 def _proof(chars: str, said: Said) -> str | None:
@@ -330,7 +336,7 @@ def _proof(chars: str, said: Said) -> str | None:
         return None
     if chars.isdigit():
         return "card" if is_issued_card(chars) else None
-    if is_iban(chars):
+    if any(map(is_iban, _with_letter_o(chars))):
         return "iban"
     for kind, check in _CODES.get(said.book.vocabulary.code, ()):
         if check(chars):

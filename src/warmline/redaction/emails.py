@@ -12,11 +12,15 @@ from warmline.redaction.vocabulary import Vocabulary, vocabulary
 
 # The name of a mailbox that is typed with dots, not "e.g." and not a place in the web.
 _DOTTED = re.compile(r"(?!www\.)(?=.*[a-z]{3})[a-z0-9]+(\.[a-z0-9]+)+")
+# The name of a mailbox with digits, beside its provider: "my Gmail is jdoe82".
+_HANDLE, _AT_PROVIDER = re.compile(r"[a-z]{3,}\d{1,4}"), 2
 _MOST_BEFORE, _MOST_BETWEEN = 24, 9
 _ANNOUNCED_S = 30.0
 _SPELLED_LETTERS = 3
 # A provider stands so near to the name of a mailbox; a part of an address is no longer than this.
 _BESIDE, _LONGEST_PART, _MOST_REFUSED = 8, 10, 4
+# A name that is said again, corrected, has its provider after so many words.
+_TRIED = 16
 _BEGUN_S = 6.0
 # An underscore so soon after "starting" is one of an address, which may be said again.
 _UNDERSCORE, _AGAIN_S = 3, 60.0
@@ -35,7 +39,8 @@ def find_emails(said: Said) -> Iterator[Finding]:
             yield Finding("email", line[0].word.party, places, value)
             value += 1
     begun = list(_begun(said))
-    for line, first, past in (*_answered(said), *begun, *_again(said, begun)):
+    parts = (*_answered(said), *_told_parts(said), *begun, *_again(said, begun))
+    for line, first, past in parts:
         places = tuple(heard.place for heard in line[first:past])
         yield Finding("email", line[0].word.party, places, value)
         value += 1
@@ -114,7 +119,9 @@ def _is_handle(said: Line) -> bool:
     last = said[-1].token.sort if said else Sort.WORD
     has_number = last is Sort.CODE or (len(said) > 1 and last is Sort.NUMBER)
     return has_number or any(
-        heard.token.bare in heard.words("emails", "signs") or _is_typed_handle(heard)
+        heard.token.bare in heard.words("emails", "signs")
+        or _is_typed_handle(heard)
+        or _DOTTED.fullmatch(heard.token.bare)
         for heard in said
     )
 
@@ -122,6 +129,17 @@ def _is_handle(said: Line) -> bool:
 def _is_typed_handle(heard: Heard) -> bool:
     """Return whether words are typed as one with a sign: "red_rover_99"."""
     return "_" in heard.token.bare.strip("_")
+
+
+def _is_beside_provider(line: Line, at: int) -> bool:
+    """Return whether a name with digits stands beside its provider: "my Gmail is jdoe82"."""
+    near = line[max(0, at - _AT_PROVIDER) : at + _AT_PROVIDER + 1]
+    is_code = line[at].token.sort is Sort.CODE
+    return (
+        is_code
+        and bool(_HANDLE.fullmatch(line[at].token.bare))
+        and any(heard.token.bare in heard.words("emails", "providers") for heard in near)
+    )
 
 
 def _provider(line: Line, at: int) -> int | None:
@@ -140,13 +158,17 @@ def _handles(line: Line, said: Said) -> Iterator[tuple[int, int]]:
         h.word.start_s for there in said.lines for h in there if "@" in h.token.bare.strip("@")
     ]
     for at, heard in enumerate(line):
-        beside = line[max(0, at - _BESIDE) : at + _BESIDE]
+        # "hemi dot paewai, no sorry, it's hemi underscore paewai at gmail dot com"
+        again = [h.token.bare for h in line[at + 1 : at + _TRIED]]
+        is_tried = at > 0 and line[at - 1].token.bare in again
+        beside = line[max(0, at - _BESIDE) : at + (_TRIED if is_tried else _BESIDE)]
         has_provider = any(h.token.bare in h.words("emails", "providers") for h in beside)
         is_asked = said.has_announced("email", heard.word.start_s, _ANNOUNCED_S)
         is_known = is_asked or any(0 < heard.word.start_s - at_s <= _ANNOUNCED_S for at_s in typed)
         if not (has_provider or is_known):
             continue
-        if _is_typed_handle(heard) or (is_known and _DOTTED.fullmatch(heard.token.bare)):
+        is_dotted = is_known and _DOTTED.fullmatch(heard.token.bare)
+        if is_dotted or _is_typed_handle(heard) or _is_beside_provider(line, at):
             yield at, at + 1
         elif (
             heard.token.bare in (signs | dots if has_provider else signs) and 0 < at < len(line) - 1
@@ -196,6 +218,27 @@ def _answered(said: Said) -> Iterator[tuple[Line, int, int]]:
             yield line, begin, end
 
 
+def _told_parts(said: Said) -> Iterator[tuple[Line, int, int]]:
+    """Yield parts of an address that are told: "the bit before the at sign is mick.dellow"."""
+    for label in said.labels:
+        is_email = label.form is not None and label.form.kind == "email"
+        if not is_email or label.binds != ANSWERED or label.asks:
+            continue
+        line, at, past = label.line, label.past, label.sentence[1]
+        while at < past and line[at].token.bare in line[0].words("emails", "ats"):
+            at += 1
+        if at < past and line[at].token.bare in line[0].words("numbers", "is"):
+            begin = after_leads(line, at + 1, past)
+            end = begin
+            while end < past and line[end].token.sort is not Sort.HIDDEN:
+                end += 1
+                if line[end - 1].token.mark or end - begin == _LONGEST_PART:
+                    break
+            refusals = line[0].words("answers", "refusals")
+            if end > begin and not any(h.token.bare in refusals for h in line[begin:end]):
+                yield line, begin, end
+
+
 def _asks_for_part(label: Label) -> bool:
     """Return whether it is of a part of an address: "the first part of the email"."""
     if label.form is None or label.form.kind != "email" or label.binds == ADJACENT:
@@ -212,7 +255,8 @@ def _begun(said: Said) -> Iterator[tuple[Line, int, int]]:
             continue
         line, first = label.line, label.past
         following = {heard.token.bare for heard in line[first : first + _UNDERSCORE]}
-        is_surely = "underscore" in following
+        in_sentence = line[label.past : label.sentence[1]]
+        is_surely = "underscore" in following or any("@" in h.token.bare for h in in_sentence)
         is_known = is_surely or said.has_announced("email", label.at_s, _BEGUN_S)
         if label.ends_turn or not is_known:
             continue

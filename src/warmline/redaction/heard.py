@@ -18,6 +18,8 @@ _TURN_PAUSE_S = 1.0
 _PART_BEFORE, _PART_BETWEEN = 8, 5
 _OF_VALUES = (Sort.NUMBER, Sort.REPEAT, Sort.LETTER, Sort.SPELLED, Sort.CODE, Sort.ACRONYM)
 _COUNTED_AFTER, _COUNTED_BEFORE = 4, 9
+# A number of so many digits within an announcement is a value: "starting 4506 and ending 7590".
+_TYPED_VALUE = 4
 # So many words may follow a question in its turn.
 _AFTER_QUESTION = 8
 
@@ -133,6 +135,13 @@ class Label:
         return False
 
     @property
+    def is_of_thing(self) -> bool:
+        """Return whether it is part of a thing's name: "the password reset link"."""
+        following = self.line[self.past : self.past + 1]
+        is_one = any(h.token.bare in self.words("answers", "no_values") for h in following)
+        return is_one and not self.line[self.past - 1].token.mark
+
+    @property
     def is_about(self) -> bool:
         """Return whether something else is asked: "is it in your name?", "under your address?"."""
         bare = [heard.token.bare for heard in self.line[: self.first + 1]][-3:]
@@ -210,7 +219,7 @@ class Said:
         """Yield the turn after each question of a kind: the line, its first word, past its last."""
         for label in self.labels:
             is_of_kind = label.form is not None and label.form.kind == kind
-            if not is_of_kind or not label.asks or label.is_about:
+            if not is_of_kind or not label.asks or label.is_about or label.is_of_thing:
                 continue
             if (turn := self.next_turn(label)) and _delay_s(label, turn) <= within_s:
                 yield turn
@@ -268,7 +277,12 @@ def said_by_all(words: Sequence[Word], known: Known, book: Book) -> Said:
         tuple(sorted(found, key=lambda line: (line[0].word.start_s, line[0].place))),
         tuple(sorted(labels, key=lambda label: label.at_s)),
         frozenset(h.place for line in found for h in line if h.token.sort is Sort.HIDDEN),
-        frozenset(h.place for label in labels for h in label.line[label.first : label.past]),
+        frozenset(
+            h.place
+            for label in labels
+            for h in label.line[label.first : label.past]
+            if len(h.token.digits) < _TYPED_VALUE
+        ),
         book,
     )
 

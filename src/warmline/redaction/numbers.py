@@ -11,7 +11,7 @@ from itertools import chain, pairwise
 from warmline.redaction.announced import PART_CHARS, beside, counts, named_after
 from warmline.redaction.book import ANSWERED, Form
 from warmline.redaction.checks import by_itself, is_card, proven
-from warmline.redaction.heard import Finding, Heard, Label, Said
+from warmline.redaction.heard import Finding, Heard, Label, Said, turn_around
 from warmline.redaction.repeated import expiries, repeats
 from warmline.redaction.runs import DATE, DIGITS, MIXED, Run, runs
 from warmline.redaction.tokens import Sort
@@ -23,6 +23,7 @@ from warmline.redaction.unannounced import (
     is_read_out,
     keyed_in,
     masked,
+    named_days,
     with_letters,
 )
 
@@ -95,7 +96,7 @@ def _found_values(said: Said) -> Iterator[Finding]:
         by_kind: dict[str, set[int]] = {}
         # What it was announced as may be left alone: then it is what it is by itself.
         for run, kind in chain(_judged(value, said), _each_by_itself(value, said)):
-            by_kind.setdefault(kind, set()).update(heard.place for heard in run.words)
+            by_kind.setdefault(kind, set()).update(heard.place for heard in _with_lead(run))
         party_of = {h.place: run.party for run in value.runs for h in run.line}
         for kind, hidden in by_kind.items():
             hidden |= _between(value.runs, hidden)
@@ -105,6 +106,7 @@ def _found_values(said: Said) -> Iterator[Finding]:
         number += 1
     by_build = (
         *(("birth_date", birth_dates(said)), ("birth_date", dates_in_parts(said))),
+        ("birth_date", named_days(said)),
         *(("card", masked(said)), ("expiry", expiries(said)), ("security_code", keyed_in(said))),
     )
     for kind, found in by_build:
@@ -193,7 +195,9 @@ def _opened(label: Label, at_s: float, value: Value) -> tuple[Value, Value | Non
     is_waiting = value.is_private and all(run.is_loose for run in value.runs)
     is_open = is_waiting and at_s - value.touched_s <= _TOGETHER_S
     if label.form is not None and not label.form.most:
-        return (value, None) if is_open else (Value([], at_s), value)
+        # "HARGR, that's the surname bit, then 804127".
+        goes_on = is_open or (value.is_private and is_near and not label.asks)
+        return (value, None) if goes_on else (Value([], at_s), value)
     if label.binds == ANSWERED and is_open:
         return value, None
     is_more = is_open and label.form is not None
@@ -212,9 +216,12 @@ def _is_aside(label: Label, value: Value) -> bool:
 
     Or where it stands: "your policy number is at the top of the letter".
     """
+    before = [heard.token.bare for heard in label.line[max(0, label.first - 2) : label.first]]
+    if set(before) & label.words("answers", "accompanied"):
+        # "Your mobile, with the country code?"
+        return True
     if not label.is_direct:
         return False
-    before = [heard.token.bare for heard in label.line[max(0, label.first - 2) : label.first]]
     places, owned = label.words("answers", "places"), label.words("answers", "owned")
     is_place = len(before) > 1 and before[0] in places and before[1] in owned
     following = label.line[label.past : label.past + 1]
@@ -310,16 +317,34 @@ def _may_be_part(run: Run, form: Form, is_part: bool) -> bool:
     is_amount = run.is_amount and not (is_typed or form.is_quantity)
     if is_amount or (run.is_soft and form.kind not in _TYPED_SHORT and len(run.chars) <= 4):
         return False
-    if run.is_mere_word and not form.both and form.digits:
+    if run.is_mere_word and not (form.both or _is_clause(run)) and form.digits:
         return False
     if form.made_of == DATE:
-        is_day = is_part and any(h.token.sort is Sort.ORDINAL for h in run.words)
+        is_named = is_part or _is_denied_day(run)
+        is_day = is_named and any(h.token.sort is Sort.ORDINAL for h in run.words)
         return run.has_month or len(run.digits) > 1 or run.is_soft or is_day
     if form.made_of == DIGITS and run.is_date and form.kind not in ("sort_code", "account"):
         return False
     if run.made_of != DATE and _is_of_date(run):
         return False
     return not (run.is_years and form.least > _FIGURES_OF_A_YEAR and len(run.digits) <= 4)
+
+
+def _is_denied_day(run: Run) -> bool:
+    """Return whether a day corrects another: "No, it's the sixth"."""
+    first, _ = turn_around(run.line, run.at[0])
+    before = [heard.token.bare for heard in run.line[first : run.at[0]]]
+    denials, leads = (run.line[0].words("answers", n) for n in ("denials", "leads"))
+    is_led = all(word in leads or word in denials for word in before)
+    return bool(before) and before[0] in denials and is_led
+
+
+def _is_clause(run: Run) -> bool:
+    """Return whether letters stand between pauses: "it's long. HARGR, then 804127"."""
+    (first, past), line = run.at, run.line
+    begins = first == 0 or line[first - 1].ends_turn or bool(line[first - 1].token.mark)
+    is_letters = any(heard.token.sort is Sort.ACRONYM for heard in run.words)
+    return is_letters and begins and bool(line[past - 1].token.mark)
 
 
 def _is_of_date(run: Run) -> bool:
@@ -382,6 +407,14 @@ def _is_surely_value(run: Run, said: Said) -> bool:
 
 def _whole(run: Run, kind: str) -> Run:
     return with_letters(run) if kind == "number" else run
+
+
+def _with_lead(run: Run) -> Sequence[Heard]:
+    """Return the words of a value with what it is led by: "area code three one two"."""
+    phrases = {tuple(p.split()) for p in run.line[0].words("numbers", "lead_phrases")}
+    first, _ = run.at
+    before = tuple(heard.token.bare for heard in run.line[max(0, first - 2) : first])
+    return (*run.line[first - 2 : first], *run.words) if before in phrases else run.words
 
 
 def _each_by_itself(value: Value, said: Said) -> Iterator[tuple[Run, str]]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from warmline.redaction.emails import spelled_words
 from warmline.redaction.heard import Finding, Heard, Label, Line, Said, after_leads, turn_around
@@ -59,6 +60,7 @@ def find_passwords(said: Said) -> Iterator[Finding]:
         *(
             (line, *span)
             for line, *turn in said.answers_to("password", _ASKED_S)
+            if not _is_asked_how(line, turn[0], said)
             for span in _secret(line, *turn)
         ),
         *(
@@ -71,6 +73,14 @@ def find_passwords(said: Said) -> Iterator[Finding]:
     for value, (line, first, past) in enumerate((*spans, *_said_again(said, spans))):
         places = tuple(heard.place for heard in line[first:past])
         yield Finding("password", line[0].word.party, places, value)
+
+
+def _is_asked_how(line: Line, at: int, said: Said) -> bool:
+    """Return whether it is asked how long a password is, or how often it changes."""
+    turn = said.turn_before(line, at)
+    bare = [heard.token.bare for heard in turn[0][turn[1] : turn[2]]] if turn else []
+    quantities = line[0].words("answers", "quantities")
+    return any(one == "how" and other in quantities for one, other in pairwise(bare))
 
 
 def _said_again(
@@ -113,6 +123,8 @@ def _rest_of_secret(line: Line, past: int) -> int:
 def _is_spelled_part(line: Line, at: int) -> bool:
     """Return whether a part of a password is read out here: a sign, a digit or a letter."""
     token = line[at].token
+    if token.bare == "case":
+        return line[at - 1].token.bare in line[0].words("answers", "shifts")
     is_letter = token.sort in (Sort.NUMBER, Sort.REPEAT, Sort.CODE, Sort.LETTER, Sort.SPELLED)
     is_shift = token.bare in line[0].words("answers", "shifts")
     is_free = len(token.bare) > 1 or token.bare not in line[0].words("spelling", "weak")
@@ -139,12 +151,14 @@ def _told(label: Label) -> Iterator[tuple[int, int]]:
     if label.ends_turn or any(word in asks for word in before):
         return
     last = line[label.past - 1].token.bare
-    if last.endswith("'s") or last == "is":
+    is_code = line[label.past].token.sort is Sort.CODE and not line[label.past - 1].token.mark
+    if last.endswith("'s") or last == "is" or is_code:
         yield from _secret(line, label.past, past)
         return
     for at in range(label.past, min(past, label.past + _MOST_TO_IS)):
         bare = line[at].token.bare
-        if bare in ("is", "was", "it's") or (bare == "to" and at == label.past):
+        is_likely = bare == "be" and line[at - 1].token.bare in line[0].words("answers", "likely")
+        if bare in ("is", "was", "it's") or is_likely or (bare == "to" and at == label.past):
             yield from _secret(line, at + 1, past)
             return
 
@@ -169,7 +183,8 @@ def _secret(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
         token = line[end].token
         is_last_pair = token.bare == "and" and past - end == 2
         goes_on = end == begin or len(token.bare) == 1 or token.bare == "capital" or is_last_pair
-        follows_mark = end > begin and line[end - 1].token.mark in tuple(".?!")
+        is_short = line[end - 1].token.bare in line[0].words("names", "shortened")
+        follows_mark = end > begin and line[end - 1].token.mark in tuple(".?!") and not is_short
         is_over = token.bare in ends and not goes_on
         if is_over or follows_mark or token.sort is Sort.HIDDEN:
             break
@@ -179,6 +194,21 @@ def _secret(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
     is_talk = line[past - 1].token.mark == "?" and end == past
     if end > begin and not is_talk:
         yield begin, end
+        yield from _other_guess(line, end, past)
+
+
+def _other_guess(line: Line, first: int, past: int) -> Iterator[tuple[int, int]]:
+    """Yield another answer to the same question: "Kingfisher? Or maybe Kookaburra 44"."""
+    guesses = line[0].words("answers", "guesses")
+    for at in range(first, past):
+        leading = line[0].words("answers", "alternatives") | line[0].words("answers", "changes")
+        if line[at].token.bare not in leading:
+            continue
+        begin = at + 1
+        while begin < past and line[begin].token.bare in guesses:
+            begin += 1
+        if begin < past and (is_named(line[begin]) or line[begin].token.sort is Sort.CODE):
+            yield begin, _rest_of_secret(line, begin + 1)
 
 
 def _introduced(line: Line) -> Iterator[tuple[int, int]]:

@@ -29,12 +29,16 @@ _HOURS, _MINUTES, _COUNTED = 12, 59, 5
 _CODE_DIGITS, _LONGEST_CODE = 4, 8
 # Parts of a date that are asked for one by one follow so soon; a question has as many words.
 _ONE_BY_ONE_S, _LONGEST_QUESTION, _DATE_PARTS = 30.0, 8, 2
+# A day with a name is one of birth so soon after it was asked for; its year is so near.
+_NAMED_DAY_S, _TO_YEAR, _NAME_WORDS = 20.0, 4, 3
 
 
 def is_read_out(run: Run) -> bool:
     """Return whether it is six digits or more that are said one by one."""
     # "Eight to five" may be hours.
-    is_other = any(h.token.shape or h.token.sort is Sort.HOMOPHONE for h in run.words)
+    is_other = any(
+        max(h.token.shape, default=0) > 1 or h.token.sort is Sort.HOMOPHONE for h in run.words
+    )
     is_long = len(run.digits) >= _READ_OUT_DIGITS and not (run.is_years or run.is_loose)
     return is_long and not (is_other or run.is_soft or run.is_round) and _is_said_as_digits(run)
 
@@ -159,9 +163,12 @@ def with_letters(run: Run) -> Run:
     """Return a number with the letters that belong to it: "M T R dash four four oh"."""
     for code in runs(run.line, MIXED):
         if code.at[0] <= run.at[0] and run.at[1] <= code.at[1]:
-            more = (*run.line[code.at[0] : run.at[0]], *run.line[run.at[1] : code.at[1]])
-            is_short = len(more) <= 2 * _MOST_LETTERS
-            return code if is_short and all(h.token.sort in _LETTERS for h in more) else run
+            first = code.at[0]
+            while first < run.at[0] and run.line[first].token.is_numeric:
+                first += 1
+            code = Run(run.line, (first, code.at[1]), MIXED, False)
+            is_short = len(code.chars) - len(code.digits) <= _MOST_LETTERS
+            return code if is_short and code.digits == run.digits else run
     return run
 
 
@@ -252,6 +259,46 @@ def keyed_in(said: Said) -> Iterator[tuple[Line, int, int]]:
                 continue
             if any(heard.token.bare in locked for heard in line[first:past]):
                 yield line, *run.at
+                yield from _as_long(run, past, said)
+
+
+def _as_long(run: Run, past: int, said: Said) -> Iterator[tuple[Line, int, int]]:
+    """Yield codes of the same length after one in its turn: "5612, no hold on, 5162"."""
+    for other in runs(run.line, DIGITS, said.taken):
+        is_code = len(other.digits) == len(run.digits) and not (other.is_soft or other.is_round)
+        if run.at[1] <= other.at[0] < past and is_code and not other.is_loose:
+            yield run.line, *other.at
+
+
+def named_days(said: Said) -> Iterator[tuple[Line, int, int]]:
+    """Yield days of birth that have a name, with their years: "Boxing Day 1971"."""
+    for line in said.lines:
+        for first, past in _named_days(line):
+            if not said.has_announced("birth_date", line[first].word.start_s, _NAMED_DAY_S):
+                continue
+            _, end = turn_around(line, first)
+            years = [
+                run.at[1]
+                for run in runs(line, DIGITS, said.taken)
+                if past <= run.at[0] < min(past + _TO_YEAR, end) and _may_be_birth(run.digits)
+            ]
+            yield line, first, years[0] if years else past
+
+
+def _named_days(line: Line) -> Iterator[tuple[int, int]]:
+    """Yield where days are called by a name: "Boxing Day", "Heiligabend"."""
+    nouns = line[0].words("answers", "day_nouns")
+    named, whole = (
+        {tuple(name.split()) for name in line[0].words("answers", key)}
+        for key in ("named_days", "whole_days")
+    )
+    bare = tuple(heard.token.bare for heard in line)
+    for at in range(len(bare)):
+        for past in range(at + 1, min(at + _NAME_WORDS, len(bare)) + 1):
+            if bare[at:past] in whole:
+                yield at, past
+            elif bare[at:past] in named and bare[past : past + 1] and bare[past] in nouns:
+                yield at, past + 1
 
 
 def dates_in_parts(said: Said) -> Iterator[tuple[Line, int, int]]:
