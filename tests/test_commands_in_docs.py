@@ -87,6 +87,8 @@ def blocks() -> Iterator[Block]:
 
 
 BLOCKS = list(blocks())
+#: Settings with which the demo is heard as fast as it goes: how well is not what is tried here.
+QUICK = '[words]\nwhisper_model = "tiny.en"\nbeam_size = 1\n'
 
 
 def reason_not_to_run(command: str) -> str | None:
@@ -94,8 +96,8 @@ def reason_not_to_run(command: str) -> str | None:
 
 
 def make_demo(place: Path) -> None:
-    """Run the demo as fast as it goes: how well calls are heard is not what is tried here."""
-    (place / "warmline.toml").write_text('[words]\nwhisper_model = "tiny.en"\nbeam_size = 1\n')
+    """Run the demo, heard as fast as it goes."""
+    (place / "warmline.toml").write_text(QUICK)
     done = shell("warmline demo", place, place)
     assert done.returncode == 0, done.stderr
     assert counted(place / "demo", place) == CALLS
@@ -169,7 +171,8 @@ def write_beginning(recording: Path, to: Path, seconds: float) -> None:
 def prepare(command: str, place: Path, home: Path) -> None:
     """Make what a line needs and a person has by then."""
     if command == "warmline encrypt":  # "with key_file = ... in warmline.toml", it says below
-        (place / "warmline.toml").write_text('[words]\nwhisper_model = "tiny.en"\nbeam_size = 1\n')
+        key = '[encryption]\nkey_file = "~/warmline.key"\n'
+        (place / "warmline.toml").write_text(f"{QUICK}\n{key}")
     if command.startswith("cp -a backup") and not (place / "backup").exists():
         shutil.copytree(place / "landing", place / "backup" / "landing")
         shutil.copyfile(place / "warehouse.duckdb", place / "backup" / "warehouse.duckdb")
