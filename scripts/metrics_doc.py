@@ -17,11 +17,11 @@ RELIABILITY = """\
 
 Ten simulated agents each take the ten calls of the demo, with habits of their own: how often they
 answer a feeling, how long they wait, how fast and loud they speak
-(`python -m validation.simulations.agents`). How much of what agents' means differ by would be there
-again (1 all, 0 nothing; below 0.7 a ranking is mostly luck), where all take the *same* ten calls, and
-where each takes *other* calls, as in life; then how many such calls of each agent it takes for 0.7 and
-for 0.8. Simulated agents differ by what was planted, and yours by something else:
-`warmline reliability` says the same of your own calls. *never*: what these agents differ by is
+(`python -m validation.simulations.agents`). The table shows how much of the difference between their
+means would show again (1 all, 0 none; below 0.7 a ranking is mostly luck), if all take the *same* ten
+calls, and if each takes *other* calls, as in life; then how many such calls of each agent it takes for
+0.7 and for 0.8. Simulated agents differ by what was planted, yours by something else:
+`warmline reliability` tells you about your own calls. *never*: the difference between these agents is
 no more than luck in so few calls.
 """
 
@@ -34,11 +34,11 @@ Made by `make docs` from the definitions in the code; the warehouse has the same
 - **A number says what it counts.** Every value is stored with its counts, its coverage, how the
   parties were told apart, a confidence, the version of the definition, and where in the call its
   evidence is. Rates are derived from counts, never averaged as rates.
-- **NULL is not zero.** Where there was no opportunity there is no measure: the value is NULL and
+- **NULL is not zero.** Where there was no opportunity, nothing is measured: the value is NULL and
   `reason` says why.
-- **Behaviour, not feelings, of employees.** What the agent said, when, and how steadily is measured;
-  no column infers an agent's emotion. The customer's expressed emotion is what the agent answers.
-- **Suppressed rather than misleading.** Where it is unsure who spoke when, the measures of single
+- **Employees' behaviour, not their feelings.** What the agent said, when, and how steadily is
+  measured; no column infers an agent's emotion. Emotion is only looked for in what customers say.
+- **Suppressed rather than misleading.** Where it is unclear who spoke when, the measures of single
   parties are suppressed, with the reason; those of the call stay.
 - **No hidden score.** Components are always shown.
 
@@ -49,12 +49,12 @@ Made by `make docs` from the definitions in the code; the warehouse has the same
 | party | one channel, or one voice: `A`, `B`, ... What a party *is* (agent, customer) is a separate fact with a confidence. |
 | speech | stretches of a party's voice activity; pauses under `speech.bridge_gap_s` are speech |
 | turn | what one party says until another takes the floor; backchannels do not end it |
-| backchannel | a short entry (`floor.backchannel_max_s`) after which the holder goes on |
+| backchannel | a short sound or word (`floor.backchannel_max_s`) after which the other goes on |
 | terminal overlap | an overlap that begins within `floor.terminal_overlap_s` of the holder's end |
 | interruption | an overlap of at least `floor.interruption_overlap_s` in which the entrant speaks for at least `floor.interruption_entrant_s`; *successful* if the holder stops within `floor.yield_within_s` and the entrant keeps the floor; *cooperative* if it opens with agreement or completes the holder's phrase, else *competitive* |
 | dead air | nobody speaks for at least `floor.dead_air_s`; holds (music, tones) are kept apart |
 | cue | the customer expresses a feeling: fear, anger, sadness, powerlessness |
-| answer | what the agent makes of a cue within `empathy.answer_within_turns` turns: ignored, dismissed, problem solved only (level 0); attentive, affective, cognitive (level 1 in general terms, 2 when it names this customer's feeling, situation or cause, or shows empathy in two ways); attention beside a dismissal in the same turn is none |
+| answer | how the agent responds to a cue within `empathy.answer_within_turns` turns: ignored, dismissed, problem solved only (level 0); attentive, affective, cognitive (level 1 in general terms, 2 when it names this customer's feeling, situation or cause, or shows empathy in two ways); attention beside a dismissal in the same turn does not count |
 """
 
 

@@ -243,7 +243,7 @@ def test_a_clear_association_is_said_with_its_interval() -> None:
         "1 of 2 measures is associated with retained within agents, the controls held equal: "
         f"m ({e.value * 100:+.2g} percentage points with {found.clear[0].sd:.2g} more of it, 95% "
         f"interval {e.low * 100:+.2g} to {e.high * 100:+.2g}). Measures are used as recognised: "
-        "random errors of recognition hide associations, and one that is there may look several "
+        "random errors of recognition hide associations, and a real one may look several "
         "times smaller than it is."
     )
     bare = study_of(
@@ -291,7 +291,7 @@ def test_the_command_writes_a_report_and_prints_what_was_found(
     text = " ".join(done.output.split())
     assert "None of 3 measures is clearly associated with retained" in text
     assert "reasks: 0 complete rows, at least 60 are asked for (reasks is missing in" in text
-    assert "Read so: with" in text and "more of answered_rate, calls of one agent" in text
+    assert "In words: with" in text and "more of answered_rate, calls of one agent" in text
     assert "percentage points" in text and "clear of chance" in text
     assert "per SD" not in text and " p " not in text
     assert "each is the same in all calls" in text
@@ -355,17 +355,17 @@ def test_the_command_says_how_many_calls_it_takes(studied: Firm) -> None:
     said = warmline(studied, *given)
     text = " ".join(said.output.split())
     assert "calls of 22 agents, compared with themselves" in text
-    assert "5% of what outcomes differ by lies between agents (--icc-outcome)" in text
+    assert "5% of the variation in outcomes is between agents (--icc-outcome)" in text
     assert "per SD" not in text and "A step is how much calls usually differ" in text
     few = " ".join(
         warmline(studied, *given[:2], "--effect", 0.1, "--base-rate", 0.8).output.split()
     )
-    assert "With so few agents it is a guess how agents differ" in few
+    assert "With so few agents, how they differ is a guess" in few
     told = json.loads(warmline(studied, *given, "--json").stdout)["provenance"]
     assert told["command"].startswith("warmline research power --effect 0.02 --base-rate 0.8")
     assert told["made_at"] and told["warmline"] and told["data_sha256"] is None
     said = warmline(studied, "research", "power", "--calls", 3156, "--base-rate", 0.8)
-    assert "with a step more of the measure, in 80% of studies" in " ".join(said.output.split())
+    assert "In 80% of studies, 3,156 calls with outcome" in " ".join(said.output.split())
     assert warmline(studied, "research", "power").exit_code == 2
     bare = warmline(studied, "research", "power", "--effect", 0.02)
     assert "how the outcome differs is not known" in " ".join(bare.output.split())

@@ -227,7 +227,7 @@ def constant_within(frame: Any) -> Any:
         (lambda f: f.assign(m=2.0), "the measure is 2 in all rows"),
         (constant_within, "the measure differs between agents only"),
         (lambda f: f.assign(m=f["opening_cues"] * 2.0), "the controls tell the measure exactly"),
-        (lambda f: f.assign(outcome=f["m"]), "the model tells the outcome exactly"),
+        (lambda f: f.assign(outcome=f["m"]), "the model predicts the outcome exactly"),
     ],
 )
 def test_too_little_has_a_reason_and_no_number(change: Any, said: str) -> None:
@@ -314,7 +314,7 @@ def test_a_logit_says_why_it_has_no_estimate() -> None:
     assert "yes or no" in (one(world(3, is_share=False), logit).reason or "")
     assert "within agents" in (one(frame, replace(logit, effects=Effects.NONE)).reason or "")
     told = frame.assign(m=frame["outcome"] + 0.1 * np.random.default_rng(1).random(len(frame)))
-    assert "tells the outcome exactly" in (one(told, logit).reason or "")
+    assert "predicts the outcome exactly" in (one(told, logit).reason or "")
 
 
 def test_calls_of_a_week_that_are_alike_widen_the_interval() -> None:

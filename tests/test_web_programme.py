@@ -234,7 +234,7 @@ def test_a_lead_can_close_a_calibration(programme: Programme) -> None:
     number = number_in(address)
     assert send(programme.rea, "/calibration/close", id=number).status_code == 403
     assert send(programme.lea, "/calibration/close", id=number).status_code == 303
-    assert "no call was scored by two people" in text_of(programme.lea.get(address))
+    assert "no call has been scored by two people" in text_of(programme.lea.get(address))
     assert f'href="{address}"' not in programme.rea.get("/work").text
     one = {"title": "t", "form": "conversation", "n": "1", "seed": "1", "person.1": "rea"}
     assert "at least 2 people" in send(programme.lea, "/calibration/begin", **one).text

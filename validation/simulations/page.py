@@ -17,21 +17,21 @@ _PREFACE = """\
 
 # What the research methods are worth where the truth is known
 
-`python -m validation.simulations` makes firms by rules of its own
+`python -m validation.simulations` makes firms by its own rules
 ([worlds.py](../validation/simulations/worlds.py): numpy alone, nothing of warmline), gives them
 to the methods that users call, and counts. Seeded: the same command gives the same page.
 
-- **tries**: 200 firms a scenario, of which each may have several agents or weeks; 400 where it is
-  counted how many studies see an effect, which varies most.
+- **tries**: 200 firms a scenario, each of which may have several agents or weeks; 400 for how many
+  studies see an effect, which varies most.
 - **mean** beside **truth**: the mean of what was estimated, to see bias.
-- **coverage**: in how many firms the 95 % interval holds the truth; aimed at are at least 0.92.
+- **coverage**: in how many firms the 95 % interval holds the truth; the aim is at least 0.92.
 - **false alarms**: where nothing was planted, how often something is called clear of chance
-  (p < 0.05); aimed at are at most 0.075.
-- **seen**: how many studies see an effect (p < 0.05) that power promised so many of; aimed at is
-  0.05 from that at most.
-- **refused**: how often there was a reason in place of a number. A refusal is no error.
+  (p < 0.05); the aim is at most 0.075.
+- **seen**: what share of studies see an effect (p < 0.05) that power promised to so many of them;
+  the aim is to be at most 0.05 off.
+- **refused**: how often there was a reason in place of a number. A refusal is not an error.
 
-Brackets hold the interval (Wilson) that so many firms leave; **bold** is what misses its aim.
+Brackets hold the interval (Wilson) for that many firms; **bold** is what misses its aim.
 """
 
 
@@ -107,7 +107,7 @@ def write_page(rows: Sequence[Row], to: Path, replicates: int, seed: int) -> Non
     missing = [row for row in rows if row.misses and not row.known]
     parts.append(f"## What misses its aim\n\n{_list(missing) or 'Nothing.'}\n")
     if told := [row for row in rows if row.misses and row.known]:
-        parts.append(f"## What misses it for a reason\n\n{_list(told)}\n")
+        parts.append(f"## Misses with a known reason\n\n{_list(told)}\n")
     parts.append(
         f"*warmline {__version__}, seed {seed}, {replicates} firms a scenario where the table does "
         "not say otherwise.*\n"

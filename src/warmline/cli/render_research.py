@@ -33,18 +33,18 @@ _FEW_AGENTS = 10
 #: What each assumption of a plan of calls says.
 _ASSUMED = {
     "outcome_sd": "outcomes usually differ from their mean by {:.3g}",
-    "icc_outcome": "{:.0%} of what outcomes differ by lies between agents",
-    "icc_measure": "{:.0%} of what the measure differs by lies between agents",
+    "icc_outcome": "{:.0%} of the variation in outcomes is between agents",
+    "icc_measure": "{:.0%} of the variation in the measure is between agents",
     "calls_per_agent": "each agent takes {:.0f} calls",
-    "balance": "some agents take more calls than others: each counts for {:.2f} of one",
-    "weeks": "calls come from {:.0f} weeks, whose calls may be alike",
-    "explained": "what is held equal tells {:.0%} of the outcome",
-    "explained_measure": "what is held equal tells {:.0%} of the measure",
-    "reliability": "{:.0%} of what the measure differs by is no error of recognition",
-    "usable": "{:.0%} of recorded calls have outcome and measure",
-    "tests": "so many measures are tried: {}",
+    "balance": "agents take unequal numbers of calls: each counts as {:.2f} of one",
+    "weeks": "calls come from {:.0f} weeks; calls within a week may be alike",
+    "explained": "what is held equal explains {:.0%} of the outcome",
+    "explained_measure": "what is held equal explains {:.0%} of the measure",
+    "reliability": "{:.0%} of the variation in the measure is no error of recognition",
+    "usable": "{:.0%} of recorded calls have both outcome and measure",
+    "tests": "number of measures tried: {}",
     "alpha": "a false alarm in {:.0%} of studies is accepted",
-    "power": "{:.0%} of studies are to see it",
+    "power": "{:.0%} of studies should see it",
 }
 
 
@@ -119,12 +119,12 @@ def print_reliabilities(
     if table.rows:
         output().print(table)
         output().print(
-            "reliability: how much of what agents differ by would be there again with other calls "
-            "of theirs (1 all, 0 nothing); below 0.7 too much of a ranking is luck to act on it. "
-            "as it stands: the same where agents worked in other weeks, or on other matters, than "
-            "each other. halves: a rough check with half of the calls against the rest; with few "
-            "agents it jumps about, below 0 too. for 0.7: how many calls of each agent it takes, "
-            "a guess where agents are few; unknown: these calls show no difference to find again.",
+            "reliability: how much of the difference between agents would show again in other "
+            "calls of theirs (1 all, 0 none); below 0.7 too much of a ranking is luck to act on "
+            "it. as it stands: the same if agents worked in other weeks, or on other matters. "
+            "halves: a rough check, half of the calls against the rest; with few agents it jumps "
+            "about, even below 0. for 0.7: how many calls of each agent that takes, a guess with "
+            "few agents; unknown: these calls show no difference that could show again.",
             style="dim",
             soft_wrap=True,
         )
@@ -143,14 +143,14 @@ def _worth(r: "Reliability") -> str:
     """Say in a sentence how far a measure tells agents apart."""
     needed = r.needed[0] if r.needed else None
     said = (
-        f"{r.measure}: over {r.calls_per_agent:.0f} calls each, {r.g:.0%} of what agents differ by "
-        "is theirs, and the rest luck; "
+        f"{r.measure}: with {r.calls_per_agent:.0f} calls each, {r.g:.0%} of the difference "
+        "between agents is real and the rest is luck; "
     )
     if r.g is not None and r.g >= WANTED_TO_RANK:
-        return f"{said}that is enough to put them in order."
+        return f"{said}that is enough to rank them."
     if needed is None:
-        return f"{said}how many calls it would take to put them in order cannot be said from these."
-    return f"{said}to put them in order takes {needed:,} calls of each."
+        return f"{said}these calls cannot tell how many it would take to rank them."
+    return f"{said}to rank them takes {needed:,} calls of each."
 
 
 def _print_raters(part: "Raters") -> None:
@@ -158,15 +158,15 @@ def _print_raters(part: "Raters") -> None:
     shares = [f"{v / total:.0%}" if total else "0 %" for v in (part.turn, part.rater, part.rest)]
     people = part.needed[0]
     output().print(
-        f"[bold]{part.question}[/], {part.turns} turns that {part.raters} people labelled: of "
-        f"what labels differ by, {shares[0]} is the turn, {shares[1]} that some people see it more "
-        f"often than others, {shares[2]} one person's view of one turn. "
+        f"[bold]{part.question}[/], {part.turns} turns that {part.raters} people labelled: of the "
+        f"variation in labels, {shares[0]} is due to the turn, {shares[1]} to some people seeing "
+        f"it more often than others, {shares[2]} to one person's view of one turn. "
         + (
             "No number of people is enough."
             if people is None
             else f"For 0.7, {people} people must label each turn."
             if people > 1
-            else "One person's label is good for 0.7."
+            else "One person's label is enough for 0.7."
         ),
         soft_wrap=True,
     )
@@ -204,9 +204,10 @@ def print_training(
         output().print(table)
         output().print(
             "change: how much further trained agents moved than the others. from the same level: "
-            "the same, of agents who did alike before. before, a week: how much further they moved "
-            "each week before the training, which should be 0. clear of chance: yes, where both "
-            "changes point one way and chance would seldom give as much. Intervals of 95 %.",
+            "the same, beside agents who did equally well before. before, a week: how much further "
+            "they moved each week before the training, which should be 0. clear of chance: yes if "
+            "both changes point the same way and chance would seldom give as much. Brackets hold "
+            "95 % intervals.",
             style="dim",
             soft_wrap=True,
         )
@@ -238,23 +239,23 @@ def print_case_mix(found: "Sequence[CaseMix]", made: "Provenance", as_json: bool
                 cells += [ratio, f"{c.own.value:+.3g} [{c.own.low:+.3g}, {c.own.high:+.3g}]"]
             table.add_row(*map(escape, cells))
         output().print(
-            f"[bold]{escape(mix.measure)}[/]: {mix.reliability:.0%} of what these agents differ by "
-            "would be there again with other calls of theirs; the rest is luck.",
+            f"[bold]{escape(mix.measure)}[/]: {mix.reliability:.0%} of the difference between "
+            "these agents would show again in other calls of theirs; the rest is luck.",
             soft_wrap=True,
         )
         output().print(table)
         output().print(escape(_read_agent(mix)), soft_wrap=True)
         said = (
-            "Highest first, and high need not be good; agents whose intervals overlap are not told "
-            "apart. above or below: observed less expected, cut down by the part that is luck, "
-            "with its interval of 95 %; where 0 is inside, nothing is shown. ratio: observed over "
+            "Highest first, and high need not be good; agents whose intervals overlap cannot be "
+            "told apart. above or below: observed minus expected, reduced by the part that is "
+            "luck, with its 95 % interval; if 0 is inside, nothing is shown. ratio: observed over "
             "expected."
             if mix.is_ranked
             else "By name: to rank them would be luck."
         )
         output().print(
-            f"{said} observed: the mean of the agent's calls. expected: what such calls have on "
-            f"average, by {', '.join(mix.held_equal) or 'nothing that is known of them'}.",
+            f"{said} observed: the mean of the agent's calls. expected: the average of such "
+            f"calls, by {', '.join(mix.held_equal) or 'nothing that is known of them'}.",
             style="dim",
             soft_wrap=True,
         )
@@ -265,14 +266,14 @@ def _read_agent(mix: "CaseMix") -> str:
     """Read the first agent's line as a sentence."""
     c = mix.agents[0]
     said = (
-        f"Read so: {c.agent_id} has {mix.measure} at {c.observed:.3g}, and such calls have "
+        f"In words: {c.agent_id} has {mix.measure} at {c.observed:.3g}, and such calls have "
         f"{c.expected:.3g} on average"
     )
     if not mix.is_ranked:
-        return f"{said}; these calls cannot tell that from luck, of this agent or another."
+        return f"{said}; these calls cannot tell that from luck, for this agent or any other."
     more = "more" if c.difference > 0 else "less"
     return (
-        f"{said}. That is {abs(c.difference):.3g} {more}; what the agent adds, luck set aside, "
+        f"{said}. That is {abs(c.difference):.3g} {more}; luck aside, the agent's own part "
         f"lies between {c.own.low:+.3g} and {c.own.high:+.3g}."
     )
 
@@ -283,19 +284,19 @@ def _read_training(f: "TrainingEffect") -> str:
         return ""
     low, high = f.change.low, f.change.high
     said = (
-        f"Read so: in {f.measure} the {f.trained} trained agents came out "
-        f"{abs(f.change.value):.3g} {'higher' if f.change.value > 0 else 'lower'} against their "
-        f"own weeks before than the {f.untrained} others did; anything from {low:+.3g} to "
+        f"In words: in {f.measure}, beside their own weeks before, the {f.trained} trained agents "
+        f"came out {abs(f.change.value):.3g} {'higher' if f.change.value > 0 else 'lower'} than "
+        f"the {f.untrained} others; anything from {low:+.3g} to "
         f"{high:+.3g} is possible"
     )
     if low <= 0 <= high:
         said += ", so that neither a gain nor a loss is shown"
     elif f.same_start.low <= 0 <= f.same_start.high:
-        said += ", but beside agents who did alike before, nothing is shown"
+        said += ", but beside agents who did equally well before, nothing is shown"
     if f.trend_before and f.trend_before.p < _LEVEL:
         said += (
-            f". Before the training they had moved {f.trend_before.value:+.2g} a week further "
-            "already, so that the two groups were on different ways"
+            f". They already moved {f.trend_before.value:+.2g} a week further before the training, "
+            "so the two groups were on different paths"
         )
     return f"{said}."
 
@@ -339,27 +340,27 @@ def print_fairness(
         output().print(
             "no group was found to lie more than 5 points from the rest; small groups may hide one"
             if is_compared
-            else "nothing could be compared: there is one group of each kind",
+            else "nothing could be compared: there is only one group of each kind",
             soft_wrap=True,
         )
     if groups:
         output().print(escape(_read_group(groups[0])), soft_wrap=True)
         output().print(
-            "left out: calls whose ledger or agent is not known. doubtful words: words that the "
+            "left out: calls without a ledger or a known agent. doubtful words: words that the "
             "recogniser was not sure of. feelings a call: how many the ledger has. no ...: calls "
-            "without that measure, as those with no "
-            "feeling to answer. A group is not alike where it lies more than 5 points from all "
-            "other calls, by more than chance gives where so many groups are looked at."
+            "without that measure, such as those with no "
+            "feeling to answer. A group is not alike if it lies more than 5 points from all "
+            "other calls, and further than chance would put one of so many groups."
             + (
                 " recall: of the feelings that people heard, the share that the ledger has; "
-                "precision: of its rows, the share that people hear, too; same answer: how often "
-                "both see an answer alike; each with its interval of 95 %."
+                "precision: of its rows, the share that people hear too; same answer: how often "
+                "both judge an answer alike; each with its 95 % interval."
                 if has_labels
                 else ""
             )
             + (
                 " misheard words: errors of recognition over the words that customers said, with "
-                "its interval of 95 %."
+                "its 95 % interval."
                 if has_words
                 else ""
             ),
@@ -379,7 +380,7 @@ def _read_group(g: "Group") -> str:
         "" if g.doubtful is None else f" the recogniser was unsure of {g.doubtful:.0%} of words,"
     )
     return (
-        f"Read so: of the {g.calls:,} calls where {g.of} is {g.group}, {g.suppressed:.0%} are "
+        f"In words: of the {g.calls:,} calls where {g.of} is {g.group}, {g.suppressed:.0%} are "
         f"left out,{unsure} and {lacks}."
     )
 
@@ -409,12 +410,12 @@ def print_needed(effect: float, plan: "Plan", made: "Provenance", as_json: bool)
         _echo({"effect": effect} | asdict(plan) | asdict(found), made)
         return
     output().print(
-        f"To see the outcome change by {effect:+g} with a step more of the measure in "
-        f"{plan.power:.0%} of studies takes"
+        f"To see in {plan.power:.0%} of studies that the outcome changes by {effect:+g} with a "
+        "step more of the measure takes"
     )
     output().print(
         f"  [bold]{found.within:,}[/] calls of {found.agents:,} agents, compared with themselves, "
-        f"or {found.pooled:,} calls, all compared with all"
+        f"or {found.pooled:,} calls, all compared with each other"
     )
     if plan.usable < 1:
         output().print(
@@ -423,14 +424,14 @@ def print_needed(effect: float, plan: "Plan", made: "Provenance", as_json: bool)
         )
     output().print(
         f"A step is how much calls usually differ from their mean (one standard deviation). If "
-        f"calls had nothing to do with agents, {found.independent:,} would do.",
+        f"calls had nothing to do with agents, {found.independent:,} would be enough.",
         style="dim",
         soft_wrap=True,
     )
     if found.agents < _FEW_AGENTS:
         output().print(
-            "With so few agents it is a guess how agents differ, which takes more calls; more "
-            "agents with fewer calls each (--calls-per-agent) take less.",
+            "With so few agents, how they differ is a guess, which takes more calls; more agents "
+            "with fewer calls each (--calls-per-agent) need fewer.",
             soft_wrap=True,
         )
     _print_plan(plan, made)
@@ -445,8 +446,8 @@ def print_detectable(calls: int, plan: "Plan", made: "Provenance", as_json: bool
         _echo({"calls": calls, "detectable": smallest} | asdict(plan), made)
         return
     output().print(
-        f"{calls:,} calls with outcome and measure show a change of [bold]{smallest:.3g}[/] in the "
-        f"outcome, with a step more of the measure, in {plan.power:.0%} of studies; agents are "
+        f"In {plan.power:.0%} of studies, {calls:,} calls with outcome and measure show that the "
+        f"outcome changes by [bold]{smallest:.3g}[/] with a step more of the measure; agents are "
         "compared with themselves.",
         soft_wrap=True,
     )
@@ -458,7 +459,7 @@ def print_detectable(calls: int, plan: "Plan", made: "Provenance", as_json: bool
 
 
 def _print_plan(plan: "Plan", made: "Provenance") -> None:
-    output().print("It takes for granted (options in brackets change it):", style="dim")
+    output().print("This assumes (change it with the options in brackets):", style="dim")
     for name, said in _ASSUMED.items():
         option = "--" + name.replace("_", "-")
         told = said.format(getattr(plan, name))

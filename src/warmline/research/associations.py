@@ -169,7 +169,7 @@ def _association(frame: Any, measure: str, design: Design, controls: Controls) -
     if dominance.share > LARGEST_SHARE or dominance.leverage > LARGEST_LEVERAGE:
         return replace(
             bare,
-            reason=f"one agent has {dominance.share:.0%} of what the measure varies within agents: "
+            reason=f"one agent has {dominance.share:.0%} of the measure's variation within agents: "
             "that is a finding about one person, and its error cannot be known",
         )
     adjusted = model.estimate(measure, design.confidence)
@@ -207,9 +207,9 @@ def _mundlak(cases: Cases, x: Array, measure: str, design: Design) -> float | No
 def _by_logit(cases: Cases, x: Array, names: tuple[str, ...], design: Design) -> Estimate | str:
     """Return the average marginal effect of the last column; a string says why there is none."""
     if set(np.unique(cases.y)) != {0.0, 1.0}:
-        return "a logit is of outcomes that are yes or no; --model linear takes all"
+        return "a logit needs outcomes that are yes or no; --model linear takes any"
     if design.effects is not Effects.FIXED:
-        return "a logit is within agents; --model linear has other effects"
+        return "a logit compares within agents; use --model linear for other effects"
     return logit_effect(
         cases.y,
         x,
@@ -241,7 +241,7 @@ def _no_estimate(model: Fit, cases: Cases, measure: str) -> str | None:
         return "the controls tell the measure exactly: nothing is left of it"
     left = model.residuals @ model.residuals
     if model.dof < 1 or left < _NOTHING * len(cases.y) * cases.y.var():
-        return "the model tells the outcome exactly: that is no estimate"
+        return "the model predicts the outcome exactly: that is no estimate"
     return None
 
 

@@ -343,7 +343,7 @@ def logit_effect(
         model: Any = sm.GLM(y[differs], design, sm.families.Binomial(), freq_weights=part).fit()
     params, chance = np.asarray(model.params), np.asarray(model.fittedvalues)
     if not model.converged or np.abs(params).max() > _BEYOND_BELIEF:
-        return "something tells the outcome exactly: a logit has no estimate"
+        return "something predicts the outcome exactly: a logit has no estimate"
     slope = chance * (1 - chance)
     root = np.sqrt(part * slope)
     last = less_means(columns, own, 1.0, part * slope) * root[:, None]

@@ -262,7 +262,7 @@ class Study:
         fewest = min((a.adjusted.df for a in self.told if a.adjusted), default=99.0)
         if fewest < 10:
             said.append(
-                f"There are few agents (as good as {fewest + 1:.0f} for one of the measures): "
+                f"There are few agents (in effect {fewest + 1:.0f} for one of the measures): "
                 "intervals are wide because so little is known of how agents differ."
             )
         if self.design.effects is not Effects.FIXED:
@@ -273,8 +273,8 @@ class Study:
         differing = [a.measure for a in self.told if (a.p_mundlak or 1.0) < 0.05]
         if differing:
             said.append(
-                f"Agents with more of {', '.join(differing)} differ otherwise, too (Mundlak's "
-                "test): random effects are then not to be relied on, --effects fixed is."
+                f"Agents with more of {', '.join(differing)} differ in other ways, too (Mundlak's "
+                "test): do not rely on random effects here, use --effects fixed."
             )
         if self.provenance and self.provenance.not_planned:
             said.append(f"Not as planned: {'; '.join(self.provenance.not_planned)}.")
@@ -290,8 +290,8 @@ class Study:
         """Return what negative controls and calls without the outcome ask a reader to know."""
         level = 1 - self.design.confidence
         said = [
-            f"{a.measure} goes with {name}, too, which a call cannot have changed: what makes them "
-            f"go together may stand behind {self.design.outcome} as well."
+            f"{a.measure} goes with {name}, too, which a call cannot have changed: whatever links "
+            f"those two may explain {self.design.outcome} as well."
             for name, found in self.negative_controls
             for a in found
             if a.p_corrected is not None and a.p_corrected < level
@@ -299,7 +299,7 @@ class Study:
         apart = [f"{a.what} ({a.apart:+.2f} SD)" for a in self.attrition if abs(a.apart) > APART]
         if apart:
             said.append(
-                f"Calls in the models are not as all others: {', '.join(apart)}. What is found "
+                f"Calls in the models differ from all others: {', '.join(apart)}. What is found "
                 "here need not hold for those."
             )
         return said

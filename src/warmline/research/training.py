@@ -185,13 +185,13 @@ def lead(found: Sequence[TrainingEffect], level: float) -> str:
     """Return the finding in a sentence or two that claim no more than there is."""
     told = [f for f in found if f.change is not None]
     if not told:
-        return "Nothing can be said of the training: every measure lacks what it takes (see below)."
+        return "Nothing can be said of the training: no measure has enough to go on (see below)."
     clear = [f for f in told if f.is_clear(level)]
     if not clear:
         return (
             f"In none of {len(told)} measures did trained agents clearly change more than the "
-            "others over the same weeks. That is no proof that the training did nothing: see the "
-            "intervals."
+            "others over the same weeks. That does not prove that the training did nothing: see "
+            "the intervals."
         )
     apart = [f.measure for f in clear if f.trend_before and f.trend_before.p < level]
     each = "; ".join(f"{f.measure} ({f.change.value:+.2g})" for f in clear if f.change)
@@ -200,8 +200,8 @@ def lead(found: Sequence[TrainingEffect], level: float) -> str:
         f"the same weeks: {each}."
     )
     if apart:
-        said += f" But in {', '.join(apart)} they had moved apart before the training already."
-    return said + " What else began with the training is not told from it."
+        said += f" But in {', '.join(apart)} they were already moving apart before the training."
+    return said + " Anything else that began with the training cannot be told from it."
 
 
 def _effect(
@@ -226,7 +226,7 @@ def _effect(
         return replace(
             bare,
             reason=f"one agent decides {dominance.share:.0%} of the comparison: that says "
-            "something of a person, and nothing of a training",
+            "something about a person, and nothing about a training",
         )
     change = main.estimate("training", design.confidence)
     slopes = [main.params[main.names.index(n)] if n in main.names else 0.0 for n in names]

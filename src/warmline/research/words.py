@@ -34,12 +34,12 @@ def lead(study: Study) -> str:
     """Return the finding in one or two sentences that claim no more than there is."""
     outcome, told, clear = study.design.outcome, len(study.told), study.clear
     if not told:
-        return f"Nothing can be said of {outcome}: every measure lacks what it takes (see below)."
+        return f"Nothing can be said of {outcome}: no measure has enough to go on (see below)."
     many = "measure" if told == 1 else "measures"
     if not clear:
         return (
             f"None of {told} {many} is clearly associated with {outcome}{_compared(study)}. "
-            f"That is no proof that there is nothing: see the intervals. {errors(study)}"
+            f"That does not prove that there is nothing: see the intervals. {errors(study)}"
         )
     each = "; ".join(sentence(a, study) for a in sorted(clear, key=lambda a: a.p_corrected or 0))
     is_one = "is" if len(clear) == 1 else "are"
@@ -61,25 +61,25 @@ def errors(study: Study) -> str:
         f"Corrected for errors of recognition by {by.labels + by.unflagged} labelled turns, a call "
         "in which every feeling is answered goes with "
         f"{found.value * scale:+.2g} {unit}, {study.design.confidence:.0%} interval "
-        f"{found.low * scale:+.2g} to {found.high * scale:+.2g}, against one in which none is; all "
-        "else is as recognised, and drawn towards 0."
+        f"{found.low * scale:+.2g} to {found.high * scale:+.2g}, beside one in which none is; "
+        "all other estimates are uncorrected, and drawn towards 0."
     )
 
 
 def _bound(study: Study) -> str:
     """Say how much larger a true association is at least, where no labels say how much."""
     said = (
-        "Measures are used as recognised: random errors of recognition hide associations, and one "
-        "that is there may look several times smaller than it is"
+        "Measures are used as recognised: random errors of recognition hide associations, and a "
+        "real one may look several times smaller than it is"
     )
     if study.reliable is None or study.reliable >= 1:
         return f"{said}."
-    least = f"{1 / study.reliable:.1f} times smaller at least"
+    least = f"look at least {1 / study.reliable:.1f} times smaller"
     if study.reliable <= LEAST_RELIABLE:
         least = "next to impossible to see"
     return (
-        f"{said}; of {MEASURE}, so few feelings a call alone make it {least}. That makes nothing "
-        "shown of what is not (labels of your own calls say how much: --labels)."
+        f"{said}; for {MEASURE}, so few feelings a call alone make it {least}. That is no "
+        "reason to believe what is not shown (labels of your own calls say how much: --labels)."
     )
 
 
@@ -131,13 +131,13 @@ def reading(study: Study) -> str:
             else f"have a {study.design.outcome} that is {abs(value):.2g} {way}"
         )
         first = (
-            f"Read so: with {a.sd:.2g} more of {a.measure}, calls {among}that are else alike "
+            f"In words: with {a.sd:.2g} more of {a.measure}, calls {among}that are otherwise alike "
             f"{apart}; anything from {low:+.2g} to {high:+.2g} is possible. "
         )
     return (
         f"{first}a step: how much calls usually differ from their mean (one standard deviation). "
         f"In brackets: the {level} interval; where 0 is inside, nothing is shown. clear of chance: "
-        "whether chance would seldom give as much, among so many measures."
+        "yes if chance, among so many measures, would seldom give as much."
     )
 
 
@@ -154,7 +154,7 @@ def methods(study: Study) -> list[str]:
         "could see.",
         "Standard errors are clustered by agent: CR2 (Bell & McCaffrey 2002) with Satterthwaite's "
         "degrees of freedom (Pustejovsky & Tipton 2018), which hold with few agents. Where one "
-        "agent has more than 80 % of what a measure varies there is no estimate. What calls of a "
+        "agent has more than 80 % of a measure's variation there is no estimate. What calls of a "
         "customer, or of a week, share across agents is added (two-way clustering, Cameron, "
         "Gelbach & Miller 2011). “p, bootstrap” is "
         "a second opinion: the wild cluster bootstrap (Cameron, Gelbach & Miller 2008; Webb 2023).",
@@ -199,12 +199,12 @@ def _outcome(study: Study) -> str:
     excluded = ", ".join(design.excluded_reasons)
     return (
         f"Outcome: whether the customer was still there {design.within_days:g} days after the "
-        f"call: 0 for who had left by then, 1 for who was known to be there then or later. Calls "
-        f"count after which the customer stayed for {design.after_days:g} days"
+        f"call: 0 if they had left by then, 1 if they were known to be there then or later. Calls "
+        f"count if the customer stayed for {design.after_days:g} days afterwards"
         + (f", but not those about {excluded}" if excluded else "")
-        + ". Who was last heard of before the horizon is represented by others, weighed by the "
-        "inverse of the chance of being followed so long (Robins & Finkelstein 2000). All calls of "
-        "a customer count; errors allow for their likeness."
+        + ". Customers last heard of before the horizon are represented by others, weighted by the "
+        "inverse of the chance of being followed that long (Robins & Finkelstein 2000). All calls "
+        "of a customer count; errors allow for them being alike."
     )
 
 
