@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import numpy as np
 import pytest
@@ -28,6 +28,7 @@ from support.pages import (
     RATE_HZ,
     SAYS,
     Served,
+    _told_apart,
     audible,
     publish_calls,
     serving,
@@ -146,9 +147,10 @@ def test_a_page_is_in_the_language_that_the_browser_asks_for(browser: Any) -> No
     assert '<html lang="de">' in text and "Was der Kunde wollte" in text
     assert "Angst, Sorge" in text and "nicht beantwortet" in text and "0 von 1" in text
     assert "ein Gefühl blieb unbeantwortet" in browser.get("/calls", headers=german).text
-    for accepted in ("fr,de;q=0", "en,de", "*", "", "de;q=x"):
+    for accepted in ("fr,de;q=0", "en,de", "*", "", "de;q=x", "de;q=nan", "de;q=-1", "de;q=9, en"):
         assert chosen_language(accepted) == "en", accepted
     assert chosen_language("fr, de;q=0.3, en;q=0.2") == "de"
+    assert chosen_language("en ; q=0.2, de ; q=0.3") == "de", "RFC 9110 lets blanks stand there"
 
 
 def test_all_scripts_together_are_small() -> None:
@@ -596,6 +598,16 @@ def test_a_scorecard_keeps_drafts_and_every_version(browser: Any, served: Served
     assert browser.post(data=blank | {"owned": "na"}, **post).status_code == 422
 
 
+@pytest.mark.parametrize("name", ["id", "step", "text", "save", "form", "calibration"])
+def test_a_question_has_no_name_that_the_page_sends_itself(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "w.forms"
+    folder.mkdir()
+    question = f'[[section.question]]\nid = "{name}"\ntext = "A"\n'
+    (folder / "f.toml").write_text(f'title = "t"\n[[section]]\ntitle = "s"\n{question}')
+    with pytest.raises(QueryError, match=rf"f\.toml: question '{name}': the page sends"):
+        forms(tmp_path / "w.duckdb")
+
+
 def test_scores_count_what_applied_and_a_critical_no_fails() -> None:
     text = (
         'title = "t"\n[[section]]\ntitle = "s"\n'
@@ -614,6 +626,27 @@ def test_scores_count_what_applied_and_a_critical_no_fails() -> None:
         parse_form("f", text.replace("weight", "wieght"))
 
 
+_FORM = parse_form("conversation", (STATIC.parent / "forms/conversation.toml").read_text())
+#: What somebody sends who wants their words to become code.
+_POSTED: tuple[tuple[str, dict[str, str]], ...] = (
+    ("/searches", {"title": EVIL, "query": urlencode({"queue": EVIL, "days": "all"})}),
+    ("/playlist/add", {"clip.1": f"3 9 {EVIL}", "title": EVIL, "text": EVIL}),
+    ("/agent/coach", {"id": EVIL, "kind": "note", "text": EVIL, "call": EVIL}),
+    (
+        "/call/score",
+        {"id": EVIL, "form": "conversation", "save": "final", "greeted.note": EVIL}
+        | {question.id: "yes" for question in _FORM.questions},
+    ),
+    ("/evaluation/answer", {"id": "1", "step": "appealed", "text": EVIL}),
+)
+
+
+def test_a_template_translates_only_its_own_words_as_code() -> None:
+    """`_()` takes its text for HTML and for a format: no value may be given to it."""
+    for path in TEMPLATES.glob("*.html"):
+        assert not re.findall(r"(?<!\w)_\((?!')[^)]*", path.read_text()), path.name
+
+
 def test_text_of_strangers_is_never_code(tmp_path: Path) -> None:
     says = [(party, start, end, EVIL) for party, start, end, _ in SAYS]
     evil = audible(
@@ -625,14 +658,19 @@ def test_text_of_strangers_is_never_code(tmp_path: Path) -> None:
         queue=EVIL,
         customer_id=EVIL,
         reason=EVIL,
+        direction=EVIL,
     )
-    put(tmp_path, evil, not_analyzed("broken"))
+    percent = audible(tmp_path, "half", direction="50 % (of it)", agent_id="bob")
+    put(tmp_path, evil, _told_apart(tmp_path, percent), not_analyzed("broken"))
     with serving(tmp_path) as served:
         browser = served.alone()
         posted = {"id": EVIL, "start_s": "1", "kind": "comment", "text": EVIL}
         assert browser.post("/call/comment", data=posted, headers=FROM_HERE).status_code == 303
         wrong = {"id": EVIL, "start_s": "3.2", "verdict": "wrong", "reason": EVIL}
         assert browser.post("/call/review-cue", data=wrong, headers=FROM_HERE).status_code == 303
+        for path, fields in _POSTED:
+            sent = browser.post(path, data=fields, headers=FROM_HERE)
+            assert sent.status_code == 303, (path, sent.text)
         pages: list[tuple[str, dict[str, str]]] = [
             ("/calls", {"days": "all"}),
             ("/calls", {"phrase": EVIL, "days": "all"}),
@@ -646,9 +684,15 @@ def test_text_of_strangers_is_never_code(tmp_path: Path) -> None:
             ("/team", {"id": EVIL}),
             ("/team", {"id": EVIL + "x"}),
             ("/audit", {}),
+            ("/work", {}),
+            ("/playlist", {"id": "1"}),
+            ("/evaluation", {"id": "1"}),
+            ("/report", {"days": "all", "queue": EVIL}),
+            ("/report.html", {"days": "all", "queue": EVIL}),
             ("/login", {"next": EVIL}),
         ]
         for path, query in pages:
             text = browser.get(path, params=query).text
             assert "<script>alert" not in text and "<img" not in text, path
             assert "\"'{{" not in text, path
+        assert "50 % (of it)" in browser.get("/call?id=half").text

@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 
+from support.factories import call
 from support.pages import PASSWORD, publish_calls
+from support.warehouses import put
+from support.week import day
 from warmline.web.accounts import Accounts, Role
 from warmline.web.store import open_store, store_path
 
@@ -56,6 +59,7 @@ class Visitor:
     browser: Any
     base: str
     state: Any
+    folder: Path
     problems: list[str] = field(default_factory=list)
 
     def page(self, scheme: str = "light", width: int = 1200) -> Any:
@@ -77,8 +81,8 @@ class Visitor:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """The address of a server as its command starts it, and whom it asks to log in."""
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, Path]]:
+    """The address of a server as its command starts it, whom it asks to log in, its folder."""
     folder = tmp_path_factory.mktemp("browsed")
     publish_calls(folder)
     accounts = Accounts(open_store(store_path(folder / "w.duckdb")))
@@ -92,16 +96,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
         found = re.search(r"log in: (http://\S+)/", process.stdout.readline())
         assert found
         try:
-            yield found[1], "lea"
+            yield found[1], "lea", folder
         finally:
             process.terminate()
 
 
 @pytest.fixture(scope="module")
-def visitor(served: tuple[str, str]) -> Iterator[Visitor]:
+def visitor(served: tuple[str, str, Path]) -> Iterator[Visitor]:
     from playwright.sync_api import sync_playwright
 
-    base, name = served
+    base, name, folder = served
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         context = browser.new_context(base_url=base)
@@ -111,7 +115,7 @@ def visitor(served: tuple[str, str]) -> Iterator[Visitor]:
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
         page.wait_for_url("**/work")
-        yield Visitor(browser, base, context.storage_state())
+        yield Visitor(browser, base, context.storage_state(), folder)
         browser.close()
 
 
@@ -292,6 +296,10 @@ def test_a_monday_of_a_lead(visitor: Visitor, tmp_path: Path) -> None:
     assert "due 2026-12-24" in page.locator(".goals").inner_text()
 
     page.get_by_role("link", name="Report").click()
+    page.get_by_role("button", name="One file without personal data").click()
+    page.get_by_text("a report of so few is about people").wait_for()
+    put(visitor.folder, *(call(f"c{i}", agent_id=f"a{i}", started_at=day(17)) for i in range(3)))
+    page.goto("/report")
     page.get_by_role("heading", name="Report").wait_for()
     with page.expect_download() as sent:
         page.get_by_role("button", name="One file without personal data").click()

@@ -3,26 +3,33 @@
 import base64
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
-from support.factories import call, cue, measured
+from support.factories import call, cue, definitions_of, measured
 from support.pages import FROM_HERE, Served, _told_apart, audible, serving
 from support.warehouses import put
 from support.week import day
-from warmline.analysis import Quote
+from warmline import landing
+from warmline.analysis import CallAnalysis, Quote
 from warmline.cli.app import app as commands
 from warmline.encryption import current_key
+from warmline.errors import WarehouseError
 from warmline.metrics import rate
+from warmline.settings import ProfileSettings
+from warmline.warehouse import publish
 from warmline.web import store as tables
 from warmline.web.accounts import Role
-from warmline.web.scorecards import forms
+from warmline.web.coaching import OUTCOMES
+from warmline.web.scorecards import Evaluation, forms
 from warmline.web.store import METADATA, Store, change_key, now, open_store, store_path
 
 WORD = "xylocarp"
@@ -148,6 +155,86 @@ def test_an_evaluation_is_acknowledged_or_upheld(programme: Programme) -> None:
     assert "upheld lea" in text_of(programme.ann.get(address))
 
 
+def test_an_answer_is_to_the_version_that_was_read(programme: Programme) -> None:
+    rea, ann = programme.served.logged_in(Role.REVIEWER, "ray"), programme.ann
+    address = evaluated(programme, rea, "ann-1")
+    number = number_in(address)
+    seen = {"step": "acknowledged", "text": ""}
+    assert send(ann, "/evaluation/answer", id=number, **seen).status_code == 303
+    worse = answers(programme.served, greeted="no", owned="no")
+    assert send(rea, "/call/score", id="ann-1", save="final", **worse).status_code == 303
+    assert "✓ final ray" in text_of(ann.get(address)), "nobody has acknowledged what it says now"
+    stale = send(ann, "/evaluation/answer", id=number, **seen)
+    assert stale.status_code == 409 and "open it again" in stale.text
+    (newest, *_) = re.findall(r'name="id" value="(\d+)"', ann.get(address).text)
+    assert send(ann, "/evaluation/answer", id=newest, **seen).status_code == 303
+    assert "acknowledged ray" in text_of(ann.get(address))
+
+
+def test_of_two_who_decide_at_once_one_is_told(programme: Programme) -> None:
+    reviewer = programme.served.logged_in(Role.REVIEWER, "roy")
+    number = number_in(evaluated(programme, reviewer, "ann-1"))
+    appealed = {"id": number, "step": "appealed", "text": "I did greet her"}
+    leads = [programme.served.logged_in(Role.LEAD, f"lead-{i}") for i in range(4)]
+
+    def at_once(path: str, browsers: list[Any], *fields: dict[str, str]) -> list[int]:
+        ready = Barrier(len(browsers))
+
+        def sent(browser: Any, what: dict[str, str]) -> int:
+            ready.wait()
+            return int(send(browser, path, **what).status_code)
+
+        with ThreadPoolExecutor(len(browsers)) as pool:
+            return sorted(pool.map(sent, browsers, fields))
+
+    assert send(programme.ann, "/evaluation/answer", **appealed).status_code == 303
+    decided = [{"id": number, "step": "upheld", "text": "it is missing"}] * 2
+    decided += [
+        {"id": number, "step": "overturned", "text": "it is there", **answers(programme.served)}
+    ] * 2
+    done = at_once("/evaluation/decide", leads, *decided)
+    assert done[0] == 303 and set(done[1:]) <= {409, 422}, done
+    steps = programme.served.site.store.read(sa.select(tables.dispute_steps))
+    said = [row["step"] for row in steps if row["evaluation_id"] == int(number)]
+    assert len(said) == 2 and said[0] == "appealed" and said[1] in ("upheld", "overturned")
+    goal = {"id": "bob", "kind": "goal", "text": "wait", "due": "2026-12-24"}
+    assert send(programme.lea, "/agent/coach", **goal).status_code == 303
+    page = programme.lea.get("/agent?id=bob").text
+    (which,) = re.findall(r'name="goal" value="(\d+)"', page)
+    ends = [{"goal": which, "outcome": each, "text": ""} for each in OUTCOMES]
+    assert at_once("/agent/goal", leads[:3], *ends) == [303, 422, 422]
+
+
+def test_what_changed_since_it_was_read_is_not_written_over(programme: Programme) -> None:
+    store = programme.served.site.store
+    reviewer = programme.served.logged_in(Role.REVIEWER, "ron")
+    number = int(number_in(evaluated(programme, reviewer, "ann-1")))
+    (row,) = store.read(
+        sa.select(tables.evaluations).where(tables.evaluations.c.evaluation_id == number)
+    )
+    found = Evaluation((row,), ())
+    changed = sa.select(sa.literal(1)).where(found.changed_since())
+    assert store.write_unless(changed) and not store.read(changed)
+    again = answers(programme.served, owned="no")
+    send(reviewer, "/call/score", id="ann-1", save="draft", **again)
+    assert store.write_unless(changed), "a draft is seen by nobody else"
+    send(reviewer, "/call/score", id="ann-1", save="final", **again)
+    forget = tables.evaluations.delete()
+    assert not store.write_unless(changed, forget) and store.read(sa.select(tables.evaluations))
+
+
+def test_nobody_appeals_for_an_agent_who_has_a_login(programme: Programme) -> None:
+    """An appeal that a lead files and turns down would be the agent's only one."""
+    reviewer = programme.served.logged_in(Role.REVIEWER, "rex")
+    own = number_in(evaluated(programme, reviewer, "ann-1"))
+    fields = {"step": "appealed", "text": "filed by somebody else"}
+    refused = send(programme.lea, "/evaluation/answer", id=own, **fields)
+    assert refused.status_code == 422 and "ann has a login" in refused.text
+    assert 'value="appealed"' not in programme.lea.get(f"/evaluation?id={own}").text
+    of_bob = number_in(evaluated(programme, reviewer, "bob-1"))
+    assert send(programme.lea, "/evaluation/answer", id=of_bob, **fields).status_code == 303
+
+
 def test_what_review_overturned_is_beside_the_machines_rate(programme: Programme) -> None:
     fields = {"id": "bob-1", "start_s": "3.2", "verdict": "wrong", "reason": "she reads aloud"}
     said = send(programme.rea, "/call/review-cue", **fields, should_be="no_cue")
@@ -227,6 +314,34 @@ def test_a_calibration_is_blind_until_all_have_scored(programme: Programme) -> N
     assert calls[1] in lea.get("/scores.csv").text
 
 
+def test_a_draft_does_not_count_as_what_was_said_blind(programme: Programme) -> None:
+    rea, rob = programme.rea, programme.rob
+    address = begun(programme, n="1", seed="77")
+    (name,) = set(re.findall(r"/call\?id=([\w-]+)", rea.get(address).text))
+    fields = answers(programme.served)
+    send(rea, "/call/score", id=name, save="draft", form=fields["form"], greeted="no")
+    for who in (rea, rob):
+        send(who, "/call/score", id=name, save="final", **fields)
+    send(rob, "/call/score", id=name, save="draft", **fields)
+    pages = [text_of(who.get(address)) for who in (rea, rob, programme.lea)]
+    shown = {page[page.index("Call rea rob") : page.index("Data as of")] for page in pages}
+    assert len(shown) == 1 and "100% 100%" in shown.pop(), "all see the same"
+
+
+def test_a_score_of_another_round_is_not_taken_for_a_blind_one(programme: Programme) -> None:
+    address = begun(programme, n="1", seed="78")
+    (name,) = set(re.findall(r"/call\?id=([\w-]+)", programme.rea.get(address).text))
+    form = programme.rea.get("/call/score", params={"id": name, "form": "conversation"}).text
+    (meant,) = re.findall(r'name="calibration" value="(\d*)"', form)
+    assert meant == number_in(address)
+    assert send(programme.lea, "/calibration/close", id=meant).status_code == 303
+    late = answers(programme.served, calibration=meant)
+    refused = send(programme.rea, "/call/score", id=name, save="final", **late)
+    assert refused.status_code == 409 and "closed since the form was opened" in refused.text
+    late["calibration"] = ""
+    assert send(programme.rea, "/call/score", id=name, save="final", **late).status_code == 303
+
+
 def test_a_lead_can_close_a_calibration(programme: Programme) -> None:
     address = begun(programme, n="2", seed="9")
     waiting = programme.rea.get("/work").text.count(f'href="{address}"')
@@ -283,10 +398,21 @@ def test_clips_are_kept_in_order_and_searches_by_name(programme: Programme) -> N
         ("c1", "2.0"),
     ]
     assert "Play one after the other" in page and address in programme.lea.get("/work").text
+    late = send(rea, "/playlist/add", **{"clip.1": "21 25 ann-1", "title": "t"})
+    assert late.status_code == 422 and "ann-1 has 20.0 s" in late.text
+    cut = send(rea, "/playlist/add", **{"clip.1": "18 500 ann-1", "title": "cut"})
+    assert 'data-start="18.0" data-end="20.0"' in rea.get(cut.headers["location"]).text
     for bad in ("9 3 ann-1", "x y ann-1", "0 5 nobody", "0 9999 ann-1"):
         answer = send(rea, "/playlist/add", **{"clip.1": bad, "title": "t"})
         assert answer.status_code in (404, 422), bad
     (number, *_) = re.findall(r'name="clip" value="(\d+)"', page)
+    assert 'name="clip"' not in programme.rob.get(address).text, "another's clips"
+    refused = send(programme.rob, "/playlist/drop", clip=number)
+    assert refused.status_code == 403 and 'data-call="ann-1"' in rea.get(address).text
+    joined = {"playlist": number_in(address), "clip.1": "1 2 c2", "title": ""}
+    assert send(programme.rob, "/playlist/add", **joined).status_code == 303
+    assert programme.rob.get(address).text.count('name="clip"') == 1, "the own one"
+    assert programme.lea.get(address).text.count('name="clip"') == 4, "a lead, all"
     send(rea, "/playlist/drop", clip=number)
     assert 'data-call="ann-1"' not in rea.get(address).text
     saved = {"title": "bills on hold", "query": "queue=bills&measure=hold&from=2026-11-01&x=1"}
@@ -318,12 +444,63 @@ def test_the_report_counts_a_period_and_its_file_names_nobody(programme: Program
     for name in ("ann", "bob", "agent-0", "c1", "nobody calls me back", "lea", "/call?"):
         assert f">{name}" not in file.text and f"“{name}" not in file.text, name
     assert "nobody calls" not in file.text and "/call?" not in file.text
-    assert "billing" in file.text and ">address<" not in file.text, "3 calls are too few"
+    assert ">address<" not in file.text, "3 calls are too few"
+    assert "billing" not in file.text, "of 13 it would leave 4, which are too few"
+    whole = lea.get("/report.html?days=all").text
+    assert "billing" in whole and ">address<" not in whole and ">fraud<" not in whole
     assert "<script" not in file.text and "src=" not in file.text and "href=" not in file.text
     assert programme.rea.get("/report.html?days=all").status_code == 403
     assert "fraud 0 of 0" in text_of(lea.get("/report?days=all&team=red")), "friction unknown"
     empty = text_of(lea.get("/report?queue=none&days=all"))
-    assert "No call that was analyzed is left" in empty
+    assert "These days and filters leave no analyzed call" in empty
+
+
+def test_the_file_of_a_report_has_no_group_that_is_one_agent(tmp_path: Path) -> None:
+    def taken(name: str, agent: str | None, on: int, reason: str, **more: Any) -> CallAnalysis:
+        metrics = [
+            measured("opportunities", None, 1.0),
+            rate("answered_rate", None, 1, 1, no_answer=""),
+        ]
+        cues = [cue(1, 2.5, 5.0, "my card is lost", answer="affective")]
+        parts = {"agent_id": agent, "cues": cues, "metrics": metrics, "duration_s": 60.0}
+        return call(name, started_at=day(on), reason=reason, **parts | more)
+
+    calls = [
+        *(taken(f"b{i}", f"a{i % 3}", 10, "billing", queue="bills") for i in range(6)),
+        *(taken(f"e{i}", f"a{i % 3}", 11, "fees", queue="bills") for i in range(7)),
+        *(taken(f"f{i}", "a0", 17, "fraud", queue="cards") for i in range(6)),
+        *(taken(f"s{i}", f"s{i}", 17, "tried", is_simulated=True, queue="cards") for i in range(4)),
+        *(taken(f"n{i}", None, 18, "nobody", queue="night") for i in range(3)),
+        taken("before", "a0", 3, "billing", queue="bills"),
+    ]
+    for each in calls:
+        landing.write(each, tmp_path / "landing")
+    known = [
+        landing.read_landed(tmp_path / "landing", key)
+        for key in landing.known(tmp_path / "landing")
+    ]
+    settings = ProfileSettings(smallest_group=3)
+    publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions_of(known), settings)
+    with serving(tmp_path) as served:
+        lead = served.logged_in(Role.LEAD)
+        days = {"from": "2026-11-09", "to": "2026-11-22"}
+        file = lead.get("/report.html", params=days)
+        assert "fewer than 5 calls or 3 agents" in file.text
+        assert "fees" in file.text and "Calls 22" in text_of(file)
+        assert "billing" not in file.text, "what is left of 22 would be a0's and nobody's"
+        assert "fraud" not in file.text and "2026-11-16" not in file.text, "all of them are a0's"
+        assert "2026-11-09" not in file.text.partition("<h2")[2], "the only other week"
+        assert "cards" not in file.text and "before: 1" not in file.text, "one call was before"
+        assert "before: 1" in lead.get("/report", params=days).text
+        named = lead.get("/report.html", params=days | {"queue": "bills"})
+        assert "billing" in named.text, "nobody else's calls are among them"
+        assert "queue: bills" in text_of(named).replace(" : ", ": "), "it says what it is of"
+        alone = lead.get("/report.html", params=days | {"queue": "cards"})
+        assert alone.status_code == 422 and "6 calls of 1 agent" in alone.text
+        few = lead.get("/report.html", params=days | {"queue": "night"})
+        assert few.status_code == 422 and "3 calls of 0 agents" in few.text
+        words = lead.get("/report", params={"phrase": "hello"})
+        assert words.status_code == 422 and "remove the phrase" in words.text
 
 
 def planted(store: Store, key: str) -> None:
@@ -367,6 +544,21 @@ def test_forgetting_reaches_every_table_that_names_a_call(tmp_path: Path) -> Non
     for table in of_calls[1:]:
         words = f"{WORD} of {table.name}.".encode()
         assert raw.count(words) == sum(c.table is table for c, _ in tables._TEXTS), table.name
+
+
+def test_nothing_counts_as_erased_while_the_log_holds_it(tmp_path: Path) -> None:
+    path = tmp_path / "w.web.sqlite"
+    store = open_store(path)
+    planted(store, "gone")
+    hurried = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 0.01})
+    with hurried.connect() as reader:
+        reader.exec_driver_sql("BEGIN")
+        assert reader.exec_driver_sql("SELECT count(*) FROM comments").scalar() == 1
+        with pytest.raises(WarehouseError, match="another program reads it"):
+            replace(store, engine=hurried).forget_calls({"gone"})
+    store.forget_calls({"gone"})
+    assert not (tmp_path / "w.web.sqlite-wal").stat().st_size
+    hurried.dispose()
 
 
 def test_words_that_were_said_are_erased_with_the_words_of_their_call(tmp_path: Path) -> None:

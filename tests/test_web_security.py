@@ -362,6 +362,50 @@ def test_another_name_of_the_server_is_refused(served: Served, host: str) -> Non
     assert answer.status_code == 400 and "not called by that name" in answer.text
 
 
+def test_a_day_or_a_key_that_lies_too_far_out_is_refused_in_a_line(served: Served) -> None:
+    lead = served.logged_in(Role.LEAD)
+    days = ({"to": "9999-12-31"}, {"from": "0001-01-01", "to": "9999-12-31"}, {"to": "0001-01-01"})
+    for path in ("/calls", "/report", "/report.html"):
+        for asked_for in days:
+            answer = lead.get(path, params=asked_for)
+            assert answer.status_code == 422 and "a day from 1900-01-01" in answer.text, path
+        assert lead.get(path, params={"from": "1900-01-01", "to": "2200-12-31"}).status_code in (
+            200,
+            422,
+        ), "calls of two agents are no report"
+    keys = ("9" * 5000, "9" * 40, "2026-01-01garbage|3", "9999-12-31T99:00|3")
+    for key in keys:
+        answer = lead.get("/calls", params={"after": key if "|" in key else f"|{key}"})
+        assert answer.status_code == 422 and "not the key of a row" in answer.text, key[:40]
+
+
+def test_what_cannot_be_seen_changes_no_line(served: Served) -> None:
+    """NUL ends a text for some who read it; marks of direction must end with the text."""
+    lead = served.logged_in(Role.LEAD)
+    answer = lead.get("/calls", params={"phrase": "worried\0", "days": "all"})
+    assert answer.status_code == 200 and "ann-1" in answer.text
+    turned = {"clip.1": "3 9 ann-1", "title": "\0fees\u202e", "text": "\u202ewhy\0"}
+    made = lead.post("/playlist/add", data=turned, headers=FROM_HERE)
+    page = lead.get(made.headers["location"]).text
+    assert "\0" not in page and '<span class="said">\u202ewhy</span>' in page
+    css = lead.get("/static/warmline.css").text
+    assert ".said, .plain a { unicode-bidi: isolate; }" in css
+
+
+def test_words_that_look_like_sealed_ones_lock_nobody_out(served: Served) -> None:
+    """Without a key a text is kept as it is: it must not be taken for one that was encrypted."""
+    reviewer, ann = served.logged_in(Role.REVIEWER), served.logged_in(Role.AGENT, "ann", "ann")
+    said = ["sealed:1:AAAA", "sealed:1:" + "A" * 60, "sealed:1:ü", "clear:1:sealed:1:AAAA"]
+    for text in said:
+        remark = {"id": "ann-1", "start_s": "1", "kind": "comment", "text": text}
+        assert ann.post("/call/comment", data=remark, headers=FROM_HERE).status_code == 303
+        clip = {"clip.1": "3 9 ann-1", "title": text}
+        assert reviewer.post("/playlist/add", data=clip, headers=FROM_HERE).status_code == 303
+    page = reviewer.get("/call?id=ann-1")
+    assert page.status_code == 200 and all(f">{text}<" in page.text for text in said)
+    assert all(f">{text}<" in reviewer.get("/work").text for text in said)
+
+
 def test_every_answer_forbids_foreign_code(served: Served) -> None:
     lead = served.logged_in(Role.LEAD)
     addresses = ["/calls", "/call?id=ann-1", "/nope", "/static/warmline.js", "/login", "/static/x"]

@@ -187,7 +187,7 @@ def _scored(visit: Visit, found: Round) -> dict[tuple[str, str], Evaluation]:
     return {
         (each.latest["landing_key"], each.versions[-1]["user_name"]): each
         for each in evaluations_of(visit, keys)
-        if each.latest["calibration_id"] == number and not each.latest["is_draft"]
+        if each.latest["calibration_id"] == number and not each.final["is_draft"]
     }
 
 
@@ -211,7 +211,7 @@ def _alike(found: Round, scored: dict[tuple[str, str], Evaluation]) -> list[Alik
 
 def _first_answer(found: Evaluation | None, question: str) -> str | None:
     """What a person said when blind: a version that a dispute brought is a lead's."""
-    return None if found is None else found.versions[-1]["answers"].get(question) or None
+    return None if found is None else found.first_final["answers"].get(question) or None
 
 
 def _agreement(text: str, rows: Sequence[Sequence[str | None]], calls: Sequence[str]) -> Alike:

@@ -116,13 +116,14 @@ def end_goal(visit: Visit) -> Response:
     )
     if not found:
         raise RefusedError(404, "there is no such goal")
-    if store.read(sa.select(coaching.c.coaching_id).where(coaching.c.about == int(number))):
-        raise QueryError("goal: what became of it was said already")
     goal = found[0]
     values = {"agent_id": goal["agent_id"], "at": now(), "user_name": visit.user.name}
     more = {"about": int(number), "landing_key": goal["landing_key"], "start_s": goal["start_s"]}
     sealed = store.seal(visit.asked("text")[:_LONGEST_TEXT])
-    store.write(coaching.insert().values(**values, **more, kind=outcome, text=sealed))
+    said = sa.select(coaching.c.coaching_id).where(coaching.c.about == int(number))
+    row = coaching.insert().values(**values, **more, kind=outcome, text=sealed)
+    if not store.write_unless(said, row):
+        raise QueryError("goal: what became of it was said already")
     visit.note("coached", detail=f"goal of {goal['agent_id']}: {outcome}")
     return visit.back("/agent", id=visit.name_of(goal["agent_id"]))
 

@@ -8,6 +8,7 @@ from warmline.query.call_page import page_of
 from warmline.warehouse.call_names import NamedCall, find_call
 from warmline.web.accounts import Right, Role
 from warmline.web.scorecards import (
+    CHANGED,
     Evaluation,
     answers_in,
     as_stored,
@@ -31,17 +32,19 @@ def show_evaluation(visit: Visit) -> Response:
     with visit.site.reading() as reader:
         found, call = _meant(visit, reader)
         page = page_of(reader.cursor, call.call_id, with_profile=False)
-        visit.note("opened evaluation", call, detail=str(found.latest["evaluation_id"]))
+        shown = found.final if found.steps else found.latest
+        visit.note("opened evaluation", call, detail=str(shown["evaluation_id"]))
         return visit.page(
             "evaluation.html",
             reader,
             found=found,
+            shown=shown,
             call_id=call.call_id,
             agent=visit.name_of(page.call["agent_id"]),
-            form=found.latest["content"],
-            answers=found.latest["answers"],
+            form=shown["content"],
+            answers=shown["answers"],
             measured={row["name"]: row for row in page.metrics if row["value"] is not None},
-            may_answer=_answers_now(visit, found),
+            may_answer=_answers_now(visit, found, page.call["agent_id"]),
             may_decide=visit.user.may(Right.LEAD) and found.status == APPEALED,
             is_own=found.versions[-1]["user_name"] == visit.user.name,
         )
@@ -55,7 +58,10 @@ def answer_evaluation(visit: Visit) -> Response:
     step, text = visit.asked("step"), _said(visit)
     with visit.site.reading() as reader:
         found, call = _meant(visit, reader)
-    if step not in _answers_now(visit, found):
+        agent = reader.calls([call.landing_key])[call.landing_key]["agent_id"]
+    if _answers_in_person(visit, agent):
+        raise QueryError(f"{agent} has a login, and answers in person")
+    if step not in _answers_now(visit, found, agent):
         raise QueryError(
             f"step: this evaluation is {found.status}; it cannot be {step[:40] or 'answered'} now"
         )
@@ -77,7 +83,7 @@ def decide_dispute(visit: Visit) -> Response:
         raise QueryError(f"step: this evaluation is {found.status}; nobody has appealed")
     if step == UPHELD:
         return _step(visit, found, call, step, text)
-    before = found.latest
+    before = found.final
     form = before["content"]
     answers = answers_in(form, visit.form)
     require_complete(form, answers)
@@ -116,15 +122,23 @@ def evaluations_of_agent(
     keys = {row["landing_key"] for row in visit.site.store.read(query)}
     calls = reader.calls(keys)
     own = {key: call for key, call in calls.items() if call["agent_id"] == agent_id}
-    found = [each for each in evaluations_of(visit, own.keys()) if not each.latest["is_draft"]]
+    found = [each for each in evaluations_of(visit, own.keys()) if not each.final["is_draft"]]
     return [(each, own[each.latest["landing_key"]]) for each in found]
 
 
-def _answers_now(visit: Visit, found: Evaluation) -> tuple[str, ...]:
-    """What this person may answer now; a reviewer does not answer their own evaluation."""
-    if not visit.user.may(Right.APPEAL):
+def _answers_now(visit: Visit, found: Evaluation, agent: str | None) -> tuple[str, ...]:
+    """What this person may answer now."""
+    if not visit.user.may(Right.APPEAL) or _answers_in_person(visit, agent):
         return ()
     return ANSWERS_AFTER.get(found.status, ())
+
+
+def _answers_in_person(visit: Visit, agent: str | None) -> bool:
+    """Whether the agent can log in, so that nobody else takes the appeal away from them."""
+    if visit.user.role is Role.AGENT or agent is None:
+        return False
+    users = visit.site.accounts.all_users()
+    return any(user.role is Role.AGENT and user.agent_id == agent for user in users)
 
 
 def _meant(visit: Visit, reader: Reader) -> tuple[Evaluation, NamedCall]:
@@ -162,14 +176,18 @@ def _said(visit: Visit) -> str:
 def _step(
     visit: Visit, found: Evaluation, call: NamedCall, step: str, text: str, *also: sa.Insert
 ) -> Response:
+    if visit.asked("id") != str(found.final["evaluation_id"]):
+        raise RefusedError(409, CHANGED)
     row = {
-        "evaluation_id": found.latest["evaluation_id"],
+        "evaluation_id": found.final["evaluation_id"],
         "landing_key": call.landing_key,
         "at": now(),
         "user_name": visit.user.name,
         "step": step,
         "text": visit.site.store.seal(text),
     }
-    visit.site.store.write(*also, dispute_steps.insert().values(row))
+    changed = sa.select(sa.literal(1)).where(found.changed_since())
+    if not visit.site.store.write_unless(changed, *also, dispute_steps.insert().values(row)):
+        raise RefusedError(409, CHANGED)
     visit.note(step, call, detail=f"evaluation {row['evaluation_id']}")
     return visit.back("/evaluation", id=row["evaluation_id"])

@@ -1,7 +1,7 @@
 """The list of calls: filters that are links, page by page by key, and why there is nothing."""
 
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +21,8 @@ from warmline.web.warehouse import Reader, Row
 PAGE_ROWS = 50
 _MOST_HITS = 200
 _MOST_CHOICES = 30
+#: Days that a filter may name: periods before them and days after them are days, too.
+_FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2200, 12, 31)
 
 #: Conditions on measures, by the name that the address has: what it is called, and SQL.
 MEASURES = {
@@ -130,9 +132,12 @@ def _day(visit: Visit, name: str) -> date | None:
     if not text:
         return None
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise QueryError(f"{name}: a day is written 2026-11-20, not {text[:40]!r}") from None
+    if not _FIRST_DAY <= day <= _LAST_DAY:
+        raise QueryError(f"{name}: a day from {_FIRST_DAY} to {_LAST_DAY}, not {day}")
+    return day
 
 
 @dataclass(frozen=True)
@@ -206,17 +211,17 @@ def _page_of_calls(
     sql, values = where.sql, dict(where.values)
     if after := visit.asked("after"):
         at, _, number = after.rpartition("|")
-        if not number.isdecimal():
-            raise QueryError("after: not the key of a row; open the list again")
-        values["number"] = int(number)
+        try:
+            if not (number.isdecimal() and len(number) < 18):
+                raise ValueError(number)
+            values["number"] = int(number)
+            values |= {"at": datetime.fromisoformat(at)} if at else {}
+        except ValueError:
+            raise QueryError("after: not the key of a row; open the list again") from None
         if at:
-            try:
-                values["at"] = date.fromisoformat(at[:10]) and at
-            except ValueError:
-                raise QueryError("after: not the key of a row; open the list again") from None
             sql += (
-                " AND (started_at IS NULL OR started_at < $at::TIMESTAMP"
-                " OR (started_at = $at::TIMESTAMP AND call_no < $number))"
+                " AND (started_at IS NULL OR started_at < $at"
+                " OR (started_at = $at AND call_no < $number))"
             )
         else:
             sql += " AND started_at IS NULL AND call_no < $number"

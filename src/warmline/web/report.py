@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from itertools import compress
 
 from starlette.responses import HTMLResponse, Response
 
@@ -23,10 +23,10 @@ _MOST_ROWS, _MOST_MOMENTS, _QUOTES_EACH = 12, 6, 3
 _REPORTED = """
 CREATE OR REPLACE TEMP TABLE reported AS
 SELECT
-    call_no, started_at, queue, contact_reason, duration_s, no_ledger_reason, opportunities,
-    answerable, answered, agent_talk_s, customer_talk_s, agent_interruptions, dead_air_s, hold_s,
-    offers, misplaced_offers, reasks, hostile, friction_repeat, friction_transfer, friction_hold,
-    ({now}) AS is_now
+    call_no, agent_id, started_at, queue, contact_reason, duration_s, no_ledger_reason,
+    opportunities, answerable, answered, agent_talk_s, customer_talk_s, agent_interruptions,
+    dead_air_s, hold_s, offers, misplaced_offers, reasks, hostile, friction_repeat,
+    friction_transfer, friction_hold, ({now}) AS is_now
 FROM call_summary
 WHERE status = 'analyzed' AND is_simulated = $is_simulated AND (({now}) OR ({before}))
 """
@@ -34,6 +34,7 @@ _SUMS = """
 WITH grouped AS (
     SELECT
         {by} AS name,
+        count(DISTINCT agent_id) AS agents,
         week_sums(calls) AS sums,
         count_if(hostile > 0) AS hostile_calls,
         sum(duration_s) FILTER (hostile > 0) / 60 AS hostile_minutes,
@@ -59,11 +60,13 @@ SELECT
     wilson(answered / design_effect, answerable / design_effect) AS bounds
 FROM spread ORDER BY {order}
 """
+_IS_REPORTED = "call_no IN (SELECT call_no FROM reported WHERE is_now)"
 _WEEK = "date_trunc('week', started_at)::DATE"
 _FRICTION = """
 SELECT
     coalesce(calls.extra['journey_step'], calls.contact_reason, calls.queue, '') AS name,
     count(*) AS calls,
+    count(DISTINCT reported.agent_id) AS agents,
     count(friction_repeat) AS measured,
     coalesce(
         count_if(friction_repeat + friction_transfer + friction_hold + coalesce(reasks, 0) > 0), 0
@@ -159,11 +162,13 @@ class Report:
 def report_of(visit: Visit, reader: Reader) -> Report:
     """Return the report of the period and the filters that the address says."""
     filters = filters_of(visit, reader)
+    if filters.phrase:
+        raise QueryError("phrase: a report counts calls; remove the phrase first")
     where = condition(visit, reader, filters)
     real = reader.value("SELECT count(*) FROM calls WHERE NOT is_simulated")
     values = where.values | {"is_simulated": real == 0}
     past = _before(visit, reader, filters)
-    reader.cursor.execute(
+    reader.rows(
         _REPORTED.format(now=where.sql, before=past.sql if past else "false"),
         values | (past.values if past else {}),
     )
@@ -174,7 +179,7 @@ def report_of(visit: Visit, reader: Reader) -> Report:
     now, earlier = sums("'all'", "name"), sums("'all'", "name", "NOT is_now")
     weeks = [_dated(row) for row in sums(_WEEK, "name DESC NULLS LAST")]
     friction = reader.rows(_FRICTION.format(most=_MOST_ROWS))
-    changed = corrections(reader, "'all'", where)
+    changed = corrections(reader, "'all'", Condition(_IS_REPORTED, {}))
     mix = sums("contact_reason", "calls DESC, name")
     mix_before = sums("contact_reason", "name", "NOT is_now")
     hostile = sums("queue", "hostile_minutes DESC NULLS LAST, name")
@@ -212,12 +217,14 @@ def show_report(visit: Visit) -> Response:
 def export_report(visit: Visit) -> Response:
     """Send the report as one HTML file that needs nothing else and names nobody.
 
-    There are no agents, customers, calls or quotes in it, and groups of a few calls are together.
+    There are no agents, customers, calls or quotes in it, and no groups of a few calls or agents.
     """
     visit.require(Right.ALL_CALLS)
     with visit.site.reading(reviews=True) as reader:
-        _require_a_group(visit, reader)
-        found = _without_few(report_of(visit, reader))
+        fewest = _fewest_agents(reader)
+        found = report_of(visit, reader)
+        _require_a_group(found, fewest)
+        found = _without_few(found, fewest)
         page = visit.page(
             "report_file.html",
             reader,
@@ -225,6 +232,7 @@ def export_report(visit: Visit) -> Response:
             is_export=True,
             made_at=datetime.now(UTC),
             smallest=SMALLEST_CELL,
+            fewest=fewest,
         )
     visit.note("exported", detail=f"report, {found.filters.first} to {found.filters.last}")
     name = f"report-{found.filters.first or 'all'}-{found.filters.last or 'days'}.html"
@@ -232,22 +240,30 @@ def export_report(visit: Visit) -> Response:
     return HTMLResponse(page.body, headers=headers)
 
 
-def _require_a_group(visit: Visit, reader: Reader) -> None:
+def _fewest_agents(reader: Reader) -> int:
+    """Of how many agents a group has to be: `profile.smallest_group`."""
+    sql = "SELECT max(value) FROM profile_settings WHERE name = 'smallest_group'"
+    return int(reader.value(sql) or 0)
+
+
+def _require_a_group(report: Report, fewest: int) -> None:
     """Raise QueryError when what is left is about one or two people: it has no names, and is them.
 
-    How many are too few is said by `profile.smallest_group`.
+    Where no call says who took it, there is nobody to count.
     """
-    filters = filters_of(visit, reader)
-    where = condition(visit, reader, filters)
-    agents = reader.value(
-        f"SELECT count(DISTINCT agent_id) FROM call_summary WHERE {where.sql}", where.values
+    now = report.now
+    if not report.filters.agent and (now is None or _is_told(now, fewest)):
+        return
+    calls, agents = (now["calls"], now["agents"]) if now else (0, 0)
+    raise QueryError(
+        f"these are {calls} calls of {agents} {'agent' if agents == 1 else 'agents'}: a report of "
+        "so few is about people; remove a filter, or print the page instead"
     )
-    least = reader.value("SELECT max(value) FROM profile_settings WHERE name = 'smallest_group'")
-    if filters.agent or 0 < agents < (least or 0):
-        raise QueryError(
-            f"these calls are of {agents} {'agent' if agents == 1 else 'agents'}: a report of them "
-            "is about people; remove a filter, or print the page instead"
-        )
+
+
+def _is_told(row: Row, fewest: int) -> bool:
+    """Whether a group is of so many calls and agents that it is about nobody."""
+    return row["calls"] >= SMALLEST_CELL and not 0 < row["agents"] < fewest
 
 
 def _before(visit: Visit, reader: Reader, filters: Filters) -> Condition | None:
@@ -272,15 +288,18 @@ def _dated(row: Row) -> Row:
 
 
 def _mix(now: list[Row], before: list[Row]) -> list[Share]:
-    """Return the reasons for calling with their share of calls, then and now."""
-    total, earlier = sum(row["calls"] for row in now), {row["name"]: row["calls"] for row in before}
-    total_before = sum(earlier.values())
+    """Return the reasons for calling with their share of calls, then and now.
+
+    The row of the time before is in `before`, None where there was no such call.
+    """
+    total, total_before = (sum(row["calls"] for row in rows) for rows in (now, before))
+    earlier = {row["name"]: row for row in before}
     return [
         Share(
             row["name"] or "",
-            row,
+            row | {"before": earlier.get(row["name"])},
             wilson(row["calls"], total),
-            wilson(earlier.get(row["name"], 0), total_before),
+            wilson(earlier[row["name"]]["calls"] if row["name"] in earlier else 0, total_before),
         )
         for row in now[:_MOST_ROWS]
     ]
@@ -298,20 +317,47 @@ def _unheard(reader: Reader, filters: Filters) -> list[Row]:
     return reader.rows(_UNHEARD, {"first": filters.first, "past": past})
 
 
-def _without_few(report: Report) -> Report:
-    """The report with groups of a few calls together, and without what customers said."""
+def _shown(groups: list[Row], fewest: int) -> list[bool]:
+    """Return which groups may be shown, without the others following from the sum of all.
 
-    def told(rows: list[Any], calls: Any) -> list[Any]:
-        return [row for row in rows if calls(row) >= SMALLEST_CELL]
+    What is left out is told by subtraction: if that is too few, the smallest of the others goes,
+    too.
+    """
+    shown = [_is_told(row, fewest) for row in groups]
+    rest = [row for row, is_shown in zip(groups, shown, strict=True) if not is_shown]
+    if rest and any(shown):
+        together = {
+            "calls": sum(row["calls"] for row in rest),
+            "agents": max(row["agents"] for row in rest),
+        }
+        if not _is_told(together, fewest):
+            kept = [i for i, is_shown in enumerate(shown) if is_shown]
+            shown[min(kept, key=lambda i: groups[i]["calls"])] = False
+    return shown
 
-    weeks = told(report.weeks, lambda row: row["calls"])
+
+def _without_few(report: Report, fewest: int) -> Report:
+    """The report without groups of a few calls or agents, and without what customers said."""
+
+    def told(shares: list[Share]) -> list[Share]:
+        return list(compress(shares, _shown([share.row for share in shares], fewest)))
+
+    def was_told(share: Share) -> bool:
+        earlier = share.row["before"]
+        return before is not None and earlier is not None and _is_told(earlier, fewest)
+
+    before = report.before if report.before and _is_told(report.before, fewest) else None
+    weeks = list(compress(report.weeks, _shown(report.weeks, fewest)))
     return replace(
         report,
+        before=before,
         weeks=weeks,
         drawn=trend(weeks),
-        mix=told(report.mix, lambda share: share.row["calls"]),
-        friction=told(report.friction, lambda share: share.row["calls"]),
-        hostile=told(report.hostile, lambda row: row["calls"]),
+        mix=[
+            share if was_told(share) else replace(share, before=None) for share in told(report.mix)
+        ],
+        friction=told(report.friction),
+        hostile=list(compress(report.hostile, _shown(report.hostile, fewest))),
         quotes={},
         worst=[],
     )

@@ -37,7 +37,14 @@ from warmline.web.warehouse import Row
 _SHIPPED = Path(__file__).parent / "forms"
 _LONGEST_NOTE = 2000
 NOT_APPLICABLE = "na"
+#: Fields that are sent beside the answers: a question of that name would be taken for one.
+_TAKEN = frozenset({"id", "form", "save", "calibration", "step", "text"})
 _ANSWERED = ("appealed", "upheld", "overturned")
+CHANGED = "somebody answered, decided or scored this meanwhile; open it again, and then say it"
+_ANOTHER_ROUND = (
+    "a calibration that asks for this call was begun or closed since the form was opened; open the "
+    "form again: what it says now is kept apart from what was said blind"
+)
 
 
 class Question(BaseModel):
@@ -167,11 +174,49 @@ class Evaluation:
         return self.versions[0]
 
     @property
+    def final(self) -> Row:
+        """Return the newest version that is no draft, which is what others see; a draft if none."""
+        return next((row for row in self.versions if not row["is_draft"]), self.versions[0])
+
+    @property
+    def first_final(self) -> Row:
+        """Return the oldest version that is no draft: what was said before anybody disputed it."""
+        kept = [row for row in self.versions if not row["is_draft"]]
+        return kept[-1] if kept else self.versions[-1]
+
+    @property
     def status(self) -> str:
-        """Return the last step of its dispute, else draft or final."""
+        """Return the last step of its dispute, else draft or final.
+
+        An acknowledgement is of the version that was read, not of one that came after it.
+        """
         if self.steps:
-            return str(self.steps[-1]["step"])
+            last = self.steps[-1]
+            is_of_this = last["evaluation_id"] == self.final["evaluation_id"]
+            if is_of_this or last["step"] in _ANSWERED:
+                return str(last["step"])
         return "draft" if self.latest["is_draft"] else "final"
+
+    def changed_since(self) -> sa.ColumnElement[bool]:
+        """Return the condition that somebody answered, decided or scored it since it was read."""
+        ids = [row["evaluation_id"] for row in self.versions]
+        first = self.versions[-1]
+        by_author = (evaluations.c.user_name == first["user_name"]) & (
+            evaluations.c.calibration_id.is_not_distinct_from(first["calibration_id"])
+        )
+        return sa.or_(
+            sa.exists().where(
+                dispute_steps.c.evaluation_id.in_(ids),
+                dispute_steps.c.step_id > max((step["step_id"] for step in self.steps), default=0),
+            ),
+            sa.exists().where(
+                evaluations.c.landing_key == first["landing_key"],
+                evaluations.c.form == first["form"],
+                evaluations.c.evaluation_id > self.final["evaluation_id"],
+                ~evaluations.c.is_draft,
+                sa.or_(evaluations.c.replaces.in_(ids), by_author),
+            ),
+        )
 
 
 def evaluations_of(visit: Visit, landing_keys: Collection[str]) -> list[Evaluation]:
@@ -273,11 +318,21 @@ def save_form(visit: Visit) -> Response:
     with visit.site.reading() as reader:
         call = visit.call(reader)
     calibration = _calibration_for(visit, call.landing_key, form.name)
+    if visit.form.get("calibration", str(calibration or "")) != str(calibration or ""):
+        raise RefusedError(409, _ANOTHER_ROUND)
+    closed = sa.exists().where(
+        calibrations.c.calibration_id == calibration, calibrations.c.closed_at.is_not(None)
+    )
+    changed: list[sa.ColumnElement[bool]] = [closed]
     for found in evaluations_of(visit, [call.landing_key]):
         first = found.versions[-1]
         mine = (first["user_name"], first["form"]) == (visit.user.name, form.name)
-        if mine and first["calibration_id"] == calibration and found.status in _ANSWERED:
-            raise QueryError(f"this evaluation was {found.status}: a lead decides what it says now")
+        if mine and first["calibration_id"] == calibration:
+            if found.status in _ANSWERED:
+                raise QueryError(
+                    f"this evaluation was {found.status}: a lead decides what it says now"
+                )
+            changed.append(found.changed_since())
     values = {
         "landing_key": call.landing_key,
         "user_name": visit.user.name,
@@ -285,7 +340,9 @@ def save_form(visit: Visit) -> Response:
         "calibration_id": calibration,
         **as_stored(visit, form, answers),
     }
-    visit.site.store.write(evaluations.insert().values(values))
+    row = evaluations.insert().values(values)
+    if not visit.site.store.write_unless(sa.select(sa.literal(1)).where(sa.or_(*changed)), row):
+        raise RefusedError(409, CHANGED)
     if not is_draft:
         finish_assignment(visit, call.landing_key, calibration)
     visit.note("scored", call, detail=f"{form.name}{' (draft)' if is_draft else ''}")
@@ -422,4 +479,9 @@ def _read_form(path: Path) -> Form:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as e:
         raise QueryError(f"{path}: cannot be read ({one_line(str(e))})") from e
-    return parse_form(path.stem, text)
+    form = parse_form(path.stem, text)
+    if taken := sorted(_TAKEN & {question.id for question in form.questions}):
+        raise QueryError(
+            f"{path}: question {taken[0]!r}: the page sends a field of that name itself"
+        )
+    return form

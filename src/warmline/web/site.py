@@ -86,7 +86,8 @@ class Visit:
 
     def asked(self, name: str) -> str:
         """Return a field of the form, else of the address, without space around; empty if none."""
-        return (self.form.get(name) or self.request.query_params.get(name) or "").strip()
+        asked = self.form.get(name) or self.request.query_params.get(name) or ""
+        return asked.replace("\0", "").strip()
 
     def asking(self, fields: Mapping[str, str]) -> "Visit":
         """Return the visit as if it asked for these fields and no others."""
@@ -215,7 +216,7 @@ async def form_of(request: Request) -> dict[str, str]:
         fields = parse_qs(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
         return {}
-    return {name: values[-1] for name, values in fields.items()}
+    return {name: values[-1].replace("\0", "") for name, values in fields.items()}
 
 
 def session_of(site: Site, request: Request) -> Session | None:

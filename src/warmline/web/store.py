@@ -27,6 +27,8 @@ from warmline.errors import EncryptionError, WarehouseError
 from warmline.files import open_private
 
 _SEALED = "sealed:1:"
+#: Stands before a text in clear that begins like a stored one, which is not for people to say.
+_CLEAR = "clear:1:"
 _NONCE_BYTES = 12
 
 METADATA = sa.MetaData()
@@ -229,10 +231,25 @@ class Store:
         with self.engine.begin() as con:
             return [con.execute(statement).rowcount for statement in statements]
 
+    def write_unless(
+        self, found: sa.Select[Any], *statements: sa.Insert | sa.Update | sa.Delete
+    ) -> bool:
+        """Carry out all of the statements unless the query finds a row; returns whether it did.
+
+        Nobody writes in between: of two people who decide the same at once, one is told.
+        """
+        with self.engine.begin() as con:
+            con.exec_driver_sql("BEGIN IMMEDIATE")
+            if con.execute(found).first() is not None:
+                return False
+            for statement in statements:
+                con.execute(statement)
+            return True
+
     def seal(self, text: str) -> str:
         """Return a text as it is stored: encrypted when a key is given, else as it is."""
         if self._secret is None:
-            return text
+            return f"{_CLEAR}{text}" if text.startswith((_SEALED, _CLEAR)) else text
         nonce = os.urandom(_NONCE_BYTES)
         hidden = AESGCM(self._secret).encrypt(nonce, text.encode(), None)
         return _SEALED + base64.b64encode(nonce + hidden).decode()
@@ -240,13 +257,13 @@ class Store:
     def unseal(self, stored: str) -> str:
         """Return a text as it was written. Raises EncryptionError without its key."""
         if not stored.startswith(_SEALED):
-            return stored
+            return stored.removeprefix(_CLEAR)
         if self._secret is None:
             raise EncryptionError(f"{self.engine.url.database}: encrypted; {HOW_TO_GIVE}")
-        raw = base64.b64decode(stored.removeprefix(_SEALED))
         try:
+            raw = base64.b64decode(stored.removeprefix(_SEALED))
             plain = AESGCM(self._secret).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], None)
-        except InvalidTag as e:
+        except (InvalidTag, ValueError) as e:
             raise EncryptionError(
                 f"{self.engine.url.database}: encrypted with another key than the one given"
             ) from e
@@ -303,9 +320,17 @@ class Store:
         self.empty_log()
 
     def empty_log(self) -> None:
-        """Take what was changed into the file, so that the log beside it holds nothing old."""
+        """Take what was changed into the file, so that the log beside it holds nothing old.
+
+        Raises WarehouseError when somebody reads the old for so long that it has to stay.
+        """
         with self.engine.connect() as con:
-            con.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            is_busy, *_ = con.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        if is_busy:
+            raise WarehouseError(
+                f"{self.engine.url.database}: another program reads it, so that what was erased "
+                "may still be in its log; close that program, and give the command again"
+            )
 
     def additions(self, landing_keys: Collection[str]) -> list[Row]:
         """Return what people added to these calls, table by table, as it can be read."""

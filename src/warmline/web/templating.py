@@ -6,6 +6,7 @@ when the server starts. What has no translation stays English.
 
 import gettext
 import io
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,6 +23,11 @@ from warmline.web.accounts import Right
 _FOLDER = Path(__file__).parent
 CATALOGUES = _FOLDER / "locale"
 ENGLISH = "en"
+#: A language of an `Accept-Language` header with its weight (RFC 9110, 12.5.4).
+_ACCEPTED = re.compile(
+    r"\s*(?P<language>[A-Za-z]{1,8})(-[A-Za-z0-9-]*)?\s*"
+    r"(;\s*[qQ]=(?P<rank>0(\.[0-9]{0,3})?|1(\.0{0,3})?)\s*)?"
+)
 
 
 def languages() -> tuple[str, ...]:
@@ -33,14 +39,10 @@ def chosen_language(accepted: str) -> str:
     """Return the language for an `Accept-Language` header: the first of those that there are."""
     wanted = []
     for position, part in enumerate(accepted.split(",")[:20]):
-        name, _, weight = part.partition(";q=")
-        try:
-            rank = float(weight or 1)
-        except ValueError:
-            continue
-        wanted.append((-rank, position, name.strip().lower().split("-")[0]))
+        if (asked := _ACCEPTED.fullmatch(part)) and (rank := float(asked["rank"] or 1)):
+            wanted.append((-rank, position, asked["language"].lower()))
     there = languages()
-    return next((name for rank, _, name in sorted(wanted) if rank and name in there), ENGLISH)
+    return next((name for _, _, name in sorted(wanted) if name in there), ENGLISH)
 
 
 def environments() -> Mapping[str, jinja2.Environment]:
@@ -75,6 +77,8 @@ def _environment(language: str) -> jinja2.Environment:
         "clock": clock,
         "value": value_text,
         "words": lambda name: spoken.gettext(words(name)) if name else "",
+        # `_()` takes its text for a part of the page: only for what a template itself says.
+        "translated": lambda text: spoken.gettext(str(text)) if text else "",
         "minute": _minute,
         "plain": plain,
         "percent": lambda share: "–" if share is None else f"{share:.0%}",

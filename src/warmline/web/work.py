@@ -186,7 +186,10 @@ def show_playlist(visit: Visit) -> Response:
         rows = store.read(query)
         calls = reader.calls([row["landing_key"] for row in rows])
         shown = [
-            row | store.opened(row, "text") | {"call_id": calls[row["landing_key"]]["call_id"]}
+            row
+            | store.opened(row, "text")
+            | {"call_id": calls[row["landing_key"]]["call_id"]}
+            | {"may_drop": _may_drop(visit, row, found[0])}
             for row in rows
             if row["landing_key"] in calls
         ]
@@ -217,8 +220,19 @@ def drop_clip(visit: Visit) -> Response:
     found = visit.site.store.read(sa.select(clips).where(clips.c.clip_id == number))
     if not found:
         raise RefusedError(404, "there is no such clip")
+    (clip,) = found
+    (playlist,) = (row for row in visit.playlists() if row["playlist_id"] == clip["playlist_id"])
+    if not _may_drop(visit, clip, playlist):
+        raise RefusedError(
+            403, "a clip is taken out by who put it in, by whose playlist it is, or by a lead"
+        )
     visit.site.store.write(clips.delete().where(clips.c.clip_id == number))
-    return visit.back("/playlist", id=found[0]["playlist_id"])
+    return visit.back("/playlist", id=clip["playlist_id"])
+
+
+def _may_drop(visit: Visit, clip: Row, playlist: Row) -> bool:
+    own = visit.user.name in (clip["user_name"], playlist["user_name"])
+    return own or visit.user.may(Right.LEAD)
 
 
 def _chosen(visit: Visit) -> list[str]:
@@ -235,12 +249,15 @@ def _clip(visit: Visit, reader: Reader, text: str) -> dict[str, Any]:
     if not 0 < end_s - start_s <= _LONGEST_CLIP_S:
         raise QueryError(f"to: after from, by at most {_LONGEST_CLIP_S / 60:.0f} minutes")
     call = visit.asking({"id": call_id}).call(reader)
+    duration_s = reader.calls([call.landing_key])[call.landing_key]["duration_s"]
+    if duration_s is not None and start_s >= duration_s:
+        raise QueryError(f"from: {call.call_id} has {duration_s:.1f} s, {start_s:.1f} is after it")
     return {
         "landing_key": call.landing_key,
         "at": now(),
         "user_name": visit.user.name,
         "start_s": start_s,
-        "end_s": end_s,
+        "end_s": end_s if duration_s is None else min(end_s, duration_s),
         "text": visit.site.store.seal(visit.asked("text")[:_LONGEST_TEXT]),
     }
 
