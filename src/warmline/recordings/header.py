@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 _CHUNK_LIMIT = 1000
 _BLOCK_BYTES = 1 << 20
 _OVERLAP_BYTES = 64
-_FARTHEST = 1 << 60
 _MP3_TAGS = (b"Xing", b"Info", b"VBRI")
 _W64_GUID = b"\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 
@@ -419,7 +418,7 @@ def _has_mp3_length(file: BinaryIO, head: bytes) -> bool:
 
 
 def _at(file: BinaryIO, position: int, size: int) -> bytes:
-    if position > _FARTHEST:  # a size of garbage
+    if position >= file.seek(0, 2):  # a size of garbage; file systems refuse to seek very far
         return b""
     file.seek(position)
     return file.read(size)
