@@ -100,7 +100,7 @@ def a_week(browser: Browser, base: str) -> None:
     send(first, base, "/call/score", id="third-call-broadband", **yes | {"understood": "no"})
     said = "She says it back to him at 1:02, in her own words."
     send(lead, base, "/evaluation/answer", id="1", step="appealed", text=said)
-    send(lead, base, "/work/sample", n="5", seed="1", days="all")
+    send(lead, base, "/sample", n="5", seed="1", days="all")
     begin = {"title": "First round", "form": "conversation", "n": "3", "seed": "2", "days": "all"}
     people = {"person.1": "first-reviewer", "person.2": "second-reviewer"}
     round_page = send(lead, base, "/calibration/begin", **begin, **people)

@@ -358,12 +358,12 @@ def test_a_lead_can_close_a_calibration(programme: Programme) -> None:
 def drawn(programme: Programme, **fields: str) -> list[str]:
     """Draw into rob's queue, and take out what was drawn; returns the calls in order."""
     fields = {"queue": "bills", "days": "all", "person": "rob", **fields}
-    assert send(programme.lea, "/work/sample", **fields).status_code == 303
+    assert send(programme.lea, "/sample", **fields).status_code == 303
     page = programme.rob.get("/work").text
     rows = [row for row in page.split("<tr>") if 'name="assignment"' in row]
     found = [re.findall(r"/call\?id=([\w-]+)", row)[0] for row in rows]
     for number in re.findall(r'name="assignment" value="(\d+)"', page):
-        assert send(programme.rob, "/work/done", assignment=number).status_code == 303
+        assert send(programme.rob, "/done", assignment=number).status_code == 303
     return found
 
 
@@ -375,11 +375,11 @@ def test_a_seed_draws_the_same_calls_and_each_agent_its_share(programme: Program
     of = [int(name[1:]) % 3 for name in by_agent if name.startswith("c")]
     assert sorted(of) == [0, 0, 1, 1, 2, 2]
     assert len(drawn(programme, n="3", seed="1", reason="address")) == 3
-    refused = send(programme.lea, "/work/sample", n="0", seed="1")
+    refused = send(programme.lea, "/sample", n="0", seed="1")
     assert refused.status_code == 422 and "n: a whole number from 1" in refused.text
-    nothing = send(programme.lea, "/work/sample", n="1", seed="1", queue="none")
+    nothing = send(programme.lea, "/sample", n="1", seed="1", queue="none")
     assert nothing.status_code == 422 and "loosen one" in nothing.text
-    other = send(programme.rea, "/work/sample", n="1", seed="1", days="all", person="rob")
+    other = send(programme.rea, "/sample", n="1", seed="1", days="all", person="rob")
     assert other.status_code == 422, "a reviewer fills the own queue only"
 
 

@@ -189,15 +189,7 @@ def make_plan(
                 is_failed = landed and landed.status is Status.FAILED
                 (given_up if is_failed else unchanged).append(original.path)
     return Plan(
-        tuple(
-            replace(
-                call,
-                after=state.newest(call.recording),
-                remote=found.remote.get(call.path),
-                takes_row=state.takes_row(call.path),
-            )
-            for call in pending
-        ),
+        tuple(map(state.with_what_is_known, pending)),
         tuple(unchanged),
         tuple(replace(d, remote=found.remote.get(d.recording.path)) for d in duplicates),
         found.unfinished,
@@ -258,6 +250,15 @@ class _Planner:
                 takers[key].append(recording.path)
                 digests[key].add(recording.audio_sha256 or recording.path)
         return {key: tuple(takers[key]) for key, of in digests.items() if len(of) > 1}
+
+    def with_what_is_known(self, call: PlannedCall) -> PlannedCall:
+        """Return a call with its newest analysis, where its bytes are, and whether it has a row."""
+        return replace(
+            call,
+            after=self.newest(call.recording),
+            remote=self.found.remote.get(call.path),
+            takes_row=self.takes_row(call.path),
+        )
 
     def takes_row(self, path: str) -> bool:
         """Return whether a recording takes its row of the table: not if another one would, too."""

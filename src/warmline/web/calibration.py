@@ -210,7 +210,7 @@ def _alike(found: Round, scored: dict[tuple[str, str], Evaluation]) -> list[Alik
 
 
 def _first_answer(found: Evaluation | None, question: str) -> str | None:
-    """What a person said when blind: a version that a dispute brought is a lead's."""
+    """Return what a person said when blind: a version that a dispute brought is a lead's."""
     return None if found is None else found.first_final["answers"].get(question) or None
 
 

@@ -40,7 +40,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Coaching:
-    """What was written to an agent: open goals first, all else newest first."""
+    """All that was written to an agent: open goals first, all else newest first."""
 
     goals: tuple[Goal, ...]
     notes: tuple[Row, ...]

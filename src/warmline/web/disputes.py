@@ -127,14 +127,14 @@ def evaluations_of_agent(
 
 
 def _answers_now(visit: Visit, found: Evaluation, agent: str | None) -> tuple[str, ...]:
-    """What this person may answer now."""
+    """Return what this person may answer now."""
     if not visit.user.may(Right.APPEAL) or _answers_in_person(visit, agent):
         return ()
     return ANSWERS_AFTER.get(found.status, ())
 
 
 def _answers_in_person(visit: Visit, agent: str | None) -> bool:
-    """Whether the agent can log in, so that nobody else takes the appeal away from them."""
+    """Tell whether the agent can log in, so that nobody else takes the appeal from them."""
     if visit.user.role is Role.AGENT or agent is None:
         return False
     users = visit.site.accounts.all_users()

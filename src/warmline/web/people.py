@@ -172,7 +172,7 @@ def _agents(reader: Reader, team: str | None) -> list[Row]:
 
 
 def _corrected(rows: list[Row], changed: dict[str, Row], name: str) -> Row | None:
-    """What is left of these sums of answered and answerable cues; None where nothing changed."""
+    """Return the sums of answered and answerable cues after review; None where nothing changed."""
     if name not in changed:
         return None
     change = changed[name]

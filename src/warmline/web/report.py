@@ -262,7 +262,7 @@ def _require_a_group(report: Report, fewest: int) -> None:
 
 
 def _is_told(row: Row, fewest: int) -> bool:
-    """Whether a group is of so many calls and agents that it is about nobody."""
+    """Tell whether a group is of so many calls and agents that it is about nobody."""
     return row["calls"] >= SMALLEST_CELL and not 0 < row["agents"] < fewest
 
 

@@ -255,7 +255,7 @@ def evaluations_of(visit: Visit, landing_keys: Collection[str]) -> list[Evaluati
 
 @dataclass(frozen=True)
 class _Blind:
-    """What a person may not see yet: calibrations that are open, and calls to score for them."""
+    """Calibrations that are open to a person, and calls to score for them: hidden until then."""
 
     calibrations: frozenset[int]
     calls: frozenset[str]
