@@ -204,8 +204,8 @@ def test_joined_calls_keep_every_word_in_its_place():
 
 @needs_flite
 def test_a_script_in_other_voices_says_the_same() -> None:
-    """Customers' voices alone differ; each call is told apart by its name and metadata."""
-    script = Path(__file__).parents[1] / "audio" / "samples" / "hospital-appointment.toml"
+    """Customers' voices alone differ; the script raises the customer's pitch, which one cannot."""
+    script = Path(__file__).parents[1] / "audio" / "samples" / "billing-dispute.toml"
     found = list(simulate.render_in_voices(script))
     assert [c.metadata.extra["customer_voice"] for c in found] == ["slt", "rms", "awb"]
     assert [c.truth.call_id.split(".")[1] for c in found] == ["slt", "rms", "awb"]

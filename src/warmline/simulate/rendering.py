@@ -271,21 +271,27 @@ def render_in_voices(path: Path) -> Iterator[SimulatedCall]:
     """Yield the call of a script with its customers in each voice, all else being the same.
 
     Call ids end in the voice, and so do the metadata (`customer_voice`). Both parties have a
-    channel of their own, so that only what is heard can differ. Raises as `render_script`.
+    channel of their own, and customers keep their voice's own pitch, which some voices cannot
+    change: so only what is heard can differ. Raises as `render_script`.
     """
     scene = read_script(path)
     sound = scene.sound.model_copy(update={"layout": "stereo"})
+    customers = {name for name, s in scene.speakers.items() if s.role == "customer"}
+    lines = tuple(
+        line.model_copy(update={"pitch_st": 0.0}) if line.speaker in customers else line
+        for line in scene.lines
+    )
     for voice in VOICES:
         plain = {"voice": voice, "pitch_hz": None, "formants": 1.0}
         speakers = {
             name: speaker.model_copy(
                 update={"channel": int(speaker.role == "agent")}
-                | (plain if speaker.role == "customer" else {})
+                | (plain if name in customers else {})
             )
             for name, speaker in scene.speakers.items()
         }
         call = scene.call.model_copy(update={"call_id": f"{scene.call.call_id}.{voice}"})
-        changed = {"call": call, "sound": sound, "speakers": speakers}
+        changed = {"call": call, "sound": sound, "speakers": speakers, "lines": lines}
         try:
             made = render(scene.model_copy(update=changed))
         except SceneLineError as e:
