@@ -21,11 +21,18 @@ import duckdb
 import pyarrow as pa
 
 from warmline import empathy, floor, language
-from warmline.analysis import CallAnalysis, PartyProsody, Prosody, StageKey, TurnProsody
+from warmline.analysis import (
+    CallAnalysis,
+    Metric,
+    PartyProsody,
+    Prosody,
+    StageKey,
+    TurnProsody,
+    missing_metric,
+)
 from warmline.errors import Status
 from warmline.files import folder
 from warmline.landing import rows, store
-from warmline.metrics import Metric, missing_metric
 from warmline.pipeline import STAGES
 from warmline.prosody import DEFINITIONS as PROSODY
 from warmline.settings import Settings

@@ -13,7 +13,7 @@ import duckdb
 
 from warmline.database import open_for_building
 from warmline.landing import store
-from warmline.warehouse.marts import summarize
+from warmline.warehouse.load import summarize
 from warmline.warehouse.tables import define_views, loaded_tables
 
 #: No named query and no search reads these, and they are most of the bytes.

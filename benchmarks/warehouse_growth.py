@@ -25,7 +25,7 @@ from accounting import Cost, machine, measured
 from landing_zone import write_zone
 from multiplying import UNREAD, multiply
 
-from warmline.landing.outcomes import OutcomeLine, outcome_files, write_outcomes
+from warmline.landing.feedback import OutcomeLine, outcome_files, write_outcomes
 from warmline.query.questions import ask_named, named_queries
 from warmline.query.search import Match, Scope, search
 

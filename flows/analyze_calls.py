@@ -31,23 +31,14 @@ from prefect.client.schemas.schedules import CronSchedule
 
 from night_runners import open_runner
 from warmline.encryption import look_for_key
-from warmline.erasing import finish_erasing
 from warmline.errors import SettingsError, WarehouseError, WarmlineError, one_line
+from warmline.files import UnfinishedErasureError
 from warmline.pipeline import Plan, PlannedCall, Redo, RunConfig, RunSummary, with_later
-from warmline.places import UnfinishedErasureError
+from warmline.privacy.erasing import finish_erasing, forget_runs, prefect_home
 from warmline.processes import end_with
 from warmline.recordings.remote import as_source
-from warmline.reports import (
-    NightReport,
-    RunFacts,
-    as_markdown,
-    forget_runs,
-    note_end,
-    noted,
-    prefect_home,
-    read_night,
-    write_report,
-)
+from warmline.reports.monitoring import note_end, noted, read_night, write_report
+from warmline.reports.report import NightReport, RunFacts, as_markdown
 from warmline.run import RunHooks, Runner, RunRequest, require_read, run
 from warmline.settings import NightSettings, load_settings
 from warmline.warehouse.landing_folder import known_places

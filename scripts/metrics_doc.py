@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from warmline.metrics import MetricDefinition
+from warmline.analysis import MetricDefinition
 from warmline.pipeline import STAGES
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -14,7 +14,7 @@ from support.factories import definitions_of
 from support.marked import MARKS, fill, marked
 from support.once import Once
 from warmline import landing
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.landing import Selection
 from warmline.warehouse import publish
 from warmline.warehouse.access_log import (

@@ -37,7 +37,7 @@ from warmline.annotation.agreement import (
     weighted_kappa,
 )
 from warmline.annotation.drawing import _spread
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.errors import DataError
 from warmline.statistics import precision_at
 from warmline.warehouse import publish

@@ -18,15 +18,14 @@ SHIPPED = [*MODULES, *FLOWS]
 # From the door to the last room; a room may know those above it, never those below. What stands in
 # one line does not know each other.
 HOUSE = (
-    ("__init__", "errors", "values", "progress"),
+    ("__init__", "errors", "values"),
+    ("settings", "statistics", "processes"),
     ("files",),
-    ("metrics", "settings", "statistics", "processes"),
     ("encryption",),
-    ("analysis", "phrases", "places", "database"),
+    ("analysis", "phrases", "database"),
     ("models",),
     ("redaction",),
     ("recordings", "landing"),
-    ("channels",),
     ("speech",),
     ("words",),
     ("turns",),
@@ -35,8 +34,9 @@ HOUSE = (
     ("pipeline",),
     ("preloaded",),
     ("warehouse",),
-    ("simulate", "annotation", "outcomes", "reports"),
-    ("research", "query", "erasing"),
+    ("simulate", "annotation", "reports"),
+    ("research", "query"),
+    ("privacy",),
     ("run",),
     ("api",),
     ("web",),
@@ -50,8 +50,7 @@ USERS_OF_NETWORKS = {*NETWORKS, "openai_whisper.py", "decoding.py"}
 # Imported by functions when a network is there to be used.
 LATE = {*NETWORKS, "decoding.py"}
 ALLOWED_UPWARDS = {
-    ("erasing", "web.store"),  # what people wrote on the pages is forgotten with the call
-    ("query", "web.store"),
+    ("privacy", "web.store"),  # what people wrote on the pages is forgotten with the call
     ("models", "speech.campplus"),
     ("models", "language.encoders"),
 }
@@ -175,7 +174,7 @@ def test_files_and_functions_fit_a_reader():
     against = []
     for path in SHIPPED:
         text = path.read_text(encoding="utf-8")
-        if len(text.splitlines()) > 500:
+        if len(text.splitlines()) > 600:
             against.append(f"{name(path)} would be clearer as two modules")
         for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -14,7 +14,7 @@ from support import factories
 from support.sounds import RATE_HZ, talk, write
 from warmline import landing
 from warmline.analysis import CallAnalysis
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.errors import QueryError
 from warmline.models.engines import Engines
 from warmline.query.export import (

@@ -12,10 +12,10 @@ from support.factories import not_analyzed, sha
 from support.once import Once
 from support.warehouses import put, rich
 from warmline import landing
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.database import open_for_reading
 from warmline.errors import QueryError, Status
-from warmline.warehouse.call_names import find_call, find_calls
+from warmline.query.calls import find_call, find_calls
 
 FIRST, SECOND = f"c-17~{sha('one')[:8]}", f"c-17~{sha('two')[:8]}"
 

@@ -13,12 +13,11 @@ from typer.testing import CliRunner
 
 from support import factories
 from warmline import __version__, landing
-from warmline.analysis import Backchannel, Overlap, Silence
-from warmline.cli.app import app
+from warmline.analysis import Backchannel, Overlap, Silence, missing_metric
+from warmline.cli import app
+from warmline.cli.common import ExitCode
 from warmline.cli.show import strip
-from warmline.cli.terminal import ExitCode
-from warmline.metrics import missing_metric
-from warmline.query.call_page import clock, evidence_text, value_text
+from warmline.query.calls import clock, evidence_text, value_text
 from warmline.values import Span
 from warmline.warehouse import publish
 
@@ -217,7 +216,7 @@ def test_an_unforeseen_error_is_one_line_unless_asked(monkeypatch, warehouse):
     def broken(*_: object) -> None:
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("warmline.query.call_page.read_page", broken)
+    monkeypatch.setattr("warmline.query.calls.read_page", broken)
     shown = warmline("show", "c-17", "--warehouse", warehouse)
     assert shown.exit_code == ExitCode.FAULT
     assert "fault in warmline: ZeroDivisionError" in shown.stderr
@@ -236,7 +235,7 @@ def test_the_night_needs_something_to_do(tmp_path, monkeypatch):
 def test_questions_start_without_what_listens():
     """What `query` imports decides how soon it answers."""
     code = (
-        "import sys; from warmline.cli.app import app; import warmline.query.questions; "
+        "import sys; from warmline.cli import app; import warmline.query.questions; "
         "print([m for m in ('torch', 'whisper', 'librosa', 'pyannote.core', 'sklearn', 'pandas', "
         "'pyarrow', 'prefect', 'av', 'scipy') if m in sys.modules])"
     )

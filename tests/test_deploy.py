@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.settings import NightSettings, Settings
 
 ROOT = Path(__file__).parents[1]
@@ -127,7 +127,8 @@ def test_every_metric_on_the_page_is_one_and_every_one_is_on_the_page(tmp_path):
     pytest.importorskip("prometheus_client")
     from warmline import landing
     from warmline.pipeline import Plan, RunSummary
-    from warmline.reports import RunFacts, as_metrics, note_end
+    from warmline.reports.monitoring import as_metrics, note_end
+    from warmline.reports.report import RunFacts
     from warmline.warehouse import publish
 
     (tmp_path / "w.landing").mkdir()

@@ -15,7 +15,7 @@ import yaml
 
 from support.dialogues import dialogue, empathy_of
 from warmline import __version__
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.errors import Status
 from warmline.settings import Settings
 from warmline.values import RoleName

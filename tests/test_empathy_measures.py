@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 from support.dialogues import NO_FLOOR, Dialogue, dialogue, empathy_of, metric, moments_of
-from warmline.analysis import Silence
+from warmline.analysis import Metric, Silence
 from warmline.empathy import DEFINITIONS, measure
-from warmline.metrics import Metric
 from warmline.settings import Settings
 from warmline.values import RoleName
 

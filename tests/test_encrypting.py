@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from support.factories import call
 from support.marked import MARKS, a_key, fill, holding
 from warmline import landing
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.encryption import new_key_file
 from warmline.errors import EncryptionError
 from warmline.query.questions import ask

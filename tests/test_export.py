@@ -15,7 +15,7 @@ from support import factories
 from support.once import Once
 from warmline import landing
 from warmline.analysis import CallAnalysis
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.errors import QueryError
 from warmline.query.export import (
     EXPORTERS,

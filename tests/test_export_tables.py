@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from support.factories import call, definitions_of
 from warmline import landing
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.errors import QueryError
 from warmline.files import safe_cell
 from warmline.query import export

@@ -20,18 +20,18 @@ from support.once import Once
 from support.plans import MODELS
 from warmline import landing
 from warmline.analysis import Quote
-from warmline.cli.app import app
-from warmline.erasing import without_words
-from warmline.landing import Selection, erasures, forgetting
+from warmline.cli import app
+from warmline.landing import Selection, erasures, rewriting
 from warmline.landing.store import key_of, uncompacted_file
-from warmline.outcomes import load_outcomes
 from warmline.pipeline import CacheKeys, Plan, RunSummary, all_measures, make_plan
 from warmline.pipeline.calls import _previous
+from warmline.privacy.erasing import without_words
 from warmline.query.questions import ask
 from warmline.query.reviews import Judgement, Verdict, review_cue
-from warmline.reports import NightReport, RunFacts, as_markdown
+from warmline.reports.report import NightReport, RunFacts, as_markdown
 from warmline.settings import RetentionSettings, Settings
 from warmline.warehouse import check_warehouse, publish, publishing
+from warmline.warehouse.outcomes import load_outcomes
 
 MARKS = ("xylocarp", "quillwort", "zanthoxyl")  # in the text, the customer's id, the reason given
 
@@ -235,7 +235,7 @@ def test_any_command_finishes_an_erasing_that_was_killed(
 @pytest.mark.parametrize("point", ["note", "carry_out", "remove", "forget_listed"])
 def test_an_erasing_that_is_killed_once_it_is_noted_is_finished(folder: Path, point: str) -> None:
     """Killed anywhere in the landing folder: before, everything is there; after, nothing is."""
-    place = erasures if point == "note" else forgetting
+    place = erasures if point == "note" else rewriting
     assert killed_forgetting(folder, place, point) == -signal.SIGKILL
     done = command(folder, "query", "select 1")
     assert done.exit_code == 0, done.output

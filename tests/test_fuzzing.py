@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from support import factories
 from warmline import landing
 from warmline.errors import MetadataError, SettingsError
-from warmline.landing.outcomes import write_outcomes
-from warmline.outcomes import read_outcome_table
+from warmline.landing.feedback import write_outcomes
 from warmline.recordings.fields import KNOWN_FIELDS
 from warmline.recordings.metadata import read_metadata, read_table
 from warmline.settings import RecordingSettings, load_settings
+from warmline.warehouse.outcomes import read_outcome_table
 
 SETTINGS = RecordingSettings()
 quick = settings(

@@ -16,15 +16,14 @@ from typer.testing import CliRunner
 from support import factories
 from support.sounds import RATE_HZ, talk, write
 from warmline import landing
-from warmline.cli.app import app
-from warmline.cli.terminal import PlainConsole, harmless
+from warmline.cli import app
+from warmline.cli.common import PlainConsole, harmless
 from warmline.errors import RecordingRefusedError, Status
 from warmline.query.questions import ask
 from warmline.recordings.decode import decode
 from warmline.recordings.find import find_recordings, identify
 from warmline.recordings.metadata import read_metadata
-from warmline.reports import as_html, as_markdown
-from warmline.reports.report import FailedCall, NightReport, RunFacts
+from warmline.reports.report import FailedCall, NightReport, RunFacts, as_html, as_markdown
 from warmline.settings import RecordingSettings
 from warmline.warehouse import publish
 

@@ -20,7 +20,7 @@ from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.errors import Status
 from warmline.files import LockedError, exclusive
-from warmline.landing import compacting, rows, store
+from warmline.landing import rewriting, rows, store
 from warmline.values import Recording, Span
 
 LATER = ANALYZED_AT + timedelta(days=1)
@@ -234,8 +234,8 @@ def test_workers_readers_and_packing_at_the_same_time_lose_nothing(tmp_path: Pat
 
 #: Functions that packing goes through, and is killed at.
 POINTS: dict[str, tuple[Any, str]] = {
-    "claimed": (compacting, "_compact_locked"),
-    "writing": (compacting.pq.ParquetWriter, "write_batch"),
+    "claimed": (rewriting, "_compact_locked"),
+    "writing": (rewriting.pq.ParquetWriter, "write_batch"),
     "renaming": (Path, "replace"),
     "removing": (Path, "unlink"),
 }
@@ -248,7 +248,7 @@ def test_packing_may_be_killed_at_any_point(tmp_path: Path, point: str) -> None:
 
     def pack() -> None:
         die_at(*POINTS[point])
-        compacting.compact(tmp_path, rows_in_pack=2)
+        rewriting.compact(tmp_path, rows_in_pack=2)
 
     assert ended(pack) == -9
     assert len(landing.known(tmp_path)) == 5

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from support.factories import call, cue, definitions_of
 from support.once import Once
 from warmline import landing
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.errors import EncryptionError, WarehouseError
-from warmline.places import give_identity, identity_of
+from warmline.files import give_identity, identity_of
 from warmline.query.questions import ask
 from warmline.settings import PlaceSettings, Settings
 from warmline.warehouse import publish

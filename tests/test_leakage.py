@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
 from support.sounds import RATE_HZ, Samples, conversation, sound_of, talk
-from warmline.analysis import Floor
+from warmline.analysis import Floor, Metric
 from warmline.files import folder
-from warmline.metrics import Metric
 from warmline.models.engines import Engines
 from warmline.pipeline.analyze import doubt_about_parties, missing_party, suppress_floor
 from warmline.query.questions import ask

@@ -20,15 +20,10 @@ from support.factories import (
     not_analyzed,
 )
 from warmline import landing
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.errors import Status, WarehouseError
 from warmline.pipeline import Outcome, Plan, RunSummary
-from warmline.reports import (
-    WATCHED,
-    Day,
-    RunFacts,
-    as_html,
-    as_markdown,
+from warmline.reports.monitoring import (
     as_metrics,
     last_night,
     note_end,
@@ -39,8 +34,15 @@ from warmline.reports import (
     report_files,
     write_report,
 )
-from warmline.reports.drift import compare
-from warmline.reports.report import shares_too_large
+from warmline.reports.report import (
+    WATCHED,
+    Day,
+    RunFacts,
+    as_html,
+    as_markdown,
+    compare,
+    shares_too_large,
+)
 from warmline.settings import NightSettings
 from warmline.warehouse import publish
 

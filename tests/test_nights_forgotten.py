@@ -16,7 +16,7 @@ import pytest
 from warmline import landing
 from warmline.errors import WarehouseError
 from warmline.files import folder
-from warmline.reports import forget_names, forget_runs, prefect_home
+from warmline.privacy.erasing import forget_names, forget_runs, prefect_home
 
 MARK = "quillwort"  # in the names of a recording and of its customer
 # A busy machine takes longer than 20 s to start a server.

@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 
 from support.factories import call, not_analyzed, sha
 from warmline import landing
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.errors import MetadataError
-from warmline.landing.outcomes import outcome_files
-from warmline.outcomes import OutcomeReport, load_outcomes, read_outcome_table, read_value
+from warmline.landing.feedback import outcome_files
 from warmline.warehouse import check_warehouse, publish
+from warmline.warehouse.outcomes import OutcomeReport, load_outcomes, read_outcome_table, read_value
 
 
 def day(number: int, hour: int = 9) -> datetime:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from warmline.progress import ProgressFile, ProgressWriter, part_of
+from warmline.processes import ProgressFile, ProgressWriter, part_of
 
 
 def _report_for_ever(writer: ProgressWriter) -> None:

@@ -12,11 +12,10 @@ from typer.testing import CliRunner
 from support.samples import cut, settings
 from support.sounds import RATE_HZ, tone, write
 from warmline import landing, words
-from warmline.analysis import CallAnalysis
-from warmline.cli.app import app
-from warmline.cli.terminal import ExitCode
+from warmline.analysis import CallAnalysis, Metric
+from warmline.cli import app
+from warmline.cli.common import ExitCode
 from warmline.errors import Status
-from warmline.metrics import Metric
 from warmline.models.engines import Engines
 from warmline.pipeline import CacheKeys, all_measures, analyze_recording
 from warmline.pipeline.analyze import CallInput, analyze_recordings

@@ -11,13 +11,14 @@ from support import factories
 from support.buckets import night, planned, put_in_memory, silence
 from support.quick_nights import MODELS, add_recordings, land_here, plan_of
 from warmline import landing
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.encryption import new_key_file, read_key_file
 from warmline.errors import EncryptionError
 from warmline.pipeline import CacheKeys
 from warmline.query.questions import ask
 from warmline.recordings.metadata import pseudonym, read_metadata, read_table
-from warmline.reports import as_markdown, read_night
+from warmline.reports.monitoring import read_night
+from warmline.reports.report import as_markdown
 from warmline.settings import (
     NightSettings,
     ProfileSettings,

@@ -20,7 +20,7 @@ from warmline.files import write_text_whole, write_whole
 from warmline.landing import Selection
 from warmline.query.export import EXPORTERS, TABLES, export, write_table
 from warmline.query.questions import ask
-from warmline.reports import last_night, read_night, write_report
+from warmline.reports.monitoring import last_night, read_night, write_report
 from warmline.settings import NightSettings
 from warmline.warehouse import publish
 
@@ -119,7 +119,7 @@ def test_what_libraries_write_for_a_command_is_private(place: Path) -> None:
 _UNDER_A_COMMAND = """
 import sys
 from typer.testing import CliRunner
-from warmline.cli.app import app
+from warmline.cli import app
 CliRunner().invoke(app, ["query", "--list"])
 exec(sys.argv[1])
 """

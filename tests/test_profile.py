@@ -9,9 +9,8 @@ from typer.testing import CliRunner
 
 from support.factories import call, cue, definitions_of, measured
 from warmline import landing
-from warmline.analysis import CallAnalysis
-from warmline.cli.app import app
-from warmline.metrics import rate
+from warmline.analysis import CallAnalysis, rate
+from warmline.cli import app
 from warmline.query.questions import ask, ask_named
 from warmline.settings import ProfileSettings
 from warmline.warehouse import publish

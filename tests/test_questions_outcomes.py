@@ -8,11 +8,10 @@ import pytest
 
 from support.factories import NO_ROLES, call, cue, definitions_of, measured, moment
 from warmline import landing
-from warmline.analysis import CallAnalysis
-from warmline.metrics import rate
-from warmline.outcomes import load_outcomes
+from warmline.analysis import CallAnalysis, rate
 from warmline.query.questions import ask_named
 from warmline.values import RoleName, SpeakerSource
+from warmline.warehouse.outcomes import load_outcomes
 
 SAYS = [
     ("B", 0.0, 2.0, "how can I help"),

@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from warmline.errors import MetadataError, SettingsError
-from warmline.outcomes import read_day, read_outcome_table
 from warmline.recordings.fields import parse_time, read_fields
 from warmline.recordings.find import find_recordings
 from warmline.recordings.metadata import read_metadata, read_table
 from warmline.redaction import redact_field
 from warmline.settings import RecordingSettings, RedactionSettings, load_settings
 from warmline.values import CallMetadata
+from warmline.warehouse.outcomes import read_day, read_outcome_table
 
 SETTINGS = RecordingSettings()
 SALES = "Auto0_GUID_000_AGENT_ChrisL_DT_2025-02-19T06-01-22_Mono.wav"

@@ -32,7 +32,7 @@ from warmline.values import (
     Word,
 )
 from warmline.warehouse import publish
-from warmline.warehouse.dictionary import dictionary
+from warmline.warehouse.tables import dictionary
 
 HARPER = Path(__file__).parents[2] / "shared" / "data" / "calls" / "harper"
 PRIVATE = ("4111", "1111", "078-05-1120", "pat.brown@example.org", "nineteen", "eighty-five")

@@ -28,7 +28,7 @@ from warmline import landing
 from warmline.errors import QueryError, Status
 from warmline.landing import Selection
 from warmline.pipeline.calls import analyze_calls
-from warmline.progress import no_progress
+from warmline.processes import no_progress
 from warmline.query.export import write_bleeped
 from warmline.recordings import remote
 from warmline.recordings.metadata import read_metadata, read_table

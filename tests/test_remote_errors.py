@@ -18,8 +18,8 @@ from support.buckets import (
     put_in_memory,
     s3_server,
 )
-from warmline.cli.app import app
-from warmline.cli.terminal import ExitCode
+from warmline.cli import app
+from warmline.cli.common import ExitCode
 from warmline.errors import SettingsError
 from warmline.pipeline.calls import private_folder, sweep
 from warmline.recordings.remote import as_source, file_system

@@ -18,9 +18,8 @@ from typer.testing import CliRunner
 from support.factories import call, cue, definitions_of, measured, moment, not_analyzed
 from support.firms import Firm, world
 from warmline import landing
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.errors import QueryError, SettingsError, WarehouseError
-from warmline.outcomes import load_outcomes
 from warmline.research import sample as samples
 from warmline.research.design import Correction, Design, Effects
 from warmline.research.plots import forest_png
@@ -30,6 +29,7 @@ from warmline.research.sample import Sample, read_sample
 from warmline.research.study import Study, attrition, lee_bounds, run_study, study_of
 from warmline.research.words import as_dict, lead
 from warmline.values import RoleName
+from warmline.warehouse.outcomes import load_outcomes
 
 MEASURES = ("answered_rate", "ownership", "reflections", "reasks")
 DESIGN = Design(measures=MEASURES[:3], min_n=60)

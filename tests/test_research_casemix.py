@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from support.factories import call, definitions_of, measured
 from support.firms import firm
 from warmline import landing
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.research.casemix import CaseMix, case_mix, read_case_mix
 from warmline.research.design import Design
 from warmline.research.fairness import read_groups, word_error_gap

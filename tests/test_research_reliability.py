@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from support.firms import firm
 from warmline.annotation.sheets import Label
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.research.reliability import components, crossed, rater_components, reliability
 
 MONDAY = datetime(2026, 6, 1, 9)

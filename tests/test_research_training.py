@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from support.firms import firm
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.errors import DataError
 from warmline.research.design import Design
 from warmline.research.training import TrainingEffect, read_roster, training_effects

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from support.plans import cache_keys, land, pending, plan
 from support.quick_nights import outcomes_of
 from warmline import landing
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.errors import Status
 from warmline.pipeline import (
     Outcome,
@@ -32,7 +32,7 @@ from warmline.pipeline import (
 )
 from warmline.pipeline.failures import dated_after, fault_code
 from warmline.pipeline.workers import Batch
-from warmline.progress import no_progress
+from warmline.processes import no_progress
 
 POISONS = ("abort", "kill", "memory", "hang")
 

@@ -16,10 +16,10 @@ from support.factories import ANALYZED_AT, call, cue, definitions_of, measured
 from support.once import Once
 from warmline import landing
 from warmline.analysis import CallAnalysis
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.errors import QueryError
-from warmline.landing.reviews import review_files
-from warmline.query.call_page import read_page
+from warmline.landing.feedback import review_files
+from warmline.query.calls import read_page
 from warmline.query.questions import ask, ask_named
 from warmline.query.reviews import (
     Judgement,

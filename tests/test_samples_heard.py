@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from warmline.analysis import CallAnalysis
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.files import folder
 from warmline.query.export import choose
 from warmline.simulate import Truth, load_truth

@@ -18,7 +18,7 @@ import warmline.query.search as room
 from support.factories import ANALYZED_AT, call, definitions_of
 from warmline import landing
 from warmline.analysis import CallAnalysis
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.database import load_extension
 from warmline.errors import QueryError, WarehouseError
 from warmline.query.process import reading

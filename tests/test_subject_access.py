@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 from support.factories import ANALYZED_AT, call, cue, definitions_of, measured, not_analyzed
 from support.once import Once
 from warmline import landing
-from warmline.cli.app import app
-from warmline.outcomes import load_outcomes
+from warmline.cli import app
 from warmline.pipeline import all_measures
 from warmline.query.reviews import Judgement, Verdict, review_cue
 from warmline.values import Redaction
 from warmline.warehouse import publish
+from warmline.warehouse.outcomes import load_outcomes
 
 SAYS = [("B", 0.0, 2.0, "how can I help"), ("A", 3.0, 6.0, "I am worried xylocarp [card]")]
 

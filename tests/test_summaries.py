@@ -10,13 +10,13 @@ from support.factories import STARTED_AT, call, definitions_of, sha
 from support.warehouses import LATER, contents, put, rich, rows
 from warmline import landing
 from warmline.query.questions import ask_named
-from warmline.warehouse import marts, publish
+from warmline.warehouse import load, publish
 
 
 def test_only_blocks_that_a_night_touched_are_filled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(marts, "CALLS_IN_BLOCK", 2)
+    monkeypatch.setattr(load, "CALLS_IN_BLOCK", 2)
     put(tmp_path, *(rich(name, team=name) for name in "abcde"))
     sums = (
         "SELECT call_no, sum(calls), sum(amount) FROM profile_totals "
@@ -34,7 +34,7 @@ def test_in_blocks_or_not_the_answers_are_the_same(
 ) -> None:
     calls = [rich(name, agent_id=agent) for name, agent in zip("abcde", "xyxyx", strict=True)]
     put(tmp_path / "whole", *calls)
-    monkeypatch.setattr(marts, "CALLS_IN_BLOCK", 2)
+    monkeypatch.setattr(load, "CALLS_IN_BLOCK", 2)
     put(tmp_path / "blocks", *calls)
     whole, blocks = contents(tmp_path / "whole"), contents(tmp_path / "blocks")
     assert whole["agent_profile"] == blocks["agent_profile"]

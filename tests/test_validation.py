@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from typer.testing import CliRunner
 
 from warmline.analysis import Backchannel, Floor, Overlap
-from warmline.cli.app import app
+from warmline.cli import app
 from warmline.errors import DataError
 from warmline.files import folder, load_outside
 from warmline.settings import Settings

@@ -14,8 +14,8 @@ from support.factories import (
 )
 from support.warehouses import contents, put, rich, rows
 from warmline import landing
+from warmline.analysis import rate
 from warmline.errors import Status
-from warmline.metrics import rate
 from warmline.values import SpeakerSource
 from warmline.warehouse import publish
 from warmline.warehouse.tables import sql_files

@@ -13,8 +13,8 @@ from support.factories import (
 )
 from support.warehouses import put, rich
 from warmline import landing
+from warmline.analysis import Metric
 from warmline.errors import WarehouseError
-from warmline.metrics import Metric
 from warmline.warehouse import publish
 from warmline.warehouse.tables import run_checks, sql_files
 

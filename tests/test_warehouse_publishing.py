@@ -14,9 +14,9 @@ from support.factories import definitions_of
 from support.forked import die_at, ended
 from support.warehouses import put, rich, rows
 from warmline import landing
+from warmline.analysis import Metric
 from warmline.errors import WarehouseError
 from warmline.files import exclusive
-from warmline.metrics import Metric
 from warmline.warehouse import check_warehouse, load, publish, publishing
 from warmline.warehouse import swap as swapping
 

@@ -13,15 +13,14 @@ from support.once import Once
 from support.warehouses import contents, put, rich, rows
 from warmline import landing
 from warmline.errors import WarehouseError
-from warmline.landing.outcomes import OutcomeLine, write_outcomes
-from warmline.landing.reviews import Review, write_review
+from warmline.landing.feedback import OutcomeLine, Review, write_outcomes, write_review
 from warmline.settings import ProfileSettings
 from warmline.warehouse import publish
-from warmline.warehouse.dictionary import dictionary_of_an_empty_warehouse
 from warmline.warehouse.tables import (
     SqlFile,
     define_tables,
     define_views,
+    dictionary_of_an_empty_warehouse,
     in_order_of_use,
     sql_files,
 )
@@ -194,7 +193,7 @@ def test_every_table_view_and_column_has_a_comment() -> None:
 def test_the_dictionary_is_up_to_date() -> None:
     readme = (ROOT / "warehouse" / "README.md").read_text(encoding="utf-8")
     assert readme == dictionary_of_an_empty_warehouse(), (
-        "write it anew: python -m warmline.warehouse.dictionary > warehouse/README.md"
+        "write it anew: python -m warmline.warehouse.tables > warehouse/README.md"
     )
 
 

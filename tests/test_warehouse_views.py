@@ -18,9 +18,8 @@ from support.factories import (
 )
 from support.warehouses import LATER, SAYS, put, rich, rows
 from warmline import statistics
-from warmline.analysis import CallAnalysis
+from warmline.analysis import CallAnalysis, MetricDefinition, rate
 from warmline.errors import Status
-from warmline.metrics import MetricDefinition, rate
 from warmline.values import SpeakerSource
 from warmline.warehouse import publish
 

@@ -37,10 +37,10 @@ from support.pages import (
 from support.warehouses import put
 from support.week import day
 from warmline import landing
-from warmline.cli.app import app as commands
+from warmline.analysis import MetricDefinition
+from warmline.cli import app as commands
 from warmline.errors import QueryError, WarehouseError
-from warmline.metrics import MetricDefinition
-from warmline.places import erasing_note
+from warmline.files import erasing_note
 from warmline.query.reviews import ANSWERS, all_reviews
 from warmline.settings import ProfileSettings
 from warmline.values import RoleName

@@ -19,11 +19,10 @@ from support.pages import FROM_HERE, Served, _told_apart, audible, serving
 from support.warehouses import put
 from support.week import day
 from warmline import landing
-from warmline.analysis import CallAnalysis, Quote
-from warmline.cli.app import app as commands
+from warmline.analysis import CallAnalysis, Quote, rate
+from warmline.cli import app as commands
 from warmline.encryption import current_key
 from warmline.errors import WarehouseError
-from warmline.metrics import rate
 from warmline.settings import ProfileSettings
 from warmline.warehouse import publish
 from warmline.web import store as tables

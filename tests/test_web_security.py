@@ -25,7 +25,7 @@ from support.pages import (
     serving,
     sound_of,
 )
-from warmline.cli.app import app as commands
+from warmline.cli import app as commands
 from warmline.errors import QueryError
 from warmline.web.accounts import COOKIE, LARGEST_BODY_BYTES, Role, local_path
 from warmline.web.store import audit, now, sessions

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from support.factories import call
 from support.once import Once
 from support.warehouses import put
-from warmline.cli.app import app
-from warmline.cli.options import Zone
+from warmline.cli import app
+from warmline.cli.common import Zone
 
 WINTER = datetime(2026, 1, 31, 23, 30, tzinfo=UTC)
 SUMMER = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)

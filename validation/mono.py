@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from warmline.metrics import Metric
+from warmline.analysis import Metric
 from warmline.values import RoleName
 
 from .context import Context

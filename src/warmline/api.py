@@ -8,13 +8,12 @@ import duckdb
 
 from warmline.database import open_for_reading
 from warmline.query import questions
-from warmline.query.call_page import CallPage, read_page
+from warmline.query.calls import CallPage, read_page
 from warmline.query.questions import QueryResult
 from warmline.recordings.remote import as_source
 from warmline.run import RunRequest, RunResult, require_there, run
 from warmline.settings import Settings
-from warmline.warehouse.landing_folder import known_places
-from warmline.warehouse.reviews import show_landed_reviews
+from warmline.warehouse.landing_folder import known_places, show_landed_reviews
 
 
 def analyze(

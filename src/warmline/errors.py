@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 _LONGEST = 2000  # characters of a line for a person
+_LONGEST_NAME = 100  # and of a name in one
 
 
 class Status(StrEnum):
@@ -24,6 +25,13 @@ def one_line(text: str) -> str:
     """
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
+
+
+def shortened(name: str) -> str:
+    """Return a name that fits into a line for a person: the beginning of one without end."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME]}... ({len(name)} characters)"
 
 
 class WarmlineError(Exception):

@@ -14,9 +14,8 @@ from time import perf_counter, sleep
 from typing import Protocol, TypeVar
 
 from warmline import landing
-from warmline.erasing import Retained, apply_retention
 from warmline.errors import WarmlineError
-from warmline.files import LockedError
+from warmline.files import LockedError, Places
 from warmline.landing import Compaction, LandingError
 from warmline.pipeline import (
     CacheKeys,
@@ -32,7 +31,7 @@ from warmline.pipeline import (
     land_duplicates,
     make_plan,
 )
-from warmline.places import Places
+from warmline.privacy.erasing import Retained, apply_retention
 from warmline.recordings.metadata import read_table
 from warmline.settings import Settings
 from warmline.warehouse import PublishReport, publish

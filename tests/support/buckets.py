@@ -17,7 +17,7 @@ from s3fs import S3FileSystem
 from support.plans import MODELS
 from warmline.pipeline import CacheKeys, Outcome, Plan, RunConfig, land_duplicates, make_plan
 from warmline.pipeline.calls import analyze_calls
-from warmline.progress import no_progress
+from warmline.processes import no_progress
 from warmline.settings import Settings, with_overrides
 
 BUCKET = "calls"

@@ -28,9 +28,14 @@ from typing import NoReturn
 
 #: What commands import when they need it, but torch, whose threads do not outlive a fork.
 IMPORTED = (
-    *("warmline.cli.app", "warmline.pipeline", "warmline.run", "warmline.erasing"),
-    *("warmline.outcomes", "warmline.reports", "warmline.warehouse.publishing", "warmline.api"),
-    *("warmline.query.export", "warmline.query.search", "warmline.query.subject_access"),
+    *("warmline.cli", "warmline.pipeline", "warmline.run", "warmline.privacy.erasing"),
+    *(
+        "warmline.warehouse.outcomes",
+        "warmline.reports.monitoring",
+        "warmline.warehouse.publishing",
+        "warmline.api",
+    ),
+    *("warmline.query.export", "warmline.query.search", "warmline.privacy.subject_access"),
     *("warmline.web.store", "pandas", "statsmodels.api", "rich.table", "rich.progress"),
 )
 

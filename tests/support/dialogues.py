@@ -5,10 +5,9 @@ All times are multiples of 1/4 s, so that shifting them is exact in floating poi
 
 from dataclasses import replace
 
-from warmline.analysis import Empathy, Floor, Moment, Silence
+from warmline.analysis import Empathy, Floor, Metric, Moment, Silence
 from warmline.empathy import measure
 from warmline.language import read
-from warmline.metrics import Metric
 from warmline.settings import Settings
 from warmline.values import Conversation, Role, RoleName, Transcript, Turn, Word
 

@@ -17,6 +17,8 @@ from warmline.analysis import (
     Empathy,
     Floor,
     FloorTransfer,
+    Metric,
+    MetricDefinition,
     Moment,
     Opportunity,
     Overlap,
@@ -28,7 +30,6 @@ from warmline.analysis import (
     TurnProsody,
 )
 from warmline.errors import Status
-from warmline.metrics import Metric, MetricDefinition
 from warmline.values import (
     CallMetadata,
     ChannelLayout,

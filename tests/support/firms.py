@@ -15,11 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from support.factories import call, cue, definitions_of, measured, sha
-from warmline.analysis import CallAnalysis
+from warmline.analysis import CallAnalysis, MetricDefinition, rate
 from warmline.landing import rows, store
 from warmline.landing.store import compacted_file, key_of
-from warmline.metrics import MetricDefinition, rate
-from warmline.outcomes import load_outcomes
+from warmline.warehouse.outcomes import load_outcomes
 
 START = datetime(2026, 6, 1, 9, tzinfo=UTC)
 CUES = 4

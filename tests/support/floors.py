@@ -5,9 +5,8 @@ from support.conversations import (
     conversation_of,
     speech_of,
 )
-from warmline.analysis import Floor
+from warmline.analysis import Floor, Metric
 from warmline.floor import measure
-from warmline.metrics import Metric
 from warmline.settings import FloorSettings
 from warmline.values import (
     RoleName,

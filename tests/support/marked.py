@@ -9,9 +9,9 @@ import duckdb
 from support.factories import call, cue, definitions_of
 from warmline import landing
 from warmline.analysis import CallAnalysis
-from warmline.outcomes import load_outcomes
 from warmline.query.reviews import Judgement, Verdict, review_cue
 from warmline.warehouse import publish
+from warmline.warehouse.outcomes import load_outcomes
 
 MARKS = ("xylocarp", "quillwort", "zanthoxyl")  # in the text, the customer's id, the reason given
 

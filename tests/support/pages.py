@@ -15,8 +15,7 @@ from starlette.testclient import TestClient
 from support.factories import call, cue, measured, moment, not_analyzed
 from support.warehouses import put
 from support.week import day
-from warmline.analysis import CallAnalysis, Overlap, Quote, Silence
-from warmline.metrics import missing_metric, rate
+from warmline.analysis import CallAnalysis, Overlap, Quote, Silence, missing_metric, rate
 from warmline.settings import Settings
 from warmline.values import Redaction, Span
 from warmline.web.accounts import Role

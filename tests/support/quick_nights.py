@@ -29,7 +29,7 @@ from warmline.pipeline import (
     make_plan,
 )
 from warmline.pipeline.calls import analyze_calls, land, outcome_of
-from warmline.progress import no_progress
+from warmline.processes import no_progress
 from warmline.query.questions import ask
 from warmline.recordings.metadata import read_metadata
 from warmline.run import analyze_with_retries

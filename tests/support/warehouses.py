@@ -16,8 +16,15 @@ from support.factories import (
     moment,
 )
 from warmline import landing
-from warmline.analysis import CallAnalysis, FloorTransfer, Overlap, Quote, Silence
-from warmline.metrics import missing_metric, rate
+from warmline.analysis import (
+    CallAnalysis,
+    FloorTransfer,
+    Overlap,
+    Quote,
+    Silence,
+    missing_metric,
+    rate,
+)
 from warmline.values import Redaction, Span
 from warmline.warehouse import PublishReport, publish
 

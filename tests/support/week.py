@@ -15,9 +15,17 @@ from support.factories import (
     sha,
 )
 from warmline import landing
-from warmline.analysis import CallAnalysis, FloorTransfer, Opportunity, Overlap, Quote, Silence
-from warmline.landing.reviews import Review, write_review
-from warmline.metrics import Metric, rate
+from warmline.analysis import (
+    CallAnalysis,
+    FloorTransfer,
+    Metric,
+    Opportunity,
+    Overlap,
+    Quote,
+    Silence,
+    rate,
+)
+from warmline.landing.feedback import Review, write_review
 from warmline.query.questions import QueryResult
 from warmline.values import RoleName, Span, SpeakerSource
 from warmline.warehouse import publish

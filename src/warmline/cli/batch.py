@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 from rich.markup import escape
 
-from warmline.cli.terminal import ExitCode, messages, output
+from warmline.cli.common import ExitCode, messages, output
 from warmline.database import open_for_reading
 from warmline.errors import Status
+from warmline.files import Places
 from warmline.pipeline import Outcome, Plan, PlannedCall, RunConfig, RunSummary, Workers, have_sound
-from warmline.places import Places
-from warmline.query.call_page import clock
+from warmline.query.calls import clock
 from warmline.run import (
     RunHooks,
     Runner,

@@ -1,4 +1,4 @@
-"""`warmline bench`: warmline beside what a user would assemble instead, on this machine."""
+"""`warmline bench`, `validate` and `simulate`: measure speed, try measures, make up calls."""
 
 import importlib.util
 import json
@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from platformdirs import user_cache_path
 
-from warmline.cli.options import JsonOption, SettingsOption, settings_from
-from warmline.cli.terminal import messages, output
+from warmline.cli.common import JsonOption, SettingsOption, messages, output, settings_from
 from warmline.errors import DataError, SettingsError
 from warmline.files import folder, load_outside
 from warmline.models.catalogue import faster_whisper_name

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from warmline.cli.options import JsonOption, SettingsOption, settings_from
-from warmline.cli.terminal import ExitCode, messages, output
+from warmline.cli.common import (
+    ExitCode,
+    JsonOption,
+    SettingsOption,
+    messages,
+    output,
+    settings_from,
+)
 from warmline.models.catalogue import default_models
 from warmline.models.store import FileReport, ModelReport, ModelStore, SourceName, State
 

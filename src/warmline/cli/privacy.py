@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from warmline.cli.options import (
+from warmline.cli.common import (
     AllowLossOption,
+    ExitCode,
     JsonOption,
     LandingOption,
     SettingsOption,
     WarehouseOption,
+    messages,
+    output,
     settings_from,
 )
-from warmline.cli.terminal import ExitCode, messages, output
 from warmline.encryption import HOW_TO_GIVE, Key, current_key, new_key_file, read_key_file
 from warmline.errors import EncryptionError, WarehouseError, WarmlineError
-from warmline.places import Places, UnfinishedErasureError
+from warmline.files import Places, UnfinishedErasureError
 from warmline.settings import Settings
 from warmline.warehouse.landing_folder import known_places
 
@@ -106,8 +108,8 @@ def forget(
     counts and nothing of the calls. Recordings, metadata files and exported files are not
     warmline's to erase. Run it when no nightly run is under way.
     """
-    from warmline.erasing import erase_calls
     from warmline.landing import counted, meant_by
+    from warmline.privacy.erasing import erase_calls
 
     chosen = settings_from(settings)
     if not (call or customer or older_than or by_retention):
@@ -148,7 +150,7 @@ def _places(
     settings: Settings, landing: Path | None, warehouse: Path | None, allow_loss: bool
 ) -> tuple[Places, bool]:
     """Return the places, and whether an interrupted erasure there has just been finished."""
-    from warmline.erasing import finish_erasing
+    from warmline.privacy.erasing import finish_erasing
 
     try:
         return known_places(settings, landing, warehouse, allow_loss=allow_loss), False
@@ -166,7 +168,7 @@ def _retain(
     as_json: bool,
 ) -> None:
     """Apply [retention] now, as the nightly run does."""
-    from warmline.erasing import apply_retention, due
+    from warmline.privacy.erasing import apply_retention, due
 
     limits = settings.retention
     if not (limits.calls_days or limits.words_days):
@@ -281,7 +283,7 @@ def subject_access(
     included, as they are in the calls.
     """
     from warmline.landing import meant_by
-    from warmline.query.subject_access import collect, write
+    from warmline.privacy.subject_access import collect, write
 
     places = known_places(settings_from(settings), landing, warehouse)
     meant = meant_by(places.landing, (), customer, alike=alike)

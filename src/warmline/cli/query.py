@@ -1,38 +1,40 @@
-"""`warmline query`, `check` and `export`: ask the warehouse, check it, and take calls out of it."""
+"""`warmline query`, `search`, `check` and `export`: ask the warehouse, check it, take calls out."""
 
 import csv
 import io
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from warmline.cli.options import (
+from warmline.cli.common import (
+    ExitCode,
     JsonOption,
     LandingOption,
+    Party,
+    PlainConsole,
     SettingsOption,
     WarehouseOption,
     Zone,
     ZoneOption,
+    harmless,
     has_times,
-    settings_from,
-    zone_of,
-)
-from warmline.cli.terminal import (
-    ExitCode,
     messages,
     note_access,
     noted_access,
     output,
     say_error,
     say_json,
+    settings_from,
+    zone_of,
 )
-from warmline.errors import QueryError
-from warmline.files import safe_cell
-from warmline.places import Places, places_of
+from warmline.errors import QueryError, shortened
+from warmline.files import Places, places_of, safe_cell
 from warmline.query.questions import (
     DEFAULT_LIMIT,
     DEFAULT_TIMEOUT_S,
@@ -42,8 +44,14 @@ from warmline.query.questions import (
     named_queries,
     named_query,
 )
+from warmline.query.search import (
+    Hit,
+    Match,
+    SaidTurn,
+    Scope,
+)
+from warmline.query.search import search as find
 from warmline.settings import Settings
-from warmline.warehouse.call_names import shortened
 from warmline.warehouse.landing_folder import known_places
 
 # Piped output is not folded to the width of a terminal that is not there.
@@ -169,7 +177,6 @@ def _print_list(name: str | None, as_json: bool) -> None:
 
 
 def _print_csv(answer: QueryResult) -> None:
-    from warmline.cli.terminal import harmless
 
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
@@ -183,8 +190,6 @@ def _print_table(answer: QueryResult, zone: str) -> None:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
-
-    from warmline.cli.terminal import PlainConsole
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column, kind in zip(answer.columns, answer.types, strict=True):
@@ -366,3 +371,92 @@ def _write_table(
     typer.echo(write_table(shown, to, format_.value))
     if answer.truncated:
         messages().print(f"only the first {limit} rows; --limit writes more", style="yellow")
+
+
+# `warmline search`: where something was said, and what was said around it.
+
+
+def search(
+    phrase: Annotated[str, typer.Argument(help="Words to look for, in any form: worry, worried.")],
+    match: Annotated[
+        Match,
+        typer.Option(
+            "--match", help="All of the words, any of them, or exactly so, one after the other."
+        ),
+    ] = Match.ALL,
+    party: Annotated[
+        Party | None, typer.Option("--party", help="Only what the agent or the customer said.")
+    ] = None,
+    first: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="Only calls of this day (UTC) or later."),
+    ] = None,
+    last: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], help="Only calls of this day (UTC) or earlier."),
+    ] = None,
+    agent: Annotated[
+        str | None, typer.Option("--agent", help="Only calls of this agent.", show_default=False)
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=1000, help="Show at most this many.")
+    ] = 20,
+    around: Annotated[
+        int, typer.Option("--around", min=0, max=20, help="Turns to show before and after.")
+    ] = 1,
+    warehouse: WarehouseOption = None,
+    settings: SettingsOption = None,
+    timezone: ZoneOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find where something was said: the turn, when, in which call, and the turns around it.
+
+    Best matches first (BM25). Phrases are looked up in an index, made when the warehouse is
+    published.
+    """
+    scope = Scope(
+        role=party.value if party else None,
+        first_day=first.date() if first else None,
+        last_day=last.date() if last else None,
+        agent=agent,
+    )
+    chosen = settings_from(settings)
+    zone = zone_of(timezone, chosen)
+    path = places_of(chosen, None, warehouse).warehouse
+    hits = find(path, phrase, match=match, scope=scope, limit=limit, around=around)
+    note_access(path, "search", calls={hit.call_id for hit in hits}, rows=len(hits))
+    if as_json:
+        found = [zone.row(asdict(hit)) for hit in hits]
+        say_json(found)
+        return
+    for hit in hits:
+        _print_hit(hit, zone)
+    if not hits:
+        messages().print("nobody said that", style="yellow")
+
+
+def _print_hit(hit: Hit, zone: Zone) -> None:
+    from rich.markup import escape
+
+    from warmline.query.calls import clock
+
+    known = (
+        zone.minute(hit.started_at) if hit.started_at else None,
+        f"agent {hit.agent_id}" if hit.agent_id else None,
+        f"queue {hit.queue}" if hit.queue else None,
+    )
+    about = " · ".join(part for part in known if part)
+    output().print(
+        f"[bold]{escape(hit.call_id)}[/] {clock(hit.turn.start_s)}  [dim]{escape(about)}[/]",
+        soft_wrap=True,
+    )
+    for turn in hit.before:
+        output().print(f"[dim]{escape(_line(turn, clock(turn.start_s)))}[/]")
+    output().print(escape(_line(hit.turn, clock(hit.turn.start_s))))
+    for turn in hit.after:
+        output().print(f"[dim]{escape(_line(turn, clock(turn.start_s)))}[/]")
+    output().print()
+
+
+def _line(turn: SaidTurn, at: str) -> str:
+    return f"  {at:>5}  {turn.role:<9} {turn.text}"

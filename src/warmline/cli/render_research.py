@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from warmline.cli.terminal import output
+from warmline.cli.common import output
 
 #: From this reliability on agents are put in order.
 WANTED_TO_RANK = 0.7

@@ -1,14 +1,25 @@
-"""`warmline research`: relate outcomes to how the calls went, and how many calls that takes."""
+"""`warmline outcomes` and `research`: load outcomes, relate them, plan how many it takes."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
-from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
+from warmline.cli.common import (
+    JsonOption,
+    LandingOption,
+    SettingsOption,
+    WarehouseOption,
+    messages,
+    note_access,
+    output,
+    settings_from,
+)
 from warmline.cli.render_research import (
     print_detectable,
     print_needed,
@@ -40,16 +51,104 @@ from warmline.cli.research_agents import (
     number,
     training,
 )
-from warmline.cli.terminal import messages, note_access, output
 from warmline.errors import QueryError
-from warmline.files import write_text_whole
-from warmline.places import places_of
+from warmline.files import places_of, write_text_whole
 from warmline.research.design import MEASURES, Correction, Design, Effects, Model
+from warmline.warehouse.landing_folder import known_places
 
 if TYPE_CHECKING:
     from warmline.research.calibration import Calibration
     from warmline.research.provenance import Provenance
     from warmline.research.study import Study
+    from warmline.warehouse.outcomes import OutcomeReport
+
+
+outcomes = typer.Typer(
+    help="What became of customers: churn, ratings, repeat purchases, tied to their calls.",
+    no_args_is_help=True,
+)
+
+_PROBLEMS_SHOWN = 10
+
+
+@outcomes.callback()
+def _outcomes() -> None:
+    """Load what became of customers (churn, ratings, repeat purchases), tied to their calls."""
+
+
+@outcomes.command()
+def load(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.csv", help="Outcomes, one a line or one a column.")
+    ],
+    skip_unreadable: Annotated[
+        bool,
+        typer.Option(
+            "--skip-unreadable", help="Load the other lines of a file that has unreadable ones."
+        ),
+    ] = False,
+    landing: LandingOption = None,
+    warehouse: WarehouseOption = None,
+    settings: SettingsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load outcomes of customers, and report which could be matched to a call.
+
+    Columns: customer_id (or call_id), date, and either outcome and value, one outcome per line, or
+    a column for each: retained or churned, nps, csat, review_stars, repeat_purchase, anything else.
+    Loading a file again changes nothing; a later file corrects an earlier one. Outcomes are kept in
+    the landing folder; one whose call is analyzed later is matched then.
+    """
+    from warmline.pipeline import all_measures
+    from warmline.warehouse.outcomes import load_outcomes
+
+    chosen = settings_from(settings)
+    places = known_places(chosen, landing, warehouse)
+    named = chosen.recordings.timezone
+    with messages().status("loading outcomes and publishing the warehouse"):
+        report = load_outcomes(
+            file,
+            places.landing,
+            places.warehouse,
+            all_measures(),
+            zone=UTC if named == "UTC" else ZoneInfo(named),
+            skip_unreadable=skip_unreadable,
+        )
+    if as_json:
+        typer.echo(json.dumps(asdict(report), default=str, indent=2))
+    else:
+        _print_loaded(report)
+
+
+def _print_loaded(report: "OutcomeReport") -> None:
+    from rich.markup import escape
+
+    def say(line: str) -> None:
+        output().print(line, soft_wrap=True)
+
+    names = ", ".join(f"{count} {name}" for name, count in sorted(report.names.items()))
+    say(f"{report.rows} lines of {escape(report.source)}: {escape(names)}")
+    say(f"  [bold]{report.new}[/] new, {report.corrected} corrected, {report.known} known before")
+    say(f"  [green]{report.matched}[/] matched to a call")
+    for reason, count in sorted(report.unmatched.items()):
+        say(f"  [yellow]{count}[/] kept, but {reason}")
+    if report.repeated:
+        say(f"  [yellow]{report.repeated}[/] duplicates in the file, counted once")
+    if report.forgotten:
+        say(f"  {report.forgotten} of customers who were erased or opted out: not kept")
+    if report.empty:
+        say(f"  {report.empty} empty cells: nothing is known there")
+    if report.unreadable:
+        say(f"  [red]{len(report.unreadable)}[/] unreadable, left out:")
+    for line in report.unreadable[:_PROBLEMS_SHOWN]:
+        say(f"    line {line.line}, {escape(line.problem or '')}")
+    if len(report.unreadable) > _PROBLEMS_SHOWN:
+        say("    ... all of them are in the table landing.outcome_lines")
+    if report.ignored:
+        say(f"  columns that are no outcome, left out: {escape(', '.join(report.ignored))}")
+
+
+# `warmline research`: how outcomes relate to how the calls went, and how many calls that takes.
 
 app = typer.Typer(
     help="Outcomes set beside how the calls went: what is associated with what, how surely.",

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from warmline.cli.options import JsonOption, SettingsOption, WarehouseOption, settings_from
+from warmline.cli.common import JsonOption, SettingsOption, WarehouseOption, messages, settings_from
 from warmline.cli.render_research import (
     print_case_mix,
     print_fairness,
     print_reliabilities,
     print_training,
 )
-from warmline.cli.terminal import messages
 from warmline.errors import QueryError
-from warmline.places import places_of
+from warmline.files import places_of
 from warmline.research.design import CONTROLS, MEASURES, Correction, Design, Effects, Model
 
 Number = float | None

@@ -1,32 +1,36 @@
-"""`warmline review`: verdicts of people who listened on the machine's results."""
+"""`warmline review`, `annotate` and `agreement`: what people who listened say of the results."""
 
 import csv
 import getpass
 import io
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, fields
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from warmline.cli.options import (
+from warmline.cli.common import (
     JsonOption,
     LandingOption,
+    Party,
     SettingsOption,
     WarehouseOption,
-    Zone,
     ZoneOption,
+    messages,
+    note_access,
+    output,
+    say_json,
     settings_from,
     zone_of,
 )
-from warmline.cli.terminal import messages, note_access, output, say_json
 from warmline.database import open_for_reading
-from warmline.errors import QueryError
-from warmline.files import safe_cell, write_text_whole
-from warmline.places import places_of
+from warmline.errors import DataError, QueryError
+from warmline.files import places_of, safe_cell, write_text_whole
+from warmline.query.calls import find_call, find_calls
 from warmline.query.reviews import (
     Judgement,
     Verdict,
@@ -34,113 +38,12 @@ from warmline.query.reviews import (
     review_cue,
     review_metric,
 )
-from warmline.query.search import (
-    Hit,
-    Match,
-    SaidTurn,
-    Scope,
-)
-from warmline.query.search import search as find
-from warmline.warehouse.call_names import find_call, find_calls
 from warmline.warehouse.landing_folder import known_places
 
 if TYPE_CHECKING:
-    from warmline.landing.reviews import Review
-
-# `warmline search`: where something was said, and what was said around it.
-
-
-class Party(StrEnum):
-    """Whose turns are searched."""
-
-    AGENT = "agent"
-    CUSTOMER = "customer"
-
-
-def search(
-    phrase: Annotated[str, typer.Argument(help="Words to look for, in any form: worry, worried.")],
-    match: Annotated[
-        Match,
-        typer.Option(
-            "--match", help="All of the words, any of them, or exactly so, one after the other."
-        ),
-    ] = Match.ALL,
-    party: Annotated[
-        Party | None, typer.Option("--party", help="Only what the agent or the customer said.")
-    ] = None,
-    first: Annotated[
-        datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="Only calls of this day (UTC) or later."),
-    ] = None,
-    last: Annotated[
-        datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], help="Only calls of this day (UTC) or earlier."),
-    ] = None,
-    agent: Annotated[
-        str | None, typer.Option("--agent", help="Only calls of this agent.", show_default=False)
-    ] = None,
-    limit: Annotated[
-        int, typer.Option("--limit", min=1, max=1000, help="Show at most this many.")
-    ] = 20,
-    around: Annotated[
-        int, typer.Option("--around", min=0, max=20, help="Turns to show before and after.")
-    ] = 1,
-    warehouse: WarehouseOption = None,
-    settings: SettingsOption = None,
-    timezone: ZoneOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Find where something was said: the turn, when, in which call, and the turns around it.
-
-    Best matches first (BM25). Phrases are looked up in an index, made when the warehouse is
-    published.
-    """
-    scope = Scope(
-        role=party.value if party else None,
-        first_day=first.date() if first else None,
-        last_day=last.date() if last else None,
-        agent=agent,
-    )
-    chosen = settings_from(settings)
-    zone = zone_of(timezone, chosen)
-    path = places_of(chosen, None, warehouse).warehouse
-    hits = find(path, phrase, match=match, scope=scope, limit=limit, around=around)
-    note_access(path, "search", calls={hit.call_id for hit in hits}, rows=len(hits))
-    if as_json:
-        found = [zone.row(asdict(hit)) for hit in hits]
-        say_json(found)
-        return
-    for hit in hits:
-        _print(hit, zone)
-    if not hits:
-        messages().print("nobody said that", style="yellow")
-
-
-def _print(hit: Hit, zone: Zone) -> None:
-    from rich.markup import escape
-
-    from warmline.query.call_page import clock
-
-    known = (
-        zone.minute(hit.started_at) if hit.started_at else None,
-        f"agent {hit.agent_id}" if hit.agent_id else None,
-        f"queue {hit.queue}" if hit.queue else None,
-    )
-    about = " · ".join(part for part in known if part)
-    output().print(
-        f"[bold]{escape(hit.call_id)}[/] {clock(hit.turn.start_s)}  [dim]{escape(about)}[/]",
-        soft_wrap=True,
-    )
-    for turn in hit.before:
-        output().print(f"[dim]{escape(_line(turn, clock(turn.start_s)))}[/]")
-    output().print(escape(_line(hit.turn, clock(hit.turn.start_s))))
-    for turn in hit.after:
-        output().print(f"[dim]{escape(_line(turn, clock(turn.start_s)))}[/]")
-    output().print()
-
-
-def _line(turn: SaidTurn, at: str) -> str:
-    return f"  {at:>5}  {turn.role:<9} {turn.text}"
+    from warmline.annotation import Agreement
+    from warmline.landing.feedback import Review
+    from warmline.statistics import Estimate
 
 
 app = typer.Typer(
@@ -249,7 +152,7 @@ def export(
 ) -> None:
     """Write all reviews to a CSV file that is safe to open in a spreadsheet."""
     folder = known_places(settings_from(settings), landing, warehouse).landing
-    from warmline.landing.reviews import Review
+    from warmline.landing.feedback import Review
 
     reviews = [asdict(review) for review in all_reviews(folder)]
     page = io.StringIO()
@@ -290,3 +193,252 @@ def _sentence(review: "Review") -> str:
         f"{review.given_call_id}, {where}{of}: {said} is {review.verdict}{instead} "
         f"({review.reviewer}){why}"
     )
+
+
+# `warmline annotate` and `agreement`: a centre labels its own calls, and compares.
+
+_QUESTIONS = {"cue": "a feeling", "feeling": "which", "answered": "answered"}
+
+
+class Stratum(StrEnum):
+    """Fields that turns may be spread over."""
+
+    QUEUE = "queue"
+    TEAM = "team"
+    AGENT = "agent_id"
+    CALL = "call_id"
+
+
+PlaceOption = Annotated[
+    bool,
+    typer.Option(
+        "--show-place",
+        help="Show the recording and the time, to listen to it; they may say whose call it is.",
+    ),
+]
+AnswersOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Second pass: the feelings that somebody labelled; what is written holds the "
+        "answers to them. Named NAME.answers.csv it is read together with NAME.csv.",
+        show_default=False,
+    ),
+]
+
+
+def annotate(
+    to: Annotated[
+        Path,
+        typer.Argument(help="The sheet to write, .csv or .json; its key is written beside it."),
+    ],
+    flagged: Annotated[
+        int, typer.Option("--flagged", min=0, help="Turns in which the ledger has a cue.")
+    ] = 60,
+    unflagged: Annotated[
+        int, typer.Option("--unflagged", min=0, help="Turns in which it has none.")
+    ] = 60,
+    by: Annotated[
+        Stratum | None,
+        typer.Option("--by", help="Spread the turns over these, besides kinds of feeling."),
+    ] = None,
+    min_words: Annotated[
+        int, typer.Option("--min-words", min=1, help="Shorter unflagged turns are not drawn.")
+    ] = 3,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed draws other turns.")] = 1,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Draw from simulated calls instead of real ones.")
+    ] = False,
+    show_machine: Annotated[
+        bool,
+        typer.Option(
+            "--show-machine", help="Show what the ledger says; who has read it, shares it."
+        ),
+    ] = False,
+    show_place: PlaceOption = False,
+    answers_of: AnswersOption = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="With --answers-of: the key of the sheet.", show_default=False),
+    ] = None,
+    warehouse: WarehouseOption = None,
+    settings: SettingsOption = None,
+) -> None:
+    """Draw customers' turns for people to label: rows of the ledger, and turns without a cue.
+
+    First the feeling, on a sheet that shows no answer; then (--answers-of) the answers to the
+    feelings that were seen. docs/annotation.md says how to label. The sheet holds what was said:
+    keep it as you keep calls.
+    """
+    from warmline.annotation import Wanted, draw, write_sheet
+
+    if (answers_of is None) != (key is None):
+        raise typer.BadParameter("--answers-of and --key go together")
+    at = places_of(settings_from(settings), None, warehouse).warehouse
+    if answers_of is not None and key is not None:
+        _write_answers(at, answers_of, key, to, show_machine, show_place)
+        return
+    chosen = by.value if by else None
+    items = draw(at, Wanted(flagged, unflagged, chosen, min_words, simulated, seed))
+    note_access(at, "annotate", calls={item.call_id for item in items}, rows=len(items))
+    key = write_sheet(items, to, show_machine=show_machine, show_place=show_place)
+    with_cue = sum(bool(item.kinds) for item in items)
+    calls = len({item.call_id for item in items})
+    output().print(
+        f"{len(items)} turns of {calls} calls, {with_cue} of them flagged: {to}", soft_wrap=True
+    )
+    messages().print(f"keep {key} from the annotators", style="dim", soft_wrap=True)
+
+
+def _write_answers(
+    warehouse: Path, first: Path, key: Path, to: Path, show_machine: bool, show_place: bool
+) -> None:
+    from warmline.annotation import find_answered, read_key, read_sheet, write_answer_sheet
+
+    known = read_key(key)
+    labels = read_sheet(first, known)
+    items = find_answered(warehouse, labels, known)
+    note_access(warehouse, "annotate", calls={i.call_id for i in items}, rows=len(items))
+    write_answer_sheet(items, labels, to, show_machine=show_machine, show_place=show_place)
+    output().print(f"{len(items)} turns with a feeling, and what followed: {to}", soft_wrap=True)
+
+
+def agreement(
+    sheets: Annotated[
+        list[Path],
+        typer.Argument(help="Filled-in sheets, one an annotator.", metavar="SHEET..."),
+    ],
+    key: Annotated[
+        Path, typer.Option("--key", help="The key that was written beside the empty sheet.")
+    ],
+    disputes: Annotated[
+        Path | None,
+        typer.Option(help="Write the turns on which annotators differ, to be decided together."),
+    ] = None,
+    decided: Annotated[
+        Path | None, typer.Option(help="That sheet, filled in: what was decided counts.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap intervals.")] = 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare annotators with each other, and the ledger with them: kappa, precision, recall.
+
+    Annotators are called by the names of their sheets; NAME.answers.csv beside NAME.csv is read
+    with it. All numbers are of the calls, not of the sheet: turns weigh by how likely they were
+    drawn.
+    """
+    from warmline.annotation import agreement as agree
+    from warmline.annotation import read_key, read_labels, read_sheet, read_texts, write_disputes
+    from warmline.research.provenance import without_warehouse
+
+    known = read_key(key)
+    labels = {path.stem: read_labels(path, known) for path in sheets}
+    if len(labels) < len(sheets):
+        raise DataError("two sheets have one name, and the name says who labelled: rename one")
+    if empty := [name for name, found in labels.items() if not found]:
+        raise DataError(f"{', '.join(empty)}: the column feeling is empty: nothing is labelled yet")
+    found = agree(labels, known, decided=read_sheet(decided, known) if decided else None, seed=seed)
+    if disputes is not None:
+        write_disputes(found.undecided, labels, read_texts(sheets[0]), disputes)
+        messages().print(f"to be decided: {disputes}", style="dim", soft_wrap=True)
+    read = [*sheets, key, *([decided] if decided else [])]
+    made = without_warehouse(_command(sheets, key, decided, seed), read)
+    if as_json:
+        told = asdict(found) | {"provenance": asdict(made)}
+        typer.echo(json.dumps(told, indent=2, default=str))
+    else:
+        _print(found)
+        for said in made.sentences():
+            messages().print(said, style="dim", soft_wrap=True, highlight=False, markup=False)
+
+
+def _command(sheets: Sequence[Path], key: Path, decided: Path | None, seed: int) -> str:
+    words = ["warmline agreement", *map(str, sheets), f"--key {key}", f"--seed {seed}"]
+    return " ".join([*words, *([f"--decided {decided}"] if decided else [])])
+
+
+_TWO, _ALL = "Annotators, Cohen's kappa", "All annotators together"
+_LEDGER, _FOUND = "The ledger", "Of what it finds"
+_WHERE, _RATES = "Its precision where so many turns show a feeling", "Turns that show a feeling"
+#: What the numbers of each table say.
+_MEANINGS = {
+    _TWO: "kappa: how far two people agree beyond luck, 1 always, 0 no more than luck gives. a "
+    "feeling: whether a turn shows one; which: the same one, where both see one; answered: whether "
+    "it was answered.",
+    _ALL: "same: the share of pairs of labels that are alike. AC1, alpha: agreement beyond luck, "
+    "1 always, 0 no more than luck, as Gwet and as Krippendorff count luck; where feelings are "
+    "rare, AC1 depends less on how rare they are.",
+    _LEDGER: "precision: of the turns in which the ledger finds a feeling, the share in which this "
+    "person sees one. recall: of the turns in which the person sees one, the share in which the "
+    "ledger finds it. specificity: of the turns in which the person sees none, the share in which "
+    "it finds none.",
+    _FOUND: "Where both find a feeling. same kind: the share in which both name the same one. same "
+    "answered: the share in which both say the same of whether it was answered; its kappa: how far "
+    "that goes beyond luck.",
+    _WHERE: "The share of what the ledger finds that is right, were feelings so frequent: the "
+    "rarer they are, the more of it is wrong.",
+    _RATES: "flagged: the share of turns in which the ledger finds a feeling. errors taken off: "
+    "the share that shows one, less what it makes up and with what it misses.",
+}
+
+
+def _print(found: "Agreement") -> None:
+    if found.between:
+        rows = [
+            (f"{b.left}, {b.right}", str(b.items), *map(_said, (b.cue, b.feeling, b.answered)))
+            for b in found.between
+        ]
+        _table(_TWO, ("", "turns", "a feeling", "which", "answered"), rows)
+    if found.together:
+        each = [
+            (_QUESTIONS[t.question], str(t.items), *map(_said, (t.same, t.ac1, t.alpha)))
+            for t in found.together
+        ]
+        _table(_ALL, ("", "turns", "same", "AC1", "alpha"), each)
+    ledger = [
+        (*(a.annotator, str(a.items)), *map(_said, (a.precision, a.recall, a.specificity)))
+        for a in found.against
+    ]
+    _table(_LEDGER, ("", "turns", "precision", "recall", "specificity"), ledger)
+    of_found = [
+        (a.annotator, *map(_said, (a.kind, a.answered, a.answered_kappa))) for a in found.against
+    ]
+    _table(_FOUND, ("", "same kind", "same answered", "its kappa"), of_found)
+    if shares := list(found.against[-1].precision_at):
+        rows = [
+            (a.annotator, *(f"{p:.2f}" for p in a.precision_at.values())) for a in found.against
+        ]
+        headings = ("", *(f"{share:.0%}" for share in shares))
+        _table(_WHERE, headings, rows)
+    if found.rates:
+        rates = [
+            (r.stratum, f"{r.turns:,}", f"{r.flagged:.3f}", _said(r.rate)) for r in found.rates
+        ]
+        _table(_RATES, ("", "turns", "flagged", "errors taken off"), rates)
+    note = "Intervals of 95 %; turns weigh by how likely they were drawn."
+    if found.undecided:
+        note += (
+            f" On {len(found.undecided)} turns the annotators differ: they count by halves until "
+            "--disputes FILE.csv, filled in, comes back as --decided."
+        )
+    messages().print(note, style="dim", soft_wrap=True)
+
+
+def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table, and a sentence for each of its numbers."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style="dim", title=title, title_justify="left")
+    for i, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if i else "left", no_wrap=not i, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    output().print(table)
+    output().print(_MEANINGS[title], style="dim", soft_wrap=True, highlight=False, markup=False)
+
+
+def _said(estimate: "Estimate | None") -> str:
+    if estimate is None:
+        return "-"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.2f}"
+    return f"{estimate.value:.2f}\n{estimate.low:.2f}–{estimate.high:.2f}"

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from warmline.cli.options import SettingsOption, WarehouseOption, settings_from
-from warmline.cli.terminal import messages
+from warmline.cli.common import SettingsOption, WarehouseOption, messages, settings_from
 from warmline.errors import WarehouseError
-from warmline.places import places_of
+from warmline.files import places_of
 
 if TYPE_CHECKING:
     from warmline.web.accounts import Accounts

@@ -2,7 +2,16 @@
 
 from collections.abc import Sequence
 
-from warmline.analysis import Empathy, Floor, Moment, TurnEmpathy, TurnFeelings
+from warmline.analysis import (
+    Empathy,
+    Floor,
+    Metric,
+    MetricDefinition,
+    Moment,
+    TurnEmpathy,
+    TurnFeelings,
+    missing_metric,
+)
 from warmline.empathy.agent import AGENT_MEASURES, agent_metrics
 from warmline.empathy.call import (
     CALL_MEASURES,
@@ -13,7 +22,6 @@ from warmline.empathy.call import (
 )
 from warmline.empathy.context import CallContext, no_ledger_reason
 from warmline.empathy.ledger import opportunities, with_answers
-from warmline.metrics import Metric, MetricDefinition, missing_metric
 from warmline.settings import EmpathySettings
 from warmline.values import Conversation, RoleName
 

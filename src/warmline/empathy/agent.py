@@ -2,7 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 
-from warmline.analysis import Moment, Opportunity
+from warmline.analysis import (
+    Metric,
+    MetricDefinition,
+    Moment,
+    Opportunity,
+    count,
+    missing_metric,
+    rate,
+)
 from warmline.empathy.context import (
     CLARK,
     CallContext,
@@ -13,7 +21,6 @@ from warmline.empathy.context import (
 from warmline.empathy.ledger import SOLVED_ONLY, answered
 from warmline.language.heads import MECHANISMS
 from warmline.language.rulebook import POLITENESS_LABELS
-from warmline.metrics import Metric, MetricDefinition, count, missing_metric, rate
 from warmline.phrases import spoken_text
 from warmline.values import RoleName, Span
 

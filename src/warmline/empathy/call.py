@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from warmline.analysis import Moment, Opportunity, Quote
+from warmline.analysis import Metric, Moment, Opportunity, Quote, count, missing_metric, rate
 from warmline.empathy.context import CLARK, CallContext, counted, shared
 from warmline.empathy.ledger import answered
 from warmline.language.rulebook import CUE_LABELS
-from warmline.metrics import Metric, count, missing_metric, rate
 from warmline.phrases import spoken_text
 from warmline.settings import EmpathySettings
 from warmline.values import RoleName, Span

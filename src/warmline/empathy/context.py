@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from warmline.analysis import Floor, Moment, Opportunity, TurnFeelings
-from warmline.metrics import MetricDefinition
+from warmline.analysis import Floor, MetricDefinition, Moment, Opportunity, TurnFeelings
 from warmline.phrases import spoken_text
 from warmline.settings import EmpathySettings
 from warmline.statistics import precision_at, specificity_from

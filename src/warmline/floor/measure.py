@@ -6,9 +6,8 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from warmline.analysis import Floor
+from warmline.analysis import Floor, Metric, MetricDefinition, count, missing_metric, rate
 from warmline.floor.events import DEAD_AIR, HOLD, INTERRUPTION, FloorEvents, floor_events
-from warmline.metrics import Metric, MetricDefinition, count, missing_metric, rate
 from warmline.settings import FloorSettings
 from warmline.values import Conversation, RoleName, Span, Speech, Transcript, intersect, total_s
 

@@ -3,7 +3,6 @@
 It is the lasting result of the analyses; a warehouse can be built from it at any time.
 """
 
-from warmline.landing.compacting import Compaction, compact, remove
 from warmline.landing.erasures import (
     LeftOut,
     finish,
@@ -14,18 +13,6 @@ from warmline.landing.erasures import (
     left_out,
     opt_in,
 )
-from warmline.landing.forgetting import (
-    Erased,
-    Meant,
-    Selection,
-    carry_out,
-    counted,
-    erase,
-    matching,
-    meant_by,
-    warehouse_to_build,
-    with_words_before,
-)
 from warmline.landing.manifest import (
     Listed,
     ListedRecording,
@@ -33,13 +20,30 @@ from warmline.landing.manifest import (
     read_listing,
     write_listing,
 )
-from warmline.landing.rows import metadata_fingerprint, read, write
-from warmline.landing.scan import (
+from warmline.landing.rewriting import (
+    Compaction,
+    Erased,
+    Meant,
+    Selection,
+    carry_out,
+    compact,
+    counted,
+    erase,
+    matching,
+    meant_by,
+    remove,
+    warehouse_to_build,
+    with_words_before,
+)
+from warmline.landing.rows import (
     Known,
     Landed,
     known,
+    metadata_fingerprint,
+    read,
     read_landed,
     read_uncompacted,
+    write,
 )
 from warmline.landing.store import LandingError, key_of
 

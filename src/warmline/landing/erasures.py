@@ -23,9 +23,9 @@ from types import MappingProxyType
 from pydantic import TypeAdapter, ValidationError
 
 from warmline.analysis import CallAnalysis
+from warmline.files import ERASING
 from warmline.landing import manifest, store
 from warmline.landing.store import ANALYSES, LandingError, storable
-from warmline.places import ERASING
 from warmline.values import CallMetadata, Recording
 
 FOLDER = "forgotten"

@@ -1,20 +1,33 @@
-"""One analysis as one row of a Parquet file: writing it, and reading it back."""
+"""Analyses as rows of Parquet files: one written or read at a time, or many read at once by DuckDB.
 
+Files of different ages are read together: a file without rows that has today's columns is read
+first, so that columns an older file lacks are NULL.
+"""
+
+import glob
 import hashlib
 import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from warmline.analysis import CallAnalysis
+from warmline.database import PARQUET_KEY, open_without_warehouse, quoted
 from warmline.encryption import Key
+from warmline.errors import Status, WarmlineError
 from warmline.landing import erasures, manifest, store
-from warmline.landing.store import LandingError
-from warmline.values import CallMetadata
+from warmline.landing.store import LandedFile, LandingError, stamp_of, storable
+from warmline.values import CallMetadata, Recording
 
 KEY, CONTENT, METADATA = "landing_key", "content_sha256", "metadata_fingerprint"
 
@@ -123,3 +136,352 @@ def _decrypted_row(path: Path, secret: Key, key: str | None) -> dict[str, Any]:
 def _digest(row: dict[str, Any]) -> str:
     text = json.dumps(row, default=lambda time: time.isoformat(), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+# Many landing files read at once, into a table of what has landed.
+
+_FILES_AT_ONCE = 1000
+#: How the statements that read landing files merge the columns of several.
+_MERGING = "union_by_name = true"
+
+#: One row for each analysis in each file; the same analysis may be in two files for a while.
+LANDED = """
+CREATE OR REPLACE TEMP TABLE landed (
+    landing_key VARCHAR, content_sha256 VARCHAR, metadata_fingerprint VARCHAR,
+    analyzed_at TIMESTAMPTZ, status VARCHAR, reason_code VARCHAR, path VARCHAR,
+    size_bytes BIGINT, modified_at TIMESTAMPTZ, audio_sha256 VARCHAR, call_id VARCHAR,
+    stage_keys STRUCT(stage VARCHAR, key VARCHAR, seconds DOUBLE)[], failed_runs BIGINT,
+    file VARCHAR)
+"""
+
+_SCAN = """
+INSERT INTO landed
+SELECT landing_key, content_sha256, metadata_fingerprint, analyzed_at, status, reason_code,
+    recording.path, recording.size_bytes, recording.modified_at, recording.audio_sha256,
+    metadata.call_id, stage_keys, coalesce(failed_runs, (status = 'failed')::BIGINT),
+    filename[$prefix:]
+FROM read_parquet($files, union_by_name = true, filename = true)
+"""
+
+#: Reads every value, and returns one number.
+_EVERYTHING = "SELECT bit_xor(hash(t)) FROM read_parquet($files, union_by_name = true) AS t"
+
+
+class UnreadableError(WarmlineError):
+    """Some landing files cannot be read. `problems` maps a file's name to the reason."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        name, why = next(iter(problems.items()))
+        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+        super().__init__(f"landing file {name}: {why}{more}")
+        self.problems = problems
+
+
+class VanishedError(WarmlineError):
+    """Landing files were compacted or removed while they were being read; list them again."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads landing files through a DuckDB connection. `template` has all columns and no row.
+
+    `merging` tells `read_parquet` how to read files of different ages together.
+    """
+
+    con: duckdb.DuckDBPyConnection
+    landing_dir: Path
+    template: str
+    merging: str = _MERGING
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Return whether the files are encrypted, and new ones have to be."""
+        return self.merging != _MERGING
+
+    @property
+    def prefix(self) -> int:
+        """Return where, in a file's path, its name inside the landing folder begins, from 1."""
+        return len(str(self.landing_dir / "x"))
+
+    def scan(self, files: Sequence[LandedFile]) -> None:
+        """Add the rows of some files to the temporary table `landed`.
+
+        Raises UnreadableError or VanishedError naming files.
+        """
+        for start in range(0, len(files), _FILES_AT_ONCE):
+            names = [file.name for file in files[start : start + _FILES_AT_ONCE]]
+            with self.blaming(names):
+                self.read(names, _SCAN, prefix=self.prefix)
+        foreign = self.con.execute("SELECT file FROM landed WHERE landing_key IS NULL").fetchall()
+        if foreign:
+            raise UnreadableError({name: "not written by warmline" for (name,) in foreign})
+
+    def read(
+        self, names: Sequence[str], sql: str, **parameters: object
+    ) -> duckdb.DuckDBPyConnection:
+        """Run a statement that reads `$files`; use within `blaming`."""
+        return self._run(self.con, names, sql, **parameters)
+
+    def _run(
+        self, con: duckdb.DuckDBPyConnection, names: Sequence[str], sql: str, **parameters: object
+    ) -> duckdb.DuckDBPyConnection:
+        paths = [self.template] + [glob.escape(str(self.landing_dir / n)) for n in names]
+        merged = sql.replace(_MERGING, self.merging)
+        return con.execute(merged, {"files": paths, **parameters})
+
+    @contextmanager
+    def blaming(self, names: Sequence[str]) -> Iterator[None]:
+        """Raise UnreadableError or VanishedError naming the files when reading them fails.
+
+        DuckDB opens a file more than once: one that is replaced meanwhile, as when a call is
+        retried, has the head of one and the tail of the other. That is a bare `duckdb.Error`.
+        """
+        try:
+            yield
+        except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+            raise  # no file is to blame
+        except (duckdb.Error, pa.ArrowException, OSError) as e:
+            if problems := self._problems(names) or self._refused(names):
+                raise UnreadableError(problems) from None
+            if type(e) is duckdb.Error:
+                raise VanishedError(f"a landing file was replaced while being read ({e})") from e
+            raise
+
+    def _problems(self, names: Sequence[str]) -> dict[str, str]:
+        found = {}
+        for name in names:
+            try:
+                if why := problem(self.landing_dir / name):
+                    found[name] = why
+            except FileNotFoundError as e:
+                raise VanishedError(f"landing file {name}: gone while being read") from e
+        return found
+
+    def _refused(self, names: Sequence[str]) -> dict[str, str]:
+        """Return files that only DuckDB finds damaged: no checksum covers the heads of pages.
+
+        One that is replaced while it is tried may be sound, and is left out.
+        """
+        found = {}
+        for name in names:
+            path = self.landing_dir / name
+            try:
+                before = stamp_of(path.stat())
+                if (why := self._refusal(name)) and before == stamp_of(path.stat()):
+                    found[name] = why
+            except FileNotFoundError as e:
+                raise VanishedError(f"landing file {name}: gone while being read") from e
+        return found
+
+    def _refusal(self, name: str) -> str | None:
+        with self.con.cursor() as con:  # this connection's transaction may have failed
+            try:
+                self._run(con, [name], _EVERYTHING)
+            except duckdb.Error as e:
+                return str(e).splitlines()[0]
+        return None
+
+
+def live_of(table: str) -> str:
+    """Return a query for the current rows: the newest of each key, then the newest of each path."""
+    return f"""
+SELECT * FROM (
+    SELECT * FROM {table}
+    QUALIFY row_number() OVER (
+        PARTITION BY landing_key ORDER BY analyzed_at DESC, content_sha256, file) = 1)
+QUALIFY row_number() OVER (PARTITION BY path ORDER BY analyzed_at DESC, landing_key) = 1
+"""
+
+
+@contextmanager
+def open_reader(con: duckdb.DuckDBPyConnection, landing_dir: Path) -> Iterator[Reader]:
+    """Open a reader of this landing folder, with an empty table `landed` in the connection.
+
+    Raises EncryptionError when the key that is set, or its absence, does not match the folder,
+    LandingError when there is no space for a temporary file.
+    """
+    key = manifest.key_of(landing_dir)
+    with tempfile.TemporaryDirectory(prefix="warmline-") as folder:
+        template = Path(folder) / "columns.parquet"
+        merging = _MERGING
+        if key is None:
+            _write_columns(template)
+        else:
+            store.copy_encrypted(con, landing_schema().empty_table(), template)
+            merging = _merging_encrypted(con, template)
+        con.execute("SET TimeZone = 'UTC'")
+        con.execute(LANDED)
+        yield Reader(con, landing_dir, glob.escape(str(template)), merging)
+
+
+def _write_columns(template: Path) -> None:
+    try:
+        pq.write_table(landing_schema().empty_table(), template)
+    except OSError as e:
+        raise LandingError(
+            f"{template.parent}: no room for a temporary file ({e.strerror or e}); TMPDIR can name "
+            "another place"
+        ) from e
+
+
+def _merging_encrypted(con: duckdb.DuckDBPyConnection, template: Path) -> str:
+    """Return the same for encrypted files, whose columns DuckDB 1.5 cannot merge by itself
+    (#21508).
+    """
+    columns = con.execute(
+        f"DESCRIBE FROM read_parquet({quoted(template)}, encryption_config = {PARQUET_KEY})"
+    ).fetchall()
+    named = ", ".join(
+        f"'{name}': {{name: '{name}', type: '{kind}', default_value: NULL}}"
+        for name, kind, *_ in columns
+    )
+    return f"encryption_config = {PARQUET_KEY}, schema = MAP {{{named}}}"
+
+
+def problem(path: Path) -> str | None:
+    """Return why a landing file cannot be read, having read all of it; None when it can.
+
+    Raises FileNotFoundError when it is gone, EncryptionError when it needs a key or must not be
+    unencrypted.
+    """
+    try:
+        if key := store.required_key(path):
+            columns = store.decrypt_table(path, key).column_names
+            return None if KEY in columns else "not written by warmline"
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            if KEY not in file.schema_arrow.names:
+                return "not written by warmline"
+            for group in range(file.num_row_groups):
+                file.read_row_group(group)
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException, ValueError) as e:
+        return str(e).splitlines()[0] if str(e) else type(e).__name__
+    return None
+
+
+# The analyses known already, so that a nightly run analyzes only new calls.
+
+# A file that is rewritten without a pause spoils about one reading in four.
+_ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class Landed:
+    """The identity of one landed analysis, without its content.
+
+    `stage_keys` maps a stage to the cache key of its result, `failed_runs` counts the consecutive
+    runs in which the call failed.
+    """
+
+    landing_key: str
+    file: str
+    path: str
+    size_bytes: int
+    modified_at: datetime
+    audio_sha256: str
+    call_id: str
+    status: Status
+    reason_code: str | None
+    analyzed_at: datetime
+    metadata_fingerprint: str
+    stage_keys: dict[str, str] = field(hash=False)
+    failed_runs: int = 0
+
+
+class Known:
+    """The current landed analyses, found by path or by audio; see `known`.
+
+    `unreadable` maps the name of a damaged landing file to what is wrong with it: its calls are
+    unknown, and so will be analyzed again.
+    """
+
+    def __init__(self, table: pa.Table, unreadable: dict[str, str]) -> None:
+        self.unreadable = unreadable
+        self._table = table
+        self._by_path = _positions(table, "path")
+        self._by_key = _positions(table, "landing_key")
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __iter__(self) -> Iterator[Landed]:
+        return (self._landed(i) for i in range(len(self)))
+
+    def by_path(self, recording_path: str) -> Landed | None:
+        """Return the last analysis of the recording at this path, whatever its status."""
+        return self._at(self._by_path.get(storable(recording_path)))
+
+    def by_audio(self, audio_sha256: str) -> Landed | None:
+        """Return the analysis of these bytes, wherever they were."""
+        return self._at(self._by_key.get(f"{store.ANALYSES}/{audio_sha256}"))
+
+    def _at(self, index: int | None) -> Landed | None:
+        return None if index is None else self._landed(index)
+
+    def _landed(self, index: int) -> Landed:
+        row: dict[str, Any] = self._table.slice(index, 1).to_pylist()[0]
+        stages = {stage["stage"]: stage["key"] for stage in row["stage_keys"] or ()}
+        return Landed(**row | {"status": Status(row["status"]), "stage_keys": stages})
+
+
+def _positions(table: pa.Table, column: str) -> dict[str, int]:
+    return {value: i for i, value in enumerate(table.column(column).to_pylist())}
+
+
+def known(landing_dir: Path) -> Known:
+    """Return all current analyses: the newest of each audio and of each path.
+
+    A missing folder is an empty one. Raises LandingError when the folder changes too fast to read.
+    """
+    unreadable: dict[str, str] = {}
+    for _ in range(_ATTEMPTS):
+        files = [f for f in store.landed_files(landing_dir) if f.name not in unreadable]
+        try:
+            return Known(_scanned(landing_dir, files), unreadable)
+        except UnreadableError as e:
+            unreadable |= e.problems
+        except VanishedError:
+            continue
+    raise LandingError(f"{landing_dir}: files keep changing while they are read; try again")
+
+
+def _scanned(landing_dir: Path, files: list[LandedFile]) -> pa.Table:
+    with open_without_warehouse() as con, open_reader(con, landing_dir) as reader:
+        reader.scan(files)
+        return con.execute(
+            "SELECT landing_key, file, path, size_bytes, modified_at, audio_sha256, call_id, "
+            "status, reason_code, analyzed_at, metadata_fingerprint, stage_keys, failed_runs "
+            f"FROM ({live_of('landed')})"
+        ).to_arrow_table()
+
+
+def read_uncompacted(landing_dir: Path, recording: Recording) -> CallAnalysis | None:
+    """Return the uncompacted analysis of a recording; None when none is readable."""
+    keys = [store.refusal_key(recording.path)]
+    if recording.audio_sha256:
+        keys.insert(0, f"{store.ANALYSES}/{recording.audio_sha256}")
+    for key in keys:
+        with suppress(FileNotFoundError, LandingError):
+            return read(store.uncompacted_file(landing_dir, key), key)
+    return None
+
+
+def read_landed(landing_dir: Path, landed: Landed) -> CallAnalysis:
+    """Return the whole of a known analysis; looked up again if it was compacted meanwhile.
+
+    Raises LandingError when it was removed or is damaged.
+    """
+    key = landed.landing_key
+    places_by_now = (
+        landing_dir / landed.file,
+        store.uncompacted_file(landing_dir, key),
+        store.locked_file(landing_dir, key),
+    )
+    for path in places_by_now:
+        with suppress(FileNotFoundError):
+            return read(path, key)
+    for other in known(landing_dir):
+        if other.landing_key == key:
+            return read(landing_dir / other.file, key)
+    raise LandingError(f"{landing_dir}: the analysis {key} was removed")

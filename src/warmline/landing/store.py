@@ -4,14 +4,14 @@
     refused/<aa>/<sha256 of the path>.parquet     recordings without an analysis of their own bytes
     claimed/<kind>/<aa>/...                       of both kinds, being compacted
     packs/<aa>/<digest>.parquet                   many calls each, never changed once written
-    outcomes/<aa>/...                             what became of customers; see `outcomes`
-    reviews/<aa>/...                              what people say of the analyses; see `reviews`
-    listings/<aa>/...                             what is known of remote places; see `listings`
+    outcomes/<aa>/...                             what became of customers; see `feedback`
+    reviews/<aa>/...                              what people say of the analyses; see `feedback`
+    listings/<aa>/...                             what is known of remote places; see `manifest`
     forgotten/<aa>/...                            what was erased and stays so; see `erasures`
     digests/key.json                              the key of the digests in there
     erasing.json                                  an erasing that is not finished yet
     encryption.json                               whether all that is encrypted; see `manifest`
-    landing.json                                  which landing folder it is; see `warmline.places`
+    landing.json                                  which landing folder it is; see `warmline.files`
 
 Every file appears whole or not at all, by a rename within its folder, so that any number of workers
 may write and any number of readers read a shared folder without a lock between them.

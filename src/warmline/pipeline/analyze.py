@@ -13,20 +13,28 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
-from warmline import channels, empathy, floor, language, prosody, speech, turns, words
-from warmline.analysis import CallAnalysis, Empathy, Floor, Prosody, StageKey
+from warmline import empathy, floor, language, prosody, speech, turns, words
+from warmline.analysis import (
+    CallAnalysis,
+    Empathy,
+    Floor,
+    Prosody,
+    StageKey,
+    missing_metric,
+    suppress_parties,
+)
 from warmline.errors import RecordingRefusedError, Status, WarmlineError
-from warmline.metrics import missing_metric, suppress_parties
 from warmline.models.engines import Engines
 from warmline.pipeline.failures import base_analysis, fault_code, unread_recording
 from warmline.pipeline.stages import CacheKeys, all_measures
-from warmline.progress import ProgressCallback, no_progress, part_of
+from warmline.processes import ProgressCallback, no_progress, part_of
 from warmline.recordings.decode import decode
 from warmline.recordings.find import identify
 from warmline.recordings.metadata import MetadataTable, read_metadata
 from warmline.recordings.remote import RemoteFile
 from warmline.recordings.sound import Sound
 from warmline.redaction import redact
+from warmline.speech import channels
 from warmline.values import (
     CallMetadata,
     ChannelLayout,

@@ -23,7 +23,7 @@ from warmline.pipeline.analyze import CallInput, Remote, analyze_recordings
 from warmline.pipeline.failures import PASSING_FAULTS, base_analysis, dated_after, fault_code
 from warmline.pipeline.plan import Plan, PlannedCall
 from warmline.pipeline.stages import CacheKeys, with_later
-from warmline.progress import ProgressCallback
+from warmline.processes import ProgressCallback
 from warmline.recordings.find import identify
 from warmline.recordings.metadata import MetadataTable, read_metadata, read_table
 from warmline.recordings.remote import RemoteFile, fetch, file_system

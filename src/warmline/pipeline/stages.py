@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from warmline import empathy, floor, prosody
+from warmline.analysis import MetricDefinition
 from warmline.errors import SettingsError
 from warmline.language.rulebook import fingerprint as rules_fingerprint
-from warmline.metrics import MetricDefinition
 from warmline.models.catalogue import (
     EMBEDDING,
     MANY_LANGUAGES,

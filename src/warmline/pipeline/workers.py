@@ -39,15 +39,17 @@ from warmline.pipeline.calls import (
 from warmline.pipeline.failures import base_analysis
 from warmline.pipeline.plan import PlannedCall
 from warmline.processes import (
+    ProgressCallback,
+    ProgressFile,
     cores,
     give_memory_back,
     how_it_died,
     jobs_at_once,
     memory_limit_gb,
+    no_progress,
     settle_in,
     threads_each,
 )
-from warmline.progress import ProgressCallback, ProgressFile, no_progress
 from warmline.recordings.metadata import MetadataTable, read_metadata, read_table
 from warmline.settings import with_overrides
 

@@ -6,8 +6,15 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.analysis import PartyProsody, Prosody, TurnProsody
-from warmline.metrics import Metric, MetricDefinition, missing_metric, rate
+from warmline.analysis import (
+    Metric,
+    MetricDefinition,
+    PartyProsody,
+    Prosody,
+    TurnProsody,
+    missing_metric,
+    rate,
+)
 from warmline.prosody.frames import party_frames
 from warmline.prosody.turns import (
     PartySound,

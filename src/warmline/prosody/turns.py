@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.analysis import PartyProsody, TurnProsody
-from warmline.metrics import Metric, missing_metric
+from warmline.analysis import Metric, PartyProsody, TurnProsody, missing_metric
 from warmline.prosody.frames import THIRD_OCTAVES_HZ, PartyFrames, decibels
 from warmline.settings import ProsodySettings
 from warmline.values import Conversation, RoleName, Span, Turn

@@ -21,9 +21,10 @@ from pyannote.core import Annotation, Segment
 
 from warmline.analysis import CallAnalysis
 from warmline.database import open_for_reading
-from warmline.errors import QueryError, Status
+from warmline.errors import QueryError, Status, shortened
 from warmline.files import safe_cell, write_text_whole, write_whole
 from warmline.landing import Known, known, read_landed
+from warmline.query.calls import NamedCall, all_calls, find_call
 from warmline.query.questions import QueryResult
 from warmline.recordings.decode import decode
 from warmline.recordings.find import identify
@@ -31,7 +32,6 @@ from warmline.recordings.remote import is_remote
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.settings import RecordingSettings
 from warmline.values import RoleName, Span, Turn
-from warmline.warehouse.call_names import NamedCall, all_calls, find_call, shortened
 
 __all__ = ["ENDINGS", "EXPORTERS", "Chosen", "choose", "export"]
 

@@ -36,7 +36,7 @@ from warmline.query.questions import (
     too_large,
 )
 from warmline.query.search import SearchRequest, find_hits
-from warmline.warehouse.reviews import show_landed_reviews
+from warmline.warehouse.landing_folder import show_landed_reviews
 
 # DuckDB's own limit: some of the process's memory is not DuckDB's.
 _MEMORY, _THREADS = "3GiB", 4

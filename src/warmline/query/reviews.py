@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from warmline.database import open_for_reading
 from warmline.errors import QueryError
+from warmline.query.calls import NamedCall, find_call
 from warmline.query.questions import ask
-from warmline.warehouse.call_names import NamedCall, find_call
 
 if TYPE_CHECKING:
-    from warmline.landing.reviews import Review
+    from warmline.landing.feedback import Review
 
 #: What a cue's answer can be, in the words of the ledger; `no_cue` says that there was no cue.
 ANSWERS = ("ignored", "dismissed", "problem_solved_only", "attentive", "affective", "cognitive")
@@ -110,7 +110,7 @@ def review_metric(
 
 def all_reviews(landing_dir: Path) -> "Iterator[Review]":
     """Yield every landed review, oldest first. Raises LandingError naming a damaged one."""
-    from warmline.landing.reviews import read_review, review_files
+    from warmline.landing.feedback import read_review, review_files
 
     reviews = [read_review(landing_dir / file.name) for file in review_files(landing_dir)]
     yield from sorted(reviews, key=lambda review: review.reviewed_at)
@@ -129,7 +129,7 @@ class _Subject:
 
 
 def _landed(landing_dir: Path, call: NamedCall, found: _Subject, judgement: Judgement) -> "Review":
-    from warmline.landing.reviews import Review, write_review
+    from warmline.landing.feedback import Review, write_review
 
     review = Review(
         reviewed_at=datetime.now(UTC),

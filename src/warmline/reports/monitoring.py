@@ -18,19 +18,17 @@ from warmline.database import open_for_reading
 from warmline.errors import SettingsError, WarehouseError
 from warmline.files import write_text_whole
 from warmline.pipeline import RunSummary
-from warmline.reports.drift import (
+from warmline.reports.report import (
     WATCHED,
     Day,
     Drift,
-    compare,
-)
-from warmline.reports.report import (
     FailedCall,
     NightReport,
     RunFacts,
     SlowCall,
     as_html,
     as_markdown,
+    compare,
     shares_too_large,
 )
 from warmline.settings import NightSettings

@@ -1,23 +1,154 @@
-"""The report of a nightly run: counts, failures, the slowest calls, and what has changed."""
+"""The report of a nightly run: counts, failures, the slowest calls, and what has changed.
 
-import os
+What has changed: a night's calls are those analyzed in it; they are compared with calls analyzed
+before it, by the day on which these began, all as they are measured today. Thus a rule that changed
+and was applied to all calls is no drift, and a backfill does not count as one night.
+
+The value of a day is the mean over its calls. Usual is the median of the days' values; their spread
+is 1.4826 times the median absolute deviation (Huber 1981: the standard deviation, were they
+normal), which a few odd days do not move. `z` is the distance from the usual in units of that
+spread and of the standard error of a mean of so many calls, added as variances.
+"""
+
 import re
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from errno import EACCES
+from datetime import date, datetime
 from html import escape
+from math import copysign, hypot, inf, sqrt
 from pathlib import Path
+from statistics import median
 from string import Template
+from typing import Literal
 
-import platformdirs
-
-from warmline.errors import ScheduleError, WarehouseError, one_line
+from warmline.errors import one_line
 from warmline.pipeline import RunSummary
-from warmline.reports.drift import Drift
 from warmline.settings import NightSettings
+
+# What has changed: watched measures of a night beside the days before.
+
+_NORMAL = 1.4826  # of a normal distribution, its standard deviation over its median deviation
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A measure that is watched: a column of the view `watched_calls`.
+
+    For a `share`, only a rise matters; a `mean` is watched in both directions, or only when it
+    `falls`.
+    """
+
+    column: str
+    title: str
+    kind: Literal["share", "mean", "falling"]
+
+
+WATCHED = (
+    Watched("failed", "failed", "share"),
+    Watched("refused", "refused", "share"),
+    Watched("no_speech", "without speech", "share"),
+    Watched("without_roles", "agent and customer not known", "share"),
+    Watched("told_apart_by_voice", "no channel for each party", "share"),
+    Watched("role_confidence", "confidence in roles", "falling"),
+    Watched("speaker_confidence", "confidence in parties", "falling"),
+    Watched("mean_word_probability", "probability of words", "falling"),
+    Watched("words_per_min", "words per minute", "mean"),
+    Watched("dead_air_share", "share of dead air", "mean"),
+    Watched("agent_talk_share", "agent's share of speech", "mean"),
+    Watched("cues", "customers' cues per call", "mean"),
+    Watched("answered_rate", "cues answered", "mean"),
+    Watched("minutes", "minutes per call", "mean"),
+    Watched("computing_per_s", "computing s per s of sound", "mean"),
+)
+
+
+@dataclass(frozen=True)
+class Day:
+    """A watched measure over the calls of one day: mean, standard deviation, number of calls."""
+
+    day: date
+    mean: float
+    deviation: float
+    calls: int
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A watched measure of a night beside the days before.
+
+    `value` is None when no call has it. Without enough calls or days to compare, `usual` and `z`
+    are None and `why_not` says so. `is_alarm` when the difference is both too large to be chance
+    and large enough to matter.
+    """
+
+    watched: Watched
+    value: float | None
+    calls: int
+    days: tuple[Day, ...]
+    usual: float | None = None
+    z: float | None = None
+    is_alarm: bool = False
+    why_not: str | None = None
+
+    def __str__(self) -> str:
+        """Return the drift on one line for a person."""
+        return (
+            f"{self.watched.title}: {self.text(self.value)} of {self.calls} calls; "
+            f"{self.text(self.usual)} is usual (median of {len(self.days)} days)"
+        )
+
+    def text(self, value: float | None) -> str:
+        """Return a value of this measure as it is written: a share in per cent."""
+        if value is None:
+            return "-"
+        is_share = self.watched.kind == "share"
+        return f"{value:.1%}" if is_share else f"{value:.3g}"
+
+
+def compare(
+    watched: Watched, tonight: Day | None, days: Sequence[Day], night: NightSettings
+) -> Drift:
+    """Return one measure of a night beside the days before, by the settings `night.drift_*`."""
+    enough = tuple(day for day in days if day.calls >= night.drift_min_calls)
+    if tonight is None:
+        return Drift(watched, None, 0, enough, why_not="no call has it")
+    found = Drift(watched, tonight.mean, tonight.calls, enough)
+    if tonight.calls < night.drift_min_calls:
+        return replace(found, why_not=f"fewer than {night.drift_min_calls} calls")
+    if len(enough) < night.drift_min_days:
+        return replace(found, why_not=f"fewer than {night.drift_min_days} days to compare with")
+    usual = median(day.mean for day in enough)
+    spread = _NORMAL * median(abs(day.mean - usual) for day in enough)
+    scale = hypot(spread, _error(watched, tonight, enough))
+    change = tonight.mean - usual
+    z = change / scale if scale else copysign(inf, change) if change else 0.0
+    is_alarm = abs(z) >= night.drift_z and _matters(watched, tonight.mean, usual, night)
+    return replace(found, usual=usual, z=z, is_alarm=is_alarm)
+
+
+def _error(watched: Watched, tonight: Day, days: Sequence[Day]) -> float:
+    """Return the standard error of a mean over so many calls, if they were like the days before.
+
+    Of a share, that night's calls count as well, as in the test of two proportions.
+    """
+    if watched.kind != "share":
+        return median(day.deviation for day in days) / sqrt(tonight.calls)
+    every = (*days, tonight)
+    hits, of = sum(day.mean * day.calls for day in every), sum(day.calls for day in every)
+    share = (hits + 1) / (of + 2)  # Laplace's rule: a share that was never seen is small, not 0
+    return sqrt(share * (1 - share) / tonight.calls)
+
+
+def _matters(watched: Watched, value: float, usual: float, night: NightSettings) -> bool:
+    change = value - usual
+    if watched.kind == "share":
+        return change >= night.drift_share_change and value >= usual * night.drift_share_ratio
+    if watched.kind == "falling" and change > 0:
+        return False
+    return abs(change) >= night.drift_mean_change * abs(usual)
+
+
+# What a run was, and what was found in it.
 
 
 @dataclass(frozen=True)
@@ -374,120 +505,3 @@ def _row(cells: Sequence[str]) -> str:
 def _cell(value: str) -> str:
     """Return text that Markdown shows verbatim: a name that a stranger chose fetches no picture."""
     return re.sub(r"([\\|<>\[\]`*~])", r"\\\1", one_line(value))
-
-
-# Erase from Prefect's database what it keeps of nightly runs: names of recordings, reasons.
-
-
-FLOW = "analyze-calls"
-_DATABASE = "prefect.db"
-_WAIT_S = 30.0  # for a server that is writing
-
-# Scheduled runs have no names of recordings in them, and start the next night.
-_CHOOSE = """
-CREATE TEMP TABLE gone AS
-SELECT id FROM flow_run
-WHERE flow_id IN (SELECT id FROM flow WHERE name = :flow) AND state_type != 'SCHEDULED'
-    AND (:before IS NULL OR datetime(coalesce(end_time, updated)) < datetime(:before))
-ORDER BY datetime(coalesce(end_time, updated)) LIMIT :at_most
-"""
-_TASKS = "SELECT id FROM task_run WHERE flow_run_id IN (SELECT id FROM gone)"
-_EVENTS = f"""
-SELECT id FROM events WHERE resource_id IN (
-    SELECT 'prefect.flow-run.' || id FROM gone
-    UNION ALL SELECT 'prefect.task-run.' || id FROM ({_TASKS}))
-"""
-_OF_RUN = "WHERE flow_run_id IN (SELECT id FROM gone)"
-_ERASE_NAMES = (
-    f"DELETE FROM event_resources WHERE event_id IN ({_EVENTS})",
-    f"DELETE FROM events WHERE id IN ({_EVENTS})",
-    f"DELETE FROM log {_OF_RUN}",
-    f"DELETE FROM artifact {_OF_RUN}",
-    f"DELETE FROM artifact_collection {_OF_RUN}",
-    f"DELETE FROM flow_run_input {_OF_RUN}",
-    f"DELETE FROM task_run_state WHERE task_run_id IN ({_TASKS})",
-    f"DELETE FROM task_run {_OF_RUN}",
-)
-_ERASE_RUNS = (
-    f"DELETE FROM flow_run_state {_OF_RUN}",
-    "DELETE FROM flow_run WHERE id IN (SELECT id FROM gone)",
-)
-# A run may have had recordings as parameters, and have ended with one in its message.
-_KEEP_BARE_RUNS = (
-    f"UPDATE flow_run_state SET message = NULL, data = NULL {_OF_RUN}",
-    "UPDATE flow_run SET parameters = '{}', context = '{}' WHERE id IN (SELECT id FROM gone)",
-)
-
-
-def prefect_home() -> Path:
-    """Return the folder in which the nightly flow has Prefect keep its data."""
-    default = platformdirs.user_state_path("warmline") / "prefect"
-    return Path(os.environ.get("PREFECT_HOME") or default).expanduser()
-
-
-def make_prefect_home() -> Path:
-    """Make the folder for Prefect's database, for its owner alone, and return it.
-
-    Raises `ScheduleError` when it cannot be made or written.
-    """
-    home = prefect_home()
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not os.access(home, os.W_OK | os.X_OK):
-            raise PermissionError(EACCES, "it cannot be written to")
-    except OSError as e:
-        raise ScheduleError(
-            f"{home}: nights keep their records there, and {e.strerror or e}; set PREFECT_HOME to "
-            "a folder that can be written"
-        ) from e
-    return home
-
-
-def forget_runs(home: Path, older_than_days: int, at_most: int | None = None) -> int:
-    """Erase runs that ended so long ago from Prefect's database; return how many there were.
-
-    Their tasks, states, logs, events and reports are erased too, so that no byte of them is left in
-    the file; of many, the oldest `at_most`. Schedules, notification blocks and other people's flows
-    stay. Raises WarehouseError when the database stays in use, or has an unknown form.
-    """
-    before = datetime.now(UTC) - timedelta(days=older_than_days)
-    return _change(home, _ERASE_RUNS, before.isoformat(), -1 if at_most is None else at_most)
-
-
-def forget_names(home: Path) -> int:
-    """Erase what may name a call from all runs in Prefect's database; return how many there are.
-
-    That is everything but when each ran and how it ended: runs cannot be searched for a call, since
-    it may have had other names then. Raises WarehouseError like `forget_runs`.
-    """
-    return _change(home, _KEEP_BARE_RUNS)
-
-
-def _change(
-    home: Path, statements: Sequence[str], before: str | None = None, at_most: int = -1
-) -> int:
-    path = home / _DATABASE
-    if not path.exists():
-        return 0
-    chosen = {"flow": FLOW, "before": before, "at_most": at_most}
-    try:
-        with closing(sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)) as db:
-            return _write(db, chosen, (*_ERASE_NAMES, *statements))
-    except sqlite3.Error as e:
-        raise WarehouseError(f"{path}: nights are not forgotten there ({e})") from e
-
-
-def _write(db: sqlite3.Connection, chosen: Mapping[str, object], statements: Sequence[str]) -> int:
-    db.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten
-    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'flow_run'").fetchone():
-        return 0  # a server that never got so far
-    db.execute("BEGIN IMMEDIATE")
-    db.execute(_CHOOSE, chosen)
-    for statement in statements:
-        db.execute(statement)
-    (count,) = db.execute("SELECT count(*) FROM gone").fetchone()
-    db.execute("COMMIT")
-    busy, *_ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:
-        raise sqlite3.OperationalError("a Prefect server is reading it; stop it and try again")
-    return int(count)

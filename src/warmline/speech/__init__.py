@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from warmline.models.engines import Engines
-from warmline.progress import ProgressCallback, no_progress
+from warmline.processes import ProgressCallback, no_progress
 from warmline.recordings.sound import Sound
 from warmline.settings import SpeechSettings
 from warmline.speech.diarize import by_channel, by_voice

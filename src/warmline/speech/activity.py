@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmline.models.engines import Engines
-from warmline.progress import ProgressCallback, no_progress
+from warmline.processes import ProgressCallback, no_progress
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
 from warmline.settings import SpeechSettings
 from warmline.values import SpeechSegment, ToneSegment

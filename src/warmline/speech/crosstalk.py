@@ -21,9 +21,9 @@ from itertools import pairwise, permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.channels import LevelTrack, level_track
 from warmline.recordings.sound import Sound
 from warmline.speech.activity import FRAME_STEP_S, SAMPLES_PER_FRAME, frame_time_s
+from warmline.speech.channels import LevelTrack, level_track
 
 _SMOOTHING_S = 0.25
 _FRAMES_AT_ONCE = 40_000

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmline.models.engines import Engines
-from warmline.progress import ProgressCallback, no_progress, part_of
+from warmline.processes import ProgressCallback, no_progress, part_of
 from warmline.recordings.sound import Sound
 from warmline.settings import SpeechSettings
 from warmline.speech.activity import (

@@ -1,13 +1,18 @@
-"""The landing folder that a warehouse is built from: the warehouse notes it, and accepts no other.
+"""What a warehouse knows of its landing folder: where it lies, and which reviews are new in it.
 
-The folder beside a warehouse is only the default place of its landing folder. A command that used
-it without asking the warehouse would find nothing there, and publish nothing.
+The warehouse notes the landing folder that it is built from, and accepts no other. The folder
+beside a warehouse is only the default place: a command that used it without asking the warehouse
+would find nothing there, and publish nothing.
+
+What a person says of a call is a file in the landing folder at once. A publishing takes new files
+into the table `reviews`. A connection that reads the warehouse in between gets the reviews of both
+in a temporary table, which the views read instead; the file of the warehouse stays as it is.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +22,7 @@ import duckdb
 from warmline.database import attach, open_for_reading, open_to_convert
 from warmline.encryption import Key
 from warmline.errors import EncryptionError, WarehouseError
-from warmline.places import (
+from warmline.files import (
     Places,
     give_identity,
     identity_of,
@@ -26,6 +31,7 @@ from warmline.places import (
 )
 
 if TYPE_CHECKING:
+    from warmline.landing.store import LandedFile
     from warmline.settings import Settings
 
 
@@ -192,3 +198,110 @@ def _gone(asked: Places, noted: LandingFolder, calls: int) -> str:
         f"is not there{instead}; if it was moved, say once with --landing DIR where it is now (the "
         "next publishing notes it); if it is on another disk, mount that"
     )
+
+
+# Reviews: in the table `reviews` once they are published, and shown beside it before.
+
+_COLUMNS = (
+    "review_id, reviewed_at, reviewer, given_call_id, landing_key, subject, name, role, start_s, "
+    "end_s, machine_said, verdict, should_be, reason"
+)
+_REVIEWS = "reviews"
+_PUBLISHED = "SELECT review_id FROM reviews"
+
+
+def show_landed_reviews(con: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
+    """Let this connection see the reviews that have landed since the publishing, too.
+
+    Where the landing folder is not to be found, or a review cannot be read, what was published is
+    seen; the next publishing tells of a review that is damaged.
+    """
+    noted = noted_folder(con)
+    if noted is None:
+        return
+    for folder in noted.candidates(warehouse):
+        files = dict(_landed_reviews(folder / _REVIEWS))
+        if files and noted.is_at(folder, warehouse):
+            published = {name for (name,) in con.execute(_PUBLISHED).fetchall()}
+            _add_reviews(con, [files[name] for name in sorted(files.keys() - published)])
+            return
+
+
+def _insert(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Take a review into the table `reviews`. Raises as `read_review`."""
+    from warmline.landing.feedback import read_review
+
+    review = asdict(read_review(path))
+    at = review["reviewed_at"].astimezone(UTC).replace(tzinfo=None)
+    values = ", ".join(f"${column}" for column in _COLUMNS.split(", "))
+    con.execute(
+        f"INSERT OR REPLACE INTO reviews ({_COLUMNS}) VALUES ({values})",
+        {"review_id": path.stem, **review, "reviewed_at": at},
+    )
+
+
+def _add_reviews(con: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
+    if not paths:
+        return
+    from warmline.landing.store import LandingError
+
+    con.execute("CREATE TEMP TABLE landed AS FROM reviews")
+    con.execute("ALTER TABLE landed ADD PRIMARY KEY (review_id)")
+    con.execute("ALTER TABLE landed RENAME TO reviews")
+    for path in paths:
+        try:
+            _insert(con, path)
+        except (LandingError, EncryptionError):
+            continue
+
+
+def _landed_reviews(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the reviews that have landed, by id; none if the folder cannot be read."""
+    try:
+        with os.scandir(folder) as parts:
+            inside = [part.path for part in parts if part.is_dir(follow_symlinks=False)]
+        for part in inside:
+            with os.scandir(part) as entries:
+                for entry in entries:
+                    if not entry.name.startswith("."):
+                        yield Path(entry.name).stem, Path(entry.path)
+    except OSError:
+        return
+
+
+def note_reviews(
+    con: duckdb.DuckDBPyConnection, landing_dir: Path, files: "Sequence[LandedFile]"
+) -> None:
+    """Read the reviews that are new and remove those that are gone.
+
+    One that cannot be read stays as it was, and `landing.review_files` says why.
+    """
+    known = dict(con.execute("SELECT file, stamp FROM landing.review_files").fetchall())
+    for name in known.keys() - {file.name for file in files}:
+        con.execute("DELETE FROM reviews WHERE review_id = $id", {"id": _review_id(name)})
+        con.execute("DELETE FROM landing.review_files WHERE file = $file", {"file": name})
+    for file in files:
+        if known.get(file.name) != file.stamp:
+            con.execute(
+                "INSERT OR REPLACE INTO landing.review_files VALUES ($file, $stamp, $problem)",
+                {
+                    "file": file.name,
+                    "stamp": file.stamp,
+                    "problem": _problem_with(con, landing_dir, file.name),
+                },
+            )
+
+
+def _problem_with(con: duckdb.DuckDBPyConnection, landing_dir: Path, name: str) -> str | None:
+    """Insert one review; return why it cannot be read, else None."""
+    from warmline.landing.store import LandingError
+
+    try:
+        _insert(con, landing_dir / name)
+    except LandingError as e:
+        return str(e)
+    return None
+
+
+def _review_id(name: str) -> str:
+    return Path(name).stem

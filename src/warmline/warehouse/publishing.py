@@ -16,9 +16,10 @@ from time import perf_counter
 import duckdb
 
 from warmline import __version__
+from warmline.analysis import MetricDefinition
 from warmline.database import attach, log_of, open_for_building, open_for_reading
 from warmline.encryption import current_key
-from warmline.errors import WarehouseError
+from warmline.errors import WarehouseError, shortened
 from warmline.files import LockedError, exclusive, make_private_folder
 from warmline.landing import (
     compact,
@@ -27,28 +28,31 @@ from warmline.landing import (
     remove,
     store,
 )
-from warmline.landing.outcomes import outcome_files
-from warmline.landing.reviews import review_files
-from warmline.landing.scan import UnreadableError, VanishedError, open_reader
+from warmline.landing.feedback import outcome_files, review_files
+from warmline.landing.rows import UnreadableError, VanishedError, open_reader
 from warmline.landing.store import LandedFile
-from warmline.metrics import MetricDefinition
 from warmline.settings import ProfileSettings
 from warmline.warehouse.access_log import forget_calls_but
-from warmline.warehouse.call_names import shortened
-from warmline.warehouse.landing_folder import LandingFolder, landing_folder_at, note_landing_folder
+from warmline.warehouse.landing_folder import (
+    LandingFolder,
+    landing_folder_at,
+    note_landing_folder,
+    note_reviews,
+)
 from warmline.warehouse.load import (
     Loading,
     Stamped,
+    drop_unsaid_words,
     fill_outcomes,
+    index_turns,
     leave_away,
     load,
     note_definitions,
     note_files,
     note_outcomes,
     note_profile,
+    summarize,
 )
-from warmline.warehouse.marts import drop_unsaid_words, index_turns, summarize
-from warmline.warehouse.reviews import note_reviews
 from warmline.warehouse.swap import (
     YESTERDAY,
     building_beside,

@@ -3,7 +3,7 @@
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from warmline.errors import QueryError, RecordingRefusedError, Status, WarmlineError
-from warmline.query.call_page import CallPage, page_of, value_text
+from warmline.query.calls import CallPage, NamedCall, page_of, value_text
 from warmline.query.reviews import (
     ANSWERS,
     NO_ANSWER,
@@ -13,7 +13,6 @@ from warmline.query.reviews import (
 )
 from warmline.query.reviews import review_cue as land_cue_review
 from warmline.query.reviews import review_metric as land_metric_review
-from warmline.warehouse.call_names import NamedCall
 from warmline.warehouse.landing_folder import known_places
 from warmline.web.accounts import Right
 from warmline.web.call_view import (

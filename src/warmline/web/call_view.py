@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from warmline.errors import QueryError
-from warmline.query.call_page import CallPage
+from warmline.query.calls import CallPage
 from warmline.query.reviews import ANSWERS, NO_ANSWER, NO_CUE
 from warmline.values import Span
 from warmline.web.accounts import Right

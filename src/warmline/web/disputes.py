@@ -4,8 +4,7 @@ import sqlalchemy as sa
 from starlette.responses import Response
 
 from warmline.errors import QueryError
-from warmline.query.call_page import page_of
-from warmline.warehouse.call_names import NamedCall, find_call
+from warmline.query.calls import NamedCall, find_call, page_of
 from warmline.web.accounts import Right, Role
 from warmline.web.scorecards import (
     CHANGED,

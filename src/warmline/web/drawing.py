@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.query.call_page import CallPage, clock
+from warmline.query.calls import CallPage, clock
 
 Row = dict[str, Any]
 

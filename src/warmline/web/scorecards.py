@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from warmline.errors import QueryError, one_line
 from warmline.files import safe_cell
-from warmline.query.call_page import page_of
+from warmline.query.calls import page_of
 from warmline.web.accounts import Right
 from warmline.web.site import RefusedError, Visit
 from warmline.web.store import (

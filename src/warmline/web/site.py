@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from warmline.errors import QueryError, WarmlineError
-from warmline.places import places_of
+from warmline.files import places_of
+from warmline.query.calls import NamedCall, find_call
 from warmline.settings import Settings
 from warmline.warehouse.access_log import note_access
-from warmline.warehouse.call_names import NamedCall, find_call
 from warmline.web.accounts import COOKIE, Accounts, Right, Session, Signer, User
 from warmline.web.sound import SoundCache
 from warmline.web.store import Store, playlists

@@ -17,7 +17,7 @@ import jinja2
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from warmline.query.call_page import clock, value_text
+from warmline.query.calls import clock, value_text
 from warmline.web.accounts import Right
 
 _FOLDER = Path(__file__).parent

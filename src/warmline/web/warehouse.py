@@ -18,7 +18,7 @@ import duckdb
 
 from warmline.database import open_for_reading
 from warmline.errors import QueryError, WarehouseError
-from warmline.warehouse.reviews import show_landed_reviews
+from warmline.warehouse.landing_folder import show_landed_reviews
 
 Row = dict[str, Any]
 

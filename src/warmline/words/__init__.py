@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from warmline.errors import WarmlineError
 from warmline.models.engines import Engines
-from warmline.progress import ProgressCallback, no_progress
+from warmline.processes import ProgressCallback, no_progress
 from warmline.recordings.sound import Sound
 from warmline.settings import WordSettings
 from warmline.values import ChannelLayout, SpeakerSource, Speech, Transcript

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmline.errors import WarmlineError
-from warmline.progress import ProgressCallback, no_progress
+from warmline.processes import ProgressCallback, no_progress
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,10 @@ from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.database import open_for_reading
 from warmline.errors import WarmlineError, one_line
-from warmline.files import write_whole
+from warmline.files import Places, write_whole
 from warmline.landing import Selection
-from warmline.landing.outcomes import outcome_files, read_outcomes
+from warmline.landing.feedback import outcome_files, read_outcomes
 from warmline.landing.store import to_row
-from warmline.places import Places
 from warmline.query.reviews import all_reviews
 
 #: What may hold something of them besides, and is not looked into here.

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from warmline.analysis import MetricDefinition
 from warmline.database import open_for_reading
 from warmline.errors import MetadataError
 from warmline.landing import left_out
-from warmline.landing.outcomes import (
-    SCHEMA,
-    Key,
+from warmline.landing.feedback import (
+    OUTCOME_SCHEMA,
+    OutcomeKey,
     OutcomeLine,
     outcome_files,
     read_outcomes,
     write_outcomes,
 )
-from warmline.metrics import MetricDefinition
 from warmline.recordings.fields import as_text, csv_rows, is_not_given, read_moment
 from warmline.warehouse.publishing import publish
 
@@ -279,7 +279,7 @@ def _of_one_kind(lines: Sequence[OutcomeLine]) -> list[OutcomeLine]:
 
 def _without_contradictions(lines: Sequence[OutcomeLine]) -> list[OutcomeLine]:
     """Return lines without those that contradict an earlier one, which become problems."""
-    first: dict[Key, OutcomeLine] = {}
+    first: dict[OutcomeKey, OutcomeLine] = {}
     checked = []
     for line in lines:
         before = line if line.problem else first.setdefault(line.key, line)
@@ -400,14 +400,14 @@ def _require_readable(table: OutcomeTable, skip_unreadable: bool) -> None:
 _Said = tuple[float | None, str | None]
 
 
-def _state(line: OutcomeLine, before: Mapping[Key, _Said]) -> str:
+def _state(line: OutcomeLine, before: Mapping[OutcomeKey, _Said]) -> str:
     if line.key not in before:
         return "new"
     return "known" if before[line.key] == (line.value, line.text) else "corrected"
 
 
 def _is_fresh(
-    line: OutcomeLine, unique: Mapping[Key, OutcomeLine], before: Mapping[Key, _Said]
+    line: OutcomeLine, unique: Mapping[OutcomeKey, OutcomeLine], before: Mapping[OutcomeKey, _Said]
 ) -> bool:
     """Return whether a line has to be stored: it says something new, or it cannot be read."""
     if line.problem is not None:
@@ -415,9 +415,9 @@ def _is_fresh(
     return unique[line.key] is line and _state(line, before) != "known"
 
 
-def _landed(landing_dir: Path) -> dict[Key, _Said]:
+def _landed(landing_dir: Path) -> dict[OutcomeKey, _Said]:
     """Return the outcomes stored before, the newest value of each."""
-    known: dict[Key, _Said] = {}
+    known: dict[OutcomeKey, _Said] = {}
     tables = []
     for file in outcome_files(landing_dir):
         try:
@@ -437,7 +437,10 @@ def _matches(warehouse: Path, lines: Sequence[OutcomeLine]) -> dict[str, int]:
     """Return how many of these outcomes have no call, by reason; '' for those that have one."""
     columns = list(zip(*(line.key for line in lines), strict=True)) or [()] * len(_KEY)
     given = pa.table(
-        [pa.array(c, type=SCHEMA.field(k).type) for k, c in zip(_KEY, columns, strict=True)],
+        [
+            pa.array(c, type=OUTCOME_SCHEMA.field(k).type)
+            for k, c in zip(_KEY, columns, strict=True)
+        ],
         names=list(_KEY),
     )
     with open_for_reading(warehouse) as con:
