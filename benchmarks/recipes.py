@@ -21,8 +21,7 @@ from pyannote.core import Annotation, Segment
 
 from warmline.models.catalogue import faster_whisper_name
 from warmline.models.engines import Engines, stay_home
-from warmline.recordings.decode import decode
-from warmline.recordings.sound import SAMPLE_RATE_HZ
+from warmline.recordings.sound import SAMPLE_RATE_HZ, decode
 from warmline.settings import Settings, with_overrides
 
 

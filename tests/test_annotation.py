@@ -19,7 +19,7 @@ from warmline.annotation import (
     Key,
     Label,
     Wanted,
-    agreement,
+    _spread,
     draw,
     find_answered,
     read_key,
@@ -28,6 +28,7 @@ from warmline.annotation import (
 )
 from warmline.annotation.agreement import (
     CONSENSUS,
+    agreement,
     consensus,
     expected_widths,
     gwet_ac1,
@@ -36,7 +37,6 @@ from warmline.annotation.agreement import (
     votes,
     weighted_kappa,
 )
-from warmline.annotation.drawing import _spread
 from warmline.cli import app
 from warmline.errors import DataError
 from warmline.statistics import precision_at

@@ -23,8 +23,8 @@ from warmline.query.export import (
     bleeped,
     write_bleeped,
 )
-from warmline.recordings.decode import decode
 from warmline.recordings.find import identify
+from warmline.recordings.sound import decode
 from warmline.settings import RecordingSettings
 from warmline.values import Redaction, Span
 from warmline.warehouse import publish

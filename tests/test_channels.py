@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from support.sounds import RATE_HZ, Samples, conversation, sound_of, talk
-from warmline.recordings.decode import decode
-from warmline.recordings.sound import Sound
+from warmline.recordings.sound import Sound, decode
 from warmline.settings import ChannelSettings, RecordingSettings
 from warmline.speech.channels import compare, kept_of, level_track, resolve, with_one_left
 from warmline.values import ChannelLayout

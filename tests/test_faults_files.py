@@ -42,7 +42,7 @@ from warmline.models.store import ModelStore
 from warmline.pipeline import Workers
 from warmline.pipeline.failures import fault_code
 from warmline.query.questions import ask
-from warmline.recordings.decode import decode
+from warmline.recordings.sound import decode
 from warmline.settings import PlaceSettings, RecordingSettings
 from warmline.warehouse import publish
 
@@ -242,7 +242,7 @@ def test_a_source_that_fails_while_it_is_read_is_a_passing_fault(tmp_path, monke
 def test_sound_that_cannot_be_read_on_is_no_bad_recording(tmp_path, monkeypatch):
     """The disk's fault is not the file's: it is tried again, not refused for good."""
     path = write(tmp_path / "call.wav", talk(3.0, 120.0, 1)[None], RATE_HZ)
-    monkeypatch.setattr("warmline.recordings.decode.open_recording", lambda path: _Failing(path))
+    monkeypatch.setattr("warmline.recordings.sound.open_recording", lambda path: _Failing(path))
     with pytest.raises(OSError) as caught:
         decode(path, RecordingSettings())
     assert not isinstance(caught.value, RecordingRefusedError)

@@ -18,7 +18,7 @@ from warmline.errors import ModelError
 from warmline.landing import store
 from warmline.language import read_call, score_turns
 from warmline.language.feelings import language_of, thresholds
-from warmline.language.heads import adapter_file
+from warmline.language.windows import adapter_file
 from warmline.models.engines import Engines
 from warmline.settings import EmpathySettings, LanguageSettings, Settings
 from warmline.values import RoleName

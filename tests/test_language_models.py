@@ -14,7 +14,7 @@ from support.dialogues import NO_FLOOR, Dialogue, dialogue
 from warmline.analysis import Moment
 from warmline.empathy import measure
 from warmline.language import read
-from warmline.language.heads import (
+from warmline.language.windows import (
     EMOTIONS,
     FEELINGS,
     LEVELS,
@@ -23,8 +23,9 @@ from warmline.language.heads import (
     emotion_probabilities,
     level_probabilities,
     network_settings,
+    uptake,
+    windows,
 )
-from warmline.language.windows import uptake, windows
 from warmline.models.engines import Engines
 from warmline.phrases import spoken_text
 from warmline.settings import LanguageSettings, Settings

@@ -20,13 +20,11 @@ from warmline.files import folder
 from warmline.models.engines import Engines
 from warmline.pipeline.analyze import doubt_about_parties, missing_party, suppress_floor
 from warmline.query.questions import ask
-from warmline.recordings.decode import decode
-from warmline.recordings.sound import Sound
+from warmline.recordings.sound import Sound, decode
 from warmline.settings import RecordingSettings, SpeechSettings
-from warmline.speech import listen, live_channel
+from warmline.speech import cluster_speakers, listen, live_channel
 from warmline.speech.activity import FRAME_LENGTH_S, FRAME_STEP_S
 from warmline.speech.crosstalk import OwnSpeech, levels_of, own_speech, without_crosstalk
-from warmline.speech.diarize import cluster_speakers
 from warmline.values import ChannelLayout, SpeakerSource, Speech, SpeechSegment, total_s
 
 SETTINGS = SpeechSettings()

@@ -12,7 +12,7 @@ import pytest
 
 from support.buckets import s3_environment, s3_server
 from support.prefect_nights import nightly
-from warmline.pipeline.sources import look_at
+from warmline.pipeline.plan import look_at
 from warmline.query.questions import ask
 from warmline.settings import RecordingSettings, RedactionSettings
 

@@ -8,8 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warmline.errors import SettingsError
-from warmline.phrases import PhraseRule, RuleFile, parse_rules, rule_files, spoken, spoken_text
-from warmline.phrases.rules import NamedLists, TemplateError, compile_template, is_negated
+from warmline.phrases import (
+    NamedLists,
+    PhraseRule,
+    RuleFile,
+    TemplateError,
+    compile_template,
+    is_negated,
+    parse_rules,
+    rule_files,
+    spoken,
+    spoken_text,
+)
 
 LISTS = {"worry": ("worried", "sick with worry"), "very": ("so", "very")}
 

@@ -22,7 +22,7 @@ from warmline.pipeline.analyze import CallInput, analyze_recordings
 from warmline.query.questions import ask
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.values import RoleName, SpeakerSource
-from warmline.words.recogniser import Recogniser, Recognition, Request
+from warmline.words.recognisers import Recogniser, Recognition, Request
 
 pytestmark = pytest.mark.models
 

@@ -9,8 +9,7 @@ import pytest
 
 from support.sounds import conversation, encode, tone, write
 from warmline.errors import RecordingRefusedError
-from warmline.recordings.decode import decode
-from warmline.recordings.sound import SAMPLE_RATE_HZ, GrowingPcm, Sound
+from warmline.recordings.sound import SAMPLE_RATE_HZ, GrowingPcm, Sound, decode
 from warmline.settings import RecordingSettings
 
 SETTINGS = RecordingSettings()

@@ -10,7 +10,7 @@ import soundfile
 
 from support.sounds import RATE_HZ, Samples, encode, talk
 from warmline.errors import RecordingRefusedError
-from warmline.recordings.decode import decode
+from warmline.recordings.sound import decode
 from warmline.settings import RecordingSettings
 
 SETTINGS = RecordingSettings()

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from support.sounds import RATE_HZ, encode, tone, write
 from support.unprivileged import as_nobody
 from warmline.errors import RecordingRefusedError
-from warmline.recordings.decode import decode
 from warmline.recordings.find import identify
+from warmline.recordings.sound import decode
 from warmline.settings import RecordingSettings
 
 SETTINGS = RecordingSettings()

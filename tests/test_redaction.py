@@ -13,7 +13,7 @@ from warmline.errors import SettingsError
 from warmline.phrases import placeholder, speech_tables, spoken
 from warmline.pipeline import CacheKeys
 from warmline.redaction import kinds, redact
-from warmline.redaction.book import book
+from warmline.redaction.book import book, languages, vocabulary
 from warmline.redaction.checks import (
     LEAST_DIGITS,
     is_aadhaar,
@@ -41,7 +41,6 @@ from warmline.redaction.checks import (
 from warmline.redaction.heard import said_by_all
 from warmline.redaction.runs import runs
 from warmline.redaction.tokens import Sort, digits_of, token
-from warmline.redaction.vocabulary import languages, vocabulary
 from warmline.settings import RedactionSettings, Settings, load_settings, settings_toml
 from warmline.values import Transcript, Utterance, Word
 

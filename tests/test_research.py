@@ -22,9 +22,8 @@ from warmline.cli import app
 from warmline.errors import QueryError, SettingsError, WarehouseError
 from warmline.research import sample as samples
 from warmline.research.design import Correction, Design, Effects
-from warmline.research.plots import forest_png
 from warmline.research.provenance import deidentified, provenance
-from warmline.research.report import write_report
+from warmline.research.report import forest_png, write_report
 from warmline.research.sample import Sample, read_sample
 from warmline.research.study import Study, attrition, lee_bounds, run_study, study_of
 from warmline.research.words import as_dict, lead

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from warmline.research.answers import answer_effects
-from warmline.research.associations import associations
+from warmline.research.associations import answer_effects, associations
 from warmline.research.design import Design
 from warmline.research.study import inverse_chances
 

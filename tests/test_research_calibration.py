@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from warmline.annotation.sheets import Key, Label
+from warmline.annotation import Key, Label
 from warmline.errors import DataError
 from warmline.research.calibration import (
     Calibration,

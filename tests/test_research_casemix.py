@@ -15,10 +15,10 @@ from support.factories import call, definitions_of, measured
 from support.firms import firm
 from warmline import landing
 from warmline.cli import app
-from warmline.research.casemix import CaseMix, case_mix, read_case_mix
 from warmline.research.design import Design
 from warmline.research.fairness import read_groups, word_error_gap
 from warmline.research.reading import dif, read_written, with_word_errors
+from warmline.research.reliability import CaseMix, case_mix, read_case_mix
 from warmline.warehouse import publish
 
 DESIGN = Design(measures=("m",), controls=("contact_reason",))

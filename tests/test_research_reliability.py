@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from support.firms import firm
-from warmline.annotation.sheets import Label
+from warmline.annotation import Label
 from warmline.cli import app
 from warmline.research.reliability import components, crossed, rater_components, reliability
 

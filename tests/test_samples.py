@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from warmline.files import folder
-from warmline.recordings.decode import decode
 from warmline.recordings.find import find_recordings
 from warmline.recordings.metadata import read_metadata
-from warmline.recordings.sound import Sound
+from warmline.recordings.sound import Sound, decode
 from warmline.settings import Settings
 from warmline.simulate import TRUTH_FOLDER, Scene, Truth, load_truth, read_script
 from warmline.values import (

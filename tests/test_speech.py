@@ -12,10 +12,9 @@ from pyannote.database.util import load_rttm
 from pyannote.metrics.diarization import DiarizationErrorRate
 
 from warmline.models.engines import Engines
-from warmline.recordings.decode import decode
-from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
+from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound, decode
 from warmline.settings import RecordingSettings, SpeechSettings
-from warmline.speech import listen
+from warmline.speech import cluster_speakers, listen
 from warmline.speech.activity import (
     FRAME_STEP_S,
     Activity,
@@ -26,7 +25,6 @@ from warmline.speech.activity import (
     with_padding,
 )
 from warmline.speech.crosstalk import levels_of, without_crosstalk
-from warmline.speech.diarize import cluster_speakers
 from warmline.values import (
     ChannelLayout,
     Span,

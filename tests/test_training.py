@@ -12,8 +12,8 @@ from sklearn.metrics import roc_auc_score
 from warmline.errors import DataError
 from warmline.files import folder, load_outside
 from warmline.language import score_turns
-from warmline.language.features import EMPATHY_EVIDENCE, weights
 from warmline.language.rulebook import CUE_LABELS
+from warmline.language.scoring import EMPATHY_EVIDENCE, weights
 
 TRAINING = Path(__file__).parents[1] / "training"
 pytestmark = pytest.mark.skipif(

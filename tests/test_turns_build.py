@@ -18,7 +18,7 @@ from support.conversations import (
 )
 from warmline.phrases import broken_examples
 from warmline.settings import Settings
-from warmline.turns.build import (
+from warmline.turns import (
     ContributionKind,
     build_turns,
     contributions,

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warmline.language import party_reader
-from warmline.language.heads import adapter_file
+from warmline.language.windows import adapter_file
 from warmline.models.engines import Engines
 from warmline.phrases import broken_examples
 from warmline.settings import Settings, TurnSettings

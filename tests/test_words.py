@@ -13,14 +13,12 @@ from whisper.timing import WordTiming
 
 from support.transcribing import transcribe
 from warmline.models.engines import Engines
-from warmline.recordings.decode import decode
-from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
+from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound, decode
 from warmline.settings import RecordingSettings, SpeechSettings, WordSettings
 from warmline.speech import listen
 from warmline.values import ChannelLayout, Span, SpeakerSource, Speech, SpeechSegment, Word
-from warmline.words.assignment import assign_words
-from warmline.words.openai_whisper import _whole_words
-from warmline.words.recogniser import Recognised
+from warmline.words import assign_words
+from warmline.words.recognisers import Recognised, _whole_words
 from warmline.words.windows import WINDOW_S, pack, why_refused
 
 SETTINGS = WordSettings(whisper_model="tiny.en")
@@ -288,7 +286,7 @@ def test_words_are_timed_by_what_was_attended_to_as_whisper_times_them(
 
     from warmline.words.decoding import align
     from warmline.words.decoding import decode as decode_encoded
-    from warmline.words.openai_whisper import _Encoded
+    from warmline.words.recognisers import _Encoded
 
     model = engines.whisper("tiny.en")
     samples = decode(two_speakers, RecordingSettings()).channel(0)

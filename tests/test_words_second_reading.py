@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from warmline.settings import WordSettings
 from warmline.values import Span, total_s, union
-from warmline.words.recogniser import Recognised, TimedWord
+from warmline.words.recognisers import Recognised, TimedWord
 from warmline.words.windows import Window, choose_decoding, keep_or_retry, left_out, pack
 
 SETTINGS = WordSettings()

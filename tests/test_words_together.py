@@ -11,12 +11,11 @@ from support.transcribing import transcribe as transcribe_one
 from warmline import words
 from warmline.errors import ModelError
 from warmline.models.engines import Engines
-from warmline.recordings.decode import decode
-from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound
+from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound, decode
 from warmline.settings import RecordingSettings, Settings, WordSettings
 from warmline.values import ChannelLayout, SpeakerSource, Speech, SpeechSegment
 from warmline.words import SpeechToTranscribe, Transcribed, transcribe
-from warmline.words.recogniser import (
+from warmline.words.recognisers import (
     Clip,
     Recognised,
     Recognition,

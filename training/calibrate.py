@@ -21,8 +21,8 @@ from sklearn.model_selection import GroupKFold
 from corpora import SupportDialogue, epitome, support_dialogues
 from evidence import EpitomeFolds, Turn, evidence_of
 from train import FOLDS_FILE
-from warmline.language.features import EMPATHY_EVIDENCE
-from warmline.language.heads import MECHANISMS, adapter_file
+from warmline.language.scoring import EMPATHY_EVIDENCE
+from warmline.language.windows import MECHANISMS, adapter_file
 from warmline.statistics import bootstrap
 from weighted import Fitted, Labelled, Restraint, fit
 
@@ -38,7 +38,7 @@ _SET_ROWS = 100
 _FILE = adapter_file("emotions").with_name("turns.toml")
 _HEAD = """\
 # Written by training/calibrate.py. What each piece of evidence adds to the log-odds of a score
-# (`features.py` says what it is), and each component of MiniLM's vector of the turn. Learned from
+# (`scoring.py` says what it is), and each component of MiniLM's vector of the turn. Learned from
 # text by the makers of warmline, beside EPITOME, but for reassurance (approval, optimism,
 # admiration, relief, pride, love), which is set by hand: see MODEL_CARD.md. Evidence of weight 0
 # was offered and added nothing.

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warmline.errors import DataError
-from warmline.language.heads import EMOTIONS, MECHANISMS
+from warmline.language.windows import EMOTIONS, MECHANISMS
 
 EPITOME_FILES = {
     "emotional_reaction": "emotional-reactions.csv",

@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 
 from corpora import Pair
 from warmline.analysis import Moment
-from warmline.language.features import empathy_evidence
-from warmline.language.heads import LEVELS, MECHANISMS
 from warmline.language.rule_moments import rule_moments
 from warmline.language.rulebook import rulebook
-from warmline.language.scoring import read_by_models
-from warmline.language.windows import turn_texts_of
+from warmline.language.scoring import empathy_evidence, read_by_models
+from warmline.language.windows import LEVELS, MECHANISMS, turn_texts_of
 from warmline.models.engines import Engines
 from warmline.settings import Settings
 from warmline.values import RoleName

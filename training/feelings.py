@@ -41,8 +41,8 @@ from warmline.language.encoders import (
     read_e5,
 )
 from warmline.language.feelings import HEADS
-from warmline.language.heads import FEELINGS, adapter_file
 from warmline.language.rulebook import CUE_LABELS
+from warmline.language.windows import FEELINGS, adapter_file
 from warmline.models.catalogue import MANY_LANGUAGES
 from warmline.models.store import ModelStore
 from warmline.settings import Settings

@@ -13,7 +13,7 @@ from augment import as_spoken
 from corpora import Comment
 from fitting import Batch, Example, Recipe, batched, fit, padded
 from network import WIDTH, AdaptedBert
-from warmline.language.heads import EMOTIONS, FEELINGS
+from warmline.language.windows import EMOTIONS, FEELINGS
 
 RECIPE = Recipe(epochs=2.0, tokens_per_batch=1600, rate=1.2e-3)
 MAX_TOKENS = 64

@@ -18,7 +18,7 @@ from augment import heard
 from corpora import Pair
 from fitting import Batch, Example, Recipe, batched, fit, padded
 from network import WIDTH, AdaptedBert
-from warmline.language.heads import LEVELS, MECHANISMS
+from warmline.language.windows import LEVELS, MECHANISMS
 
 RECIPE = Recipe(epochs=3.5, tokens_per_batch=2000, rate=8e-4)
 MAX_CONTEXT_TOKENS = 64

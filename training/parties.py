@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 import warmline.turns
 from corpora import agent_lines, service_lines, support_dialogues
 from warmline.language.feelings import MAX_TOKENS, NETWORK, PARTIES_HEAD, sentences_of
-from warmline.language.heads import adapter_file
+from warmline.language.windows import adapter_file
 from warmline.models.engines import Engines
 from warmline.settings import Settings
 

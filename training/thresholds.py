@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corpora import Comment, Pair
-from warmline.language.heads import (
+from warmline.language.rulebook import CUE_LABELS
+from warmline.language.windows import (
     FEELINGS,
     LEVELS,
     MECHANISMS,
     adapter_file,
     emotion_probabilities,
+    plainness,
 )
-from warmline.language.rulebook import CUE_LABELS
-from warmline.language.windows import plainness
 from warmline.models.engines import Engines
 from warmline.phrases import spoken_text
 

@@ -30,7 +30,7 @@ from corpora import Comment, Pair, epitome
 from corpora import goemotions as comments_of
 from fitting import published
 from network import AdaptedBert
-from warmline.language.heads import LEVELS, MECHANISMS, adapter_file
+from warmline.language.windows import LEVELS, MECHANISMS, adapter_file
 from warmline.models.engines import Engines
 from warmline.models.store import ModelStore
 from warmline.settings import Settings

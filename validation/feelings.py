@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from warmline.language import TurnLanguage, score_turns
-from warmline.language.heads import FEELINGS
 from warmline.language.rulebook import CUE_LABELS
+from warmline.language.windows import FEELINGS
 
 from .context import Context
 from .labelled import comments

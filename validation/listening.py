@@ -12,8 +12,8 @@ from warmline.floor import measure
 from warmline.landing import known, read_landed, write
 from warmline.models.engines import Engines
 from warmline.pipeline import CacheKeys, analyze_recording
-from warmline.recordings.decode import decode
 from warmline.recordings.find import identify
+from warmline.recordings.sound import decode
 from warmline.settings import Settings
 from warmline.simulate import SimulatedCall
 from warmline.simulate import write as write_call

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmline.errors import DataError
-from warmline.language.heads import LEVELS, MECHANISMS
+from warmline.language.windows import LEVELS, MECHANISMS
 
 from .context import Context
 from .labelled import EPITOME_FILES, exchanges

@@ -9,7 +9,7 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from warmline.settings import Settings
-from warmline.turns.build import build_turns
+from warmline.turns import build_turns
 from warmline.values import (
     Conversation,
     Role,

@@ -7,8 +7,7 @@ import numpy as np
 
 from support.sounds import write
 from warmline.files import folder
-from warmline.recordings.decode import decode
-from warmline.recordings.sound import SAMPLE_RATE_HZ
+from warmline.recordings.sound import SAMPLE_RATE_HZ, decode
 from warmline.settings import RecordingSettings, Settings, with_overrides
 
 SAMPLES = folder("audio") / "samples"

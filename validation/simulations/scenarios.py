@@ -17,17 +17,16 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from warmline.annotation import Key, Label, agreement
-from warmline.research.answers import answer_effects
-from warmline.research.associations import associations, dose
+from warmline.annotation import Key, Label
+from warmline.annotation.agreement import agreement
+from warmline.research.associations import answer_effects, associations, dose
 from warmline.research.calibration import Recognised, calibration, corrected, sensitivity
-from warmline.research.casemix import case_mix
 from warmline.research.design import Design, Effects, Model
 from warmline.research.fairness import read_groups, word_error_gap
 from warmline.research.power import Plan, detectable, needed, observed
 from warmline.research.reading import dif
 from warmline.research.regression import fit
-from warmline.research.reliability import reliability
+from warmline.research.reliability import case_mix, reliability
 from warmline.research.sample import Sample, read_sample
 from warmline.research.study import APART, attrition, inverse_chances, lee_bounds
 from warmline.research.survival import hazards, latest_calls

@@ -21,7 +21,7 @@ from math import isnan, nan
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.annotation.sheets import Key, Label, Opinion, is_answered, opinion
+from warmline.annotation import Key, Label, Opinion, is_answered, opinion
 from warmline.statistics import Estimate, precision_at, times_drawn, wilson
 
 CONSENSUS = "most annotators"

@@ -279,9 +279,9 @@ def agents(
     down by the part that is luck, and agents are ranked only from a reliability of 0.7 on. Where
     calls are not heard alike (`warmline research fairness`) nothing is shown.
     """
-    from warmline.research.casemix import CONTROLS as EXPECTED_BY
-    from warmline.research.casemix import read_case_mix
     from warmline.research.provenance import command_of, provenance
+    from warmline.research.reliability import CONTROLS as EXPECTED_BY
+    from warmline.research.reliability import read_case_mix
     from warmline.research.sample import require_libraries
 
     require_libraries()

@@ -41,7 +41,7 @@ from warmline.query.reviews import (
 from warmline.warehouse.landing_folder import known_places
 
 if TYPE_CHECKING:
-    from warmline.annotation import Agreement
+    from warmline.annotation.agreement import Agreement
     from warmline.landing.feedback import Review
     from warmline.statistics import Estimate
 
@@ -326,8 +326,8 @@ def agreement(
     with it. All numbers are of the calls, not of the sheet: turns weigh by how likely they were
     drawn.
     """
-    from warmline.annotation import agreement as agree
     from warmline.annotation import read_key, read_labels, read_sheet, read_texts, write_disputes
+    from warmline.annotation.agreement import agreement as agree
     from warmline.research.provenance import without_warehouse
 
     known = read_key(key)

@@ -11,16 +11,17 @@ from warmline.analysis import (
     missing_metric,
     rate,
 )
-from warmline.empathy.context import (
+from warmline.empathy.ledger import (
     CLARK,
+    SOLVED_ONLY,
     CallContext,
+    answered,
     counted,
     precision_elsewhere,
     shared,
 )
-from warmline.empathy.ledger import SOLVED_ONLY, answered
-from warmline.language.heads import MECHANISMS
 from warmline.language.rulebook import POLITENESS_LABELS
+from warmline.language.windows import MECHANISMS
 from warmline.phrases import spoken_text
 from warmline.values import RoleName, Span
 

@@ -10,7 +10,7 @@ from itertools import combinations
 from warmline.analysis import Backchannel, FloorTransfer, Overlap, Silence
 from warmline.phrases import Matcher, PhraseRule, RuleFile, Spoken, parse_rules, spoken
 from warmline.settings import FloorSettings
-from warmline.turns.build import only_listens
+from warmline.turns import only_listens
 from warmline.values import (
     Conversation,
     RoleName,

@@ -5,7 +5,7 @@ Agents' answers are read by other modules. After the Verona coding definitions (
 feeling left to be heard, is implicit (a cue).
 
 A multilingual network reads each sentence by itself, and the turn after what the agent said last;
-in English, rules and the heads of `heads.py` are combined with it. The weights are learned by
+in English, rules and the heads of `windows.py` are combined with it. The weights are learned by
 `training/feelings.py` from text that is not about service; the last step, which turns them into
 probabilities, and the thresholds were set on half of the dialogues of a public set of support chats
 (`networks/feelings.toml`).
@@ -21,10 +21,16 @@ from types import MappingProxyType
 from typing import Any
 
 from warmline.analysis import Moment, TurnFeelings
-from warmline.language.features import strongest
-from warmline.language.heads import adapter_file, head
 from warmline.language.rulebook import CUE_LABELS, Rulebook
-from warmline.language.windows import TurnText, WindowScores, parts, windows
+from warmline.language.windows import (
+    TurnText,
+    WindowScores,
+    adapter_file,
+    head,
+    parts,
+    strongest,
+    windows,
+)
 from warmline.models.engines import Engines
 from warmline.phrases import Spoken, spoken
 from warmline.settings import LanguageSettings

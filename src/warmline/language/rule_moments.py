@@ -11,7 +11,7 @@ from warmline.language.rulebook import QUOTED_KINDS, LanguageRule, Rulebook
 from warmline.language.speech_acts import Act, Found, SaidAct, acts_of_turn, content
 from warmline.language.windows import TurnText, WindowScores
 from warmline.phrases import spoken
-from warmline.turns.build import listens
+from warmline.turns import listens
 from warmline.values import RoleName
 
 # Questions that only the question mark gives away ("You live in Leeds?").

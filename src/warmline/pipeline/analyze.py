@@ -28,11 +28,10 @@ from warmline.models.engines import Engines
 from warmline.pipeline.failures import base_analysis, fault_code, unread_recording
 from warmline.pipeline.stages import CacheKeys, all_measures
 from warmline.processes import ProgressCallback, no_progress, part_of
-from warmline.recordings.decode import decode
 from warmline.recordings.find import identify
 from warmline.recordings.metadata import MetadataTable, read_metadata
 from warmline.recordings.remote import RemoteFile
-from warmline.recordings.sound import Sound
+from warmline.recordings.sound import Sound, decode
 from warmline.redaction import redact
 from warmline.speech import channels
 from warmline.values import (

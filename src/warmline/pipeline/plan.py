@@ -1,10 +1,11 @@
-"""Plan a run: find every recording that has no up-to-date analysis.
+"""Plan a run: find every recording, here or at remote places, that has no up-to-date analysis.
 
 There is no list of what was done and no mark of how far a run came. What is pending follows from
 the recordings that exist and the analyses that have landed, so that a missed or interrupted run is
 caught up by the next one.
 """
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from warmline import landing
 from warmline.errors import RecordingRefusedError, Status
-from warmline.landing import Known, Landed, LeftOut
+from warmline.landing import Known, Landed, LeftOut, Listed, ListedRecording
 from warmline.pipeline.failures import (
     LASTING,
     base_analysis,
@@ -22,13 +23,110 @@ from warmline.pipeline.failures import (
     fault_code,
     unread_recording,
 )
-from warmline.pipeline.sources import Sources, look_at
 from warmline.pipeline.stages import CacheKeys
-from warmline.recordings.find import identify
-from warmline.recordings.metadata import MetadataTable, read_metadata
-from warmline.recordings.remote import RemoteFile
-from warmline.settings import Settings
+from warmline.recordings.find import find_recordings, identify
+from warmline.recordings.metadata import (
+    MetadataTable,
+    is_free_of_private,
+    pseudonym_key,
+    read_metadata,
+)
+from warmline.recordings.remote import Beside, RemoteError, RemoteFile, list_recordings
+from warmline.settings import RecordingSettings, RedactionSettings, Settings
 from warmline.values import CallMetadata, Recording
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """Recordings, local ones by path and remote ones by URL; each once.
+
+    `changed` are URLs of remote ones that differ from when their place was listed before, `marks`
+    the mark of each in case it is forgotten, `places` the URLs that were listed. Sentences on what
+    could not be examined are in `problems`; `away` concern sources that cannot be read, `closed`
+    folders below them.
+    """
+
+    local: tuple[Path, ...]
+    remote: Mapping[str, RemoteFile]
+    changed: frozenset[str]
+    marks: Mapping[str, str]
+    places: tuple[str, ...]
+    unfinished: tuple[str, ...]
+    problems: tuple[str, ...]
+    away: tuple[str, ...]
+    closed: tuple[str, ...]
+
+    def source(self, path: str) -> Path | RemoteFile:
+        """Return the place that the metadata of the recording at a path or URL are read from."""
+        return self.remote.get(path) or Path(path)
+
+    def is_there(self, path: str) -> bool:
+        """Return whether a recording still exists; one at a place that was not examined may."""
+        if "://" not in path:
+            return os.path.isfile(path)  # noqa: PTH113  (Path.is_file raises where we may not look)
+        within = tuple(f"{place}/" for place in self.places)
+        return path in self.remote or not (path in self.places or path.startswith(within))
+
+
+def look_at(
+    sources: Iterable[Path | str],
+    settings: RecordingSettings,
+    landing_dir: Path,
+    redaction: RedactionSettings,
+) -> _Sources:
+    """Return all recordings under paths and URLs, and remember the listings of remote places.
+
+    Where agents have pseudonyms, or a sidecar holds something to redact, the sidecar is not
+    remembered, but fetched again. A source that cannot be read is listed in `away`. Raises
+    `SettingsError` for a URL that cannot be opened, `LandingError` when the listing cannot be
+    stored, `EncryptionError` when the key of pseudonyms is missing.
+    """
+    given = list(dict.fromkeys(sources))
+    urls = [source for source in given if isinstance(source, str)]
+    paths = [source.resolve() for source in given if isinstance(source, Path)]
+    found = find_recordings(paths, settings)
+    has_names = pseudonym_key(settings) is None
+    remote: dict[str, RemoteFile] = {}
+    changed: set[str] = set()
+    unfinished, problems = list(map(str, found.unfinished)), list(found.problems)
+    places, away = [], list(found.away)
+    for url in urls:
+        before = landing.read_listing(landing_dir, url)
+        try:
+            listing = list_recordings(url, settings, _sidecars(before))
+        except RemoteError as e:
+            away.append(str(e))
+            problems.append(str(e))
+            continue
+        now = {file.url: _remembered(file, has_names, redaction) for file in listing.recordings}
+        if now != before:
+            landing.write_listing(landing_dir, url, now)
+        changed |= {u for u, known in now.items() if u in before and before[u].stamp != known.stamp}
+        remote |= {file.url: file for file in listing.recordings}
+        unfinished += listing.unfinished
+        problems += listing.problems
+        places.append(url)
+    return _Sources(
+        found.recordings,
+        remote,
+        frozenset(changed),
+        {url: landing.mark_of(url, file.stamp) for url, file in remote.items()},
+        tuple(places),
+        tuple(unfinished),
+        tuple(problems),
+        tuple(away),
+        found.closed,
+    )
+
+
+def _remembered(file: RemoteFile, has_names: bool, redaction: RedactionSettings) -> ListedRecording:
+    beside = [b for b in file.beside if has_names and is_free_of_private(b.content, redaction)]
+    return ListedRecording(file.stamp, tuple((b.name, b.stamp, b.content) for b in beside))
+
+
+def _sidecars(before: Listed) -> dict[str, tuple[Beside, ...]]:
+    return {url: tuple(Beside(*b) for b in known.beside) for url, known in before.items()}
+
 
 # What a run would do, as values: calls to analyze and why, copies, and what is left out.
 
@@ -226,7 +324,7 @@ class _Planner:
     cache_keys: CacheKeys
     table: MetadataTable | None
     redo: Redo | None
-    found: Sources
+    found: _Sources
     shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def shared_rows(self, recordings: Iterable[Recording]) -> dict[str, tuple[str, ...]]:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from warmline.phrases.spoken import ENGLISH
+from warmline.redaction.book import vocabulary
 from warmline.redaction.heard import Line, Said
 from warmline.redaction.runs import MIXED, Run, runs
-from warmline.redaction.vocabulary import vocabulary
 
 _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 _NATIONAL_INSURANCE = re.compile(

@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from warmline.phrases.spoken import ENGLISH
-from warmline.redaction.book import ADJACENT, ANSWERED
+from warmline.redaction.book import ADJACENT, ANSWERED, Vocabulary, vocabulary
 from warmline.redaction.heard import Finding, Heard, Label, Line, Said, after_leads, turn_around
 from warmline.redaction.runs import explanation
 from warmline.redaction.tokens import Sort
-from warmline.redaction.vocabulary import Vocabulary, vocabulary
 
 # The name of a mailbox that is typed with dots, not "e.g." and not a place in the web.
 _DOTTED = re.compile(r"(?!www\.)(?=.*[a-z]{3})[a-z0-9]+(\.[a-z0-9]+)+")
@@ -35,14 +34,12 @@ def find_emails(said: Said) -> Iterator[Finding]:
             *_handles(line, said),
         )
         for first, past in found:
-            places = tuple(heard.place for heard in line[first:past])
-            yield Finding("email", line[0].word.party, places, value)
+            yield Finding.of("email", line[first:past], value)
             value += 1
     begun = list(_begun(said))
     parts = (*_answered(said), *_told_parts(said), *begun, *_again(said, begun))
     for line, first, past in parts:
-        places = tuple(heard.place for heard in line[first:past])
-        yield Finding("email", line[0].word.party, places, value)
+        yield Finding.of("email", line[first:past], value)
         value += 1
 
 

@@ -1,13 +1,23 @@
 """The words of a call as the finders read them: each party's by itself, and what is announced."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import Self
 
-from warmline.redaction.book import ADJACENT, AFTER, ANSWERED, DIRECT, Book, Form, labels_in
+from warmline.redaction.book import (
+    ADJACENT,
+    AFTER,
+    ANSWERED,
+    DIRECT,
+    Book,
+    Form,
+    Vocabulary,
+    labels_in,
+)
 from warmline.redaction.tokens import Sort, Token, token
-from warmline.redaction.vocabulary import Vocabulary
 from warmline.values import Word
 
 # A longer silence of a party ends what it was saying.
@@ -22,6 +32,9 @@ _COUNTED_AFTER, _COUNTED_BEFORE = 4, 9
 _TYPED_VALUE = 4
 # So many words may follow a question in its turn.
 _AFTER_QUESTION = 8
+# What a name may look like, and what it never does.
+NAMED = (Sort.WORD, Sort.ALPHABET, Sort.ACRONYM, Sort.MONTH)
+_CONTRACTION = re.compile(r"'(re|ve|ll|m|d|t)$")
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,11 @@ class Finding:
     party: str
     places: tuple[int, ...]
     value: int
+
+    @classmethod
+    def of(cls, kind: str, words: Line, value: int) -> Self:
+        """Return these words, all of one party, as one finding."""
+        return cls(kind, words[0].word.party, tuple(heard.place for heard in words), value)
 
 
 @dataclass(frozen=True)
@@ -161,6 +179,33 @@ def turn_around(line: Line, at: int) -> tuple[int, int]:
     while past < len(line) and not line[past - 1].ends_turn:
         past += 1
     return first, past
+
+
+def sentence_around(line: Line, at: int) -> tuple[int, int]:
+    """Return the sentence in which a word of a line stands, [first, past)."""
+    first, past = at, at + 1
+    while first and not _closes(line[first - 1]):
+        first -= 1
+    while past < len(line) and not _closes(line[past - 1]):
+        past += 1
+    return first, past
+
+
+def is_capital(heard: Heard) -> bool:
+    """Return whether a word is written with a capital and may be a name or an initial."""
+    return heard.token.is_upper and heard.token.sort in (*NAMED, Sort.LETTER)
+
+
+def is_named(heard: Heard) -> bool:
+    """Return whether a word is written as a name and is no word of everyday talk."""
+    return is_capital(heard) and may_be_name(heard)
+
+
+def may_be_name(heard: Heard) -> bool:
+    """Return whether a word may be a name, however it is written."""
+    if _CONTRACTION.search(heard.token.bare):
+        return False
+    return heard.token.sort in NAMED and heard.token.bare not in heard.words("names", "breaks")
 
 
 def after_leads(line: Line, first: int, past: int, *, keep_one: bool = False) -> int:

@@ -12,18 +12,19 @@ from warmline.redaction.announced import PART_CHARS, beside, counts, named_after
 from warmline.redaction.book import ANSWERED, Form
 from warmline.redaction.checks import by_itself, is_card, proven
 from warmline.redaction.heard import Finding, Heard, Label, Said, turn_around
-from warmline.redaction.repeated import expiries, repeats
 from warmline.redaction.runs import DATE, DIGITS, MIXED, Run, runs
 from warmline.redaction.tokens import Sort
 from warmline.redaction.unannounced import (
     birth_dates,
     dates_in_parts,
+    expiries,
     is_bare_answer,
     is_harmless,
     is_read_out,
     keyed_in,
     masked,
     named_days,
+    repeats,
     with_letters,
 )
 
@@ -89,8 +90,7 @@ def find_values(said: Said) -> Iterator[Finding]:
 def _found_values(said: Said) -> Iterator[Finding]:
     number = 0
     for kind, line, first, past in proven(said):
-        places = tuple(heard.place for heard in line[first:past])
-        yield Finding(kind, line[0].word.party, places, number)
+        yield Finding.of(kind, line[first:past], number)
         number += 1
     for value in _values(said):
         by_kind: dict[str, set[int]] = {}
@@ -111,8 +111,7 @@ def _found_values(said: Said) -> Iterator[Finding]:
     )
     for kind, found in by_build:
         for line, first, past in found:
-            places = tuple(heard.place for heard in line[first:past])
-            yield Finding(kind, line[0].word.party, places, number)
+            yield Finding.of(kind, line[first:past], number)
             number += 1
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from warmline.phrases import placeholder
 from warmline.phrases.spoken import ENGLISH
-from warmline.redaction.vocabulary import Vocabulary, vocabulary
+from warmline.redaction.book import Vocabulary, vocabulary
 
 _EDGES = "\"'“”‘’()[]{}<>.,;:!?…—–-#*+"
 _MONEY = re.compile(r"[$£€¥₹%]")

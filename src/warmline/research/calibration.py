@@ -14,8 +14,8 @@ from math import comb, factorial
 
 import numpy as np
 
+from warmline.annotation import Key, Label, Opinion, is_answered, opinion
 from warmline.annotation.agreement import consensus
-from warmline.annotation.sheets import Key, Label, Opinion, is_answered, opinion
 from warmline.errors import DataError
 from warmline.research.design import Array, Codes
 from warmline.research.regression import Estimate

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from warmline.annotation import Key, Label
 from warmline.annotation.agreement import agreement
-from warmline.annotation.sheets import Key, Label
 from warmline.database import open_for_reading
 from warmline.errors import QueryError
 from warmline.research.associations import corrected

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from warmline.annotation import Key, Label, is_answered, opinion
 from warmline.annotation.agreement import consensus
-from warmline.annotation.sheets import Key, Label, is_answered, opinion
 from warmline.database import open_for_reading
 from warmline.errors import DataError, QueryError, SettingsError
 from warmline.phrases import spoken_text

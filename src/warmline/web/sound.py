@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from warmline.errors import QueryError
 from warmline.query.export import bleeped
-from warmline.recordings.decode import decode
 from warmline.recordings.find import identify
 from warmline.recordings.remote import is_remote
-from warmline.recordings.sound import SAMPLE_RATE_HZ
+from warmline.recordings.sound import SAMPLE_RATE_HZ, decode
 from warmline.settings import RecordingSettings
 from warmline.values import Span
 

@@ -28,7 +28,7 @@ from warmline.values import (
     total_s,
     union,
 )
-from warmline.words.recogniser import Recognised
+from warmline.words.recognisers import Recognised
 
 WINDOW_S = 29.5  # Whisper's 30 s less a margin for the silence it expects at the end
 _PADDING_S = 0.2

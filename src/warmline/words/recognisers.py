@@ -1,24 +1,34 @@
-"""openai-whisper, decoding many windows at once.
+"""What a recogniser is asked for, and the two that answer: openai-whisper and faster-whisper.
 
-Whisper's own parts do the work (`DecodingTask`, `find_alignment`); what is added is that a window
-is encoded once, a short one without most of the silence that fills it up to 30 s, that windows of
-like length share a batch, beams included, and that words are timed by what was attended to.
-(Tried: letting the decoder attend to none of the silence saves nothing and makes it loop. Decoding
-greedily first saves little, since about half of the windows are then unsure and need beams all the
-same. Windows that hold both channels of a call in the order of time are hardly fewer, and hardly
-better heard.)
+A fault stays with its call, whichever recogniser it is.
+
+With openai-whisper, Whisper's own parts do the work (`DecodingTask`, `find_alignment`); what is
+added is that many windows are decoded at once, that a window is encoded once, a short one without
+most of the silence that fills it up to 30 s, that windows of like length share a batch, beams
+included, and that words are timed by what was attended to. (Tried: letting the decoder attend to
+none of the silence saves nothing and makes it loop. Decoding greedily first saves little, since
+about half of the windows are then unsure and need beams all the same. Windows that hold both
+channels of a call in the order of time are hardly fewer, and hardly better heard.)
+
+faster-whisper has the same weights in CTranslate2's own arithmetic. Its batched pipeline takes one
+long sound and the segments to read, so the windows are laid one after the other, each in a slot of
+its own.
 """
 
 import math
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+from warmline.errors import WarmlineError
+from warmline.processes import ProgressCallback, no_progress
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.settings import WordSettings
-from warmline.words.recogniser import Clip, Recognised, Recognition, Request, TimedWord
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +37,105 @@ if TYPE_CHECKING:
     from warmline.models.engines import Engines
     from warmline.words.decoding import Reading
 
-Place = tuple[int, int]  # of a window: number of its request, number in it
+
+@dataclass(frozen=True)
+class TimedWord:
+    """A word with its start and end in the window, seconds."""
+
+    text: str
+    start_s: float
+    end_s: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """The words recognised in one window, and the recogniser's own doubts about it."""
+
+    text: str
+    words: tuple[TimedWord, ...]
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """At most 30 s of sound: `size` samples at 16 kHz, float32, made when they are read.
+
+    The clips of three hours are not in memory at once.
+    """
+
+    size: int
+    read: Callable[[], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """Windows of one call to recognise.
+
+    `language` None has it detected over all of them; `progress` hears how far it has come.
+    """
+
+    windows: Sequence[Clip]
+    language: str | None = None
+    progress: ProgressCallback = no_progress
+
+    @property
+    def samples(self) -> int:
+        """Return how many samples all windows have together."""
+        return sum(window.size for window in self.windows)
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """The words recognised in windows, in their order; `probability` None for a given language.
+
+    `seconds` is the request's share, by length, of the time that it and those beside it took.
+    """
+
+    language: str
+    probability: float | None
+    results: tuple[Recognised, ...]
+    seconds: float = 0.0
+
+
+class Recogniser(Protocol):
+    """An engine that turns windows of sound into words, for several calls at once."""
+
+    def recognise(self, requests: Sequence[Request]) -> list[Recognition]:
+        """Return an answer to each request; windows of different calls may share a batch."""
+
+
+def recognise_each(
+    requests: Sequence[Request], recogniser: Recogniser
+) -> list[Recognition | Exception]:
+    """Return the answer to each request, or the exception that it ran into.
+
+    All are recognised together. When that fails, each is tried alone, since nobody can tell whose
+    window it was. Raises `WarmlineError`, which would befall every call.
+    """
+    started = perf_counter()
+    try:
+        answers = recogniser.recognise(requests)
+    except WarmlineError:
+        raise
+    except Exception as e:
+        if len(requests) == 1:
+            return [e]
+        return [answer for request in requests for answer in recognise_each([request], recogniser)]
+    seconds = perf_counter() - started
+    whole = sum(request.samples for request in requests)
+    return [
+        replace(answer, seconds=seconds * request.samples / whole)
+        for request, answer in zip(requests, answers, strict=True)
+    ]
+
+
+# openai-whisper.
+
+
+_Place = tuple[int, int]  # of a window: number of its request, number in it
 
 _FEATURES_PER_S = 50
 _TAIL_S = 0.5
@@ -55,9 +163,9 @@ class OpenAIWhisper:
 
         A language is detected from up to 12 windows spread over a call, as the highest mean.
         """
-        encoded: dict[Place, torch.Tensor] = {}
+        encoded: dict[_Place, torch.Tensor] = {}
         spoken = [self._language(i, request, encoded) for i, request in enumerate(requests)]
-        results: dict[Place, Recognised] = {}
+        results: dict[_Place, Recognised] = {}
         for language in dict.fromkeys(language for language, _ in spoken):
             alike = {i: r for i, r in enumerate(requests) if spoken[i][0] == language}
             results |= self._recognise(alike, language, encoded)
@@ -69,10 +177,10 @@ class OpenAIWhisper:
         ]
 
     def _recognise(
-        self, requests: Mapping[int, Request], language: str, encoded: "dict[Place, torch.Tensor]"
-    ) -> dict[Place, Recognised]:
+        self, requests: Mapping[int, Request], language: str, encoded: "dict[_Place, torch.Tensor]"
+    ) -> dict[_Place, Recognised]:
         waiting = {(i, j): w for i, r in requests.items() for j, w in enumerate(r.windows)}
-        results: dict[Place, Recognised] = {}
+        results: dict[_Place, Recognised] = {}
         for batch in _batches(
             sorted(waiting, key=lambda place: waiting[place].size), self._batch_size
         ):
@@ -87,14 +195,14 @@ class OpenAIWhisper:
         return results
 
     def _language(
-        self, number: int, request: Request, encoded: "dict[Place, torch.Tensor]"
+        self, number: int, request: Request, encoded: "dict[_Place, torch.Tensor]"
     ) -> tuple[str, float | None]:
         if request.language is not None:
             return request.language, None
         return self._detect_language(number, request, encoded)
 
     def _detect_language(
-        self, number: int, request: Request, encoded: "dict[Place, torch.Tensor]"
+        self, number: int, request: Request, encoded: "dict[_Place, torch.Tensor]"
     ) -> tuple[str, float]:
         if not self._model.is_multilingual:
             return "en", 1.0
@@ -236,6 +344,98 @@ def _precision(settings: WordSettings, engines: "Engines") -> str:
     return settings.precision
 
 
-def _batches(items: Sequence[Place], size: int) -> Iterator[Sequence[Place]]:
+def _batches(items: Sequence[_Place], size: int) -> Iterator[Sequence[_Place]]:
     for i in range(0, len(items), size):
         yield items[i : i + size]
+
+
+# faster-whisper.
+
+
+_SLOT_S = 30
+_AT_ONCE = 64  # windows; the pipeline keeps the features of all that it is given
+_COMPUTE_TYPES = {"auto": "default", "float32": "float32", "bfloat16": "bfloat16", "int8": "int8"}
+
+
+class FasterWhisper:
+    """A `Recogniser` on faster-whisper's batched pipeline, with its own beam search."""
+
+    def __init__(self, engines: "Engines", settings: WordSettings) -> None:
+        precision = settings.precision
+        compute_type = "int8" if precision == "auto" and engines.device.type == "cpu" else precision
+        self._pipeline = engines.faster_whisper(
+            settings.whisper_model, _COMPUTE_TYPES[compute_type]
+        )
+        self._batch_size = settings.batch_size
+        self._beam_size = settings.beam_size
+
+    def recognise(self, requests: Sequence[Request]) -> list[Recognition]:
+        """Return the words of each window; the language is detected from up to 12 windows of a
+        call.
+        """
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: Request) -> Recognition:
+        language, probability = request.language, None
+        if language is None:
+            language, probability = self._detect_language(request.windows)
+        results: list[Recognised] = []
+        for first in range(0, len(request.windows), _AT_ONCE):
+            request.progress(first / len(request.windows))
+            results += self._recognise(request.windows[first : first + _AT_ONCE], language)
+        return Recognition(language, probability, tuple(results))
+
+    def _detect_language(self, windows: Sequence[Clip]) -> tuple[str, float]:
+        if not self._pipeline.model.model.is_multilingual:
+            return "en", 1.0
+        spread = np.unique(np.linspace(0, len(windows) - 1, _LANGUAGE_WINDOWS).round().astype(int))
+        language, probability, _ = self._pipeline.model.detect_language(
+            _in_slots([windows[i] for i in spread]),
+            language_detection_segments=len(spread),
+            language_detection_threshold=1.0,
+        )
+        return language, float(probability)
+
+    def _recognise(self, windows: Sequence[Clip], language: str) -> Iterator[Recognised]:
+        clips = [
+            {"start": float(i * _SLOT_S), "end": i * _SLOT_S + w.size / SAMPLE_RATE_HZ}
+            for i, w in enumerate(windows)
+        ]
+        segments, _ = self._pipeline.transcribe(
+            _in_slots(windows),
+            language=language,
+            clip_timestamps=clips,
+            batch_size=self._batch_size,
+            beam_size=self._beam_size,
+            word_timestamps=True,
+            vad_filter=False,
+        )
+        by_window: defaultdict[int, list[Any]] = defaultdict(list)
+        for segment in segments:
+            # `seek` is where its clip begins, in frames of 10 ms.
+            by_window[segment.seek // (100 * _SLOT_S)].append(segment)
+        return (_recognised(by_window[i], i * _SLOT_S) for i in range(len(windows)))
+
+
+def _in_slots(windows: Sequence[Clip]) -> NDArray[np.float32]:
+    slots = np.zeros((len(windows), _SLOT_S * SAMPLE_RATE_HZ), np.float32)
+    for slot, window in zip(slots, windows, strict=True):
+        slot[: window.size] = window.read()
+    return slots.reshape(-1)
+
+
+def _recognised(segments: Sequence[Any], from_s: float) -> Recognised:
+    """Return one window's text; its confidence is that of the least certain of its segments."""
+    words = tuple(
+        TimedWord(w.word.strip(), w.start - from_s, w.end - from_s, w.probability)
+        for segment in segments
+        for w in segment.words or ()
+        if w.word.strip()
+    )
+    return Recognised(
+        " ".join(w.text for w in words),
+        words,
+        min((s.avg_logprob for s in segments), default=0.0),
+        max((s.no_speech_prob for s in segments), default=0.0),
+        max((s.compression_ratio for s in segments), default=0.0),
+    )
