@@ -17,8 +17,8 @@ from warmline.analysis import CallAnalysis, TurnEmpathy, TurnFeelings
 from warmline.errors import ModelError
 from warmline.landing import store
 from warmline.language import read_call, score_turns
-from warmline.language.feelings import language_of, thresholds
-from warmline.language.windows import adapter_file
+from warmline.language.feelings import language_of, read_sentences, thresholds
+from warmline.language.windows import adapter_file, turn_texts_of
 from warmline.models.engines import Engines
 from warmline.settings import EmpathySettings, LanguageSettings, Settings
 from warmline.values import RoleName
@@ -148,6 +148,53 @@ def test_a_turn_is_read_after_what_the_agent_said_last(engines: Engines) -> None
         negative("That is dreadful.", "I see. For how long have you been a member of our club?"),
         abs=1e-3,
     )
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("said", "is_heard_in_context"),
+    [
+        ("Since May.", True),
+        ("It has been the same thing ever since the beginning of May.", False),
+        ("It was in May, I think. You did write to me about it once.", True),
+    ],
+)
+def test_a_sentence_is_read_again_only_where_it_is_all_that_was_said_at_length(
+    engines: Engines, said: str, is_heard_in_context: bool
+) -> None:
+    def heard(agent: str) -> list[float]:
+        turns = turn_texts_of([(RoleName.AGENT, agent), (RoleName.CUSTOMER, said)])
+        return [s.log_odds["any"] for s in read_sentences(turns, engines)[1].sentences]
+
+    complained = heard("For how long have you been waiting for your money?")
+    chatted = heard("For how long have you been a member of our club?")
+    is_same = complained == pytest.approx(chatted, abs=0.02)
+    assert is_same is not is_heard_in_context
+
+
+@pytest.mark.models
+def test_parts_of_a_text_are_means_of_their_own_words(engines: Engines) -> None:
+    encoder = engines.many_languages_encoder()
+    words = ("the", "router", "is", "broken", "again", "and", "nobody", "calls", "me", "back")
+    halves = encoder.texts_with_parts([(words, ((0, 5), (5, 10)))], 64)
+    (whole,) = encoder.texts([" ".join(words)], 64)
+    assert halves.rows[0] == pytest.approx(whole, abs=2e-3)
+    swapped = encoder.texts_with_parts([(("yes",), ()), (words, ((5, 10), (0, 5)))], 64)
+    assert swapped.parts[0].shape == (0, 384)
+    assert swapped.parts[1] == pytest.approx(halves.parts[0][::-1], abs=2e-3)
+    # What lies beyond the limit is read by itself; no more of the rest is lost than before.
+    long = encoder.texts_with_parts([(words * 4, ((0, 5), (30, 40))), (words, ((0, 10),))], 40)
+    assert long.parts[0][1] == pytest.approx(long.parts[1][0], abs=2e-3)
+    assert np.abs(long.parts[0][0] - halves.parts[0][0]).max() > 0.02
+    (cut,) = encoder.texts([" ".join(words * 4)], 40)
+    assert long.rows[0] == pytest.approx(cut, abs=2e-3)
+
+
+@pytest.mark.models
+def test_no_turn_is_surer_than_people_were_of_the_surest(engines: Engines) -> None:
+    turn = {"speaker": "customer", "text": " ".join(("I am furious!", *TROUBLE))}
+    (scored,) = score_turns([turn], engines=engines)
+    assert thresholds()["any_negative"] < (scored.negative_emotion or 0.0) < 0.95
 
 
 @pytest.mark.models
@@ -316,10 +363,13 @@ def test_an_analysis_that_landed_before_has_no_feelings() -> None:
 
 def test_measures_of_like_length_and_calibration() -> None:
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from validation.service import alike_auc, calibration_error
+    from validation.service import alike_auc, calibration_error, chance_error
 
     truth = np.array([True, False, True, False])
     words = np.array([20.0, 5.0, 4.0, 4.0])
     assert alike_auc(truth, words, words) == pytest.approx(0.25)
     assert calibration_error(truth, np.array([0.5, 0.5, 0.5, 0.5])) == pytest.approx(0.0)
     assert calibration_error(truth, np.array([0.95, 0.95, 0.95, 0.95])) == pytest.approx(0.45)
+    # In one bin of n turns a share is sqrt(2 p (1 - p) / pi n) from its probability, on average.
+    by_chance = [chance_error(np.full(n, 0.25), seed=1) for n in (50, 200, 800)]
+    assert by_chance == pytest.approx([0.0489, 0.0244, 0.0122], rel=0.1)

@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from warmline.errors import ModelError
 
-# The MiniLM network over its published weights: tokens to vectors of each token.
+# BERT's encoder, as MiniLM and multilingual-e5-small have it: tokens to a vector of each token.
 
 
 _MINILM_PARTS = {
@@ -141,11 +141,28 @@ _UP, _DOWN = ".up", ".down"
 _TRAINED = "encoder."  # the name that training gives the network with these layers
 
 
+# A text's words, and the ranges of them [first, past) that are its parts.
+Words = tuple[str, ...]
+Parts = tuple[tuple[int, int], ...]
+Parted = tuple[Words, Parts]
+
+
 class Row(NamedTuple):
-    """Tokens of one text, or of two, of which the second begins at `second`."""
+    """Tokens of one text, or of two, of which the second begins at `second`.
+
+    Of the tokens in each of `parts` [first, past) the mean is wanted, beside that of all.
+    """
 
     ids: list[int]
     second: int | None = None
+    parts: Parts = ()
+
+
+class Means(NamedTuple):
+    """Means of vectors: of all tokens of each row (rows, width), of its parts (parts, width)."""
+
+    rows: NDArray[np.float32]
+    parts: list[NDArray[np.float32]]
 
 
 class MeanEncoder:
@@ -156,23 +173,31 @@ class MeanEncoder:
         self._network = network.eval().requires_grad_(False).to(device, number)
         self._device = device
 
-    def _means(self, rows: Sequence[Row]) -> NDArray[np.float32]:
-        """Return means (rows, 2, width) of the tokens from the second text on, and of all."""
-        found = np.empty((len(rows), 2, self._network.words.embedding_dim), np.float32)
+    def _means(self, rows: Sequence[Row]) -> Means:
+        """Return the means of each row's vectors, and of those in each of its parts."""
+        found = Means(np.empty((len(rows), self._network.words.embedding_dim), np.float32), [])
+        parts: dict[int, NDArray[np.float32]] = {}
         for batch in _batches([len(row.ids) for row in rows]):
-            found[batch] = self._means_of_batch([rows[i] for i in batch])
+            read = self._means_of_batch([rows[i] for i in batch])
+            found.rows[batch] = read.rows
+            parts |= zip(batch, read.parts, strict=True)
+        found.parts.extend(parts[i] for i in range(len(rows)))
         return found
 
     @torch.inference_mode()
-    def _means_of_batch(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+    def _means_of_batch(self, rows: Sequence[Row]) -> Means:
         """Return the means of rows in order of length."""
-        blocks = [self._block(list(own)) for _, own in groupby(rows, lambda row: len(row.ids))]
-        hidden = self._network(blocks)
-        means = [
-            _means(own.float(), block.segments) for own, block in zip(hidden, blocks, strict=True)
+        alike = [list(own) for _, own in groupby(rows, lambda row: len(row.ids))]
+        hidden = [own.float() for own in self._network([self._block(own) for own in alike])]
+        whole = torch.cat([own.mean(1) for own in hidden])
+        parts = [
+            torch.stack([states[first:past].mean(0) for first, past in row.parts]).cpu().numpy()
+            if row.parts
+            else np.empty((0, whole.shape[1]), np.float32)
+            for own, read in zip(alike, hidden, strict=True)
+            for row, states in zip(own, read, strict=True)
         ]
-        found: NDArray[np.float32] = torch.cat(means).cpu().numpy()
-        return found
+        return Means(whole.cpu().numpy(), parts)
 
     def _block(self, rows: Sequence[Row]) -> Block:
         tokens = torch.tensor([row.ids for row in rows])
@@ -214,7 +239,7 @@ class ReadingEncoder(MeanEncoder):
         """Return means (texts, 384) of all tokens; a text is cut at `longest` tokens."""
         cut = longest - 2
         rows = [Row([self._first, *self._tokens(t)[:cut], self._last]) for t in texts]
-        return self._means(rows)[:, 1]
+        return self._means(rows).rows
 
     def pairs(
         self, pairs: Sequence[tuple[str, str]], longest_context: int, longest_text: int
@@ -227,22 +252,24 @@ class ReadingEncoder(MeanEncoder):
         for context, text in pairs:
             before = [self._first, *self._tokens(context)[-longest_context:], self._last]
             own = self._tokens(text)[:longest_text]
-            rows.append(Row([*before, *own, self._last], len(before)))
+            ids = [*before, *own, self._last]
+            rows.append(Row(ids, len(before), ((len(before), len(ids)),)))
         means = self._means(rows)
-        return means.reshape(-1, 2 * means.shape[2])
+        replies = np.concatenate(means.parts) if rows else means.rows
+        return np.concatenate([replies, means.rows], 1)
 
     def _tokens(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
 
-def _means(hidden: Tensor, segments: Tensor) -> Tensor:
-    """Return means (rows, 2, width) of the second text's vectors, zero where there is none, and of
-    all.
-    """
-    count = segments.sum(1, keepdim=True).clamp(min=1)
-    second = (hidden * segments[..., None]).sum(1) / count
-    return torch.stack([second, hidden.mean(1)], 1)
+def _cut_at(row: Row, longest: int) -> Row:
+    """Return the row with its first tokens and its last one, which parts beyond it have."""
+    if len(row.ids) <= longest:
+        return row
+    end = longest - 1
+    parts = tuple((min(first, end), min(past, longest)) for first, past in row.parts)
+    return Row([*row.ids[:end], row.ids[-1]], row.second, parts)
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -487,10 +514,42 @@ class ManyLanguagesEncoder(MeanEncoder):
         network = e5_network(read, load_file(adapter) if adapter else {})
         super().__init__(network, device, number)
         self._cut = E5Tokenizer(read)
+        (self._prefix,) = self._cut([_PREFIX])
 
     def texts(self, texts: Sequence[str], longest: int) -> NDArray[np.float32]:
         """Return means (texts, 384) of all tokens; a text is cut at `longest` tokens."""
         first, last = self._cut.first, self._cut.last
         pieces = self._cut([_PREFIX + text for text in texts])
         rows = [Row([first, *own[: longest - 2], last]) for own in pieces]
-        return self._means(rows)[:, 1]
+        return self._means(rows).rows
+
+    def texts_with_parts(self, texts: Sequence[Parted], longest: int) -> Means:
+        """Return means (texts, 384) of all tokens of each text, and of those of its parts.
+
+        A text is cut at `longest` tokens; a part that goes on beyond them is read by itself.
+        """
+        distinct = list(dict.fromkeys(word for words, _ in texts for word in words))
+        pieces = dict(zip(distinct, self._cut(distinct), strict=True))
+        rows = [self._row(words, parts, pieces) for words, parts in texts]
+        beyond = [
+            (i, k, self._row(words[a:b], ((0, b - a),), pieces))
+            for i, ((words, parts), row) in enumerate(zip(texts, rows, strict=True))
+            for k, (a, b) in enumerate(parts)
+            if row.parts[k][1] >= longest
+        ]
+        every = [_cut_at(row, longest) for row in (*rows, *(row for _, _, row in beyond))]
+        means = self._means(every)
+        for (i, k, _), alone in zip(beyond, means.parts[len(rows) :], strict=True):
+            means.parts[i][k] = alone[0]
+        return Means(means.rows[: len(rows)], means.parts[: len(rows)])
+
+    def _row(self, words: Words, parts: Parts, pieces: Mapping[str, Sequence[int]]) -> Row:
+        ids = [self._cut.first, *self._prefix]
+        starts = []
+        for word in words:
+            starts.append(len(ids))
+            ids += pieces[word]
+        starts.append(len(ids))
+        # A word of which the tokenizer leaves nothing has the token after it.
+        own = tuple((starts[a], max(starts[b], starts[a] + 1)) for a, b in parts)
+        return Row([*ids, self._cut.last], parts=own)

@@ -4,8 +4,8 @@ Agents' answers are read by other modules. After the Verona coding definitions (
 2011) a feeling that is put into words is explicit (a concern); trouble told plainly, with the
 feeling left to be heard, is implicit (a cue).
 
-A multilingual network reads each sentence by itself, and the turn after what the agent said last;
-in English, rules and the heads of `windows.py` are combined with it. The weights are learned by
+A multilingual network reads the turn after what the agent said last, and each sentence in it; in
+English, rules and the heads of `windows.py` are combined with it. The weights are learned by
 `training/feelings.py` from text that is not about service; the last step, which turns them into
 probabilities, and the thresholds were set on half of the dialogues of a public set of support chats
 (`networks/feelings.toml`).
@@ -39,9 +39,11 @@ from warmline.values import RoleName, Turn
 NETWORK = "feelings"
 MODEL = "model:feelings"
 MAX_TOKENS = 64
-_MAX_CONTEXT_TOKENS = 128
+_MAX_TURN_TOKENS = 128
 # Of the last sentence of the agent, so many words are read before the turn.
 _CONTEXT_WORDS = 25
+# A turn of one sentence is an answer up to so many words; longer ones are read by themselves, too.
+_MOST_ANSWER_WORDS = 6
 # The network's outputs for a sentence: a feeling put into words; any feeling, put into words or
 # hinted at; and which.
 HEADS = ("felt", "any", *CUE_LABELS)
@@ -70,12 +72,13 @@ class Sentence:
 
 @dataclass(frozen=True)
 class SentencesRead:
-    """The network's reading of a turn: sentences by themselves, and the whole in its context.
+    """The network's reading of a turn: each sentence of it, and the whole in its context.
 
-    A sentence by itself is not diluted by a greeting. `in_context` are the log-odds of any feeling
-    in the whole turn, read after the agent's last sentence before it: what is said in several
-    sentences, or makes sense only as an answer. `denied` are the ranges of words in which the
-    customer denies a feeling.
+    A turn is read after the agent's last sentence before it. `in_context` are the log-odds of any
+    feeling in all of that: what is said in several sentences, or makes sense only as an answer.
+    Each sentence has those of the mean of its own words in that reading, so that a greeting does
+    not dilute it; where it is the only one, and no short answer, it is read by itself. `denied`
+    are the ranges of words in which the customer denies a feeling.
     """
 
     sentences: tuple[Sentence, ...]
@@ -96,42 +99,56 @@ def read_sentences(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int
     told = {p.turn.index: p for p in turn_texts if _is_read(p)}
     if not told:
         return {}
+    before = _said_before(turn_texts)
     cut = {index: _sentences(p.said) for index, p in told.items()}
-    alone = list(dict.fromkeys(told[i].text(*part) for i, own in cut.items() for part in own))
-    whole = _in_context(turn_texts)
-    encoder = engines.many_languages_encoder(adapter_file(NETWORK))
-    layer = head(NETWORK)
-    said = dict(zip(alone, layer.logits(encoder.texts(alone, MAX_TOKENS)), strict=True))
-    contexts = list(dict.fromkeys(whole.values()))
-    heard = layer.logits(encoder.texts(contexts, _MAX_CONTEXT_TOKENS))[:, HEADS.index("any")]
-    in_context = dict(zip(contexts, heard.tolist(), strict=True))
-
-    def sentence(turn_text: TurnText, part: tuple[int, int]) -> Sentence:
-        row = said[turn_text.text(*part)]
-        return Sentence(*part, dict(zip(HEADS, map(float, row), strict=True)))
-
-    return {
-        index: SentencesRead(
-            tuple(sentence(p, part) for part in cut[index]), in_context[whole[index]]
-        )
+    texts = {index: _with_sentences(p, before[index], cut[index]) for index, p in told.items()}
+    alone = {
+        index: (texts[index][0][slice(*texts[index][1][0])], ())
         for index, p in told.items()
+        if before[index] and len(cut[index]) == 1 and len(p.written) > _MOST_ANSWER_WORDS
     }
+    distinct = list(dict.fromkeys([*texts.values(), *alone.values()]))
+    encoder = engines.many_languages_encoder(adapter_file(NETWORK))
+    means = encoder.texts_with_parts(distinct, _MAX_TURN_TOKENS)
+    place = {text: row for row, text in enumerate(distinct)}
+    layer = head(NETWORK)
+    said = layer.logits(means.rows)
+
+    def read(index: int) -> SentencesRead:
+        row = place[texts[index]]
+        own = said[[place[alone[index]]]] if index in alone else layer.logits(means.parts[row])
+        sentences = tuple(
+            Sentence(*part, dict(zip(HEADS, odds, strict=True)))
+            for part, odds in zip(cut[index], own.tolist(), strict=True)
+        )
+        return SentencesRead(sentences, float(said[row, HEADS.index("any")]))
+
+    return {index: read(index) for index in told}
+
+
+def _with_sentences(
+    turn_text: TurnText, before: tuple[str, ...], sentences: Sequence[tuple[int, int]]
+) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
+    """Return the words of a turn after those said before it, and where its sentences are in it."""
+    sources, start = turn_text.said.sources, len(before)
+    parts = [(start + sources[first], start + sources[past - 1] + 1) for first, past in sentences]
+    return (*before, *turn_text.written), tuple(parts)
 
 
 def _is_read(turn_text: TurnText) -> bool:
     return turn_text.turn.role is RoleName.CUSTOMER and bool(turn_text.said.words)
 
 
-def _in_context(turn_texts: Sequence[TurnText]) -> dict[int, str]:
-    """Return each customer's turn after the last sentence that the agent has said before it."""
-    found: dict[int, str] = {}
-    before = ""
+def _said_before(turn_texts: Sequence[TurnText]) -> dict[int, tuple[str, ...]]:
+    """Return, for each customer's turn, the last sentence that the agent has said before it."""
+    found: dict[int, tuple[str, ...]] = {}
+    before: tuple[str, ...] = ()
     for turn_text in turn_texts:
         if turn_text.turn.role is RoleName.AGENT and turn_text.said.words:
             first, past = turn_text.said.sentences()[-1]
-            before = turn_text.text(max(first, past - _CONTEXT_WORDS), past)
+            before = tuple(turn_text.text(max(first, past - _CONTEXT_WORDS), past).split(" "))
         elif _is_read(turn_text):
-            found[turn_text.turn.index] = f"{before} {' '.join(turn_text.written)}".strip()
+            found[turn_text.turn.index] = before
     return found
 
 
@@ -357,18 +374,31 @@ def _languages() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _FeelingWeights:
+    """Weights of evidence, and the beta calibration (Kull et al. 2017) of their sum.
+
+    Where feelings are improbable, log-odds rise by `below` for each unit of the sum; where they
+    are probable, by `above`. With 1, 1 and a `shift` of 0, the sum is the log-odds.
+    """
+
     intercept: float
     of: Mapping[str, float]
+    below: float = 1.0
+    above: float = 1.0
+    shift: float = 0.0
 
     def share(self, evidence: Mapping[str, float]) -> float:
         total = self.intercept + sum(w * evidence[name] for name, w in self.of.items())
-        return 1.0 / (1.0 + exp(-total))
+        improbable, probable = log1p(exp(-abs(total))), max(total, 0.0)
+        risen = self.above * (probable + improbable)
+        fallen = self.below * (probable - total + improbable)
+        return 1.0 / (1.0 + exp(fallen - risen - self.shift))
 
 
 @cache
 def _weights(name: str) -> _FeelingWeights:
     table = _table()[name]
-    return _FeelingWeights(float(table["intercept"]), MappingProxyType(table["weights"]))
+    of = MappingProxyType(table["weights"])
+    return _FeelingWeights(float(table["intercept"]), of, **table.get("calibration", {}))
 
 
 @cache

@@ -109,7 +109,7 @@ STAGES = (
     ),
     Stage(
         "language",
-        8,
+        9,
         after=("turns",),
         settings=("language",),
         models=(SENTENCES, MANY_LANGUAGES),

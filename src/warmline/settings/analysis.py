@@ -379,11 +379,11 @@ class EmpathySettings(Section):
         default=0.5, ge=0, le=1, description="Weaker cues are not opportunities."
     )
     min_feeling: float = Field(
-        default=0.54,
+        default=0.58,
         ge=0,
         le=1,
         description="Least probability of a feeling in a turn of the ledger; the default was right "
-        "in three of four turns of support chats.",
+        "in about three of four turns of support chats.",
     )
     offer_after_cue_turns: int = Field(
         default=4, ge=1, description="An offer this soon after an unanswered cue is misplaced."
