@@ -20,10 +20,9 @@ from warmline.warehouse.tables import define_views, loaded_tables
 UNREAD = ("words", "utterances", "speech_segments", "stage_keys", "models")
 
 _CALL_ID = "'call-' || lpad((call_no - 1 + $shift)::VARCHAR, 9, '0')"
-_ROWS = f"""
-INSERT INTO {{table}}
-SELECT * REPLACE ({_CALL_ID} AS call_id, call_no + $shift AS call_no)
-FROM {{table}} WHERE call_no <= $until
+_ROWS = """
+INSERT INTO {table}
+SELECT * REPLACE (call_no + $shift AS call_no) FROM {table} WHERE call_no <= $until
 """
 _CALLS = f"""
 INSERT INTO calls
@@ -41,11 +40,10 @@ SELECT * REPLACE (
     call_no + $shift AS call_no)
 FROM calls WHERE call_no <= $until
 """
-_SEARCH_CALLS = f"""
+_SEARCH_CALLS = """
 INSERT INTO search.calls
 SELECT * REPLACE (
-    {_CALL_ID} AS call_id, sha256(content_sha256 || $days) AS content_sha256,
-    call_no + $shift AS call_no)
+    sha256(content_sha256 || $days) AS content_sha256, call_no + $shift AS call_no)
 FROM search.calls WHERE call_no <= $until
 """
 _POSTINGS = """
@@ -62,14 +60,14 @@ FROM calls WHERE call_no > $shift
 
 def multiply(landing_dir: Path, warehouse: Path, calls: int, per_day: int) -> None:
     """Bring the warehouse to so many calls, of which the first `per_day` were loaded."""
-    tables = [file.name for file in loaded_tables() if file.name not in UNREAD]
+    tables = [file.table for file in loaded_tables() if file.name not in UNREAD]
     with open_for_building(warehouse) as con:
         at = there = int(con.execute("SELECT max(call_no) FROM calls").fetchall()[0][0])
         while there < calls:
             given = {"shift": there, "until": min(there, calls - there), "days": there // per_day}
             con.begin()
             for table in tables:
-                _run(con, _CALLS if table == "calls" else _ROWS.format(table=table), given)
+                _run(con, _CALLS if table == "main.calls" else _ROWS.format(table=table), given)
             _run(con, _SEARCH_CALLS, given)
             _run(con, _POSTINGS, given)
             name, stamp = _placeholder(landing_dir, there)

@@ -303,7 +303,7 @@ def test_the_opening_is_the_customers_first_quarter(tmp_path: Path) -> None:
     cues = [cue(1, 3.0, 5.0, "worried", strength=0.7), cue(3, 38.0, 40.0, "sad", strength=0.9)]
     land(tmp_path, "c", "anna", 2, says=says, cues=cues, moments=opening)
     publish(tmp_path / "l", tmp_path / "w", ())
-    assert rows(tmp_path, "SELECT * EXCLUDE (call_no) FROM customer_opening") == [
+    assert rows(tmp_path, "SELECT * FROM customer_opening") == [
         ("c", 10.0, 7, 7 / 6, 0.0, 1, 0.7, 0, 1)  # the first 10 of 40 s: one turn of 7 words in 6 s
     ]
 

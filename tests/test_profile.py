@@ -155,7 +155,7 @@ def test_no_component_is_about_what_an_agent_feels(tmp_path: Path):
     warehouse = published(tmp_path, week())
     with duckdb.connect(str(warehouse), read_only=True) as con:
         (sql,) = con.execute(
-            "SELECT sql FROM duckdb_views() WHERE view_name = 'profile_counts'"
+            "SELECT macro_definition FROM duckdb_functions() WHERE function_name = 'profile_of'"
         ).fetchone()
     assert not {"emotion", "pitch", "sentiment", "mood"} & set(sql.lower().split("_"))
 

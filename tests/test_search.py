@@ -214,10 +214,10 @@ def indexed(warehouse: Path) -> list[tuple[Any, ...]]:
     """The index without its numbers, which depend on what was indexed when."""
     with duckdb.connect(str(warehouse), read_only=True) as con:
         return con.execute(
-            "SELECT term, call_id, content_sha256, turn_index, role, occurrences, turn_terms, "
-            "turns, terms.* EXCLUDE (term_id), indexed.terms "
+            "SELECT term, call_id, indexed.content_sha256, turn_index, role, occurrences, "
+            "turn_terms, turns, terms.* EXCLUDE (term_id), indexed.terms "
             "FROM search.postings JOIN search.terms AS terms USING (term_id) "
-            "JOIN search.calls AS indexed USING (call_no) ORDER BY ALL"
+            "JOIN search.calls AS indexed USING (call_no) JOIN calls USING (call_no) ORDER BY ALL"
         ).fetchall()
 
 

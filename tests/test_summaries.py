@@ -47,7 +47,7 @@ def test_what_other_sql_filled_is_filled_anew(tmp_path: Path) -> None:
     put(tmp_path, rich("a"), rich("b"))
     before = contents(tmp_path)
     with duckdb.connect(str(tmp_path / "w.duckdb")) as con:
-        con.execute("DELETE FROM customer_opening")
+        con.execute("DELETE FROM facts.customer_opening")
         con.execute("UPDATE profile_totals SET amount = 99")
         con.execute("UPDATE marts SET sha256 = 'of before'")
     put(tmp_path, rich("c"))
@@ -100,7 +100,7 @@ def test_a_phrase_is_found_as_if_every_turn_were_read(said: Path, text: str, n: 
     answer = ask_named(said / "w.duckdb", "phrase", {"text": text, "n": n})
     read = rows(
         said,
-        "SELECT call_id, start_s, text FROM turns INNER JOIN calls USING (call_id, call_no) "
+        "SELECT call_id, start_s, text FROM turns INNER JOIN calls USING (call_id) "
         f"WHERE contains(lower(text), lower('{text.replace(chr(39), chr(39) * 2)}')) "
         f"ORDER BY started_at DESC, call_id, start_s LIMIT {n}",
     )

@@ -30,57 +30,69 @@ def found_by_checks(sound: Path, tmp_path: Path, statements: Sequence[str]) -> s
 
 CORRUPTIONS = {
     "analyses_have_landed": ["UPDATE calls SET content_sha256 = 'x' WHERE call_id = 'a'"],
-    "answers_follow_their_cues": ["UPDATE opportunities SET latency_s = -12.2"],
+    "answers_follow_their_cues": ["UPDATE facts.opportunities SET latency_s = -12.2"],
     "answered_rate_counts_the_ledger": [
-        "UPDATE opportunities SET answered = false WHERE call_id = 'a'"
+        "UPDATE facts.opportunities SET answered = false WHERE call_no = 1"
     ],
     "call_ids_are_claimed_or_noted": ["UPDATE calls SET claimed_call_id = 'z' WHERE call_id = 'a'"],
     "calls_say_what_became_of_them": ["UPDATE calls SET reason = NULL WHERE call_id = 'broken'"],
-    "every_call_can_be_searched": ["DELETE FROM search.calls WHERE call_id = 'a'"],
-    "keys_are_unique": ["INSERT INTO turns FROM turns WHERE call_id = 'a' AND turn_index = 1"],
-    "metrics_are_defined": ["UPDATE metrics SET name = 'charm' WHERE name = 'dead_air_s'"],
-    "missing_values_say_why": ["UPDATE metrics SET reason = NULL"],
-    "only_interruptions_succeed": ["UPDATE speech_overlaps SET kind = 'backchannel'"],
+    "every_call_can_be_searched": ["DELETE FROM search.calls WHERE call_no = 1"],
+    "keys_are_unique": [
+        "INSERT INTO facts.turns FROM facts.turns WHERE call_no = 1 AND turn_index = 1"
+    ],
+    "metrics_are_defined": ["UPDATE facts.metrics SET name = 'charm' WHERE name = 'dead_air_s'"],
+    "missing_values_say_why": ["UPDATE facts.metrics SET reason = NULL"],
+    "only_interruptions_succeed": ["UPDATE facts.speech_overlaps SET kind = 'backchannel'"],
     "outcomes_can_be_placed": [
         "INSERT INTO outcomes VALUES (NULL, NULL, 'nps', now(), true, 9, NULL, 'f', 2, now())"
     ],
-    "parties_are_known": ["UPDATE speech_segments SET party = 'Z' WHERE call_id = 'a'"],
+    "parties_are_known": ["UPDATE facts.speech_segments SET party = 'Z' WHERE call_no = 1"],
     "recordings_are_counted_once": ["UPDATE calls SET path = 'same'"],
     "rows_belong_to_calls": ["DELETE FROM calls WHERE call_id = 'a'"],
     "shares_are_their_counts": [
-        "UPDATE metrics SET numerator = 0.5 WHERE name = 'answered_rate'",
+        "UPDATE facts.metrics SET numerator = 0.5 WHERE name = 'answered_rate'",
         "UPDATE metric_definitions SET unit = 'share' WHERE name = 'answered_rate'",
     ],
-    "shares_lie_between_0_and_1": ["UPDATE words SET probability = 1.2 WHERE word_index = 0"],
-    "summaries_agree_with_metrics": ["UPDATE call_measures SET agent_interruptions = 9"],
-    "summaries_count_every_call": ["DELETE FROM customer_opening WHERE call_id = 'a'"],
+    "shares_lie_between_0_and_1": ["UPDATE facts.words SET probability = 1.2 WHERE word_index = 0"],
+    "summaries_agree_with_metrics": ["UPDATE facts.call_measures SET agent_interruptions = 9"],
+    "summaries_count_every_call": ["DELETE FROM facts.customer_opening WHERE call_no = 1"],
     "the_ledger_is_of_known_people": [
-        "UPDATE turns SET role = 'agent' WHERE role = 'customer' AND call_id = 'a'"
+        "UPDATE facts.turns SET role = 'agent' WHERE role = 'customer' AND call_no = 1"
     ],
-    "times_lie_within_the_call": ["UPDATE silences SET end_s = 1 WHERE call_id = 'a'"],
-    "turns_are_known": ["UPDATE quotes SET turn_index = 99"],
-    "values_are_numbers": ["UPDATE metrics SET value = 'nan' WHERE name = 'dead_air_s'"],
+    "times_lie_within_the_call": ["UPDATE facts.silences SET end_s = 1 WHERE call_no = 1"],
+    "turns_are_known": ["UPDATE facts.quotes SET turn_index = 99"],
+    "values_are_numbers": ["UPDATE facts.metrics SET value = 'nan' WHERE name = 'dead_air_s'"],
 }
 MORE_CORRUPTIONS = [
     ("every_call_can_be_searched", "UPDATE calls SET content_sha256 = 'x' WHERE call_id = 'a'"),
     ("every_call_can_be_searched", "DELETE FROM calls WHERE call_id = 'a'"),
-    ("every_call_can_be_searched", "UPDATE search.calls SET call_id = 'a'"),
+    ("every_call_can_be_searched", "UPDATE search.calls SET call_no = 99 WHERE call_no = 1"),
     ("every_call_can_be_searched", "DELETE FROM search.postings WHERE turn_index = 2"),
-    ("keys_are_unique", "INSERT INTO metrics FROM metrics WHERE name = 'dead_air_s'"),
-    ("keys_are_unique", "INSERT INTO parties FROM parties WHERE call_id = 'a' AND party = 'A'"),
-    ("keys_are_unique", "UPDATE words SET word_index = word_index + 1 WHERE call_id = 'a'"),
+    ("keys_are_unique", "INSERT INTO facts.metrics FROM facts.metrics WHERE name = 'dead_air_s'"),
+    (
+        "keys_are_unique",
+        "INSERT INTO facts.parties FROM facts.parties WHERE call_no = 1 AND party = 'A'",
+    ),
+    ("keys_are_unique", "UPDATE facts.words SET word_index = word_index + 1 WHERE call_no = 1"),
     ("recordings_are_counted_once", "UPDATE calls SET audio_sha256 = 'same'"),
     ("calls_say_what_became_of_them", "UPDATE calls SET status = 'lost' WHERE call_id = 'a'"),
-    ("times_lie_within_the_call", "UPDATE turns SET end_s = 70 WHERE turn_index = 2"),
-    ("times_lie_within_the_call", "UPDATE words SET start_s = -1 WHERE word_index = 0"),
-    ("times_lie_within_the_call", "UPDATE floor_transfers SET at_s = 99"),
-    ("shares_lie_between_0_and_1", "UPDATE metrics SET coverage = 2 WHERE name = 'dead_air_s'"),
-    ("shares_lie_between_0_and_1", "UPDATE opportunities SET strength = -1"),
-    ("metrics_are_defined", "UPDATE metrics SET party = 'A' WHERE name = 'dead_air_s'"),
-    ("only_interruptions_succeed", "UPDATE speech_overlaps SET entrant = holder"),
-    ("summaries_agree_with_metrics", "DELETE FROM call_measures WHERE call_id = 'a'"),
-    ("summaries_count_every_call", "UPDATE customer_opening SET call_no = 99"),
-    ("summaries_count_every_call", "INSERT INTO customer_opening FROM customer_opening"),
+    ("times_lie_within_the_call", "UPDATE facts.turns SET end_s = 70 WHERE turn_index = 2"),
+    ("times_lie_within_the_call", "UPDATE facts.words SET start_s = -1 WHERE word_index = 0"),
+    ("times_lie_within_the_call", "UPDATE facts.floor_transfers SET at_s = 99"),
+    (
+        "shares_lie_between_0_and_1",
+        "UPDATE facts.metrics SET coverage = 2 WHERE name = 'dead_air_s'",
+    ),
+    ("shares_lie_between_0_and_1", "UPDATE facts.opportunities SET strength = -1"),
+    ("metrics_are_defined", "UPDATE facts.metrics SET party = 'A' WHERE name = 'dead_air_s'"),
+    ("only_interruptions_succeed", "UPDATE facts.speech_overlaps SET entrant = holder"),
+    ("rows_belong_to_calls", "UPDATE facts.quotes SET call_no = 99"),
+    ("summaries_agree_with_metrics", "DELETE FROM facts.call_measures WHERE call_no = 1"),
+    ("summaries_count_every_call", "UPDATE facts.customer_opening SET call_no = 99"),
+    (
+        "summaries_count_every_call",
+        "INSERT INTO facts.customer_opening FROM facts.customer_opening",
+    ),
     ("summaries_count_every_call", "UPDATE profile_totals SET calls = calls + 1"),
     ("the_ledger_is_of_known_people", "UPDATE calls SET no_ledger_reason = 'x'"),
     (
@@ -88,7 +100,7 @@ MORE_CORRUPTIONS = [
         "INSERT INTO outcomes SELECT 'c', NULL, 'nps', TIMESTAMP '2026-11-01', true, i, NULL, 'f', "
         "i, now() FROM range(2) AS t (i)",
     ),
-    ("values_are_numbers", "UPDATE metrics SET numerator = 'inf' WHERE name = 'talk_share'"),
+    ("values_are_numbers", "UPDATE facts.metrics SET numerator = 'inf' WHERE name = 'talk_share'"),
 ]
 
 
@@ -111,7 +123,7 @@ def test_after_a_night_the_checks_look_at_what_it_touched(tmp_path: Path) -> Non
         put(tmp_path, rich("b", metrics=[Metric("dead_air_s", None, None)]))
     landing.remove(tmp_path / "landing", [f"analyses/{sha('b')}"])
     with duckdb.connect(str(tmp_path / "w.duckdb")) as con:
-        con.execute("UPDATE quotes SET turn_index = 99 WHERE call_id = 'a'")
+        con.execute("UPDATE facts.quotes SET turn_index = 99 WHERE call_no = 1")
     landing.write(rich("c"), tmp_path / "landing")
     known = definitions_of([rich("a")])
     assert publish(tmp_path / "landing", tmp_path / "w.duckdb", known).loaded == 1
@@ -140,7 +152,7 @@ def test_checks_find_nothing_in_a_sound_warehouse(sound: Path, tmp_path: Path) -
 def test_a_check_says_in_one_line_what_it_found(sound: Path, tmp_path: Path) -> None:
     shutil.copy(sound / "w.duckdb", tmp_path / "w.duckdb")
     with duckdb.connect(str(tmp_path / "w.duckdb")) as con:
-        con.execute("UPDATE quotes SET turn_index = 99 WHERE call_id = 'a'")
+        con.execute("UPDATE facts.quotes SET turn_index = 99 WHERE call_no = 1")
         (found,) = [r for r in run_checks(con) if not r.passed]
     assert str(found) == (
         "turns_are_known: 1 rows against it, the first: "

@@ -14,6 +14,7 @@ from support.warehouses import contents, put, rich, rows
 from warmline import landing
 from warmline.errors import WarehouseError
 from warmline.landing.feedback import OutcomeLine, Review, write_outcomes, write_review
+from warmline.query.calls import read_page
 from warmline.settings import ProfileSettings
 from warmline.warehouse import publish
 from warmline.warehouse.tables import (
@@ -23,15 +24,32 @@ from warmline.warehouse.tables import (
     dictionary_of_an_empty_warehouse,
     in_order_of_use,
     sql_files,
+    tables_of_calls,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
+COLUMNS = """
+SELECT schema_name, table_name, column_name FROM duckdb_columns()
+WHERE NOT internal AND database_name = 'memory' ORDER BY schema_name, table_name, column_index
+"""
+VIEWS = "SELECT view_name FROM duckdb_views() WHERE NOT internal"
 
 
 def age(folder: Path) -> None:
-    """Make the warehouse one of an earlier version, which had other tables and other macros."""
+    """Make the warehouse one of an earlier version, which had other tables and other macros.
+
+    It had no schema `facts`: tables of what calls consist of had `call_id` and `call_no`.
+    """
     with duckdb.connect(str(folder / "w.duckdb")) as con:
         con.execute("UPDATE runs SET tables_sha256 = 'of before'")
+        for (view,) in con.execute(VIEWS).fetchall():
+            con.execute(f'DROP VIEW "{view}"')
+        for file in tables_of_calls():
+            con.execute(
+                f"CREATE TABLE main.{file.name} AS SELECT calls.call_id, stored.* "
+                f"FROM {file.table} AS stored INNER JOIN calls USING (call_no)"
+            )
+        con.execute("DROP SCHEMA facts CASCADE")
         con.execute("ALTER TABLE turns DROP COLUMN pitch_iqr_st")
         con.execute("ALTER TABLE quotes ADD COLUMN colour VARCHAR DEFAULT 'blue'")
         con.execute("CREATE TABLE schema_migrations (version INTEGER)")
@@ -96,7 +114,16 @@ def test_a_warehouse_of_other_tables_is_built_anew_with_the_same_rows(
     assert put(filled).loaded == 0
 
 
-def test_what_cannot_be_read_any_more_stays_when_tables_are_built_anew(filled: Path) -> None:
+def age_a_little(folder: Path) -> None:
+    """Make it one that has the schema of today, and yet is built anew."""
+    with duckdb.connect(str(folder / "w.duckdb")) as con:
+        con.execute("UPDATE runs SET tables_sha256 = 'of before'")
+
+
+@pytest.mark.parametrize("age", [age, age_a_little])
+def test_what_cannot_be_read_any_more_stays_when_tables_are_built_anew(
+    filled: Path, age: Callable[[Path], None]
+) -> None:
     tables = ("calls", "turns", "words", "metrics", "opportunities", "outcomes", "reviews")
     lost = ("call_no", "pitch_iqr_st")  # the warehouse of before had no such column
     kept = f"SELECT COLUMNS(c -> c NOT IN {lost}) FROM {{}} ORDER BY ALL"
@@ -114,6 +141,19 @@ def test_what_cannot_be_read_any_more_stays_when_tables_are_built_anew(filled: P
     for table in tables:
         now = [row for row in rows(filled, kept.format(table)) if row[0] != "new"]
         assert now == before[table]
+
+
+def test_a_call_is_shown_from_a_warehouse_of_before(filled: Path) -> None:
+    """Its tables had the same names and `call_id`: no night has to come first."""
+    before = read_page(filled / "w.duckdb", "b")
+    age(filled)
+    now = read_page(filled / "w.duckdb", "b")
+    assert before.turns and before.metrics
+    told = [{name: turn[name] for name in ("call_id", "turn_index", "text")} for turn in now.turns]
+    assert told == [
+        {name: turn[name] for name in ("call_id", "turn_index", "text")} for turn in before.turns
+    ]
+    assert now.metrics == before.metrics
 
 
 def test_what_earlier_measures_meant_and_the_weights_stay(tmp_path: Path) -> None:
@@ -153,10 +193,10 @@ def test_a_call_that_has_no_file_any_more_is_not_lost_by_building_anew(filled: P
 
 
 def test_comments_alone_are_written_without_building_anew(filled: Path) -> None:
-    said = "SELECT comment FROM duckdb_tables() WHERE table_name = 'turns'"
+    said = "SELECT comment FROM duckdb_views() WHERE view_name = 'turns'"
     before = rows(filled, said)
     with duckdb.connect(str(filled / "w.duckdb")) as con:
-        con.execute("COMMENT ON TABLE turns IS 'as it was'")
+        con.execute("COMMENT ON VIEW turns IS 'as it was'")
         con.execute("UPDATE runs SET sql_sha256 = 'of before'")
     assert put(filled).loaded == 0
     assert rows(filled, said) == before
@@ -183,11 +223,57 @@ def test_every_table_view_and_column_has_a_comment() -> None:
         bare = con.execute(
             "SELECT table_name, column_name FROM duckdb_columns() "
             "WHERE NOT internal AND database_name = 'memory' AND coalesce(comment, '') = '' "
-            "UNION ALL SELECT table_name, '' FROM duckdb_tables() WHERE coalesce(comment, '') = '' "
+            "AND schema_name <> 'facts' "  # people ask the view of the same name
+            "UNION ALL SELECT table_name, '' FROM duckdb_tables() "
+            "WHERE coalesce(comment, '') = '' AND schema_name <> 'facts' "
             "UNION ALL SELECT view_name, '' FROM duckdb_views() "
             "WHERE NOT internal AND coalesce(comment, '') = ''"
         ).fetchall()
     assert bare == []
+
+
+def test_people_meet_one_key_of_a_call() -> None:
+    with duckdb.connect() as con:
+        define_tables(con)
+        define_views(con)
+        columns: dict[tuple[str, str], list[str]] = {}
+        for schema, table, column in con.execute(COLUMNS).fetchall():
+            columns.setdefault((schema, table), []).append(column)
+    numbered = {table for (schema, table), names in columns.items() if "call_no" in names}
+    stored = {table for schema, table in columns if schema == "facts"}
+    assert stored == {file.name for file in tables_of_calls()} and len(stored) == 21
+    for table in stored:
+        number, *rest = columns["facts", table]
+        assert number == "call_no" and "call_id" not in rest
+        assert columns["main", table] == ["call_id", *rest]
+    # `calls` tells which is which; the others count blocks of calls, or are the search index.
+    assert numbered - stored == {"calls", "profile_totals", "postings"}
+    assert "call_no" not in columns["main", "call_summary"]
+
+
+def test_sql_that_people_read_joins_by_call_id() -> None:
+    numbered = {
+        file.name
+        for kind in ("queries", "checks")
+        for file in sql_files(kind)
+        if "call_no" in file.text or "facts." in file.text
+    }
+    # What reads the search index, and what checks that numbers are unique.
+    assert numbered == {"phrase", "every_call_can_be_searched", "keys_are_unique"}
+
+
+def test_queries_that_join_by_call_id_find_the_same_rows(filled: Path) -> None:
+    """As people saved them when each table had the call_id itself."""
+    joined = (
+        "SELECT t.call_id, t.turn_index, count(*) FROM turns AS t "
+        "INNER JOIN words AS w ON w.call_id = t.call_id AND w.turn_index = t.turn_index "
+        "WHERE t.call_id {} GROUP BY ALL ORDER BY ALL"
+    )
+    one, all_of_them = rows(filled, joined.format("= 'b'")), rows(filled, joined.format("<> ''"))
+    assert one and one == [row for row in all_of_them if row[0] == "b"]
+    known = rows(filled, "SELECT call_id FROM calls WHERE status = 'analyzed' ORDER BY 1")
+    assert [(call_id,) for call_id in dict.fromkeys(row[0] for row in all_of_them)] == known
+    assert len(known) == 3
 
 
 def test_the_dictionary_is_up_to_date() -> None:

@@ -32,6 +32,7 @@ from warmline.research.study import APART, attrition, inverse_chances, lee_bound
 from warmline.research.survival import hazards, latest_calls
 from warmline.research.training import training_effects
 from warmline.warehouse import publish
+from warmline.warehouse.tables import tables_of_calls
 
 from . import worlds
 
@@ -269,10 +270,11 @@ class Warehouses:
     def holding(self, **tables: Any) -> Path:
         """Return a warehouse whose tables hold these rows, until the next is asked for."""
         copyfile(self._empty, self._one)
+        stored = {file.name: file.table for file in tables_of_calls()}
         with duckdb.connect(str(self._one)) as con:
             for name, rows in tables.items():
                 con.register("rows", rows)
-                con.execute(f"INSERT INTO main.{name} BY NAME SELECT * FROM rows")
+                con.execute(f"INSERT INTO {stored.get(name, name)} BY NAME SELECT * FROM rows")
                 con.unregister("rows")
         return self._one
 
@@ -305,8 +307,7 @@ def _firm(firm: worlds.Firm) -> Path:
     """Return a warehouse of a firm's calls and of who stayed."""
     calls, told = firm.calls, firm.outcomes
     started = MONDAY + pd.to_timedelta(calls["day"], "D").round("s")
-    measures = pd.DataFrame({"call_id": [f"call-{i}" for i in range(len(started))]})
-    measures["call_no"], measures["answered_rate"] = np.arange(len(started)), calls["share"]
+    measures = pd.DataFrame({"call_no": np.arange(len(started)), "answered_rate": calls["share"]})
     at = (MONDAY + pd.to_timedelta(told["day"], "D")).round("s")
     outcomes = pd.DataFrame(
         {
@@ -487,7 +488,7 @@ def fairness(seed: int, **given: Any) -> Iterator[Try]:
         agent_party="B",
         no_ledger_reason=np.where(c["suppressed"], "it is not known who is the agent", None),
     )
-    measures = pd.DataFrame({"call_id": calls["call_id"], "call_no": np.arange(n)})
+    measures = pd.DataFrame({"call_no": np.arange(n)})
     path = _warehouse(calls=calls, call_measures=measures.assign(answered_rate=c["share"]))
     _, gaps = read_groups(path, Design(measures=("answered_rate",)))
     if not world.truth:
@@ -536,9 +537,8 @@ def agent_weeks(seed: int) -> Iterator[Try]:
     made = worlds.alike_agents(seed)
     c = made.columns
     started = MONDAY + pd.to_timedelta(c["week"] * 7 + 1.4, "D")
-    measures = pd.DataFrame({"call_id": [f"call-{i}" for i in range(len(started))]})
+    measures = pd.DataFrame({"call_no": np.arange(len(started))})
     measures = measures.assign(
-        call_no=np.arange(len(started)),
         opportunities=c["cues"],
         answerable=c["cues"],
         answered=c["answered"],

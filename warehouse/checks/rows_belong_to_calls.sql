@@ -1,40 +1,40 @@
--- Every row belongs to a call that is there.
-SELECT 'turns' AS table_name, call_id FROM turns ANTI JOIN calls USING (call_no, call_id)
+-- Every row belongs to a call that is there: here, the rows of others have no call_id.
+SELECT 'turns' AS table_name, count(*) AS row_count FROM turns WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'words', call_id FROM words ANTI JOIN calls USING (call_no, call_id)
+SELECT 'words', count(*) FROM words WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'utterances', call_id FROM utterances ANTI JOIN calls USING (call_no, call_id)
+SELECT 'utterances', count(*) FROM utterances WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'redactions', call_id FROM redactions ANTI JOIN calls USING (call_no, call_id)
+SELECT 'redactions', count(*) FROM redactions WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'speech_segments', call_id FROM speech_segments ANTI JOIN calls USING (call_no, call_id)
+SELECT 'speech_segments', count(*) FROM speech_segments WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'tones', call_id FROM tones ANTI JOIN calls USING (call_no, call_id)
+SELECT 'tones', count(*) FROM tones WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'speech_overlaps', call_id FROM speech_overlaps ANTI JOIN calls USING (call_no, call_id)
+SELECT 'speech_overlaps', count(*) FROM speech_overlaps WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'floor_transfers', call_id FROM floor_transfers ANTI JOIN calls USING (call_no, call_id)
+SELECT 'floor_transfers', count(*) FROM floor_transfers WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'silences', call_id FROM silences ANTI JOIN calls USING (call_no, call_id)
+SELECT 'silences', count(*) FROM silences WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'backchannels', call_id FROM backchannels ANTI JOIN calls USING (call_no, call_id)
+SELECT 'backchannels', count(*) FROM backchannels WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'moments', call_id FROM moments ANTI JOIN calls USING (call_no, call_id)
+SELECT 'moments', count(*) FROM moments WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'turn_feelings', call_id FROM turn_feelings ANTI JOIN calls USING (call_no, call_id)
+SELECT 'turn_feelings', count(*) FROM turn_feelings WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'turn_empathy', call_id FROM turn_empathy ANTI JOIN calls USING (call_no, call_id)
+SELECT 'turn_empathy', count(*) FROM turn_empathy WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'opportunities', call_id FROM opportunities ANTI JOIN calls USING (call_no, call_id)
+SELECT 'opportunities', count(*) FROM opportunities WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'quotes', call_id FROM quotes ANTI JOIN calls USING (call_no, call_id)
+SELECT 'quotes', count(*) FROM quotes WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'parties', call_id FROM parties ANTI JOIN calls USING (call_no, call_id)
+SELECT 'parties', count(*) FROM parties WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'stage_keys', call_id FROM stage_keys ANTI JOIN calls USING (call_no, call_id)
+SELECT 'stage_keys', count(*) FROM stage_keys WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'models', call_id FROM models ANTI JOIN calls USING (call_no, call_id)
+SELECT 'models', count(*) FROM models WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'metrics', call_id FROM metrics ANTI JOIN calls USING (call_no, call_id)
+SELECT 'metrics', count(*) FROM metrics WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'call_measures', call_id FROM call_measures ANTI JOIN calls USING (call_no, call_id);
+SELECT 'call_measures', count(*) FROM call_measures WHERE call_id IS NULL HAVING count(*) > 0;

@@ -2,8 +2,7 @@
 -- is known for every turn, so no call has to be read anew. Of calls in which no model read there is none.
 CREATE OR REPLACE MACRO opportunities_at(threshold) AS TABLE
 SELECT
-    turn_feelings.call_id,
-    turn_feelings.call_no,
+    calls.call_id,
     turn_feelings.turn_index,
     CASE greatest(fear_anxiety, anger_frustration, sadness_disappointment)
         WHEN anger_frustration THEN 'anger_frustration'
@@ -22,7 +21,7 @@ SELECT
     turn_feelings.answer IN ('attentive', 'affective', 'cognitive') AS answered,
     turn_feelings.answer_turn_index,
     turn_feelings.latency_s
-FROM turn_feelings
+FROM facts.turn_feelings
 INNER JOIN calls ON calls.call_no = turn_feelings.call_no
 WHERE turn_feelings.any_negative >= threshold AND calls.no_ledger_reason IS NULL;
 

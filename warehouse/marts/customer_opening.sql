@@ -1,5 +1,4 @@
-CREATE TABLE customer_opening (
-    call_id VARCHAR NOT NULL,
+CREATE TABLE facts.customer_opening (
     call_no INTEGER NOT NULL,
     quarter_end_s DOUBLE NOT NULL,
     opening_words BIGINT NOT NULL,
@@ -10,9 +9,7 @@ CREATE TABLE customer_opening (
     opening_hostile BIGINT NOT NULL,
     opening_friction BIGINT NOT NULL
 );
-COMMENT ON TABLE customer_opening IS 'One row a call whose customer is known and whose words were read: the customer''s state in the first quarter of the conversation, before most of what the agent does. Worked out from the rows of the call. Key: call_no.';
-COMMENT ON COLUMN customer_opening.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN customer_opening.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
+COMMENT ON VIEW customer_opening IS 'One row a call whose customer is known and whose words were read: the customer''s state in the first quarter of the conversation, before most of what the agent does. Worked out from the rows of the call. Key: call_id.';
 COMMENT ON COLUMN customer_opening.quarter_end_s IS 'End of the first quarter of the time from the first turn to the last, seconds on the call''s clock.';
 COMMENT ON COLUMN customer_opening.opening_words IS 'Words of the customer in it.';
 COMMENT ON COLUMN customer_opening.opening_rate_words_per_s IS 'Words per second of the customer''s speech in it; NULL when the customer says nothing in it.';
@@ -23,11 +20,11 @@ COMMENT ON COLUMN customer_opening.opening_hostile IS 'Hostile words and open co
 COMMENT ON COLUMN customer_opening.opening_friction IS 'Times the customer tells in it of having to repeat, of transfers or of waits.';
 
 -- fill: the calls from number $first to $last.
-INSERT INTO customer_opening BY NAME
+INSERT INTO facts.customer_opening BY NAME
 WITH spans AS (
     SELECT call_no, min(start_s) AS start_s, max(end_s) AS end_s,
         min(start_s) + (max(end_s) - min(start_s)) / 4 AS quarter_end_s
-    FROM turns
+    FROM facts.turns
     WHERE call_no BETWEEN $first AND $last
     GROUP BY call_no
 ),
@@ -37,7 +34,7 @@ spoken AS (
         sum(turns.word_count) AS word_count,
         sum(turns.speech_s) AS speech_s,
         median(turns.level_rel_db) AS level_rel_db
-    FROM turns
+    FROM facts.turns
     INNER JOIN spans ON spans.call_no = turns.call_no
     WHERE turns.call_no BETWEEN $first AND $last AND turns.role = 'customer'
         AND (turns.start_s + turns.end_s) / 2 < spans.quarter_end_s
@@ -48,7 +45,7 @@ shown AS (
         opportunities.call_no,
         count(*) AS cues,
         max(opportunities.strength) AS cue_strength
-    FROM opportunities
+    FROM facts.opportunities
     INNER JOIN spans ON spans.call_no = opportunities.call_no
     WHERE opportunities.call_no BETWEEN $first AND $last
         AND opportunities.start_s < spans.quarter_end_s
@@ -59,14 +56,13 @@ told AS (
         moments.call_no,
         count_if(moments.kind IN ('hostile', 'complaint')) AS hostile,
         count_if(moments.kind LIKE 'friction_%') AS friction
-    FROM moments
+    FROM facts.moments
     INNER JOIN spans ON spans.call_no = moments.call_no
     WHERE moments.call_no BETWEEN $first AND $last AND moments.role = 'customer'
         AND moments.start_s < spans.quarter_end_s
     GROUP BY moments.call_no
 )
 SELECT
-    calls.call_id,
     calls.call_no,
     spans.quarter_end_s,
     coalesce(spoken.word_count, 0)::BIGINT AS opening_words,

@@ -8,7 +8,6 @@ CREATE TABLE outcome_calls (
     is_whole_day BOOLEAN NOT NULL,
     at_latest TIMESTAMP,
     call_id VARCHAR,
-    call_no INTEGER,
     started_at TIMESTAMP,
     days_after DOUBLE,
     agent_id VARCHAR,
@@ -27,7 +26,6 @@ COMMENT ON COLUMN outcome_calls.occurred_at IS 'When it was so, UTC.';
 COMMENT ON COLUMN outcome_calls.is_whole_day IS 'Whether only the day is known.';
 COMMENT ON COLUMN outcome_calls.at_latest IS 'The last moment that it can mean: the end of the day where only the day is known, UTC.';
 COMMENT ON COLUMN outcome_calls.call_id IS 'The call it is tied to; NULL when there is none.';
-COMMENT ON COLUMN outcome_calls.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN outcome_calls.started_at IS 'When that call began, UTC.';
 COMMENT ON COLUMN outcome_calls.days_after IS 'From the beginning of the call to at_latest, days.';
 COMMENT ON COLUMN outcome_calls.agent_id IS 'Who took that call.';
@@ -40,7 +38,7 @@ COMMENT ON COLUMN outcome_calls.line IS 'Line in that file.';
 INSERT INTO outcome_calls BY NAME
 WITH known AS (
     SELECT
-        call_id, call_no, customer_id, started_at, agent_id, is_simulated,
+        call_id, customer_id, started_at, agent_id, is_simulated,
         trim(claimed_call_id) AS claim,
         trim(claimed_call_id) || '~' || split_part(landing_key, '/', 2)[:8] AS exact_name
     FROM calls
@@ -61,12 +59,12 @@ placed AS (
     FROM outcomes
 ),
 tied AS (
-    SELECT placed.*, named.call_id, named.call_no, named.started_at, named.agent_id, named.is_simulated
+    SELECT placed.*, named.call_id, named.started_at, named.agent_id, named.is_simulated
     FROM placed
     LEFT JOIN named ON named.given_name = placed.given_call_id
     WHERE placed.given_call_id IS NOT NULL
     UNION ALL
-    SELECT placed.*, known.call_id, known.call_no, known.started_at, known.agent_id, known.is_simulated
+    SELECT placed.*, known.call_id, known.started_at, known.agent_id, known.is_simulated
     FROM placed
     ASOF LEFT JOIN (FROM known WHERE started_at IS NOT NULL) AS known
         ON known.customer_id = placed.customer_id AND placed.at_latest >= known.started_at
@@ -82,7 +80,6 @@ SELECT
     tied.is_whole_day,
     tied.at_latest,
     tied.call_id,
-    tied.call_no,
     tied.started_at,
     date_diff('second', tied.started_at, tied.at_latest) / 86400 AS days_after,
     tied.agent_id,
@@ -100,4 +97,4 @@ SELECT
     tied.source,
     tied.line
 FROM tied
-ORDER BY tied.name, tied.call_no;
+ORDER BY tied.name, tied.started_at, tied.call_id;

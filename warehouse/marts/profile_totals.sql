@@ -32,7 +32,6 @@ SELECT
     sum(amount) AS amount,
     sum(exposure) AS exposure,
     sum(amount * amount / exposure) AS squares
-FROM profile_counts
-WHERE profile_counts.call_no BETWEEN $first AND $last
+FROM profile_of($first, $last)
 GROUP BY agent_id, team, is_simulated, component
 ORDER BY agent_id, team, is_simulated, component;

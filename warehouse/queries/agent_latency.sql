@@ -5,13 +5,13 @@
 WITH waited AS (
     SELECT
         calls.agent_id,
-        count(DISTINCT t.call_no) AS calls,
+        count(DISTINCT t.call_id) AS calls,
         count(*) AS pauses,
         quantile_cont(t.offset_s, [0.5, 0.9]) AS quantiles_s,
         max(t.offset_s) AS longest_s,
-        arg_max({'call_no': t.call_no, 'at_s': t.at_s}, (t.offset_s, t.call_no, t.at_s)) AS longest
+        arg_max({'call_id': t.call_id, 'at_s': t.at_s}, (t.offset_s, t.call_id, t.at_s)) AS longest
     FROM floor_transfers AS t
-    INNER JOIN calls ON calls.call_no = t.call_no
+    INNER JOIN calls ON calls.call_id = t.call_id
     WHERE t.to_role = 'agent' AND t.from_role = 'customer' AND t.offset_s > 0
         AND calls.agent_id IS NOT NULL
         AND ($since IS NULL OR calls.started_at >= $since)
@@ -21,8 +21,7 @@ WITH waited AS (
 )
 SELECT
     waited.agent_id, calls, pauses, quantiles_s[1] AS latency_median_s,
-    quantiles_s[2] AS latency_p90_s, longest_s, of_longest.call_id AS longest_call_id,
+    quantiles_s[2] AS latency_p90_s, longest_s, longest.call_id AS longest_call_id,
     longest.at_s AS longest_at_s
 FROM waited
-INNER JOIN calls AS of_longest ON of_longest.call_no = longest.call_no
 ORDER BY latency_median_s DESC, waited.agent_id;

@@ -10,7 +10,7 @@ SELECT
     count(*) / sum(count(*)) OVER (PARTITION BY o.kind) AS share,
     median(o.latency_s) AS latency_median_s
 FROM opportunities AS o
-INNER JOIN calls ON calls.call_no = o.call_no
+INNER JOIN calls ON calls.call_id = o.call_id
 WHERE ($agent IS NULL OR calls.agent_id = $agent) AND ($team IS NULL OR calls.team = $team)
     AND ($since IS NULL OR calls.started_at >= $since)
     AND ($until IS NULL OR calls.started_at < $until)

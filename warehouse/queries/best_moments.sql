@@ -5,9 +5,9 @@
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 50: at most this many rows
 WITH picked AS (
-    SELECT o.call_no, o.opportunity_index
+    SELECT o.call_id, o.opportunity_index
     FROM opportunities AS o
-    INNER JOIN calls ON calls.call_no = o.call_no
+    INNER JOIN calls ON calls.call_id = o.call_id
     WHERE o.answered AND o.level >= $min_level
         AND ($agent IS NULL OR calls.agent_id = $agent)
         AND ($since IS NULL OR calls.started_at >= $since)
@@ -22,6 +22,9 @@ SELECT
     least(coalesce(o.answer_end_s, o.end_s) + 2, calls.duration_s) AS clip_end_s,
     calls.path
 FROM picked
-INNER JOIN opportunities AS o USING (call_no, opportunity_index)
-INNER JOIN calls ON calls.call_no = o.call_no
+INNER JOIN calls ON calls.call_id = picked.call_id
+INNER JOIN LATERAL (
+    SELECT * FROM opportunities AS o
+    WHERE o.call_id = picked.call_id AND o.opportunity_index = picked.opportunity_index
+) AS o ON true
 ORDER BY o.level DESC, o.strength DESC, calls.started_at DESC, o.call_id, o.start_s;

@@ -19,7 +19,7 @@ WITH strata AS (
                 ELSE error('parameter by: ' || $by || ' is not queue, team, agent_id, speaker_source or answered')
             END, 'unknown'
         ) AS stratum,
-        call_no,
+        call_id,
         call_id
     FROM call_summary AS calls
     WHERE status = 'analyzed'
@@ -31,7 +31,7 @@ drawn AS (
     SELECT
         stratum,
         count(*) AS calls_in_stratum,
-        min_by(call_no, md5($seed || call_id), $per_stratum) AS call_nos
+        min_by(call_id, md5($seed || call_id), $per_stratum) AS call_ids
     FROM strata
     GROUP BY stratum
 ),
@@ -39,13 +39,13 @@ listed AS (
     SELECT
         stratum,
         calls_in_stratum,
-        unnest(call_nos) AS call_no,
-        generate_subscripts(call_nos, 1) AS draw
+        unnest(call_ids) AS call_id,
+        generate_subscripts(call_ids, 1) AS draw
     FROM drawn
 )
 SELECT
     stratum, draw, calls.call_id, calls.started_at, calls.agent_id, calls.duration_s,
     calls_in_stratum, least($per_stratum, calls_in_stratum) / calls_in_stratum AS chance, calls.path
 FROM listed
-INNER JOIN calls ON calls.call_no = listed.call_no
+INNER JOIN calls ON calls.call_id = listed.call_id
 ORDER BY stratum, draw;

@@ -8,7 +8,7 @@
 -- $until DATE = NULL: only calls that began before this day, UTC
 WITH ranked AS (
     SELECT
-        call_no,
+        call_id,
         row_number() OVER (
             ORDER BY answered_rate, answerable - answered DESC, dead_air_s DESC, call_id
         ) AS from_worst,
@@ -26,23 +26,23 @@ piles AS (
         CASE WHEN from_worst <= $each THEN 'worst' ELSE 'best' END AS pile,
         CASE WHEN from_worst <= $each THEN from_worst ELSE from_best END AS place,
         alike,
-        call_no
+        call_id
     FROM ranked
     WHERE from_worst <= $each OR from_best <= $each
 ),
 cues AS (
     SELECT
-        call_no,
+        call_id,
         list(start_s ORDER BY start_s) FILTER (NOT answered) AS unanswered_at_s,
         list(start_s ORDER BY start_s) FILTER (answered) AS answered_at_s
-    FROM opportunities INNER JOIN piles USING (call_no)
-    GROUP BY call_no
+    FROM opportunities INNER JOIN piles USING (call_id)
+    GROUP BY call_id
 )
 SELECT
     pile, place, call_id, started_at, agent_id, answered, answerable, answered_rate, alike,
     CASE pile WHEN 'worst' THEN unanswered_at_s ELSE answered_at_s END AS listen_at_s,
     path
 FROM piles
-INNER JOIN cues USING (call_no)
-INNER JOIN call_summary USING (call_no)
+INNER JOIN cues USING (call_id)
+INNER JOIN call_summary USING (call_id)
 ORDER BY pile DESC, place;

@@ -4,7 +4,7 @@
 -- $n INTEGER = 200: at most this many rows
 WITH picked AS (
     SELECT
-        calls.call_no, calls.call_id, calls.started_at, calls.channel_kind, calls.speaker_source,
+        calls.call_id, calls.started_at, calls.channel_kind, calls.speaker_source,
         calls.speaker_confidence, calls.no_ledger_reason, calls.path
     FROM calls
     WHERE calls.status = 'analyzed' AND calls.role_confidence IS NULL
@@ -19,6 +19,6 @@ SELECT
         AS what_is_known,
     path
 FROM picked
-LEFT JOIN parties ON parties.call_no = picked.call_no
+LEFT JOIN LATERAL (SELECT * FROM parties WHERE parties.call_id = picked.call_id) AS parties ON true
 GROUP BY ALL
 ORDER BY started_at DESC, picked.call_id;

@@ -5,9 +5,9 @@
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 200: at most this many rows
 WITH picked AS (
-    SELECT quotes.call_no, quotes.quote_index
+    SELECT quotes.call_id, quotes.quote_index
     FROM quotes
-    INNER JOIN calls ON calls.call_no = quotes.call_no
+    INNER JOIN calls ON calls.call_id = quotes.call_id
     WHERE ($cue IS NULL OR quotes.cue = $cue) AND ($queue IS NULL OR calls.queue = $queue)
         AND ($since IS NULL OR calls.started_at >= $since)
         AND ($until IS NULL OR calls.started_at < $until)
@@ -18,6 +18,9 @@ SELECT
     calls.call_id, calls.started_at, calls.queue, calls.contact_reason, quotes.cue,
     quotes.text AS customer_words, quotes.start_s, quotes.end_s, calls.path
 FROM picked
-INNER JOIN quotes USING (call_no, quote_index)
-INNER JOIN calls ON calls.call_no = quotes.call_no
+INNER JOIN calls ON calls.call_id = picked.call_id
+INNER JOIN LATERAL (
+    SELECT * FROM quotes
+    WHERE quotes.call_id = picked.call_id AND quotes.quote_index = picked.quote_index
+) AS quotes ON true
 ORDER BY calls.started_at DESC, calls.call_id, quotes.start_s;

@@ -6,9 +6,9 @@
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 200: at most this many rows
 WITH picked AS (
-    SELECT o.call_no, o.overlap_index
+    SELECT o.call_id, o.start_s, o.successful, o.turn_index, o.turn_s
     FROM speech_overlaps AS o
-    INNER JOIN calls ON calls.call_no = o.call_no
+    INNER JOIN calls ON calls.call_id = o.call_id
     WHERE o.kind = 'interruption' AND NOT coalesce(o.cooperative, false)
         AND o.entrant_role = 'agent' AND o.holder_role = 'customer'
         AND o.start_s <= calls.duration_s * $first_share
@@ -19,10 +19,12 @@ WITH picked AS (
     LIMIT $n
 )
 SELECT
-    calls.call_id, calls.started_at, calls.agent_id, o.start_s AS at_s,
-    o.successful AS customer_gave_way, o.turn_s, turns.text AS customer_words, calls.path
+    calls.call_id, calls.started_at, calls.agent_id, picked.start_s AS at_s,
+    picked.successful AS customer_gave_way, picked.turn_s, interrupted.text AS customer_words, calls.path
 FROM picked
-INNER JOIN speech_overlaps AS o USING (call_no, overlap_index)
-INNER JOIN turns ON turns.call_no = o.call_no AND turns.turn_index = o.turn_index
-INNER JOIN calls ON calls.call_no = o.call_no
-ORDER BY calls.started_at DESC, calls.call_id, o.start_s;
+INNER JOIN calls ON calls.call_id = picked.call_id
+INNER JOIN LATERAL (
+    SELECT text FROM turns
+    WHERE turns.call_id = picked.call_id AND turns.turn_index = picked.turn_index
+) AS interrupted ON true
+ORDER BY calls.started_at DESC, calls.call_id, picked.start_s;

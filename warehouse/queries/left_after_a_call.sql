@@ -8,7 +8,7 @@ SELECT
     calls.contact_reason, calls.opportunities, calls.answered, calls.answered_rate,
     calls.silent_dissatisfaction, calls.reasks, calls.hostile, calls.path
 FROM outcomes_within('retained', $days) AS o
-INNER JOIN call_summary AS calls ON calls.call_no = o.call_no
+INNER JOIN call_summary AS calls ON calls.call_id = o.call_id
 WHERE o.value = 0 AND NOT o.is_simulated
     AND ($since IS NULL OR calls.started_at >= $since)
     AND ($until IS NULL OR calls.started_at < $until)

@@ -3,13 +3,13 @@
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 20: at most this many rows
 WITH longest AS (
-    SELECT s.call_no, s.start_s, s.end_s - s.start_s AS silence_s
+    SELECT s.call_id, s.start_s, s.end_s - s.start_s AS silence_s
     FROM silences AS s
-    INNER JOIN calls ON calls.call_no = s.call_no
+    INNER JOIN calls ON calls.call_id = s.call_id
     WHERE s.kind = 'dead_air'
         AND ($since IS NULL OR calls.started_at >= $since)
         AND ($until IS NULL OR calls.started_at < $until)
-    ORDER BY silence_s DESC, s.call_no, s.start_s
+    ORDER BY silence_s DESC, s.call_id, s.start_s
     LIMIT $n
 )
 SELECT
@@ -20,7 +20,7 @@ SELECT
     min_by(turns.text, turns.start_s) FILTER (turns.start_s > longest.start_s) AS words_after,
     calls.path
 FROM longest
-INNER JOIN calls ON calls.call_no = longest.call_no
-LEFT JOIN turns ON turns.call_no = longest.call_no
+INNER JOIN calls ON calls.call_id = longest.call_id
+LEFT JOIN LATERAL (SELECT * FROM turns WHERE turns.call_id = longest.call_id) AS turns ON true
 GROUP BY calls.call_id, calls.started_at, calls.agent_id, longest.start_s, silence_s, calls.path
 ORDER BY silence_s DESC, calls.call_id, longest.start_s;

@@ -17,7 +17,7 @@ WITH rated AS (
         o.agent_id,
         o.value - avg(o.value) OVER (PARTITION BY o.agent_id) AS above_own
     FROM outcomes_within($outcome, $within_days) AS o
-    INNER JOIN call_summary AS calls ON calls.call_no = o.call_no
+    INNER JOIN call_summary AS calls ON calls.call_id = o.call_id
     WHERE NOT o.is_simulated
         AND ($since IS NULL OR calls.started_at >= $since)
         AND ($until IS NULL OR calls.started_at < $until)

@@ -6,7 +6,7 @@
 WITH states AS (
     SELECT
         CASE
-            WHEN opening.call_no IS NULL THEN '4 not known'
+            WHEN opening.call_id IS NULL THEN '4 not known'
             WHEN opening.opening_hostile + opening.opening_friction > 0 THEN '3 hostile or worn by friction'
             WHEN opening.opening_cues > 0 THEN '2 shows feelings'
             ELSE '1 calm'
@@ -15,8 +15,8 @@ WITH states AS (
         calls.answered,
         calls.answerable
     FROM outcomes_within($outcome, $within_days) AS o
-    INNER JOIN call_summary AS calls ON calls.call_no = o.call_no
-    LEFT JOIN customer_opening AS opening ON opening.call_no = o.call_no
+    INNER JOIN call_summary AS calls ON calls.call_id = o.call_id
+    LEFT JOIN customer_opening AS opening ON opening.call_id = o.call_id
     WHERE NOT o.is_simulated
         AND ($since IS NULL OR calls.started_at >= $since)
         AND ($until IS NULL OR calls.started_at < $until)

@@ -48,7 +48,7 @@ newest AS (
 -- Read before they are looked at, which a limit holds apart: a scan that looks itself looks at all.
 read_newest AS MATERIALIZED (
     SELECT turns.call_no, turns.role, turns.party, turns.start_s, turns.text
-    FROM turns
+    FROM facts.turns AS turns
     INNER JOIN (
         SELECT call_no, turn_index FROM candidates
         WHERE coalesce(started_at >= (SELECT since FROM newest), (SELECT since IS NULL FROM newest))
@@ -59,7 +59,7 @@ read_newest AS MATERIALIZED (
 of_newest AS MATERIALIZED (FROM read_newest WHERE contains(lower(text), lower($text))),
 read_others AS MATERIALIZED (
     SELECT turns.call_no, turns.role, turns.party, turns.start_s, turns.text
-    FROM turns
+    FROM facts.turns AS turns
     INNER JOIN (
         SELECT call_no, turn_index FROM candidates
         WHERE NOT coalesce(
@@ -76,7 +76,7 @@ found AS (
     UNION ALL
     FROM (
         SELECT turns.call_no, turns.role, turns.party, turns.start_s, turns.text
-        FROM turns
+        FROM facts.turns AS turns
         INNER JOIN (
             SELECT call_no FROM in_period WHERE (SELECT count(*) FROM looked_up) = 0 LIMIT 2000000
         ) USING (call_no)

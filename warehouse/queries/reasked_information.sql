@@ -18,7 +18,7 @@ asked AS (
         arg_min(calls.call_id, (calls.call_id, moments.start_s)) AS example_call_id,
         arg_min(moments.start_s, (calls.call_id, moments.start_s)) AS example_at_s
     FROM moments
-    INNER JOIN calls ON calls.call_no = moments.call_no
+    INNER JOIN calls ON calls.call_id = moments.call_id
     WHERE moments.kind = 'reask' AND ($since IS NULL OR calls.started_at >= $since)
     AND ($until IS NULL OR calls.started_at < $until)
     GROUP BY ALL

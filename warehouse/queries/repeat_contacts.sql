@@ -7,7 +7,7 @@
 WITH gaps AS (
     SELECT
         customer_id,
-        call_no,
+        call_id,
         started_at,
         coalesce(started_at - lag(started_at) OVER customer > to_days($days), true) AS is_first
     FROM calls
@@ -15,18 +15,18 @@ WITH gaps AS (
         AND started_at IS NOT NULL
         AND ($since IS NULL OR calls.started_at >= $since)
         AND ($until IS NULL OR calls.started_at < $until)
-    WINDOW customer AS (PARTITION BY customer_id ORDER BY started_at, call_no)
+    WINDOW customer AS (PARTITION BY customer_id ORDER BY started_at, call_id)
 ),
 runs_of_calls AS (
     SELECT
-        customer_id, call_no, started_at,
-        count_if(is_first) OVER (PARTITION BY customer_id ORDER BY started_at, call_no) AS run
+        customer_id, call_id, started_at,
+        count_if(is_first) OVER (PARTITION BY customer_id ORDER BY started_at, call_id) AS run
     FROM gaps
 ),
 picked AS (
     SELECT
         customer_id, count(*) AS calls, min(started_at) AS first_at, max(started_at) AS last_at,
-        list(call_no) AS call_nos
+        list(call_id) AS call_ids
     FROM runs_of_calls
     GROUP BY customer_id, run
     HAVING count(*) >= $min_calls
@@ -34,7 +34,7 @@ picked AS (
     LIMIT $n
 ),
 contacts AS (
-    SELECT customer_id, calls, first_at, last_at, unnest(call_nos) AS call_no FROM picked
+    SELECT customer_id, calls, first_at, last_at, unnest(call_ids) AS call_id FROM picked
 )
 SELECT
     contacts.customer_id, calls, first_at, last_at,
@@ -44,6 +44,6 @@ SELECT
     max_by(resolution, started_at) AS last_resolution,
     list(call_id ORDER BY started_at, call_id) AS call_ids
 FROM contacts
-INNER JOIN call_summary USING (call_no)
+INNER JOIN call_summary USING (call_id)
 GROUP BY contacts.customer_id, calls, first_at, last_at
 ORDER BY calls DESC, last_at DESC, contacts.customer_id;

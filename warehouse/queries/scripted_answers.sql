@@ -5,10 +5,10 @@
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 200: at most this many rows
 WITH answers AS (
-    SELECT DISTINCT calls.agent_id, t.call_no, t.turn_index, t.text
+    SELECT DISTINCT calls.agent_id, t.call_id, t.turn_index, t.text
     FROM opportunities AS o
-    INNER JOIN calls ON calls.call_no = o.call_no
-    INNER JOIN turns AS t ON t.call_no = o.call_no AND t.turn_index = o.answer_turn_index
+    INNER JOIN calls ON calls.call_id = o.call_id
+    INNER JOIN turns AS t ON t.call_id = o.call_id AND t.turn_index = o.answer_turn_index
     WHERE calls.agent_id IS NOT NULL
         AND ($since IS NULL OR calls.started_at >= $since)
         AND ($until IS NULL OR calls.started_at < $until)
@@ -17,19 +17,19 @@ worded AS (
     SELECT *, regexp_extract_all(lower(text), '[\p{L}\p{N}'']+') AS words FROM answers
 ),
 paired AS (
-    SELECT agent_id, call_no, turn_index, unnest(list_zip(words[:-2], words[2:])) AS pair FROM worded
+    SELECT agent_id, call_id, turn_index, unnest(list_zip(words[:-2], words[2:])) AS pair FROM worded
 ),
 known AS (
-    SELECT agent_id, pair, count(DISTINCT call_no) AS calls FROM paired GROUP BY agent_id, pair
+    SELECT agent_id, pair, count(DISTINCT call_id) AS calls FROM paired GROUP BY agent_id, pair
 )
 SELECT
     paired.agent_id,
-    count(DISTINCT (paired.call_no, paired.turn_index)) AS answers,
+    count(DISTINCT (paired.call_id, paired.turn_index)) AS answers,
     count(*) AS word_pairs,
     avg((known.calls > 1)::INTEGER) AS said_in_other_calls
 FROM paired
 INNER JOIN known ON known.agent_id = paired.agent_id AND known.pair = paired.pair
 GROUP BY paired.agent_id
-HAVING count(DISTINCT (paired.call_no, paired.turn_index)) >= $min_answers
+HAVING count(DISTINCT (paired.call_id, paired.turn_index)) >= $min_answers
 ORDER BY said_in_other_calls DESC, paired.agent_id
 LIMIT $n;

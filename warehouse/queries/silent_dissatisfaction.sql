@@ -3,7 +3,7 @@
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 200: at most this many rows
 WITH latest AS (
-    SELECT calls.call_no
+    SELECT calls.call_id
     FROM call_summary AS calls
     WHERE calls.silent_dissatisfaction = 1
         AND ($since IS NULL OR calls.started_at >= $since)
@@ -18,7 +18,9 @@ SELECT
     list_last(metrics.evidence).start_s AS last_sign_at_s,
     calls.path
 FROM latest
-INNER JOIN call_summary AS calls ON calls.call_no = latest.call_no
-INNER JOIN metrics
-    ON metrics.call_no = latest.call_no AND metrics.name = 'silent_dissatisfaction'
+INNER JOIN call_summary AS calls ON calls.call_id = latest.call_id
+INNER JOIN LATERAL (
+    SELECT evidence FROM metrics
+    WHERE metrics.call_id = latest.call_id AND metrics.name = 'silent_dissatisfaction'
+) AS metrics ON true
 ORDER BY calls.started_at DESC, calls.call_id;

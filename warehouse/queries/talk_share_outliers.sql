@@ -4,7 +4,7 @@
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 200: at most this many rows
 WITH measured AS (
-    SELECT call_no, agent_talk_share
+    SELECT call_id, agent_talk_share
     FROM call_summary AS calls
     WHERE agent_talk_share IS NOT NULL
         AND ($since IS NULL OR calls.started_at >= $since)
@@ -24,7 +24,7 @@ SELECT
     calls.agent_longest_monologue_s, calls.duration_s, calls.path
 FROM measured
 CROSS JOIN fences
-INNER JOIN call_summary AS calls USING (call_no)
+INNER JOIN call_summary AS calls USING (call_id)
 WHERE measured.agent_talk_share > q3 + $fence * (q3 - q1)
     OR measured.agent_talk_share < q1 - $fence * (q3 - q1)
 ORDER BY abs(calls.agent_talk_share - median) DESC, calls.call_id

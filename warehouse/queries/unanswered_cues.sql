@@ -5,9 +5,9 @@
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 200: at most this many rows
 WITH picked AS (
-    SELECT o.call_no, o.opportunity_index
+    SELECT o.call_id, o.opportunity_index
     FROM opportunities AS o
-    INNER JOIN calls ON calls.call_no = o.call_no
+    INNER JOIN calls ON calls.call_id = o.call_id
     WHERE o.answered IS NOT TRUE
         AND ($kind IS NULL OR o.kind = $kind)
         AND ($agent IS NULL OR calls.agent_id = $agent)
@@ -23,8 +23,13 @@ SELECT
     least(coalesce(o.answer_end_s, o.end_s) + 2, calls.duration_s) AS clip_end_s,
     calls.path
 FROM picked
-INNER JOIN opportunities AS o USING (call_no, opportunity_index)
-INNER JOIN calls ON calls.call_no = o.call_no
-LEFT JOIN turns AS replied
-    ON replied.call_no = o.call_no AND replied.turn_index = o.answer_turn_index
+INNER JOIN calls ON calls.call_id = picked.call_id
+INNER JOIN LATERAL (
+    SELECT * FROM opportunities AS o
+    WHERE o.call_id = picked.call_id AND o.opportunity_index = picked.opportunity_index
+) AS o ON true
+LEFT JOIN LATERAL (
+    SELECT text FROM turns
+    WHERE turns.call_id = picked.call_id AND turns.turn_index = o.answer_turn_index
+) AS replied ON true
 ORDER BY calls.started_at DESC, o.strength DESC, calls.call_id, o.start_s;

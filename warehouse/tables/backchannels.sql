@@ -1,6 +1,5 @@
-CREATE TABLE backchannels (
-    call_id VARCHAR NOT NULL,
-    call_no INTEGER,
+CREATE TABLE facts.backchannels (
+    call_no INTEGER NOT NULL,
     backchannel_index BIGINT NOT NULL,
     party VARCHAR NOT NULL,
     role VARCHAR,
@@ -8,9 +7,7 @@ CREATE TABLE backchannels (
     end_s DOUBLE NOT NULL,
     text VARCHAR
 );
-COMMENT ON TABLE backchannels IS 'One row a short sound of one party while another holds the floor. Key: call_id, backchannel_index.';
-COMMENT ON COLUMN backchannels.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN backchannels.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
+COMMENT ON VIEW backchannels IS 'One row a short sound of one party while another holds the floor. Key: call_id, backchannel_index.';
 COMMENT ON COLUMN backchannels.backchannel_index IS 'Place of the backchannel in the call, from 0.';
 COMMENT ON COLUMN backchannels.party IS 'Who utters it (parties.party).';
 COMMENT ON COLUMN backchannels.role IS 'Role of that party.';
@@ -19,10 +16,9 @@ COMMENT ON COLUMN backchannels.end_s IS 'End on the call''s clock, seconds.';
 COMMENT ON COLUMN backchannels.text IS 'Words recognised in it; NULL when it is known from the sound alone.';
 
 -- load: what the analyses in `staged` have of it.
-INSERT INTO backchannels BY NAME
+INSERT INTO facts.backchannels BY NAME
 WITH listed AS (
     SELECT
-        call_id,
         call_no,
         roles,
         unnest(floor.backchannels) AS x,
@@ -30,7 +26,6 @@ WITH listed AS (
     FROM staged
 )
 SELECT
-    call_id,
     call_no,
     backchannel_index,
     x.party,

@@ -1,6 +1,5 @@
-CREATE TABLE call_measures (
-    call_id VARCHAR PRIMARY KEY,
-    call_no INTEGER,
+CREATE TABLE facts.call_measures (
+    call_no INTEGER PRIMARY KEY,
     agent_talk_s DOUBLE,
     customer_talk_s DOUBLE,
     agent_talk_share DOUBLE,
@@ -57,9 +56,7 @@ CREATE TABLE call_measures (
     affective_followed DOUBLE,
     heated_answers DOUBLE
 );
-COMMENT ON TABLE call_measures IS 'One row an analyzed call: the headline values of metrics side by side, so that summaries of a million calls answer at once. NULL means it cannot be said; metrics.reason says why. Key: call_id.';
-COMMENT ON COLUMN call_measures.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN call_measures.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
+COMMENT ON VIEW call_measures IS 'One row an analyzed call: the headline values of metrics side by side, so that summaries of a million calls answer at once. NULL means it cannot be said; metrics.reason says why. Key: call_id.';
 COMMENT ON COLUMN call_measures.agent_talk_s IS 'Seconds of the agent''s speech (talk_s).';
 COMMENT ON COLUMN call_measures.customer_talk_s IS 'Seconds of the customer''s speech (talk_s).';
 COMMENT ON COLUMN call_measures.agent_talk_share IS 'The agent''s share of all speech, 0..1 (talk_share).';
@@ -117,15 +114,14 @@ COMMENT ON COLUMN call_measures.affective_followed IS 'Of these, those that a co
 COMMENT ON COLUMN call_measures.heated_answers IS 'Measured turns of the agent that answer a heated one (observations of steadiness_level_db).';
 
 -- load: what the analyses in `staged` have of it.
-INSERT INTO call_measures BY NAME
+INSERT INTO facts.call_measures BY NAME
 WITH measured AS (
-    SELECT call_id, call_no, agents, customers, unnest(metrics) AS m
+    SELECT call_no, agents, customers, unnest(metrics) AS m
     FROM staged
     WHERE status = 'analyzed'
 ),
 sided AS (
     SELECT
-        call_id,
         call_no,
         CASE
             WHEN m.party IS NULL THEN 'call.'
@@ -139,7 +135,6 @@ sided AS (
     FROM measured
 )
 SELECT
-    call_id,
     call_no,
     max(value) FILTER (measure = 'agent.talk_s') AS agent_talk_s,
     max(value) FILTER (measure = 'customer.talk_s') AS customer_talk_s,
@@ -197,5 +192,5 @@ SELECT
     max(numerator) FILTER (measure = 'agent.empathy_to_action') AS affective_followed,
     max(observations) FILTER (measure = 'agent.steadiness_level_db') AS heated_answers
 FROM sided
-GROUP BY call_id, call_no
+GROUP BY call_no
 ORDER BY call_no;

@@ -1,6 +1,11 @@
+-- What a call consists of lies in the schema `facts`, by call_no. For each table there, a view of its name
+-- has call_id in the place of that number, and is what to ask.
+
+CREATE SCHEMA facts;
+
 CREATE TABLE calls (
     call_id VARCHAR PRIMARY KEY,
-    call_no INTEGER,
+    call_no INTEGER NOT NULL,
     claimed_call_id VARCHAR NOT NULL,
     call_id_note VARCHAR,
     path VARCHAR NOT NULL,
@@ -52,7 +57,7 @@ CREATE TABLE calls (
 );
 COMMENT ON TABLE calls IS 'One row a recording, also of those that were refused or failed. Key: call_id.';
 COMMENT ON COLUMN calls.call_id IS 'The call''s name in every table: claimed_call_id, or that with ~ and a digest when another recording claims it too.';
-COMMENT ON COLUMN calls.call_no IS 'Internal number of the call, by which rows are found quickly and marts are filled in blocks: older calls have lower ones. One that is analyzed again gets another. Join by call_id, and keep that elsewhere.';
+COMMENT ON COLUMN calls.call_no IS 'Where the rows of the call lie: the key of the tables in the schema facts. Older calls have lower ones; one that is analyzed again gets another, so keep call_id elsewhere.';
 COMMENT ON COLUMN calls.claimed_call_id IS 'The call id that the metadata gives.';
 COMMENT ON COLUMN calls.call_id_note IS 'Why call_id is not the claimed one; NULL when it is.';
 COMMENT ON COLUMN calls.path IS 'Where the recording lay when it was analyzed.';

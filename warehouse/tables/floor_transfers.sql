@@ -1,6 +1,5 @@
-CREATE TABLE floor_transfers (
-    call_id VARCHAR NOT NULL,
-    call_no INTEGER,
+CREATE TABLE facts.floor_transfers (
+    call_no INTEGER NOT NULL,
     transfer_index BIGINT NOT NULL,
     at_s DOUBLE NOT NULL,
     from_party VARCHAR NOT NULL,
@@ -9,9 +8,7 @@ CREATE TABLE floor_transfers (
     to_role VARCHAR,
     offset_s DOUBLE NOT NULL
 );
-COMMENT ON TABLE floor_transfers IS 'One row a change of speaker. Key: call_id, transfer_index.';
-COMMENT ON COLUMN floor_transfers.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN floor_transfers.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
+COMMENT ON VIEW floor_transfers IS 'One row a change of speaker. Key: call_id, transfer_index.';
 COMMENT ON COLUMN floor_transfers.transfer_index IS 'Place of the change in the call, from 0.';
 COMMENT ON COLUMN floor_transfers.at_s IS 'When the next party began, seconds on the call''s clock.';
 COMMENT ON COLUMN floor_transfers.from_party IS 'Who had the floor.';
@@ -21,10 +18,9 @@ COMMENT ON COLUMN floor_transfers.to_role IS 'Role of who took the floor.';
 COMMENT ON COLUMN floor_transfers.offset_s IS 'Start of the next minus end of the last, seconds; negative is overlap.';
 
 -- load: what the analyses in `staged` have of it.
-INSERT INTO floor_transfers BY NAME
+INSERT INTO facts.floor_transfers BY NAME
 WITH listed AS (
     SELECT
-        call_id,
         call_no,
         roles,
         unnest(floor.transfers) AS x,
@@ -32,7 +28,6 @@ WITH listed AS (
     FROM staged
 )
 SELECT
-    call_id,
     call_no,
     transfer_index,
     x.at_s,

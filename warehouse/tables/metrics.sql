@@ -1,6 +1,5 @@
-CREATE TABLE metrics (
-    call_id VARCHAR NOT NULL,
-    call_no INTEGER,
+CREATE TABLE facts.metrics (
+    call_no INTEGER NOT NULL,
     party VARCHAR,
     role VARCHAR,
     name VARCHAR NOT NULL,
@@ -15,9 +14,7 @@ CREATE TABLE metrics (
     reason VARCHAR,
     evidence STRUCT(start_s DOUBLE, end_s DOUBLE)[] NOT NULL
 );
-COMMENT ON TABLE metrics IS 'One row a measure of a call, or of one party in it. Key: call_id, party, name.';
-COMMENT ON COLUMN metrics.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN metrics.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
+COMMENT ON VIEW metrics IS 'One row a measure of a call, or of one party in it. Key: call_id, party, name.';
 COMMENT ON COLUMN metrics.party IS 'The party measured (parties.party); NULL for a measure of the whole call.';
 COMMENT ON COLUMN metrics.role IS 'Role of that party; NULL for a measure of the whole call.';
 COMMENT ON COLUMN metrics.name IS 'The measure (metric_definitions.name).';
@@ -33,10 +30,9 @@ COMMENT ON COLUMN metrics.reason IS 'Why there is no value; NULL when there is o
 COMMENT ON COLUMN metrics.evidence IS 'Where in the call it was found, as spans of the call''s clock; the view metric_evidence has a row each.';
 
 -- load: what the analyses in `staged` have of it.
-INSERT INTO metrics BY NAME
+INSERT INTO facts.metrics BY NAME
 WITH measured AS (
     SELECT
-        call_id,
         call_no,
         roles,
         speech.source AS speaker_source,
@@ -45,7 +41,6 @@ WITH measured AS (
     FROM staged
 )
 SELECT
-    call_id,
     call_no,
     m.party,
     roles[m.party] AS role,

@@ -1,6 +1,5 @@
-CREATE TABLE moments (
-    call_id VARCHAR NOT NULL,
-    call_no INTEGER,
+CREATE TABLE facts.moments (
+    call_no INTEGER NOT NULL,
     moment_index BIGINT NOT NULL,
     kind VARCHAR NOT NULL,
     label VARCHAR,
@@ -13,9 +12,7 @@ CREATE TABLE moments (
     rule VARCHAR NOT NULL,
     strength DOUBLE NOT NULL
 );
-COMMENT ON TABLE moments IS 'One row a thing said that a rule or model recognised. Key: call_id, moment_index.';
-COMMENT ON COLUMN moments.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN moments.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
+COMMENT ON VIEW moments IS 'One row a thing said that a rule or model recognised. Key: call_id, moment_index.';
 COMMENT ON COLUMN moments.moment_index IS 'Place of the moment in the call, from 0.';
 COMMENT ON COLUMN moments.kind IS 'What it is: cue, affective, apology, question_open, commitment, offer, friction_repeat, ...';
 COMMENT ON COLUMN moments.label IS 'Refines the kind; of a cue: fear_anxiety, anger_frustration, ...';
@@ -29,17 +26,15 @@ COMMENT ON COLUMN moments.rule IS 'The rule or model that recognised it.';
 COMMENT ON COLUMN moments.strength IS 'How strong or sure it is, 0..1.';
 
 -- load: what the analyses in `staged` have of it.
-INSERT INTO moments BY NAME
+INSERT INTO facts.moments BY NAME
 WITH listed AS (
     SELECT
-        call_id,
         call_no,
         unnest(empathy.moments) AS x,
         generate_subscripts(empathy.moments, 1) - 1 AS moment_index
     FROM staged
 )
 SELECT
-    call_id,
     call_no,
     moment_index,
     x.kind,

@@ -1,6 +1,5 @@
-CREATE TABLE opportunities (
-    call_id VARCHAR NOT NULL,
-    call_no INTEGER,
+CREATE TABLE facts.opportunities (
+    call_no INTEGER NOT NULL,
     opportunity_index BIGINT NOT NULL,
     kind VARCHAR NOT NULL,
     strength DOUBLE NOT NULL,
@@ -24,9 +23,7 @@ CREATE TABLE opportunities (
     answer_is_explicit BOOLEAN,
     answer_gives_space BOOLEAN
 );
-COMMENT ON TABLE opportunities IS 'The ledger. One row a customer''s cue and how the agent answered it. Key: call_id, opportunity_index.';
-COMMENT ON COLUMN opportunities.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN opportunities.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
+COMMENT ON VIEW opportunities IS 'The ledger. One row a customer''s cue and how the agent answered it. Key: call_id, opportunity_index.';
 COMMENT ON COLUMN opportunities.opportunity_index IS 'Place of the cue in the call, from 0.';
 COMMENT ON COLUMN opportunities.kind IS 'fear_anxiety, anger_frustration, sadness_disappointment or confusion_powerlessness.';
 COMMENT ON COLUMN opportunities.strength IS 'How strong or sure the cue is, 0..1.';
@@ -51,17 +48,15 @@ COMMENT ON COLUMN opportunities.answer_is_explicit IS 'VR-CoDES: whether the ans
 COMMENT ON COLUMN opportunities.answer_gives_space IS 'VR-CoDES: true when the answer gives space (explores, acknowledges, empathises), false when it reduces it (ignores, switches, advises, informs, postpones, blocks); NULL where answer is, and for calls analyzed before it was known.';
 
 -- load: what the analyses in `staged` have of it.
-INSERT INTO opportunities BY NAME
+INSERT INTO facts.opportunities BY NAME
 WITH listed AS (
     SELECT
-        call_id,
         call_no,
         unnest(empathy.opportunities) AS x,
         generate_subscripts(empathy.opportunities, 1) - 1 AS opportunity_index
     FROM staged
 )
 SELECT
-    call_id,
     call_no,
     opportunity_index,
     x.kind,

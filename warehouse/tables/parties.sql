@@ -1,6 +1,5 @@
-CREATE TABLE parties (
-    call_id VARCHAR NOT NULL,
-    call_no INTEGER,
+CREATE TABLE facts.parties (
+    call_no INTEGER NOT NULL,
     party VARCHAR NOT NULL,
     role VARCHAR,
     role_confidence DOUBLE,
@@ -13,9 +12,7 @@ CREATE TABLE parties (
     loudness_lufs DOUBLE,
     rate_median_words_per_s DOUBLE
 );
-COMMENT ON TABLE parties IS 'One row a voice or channel of a call, with the reference that its turns'' prosody is relative to. Key: call_id, party.';
-COMMENT ON COLUMN parties.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN parties.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
+COMMENT ON VIEW parties IS 'One row a voice or channel of a call, with the reference that its turns'' prosody is relative to. Key: call_id, party.';
 COMMENT ON COLUMN parties.party IS 'A, B, ...: in channel order, or in order of first speech.';
 COMMENT ON COLUMN parties.role IS 'agent, customer, ivr, other or unknown; never a guess.';
 COMMENT ON COLUMN parties.role_confidence IS 'How sure the role is, 0..1.';
@@ -29,9 +26,9 @@ COMMENT ON COLUMN parties.loudness_lufs IS 'Loudness of the party''s speech, LUF
 COMMENT ON COLUMN parties.rate_median_words_per_s IS 'Median speech rate of the turns, words per second of speech.';
 
 -- load: what the analyses in `staged` have of it.
-INSERT INTO parties BY NAME
+INSERT INTO facts.parties BY NAME
 WITH heard AS (
-    SELECT call_id, call_no, unnest(speech.parties) AS party FROM staged
+    SELECT call_no, unnest(speech.parties) AS party FROM staged
 ),
 cast_as AS (
     SELECT call_no, unnest(conversation.roles) AS r FROM staged
@@ -40,7 +37,6 @@ sounded AS (
     SELECT call_no, unnest(prosody.parties) AS p FROM staged
 )
 SELECT
-    heard.call_id,
     heard.call_no,
     heard.party,
     r.name AS role,

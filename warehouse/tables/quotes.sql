@@ -1,6 +1,5 @@
-CREATE TABLE quotes (
-    call_id VARCHAR NOT NULL,
-    call_no INTEGER,
+CREATE TABLE facts.quotes (
+    call_no INTEGER NOT NULL,
     quote_index BIGINT NOT NULL,
     turn_index BIGINT NOT NULL,
     start_s DOUBLE NOT NULL,
@@ -8,9 +7,7 @@ CREATE TABLE quotes (
     text VARCHAR NOT NULL,
     cue VARCHAR NOT NULL
 );
-COMMENT ON TABLE quotes IS 'One row a sentence of the customer worth reading, verbatim. Key: call_id, quote_index.';
-COMMENT ON COLUMN quotes.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN quotes.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
+COMMENT ON VIEW quotes IS 'One row a sentence of the customer worth reading, verbatim. Key: call_id, quote_index.';
 COMMENT ON COLUMN quotes.quote_index IS 'Place of the quote in the call, from 0.';
 COMMENT ON COLUMN quotes.turn_index IS 'The turn it is from (turns.turn_index).';
 COMMENT ON COLUMN quotes.start_s IS 'Start on the call''s clock, seconds.';
@@ -19,17 +16,15 @@ COMMENT ON COLUMN quotes.text IS 'The customer''s own words.';
 COMMENT ON COLUMN quotes.cue IS 'What makes them worth reading.';
 
 -- load: what the analyses in `staged` have of it.
-INSERT INTO quotes BY NAME
+INSERT INTO facts.quotes BY NAME
 WITH listed AS (
     SELECT
-        call_id,
         call_no,
         unnest(empathy.quotes) AS x,
         generate_subscripts(empathy.quotes, 1) - 1 AS quote_index
     FROM staged
 )
 SELECT
-    call_id,
     call_no,
     quote_index,
     x.turn_index,

@@ -17,7 +17,6 @@ INSERT INTO search.stop_words VALUES
 
 CREATE TABLE search.calls (
     call_no INTEGER PRIMARY KEY,
-    call_id VARCHAR NOT NULL,
     content_sha256 VARCHAR NOT NULL,
     indexed_by VARCHAR NOT NULL,
     turns INTEGER NOT NULL,
@@ -25,7 +24,6 @@ CREATE TABLE search.calls (
 );
 COMMENT ON TABLE search.calls IS 'One row an analyzed call whose turns are in the index. Key: call_no.';
 COMMENT ON COLUMN search.calls.call_no IS 'The call (calls.call_no).';
-COMMENT ON COLUMN search.calls.call_id IS 'The call (calls.call_id).';
 COMMENT ON COLUMN search.calls.content_sha256 IS 'The analysis that was indexed (calls.content_sha256).';
 COMMENT ON COLUMN search.calls.indexed_by IS 'Digest of how words are told apart and reduced; another one means the call is indexed again.';
 COMMENT ON COLUMN search.calls.turns IS 'Turns of the call with a term in them.';

@@ -1,6 +1,5 @@
-CREATE TABLE speech_overlaps (
-    call_id VARCHAR NOT NULL,
-    call_no INTEGER,
+CREATE TABLE facts.speech_overlaps (
+    call_no INTEGER NOT NULL,
     overlap_index BIGINT NOT NULL,
     start_s DOUBLE NOT NULL,
     end_s DOUBLE NOT NULL,
@@ -14,9 +13,7 @@ CREATE TABLE speech_overlaps (
     turn_index BIGINT,
     turn_s DOUBLE
 );
-COMMENT ON TABLE speech_overlaps IS 'One row per segment in which two parties speak. Key: call_id, overlap_index.';
-COMMENT ON COLUMN speech_overlaps.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN speech_overlaps.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
+COMMENT ON VIEW speech_overlaps IS 'One row per segment in which two parties speak. Key: call_id, overlap_index.';
 COMMENT ON COLUMN speech_overlaps.overlap_index IS 'Place of the overlap in the call, from 0.';
 COMMENT ON COLUMN speech_overlaps.start_s IS 'Start on the call''s clock, seconds.';
 COMMENT ON COLUMN speech_overlaps.end_s IS 'End on the call''s clock, seconds.';
@@ -31,10 +28,9 @@ COMMENT ON COLUMN speech_overlaps.turn_index IS 'The holder''s turn in which the
 COMMENT ON COLUMN speech_overlaps.turn_s IS 'Length of that turn, seconds.';
 
 -- load: what the analyses in `staged` have of it.
-INSERT INTO speech_overlaps BY NAME
+INSERT INTO facts.speech_overlaps BY NAME
 WITH listed AS (
     SELECT
-        call_id,
         call_no,
         roles,
         unnest(floor.overlaps) AS x,
@@ -48,7 +44,6 @@ turn AS (
     SELECT call_no, t.party, t.index, t.start_s, t.end_s FROM said
 )
 SELECT
-    listed.call_id,
     listed.call_no,
     overlap_index,
     x.start_s,

@@ -1,6 +1,5 @@
-CREATE TABLE turn_empathy (
-    call_id VARCHAR NOT NULL,
-    call_no INTEGER,
+CREATE TABLE facts.turn_empathy (
+    call_no INTEGER NOT NULL,
     turn_index BIGINT NOT NULL,
     empathy DOUBLE NOT NULL,
     affective DOUBLE NOT NULL,
@@ -11,9 +10,7 @@ CREATE TABLE turn_empathy (
     interpretation DOUBLE,
     exploration DOUBLE
 );
-COMMENT ON TABLE turn_empathy IS 'One row an agent''s turn with words in English: what score_turns gives of it. Not calibrated on service calls. Key: call_id, turn_index.';
-COMMENT ON COLUMN turn_empathy.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN turn_empathy.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
+COMMENT ON VIEW turn_empathy IS 'One row an agent''s turn with words in English: what score_turns gives of it. Not calibrated on service calls. Key: call_id, turn_index.';
 COMMENT ON COLUMN turn_empathy.turn_index IS 'The agent''s turn (turns.turn_index).';
 COMMENT ON COLUMN turn_empathy.empathy IS 'How much empathy the words show, 0..1; from models and rules together, from rules alone where no model read.';
 COMMENT ON COLUMN turn_empathy.affective IS 'How sure rules are that it names, shares or acknowledges a feeling, 0..1.';
@@ -25,16 +22,14 @@ COMMENT ON COLUMN turn_empathy.interpretation IS 'Probability that it conveys un
 COMMENT ON COLUMN turn_empathy.exploration IS 'Probability that it asks after feelings or experiences (EPITOME), 0..1; NULL where no model read.';
 
 -- load: what the analyses in `staged` have of it.
-INSERT INTO turn_empathy BY NAME
+INSERT INTO facts.turn_empathy BY NAME
 WITH listed AS (
     SELECT
-        call_id,
         call_no,
         unnest(empathy.agent_turns) AS x
     FROM staged
 )
 SELECT
-    call_id,
     call_no,
     x.turn_index,
     x.empathy,

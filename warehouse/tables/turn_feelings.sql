@@ -1,6 +1,5 @@
-CREATE TABLE turn_feelings (
-    call_id VARCHAR NOT NULL,
-    call_no INTEGER,
+CREATE TABLE facts.turn_feelings (
+    call_no INTEGER NOT NULL,
     feeling_index BIGINT NOT NULL,
     turn_index BIGINT NOT NULL,
     any_negative DOUBLE NOT NULL,
@@ -20,9 +19,7 @@ CREATE TABLE turn_feelings (
     answer_turn_index BIGINT,
     latency_s DOUBLE
 );
-COMMENT ON TABLE turn_feelings IS 'One row a customer''s turn that a model read: how probable a feeling is in it, whether it would be in the ledger or not. Key: call_id, feeling_index.';
-COMMENT ON COLUMN turn_feelings.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN turn_feelings.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
+COMMENT ON VIEW turn_feelings IS 'One row a customer''s turn that a model read: how probable a feeling is in it, whether it would be in the ledger or not. Key: call_id, feeling_index.';
 COMMENT ON COLUMN turn_feelings.feeling_index IS 'Place among the rows of the call, from 0, by turn.';
 COMMENT ON COLUMN turn_feelings.turn_index IS 'The customer''s turn (turns.turn_index).';
 COMMENT ON COLUMN turn_feelings.any_negative IS 'Probability that people hear frustration, anger, anxiety or disappointment in it, 0..1; calibrated on written support chats.';
@@ -43,17 +40,15 @@ COMMENT ON COLUMN turn_feelings.answer_turn_index IS 'The agent''s turn that ans
 COMMENT ON COLUMN turn_feelings.latency_s IS 'From the end of the sentence to the start of the answering turn, seconds.';
 
 -- load: what the analyses in `staged` have of it.
-INSERT INTO turn_feelings BY NAME
+INSERT INTO facts.turn_feelings BY NAME
 WITH listed AS (
     SELECT
-        call_id,
         call_no,
         unnest(empathy.feelings) AS x,
         generate_subscripts(empathy.feelings, 1) - 1 AS feeling_index
     FROM staged
 )
 SELECT
-    call_id,
     call_no,
     feeling_index,
     x.turn_index,

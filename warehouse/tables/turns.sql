@@ -1,6 +1,5 @@
-CREATE TABLE turns (
-    call_id VARCHAR NOT NULL,
-    call_no INTEGER,
+CREATE TABLE facts.turns (
+    call_no INTEGER NOT NULL,
     turn_index BIGINT NOT NULL,
     party VARCHAR NOT NULL,
     role VARCHAR NOT NULL,
@@ -19,9 +18,7 @@ CREATE TABLE turns (
     spectral_tilt_db_per_octave DOUBLE,
     voiced_share DOUBLE
 );
-COMMENT ON TABLE turns IS 'One row a turn: what one party says until another takes the floor. Key: call_id, turn_index.';
-COMMENT ON COLUMN turns.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN turns.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
+COMMENT ON VIEW turns IS 'One row a turn: what one party says until another takes the floor. Key: call_id, turn_index.';
 COMMENT ON COLUMN turns.turn_index IS 'Place of the turn in the call, from 0.';
 COMMENT ON COLUMN turns.party IS 'Who speaks (parties.party).';
 COMMENT ON COLUMN turns.role IS 'Role of that party: agent, customer, ivr, other or unknown.';
@@ -41,15 +38,14 @@ COMMENT ON COLUMN turns.spectral_tilt_db_per_octave IS 'Spectral tilt, dB per oc
 COMMENT ON COLUMN turns.voiced_share IS 'Share of the speech that is voiced, 0..1.';
 
 -- load: what the analyses in `staged` have of it.
-INSERT INTO turns BY NAME
+INSERT INTO facts.turns BY NAME
 WITH said AS (
-    SELECT call_id, call_no, unnest(conversation.turns) AS t FROM staged
+    SELECT call_no, unnest(conversation.turns) AS t FROM staged
 ),
 sounded AS (
     SELECT call_no, unnest(prosody.turns) AS p FROM staged
 )
 SELECT
-    said.call_id,
     said.call_no,
     t.index AS turn_index,
     t.party,

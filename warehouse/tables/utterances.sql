@@ -1,6 +1,5 @@
-CREATE TABLE utterances (
-    call_id VARCHAR NOT NULL,
-    call_no INTEGER,
+CREATE TABLE facts.utterances (
+    call_no INTEGER NOT NULL,
     utterance_index BIGINT NOT NULL,
     party VARCHAR NOT NULL,
     start_s DOUBLE NOT NULL,
@@ -9,9 +8,7 @@ CREATE TABLE utterances (
     no_speech_prob DOUBLE NOT NULL,
     compression_ratio DOUBLE NOT NULL
 );
-COMMENT ON TABLE utterances IS 'One row per segment that the recogniser read in one go, with its own doubts; its words are in words. Key: call_id, utterance_index.';
-COMMENT ON COLUMN utterances.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN utterances.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
+COMMENT ON VIEW utterances IS 'One row per segment that the recogniser read in one go, with its own doubts; its words are in words. Key: call_id, utterance_index.';
 COMMENT ON COLUMN utterances.utterance_index IS 'Place of the utterance in the call, from 0.';
 COMMENT ON COLUMN utterances.party IS 'Who speaks (parties.party).';
 COMMENT ON COLUMN utterances.start_s IS 'Start on the call''s clock, seconds.';
@@ -21,17 +18,15 @@ COMMENT ON COLUMN utterances.no_speech_prob IS 'The recogniser''s own probabilit
 COMMENT ON COLUMN utterances.compression_ratio IS 'Length of the text over its compressed length; high for text that repeats itself.';
 
 -- load: what the analyses in `staged` have of it.
-INSERT INTO utterances BY NAME
+INSERT INTO facts.utterances BY NAME
 WITH listed AS (
     SELECT
-        call_id,
         call_no,
         unnest(transcript.utterances) AS x,
         generate_subscripts(transcript.utterances, 1) - 1 AS utterance_index
     FROM staged
 )
 SELECT
-    call_id,
     call_no,
     utterance_index,
     x.party,

@@ -1,6 +1,5 @@
-CREATE TABLE words (
-    call_id VARCHAR NOT NULL,
-    call_no INTEGER,
+CREATE TABLE facts.words (
+    call_no INTEGER NOT NULL,
     word_index BIGINT NOT NULL,
     turn_index BIGINT,
     party VARCHAR NOT NULL,
@@ -9,9 +8,7 @@ CREATE TABLE words (
     text VARCHAR NOT NULL,
     probability DOUBLE NOT NULL
 );
-COMMENT ON TABLE words IS 'One row a recognised word. Key: call_id, word_index.';
-COMMENT ON COLUMN words.call_id IS 'The call (calls.call_id).';
-COMMENT ON COLUMN words.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
+COMMENT ON VIEW words IS 'One row a recognised word. Key: call_id, word_index.';
 COMMENT ON COLUMN words.word_index IS 'Place of the word in the call, from 0.';
 COMMENT ON COLUMN words.turn_index IS 'The turn of the same party in which the middle of the word lies (turns.turn_index); NULL outside all turns, as in a backchannel.';
 COMMENT ON COLUMN words.party IS 'Who says it (parties.party).';
@@ -21,10 +18,9 @@ COMMENT ON COLUMN words.text IS 'The word as recognised, or a placeholder such a
 COMMENT ON COLUMN words.probability IS 'The recogniser''s own confidence, 0..1.';
 
 -- load: what the analyses in `staged` have of it.
-INSERT INTO words BY NAME
+INSERT INTO facts.words BY NAME
 WITH heard AS (
     SELECT
-        call_id,
         call_no,
         unnest(transcript.words) AS w,
         generate_subscripts(transcript.words, 1) - 1 AS word_index
@@ -32,7 +28,7 @@ WITH heard AS (
 ),
 placed AS (
     SELECT
-        call_id, call_no, word_index, w.party, w.start_s, w.end_s, w.text, w.probability,
+        call_no, word_index, w.party, w.start_s, w.end_s, w.text, w.probability,
         (w.start_s + w.end_s) / 2 AS middle_s
     FROM heard
 ),
@@ -43,7 +39,6 @@ turn AS (
     SELECT call_no, t.party, t.index, t.start_s, t.end_s FROM said
 )
 SELECT
-    placed.call_id,
     placed.call_no,
     placed.word_index,
     CASE WHEN middle_s <= turn.end_s THEN turn.index END AS turn_index,

@@ -1,7 +1,6 @@
 CREATE VIEW call_summary AS
 SELECT
     calls.call_id,
-    calls.call_no,
     calls.path,
     calls.status,
     calls.reason_code,
@@ -23,15 +22,14 @@ SELECT
     calls.no_ledger_reason,
     calls.analyzed_at,
     call_measures.* EXCLUDE (
-        call_id, call_no, agent_turns, attentive, cognitive, affective, affective_followed,
+        call_no, agent_turns, attentive, cognitive, affective, affective_followed,
         heated_answers
     )
 FROM calls
-LEFT JOIN call_measures ON call_measures.call_no = calls.call_no;
+LEFT JOIN facts.call_measures ON call_measures.call_no = calls.call_no;
 
 COMMENT ON VIEW call_summary IS 'One row a recording, also of those that were not analyzed: who, when, how it was heard, and the headline measures. NULL means it cannot be said.';
 COMMENT ON COLUMN call_summary.call_id IS 'The call''s name in every table: claimed_call_id, or that with ~ and a digest when another recording claims it too.';
-COMMENT ON COLUMN call_summary.call_no IS 'Internal number of the call (calls.call_no); join by call_id.';
 COMMENT ON COLUMN call_summary.path IS 'Where the recording lay when it was analyzed.';
 COMMENT ON COLUMN call_summary.reason IS 'Why the call was not analyzed, as a sentence; NULL when it was.';
 COMMENT ON COLUMN call_summary.started_at IS 'When the call began, UTC; NULL when the metadata does not say.';

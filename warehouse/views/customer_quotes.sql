@@ -1,6 +1,6 @@
 CREATE VIEW customer_quotes AS
 SELECT
-    quotes.call_id,
+    calls.call_id,
     quotes.quote_index,
     quotes.text,
     quotes.cue,
@@ -14,7 +14,7 @@ SELECT
     calls.contact_reason,
     calls.path,
     calls.is_simulated
-FROM quotes
+FROM facts.quotes
 INNER JOIN calls ON calls.call_no = quotes.call_no;
 
 COMMENT ON VIEW customer_quotes IS 'One row a sentence of a customer worth reading, with the call it is from.';

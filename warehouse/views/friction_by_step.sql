@@ -7,7 +7,7 @@ WITH steps AS (
         calls.is_simulated,
         measures.*
     FROM calls
-    INNER JOIN call_measures AS measures ON measures.call_no = calls.call_no
+    INNER JOIN facts.call_measures AS measures ON measures.call_no = calls.call_no
 )
 SELECT
     step,

@@ -20,7 +20,7 @@ SELECT
     sum(call_measures.opportunities) AS opportunities,
     sum(call_measures.answered) / nullif(sum(call_measures.answerable), 0) AS answered_rate
 FROM calls
-LEFT JOIN call_measures ON call_measures.call_no = calls.call_no
+LEFT JOIN facts.call_measures ON call_measures.call_no = calls.call_no
 GROUP BY calls.analyzed_at::DATE;
 
 COMMENT ON VIEW night_report IS 'One row a day (UTC) on which calls were analyzed: how much, how fast, and what could not be said.';

@@ -1,6 +1,6 @@
 CREATE VIEW opportunity_detail AS
 SELECT
-    opportunities.call_id,
+    calls.call_id,
     opportunities.opportunity_index,
     opportunities.kind,
     opportunities.strength,
@@ -38,15 +38,15 @@ SELECT
     review_summary.verdict AS review_verdict,
     review_summary.should_be AS review_should_be,
     review_summary.remarks AS review_remarks
-FROM opportunities
+FROM facts.opportunities
 INNER JOIN calls ON calls.call_no = opportunities.call_no
-LEFT JOIN turns AS asked
+LEFT JOIN facts.turns AS asked
     ON asked.call_no = opportunities.call_no AND asked.turn_index = opportunities.turn_index
-LEFT JOIN turns AS replied
+LEFT JOIN facts.turns AS replied
     ON replied.call_no = opportunities.call_no
     AND replied.turn_index = opportunities.answer_turn_index
 LEFT JOIN review_summary
-    ON review_summary.subject = 'cue' AND review_summary.call_id = opportunities.call_id
+    ON review_summary.subject = 'cue' AND review_summary.call_id = calls.call_id
     AND review_summary.opportunity_index = opportunities.opportunity_index;
 
 COMMENT ON VIEW opportunity_detail IS 'One row a cue of the ledger with the call around it: read it, or play the clip.';

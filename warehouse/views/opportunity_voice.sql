@@ -9,18 +9,19 @@ WITH customers AS (
         (pitch_median_st - avg(pitch_median_st) OVER own) / nullif(stddev_samp(pitch_median_st) OVER own, 0)
             AS pitch_z,
         count(level_rel_db) OVER own AS turns_measured
-    FROM turns
+    FROM facts.turns
     WHERE role = 'customer'
     WINDOW own AS (PARTITION BY call_no, party)
 )
 SELECT
-    opportunities.call_id,
+    calls.call_id,
     opportunities.opportunity_index,
     customers.level_z,
     customers.rate_z,
     customers.pitch_z,
     customers.turns_measured
-FROM opportunities
+FROM facts.opportunities
+INNER JOIN calls ON calls.call_no = opportunities.call_no
 INNER JOIN customers
     ON customers.call_no = opportunities.call_no AND customers.turn_index = opportunities.turn_index
 WHERE customers.turns_measured >= 5;

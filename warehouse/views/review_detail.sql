@@ -11,7 +11,7 @@ cue_now AS (
         last_word.review_id, o.opportunity_index, coalesce(o.answer, 'no_answer') AS says
     FROM last_word
     INNER JOIN calls ON calls.landing_key = last_word.landing_key
-    INNER JOIN opportunities AS o
+    INNER JOIN facts.opportunities AS o
         ON o.call_no = calls.call_no AND o.kind = last_word.name
         AND o.start_s < last_word.end_s AND o.end_s > last_word.start_s
     WHERE last_word.subject = 'cue'
@@ -24,7 +24,7 @@ metric_now AS (
     SELECT last_word.review_id, m.party, round(m.value, 6)::VARCHAR AS says
     FROM last_word
     INNER JOIN calls ON calls.landing_key = last_word.landing_key
-    INNER JOIN metrics AS m
+    INNER JOIN facts.metrics AS m
         ON m.call_no = calls.call_no AND m.name = last_word.name
         AND m.role IS NOT DISTINCT FROM last_word.role
     WHERE last_word.subject = 'metric'

@@ -23,7 +23,7 @@ SELECT
     CASE WHEN is_analyzed THEN calls.listening_s / nullif(calls.duration_s, 0) END
         AS computing_per_s
 FROM calls
-LEFT JOIN call_measures ON call_measures.call_id = calls.call_id
+LEFT JOIN facts.call_measures ON call_measures.call_no = calls.call_no
 WHERE calls.status <> 'duplicate';
 
 COMMENT ON VIEW watched_calls IS 'One row a recording that is no copy: what a night''s report compares with the days before. Shares are means of columns that are 0 or 1.';

@@ -17,6 +17,7 @@ from warmline.landing import Selection
 from warmline.landing.feedback import outcome_files, read_outcomes
 from warmline.landing.store import to_row
 from warmline.query.reviews import all_reviews
+from warmline.warehouse.tables import tables_of_calls
 
 #: What may hold something of them besides, and is not looked into here.
 ELSEWHERE = (
@@ -27,8 +28,7 @@ ELSEWHERE = (
 )
 _TABLES = """
 SELECT table_name FROM duckdb_columns()
-WHERE NOT internal AND schema_name = 'main' AND column_name = 'call_no'
-    AND table_name IN (SELECT table_name FROM duckdb_tables() WHERE schema_name = 'main')
+WHERE schema_name = 'main' AND column_name = 'call_id' AND list_contains($tables, table_name)
 ORDER BY table_name
 """
 
@@ -187,20 +187,21 @@ def _published(
         return {}, {}
     with open_for_reading(warehouse) as con:
         calls = con.execute(
-            "SELECT landing_key, call_id, call_no FROM calls "
-            "WHERE list_contains($keys, landing_key)",
+            "SELECT landing_key, call_id FROM calls WHERE list_contains($keys, landing_key)",
             {"keys": sorted(keys)},
         ).fetchall()
-        numbers = [number for *_, number in calls]
+        ids = [call_id for _, call_id in calls]
         tables = {}
-        for (table,) in con.execute(_TABLES).fetchall():
+        of_calls = [file.name for file in tables_of_calls()]
+        given = {"tables": ["calls", "outcome_calls", *of_calls]}
+        for (table,) in con.execute(_TABLES, given).fetchall():
             rows = con.execute(
-                f'SELECT * FROM "{table}" WHERE list_contains($numbers, call_no)',
-                {"numbers": numbers},
+                f'SELECT * FROM "{table}" WHERE call_id IN (SELECT unnest($ids::VARCHAR[]))',
+                {"ids": ids},
             )
             columns = [column[0] for column in rows.description or ()]
             tables[table] = [dict(zip(columns, row, strict=True)) for row in rows.fetchall()]
-    return {key: name for key, name, _ in calls}, tables
+    return dict(calls), tables
 
 
 def _outcomes(folder: Path, customers: frozenset[str], calls: set[str]) -> Iterator[dict[str, Any]]:

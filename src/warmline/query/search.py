@@ -64,7 +64,7 @@ SELECT
         ' ' || array_to_string(words_said({phrase}), ' ') || ' ') AS is_verbatim,
     count(*) OVER () AS looked_at
 FROM ({candidates}) AS found
-INNER JOIN turns USING (call_no, turn_index)
+INNER JOIN facts.turns AS turns USING (call_no, turn_index)
 ORDER BY is_verbatim DESC, score DESC, started_at DESC, call_no, turn_index
 LIMIT {limit}
 """
@@ -73,7 +73,7 @@ SELECT call_no, call_id, started_at, agent_id, queue, path FROM calls WHERE call
 """
 _TURNS = """
 SELECT call_no, turn_index, role, start_s, end_s, text
-FROM turns
+FROM facts.turns
 WHERE call_no IN ({calls})
 ORDER BY call_no, turn_index
 """

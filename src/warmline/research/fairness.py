@@ -55,7 +55,7 @@ SELECT
         END
     ) AS given,
     calls.extra['title'] AS script,
-    (SELECT count(*) FROM opportunities WHERE opportunities.call_no = calls.call_no) AS cues
+    (SELECT count(*) FROM opportunities WHERE opportunities.call_id = calls.call_id) AS cues
 FROM calls
 WHERE calls.status = 'analyzed' AND calls.is_simulated = $is_simulated
 """

@@ -30,7 +30,7 @@ _BEYOND_BELIEF = 10.0
 _LEVEL = 0.05
 _HEARD = """
 SELECT calls.call_id, string_agg(words.text, ' ' ORDER BY words.start_s)
-FROM calls LEFT JOIN words ON words.call_no = calls.call_no AND words.party = calls.customer_party
+FROM calls LEFT JOIN words ON words.call_id = calls.call_id AND words.party = calls.customer_party
 WHERE calls.customer_party IS NOT NULL
 GROUP BY ALL
 """

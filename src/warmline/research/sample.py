@@ -28,16 +28,16 @@ SELECT
     ln(nullif(calls.duration_s, 0)) AS log_duration,
     calls.mean_word_probability AS heard_words,
     surely.heard_confidence, surely.heard_coverage,
-    opening.* EXCLUDE (call_id, call_no){measures}
+    opening.* EXCLUDE (call_id){measures}
 FROM calls
 LEFT JOIN call_measures ON call_measures.call_id = calls.call_id
-LEFT JOIN customer_opening AS opening ON opening.call_no = calls.call_no
+LEFT JOIN customer_opening AS opening ON opening.call_id = calls.call_id
 LEFT JOIN (
-    SELECT call_no, avg(confidence) AS heard_confidence, avg(coverage) AS heard_coverage
+    SELECT call_id, avg(confidence) AS heard_confidence, avg(coverage) AS heard_coverage
     FROM metrics
     WHERE value IS NOT NULL
-    GROUP BY call_no
-) AS surely ON surely.call_no = calls.call_no
+    GROUP BY call_id
+) AS surely ON surely.call_id = calls.call_id
 WHERE calls.status = 'analyzed'
 """
 _LONG_MEASURE = """(

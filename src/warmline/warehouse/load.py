@@ -127,7 +127,7 @@ FROM calls
 SEMI JOIN {touched} USING (call_no)
 LEFT JOIN (
     SELECT call_no, bit_xor(hash(text, word_index)) AS texts
-    FROM words SEMI JOIN {touched} USING (call_no)
+    FROM facts.words SEMI JOIN {touched} USING (call_no)
     GROUP BY call_no
 ) AS said USING (call_no)
 """
@@ -218,7 +218,7 @@ def load(con: duckdb.DuckDBPyConnection, reader: Reader) -> Loading:
     con.execute(_TOUCHED)
     con.execute(_TEXTS.format(name="texts_before", touched="outdated"))
     for table in loaded_tables():
-        con.execute(f'DELETE FROM "{table.name}" WHERE call_no IN (SELECT call_no FROM outdated)')
+        con.execute(f"DELETE FROM {table.table} WHERE call_no IN (SELECT call_no FROM outdated)")
     for files in _batches(con):
         _load_batch(con, reader, files)
     con.execute(_TEXTS.format(name="texts_after", touched="wanted"))
@@ -390,12 +390,12 @@ def summarize(con: duckdb.DuckDBPyConnection) -> None:
     for mart in sql_files("marts"):
         made_by = _inputs_digest(mart)
         if "$first" not in mart.filling:
-            con.execute(f"DELETE FROM {mart.name}")
+            con.execute(f"DELETE FROM {mart.table}")
             con.execute(mart.filling)
         elif made_by == before.get(mart.name):
             _fill_mart(con, mart, _blocks(con, "touched"))
         else:
-            con.execute(f"DELETE FROM {mart.name}")
+            con.execute(f"DELETE FROM {mart.table}")
             _fill_mart(con, mart, _blocks(con, "calls"))
         con.execute("INSERT OR REPLACE INTO marts VALUES ($1, $2)", [mart.name, made_by])
 
@@ -413,7 +413,7 @@ def _blocks(con: duckdb.DuckDBPyConnection, table: str) -> list[int]:
 def _fill_mart(con: duckdb.DuckDBPyConnection, mart: SqlFile, blocks: Sequence[int]) -> None:
     for first in blocks:
         block = {"first": first, "last": first + CALLS_IN_BLOCK - 1}
-        con.execute(f"DELETE FROM {mart.name} WHERE call_no BETWEEN $first AND $last", block)
+        con.execute(f"DELETE FROM {mart.table} WHERE call_no BETWEEN $first AND $last", block)
         con.execute(mart.filling, block)
 
 
@@ -436,7 +436,7 @@ _STALE = """
 CREATE OR REPLACE TEMP TABLE stale AS
 SELECT indexed.call_no
 FROM search.calls AS indexed
-LEFT JOIN calls USING (call_no, call_id, content_sha256)
+LEFT JOIN calls USING (call_no, content_sha256)
 WHERE calls.call_no IS NULL OR indexed.indexed_by <> $digest
 """
 
@@ -445,7 +445,6 @@ CREATE OR REPLACE TEMP TABLE fresh_calls AS
 SELECT
     row_number() OVER (ORDER BY call_no) AS nth,
     calls.call_no,
-    calls.call_id,
     calls.content_sha256
 FROM calls
 ANTI JOIN search.calls AS indexed USING (call_no)
@@ -459,7 +458,7 @@ CREATE OR REPLACE TEMP TABLE heard AS
 SELECT
     row_number() OVER () AS place,
     fresh.call_no, turns.turn_index, turns.role, string_split(turns.text, ' ') AS said
-FROM turns
+FROM facts.turns AS turns
 INNER JOIN fresh_calls AS fresh USING (call_no)
 WHERE fresh.nth BETWEEN $first AND $last
 """,
@@ -509,7 +508,7 @@ ORDER BY term_id, call_no, turn_index
     """
 INSERT INTO search.calls
 SELECT
-    fresh.call_no, fresh.call_id, fresh.content_sha256, $digest,
+    fresh.call_no, fresh.content_sha256, $digest,
     count(place), coalesce(sum(turn_terms), 0)
 FROM fresh_calls AS fresh
 LEFT JOIN lengths USING (call_no)
@@ -523,7 +522,7 @@ _UNSAID = (
     """
 DELETE FROM search.words WHERE word NOT IN (
     SELECT unnest(words_said(said)) AS word
-    FROM (SELECT DISTINCT unnest(string_split(text, ' ')) AS said FROM turns))
+    FROM (SELECT DISTINCT unnest(string_split(text, ' ')) AS said FROM facts.turns))
 """,
     "DELETE FROM search.terms WHERE term_id NOT IN (SELECT term_id FROM search.postings)",
 )

@@ -386,7 +386,7 @@ class _Job:
             note_files(con, landing, files, unreadable)
             self._sweep(con)
             if is_rebuilt:
-                names = tuple(table.name for table in loaded_tables())
+                names = tuple(table.table for table in loaded_tables())
                 carry_over_unreadable_calls(con, names, forgotten_keys(self.landing_dir))
             return load(con, landing)
 

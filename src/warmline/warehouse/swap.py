@@ -184,13 +184,14 @@ def carry_over_unreadable_calls(
     _copy(con, "landing.entries", _ENTRIES, given={"erased": list(erased)})
     con.execute(_CALLS, {"erased": list(erased)})
     for table in tables:
-        shared = _shared_columns(con, f"main.{table}")
-        columns = [f"old.{name}" for name in shared if name not in ("call_id", "call_no")]
+        name = table.partition(".")[2]
+        shared = _shared_columns(con, f"main.{name}")
+        columns = [f"old.{column}" for column in shared if column not in ("call_id", "call_no")]
         if columns:
+            key = "call_id, unreadable.call_no" if name == "calls" else "unreadable.call_no"
             con.execute(
-                f"INSERT INTO {table} BY NAME SELECT call_id, unreadable.call_no, "
-                f"{', '.join(columns)} "
-                f"FROM {YESTERDAY}.main.{table} AS old INNER JOIN unreadable USING (call_id)"
+                f"INSERT INTO {table} BY NAME SELECT {key}, {', '.join(columns)} "
+                f"FROM {YESTERDAY}.main.{name} AS old INNER JOIN unreadable USING (call_id)"
             )
 
 

@@ -2,8 +2,10 @@
 
 A file in `tables/` or `marts/` is named after its table. It makes the table, says in comments what
 its columns mean, and has, after a line that begins with `-- load:` or `-- fill:`, the statement
-that fills it. Tables are never altered: a warehouse whose tables are made or loaded otherwise than
-today's is built anew from the landing folder (`publishing.py`).
+that fills it. A table of what single calls consist of is made in the schema `facts`, and its key is
+`call_no`; people ask the view of its name, whose key is `call_id`. Tables are never altered: a
+warehouse whose tables are made or loaded otherwise than today's is built anew from the landing
+folder (`publishing.py`).
 
 `python -m warmline.warehouse.tables > warehouse/README.md` writes down what all of them mean.
 """
@@ -13,7 +15,7 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
@@ -34,36 +36,49 @@ WHERE function_type IN ('macro', 'table_macro') AND NOT internal
 """
 _VIEWS = """
 SELECT view_name FROM duckdb_views() WHERE NOT internal AND database_name = current_database()
+    AND view_name NOT IN (SELECT unnest($by_call_id::VARCHAR[]))
+"""
+#: What people ask instead of a table in `facts`.
+_BY_CALL_ID = """
+CREATE VIEW "{name}" AS
+SELECT calls.call_id, stored.* EXCLUDE (call_no)
+FROM facts."{name}" AS stored INNER JOIN calls ON calls.call_no = stored.call_no;
+COMMENT ON COLUMN "{name}".call_id IS 'The call (calls.call_id).';
 """
 # Columns of views without a comment, and what the tables say of their column of that name: those
 # that the view reads, if they agree, else all.
 _COMMENTS_OF_TABLES = """
-WITH meant AS (
-    SELECT
-        columns.table_name,
-        columns.column_name,
-        of_tables.comment,
-        regexp_matches(views.sql, '\\b' || tables.table_name || '\\b') AS is_read
-    FROM duckdb_columns() AS columns
-    INNER JOIN duckdb_views() AS views
-        ON views.view_name = columns.table_name AND views.database_name = columns.database_name
-    INNER JOIN duckdb_columns() AS of_tables
-        ON of_tables.column_name = columns.column_name AND of_tables.comment IS NOT NULL
-        AND of_tables.database_name = columns.database_name
-    INNER JOIN duckdb_tables() AS tables
-        ON tables.table_name = of_tables.table_name AND tables.schema_name = of_tables.schema_name
-        AND tables.database_name = of_tables.database_name
-    WHERE NOT views.internal AND columns.comment IS NULL
-        AND columns.database_name = current_database()
+WITH described AS (
+    SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = current_database()
+    UNION ALL
+    SELECT 'main', unnest($by_call_id::VARCHAR[])
+),
+meant AS (
+    SELECT table_name, column_name, comment
+    FROM duckdb_columns() SEMI JOIN described USING (schema_name, table_name)
+    WHERE database_name = current_database() AND comment IS NOT NULL
+),
+bare AS (
+    SELECT table_name AS view_name, column_name
+    FROM duckdb_columns() ANTI JOIN described USING (schema_name, table_name)
+    WHERE database_name = current_database() AND NOT internal AND comment IS NULL
+),
+reads AS (
+    SELECT DISTINCT view_name, unnest(regexp_extract_all(sql, '\\w+')) AS table_name
+    FROM duckdb_views() SEMI JOIN bare USING (view_name)
+    WHERE NOT internal AND database_name = current_database()
 )
 SELECT
-    table_name,
-    column_name,
-    coalesce(any_value(comment) FILTER (is_read), any_value(comment))
-FROM meant
+    bare.view_name,
+    bare.column_name,
+    coalesce(any_value(comment) FILTER (reads.table_name IS NOT NULL), any_value(comment))
+FROM bare
+INNER JOIN meant USING (column_name)
+LEFT JOIN reads ON reads.view_name = bare.view_name AND reads.table_name = meant.table_name
 GROUP BY ALL
-HAVING count(DISTINCT comment) FILTER (is_read) = 1
-    OR (count(DISTINCT comment) FILTER (is_read) = 0 AND count(DISTINCT comment) = 1)
+HAVING count(DISTINCT comment) FILTER (reads.table_name IS NOT NULL) = 1
+    OR (count(DISTINCT comment) FILTER (reads.table_name IS NOT NULL) = 0
+        AND count(DISTINCT comment) = 1)
 """
 
 
@@ -85,9 +100,19 @@ class SqlFile:
         return "\n".join(lines)
 
     @property
+    def is_of_calls(self) -> bool:
+        """Return whether it makes a table of what calls consist of, in the schema `facts`."""
+        return f"CREATE TABLE facts.{self.name} (" in self.text
+
+    @property
+    def table(self) -> str:
+        """Return the name of the table, with its schema."""
+        return f"{'facts' if self.is_of_calls else 'main'}.{self.name}"
+
+    @property
     def definition(self) -> str:
-        """The statements that make a table and comment it."""
-        return _FILLING.split(self.text, maxsplit=1)[0]
+        """The statements that make a table, without comments."""
+        return SqlFile(self.name, _FILLING.split(self.text, maxsplit=1)[0]).without_comments.text
 
     @property
     def filling(self) -> str:
@@ -119,6 +144,11 @@ def loaded_tables() -> tuple[SqlFile, ...]:
     return tuple(f for f in sql_files("tables") if f.filling and f.name != "staged")
 
 
+def tables_of_calls() -> tuple[SqlFile, ...]:
+    """Return the tables and marts in the schema `facts`, which people ask by views."""
+    return tuple(f for f in (*sql_files("tables"), *sql_files("marts")) if f.is_of_calls)
+
+
 def staging() -> SqlFile:
     """Return what reads a batch of landing files into the temporary table `staged`."""
     return next(file for file in sql_files("tables") if file.name == "staged")
@@ -143,15 +173,20 @@ def digest(*files: SqlFile) -> str:
 def tables_digest() -> str:
     """Return a digest of how tables are made and loaded; comments do not count."""
     made = [SqlFile(mart.name, mart.definition) for mart in sql_files("marts")]
-    return digest(*(file.without_comments for file in (*sql_files("tables"), *made)))
+    asked = SqlFile("facts", _BY_CALL_ID)
+    return digest(*(file.without_comments for file in (*sql_files("tables"), *made, asked)))
 
 
 def define_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Make all tables of an empty warehouse. Raises WarehouseError naming the file that cannot."""
     con.execute("BEGIN")  # a commit for each of some hundred statements takes a fifth longer
-    for file in (*sql_files("tables"), *sql_files("marts")):
+    files = (*sql_files("tables"), *sql_files("marts"))
+    for file in sorted(files, key=lambda file: file.name != "calls"):  # which the views read
         try:
             con.execute(file.definition)
+            if file.is_of_calls:
+                con.execute(_BY_CALL_ID.format(name=file.name))
+            con.execute(file.comments)
         except duckdb.Error as e:
             raise WarehouseError(f"{file.name}.sql: {str(e).splitlines()[0]}") from e
     con.execute("COMMIT")
@@ -166,16 +201,18 @@ def comment_tables(con: duckdb.DuckDBPyConnection) -> None:
 def define_views(con: duckdb.DuckDBPyConnection) -> None:
     """Make all macros and views anew, and drop those that there are no more.
 
-    A column of a view that its file does not explain means what it means in the tables.
+    A column of a view that its file does not explain means what it means in the tables. The views
+    that have `call_id` for tables in `facts` belong to these.
     """
+    by_call_id = {"by_call_id": [file.name for file in tables_of_calls()]}
     con.execute("BEGIN")
     for name, kind in con.execute(_MACROS).fetchall():
         con.execute(f'DROP MACRO {"TABLE " if kind == "table_macro" else ""}"{name}"')
-    for (name,) in con.execute(_VIEWS).fetchall():
+    for (name,) in con.execute(_VIEWS, by_call_id).fetchall():
         con.execute(f'DROP VIEW "{name}"')
     for file in in_order_of_use((*sql_files("macros"), *sql_files("views"))):
         con.execute(file.text)
-    for view, column, comment in con.execute(_COMMENTS_OF_TABLES).fetchall():
+    for view, column, comment in con.execute(_COMMENTS_OF_TABLES, by_call_id).fetchall():
         meaning = comment.replace("'", "''")
         con.execute(f'COMMENT ON COLUMN "{view}"."{column}" IS \'{meaning}\'')
     con.execute("COMMIT")
@@ -188,7 +225,15 @@ def _is_comment(line: str) -> bool:
 # Checks that must return no rows: `warehouse/checks/*.sql`.
 
 # One row a call: small, and checked across calls.
-_READ_WHOLE = {"calls", "call_measures"}
+_READ_WHOLE = {"call_measures", "customer_opening"}
+#: What checks read: rows of calls that are not there, too, whose `call_id` is NULL.
+_CHECKED = """
+CREATE TEMP {kind} "{name}" AS
+SELECT calls.call_id, stored.* EXCLUDE (call_no)
+FROM "{database}".facts."{name}" AS stored
+LEFT JOIN "{database}".main.calls AS calls ON calls.call_no = stored.call_no
+{where}
+"""
 
 
 @dataclass(frozen=True)
@@ -224,25 +269,29 @@ def run_checks(
     of calls that were checked before and have not changed since need not be read again: at a
     million calls that saves minutes.
     """
-    with nullcontext() if whole else _only_touched(con):
+    with _rows_to_check(con, whole=whole):
         return tuple(_run(con, f.name, f.header, f.text, rows_shown) for f in sql_files("checks"))
 
 
 @contextmanager
-def _only_touched(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """For as long as the block runs, a temporary table stands before each large one."""
-    tables = [file.name for file in loaded_tables() if file.name not in _READ_WHOLE]
+def _rows_to_check(con: duckdb.DuckDBPyConnection, *, whole: bool) -> Iterator[None]:
+    """For as long as the block runs, something temporary stands before each view of `facts`.
+
+    A table that has only the rows of touched calls before each large one, else a view.
+    """
+    kinds = {
+        file.name: "VIEW" if whole or file.name in _READ_WHOLE else "TABLE"
+        for file in tables_of_calls()
+    }
     database = con.execute("SELECT current_database()").fetchall()[0][0]
+    only = {"VIEW": "", "TABLE": "WHERE stored.call_no IN (SELECT call_no FROM touched)"}
     try:
-        for table in tables:
-            con.execute(
-                f'CREATE TEMP TABLE "{table}" AS '
-                f'SELECT * FROM "{database}".main."{table}" SEMI JOIN touched USING (call_no)'
-            )
+        for name, kind in kinds.items():
+            con.execute(_CHECKED.format(name=name, kind=kind, database=database, where=only[kind]))
         yield
     finally:
-        for table in tables:
-            con.execute(f'DROP TABLE IF EXISTS temp."{table}"')
+        for name, kind in kinds.items():
+            con.execute(f'DROP {kind} IF EXISTS temp."{name}"')
 
 
 def check_warehouse(path: Path) -> tuple[CheckResult, ...]:
@@ -267,9 +316,13 @@ def _run(
 
 _OBJECTS = """
 SELECT 'table' AS kind, schema_name, table_name AS name, comment
-FROM duckdb_tables() WHERE NOT internal
+FROM duckdb_tables() WHERE NOT internal AND schema_name <> 'facts'
 UNION ALL
-SELECT 'view', schema_name, view_name, comment FROM duckdb_views() WHERE NOT internal
+SELECT
+    CASE WHEN view_name IN (SELECT table_name FROM duckdb_tables() WHERE schema_name = 'facts')
+        THEN 'table' ELSE 'view' END,
+    schema_name, view_name, comment
+FROM duckdb_views() WHERE NOT internal
 ORDER BY kind, schema_name DESC, name
 """
 _COLUMNS = """
@@ -317,9 +370,14 @@ DuckDB (read-only, so that the night is not locked out), or ask `warmline query`
 - `queries/` are questions with a name: `warmline query --list`.
 - `checks/` must return no rows, or nothing is published.
 
-`call_id` is the key of a call and what to join by: every table of single calls has it, but for the
-postings of the search index. `call_no` is an internal number, which changes when a call is loaded
-again.
+`call_id` is the key of a call and what to join by. Of a few calls among many, read the rows by
+`WHERE call_id = '...'`, or, where another query picked the calls, by `INNER JOIN LATERAL (SELECT *
+FROM turns WHERE turns.call_id = picked.call_id) AS turns ON true`: only these are read.
+
+What a call consists of lies in the schema `facts`, in order of a number (`calls.call_no`) that
+changes when a call is loaded again: that is what warmline itself writes and reads. For each table
+there, a view of its name has `call_id` in the place of the number. These views are listed under
+Tables here, and are what to ask.
 
 Times of day are UTC; times in a call are seconds from the beginning of the recording. NULL means
 that it cannot be said, which is never zero; `metrics.reason` says why.

@@ -46,8 +46,7 @@ _ONE_CALL = "SELECT * FROM calls WHERE call_id = $id"
 _WORDS = """
 SELECT turn_index, round(start_s, 2) AS start_s, round(end_s, 2) AS end_s, text
 FROM words
-WHERE call_no = (SELECT call_no FROM calls WHERE call_id = $id) AND call_id = $id
-    AND turn_index IS NOT NULL ORDER BY turn_index, start_s
+WHERE call_id = $id AND turn_index IS NOT NULL ORDER BY turn_index, start_s
 """
 
 

@@ -37,10 +37,10 @@ MEASURES = {
     "again": ("information asked for again", "reasks > 0"),
     "not-analyzed": ("could not be analyzed", "status <> 'analyzed'"),
 }
-_COLUMNS = """call_no, call_id, started_at, status, reason, agent_id, team, queue, contact_reason,
+_COLUMNS = """call_id, started_at, status, reason, agent_id, team, queue, contact_reason,
     duration_s, agent_talk_share, opportunities, answerable, answered, answered_rate, dead_air_s,
     agent_interruptions, no_ledger_reason, is_simulated"""
-_ORDER = "started_at DESC NULLS LAST, call_no DESC"
+_ORDER = "started_at DESC NULLS LAST, call_id DESC"
 #: How many calls of each kind there are on each day: what filters can be set to.
 _DAYS = """
 SELECT started_at::DATE::TIMESTAMP AS started_at, agent_id, team, queue, contact_reason,
@@ -206,29 +206,29 @@ def list_calls(visit: Visit) -> Response:
 
 def _page_of_calls(
     visit: Visit, reader: Reader, where: Condition
-) -> tuple[list[Row], tuple[str, int] | None]:
-    """One page of calls and the key of its last row, if more follow: (when, number)."""
+) -> tuple[list[Row], tuple[str, str] | None]:
+    """One page of calls and the key of its last row, if more follow: (when, call id)."""
     sql, values = where.sql, dict(where.values)
     if after := visit.asked("after"):
-        at, _, number = after.rpartition("|")
+        at, _, last_id = after.partition("|")
         try:
-            if not (number.isdecimal() and len(number) < 18):
-                raise ValueError(number)
-            values["number"] = int(number)
+            if not last_id:
+                raise ValueError(after)
+            values["last_id"] = last_id
             values |= {"at": datetime.fromisoformat(at)} if at else {}
         except ValueError:
             raise QueryError("after: not the key of a row; open the list again") from None
         if at:
             sql += (
                 " AND (started_at IS NULL OR started_at < $at"
-                " OR (started_at = $at AND call_no < $number))"
+                " OR (started_at = $at AND call_id < $last_id))"
             )
         else:
-            sql += " AND started_at IS NULL AND call_no < $number"
+            sql += " AND started_at IS NULL AND call_id < $last_id"
     # Which calls is decided first, by as few columns as that takes.
     narrow = "call_summary" if where.reads_measures else "calls"
     rows = reader.rows(
-        f"SELECT {_COLUMNS} FROM call_summary WHERE call_no IN (SELECT call_no FROM {narrow}"
+        f"SELECT {_COLUMNS} FROM call_summary WHERE call_id IN (SELECT call_id FROM {narrow}"
         f" WHERE {sql} ORDER BY {_ORDER} LIMIT {PAGE_ROWS + 1}) ORDER BY {_ORDER}",
         values,
     )
@@ -236,10 +236,10 @@ def _page_of_calls(
         return rows, None
     last = rows[PAGE_ROWS - 1]
     at = last["started_at"].isoformat() if last["started_at"] else ""
-    return rows[:PAGE_ROWS], (at, last["call_no"])
+    return rows[:PAGE_ROWS], (at, last["call_id"])
 
 
-def _next_link(filters: Filters, after: tuple[str, int] | None) -> str | None:
+def _next_link(filters: Filters, after: tuple[str, str] | None) -> str | None:
     if after is None:
         return None
     return f"/calls?{urlencode({**filters.query, 'after': f'{after[0]}|{after[1]}'})}"

@@ -41,15 +41,17 @@ SELECT
     greatest(o.start_s - 1, 0) AS clip_start_s,
     least(coalesce(o.answer_end_s, o.end_s + 4) + 1, calls.duration_s) AS clip_end_s
 FROM (
-    SELECT o.call_no, o.opportunity_index
+    SELECT o.call_id, o.opportunity_index
     FROM opportunities AS o
-    INNER JOIN calls ON calls.call_no = o.call_no
+    INNER JOIN calls ON calls.call_id = o.call_id
     WHERE calls.agent_id = $agent AND {which}
     ORDER BY calls.started_at DESC NULLS LAST, {order}, o.start_s LIMIT 8
 ) AS picked
-INNER JOIN opportunities AS o
-    ON o.call_no = picked.call_no AND o.opportunity_index = picked.opportunity_index
-INNER JOIN calls ON calls.call_no = o.call_no
+INNER JOIN calls ON calls.call_id = picked.call_id
+INNER JOIN LATERAL (
+    SELECT * FROM opportunities AS o
+    WHERE o.call_id = picked.call_id AND o.opportunity_index = picked.opportunity_index
+) AS o ON true
 ORDER BY calls.started_at DESC NULLS LAST, {order}, o.start_s
 """
 #: By how much people who listened change the counts of an answered rate, group by group.
@@ -63,10 +65,10 @@ SELECT
 FROM review_summary AS r
 INNER JOIN opportunities AS o
     ON o.call_id = r.call_id AND o.opportunity_index = r.opportunity_index
-INNER JOIN call_summary AS calls ON calls.call_no = o.call_no
+INNER JOIN call_summary AS calls ON calls.call_id = o.call_id
 WHERE r.subject = 'cue' AND r.verdict = 'wrong' AND list_contains($truths, r.should_be)
     AND r.should_be <> coalesce(o.answer, 'no_answer')
-    AND calls.call_no IN (SELECT call_no FROM call_summary WHERE {where})
+    AND calls.call_id IN (SELECT call_id FROM call_summary WHERE {where})
 GROUP BY 1
 """
 _TRUTHS = [*ANSWERS, NO_ANSWER, NO_CUE]

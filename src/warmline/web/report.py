@@ -23,7 +23,7 @@ _MOST_ROWS, _MOST_MOMENTS, _QUOTES_EACH = 12, 6, 3
 _REPORTED = """
 CREATE OR REPLACE TEMP TABLE reported AS
 SELECT
-    call_no, agent_id, started_at, queue, contact_reason, duration_s, no_ledger_reason,
+    call_id, agent_id, started_at, queue, contact_reason, duration_s, no_ledger_reason,
     opportunities, answerable, answered, agent_talk_s, customer_talk_s, agent_interruptions,
     dead_air_s, hold_s, offers, misplaced_offers, reasks, hostile, friction_repeat,
     friction_transfer, friction_hold, ({now}) AS is_now
@@ -60,7 +60,7 @@ SELECT
     wilson(answered / design_effect, answerable / design_effect) AS bounds
 FROM spread ORDER BY {order}
 """
-_IS_REPORTED = "call_no IN (SELECT call_no FROM reported WHERE is_now)"
+_IS_REPORTED = "call_id IN (SELECT call_id FROM reported WHERE is_now)"
 _WEEK = "date_trunc('week', started_at)::DATE"
 _FRICTION = """
 SELECT
@@ -73,7 +73,7 @@ SELECT
     ) AS hurting,
     sum(friction_repeat)::BIGINT AS repeats, sum(friction_transfer)::BIGINT AS transfers,
     sum(friction_hold)::BIGINT AS waits, sum(reasks)::BIGINT AS reasks
-FROM reported INNER JOIN calls ON calls.call_no = reported.call_no
+FROM reported INNER JOIN calls ON calls.call_id = reported.call_id
 WHERE is_now
 GROUP BY ALL ORDER BY hurting DESC, name LIMIT {most}
 """
@@ -81,14 +81,14 @@ _QUOTES = """
 SELECT calls.call_id, calls.started_at, q.cue, q.text, q.start_s, q.end_s, of_cue
 FROM (
     SELECT
-        call_no, cue, text, start_s, end_s,
+        call_id, cue, text, start_s, end_s,
         count(*) OVER (PARTITION BY cue) AS of_cue,
-        row_number() OVER (PARTITION BY cue ORDER BY md5(text), call_no) AS place
+        row_number() OVER (PARTITION BY cue ORDER BY md5(text), call_id) AS place
     FROM quotes
-    WHERE call_no IN (SELECT call_no FROM reported WHERE is_now)
+    WHERE call_id IN (SELECT call_id FROM reported WHERE is_now)
         AND length(text) BETWEEN 20 AND 240
 ) AS q
-INNER JOIN calls ON calls.call_no = q.call_no
+INNER JOIN calls ON calls.call_id = q.call_id
 WHERE place <= {each} ORDER BY of_cue DESC, q.cue, place
 """
 #: The strongest feelings that nobody answered, as clips.
@@ -98,14 +98,16 @@ SELECT
     greatest(o.start_s - 1, 0) AS clip_start_s,
     least(coalesce(o.answer_end_s, o.end_s + 4) + 1, calls.duration_s) AS clip_end_s
 FROM (
-    SELECT o.call_no, o.opportunity_index FROM opportunities AS o
-    WHERE NOT o.answered AND o.call_no IN (SELECT call_no FROM reported WHERE is_now)
-    ORDER BY o.strength DESC, o.call_no DESC, o.start_s LIMIT {most}
+    SELECT o.call_id, o.opportunity_index FROM opportunities AS o
+    WHERE NOT o.answered AND o.call_id IN (SELECT call_id FROM reported WHERE is_now)
+    ORDER BY o.strength DESC, o.call_id DESC, o.start_s LIMIT {most}
 ) AS picked
-INNER JOIN opportunities AS o
-    ON o.call_no = picked.call_no AND o.opportunity_index = picked.opportunity_index
-INNER JOIN calls ON calls.call_no = o.call_no
-ORDER BY o.strength DESC, o.call_no DESC, o.start_s
+INNER JOIN calls ON calls.call_id = picked.call_id
+INNER JOIN LATERAL (
+    SELECT * FROM opportunities AS o
+    WHERE o.call_id = picked.call_id AND o.opportunity_index = picked.opportunity_index
+) AS o ON true
+ORDER BY o.strength DESC, o.call_id DESC, o.start_s
 """
 _UNHEARD = """
 SELECT status, coalesce(reason_code, '') AS name, count(*) AS calls FROM calls

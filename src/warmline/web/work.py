@@ -22,7 +22,7 @@ _LONGEST_CLIP_S = 600.0
 _DRAWN = """
 WITH drawn AS (
     SELECT
-        call_no, call_id,
+        call_id,
         row_number() OVER stratum AS draw,
         count(*) OVER (PARTITION BY {by}) AS of_calls
     FROM call_summary
@@ -30,7 +30,7 @@ WITH drawn AS (
     WINDOW stratum AS (PARTITION BY {by} ORDER BY md5($seed || call_id), call_id)
 )
 SELECT calls.landing_key, calls.call_id, drawn.of_calls
-FROM drawn INNER JOIN calls ON calls.call_no = drawn.call_no
+FROM drawn INNER JOIN calls ON calls.call_id = drawn.call_id
 WHERE drawn.draw <= $n ORDER BY drawn.draw, calls.call_id LIMIT {most}
 """
 
