@@ -1,5 +1,6 @@
 """What lands is what is read, whoever writes, packs or reads at the same time."""
 
+import base64
 import os
 import threading
 from dataclasses import dataclass, replace
@@ -186,6 +187,31 @@ def test_one_analysis_of_a_pack_is_asked_for_by_its_key(tmp_path: Path) -> None:
         landing.read(pack)
     with pytest.raises(landing.LandingError, match="holds no analysis analyses/x"):
         landing.read(pack, "analyses/x")
+
+
+@pytest.mark.parametrize("key", ["", base64.b64encode(bytes(32)).decode()])
+def test_peaks_are_read_alone_wherever_their_analysis_lies(
+    tmp_path: Path, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if key:
+        monkeypatch.setenv("WARMLINE_KEY", key)
+    drawn = (bytes(range(256)), b"\x80\x7f")
+    path = landing.write(replace(call("c0"), peaks=drawn), tmp_path)
+    landing.write(call("c1"), tmp_path)
+    key_0, key_1 = (f"analyses/{sha(name)}" for name in ("c0", "c1"))
+    seen = [str(path.relative_to(tmp_path))]
+    assert landing.peaks_of(tmp_path, key_0, seen) == drawn
+    assert landing.peaks_of(tmp_path, key_0, []) == drawn
+    assert landing.peaks_of(tmp_path, key_1, []) == (), "an analysis of before"
+    landing.compact(tmp_path)
+    (pack,) = (tmp_path / store.COMPACTED).rglob("*.parquet")
+    assert landing.read(pack, key_0) == replace(call("c0"), peaks=drawn)
+    assert landing.peaks_of(tmp_path, key_0, seen) == drawn, "not where it was"
+    landing.remove(tmp_path, [key_0])
+    assert landing.peaks_of(tmp_path, key_0, seen) == ()
+    left = b"".join(f.read_bytes() for f in tmp_path.rglob("*") if f.is_file())
+    assert bytes(range(256)) not in left
+    assert landing.peaks_of(tmp_path / "nowhere", key_0, seen) == ()
 
 
 def test_workers_readers_and_packing_at_the_same_time_lose_nothing(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from warmline.models.engines import Engines
 from warmline.pipeline import CacheKeys, all_measures, analyze_recording
 from warmline.pipeline.analyze import CallInput, analyze_recordings
 from warmline.query.questions import ask
-from warmline.recordings.sound import SAMPLE_RATE_HZ
+from warmline.recordings.sound import SAMPLE_RATE_HZ, decode, level_peaks
 from warmline.values import RoleName, SpeakerSource
 from warmline.words.recognisers import Recogniser, Recognition, Request
 
@@ -65,6 +65,20 @@ def test_a_call_is_heard_and_measured_from_end_to_end(analysis):
         *("whisper-tiny.en", "pyannote-segmentation-3.0", "campplus-zh-en", "all-minilm-l6-v2"),
         "multilingual-e5-small",
     }
+
+
+def test_what_its_waveform_is_drawn_from_is_kept(call, analysis, engines, monkeypatch):
+    sound = decode(call, settings().recordings)
+    assert analysis.peaks == level_peaks(sound.pcm)
+    assert [len(channel) for channel in analysis.peaks] == [2 * 24 * 20] * 2
+    older = replace(analysis, peaks=())
+
+    def never(*_: object) -> None:
+        raise AssertionError("the sound was decoded")
+
+    monkeypatch.setattr("warmline.pipeline.analyze.decode", never)
+    again = analyze_recording(call, CacheKeys.of(settings()), engines, previous=older)
+    assert again == replace(older, analyzed_at=again.analyzed_at), "none is analyzed for that alone"
 
 
 def test_how_far_a_call_has_come_is_told_stage_by_stage(analysis, told):

@@ -1,15 +1,20 @@
 """The pages: what they show of a call, that they are of the file that lies there now, and lists."""
 
+import ast
 import base64
 import gzip
 import hashlib
 import json
 import re
 import shutil
+import string
+import wave
 from dataclasses import replace
 from datetime import date
+from itertools import product
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import numpy as np
@@ -41,20 +46,28 @@ from warmline.analysis import MetricDefinition
 from warmline.cli import app as commands
 from warmline.errors import QueryError, WarehouseError
 from warmline.files import erasing_note
-from warmline.query.reviews import ANSWERS, all_reviews
-from warmline.settings import ProfileSettings
-from warmline.values import RoleName
+from warmline.query.export import TONE_LEVEL, bleeped
+from warmline.query.reviews import ANSWERS, FEELINGS, all_reviews
+from warmline.recordings.sound import decode, level_peaks
+from warmline.settings import ProfileSettings, RecordingSettings
+from warmline.values import RoleName, Span
 from warmline.warehouse import publish
 from warmline.web import listing
-from warmline.web.call_routes import CUE_KINDS
+from warmline.web.accounts import Right, Role
 from warmline.web.call_view import HEADLINES
 from warmline.web.coaching import OUTCOMES
 from warmline.web.disputes import STEPS
-from warmline.web.drawing import trend
+from warmline.web.drawing import (
+    OVERLAP_NAMES,
+    SILENCE_NAMES,
+    _overlap_label,
+    cue_sentence,
+    trend,
+)
 from warmline.web.scorecards import forms, parse_form, score
-from warmline.web.sound import RangeError, Wav, parse_range
+from warmline.web.sound import RangeError, Recording, SoundCache, Wav, parse_range
 from warmline.web.store import audit, open_store
-from warmline.web.templating import CATALOGUES, chosen_language, words
+from warmline.web.templating import CATALOGUES, Sentences, chosen_language, words
 from warmline.web.warehouse import Warehouse
 
 STATIC = Path(__file__).parents[1] / "src" / "warmline" / "web" / "static"
@@ -110,23 +123,141 @@ def in_templates() -> set[str]:
     return found
 
 
-def test_german_says_everything_that_english_does() -> None:
+WEB = TEMPLATES.parent
+#: What code raises or says that is no text of ours, or that nobody reads on a page.
+NOT_OURS = {
+    *("str(e)", "header", "number", "problem", "what"),
+    "str(e).split(' (`warmline')[0]",
+    "str(e).replace('; say whose with --agent ID', '')",
+    *("ambiguous(text, meant)", "_unknown(con, text)", "CHANGED"),  # said in another module
+}
+OF_THE_COMMAND = {"_secret"}
+
+
+def sentence_of(node: ast.expr, constants: dict[str, ast.expr]) -> str | None:
+    """A text in code as the catalogue has it: its values are %(a)s, %(b)s, ..."""
+    if isinstance(node, ast.Name) and node.id in constants:
+        return sentence_of(constants[node.id], constants)
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if not isinstance(node, ast.JoinedStr):
+        return None
+    letters = iter(string.ascii_lowercase)
+    return "".join(
+        str(part.value) if isinstance(part, ast.Constant) else f"%({next(letters)})s"
+        for part in node.values
+    )
+
+
+def raised_in(path: Path) -> set[str]:
+    """The messages of the errors that a module raises."""
+    module = ast.parse(path.read_text())
+    constants = {
+        target.id: node.value
+        for node in module.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found = set()
+    for function in ast.walk(module):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for node in ast.walk(function) if function.name not in OF_THE_COMMAND else ():
+            is_error = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            if is_error and node.func.id.endswith("Error") and node.args:
+                said = sentence_of(node.args[-1], constants)
+                assert said is not None or ast.unparse(node.args[-1]) in NOT_OURS, ast.unparse(node)
+                found |= {said} if said else set()
+    return found
+
+
+def test_every_message_of_the_pages_has_a_german_one() -> None:
+    known = catalogue("message").keys()
+    said = set().union(*(raised_in(path) for path in WEB.glob("*.py")))
+    assert len(said) > 90 and said - known == set()
+    assert raised_in(WEB.parent / "query" / "reviews.py") - known == set()
+    assert {*Role, *(right.value for right in Right)} - known == set()
+
+
+def test_what_drawings_say_is_german_too() -> None:
+    page = SimpleNamespace(name_of=lambda party: {"A": "customer", "B": "Ben"}[party])
+    shown = Sentences.of("de", "drawing")
+    told = [*SILENCE_NAMES.values()]
+    for kind, takes, helps in product(OVERLAP_NAMES, (True, False), (True, False)):
+        row = {"kind": kind, "successful": takes, "cooperative": helps, "entrant": "A"}
+        told.append(_overlap_label(cast(Any, page), row))
+    for kind, answer, latency in product(FEELINGS, (None, "ignored", "affective"), (None, 1.25)):
+        row = {"kind": kind, "answer": answer, "latency_s": latency}
+        told.append(cue_sentence(row | {"answered": answer == "affective"}))
+    weeks = [
+        {
+            "week": date(2026, month, 6),
+            **{"answered_rate": 0.5, "answered_low": 0.2, "answered_high": 0.8},
+            **{"answered": 3.0, "answerable": 6.0},
+        }
+        for month in range(1, 13)
+    ]
+    told += [point.text for point in trend(weeks)]
+    english = re.compile(r"\b(by|the|to|of|answered|after|hold|week|taken|kept|customer)\b")
+    for text in told:
+        german = shown.say(text)
+        assert german != text and not english.search(german), (text, german)
+    assert shown.say("06 Dec") == "06 Dez" and shown.say("06 Nov") == "06 Nov"
+    assert shown.say("50%, 20% to 80%") == "50%, 20% bis 80%"
+    assert Sentences.of("en", "drawing").say("dead air") == "dead air"
+
+
+def test_messages_are_in_the_language_that_the_browser_asks_for(served: Served) -> None:
+    german = {"Accept-Language": "de"}
+    lead, ann = served.logged_in(Role.LEAD), served.logged_in(Role.AGENT, "ann", "ann")
+    day_text = lead.get("/calls?from=1.11.", headers=german)
+    assert "from: ein Tag wird 2026-11-20 geschrieben, nicht &#39;1.11.&#39;" in day_text.text
+    assert "Ihre Rolle, Agent, darf nicht: Anrufe aller Agenten sehen" in (
+        ann.get("/report", headers=german).text
+    )
+    assert "kein Anruf heißt „ann-2“; am nächsten: ann-1" in (
+        lead.get("/call?id=ann-2", headers=german).text
+    )
+    evil = lead.get("/call", params={"id": EVIL}, headers=german).text
+    assert "kein Anruf heißt" in evil and "<script>alert" not in evil
+    assert "diese Seite gibt es nicht" in lead.get("/nowhere", headers=german).text
+    assert (
+        "Name oder Passwort ist falsch"
+        in served.client()
+        .post("/login", data={"name": "x", "password": "y"}, headers=FROM_HERE | german)
+        .text
+    )
+    page = lead.get("/call?id=ann-1", headers=german).text
+    assert (
+        "Unterbrechung, Wort genommen durch" in page and "Angst, Sorge: nicht beantwortet" in page
+    )
+    assert "Unterbrechung" not in lead.get("/call?id=ann-1").text
+
+
+def catalogue(context: str | None) -> dict[str, Any]:
+    """The entries of a context, by their English text."""
     with (CATALOGUES / "de.po").open("rb") as file:
-        catalogue = read_po(file, locale="de")
-    known = {m.id[0] if isinstance(m.id, tuple) else m.id: m for m in catalogue if m.id}
+        entries = [m for m in read_po(file, locale="de") if m.id and m.context == context]
+    return {m.id[0] if isinstance(m.id, tuple) else m.id: m for m in entries}
+
+
+def test_german_says_everything_that_english_does() -> None:
+    known = catalogue(None)
     assert in_templates() - known.keys() == set()
     told = {title for title, _ in listing.MEASURES.values()}
-    told |= {title for _, _, title in HEADLINES} | {words(kind) for kind in CUE_KINDS}
+    told |= {title for _, _, title in HEADLINES} | {words(kind) for kind in FEELINGS}
     told |= {words(name) for name in (*ANSWERS, *STEPS, *OUTCOMES)}
     assert told - known.keys() == set(), "what code says, which templates translate"
-    for english, message in known.items():
-        german = message.string if isinstance(message.string, tuple) else (message.string,)
-        for text in german:
-            assert text, english
-            assert sorted(re.findall(r"%\(\w+\)s|%%", text)) in (
-                sorted(re.findall(r"%\(\w+\)s|%%", english)),
-                [],
-            ), english
+    for context in (None, "message", "drawing"):
+        for english, message in catalogue(context).items():
+            german = message.string if isinstance(message.string, tuple) else (message.string,)
+            for text in german:
+                assert text, english
+                assert sorted(re.findall(r"%\(\w+\)s|%%", text)) in (
+                    sorted(re.findall(r"%\(\w+\)s|%%", english)),
+                    [],
+                ), english
 
 
 def test_no_template_speaks_english_by_itself() -> None:
@@ -256,14 +387,35 @@ def test_the_browser_gets_exactly_the_bytes_it_asks_for(browser: Any, folder: Pa
     assert tail.content == raw[-5:]
 
 
-@given(st.data(), st.integers(1, 3), st.integers(0, 40))
-def test_any_bytes_are_those_of_the_whole(data: Any, channels: int, samples: int) -> None:
-    pcm = np.arange(channels * samples, dtype=np.int16).reshape(channels, samples) * 7
-    wav = Wav(pcm)
-    whole = wav.bytes_between(0, wav.size_bytes - 1)
+@pytest.fixture(scope="module")
+def odd_sounds(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Wav, bytes]]:
+    """Sounds of some seconds more than one or two parts, and one whose analysis came to nothing."""
+    made = []
+    for channels, seconds in ((1, 10.3), (2, 20.0), (2, 4.7), (3, 10.1)):
+        path = tmp_path_factory.mktemp("odd") / "a.wav"
+        lot = np.random.default_rng(channels)
+        pcm = lot.integers(-9000, 9000, (round(seconds * RATE_HZ), channels), np.int16)
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(channels)
+            file.setsampwidth(2)
+            file.setframerate(RATE_HZ)
+            file.writeframes(pcm.tobytes())
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        known = (channels, len(pcm)) if seconds != 4.7 else (None, None)
+        wav = Wav(Recording("a", str(path), digest, *known), RecordingSettings())
+        assert wav.bytes_between(0, wav.size_bytes - 1) == path.read_bytes()
+        made.append((wav, path.read_bytes()))
+    return made
+
+
+@given(data=st.data(), which=st.integers(0, 3))
+def test_any_bytes_are_those_of_the_whole(
+    data: Any, odd_sounds: list[tuple[Wav, bytes]], which: int
+) -> None:
+    wav, whole = odd_sounds[which]
     assert len(whole) == wav.size_bytes
     first = data.draw(st.integers(0, wav.size_bytes - 1))
-    last = data.draw(st.integers(first, wav.size_bytes - 1))
+    last = data.draw(st.integers(first, min(first + 400_000, wav.size_bytes - 1)))
     assert wav.bytes_between(first, last) == whole[first : last + 1]
     assert b"".join(wav.blocks(first, last)) == whole[first : last + 1]
 
@@ -300,7 +452,64 @@ def test_a_recording_that_is_another_one_now_is_not_played(
 def test_the_door_tells_what_to_do(served: Served) -> None:
     client = served.client()
     door = client.get(client.get("/call?id=ann-1").headers["location"])
-    assert "Open the link that <code>warmline serve</code> printed" in door.text
+    assert "Ask the person who set up these pages" in door.text
+    assert "the window in which you started the pages" in door.text
+
+
+def test_a_second_of_a_long_call_is_heard_without_decoding_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    lot = np.random.default_rng(0)
+    samples = 8000 * 600
+    pcm = lot.integers(-9000, 9000, (samples, 2), np.int16)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(pcm.tobytes())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    recording = Recording("a", str(path), digest, 2, 2 * samples, (Span(400.0, 403.0),))
+    sounds = SoundCache(RecordingSettings())
+    wav = sounds.sound_of(recording)
+    assert wav.kept_bytes == 0, "opening it decodes nothing"
+    whole = bleeped(decode(path, RecordingSettings()).pcm, recording.hidden)
+    for at_s in (0, 299.5, 398, 409.9, 599.5):
+        first = round(at_s * RATE_HZ)
+        heard = wav.between(first, first + RATE_HZ // 2)
+        assert np.array_equal(heard, whole[:, first : first + RATE_HZ // 2]), at_s
+    assert wav.kept_bytes <= 6 * 10 * RATE_HZ * 4 < whole.nbytes / 9
+    assert sounds.sound_of(recording) is wav
+    path.write_bytes(path.read_bytes()[:-2] + b"xx")
+    with pytest.raises(QueryError, match="another recording now"):
+        wav.between(100 * RATE_HZ, 101 * RATE_HZ)
+    with pytest.raises(QueryError, match="another recording now"):
+        sounds.sound_of(recording)
+
+
+def test_waveforms_that_were_kept_are_drawn_without_the_recording(tmp_path: Path) -> None:
+    made = audible(tmp_path, "kept")
+    pcm = decode(Path(made.recording.path), RecordingSettings()).pcm
+    older_one = _told_apart(tmp_path, audible(tmp_path, "older"))
+    put(tmp_path, replace(made, peaks=level_peaks(pcm)), older_one)
+    with serving(tmp_path) as served:
+        lead, reviewer = served.logged_in(Role.LEAD), served.logged_in(Role.REVIEWER)
+        older = lead.get("/call/waveform", params={"id": "older"}).json()
+        Path(made.recording.path).unlink()
+        drawn = lead.get("/call/waveform", params={"id": "kept"}).json()
+        assert drawn == older, "as they are worked out where nothing was kept"
+        hidden = reviewer.get("/call/waveform", params={"id": "kept"}).json()["paths"]["A"]
+        landing.compact(tmp_path / "landing")
+        moved = lead.get("/call/waveform", params={"id": "kept"}).json()
+        assert moved == drawn, "compacting has put it elsewhere since it was published"
+
+    def heights(path: str) -> list[int]:
+        return [-int(point.split()[1]) for point in path.strip("MZ").split("L")[:400]]
+
+    shown, clear = heights(hidden), heights(drawn["paths"]["A"])
+    loudest = round(8000 / 32768 * 127)
+    tone = int(round(127 * TONE_LEVEL) * 120 / loudest)
+    assert set(shown[6 * 20 : 7 * 20]) == {tone}, "what was redacted is as flat as its tone"
+    assert set(clear[6 * 20 : 7 * 20]) == {120}
+    assert shown[:100] == clear[:100]
 
 
 def test_waveforms_are_of_each_party(browser: Any) -> None:
@@ -574,9 +783,11 @@ def test_figures_of_one_or_two_people_are_not_shown(folder: Path) -> None:
     definitions = definitions_of(known)
     publish(folder / "landing", folder / "w.duckdb", definitions, ProfileSettings(smallest_group=3))
     with serving(folder) as served:
-        text = served.alone().get("/team", params={"id": "red"}).text
-    assert "fewer than 3 agents" in text and "profile.smallest_group" in text
-    assert "0 of 2" not in text
+        hidden = served.logged_in(Role.RESEARCHER).get("/team", params={"id": "red"}).text
+        shown = served.logged_in(Role.LEAD).get("/team", params={"id": "red"}).text
+    assert "not shown: fewer than 3 agents" in hidden and "0 of 2" not in hidden
+    # Who may see each agent's numbers sees the team's, and why others do not.
+    assert "0 of 2" in shown and "you may see each of them" in shown
 
 
 def test_a_scorecard_keeps_drafts_and_every_version(browser: Any, served: Served) -> None:
@@ -589,9 +800,15 @@ def test_a_scorecard_keeps_drafts_and_every_version(browser: Any, served: Served
     assert browser.post(data=blank | {"greeted": "yes", "save": "draft"}, **post).status_code == 303
     assert "questions open" in browser.get("/call", params={"id": "ann-1"}).text
     unfinished = browser.post(data=blank | {"greeted": "yes", "save": "final"}, **post)
-    assert unfinished.status_code == 422 and "have no answer yet" in unfinished.text
+    assert unfinished.status_code == 422
+    open_ones = [question for question in form.questions if question.id != "greeted"]
+    assert f"Not saved yet: {len(open_ones)} questions have no answer." in unfinished.text
+    assert all(f'href="#q-{question.id}"' in unfinished.text for question in open_ones)
+    assert 'name="greeted" value="yes" checked' in unfinished.text, "what was answered is kept"
     final = blank | yes | {"feelings_answered": "no", "greeted.note": "=cmd()", "save": "final"}
-    assert browser.post(data=final, **post).status_code == 303
+    saved = browser.post(data=final, **post)
+    assert saved.status_code == 303 and saved.headers["location"].startswith("/evaluation?id=")
+    assert "82%" in browser.get(saved.headers["location"]).text
     assert "82%" in browser.get("/call", params={"id": "ann-1"}).text, "9 of 11 by weight"
     table = browser.get("/scores.csv").text
     assert "'=cmd()" in table and table.count("ann-1") == len(form.questions)

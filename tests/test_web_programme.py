@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -104,6 +104,10 @@ def evaluated(programme: Programme, reviewer: Any, call_id: str) -> str:
     assert send(reviewer, "/call/score", id=call_id, save="final", **fields).status_code == 303
     page = reviewer.get("/call", params={"id": call_id}).text
     return re.findall(r'href="(/evaluation\?id=\d+)"', page)[0]
+
+
+def now_utc() -> datetime:
+    return datetime.now(UTC)
 
 
 def number_in(address: str) -> str:
@@ -543,6 +547,72 @@ def test_forgetting_reaches_every_table_that_names_a_call(tmp_path: Path) -> Non
     for table in of_calls[1:]:
         words = f"{WORD} of {table.name}.".encode()
         assert raw.count(words) == sum(c.table is table for c, _ in tables._TEXTS), table.name
+
+
+@pytest.mark.parametrize("how", ["forgotten", "words too old"])
+def test_titles_that_quote_a_call_alone_go_with_its_words(tmp_path: Path, how: str) -> None:
+    says = [("A", 0.0, 5.0, "My name is Quirrelmore and the boiler burst last Tuesday.")]
+    common = [("A", 0.0, 5.0, "The boiler burst again, last Monday, on a Tuesday bus: my refund?")]
+    gone = call("x-77", says=says, customer_id="c-4711", started_at=day(1))
+    put(tmp_path, gone, call("stays", says=common, customer_id="c2", started_at=now_utc()))
+    quoting = ("Mrs. QUIRRELMORE's", "burst last tuesday!", "all of c-4711")
+    kept = ("refund", "boiler burst", "Tuesday, last", "what nobody said", "of 2026")
+    with serving(tmp_path) as served:
+        lea = served.logged_in(Role.LEAD)
+        store = served.site.store
+        for title in (*quoting, *kept):
+            send(lea, "/searches", title=title, query="queue=q")
+            clip = {"clip.1": "0 2 stays", "title": title}
+            assert send(lea, "/playlist/add", **clip).status_code == 303
+            values = {"at": now(), "user_name": "lea", "form": "f", "form_text": "x"}
+            store.write(tables.calibrations.insert().values(values | {"title": store.seal(title)}))
+        send(lea, "/searches", title="found", query="phrase=quirrelmore+and")
+        send(lea, "/searches", title="lost", query="phrase=my+refund")
+        at = ("--warehouse", str(tmp_path / "w.duckdb"), "--landing", str(tmp_path / "landing"))
+        settings = tmp_path / "warmline.toml"
+        settings.write_text("[retention]\nwords_days = 1\n")
+        by_age = ("--by-retention", "--settings", str(settings))
+        options = ("--customer", "c-4711") if how == "forgotten" else by_age
+        done = CliRunner().invoke(commands, ["forget", *options, "--yes", *at])
+        assert done.exit_code == 0, done.output
+        titles = list(store.titles().values())
+        day_alone = f"{now():%Y-%m-%d}"
+        assert sorted(titles) == sorted([*kept * 3, *[day_alone] * 6, "lost my refund"])
+    raw = b"".join(path.read_bytes() for path in tmp_path.glob("w.web.sqlite*")).lower()
+    assert b"quirrelmore" not in raw and b"c-4711" not in raw and b"last tuesday" not in raw
+
+
+@pytest.mark.parametrize("left_before", [False, True])
+def test_whoever_has_the_name_next_inherits_nothing(tmp_path: Path, left_before: bool) -> None:
+    put(tmp_path, audible(tmp_path, "ann-1"))
+    with serving(tmp_path) as served:
+        first = served.logged_in(Role.REVIEWER, "kim")
+        send(first, "/searches", title="my own search", query="queue=cards")
+        draft = answers(served) | {"id": "ann-1"}
+        send(first, "/call/score", save="draft", **draft)
+        send(first, "/sample", n="1", seed="1", days="all")
+        assert (
+            "1 of 1" in text_of(first.get("/work")) and "my own search" in first.get("/work").text
+        )
+        listed = send(first, "/playlist/add", **{"clip.1": "1 2 ann-1", "title": "for all"})
+        playlist = listed.headers["location"]
+        assert 'name="clip"' in first.get(playlist).text, "who made it may take clips out"
+        store = served.site.store
+        if left_before:  # by a version that left all this behind
+            store.write(tables.users.delete().where(tables.users.c.name == "kim"))
+        else:
+            served.site.accounts.remove("kim")
+            for table in (tables.searches, tables.evaluations, tables.assignments):
+                assert not store.read(sa.select(table)), table.name
+        again = served.logged_in(Role.REVIEWER, "kim")
+        assert first.get("/calls").status_code == 303, "a session of before lets nobody in"
+        page = again.get("/work").text
+        assert "my own search" not in page and "ann-1" not in page and "for all" in page
+        assert 'name="clip"' not in again.get(playlist).text
+        (clip,) = store.read(sa.select(tables.clips))
+        assert send(again, "/playlist/drop", clip=clip["clip_id"]).status_code == 403
+        assert "draft" not in text_of(again.get("/call?id=ann-1"))
+        assert not store.read(sa.select(tables.evaluations))
 
 
 def test_nothing_counts_as_erased_while_the_log_holds_it(tmp_path: Path) -> None:

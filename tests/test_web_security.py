@@ -373,9 +373,9 @@ def test_a_day_or_a_key_that_lies_too_far_out_is_refused_in_a_line(served: Serve
             200,
             422,
         ), "calls of two agents are no report"
-    keys = ("9" * 5000, "9" * 40, "2026-01-01garbage|3", "9999-12-31T99:00|3")
-    for key in keys:
-        answer = lead.get("/calls", params={"after": key if "|" in key else f"|{key}"})
+    assert lead.get("/calls", params={"after": "|" + "9" * 5000}).status_code == 200
+    for key in ("9" * 40, "2026-01-01|", "2026-01-01garbage|3", "9999-12-31T99:00|3"):
+        answer = lead.get("/calls", params={"after": key})
         assert answer.status_code == 422 and "not the key of a row" in answer.text, key[:40]
 
 

@@ -378,7 +378,8 @@ class CallAnalysis:
     a value by an old definition is never mistaken for one by a new definition. `failed_runs` counts
     the consecutive runs in which the call failed. `redactions` is None where nothing had to be
     redacted. After `words_erased_at`, if it is set, no word of the call is kept
-    (`retention.words_days`).
+    (`retention.words_days`). `peaks` are those of `level_peaks`, a channel each; none in analyses
+    of before.
     """
 
     recording: Recording
@@ -404,3 +405,4 @@ class CallAnalysis:
     failed_runs: int = 0
     redactions: tuple[Redaction, ...] | None = None
     words_erased_at: datetime | None = None
+    peaks: tuple[bytes, ...] = ()

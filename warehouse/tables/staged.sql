@@ -11,7 +11,10 @@ SELECT
     list_filter(conversation.roles, lambda r: r.name = 'agent') AS agents,
     list_filter(conversation.roles, lambda r: r.name = 'customer') AS customers,
     list_concat(floor.metrics, prosody.metrics, empathy.metrics) AS metrics
-FROM read_parquet($files, union_by_name = true, filename = true) AS landed
+FROM (
+    SELECT COLUMNS(lambda name: name <> 'peaks')  -- which pages read from the landing file
+    FROM read_parquet($files, union_by_name = true, filename = true)
+) AS landed
 INNER JOIN batch
     ON batch.file = landed.filename[$prefix:]
     AND batch.landing_key = landed.landing_key

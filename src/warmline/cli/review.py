@@ -77,7 +77,8 @@ def mark(
         str | None,
         typer.Option(
             "--should-be",
-            help="What is true: an answer (ignored ... cognitive, no_answer), no_cue, or a value.",
+            help="What is true: an answer (ignored ... cognitive, no_answer), another feeling "
+            "(fear_anxiety ...), no_cue, or a value.",
             show_default=False,
         ),
     ] = None,

@@ -7,12 +7,14 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from warmline.cli.common import SettingsOption, WarehouseOption, messages, settings_from
 from warmline.errors import WarehouseError
 from warmline.files import places_of
+from warmline.settings import LoginSettings
 
 if TYPE_CHECKING:
     from warmline.web.accounts import Accounts
@@ -27,8 +29,8 @@ app.add_typer(users, name="user")
 
 #: What the extra `web` brings, as it is imported.
 _NEEDED = (
-    *("alembic", "av", "babel", "cryptography", "itsdangerous", "jinja2"),
-    *("sqlalchemy", "starlette", "uvicorn"),
+    *("alembic", "authlib", "av", "babel", "cryptography", "httpx2"),
+    *("itsdangerous", "jinja2", "joserfc", "sqlalchemy", "starlette", "uvicorn"),
 )
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -67,7 +69,8 @@ def serve(
 ) -> None:
     """Serve the pages until stopped; the link that is printed opens them once, as administrator.
 
-    With users (`warmline serve user add`) everybody logs in instead.
+    With users (`warmline serve user add`) or an identity provider (`[login]` of the settings)
+    everybody logs in instead.
     """
     if context.invoked_subcommand is not None:
         return
@@ -75,23 +78,25 @@ def serve(
         raise typer.BadParameter("give both: --certificate FILE --certificate-key FILE")
     chosen = settings_from(settings)
     at = places_of(chosen, None, warehouse).warehouse
-    store, accounts = _opened(at)
-    _require_users(host, accounts)
+    store, _ = _opened(at)
     from warmline.web.app import create_app, create_site, login_url
 
     site = create_site(chosen, at, store, is_secure=certificate is not None)
+    _require_users(host, site.accounts)
+    _require_a_way_in(chosen.login, site.accounts)
     site.warehouse.snapshot()
     with site.reading():  # a warehouse that cannot be read is said now, not by the first page
         pass
     listening = _bound(host, port)
     base = _base(listening, is_secure=certificate is not None)
-    is_single = accounts.is_single()
+    is_single = site.accounts.is_single()
     link = login_url(base, site.accounts.new_link()) if is_single else f"{base}/"
     typer.echo(f"{'opens once' if is_single else 'log in'}: {link}")
     typer.echo("stop with Ctrl-C")
     if opens:
         webbrowser.open(link)
-    hosts = frozenset({*_LOOPBACK, host.lower(), *(name.lower() for name in allow_host or ())})
+    names = [*_LOOPBACK, host, *(allow_host or ()), urlsplit(chosen.login.address).hostname or host]
+    hosts = frozenset(name.lower() for name in names)
     _run(create_app(site, hosts), listening, certificate, certificate_key)
 
 
@@ -133,17 +138,33 @@ def add_user(
             show_default=False,
         ),
     ] = None,
+    subject: Annotated[
+        str | None,
+        typer.Option(
+            "--subject",
+            metavar="SUB",
+            help="Who it is at the identity provider (claim `sub`), in place of a password.",
+            show_default=False,
+        ),
+    ] = None,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
 ) -> None:
-    """Add a user, who logs in with a password."""
-    at = places_of(settings_from(settings), None, warehouse).warehouse
-    store, accounts = _opened(at)
-    from warmline.web.accounts import Role
+    """Add a user, who logs in with a password, or by the identity provider of the settings."""
+    chosen = settings_from(settings)
+    if subject is not None and not chosen.login.issuer:
+        raise typer.BadParameter("the settings name no login.issuer", param_hint="--subject")
+    if subject is not None and password_file is not None:
+        raise typer.BadParameter("give one of them: --subject, --password-file")
+    store, accounts = _opened(places_of(chosen, None, warehouse).warehouse)
+    from warmline.web.accounts import Person, Role
 
     if role not in list(Role):
         raise typer.BadParameter(f"one of {', '.join(Role)}", param_hint="--role")
-    accounts.add(name, Role(role), _password(password_file), agent)
+    if subject is None:
+        accounts.add(name, Role(role), _password(password_file), agent)
+    else:
+        accounts.add_person(Person(chosen.login.issuer, subject, name, Role(role), agent))
     store.note(name, "user added", detail=role)
     typer.echo(f"{name} may log in as {role}")
 
@@ -164,11 +185,14 @@ def remove_user(
 @users.command("list")
 def list_users(warehouse: WarehouseOption = None, settings: SettingsOption = None) -> None:
     """List who may log in, and as what."""
-    _, accounts = _opened(places_of(settings_from(settings), None, warehouse).warehouse)
+    chosen = settings_from(settings)
+    _, accounts = _opened(places_of(chosen, None, warehouse).warehouse)
     found = accounts.all_users()
     for user in found:
         typer.echo(f"{user.name}  {user.role}{f'  {user.agent_id}' if user.agent_id else ''}")
-    if not found:
+    if not found and chosen.login.issuer:
+        messages().print(f"no users yet: {chosen.login.issuer} says who logs in", style="yellow")
+    elif not found:
         messages().print("no users: whoever starts the server sees all", style="yellow")
 
 
@@ -192,6 +216,15 @@ def _require_users(host: str, accounts: "Accounts") -> None:
         raise WarehouseError(
             f"--host {host}: others could reach it, and there are no users; "
             "`warmline serve user add NAME --role admin` makes the first"
+        )
+
+
+def _require_a_way_in(login: LoginSettings, accounts: "Accounts") -> None:
+    makes_users = login.role_claim or login.unknown_role
+    if login.issuer and not makes_users and not accounts.has_users():
+        raise WarehouseError(
+            "login.issuer: nobody could log in, as there are no users; `warmline serve user add "
+            "NAME --role admin --subject SUB` makes the first, or set login.role_claim"
         )
 
 

@@ -6,9 +6,10 @@ first, so that columns an older file lacks are NULL.
 
 import glob
 import hashlib
+import heapq
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,6 +39,11 @@ _PARQUET: dict[str, Any] = {
     "write_statistics": False,
     "write_page_checksum": True,
 }
+
+
+#: How many compacted files are looked through for an analysis that is not where it was.
+_LATEST_PACKS = 20
+_PEAKS_ALONE = f"COLUMNS(lambda name: name IN ('{KEY}', 'peaks'))"
 
 
 @cache
@@ -106,16 +112,60 @@ def read(path: Path, key: str | None = None) -> CallAnalysis:
         raise LandingError(f"{path}: not a readable analysis ({cause})") from e
 
 
-def _row(file: pq.ParquetFile, key: str | None) -> dict[str, Any]:
-    """Return the one row, or the row of a key, reading only the row group that holds it."""
-    names = set(file.schema_arrow.names) & set(landing_schema().names)
+def peaks_of(landing_dir: Path, key: str, seen_in: Sequence[str]) -> tuple[bytes, ...]:
+    """Return the peaks of the analysis with this key, reading nothing else of it.
+
+    It is looked for in the files in which it was last seen, and then where compacting has put it
+    since. There are none when it was made before they were kept, is not there, or unreadable.
+    """
+    alone = store.uncompacted_file(landing_dir, key)
+    for path in (*(landing_dir / name for name in seen_in), alone):
+        with suppress(FileNotFoundError, LandingError):
+            return _read_peaks(path, key)
+    packs = (landing_dir / store.COMPACTED).glob("*/*.parquet")
+    for path in heapq.nlargest(_LATEST_PACKS, packs, key=_written_ns):
+        with suppress(FileNotFoundError, LandingError):
+            return _read_peaks(path, key)
+    return ()
+
+
+def _written_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:  # compacted again
+        return 0
+
+
+def _read_peaks(path: Path, key: str) -> tuple[bytes, ...]:
+    """The peaks in a file. Raises as `read`."""
+    try:
+        secret = store.required_key(path)
+        if secret is not None:
+            found = store.decrypt_table(path, secret, f"{KEY} = $wanted", _PEAKS_ALONE, wanted=key)
+            row = found.to_pylist()[0]
+        else:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                row = _row(file, key, {"peaks"})
+        return tuple(row.get("peaks") or ())
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException, ValueError, LookupError) as e:
+        raise LandingError(f"{path}: not a readable analysis ({type(e).__name__})") from e
+
+
+def _row(file: pq.ParquetFile, key: str | None, wanted: Set[str] = frozenset()) -> dict[str, Any]:
+    """Return the one row, or the row of a key, reading only the row group that holds it.
+
+    Of its columns those wanted are read, or all.
+    """
+    names = set(file.schema_arrow.names) & (wanted or set(landing_schema().names))
     for group in range(file.num_row_groups):
         keys = file.read_row_group(group, columns=[KEY]).column(KEY).to_pylist()
-        wanted = [i for i, found in enumerate(keys) if key in (None, found)]
+        at = [i for i, found in enumerate(keys) if key in (None, found)]
         if key is None and len(keys) * file.num_row_groups != 1:
             raise ValueError(f"holds {file.metadata.num_rows} analyses; say which key")
-        if wanted:
-            rows = file.read_row_group(group, columns=sorted(names)).slice(wanted[0], 1)
+        if at:
+            rows = file.read_row_group(group, columns=sorted(names)).slice(at[0], 1)
             row: dict[str, Any] = rows.to_pylist(maps_as_pydicts="strict")[0]
             return row
     raise ValueError(f"holds no analysis {key or ''}".rstrip())
@@ -134,8 +184,12 @@ def _decrypted_row(path: Path, secret: Key, key: str | None) -> dict[str, Any]:
 
 
 def _digest(row: dict[str, Any]) -> str:
-    text = json.dumps(row, default=lambda time: time.isoformat(), ensure_ascii=False)
+    text = json.dumps(row, default=_as_text, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _as_text(value: Any) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value.isoformat())
 
 
 # Many landing files read at once, into a table of what has landed.

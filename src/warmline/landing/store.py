@@ -49,6 +49,7 @@ _SCALARS = {
     bool: pa.bool_(),
     int: pa.int64(),
     float: pa.float64(),
+    bytes: pa.binary(),
     datetime: pa.timestamp("us", tz="UTC"),
 }
 
@@ -122,7 +123,7 @@ def _unwrap(annotation: Any) -> tuple[Any, bool]:
 
 
 def _plain(value: Any, name: str) -> Any:
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int | float | bytes):
         return value
     if isinstance(value, str):
         return storable(str(value))
@@ -363,12 +364,15 @@ def read_table(path: Path) -> pa.Table:
     return decrypt_table(path, key)
 
 
-def decrypt_table(path: Path, key: Key, where: str = "true", **given: object) -> pa.Table:
-    """Return the rows of an encrypted file that meet an SQL condition.
+def decrypt_table(
+    path: Path, key: Key, where: str = "true", columns: str = "*", **given: object
+) -> pa.Table:
+    """Return the rows of an encrypted file that meet an SQL condition, or these columns of them.
 
     Raises OSError for a file that is damaged, or encrypted with another key.
     """
-    rows = f"FROM read_parquet($path, encryption_config = {PARQUET_KEY}) WHERE {where}"
+    source = f"read_parquet($path, encryption_config = {PARQUET_KEY})"
+    rows = f"SELECT {columns} FROM {source} WHERE {where}"
     with open_with_key(key, writes=False) as con:
         con.execute("SET TimeZone = 'UTC'")
         try:

@@ -31,7 +31,7 @@ from warmline.processes import ProgressCallback, no_progress, part_of
 from warmline.recordings.find import identify
 from warmline.recordings.metadata import MetadataTable, read_metadata
 from warmline.recordings.remote import RemoteFile
-from warmline.recordings.sound import Sound, decode
+from warmline.recordings.sound import Sound, decode, level_peaks
 from warmline.redaction import redact
 from warmline.speech import channels
 from warmline.values import (
@@ -157,6 +157,7 @@ class _SoundFacts(NamedTuple):
     duration_s: float
     sample_rate_hz: int
     codec: str
+    peaks: tuple[bytes, ...]
 
 
 class _Heard(NamedTuple):
@@ -385,13 +386,14 @@ class CallRun:
 
 
 def _facts(sound: Sound) -> _SoundFacts:
-    return _SoundFacts(sound.duration_s, sound.native_rate_hz, sound.codec)
+    peaks = level_peaks(sound.pcm)
+    return _SoundFacts(sound.duration_s, sound.native_rate_hz, sound.codec, peaks)
 
 
 def _known_facts(old: CallAnalysis) -> _SoundFacts | None:
     if old.duration_s is None or old.sample_rate_hz is None or old.codec is None:
         return None
-    return _SoundFacts(old.duration_s, old.sample_rate_hz, old.codec)
+    return _SoundFacts(old.duration_s, old.sample_rate_hz, old.codec, old.peaks)
 
 
 def _known_speech(old: CallAnalysis) -> tuple[ChannelLayout, Speech] | None:

@@ -6,7 +6,7 @@ is interrupted, every command that uses these places finds the note and finishes
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,10 +18,12 @@ import platformdirs
 
 from warmline import landing
 from warmline.analysis import CallAnalysis
+from warmline.database import open_for_reading
 from warmline.errors import ScheduleError, WarehouseError
 from warmline.files import LockedError, Places, erasing_note, exclusive, write_whole
 from warmline.landing import Erased, Selection
 from warmline.pipeline import all_measures, dated_after
+from warmline.query.calls import quotes_alone
 from warmline.reports.monitoring import refresh_reports
 from warmline.settings import RetentionSettings, Settings
 from warmline.warehouse import publish
@@ -55,6 +57,7 @@ def erase_calls(
         note = erasing_note(places.warehouse)
         folder = str(places.landing.resolve())
         write_whole(note, lambda file: file.write_text(folder), WarehouseError, "a note")
+        _erase_titles(places.warehouse, landing.matching(places.landing, selection))
         erased = landing.erase(places.landing, selection, places.warehouse, and_later=and_later)
         _finish(places, settings, in_a_night=in_a_night, allow_loss=allow_loss)
     return erased
@@ -96,6 +99,7 @@ def apply_retention(
     keys = _worded_too_long(folder, limits, now)
     words = 0
     if keys:  # first: a call that has its words in the landing folder is due again
+        _erase_titles(places.warehouse, keys)
         with _additions(places.warehouse) as store:
             if store is not None:
                 store.erase_words(keys)
@@ -208,6 +212,21 @@ def _forget_additions(warehouse: Path, landing_dir: Path) -> None:
     with _additions(warehouse) as store:
         if store is not None:
             store.forget_calls(landing.forgotten_keys(landing_dir))
+
+
+def _erase_titles(warehouse: Path, keys: Collection[str]) -> None:
+    """Erase titles that people gave on the pages and that quote these calls alone.
+
+    While their words are in the warehouse: what it no longer holds, nothing can be compared with.
+    Raises WarehouseError when it cannot be reached.
+    """
+    with _additions(warehouse) as store:
+        if store is None or not keys or not warehouse.is_file():
+            return
+        titles = store.titles()
+        with open_for_reading(warehouse) as con:
+            quoting = quotes_alone(con, keys, titles.values())
+        store.erase_titles([which for which, title in titles.items() if title in quoting])
 
 
 @contextmanager

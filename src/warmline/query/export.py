@@ -315,7 +315,7 @@ def export(analysis: CallAnalysis, format_name: str, folder: Path, stem: str | N
 
 ENDING = "bleeped.wav"
 TONE_HZ = 1000.0
-_TONE_LEVEL = 0.1  # of full scale, -23 dBFS: as loud as talk
+TONE_LEVEL = 0.1  # of full scale, -23 dBFS: as loud as talk
 # The times of words are accurate to a tenth or two of a second, and a digit is short.
 MARGIN_S = 0.3
 
@@ -350,11 +350,17 @@ def bleeped(pcm: NDArray[np.int16], hidden: Sequence[Span]) -> NDArray[np.int16]
     """Return the sound, shape (channels, samples) at 16 kHz, with a tone over these spans."""
     copy = pcm.copy()
     for span in hidden:
-        first = min(max(0, round((span.start_s - MARGIN_S) * SAMPLE_RATE_HZ)), pcm.shape[1])
-        past = max(first, min(round((span.end_s + MARGIN_S) * SAMPLE_RATE_HZ), pcm.shape[1]))
+        start_s, end_s = with_margin(span)
+        first = min(max(0, round(start_s * SAMPLE_RATE_HZ)), pcm.shape[1])
+        past = max(first, min(round(end_s * SAMPLE_RATE_HZ), pcm.shape[1]))
         phase = 2 * np.pi * TONE_HZ / SAMPLE_RATE_HZ * np.arange(first, past)
-        copy[:, first:past] = np.round(_TONE_LEVEL * 32767 * np.sin(phase))
+        copy[:, first:past] = np.round(TONE_LEVEL * 32767 * np.sin(phase))
     return copy
+
+
+def with_margin(span: Span) -> tuple[float, float]:
+    """Return start and end of what gives way to a tone: the span with a little around it, s."""
+    return span.start_s - MARGIN_S, span.end_s + MARGIN_S
 
 
 def _write(path: Path, pcm: NDArray[np.int16]) -> None:

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 #: What a cue's answer can be, in the words of the ledger; `no_cue` says that there was no cue.
 ANSWERS = ("ignored", "dismissed", "problem_solved_only", "attentive", "affective", "cognitive")
 NO_CUE, NO_ANSWER = "no_cue", "no_answer"
+#: The feelings of the ledger: what a cue was, when the machine took it for another.
+FEELINGS = (
+    "fear_anxiety",
+    "anger_frustration",
+    "sadness_disappointment",
+    "confusion_powerlessness",
+)
 _NEAR_S = 1.0
 
 _CUES = """
@@ -67,7 +74,7 @@ def review_cue(
 
     Raises QueryError with the valid calls, cues or words.
     """
-    allowed = (*ANSWERS, NO_ANSWER, NO_CUE)
+    allowed = (*ANSWERS, NO_ANSWER, *FEELINGS, NO_CUE)
     if judgement.should_be is not None and judgement.should_be not in allowed:
         raise QueryError(f"--should-be {judgement.should_be}: a cue's is {', '.join(allowed)}")
     call = _meant(warehouse, call_id)

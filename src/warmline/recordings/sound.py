@@ -6,6 +6,8 @@ so that a crafted playlist cannot make it open anything else.
 """
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -124,6 +126,25 @@ def _loudest_db(pcm: NDArray[np.int16]) -> float:
     return max(_FLOOR_DB, 10 * float(np.log10(loudest))) if loudest > 0 else _FLOOR_DB
 
 
+PEAKS_PER_S = 20
+
+
+def level_peaks(pcm: NDArray[np.int16]) -> tuple[bytes, ...]:
+    """Return what a waveform is drawn from: for each channel, the extremes of its twentieths of a
+    second.
+
+    They are signed bytes, least and greatest in turn, of which 127 is full scale. `pcm` has shape
+    (channels, samples).
+    """
+    step = SAMPLE_RATE_HZ // PEAKS_PER_S
+    starts = np.arange(0, pcm.shape[1], step)
+    if not len(starts):
+        return tuple(b"" for _ in pcm)
+    extremes = [f.reduceat(pcm, starts, axis=1) for f in (np.minimum, np.maximum)]
+    scaled = np.round(np.stack(extremes, axis=2).astype(np.float32) / 32768 * 127)
+    return tuple(channel.tobytes() for channel in scaled.astype(np.int8))
+
+
 # Decoded frames of any rate, format and channel count become samples at 16 kHz, in place.
 
 
@@ -131,7 +152,7 @@ _RATES_HZ = range(4_000, 192_001)
 _LEAST_GAP_S = 0.1
 
 
-class _FrameWriter:
+class FrameWriter:
     """Writes frames one after another, every channel by itself.
 
     Where `timestamped` frames leave a gap of 0.1 s or more there is silence, so that times agree
@@ -306,10 +327,34 @@ def decode(path: Path, settings: RecordingSettings) -> Sound:
 
     The first audio stream is taken. Memory is that of the result, 32 kB per second and channel.
     Raises `RecordingRefusedError` with one of these codes: those of `open_recording` and of
-    `_FrameWriter`, `not_audio`, `no_audio_stream`, `two_files` (one appended to another),
+    `FrameWriter`, `not_audio`, `no_audio_stream`, `two_files` (one appended to another),
     `unsupported_codec`, `too_short`, `too_long` (from the header where it tells, else as soon as it
     is seen), `truncated` (more than `max_missing_share` of the promised sound is missing),
     `corrupt`, `silent`.
+    """
+    name = path.name
+    with opened(path, settings) as (container, stream, header):
+        promised_s = _promised_s(container, stream, header)
+        if promised_s is not None and promised_s > settings.max_duration_s:
+            raise _too_long(name, f"{promised_s:.0f} s", settings)
+        expected_samples = round((promised_s or 0.0) * SAMPLE_RATE_HZ)
+        is_timestamped = container.format.name in _TIMESTAMPED
+        writer = FrameWriter(name, settings, expected_samples, is_timestamped)
+        counts = _read(container, stream, writer)
+        pcm = writer.finish()
+        codec = stream.codec_context.codec.canonical_name
+    _refuse_damaged(name, writer.duration_s, promised_s, counts, header, settings)
+    _refuse_unheard(name, pcm, settings)
+    return Sound(pcm, writer.native_rate_hz, codec)
+
+
+@contextmanager
+def opened(
+    path: Path, settings: RecordingSettings, probed_bytes: int | None = None
+) -> Iterator[tuple["InputContainer", "AudioStream", Header]]:
+    """Open a recording with FFmpeg: its first stream of sound, and what its header says.
+
+    FFmpeg looks through the first 5 MB for what they hold, or through so many bytes.
     """
     import av
 
@@ -319,6 +364,7 @@ def decode(path: Path, settings: RecordingSettings) -> Sound:
         _refuse_cut_samples(name, header, settings)
         _refuse_second_file(name, header)
         options = _OPTIONS | ({"ignore_length": "1"} if _goes_on(header, settings) else {})
+        options |= {"probesize": str(probed_bytes)} if probed_bytes else {}
         try:
             container = av.open(
                 _Source(file, header), mode="r", options=options, metadata_errors="replace"
@@ -326,19 +372,7 @@ def decode(path: Path, settings: RecordingSettings) -> Sound:
         except av.error.FFmpegError as e:
             raise _not_openable(name, header, e) from e
         with container:
-            stream = _audio_stream(name, container)
-            promised_s = _promised_s(container, stream, header)
-            if promised_s is not None and promised_s > settings.max_duration_s:
-                raise _too_long(name, f"{promised_s:.0f} s", settings)
-            expected_samples = round((promised_s or 0.0) * SAMPLE_RATE_HZ)
-            is_timestamped = container.format.name in _TIMESTAMPED
-            writer = _FrameWriter(name, settings, expected_samples, is_timestamped)
-            counts = _read(container, stream, writer)
-            pcm = writer.finish()
-            codec = stream.codec_context.codec.canonical_name
-    _refuse_damaged(name, writer.duration_s, promised_s, counts, header, settings)
-    _refuse_unheard(name, pcm, settings)
-    return Sound(pcm, writer.native_rate_hz, codec)
+            yield container, _audio_stream(name, container), header
 
 
 def _refuse_cut_samples(name: str, header: Header, settings: RecordingSettings) -> None:
@@ -414,7 +448,7 @@ def _promised_s(container: "InputContainer", stream: "AudioStream", header: Head
     return None
 
 
-def _read(container: "InputContainer", stream: "AudioStream", writer: _FrameWriter) -> _Counts:
+def _read(container: "InputContainer", stream: "AudioStream", writer: FrameWriter) -> _Counts:
     """Decode to the end, or until nothing more can be decoded."""
     import av
 

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -36,6 +37,7 @@ __all__ = [
     "EncryptionSettings",
     "FloorSettings",
     "LanguageSettings",
+    "LoginSettings",
     "NightSettings",
     "PlaceSettings",
     "ProfileSettings",
@@ -372,6 +374,97 @@ class EncryptionSettings(Section):
     )
 
 
+# Settings of the pages: who may log in by an identity provider.
+
+
+PagesRole = Literal["agent", "researcher", "reviewer", "lead", "admin"]
+
+
+class RoleOfClaim(Section):
+    """[[login.roles]] the role that a value of the role claim stands for."""
+
+    value: str = Field(min_length=1, description="What the claim says, as the name of a group.")
+    role: PagesRole = Field(description="The role that it gives here.")
+
+
+class LoginSettings(Section):
+    """[login] users of `warmline serve` who log in by an identity provider (OpenID Connect)."""
+
+    issuer: str = Field(
+        default="",
+        description="Address of the provider, as its tokens say it (iss); empty: there is none, "
+        "and nothing is asked of any.",
+    )
+    client_id: str = Field(default="", description="What the provider calls these pages.")
+    client_secret_env: str = Field(
+        default="",
+        pattern=r"^\w*$",
+        description="Name of the environment variable that holds the secret of the client;",
+    )
+    client_secret_file: str = Field(
+        default="",
+        description="or the file with the secret in its first line. Neither: a public client.",
+    )
+    address: str = Field(
+        default="",
+        description="Address of these pages in people's browsers, such as https://qa.example.org; "
+        "the provider sends people back to it with /login/callback after it. Empty: the one that "
+        "the browser asked for.",
+    )
+    scopes: str = Field(default="openid profile email", description="What the provider is asked.")
+    name_claim: str = Field(
+        default="preferred_username",
+        min_length=1,
+        description="Claim of the ID token that a new user is called by.",
+    )
+    role_claim: str = Field(
+        default="",
+        description="Claim that says the role, anew at every login: one value or several, of which "
+        "the one that may most counts. Empty: the role is that of `warmline serve user add`.",
+    )
+    roles: tuple[RoleOfClaim, ...] = Field(
+        default=(),
+        description="What its values stand for, tables [[login.roles]] with value and role; none: "
+        "the values are roles.",
+    )
+    agent_claim: str = Field(
+        default="", description="Claim with the agent's id, for those whose role is agent."
+    )
+    unknown_role: PagesRole | Literal[""] = Field(
+        default="",
+        description="Role of somebody who has none by what is set above; empty: they are refused.",
+    )
+
+    @model_validator(mode="after")
+    def _can_be_used(self) -> Self:
+        if not self.issuer:
+            return self
+        if not self.client_id:
+            raise ValueError("client_id: what does the provider call these pages?")
+        if self.client_secret_env and self.client_secret_file:
+            raise ValueError("client_secret_env and client_secret_file: name one of them")
+        if "openid" not in self.scopes.split():
+            raise ValueError("scopes: openid has to be one of them")
+        for name in ("issuer", "address"):
+            if (address := getattr(self, name)) and not is_safe_address(address):
+                raise ValueError(f"{name}: an address with https, or http of this machine")
+        return self
+
+
+def is_safe_address(text: str) -> bool:
+    """Return whether it is an address to which nothing travels that others could read."""
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or parts.fragment or parts.username:
+        return False
+    return parts.scheme == "https" or (
+        parts.scheme == "http" and host in ("localhost", "127.0.0.1", "::1")
+    )
+
+
 class Settings(Section):
     """All settings of warmline, by section."""
 
@@ -389,6 +482,7 @@ class Settings(Section):
     profile: ProfileSettings = Field(default_factory=ProfileSettings)
     retention: RetentionSettings = Field(default_factory=RetentionSettings)
     encryption: EncryptionSettings = Field(default_factory=EncryptionSettings)
+    login: LoginSettings = Field(default_factory=LoginSettings)
     display: DisplaySettings = Field(default_factory=DisplaySettings)
     night: NightSettings = Field(default_factory=NightSettings)
 

@@ -1,8 +1,8 @@
 """Accounts of the pages and what each role may do: users, passwords, sessions, one-time links.
 
-As long as there is no user, whoever started the server is the only one: a link that it prints opens
-one session as administrator. With users everybody logs in. Passwords are kept as scrypt digests,
-session tokens as SHA-256 digests, so that the file lets nobody in.
+As long as there is no user and no identity provider, whoever started the server is the only one: a
+link that it prints opens one session as administrator. Otherwise everybody logs in. Passwords are
+kept as scrypt digests, session tokens as SHA-256 digests, so that the file lets nobody in.
 """
 
 import base64
@@ -10,9 +10,10 @@ import getpass
 import hashlib
 import hmac
 import secrets
+import shlex
 import threading
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from warmline.errors import QueryError, WarmlineError
-from warmline.web.store import Store, attempts, now, sessions, users
+from warmline.web.store import Row, Store, attempts, erasing_own, now, sessions, users
 
 SHORTEST_PASSWORD = 10
 _LONGEST_PASSWORD = 256
@@ -33,6 +34,7 @@ _IDLE = timedelta(hours=12)
 _LONGEST_SESSION = timedelta(days=7)
 _WINDOW = timedelta(minutes=15)
 _TRIES_PER_NAME, _TRIES_PER_ADDRESS = 5, 20
+_TOO_OFTEN = f"tried too often; wait {round(_WINDOW.total_seconds() / 60)} minutes"
 
 
 class Role(StrEnum):
@@ -77,11 +79,19 @@ class LoginError(WarmlineError):
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who uses the pages; `agent_id` is whose calls an agent may see."""
+    """Somebody who uses the pages; `agent_id` is whose calls an agent may see.
+
+    `since` is when they were added: what has their name and is older is of somebody before them.
+    """
 
     name: str
     role: Role
     agent_id: str | None = None
+    since: datetime | None = None
+
+    def made(self, row: Row) -> bool:
+        """Return whether a row of the store, with `user_name` and `at`, is this person's own."""
+        return row["user_name"] == self.name and (self.since is None or row["at"] >= self.since)
 
     def may(self, right: Right) -> bool:
         """Return whether this user's role has the right."""
@@ -96,36 +106,66 @@ class Session:
     digest: str
 
 
+@dataclass(frozen=True)
+class Person:
+    """Somebody who has just proved to an identity provider who they are.
+
+    With `decides`, role and agent's id are the provider's to say, also of a user who is known;
+    otherwise they count for a new one only. Without a role, nobody becomes a user.
+    """
+
+    issuer: str
+    subject: str
+    name: str
+    role: Role | None = None
+    agent_id: str | None = None
+    decides: bool = False
+
+
 @dataclass
 class Accounts:
     """The users of a store, and the sessions that they have open."""
 
     store: Store
+    has_provider: bool = False
     _link: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, name: str, role: Role, password: str, agent_id: str | None = None) -> None:
         """Add a user. Raises QueryError for a name that is taken, or a password that is short."""
-        _require_name(name)
         _require_password(password)
+        self._add(name, role, agent_id, password_hash=hashed(password))
+
+    def add_person(self, person: Person) -> None:
+        """Add a user who logs in by an identity provider.
+
+        Raises QueryError for a name that is taken, somebody who is there already, or no role.
+        """
+        if person.role is None:
+            raise QueryError(f"{person.name}: no role")
+        known = self._row_of(person)
+        if known is not None:
+            raise QueryError(f"that is {known['name']!r}, who may log in already")
+        named = {"issuer": person.issuer, "subject": person.subject}
+        self._add(person.name, person.role, person.agent_id, password_hash="", **named)
+
+    def _add(self, name: str, role: Role, agent_id: str | None, **how: str) -> None:
+        _require_name(name)
         if role is Role.AGENT and not agent_id:
             raise QueryError(f"{name}: an agent sees own calls; say whose with --agent ID")
-        if any(row["name"] == name for row in self.store.read(sa.select(users.c.name))):
+        values = {"name": name, "role": role.value, "agent_id": agent_id, "created_at": now()}
+        is_taken = sa.select(users.c.name).where(users.c.name == name)
+        added = users.insert().values(values | how)
+        if not self.store.write_unless(is_taken, *erasing_own(name), added):
             raise QueryError(f"there is a user {name!r} already; remove it first")
-        values = {
-            "name": name,
-            "role": role.value,
-            "agent_id": agent_id,
-            "password_hash": hashed(password),
-            "created_at": now(),
-        }
-        self.store.write(users.insert().values(values))
 
     def remove(self, name: str) -> None:
-        """Remove a user with all open sessions. Raises QueryError when there is none."""
-        removed, _ = self.store.write(
-            users.delete().where(users.c.name == name),
-            sessions.delete().where(sessions.c.user_name == name),
+        """Remove a user, with what was theirs alone: sessions, saved searches, drafts, their queue.
+
+        What others read stays, with their name. Raises QueryError when there is none.
+        """
+        removed, *_ = self.store.write(
+            users.delete().where(users.c.name == name), *erasing_own(name)
         )
         if not removed:
             known = ", ".join(user.name for user in self.all_users()) or "none"
@@ -134,11 +174,18 @@ class Accounts:
     def all_users(self) -> tuple[User, ...]:
         """Return all users in order of name."""
         found = self.store.read(sa.select(users).order_by(users.c.name))
-        return tuple(User(row["name"], Role(row["role"]), row["agent_id"]) for row in found)
+        return tuple(
+            User(row["name"], Role(row["role"]), row["agent_id"], row["created_at"])
+            for row in found
+        )
 
     def is_single(self) -> bool:
-        """Return whether there are no users, and only the one-time link lets somebody in."""
-        return not self.store.read(sa.select(users.c.name).limit(1))
+        """Return whether only the one-time link lets somebody in: no users, and no provider."""
+        return not self.has_provider and not self.has_users()
+
+    def has_users(self) -> bool:
+        """Return whether there are users."""
+        return bool(self.store.read(sa.select(users.c.name).limit(1)))
 
     def new_link(self) -> str:
         """Return the secret of a link that opens one session; one made before is void."""
@@ -164,14 +211,56 @@ class Accounts:
         """
         self._require_few_tries(name, address)
         found = self.store.read(sa.select(users).where(users.c.name == name))
-        stored = found[0]["password_hash"] if found else _of_nobody()
-        if not (_matches(password, stored) and found):
-            self.store.write(
-                attempts.insert().values(user_name=name[:100], address=address, at=now())
-            )
+        stored = found[0]["password_hash"] if found else ""
+        if not (_matches(password, stored or _of_nobody()) and stored):
+            self.note_refused(name, address)
             raise LoginError("name or password is wrong")
         self.store.write(attempts.delete().where(attempts.c.user_name == name))
         return self._opened(name)
+
+    def log_in_person(self, person: Person) -> tuple[str, str]:
+        """Return name and token of a new session of somebody who proved who they are.
+
+        Raises LoginError when they are no user and have no role to become one by, when their name
+        is somebody else's, or when their provider says that they have no role any more.
+        """
+        row = self._row_of(person)
+        name = person.name if row is None else str(row["name"])
+        try:
+            if row is None:
+                self._add_stranger(person)
+            elif person.decides:
+                self._take_role(name, person)
+        except QueryError as e:
+            raise LoginError(str(e).replace("; say whose with --agent ID", "")) from e
+        return name, self._opened(name)
+
+    def _add_stranger(self, person: Person) -> None:
+        if not person.name:
+            raise LoginError("your identity provider does not say what you are called")
+        if person.role is None:
+            raise LoginError(
+                f"you have no role here; who runs these pages can give you one: `warmline serve "
+                f"user add {shlex.quote(person.name)} --role ROLE "
+                f"--subject {shlex.quote(person.subject)}`"
+            )
+        try:
+            self.add_person(person)
+        except sa.exc.IntegrityError as e:  # two browsers of one stranger at once
+            raise LoginError("you have just logged in elsewhere; log in again") from e
+
+    def _take_role(self, name: str, person: Person) -> None:
+        if person.role is None:
+            self.store.write(sessions.delete().where(sessions.c.user_name == name))
+            raise LoginError(f"{name}: your identity provider says no role that counts here")
+        if person.role is Role.AGENT and not person.agent_id:
+            raise QueryError(f"{name}: an agent sees own calls, and nobody says whose")
+        changed = {"role": person.role.value, "agent_id": person.agent_id}
+        self.store.write(users.update().where(users.c.name == name).values(changed))
+
+    def _row_of(self, person: Person) -> Row | None:
+        is_meant = (users.c.issuer == person.issuer) & (users.c.subject == person.subject)
+        return next(iter(self.store.read(sa.select(users).where(is_meant))), None)
 
     def session(self, token: str) -> Session | None:
         """Return the session of a token; None when it is none, or was left alone too long."""
@@ -195,6 +284,10 @@ class Accounts:
         """End a session."""
         self.store.write(sessions.delete().where(sessions.c.digest == digest))
 
+    def log_out_token(self, token: str) -> None:
+        """End the session of a token, if it is one's."""
+        self.log_out(_digest(token))
+
     def _opened(self, user_name: str | None) -> str:
         token, at = secrets.token_urlsafe(32), now()
         self.store.write(
@@ -211,13 +304,23 @@ class Accounts:
         return next((user for user in self.all_users() if user.name == name), None)
 
     def _require_few_tries(self, name: str, address: str) -> None:
+        if self._tries(attempts.c.user_name == name[:100]) >= _TRIES_PER_NAME:
+            raise LoginError(_TOO_OFTEN)
+        self.require_few_tries_from(address)
+
+    def require_few_tries_from(self, address: str) -> None:
+        """Raise LoginError when too many logins from this address were refused lately."""
+        if self._tries(attempts.c.address == address) >= _TRIES_PER_ADDRESS:
+            raise LoginError(_TOO_OFTEN)
+
+    def note_refused(self, name: str, address: str) -> None:
+        """Count a login that was refused, by a name (empty: none) and from an address."""
+        self.store.write(attempts.insert().values(user_name=name[:100], address=address, at=now()))
+
+    def _tries(self, which: sa.ColumnElement[bool]) -> int:
         since = attempts.c.at > now() - _WINDOW
-        tries = sa.select(sa.func.count().label("n")).where(since)
-        by_name = self.store.read(tries.where(attempts.c.user_name == name[:100]))[0]["n"]
-        by_address = self.store.read(tries.where(attempts.c.address == address))[0]["n"]
-        if by_name >= _TRIES_PER_NAME or by_address >= _TRIES_PER_ADDRESS:
-            minutes = round(_WINDOW.total_seconds() / 60)
-            raise LoginError(f"tried too often; wait {minutes} minutes")
+        counted = sa.select(sa.func.count().label("n")).where(since).where(which)
+        return int(self.store.read(counted)[0]["n"])
 
 
 def hashed(password: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -46,6 +47,13 @@ from warmline.web.call_routes import (
 from warmline.web.coaching import add_coaching, end_goal
 from warmline.web.disputes import answer_evaluation, decide_dispute, show_evaluation
 from warmline.web.listing import list_calls
+from warmline.web.oidc import (
+    CALLBACK,
+    LOGIN_LASTS_S,
+    PENDING_COOKIE,
+    Provider,
+    provider_of,
+)
 from warmline.web.people import show_agent, show_measures, show_people, show_team
 from warmline.web.report import export_report, show_report
 from warmline.web.scorecards import export_scores, save_form, show_form
@@ -79,15 +87,20 @@ _AUDIT_ROWS = 200
 def create_site(
     settings: Settings, warehouse: Path, store: Store, *, is_secure: bool = False
 ) -> Site:
-    """Return everything that serves one warehouse; `is_secure`, only over HTTPS."""
+    """Return everything that serves one warehouse; `is_secure`, only over HTTPS.
+
+    Raises WarehouseError when the secret for the identity provider is not there.
+    """
+    provider = provider_of(settings.login)
     return Site(
         settings,
         Warehouse(warehouse),
         store,
-        Accounts(store),
+        Accounts(store, has_provider=provider is not None),
         SoundCache(settings.recordings),
         Signer(),
-        is_secure,
+        is_secure or settings.login.address.startswith("https:"),
+        provider,
     )
 
 
@@ -96,6 +109,7 @@ def create_app(site: Site, hosts: frozenset[str]) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await run_in_threadpool(import_module, "av")  # now, not when somebody first wants to hear
         yield
         site.warehouse.close()
         site.store.close()
@@ -186,13 +200,62 @@ def _doors(site: Site) -> list[Route]:
             token = site.accounts.open_by_link(request.query_params.get("key", ""))
         except LoginError as e:
             return refusal(site, request, RefusedError(403, str(e)), None)
-        return _with_session(site, token, "/")
+        return _with_session(site, request, token, "/")
 
     return [
         Route("/login", show_login, methods=["GET"]),
         Route("/login", log_in, methods=["POST"]),
         Route("/open", open_link, methods=["GET"]),
+        *(_provider_doors(site, site.provider) if site.provider else []),
     ]
+
+
+def _provider_doors(site: Site, provider: Provider) -> list[Route]:
+    """The addresses of a login by the identity provider: to it, and back from it."""
+
+    async def begin(request: Request) -> Response:
+        back_to = provider.redirect_uri(request, is_secure=site.is_secure)
+        try:
+            await run_in_threadpool(site.accounts.require_few_tries_from, _address(request))
+            goal = local_path(request.query_params.get("next"))
+            address, cookie = await provider.begin(back_to, goal)
+        except LoginError as e:
+            return await run_in_threadpool(_not_let_in, site, request, str(e))
+        response = RedirectResponse(address, 303)
+        _set_cookie(response, site, PENDING_COOKIE, cookie, "/login", LOGIN_LASTS_S)
+        return response
+
+    async def finish(request: Request) -> Response:
+        answer = dict(request.query_params)
+        cookie = request.cookies.get(PENDING_COOKIE)
+        try:
+            pending = provider.pending(cookie, answer.get("state", ""))
+            await run_in_threadpool(site.accounts.require_few_tries_from, _address(request))
+        except LoginError as e:  # not counted: any page of another site can bring a browser here
+            return await run_in_threadpool(_not_let_in, site, request, str(e))
+        try:
+            person = await provider.finish(pending, answer)
+            name, token = await run_in_threadpool(site.accounts.log_in_person, person)
+        except LoginError as e:
+            await run_in_threadpool(site.accounts.note_refused, "", _address(request))
+            response = await run_in_threadpool(_not_let_in, site, request, str(e))
+        else:
+            await run_in_threadpool(
+                site.store.note, name, "logged in", detail=f"{_address(request)}, by provider"
+            )
+            response = await run_in_threadpool(_with_session, site, request, token, pending.goal)
+        response.delete_cookie(PENDING_COOKIE, path="/login")
+        return response
+
+    return [
+        Route("/login/provider", begin, methods=["GET"]),
+        Route(CALLBACK, finish, methods=["GET"]),
+    ]
+
+
+def _not_let_in(site: Site, request: Request, why: str) -> Response:
+    site.store.note("", "login refused", detail=f"{_address(request)}: {why}")
+    return _login_page(site, request, None, why, 429 if "often" in why else 403)
 
 
 def log_out(visit: Visit) -> Response:
@@ -218,7 +281,7 @@ def show_audit(visit: Visit) -> Response:
 
 
 def _log_in(site: Site, request: Request, form: dict[str, str]) -> Response:
-    address = request.client.host if request.client else ""
+    address = _address(request)
     name, goal = form.get("name", ""), form.get("next")
     try:
         token = site.accounts.log_in(name, form.get("password", ""), address)
@@ -226,7 +289,11 @@ def _log_in(site: Site, request: Request, form: dict[str, str]) -> Response:
         site.store.note(name[:100], "login refused", detail=address)
         return _login_page(site, request, goal, str(e), 429 if "often" in str(e) else 403)
     site.store.note(name, "logged in", detail=address)
-    return _with_session(site, token, local_path(goal))
+    return _with_session(site, request, token, local_path(goal))
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def _login_page(
@@ -242,15 +309,31 @@ def _login_page(
         goal=local_path(goal),
         problem=problem,
         is_single=site.accounts.is_single(),
+        has_provider=site.provider is not None,
     )
 
 
-def _with_session(site: Site, token: str, goal: str) -> Response:
+def _with_session(site: Site, request: Request, token: str, goal: str) -> Response:
+    """Go on with a new session; the one that the browser had before ends."""
+    if before := request.cookies.get(COOKIE):
+        site.accounts.log_out_token(before)
     response = RedirectResponse(goal, 303)
-    response.set_cookie(
-        COOKIE, token, path="/", httponly=True, samesite="lax", secure=site.is_secure
-    )
+    _set_cookie(response, site, COOKIE, token, "/")
     return response
+
+
+def _set_cookie(
+    response: Response, site: Site, name: str, value: str, path: str, lasts_s: int | None = None
+) -> None:
+    response.set_cookie(
+        name,
+        value,
+        path=path,
+        max_age=lasts_s,
+        httponly=True,
+        samesite="lax",
+        secure=site.is_secure,
+    )
 
 
 def login_url(base: str, secret: str) -> str:

@@ -6,6 +6,7 @@ from warmline.errors import QueryError, RecordingRefusedError, Status, WarmlineE
 from warmline.query.calls import CallPage, NamedCall, page_of, value_text
 from warmline.query.reviews import (
     ANSWERS,
+    FEELINGS,
     NO_ANSWER,
     NO_CUE,
     Judgement,
@@ -13,6 +14,7 @@ from warmline.query.reviews import (
 )
 from warmline.query.reviews import review_cue as land_cue_review
 from warmline.query.reviews import review_metric as land_metric_review
+from warmline.recordings.sound import PEAKS_PER_S
 from warmline.warehouse.landing_folder import known_places
 from warmline.web.accounts import Right
 from warmline.web.call_view import (
@@ -24,11 +26,19 @@ from warmline.web.call_view import (
     measures,
     recording_of,
     seconds,
+    stored_peaks,
 )
 from warmline.web.drawing import events, quiet_outside, timeline, waveform
 from warmline.web.scorecards import evaluations_of, forms
 from warmline.web.site import RefusedError, Visit, rows_for
-from warmline.web.sound import PEAKS_PER_S, RangeError, parse_range
+from warmline.web.sound import (
+    RangeError,
+    decoded_peaks,
+    drawable,
+    in_columns,
+    parse_range,
+    require_here,
+)
 from warmline.web.store import comments, now
 from warmline.web.templating import call_url
 from warmline.web.warehouse import Reader, Row
@@ -36,12 +46,6 @@ from warmline.web.warehouse import Reader, Row
 _MOST_COLUMNS = 8000
 _LONGEST_TEXT = 2000
 CUE_ANSWERS = (*ANSWERS, NO_ANSWER, NO_CUE)
-CUE_KINDS = (
-    "fear_anxiety",
-    "anger_frustration",
-    "sadness_disappointment",
-    "confusion_powerlessness",
-)
 _ONE_CALL = "SELECT * FROM calls WHERE call_id = $id"
 _WORDS = """
 SELECT turn_index, round(start_s, 2) AS start_s, round(end_s, 2) AS end_s, text
@@ -67,7 +71,7 @@ def show_call(visit: Visit) -> Response:
             headlines=headlines(page, value_text),
             measures=measures(page),
             cues_in=cues_in,
-            cue_kinds=CUE_KINDS,
+            cue_kinds=FEELINGS,
             cue_answers=CUE_ANSWERS,
             comments=comments_of(visit, call.landing_key),
             evaluations=evaluations_of(visit, [call.landing_key]),
@@ -110,6 +114,7 @@ def play(visit: Visit) -> Response:
         visit.note("heard", named)
     first, last = wanted or (0, size - 1)
     headers = common | {"Content-Length": str(last - first + 1)}
+    wav.bytes_between(first, min(last, first + 1))  # what cannot be decoded is said now
     if wanted is not None:
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"
     return StreamingResponse(
@@ -133,9 +138,14 @@ def draw_waveform(visit: Visit) -> Response:
         call = visit.call(reader)
         page = page_of(reader.cursor, call.call_id, with_profile=False)
         recording = recording_of(visit, reader, page.call)
-    wav = visit.site.sounds.sound_of(recording)
-    columns = max(1, min(round(wav.duration_s * PEAKS_PER_S), _MOST_COLUMNS))
-    peaks = wav.peaks(columns)
+        stored = stored_peaks(visit, reader, call.landing_key)
+    every = (
+        drawable(stored, recording.hidden)
+        if stored
+        else decoded_peaks(visit.site.sounds.sound_of(recording))
+    )
+    duration_s = every.shape[1] / PEAKS_PER_S
+    peaks = in_columns(every, _MOST_COLUMNS)
     parties = [row["party"] for row in page.parties]
     has_own_channels = page.call["speaker_source"] == "channel" and len(peaks) == len(parties)
     paths = {}
@@ -143,9 +153,9 @@ def draw_waveform(visit: Visit) -> Response:
         own = peaks[i].copy() if has_own_channels else peaks.max(axis=0)
         if not has_own_channels:
             spans = [row for row in page.segments if row["party"] == party]
-            quiet_outside(own, spans, wav.duration_s)
+            quiet_outside(own, spans, duration_s)
         paths[party] = waveform(own)
-    return JSONResponse({"columns": columns, "paths": paths})
+    return JSONResponse({"columns": peaks.shape[1], "paths": paths})
 
 
 def list_words(visit: Visit) -> Response:
@@ -173,7 +183,14 @@ def review_cue(visit: Visit) -> Response:
     with visit.site.reading(reviews=True) as reader:
         page = _page(visit, reader, call)
         cue = min(page.opportunities, key=lambda row: abs(row["start_s"] - at_s))
-        return visit.page("_cue.html", reader, page=page, cue=cue, cue_answers=CUE_ANSWERS)
+        return visit.page(
+            "_cue.html",
+            reader,
+            page=page,
+            cue=cue,
+            cue_kinds=FEELINGS,
+            cue_answers=CUE_ANSWERS,
+        )
 
 
 def review_metric(visit: Visit) -> Response:
@@ -201,8 +218,8 @@ def add_comment(visit: Visit) -> Response:
     label = visit.asked("label") or None
     if kind == "missed_cue":
         visit.require(Right.REVIEW)
-        if label not in CUE_KINDS:
-            raise QueryError(f"label: a cue's is {', '.join(CUE_KINDS)}")
+        if label not in FEELINGS:
+            raise QueryError(f"label: a cue's is {', '.join(FEELINGS)}")
     text = visit.asked("text")
     if not text or len(text) > _LONGEST_TEXT:
         raise QueryError(f"text: say something in at most {_LONGEST_TEXT} characters")
@@ -268,7 +285,7 @@ def _no_sound(visit: Visit, reader: Reader, call: Row) -> str | None:
     """Why this user cannot hear the call; None when nothing is known against it."""
     try:
         recording = recording_of(visit, reader, call)
-        visit.site.sounds.require_there(recording)
+        require_here(recording)
     except (RecordingRefusedError, WarmlineError) as e:
-        return str(e)
+        return visit.said(str(e))
     return None

@@ -8,9 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from warmline.errors import QueryError
+from warmline.landing import peaks_of
 from warmline.query.calls import CallPage
 from warmline.query.reviews import ANSWERS, NO_ANSWER, NO_CUE
+from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.values import Span
+from warmline.warehouse.landing_folder import noted_folder
 from warmline.web.accounts import Right
 from warmline.web.drawing import cue_sentence
 from warmline.web.site import RefusedError, Visit
@@ -21,6 +24,8 @@ from warmline.web.warehouse import Reader
 Row = dict[str, Any]
 
 _REDACTIONS = "SELECT start_s, end_s FROM redactions WHERE call_id = $id ORDER BY start_s"
+#: The file that holds an analysis: what was read last was written last.
+_LANDED = "SELECT file FROM landing.entries WHERE landing_key = $key ORDER BY analyzed_at DESC"
 _ENDINGS = ("resolution", "next_step", "no_answer", "thanks", "relief")
 _LEAST_WORDS = 4  # of a turn that says something: "Goodbye." does not
 _SENTENCE = re.compile(r"[^.?!]+[.?!]*")
@@ -87,7 +92,7 @@ def _felt(page: CallPage) -> Row | None:
 
 
 def _no_cue(page: CallPage) -> str:
-    return page.call["no_ledger_reason"] or "no cue of a feeling was recognised"
+    return page.call["no_ledger_reason"] or "no feeling was recognised"
 
 
 def _nothing_open(page: CallPage) -> str:
@@ -247,7 +252,21 @@ def recording_of(visit: Visit, reader: Reader, call: Row) -> Recording:
                 f"your role, {visit.user.role}, may not {Right.HEAR_HIDDEN.value}",
             )
         hidden = hidden_spans(reader.rows(_REDACTIONS, {"id": call["call_id"]}))
-    return Recording(call["call_id"], call["path"], call["audio_sha256"], hidden)
+    duration_s = call["duration_s"]
+    samples = None if duration_s is None else round(duration_s * SAMPLE_RATE_HZ)
+    channels = call["channel_count"]
+    return Recording(call["call_id"], call["path"], call["audio_sha256"], channels, samples, hidden)
+
+
+def stored_peaks(visit: Visit, reader: Reader, landing_key: str) -> tuple[bytes, ...]:
+    """Return the peaks that landed with the analysis of a call; none with one of before."""
+    at = visit.site.warehouse.path
+    noted = noted_folder(reader.cursor)
+    folder = next((f for f in noted.candidates(at) if noted.is_at(f, at)), None) if noted else None
+    if folder is None:
+        return ()
+    files = [str(row["file"]) for row in reader.rows(_LANDED, {"key": landing_key})]
+    return peaks_of(folder, landing_key, files)
 
 
 def comments_of(visit: Visit, landing_key: str) -> list[Row]:

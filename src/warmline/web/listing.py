@@ -47,6 +47,12 @@ SELECT started_at::DATE::TIMESTAMP AS started_at, agent_id, team, queue, contact
     count(*) AS calls
 FROM calls GROUP BY ALL
 """
+#: What decides which calls are on a page of the list, in its order.
+_KEYS = f"""
+SELECT call_id, started_at, agent_id, team, queue, contact_reason FROM calls ORDER BY {_ORDER}
+"""
+#: The first of the last four weeks with calls, and how many calls there are.
+_EXTENT = "SELECT four_weeks_to(NULL)::DATE AS first, count(*) AS calls FROM calls"
 _EQUAL = {"agent": "agent_id", "team": "team", "queue": "queue", "reason": "contact_reason"}
 
 
@@ -121,7 +127,7 @@ def filters_of(visit: Visit, reader: Reader) -> Filters:
     first, last = _day(visit, "from"), _day(visit, "to")
     all_days = visit.asked("days") == "all" and not (first or last)
     if not (first or last or all_days):
-        first = reader.value("SELECT four_weeks_to(NULL)::DATE")
+        first = reader.value(f"SELECT first FROM {reader.kept('call_extent', _EXTENT)}")
         last = first + timedelta(days=27) if first else None
         all_days = first is None
     return Filters(**asked, first=first, last=last, all_days=all_days)
@@ -200,7 +206,7 @@ def list_calls(visit: Visit) -> Response:
             choices=_choices(visit, reader, filters),
             measures=MEASURES,
             reasons=_why_nothing(visit, reader, filters) if is_empty else [],
-            total=reader.value("SELECT count(*) FROM calls"),
+            total=reader.value(f"SELECT calls FROM {reader.kept('call_extent', _EXTENT)}"),
         )
 
 
@@ -213,7 +219,7 @@ def _page_of_calls(
         at, _, last_id = after.partition("|")
         try:
             if not last_id:
-                raise ValueError(after)
+                raise ValueError
             values["last_id"] = last_id
             values |= {"at": datetime.fromisoformat(at)} if at else {}
         except ValueError:
@@ -225,12 +231,17 @@ def _page_of_calls(
             )
         else:
             sql += " AND started_at IS NULL AND call_id < $last_id"
-    # Which calls is decided first, by as few columns as that takes.
-    narrow = "call_summary" if where.reads_measures else "calls"
+    # Which calls is decided first, by as few columns as that takes; of the others only those rows
+    # are read that hold them.
+    narrow = "call_summary" if where.reads_measures else reader.kept("call_keys", _KEYS)
+    found = reader.rows(
+        f"SELECT call_id FROM {narrow} WHERE {sql} ORDER BY {_ORDER} LIMIT {PAGE_ROWS + 1}", values
+    )
+    if not found:
+        return [], None
     rows = reader.rows(
-        f"SELECT {_COLUMNS} FROM call_summary WHERE call_id IN (SELECT call_id FROM {narrow}"
-        f" WHERE {sql} ORDER BY {_ORDER} LIMIT {PAGE_ROWS + 1}) ORDER BY {_ORDER}",
-        values,
+        f"SELECT {_COLUMNS} FROM call_summary WHERE list_contains($ids, call_id) ORDER BY {_ORDER}",
+        {"ids": [row["call_id"] for row in found]},
     )
     if len(rows) <= PAGE_ROWS:
         return rows, None
@@ -277,22 +288,25 @@ def _choices(visit: Visit, reader: Reader, filters: Filters) -> dict[str, list[t
     """Return the choices of each filter, with how many of these days' calls each has."""
     days = Filters(first=filters.first, last=filters.last, all_days=filters.all_days)
     where = condition(visit, reader, days)
-    found = {}
     table = reader.kept("call_days", _DAYS)
-    for name, column in _EQUAL.items():
-        if name == "agent" and not visit.user.may(Right.ALL_CALLS):
-            continue
-        rows = reader.rows(
-            f"SELECT {column} AS value, sum(calls)::BIGINT AS calls FROM {table}"
-            f" WHERE {where.sql} AND {column} IS NOT NULL"
-            f" GROUP BY ALL ORDER BY calls DESC, value LIMIT {_MOST_CHOICES}",
-            where.values,
-        )
-        values = [(str(row["value"]), row["calls"]) for row in rows]
-        if name == "agent":
-            values = [(str(visit.name_of(value)), calls) for value, calls in values]
-        found[name] = sorted(values)
-    return found
+    names = [name for name in _EQUAL if name != "agent" or visit.user.may(Right.ALL_CALLS)]
+    columns = [_EQUAL[name] for name in names]
+    rows = reader.rows(
+        f"SELECT {', '.join(columns)}, grouping({', '.join(columns)}) AS which,"
+        f" sum(calls)::BIGINT AS calls FROM {table} WHERE {where.sql}"
+        f" GROUP BY GROUPING SETS ({', '.join(f'({column})' for column in columns)})"
+        f" ORDER BY calls DESC, {', '.join(columns)}",
+        where.values,
+    )
+    found: dict[str, list[tuple[str, int]]] = {name: [] for name in names}
+    for row in rows:
+        # A bit for each column that is not grouped by, the last column the lowest.
+        (name,) = (n for i, n in enumerate(reversed(names)) if not row["which"] >> i & 1)
+        if row[_EQUAL[name]] is not None and len(found[name]) < _MOST_CHOICES:
+            value = str(row[_EQUAL[name]])
+            shown = str(visit.name_of(value)) if name == "agent" else value
+            found[name].append((shown, row["calls"]))
+    return {name: sorted(values) for name, values in found.items()}
 
 
 def _why_nothing(visit: Visit, reader: Reader, filters: Filters) -> list[tuple[str, int, str]]:

@@ -30,6 +30,22 @@ ORDER BY agent_id, is_simulated
 _WEEKS = "SELECT * FROM {agent_week} WHERE agent_id = $agent ORDER BY week DESC NULLS LAST"
 _PROFILE = "SELECT * FROM {agent_profile} WHERE agent_id = $agent ORDER BY component, is_simulated"
 _TEAM_WEEKS = "SELECT * FROM {team_week} WHERE team = $team ORDER BY week DESC NULLS LAST"
+#: The same of a team so small that `team_week` keeps its figures back, for who may see each agent.
+_FEW_AGENTS_WEEKS = """
+WITH grouped AS (
+    SELECT
+        date_trunc('week', started_at)::DATE AS week, is_simulated,
+        count(DISTINCT agent_id) AS agents, week_sums(calls) AS sums
+    FROM call_summary AS calls
+    WHERE status = 'analyzed' AND team = $team
+    GROUP BY 1, 2
+),
+weekly AS (SELECT * EXCLUDE (sums), unnest(sums) FROM grouped)
+SELECT
+    *, wilson(answered, answerable).low AS answered_low,
+    wilson(answered, answerable).high AS answered_high
+FROM weekly ORDER BY week DESC NULLS LAST
+"""
 _TEAMS = """
 SELECT team, is_simulated, sum(calls)::BIGINT AS calls, max(agents) AS agents
 FROM {team_week} GROUP BY team, is_simulated ORDER BY team, is_simulated
@@ -44,7 +60,7 @@ FROM (
     SELECT o.call_id, o.opportunity_index
     FROM opportunities AS o
     INNER JOIN calls ON calls.call_id = o.call_id
-    WHERE calls.agent_id = $agent AND {which}
+    WHERE calls.agent_id = $agent AND calls.is_simulated = $is_simulated AND {which}
     ORDER BY calls.started_at DESC NULLS LAST, {order}, o.start_s LIMIT 8
 ) AS picked
 INNER JOIN calls ON calls.call_id = picked.call_id
@@ -115,21 +131,30 @@ def show_agent(visit: Visit) -> Response:
             _PROFILE.format(agent_profile=reader.kept("agent_profile")), {"agent": agent}
         )
         visit.note("opened agent", detail=agent)
+        is_simulated = _shows_simulated(visit, weeks)
+        has_both = len({row["is_simulated"] for row in weeks}) == 2
+        weeks = [row for row in weeks if row["is_simulated"] == is_simulated]
+        profile = [row for row in profile if row["is_simulated"] == is_simulated]
+        kind = Condition("is_simulated = $is_simulated", {"is_simulated": is_simulated})
         return visit.page(
             "agent.html",
             reader,
             name=visit.name_of(agent),
+            is_simulated=is_simulated,
+            has_both=has_both,
             weeks=weeks,
             trend=trend(weeks),
-            corrected=_corrected(weeks, corrections(reader, "agent_id"), agent),
+            corrected=_corrected(weeks, corrections(reader, "agent_id", kind), agent),
             coaching=coaching_of(visit, reader, agent),
             outcomes=OUTCOMES,
             evaluated=evaluations_of_agent(visit, reader, agent)
             if may_read_coaching(visit, agent)
             else [],
             profile=[(row, _profile_interval(row)) for row in profile],
-            recognised=_moments(reader, agent, "o.answered AND o.level = 2", "o.level DESC"),
-            unanswered=_moments(reader, agent, "NOT o.answered", "o.strength DESC"),
+            recognised=_moments(
+                reader, agent, is_simulated, "o.answered AND o.level = 2", "o.level DESC"
+            ),
+            unanswered=_moments(reader, agent, is_simulated, "NOT o.answered", "o.strength DESC"),
         )
 
 
@@ -142,11 +167,20 @@ def show_team(visit: Visit) -> Response:
         weeks = reader.rows(sql, {"team": team})
         if not weeks:
             raise RefusedError(404, f"no team is called {team[:60]!r}")
-        agents = _agents(reader, team)
+        is_few = any(row["is_suppressed"] for row in weeks)
+        if is_few and visit.user.may(Right.NAMES):
+            weeks = reader.rows(_FEW_AGENTS_WEEKS, {"team": team})
+        is_simulated = _shows_simulated(visit, weeks)
+        has_both = len({row["is_simulated"] for row in weeks}) == 2
+        weeks = [row for row in weeks if row["is_simulated"] == is_simulated]
+        agents = [row for row in _agents(reader, team) if row["is_simulated"] == is_simulated]
         return visit.page(
             "team.html",
             reader,
             team=team,
+            is_simulated=is_simulated,
+            has_both=has_both,
+            is_few=is_few,
             weeks=weeks,
             trend=trend(weeks),
             agents=_with_intervals(visit, agents),
@@ -205,5 +239,11 @@ def _profile_interval(row: Row) -> Interval | None:
     return interval_on(row["component"], _SCALE, low, score, high, text)
 
 
-def _moments(reader: Reader, agent: str, which: str, order: str) -> list[Row]:
-    return reader.rows(_MOMENTS.format(which=which, order=order), {"agent": agent})
+def _moments(reader: Reader, agent: str, is_simulated: bool, which: str, order: str) -> list[Row]:
+    values = {"agent": agent, "is_simulated": is_simulated}
+    return reader.rows(_MOMENTS.format(which=which, order=order), values)
+
+
+def _shows_simulated(visit: Visit, rows: list[Row]) -> bool:
+    """Return whether simulated calls are shown: when they are asked for, or there are no others."""
+    return visit.asked("simulated") == "1" or all(row["is_simulated"] for row in rows)

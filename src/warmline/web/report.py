@@ -147,6 +147,7 @@ class Report:
 
     filters: Filters
     is_simulated: bool
+    uncounted: int
     now: Row | None
     before: Row | None
     corrected: Row | None
@@ -188,6 +189,7 @@ def report_of(visit: Visit, reader: Reader) -> Report:
     return Report(
         filters,
         real == 0,
+        _simulated_beside(reader, where) if real else 0,
         now[0] if now else None,
         earlier[0] if earlier else None,
         changed.get("all"),
@@ -201,6 +203,12 @@ def report_of(visit: Visit, reader: Reader) -> Report:
         _unheard(reader, filters),
         reader.rows(_NO_LEDGER.format(most=_MOST_ROWS)),
     )
+
+
+def _simulated_beside(reader: Reader, where: Condition) -> int:
+    """Return how many simulated calls the days and filters leave, which the report leaves out."""
+    sql = f"SELECT count(*) FROM call_summary WHERE is_simulated AND {where.sql}"
+    return int(reader.value(sql, where.values) or 0)
 
 
 def show_report(visit: Visit) -> Response:

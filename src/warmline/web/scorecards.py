@@ -283,7 +283,11 @@ def _step(visit: Visit, row: Row) -> Row:
 
 def show_form(visit: Visit) -> Response:
     """Show a form to fill in for a call, with what this person answered last."""
-    form = _asked_form(visit)
+    return _form_page(visit, _asked_form(visit), None)
+
+
+def _form_page(visit: Visit, form: Form, sent: dict[str, str] | None) -> Response:
+    """Show a form; with answers that were `sent`, these, and which questions are open."""
     with visit.site.reading() as reader:
         call = visit.call(reader)
         page = page_of(reader.cursor, call.call_id, with_profile=False)
@@ -296,16 +300,19 @@ def show_form(visit: Visit) -> Response:
             and found.latest["calibration_id"] == calibration
         ]
         measured = {row["name"]: row for row in page.metrics if row["value"] is not None}
-        return visit.page(
+        shown = visit.page(
             "score.html",
             reader,
             form=form,
             call_id=call.call_id,
-            answers=own[0]["answers"] if own else {},
+            answers=sent or (own[0]["answers"] if own else {}),
+            missing=[q for q in form.questions if sent is not None and not sent[q.id]],
             last=own[0] if own else None,
             calibration=calibration,
             measured=measured,
         )
+    shown.status_code = 200 if sent is None else 422
+    return shown
 
 
 def save_form(visit: Visit) -> Response:
@@ -313,8 +320,8 @@ def save_form(visit: Visit) -> Response:
     form = _asked_form(visit)
     answers = answers_in(form, visit.form)
     is_draft = visit.form.get("save") != "final"
-    if not is_draft:
-        require_complete(form, answers)
+    if not is_draft and score(form, answers).open_questions:
+        return _form_page(visit, form, answers)
     with visit.site.reading() as reader:
         call = visit.call(reader)
     calibration = _calibration_for(visit, call.landing_key, form.name)
@@ -346,7 +353,15 @@ def save_form(visit: Visit) -> Response:
     if not is_draft:
         finish_assignment(visit, call.landing_key, calibration)
     visit.note("scored", call, detail=f"{form.name}{' (draft)' if is_draft else ''}")
-    return visit.back("/call", id=call.call_id)
+    if is_draft or calibration is not None:
+        return visit.back("/call", id=call.call_id)
+    saved = next(
+        found.latest
+        for found in evaluations_of(visit, [call.landing_key])
+        if (found.versions[-1]["user_name"], found.latest["form"]) == (visit.user.name, form.name)
+        and found.latest["calibration_id"] is None
+    )
+    return visit.back("/evaluation", id=saved["evaluation_id"])
 
 
 def answers_in(form: Form, fields: Mapping[str, str]) -> dict[str, str]:
@@ -365,7 +380,7 @@ def answers_in(form: Form, fields: Mapping[str, str]) -> dict[str, str]:
 def require_complete(form: Form, answers: dict[str, str]) -> None:
     """Raise QueryError when a question has no answer."""
     if left := score(form, answers).open_questions:
-        raise QueryError(f"{left} questions have no answer yet; answer them, or save a draft")
+        raise QueryError(f"questions without an answer: {left}; answer them, or save a draft")
 
 
 def as_stored(visit: Visit, form: Form, answers: dict[str, str]) -> dict[str, Any]:

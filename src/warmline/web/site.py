@@ -19,6 +19,7 @@ from warmline.query.calls import NamedCall, find_call
 from warmline.settings import Settings
 from warmline.warehouse.access_log import note_access
 from warmline.web.accounts import COOKIE, Accounts, Right, Session, Signer, User
+from warmline.web.oidc import Provider
 from warmline.web.sound import SoundCache
 from warmline.web.store import Store, playlists
 from warmline.web.templating import chosen_language, environments
@@ -46,6 +47,7 @@ class Site:
     sounds: SoundCache
     signer: Signer
     is_secure: bool = False
+    provider: Provider | None = None
     templates: Mapping[str, jinja2.Environment] = field(default_factory=environments)
 
     @contextmanager
@@ -150,6 +152,11 @@ class Visit:
             row | store.opened(row, "title") | {"by": self.name_of(row["user_name"])}
             for row in rows
         ]
+
+    def said(self, message: str) -> str:
+        """Return a message in the language that the browser asks for."""
+        language = chosen_language(self.request.headers.get("accept-language", ""))
+        return str(self.site.templates[language].filters["message"](message))
 
     def note(self, action: str, call: NamedCall | None = None, **more: Any) -> None:
         """Write who did what into the audit, and an access to a call into the access log, too."""

@@ -1,9 +1,10 @@
 """The sound of a call as a browser plays it: PCM in WAV, byte range by byte range.
 
-A recording is decoded when somebody opens its call, by the decoder that analyzed it, and kept in
-memory as long as there is room: nothing decoded is ever written to the disk.
+What a browser asks for is decoded when it asks, ten seconds at a time, by the decoder that analyzed
+the recording; it is kept in memory as long as there is room, and nothing is written to the disk.
 """
 
+import os
 import re
 import struct
 import threading
@@ -16,15 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmline.errors import QueryError
-from warmline.query.export import bleeped
+from warmline.query.export import TONE_LEVEL, bleeped, with_margin
+from warmline.recordings.excerpt import decode_between
 from warmline.recordings.find import identify
 from warmline.recordings.remote import is_remote
-from warmline.recordings.sound import SAMPLE_RATE_HZ, decode
+from warmline.recordings.sound import PEAKS_PER_S, SAMPLE_RATE_HZ, decode, level_peaks
 from warmline.settings import RecordingSettings
 from warmline.values import Span
 
 HEADER_BYTES = 44
-PEAKS_PER_S = 20
+_PART_SAMPLES = 10 * SAMPLE_RATE_HZ
 _BLOCK_BYTES = 1 << 17
 _KEPT_BYTES = 400 * 2**20
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
@@ -36,29 +38,52 @@ class RangeError(Exception):
 
 @dataclass(frozen=True)
 class Recording:
-    """The recording of a call that is to be played; `hidden` is to be heard as a tone."""
+    """The recording of a call that is to be played; `hidden` is to be heard as a tone.
+
+    `channels` and `samples` (at 16 kHz, of each channel) are as the analysis found them; None, it
+    did not come so far.
+    """
 
     call_id: str
     path: str
     audio_sha256: str | None
+    channels: int | None
+    samples: int | None
     hidden: tuple[Span, ...] = ()
 
 
-@dataclass(frozen=True)
 class Wav:
-    """Decoded sound, shape (channels, samples), read as the bytes of a WAV file."""
+    """The sound of a recording, read as the bytes of a WAV file; of it, what was asked for so far
+    is decoded.
 
-    pcm: NDArray[np.int16]
+    Raises QueryError when its recording is elsewhere or another one by now, RecordingRefusedError
+    when it cannot be read.
+    """
+
+    def __init__(self, recording: Recording, settings: RecordingSettings) -> None:
+        self.recording = recording
+        self._settings = settings
+        self._path = Path(recording.path)
+        self._lock = threading.Lock()
+        self._parts: dict[int, NDArray[np.int16]] = {}
+        self._whole: NDArray[np.int16] | None = None
+        self.stamp = self._identified()
+        shape = (recording.channels, recording.samples)
+        if None in shape:
+            shape = self.whole().shape
+        self.channels, self.samples = (int(size or 0) for size in shape)
 
     @property
     def size_bytes(self) -> int:
         """Length of the file."""
-        return HEADER_BYTES + self.pcm.size * 2
+        return HEADER_BYTES + self.channels * self.samples * 2
 
     @property
-    def duration_s(self) -> float:
-        """Length of the sound."""
-        return float(self.pcm.shape[1] / SAMPLE_RATE_HZ)
+    def kept_bytes(self) -> int:
+        """Memory that the decoded sound takes."""
+        with self._lock:
+            parts = sum(part.nbytes for part in self._parts.values())
+            return parts + (0 if self._whole is None else self._whole.nbytes)
 
     def blocks(self, first: int, last: int) -> Iterator[bytes]:
         """Yield the bytes from `first` to `last`, both included, some at a time."""
@@ -70,24 +95,78 @@ class Wav:
         header = self._header()[first : last + 1]
         if last < HEADER_BYTES:
             return header
-        frame = 2 * self.pcm.shape[0]
+        frame = 2 * self.channels
         begin, end = max(0, first - HEADER_BYTES), last - HEADER_BYTES + 1
         from_sample, to_sample = begin // frame, -(-end // frame)
-        body = self.pcm[:, from_sample:to_sample].T.astype("<i2").tobytes()
+        body = self.between(from_sample, to_sample).T.astype("<i2").tobytes()
         skipped = begin - from_sample * frame
         return header + body[skipped : skipped + end - begin]
 
-    def peaks(self, columns: int) -> NDArray[np.int8]:
-        """Return least and greatest level, shape (channels, columns, 2), -127 to 127."""
-        edges = np.linspace(0, self.pcm.shape[1], columns + 1).astype(np.int64)[:-1]
-        edges = np.minimum(edges, max(self.pcm.shape[1] - 1, 0))
-        least = np.minimum.reduceat(self.pcm, edges, axis=1)
-        most = np.maximum.reduceat(self.pcm, edges, axis=1)
-        both = np.stack([least, most], axis=2).astype(np.float32) / 32768 * 127
-        return np.clip(np.round(both), -127, 127).astype(np.int8)
+    def between(self, first: int, past: int) -> NDArray[np.int16]:
+        """Return the samples from `first` until before `past`, shape (channels, samples)."""
+        numbers = range(first // _PART_SAMPLES, -(-past // _PART_SAMPLES))
+        pieces = [self._part(number) for number in numbers]
+        offset = numbers.start * _PART_SAMPLES
+        joined = pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
+        return joined[:, first - offset : past - offset]
+
+    def whole(self) -> NDArray[np.int16]:
+        """Return all samples of all channels."""
+        with self._lock:
+            return self._decoded_whole()
+
+    def _part(self, number: int) -> NDArray[np.int16]:
+        with self._lock:  # two requests for one part decode it once
+            if number not in self._parts:
+                part = self._decoded(number)
+                if part.shape[0] != self.channels:
+                    raise self._is_another()
+                if self._whole is not None:
+                    return part
+                self._parts[number] = part
+            return self._parts[number]
+
+    def _decoded(self, number: int) -> NDArray[np.int16]:
+        first = number * _PART_SAMPLES
+        past = min(first + _PART_SAMPLES, self.samples)
+        found = None
+        if self._whole is None:
+            found = decode_between(self._path, self._settings, first, past)
+            self._require_unchanged()
+        if found is None:
+            found = self._decoded_whole()[:, first:past]
+            return np.pad(found, ((0, 0), (0, past - first - found.shape[1])))
+        at_s = first / SAMPLE_RATE_HZ
+        hidden = [Span(span.start_s - at_s, span.end_s - at_s) for span in self.recording.hidden]
+        return bleeped(found, hidden) if hidden else found
+
+    def _decoded_whole(self) -> NDArray[np.int16]:
+        if self._whole is None:
+            pcm, hidden = decode(self._path, self._settings).pcm, self.recording.hidden
+            self._require_unchanged()
+            self._whole = bleeped(pcm, hidden) if hidden else pcm
+            self._parts.clear()
+        return self._whole
+
+    def _identified(self) -> tuple[int, ...]:
+        """What tells the file from a changed one, having compared its bytes with those analyzed."""
+        require_here(self.recording)
+        before = _stamp(self._path)
+        if identify(self._path).audio_sha256 != self.recording.audio_sha256:
+            raise self._is_another()
+        return before
+
+    def _require_unchanged(self) -> None:
+        require_here(self.recording)
+        if _stamp(self._path) != self.stamp:
+            raise self._is_another()
+
+    def _is_another(self) -> QueryError:
+        call = self.recording.call_id
+        return QueryError(f"{call}: {self._path} is another recording now; analyze it again")
 
     def _header(self) -> bytes:
-        channels, size = self.pcm.shape[0], self.pcm.size * 2
+        channels, size = self.channels, self.channels * self.samples * 2
         rate = SAMPLE_RATE_HZ
         return struct.pack(
             "<4sI4s4sIHHIIHH4sI",
@@ -120,64 +199,81 @@ def parse_range(header: str | None, size_bytes: int) -> tuple[int, int] | None:
 
 @dataclass
 class SoundCache:
-    """Sounds that were decoded lately, up to a bound of memory; the longest unused goes first."""
+    """Sounds that were asked for lately, up to a bound of memory; the longest unused goes first."""
 
     settings: RecordingSettings
     kept_bytes: int = _KEPT_BYTES
     _kept: OrderedDict[Recording, Wav] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _decoding: dict[Recording, threading.Lock] = field(default_factory=dict)
-
-    def require_there(self, recording: Recording) -> None:
-        """Raise QueryError when the recording is not on this machine, without reading it."""
-        if recording not in self._kept:
-            _require_here(recording)
+    _opening: dict[Recording, threading.Lock] = field(default_factory=dict)
 
     def sound_of(self, recording: Recording) -> Wav:
-        """Return the sound of a call, decoded now unless it is kept.
-
-        Raises QueryError when its recording is elsewhere or another one by now,
-        RecordingRefusedError when it cannot be read.
-        """
+        """Return the sound of a call. Raises as `Wav`."""
         with self._lock:
-            busy = self._decoding.setdefault(recording, threading.Lock())
-        with busy:  # two requests for one call decode it once
-            with self._lock:
-                if recording in self._kept:
-                    self._kept.move_to_end(recording)
-                    return self._kept[recording]
+            busy = self._opening.setdefault(recording, threading.Lock())
+        with busy:  # two requests for one call read it once
             try:
-                wav = _decoded(recording, self.settings)
-                with self._lock:
-                    self._kept[recording] = wav
-                    self._drop_oldest()
+                wav = self._kept_one(recording) or Wav(recording, self.settings)
             finally:
                 with self._lock:
-                    self._decoding.pop(recording, None)
+                    self._opening.pop(recording, None)
+            with self._lock:
+                self._kept[recording] = wav
+                self._kept.move_to_end(recording)
+                self._drop_oldest()
             return wav
 
+    def _kept_one(self, recording: Recording) -> Wav | None:
+        """The sound that is kept, unless its file has changed since."""
+        require_here(recording)
+        with self._lock:
+            wav = self._kept.get(recording)
+        return wav if wav and wav.stamp == _stamp(Path(recording.path)) else None
+
     def _drop_oldest(self) -> None:
-        while len(self._kept) > 1 and sum(w.pcm.nbytes for w in self._kept.values()) > (
+        while len(self._kept) > 1 and sum(w.kept_bytes for w in self._kept.values()) > (
             self.kept_bytes
         ):
             self._kept.popitem(last=False)
 
 
-def _decoded(recording: Recording, settings: RecordingSettings) -> Wav:
-    _require_here(recording)
-    call, path = recording.call_id, Path(recording.path)
-    if identify(path).audio_sha256 != recording.audio_sha256:
-        raise QueryError(f"{call}: {path} is another recording now; analyze it again")
-    pcm = decode(path, settings).pcm
-    return Wav(bleeped(pcm, recording.hidden) if recording.hidden else pcm)
-
-
-def _require_here(recording: Recording) -> None:
+def require_here(recording: Recording) -> None:
+    """Raise QueryError when the recording is not on this machine, without reading it."""
     call = recording.call_id
     if is_remote(recording.path):
         raise QueryError(f"{call}: its recording lies at {recording.path}, not on this machine")
     if not Path(recording.path).is_file():
         raise QueryError(f"{call}: its recording is not at {recording.path} any more")
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    status = os.stat(path)  # noqa: PTH116
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def decoded_peaks(wav: Wav) -> NDArray[np.int8]:
+    """Return the peaks of a sound, shape (channels, columns, 2); it is decoded as a whole."""
+    return drawable(level_peaks(wav.whole()))
+
+
+def drawable(stored: Sequence[bytes], hidden: Sequence[Span] = ()) -> NDArray[np.int8]:
+    """Return stored peaks, shape (channels, columns, 2), with a tone in the place of what is
+    hidden.
+    """
+    peaks = np.stack([np.frombuffer(one, np.int8).reshape(-1, 2) for one in stored]).copy()
+    for span in hidden:
+        start_s, end_s = with_margin(span)
+        first, past = max(0, int(start_s * PEAKS_PER_S)), int(end_s * PEAKS_PER_S) + 1
+        peaks[:, first : max(first, past)] = np.round(127 * TONE_LEVEL) * np.array([-1, 1])
+    return peaks
+
+
+def in_columns(peaks: NDArray[np.int8], most: int) -> NDArray[np.int8]:
+    """Return peaks in at most so many columns, each of which holds as many of those given."""
+    at_once = max(1, -(-peaks.shape[1] // most))
+    starts = np.arange(0, peaks.shape[1], at_once)
+    least = np.minimum.reduceat(peaks[:, :, 0], starts, axis=1)
+    return np.stack([least, np.maximum.reduceat(peaks[:, :, 1], starts, axis=1)], axis=2)
 
 
 def hidden_spans(rows: Sequence[dict[str, float]]) -> tuple[Span, ...]:

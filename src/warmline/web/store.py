@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import sqlalchemy as sa
 from alembic import command
@@ -38,8 +39,10 @@ users = sa.Table(
     sa.Column("name", sa.String, primary_key=True),
     sa.Column("role", sa.String, nullable=False),
     sa.Column("agent_id", sa.String),
-    sa.Column("password_hash", sa.String, nullable=False),
+    sa.Column("password_hash", sa.String, nullable=False),  # empty: logs in by a provider alone
     sa.Column("created_at", sa.DateTime, nullable=False),
+    sa.Column("issuer", sa.String),
+    sa.Column("subject", sa.String),
 )
 sessions = sa.Table(
     "sessions",
@@ -195,6 +198,13 @@ _TEXTS = (
     (coaching.c.text, coaching.c.coaching_id),
 )
 
+#: What has a title that people gave it: the table, and the key of its rows.
+_TITLED = (
+    (searches, searches.c.search_id),
+    (playlists, playlists.c.playlist_id),
+    (calibrations, calibrations.c.calibration_id),
+)
+
 Row = dict[str, Any]
 
 
@@ -309,6 +319,32 @@ class Store:
             )
         self.empty_log()
 
+    def titles(self) -> dict[tuple[str, int], str]:
+        """Return what searches, playlists and calibrations are called, and which phrase a search
+        looks for, by table and number.
+        """
+        found = {}
+        for table, number in _TITLED:
+            for row in self.read(sa.select(table)):
+                texts = [self.unseal(row["title"])]
+                if "query" in row:
+                    texts += parse_qs(self.unseal(row["query"])).get("phrase", [])
+                found[table.name, row[number.name]] = " ".join(texts)
+        return found
+
+    def erase_titles(self, which: Collection[tuple[str, int]]) -> None:
+        """Erase searches, and titles of playlists and calibrations: their day takes that place."""
+        for name, number in sorted(which):
+            table, key = next(pair for pair in _TITLED if pair[0].name == name)
+            if table is searches:
+                self.write(searches.delete().where(key == number))
+                continue
+            (row,) = self.read(sa.select(table.c.at).where(key == number))
+            title = self.seal(f"{row['at']:%Y-%m-%d}")
+            self.write(table.update().where(key == number).values(title=title))
+        if which:
+            self.empty_log()
+
     def erase_words(self, landing_keys: Collection[str]) -> None:
         """Erase what was said in these calls from what people added; what they wrote stays.
 
@@ -348,6 +384,18 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def erasing_own(name: str) -> tuple[sa.Delete, ...]:
+    """Return what erases all that was somebody's alone, for whoever has the name next."""
+    return (
+        sessions.delete().where(sessions.c.user_name == name),
+        searches.delete().where(searches.c.user_name == name),
+        evaluations.delete().where(evaluations.c.user_name == name, evaluations.c.is_draft),
+        assignments.delete().where(
+            assignments.c.user_name == name, assignments.c.done_at.is_(None)
+        ),
+    )
 
 
 def existing_store(warehouse: Path) -> Store | None:

@@ -8,6 +8,7 @@ import gettext
 import io
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from warmline.web.accounts import Right
 _FOLDER = Path(__file__).parent
 CATALOGUES = _FOLDER / "locale"
 ENGLISH = "en"
+#: Where a value stands in a sentence of the catalogue.
+_VALUE = re.compile(r"%\((\w+)\)s")
 #: A language of an `Accept-Language` header with its weight (RFC 9110, 12.5.4).
 _ACCEPTED = re.compile(
     r"\s*(?P<language>[A-Za-z]{1,8})(-[A-Za-z0-9-]*)?\s*"
@@ -61,6 +64,61 @@ def translations(language: str) -> gettext.NullTranslations:
     return gettext.GNUTranslations(compiled)
 
 
+@dataclass(frozen=True)
+class Sentences:
+    """Sentences that code makes, with values in them, as the catalogue says them elsewhere.
+
+    Entries of a context hold each sentence with `%(a)s`, `%(b)s`, ... in the place of its values.
+    What a value says is looked up, too. What is in no entry stays as it is.
+    """
+
+    whole: Mapping[str, str]
+    patterns: tuple[tuple[re.Pattern[str], str], ...]
+    spoken: gettext.NullTranslations
+
+    @classmethod
+    def of(cls, language: str, context: str) -> "Sentences":
+        """Return the sentences of a context in a language; none in English."""
+        spoken = translations(language)
+        if language == ENGLISH:
+            return cls({}, (), spoken)
+        with (CATALOGUES / f"{language}.po").open("rb") as file:
+            entries = {
+                str(m.id): str(m.string)
+                for m in read_po(file, locale=language)
+                if m.id and m.context == context
+            }
+        longest_first = sorted(entries, key=lambda text: -len(_VALUE.sub("", text)))
+        patterns = [(_pattern(text), entries[text]) for text in longest_first if "%(" in text]
+        return cls(entries, tuple(patterns), spoken)
+
+    def say(self, text: object) -> str:
+        """Return a sentence in the language of these."""
+        english = str(text or "")
+        if not english or english in self.whole:
+            return self.whole.get(english, "")
+        for pattern, said in self.patterns:
+            if found := pattern.fullmatch(english):
+                values = {name: self._value(value) for name, value in found.groupdict().items()}
+                return said % values
+        return self.spoken.gettext(english)
+
+    def _value(self, value: str) -> str:
+        return self.whole.get(value) or (self.spoken.gettext(value) if value else "")
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """The sentences that an entry stands for. A value that it has twice is the same both times."""
+    parts, named = [], set[str]()
+    for i, part in enumerate(_VALUE.split(text)):
+        if i % 2 == 0:
+            parts.append(re.escape(part.replace("%%", "%")))
+        else:
+            parts.append(f"(?P={part})" if part in named else f"(?P<{part}>.+?)")
+            named.add(part)
+    return re.compile("".join(parts), re.DOTALL)
+
+
 def _environment(language: str) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
@@ -79,6 +137,8 @@ def _environment(language: str) -> jinja2.Environment:
         "words": lambda name: spoken.gettext(words(name)) if name else "",
         # `_()` takes its text for a part of the page: only for what a template itself says.
         "translated": lambda text: spoken.gettext(str(text)) if text else "",
+        "message": Sentences.of(language, "message").say,
+        "drawn": Sentences.of(language, "drawing").say,
         "minute": _minute,
         "plain": plain,
         "percent": lambda share: "–" if share is None else f"{share:.0%}",

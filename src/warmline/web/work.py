@@ -231,8 +231,8 @@ def drop_clip(visit: Visit) -> Response:
 
 
 def _may_drop(visit: Visit, clip: Row, playlist: Row) -> bool:
-    own = visit.user.name in (clip["user_name"], playlist["user_name"])
-    return own or visit.user.may(Right.LEAD)
+    user = visit.user
+    return user.made(clip) or user.made(playlist) or user.may(Right.LEAD)
 
 
 def _chosen(visit: Visit) -> list[str]:

@@ -304,6 +304,8 @@
     });
   }
 
+  document.addEventListener("htmx:beforeRequest", () => document.getElementById("say").replaceChildren());
+
   fromAddress(false);
   if (track && track.dataset.waveform) draw();
   place();
