@@ -54,8 +54,7 @@ from warmline.values import RoleName, Span
 from warmline.warehouse import publish
 from warmline.web import listing
 from warmline.web.accounts import Right, Role
-from warmline.web.call_view import HEADLINES
-from warmline.web.coaching import OUTCOMES
+from warmline.web.call_routes import HEADLINES
 from warmline.web.disputes import STEPS
 from warmline.web.drawing import (
     OVERLAP_NAMES,
@@ -64,10 +63,11 @@ from warmline.web.drawing import (
     cue_sentence,
     trend,
 )
+from warmline.web.people import OUTCOMES
 from warmline.web.scorecards import forms, parse_form, score
+from warmline.web.site import CATALOGUES, Sentences, chosen_language, words
 from warmline.web.sound import RangeError, Recording, SoundCache, Wav, parse_range
 from warmline.web.store import audit, open_store
-from warmline.web.templating import CATALOGUES, Sentences, chosen_language, words
 from warmline.web.warehouse import Warehouse
 
 STATIC = Path(__file__).parents[1] / "src" / "warmline" / "web" / "static"

@@ -27,7 +27,7 @@ from warmline.settings import ProfileSettings
 from warmline.warehouse import publish
 from warmline.web import store as tables
 from warmline.web.accounts import Role
-from warmline.web.coaching import OUTCOMES
+from warmline.web.people import OUTCOMES
 from warmline.web.scorecards import Evaluation, forms
 from warmline.web.store import METADATA, Store, change_key, now, open_store, store_path
 

@@ -44,7 +44,6 @@ from warmline.web.call_routes import (
     review_metric,
     show_call,
 )
-from warmline.web.coaching import add_coaching, end_goal
 from warmline.web.disputes import answer_evaluation, decide_dispute, show_evaluation
 from warmline.web.listing import list_calls
 from warmline.web.oidc import (
@@ -54,7 +53,14 @@ from warmline.web.oidc import (
     Provider,
     provider_of,
 )
-from warmline.web.people import show_agent, show_measures, show_people, show_team
+from warmline.web.people import (
+    add_coaching,
+    end_goal,
+    show_agent,
+    show_measures,
+    show_people,
+    show_team,
+)
 from warmline.web.report import export_report, show_report
 from warmline.web.scorecards import export_scores, save_form, show_form
 from warmline.web.site import (

@@ -1,46 +1,37 @@
 """The page of a call, its sound and words, and what a person who listened says of it."""
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from warmline.errors import QueryError, RecordingRefusedError, Status, WarmlineError
+from warmline.landing import peaks_of
 from warmline.query.calls import CallPage, NamedCall, page_of, value_text
-from warmline.query.reviews import (
-    ANSWERS,
-    FEELINGS,
-    NO_ANSWER,
-    NO_CUE,
-    Judgement,
-    Verdict,
-)
+from warmline.query.reviews import ANSWERS, FEELINGS, NO_ANSWER, NO_CUE, Judgement, Verdict
 from warmline.query.reviews import review_cue as land_cue_review
 from warmline.query.reviews import review_metric as land_metric_review
-from warmline.recordings.sound import PEAKS_PER_S
-from warmline.warehouse.landing_folder import known_places
+from warmline.recordings.sound import PEAKS_PER_S, SAMPLE_RATE_HZ
+from warmline.values import Span
+from warmline.warehouse.landing_folder import known_places, noted_folder
 from warmline.web.accounts import Right
-from warmline.web.call_view import (
-    comments_of,
-    corrected,
-    cues_in,
-    five_quotes,
-    headlines,
-    measures,
-    recording_of,
-    seconds,
-    stored_peaks,
-)
-from warmline.web.drawing import events, quiet_outside, timeline, waveform
+from warmline.web.drawing import cue_sentence, events, quiet_outside, timeline, waveform
 from warmline.web.scorecards import evaluations_of, forms
-from warmline.web.site import RefusedError, Visit, rows_for
+from warmline.web.site import RefusedError, Visit, call_url, rows_for
 from warmline.web.sound import (
     RangeError,
+    Recording,
     decoded_peaks,
     drawable,
+    hidden_spans,
     in_columns,
     parse_range,
     require_here,
 )
 from warmline.web.store import comments, now
-from warmline.web.templating import call_url
 from warmline.web.warehouse import Reader, Row
 
 _MOST_COLUMNS = 8000
@@ -289,3 +280,279 @@ def _no_sound(visit: Visit, reader: Reader, call: Row) -> str | None:
     except (RecordingRefusedError, WarmlineError) as e:
         return visit.said(str(e))
     return None
+
+
+# What the page of a call shows.
+
+
+_REDACTIONS = "SELECT start_s, end_s FROM redactions WHERE call_id = $id ORDER BY start_s"
+#: The file that holds an analysis: what was read last was written last.
+_LANDED = "SELECT file FROM landing.entries WHERE landing_key = $key ORDER BY analyzed_at DESC"
+_ENDINGS = ("resolution", "next_step", "no_answer", "thanks", "relief")
+_LEAST_WORDS = 4  # of a turn that says something: "Goodbye." does not
+_SENTENCE = re.compile(r"[^.?!]+[.?!]*")
+_LONGEST_PART = 120  # characters: a whole turn is shown as it is
+#: Answers that count as one, in the words of the ledger.
+WARM_ANSWERS = ("attentive", "affective", "cognitive")
+_PROMISES = ("commitment", "next_step", "expectation")
+
+
+@dataclass(frozen=True)
+class Quote:
+    """One of the five: the question, what was said and when, or why there is nothing."""
+
+    question: str
+    text: str | None
+    start_s: float | None
+    who: str | None
+    missing: str
+
+
+def five_quotes(page: CallPage) -> list[Quote]:
+    """Return what the customer wanted and felt, what was promised, how it ended, what is open.
+
+    Each is a sentence that was said, taken from the rows of the call; nothing is put into words
+    here.
+    """
+    return [
+        _quote(page, "What the customer wanted", _wanted(page), "no turn of the customer is known"),
+        _quote(page, "What it felt like", _felt(page), _no_cue(page)),
+        _quote(
+            page, "What was promised", _first(page, _PROMISES, "agent"), "no promise was recognised"
+        ),
+        _quote(page, "How it ended", _ended(page), "nobody said how it ended"),
+        _quote(page, "What is open", _open(page), _nothing_open(page)),
+    ]
+
+
+def _quote(page: CallPage, question: str, row: Row | None, missing: str) -> Quote:
+    if row is None or not row["text"]:
+        return Quote(question, None, None, None, missing)
+    who = row.get("role") or "customer"
+    return Quote(question, _sentence(page, row), row["start_s"], who, missing)
+
+
+def _sentence(page: CallPage, row: Row) -> str:
+    """The sentence of the turn that the words of a row are in; those words if none is."""
+    words = str(row["text"])
+    turn = next((t for t in page.turns if t["turn_index"] == row["turn_index"]), None)
+    sentences = _SENTENCE.findall(turn["text"]) if turn else []
+    beginning = words.split(" … ")[0].strip().casefold()
+    if len(beginning) > _LONGEST_PART:
+        return words
+    return next((s.strip() for s in sentences if beginning in s.casefold()), words)
+
+
+def _wanted(page: CallPage) -> Row | None:
+    """The customer's first turn of more than a greeting: the one that says why they call."""
+    own = [turn for turn in page.turns if turn["role"] == "customer"]
+    return next((turn for turn in own if turn["word_count"] >= 6), own[0] if own else None)
+
+
+def _felt(page: CallPage) -> Row | None:
+    return max(page.opportunities, key=lambda cue: cue["strength"], default=None)
+
+
+def _no_cue(page: CallPage) -> str:
+    return page.call["no_ledger_reason"] or "no feeling was recognised"
+
+
+def _nothing_open(page: CallPage) -> str:
+    if page.opportunities:
+        return "every feeling that was found was answered"
+    return _no_cue(page)
+
+
+def _first(page: CallPage, kinds: Sequence[str], role: str) -> Row | None:
+    for kind in kinds:
+        for row in page.moments:
+            if row["kind"] == kind and row["role"] == role:
+                return row
+    return None
+
+
+def _ended(page: CallPage) -> Row | None:
+    """Return what was said of the end in the last third of the call, else the last turn."""
+    duration_s = page.call["duration_s"] or 0.0
+    late = [m for m in page.moments if m["start_s"] > duration_s * 2 / 3]
+    for kind in _ENDINGS:
+        if found := [m for m in late if m["kind"] == kind]:
+            return found[-1]
+    full = [turn for turn in page.turns if turn["word_count"] >= _LEAST_WORDS]
+    found = full or page.turns
+    return found[-1] if found else None
+
+
+def _open(page: CallPage) -> Row | None:
+    """The strongest cue that was not answered, the later of two."""
+    left = [cue for cue in page.opportunities if not cue["answered"]]
+    return max(left, key=lambda cue: (cue["strength"], cue["start_s"]), default=None)
+
+
+@dataclass(frozen=True)
+class Measures:
+    """The measures of a call: those with a value, those looked for in vain, those without one."""
+
+    found: list[Row]
+    none_found: list[Row]
+    missing: list[tuple[str, list[Row]]]
+
+
+def measures(page: CallPage) -> Measures:
+    """Return the measures of a call in groups; those without a value by their reason."""
+    reasons: dict[str, list[Row]] = {}
+    for row in page.metrics:
+        if row["value"] is None:
+            reasons.setdefault(row["reason"] or "no reason is noted", []).append(row)
+    said = [row for row in page.metrics if row["value"] is not None]
+    vain = [row for row in said if _is_none_found(row)]
+    return Measures([row for row in said if not _is_none_found(row)], vain, list(reasons.items()))
+
+
+def _is_none_found(row: Row) -> bool:
+    return bool(row["unit"] == "count" and row["value"] == 0)
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A number at the top of the page, or why there is none; `at` are the seconds to hear."""
+
+    name: str
+    title: str
+    text: str | None
+    counts: tuple[float, float] | None
+    reason: str | None
+    at: list[float]
+
+
+_MOST_PLACES = 6
+HEADLINES = (
+    ("answered_rate", None, "Feelings answered"),
+    ("talk_share", "agent", "Agent's share of talk"),
+    ("interruptions", "agent", "Agent interrupted"),
+    ("dead_air_s", None, "Dead air"),
+    ("hold_s", None, "On hold"),
+    ("response_latency_median_s", "agent", "Agent answers after"),
+)
+
+
+def headlines(page: CallPage, text: Any) -> list[Headline]:
+    """Return the numbers that come first; `text` writes a value with its unit."""
+    shown = []
+    for name, role, title in HEADLINES:
+        rows = [m for m in page.metrics if m["name"] == name and role in (None, m["role"])]
+        if len(rows) != 1:
+            shown.append(Headline(name, title, None, None, _not_one(page, rows, role), []))
+            continue
+        row = rows[0]
+        value = None if row["value"] is None else text(row["value"], row["unit"])
+        has_counts = row["denominator"] and name == "answered_rate"
+        counts = (row["numerator"], row["denominator"]) if has_counts else None
+        spans = page.opportunities if name == "answered_rate" else row["evidence"]
+        at = [span["start_s"] for span in spans[:_MOST_PLACES]]
+        shown.append(Headline(name, title, value, counts, row["reason"], at))
+    return shown
+
+
+def _not_one(page: CallPage, rows: Sequence[Row], role: str | None) -> str:
+    """Why a headline has no number: nobody or nothing that it is of, or more than one."""
+    if rows:
+        return f"{len(rows)} parties are {role}: see each of them below"
+    if role is None:
+        return page.call["reason"] or "not measured in this call"
+    return f"no party is known to be the {role}"
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """The counts of a rate as people who listened leave them, and how many rows they changed."""
+
+    answered: int
+    answerable: int
+    changed: int
+
+
+def corrected(page: CallPage) -> Corrected | None:
+    """Return the answered rate of a call with what review overturned; None where nothing was.
+
+    A cue on which reviewers differ, or of which nobody says what it should be, stays as it is.
+    """
+    answered = answerable = changed = 0
+    for cue in page.opportunities:
+        review = page.review_of_cue(cue["opportunity_index"])
+        said = review["should_be"] if review and review["verdict"] == "wrong" else None
+        truth = said if said in (*ANSWERS, NO_ANSWER, NO_CUE) else None
+        changed += truth is not None and truth != (cue["answer"] or NO_ANSWER)
+        answer = cue["answer"] or NO_ANSWER if truth is None else truth
+        answerable += answer in ANSWERS
+        answered += answer in WARM_ANSWERS
+    return Corrected(answered, answerable, changed) if changed else None
+
+
+def cues_in(page: CallPage, turn_index: int) -> list[Row]:
+    """Return the cues that a turn holds, each with the sentence that says what became of it."""
+    return [
+        cue | {"sentence": cue_sentence(cue)}
+        for cue in page.opportunities
+        if cue["turn_index"] == turn_index
+    ]
+
+
+def recording_of(visit: Visit, reader: Reader, call: Row) -> Recording:
+    """Return what this user may hear of a call, with a tone over what is hidden from them.
+
+    Raises RefusedError (403) when that is nothing: the role may not hear calls, or not what was
+    redacted, and nobody has looked for it in this call.
+    """
+    visit.require(Right.HEAR)
+    hidden: tuple[Span, ...] = ()
+    if not visit.user.may(Right.HEAR_HIDDEN):
+        if call["redactions"] is None:
+            raise RefusedError(
+                403,
+                f"{call['call_id']}: analyzed without redaction, so that nothing could be hidden; "
+                f"your role, {visit.user.role}, may not {Right.HEAR_HIDDEN.value}",
+            )
+        hidden = hidden_spans(reader.rows(_REDACTIONS, {"id": call["call_id"]}))
+    duration_s = call["duration_s"]
+    samples = None if duration_s is None else round(duration_s * SAMPLE_RATE_HZ)
+    channels = call["channel_count"]
+    return Recording(call["call_id"], call["path"], call["audio_sha256"], channels, samples, hidden)
+
+
+def stored_peaks(visit: Visit, reader: Reader, landing_key: str) -> tuple[bytes, ...]:
+    """Return the peaks that landed with the analysis of a call; none with one of before."""
+    at = visit.site.warehouse.path
+    noted = noted_folder(reader.cursor)
+    folder = next((f for f in noted.candidates(at) if noted.is_at(f, at)), None) if noted else None
+    if folder is None:
+        return ()
+    files = [str(row["file"]) for row in reader.rows(_LANDED, {"key": landing_key})]
+    return peaks_of(folder, landing_key, files)
+
+
+def comments_of(visit: Visit, landing_key: str) -> list[Row]:
+    """Return what people wrote about a call, in order of its seconds."""
+    query = (
+        sa.select(comments)
+        .where(comments.c.landing_key == landing_key)
+        .order_by(comments.c.start_s, comments.c.comment_id)
+    )
+    return [
+        row | {"text": visit.site.store.unseal(row["text"]), "by": visit.name_of(row["user_name"])}
+        for row in visit.site.store.read(query)
+    ]
+
+
+def seconds(text: str, name: str) -> float:
+    """Return a time of a form as seconds. Raises QueryError naming the field."""
+    try:
+        parts = [float(part) for part in text.split(":")]
+    except ValueError:
+        parts = []
+    if not 1 <= len(parts) <= 3 or not all(0 <= part < 1e6 for part in parts):
+        raise QueryError(f"{name}: write the time as 0:11 or 11.2, not {text[:40]!r}")
+    total = 0.0
+    for part in parts:
+        total = total * 60 + part
+    return total

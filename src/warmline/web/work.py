@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from warmline.errors import QueryError
 from warmline.web.accounts import Right, Role
-from warmline.web.call_view import seconds
+from warmline.web.call_routes import seconds
 from warmline.web.disputes import disputes_to_decide, evaluations_of_agent
 from warmline.web.listing import Filters, condition, filters_of
 from warmline.web.scorecards import forms
