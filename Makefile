@@ -36,11 +36,12 @@ models: $(INSTALLED)  ## Fetch and verify the models (about 300 MB, once per use
 demo: models  ## Analyze the sample calls into ./demo and show what was found.
 	@$(BIN)/warmline demo
 
-# Two processes, each with models of its own and half of the cores. Threads that wait for work sleep:
-# busy waiting would take the cores from the other process.
+# Three processes, each with models of its own: on two cores one of them can wait for a browser, a
+# night or a network that times out. Threads that wait for work sleep: busy waiting would take the
+# cores from the other processes.
 test: models  ## Run the tests.
 	OMP_NUM_THREADS=$$(( ($$(getconf _NPROCESSORS_ONLN) + 1) / 2 )) OMP_WAIT_POLICY=PASSIVE \
-	  $(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist worksteal
+	  $(BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist worksteal
 
 test-slow: models  ## Run the tests that take minutes.
 	$(BIN)/python -m pytest -m slow

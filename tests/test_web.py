@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from jinja2.ext import babel_extract
 from typer.testing import CliRunner
 
-from support.factories import call, definitions_of, measured, not_analyzed
+from support.factories import call, cue, definitions_of, measured, not_analyzed
 from support.pages import (
     EVIL,
     FROM_HERE,
@@ -42,7 +42,7 @@ from support.pages import (
 from support.warehouses import put
 from support.week import day
 from warmline import landing
-from warmline.analysis import MetricDefinition
+from warmline.analysis import MetricDefinition, rate
 from warmline.cli import app as commands
 from warmline.errors import QueryError, WarehouseError
 from warmline.files import erasing_note
@@ -543,6 +543,20 @@ def test_a_review_is_landed_and_seen_at_once(browser: Any, folder: Path) -> None
     )
 
 
+def test_a_cue_may_be_another_feeling_than_the_machine_heard(browser: Any, folder: Path) -> None:
+    """What the customer felt and how the agent answered are two things that may be wrong."""
+    form = browser.get("/call", params={"id": "ann-1"}).text
+    assert 'value="sadness_disappointment">' in form and "there is no feeling at all" in form
+    row = mark(browser, reason="her husband died", should_be="sadness_disappointment")
+    assert row.status_code == 200 and "sadness disappointment</strong>" in row.text.replace(
+        "or ", ""
+    )
+    (review,) = all_reviews(folder / "landing")
+    assert review.should_be == "sadness_disappointment"
+    report = browser.get("/report", params={"days": "all"}).text
+    assert "corrected by review" not in report, "another feeling, and the answer stays ignored"
+
+
 def test_a_review_without_a_reason_is_one_line_and_leaves_the_row(
     browser: Any, folder: Path
 ) -> None:
@@ -913,3 +927,35 @@ def test_text_of_strangers_is_never_code(tmp_path: Path) -> None:
             assert "<script>alert" not in text and "<img" not in text, path
             assert "\"'{{" not in text, path
         assert "50 % (of it)" in browser.get("/call?id=half").text
+
+
+def test_simulated_calls_stand_apart_on_every_page(tmp_path: Path) -> None:
+    """A line of a chart that joins real calls and simulated ones would look like a collapse."""
+    real = audible(tmp_path, "ann-1")
+    answered = cue(1, 3.2, 5.0, "I am worried", answer="affective", answer_turn_index=2)
+    played = _told_apart(
+        tmp_path,
+        audible(
+            tmp_path,
+            "played-1",
+            is_simulated=True,
+            cues=[answered],
+            metrics=[
+                measured("opportunities", None, 1.0),
+                rate("answered_rate", None, 1, 1, no_answer=""),
+            ],
+        ),
+    )
+    put(tmp_path, real, played)
+    with serving(tmp_path) as served:
+        lead = served.logged_in(Role.LEAD)
+        for path in ("/agent?id=ann", "/team?id=red"):
+            shown = lead.get(path).text
+            assert "0 of 1" in shown and "1 of 1" not in shown, path
+            assert "Simulated calls are not counted here." in shown, path
+            others = lead.get(f"{path}&simulated=1").text
+            assert "1 of 1" in others and "nobody said any of this" in others, path
+        report = lead.get("/report?days=all").text
+        assert "1 simulated call of these days is not counted here." in report
+        assert "simulated</span>" in lead.get("/calls?days=all").text
+        assert lead.get("/people").text.count("simulated=1") == 2, "the team and the agent"
