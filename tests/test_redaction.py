@@ -762,15 +762,21 @@ def test_redacting_twice_is_redacting_once(turns, chosen):
 @given(turns=CALLS, shift_s=st.integers(-20, 4000))
 @settings(deadline=None)
 def test_another_time_of_day_changes_only_times(turns, shift_s):
-    transcript = said_in_turns(" / ".join(turns))
-    moved = replace(
-        transcript,
-        words=tuple(
-            replace(w, start_s=w.start_s + shift_s, end_s=w.end_s + shift_s)
-            for w in transcript.words
-        ),
-        utterances=(),
-    )
+    """Times are 64ths of a second, whose differences are exact: a limit is met to the last bit."""
+    said = said_in_turns(" / ".join(turns))
+
+    def moved_by(seconds: int) -> Transcript:
+        words = tuple(
+            replace(
+                w,
+                start_s=round(w.start_s * 64) / 64 + seconds,
+                end_s=round(w.end_s * 64) / 64 + seconds,
+            )
+            for w in said.words
+        )
+        return replace(said, words=words, utterances=())
+
+    transcript, moved = moved_by(0), moved_by(shift_s)
     redacted, rows = redact(transcript, EVERYTHING)
     later, later_rows = redact(moved, EVERYTHING)
     assert [w.text for w in later.words] == [w.text for w in redacted.words]
