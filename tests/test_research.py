@@ -178,12 +178,12 @@ def test_a_warehouse_without_outcomes_says_what_to_do(tmp_path: Path) -> None:
 def test_too_few_rows_give_reasons_and_a_report_all_the_same(small: Path, tmp_path: Path) -> None:
     study = run_study(small, Design(measures=("reflections",)))
     assert study.associations[0].reason.startswith(
-        "1 complete rows, at least 100 are asked for (reflections is missing in "
+        "only 1 call has all that this needs, and it takes at least 100 (reflections is missing in "
     )
     assert lead(study).startswith("Nothing can be said of retained")
     page, *pictures = write_report(study, tmp_path)
     assert pictures == []
-    assert "1 complete rows, at least 100" in page.read_text()
+    assert "only 1 call has all that this needs" in page.read_text()
 
 
 # What is said
@@ -289,7 +289,7 @@ def test_the_command_writes_a_report_and_prints_what_was_found(
     assert done.exit_code == 0, done.output
     text = " ".join(done.output.split())
     assert "None of 3 measures is clearly associated with retained" in text
-    assert "reasks: 0 complete rows, at least 60 are asked for (reasks is missing in" in text
+    assert "reasks: no call has all that this needs, and it takes at least 60 (reasks is" in text
     assert "In words: with" in text and "more of answered_rate, calls of one agent" in text
     assert "percentage points" in text and "clear of chance" in text
     assert "per SD" not in text and " p " not in text
@@ -305,7 +305,7 @@ def test_measures_of_the_default_that_no_call_has_are_a_sentence_each(
     done = warmline(studied, "research", "retention", "--min-n", 60, "--to", tmp_path)
     assert done.exit_code == 0, done.output
     text = " ".join(done.output.split())
-    assert "empathy_to_action: 0 complete rows" in text
+    assert "empathy_to_action: no call has" in text
     assert "(empathy_to_action is missing in " in text
     for command in (("reliability",), ("research", "training", _trained(tmp_path))):
         other = warmline(studied, *command)

@@ -218,9 +218,9 @@ def constant_within(frame: Any) -> Any:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda f: f.iloc[:40], "40 complete rows, at least 50 are asked for"),
-        (lambda f: f.iloc[:0], "0 complete rows"),
-        (lambda f: f.assign(m=np.nan), "0 complete rows"),
+        (lambda f: f.iloc[:40], "only 40 calls have all that this needs, and it takes at least 50"),
+        (lambda f: f.iloc[:0], "no call has all that this needs"),
+        (lambda f: f.assign(m=np.nan), "no call has all that this needs"),
         (lambda f: f.assign(agent_id="a"), "1 agents; at least 3"),
         (lambda f: f.assign(outcome=1.0), "the outcome is 1 in all rows"),
         (lambda f: f.assign(outcome=(f.index < 4) * 1.0), "the outcome is 1 in 4 rows, at least"),

@@ -158,8 +158,11 @@ def test_a_call_is_found_heard_and_checked(visitor: Visitor) -> None:
 
     page.locator("#cue-0 summary").click()
     page.locator("#cue-0").get_by_role("button", name="Wrong").click()
-    page.get_by_text("say why it is wrong").wait_for()
-    assert page.locator("#cue-0 .verdict.wrong").is_visible(), "an error leaves the row"
+    until(page, "document.activeElement.name === 'reason'")
+    assert page.evaluate("document.activeElement.validity.valueMissing"), "said where it is missing"
+    assert page.locator("#cue-0 .verdict.wrong").is_visible(), "the row is left as it was"
+    page.locator("#cue-0").get_by_role("button", name="Right").click()
+    page.locator("#cue-0 .verdict.right").wait_for()
     assert visitor.problems == []
 
 
@@ -223,10 +226,18 @@ def test_a_comment_and_a_scorecard_are_saved(visitor: Visitor) -> None:
     page.locator("#comments .said").wait_for()
     assert page.locator("#comments").inner_text().startswith("0:09 Asks before she listens")
     page.get_by_role("link", name="Score: Conversation").click()
-    for choice in page.get_by_label("yes", exact=True).all():
+    *rest, last = page.get_by_label("yes", exact=True).all()
+    for choice in rest:
         choice.check()
     page.get_by_role("button", name="Save as final").click()
-    page.wait_for_url("**/call?id=ann-1")
+    page.get_by_role("alert").get_by_role("link").click()
+    assert "no answer yet" in page.locator("fieldset:target").inner_text(), "the open one is shown"
+    assert rest[0].is_checked(), "what was answered is kept"
+    last.check()
+    page.get_by_role("button", name="Save as final").click()
+    page.wait_for_url("**/evaluation?id=*")
+    assert "100%" in page.locator("main").inner_text()
+    page.goto("/call?id=ann-1")
     assert "Conversation: 100%" in page.get_by_role("region", name="Scorecards").inner_text()
     assert visitor.problems == []
 
@@ -275,8 +286,6 @@ def test_a_monday_of_a_lead(visitor: Visitor, tmp_path: Path) -> None:
         choice.check()
     page.get_by_label("no", exact=True).first.check()
     page.get_by_role("button", name="Save as final").click()
-    cards = page.get_by_role("region", name="Scorecards")
-    cards.get_by_role("link", name="Conversation", exact=True).click()
     page.get_by_label("In your words").fill("The greeting is there, at 0:01")
     page.get_by_role("button", name="Appeal").click()
     page.goto("/work")

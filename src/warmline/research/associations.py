@@ -144,7 +144,8 @@ def why_not(cases: Cases, design: Design) -> str | None:
     if n < design.min_n:
         most = max(cases.missing, key=lambda c: cases.missing[c], default=None)
         lacking = "" if most is None else f" ({most} is missing in {cases.missing[most]})"
-        return f"{n} complete rows, at least {design.min_n} are asked for{lacking}"
+        have = "no call has" if n == 0 else "only 1 call has" if n == 1 else f"only {n} calls have"
+        return f"{have} all that this needs, and it takes at least {design.min_n}{lacking}"
     if cases.agents < LEAST_AGENTS:
         return f"{cases.agents} agents; at least {LEAST_AGENTS} are needed to see how agents differ"
     levels, counts = np.unique(y, return_counts=True)
