@@ -77,5 +77,5 @@ COMMENT ON COLUMN opportunity_detail.customer_id IS 'Who called, from the metada
 COMMENT ON COLUMN opportunity_detail.path IS 'Where the recording lay when it was analyzed.';
 COMMENT ON COLUMN opportunity_detail.is_simulated IS 'True for calls made by warmline simulate.';
 COMMENT ON COLUMN opportunity_detail.review_verdict IS 'What people who listened say of this row: right, wrong or disputed; NULL when nobody reviewed it.';
-COMMENT ON COLUMN opportunity_detail.review_should_be IS 'What the answer should be, or no_cue; NULL when nobody said.';
+COMMENT ON COLUMN opportunity_detail.review_should_be IS 'What the answer should be, which feeling it was, or no_cue; NULL when nobody said.';
 COMMENT ON COLUMN opportunity_detail.review_remarks IS 'Who said why.';

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: What a cue's answer can be, in the words of the ledger; `no_cue` says that there was no cue.
 ANSWERS = ("ignored", "dismissed", "problem_solved_only", "attentive", "affective", "cognitive")
 NO_CUE, NO_ANSWER = "no_cue", "no_answer"
+#: What a person may say became of a cue: these change the counts of an answered rate.
+CUE_ANSWERS = (*ANSWERS, NO_ANSWER, NO_CUE)
 #: The feelings of the ledger: what a cue was, when the machine took it for another.
 FEELINGS = (
     "fear_anxiety",
@@ -74,7 +76,7 @@ def review_cue(
 
     Raises QueryError with the valid calls, cues or words.
     """
-    allowed = (*ANSWERS, NO_ANSWER, *FEELINGS, NO_CUE)
+    allowed = (*CUE_ANSWERS, *FEELINGS)
     if judgement.should_be is not None and judgement.should_be not in allowed:
         raise QueryError(f"--should-be {judgement.should_be}: a cue's is {', '.join(allowed)}")
     call = _meant(warehouse, call_id)

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from warmline.errors import QueryError, RecordingRefusedError, Status, WarmlineError
 from warmline.landing import peaks_of
 from warmline.query.calls import CallPage, NamedCall, page_of, value_text
-from warmline.query.reviews import ANSWERS, FEELINGS, NO_ANSWER, NO_CUE, Judgement, Verdict
+from warmline.query.reviews import ANSWERS, CUE_ANSWERS, FEELINGS, NO_ANSWER, Judgement, Verdict
 from warmline.query.reviews import review_cue as land_cue_review
 from warmline.query.reviews import review_metric as land_metric_review
 from warmline.recordings.sound import PEAKS_PER_S, SAMPLE_RATE_HZ
@@ -36,7 +36,6 @@ from warmline.web.warehouse import Reader, Row
 
 _MOST_COLUMNS = 8000
 _LONGEST_TEXT = 2000
-CUE_ANSWERS = (*ANSWERS, NO_ANSWER, NO_CUE)
 _ONE_CALL = "SELECT * FROM calls WHERE call_id = $id"
 _WORDS = """
 SELECT turn_index, round(start_s, 2) AS start_s, round(end_s, 2) AS end_s, text
@@ -481,7 +480,7 @@ def corrected(page: CallPage) -> Corrected | None:
     for cue in page.opportunities:
         review = page.review_of_cue(cue["opportunity_index"])
         said = review["should_be"] if review and review["verdict"] == "wrong" else None
-        truth = said if said in (*ANSWERS, NO_ANSWER, NO_CUE) else None
+        truth = said if said in CUE_ANSWERS else None
         changed += truth is not None and truth != (cue["answer"] or NO_ANSWER)
         answer = cue["answer"] or NO_ANSWER if truth is None else truth
         answerable += answer in ANSWERS

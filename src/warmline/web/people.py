@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from starlette.responses import Response
 
 from warmline.errors import QueryError
-from warmline.query.reviews import ANSWERS, NO_ANSWER, NO_CUE
+from warmline.query.reviews import CUE_ANSWERS
 from warmline.web.accounts import Right
 from warmline.web.calibration import against_machine
 from warmline.web.call_routes import seconds
@@ -93,7 +93,6 @@ WHERE r.subject = 'cue' AND r.verdict = 'wrong' AND list_contains($truths, r.sho
     AND calls.call_id IN (SELECT call_id FROM call_summary WHERE {where})
 GROUP BY 1
 """
-_TRUTHS = [*ANSWERS, NO_ANSWER, NO_CUE]
 #: A validation that says no, and perhaps why: "no; of detected opportunities ...".
 _NO = re.compile(r"no\b")
 _SCALE = (20.0, 80.0)
@@ -109,7 +108,7 @@ def corrections(reader: Reader, by: str, where: Condition | None = None) -> dict
         return {}
     among = where or Condition("true", {})
     rows = reader.rows(
-        _CORRECTIONS.format(by=by, where=among.sql), among.values | {"truths": _TRUTHS}
+        _CORRECTIONS.format(by=by, where=among.sql), among.values | {"truths": list(CUE_ANSWERS)}
     )
     return {str(row["name"]): row for row in rows}
 

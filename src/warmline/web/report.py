@@ -207,7 +207,8 @@ def report_of(visit: Visit, reader: Reader) -> Report:
 
 def _simulated_beside(reader: Reader, where: Condition) -> int:
     """Return how many simulated calls the days and filters leave, which the report leaves out."""
-    sql = f"SELECT count(*) FROM call_summary WHERE is_simulated AND {where.sql}"
+    which = f"status = 'analyzed' AND is_simulated AND {where.sql}"
+    sql = f"SELECT count(*) FROM call_summary WHERE {which}"
     return int(reader.value(sql, where.values) or 0)
 
 

@@ -149,7 +149,7 @@ class Wav:
         return self._whole
 
     def _identified(self) -> tuple[int, ...]:
-        """What tells the file from a changed one, having compared its bytes with those analyzed."""
+        """Return what tells the file from a changed one; its bytes are those that were analyzed."""
         require_here(self.recording)
         before = _stamp(self._path)
         if identify(self._path).audio_sha256 != self.recording.audio_sha256:
