@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from support import factories
 from warmline import __version__, landing
 from warmline.analysis import Backchannel, Overlap, Silence, missing_metric
-from warmline.cli import app
+from warmline.cli import COMMANDS, app
 from warmline.cli.common import ExitCode
 from warmline.cli.show import strip
 from warmline.query.calls import clock, evidence_text, value_text
@@ -51,6 +51,41 @@ def test_every_command_and_option_has_help(name, command):
     shown = warmline(*name.split()[1:], "--help")
     assert shown.exit_code == 0
     assert "<bool>" not in shown.output, "a flag has no value to type"
+
+
+def test_the_list_of_commands_says_what_each_says_of_itself():
+    first = {
+        name.removeprefix("warmline "): " ".join(command.help.split("\n\n")[0].split())
+        for name, command in ALL
+    }
+    assert {name: listed.summary for name, listed in COMMANDS.items()} == {
+        name: first[name] for name in COMMANDS
+    }
+
+
+def test_help_imports_little_and_a_command_only_its_own_module():
+    """So many milliseconds does everybody wait who types `warmline`."""
+    heavy = ("numpy", "pydantic", "duckdb", "pyarrow", "pandas", "torch", "httpx", "warmline.cli.")
+    code = (
+        "import sys; from warmline.cli import main; sys.argv[1:] = {words}\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print(len(sys.modules), *sys.modules, file=sys.stderr)"
+    )
+
+    def imported(*words: str) -> list[str]:
+        ran = subprocess.run(
+            [sys.executable, "-c", code.format(words=words)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return ran.stderr.split()[1:]
+
+    found = imported("--help")
+    assert [name for name in found if name.startswith(heavy)] == ["warmline.cli.common"]
+    assert len(found) < 450
+    found = [name for name in imported("models", "--help") if name.startswith("warmline.cli.")]
+    assert found == ["warmline.cli.common", "warmline.cli.models"]
 
 
 def test_the_commands_of_the_house_are_there():

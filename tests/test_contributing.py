@@ -62,7 +62,7 @@ def edits() -> list[Edit]:
 def apply_examples(to: Path) -> None:
     for name in COPIED:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / name, to / name)  # with what Python has compiled of it
         else:
             shutil.copyfile(ROOT / name, to / name)
     for edit in edits():
@@ -81,7 +81,7 @@ def python(changed: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=changed,
-        env=os.environ | {"PYTHONPATH": str(changed / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
+        env=os.environ | {"PYTHONPATH": str(changed / "src")},
         capture_output=True,
         text=True,
         check=False,

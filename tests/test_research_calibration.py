@@ -16,7 +16,7 @@ from warmline.research.calibration import (
     sensitivity,
 )
 from warmline.research.design import Effects
-from warmline.research.regression import Estimate, fit
+from warmline.research.regression import Coefficient, fit
 
 EFFECT = 0.17
 
@@ -30,7 +30,7 @@ class Centre:
     flagged: list[tuple[str, bool, bool, bool]]
     unflagged: list[tuple[str, bool, bool, bool]]
 
-    def estimate(self) -> Estimate:
+    def estimate(self) -> Coefficient:
         rate = self.calls.rate[:, None]
         model = fit(self.outcome, rate, ("m",), self.calls.agents, Effects.FIXED)
         return model.estimate("m", 0.95)
@@ -108,7 +108,7 @@ def test_a_ledger_without_errors_is_hardly_corrected() -> None:
 
 def test_labels_that_cannot_tell_are_no_correction() -> None:
     unsure = Calibration(0.1, -0.1, 0.3, 60, 40, np.random.default_rng(1).normal(0.1, 0.1, 500))
-    told = corrected(Estimate(0.05, 0.02, 10.0, 0.0, 0.1, 0.04), 0.4, unsure, 0.95)
+    told = corrected(Coefficient(0.05, 0.02, 10.0, 0.0, 0.1, 0.04), 0.4, unsure, 0.95)
     assert told.value is None
     assert "100 labels give a slope of 0.10" in (told.reason or "")
     assert "label more turns" in (told.reason or "")
@@ -131,7 +131,7 @@ def test_an_estimate_is_worth_more_the_worse_answers_are_read() -> None:
     random = np.random.default_rng(3)
     chance = np.clip(0.5 + 0.15 * random.normal(size=4000), 0.05, 0.95)
     truly = random.binomial(10, chance)
-    one = Estimate(1.0, 0.1, 100.0, 0.8, 1.2, 0.0)
+    one = Coefficient(1.0, 0.1, 100.0, 0.8, 1.2, 0.0)
     for right in (1.0, 0.8):
         seen = random.binomial(truly, right) + random.binomial(10 - truly, 1 - right)
         calls = Recognised(seen / 10, np.full(4000, 10.0), np.zeros(4000, np.int64), 4000)

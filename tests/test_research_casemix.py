@@ -16,8 +16,13 @@ from support.firms import firm
 from warmline import landing
 from warmline.cli import app
 from warmline.research.design import Design
-from warmline.research.fairness import read_groups, word_error_gap
-from warmline.research.reading import dif, read_written, with_word_errors
+from warmline.research.fairness import (
+    dif,
+    read_groups,
+    read_written,
+    with_word_errors,
+    word_error_gap,
+)
 from warmline.research.reliability import CaseMix, case_mix, read_case_mix
 from warmline.warehouse import publish
 

@@ -47,6 +47,8 @@ PARQUET_KEY = "{footer_key: 'warmline'}"
 _NO_DOWNLOADS = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 # DuckDB itself decrypts at 40 MB/s, OpenSSL sixteen times as fast once it is loaded (0.2 s).
 _WORTH_OPENSSL_BYTES = 32 * 1024 * 1024
+# Some hundred calls: waking a second thread for each statement takes a quarter more than it saves.
+_WORTH_THREADS_BYTES = 16 * 1024 * 1024
 
 
 def open_for_reading(path: Path) -> duckdb.DuckDBPyConnection:
@@ -62,10 +64,15 @@ def open_for_reading(path: Path) -> duckdb.DuckDBPyConnection:
     return _attach(path, current_key(), read_only=True)
 
 
-def open_for_building(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open a connection that writes to a warehouse not yet visible to anyone else."""
+def open_for_building(path: Path, *, landed_bytes: int | None = None) -> duckdb.DuckDBPyConnection:
+    """Open a connection that writes to a warehouse not yet visible to anyone else.
+
+    `landed_bytes` is how much there is to load at most; unknown means much.
+    """
     key = current_key()
     con = _connect(path) if key is None else _attach(path, key, read_only=False)
+    if landed_bytes is not None and landed_bytes < _WORTH_THREADS_BYTES:
+        con.execute("SET threads = 1")
     con.execute("SET TimeZone = 'UTC'")
     # Unnested lists look short to the planner: words would be looked up turn by turn.
     con.execute("SET asof_loop_join_threshold = 0")

@@ -26,9 +26,12 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import NoReturn
 
+from warmline.cli import COMMANDS
+
 #: What commands import when they need it, but torch, whose threads do not outlive a fork.
 IMPORTED = (
-    *("warmline.cli", "warmline.pipeline", "warmline.run", "warmline.privacy.erasing"),
+    *(f"warmline.cli.{listed.home.partition(':')[0]}" for listed in COMMANDS.values()),
+    *("warmline.pipeline", "warmline.run", "warmline.privacy.erasing"),
     *(
         "warmline.warehouse.outcomes",
         "warmline.reports.monitoring",

@@ -87,9 +87,12 @@ def rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:
 
 def contents(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Everything in the warehouse except how, and in which order, it came about."""
-    tables = [name for (name,) in rows(folder, "SHOW TABLES")]
-    return {
-        name: rows(folder, f"SELECT COLUMNS(c -> c <> 'call_no') FROM {name} ORDER BY ALL")
-        for name in tables
-        if name not in ("runs", "marts")
-    }
+    with duckdb.connect(str(folder / "w.duckdb"), read_only=True) as con:
+        tables = [name for (name,) in con.execute("SHOW TABLES").fetchall()]
+        return {
+            name: con.execute(
+                f"SELECT COLUMNS(c -> c <> 'call_no') FROM {name} ORDER BY ALL"
+            ).fetchall()
+            for name in tables
+            if name not in ("runs", "marts")
+        }

@@ -22,9 +22,8 @@ from warmline.annotation.agreement import agreement
 from warmline.research.associations import answer_effects, associations, dose
 from warmline.research.calibration import Recognised, calibration, corrected, sensitivity
 from warmline.research.design import Design, Effects, Model
-from warmline.research.fairness import read_groups, word_error_gap
+from warmline.research.fairness import dif, read_groups, word_error_gap
 from warmline.research.power import Plan, detectable, needed, observed
-from warmline.research.reading import dif
 from warmline.research.regression import fit
 from warmline.research.reliability import case_mix, reliability
 from warmline.research.sample import Sample, read_sample

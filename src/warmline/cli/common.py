@@ -10,7 +10,7 @@ from datetime import UTC, datetime, tzinfo
 from enum import IntEnum, StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
@@ -21,8 +21,10 @@ from typer.core import TyperGroup
 from warmline.encryption import look_for_key
 from warmline.errors import SettingsError, WarehouseError, WarmlineError
 from warmline.files import UnfinishedErasureError
-from warmline.query.questions import QueryResult
-from warmline.settings import Settings, load_settings, settings_toml, with_overrides
+
+if TYPE_CHECKING:  # what takes longer to import than the list of all commands
+    from warmline.query.questions import QueryResult
+    from warmline.settings import Settings
 
 # A console on which no name of a file or caller can move the cursor or change what is shown.
 
@@ -128,22 +130,8 @@ def noted_access(warehouse: Path, command: str, **what: Any) -> Iterator[dict[st
             note_access(warehouse, command, **what, **came)
 
 
-def _show_no_type_of_flags(command: Any, ctx: Any) -> None:
-    """Have the help of a command, and of those below it, say nothing behind a flag."""
-    for option in (*command.params, command.get_help_option(ctx)):
-        if getattr(option, "is_flag", False) and option.metavar is None:
-            option.metavar = ""
-    for below in getattr(command, "commands", {}).values():
-        _show_no_type_of_flags(below, ctx)
-
-
 class Commands(TyperGroup):
     """The group of all commands: turns errors into one line and an exit code."""
-
-    def get_params(self, ctx: Any) -> list[Any]:
-        """Return the options that all commands share, after seeing to the help of each."""
-        _show_no_type_of_flags(self, ctx)
-        return super().get_params(ctx)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; with `--debug` unforeseen errors keep their traceback."""
@@ -249,12 +237,14 @@ def settings_file(named: Path | None) -> Path | None:
     return here
 
 
-def settings_from(path: Path | None, **overrides: Any) -> Settings:
+def settings_from(path: Path | None, **overrides: Any) -> "Settings":
     """Return the settings of a file (or of `warmline.toml` here), overridden by the command line.
 
     Overrides are `section__key=value`; None leaves the file's value. From here on the key of
     encrypted files is looked for where these settings say. Raises `SettingsError`.
     """
+    from warmline.settings import load_settings, with_overrides
+
     given = {k.replace("__", "."): v for k, v in overrides.items() if v is not None}
     settings = with_overrides(load_settings(settings_file(path)), given)
     look_for_key(settings.encryption.key_env, settings.encryption.key_file)
@@ -277,6 +267,8 @@ def settings(
     ] = None,
 ) -> None:
     """Print all settings as TOML, each with its meaning: `warmline settings > warmline.toml`."""
+    from warmline.settings import load_settings, settings_toml
+
     if check is not None:
         load_settings(check)
         output().print(f"{check}: all keys and values are right", soft_wrap=True)
@@ -341,7 +333,7 @@ class Zone:
             for name, value in row.items()
         }
 
-    def answer(self, answer: QueryResult, *, naming: bool = False) -> QueryResult:
+    def answer(self, answer: "QueryResult", *, naming: bool = False) -> "QueryResult":
         """Return a result with its times in this zone, each with its offset from UTC.
 
         With `naming`, for files whose cells hold no offset, the column header names the zone.
@@ -366,11 +358,11 @@ class Zone:
         return replace(answer, columns=tuple(columns), types=tuple(types), rows=tuple(rows))
 
 
-def zone_of(named: str | None, settings: Settings) -> Zone:
+def zone_of(named: str | None, settings: "Settings") -> Zone:
     """Return the zone that is asked for, else that of the settings. Raises SettingsError."""
     return Zone(named or settings.display.timezone)
 
 
-def has_times(answer: QueryResult) -> bool:
+def has_times(answer: "QueryResult") -> bool:
     """Return whether a column of the answer holds times."""
     return any(kind.startswith(_TIMES) for kind in answer.types)

@@ -19,10 +19,9 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from warmline.research.fairness import Gap, Group
+    from warmline.research.fairness import Dif, Gap, Group
     from warmline.research.power import Plan
     from warmline.research.provenance import Provenance
-    from warmline.research.reading import Dif
     from warmline.research.reliability import CaseMix, Raters, Reliability
     from warmline.research.study import Study
     from warmline.research.training import TrainingEffect

@@ -330,9 +330,8 @@ def fairness(
     A difference of more than 5 points that is no chance keeps agents from being compared. With
     labels also whether the ledger reads a group otherwise than people do.
     """
-    from warmline.research.fairness import read_dif, read_groups
+    from warmline.research.fairness import read_dif, read_groups, read_written
     from warmline.research.provenance import command_of, provenance
-    from warmline.research.reading import read_written
     from warmline.research.sample import require_libraries
 
     require_libraries()

@@ -15,8 +15,8 @@ import json
 import re
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -298,9 +298,10 @@ def meant_by(
     UnreadableError when a file that might hold one cannot be read.
     """
     ids = _outcome_ids(landing_dir)
-    kept = {customer for (customer,) in _rows(landing_dir, _CUSTOMERS)} | ids["customer_id"]
+    with _landed(landing_dir) as ask:
+        known, rows = ask(_CUSTOMERS), ask(_CALLS)
+    kept = {customer for (customer,) in known} | ids["customer_id"]
     found_customers, none, near = _found_ids(kept, customers, "customer", alike)
-    rows = _rows(landing_dir, _CALLS)
     claims: defaultdict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
     for claim, key, audio, path in rows:
         if key.startswith(store.ANALYSES) or audio not in claims[claim]:
@@ -453,8 +454,9 @@ class _Planned:
 
 def _planned(landing_dir: Path, selection: Selection) -> _Planned:
     bound = _bound(selection)
-    keys = tuple(key for (key,) in _rows(landing_dir, _KEYS, **bound))
-    names = {name for (name,) in _rows(landing_dir, _NAMES, **bound)} | selection.calls
+    with _landed(landing_dir) as ask:
+        keys = tuple(key for (key,) in ask(_KEYS, **bound))
+        names = {name for (name,) in ask(_NAMES, **bound)} | selection.calls
     outcomes = [
         row
         for file in outcome_files(landing_dir)
@@ -493,14 +495,21 @@ def _noted(
     )
 
 
-def _rows(landing_dir: Path, sql: str, **given: object) -> list[tuple[Any, ...]]:
+@contextmanager
+def _landed(landing_dir: Path) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
+    """Return a function that asks all landing files; opening them takes longer than a question."""
     names = [file.name for file in store.landed_files(landing_dir)]
     with (
         open_without_warehouse() as con,
         rows.open_reader(con, landing_dir) as reader,
         reader.blaming(names),
     ):
-        return reader.read(names, sql, **given).fetchall()
+        yield lambda sql, **given: reader.read(names, sql, **given).fetchall()
+
+
+def _rows(landing_dir: Path, sql: str, **given: object) -> list[tuple[Any, ...]]:
+    with _landed(landing_dir) as ask:
+        return ask(sql, **given)
 
 
 def _outcome_ids(landing_dir: Path) -> dict[str, set[str]]:

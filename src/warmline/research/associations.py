@@ -27,7 +27,14 @@ from warmline.research.design import (
     design_matrix,
     usable,
 )
-from warmline.research.regression import Estimate, Fit, fit, less_means, logit_effect, within_share
+from warmline.research.regression import (
+    Coefficient,
+    Fit,
+    fit,
+    less_means,
+    logit_effect,
+    within_share,
+)
 
 LEAST_AGENTS = 3
 LEAST_OF_EACH = 10
@@ -57,8 +64,8 @@ class Association:
     missing: dict[str, int]
     mean: float | None = None
     sd: float | None = None
-    raw: Estimate | None = None
-    adjusted: Estimate | None = None
+    raw: Coefficient | None = None
+    adjusted: Coefficient | None = None
     p_corrected: float | None = None
     robustness: float | None = None
     reason: str | None = None
@@ -214,7 +221,7 @@ def _mundlak(cases: Cases, x: Array, measure: str, design: Design) -> float | No
     return found.p if found.df >= 1 else None
 
 
-def _by_logit(cases: Cases, x: Array, names: tuple[str, ...], design: Design) -> Estimate | str:
+def _by_logit(cases: Cases, x: Array, names: tuple[str, ...], design: Design) -> Coefficient | str:
     """Return the average marginal effect of the last column; a string says why there is none."""
     if set(np.unique(cases.y)) != {0.0, 1.0}:
         return "a logit needs outcomes that are yes or no; --model linear takes any"
@@ -284,7 +291,7 @@ class Part:
     mean: float
     n: int
     raw: float
-    adjusted: Estimate | None
+    adjusted: Coefficient | None
 
 
 @dataclass(frozen=True)
@@ -313,7 +320,7 @@ def dose(frame: Any, measure: str, design: Design) -> Dose | None:
     told = tuple(f"part {i}" for i in range(1, count))
     model = fit_cases(cases, np.column_stack([others, dummies]), (*names, *told), design.effects)
     weights = np.ones(len(codes)) if cases.weights is None else cases.weights
-    levels: list[Estimate] | list[None] = [None] * count
+    levels: list[Coefficient] | list[None] = [None] * count
     if set(told) <= set(model.names) and all(_is_shared(model, part) for part in told):
         shares = np.bincount(codes, weights) / weights.sum()
         levels = model.estimates(_levels(model.names, told, shares), design.confidence)
@@ -361,10 +368,10 @@ def _levels(names: tuple[str, ...], told: tuple[str, ...], shares: Array) -> Arr
 
 
 def _part(
-    own: NDArray[np.bool_], cases: Cases, weights: Array, middle: float, level: Estimate | None
+    own: NDArray[np.bool_], cases: Cases, weights: Array, middle: float, level: Coefficient | None
 ) -> Part:
     if level is not None:
-        level = Estimate(
+        level = Coefficient(
             middle + level.value,
             level.se,
             level.df,
@@ -408,7 +415,7 @@ class AnswerEffect:
     against: str
     cues: int
     calls: int
-    estimate: Estimate | None = None
+    estimate: Coefficient | None = None
     p_corrected: float | None = None
     reason: str | None = None
 

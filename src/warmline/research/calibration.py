@@ -18,7 +18,7 @@ from warmline.annotation import Key, Label, Opinion, is_answered, opinion
 from warmline.annotation.agreement import consensus
 from warmline.errors import DataError
 from warmline.research.design import Array, Codes
-from warmline.research.regression import Estimate
+from warmline.research.regression import Coefficient
 
 #: The measure that labels of cues and their answers say the truth of.
 MEASURE = "answered_rate"
@@ -143,7 +143,7 @@ def known_reliability(calls: Recognised) -> float:
     return float(np.clip(1 - noise / spread, LEAST_RELIABLE, 1.0)) if spread > 0 else 1.0
 
 
-def corrected(found: Estimate, sd: float, by: Calibration, confidence: float) -> Corrected:
+def corrected(found: Coefficient, sd: float, by: Calibration, confidence: float) -> Corrected:
     """Return what an estimate per `sd` of the recognised rate would be without errors, from 0 to 1.
 
     The estimate is drawn from Student's t around it, the slope from its bootstrap draws; where
@@ -167,7 +167,12 @@ def corrected(found: Estimate, sd: float, by: Calibration, confidence: float) ->
 
 
 def sensitivity(
-    found: Estimate, sd: float, calls: Recognised, *, precision: float = 0.75, recall: float = 0.46
+    found: Coefficient,
+    sd: float,
+    calls: Recognised,
+    *,
+    precision: float = 0.75,
+    recall: float = 0.46,
 ) -> tuple[tuple[float, float], ...]:
     """Return what an estimate would be without errors, by how well answers are told apart.
 

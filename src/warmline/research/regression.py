@@ -186,7 +186,7 @@ _BEYOND_BELIEF = 15.0
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Coefficient:
     """A coefficient, or a combination of some, with its uncertainty."""
 
     value: float
@@ -215,7 +215,7 @@ class Fit:
     dof: int
     others: tuple[Codes, ...] = ()
 
-    def estimates(self, contrasts: Array, confidence: float) -> list[Estimate]:
+    def estimates(self, contrasts: Array, confidence: float) -> list[Coefficient]:
         """Return combinations of coefficients, `contrasts` (m, k).
 
         Where rows of one customer, or of one week, lie with several agents, their likeness is added
@@ -230,7 +230,7 @@ class Fit:
             df = np.where(more > 0, np.minimum(df, float(other.max())), df)
         values = contrasts @ self.params
         return [
-            Estimate(v, se, d, *t_interval(v, se, d, confidence))
+            Coefficient(v, se, d, *t_interval(v, se, d, confidence))
             for v, se, d in zip(
                 values.tolist(), np.sqrt(variance).tolist(), df.tolist(), strict=True
             )
@@ -244,7 +244,7 @@ class Fit:
         """Return a coefficient's p-value by the wild cluster bootstrap."""
         return bootstrap_p(self.x, self.y, self.names.index(name), self.clusters)
 
-    def estimate(self, name: str, confidence: float) -> Estimate:
+    def estimate(self, name: str, confidence: float) -> Coefficient:
         """Return one coefficient."""
         row = np.array([[float(n == name) for n in self.names]])
         return self.estimates(row, confidence)[0]
@@ -311,7 +311,7 @@ def logit_effect(
     weights: Array | None = None,
     others: tuple[Codes, ...] = (),
     confidence: float = 0.95,
-) -> Estimate | str:
+) -> Coefficient | str:
     """Return the average marginal effect of a column in a logit with an effect of each cluster.
 
     The change of the share of `y` (0 or 1) per unit, averaged over all rows; clusters in which
@@ -360,7 +360,7 @@ def logit_effect(
     )
     found = fitted.estimate(name, confidence)
     scale = float((part * slope).sum() / whole.sum())
-    return Estimate(
+    return Coefficient(
         found.value * scale,
         found.se * scale,
         found.df,

@@ -13,7 +13,7 @@ from typing import Any
 from warmline.errors import QueryError
 from warmline.files import write_bytes_whole, write_text_whole
 from warmline.research.associations import Dose
-from warmline.research.regression import Estimate
+from warmline.research.regression import Coefficient
 from warmline.research.study import CONFOUNDERS, Study
 from warmline.research.survival import Hazard
 from warmline.research.words import lead, methods, scale_of
@@ -328,7 +328,7 @@ def _image(png: bytes | None, alt: str) -> str:
     return f"<img alt='{escape(alt)}' src='data:image/png;base64,{data}'>"
 
 
-def _interval(e: Estimate, scale: float) -> str:
+def _interval(e: Coefficient, scale: float) -> str:
     return f"{e.value * scale:+.2f} [{e.low * scale:+.2f}, {e.high * scale:+.2f}]"
 
 
@@ -352,8 +352,8 @@ class _Bar:
     """A row of a forest plot: the estimate that counts, one to compare it with, and a note."""
 
     label: str
-    estimate: Estimate
-    other: Estimate | None
+    estimate: Coefficient
+    other: Coefficient | None
     is_clear: bool
     note: str
 
@@ -420,12 +420,12 @@ def _dose_png(study: Study) -> bytes | None:
     return _png(figure)
 
 
-def _scaled(estimate: Estimate | None, scale: float) -> Any:
+def _scaled(estimate: Coefficient | None, scale: float) -> Any:
     """Return the same estimate in another unit."""
     if estimate is None:
         return None
     e = estimate
-    return Estimate(e.value * scale, e.se * scale, e.df, e.low * scale, e.high * scale, e.p)
+    return Coefficient(e.value * scale, e.se * scale, e.df, e.low * scale, e.high * scale, e.p)
 
 
 def _draw_dose(axis: Any, found: Dose, study: Study) -> None:
@@ -500,7 +500,7 @@ def _log_axis(axis: Any) -> None:
 
 
 def _draw_bar(
-    axis: Any, estimate: Estimate, place: float, colour: str, is_log: bool, *, is_filled: bool
+    axis: Any, estimate: Coefficient, place: float, colour: str, is_log: bool, *, is_filled: bool
 ) -> None:
     value, low, high = estimate.value, estimate.low, estimate.high
     if is_log:

@@ -24,7 +24,7 @@ from warmline.research.design import (
     design_matrix,
     usable,
 )
-from warmline.research.regression import Estimate, independent_columns, less_means, t_interval
+from warmline.research.regression import Coefficient, independent_columns, less_means, t_interval
 
 _LEAST_EVENTS = 20
 _BEYOND_BELIEF = 5.0
@@ -45,7 +45,7 @@ class Hazard:
     agents: int
     missing: dict[str, int]
     sd: float | None = None
-    ratio: Estimate | None = None
+    ratio: Coefficient | None = None
     p_corrected: float | None = None
     proportional_p: float | None = None
     reason: str | None = None
@@ -138,7 +138,7 @@ def _fitted(bare: Hazard, cases: Cases, x: Any, names: Sequence[str], design: De
         if shares.max() > LARGEST_SHARE:
             return replace(bare, reason=f"one agent has {shares.max():.0%} of what there is to see")
         test = proportional_hazard_test(model, frame, time_transform="rank")
-    ratio = Estimate(value, se, df, *t_interval(value, se, df, design.confidence))
+    ratio = Coefficient(value, se, df, *t_interval(value, se, df, design.confidence))
     p = dict(zip(test.name, np.atleast_1d(test.p_value), strict=True))
     return replace(bare, ratio=ratio, proportional_p=float(p[bare.measure]))
 
@@ -219,7 +219,7 @@ def _latest(rows: Any, measure: str, design: Design, controls: Controls) -> Haza
         return replace(bare, reason=f"one agent has {shares.max():.0%} of what there is to see")
     se, df = _error(moved, shares, cases)
     value = float(params[-1])
-    ratio = Estimate(value, se, df, *t_interval(value, se, df, design.confidence))
+    ratio = Coefficient(value, se, df, *t_interval(value, se, df, design.confidence))
     return replace(bare, sd=sd, ratio=ratio)
 
 

@@ -29,7 +29,7 @@ from warmline.research.associations import (
     corrected,
 )
 from warmline.research.design import Array, Codes, Design, Effects, design_matrix, usable
-from warmline.research.regression import Estimate, Fit, fit, t_interval
+from warmline.research.regression import Coefficient, Fit, fit, t_interval
 from warmline.research.reliability import Components, components
 from warmline.research.sample import read_calls
 
@@ -47,7 +47,7 @@ class Period:
 
     first: int
     last: int
-    difference: Estimate | None
+    difference: Coefficient | None
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class AgentChange:
     calls_before: int
     calls_after: int
     change: float
-    shrunken: Estimate
+    shrunken: Coefficient
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class TrainingEffect:
     calls: int
     trained: int
     untrained: int
-    change: Estimate | None = None
-    same_start: Estimate | None = None
-    trend_before: Estimate | None = None
+    change: Coefficient | None = None
+    same_start: Coefficient | None = None
+    trend_before: Coefficient | None = None
     periods: tuple[Period, ...] = ()
     agents: tuple[AgentChange, ...] = ()
     p: float | None = None
@@ -307,7 +307,7 @@ def _fit(rows: _Rows, x: Array, others: Array, names: tuple[str, ...]) -> Fit:
     return fit(rows.y, columns, ordered, rows.agent, Effects.FIXED, others=shared, groups=rows.cell)
 
 
-def _same_start(rows: _Rows, confidence: float) -> Estimate:
+def _same_start(rows: _Rows, confidence: float) -> Coefficient:
     """Return the difference after the training of agents who had the same mean before it."""
     cells = int(rows.cell.max()) + 1
     first = np.zeros(cells, dtype=np.int64)
@@ -328,7 +328,7 @@ def _same_start(rows: _Rows, confidence: float) -> Estimate:
 
 def _trend_before(
     rows: _Rows, others: Array, names: tuple[str, ...], confidence: float
-) -> Estimate | None:
+) -> Coefficient | None:
     """Return the difference of weekly slopes before the training; None with under three weeks."""
     early = rows.week < 0
     before = rows.where(early)
@@ -398,7 +398,7 @@ def _agent_changes(rows: _Rows, confidence: float) -> tuple[AgentChange, ...]:
         own = kept[i] * variance[i] + (1 - kept[i]) ** 2 * mean_variance
         se = float(np.sqrt(own + drift_variance))
         df = float(len(cells) - 1)  # as for the mean of a few changes (Hartung & Knapp 2001)
-        shrunken = Estimate(value, se, df, *t_interval(value, se, df, confidence))
+        shrunken = Coefficient(value, se, df, *t_interval(value, se, df, confidence))
         agent = str(names[np.flatnonzero(rows.cell == cell)[0]])
         found.append(AgentChange(agent, *counts[i], float(change[i]), shrunken))
     return tuple(sorted(found, key=lambda a: a.agent_id))

@@ -289,21 +289,22 @@ def note_definitions(
 ) -> None:
     """Bring the metric definitions up to date; versions that are no longer current stay."""
     con.execute("UPDATE metric_definitions SET is_current = false WHERE is_current")
-    if not definitions:
-        return
-    con.executemany(
-        "INSERT OR REPLACE INTO metric_definitions BY NAME SELECT $name AS name, "
-        "$version AS version, $level AS level, $unit AS unit, $definition AS definition, "
-        "$source AS source, $validated AS validated, true AS is_current",
-        [asdict(definition) for definition in definitions],
-    )
+    if definitions:
+        rows = pa.Table.from_pylist([asdict(definition) for definition in definitions])
+        con.register("definitions_given", rows)  # one by one they take longer than a night's calls
+        con.execute(
+            "INSERT OR REPLACE INTO metric_definitions BY NAME "
+            "SELECT *, true AS is_current FROM definitions_given"
+        )
+        con.unregister("definitions_given")
 
 
 def note_profile(con: duckdb.DuckDBPyConnection, profile: ProfileSettings) -> None:
     """Publish the settings of the empathy profile beside what they make."""
-    con.executemany(
-        "INSERT OR REPLACE INTO profile_settings VALUES ($name, $value)",
-        [{"name": name, "value": float(value)} for name, value in profile.model_dump().items()],
+    weights = {name: float(value) for name, value in profile.model_dump().items()}
+    con.execute(
+        "INSERT OR REPLACE INTO profile_settings SELECT unnest($names), unnest($values)",
+        {"names": list(weights), "values": list(weights.values())},
     )
 
 
@@ -534,7 +535,6 @@ def index_turns(con: duckdb.DuckDBPyConnection) -> int:
 
     Calls that are gone or were analyzed anew leave the index. Needs the views' macros.
     """
-    load_extension(con, "fts")
     digest = _words_digest()
     con.execute(_STALE, {"digest": digest})
     for table in ("postings", "calls"):
@@ -542,6 +542,8 @@ def index_turns(con: duckdb.DuckDBPyConnection) -> int:
     con.execute(_FRESH)
     counted = con.execute("SELECT count(*) FROM fresh_calls").fetchall()
     fresh = int(counted[0][0])
+    if fresh:  # loading what reduces words to stems takes as long as loading some calls
+        load_extension(con, "fts")
     for first in range(1, fresh + 1, _CALLS_AT_ONCE):
         _index_batch(con, first, first + _CALLS_AT_ONCE - 1, digest)
     for table in _TEMPORARY:

@@ -321,7 +321,8 @@ class _Job:
         is_described = not is_new and before is not None and _have_same_sql(before, inputs)
         if not is_new:
             copy_beside(self.warehouse, self.building)
-        with open_for_building(self.building) as con:
+        landed_bytes = sum(file.size_bytes for file in files)
+        with open_for_building(self.building, landed_bytes=landed_bytes) as con:
             if not (is_new or is_described):
                 comment_tables(con)
             if is_rebuilt:

@@ -146,14 +146,6 @@ _HISTORY = {
     "main.metric_definitions": "INSERT",
     "main.profile_settings": "INSERT OR REPLACE",
 }
-_COLUMNS = """
-SELECT new.column_name
-FROM duckdb_columns() AS new
-INNER JOIN duckdb_columns() AS old USING (schema_name, table_name, column_name)
-WHERE new.database_name = current_database() AND old.database_name = $yesterday
-    AND new.schema_name = $schema AND new.table_name = $table
-ORDER BY new.column_index
-"""
 _ENTRIES = """
 file IN (SELECT file FROM landing.files WHERE problem IS NOT NULL)
 AND landing_key NOT IN (SELECT unnest($erased::VARCHAR[]))
@@ -181,6 +173,8 @@ def carry_over_unreadable_calls(
 
     `landing.files` and `landing.entries` have to be up to date, and `tables` still empty.
     """
+    if not con.execute("FROM landing.files WHERE problem IS NOT NULL LIMIT 1").fetchone():
+        return
     _copy(con, "landing.entries", _ENTRIES, given={"erased": list(erased)})
     con.execute(_CALLS, {"erased": list(erased)})
     for table in tables:
@@ -204,8 +198,8 @@ def carry_over_unreadable_outcomes(con: duckdb.DuckDBPyConnection) -> bool:
 def carry_over_unreadable_reviews(con: duckdb.DuckDBPyConnection) -> None:
     """Copy the reviews whose landed files cannot be read."""
     damaged = con.execute("SELECT file FROM landing.review_files WHERE problem IS NOT NULL")
-    ids = [Path(file).stem for (file,) in damaged.fetchall()]
-    _copy(con, "main.reviews", _REVIEWS, given={"ids": ids})
+    if ids := [Path(file).stem for (file,) in damaged.fetchall()]:
+        _copy(con, "main.reviews", _REVIEWS, given={"ids": ids})
 
 
 def _copy(
@@ -227,6 +221,12 @@ def _copy(
 
 def _shared_columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     """The columns that a table has now and had before; none if there was no such table."""
-    schema, _, name = table.partition(".")
-    given = {"yesterday": YESTERDAY, "schema": schema, "table": name}
-    return [column for (column,) in con.execute(_COLUMNS, given).fetchall()]
+    before = _columns(con, f"{YESTERDAY}.{table}")
+    return [column for column in _columns(con, table) if column in before]
+
+
+def _columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    try:
+        return [name for name, *_ in con.execute(f"FROM {table} LIMIT 0").description or ()]
+    except duckdb.CatalogException:
+        return []
