@@ -45,13 +45,14 @@ HOUSE = (
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(HOUSE) for room in rooms}
 # Networks of our own, into which engines loads weights; and those that use whisper's helpers.
-NETWORKS = {"campplus.py", "encoders.py"}
+NETWORKS = {"campplus.py", "encoders.py", "segmentation.py"}
 USERS_OF_NETWORKS = {*NETWORKS, "recognisers.py", "decoding.py"}
 # Imported by functions when a network is there to be used.
 LATE = {*NETWORKS, "decoding.py"}
 ALLOWED_UPWARDS = {
     ("privacy", "web.store"),  # what people wrote on the pages is forgotten with the call
     ("models", "speech.campplus"),
+    ("models", "speech.segmentation"),
     ("models", "language.encoders"),
 }
 

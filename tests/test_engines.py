@@ -36,6 +36,20 @@ assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
 """
 
 
+LISTEN = """
+import sys
+import numpy as np
+from warmline.models.engines import Engines, import_libraries
+from warmline.models.store import ModelStore
+from warmline.settings import PlaceSettings
+import_libraries()
+engines = Engines(ModelStore.from_settings(PlaceSettings()))
+noise = np.random.default_rng(0).normal(0, 0.1, 160_000).astype(np.float32)
+engines.powerset(noise[None]), engines.embeddings([noise])
+print(*{"pyannote", "lightning", "torch._dynamo", "pandas", "matplotlib"} & set(sys.modules))
+"""
+
+
 @pytest.fixture(scope="module")
 def samples(two_speakers: Path) -> NDArray[np.float32]:
     import soundfile
@@ -80,6 +94,12 @@ def test_a_model_that_is_not_stored_is_asked_for_by_name(tmp_path: Path) -> None
 def test_networks_load_late_silently_and_without_telemetry(engines: Engines) -> None:
     done = subprocess.run([sys.executable, "-c", LOAD_ALL], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.models
+def test_listening_takes_nothing_that_only_training_needs(engines: Engines) -> None:
+    done = subprocess.run([sys.executable, "-c", LISTEN], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
 
 
 class Planted:
@@ -203,6 +223,19 @@ class TestEmbedding:
         stretch = samples[22 * RATE_HZ : 26 * RATE_HZ]
         loud, quiet = engines.embeddings([stretch, stretch * np.float32(0.1)])
         assert float(loud @ quiet) > 0.999
+
+    def test_both_networks_compute_what_they_do_in_pyannote_audio(
+        self, engines: Engines, samples: NDArray[np.float32]
+    ) -> None:
+        import torch
+
+        windows = np.stack([samples[: 10 * RATE_HZ], samples[-10 * RATE_HZ :]])
+        with torch.inference_mode():
+            scores = engines.segmentation()(torch.from_numpy(windows)[:, None])
+            rows = [engines.embedding()(torch.from_numpy(w)[None, None]) for w in windows]
+        assert np.array_equal(engines.powerset(windows), scores.exp().numpy())
+        vectors = torch.nn.functional.normalize(torch.cat(rows)).numpy()
+        assert np.array_equal(engines.embeddings(list(windows)), vectors)
 
     def test_weights_choose_who_is_heard(
         self, engines: Engines, samples: NDArray[np.float32]

@@ -17,6 +17,7 @@ from warmline.phrases import broken_examples
 from warmline.values import (
     Conversation,
     RoleName,
+    SpeakerSource,
     ToneSegment,
 )
 
@@ -50,6 +51,48 @@ def test_an_overlap_has_the_class_of_its_definition(holder, entrant, kind, succe
     assert (overlap.holder, overlap.entrant) == ("A", "B")
     assert (overlap.kind, overlap.successful) == (kind, successful)
     assert overlap.cooperative is None
+
+
+@pytest.mark.parametrize(
+    ("entrant", "kind"),
+    [
+        ((5, 5.8), "backchannel"),
+        ((5, 5.95), "unsure"),  # or an interruption that did not get the floor
+        ((5, 7), "interruption"),
+        ((9.85, 14), "terminal_overlap"),
+        ((9.75, 14), "unsure"),
+        ((9.65, 14), "unsure"),
+        ((9.5, 14), "interruption"),
+        ((9.3, 9.95), "unsure"),  # does the holder go on after it?
+        ((9.2, 9.85), "backchannel"),
+    ],
+)
+def test_voices_on_one_channel_have_a_class_only_where_a_tenth_of_a_second_changes_nothing(
+    entrant, kind
+):
+    floor = floor_of({"A": [(0, 10)], "B": [entrant]}, source=SpeakerSource.DIARIZATION)
+    assert [o.kind for o in floor.overlaps] == [kind]
+    assert [(b.start_s, b.end_s) for b in floor.backchannels] == (
+        [entrant] if kind == "backchannel" else []
+    )
+
+
+def test_entries_of_unsure_class_lower_the_coverage_and_alone_leave_no_count():
+    voices = SpeakerSource.DIARIZATION
+    both = floor_of({"A": [(0, 10), (20, 30)], "B": [(5, 7), (29.7, 33)]}, source=voices)
+    found = metric(both, "interruptions", "B")
+    assert (found.value, found.coverage) == (1, 0.5)
+    assert metric(both, "interruptions_per_min", "B").coverage == 0.5
+    # so long an entry can be no backchannel: of them, none is missed
+    assert (value(both, "backchannels", "B"), metric(both, "backchannels", "B").coverage) == (0, 1)
+    alone = floor_of({"A": [(20, 30)], "B": [(29.7, 33)]}, source=voices)
+    assert metric(alone, "interruptions", "B").value is None
+    assert "the class of no entry (1) is sure" in (metric(alone, "interruptions", "B").reason or "")
+    assert value(alone, "interruptions", "A") == 0
+    short = floor_of({"A": [(20, 30)], "B": [(25, 25.95)]}, source=voices)
+    assert metric(short, "backchannels", "B").value is None
+    channels = floor_of({"A": [(20, 30)], "B": [(29.7, 33)]})
+    assert value(channels, "interruptions", "B") == 1
 
 
 def test_who_pauses_and_takes_the_floor_back_has_not_been_interrupted_successfully():

@@ -18,10 +18,12 @@ from warmline.speech import cluster_speakers, listen
 from warmline.speech.activity import (
     FRAME_STEP_S,
     Activity,
+    Stretch,
     audible_frames,
     cut_at_changes,
     find_tones,
     speech_frames,
+    two_voices,
     with_padding,
 )
 from warmline.speech.crosstalk import levels_of, without_crosstalk
@@ -75,7 +77,8 @@ def test_stretches_cover_the_speech_exactly_once(voices: list[int], seed: int) -
     noise = np.random.default_rng(seed).random((1, 589, 3)).astype(np.float32) * 0.1
     for frame, voice in enumerate(voices):
         noise[0, frame, voice] += 0.8
-    activity = Activity(np.array([0.0]), noise, np.ones(589, np.float32))
+    one = np.ones(589, np.float32)
+    activity = Activity(np.array([0.0]), noise, one, np.zeros_like(one))
     stretches = cut_at_changes(activity, [(0, len(voices))], SETTINGS.min_stretch_s)
     edges = [stretches[0].start, *(s.end for s in stretches)]
     assert edges[0] == 0
@@ -89,10 +92,70 @@ def test_a_change_just_after_a_border_between_windows_is_not_taken_for_one_voice
     for window, start_s in zip(windows, (0.0, 5.0), strict=True):
         window[:, 0] = frame + start_s < 8.5
         window[:, 1] = frame + start_s > 7.5  # comes in while the other still speaks
-    activity = Activity(np.array([0.0, 5.0]), windows, np.ones(889, np.float32))
+    one = np.ones(889, np.float32)
+    activity = Activity(np.array([0.0, 5.0]), windows, one, np.zeros_like(one))
     first, second = cut_at_changes(activity, [(0, 880)], SETTINGS.min_stretch_s)
     assert (first.start, second.end) == (0, 880)
     assert first.end * FRAME_STEP_S == pytest.approx(8.5, abs=0.05)
+
+
+def _both(*spans: tuple[int, int, float]) -> Activity:
+    """Return ten seconds in which two voices have these probabilities at these frames."""
+    both = np.zeros(589, np.float32)
+    for first, last, probability in spans:
+        both[first:last] = probability
+    local = np.zeros((1, 589, 3), np.float32)
+    return Activity(np.array([0.0]), local, np.ones(589, np.float32), both)
+
+
+ALONE = [Stretch(0, 500, "A")]
+IN_TURN = [Stretch(0, 200, "A"), Stretch(200, 500, "B")]
+
+
+@pytest.mark.parametrize(
+    ("spans", "stretches", "wanted"),
+    [
+        # inside a turn: half a second is a second voice, a flicker or a long doubt is none
+        ([(100, 130, 0.9)], ALONE, [(100, 130)]),
+        ([(100, 115, 0.9)], ALONE, []),
+        ([(100, 150, 0.6)], ALONE, []),
+        # a drop of the probability does not make two of one
+        ([(100, 130, 0.9), (135, 300, 0.9)], ALONE, [(100, 300)]),
+        # at a change of speaker the network expects the next voice
+        ([(165, 212, 0.9)], IN_TURN, [(200, 212)]),
+        # unless the one before is heard on after it
+        ([(185, 235, 0.9)], IN_TURN, [(185, 235)]),
+        # doubt is enough there, but not an overlap that ended before it
+        ([(195, 208, 0.45)], IN_TURN, [(200, 208)]),
+        ([(150, 180, 0.9)], IN_TURN, [(150, 180)]),
+        # one who goes on under another: both borders lie inside
+        (
+            [(150, 320, 0.9)],
+            [Stretch(0, 200, "A"), Stretch(200, 260, "B"), Stretch(260, 500, "A")],
+            [(150, 320)],
+        ),
+        # the louder voice changed a little before two were heard
+        (
+            [(210, 240, 0.9)],
+            [Stretch(0, 200, "A"), Stretch(200, 230, "B"), Stretch(230, 500, "A")],
+            [(200, 240)],
+        ),
+    ],
+)
+def test_two_voices_are_heard_where_a_second_one_is_and_not_where_it_is_expected(
+    spans: list[tuple[int, int, float]], stretches: list[Stretch], wanted: list[tuple[int, int]]
+) -> None:
+    assert two_voices(_both(*spans), stretches, SETTINGS) == wanted
+
+
+@given(st.lists(st.tuples(st.integers(0, 560), st.integers(1, 90), st.floats(0, 1)), max_size=6))
+def test_runs_with_two_voices_are_in_order_and_apart(
+    spans: list[tuple[int, int, float]],
+) -> None:
+    activity = _both(*((first, first + length, p) for first, length, p in spans))
+    edges = [edge for run in two_voices(activity, IN_TURN, SETTINGS) for edge in run]
+    assert edges == sorted(edges)
+    assert len(edges) == len(set(edges))
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 4)), min_size=1, max_size=8))

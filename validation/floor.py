@@ -184,7 +184,16 @@ def _intro(calls: Sequence[SimulatedCall], mono: Sequence[_Heard]) -> str:
         "class of an overlap, from the sound alone, and as the measure `backchannels` has it, "
         "which a recognised word that is no listener's refuses. In the mono mix, measures of "
         f"single parties are withheld in {doubted} of {len(mono)} calls, because the voices could "
-        "not be told apart surely; their events are counted here all the same."
+        f"not be told apart surely; their events are counted here all the same. {_unsure(mono)}"
+    )
+
+
+def _unsure(mono: Sequence[_Heard]) -> str:
+    entries = [o for call in mono for o in call.floor.overlaps if o.kind != "other"]
+    unsure = sum(o.kind == "unsure" for o in entries)
+    return (
+        f"Of the {len(entries)} entries that were heard in the mono mix, the class of {unsure} is "
+        "said to be unsure: they count as missed, and as found in no class."
     )
 
 

@@ -186,8 +186,8 @@ class Prosody:
 class Overlap(Span):
     """A span in which both parties speak.
 
-    `kind` is `backchannel`, `terminal_overlap`, `interruption` or `other`. `holder` had the floor,
-    `entrant` came in. `successful` and `cooperative` apply to interruptions only.
+    `kind` is `backchannel`, `terminal_overlap`, `interruption`, `other` or `unsure`. `holder` had
+    the floor, `entrant` came in. `successful` and `cooperative` apply to interruptions only.
     """
 
     holder: str

@@ -10,6 +10,7 @@ from warmline.floor import measure
 from warmline.settings import FloorSettings
 from warmline.values import (
     RoleName,
+    SpeakerSource,
     ToneSegment,
     Transcript,
 )
@@ -26,8 +27,9 @@ def floor_of(
     duration_s: float = 60.0,
     tones: tuple[ToneSegment, ...] = (),
     roles: dict[str, RoleName] | None = None,
+    source: SpeakerSource = SpeakerSource.CHANNEL,
 ) -> Floor:
-    speech = speech_of(parties, tones=tones)
+    speech = speech_of(parties, source=source, tones=tones)
     conversation = conversation_of(speech, transcript, ROLES if roles is None else roles)
     return measure(speech, transcript, conversation, duration_s, SETTINGS)
 

@@ -134,7 +134,7 @@ _AMONG_PEOPLE = (
 )
 
 
-def _party_metrics(scene: FloorEvents, party: str) -> list[Metric]:
+def _party_metrics(scene: FloorEvents, party: str, settings: FloorSettings) -> list[Metric]:
     """Return every party-level measure of one party."""
     sure = scene.speech.confidence
     talk_s = total_s(scene.talk[party])
@@ -153,7 +153,7 @@ def _party_metrics(scene: FloorEvents, party: str) -> list[Metric]:
     )
     metrics.append(_longest("longest_monologue_s", party, _monologues(scene, party), sure))
     metrics += _interruptions(scene, party)
-    metrics += _backchannels(scene, party)
+    metrics += _backchannels(scene, party, settings.backchannel_max_s)
     return metrics + _latencies(scene, party)
 
 
@@ -168,6 +168,20 @@ def _monologues(scene: FloorEvents, party: str) -> list[Span]:
     return pieces
 
 
+def _share_classed(sure: Sequence[Span], unsure: Sequence[Span]) -> float:
+    """Return the share of entries whose class is sure; 1 where there is none."""
+    return len(sure) / (len(sure) + len(unsure)) if sure or unsure else 1.0
+
+
+def _unclassed(names: Sequence[str], party: str, unsure: Sequence[Span]) -> list[Metric]:
+    """Return no values where the class of no entry is sure."""
+    reason = (
+        f"the voices share a channel, and the class of no entry ({len(unsure)}) is sure to a tenth "
+        "of a second"
+    )
+    return [missing_metric(name, party, reason) for name in names]
+
+
 def _interruptions(scene: FloorEvents, party: str) -> list[Metric]:
     names = ("interruptions", "competitive_interruptions", "successful_interruptions")
     sure = scene.speech.confidence
@@ -175,52 +189,60 @@ def _interruptions(scene: FloorEvents, party: str) -> list[Metric]:
     if others_min == 0:
         return [missing_metric(name, party, _ALONE) for name in (*names, "interruptions_per_min")]
     entries = [o for o in scene.overlaps if o.kind == INTERRUPTION and o.entrant == party]
+    unsure = scene.unsure_entries(party)
+    if unsure and not entries:
+        return _unclassed((*names, "interruptions_per_min"), party, unsure)
+    classed = _share_classed(entries, unsure)
     judged = [o for o in entries if o.cooperative is not None]
     competitive = count(
         "competitive_interruptions",
         party,
         [o for o in judged if not o.cooperative],
-        coverage=len(judged) / len(entries) if entries else 1.0,
+        coverage=classed * (len(judged) / len(entries) if entries else 1.0),
         confidence=sure,
     )
     if entries and not judged:
         competitive = missing_metric(
             "competitive_interruptions", party, "the words of no interruption can be judged"
         )
+    successful = [o for o in entries if o.successful]
     return [
-        count("interruptions", party, entries, confidence=sure),
+        count("interruptions", party, entries, coverage=classed, confidence=sure),
         competitive,
-        count(
-            "successful_interruptions", party, [o for o in entries if o.successful], confidence=sure
-        ),
+        count("successful_interruptions", party, successful, coverage=classed, confidence=sure),
         rate(
             "interruptions_per_min",
             party,
             len(entries),
             others_min,
             no_answer=_ALONE,
+            coverage=classed,
             confidence=sure,
             evidence=_spans_of(entries),
         ),
     ]
 
 
-def _backchannels(scene: FloorEvents, party: str) -> list[Metric]:
+def _backchannels(scene: FloorEvents, party: str, short_s: float) -> list[Metric]:
+    names = ("backchannels", "backchannels_per_min")
     sure = scene.speech.confidence
     others_min = total_s(scene.others_talk(party)) / 60
     if others_min == 0:
-        return [
-            missing_metric(name, party, _ALONE) for name in ("backchannels", "backchannels_per_min")
-        ]
+        return [missing_metric(name, party, _ALONE) for name in names]
     own = [b for b in scene.backchannels if b.party == party]
+    unsure = scene.unsure_entries(party, short_s)
+    if unsure and not own:
+        return _unclassed(names, party, unsure)
+    classed = _share_classed(own, unsure)
     return [
-        count("backchannels", party, own, confidence=sure),
+        count("backchannels", party, own, coverage=classed, confidence=sure),
         rate(
             "backchannels_per_min",
             party,
             len(own),
             others_min,
             no_answer=_ALONE,
+            coverage=classed,
             confidence=sure,
             evidence=_spans_of(own),
         ),
@@ -264,7 +286,7 @@ def measure(
 ) -> Floor:
     """Return all floor events and measures of a call of this length; see `DEFINITIONS`."""
     scene = floor_events(speech, transcript, conversation, duration_s, settings)
-    metrics = [m for party in scene.talk for m in _party_metrics(scene, party)]
+    metrics = [m for party in scene.talk for m in _party_metrics(scene, party, settings)]
     metrics += _call_metrics(scene, settings)
     return Floor(
         scene.overlaps, scene.transfers, scene.silences, scene.backchannels, tuple(metrics)
@@ -325,8 +347,10 @@ _OVERLAP = "Heldner & Edlund 2010; Cho 2022"
 _PEERS = "Contact Lens, CX Insights, Calabrio"
 
 
-def _party(name: str, unit: str, definition: str, source: str) -> MetricDefinition:
-    return MetricDefinition(name, "party", unit, definition, source, validated=_PLANTED)
+def _party(
+    name: str, unit: str, definition: str, source: str, version: int = 1
+) -> MetricDefinition:
+    return MetricDefinition(name, "party", unit, definition, source, version, validated=_PLANTED)
 
 
 def _call(name: str, unit: str, definition: str, source: str) -> MetricDefinition:
@@ -356,14 +380,18 @@ DEFINITIONS: tuple[MetricDefinition, ...] = (
         "interruptions",
         "count",
         "Times the party came in while another held the floor, 0.3 s or more before the other "
-        "ended, with at least 0.3 s of overlap and 1 s of speech. Counted for who came in.",
+        "ended, with at least 0.3 s of overlap and 1 s of speech. Counted for who came in. Where "
+        "voices share a channel, coverage is the share of entries that would be of the same class "
+        "if their edges were a tenth of a second off; the others are not counted.",
         _OVERLAP,
+        version=2,
     ),
     _party(
         "interruptions_per_min",
         "per_min",
         "The party's interruptions per minute of the others' speech.",
         _OVERLAP,
+        version=2,
     ),
     _party(
         "competitive_interruptions",
@@ -371,25 +399,30 @@ DEFINITIONS: tuple[MetricDefinition, ...] = (
         "Interruptions that neither open with agreement nor complete the other's phrase; coverage "
         "is the share of interruptions whose words were recognised.",
         _OVERLAP,
+        version=2,
     ),
     _party(
         "successful_interruptions",
         "count",
         "Interruptions after which the other stops within 1 s and the party keeps the floor.",
         _OVERLAP,
+        version=2,
     ),
     _party(
         "backchannels",
         "count",
         "Short activity of the party (at most 1 s) inside another's turn, from the sound; words, "
-        "where recognised, must be a listener's. More is not better.",
+        "where recognised, must be a listener's. More is not better. Coverage as for "
+        "interruptions.",
         "Heldner & Edlund 2010; Reece 2023",
+        version=2,
     ),
     _party(
         "backchannels_per_min",
         "per_min",
         "The party's backchannels per minute of the others' speech. A research column.",
         "Heldner & Edlund 2010; Reece 2023",
+        version=2,
     ),
     _party(
         "response_latency_median_s",

@@ -15,6 +15,7 @@ from warmline.values import (
     Conversation,
     RoleName,
     Span,
+    SpeakerSource,
     Speech,
     Transcript,
     Turn,
@@ -208,6 +209,9 @@ INTERRUPTION = "interruption"
 BACKCHANNEL = "backchannel"
 TERMINAL = "terminal_overlap"
 OTHER = "other"
+UNSURE = "unsure"
+# How far the edges of a party's speech may be off where voices share a channel.
+_SHARED_CHANNEL_EDGE_S = 0.1
 
 
 def overlaps_of(
@@ -215,6 +219,7 @@ def overlaps_of(
     turns: Sequence[Turn],
     said: Mapping[str, PartyWords] | None,
     settings: FloorSettings,
+    edge_s: float = 0.0,
 ) -> tuple[Overlap, ...]:
     """Return every overlap of two parties' speech, classed, in order of time.
 
@@ -227,13 +232,15 @@ def overlaps_of(
     - `interruption`: `interruption_overlap_s` of overlap, `interruption_entrant_s` of the entrant;
     - `other`.
 
+    Where the class would be another if an edge were `edge_s` off, it is `unsure`.
+
     The holder goes on by speaking past the entrant's end, or by a turn that does. An interruption
     is successful if the holder stops within `yield_within_s` of its start and does not go on.
     `said` are the words by party, None where they cannot be judged: then nothing is cooperative.
     """
     turns_of = {party: PartyTurns(party, turns) for party in talk}
     found = [
-        _classed(*_roles(one, a, other, b), turns_of, said, settings)
+        _classed(*_roles(one, a, other, b), turns_of, said, settings, edge_s)
         for one, other in combinations(sorted(talk), 2)
         for a, b in _meetings(talk[one], talk[other])
     ]
@@ -266,10 +273,12 @@ def _classed(
     turns_of: Mapping[str, PartyTurns],
     said: Mapping[str, PartyWords] | None,
     settings: FloorSettings,
+    edge_s: float,
 ) -> Overlap:
     overlap = Span(entry.start_s, min(holding.end_s, entry.end_s))
     turn = turns_of[holder].holding(holding)
-    kind = _kind(holding, entry, overlap, turn, settings)
+    kinds = {_kind(holding, entry, overlap, turn, settings, off_s) for off_s in (-edge_s, edge_s)}
+    kind = kinds.pop() if len(kinds) == 1 else UNSURE
     is_interruption = kind == INTERRUPTION
     stops = holding.end_s - overlap.start_s <= settings.yield_within_s
     successful = stops and holding.end_s < entry.end_s and turn.end_s <= entry.end_s
@@ -287,12 +296,15 @@ def _classed(
     )
 
 
-def _kind(holding: Span, entry: Span, overlap: Span, turn: Span, settings: FloorSettings) -> str:
+def _kind(
+    holding: Span, entry: Span, overlap: Span, turn: Span, settings: FloorSettings, off_s: float
+) -> str:
+    """Return the class of an overlap if the entrant speaks for `off_s` more than it seems."""
     if entry.start_s - turn.start_s < settings.simultaneous_s:
         return OTHER
-    if entry.duration_s <= settings.backchannel_max_s and turn.end_s > entry.end_s:
+    if entry.duration_s + off_s <= settings.backchannel_max_s and turn.end_s > entry.end_s + off_s:
         return BACKCHANNEL
-    if holding.end_s - entry.start_s < settings.terminal_overlap_s:
+    if holding.end_s - entry.start_s + off_s < settings.terminal_overlap_s:
         return TERMINAL
     long_enough = entry.duration_s >= settings.interruption_entrant_s
     if long_enough and overlap.duration_s >= settings.interruption_overlap_s:
@@ -310,8 +322,11 @@ def backchannels_of(
     *,
     words_refuse: bool,
     settings: FloorSettings,
+    unsure: Sequence[Overlap] = (),
 ) -> tuple[Backchannel, ...]:
     """Return every backchannel in order of time, over the holder's speech or in a pause of it.
+
+    Speech that enters with one of the `unsure` overlaps is none.
 
     Recognised words can only rule one out (`words_refuse`): "I'm so sorry" is short, but more than
     listening. `text` is None where no word was recognised. Speech that belongs to a longer turn of
@@ -321,7 +336,10 @@ def backchannels_of(
     found: list[Backchannel] = []
     for party, spans in talk.items():
         others = [turns_of[p] for p in talk if p != party]
+        doubted = [o for o in unsure if o.entrant == party]
         for span in spans:
+            if intersect([span], doubted):
+                continue
             own = turns_of[party].holding(span)
             if own.duration_s > settings.backchannel_max_s:
                 continue
@@ -352,6 +370,20 @@ class FloorEvents:
     silences: tuple[Silence, ...]
     backchannels: tuple[Backchannel, ...]
 
+    def unsure_entries(self, party: str, short_s: float = float("inf")) -> list[Overlap]:
+        """Return the entries of a party whose class is unsure, and which may be this short."""
+        return [
+            o
+            for o in self.overlaps
+            if o.kind == UNSURE
+            and o.entrant == party
+            and all(
+                entry.duration_s - _SHARED_CHANNEL_EDGE_S <= short_s
+                for entry in self.talk[party]
+                if intersect([entry], [o])
+            )
+        ]
+
     def others_talk(self, party: str) -> list[Span]:
         """Return the spans in which any other person speaks."""
         return union(s for p in self.people if p != party for s in self.talk[p])
@@ -376,6 +408,9 @@ def floor_events(
     said = {p: words_of(p, transcript) for p in people}
     # The word lists are English; an unnamed language is a transcript made by hand.
     is_english = transcript.language in (None, "en")
+    edge_s = _SHARED_CHANNEL_EDGE_S if speech.source is SpeakerSource.DIARIZATION else 0.0
+    overlaps = overlaps_of(live, turns, said if is_english else None, settings, edge_s)
+    unsure = [o for o in overlaps if o.kind == UNSURE]
     return FloorEvents(
         speech,
         transcript,
@@ -384,8 +419,10 @@ def floor_events(
         people,
         talk,
         turns,
-        overlaps_of(live, turns, said if is_english else None, settings),
+        overlaps,
         transfers_of(turns),
         silences_of(speech.segments, speech.tones, duration_s, settings),
-        backchannels_of(live, turns, said, words_refuse=is_english, settings=settings),
+        backchannels_of(
+            live, turns, said, words_refuse=is_english, settings=settings, unsure=unsure
+        ),
     )

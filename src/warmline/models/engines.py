@@ -99,7 +99,19 @@ _STAY_HOME = {
     "DO_NOT_TRACK": "1",
 }
 
+# oneDNN keeps the code that it made for each shape, 1024 of them by default: two megabytes for each
+# segment of another length that voices are told apart by, and no faster.
+_KERNELS_KEPT = "64"
+_TASK_CLASSES = ("Problem", "Resolution", "Specifications")
+
 Loaded = TypeVar("Loaded")
+
+
+class _Unread:
+    """Stands for an object in a file of weights that is not needed."""
+
+    def __init__(self, *_: object) -> None:
+        pass
 
 
 class Engines:
@@ -158,12 +170,18 @@ class Engines:
         return self._once(key, lambda: self._load_faster_whisper(name, compute_type))
 
     def segmentation(self) -> "Model":
-        """Return pyannote's segmentation-3.0: (batch, 1, samples) to (batch, frames, 7)."""
-        return self._once(SEGMENTATION, self._load_segmentation)
+        """Return pyannote's segmentation-3.0: (batch, 1, samples) to (batch, frames, 7).
+
+        It is for pyannote.audio's own pipelines; `powerset` computes the same without it.
+        """
+        return self._once(f"{SEGMENTATION} of pyannote.audio", self._load_pyannote_segmentation)
 
     def embedding(self) -> "Model":
-        """Return CAM++ as a pyannote model: `forward(waveforms, weights=None)` to (batch, 192)."""
-        return self._once(EMBEDDING, self._load_embedding)
+        """Return CAM++ as a pyannote model: `forward(waveforms, weights=None)` to (batch, 192).
+
+        It is for pyannote.audio's own pipelines; `embeddings` computes the same without it.
+        """
+        return self._once(f"{EMBEDDING} of pyannote.audio", self._load_pyannote_embedding)
 
     def powerset(self, windows: "NDArray[np.float32]") -> "NDArray[np.float32]":
         """Return the probabilities of the segmentation's 7 sets of local speakers.
@@ -172,7 +190,7 @@ class Engines:
         """
         import torch
 
-        model = self.segmentation()
+        model = self._once(SEGMENTATION, self._load_segmentation)
         with torch.inference_mode():
             scores = model(torch.from_numpy(windows)[:, None].to(self.device))
         return scores.exp().float().cpu().numpy()  # type: ignore[no-any-return]
@@ -184,7 +202,7 @@ class Engines:
         """
         import torch
 
-        model = self.embedding()
+        model = self._once(EMBEDDING, self._load_embedding)
         with torch.inference_mode():
             rows = [model(torch.from_numpy(s)[None, None].to(self.device)) for s in segments]
             vectors = torch.nn.functional.normalize(torch.cat(rows))
@@ -255,7 +273,37 @@ class Engines:
             )
         )
 
-    def _load_segmentation(self) -> "Model":
+    def _load_segmentation(self) -> "torch.nn.Module":
+        path = self.store.genuine_path_of(SEGMENTATION)
+        stay_home()
+        _share_the_cores()
+        import torch
+
+        from warmline.speech.segmentation import Segmentation
+
+        # What pyannote.audio keeps beside the weights is not needed, nor are the classes of it.
+        kept = [(_Unread, f"pyannote.audio.core.task.{name}") for name in _TASK_CLASSES]
+        with torch.serialization.safe_globals([*kept, torch.torch_version.TorchVersion]):
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        sizes = checkpoint["hyper_parameters"]
+        model = Segmentation(sizes["sincnet"], sizes["lstm"], sizes["linear"])
+        model.load_state_dict(checkpoint["state_dict"])
+        return model.eval().requires_grad_(False).to(self.device)
+
+    def _load_embedding(self) -> "torch.nn.Module":
+        path = self.store.genuine_path_of(EMBEDDING)
+        stay_home()
+        _share_the_cores()
+        make_torchaudio_importable()
+        import torch
+
+        from warmline.speech.campplus import CamPlusPlusEmbedding
+
+        model = CamPlusPlusEmbedding()
+        model.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        return model.eval().requires_grad_(False).to(self.device)
+
+    def _load_pyannote_segmentation(self) -> "Model":
         path = self.store.genuine_path_of(SEGMENTATION)
         _prepare_pyannote()
         import torch
@@ -271,16 +319,30 @@ class Engines:
         model.load_state_dict(checkpoint["state_dict"])
         return model.eval().requires_grad_(False).to(self.device)
 
-    def _load_embedding(self) -> "Model":
-        path = self.store.genuine_path_of(EMBEDDING)
+    def _load_pyannote_embedding(self) -> "Model":
+        network = self._load_embedding()
         _prepare_pyannote()
         import torch
+        from pyannote.audio import Model
 
-        from warmline.speech.campplus import CamPlusPlusEmbedding
+        from warmline.speech.campplus import DIMENSION, SAMPLE_RATE_HZ
 
-        model = CamPlusPlusEmbedding()
-        model.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        return model.eval().requires_grad_(False).to(self.device)
+        class ForPipelines(Model):
+            """CAM++ in the form that pyannote.audio's pipelines expect."""
+
+            dimension = DIMENSION
+
+            def __init__(self) -> None:
+                super().__init__(sample_rate=SAMPLE_RATE_HZ, num_channels=1)
+                self.network = network
+
+            def forward(  # type: ignore[override]  # as pyannote's own embeddings do
+                self, waveforms: torch.Tensor, weights: torch.Tensor | None = None
+            ) -> torch.Tensor:
+                embeddings: torch.Tensor = self.network(waveforms, weights)
+                return embeddings
+
+        return ForPipelines().eval().requires_grad_(False).to(self.device)
 
     def _load_reading_encoder(self, adapter: "Path | None") -> "ReadingEncoder":
         weights, tokenizer, config = (
@@ -309,9 +371,14 @@ class Engines:
 
 
 def import_libraries() -> None:
-    """Import the libraries of all networks. Raises ImportError without the `listen` extra."""
-    _prepare_pyannote()
-    importlib.import_module("whisper.timing")
+    """Import the libraries of all networks that listen. Raises ImportError without the `listen`
+    extra.
+    """
+    stay_home()
+    _share_the_cores()
+    make_torchaudio_importable()
+    for name in ("torchaudio.compliance.kaldi", "asteroid_filterbanks", "whisper.timing"):
+        importlib.import_module(name)
 
 
 def _prepare_pyannote() -> None:
@@ -341,6 +408,7 @@ def _share_the_cores() -> None:
 def stay_home() -> None:
     """Switch off telemetry and downloads of packages, before any of them is imported."""
     os.environ.update(_STAY_HOME)
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KERNELS_KEPT)
     wait_passively()
 
 

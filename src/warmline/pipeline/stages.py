@@ -68,7 +68,7 @@ STAGES = (
     Stage("channels", 3, settings=("channels",)),
     Stage(
         "speech",
-        5,
+        6,
         after=("channels",),
         settings=("speech",),
         but_not=("speech.min_confidence",),
@@ -101,7 +101,7 @@ STAGES = (
     ),
     Stage(
         "floor",
-        2,
+        3,
         after=("turns",),
         settings=("floor", "speech.min_confidence"),
         data=("floor",),

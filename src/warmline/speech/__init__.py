@@ -1,7 +1,7 @@
 """Find each party's speech: by channel where channels are people, by voice where they are not."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,17 +13,18 @@ from warmline.recordings.sound import Sound
 from warmline.settings import SpeechSettings
 from warmline.speech.activity import (
     Activity,
-    Interval,
+    Stretch,
     VoiceSegment,
+    activity_of_locals,
     audible_frames,
     cut_at_changes,
     find_tones,
     frame_time_s,
     hear_activity,
-    overlapped,
     share_with_two_voices,
     speech_frames,
     to_times,
+    two_voices,
     with_padding,
 )
 from warmline.speech.crosstalk import own_speech
@@ -265,18 +266,25 @@ def _by_voice(
         one_expected,
     )
     parties = _parties(voices)
+    stretches, votes = _stretches(voice_segments, parties), _votes(voice_segments, parties)
+    everybody = sorted(set(parties))
     exclusive = [
-        SpeechSegment(a, b, party)
-        for party in dict.fromkeys(parties)
-        for a, b in _times(voice_segments, parties, party, sound.duration_s)
+        SpeechSegment(start_s, end_s, stretch.party)
+        for stretch in stretches
+        for start_s, end_s in to_times([(stretch.start, stretch.end)], sound.duration_s)
     ]
-    entering = _overlaps(activity, voice_segments, parties)
-    segments = exclusive + [s for s in entering if s.duration_s >= settings.min_speech_s]
+    together = [
+        SpeechSegment(start_s, end_s, party)
+        for run in two_voices(activity, stretches, settings)
+        for party in _both(activity, votes, everybody, run)
+        for start_s, end_s in to_times([run], sound.duration_s)
+    ]
+    segments = exclusive + together
     reach = to_times(audible_frames(activity.speech, settings), sound.duration_s)
     return _speech(
         sound,
         SpeakerSource.DIARIZATION,
-        sorted(set(parties)),
+        everybody,
         _Heard(segments, exclusive, with_padding(exclusive, reach)),
         voices.confidence,
         f"{voices.reason}; margin {voices.margin:.2f}",
@@ -316,43 +324,49 @@ def _parties(voices: Voices) -> list[str]:
     return [_party_label(order.index(label)) for label in voices.labels]
 
 
-def _times(
-    voice_segments: Sequence[VoiceSegment], parties: Sequence[str], party: str, duration_s: float
-) -> list[Interval]:
-    own = [s for s, p in zip(voice_segments, parties, strict=True) if p == party]
-    runs: list[tuple[int, int]] = []
-    for s in own:
-        if runs and runs[-1][1] == s.start:
-            runs[-1] = (runs[-1][0], s.end)
+def _stretches(voice_segments: Sequence[VoiceSegment], parties: Sequence[str]) -> list[Stretch]:
+    """Return the segments in order, with those of one party that touch joined."""
+    joined: list[Stretch] = []
+    for segment, party in zip(voice_segments, parties, strict=True):
+        last = joined[-1] if joined else None
+        if last and last.party == party and last.end == segment.start:
+            joined[-1] = Stretch(last.start, segment.end, party)
         else:
-            runs.append((s.start, s.end))
-    return to_times(runs, duration_s)
+            joined.append(Stretch(segment.start, segment.end, party))
+    return joined
 
 
-def _overlaps(
-    activity: Activity, voice_segments: Sequence[VoiceSegment], parties: Sequence[str]
-) -> list[SpeechSegment]:
-    """Return speech of a second party inside a segment of the first.
-
-    The party follows from the votes for the same local speaker of the same window in other
-    segments; of two parties it can only be the other one.
-    """
+def _votes(
+    voice_segments: Sequence[VoiceSegment], parties: Sequence[str]
+) -> dict[tuple[int, int], Counter[str]]:
+    """Return, for each local speaker of each window, how long its segments are each party's."""
     votes: dict[tuple[int, int], Counter[str]] = {}
-    for voice_segment, party in zip(voice_segments, parties, strict=True):
-        vote = votes.setdefault((voice_segment.window, voice_segment.local), Counter())
-        vote[party] += voice_segment.end - voice_segment.start
-    everybody = sorted(set(parties))
-    found = []
-    for voice_segment, party in zip(voice_segments, parties, strict=True):
-        for start, end, window, local in overlapped(activity, voice_segment):
-            heard = votes.get((window, local), Counter()).most_common(1)
-            other = [p for p in everybody if p != party]
-            who = heard[0][0] if heard and heard[0][0] != party else None
-            if who is None and len(other) == 1:
-                who = other[0]
-            if who is not None:
-                found.append(SpeechSegment(frame_time_s(start), frame_time_s(end), who))
-    return found
+    for segment, party in zip(voice_segments, parties, strict=True):
+        of_local = votes.setdefault((segment.window, segment.local), Counter())
+        of_local[party] += segment.end - segment.start
+    return votes
+
+
+def _both(
+    activity: Activity,
+    votes: Mapping[tuple[int, int], Counter[str]],
+    everybody: Sequence[str],
+    run: tuple[int, int],
+) -> list[str]:
+    """Return the two parties that are heard at once in a run of frames; none if there is only one.
+
+    Of more than two parties, those to whom most `votes` give the local speakers who are active.
+    """
+    if len(everybody) <= 2:
+        return list(everybody) if len(everybody) == 2 else []
+    active = dict.fromkeys(everybody, 0.0)
+    for window, frames in activity_of_locals(activity, *run):
+        for local, count in enumerate(frames.tolist()):
+            of_local = votes.get((window, local), Counter())
+            for party, n in of_local.items():
+                active[party] += count * n / of_local.total()
+    first, second, *_ = sorted(active, key=lambda party: -active[party])
+    return [first, second] if active[second] > 0 else []
 
 
 @dataclass(frozen=True)

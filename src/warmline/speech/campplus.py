@@ -5,7 +5,7 @@ context-aware masking" (arXiv:2303.00332), as published in 3D-Speaker (Apache-2.
 github.com/modelscope/3D-Speaker, `speakerlab/models/campplus`). Written anew for inference only;
 the names of modules are those of the published weights, which load strictly.
 
-This module imports torch and pyannote.audio: only `warmline.models.engines` loads it.
+This module imports torch: only `warmline.models.engines` loads it.
 """
 
 from collections import OrderedDict
@@ -13,7 +13,6 @@ from collections import OrderedDict
 import torch
 import torch.nn.functional as F  # noqa: N812 (the name all of torch's users know)
 import torchaudio.compliance.kaldi as kaldi
-from pyannote.audio import Model
 from torch import Tensor, nn
 
 SAMPLE_RATE_HZ = 16_000
@@ -67,18 +66,14 @@ class CamPlusPlus(nn.Module):
         return embedding.squeeze(-1)
 
 
-class CamPlusPlusEmbedding(Model):
-    """CAM++ in the form that pyannote.audio's pipelines expect: waveforms in, embeddings out."""
-
-    dimension = DIMENSION
+class CamPlusPlusEmbedding(nn.Module):
+    """CAM++ as pyannote.audio's embeddings are called: waveforms in, embeddings out."""
 
     def __init__(self) -> None:
-        super().__init__(sample_rate=SAMPLE_RATE_HZ, num_channels=1)
+        super().__init__()
         self.network = CamPlusPlus()
 
-    def forward(  # type: ignore[override]  # as pyannote's own embeddings do
-        self, waveforms: Tensor, weights: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, waveforms: Tensor, weights: Tensor | None = None) -> Tensor:
         """Return embeddings (batch, 192) of waveforms (batch, 1, samples) at 16 kHz.
 
         What is heard is first brought to -26 dBFS, the level at which speech is tested (ITU-T

@@ -26,6 +26,7 @@ OVERLAP_NAMES = {
     "terminal_overlap": "terminal overlap",
     "interruption": "interruption",
     "other": "overlap",
+    "unsure": "overlap of unsure kind",
 }
 
 
