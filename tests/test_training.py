@@ -1,9 +1,11 @@
 """The texts that weights are learned from, and how the weights are learned."""
 
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from warmline.errors import DataError
 from warmline.files import folder, load_outside
-from warmline.language import score_turns
+from warmline.language import feelings, score_turns
 from warmline.language.rulebook import CUE_LABELS
 from warmline.language.scoring import EMPATHY_EVIDENCE, weights
 
@@ -198,3 +200,63 @@ def test_lines_of_agents_and_customers_are_of_the_same_languages(corpora) -> Non
     assert {code for code, _ in agents} == {line.language for line in customers}
     assert len({text for _, text in agents}) == len(agents) >= 100
     assert not {text for _, text in agents} & {line.text for line in customers}
+
+
+@pytest.fixture(scope="module")
+def ledger() -> ModuleType:
+    return load_outside("warmline_training_ledger", TRAINING / "ledger.py")
+
+
+def heard_turns(ledger: ModuleType, count: int, seed: int) -> list[Any]:
+    """Turns whose log-odds of a feeling are twice the network's two outputs, and 1 less."""
+    random_ = np.random.default_rng(seed)
+    found = []
+    for place in range(count):
+        one, other = random_.normal(0.0, 1.0, 2)
+        felt = random_.random() < 1.0 / (1.0 + np.exp(1.0 - 2.0 * (one + other)))
+        evidence = {"sentence.any": one, "context.any": other, "text.words": 0.0}
+        found.append(ledger.Heard(f"chat {place // 5}", bool(felt), False, evidence))
+    return found
+
+
+def test_the_fit_of_the_ledger_finds_the_odds_that_made_the_turns(ledger: ModuleType) -> None:
+    turns = heard_turns(ledger, 6000, 3)
+    fit = ledger.calibrated(ledger.sums(turns, "other"), ledger.truth(turns))
+    assert (fit.scale, fit.intercept) == pytest.approx((2.0, -1.0), abs=0.15)
+    # What is right already needs no calibration.
+    assert (fit.below, fit.above, fit.shift) == pytest.approx((1.0, 1.0, 0.0), abs=0.15)
+
+
+def test_the_threshold_of_the_ledger_is_the_least_that_is_precise_enough(
+    ledger: ModuleType,
+) -> None:
+    turns = heard_turns(ledger, 400, 4)
+    least = ledger.threshold([], turns)
+    sure = ledger.left_out(turns, "other")
+    heard = ledger.truth(turns)
+    assert heard[sure >= least].mean() >= 0.76
+    assert heard[sure >= least - 0.06].mean() < heard[sure >= least].mean()
+
+
+def test_what_the_ledgers_fit_writes_is_read_as_the_same_probabilities(
+    ledger: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = heard_turns(ledger, 300, 5)
+    own = ledger.sums(turns, "other")
+    fit = ledger.calibrated(own, ledger.truth(turns))
+    table = tomllib.loads("".join(ledger.written({"other": fit}, 0.58)))
+    monkeypatch.setattr(feelings, "_table", lambda: table)
+    feelings._weights.cache_clear()
+    read = [feelings._weights("other").share(turn.evidence) for turn in turns]
+    feelings._weights.cache_clear()
+    assert read == pytest.approx(fit.probability(own), abs=2e-3)
+    assert table["thresholds"] == {"any_negative": 0.58}
+
+
+def test_the_ledgers_shipped_weights_are_in_the_proportions_of_the_fit(ledger: ModuleType) -> None:
+    shipped = tomllib.loads(ledger.FILE.read_text(encoding="utf-8"))
+    for name, shares in ledger.PROPORTIONS.items():
+        weights = shipped[name]["weights"]
+        assert list(weights) == list(shares)
+        scale = weights[next(iter(shares))]
+        assert weights == pytest.approx({k: v * scale for k, v in shares.items()}, abs=2e-3)

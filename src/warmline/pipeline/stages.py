@@ -109,7 +109,7 @@ STAGES = (
     ),
     Stage(
         "language",
-        9,
+        10,
         after=("turns",),
         settings=("language",),
         models=(SENTENCES, MANY_LANGUAGES),
