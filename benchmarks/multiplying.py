@@ -19,6 +19,9 @@ from warmline.warehouse.tables import define_views, loaded_tables
 #: No named query and no search reads these, and they are most of the bytes.
 UNREAD = ("words", "utterances", "speech_segments", "stage_keys", "models")
 
+#: What a small machine has: rows that do not fit are written before the statement ends.
+_MEMORY = "3GB"
+
 _CALL_ID = "'call-' || lpad((call_no - 1 + $shift)::VARCHAR, 9, '0')"
 _ROWS = """
 INSERT INTO {table}
@@ -62,6 +65,7 @@ def multiply(landing_dir: Path, warehouse: Path, calls: int, per_day: int) -> No
     """Bring the warehouse to so many calls, of which the first `per_day` were loaded."""
     tables = [file.table for file in loaded_tables() if file.name not in UNREAD]
     with open_for_building(warehouse) as con:
+        con.execute(f"SET memory_limit = '{_MEMORY}'")
         at = there = int(con.execute("SELECT max(call_no) FROM calls").fetchall()[0][0])
         while there < calls:
             given = {"shift": there, "until": min(there, calls - there), "days": there // per_day}

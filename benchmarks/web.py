@@ -1,11 +1,12 @@
 """How fast the pages are: lists of a large warehouse, and an hour's call in a browser.
 
-`python web.py FOLDER --calls 64000 --to RESULTS-web.md`
+`python benchmarks/web.py` makes a warehouse of a million calls (minutes, 10 GB, once: it is kept in
+your cache folder), serves it, and writes RESULTS-web.md; `--calls 64000` makes a smaller one.
 
 A day of calls is loaded from landing files and multiplied inside the warehouse (`multiplying.py`);
 beside them lies one call of an hour with its recording. `warmline serve` serves them; pages are
 asked for one after the other, then by 50 readers while the file is swapped again and again, and the
-hour's call is opened in chromium. The folder is kept: another run asks only.
+hour's call is opened in chromium. Another run asks only.
 """
 
 import argparse
@@ -38,8 +39,9 @@ from warmline.recordings.sound import decode, level_peaks
 from warmline.settings import RecordingSettings
 from warmline.values import Recording
 from warmline.warehouse import publish
+from warmline.warehouse.tables import tables_digest
 
-PER_DAY = 1000
+CALLS, PER_DAY = 1_000_000, 1000
 TURNS = 900
 RATE_HZ = 8000
 READERS, SWAPS, ROUNDS = 50, 5, 15
@@ -57,20 +59,35 @@ ADDRESSES = {
     "an agent": "/agent?id=agent-0003",
     "a team": "/team?id=team-000",
     "the report of four weeks": "/report",
+    "unanswered feelings, the last week": "/feelings",
+    "unanswered feelings, all days": "/feelings?days=all",
+    "list, sorted by length, four weeks": "/calls?sort=-length",
+    "list, sorted by answered, all days": "/calls?sort=answered&days=all",
     "my work": "/work",
     "what numbers mean": "/measures",
 }
 
 
+def cache_folder(calls: int) -> Path:
+    """Return where the warehouse of so many calls is kept: outside the tree, made once.
+
+    Another one is made when the tables are others than they were.
+    """
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / "warmline" / "benchmarks" / f"web-{calls}-{tables_digest()[:12]}"
+
+
 def build(folder: Path, calls: int) -> Path:
     """Make the warehouse, unless it is there; returns its path."""
     warehouse = folder / "w.duckdb"
-    if warehouse.exists():
-        return warehouse
-    write_zone(folder / "landing", PER_DAY, per_day=PER_DAY, templates=100)
-    landing.write(_hour(folder / "hour.wav"), folder / "landing")
-    publish(folder / "landing", warehouse, all_measures())
-    multiply(folder / "landing", warehouse, calls, PER_DAY)
+    if not (folder / "built").exists():
+        shutil.rmtree(folder, ignore_errors=True)  # what was begun and not finished
+        folder.mkdir(parents=True)
+        write_zone(folder / "landing", PER_DAY, per_day=PER_DAY, templates=100)
+        landing.write(_hour(folder / "hour.wav"), folder / "landing")
+        publish(folder / "landing", warehouse, all_measures())
+        multiply(folder / "landing", warehouse, calls, PER_DAY)
+        (folder / "built").touch()
     return warehouse
 
 
@@ -153,8 +170,27 @@ def timed(client: httpx.Client, pid: int, address: str, first: int | None) -> tu
     return taken, processor_ms(pid) - before
 
 
+def first_sound(warehouse: Path) -> tuple[float, float]:
+    """Return how long the first sound takes of a server that was just started; as `timed`."""
+    with (
+        serving(warehouse) as (base, link, pid),
+        httpx.Client(base_url=base, timeout=120) as client,
+    ):
+        client.get(link)
+        sound = str(client.get("/call/sound-link?id=hour").json()["sound"])
+        return timed(client, pid, sound, 0)
+
+
 def many_readers(client: httpx.Client, warehouse: Path) -> tuple[int, int, float]:
-    """Answers, answers that were no page, and their median time, while the file is swapped."""
+    """Answers, answers that were no page, and their median time, while the file is swapped.
+
+    It is copied once, before; two files then take each other's place.
+    """
+    files = [warehouse.with_suffix(ending) for ending in (".first", ".second")]
+    for file in files:
+        file.unlink(missing_ok=True)
+    os.link(warehouse, files[0])
+    shutil.copyfile(warehouse, files[1])
     statuses: list[int] = []
     taken: list[float] = []
     ends = threading.Event()
@@ -169,14 +205,17 @@ def many_readers(client: httpx.Client, warehouse: Path) -> tuple[int, int, float
     readers = [threading.Thread(target=read) for _ in range(READERS)]
     for reader in readers:
         reader.start()
-    for _ in range(SWAPS):
+    for swap in range(SWAPS):
         time.sleep(2)
         beside = warehouse.with_suffix(".next")
-        shutil.copyfile(warehouse, beside)
+        os.link(files[(swap + 1) % 2], beside)
+        os.utime(beside)
         os.replace(beside, warehouse)  # noqa: PTH105
     ends.set()
     for reader in readers:
         reader.join()
+    for file in files:
+        file.unlink()
     shown = client.get("/measures").text
     now = time.strftime("%Y-%m-%d %H:%M", time.gmtime(warehouse.stat().st_mtime))
     assert f"{now} UTC" in shown, "a stale page"
@@ -228,11 +267,12 @@ def _seek_ms(page: Page, at_s: float) -> float:
 def main() -> None:
     """Measure and write the page of results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--calls", type=int, default=64_000)
-    parser.add_argument("--to", type=Path, required=True)
+    parser.add_argument("--folder", type=Path, help="instead of one in your cache folder")
+    parser.add_argument("--calls", type=int, default=CALLS)
+    parser.add_argument("--to", type=Path, default=Path(__file__).with_name("RESULTS-web.md"))
     asked = parser.parse_args()
-    warehouse = build(asked.folder, asked.calls)
+    warehouse = build(asked.folder or cache_folder(asked.calls), asked.calls)
+    unopened = first_sound(warehouse)
     with (
         serving(warehouse) as (base, link, pid),
         httpx.Client(base_url=base, timeout=120) as client,
@@ -240,11 +280,11 @@ def main() -> None:
         client.get(link)
         pages = timed_pages(client, pid)
         sound = str(client.get("/call/sound-link?id=hour").json()["sound"])
-        firsts = {
+        firsts = {"first 100 kB of sound, nobody having opened its page": unopened} | {
             name: timed(client, pid, address, first)
             for name, address, first in (
                 ("waveform", "/call/waveform?id=hour", None),
-                ("first 100 kB of sound after the server was started", sound, 0),
+                ("first 100 kB of sound, its page being open", sound, 0),
                 ("100 kB from the middle, which nobody has heard", sound, 100_000_000),
                 ("the same again", sound, 100_000_000),
             )

@@ -30,6 +30,7 @@ CALL = "/call?id=third-call-broadband"
 PAGES = (
     ("call", f"{CALL}#t=36.2", 1500, 1300),
     ("calls", "/calls", 640, 900),
+    ("feelings", "/feelings", 640, 900),
     ("phrase", "/calls?phrase=third+time&days=all", 640, 800),
     ("work", "/work", 760, 900),
     ("score", "/call/score?id=lost-card&form=conversation", 800, 900),

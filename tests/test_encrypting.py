@@ -18,6 +18,7 @@ from warmline import landing
 from warmline.cli import app
 from warmline.encryption import new_key_file
 from warmline.errors import EncryptionError
+from warmline.landing.feedback import all_evaluations
 from warmline.query.questions import ask
 from warmline.query.reviews import all_reviews
 
@@ -61,13 +62,14 @@ def test_a_clear_place_is_encrypted_and_nothing_is_left_of_it(clear: Path) -> No
     assert "`warmline encrypt`" in said
 
     code, said = run(clear, "encrypt", "--json")
-    assert (code, json.loads(said)) == (0, {"files": 4, "warehouse": True})
+    assert (code, json.loads(said)) == (0, {"files": 5, "warehouse": True})
     assert holding(place) == {}
     code, said = run(clear, "encrypt", "--json")
     assert (code, json.loads(said)) == (0, {"files": 0, "warehouse": False})
 
     assert ask(place / "w.duckdb", "SELECT * FROM call_summary ORDER BY call_id") == before
     assert [review.reason for review in all_reviews(place / "w.landing")] == [MARKS[2]]
+    assert [each.answers[1].note for each in all_evaluations(place / "w.landing")] == [MARKS[2]]
     for arguments in (
         ("show", "c1"),
         ("search", MARKS[0]),
@@ -92,7 +94,7 @@ def test_a_new_key_takes_the_place_of_the_old_and_back_to_clear(clear: Path) -> 
     assert (code, "--old-key-file" in said) == (1, True)
     old = ("--old-key-file", str(clear / "key"))
     code, said = run(clear, "encrypt", *old, "--json", settings="new.toml")
-    assert (code, json.loads(said)) == (0, {"files": 4, "warehouse": True})
+    assert (code, json.loads(said)) == (0, {"files": 5, "warehouse": True})
     code, said = run(clear, "query", "SELECT 1")
     assert (code, "another key" in said) == (1, True)
     assert run(clear, "query", "SELECT 1", settings="new.toml")[0] == 0
@@ -101,6 +103,7 @@ def test_a_new_key_takes_the_place_of_the_old_and_back_to_clear(clear: Path) -> 
     os.environ["WARMLINE_KEY_FILE"] = ""
     assert len(landing.known(place / "w.landing")) == 2
     assert [review.reason for review in all_reviews(place / "w.landing")] == [MARKS[2]]
+    assert [each.answers[1].note for each in all_evaluations(place / "w.landing")] == [MARKS[2]]
     assert len(ask(place / "w.duckdb", "SELECT * FROM calls").rows) == 2
 
 

@@ -59,7 +59,7 @@ def test_no_byte_of_landing_and_warehouse_is_in_clear(place: Path) -> None:
     parquet = list((place / "w.landing").rglob("*.parquet"))
     assert {path.read_bytes()[:4] for path in parquet} == {b"PARE"}
     kinds = {path.relative_to(place / "w.landing").parts[0] for path in parquet}
-    assert kinds == {"analyses", "packs", "outcomes", "reviews"}
+    assert kinds == {"analyses", "packs", "outcomes", "reviews", "evaluations"}
     assert ask(place / "w.duckdb", "SELECT text FROM turns WHERE call_id = 'c1'").rows[1] == (
         f"I am worried {MARKS[0]}",
     )
@@ -74,6 +74,7 @@ def test_everything_reads_an_encrypted_place(place: Path) -> None:
     assert [hit.call_id for hit in search(warehouse, MARKS[0])] == ["c1"]
     assert all(result.passed for result in check_warehouse(warehouse))
     assert [review.reason for review in all_reviews(place / "w.landing")] == [MARKS[2]]
+    assert ask(warehouse, "SELECT note FROM evaluation_answers").rows == ((None,), (MARKS[2],))
     assert ask(warehouse, "SELECT customer_id, value FROM outcomes").rows == ((MARKS[1], 3.0),)
     assert landing.matching(place / "w.landing", Selection(calls=frozenset({"c1"})))
 

@@ -16,12 +16,14 @@ from typer.testing import CliRunner
 
 from support.factories import call, cue, definitions_of, measured, moment, not_analyzed
 from support.forked import die, ended
+from support.marked import evaluation
 from support.once import Once
 from support.plans import MODELS
 from warmline import landing
 from warmline.analysis import Quote
 from warmline.cli import app
 from warmline.landing import Selection, erasures, rewriting
+from warmline.landing.feedback import write_evaluation
 from warmline.landing.store import key_of, uncompacted_file
 from warmline.pipeline import CacheKeys, Plan, RunSummary, all_measures, make_plan
 from warmline.pipeline.calls import _previous
@@ -50,6 +52,8 @@ def publish_three(tmp_path: Path) -> None:
     publish(tmp_path / "w.landing", tmp_path / "w.duckdb", definitions)
     judgement = Judgement("kim", Verdict.RIGHT, MARKS[2])
     review_cue(tmp_path / "w.duckdb", tmp_path / "w.landing", "c1", 3.0, judgement)
+    write_evaluation(evaluation(meant, MARKS[2]), tmp_path / "w.landing")
+    write_evaluation(evaluation(others, "of ben"), tmp_path / "w.landing")
     (tmp_path / "o.csv").write_text(
         f"customer_id,date,nps\n{MARKS[1]},2026-11-20,3\nben,2026-11-20,9\n"
     )
@@ -90,10 +94,11 @@ def calls(folder: Path) -> list[str]:
 def test_no_byte_of_a_forgotten_customer_is_left(folder: Path) -> None:
     assert holding(folder, *MARKS, "ben") == {*MARKS, "ben"}
     told = forget(folder, "--customer", MARKS[1])
-    assert told == {"calls": 2, "outcomes": 1, "reviews": 1, "unreadable": {}}
+    assert told == {"calls": 2, "outcomes": 1, "reviews": 1, "evaluations": 1, "unreadable": {}}
     assert holding(folder, *MARKS, "ben") == {"ben"}
     assert calls(folder) == ["c3"]
     assert ask(folder / "w.duckdb", "SELECT count(*) FROM outcomes").rows == ((1,),)
+    assert ask(folder / "w.duckdb", "SELECT call_id FROM evaluation_detail").rows == (("c3",),)
 
 
 def test_a_call_and_an_age_are_forgotten_as_well(folder: Path) -> None:

@@ -273,6 +273,31 @@ def test_review_agreement(week: Path) -> None:
     assert len(ask_named(week, "review_agreement", {"min_rows": 2}).rows) == 1
 
 
+def test_scores_by_agent(week: Path) -> None:
+    answer = ask_named(week, "scores_by_agent")
+    assert columns(answer, "agent_id", "evaluations", "mean_score", "lowest_call_id") == [
+        ("ann", 1, 0.0, "stolen-card"),
+        ("bob", 1, 0.25, "angry-bill"),
+    ], "the version that counts, and no calibration"
+    assert columns(answer, "with_critical_fail", "overturned") == [(1, 0), (1, 1)]
+    one = ask_named(week, "scores_by_agent", {"agent": "ann", "form": "conversation"})
+    assert len(one.rows) == 1
+    assert not ask_named(week, "scores_by_agent", {"min_evaluations": 2}).rows
+    assert not ask_named(week, "scores_by_agent", {"until": "2026-11-10"}).rows
+
+
+def test_scores_by_question(week: Path) -> None:
+    answer = ask_named(week, "scores_by_question", {"form": "conversation"})
+    assert columns(answer, "section", "question", "yes", "no", "yes_share") == [
+        ("Feelings", "heard", 0, 2, 0.0),
+        ("Opening", "greeted", 2, 0, 1.0),
+    ]
+    # Wilson's interval of 0 of 2 is (0, 0.6576)
+    assert columns(answer, "yes_share_high")[0] == pytest.approx(0.6576, abs=1e-3)
+    assert columns(ask_named(week, "scores_by_question", {"agent": "ann"}), "no") == [1, 0]
+    assert not ask_named(week, "scores_by_question", {"team": "none"}).rows
+
+
 def test_every_named_query_is_tested_and_described() -> None:
     files = Path(__file__).parent.glob("test_*.py")
     text = "\n".join(file.read_text(encoding="utf-8") for file in files)

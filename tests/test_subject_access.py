@@ -10,9 +10,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from support.factories import ANALYZED_AT, call, cue, definitions_of, measured, not_analyzed
+from support.marked import evaluation
 from support.once import Once
 from warmline import landing
 from warmline.cli import app
+from warmline.landing.feedback import write_evaluation
 from warmline.pipeline import all_measures
 from warmline.query.reviews import Judgement, Verdict, review_cue
 from warmline.values import Redaction
@@ -38,6 +40,8 @@ def publish_subjects(tmp_path: Path) -> None:
     publish(tmp_path / "w.landing", tmp_path / "w.duckdb", definitions_of([one]))
     judgement = Judgement("kim", Verdict.RIGHT, "well heard")
     review_cue(tmp_path / "w.duckdb", tmp_path / "w.landing", "c1", 3.0, judgement)
+    for each, note in ((one, "evaluated so"), (other, "zanthoxyl")):
+        write_evaluation(evaluation(each, note), tmp_path / "w.landing")
     outcomes = tmp_path / "o.csv"
     lines = ("customer_id,call_id,date,nps", "anna,,2026-11-20,3", ",c1,,7", "ben,,2026-11-20,9")
     outcomes.write_text("\n".join(lines) + "\n")
@@ -69,11 +73,18 @@ def test_everything_of_a_customer_is_in_two_private_files(folder: Path) -> None:
     assert kept["recording"]["path"]
     assert sorted(row["value"] for row in found["outcomes"]) == [3.0, 7.0]
     assert [row["reason"] for row in found["reviews"]] == ["well heard"]
+    assert [row["answers"][1]["note"] for row in found["evaluations"]] == ["evaluated so"]
     tables = found["rows_of_the_warehouse"]
     assert {row["call_id"] for rows in tables.values() for row in rows} == {"c1", "c2"}
     assert tables["metrics"][0]["value"] == 2.5
     page = (folder / "out" / "customer.txt").read_text(encoding="utf-8")
-    for said in ("I am worried xylocarp [card]", "quillwort", "dead_air_s = 2.5", "well heard"):
+    for said in (
+        "I am worried xylocarp [card]",
+        "quillwort",
+        "dead_air_s = 2.5",
+        "well heard",
+        "evaluated so",
+    ):
         assert said in page
     for text in (content, page):
         assert "zanthoxyl" not in text

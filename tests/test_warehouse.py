@@ -63,6 +63,9 @@ def test_every_table_has_what_the_analysis_has(tmp_path: Path) -> None:
     assert empty == [
         "agent_index",
         "backchannels",
+        "evaluation_answers",
+        "evaluation_detail",
+        "evaluations",
         "failures",
         "opportunity_voice",
         "outcome_calls",

@@ -9,12 +9,20 @@ import duckdb
 import pytest
 
 from support.factories import definitions_of, not_analyzed, sha
+from support.marked import evaluation
 from support.once import Once
 from support.warehouses import contents, put, rich, rows
 from warmline import landing
 from warmline.errors import WarehouseError
-from warmline.landing.feedback import OutcomeLine, Review, write_outcomes, write_review
+from warmline.landing.feedback import (
+    OutcomeLine,
+    Review,
+    write_evaluation,
+    write_outcomes,
+    write_review,
+)
 from warmline.query.calls import read_page
+from warmline.query.questions import ask
 from warmline.settings import ProfileSettings
 from warmline.warehouse import publish
 from warmline.warehouse.tables import (
@@ -76,6 +84,7 @@ def age_far(folder: Path) -> None:
         con.execute("ALTER TABLE runs DROP COLUMN tables_sha256")
         con.execute("DROP TABLE landing.folder")
         con.execute("DROP TABLE landing.review_files")
+        con.execute("DROP TABLE landing.evaluation_files")
         con.execute("DROP TABLE turn_feelings")
 
 
@@ -91,6 +100,7 @@ def fill(tmp_path: Path) -> None:
     cue = ("cue", "fear_anxiety", None, 3.2, 9.0, "affective")
     review = Review(at, "kim", "b", f"analyses/{sha('b')}", *cue, "right", None, "heard it")
     write_review(review, tmp_path / "landing")
+    write_evaluation(evaluation(rich("b"), "heard it"), tmp_path / "landing")
     put(tmp_path)
 
 
@@ -100,7 +110,22 @@ def filled(once: Once, tmp_path: Path) -> Path:
     return once.copied("filled", fill, tmp_path)
 
 
-@pytest.mark.parametrize("age", [age, age_far])
+def age_without_evaluations(folder: Path) -> None:
+    """Make it one of before evaluations were rows."""
+    with duckdb.connect(str(folder / "w.duckdb")) as con:
+        con.execute("UPDATE runs SET tables_sha256 = 'of before'")
+        for view in ("evaluation_answers", "evaluation_detail"):
+            con.execute(f"DROP VIEW {view}")
+        con.execute("DROP TABLE evaluations")
+        con.execute("DROP TABLE landing.evaluation_files")
+
+
+def test_a_warehouse_of_before_there_were_evaluations_is_still_asked(filled: Path) -> None:
+    age_without_evaluations(filled)
+    assert ask(filled / "w.duckdb", "SELECT count(*) FROM reviews").rows == ((1,),)
+
+
+@pytest.mark.parametrize("age", [age, age_far, age_without_evaluations])
 def test_a_warehouse_of_other_tables_is_built_anew_with_the_same_rows(
     filled: Path, age: Callable[[Path], None]
 ) -> None:
@@ -125,6 +150,7 @@ def test_what_cannot_be_read_any_more_stays_when_tables_are_built_anew(
     filled: Path, age: Callable[[Path], None]
 ) -> None:
     tables = ("calls", "turns", "words", "metrics", "opportunities", "outcomes", "reviews")
+    tables += ("evaluations",)
     lost = ("call_no", "pitch_iqr_st")  # the warehouse of before had no such column
     kept = f"SELECT COLUMNS(c -> c NOT IN {lost}) FROM {{}} ORDER BY ALL"
     before = {table: rows(filled, kept.format(table)) for table in tables}
@@ -132,10 +158,11 @@ def test_what_cannot_be_read_any_more_stays_when_tables_are_built_anew(
     damaged = [landing.write(rich("b"), filled / "landing")]
     damaged += (filled / "landing" / "outcomes").rglob("*.parquet")
     damaged += (filled / "landing" / "reviews").rglob("*.json")
+    damaged += (filled / "landing" / "evaluations").rglob("*.json")
     for path in damaged:
         path.write_bytes(path.read_bytes()[:-50])
     report = put(filled, rich("new"))
-    assert len(damaged) == 3
+    assert len(damaged) == 4
     assert set(report.unreadable) == {str(p.relative_to(filled / "landing")) for p in damaged}
     assert rows(filled, "SELECT call_id FROM calls WHERE call_id = 'new'") == [("new",)]
     for table in tables:

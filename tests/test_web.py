@@ -1,9 +1,11 @@
 """The pages: what they show of a call, that they are of the file that lies there now, and lists."""
 
 import ast
+import asyncio
 import base64
 import gzip
 import hashlib
+import html
 import json
 import re
 import shutil
@@ -13,6 +15,7 @@ from dataclasses import replace
 from datetime import date
 from itertools import product
 from pathlib import Path
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any, cast
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -52,7 +55,7 @@ from warmline.recordings.sound import decode, level_peaks
 from warmline.settings import ProfileSettings, RecordingSettings
 from warmline.values import RoleName, Span
 from warmline.warehouse import publish
-from warmline.web import listing
+from warmline.web import listing, sound
 from warmline.web.accounts import Right, Role
 from warmline.web.call_routes import HEADLINES
 from warmline.web.disputes import STEPS
@@ -208,6 +211,95 @@ def test_what_drawings_say_is_german_too() -> None:
     assert Sentences.of("en", "drawing").say("dead air") == "dead air"
 
 
+def test_lines_before_any_page_are_in_the_language_that_the_browser_asks_for(
+    served: Served,
+) -> None:
+    german, client = {"Accept-Language": "de"}, served.client()
+    elsewhere = client.get("/calls", headers=german | {"Host": "other.example"})
+    assert elsewhere.status_code == 400 and elsewhere.text.startswith("dieser Server heißt nicht")
+    foreign = client.post("/login", headers=german | {"Sec-Fetch-Site": "cross-site"})
+    assert foreign.text == "die Anfrage kommt nicht von einer Seite dieses Servers\n"
+    assert client.put("/login", headers=german).text == "PUT: hier nicht erlaubt\n"
+    part = client.get("/calls", headers=german | {"HX-Request": "true"})
+    assert part.text == "Ihre Sitzung ist zu Ende; öffnen Sie die Seite neu\n"
+    assert "your session has ended" in client.get("/calls", headers={"HX-Request": "true"}).text
+
+
+def test_the_worst_unanswered_feelings_are_one_click_from_the_first_page(served: Served) -> None:
+    lead, ann = served.logged_in(Role.LEAD), served.logged_in(Role.AGENT, "ann", "ann")
+    assert '<a href="/feelings">' in lead.get("/calls").text
+    page = lead.get("/feelings").text
+    assert "ann-1" in page and "bob-1" in page and "I am worried" in page
+    assert "you are not listening" not in page, "no agent turn followed, so nobody left it"
+    own = ann.get("/feelings").text
+    assert "ann-1" in own and "bob-1" not in own
+    assert "bob-1" not in lead.get("/feelings?agent=ann").text
+    assert 'aria-sort="descending"><a href="/feelings' in lead.get("/feelings?order=newest").text
+    assert "No feeling was left unanswered" in lead.get("/feelings?queue=none").text
+    wrong = {"id": "ann-1", "start_s": "3.2", "verdict": "wrong", "reason": "she did"}
+    lead.post("/call/review-cue", data=wrong, headers=FROM_HERE)
+    assert lead.get("/feelings").text.count("listeners say this is wrong") == 1
+    researcher = served.logged_in(Role.RESEARCHER).get("/feelings").text
+    assert ">ann<" not in researcher and "data-clip " not in researcher
+
+
+def test_the_strongest_feeling_comes_first_and_of_equals_the_dismissed_one(tmp_path: Path) -> None:
+    def with_cue(name: str, strength: float, answer: str, at: int) -> Any:
+        felt = replace(cue(1, 3.2, 5.0, f"said in {name}", answer=answer), strength=strength)
+        path = f"/calls/{name}.wav"
+        return call(name, path=path, says=SAYS, cues=[felt], started_at=day(at), duration_s=20.0)
+
+    put(
+        tmp_path,
+        with_cue("solved", 0.9, "problem_solved_only", 16),
+        with_cue("ignored", 0.9, "ignored", 15),
+        with_cue("dismissed", 0.9, "dismissed", 14),
+        with_cue("strong", 0.95, "ignored", 13),
+        with_cue("heard", 1.0, "affective", 16),
+        with_cue("old", 1.0, "ignored", 3),
+    )
+    with serving(tmp_path) as served:
+        page = served.alone()
+        order = re.findall(r"“said in (\w+)”", page.get("/feelings").text)
+        assert order == ["strong", "dismissed", "ignored", "solved"], "of the last seven days"
+        assert re.findall(r"“said in (\w+)”", page.get("/feelings?days=all").text)[0] == "old"
+        newest = page.get("/feelings?order=newest").text
+        assert re.findall(r"“said in (\w+)”", newest)[0] == "solved"
+
+
+def test_a_list_is_sorted_by_its_headings_page_by_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "PAGE_ROWS", 2)
+    lengths = {"a": 30.0, "b": 90.0, "c": 60.0, "d": 60.0, "e": 10.0}
+    put(
+        tmp_path,
+        *(
+            call(name, path=f"/calls/{name}.wav", duration_s=length, started_at=day(16))
+            for name, length in lengths.items()
+        ),
+    )
+    with serving(tmp_path) as served:
+        page = served.alone()
+
+        def walked(address: str) -> list[str]:
+            found = []
+            while address:
+                text = page.get(address).text
+                found += re.findall(r'<th scope="row"><a href="/call\?id=(\w)"', text)
+                more = re.search(r'role="button" class="secondary" href="([^"]+)"', text)
+                address = html.unescape(more[1]) if more else ""
+            return found
+
+        first = page.get("/calls").text
+        assert 'aria-sort="descending"' in first and "sort=-length" in first
+        assert walked("/calls?sort=-length") == ["b", "d", "c", "a", "e"]
+        assert walked("/calls?sort=length") == ["e", "a", "d", "c", "b"]
+        assert sorted(walked("/calls?sort=answered")) == list("abcde"), "none has a rate"
+        refused = page.get("/calls?sort=mood")
+        assert refused.status_code == 422 and "sort: one of began, length" in refused.text
+
+
 def test_messages_are_in_the_language_that_the_browser_asks_for(served: Served) -> None:
     german = {"Accept-Language": "de"}
     lead, ann = served.logged_in(Role.LEAD), served.logged_in(Role.AGENT, "ann", "ann")
@@ -262,7 +354,7 @@ def test_german_says_everything_that_english_does() -> None:
 
 def test_no_template_speaks_english_by_itself() -> None:
     """Whatever is left without tags and expressions is a name, not a sentence."""
-    names = {"warmline", "UTC", "AC1", "warmline serve", "0:42", "1:10"}
+    names = {"warmline", "UTC", "AC1", "CSV", "warmline serve", "0:42", "1:10"}
     for path in TEMPLATES.glob("*.html"):
         text = re.sub(r"<style>.*?</style>", "", path.read_text(), flags=re.DOTALL)
         text = re.sub(r'(?:aria-label|placeholder|alt)="([^"]*)"', r">\1<", text)
@@ -417,7 +509,47 @@ def test_any_bytes_are_those_of_the_whole(
     first = data.draw(st.integers(0, wav.size_bytes - 1))
     last = data.draw(st.integers(first, min(first + 400_000, wav.size_bytes - 1)))
     assert wav.bytes_between(first, last) == whole[first : last + 1]
-    assert b"".join(wav.blocks(first, last)) == whole[first : last + 1]
+    assert joined(wav, first, last) == whole[first : last + 1]
+
+
+def joined(wav: Wav, *between: int) -> bytes:
+    async def read() -> bytes:
+        return b"".join([block async for block in wav.blocks(*between)])
+
+    return asyncio.run(read())
+
+
+def test_what_a_player_takes_in_advance_is_paced_and_what_it_asks_for_is_not(
+    odd_sounds: list[tuple[Wav, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(sound, "sleep", sleep)
+    monkeypatch.setattr(sound, "_AT_ONCE_BYTES", 1)
+    wav, whole = max(odd_sounds, key=lambda made: len(made[1]))
+    block = sound._BLOCK_BYTES
+    assert joined(wav, 0, wav.size_bytes - 1, 2 * block) == whole
+    assert len(waited) == max(0, -(-wav.size_bytes // block) - 2)
+    assert all(each == block / wav.bytes_a_second / 8 for each in waited)
+    waited.clear()
+    assert joined(wav, 0, wav.size_bytes - 1, wav.size_bytes) == whole
+    assert waited == [], "somebody keeps the file"
+
+
+def test_the_sound_of_a_call_is_opened_while_its_page_is_made(served: Served) -> None:
+    page = served.logged_in(Role.REVIEWER)
+    researcher = served.logged_in(Role.RESEARCHER)
+    assert researcher.get("/call?id=ann-1").status_code == 200
+    assert not served.site.sounds.is_busy and not served.site.sounds.kept
+    assert page.get("/call?id=ann-1").status_code == 200
+    deadline = monotonic() + 30
+    while served.site.sounds.is_busy or not served.site.sounds.kept:
+        assert monotonic() < deadline, "nobody has asked for a byte of it, and it is not there"
+    ((recording, wav),) = served.site.sounds.kept.items()
+    assert recording.hidden and wav.kept_bytes > 0, "with the tone that this role hears"
 
 
 @pytest.mark.parametrize(
@@ -585,7 +717,7 @@ def comment(browser: Any, **fields: str) -> Any:
 def test_comments_and_missed_cues_are_kept_beside_the_warehouse(browser: Any, folder: Path) -> None:
     assert "well said" in comment(browser).text
     missed = {"kind": "missed_cue", "label": "fear_anxiety", "text": "my card", "start_s": "7"}
-    assert "missed cue, fear anxiety" in comment(browser, **missed).text
+    assert "missed feeling, fear anxiety" in comment(browser, **missed).text
     put(folder, call("later"))
     (folder / "w.duckdb").unlink()
     put(folder)
@@ -906,6 +1038,9 @@ def test_text_of_strangers_is_never_code(tmp_path: Path) -> None:
             ("/calls", {"days": "all"}),
             ("/calls", {"phrase": EVIL, "days": "all"}),
             ("/calls", {"queue": EVIL, "agent": "x"}),
+            ("/calls", {"sort": EVIL}),
+            ("/feelings", {"days": "all"}),
+            ("/feelings", {"queue": EVIL, "order": EVIL}),
             ("/call", {"id": EVIL}),
             ("/call", {"id": EVIL + "x"}),
             ("/call/score", {"id": EVIL, "form": "conversation"}),

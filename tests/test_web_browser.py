@@ -32,6 +32,9 @@ FLAGS = [
 PAGES = (
     "/calls",
     "/calls?queue=none",
+    "/calls?sort=-length&days=all",
+    "/feelings",
+    "/feelings?queue=none",
     "/calls?phrase=worried",
     "/call?id=ann-1",
     "/call?id=broken",
@@ -163,6 +166,17 @@ def test_a_call_is_found_heard_and_checked(visitor: Visitor) -> None:
     assert page.locator("#cue-0 .verdict.wrong").is_visible(), "the row is left as it was"
     page.locator("#cue-0").get_by_role("button", name="Right").click()
     page.locator("#cue-0 .verdict.right").wait_for()
+    assert visitor.problems == []
+
+
+def test_the_worst_unanswered_feeling_is_heard_in_two_clicks(visitor: Visitor) -> None:
+    page = visitor.page()
+    page.goto("/calls")
+    page.get_by_role("link", name="The worst unanswered feelings of the last week").click()
+    first = page.locator("table.feelings tbody tr").first
+    assert "I am worried" in first.inner_text() and "ignored" in first.inner_text()
+    first.get_by_role("button", name="Play").click()
+    until(page, "document.querySelector('#clip audio').currentTime > 2.3")
     assert visitor.problems == []
 
 

@@ -1,7 +1,9 @@
 """A quality programme on the pages: disputes, coaching, calibration, samples, clips, a report."""
 
 import base64
+import io
 import re
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -23,12 +25,13 @@ from warmline.analysis import CallAnalysis, Quote, rate
 from warmline.cli import app as commands
 from warmline.encryption import current_key
 from warmline.errors import WarehouseError
+from warmline.query.questions import ask, ask_named
 from warmline.settings import ProfileSettings
-from warmline.warehouse import publish
+from warmline.warehouse import check_warehouse, publish
 from warmline.web import store as tables
 from warmline.web.accounts import Role
 from warmline.web.people import OUTCOMES
-from warmline.web.scorecards import Evaluation, forms
+from warmline.web.scorecards import Evaluation, forms, land_evaluations
 from warmline.web.store import METADATA, Store, change_key, now, open_store, store_path
 
 WORD = "xylocarp"
@@ -112,6 +115,82 @@ def now_utc() -> datetime:
 
 def number_in(address: str) -> str:
     return address.rpartition("=")[2]
+
+
+def evaluations_in(programme: Programme, call_id: str, columns: str) -> list[tuple[Any, ...]]:
+    """What the warehouse, as a query sees it, has of the evaluations of a call, oldest first."""
+    sql = f"SELECT {columns} FROM evaluation_detail WHERE call_id = '{call_id}' ORDER BY noted_at"
+    return list(ask(programme.served.site.warehouse.path, sql).rows)
+
+
+def test_an_evaluation_is_a_row_of_the_warehouse_in_every_version(programme: Programme) -> None:
+    ann, lea = programme.ann, programme.lea
+    sue = programme.served.logged_in(Role.REVIEWER, "sue")
+    columns = "evaluator, given_by, round(score, 2), status, is_current"
+    send(sue, "/call/score", id="ann-1", save="draft", **answers(programme.served))
+    mine = "evaluator = 'sue' AND call_id = 'ann-1'"
+
+    def kept(of: str = "evaluation_detail") -> list[tuple[Any, ...]]:
+        sql = f"SELECT {columns} FROM {of} WHERE {mine} ORDER BY evaluated_at"
+        return list(ask(programme.served.site.warehouse.path, sql).rows)
+
+    assert kept() == [], "a draft is nobody's but the author's"
+    noted = {"greeted.note": "said nothing"}
+    fields = answers(programme.served, greeted="no", **noted)
+    send(sue, "/call/score", id="ann-1", save="final", **fields)
+    assert kept() == [("sue", "sue", 0.91, "final", True)], "before any publishing"
+    chosen = f"SELECT note, answer FROM evaluation_answers WHERE {mine} AND question = 'greeted'"
+    assert ask(programme.served.site.warehouse.path, chosen).rows == (("said nothing", "no"),)
+    found = programme.served.site.store.read(
+        sa.select(tables.evaluations).where(
+            tables.evaluations.c.user_name == "sue", ~tables.evaluations.c.is_draft
+        )
+    )
+    number = str(found[0]["evaluation_id"])
+    send(ann, "/evaluation/answer", id=number, step="appealed", text="I did")
+    assert kept() == [("sue", "sue", 0.91, "appealed", True)], "one version, its last status"
+    decide = {"id": number, "step": "overturned", "text": "she did"}
+    send(lea, "/evaluation/decide", **decide, **answers(programme.served))
+    both = [("sue", "sue", 0.91, "overturned", False), ("sue", "lea", 1.0, "overturned", True)]
+    assert kept() == both
+    files = sorted((programme.folder / "landing" / "evaluations").rglob("*.json"))
+    land_evaluations(programme.served.site)
+    assert sorted((programme.folder / "landing" / "evaluations").rglob("*.json")) == files, "once"
+    for path in files:
+        path.unlink()
+    land_evaluations(programme.served.site)
+    assert kept() == both, "what was filled in before there were rows of it becomes some"
+    put(programme.folder)
+    assert kept() == both and check_warehouse(programme.served.site.warehouse.path)
+    (score,) = [
+        row
+        for row in ask_named(
+            programme.served.site.warehouse.path, "scores_by_agent", {"agent": "ann", "since": None}
+        ).rows
+        if row[1] == "conversation"
+    ]
+    assert score[0] == "ann" and 0.9 < score[5] <= 1.0
+    (greeted,) = [
+        row
+        for row in ask_named(
+            programme.served.site.warehouse.path, "scores_by_question", {"since": None}
+        ).rows
+        if row[2] == "greeted"
+    ]
+    assert greeted[4] >= 1, "the version that counts says yes"
+
+
+def test_evaluations_are_exported_for_spreadsheets(programme: Programme) -> None:
+    sid = programme.served.logged_in(Role.REVIEWER, "sid")
+    fields = answers(programme.served, **{"greeted.note": "=1+1"})
+    send(sid, "/call/score", id="bob-1", save="final", **fields)
+    sent = programme.lea.get("/scores.xlsx")
+    assert sent.headers["content-disposition"] == 'attachment; filename="evaluations.xlsx"'
+    book = zipfile.ZipFile(io.BytesIO(sent.content))
+    texts = book.read("xl/sharedStrings.xml").decode()
+    assert ">sid<" in texts and ">=1+1<" in texts and "evaluated_by" in texts
+    assert b"<f>" not in book.read("xl/worksheets/sheet1.xml"), "no cell is a formula"
+    assert sid.get("/scores.xlsx").status_code == 403
 
 
 def test_an_appeal_is_decided_and_every_version_stays(programme: Programme) -> None:
@@ -302,6 +381,7 @@ def test_a_calibration_is_blind_until_all_have_scored(programme: Programme) -> N
         assert "Not scored yet" in who.get("/call", params={"id": calls[1]}).text, "blind"
         assert "91%" not in who.get(address).text
         assert calls[1] not in who.get("/scores.csv").text
+    assert not evaluations_in(programme, calls[1], "evaluator"), "open, and no row of it"
     assert programme.ann.get(address).status_code == 403
     for name in calls:
         send(rob, "/call/score", id=name, save="final", **answers(programme.served))
@@ -315,6 +395,8 @@ def test_a_calibration_is_blind_until_all_have_scored(programme: Programme) -> N
     assert "Greeted the customer and said who is speaking 3 0.33" in page
     assert "cannot be said" in page, "of a question that all answered alike"
     assert calls[1] in lea.get("/scores.csv").text
+    rows = evaluations_in(programme, calls[1], "evaluator, calibration_id IS NOT NULL")
+    assert sorted(rows) == [("rea", True), ("rob", True)], "of both, when the last has scored"
 
 
 def test_a_draft_does_not_count_as_what_was_said_blind(programme: Programme) -> None:
@@ -645,7 +727,7 @@ def test_words_that_were_said_are_erased_with_the_words_of_their_call(tmp_path: 
         done = CliRunner().invoke(commands, ["forget", *options, *at])
         assert done.exit_code == 0, done.output
         page = text_of(lead.get("/call?id=old"))
-    assert "missed cue, fear anxiety words erased" in page and "well explained" in page
+    assert "missed feeling, fear anxiety words erased" in page and "well explained" in page
     for path in tmp_path.glob("w.web.sqlite*"):
         assert WORD.encode() not in path.read_bytes()
 

@@ -13,7 +13,11 @@ from warmline.query.questions import QueryResult
 from warmline.recordings.remote import as_source
 from warmline.run import RunRequest, RunResult, require_there, run
 from warmline.settings import Settings
-from warmline.warehouse.landing_folder import known_places, show_landed_reviews
+from warmline.warehouse.landing_folder import (
+    known_places,
+    show_landed_evaluations,
+    show_landed_reviews,
+)
 
 
 def analyze(
@@ -41,7 +45,7 @@ def analyze(
 
 
 def open_warehouse(path: Path | str) -> duckdb.DuckDBPyConnection:
-    """Open a warehouse for reading; reviews that were given since it was published are seen, too.
+    """Open a warehouse for reading; reviews and evaluations given since it was published are seen.
 
     A connection holds the file as it was when it was opened: close it, and open another, to see
     what the next run publishes. An encrypted warehouse is opened with the key that the environment
@@ -50,6 +54,7 @@ def open_warehouse(path: Path | str) -> duckdb.DuckDBPyConnection:
     file = Path(path)
     con = open_for_reading(file)
     show_landed_reviews(con, file)
+    show_landed_evaluations(con, file)
     return con
 
 

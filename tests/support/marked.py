@@ -2,6 +2,7 @@
 
 import base64
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -9,6 +10,7 @@ import duckdb
 from support.factories import call, cue, definitions_of
 from warmline import landing
 from warmline.analysis import CallAnalysis
+from warmline.landing.feedback import EvaluationAnswer, LandedEvaluation, write_evaluation
 from warmline.query.reviews import Judgement, Verdict, review_cue
 from warmline.warehouse import publish
 from warmline.warehouse.outcomes import load_outcomes
@@ -29,8 +31,34 @@ def marked() -> list[CallAnalysis]:
     ]
 
 
+def evaluation(analysis: CallAnalysis, note: str) -> LandedEvaluation:
+    """A scorecard of two questions for a call, one answered yes and one no, with a note."""
+    at = datetime(2026, 11, 20, 9, tzinfo=UTC)
+    answers = (
+        EvaluationAnswer("Opening", "greeted", "Greeted the customer", "yes", 1.0, False, None),
+        EvaluationAnswer("Feelings", "heard", "Heard the feeling", "no", 3.0, True, note),
+    )
+    return LandedEvaluation(
+        noted_at=at,
+        evaluated_at=at,
+        evaluator="kim",
+        given_by="kim",
+        given_call_id=analysis.metadata.call_id or "",
+        landing_key=landing.key_of(analysis),
+        form="conversation",
+        form_title="A conversation",
+        form_sha256="0" * 64,
+        calibration_id=None,
+        status="final",
+        score=0.0,
+        points=1.0,
+        points_possible=4.0,
+        answers=answers,
+    )
+
+
 def fill(folder: Path) -> None:
-    """Two calls, one packed and one not, an outcome and a review, published."""
+    """Two calls, one packed and one not, an outcome, a review and an evaluation, published."""
     first, second = marked()
     definitions = definitions_of([first, second])
     landing.write(first, folder / "w.landing")
@@ -39,6 +67,7 @@ def fill(folder: Path) -> None:
     publish(folder / "w.landing", folder / "w.duckdb", definitions)
     judgement = Judgement("kim", Verdict.RIGHT, MARKS[2])
     review_cue(folder / "w.duckdb", folder / "w.landing", "c1", 3.0, judgement)
+    write_evaluation(evaluation(first, MARKS[2]), folder / "w.landing")
     table = folder / "o.csv"
     table.write_text(f"customer_id,date,nps\n{MARKS[1]},2026-11-20,3\n")
     load_outcomes(table, folder / "w.landing", folder / "w.duckdb", definitions)

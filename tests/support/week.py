@@ -1,5 +1,6 @@
 """A small week of calls, for questions whose answers were worked out by hand."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from support.factories import (
     not_analyzed,
     sha,
 )
+from support.marked import evaluation
 from warmline import landing
 from warmline.analysis import (
     CallAnalysis,
@@ -25,7 +27,7 @@ from warmline.analysis import (
     Silence,
     rate,
 )
-from warmline.landing.feedback import Review, write_review
+from warmline.landing.feedback import LandedEvaluation, Review, write_evaluation, write_review
 from warmline.query.questions import QueryResult
 from warmline.values import RoleName, Span, SpeakerSource
 from warmline.warehouse import publish
@@ -238,6 +240,20 @@ REVIEWS = (
 )
 
 
+def scored(evaluator: str, call_id: str, **changes: Any) -> LandedEvaluation:
+    """An evaluation of a call with two questions of weight 1 and 3, the second answered no."""
+    meant = next(each for each in WEEK if each.metadata.call_id == call_id)
+    return replace(evaluation(meant, "not heard"), evaluator=evaluator, **changes)
+
+
+EVALUATIONS = (
+    scored("kim", "stolen-card"),
+    scored("kim", "angry-bill", score=1.0, points=4.0, evaluated_at=day(19)),
+    scored("kim", "angry-bill", score=0.25, given_by="lea", status="overturned"),
+    scored("lee", "stolen-card", score=0.75, calibration_id=1),
+)
+
+
 def columns(answer: QueryResult, *names: str) -> list[Any]:
     """Some columns of an answer; one name gives plain values."""
     places = [answer.columns.index(name) for name in names]
@@ -251,5 +267,7 @@ def publish_week(folder: Path) -> Path:
         landing.write(analysis, folder / "landing")
     for review in REVIEWS:
         write_review(review, folder / "landing")
+    for each in EVALUATIONS:
+        write_evaluation(each, folder / "landing")
     publish(folder / "landing", folder / "week.duckdb", definitions_of(WEEK))
     return folder / "week.duckdb"

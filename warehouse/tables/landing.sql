@@ -89,3 +89,13 @@ COMMENT ON TABLE landing.review_files IS 'One row a landed review as it was when
 COMMENT ON COLUMN landing.review_files.file IS 'Name inside the landing folder.';
 COMMENT ON COLUMN landing.review_files.stamp IS 'Changes whenever the file is written.';
 COMMENT ON COLUMN landing.review_files.problem IS 'Why the file cannot be read; NULL when it can.';
+
+CREATE TABLE landing.evaluation_files (
+    file VARCHAR PRIMARY KEY,
+    stamp VARCHAR NOT NULL,
+    problem VARCHAR
+);
+COMMENT ON TABLE landing.evaluation_files IS 'One row a landed status of an evaluation as it was when last read. Key: file.';
+COMMENT ON COLUMN landing.evaluation_files.file IS 'Name inside the landing folder.';
+COMMENT ON COLUMN landing.evaluation_files.stamp IS 'Changes whenever the file is written.';
+COMMENT ON COLUMN landing.evaluation_files.problem IS 'Why the file cannot be read; NULL when it can.';

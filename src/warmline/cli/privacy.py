@@ -100,7 +100,7 @@ def forget(
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Erase calls from landing folder, warehouse, search index, reviews, outcomes and reports.
+    """Erase calls from landing folder, warehouse, search index, reviews, scores, outcomes, reports.
 
     Ids are matched exactly: others that differ only in case or blanks are named, and not erased. Of
     past nightly runs, Prefect's own database keeps only when they ran and how they ended. The next
@@ -237,7 +237,7 @@ def _tell(erased: "Erased", as_json: bool) -> None:
         return
     output().print(
         f"erased: {erased.calls} analyses, {erased.outcomes} outcomes, {erased.reviews} "
-        "reviews; the recordings themselves are yours to delete",
+        f"reviews, {erased.evaluations} evaluations; the recordings themselves are yours to delete",
         soft_wrap=True,
     )
 
@@ -302,7 +302,8 @@ def subject_access(
     files = write(access, to)
     output().print(
         f"{len(access.analyses)} recordings, {len(access.outcomes)} outcomes, "
-        f"{len(access.reviews)} reviews: {files[0]}, {files[1]}",
+        f"{len(access.reviews)} reviews, {len(access.evaluations)} evaluations: "
+        f"{files[0]}, {files[1]}",
         markup=False,
         soft_wrap=True,
     )

@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 import typer
 
 from warmline.cli.common import SettingsOption, WarehouseOption, messages, settings_from
-from warmline.errors import WarehouseError
+from warmline.errors import WarehouseError, WarmlineError
 from warmline.files import places_of
 from warmline.settings import LoginSettings
 
 if TYPE_CHECKING:
     from warmline.web.accounts import Accounts
+    from warmline.web.site import Site
     from warmline.web.store import Store
 
 app = typer.Typer(
@@ -87,6 +88,7 @@ def serve(
     site.warehouse.snapshot()
     with site.reading():  # a warehouse that cannot be read is said now, not by the first page
         pass
+    _land_evaluations(site)
     listening = _bound(host, port)
     base = _base(listening, is_secure=certificate is not None)
     is_single = site.accounts.is_single()
@@ -226,6 +228,16 @@ def _require_a_way_in(login: LoginSettings, accounts: "Accounts") -> None:
             "login.issuer: nobody could log in, as there are no users; `warmline serve user add "
             "NAME --role admin --subject SUB` makes the first, or set login.role_claim"
         )
+
+
+def _land_evaluations(site: "Site") -> None:
+    """Make evaluations rows of the warehouse that are none yet, and say why where that fails."""
+    from warmline.web.scorecards import land_evaluations
+
+    try:
+        land_evaluations(site)
+    except WarmlineError as e:
+        messages().print(f"note: evaluations are not in the warehouse: {e}", markup=False)
 
 
 def _is_loopback(host: str) -> bool:

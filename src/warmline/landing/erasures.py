@@ -34,7 +34,9 @@ _KEY = f"{manifest.DIGESTS}/key"
 
 @dataclass(frozen=True)
 class Erasure:
-    """One erasure, without a word of what it erased. `outcomes` and `reviews` are counts.
+    """One erasure, without a word of what it erased.
+
+    `outcomes`, `reviews` and `evaluations` are counts.
 
     `customers` and `named_calls` are digests of ids as they are stored; recordings of these
     customers made until `forgotten_at` are erased even when they land later. `opted_out` are
@@ -51,6 +53,7 @@ class Erasure:
     named_calls: tuple[str, ...] = ()
     opted_out: tuple[str, ...] = ()
     opted_in: tuple[str, ...] = ()
+    evaluations: int = 0
 
 
 @dataclass(frozen=True)

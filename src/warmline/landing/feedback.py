@@ -1,12 +1,14 @@
-"""What people tell of calls, as they gave it: outcomes of customers, and reviews of listeners.
+"""What people tell of calls, as they gave it: outcomes of customers, reviews and evaluations.
 
     outcomes/<aa>/<time of the load>-<digest>.parquet     the outcomes of one file that was loaded
     reviews/<aa>/<time>-<digest>.json                     one review; in an encrypted folder a
                                                           .parquet with that text in it
+    evaluations/<aa>/<time>-<digest>.json                 one scorecard that was filled in, at one
+                                                          status; encrypted in the same way
 
-A file is never changed once written; a reviewer's later word on the same row is another file, and
-the last one counts. A warehouse can be built from them again at any time; nothing that is rebuilt
-or analyzed anew touches them.
+A file is never changed once written; a reviewer's later word on the same row, or another status of
+an evaluation, is another file, and the last one counts. A warehouse can be built from them again at
+any time; nothing that is rebuilt or analyzed anew touches them.
 """
 
 import hashlib
@@ -15,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +27,7 @@ from warmline.landing import erasures, manifest, store
 from warmline.landing.store import LandedFile, LandingError
 
 _OUTCOMES = "outcomes"
+_Said = TypeVar("_Said")
 
 OutcomeKey = tuple[str | None, str | None, datetime | None, bool, str]
 
@@ -119,9 +123,9 @@ def read_outcomes(path: Path) -> pa.Table:
     return store.decrypt_table(path, key).cast(OUTCOME_SCHEMA)
 
 
-# Reviews: what people who listened say of the results.
+# Reviews: what people who listened say of the results; evaluations: how they score a call.
 
-_REVIEWS = "reviews"
+_REVIEWS, _EVALUATIONS = "reviews", "evaluations"
 _CLEAR, _SECRET = ".json", ".parquet"
 
 
@@ -148,7 +152,51 @@ class Review:
     reason: str | None
 
 
-_ADAPTER = TypeAdapter(Review)
+@dataclass(frozen=True)
+class EvaluationAnswer:
+    """The answer to one question of a scorecard: yes, no, or not_applicable."""
+
+    section: str
+    question: str
+    text: str
+    answer: str
+    weight: float
+    is_critical: bool
+    note: str | None
+
+
+@dataclass(frozen=True)
+class LandedEvaluation:
+    """A scorecard that was filled in for a call. Its fields are the columns of `evaluations`.
+
+    `evaluator` is whose evaluation it is, `given_by` who gave these answers: somebody else where a
+    lead overturned it. Times are UTC; `noted_at` is when it came to this `status`.
+    """
+
+    noted_at: datetime
+    evaluated_at: datetime
+    evaluator: str
+    given_by: str
+    given_call_id: str
+    landing_key: str
+    form: str
+    form_title: str
+    form_sha256: str
+    calibration_id: int | None
+    status: str
+    score: float | None
+    points: float
+    points_possible: float
+    answers: tuple[EvaluationAnswer, ...]
+
+    @property
+    def key(self) -> str:
+        """Return what is the same whenever this status of this version is written."""
+        said = (self.landing_key, self.evaluator, self.form, self.calibration_id)
+        return repr((*said, self.evaluated_at, self.status, self.noted_at))
+
+
+_REVIEW, _EVALUATION = TypeAdapter(Review), TypeAdapter(LandedEvaluation)
 
 
 def write_review(review: Review, landing_dir: Path) -> Path:
@@ -157,15 +205,16 @@ def write_review(review: Review, landing_dir: Path) -> Path:
     Raises LandingError when it cannot be written, EncryptionError when the key that is set, or its
     absence, does not match the folder.
     """
-    key = manifest.key_of(landing_dir, writes=True)
-    text = json.dumps(asdict(review), default=datetime.isoformat, ensure_ascii=False, indent=1)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    name = f"{review.reviewed_at:%Y%m%dT%H%M%S%f}-{digest[:16]}{_CLEAR if key is None else _SECRET}"
-    path = landing_dir / _REVIEWS / digest[:2] / name
-    store.write_whole(path, lambda file: store.write_text(text, file))
-    if review.landing_key in erasures.forgotten_keys(landing_dir):  # erased meanwhile
-        path.unlink(missing_ok=True)
-    return path
+    digest = hashlib.sha256(_as_text(review).encode()).hexdigest()
+    return _write(review, landing_dir, _REVIEWS, review.reviewed_at, digest)
+
+
+def write_evaluation(evaluation: LandedEvaluation, landing_dir: Path) -> Path:
+    """Store a status of an evaluation, once however often it is given; returns and raises as
+    `write_review`.
+    """
+    digest = hashlib.sha256(evaluation.key.encode()).hexdigest()
+    return _write(evaluation, landing_dir, _EVALUATIONS, evaluation.noted_at, digest)
 
 
 def review_files(landing_dir: Path) -> list[LandedFile]:
@@ -173,14 +222,59 @@ def review_files(landing_dir: Path) -> list[LandedFile]:
 
     Raises EncryptionError when the key that is set, or its absence, does not match the folder.
     """
-    manifest.key_of(landing_dir)
-    found = store.walk(landing_dir / _REVIEWS, _REVIEWS, (_CLEAR, _SECRET))
-    return sorted(found, key=lambda file: file.name)
+    return _files(landing_dir, _REVIEWS)
+
+
+def evaluation_files(landing_dir: Path) -> list[LandedFile]:
+    """Return the files of all evaluations, in order of name; none without the folder. Raises as
+    `review_files`.
+    """
+    return _files(landing_dir, _EVALUATIONS)
 
 
 def read_review(path: Path) -> Review:
     """Return one review. Raises LandingError naming a file that holds none, or EncryptionError."""
+    return _read(path, _REVIEW, "review")
+
+
+def read_evaluation(path: Path) -> LandedEvaluation:
+    """Return one status of an evaluation. Raises as `read_review`."""
+    return _read(path, _EVALUATION, "evaluation")
+
+
+def all_evaluations(landing_dir: Path) -> list[LandedEvaluation]:
+    """Return every landed status of every evaluation, oldest first. Raises as `read_evaluation`."""
+    files = evaluation_files(landing_dir)
+    found = [read_evaluation(landing_dir / file.name) for file in files]
+    return sorted(found, key=lambda evaluation: evaluation.noted_at)
+
+
+def _as_text(said: Review | LandedEvaluation) -> str:
+    return json.dumps(asdict(said), default=datetime.isoformat, ensure_ascii=False, indent=1)
+
+
+def _write(
+    said: Review | LandedEvaluation, landing_dir: Path, folder: str, at: datetime, digest: str
+) -> Path:
+    ending = _CLEAR if manifest.key_of(landing_dir, writes=True) is None else _SECRET
+    path = landing_dir / folder / digest[:2] / f"{at:%Y%m%dT%H%M%S%f}-{digest[:16]}{ending}"
+    if path.exists():
+        return path
+    text = _as_text(said)
+    store.write_whole(path, lambda file: store.write_text(text, file))
+    if said.landing_key in erasures.forgotten_keys(landing_dir):  # erased meanwhile
+        path.unlink(missing_ok=True)
+    return path
+
+
+def _files(landing_dir: Path, folder: str) -> list[LandedFile]:
+    manifest.key_of(landing_dir)
+    found = store.walk(landing_dir / folder, folder, (_CLEAR, _SECRET))
+    return sorted(found, key=lambda file: file.name)
+
+
+def _read(path: Path, adapter: TypeAdapter[_Said], name: str) -> _Said:
     try:
-        return _ADAPTER.validate_json(store.read_text(path))
+        return adapter.validate_json(store.read_text(path))
     except (OSError, UnicodeDecodeError, ValidationError, KeyError) as e:
-        raise LandingError(f"{path}: not a readable review ({str(e).splitlines()[0]})") from e
+        raise LandingError(f"{path}: not a readable {name} ({str(e).splitlines()[0]})") from e

@@ -33,6 +33,7 @@ FOLDERS = (
     store.COMPACTED,
     "outcomes",
     "reviews",
+    "evaluations",
     LISTINGS,
     DIGESTS,
 )

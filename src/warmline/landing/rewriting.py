@@ -5,9 +5,9 @@ rename, so that an analysis written meanwhile is a new file; locked and compacte
 like all others; and a file is removed only once its compacted copy is on disk. After a power cut at
 any point an analysis is in two files at worst, and counts once.
 
-What is to be erased (from analyses, outcomes, reviews and listings) is noted first, see `erasures`,
-and marked as finished when the warehouse has been built without it; after a power cut at any point,
-the next command completes it.
+What is to be erased (from analyses, outcomes, reviews, evaluations and listings) is noted first,
+see `erasures`, and marked as finished when the warehouse has been built without it; after a power
+cut at any point, the next command completes it.
 """
 
 import hashlib
@@ -32,7 +32,13 @@ from warmline.database import open_without_warehouse, quoted
 from warmline.files import ERASING, exclusive, make_private_folder
 from warmline.landing import erasures, manifest, rows, store
 from warmline.landing.erasures import Erasure, as_kept, digest, folded
-from warmline.landing.feedback import outcome_files, read_review, review_files
+from warmline.landing.feedback import (
+    evaluation_files,
+    outcome_files,
+    read_evaluation,
+    read_review,
+    review_files,
+)
 from warmline.landing.manifest import forget_listed, listed_marks
 
 _ROWS_IN_GROUP = 128  # most rows decoded to read one call
@@ -279,6 +285,7 @@ class Erased:
     calls: int
     outcomes: int
     reviews: int
+    evaluations: int
     unreadable: dict[str, str] = field(hash=False)
 
 
@@ -385,7 +392,7 @@ def with_words_before(landing_dir: Path, before: datetime) -> frozenset[str]:
 def counted(landing_dir: Path, selection: Selection) -> Erased:
     """Return what `erase` would erase, and erase nothing. Raises as `matching`."""
     plan = _planned(landing_dir, selection)
-    return Erased(len(plan.keys), len(plan.outcomes), len(plan.reviews), {})
+    return plan.erased({})
 
 
 def erase(
@@ -395,7 +402,7 @@ def erase(
     *,
     and_later: bool = False,
 ) -> Erased:
-    """Erase these calls from the landing folder, with their reviews and outcomes.
+    """Erase these calls from the landing folder, with their reviews, evaluations and outcomes.
 
     This includes what an earlier erasure left, or a run that was under way landed after it; of
     customers, also what was recorded until now and lands later. With `and_later` no further call of
@@ -404,13 +411,13 @@ def erase(
     `matching` does, or LandingError.
     """
     plan = _planned(landing_dir, selection)
-    if plan.keys or plan.outcomes or plan.reviews or and_later:
+    if plan.keys or plan.outcomes or plan.reviews or plan.evaluations or and_later:
         remote = _rows(landing_dir, _REMOTE, keys=list(plan.keys))
         marks = listed_marks(landing_dir, remote)
         erasures.note(landing_dir, _noted(landing_dir, selection, plan, marks, and_later))
         begin_erasing(landing_dir, warehouse)
     unreadable = carry_out(landing_dir)
-    return Erased(len(plan.keys), len(plan.outcomes), len(plan.reviews), unreadable)
+    return plan.erased(unreadable)
 
 
 def begin_erasing(landing_dir: Path, warehouse: Path | None) -> None:
@@ -435,7 +442,8 @@ def carry_out(landing_dir: Path) -> dict[str, str]:
     known = erasures.left_out(landing_dir)
     for _, e in erasures.unfinished(landing_dir):
         _erase_outcomes(landing_dir, known.secret, e)
-        for path in _reviews_of(landing_dir, frozenset(e.landing_keys)):
+        keys = frozenset(e.landing_keys)
+        for path in (*_reviews_of(landing_dir, keys), *_evaluations_of(landing_dir, keys)):
             path.unlink(missing_ok=True)
     if known.keys:
         forget_listed(landing_dir, known.keys)
@@ -444,12 +452,23 @@ def carry_out(landing_dir: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Planned:
-    """The plan of an erasure: landing keys, call ids that only these have, outcomes, reviews."""
+    """The plan of an erasure: landing keys, call ids that only these have, and what people said."""
 
     keys: tuple[str, ...]
     names: tuple[str, ...]
     outcomes: tuple[int, ...]
     reviews: tuple[Path, ...]
+    evaluations: tuple[Path, ...]
+
+    def erased(self, unreadable: dict[str, str]) -> Erased:
+        """Return what it comes to."""
+        return Erased(
+            len(self.keys),
+            len(self.outcomes),
+            len(self.reviews),
+            len(self.evaluations),
+            unreadable,
+        )
 
 
 def _planned(landing_dir: Path, selection: Selection) -> _Planned:
@@ -469,8 +488,9 @@ def _planned(landing_dir: Path, selection: Selection) -> _Planned:
         )
         if is_meant
     ]
-    reviews = _reviews_of(landing_dir, frozenset(keys))
-    return _Planned(keys, tuple(sorted(names)), tuple(outcomes), tuple(reviews))
+    reviews = tuple(_reviews_of(landing_dir, frozenset(keys)))
+    evaluations = tuple(_evaluations_of(landing_dir, frozenset(keys)))
+    return _Planned(keys, tuple(sorted(names)), tuple(outcomes), reviews, evaluations)
 
 
 def _noted(
@@ -492,6 +512,7 @@ def _noted(
         customers=tuple(customers),
         named_calls=tuple(digest(secret, as_kept(name)) for name in plan.names),
         opted_out=tuple(later),
+        evaluations=len(plan.evaluations),
     )
 
 
@@ -559,4 +580,14 @@ def _reviews_of(landing_dir: Path, keys: Collection[str]) -> list[Path]:
         landing_dir / file.name
         for file in review_files(landing_dir)
         if read_review(landing_dir / file.name).landing_key in keys
+    ]
+
+
+def _evaluations_of(landing_dir: Path, keys: Collection[str]) -> list[Path]:
+    if not keys:
+        return []
+    return [
+        landing_dir / file.name
+        for file in evaluation_files(landing_dir)
+        if read_evaluation(landing_dir / file.name).landing_key in keys
     ]

@@ -6,6 +6,7 @@
     packs/<aa>/<digest>.parquet                   many calls each, never changed once written
     outcomes/<aa>/...                             what became of customers; see `feedback`
     reviews/<aa>/...                              what people say of the analyses; see `feedback`
+    evaluations/<aa>/...                          scorecards that were filled in; see `feedback`
     listings/<aa>/...                             what is known of remote places; see `manifest`
     forgotten/<aa>/...                            what was erased and stays so; see `erasures`
     digests/key.json                              the key of the digests in there

@@ -14,7 +14,7 @@ from warmline.database import open_for_reading
 from warmline.errors import WarmlineError, one_line
 from warmline.files import Places, write_whole
 from warmline.landing import Selection
-from warmline.landing.feedback import outcome_files, read_outcomes
+from warmline.landing.feedback import all_evaluations, outcome_files, read_outcomes
 from warmline.landing.store import to_row
 from warmline.query.reviews import all_reviews
 from warmline.warehouse.tables import tables_of_calls
@@ -39,8 +39,8 @@ class SubjectAccess:
 
     `analyses` are the landed ones with the warehouse's name of each, None before it is published;
     `published` has the rows of each table of the warehouse that are of these calls; `outcomes` are
-    all lines that were ever loaded, `reviews` all reviews; `additions` what people wrote on the
-    pages of `warmline serve`; `reports` name a call.
+    all lines that were ever loaded, `reviews` all reviews, `evaluations` each with all it went
+    through; `additions` what people wrote on the pages of `warmline serve`; `reports` name a call.
     """
 
     customers: tuple[str, ...]
@@ -50,6 +50,7 @@ class SubjectAccess:
     published: dict[str, list[dict[str, Any]]]
     outcomes: tuple[dict[str, Any], ...]
     reviews: tuple[dict[str, Any], ...]
+    evaluations: tuple[dict[str, Any], ...]
     additions: tuple[dict[str, Any], ...]
     reports: tuple[str, ...]
     has_opted_out: bool
@@ -80,6 +81,7 @@ def collect(places: Places, customers: Sequence[str]) -> SubjectAccess:
         published=published,
         outcomes=tuple(_outcomes(folder, frozenset(customers), claimed)),
         reviews=tuple(asdict(r) for r in all_reviews(folder) if r.landing_key in keys),
+        evaluations=tuple(asdict(e) for e in all_evaluations(folder) if e.landing_key in keys),
         additions=tuple(_additions(places.warehouse, keys)),
         reports=tuple(_reports(places.warehouse, claimed)),
         has_opted_out=any(map(out.has_opted_out, customers)),
@@ -123,6 +125,7 @@ def as_json(access: SubjectAccess) -> str:
         "calls": calls,
         "outcomes": access.outcomes,
         "reviews": access.reviews,
+        "evaluations": access.evaluations,
         "comments_and_evaluations": access.additions,
         "rows_of_the_warehouse": access.published,
         "reports_that_name_a_call": access.reports,
@@ -132,13 +135,13 @@ def as_json(access: SubjectAccess) -> str:
 
 
 def as_text(access: SubjectAccess) -> str:
-    """Return a page to read: calls with their words and measures, outcomes, reviews."""
+    """Return a page to read: calls with their words and measures, outcomes, what people said."""
     lines = [
         f"What is kept of customer {', '.join(access.customers)}",
         f"made {access.made_at:%Y-%m-%d %H:%M} UTC; everything is in customer.json",
         "",
         f"{len(access.analyses)} recordings, {len(access.outcomes)} outcomes, "
-        f"{len(access.reviews)} reviews; "
+        f"{len(access.reviews)} reviews, {len(access.evaluations)} evaluations; "
         + ("opted out of later calls" if access.has_opted_out else "did not opt out"),
         "Words in [brackets] were hidden before anything was kept; what they were is kept nowhere.",
         "Agents' and reviewers' names and words are here, too: look at their rights before you "
@@ -148,6 +151,7 @@ def as_text(access: SubjectAccess) -> str:
         lines += ["", *_call(name, analysis)]
     lines += _listed("Outcomes", [_pairs(row) for row in access.outcomes])
     lines += _listed("Reviews by people who listened", [_pairs(row) for row in access.reviews])
+    lines += _listed("Scorecards filled in", [_pairs(row) for row in access.evaluations])
     written = [_pairs(row) for row in access.additions]
     lines += _listed("Comments and evaluations on the pages", written)
     lines += _listed("Reports of nights that name a call", access.reports)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -415,7 +416,17 @@ def _parquet(answer: QueryResult, path: Path) -> None:
     pq.write_table(pa.Table.from_arrays(arrays, names=list(answer.columns)), path)
 
 
-def _xlsx(answer: QueryResult, path: Path) -> None:
+def workbook(answer: QueryResult) -> bytes:
+    """Return a result as a spreadsheet that is made in memory: no copy of it is left on a disk.
+
+    Raises QueryError as `write_table`.
+    """
+    made = BytesIO()
+    _xlsx(answer, made)
+    return made.getvalue()
+
+
+def _xlsx(answer: QueryResult, path: Path | BytesIO) -> None:
     try:
         import xlsxwriter
     except ModuleNotFoundError as e:
@@ -429,6 +440,7 @@ def _xlsx(answer: QueryResult, path: Path) -> None:
         "strings_to_formulas": False,
         "strings_to_urls": False,
         "strings_to_numbers": False,
+        "in_memory": isinstance(path, BytesIO),
         "default_date_format": "yyyy-mm-dd hh:mm:ss",
     }
     book = xlsxwriter.Workbook(path, options)

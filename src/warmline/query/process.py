@@ -36,7 +36,7 @@ from warmline.query.questions import (
     too_large,
 )
 from warmline.query.search import SearchRequest, find_hits
-from warmline.warehouse.landing_folder import show_landed_reviews
+from warmline.warehouse.landing_folder import show_landed_evaluations, show_landed_reviews
 
 # DuckDB's own limit: some of the process's memory is not DuckDB's.
 _MEMORY, _THREADS = "3GiB", 4
@@ -117,6 +117,7 @@ def reading(warehouse: Path, extension: str | None = None) -> Iterator[duckdb.Du
     """
     with open_for_reading(warehouse) as con:
         show_landed_reviews(con, warehouse)
+        show_landed_evaluations(con, warehouse)
         if extension:
             load_extension(con, extension)
         for setting in (

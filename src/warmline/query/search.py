@@ -196,13 +196,28 @@ def search(
 
 def find_hits(con: "duckdb.DuckDBPyConnection", request: SearchRequest) -> tuple[Hit, ...]:
     """Return what is searched for, over a connection that has the extension `fts`."""
-    terms = _terms(con, request.phrase)
     match = Match(request.match)
+    return best_hits(con, request.phrase, match, request.scope, request.limit, request.around)
+
+
+def best_hits(
+    con: "duckdb.DuckDBPyConnection",
+    phrase: str,
+    match: Match = Match.ALL,
+    scope: Scope | None = None,
+    limit: int = 20,
+    around: int = 1,
+) -> tuple[Hit, ...]:
+    """Return what `search` does, over a connection that has the extension `fts`.
+
+    The SQL is fixed: nothing that somebody writes is run. Raises QueryError as `search` does.
+    """
+    terms = _terms(con, phrase)
     found = {term: number for term, number in terms.items() if number is not None}
     if not found or (match is not Match.ANY and len(found) < len(terms)):
         return ()
-    looked_for = _Looking(con, request.phrase, tuple(found.values()), match, request.scope)
-    return _with_turns(con, looked_for.best(request.limit), request.around)
+    looked_for = _Looking(con, phrase, tuple(found.values()), match, scope or Scope())
+    return _with_turns(con, looked_for.best(limit), around)
 
 
 def _received(row: Sequence[Any]) -> Hit:

@@ -1,12 +1,13 @@
-"""What a warehouse knows of its landing folder: where it lies, and which reviews are new in it.
+"""What a warehouse knows of its landing folder: where it lies, and what people said since.
 
 The warehouse notes the landing folder that it is built from, and accepts no other. The folder
 beside a warehouse is only the default place: a command that used it without asking the warehouse
 would find nothing there, and publish nothing.
 
 What a person says of a call is a file in the landing folder at once. A publishing takes new files
-into the table `reviews`. A connection that reads the warehouse in between gets the reviews of both
-in a temporary table, which the views read instead; the file of the warehouse stays as it is.
+into the tables `reviews` and `evaluations`. A connection that reads the warehouse in between gets
+those of both in temporary tables, which the views read instead; the file of the warehouse stays as
+it is.
 """
 
 import os
@@ -15,7 +16,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -200,14 +201,30 @@ def _gone(asked: Places, noted: LandingFolder, calls: int) -> str:
     )
 
 
-# Reviews: in the table `reviews` once they are published, and shown beside it before.
+# Reviews and evaluations: in their tables once they are published, and shown beside them before.
 
-_COLUMNS = (
-    "review_id, reviewed_at, reviewer, given_call_id, landing_key, subject, name, role, start_s, "
-    "end_s, machine_said, verdict, should_be, reason"
-)
-_REVIEWS = "reviews"
-_PUBLISHED = "SELECT review_id FROM reviews"
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of what people say: its folder, which is its table too, that table's key, and the
+    table of its files.
+    """
+
+    folder: str
+    key: str
+    files: str
+
+    def row(self, path: Path) -> dict[str, Any]:
+        """Return what a file says as a row of the table. Raises LandingError, EncryptionError."""
+        from warmline.landing.feedback import read_evaluation, read_review
+
+        read = read_review if self is _REVIEWS else read_evaluation
+        row = {self.key: path.stem, **asdict(read(path))}
+        return {name: _as_utc(value) for name, value in row.items()}
+
+
+_REVIEWS = _Kind("reviews", "review_id", "landing.review_files")
+_EVALUATIONS = _Kind("evaluations", "evaluation_id", "landing.evaluation_files")
 
 
 def show_landed_reviews(con: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
@@ -216,47 +233,58 @@ def show_landed_reviews(con: duckdb.DuckDBPyConnection, warehouse: Path) -> None
     Where the landing folder is not to be found, or a review cannot be read, what was published is
     seen; the next publishing tells of a review that is damaged.
     """
+    _show(con, warehouse, _REVIEWS)
+
+
+def show_landed_evaluations(con: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
+    """Let this connection see the evaluations, too; as `show_landed_reviews`."""
+    _show(con, warehouse, _EVALUATIONS)
+
+
+def _show(con: duckdb.DuckDBPyConnection, warehouse: Path, kind: _Kind) -> None:
     noted = noted_folder(con)
     if noted is None:
         return
     for folder in noted.candidates(warehouse):
-        files = dict(_landed_reviews(folder / _REVIEWS))
+        files = dict(_landed(folder / kind.folder))
         if files and noted.is_at(folder, warehouse):
-            published = {name for (name,) in con.execute(_PUBLISHED).fetchall()}
-            _add_reviews(con, [files[name] for name in sorted(files.keys() - published)])
+            try:
+                published = con.execute(f"SELECT {kind.key} FROM {kind.folder}").fetchall()
+            except duckdb.CatalogException:  # a warehouse of before there was such a table
+                return
+            new = sorted(files.keys() - {name for (name,) in published})
+            _add(con, kind, [files[name] for name in new])
             return
 
 
-def _insert(con: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Take a review into the table `reviews`. Raises as `read_review`."""
-    from warmline.landing.feedback import read_review
-
-    review = asdict(read_review(path))
-    at = review["reviewed_at"].astimezone(UTC).replace(tzinfo=None)
-    values = ", ".join(f"${column}" for column in _COLUMNS.split(", "))
-    con.execute(
-        f"INSERT OR REPLACE INTO reviews ({_COLUMNS}) VALUES ({values})",
-        {"review_id": path.stem, **review, "reviewed_at": at},
-    )
+def _as_utc(value: Any) -> Any:
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
-def _add_reviews(con: duckdb.DuckDBPyConnection, paths: list[Path]) -> None:
+def _insert(con: duckdb.DuckDBPyConnection, kind: _Kind, path: Path) -> None:
+    """Take what a file says into its table. Raises as `_Kind.row`."""
+    row = kind.row(path)
+    columns, values = ", ".join(row), ", ".join(f"${column}" for column in row)
+    con.execute(f"INSERT OR REPLACE INTO {kind.folder} ({columns}) VALUES ({values})", row)
+
+
+def _add(con: duckdb.DuckDBPyConnection, kind: _Kind, paths: list[Path]) -> None:
     if not paths:
         return
     from warmline.landing.store import LandingError
 
-    con.execute("CREATE TEMP TABLE landed AS FROM reviews")
-    con.execute("ALTER TABLE landed ADD PRIMARY KEY (review_id)")
-    con.execute("ALTER TABLE landed RENAME TO reviews")
+    con.execute(f"CREATE TEMP TABLE landed AS FROM {kind.folder}")
+    con.execute(f"ALTER TABLE landed ADD PRIMARY KEY ({kind.key})")
+    con.execute(f"ALTER TABLE landed RENAME TO {kind.folder}")
     for path in paths:
         try:
-            _insert(con, path)
+            _insert(con, kind, path)
         except (LandingError, EncryptionError):
             continue
 
 
-def _landed_reviews(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the reviews that have landed, by id; none if the folder cannot be read."""
+def _landed(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the files of a folder that have landed, by id; none if it cannot be read."""
     try:
         with os.scandir(folder) as parts:
             inside = [part.path for part in parts if part.is_dir(follow_symlinks=False)]
@@ -276,32 +304,45 @@ def note_reviews(
 
     One that cannot be read stays as it was, and `landing.review_files` says why.
     """
-    known = dict(con.execute("SELECT file, stamp FROM landing.review_files").fetchall())
+    _note(con, landing_dir, files, _REVIEWS)
+
+
+def note_evaluations(
+    con: duckdb.DuckDBPyConnection, landing_dir: Path, files: "Sequence[LandedFile]"
+) -> None:
+    """Read the evaluations that are new and remove those that are gone; as `note_reviews`."""
+    _note(con, landing_dir, files, _EVALUATIONS)
+
+
+def _note(
+    con: duckdb.DuckDBPyConnection,
+    landing_dir: Path,
+    files: "Sequence[LandedFile]",
+    kind: _Kind,
+) -> None:
+    known = dict(con.execute(f"SELECT file, stamp FROM {kind.files}").fetchall())
     for name in known.keys() - {file.name for file in files}:
-        con.execute("DELETE FROM reviews WHERE review_id = $id", {"id": _review_id(name)})
-        con.execute("DELETE FROM landing.review_files WHERE file = $file", {"file": name})
+        gone = {"id": Path(name).stem}
+        con.execute(f"DELETE FROM {kind.folder} WHERE {kind.key} = $id", gone)
+        con.execute(f"DELETE FROM {kind.files} WHERE file = $file", {"file": name})
     for file in files:
         if known.get(file.name) != file.stamp:
             con.execute(
-                "INSERT OR REPLACE INTO landing.review_files VALUES ($file, $stamp, $problem)",
+                f"INSERT OR REPLACE INTO {kind.files} VALUES ($file, $stamp, $problem)",
                 {
                     "file": file.name,
                     "stamp": file.stamp,
-                    "problem": _problem_with(con, landing_dir, file.name),
+                    "problem": _problem_with(con, kind, landing_dir / file.name),
                 },
             )
 
 
-def _problem_with(con: duckdb.DuckDBPyConnection, landing_dir: Path, name: str) -> str | None:
-    """Insert one review; return why it cannot be read, else None."""
+def _problem_with(con: duckdb.DuckDBPyConnection, kind: _Kind, path: Path) -> str | None:
+    """Insert what one file says; return why it cannot be read, else None."""
     from warmline.landing.store import LandingError
 
     try:
-        _insert(con, landing_dir / name)
+        _insert(con, kind, path)
     except LandingError as e:
         return str(e)
     return None
-
-
-def _review_id(name: str) -> str:
-    return Path(name).stem

@@ -28,7 +28,7 @@ from warmline.landing import (
     remove,
     store,
 )
-from warmline.landing.feedback import outcome_files, review_files
+from warmline.landing.feedback import evaluation_files, outcome_files, review_files
 from warmline.landing.rows import UnreadableError, VanishedError, open_reader
 from warmline.landing.store import LandedFile
 from warmline.settings import ProfileSettings
@@ -36,6 +36,7 @@ from warmline.warehouse.access_log import forget_calls_but
 from warmline.warehouse.landing_folder import (
     LandingFolder,
     landing_folder_at,
+    note_evaluations,
     note_landing_folder,
     note_reviews,
 )
@@ -58,8 +59,8 @@ from warmline.warehouse.swap import (
     building_beside,
     carry_over_history,
     carry_over_unreadable_calls,
+    carry_over_unreadable_feedback,
     carry_over_unreadable_outcomes,
-    carry_over_unreadable_reviews,
     copy_beside,
     copy_what_counts,
     discard_foreign_log,
@@ -97,6 +98,15 @@ class Published:
     inputs: Fingerprint
     calls: int
     unreadable: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """The landed files of what people said, by kind."""
+
+    outcomes: Sequence[LandedFile]
+    reviews: Sequence[LandedFile]
+    evaluations: Sequence[LandedFile]
 
 
 def fingerprint_of(
@@ -169,14 +179,21 @@ def _have_same_sql(before: Published, inputs: Fingerprint) -> bool:
 
 
 def problems(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Return the landing files that cannot be read, each with the reason."""
-    return dict(
-        con.execute(
-            "SELECT file, problem FROM landing.files WHERE problem IS NOT NULL UNION ALL "
-            "SELECT file, problem FROM landing.outcome_files WHERE problem IS NOT NULL UNION ALL "
-            "SELECT file, problem FROM landing.review_files WHERE problem IS NOT NULL"
-        ).fetchall()
-    )
+    """Return the landing files that cannot be read, each with the reason.
+
+    A warehouse of before may not have all tables that note them.
+    """
+    tables = [table for (table,) in con.execute(_NOTES_OF_FILES).fetchall()]
+    noted = " UNION ALL ".join(f"SELECT file, problem FROM landing.{table}" for table in tables)
+    found = con.execute(f"FROM ({noted}) WHERE problem IS NOT NULL").fetchall() if tables else []
+    return dict(found)
+
+
+_NOTES_OF_FILES = """
+SELECT table_name FROM duckdb_tables() WHERE database_name = current_database()
+    AND schema_name = 'landing' AND suffix(table_name, 'files')
+ORDER BY table_name
+"""
 
 
 def _sha256(rows: Sequence[tuple[object, ...]]) -> str:
@@ -287,15 +304,18 @@ class _Job:
         folder = landing_folder_at(self.landing_dir, self.warehouse)
         for _ in range(_ATTEMPTS):
             files = store.landed_files(self.landing_dir)
-            outcomes = outcome_files(self.landing_dir)
-            reviews = review_files(self.landing_dir)
-            everything = [*files, *outcomes, *reviews]
+            said = Feedback(
+                outcome_files(self.landing_dir),
+                review_files(self.landing_dir),
+                evaluation_files(self.landing_dir),
+            )
+            everything = [*files, *said.outcomes, *said.reviews, *said.evaluations]
             inputs = fingerprint_of(everything, self.definitions, self.profile, folder)
             before = published(self.warehouse) if self.warehouse.exists() else None
             if before is not None and before.inputs == inputs and not self.from_nothing:
                 return self._report(Loading(0, 0, before.calls), before.unreadable, 0, False)
             try:
-                return self._build(files, outcomes, reviews, folder, inputs, before, unreadable)
+                return self._build(files, said, folder, inputs, before, unreadable)
             except UnreadableError as e:
                 stamps = {file.name: file.stamp for file in files}
                 unreadable |= {(name, stamps[name]): why for name, why in e.problems.items()}
@@ -308,8 +328,7 @@ class _Job:
     def _build(
         self,
         files: Sequence[LandedFile],
-        outcomes: Sequence[LandedFile],
-        reviews: Sequence[LandedFile],
+        said: Feedback,
         folder: LandingFolder,
         inputs: Fingerprint,
         before: Published | None,
@@ -331,12 +350,13 @@ class _Job:
             if not self.allow_loss:
                 self._require_no_loss(con, _LOST_OF_YESTERDAY if is_rebuilt else _LOST)
             note_landing_folder(con, folder)
-            note_outcomes(con, self.landing_dir, outcomes)
-            note_reviews(con, self.landing_dir, reviews)
+            note_outcomes(con, self.landing_dir, said.outcomes)
+            note_reviews(con, self.landing_dir, said.reviews)
+            note_evaluations(con, self.landing_dir, said.evaluations)
             if is_rebuilt:
                 if carry_over_unreadable_outcomes(con):
                     fill_outcomes(con)
-                carry_over_unreadable_reviews(con)
+                carry_over_unreadable_feedback(con)
             note_definitions(con, self.definitions)
             if self.profile is not None:
                 note_profile(con, self.profile)

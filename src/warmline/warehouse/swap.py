@@ -157,7 +157,10 @@ FROM {YESTERDAY}.main.calls
 WHERE landing_key IN (SELECT landing_key FROM landing.entries WHERE {_ENTRIES})
 """
 _OUTCOME_LINES = "file IN (SELECT file FROM landing.outcome_files WHERE problem IS NOT NULL)"
-_REVIEWS = "review_id IN (SELECT unnest($ids::VARCHAR[]))"
+_SAID = (
+    ("main.reviews", "review_id", "landing.review_files"),
+    ("main.evaluations", "evaluation_id", "landing.evaluation_files"),
+)
 
 
 def carry_over_history(con: duckdb.DuckDBPyConnection) -> None:
@@ -195,11 +198,12 @@ def carry_over_unreadable_outcomes(con: duckdb.DuckDBPyConnection) -> bool:
     return bool(con.execute(f"FROM landing.outcome_lines WHERE {_OUTCOME_LINES}").fetchone())
 
 
-def carry_over_unreadable_reviews(con: duckdb.DuckDBPyConnection) -> None:
-    """Copy the reviews whose landed files cannot be read."""
-    damaged = con.execute("SELECT file FROM landing.review_files WHERE problem IS NOT NULL")
-    if ids := [Path(file).stem for (file,) in damaged.fetchall()]:
-        _copy(con, "main.reviews", _REVIEWS, given={"ids": ids})
+def carry_over_unreadable_feedback(con: duckdb.DuckDBPyConnection) -> None:
+    """Copy the reviews and evaluations whose landed files cannot be read."""
+    for table, key, files in _SAID:
+        damaged = con.execute(f"SELECT file FROM {files} WHERE problem IS NOT NULL").fetchall()
+        if ids := [Path(file).stem for (file,) in damaged]:
+            _copy(con, table, f"{key} IN (SELECT unnest($ids::VARCHAR[]))", given={"ids": ids})
 
 
 def _copy(

@@ -348,6 +348,7 @@ _LINKS = (
     ("metric_definitions", "||--o{", "metrics", "name, version"),
     ("calls", "|o--o{", "outcomes", "customer_id"),
     ("calls", "|o--o{", "reviews", "landing_key"),
+    ("calls", "|o--o{", "evaluations", "landing_key"),
     ("opportunities", "|o--o{", "reviews", "name, start_s, end_s"),
     ("metrics", "|o--o{", "reviews", "name, role"),
 )

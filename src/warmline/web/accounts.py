@@ -12,6 +12,7 @@ import hmac
 import secrets
 import shlex
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -390,11 +391,13 @@ _PRIVATE, _UNTIL_CHANGED = "no-store", "no-cache"
 class Guard:
     """ASGI middleware: refuses what comes by another name, from another page, or is too large.
 
-    `hosts` are the names that the server is called by, without ports.
+    `hosts` are the names that the server is called by, without ports; `say` gives a line in the
+    language of an `Accept-Language` header.
     """
 
     app: ASGIApp
     hosts: frozenset[str]
+    say: Callable[[str, str], str]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer with the one line that says why not."""
@@ -414,7 +417,8 @@ class Guard:
         refusal = self._refusal(scope["method"], Headers(scope=scope))
         if refusal is not None:
             status, why = refusal
-            await PlainTextResponse(f"{why}\n", status)(scope, receive, send_with_headers)
+            line = self.say(Headers(scope=scope).get("accept-language", ""), why)
+            await PlainTextResponse(f"{line}\n", status)(scope, receive, send_with_headers)
             return
         await self.app(scope, receive, send_with_headers)
 

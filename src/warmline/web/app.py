@@ -44,8 +44,13 @@ from warmline.web.call_routes import (
     review_metric,
     show_call,
 )
-from warmline.web.disputes import answer_evaluation, decide_dispute, show_evaluation
-from warmline.web.listing import list_calls
+from warmline.web.disputes import (
+    answer_evaluation,
+    decide_dispute,
+    export_scores,
+    show_evaluation,
+)
+from warmline.web.listing import list_calls, list_unanswered
 from warmline.web.oidc import (
     CALLBACK,
     LOGIN_LASTS_S,
@@ -62,7 +67,7 @@ from warmline.web.people import (
     show_team,
 )
 from warmline.web.report import export_report, show_report
-from warmline.web.scorecards import export_scores, save_form, show_form
+from warmline.web.scorecards import save_form, show_form
 from warmline.web.site import (
     RefusedError,
     Site,
@@ -88,6 +93,7 @@ from warmline.web.work import (
 
 _STATIC = Path(__file__).parent / "static"
 _AUDIT_ROWS = 200
+_FAULT = "a fault in warmline; its story is in the server's terminal"
 
 
 def create_site(
@@ -127,17 +133,17 @@ def create_app(site: Site, hosts: frozenset[str]) -> Starlette:
         user = session.user if session else None
         return refusal(site, request, RefusedError(status, what), user)
 
+    async def fault(request: Request, _: Exception) -> Response:
+        """Answer for a fault of ours without quoting it: it may hold words of a call."""
+        accepted = request.headers.get("accept-language", "")
+        return Response(f"{site.said(accepted, _FAULT)}\n", 500)
+
     return Starlette(
         routes=_routes(site),
-        middleware=[Middleware(Guard, hosts=hosts)],
+        middleware=[Middleware(Guard, hosts=hosts, say=site.said)],
         exception_handlers={HTTPException: not_found, Exception: fault},
         lifespan=lifespan,
     )
-
-
-async def fault(_: Request, __: Exception) -> Response:
-    """Answer for a fault of ours without quoting it: it may hold words of a call."""
-    return Response("a fault in warmline; its story is in the server's terminal\n", 500)
 
 
 def _routes(site: Site) -> list[Route | Mount]:
@@ -150,6 +156,7 @@ def _routes(site: Site) -> list[Route | Mount]:
     return [
         get("/", lambda visit: visit.back("/calls")),
         get("/calls", list_calls),
+        get("/feelings", list_unanswered),
         get("/call", show_call),
         get("/call/waveform", draw_waveform, Right.HEAR),
         get("/call/words", list_words),
@@ -162,6 +169,7 @@ def _routes(site: Site) -> list[Route | Mount]:
         get("/call/score", show_form, Right.REVIEW),
         post("/call/score", save_form, Right.REVIEW),
         get("/scores.csv", export_scores, Right.EXPORT),
+        get("/scores.xlsx", export_scores, Right.EXPORT),
         get("/evaluation", show_evaluation, Right.NAMES),
         post("/evaluation/answer", answer_evaluation, Right.APPEAL),
         post("/evaluation/decide", decide_dispute, Right.LEAD),

@@ -19,7 +19,14 @@ from warmline.annotation.agreement import (
 from warmline.errors import QueryError
 from warmline.statistics import Estimate, wilson
 from warmline.web.accounts import Right
-from warmline.web.scorecards import Evaluation, Form, evaluations_of, forms, parse_form
+from warmline.web.scorecards import (
+    Evaluation,
+    Form,
+    evaluations_of,
+    forms,
+    land_or_say,
+    parse_form,
+)
 from warmline.web.site import RefusedError, Visit
 from warmline.web.store import assignments, calibrations, now
 from warmline.web.warehouse import Reader, Row
@@ -133,6 +140,7 @@ def close_calibration(visit: Visit) -> Response:
         .values(closed_at=now()),
         assignments.delete().where(waiting),
     )
+    land_or_say(visit.site, [call["landing_key"] for call in found.calls])
     visit.note("closed calibration", detail=str(number))
     return visit.back("/calibration", id=number)
 

@@ -51,6 +51,9 @@ def show_call(visit: Visit) -> Response:
         call = visit.call(reader)
         page = _page(visit, reader, call)
         visit.note("opened", call)
+        no_sound = _no_sound(visit, reader, page.call)
+        if no_sound is None:
+            site.sounds.prepare(recording_of(visit, reader, page.call))
         return visit.page(
             "call.html",
             reader,
@@ -67,7 +70,7 @@ def show_call(visit: Visit) -> Response:
             evaluations=evaluations_of(visit, [call.landing_key]),
             corrected=corrected(page),
             forms=forms(site.warehouse.path),
-            no_sound=_no_sound(visit, reader, page.call),
+            no_sound=no_sound,
             sound=_sound_link(visit, call),
         )
 
@@ -107,9 +110,9 @@ def play(visit: Visit) -> Response:
     wav.bytes_between(first, min(last, first + 1))  # what cannot be decoded is said now
     if wanted is not None:
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"
-    return StreamingResponse(
-        wav.blocks(first, last), 200 if wanted is None else 206, headers, "audio/wav"
-    )
+    if wanted is None:  # no player: somebody keeps the file
+        return StreamingResponse(wav.blocks(0, last, size), 200, headers, "audio/wav")
+    return StreamingResponse(wav.blocks(first, last), 206, headers, "audio/wav")
 
 
 def renew_link(visit: Visit) -> Response:

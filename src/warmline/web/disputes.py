@@ -1,17 +1,25 @@
-"""Disputes: who was evaluated answers, a lead decides, and every version is kept."""
+"""What becomes of evaluations: who was evaluated answers, a lead decides, all of it is exported."""
+
+import csv
+import io
+from typing import Any
 
 import sqlalchemy as sa
 from starlette.responses import Response
 
 from warmline.errors import QueryError
+from warmline.files import safe_cell
 from warmline.query.calls import NamedCall, find_call, page_of
+from warmline.query.questions import QueryResult
 from warmline.web.accounts import Right, Role
 from warmline.web.scorecards import (
     CHANGED,
     Evaluation,
+    Form,
     answers_in,
     as_stored,
     evaluations_of,
+    land_or_say,
     require_complete,
 )
 from warmline.web.site import RefusedError, Visit
@@ -125,6 +133,57 @@ def evaluations_of_agent(
     return [(each, own[each.latest["landing_key"]]) for each in found]
 
 
+def export_scores(visit: Visit) -> Response:
+    """Send all final evaluations as CSV, or as a workbook: one row a question, safe in either."""
+    query = sa.select(evaluations.c.landing_key).where(~evaluations.c.is_draft).distinct()
+    keys = {row["landing_key"] for row in visit.site.store.read(query)}
+    with visit.site.reading() as reader:
+        calls = reader.calls(keys)
+    rows: list[list[Any]] = []
+    count = 0
+    for found in reversed(evaluations_of(visit, calls.keys())):
+        final = [row for row in found.versions if not row["is_draft"]]
+        for row in final:
+            is_current = row is final[0]
+            rows += _exported_rows(row, calls[row["landing_key"]], found.status, is_current)
+            count += 1
+    visit.note("exported", detail=f"evaluations, {count}")
+    kind = visit.request.url.path.rpartition(".")[2]
+    headers = {"Content-Disposition": f'attachment; filename="evaluations.{kind}"'}
+    if kind == "xlsx":
+        from warmline.query.export import workbook  # and with it what other exports need
+
+        made = workbook(QueryResult(_COLUMNS, (), tuple(map(tuple, rows)), truncated=False))
+        return Response(made, 200, headers, _XLSX)
+    page = io.StringIO()
+    writer = csv.writer(page, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows([safe_cell(cell) for cell in row] for row in rows)
+    return Response(page.getvalue(), 200, headers, "text/csv; charset=utf-8")
+
+
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_COLUMNS = (
+    *("evaluation_id", "call_id", "started_at", "agent_id", "evaluated_at", "evaluated_by"),
+    *("form", "form_sha256", "score", "question", "answer", "weight", "is_critical", "note"),
+    *("status", "is_current", "replaces", "calibration_id"),
+)
+
+
+def _exported_rows(row: Row, call: Row, status: str, is_current: bool) -> list[list[Any]]:
+    form: Form = row["content"]
+    return [
+        [
+            *(row["evaluation_id"], call["call_id"], call["started_at"], call["agent_id"]),
+            *(row["at"], row["user_name"], row["form"], row["form_sha256"][:12]),
+            *(row["score"].value, question.id, row["answers"].get(question.id)),
+            *(question.weight, question.is_critical, row["answers"].get(f"{question.id}.note")),
+            *(status, is_current, row["replaces"], row["calibration_id"]),
+        ]
+        for question in form.questions
+    ]
+
+
 def _answers_now(visit: Visit, found: Evaluation, agent: str | None) -> tuple[str, ...]:
     """Return what this person may answer now."""
     if not visit.user.may(Right.APPEAL) or _answers_in_person(visit, agent):
@@ -189,4 +248,5 @@ def _step(
     if not visit.site.store.write_unless(changed, *also, dispute_steps.insert().values(row)):
         raise RefusedError(409, CHANGED)
     visit.note(step, call, detail=f"evaluation {row['evaluation_id']}")
+    land_or_say(visit.site, [call.landing_key])
     return visit.back("/evaluation", id=row["evaluation_id"])

@@ -121,9 +121,10 @@ def waveform(peaks: NDArray[np.int8]) -> str:
     The loudest column fills the box: parties are recorded at levels of their own.
     """
     drawn = peaks.astype(np.float32) * (120 / max(int(np.abs(peaks.astype(np.int16)).max()), 8))
-    tops = [f"{i} {-int(high)}" for i, (_, high) in enumerate(drawn)]
-    bottoms = [f"{i} {-int(low)}" for i, (low, _) in reversed(list(enumerate(drawn)))]
-    return f"M{' L'.join([*tops, *bottoms])}Z"
+    lows, highs = (-drawn.astype(np.int16)).T.tolist()
+    tops = [f"{i} {high}" for i, high in enumerate(highs)]
+    bottoms = [f"{i} {low}" for i, low in enumerate(lows)]
+    return f"M{' L'.join([*tops, *reversed(bottoms)])}Z"
 
 
 def quiet_outside(peaks: NDArray[np.int8], spans: Sequence[Row], duration_s: float) -> None:
@@ -205,7 +206,7 @@ def trend(rows: Sequence[Row]) -> list[TrendPoint]:
                 _percent(1 - high),
                 _percent(high - low),
                 f"week of {row['week']}: {rate:.0%}, {low:.0%} to {high:.0%}, "
-                f"{row['answered']:.0f} of {row['answerable']:.0f} cues answered",
+                f"{row['answered']:.0f} of {row['answerable']:.0f} feelings answered",
             )
         )
     return points

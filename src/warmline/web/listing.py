@@ -1,4 +1,4 @@
-"""The list of calls: filters that are links, page by page by key, and why there is nothing."""
+"""Lists of calls, and of feelings left unanswered: filters that are links, page by page by key."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -8,17 +8,13 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from warmline.errors import QueryError
-from warmline.query.search import (
-    Hit,
-    Match,
-    Scope,
-    search,
-)
+from warmline.query.search import Hit, Scope, best_hits
 from warmline.web.accounts import Right
 from warmline.web.site import Visit, rows_for
 from warmline.web.warehouse import Reader, Row
 
 PAGE_ROWS = 50
+_MOST_FEELINGS = 100
 _MOST_HITS = 200
 _MOST_CHOICES = 30
 #: Days that a filter may name: periods before them and days after them are days, too.
@@ -41,6 +37,15 @@ _COLUMNS = """call_id, started_at, status, reason, agent_id, team, queue, contac
     duration_s, agent_talk_share, opportunities, answerable, answered, answered_rate, dead_air_s,
     agent_interruptions, no_ledger_reason, is_simulated"""
 _ORDER = "started_at DESC NULLS LAST, call_id DESC"
+#: Columns that the list is sorted by when their heading is clicked: the column, and whether its
+#: greatest values come first then.
+SORTS = {
+    "began": ("started_at", True),
+    "length": ("duration_s", True),
+    "answered": ("answered_rate", False),
+    "interrupted": ("agent_interruptions", True),
+    "dead_air": ("dead_air_s", True),
+}
 #: How many calls of each kind there are on each day: what filters can be set to.
 _DAYS = """
 SELECT started_at::DATE::TIMESTAMP AS started_at, agent_id, team, queue, contact_reason,
@@ -54,6 +59,38 @@ SELECT call_id, started_at, agent_id, team, queue, contact_reason FROM calls ORD
 #: The first of the last four weeks with calls, and how many calls there are.
 _EXTENT = "SELECT four_weeks_to(NULL)::DATE AS first, count(*) AS calls FROM calls"
 _EQUAL = {"agent": "agent_id", "team": "team", "queue": "queue", "reason": "contact_reason"}
+#: Feelings that were left unanswered: of a day's calls few columns decide which are shown.
+_UNANSWERED = """
+WITH picked AS (
+    SELECT o.call_no, o.opportunity_index
+    FROM facts.opportunities AS o
+    INNER JOIN calls ON calls.call_no = o.call_no
+    WHERE NOT o.answered AND {where}
+    ORDER BY {order} LIMIT {rows}
+)
+SELECT
+    calls.call_id, calls.started_at, calls.agent_id, calls.queue, calls.is_simulated,
+    o.opportunity_index, o.kind, o.strength, o.start_s, o.text, o.answer, o.answer_text,
+    replied.text AS agent_turn, greatest(o.start_s - 1, 0) AS clip_start_s,
+    least(coalesce(o.answer_end_s, o.end_s + 4) + 1, calls.duration_s) AS clip_end_s
+FROM picked
+INNER JOIN calls ON calls.call_no = picked.call_no
+INNER JOIN facts.opportunities AS o
+    ON o.call_no = picked.call_no AND o.opportunity_index = picked.opportunity_index
+LEFT JOIN facts.turns AS replied
+    ON replied.call_no = picked.call_no AND replied.role = 'agent'
+    AND replied.turn_index = coalesce(o.answer_turn_index, o.turn_index + 1)
+ORDER BY {order}
+"""
+#: The worst first: how strong a feeling was, and of those alike how it was treated.
+_WORST = """o.strength DESC,
+    list_position(['dismissed', 'ignored', 'problem_solved_only'], o.answer),
+    calls.started_at DESC NULLS LAST, calls.call_id, o.start_s"""
+_NEWEST = "calls.started_at DESC NULLS LAST, calls.call_id, o.start_s"
+_REVIEWED = """
+SELECT call_id, opportunity_index, verdict FROM review_summary
+WHERE subject = 'cue' AND list_contains($ids, call_id)
+"""
 
 
 @dataclass(frozen=True)
@@ -69,11 +106,13 @@ class Filters:
     last: date | None = None
     all_days: bool = False
     phrase: str = ""
+    sort: str = ""
+    path: str = "/calls"
 
     @property
     def query(self) -> dict[str, str]:
         """Return the filters as fields of an address."""
-        fields = {name: getattr(self, name) for name in (*_EQUAL, "measure", "phrase")}
+        fields = {name: getattr(self, name) for name in (*_EQUAL, "measure", "phrase", "sort")}
         fields |= {"from": str(self.first or ""), "to": str(self.last or "")}
         fields["days"] = "all" if self.all_days else ""
         return {name: value for name, value in fields.items() if value}
@@ -81,7 +120,21 @@ class Filters:
     def link(self, **changes: Any) -> str:
         """Return the address of the list with these filters changed."""
         fields = replace(self, **changes).query
-        return f"/calls?{urlencode(fields)}" if fields else "/calls"
+        return f"{self.path}?{urlencode(fields)}" if fields else self.path
+
+    def sorted_by(self, name: str) -> str | None:
+        """Return which way the list is sorted by a column, as `aria-sort` says it; None if not."""
+        if name != (self.sort.removeprefix("-") or "began"):
+            return None
+        return "descending" if self.sort.startswith("-") or not self.sort else "ascending"
+
+    def sort_link(self, name: str) -> str:
+        """Return the address of the list sorted by a column, the other way round if it is."""
+        is_down = SORTS[name][1]
+        if found := self.sorted_by(name):
+            is_down = found == "ascending"
+        sort = f"-{name}" if is_down else name
+        return self.link(sort="" if sort == "-began" else sort)
 
     def periods(self) -> list[tuple[str, str]]:
         """Return links to days that are often asked for, counted back from the last one here."""
@@ -116,21 +169,24 @@ class Filters:
         return found
 
 
-def filters_of(visit: Visit, reader: Reader) -> Filters:
-    """Return the filters of an address; without days, the last four weeks with calls.
+def filters_of(visit: Visit, reader: Reader, path: str = "/calls", usual_days: int = 28) -> Filters:
+    """Return the filters of an address; without days, the last four weeks (or so) with calls.
 
     Raises QueryError naming a field that cannot be read.
     """
-    asked = {name: visit.asked(name)[:200] for name in (*_EQUAL, "measure", "phrase")}
+    asked = {name: visit.asked(name)[:200] for name in (*_EQUAL, "measure", "phrase", "sort")}
     if asked["measure"] and asked["measure"] not in MEASURES:
         raise QueryError(f"measure: one of {', '.join(MEASURES)}")
+    if asked["sort"] and asked["sort"].removeprefix("-") not in SORTS:
+        raise QueryError(f"sort: one of {', '.join(SORTS)}, with - before it the other way round")
     first, last = _day(visit, "from"), _day(visit, "to")
     all_days = visit.asked("days") == "all" and not (first or last)
     if not (first or last or all_days):
         first = reader.value(f"SELECT first FROM {reader.kept('call_extent', _EXTENT)}")
         last = first + timedelta(days=27) if first else None
+        first = last - timedelta(days=usual_days - 1) if last else None
         all_days = first is None
-    return Filters(**asked, first=first, last=last, all_days=all_days)
+    return Filters(**asked, first=first, last=last, all_days=all_days, path=path)
 
 
 def _day(visit: Visit, name: str) -> date | None:
@@ -194,7 +250,7 @@ def list_calls(visit: Visit) -> Response:
         if filters.phrase:
             hits = _hits(visit, reader, filters, where)
         else:
-            rows, after = _page_of_calls(visit, reader, where)
+            rows, after = _page_of_calls(visit, reader, filters, where)
         is_empty = not (rows or hits)
         return visit.page(
             "calls.html",
@@ -211,43 +267,86 @@ def list_calls(visit: Visit) -> Response:
 
 
 def _page_of_calls(
-    visit: Visit, reader: Reader, where: Condition
+    visit: Visit, reader: Reader, filters: Filters, where: Condition
 ) -> tuple[list[Row], tuple[str, str] | None]:
-    """One page of calls and the key of its last row, if more follow: (when, call id)."""
+    """One page of calls and the key of its last row, if more follow: (value sorted by, call id)."""
     sql, values = where.sql, dict(where.values)
+    name = filters.sort.removeprefix("-") or "began"
+    column, is_down = SORTS[name][0], filters.sorted_by(name) == "descending"
     if after := visit.asked("after"):
         at, _, last_id = after.partition("|")
         try:
             if not last_id:
                 raise ValueError
             values["last_id"] = last_id
-            values |= {"at": datetime.fromisoformat(at)} if at else {}
+            values |= {"at": _sorted_value(name, at)} if at else {}
         except ValueError:
             raise QueryError("after: not the key of a row; open the list again") from None
         if at:
             sql += (
-                " AND (started_at IS NULL OR started_at < $at"
-                " OR (started_at = $at AND call_id < $last_id))"
+                f" AND ({column} IS NULL OR {column} {'<' if is_down else '>'} $at"
+                f" OR ({column} = $at AND call_id < $last_id))"
             )
         else:
-            sql += " AND started_at IS NULL AND call_id < $last_id"
+            sql += f" AND {column} IS NULL AND call_id < $last_id"
+    order = f"{column} {'DESC' if is_down else 'ASC'} NULLS LAST, call_id DESC"
     # Which calls is decided first, by as few columns as that takes; of the others only those rows
     # are read that hold them.
-    narrow = "call_summary" if where.reads_measures else reader.kept("call_keys", _KEYS)
+    is_narrow = name == "began" and not where.reads_measures
+    narrow = reader.kept("call_keys", _KEYS) if is_narrow else "call_summary"
     found = reader.rows(
-        f"SELECT call_id FROM {narrow} WHERE {sql} ORDER BY {_ORDER} LIMIT {PAGE_ROWS + 1}", values
+        f"SELECT call_id FROM {narrow} WHERE {sql} ORDER BY {order} LIMIT {PAGE_ROWS + 1}", values
     )
     if not found:
         return [], None
     rows = reader.rows(
-        f"SELECT {_COLUMNS} FROM call_summary WHERE list_contains($ids, call_id) ORDER BY {_ORDER}",
+        f"SELECT {_COLUMNS} FROM call_summary WHERE list_contains($ids, call_id) ORDER BY {order}",
         {"ids": [row["call_id"] for row in found]},
     )
     if len(rows) <= PAGE_ROWS:
         return rows, None
     last = rows[PAGE_ROWS - 1]
-    at = last["started_at"].isoformat() if last["started_at"] else ""
-    return rows[:PAGE_ROWS], (at, last["call_id"])
+    at = last[column]
+    key = "" if at is None else at.isoformat() if isinstance(at, datetime) else repr(float(at))
+    return rows[:PAGE_ROWS], (key, last["call_id"])
+
+
+def _sorted_value(name: str, text: str) -> datetime | float:
+    """Return the value that an address carries. Raises ValueError for none."""
+    return datetime.fromisoformat(text) if name == "began" else float(text)
+
+
+def list_unanswered(visit: Visit) -> Response:
+    """Show the feelings that were left unanswered, the worst first: of the last week with calls,
+    unless other days are asked for.
+    """
+    is_newest = visit.asked("order") == "newest"
+    with visit.site.reading(reviews=True) as reader:
+        asked = filters_of(visit, reader, "/feelings", usual_days=7)
+        filters = replace(asked, measure="", phrase="", sort="")
+        where = condition(visit, reader, filters)
+        order = _NEWEST if is_newest else _WORST
+        sql = _UNANSWERED.format(where=where.sql, order=order, rows=_MOST_FEELINGS + 1)
+        rows = reader.rows(sql, where.values)
+        return visit.page(
+            "feelings.html",
+            reader,
+            filters=filters,
+            is_newest=is_newest,
+            rows=rows_for(visit, rows[:_MOST_FEELINGS]),
+            has_more=len(rows) > _MOST_FEELINGS,
+            verdicts=_verdicts(reader, rows),
+            choices=_choices(visit, reader, filters),
+        )
+
+
+def _verdicts(reader: Reader, rows: list[Row]) -> dict[tuple[str, int], str]:
+    """Return what listeners say of rows of the ledger, by call and place in it."""
+    ids = sorted({row["call_id"] for row in rows})
+    if not ids or not reader.value("SELECT count(*) FROM reviews"):
+        return {}
+    found = reader.rows(_REVIEWED, {"ids": ids})
+    return {(row["call_id"], row["opportunity_index"]): row["verdict"] for row in found}
 
 
 def _next_link(filters: Filters, after: tuple[str, str] | None) -> str | None:
@@ -261,13 +360,8 @@ def _hits(visit: Visit, reader: Reader, filters: Filters, where: Condition) -> l
     agent = where.values.get("own") or where.values.get("agent")
     scope = Scope(first_day=filters.first, last_day=filters.last, agent=agent)
     try:
-        found = search(
-            visit.site.warehouse.path,
-            filters.phrase,
-            match=Match.ALL,
-            scope=scope,
-            limit=_MOST_HITS,
-        )
+        with reader.within_time() as con:
+            found = best_hits(con, filters.phrase, scope=scope, limit=_MOST_HITS)
     except QueryError as e:
         raise QueryError(str(e).split(" (`warmline")[0]) from e
     ids = sorted({hit.call_id for hit in found})

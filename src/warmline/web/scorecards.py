@@ -5,27 +5,28 @@ ships with warmline. What is saved keeps the form's own text beside the answers,
 evaluation reads as it was filled in, whatever becomes of the form.
 """
 
-import csv
 import hashlib
-import io
 import json
 import tomllib
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
-from warmline.errors import QueryError, one_line
-from warmline.files import safe_cell
+from warmline.errors import QueryError, WarmlineError, one_line
+from warmline.landing.feedback import EvaluationAnswer, LandedEvaluation, write_evaluation
 from warmline.query.calls import page_of
+from warmline.warehouse.landing_folder import known_places
 from warmline.web.accounts import Right
-from warmline.web.site import RefusedError, Visit
+from warmline.web.site import RefusedError, Site, Visit
 from warmline.web.store import (
+    Store,
     assignments,
     calibrations,
     dispute_steps,
@@ -231,18 +232,14 @@ def evaluations_of(visit: Visit, landing_keys: Collection[str]) -> list[Evaluati
     rows = store.read(query.order_by(evaluations.c.evaluation_id.desc()))
     if not rows:
         return []
-    by_id = {row["evaluation_id"]: row for row in rows}
     blind = _blind_to(visit)
-    versions: dict[tuple[str, str, str, int | None], list[Row]] = {}
-    for row in rows:
-        first = row
-        while first["replaces"] in by_id:
-            first = by_id[first["replaces"]]
-        own = first["user_name"] == visit.user.name
+    versions: dict[_Chain, list[Row]] = {}
+    for row, chain in _chained(rows):
+        own = chain.author == visit.user.name
         if not own and (row["is_draft"] or blind.hides(row)):
             continue
-        chain = (row["landing_key"], first["user_name"], row["form"], row["calibration_id"])
-        versions.setdefault(chain, []).append(_opened(visit, row))
+        opened = _opened(store, row) | {"by": visit.name_of(row["user_name"])}
+        versions.setdefault(chain, []).append(opened)
     query = sa.select(dispute_steps).where(dispute_steps.c.landing_key.in_(keys))
     steps = [_step(visit, row) for row in store.read(query.order_by(dispute_steps.c.step_id))]
     found = []
@@ -251,6 +248,28 @@ def evaluations_of(visit: Visit, landing_keys: Collection[str]) -> list[Evaluati
         own_steps = tuple(step for step in steps if step["evaluation_id"] in ids)
         found.append(Evaluation(tuple(chain_rows), own_steps))
     return found
+
+
+class _Chain(NamedTuple):
+    """Which evaluation a version is of."""
+
+    landing_key: str
+    author: str
+    form: str
+    calibration_id: int | None
+
+
+def _chained(rows: list[Row]) -> Iterator[tuple[Row, _Chain]]:
+    """Yield versions, each with its evaluation: the author is whoever gave the first of them."""
+    by_id = {row["evaluation_id"]: row for row in rows}
+    for row in rows:
+        first = row
+        while first["replaces"] in by_id:
+            first = by_id[first["replaces"]]
+        yield (
+            row,
+            _Chain(row["landing_key"], first["user_name"], row["form"], row["calibration_id"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -350,9 +369,12 @@ def save_form(visit: Visit) -> Response:
     row = evaluations.insert().values(values)
     if not visit.site.store.write_unless(sa.select(sa.literal(1)).where(sa.or_(*changed)), row):
         raise RefusedError(409, CHANGED)
+    landed = {call.landing_key}
     if not is_draft:
-        finish_assignment(visit, call.landing_key, calibration)
+        landed |= finish_assignment(visit, call.landing_key, calibration)
     visit.note("scored", call, detail=f"{form.name}{' (draft)' if is_draft else ''}")
+    if not is_draft:
+        land_or_say(visit.site, landed)
     if is_draft or calibration is not None:
         return visit.back("/call", id=call.call_id)
     saved = next(
@@ -394,22 +416,25 @@ def as_stored(visit: Visit, form: Form, answers: dict[str, str]) -> dict[str, An
     }
 
 
-def finish_assignment(visit: Visit, landing_key: str, calibration_id: int | None) -> None:
-    """Note that a call was scored; a calibration in which nothing is left to score is closed."""
+def finish_assignment(visit: Visit, landing_key: str, calibration_id: int | None) -> frozenset[str]:
+    """Note that a call was scored; a calibration in which nothing is left to score is closed.
+
+    Returns the calls of a calibration that was closed by that.
+    """
     store = visit.site.store
     same = assignments.c.calibration_id.is_not_distinct_from(calibration_id)
     mine = (assignments.c.landing_key == landing_key) & (assignments.c.user_name == visit.user.name)
     open_ones = mine & same & assignments.c.done_at.is_(None)
     store.write(assignments.update().where(open_ones).values(done_at=now()))
     if calibration_id is None:
-        return
-    left = sa.select(assignments.c.assignment_id).where(
-        assignments.c.calibration_id == calibration_id, assignments.c.done_at.is_(None)
-    )
-    if not store.read(left):
-        closed = calibrations.c.calibration_id == calibration_id
-        still_open = calibrations.c.closed_at.is_(None)
-        store.write(calibrations.update().where(closed & still_open).values(closed_at=now()))
+        return frozenset()
+    asked = store.read(sa.select(assignments).where(assignments.c.calibration_id == calibration_id))
+    if any(row["done_at"] is None for row in asked):
+        return frozenset()
+    closed = calibrations.c.calibration_id == calibration_id
+    still_open = calibrations.c.closed_at.is_(None)
+    store.write(calibrations.update().where(closed & still_open).values(closed_at=now()))
+    return frozenset(row["landing_key"] for row in asked)
 
 
 def _calibration_for(visit: Visit, landing_key: str, form: str) -> int | None:
@@ -429,55 +454,104 @@ def _calibration_for(visit: Visit, landing_key: str, form: str) -> int | None:
     return rows[0]["calibration_id"] if rows else None
 
 
-def export_scores(visit: Visit) -> Response:
-    """Send all final evaluations as CSV: one row a question, safe in a spreadsheet."""
-    query = sa.select(evaluations.c.landing_key).where(~evaluations.c.is_draft).distinct()
-    keys = {row["landing_key"] for row in visit.site.store.read(query)}
-    with visit.site.reading() as reader:
-        calls = reader.calls(keys)
-    page = io.StringIO()
-    writer = csv.writer(page, lineterminator="\n")
-    writer.writerow(_CSV_COLUMNS)
-    count = 0
-    for found in reversed(evaluations_of(visit, calls.keys())):
-        final = [row for row in found.versions if not row["is_draft"]]
-        for row in final:
-            is_current = row is final[0]
-            writer.writerows(_csv_rows(row, calls[row["landing_key"]], found.status, is_current))
-            count += 1
-    visit.note("exported", detail=f"evaluations, {count}")
-    headers = {"Content-Disposition": 'attachment; filename="evaluations.csv"'}
-    return Response(page.getvalue(), 200, headers, "text/csv; charset=utf-8")
-
-
-_CSV_COLUMNS = (
-    *("evaluation_id", "call_id", "started_at", "agent_id", "evaluated_at", "evaluated_by"),
-    *("form", "form_sha256", "score", "question", "answer", "weight", "is_critical", "note"),
-    *("status", "is_current", "replaces", "calibration_id"),
-)
-
-
-def _csv_rows(row: Row, call: Row, status: str, is_current: bool) -> list[list[Any]]:
-    form: Form = row["content"]
-    shown = []
-    for question in form.questions:
-        cells = [
-            *(row["evaluation_id"], call["call_id"], call["started_at"], call["agent_id"]),
-            *(row["at"], row["user_name"], row["form"], row["form_sha256"][:12]),
-            *(row["score"].value, question.id, row["answers"].get(question.id)),
-            *(question.weight, question.is_critical, row["answers"].get(f"{question.id}.note")),
-            *(status, is_current, row["replaces"], row["calibration_id"]),
-        ]
-        shown.append([safe_cell(cell) for cell in cells])
-    return shown
-
-
-def _opened(visit: Visit, row: Row) -> Row:
+def _opened(store: Store, row: Row) -> Row:
     """A stored evaluation with its form, answers and score."""
     form = parse_form(row["form"], row["form_text"])
-    answers = json.loads(visit.site.store.unseal(row["answers"]))
-    by = visit.name_of(row["user_name"])
-    return row | {"content": form, "answers": answers, "score": score(form, answers), "by": by}
+    answers = json.loads(store.unseal(row["answers"]))
+    return row | {"content": form, "answers": answers, "score": score(form, answers)}
+
+
+# Rows of the warehouse: what others may see of evaluations lands beside the reviews.
+
+
+def land_evaluations(site: Site, landing_keys: Collection[str] | None = None) -> None:
+    """Land the evaluations of these calls, or of all: each final version at each of its statuses.
+
+    Drafts stay here, and so do answers to a calibration until it is closed. What has landed is left
+    as it is. Raises WarmlineError when the landing folder cannot be written.
+    """
+    rows = site.store.read(_open_to_all(landing_keys))
+    if not rows:
+        return
+    folder = known_places(site.settings, None, site.warehouse.path).landing
+    keys = {row["landing_key"] for row in rows}
+    query = sa.select(dispute_steps).where(dispute_steps.c.landing_key.in_(keys))
+    steps = site.store.read(query.order_by(dispute_steps.c.step_id))
+    with site.reading() as reader:
+        calls = reader.calls(keys)
+    for row, chain in _chained(rows):
+        if chain.landing_key not in calls:  # gone, or not published yet: the next start sees to it
+            continue
+        version = _as_landed(_opened(site.store, row), chain, calls[chain.landing_key]["call_id"])
+        write_evaluation(version, folder)
+        for step in steps:
+            if step["evaluation_id"] == row["evaluation_id"]:
+                noted = step["at"].replace(tzinfo=UTC)
+                write_evaluation(replace(version, noted_at=noted, status=step["step"]), folder)
+
+
+def land_or_say(site: Site, landing_keys: Collection[str]) -> None:
+    """Land evaluations that have just been kept. Raises RefusedError saying that they are kept."""
+    try:
+        land_evaluations(site, landing_keys)
+    except WarmlineError as e:
+        raise RefusedError(
+            500,
+            f"kept, and not in the warehouse yet: {e}; the next start of `warmline serve` puts it "
+            "there",
+        ) from e
+
+
+def _open_to_all(landing_keys: Collection[str] | None) -> sa.Select[Any]:
+    """The query for final versions that everybody may see."""
+    still_open = sa.select(calibrations.c.calibration_id).where(calibrations.c.closed_at.is_(None))
+    query = sa.select(evaluations).where(
+        ~evaluations.c.is_draft,
+        sa.or_(
+            evaluations.c.calibration_id.is_(None),
+            evaluations.c.calibration_id.not_in(still_open),
+        ),
+    )
+    if landing_keys is not None:
+        query = query.where(evaluations.c.landing_key.in_(sorted(set(landing_keys))))
+    return query.order_by(evaluations.c.evaluation_id)
+
+
+def _as_landed(row: Row, chain: _Chain, call_id: str) -> LandedEvaluation:
+    """A version as it lands; one that a lead gave in place of another is overturned by that."""
+    form: Form = row["content"]
+    given, scored = row["answers"], row["score"]
+    at = row["at"].replace(tzinfo=UTC)
+    answers = (
+        EvaluationAnswer(
+            section.title,
+            question.id,
+            question.text,
+            "not_applicable" if given[question.id] == NOT_APPLICABLE else given[question.id],
+            question.weight,
+            question.is_critical,
+            given.get(f"{question.id}.note") or None,
+        )
+        for section in form.content.section
+        for question in section.question
+    )
+    return LandedEvaluation(
+        noted_at=at,
+        evaluated_at=at,
+        evaluator=chain.author,
+        given_by=row["user_name"],
+        given_call_id=call_id,
+        landing_key=chain.landing_key,
+        form=form.name,
+        form_title=form.content.title,
+        form_sha256=form.sha256,
+        calibration_id=chain.calibration_id,
+        status="final" if row["replaces"] is None else "overturned",
+        score=scored.value,
+        points=scored.earned,
+        points_possible=scored.possible,
+        answers=tuple(answers),
+    )
 
 
 def _asked_form(visit: Visit) -> Form:

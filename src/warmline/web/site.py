@@ -172,8 +172,23 @@ def call_url(call_id: str, at_s: float | None = None) -> str:
 
 
 def words(name: str | None) -> str:
-    """Return a name of the warehouse as words: `fear_anxiety` as `fear anxiety`."""
-    return (name or "").replace("_", " ")
+    """Return a name of the warehouse as words: `fear_anxiety` as `fear anxiety`.
+
+    The pages say feeling for what the warehouse has as cue or opportunity: one word, one thing.
+    """
+    text = (name or "").replace("_", " ")
+    return _FEELINGS.sub(lambda found: _FEELING_WORDS[found[0]], text)
+
+
+_FEELING_WORDS = {
+    "opportunities": "feelings found",
+    "opportunity": "feeling",
+    "missed cue": "missed feeling",
+    "no cue": "no feeling",
+    "cues": "feelings",
+    "cue": "feeling",
+}
+_FEELINGS = re.compile(r"\b(" + "|".join(_FEELING_WORDS) + r")\b")
 
 
 def lane_class(role: str | None) -> str:
@@ -232,6 +247,10 @@ class Site:
         places_of(self.settings, None, self.warehouse.path)
         with self.warehouse.reading(reviews=reviews) as reader:
             yield reader
+
+    def said(self, accepted: str, message: str) -> str:
+        """Return a message in the language of an `Accept-Language` header."""
+        return str(self.templates[chosen_language(accepted)].filters["message"](message))
 
     def pseudonym(self, name: str) -> str:
         """Return what a researcher sees instead of a person's name: the same for the same one."""
@@ -327,8 +346,7 @@ class Visit:
 
     def said(self, message: str) -> str:
         """Return a message in the language that the browser asks for."""
-        language = chosen_language(self.request.headers.get("accept-language", ""))
-        return str(self.site.templates[language].filters["message"](message))
+        return self.site.said(self.request.headers.get("accept-language", ""), message)
 
     def note(self, action: str, call: NamedCall | None = None, **more: Any) -> None:
         """Write who did what into the audit, and an access to a call into the access log, too."""
@@ -362,6 +380,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 _PEOPLE = ("agent_id", "customer_id")
 _OF_FILES = ("path", "extra", "call_id_note", "claimed_call_id")
 _NAMES_A_FILE = "why is not shown to your role, as it may name the file"
+_ENDED = "your session has ended; open the page again"
 _NO_SUCH_CALL = "there is no such call, or it is not one of yours"
 
 
@@ -374,7 +393,7 @@ def endpoint(site: Site, handler: Handler, *rights: Right) -> Endpoint:
         def work() -> Response:
             session = session_of(site, request)
             if session is None:
-                return _to_login(request)
+                return _to_login(site, request)
             visit = Visit(site, request, session, form)
             try:
                 for right in rights:
@@ -424,9 +443,10 @@ def render(
     return HTMLResponse(page.render(language=language, **context), status)
 
 
-def _to_login(request: Request) -> Response:
+def _to_login(site: Site, request: Request) -> Response:
     if request.headers.get("hx-request") == "true":
-        return Response("your session has ended; open the page again\n", 401)
+        accepted = request.headers.get("accept-language", "")
+        return Response(f"{site.said(accepted, _ENDED)}\n", 401)
     if request.method != "GET":
         return RedirectResponse("/login", 303)
     here = request.url.path + (f"?{request.url.query}" if request.url.query else "")

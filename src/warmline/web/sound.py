@@ -8,15 +8,18 @@ import os
 import re
 import struct
 import threading
+from asyncio import sleep
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from starlette.concurrency import run_in_threadpool
 
-from warmline.errors import QueryError
+from warmline.errors import QueryError, WarmlineError
 from warmline.query.export import TONE_LEVEL, bleeped, with_margin
 from warmline.recordings.excerpt import decode_between
 from warmline.recordings.find import identify
@@ -28,7 +31,10 @@ from warmline.values import Span
 HEADER_BYTES = 44
 _PART_SAMPLES = 10 * SAMPLE_RATE_HZ
 _BLOCK_BYTES = 1 << 17
+_AT_ONCE_BYTES = 1 << 20  # of a part that is asked for, before the rest is paced
+_TIMES_FASTER = 8
 _KEPT_BYTES = 400 * 2**20
+_AT_ONCE = 4  # sounds that are opened before anybody asks for a byte of them
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
 
 
@@ -85,10 +91,24 @@ class Wav:
             parts = sum(part.nbytes for part in self._parts.values())
             return parts + (0 if self._whole is None else self._whole.nbytes)
 
-    def blocks(self, first: int, last: int) -> Iterator[bytes]:
-        """Yield the bytes from `first` to `last`, both included, some at a time."""
+    async def blocks(
+        self, first: int, last: int, at_once: int = _AT_ONCE_BYTES
+    ) -> AsyncIterator[bytes]:
+        """Yield the bytes from `first` to `last`, both included, some at a time.
+
+        A browser takes minutes ahead of where it plays. After so many bytes it gets them no faster
+        than they could be heard at eight times the speed: what it asks for next does not wait.
+        """
         for start in range(first, last + 1, _BLOCK_BYTES):
-            yield self.bytes_between(start, min(start + _BLOCK_BYTES - 1, last))
+            if start - first >= at_once:
+                await sleep(_BLOCK_BYTES / (_TIMES_FASTER * self.bytes_a_second))
+            end = min(start + _BLOCK_BYTES - 1, last)
+            yield await run_in_threadpool(self.bytes_between, start, end)
+
+    @property
+    def bytes_a_second(self) -> int:
+        """Bytes of a second of sound."""
+        return 2 * self.channels * SAMPLE_RATE_HZ
 
     def bytes_between(self, first: int, last: int) -> bytes:
         """Return the bytes from `first` to `last`, both included."""
@@ -206,6 +226,32 @@ class SoundCache:
     _kept: OrderedDict[Recording, Wav] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _opening: dict[Recording, threading.Lock] = field(default_factory=dict)
+    _preparing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_AT_ONCE))
+
+    @property
+    def kept(self) -> dict[Recording, Wav]:
+        """Return the sounds that are kept, the longest unused first."""
+        with self._lock:
+            return dict(self._kept)
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether a sound is being opened."""
+        with self._lock:
+            return bool(self._opening)
+
+    def prepare(self, recording: Recording) -> None:
+        """Begin to open the sound of a call that is about to be played, and do not wait for it.
+
+        Its bytes have to be read once to tell that they are those that were analyzed, which takes
+        longer than anything else; meanwhile the page is made. What is wrong is said when it plays.
+        """
+        if self._preparing.acquire(blocking=False):
+            threading.Thread(target=self._prepare, args=(recording,), daemon=True).start()
+
+    def _prepare(self, recording: Recording) -> None:
+        with self._preparing, suppress(WarmlineError):
+            self.sound_of(recording).between(0, 1)
 
     def sound_of(self, recording: Recording) -> Wav:
         """Return the sound of a call. Raises as `Wav`."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from warmline.database import open_for_reading
+from warmline.database import load_extension, open_for_reading
 from warmline.errors import QueryError, WarehouseError
 from warmline.warehouse.landing_folder import show_landed_reviews
 
@@ -87,6 +87,12 @@ class Reader:
         """Return calls by landing key: id, agent, team, queue, start and length."""
         found = self.rows(_CALLS, {"keys": sorted(set(landing_keys))}) if landing_keys else []
         return {row["landing_key"]: row for row in found}
+
+    @contextmanager
+    def within_time(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give the cursor. Raises QueryError when what is asked takes more than half a minute."""
+        with _interrupted_after(self.cursor, _TIMEOUT_S):
+            yield self.cursor
 
     def rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[Row]:
         """Return the rows of a query, each as a dictionary by column.
@@ -172,13 +178,14 @@ class Warehouse:
 def _opened(path: Path, snapshot: Snapshot) -> _Generation:
     con = open_for_reading(path)
     try:
+        load_extension(con, "fts")  # the stems of words that are searched for
         # Temporary tables of reviews stay in memory, and no query reaches another file.
         con.execute(f"SET memory_limit = '{_MEMORY}'")
         con.execute(f"SET threads = {_THREADS}")
         con.execute("SET temp_directory = ''")
         con.execute("SET python_enable_replacements = false")
         con.execute("SET enable_external_access = false")
-    except duckdb.Error:
+    except (duckdb.Error, WarehouseError):
         con.close()
         raise
     return _Generation(snapshot, con)

@@ -224,7 +224,7 @@
   }
   async function draw() {
     const answer = await fetch(`/call/waveform?id=${id}`);
-    if (!answer.ok) return;
+    if (!answer.ok) { await answer.text(); return; }
     const { columns, paths } = await answer.json();
     for (const svg of all(".wave")) {
       const path = paths[svg.dataset.party];
