@@ -76,7 +76,7 @@ STAGES = (
     ),
     Stage(
         "words",  # and what is private in them hidden: they are kept in no other form
-        8,
+        9,
         after=("speech",),
         settings=("words", "redaction"),
         models=(RECOGNISER,),

@@ -63,6 +63,10 @@ class _SincNet(nn.Module):
         self.norm1d = nn.ModuleList(nn.InstanceNorm1d(n, affine=True) for n in (80, 60, 60))
 
     def forward(self, waveforms: Tensor) -> Tensor:
+        # One by one what is computed of a waveform stays in a core's cache.
+        return torch.cat([self._features(one) for one in waveforms.split(1)])
+
+    def _features(self, waveforms: Tensor) -> Tensor:
         x: Tensor = self.wav_norm1d(waveforms)
         for number, (conv, norm) in enumerate(zip(self.conv1d, self.norm1d, strict=True)):
             x = conv(x)
