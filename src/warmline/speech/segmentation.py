@@ -64,7 +64,7 @@ class _SincNet(nn.Module):
 
     def forward(self, waveforms: Tensor) -> Tensor:
         # One by one what is computed of a waveform stays in a core's cache.
-        return torch.cat([self._features(one) for one in waveforms.split(1)])
+        return torch.cat([self._features(one) for one in waveforms[:, None]])
 
     def _features(self, waveforms: Tensor) -> Tensor:
         x: Tensor = self.wav_norm1d(waveforms)
