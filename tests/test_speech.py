@@ -149,6 +149,8 @@ def test_two_voices_are_heard_where_a_second_one_is_and_not_where_it_is_expected
 
 
 @given(st.lists(st.tuples(st.integers(0, 560), st.integers(1, 90), st.floats(0, 1)), max_size=6))
+@example([(111, 90, 1.0), (213, 6, 1.0)])  # a change of speaker in one run, just before the next
+@example([(110, 90, 1.0), (212, 6, 1.0)])
 def test_runs_with_two_voices_are_in_order_and_apart(
     spans: list[tuple[int, int, float]],
 ) -> None:

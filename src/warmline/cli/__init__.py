@@ -129,7 +129,8 @@ COMMANDS = {
     "forget": _Listed(
         "Set up",
         "privacy:forget",
-        "Erase calls from landing folder, warehouse, search index, reviews, outcomes and reports.",
+        "Erase calls from landing folder, warehouse, search index, reviews, scores, outcomes, "
+        "reports.",
     ),
     "subject-access": _Listed(
         "Set up",

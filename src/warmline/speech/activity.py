@@ -381,7 +381,7 @@ def two_voices(
         for before, after in itertools.pairwise(stretches)
         if before.party != after.party and before.end == after.start
     ]
-    found = []
+    found: list[tuple[int, int]] = []
     for first, last in _runs(activity.both, _BOTH_ONSET, _BOTH_ONSET, settings):
         inside = changes[bisect_left(changes, first - near) : bisect_left(changes, last)]
         probability = activity.both[first:last]
@@ -391,7 +391,10 @@ def two_voices(
         likely = first + np.flatnonzero(probability > _BOTH)
         if likely.size:
             first, last = int(likely[0]), int(likely[-1]) + 1
-        found.append((_begin(first, last, inside) if inside else first, last))
+        begin = _begin(first, last, inside) if inside else first
+        if found and begin <= found[-1][1]:  # the change lies in the run before
+            begin = first
+        found.append((begin, last))
     return found
 
 
