@@ -11,6 +11,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial, wraps
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -231,7 +232,8 @@ class Engines:
     def _once(self, key: str, load: Callable[[], Loaded]) -> Loaded:
         with self._lock:
             if key not in self._loaded:
-                self._loaded[key] = load()
+                with _without_first_weights():
+                    self._loaded[key] = load()
             loaded: Loaded = self._loaded[key]
             return loaded
 
@@ -372,6 +374,26 @@ class Engines:
 
         short = self.device.type == "cpu" and self.computes_bfloat16
         return torch.bfloat16 if short else torch.float32
+
+
+def _without_first_weights() -> AbstractContextManager[object]:
+    """Return a context in which a new network's weights are not drawn at random.
+
+    Every network here has its weights read from a file right after, each of them or none; drawing
+    them took half of the time to load it.
+    """
+    from torch.overrides import TorchFunctionMode
+
+    class Skip(TorchFunctionMode):
+        def __torch_function__(
+            self, function: Any, _types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            given = kwargs or {}
+            if getattr(function, "__module__", None) == "torch.nn.init":
+                return given["tensor"] if "tensor" in given else args[0]
+            return function(*args, **given)
+
+    return Skip()
 
 
 def import_libraries() -> None:

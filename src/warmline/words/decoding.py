@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import gelu, pad, scaled_dot_product_attention
+from torch.nn.functional import gelu, pad
 from whisper.decoding import (
     BeamSearchDecoder,
     DecodingOptions,
@@ -75,7 +75,7 @@ def decode(model: Whisper, features: Sequence[Tensor], options: DecodingOptions)
 
     `options` names the language and may ask for beams. Windows may differ in length.
     """
-    sound = _Sound.of(features)
+    sound = _Sound(features)
     task = _EncodedDecodingTask(model, options, sound)
     results: list[DecodingResult] = task.run(sound.features)
     return [task.trace.reading(i, result) for i, result in enumerate(results)]
@@ -104,28 +104,30 @@ def align(reading: Reading, tokenizer: Tokenizer, frames: int) -> list[WordTimin
     ]
 
 
-@dataclass
 class _Sound:
-    """The windows that are being decoded: their features, padded to one length.
+    """The windows that are being decoded: how long each is, and what the layers make of it.
 
-    `hidden` is (windows, 1, 1, frames): 0 where there is sound and -inf in the padding.
+    `keys_and_values` has, for each layer of the decoder, a pair (heads, frames, states) for each
+    window. They are the same for all of its beams, and are made in the first step.
     """
 
-    features: Tensor
-    hidden: Tensor
+    def __init__(self, windows: Sequence[Tensor]) -> None:
+        self.features = torch.nn.utils.rnn.pad_sequence(list(windows), batch_first=True)
+        self._frames = [len(window) for window in windows]
+        self.keys_and_values: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
-    @classmethod
-    def of(cls, windows: Sequence[Tensor]) -> "_Sound":
-        """Return windows of different lengths as one tensor."""
-        features = torch.nn.utils.rnn.pad_sequence(list(windows), batch_first=True)
-        hidden = features.new_zeros(features.shape[:2])
-        for row, window in zip(hidden, windows, strict=True):
-            row[len(window) :] = -math.inf
-        return cls(features, hidden[:, None, None])
+    def lay_out(self, layer: int, k: Tensor, v: Tensor, heads: int) -> None:
+        """Keep a layer's keys and values (windows, frames, states), by window and head."""
+        self.keys_and_values[layer] = [
+            tuple(x[:frames].reshape(frames, heads, -1).transpose(0, 1).contiguous() for x in both)
+            for *both, frames in zip(k, v, self._frames, strict=True)
+        ]
 
     def keep(self, places: list[int]) -> None:
         """Leave only the windows in these places."""
-        self.features, self.hidden = self.features[places], self.hidden[places]
+        self._frames = [self._frames[i] for i in places]
+        for layer, kept in self.keys_and_values.items():
+            self.keys_and_values[layer] = [kept[i] for i in places]
 
 
 class _EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
@@ -197,7 +199,8 @@ class _Windows:
         cache = self._task.inference.kv_cache
         own_modules = set(self._task.inference.kv_modules)
         for module, kept in cache.items():
-            cache[module] = kept[rows if module in own_modules else going]
+            if module in own_modules:
+                cache[module] = kept[rows]
         self.live = [self.live[i] for i in going]
         self._sound.keep(going)
         return tokens[rows], sum_logprobs[rows]
@@ -260,13 +263,17 @@ class _Trace:
         self._scores: list[Tensor] = []  # of the step that is under way, layer by layer
         self._steps: list[_Step] = []
 
-    def attend(self, layer: int, queries: Tensor, keys: Tensor) -> None:
-        """Note the scores of a layer's alignment heads; tensors are (windows, heads, rows, n)."""
+    def attend(self, layer: int, scores: Sequence[Tensor]) -> None:
+        """Note the scores of a layer's alignment heads, (heads, rows, frames) for each window."""
         if layer in self._heads:
-            heads = self._heads[layer]
-            scores = (queries[:, heads] @ keys[:, heads].transpose(-1, -2)) * keys.shape[-1] ** -0.5
-            by_beam = scores.unflatten(2, (self._beams, -1)).permute(0, 2, 3, 1, 4)
-            self._scores.append(by_beam.to(torch.float16))
+            longest = max(own.shape[-1] for own in scores)
+            chosen = [
+                pad(own[self._heads[layer]].to(torch.float16), (0, longest - own.shape[-1]))
+                for own in scores
+            ]
+            stacked = torch.stack(chosen)  # (windows, heads, rows, frames)
+            by_beam = stacked.reshape(*stacked.shape[:2], self._beams, -1, longest)
+            self._scores.append(by_beam.permute(0, 2, 3, 1, 4))
 
     def end_step(
         self, live: list[int], before: Tensor, after: Tensor, logits: Tensor, of_text: Tensor
@@ -321,18 +328,20 @@ def _attention_to(
         layer: int, q: Tensor, k: Tensor, v: Tensor, _mask: None = None
     ) -> tuple[Tensor, None]:
         attention = attentions[layer]
-        if k.dim() == 3:
-            k, v = (x.reshape(*x.shape[:2], attention.n_head, -1).transpose(1, 2) for x in (k, v))
-            k, v = k.contiguous(), v.contiguous()
-            inference.kv_cache[attention.key] = k
-            inference.kv_cache[attention.value] = v
-        by_head = q.reshape(len(k), -1, attention.n_head, k.shape[-1]).transpose(1, 2)
-        trace.attend(layer, by_head, k)
-        if k.dtype == torch.bfloat16:  # for which torch has no fused attention that is quick
-            scores = (by_head * k.shape[-1] ** -0.5) @ k.transpose(-1, -2) + sound.hidden
-            heard = scores.softmax(-1, dtype=torch.float32).to(v.dtype) @ v
-        else:
-            heard = scaled_dot_product_attention(by_head, k, v, sound.hidden)
+        if layer not in sound.keys_and_values:
+            sound.lay_out(layer, k, v, attention.n_head)
+            inference.kv_cache[attention.key] = inference.kv_cache[attention.value] = q.new_empty(0)
+        kept = sound.keys_and_values[layer]
+        by_window = q.reshape(len(kept), -1, attention.n_head, q.shape[-1] // attention.n_head)
+        by_head = by_window.transpose(1, 2) * by_window.shape[-1] ** -0.5
+        scores = [own @ k.transpose(-1, -2) for own, (k, _) in zip(by_head, kept, strict=True)]
+        trace.attend(layer, scores)
+        heard = torch.stack(
+            [
+                own.softmax(-1, dtype=torch.float32).to(v.dtype) @ v
+                for own, (_, v) in zip(scores, kept, strict=True)
+            ]
+        )
         return heard.transpose(1, 2).reshape(q.shape), None
 
     attentions: list[MultiHeadAttention] = [block.cross_attn for block in model.decoder.blocks]
