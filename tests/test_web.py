@@ -327,6 +327,26 @@ def test_messages_are_in_the_language_that_the_browser_asks_for(served: Served) 
     assert "Unterbrechung" not in lead.get("/call?id=ann-1").text
 
 
+def test_every_condition_on_measures_and_every_order_can_be_asked_for(browser: Any) -> None:
+    for query in ("", "&days=all", "&sort=length", "&sort=-answered", "&sort=interrupted"):
+        for measure in ("", *listing.MEASURES):
+            answer = browser.get(f"/calls?measure={measure}{query}")
+            assert answer.status_code == 200, (measure, query)
+
+
+def test_values_are_looked_up_one_by_one_so_that_no_column_is_read_whole(tmp_path: Path) -> None:
+    put(tmp_path, *(call(name, path=f"/calls/{name}.wav") for name in "abc"))
+    with serving(tmp_path) as served, served.site.reading() as reader:
+        asked = "SELECT call_id FROM calls WHERE call_id IN $ids AND status = $is ORDER BY call_id"
+        for ids in (["a", "c", "no such call"], ["a"], []):
+            found = [row["call_id"] for row in reader.rows(asked, {"ids": ids, "is": "analyzed"})]
+            assert found == [i for i in ids if i in "abc"]
+        ((_, plan),) = (
+            r.values() for r in reader.rows(f"EXPLAIN {asked}", {"ids": ["a", "c"], "is": "x"})
+        )
+        assert "list_contains" not in plan and "IN" in plan
+
+
 def catalogue(context: str | None) -> dict[str, Any]:
     """The entries of a context, by their English text."""
     with (CATALOGUES / "de.po").open("rb") as file:

@@ -27,9 +27,14 @@ _SHOWN = 6
 _CALLS = """
 SELECT call_id, claimed_call_id, landing_key, path, status FROM calls
 """
-_BY_ID = f"""{_CALLS}
-WHERE call_id IN ($text, $nfc) OR trim(claimed_call_id) IN ($text, $nfc)
-    OR trim(claimed_call_id) || '~' || split_part(landing_key, '/', 2)[:8] = $text
+# Of a million ids few contain the text, and only those are trimmed.
+_HAS_ID = """(contains(claimed_call_id, $text) OR contains(claimed_call_id, $nfc))
+    AND trim(claimed_call_id) IN ($text, $nfc)"""
+_HAS_EXACT_NAME = """contains(claimed_call_id, $claim)
+    AND trim(claimed_call_id) || '~' || split_part(landing_key, '/', 2)[:8] = $text"""
+_BY_ID = f"{_CALLS} WHERE call_id IN ($text, $nfc) OR ({_HAS_ID}) ORDER BY call_id"
+_BY_EXACT_NAME = f"""{_CALLS}
+WHERE call_id IN ($text, $nfc) OR ({_HAS_ID}) OR ({_HAS_EXACT_NAME})
 ORDER BY call_id
 """
 _BY_PATH = f"""{_CALLS}
@@ -77,8 +82,14 @@ def find_calls(con: duckdb.DuckDBPyConnection, text: str) -> tuple[NamedCall, ..
     None, if there is none. More than one, where calls share the id or the file name: a command that
     acts on a call has to ask which one is meant (see `find_call`).
     """
-    absolute = {"absolute": _storable(str(Path(text).absolute()))}
-    return _named(con, _BY_ID, **_forms(text)) or _named(con, _BY_PATH, **_forms(text), **absolute)
+    forms = _forms(text)
+    claim, mark, _ = forms["text"].rpartition("~")
+    if mark:
+        found = _named(con, _BY_EXACT_NAME, **forms, claim=claim)
+    else:
+        found = _named(con, _BY_ID, **forms)
+    absolute = _storable(str(Path(text).absolute()))
+    return found or _named(con, _BY_PATH, **forms, absolute=absolute)
 
 
 def find_call(con: duckdb.DuckDBPyConnection, text: str, *, beginnings: bool = False) -> NamedCall:

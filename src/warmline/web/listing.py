@@ -52,9 +52,20 @@ SELECT started_at::DATE::TIMESTAMP AS started_at, agent_id, team, queue, contact
     count(*) AS calls
 FROM calls GROUP BY ALL
 """
+#: The same of all days together.
+_ALL_DAYS = """
+SELECT agent_id, team, queue, contact_reason, count(*) AS calls FROM calls GROUP BY ALL
+"""
 #: What decides which calls are on a page of the list, in its order.
 _KEYS = f"""
 SELECT call_id, started_at, agent_id, team, queue, contact_reason FROM calls ORDER BY {_ORDER}
+"""
+#: The same where measures decide, too.
+_MEASURED = f"""
+SELECT call_id, started_at, agent_id, team, queue, contact_reason, status, duration_s,
+    answered, answerable, answered_rate, agent_interruptions, agent_competitive_interruptions,
+    dead_air_s, longest_dead_air_s, hold_s, hostile, misplaced_offers, reasks
+FROM call_summary ORDER BY {_ORDER}
 """
 #: The first of the last four weeks with calls, and how many calls there are.
 _EXTENT = "SELECT four_weeks_to(NULL)::DATE AS first, count(*) AS calls FROM calls"
@@ -89,7 +100,7 @@ _WORST = """o.strength DESC,
 _NEWEST = "calls.started_at DESC NULLS LAST, calls.call_id, o.start_s"
 _REVIEWED = """
 SELECT call_id, opportunity_index, verdict FROM review_summary
-WHERE subject = 'cue' AND list_contains($ids, call_id)
+WHERE subject = 'cue' AND call_id IN $ids
 """
 
 
@@ -293,14 +304,17 @@ def _page_of_calls(
     # Which calls is decided first, by as few columns as that takes; of the others only those rows
     # are read that hold them.
     is_narrow = name == "began" and not where.reads_measures
-    narrow = reader.kept("call_keys", _KEYS) if is_narrow else "call_summary"
+    if is_narrow:
+        narrow = reader.kept("call_keys", _KEYS)
+    else:
+        narrow = reader.kept("measured_calls", _MEASURED)
     found = reader.rows(
         f"SELECT call_id FROM {narrow} WHERE {sql} ORDER BY {order} LIMIT {PAGE_ROWS + 1}", values
     )
     if not found:
         return [], None
     rows = reader.rows(
-        f"SELECT {_COLUMNS} FROM call_summary WHERE list_contains($ids, call_id) ORDER BY {order}",
+        f"SELECT {_COLUMNS} FROM call_summary WHERE call_id IN $ids ORDER BY {order}",
         {"ids": [row["call_id"] for row in found]},
     )
     if len(rows) <= PAGE_ROWS:
@@ -367,7 +381,7 @@ def _hits(visit: Visit, reader: Reader, filters: Filters, where: Condition) -> l
     ids = sorted({hit.call_id for hit in found})
     values = where.values | {"ids": ids}
     rows = reader.rows(
-        f"SELECT call_id FROM call_summary WHERE list_contains($ids, call_id) AND {where.sql}",
+        f"SELECT call_id FROM call_summary WHERE call_id IN $ids AND {where.sql}",
         values,
     )
     left = {row["call_id"] for row in rows}
@@ -382,7 +396,10 @@ def _choices(visit: Visit, reader: Reader, filters: Filters) -> dict[str, list[t
     """Return the choices of each filter, with how many of these days' calls each has."""
     days = Filters(first=filters.first, last=filters.last, all_days=filters.all_days)
     where = condition(visit, reader, days)
-    table = reader.kept("call_days", _DAYS)
+    if days.first or days.last:
+        table = reader.kept("call_days", _DAYS)
+    else:
+        table = reader.kept("call_choices", _ALL_DAYS)
     names = [name for name in _EQUAL if name != "agent" or visit.user.may(Right.ALL_CALLS)]
     columns = [_EQUAL[name] for name in names]
     rows = reader.rows(
