@@ -45,7 +45,7 @@ from support.pages import (
 from support.warehouses import put
 from support.week import day
 from warmline import landing
-from warmline.analysis import MetricDefinition, rate
+from warmline.analysis import MetricDefinition, missing_metric, rate
 from warmline.cli import app as commands
 from warmline.errors import QueryError, WarehouseError
 from warmline.files import erasing_note
@@ -68,7 +68,7 @@ from warmline.web.drawing import (
 )
 from warmline.web.people import OUTCOMES
 from warmline.web.scorecards import forms, parse_form, score
-from warmline.web.site import CATALOGUES, Sentences, chosen_language, words
+from warmline.web.site import CATALOGUES, Sentences, chosen_language, marked, words
 from warmline.web.sound import RangeError, Recording, SoundCache, Wav, parse_range
 from warmline.web.store import audit, open_store
 from warmline.web.warehouse import Warehouse
@@ -343,6 +343,32 @@ def test_rows_are_found_by_a_list_of_values_even_an_empty_one(tmp_path: Path) ->
             assert found == [i for i in ids if i in "abc"]
 
 
+def test_a_wrong_password_keeps_the_name_and_pages_say_where_they_belong(served: Served) -> None:
+    lead = served.logged_in(Role.LEAD, "lea")
+    refused = served.client().post(
+        "/login", data={"name": '"lea"', "password": "no"}, headers=FROM_HERE
+    )
+    assert 'name="name" value="&#34;lea&#34;"' in refused.text
+    for path, above in (
+        ("/call?id=ann-1", "/calls"),
+        ("/agent?id=ann", "/people"),
+        ("/team?id=red", "/people"),
+    ):
+        assert f'<a href="{above}" aria-current="true">' in lead.get(path).text, path
+
+
+def test_parties_components_and_ranges_are_german_too(served: Served) -> None:
+    german = {"Accept-Language": "de"}
+    lead = served.logged_in(Role.LEAD)
+    page = lead.get("/call?id=ann-1", headers=german).text
+    assert '<span class="party-name">Kunde</span>' in page
+    assert '<span class="party-name">customer</span>' not in page
+    report = lead.get("/report", headers=german).text
+    assert re.search(r">7 Tage bis 2026-\d\d-\d\d</a>", report)
+    assert "7 days to" not in report
+    assert "Name der Playlist, falls neu" in lead.get("/agent?id=ann", headers=german).text
+
+
 def catalogue(context: str | None) -> dict[str, Any]:
     """The entries of a context, by their English text."""
     with (CATALOGUES / "de.po").open("rb") as file:
@@ -440,7 +466,7 @@ def test_the_page_of_a_call_shows_rows_with_reasons_and_seconds(browser: Any) ->
     assert "Data as of" in text
     assert "never interrupted" in text, "a missing value shows its reason"
     assert 'data-t="3.2"' in text and 'href="#t=3.2"' in text
-    assert "fear anxiety: not answered (ignored) after 0.5 s" in text
+    assert "fear, anxiety: not answered (ignored) after 0.5 s" in text
     assert "the agent did not speak afterwards" in text
     assert "competitive interruption, floor taken by agent" in text
     assert "0 of 1" in text
@@ -696,7 +722,7 @@ def test_a_cue_may_be_another_feeling_than_the_machine_heard(browser: Any, folde
     form = browser.get("/call", params={"id": "ann-1"}).text
     assert 'value="sadness_disappointment">' in form and "there is no feeling at all" in form
     row = mark(browser, reason="her husband died", should_be="sadness_disappointment")
-    assert row.status_code == 200 and "sadness disappointment</strong>" in row.text.replace(
+    assert row.status_code == 200 and "sadness, disappointment</strong>" in row.text.replace(
         "or ", ""
     )
     (review,) = all_reviews(folder / "landing")
@@ -713,6 +739,45 @@ def test_a_review_without_a_reason_is_one_line_and_leaves_the_row(
     assert "say why it is wrong" in answer.text
     assert answer.headers["HX-Retarget"] == "#say"
     assert not list(all_reviews(folder / "landing"))
+
+
+def test_what_is_wrong_with_a_field_is_said_of_the_field_in_plain_words(browser: Any) -> None:
+    """A form that the script sends gets the line and the name of the field, and goes nowhere."""
+    sent = FROM_HERE | {"X-Form": "1"}
+    for path, fields, field, said in (
+        ("/call/comment", {"start_s": "abc", "kind": "comment"}, "start_s", "write the time as"),
+        ("/call/comment", {"start_s": "21", "kind": "comment"}, "start_s", "the call has 20.0 s"),
+        ("/call/comment", {"start_s": "1", "kind": "comment", "text": ""}, "text", "say something"),
+        ("/call/review-cue", {"start_s": "3.2", "verdict": "wrong"}, "reason", "say why"),
+        (
+            "/call/review-measure",
+            {"name": "dead_air_s", "verdict": "wrong", "reason": "x", "should_be": "much"},
+            "should_be",
+            "the right value is a number, such as 0.5, not",
+        ),
+        ("/agent/coach", {"id": "ann", "kind": "goal"}, "due", "a goal needs a day"),
+        ("/agent/coach", {"id": "ann", "kind": "note", "call": "bob-1"}, "call", "bob-1 is none"),
+        ("/playlist/add", {"call": "ann-1", "from": "x", "to": "9"}, "from", "write the time as"),
+        ("/playlist/add", {"call": "ann-1", "from": "9", "to": "8"}, "to", "a passage ends after"),
+        ("/sample", {"n": "none", "seed": "1"}, "n", "a whole number from 1 to"),
+        ("/searches", {"title": "", "query": ""}, "title", "give a name"),
+    ):
+        answer = browser.post(path, data={"id": "ann-1", "text": "so", **fields}, headers=sent)
+        assert (answer.status_code, answer.headers.get("X-Field")) == (422, field), fields
+        assert answer.text.startswith(f'<p class="problem">{said}'), answer.text
+    kept = browser.post("/searches", data={"title": "all", "query": ""}, headers=sent)
+    assert (kept.status_code, kept.headers["X-Go"]) == (204, "/work")
+
+
+def test_enter_presses_no_button_of_a_form_that_has_several() -> None:
+    """A browser takes the first button of a form, and nothing happens when that is disabled."""
+    several = 0
+    for path in TEMPLATES.glob("*.html"):
+        for form in re.findall(r"<form\b[^>]*>(.*?)</form>", path.read_text(), re.DOTALL):
+            if len(re.findall(r'<button(?![^>]*type="button")', form)) > 1:
+                several += 1
+                assert form.startswith("{{ no_enter() }}"), path.name
+    assert several >= 5
 
 
 def test_a_measure_can_be_judged(browser: Any) -> None:
@@ -733,7 +798,7 @@ def comment(browser: Any, **fields: str) -> Any:
 def test_comments_and_missed_cues_are_kept_beside_the_warehouse(browser: Any, folder: Path) -> None:
     assert "well said" in comment(browser).text
     missed = {"kind": "missed_cue", "label": "fear_anxiety", "text": "my card", "start_s": "7"}
-    assert "missed feeling, fear anxiety" in comment(browser, **missed).text
+    assert "missed feeling, fear, anxiety" in comment(browser, **missed).text
     put(folder, call("later"))
     (folder / "w.duckdb").unlink()
     put(folder)
@@ -897,6 +962,72 @@ def test_pages_of_the_list_hold_every_call_once(
     assert sorted(seen) == sorted([f"c{i}" for i in range(9)] + ["undated-1", "undated-2"])
 
 
+def test_days_that_are_swapped_are_said_and_turned_round(browser: Any) -> None:
+    for path in ("/calls", "/report"):
+        page = browser.get(path, params={"from": "2026-11-20", "to": "2026-11-10"}).text
+        assert "The first day is after the last one" in page
+        assert f'href="{path}?from=2026-11-10&amp;to=2026-11-20"' in page
+        right = browser.get(path, params={"from": "2026-11-10", "to": "2026-11-20"}).text
+        assert "The first day is after" not in right
+
+
+def test_definitions_have_values_and_no_names_of_settings(folder: Path) -> None:
+    told = "within the next empathy.answer_within_turns turns; see docs.page"
+    put(folder / "few", call("c", metrics=[]))
+    definitions = [MetricDefinition("hold_s", "call", "s", told, "s", validated="no")]
+    publish(folder / "few" / "landing", folder / "few" / "w.duckdb", definitions)
+    with serving(folder / "few") as served:
+        text = " ".join(served.alone().get("/measures").text.split())
+    turns = served.site.settings.empathy.answer_within_turns
+    assert f"within the next {turns} turns; see docs.page" in text
+
+
+def test_who_said_just_the_phrase_comes_first_and_its_words_are_marked(tmp_path: Path) -> None:
+    said = {"near": "sorry about that", "just": "well then I am so sorry about it"}
+    calls = [
+        call(name, says=[("B", 0.0, 3.0, text)], is_simulated=name == "just")
+        for name, text in said.items()
+    ]
+    put(tmp_path, *calls)
+    with serving(tmp_path) as served:
+        page = served.alone().get("/calls", params={"phrase": "so sorry", "days": "all"}).text
+    places = [page.index(f"<strong>{name}</strong>") for name in ("just", "near") if name in page]
+    assert places == sorted(places)
+    assert "I am <mark>so</mark> <mark>sorry</mark> about it" in page
+    assert "simulated" in page[places[0] :].partition("</li>")[0]
+    assert marked("So, <i>", "so i") == [("So", True), (", <", False), ("i", True), (">", False)]
+
+
+def test_counts_by_rule_are_not_called_what_a_model_judges(tmp_path: Path) -> None:
+    reason = "the agent made no affective statement"
+    answered = cue(1, 3.2, 5.0, "I am worried", answer="affective", answer_turn_index=2)
+    metrics = [measured("affective", "B", 0.0), missing_metric("empathy_to_action", None, reason)]
+    put(tmp_path, audible(tmp_path, "ann-1", cues=[answered], metrics=metrics))
+    with serving(tmp_path) as served:
+        page = " ".join(served.alone().get("/call?id=ann-1").text.split())
+    assert "statements of feeling, by rule</a>" in page and ">affective</a>" not in page
+    assert "no rule found a statement of feeling by the agent" in page and reason not in page
+
+
+def test_sure_is_told_where_it_is_below_certain(tmp_path: Path) -> None:
+    sure_of = {"hold_s": 1.0, "dead_air_s": 0.8}
+    metrics = [replace(measured(n, None, 1.0), confidence=c) for n, c in sure_of.items()]
+    put(tmp_path, call("c", metrics=metrics))
+    with serving(tmp_path) as served:
+        page = served.alone().get("/call?id=c").text
+    for name, told in (("hold_s", ""), ("dead_air_s", "80%")):
+        row = page.partition(f'id="m-{name}-call"')[2].partition("</tr>")[0]
+        assert re.findall(r'<td class="n">(.*?)</td>', row, re.DOTALL)[1] == told
+
+
+def test_a_search_that_cannot_be_made_keeps_the_page_and_what_was_asked(browser: Any) -> None:
+    page = browser.get("/calls", params={"phrase": "a", "queue": "cards", "days": "all"})
+    assert page.status_code == 200
+    assert re.search(r'name="phrase" value="a"[^>]*aria-describedby="phrase-problem"', page.text)
+    assert re.search(r'id="phrase-problem" role="alert">\S', page.text)
+    assert 'name="queue" value="cards"' in page.text and "No call is left" not in page.text
+
+
 def test_phrases_lead_to_their_second(browser: Any) -> None:
     text = browser.get("/calls", params={"phrase": "worried", "queue": "cards"}).text
     assert "call?id=ann-1#t=3.2" in text and "bob-1" not in text
@@ -926,7 +1057,7 @@ def test_a_measure_whose_validation_says_no_is_not_called_validated(folder: Path
     publish(folder / "few" / "landing", folder / "few" / "w.duckdb", definitions)
     with serving(folder / "few") as served:
         text = " ".join(served.alone().get("/measures").text.split())
-    assert "not validated</span> no; of what was found" in text
+    assert "not validated</span> of what was found" in text
     assert ">validated</span> planted events" in text and ">validated</span> normal calls" in text
 
 
@@ -1080,6 +1211,16 @@ def test_text_of_strangers_is_never_code(tmp_path: Path) -> None:
         assert "50 % (of it)" in browser.get("/call?id=half").text
 
 
+def test_nothing_found_is_not_called_all_answered(tmp_path: Path) -> None:
+    put(tmp_path, call("quiet", agent_id="zoe", started_at=day(16)))
+    with serving(tmp_path) as served:
+        lead = served.logged_in(Role.LEAD)
+        for path in ("/agent?id=zoe", "/report"):
+            shown = lead.get(path).text
+            assert "no feeling that could be answered was found" in shown, path
+            assert "every feeling that was found was answered" not in shown, path
+
+
 def test_simulated_calls_stand_apart_on_every_page(tmp_path: Path) -> None:
     """A line of a chart that joins real calls and simulated ones would look like a collapse."""
     real = audible(tmp_path, "ann-1")
@@ -1108,5 +1249,16 @@ def test_simulated_calls_stand_apart_on_every_page(tmp_path: Path) -> None:
             assert "1 of 1" in others and "nobody said any of this" in others, path
         report = lead.get("/report?days=all").text
         assert "1 simulated call of these days is not counted here." in report
-        assert "simulated</span>" in lead.get("/calls?days=all").text
+        assert "simulated=1&amp;days=all" in report
+        others = lead.get("/report?days=all&simulated=1").text
+        assert "1 of 1" in others and "nobody said any of this" in others
+        calls = lead.get("/calls?days=all").text
+        assert "simulated</span>" in calls and "agent?id=ann&amp;simulated=1" in calls
+        real = lead.get("/calls?days=all&simulated=0").text
+        assert "ann-1" in real and "played-1" not in real
+        found = lead.get("/feelings?days=all&simulated=1").text
+        assert "No feeling was left unanswered" in found and "real ones only" not in found
+        fields = {"id": "ann", "simulated": "1", "kind": "note", "text": "calm"}
+        saved = lead.post("/agent/coach", data=fields, headers=FROM_HERE)
+        assert saved.headers["location"] == "/agent?id=ann&simulated=1", "where the form stood"
         assert lead.get("/people").text.count("simulated=1") == 2, "the team and the agent"

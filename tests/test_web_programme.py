@@ -329,11 +329,45 @@ def test_what_review_overturned_is_beside_the_machines_rate(programme: Programme
     report = text_of(programme.lea.get("/report?agent=bob"))
     assert "0 of 1 corrected by review 0 of 0" in report
     assert "corrected" not in text_of(programme.lea.get("/report?agent=agent-1"))
+    for page, machine, people in (
+        ("/calls?agent=bob", "0 of 1", "0 of 0"),
+        ("/team?id=red", "0 of 2", "0 of 1"),
+        ("/agent?id=bob", "0 of 1", "0 of 0"),
+        ("/report?agent=bob", "0 of 1", "0 of 0"),
+    ):
+        rows = re.findall(r"<tr>.*?</tr>", programme.lea.get(page).text, re.DOTALL)
+        found = [row for row in rows if machine in row and "2026-11-1" in row]
+        assert len(found) == 1 and f"corrected by review {people}" in found[0], page
+    together = programme.lea.get("/agent?id=bob").text.partition("Worth hearing together")[2]
+    assert "listeners say this is wrong" in together
+    assert "listeners say this is wrong" in programme.lea.get("/report?agent=bob").text
     send(programme.rob, "/call/review-cue", id="bob-1", start_s="3.2", verdict="right")
     assert "corrected" not in text_of(programme.rea.get("/people")), "they differ: it stays"
     fields["reason"] = "so it was"
     send(programme.rob, "/call/review-cue", **fields, should_be="no_cue")
     assert told in text_of(programme.rea.get("/people"))
+
+
+def test_a_feeling_that_listeners_missed_stands_beside_the_number(programme: Programme) -> None:
+    told = "listeners noted 1 feeling that the machine missed: it is not counted"
+    fields = {"id": "c3", "kind": "missed_cue", "label": "fear_anxiety", "start_s": "3"}
+    pages = ("/call?id=c3", "/calls?agent=agent-0", "/agent?id=agent-0", "/report?agent=agent-0")
+    assert all(told not in text_of(programme.lea.get(page)) for page in pages)
+    assert send(programme.rea, "/call/comment", **fields, text="my card").status_code == 303
+    for page in (*pages, "/team?id=blue"):
+        assert told in text_of(programme.lea.get(page)), page
+    assert "listeners noted" not in text_of(programme.lea.get("/agent?id=agent-1"))
+
+
+def test_the_file_is_off_with_its_reason_where_it_would_be_about_people(
+    programme: Programme,
+) -> None:
+    page = programme.lea.get("/report?agent=agent-1&days=all").text
+    assert "/report.html" not in page and "disabled aria-describedby" in page
+    assert "a file without names needs 5 calls of 2 agents" in page and "remove a filter" in page
+    few = text_of(programme.lea.get("/report?from=2000-01-01&to=2000-01-02"))
+    assert "remove a filter" not in few
+    assert "/report.html" in programme.lea.get("/report?days=all").text
 
 
 def test_goals_have_a_day_and_an_outcome_and_the_agent_reads_all(programme: Programme) -> None:
@@ -461,7 +495,7 @@ def test_a_seed_draws_the_same_calls_and_each_agent_its_share(programme: Program
     assert sorted(of) == [0, 0, 1, 1, 2, 2]
     assert len(drawn(programme, n="3", seed="1", reason="address")) == 3
     refused = send(programme.lea, "/sample", n="0", seed="1")
-    assert refused.status_code == 422 and "n: a whole number from 1" in refused.text
+    assert refused.status_code == 422 and "a whole number from 1" in refused.text
     nothing = send(programme.lea, "/sample", n="1", seed="1", queue="none")
     assert nothing.status_code == 422 and "loosen one" in nothing.text
     other = send(programme.rea, "/sample", n="1", seed="1", days="all", person="rob")
@@ -727,7 +761,7 @@ def test_words_that_were_said_are_erased_with_the_words_of_their_call(tmp_path: 
         done = CliRunner().invoke(commands, ["forget", *options, *at])
         assert done.exit_code == 0, done.output
         page = text_of(lead.get("/call?id=old"))
-    assert "missed feeling, fear anxiety words erased" in page and "well explained" in page
+    assert "missed feeling, fear, anxiety words erased" in page and "well explained" in page
     for path in tmp_path.glob("w.web.sqlite*"):
         assert WORD.encode() not in path.read_bytes()
 

@@ -301,7 +301,7 @@ def _log_in(site: Site, request: Request, form: dict[str, str]) -> Response:
         token = site.accounts.log_in(name, form.get("password", ""), address)
     except LoginError as e:
         site.store.note(name[:100], "login refused", detail=address)
-        return _login_page(site, request, goal, str(e), 429 if "often" in str(e) else 403)
+        return _login_page(site, request, goal, str(e), 429 if "often" in str(e) else 403, name)
     site.store.note(name, "logged in", detail=address)
     return _with_session(site, request, token, local_path(goal))
 
@@ -311,7 +311,12 @@ def _address(request: Request) -> str:
 
 
 def _login_page(
-    site: Site, request: Request, goal: str | None, problem: str | None, status: int = 200
+    site: Site,
+    request: Request,
+    goal: str | None,
+    problem: str | None,
+    status: int = 200,
+    name: str = "",
 ) -> Response:
     return render(
         site,
@@ -322,6 +327,7 @@ def _login_page(
         as_of=None,
         goal=local_path(goal),
         problem=problem,
+        name=name,
         is_single=site.accounts.is_single(),
         has_provider=site.provider is not None,
     )

@@ -27,7 +27,7 @@ from warmline.web.scorecards import (
     land_or_say,
     parse_form,
 )
-from warmline.web.site import RefusedError, Visit
+from warmline.web.site import FieldError, RefusedError, Visit
 from warmline.web.store import assignments, calibrations, now
 from warmline.web.warehouse import Reader, Row
 from warmline.web.work import assign, drawn_sample
@@ -108,7 +108,7 @@ def begin_calibration(visit: Visit) -> Response:
     """
     title, name = visit.asked("title"), visit.asked("form")
     if not title or len(title) > _LONGEST_TITLE:
-        raise QueryError(f"title: give a name of at most {_LONGEST_TITLE} characters")
+        raise FieldError("title", f"give a name of at most {_LONGEST_TITLE} characters")
     known = forms(visit.site.warehouse.path)
     if name not in known:
         raise QueryError(f"form: one of {', '.join(known)}, not {name[:40]!r}")
@@ -116,7 +116,7 @@ def begin_calibration(visit: Visit) -> Response:
     asked = [value for field, value in visit.form.items() if field.startswith("person.")]
     people = sorted({person for person in asked if person in able})
     if len(people) < _FEWEST_PEOPLE:
-        raise QueryError(f"person: choose at least {_FEWEST_PEOPLE} people who may score calls")
+        raise FieldError("person.1", f"choose at least {_FEWEST_PEOPLE} people who may score calls")
     with visit.site.reading() as reader:
         sample = drawn_sample(visit, reader)
     store = visit.site.store

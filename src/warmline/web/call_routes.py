@@ -20,7 +20,7 @@ from warmline.warehouse.landing_folder import known_places, noted_folder
 from warmline.web.accounts import Right
 from warmline.web.drawing import cue_sentence, events, quiet_outside, timeline, waveform
 from warmline.web.scorecards import evaluations_of, forms
-from warmline.web.site import RefusedError, Visit, call_url, rows_for
+from warmline.web.site import FieldError, RefusedError, Visit, call_url, rows_for
 from warmline.web.sound import (
     RangeError,
     Recording,
@@ -189,6 +189,8 @@ def review_cue(visit: Visit) -> Response:
 def review_metric(visit: Visit) -> Response:
     """Judge the value of a measure."""
     judgement = _judgement(visit)
+    if judgement.should_be is not None:
+        _require_number(judgement.should_be)
     name, role = visit.asked("name"), visit.asked("role") or None
     places = known_places(visit.site.settings, None, visit.site.warehouse.path)
     with visit.site.reading() as reader:
@@ -215,7 +217,7 @@ def add_comment(visit: Visit) -> Response:
             raise QueryError(f"label: a cue's is {', '.join(FEELINGS)}")
     text = visit.asked("text")
     if not text or len(text) > _LONGEST_TEXT:
-        raise QueryError(f"text: say something in at most {_LONGEST_TEXT} characters")
+        raise FieldError("text", f"say something in at most {_LONGEST_TEXT} characters")
     at_s = seconds(visit.asked("start_s"), "start_s")
     with visit.site.reading() as reader:
         call = visit.call(reader)
@@ -223,7 +225,7 @@ def add_comment(visit: Visit) -> Response:
             "SELECT any_value(duration_s) FROM calls WHERE call_id = $id", {"id": call.call_id}
         )
         if duration is not None and at_s > duration:
-            raise QueryError(f"start_s: the call has {duration:.1f} s, {at_s:.1f} is after it")
+            raise FieldError("start_s", f"the call has {duration:.1f} s, {at_s:.1f} is after it")
         values = {
             "landing_key": call.landing_key,
             "at": now(),
@@ -265,9 +267,18 @@ def _judgement(visit: Visit) -> Judgement:
         raise QueryError(f"verdict: right or wrong, not {verdict[:40]!r}")
     reason = visit.asked("reason")[:_LONGEST_TEXT] or None
     if verdict == "wrong" and reason is None:
-        raise QueryError("say why it is wrong: others will ask")
+        raise FieldError("reason", "say why it is wrong: others will ask")
     should_be = (visit.asked("should_be") or None) if verdict == "wrong" else None
     return Judgement(visit.user.name, Verdict(verdict), reason, should_be)
+
+
+def _require_number(text: str) -> None:
+    try:
+        float(text)
+    except ValueError:
+        raise FieldError(
+            "should_be", f"the right value is a number, such as 0.5, not {text[:40]!r}"
+        ) from None
 
 
 def _sound_link(visit: Visit, call: NamedCall) -> str:
@@ -431,7 +442,7 @@ _MOST_PLACES = 6
 HEADLINES = (
     ("answered_rate", None, "Feelings answered"),
     ("talk_share", "agent", "Agent's share of talk"),
-    ("interruptions", "agent", "Agent interrupted"),
+    ("interruptions", "agent", "Interruptions by the agent"),
     ("dead_air_s", None, "Dead air"),
     ("hold_s", None, "On hold"),
     ("response_latency_median_s", "agent", "Agent answers after"),
@@ -553,7 +564,7 @@ def seconds(text: str, name: str) -> float:
     except ValueError:
         parts = []
     if not 1 <= len(parts) <= 3 or not all(0 <= part < 1e6 for part in parts):
-        raise QueryError(f"{name}: write the time as 0:11 or 11.2, not {text[:40]!r}")
+        raise FieldError(name, f"write the time as 0:11 or 11.2, not {text[:40]!r}")
     total = 0.0
     for part in parts:
         total = total * 60 + part

@@ -22,7 +22,7 @@ from warmline.web.scorecards import (
     land_or_say,
     require_complete,
 )
-from warmline.web.site import RefusedError, Visit
+from warmline.web.site import FieldError, RefusedError, Visit
 from warmline.web.store import dispute_steps, evaluations, now
 from warmline.web.warehouse import Reader, Row
 
@@ -70,10 +70,10 @@ def answer_evaluation(visit: Visit) -> Response:
         raise QueryError(f"{agent} has a login, and answers in person")
     if step not in _answers_now(visit, found, agent):
         raise QueryError(
-            f"step: this evaluation is {found.status}; it cannot be {step[:40] or 'answered'} now"
+            f"this evaluation is {found.status}; it cannot be {step[:40] or 'answered'} now"
         )
     if step == APPEALED and not text:
-        raise QueryError("text: say what is wrong with the evaluation; a lead will read it")
+        raise FieldError("text", "say what is wrong with the evaluation; a lead will read it")
     return _step(visit, found, call, step, text)
 
 
@@ -83,11 +83,11 @@ def decide_dispute(visit: Visit) -> Response:
     if step not in (UPHELD, OVERTURNED):
         raise QueryError(f"step: {UPHELD} or {OVERTURNED}, not {step[:40]!r}")
     if not text:
-        raise QueryError("text: say why; the agent and the reviewer will read it")
+        raise FieldError("text", "say why; the agent and the reviewer will read it")
     with visit.site.reading() as reader:
         found, call = _meant(visit, reader)
     if found.status != APPEALED:
-        raise QueryError(f"step: this evaluation is {found.status}; nobody has appealed")
+        raise QueryError(f"this evaluation is {found.status}; nobody has appealed")
     if step == UPHELD:
         return _step(visit, found, call, step, text)
     before = found.final
@@ -227,7 +227,7 @@ def _meant(visit: Visit, reader: Reader) -> tuple[Evaluation, NamedCall]:
 def _said(visit: Visit) -> str:
     text = visit.asked("text")
     if len(text) > _LONGEST_TEXT:
-        raise QueryError(f"text: at most {_LONGEST_TEXT} characters")
+        raise FieldError("text", f"at most {_LONGEST_TEXT} characters")
     return text
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmline.query.calls import CallPage, clock
+from warmline.web.site import words
 
 Row = dict[str, Any]
 
@@ -272,7 +273,7 @@ def _arcs(page: CallPage, duration_s: float) -> list[Arc]:
 
 def cue_sentence(cue: Row) -> str:
     """Return what became of a cue, in a few words."""
-    feeling = cue["kind"].replace("_", " ")
+    feeling = words(cue["kind"])
     if cue["answer"] is None:
         return f"{feeling}: the agent did not speak afterwards"
     answer = cue["answer"].replace("_", " ")

@@ -5,12 +5,15 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import sqlalchemy as sa
 from starlette.responses import Response
 
 from warmline.errors import QueryError
+from warmline.query.reviews import CUE_ANSWERS
 from warmline.query.search import Hit, Scope, best_hits
 from warmline.web.accounts import Right
 from warmline.web.site import Visit, rows_for
+from warmline.web.store import comments
 from warmline.web.warehouse import Reader, Row
 
 PAGE_ROWS = 50
@@ -33,6 +36,8 @@ MEASURES = {
     "again": ("information asked for again", "reasks > 0"),
     "not-analyzed": ("could not be analyzed", "status <> 'analyzed'"),
 }
+#: Which calls, by what the address has: all of them where it has nothing.
+SIMULATED = {"0": "real ones only", "1": "simulated ones only"}
 _COLUMNS = """call_id, started_at, status, reason, agent_id, team, queue, contact_reason,
     duration_s, agent_talk_share, opportunities, answerable, answered, answered_rate, dead_air_s,
     agent_interruptions, no_ledger_reason, is_simulated"""
@@ -58,7 +63,8 @@ SELECT agent_id, team, queue, contact_reason, count(*) AS calls FROM calls GROUP
 """
 #: What decides which calls are on a page of the list, in its order.
 _KEYS = f"""
-SELECT call_id, started_at, agent_id, team, queue, contact_reason FROM calls ORDER BY {_ORDER}
+SELECT call_id, started_at, agent_id, team, queue, contact_reason, is_simulated
+FROM calls ORDER BY {_ORDER}
 """
 #: The same where measures decide, too.
 _MEASURED = f"""
@@ -104,6 +110,30 @@ WHERE subject = 'cue' AND call_id IN $ids
 """
 
 
+#: By how much people who listened change the counts of an answered rate, group by group.
+_CORRECTIONS = """
+SELECT
+    {by} AS name, count(*) AS changed,
+    sum((r.should_be IN ('attentive', 'affective', 'cognitive'))::INTEGER
+        - coalesce(o.answered, false)::INTEGER)::BIGINT AS answered,
+    sum((r.should_be NOT IN ('no_cue', 'no_answer'))::INTEGER
+        - (o.answer IS NOT NULL)::INTEGER)::BIGINT AS answerable
+FROM review_summary AS r
+INNER JOIN opportunities AS o
+    ON o.call_id = r.call_id AND o.opportunity_index = r.opportunity_index
+INNER JOIN call_summary AS calls ON calls.call_id = o.call_id
+WHERE r.subject = 'cue' AND r.verdict = 'wrong' AND list_contains($truths, r.should_be)
+    AND r.should_be <> coalesce(o.answer, 'no_answer')
+    AND calls.call_id IN (SELECT call_id FROM call_summary AS calls WHERE {where})
+GROUP BY 1
+"""
+_MISSED = """
+SELECT call_id, landing_key FROM calls
+WHERE list_contains($keys, landing_key)
+    AND call_id IN (SELECT call_id FROM call_summary AS calls WHERE {where})
+"""
+
+
 @dataclass(frozen=True)
 class Filters:
     """The filters of a list, as the address of the page says it; empty is no condition."""
@@ -118,12 +148,19 @@ class Filters:
     all_days: bool = False
     phrase: str = ""
     sort: str = ""
+    simulated: str = ""
     path: str = "/calls"
+
+    @property
+    def is_swapped(self) -> bool:
+        """Return whether the first day is after the last, so that no day is between them."""
+        return bool(self.first and self.last and self.first > self.last)
 
     @property
     def query(self) -> dict[str, str]:
         """Return the filters as fields of an address."""
-        fields = {name: getattr(self, name) for name in (*_EQUAL, "measure", "phrase", "sort")}
+        names = (*_EQUAL, "measure", "phrase", "sort", "simulated")
+        fields = {name: getattr(self, name) for name in names}
         fields |= {"from": str(self.first or ""), "to": str(self.last or "")}
         fields["days"] = "all" if self.all_days else ""
         return {name: value for name, value in fields.items() if value}
@@ -172,6 +209,8 @@ class Filters:
         ]
         if self.measure:
             found.append(("only where", MEASURES[self.measure][0], replace(self, measure="")))
+        if self.simulated:
+            found.append(("calls", SIMULATED[self.simulated], replace(self, simulated="")))
         if self.phrase:
             found.append(("somebody said", f"“{self.phrase}”", replace(self, phrase="")))
         if not self.all_days and (self.first or self.last):
@@ -185,7 +224,10 @@ def filters_of(visit: Visit, reader: Reader, path: str = "/calls", usual_days: i
 
     Raises QueryError naming a field that cannot be read.
     """
-    asked = {name: visit.asked(name)[:200] for name in (*_EQUAL, "measure", "phrase", "sort")}
+    names = (*_EQUAL, "measure", "phrase", "sort", "simulated")
+    asked = {name: visit.asked(name)[:200] for name in names}
+    if asked["simulated"] not in ("", *SIMULATED):
+        asked["simulated"] = ""
     if asked["measure"] and asked["measure"] not in MEASURES:
         raise QueryError(f"measure: one of {', '.join(MEASURES)}")
     if asked["sort"] and asked["sort"].removeprefix("-") not in SORTS:
@@ -231,6 +273,8 @@ def condition(visit: Visit, reader: Reader, filters: Filters) -> Condition:
             values[name] = _person(visit, reader, asked) if name == "agent" else asked
     if filters.measure:
         parts.append(f"({MEASURES[filters.measure][1]})")
+    if filters.simulated:
+        parts.append("is_simulated" if filters.simulated == "1" else "NOT is_simulated")
     if filters.first:
         parts.append("started_at >= $first")
         values["first"] = filters.first
@@ -250,18 +294,68 @@ def _person(visit: Visit, reader: Reader, asked: str) -> str:
     return next((name for name in reader.agents() if visit.name_of(name) == asked), "")
 
 
+def corrections(reader: Reader, by: str, where: Condition | None = None) -> dict[str, Row]:
+    """Return by how much review changes answered and answerable cues, group by group.
+
+    As on a call's page: a cue on which reviewers differ, or of which nobody says what it should be,
+    stays as it is. The reader shows reviews that have just landed.
+    """
+    if not reader.value("SELECT count(*) FROM reviews"):
+        return {}
+    among = where or Condition("true", {})
+    rows = reader.rows(
+        _CORRECTIONS.format(by=by, where=among.sql), among.values | {"truths": list(CUE_ANSWERS)}
+    )
+    return {str(row["name"]): row for row in rows}
+
+
+def corrected_rows(rows: list[Row], changed: dict[str, Row], name: str) -> list[Row]:
+    """Return rows with `corrected`: their counts after review; None where it changed nothing."""
+    found = []
+    for row in rows:
+        change = changed.get(str(row[name]))
+        told = change and row["answered"] is not None and row["answerable"] is not None
+        counts = (
+            {part: row[part] + change[part] for part in ("answered", "answerable")}
+            if change and told
+            else None
+        )
+        found.append(row | {"corrected": counts})
+    return found
+
+
+def missed_feelings(visit: Visit, reader: Reader, where: Condition) -> dict[str, int]:
+    """Return how many feelings listeners noted that the machine missed, by call that has any."""
+    query = (
+        sa.select(comments.c.landing_key, sa.func.count().label("missed"))
+        .where(comments.c.kind == "missed_cue")
+        .group_by(comments.c.landing_key)
+    )
+    noted = {row["landing_key"]: row["missed"] for row in visit.site.store.read(query)}
+    if not noted:
+        return {}
+    rows = reader.rows(_MISSED.format(where=where.sql), where.values | {"keys": [*noted]})
+    return {row["call_id"]: noted[row["landing_key"]] for row in rows}
+
+
 def list_calls(visit: Visit) -> Response:
     """Show the list of calls, newest first, or the places where a phrase was said."""
-    with visit.site.reading() as reader:
+    with visit.site.reading(reviews=True) as reader:
         filters = filters_of(visit, reader)
         where = condition(visit, reader, filters)
         hits: list[Hit] = []
         rows: list[Row] = []
-        after = None
+        after = problem = None
         if filters.phrase:
-            hits = _hits(visit, reader, filters, where)
+            try:
+                hits = _hits(visit, reader, filters, where)
+            except QueryError as e:
+                problem = str(e)
         else:
             rows, after = _page_of_calls(visit, reader, filters, where)
+        ids = [row["call_id"] for row in rows]
+        shown = Condition("list_contains($ids, calls.call_id)", {"ids": ids})
+        rows = corrected_rows(rows, corrections(reader, "calls.call_id", shown), "call_id")
         is_empty = not (rows or hits)
         return visit.page(
             "calls.html",
@@ -269,6 +363,10 @@ def list_calls(visit: Visit) -> Response:
             filters=filters,
             rows=rows_for(visit, rows),
             hits=hits,
+            simulated=_simulated(reader, hits) if hits else set(),
+            problem=problem,
+            missed=missed_feelings(visit, reader, shown),
+            has_both=_has_both(reader),
             next_link=_next_link(filters, after),
             choices=_choices(visit, reader, filters),
             measures=MEASURES,
@@ -345,16 +443,17 @@ def list_unanswered(visit: Visit) -> Response:
         return visit.page(
             "feelings.html",
             reader,
+            has_both=_has_both(reader),
             filters=filters,
             is_newest=is_newest,
             rows=rows_for(visit, rows[:_MOST_FEELINGS]),
             has_more=len(rows) > _MOST_FEELINGS,
-            verdicts=_verdicts(reader, rows),
+            verdicts=verdicts(reader, rows),
             choices=_choices(visit, reader, filters),
         )
 
 
-def _verdicts(reader: Reader, rows: list[Row]) -> dict[tuple[str, int], str]:
+def verdicts(reader: Reader, rows: list[Row]) -> dict[tuple[str, int], str]:
     """Return what listeners say of rows of the ledger, by call and place in it."""
     ids = sorted({row["call_id"] for row in rows})
     if not ids or not reader.value("SELECT count(*) FROM reviews"):
@@ -385,11 +484,27 @@ def _hits(visit: Visit, reader: Reader, filters: Filters, where: Condition) -> l
         values,
     )
     left = {row["call_id"] for row in rows}
+    phrase = filters.phrase.casefold()
+    # Stems and single words are found, too: whoever said just this comes first.
+    ordered = sorted(found, key=lambda hit: phrase not in (hit.turn.text or "").casefold())
     return [
         replace(hit, agent_id=visit.name_of(hit.agent_id), path="")
-        for hit in found
+        for hit in ordered
         if hit.call_id in left
     ]
+
+
+def _simulated(reader: Reader, hits: list[Hit]) -> set[str]:
+    """Return the calls of these places that are simulated."""
+    sql = "SELECT call_id FROM calls WHERE is_simulated AND list_contains($ids, call_id)"
+    rows = reader.rows(sql, {"ids": sorted({hit.call_id for hit in hits})})
+    return {row["call_id"] for row in rows}
+
+
+def _has_both(reader: Reader) -> bool:
+    """Return whether there are simulated calls and real ones."""
+    kinds = reader.kept("call_kinds", "SELECT DISTINCT is_simulated FROM calls")
+    return int(reader.value(f"SELECT count(*) FROM {kinds}")) == 2
 
 
 def _choices(visit: Visit, reader: Reader, filters: Filters) -> dict[str, list[tuple[str, int]]]:

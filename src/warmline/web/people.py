@@ -4,19 +4,26 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from starlette.responses import Response
 
 from warmline.errors import QueryError
-from warmline.query.reviews import CUE_ANSWERS
+from warmline.settings import Settings
 from warmline.web.accounts import Right
 from warmline.web.calibration import against_machine
 from warmline.web.call_routes import seconds
 from warmline.web.disputes import evaluations_of_agent
 from warmline.web.drawing import Interval, interval, interval_on, trend
-from warmline.web.listing import Condition
-from warmline.web.site import RefusedError, Visit, rows_for
+from warmline.web.listing import (
+    Condition,
+    corrected_rows,
+    corrections,
+    missed_feelings,
+    verdicts,
+)
+from warmline.web.site import FieldError, RefusedError, Visit, rows_for
 from warmline.web.store import coaching, now
 from warmline.web.warehouse import Reader, Row
 
@@ -58,7 +65,7 @@ FROM {team_week} GROUP BY team, is_simulated ORDER BY team, is_simulated
 """
 _MOMENTS = """
 SELECT
-    calls.call_id, calls.started_at, o.kind, o.start_s, o.text, o.answer,
+    calls.call_id, calls.started_at, o.opportunity_index, o.kind, o.start_s, o.text, o.answer,
     o.answered, o.answer_start_s, o.answer_text,
     greatest(o.start_s - 1, 0) AS clip_start_s,
     least(coalesce(o.answer_end_s, o.end_s + 4) + 1, calls.duration_s) AS clip_end_s
@@ -76,41 +83,13 @@ INNER JOIN LATERAL (
 ) AS o ON true
 ORDER BY calls.started_at DESC NULLS LAST, {order}, o.start_s
 """
-#: By how much people who listened change the counts of an answered rate, group by group.
-_CORRECTIONS = """
-SELECT
-    {by} AS name, count(*) AS changed,
-    sum((r.should_be IN ('attentive', 'affective', 'cognitive'))::INTEGER
-        - coalesce(o.answered, false)::INTEGER)::BIGINT AS answered,
-    sum((r.should_be NOT IN ('no_cue', 'no_answer'))::INTEGER
-        - (o.answer IS NOT NULL)::INTEGER)::BIGINT AS answerable
-FROM review_summary AS r
-INNER JOIN opportunities AS o
-    ON o.call_id = r.call_id AND o.opportunity_index = r.opportunity_index
-INNER JOIN call_summary AS calls ON calls.call_id = o.call_id
-WHERE r.subject = 'cue' AND r.verdict = 'wrong' AND list_contains($truths, r.should_be)
-    AND r.should_be <> coalesce(o.answer, 'no_answer')
-    AND calls.call_id IN (SELECT call_id FROM call_summary WHERE {where})
-GROUP BY 1
-"""
 #: A validation that says no, and perhaps why: "no; of detected opportunities ...".
-_NO = re.compile(r"no\b")
+_NO = re.compile(r"\Ano\b[;,:]?\s*")
+#: A setting that a definition speaks of, such as `empathy.answer_within_turns`.
+_SETTING = re.compile(r"\b([a-z]+)\.([a-z]+_[a-z_]+)\b")
+#: The week of a call, as the tables of weeks have it.
+_WEEK = "date_trunc('week', calls.started_at)::DATE"
 _SCALE = (20.0, 80.0)
-
-
-def corrections(reader: Reader, by: str, where: Condition | None = None) -> dict[str, Row]:
-    """Return by how much review changes answered and answerable cues, group by group.
-
-    As on a call's page: a cue on which reviewers differ, or of which nobody says what it should be,
-    stays as it is. The reader shows reviews that have just landed.
-    """
-    if not reader.value("SELECT count(*) FROM reviews"):
-        return {}
-    among = where or Condition("true", {})
-    rows = reader.rows(
-        _CORRECTIONS.format(by=by, where=among.sql), among.values | {"truths": list(CUE_ANSWERS)}
-    )
-    return {str(row["name"]): row for row in rows}
 
 
 def show_people(visit: Visit) -> Response:
@@ -140,7 +119,11 @@ def show_agent(visit: Visit) -> Response:
         has_both = len({row["is_simulated"] for row in weeks}) == 2
         weeks = [row for row in weeks if row["is_simulated"] == is_simulated]
         profile = [row for row in profile if row["is_simulated"] == is_simulated]
-        kind = Condition("is_simulated = $is_simulated", {"is_simulated": is_simulated})
+        these = {"agent": agent, "is_simulated": is_simulated}
+        own = Condition("calls.agent_id = $agent AND calls.is_simulated = $is_simulated", these)
+        weeks = corrected_rows(weeks, corrections(reader, _WEEK, own), "week")
+        recognised = _moments(reader, these, "o.answered AND o.level = 2", "o.level DESC")
+        unanswered = _moments(reader, these, "NOT o.answered", "o.strength DESC")
         return visit.page(
             "agent.html",
             reader,
@@ -149,17 +132,17 @@ def show_agent(visit: Visit) -> Response:
             has_both=has_both,
             weeks=weeks,
             trend=trend(weeks),
-            corrected=_corrected(weeks, corrections(reader, "agent_id", kind), agent),
+            corrected=_corrected(weeks, corrections(reader, "agent_id", own), agent),
+            missed=sum(missed_feelings(visit, reader, own).values()),
+            verdicts=verdicts(reader, recognised + unanswered),
             coaching=coaching_of(visit, reader, agent),
             outcomes=OUTCOMES,
             evaluated=evaluations_of_agent(visit, reader, agent)
             if may_read_coaching(visit, agent)
             else [],
             profile=[(row, _profile_interval(row)) for row in profile],
-            recognised=_moments(
-                reader, agent, is_simulated, "o.answered AND o.level = 2", "o.level DESC"
-            ),
-            unanswered=_moments(reader, agent, is_simulated, "NOT o.answered", "o.strength DESC"),
+            recognised=recognised,
+            unanswered=unanswered,
         )
 
 
@@ -178,6 +161,9 @@ def show_team(visit: Visit) -> Response:
         is_simulated = _shows_simulated(visit, weeks)
         has_both = len({row["is_simulated"] for row in weeks}) == 2
         weeks = [row for row in weeks if row["is_simulated"] == is_simulated]
+        these = {"team": team, "is_simulated": is_simulated}
+        own = Condition("calls.team = $team AND calls.is_simulated = $is_simulated", these)
+        weeks = corrected_rows(weeks, corrections(reader, _WEEK, own), "week")
         agents = [row for row in _agents(reader, team) if row["is_simulated"] == is_simulated]
         return visit.page(
             "team.html",
@@ -187,6 +173,7 @@ def show_team(visit: Visit) -> Response:
             has_both=has_both,
             is_few=is_few,
             weeks=weeks,
+            missed=sum(missed_feelings(visit, reader, own).values()),
             trend=trend(weeks),
             agents=_with_intervals(visit, agents),
             smallest=reader.value(
@@ -200,16 +187,35 @@ def show_measures(visit: Visit) -> Response:
     with visit.site.reading(reviews=True) as reader:
         heard = {row["name"]: row for row in against_machine(reader)}
         rows = reader.rows("SELECT * FROM metric_definitions WHERE is_current ORDER BY name")
-        shown = [row | {"is_validated": not _NO.match(row["validated"])} for row in rows]
+        shown = [
+            row
+            | {"definition": _with_values(row["definition"], visit.site.settings)}
+            | {"is_validated": not _NO.match(row["validated"])}
+            | {"validation": _NO.sub("", row["validated"])}
+            for row in rows
+        ]
         return visit.page("measures.html", reader, rows=shown, heard=heard)
+
+
+def _with_values(definition: str, settings: Settings) -> str:
+    """A definition with the values of the settings that it speaks of in place of their names."""
+
+    def value(found: re.Match[str]) -> str:
+        return str(getattr(getattr(settings, found[1], None), found[2], found[0]))
+
+    return _SETTING.sub(value, definition)
 
 
 def _agents(reader: Reader, team: str | None) -> list[Row]:
     """Agents with what review changed of their answered rate."""
     sql = _AGENTS.format(agent_week=reader.kept("agent_week"))
-    changed = corrections(reader, "agent_id")
-    rows = reader.rows(sql, {"team": team})
-    return [row | {"corrected": _corrected([row], changed, row["agent_id"])} for row in rows]
+    kind = "calls.agent_id || CASE WHEN calls.is_simulated THEN '|simulated' ELSE '|real' END"
+    changed = corrections(reader, kind)
+    rows = [
+        row | {"kind": f"{row['agent_id']}|{'simulated' if row['is_simulated'] else 'real'}"}
+        for row in reader.rows(sql, {"team": team})
+    ]
+    return corrected_rows(rows, changed, "kind")
 
 
 def _corrected(rows: list[Row], changed: dict[str, Row], name: str) -> Row | None:
@@ -244,8 +250,7 @@ def _profile_interval(row: Row) -> Interval | None:
     return interval_on(row["component"], _SCALE, low, score, high, text)
 
 
-def _moments(reader: Reader, agent: str, is_simulated: bool, which: str, order: str) -> list[Row]:
-    values = {"agent": agent, "is_simulated": is_simulated}
+def _moments(reader: Reader, values: dict[str, Any], which: str, order: str) -> list[Row]:
     return reader.rows(_MOMENTS.format(which=which, order=order), values)
 
 
@@ -339,7 +344,7 @@ def add_coaching(visit: Visit) -> Response:
     sealed = visit.site.store.seal(text)
     visit.site.store.write(coaching.insert().values(**values, **more, text=sealed))
     visit.note("coached", detail=f"{kind} for {agent}")
-    return visit.back("/agent", id=visit.asked("id"))
+    return visit.back("/agent", id=visit.asked("id"), **_same_calls(visit))
 
 
 def end_goal(visit: Visit) -> Response:
@@ -362,9 +367,14 @@ def end_goal(visit: Visit) -> Response:
     said = sa.select(coaching.c.coaching_id).where(coaching.c.about == int(number))
     row = coaching.insert().values(**values, **more, kind=outcome, text=sealed)
     if not store.write_unless(said, row):
-        raise QueryError("goal: what became of it was said already")
+        raise FieldError("goal", "what became of it was said already")
     visit.note("coached", detail=f"goal of {goal['agent_id']}: {outcome}")
-    return visit.back("/agent", id=visit.name_of(goal["agent_id"]))
+    return visit.back("/agent", id=visit.name_of(goal["agent_id"]), **_same_calls(visit))
+
+
+def _same_calls(visit: Visit) -> dict[str, str]:
+    """What an address says so that simulated calls are shown where the form stood among them."""
+    return {"simulated": "1"} if visit.asked("simulated") == "1" else {}
 
 
 def _of_kind(rows: Sequence[Row], kind: str) -> tuple[Row, ...]:
@@ -374,7 +384,7 @@ def _of_kind(rows: Sequence[Row], kind: str) -> tuple[Row, ...]:
 def _text(visit: Visit) -> str:
     text = visit.asked("text")
     if not text or len(text) > _LONGEST_TEXT:
-        raise QueryError(f"text: say something in at most {_LONGEST_TEXT} characters")
+        raise FieldError("text", f"say something in at most {_LONGEST_TEXT} characters")
     return text
 
 
@@ -382,7 +392,7 @@ def _day(visit: Visit) -> date:
     try:
         return date.fromisoformat(visit.asked("due"))
     except ValueError:
-        raise QueryError("due: a goal has a day, written 2026-12-24") from None
+        raise FieldError("due", "a goal needs a day by which it is due") from None
 
 
 def _moment(visit: Visit, reader: Reader, agent: str) -> tuple[str | None, float | None]:
@@ -395,9 +405,9 @@ def _moment(visit: Visit, reader: Reader, agent: str) -> tuple[str | None, float
         {"id": call_id, "agent": agent},
     )
     if not rows:
-        raise QueryError(f"call: {call_id[:60]} is none of this agent's calls")
+        raise FieldError("call", f"{call_id[:60]} is none of this agent's calls")
     at = visit.asked("at")
     start_s = seconds(at, "at") if at else 0.0
     if rows[0]["duration_s"] is not None and start_s > rows[0]["duration_s"]:
-        raise QueryError(f"at: the call has {rows[0]['duration_s']:.1f} s")
+        raise FieldError("at", f"the call has {rows[0]['duration_s']:.1f} s")
     return str(rows[0]["landing_key"]), start_s

@@ -10,8 +10,16 @@ from warmline.errors import QueryError
 from warmline.statistics import Estimate, wilson
 from warmline.web.accounts import Right
 from warmline.web.drawing import Interval, TrendPoint, interval, trend
-from warmline.web.listing import Condition, Filters, condition, filters_of
-from warmline.web.people import corrections
+from warmline.web.listing import (
+    Condition,
+    Filters,
+    condition,
+    corrected_rows,
+    corrections,
+    filters_of,
+    missed_feelings,
+    verdicts,
+)
 from warmline.web.site import Visit
 from warmline.web.warehouse import Reader, Row
 
@@ -94,7 +102,8 @@ WHERE place <= {each} ORDER BY of_cue DESC, q.cue, place
 #: The strongest feelings that nobody answered, as clips.
 _WORST = """
 SELECT
-    calls.call_id, calls.started_at, o.kind, o.start_s, o.text, o.answer, o.answer_text,
+    calls.call_id, calls.started_at, o.opportunity_index, o.kind, o.start_s, o.text, o.answer,
+    o.answer_text,
     greatest(o.start_s - 1, 0) AS clip_start_s,
     least(coalesce(o.answer_end_s, o.end_s + 4) + 1, calls.duration_s) AS clip_end_s
 FROM (
@@ -147,7 +156,9 @@ class Report:
 
     filters: Filters
     is_simulated: bool
+    has_real: bool
     uncounted: int
+    missed: int
     now: Row | None
     before: Row | None
     corrected: Row | None
@@ -158,6 +169,7 @@ class Report:
     hostile: list[Row]
     quotes: dict[str, list[Row]]
     worst: list[Row]
+    verdicts: dict[tuple[str, int], str]
     unheard: list[Row]
     no_ledger: list[Row]
 
@@ -166,10 +178,11 @@ def report_of(visit: Visit, reader: Reader) -> Report:
     """Return the report of the period and the filters that the address says."""
     filters = filters_of(visit, reader)
     if filters.phrase:
-        raise QueryError("phrase: a report counts calls; remove the phrase first")
+        raise QueryError("a report counts calls; remove the phrase first")
     where = condition(visit, reader, filters)
     real = reader.value("SELECT count(*) FROM calls WHERE NOT is_simulated")
-    values = where.values | {"is_simulated": real == 0}
+    is_simulated = filters.simulated == "1" or (real == 0 and not filters.simulated)
+    values = where.values | {"is_simulated": is_simulated}
     past = _before(visit, reader, filters)
     reader.rows(
         _REPORTED.format(now=where.sql, before=past.sql if past else "false"),
@@ -181,15 +194,21 @@ def report_of(visit: Visit, reader: Reader) -> Report:
 
     now, earlier = sums("'all'", "name"), sums("'all'", "name", "NOT is_now")
     weeks = [_dated(row) for row in sums(_WEEK, "name DESC NULLS LAST")]
+    counted = Condition(_IS_REPORTED, {})
+    by_week = corrections(reader, "date_trunc('week', calls.started_at)::DATE", counted)
+    weeks = corrected_rows(weeks, by_week, "week")
     friction = reader.rows(_FRICTION.format(most=_MOST_ROWS))
-    changed = corrections(reader, "'all'", Condition(_IS_REPORTED, {}))
+    changed = corrections(reader, "'all'", counted)
+    worst = reader.rows(_WORST.format(most=_MOST_MOMENTS))
     mix = sums("contact_reason", "calls DESC, name")
     mix_before = sums("contact_reason", "name", "NOT is_now")
     hostile = sums("queue", "hostile_minutes DESC NULLS LAST, name")
     return Report(
         filters,
-        real == 0,
-        _simulated_beside(reader, where) if real else 0,
+        is_simulated,
+        bool(real),
+        0 if is_simulated else _simulated_beside(reader, where),
+        sum(missed_feelings(visit, reader, counted).values()),
         now[0] if now else None,
         earlier[0] if earlier else None,
         changed.get("all"),
@@ -199,7 +218,8 @@ def report_of(visit: Visit, reader: Reader) -> Report:
         [Share(r["name"], r, wilson(r["hurting"], r["measured"]), None) for r in friction],
         [row for row in hostile if row["hostile_calls"]],
         _quotes(reader),
-        reader.rows(_WORST.format(most=_MOST_MOMENTS)),
+        worst,
+        verdicts(reader, worst),
         _unheard(reader, filters),
         reader.rows(_NO_LEDGER.format(most=_MOST_ROWS)),
     )
@@ -222,6 +242,7 @@ def show_report(visit: Visit) -> Response:
             reader,
             report=found,
             is_export=False,
+            no_file=_too_few(found, _fewest_agents(reader)),
         )
 
 
@@ -234,7 +255,8 @@ def export_report(visit: Visit) -> Response:
     with visit.site.reading(reviews=True) as reader:
         fewest = _fewest_agents(reader)
         found = report_of(visit, reader)
-        _require_a_group(found, fewest)
+        if problem := _too_few(found, fewest):
+            raise QueryError(problem)
         found = _without_few(found, fewest)
         page = visit.page(
             "report_file.html",
@@ -257,19 +279,21 @@ def _fewest_agents(reader: Reader) -> int:
     return int(reader.value(sql) or 0)
 
 
-def _require_a_group(report: Report, fewest: int) -> None:
-    """Raise QueryError when what is left is about one or two people: it has no names, and is them.
+def _too_few(report: Report, fewest: int) -> str | None:
+    """Return why no file is made: what is left is about one or two people, and has no names.
 
     Where no call says who took it, there is nobody to count.
     """
     now = report.now
     if not report.filters.agent and (now is None or _is_told(now, fewest)):
-        return
+        return None
     calls, agents = (now["calls"], now["agents"]) if now else (0, 0)
-    raise QueryError(
-        f"these are {calls} calls of {agents} {'agent' if agents == 1 else 'agents'}: a report of "
-        "so few is about people; remove a filter, or print the page instead"
-    )
+    these = f"these are {calls} calls of {agents} {'agent' if agents == 1 else 'agents'}"
+    enough = f"{SMALLEST_CELL} calls of {max(fewest, 2)} agents"
+    needed = f"a file without names needs {enough}, or it would be"
+    narrower = [name for name, _, _ in report.filters.active() if name != "days"]
+    advice = "remove a filter" if narrower else "choose more days"
+    return f"{these}: {needed} about people; {advice}, or print the page instead"
 
 
 def _is_told(row: Row, fewest: int) -> bool:

@@ -150,6 +150,9 @@ def _environment(language: str) -> jinja2.Environment:
         # `_()` takes its text for a part of the page: only for what a template itself says.
         "translated": lambda text: spoken.gettext(str(text)) if text else "",
         "message": Sentences.of(language, "message").say,
+        "measure": lambda name: spoken.gettext(measure_words(name)) if name else "",
+        "reason": _reason_in(language),
+        "marked": marked,
         "drawn": Sentences.of(language, "drawing").say,
         "minute": _minute,
         "plain": plain,
@@ -165,6 +168,11 @@ def _environment(language: str) -> jinja2.Environment:
     return environment
 
 
+def _reason_in(language: str) -> Callable[[object], str]:
+    say = Sentences.of(language, "message").say
+    return lambda reason: say(_REASONS.get(str(reason or ""), reason))
+
+
 def call_url(call_id: str, at_s: float | None = None) -> str:
     """Return the address of a call's page, at a second of it."""
     moment = "" if at_s is None else f"#t={at_s:.1f}"
@@ -172,14 +180,18 @@ def call_url(call_id: str, at_s: float | None = None) -> str:
 
 
 def words(name: str | None) -> str:
-    """Return a name of the warehouse as words: `fear_anxiety` as `fear anxiety`.
+    """Return a name of the warehouse as words: `fear_anxiety` as `fear, anxiety`.
 
     The pages say feeling for what the warehouse has as cue or opportunity: one word, one thing.
     """
-    text = (name or "").replace("_", " ")
+    text = _PAIRS.sub(r"\1, \2", name or "").replace("_", " ")
     return _FEELINGS.sub(lambda found: _FEELING_WORDS[found[0]], text)
 
 
+#: Feelings that are kept under two names.
+_PAIRS = re.compile(
+    r"(fear|anger|sadness|confusion)_(anxiety|frustration|disappointment|powerlessness)"
+)
 _FEELING_WORDS = {
     "opportunities": "feelings found",
     "opportunity": "feeling",
@@ -189,6 +201,44 @@ _FEELING_WORDS = {
     "cue": "feeling",
 }
 _FEELINGS = re.compile(r"\b(" + "|".join(_FEELING_WORDS) + r")\b")
+
+
+#: Counts of statements that rules find: the ledger says the same words of what a model judges.
+_MEASURES = {
+    "affective": "statements of feeling, by rule",
+    "attentive": "statements that show listening, by rule",
+    "cognitive": "statements of understanding, by rule",
+    "dismissive": "dismissive statements, by rule",
+}
+#: Reasons of the warehouse in the words of the pages.
+_REASONS = {
+    "said of the customer": "given for the customer only",
+    "said of the agent": "given for the agent only",
+    "the agent made no affective statement": (
+        "no rule found a statement of feeling by the agent; a model may have heard one"
+    ),
+    "the customer gave no cue of a feeling": "no feeling was recognised",
+    "the customer gave no cue that could be answered": (
+        "no feeling that could be answered was recognised"
+    ),
+    "the customer gave no cue: silence cannot be told from content": (
+        "no feeling was recognised: silence cannot be told from content"
+    ),
+}
+
+
+def measure_words(name: str) -> str:
+    """Return what a measure is called on the pages."""
+    return _MEASURES.get(name) or words(name)
+
+
+def marked(text: str | None, phrase: str) -> list[tuple[str, bool]]:
+    """Return a text in pieces, each with whether it is a word of a phrase, whatever its case."""
+    said = sorted(set(re.findall(r"\w+", phrase)), key=len, reverse=True)
+    if not said or not text:
+        return [(text or "", False)]
+    found = re.compile(rf"\b({'|'.join(map(re.escape, said))})\b", re.IGNORECASE)
+    return [(part, i % 2 == 1) for i, part in enumerate(found.split(text)) if part]
 
 
 def lane_class(role: str | None) -> str:
@@ -221,6 +271,14 @@ class RefusedError(WarmlineError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class FieldError(QueryError):
+    """A field of a form cannot be kept as it is filled in; `field` is the name of it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 @dataclass(frozen=True)
@@ -402,9 +460,17 @@ def endpoint(site: Site, handler: Handler, *rights: Right) -> Endpoint:
             except WarmlineError as e:
                 return refusal(site, request, e, session.user)
 
-        return await run_in_threadpool(work)
+        response = await run_in_threadpool(work)
+        if _is_sent_by_script(request) and isinstance(response, RedirectResponse):
+            return Response(status_code=204, headers={"X-Go": response.headers["location"]})
+        return response
 
     return answer
+
+
+def _is_sent_by_script(request: Request) -> bool:
+    """Return whether the script of the pages sent a form, and shows the answer beside it."""
+    return request.headers.get("x-form") == "1"
 
 
 async def form_of(request: Request) -> dict[str, str]:
@@ -426,11 +492,14 @@ def session_of(site: Site, request: Request) -> Session | None:
 def refusal(site: Site, request: Request, error: WarmlineError, user: User | None) -> Response:
     """Return an error as a page with one line, or as that line where a part was asked for."""
     status = error.status if isinstance(error, RefusedError) else _STATUS.get(type(error), 409)
-    template = "_error.html" if request.headers.get("hx-request") == "true" else "error.html"
+    is_part = _is_sent_by_script(request) or request.headers.get("hx-request") == "true"
+    template = "_error.html" if is_part else "error.html"
     response = render(site, request, template, status, message=str(error), user=user, as_of=None)
     if template == "_error.html":  # what was to be replaced stays; the line is said beside it
         response.headers["HX-Retarget"] = "#say"
         response.headers["HX-Reswap"] = "innerHTML"
+    if isinstance(error, FieldError):
+        response.headers["X-Field"] = error.field
     return response
 
 
@@ -444,7 +513,7 @@ def render(
 
 
 def _to_login(site: Site, request: Request) -> Response:
-    if request.headers.get("hx-request") == "true":
+    if _is_sent_by_script(request) or request.headers.get("hx-request") == "true":
         accepted = request.headers.get("accept-language", "")
         return Response(f"{site.said(accepted, _ENDED)}\n", 401)
     if request.method != "GET":
@@ -453,7 +522,7 @@ def _to_login(site: Site, request: Request) -> Response:
     return RedirectResponse(f"/login?{urlencode({'next': here})}", 303)
 
 
-_STATUS: dict[type[WarmlineError], int] = {QueryError: 422}
+_STATUS: dict[type[WarmlineError], int] = {QueryError: 422, FieldError: 422}
 
 
 def rows_for(visit: Visit, rows: list[Row]) -> list[Row]:

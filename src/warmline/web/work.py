@@ -13,7 +13,7 @@ from warmline.web.call_routes import seconds
 from warmline.web.disputes import disputes_to_decide, evaluations_of_agent
 from warmline.web.listing import Filters, condition, filters_of
 from warmline.web.scorecards import forms
-from warmline.web.site import RefusedError, Visit
+from warmline.web.site import FieldError, RefusedError, Visit
 from warmline.web.store import assignments, calibrations, clips, now, playlists, searches
 from warmline.web.warehouse import Reader, Row
 
@@ -93,7 +93,7 @@ def drawn_sample(visit: Visit, reader: Reader) -> Sample:
         raise QueryError(f"by: any or agent, not {by[:40]!r}")
     filters = filters_of(visit, reader)
     if filters.phrase:
-        raise QueryError("phrase: a sample is drawn from calls; remove the phrase first")
+        raise QueryError("a sample is drawn from calls; remove the phrase first")
     where = condition(visit, reader, filters)
     stratum = "agent_id" if by == "agent" else "true"
     sql = _DRAWN.format(by=stratum, where=where.sql, most=_MOST_DRAWN)
@@ -202,7 +202,7 @@ def add_clips(visit: Visit) -> Response:
     with visit.site.reading() as reader:
         rows = [_clip(visit, reader, text) for text in _chosen(visit)]
     if not rows:
-        raise QueryError("clip: choose at least one moment")
+        raise FieldError("clip", "choose at least one moment")
     if visit.asked("playlist"):
         number = _number(visit, "playlist")
         if all(row["playlist_id"] != number for row in visit.playlists()):
@@ -247,11 +247,17 @@ def _clip(visit: Visit, reader: Reader, text: str) -> dict[str, Any]:
     end, _, call_id = rest.partition(" ")
     start_s, end_s = seconds(start, "from"), seconds(end, "to")
     if not 0 < end_s - start_s <= _LONGEST_CLIP_S:
-        raise QueryError(f"to: after from, by at most {_LONGEST_CLIP_S / 60:.0f} minutes")
+        raise FieldError(
+            "to",
+            "a passage ends after it begins, and is at most "
+            f"{_LONGEST_CLIP_S / 60:.0f} minutes long",
+        )
     call = visit.asking({"id": call_id}).call(reader)
     duration_s = reader.calls([call.landing_key])[call.landing_key]["duration_s"]
     if duration_s is not None and start_s >= duration_s:
-        raise QueryError(f"from: {call.call_id} has {duration_s:.1f} s, {start_s:.1f} is after it")
+        raise FieldError(
+            "from", f"{call.call_id} has {duration_s:.1f} s, {start_s:.1f} is after it"
+        )
     return {
         "landing_key": call.landing_key,
         "at": now(),
@@ -266,7 +272,7 @@ def _whose(visit: Visit) -> str:
     asked = visit.asked("person") or visit.user.name
     known = [user.name for user in visit.reviewers()]
     if asked not in known:
-        raise QueryError(f"person: one of {', '.join(known)}, not {asked[:60]!r}")
+        raise FieldError("person", f"one of {', '.join(known)}, not {asked[:60]!r}")
     return asked
 
 
@@ -277,14 +283,14 @@ def _is_agent(visit: Visit) -> bool:
 def _title(visit: Visit) -> str:
     title = visit.asked("title")
     if not title or len(title) > _LONGEST_TITLE:
-        raise QueryError(f"title: give a name of at most {_LONGEST_TITLE} characters")
+        raise FieldError("title", f"give a name of at most {_LONGEST_TITLE} characters")
     return title
 
 
 def _count(visit: Visit, name: str, most: int) -> int:
     text = visit.asked(name)
     if not (text.isdecimal() and len(text) < 12 and 1 <= int(text) <= most):
-        raise QueryError(f"{name}: a whole number from 1 to {most}, not {text[:40]!r}")
+        raise FieldError(name, f"a whole number from 1 to {most}, not {text[:40]!r}")
     return int(text)
 
 

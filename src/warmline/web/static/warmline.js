@@ -6,6 +6,7 @@
   const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
   for (const button of all("[data-print]")) button.addEventListener("click", () => print());
   playClips();
+  keepForms();
   if (!call) return;
   const id = encodeURIComponent(call.dataset.call);
   const total = Number(call.dataset.duration);
@@ -17,12 +18,15 @@
   const silences = all("[data-silence]").map((el) => [Number(el.dataset.t), Number(el.dataset.end)]);
   const rates = [0.75, 1, 1.25, 1.5, 2];
   let chosen = null, skips = false, loops = false, current = null, played = 0, before = null;
+  let aimed = null, asked = null;  // where a seek goes; the feeling that was asked for last
 
   const control = (name) => document.querySelector(`[data-do="${name}"]`);
 
   function seek(t, plays, end) {
     chosen = end ? [t, end] : null;
+    asked = null;
     if (sound) {
+      aimed = t;
       const go = () => { sound.currentTime = Math.max(0, t - (end ? 0.15 : 0)); };
       if (sound.readyState >= 1) go(); else sound.addEventListener("loadedmetadata", go, { once: true });
       if (plays) sound.play().catch(() => {});
@@ -86,9 +90,15 @@
   }
   function cue(step) {
     const starts = all("[data-cue]").map((el) => Number(el.dataset.t)).sort((a, b) => a - b);
-    const t = sound ? sound.currentTime : 0;
-    const next = step > 0 ? starts.find((s) => s > t + 0.5) : starts.reverse().find((s) => s < t - 1.5);
-    if (next !== undefined) seek(Math.max(0, next - 1), true);
+    const t = aimed ?? (sound ? sound.currentTime : 0);
+    // Within the second that leads in to a feeling, it is the one that was asked for last.
+    const at = starts.includes(asked) && t >= asked - 1.05 && t <= asked ? asked : null;
+    const next = step > 0
+      ? starts.find((s) => s > (at ?? t + 0.5))
+      : starts.reverse().find((s) => s < (at ?? t - 1.5));
+    if (next === undefined) return;
+    seek(Math.max(0, next - 1), true);
+    asked = next;
   }
   function speed(step) {
     const at = Math.max(0, Math.min(rates.length - 1, rates.indexOf(sound.playbackRate) + step));
@@ -206,6 +216,7 @@
     control("skip").addEventListener("change", (event) => { skips = event.target.checked; });
     control("loop").addEventListener("change", (event) => { loops = event.target.checked; });
     sound.addEventListener("timeupdate", tick);
+    sound.addEventListener("seeked", () => { aimed = null; });
     const frame = () => { if (!sound.paused) { tick(); requestAnimationFrame(frame); } };
     sound.addEventListener("play", frame);
     sound.addEventListener("pause", report);
@@ -260,10 +271,15 @@
       }
       heard = 0;
     };
+    const sign = (mark) => {
+      if (now && now.matches("[data-clip]")) now.textContent = now.textContent.replace(/^\S+/, mark);
+    };
+    audio.addEventListener("play", () => sign("⏸"));
+    audio.addEventListener("pause", () => sign("▶"));
     const stop = () => {
       listened();
       audio.pause();
-      if (now) now.setAttribute("aria-pressed", "false");
+      if (now) { sign("▶"); now.setAttribute("aria-pressed", "false"); }
       now = last = null;
       isLoaded = false;  // what is paused tells its old time once more
     };
@@ -275,7 +291,7 @@
       const { sound: link, problem } = answer.ok ? await answer.json() : { problem: await answer.text() };
       if (now !== button) return;
       bar.hidden = false;
-      which.textContent = `${button.dataset.call} ${clock(Number(button.dataset.start))}`;
+      which.textContent = `${button.dataset.call} ${button.textContent.replace(/^\S+\s*/, "")}`;
       if (problem) { which.textContent += `: ${problem.replace(/<[^>]*>/g, "").trim()}`; now = null; return; }
       button.setAttribute("aria-pressed", "true");
       audio.src = link;
@@ -298,13 +314,83 @@
     document.addEventListener("click", (event) => {
       const button = event.target.closest("[data-clip], [data-play-all], [data-clip-stop]");
       if (!button) return;
+      if (button === now && isLoaded) {
+        if (audio.paused) audio.play().catch(() => {}); else audio.pause();
+        return;
+      }
       next = button.matches("[data-play-all]") ? all("[data-clip]") : [];
       if (button === now || button.matches("[data-clip-stop]")) { stop(); bar.hidden = true; }
       else start(button.matches("[data-clip]") ? button : next.shift());
     });
   }
 
-  document.addEventListener("htmx:beforeRequest", () => document.getElementById("say").replaceChildren());
+  function keepForms() {  // what was filled in stays until it is kept, and what is wrong stands by it
+    const busy = (form, button, is) => {
+      for (const each of [form, button]) if (each) each.setAttribute("aria-busy", String(is));
+    };
+    function tell(form, name, text) {
+      const page = new DOMParser().parseFromString(text, "text/html");
+      const main = page.querySelector("main");
+      if (main) {
+        document.querySelector("main").replaceWith(main);
+        const told = main.querySelector("[role=alert]:not(:empty)") || main;
+        told.scrollIntoView({ block: "center" });
+        return;
+      }
+      const line = document.createElement("p");
+      Object.assign(line, { className: "problem told", textContent: page.body.textContent.trim() });
+      line.setAttribute("role", "alert");
+      const named = name && form.elements.namedItem(name);
+      const field = named && named.type !== "hidden" ? named : null;
+      if (!field) { form.append(line); line.scrollIntoView({ block: "nearest" }); return; }
+      (field.closest("label") || field).after(line);
+      field.setAttribute("aria-invalid", "true");
+      field.focus();
+    }
+    function forget(form) {
+      for (const line of all(".told", form)) line.remove();
+      for (const field of all("[aria-invalid]", form)) field.removeAttribute("aria-invalid");
+    }
+    document.addEventListener("submit", async (event) => {
+      const form = event.target, button = event.submitter;
+      if (form.method !== "post" || form.matches("[hx-post], .who, .door form")) return;
+      event.preventDefault();
+      if (form.getAttribute("aria-busy") === "true") return;
+      const body = new URLSearchParams(new FormData(form, button));
+      forget(form);
+      busy(form, button, true);
+      try {
+        const answer = await fetch(form.getAttribute("action"), {
+          method: "POST", body, headers: { "X-Form": "1" },
+          keepalive: String(body).length < 60000,  // whoever leaves the page at once loses nothing
+        });
+        const to = answer.headers.get("X-Go");
+        if (!to) { tell(form, answer.headers.get("X-Field"), await answer.text()); return; }
+        const goal = new URL(to, location.href);
+        const isHere = goal.pathname + goal.search === location.pathname + location.search;
+        location.assign(goal);
+        if (isHere && goal.hash) location.reload();
+      } catch (error) {
+        tell(form, null, String(error.message || error));
+      } finally {
+        busy(form, button, false);
+      }
+    });
+    const sender = (event) => event.detail.requestConfig.elt;
+    document.addEventListener("htmx:beforeRequest", (event) => {
+      forget(sender(event));
+      busy(sender(event), event.detail.requestConfig.triggeringEvent?.submitter, true);
+    });
+    document.addEventListener("htmx:afterRequest", (event) => {
+      busy(sender(event), event.detail.requestConfig.triggeringEvent?.submitter, false);
+    });
+    document.addEventListener("htmx:beforeSwap", (event) => {
+      const { xhr } = event.detail;
+      if (xhr.status < 400 || !sender(event).matches("form")) return;
+      event.detail.shouldSwap = false;
+      tell(sender(event), xhr.getResponseHeader("X-Field"), xhr.responseText);
+    });
+  }
 
   fromAddress(false);
   if (track && track.dataset.waveform) draw();
