@@ -129,7 +129,7 @@ GROUP BY 1
 """
 _MISSED = """
 SELECT call_id, landing_key FROM calls
-WHERE list_contains($keys, landing_key)
+WHERE landing_key IN $keys
     AND call_id IN (SELECT call_id FROM call_summary AS calls WHERE {where})
 """
 
@@ -354,7 +354,7 @@ def list_calls(visit: Visit) -> Response:
         else:
             rows, after = _page_of_calls(visit, reader, filters, where)
         ids = [row["call_id"] for row in rows]
-        shown = Condition("list_contains($ids, calls.call_id)", {"ids": ids})
+        shown = Condition("calls.call_id IN $ids", {"ids": ids})
         rows = corrected_rows(rows, corrections(reader, "calls.call_id", shown), "call_id")
         is_empty = not (rows or hits)
         return visit.page(
@@ -496,7 +496,7 @@ def _hits(visit: Visit, reader: Reader, filters: Filters, where: Condition) -> l
 
 def _simulated(reader: Reader, hits: list[Hit]) -> set[str]:
     """Return the calls of these places that are simulated."""
-    sql = "SELECT call_id FROM calls WHERE is_simulated AND list_contains($ids, call_id)"
+    sql = "SELECT call_id FROM calls WHERE is_simulated AND call_id IN $ids"
     rows = reader.rows(sql, {"ids": sorted({hit.call_id for hit in hits})})
     return {row["call_id"] for row in rows}
 
