@@ -48,6 +48,12 @@ def test_the_command_lists_the_queries(shell: Any) -> None:
     assert {entry["name"] for entry in found} == set(named_queries())
 
 
+@pytest.mark.parametrize("name", ["calls", "turns", "call_summary", "evaluation_detail"])
+def test_the_name_of_a_table_or_view_asks_for_its_rows(shell: Any, name: str) -> None:
+    assert shell("query", name, "--csv").stdout == shell("query", f"FROM {name}", "--csv").stdout
+    assert shell("query", name, "--csv").exit_code == 0
+
+
 def test_the_command_keeps_formulas_out_of_spreadsheets(shell: Any) -> None:
     printed = shell("query", "SELECT '=1+1' AS said, -1 AS number", "--csv").stdout
     assert printed.splitlines() == ["said,number", "'=1+1,-1"]

@@ -39,6 +39,7 @@ from warmline.query.questions import (
     DEFAULT_LIMIT,
     DEFAULT_TIMEOUT_S,
     QueryResult,
+    as_select,
     ask,
     ask_named,
     named_queries,
@@ -90,8 +91,8 @@ def query(
 ) -> None:
     """Ask the warehouse, in SQL or by the name of a query; nothing can be changed this way.
 
-    `warmline query --list` shows the named queries, `warmline query "DESCRIBE call_summary"` the
-    columns of a table or view.
+    The name of a table or view asks for its rows. `warmline query --list` shows the named queries,
+    `warmline query "DESCRIBE call_summary"` the columns of a table or view.
     """
     if list_queries:
         _print_list(question, as_json)
@@ -101,8 +102,10 @@ def query(
     chosen = settings_from(settings)
     zone = zone_of(timezone, chosen)
     path = places_of(chosen, None, warehouse).warehouse
+    is_named = question in named_queries()
+    asked = {"query": question} if is_named else {"sql": question}
+    question = question if is_named else as_select(question)
     answering = ask_named if question.isidentifier() else ask
-    asked = {"query": question} if question in named_queries() else {"sql": question}
     with noted_access(path, "query", **asked) as came:
         answer = answering(path, question, pairs(param or ()), limit=limit, timeout_s=timeout_s)
         came["rows"] = len(answer.rows)

@@ -169,6 +169,13 @@ def named_query(name: str) -> NamedQuery:
     return queries[name]
 
 
+def as_select(question: str) -> str:
+    """Return the SELECT that the name of a table or view stands for; anything else as it is."""
+    kinds = ("tables", "marts", "views")
+    known = {file.name for kind in kinds for file in sql_files(kind)}
+    return f'FROM "{question}"' if question in known else question
+
+
 def too_large() -> str:
     """Return the error for a query that took too much memory, with what to do."""
     return f"the query needs more than {MEMORY_GB} GB of memory: ask for fewer rows or columns"
