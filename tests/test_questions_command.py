@@ -50,8 +50,9 @@ def test_the_command_lists_the_queries(shell: Any) -> None:
 
 @pytest.mark.parametrize("name", ["calls", "turns", "call_summary", "evaluation_detail"])
 def test_the_name_of_a_table_or_view_asks_for_its_rows(shell: Any, name: str) -> None:
-    assert shell("query", name, "--csv").stdout == shell("query", f"FROM {name}", "--csv").stdout
-    assert shell("query", name, "--csv").exit_code == 0
+    by_name, by_select = (shell("query", asked, "--csv") for asked in (name, f"FROM {name}"))
+    assert by_name.exit_code == 0
+    assert sorted(by_name.stdout.splitlines()) == sorted(by_select.stdout.splitlines())  # any order
 
 
 def test_the_command_keeps_formulas_out_of_spreadsheets(shell: Any) -> None:
