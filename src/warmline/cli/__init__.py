@@ -16,7 +16,7 @@ from warmline.processes import leave_no_core_file
 
 
 class _Listed(NamedTuple):
-    """What the list of all commands says of one, and where it is defined: `module:name`."""
+    """A command as the list of all says it, and where it is defined: `module:name`."""
 
     panel: str
     home: str

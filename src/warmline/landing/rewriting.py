@@ -33,6 +33,8 @@ from warmline.files import ERASING, exclusive, make_private_folder
 from warmline.landing import erasures, manifest, rows, store
 from warmline.landing.erasures import Erasure, as_kept, digest, folded
 from warmline.landing.feedback import (
+    LandedEvaluation,
+    Review,
     evaluation_files,
     outcome_files,
     read_evaluation,
@@ -40,6 +42,7 @@ from warmline.landing.feedback import (
     review_files,
 )
 from warmline.landing.manifest import forget_listed, listed_marks
+from warmline.landing.store import LandedFile
 
 _ROWS_IN_GROUP = 128  # most rows decoded to read one call
 _LEFTOVER_AGE_S = 86_400.0
@@ -574,20 +577,20 @@ def _erase_outcomes(landing_dir: Path, secret: bytes, erasure: Erasure) -> None:
 
 
 def _reviews_of(landing_dir: Path, keys: Collection[str]) -> list[Path]:
-    if not keys:
-        return []
-    return [
-        landing_dir / file.name
-        for file in review_files(landing_dir)
-        if read_review(landing_dir / file.name).landing_key in keys
-    ]
+    return _said_of(landing_dir, keys, review_files, read_review)
 
 
 def _evaluations_of(landing_dir: Path, keys: Collection[str]) -> list[Path]:
+    return _said_of(landing_dir, keys, evaluation_files, read_evaluation)
+
+
+def _said_of(
+    landing_dir: Path,
+    keys: Collection[str],
+    files: Callable[[Path], list[LandedFile]],
+    read: Callable[[Path], Review | LandedEvaluation],
+) -> list[Path]:
     if not keys:
         return []
-    return [
-        landing_dir / file.name
-        for file in evaluation_files(landing_dir)
-        if read_evaluation(landing_dir / file.name).landing_key in keys
-    ]
+    paths = [landing_dir / file.name for file in files(landing_dir)]
+    return [path for path in paths if read(path).landing_key in keys]

@@ -373,7 +373,7 @@ def end_goal(visit: Visit) -> Response:
 
 
 def _same_calls(visit: Visit) -> dict[str, str]:
-    """What an address says so that simulated calls are shown where the form stood among them."""
+    """Return the part of an address by which simulated calls stay shown after their form."""
     return {"simulated": "1"} if visit.asked("simulated") == "1" else {}
 
 
