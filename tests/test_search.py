@@ -273,3 +273,12 @@ def test_the_command_shows_the_turns_around(warehouse: Path) -> None:
     assert (nobody.exit_code, "nobody said that" in nobody.output) == (0, True)
     wrong = shell("blocked", "--from", "soon")
     assert (wrong.exit_code, "--from" in wrong.output) == (2, True)
+
+
+def test_calls_of_other_days_do_not_weigh(tmp_path: Path, warehouse: Path) -> None:
+    """Within days the ranking is that of a warehouse of those days' calls alone: the rest of the
+    index need not be read.
+    """
+    alone = put(tmp_path, late_parcel())
+    (within,) = search(warehouse, "card", scope=Scope(first_day=date(2026, 11, 17)))
+    assert within.score == pytest.approx(search(alone, "card")[0].score)

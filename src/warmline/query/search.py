@@ -28,10 +28,15 @@ ANTI JOIN search.stop_words USING (word)
 LEFT JOIN search.terms AS terms ON terms.term = stem(word, 'english')
 """
 
-#: k = 1.2 and b = 0.75, as usual. Every term is asked for by itself, which skips most of the table.
+#: k = 1.2 and b = 0.75, as usual. Every term is asked for by itself, and only calls with numbers such
+#: as those looked for have, which skips most of the table; they are the collection that is ranked.
 _CANDIDATES = """
 WITH postings AS ({postings}),
-size AS (SELECT sum(turns) AS turns, sum(terms) / sum(turns) AS mean_terms FROM search.calls),
+size AS (
+    SELECT sum(turns) AS turns, sum(terms) / sum(turns) AS mean_terms
+    FROM search.calls
+    WHERE {numbers}
+),
 weights AS (
     SELECT term_id, ln((any_value(turns) - count(*) + 0.5) / (count(*) + 0.5) + 1) AS weight
     FROM postings CROSS JOIN size
@@ -55,6 +60,7 @@ WHERE {filters}
 ORDER BY score DESC, calls.started_at DESC, call_no, turn_index
 LIMIT {limit}
 """
+_NUMBERS = "SELECT min(call_no), max(call_no) FROM calls WHERE {filters}"
 #: Those that say it come first; `looked_at` tells whether there may be more behind the candidates.
 _VERBATIM = """
 SELECT
@@ -216,7 +222,11 @@ def best_hits(
     found = {term: number for term, number in terms.items() if number is not None}
     if not found or (match is not Match.ANY and len(found) < len(terms)):
         return ()
-    looked_for = _Looking(con, phrase, tuple(found.values()), match, scope or Scope())
+    within = scope or Scope()
+    first, last = con.execute(_NUMBERS.format(filters=within.filters())).fetchone() or (None, None)
+    if first is None:
+        return ()
+    looked_for = _Looking(con, phrase, tuple(found.values()), match, within, (first, last))
     return _with_turns(con, looked_for.best(limit), around)
 
 
@@ -239,6 +249,7 @@ class _Looking:
     term_ids: tuple[int, ...]
     match: Match
     scope: Scope
+    numbers: tuple[int, int]
 
     def best(self, limit: int) -> list[Row]:
         """Return the best candidates; exact search reads as many as it takes to find enough."""
@@ -257,13 +268,15 @@ class _Looking:
             count *= 30
 
     def _candidates(self, limit: int) -> str:
+        numbers = "call_no BETWEEN {} AND {}".format(*self.numbers)
         selects = [
             "SELECT term_id, call_no, turn_index, role, occurrences, turn_terms "
-            f"FROM search.postings WHERE term_id = {number}"
+            f"FROM search.postings WHERE term_id = {number} AND {numbers}"
             for number in self.term_ids
         ]
         role = self.scope.role
         return _CANDIDATES.format(
+            numbers=numbers,
             postings=" UNION ALL ".join(selects),
             role=f"role = {literal('party', role)}" if role else "true",
             least=1 if self.match is Match.ANY else len(self.term_ids),

@@ -80,8 +80,7 @@ _EQUAL = {"agent": "agent_id", "team": "team", "queue": "queue", "reason": "cont
 _UNANSWERED = """
 WITH picked AS (
     SELECT o.call_no, o.opportunity_index
-    FROM facts.opportunities AS o
-    INNER JOIN calls ON calls.call_no = o.call_no
+    FROM facts.opportunities AS o{calls}
     WHERE NOT o.answered AND {where}
     ORDER BY {order} LIMIT {rows}
 )
@@ -99,10 +98,12 @@ LEFT JOIN facts.turns AS replied
     AND replied.turn_index = coalesce(o.answer_turn_index, o.turn_index + 1)
 ORDER BY {order}
 """
-#: The worst first: how strong a feeling was, and of those alike how it was treated.
+_OF_CALLS = " INNER JOIN calls ON calls.call_no = o.call_no"
+#: The worst first: how strong a feeling was, and of those alike how it was treated; then the calls
+#: that came last.
 _WORST = """o.strength DESC,
     list_position(['dismissed', 'ignored', 'problem_solved_only'], o.answer),
-    calls.started_at DESC NULLS LAST, calls.call_id, o.start_s"""
+    o.call_no DESC, o.start_s"""
 _NEWEST = "calls.started_at DESC NULLS LAST, calls.call_id, o.start_s"
 _REVIEWED = """
 SELECT call_id, opportunity_index, verdict FROM review_summary
@@ -438,7 +439,10 @@ def list_unanswered(visit: Visit) -> Response:
         filters = replace(asked, measure="", phrase="", sort="")
         where = condition(visit, reader, filters)
         order = _NEWEST if is_newest else _WORST
-        sql = _UNANSWERED.format(where=where.sql, order=order, rows=_MOST_FEELINGS + 1)
+        calls = _OF_CALLS if is_newest or where.sql != "true" else ""  # a join of all takes long
+        sql = _UNANSWERED.format(
+            calls=calls, where=where.sql, order=order, rows=_MOST_FEELINGS + 1
+        )
         rows = reader.rows(sql, where.values)
         return visit.page(
             "feelings.html",

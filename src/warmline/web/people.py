@@ -70,17 +70,15 @@ SELECT
     greatest(o.start_s - 1, 0) AS clip_start_s,
     least(coalesce(o.answer_end_s, o.end_s + 4) + 1, calls.duration_s) AS clip_end_s
 FROM (
-    SELECT o.call_id, o.opportunity_index
-    FROM opportunities AS o
-    INNER JOIN calls ON calls.call_id = o.call_id
+    SELECT o.call_no, o.opportunity_index
+    FROM facts.opportunities AS o
+    INNER JOIN calls ON calls.call_no = o.call_no
     WHERE calls.agent_id = $agent AND calls.is_simulated = $is_simulated AND {which}
     ORDER BY calls.started_at DESC NULLS LAST, {order}, o.start_s LIMIT 8
 ) AS picked
-INNER JOIN calls ON calls.call_id = picked.call_id
-INNER JOIN LATERAL (
-    SELECT * FROM opportunities AS o
-    WHERE o.call_id = picked.call_id AND o.opportunity_index = picked.opportunity_index
-) AS o ON true
+INNER JOIN calls ON calls.call_no = picked.call_no
+INNER JOIN facts.opportunities AS o
+    ON o.call_no = picked.call_no AND o.opportunity_index = picked.opportunity_index
 ORDER BY calls.started_at DESC NULLS LAST, {order}, o.start_s
 """
 #: A validation that says no, and perhaps why: "no; of detected opportunities ...".

@@ -31,9 +31,9 @@ _MOST_ROWS, _MOST_MOMENTS, _QUOTES_EACH = 12, 6, 3
 _REPORTED = """
 CREATE OR REPLACE TEMP TABLE reported AS
 SELECT
-    call_id, agent_id, started_at, queue, contact_reason, duration_s, no_ledger_reason,
-    opportunities, answerable, answered, agent_talk_s, customer_talk_s, agent_interruptions,
-    dead_air_s, hold_s, offers, misplaced_offers, reasks, hostile, friction_repeat,
+    call_id, (SELECT call_no FROM calls WHERE calls.call_id = call_summary.call_id) AS call_no,
+    agent_id, started_at, queue, contact_reason, duration_s, no_ledger_reason, opportunities,
+    answerable, answered, agent_talk_s, customer_talk_s, agent_interruptions, dead_air_s, hold_s, offers, misplaced_offers, reasks, hostile, friction_repeat,
     friction_transfer, friction_hold, ({now}) AS is_now
 FROM call_summary
 WHERE status = 'analyzed' AND is_simulated = $is_simulated AND (({now}) OR ({before}))
@@ -85,19 +85,26 @@ FROM reported INNER JOIN calls ON calls.call_id = reported.call_id
 WHERE is_now
 GROUP BY ALL ORDER BY hurting DESC, name LIMIT {most}
 """
+#: Few columns decide which are shown; of calls alone that have numbers such as those reported.
 _QUOTES = """
-SELECT calls.call_id, calls.started_at, q.cue, q.text, q.start_s, q.end_s, of_cue
-FROM (
+WITH counted AS (
     SELECT
-        call_id, cue, text, start_s, end_s,
-        count(*) OVER (PARTITION BY cue) AS of_cue,
-        row_number() OVER (PARTITION BY cue ORDER BY md5(text), call_id) AS place
-    FROM quotes
-    WHERE call_id IN (SELECT call_id FROM reported WHERE is_now)
+        cue, count(*) AS of_cue,
+        min(struct_pack(by := md5(text), call_no := call_no, nth := quote_index), {each}) AS picked
+    FROM facts.quotes
+    WHERE call_no IN (SELECT call_no FROM reported WHERE is_now)
         AND length(text) BETWEEN 20 AND 240
-) AS q
-INNER JOIN calls ON calls.call_id = q.call_id
-WHERE place <= {each} ORDER BY of_cue DESC, q.cue, place
+    GROUP BY cue
+),
+picked AS (
+    SELECT of_cue, unnest(picked) AS one, generate_subscripts(picked, 1) AS place
+    FROM counted
+)
+SELECT calls.call_id, calls.started_at, q.cue, q.text, q.start_s, q.end_s, of_cue
+FROM picked
+INNER JOIN facts.quotes AS q ON q.call_no = one.call_no AND q.quote_index = one.nth
+INNER JOIN calls ON calls.call_no = one.call_no
+ORDER BY of_cue DESC, q.cue, place
 """
 #: The strongest feelings that nobody answered, as clips.
 _WORST = """
@@ -107,16 +114,14 @@ SELECT
     greatest(o.start_s - 1, 0) AS clip_start_s,
     least(coalesce(o.answer_end_s, o.end_s + 4) + 1, calls.duration_s) AS clip_end_s
 FROM (
-    SELECT o.call_id, o.opportunity_index FROM opportunities AS o
-    WHERE NOT o.answered AND o.call_id IN (SELECT call_id FROM reported WHERE is_now)
-    ORDER BY o.strength DESC, o.call_id DESC, o.start_s LIMIT {most}
+    SELECT o.call_no, o.opportunity_index FROM facts.opportunities AS o
+    WHERE NOT o.answered AND o.call_no IN (SELECT call_no FROM reported WHERE is_now)
+    ORDER BY o.strength DESC, o.call_no DESC, o.start_s LIMIT {most}
 ) AS picked
-INNER JOIN calls ON calls.call_id = picked.call_id
-INNER JOIN LATERAL (
-    SELECT * FROM opportunities AS o
-    WHERE o.call_id = picked.call_id AND o.opportunity_index = picked.opportunity_index
-) AS o ON true
-ORDER BY o.strength DESC, o.call_id DESC, o.start_s
+INNER JOIN calls ON calls.call_no = picked.call_no
+INNER JOIN facts.opportunities AS o
+    ON o.call_no = picked.call_no AND o.opportunity_index = picked.opportunity_index
+ORDER BY o.strength DESC, o.call_no DESC, o.start_s
 """
 _UNHEARD = """
 SELECT status, coalesce(reason_code, '') AS name, count(*) AS calls FROM calls
