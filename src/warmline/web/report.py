@@ -33,7 +33,8 @@ CREATE OR REPLACE TEMP TABLE reported AS
 SELECT
     call_id, (SELECT call_no FROM calls WHERE calls.call_id = call_summary.call_id) AS call_no,
     agent_id, started_at, queue, contact_reason, duration_s, no_ledger_reason, opportunities,
-    answerable, answered, agent_talk_s, customer_talk_s, agent_interruptions, dead_air_s, hold_s, offers, misplaced_offers, reasks, hostile, friction_repeat,
+    answerable, answered, agent_talk_s, customer_talk_s, agent_interruptions, dead_air_s, hold_s,
+    offers, misplaced_offers, reasks, hostile, friction_repeat,
     friction_transfer, friction_hold, ({now}) AS is_now
 FROM call_summary
 WHERE status = 'analyzed' AND is_simulated = $is_simulated AND (({now}) OR ({before}))
