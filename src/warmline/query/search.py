@@ -29,7 +29,7 @@ LEFT JOIN search.terms AS terms ON terms.term = stem(word, 'english')
 """
 
 #: k = 1.2 and b = 0.75, as usual. Every term is asked for by itself, and only in calls whose
-#: numbers lie among those looked for, which skips most of the table: these calls are what is ranked.
+#: numbers lie among those looked for, which skips most of the table: these calls are ranked.
 _CANDIDATES = """
 WITH postings AS ({postings}),
 size AS (

@@ -440,9 +440,7 @@ def list_unanswered(visit: Visit) -> Response:
         where = condition(visit, reader, filters)
         order = _NEWEST if is_newest else _WORST
         calls = _OF_CALLS if is_newest or where.sql != "true" else ""  # a join of all takes long
-        sql = _UNANSWERED.format(
-            calls=calls, where=where.sql, order=order, rows=_MOST_FEELINGS + 1
-        )
+        sql = _UNANSWERED.format(calls=calls, where=where.sql, order=order, rows=_MOST_FEELINGS + 1)
         rows = reader.rows(sql, where.values)
         return visit.page(
             "feelings.html",
