@@ -293,7 +293,7 @@ def main() -> None:
         answers, failed, busy_ms = many_readers(client, warehouse)
     lines = [
         "# How fast the pages are\n",
-        f"`python benchmarks/web.py` on {machine()}; other programs were running. "
+        f"`python benchmarks/web.py` on {machine()}. "
         f"{asked.calls:,} calls in a warehouse of {warehouse.stat().st_size / 1e9:.1f} GB, one of "
         f"an hour with {TURNS} turns. Times are medians; of the processor, means of all threads, "
         "which do not depend on what else runs.\n",

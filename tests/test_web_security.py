@@ -307,6 +307,16 @@ def test_a_link_to_sound_is_of_its_session_and_call_and_cannot_be_forged(served:
         assert reviewer.get(path).status_code in (403, 404)
 
 
+def test_pages_travel_compressed_and_sound_as_it_is(served: Served) -> None:
+    """A seek in compressed sound would have no bytes to count."""
+    browser = served.logged_in(Role.REVIEWER)
+    page = browser.get("/call", params={"id": "ann-1"})
+    assert page.headers["content-encoding"] == "gzip" and "<html" in page.text
+    sound = browser.get(sound_of(browser, "ann-1"))
+    assert "content-encoding" not in sound.headers
+    assert len(sound.content) == int(sound.headers["content-length"])
+
+
 def test_a_link_to_sound_lasts_a_quarter_of_an_hour(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

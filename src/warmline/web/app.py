@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -140,7 +141,12 @@ def create_app(site: Site, hosts: frozenset[str]) -> Starlette:
 
     return Starlette(
         routes=_routes(site),
-        middleware=[Middleware(Guard, hosts=hosts, say=site.said)],
+        middleware=[
+            Middleware(Guard, hosts=hosts, say=site.said),
+            Middleware(
+                GZipMiddleware, minimum_size=1000, compresslevel=4
+            ),  # sound is left as it is
+        ],
         exception_handlers={HTTPException: not_found, Exception: fault},
         lifespan=lifespan,
     )

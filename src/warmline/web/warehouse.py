@@ -8,6 +8,7 @@ one finish with it, and the last of them closes it.
 import os
 import re
 import threading
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -55,7 +56,9 @@ class _Generation:
     readers: int = 0
     is_current: bool = True
     kept: set[str] = field(default_factory=set)
-    keeping: threading.Lock = field(default_factory=threading.Lock)
+    keeping: defaultdict[str, threading.Lock] = field(
+        default_factory=lambda: defaultdict(threading.Lock)
+    )
 
 
 class Reader:
@@ -71,7 +74,7 @@ class Reader:
 
         It is made once for each file of the warehouse, which does not change while it is read.
         """
-        with self._generation.keeping:
+        with self._generation.keeping[name]:
             if name not in self._generation.kept:
                 with _interrupted_after(self.cursor, _TIMEOUT_S):
                     source = sql or f"SELECT * FROM {name}"
