@@ -143,9 +143,7 @@ def create_app(site: Site, hosts: frozenset[str]) -> Starlette:
         routes=_routes(site),
         middleware=[
             Middleware(Guard, hosts=hosts, say=site.said),
-            Middleware(
-                GZipMiddleware, minimum_size=1000, compresslevel=4
-            ),  # sound is left as it is
+            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4),  # sound stays as it is
         ],
         exception_handlers={HTTPException: not_found, Exception: fault},
         lifespan=lifespan,
