@@ -373,3 +373,21 @@ def test_measures_of_like_length_and_calibration() -> None:
     # In one bin of n turns a share is sqrt(2 p (1 - p) / pi n) from its probability, on average.
     by_chance = [chance_error(np.full(n, 0.25), seed=1) for n in (50, 200, 800)]
     assert by_chance == pytest.approx([0.0489, 0.0244, 0.0122], rel=0.1)
+
+
+def test_the_calibration_error_corrected_for_chance_is_that_of_very_many_turns() -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from validation.service import calibration_error, squared_error
+
+    random_ = np.random.default_rng(7)
+    errors: dict[float, list[float]] = {0.0: [], 0.2: []}
+    for shift, found in errors.items():
+        for _ in range(300):
+            probability = random_.uniform(0.1, 0.6, 195)
+            truth = random_.random(195) < probability + shift
+            found.append(squared_error(truth, probability))
+    assert np.mean(errors[0.0]) == pytest.approx(0.0, abs=0.0015)
+    assert np.mean(errors[0.2]) == pytest.approx(0.04, abs=0.003)
+    # The plain one is far from 0 for as few turns, however right they are.
+    right = random_.random(195) < probability
+    assert calibration_error(right, probability) > 0.02

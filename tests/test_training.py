@@ -195,6 +195,48 @@ def test_the_mean_of_networks_changes_each_matrix_by_the_mean_change(training_of
     assert torch.allclose(found["head.bias"], sum(p["head.bias"].float() for p in parts) / 3)
 
 
+@pytest.fixture(scope="module")
+def pairs(corpora) -> list[Any]:
+    return corpora.service_lines(corpora.SERVICE_PAIRS)
+
+
+def test_nothing_was_learned_from_the_pairs_and_length_does_not_tell_them_apart(
+    corpora, pairs
+) -> None:
+    learned = {line.text.lower() for line in corpora.service_lines()}
+    learned |= {turn.text.lower() for d in corpora.support_dialogues() for turn in d.turns}
+    assert not {line.text.lower() for line in pairs} & learned
+    felt = [line.label != "plain" for line in pairs]
+    words = [len(line.text.split()) for line in pairs]
+    assert len(pairs) == 1500 and 600 < sum(felt) < 900
+    assert 0.4 < roc_auc_score(felt, words) < 0.55
+    assert sum(line.before is not None for line in pairs) > 400
+
+
+def test_what_the_agent_said_stands_before_a_bar(corpora, tmp_path) -> None:
+    path = tmp_path / "lines.txt"
+    path.write_text("en plain: And now? | It is red.\nde trouble: Nichts geht.\n")
+    after, alone = corpora.service_lines(path)
+    assert (after.before, after.text) == ("And now?", "It is red.")
+    assert (alone.before, alone.text) == (None, "Nichts geht.")
+    path.write_text("en plain: one | two | three\n")
+    with pytest.raises(DataError, match="line 1"):
+        corpora.service_lines(path)
+
+
+@pytest.mark.models
+def test_turns_that_differ_only_in_what_is_felt_are_told_apart(pairs) -> None:
+    """Our own text, so this guards what was learned; but nothing was learned from it."""
+    for language, every in (("en", 8), ("de", 1)):
+        chosen = [line for line in pairs if line.language == language][::every]
+        scored = []
+        for line in chosen:
+            agent = [{"speaker": "agent", "text": line.before}] if line.before else []
+            told = [*agent, {"speaker": "customer", "text": line.text}]
+            scored.append(score_turns(told, language=language)[-1].negative_emotion)
+        assert roc_auc_score([line.label != "plain" for line in chosen], scored) > 0.77
+
+
 def test_lines_of_agents_and_customers_are_of_the_same_languages(corpora) -> None:
     agents, customers = corpora.agent_lines(), corpora.service_lines()
     assert {code for code, _ in agents} == {line.language for line in customers}

@@ -27,6 +27,7 @@ SUPPORT_FILES = tuple(
     Path(__file__).with_name(name) for name in ("support_turns.txt", "support_sets.txt")
 )
 SERVICE_LINES = Path(__file__).with_name("service_lines.txt")
+SERVICE_PAIRS = Path(__file__).with_name("service_pairs.txt")
 AGENT_LINES = Path(__file__).with_name("agent_lines.txt")
 # Plutchik's emotions as XED numbers them -> the ledger's names; disgust counts as anger.
 XED_FEELINGS = {
@@ -45,7 +46,7 @@ SUPPORT_FEELINGS = {
 _SPEAKERS = {"C": "customer", "A": "agent"}
 _HEADING = re.compile(r"\[(\d{3})([a-z]?) ([a-z-]+) ([a-z]+)\]")
 _TURN = re.compile(r"([CA]) ([a-z0-9 ]+): (\S.*)")
-_SERVICE_LINE = re.compile(r"([a-z]{2}) (feeling|trouble|plain): (\S.*)")
+_SERVICE_LINE = re.compile(r"([a-z]{2}) (feeling|trouble|plain): (?:(\S[^|]*) \| )?(\S[^|]*)")
 _AGENT_LINE = re.compile(r"([a-z]{2}) agent: (\S.*)")
 _XED_LABELS = re.compile(r"\d(, ?\d)*")
 _LEVELS = range(3)
@@ -96,10 +97,14 @@ class FilmLine:
 
 @dataclass(frozen=True)
 class ServiceLine:
-    """A line of `service_lines.txt`: `label` is feeling, trouble or plain."""
+    """A line of `service_lines.txt` or `service_pairs.txt`: `label` is feeling, trouble or plain.
+
+    `before` is what the agent said last, None where the file does not say.
+    """
 
     language: str
     label: str
+    before: str | None
     text: str
 
 
