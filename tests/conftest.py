@@ -1,17 +1,22 @@
 """Fixtures that several test files share."""
 
+import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from support.balance import balanced
+from support.commands import commands
 from support.factories import not_analyzed
 from support.firms import Firm, firm, firm_in
 from support.once import Once
-from support.prefect_nights import make_home, server
+from support.prefect_nights import FORKS, make_home, server
 from support.warehouses import put, rich
 from support.week import publish_week
+from warmline.files import folder
 from warmline.models.catalogue import (
     EMBEDDING,
     MANY_LANGUAGES,
@@ -23,6 +28,18 @@ from warmline.models.engines import Engines
 from warmline.models.store import ModelStore
 from warmline.settings import PlaceSettings
 
+# A process of the tests imports 600,000 objects that stay. To look through them for garbage while
+# they come takes a sixth of the time until the first test.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage among what the tests make, and no more among what they have imported."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
 # A busy machine is no fault. `--hypothesis-profile thorough` tries a thousand examples where a test
 # does not say how many.
 settings.register_profile("usual", settings(), deadline=None)
@@ -30,22 +47,10 @@ settings.register_profile("thorough", settings(), deadline=None, max_examples=10
 settings.load_profile("usual")
 
 
-#: Fixtures that each process of a run makes for itself, in the order in which their files come.
-_MADE_BY_EACH = ("engines", "", "prefect_server")
-
-
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that load models first and those that have a server of Prefect's last.
-
-    Two processes begin at the two ends, so that each of them makes one of both and not both.
-    """
-    place: dict[Path, int] = {}
-    for item in items:
-        names = getattr(item, "fixturenames", ())
-        own = next((i for i, name in enumerate(_MADE_BY_EACH) if name in names), 1)
-        if own != 1 or item.path not in place:
-            place[item.path] = own
-    items.sort(key=lambda item: place[item.path])
+    """Put the tests in an order that keeps all processes of a run busy."""
+    items[:] = balanced(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 @pytest.fixture(scope="session")
@@ -66,10 +71,16 @@ def prefect_home(once: Once, tmp_path: Path) -> Path:
 def prefect_server(
     once: Once, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
-    """The environment of nights that have a server in common: none of them starts one."""
+    """The environment of nights that have a server in common: none of them starts one.
+
+    Nor does each of them import Prefect anew: they fork from one process that has.
+    """
     home = once.copied("prefect-home", make_home, tmp_path_factory.mktemp("prefect"))
-    with server(home) as environment:
-        yield environment
+    with (
+        server(home) as environment,
+        commands(folder("flows"), surroundings=environment) as place,
+    ):
+        yield environment | {FORKS: str(place / "warmline")}
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ def night(*arguments: object, env: dict[str, str]) -> subprocess.CompletedProces
 
 @pytest.mark.models
 @pytest.mark.timeout(900)
-def test_one_night_analyzes_publishes_and_reports(tmp_path, engines, prefect_home):
+def test_one_night_analyzes_publishes_and_reports(tmp_path, engines, prefect_home, prefect_server):
     env = surroundings(prefect_home)  # which starts a server of its own
     calls = tmp_path / "calls"
     calls.mkdir()
@@ -56,7 +56,7 @@ def test_one_night_analyzes_publishes_and_reports(tmp_path, engines, prefect_hom
         assert text not in report
         assert text not in run.stdout + run.stderr
 
-    again = night(calls, "--once", *places, env=env)
+    again = night(calls, "--once", *places, env=prefect_server)
     assert again.returncode == 0, again.stderr
     assert "nothing to be done; 2 done before" in again.stdout
 

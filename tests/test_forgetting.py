@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import stat
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -276,6 +277,16 @@ def test_an_erasing_is_finished_although_other_calls_were_lost(folder: Path, way
 
 def test_a_publishing_in_between_takes_over_no_byte(folder: Path) -> None:
     killed_while_forgetting(folder)
+    republish(folder)
+    assert holding(folder, *MARKS) == set()
+
+
+def test_what_is_in_clear_is_rid_of_bytes_without_the_extension_that_encrypts(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes with `warmline[encrypt]`, which not everybody installs."""
+    monkeypatch.setitem(sys.modules, "duckdb_extension_httpfs", None)
+    landing.erase(folder / "w.landing", Selection(customers=frozenset({MARKS[1]})))
     republish(folder)
     assert holding(folder, *MARKS) == set()
 

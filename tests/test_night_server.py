@@ -190,16 +190,15 @@ def test_a_night_that_fails_with_its_own_server_ends_with_one_line(tmp_path, pre
     assert last.startswith("error: ") and str(tmp_path / "missing") in last
 
 
-def test_nobody_becomes_a_daemon_unasked(tmp_path):
-    env = surroundings(tmp_path / "prefect")
-    asked = nightly("rec", env=env, cwd=tmp_path)
+def test_nobody_becomes_a_daemon_unasked(tmp_path, prefect_server):
+    asked = nightly("rec", env=prefect_server, cwd=tmp_path)
     assert asked.returncode == 2
     assert "--once" in asked.stderr and "--cron" in asked.stderr
     for given, complaint in (
         (("--cron", "61 2 * * *"), "no times can be read from it"),
         (("--cron", "0 2 * * *", "--timezone", "Europe/Berln"), "time zone 'Europe/Berln'"),
     ):
-        assert complaint in said(nightly("rec", *given, env=env, cwd=tmp_path))
+        assert complaint in said(nightly("rec", *given, env=prefect_server, cwd=tmp_path))
 
 
 @pytest.mark.timeout(1200)

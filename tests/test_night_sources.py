@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import traceback
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
@@ -11,7 +10,7 @@ from tempfile import TemporaryDirectory, gettempdir
 import pytest
 
 from support.buckets import s3_environment, s3_server
-from support.prefect_nights import nightly
+from support.prefect_nights import nightly, warmline
 from warmline.pipeline.plan import look_at
 from warmline.query.questions import ask
 from warmline.settings import RecordingSettings, RedactionSettings
@@ -20,7 +19,7 @@ SETTINGS = RecordingSettings()
 
 
 def analyze(source: object, env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "warmline", "analyze", str(source), "--warehouse", "a.duckdb"]
+    command = [*warmline(env), "analyze", str(source), "--warehouse", "a.duckdb"]
     return subprocess.run(
         command, capture_output=True, text=True, env=env, cwd=cwd, timeout=900, check=False
     )

@@ -19,6 +19,7 @@ from support.factories import (
     measured,
     not_analyzed,
 )
+from support.firms import land_together
 from warmline import landing
 from warmline.cli import app
 from warmline.errors import Status, WarehouseError
@@ -178,8 +179,7 @@ def put(folder: Path, lost: int) -> Path:
         not_analyzed("bad-2", analyzed_at=at(NIGHT)),
         replace(failed, analyzed_at=at(NIGHT), failed_runs=3),
     ]
-    for analysis in analyses:
-        landing.write(analysis, folder / "w.landing")
+    land_together(analyses, folder / "w.landing")
     publish(folder / "w.landing", folder / "w.duckdb", definitions_of(analyses))
     return folder / "w.duckdb"
 

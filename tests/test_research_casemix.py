@@ -12,8 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from support.factories import call, definitions_of, measured
-from support.firms import firm
-from warmline import landing
+from support.firms import firm, land_together
 from warmline.cli import app
 from warmline.research.design import Design
 from warmline.research.fairness import (
@@ -96,8 +95,7 @@ def unheard(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert made.transcript
         heard = replace(made.transcript, language="de" if i % 2 else "en")
         analyses.append(replace(made, transcript=heard))
-    for analysis in analyses:
-        landing.write(analysis, folder / "l")
+    land_together(analyses, folder / "l")
     publish(folder / "l", folder / "w.duckdb", definitions_of(analyses))
     return folder / "w.duckdb"
 
@@ -126,8 +124,7 @@ def test_many_groups_of_nothing_are_not_called_unlike(tmp_path: Path) -> None:
         assert made.transcript
         spoken = str(random.choice(["de", "en", "fr", "es", "it"]))
         analyses.append(replace(made, transcript=replace(made.transcript, language=spoken)))
-    for analysis in analyses:
-        landing.write(analysis, tmp_path / "l")
+    land_together(analyses, tmp_path / "l")
     publish(tmp_path / "l", tmp_path / "w.duckdb", definitions_of(analyses))
     design = Design(measures=("ownership",), controls=())
     _, gaps = read_groups(tmp_path / "w.duckdb", design)
@@ -188,8 +185,7 @@ def test_the_same_script_in_other_voices_is_compared_script_by_script(tmp_path: 
                     metadata=replace(made.metadata, extra=told),
                 )
             )
-    for analysis in analyses:
-        landing.write(analysis, tmp_path / "l")
+    land_together(analyses, tmp_path / "l")
     publish(tmp_path / "l", tmp_path / "w.duckdb", definitions_of(analyses))
     design = Design(measures=("answered_rate",), is_simulated=True)
     groups, gaps = read_groups(tmp_path / "w.duckdb", design, "customer_voice")
@@ -209,8 +205,7 @@ def test_words_that_people_wrote_down_say_whom_the_recogniser_mishears(tmp_path:
         says = [("A", 0.0, 9.0, heard), ("B", 9.0, 12.0, "words of the agent do not count")]
         analyses.append(call(f"c{number}", says=says, agent_id="a1", queue=queue))
         (folder / f"c{number}.txt").write_text(f"{wrote.capitalize()}.")
-    for analysis in analyses:
-        landing.write(analysis, tmp_path / "l")
+    land_together(analyses, tmp_path / "l")
     publish(tmp_path / "l", tmp_path / "w.duckdb", definitions_of(analyses))
     frame = with_word_errors(
         pd.DataFrame({"call_id": ["c0", "c1", "unknown"]}),

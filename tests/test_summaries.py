@@ -7,6 +7,7 @@ import duckdb
 import pytest
 
 from support.factories import STARTED_AT, call, definitions_of, sha
+from support.firms import land_together
 from support.warehouses import LATER, contents, put, rich, rows
 from warmline import landing
 from warmline.query.questions import ask_named
@@ -78,8 +79,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         for number in range(30)
     ]
-    for analysis in calls:
-        landing.write(analysis, folder / "landing")
+    land_together(calls, folder / "landing")
     publish(folder / "landing", folder / "w.duckdb", definitions_of(calls))
     return folder
 

@@ -16,6 +16,7 @@ from support.factories import (
     measured,
     not_analyzed,
 )
+from support.firms import land_together
 from support.warehouses import LATER, SAYS, put, rich, rows
 from warmline import statistics
 from warmline.analysis import CallAnalysis, MetricDefinition, rate
@@ -85,9 +86,8 @@ def wilson(hits: float, n: float) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("z", [0.0, 0.5, 1.0, 1.96, 3.0, 5.0])
-def test_the_tail_of_the_normal_distribution(tmp_path: Path, z: float) -> None:
-    put(tmp_path, rich())
-    ((found,),) = rows(tmp_path, f"SELECT upper_tail({z})")
+def test_the_tail_of_the_normal_distribution(sound: Path, z: float) -> None:
+    ((found,),) = rows(sound, f"SELECT upper_tail({z})")
     assert found == pytest.approx(1 - NormalDist().cdf(z), abs=1e-7)
 
 
@@ -103,7 +103,8 @@ def test_agents_who_are_all_alike_are_not_told_apart(tmp_path: Path) -> None:
                 one = agent_week(f"a{agent}", answered, 4, name=f"{agent}-{week:%d%m}-{number}")
                 metadata = replace(one.metadata, started_at=week + timedelta(hours=number))
                 analyses.append(replace(one, metadata=metadata))
-    put(tmp_path, *analyses)
+    land_together(analyses, tmp_path / "landing")
+    publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions_of(analyses))
     flagged, enough, worth = rows(
         tmp_path,
         "SELECT count(*) FILTER (is_above_team), count(*) FILTER (is_enough), "

@@ -101,9 +101,12 @@ def open_with_key(key: Key, *, writes: bool = True) -> duckdb.DuckDBPyConnection
     return con
 
 
-def open_to_convert(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open a connection for attaching warehouses with different keys and copying them."""
-    con = _open_nothing(writes=True)
+def open_to_convert(path: Path, *keys: Key | None) -> duckdb.DuckDBPyConnection:
+    """Open a connection for attaching warehouses with these keys, or None, and copying them.
+
+    Raises WarehouseError when there is a key and the extension that encrypts is not installed.
+    """
+    con = _open_in_clear() if all(key is None for key in keys) else _open_nothing(writes=True)
     con.execute(f"SET temp_directory = {quoted(path.with_name(f'{path.name}.tmp'))}")
     return con
 
@@ -178,9 +181,14 @@ def _attach(path: Path, key: Key | None, *, read_only: bool) -> duckdb.DuckDBPyC
     return con
 
 
-def _open_nothing(*, writes: bool) -> duckdb.DuckDBPyConnection:
+def _open_in_clear() -> duckdb.DuckDBPyConnection:
     con = duckdb.connect(config=dict(_NO_DOWNLOADS))
-    con.execute("SET enable_progress_bar = false")
+    con.execute("SET enable_progress_bar = false")  # it would be drawn on standard output
+    return con
+
+
+def _open_nothing(*, writes: bool) -> duckdb.DuckDBPyConnection:
+    con = _open_in_clear()
     if writes:
         load_extension(con, "httpfs")
         con.execute("SET temp_file_encryption = true")
@@ -192,8 +200,7 @@ def _open_nothing(*, writes: bool) -> duckdb.DuckDBPyConnection:
 def _open_beside(path: Path, key: Key | None, *, writes: bool) -> duckdb.DuckDBPyConnection:
     aside = quoted(path.with_name(f"{path.name}.tmp"))
     if key is None:
-        con = duckdb.connect(config=dict(_NO_DOWNLOADS))
-        con.execute("SET enable_progress_bar = false")  # it would be drawn on standard output
+        con = _open_in_clear()
         con.execute(f"SET temp_directory = {aside}")
         return con
     if not writes and path.stat().st_size < _WORTH_OPENSSL_BYTES:

@@ -3,7 +3,9 @@
 A server imports the command line once and forks for each command. What stands in PATH as
 `warmline` is a small client: it hands the server its arguments, its folder, its environment and its
 three streams, and ends with the exit code of the fork. Run as a program, this is the server:
-`python -m support.commands SOCKET` serves until its standard input ends.
+`python -m support.commands SOCKET` serves until its standard input ends. With a further argument,
+the folder of the flows, it imports what a night needs as well; its surroundings are then those of
+all nights, as Prefect reads them when it is imported.
 """
 
 import atexit
@@ -18,7 +20,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
@@ -55,15 +57,16 @@ os._exit(code[0] if code else 255)
 
 
 @contextmanager
-def commands() -> Iterator[Path]:
-    """A folder for PATH, with the command `warmline` in it."""
+def commands(*flows: Path, surroundings: Mapping[str, str] = os.environ) -> Iterator[Path]:
+    """A folder for PATH, with the command `warmline` in it; where flows are given, also nights."""
     with TemporaryDirectory(prefix="warmline-") as place:  # an address has a hundred letters
         address, client = f"{place}/commands", Path(place, "bin", "warmline")
         client.parent.mkdir()
         client.write_text(CLIENT.format(python=sys.executable, address=address))
         client.chmod(0o755)
         with subprocess.Popen(
-            [sys.executable, "-m", "support.commands", address],
+            [sys.executable, "-m", "support.commands", address, *map(str, flows)],
+            env=dict(surroundings),
             cwd=Path(__file__).parents[1],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -76,12 +79,17 @@ def commands() -> Iterator[Path]:
                 server.stdin.close()
 
 
-def serve(address: str) -> None:
+def serve(address: str, *flows: str) -> None:
+    gc.disable()
     for module in IMPORTED:
         import_module(module)
-    assert "torch" not in sys.modules
+    if flows:
+        sys.path[:0] = flows
+        import_module("analyze_calls")
+    assert "torch" not in sys.modules and threading.active_count() == 1
     gc.collect()
     gc.freeze()  # a fork that looks at none of it shares it
+    gc.enable()
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen(64)
@@ -145,4 +153,4 @@ def run(arguments: list[str], folder: str, environment: dict[str, str]) -> NoRet
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(*sys.argv[1:])

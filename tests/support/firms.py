@@ -108,13 +108,13 @@ def firm(folder: Path, *, calls: int = 180, agents: int = 6, effect: float = 0.0
         lines.append(f"customer-{i},{end:%Y-%m-%d},{'no' if stays else 'yes'},")
         lines.append(f"customer-{i},{rated:%Y-%m-%d},,{nps}")
     places = firm_in(folder)
-    _land(analyses, places.landing)
+    land_together(analyses, places.landing)
     places.outcomes.write_text("\n".join(lines) + "\n", encoding="utf-8")
     load_outcomes(places.outcomes, places.landing, places.warehouse, places.definitions)
     return places
 
 
-def _land(analyses: Sequence[CallAnalysis], folder: Path) -> None:
+def land_together(analyses: Sequence[CallAnalysis], folder: Path) -> None:
     """Land many calls as one pack: a file for each would wait for the disk each time."""
     found = [
         store.to_row(analysis)

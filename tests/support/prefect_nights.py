@@ -27,6 +27,9 @@ TELLS = NIGHT.replace(
     "from prefect.settings import PREFECT_API_AUTH_STRING as secret\n    print(url, secret.value()",
 )
 
+#: Where the command lies that need not import everything anew (`support.commands`).
+FORKS = "TESTS_WARMLINE"
+
 
 def surroundings(home: Path, **more: str) -> dict[str, str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
@@ -61,9 +64,14 @@ def make_home(home: Path) -> None:
     )
 
 
+def warmline(env: dict[str, str]) -> list[str]:
+    """The command in these surroundings: of nights with a server in common it forks (`FORKS`)."""
+    return [env[FORKS]] if FORKS in env else [sys.executable, "-m", "warmline"]
+
+
 def nightly(*arguments: object, env: dict[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "warmline", "nightly", *map(str, arguments)],
+        [*warmline(env), "nightly", *map(str, arguments)],
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,

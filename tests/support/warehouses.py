@@ -71,11 +71,11 @@ def rich(call_id: str = "rich", **changes: Any) -> CallAnalysis:
 
 def put(folder: Path, *analyses: CallAnalysis, allow_loss: bool = False) -> PublishReport:
     """Land these and publish all that has landed."""
+    before = landing.known(folder / "landing")
+    landed = [landing.read_landed(folder / "landing", known) for known in before]
     for analysis in analyses:
         landing.write(analysis, folder / "landing")
-    known = landing.known(folder / "landing")
-    landed = [landing.read_landed(folder / "landing", k) for k in known]
-    definitions = definitions_of(landed)
+    definitions = definitions_of([*landed, *analyses])
     return publish(folder / "landing", folder / "w.duckdb", definitions, allow_loss=allow_loss)
 
 

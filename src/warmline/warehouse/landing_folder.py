@@ -150,7 +150,7 @@ def _read(warehouse: Path) -> tuple[LandingFolder | None, int]:
 def _read_with(asked: Places, keys: Sequence[Key | None]) -> tuple[LandingFolder | None, int]:
     """Return the same for a warehouse whose key is one of these; nothing if none fits."""
     for key in keys:
-        with open_to_convert(asked.warehouse) as con, suppress(EncryptionError):
+        with open_to_convert(asked.warehouse, key) as con, suppress(EncryptionError):
             attach(con, "noting", asked.warehouse, key, read_only=True)
             con.execute("USE noting")
             return _noted(con)

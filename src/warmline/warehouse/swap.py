@@ -47,7 +47,7 @@ def discard_foreign_log(warehouse: Path) -> None:
 
 def copy_what_counts(source: Path, target: Path, before: Key | None, after: Key | None) -> None:
     """Copy a warehouse row by row, each encrypted with its key: no byte of what was deleted."""
-    with open_to_convert(target) as con:
+    with open_to_convert(target, before, after) as con:
         attach(con, "old", source, before, read_only=True)
         attach(con, "new", target, after, read_only=False)
         con.execute("COPY FROM DATABASE old TO new")
@@ -92,7 +92,9 @@ def change_key(
             exclusive(landing_dir / ".packing.lock", "compacting this landing folder"),
         ):
             discard_foreign_log(place)
-            open_to_convert(place).close()  # nothing is begun without the extension that encrypts
+            open_to_convert(
+                place, before, after
+            ).close()  # nothing is begun without the extension that encrypts
             manifest.begin(landing_dir, change)
             files = manifest.rewrite(landing_dir, change)
             rewritten = place.is_file() and _rewrite(place, change)
@@ -122,7 +124,7 @@ def _rewrite(warehouse: Path, change: Change) -> bool:
 
 def _opens(warehouse: Path, key: Key | None) -> bool:
     """Return whether the warehouse has this key already."""
-    with open_to_convert(warehouse) as con:
+    with open_to_convert(warehouse, key) as con:
         try:
             attach(con, "old", warehouse, key, read_only=True)
         except EncryptionError:
