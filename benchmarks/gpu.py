@@ -130,7 +130,7 @@ def main() -> int:
     parser.add_argument("--to", type=Path, help="Markdown file; standard output without it")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--model", default="base")
-    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[8, 32, 128])
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[8, 32, 128, 0])
     parser.add_argument("--any-device", action="store_true", help="Measure without a GPU as well")
     arguments = parser.parse_args()
     found = card()

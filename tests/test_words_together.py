@@ -17,6 +17,7 @@ from warmline.values import ChannelLayout, SpeakerSource, Speech, SpeechSegment
 from warmline.words import SpeechToTranscribe, Transcribed, transcribe
 from warmline.words.recognisers import (
     Clip,
+    OpenAIWhisper,
     Recognised,
     Recognition,
     Request,
@@ -158,3 +159,24 @@ def test_calls_without_speech_need_no_engine(nobody, monkeypatch) -> None:
     monkeypatch.setattr(words, "recogniser", never)
     assert texts(transcribe([call(), call()], SETTINGS, nobody)) == [[], []]
     assert transcribe([], SETTINGS, nobody) == []
+
+
+@pytest.mark.models
+def test_a_long_window_may_end_before_a_shorter_one_beside_it(
+    engines: Engines, two_speakers: Path
+) -> None:
+    """It has few words, and leaves the batch; what the others attended to is as before."""
+    sound = decode(two_speakers, RecordingSettings())
+    spoken = sound.channel(0, 6.7, 10.7)
+    sparse = np.zeros(9 * SAMPLE_RATE_HZ, np.float32)
+    sparse[:SAMPLE_RATE_HZ] = sound.channel(0, 6.7, 7.7)
+    clips = [Clip(samples.size, lambda own=samples: own) for samples in (spoken, sparse)]
+    recogniser = OpenAIWhisper(engines, SETTINGS)
+    together = recogniser.recognise([Request(clips, "en")])[0].results
+    alone = [recogniser.recognise([Request([clip], "en")])[0].results[0] for clip in clips]
+    assert len(together[0].words) > len(together[1].words) > 0
+    for one, other in zip(together, alone, strict=True):
+        assert [w.text for w in one.words] == [w.text for w in other.words]
+        assert [w.start_s for w in one.words] == pytest.approx(
+            [w.start_s for w in other.words], abs=0.05
+        )

@@ -29,6 +29,7 @@ from warmline.models.store import ModelStore
 from warmline.redaction import require_readable
 from warmline.settings import Settings
 from warmline.values import CallMetadata
+from warmline.words.vocabulary import fingerprint as vocabulary_fingerprint
 
 RECOGNISER = "recogniser"
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -76,9 +77,10 @@ STAGES = (
     ),
     Stage(
         "words",  # and what is private in them hidden: they are kept in no other form
-        9,
+        10,
         after=("speech",),
         settings=("words", "redaction"),
+        but_not=("words.vocabulary", "words.vocabulary_weight"),  # these count by what they name
         models=(RECOGNISER,),
         metadata=("language",),
         data=("redaction",),
@@ -160,22 +162,26 @@ class CacheKeys:
     """Computes the stages' cache keys from what is the same for every call of a run.
 
     `models` maps the name of a model to the digest of its weights, `rules` is the digest of the
-    rules of the language stage, those of the user included.
+    rules of the language stage, those of the user included, `vocabulary` that of the terms that the
+    recogniser is to expect, None without any.
     """
 
     settings: Settings
     models: Mapping[str, str] = field(hash=False)
     rules: str
+    vocabulary: str | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "CacheKeys":
         """Return the cache keys under these settings, with the models and rules installed today.
 
-        Raises `ModelError` when a model is not stored, `SettingsError` when a rule file is wrong,
-        or a label of a kind to redact.
+        Raises `ModelError` when a model is not stored, `SettingsError` when a rule file, a
+        vocabulary or a label of a kind to redact is wrong.
         """
         require_readable(settings.redaction.extra)
-        return cls(settings, model_identities(settings), rules_fingerprint(settings.language))
+        vocabulary = vocabulary_fingerprint(settings.words)
+        models, rules = model_identities(settings), rules_fingerprint(settings.language)
+        return cls(settings, models, rules, vocabulary)
 
     def keys(self, audio_sha256: str, metadata: CallMetadata) -> dict[str, str]:
         """Return the key of every stage for one call, in order of the stages."""
@@ -199,9 +205,16 @@ class CacheKeys:
                     "data": [_data_digest(package) for package in stage.data],
                     "measures": [(m.name, m.version) for m in stage.measures],
                 }
+                | self._expected_by(stage)
             )
             for stage in STAGES
         }
+
+    def _expected_by(self, stage: Stage) -> dict[str, str]:
+        """Return the digest of the vocabulary; nothing without one, as before there was any."""
+        if self.vocabulary is None or "words" not in stage.settings:
+            return {}
+        return {"vocabulary": self.vocabulary}
 
     def _settings_of(self, stage: Stage) -> list[tuple[str, Any]]:
         values: dict[str, Any] = {}

@@ -226,8 +226,9 @@ class WordSettings(Section):
     )
     batch_size: int = Field(
         default=8,
-        ge=1,
-        description="Windows decoded together, those of short calls beside each other included.",
+        ge=0,
+        description="Windows decoded together, those of short calls beside each other included. "
+        "0: on a GPU as many as its free memory holds, 128 at most; 8 elsewhere.",
     )
     beam_size: int = Field(
         default=5,
@@ -240,6 +241,18 @@ class WordSettings(Section):
         pattern="^(auto|float32|bfloat16|int8)$",
         description="Arithmetic on the CPU. auto: bfloat16 if the processor has it, else float32. "
         "int8 saves memory and makes no more errors, but takes twice the time of either.",
+    )
+    vocabulary: str = Field(
+        default="",
+        description="File of names and terms of the centre, one a line (# begins a comment), that "
+        "the recogniser is to expect; empty: none.",
+    )
+    vocabulary_weight: float = Field(
+        default=2.0,
+        ge=0,
+        le=10,
+        description="What each token of such a term adds to the log-probability of a text; with "
+        "more, they are heard more often, also where nobody said them.",
     )
     min_avg_logprob: float = Field(
         default=-1.2, description="Windows recognised with less are dropped as unintelligible."

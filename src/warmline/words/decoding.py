@@ -11,9 +11,9 @@ This module imports torch: it is loaded with the recogniser's first batch.
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ from whisper.decoding import (
 from whisper.model import MultiHeadAttention, Whisper
 from whisper.timing import TOKENS_PER_SECOND, WordTiming, dtw, median_filter
 from whisper.tokenizer import Tokenizer, get_tokenizer
+
+from warmline.words.vocabulary import Bias
 
 _MEDIAN_WIDTH = 7  # as in Whisper
 
@@ -70,14 +72,24 @@ class Reading:
     probabilities: tuple[float, ...] | None
 
 
-def decode(model: Whisper, features: Sequence[Tensor], options: DecodingOptions) -> list[Reading]:
+def decode(
+    model: Whisper,
+    features: Sequence[Tensor],
+    options: DecodingOptions,
+    bias: Bias | None = None,
+) -> list[Reading]:
     """Return the text of each encoded window, whose features are (frames, states).
 
-    `options` names the language and may ask for beams. Windows may differ in length.
+    `options` names the language and may ask for beams. Windows may differ in length. A `bias`
+    needs beams, be it one; its terms count in the choice of a text, and not in `avg_logprob`.
     """
     sound = _Sound(features)
     task = _EncodedDecodingTask(model, options, sound)
+    if bias is not None:
+        task.decoder = _BiasedBeamSearch(task, bias)
     results: list[DecodingResult] = task.run(sound.features)
+    if bias is not None:
+        results = [_without_bias(result, bias) for result in results]
     return [task.trace.reading(i, result) for i, result in enumerate(results)]
 
 
@@ -172,6 +184,88 @@ class _EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
         finally:
             self.inference.cleanup_caching()
         return *windows.all(tokens, sum_logprobs), no_speech_probs
+
+
+class BiasTables:
+    """What each token adds after a text, as tensors over Whisper's vocabulary."""
+
+    def __init__(self, bias: Bias, device: torch.device) -> None:
+        self._bias = bias
+        self._begins = torch.tensor(bias.begins, device=device)
+        self._first = torch.zeros(len(bias.begins), device=device)
+        self._first[list(bias.root.children)] = bias.raised(0.0)
+
+    def raised_by(self, text: Sequence[int]) -> Tensor:
+        """Return what each token adds after a text."""
+        at, _ = self._bias.follow(text)
+        if not at.run:
+            return self._first
+        whole, within = (self._bias.settled(at, begins) for begins in (True, False))
+        added = self._first + torch.where(self._begins, whole, within)
+        added[list(at.node.children)] = self._bias.raised(at.run) - at.run
+        return added
+
+
+class _BiasedBeamSearch(BeamSearchDecoder):  # type: ignore[misc]
+    """Whisper's beam search, but a beam's score is raised while it follows a listed term.
+
+    Scores and the texts that have ended carry what the terms add; it follows from the tokens.
+    """
+
+    def __init__(self, task: _EncodedDecodingTask, bias: Bias) -> None:
+        options = task.options
+        super().__init__(options.beam_size, task.tokenizer.eot, task.inference, options.patience)
+        self.finished_sequences: list[dict[tuple[int, ...], float]] | None = None
+        self._bias, self._begin = bias, task.sample_begin
+        self._tables = BiasTables(bias, task.model.device)
+
+    def update(self, tokens: Tensor, logits: Tensor, sum_logprobs: Tensor) -> tuple[Tensor, bool]:
+        """Return each window's best texts with one token more, and whether all have ended."""
+        windows, beams = len(tokens) // self.beam_size, self.beam_size
+        if self.finished_sequences is None:
+            self.finished_sequences = [{} for _ in range(windows)]
+        scores = logits.float().log_softmax(-1) + sum_logprobs[:, None]
+        prefixes = tokens.tolist()
+        for row, prefix in enumerate(prefixes):
+            scores[row] += self._tables.raised_by(prefix[self._begin :])
+        values, indices = (found.tolist() for found in scores.topk(beams + 1))
+        going: list[list[int]] = []
+        sources: list[int] = []
+        for window, ended in enumerate(self.finished_sequences):
+            candidates = {
+                (*prefixes[row], token): (value, row)
+                for row in range(window * beams, (window + 1) * beams)
+                for value, token in zip(values[row], indices[row], strict=True)
+            }
+            ranked = sorted(candidates.items(), key=lambda item: item[1][0], reverse=True)
+            for text, (score, row) in ranked:
+                if text[-1] != self.eot:
+                    sum_logprobs[len(going)] = score
+                    going.append(list(text))
+                    sources.append(row)
+                elif len(ended) < self.max_candidates:
+                    ended[text] = score
+                if len(going) == (window + 1) * beams:
+                    break
+        self.inference.rearrange_kv_cache(sources)
+        completed = all(len(ended) >= self.max_candidates for ended in self.finished_sequences)
+        return torch.tensor(going, device=tokens.device), completed
+
+    def finalize(self, tokens: Tensor, sum_logprobs: Tensor) -> tuple[list[list[Tensor]], Any]:
+        """Return the texts of each window, also those cut off, which end here, and their scores."""
+        for window, beam in np.ndindex(*sum_logprobs.shape):
+            at, _ = self._bias.follow(tokens[window, beam, self._begin :].tolist())
+            sum_logprobs[window, beam] += self._bias.settled(at, begins=True)
+        found: tuple[list[list[Tensor]], Any] = super().finalize(tokens, sum_logprobs)
+        return found
+
+
+def _without_bias(result: DecodingResult, bias: Bias) -> DecodingResult:
+    """Return a result whose confidence is that of the recogniser alone."""
+    at, added = bias.follow(result.tokens)
+    added += bias.settled(at, begins=True)
+    confidence = result.avg_logprob - added / (len(result.tokens) + 1)
+    return replace(result, avg_logprob=confidence)
 
 
 class _Windows:
@@ -315,7 +409,10 @@ class _Trace:
                 probabilities.append(float(step.probabilities[row, int(chosen[0])]))
         if len(scores) <= len(text):
             return Reading(result, None, None)
-        return Reading(result, torch.cat(scores), tuple(probabilities))
+        # As wide as the longest window of the batch was, which may have ended earlier.
+        frames = min(own.shape[-1] for own in scores)
+        attention = torch.cat([own[..., :frames] for own in scores])
+        return Reading(result, attention, tuple(probabilities))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,10 +30,11 @@ from warmline.errors import WarmlineError
 from warmline.processes import ProgressCallback, no_progress
 from warmline.recordings.sound import SAMPLE_RATE_HZ
 from warmline.settings import WordSettings
+from warmline.words.vocabulary import Bias, read_terms
 
 if TYPE_CHECKING:
     import torch
-    from whisper.model import Whisper
+    from whisper.model import ModelDimensions, Whisper
 
     from warmline.models.engines import Engines
     from warmline.words.decoding import Reading
@@ -144,8 +146,39 @@ _FEWEST_TOKENS = 20
 _TOKENS_PER_S = 8.0  # twice what fast speech takes
 _LANGUAGE_WINDOWS = 12
 _WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})  # as in Whisper's tokenizer
+_TOGETHER_ON_A_CPU, _MOST_TOGETHER = 8, 128  # windows
+_MOST_FROM_A_TERM = 4.0  # tokens: what a long term adds has a bound
 _PREPENDED = "\"'“¿([{-"
 _APPENDED = "\"'.。,，!！?？:：”)]}、"
+
+
+def window_bytes(
+    dims: "ModelDimensions", beams: int, alignment_heads: int, tokens: int, value_bytes: int
+) -> int:
+    """Return what decoding a window takes beside the weights, for each window of a batch.
+
+    These are its features, the keys and values of the sound in every layer (of one layer twice,
+    while they are laid out), those of the text of each beam (twice, while beams change places),
+    what the alignment heads attended to, and the scores of the next token, three times over.
+    """
+    frames, width, layers = dims.n_audio_ctx, dims.n_text_state, dims.n_text_layer
+    sound: int = frames * width * (1 + 2 * layers + 2) * value_bytes
+    text: int = 2 * 2 * layers * beams * tokens * width * value_bytes
+    attended: int = beams * tokens * alignment_heads * frames * 2
+    scores: int = 3 * 4 * beams * dims.n_vocab
+    return sound + text + attended + scores
+
+
+def windows_that_fit(model: "Whisper", beams: int, free_bytes: int) -> int:
+    """Return how many windows are decoded together in so much free memory: 1 to 128.
+
+    A fifth of it is left to what the libraries need themselves.
+    """
+    value_bytes = model.encoder.conv1.weight.element_size()
+    heads: int = model.alignment_heads._nnz()
+    longest = model.dims.n_text_ctx // 2
+    each = window_bytes(model.dims, beams, heads, longest, value_bytes)
+    return max(1, min(_MOST_TOGETHER, int(0.8 * free_bytes) // each))
 
 
 class OpenAIWhisper:
@@ -155,8 +188,32 @@ class OpenAIWhisper:
         self._model: Whisper = engines.whisper(
             settings.whisper_model, _precision(settings, engines)
         )
-        self._batch_size = settings.batch_size
         self._beam_size = settings.beam_size
+        self._batch_size = settings.batch_size or self._fitting()
+        self._terms = read_terms(settings.vocabulary)
+        self._term_weight = settings.vocabulary_weight
+
+    def _fitting(self) -> int:
+        """How many windows are decoded together where the settings leave it open."""
+        import torch
+
+        if self._model.device.type != "cuda":
+            return _TOGETHER_ON_A_CPU
+        free_bytes, _ = torch.cuda.mem_get_info(self._model.device)
+        return windows_that_fit(self._model, self._beam_size, free_bytes)
+
+    @cached_property
+    def _bias(self) -> Bias | None:
+        """What the terms of the vocabulary add to a text; None without one."""
+        if not self._terms:
+            return None
+        from whisper.tokenizer import get_tokenizer
+
+        model = self._model
+        tokenizer = get_tokenizer(model.is_multilingual, num_languages=model.num_languages)
+        texts = [tokenizer.decode([token]) for token in range(model.dims.n_vocab)]
+        bound = _MOST_FROM_A_TERM * self._term_weight
+        return Bias(self._terms, tokenizer, texts, self._term_weight, bound)
 
     def recognise(self, requests: Sequence[Request]) -> list[Recognition]:
         """Return the words of each window; windows of similar length are decoded together.
@@ -260,7 +317,7 @@ class OpenAIWhisper:
         options = whisper.DecodingOptions(
             language=language,
             without_timestamps=True,
-            beam_size=self._beam_size if self._beam_size > 1 else None,
+            beam_size=self._beam_size if self._beam_size > 1 or self._bias else None,
             fp16=self._dtype == torch.float16,
             # A loop would else run to the end of the decoder's memory.
             sample_len=min(
@@ -269,7 +326,7 @@ class OpenAIWhisper:
             ),
         )
         with torch.inference_mode():
-            readings = decode(self._model, features, options)
+            readings = decode(self._model, features, options, self._bias)
         for feature, reading, duration_s in zip(features, readings, durations_s, strict=True):
             result = reading.result
             yield Recognised(
@@ -366,7 +423,7 @@ class FasterWhisper:
         self._pipeline = engines.faster_whisper(
             settings.whisper_model, _COMPUTE_TYPES[compute_type]
         )
-        self._batch_size = settings.batch_size
+        self._batch_size = settings.batch_size or _TOGETHER_ON_A_CPU
         self._beam_size = settings.beam_size
 
     def recognise(self, requests: Sequence[Request]) -> list[Recognition]:
