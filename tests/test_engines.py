@@ -50,6 +50,50 @@ print(*{"pyannote", "lightning", "torch._dynamo", "pandas", "matplotlib"} & set(
 """
 
 
+LOAD_WHISPER = """
+from pathlib import Path
+from warmline.models.catalogue import whisper_name
+from warmline.models.engines import Engines, import_libraries
+from warmline.models.store import ModelStore
+from warmline.settings import PlaceSettings
+def kb(name):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
+import_libraries()
+engines = Engines(ModelStore.from_settings(PlaceSettings()))
+Path("/proc/self/clear_refs").write_text("5")
+before = kb("VmRSS")
+engines.whisper("tiny.en", "bfloat16")
+print(1024 * (kb("VmHWM") - before))
+"""
+
+
+ENCODE_MANY_LENGTHS = """
+from pathlib import Path
+import torch
+from warmline.models.engines import Engines
+from warmline.models.store import ModelStore
+from warmline.processes import give_memory_back
+from warmline.settings import PlaceSettings
+def own_kb():
+    give_memory_back()
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+torch.set_num_threads(1)
+model = Engines(ModelStore.from_settings(PlaceSettings())).whisper("tiny.en", "bfloat16")
+from warmline.words.decoding import encode
+def heard(frames):
+    with torch.inference_mode():
+        encode(model, torch.zeros(1, 80, 2 * frames, dtype=torch.bfloat16))
+for frames in range(100, 140):
+    heard(frames)
+before = own_kb()
+for frames in range(140, 240):
+    heard(frames)
+print(own_kb() - before)
+"""
+
+
 @pytest.fixture(scope="module")
 def samples(two_speakers: Path) -> NDArray[np.float32]:
     import soundfile
@@ -140,6 +184,50 @@ def test_each_network_is_loaded_once(engines: Engines) -> None:
     assert engines.segmentation() is engines.segmentation()
     assert engines.whisper("tiny.en") is engines.whisper("tiny.en")
     assert engines.whisper("tiny.en") is not engines.whisper("tiny.en", "int8")
+
+
+@pytest.mark.models
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells the most memory since a moment")
+def test_loading_whisper_takes_its_file_and_its_weights_and_no_further_copy(
+    engines: Engines,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD_WHISPER], capture_output=True, text=True, check=True
+    )
+    file_bytes = engines.store.path_of(whisper_name("tiny.en")).stat().st_size
+    assert int(done.stdout) < 2.7 * file_bytes
+
+
+@pytest.mark.models
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells what a process has for itself")
+def test_memory_does_not_grow_with_the_number_of_different_lengths_that_were_heard(
+    engines: Engines,
+) -> None:
+    """A long call has hundreds of them."""
+    if not engines.computes_bfloat16:
+        pytest.skip("only in bfloat16 does torch keep something for each")
+    done = subprocess.run(
+        [sys.executable, "-c", ENCODE_MANY_LENGTHS], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 8_000
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_weights_that_whisper_casts_are_kept_as_asked_and_the_rest_in_float32(
+    engines: Engines, precision: str
+) -> None:
+    model = engines.whisper("tiny.en", precision)
+    cast = {n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear | torch.nn.Conv1d)}
+    cast |= {"decoder.token_embedding"}
+    weights = [*model.named_parameters(), *model.named_buffers()]
+    kept = {
+        name: str(weight.dtype).removeprefix("torch.")
+        for name, weight in weights
+        if weight.is_floating_point()
+    }
+    wanted = {n: precision if n.rpartition(".")[0] in cast else "float32" for n in kept}
+    assert len(cast) > 20 and kept == wanted
 
 
 @pytest.mark.models

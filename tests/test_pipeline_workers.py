@@ -335,3 +335,26 @@ def test_the_libraries_that_hear_wait_without_spinning(given, policy):
     )
     read = re.findall(r"OMP_WAIT_POLICY = '(\w+)'", done.stderr)
     assert read and set(read) == {policy}
+
+
+PRELOADED = """
+import gc, sys
+import warmline.preloaded
+from warmline.language.speech_acts import act_book
+from warmline.turns.roles import role_rules
+loaded = {"scipy.signal", "librosa.core.audio", "librosa.util.utils"} & set(sys.modules)
+print(*sorted(loaded), gc.isenabled(), gc.get_freeze_count() > 100_000)
+print(act_book.cache_info().currsize, role_rules.cache_info().currsize)
+"""
+
+
+@pytest.mark.timeout(600)
+def test_processes_share_what_each_of_them_would_import_and_never_look_through_it():
+    pytest.importorskip("torch")
+    done = subprocess.run(
+        [sys.executable, "-c", PRELOADED], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [
+        *("librosa.core.audio", "librosa.util.utils", "scipy.signal", "True", "True"),
+        *("1", "1"),
+    ]

@@ -1,12 +1,18 @@
-"""The modules that are imported before call processes are forked; importing this one imports them.
+"""What is imported before call processes are forked, and the rules that are read; importing this
+module does it.
 
 It is imported in the parent of those forks and nowhere else. Without the `listen` extra the import
 fails, and each call reports what is missing.
 """
 
+import gc
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
 
+from warmline.errors import WarmlineError
 from warmline.processes import wait_passively
 
 _LOOK_S = 0.1
@@ -17,14 +23,40 @@ def _import_what_listens() -> None:
     watch = threading.Thread(target=_end_with_parent, args=(os.getppid(), imported))
     watch.start()
     try:
-        from warmline.models.engines import import_libraries
+        with _nothing_collected():
+            from warmline.models.engines import import_libraries
 
-        import_libraries()
+            import_libraries()
 
-        import warmline.pipeline.calls  # noqa: F401
+            import warmline.pipeline.calls  # noqa: F401
+            from warmline.language.speech_acts import act_book
+            from warmline.prosody.frames import imported_librosa
+            from warmline.turns.roles import role_rules
+
+            import_module("scipy.signal")
+            imported_librosa()
+            with suppress(WarmlineError):  # a broken rule is told of by the call that needs it
+                act_book()
+                role_rules()
     finally:
         imported.set()
         watch.join()  # nothing of ours runs beside the forks
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Look for no garbage within, and never in what is there afterwards.
+
+    Modules make a million objects, none of them garbage: looking through them again and again took
+    a sixth of the imports, and as much again in each fork, whose copy of every page it touches
+    would be its own.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _end_with_parent(parent: int, imported: threading.Event) -> None:

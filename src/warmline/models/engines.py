@@ -28,7 +28,7 @@ from warmline.models.catalogue import (
     whisper_name,
 )
 from warmline.models.store import ModelStore
-from warmline.processes import wait_passively
+from warmline.processes import give_memory_back, wait_passively
 from warmline.settings import Settings
 
 if TYPE_CHECKING:
@@ -104,6 +104,9 @@ _STAY_HOME = {
 # oneDNN keeps the code that it made for each shape, 1024 of them by default: two megabytes for each
 # segment of another length that voices are told apart by, and no faster.
 _KERNELS_KEPT = "64"
+# torch keeps what it prepared for each shape beside it, 1024 by default: two megabytes for each
+# window of another length, half a gigabyte after two hours of sound, and no faster.
+_SHAPES_KEPT = "16"
 _TASK_CLASSES = ("Problem", "Resolution", "Specifications")
 
 Loaded = TypeVar("Loaded")
@@ -234,6 +237,7 @@ class Engines:
             if key not in self._loaded:
                 with _without_first_weights():
                     self._loaded[key] = load()
+                give_memory_back()  # what was only read on the way, eighty megabytes of E5's file
             loaded: Loaded = self._loaded[key]
             return loaded
 
@@ -245,15 +249,15 @@ class Engines:
         import torch
         import whisper
 
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        # The file's weights, in float16, are read where they lie: no second copy is made of them.
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         model = whisper.model.Whisper(whisper.model.ModelDimensions(**checkpoint["dims"]))
-        model.load_state_dict(checkpoint["model_state_dict"])
+        model.load_state_dict(checkpoint["model_state_dict"], assign=True)
         model.set_alignment_heads(whisper._ALIGNMENT_HEADS[name])
         model.eval().requires_grad_(False)
+        _in_precision(model, getattr(torch, "float32" if precision == "int8" else precision))
         if precision == "int8":
             return _in_8_bits(model)
-        if precision != "float32":
-            _in_half_precision(model, getattr(torch, precision))
         if precision == "bfloat16":
             _attend_in_blocks(model)
         return model.to(self.device)
@@ -446,19 +450,23 @@ def stay_home() -> None:
     """Switch off telemetry and downloads of packages, before any of them is imported."""
     os.environ.update(_STAY_HOME)
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KERNELS_KEPT)
+    os.environ.setdefault("LRU_CACHE_CAPACITY", _SHAPES_KEPT)
     wait_passively()
 
 
-def _in_half_precision(model: "Whisper", dtype: "torch.dtype") -> None:
-    """Convert those weights to 16 bits that Whisper would cast at every call.
+def _in_precision(model: "Whisper", dtype: "torch.dtype") -> None:
+    """Convert those weights to `dtype` that Whisper would cast at every call, all else to float32.
 
     Its layer norms compute in float32 and keep their weights so.
     """
     import torch
 
     for module in model.modules():
-        if isinstance(module, (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Embedding)):
-            module.to(dtype)
+        is_cast = isinstance(module, (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Embedding))
+        own = (*module.parameters(recurse=False), *module.buffers(recurse=False))
+        for tensor in own:
+            if tensor.is_floating_point():
+                tensor.data = tensor.data.to(dtype if is_cast else torch.float32)
 
 
 _QUERIES_AT_ONCE = 500  # their scores fit into a core's cache

@@ -407,16 +407,18 @@ def _pieces(span: Span) -> Iterator[Span]:
 
 
 @cache
-def _librosa() -> Any:
-    """Return librosa, imported by one process at a time.
+def imported_librosa() -> Any:
+    """Return librosa, with what is used of it imported by one process at a time.
 
     On its first import it compiles its loops and caches them beside its code; two processes that do
     so at once can corrupt the cache, and the next one to read it crashes.
     """
     lock = Path(tempfile.gettempdir()) / f"warmline-librosa-{os.getuid()}.lock"
     with FileLock(lock):
-        import librosa.core
-        import librosa.util
+        import librosa
+
+        # It imports a part of itself when it is first asked for it.
+        _used = librosa.resample, librosa.util.frame
     return librosa
 
 
@@ -427,7 +429,7 @@ def _analyzed(
     analyzer: PitchAnalyzer,
     hop: int,
 ) -> _Batch:
-    librosa = _librosa()
+    librosa = imported_librosa()
     times, numbers, frames, blocks = [], [], [], []
     for number, piece in pieces:
         samples = sound.channel(channel, piece.start_s, piece.end_s)
