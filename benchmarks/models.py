@@ -22,7 +22,7 @@ from whisper.model import AudioEncoder, ModelDimensions, TextDecoder, Whisper
 
 from warmline.errors import ModelError
 from warmline.models.catalogue import WHISPER_PREFIX, catalogue
-from warmline.models.engines import Engines, _attend_in_blocks, _in_half_precision
+from warmline.models.engines import Engines, _attend_in_blocks, _in_precision
 from warmline.models.store import ModelStore
 from warmline.settings import Settings
 from warmline.words.decoding import decode, encode
@@ -111,7 +111,7 @@ def random_model(size: Size, precision: torch.dtype) -> Whisper:
     """The network with random weights, in the form in which it transcribes."""
     model = shapes(size)
     if precision != torch.float32:
-        _in_half_precision(model, precision)
+        _in_precision(model, precision)
     lot = 0.02 * torch.randn(2**20, generator=torch.Generator().manual_seed(0))
     state = {
         name: lot.to(kept.dtype)
