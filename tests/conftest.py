@@ -2,8 +2,10 @@
 
 import gc
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -39,6 +41,9 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
 
+
+if TYPE_CHECKING:  # what serves pages is imported by the tests of pages alone
+    from support.pages import Programme, Served
 
 # A busy machine is no fault. `--hypothesis-profile thorough` tries a thousand examples where a test
 # does not say how many.
@@ -121,3 +126,56 @@ def sound(once: Once) -> Path:
 def week(once: Once) -> Path:
     """A published warehouse of the small week in `support.week`, to be read only."""
     return once.made("week", publish_week) / "week.duckdb"
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the calls that pages show, to be read or copied; recordings stay in it."""
+    from support.pages import publish_calls
+
+    folder = tmp_path_factory.mktemp("pages")
+    publish_calls(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(published: Path, tmp_path: Path) -> Path:
+    """A copy: the recordings stay where the calls say that they are."""
+    place = tmp_path / "copy"
+    shutil.copytree(published, place)
+    return place
+
+
+@pytest.fixture
+def served(folder: Path) -> Iterator["Served"]:
+    """The pages of a copy, to be changed."""
+    from support.pages import serving
+
+    with serving(folder) as it:
+        yield it
+
+
+@pytest.fixture
+def browser(served: "Served") -> Any:
+    """The browser of the only one there is, in which everything may be done."""
+    return served.alone()
+
+
+@pytest.fixture(scope="session")
+def reading(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The same for tests that only read: one server for all of them."""
+    from support.pages import serving
+
+    place = tmp_path_factory.mktemp("reading") / "copy"
+    shutil.copytree(published, place)
+    with serving(place) as it:
+        yield it.alone()
+
+
+@pytest.fixture(scope="session")
+def programme(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Programme"]:
+    """One server, and the people of a centre, for all tests; each uses calls of its own."""
+    from support.pages import a_programme
+
+    with a_programme(tmp_path_factory.mktemp("programme")) as it:
+        yield it

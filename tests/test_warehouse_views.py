@@ -79,6 +79,24 @@ def test_agent_week_adds_counts_and_compares_only_what_is_enough(tmp_path: Path)
     assert none[8] is None
 
 
+def test_a_teams_interval_allows_for_cues_of_one_call_being_alike(tmp_path: Path) -> None:
+    counts = [("ann", 18, 20), ("ben", 20, 20), ("cleo", 2, 20), ("dan", 1, 1)]
+    put(tmp_path, *(agent_week(name, *each, name=f"{name}-1") for name, *each in counts))
+    ((answered, answerable, low, high, worth, calls),) = rows(
+        tmp_path,
+        "SELECT answered, answerable, answered_low, answered_high, design_effect, calls "
+        "FROM team_week",
+    )
+    assert (answered, answerable, calls) == (41, 61, 4)
+    hits, n = np.array([each[1:] for each in counts], dtype=float).T
+    rate = 41 / 61
+    scatter = ((hits - rate * n) ** 2).sum()
+    by_chance = rate * (1 - rate) * (61 - (n**2).sum() / 61)
+    assert worth == pytest.approx(scatter / by_chance) and worth > 10
+    assert (low, high) == pytest.approx(wilson(41 / worth, 61 / worth), abs=1e-3)
+    assert high - low > 0.5, "four calls say little of a team, however many cues they hold"
+
+
 def wilson(hits: float, n: float) -> tuple[float, float]:
     found = statistics.wilson(hits, n)
     assert found and found.low is not None and found.high is not None

@@ -141,7 +141,7 @@ def test_a_call_is_found_heard_and_checked(visitor: Visitor) -> None:
     )
     page.goto("/calls")
     page.get_by_text("Only where").click()
-    page.get_by_role("link", name="a feeling was left unanswered").click()
+    page.get_by_role("link", name="a feeling found was left unanswered").click()
     page.get_by_role("link", name="ann-1").click()
 
     page.locator("#cue-0 .time").first.click()
@@ -152,13 +152,13 @@ def test_a_call_is_found_heard_and_checked(visitor: Visitor) -> None:
 
     assert page.get_by_text("never interrupted").is_visible(), "the reason stands in place"
     page.locator("#cue-0 summary").click()
-    page.locator("#cue-0 select").select_option("affective")
+    page.locator("#cue-0").get_by_label("What became of it").select_option("affective")
     page.locator("#cue-0").get_by_label("Why").fill("she did answer")
     page.locator("#cue-0").get_by_role("button", name="Wrong").click()
     page.locator("#cue-0 .verdict.wrong").wait_for()
     assert "she did answer" in page.locator("#cue-0").inner_text()
     page.reload()
-    assert "should be affective" in page.locator("#cue-0").inner_text()
+    assert "should be felt with the customer" in page.locator("#cue-0").inner_text()
 
     page.locator("#cue-0 summary").click()
     page.locator("#cue-0").get_by_role("button", name="Wrong").click()
@@ -241,6 +241,9 @@ def test_a_comment_and_a_scorecard_are_saved(visitor: Visitor) -> None:
     page.locator("#comments .said").wait_for()
     assert page.locator("#comments").inner_text().startswith("0:09 Asks before she listens")
     page.get_by_role("link", name="Score: Conversation").click()
+    page.locator("#q-feelings_answered .hear-it").first.click()
+    until(page, "document.getElementById('sound').currentTime > 3.3")
+    assert "/call/score" in page.url and page.locator("#turn-1.now").is_visible()
     *rest, last = page.get_by_label("yes", exact=True).all()
     for choice in rest:
         choice.check()

@@ -1,6 +1,7 @@
 """A warehouse with a recording that can be heard, served to a client in this process."""
 
 import hashlib
+import re
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from warmline.settings import Settings
 from warmline.values import Redaction, Span
 from warmline.web.accounts import Role
 from warmline.web.app import create_app, create_site
+from warmline.web.scorecards import forms
 from warmline.web.site import Site
 from warmline.web.store import open_store, store_path
 
@@ -155,3 +157,76 @@ def serving(folder: Path) -> Iterator[Served]:
 def sound_of(client: Any, call_id: str) -> str:
     """The address of a call's sound, as its page has it for this browser."""
     return str(client.get("/call/sound-link", params={"id": call_id}).json()["sound"])
+
+
+def comment(browser: Any, **fields: str) -> Any:
+    fields = {"id": "ann-1", "start_s": "0:05", "kind": "comment", "text": "well said", **fields}
+    headers = FROM_HERE | {"HX-Request": "true"}
+    return browser.post("/call/comment", data=fields, headers=headers)
+
+
+@dataclass(frozen=True)
+class Programme:
+    """A served warehouse, and the browsers of the people of a centre."""
+
+    served: Served
+    folder: Path
+    ann: Any
+    rea: Any
+    rob: Any
+    lea: Any
+
+
+@contextmanager
+def a_programme(folder: Path) -> Iterator[Programme]:
+    """Serve a warehouse to the people of a centre."""
+    others = [
+        call(
+            f"c{i}",
+            agent_id=f"agent-{i % 3}",
+            team="blue",
+            queue="bills",
+            started_at=day(10 + i % 5),
+            reason="billing" if i % 4 else "address",
+            duration_s=120.0,
+            quotes=[Quote(2.5, 5.0, 1, "my card is lost and nobody calls me back", "complaint")],
+            cues=[cue(1, 2.5, 5.0, "my card is lost", answer="affective" if i % 2 else "ignored")],
+            metrics=[
+                measured("opportunities", None, 1.0),
+                rate("answered_rate", None, i % 2, 1, no_answer=""),
+                measured("hostile", "A", float(i == 3)),
+                *(measured(f"friction_{kind}", "A", 0.0) for kind in ("repeat", "transfer")),
+                measured("friction_hold", "A", float(i % 3 == 0)),
+            ],
+        )
+        for i in range(12)
+    ]
+    bob = audible(folder, "bob-1", agent_id="bob", queue="bills", started_at=day(17))
+    put(folder, audible(folder, "ann-1"), _told_apart(folder, bob), *others)
+    with serving(folder) as served:
+        yield Programme(
+            served,
+            folder,
+            served.logged_in(Role.AGENT, "ann", "ann"),
+            served.logged_in(Role.REVIEWER, "rea"),
+            served.logged_in(Role.REVIEWER, "rob"),
+            served.logged_in(Role.LEAD, "lea"),
+        )
+
+
+def send(browser: Any, path: str, **fields: Any) -> Any:
+    return browser.post(path, data=fields, headers=FROM_HERE)
+
+
+def text_of(answer: Any) -> str:
+    assert answer.status_code == 200, answer.text
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.text).split())
+
+
+def answers(served: Served, **changed: str) -> dict[str, str]:
+    (form,) = forms(served.site.warehouse.path).values()
+    return {"form": form.name} | {q.id: "yes" for q in form.questions} | changed
+
+
+def number_in(address: str) -> str:
+    return address.rpartition("=")[2]

@@ -18,7 +18,17 @@ CREATE OR REPLACE MACRO week_sums(calls) AS struct_pack(
     offers := sum(calls.offers),
     misplaced_offers := sum(calls.misplaced_offers),
     reasks := sum(calls.reasks),
-    hostile := sum(calls.hostile)
+    hostile := sum(calls.hostile),
+    -- How far calls scatter around the rate of the group, and how far chance alone would scatter
+    -- them: cues of one call are alike, so that a cue is worth by_chance / scatter of one.
+    scatter := sum(calls.answered ** 2)
+        - 2 * sum(calls.answered) / nullif(sum(calls.answerable), 0)
+            * sum(calls.answered * calls.answerable)
+        + (sum(calls.answered) / nullif(sum(calls.answerable), 0)) ** 2
+            * sum(calls.answerable ** 2),
+    by_chance := sum(calls.answered) / nullif(sum(calls.answerable), 0)
+        * (1 - sum(calls.answered) / nullif(sum(calls.answerable), 0))
+        * (sum(calls.answerable) - sum(calls.answerable ** 2) / nullif(sum(calls.answerable), 0))
 );
 
 COMMENT ON MACRO week_sums IS 'Counts and rates of the calls of a group, as a struct; rates are of the sums.';

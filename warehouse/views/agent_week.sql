@@ -11,40 +11,23 @@ WITH grouped AS (
     GROUP BY agent_id, date_trunc('week', started_at), is_simulated
 ),
 weekly AS (SELECT * EXCLUDE (sums), unnest(sums) FROM grouped),
--- Cues of one call are alike: by how much more than chance the calls of an agent and week scatter.
-scattered AS (
-    SELECT
-        weekly.team, weekly.is_simulated,
-        sum((calls.answered - weekly.answered_rate * calls.answerable) ** 2) AS scatter,
-        any_value(weekly.answered_rate * (1 - weekly.answered_rate))
-            * (sum(calls.answerable) - sum(calls.answerable ** 2) / sum(calls.answerable))
-            AS by_chance
-    FROM call_summary AS calls
-    INNER JOIN weekly
-        ON calls.agent_id = weekly.agent_id AND calls.is_simulated = weekly.is_simulated
-        AND date_trunc('week', calls.started_at)::DATE IS NOT DISTINCT FROM weekly.week
-    WHERE calls.status = 'analyzed' AND calls.answerable > 0 AND weekly.answerable >= 10
-    GROUP BY weekly.agent_id, weekly.team, weekly.week, weekly.is_simulated
-),
 alike AS (
-    SELECT
-        team, is_simulated,
-        greatest(1.0, coalesce(sum(scatter) / nullif(sum(by_chance), 0), 1.0)) AS design_effect
-    FROM scattered
+    SELECT team, is_simulated, design_effect_of(scatter, by_chance, answerable) AS design_effect
+    FROM weekly
     GROUP BY team, is_simulated
 ),
 compared AS (
     SELECT
         weekly.*,
-        coalesce(alike.design_effect, 1.0) AS design_effect,
-        weekly.answerable / coalesce(alike.design_effect, 1.0) AS effective,
+        alike.design_effect,
+        weekly.answerable / alike.design_effect AS effective,
         sum(answered) OVER team AS team_answered,
         sum(answerable) OVER team AS team_answerable,
         count(*) OVER team >= coalesce(
             (SELECT value FROM profile_settings WHERE name = 'smallest_group'), 0
         ) AS is_group
     FROM weekly
-    LEFT JOIN alike
+    INNER JOIN alike
         ON weekly.team IS NOT DISTINCT FROM alike.team AND weekly.is_simulated = alike.is_simulated
     WINDOW team AS (PARTITION BY weekly.team, weekly.week, weekly.is_simulated)
 ),

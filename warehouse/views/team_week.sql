@@ -10,7 +10,12 @@ WITH grouped AS (
     WHERE status = 'analyzed' AND team IS NOT NULL
     GROUP BY team, date_trunc('week', started_at), is_simulated
 ),
-weekly AS (SELECT * EXCLUDE (sums), unnest(sums) FROM grouped)
+weekly AS (SELECT * EXCLUDE (sums), unnest(sums) FROM grouped),
+alike AS (
+    SELECT team, is_simulated, design_effect_of(scatter, by_chance, answerable) AS design_effect
+    FROM weekly
+    GROUP BY team, is_simulated
+)
 SELECT
     weekly.team,
     weekly.week,
@@ -24,8 +29,13 @@ SELECT
     figures.answerable,
     figures.answered,
     figures.answered_rate,
-    wilson(figures.answered, figures.answerable).low AS answered_low,
-    wilson(figures.answered, figures.answerable).high AS answered_high,
+    wilson(
+        figures.answered / alike.design_effect, figures.answerable / alike.design_effect
+    ).low AS answered_low,
+    wilson(
+        figures.answered / alike.design_effect, figures.answerable / alike.design_effect
+    ).high AS answered_high,
+    CASE WHEN figures.agents IS NOT NULL THEN alike.design_effect END AS design_effect,
     figures.agent_talk_share,
     figures.interruptions_per_min,
     figures.dead_air_share,
@@ -34,6 +44,7 @@ SELECT
     figures.reasks,
     figures.hostile
 FROM weekly
+INNER JOIN alike ON weekly.team = alike.team AND weekly.is_simulated = alike.is_simulated
 -- Of a team of one or two, any figure is one or two people's: none of them is shown.
 LEFT JOIN weekly AS figures
     ON weekly.team = figures.team AND weekly.week IS NOT DISTINCT FROM figures.week
@@ -55,8 +66,9 @@ COMMENT ON COLUMN team_week.opportunities IS 'Cues that asked for empathy.';
 COMMENT ON COLUMN team_week.answerable IS 'Cues after which the agent spoke.';
 COMMENT ON COLUMN team_week.answered IS 'Cues that were answered.';
 COMMENT ON COLUMN team_week.answered_rate IS 'Answered over answerable cues of all calls together; NULL when there was none.';
-COMMENT ON COLUMN team_week.answered_low IS 'Lower end of the 95 % interval of answered_rate (Wilson; cues are taken as independent).';
+COMMENT ON COLUMN team_week.answered_low IS 'Lower end of the 95 % interval of answered_rate (Wilson, at as many cues as they are worth: answerable / design_effect).';
 COMMENT ON COLUMN team_week.answered_high IS 'Upper end of that interval.';
+COMMENT ON COLUMN team_week.design_effect IS 'How many cues are worth one, because cues of one call are alike: scatter of calls over what chance gives, over all weeks of the team; at least 1.';
 COMMENT ON COLUMN team_week.agent_talk_share IS 'The agents'' speech over all speech.';
 COMMENT ON COLUMN team_week.interruptions_per_min IS 'Agents'' interruptions per minute of the customers'' speech.';
 COMMENT ON COLUMN team_week.dead_air_share IS 'Dead air over the length of the calls.';

@@ -31,6 +31,8 @@ FEELINGS = (
     "sadness_disappointment",
     "confusion_powerlessness",
 )
+#: Joins another feeling and what became of it: `sadness_disappointment+affective`.
+BOTH = "+"
 _NEAR_S = 1.0
 
 _CUES = """
@@ -77,7 +79,9 @@ def review_cue(
     Raises QueryError with the valid calls, cues or words.
     """
     allowed = (*CUE_ANSWERS, *FEELINGS)
-    if judgement.should_be is not None and judgement.should_be not in allowed:
+    feeling, both, answer = (judgement.should_be or "").partition(BOTH)
+    is_both = bool(both) and feeling in FEELINGS and answer in (*ANSWERS, NO_ANSWER)
+    if judgement.should_be is not None and judgement.should_be not in allowed and not is_both:
         raise QueryError(f"--should-be {judgement.should_be}: a cue's is {', '.join(allowed)}")
     call = _meant(warehouse, call_id)
     cues = ask(warehouse, _CUES, {"call": call.call_id}).rows

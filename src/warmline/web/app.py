@@ -68,7 +68,7 @@ from warmline.web.people import (
     show_team,
 )
 from warmline.web.report import export_report, show_report
-from warmline.web.scorecards import save_form, show_form
+from warmline.web.scoring import save_form, show_form
 from warmline.web.site import (
     RefusedError,
     Site,

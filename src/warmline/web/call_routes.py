@@ -11,14 +11,23 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from warmline.errors import QueryError, RecordingRefusedError, Status, WarmlineError
 from warmline.landing import peaks_of
 from warmline.query.calls import CallPage, NamedCall, page_of, value_text
-from warmline.query.reviews import ANSWERS, CUE_ANSWERS, FEELINGS, NO_ANSWER, Judgement, Verdict
+from warmline.query.reviews import (
+    ANSWERS,
+    BOTH,
+    CUE_ANSWERS,
+    FEELINGS,
+    NO_ANSWER,
+    NO_CUE,
+    Judgement,
+    Verdict,
+)
 from warmline.query.reviews import review_cue as land_cue_review
 from warmline.query.reviews import review_metric as land_metric_review
 from warmline.recordings.sound import PEAKS_PER_S, SAMPLE_RATE_HZ
 from warmline.values import Span
 from warmline.warehouse.landing_folder import known_places, noted_folder
 from warmline.web.accounts import Right
-from warmline.web.drawing import cue_sentence, events, quiet_outside, timeline, waveform
+from warmline.web.drawing import arcs, cue_sentence, events, quiet_outside, timeline, waveform
 from warmline.web.scorecards import evaluations_of, forms
 from warmline.web.site import FieldError, RefusedError, Visit, call_url, rows_for
 from warmline.web.sound import (
@@ -49,17 +58,16 @@ def show_call(visit: Visit) -> Response:
     site = visit.site
     with site.reading(reviews=True) as reader:
         call = visit.call(reader)
-        page = _page(visit, reader, call)
+        page = page_for(visit, reader, call)
         visit.note("opened", call)
-        no_sound = _no_sound(visit, reader, page.call)
-        if no_sound is None:
-            site.sounds.prepare(recording_of(visit, reader, page.call))
+        no_sound = begin_sound(visit, reader, page.call)
         return visit.page(
             "call.html",
             reader,
             page=page,
             drawing=timeline(page),
             events=events(page),
+            by_time=sorted((*events(page), *arcs(page)), key=lambda row: row.start_s),
             quotes=five_quotes(page),
             headlines=headlines(page, value_text),
             measures=measures(page),
@@ -71,7 +79,7 @@ def show_call(visit: Visit) -> Response:
             corrected=corrected(page),
             forms=forms(site.warehouse.path),
             no_sound=no_sound,
-            sound=_sound_link(visit, call),
+            sound=sound_link(visit, call),
         )
 
 
@@ -122,7 +130,7 @@ def renew_link(visit: Visit) -> Response:
         call = visit.call(reader)
         (row,) = reader.rows(_ONE_CALL, {"id": call.call_id})
         problem = _no_sound(visit, reader, row)
-        return JSONResponse({"sound": _sound_link(visit, call), "problem": problem})
+        return JSONResponse({"sound": sound_link(visit, call), "problem": problem})
 
 
 def draw_waveform(visit: Visit) -> Response:
@@ -174,7 +182,7 @@ def review_cue(visit: Visit) -> Response:
     if not visit.is_partial:
         return RedirectResponse(call_url(call.call_id, at_s), 303)
     with visit.site.reading(reviews=True) as reader:
-        page = _page(visit, reader, call)
+        page = page_for(visit, reader, call)
         cue = min(page.opportunities, key=lambda row: abs(row["start_s"] - at_s))
         return visit.page(
             "_cue.html",
@@ -200,7 +208,7 @@ def review_metric(visit: Visit) -> Response:
     if not visit.is_partial:
         return RedirectResponse(f"{call_url(call.call_id)}#measures", 303)
     with visit.site.reading(reviews=True) as reader:
-        page = _page(visit, reader, call)
+        page = page_for(visit, reader, call)
         row = next(m for m in page.metrics if m["name"] == name and m["role"] == role)
         return visit.page("_measure.html", reader, page=page, row=row)
 
@@ -251,8 +259,8 @@ def note_played(visit: Visit) -> Response:
     return Response(status_code=204)
 
 
-def _page(visit: Visit, reader: Reader, call: NamedCall) -> CallPage:
-    """The rows of a call as this user may read them."""
+def page_for(visit: Visit, reader: Reader, call: NamedCall) -> CallPage:
+    """Return the rows of a call as this user may read them."""
     page = page_of(reader.cursor, call.call_id, with_profile=False)
     if visit.user.may(Right.NAMES):
         return page
@@ -268,8 +276,16 @@ def _judgement(visit: Visit) -> Judgement:
     reason = visit.asked("reason")[:_LONGEST_TEXT] or None
     if verdict == "wrong" and reason is None:
         raise FieldError("reason", "say why it is wrong: others will ask")
-    should_be = (visit.asked("should_be") or None) if verdict == "wrong" else None
+    should_be = (visit.asked("should_be") or _corrected_cue(visit)) if verdict == "wrong" else None
     return Judgement(visit.user.name, Verdict(verdict), reason, should_be)
+
+
+def _corrected_cue(visit: Visit) -> str | None:
+    """Return what a feeling, its answer, or both should be; None where a form says neither."""
+    feeling, answer = visit.asked("feeling"), visit.asked("answer")
+    if feeling == NO_CUE:  # then nothing can have become of it
+        return feeling
+    return BOTH.join(part for part in (feeling, answer) if part) or None
 
 
 def _require_number(text: str) -> None:
@@ -281,8 +297,17 @@ def _require_number(text: str) -> None:
         ) from None
 
 
-def _sound_link(visit: Visit, call: NamedCall) -> str:
+def sound_link(visit: Visit, call: NamedCall) -> str:
+    """Return the address of a call's sound, for this session and a short time."""
     return f"/sound/{visit.site.signer.sign(call.call_id, visit.session.digest)}"
+
+
+def begin_sound(visit: Visit, reader: Reader, call: Row) -> str | None:
+    """Begin to open the sound of a call whose page is made; returns why it cannot be heard."""
+    problem = _no_sound(visit, reader, call)
+    if problem is None:
+        visit.site.sounds.prepare(recording_of(visit, reader, call))
+    return problem
 
 
 def _no_sound(visit: Visit, reader: Reader, call: Row) -> str | None:
@@ -373,7 +398,7 @@ def _no_cue(page: CallPage) -> str:
 def _nothing_open(page: CallPage) -> str:
     if page.opportunities:
         return "every feeling that was found was answered"
-    return _no_cue(page)
+    return page.call["no_ledger_reason"] or "cannot be said: no feeling was recognised"
 
 
 def _first(page: CallPage, kinds: Sequence[str], role: str) -> Row | None:
@@ -494,7 +519,8 @@ def corrected(page: CallPage) -> Corrected | None:
     for cue in page.opportunities:
         review = page.review_of_cue(cue["opportunity_index"])
         said = review["should_be"] if review and review["verdict"] == "wrong" else None
-        truth = said if said in CUE_ANSWERS else None
+        truth = said.rpartition(BOTH)[2] if said else None
+        truth = truth if truth in CUE_ANSWERS else None
         changed += truth is not None and truth != (cue["answer"] or NO_ANSWER)
         answer = cue["answer"] or NO_ANSWER if truth is None else truth
         answerable += answer in ANSWERS

@@ -13,15 +13,18 @@ from warmline.query.calls import NamedCall, find_call, page_of
 from warmline.query.questions import QueryResult
 from warmline.web.accounts import Right, Role
 from warmline.web.scorecards import (
+    ANSWERED,
     CHANGED,
     Evaluation,
     Form,
     answers_in,
     as_stored,
     evaluations_of,
+    forms,
     land_or_say,
     require_complete,
 )
+from warmline.web.scoring import findings
 from warmline.web.site import FieldError, RefusedError, Visit
 from warmline.web.store import dispute_steps, evaluations, now
 from warmline.web.warehouse import Reader, Row
@@ -40,6 +43,7 @@ def show_evaluation(visit: Visit) -> Response:
         found, call = _meant(visit, reader)
         page = page_of(reader.cursor, call.call_id, with_profile=False)
         shown = found.final if found.steps else found.latest
+        form: Form = shown["content"]
         visit.note("opened evaluation", call, detail=str(shown["evaluation_id"]))
         return visit.page(
             "evaluation.html",
@@ -48,12 +52,13 @@ def show_evaluation(visit: Visit) -> Response:
             shown=shown,
             call_id=call.call_id,
             agent=visit.name_of(page.call["agent_id"]),
-            form=shown["content"],
+            form=form,
             answers=shown["answers"],
-            measured={row["name"]: row for row in page.metrics if row["value"] is not None},
+            findings=findings(page, form),
             may_answer=_answers_now(visit, found, page.call["agent_id"]),
             may_decide=visit.user.may(Right.LEAD) and found.status == APPEALED,
-            is_own=found.versions[-1]["user_name"] == visit.user.name,
+            is_own=(is_own := found.versions[-1]["user_name"] == visit.user.name),
+            may_correct=is_own and _may_correct(visit, found),
         )
 
 
@@ -182,6 +187,14 @@ def _exported_rows(row: Row, call: Row, status: str, is_current: bool) -> list[l
         ]
         for question in form.questions
     ]
+
+
+def _may_correct(visit: Visit, found: Evaluation) -> bool:
+    """Tell whether its author may still change an evaluation: nobody has decided or appealed it."""
+    latest = found.latest
+    is_blind = latest["calibration_id"] is not None  # what was said blind stays as it was said
+    is_there = latest["form"] in forms(visit.site.warehouse.path)
+    return found.status not in ANSWERED and is_there and not is_blind
 
 
 def _answers_now(visit: Visit, found: Evaluation, agent: str | None) -> tuple[str, ...]:

@@ -5,13 +5,14 @@ Everything is given in percent of the width, so that a drawing fits whatever it 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from warmline.query.calls import CallPage, clock
-from warmline.web.site import words
+from warmline.web.names import words
 
 Row = dict[str, Any]
 
@@ -55,6 +56,7 @@ class Arc:
     left: str
     middle: str
     latency: str
+    end_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,7 @@ def timeline(page: CallPage) -> Timeline | None:
         )
         for row in page.parties
     )
-    return Timeline(
-        duration_s, _ticks(duration_s), lanes, tuple(events(page)), tuple(_arcs(page, duration_s))
-    )
+    return Timeline(duration_s, _ticks(duration_s), lanes, tuple(events(page)), tuple(arcs(page)))
 
 
 def events(page: CallPage) -> list[Mark]:
@@ -213,6 +213,39 @@ def trend(rows: Sequence[Row]) -> list[TrendPoint]:
     return points
 
 
+@dataclass(frozen=True)
+class Change:
+    """The latest week beside the weeks before: which way its interval leaves them out, if at all.
+
+    `way` is `higher`, `lower`, or `none` where the interval holds the share of the weeks before.
+    """
+
+    week: date
+    value: float
+    low: float
+    high: float
+    before: float
+    weeks: int
+    way: str
+
+
+def change(rows: Sequence[Row]) -> Change | None:
+    """Return how the latest week compares with all before it; None where there is nothing before.
+
+    The share of the weeks before is of their sums.
+    """
+    dated = sorted((r for r in rows if r["week"] is not None), key=lambda r: r["week"])
+    rated = [r for r in dated if r["answered_rate"] is not None and r["answered_low"] is not None]
+    if len(rated) < 2:
+        return None
+    *earlier, last = rated
+    before = sum(r["answered"] for r in earlier) / sum(r["answerable"] for r in earlier)
+    low, high = last["answered_low"], last["answered_high"]
+    past = 1e-6  # an end that is only by rounding on one side of a rate of 0 or 1
+    way = "higher" if low > before + past else "lower" if high < before - past else "none"
+    return Change(last["week"], last["answered_rate"], low, high, before, len(earlier), way)
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.3f}%"
 
@@ -245,8 +278,9 @@ def _overlap_label(page: CallPage, row: Row) -> str:
     return f"{name} by {page.name_of(row['entrant'])}"
 
 
-def _arcs(page: CallPage, duration_s: float) -> list[Arc]:
-    arcs = []
+def arcs(page: CallPage) -> list[Arc]:
+    """Return the feelings in order of time, each with the arc to its answer."""
+    duration_s, found = page.call["duration_s"] or 1.0, []
     for cue in page.opportunities:
         x1 = 1000 * cue["start_s"] / duration_s
         path, middle, latency = "", "", ""
@@ -256,7 +290,7 @@ def _arcs(page: CallPage, duration_s: float) -> list[Arc]:
             middle = _percent((x1 + x2) / 2000)
             if cue["latency_s"] is not None and x2 - x1 >= _LEAST_ARC_LABELLED:
                 latency = f"{cue['latency_s']:.1f} s"
-        arcs.append(
+        found.append(
             Arc(
                 cue["opportunity_index"],
                 path,
@@ -268,7 +302,7 @@ def _arcs(page: CallPage, duration_s: float) -> list[Arc]:
                 latency,
             )
         )
-    return arcs
+    return found
 
 
 def cue_sentence(cue: Row) -> str:
@@ -276,7 +310,7 @@ def cue_sentence(cue: Row) -> str:
     feeling = words(cue["kind"])
     if cue["answer"] is None:
         return f"{feeling}: the agent did not speak afterwards"
-    answer = cue["answer"].replace("_", " ")
+    answer = words(cue["answer"])
     verdict = "answered" if cue["answered"] else "not answered"
     after = "" if cue["latency_s"] is None else f" after {cue['latency_s']:.1f} s"
     return f"{feeling}: {verdict} ({answer}){after}"

@@ -12,6 +12,7 @@ from warmline.errors import QueryError
 from warmline.query.reviews import CUE_ANSWERS
 from warmline.query.search import Hit, Scope, best_hits
 from warmline.web.accounts import Right
+from warmline.web.scorecards import Evaluation, evaluations_of
 from warmline.web.site import Visit, rows_for
 from warmline.web.store import comments
 from warmline.web.warehouse import Reader, Row
@@ -25,9 +26,12 @@ _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2200, 12, 31)
 
 #: Conditions on measures, by the name that the address has: what it is called, and SQL.
 MEASURES = {
-    "unanswered": ("a feeling was left unanswered", "answered < answerable"),
-    "answered": ("every feeling was answered", "answerable > 0 AND answered = answerable"),
-    "no_rate": ("no answered rate", "status = 'analyzed' AND answered_rate IS NULL"),
+    "unanswered": ("a feeling found was left unanswered", "answered < answerable"),
+    "answered": ("every feeling found was answered", "answerable > 0 AND answered = answerable"),
+    "no_rate": (
+        "feelings answered: cannot be said",
+        "status = 'analyzed' AND answered_rate IS NULL",
+    ),
     "interrupted": ("the agent interrupted", "agent_competitive_interruptions > 0"),
     "dead_air": ("dead air of 5 s or more", "longest_dead_air_s >= 5"),
     "hold": ("on hold", "hold_s > 0"),
@@ -113,13 +117,16 @@ WHERE subject = 'cue' AND call_id IN $ids
 
 #: By how much people who listened change the counts of an answered rate, group by group.
 _CORRECTIONS = """
+WITH said AS (  -- of a feeling and an answer, the answer changes the counts
+    SELECT * REPLACE (split_part(should_be, '+', -1) AS should_be) FROM review_summary
+)
 SELECT
     {by} AS name, count(*) AS changed,
     sum((r.should_be IN ('attentive', 'affective', 'cognitive'))::INTEGER
         - coalesce(o.answered, false)::INTEGER)::BIGINT AS answered,
     sum((r.should_be NOT IN ('no_cue', 'no_answer'))::INTEGER
         - (o.answer IS NOT NULL)::INTEGER)::BIGINT AS answerable
-FROM review_summary AS r
+FROM said AS r
 INNER JOIN opportunities AS o
     ON o.call_id = r.call_id AND o.opportunity_index = r.opportunity_index
 INNER JOIN call_summary AS calls ON calls.call_id = o.call_id
@@ -213,7 +220,7 @@ class Filters:
         if self.simulated:
             found.append(("calls", SIMULATED[self.simulated], replace(self, simulated="")))
         if self.phrase:
-            found.append(("somebody said", f"“{self.phrase}”", replace(self, phrase="")))
+            found.append(("somebody said", self.phrase, replace(self, phrase="")))
         if not self.all_days and (self.first or self.last):
             days = f"{self.first or '…'} to {self.last or '…'}"
             found.append(("days", days, replace(self, first=None, last=None, all_days=True)))
@@ -367,6 +374,7 @@ def list_calls(visit: Visit) -> Response:
             simulated=_simulated(reader, hits) if hits else set(),
             problem=problem,
             missed=missed_feelings(visit, reader, shown),
+            scores=_scores(visit, reader, ids),
             has_both=_has_both(reader),
             next_link=_next_link(filters, after),
             choices=_choices(visit, reader, filters),
@@ -374,6 +382,16 @@ def list_calls(visit: Visit) -> Response:
             reasons=_why_nothing(visit, reader, filters) if is_empty else [],
             total=reader.value(f"SELECT calls FROM {reader.kept('call_extent', _EXTENT)}"),
         )
+
+
+def _scores(visit: Visit, reader: Reader, ids: list[str]) -> dict[str, list[Evaluation]]:
+    """Return the evaluations of calls that this user may see, by call."""
+    sql = "SELECT call_id, landing_key FROM calls WHERE call_id IN $ids"
+    keys = {row["landing_key"]: row["call_id"] for row in reader.rows(sql, {"ids": ids})}
+    found: dict[str, list[Evaluation]] = {}
+    for each in evaluations_of(visit, keys):
+        found.setdefault(keys[each.latest["landing_key"]], []).append(each)
+    return found
 
 
 def _page_of_calls(

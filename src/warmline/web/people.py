@@ -15,7 +15,7 @@ from warmline.web.accounts import Right
 from warmline.web.calibration import against_machine
 from warmline.web.call_routes import seconds
 from warmline.web.disputes import evaluations_of_agent
-from warmline.web.drawing import Interval, interval, interval_on, trend
+from warmline.web.drawing import Interval, change, interval, interval_on, trend
 from warmline.web.listing import (
     Condition,
     corrected_rows,
@@ -53,11 +53,15 @@ WITH grouped AS (
     WHERE status = 'analyzed' AND team = $team
     GROUP BY 1, 2
 ),
-weekly AS (SELECT * EXCLUDE (sums), unnest(sums) FROM grouped)
+weekly AS (SELECT * EXCLUDE (sums), unnest(sums) FROM grouped),
+alike AS (
+    SELECT is_simulated, design_effect_of(scatter, by_chance, answerable) AS worth
+    FROM weekly GROUP BY is_simulated
+)
 SELECT
-    *, wilson(answered, answerable).low AS answered_low,
-    wilson(answered, answerable).high AS answered_high
-FROM weekly ORDER BY week DESC NULLS LAST
+    *, wilson(answered / worth, answerable / worth).low AS answered_low,
+    wilson(answered / worth, answerable / worth).high AS answered_high
+FROM weekly INNER JOIN alike USING (is_simulated) ORDER BY week DESC NULLS LAST
 """
 _TEAMS = """
 SELECT team, is_simulated, sum(calls)::BIGINT AS calls, max(agents) AS agents
@@ -130,6 +134,7 @@ def show_agent(visit: Visit) -> Response:
             has_both=has_both,
             weeks=weeks,
             trend=trend(weeks),
+            change=change(weeks),
             corrected=_corrected(weeks, corrections(reader, "agent_id", own), agent),
             missed=sum(missed_feelings(visit, reader, own).values()),
             verdicts=verdicts(reader, recognised + unanswered),
@@ -173,6 +178,7 @@ def show_team(visit: Visit) -> Response:
             weeks=weeks,
             missed=sum(missed_feelings(visit, reader, own).values()),
             trend=trend(weeks),
+            change=change(weeks),
             agents=_with_intervals(visit, agents),
             smallest=reader.value(
                 "SELECT max(value) FROM profile_settings WHERE name = 'smallest_group'"

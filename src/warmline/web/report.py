@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from warmline.errors import QueryError
 from warmline.statistics import Estimate, wilson
 from warmline.web.accounts import Right
-from warmline.web.drawing import Interval, TrendPoint, interval, trend
+from warmline.web.drawing import Change, Interval, TrendPoint, change, interval, trend
 from warmline.web.listing import (
     Condition,
     Filters,
@@ -47,27 +47,17 @@ WITH grouped AS (
         week_sums(calls) AS sums,
         count_if(hostile > 0) AS hostile_calls,
         sum(duration_s) FILTER (hostile > 0) / 60 AS hostile_minutes,
-        sum(hold_s) / nullif(sum(duration_s) FILTER (hold_s IS NOT NULL), 0) AS hold_share,
-        sum(answered ** 2) AS aa, sum(answered * answerable) AS an, sum(answerable ** 2) AS nn
+        sum(hold_s) / nullif(sum(duration_s) FILTER (hold_s IS NOT NULL), 0) AS hold_share
     FROM reported AS calls
     WHERE {which}
     GROUP BY 1
 ),
 summed AS (SELECT * EXCLUDE (sums), unnest(sums) FROM grouped),
--- Cues of one call are alike: by how much more than chance calls scatter (Kish 1965).
-spread AS (
-    SELECT
-        *,
-        greatest(1.0, coalesce(
-            (aa - 2 * answered_rate * an + answered_rate ** 2 * nn)
-            / nullif(answered_rate * (1 - answered_rate) * answerable, 0), 1.0
-        )) AS design_effect
-    FROM summed
-)
+alike AS (SELECT design_effect_of(scatter, by_chance, answerable) AS worth FROM summed)
 SELECT
-    * EXCLUDE (aa, an, nn),
-    wilson(answered / design_effect, answerable / design_effect) AS bounds
-FROM spread ORDER BY {order}
+    * EXCLUDE (scatter, by_chance, worth),
+    wilson(answered / worth, answerable / worth) AS bounds
+FROM summed CROSS JOIN alike ORDER BY {order}
 """
 _IS_REPORTED = "call_id IN (SELECT call_id FROM reported WHERE is_now)"
 _WEEK = "date_trunc('week', started_at)::DATE"
@@ -178,6 +168,11 @@ class Report:
     verdicts: dict[tuple[str, int], str]
     unheard: list[Row]
     no_ledger: list[Row]
+
+    @property
+    def change(self) -> Change | None:
+        """Return how the latest week compares with all before it."""
+        return change(self.weeks)
 
 
 def report_of(visit: Visit, reader: Reader) -> Report:

@@ -17,13 +17,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.responses import Response
 
 from warmline.errors import QueryError, WarmlineError, one_line
 from warmline.landing.feedback import EvaluationAnswer, LandedEvaluation, write_evaluation
-from warmline.query.calls import page_of
 from warmline.warehouse.landing_folder import known_places
-from warmline.web.accounts import Right
 from warmline.web.site import RefusedError, Site, Visit
 from warmline.web.store import (
     Store,
@@ -40,16 +37,16 @@ _LONGEST_NOTE = 2000
 NOT_APPLICABLE = "na"
 #: Fields that are sent beside the answers: a question of that name would be taken for one.
 _TAKEN = frozenset({"id", "form", "save", "calibration", "step", "text"})
-_ANSWERED = ("appealed", "upheld", "overturned")
+ANSWERED = ("appealed", "upheld", "overturned")
 CHANGED = "somebody answered, decided or scored this meanwhile; open it again, and then say it"
-_ANOTHER_ROUND = (
-    "a calibration that asks for this call was begun or closed since the form was opened; open the "
-    "form again: what it says now is kept apart from what was said blind"
-)
 
 
 class Question(BaseModel):
-    """A question of a form: what a person answers with yes, no, or not applicable."""
+    """A question of a form: what a person answers with yes, no, or not applicable.
+
+    `measure` names what the machine shows beside it: a measure, or several; `opening` is how the
+    agent began, `details_asked` what the agent asked for.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -58,7 +55,13 @@ class Question(BaseModel):
     weight: float = Field(default=1.0, ge=0, le=100)
     may_not_apply: bool = True
     is_critical: bool = False
-    measure: str | None = None
+    measure: str | tuple[str, ...] | None = None
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Return the names of what the machine shows beside the question."""
+        named = self.measure or ()
+        return (named,) if isinstance(named, str) else named
 
 
 class Section(BaseModel):
@@ -194,7 +197,7 @@ class Evaluation:
         if self.steps:
             last = self.steps[-1]
             is_of_this = last["evaluation_id"] == self.final["evaluation_id"]
-            if is_of_this or last["step"] in _ANSWERED:
+            if is_of_this or last["step"] in ANSWERED:
                 return str(last["step"])
         return "draft" if self.latest["is_draft"] else "final"
 
@@ -300,92 +303,6 @@ def _step(visit: Visit, row: Row) -> Row:
     return row | {"text": text, "by": visit.name_of(row["user_name"])}
 
 
-def show_form(visit: Visit) -> Response:
-    """Show a form to fill in for a call, with what this person answered last."""
-    return _form_page(visit, _asked_form(visit), None)
-
-
-def _form_page(visit: Visit, form: Form, sent: dict[str, str] | None) -> Response:
-    """Show a form; with answers that were `sent`, these, and which questions are open."""
-    with visit.site.reading() as reader:
-        call = visit.call(reader)
-        page = page_of(reader.cursor, call.call_id, with_profile=False)
-        calibration = _calibration_for(visit, call.landing_key, form.name)
-        own = [
-            found.latest
-            for found in evaluations_of(visit, [call.landing_key])
-            if found.versions[-1]["user_name"] == visit.user.name
-            and found.latest["form"] == form.name
-            and found.latest["calibration_id"] == calibration
-        ]
-        measured = {row["name"]: row for row in page.metrics if row["value"] is not None}
-        shown = visit.page(
-            "score.html",
-            reader,
-            form=form,
-            call_id=call.call_id,
-            answers=sent or (own[0]["answers"] if own else {}),
-            missing=[q for q in form.questions if sent is not None and not sent[q.id]],
-            last=own[0] if own else None,
-            calibration=calibration,
-            measured=measured,
-        )
-    shown.status_code = 200 if sent is None else 422
-    return shown
-
-
-def save_form(visit: Visit) -> Response:
-    """Keep the answers of a form, as a draft or as final; what was kept before stays, too."""
-    form = _asked_form(visit)
-    answers = answers_in(form, visit.form)
-    is_draft = visit.form.get("save") != "final"
-    if not is_draft and score(form, answers).open_questions:
-        return _form_page(visit, form, answers)
-    with visit.site.reading() as reader:
-        call = visit.call(reader)
-    calibration = _calibration_for(visit, call.landing_key, form.name)
-    if visit.form.get("calibration", str(calibration or "")) != str(calibration or ""):
-        raise RefusedError(409, _ANOTHER_ROUND)
-    closed = sa.exists().where(
-        calibrations.c.calibration_id == calibration, calibrations.c.closed_at.is_not(None)
-    )
-    changed: list[sa.ColumnElement[bool]] = [closed]
-    for found in evaluations_of(visit, [call.landing_key]):
-        first = found.versions[-1]
-        mine = (first["user_name"], first["form"]) == (visit.user.name, form.name)
-        if mine and first["calibration_id"] == calibration:
-            if found.status in _ANSWERED:
-                raise QueryError(
-                    f"this evaluation was {found.status}: a lead decides what it says now"
-                )
-            changed.append(found.changed_since())
-    values = {
-        "landing_key": call.landing_key,
-        "user_name": visit.user.name,
-        "is_draft": is_draft,
-        "calibration_id": calibration,
-        **as_stored(visit, form, answers),
-    }
-    row = evaluations.insert().values(values)
-    if not visit.site.store.write_unless(sa.select(sa.literal(1)).where(sa.or_(*changed)), row):
-        raise RefusedError(409, CHANGED)
-    landed = {call.landing_key}
-    if not is_draft:
-        landed |= finish_assignment(visit, call.landing_key, calibration)
-    visit.note("scored", call, detail=f"{form.name}{' (draft)' if is_draft else ''}")
-    if not is_draft:
-        land_or_say(visit.site, landed)
-    if is_draft or calibration is not None:
-        return visit.back("/call", id=call.call_id)
-    saved = next(
-        found.latest
-        for found in evaluations_of(visit, [call.landing_key])
-        if (found.versions[-1]["user_name"], found.latest["form"]) == (visit.user.name, form.name)
-        and found.latest["calibration_id"] is None
-    )
-    return visit.back("/evaluation", id=saved["evaluation_id"])
-
-
 def answers_in(form: Form, fields: Mapping[str, str]) -> dict[str, str]:
     """Return the answers and notes of a form that was sent. Raises QueryError for no answer."""
     answers = {}
@@ -414,44 +331,6 @@ def as_stored(visit: Visit, form: Form, answers: dict[str, str]) -> dict[str, An
         "form_text": form.text,
         "answers": visit.site.store.seal(json.dumps(answers)),
     }
-
-
-def finish_assignment(visit: Visit, landing_key: str, calibration_id: int | None) -> frozenset[str]:
-    """Note that a call was scored; a calibration in which nothing is left to score is closed.
-
-    Returns the calls of a calibration that was closed by that.
-    """
-    store = visit.site.store
-    same = assignments.c.calibration_id.is_not_distinct_from(calibration_id)
-    mine = (assignments.c.landing_key == landing_key) & (assignments.c.user_name == visit.user.name)
-    open_ones = mine & same & assignments.c.done_at.is_(None)
-    store.write(assignments.update().where(open_ones).values(done_at=now()))
-    if calibration_id is None:
-        return frozenset()
-    asked = store.read(sa.select(assignments).where(assignments.c.calibration_id == calibration_id))
-    if any(row["done_at"] is None for row in asked):
-        return frozenset()
-    closed = calibrations.c.calibration_id == calibration_id
-    still_open = calibrations.c.closed_at.is_(None)
-    store.write(calibrations.update().where(closed & still_open).values(closed_at=now()))
-    return frozenset(row["landing_key"] for row in asked)
-
-
-def _calibration_for(visit: Visit, landing_key: str, form: str) -> int | None:
-    """The open calibration for which this person is to score the call with the form."""
-    query = (
-        sa.select(calibrations.c.calibration_id)
-        .join(assignments, assignments.c.calibration_id == calibrations.c.calibration_id)
-        .where(
-            calibrations.c.closed_at.is_(None),
-            calibrations.c.form == form,
-            assignments.c.user_name == visit.user.name,
-            assignments.c.landing_key == landing_key,
-        )
-        .order_by(calibrations.c.calibration_id)
-    )
-    rows = visit.site.store.read(query)
-    return rows[0]["calibration_id"] if rows else None
 
 
 def _opened(store: Store, row: Row) -> Row:
@@ -552,15 +431,6 @@ def _as_landed(row: Row, chain: _Chain, call_id: str) -> LandedEvaluation:
         points_possible=scored.possible,
         answers=tuple(answers),
     )
-
-
-def _asked_form(visit: Visit) -> Form:
-    visit.require(Right.REVIEW)
-    known = forms(visit.site.warehouse.path)
-    name = visit.asked("form")
-    if name not in known:
-        raise RefusedError(404, f"no form is called {name[:60]!r}; forms: {', '.join(known)}")
-    return known[name]
 
 
 def _read_form(path: Path) -> Form:

@@ -1,6 +1,7 @@
 """What somebody is to do: calls that were drawn for them, saved searches, playlists of clips."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -19,6 +20,7 @@ from warmline.web.warehouse import Reader, Row
 
 _MOST_DRAWN, _LONGEST_TITLE, _LONGEST_TEXT, _MOST_CLIPS = 200, 100, 2000, 200
 _LONGEST_CLIP_S = 600.0
+_MOST_DONE = 5
 _DRAWN = """
 WITH drawn AS (
     SELECT
@@ -35,6 +37,12 @@ WHERE drawn.draw <= $n ORDER BY drawn.draw, calls.call_id LIMIT {most}
 """
 
 
+#: What was said in the calls of a playlist.
+_SAID = """
+SELECT call_id, role, start_s, end_s, text FROM turns WHERE call_id IN $ids AND text <> ''
+"""
+
+
 def show_work(visit: Visit) -> Response:
     """Show what this person is to do, and what they saved."""
     with visit.site.reading() as reader:
@@ -44,11 +52,29 @@ def show_work(visit: Visit) -> Response:
             "work.html",
             reader,
             to_hear=assigned(visit, reader),
+            done=_done_lately(visit, reader),
             forms=forms(visit.site.warehouse.path),
             disputes=disputes_to_decide(visit, reader) if visit.user.may(Right.LEAD) else [],
             evaluated=evaluated,
             searches=searches_of(visit),
         )
+
+
+def _done_lately(visit: Visit, reader: Reader) -> list[Row]:
+    """The calls that this person was done with last: a click that was none is taken back."""
+    query = (
+        sa.select(assignments)
+        .where(
+            assignments.c.user_name == visit.user.name,
+            assignments.c.done_at > now() - timedelta(days=1),
+            assignments.c.calibration_id.is_(None),
+        )
+        .order_by(assignments.c.done_at.desc())
+        .limit(_MOST_DONE)
+    )
+    rows = visit.site.store.read(query)
+    calls = reader.calls([row["landing_key"] for row in rows])
+    return [row | calls[row["landing_key"]] for row in rows if row["landing_key"] in calls]
 
 
 def assigned(visit: Visit, reader: Reader) -> list[Row]:
@@ -101,7 +127,7 @@ def drawn_sample(visit: Visit, reader: Reader) -> Sample:
     if not rows:
         raise QueryError("no analyzed call is left by these filters; loosen one")
     of = f"{n} of each agent" if by == "agent" else f"{len(rows)} of {rows[0]['of_calls']}"
-    return Sample([row["landing_key"] for row in rows], f"random, {of}, seed {seed}", filters)
+    return Sample([row["landing_key"] for row in rows], f"random, {of}, draw {seed}", filters)
 
 
 def draw_sample(visit: Visit) -> Response:
@@ -136,13 +162,14 @@ def assign(
 
 
 def end_assignment(visit: Visit) -> Response:
-    """Take a call out of one's own queue without scoring it."""
-    number = _number(visit, "assignment")
+    """Take a call out of one's own queue without scoring it, or put it back."""
+    is_undone = bool(visit.asked("again"))
+    number = _number(visit, "again" if is_undone else "assignment")
     mine = (assignments.c.assignment_id == number) & (assignments.c.user_name == visit.user.name)
-    is_open = assignments.c.done_at.is_(None) & assignments.c.calibration_id.is_(None)
-    (met,) = visit.site.store.write(
-        assignments.update().where(mine & is_open).values(done_at=now())
-    )
+    is_done = assignments.c.done_at.is_not(None)
+    meant = mine & assignments.c.calibration_id.is_(None) & (is_done if is_undone else ~is_done)
+    done_at = None if is_undone else now()
+    (met,) = visit.site.store.write(assignments.update().where(meant).values(done_at=done_at))
     if not met:
         raise RefusedError(404, "no such call waits in your queue, or a calibration asks for it")
     return visit.back("/work")
@@ -185,8 +212,10 @@ def show_playlist(visit: Visit) -> Response:
     with visit.site.reading() as reader:
         rows = store.read(query)
         calls = reader.calls([row["landing_key"] for row in rows])
+        said = reader.rows(_SAID, {"ids": [call["call_id"] for call in calls.values()]})
         shown = [
             row
+            | {"said": _said_in(said, calls[row["landing_key"]]["call_id"], row)}
             | store.opened(row, "text")
             | {"call_id": calls[row["landing_key"]]["call_id"]}
             | {"may_drop": _may_drop(visit, row, found[0])}
@@ -194,6 +223,16 @@ def show_playlist(visit: Visit) -> Response:
             if row["landing_key"] in calls
         ]
         return visit.page("playlist.html", reader, playlist=found[0], clips=shown)
+
+
+def _said_in(turns: list[Row], call_id: str, clip: Row) -> Row | None:
+    """The turn that a clip has most of; None where no words are kept."""
+
+    def shared(turn: Row) -> float:
+        return float(min(turn["end_s"], clip["end_s"]) - max(turn["start_s"], clip["start_s"]))
+
+    own = [turn for turn in turns if turn["call_id"] == call_id and shared(turn) > 0]
+    return max(own, key=shared, default=None)
 
 
 def add_clips(visit: Visit) -> Response:

@@ -4,6 +4,13 @@
   const sound = document.getElementById("sound");
   const all = (what, inside = document) => [...inside.querySelectorAll(what)];
   const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
+  addEventListener("beforeprint", () => { for (const each of all("details.weeks")) each.open = true; });
+  for (const wide of all(".wide")) {  // on a narrow screen, that there is more is not seen
+    if (wide.scrollWidth <= wide.clientWidth + 8) continue;
+    const hint = document.createElement("p");
+    Object.assign(hint, { className: "about no-print", textContent: document.body.dataset.scrolls });
+    wide.before(hint);
+  }
   for (const button of all("[data-print]")) button.addEventListener("click", () => print());
   playClips();
   keepForms();
@@ -50,11 +57,19 @@
       if (turn) {
         turn.el.classList.add("now");
         turn.el.setAttribute("aria-current", "true");
-        if (sound && !sound.paused) turn.el.scrollIntoView({ block: "nearest" });
+        if (sound && !sound.paused) reveal(turn.el, "nearest");
       }
     }
     highlight(t);
     for (const field of all("input.now:not([data-own])")) field.value = clock(t);
+  }
+  function reveal(el, block) {
+    const box = el.closest(".scrolls");  // a form that is being filled in beside it stays in place
+    if (!box) { el.scrollIntoView({ block }); return; }
+    const there = el.getBoundingClientRect(), seen = box.getBoundingClientRect();
+    if (there.top < seen.top || there.bottom > seen.bottom) {
+      box.scrollTop += there.top - seen.top - (seen.height - there.height) / 3;
+    }
   }
   function highlight(t) {
     if (!window.Highlight || !CSS.highlights) return;
@@ -207,7 +222,7 @@
     if (!found) return;
     seek(Number(found[1]), plays);
     const turn = turnAt(Number(found[1]));
-    if (turn) turn.el.scrollIntoView({ block: "center" });
+    if (turn) reveal(turn.el, "center");
   }
   addEventListener("hashchange", () => fromAddress(false));
 

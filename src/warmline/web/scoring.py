@@ -1,0 +1,264 @@
+"""Scoring a call: its form beside sound, words and what the machine found, and what is kept of it.
+
+What the machine found answers no question by itself: it stands beside it with its seconds, for the
+person who scores to hear.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from starlette.responses import Response
+
+from warmline.errors import QueryError
+from warmline.query.calls import CallPage
+from warmline.web.accounts import Right
+from warmline.web.call_routes import begin_sound, cues_in, page_for, sound_link
+from warmline.web.names import FINDS, YES_OR_NO
+from warmline.web.scorecards import (
+    ANSWERED,
+    CHANGED,
+    Form,
+    answers_in,
+    as_stored,
+    evaluations_of,
+    forms,
+    land_or_say,
+    score,
+)
+from warmline.web.site import RefusedError, Visit
+from warmline.web.store import assignments, calibrations, evaluations, now
+from warmline.web.warehouse import Row
+
+_ANOTHER_ROUND = (
+    "a calibration that asks for this call was begun or closed since the form was opened; open the "
+    "form again: what it says now is kept apart from what was said blind"
+)
+#: What a question may ask for that is no measure: how the agent began, what the agent asked for.
+OPENING, DETAILS_ASKED = "opening", "details_asked"
+#: Where a find is no measure of its own, the one that rests on it: without it, nobody looked.
+_MEASURED_AS = {DETAILS_ASKED: "reasks"}
+_STORY = "opening_story_s"
+_MOST_PLACES = 8
+_LONGEST_QUOTE = 90
+
+
+@dataclass(frozen=True)
+class Place:
+    """Seconds of a call that may answer a question, what was said there, and its feeling if any."""
+
+    start_s: float
+    end_s: float
+    text: str | None
+    cue: Row | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the machine says to a question: of which measure or find, its row, where to hear it.
+
+    `kind` is how it is put into words: `missing`, `opening`, `story`, `yes_or_no`, `count`, `rate`
+    or `value`.
+    """
+
+    kind: str
+    name: str
+    row: Row | None
+    places: tuple[Place, ...]
+
+
+def findings(page: CallPage, form: Form) -> dict[str, list[Finding]]:
+    """Return what the machine says to each question of a form that asks for it."""
+    return {q.id: [_finding(page, name) for name in q.measures] for q in form.questions}
+
+
+def _finding(page: CallPage, name: str) -> Finding:
+    if name == OPENING:
+        first = next((turn for turn in page.turns if turn["role"] == "agent"), None)
+        return Finding(OPENING if first else "missing", name, None, _places(page, [first]))
+    rows = [row for row in page.metrics if row["name"] == _MEASURED_AS.get(name, name)]
+    row = next((each for each in rows if each["role"] in ("agent", None)), None)
+    if row is None or row["value"] is None:
+        return Finding("missing", name, row, ())
+    if name == DETAILS_ASKED:
+        asked = [each for each in page.moments if each["kind"] == "slot_request"]
+        return Finding("count", name, {"value": len(asked)}, _places(page, asked))
+    if name == _STORY:
+        is_cut = bool(row["observations"])
+        return Finding(_STORY, name, row, _places(page, row["evidence"]) if is_cut else ())
+    spans = page.opportunities if name == "answered_rate" else row["evidence"]
+    return Finding(_kind_of(row), name, row, _places(page, spans))
+
+
+def _places(page: CallPage, spans: Sequence[Row | None]) -> tuple[Place, ...]:
+    return tuple(_place(page, span) for span in spans[:_MOST_PLACES] if span is not None)
+
+
+def _kind_of(row: Row) -> str:
+    if row["name"] in YES_OR_NO:
+        return "yes_or_no"
+    if row["unit"] == "count":
+        return "count"
+    has_counts = row["numerator"] is not None and row["denominator"]
+    return "rate" if row["unit"] == "share" and has_counts else "value"
+
+
+def _place(page: CallPage, span: Row) -> Place:
+    """Seconds with their words: those of the span itself, else of the find that begins there."""
+    rows = [span, *page.moments, *page.opportunities]
+    here = (row for row in rows if abs(row["start_s"] - span["start_s"]) < 0.05)
+    text = next((str(row["text"]) for row in here if row.get("text")), None)
+    if text is not None and len(text) > _LONGEST_QUOTE:
+        text = f"{text[:_LONGEST_QUOTE].rsplit(' ', 1)[0]} …"
+    cue = span if "answered" in span else None
+    return Place(span["start_s"], span["end_s"], text, cue)
+
+
+def finds_of(page: CallPage) -> dict[int, list[Row]]:
+    """Return what rules found in each turn, each kind once."""
+    found: dict[int, dict[str, Row]] = {}
+    for row in page.moments:
+        if row["kind"] in FINDS and row["turn_index"] is not None:
+            found.setdefault(row["turn_index"], {}).setdefault(row["kind"], row)
+    return {turn: list(kinds.values()) for turn, kinds in found.items()}
+
+
+def show_form(visit: Visit) -> Response:
+    """Show a form to fill in for a call, with what this person answered last."""
+    return _form_page(visit, _asked_form(visit), None)
+
+
+def _form_page(visit: Visit, form: Form, sent: dict[str, str] | None) -> Response:
+    """Show a form; with answers that were `sent`, these, and which questions are open."""
+    with visit.site.reading() as reader:
+        call = visit.call(reader)
+        page = page_for(visit, reader, call)
+        calibration = _calibration_for(visit, call.landing_key, form.name)
+        own = [
+            found.latest
+            for found in evaluations_of(visit, [call.landing_key])
+            if found.versions[-1]["user_name"] == visit.user.name
+            and found.latest["form"] == form.name
+            and found.latest["calibration_id"] == calibration
+        ]
+        no_sound = begin_sound(visit, reader, page.call)
+        visit.note("opened", call)
+        shown = visit.page(
+            "score.html",
+            reader,
+            form=form,
+            page=page,
+            call_id=call.call_id,
+            no_sound=no_sound,
+            sound=sound_link(visit, call),
+            cues_in=cues_in,
+            finds=finds_of(page),
+            findings=findings(page, form),
+            answers=sent or (own[0]["answers"] if own else {}),
+            missing=[q for q in form.questions if sent is not None and not sent[q.id]],
+            last=own[0] if own else None,
+            calibration=calibration,
+        )
+    shown.status_code = 200 if sent is None else 422
+    return shown
+
+
+def save_form(visit: Visit) -> Response:
+    """Keep the answers of a form, as a draft or as final; what was kept before stays, too."""
+    form = _asked_form(visit)
+    answers = answers_in(form, visit.form)
+    is_draft = visit.form.get("save") != "final"
+    if not is_draft and score(form, answers).open_questions:
+        return _form_page(visit, form, answers)
+    with visit.site.reading() as reader:
+        call = visit.call(reader)
+    calibration = _calibration_for(visit, call.landing_key, form.name)
+    if visit.form.get("calibration", str(calibration or "")) != str(calibration or ""):
+        raise RefusedError(409, _ANOTHER_ROUND)
+    closed = sa.exists().where(
+        calibrations.c.calibration_id == calibration, calibrations.c.closed_at.is_not(None)
+    )
+    changed: list[sa.ColumnElement[bool]] = [closed]
+    for found in evaluations_of(visit, [call.landing_key]):
+        first = found.versions[-1]
+        mine = (first["user_name"], first["form"]) == (visit.user.name, form.name)
+        if mine and first["calibration_id"] == calibration:
+            if found.status in ANSWERED:
+                raise QueryError(
+                    f"this evaluation was {found.status}: a lead decides what it says now"
+                )
+            changed.append(found.changed_since())
+    values = {
+        "landing_key": call.landing_key,
+        "user_name": visit.user.name,
+        "is_draft": is_draft,
+        "calibration_id": calibration,
+        **as_stored(visit, form, answers),
+    }
+    row = evaluations.insert().values(values)
+    if not visit.site.store.write_unless(sa.select(sa.literal(1)).where(sa.or_(*changed)), row):
+        raise RefusedError(409, CHANGED)
+    landed = {call.landing_key}
+    if not is_draft:
+        landed |= _finish_assignment(visit, call.landing_key, calibration)
+    visit.note("scored", call, detail=f"{form.name}{' (draft)' if is_draft else ''}")
+    if not is_draft:
+        land_or_say(visit.site, landed)
+    if is_draft or calibration is not None:
+        return visit.back("/call", id=call.call_id)
+    saved = next(
+        found.latest
+        for found in evaluations_of(visit, [call.landing_key])
+        if (found.versions[-1]["user_name"], found.latest["form"]) == (visit.user.name, form.name)
+        and found.latest["calibration_id"] is None
+    )
+    return visit.back("/evaluation", id=saved["evaluation_id"])
+
+
+def _finish_assignment(
+    visit: Visit, landing_key: str, calibration_id: int | None
+) -> frozenset[str]:
+    """Note that a call was scored; a calibration in which nothing is left to score is closed.
+
+    Returns the calls of a calibration that was closed by that.
+    """
+    store = visit.site.store
+    same = assignments.c.calibration_id.is_not_distinct_from(calibration_id)
+    mine = (assignments.c.landing_key == landing_key) & (assignments.c.user_name == visit.user.name)
+    open_ones = mine & same & assignments.c.done_at.is_(None)
+    store.write(assignments.update().where(open_ones).values(done_at=now()))
+    if calibration_id is None:
+        return frozenset()
+    asked = store.read(sa.select(assignments).where(assignments.c.calibration_id == calibration_id))
+    if any(row["done_at"] is None for row in asked):
+        return frozenset()
+    closed = calibrations.c.calibration_id == calibration_id
+    still_open = calibrations.c.closed_at.is_(None)
+    store.write(calibrations.update().where(closed & still_open).values(closed_at=now()))
+    return frozenset(row["landing_key"] for row in asked)
+
+
+def _calibration_for(visit: Visit, landing_key: str, form: str) -> int | None:
+    """The open calibration for which this person is to score the call with the form."""
+    query = (
+        sa.select(calibrations.c.calibration_id)
+        .join(assignments, assignments.c.calibration_id == calibrations.c.calibration_id)
+        .where(
+            calibrations.c.closed_at.is_(None),
+            calibrations.c.form == form,
+            assignments.c.user_name == visit.user.name,
+            assignments.c.landing_key == landing_key,
+        )
+        .order_by(calibrations.c.calibration_id)
+    )
+    rows = visit.site.store.read(query)
+    return rows[0]["calibration_id"] if rows else None
+
+
+def _asked_form(visit: Visit) -> Form:
+    visit.require(Right.REVIEW)
+    known = forms(visit.site.warehouse.path)
+    name = visit.asked("form")
+    if name not in known:
+        raise RefusedError(404, f"no form is called {name[:60]!r}; forms: {', '.join(known)}")
+    return known[name]

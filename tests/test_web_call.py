@@ -1,0 +1,235 @@
+"""The page of a call: what it shows, and what people who listened say of it."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.factories import call, cue, measured
+from support.pages import FROM_HERE, SAYS, Programme, audible, comment, send, serving, text_of
+from support.warehouses import put
+from warmline.analysis import missing_metric, rate
+from warmline.query.reviews import all_reviews
+from warmline.values import RoleName
+from warmline.web.accounts import Role
+
+
+def test_the_page_of_a_call_shows_rows_with_reasons_and_seconds(reading: Any) -> None:
+    page = reading.get("/call", params={"id": "ann-1"})
+    assert page.status_code == 200
+    text = page.text
+    assert "Data as of" in text
+    assert "never interrupted" in text, "a missing value shows its reason"
+    assert 'data-t="3.2"' in text and 'href="#t=3.2"' in text
+    assert "fear, anxiety: not answered (ignored) after 0.5 s" in text
+    assert "the agent did not speak afterwards" in text
+    assert "competitive interruption, floor taken by agent" in text
+    assert "0 of 1" in text
+    assert "What is open" in text and "“you are not listening to me”" in text
+    refused = reading.get("/call", params={"id": "broken"})
+    assert refused.status_code == 200 and "No sound" in refused.text
+
+
+def test_what_cannot_be_said_of_a_call_is_not_said_otherwise(tmp_path: Path) -> None:
+    roles = {"A": RoleName.CUSTOMER, "B": RoleName.AGENT, "C": RoleName.AGENT}
+    says = [*SAYS, ("C", 17.5, 19.0, "this is the other desk speaking")]
+    shares = [
+        measured("talk_share", "A", 0.5),
+        measured("talk_share", "B", 0.3),
+        measured("talk_share", "C", 0.2),
+    ]
+    no_ledger = audible(tmp_path, "no-ledger", says=says, roles=roles, cues=[], metrics=shares)
+    assert no_ledger.empathy is not None
+    silent = replace(no_ledger.empathy, no_ledger_reason="it is in German", opportunities=())
+    put(tmp_path, replace(no_ledger, empathy=silent))
+    with serving(tmp_path) as served:
+        text = " ".join(served.alone().get("/call", params={"id": "no-ledger"}).text.split())
+    assert "every feeling that was found was answered" not in text
+    assert text.count("it is in German") >= 3, "in both quotes, and in the place of the ledger"
+    assert "2 parties are agent: see each of them below" in text
+
+
+def test_a_call_that_is_not_there_is_said_with_the_closest(reading: Any) -> None:
+    answer = reading.get("/call", params={"id": "ann-2"})
+    assert answer.status_code == 404
+    assert "closest: ann-1" in answer.text
+
+
+def test_words_have_their_seconds(reading: Any) -> None:
+    words = reading.get("/call/words", params={"id": "ann-1"}).json()
+    said = [word[0] for word in words["1"]]
+    assert " ".join(said) == "I am worried that my card was stolen"
+    assert words["1"][0][1] == pytest.approx(3.2)
+
+
+def mark(browser: Any, **fields: str) -> Any:
+    fields = {"id": "ann-1", "start_s": "3.2", "verdict": "wrong", **fields}
+    return browser.post("/call/review-cue", data=fields, headers=FROM_HERE | {"HX-Request": "true"})
+
+
+def test_a_review_is_landed_and_seen_at_once(browser: Any, folder: Path) -> None:
+    row = mark(browser, reason="she did answer", should_be="affective")
+    assert row.status_code == 200
+    assert "✗ wrong" in row.text and "she did answer" in row.text
+    (review,) = all_reviews(folder / "landing")
+    assert (review.verdict, review.should_be, review.start_s) == ("wrong", "affective", 3.2)
+    assert "she did answer" in browser.get("/call", params={"id": "ann-1"}).text
+    assert "✓ right" in mark(browser, verdict="right", should_be="affective").text, (
+        "a second thought"
+    )
+
+
+def test_a_cue_may_be_another_feeling_than_the_machine_heard(browser: Any, folder: Path) -> None:
+    """What the customer felt and how the agent answered are two things that may be wrong."""
+    form = browser.get("/call", params={"id": "ann-1"}).text
+    assert 'value="sadness_disappointment">' in form and "there is no feeling at all" in form
+    row = mark(browser, reason="her husband died", should_be="sadness_disappointment")
+    assert row.status_code == 200 and "sadness, disappointment</strong>" in row.text.replace(
+        "or ", ""
+    )
+    (review,) = all_reviews(folder / "landing")
+    assert review.should_be == "sadness_disappointment"
+    report = browser.get("/report", params={"days": "all"}).text
+    assert "corrected by review" not in report, "another feeling, and the answer stays ignored"
+
+
+def test_a_review_without_a_reason_is_one_line_and_leaves_the_row(
+    browser: Any, folder: Path
+) -> None:
+    answer = mark(browser)
+    assert answer.status_code == 422
+    assert "say why it is wrong" in answer.text
+    assert answer.headers["HX-Retarget"] == "#say"
+    assert not list(all_reviews(folder / "landing"))
+
+
+def test_a_measure_can_be_judged(browser: Any) -> None:
+    fields = {"id": "ann-1", "name": "dead_air_s", "verdict": "wrong", "reason": "music"}
+    answer = browser.post(
+        "/call/review-measure", data=fields | {"should_be": "0"}, headers=FROM_HERE
+    )
+    assert answer.status_code == 303
+    assert "✗ wrong, should be 0" in browser.get("/call", params={"id": "ann-1"}).text
+
+
+def test_comments_and_missed_cues_are_kept_beside_the_warehouse(browser: Any, folder: Path) -> None:
+    assert "well said" in comment(browser).text
+    missed = {"kind": "missed_cue", "label": "fear_anxiety", "text": "my card", "start_s": "7"}
+    assert "missed feeling, fear, anxiety" in comment(browser, **missed).text
+    put(folder, call("later"))
+    (folder / "w.duckdb").unlink()
+    put(folder)
+    page = browser.get("/call", params={"id": "ann-1"}).text
+    assert "well said" in page and "my card" in page, "they outlive a rebuilding"
+    assert comment(browser, start_s="0:99:99:1").status_code == 422
+    assert "has 20.0 s" in comment(browser, start_s="21").text
+    assert comment(browser, kind="other").status_code == 422
+    assert comment(browser, text=" ").status_code == 422
+
+
+def test_counts_by_rule_are_not_called_what_a_model_judges(tmp_path: Path) -> None:
+    reason = "the agent made no affective statement"
+    answered = cue(1, 3.2, 5.0, "I am worried", answer="affective", answer_turn_index=2)
+    metrics = [measured("affective", "B", 0.0), missing_metric("empathy_to_action", None, reason)]
+    put(tmp_path, audible(tmp_path, "ann-1", cues=[answered], metrics=metrics))
+    with serving(tmp_path) as served:
+        page = " ".join(served.alone().get("/call?id=ann-1").text.split())
+    assert "statements of feeling, by rule</a>" in page and ">affective</a>" not in page
+    assert "no rule found a statement of feeling by the agent" in page and reason not in page
+
+
+def test_sure_is_told_where_it_is_below_certain(tmp_path: Path) -> None:
+    sure_of = {"hold_s": 1.0, "dead_air_s": 0.8}
+    metrics = [replace(measured(n, None, 1.0), confidence=c) for n, c in sure_of.items()]
+    put(tmp_path, call("c", metrics=metrics))
+    with serving(tmp_path) as served:
+        page = served.alone().get("/call?id=c").text
+    for name, told in (("hold_s", ""), ("dead_air_s", "80%")):
+        row = page.partition(f'id="m-{name}-call"')[2].partition("</tr>")[0]
+        assert re.findall(r'<td class="n">(.*?)</td>', row, re.DOTALL)[1] == told
+
+
+def test_what_review_overturned_is_beside_the_machines_rate(programme: Programme) -> None:
+    fields = {"id": "bob-1", "start_s": "3.2", "verdict": "wrong", "reason": "she reads aloud"}
+    said = send(programme.rea, "/call/review-cue", **fields, should_be="no_cue")
+    assert said.status_code == 303
+    told = "0 of 1 corrected by review 0 of 0"
+    assert told in text_of(programme.rea.get("/call?id=bob-1"))
+    assert told in text_of(programme.rea.get("/people"))
+    assert told in text_of(programme.rea.get("/team?id=red"))
+    assert "corrected by review 0 of 0" in text_of(programme.rea.get("/agent?id=bob"))
+    report = text_of(programme.lea.get("/report?agent=bob"))
+    assert "0 of 1 corrected by review 0 of 0" in report
+    assert "corrected" not in text_of(programme.lea.get("/report?agent=agent-1"))
+    for page, machine, people in (
+        ("/calls?agent=bob", "0 of 1", "0 of 0"),
+        ("/team?id=red", "0 of 2", "0 of 1"),
+        ("/agent?id=bob", "0 of 1", "0 of 0"),
+        ("/report?agent=bob", "0 of 1", "0 of 0"),
+    ):
+        rows = re.findall(r"<tr>.*?</tr>", programme.lea.get(page).text, re.DOTALL)
+        found = [row for row in rows if machine in row and "2026-11-1" in row]
+        assert len(found) == 1 and f"corrected by review {people}" in found[0], page
+    together = programme.lea.get("/agent?id=bob").text.partition("Worth hearing together")[2]
+    assert "listeners say this is wrong" in together
+    assert "listeners say this is wrong" in programme.lea.get("/report?agent=bob").text
+    send(programme.rob, "/call/review-cue", id="bob-1", start_s="3.2", verdict="right")
+    assert "corrected" not in text_of(programme.rea.get("/people")), "they differ: it stays"
+    fields["reason"] = "so it was"
+    send(programme.rob, "/call/review-cue", **fields, should_be="no_cue")
+    assert told in text_of(programme.rea.get("/people"))
+
+
+def test_a_feeling_that_listeners_missed_stands_beside_the_number(programme: Programme) -> None:
+    told = "listeners noted 1 feeling that the machine missed: it is not counted"
+    fields = {"id": "c3", "kind": "missed_cue", "label": "fear_anxiety", "start_s": "3"}
+    pages = ("/call?id=c3", "/calls?agent=agent-0", "/agent?id=agent-0", "/report?agent=agent-0")
+    assert all(told not in text_of(programme.lea.get(page)) for page in pages)
+    assert send(programme.rea, "/call/comment", **fields, text="my card").status_code == 303
+    for page in (*pages, "/team?id=blue"):
+        assert told in text_of(programme.lea.get(page)), page
+    assert "listeners noted" not in text_of(programme.lea.get("/agent?id=agent-1"))
+
+
+def test_a_feeling_and_its_answer_are_corrected_together(browser: Any, folder: Path) -> None:
+    row = mark(
+        browser, reason="sad, and she said so", feeling="sadness_disappointment", answer="affective"
+    )
+    assert row.status_code == 200, row.text
+    assert (
+        "should be <strong>sadness, disappointment + felt with the customer</strong>"
+        in " ".join(row.text.split())
+    )
+    (review,) = all_reviews(folder / "landing")
+    assert review.should_be == "sadness_disappointment+affective"
+    page = browser.get("/call?id=ann-1").text
+    assert "corrected by review 1 of 1" in page, "the answer counts, as if it were said alone"
+    assert "corrected by review 1 of 1" in browser.get("/calls?days=all").text
+    assert "corrected by review 1 of 1" in browser.get("/agent?id=ann").text
+    none = mark(browser, reason="small talk", feeling="no_cue", answer="affective")
+    assert "should be <strong>no feeling</strong>" in none.text
+    assert "corrected by review 0 of 0" in browser.get("/call?id=ann-1").text
+    refused = mark(browser, reason="x", feeling="fear_anxiety", answer="nice")
+    assert refused.status_code == 422
+
+
+def test_answers_are_in_plain_words_with_what_they_mean(reading: Any) -> None:
+    page = reading.get("/call?id=ann-1").text
+    assert "felt with the customer</option>" in page and ">affective</option>" not in page
+    assert "felt with the customer <span" in page and "(affective)" in page, "explained beside"
+    assert "What the words for answers mean" in reading.get("/measures").text
+
+
+def test_what_is_1_or_0_is_said_as_yes_or_none_found(tmp_path: Path) -> None:
+    said = [
+        rate("next_step", None, 0, 1, no_answer=""),
+        rate("expectation_set", None, 1, 1, no_answer=""),
+    ]
+    put(tmp_path, audible(tmp_path, "ann-1", metrics=said))
+    with serving(tmp_path) as served:
+        page = served.logged_in(Role.REVIEWER).get("/call?id=ann-1").text
+    cells = dict(re.findall(r'id="m-(\w+)-call">.*?<td class="n">([^<]+)<?', page, re.DOTALL))
+    shown = {name: text.strip() for name, text in cells.items()}
+    assert shown == {"next_step": "none found", "expectation_set": "yes"}

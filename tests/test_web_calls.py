@@ -1,0 +1,228 @@
+"""The pages that list calls, feelings left unanswered, and what somebody said."""
+
+import html
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from support.factories import call, cue
+from support.pages import FROM_HERE, SAYS, Served, serving
+from support.warehouses import put
+from support.week import day
+from warmline.web import listing
+from warmline.web.accounts import Role
+from warmline.web.scorecards import forms
+from warmline.web.site import marked
+
+
+def test_the_worst_unanswered_feelings_are_one_click_from_the_first_page(served: Served) -> None:
+    lead, ann = served.logged_in(Role.LEAD), served.logged_in(Role.AGENT, "ann", "ann")
+    assert '<a href="/feelings">' in lead.get("/calls").text
+    page = lead.get("/feelings").text
+    assert "ann-1" in page and "bob-1" in page and "I am worried" in page
+    assert "you are not listening" not in page, "no agent turn followed, so nobody left it"
+    own = ann.get("/feelings").text
+    assert "ann-1" in own and "bob-1" not in own
+    assert "bob-1" not in lead.get("/feelings?agent=ann").text
+    assert 'aria-sort="descending"><a href="/feelings' in lead.get("/feelings?order=newest").text
+    assert "No feeling was left unanswered" in lead.get("/feelings?queue=none").text
+    wrong = {"id": "ann-1", "start_s": "3.2", "verdict": "wrong", "reason": "she did"}
+    lead.post("/call/review-cue", data=wrong, headers=FROM_HERE)
+    assert lead.get("/feelings").text.count("listeners say this is wrong") == 1
+    researcher = served.logged_in(Role.RESEARCHER).get("/feelings").text
+    assert ">ann<" not in researcher and "data-clip " not in researcher
+
+
+def test_the_strongest_feeling_comes_first_and_of_equals_the_dismissed_one(tmp_path: Path) -> None:
+    def with_cue(name: str, strength: float, answer: str, at: int) -> Any:
+        felt = replace(cue(1, 3.2, 5.0, f"said in {name}", answer=answer), strength=strength)
+        path = f"/calls/{name}.wav"
+        return call(name, path=path, says=SAYS, cues=[felt], started_at=day(at), duration_s=20.0)
+
+    put(
+        tmp_path,
+        with_cue("solved", 0.9, "problem_solved_only", 16),
+        with_cue("ignored", 0.9, "ignored", 15),
+        with_cue("dismissed", 0.9, "dismissed", 14),
+        with_cue("strong", 0.95, "ignored", 13),
+        with_cue("heard", 1.0, "affective", 16),
+        with_cue("old", 1.0, "ignored", 3),
+    )
+    with serving(tmp_path) as served:
+        page = served.alone()
+        order = re.findall(r"“said in (\w+)”", page.get("/feelings").text)
+        assert order == ["strong", "dismissed", "ignored", "solved"], "of the last seven days"
+        assert re.findall(r"“said in (\w+)”", page.get("/feelings?days=all").text)[0] == "old"
+        newest = page.get("/feelings?order=newest").text
+        assert re.findall(r"“said in (\w+)”", newest)[0] == "solved"
+
+
+def test_a_list_is_sorted_by_its_headings_page_by_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "PAGE_ROWS", 2)
+    lengths = {"a": 30.0, "b": 90.0, "c": 60.0, "d": 60.0, "e": 10.0}
+    put(
+        tmp_path,
+        *(
+            call(name, path=f"/calls/{name}.wav", duration_s=length, started_at=day(16))
+            for name, length in lengths.items()
+        ),
+    )
+    with serving(tmp_path) as served:
+        page = served.alone()
+
+        def walked(address: str) -> list[str]:
+            found = []
+            while address:
+                text = page.get(address).text
+                found += re.findall(r'<th scope="row"><a href="/call\?id=(\w)"', text)
+                more = re.search(r'role="button" class="secondary" href="([^"]+)"', text)
+                address = html.unescape(more[1]) if more else ""
+            return found
+
+        first = page.get("/calls").text
+        assert 'aria-sort="descending"' in first and "sort=-length" in first
+        assert walked("/calls?sort=-length") == ["b", "d", "c", "a", "e"]
+        assert walked("/calls?sort=length") == ["e", "a", "d", "c", "b"]
+        assert sorted(walked("/calls?sort=answered")) == list("abcde"), "none has a rate"
+        refused = page.get("/calls?sort=mood")
+        assert refused.status_code == 422 and "sort: one of began, length" in refused.text
+
+
+def test_every_condition_on_measures_and_every_order_can_be_asked_for(reading: Any) -> None:
+    for query in ("", "&days=all", "&sort=length", "&sort=-answered", "&sort=interrupted"):
+        for measure in ("", *listing.MEASURES):
+            answer = reading.get(f"/calls?measure={measure}{query}")
+            assert answer.status_code == 200, (measure, query)
+
+
+def test_the_list_begins_with_four_weeks_and_filters_are_links(reading: Any) -> None:
+    page = reading.get("/calls").text
+    assert page.index("bob-1") < page.index("ann-1"), "newest first"
+    assert "days: <strong>" in page
+    only = reading.get("/calls", params={"queue": "cards"}).text
+    assert "call?id=ann-1" in only and "call?id=bob-1" not in only
+    assert "call?id=ann-1" in reading.get("/calls", params={"measure": "unanswered"}).text
+    refused = reading.get("/calls", params={"measure": "not-analyzed", "days": "all"}).text
+    assert "call?id=broken" in refused
+
+
+def test_days_are_links_too(reading: Any) -> None:
+    page = reading.get("/calls").text.replace("&amp;", "&")
+    assert 'href="/calls?from=2026-11-17&to=2026-11-17">2026-11-17</a>' in page
+    one_day = reading.get("/calls?from=2026-11-17&to=2026-11-17").text
+    assert "call?id=bob-1" in one_day and "call?id=ann-1" not in one_day
+
+
+def test_why_a_filter_leaves_nothing(reading: Any) -> None:
+    text = reading.get("/calls", params={"queue": "cards", "agent": "bob"}).text
+    assert "No call is left" in text
+    assert "without “queue cards”</a>: 1 call" in " ".join(text.split())
+    assert "without “agent bob”</a>: 1 call" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"from": "soon"}, "a day is written 2026-11-20"),
+        ({"measure": "charm"}, "measure: one of"),
+        ({"after": "x|y"}, "not the key of a row"),
+        ({"after": "soon|3"}, "not the key of a row"),
+    ],
+)
+def test_an_address_that_cannot_be_read_is_one_line(reading: Any, query: Any, said: str) -> None:
+    answer = reading.get("/calls", params=query)
+    assert answer.status_code == 422 and said in answer.text
+
+
+def test_pages_of_the_list_hold_every_call_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = [call(f"c{i}", started_at=day(10 + i // 3)) for i in range(9)]
+    put(tmp_path, *calls, call("undated-1", started_at=None), call("undated-2", started_at=None))
+    monkeypatch.setattr(listing, "PAGE_ROWS", 2)
+    seen: list[str] = []
+    with serving(tmp_path) as served:
+        browser = served.alone()
+        address = "/calls?days=all"
+        for _ in range(9):
+            text = browser.get(address).text
+            links = [part.split('"')[0] for part in text.split('href="')[1:]]
+            found = [
+                parse_qs(urlsplit(x.replace("&amp;", "&")).query)["id"][0]
+                for x in links
+                if x.startswith("/call?")
+            ]
+            seen += found
+            following = [x for x in links if "after=" in x]
+            if not following:
+                break
+            address = following[0].replace("&amp;", "&")
+    assert sorted(seen) == sorted([f"c{i}" for i in range(9)] + ["undated-1", "undated-2"])
+
+
+def test_days_that_are_swapped_are_said_and_turned_round(reading: Any) -> None:
+    for path in ("/calls", "/report"):
+        page = reading.get(path, params={"from": "2026-11-20", "to": "2026-11-10"}).text
+        assert "The first day is after the last one" in page
+        assert f'href="{path}?from=2026-11-10&amp;to=2026-11-20"' in page
+        right = reading.get(path, params={"from": "2026-11-10", "to": "2026-11-20"}).text
+        assert "The first day is after" not in right
+
+
+def test_who_said_just_the_phrase_comes_first_and_its_words_are_marked(tmp_path: Path) -> None:
+    said = {"near": "sorry about that", "just": "well then I am so sorry about it"}
+    calls = [
+        call(name, says=[("B", 0.0, 3.0, text)], is_simulated=name == "just")
+        for name, text in said.items()
+    ]
+    put(tmp_path, *calls)
+    with serving(tmp_path) as served:
+        page = served.alone().get("/calls", params={"phrase": "so sorry", "days": "all"}).text
+    places = [page.index(f"<strong>{name}</strong>") for name in ("just", "near") if name in page]
+    assert places == sorted(places)
+    assert "I am <mark>so</mark> <mark>sorry</mark> about it" in page
+    assert "simulated" in page[places[0] :].partition("</li>")[0]
+    assert marked("So, <i>", "so i") == [("So", True), (", <", False), ("i", True), (">", False)]
+
+
+def test_a_search_that_cannot_be_made_keeps_the_page_and_what_was_asked(reading: Any) -> None:
+    page = reading.get("/calls", params={"phrase": "a", "queue": "cards", "days": "all"})
+    assert page.status_code == 200
+    assert re.search(r'name="phrase" value="a"[^>]*aria-describedby="phrase-problem"', page.text)
+    assert re.search(r'id="phrase-problem" role="alert">\S', page.text)
+    assert 'name="queue" value="cards"' in page.text and "No call is left" not in page.text
+
+
+def test_phrases_lead_to_their_second(reading: Any) -> None:
+    text = reading.get("/calls", params={"phrase": "worried", "queue": "cards"}).text
+    assert "call?id=ann-1#t=3.2" in text and "bob-1" not in text
+    assert "nobody said" in reading.get("/calls", params={"phrase": "zebra"}).text
+
+
+def test_the_list_says_which_calls_were_scored(served: Served) -> None:
+    rea = served.logged_in(Role.REVIEWER, "rea")
+    (form,) = forms(served.site.warehouse.path).values()
+    yes = {"id": "ann-1", "form": form.name} | {q.id: "yes" for q in form.questions}
+    rea.post("/call/score", data=yes | {"greeted": "no", "save": "final"}, headers=FROM_HERE)
+    rea.post("/call/score", data=yes | {"id": "bob-1", "save": "draft"}, headers=FROM_HERE)
+
+    def scores(browser: Any) -> list[str]:
+        return re.findall(
+            r'<a href="/evaluation\?id=\d+"><strong>(\d+%)', browser.get("/calls").text
+        )
+
+    assert sorted(scores(rea)) == ["100%", "91%"], "rea sees the own draft"
+    assert scores(served.logged_in(Role.LEAD)) == ["91%"]
+    assert scores(served.logged_in(Role.AGENT, "bob", "bob")) == []
+    assert "91%" in served.logged_in(Role.RESEARCHER).get("/calls").text
+
+
+def test_last_week_is_said_where_nobody_asked_for_days(reading: Any) -> None:
+    assert "Feelings left unanswered: the last seven days," in reading.get("/feelings").text
+    assert "the last seven days," not in reading.get("/feelings?days=all").text

@@ -1,0 +1,250 @@
+"""The pages in the language that the browser asks for: every text has its German."""
+
+import ast
+import re
+import string
+from datetime import UTC, date, datetime
+from itertools import product
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from babel.messages.pofile import read_po
+from jinja2.ext import babel_extract
+
+from support.pages import EVIL, FROM_HERE, Served
+from warmline.query.reviews import ANSWERS, FEELINGS
+from warmline.web import listing
+from warmline.web.accounts import Right, Role
+from warmline.web.call_routes import HEADLINES
+from warmline.web.disputes import STEPS
+from warmline.web.drawing import OVERLAP_NAMES, SILENCE_NAMES, _overlap_label, cue_sentence, trend
+from warmline.web.language import CATALOGUES, Formats, Sentences, chosen_language
+from warmline.web.names import words
+from warmline.web.people import OUTCOMES
+
+STATIC = Path(__file__).parents[1] / "src" / "warmline" / "web" / "static"
+
+
+TEMPLATES = STATIC.parent / "templates"
+
+
+def in_templates() -> set[str]:
+    """Every text that the templates hand over to be translated."""
+    found = set()
+    for path in TEMPLATES.glob("*.html"):
+        with path.open("rb") as file:
+            for _, _, said, _ in babel_extract(file, ["_", "ngettext"], [], {"silent": "false"}):
+                first = said[0] if isinstance(said, tuple) else said
+                found |= {first} if first else set()
+    return found
+
+
+WEB = TEMPLATES.parent
+
+
+#: What code raises or says that is no text of ours, or that nobody reads on a page.
+NOT_OURS = {
+    *("str(e)", "header", "number", "problem", "what"),
+    "str(e).split(' (`warmline')[0]",
+    "str(e).replace('; say whose with --agent ID', '')",
+    *("ambiguous(text, meant)", "_unknown(con, text)", "CHANGED"),  # said in another module
+}
+
+
+OF_THE_COMMAND = {"_secret"}
+
+
+def sentence_of(node: ast.expr, constants: dict[str, ast.expr]) -> str | None:
+    """A text in code as the catalogue has it: its values are %(a)s, %(b)s, ..."""
+    if isinstance(node, ast.Name) and node.id in constants:
+        return sentence_of(constants[node.id], constants)
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if not isinstance(node, ast.JoinedStr):
+        return None
+    letters = iter(string.ascii_lowercase)
+    return "".join(
+        str(part.value) if isinstance(part, ast.Constant) else f"%({next(letters)})s"
+        for part in node.values
+    )
+
+
+def raised_in(path: Path) -> set[str]:
+    """The messages of the errors that a module raises."""
+    module = ast.parse(path.read_text())
+    constants = {
+        target.id: node.value
+        for node in module.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found = set()
+    for function in ast.walk(module):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for node in ast.walk(function) if function.name not in OF_THE_COMMAND else ():
+            is_error = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            if is_error and node.func.id.endswith("Error") and node.args:
+                said = sentence_of(node.args[-1], constants)
+                assert said is not None or ast.unparse(node.args[-1]) in NOT_OURS, ast.unparse(node)
+                found |= {said} if said else set()
+    return found
+
+
+def test_every_message_of_the_pages_has_a_german_one() -> None:
+    known = catalogue("message").keys()
+    said = set().union(*(raised_in(path) for path in WEB.glob("*.py")))
+    assert len(said) > 90 and said - known == set()
+    assert raised_in(WEB.parent / "query" / "reviews.py") - known == set()
+    assert {*Role, *(right.value for right in Right)} - known == set()
+
+
+def test_what_drawings_say_is_german_too() -> None:
+    page = SimpleNamespace(name_of=lambda party: {"A": "customer", "B": "Ben"}[party])
+    shown = Sentences.of("de", "drawing")
+    told = [*SILENCE_NAMES.values()]
+    for kind, takes, helps in product(OVERLAP_NAMES, (True, False), (True, False)):
+        row = {"kind": kind, "successful": takes, "cooperative": helps, "entrant": "A"}
+        told.append(_overlap_label(cast(Any, page), row))
+    for kind, answer, latency in product(FEELINGS, (None, "ignored", "affective"), (None, 1.25)):
+        row = {"kind": kind, "answer": answer, "latency_s": latency}
+        told.append(cue_sentence(row | {"answered": answer == "affective"}))
+    weeks = [
+        {
+            "week": date(2026, month, 6),
+            **{"answered_rate": 0.5, "answered_low": 0.2, "answered_high": 0.8},
+            **{"answered": 3.0, "answerable": 6.0},
+        }
+        for month in range(1, 13)
+    ]
+    told += [point.text for point in trend(weeks)]
+    english = re.compile(r"\b(by|the|to|of|answered|after|hold|week|taken|kept|customer)\b")
+    for text in told:
+        german = shown.say(text)
+        assert german != text and not english.search(german), (text, german)
+    assert shown.say("06 Dec") == "06 Dez" and shown.say("06 Nov") == "06 Nov"
+    assert shown.say("50%, 20% to 80%") == "50%, 20% bis 80%"
+    assert Sentences.of("en", "drawing").say("dead air") == "dead air"
+
+
+def test_lines_before_any_page_are_in_the_language_that_the_browser_asks_for(
+    served: Served,
+) -> None:
+    german, client = {"Accept-Language": "de"}, served.client()
+    elsewhere = client.get("/calls", headers=german | {"Host": "other.example"})
+    assert elsewhere.status_code == 400 and elsewhere.text.startswith("dieser Server heißt nicht")
+    foreign = client.post("/login", headers=german | {"Sec-Fetch-Site": "cross-site"})
+    assert foreign.text == "die Anfrage kommt nicht von einer Seite dieses Servers\n"
+    assert client.put("/login", headers=german).text == "PUT: hier nicht erlaubt\n"
+    part = client.get("/calls", headers=german | {"HX-Request": "true"})
+    assert part.text == "Ihre Sitzung ist zu Ende; öffnen Sie die Seite neu\n"
+    assert "your session has ended" in client.get("/calls", headers={"HX-Request": "true"}).text
+
+
+def test_messages_are_in_the_language_that_the_browser_asks_for(served: Served) -> None:
+    german = {"Accept-Language": "de"}
+    lead, ann = served.logged_in(Role.LEAD), served.logged_in(Role.AGENT, "ann", "ann")
+    day_text = lead.get("/calls?from=1.11.", headers=german)
+    assert "from: ein Tag wird 2026-11-20 geschrieben, nicht &#39;1.11.&#39;" in day_text.text
+    assert "Ihre Rolle, Agent, darf nicht: Anrufe aller Agenten sehen" in (
+        ann.get("/report", headers=german).text
+    )
+    assert "kein Anruf heißt „ann-2“; am nächsten: ann-1" in (
+        lead.get("/call?id=ann-2", headers=german).text
+    )
+    evil = lead.get("/call", params={"id": EVIL}, headers=german).text
+    assert "kein Anruf heißt" in evil and "<script>alert" not in evil
+    assert "diese Seite gibt es nicht" in lead.get("/nowhere", headers=german).text
+    assert (
+        "Name oder Passwort ist falsch"
+        in served.client()
+        .post("/login", data={"name": "x", "password": "y"}, headers=FROM_HERE | german)
+        .text
+    )
+    page = lead.get("/call?id=ann-1", headers=german).text
+    assert (
+        "Unterbrechung, Wort genommen durch" in page and "Angst, Sorge: nicht beantwortet" in page
+    )
+    assert "Unterbrechung" not in lead.get("/call?id=ann-1").text
+
+
+def catalogue(context: str | None) -> dict[str, Any]:
+    """The entries of a context, by their English text."""
+    with (CATALOGUES / "de.po").open("rb") as file:
+        entries = [m for m in read_po(file, locale="de") if m.id and m.context == context]
+    return {m.id[0] if isinstance(m.id, tuple) else m.id: m for m in entries}
+
+
+def test_german_says_everything_that_english_does() -> None:
+    known = catalogue(None)
+    assert in_templates() - known.keys() == set()
+    told = {title for title, _ in listing.MEASURES.values()}
+    told |= {title for _, _, title in HEADLINES} | {words(kind) for kind in FEELINGS}
+    told |= {words(name) for name in (*ANSWERS, *STEPS, *OUTCOMES)}
+    assert told - known.keys() == set(), "what code says, which templates translate"
+    for context in (None, "message", "drawing"):
+        for english, message in catalogue(context).items():
+            german = message.string if isinstance(message.string, tuple) else (message.string,)
+            for text in german:
+                assert text, english
+                assert sorted(re.findall(r"%\(\w+\)s|%%", text)) in (
+                    sorted(re.findall(r"%\(\w+\)s|%%", english)),
+                    [],
+                ), english
+
+
+def test_no_template_speaks_english_by_itself() -> None:
+    """Whatever is left without tags and expressions is a name, not a sentence."""
+    names = {"warmline", "UTC", "AC1", "CSV", "warmline serve", "0:42", "1:10"}
+    for path in TEMPLATES.glob("*.html"):
+        text = re.sub(r"<style>.*?</style>", "", path.read_text(), flags=re.DOTALL)
+        text = re.sub(r'(?:aria-label|placeholder|alt)="([^"]*)"', r">\1<", text)
+        text = re.sub(r"{{.*?}}|{%.*?%}|<[^>]*>|&[a-z]+;", "\n", text, flags=re.DOTALL)
+        left = {line.strip(" ·,.:") for line in text.splitlines()}
+        said = {line for line in left if re.search("[A-Za-z]{2}", line)} - names
+        assert {line for line in said if not line.startswith("warmline ")} == set(), path.name
+
+
+def test_a_page_is_in_the_language_that_the_browser_asks_for(reading: Any) -> None:
+    german = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
+    text = reading.get("/call?id=ann-1", headers=german).text
+    assert '<html lang="de">' in text and "Was der Kunde wollte" in text
+    assert "Angst, Sorge" in text and "nicht beantwortet" in text and "0 von 1" in text
+    assert "ein gefundenes Gefühl blieb unbeantwortet" in reading.get("/calls", headers=german).text
+    for accepted in ("fr,de;q=0", "en,de", "*", "", "de;q=x", "de;q=nan", "de;q=-1", "de;q=9, en"):
+        assert chosen_language(accepted) == "en", accepted
+    assert chosen_language("fr, de;q=0.3, en;q=0.2") == "de"
+    assert chosen_language("en ; q=0.2, de ; q=0.3") == "de", "RFC 9110 lets blanks stand there"
+
+
+def test_parties_components_and_ranges_are_german_too(served: Served) -> None:
+    german = {"Accept-Language": "de"}
+    lead = served.logged_in(Role.LEAD)
+    page = lead.get("/call?id=ann-1", headers=german).text
+    assert '<span class="party-name">Kunde</span>' in page
+    assert '<span class="party-name">customer</span>' not in page
+    report = lead.get("/report", headers=german).text
+    assert re.search(r">7 Tage bis \d\d\.\d\d\.2026</a>", report)
+    assert "7 days to" not in report
+    assert "Name der Playlist, falls neu" in lead.get("/agent?id=ann", headers=german).text
+
+
+def test_numbers_days_and_quotes_are_written_as_the_language_writes_them(reading: Any) -> None:
+    german, english = Formats("de"), Formats("en")
+    assert (german.number(2.425, 2), english.number(2.425, 2)) == ("2,42", "2.42")
+    assert (german.percent(0.534), english.percent(0.534)) == ("53\xa0%", "53%")
+    assert (german.percent(None), german.plain(3.0), german.plain(0.5)) == ("–", "3", "0,50")
+    assert (german.short(1.5), german.short(2.0), english.short(1.25)) == ("1,5", "2", "1.25")
+    assert (german.value(2.425, "s"), english.value(2.425, "s")) == ("2,42 s", "2.42 s")
+    at = datetime(2026, 11, 9, 7, 5, tzinfo=UTC)
+    assert (german.minute(at), english.minute(at)) == ("09.11.2026 07:05", "2026-11-09 07:05")
+    assert german.minute(date(2026, 11, 9)) == "09.11.2026" and german.day(None) == ""
+    assert german.written("53%, 1.5 s, 2026-11-09, a1.2.3") == "53\xa0%, 1,5 s, 09.11.2026, a1.2.3"
+    shown = reading.get("/call?id=ann-1", headers={"Accept-Language": "de"}).text
+    assert "16.11.2026 09:00" in shown and "„I am worried“" in shown and "“I am" not in shown
+    assert re.search(r"Stärke \d,\d von 1", shown) and re.search(r"\d,\d s<", shown)
+    assert '<span class="figure">2,5 ' in shown, "the seconds of dead air"
+    assert 'value="1.25">1,25<' in shown, "what a page sends stays as it is"
+    assert re.search(r"strength \d\.\d of 1", reading.get("/call?id=ann-1").text)

@@ -1,0 +1,153 @@
+"""The pages of agents, teams and measures."""
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from support.factories import call, cue, definitions_of, measured
+from support.pages import SAYS, serving
+from support.warehouses import put
+from support.week import day
+from warmline import landing
+from warmline.analysis import MetricDefinition, rate
+from warmline.settings import ProfileSettings
+from warmline.warehouse import publish
+from warmline.web.accounts import Role
+from warmline.web.drawing import change, trend
+
+
+def test_definitions_have_values_and_no_names_of_settings(folder: Path) -> None:
+    told = "within the next empathy.answer_within_turns turns; see docs.page"
+    put(folder / "few", call("c", metrics=[]))
+    definitions = [MetricDefinition("hold_s", "call", "s", told, "s", validated="no")]
+    publish(folder / "few" / "landing", folder / "few" / "w.duckdb", definitions)
+    with serving(folder / "few") as served:
+        text = " ".join(served.alone().get("/measures").text.split())
+    turns = served.site.settings.empathy.answer_within_turns
+    assert f"within the next {turns} turns; see docs.page" in text
+
+
+def test_pages_of_agents_teams_and_measures(reading: Any) -> None:
+    people = reading.get("/people").text
+    assert people.index("id=ann") < people.index("id=bob")
+    assert "0%, 0% to" in people, "with its interval"
+    agent = reading.get("/agent", params={"id": "ann"}).text
+    assert "I am worried" in agent and "Worth hearing together" in agent
+    assert reading.get("/agent", params={"id": "nobody"}).status_code == 404
+    team = reading.get("/team", params={"id": "red"}).text
+    assert team.index("id=ann") < team.index("id=bob") and "0 of 2, 0% to 66%" in team
+    assert reading.get("/team", params={"id": "blue"}).status_code == 404
+    assert "as the test wrote it" in reading.get("/measures").text
+
+
+def test_a_measure_whose_validation_says_no_is_not_called_validated(folder: Path) -> None:
+    definitions = [
+        MetricDefinition("dead_air_s", "call", "s", "d", "s", validated="no; of what was found"),
+        MetricDefinition("hold_s", "call", "s", "d", "s", validated="planted events"),
+        MetricDefinition("fto_s", "call", "s", "d", "s", validated="normal calls: 0.9"),
+    ]
+    put(folder / "few", call("c", metrics=[]))
+    publish(folder / "few" / "landing", folder / "few" / "w.duckdb", definitions)
+    with serving(folder / "few") as served:
+        text = " ".join(served.alone().get("/measures").text.split())
+    assert "not validated</span> of what was found" in text
+    assert ">validated</span> planted events" in text and ">validated</span> normal calls" in text
+
+
+def test_weeks_of_a_trend_stand_where_their_date_is() -> None:
+    week = {"answered_low": 0.1, "answered_rate": 0.5, "answered_high": 0.9}
+    week |= {"answered": 1, "answerable": 2}
+    days = (date(2026, 11, 2), date(2026, 11, 9), date(2026, 11, 23))
+    drawn = trend([week | {"week": day} for day in reversed(days)])
+    assert [point.x for point in drawn] == ["12.500%", "37.500%", "87.500%"]
+    assert [point.label for point in drawn] == ["02 Nov", "09 Nov", "23 Nov"]
+    assert trend([week | {"week": None}]) == []
+
+
+def test_figures_of_one_or_two_people_are_not_shown(folder: Path) -> None:
+    known = [landing.read_landed(folder / "landing", k) for k in landing.known(folder / "landing")]
+    definitions = definitions_of(known)
+    publish(folder / "landing", folder / "w.duckdb", definitions, ProfileSettings(smallest_group=3))
+    with serving(folder) as served:
+        hidden = served.logged_in(Role.RESEARCHER).get("/team", params={"id": "red"}).text
+        shown = served.logged_in(Role.LEAD).get("/team", params={"id": "red"}).text
+    assert "not shown: fewer than 3 agents" in hidden and "0 of 2" not in hidden
+    # Who may see each agent's numbers sees the team's, and why others do not.
+    assert "0 of 2" in shown and "you may see each of them" in shown
+
+
+def test_nothing_found_is_not_called_all_answered(tmp_path: Path) -> None:
+    put(tmp_path, call("quiet", agent_id="zoe", started_at=day(16)))
+    with serving(tmp_path) as served:
+        lead = served.logged_in(Role.LEAD)
+        for path in ("/agent?id=zoe", "/report"):
+            shown = lead.get(path).text
+            assert "no feeling that could be answered was found" in shown, path
+            assert "every feeling that was found was answered" not in shown, path
+
+
+def a_week(monday: int, answered: float, answerable: float, low: float, high: float) -> Any:
+    counts = {"answered": answered, "answerable": answerable}
+    rate_of = answered / answerable if answerable else None
+    bounds = {"answered_rate": rate_of, "answered_low": low, "answered_high": high}
+    return {"week": date(2026, 11, monday), **counts, **bounds}
+
+
+def test_a_week_is_called_another_only_where_its_interval_leaves_out_those_before() -> None:
+    before = [a_week(2, 5, 20, 0.1, 0.5), a_week(9, 25, 40, 0.4, 0.8)]  # 30 of 60, not the mean
+    alike = change([a_week(16, 9, 20, 0.25, 0.67), *before])
+    assert alike is not None and (alike.way, alike.before, alike.weeks) == ("none", 0.5, 2)
+    more, less = (
+        change([*before, a_week(16, 18, 20, 0.7, 0.97)]),
+        change([*before, a_week(16, 2, 20, 0.03, 0.3)]),
+    )
+    assert more is not None and less is not None and (more.way, less.way) == ("higher", "lower")
+    assert change([a_week(16, 9, 20, 0.25, 0.67)]) is None, "there is nothing before"
+    unsaid = a_week(23, 0, 0, 0, 0) | {"answered_low": None, "week": None}
+    assert change([unsaid, *before, a_week(16, 9, 20, 0.25, 0.67)]) == alike
+
+
+def test_agents_and_teams_say_in_words_whether_a_week_is_a_change(tmp_path: Path) -> None:
+    left = [cue(1, 3.2, 5.0, "I am worried", answer="ignored")]
+    said = [
+        measured("opportunities", None, 1.0),
+        rate("answered_rate", None, 0, 1, no_answer=""),
+    ]
+    whose = {"team": "red", "says": SAYS, "cues": left, "metrics": said}
+    put(
+        tmp_path,
+        *(
+            call(f"{name}-{monday}", agent_id=name, started_at=day(monday), **whose)
+            for name in ("ann", "ben")
+            for monday in (9, 16)
+        ),
+    )
+    with serving(tmp_path) as served:
+        lead = served.logged_in(Role.LEAD)
+        agent, team = lead.get("/agent?id=ann").text, lead.get("/team?id=red").text
+        german = lead.get("/team?id=red", headers={"Accept-Language": "de"}).text
+    for page in (agent, team):
+        assert "Week of 2026-11-16 beside the weeks before (1):" in page
+        assert "<strong>no change can be told</strong>" in page
+        assert "holds the 0% of before" in page and "feelings of one call are treated alike" in page
+    assert "Woche vom 16.11.2026 neben den Wochen davor (1):" in german
+    assert "0\xa0% bis" in german and "2026-11-16" not in german
+
+
+def test_each_link_to_a_team_says_which_calls_it_shows(tmp_path: Path) -> None:
+    real = call("real", agent_id="ann", team="red", started_at=day(16))
+    played = [
+        call(f"p{i}", agent_id="ben", team="red", started_at=day(16), is_simulated=True)
+        for i in range(2)
+    ]
+    put(tmp_path, real, *played)
+    with serving(tmp_path) as served:
+        page = served.logged_in(Role.LEAD).get("/people").text
+    links = re.findall(r'href="/team\?([^"]+)">([^<]+)', page)
+    assert links == [("id=red", "1 call"), ("id=red&amp;simulated=1", "2 simulated calls")]
+
+
+def test_components_of_a_profile_are_explained(reading: Any) -> None:
+    page = reading.get("/agent?id=ann").text
+    assert "<dt>giving room</dt><dd>interruptions that take the word" in page

@@ -1,0 +1,101 @@
+"""The report of a period, and its file without personal data."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from support.factories import call, cue, definitions_of, measured
+from support.pages import Programme, serving, text_of
+from support.week import day
+from warmline import landing
+from warmline.analysis import CallAnalysis, rate
+from warmline.settings import ProfileSettings
+from warmline.warehouse import publish
+from warmline.web.accounts import Role
+
+
+def test_the_file_is_off_with_its_reason_where_it_would_be_about_people(
+    programme: Programme,
+) -> None:
+    page = programme.lea.get("/report?agent=agent-1&days=all").text
+    assert "/report.html" not in page and "disabled aria-describedby" in page
+    assert "a file without names needs 5 calls of 2 agents" in page and "remove a filter" in page
+    few = text_of(programme.lea.get("/report?from=2000-01-01&to=2000-01-02"))
+    assert "remove a filter" not in few
+    assert "/report.html" in programme.lea.get("/report?days=all").text
+
+
+def test_the_report_counts_a_period_and_its_file_names_nobody(programme: Programme) -> None:
+    lea = programme.lea
+    page = text_of(lea.get("/report?days=all&queue=bills"))
+    assert "Calls 13" in page and "6 of 13" in page
+    assert "billing 9" in page and "address 3" in page
+    assert "“my card is lost and nobody calls me back”" in page
+    assert "address 1 of 3" in page, "who waited, by reason"
+    worst = re.findall(r'data-call="([\w-]+)" data-start="1.5"', lea.get("/report?team=blue").text)
+    assert worst and all(int(name[1:]) % 2 == 0 for name in worst), "odd ones were answered"
+    assert "bills 1 of 13 2 24" in page, "minutes of the calls with hostile words"
+    refused = lea.get("/report.html?days=all&agent=bob")
+    assert refused.status_code == 422 and "about people" in refused.text
+    file = lea.get("/report.html?days=all&queue=bills")
+    assert file.headers["content-disposition"].startswith("attachment")
+    for name in ("ann", "bob", "agent-0", "c1", "nobody calls me back", "lea", "/call?"):
+        assert f">{name}" not in file.text and f"“{name}" not in file.text, name
+    assert "nobody calls" not in file.text and "/call?" not in file.text
+    assert ">address<" not in file.text, "3 calls are too few"
+    assert "billing" not in file.text, "of 13 it would leave 4, which are too few"
+    whole = lea.get("/report.html?days=all").text
+    assert "billing" in whole and ">address<" not in whole and ">fraud<" not in whole
+    assert "<script" not in file.text and "src=" not in file.text and "href=" not in file.text
+    assert programme.rea.get("/report.html?days=all").status_code == 403
+    assert "fraud 0 of 0" in text_of(lea.get("/report?days=all&team=red")), "friction unknown"
+    empty = text_of(lea.get("/report?queue=none&days=all"))
+    assert "These days and filters leave no analyzed call" in empty
+
+
+def test_the_file_of_a_report_has_no_group_that_is_one_agent(tmp_path: Path) -> None:
+    def taken(name: str, agent: str | None, on: int, reason: str, **more: Any) -> CallAnalysis:
+        metrics = [
+            measured("opportunities", None, 1.0),
+            rate("answered_rate", None, 1, 1, no_answer=""),
+        ]
+        cues = [cue(1, 2.5, 5.0, "my card is lost", answer="affective")]
+        parts = {"agent_id": agent, "cues": cues, "metrics": metrics, "duration_s": 60.0}
+        return call(name, started_at=day(on), reason=reason, **parts | more)
+
+    calls = [
+        *(taken(f"b{i}", f"a{i % 3}", 10, "billing", queue="bills") for i in range(6)),
+        *(taken(f"e{i}", f"a{i % 3}", 11, "fees", queue="bills") for i in range(7)),
+        *(taken(f"f{i}", "a0", 17, "fraud", queue="cards") for i in range(6)),
+        *(taken(f"s{i}", f"s{i}", 17, "tried", is_simulated=True, queue="cards") for i in range(4)),
+        *(taken(f"n{i}", None, 18, "nobody", queue="night") for i in range(3)),
+        taken("before", "a0", 3, "billing", queue="bills"),
+    ]
+    for each in calls:
+        landing.write(each, tmp_path / "landing")
+    known = [
+        landing.read_landed(tmp_path / "landing", key)
+        for key in landing.known(tmp_path / "landing")
+    ]
+    settings = ProfileSettings(smallest_group=3)
+    publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions_of(known), settings)
+    with serving(tmp_path) as served:
+        lead = served.logged_in(Role.LEAD)
+        days = {"from": "2026-11-09", "to": "2026-11-22"}
+        file = lead.get("/report.html", params=days)
+        assert "fewer than 5 calls or 3 agents" in file.text
+        assert "fees" in file.text and "Calls 22" in text_of(file)
+        assert "billing" not in file.text, "what is left of 22 would be a0's and nobody's"
+        assert "fraud" not in file.text and "2026-11-16" not in file.text, "all of them are a0's"
+        assert "2026-11-09" not in file.text.partition("<h2")[2], "the only other week"
+        assert "cards" not in file.text and "before: 1" not in file.text, "one call was before"
+        assert "before: 1" in lead.get("/report", params=days).text
+        named = lead.get("/report.html", params=days | {"queue": "bills"})
+        assert "billing" in named.text, "nobody else's calls are among them"
+        assert "queue: bills" in text_of(named).replace(" : ", ": "), "it says what it is of"
+        alone = lead.get("/report.html", params=days | {"queue": "cards"})
+        assert alone.status_code == 422 and "6 calls of 1 agent" in alone.text
+        few = lead.get("/report.html", params=days | {"queue": "night"})
+        assert few.status_code == 422 and "3 calls of 0 agents" in few.text
+        words = lead.get("/report", params={"phrase": "hello"})
+        assert words.status_code == 422 and "remove the phrase" in words.text

@@ -1,0 +1,363 @@
+"""Scorecards: forms, evaluations in every version, and what becomes of them."""
+
+import html
+import io
+import re
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import sqlalchemy as sa
+
+from support.factories import definitions_of, measured, moment
+from support.pages import (
+    FROM_HERE,
+    Programme,
+    Served,
+    answers,
+    audible,
+    number_in,
+    send,
+    serving,
+    text_of,
+)
+from support.warehouses import put
+from warmline import landing
+from warmline.analysis import missing_metric, rate
+from warmline.errors import QueryError
+from warmline.query.questions import ask, ask_named
+from warmline.values import Span
+from warmline.warehouse import check_warehouse, publish
+from warmline.web import store as tables
+from warmline.web.accounts import Role
+from warmline.web.people import OUTCOMES
+from warmline.web.scorecards import Evaluation, forms, land_evaluations, parse_form, score
+from warmline.web.store import audit
+
+
+def test_a_scorecard_keeps_drafts_and_every_version(browser: Any, served: Served) -> None:
+    (form,) = forms(served.site.warehouse.path).values()
+    blank = {"id": "ann-1", "form": form.name}
+    shown = browser.get("/call/score", params=blank)
+    assert "Greeted the customer" in shown.text and "never interrupted" in shown.text
+    yes = {question.id: "yes" for question in form.questions}
+    post = {"url": "/call/score", "headers": FROM_HERE}
+    assert browser.post(data=blank | {"greeted": "yes", "save": "draft"}, **post).status_code == 303
+    assert "questions open" in browser.get("/call", params={"id": "ann-1"}).text
+    unfinished = browser.post(data=blank | {"greeted": "yes", "save": "final"}, **post)
+    assert unfinished.status_code == 422
+    open_ones = [question for question in form.questions if question.id != "greeted"]
+    assert f"Not saved yet: {len(open_ones)} questions have no answer." in unfinished.text
+    assert all(f'href="#q-{question.id}"' in unfinished.text for question in open_ones)
+    assert 'name="greeted" value="yes" checked' in unfinished.text, "what was answered is kept"
+    final = blank | yes | {"feelings_answered": "no", "greeted.note": "=cmd()", "save": "final"}
+    saved = browser.post(data=final, **post)
+    assert saved.status_code == 303 and saved.headers["location"].startswith("/evaluation?id=")
+    assert "82%" in browser.get(saved.headers["location"]).text
+    assert "82%" in browser.get("/call", params={"id": "ann-1"}).text, "9 of 11 by weight"
+    table = browser.get("/scores.csv").text
+    assert "'=cmd()" in table and table.count("ann-1") == len(form.questions)
+    assert browser.post(data=blank | {"owned": "na"}, **post).status_code == 422
+
+
+@pytest.mark.parametrize("name", ["id", "step", "text", "save", "form", "calibration"])
+def test_a_question_has_no_name_that_the_page_sends_itself(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "w.forms"
+    folder.mkdir()
+    question = f'[[section.question]]\nid = "{name}"\ntext = "A"\n'
+    (folder / "f.toml").write_text(f'title = "t"\n[[section]]\ntitle = "s"\n{question}')
+    with pytest.raises(QueryError, match=rf"f\.toml: question '{name}': the page sends"):
+        forms(tmp_path / "w.duckdb")
+
+
+def test_a_call_is_scored_beside_its_sound_its_words_and_what_was_found(tmp_path: Path) -> None:
+    found = Span(15.0, 17.0)
+    said = [
+        rate("next_step", None, 0, 1, no_answer=""),
+        measured("opening_story_s", None, 8.5, observations=0),
+        measured("reasks", "B", 1.0, evidence=(found,)),
+        measured("misplaced_offers", "B", 0.0),
+        rate("answered_rate", None, 0, 1, no_answer=""),
+        missing_metric("ownership", "B", "the agent is not heard"),
+        measured("commitments", "B", 1.0, evidence=(Span(9.5, 12.0),)),
+    ]
+    asked = moment("slot_request", 2, 9.5, 12.0, "your account number")
+    scored = audible(tmp_path, "ann-1", metrics=said, moments=[asked])
+    landing.write(scored, tmp_path / "landing")
+    units = {"next_step": "share", "answered_rate": "share", "opening_story_s": "s"}
+    defined = [replace(d, unit=units.get(d.name, "count")) for d in definitions_of([scored])]
+    publish(tmp_path / "landing", tmp_path / "w.duckdb", defined)
+    with serving(tmp_path) as served:
+        rea = served.logged_in(Role.REVIEWER, "rea")
+        page = rea.get("/call/score?id=ann-1&form=conversation").text
+        german = rea.get(
+            "/call/score?id=ann-1&form=conversation", headers={"Accept-Language": "de"}
+        ).text
+        opened = served.site.store.read(sa.select(audit).where(audit.c.action == "opened"))
+    assert '<audio id="sound"' in page and 'data-turn="3"' in page, "sound and words beside it"
+    assert "fear, anxiety: not answered" in page and ">asks for a detail</a>" in page
+    shown = {
+        name: " ".join(re.sub("<[^>]+>", " ", html.unescape(text)).split())
+        for name, text in re.findall(r'<fieldset id="q-(\w+)">(.*?)</fieldset>', page, re.DOTALL)
+    }
+    for name, ending in {
+        "greeted": "How the agent began: ▶ 0:00 thank you for calling how can I help",
+        "let_tell": "The machine: the customer's story before an interruption: not interrupted",
+        "identity_checked": "The machine: details asked for: 1 ▶ 0:09 your account number",
+        "feelings_answered": "The machine: feelings answered: 0 of 1 ▶ 0:03 I am worried",
+        "understood": "statements of understanding, by rule: not measured in this call",
+        "no_asking_twice": "The machine: asked for again though it was said: 1 ▶ 0:15",
+        "next_step": "The machine: next step named: none found",
+        "no_misplaced_offer": "The machine: offers while a concern was open: none found",
+    }.items():
+        assert ending in shown[name], name
+    assert "taking the matter on: the agent is not heard" in shown["owned"]
+    assert 'data-t="9.5" data-end="12.0"' in page, "where it is, is heard"
+    assert "nächster Schritt genannt" in german and "fragt nach einer Angabe" in german
+    assert len(opened) == 2, "who reads a transcript to score it has opened the call"
+
+
+def test_ones_own_result_can_be_corrected_until_somebody_acts_on_it(served: Served) -> None:
+    rea, lead = served.logged_in(Role.REVIEWER, "rea"), served.logged_in(Role.LEAD)
+    (form,) = forms(served.site.warehouse.path).values()
+    score_it = {"id": "ann-1", "form": form.name, "save": "final"}
+    yes = score_it | {question.id: "yes" for question in form.questions}
+    first = rea.post("/call/score", data=yes | {"greeted": "no"}, headers=FROM_HERE)
+    shown = rea.get(first.headers["location"]).text
+    address = f"/call/score?{urlencode({'id': 'ann-1', 'form': form.name})}"
+    assert f'<a href="{html.escape(address)}">Correct these answers</a>' in shown
+    assert "Correct these answers" not in lead.get(first.headers["location"]).text
+    assert 'name="greeted" value="no" checked' in rea.get(address).text
+    second = rea.post("/call/score", data=yes, headers=FROM_HERE)
+    corrected = rea.get(second.headers["location"]).text
+    assert "100%" in corrected and "was no" in corrected and "Correct these answers" in corrected
+    number = second.headers["location"].rpartition("=")[2]
+    appeal = {"id": number, "step": "appealed", "text": "she did not"}
+    assert lead.post("/evaluation/answer", data=appeal, headers=FROM_HERE).status_code == 303
+    assert "Correct these answers" not in rea.get(second.headers["location"]).text
+    assert rea.post("/call/score", data=yes, headers=FROM_HERE).status_code == 422
+
+
+def test_scores_count_what_applied_and_a_critical_no_fails() -> None:
+    text = (
+        'title = "t"\n[[section]]\ntitle = "s"\n'
+        '[[section.question]]\nid = "a"\ntext = "A"\nweight = 3\n'
+        '[[section.question]]\nid = "b"\ntext = "B"\nis_critical = true\n'
+    )
+    form = parse_form("f", text)
+    assert score(form, {"a": "yes", "b": "na"}).value == 1.0
+    assert score(form, {"a": "no", "b": "yes"}).value == 0.25
+    assert score(form, {"a": "yes", "b": "no"}).value == 0.0
+    assert score(form, {"a": "yes"}).value is None
+    assert score(form, {"a": "na", "b": "na"}).value is None
+    with pytest.raises(QueryError, match="more than once"):
+        parse_form("f", text.replace('"b"', '"a"'))
+    with pytest.raises(QueryError, match=r"f\.toml: section\.0\.question\.0\.wieght"):
+        parse_form("f", text.replace("weight", "wieght"))
+
+
+def evaluated(programme: Programme, reviewer: Any, call_id: str) -> str:
+    """Score a call with one no; returns the address of the evaluation."""
+    fields = answers(programme.served, greeted="no")
+    assert send(reviewer, "/call/score", id=call_id, save="final", **fields).status_code == 303
+    page = reviewer.get("/call", params={"id": call_id}).text
+    return re.findall(r'href="(/evaluation\?id=\d+)"', page)[0]
+
+
+def test_an_evaluation_is_a_row_of_the_warehouse_in_every_version(programme: Programme) -> None:
+    ann, lea = programme.ann, programme.lea
+    sue = programme.served.logged_in(Role.REVIEWER, "sue")
+    columns = "evaluator, given_by, round(score, 2), status, is_current"
+    send(sue, "/call/score", id="ann-1", save="draft", **answers(programme.served))
+    mine = "evaluator = 'sue' AND call_id = 'ann-1'"
+
+    def kept(of: str = "evaluation_detail") -> list[tuple[Any, ...]]:
+        sql = f"SELECT {columns} FROM {of} WHERE {mine} ORDER BY evaluated_at"
+        return list(ask(programme.served.site.warehouse.path, sql).rows)
+
+    assert kept() == [], "a draft is nobody's but the author's"
+    noted = {"greeted.note": "said nothing"}
+    fields = answers(programme.served, greeted="no", **noted)
+    send(sue, "/call/score", id="ann-1", save="final", **fields)
+    assert kept() == [("sue", "sue", 0.91, "final", True)], "before any publishing"
+    chosen = f"SELECT note, answer FROM evaluation_answers WHERE {mine} AND question = 'greeted'"
+    assert ask(programme.served.site.warehouse.path, chosen).rows == (("said nothing", "no"),)
+    found = programme.served.site.store.read(
+        sa.select(tables.evaluations).where(
+            tables.evaluations.c.user_name == "sue", ~tables.evaluations.c.is_draft
+        )
+    )
+    number = str(found[0]["evaluation_id"])
+    send(ann, "/evaluation/answer", id=number, step="appealed", text="I did")
+    assert kept() == [("sue", "sue", 0.91, "appealed", True)], "one version, its last status"
+    decide = {"id": number, "step": "overturned", "text": "she did"}
+    send(lea, "/evaluation/decide", **decide, **answers(programme.served))
+    both = [("sue", "sue", 0.91, "overturned", False), ("sue", "lea", 1.0, "overturned", True)]
+    assert kept() == both
+    files = sorted((programme.folder / "landing" / "evaluations").rglob("*.json"))
+    land_evaluations(programme.served.site)
+    assert sorted((programme.folder / "landing" / "evaluations").rglob("*.json")) == files, "once"
+    for path in files:
+        path.unlink()
+    land_evaluations(programme.served.site)
+    assert kept() == both, "what was filled in before there were rows of it becomes some"
+    put(programme.folder)
+    assert kept() == both and check_warehouse(programme.served.site.warehouse.path)
+    (score,) = [
+        row
+        for row in ask_named(
+            programme.served.site.warehouse.path, "scores_by_agent", {"agent": "ann", "since": None}
+        ).rows
+        if row[1] == "conversation"
+    ]
+    assert score[0] == "ann" and 0.9 < score[5] <= 1.0
+    (greeted,) = [
+        row
+        for row in ask_named(
+            programme.served.site.warehouse.path, "scores_by_question", {"since": None}
+        ).rows
+        if row[2] == "greeted"
+    ]
+    assert greeted[4] >= 1, "the version that counts says yes"
+
+
+def test_evaluations_are_exported_for_spreadsheets(programme: Programme) -> None:
+    sid = programme.served.logged_in(Role.REVIEWER, "sid")
+    fields = answers(programme.served, **{"greeted.note": "=1+1"})
+    send(sid, "/call/score", id="bob-1", save="final", **fields)
+    sent = programme.lea.get("/scores.xlsx")
+    assert sent.headers["content-disposition"] == 'attachment; filename="evaluations.xlsx"'
+    book = zipfile.ZipFile(io.BytesIO(sent.content))
+    texts = book.read("xl/sharedStrings.xml").decode()
+    assert ">sid<" in texts and ">=1+1<" in texts and "evaluated_by" in texts
+    assert b"<f>" not in book.read("xl/worksheets/sheet1.xml"), "no cell is a formula"
+    assert sid.get("/scores.xlsx").status_code == 403
+
+
+def test_an_appeal_is_decided_and_every_version_stays(programme: Programme) -> None:
+    ann, rea, lea = programme.ann, programme.rea, programme.lea
+    address = evaluated(programme, rea, "ann-1")
+    number = number_in(address)
+    assert address in ann.get("/work").text, "the agent finds it"
+    assert send(ann, "/evaluation/answer", id=number, step="appealed").status_code == 422
+    appealed = {"id": number, "step": "appealed", "text": "I did greet her at 0:01"}
+    assert send(ann, "/evaluation/answer", **appealed).status_code == 303
+    assert "I did greet her at 0:01" in text_of(lea.get("/work"))
+    shut = send(rea, "/call/score", id="ann-1", save="final", **answers(programme.served))
+    assert shut.status_code == 422 and "a lead decides" in shut.text
+    decide = {"id": number, "step": "overturned", "text": "she did"}
+    same = send(lea, "/evaluation/decide", **decide, **answers(programme.served, greeted="no"))
+    assert same.status_code == 422 and "those of before" in same.text
+    done = send(lea, "/evaluation/decide", **decide, **answers(programme.served))
+    assert done.status_code == 303
+    for who in (ann, rea, lea):
+        page = text_of(who.get(done.headers["location"]))
+        assert "100%" in page and "91%" in page, "both versions"
+        assert "overturned lea" in page and "was no" in page and "she did" in page
+    assert "100%" in text_of(ann.get("/call?id=ann-1"))
+    again = send(lea, "/evaluation/decide", **decide, **answers(programme.served, owned="no"))
+    assert again.status_code == 422 and "nobody has appealed" in again.text
+    table = lea.get("/scores.csv").text
+    assert table.count(",overturned,True,") == table.count(",overturned,False,") > 0
+
+
+def test_an_evaluation_is_acknowledged_or_upheld(programme: Programme) -> None:
+    address = evaluated(programme, programme.rob, "ann-1")
+    number = number_in(address)
+    assert send(programme.ann, "/evaluation/answer", id=number, step="upheld").status_code == 422
+    seen = {"id": number, "step": "acknowledged", "text": ""}
+    assert send(programme.ann, "/evaluation/answer", **seen).status_code == 303
+    assert "acknowledged" in text_of(programme.rob.get(address))
+    assert send(programme.ann, "/evaluation/answer", **seen).status_code == 422, "once"
+    fields = {"id": number, "step": "appealed", "text": "on second thought, no"}
+    assert send(programme.ann, "/evaluation/answer", **fields).status_code == 303
+    bare = send(programme.lea, "/evaluation/decide", id=number, step="upheld")
+    assert bare.status_code == 422 and "say why" in bare.text
+    fields = {"id": number, "step": "upheld", "text": "the greeting is missing"}
+    assert send(programme.lea, "/evaluation/decide", **fields).status_code == 303
+    assert "upheld lea" in text_of(programme.ann.get(address))
+
+
+def test_an_answer_is_to_the_version_that_was_read(programme: Programme) -> None:
+    rea, ann = programme.served.logged_in(Role.REVIEWER, "ray"), programme.ann
+    address = evaluated(programme, rea, "ann-1")
+    number = number_in(address)
+    seen = {"step": "acknowledged", "text": ""}
+    assert send(ann, "/evaluation/answer", id=number, **seen).status_code == 303
+    worse = answers(programme.served, greeted="no", owned="no")
+    assert send(rea, "/call/score", id="ann-1", save="final", **worse).status_code == 303
+    assert "✓ final ray" in text_of(ann.get(address)), "nobody has acknowledged what it says now"
+    stale = send(ann, "/evaluation/answer", id=number, **seen)
+    assert stale.status_code == 409 and "open it again" in stale.text
+    (newest, *_) = re.findall(r'name="id" value="(\d+)"', ann.get(address).text)
+    assert send(ann, "/evaluation/answer", id=newest, **seen).status_code == 303
+    assert "acknowledged ray" in text_of(ann.get(address))
+
+
+def test_of_two_who_decide_at_once_one_is_told(programme: Programme) -> None:
+    reviewer = programme.served.logged_in(Role.REVIEWER, "roy")
+    number = number_in(evaluated(programme, reviewer, "ann-1"))
+    appealed = {"id": number, "step": "appealed", "text": "I did greet her"}
+    leads = [programme.served.logged_in(Role.LEAD, f"lead-{i}") for i in range(4)]
+
+    def at_once(path: str, browsers: list[Any], *fields: dict[str, str]) -> list[int]:
+        ready = Barrier(len(browsers))
+
+        def sent(browser: Any, what: dict[str, str]) -> int:
+            ready.wait()
+            return int(send(browser, path, **what).status_code)
+
+        with ThreadPoolExecutor(len(browsers)) as pool:
+            return sorted(pool.map(sent, browsers, fields))
+
+    assert send(programme.ann, "/evaluation/answer", **appealed).status_code == 303
+    decided = [{"id": number, "step": "upheld", "text": "it is missing"}] * 2
+    decided += [
+        {"id": number, "step": "overturned", "text": "it is there", **answers(programme.served)}
+    ] * 2
+    done = at_once("/evaluation/decide", leads, *decided)
+    assert done[0] == 303 and set(done[1:]) <= {409, 422}, done
+    steps = programme.served.site.store.read(sa.select(tables.dispute_steps))
+    said = [row["step"] for row in steps if row["evaluation_id"] == int(number)]
+    assert len(said) == 2 and said[0] == "appealed" and said[1] in ("upheld", "overturned")
+    goal = {"id": "bob", "kind": "goal", "text": "wait", "due": "2026-12-24"}
+    assert send(programme.lea, "/agent/coach", **goal).status_code == 303
+    page = programme.lea.get("/agent?id=bob").text
+    (which,) = re.findall(r'name="goal" value="(\d+)"', page)
+    ends = [{"goal": which, "outcome": each, "text": ""} for each in OUTCOMES]
+    assert at_once("/agent/goal", leads[:3], *ends) == [303, 422, 422]
+
+
+def test_what_changed_since_it_was_read_is_not_written_over(programme: Programme) -> None:
+    store = programme.served.site.store
+    reviewer = programme.served.logged_in(Role.REVIEWER, "ron")
+    number = int(number_in(evaluated(programme, reviewer, "ann-1")))
+    (row,) = store.read(
+        sa.select(tables.evaluations).where(tables.evaluations.c.evaluation_id == number)
+    )
+    found = Evaluation((row,), ())
+    changed = sa.select(sa.literal(1)).where(found.changed_since())
+    assert store.write_unless(changed) and not store.read(changed)
+    again = answers(programme.served, owned="no")
+    send(reviewer, "/call/score", id="ann-1", save="draft", **again)
+    assert store.write_unless(changed), "a draft is seen by nobody else"
+    send(reviewer, "/call/score", id="ann-1", save="final", **again)
+    forget = tables.evaluations.delete()
+    assert not store.write_unless(changed, forget) and store.read(sa.select(tables.evaluations))
+
+
+def test_nobody_appeals_for_an_agent_who_has_a_login(programme: Programme) -> None:
+    """An appeal that a lead files and turns down would be the agent's only one."""
+    reviewer = programme.served.logged_in(Role.REVIEWER, "rex")
+    own = number_in(evaluated(programme, reviewer, "ann-1"))
+    fields = {"step": "appealed", "text": "filed by somebody else"}
+    refused = send(programme.lea, "/evaluation/answer", id=own, **fields)
+    assert refused.status_code == 422 and "ann has a login" in refused.text
+    assert 'value="appealed"' not in programme.lea.get(f"/evaluation?id={own}").text
+    of_bob = number_in(evaluated(programme, reviewer, "bob-1"))
+    assert send(programme.lea, "/evaluation/answer", id=of_bob, **fields).status_code == 303
