@@ -18,7 +18,7 @@ from support.once import Once
 from support.prefect_nights import FORKS, make_home, server
 from support.warehouses import put, rich
 from support.week import publish_week
-from warmline.files import folder
+from warmline import files
 from warmline.models.catalogue import (
     EMBEDDING,
     MANY_LANGUAGES,
@@ -83,7 +83,7 @@ def prefect_server(
     home = once.copied("prefect-home", make_home, tmp_path_factory.mktemp("prefect"))
     with (
         server(home) as environment,
-        commands(folder("flows"), surroundings=environment) as place,
+        commands(files.folder("flows"), surroundings=environment) as place,
     ):
         yield environment | {FORKS: str(place / "warmline")}
 
