@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import duckdb
 import pytest
 
 from support.factories import call, cue, measured, not_analyzed
@@ -16,8 +17,9 @@ from support.pages import EVIL, FROM_HERE, SAYS, Served, _told_apart, audible, s
 from support.warehouses import put
 from support.week import day
 from warmline.analysis import rate
-from warmline.errors import WarehouseError
+from warmline.errors import QueryError, WarehouseError
 from warmline.files import erasing_note
+from warmline.query.questions import ask
 from warmline.web.accounts import Role
 from warmline.web.scorecards import parse_form
 from warmline.web.warehouse import Warehouse
@@ -84,6 +86,26 @@ def test_a_page_says_as_of_when_it_is_and_follows_the_file(folder: Path) -> None
     with pytest.raises(WarehouseError, match="no warehouse here"), warehouse.reading():
         pass
     warehouse.close()
+
+
+def test_a_warehouse_of_another_version_is_said_to_be_one(tmp_path: Path) -> None:
+    """It may lack what a page asks for, until the next night; so does a query."""
+    put(tmp_path, call("a", started_at=day(17)))
+    path = tmp_path / "w.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.execute("DROP MACRO week_sums")
+        con.execute("DROP VIEW agent_week")
+    with serving(tmp_path) as served, pytest.raises(duckdb.CatalogException):
+        served.alone().get("/report")  # of this version: a fault of ours, no question of versions
+    with duckdb.connect(str(path)) as con:
+        con.execute("UPDATE runs SET sql_sha256 = 'of before'")
+    with serving(tmp_path) as served:
+        for page in ("/report", "/people"):
+            answer = served.alone().get(page)
+            assert answer.status_code == 409
+            assert "another version of warmline published this warehouse" in answer.text
+    with pytest.raises(QueryError, match="another version of warmline"):
+        ask(path, "SELECT * FROM agent_week")
 
 
 def test_the_old_file_is_closed_when_its_last_reader_has_left(folder: Path) -> None:

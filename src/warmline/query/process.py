@@ -37,6 +37,7 @@ from warmline.query.questions import (
 )
 from warmline.query.search import SearchRequest, find_hits
 from warmline.warehouse.landing_folder import show_landed_evaluations, show_landed_reviews
+from warmline.warehouse.tables import note_of_version
 
 # DuckDB's own limit: some of the process's memory is not DuckDB's.
 _MEMORY, _THREADS = "3GiB", 4
@@ -75,7 +76,7 @@ def main() -> None:
 def answer(query: Query, tell: Any) -> None:
     """Answer a query in this process, which is good for nothing else afterwards."""
     _hold(query.parent, query.timeout_s)
-    with reading(Path(query.warehouse)) as con, one_line_errors():
+    with reading(Path(query.warehouse)) as con, one_line_errors(con):
         forbid_writing()
         tell("ready", None)
         sql = _prepared(con, query)
@@ -92,7 +93,7 @@ def answer(query: Query, tell: Any) -> None:
 def answer_search(request: SearchRequest, tell: Any) -> None:
     """Answer a search in this process, as `answer` does a query; a row is a hit as a tuple."""
     _hold(request.parent, request.timeout_s)
-    with reading(Path(request.warehouse), "fts") as con, one_line_errors():
+    with reading(Path(request.warehouse), "fts") as con, one_line_errors(con):
         forbid_writing()
         tell("ready", None)
         hits = [astuple(hit) for hit in find_hits(con, request)]
@@ -138,12 +139,15 @@ def reading(warehouse: Path, extension: str | None = None) -> Iterator[duckdb.Du
 
 
 @contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Turn DuckDB's errors into a QueryError of one line."""
+def one_line_errors(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Turn DuckDB's errors into a QueryError of one line, which says if versions differ."""
     try:
         yield
     except duckdb.OutOfMemoryException as e:
         raise QueryError(too_large()) from e
+    except (duckdb.CatalogException, duckdb.BinderException) as e:
+        note = note_of_version(con)
+        raise QueryError(_one_line(str(e)) + (f" ({note})" if note else "")) from e
     except duckdb.Error as e:
         raise QueryError(_one_line(str(e))) from e
 

@@ -71,10 +71,9 @@ from warmline.warehouse.tables import (
     comment_tables,
     define_tables,
     define_views,
-    digest,
     loaded_tables,
     run_checks,
-    sql_files,
+    sql_digest,
     tables_digest,
 )
 
@@ -116,9 +115,8 @@ def fingerprint_of(
     folder: LandingFolder,
 ) -> Fingerprint:
     """Return what a warehouse would be built from today."""
-    kinds = ("tables", "marts", "macros", "views", "checks")
     return Fingerprint(
-        digest(*(file for kind in kinds for file in sql_files(kind))),
+        sql_digest(),
         tables_digest(),
         _sha256([astuple(folder), *((file.name, file.stamp) for file in files)]),
         _sha256([*sorted(astuple(definition) for definition in definitions), (repr(profile),)]),

@@ -170,6 +170,28 @@ def digest(*files: SqlFile) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def sql_digest() -> str:
+    """Return a digest of the SQL that a warehouse is made, filled, read and checked by."""
+    kinds = ("tables", "marts", "macros", "views", "checks")
+    return digest(*(file for kind in kinds for file in sql_files(kind)))
+
+
+def note_of_version(con: duckdb.DuckDBPyConnection) -> str:
+    """Return what to do about a warehouse of another version's SQL, which may lack what is asked
+    for; nothing for one that this version published.
+    """
+    try:
+        row = con.execute("SELECT sql_sha256 FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
+    except (duckdb.CatalogException, duckdb.BinderException):
+        row = None
+    if row and row[0] == sql_digest():
+        return ""
+    return (
+        "another version of warmline published this warehouse; the next night, or `warmline "
+        "analyze` with the same folder, brings it up to date"
+    )
+
+
 def tables_digest() -> str:
     """Return a digest of how tables are made and loaded; comments do not count."""
     made = [SqlFile(mart.name, mart.definition) for mart in sql_files("marts")]

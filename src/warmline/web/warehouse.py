@@ -21,6 +21,7 @@ import duckdb
 from warmline.database import load_extension, open_for_reading
 from warmline.errors import QueryError, WarehouseError
 from warmline.warehouse.landing_folder import show_landed_reviews
+from warmline.warehouse.tables import note_of_version
 
 Row = dict[str, Any]
 
@@ -76,7 +77,7 @@ class Reader:
         """
         with self._generation.keeping[name]:
             if name not in self._generation.kept:
-                with _interrupted_after(self.cursor, _TIMEOUT_S):
+                with _asking(self.cursor, _TIMEOUT_S):
                     source = sql or f"SELECT * FROM {name}"
                     self.cursor.execute(f"CREATE OR REPLACE TABLE memory.main.{name} AS {source}")
                 self._generation.kept.add(name)
@@ -95,7 +96,7 @@ class Reader:
     @contextmanager
     def within_time(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Give the cursor. Raises QueryError when what is asked takes more than half a minute."""
-        with _interrupted_after(self.cursor, _TIMEOUT_S):
+        with _asking(self.cursor, _TIMEOUT_S):
             yield self.cursor
 
     def rows(self, sql: str, parameters: dict[str, Any] | None = None) -> list[Row]:
@@ -104,7 +105,7 @@ class Reader:
         `column IN $names` takes a list of values. Raises QueryError when the query takes more than
         half a minute.
         """
-        with _interrupted_after(self.cursor, _TIMEOUT_S):
+        with _asking(self.cursor, _TIMEOUT_S):
             result = self.cursor.execute(*_written_out(sql, parameters or {}))
             names = [column[0] for column in result.description or ()]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
@@ -213,7 +214,10 @@ def _written_out(sql: str, parameters: dict[str, Any]) -> tuple[str, dict[str, A
 
 
 @contextmanager
-def _interrupted_after(con: duckdb.DuckDBPyConnection, timeout_s: float) -> Iterator[None]:
+def _asking(con: duckdb.DuckDBPyConnection, timeout_s: float) -> Iterator[None]:
+    """Interrupt what takes longer. Raises QueryError for it, and WarehouseError where something is
+    missing because another version published the file.
+    """
     timer = threading.Timer(timeout_s, con.interrupt)
     timer.daemon = True
     timer.start()
@@ -223,5 +227,9 @@ def _interrupted_after(con: duckdb.DuckDBPyConnection, timeout_s: float) -> Iter
         raise QueryError(
             f"the page took more than {timeout_s:g} s to look up; choose fewer days"
         ) from e
+    except (duckdb.CatalogException, duckdb.BinderException) as e:
+        if note := note_of_version(con):
+            raise WarehouseError(note) from e
+        raise
     finally:
         timer.cancel()
