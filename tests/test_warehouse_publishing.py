@@ -164,3 +164,43 @@ def test_killed_on_the_first_night_there_is_no_warehouse_yet(tmp_path: Path) -> 
     assert published_elsewhere(tmp_path, "a", "checking") == -9
     assert not (tmp_path / "w.duckdb").exists()
     assert put(tmp_path).loaded == 1
+
+
+class _Watched:
+    """A connection that notes which statements compare each row with each of another table."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, slow: list[str]) -> None:
+        self._con = con
+        self._slow = slow
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._con, name)
+
+    def __enter__(self) -> "_Watched":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._con.__exit__(*error)
+
+    def execute(self, sql: str, *given: Any) -> Any:
+        statements = duckdb.extract_statements(sql)
+        explained = {duckdb.StatementType.CREATE, duckdb.StatementType.INSERT}
+        if len(statements) == 1 and statements[0].type in {*explained, duckdb.StatementType.SELECT}:
+            plan = self._con.execute(f"EXPLAIN {sql}", *given).fetchall()[0][1]
+            if "BLOCKWISE_NL_JOIN" in plan:
+                self._slow.append(sql)
+        return self._con.execute(sql, *given)
+
+
+def test_no_statement_of_a_night_compares_each_call_with_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What takes no time with six calls would take an hour with a million."""
+    put(tmp_path, rich("a"))
+    slow: list[str] = []
+    build = publishing.open_for_building
+    monkeypatch.setattr(
+        publishing, "open_for_building", lambda *a, **k: _Watched(build(*a, **k), slow)
+    )
+    put(tmp_path, rich("a"), rich("b"))
+    assert slow == []

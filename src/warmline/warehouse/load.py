@@ -69,22 +69,26 @@ FROM ranked
 
 #: What has to be read, because it is new, changed, or has another name now. What lies in a file
 #: that cannot be read now stays as it was loaded. Numbers go by age, so that zone maps tell days
-#: apart.
+#: apart. Only calls that were refused their name are joined: an outer join on a condition of one
+#: side would compare each call with each.
 _WANTED = """
 CREATE OR REPLACE TEMP TABLE wanted AS
-WITH noted AS (
+WITH refused AS (SELECT landing_key, claim FROM live WHERE call_id <> claim),
+held AS (
+    SELECT refused.landing_key, holder.path
+    FROM refused INNER JOIN live AS holder ON holder.call_id = refused.claim
+    WHERE holder.landing_key <> refused.landing_key
+),
+noted AS (
     SELECT
         live.*,
         CASE
             WHEN live.is_nameless THEN 'the metadata gives no call id'
             WHEN live.call_id = live.claim THEN NULL
-            WHEN holder.path IS NULL THEN 'no recording may claim the name ' || live.claim
-            ELSE live.claim || ' is claimed by another recording, too: ' || holder.path
+            WHEN held.path IS NULL THEN 'no recording may claim the name ' || live.claim
+            ELSE live.claim || ' is claimed by another recording, too: ' || held.path
         END AS call_id_note
-    FROM live
-    LEFT JOIN live AS holder
-        ON live.call_id <> live.claim AND holder.call_id = live.claim
-        AND holder.landing_key <> live.landing_key
+    FROM live LEFT JOIN held USING (landing_key)
 )
 SELECT noted.file, noted.landing_key, noted.content_sha256, noted.call_id, noted.modified_at,
     row_number() OVER (ORDER BY noted.modified_at, noted.call_id)
