@@ -444,6 +444,63 @@ def furnished(visitor: Visitor) -> Visitor:
     return visitor
 
 
+def test_menus_close_on_escape_and_elsewhere_and_what_has_the_focus_is_seen(
+    visitor: Visitor,
+) -> None:
+    page = visitor.page()
+    page.goto("/feelings")
+    days, opened = page.locator(".filter summary").first, page.locator(".filter[open]")
+    days.click()
+    assert opened.count() == 1
+    page.keyboard.press("Escape")
+    assert opened.count() == 0
+    assert page.evaluate("document.activeElement.matches('.filter summary')")
+    page.keyboard.press("Enter")
+    assert opened.count() == 1
+    page.locator("h1").click()
+    assert opened.count() == 0
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        width = "parseFloat(getComputedStyle(document.activeElement).outlineWidth)"
+        assert page.evaluate(width) >= 3, page.evaluate("document.activeElement.outerHTML")
+    assert visitor.problems == []
+
+
+def test_a_narrow_screen_has_a_menu_of_one_line_and_the_share_beside_the_name(
+    visitor: Visitor,
+) -> None:
+    page = visitor.page(width=320)
+    page.goto("/people")
+    report = page.get_by_role("link", name="Report", exact=True)
+    assert page.locator(".top").bounding_box()["height"] < 60 and not report.is_visible()
+    share = page.get_by_role("columnheader", name="Feelings answered").bounding_box()
+    assert share["x"] + share["width"] <= 320
+    page.locator(".menu summary").click()
+    assert report.is_visible()
+    page.keyboard.press("Escape")
+    assert not report.is_visible()
+    page.set_viewport_size({"width": 1200, "height": 900})
+    until(page, "document.querySelector('.menu').open")
+    assert report.is_visible() and not page.locator(".menu summary").is_visible()
+
+
+def test_a_page_is_printed_without_what_can_only_be_clicked(visitor: Visitor) -> None:
+    page = visitor.page()
+    page.goto("/report?days=all&team=red")
+    weeks, removing = page.locator(".weeks table"), page.get_by_text("remove", exact=True)
+    ticks = page.locator("input[type=checkbox]")
+    assert ticks.count() and ticks.first.is_visible() and removing.is_visible()
+    assert not weeks.is_visible()
+    page.emulate_media(media="print")
+    assert not ticks.first.is_visible() and not removing.is_visible()
+    assert weeks.bounding_box()["height"] > 20
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert weeks.is_visible()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert not weeks.is_visible(), "it is as it was"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_wrong_on_any_page(furnished: Visitor, scheme: str) -> None:
     """Everything in light; in dark, where only colours differ, their contrast."""

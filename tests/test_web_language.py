@@ -9,11 +9,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import duckdb
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
-from support.pages import EVIL, FROM_HERE, Served
+from support.factories import call, measured
+from support.pages import EVIL, FROM_HERE, Served, serving
+from support.warehouses import put
+from warmline.analysis import MetricDefinition
 from warmline.query.reviews import ANSWERS, FEELINGS
+from warmline.warehouse import publish
+from warmline.warehouse.tables import note_of_version
 from warmline.web import listing
 from warmline.web.accounts import Right, Role
 from warmline.web.call_routes import HEADLINES
@@ -48,7 +54,7 @@ NOT_OURS = {
     *("str(e)", "header", "number", "problem", "what"),
     "str(e).split(' (`warmline')[0]",
     "str(e).replace('; say whose with --agent ID', '')",
-    *("ambiguous(text, meant)", "_unknown(con, text)", "CHANGED"),  # said in another module
+    *("ambiguous(text, meant)", "_unknown(con, text)", "CHANGED", "note"),  # said in another module
 }
 
 
@@ -99,6 +105,7 @@ def test_every_message_of_the_pages_has_a_german_one() -> None:
     assert len(said) > 90 and said - known == set()
     assert raised_in(WEB.parent / "query" / "reviews.py") - known == set()
     assert {*Role, *(right.value for right in Right)} - known == set()
+    assert note_of_version(duckdb.connect()) in known
 
 
 def test_what_drawings_say_is_german_too() -> None:
@@ -124,7 +131,9 @@ def test_what_drawings_say_is_german_too() -> None:
     for text in told:
         german = shown.say(text)
         assert german != text and not english.search(german), (text, german)
-    assert shown.say("06 Dec") == "06 Dez" and shown.say("06 Nov") == "06 Nov"
+    days = (date(2026, 3, 9), date(2026, 12, 6))
+    assert [Formats("de").short_day(day) for day in days] == ["9. März", "6. Dez."]
+    assert [Formats("en").short_day(day) for day in days] == ["09 Mar", "06 Dec"]
     assert shown.say("50%, 20% to 80%") == "50%, 20% bis 80%"
     assert Sentences.of("en", "drawing").say("dead air") == "dead air"
 
@@ -195,6 +204,15 @@ def test_german_says_everything_that_english_does() -> None:
                 ), english
 
 
+def test_german_has_one_word_for_one_thing() -> None:
+    """Words that stood beside another for the same, or that mean something else."""
+    said = [m.string for context in (None, "message") for m in catalogue(context).values()]
+    told = " ".join(" ".join(each) if isinstance(each, tuple) else each for each in said)
+    known = "Playlist|Zuhörer|durch Prüfung berichtigt|Exporte"
+    assert {*re.findall(known, told)} == {*known.split("|")}
+    assert re.findall(r"Abspielliste|\bHörer\b|„nach Prüfung“|Ausfuhr|Reise", told) == []
+
+
 def test_no_template_speaks_english_by_itself() -> None:
     """Whatever is left without tags and expressions is a name, not a sentence."""
     names = {"warmline", "UTC", "AC1", "CSV", "warmline serve", "0:42", "1:10"}
@@ -237,7 +255,6 @@ def test_numbers_days_and_quotes_are_written_as_the_language_writes_them(reading
     assert (german.percent(0.534), english.percent(0.534)) == ("53\xa0%", "53%")
     assert (german.percent(None), german.plain(3.0), german.plain(0.5)) == ("–", "3", "0,50")
     assert (german.short(1.5), german.short(2.0), english.short(1.25)) == ("1,5", "2", "1.25")
-    assert (german.value(2.425, "s"), english.value(2.425, "s")) == ("2,42 s", "2.42 s")
     at = datetime(2026, 11, 9, 7, 5, tzinfo=UTC)
     assert (german.minute(at), english.minute(at)) == ("09.11.2026 07:05", "2026-11-09 07:05")
     assert german.minute(date(2026, 11, 9)) == "09.11.2026" and german.day(None) == ""
@@ -248,3 +265,31 @@ def test_numbers_days_and_quotes_are_written_as_the_language_writes_them(reading
     assert '<span class="figure">2,5 ' in shown, "the seconds of dead air"
     assert 'value="1.25">1,25<' in shown, "what a page sends stays as it is"
     assert re.search(r"strength \d\.\d of 1", reading.get("/call?id=ann-1").text)
+
+
+def test_units_and_levels_of_measures_are_german_and_definitions_are_said_to_be_english(
+    folder: Path,
+) -> None:
+    units = ("count", "share", "words/s", "per_min", "semitones", "level")
+    definitions = [
+        MetricDefinition(f"m{i}", "party" if i % 2 else "call", unit, "told", "s")
+        for i, unit in enumerate(units)
+    ]
+    shown = {"rate_median_words_per_s": "words/s", "interpretation_level": "level"}
+    definitions += [MetricDefinition(name, "party", shown[name], "told", "s") for name in shown]
+    values = [measured(name, "B", value) for name, value in zip(shown, (2.25, 0.0), strict=True)]
+    put(folder / "few", call("c", metrics=values))
+    publish(folder / "few" / "landing", folder / "few" / "w.duckdb", definitions)
+    german = {"Accept-Language": "de"}
+    with serving(folder / "few") as served:
+        reader = served.alone()
+        told = reader.get("/measures", headers=german).text
+        english = reader.get("/measures").text
+        page = reader.get("/call?id=c", headers=german).text
+        assert "0 of 2" in reader.get("/call?id=c").text
+    for said in (">je Anruf, Anzahl,", ">je Beteiligtem, Anteil,", "Wörter/s", "Stufe"):
+        assert said in told, said
+    assert "party, " not in told and "words/s" not in told
+    assert "stehen auf Englisch da" in told and '<span lang="en">told</span>' in told
+    assert "are in English" not in english and "one for each party, per min," in english
+    assert "2,25 Wörter/s" in page and "0 von 2" in page and "0 level" not in page

@@ -32,6 +32,12 @@ def test_pages_of_agents_teams_and_measures(reading: Any) -> None:
     people = reading.get("/people").text
     assert people.index("id=ann") < people.index("id=bob")
     assert "0%, 0% to" in people, "with its interval"
+    columns = [
+        re.sub("<[^>]*>", "", name) for name in re.findall(r"<th scope=.col.*?</th>", people)
+    ]
+    assert columns[:2] == ["Agent", "Feelings answered"], "what is looked for is beside the name"
+    row = people.partition("id=ann")[2].partition("</tr>")[0]
+    assert re.sub("<[^>]*>", " ", row).split()[-1] == "red", "and cells as their headings"
     agent = reading.get("/agent", params={"id": "ann"}).text
     assert "I am worried" in agent and "Worth hearing together" in agent
     assert reading.get("/agent", params={"id": "nobody"}).status_code == 404
@@ -51,8 +57,9 @@ def test_a_measure_whose_validation_says_no_is_not_called_validated(folder: Path
     publish(folder / "few" / "landing", folder / "few" / "w.duckdb", definitions)
     with serving(folder / "few") as served:
         text = " ".join(served.alone().get("/measures").text.split())
-    assert "not validated</span> of what was found" in text
-    assert ">validated</span> planted events" in text and ">validated</span> normal calls" in text
+    assert 'not validated</span> <span lang="en">of what was found' in text
+    for told in ("planted events", "normal calls"):
+        assert f'>validated</span> <span lang="en">{told}' in text
 
 
 def test_weeks_of_a_trend_stand_where_their_date_is() -> None:
@@ -61,7 +68,7 @@ def test_weeks_of_a_trend_stand_where_their_date_is() -> None:
     days = (date(2026, 11, 2), date(2026, 11, 9), date(2026, 11, 23))
     drawn = trend([week | {"week": day} for day in reversed(days)])
     assert [point.x for point in drawn] == ["12.500%", "37.500%", "87.500%"]
-    assert [point.label for point in drawn] == ["02 Nov", "09 Nov", "23 Nov"]
+    assert [point.labelled for point in drawn] == list(days)
     assert trend([week | {"week": None}]) == []
 
 
@@ -131,8 +138,11 @@ def test_agents_and_teams_say_in_words_whether_a_week_is_a_change(tmp_path: Path
         assert "Week of 2026-11-16 beside the weeks before (1):" in page
         assert "<strong>no change can be told</strong>" in page
         assert "holds the 0% of before" in page and "feelings of one call are treated alike" in page
+        assert "the first row is of 2026-11-16 to 2026-11-22." in page, "its days are said"
+    assert "die erste Zeile ist die vom 16.11.2026 bis 22.11.2026." in german
     assert "Woche vom 16.11.2026 neben den Wochen davor (1):" in german
     assert "0\xa0% bis" in german and "2026-11-16" not in german
+    assert ">9. Nov.</text>" in german and ">09 Nov</text>" in team
 
 
 def test_each_link_to_a_team_says_which_calls_it_shows(tmp_path: Path) -> None:

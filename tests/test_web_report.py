@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from support.factories import call, cue, definitions_of, measured
-from support.pages import Programme, serving, text_of
+from support.pages import SAYS, Programme, serving, text_of
+from support.warehouses import put
 from support.week import day
 from warmline import landing
-from warmline.analysis import CallAnalysis, rate
+from warmline.analysis import CallAnalysis, Quote, rate
 from warmline.settings import ProfileSettings
 from warmline.warehouse import publish
 from warmline.web.accounts import Role
@@ -99,3 +100,99 @@ def test_the_file_of_a_report_has_no_group_that_is_one_agent(tmp_path: Path) -> 
         assert few.status_code == 422 and "3 calls of 0 agents" in few.text
         words = lead.get("/report", params={"phrase": "hello"})
         assert words.status_code == 422 and "remove the phrase" in words.text
+
+
+def test_the_file_says_in_its_place_what_is_left_out(tmp_path: Path) -> None:
+    metrics = [rate("answered_rate", None, 1, 1, no_answer=""), measured("hostile", "A", 1.0)]
+    cues = [cue(1, 2.5, 5.0, "my card is lost", answer="affective")]
+    put(
+        tmp_path,
+        *(
+            call(
+                f"c{i}",
+                started_at=day(9 + i),
+                **{"agent_id": f"a{i % 3}", "reason": f"r{i}", "queue": f"q{i}"},
+                **{"cues": cues, "metrics": metrics, "duration_s": 120.0},
+            )
+            for i in range(12)
+        ),
+    )
+    with serving(tmp_path) as served:
+        lead = served.logged_in(Role.LEAD)
+        file, page = lead.get("/report.html?days=all"), lead.get("/report?days=all").text
+        german = lead.get("/report.html?days=all", headers={"Accept-Language": "de"}).text
+    assert file.status_code == 200
+    why = "all of them are of fewer than 5 calls or"
+    for title in ("Why customers call", "Where it hurts", "Hostility towards agents"):
+        part = file.text.partition(f"<h2>{title}</h2>")[2].partition("</section>")[0]
+        assert why in part and "<thead>" not in part, title
+    assert "no hostile word was recognised" not in file.text
+    assert "hostile words" in page and "eft out here" not in page
+    assert "Hier weggelassen: alle sind von weniger als 5 Anrufen" in german
+
+
+def test_the_file_says_why_it_has_no_chart(tmp_path: Path) -> None:
+    parts: dict[str, Any] = {
+        "cues": [cue(1, 2.5, 5.0, "my card is lost", answer="affective")],
+        "metrics": [rate("answered_rate", None, 1, 1, no_answer="")],
+    }
+    put(
+        tmp_path,
+        *(
+            call(f"c{i}", agent_id=f"a{i}", started_at=day(1 + 7 * (i // 2)), **parts)
+            for i in range(8)
+        ),
+    )
+    with serving(tmp_path) as served:
+        lead = served.logged_in(Role.LEAD)
+        file, page = lead.get("/report.html?days=all").text, lead.get("/report?days=all").text
+    assert "<figure" in page and "<figure" not in file
+    assert "There is no chart: what is left out below is left out of it, too." in file
+    weeks = file.partition("Weeks as a table")[2].partition("</details>")[0]
+    assert "all of them are of fewer than 5 calls or" in weeks and "<table" not in weeks
+
+
+def test_what_customers_say_is_counted_whole_and_says_what_is_quoted(tmp_path: Path) -> None:
+    long_enough = "my card was stolen and I am afraid"
+    said = [
+        *(Quote(3.2, 9.0, 1, text, "fear_anxiety") for text in (long_enough, "I am afraid")),
+        Quote(10.0, 11.0, 2, "you idiot", "hostile"),
+    ]
+    put(tmp_path / "said", call("c", agent_id="ann", started_at=day(9), says=SAYS, quotes=said))
+    put(tmp_path / "none", call("c", agent_id="ann", started_at=day(9)))
+    with serving(tmp_path / "said") as served:
+        page = text_of(served.logged_in(Role.LEAD).get("/report?days=all"))
+    assert "fear, anxiety 2 " in page and long_enough in page and "you idiot" not in page
+    assert "hostile words 1 none of them is of that length" in page
+    assert "those of 20 to 240 characters" in page
+    with serving(tmp_path / "none") as served:
+        page = text_of(served.logged_in(Role.LEAD).get("/report?days=all"))
+    assert "no quotes from these calls are kept" not in page
+    assert "no rule found a sentence of a customer here" in page
+
+
+def test_the_report_and_the_list_of_feelings_have_one_order(tmp_path: Path) -> None:
+    answers = ("ignored", "problem_solved_only", "dismissed", "dismissed")
+    put(
+        tmp_path,
+        *(
+            call(
+                f"c{i}-{answer}",
+                agent_id="ann",
+                started_at=day(9 + i),
+                cues=[cue(1, 2.5, 5.0, "my card is lost", answer=answer)],
+                metrics=[rate("answered_rate", None, 0, 1, no_answer="")],
+            )
+            for i, answer in enumerate(answers)
+        ),
+    )
+    with serving(tmp_path) as served:
+        lead = served.logged_in(Role.LEAD)
+        listed, reported = (
+            re.findall(r'data-call="([^"]+)"', lead.get(f"/{page}?days=all").text)
+            for page in ("feelings", "report")
+        )
+    assert [name[3:] for name in reported] == sorted(
+        answers, key=("dismissed", "ignored", "problem_solved_only").index
+    )
+    assert reported == listed

@@ -107,7 +107,7 @@ def test_a_call_is_scored_beside_its_sound_its_words_and_what_was_found(tmp_path
     }
     for name, ending in {
         "greeted": "How the agent began: ▶ 0:00 thank you for calling how can I help",
-        "let_tell": "The machine: the customer's story before an interruption: not interrupted",
+        "let_tell": "The machine: the customer's story, up to any interruption: not interrupted",
         "identity_checked": "The machine: details asked for: 1 ▶ 0:09 your account number",
         "feelings_answered": "The machine: feelings answered: 0 of 1 ▶ 0:03 I am worried",
         "understood": "statements of understanding, by rule: not measured in this call",

@@ -292,6 +292,7 @@ _UNIT_FORMATS = {
     "semitones": "{:.2f} st",
     "Hz": "{:.0f} Hz",
     "words/s": "{:.2f} words/s",
+    "level": "{:.3g} of 2",
     "ratio": "{:.2f}",
 }
 

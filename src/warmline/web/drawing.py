@@ -173,9 +173,9 @@ def interval_on(
 
 @dataclass(frozen=True)
 class TrendPoint:
-    """A week of a trend: its label, its place by date, value and interval, how it is read out."""
+    """A week of a trend: its day where there is room, its place, value, interval, and its words."""
 
-    label: str
+    labelled: date | None
     x: str
     y: str
     low: str
@@ -200,7 +200,7 @@ def trend(rows: Sequence[Row]) -> list[TrendPoint]:
         x = (number + 0.5) / weeks
         points.append(
             TrendPoint(
-                "" if number % labelled else f"{row['week']:%d %b}",
+                None if number % labelled else row["week"],
                 _percent(x),
                 _percent(1 - rate),
                 _percent(1 - low),

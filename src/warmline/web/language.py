@@ -10,12 +10,10 @@ from functools import cached_property
 from pathlib import Path
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
-
-from warmline.query.calls import value_text
 
 CATALOGUES = Path(__file__).parent / "locale"
 ENGLISH = "en"
@@ -151,10 +149,6 @@ class Formats:
             return f"{share:.0%}"
         return str(format_percent(round(share, 2), locale=self._locale))
 
-    def value(self, value: float | None, unit: str | None) -> str:
-        """Return the value of a measure with its unit."""
-        return self.written(value_text(value, unit))
-
     def day(self, day: date | None) -> str:
         """Return a day; nothing where there is none."""
         if day is None:
@@ -162,6 +156,12 @@ class Formats:
         if self.language == ENGLISH:
             return f"{day:%Y-%m-%d}"
         return str(format_date(day, "medium", self._locale))
+
+    def short_day(self, day: date) -> str:
+        """Return a day without its year, as below the weeks of a drawing."""
+        if self.language == ENGLISH:
+            return f"{day:%d %b}"
+        return str(format_skeleton("MMMd", day, locale=self._locale))
 
     def minute(self, at: datetime | date) -> str:
         """Return a day with its minute, UTC; a day alone if that is all that is known."""

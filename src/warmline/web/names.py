@@ -95,7 +95,7 @@ MEASURES = {
     "next_step": "next step named",
     "non_talk_s": "time in which nobody spoke",
     "offers": "turns with an offer",
-    "opening_story_s": "the customer's story before an interruption",
+    "opening_story_s": "the customer's story, up to any interruption",
     "opportunities": "feelings found",
     "opportunities_anger_frustration": "anger or frustration found",
     "opportunities_confusion_powerlessness": "confusion or powerlessness found",

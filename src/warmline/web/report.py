@@ -11,6 +11,7 @@ from warmline.statistics import Estimate, wilson
 from warmline.web.accounts import Right
 from warmline.web.drawing import Change, Interval, TrendPoint, change, interval, trend
 from warmline.web.listing import (
+    _WORST,
     Condition,
     Filters,
     condition,
@@ -26,6 +27,8 @@ from warmline.web.warehouse import Reader, Row
 #: In a file without personal data a group of fewer calls than this is not told apart.
 SMALLEST_CELL = 5
 _MOST_ROWS, _MOST_MOMENTS, _QUOTES_EACH = 12, 6, 3
+#: How many characters a sentence has that is quoted here: it can be understood, and read at once.
+SHORTEST_QUOTE, LONGEST_QUOTE = 20, 240
 
 #: The calls of the period and of the one before it, with what is summed; read once.
 _REPORTED = """
@@ -77,28 +80,29 @@ WHERE is_now
 GROUP BY ALL ORDER BY hurting DESC, name LIMIT {most}
 """
 #: Few columns decide which are shown; of calls alone that have numbers such as those reported.
+#: What is too short or too long to be read here is counted, and has no words.
 _QUOTES = """
 WITH counted AS (
     SELECT
         cue, count(*) AS of_cue,
-        min(struct_pack(by := md5(text), call_no := call_no, nth := quote_index), {each}) AS picked
+        min(struct_pack(by := md5(text), call_no := call_no, nth := quote_index), {each})
+            FILTER (length(text) BETWEEN {shortest} AND {longest}) AS picked
     FROM facts.quotes
     WHERE call_no IN (SELECT call_no FROM reported WHERE is_now)
-        AND length(text) BETWEEN 20 AND 240
     GROUP BY cue
 ),
 picked AS (
-    SELECT of_cue, unnest(picked) AS one, generate_subscripts(picked, 1) AS place
-    FROM counted
+    SELECT cue, unnest(picked) AS one, generate_subscripts(picked, 1) AS place FROM counted
 )
-SELECT calls.call_id, calls.started_at, q.cue, q.text, q.start_s, q.end_s, of_cue
-FROM picked
-INNER JOIN facts.quotes AS q ON q.call_no = one.call_no AND q.quote_index = one.nth
-INNER JOIN calls ON calls.call_no = one.call_no
-ORDER BY of_cue DESC, q.cue, place
+SELECT calls.call_id, calls.started_at, counted.cue, q.text, q.start_s, q.end_s, counted.of_cue
+FROM counted
+LEFT JOIN picked ON picked.cue = counted.cue
+LEFT JOIN facts.quotes AS q ON q.call_no = one.call_no AND q.quote_index = one.nth
+LEFT JOIN calls ON calls.call_no = one.call_no
+ORDER BY counted.of_cue DESC, counted.cue, place
 """
-#: The strongest feelings that nobody answered, as clips.
-_WORST = """
+#: The strongest feelings that nobody answered, as clips, in the order of the page that lists all.
+_UNANSWERED = """
 SELECT
     calls.call_id, calls.started_at, o.opportunity_index, o.kind, o.start_s, o.text, o.answer,
     o.answer_text,
@@ -107,12 +111,12 @@ SELECT
 FROM (
     SELECT o.call_no, o.opportunity_index FROM facts.opportunities AS o
     WHERE NOT o.answered AND o.call_no IN (SELECT call_no FROM reported WHERE is_now)
-    ORDER BY o.strength DESC, o.call_no DESC, o.start_s LIMIT {most}
+    ORDER BY {order} LIMIT {most}
 ) AS picked
 INNER JOIN calls ON calls.call_no = picked.call_no
 INNER JOIN facts.opportunities AS o
     ON o.call_no = picked.call_no AND o.opportunity_index = picked.opportunity_index
-ORDER BY o.strength DESC, o.call_no DESC, o.start_s
+ORDER BY {order}
 """
 _UNHEARD = """
 SELECT status, coalesce(reason_code, '') AS name, count(*) AS calls FROM calls
@@ -168,6 +172,8 @@ class Report:
     verdicts: dict[tuple[str, int], str]
     unheard: list[Row]
     no_ledger: list[Row]
+    #: The parts of which groups are left out, as they are small enough to be about somebody.
+    cut: frozenset[str] = frozenset()
 
     @property
     def change(self) -> Change | None:
@@ -200,7 +206,7 @@ def report_of(visit: Visit, reader: Reader) -> Report:
     weeks = corrected_rows(weeks, by_week, "week")
     friction = reader.rows(_FRICTION.format(most=_MOST_ROWS))
     changed = corrections(reader, "'all'", counted)
-    worst = reader.rows(_WORST.format(most=_MOST_MOMENTS))
+    worst = reader.rows(_UNANSWERED.format(order=_WORST, most=_MOST_MOMENTS))
     mix = sums("contact_reason", "calls DESC, name")
     mix_before = sums("contact_reason", "name", "NOT is_now")
     hostile = sums("queue", "hostile_minutes DESC NULLS LAST, name")
@@ -244,6 +250,7 @@ def show_report(visit: Visit) -> Response:
             report=found,
             is_export=False,
             no_file=_too_few(found, _fewest_agents(reader)),
+            lengths=(SHORTEST_QUOTE, LONGEST_QUOTE),
         )
 
 
@@ -343,7 +350,9 @@ def _mix(now: list[Row], before: list[Row]) -> list[Share]:
 
 def _quotes(reader: Reader) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
-    for row in reader.rows(_QUOTES.format(each=_QUOTES_EACH)):
+    for row in reader.rows(
+        _QUOTES.format(each=_QUOTES_EACH, shortest=SHORTEST_QUOTE, longest=LONGEST_QUOTE)
+    ):
         found.setdefault(row["cue"], []).append(row)
     return found
 
@@ -384,16 +393,23 @@ def _without_few(report: Report, fewest: int) -> Report:
 
     before = report.before if report.before and _is_told(report.before, fewest) else None
     weeks = list(compress(report.weeks, _shown(report.weeks, fewest)))
+    hostile = list(compress(report.hostile, _shown(report.hostile, fewest)))
+    mix, friction = told(report.mix), told(report.friction)
+    cut = {
+        "weeks": len(weeks) < len(report.weeks),
+        "mix": len(mix) < len(report.mix),
+        "friction": len(friction) < len(report.friction),
+        "hostile": len(hostile) < len(report.hostile),
+    }
     return replace(
         report,
         before=before,
         weeks=weeks,
         drawn=trend(weeks),
-        mix=[
-            share if was_told(share) else replace(share, before=None) for share in told(report.mix)
-        ],
-        friction=told(report.friction),
-        hostile=list(compress(report.hostile, _shown(report.hostile, fewest))),
+        mix=[share if was_told(share) else replace(share, before=None) for share in mix],
+        friction=friction,
+        hostile=hostile,
         quotes={},
         worst=[],
+        cut=frozenset(part for part, is_cut in cut.items() if is_cut),
     )

@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from warmline.errors import QueryError, WarmlineError
 from warmline.files import places_of
-from warmline.query.calls import NamedCall, clock, find_call
+from warmline.query.calls import NamedCall, clock, find_call, value_text
 from warmline.settings import Settings
 from warmline.warehouse.access_log import note_access
 from warmline.web.accounts import COOKIE, Accounts, Right, Session, Signer, User
@@ -55,7 +55,7 @@ def _environment(language: str) -> jinja2.Environment:
     drawn = Sentences.of(language, "drawing").say
     environment.filters |= {
         "clock": clock,
-        "value": formats.value,
+        "value": lambda value, unit: formats.written(drawn(value_text(value, unit))),
         "words": lambda name: spoken.gettext(words(name)) if name else "",
         # `_()` takes its text for a part of the page: only for what a template itself says.
         "translated": lambda text: spoken.gettext(str(text)) if text else "",
@@ -67,6 +67,8 @@ def _environment(language: str) -> jinja2.Environment:
         "drawn": lambda text: formats.written(drawn(text)),
         "minute": lambda at: spoken.gettext("no date") if at is None else formats.minute(at),
         "day": formats.day,
+        "short_day": formats.short_day,
+        "sunday": lambda monday: monday + timedelta(days=6),
         "number": formats.number,
         "plain": formats.plain,
         "short": formats.short,

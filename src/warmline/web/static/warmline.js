@@ -4,7 +4,13 @@
   const sound = document.getElementById("sound");
   const all = (what, inside = document) => [...inside.querySelectorAll(what)];
   const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
-  addEventListener("beforeprint", () => { for (const each of all("details.weeks")) each.open = true; });
+  let unfolded = [];  // what is printed whole, and folded again
+  addEventListener("beforeprint", () => {
+    unfolded = all("details.weeks:not([open])");
+    for (const each of unfolded) each.open = true;
+  });
+  addEventListener("afterprint", () => { for (const each of unfolded) each.open = false; });
+  foldMenus();
   for (const wide of all(".wide")) {  // on a narrow screen, that there is more is not seen
     if (wide.scrollWidth <= wide.clientWidth + 8) continue;
     const hint = document.createElement("p");
@@ -339,6 +345,28 @@
     });
   }
 
+  function foldMenus() {  // menus close on Escape, and when something else is chosen
+    const pages = document.querySelector(".menu");
+    const narrow = matchMedia("(max-width: 800px)");
+    const fold = () => { if (pages) pages.open = !narrow.matches; };
+    const open = () => all("details.filter[open], details.menu[open]")
+      .filter((each) => each !== pages || narrow.matches);
+    const leave = (event) => {
+      for (const each of open()) if (!each.contains(event.target)) each.open = false;
+    };
+    fold();
+    if (pages) pages.dataset.folds = "";  // from here on it is as it was left
+    narrow.addEventListener("change", fold);
+    document.addEventListener("pointerdown", leave);
+    document.addEventListener("focusin", leave);
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      for (const each of open()) {
+        if (each.contains(document.activeElement)) each.querySelector("summary").focus();
+        each.open = false;
+      }
+    });
+  }
   function keepForms() {  // what was filled in stays until it is kept, and what is wrong stands by it
     const busy = (form, button, is) => {
       for (const each of [form, button]) if (each) each.setAttribute("aria-busy", String(is));
