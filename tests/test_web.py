@@ -138,8 +138,18 @@ def test_what_is_wrong_with_a_field_is_said_of_the_field_in_plain_words(browser:
     sent = FROM_HERE | {"X-Form": "1"}
     for path, fields, field, said in (
         ("/call/comment", {"start_s": "abc", "kind": "comment"}, "start_s", "write the time as"),
-        ("/call/comment", {"start_s": "21", "kind": "comment"}, "start_s", "the call has 20.0 s"),
-        ("/call/comment", {"start_s": "1", "kind": "comment", "text": ""}, "text", "say something"),
+        (
+            "/call/comment",
+            {"start_s": "21", "kind": "comment"},
+            "start_s",
+            "the call lasts 0:20",
+        ),
+        (
+            "/call/comment",
+            {"start_s": "1", "kind": "comment", "text": ""},
+            "text",
+            "write something",
+        ),
         ("/call/review-cue", {"start_s": "3.2", "verdict": "wrong"}, "reason", "say why"),
         (
             "/call/review-measure",
@@ -148,11 +158,12 @@ def test_what_is_wrong_with_a_field_is_said_of_the_field_in_plain_words(browser:
             "the right value is a number, such as 0.5, not",
         ),
         ("/agent/coach", {"id": "ann", "kind": "goal"}, "due", "a goal needs a day"),
+        ("/agent/coach", {"id": "ann", "kind": "goal", "due": "2020-01-01"}, "due", "2020-01-01"),
         ("/agent/coach", {"id": "ann", "kind": "note", "call": "bob-1"}, "call", "bob-1 is none"),
         ("/playlist/add", {"call": "ann-1", "from": "x", "to": "9"}, "from", "write the time as"),
         ("/playlist/add", {"call": "ann-1", "from": "9", "to": "8"}, "to", "a passage ends after"),
         ("/sample", {"n": "none", "seed": "1"}, "n", "a whole number from 1 to"),
-        ("/searches", {"title": "", "query": ""}, "title", "give a name"),
+        ("/searches", {"title": "", "query": ""}, "title", "give it a name first"),
     ):
         answer = browser.post(path, data={"id": "ann-1", "text": "so", **fields}, headers=sent)
         assert (answer.status_code, answer.headers.get("X-Field")) == (422, field), fields
@@ -222,7 +233,13 @@ def test_text_of_strangers_is_never_code(tmp_path: Path) -> None:
         browser = served.alone()
         posted = {"id": EVIL, "start_s": "1", "kind": "comment", "text": EVIL}
         assert browser.post("/call/comment", data=posted, headers=FROM_HERE).status_code == 303
-        wrong = {"id": EVIL, "start_s": "3.2", "verdict": "wrong", "reason": EVIL}
+        wrong = {
+            "id": EVIL,
+            "start_s": "3.2",
+            "verdict": "wrong",
+            "reason": EVIL,
+            "feeling": "no_cue",
+        }
         assert browser.post("/call/review-cue", data=wrong, headers=FROM_HERE).status_code == 303
         for path, fields in _POSTED:
             sent = browser.post(path, data=fields, headers=FROM_HERE)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,8 @@ def test_a_call_is_found_heard_and_checked(visitor: Visitor) -> None:
     page.locator("#cue-0").get_by_role("button", name="Wrong").click()
     page.locator("#cue-0 .verdict.wrong").wait_for()
     assert "she did answer" in page.locator("#cue-0").inner_text()
+    told = page.locator("#answered-corrected").inner_text()
+    assert "corrected by review 1 of 1" in told, "at once, above"
     page.reload()
     assert "should be felt with the customer" in page.locator("#cue-0").inner_text()
 
@@ -173,7 +176,7 @@ def test_a_call_is_found_heard_and_checked(visitor: Visitor) -> None:
 def test_the_worst_unanswered_feeling_is_heard_in_two_clicks(visitor: Visitor) -> None:
     page = visitor.page()
     page.goto("/calls")
-    page.get_by_role("link", name="The worst unanswered feelings of the last week").click()
+    page.get_by_role("link", name="The worst unanswered feelings of the last seven days").click()
     first = page.locator("table.feelings tbody tr").first
     assert "I am worried" in first.inner_text() and "ignored" in first.inner_text()
     first.get_by_role("button", name="Play").click()
@@ -257,6 +260,35 @@ def test_a_comment_and_a_scorecard_are_saved(visitor: Visitor) -> None:
     assert "100%" in page.locator("main").inner_text()
     page.goto("/call?id=ann-1")
     assert "Conversation: 100%" in page.get_by_role("region", name="Scorecards").inner_text()
+    assert visitor.problems == []
+
+
+def test_answers_that_are_not_saved_are_not_left_without_a_word(visitor: Visitor) -> None:
+    page = visitor.page()
+    asked: list[str] = []
+
+    def stay(dialog: Any) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.goto("/call/score?id=bob-1&form=conversation")
+    page.get_by_role("link", name="Calls", exact=True).click()
+    page.wait_for_url("**/calls")
+    assert asked == [], "nothing was changed"
+    page.goto("/call/score?id=bob-1&form=conversation")
+    page.get_by_label("yes", exact=True).first.check()
+    page.get_by_role("link", name="Calls", exact=True).click()
+    until(page, "true")
+    assert asked == ["beforeunload"] and "/call/score" in page.url
+    page.get_by_role("button", name="Save as final").click()
+    page.get_by_role("alert").get_by_role("link").first.wait_for()
+    page.get_by_role("link", name="Calls", exact=True).click()
+    assert asked == ["beforeunload"] * 2, "what was refused is not saved"
+    page.remove_listener("dialog", stay)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("link", name="Calls", exact=True).click()
+    page.wait_for_url("**/calls")
     assert visitor.problems == []
 
 
@@ -396,10 +428,11 @@ def test_a_monday_of_a_lead(visitor: Visitor, tmp_path: Path) -> None:
     page.goto("/agent?id=ann")
     page.get_by_label("Write").select_option("goal")
     page.locator(".coach").get_by_label("In your words").fill("Name the feeling first")
-    page.get_by_label("Day of a goal").fill("2026-12-24")
+    in_a_month = datetime.now(UTC).date() + timedelta(days=30)
+    page.get_by_label("Day of a goal").fill(str(in_a_month))
     page.get_by_role("button", name="Save").click()
     page.locator(".goals .badge").wait_for()
-    assert "due 2026-12-24" in page.locator(".goals").inner_text()
+    assert f"due {in_a_month}" in page.locator(".goals").inner_text()
 
     take_the_report_along(visitor, page, tmp_path / "report.html")
     assert visitor.problems == []

@@ -11,7 +11,7 @@ from support.factories import call, cue, measured
 from support.pages import FROM_HERE, SAYS, Programme, audible, comment, send, serving, text_of
 from support.warehouses import put
 from warmline.analysis import missing_metric, rate
-from warmline.query.reviews import all_reviews
+from warmline.query.reviews import Judgement, Verdict, all_reviews, review_cue
 from warmline.values import RoleName
 from warmline.web.accounts import Role
 
@@ -124,7 +124,11 @@ def test_comments_and_missed_cues_are_kept_beside_the_warehouse(browser: Any, fo
     page = browser.get("/call", params={"id": "ann-1"}).text
     assert "well said" in page and "my card" in page, "they outlive a rebuilding"
     assert comment(browser, start_s="0:99:99:1").status_code == 422
-    assert "has 20.0 s" in comment(browser, start_s="21").text
+    assert "the call lasts 0:20, 0:21 is after it" in comment(browser, start_s="21").text
+    assert "lasts 0:20, 9:59.5 is after" in comment(browser, start_s="9:59.5").text
+    assert "write the time as 0:11" in comment(browser, start_s="9:99").text, "no time"
+    assert "write something first" in comment(browser, text=" ").text
+    assert "at most 2000 characters" in comment(browser, text="a" * 2001).text
     assert comment(browser, kind="other").status_code == 422
     assert comment(browser, text=" ").status_code == 422
 
@@ -138,6 +142,19 @@ def test_counts_by_rule_are_not_called_what_a_model_judges(tmp_path: Path) -> No
         page = " ".join(served.alone().get("/call?id=ann-1").text.split())
     assert "statements of feeling, by rule</a>" in page and ">affective</a>" not in page
     assert "no rule found a statement of feeling by the agent" in page and reason not in page
+
+
+def test_a_story_that_was_not_interrupted_is_not_called_one_before_an_interruption(
+    tmp_path: Path,
+) -> None:
+    calls = [
+        call(name, metrics=[measured("opening_story_s", None, 8.5, observations=n)])
+        for name, n in (("whole", 0), ("cut", 1))
+    ]
+    put(tmp_path, *calls)
+    with serving(tmp_path) as served:
+        shown = [text_of(served.alone().get(f"/call?id={each}")) for each in ("whole", "cut")]
+    assert ["not interrupted" in each for each in shown] == [True, False]
 
 
 def test_sure_is_told_where_it_is_below_certain(tmp_path: Path) -> None:
@@ -208,11 +225,41 @@ def test_a_feeling_and_its_answer_are_corrected_together(browser: Any, folder: P
     assert "corrected by review 1 of 1" in page, "the answer counts, as if it were said alone"
     assert "corrected by review 1 of 1" in browser.get("/calls?days=all").text
     assert "corrected by review 1 of 1" in browser.get("/agent?id=ann").text
-    none = mark(browser, reason="small talk", feeling="no_cue", answer="affective")
+    both = mark(browser, reason="small talk", feeling="no_cue", answer="affective")
+    assert both.status_code == 422 and both.headers["X-Field"] == "answer"
+    assert "nothing can have become of it" in both.text
+    none = mark(browser, reason="small talk", feeling="no_cue")
     assert "should be <strong>no feeling</strong>" in none.text
     assert "corrected by review 0 of 0" in browser.get("/call?id=ann-1").text
     refused = mark(browser, reason="x", feeling="fear_anxiety", answer="nice")
     assert refused.status_code == 422
+
+
+def test_a_wrong_feeling_is_corrected_and_the_rate_above_it_at_once(
+    browser: Any, folder: Path
+) -> None:
+    empty = mark(browser, reason="it is wrong")
+    assert empty.status_code == 422 and "say what it should be" in empty.text
+    assert empty.headers["X-Field"] == "feeling" and not list(all_reviews(folder / "landing"))
+    page = browser.get("/call?id=ann-1").text
+    assert page.count('id="answered-corrected"') == 1 and "hx-swap-oob" not in page
+    above = r'<span id="answered-corrected" hx-swap-oob="true">(.*)</span>$'
+    row = mark(browser, reason="she did", answer="affective").text
+    assert "corrected by review 1 of 1" in re.findall(above, row, re.DOTALL)[0]
+    row = mark(browser, reason="she waved it away", answer="dismissed").text
+    assert re.findall(above, row, re.DOTALL)[0].strip() == "", "0 of 1 as it was: no news"
+    for place in ("/call?id=ann-1", "/calls?days=all"):
+        assert 'class="corrected"' not in browser.get(place).text, place
+
+
+def test_an_older_verdict_that_says_nothing_else_is_told_beside_the_rate(
+    browser: Any, folder: Path
+) -> None:
+    judgement = Judgement("nora", Verdict.WRONG, "it is wrong")
+    review_cue(folder / "w.duckdb", folder / "landing", "ann-1", 3.2, judgement)
+    told = "listeners say that 1 feeling is wrong, and not what would be right: the numbers stay"
+    for place in ("/call?id=ann-1", "/calls?days=all"):
+        assert text_of(browser.get(place)).count(told) == 1, place
 
 
 def test_answers_are_in_plain_words_with_what_they_mean(reading: Any) -> None:

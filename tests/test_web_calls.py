@@ -3,14 +3,16 @@
 import html
 import re
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from starlette.testclient import TestClient
 
 from support.factories import call, cue
-from support.pages import FROM_HERE, SAYS, Served, serving
+from support.pages import BASE, FROM_HERE, PASSWORD, SAYS, Served, log_in, serving, text_of
 from support.warehouses import put
 from support.week import day
 from warmline.web import listing
@@ -31,8 +33,9 @@ def test_the_worst_unanswered_feelings_are_one_click_from_the_first_page(served:
     assert 'aria-sort="descending"><a href="/feelings' in lead.get("/feelings?order=newest").text
     assert "No feeling was left unanswered" in lead.get("/feelings?queue=none").text
     wrong = {"id": "ann-1", "start_s": "3.2", "verdict": "wrong", "reason": "she did"}
-    lead.post("/call/review-cue", data=wrong, headers=FROM_HERE)
-    assert lead.get("/feelings").text.count("listeners say this is wrong") == 1
+    lead.post("/call/review-cue", data=wrong | {"answer": "affective"}, headers=FROM_HERE)
+    told = "▽ ignored ✗ listeners say this is wrong; should be felt with the customer “"
+    assert text_of(lead.get("/feelings")).count(told) == 1, "before the agent's words"
     researcher = served.logged_in(Role.RESEARCHER).get("/feelings").text
     assert ">ann<" not in researcher and "data-clip " not in researcher
 
@@ -59,6 +62,19 @@ def test_the_strongest_feeling_comes_first_and_of_equals_the_dismissed_one(tmp_p
         assert re.findall(r"“said in (\w+)”", page.get("/feelings?days=all").text)[0] == "old"
         newest = page.get("/feelings?order=newest").text
         assert re.findall(r"“said in (\w+)”", newest)[0] == "solved"
+
+
+def test_how_sure_the_machine_is_stands_beside_a_feeling(tmp_path: Path) -> None:
+    def with_cue(name: str, probability: float | None) -> Any:
+        felt = replace(cue(1, 3.2, 5.0, "no", answer="ignored"), probability=probability)
+        return call(name, path=f"/calls/{name}.wav", says=SAYS, cues=[felt], duration_s=20.0)
+
+    put(tmp_path, with_cue("sure", 0.93), with_cue("unsure", 0.17), with_cue("unread", None))
+    with serving(tmp_path) as served:
+        page = served.alone().get("/feelings?days=all").text
+    for name, told in (("sure", "93% sure"), ("unsure", "? only 17% sure"), ("unread", "not read")):
+        (row,) = (r for r in page.split("<tr>") if f"id={name}#" in r)
+        assert told in row, name
 
 
 def test_a_list_is_sorted_by_its_headings_page_by_page(
@@ -94,11 +110,39 @@ def test_a_list_is_sorted_by_its_headings_page_by_page(
         assert refused.status_code == 422 and "sort: one of began, length" in refused.text
 
 
-def test_every_condition_on_measures_and_every_order_can_be_asked_for(reading: Any) -> None:
-    for query in ("", "&days=all", "&sort=length", "&sort=-answered", "&sort=interrupted"):
-        for measure in ("", *listing.MEASURES):
-            answer = reading.get(f"/calls?measure={measure}{query}")
-            assert answer.status_code == 200, (measure, query)
+OTHERS = ("", "days=all", "from=2026-11-16", "to=2026-11-16", "agent=ann", "team=red")
+SORTS = [way + name for name in listing.SORTS for way in ("", "-")]
+
+
+@pytest.mark.parametrize("simulated", ["", "0", "1"])
+def test_every_filter_and_order_can_be_asked_for_with_every_other(
+    reading: Any, simulated: str
+) -> None:
+    def asked(*fields: str) -> None:
+        address = f"/calls?{'&'.join((f'simulated={simulated}', *fields))}"
+        assert reading.get(address).status_code == 200, address
+
+    chosen = [*(f"measure={name}" for name in listing.MEASURES), *(f"sort={s}" for s in SORTS)]
+    for one, other in product(chosen, (*OTHERS, "queue=cards", "reason=fraud", "phrase=card")):
+        asked(one, other)
+    for measure, sort in product(listing.MEASURES, SORTS[::3]):
+        asked(f"measure={measure}", f"sort={sort}")
+    shown = reading.get(f"/calls?sort=-length&measure=unanswered&simulated={simulated}").text
+    assert ("call?id=ann-1" in shown) == (simulated != "1"), "none of these is simulated"
+
+
+def test_a_fault_of_ours_leaves_the_menu_and_quotes_nothing(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served.logged_in(Role.LEAD)
+    monkeypatch.setattr(listing, "_COLUMNS", "my_secret_column")
+    client = TestClient(served.app, base_url=BASE, raise_server_exceptions=False)
+    log_in(client, "lead", PASSWORD)
+    answer = client.get("/calls")
+    assert answer.status_code == 500 and "a fault in warmline" in answer.text
+    assert '<a href="/work"' in answer.text and "my_secret_column" not in answer.text
+    assert "default-src" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_the_list_begins_with_four_weeks_and_filters_are_links(reading: Any) -> None:
@@ -217,7 +261,14 @@ def test_the_list_says_which_calls_were_scored(served: Served) -> None:
             r'<a href="/evaluation\?id=\d+"><strong>(\d+%)', browser.get("/calls").text
         )
 
-    assert sorted(scores(rea)) == ["100%", "91%"], "rea sees the own draft"
+    assert scores(rea) == ["91%"]
+    assert "100% so far ✎ draft" in text_of(rea.get("/calls")), "rea sees the own draft as one"
+    assert "✎ draft" in text_of(rea.get("/call?id=bob-1"))
+    work = rea.get("/work").text
+    assert "Your drafts" in work and "/call/score?id=bob-1&amp;form=conversation" in work
+    assert "Your drafts" not in served.logged_in(Role.LEAD).get("/work").text
+    rea.post("/call/score", data=yes | {"save": "draft", "owned": "no"}, headers=FROM_HERE)
+    assert "91% ✎ draft" in text_of(rea.get("/calls")), "what counts is still the final one"
     assert scores(served.logged_in(Role.LEAD)) == ["91%"]
     assert scores(served.logged_in(Role.AGENT, "bob", "bob")) == []
     assert "91%" in served.logged_in(Role.RESEARCHER).get("/calls").text

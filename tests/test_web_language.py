@@ -51,7 +51,7 @@ WEB = TEMPLATES.parent
 
 #: What code raises or says that is no text of ours, or that nobody reads on a page.
 NOT_OURS = {
-    *("str(e)", "header", "number", "problem", "what"),
+    *("str(e)", "header", "note", "number", "problem", "what"),
     "str(e).split(' (`warmline')[0]",
     "str(e).replace('; say whose with --agent ID', '')",
     *("ambiguous(text, meant)", "_unknown(con, text)", "CHANGED", "note"),  # said in another module

@@ -8,7 +8,7 @@ from support.pages import Programme, answers, number_in, send, text_of
 from warmline.query.questions import ask
 from warmline.web.accounts import Role
 from warmline.web.scorecards import forms
-from warmline.web.store import now
+from warmline.web.store import assignments, coaching, now
 
 
 def evaluations_in(programme: Programme, call_id: str, columns: str) -> list[tuple[Any, ...]]:
@@ -21,8 +21,12 @@ def test_goals_have_a_day_and_an_outcome_and_the_agent_reads_all(programme: Prog
     lea, ann = programme.lea, programme.ann
     coach = {"id": "ann", "text": "name the feeling first"}
     assert send(lea, "/agent/coach", **coach, kind="goal").status_code == 422, "a goal has a day"
-    late = (now() - timedelta(days=3)).date()
-    assert send(lea, "/agent/coach", **coach, kind="goal", due=str(late)).status_code == 303
+    today = now().date()
+    late = today - timedelta(days=3)
+    over = send(lea, "/agent/coach", **coach, kind="goal", due=str(late))
+    assert over.status_code == 422 and f"{late} is over" in over.text
+    assert send(lea, "/agent/coach", **coach, kind="goal", due=str(today)).status_code == 303
+    programme.served.site.store.write(coaching.update().values(due=late))
     note = {"id": "ann", "text": "calm voice", "kind": "recognition", "call": "ann-1", "at": "0:09"}
     assert send(lea, "/agent/coach", **note).status_code == 303
     foreign = send(lea, "/agent/coach", **note | {"call": "bob-1"})
@@ -165,7 +169,7 @@ def test_clips_are_kept_in_order_and_searches_by_name(programme: Programme) -> N
     ]
     assert "Play one after the other" in page and address in programme.lea.get("/work").text
     late = send(rea, "/playlist/add", **{"clip.1": "21 25 ann-1", "title": "t"})
-    assert late.status_code == 422 and "ann-1 has 20.0 s" in late.text
+    assert late.status_code == 422 and "ann-1 lasts 0:20, " in late.text
     cut = send(rea, "/playlist/add", **{"clip.1": "18 500 ann-1", "title": "cut"})
     assert 'data-start="18.0" data-end="20.0"' in rea.get(cut.headers["location"]).text
     for bad in ("9 3 ann-1", "x y ann-1", "0 5 nobody", "0 9999 ann-1"):
@@ -207,3 +211,13 @@ def test_what_was_done_by_mistake_is_put_back(programme: Programme) -> None:
     assert f'name="assignment" value="{number}"' in programme.rob.get("/work").text
     assert send(programme.rob, "/done", again=number).status_code == 404, "it waits already"
     send(programme.rob, "/done", assignment=number)
+
+
+def test_an_older_sample_says_draw_as_newer_ones_do(programme: Programme) -> None:
+    old = programme.served.logged_in(Role.REVIEWER, "old")
+    send(old, "/sample", n="1", seed="7")
+    assert "random, 1 of " in text_of(old.get("/work"))
+    older = assignments.update().where(assignments.c.user_name == "old")
+    programme.served.site.store.write(older.values(why="random, 1 of 9, seed 7"))
+    assert "random, 1 of 9, draw 7" in text_of(old.get("/work"))
+    assert "Ziehung 7" in text_of(old.get("/work", headers={"Accept-Language": "de"}))

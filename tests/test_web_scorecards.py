@@ -133,14 +133,50 @@ def test_ones_own_result_can_be_corrected_until_somebody_acts_on_it(served: Serv
     assert f'<a href="{html.escape(address)}">Correct these answers</a>' in shown
     assert "Correct these answers" not in lead.get(first.headers["location"]).text
     assert 'name="greeted" value="no" checked' in rea.get(address).text
+    assert 'name=".why"' in rea.get(address).text
+    silent = rea.post("/call/score", data=yes, headers=FROM_HERE | {"X-Form": "1"})
+    assert silent.status_code == 422 and silent.headers["X-Field"] == ".why"
+    assert "say why you correct it" in silent.text
+    yes[".why"] = "she greets at 0:01"
     second = rea.post("/call/score", data=yes, headers=FROM_HERE)
     corrected = rea.get(second.headers["location"]).text
     assert "100%" in corrected and "was no" in corrected and "Correct these answers" in corrected
+    assert "she greets at 0:01" in corrected, "who was evaluated reads why"
+    assert '<ol class="steps" reversed>' in corrected, "the first version is number 1"
+    before = first.headers["location"]
+    assert "It was given anew since" in rea.get(before).text and "100%" in rea.get(before).text
+    (opened,) = set(
+        re.findall(r'href="/evaluation\?id=(\d+)&amp;version=\1"', rea.get(before).text)
+    ) - {number_in(second.headers["location"])}
+    earlier = rea.get(f"/evaluation?id={opened}&version={opened}").text
+    assert "This is an earlier version" in earlier and "she greets" not in earlier
+    assert "<td>✗ no</td>" in earlier, "as it was answered then"
     number = second.headers["location"].rpartition("=")[2]
     appeal = {"id": number, "step": "appealed", "text": "she did not"}
     assert lead.post("/evaluation/answer", data=appeal, headers=FROM_HERE).status_code == 303
-    assert "Correct these answers" not in rea.get(second.headers["location"]).text
+    shut = rea.get(second.headers["location"]).text
+    assert "Correct these answers" not in shut and "you cannot correct it any more" in shut
     assert rea.post("/call/score", data=yes, headers=FROM_HERE).status_code == 422
+
+
+def test_who_scored_a_call_or_appealed_decides_only_where_no_other_lead_is(served: Served) -> None:
+    lead = served.logged_in(Role.LEAD)
+    address = send(
+        lead, "/call/score", id="ann-1", save="final", **answers(served, identity_checked="no")
+    ).headers["location"]
+    page = text_of(lead.get(address))
+    assert "0% ✗ critical question answered no: identity checked" in page
+    assert "Why it was corrected" not in page, "it is the first version"
+    number = number_in(address)
+    send(lead, "/evaluation/answer", id=number, step="appealed", text="she did")
+    decide = {"id": number, "step": "upheld", "text": "no"}
+    assert 'value="upheld"' in lead.get(address).text, "nobody else could"
+    other = served.logged_in(Role.LEAD, "olga")
+    assert 'value="upheld"' not in lead.get(address).text
+    refused = send(lead, "/evaluation/decide", **decide)
+    assert refused.status_code == 422 and "another lead decides: olga" in refused.text
+    assert send(other, "/evaluation/decide", **decide).status_code == 303
+    assert "A lead has decided, so these answers stay." in lead.get(address).text
 
 
 def test_scores_count_what_applied_and_a_critical_no_fails() -> None:
@@ -325,7 +361,7 @@ def test_of_two_who_decide_at_once_one_is_told(programme: Programme) -> None:
     steps = programme.served.site.store.read(sa.select(tables.dispute_steps))
     said = [row["step"] for row in steps if row["evaluation_id"] == int(number)]
     assert len(said) == 2 and said[0] == "appealed" and said[1] in ("upheld", "overturned")
-    goal = {"id": "bob", "kind": "goal", "text": "wait", "due": "2026-12-24"}
+    goal = {"id": "bob", "kind": "goal", "text": "wait", "due": str(tables.now().date())}
     assert send(programme.lea, "/agent/coach", **goal).status_code == 303
     page = programme.lea.get("/agent?id=bob").text
     (which,) = re.findall(r'name="goal" value="(\d+)"', page)

@@ -18,9 +18,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from warmline.errors import WarmlineError
 from warmline.settings import Settings
 from warmline.web.accounts import (
     COOKIE,
+    HEADERS,
     Accounts,
     Guard,
     LoginError,
@@ -136,8 +138,15 @@ def create_app(site: Site, hosts: frozenset[str]) -> Starlette:
 
     async def fault(request: Request, _: Exception) -> Response:
         """Answer for a fault of ours without quoting it: it may hold words of a call."""
-        accepted = request.headers.get("accept-language", "")
-        return Response(f"{site.said(accepted, _FAULT)}\n", 500)
+        try:
+            session = await run_in_threadpool(session_of, site, request)
+            user = session.user if session else None
+            answer = refusal(site, request, RefusedError(500, _FAULT), user)
+        except (WarmlineError, sa.exc.SQLAlchemyError):  # what is at fault keeps the users, too
+            accepted = request.headers.get("accept-language", "")
+            answer = Response(f"{site.said(accepted, _FAULT)}\n", 500)
+        answer.headers.update(HEADERS | {"Cache-Control": "no-store"})
+        return answer
 
     return Starlette(
         routes=_routes(site),

@@ -107,8 +107,10 @@ def begin_calibration(visit: Visit) -> Response:
     Raises QueryError naming the field that is wrong.
     """
     title, name = visit.asked("title"), visit.asked("form")
-    if not title or len(title) > _LONGEST_TITLE:
-        raise FieldError("title", f"give a name of at most {_LONGEST_TITLE} characters")
+    if not title:
+        raise FieldError("title", "give it a name first")
+    if len(title) > _LONGEST_TITLE:
+        raise FieldError("title", f"a name has at most {_LONGEST_TITLE} characters")
     known = forms(visit.site.warehouse.path)
     if name not in known:
         raise QueryError(f"form: one of {', '.join(known)}, not {name[:40]!r}")

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from warmline.errors import QueryError, RecordingRefusedError, Status, WarmlineError
@@ -27,9 +26,17 @@ from warmline.recordings.sound import PEAKS_PER_S, SAMPLE_RATE_HZ
 from warmline.values import Span
 from warmline.warehouse.landing_folder import known_places, noted_folder
 from warmline.web.accounts import Right
-from warmline.web.drawing import arcs, cue_sentence, events, quiet_outside, timeline, waveform
+from warmline.web.drawing import arcs, cues_in, events, quiet_outside, timeline, waveform
 from warmline.web.scorecards import evaluations_of, forms
-from warmline.web.site import FieldError, RefusedError, Visit, call_url, rows_for
+from warmline.web.site import (
+    FieldError,
+    RefusedError,
+    Visit,
+    call_url,
+    clock_text,
+    rows_for,
+    seconds,
+)
 from warmline.web.sound import (
     RangeError,
     Recording,
@@ -43,6 +50,12 @@ from warmline.web.sound import (
 from warmline.web.store import comments, now
 from warmline.web.warehouse import Reader, Row
 
+_NOT_CORRECTED = (
+    "say what it should be: another feeling, something else that became of it, or no feeling at all"
+)
+_NOTHING_TO_ANSWER = (
+    "where there is no feeling at all, nothing can have become of it: leave that as found"
+)
 _MOST_COLUMNS = 8000
 _LONGEST_TEXT = 2000
 _ONE_CALL = "SELECT * FROM calls WHERE call_id = $id"
@@ -74,9 +87,10 @@ def show_call(visit: Visit) -> Response:
             cues_in=cues_in,
             cue_kinds=FEELINGS,
             cue_answers=CUE_ANSWERS,
-            comments=comments_of(visit, call.landing_key),
+            comments=visit.comments(call.landing_key),
             evaluations=evaluations_of(visit, [call.landing_key]),
             corrected=corrected(page),
+            uncorrected=uncorrected(page),
             forms=forms(site.warehouse.path),
             no_sound=no_sound,
             sound=sound_link(visit, call),
@@ -173,6 +187,8 @@ def list_words(visit: Visit) -> Response:
 def review_cue(visit: Visit) -> Response:
     """Judge a row of the ledger; the row comes back with what people say of it now."""
     judgement = _judgement(visit)
+    if judgement.verdict is Verdict.WRONG and judgement.should_be is None:
+        raise FieldError("feeling", _NOT_CORRECTED)
     at_s = seconds(visit.asked("start_s"), "start_s")
     places = known_places(visit.site.settings, None, visit.site.warehouse.path)
     with visit.site.reading() as reader:
@@ -191,6 +207,9 @@ def review_cue(visit: Visit) -> Response:
             cue=cue,
             cue_kinds=FEELINGS,
             cue_answers=CUE_ANSWERS,
+            is_judged=True,
+            corrected=corrected(page),
+            uncorrected=uncorrected(page),
         )
 
 
@@ -224,8 +243,10 @@ def add_comment(visit: Visit) -> Response:
         if label not in FEELINGS:
             raise QueryError(f"label: a cue's is {', '.join(FEELINGS)}")
     text = visit.asked("text")
-    if not text or len(text) > _LONGEST_TEXT:
-        raise FieldError("text", f"say something in at most {_LONGEST_TEXT} characters")
+    if not text:
+        raise FieldError("text", "write something first")
+    if len(text) > _LONGEST_TEXT:
+        raise FieldError("text", f"at most {_LONGEST_TEXT} characters")
     at_s = seconds(visit.asked("start_s"), "start_s")
     with visit.site.reading() as reader:
         call = visit.call(reader)
@@ -233,7 +254,9 @@ def add_comment(visit: Visit) -> Response:
             "SELECT any_value(duration_s) FROM calls WHERE call_id = $id", {"id": call.call_id}
         )
         if duration is not None and at_s > duration:
-            raise FieldError("start_s", f"the call has {duration:.1f} s, {at_s:.1f} is after it")
+            raise FieldError(
+                "start_s", f"the call lasts {clock_text(duration)}, {clock_text(at_s)} is after it"
+            )
         values = {
             "landing_key": call.landing_key,
             "at": now(),
@@ -247,7 +270,7 @@ def add_comment(visit: Visit) -> Response:
         visit.note("commented", call, detail=f"{kind} {at_s:.1f} s")
         if not visit.is_partial:
             return RedirectResponse(call_url(call.call_id, at_s), 303)
-        return visit.page("_comments.html", reader, comments=comments_of(visit, call.landing_key))
+        return visit.page("_comments.html", reader, comments=visit.comments(call.landing_key))
 
 
 def note_played(visit: Visit) -> Response:
@@ -283,7 +306,9 @@ def _judgement(visit: Visit) -> Judgement:
 def _corrected_cue(visit: Visit) -> str | None:
     """Return what a feeling, its answer, or both should be; None where a form says neither."""
     feeling, answer = visit.asked("feeling"), visit.asked("answer")
-    if feeling == NO_CUE:  # then nothing can have become of it
+    if feeling == NO_CUE:
+        if answer:
+            raise FieldError("answer", _NOTHING_TO_ANSWER)
         return feeling
     return BOTH.join(part for part in (feeling, answer) if part) or None
 
@@ -503,38 +528,35 @@ def _not_one(page: CallPage, rows: Sequence[Row], role: str | None) -> str:
 
 @dataclass(frozen=True)
 class Corrected:
-    """The counts of a rate as people who listened leave them, and how many rows they changed."""
+    """The counts of a rate as people who listened leave them."""
 
     answered: int
     answerable: int
-    changed: int
 
 
 def corrected(page: CallPage) -> Corrected | None:
-    """Return the answered rate of a call with what review overturned; None where nothing was.
+    """Return the answered rate of a call with what review overturned; None where it stays.
 
     A cue on which reviewers differ, or of which nobody says what it should be, stays as it is.
     """
-    answered = answerable = changed = 0
+    answered = answerable = 0
+    found = [cue["answer"] or NO_ANSWER for cue in page.opportunities]
     for cue in page.opportunities:
         review = page.review_of_cue(cue["opportunity_index"])
         said = review["should_be"] if review and review["verdict"] == "wrong" else None
         truth = said.rpartition(BOTH)[2] if said else None
         truth = truth if truth in CUE_ANSWERS else None
-        changed += truth is not None and truth != (cue["answer"] or NO_ANSWER)
         answer = cue["answer"] or NO_ANSWER if truth is None else truth
         answerable += answer in ANSWERS
         answered += answer in WARM_ANSWERS
-    return Corrected(answered, answerable, changed) if changed else None
+    counted = sum(answer in WARM_ANSWERS for answer in found), sum(a in ANSWERS for a in found)
+    return None if counted == (answered, answerable) else Corrected(answered, answerable)
 
 
-def cues_in(page: CallPage, turn_index: int) -> list[Row]:
-    """Return the cues that a turn holds, each with the sentence that says what became of it."""
-    return [
-        cue | {"sentence": cue_sentence(cue)}
-        for cue in page.opportunities
-        if cue["turn_index"] == turn_index
-    ]
+def uncorrected(page: CallPage) -> int:
+    """Return how many feelings were called wrong without one word for what they should be."""
+    said = (page.review_of_cue(cue["opportunity_index"]) for cue in page.opportunities)
+    return sum(1 for one in said if one and one["verdict"] == "wrong" and not one["should_be"])
 
 
 def recording_of(visit: Visit, reader: Reader, call: Row) -> Recording:
@@ -568,30 +590,3 @@ def stored_peaks(visit: Visit, reader: Reader, landing_key: str) -> tuple[bytes,
         return ()
     files = [str(row["file"]) for row in reader.rows(_LANDED, {"key": landing_key})]
     return peaks_of(folder, landing_key, files)
-
-
-def comments_of(visit: Visit, landing_key: str) -> list[Row]:
-    """Return what people wrote about a call, in order of its seconds."""
-    query = (
-        sa.select(comments)
-        .where(comments.c.landing_key == landing_key)
-        .order_by(comments.c.start_s, comments.c.comment_id)
-    )
-    return [
-        row | {"text": visit.site.store.unseal(row["text"]), "by": visit.name_of(row["user_name"])}
-        for row in visit.site.store.read(query)
-    ]
-
-
-def seconds(text: str, name: str) -> float:
-    """Return a time of a form as seconds. Raises QueryError naming the field."""
-    try:
-        parts = [float(part) for part in text.split(":")]
-    except ValueError:
-        parts = []
-    if not 1 <= len(parts) <= 3 or not all(0 <= part < 1e6 for part in parts):
-        raise FieldError(name, f"write the time as 0:11 or 11.2, not {text[:40]!r}")
-    total = 0.0
-    for part in parts:
-        total = total * 60 + part
-    return total

@@ -42,23 +42,30 @@ def show_evaluation(visit: Visit) -> Response:
     with visit.site.reading() as reader:
         found, call = _meant(visit, reader)
         page = page_of(reader.cursor, call.call_id, with_profile=False)
-        shown = found.final if found.steps else found.latest
+        newest = found.final if found.steps else found.latest
+        shown = _asked_version(visit, found) or newest
         form: Form = shown["content"]
+        is_newest = shown is newest
+        is_own = found.versions[-1]["user_name"] == visit.user.name
         visit.note("opened evaluation", call, detail=str(shown["evaluation_id"]))
         return visit.page(
             "evaluation.html",
             reader,
             found=found,
             shown=shown,
+            newest=newest,
+            asked_id=int(visit.asked("id")),
+            before=_version_before(found, shown),
             call_id=call.call_id,
             agent=visit.name_of(page.call["agent_id"]),
             form=form,
             answers=shown["answers"],
             findings=findings(page, form),
-            may_answer=_answers_now(visit, found, page.call["agent_id"]),
-            may_decide=visit.user.may(Right.LEAD) and found.status == APPEALED,
-            is_own=(is_own := found.versions[-1]["user_name"] == visit.user.name),
-            may_correct=is_own and _may_correct(visit, found),
+            may_answer=_answers_now(visit, found, page.call["agent_id"]) if is_newest else (),
+            may_decide=is_newest and visit.user.may(Right.LEAD) and found.status == APPEALED,
+            is_own=is_own,
+            other_leads=_other_leads(visit, found),
+            uncorrectable=_why_uncorrectable(visit, found),
         )
 
 
@@ -93,6 +100,10 @@ def decide_dispute(visit: Visit) -> Response:
         found, call = _meant(visit, reader)
     if found.status != APPEALED:
         raise QueryError(f"this evaluation is {found.status}; nobody has appealed")
+    if others := _other_leads(visit, found):
+        raise QueryError(
+            f"you scored this call or appealed, so another lead decides: {', '.join(others)}"
+        )
     if step == UPHELD:
         return _step(visit, found, call, step, text)
     before = found.final
@@ -136,6 +147,20 @@ def evaluations_of_agent(
     own = {key: call for key, call in calls.items() if call["agent_id"] == agent_id}
     found = [each for each in evaluations_of(visit, own.keys()) if not each.final["is_draft"]]
     return [(each, own[each.latest["landing_key"]]) for each in found]
+
+
+def own_drafts(visit: Visit, reader: Reader) -> list[tuple[Evaluation, Row]]:
+    """Return the evaluations that this person began and has not finished, each with its call."""
+    query = sa.select(evaluations.c.landing_key).where(
+        evaluations.c.is_draft, evaluations.c.user_name == visit.user.name
+    )
+    keys = {row["landing_key"] for row in visit.site.store.read(query.distinct())}
+    calls = reader.calls(keys)
+    return [
+        (found, calls[found.latest["landing_key"]])
+        for found in evaluations_of(visit, calls.keys())
+        if found.latest["is_draft"]
+    ]
 
 
 def export_scores(visit: Visit) -> Response:
@@ -189,12 +214,40 @@ def _exported_rows(row: Row, call: Row, status: str, is_current: bool) -> list[l
     ]
 
 
-def _may_correct(visit: Visit, found: Evaluation) -> bool:
-    """Tell whether its author may still change an evaluation: nobody has decided or appealed it."""
+def _asked_version(visit: Visit, found: Evaluation) -> Row | None:
+    """The version that the address asks to see; None where it asks for the evaluation as it is."""
+    asked = visit.asked("version")
+    return next((row for row in found.versions if str(row["evaluation_id"]) == asked), None)
+
+
+def _version_before(found: Evaluation, shown: Row) -> Row | None:
+    """The version that another one was given in place of."""
+    place = [row["evaluation_id"] for row in found.versions].index(shown["evaluation_id"])
+    return next(iter(found.versions[place + 1 :]), None)
+
+
+def _other_leads(visit: Visit, found: Evaluation) -> list[str]:
+    """Who decides in this person's place, who scored the call or appealed; nobody where none is."""
+    sides = {found.versions[-1]["user_name"]}
+    sides |= {step["user_name"] for step in found.steps if step["step"] == APPEALED}
+    if visit.user.name not in sides:
+        return []
+    users = visit.site.accounts.all_users()
+    return [user.name for user in users if user.may(Right.LEAD) and user.name not in sides]
+
+
+def _why_uncorrectable(visit: Visit, found: Evaluation) -> str | None:
+    """Why its author may change an evaluation no more; None while that is possible."""
     latest = found.latest
-    is_blind = latest["calibration_id"] is not None  # what was said blind stays as it was said
-    is_there = latest["form"] in forms(visit.site.warehouse.path)
-    return found.status not in ANSWERED and is_there and not is_blind
+    if found.status == APPEALED:
+        return "Somebody appealed, so a lead decides what it says; you cannot correct it any more."
+    if found.status in ANSWERED:
+        return "A lead has decided, so these answers stay."
+    if latest["calibration_id"] is not None:
+        return "What was said blind, for a calibration, stays as it was said."
+    if latest["form"] not in forms(visit.site.warehouse.path):
+        return "The form is not in use any more, so these answers stay."
+    return None
 
 
 def _answers_now(visit: Visit, found: Evaluation, agent: str | None) -> tuple[str, ...]:

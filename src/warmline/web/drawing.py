@@ -314,3 +314,12 @@ def cue_sentence(cue: Row) -> str:
     verdict = "answered" if cue["answered"] else "not answered"
     after = "" if cue["latency_s"] is None else f" after {cue['latency_s']:.1f} s"
     return f"{feeling}: {verdict} ({answer}){after}"
+
+
+def cues_in(page: CallPage, turn_index: int) -> list[Row]:
+    """Return the cues that a turn holds, each with the sentence that says what became of it."""
+    return [
+        cue | {"sentence": cue_sentence(cue)}
+        for cue in page.opportunities
+        if cue["turn_index"] == turn_index
+    ]

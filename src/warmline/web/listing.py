@@ -1,5 +1,6 @@
 """Lists of calls, and of feelings left unanswered: filters that are links, page by page by key."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -65,14 +66,15 @@ FROM calls GROUP BY ALL
 _ALL_DAYS = """
 SELECT agent_id, team, queue, contact_reason, count(*) AS calls FROM calls GROUP BY ALL
 """
+#: The columns of a call that filters other than those on measures ask for.
+_DECIDING = "call_id, started_at, agent_id, team, queue, contact_reason, is_simulated"
 #: What decides which calls are on a page of the list, in its order.
 _KEYS = f"""
-SELECT call_id, started_at, agent_id, team, queue, contact_reason, is_simulated
-FROM calls ORDER BY {_ORDER}
+SELECT {_DECIDING} FROM calls ORDER BY {_ORDER}
 """
 #: The same where measures decide, too.
 _MEASURED = f"""
-SELECT call_id, started_at, agent_id, team, queue, contact_reason, status, duration_s,
+SELECT {_DECIDING}, status, duration_s,
     answered, answerable, answered_rate, agent_interruptions, agent_competitive_interruptions,
     dead_air_s, longest_dead_air_s, hold_s, hostile, misplaced_offers, reasks
 FROM call_summary ORDER BY {_ORDER}
@@ -90,7 +92,8 @@ WITH picked AS (
 )
 SELECT
     calls.call_id, calls.started_at, calls.agent_id, calls.queue, calls.is_simulated,
-    o.opportunity_index, o.kind, o.strength, o.start_s, o.text, o.answer, o.answer_text,
+    o.opportunity_index, o.kind, o.strength, o.probability, o.start_s, o.text, o.answer,
+    o.answer_text,
     replied.text AS agent_turn, greatest(o.start_s - 1, 0) AS clip_start_s,
     least(coalesce(o.answer_end_s, o.end_s + 4) + 1, calls.duration_s) AS clip_end_s
 FROM picked
@@ -110,7 +113,7 @@ _WORST = """o.strength DESC,
     o.call_no DESC, o.start_s"""
 _NEWEST = "calls.started_at DESC NULLS LAST, calls.call_id, o.start_s"
 _REVIEWED = """
-SELECT call_id, opportunity_index, verdict FROM review_summary
+SELECT call_id, opportunity_index, verdict, should_be FROM review_summary
 WHERE subject = 'cue' AND call_id IN $ids
 """
 
@@ -318,14 +321,14 @@ def corrections(reader: Reader, by: str, where: Condition | None = None) -> dict
 
 
 def corrected_rows(rows: list[Row], changed: dict[str, Row], name: str) -> list[Row]:
-    """Return rows with `corrected`: their counts after review; None where it changed nothing."""
+    """Return rows with `corrected`: their counts after review; None where they are the same."""
     found = []
     for row in rows:
         change = changed.get(str(row[name]))
         told = change and row["answered"] is not None and row["answerable"] is not None
         counts = (
             {part: row[part] + change[part] for part in ("answered", "answerable")}
-            if change and told
+            if change and told and (change["answered"] or change["answerable"])
             else None
         )
         found.append(row | {"corrected": counts})
@@ -374,6 +377,7 @@ def list_calls(visit: Visit) -> Response:
             simulated=_simulated(reader, hits) if hits else set(),
             problem=problem,
             missed=missed_feelings(visit, reader, shown),
+            uncorrected=_uncorrected(reader, rows),
             scores=_scores(visit, reader, ids),
             has_both=_has_both(reader),
             next_link=_next_link(filters, after),
@@ -382,6 +386,16 @@ def list_calls(visit: Visit) -> Response:
             reasons=_why_nothing(visit, reader, filters) if is_empty else [],
             total=reader.value(f"SELECT calls FROM {reader.kept('call_extent', _EXTENT)}"),
         )
+
+
+def _uncorrected(reader: Reader, rows: list[Row]) -> Counter[str]:
+    """Return how many feelings of calls listeners called wrong, and not what they should be."""
+    reviewed = verdicts(reader, rows).items()
+    return Counter(
+        call_id
+        for (call_id, _), said in reviewed
+        if said["verdict"] == "wrong" and not said["should_be"]
+    )
 
 
 def _scores(visit: Visit, reader: Reader, ids: list[str]) -> dict[str, list[Evaluation]]:
@@ -473,13 +487,15 @@ def list_unanswered(visit: Visit) -> Response:
         )
 
 
-def verdicts(reader: Reader, rows: list[Row]) -> dict[tuple[str, int], str]:
-    """Return what listeners say of rows of the ledger, by call and place in it."""
+def verdicts(reader: Reader, rows: list[Row]) -> dict[tuple[str, int], Row]:
+    """Return what listeners say of rows of the ledger, by call and place in it: the verdict, and
+    what it should be if they say so.
+    """
     ids = sorted({row["call_id"] for row in rows})
     if not ids or not reader.value("SELECT count(*) FROM reviews"):
         return {}
     found = reader.rows(_REVIEWED, {"ids": ids})
-    return {(row["call_id"], row["opportunity_index"]): row["verdict"] for row in found}
+    return {(row["call_id"], row["opportunity_index"]): row for row in found}
 
 
 def _next_link(filters: Filters, after: tuple[str, str] | None) -> str | None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +13,6 @@ from warmline.errors import QueryError
 from warmline.settings import Settings
 from warmline.web.accounts import Right
 from warmline.web.calibration import against_machine
-from warmline.web.call_routes import seconds
 from warmline.web.disputes import evaluations_of_agent
 from warmline.web.drawing import Interval, change, interval, interval_on, trend
 from warmline.web.listing import (
@@ -23,7 +22,7 @@ from warmline.web.listing import (
     missed_feelings,
     verdicts,
 )
-from warmline.web.site import FieldError, RefusedError, Visit, rows_for
+from warmline.web.site import FieldError, RefusedError, Visit, rows_for, seconds
 from warmline.web.store import coaching, now
 from warmline.web.warehouse import Reader, Row
 
@@ -387,16 +386,21 @@ def _of_kind(rows: Sequence[Row], kind: str) -> tuple[Row, ...]:
 
 def _text(visit: Visit) -> str:
     text = visit.asked("text")
-    if not text or len(text) > _LONGEST_TEXT:
-        raise FieldError("text", f"say something in at most {_LONGEST_TEXT} characters")
+    if not text:
+        raise FieldError("text", "write something first")
+    if len(text) > _LONGEST_TEXT:
+        raise FieldError("text", f"at most {_LONGEST_TEXT} characters")
     return text
 
 
 def _day(visit: Visit) -> date:
     try:
-        return date.fromisoformat(visit.asked("due"))
+        due = date.fromisoformat(visit.asked("due"))
     except ValueError:
         raise FieldError("due", "a goal needs a day by which it is due") from None
+    if due < now().date() - timedelta(days=1):  # it may still be yesterday elsewhere
+        raise FieldError("due", f"{due} is over; a goal needs a day that is still to come")
+    return due
 
 
 def _moment(visit: Visit, reader: Reader, agent: str) -> tuple[str | None, float | None]:

@@ -169,7 +169,7 @@ class Report:
     hostile: list[Row]
     quotes: dict[str, list[Row]]
     worst: list[Row]
-    verdicts: dict[tuple[str, int], str]
+    verdicts: dict[tuple[str, int], Row]
     unheard: list[Row]
     no_ledger: list[Row]
     #: The parts of which groups are left out, as they are small enough to be about somebody.

@@ -37,6 +37,8 @@ _LONGEST_NOTE = 2000
 NOT_APPLICABLE = "na"
 #: Fields that are sent beside the answers: a question of that name would be taken for one.
 _TAKEN = frozenset({"id", "form", "save", "calibration", "step", "text"})
+#: Why an evaluation is corrected: kept with its answers, under a name that no question can have.
+WHY = ".why"
 ANSWERED = ("appealed", "upheld", "overturned")
 CHANGED = "somebody answered, decided or scored this meanwhile; open it again, and then say it"
 
@@ -194,12 +196,18 @@ class Evaluation:
 
         An acknowledgement is of the version that was read, not of one that came after it.
         """
+        status = self.final_status
+        return "draft" if status == "final" and self.latest["is_draft"] else status
+
+    @property
+    def final_status(self) -> str:
+        """Return the same of the newest version that is no draft, whatever draft came after it."""
         if self.steps:
             last = self.steps[-1]
             is_of_this = last["evaluation_id"] == self.final["evaluation_id"]
             if is_of_this or last["step"] in ANSWERED:
                 return str(last["step"])
-        return "draft" if self.latest["is_draft"] else "final"
+        return "final"
 
     def changed_since(self) -> sa.ColumnElement[bool]:
         """Return the condition that somebody answered, decided or scored it since it was read."""
@@ -313,6 +321,8 @@ def answers_in(form: Form, fields: Mapping[str, str]) -> dict[str, str]:
             raise QueryError(f"{question.id}: answer {', '.join(allowed[1:])}")
         answers[question.id] = answer
         answers[f"{question.id}.note"] = fields.get(f"{question.id}.note", "")[:_LONGEST_NOTE]
+    if why := fields.get(WHY, "").strip():
+        answers[WHY] = why[:_LONGEST_NOTE]
     return answers
 
 

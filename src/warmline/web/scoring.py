@@ -13,11 +13,13 @@ from starlette.responses import Response
 from warmline.errors import QueryError
 from warmline.query.calls import CallPage
 from warmline.web.accounts import Right
-from warmline.web.call_routes import begin_sound, cues_in, page_for, sound_link
+from warmline.web.call_routes import begin_sound, page_for, sound_link
+from warmline.web.drawing import cues_in
 from warmline.web.names import FINDS, YES_OR_NO
 from warmline.web.scorecards import (
     ANSWERED,
     CHANGED,
+    WHY,
     Form,
     answers_in,
     as_stored,
@@ -26,7 +28,7 @@ from warmline.web.scorecards import (
     land_or_say,
     score,
 )
-from warmline.web.site import RefusedError, Visit
+from warmline.web.site import FieldError, RefusedError, Visit
 from warmline.web.store import assignments, calibrations, evaluations, now
 from warmline.web.warehouse import Row
 
@@ -134,13 +136,14 @@ def _form_page(visit: Visit, form: Form, sent: dict[str, str] | None) -> Respons
         call = visit.call(reader)
         page = page_for(visit, reader, call)
         calibration = _calibration_for(visit, call.landing_key, form.name)
-        own = [
-            found.latest
+        mine = [
+            found
             for found in evaluations_of(visit, [call.landing_key])
             if found.versions[-1]["user_name"] == visit.user.name
             and found.latest["form"] == form.name
             and found.latest["calibration_id"] == calibration
         ]
+        own = [found.latest for found in mine]
         no_sound = begin_sound(visit, reader, page.call)
         visit.note("opened", call)
         shown = visit.page(
@@ -157,6 +160,7 @@ def _form_page(visit: Visit, form: Form, sent: dict[str, str] | None) -> Respons
             answers=sent or (own[0]["answers"] if own else {}),
             missing=[q for q in form.questions if sent is not None and not sent[q.id]],
             last=own[0] if own else None,
+            is_correction=any(not row["is_draft"] for found in mine for row in found.versions),
             calibration=calibration,
         )
     shown.status_code = 200 if sent is None else 422
@@ -179,6 +183,7 @@ def save_form(visit: Visit) -> Response:
         calibrations.c.calibration_id == calibration, calibrations.c.closed_at.is_not(None)
     )
     changed: list[sa.ColumnElement[bool]] = [closed]
+    is_correction = False
     for found in evaluations_of(visit, [call.landing_key]):
         first = found.versions[-1]
         mine = (first["user_name"], first["form"]) == (visit.user.name, form.name)
@@ -187,7 +192,12 @@ def save_form(visit: Visit) -> Response:
                 raise QueryError(
                     f"this evaluation was {found.status}: a lead decides what it says now"
                 )
+            is_correction = is_correction or not found.final["is_draft"]
             changed.append(found.changed_since())
+    if not is_correction:
+        answers.pop(WHY, None)
+    elif not is_draft and WHY not in answers:
+        raise FieldError(WHY, "say why you correct it: the agent will read it")
     values = {
         "landing_key": call.landing_key,
         "user_name": visit.user.name,

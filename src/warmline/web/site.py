@@ -26,7 +26,7 @@ from warmline.web.language import Formats, Sentences, chosen_language, languages
 from warmline.web.names import YES_OR_NO, find_words, measure_words, reason_words, words
 from warmline.web.oidc import Provider
 from warmline.web.sound import SoundCache
-from warmline.web.store import Store, playlists
+from warmline.web.store import Store, comments, playlists
 from warmline.web.warehouse import Reader, Row, Warehouse
 
 # Templates, their filters and languages.
@@ -95,6 +95,27 @@ def call_url(call_id: str, at_s: float | None = None) -> str:
     """Return the address of a call's page, at a second of it."""
     moment = "" if at_s is None else f"#t={at_s:.1f}"
     return f"/call?{urlencode({'id': call_id})}{moment}"
+
+
+def clock_text(at_s: float) -> str:
+    """Return a time of a call as people write it: 1:05, with tenths where there are any."""
+    minutes, rest = divmod(round(at_s, 1), 60)
+    return f"{minutes:.0f}:{rest:04.1f}".removesuffix(".0")
+
+
+def seconds(text: str, name: str) -> float:
+    """Return a time of a form as seconds. Raises FieldError naming the field."""
+    try:
+        parts = [float(part) for part in text.split(":")]
+    except ValueError:
+        parts = []
+    is_time = 1 <= len(parts) <= 3 and all(0 <= part < 1e6 for part in parts)
+    if not is_time or not all(part < 60 for part in parts[1:]):
+        raise FieldError(name, f"write the time as 0:11 or 11.2, not {text[:40]!r}")
+    total = 0.0
+    for part in parts:
+        total = total * 60 + part
+    return total
 
 
 def marked(text: str | None, phrase: str) -> list[tuple[str, bool]]:
@@ -252,6 +273,15 @@ class Visit:
         return [
             row | store.opened(row, "title") | {"by": self.name_of(row["user_name"])}
             for row in rows
+        ]
+
+    def comments(self, landing_key: str) -> list[Row]:
+        """Return what people wrote about a call, in order of its seconds."""
+        store = self.site.store
+        query = sa.select(comments).where(comments.c.landing_key == landing_key)
+        rows = store.read(query.order_by(comments.c.start_s, comments.c.comment_id))
+        return [
+            row | store.opened(row, "text") | {"by": self.name_of(row["user_name"])} for row in rows
         ]
 
     def said(self, message: str) -> str:

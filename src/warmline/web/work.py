@@ -10,11 +10,10 @@ from starlette.responses import Response
 
 from warmline.errors import QueryError
 from warmline.web.accounts import Right, Role
-from warmline.web.call_routes import seconds
-from warmline.web.disputes import disputes_to_decide, evaluations_of_agent
+from warmline.web.disputes import disputes_to_decide, evaluations_of_agent, own_drafts
 from warmline.web.listing import Filters, condition, filters_of
 from warmline.web.scorecards import forms
-from warmline.web.site import FieldError, RefusedError, Visit
+from warmline.web.site import FieldError, RefusedError, Visit, clock_text, seconds
 from warmline.web.store import assignments, calibrations, clips, now, playlists, searches
 from warmline.web.warehouse import Reader, Row
 
@@ -54,6 +53,7 @@ def show_work(visit: Visit) -> Response:
             to_hear=assigned(visit, reader),
             done=_done_lately(visit, reader),
             forms=forms(visit.site.warehouse.path),
+            drafts=own_drafts(visit, reader) if visit.user.may(Right.REVIEW) else [],
             disputes=disputes_to_decide(visit, reader) if visit.user.may(Right.LEAD) else [],
             evaluated=evaluated,
             searches=searches_of(visit),
@@ -91,11 +91,12 @@ def assigned(visit: Visit, reader: Reader) -> list[Row]:
     shown = []
     for row in rows:
         if call := calls.get(row["landing_key"]):
-            people = {
+            told = {
                 "agent_id": visit.name_of(call["agent_id"]),
                 "by_name": visit.name_of(row["by_name"]),
+                "why": row["why"].replace(", seed ", ", draw "),  # as older samples have it
             }
-            shown.append({**row, **call, **people})
+            shown.append({**row, **call, **told})
     return shown
 
 
@@ -295,7 +296,8 @@ def _clip(visit: Visit, reader: Reader, text: str) -> dict[str, Any]:
     duration_s = reader.calls([call.landing_key])[call.landing_key]["duration_s"]
     if duration_s is not None and start_s >= duration_s:
         raise FieldError(
-            "from", f"{call.call_id} has {duration_s:.1f} s, {start_s:.1f} is after it"
+            "from",
+            f"{call.call_id} lasts {clock_text(duration_s)}, {clock_text(start_s)} is after it",
         )
     return {
         "landing_key": call.landing_key,
@@ -321,8 +323,10 @@ def _is_agent(visit: Visit) -> bool:
 
 def _title(visit: Visit) -> str:
     title = visit.asked("title")
-    if not title or len(title) > _LONGEST_TITLE:
-        raise FieldError("title", f"give a name of at most {_LONGEST_TITLE} characters")
+    if not title:
+        raise FieldError("title", "give it a name first")
+    if len(title) > _LONGEST_TITLE:
+        raise FieldError("title", f"a name has at most {_LONGEST_TITLE} characters")
     return title
 
 

@@ -371,6 +371,15 @@
     const busy = (form, button, is) => {
       for (const each of [form, button]) if (each) each.setAttribute("aria-busy", String(is));
     };
+    let unsaved = false;
+    document.addEventListener("input", (event) => {
+      if (event.target.closest("form.scorecard")) unsaved = true;
+    });
+    addEventListener("beforeunload", (event) => {
+      if (!unsaved) return;
+      event.preventDefault();
+      event.returnValue = "";  // older browsers ask only for this
+    });
     function tell(form, name, text) {
       const page = new DOMParser().parseFromString(text, "text/html");
       const main = page.querySelector("main");
@@ -400,20 +409,27 @@
       event.preventDefault();
       if (form.getAttribute("aria-busy") === "true") return;
       const body = new URLSearchParams(new FormData(form, button));
+      const wasUnsaved = unsaved, isScorecard = form.matches(".scorecard");
       forget(form);
       busy(form, button, true);
+      if (isScorecard) unsaved = false;  // it is on its way, and whoever leaves now loses nothing
       try {
         const answer = await fetch(form.getAttribute("action"), {
           method: "POST", body, headers: { "X-Form": "1" },
           keepalive: String(body).length < 60000,  // whoever leaves the page at once loses nothing
         });
         const to = answer.headers.get("X-Go");
-        if (!to) { tell(form, answer.headers.get("X-Field"), await answer.text()); return; }
+        if (!to) {
+          unsaved = wasUnsaved;
+          tell(form, answer.headers.get("X-Field"), await answer.text());
+          return;
+        }
         const goal = new URL(to, location.href);
         const isHere = goal.pathname + goal.search === location.pathname + location.search;
         location.assign(goal);
         if (isHere && goal.hash) location.reload();
       } catch (error) {
+        unsaved = wasUnsaved;
         tell(form, null, String(error.message || error));
       } finally {
         busy(form, button, false);
