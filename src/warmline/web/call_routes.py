@@ -380,9 +380,7 @@ def five_quotes(page: CallPage) -> list[Quote]:
     return [
         _quote(page, "What the customer wanted", _wanted(page), "no turn of the customer is known"),
         _quote(page, "What it felt like", _felt(page), _no_cue(page)),
-        _quote(
-            page, "What was promised", _first(page, _PROMISES, "agent"), "no promise was recognised"
-        ),
+        _quote(page, "What was promised", _promised(page), "no promise was recognised"),
         _quote(page, "How it ended", _ended(page), "nobody said how it ended"),
         _quote(page, "What is open", _open(page), _nothing_open(page)),
     ]
@@ -426,11 +424,12 @@ def _nothing_open(page: CallPage) -> str:
     return page.call["no_ledger_reason"] or "cannot be said: no feeling was recognised"
 
 
-def _first(page: CallPage, kinds: Sequence[str], role: str) -> Row | None:
-    for kind in kinds:
-        for row in page.moments:
-            if row["kind"] == kind and row["role"] == role:
-                return row
+def _promised(page: CallPage) -> Row | None:
+    """Return the last promise of the agent: "may I put you on hold" comes early in a call."""
+    for kind in _PROMISES:
+        rows = [m for m in page.moments if m["kind"] == kind and m["role"] == "agent"]
+        if rows:
+            return rows[-1]
     return None
 
 
