@@ -20,7 +20,7 @@ from warmline.web.warehouse import Reader, Row
 
 PAGE_ROWS = 50
 _MOST_FEELINGS = 100
-_MOST_HITS = 200
+_MOST_HITS = 100
 _MOST_CHOICES = 30
 #: Days that a filter may name: periods before them and days after them are days, too.
 _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2200, 12, 31)
