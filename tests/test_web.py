@@ -68,8 +68,8 @@ def test_a_wrong_password_keeps_the_name_and_pages_say_where_they_belong(served:
 
 
 def test_what_is_answered_is_sent_at_once() -> None:
-    """Asyncio turns Nagle's algorithm off only for sockets that name TCP; with it a page waits 40 ms
-    for the browser to acknowledge its head.
+    """Asyncio turns Nagle's algorithm off only for sockets that name TCP; otherwise a page waits
+    40 ms for the browser to acknowledge its head.
     """
     with _bound("127.0.0.1", 0) as listening:
         assert listening.proto == socket.IPPROTO_TCP

@@ -374,6 +374,7 @@ def list_calls(visit: Visit) -> Response:
             filters=filters,
             rows=rows_for(visit, rows),
             hits=hits,
+            most_hits=_MOST_HITS,
             simulated=_simulated(reader, hits) if hits else set(),
             problem=problem,
             missed=missed_feelings(visit, reader, shown),
