@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,17 @@ SCORES = ("performance", "accessibility", "best-practices")
 
 
 def rated(lighthouse: str, address: str, cookie: str) -> dict[str, Any]:
-    """Return the report of Lighthouse on a page, seen on a desktop by whoever has the cookie."""
+    """Return the report of Lighthouse on a page, seen on a desktop by whoever has the cookie.
+
+    Chromium now and then records nothing, and Lighthouse asks to be run again: three times at most.
+    """
+    for _ in range(2):
+        with suppress(subprocess.CalledProcessError):
+            return _rated(lighthouse, address, cookie)
+    return _rated(lighthouse, address, cookie)
+
+
+def _rated(lighthouse: str, address: str, cookie: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         headers = Path(folder, "headers.json")
         headers.write_text(json.dumps({"Cookie": cookie}))
