@@ -108,7 +108,7 @@ ORDER BY {order}
 _OF_CALLS = " INNER JOIN calls ON calls.call_no = o.call_no"
 #: The worst first: how strong a feeling was, and of those alike how it was treated; then the calls
 #: that came last.
-_WORST = """o.strength DESC,
+WORST_FIRST = """o.strength DESC,
     list_position(['dismissed', 'ignored', 'problem_solved_only'], o.answer),
     o.call_no DESC, o.start_s"""
 _NEWEST = "calls.started_at DESC NULLS LAST, calls.call_id, o.start_s"
@@ -471,7 +471,7 @@ def list_unanswered(visit: Visit) -> Response:
         asked = filters_of(visit, reader, "/feelings", usual_days=7)
         filters = replace(asked, measure="", phrase="", sort="")
         where = condition(visit, reader, filters)
-        order = _NEWEST if is_newest else _WORST
+        order = _NEWEST if is_newest else WORST_FIRST
         calls = _OF_CALLS if is_newest or where.sql != "true" else ""  # a join of all takes long
         sql = _UNANSWERED.format(calls=calls, where=where.sql, order=order, rows=_MOST_FEELINGS + 1)
         rows = reader.rows(sql, where.values)

@@ -11,7 +11,7 @@ from warmline.statistics import Estimate, wilson
 from warmline.web.accounts import Right
 from warmline.web.drawing import Change, Interval, TrendPoint, change, interval, trend
 from warmline.web.listing import (
-    _WORST,
+    WORST_FIRST,
     Condition,
     Filters,
     condition,
@@ -206,7 +206,7 @@ def report_of(visit: Visit, reader: Reader) -> Report:
     weeks = corrected_rows(weeks, by_week, "week")
     friction = reader.rows(_FRICTION.format(most=_MOST_ROWS))
     changed = corrections(reader, "'all'", counted)
-    worst = reader.rows(_UNANSWERED.format(order=_WORST, most=_MOST_MOMENTS))
+    worst = reader.rows(_UNANSWERED.format(order=WORST_FIRST, most=_MOST_MOMENTS))
     mix = sums("contact_reason", "calls DESC, name")
     mix_before = sums("contact_reason", "name", "NOT is_now")
     hostile = sums("queue", "hostile_minutes DESC NULLS LAST, name")

@@ -57,7 +57,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Finding:
-    """What the machine says to a question: of which measure or find, its row, where to hear it.
+    """The machine's answer to a question: the measure or find, its row, where to hear it.
 
     `kind` is how it is put into words: `missing`, `opening`, `story`, `yes_or_no`, `count`, `rate`
     or `value`.

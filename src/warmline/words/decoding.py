@@ -187,7 +187,7 @@ class _EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
 
 
 class BiasTables:
-    """What each token adds after a text, as tensors over Whisper's vocabulary."""
+    """The bias of each token after a text, as tensors over Whisper's vocabulary."""
 
     def __init__(self, bias: Bias, device: torch.device) -> None:
         self._bias = bias

@@ -204,7 +204,7 @@ class OpenAIWhisper:
 
     @cached_property
     def _bias(self) -> Bias | None:
-        """What the terms of the vocabulary add to a text; None without one."""
+        """Return what the terms of the vocabulary add to a text; None without one."""
         if not self._terms:
             return None
         from whisper.tokenizer import get_tokenizer

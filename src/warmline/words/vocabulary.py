@@ -83,7 +83,7 @@ def fingerprint(settings: WordSettings) -> str | None:
 
 
 class Tokenizer(Protocol):
-    """What a tokenizer of Whisper does for us."""
+    """A tokenizer of Whisper, as far as terms need it: texts into tokens and back."""
 
     def encode(self, text: str) -> list[int]:
         """Return the tokens of a text."""
