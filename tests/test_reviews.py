@@ -140,6 +140,29 @@ def test_of_one_reviewer_the_last_word_counts_and_two_may_disagree(folder: Path)
     assert rows(folder, "SELECT reviews, said_right, said_wrong FROM review_summary") == [(2, 1, 1)]
 
 
+def test_a_verdict_that_is_withdrawn_counts_no_more_and_is_kept(folder: Path) -> None:
+    withdrawn = Judgement("kim", Verdict.WITHDRAWN)
+    with pytest.raises(QueryError, match="kim has no verdict here to withdraw"):
+        mark(folder, 3.0, withdrawn)
+    mark(folder, 3.0, WRONG)
+    mark(folder, 3.0, replace(RIGHT, reviewer="lou"))
+    mark(folder, 3.2, withdrawn)
+    with pytest.raises(QueryError, match="kim has no verdict here to withdraw"):
+        mark(folder, 3.0, withdrawn)
+    ((name, verdict),) = ask(
+        folder / "w.duckdb", "SELECT reviewers, verdict FROM review_summary"
+    ).rows
+    assert (list(name), verdict) == (["lou"], "right"), "kim's counts no more, lou's does"
+    put(folder)
+    assert [row[2] for row in rows(folder, LEDGER)] == ["right", None]
+    kept = rows(folder, "SELECT reviewer, verdict FROM review_detail ORDER BY ALL")
+    assert kept == [("kim", "withdrawn"), ("lou", "right")]
+    assert len(review_files(folder / "w.landing")) == 3, "each word is kept"
+    mark(folder, 3.0, WRONG)
+    put(folder)
+    assert rows(folder, LEDGER)[0][2] == "disputed", "who withdrew may judge again"
+
+
 def test_a_damaged_review_is_said_and_stops_nothing(folder: Path) -> None:
     mark(folder, 3.0, WRONG)
     mark(folder, 6.0, WRONG)

@@ -113,7 +113,7 @@ def test_a_warehouse_of_another_version_is_said_to_be_one(tmp_path: Path) -> Non
         for page in ("/report", "/people"):
             answer = served.alone().get(page)
             assert answer.status_code == 409
-            assert "another version of warmline published this warehouse" in answer.text
+            assert "Another version of warmline published this warehouse" in answer.text
     with pytest.raises(QueryError, match="another version of warmline"):
         ask(path, "SELECT * FROM agent_week")
 
@@ -147,33 +147,33 @@ def test_what_is_wrong_with_a_field_is_said_of_the_field_in_plain_words(browser:
     """A form that the script sends gets the line and the name of the field, and goes nowhere."""
     sent = FROM_HERE | {"X-Form": "1"}
     for path, fields, field, said in (
-        ("/call/comment", {"start_s": "abc", "kind": "comment"}, "start_s", "write the time as"),
+        ("/call/comment", {"start_s": "abc", "kind": "comment"}, "start_s", "Write the time as"),
         (
             "/call/comment",
             {"start_s": "21", "kind": "comment"},
             "start_s",
-            "the call lasts 0:20",
+            "The call lasts 0:20",
         ),
         (
             "/call/comment",
             {"start_s": "1", "kind": "comment", "text": ""},
             "text",
-            "write something",
+            "Write something",
         ),
-        ("/call/review-cue", {"start_s": "3.2", "verdict": "wrong"}, "reason", "say why"),
+        ("/call/review-cue", {"start_s": "3.2", "verdict": "wrong"}, "reason", "Say why"),
         (
             "/call/review-measure",
             {"name": "dead_air_s", "verdict": "wrong", "reason": "x", "should_be": "much"},
             "should_be",
-            "the right value is a number, such as 0.5, not",
+            "The right value is a number, such as 0.5, not",
         ),
-        ("/agent/coach", {"id": "ann", "kind": "goal"}, "due", "a goal needs a day"),
+        ("/agent/coach", {"id": "ann", "kind": "goal"}, "due", "A goal needs a day"),
         ("/agent/coach", {"id": "ann", "kind": "goal", "due": "2020-01-01"}, "due", "2020-01-01"),
         ("/agent/coach", {"id": "ann", "kind": "note", "call": "bob-1"}, "call", "bob-1 is none"),
-        ("/playlist/add", {"call": "ann-1", "from": "x", "to": "9"}, "from", "write the time as"),
-        ("/playlist/add", {"call": "ann-1", "from": "9", "to": "8"}, "to", "a passage ends after"),
-        ("/sample", {"n": "none", "seed": "1"}, "n", "a whole number from 1 to"),
-        ("/searches", {"title": "", "query": ""}, "title", "give it a name first"),
+        ("/playlist/add", {"call": "ann-1", "from": "x", "to": "9"}, "from", "Write the time as"),
+        ("/playlist/add", {"call": "ann-1", "from": "9", "to": "8"}, "to", "A passage ends after"),
+        ("/sample", {"n": "none", "seed": "1"}, "n", "A whole number from 1 to"),
+        ("/searches", {"title": "", "query": ""}, "title", "Give it a name first"),
     ):
         answer = browser.post(path, data={"id": "ann-1", "text": "so", **fields}, headers=sent)
         assert (answer.status_code, answer.headers.get("X-Field")) == (422, field), fields

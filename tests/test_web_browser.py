@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -113,15 +113,20 @@ def visitor(served: tuple[str, str, Path]) -> Iterator[Visitor]:
     base, name, folder = served
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        context = browser.new_context(base_url=base)
-        page = context.new_page()
-        page.goto("/work")
-        page.get_by_label("Name").fill(name)
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
-        page.wait_for_url("**/work")
-        yield Visitor(browser, base, context.storage_state(), folder)
+        yield Visitor(browser, base, let_in(browser, base, name), folder)
         browser.close()
+
+
+def let_in(browser: Any, base: str, name: str) -> Any:
+    """Return what a browser keeps after somebody has logged in."""
+    context = browser.new_context(base_url=base)
+    page = context.new_page()
+    page.goto("/work")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/work")
+    return context.storage_state()
 
 
 def until(page: Any, condition: str) -> None:
@@ -143,7 +148,7 @@ def test_a_call_is_found_heard_and_checked(visitor: Visitor) -> None:
     page.goto("/calls")
     page.get_by_text("Only where").click()
     page.get_by_role("link", name="a feeling found was left unanswered").click()
-    page.get_by_role("link", name="ann-1").click()
+    page.get_by_role("link", name="ann-1", exact=True).click()
 
     page.locator("#cue-0 .time").first.click()
     until(page, "document.getElementById('sound').currentTime > 3.3")
@@ -251,8 +256,8 @@ def test_a_comment_and_a_scorecard_are_saved(visitor: Visitor) -> None:
     for choice in rest:
         choice.check()
     page.get_by_role("button", name="Save as final").click()
-    page.get_by_role("alert").get_by_role("link").click()
-    assert "no answer yet" in page.locator("fieldset:target").inner_text(), "the open one is shown"
+    assert "1 question left" in page.locator("#so-far").inner_text()
+    assert page.evaluate("document.activeElement.name") == last.get_attribute("name"), "it is shown"
     assert rest[0].is_checked(), "what was answered is kept"
     last.check()
     page.get_by_role("button", name="Save as final").click()
@@ -260,6 +265,46 @@ def test_a_comment_and_a_scorecard_are_saved(visitor: Visitor) -> None:
     assert "100%" in page.locator("main").inner_text()
     page.goto("/call?id=ann-1")
     assert "Conversation: 100%" in page.get_by_role("region", name="Scorecards").inner_text()
+    assert visitor.problems == []
+
+
+def test_a_call_is_scored_by_keys_and_what_was_found_is_taken_over(visitor: Visitor) -> None:
+    page = replace(visitor, state=let_in(visitor.browser, visitor.base, "rea")).page()
+    page.goto("/calls?days=all")
+    page.get_by_role("link", name="Score it: bob-1").click()
+    page.wait_for_url("**/call/score*")
+    offered = page.locator("fieldset[data-offered]").count()
+    questions = page.locator("fieldset[data-weight]").count()
+    assert page.locator("input[type=radio]:checked").count() == 0 and 0 < offered < questions
+    page.keyboard.press("h")
+    until(page, "document.getElementById('sound').currentTime > 0.5")
+    until(page, "document.getElementById('sound').paused")
+    (stop,) = {
+        float(e.get_attribute("data-stop") or 0) for e in page.locator("#q-greeted .hear-it").all()
+    }
+    assert page.evaluate("document.getElementById('sound').currentTime") < stop + 1.5, "no further"
+    page.keyboard.press("y")
+    assert page.locator("[name=greeted][value=yes]").is_checked()
+    page.keyboard.press("2")
+    assert page.locator("[name=let_tell][value=no]").is_checked(), "the next one was asked"
+    page.get_by_role("button", name="Hear what was found").click()
+    until(page, "!document.getElementById('sound').paused")
+    until(page, "document.getElementById('sound').paused")
+    assert page.evaluate("document.getElementById('sound').currentTime") > 9, "the last of them"
+    page.get_by_role("button", name="Take over what was found").click()
+    assert page.locator("[name=let_tell][value=no]").is_checked(), "an answer of a person stays"
+    taken = page.locator(".taken:visible").count()
+    assert taken == page.locator("input[name$='.by'][value=machine]").count() > 0
+    first = page.locator("fieldset:has(.taken:visible)").first
+    first.locator("input[type=radio]:not(:checked)").first.check()
+    assert page.locator(".taken:visible").count() == taken - 1, "changed, it is one's own"
+    while page.locator("fieldset[data-weight]:not(:has(:checked))").count():
+        page.keyboard.press("1")
+    figure = page.locator("#so-far .figure").inner_text()
+    page.get_by_role("button", name="Save as final").click()
+    page.wait_for_url("**/evaluation?id=*")
+    shown = page.locator("main").inner_text()
+    assert figure in shown and shown.count("as the machine found, taken over") == taken - 1
     assert visitor.problems == []
 
 
@@ -282,7 +327,7 @@ def test_answers_that_are_not_saved_are_not_left_without_a_word(visitor: Visitor
     until(page, "true")
     assert asked == ["beforeunload"] and "/call/score" in page.url
     page.get_by_role("button", name="Save as final").click()
-    page.get_by_role("alert").get_by_role("link").first.wait_for()
+    page.locator("#so-far .problem").wait_for()
     page.get_by_role("link", name="Calls", exact=True).click()
     assert asked == ["beforeunload"] * 2, "what was refused is not saved"
     page.remove_listener("dialog", stay)
@@ -326,7 +371,7 @@ def test_what_cannot_be_kept_is_said_by_its_field_and_stays_filled_in(visitor: V
     form.get_by_label("The words").fill("my card")
     form.get_by_role("button", name="Note it").click()
     form.get_by_role("alert").wait_for()
-    assert form.get_by_role("alert").inner_text() == ("write the time as 0:11 or 11.2, not 'abc'")
+    assert form.get_by_role("alert").inner_text() == ("Write the time as 0:11 or 11.2, not 'abc'")
     assert page.evaluate("document.activeElement.name") == "start_s"
     assert form.get_by_label("The words").input_value() == "my card"
     page.goto("/agent?id=ann")
@@ -335,7 +380,7 @@ def test_what_cannot_be_kept_is_said_by_its_field_and_stays_filled_in(visitor: V
     words.fill("listen longer")
     page.get_by_role("button", name="Save").click()
     page.locator(".coach").get_by_role("alert").wait_for()
-    assert "a goal needs a day" in page.locator(".coach").inner_text()
+    assert "A goal needs a day" in page.locator(".coach").inner_text()
     assert words.input_value() == "listen longer" and "/agent?id=ann" in page.url
     assert visitor.problems == []
 
@@ -408,7 +453,7 @@ def test_a_monday_of_a_lead(visitor: Visitor, tmp_path: Path) -> None:
     until_played(page, float(second.get_attribute("data-start")))
 
     page.goto("/work")
-    page.get_by_role("link", name="Conversation").first.click()
+    waiting.get_by_role("link", name="Score it").first.click()
     for choice in page.get_by_label("yes", exact=True).all():
         choice.check()
     page.get_by_label("no", exact=True).first.check()

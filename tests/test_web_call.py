@@ -6,14 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from support.factories import call, cue, measured
-from support.pages import FROM_HERE, SAYS, Programme, audible, comment, send, serving, text_of
+from support.pages import (
+    FROM_HERE,
+    SAYS,
+    Programme,
+    Served,
+    audible,
+    comment,
+    send,
+    serving,
+    text_of,
+)
 from support.warehouses import put
 from warmline.analysis import missing_metric, rate
+from warmline.query.questions import ask
 from warmline.query.reviews import Judgement, Verdict, all_reviews, review_cue
 from warmline.values import RoleName
 from warmline.web.accounts import Role
+from warmline.web.store import audit
 
 
 def test_the_page_of_a_call_shows_rows_with_reasons_and_seconds(reading: Any) -> None:
@@ -100,7 +113,7 @@ def test_a_review_without_a_reason_is_one_line_and_leaves_the_row(
 ) -> None:
     answer = mark(browser)
     assert answer.status_code == 422
-    assert "say why it is wrong" in answer.text
+    assert "Say why it is wrong" in answer.text
     assert answer.headers["HX-Retarget"] == "#say"
     assert not list(all_reviews(folder / "landing"))
 
@@ -124,11 +137,11 @@ def test_comments_and_missed_cues_are_kept_beside_the_warehouse(browser: Any, fo
     page = browser.get("/call", params={"id": "ann-1"}).text
     assert "well said" in page and "my card" in page, "they outlive a rebuilding"
     assert comment(browser, start_s="0:99:99:1").status_code == 422
-    assert "the call lasts 0:20, 0:21 is after it" in comment(browser, start_s="21").text
+    assert "The call lasts 0:20, 0:21 is after it" in comment(browser, start_s="21").text
     assert "lasts 0:20, 9:59.5 is after" in comment(browser, start_s="9:59.5").text
-    assert "write the time as 0:11" in comment(browser, start_s="9:99").text, "no time"
-    assert "write something first" in comment(browser, text=" ").text
-    assert "at most 2000 characters" in comment(browser, text="a" * 2001).text
+    assert "Write the time as 0:11" in comment(browser, start_s="9:99").text, "no time"
+    assert "Write something first" in comment(browser, text=" ").text
+    assert "At most 2000 characters" in comment(browser, text="a" * 2001).text
     assert comment(browser, kind="other").status_code == 422
     assert comment(browser, text=" ").status_code == 422
 
@@ -239,7 +252,7 @@ def test_a_wrong_feeling_is_corrected_and_the_rate_above_it_at_once(
     browser: Any, folder: Path
 ) -> None:
     empty = mark(browser, reason="it is wrong")
-    assert empty.status_code == 422 and "say what it should be" in empty.text
+    assert empty.status_code == 422 and "Say what it should be" in empty.text
     assert empty.headers["X-Field"] == "feeling" and not list(all_reviews(folder / "landing"))
     page = browser.get("/call?id=ann-1").text
     assert page.count('id="answered-corrected"') == 1 and "hx-swap-oob" not in page
@@ -280,3 +293,83 @@ def test_what_is_1_or_0_is_said_as_yes_or_none_found(tmp_path: Path) -> None:
     cells = dict(re.findall(r'id="m-(\w+)-call">.*?<td class="n">([^<]+)<?', page, re.DOTALL))
     shown = {name: text.strip() for name, text in cells.items()}
     assert shown == {"next_step": "none found", "expectation_set": "yes"}
+
+
+def test_a_verdict_is_withdrawn_and_rates_and_marks_follow(
+    served: Served, browser: Any, folder: Path
+) -> None:
+    rea = served.logged_in(Role.REVIEWER, "rea")
+    cue = {"id": "ann-1", "start_s": "3.2"}
+    nothing = rea.post("/call/review-cue", data=cue | {"verdict": "withdrawn"}, headers=FROM_HERE)
+    assert nothing.status_code == 422 and "has no verdict here to withdraw" in nothing.text
+    said = cue | {"verdict": "wrong", "reason": "she did", "answer": "affective"}
+    shown = rea.post("/call/review-cue", data=said, headers=FROM_HERE | {"HX-Request": "true"}).text
+    assert (
+        "Withdraw my verdict" in shown and 'class="corrected">corrected by review 1 of 1' in shown
+    )
+    assert "Withdraw my verdict" not in browser.get("/call?id=ann-1").text, "it is rea's"
+    withdrawn = cue | {"verdict": "withdrawn"}
+    shown = rea.post(
+        "/call/review-cue", data=withdrawn, headers=FROM_HERE | {"HX-Request": "true"}
+    ).text
+    assert 'class="verdict' not in shown and 'class="corrected"' not in shown
+    for page in ("/call?id=ann-1", "/calls?days=all", "/agent?id=ann", "/feelings"):
+        told = rea.get(page).text
+        assert 'class="corrected"' not in told and "listeners say" not in told, page
+    assert [review.verdict for review in all_reviews(folder / "landing")] == ["wrong", "withdrawn"]
+    assert rea.post("/call/review-cue", data=withdrawn, headers=FROM_HERE).status_code == 422
+    noted = served.site.store.read(sa.select(audit).where(audit.c.action == "reviewed"))
+    assert noted[-1]["detail"] == "cue 3.2 s: withdrawn"
+    assert "withdrawn" in str(ask(folder / "w.duckdb", "FROM review_detail").rows)
+    assert ask(folder / "w.duckdb", "FROM review_summary").rows == ()
+
+
+def test_a_wrong_measure_says_what_it_should_be_or_that_nobody_can_know(
+    browser: Any, folder: Path
+) -> None:
+    sent = {"id": "ann-1", "name": "dead_air_s", "verdict": "wrong", "reason": "music"}
+    part = FROM_HERE | {"HX-Request": "true"}
+    empty = browser.post("/call/review-measure", data=sent, headers=part)
+    assert empty.status_code == 422 and empty.headers["X-Field"] == "should_be"
+    assert "Say what it should be, or that it cannot be known" in empty.text
+    both = browser.post(
+        "/call/review-measure", data=sent | {"unknown": "1", "should_be": "2"}, headers=part
+    )
+    assert both.status_code == 422 and not list(all_reviews(folder / "landing"))
+    row = browser.post("/call/review-measure", data=sent | {"unknown": "1"}, headers=part)
+    assert "should be cannot be known" in text_of(row)
+    (review,) = all_reviews(folder / "landing")
+    assert review.should_be == "cannot_be_known"
+    undone = browser.post(
+        "/call/review-measure", data=sent | {"verdict": "withdrawn"}, headers=part
+    )
+    assert undone.status_code == 200 and 'class="verdict' not in undone.text
+
+
+WANTED = [
+    ("Hello, good morning, my name is Anna Smith.", "I lost my card.", "I lost my card."),
+    ("Hi there. This is Tom speaking. I want to cancel my contract.", "Yes.", "I want to cancel"),
+    ("Yes, hello, how are you doing today?", "My bill is wrong again, please.", "My bill is wrong"),
+    ("Hello, I would like to move my flight.", "Yes.", "Hello, I would like to move my flight."),
+    ("My name is Ann Lee and I was charged twice.", "Yes.", "My name is Ann Lee and I was charged"),
+    ("I am so sad about all of this.", "Yes.", "I am so sad about all of this."),
+]
+
+
+def test_what_the_customer_wanted_is_no_greeting_and_no_name(tmp_path: Path) -> None:
+    made = [
+        call(
+            f"c{i}",
+            path=f"/calls/c{i}.wav",
+            says=[SAYS[0], (*SAYS[1][:-1], first), SAYS[2], (*SAYS[3][:-1], second)],
+            duration_s=20.0,
+        )
+        for i, (first, second, _) in enumerate(WANTED)
+    ]
+    put(tmp_path, *made)
+    with serving(tmp_path) as served:
+        client = served.alone()
+        for i, (_, _, wanted) in enumerate(WANTED):
+            page = text_of(client.get(f"/call?id=c{i}"))
+            said = re.search(r"What the customer wanted [\d:]+ “([^”]*)”", page)
+            assert said and said[1].startswith(wanted), page

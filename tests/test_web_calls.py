@@ -1,6 +1,8 @@
 """The pages that list calls, feelings left unanswered, and what somebody said."""
 
+import csv
 import html
+import io
 import re
 from dataclasses import replace
 from itertools import product
@@ -9,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import sqlalchemy as sa
 from starlette.testclient import TestClient
 
 from support.factories import call, cue
@@ -19,6 +22,7 @@ from warmline.web import listing
 from warmline.web.accounts import Role
 from warmline.web.scorecards import forms
 from warmline.web.site import marked
+from warmline.web.store import audit
 
 
 def test_the_worst_unanswered_feelings_are_one_click_from_the_first_page(served: Served) -> None:
@@ -139,7 +143,7 @@ def test_a_fault_of_ours_leaves_the_menu_and_quotes_nothing(
     client = TestClient(served.app, base_url=BASE, raise_server_exceptions=False)
     log_in(client, "lead", PASSWORD)
     answer = client.get("/calls")
-    assert answer.status_code == 500 and "a fault in warmline" in answer.text
+    assert answer.status_code == 500 and "A fault in warmline" in answer.text
     assert '<a href="/work"' in answer.text and "my_secret_column" not in answer.text
     assert "default-src" in answer.headers["Content-Security-Policy"]
     assert answer.headers["Cache-Control"] == "no-store"
@@ -173,7 +177,7 @@ def test_why_a_filter_leaves_nothing(reading: Any) -> None:
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ({"from": "soon"}, "a day is written 2026-11-20"),
+        ({"from": "soon"}, "A day is written 2026-11-20"),
         ({"measure": "charm"}, "measure: one of"),
         ({"after": "x|y"}, "not the key of a row"),
         ({"after": "soon|3"}, "not the key of a row"),
@@ -277,3 +281,28 @@ def test_the_list_says_which_calls_were_scored(served: Served) -> None:
 def test_last_week_is_said_where_nobody_asked_for_days(reading: Any) -> None:
     assert "Feelings left unanswered: the last seven days," in reading.get("/feelings").text
     assert "the last seven days," not in reading.get("/feelings?days=all").text
+
+
+def test_a_list_says_how_many_calls_match_and_is_exported_as_filtered(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lead, rea = served.logged_in(Role.LEAD), served.logged_in(Role.REVIEWER, "rea")
+    assert " 3 calls · This list: for Excel · CSV" in text_of(lead.get("/calls?days=all"))
+    assert " 1 call · " in text_of(lead.get("/calls?days=all&agent=ann"))
+    assert "/calls.csv" not in rea.get("/calls?days=all").text
+    wrong = {"id": "ann-1", "start_s": "3.2", "verdict": "wrong", "reason": "she did"}
+    lead.post("/call/review-cue", data=wrong | {"answer": "affective"}, headers=FROM_HERE)
+    rows = list(csv.DictReader(io.StringIO(lead.get("/calls.csv?days=all&sort=length").text)))
+    assert [row["call_id"] for row in rows][:2] == ["bob-1", "ann-1"] and len(rows) == 3
+    (ann,) = (row for row in rows if row["call_id"] == "ann-1")
+    assert (ann["answered"], ann["answerable"], ann["answered_by_review"]) == ("0.0", "1.0", "1.0")
+    one = lead.get("/calls.csv?days=all&agent=bob").text
+    assert "bob-1" in one and "ann-1" not in one
+    assert lead.get("/calls.xlsx?days=all").content.startswith(b"PK")
+    assert lead.get("/calls.csv?phrase=card").status_code == 422
+    noted = served.site.store.read(sa.select(audit).where(audit.c.action == "exported"))
+    assert [row["detail"] for row in noted][1] == "calls, 1: agent=bob&days=all"
+    assert rea.get("/calls.csv").status_code == 403
+    monkeypatch.setattr(listing, "MOST_COUNTED", 2)
+    assert " More than 1,000 calls" in text_of(lead.get("/calls?days=all"))
+    assert " 1 call · " in text_of(lead.get("/calls?days=all&agent=ann"))

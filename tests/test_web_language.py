@@ -14,9 +14,10 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from support.factories import call, measured
-from support.pages import EVIL, FROM_HERE, Served, serving
+from support.pages import EVIL, FROM_HERE, Served, serving, text_of
 from support.warehouses import put
 from warmline.analysis import MetricDefinition
+from warmline.pipeline.stages import all_measures
 from warmline.query.reviews import ANSWERS, FEELINGS
 from warmline.warehouse import publish
 from warmline.warehouse.tables import note_of_version
@@ -26,7 +27,7 @@ from warmline.web.call_routes import HEADLINES
 from warmline.web.disputes import STEPS
 from warmline.web.drawing import OVERLAP_NAMES, SILENCE_NAMES, _overlap_label, cue_sentence, trend
 from warmline.web.language import CATALOGUES, Formats, Sentences, chosen_language
-from warmline.web.names import words
+from warmline.web.names import PLAIN, words
 from warmline.web.people import OUTCOMES
 
 STATIC = Path(__file__).parents[1] / "src" / "warmline" / "web" / "static"
@@ -143,29 +144,29 @@ def test_lines_before_any_page_are_in_the_language_that_the_browser_asks_for(
 ) -> None:
     german, client = {"Accept-Language": "de"}, served.client()
     elsewhere = client.get("/calls", headers=german | {"Host": "other.example"})
-    assert elsewhere.status_code == 400 and elsewhere.text.startswith("dieser Server heißt nicht")
+    assert elsewhere.status_code == 400 and elsewhere.text.startswith("Dieser Server heißt nicht")
     foreign = client.post("/login", headers=german | {"Sec-Fetch-Site": "cross-site"})
-    assert foreign.text == "die Anfrage kommt nicht von einer Seite dieses Servers\n"
+    assert foreign.text == "Die Anfrage kommt nicht von einer Seite dieses Servers\n"
     assert client.put("/login", headers=german).text == "PUT: hier nicht erlaubt\n"
     part = client.get("/calls", headers=german | {"HX-Request": "true"})
     assert part.text == "Ihre Sitzung ist zu Ende; öffnen Sie die Seite neu\n"
-    assert "your session has ended" in client.get("/calls", headers={"HX-Request": "true"}).text
+    assert "Your session has ended" in client.get("/calls", headers={"HX-Request": "true"}).text
 
 
 def test_messages_are_in_the_language_that_the_browser_asks_for(served: Served) -> None:
     german = {"Accept-Language": "de"}
     lead, ann = served.logged_in(Role.LEAD), served.logged_in(Role.AGENT, "ann", "ann")
     day_text = lead.get("/calls?from=1.11.", headers=german)
-    assert "from: ein Tag wird 2026-11-20 geschrieben, nicht &#39;1.11.&#39;" in day_text.text
+    assert "Ein Tag wird 2026-11-20 geschrieben, nicht &#39;1.11.&#39;" in day_text.text
     assert "Ihre Rolle, Agent, darf nicht: Anrufe aller Agenten sehen" in (
         ann.get("/report", headers=german).text
     )
-    assert "kein Anruf heißt „ann-2“; am nächsten: ann-1" in (
+    assert "Kein Anruf heißt „ann-2“; am nächsten: ann-1" in (
         lead.get("/call?id=ann-2", headers=german).text
     )
     evil = lead.get("/call", params={"id": EVIL}, headers=german).text
-    assert "kein Anruf heißt" in evil and "<script>alert" not in evil
-    assert "diese Seite gibt es nicht" in lead.get("/nowhere", headers=german).text
+    assert "Kein Anruf heißt" in evil and "<script>alert" not in evil
+    assert "Diese Seite gibt es nicht" in lead.get("/nowhere", headers=german).text
     assert (
         "Name oder Passwort ist falsch"
         in served.client()
@@ -184,6 +185,22 @@ def catalogue(context: str | None) -> dict[str, Any]:
     with (CATALOGUES / "de.po").open("rb") as file:
         entries = [m for m in read_po(file, locale="de") if m.id and m.context == context]
     return {m.id[0] if isinstance(m.id, tuple) else m.id: m for m in entries}
+
+
+def test_every_measure_is_told_in_one_plain_sentence_in_both_languages(served: Served) -> None:
+    german = catalogue("plain")
+    names = {measure.name for measure in all_measures()}
+    assert PLAIN.keys() == names, "each measure, and no other"
+    assert german.keys() == set(PLAIN.values()) and all(entry.string for entry in german.values())
+    for told in PLAIN.values():
+        assert told[0].isupper() and told.endswith(".") and "_" not in told, told
+    lead = served.logged_in(Role.LEAD)
+    page = text_of(lead.get("/measures"))
+    assert "Of ten feelings that a customer showed, how many" in page
+    assert (
+        "Von zehn Gefühlen, die ein Kunde zeigte"
+        in lead.get("/measures", headers={"Accept-Language": "de"}).text
+    )
 
 
 def test_german_says_everything_that_english_does() -> None:

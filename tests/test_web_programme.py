@@ -67,6 +67,11 @@ def test_a_calibration_is_blind_until_all_have_scored(programme: Programme) -> N
         assert "91%" not in who.get(address).text
         assert calls[1] not in who.get("/scores.csv").text
     assert not evaluations_in(programme, calls[1], "evaluator"), "open, and no row of it"
+    blind = rob.get("/call/score", params={"id": calls[0], "form": "conversation"}).text
+    assert "data-offered" not in blind and "Take over" not in blind, "every answer is one's own"
+    taken = answers(programme.served) | {"next_step.by": "machine"}
+    refused = send(rob, "/call/score", id=calls[0], save="final", **taken)
+    assert refused.status_code == 422 and "every answer is your own" in refused.text
     assert programme.ann.get(address).status_code == 403
     for name in calls:
         send(rob, "/call/score", id=name, save="final", **answers(programme.served))
@@ -119,7 +124,7 @@ def test_a_lead_can_close_a_calibration(programme: Programme) -> None:
     number = number_in(address)
     assert send(programme.rea, "/calibration/close", id=number).status_code == 403
     assert send(programme.lea, "/calibration/close", id=number).status_code == 303
-    assert "no call has been scored by two people" in text_of(programme.lea.get(address))
+    assert "No call has been scored by two people" in text_of(programme.lea.get(address))
     assert f'href="{address}"' not in programme.rea.get("/work").text
     one = {"title": "t", "form": "conversation", "n": "1", "seed": "1", "person.1": "rea"}
     assert "at least 2 people" in send(programme.lea, "/calibration/begin", **one).text
@@ -146,7 +151,7 @@ def test_a_seed_draws_the_same_calls_and_each_agent_its_share(programme: Program
     assert sorted(of) == [0, 0, 1, 1, 2, 2]
     assert len(drawn(programme, n="3", seed="1", reason="address")) == 3
     refused = send(programme.lea, "/sample", n="0", seed="1")
-    assert refused.status_code == 422 and "a whole number from 1" in refused.text
+    assert refused.status_code == 422 and "A whole number from 1" in refused.text
     nothing = send(programme.lea, "/sample", n="1", seed="1", queue="none")
     assert nothing.status_code == 422 and "loosen one" in nothing.text
     other = send(programme.rea, "/sample", n="1", seed="1", days="all", person="rob")
@@ -169,7 +174,7 @@ def test_clips_are_kept_in_order_and_searches_by_name(programme: Programme) -> N
     ]
     assert "Play one after the other" in page and address in programme.lea.get("/work").text
     late = send(rea, "/playlist/add", **{"clip.1": "21 25 ann-1", "title": "t"})
-    assert late.status_code == 422 and "ann-1 lasts 0:20, " in late.text
+    assert late.status_code == 422 and "The call lasts 0:20, " in late.text
     cut = send(rea, "/playlist/add", **{"clip.1": "18 500 ann-1", "title": "cut"})
     assert 'data-start="18.0" data-end="20.0"' in rea.get(cut.headers["location"]).text
     for bad in ("9 3 ann-1", "x y ann-1", "0 5 nobody", "0 9999 ann-1"):
@@ -201,7 +206,7 @@ def test_what_was_done_by_mistake_is_put_back(programme: Programme) -> None:
     fields = {"queue": "bills", "days": "all", "person": "rob", "n": "1", "seed": "9"}
     send(programme.lea, "/sample", **fields)
     page = programme.rob.get("/work").text
-    assert re.search(r"random, 1 of \d+, draw 9", page) and "Draw number" in page
+    assert re.search(r"Random, 1 of \d+, draw 9", page) and "Draw number" in page
     (number,) = re.findall(r'name="assignment" value="(\d+)"', page)
     send(programme.rob, "/done", assignment=number)
     done = programme.rob.get("/work").text
@@ -216,8 +221,8 @@ def test_what_was_done_by_mistake_is_put_back(programme: Programme) -> None:
 def test_an_older_sample_says_draw_as_newer_ones_do(programme: Programme) -> None:
     old = programme.served.logged_in(Role.REVIEWER, "old")
     send(old, "/sample", n="1", seed="7")
-    assert "random, 1 of " in text_of(old.get("/work"))
+    assert "Random, 1 of " in text_of(old.get("/work"))
     older = assignments.update().where(assignments.c.user_name == "old")
     programme.served.site.store.write(older.values(why="random, 1 of 9, seed 7"))
-    assert "random, 1 of 9, draw 7" in text_of(old.get("/work"))
+    assert "Random, 1 of 9, draw 7" in text_of(old.get("/work"))
     assert "Ziehung 7" in text_of(old.get("/work", headers={"Accept-Language": "de"}))

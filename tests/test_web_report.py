@@ -163,12 +163,12 @@ def test_what_customers_say_is_counted_whole_and_says_what_is_quoted(tmp_path: P
     with serving(tmp_path / "said") as served:
         page = text_of(served.logged_in(Role.LEAD).get("/report?days=all"))
     assert "fear, anxiety 2 " in page and long_enough in page and "you idiot" not in page
-    assert "hostile words 1 none of them is of that length" in page
+    assert "hostile words 1 None of them is of that length" in page
     assert "those of 20 to 240 characters" in page
     with serving(tmp_path / "none") as served:
         page = text_of(served.logged_in(Role.LEAD).get("/report?days=all"))
     assert "no quotes from these calls are kept" not in page
-    assert "no rule found a sentence of a customer here" in page
+    assert "No rule found a sentence of a customer here" in page
 
 
 def test_the_report_and_the_list_of_feelings_have_one_order(tmp_path: Path) -> None:

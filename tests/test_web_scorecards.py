@@ -36,7 +36,7 @@ from warmline.warehouse import check_warehouse, publish
 from warmline.web import store as tables
 from warmline.web.accounts import Role
 from warmline.web.people import OUTCOMES
-from warmline.web.scorecards import Evaluation, forms, land_evaluations, parse_form, score
+from warmline.web.scorecards import Evaluation, Question, forms, land_evaluations, parse_form, score
 from warmline.web.store import audit
 
 
@@ -103,7 +103,9 @@ def test_a_call_is_scored_beside_its_sound_its_words_and_what_was_found(tmp_path
     assert "fear, anxiety: not answered" in page and ">asks for a detail</a>" in page
     shown = {
         name: " ".join(re.sub("<[^>]+>", " ", html.unescape(text)).split())
-        for name, text in re.findall(r'<fieldset id="q-(\w+)">(.*?)</fieldset>', page, re.DOTALL)
+        for name, text in re.findall(
+            r'<fieldset id="q-(\w+)"[^>]*>(.*?)</fieldset>', page, re.DOTALL
+        )
     }
     for name, ending in {
         "greeted": "How the agent began: ▶ 0:00 thank you for calling how can I help",
@@ -118,8 +120,152 @@ def test_a_call_is_scored_beside_its_sound_its_words_and_what_was_found(tmp_path
         assert ending in shown[name], name
     assert "taking the matter on: the agent is not heard" in shown["owned"]
     assert 'data-t="9.5" data-end="12.0"' in page, "where it is, is heard"
+    hear = re.findall(r"Hear what was found, ([\d:]+)</button>", page)
+    assert hear == ["0:13"] and "0:13 of 0:20 in all" in page, "each second once"
+    assert 'data-from="9.0" data-stop="12.5"' in page, "and no more of it than the passage"
     assert "nächster Schritt genannt" in german and "fragt nach einer Angabe" in german
     assert len(opened) == 2, "who reads a transcript to score it has opened the call"
+
+
+_FORM = """
+title = "Ours"
+title_in.de = "Unsere"
+[[section]]
+title = "Listening"
+title_in.de = "Zuhören"
+[[section.question]]
+id = "answered"
+text = "Answered what was felt"
+text_in.de = "Auf Gefühle eingegangen"
+measure = "answered_rate"
+yes_if = ">= 0.5"
+[[section.question]]
+id = "again"
+text = "Asked for nothing twice"
+measure = "reasks"
+yes_if = "none found"
+[[section.question]]
+id = "named"
+text = "Said the name"
+is_critical = true
+measure = "opening"
+"""
+
+
+def with_own_form(folder: Path) -> None:
+    """A warehouse of one call, of whose feelings none was answered, and a form of the centre's."""
+    said = [rate("answered_rate", None, 0, 1, no_answer=""), measured("reasks", "B", 0.0)]
+    scored = audible(folder, "ann-1", metrics=said)
+    landing.write(scored, folder / "landing")
+    units = {"answered_rate": "share"}
+    defined = [replace(d, unit=units.get(d.name, "count")) for d in definitions_of([scored])]
+    publish(folder / "landing", folder / "w.duckdb", defined)
+    (folder / "w.forms").mkdir()
+    (folder / "w.forms" / "ours.toml").write_text(_FORM)
+
+
+def test_what_was_found_is_taken_over_only_by_a_person_and_is_kept_as_that(tmp_path: Path) -> None:
+    with_own_form(tmp_path)
+    with serving(tmp_path) as served:
+        rea, lead = served.logged_in(Role.REVIEWER, "rea"), served.logged_in(Role.LEAD)
+        page = rea.get("/call/score?id=ann-1&form=ours").text
+        asked = dict(re.findall(r'<fieldset id="q-(\w+)"([^>]*)>', page))
+        given = {"answered": "no", "again": "no", "named": "yes"}
+        by = {f"{name}.by": "machine" for name in given}
+        sent = {"id": "ann-1", "form": "ours", "save": "final"} | given | by
+        saved = rea.post("/call/score", data=sent, headers=FROM_HERE)
+        shown = text_of(rea.get(saved.headers["location"]))
+        table = lead.get("/scores.csv").text
+        corrected = sent | {"answered": "yes", ".why": "she does at 0:12"}
+        rea.post("/call/score", data=corrected, headers=FROM_HERE)
+        again = lead.get("/scores.csv").text
+        found = ask(tmp_path / "w.duckdb", "FROM evaluation_answers ORDER BY ALL").rows
+        names = ask(tmp_path / "w.duckdb", "FROM evaluation_answers LIMIT 1").columns
+        reasons = ask(
+            tmp_path / "w.duckdb",
+            "SELECT taken_over, correction_reason FROM evaluation_detail ORDER BY evaluated_at",
+        ).rows
+    assert 'data-offered="no"' in asked["answered"] and 'data-offered="yes"' in asked["again"]
+    assert "data-offered" not in asked["named"], "a critical question is a person's"
+    assert (
+        " checked"
+        not in page.partition('<form method="post" action="/call/score"')[2].partition("</form>")[0]
+    ), "nothing is filled in"
+    assert shown.count("as the machine found, taken over") == 1, "where it is what was found"
+    header, *rows = [line.split(",") for line in table.splitlines()]
+    at = header.index("is_taken_over")
+    assert [row[at] for row in rows] == ["True", "False", "False"]
+    assert "she does at 0:12" in again and "correction_reason" in again
+    assert sorted(row[names.index("is_taken_over")] for row in found) == [False] * 5 + [True]
+    assert reasons == ((1, None), (0, "she does at 0:12"))
+
+
+@pytest.mark.parametrize(
+    ("yes_if", "values", "answer"),
+    [
+        ("found", (0.0, 2.0), "yes"),
+        ("found", (0.0, 0.0), "no"),
+        ("found", (0.0, None), None),
+        ("found", (1.0, None), "yes"),
+        ("none found", (0.0,), "yes"),
+        ("none found", (3.0, None), "no"),
+        ("none found", (0.0, None), None),
+        (">= 0.5", (0.5,), "yes"),
+        (">= 0.5", (0.4,), "no"),
+        ("< 2", (2.0,), "no"),
+        ("= 1", (None,), None),
+        (None, (1.0,), None),
+    ],
+)
+def test_a_form_says_what_speaks_for_a_yes(
+    yes_if: str | None, values: tuple[float | None, ...], answer: str | None
+) -> None:
+    question = Question(id="q", text="Q", measure=("reasks",), yes_if=yes_if)
+    assert question.proposed(values) == answer
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ('measure = "reasks"\nyes_if = "often"', 'yes_if: "found", "none found", or a comparison'),
+        ('yes_if = "found"', "yes_if: say of which measure"),
+        ('measure = "reasks"\nis_critical = true\nyes_if = "found"', "answered by a person alone"),
+    ],
+)
+def test_a_form_that_cannot_be_proposed_says_why(lines: str, why: str) -> None:
+    text = 'title = "t"\n[[section]]\ntitle = "s"\n[[section.question]]\nid = "a"\ntext = "A"\n'
+    with pytest.raises(QueryError, match=why):
+        parse_form("f", text + lines)
+
+
+def test_a_form_speaks_the_language_of_the_page(tmp_path: Path) -> None:
+    with_own_form(tmp_path)
+    german = {"Accept-Language": "de"}
+    with serving(tmp_path) as served:
+        rea = served.logged_in(Role.REVIEWER, "rea")
+        shown = text_of(rea.get("/call/score?id=ann-1&form=ours", headers=german))
+        english = text_of(rea.get("/call/score?id=ann-1&form=ours"))
+        given = {"answered": "yes", "again": "yes", "named": "no"}
+        sent = {"id": "ann-1", "form": "ours", "save": "final"} | given
+        saved = rea.post("/call/score", data=sent, headers=FROM_HERE).headers["location"]
+        result = text_of(rea.get(saved, headers=german))
+    assert "Unsere: ann-1" in shown and "Zuhören" in shown and "Auf Gefühle eingegangen" in shown
+    assert "Asked for nothing twice" in shown, "what has no German is there in its own words"
+    assert "Ours: ann-1" in english and "Answered what was felt" in english
+    assert "Said the name" in result and "Auf Gefühle eingegangen" in result
+
+
+def test_after_a_score_the_next_call_that_waits_is_offered(browser: Any, served: Served) -> None:
+    listed = browser.get("/calls?days=all").text
+    assert 'href="/call/score?id=ann-1&amp;form=conversation"' in listed, "scored from the list"
+    send(browser, "/sample", n="5", seed="1", days="all")
+    work = browser.get("/work").text
+    waiting = re.findall(r'<th scope="row"><a href="/call\?id=([\w-]+)"', work)
+    assert len(waiting) > 1 and work.count("/call/score?") == len(waiting)
+    saved = send(browser, "/call/score", id=waiting[0], save="final", **answers(served))
+    shown = browser.get(saved.headers["location"]).text
+    assert f"Score the next call: {waiting[1]}</a>" in shown
+    assert f'href="/call/score?id={waiting[1]}&amp;form=conversation"' in shown
 
 
 def test_ones_own_result_can_be_corrected_until_somebody_acts_on_it(served: Served) -> None:
@@ -136,7 +282,7 @@ def test_ones_own_result_can_be_corrected_until_somebody_acts_on_it(served: Serv
     assert 'name=".why"' in rea.get(address).text
     silent = rea.post("/call/score", data=yes, headers=FROM_HERE | {"X-Form": "1"})
     assert silent.status_code == 422 and silent.headers["X-Field"] == ".why"
-    assert "say why you correct it" in silent.text
+    assert "Say why you correct it" in silent.text
     yes[".why"] = "she greets at 0:01"
     second = rea.post("/call/score", data=yes, headers=FROM_HERE)
     corrected = rea.get(second.headers["location"]).text
@@ -165,7 +311,7 @@ def test_who_scored_a_call_or_appealed_decides_only_where_no_other_lead_is(serve
         lead, "/call/score", id="ann-1", save="final", **answers(served, identity_checked="no")
     ).headers["location"]
     page = text_of(lead.get(address))
-    assert "0% ✗ critical question answered no: identity checked" in page
+    assert "0% ✗ critical question answered no: Checked the customer" in page
     assert "Why it was corrected" not in page, "it is the first version"
     number = number_in(address)
     send(lead, "/evaluation/answer", id=number, step="appealed", text="she did")
@@ -313,7 +459,7 @@ def test_an_evaluation_is_acknowledged_or_upheld(programme: Programme) -> None:
     fields = {"id": number, "step": "appealed", "text": "on second thought, no"}
     assert send(programme.ann, "/evaluation/answer", **fields).status_code == 303
     bare = send(programme.lea, "/evaluation/decide", id=number, step="upheld")
-    assert bare.status_code == 422 and "say why" in bare.text
+    assert bare.status_code == 422 and "Say why" in bare.text
     fields = {"id": number, "step": "upheld", "text": "the greeting is missing"}
     assert send(programme.lea, "/evaluation/decide", **fields).status_code == 303
     assert "upheld lea" in text_of(programme.ann.get(address))
@@ -393,7 +539,7 @@ def test_nobody_appeals_for_an_agent_who_has_a_login(programme: Programme) -> No
     own = number_in(evaluated(programme, reviewer, "ann-1"))
     fields = {"step": "appealed", "text": "filed by somebody else"}
     refused = send(programme.lea, "/evaluation/answer", id=own, **fields)
-    assert refused.status_code == 422 and "ann has a login" in refused.text
+    assert refused.status_code == 422 and "The agent, ann, has a login" in refused.text
     assert 'value="appealed"' not in programme.lea.get(f"/evaluation?id={own}").text
     of_bob = number_in(evaluated(programme, reviewer, "bob-1"))
     assert send(programme.lea, "/evaluation/answer", id=of_bob, **fields).status_code == 303

@@ -13,7 +13,7 @@ INNER JOIN review_summary
     ON review_summary.call_id = calls.call_id AND review_summary.subject = calls.subject
     AND review_summary.name = calls.name AND review_summary.party IS NOT DISTINCT FROM calls.party
     AND review_summary.opportunity_index IS NOT DISTINCT FROM calls.opportunity_index
-WHERE calls.is_unchanged AND review_summary.verdict <> 'right'
+WHERE calls.is_unchanged AND calls.verdict <> 'withdrawn' AND review_summary.verdict <> 'right'
     AND ($agent IS NULL OR calls.agent_id = $agent)
     AND ($subject IS NULL OR calls.subject = $subject)
     AND ($since IS NULL OR calls.started_at >= $since)

@@ -16,7 +16,8 @@ CREATE TABLE evaluations (
     score DOUBLE,
     points DOUBLE NOT NULL,
     points_possible DOUBLE NOT NULL,
-    answers STRUCT(section VARCHAR, question VARCHAR, "text" VARCHAR, answer VARCHAR, weight DOUBLE, is_critical BOOLEAN, note VARCHAR)[] NOT NULL
+    answers STRUCT(section VARCHAR, question VARCHAR, "text" VARCHAR, answer VARCHAR, weight DOUBLE, is_critical BOOLEAN, note VARCHAR, is_taken_over BOOLEAN)[] NOT NULL,
+    correction_reason VARCHAR
 );
 COMMENT ON TABLE evaluations IS 'One row a status of a version of a scorecard that a person filled in for a call; drafts, and calibrations that are still open, are not here. The views evaluation_detail and evaluation_answers have its last status. Key: evaluation_id.';
 COMMENT ON COLUMN evaluations.evaluation_id IS 'Name of this status in the landing folder.';
@@ -34,4 +35,5 @@ COMMENT ON COLUMN evaluations.status IS 'final, acknowledged or appealed by the 
 COMMENT ON COLUMN evaluations.score IS 'Weights of yes over weights of all that applied, 0..1; 0 when a critical question was answered no; NULL when nothing applied.';
 COMMENT ON COLUMN evaluations.points IS 'Weights of the questions that were answered yes.';
 COMMENT ON COLUMN evaluations.points_possible IS 'Weights of the questions that applied.';
-COMMENT ON COLUMN evaluations.answers IS 'The questions in order, each with its answer (yes, no or not_applicable), weight and note.';
+COMMENT ON COLUMN evaluations.answers IS 'The questions in order, each with its answer (yes, no or not_applicable), weight and note, and whether it is what the machine found, which the person took over.';
+COMMENT ON COLUMN evaluations.correction_reason IS 'Why its author corrected it, where this version is a correction; else NULL.';

@@ -28,6 +28,6 @@ COMMENT ON COLUMN reviews.role IS 'Of a measure of one party: agent or customer;
 COMMENT ON COLUMN reviews.start_s IS 'Of a cue: its start, seconds on the call''s clock. With name and end_s it finds the row again.';
 COMMENT ON COLUMN reviews.end_s IS 'Of a cue: its end, seconds on the call''s clock.';
 COMMENT ON COLUMN reviews.machine_said IS 'What the machine said then: the answer to the cue, or the value; NULL when it could not say.';
-COMMENT ON COLUMN reviews.verdict IS 'right or wrong.';
-COMMENT ON COLUMN reviews.should_be IS 'What it should be: an answer, another feeling, both with + between, no_cue, or a value; NULL when the reviewer did not say.';
+COMMENT ON COLUMN reviews.verdict IS 'right or wrong, or withdrawn: then what this reviewer said before counts no more.';
+COMMENT ON COLUMN reviews.should_be IS 'What it should be: an answer, another feeling, both with + between, no_cue, a value, or cannot_be_known; NULL when the reviewer did not say.';
 COMMENT ON COLUMN reviews.reason IS 'Why, in the reviewer''s words.';

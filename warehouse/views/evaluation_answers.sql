@@ -18,6 +18,7 @@ SELECT
     each.answered.weight,
     each.answered.is_critical,
     each.answered.note,
+    each.answered.is_taken_over,
     d.score,
     d.status,
     d.is_current,
@@ -41,5 +42,6 @@ COMMENT ON COLUMN evaluation_answers.answer IS 'yes, no or not_applicable.';
 COMMENT ON COLUMN evaluation_answers.weight IS 'How much the question counts.';
 COMMENT ON COLUMN evaluation_answers.is_critical IS 'Whether a no makes the score 0.';
 COMMENT ON COLUMN evaluation_answers.note IS 'What the person wrote beside the answer; NULL when nothing.';
+COMMENT ON COLUMN evaluation_answers.is_taken_over IS 'Whether the person took over what the machine had found.';
 COMMENT ON COLUMN evaluation_answers.is_current IS 'Whether this version counts: the newest of this person, form, call and calibration.';
 COMMENT ON COLUMN evaluation_answers.status IS 'final, acknowledged or appealed by the agent, upheld or overturned by a lead.';

@@ -23,6 +23,8 @@ SELECT
     e.points_possible,
     len(list_filter(e.answers, lambda a: a.is_critical AND a.answer = 'no')) AS critical_fails,
     len(list_filter(e.answers, lambda a: a.answer = 'not_applicable')) AS not_applicable,
+    len(list_filter(e.answers, lambda a: a.is_taken_over)) AS taken_over,
+    e.correction_reason,
     e.status,
     e.noted_at,
     e.evaluated_at = max(e.evaluated_at) OVER (
@@ -40,6 +42,8 @@ COMMENT ON COLUMN evaluation_detail.agent_id IS 'Who took the call, from the met
 COMMENT ON COLUMN evaluation_detail.team IS 'The agent''s team, from the metadata.';
 COMMENT ON COLUMN evaluation_detail.critical_fails IS 'How many critical questions were answered no; one makes the score 0.';
 COMMENT ON COLUMN evaluation_detail.not_applicable IS 'How many questions did not apply, and do not count.';
+COMMENT ON COLUMN evaluation_detail.taken_over IS 'How many answers are what the machine had found, which the person took over.';
+COMMENT ON COLUMN evaluation_detail.correction_reason IS 'Why its author corrected it, where this version is a correction; else NULL.';
 COMMENT ON COLUMN evaluation_detail.is_current IS 'Whether this version counts: the newest of this person, form, call and calibration.';
 COMMENT ON COLUMN evaluation_detail.status IS 'final, acknowledged or appealed by the agent, upheld or overturned by a lead.';
 COMMENT ON COLUMN evaluation_detail.landing_key IS 'The recording that was listened to (calls.landing_key); the same after every reprocessing.';

@@ -61,6 +61,7 @@ LEFT JOIN metric_now ON metric_now.review_id = r.review_id;
 
 COMMENT ON VIEW review_detail IS 'One row a reviewer''s last word on a row of the ledger or a measure, with what the machine says now.';
 COMMENT ON COLUMN review_detail.call_id IS 'The call (calls.call_id); of a recording that is gone, what it was called.';
+COMMENT ON COLUMN review_detail.verdict IS 'right or wrong, or withdrawn: then the reviewer says nothing of it any more.';
 COMMENT ON COLUMN review_detail.name IS 'Kind of the cue or name of the measure.';
 COMMENT ON COLUMN review_detail.role IS 'Of a measure of one party: agent or customer; else NULL.';
 COMMENT ON COLUMN review_detail.party IS 'Of a measure of one party: the party (parties.party); else NULL.';

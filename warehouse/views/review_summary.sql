@@ -14,9 +14,10 @@ SELECT
         ELSE 'disputed'
     END AS verdict,
     string_agg(DISTINCT should_be, ', ' ORDER BY should_be) AS should_be,
-    string_agg(reviewer || coalesce(': ' || reason, ''), '; ' ORDER BY reviewed_at, reviewer) AS remarks
+    string_agg(reviewer || coalesce(': ' || reason, ''), '; ' ORDER BY reviewed_at, reviewer) AS remarks,
+    list(DISTINCT reviewer ORDER BY reviewer) AS reviewers
 FROM review_detail
-WHERE is_unchanged
+WHERE is_unchanged AND review_detail.verdict <> 'withdrawn'
 GROUP BY call_id, subject, name, party, opportunity_index;
 
 COMMENT ON VIEW review_summary IS 'One row a row of the ledger or a measure that people reviewed and that still says what they reviewed.';
@@ -30,3 +31,4 @@ COMMENT ON COLUMN review_summary.said_wrong IS 'How many of them say that it is 
 COMMENT ON COLUMN review_summary.verdict IS 'right or wrong when all agree, else disputed.';
 COMMENT ON COLUMN review_summary.should_be IS 'What it should be, in the words of those who said so.';
 COMMENT ON COLUMN review_summary.remarks IS 'Who said why.';
+COMMENT ON COLUMN review_summary.reviewers IS 'Whose verdicts these are.';

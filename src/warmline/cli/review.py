@@ -78,7 +78,7 @@ def mark(
         typer.Option(
             "--should-be",
             help="What is true: an answer (ignored ... cognitive, no_answer), another feeling "
-            "(fear_anxiety ...), no_cue, or a value.",
+            "(fear_anxiety ...), no_cue, a value, or cannot_be_known of a measure.",
             show_default=False,
         ),
     ] = None,
@@ -89,7 +89,7 @@ def mark(
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
 ) -> None:
-    """Mark a row of the ledger or a measure as right or wrong.
+    """Mark a row of the ledger or a measure as right or wrong, or withdraw what you said of it.
 
     It counts at once, beside the machine's result: see `warmline show`, `warmline query disputes`
     and `review_agreement`. Your last verdict on a row counts.
@@ -187,6 +187,9 @@ def _sentence(review: "Review") -> str:
         f"cue {review.name} at {review.start_s:.1f} s" if review.subject == "cue" else review.name
     )
     of = f" of the {review.role}" if review.role else ""
+    if review.verdict == Verdict.WITHDRAWN:
+        why = f": {review.reason}" if review.reason else ""
+        return f"{review.given_call_id}, {where}{of}: verdict withdrawn ({review.reviewer}){why}"
     said = "no value" if review.machine_said is None else review.machine_said
     instead = f", should be {review.should_be}" if review.should_be else ""
     why = f": {review.reason}" if review.reason else ""

@@ -154,7 +154,10 @@ class Review:
 
 @dataclass(frozen=True)
 class EvaluationAnswer:
-    """The answer to one question of a scorecard: yes, no, or not_applicable."""
+    """The answer to one question of a scorecard: yes, no, or not_applicable.
+
+    `is_taken_over` says that a person took over what the machine had found.
+    """
 
     section: str
     question: str
@@ -163,6 +166,7 @@ class EvaluationAnswer:
     weight: float
     is_critical: bool
     note: str | None
+    is_taken_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,7 @@ class LandedEvaluation:
     points: float
     points_possible: float
     answers: tuple[EvaluationAnswer, ...]
+    correction_reason: str | None = None
 
     @property
     def key(self) -> str:

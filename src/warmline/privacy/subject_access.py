@@ -152,7 +152,8 @@ def as_text(access: SubjectAccess) -> str:
     lines += _listed("Outcomes", [_pairs(row) for row in access.outcomes])
     lines += _listed("Reviews by people who listened", [_pairs(row) for row in access.reviews])
     lines += _listed("Scorecards filled in", [_pairs(row) for row in access.evaluations])
-    written = [_pairs(row) for row in access.additions]
+    # The text of a form is none of the customer's, and long: it is in the JSON.
+    written = [_pairs(row | {"form_text": None}) for row in access.additions]
     lines += _listed("Comments and evaluations on the pages", written)
     lines += _listed("Reports of nights that name a call", access.reports)
     lines += _listed("Not looked into", ELSEWHERE)

@@ -169,7 +169,7 @@ LEFT JOIN metric_definitions AS d ON d.name = m.name AND d.version = m.version
 WHERE m.call_no = $call_no ORDER BY m.name, m.party NULLS FIRST
 """
 _REVIEWS = """
-SELECT subject, name, party, opportunity_index, verdict, reviews, should_be, remarks
+SELECT subject, name, party, opportunity_index, verdict, reviews, should_be, remarks, reviewers
 FROM review_summary WHERE call_id = $call_id ORDER BY subject, opportunity_index, name, party
 """
 _PROFILE = """

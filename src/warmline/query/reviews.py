@@ -5,7 +5,7 @@ A review is stored as a file of its own, which every query and page shows from t
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +31,8 @@ FEELINGS = (
     "sadness_disappointment",
     "confusion_powerlessness",
 )
+#: What a measure should be that nobody can know from listening.
+CANNOT_BE_KNOWN = "cannot_be_known"
 #: Joins another feeling and what became of it: `sadness_disappointment+affective`.
 BOTH = "+"
 _NEAR_S = 1.0
@@ -43,13 +45,21 @@ _VALUES = """
 SELECT role, round(value, 6)::VARCHAR AS value
 FROM metrics WHERE call_id = $call AND name = $name ORDER BY role
 """
+_OWN = """
+SELECT verdict, start_s, end_s
+FROM review_detail
+WHERE call_id = $call AND reviewer = $reviewer AND subject = $subject AND name = $name
+    AND role IS NOT DISTINCT FROM $role AND ($at IS NULL OR abs(start_s - $at) < 1)
+ORDER BY reviewed_at DESC
+"""
 
 
 class Verdict(StrEnum):
-    """A reviewer's verdict on the machine's result."""
+    """A reviewer's verdict on the machine's result; withdrawn where it is to count no more."""
 
     RIGHT = "right"
     WRONG = "wrong"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,8 @@ class Judgement:
             raise QueryError("a review that says wrong needs a reason: --reason TEXT")
         if self.verdict is Verdict.RIGHT and self.should_be is not None:
             raise QueryError("what is right needs no --should-be")
+        if self.verdict is Verdict.WITHDRAWN and self.should_be is not None:
+            raise QueryError("a verdict that is withdrawn needs no --should-be")
 
 
 def review_cue(
@@ -93,7 +105,7 @@ def review_cue(
         )
     kind, start, end, answer = min(near, key=lambda cue: abs(cue[1] - at_s))
     found = _Subject("cue", kind, None, start, end, answer)
-    return _landed(landing_dir, call, found, judgement)
+    return _judged(warehouse, landing_dir, call, found, judgement)
 
 
 def review_metric(
@@ -108,7 +120,7 @@ def review_metric(
 
     Raises QueryError with the valid measures or roles.
     """
-    if judgement.should_be is not None:
+    if judgement.should_be not in (None, CANNOT_BE_KNOWN):
         _require_number(judgement.should_be)
     call = _meant(warehouse, call_id)
     values = ask(warehouse, _VALUES, {"call": call.call_id, "name": name}).rows
@@ -118,7 +130,7 @@ def review_metric(
         told = f"it is there of: {roles}; say --role" if values else "no measure of that name"
         raise QueryError(f"{call.call_id}: {name} of {role or 'the call'}: {told}")
     found = _Subject("metric", name, role, None, None, fitting[0])
-    return _landed(landing_dir, call, found, judgement)
+    return _judged(warehouse, landing_dir, call, found, judgement)
 
 
 def all_reviews(landing_dir: Path) -> "Iterator[Review]":
@@ -139,6 +151,26 @@ class _Subject:
     start_s: float | None
     end_s: float | None
     machine_said: str | None
+
+
+def _judged(
+    warehouse: Path, landing_dir: Path, call: NamedCall, found: _Subject, judgement: Judgement
+) -> "Review":
+    """Land a judgement; what is withdrawn is the reviewer's own word on the same thing."""
+    if judgement.verdict is Verdict.WITHDRAWN:
+        reviewer = judgement.reviewer.strip()
+        given: dict[str, object] = {
+            "call": call.call_id,
+            "reviewer": reviewer,
+            "subject": found.subject,
+        }
+        given |= {"name": found.name, "role": found.role, "at": found.start_s}
+        rows = ask(warehouse, _OWN, given).rows
+        if not rows or rows[0][0] == Verdict.WITHDRAWN.value:
+            raise QueryError(f"{call.call_id}: {reviewer} has no verdict here to withdraw")
+        _, start_s, end_s = rows[0]
+        found = replace(found, start_s=start_s, end_s=end_s)
+    return _landed(landing_dir, call, found, judgement)
 
 
 def _landed(landing_dir: Path, call: NamedCall, found: _Subject, judgement: Judgement) -> "Review":
@@ -167,4 +199,6 @@ def _require_number(text: str) -> None:
     try:
         float(text)
     except ValueError as e:
-        raise QueryError(f"--should-be {text}: a measure's is a number") from e
+        raise QueryError(
+            f"--should-be {text}: a measure's is a number, or {CANNOT_BE_KNOWN}"
+        ) from e

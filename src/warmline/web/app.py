@@ -53,7 +53,7 @@ from warmline.web.disputes import (
     export_scores,
     show_evaluation,
 )
-from warmline.web.listing import list_calls, list_unanswered
+from warmline.web.listing import export_calls, list_calls, list_unanswered
 from warmline.web.oidc import (
     CALLBACK,
     LOGIN_LASTS_S,
@@ -181,6 +181,8 @@ def _routes(site: Site) -> list[Route | Mount]:
         post("/call/played", note_played, Right.HEAR),
         get("/call/score", show_form, Right.REVIEW),
         post("/call/score", save_form, Right.REVIEW),
+        get("/calls.csv", export_calls, Right.EXPORT),
+        get("/calls.xlsx", export_calls, Right.EXPORT),
         get("/scores.csv", export_scores, Right.EXPORT),
         get("/scores.xlsx", export_scores, Right.EXPORT),
         get("/evaluation", show_evaluation, Right.NAMES),

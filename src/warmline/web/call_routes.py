@@ -1,8 +1,7 @@
 """The page of a call, its sound and words, and what a person who listened says of it."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
@@ -13,6 +12,7 @@ from warmline.query.calls import CallPage, NamedCall, page_of, value_text
 from warmline.query.reviews import (
     ANSWERS,
     BOTH,
+    CANNOT_BE_KNOWN,
     CUE_ANSWERS,
     FEELINGS,
     NO_ANSWER,
@@ -27,6 +27,7 @@ from warmline.values import Span
 from warmline.warehouse.landing_folder import known_places, noted_folder
 from warmline.web.accounts import Right
 from warmline.web.drawing import arcs, cues_in, events, quiet_outside, timeline, waveform
+from warmline.web.quotes import five_quotes
 from warmline.web.scorecards import evaluations_of, forms
 from warmline.web.site import (
     FieldError,
@@ -144,7 +145,9 @@ def renew_link(visit: Visit) -> Response:
         call = visit.call(reader)
         (row,) = reader.rows(_ONE_CALL, {"id": call.call_id})
         problem = _no_sound(visit, reader, row)
-        return JSONResponse({"sound": sound_link(visit, call), "problem": problem})
+        return JSONResponse(
+            {"sound": sound_link(visit, call), "problem": visit.said(problem or "") or None}
+        )
 
 
 def draw_waveform(visit: Visit) -> Response:
@@ -216,8 +219,14 @@ def review_cue(visit: Visit) -> Response:
 def review_metric(visit: Visit) -> Response:
     """Judge the value of a measure."""
     judgement = _judgement(visit)
-    if judgement.should_be is not None:
+    if visit.asked("unknown"):
+        if judgement.should_be is not None:
+            raise FieldError("should_be", "a value, or that it cannot be known: one of the two")
+        judgement = replace(judgement, should_be=CANNOT_BE_KNOWN)
+    elif judgement.should_be is not None:
         _require_number(judgement.should_be)
+    elif judgement.verdict is Verdict.WRONG:
+        raise FieldError("should_be", "say what it should be, or that it cannot be known")
     name, role = visit.asked("name"), visit.asked("role") or None
     places = known_places(visit.site.settings, None, visit.site.warehouse.path)
     with visit.site.reading() as reader:
@@ -288,14 +297,14 @@ def page_for(visit: Visit, reader: Reader, call: NamedCall) -> CallPage:
     if visit.user.may(Right.NAMES):
         return page
     (row,) = rows_for(visit, [page.call])
-    reviews = [review | {"remarks": None} for review in page.reviews]
+    reviews = [review | {"remarks": None, "reviewers": []} for review in page.reviews]
     return CallPage(**{**vars(page), "call": row, "reviews": reviews})
 
 
 def _judgement(visit: Visit) -> Judgement:
     verdict = visit.asked("verdict")
-    if verdict not in ("right", "wrong"):
-        raise QueryError(f"verdict: right or wrong, not {verdict[:40]!r}")
+    if verdict not in [*Verdict]:
+        raise QueryError(f"verdict: right, wrong or withdrawn, not {verdict[:40]!r}")
     reason = visit.asked("reason")[:_LONGEST_TEXT] or None
     if verdict == "wrong" and reason is None:
         raise FieldError("reason", "say why it is wrong: others will ask")
@@ -341,7 +350,7 @@ def _no_sound(visit: Visit, reader: Reader, call: Row) -> str | None:
         recording = recording_of(visit, reader, call)
         require_here(recording)
     except (RecordingRefusedError, WarmlineError) as e:
-        return visit.said(str(e))
+        return str(e)
     return None
 
 
@@ -351,104 +360,8 @@ def _no_sound(visit: Visit, reader: Reader, call: Row) -> str | None:
 _REDACTIONS = "SELECT start_s, end_s FROM redactions WHERE call_id = $id ORDER BY start_s"
 #: The file that holds an analysis: what was read last was written last.
 _LANDED = "SELECT file FROM landing.entries WHERE landing_key = $key ORDER BY analyzed_at DESC"
-_ENDINGS = ("resolution", "next_step", "no_answer", "thanks", "relief")
-_LEAST_WORDS = 4  # of a turn that says something: "Goodbye." does not
-_SENTENCE = re.compile(r"[^.?!]+[.?!]*")
-_LONGEST_PART = 120  # characters: a whole turn is shown as it is
 #: Answers that count as one, in the words of the ledger.
 WARM_ANSWERS = ("attentive", "affective", "cognitive")
-_PROMISES = ("commitment", "next_step", "expectation")
-
-
-@dataclass(frozen=True)
-class Quote:
-    """One of the five: the question, what was said and when, or why there is nothing."""
-
-    question: str
-    text: str | None
-    start_s: float | None
-    who: str | None
-    missing: str
-
-
-def five_quotes(page: CallPage) -> list[Quote]:
-    """Return what the customer wanted and felt, what was promised, how it ended, what is open.
-
-    Each is a sentence that was said, taken from the rows of the call; nothing is put into words
-    here.
-    """
-    return [
-        _quote(page, "What the customer wanted", _wanted(page), "no turn of the customer is known"),
-        _quote(page, "What it felt like", _felt(page), _no_cue(page)),
-        _quote(page, "What was promised", _promised(page), "no promise was recognised"),
-        _quote(page, "How it ended", _ended(page), "nobody said how it ended"),
-        _quote(page, "What is open", _open(page), _nothing_open(page)),
-    ]
-
-
-def _quote(page: CallPage, question: str, row: Row | None, missing: str) -> Quote:
-    if row is None or not row["text"]:
-        return Quote(question, None, None, None, missing)
-    who = row.get("role") or "customer"
-    return Quote(question, _sentence(page, row), row["start_s"], who, missing)
-
-
-def _sentence(page: CallPage, row: Row) -> str:
-    """The sentence of the turn that the words of a row are in; those words if none is."""
-    words = str(row["text"])
-    turn = next((t for t in page.turns if t["turn_index"] == row["turn_index"]), None)
-    sentences = _SENTENCE.findall(turn["text"]) if turn else []
-    beginning = words.split(" … ")[0].strip().casefold()
-    if len(beginning) > _LONGEST_PART:
-        return words
-    return next((s.strip() for s in sentences if beginning in s.casefold()), words)
-
-
-def _wanted(page: CallPage) -> Row | None:
-    """The customer's first turn of more than a greeting: the one that says why they call."""
-    own = [turn for turn in page.turns if turn["role"] == "customer"]
-    return next((turn for turn in own if turn["word_count"] >= 6), own[0] if own else None)
-
-
-def _felt(page: CallPage) -> Row | None:
-    return max(page.opportunities, key=lambda cue: cue["strength"], default=None)
-
-
-def _no_cue(page: CallPage) -> str:
-    return page.call["no_ledger_reason"] or "no feeling was recognised"
-
-
-def _nothing_open(page: CallPage) -> str:
-    if page.opportunities:
-        return "every feeling that was found was answered"
-    return page.call["no_ledger_reason"] or "cannot be said: no feeling was recognised"
-
-
-def _promised(page: CallPage) -> Row | None:
-    """Return the last promise of the agent: "may I put you on hold" comes early in a call."""
-    for kind in _PROMISES:
-        rows = [m for m in page.moments if m["kind"] == kind and m["role"] == "agent"]
-        if rows:
-            return rows[-1]
-    return None
-
-
-def _ended(page: CallPage) -> Row | None:
-    """Return what was said of the end in the last third of the call, else the last turn."""
-    duration_s = page.call["duration_s"] or 0.0
-    late = [m for m in page.moments if m["start_s"] > duration_s * 2 / 3]
-    for kind in _ENDINGS:
-        if found := [m for m in late if m["kind"] == kind]:
-            return found[-1]
-    full = [turn for turn in page.turns if turn["word_count"] >= _LEAST_WORDS]
-    found = full or page.turns
-    return found[-1] if found else None
-
-
-def _open(page: CallPage) -> Row | None:
-    """The strongest cue that was not answered, the later of two."""
-    left = [cue for cue in page.opportunities if not cue["answered"]]
-    return max(left, key=lambda cue: (cue["strength"], cue["start_s"]), default=None)
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,19 @@
 """What becomes of evaluations: who was evaluated answers, a lead decides, all of it is exported."""
 
-import csv
-import io
 from typing import Any
 
 import sqlalchemy as sa
 from starlette.responses import Response
 
 from warmline.errors import QueryError
-from warmline.files import safe_cell
 from warmline.query.calls import NamedCall, find_call, page_of
-from warmline.query.questions import QueryResult
 from warmline.web.accounts import Right, Role
 from warmline.web.scorecards import (
     ANSWERED,
+    BY,
     CHANGED,
+    MACHINE,
+    WHY,
     Evaluation,
     Form,
     answers_in,
@@ -25,8 +24,8 @@ from warmline.web.scorecards import (
     require_complete,
 )
 from warmline.web.scoring import findings
-from warmline.web.site import FieldError, RefusedError, Visit
-from warmline.web.store import dispute_steps, evaluations, now
+from warmline.web.site import FieldError, RefusedError, Visit, table_file
+from warmline.web.store import assignments, dispute_steps, evaluations, now
 from warmline.web.warehouse import Reader, Row
 
 ACKNOWLEDGED, APPEALED, UPHELD, OVERTURNED = "acknowledged", "appealed", "upheld", "overturned"
@@ -64,6 +63,7 @@ def show_evaluation(visit: Visit) -> Response:
             may_answer=_answers_now(visit, found, page.call["agent_id"]) if is_newest else (),
             may_decide=is_newest and visit.user.may(Right.LEAD) and found.status == APPEALED,
             is_own=is_own,
+            next_call=_next_call(visit, reader, call) if is_own else None,
             other_leads=_other_leads(visit, found),
             uncorrectable=_why_uncorrectable(visit, found),
         )
@@ -79,7 +79,7 @@ def answer_evaluation(visit: Visit) -> Response:
         found, call = _meant(visit, reader)
         agent = reader.calls([call.landing_key])[call.landing_key]["agent_id"]
     if _answers_in_person(visit, agent):
-        raise QueryError(f"{agent} has a login, and answers in person")
+        raise QueryError(f"the agent, {agent}, has a login, and answers in person")
     if step not in _answers_now(visit, found, agent):
         raise QueryError(
             f"this evaluation is {found.status}; it cannot be {step[:40] or 'answered'} now"
@@ -178,24 +178,13 @@ def export_scores(visit: Visit) -> Response:
             rows += _exported_rows(row, calls[row["landing_key"]], found.status, is_current)
             count += 1
     visit.note("exported", detail=f"evaluations, {count}")
-    kind = visit.request.url.path.rpartition(".")[2]
-    headers = {"Content-Disposition": f'attachment; filename="evaluations.{kind}"'}
-    if kind == "xlsx":
-        from warmline.query.export import workbook  # and with it what other exports need
-
-        made = workbook(QueryResult(_COLUMNS, (), tuple(map(tuple, rows)), truncated=False))
-        return Response(made, 200, headers, _XLSX)
-    page = io.StringIO()
-    writer = csv.writer(page, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows([safe_cell(cell) for cell in row] for row in rows)
-    return Response(page.getvalue(), 200, headers, "text/csv; charset=utf-8")
+    return table_file(visit.request.url.path, "evaluations", _COLUMNS, rows)
 
 
-_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _COLUMNS = (
     *("evaluation_id", "call_id", "started_at", "agent_id", "evaluated_at", "evaluated_by"),
-    *("form", "form_sha256", "score", "question", "answer", "weight", "is_critical", "note"),
+    *("form", "form_sha256", "score", "question", "answer", "is_taken_over", "weight"),
+    *("is_critical", "note", "correction_reason"),
     *("status", "is_current", "replaces", "calibration_id"),
 )
 
@@ -207,11 +196,30 @@ def _exported_rows(row: Row, call: Row, status: str, is_current: bool) -> list[l
             *(row["evaluation_id"], call["call_id"], call["started_at"], call["agent_id"]),
             *(row["at"], row["user_name"], row["form"], row["form_sha256"][:12]),
             *(row["score"].value, question.id, row["answers"].get(question.id)),
-            *(question.weight, question.is_critical, row["answers"].get(f"{question.id}.note")),
+            *(row["answers"].get(f"{question.id}{BY}") == MACHINE, question.weight),
+            *(question.is_critical, row["answers"].get(f"{question.id}.note")),
+            row["answers"].get(WHY),
             *(status, is_current, row["replaces"], row["calibration_id"]),
         ]
         for question in form.questions
     ]
+
+
+def _next_call(visit: Visit, reader: Reader, call: NamedCall) -> str | None:
+    """The call that waits for this person after this one, to be scored with any form."""
+    query = (
+        sa.select(assignments.c.landing_key)
+        .where(
+            assignments.c.user_name == visit.user.name,
+            assignments.c.done_at.is_(None),
+            assignments.c.calibration_id.is_(None),
+            assignments.c.landing_key != call.landing_key,
+        )
+        .order_by(assignments.c.assignment_id)
+    )
+    waiting = [row["landing_key"] for row in visit.site.store.read(query)]
+    calls = reader.calls(waiting)
+    return next((calls[key]["call_id"] for key in waiting if key in calls), None)
 
 
 def _asked_version(visit: Visit, found: Evaluation) -> Row | None:

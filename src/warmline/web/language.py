@@ -107,6 +107,14 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile("".join(parts), re.DOTALL)
 
 
+_PLAIN_WORD = re.compile(r"[a-zäöü][a-zäöüß']*(?=[ ,;]|$)")
+
+
+def begun(text: str) -> str:
+    """Return a message as a sentence begins: with a capital, unless a name stands first."""
+    return text[0].upper() + text[1:] if _PLAIN_WORD.match(text) else text
+
+
 #: What a sentence in English may hold that other languages write otherwise.
 _WRITTEN = re.compile(
     r"(?P<day>\b\d{4}-\d\d-\d\d\b)|(?P<share>\b\d+%)|(?P<number>(?<![\d.])\d+\.\d+(?![\d.]))"

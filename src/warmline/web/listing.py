@@ -1,27 +1,35 @@
 """Lists of calls, and of feelings left unanswered: filters that are links, page by page by key."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-import sqlalchemy as sa
 from starlette.responses import Response
 
 from warmline.errors import QueryError
-from warmline.query.reviews import CUE_ANSWERS
 from warmline.query.search import Hit, Scope, best_hits
 from warmline.web.accounts import Right
-from warmline.web.scorecards import Evaluation, evaluations_of
-from warmline.web.site import Visit, rows_for
-from warmline.web.store import comments
+from warmline.web.corrections import (
+    Condition,
+    corrected_rows,
+    corrections,
+    missed_feelings,
+    uncorrected_feelings,
+    verdicts,
+)
+from warmline.web.scorecards import Evaluation, evaluations_of, forms
+from warmline.web.site import Visit, rows_for, table_file
 from warmline.web.warehouse import Reader, Row
 
 PAGE_ROWS = 50
 _MOST_FEELINGS = 100
 _MOST_HITS = 100
 _MOST_CHOICES = 30
+#: So many calls are counted: the page says that there are more, and stays quick.
+MOST_COUNTED = 1000
+_MOST_EXPORTED = 100_000
+_LONGEST_NOTE = 500
 #: Days that a filter may name: periods before them and days after them are days, too.
 _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2200, 12, 31)
 
@@ -112,37 +120,6 @@ WORST_FIRST = """o.strength DESC,
     list_position(['dismissed', 'ignored', 'problem_solved_only'], o.answer),
     o.call_no DESC, o.start_s"""
 _NEWEST = "calls.started_at DESC NULLS LAST, calls.call_id, o.start_s"
-_REVIEWED = """
-SELECT call_id, opportunity_index, verdict, should_be FROM review_summary
-WHERE subject = 'cue' AND call_id IN $ids
-"""
-
-
-#: By how much people who listened change the counts of an answered rate, group by group.
-_CORRECTIONS = """
-WITH said AS (  -- of a feeling and an answer, the answer changes the counts
-    SELECT * REPLACE (split_part(should_be, '+', -1) AS should_be) FROM review_summary
-)
-SELECT
-    {by} AS name, count(*) AS changed,
-    sum((r.should_be IN ('attentive', 'affective', 'cognitive'))::INTEGER
-        - coalesce(o.answered, false)::INTEGER)::BIGINT AS answered,
-    sum((r.should_be NOT IN ('no_cue', 'no_answer'))::INTEGER
-        - (o.answer IS NOT NULL)::INTEGER)::BIGINT AS answerable
-FROM said AS r
-INNER JOIN opportunities AS o
-    ON o.call_id = r.call_id AND o.opportunity_index = r.opportunity_index
-INNER JOIN call_summary AS calls ON calls.call_id = o.call_id
-WHERE r.subject = 'cue' AND r.verdict = 'wrong' AND list_contains($truths, r.should_be)
-    AND r.should_be <> coalesce(o.answer, 'no_answer')
-    AND calls.call_id IN (SELECT call_id FROM call_summary AS calls WHERE {where})
-GROUP BY 1
-"""
-_MISSED = """
-SELECT call_id, landing_key FROM calls
-WHERE landing_key IN $keys
-    AND call_id IN (SELECT call_id FROM call_summary AS calls WHERE {where})
-"""
 
 
 @dataclass(frozen=True)
@@ -186,6 +163,10 @@ class Filters:
         if name != (self.sort.removeprefix("-") or "began"):
             return None
         return "descending" if self.sort.startswith("-") or not self.sort else "ascending"
+
+    def sorted_by_way(self) -> str | None:
+        """Return which way the list is sorted."""
+        return self.sorted_by(self.sort.removeprefix("-") or "began")
 
     def sort_link(self, name: str) -> str:
         """Return the address of the list sorted by a column, the other way round if it is."""
@@ -260,19 +241,10 @@ def _day(visit: Visit, name: str) -> date | None:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise QueryError(f"{name}: a day is written 2026-11-20, not {text[:40]!r}") from None
+        raise QueryError(f"a day is written 2026-11-20, not {text[:40]!r}") from None
     if not _FIRST_DAY <= day <= _LAST_DAY:
-        raise QueryError(f"{name}: a day from {_FIRST_DAY} to {_LAST_DAY}, not {day}")
+        raise QueryError(f"a day from {_FIRST_DAY} to {_LAST_DAY}, not {day}")
     return day
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A condition in SQL, with the values of its parameters."""
-
-    sql: str
-    values: dict[str, Any]
-    reads_measures: bool = False
 
 
 def condition(visit: Visit, reader: Reader, filters: Filters) -> Condition:
@@ -305,50 +277,6 @@ def _person(visit: Visit, reader: Reader, asked: str) -> str:
     return next((name for name in reader.agents() if visit.name_of(name) == asked), "")
 
 
-def corrections(reader: Reader, by: str, where: Condition | None = None) -> dict[str, Row]:
-    """Return by how much review changes answered and answerable cues, group by group.
-
-    As on a call's page: a cue on which reviewers differ, or of which nobody says what it should be,
-    stays as it is. The reader shows reviews that have just landed.
-    """
-    if not reader.value("SELECT count(*) FROM reviews"):
-        return {}
-    among = where or Condition("true", {})
-    rows = reader.rows(
-        _CORRECTIONS.format(by=by, where=among.sql), among.values | {"truths": list(CUE_ANSWERS)}
-    )
-    return {str(row["name"]): row for row in rows}
-
-
-def corrected_rows(rows: list[Row], changed: dict[str, Row], name: str) -> list[Row]:
-    """Return rows with `corrected`: their counts after review; None where they are the same."""
-    found = []
-    for row in rows:
-        change = changed.get(str(row[name]))
-        told = change and row["answered"] is not None and row["answerable"] is not None
-        counts = (
-            {part: row[part] + change[part] for part in ("answered", "answerable")}
-            if change and told and (change["answered"] or change["answerable"])
-            else None
-        )
-        found.append(row | {"corrected": counts})
-    return found
-
-
-def missed_feelings(visit: Visit, reader: Reader, where: Condition) -> dict[str, int]:
-    """Return how many feelings listeners noted that the machine missed, by call that has any."""
-    query = (
-        sa.select(comments.c.landing_key, sa.func.count().label("missed"))
-        .where(comments.c.kind == "missed_cue")
-        .group_by(comments.c.landing_key)
-    )
-    noted = {row["landing_key"]: row["missed"] for row in visit.site.store.read(query)}
-    if not noted:
-        return {}
-    rows = reader.rows(_MISSED.format(where=where.sql), where.values | {"keys": [*noted]})
-    return {row["call_id"]: noted[row["landing_key"]] for row in rows}
-
-
 def list_calls(visit: Visit) -> Response:
     """Show the list of calls, newest first, or the places where a phrase was said."""
     with visit.site.reading(reviews=True) as reader:
@@ -374,12 +302,15 @@ def list_calls(visit: Visit) -> Response:
             filters=filters,
             rows=rows_for(visit, rows),
             hits=hits,
+            count=_count(reader, where) if rows else 0,
+            most_counted=MOST_COUNTED,
             most_hits=_MOST_HITS,
             simulated=_simulated(reader, hits) if hits else set(),
             problem=problem,
             missed=missed_feelings(visit, reader, shown),
-            uncorrected=_uncorrected(reader, rows),
+            uncorrected=uncorrected_feelings(reader, rows),
             scores=_scores(visit, reader, ids),
+            forms=forms(visit.site.warehouse.path),
             has_both=_has_both(reader),
             next_link=_next_link(filters, after),
             choices=_choices(visit, reader, filters),
@@ -389,14 +320,45 @@ def list_calls(visit: Visit) -> Response:
         )
 
 
-def _uncorrected(reader: Reader, rows: list[Row]) -> Counter[str]:
-    """Return how many feelings of calls listeners called wrong, and not what they should be."""
-    reviewed = verdicts(reader, rows).items()
-    return Counter(
-        call_id
-        for (call_id, _), said in reviewed
-        if said["verdict"] == "wrong" and not said["should_be"]
-    )
+def _count(reader: Reader, where: Condition) -> int:
+    """Return how many calls the filters leave; one more than is told where there are more."""
+    is_narrow = not where.reads_measures
+    kept = ("call_keys", _KEYS) if is_narrow else ("measured_calls", _MEASURED)
+    sql = f"SELECT 1 FROM {reader.kept(*kept)} WHERE {where.sql} LIMIT {MOST_COUNTED + 1}"
+    return int(reader.value(f"SELECT count(*) FROM ({sql})", where.values))
+
+
+def export_calls(visit: Visit) -> Response:
+    """Send the calls that the filters leave as CSV, or as a workbook; in the order of the list."""
+    with visit.site.reading(reviews=True) as reader:
+        filters = filters_of(visit, reader)
+        if filters.phrase:
+            raise QueryError("the list of calls is exported without a phrase; remove it first")
+        where = condition(visit, reader, filters)
+        column = SORTS[filters.sort.removeprefix("-") or "began"][0]
+        way = "DESC" if filters.sorted_by_way() == "descending" else "ASC"
+        rows = reader.rows(
+            f"SELECT {_COLUMNS} FROM call_summary WHERE {where.sql}"
+            f" ORDER BY {column} {way} NULLS LAST, call_id DESC LIMIT {_MOST_EXPORTED + 1}",
+            where.values,
+        )
+        if len(rows) > _MOST_EXPORTED:
+            raise QueryError(
+                f"more than {_MOST_EXPORTED} calls match; choose fewer days, or one queue or agent"
+            )
+        changed = corrections(reader, "calls.call_id", where)
+    shown = rows_for(visit, corrected_rows(rows, changed, "call_id"))
+    columns = _COLUMNS.replace("\n", " ").replace(" ", "").split(",")
+    table = [
+        [
+            *(row[name] for name in columns),
+            *((row["corrected"] or {}).get(part) for part in ("answered", "answerable")),
+        ]
+        for row in shown
+    ]
+    visit.note("exported", detail=f"calls, {len(rows)}: {urlencode(filters.query)}"[:_LONGEST_NOTE])
+    columns += ["answered_by_review", "answerable_by_review"]
+    return table_file(visit.request.url.path, "calls", columns, table)
 
 
 def _scores(visit: Visit, reader: Reader, ids: list[str]) -> dict[str, list[Evaluation]]:
@@ -486,17 +448,6 @@ def list_unanswered(visit: Visit) -> Response:
             verdicts=verdicts(reader, rows),
             choices=_choices(visit, reader, filters),
         )
-
-
-def verdicts(reader: Reader, rows: list[Row]) -> dict[tuple[str, int], Row]:
-    """Return what listeners say of rows of the ledger, by call and place in it: the verdict, and
-    what it should be if they say so.
-    """
-    ids = sorted({row["call_id"] for row in rows})
-    if not ids or not reader.value("SELECT count(*) FROM reviews"):
-        return {}
-    found = reader.rows(_REVIEWED, {"ids": ids})
-    return {(row["call_id"], row["opportunity_index"]): row for row in found}
 
 
 def _next_link(filters: Filters, after: tuple[str, str] | None) -> str | None:

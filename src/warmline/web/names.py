@@ -140,6 +140,163 @@ MEASURES = {
     "opening": "how the agent began",
     "details_asked": "details asked for",
 }
+#: What each measure tells, in one sentence for somebody who leads a team and measures nothing.
+PLAIN = {
+    "pitch_median_hz": "How high this person's voice was, at its middle.",
+    "pitch_iqr_st": "How much this person's voice rose and fell; small is monotonous.",
+    "level_median_db": "How loud this person was on the line; compare it within one call only.",
+    "level_iqr_db": "How much this person's loudness changed from turn to turn.",
+    "loudness_lufs": "How loud this person sounds to the ear, as broadcasters measure it.",
+    "rate_median_words_per_s": "How fast this person spoke: words in a second.",
+    "pause_share": "Of the time in which it was this person's turn, how much they were silent.",
+    "voiced_share": "How much of this person's speech was voice, and not hiss, breath or noise.",
+    "steadiness_level_db": (
+        "Whether the agent became louder after the customer was upset; near 0 is steady."
+    ),
+    "steadiness_rate_words_per_s": (
+        "Whether the agent spoke faster after the customer was upset; near 0 is steady."
+    ),
+    "steadiness_pitch_st": (
+        "Whether the agent's voice rose after the customer was upset; near 0 is steady."
+    ),
+    "heated_turns": "How often the customer was clearly louder or faster than usual, or hostile.",
+    "customer_level_recovery_db": (
+        "How much quieter the customer was at the end than at the beginning."
+    ),
+    "customer_rate_recovery": (
+        "How much slower the customer spoke at the end than at the beginning."
+    ),
+    "entrainment_level_proximity": (
+        "How alike the two were in loudness from one turn to the next; for research only."
+    ),
+    "entrainment_level_convergence": (
+        "Whether the two became more alike in loudness during the call; for research only."
+    ),
+    "entrainment_level_synchrony": (
+        "Whether one became louder when the other did; for research only."
+    ),
+    "entrainment_rate_proximity": (
+        "How alike the two were in speed from one turn to the next; for research only."
+    ),
+    "entrainment_rate_convergence": (
+        "Whether the two became more alike in speed during the call; for research only."
+    ),
+    "entrainment_rate_synchrony": "Whether one spoke faster when the other did; for research only.",
+    "talk_s": "How many seconds this person spoke.",
+    "talk_share": "Of all that was spoken, how much this person spoke.",
+    "longest_monologue_s": "The longest time that this person spoke without anybody coming in.",
+    "interruptions": "How often this person began to speak while the other was still speaking.",
+    "interruptions_per_min": (
+        "How often this person interrupted, for each minute that the other spoke."
+    ),
+    "competitive_interruptions": (
+        "Interruptions that were not meant to agree or to help the other finish."
+    ),
+    "successful_interruptions": "Interruptions after which the other fell silent.",
+    "backchannels": "How often this person showed with a short “mhm” or “yes” that they listened.",
+    "backchannels_per_min": (
+        "Short signs of listening, for each minute that the other spoke; for research only."
+    ),
+    "response_latency_median_s": "How long it usually took until this person answered.",
+    "response_latency_p90_s": (
+        "How long it took until this person answered, in nine of ten cases at most."
+    ),
+    "turns": "How often it was this person's turn to speak.",
+    "words": "How many words of this person were recognised.",
+    "non_talk_s": "How many seconds nobody spoke, from beginning to end.",
+    "dead_air_s": (
+        "How many seconds of silence of two seconds or more there were; holds do not count."
+    ),
+    "dead_air_count": "How often nobody spoke for two seconds or more; holds do not count.",
+    "longest_dead_air_s": "The longest silence of the call; holds do not count.",
+    "long_dead_air_s": "How many seconds of silence of five seconds or more there were.",
+    "long_dead_air_count": "How often nobody spoke for five seconds or more.",
+    "hold_s": "How many seconds the caller heard music or tones, waiting.",
+    "fto_median_s": (
+        "How long the gap usually was when the other began to speak; below 0 they overlapped."
+    ),
+    "overlap_s": "How many seconds two or more people spoke at once.",
+    "opening_story_s": (
+        "How long the customer could tell what it is about before the agent interrupted."
+    ),
+    "opportunities": "How many feelings the customer showed in words.",
+    "opportunities_fear_anxiety": "How often the customer showed fear or worry.",
+    "opportunities_anger_frustration": "How often the customer showed anger or frustration.",
+    "opportunities_sadness_disappointment": (
+        "How often the customer showed sadness or disappointment."
+    ),
+    "opportunities_confusion_powerlessness": (
+        "How often the customer showed that they were confused or helpless."
+    ),
+    "opportunities_expected": (
+        "How many turns of the customer probably held a feeling, by how sure the model is."
+    ),
+    "answered_rate": (
+        "Of ten feelings that a customer showed, how many the agent heard, understood or shared."
+    ),
+    "next_step": "Whether the agent said what happens next.",
+    "expectation_set": "Whether the agent said by when, or how long it will take.",
+    "resolution": "Whether the matter was solved, as somebody said last.",
+    "silent_dissatisfaction": (
+        "Whether the customer stayed unhappy to the end, without a complaint."
+    ),
+    "warm_competent_warm": (
+        "Whether the agent was warm first and last, and factual between; 0.5 is no pattern."
+    ),
+    "affective": "How often the agent named or shared the customer's feeling.",
+    "attentive": "How often the agent showed having listened.",
+    "cognitive": (
+        "How often the agent took the customer's view, or explained the cause or what will be done."
+    ),
+    "dismissive": "How often the agent waved a concern away.",
+    "formulas": (
+        "How often the agent used a set phrase of service, such as “your call is important to us”."
+    ),
+    "apologies": "How often the agent apologised.",
+    "late_apologies": "Apologies that came only after the agent's first turns.",
+    "questions_open": "Questions that let the other tell, such as “what happened?”.",
+    "questions_closed": "Questions for a yes, a no or one detail.",
+    "ownership": "How often the agent took the matter on: “I will see to it”.",
+    "commitments": "How often the agent promised something, or said that it is done.",
+    "offers": "How often the agent offered something for sale.",
+    "misplaced_offers": "Offers for sale while the customer's feeling or complaint was still open.",
+    "reasks": "How often the agent asked for something that the customer had said already.",
+    "politeness": "How many ways of being polite this person used.",
+    "politeness_gratitude": "How often this person said thanks.",
+    "politeness_please": "How often this person said please.",
+    "politeness_indirect_request": (
+        "How often this person asked in an indirect way: “could you tell me …”."
+    ),
+    "politeness_deference": "How often this person showed respect: “good question”, “well done”.",
+    "politeness_greeting": "How often this person greeted.",
+    "premature_solutions": "Feelings that got a solution and nothing else, without one question.",
+    "empathy_to_action": "When the agent named a feeling, how often a promise followed soon.",
+    "first_person_share": "How much of the agent's words are “I”, “me” and “my”.",
+    "reflections": "How often the agent said back what the customer had said or meant.",
+    "advice": "How often the agent said what the customer should do.",
+    "confrontations": "How often the agent argued, blamed or warned.",
+    "affirmations": "How often the agent showed appreciation of what the customer does.",
+    "reflection_question_ratio": (
+        "For each question, how often the agent also said back what was heard."
+    ),
+    "emotional_reaction_level": (
+        "How much warmth the agent showed on the whole: 0 none, 1 some, 2 much."
+    ),
+    "interpretation_level": (
+        "How much understanding the agent showed on the whole: 0 none, 1 some, 2 much."
+    ),
+    "exploration_level": (
+        "How much the agent asked after feelings on the whole: 0 not, 1 some, 2 much."
+    ),
+    "uptake": "How closely the agent's words follow what the customer has just said.",
+    "friction_repeat": "How often somebody had to say it again: “for the third time”.",
+    "friction_transfer": "How often the customer was, or is to be, passed on to somebody else.",
+    "friction_hold": "How often the customer had to wait, in this call or as they tell.",
+    "hostile": "How often somebody insulted, threatened or swore.",
+    "complaints": "How often the customer complained openly or asked for a manager.",
+    "thanks": "How often somebody said thanks.",
+    "relief": "How often somebody was relieved: “thank goodness”.",
+}
 #: Measures that are 1 or 0: a person reads yes, no, or that nothing was found.
 YES_OR_NO = frozenset({"next_step", "expectation_set", "resolution", "silent_dissatisfaction"})
 #: What rules find that tells a listener something, in the transcript of a call that is scored.
@@ -189,6 +346,11 @@ REASONS = {
 def measure_words(name: str) -> str:
     """Return what a measure is called on the pages."""
     return MEASURES.get(name) or words(name)
+
+
+def plain_words(name: str) -> str:
+    """Return what a measure tells in one plain sentence; nothing where none is known."""
+    return PLAIN.get(name, "")
 
 
 def find_words(kind: str) -> str:

@@ -13,15 +13,15 @@ from warmline.errors import QueryError
 from warmline.settings import Settings
 from warmline.web.accounts import Right
 from warmline.web.calibration import against_machine
-from warmline.web.disputes import evaluations_of_agent
-from warmline.web.drawing import Interval, change, interval, interval_on, trend
-from warmline.web.listing import (
+from warmline.web.corrections import (
     Condition,
     corrected_rows,
     corrections,
     missed_feelings,
     verdicts,
 )
+from warmline.web.disputes import evaluations_of_agent
+from warmline.web.drawing import Interval, change, interval, interval_on, trend
 from warmline.web.site import FieldError, RefusedError, Visit, rows_for, seconds
 from warmline.web.store import coaching, now
 from warmline.web.warehouse import Reader, Row

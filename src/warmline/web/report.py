@@ -9,18 +9,15 @@ from starlette.responses import HTMLResponse, Response
 from warmline.errors import QueryError
 from warmline.statistics import Estimate, wilson
 from warmline.web.accounts import Right
-from warmline.web.drawing import Change, Interval, TrendPoint, change, interval, trend
-from warmline.web.listing import (
-    WORST_FIRST,
+from warmline.web.corrections import (
     Condition,
-    Filters,
-    condition,
     corrected_rows,
     corrections,
-    filters_of,
     missed_feelings,
     verdicts,
 )
+from warmline.web.drawing import Change, Interval, TrendPoint, change, interval, trend
+from warmline.web.listing import WORST_FIRST, Filters, condition, filters_of
 from warmline.web.site import Visit
 from warmline.web.warehouse import Reader, Row
 

@@ -7,8 +7,10 @@ evaluation reads as it was filled in, whatever becomes of the form.
 
 import hashlib
 import json
+import operator
+import re
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import lru_cache
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from warmline.errors import QueryError, WarmlineError, one_line
 from warmline.landing.feedback import EvaluationAnswer, LandedEvaluation, write_evaluation
@@ -37,6 +39,18 @@ _LONGEST_NOTE = 2000
 NOT_APPLICABLE = "na"
 #: Fields that are sent beside the answers: a question of that name would be taken for one.
 _TAKEN = frozenset({"id", "form", "save", "calibration", "step", "text"})
+#: Whose answer it is, beside each: "machine" where a person took over what had been found.
+BY, MACHINE = ".by", "machine"
+#: When what was found speaks for a yes.
+_FOUND, _NONE_FOUND = "found", "none found"
+_COMPARED = re.compile(r"(<=|>=|<|>|=) ?(\d+(?:\.\d+)?)")
+_COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
 #: Why an evaluation is corrected: kept with its answers, under a name that no question can have.
 WHY = ".why"
 ANSWERED = ("appealed", "upheld", "overturned")
@@ -47,7 +61,9 @@ class Question(BaseModel):
     """A question of a form: what a person answers with yes, no, or not applicable.
 
     `measure` names what the machine shows beside it: a measure, or several; `opening` is how the
-    agent began, `details_asked` what the agent asked for.
+    agent began, `details_asked` what the agent asked for. `yes_if` says when that speaks for a yes:
+    `found`, `none found`, or a comparison such as `>= 0.5`. `text_in` has the text in other
+    languages.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,6 +74,36 @@ class Question(BaseModel):
     may_not_apply: bool = True
     is_critical: bool = False
     measure: str | tuple[str, ...] | None = None
+    yes_if: str | None = None
+    text_in: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _can_be_proposed(self) -> "Question":
+        if self.yes_if is None:
+            return self
+        if self.yes_if not in (_FOUND, _NONE_FOUND) and not _COMPARED.fullmatch(self.yes_if):
+            raise ValueError('yes_if: "found", "none found", or a comparison such as ">= 0.5"')
+        if not self.measures:
+            raise ValueError("yes_if: say of which measure")
+        if self.is_critical:
+            raise ValueError("yes_if: a critical question is answered by a person alone")
+        return self
+
+    def proposed(self, found: Sequence[float | None]) -> str | None:
+        """Return the answer that these values of its measures speak for; None where they do not."""
+        if self.yes_if is None or not found:
+            return None
+        fits = [None if value is None else self._fits(value) for value in found]
+        decides = self.yes_if == _NONE_FOUND  # one that was found is one too many, else one will do
+        if any(fit is not None and fit is not decides for fit in fits):
+            return "no" if decides else "yes"
+        return None if None in fits else "yes" if decides else "no"
+
+    def _fits(self, value: float) -> bool:
+        compared = _COMPARED.fullmatch(self.yes_if or "")
+        if compared is None:
+            return (value == 0) is (self.yes_if == _NONE_FOUND)
+        return _COMPARISONS[compared[1]](value, float(compared[2]))
 
     @property
     def measures(self) -> tuple[str, ...]:
@@ -72,6 +118,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str = Field(min_length=1, max_length=100)
+    title_in: dict[str, str] = Field(default_factory=dict)
     question: tuple[Question, ...] = Field(min_length=1)
 
 
@@ -81,6 +128,7 @@ class FormText(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str = Field(min_length=1, max_length=100)
+    title_in: dict[str, str] = Field(default_factory=dict)
     section: tuple[Section, ...] = Field(min_length=1)
 
 
@@ -133,7 +181,8 @@ def parse_form(name: str, text: str) -> Form:
     except ValidationError as e:
         first = e.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise QueryError(f"{name}.toml: {where}: {one_line(first['msg'])}") from e
+        said = one_line(first["msg"]).removeprefix("Value error, ")
+        raise QueryError(f"{name}.toml: {where}: {said}") from e
     form = Form(name, content, text)
     ids = [question.id for question in form.questions]
     if twice := sorted({each for each in ids if ids.count(each) > 1}):
@@ -321,6 +370,8 @@ def answers_in(form: Form, fields: Mapping[str, str]) -> dict[str, str]:
             raise QueryError(f"{question.id}: answer {', '.join(allowed[1:])}")
         answers[question.id] = answer
         answers[f"{question.id}.note"] = fields.get(f"{question.id}.note", "")[:_LONGEST_NOTE]
+        if answer and fields.get(f"{question.id}{BY}") == MACHINE:
+            answers[f"{question.id}{BY}"] = MACHINE
     if why := fields.get(WHY, "").strip():
         answers[WHY] = why[:_LONGEST_NOTE]
     return answers
@@ -420,6 +471,7 @@ def _as_landed(row: Row, chain: _Chain, call_id: str) -> LandedEvaluation:
             question.weight,
             question.is_critical,
             given.get(f"{question.id}.note") or None,
+            given.get(f"{question.id}{BY}") == MACHINE,
         )
         for section in form.content.section
         for question in section.question
@@ -440,6 +492,7 @@ def _as_landed(row: Row, chain: _Chain, call_id: str) -> LandedEvaluation:
         points=scored.earned,
         points_possible=scored.possible,
         answers=tuple(answers),
+        correction_reason=given.get(WHY),
     )
 
 

@@ -1,10 +1,11 @@
 """Scoring a call: its form beside sound, words and what the machine found, and what is kept of it.
 
 What the machine found answers no question by itself: it stands beside it with its seconds, for the
-person who scores to hear.
+person who scores to hear. What it speaks for is taken over only when that person says so, and is
+kept as taken over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from warmline.web.drawing import cues_in
 from warmline.web.names import FINDS, YES_OR_NO
 from warmline.web.scorecards import (
     ANSWERED,
+    BY,
     CHANGED,
     WHY,
     Form,
@@ -43,6 +45,10 @@ _MEASURED_AS = {DETAILS_ASKED: "reasks"}
 _STORY = "opening_story_s"
 _MOST_PLACES = 8
 _LONGEST_QUOTE = 90
+#: What is heard of a place: some of before and after it, enough to understand it, and the answer to
+#: a feeling, unless that comes late.
+_LEAD_S, _LEAST_S, _MOST_S = 0.5, 3.0, 12.0
+_OWN_IN_CALIBRATION = "in a calibration, every answer is your own: nothing is taken over"
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,20 @@ class Place:
     end_s: float
     text: str | None
     cue: Row | None = None
+
+    @property
+    def heard_from_s(self) -> float:
+        """Return where it is played from."""
+        return max(0.0, self.start_s - _LEAD_S)
+
+    @property
+    def heard_to_s(self) -> float:
+        """Return where playing it ends: after the answer, where it is a feeling."""
+        end_s = max(self.end_s + _LEAD_S, self.start_s + _LEAST_S)
+        answered_s = self.cue and self.cue.get("answer_end_s")
+        if answered_s and answered_s - self.start_s <= _MOST_S:
+            end_s = max(end_s, answered_s + _LEAD_S)
+        return end_s
 
 
 @dataclass(frozen=True)
@@ -67,6 +87,29 @@ class Finding:
     name: str
     row: Row | None
     places: tuple[Place, ...]
+
+    @property
+    def number(self) -> float | None:
+        """Return what a form's `yes_if` asks of; of the story, whether it was interrupted."""
+        if self.row is None or self.kind in ("missing", OPENING):
+            return None
+        return float(bool(self.row["observations"]) if self.kind == _STORY else self.row["value"])
+
+
+def proposals(form: Form, found: Mapping[str, Sequence[Finding]]) -> dict[str, str]:
+    """Return the answers that what was found speaks for, by question."""
+    said = {q.id: q.proposed([each.number for each in found[q.id]]) for q in form.questions}
+    return {name: answer for name, answer in said.items() if answer is not None}
+
+
+def heard_s(found: Mapping[str, Sequence[Finding]]) -> float:
+    """Return how long all places together play, each second once."""
+    places = [place for each in found.values() for one in each for place in one.places]
+    total = reached = 0.0
+    for place in sorted(places, key=lambda place: place.start_s):
+        total += max(0.0, place.heard_to_s - max(reached, place.heard_from_s))
+        reached = max(reached, place.heard_to_s)
+    return total
 
 
 def findings(page: CallPage, form: Form) -> dict[str, list[Finding]]:
@@ -137,14 +180,16 @@ def _form_page(visit: Visit, form: Form, sent: dict[str, str] | None) -> Respons
         page = page_for(visit, reader, call)
         calibration = _calibration_for(visit, call.landing_key, form.name)
         mine = [
-            found
-            for found in evaluations_of(visit, [call.landing_key])
-            if found.versions[-1]["user_name"] == visit.user.name
-            and found.latest["form"] == form.name
-            and found.latest["calibration_id"] == calibration
+            each
+            for each in evaluations_of(visit, [call.landing_key])
+            if each.versions[-1]["user_name"] == visit.user.name
+            and each.latest["form"] == form.name
+            and each.latest["calibration_id"] == calibration
         ]
-        own = [found.latest for found in mine]
+        own = [each.latest for each in mine]
         no_sound = begin_sound(visit, reader, page.call)
+        found = findings(page, form)
+        answers = sent or (own[0]["answers"] if own else {})
         visit.note("opened", call)
         shown = visit.page(
             "score.html",
@@ -156,11 +201,14 @@ def _form_page(visit: Visit, form: Form, sent: dict[str, str] | None) -> Respons
             sound=sound_link(visit, call),
             cues_in=cues_in,
             finds=finds_of(page),
-            findings=findings(page, form),
-            answers=sent or (own[0]["answers"] if own else {}),
+            findings=found,
+            proposals={} if calibration else proposals(form, found),
+            heard_s=heard_s(found),
+            answers=answers,
+            scored=score(form, answers),
             missing=[q for q in form.questions if sent is not None and not sent[q.id]],
             last=own[0] if own else None,
-            is_correction=any(not row["is_draft"] for found in mine for row in found.versions),
+            is_correction=any(not row["is_draft"] for each in mine for row in each.versions),
             calibration=calibration,
         )
     shown.status_code = 200 if sent is None else 422
@@ -176,7 +224,14 @@ def save_form(visit: Visit) -> Response:
         return _form_page(visit, form, answers)
     with visit.site.reading() as reader:
         call = visit.call(reader)
-    calibration = _calibration_for(visit, call.landing_key, form.name)
+        calibration = _calibration_for(visit, call.landing_key, form.name)
+        taken = [q.id for q in form.questions if f"{q.id}{BY}" in answers]
+        if taken and calibration is not None:
+            raise QueryError(_OWN_IN_CALIBRATION)
+        spoken = proposals(form, findings(page_for(visit, reader, call), form)) if taken else {}
+    for name in taken:
+        if spoken.get(name) != answers[name]:  # another answer than what was found is the person's
+            del answers[f"{name}{BY}"]
     if visit.form.get("calibration", str(calibration or "")) != str(calibration or ""):
         raise RefusedError(409, _ANOTHER_ROUND)
     closed = sa.exists().where(

@@ -1,8 +1,10 @@
 """Parts that all pages share: the warehouse, the store, who is there, templates, errors."""
 
+import csv
 import hmac
+import io
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,13 +19,29 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from warmline.errors import QueryError, WarmlineError
-from warmline.files import places_of
+from warmline.files import places_of, safe_cell
 from warmline.query.calls import NamedCall, clock, find_call, value_text
+from warmline.query.questions import QueryResult
 from warmline.settings import Settings
 from warmline.warehouse.access_log import note_access
 from warmline.web.accounts import COOKIE, Accounts, Right, Session, Signer, User
-from warmline.web.language import Formats, Sentences, chosen_language, languages, translations
-from warmline.web.names import YES_OR_NO, find_words, measure_words, reason_words, words
+from warmline.web.language import (
+    Formats,
+    Sentences,
+    begun,
+    chosen_language,
+    languages,
+    translations,
+)
+from warmline.web.names import (
+    PLAIN,
+    YES_OR_NO,
+    find_words,
+    measure_words,
+    plain_words,
+    reason_words,
+    words,
+)
 from warmline.web.oidc import Provider
 from warmline.web.sound import SoundCache
 from warmline.web.store import Store, comments, playlists
@@ -53,13 +71,18 @@ def _environment(language: str) -> jinja2.Environment:
     environment.install_gettext_translations(spoken, newstyle=True)  # type: ignore[attr-defined]
     formats = Formats(language)
     drawn = Sentences.of(language, "drawing").say
+    message = Sentences.of(language, "message").say
     environment.filters |= {
         "clock": clock,
         "value": lambda value, unit: formats.written(drawn(value_text(value, unit))),
         "words": lambda name: spoken.gettext(words(name)) if name else "",
         # `_()` takes its text for a part of the page: only for what a template itself says.
         "translated": lambda text: spoken.gettext(str(text)) if text else "",
-        "message": Sentences.of(language, "message").say,
+        "message": message,
+        "sentence": lambda text: begun(message(text)),
+        "plainly": lambda name: (
+            spoken.pgettext("plain", plain_words(name)) if name in PLAIN else ""
+        ),
         "measure": lambda name: spoken.gettext(measure_words(name)) if name else "",
         "find": lambda kind: spoken.gettext(find_words(kind)),
         "reason": _reason_in(language),
@@ -74,6 +97,9 @@ def _environment(language: str) -> jinja2.Environment:
         "short": formats.short,
         "percent": formats.percent,
         "quoted": formats.quoted,
+        # What a form says, in this language where it has it.
+        "asked": lambda question: question.text_in.get(language, question.text),
+        "titled": lambda part: part.title_in.get(language, part.title),
     }
     environment.globals |= {
         "call_url": call_url,
@@ -146,6 +172,27 @@ class RefusedError(WarmlineError):
         self.status = status
 
 
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def table_file(
+    path: str, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> Response:
+    """Return rows as a file to keep: a workbook if the address ends so, else CSV."""
+    kind = path.rpartition(".")[2]
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
+    if kind == "xlsx":
+        from warmline.query.export import workbook  # and with it what other exports need
+
+        made = workbook(QueryResult(tuple(columns), (), tuple(map(tuple, rows)), truncated=False))
+        return Response(made, 200, headers, _XLSX)
+    page = io.StringIO()
+    writer = csv.writer(page, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([safe_cell(cell) for cell in row] for row in rows)
+    return Response(page.getvalue(), 200, headers, "text/csv; charset=utf-8")
+
+
 class FieldError(QueryError):
     """A field of a form cannot be kept as it is filled in; `field` is the name of it."""
 
@@ -180,8 +227,8 @@ class Site:
             yield reader
 
     def said(self, accepted: str, message: str) -> str:
-        """Return a message in the language of an `Accept-Language` header."""
-        return str(self.templates[chosen_language(accepted)].filters["message"](message))
+        """Return a message in the language of an `Accept-Language` header, as a sentence."""
+        return str(self.templates[chosen_language(accepted)].filters["sentence"](message))
 
     def pseudonym(self, name: str) -> str:
         """Return what a researcher sees instead of a person's name: the same for the same one."""
@@ -285,8 +332,9 @@ class Visit:
         ]
 
     def said(self, message: str) -> str:
-        """Return a message in the language that the browser asks for."""
-        return self.site.said(self.request.headers.get("accept-language", ""), message)
+        """Return a message in the language that the browser asks for, as part of a sentence."""
+        language = chosen_language(self.request.headers.get("accept-language", ""))
+        return str(self.site.templates[language].filters["message"](message))
 
     def note(self, action: str, call: NamedCall | None = None, **more: Any) -> None:
         """Write who did what into the audit, and an access to a call into the access log, too."""

@@ -297,7 +297,7 @@ def _clip(visit: Visit, reader: Reader, text: str) -> dict[str, Any]:
     if duration_s is not None and start_s >= duration_s:
         raise FieldError(
             "from",
-            f"{call.call_id} lasts {clock_text(duration_s)}, {clock_text(start_s)} is after it",
+            f"the call lasts {clock_text(duration_s)}, {clock_text(start_s)} is after it",
         )
     return {
         "landing_key": call.landing_key,

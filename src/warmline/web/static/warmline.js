@@ -31,11 +31,22 @@
   const silences = all("[data-silence]").map((el) => [Number(el.dataset.t), Number(el.dataset.end)]);
   const rates = [0.75, 1, 1.25, 1.5, 2];
   let chosen = null, skips = false, loops = false, current = null, played = 0, before = null;
+  let until = null, places = [];  // where what is heard ends; what is heard after it
   let aimed = null, asked = null;  // where a seek goes; the feeling that was asked for last
 
   const control = (name) => document.querySelector(`[data-do="${name}"]`);
 
+  function hear(list) {  // passages of the call, one after the other; then it is silent again
+    const [place, ...rest] = list;
+    if (!place || !sound) return;
+    seek(Number(place.dataset.from), true);
+    chosen = [Number(place.dataset.t), Number(place.dataset.end)];
+    until = Number(place.dataset.stop);
+    places = rest;
+  }
   function seek(t, plays, end) {
+    until = null;
+    places = [];
     chosen = end ? [t, end] : null;
     asked = null;
     if (sound) {
@@ -97,7 +108,9 @@
         if (inside) sound.currentTime = inside[1] - 0.3;
       }
       const stretch = loops && (chosen || (current && [current.start, current.end]));
-      if (stretch && t >= stretch[1] + 0.1) sound.currentTime = Math.max(0, stretch[0] - 0.15);
+      if (until !== null && aimed === null && t >= until && !loops) {
+        if (places.length) hear(places); else { until = null; sound.pause(); }
+      } else if (stretch && t >= stretch[1] + 0.1) sound.currentTime = Math.max(0, stretch[0] - 0.15);
     }
     before = t;
     show(t);
@@ -179,6 +192,7 @@
     const place = event.target.closest("[data-t]");
     if (place) {
       event.preventDefault();
+      if (place.dataset.stop) { hear([place]); return; }
       const t = Number(place.dataset.t);
       history.replaceState(null, "", `#t=${t.toFixed(1)}`);
       seek(t, true, Number(place.dataset.end) || undefined);
@@ -215,13 +229,110 @@
   document.addEventListener("keydown", (event) => {
     if (!letters.checked) return;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.closest("input:not([type=checkbox]), textarea, select, dialog[open], audio")) return;
+    const typed = "input:not([type=checkbox], [type=radio]), textarea, select, dialog[open], audio";
+    if (event.target.closest(typed)) return;
+    if (answers && answers(event)) return;
     const act = keys[event.key];
     if (!act || (event.key === " " && event.target.closest("button, summary, a, input"))) return;
     if (!sound && act !== "keys") return;
     event.preventDefault();
     acts[act]();
   });
+
+  const answers = scoring(document.getElementById("scoring"));
+  function scoring(form) {  // a form for this call: its score, its keys, what was found for it
+    if (!form) return null;
+    const asks = all("fieldset[data-weight]", form), figure = form.querySelector(".figure");
+    const left = form.querySelector(".open-ones"), take = form.querySelector("[data-take]");
+    const share = new Intl.NumberFormat(document.documentElement.lang, { style: "percent" });
+    const said = (ask) => ask.querySelector("input[type=radio]:checked")?.value;
+    const open = () => asks.filter((ask) => !said(ask));
+    const offered = () => open().filter((ask) => ask.dataset.offered);
+    const counted = (n, one, more) => (n === 1 ? one : more.replace("{n}", n));
+    let now = null, pointed = false;
+    function mark(ask) {
+      if (now) now.classList.remove("asked");
+      now = ask;
+      if (now) now.classList.add("asked");
+    }
+    function count() {
+      const applied = asks.filter((ask) => ["yes", "no"].includes(said(ask)));
+      const sum = (some) => some.reduce((total, ask) => total + Number(ask.dataset.weight), 0);
+      const failed = applied.some((ask) => ask.dataset.critical && said(ask) === "no");
+      const earned = sum(applied.filter((ask) => said(ask) === "yes")), possible = sum(applied);
+      figure.textContent = possible ? share.format(failed ? 0 : earned / possible) : "–";
+      const n = open().length;
+      if (!n) left.classList.remove("problem");
+      left.textContent = n ? counted(n, left.dataset.one, left.dataset.more) : left.dataset.none;
+      if (!take) return;
+      take.hidden = !offered().length;
+      take.textContent = counted(offered().length, take.dataset.takeOne, take.dataset.take);
+    }
+    function own(ask, by) {
+      const field = form.elements.namedItem(`${ask.id.slice(2)}.by`);
+      if (!field) return;
+      field.value = by;
+      ask.querySelector(".taken").hidden = !by;
+    }
+    function next() {
+      const ask = open().find((each) => !now || asks.indexOf(each) > asks.indexOf(now)) || open()[0];
+      mark(ask || null);
+      const goal = ask || form.querySelector(".score-bar button");
+      (ask ? ask.querySelector("input[type=radio]") : goal).focus({ preventScroll: true });
+      goal.scrollIntoView({ block: ask ? "center" : "nearest" });
+    }
+    form.addEventListener("focusin", (event) => {
+      const ask = event.target.closest("fieldset[data-weight]");
+      if (ask) mark(ask);
+    });
+    form.addEventListener("change", (event) => {
+      if (event.target.type !== "radio") return;
+      const ask = event.target.closest("fieldset");
+      own(ask, "");
+      count();
+      const after = open().find((each) => asks.indexOf(each) > asks.indexOf(ask));
+      if (!pointed || !after) return;  // arrows go through the answers of one question
+      mark(after);
+      after.scrollIntoView({ block: "nearest" });
+    });
+    form.addEventListener("pointerdown", () => { pointed = true; });
+    form.addEventListener("keydown", () => { pointed = false; });
+    for (const button of all("[data-hear-all]", form)) button.addEventListener("click", () => {
+      const starts = new Map(all("[data-stop]", form).map((place) => [place.dataset.from, place]));
+      hear([...starts.values()].sort((a, b) => a.dataset.from - b.dataset.from));
+    });
+    form.addEventListener("submit", (event) => {
+      if (event.submitter?.value !== "final" || !open().length) return;
+      event.preventDefault();  // what is left is shown; nothing is sent
+      event.stopPropagation();
+      left.classList.add("problem");
+      now = null;
+      next();
+    });
+    if (take) take.addEventListener("click", () => {
+      pointed = false;
+      for (const ask of offered()) {
+        ask.querySelector(`input[value="${ask.dataset.offered}"]`).checked = true;
+        own(ask, "machine");
+      }
+      form.dispatchEvent(new Event("input", { bubbles: true }));
+      count();
+      next();
+    });
+    left.addEventListener("click", (event) => { event.preventDefault(); now = null; next(); });
+    count();
+    mark(open()[0] || null);
+    const answer = { 1: "yes", 2: "no", 3: "na", y: "yes", n: "no", a: "na" };
+    return (event) => {
+      if (event.key === "h" && now) { hear(all("[data-stop]", now)); return true; }
+      const choice = answer[event.key] && now && now.querySelector(`input[value="${answer[event.key]}"]`);
+      if (!choice) return Boolean(answer[event.key]);
+      event.preventDefault();
+      choice.click();
+      next();
+      return true;
+    };
+  }
 
   function fromAddress(plays) {
     const found = /^#t=(\d+(?:\.\d+)?)$/.exec(location.hash);

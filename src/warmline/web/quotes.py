@@ -1,0 +1,120 @@
+"""The call in five quotes: sentences that were said, taken from the rows of a call."""
+
+import re
+from dataclasses import dataclass
+
+from warmline.query.calls import CallPage
+from warmline.web.warehouse import Row
+
+_ENDINGS = ("resolution", "next_step", "no_answer", "thanks", "relief")
+_LEAST_WORDS = 4  # of a turn that says something: "Goodbye." does not
+_SENTENCE = re.compile(r"[^.?!]+[.?!]*")
+#: How people begin before they say what it is about.
+_GREETING = re.compile(
+    r"(?i)(?:(?:yes|yeah|hello|hi|hey|there|good (?:morning|afternoon|evening|day)|thank you|"
+    r"thanks|how are you(?: doing| today)*|okay|ok|well|oh|um|uh|please)\b[\s,.!?]*)+"
+)
+_INTRODUCTION = re.compile(
+    r"(?i:my (?:full |first |last )?name(?:'s| is)|this is|i am|i'm|it's|it is)\s+"
+    r"(?:(?i:mr|mrs|ms|miss|dr)\.?\s+)?(?:(?:[A-Z][\w'-]*|\[\w+\])[\s,]*){1,4}"
+    r"(?i:here|speaking|calling|and|from|with|the|i|you|are|talking|to|[\s,])*[.!?]*"
+)
+_LONGEST_PART = 120  # characters: a whole turn is shown as it is
+_PROMISES = ("commitment", "next_step", "expectation")
+
+
+@dataclass(frozen=True)
+class Quote:
+    """One of the five: the question, what was said and when, or why there is nothing."""
+
+    question: str
+    text: str | None
+    start_s: float | None
+    who: str | None
+    missing: str
+
+
+def five_quotes(page: CallPage) -> list[Quote]:
+    """Return what the customer wanted and felt, what was promised, how it ended, what is open.
+
+    Each is a sentence that was said, taken from the rows of the call; nothing is put into words
+    here.
+    """
+    return [
+        _quote(page, "What the customer wanted", _wanted(page), "no turn of the customer is known"),
+        _quote(page, "What it felt like", _felt(page), _no_cue(page)),
+        _quote(page, "What was promised", _promised(page), "no promise was recognised"),
+        _quote(page, "How it ended", _ended(page), "nobody said how it ended"),
+        _quote(page, "What is open", _open(page), _nothing_open(page)),
+    ]
+
+
+def _quote(page: CallPage, question: str, row: Row | None, missing: str) -> Quote:
+    if row is None or not row["text"]:
+        return Quote(question, None, None, None, missing)
+    who = row.get("role") or "customer"
+    return Quote(question, _sentence(page, row), row["start_s"], who, missing)
+
+
+def _sentence(page: CallPage, row: Row) -> str:
+    """The sentence of the turn that the words of a row are in; those words if none is."""
+    words = str(row["text"])
+    turn = next((t for t in page.turns if t["turn_index"] == row["turn_index"]), None)
+    sentences = _SENTENCE.findall(turn["text"]) if turn else []
+    beginning = words.split(" … ")[0].strip().casefold()
+    if len(beginning) > _LONGEST_PART:
+        return words
+    return next((s.strip() for s in sentences if beginning in s.casefold()), words)
+
+
+def _wanted(page: CallPage) -> Row | None:
+    """What the customer said first that is neither a greeting nor their name: why they call."""
+    own = [turn for turn in page.turns if turn["role"] == "customer"]
+    for turn in own:
+        sentences = _SENTENCE.findall(turn["text"] or "")
+        for i, sentence in enumerate(sentences):
+            said = _GREETING.sub("", sentence.strip())
+            if len(said.split()) >= _LEAST_WORDS and not _INTRODUCTION.fullmatch(said):
+                return turn | {"text": "".join(sentences[i:]).strip()}
+    return own[0] if own else None
+
+
+def _felt(page: CallPage) -> Row | None:
+    return max(page.opportunities, key=lambda cue: cue["strength"], default=None)
+
+
+def _no_cue(page: CallPage) -> str:
+    return page.call["no_ledger_reason"] or "no feeling was recognised"
+
+
+def _nothing_open(page: CallPage) -> str:
+    if page.opportunities:
+        return "every feeling that was found was answered"
+    return page.call["no_ledger_reason"] or "cannot be said: no feeling was recognised"
+
+
+def _promised(page: CallPage) -> Row | None:
+    """Return the last promise of the agent: "may I put you on hold" comes early in a call."""
+    for kind in _PROMISES:
+        rows = [m for m in page.moments if m["kind"] == kind and m["role"] == "agent"]
+        if rows:
+            return rows[-1]
+    return None
+
+
+def _ended(page: CallPage) -> Row | None:
+    """Return what was said of the end in the last third of the call, else the last turn."""
+    duration_s = page.call["duration_s"] or 0.0
+    late = [m for m in page.moments if m["start_s"] > duration_s * 2 / 3]
+    for kind in _ENDINGS:
+        if found := [m for m in late if m["kind"] == kind]:
+            return found[-1]
+    full = [turn for turn in page.turns if turn["word_count"] >= _LEAST_WORDS]
+    found = full or page.turns
+    return found[-1] if found else None
+
+
+def _open(page: CallPage) -> Row | None:
+    """The strongest cue that was not answered, the later of two."""
+    left = [cue for cue in page.opportunities if not cue["answered"]]
+    return max(left, key=lambda cue: (cue["strength"], cue["start_s"]), default=None)
