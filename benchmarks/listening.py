@@ -5,7 +5,8 @@ calls of FOLDER that have a human transcript (`<call>.json`: start, end, speaker
 mono mix, after each contender has heard one call unmeasured:
 
 - ours: `warmline analyze`, end to end: every measure, and the warehouse filled;
-- ours-fast: the same with `--engine faster-whisper`;
+- ours-words: words and parties alone, as the two below give them, by the code of `ours`;
+- ours-fast: `ours` with `--engine faster-whisper`;
 - plain: openai-whisper and stock diarization, as `recipes.py` has it;
 - whisperx: faster-whisper's batched pipeline and the same diarization.
 
@@ -30,7 +31,7 @@ from scoring import Score, Truth, WordStarts, score, word_starts
 from warmline.files import folder as resource
 from warmline.query.questions import ask
 
-CONTENDERS = ("ours", "ours-fast", "plain", "whisperx")
+CONTENDERS = ("ours", "ours-words", "ours-fast", "plain", "whisperx")
 # Left is the caller, right the agent; warmline names them by role when it knows it.
 PARTIES = {"caller": ("A", "customer"), "agent": ("B", "agent")}
 HERE = Path(__file__).parent
@@ -58,8 +59,9 @@ class Result:
 
 def run(contender: str, recordings: Path, channels: str, out: Path, model: str) -> Cost:
     """One contender over a folder of recordings; `.seglst.json` and `.rttm` are left in `out`."""
-    if not contender.startswith("ours"):
-        command = [sys.executable, str(HERE / "recipes.py"), contender, "--channels", channels]
+    if contender not in ("ours", "ours-fast"):
+        recipe = contender.removeprefix("ours-")
+        command = [sys.executable, str(HERE / "recipes.py"), recipe, "--channels", channels]
         command += ["--model", model, "--to", str(out)]
         found = sorted(p for p in recordings.iterdir() if p.suffix in (".wav", ".flac", ".ogg"))
         return measured([*command, *map(str, found)], out / "log")

@@ -1,28 +1,34 @@
 """What a user would assemble instead of warmline: the contenders of the listening benchmark.
 
 Run as a process of its own, so that its time and memory are its own:
-`python recipes.py plain|whisperx --channels mono|stereo --to FOLDER RECORDING...`
+`python recipes.py plain|whisperx|words --channels mono|stereo --to FOLDER RECORDING...`
 Each writes `<call>.seglst.json` (words) and `<call>.rttm` (speakers), as `warmline export` does.
 
 plain: `whisper.transcribe(word_timestamps=True)`, stock `SpeakerDiarization` (step 0.1), words to
 speakers by largest overlap. On two channels: transcribe each channel, no diarization.
 whisperx: faster-whisper's batched pipeline (int8, word timestamps), the same diarization.
+words: what warmline does of the same, and no more: words and parties, a process for each core.
 """
 
 import argparse
 import json
+import multiprocessing
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from pyannote.core import Annotation, Segment
 
+from warmline import speech, words
 from warmline.models.catalogue import faster_whisper_name
 from warmline.models.engines import Engines, stay_home
 from warmline.recordings.sound import SAMPLE_RATE_HZ, decode
 from warmline.settings import Settings, with_overrides
+from warmline.speech import channels
 
 
 class TimedWord(NamedTuple):
@@ -140,6 +146,42 @@ def run(
     return [(largest_overlap(w, speakers), w) for w in transcribe(samples)], speakers
 
 
+def words_and_parties(recordings: Sequence[Path], model: str, to: Path) -> None:
+    """Hear recordings as `warmline analyze` does, up to their words; write what came of it."""
+    chosen = {"words.whisper_model": model, "words.language": "en"}
+    settings = with_overrides(Settings(), chosen)
+    engines = Engines.from_settings(settings)
+    heard = []
+    for recording in recordings:
+        sound = decode(recording, settings.recordings)
+        layout, sound = channels.resolve(sound, settings.channels)
+        found = speech.listen(sound, layout, settings.speech, engines)
+        heard.append(words.SpeechToTranscribe(sound, layout, found))
+    told = words.transcribe(heard, settings.words, engines)
+    for recording, call, result in zip(recordings, heard, told, strict=True):
+        if isinstance(result, Exception):
+            raise result
+        speakers = Annotation(uri=recording.stem)
+        for i, segment in enumerate(call.speech.segments):
+            speakers[Segment(segment.start_s, segment.end_s), i] = segment.party
+        said = [(w.party, TimedWord(w.start_s, w.end_s, w.text)) for w in result.transcript.words]
+        write(recording, said, speakers, to)
+
+
+def on_all_cores(recordings: Sequence[Path], model: str, to: Path) -> None:
+    """Hear recordings in as many processes as there are cores, dealt out in turn."""
+    import torch
+
+    cores = len(os.sched_getaffinity(0))
+    forking = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(cores, forking, torch.set_num_threads, (1,)) as pool:
+        parts = [
+            pool.submit(words_and_parties, recordings[i::cores], model, to) for i in range(cores)
+        ]
+        for part in parts:
+            part.result()
+
+
 def write(
     recording: Path, words: list[tuple[str, TimedWord]], speakers: Annotation, to: Path
 ) -> None:
@@ -161,7 +203,7 @@ def write(
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe", choices=["plain", "whisperx"])
+    parser.add_argument("recipe", choices=["plain", "whisperx", "words"])
     parser.add_argument("--channels", choices=["mono", "stereo"], required=True)
     parser.add_argument("--model", default="base")
     parser.add_argument("--to", type=Path, required=True)
@@ -172,12 +214,15 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """Transcribe and diarize each recording; write what came of it."""
     arguments = _arguments()
+    arguments.to.mkdir(parents=True, exist_ok=True)
+    if arguments.recipe == "words":
+        on_all_cores(arguments.recordings, arguments.model, arguments.to)
+        return 0
     engines = Engines.from_settings(Settings())
     load = plain_whisper if arguments.recipe == "plain" else faster_whisper
     transcribe = load(engines, arguments.model)
     mono = arguments.channels == "mono"
     diarize = stock_diarization(engines) if mono else lambda _: Annotation()
-    arguments.to.mkdir(parents=True, exist_ok=True)
     for recording in arguments.recordings:
         words, speakers = run(recording, arguments.channels, transcribe, diarize)
         write(recording, words, speakers, arguments.to)

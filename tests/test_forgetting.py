@@ -110,12 +110,22 @@ def test_a_call_and_an_age_are_forgotten_as_well(folder: Path) -> None:
 
 
 def test_trying_changes_nothing_and_wrong_usage_says_what_is_right(folder: Path) -> None:
-    assert forget(folder, "--customer", MARKS[1], "--dry-run") == {"analyses": 2}
+    asked = command(folder, "forget", "--customer", MARKS[1])
+    assert "2 analyses, 1 outcome, 1 review, 1 evaluation" in asked.output.replace("\n", " ")
     assert calls(folder) == ["c1", "c2", "c3"]
     for options, said in [([], "say what to forget"), (["--older-than", "soon"], "such as 400d")]:
         done = CliRunner().invoke(app, ["forget", *options])
         assert done.exit_code == 2
         assert said in done.output.replace("\n", " ")
+
+
+def test_trying_counts_what_is_erased_then(folder: Path) -> None:
+    meant = forget(folder, "--customer", MARKS[1], "--dry-run")
+    done = forget(folder, "--customer", MARKS[1])
+    assert (meant["outcomes"], meant["reviews"]) > (0, 0)
+    assert meant == {"analyses": done["calls"]} | {
+        name: done[name] for name in ("outcomes", "reviews", "evaluations")
+    }
 
 
 def test_the_next_night_does_not_bring_it_back(tmp_path: Path) -> None:
@@ -365,7 +375,7 @@ def test_ids_that_look_alike_are_named_and_not_erased(
     assert refused.exit_code == 1
     assert repr(kept)[1:-1] in refused.output.replace("\n", "")
     assert len(calls(spellings)) == len(KEPT)
-    assert forget(spellings, "--customer", typed, "--alike", "--dry-run") == {"analyses": 1}
+    assert forget(spellings, "--customer", typed, "--alike", "--dry-run")["analyses"] == 1
 
 
 def test_ids_that_look_alike_are_erased_when_asked(spellings: Path) -> None:

@@ -118,6 +118,59 @@ def test_a_folder_that_is_gone_or_not_mounted_is_not_taken_for_an_empty_one(
     assert calls(elsewhere) == ["ann", "ben", "eve"]
 
 
+def test_a_copied_warehouse_does_not_write_into_the_folder_of_its_original(in_place: Path) -> None:
+    demo, copy = in_place / "demo", in_place / "copy"
+    copy.mkdir()
+    shutil.copy2(demo / "w.duckdb", copy / "w.duckdb")
+    forget = ("forget", "--call", "eve", "--yes", "--warehouse", str(copy / "w.duckdb"))
+    refused = CliRunner().invoke(app, forget)
+    assert refused.exit_code == 1
+    assert f"a copy of {demo / 'w.duckdb'}" in refused.stderr
+    assert str(copy / "landing") in refused.stderr
+    assert calls(in_place) == ["ann", "ben", "eve"]
+    shutil.copytree(demo / "landing", copy / "landing")
+    assert CliRunner().invoke(app, forget).exit_code == 0
+    assert calls(in_place) == ["ann", "ben", "eve"]
+    assert any((demo / "landing").rglob("*.parquet"))
+    assert known_places(Settings(), None, demo / "w.duckdb").landing == demo / "landing"
+
+
+def test_a_check_looks_at_the_landing_folder(in_place: Path) -> None:
+    assert run(in_place, "check").exit_code == 0
+    keys = {
+        path.stem: path for path in (in_place / "demo" / "landing" / "analyses").rglob("*.parquet")
+    }
+    keys.popitem()[1].unlink()
+    one = run(in_place, "check")
+    assert one.exit_code == 1
+    assert "fault=not there" in one.output.replace("\n", " ")
+    shutil.rmtree(in_place / "demo" / "landing")
+    gone = run(in_place, "check", "--json")
+    assert gone.exit_code == 1
+    told = {check["check"]: check for check in json.loads(gone.stdout)}
+    assert told["the_landing_folder_is_whole"]["passed"] is False
+    assert sum(not check["passed"] for check in told.values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("warehouse", "said"),
+    [
+        (".", "a folder; name the file of the warehouse"),
+        ("o.csv/w.duckdb", "no folder can be made there"),
+        ("/proc/none/w.duckdb", "cannot write to /proc"),
+    ],
+)
+def test_a_warehouse_that_cannot_be_written_is_told_before_listening(
+    in_place: Path, two_speakers: Path, warehouse: str, said: str
+) -> None:
+    place = ("--warehouse", str(in_place / warehouse))
+    refused = CliRunner().invoke(app, ["analyze", str(two_speakers), *place])
+    assert refused.exit_code == 1
+    assert said in " ".join(refused.stderr.split())
+    assert "makes one" not in refused.stderr
+    assert not list(in_place.parent.glob("*.landing"))
+
+
 def test_both_moved_together_are_found(elsewhere: Path) -> None:
     (elsewhere / "demo").rename(elsewhere / "there")
     found = known_places(Settings(), None, elsewhere / "there" / "w.duckdb")

@@ -165,6 +165,20 @@ def test_rows_of_metadata_without_a_recording_are_told(calls, landed, tmp_path):
     assert "line 4: 'a.wav' had a row before" in problems
 
 
+def test_what_is_wrong_in_a_table_is_told_and_stops_nothing(calls, landed, tmp_path):
+    csv = tmp_path / "calls.csv"
+    csv.write_text("file,agent,started_at\na.wav,E1,1/3/2026\nb.wav,E2\n,E3,\n" + ",E4,\n" * 4)
+    made = plan(calls, landed, table=read_table(csv))
+    assert pending(made) == {"a.wav": "new", "b.wav": "new"}
+    assert [p.partition("calls.csv")[2] for p in made.problems] == [
+        ", line 2, column 'started_at': [number] is not a time known here; write it as "
+        "2025-02-19T06:01:22Z (left out)",
+        ", line 3: 2 values for 3 columns (left out)",
+        ", line 4, column 'file': empty (left out)",
+        ": 4 more values or rows are left out, being of no use",
+    ]
+
+
 def test_many_rows_without_a_recording_are_one_note(calls, landed, tmp_path):
     csv = tmp_path / "calls.csv"
     rows = [f"{i}.wav,E1\n" for i in range(5000)]
@@ -268,3 +282,55 @@ def test_who_takes_no_row_has_nothing_from_it(tmp_path: Path) -> None:
         analyze_recordings(given, keys_of, nobody, read_table(csv)), key=lambda one: one[0]
     )
     assert [analysis.metadata.agent_id for _, analysis in made] == ["ann", None]
+
+
+def test_what_an_earlier_table_said_of_a_call_holds_where_todays_has_no_row_of_it(
+    calls: Path, landed: Path, tmp_path: Path
+) -> None:
+    csv = tmp_path / "t.csv"
+    csv.write_text(
+        "file,call_id,agent,customer,started_at,agent_channel,desk\n"
+        "a.wav,c-1,ann,C-1042,2026-11-02 09:14,1,north\n"
+    )
+    recording, settings = identify(calls / "a.wav"), cache_keys().settings.recordings
+    metadata = read_metadata(calls / "a.wav", settings, read_table(csv))
+    assert (metadata.call_id, metadata.customer_id) == ("c-1", "C-1042")
+    keys = cache_keys().keys(recording.audio_sha256, metadata)
+    analysis = factories.call("c-1", stages=keys)
+    landing.write(replace(analysis, recording=recording, metadata=metadata), landed)
+    today = tmp_path / "today.csv"
+    today.write_text("file,agent\nb.wav,bob\n")
+    for table in (None, read_table(today)):
+        assert pending(plan(calls, landed, table=table)) == {"b.wav": "new"}
+        (again,) = [
+            call
+            for call in plan(calls, landed, table=table, floor__dead_air_s=3.0).pending
+            if call.previous
+        ]
+        assert again.why == "changed: floor, empathy"
+        known = read_metadata(calls / "a.wav", settings, table, before=again.metadata_before)
+        assert known == metadata
+
+
+def test_a_row_that_says_less_takes_away_what_an_earlier_one_said(
+    calls: Path, landed: Path, tmp_path: Path
+) -> None:
+    csv = tmp_path / "t.csv"
+    csv.write_text("file,agent,customer\na.wav,ann,C-1042\n")
+    settings = cache_keys().settings.recordings
+    before = read_metadata(calls / "a.wav", settings, read_table(csv))
+    csv.write_text("file,agent,customer\na.wav,,\n")
+    now = read_metadata(calls / "a.wav", settings, read_table(csv), before=before)
+    assert (now.agent_id, now.customer_id, now.source) == (None, None, "none")
+
+
+def test_what_lies_beside_a_recording_goes_before_what_an_earlier_table_said(
+    calls: Path, tmp_path: Path
+) -> None:
+    csv = tmp_path / "t.csv"
+    csv.write_text("file,agent,customer\na.wav,ann,C-1042\n")
+    settings = cache_keys().settings.recordings
+    before = read_metadata(calls / "a.wav", settings, read_table(csv))
+    (calls / "a.json").write_text('{"agent_id": "E7"}')
+    now = read_metadata(calls / "a.wav", settings, None, before=before)
+    assert (now.agent_id, now.customer_id) == ("E7", "C-1042")

@@ -248,10 +248,6 @@ def test_rows_without_a_call_and_calls_that_share_one(tmp_path: Path) -> None:
         (b"sid,task\n1,x\n", "line 1: none of the columns path, file, filename, call_id"),
         (b"file,agent,Agent ID\na,b,c\n", "two columns mean 'agent_id'"),
         (b"file,agent,\na,b,c\n", "column 3 has no name"),
-        (b"file,agent\na,b\nc\n", "line 3: 1 values for 2 columns"),
-        (b"file,started_at\na,2025-02-19\nb,later\n", "line 3, column 'started_at': 'later'"),
-        (b"file,simulated\na,perhaps\n", "line 2, column 'simulated': 'perhaps'"),
-        (b"file,agent\n,b\n", "line 2, column 'file': empty"),
         (b"file,agent\na,M\xfcller\n", "line 2: not UTF-8"),
         (b'file,agent\n"a,b\n', "not readable as CSV"),
     ],
@@ -264,6 +260,36 @@ def test_a_wrong_table_is_one_line_with_the_place(tmp_path: Path, text: bytes, w
     assert "calls.csv" in str(refused.value)
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault", "left"),
+    [
+        ("file,agent\nx,b\na\nb,c\n", "line 3: 1 values for 2 columns", {"x", "b"}),
+        ("file,agent\n,b\nb,c\n", "line 2, column 'file': empty", {"b"}),
+        (
+            "file,started_at\na,2025-02-19\nb,later\n",
+            "line 3, column 'started_at': 'later'",
+            {"a", "b"},
+        ),
+        ("file,simulated\na,perhaps\n", "line 2, column 'simulated': 'perhaps'", {"a"}),
+    ],
+)
+def test_what_is_wrong_in_a_row_is_told_and_the_other_rows_hold(
+    tmp_path: Path, text: str, fault: str, left: set[str]
+) -> None:
+    table = _table(tmp_path, text)
+    (told,) = table.faults
+    assert told.startswith(fault)
+    assert set(table.rows) == left
+
+
+def test_a_value_that_cannot_be_used_is_kept_as_it_was_written(tmp_path: Path) -> None:
+    table = _table(tmp_path, "file,agent,started_at\ncall.wav,ann,1/3/2026\n")
+    known = read_metadata(tmp_path / "call.wav", SETTINGS, table)
+    assert (known.agent_id, known.started_at) == ("ann", None)
+    assert known.extra["started_at"] == "1/3/2026"
+    assert "csv, started_at: [number] is not a time" in known.extra["metadata_problem"]
 
 
 def test_a_table_that_is_not_there(tmp_path: Path) -> None:
@@ -506,8 +532,7 @@ def test_a_first_line_that_names_the_separator(tmp_path: Path, head: str) -> Non
     text = head + "file;agent,name;note\ncall.wav;E1;a,b\nbad.wav;E2\n"
     path = tmp_path / "t.csv"
     path.write_text(text, encoding="utf-8", newline="")
-    with pytest.raises(MetadataError, match="line 4: 2 values for 3 columns"):
-        read_table(path)
+    assert read_table(path).faults == ("line 4: 2 values for 3 columns",)
     path.write_text(text.replace("bad.wav;E2\n", ""), encoding="utf-8", newline="")
     known = read_metadata(tmp_path / "call.wav", SETTINGS, read_table(path))
     assert known.extra == {"agent,name": "E1", "note": "a,b"}

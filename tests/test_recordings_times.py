@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from warmline.errors import MetadataError
 from warmline.recordings.fields import parse_time
 from warmline.recordings.metadata import read_metadata, read_table
 from warmline.settings import RecordingSettings
@@ -64,8 +63,9 @@ def test_any_other_form_is_refused_everywhere(tmp_path: Path, text: str) -> None
     with pytest.raises(ValueError, match="not a time known here"):
         parse_time(text, UTC)
     (tmp_path / "t.csv").write_text(f"file;started_at\na.wav;{text}\n", encoding="utf-8")
-    with pytest.raises(MetadataError, match=r"line 2, column 'started_at': .* is not a time"):
-        read_table(tmp_path / "t.csv")
+    (fault,) = read_table(tmp_path / "t.csv").faults
+    assert fault.startswith("line 2, column 'started_at': ")
+    assert " is not a time" in fault
     (tmp_path / "o.csv").write_text(f"customer_id;date;nps\na;{text};9\n", encoding="utf-8")
     (line,) = read_outcome_table(tmp_path / "o.csv", UTC).lines
     assert "column 'date': " in str(line.problem)

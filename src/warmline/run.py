@@ -5,6 +5,7 @@ them (who carries out a step, what is shown meanwhile, where calls are analyzed)
 """
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,6 +107,7 @@ def run(request: RunRequest, hooks: RunHooks | None = None) -> RunResult:
     started, started_at = perf_counter(), datetime.now(UTC)
     settings, places = request.settings, request.places
     table = str(request.metadata) if request.metadata else None
+    require_writable(places)
     config = RunConfig(CacheKeys.of(settings), str(places.landing), table)
     plan = hooks.step("plan", lambda: _plan(request, config))
     hooks.planned(plan)
@@ -141,6 +143,27 @@ def require_read(plan: Plan) -> None:
         raise WarmlineError("; ".join(plan.away))
     if plan.found_nothing:
         raise WarmlineError(f"no recordings found: {'; '.join(plan.problems)}")
+
+
+def require_writable(places: Places) -> None:
+    """Raise `WarmlineError` when the warehouse or what lands could not be written, before any work.
+
+    Folders that are missing will be made.
+    """
+    if places.warehouse.is_dir():
+        raise WarmlineError(
+            f"{places.warehouse}: a folder; name the file of the warehouse, such as "
+            f"{places.warehouse / 'calls.duckdb'}"
+        )
+    for place in (places.warehouse.parent, places.landing):
+        nearest = next(p for p in (place, *place.absolute().parents) if os.path.lexists(p))
+        if not nearest.is_dir():
+            raise WarmlineError(f"{place}: no folder can be made there, {nearest} is a file")
+        try:
+            with tempfile.TemporaryFile(dir=nearest):
+                pass
+        except OSError as e:
+            raise WarmlineError(f"{place}: cannot write to {nearest} ({e.strerror or e})") from e
 
 
 def require_there(sources: Sequence[Path | str]) -> None:

@@ -134,12 +134,12 @@ def forget(
     wanted = replace(meant.selection, before=before)
     if and_later:
         wanted = replace(wanted, customers=wanted.customers | frozenset(customer or ()))
-    count = counted(places.landing, wanted).calls
+    found = counted(places.landing, wanted)
     if dry_run:
-        output().print(json.dumps({"analyses": count}) if as_json else _said(count))
+        output().print(json.dumps(_counts(found)) if as_json else f"meant: {_said(found)}")
         return
     if not (yes or as_json):
-        typer.confirm(f"{_said(count)} Erase them for good?", abort=True)
+        typer.confirm(f"Meant: {_said(found)}. Erase them for good?", abort=True)
     with messages().status("erasing, and building the warehouse without"):
         erased = erase_calls(places, wanted, chosen, and_later=and_later, allow_loss=allow_loss)
     _tell(erased, as_json)
@@ -236,14 +236,26 @@ def _tell(erased: "Erased", as_json: bool) -> None:
         typer.echo(json.dumps(asdict(erased), indent=2))
         return
     output().print(
-        f"erased: {erased.calls} analyses, {erased.outcomes} outcomes, {erased.reviews} "
-        f"reviews, {erased.evaluations} evaluations; the recordings themselves are yours to delete",
+        f"erased: {_said(erased)}; the recordings themselves are yours to delete",
         soft_wrap=True,
     )
 
 
-def _said(count: int) -> str:
-    return f"{count} analys{'is is' if count == 1 else 'es are'} meant."
+def _counts(erased: "Erased") -> dict[str, int]:
+    return {
+        "analyses": erased.calls,
+        "outcomes": erased.outcomes,
+        "reviews": erased.reviews,
+        "evaluations": erased.evaluations,
+    }
+
+
+def _said(erased: "Erased") -> str:
+    one = {"analyses": "analysis"}
+    return ", ".join(
+        f"{count} {one.get(name, name[:-1]) if count == 1 else name}"
+        for name, count in _counts(erased).items()
+    )
 
 
 def _before(age: str | None, now: datetime) -> datetime | None:

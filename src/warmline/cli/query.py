@@ -128,10 +128,18 @@ def check(
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check that the warehouse is sound: every check in warehouse/checks must find nothing."""
+    """Check that the warehouse is sound, and that its landing folder has all of its analyses.
+
+    Every check in warehouse/checks must find nothing.
+    """
+    from warmline.warehouse.landing_folder import check_landing_folder
     from warmline.warehouse.tables import check_warehouse
 
-    results = check_warehouse(places_of(settings_from(settings), None, warehouse).warehouse)
+    chosen = settings_from(settings)
+    results = (
+        *check_warehouse(places_of(chosen, None, warehouse).warehouse),
+        check_landing_folder(chosen, None, warehouse),
+    )
     if as_json:
         found = [
             {"check": r.name, "passed": r.passed, "description": r.description, "rows": r.count}

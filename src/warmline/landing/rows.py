@@ -205,7 +205,7 @@ CREATE OR REPLACE TEMP TABLE landed (
     analyzed_at TIMESTAMPTZ, status VARCHAR, reason_code VARCHAR, path VARCHAR,
     size_bytes BIGINT, modified_at TIMESTAMPTZ, audio_sha256 VARCHAR, call_id VARCHAR,
     stage_keys STRUCT(stage VARCHAR, key VARCHAR, seconds DOUBLE)[], failed_runs BIGINT,
-    file VARCHAR)
+    file VARCHAR, tabled_metadata JSON)
 """
 
 _SCAN = """
@@ -213,7 +213,8 @@ INSERT INTO landed
 SELECT landing_key, content_sha256, metadata_fingerprint, analyzed_at, status, reason_code,
     recording.path, recording.size_bytes, recording.modified_at, recording.audio_sha256,
     metadata.call_id, stage_keys, coalesce(failed_runs, (status = 'failed')::BIGINT),
-    filename[$prefix:]
+    filename[$prefix:],
+    CASE WHEN list_contains(string_split(metadata.source, '+'), 'csv') THEN to_json(metadata) END
 FROM read_parquet($files, union_by_name = true, filename = true)
 """
 
@@ -425,7 +426,8 @@ class Landed:
     """The identity of one landed analysis, without its content.
 
     `stage_keys` maps a stage to the cache key of its result, `failed_runs` counts the consecutive
-    runs in which the call failed.
+    runs in which the call failed. `tabled_metadata` is what was known of the call, as JSON, where
+    a metadata table had a row of it.
     """
 
     landing_key: str
@@ -441,6 +443,17 @@ class Landed:
     metadata_fingerprint: str
     stage_keys: dict[str, str] = field(hash=False)
     failed_runs: int = 0
+    tabled_metadata: str | None = None
+
+    @property
+    def metadata(self) -> CallMetadata | None:
+        """Return what was known of the call, where a metadata table had a row of it."""
+        if self.tabled_metadata is None:
+            return None
+        row = json.loads(self.tabled_metadata)
+        if row.get("started_at"):
+            row["started_at"] = datetime.fromisoformat(row["started_at"])
+        return store.from_row(CallMetadata, row)
 
 
 class Known:
@@ -461,6 +474,10 @@ class Known:
 
     def __iter__(self) -> Iterator[Landed]:
         return (self._landed(i) for i in range(len(self)))
+
+    def keys(self) -> Set[str]:
+        """Return the landing keys of all of them."""
+        return self._by_key.keys()
 
     def by_path(self, recording_path: str) -> Landed | None:
         """Return the last analysis of the recording at this path, whatever its status."""
@@ -505,7 +522,8 @@ def _scanned(landing_dir: Path, files: list[LandedFile]) -> pa.Table:
         reader.scan(files)
         return con.execute(
             "SELECT landing_key, file, path, size_bytes, modified_at, audio_sha256, call_id, "
-            "status, reason_code, analyzed_at, metadata_fingerprint, stage_keys, failed_runs "
+            "status, reason_code, analyzed_at, metadata_fingerprint, stage_keys, failed_runs, "
+            "tabled_metadata "
             f"FROM ({live_of('landed')})"
         ).to_arrow_table()
 

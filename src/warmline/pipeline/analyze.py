@@ -134,12 +134,13 @@ def _begin(
 ) -> "_AwaitsWords | CallAnalysis":
     """Analyze a call up to its words; as a whole if these are known, or it cannot be analyzed."""
     source, s = given.source, cache_keys.settings
+    before = given.previous.metadata if given.previous and given.takes_row else None
     if isinstance(source, Remote):
         recording = source.file.recording(source.audio_sha256)
-        metadata = read_metadata(source.file, s.recordings, table, s.redaction)
+        metadata = read_metadata(source.file, s.recordings, table, s.redaction, before)
         local_copy = source.copy
     else:
-        metadata = read_metadata(source, s.recordings, table, s.redaction)
+        metadata = read_metadata(source, s.recordings, table, s.redaction, before)
         try:
             recording = identify(source)
         except RecordingRefusedError as e:

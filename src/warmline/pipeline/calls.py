@@ -167,7 +167,9 @@ class RemoteIngest:
         self, call: PlannedCall, status: Status, code: str, reason: str
     ) -> CallAnalysis:
         table = self.table if call.takes_row else None
-        metadata = read_metadata(call.source, self.settings, table, self.redaction)
+        metadata = read_metadata(
+            call.source, self.settings, table, self.redaction, call.metadata_before
+        )
         return base_analysis(call.recording, metadata, status, code, reason)
 
 

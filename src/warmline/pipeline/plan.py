@@ -32,6 +32,7 @@ from warmline.recordings.metadata import (
     read_metadata,
 )
 from warmline.recordings.remote import Beside, RemoteError, RemoteFile, list_recordings
+from warmline.redaction import redact_text
 from warmline.settings import RecordingSettings, RedactionSettings, Settings
 from warmline.values import CallMetadata, Recording
 
@@ -158,6 +159,11 @@ class PlannedCall:
     def source(self) -> Path | RemoteFile:
         """Return the place that its metadata are read from."""
         return self.remote or Path(self.path)
+
+    @property
+    def metadata_before(self) -> CallMetadata | None:
+        """Return what was known of it when a metadata table had a row of it, if that holds."""
+        return self.previous.metadata if self.previous and self.takes_row else None
 
 
 @dataclass(frozen=True)
@@ -408,16 +414,21 @@ class _Planner:
             return _FORGOTTEN
         if not out.names_customers:
             return None
-        metadata = self.metadata(recording.path)
+        landed = self.known.by_path(recording.path)
+        is_same = landed is not None and _is_same_file(landed, recording)
+        metadata = self.metadata(recording.path, landed if is_same else None)
         if out.has_opted_out(metadata.customer_id):
             return _OPTED_OUT
         return _FORGOTTEN if out.concerns(recording, metadata) else None
 
-    def metadata(self, path: str) -> CallMetadata:
-        """Return the metadata of the call at a path or URL."""
+    def metadata(self, path: str, landed: Landed | None) -> CallMetadata:
+        """Return the metadata of the call at a path or URL, which has landed before or not."""
         chosen = self.cache_keys.settings
-        table = self.table if self.takes_row(path) else None
-        return read_metadata(self.found.source(path), chosen.recordings, table, chosen.redaction)
+        takes_row = self.takes_row(path)
+        table = self.table if takes_row else None
+        before = landed.metadata if landed and takes_row else None
+        source = self.found.source(path)
+        return read_metadata(source, chosen.recordings, table, chosen.redaction, before)
 
     def newest(self, recording: Recording) -> datetime | None:
         """Return the time of the newest analysis of these bytes, or of this path."""
@@ -463,7 +474,7 @@ class _Planner:
         """Return the work for a readable recording; None when there is none."""
         if landed is None:
             return PlannedCall(recording, "new")
-        metadata = self.metadata(recording.path)
+        metadata = self.metadata(recording.path, landed)
         if self.redo and self.redo.concerns(recording, metadata):
             return PlannedCall(recording, "asked for", landed, self.redo.stages)
         why = self._why_again(recording, metadata, landed)
@@ -507,6 +518,11 @@ class _Planner:
         if self.table is None:
             return
         place, repeated = self.table.path, self.table.duplicates
+        for fault in self.table.faults[:_NAMED]:
+            hidden = redact_text(fault, self.cache_keys.settings.redaction)
+            yield f"{place}, {hidden} (left out)"
+        if unsaid := self.table.faults[_NAMED:]:
+            yield f"{place}: {len(unsaid)} more values or rows are left out, being of no use"
         if repeated:
             line, key = repeated[0]
             others = f", as are {len(repeated) - 1} more rows" if len(repeated) > 1 else ""

@@ -303,7 +303,9 @@ class Workers:
         if landed := self._landed_since(call):
             return outcome_of(landed)
         table, chosen = self._table if call.takes_row else None, self.config.settings
-        metadata = read_metadata(call.source, chosen.recordings, table, chosen.redaction)
+        metadata = read_metadata(
+            *(call.source, chosen.recordings, table, chosen.redaction), call.metadata_before
+        )
         analysis = base_analysis(call.recording, metadata, Status.FAILED, code, reason)
         land(analysis, self._landing_dir, call)
         return outcome_of(analysis)
@@ -368,7 +370,8 @@ def note_lost(config: RunConfig, call: PlannedCall, reason: str) -> Outcome:
     """
     status, code = Status.FAILED, "process_died"
     metadata = read_metadata(
-        call.source, config.settings.recordings, None, config.settings.redaction
+        *(call.source, config.settings.recordings, None, config.settings.redaction),
+        before=call.metadata_before,
     )
     folder = Path(config.landing)
     landed = landing.read_uncompacted(folder, call.recording)

@@ -333,12 +333,16 @@ class MetadataTable:
     `key` is the column that identifies the call: `path`, `file` and `filename` hold a full path,
     the end of one, a file name, or a name without its extension; `call_id` holds a call id.
     `duplicates` are (line, text) of rows whose key an earlier row had: the earlier one counts.
+    `faults` are sentences that name the line, and the column where there is one, of what is left
+    out: a value that its field cannot have, or a whole row that names no call or has more or fewer
+    values than there are columns.
     """
 
     path: Path
     key: str
     rows: Mapping[str, Mapping[str, str]]
     duplicates: tuple[tuple[int, str], ...] = ()
+    faults: tuple[str, ...] = ()
 
     def row_for(self, path: Path, call_id: str) -> Mapping[str, str] | None:
         """Return the row of a call, by the longest part of its path that has one."""
@@ -384,9 +388,9 @@ class MetadataTable:
 def read_table(csv_path: Path) -> MetadataTable:
     """Read a CSV file of metadata: UTF-8, a header, one row per call; `,` `;` tab or `|` between.
 
-    Raises `MetadataError`, one line that names the file, and the line and column at fault: no key
-    column, two columns of one name, a row with more or fewer values than columns, a value that its
-    field cannot have.
+    What is wrong in a row is among the `faults` of the table, and the other rows hold. Raises
+    `MetadataError`, one line that names the file and the place at fault, for a file that cannot be
+    read as a table: no key column, two columns of one name.
     """
     rows = csv_rows(csv_path)
     columns = _columns(csv_path, rows[0])
@@ -395,28 +399,30 @@ def read_table(csv_path: Path) -> MetadataTable:
     place = names.index(key)
     table: dict[str, Mapping[str, str]] = {}
     duplicates: list[tuple[int, str]] = []
+    faults: list[str] = []
     for line, values in rows[1:]:
         if not any(value.strip() for value in values):
             continue
         if len(values) != len(columns):
-            raise MetadataError(
-                f"{csv_path}, line {line}: {len(values)} values for {len(columns)} columns"
-            )
+            faults.append(f"line {line}: {len(values)} values for {len(columns)} columns")
+            continue
         text = _key_text(values[place])
         if is_not_given(text, key):
             why = f"{text!r} names no call" if text else "empty"
-            raise MetadataError(f"{csv_path}, line {line}, column {key!r}: {why}")
+            faults.append(f"line {line}, column {key!r}: {why}")
+            continue
         row = dict(zip(columns, values, strict=True))
         if key != "call_id":
             del row[columns[place]]
-        if problems := read_fields(row, UTC).problems:
-            column, problem = next(iter(problems.items()))
-            raise MetadataError(f"{csv_path}, line {line}, column {column!r}: {problem}")
         if text in table:
             duplicates.append((line, text))
-        else:
-            table[text] = row
-    return MetadataTable(csv_path, key, table, tuple(duplicates))
+            continue
+        table[text] = row
+        faults += [
+            f"line {line}, column {column!r}: {problem}"
+            for column, problem in read_fields(row, UTC).problems.items()
+        ]
+    return MetadataTable(csv_path, key, table, tuple(duplicates), tuple(faults))
 
 
 def csv_rows(csv_path: Path) -> list[tuple[int, list[str]]]:

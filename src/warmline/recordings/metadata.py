@@ -1,12 +1,12 @@
 """Read the metadata of a call: from a file beside it, a table, or its file name."""
 
+import dataclasses
 import hmac
 import json
 import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC
 from functools import partial
 from pathlib import Path
@@ -61,7 +61,9 @@ def without_names(fields: Fields, key: Key | None) -> Fields:
         name: "not usable, and not shown, as it may be a name" if _is_of_agent(name) else problem
         for name, problem in fields.problems.items()
     }
-    return replace(fields, known=known, extra=_hidden(fields.extra, key), problems=problems)
+    return dataclasses.replace(
+        fields, known=known, extra=_hidden(fields.extra, key), problems=problems
+    )
 
 
 def _hidden(extra: Mapping[str, str], key: Key) -> dict[str, str]:
@@ -76,6 +78,7 @@ def _is_of_agent(name: str) -> bool:
 
 PROBLEM = "metadata_problem"  # keys of `CallMetadata.extra`
 NOTE = "metadata_note"
+_TABLE = "csv"  # as `CallMetadata.source` names it
 _REDACTION = RedactionSettings()
 
 
@@ -84,6 +87,7 @@ def read_metadata(
     settings: RecordingSettings,
     table: MetadataTable | None,
     redaction: RedactionSettings = _REDACTION,
+    before: CallMetadata | None = None,
 ) -> CallMetadata:
     """Return the metadata of a call, field by field from the first source that has it.
 
@@ -93,9 +97,11 @@ def read_metadata(
     zone are in `settings.timezone`. Never raises for the content of a sidecar: the call can be
     analyzed all the same, and `extra["metadata_problem"]` names the file, line or field, and what
     is wrong with it. A JSON file that is no object is not metadata, which `extra["metadata_note"]`
-    says. Private words in the reason and in further fields are redacted by `redaction`; ids, by
-    which calls are joined, stay. Names of agents are pseudonyms where the settings name a key for
-    them; raises EncryptionError when that key is missing.
+    says. Where no table has a row of the call now, what one said `before`, in an earlier analysis
+    of it, still holds: a table may be that of one day. Private words in the reason and in further
+    fields are redacted by `redaction`; ids, by which calls are joined, stay. Names of agents are
+    pseudonyms where the settings name a key for them; raises EncryptionError when that key is
+    missing.
     """
     zone = UTC if settings.timezone == "UTC" else ZoneInfo(settings.timezone)
     path = recording if isinstance(recording, Path) else recording.path
@@ -109,7 +115,8 @@ def read_metadata(
     said = (fields.known.get("call_id") for fields in (sidecar, file_name))
     call_id = next(filter(None, said), as_text(path.stem))
     row = table.row_for(path, call_id) if table else None
-    places = {"sidecar": sidecar, "csv": read(row or {}), "file_name": file_name}
+    from_table = read(row) if row is not None else _kept(before)
+    places = {"sidecar": sidecar, _TABLE: from_table, "file_name": file_name}
     known: dict[str, Any] = {"call_id": call_id}
     extra: dict[str, str] = {}
     for fields in reversed(places.values()):
@@ -124,6 +131,30 @@ def read_metadata(
     remarks = {name: redact_text(text, redaction) for name, text in remarks.items()}
     source = "+".join(name for name, fields in places.items() if fields.known or fields.extra)
     return CallMetadata(**known, extra=extra | remarks, source=source or "none")
+
+
+def is_of_table(metadata: CallMetadata) -> bool:
+    """Return whether a table had a row of the call."""
+    return _TABLE in metadata.source.split("+")
+
+
+def _kept(before: CallMetadata | None) -> Fields:
+    """Return what an earlier analysis knew of a call, if some of it was from a table."""
+    if before is None or not is_of_table(before):
+        return Fields()
+    known = {
+        field.name: value
+        for field in dataclasses.fields(before)
+        if field.name not in ("extra", "source") and (value := getattr(before, field.name))
+    }
+    extra = {name: text for name, text in before.extra.items() if name not in (PROBLEM, NOTE)}
+    said = (each.partition(": ") for each in before.extra.get(PROBLEM, "").split("; "))
+    problems = {
+        place.removeprefix(f"{_TABLE}, "): problem
+        for place, _, problem in said
+        if place.startswith(f"{_TABLE}, ")
+    }
+    return Fields(known, extra, problems)
 
 
 def _problems(places: dict[str, Fields]) -> list[str]:

@@ -34,6 +34,10 @@ from warmline.files import (
 if TYPE_CHECKING:
     from warmline.landing.store import LandedFile
     from warmline.settings import Settings
+    from warmline.warehouse.tables import CheckResult
+
+
+_SHOWN_FAULTS = 10
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,18 @@ class LandingFolder:
         """Return where it may lie: from the warehouse as it did, or where it was."""
         beside = warehouse.resolve().parent / self.relative_path
         return Path(os.path.normpath(beside)), Path(self.absolute_path)
+
+    def original(self, warehouse: Path) -> Path | None:
+        """Return the warehouse that this one is a copy of; None if it is none, or none is there.
+
+        A landing folder that lies beside or below its warehouse says where that lay.
+        """
+        below = Path(self.relative_path).parts
+        if not below or below[0] == os.pardir:
+            return None
+        place = Path(self.absolute_path).parents[len(below) - 1] / warehouse.name
+        is_another = place.is_file() and not place.samefile(warehouse)
+        return place if is_another else None
 
     def is_at(self, folder: Path, warehouse: Path) -> bool:
         """Return whether this is the folder: by its id, else by its place, if anything is there."""
@@ -133,12 +149,45 @@ def _known(
         return asked
     for folder in (*noted.candidates(asked.warehouse), asked.landing):
         if noted.is_at(folder, asked.warehouse):
+            is_where_it_was = folder.resolve() == Path(noted.absolute_path).resolve()
+            if is_where_it_was and (original := noted.original(asked.warehouse)):
+                raise WarehouseError(_copied(asked, noted, original))
             found = Places(folder, asked.warehouse)
             require_nothing_half_erased(found, settings, allow_loss=allow_loss)
             return found
     if allow_loss or not calls:
         return asked
     raise WarehouseError(_gone(asked, noted, calls))
+
+
+def check_landing_folder(
+    settings: "Settings", landing: Path | None, warehouse: Path | None
+) -> "CheckResult":
+    """Check that the landing folder has every analysis that the warehouse shows, as `run_checks`.
+
+    Every file is listed and the key of every analysis read. A folder that is not to be found does
+    not pass. Raises WarehouseError for a warehouse that cannot be read.
+    """
+    from warmline.landing.rows import known
+    from warmline.warehouse.tables import CheckResult
+
+    name = "the_landing_folder_is_whole"
+    meaning = "Every call's analysis lies, and can be read, in the landing folder."
+    asked = places_of(settings, landing, warehouse)
+    with open_for_reading(asked.warehouse) as con:
+        calls = con.execute("SELECT landing_key, call_id FROM calls").fetchall()
+    try:
+        place = known_places(settings, landing, warehouse).landing
+    except WarehouseError as e:
+        return CheckResult(name, meaning, ("reason",), ((str(e),),), 1)
+    there = known(place)
+    landed = there.keys()
+    missing = [call_id for key, call_id in calls if key not in landed]
+    problems = [("damaged", f"{place / file}: {why}") for file, why in there.unreadable.items()]
+    problems += [("not there", f"{call_id}, in {place}") for call_id in missing]
+    return CheckResult(
+        name, meaning, ("fault", "what"), tuple(problems[:_SHOWN_FAULTS]), len(problems)
+    )
 
 
 def _read(warehouse: Path) -> tuple[LandingFolder | None, int]:
@@ -187,6 +236,15 @@ def _another(asked: Places, noted: LandingFolder) -> str:
         f"{asked.landing}: not the landing folder of {asked.warehouse}, which is "
         f"{noted.absolute_path}; leave --landing (places.landing) away to use that, or name "
         "another --warehouse; `warmline analyze --allow-loss` builds this one from what you named"
+    )
+
+
+def _copied(asked: Places, noted: LandingFolder, original: Path) -> str:
+    beside = asked.warehouse.parent / noted.relative_path
+    return (
+        f"{asked.warehouse}: a copy of {original}, whose landing folder {noted.absolute_path} it "
+        f"would write into; copy that as well, as {beside}, or say once with --landing DIR where "
+        "its copy is"
     )
 
 
