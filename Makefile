@@ -38,12 +38,14 @@ models: $(INSTALLED)  ## Fetch and verify the models (about 300 MB, once per use
 demo: models  ## Analyze the sample calls into ./demo and show what was found.
 	@$(BIN)/warmline demo
 
-# Three processes, each with models of its own: on two cores one of them can wait for a browser, a
-# night or a network that times out. Threads that wait for work sleep: busy waiting would take the
-# cores from the other processes.
+# Processes of the tests, each with models of its own: twice as many as two cores, as some always
+# wait for a browser, a night or a network that times out. Each takes up to 2 GB.
+TEST_PROCESSES ?= 4
+
+# Threads that wait for work sleep: busy waiting would take the cores from the other processes.
 test: models  ## Run the tests.
 	OMP_NUM_THREADS=$$(( ($$(getconf _NPROCESSORS_ONLN) + 1) / 2 )) OMP_WAIT_POLICY=PASSIVE \
-	  $(BIN)/python -m pytest -m "not slow" --numprocesses 3 --dist worksteal
+	  $(BIN)/python -m pytest -m "not slow" --numprocesses $(TEST_PROCESSES) --dist worksteal
 
 test-slow: models  ## Run the tests that take minutes.
 	$(BIN)/python -m pytest -m slow

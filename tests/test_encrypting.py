@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from support.factories import call
 from support.marked import MARKS, a_key, fill, holding
+from support.warehouses import read_rows
 from warmline import landing
 from warmline.cli import app
 from warmline.encryption import new_key_file
@@ -82,7 +83,7 @@ def test_a_clear_place_is_encrypted_and_nothing_is_left_of_it(clear: Path) -> No
         assert code == 0, said
     code, said = run(clear, "forget", "--customer", MARKS[1], "--json")
     assert (code, json.loads(said)["calls"]) == (0, 1)
-    assert ask(place / "w.duckdb", "SELECT call_id FROM calls").rows == (("c2",),)
+    assert read_rows(place / "w.duckdb", "SELECT call_id FROM calls") == (("c2",),)
 
 
 def test_a_new_key_takes_the_place_of_the_old_and_back_to_clear(clear: Path) -> None:
@@ -104,7 +105,7 @@ def test_a_new_key_takes_the_place_of_the_old_and_back_to_clear(clear: Path) -> 
     assert len(landing.known(place / "w.landing")) == 2
     assert [review.reason for review in all_reviews(place / "w.landing")] == [MARKS[2]]
     assert [each.answers[1].note for each in all_evaluations(place / "w.landing")] == [MARKS[2]]
-    assert len(ask(place / "w.duckdb", "SELECT * FROM calls").rows) == 2
+    assert len(read_rows(place / "w.duckdb", "SELECT * FROM calls")) == 2
 
 
 def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_finished_later(clear: Path) -> None:

@@ -32,6 +32,7 @@ from support.quick_nights import (
 )
 from support.sounds import RATE_HZ, talk, write
 from support.unprivileged import as_nobody
+from support.warehouses import read_rows
 from warmline import landing
 from warmline.database import open_without_warehouse
 from warmline.errors import ModelError, RecordingRefusedError, Status, WarehouseError
@@ -83,7 +84,7 @@ def test_a_full_disk_is_said_and_costs_nothing(tmp_path, part, message):
     assert any(
         line.startswith("warmline.") and message in line for line in full.stderr.splitlines()
     ), full.stderr
-    assert len(ask(tmp_path / "w.duckdb", "SELECT 1 FROM calls").rows) == 2
+    assert len(read_rows(tmp_path / "w.duckdb", "SELECT 1 FROM calls")) == 2
     night(tmp_path)
     require_complete(tmp_path)
 
@@ -146,7 +147,7 @@ def test_a_damaged_landing_file_is_told_and_its_calls_are_done_again(tmp_path, s
     land_here(tmp_path)
     published = publish(tmp_path / "w.landing", tmp_path / "w.duckdb", DEFINITIONS)
     assert {Path(name).name for name in published.unreadable} <= {victim.name}
-    rows = ask(tmp_path / "w.duckdb", "SELECT status, count(*) FROM calls GROUP BY ALL").rows
+    rows = read_rows(tmp_path / "w.duckdb", "SELECT status, count(*) FROM calls GROUP BY ALL")
     assert rows == (("analyzed", 6),)
     assert not plan_of(tmp_path).pending
 
@@ -305,5 +306,5 @@ def test_failed_calls_are_in_the_warehouse_with_their_reason(tmp_path):
     )
     landing.write(replace(failed, failed_runs=2), tmp_path / "w.landing")
     publish(tmp_path / "w.landing", tmp_path / "w.duckdb", DEFINITIONS)
-    rows = ask(tmp_path / "w.duckdb", "SELECT reason_code, failed_runs FROM calls").rows
+    rows = read_rows(tmp_path / "w.duckdb", "SELECT reason_code, failed_runs FROM calls")
     assert rows == (("timeout", 2),)

@@ -20,6 +20,7 @@ from support.forked import die, ended
 from support.marked import evaluation
 from support.once import Once
 from support.plans import MODELS
+from support.warehouses import read_rows
 from warmline import landing
 from warmline.analysis import Quote
 from warmline.cli import app
@@ -29,7 +30,6 @@ from warmline.landing.store import key_of, uncompacted_file
 from warmline.pipeline import CacheKeys, Plan, RunSummary, all_measures, make_plan
 from warmline.pipeline.calls import _previous
 from warmline.privacy.erasing import without_words
-from warmline.query.questions import ask
 from warmline.query.reviews import Judgement, Verdict, review_cue
 from warmline.reports.report import NightReport, RunFacts, as_markdown
 from warmline.settings import RetentionSettings, Settings
@@ -88,7 +88,7 @@ def holding(folder: Path, *marks: str) -> set[str]:
 
 
 def calls(folder: Path) -> list[str]:
-    found = ask(folder / "w.duckdb", "SELECT call_id FROM calls ORDER BY 1").rows
+    found = read_rows(folder / "w.duckdb", "SELECT call_id FROM calls ORDER BY 1")
     return [name for (name,) in found]
 
 
@@ -98,8 +98,8 @@ def test_no_byte_of_a_forgotten_customer_is_left(folder: Path) -> None:
     assert told == {"calls": 2, "outcomes": 1, "reviews": 1, "evaluations": 1, "unreadable": {}}
     assert holding(folder, *MARKS, "ben") == {"ben"}
     assert calls(folder) == ["c3"]
-    assert ask(folder / "w.duckdb", "SELECT count(*) FROM outcomes").rows == ((1,),)
-    assert ask(folder / "w.duckdb", "SELECT call_id FROM evaluation_detail").rows == (("c3",),)
+    assert read_rows(folder / "w.duckdb", "SELECT count(*) FROM outcomes") == ((1,),)
+    assert read_rows(folder / "w.duckdb", "SELECT call_id FROM evaluation_detail") == (("c3",),)
 
 
 def test_a_call_and_an_age_are_forgotten_as_well(folder: Path) -> None:
@@ -222,15 +222,20 @@ def killed_while_forgetting(folder: Path) -> None:
     "words",
     [
         ("show", "c3"),
-        ("query", "select count(*) from calls"),
-        ("search", "morning"),
-        ("check",),
         ("export", "c3", "--to", "OUT"),
-        ("review", "list"),
-        ("retry",),
         ("outcomes", "load", "o.csv"),
-        ("report", "--night", "2026-11-20"),
         ("forget", "--customer", MARKS[1], "--yes"),
+        *(
+            pytest.param(words, marks=pytest.mark.slow)  # all pass the same gate (cli/common.py)
+            for words in (
+                ("query", "select count(*) from calls"),
+                ("search", "morning"),
+                ("check",),
+                ("review", "list"),
+                ("retry",),
+                ("report", "--night", "2026-11-20"),
+            )
+        ),
     ],
     ids=lambda words: words[0],
 )
@@ -406,7 +411,7 @@ def test_outcomes_that_name_only_the_call_go_with_it(folder: Path) -> None:
     (folder / "o2.csv").write_text("call_id,csat\nc1,4\nc3,5\n")
     load_outcomes(folder / "o2.csv", folder / "w.landing", folder / "w.duckdb", all_measures())
     forget(folder, "--customer", MARKS[1])
-    found = ask(folder / "w.duckdb", "SELECT given_call_id FROM outcomes WHERE name = 'csat'").rows
+    found = read_rows(folder / "w.duckdb", "SELECT given_call_id FROM outcomes WHERE name = 'csat'")
     assert found == (("c3",),)
 
 
@@ -562,15 +567,15 @@ def test_retention_erases_old_calls_and_the_words_of_others(aged: Path) -> None:
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout) == {"calls": 1, "words": 1}
     assert holding(aged, "ybandorf", MARKS[0], MARKS[1]) == {"ybandorf"}
-    found = ask(
+    found = read_rows(
         aged / "w.duckdb",
         "SELECT call_id, word_count, words_erased_at IS NOT NULL, "
         "(SELECT value FROM metrics AS m WHERE m.call_id = calls.call_id) FROM calls "
         "ORDER BY 1",
-    ).rows
+    )
     assert found == (("mid", None, True, 2.5), ("new", 8, False, 2.5))
-    cues = ask(aged / "w.duckdb", "SELECT text, answer FROM opportunities WHERE call_id = 'mid'")
-    assert cues.rows == (("", "affective"),)
+    cues = "SELECT text, answer FROM opportunities WHERE call_id = 'mid'"
+    assert read_rows(aged / "w.duckdb", cues) == (("", "affective"),)
     assert json.loads(command(aged, *words).stdout) == {"calls": 0, "words": 0}
     assert all(result.passed for result in check_warehouse(aged / "w.duckdb"))
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from support.factories import call, cue, definitions_of
 from support.once import Once
+from support.warehouses import read_rows
 from warmline import landing
 from warmline.cli import app
 from warmline.errors import EncryptionError, WarehouseError
@@ -55,7 +56,7 @@ def run(folder: Path, *words: str) -> Any:
 
 
 def calls(folder: Path) -> list[str]:
-    found = ask(folder / "demo" / "w.duckdb", "SELECT call_id FROM calls ORDER BY 1").rows
+    found = read_rows(folder / "demo" / "w.duckdb", "SELECT call_id FROM calls ORDER BY 1")
     return [name for (name,) in found]
 
 
@@ -273,10 +274,10 @@ def test_a_backup_is_restored_elsewhere_and_the_next_night_goes_on(elsewhere: Pa
     publish(found.landing, found.warehouse, DEFINITIONS)
     counts = "SELECT (SELECT count(*) FROM calls), (SELECT count(*) FROM reviews), "
     counts += "(SELECT count(*) FROM outcomes)"
-    assert ask(demo2 / "w.duckdb", counts).rows == ((4, 1, 1),)
+    assert read_rows(demo2 / "w.duckdb", counts) == ((4, 1, 1),)
     (demo2 / "w.duckdb").unlink()  # the landing folder alone is enough
     publish(found.landing, found.warehouse, DEFINITIONS)
-    assert ask(demo2 / "w.duckdb", counts).rows == ((4, 1, 1),)
+    assert read_rows(demo2 / "w.duckdb", counts) == ((4, 1, 1),)
 
 
 def _made(folder: Path) -> Path:
@@ -326,4 +327,4 @@ def test_a_folder_whose_name_says_lock_is_not_taken_for_a_locked_warehouse(
         ask(place / "w.duckdb", "SELECT 1")
     done = CliRunner().invoke(app, ["encrypt", "--warehouse", str(place / "w.duckdb")])
     assert done.exit_code == 0, done.output
-    assert ask(place / "w.duckdb", "SELECT count(*) FROM calls").rows == ((1,),)
+    assert read_rows(place / "w.duckdb", "SELECT count(*) FROM calls") == ((1,),)

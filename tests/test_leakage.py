@@ -308,8 +308,15 @@ def shares(speech: Speech) -> tuple[float, float]:
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("ways", ["one", "both"])
-@pytest.mark.parametrize(("level_db", "delay_s"), [(-12, 0.2), (-18, 0.0)])
+@pytest.mark.parametrize(
+    ("level_db", "delay_s", "ways"),
+    [
+        (-12, 0.2, "both"),
+        (-18, 0.0, "one"),
+        pytest.param(-12, 0.2, "one", marks=pytest.mark.slow),
+        pytest.param(-18, 0.0, "both", marks=pytest.mark.slow),
+    ],
+)
 def test_a_call_with_echo_has_the_talk_times_of_the_call_without(
     level_db: float, delay_s: float, ways: str, engines: Engines
 ) -> None:

@@ -234,7 +234,9 @@ def test_two_good_calls_beside_ten_broken_ones(tmp_path):
     assert len(rows) == 12
     assert all(reason for _, status, reason in rows if status != "analyzed")
 
+    published = warehouse.stat().st_ino
     again = CliRunner().invoke(app, arguments)
+    assert warehouse.stat().st_ino == published, "what a run merges, it merges before it publishes"
     assert json.loads(again.stdout)["calls"] == {
         **dict.fromkeys(("analyzed", "no_speech", "refused", "failed", "duplicate"), 0),
         "unchanged": 12,

@@ -10,12 +10,12 @@ from typer.testing import CliRunner
 from support import factories
 from support.buckets import night, planned, put_in_memory, silence
 from support.quick_nights import MODELS, add_recordings, land_here, plan_of
+from support.warehouses import read_rows
 from warmline import landing
 from warmline.cli import app
 from warmline.encryption import new_key_file, read_key_file
 from warmline.errors import EncryptionError
 from warmline.pipeline import CacheKeys
-from warmline.query.questions import ask
 from warmline.recordings.metadata import pseudonym, read_metadata, read_table
 from warmline.reports.monitoring import read_night
 from warmline.reports.report import as_markdown
@@ -117,7 +117,7 @@ def test_no_byte_of_the_name_lands_and_nothing_is_heard_again(
     publish(
         tmp_path / "w.landing", tmp_path / "w.duckdb", factories.definitions_of([factories.call()])
     )
-    rows = ask(tmp_path / "w.duckdb", "SELECT DISTINCT agent_id FROM calls").rows
+    rows = read_rows(tmp_path / "w.duckdb", "SELECT DISTINCT agent_id FROM calls")
     assert rows == ((pseudonym(MARK, read_key_file(key_file)),),)
     for path in (tmp_path / "w.landing").rglob("*.parquet"):
         assert MARK not in repr(pq.read_table(path).to_pylist())
@@ -172,14 +172,14 @@ def test_a_team_of_few_has_no_figures(tmp_path: Path) -> None:
     for smallest, hidden in ((3, {"south", "west"}), (1, set()), (4, {"north", "south", "west"})):
         profile = ProfileSettings(smallest_group=smallest)
         publish(tmp_path / "l", warehouse, definitions, profile)
-        found = ask(warehouse, f"{shown} FROM team_week ORDER BY 1").rows
+        found = read_rows(warehouse, f"{shown} FROM team_week ORDER BY 1")
         assert [row[:3] for row in found] == [("north", 3, 6), ("south", 2, 4), ("west", 1, 2)]
         assert {row[0] for row in found if row[3]} == hidden
         assert {row[0] for row in found if row[4]} == hidden
-        compared = ask(
+        compared = read_rows(
             warehouse, "SELECT DISTINCT team FROM agent_week WHERE is_above_team IS NOT NULL "
             "OR others_rate IS NOT NULL OR answered_shrunken IS NOT NULL"
-        ).rows  # fmt: skip
+        )  # fmt: skip
         assert not {team for (team,) in compared} & hidden
     page = as_markdown(read_night(warehouse, factories.ANALYZED_AT.date(), NightSettings()))
     assert "north" not in page and "south" not in page  # a night's report is about no people

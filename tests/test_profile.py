@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from support.factories import call, cue, definitions_of, measured
+from support.warehouses import read_rows
 from warmline import landing
 from warmline.analysis import CallAnalysis, rate
 from warmline.cli import app
@@ -113,27 +114,27 @@ def test_what_was_never_asked_for_has_no_row_and_simulated_calls_are_apart(tmp_p
 
 def test_there_is_no_index_without_weights_and_none_of_too_little(tmp_path: Path):
     warehouse = published(tmp_path, week())
-    assert ask(warehouse, "SELECT * FROM agent_index").rows == ()
+    assert read_rows(warehouse, "SELECT * FROM agent_index") == ()
     weighed = FEW.model_copy(update={"weight_answering": 3.0, "weight_giving_room": 1.0})
     publish(tmp_path / "landing", warehouse, definitions_of(week()), weighed)
     index = "SELECT agent_id, empathy_index, weight_measured FROM agent_index ORDER BY agent_id"
-    assert ask(warehouse, index).rows == (
+    assert read_rows(warehouse, index) == (
         ("ann", pytest.approx(60.0), 1.0),
         ("bob", pytest.approx(40.0), 1.0),
     )
     # Steadiness was never measured; with most of the weight on it nothing can be said.
     heavy = weighed.model_copy(update={"weight_steadiness": 8.0})
     publish(tmp_path / "landing", warehouse, definitions_of(week()), heavy)
-    assert {row[1] for row in ask(warehouse, index).rows} == {None}
+    assert {row[1] for row in read_rows(warehouse, index)} == {None}
     weights = "SELECT value FROM profile_settings WHERE name = 'weight_steadiness'"
-    assert ask(warehouse, weights).rows == ((8.0,),)
+    assert read_rows(warehouse, weights) == ((8.0,),)
 
 
 def test_publishing_without_settings_keeps_the_weights_there_are(tmp_path: Path):
     weighed = FEW.model_copy(update={"weight_answering": 1.0})
     warehouse = published(tmp_path, week(), weighed)
     publish(tmp_path / "landing", warehouse, definitions_of(week()))
-    assert len(ask(warehouse, "SELECT * FROM agent_index").rows) == 2
+    assert len(read_rows(warehouse, "SELECT * FROM agent_index")) == 2
 
 
 def test_empathy_profile(tmp_path: Path):

@@ -14,13 +14,14 @@ from typer.testing import CliRunner
 
 from support.factories import ANALYZED_AT, call, cue, definitions_of, measured
 from support.once import Once
+from support.warehouses import read_rows
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli import app
 from warmline.errors import QueryError
 from warmline.landing.feedback import review_files
 from warmline.query.calls import read_page
-from warmline.query.questions import ask, ask_named
+from warmline.query.questions import ask_named
 from warmline.query.reviews import (
     Judgement,
     Verdict,
@@ -241,7 +242,7 @@ def test_a_review_counts_at_once_and_the_same_after_the_next_publishing(folder: 
         ]
         named = [ask_named(folder / "w.duckdb", name).rows for name in SUMMED_UP]
         page = read_page(folder / "w.duckdb", "c1").reviews
-        return [*(ask(folder / "w.duckdb", question).rows for question in questions), *named, page]
+        return [*(read_rows(folder / "w.duckdb", question) for question in questions), *named, page]
 
     before = told()
     mark(folder, 3.0, WRONG)
@@ -256,7 +257,7 @@ def test_a_review_counts_at_once_and_the_same_after_the_next_publishing(folder: 
     put(folder)
     assert told() == at_once
     mark(folder, 6.0, RIGHT)
-    assert [row[2] for row in ask(folder / "w.duckdb", LEDGER).rows] == ["wrong", "right"]
+    assert [row[2] for row in read_rows(folder / "w.duckdb", LEDGER)] == ["wrong", "right"]
 
 
 def test_a_landed_review_that_is_damaged_stops_no_question(folder: Path) -> None:
@@ -264,9 +265,9 @@ def test_a_landed_review_that_is_damaged_stops_no_question(folder: Path) -> None
     mark(folder, 6.0, RIGHT)
     first, _ = (folder / "w.landing" / f.name for f in review_files(folder / "w.landing"))
     first.write_text("{")
-    assert ask(folder / "w.duckdb", "SELECT count(*) FROM reviews").rows == ((1,),)
+    assert read_rows(folder / "w.duckdb", "SELECT count(*) FROM reviews") == ((1,),)
     shutil.rmtree(folder / "w.landing")
-    assert ask(folder / "w.duckdb", "SELECT count(*) FROM reviews").rows == ((0,),)
+    assert read_rows(folder / "w.duckdb", "SELECT count(*) FROM reviews") == ((0,),)
 
 
 def test_a_review_of_an_encrypted_call_counts_at_once(
@@ -275,7 +276,7 @@ def test_a_review_of_an_encrypted_call_counts_at_once(
     monkeypatch.setenv("WARMLINE_KEY", "A" * 43 + "=")
     put(tmp_path, reviewed_call())
     mark(tmp_path, 3.0, WRONG)
-    assert ask(tmp_path / "w.duckdb", LEDGER).rows[0][2] == "wrong"
+    assert read_rows(tmp_path / "w.duckdb", LEDGER)[0][2] == "wrong"
 
 
 SUMMED_UP = ("disputes", "review_agreement")

@@ -255,6 +255,20 @@ def test_a_missing_extension_is_said_with_what_to_install(
         pass
 
 
+def test_words_that_were_said_before_are_not_reduced_to_stems_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What does so takes a tenth of a publishing to load."""
+    put(tmp_path, lost_card())
+    monkeypatch.setitem(sys.modules, "duckdb_extension_fts", None)
+    warehouse = put(tmp_path, lost_card("lost-again"))
+    monkeypatch.undo()
+    assert len(places(search(warehouse, "worries"))) == 4
+    with pytest.raises(WarehouseError, match=r"extension fts is missing"):
+        monkeypatch.setitem(sys.modules, "duckdb_extension_fts", None)
+        put(tmp_path, late_parcel())
+
+
 def shell(*words: str) -> Any:
     return CliRunner().invoke(app, ["search", *words])
 

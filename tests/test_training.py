@@ -159,7 +159,7 @@ def test_turns_held_out_are_told_apart(corpora) -> None:
     """Our own text, so this guards what was learned; it says nothing of anybody's calls."""
     truth: dict[str, list[tuple[bool, float]]] = {"agent": [], "customer": []}
     held_out = [d for d in corpora.support_dialogues() if d.is_held_out]
-    for dialogue in held_out[::8]:
+    for dialogue in held_out[::16]:
         for turn, score in zip(dialogue.turns, score_turns(dialogue.turns), strict=True):
             said = score.empathy if turn.speaker == "agent" else score.negative_emotion
             truth[turn.speaker].append((turn.level > 0, said or 0.0))

@@ -227,10 +227,10 @@ def test_beams_that_share_the_sound_read_what_whisper_reads_beam_by_beam(
         whisper.log_mel_spectrogram(
             whisper.pad_or_trim(samples[from_s * 16000 :][: length_s * 16000])
         )
-        for from_s, length_s in ((6, 12), (7, 2), (18, 12), (9, 4))  # some end long before others
+        for from_s, length_s in ((6, 12), (7, 2))  # one ends long before the other
     ]
     options = whisper.DecodingOptions(
-        language="en", beam_size=3, without_timestamps=True, fp16=False
+        language="en", beam_size=3, without_timestamps=True, fp16=False, sample_len=32
     )
     with torch.inference_mode():
         read = decode_encoded(model, model.encoder(torch.stack(mels)), options)
@@ -258,7 +258,7 @@ def test_windows_of_any_length_are_read_together_as_each_would_be_alone(
     samples = decode(two_speakers, RecordingSettings()).channel(0)
     mel = whisper.log_mel_spectrogram(whisper.pad_or_trim(samples))
     options = whisper.DecodingOptions(
-        language="en", beam_size=beam_size, without_timestamps=True, fp16=False, sample_len=24
+        language="en", beam_size=beam_size, without_timestamps=True, fp16=False, sample_len=12
     )
     with torch.inference_mode():
         whole = encode(model, mel[None])

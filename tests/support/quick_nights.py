@@ -84,15 +84,15 @@ def plan_of(folder: Path, **values: object) -> Plan:
 
 
 def night(folder: Path, **values: object) -> list[Outcome]:
-    """One night: plan, work, publish, pack."""
+    """One night: plan, work, pack, publish."""
     config = quick_order(folder, **values)
     landed = Path(config.landing)
     plan = make_plan([folder / "calls"], landed, config.cache_keys)
     land_duplicates(plan, landed, config.settings)
     with QuickWorkers(config, len(plan.pending)) as workers:
         outcomes = outcomes_of(workers, plan.pending)
-    publish(landed, folder / "w.duckdb", DEFINITIONS)
     landing.compact(landed, rows_in_pack=4)
+    publish(landed, folder / "w.duckdb", DEFINITIONS)
     return outcomes
 
 

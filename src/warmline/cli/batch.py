@@ -195,8 +195,8 @@ def _of(answered: float | None, opportunities: float | None) -> str:
 _STEPS = {
     "plan": "looking for recordings",
     "retain": "erasing what the settings do not keep any longer",
-    "publish": "publishing the warehouse",
     "compact": "merging landed files",
+    "publish": "publishing the warehouse",
 }
 
 

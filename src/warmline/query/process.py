@@ -51,6 +51,8 @@ def main() -> None:
     ("columns", names and types), ("rows", some of them) as often as it takes, ("end", None); or
     ("error", the name of the class and the message) in place of any of them.
     """
+    # To look whether the key that it is given is a value of theirs, DuckDB would import pandas.
+    sys.modules["pandas"] = None  # type: ignore[assignment]
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whatever libraries print
 

@@ -221,8 +221,11 @@ def load(con: duckdb.DuckDBPyConnection, reader: Reader) -> Loading:
     con.execute(_OUTDATED)
     con.execute(_TOUCHED)
     con.execute(_TEXTS.format(name="texts_before", touched="outdated"))
-    for table in loaded_tables():
-        con.execute(f"DELETE FROM {table.table} WHERE call_no IN (SELECT call_no FROM outdated)")
+    if con.execute("FROM outdated LIMIT 1").fetchone():  # most nights only add calls
+        for table in loaded_tables():
+            con.execute(
+                f"DELETE FROM {table.table} WHERE call_no IN (SELECT call_no FROM outdated)"
+            )
     for files in _batches(con):
         _load_batch(con, reader, files)
     con.execute(_TEXTS.format(name="texts_after", touched="wanted"))
@@ -456,8 +459,8 @@ ANTI JOIN search.calls AS indexed USING (call_no)
 WHERE calls.status = 'analyzed'
 """
 
-#: What lies between two spaces is told apart and reduced to stems once, however often it was said.
-_BATCH = (
+#: What lies between two spaces is told apart once, however often it was said.
+_TOLD_APART = (
     """
 CREATE OR REPLACE TEMP TABLE heard AS
 SELECT
@@ -468,14 +471,23 @@ INNER JOIN fresh_calls AS fresh USING (call_no)
 WHERE fresh.nth BETWEEN $first AND $last
 """,
     """
-CREATE OR REPLACE TEMP TABLE stems AS
-WITH told_apart AS (
+CREATE OR REPLACE TEMP TABLE told_apart AS
+SELECT said, word
+FROM (
     SELECT said, unnest(words_said(said)) AS word
     FROM (SELECT DISTINCT unnest(said) AS said FROM heard)
 )
-SELECT said, word, stem(word, 'english') AS term
-FROM told_apart
 ANTI JOIN search.stop_words USING (word)
+""",
+    """
+CREATE OR REPLACE TEMP TABLE new_words AS
+SELECT DISTINCT word FROM told_apart ANTI JOIN search.words USING (word)
+""",
+)
+#: Only words that nobody has said before are reduced to stems.
+_REDUCED = (
+    """
+CREATE OR REPLACE TEMP TABLE stems AS SELECT word, stem(word, 'english') AS term FROM new_words
 """,
     """
 INSERT INTO search.terms
@@ -486,14 +498,14 @@ FROM (SELECT DISTINCT term FROM stems ANTI JOIN search.terms USING (term))
 """,
     """
 INSERT INTO search.words
-SELECT DISTINCT word, term_id
-FROM stems INNER JOIN search.terms USING (term)
-ANTI JOIN search.words USING (word)
+SELECT word, term_id FROM stems INNER JOIN search.terms USING (term)
 """,
+)
+_COUNTED = (
     """
 CREATE OR REPLACE TEMP TABLE counted AS
 WITH one_by_one AS (SELECT place, unnest(said) AS said FROM heard),
-numbered AS (SELECT said, term_id FROM stems INNER JOIN search.terms USING (term))
+numbered AS (SELECT said, term_id FROM told_apart INNER JOIN search.words USING (word))
 SELECT place, term_id, count(*) AS occurrences
 FROM one_by_one INNER JOIN numbered USING (said)
 GROUP BY ALL
@@ -531,7 +543,7 @@ DELETE FROM search.words WHERE word NOT IN (
 """,
     "DELETE FROM search.terms WHERE term_id NOT IN (SELECT term_id FROM search.postings)",
 )
-_TEMPORARY = ("stale", "fresh_calls", "heard", "stems", "counted", "lengths")
+_OF_BATCH = ("heard", "told_apart", "new_words", "stems", "counted", "lengths")
 
 
 def index_turns(con: duckdb.DuckDBPyConnection) -> int:
@@ -543,16 +555,16 @@ def index_turns(con: duckdb.DuckDBPyConnection) -> int:
     con.execute(_STALE, {"digest": digest})
     for table in ("postings", "calls"):
         con.execute(f"DELETE FROM search.{table} WHERE call_no IN (SELECT call_no FROM stale)")
+    if not con.execute("FROM search.calls LIMIT 1").fetchone():
+        for table in ("words", "terms"):  # perhaps of another way to reduce them
+            con.execute(f"DELETE FROM search.{table}")
     con.execute(_FRESH)
-    counted = con.execute("SELECT count(*) FROM fresh_calls").fetchall()
-    fresh = int(counted[0][0])
-    if fresh:  # loading what reduces words to stems takes as long as loading some calls
-        load_extension(con, "fts")
+    ((fresh,),) = con.execute("SELECT count(*) FROM fresh_calls").fetchall()
     for first in range(1, fresh + 1, _CALLS_AT_ONCE):
         _index_batch(con, first, first + _CALLS_AT_ONCE - 1, digest)
-    for table in _TEMPORARY:
+    for table in ("stale", "fresh_calls", *_OF_BATCH):
         con.execute(f"DROP TABLE IF EXISTS temp.{table}")
-    return fresh
+    return int(fresh)
 
 
 def drop_unsaid_words(con: duckdb.DuckDBPyConnection) -> None:
@@ -563,14 +575,25 @@ def drop_unsaid_words(con: duckdb.DuckDBPyConnection) -> None:
 
 def _index_batch(con: duckdb.DuckDBPyConnection, first: int, last: int, digest: str) -> None:
     given = {"first": first, "last": last, "digest": digest}
+    _execute_all(con, _TOLD_APART, given)
+    are_new = con.execute("FROM new_words LIMIT 1").fetchone() is not None
+    if are_new:  # loading what reduces words to stems takes as long as loading some calls
+        load_extension(con, "fts")
     con.begin()
-    for statement in _BATCH:
+    _execute_all(con, (*(_REDUCED if are_new else ()), *_COUNTED), given)
+    con.commit()
+
+
+def _execute_all(
+    con: duckdb.DuckDBPyConnection, statements: Sequence[str], given: Mapping[str, object]
+) -> None:
+    for statement in statements:
         used = {name: value for name, value in given.items() if f"${name}" in statement}
         con.execute(statement, used)
-    con.commit()
 
 
 def _words_digest() -> str:
     """A digest of how words are told apart and reduced."""
     words = next(file.text for file in sql_files("macros") if file.name == "words_said")
-    return hashlib.sha256("\n".join((words, *_BATCH)).encode()).hexdigest()
+    told = "\n".join((words, *_TOLD_APART, *_REDUCED, *_COUNTED))
+    return hashlib.sha256(told.encode()).hexdigest()

@@ -71,6 +71,7 @@ from warmline.warehouse.tables import (
     comment_tables,
     define_tables,
     define_views,
+    empty_warehouse,
     loaded_tables,
     run_checks,
     sql_digest,
@@ -335,16 +336,21 @@ class _Job:
         make_private_folder(self.building.parent)
         is_new = self._is_to_be_rebuilt(before, inputs)
         is_rebuilt = is_new and self.warehouse.exists()
-        is_described = not is_new and before is not None and _have_same_sql(before, inputs)
+        is_described = is_new or (before is not None and _have_same_sql(before, inputs))
         if not is_new:
             copy_beside(self.warehouse, self.building)
+        elif current_key() is None:
+            self.building.write_bytes(empty_warehouse())
         landed_bytes = sum(file.size_bytes for file in files)
         with open_for_building(self.building, landed_bytes=landed_bytes) as con:
-            if not (is_new or is_described):
+            if is_new and current_key() is not None:
+                define_tables(con)
+                define_views(con)
+            if not is_described:
                 comment_tables(con)
             if is_rebuilt:
                 attach(con, YESTERDAY, self.warehouse, current_key(), read_only=True)
-            loading = self._load(con, files, unreadable, is_new=is_new, is_rebuilt=is_rebuilt)
+            loading = self._load(con, files, unreadable, is_rebuilt=is_rebuilt)
             if not self.allow_loss:
                 self._require_no_loss(con, _LOST_OF_YESTERDAY if is_rebuilt else _LOST)
             note_landing_folder(con, folder)
@@ -358,7 +364,7 @@ class _Job:
             note_definitions(con, self.definitions)
             if self.profile is not None:
                 note_profile(con, self.profile)
-            if not is_described:  # the copy has the views that are wanted
+            if not is_described:  # else the file has the views that are wanted
                 define_views(con)
             index_turns(con)
             is_rid = is_rebuilt or loading.rid_of_words > 0 or is_unfinished(self.landing_dir)
@@ -393,12 +399,9 @@ class _Job:
         files: Sequence[LandedFile],
         unreadable: Mapping[Stamped, str],
         *,
-        is_new: bool,
         is_rebuilt: bool,
     ) -> Loading:
-        """Bring the tables of calls up to date; of a new file, make the tables first."""
-        if is_new:
-            define_tables(con)
+        """Bring the tables of calls up to date."""
         if is_rebuilt:
             carry_over_history(con)
         with open_reader(con, self.landing_dir) as landing:

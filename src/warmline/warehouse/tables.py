@@ -17,14 +17,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from graphlib import TopologicalSorter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
 
-from warmline.database import open_for_reading, open_without_warehouse
+from warmline.database import open_for_building, open_for_reading, open_without_warehouse
 from warmline.errors import WarehouseError
 from warmline.files import folder
 
@@ -214,6 +215,26 @@ def define_tables(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("COMMIT")
 
 
+def empty_warehouse() -> bytes:
+    """Return the file of a warehouse without calls that is not encrypted.
+
+    To make its tables and views takes longer than to load some hundred calls: a process that builds
+    several warehouses makes them once.
+    """
+    return _empty_warehouse(sql_digest())
+
+
+@lru_cache(maxsize=1)
+def _empty_warehouse(sql_sha256: str) -> bytes:  # noqa: ARG001
+    with TemporaryDirectory(prefix="warmline-") as folder:
+        path = Path(folder) / "empty.duckdb"
+        with open_for_building(path, landed_bytes=0) as con:
+            define_tables(con)
+            define_views(con)
+            con.execute("CHECKPOINT")
+        return path.read_bytes()
+
+
 def comment_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Write today's comments on the tables of a warehouse that is not built anew."""
     for file in (*sql_files("tables"), *sql_files("marts")):
@@ -299,7 +320,8 @@ def run_checks(
 def _rows_to_check(con: duckdb.DuckDBPyConnection, *, whole: bool) -> Iterator[None]:
     """For as long as the block runs, something temporary stands before each view of `facts`.
 
-    A table that has only the rows of touched calls before each large one, else a view.
+    A table that has only the rows of touched calls before each large one, else a view. All of them
+    go with the transaction that they are made in.
     """
     kinds = {
         file.name: "VIEW" if whole or file.name in _READ_WHOLE else "TABLE"
@@ -307,13 +329,13 @@ def _rows_to_check(con: duckdb.DuckDBPyConnection, *, whole: bool) -> Iterator[N
     }
     database = con.execute("SELECT current_database()").fetchall()[0][0]
     only = {"VIEW": "", "TABLE": "WHERE stored.call_no IN (SELECT call_no FROM touched)"}
+    con.begin()
     try:
         for name, kind in kinds.items():
             con.execute(_CHECKED.format(name=name, kind=kind, database=database, where=only[kind]))
         yield
     finally:
-        for name, kind in kinds.items():
-            con.execute(f'DROP {kind} IF EXISTS temp."{name}"')
+        con.rollback()
 
 
 def check_warehouse(path: Path) -> tuple[CheckResult, ...]:
