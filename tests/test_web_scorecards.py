@@ -58,8 +58,8 @@ def test_a_scorecard_keeps_drafts_and_every_version(browser: Any, served: Served
     final = blank | yes | {"feelings_answered": "no", "greeted.note": "=cmd()", "save": "final"}
     saved = browser.post(data=final, **post)
     assert saved.status_code == 303 and saved.headers["location"].startswith("/evaluation?id=")
-    assert "82%" in browser.get(saved.headers["location"]).text
-    assert "82%" in browser.get("/call", params={"id": "ann-1"}).text, "9 of 11 by weight"
+    assert "78%" in browser.get(saved.headers["location"]).text
+    assert "78%" in browser.get("/call", params={"id": "ann-1"}).text, "7 of 9 by weight"
     table = browser.get("/scores.csv").text
     assert "'=cmd()" in table and table.count("ann-1") == len(form.questions)
     assert browser.post(data=blank | {"owned": "na"}, **post).status_code == 422
@@ -113,9 +113,7 @@ def test_a_call_is_scored_beside_its_sound_its_words_and_what_was_found(tmp_path
         "identity_checked": "The machine: details asked for: 1 ▶ 0:09 your account number",
         "feelings_answered": "The machine: feelings answered: 0 of 1 ▶ 0:03 I am worried",
         "understood": "statements of understanding, by rule: not measured in this call",
-        "no_asking_twice": "The machine: asked for again though it was said: 1 ▶ 0:15",
         "next_step": "The machine: next step named: none found",
-        "no_misplaced_offer": "The machine: offers while a concern was open: none found",
     }.items():
         assert ending in shown[name], name
     assert "taking the matter on: the agent is not heard" in shown["owned"]
@@ -143,7 +141,7 @@ yes_if = ">= 0.5"
 id = "again"
 text = "Asked for nothing twice"
 measure = "reasks"
-yes_if = "none found"
+yes_if = "= 0"
 [[section.question]]
 id = "named"
 text = "Said the name"
@@ -204,10 +202,10 @@ def test_what_was_found_is_taken_over_only_by_a_person_and_is_kept_as_that(tmp_p
     ("yes_if", "values", "answer"),
     [
         ("found", (0.0, 2.0), "yes"),
-        ("found", (0.0, 0.0), "no"),
+        ("found", (0.0, 0.0), None),
         ("found", (0.0, None), None),
         ("found", (1.0, None), "yes"),
-        ("none found", (0.0,), "yes"),
+        ("none found", (0.0,), None),
         ("none found", (3.0, None), "no"),
         ("none found", (0.0, None), None),
         (">= 0.5", (0.5,), "yes"),
@@ -366,7 +364,7 @@ def test_an_evaluation_is_a_row_of_the_warehouse_in_every_version(programme: Pro
     noted = {"greeted.note": "said nothing"}
     fields = answers(programme.served, greeted="no", **noted)
     send(sue, "/call/score", id="ann-1", save="final", **fields)
-    assert kept() == [("sue", "sue", 0.91, "final", True)], "before any publishing"
+    assert kept() == [("sue", "sue", 0.89, "final", True)], "before any publishing"
     chosen = f"SELECT note, answer FROM evaluation_answers WHERE {mine} AND question = 'greeted'"
     assert ask(programme.served.site.warehouse.path, chosen).rows == (("said nothing", "no"),)
     found = programme.served.site.store.read(
@@ -376,10 +374,10 @@ def test_an_evaluation_is_a_row_of_the_warehouse_in_every_version(programme: Pro
     )
     number = str(found[0]["evaluation_id"])
     send(ann, "/evaluation/answer", id=number, step="appealed", text="I did")
-    assert kept() == [("sue", "sue", 0.91, "appealed", True)], "one version, its last status"
+    assert kept() == [("sue", "sue", 0.89, "appealed", True)], "one version, its last status"
     decide = {"id": number, "step": "overturned", "text": "she did"}
     send(lea, "/evaluation/decide", **decide, **answers(programme.served))
-    both = [("sue", "sue", 0.91, "overturned", False), ("sue", "lea", 1.0, "overturned", True)]
+    both = [("sue", "sue", 0.89, "overturned", False), ("sue", "lea", 1.0, "overturned", True)]
     assert kept() == both
     files = sorted((programme.folder / "landing" / "evaluations").rglob("*.json"))
     land_evaluations(programme.served.site)
@@ -439,7 +437,7 @@ def test_an_appeal_is_decided_and_every_version_stays(programme: Programme) -> N
     assert done.status_code == 303
     for who in (ann, rea, lea):
         page = text_of(who.get(done.headers["location"]))
-        assert "100%" in page and "91%" in page, "both versions"
+        assert "100%" in page and "89%" in page, "both versions"
         assert "overturned lea" in page and "was no" in page and "she did" in page
     assert "100%" in text_of(ann.get("/call?id=ann-1"))
     again = send(lea, "/evaluation/decide", **decide, **answers(programme.served, owned="no"))

@@ -62,8 +62,8 @@ class Question(BaseModel):
 
     `measure` names what the machine shows beside it: a measure, or several; `opening` is how the
     agent began, `details_asked` what the agent asked for. `yes_if` says when that speaks for a yes:
-    `found`, `none found`, or a comparison such as `>= 0.5`. `text_in` has the text in other
-    languages.
+    `found`, `none found` (what is found speaks for a no), or a comparison such as `>= 0.5`.
+    `text_in` has the text in other languages.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,20 +90,23 @@ class Question(BaseModel):
         return self
 
     def proposed(self, found: Sequence[float | None]) -> str | None:
-        """Return the answer that these values of its measures speak for; None where they do not."""
-        if self.yes_if is None or not found:
-            return None
-        fits = [None if value is None else self._fits(value) for value in found]
-        decides = self.yes_if == _NONE_FOUND  # one that was found is one too many, else one will do
-        if any(fit is not None and fit is not decides for fit in fits):
-            return "no" if decides else "yes"
-        return None if None in fits else "yes" if decides else "no"
+        """Return the answer that these values of its measures speak for; None where they do not.
 
-    def _fits(self, value: float) -> bool:
+        Where nothing was found, nothing is said: it may have been missed.
+        """
+        measured = [value for value in found if value is not None]
         compared = _COMPARED.fullmatch(self.yes_if or "")
+        if self.yes_if is None or not measured:
+            return None
         if compared is None:
-            return (value == 0) is (self.yes_if == _NONE_FOUND)
-        return _COMPARISONS[compared[1]](value, float(compared[2]))
+            return ("yes" if self.yes_if == _FOUND else "no") if any(measured) else None
+        holds = [_COMPARISONS[compared[1]](value, float(compared[2])) for value in measured]
+        return "yes" if any(holds) else "no" if len(measured) == len(found) else None
+
+    @property
+    def limit(self) -> str | None:
+        """Return the comparison of `yes_if`, if it is one."""
+        return self.yes_if if self.yes_if and _COMPARED.fullmatch(self.yes_if) else None
 
     @property
     def measures(self) -> tuple[str, ...]:

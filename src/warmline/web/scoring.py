@@ -14,7 +14,7 @@ from starlette.responses import Response
 from warmline.errors import QueryError
 from warmline.query.calls import CallPage
 from warmline.web.accounts import Right
-from warmline.web.call_routes import begin_sound, page_for, sound_link
+from warmline.web.call_routes import Corrected, begin_sound, corrected, page_for, sound_link
 from warmline.web.drawing import cues_in
 from warmline.web.names import FINDS, YES_OR_NO
 from warmline.web.scorecards import (
@@ -43,6 +43,8 @@ OPENING, DETAILS_ASKED = "opening", "details_asked"
 #: Where a find is no measure of its own, the one that rests on it: without it, nobody looked.
 _MEASURED_AS = {DETAILS_ASKED: "reasks"}
 _STORY = "opening_story_s"
+#: The one thing an agent asks for that tells nothing of who is calling.
+_NO_DETAIL = "problem"
 _MOST_PLACES = 8
 _LONGEST_QUOTE = 90
 #: What is heard of a place: some of before and after it, enough to understand it, and the answer to
@@ -80,19 +82,23 @@ class Finding:
     """The machine's answer to a question: the measure or find, its row, where to hear it.
 
     `kind` is how it is put into words: `missing`, `opening`, `story`, `yes_or_no`, `count`, `rate`
-    or `value`.
+    or `value`. `corrected` has the counts after review, where these are others.
     """
 
     kind: str
     name: str
     row: Row | None
     places: tuple[Place, ...]
+    corrected: Corrected | None = None
 
     @property
     def number(self) -> float | None:
         """Return what a form's `yes_if` asks of; of the story, whether it was interrupted."""
         if self.row is None or self.kind in ("missing", OPENING):
             return None
+        if self.corrected is not None:
+            answered, answerable = self.corrected.answered, self.corrected.answerable
+            return answered / answerable if answerable else None
         return float(bool(self.row["observations"]) if self.kind == _STORY else self.row["value"])
 
 
@@ -126,13 +132,19 @@ def _finding(page: CallPage, name: str) -> Finding:
     if row is None or row["value"] is None:
         return Finding("missing", name, row, ())
     if name == DETAILS_ASKED:
-        asked = [each for each in page.moments if each["kind"] == "slot_request"]
+        asked = [
+            each
+            for each in page.moments
+            if each["kind"] == "slot_request" and each["label"] != _NO_DETAIL
+        ]
         return Finding("count", name, {"value": len(asked)}, _places(page, asked))
     if name == _STORY:
         is_cut = bool(row["observations"])
         return Finding(_STORY, name, row, _places(page, row["evidence"]) if is_cut else ())
-    spans = page.opportunities if name == "answered_rate" else row["evidence"]
-    return Finding(_kind_of(row), name, row, _places(page, spans))
+    if name == "answered_rate":
+        places = _places(page, page.opportunities)
+        return Finding(_kind_of(row), name, row, places, corrected(page))
+    return Finding(_kind_of(row), name, row, _places(page, row["evidence"]))
 
 
 def _places(page: CallPage, spans: Sequence[Row | None]) -> tuple[Place, ...]:
