@@ -46,9 +46,9 @@ HOUSE = (
 FLOOR_OF = {room: floor for floor, rooms in enumerate(HOUSE) for room in rooms}
 # Networks of our own, into which engines loads weights; and those that use whisper's helpers.
 NETWORKS = {"campplus.py", "encoders.py", "segmentation.py"}
-USERS_OF_NETWORKS = {*NETWORKS, "recognisers.py", "decoding.py"}
+USERS_OF_NETWORKS = {*NETWORKS, "recognisers.py", "decoding.py", "beams.py"}
 # Imported by functions when a network is there to be used.
-LATE = {*NETWORKS, "decoding.py"}
+LATE = {*NETWORKS, "decoding.py", "beams.py"}
 ALLOWED_UPWARDS = {
     ("privacy", "web.store"),  # what people wrote on the pages is forgotten with the call
     ("models", "speech.campplus"),

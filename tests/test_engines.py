@@ -15,7 +15,7 @@ from pyannote.database.util import load_rttm
 
 from warmline.errors import ModelError
 from warmline.models.catalogue import EMBEDDING, SEGMENTATION, whisper_name
-from warmline.models.engines import Engines
+from warmline.models.engines import Engines, product_of_few_rows
 from warmline.models.store import ModelStore
 
 RATE_HZ = 16_000
@@ -348,3 +348,32 @@ class TestEmbedding:
 
         with pytest.raises(ValueError, match="720 samples; an embedding needs 1040"):
             engines.embedding()(torch.zeros(1, 1, 720))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("rows", [(1,), (40,), (8, 4)])
+def test_weights_laid_out_once_multiply_as_others_do(
+    dtype: torch.dtype, rows: tuple[int, ...]
+) -> None:
+    generator = torch.Generator().manual_seed(7)
+    weight, bias, x = (
+        torch.randn(*shape, generator=generator).to(dtype)
+        for shape in ((96, 64), (96,), (*rows, 64))
+    )
+    for given in (None, bias):
+        expected = torch.nn.functional.linear(x, weight, given)
+        torch.testing.assert_close(product_of_few_rows(weight, given)(x), expected)
+
+
+@pytest.mark.models
+def test_a_decoder_in_bfloat16_keeps_no_second_copy_of_its_weights(engines: Engines) -> None:
+    if not engines.computes_bfloat16:
+        pytest.skip("this processor computes in float32")
+    decoder = engines.whisper("tiny.en", "bfloat16").decoder
+    assert decoder.blocks[0].mlp[0].weight.numel() == 0
+    text = torch.tensor([[50257, 50362, 18435]])
+    sound = torch.randn(1, 50, 384, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        short = decoder(text, sound.bfloat16())[0, -1]
+        exact = engines.whisper("tiny.en").decoder(text, sound)[0, -1]
+    assert torch.corrcoef(torch.stack([short, exact]))[0, 1] > 0.999

@@ -19,6 +19,7 @@ from warmline.landing import store
 from warmline.language import read_call, score_turns
 from warmline.language.feelings import language_of, read_sentences, thresholds
 from warmline.language.windows import adapter_file, turn_texts_of
+from warmline.models.catalogue import MANY_LANGUAGES
 from warmline.models.engines import Engines
 from warmline.settings import EmpathySettings, LanguageSettings, Settings
 from warmline.values import RoleName
@@ -82,6 +83,63 @@ def test_the_published_weights_give_the_published_vector(engines: Engines) -> No
     assert found[:5] / np.linalg.norm(found) == pytest.approx(
         [0.0118, 0.0036, -0.0158, -0.0526, 0.0854], abs=0.003
     )
+
+
+ODD_TEXTS = [
+    "I still can't log in — it's the 3rd time!!",
+    "Ich kann mich immer noch nicht anmelden, Straße 7½.",
+    "電話がつながらないので困っています。 もう三回目です。",
+    "ไม่สามารถเข้าสู่ระบบได้",
+    "a\u2581b \u2581 <unk> </s> \U0001f9ff \ue000\ue001 x",
+    "  spaced   out ",
+    "",
+]
+
+
+@pytest.mark.models
+def test_the_pieces_of_a_few_words_split_them_as_all_pieces_do(engines: Engines) -> None:
+    from tokenizers import Tokenizer
+    from tokenizers.models import Unigram
+    from tokenizers.pre_tokenizers import Metaspace
+
+    from warmline.language.encoders import E5Tokenizer, read_e5
+
+    file = read_e5(engines.store.path_of(MANY_LANGUAGES, "e5-small-q4.bin"))
+    scored = list(zip(file.pieces, map(float, file.scores), strict=True))
+    whole = Tokenizer(Unigram(scored, file.marks["unknown"], byte_fallback=False))
+    whole.pre_tokenizer = Metaspace()
+    told = [
+        " ".join("".join(file.characters.get(ord(c), c) for c in text).split(" ")).split()
+        for text in ODD_TEXTS
+    ]
+    expected = [whole.encode(" ".join(words), add_special_tokens=False).ids for words in told]
+    cut = E5Tokenizer(file)
+    assert cut(ODD_TEXTS) == expected
+    assert [cut([text])[0] for text in ODD_TEXTS] == expected
+    assert file.marks["unknown"] in expected[4]
+
+
+@pytest.mark.models
+@pytest.mark.skipif(sys.platform != "linux", reason="what is mapped is read from /proc")
+def test_word_vectors_stay_in_the_file(engines: Engines) -> None:
+    """They are most of it, and processes side by side have the file in memory once."""
+    from warmline.language.encoders import e5_network, read_e5
+
+    path = engines.store.path_of(MANY_LANGUAGES, "e5-small-q4.bin")
+    network = e5_network(read_e5(path), {})
+    at = network.words.blocks.data_ptr()
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    mapped = [line.split()[0].split("-") for line in lines if line.endswith(str(path))]
+    assert any(int(first, 16) <= at < int(past, 16) for first, past in mapped)
+
+
+def test_an_empty_file_is_refused_by_name(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from warmline.language.encoders import read_e5
+
+    (tmp_path / "x.bin").touch()
+    with pytest.raises(ModelError, match=r"x\.bin: it is empty"):
+        read_e5(tmp_path / "x.bin")
 
 
 def test_a_file_of_another_form_is_refused_by_name(tmp_path: Path) -> None:

@@ -302,6 +302,8 @@ _MAGIC, _VERSION = b"E5S1", 1
 _BLOCK = 32
 # One block: a half-precision scale and 32 weights of 4 bits.
 _BLOCK_BYTES = 18
+# What pieces have in the place of a space.
+_SPACE = "\u2581"
 # The prefix with which E5 was trained to read texts that are compared with others.
 _PREFIX = "query: "
 _PARTS = {
@@ -317,12 +319,14 @@ _PARTS = {
 class E5File:
     """The parsed file of weights.
 
-    `tensors` are float32 by the file's own names; the rows of `words` stay in blocks of 4 bits,
-    (vocabulary, blocks, 18) bytes.
+    `pieces` maps each piece of the tokenizer to its number, by which `scores` has its
+    log-probability. `tensors` are float32 by the file's own names; the rows of `words` stay in
+    blocks of 4 bits, (vocabulary, blocks, 18) bytes, and in the file: they are read when needed.
     """
 
     config: Mapping[str, float]
-    pieces: tuple[tuple[str, float], ...]
+    pieces: Mapping[str, int]
+    scores: NDArray[np.float32]
     marks: Mapping[str, int]
     characters: Mapping[int, str]
     tensors: Mapping[str, NDArray[np.float32]]
@@ -351,7 +355,10 @@ class _Cursor:
 
 def read_e5(path: Path) -> E5File:
     """Return what the file holds. Raises `ModelError` when it is of another form."""
-    content = memoryview(path.read_bytes())
+    if path.stat().st_size == 0:  # nothing that can be mapped into memory
+        raise ModelError(f"{path}: it is empty, no file of multilingual-e5-small")
+    # Mapped for writing, of which nothing comes to the file: torch takes no other memory.
+    content = memoryview(np.memmap(path, np.uint8, mode="c"))  # type: ignore[arg-type]
     cursor = _Cursor(content)
     if bytes(cursor.bytes(4)) != _MAGIC or cursor.one("I") != _VERSION:
         raise ModelError(f"{path}: no file of multilingual-e5-small in the form that is read here")
@@ -369,21 +376,24 @@ def read_e5(path: Path) -> E5File:
         "type_vocab_size": segments,
         "layer_norm_eps": norm_eps,
     }
-    pieces, marks = _pieces(cursor)
+    pieces, scores, marks = _pieces(cursor)
     characters = _characters(cursor)
     tensors, words = _tensors(cursor, content, width)
-    return E5File(config, pieces, marks, characters, tensors, words)
+    return E5File(config, pieces, scores, marks, characters, tensors, words)
 
 
-def _pieces(cursor: _Cursor) -> tuple[tuple[tuple[str, float], ...], dict[str, int]]:
+def _pieces(cursor: _Cursor) -> tuple[dict[str, int], NDArray[np.float32], dict[str, int]]:
     count = cursor.one("i")
     marks = dict(zip(("first", "last", "padding", "unknown"), cursor.take("4i"), strict=True))
     length = cursor.one("Q")
     edges = np.frombuffer(cursor.bytes(4 * (count + 1)), "<u4")
     scores = np.frombuffer(cursor.bytes(4 * count), "<f4")
-    blob = bytes(cursor.bytes(length))
-    texts = [blob[a:b].decode("utf-8") for a, b in pairwise(edges)]
-    return tuple(zip(texts, map(float, scores), strict=True)), marks
+    blob = np.frombuffer(cursor.bytes(length), np.uint8)
+    # Decoded in one go; a character begins where no byte of UTF-8 goes on with another.
+    begun = np.concatenate([[0], np.cumsum(blob & 0xC0 != 0x80)])
+    text = blob.tobytes().decode("utf-8")
+    texts = [text[a:b] for a, b in pairwise(begun[edges].tolist())]
+    return dict(zip(texts, range(count), strict=True)), scores, marks
 
 
 def _characters(cursor: _Cursor) -> dict[int, str]:
@@ -410,7 +420,7 @@ def _tensors(
         if name == "emb.word":
             words = stored.reshape(-1, width // _BLOCK, _BLOCK_BYTES)
         elif size == 4 * count:
-            found[name] = stored.view("<f4")
+            found[name] = stored.view("<f4").copy()  # which may lie anywhere in the file
         else:
             found[name] = _expanded(stored.reshape(-1, _BLOCK_BYTES)).reshape(-1)
     return found, words
@@ -420,8 +430,10 @@ def _expanded(blocks: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return blocks (n, 18) as numbers (n, 32): the low halves of the bytes come first."""
     scale = np.ascontiguousarray(blocks[:, :2]).view("<f2").astype(np.float32)
     packed = blocks[:, 2:]
-    halves = np.concatenate([packed & 15, packed >> 4], 1).astype(np.float32) - 8.0
-    found: NDArray[np.float32] = halves * scale
+    found = np.empty((len(blocks), _BLOCK), np.float32)
+    found[:, :16], found[:, 16:] = packed & 15, packed >> 4
+    found -= 8.0
+    found *= scale
     return found
 
 
@@ -432,7 +444,7 @@ class _Words(nn.Module):
         super().__init__()
         self.blocks: Tensor
         self.number: Tensor
-        self.register_buffer("blocks", torch.from_numpy(blocks.copy()), persistent=False)
+        self.register_buffer("blocks", torch.from_numpy(blocks), persistent=False)
         self.register_buffer("number", torch.zeros(0), persistent=False)
         self.embedding_dim = blocks.shape[1] * _BLOCK
 
@@ -448,13 +460,13 @@ def e5_network(file: E5File, adapter: Mapping[str, Tensor]) -> Bert:
     """Return the network with an adapter merged in, in float32 but for the vectors of words."""
     network = Bert({**file.config, "vocab_size": 1})  # type: ignore[dict-item]
     network.words = _Words(file.words)  # type: ignore[assignment]
-    network.load_state_dict(merged(e5_weights(file), dict(adapter)))
+    network.load_state_dict(merged(e5_weights(file), dict(adapter)), assign=True)
     return network
 
 
 def e5_weights(file: E5File) -> dict[str, Tensor]:
     """Return the weights under the names of `Bert`, but for the vectors of words."""
-    tensors = {name: torch.from_numpy(t.copy()) for name, t in file.tensors.items()}
+    tensors = {name: torch.from_numpy(t) for name, t in file.tensors.items()}
     width, inner = int(file.config["hidden_size"]), int(file.config["intermediate_size"])
     state = {
         "positions.weight": tensors["emb.pos"].view(-1, width),
@@ -486,12 +498,19 @@ def expanded_words(file: E5File) -> Tensor:
 
 
 class E5Tokenizer:
-    """Splits a text into pieces as XLM-RoBERTa does (SentencePiece, unigram)."""
+    """Splits a text into pieces as XLM-RoBERTa does (SentencePiece, unigram).
+
+    How a word is split depends on those pieces alone that are part of it, and on the lowest score
+    of all. So the library is given these for each call: all of them, a quarter of a million, would
+    take it half a second and 200 MB.
+    """
 
     def __init__(self, file: E5File) -> None:
-        unigram = Unigram(list(file.pieces), file.marks["unknown"], byte_fallback=False)
-        self._tokenizer = Tokenizer(unigram)
-        self._tokenizer.pre_tokenizer = Metaspace()
+        self._pieces, self._scores = file.pieces, file.scores
+        self._unknown = file.marks["unknown"]
+        always = {self._unknown, int(file.scores.argmin())}
+        self._always = {number: piece for piece, number in file.pieces.items() if number in always}
+        self._longest = max(map(len, file.pieces))
         self._characters = dict(file.characters)
         self.first, self.last = file.marks["first"], file.marks["last"]
 
@@ -499,8 +518,25 @@ class E5Tokenizer:
         """Return the pieces' numbers for each text, without marks of beginning and end."""
         plain = [" ".join(t.translate(self._characters).split(" ")) for t in texts]
         told = [" ".join(filter(None, t.split(" "))) for t in plain]
-        found = self._tokenizer.encode_batch_fast(told, add_special_tokens=False)
-        return [encoding.ids for encoding in found]
+        pieces = self._always | self._within(told)
+        numbers = list(pieces)
+        vocabulary = [(pieces[number], float(self._scores[number])) for number in numbers]
+        unigram = Unigram(vocabulary, numbers.index(self._unknown), byte_fallback=False)
+        tokenizer = Tokenizer(unigram)
+        tokenizer.pre_tokenizer = Metaspace()
+        found = tokenizer.encode_batch_fast(told, add_special_tokens=False)
+        return [[numbers[i] for i in encoding.ids] for encoding in found]
+
+    def _within(self, texts: Sequence[str]) -> dict[int, str]:
+        """Return all pieces that are part of a word, by number."""
+        words = {word for text in texts for word in text.replace(" ", _SPACE).split(_SPACE)}
+        parts = {
+            marked[first:past]
+            for marked in (_SPACE + word for word in words)
+            for first in range(len(marked))
+            for past in range(first + 1, min(len(marked), first + self._longest) + 1)
+        }
+        return {self._pieces[part]: part for part in parts & self._pieces.keys()}
 
 
 class ManyLanguagesEncoder(MeanEncoder):

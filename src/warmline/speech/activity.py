@@ -4,6 +4,11 @@ The network (Plaquet & Bredin 2023, "Powerset multi-class cross entropy loss for
 diarization") gives, for each frame, probabilities of seven sets of at most two out of three local
 speakers. Their complement of "nobody" is voice activity; which local speaker is louder tells where
 the voice changes.
+
+Windows overlap by half also where a party has a channel. (Tried: steps of 7 to 10 s there take 30
+to 45 % less time, but more speech is missed or added: DER 0.095 to 0.106 in place of 0.093 on six
+calls, 0.036 in place of 0.033 on simulated ones, and at 8.5 and 10 s WER 0.110 and 0.104 in place
+of 0.099.)
 """
 
 import itertools

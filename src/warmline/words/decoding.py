@@ -2,34 +2,32 @@
 
 openai-whisper repeats the encoded sound for every beam and reads it anew for each at every step.
 The beams of a window hear the same thing, so here they are rows of one query instead, and the keys
-and values of the sound are laid out once in the order in which they are multiplied. A window that
-has ended leaves the batch, which goes on without it.
+and values of the sound are laid out once in the order in which they are multiplied. Those of a text
+stay where they are while it grows. A window that has ended leaves the batch, which goes on without
+it.
 
 This module imports torch: it is loaded with the recogniser's first batch.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import gelu, pad
 from whisper.decoding import (
-    BeamSearchDecoder,
     DecodingOptions,
     DecodingResult,
     DecodingTask,
-    Inference,
 )
 from whisper.model import MultiHeadAttention, Whisper
 from whisper.timing import TOKENS_PER_SECOND, WordTiming, dtw, median_filter
 from whisper.tokenizer import Tokenizer, get_tokenizer
 
+from warmline.words.beams import BeamSearch, Chosen, Sayable, without_bias
 from warmline.words.vocabulary import Bias
 
 _MEDIAN_WIDTH = 7  # as in Whisper
@@ -80,16 +78,14 @@ def decode(
 ) -> list[Reading]:
     """Return the text of each encoded window, whose features are (frames, states).
 
-    `options` names the language and may ask for beams. Windows may differ in length. A `bias`
-    needs beams, be it one; its terms count in the choice of a text, and not in `avg_logprob`.
+    `options` names the language and may ask for beams. Windows may differ in length. The terms of a
+    `bias` count in the choice of a text, and not in `avg_logprob`.
     """
     sound = _Sound(features)
-    task = _EncodedDecodingTask(model, options, sound)
-    if bias is not None:
-        task.decoder = _BiasedBeamSearch(task, bias)
+    task = _EncodedDecodingTask(model, options, sound, bias)
     results: list[DecodingResult] = task.run(sound.features)
     if bias is not None:
-        results = [_without_bias(result, bias) for result in results]
+        results = [without_bias(result, bias) for result in results]
     return [task.trace.reading(i, result) for i, result in enumerate(results)]
 
 
@@ -145,10 +141,16 @@ class _Sound:
 class _EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
     """Takes features where Whisper's takes mel spectrograms, and many windows with many beams."""
 
-    def __init__(self, model: Whisper, options: DecodingOptions, sound: _Sound) -> None:
+    def __init__(
+        self, model: Whisper, options: DecodingOptions, sound: _Sound, bias: Bias | None = None
+    ) -> None:
         super().__init__(model, options)
         self._sound = sound
-        self.trace = _Trace(model, self.n_group, self.sample_begin)
+        self._sayable = Sayable(model, self.tokenizer, self._get_suppress_tokens())
+        self.decoder = BeamSearch(self, bias, self._sayable)
+        self.trace = _Trace(model, self.sample_begin)
+        rows = len(sound.features) * self.n_group
+        self.network = _Network(model, sound, self.trace, rows, self.sample_begin + self.sample_len)
 
     def _get_audio_features(self, mel: Tensor) -> Tensor:
         # Whisper picks every n-th row in the end, as if there were one for each beam.
@@ -160,112 +162,111 @@ class _EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
     def _main_loop(
         self, _audio_features: Tensor, tokens: Tensor
     ) -> tuple[Tensor, Tensor, list[float]]:
-        """Whisper's loop, but a window leaves the batch as soon as it has ended."""
+        """Whisper's loop, but a window leaves the batch as soon as it has ended.
+
+        Its beams begin alike: the prompt is read once for all of them.
+        """
         windows = _Windows(self, self._sound)
-        sum_logprobs = torch.zeros(tokens.shape[0], device=tokens.device)
-        no_speech_probs = [math.nan] * tokens.shape[0]
-        try:
-            with _attention_to(self._sound, self.model, self.inference, self.trace):
-                for step in range(self.sample_len):
-                    logits = self.inference.logits(tokens, self._sound.features)
-                    if step == 0 and self.tokenizer.no_speech is not None:
-                        at_start = logits[:, self.sot_index].float().softmax(dim=-1)
-                        no_speech_probs = at_start[:, self.tokenizer.no_speech].tolist()
-                    logits = logits[:, -1]
-                    of_text = logits[:, : self.tokenizer.eot].float().logsumexp(-1)
-                    for logit_filter in self.logit_filters:
-                        logit_filter.apply(logits, tokens)
-                    before = tokens
-                    tokens, completed = self.decoder.update(tokens, logits, sum_logprobs)
-                    self.trace.end_step(windows.live, before, tokens, logits, of_text)
-                    if completed or tokens.shape[-1] > self.n_ctx:
-                        break
-                    tokens, sum_logprobs = windows.without_ended(tokens, sum_logprobs)
-        finally:
-            self.inference.cleanup_caching()
+        tokens = tokens[:: self.n_group]
+        sum_logprobs = torch.zeros(len(tokens), device=tokens.device)
+        no_speech_probs: list[float] = []
+        for step in range(self.sample_len):
+            states = self.network.read(tokens)
+            if step == 0:
+                no_speech_probs = self._no_speech(states[:, self.sot_index])
+            raised = self.decoder.raised(tokens)
+            found = self._sayable.best(states[:, -1], self.n_group + 1, raised, is_first=step == 0)
+            chosen = self.decoder.choose(tokens, found, sum_logprobs)
+            self.network.rearrange(chosen.sources)
+            self.trace.end_step(windows.live, tokens, chosen)
+            tokens, sum_logprobs = chosen.tokens, chosen.sum_logprobs
+            if self.decoder.completed or tokens.shape[-1] > self.n_ctx:
+                break
+            tokens, sum_logprobs = windows.without_ended(tokens, sum_logprobs)
         return *windows.all(tokens, sum_logprobs), no_speech_probs
 
-
-class BiasTables:
-    """The bias of each token after a text, as tensors over Whisper's vocabulary."""
-
-    def __init__(self, bias: Bias, device: torch.device) -> None:
-        self._bias = bias
-        self._begins = torch.tensor(bias.begins, device=device)
-        self._first = torch.zeros(len(bias.begins), device=device)
-        self._first[list(bias.root.children)] = bias.raised(0.0)
-
-    def raised_by(self, text: Sequence[int]) -> Tensor:
-        """Return what each token adds after a text."""
-        at, _ = self._bias.follow(text)
-        if not at.run:
-            return self._first
-        whole, within = (self._bias.settled(at, begins) for begins in (True, False))
-        added = self._first + torch.where(self._begins, whole, within)
-        added[list(at.node.children)] = self._bias.raised(at.run) - at.run
-        return added
-
-
-class _BiasedBeamSearch(BeamSearchDecoder):  # type: ignore[misc]
-    """Whisper's beam search, but a beam's score is raised while it follows a listed term.
-
-    Scores and the texts that have ended carry what the terms add; it follows from the tokens.
-    """
-
-    def __init__(self, task: _EncodedDecodingTask, bias: Bias) -> None:
-        options = task.options
-        super().__init__(options.beam_size, task.tokenizer.eot, task.inference, options.patience)
-        self.finished_sequences: list[dict[tuple[int, ...], float]] | None = None
-        self._bias, self._begin = bias, task.sample_begin
-        self._tables = BiasTables(bias, task.model.device)
-
-    def update(self, tokens: Tensor, logits: Tensor, sum_logprobs: Tensor) -> tuple[Tensor, bool]:
-        """Return each window's best texts with one token more, and whether all have ended."""
-        windows, beams = len(tokens) // self.beam_size, self.beam_size
-        if self.finished_sequences is None:
-            self.finished_sequences = [{} for _ in range(windows)]
-        scores = logits.float().log_softmax(-1) + sum_logprobs[:, None]
-        prefixes = tokens.tolist()
-        for row, prefix in enumerate(prefixes):
-            scores[row] += self._tables.raised_by(prefix[self._begin :])
-        values, indices = (found.tolist() for found in scores.topk(beams + 1))
-        going: list[list[int]] = []
-        sources: list[int] = []
-        for window, ended in enumerate(self.finished_sequences):
-            candidates = {
-                (*prefixes[row], token): (value, row)
-                for row in range(window * beams, (window + 1) * beams)
-                for value, token in zip(values[row], indices[row], strict=True)
-            }
-            ranked = sorted(candidates.items(), key=lambda item: item[1][0], reverse=True)
-            for text, (score, row) in ranked:
-                if text[-1] != self.eot:
-                    sum_logprobs[len(going)] = score
-                    going.append(list(text))
-                    sources.append(row)
-                elif len(ended) < self.max_candidates:
-                    ended[text] = score
-                if len(going) == (window + 1) * beams:
-                    break
-        self.inference.rearrange_kv_cache(sources)
-        completed = all(len(ended) >= self.max_candidates for ended in self.finished_sequences)
-        return torch.tensor(going, device=tokens.device), completed
-
-    def finalize(self, tokens: Tensor, sum_logprobs: Tensor) -> tuple[list[list[Tensor]], Any]:
-        """Return the texts of each window, also those cut off, which end here, and their scores."""
-        for window, beam in np.ndindex(*sum_logprobs.shape):
-            at, _ = self._bias.follow(tokens[window, beam, self._begin :].tolist())
-            sum_logprobs[window, beam] += self._bias.settled(at, begins=True)
-        found: tuple[list[list[Tensor]], Any] = super().finalize(tokens, sum_logprobs)
+    def _no_speech(self, states: Tensor) -> list[float]:
+        """Return the probability of no speech, for each row that Whisper would have."""
+        if self.tokenizer.no_speech is None:
+            return [math.nan for _ in range(len(states) * self.n_group)]
+        weight = self.model.decoder.token_embedding.weight
+        logits = (states @ weight.to(states.dtype).T).float()
+        at_start = logits.softmax(-1)[:, self.tokenizer.no_speech]
+        found: list[float] = at_start.repeat_interleave(self.n_group).tolist()
         return found
 
 
-def _without_bias(result: DecodingResult, bias: Bias) -> DecodingResult:
-    """Return a result whose confidence is that of the recogniser alone."""
-    at, added = bias.follow(result.tokens)
-    added += bias.settled(at, begins=True)
-    confidence = result.avg_logprob - added / (len(result.tokens) + 1)
-    return replace(result, avg_logprob=confidence)
+class _Network:
+    """Whisper's decoder: it reads what is new in some texts, and keeps what it made of the rest.
+
+    Keys and values of a text lie in a row of their own, where they stay while the text grows.
+    """
+
+    def __init__(
+        self, model: Whisper, sound: _Sound, trace: "_Trace", rows: int, longest: int
+    ) -> None:
+        self._decoder, self._sound, self._trace = model.decoder, sound, trace
+        shape = (rows, longest, model.dims.n_text_state)
+        self.texts = [
+            (sound.features.new_empty(shape), sound.features.new_empty(shape))
+            for _ in model.decoder.blocks
+        ]
+        self.length = 0  # of what has been read of each text
+
+    def read(self, tokens: Tensor) -> Tensor:
+        """Return the states (rows, new tokens, width) after texts (rows, tokens)."""
+        decoder, new = self._decoder, tokens[:, self.length :]
+        places = decoder.positional_embedding[self.length : tokens.shape[1]]
+        x = (decoder.token_embedding(new) + places).to(self._sound.features.dtype)
+        for layer, block in enumerate(decoder.blocks):
+            x = x + self._remember(layer, block.attn, block.attn_ln(x))
+            x = x + self._listen(layer, block.cross_attn, block.cross_attn_ln(x))
+            x = x + block.mlp(block.mlp_ln(x))
+        self.length = tokens.shape[1]
+        states: Tensor = decoder.ln(x)
+        return states
+
+    def rearrange(self, sources: Sequence[int]) -> None:
+        """Give each row what the row of this number had; there may be more rows or fewer."""
+        moved = [(to, source) for to, source in enumerate(sources) if to != source]
+        if not moved:
+            return
+        to, source = map(list, zip(*moved, strict=True))
+        for both in self.texts:
+            for kept in both:
+                kept[to, : self.length] = kept[source, : self.length]
+
+    def _remember(self, layer: int, attention: MultiHeadAttention, x: Tensor) -> Tensor:
+        """Attend to the text so far."""
+        rows, new = x.shape[:2]
+        until = self.length + new
+        k, v = (kept[:rows, :until] for kept in self.texts[layer])
+        k[:, self.length :], v[:, self.length :] = attention.key(x), attention.value(x)
+        mask = self._decoder.mask if new > 1 else None
+        remembered, _ = attention.qkv_attention(attention.query(x), k, v, mask)
+        own: Tensor = attention.out(remembered)
+        return own
+
+    def _listen(self, layer: int, attention: MultiHeadAttention, x: Tensor) -> Tensor:
+        """Attend to the sound, whose keys and values all texts of a window share."""
+        if layer not in self._sound.keys_and_values:
+            features = self._sound.features
+            k, v = attention.key(features), attention.value(features)
+            self._sound.lay_out(layer, k, v, attention.n_head)
+        kept = self._sound.keys_and_values[layer]
+        q = attention.query(x)
+        by_window = q.reshape(len(kept), -1, attention.n_head, q.shape[-1] // attention.n_head)
+        by_head = by_window.transpose(1, 2) * by_window.shape[-1] ** -0.5
+        scores = [own @ k.transpose(-1, -2) for own, (k, _) in zip(by_head, kept, strict=True)]
+        self._trace.attend(layer, scores, x.shape[1])
+        heard = torch.stack(
+            [
+                own.softmax(-1, dtype=torch.float32).to(v.dtype) @ v
+                for own, (_, v) in zip(scores, kept, strict=True)
+            ]
+        )
+        own: Tensor = attention.out(heard.transpose(1, 2).reshape(q.shape))
+        return own
 
 
 class _Windows:
@@ -278,40 +279,24 @@ class _Windows:
         self._found: dict[int, dict[tuple[int, ...], float]] = {}
 
     def without_ended(self, tokens: Tensor, sum_logprobs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rows of windows that go on; the others are set aside, and their memory is
-        freed.
+        """Return the rows of windows that go on; the others are set aside, and the memory of their
+        sound is freed.
         """
-        going = self._going(tokens)
+        decoder, beams = self._task.decoder, self._task.n_group
+        found = decoder.finished_sequences or []
+        going = [i for i, ended in enumerate(found) if len(ended) < decoder.max_candidates]
         if len(going) == len(self.live):
             return tokens, sum_logprobs
-        beams = self._task.n_group
         rows = [i * beams + beam for i in going for beam in range(beams)]
         for i in set(range(len(self.live))) - set(going):
             own = slice(i * beams, (i + 1) * beams)
             self._ended[self.live[i]] = tokens[own], sum_logprobs[own]
-        self._set_aside_found(going)
-        cache = self._task.inference.kv_cache
-        own_modules = set(self._task.inference.kv_modules)
-        for module, kept in cache.items():
-            if module in own_modules:
-                cache[module] = kept[rows]
+            self._found[self.live[i]] = found[i]
+        decoder.finished_sequences = [found[i] for i in going]
+        self._task.network.rearrange(rows)
         self.live = [self.live[i] for i in going]
         self._sound.keep(going)
         return tokens[rows], sum_logprobs[rows]
-
-    def _going(self, tokens: Tensor) -> list[int]:
-        decoder = self._task.decoder
-        if isinstance(decoder, BeamSearchDecoder):
-            found = decoder.finished_sequences
-            return [i for i, ended in enumerate(found) if len(ended) < decoder.max_candidates]
-        return [i for i, last in enumerate(tokens[:, -1].tolist()) if last != decoder.eot]
-
-    def _set_aside_found(self, going: list[int]) -> None:
-        decoder = self._task.decoder
-        if isinstance(decoder, BeamSearchDecoder):
-            found = decoder.finished_sequences
-            self._found |= {self.live[i]: found[i] for i in range(len(found)) if i not in going}
-            decoder.finished_sequences = [found[i] for i in going]
 
     def all(self, tokens: Tensor, sum_logprobs: Tensor) -> tuple[Tensor, Tensor]:
         """Rows of all windows again; those of a window that ended early say nothing more."""
@@ -325,9 +310,8 @@ class _Windows:
         rows = [(self._ended | live)[i] for i in range(len(self._ended) + len(live))]
         length = tokens.shape[1]
         padded = [pad(t, (0, length - t.shape[1]), value=decoder.eot) for t, _ in rows]
-        if isinstance(decoder, BeamSearchDecoder):
-            found = self._found | dict(zip(self.live, decoder.finished_sequences, strict=True))
-            decoder.finished_sequences = [found[i] for i in range(len(rows))]
+        found = self._found | dict(zip(self.live, decoder.finished_sequences or [], strict=True))
+        decoder.finished_sequences = [found[i] for i in range(len(rows))]
         return torch.cat(padded), torch.cat([logprobs for _, logprobs in rows])
 
 
@@ -335,8 +319,9 @@ class _Step(NamedTuple):
     """A step of decoding; rows are (windows, beams), by the windows that were `live`.
 
     `tokens` is the text that was read, (windows, beams, tokens), `scores` what its last token, and
-    in the first step the prompt, attended to: (windows, beams, tokens, heads, frames). `next` is
-    the text after the step, and `probabilities` are those of its last tokens.
+    in the first step the prompt, attended to: (windows, beams, tokens, heads, frames). In the first
+    step there is one beam as yet. `next` is the text after the step, and `probabilities` are those
+    of its last tokens.
     """
 
     live: list[int]
@@ -349,40 +334,39 @@ class _Step(NamedTuple):
 class _Trace:
     """The attention at each step, so that no second pass is needed to time the words."""
 
-    def __init__(self, model: Whisper, beams: int, begin: int) -> None:
+    def __init__(self, model: Whisper, begin: int) -> None:
         self._heads: dict[int, list[int]] = {}
         for layer, head in model.alignment_heads.indices().T.tolist():
             self._heads.setdefault(layer, []).append(head)
-        self._beams, self._begin = beams, begin
+        self._begin = begin
         self._scores: list[Tensor] = []  # of the step that is under way, layer by layer
         self._steps: list[_Step] = []
 
-    def attend(self, layer: int, scores: Sequence[Tensor]) -> None:
-        """Note the scores of a layer's alignment heads, (heads, rows, frames) for each window."""
+    def attend(self, layer: int, scores: Sequence[Tensor], tokens: int) -> None:
+        """Note the scores of a layer's alignment heads, (heads, beams x tokens, frames) for each
+        window.
+        """
         if layer in self._heads:
             longest = max(own.shape[-1] for own in scores)
             chosen = [
                 pad(own[self._heads[layer]].to(torch.float16), (0, longest - own.shape[-1]))
                 for own in scores
             ]
-            stacked = torch.stack(chosen)  # (windows, heads, rows, frames)
-            by_beam = stacked.reshape(*stacked.shape[:2], self._beams, -1, longest)
+            stacked = torch.stack(chosen)  # (windows, heads, beams x tokens, frames)
+            by_beam = stacked.reshape(*stacked.shape[:2], -1, tokens, longest)
             self._scores.append(by_beam.permute(0, 2, 3, 1, 4))
 
-    def end_step(
-        self, live: list[int], before: Tensor, after: Tensor, logits: Tensor, of_text: Tensor
-    ) -> None:
-        """Note the tokens before and after a step; `of_text` normalises its logits."""
-        read, chosen = (
-            t[:, self._begin :].reshape(len(live), self._beams, t.shape[1] - self._begin)
-            for t in (before, after)
-        )
-        came_from = (chosen[:, :, None, :-1] == read[:, None]).all(-1).int().argmax(-1)
-        rows = came_from + self._beams * torch.arange(len(live), device=before.device)[:, None]
-        last = chosen[..., -1]
-        probabilities = (logits[rows, last].float() - of_text[rows]).exp()
+    def end_step(self, live: list[int], before: Tensor, chosen: Chosen) -> None:
+        """Note the texts before and after a step."""
+        read, after = (t[:, self._begin :] for t in (before, chosen.tokens))
         self._steps.append(
-            _Step(list(live), read, torch.cat(self._scores, dim=3), chosen, probabilities)
+            _Step(
+                list(live),
+                torch.unflatten(read, 0, (len(live), -1)),
+                torch.cat(self._scores, dim=3),
+                torch.unflatten(after, 0, (len(live), -1)),
+                torch.unflatten(chosen.probabilities, 0, (len(live), -1)),
+            )
         )
         self._scores = []
 
@@ -413,39 +397,3 @@ class _Trace:
         frames = min(own.shape[-1] for own in scores)
         attention = torch.cat([own[..., :frames] for own in scores])
         return Reading(result, attention, tuple(probabilities))
-
-
-@contextmanager
-def _attention_to(
-    sound: _Sound, model: Whisper, inference: Inference, trace: _Trace
-) -> Iterator[None]:
-    """Within it, keys and values of the sound are laid out once, by head, and beams share them."""
-
-    def attend(
-        layer: int, q: Tensor, k: Tensor, v: Tensor, _mask: None = None
-    ) -> tuple[Tensor, None]:
-        attention = attentions[layer]
-        if layer not in sound.keys_and_values:
-            sound.lay_out(layer, k, v, attention.n_head)
-            inference.kv_cache[attention.key] = inference.kv_cache[attention.value] = q.new_empty(0)
-        kept = sound.keys_and_values[layer]
-        by_window = q.reshape(len(kept), -1, attention.n_head, q.shape[-1] // attention.n_head)
-        by_head = by_window.transpose(1, 2) * by_window.shape[-1] ** -0.5
-        scores = [own @ k.transpose(-1, -2) for own, (k, _) in zip(by_head, kept, strict=True)]
-        trace.attend(layer, scores)
-        heard = torch.stack(
-            [
-                own.softmax(-1, dtype=torch.float32).to(v.dtype) @ v
-                for own, (_, v) in zip(scores, kept, strict=True)
-            ]
-        )
-        return heard.transpose(1, 2).reshape(q.shape), None
-
-    attentions: list[MultiHeadAttention] = [block.cross_attn for block in model.decoder.blocks]
-    for layer, attention in enumerate(attentions):
-        attention.qkv_attention = partial(attend, layer)
-    try:
-        yield
-    finally:
-        for attention in attentions:
-            del attention.qkv_attention

@@ -8,7 +8,8 @@ most of the silence that fills it up to 30 s, that windows of like length share 
 included, and that words are timed by what was attended to. (Tried: letting the decoder attend to
 none of the silence saves nothing and makes it loop. Decoding greedily first saves little, since
 about half of the windows are then unsure and need beams all the same. Windows that hold both
-channels of a call in the order of time are hardly fewer, and hardly better heard.)
+channels of a call in the order of time are hardly fewer, and hardly better heard. A text cannot be
+given up before its end: what counts is its mean log-probability, which can rise with each token.)
 
 faster-whisper has the same weights in CTranslate2's own arithmetic. Its batched pipeline takes one
 long sound and the segments to read, so the windows are laid one after the other, each in a slot of
@@ -158,7 +159,7 @@ def window_bytes(
     """Return what decoding a window takes beside the weights, for each window of a batch.
 
     These are its features, the keys and values of the sound in every layer (of one layer twice,
-    while they are laid out), those of the text of each beam (twice, while beams change places),
+    while they are laid out), those of the text of each beam (twice, if all beams change places),
     what the alignment heads attended to, and the scores of the next token, three times over.
     """
     frames, width, layers = dims.n_audio_ctx, dims.n_text_state, dims.n_text_layer
