@@ -150,9 +150,9 @@ def test_a_verdict_that_is_withdrawn_counts_no_more_and_is_kept(folder: Path) ->
     mark(folder, 3.2, withdrawn)
     with pytest.raises(QueryError, match="kim has no verdict here to withdraw"):
         mark(folder, 3.0, withdrawn)
-    ((name, verdict),) = ask(
+    ((name, verdict),) = read_rows(
         folder / "w.duckdb", "SELECT reviewers, verdict FROM review_summary"
-    ).rows
+    )
     assert (list(name), verdict) == (["lou"], "right"), "kim's counts no more, lou's does"
     put(folder)
     assert [row[2] for row in rows(folder, LEDGER)] == ["right", None]

@@ -543,9 +543,8 @@ def product_of_few_rows(
     import torch
 
     short = weight.dtype == torch.bfloat16 and weight.device.type == "cpu"
-    if not short or not torch.backends.mkldnn.is_available():
-        return partial(torch.nn.functional.linear, weight=weight, bias=bias)
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    is_able = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", bool)  # no oneDNN: False
+    if not (short and is_able()):
         return partial(torch.nn.functional.linear, weight=weight, bias=bias)
     laid_out = torch.ops.mkldnn._reorder_linear_weight(weight, _FEW_ROWS)
     multiply = torch.ops.mkldnn._linear_pointwise
