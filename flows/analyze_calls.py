@@ -15,7 +15,7 @@ from threading import Thread
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from night_server import prefect_api  # before Prefect
+from night_server import has_server_of_its_own, prefect_api  # before Prefect
 
 # isort: split
 
@@ -29,7 +29,7 @@ from prefect.client.schemas.objects import (
 )
 from prefect.client.schemas.schedules import CronSchedule
 
-from night_runners import open_runner
+from night_runners import open_runner, quietly_interrupted
 from warmline.encryption import look_for_key
 from warmline.errors import SettingsError, WarehouseError, WarmlineError, one_line
 from warmline.files import UnfinishedErasureError
@@ -38,7 +38,7 @@ from warmline.privacy.erasing import finish_erasing, forget_runs, prefect_home
 from warmline.processes import end_with
 from warmline.recordings.remote import as_source
 from warmline.reports.monitoring import note_end, noted, read_night, write_report
-from warmline.reports.report import NightReport, RunFacts, as_markdown
+from warmline.reports.report import NightReport, RunFacts, as_markdown, left_for_later
 from warmline.run import RunHooks, Runner, RunRequest, require_read, run
 from warmline.settings import NightSettings, load_settings
 from warmline.warehouse.landing_folder import known_places
@@ -52,10 +52,13 @@ _SCHEDULE = "WARMLINE_SCHEDULE"
 
 
 def without_traceback(record: logging.LogRecord) -> bool:
-    """Take the traceback from a log of what its message says in full; always true."""
+    """Take the traceback from a log of what its message says in full.
+
+    Return false for the address of a page on the night's own server, which answers nobody.
+    """
     if record.exc_info and isinstance(record.exc_info[1], WarmlineError):
         record.exc_info = None
-    return True
+    return not (record.getMessage().startswith("View at http") and has_server_of_its_own())
 
 
 logging.getLogger("prefect.flow_runs").addFilter(without_traceback)
@@ -93,7 +96,7 @@ def analyze_calls(
     again = Redo(with_later(redo), since, until) if redo else None
     notes = find_notifier(settings.night.notify)
 
-    with noted(places.warehouse, started_at) as unreported_since:
+    with noted(places.warehouse, started_at) as unreported_since, quietly_interrupted():
         result = run(RunRequest(named, settings, places, table, again), PrefectHooks())
         for note in result.notes:
             get_run_logger().warning("%s", note)
@@ -171,7 +174,9 @@ def leave_report(
         alarms += notify(settings.notify, report, summary.failed)
     note_end(warehouse, started_at, summary, run, alarms)
     erased = {"calls": run.erased_calls, "words": run.erased_words}
+    problems = [*summary.plan.problems, *left_for_later(summary.plan.unfinished)]
     return summary.as_dict() | {
+        "problems": problems,
         "alarms": alarms,
         "report": str(page),
         "too_old_and_erased": erased,

@@ -42,7 +42,9 @@ def analyze_call(analyze: Analyzer, call: PlannedCall, attempt: int) -> Outcome:
     `attempt` 0 is the first. Raises `PassingFaultError` for a fault that another one may not meet.
     """
     outcome = analyze(call)
-    get_run_logger().info("%s: %s %s", outcome.call_id, outcome.status, outcome.reason or "")
+    place = "/".join(outcome.path.split("/")[-2:])  # two folders may have a file of one name
+    said = (outcome.call_id, place, outcome.status, outcome.reason or "")
+    get_run_logger().info("%s (%s): %s %s", *said)
     if outcome.may_pass:
         raise PassingFaultError(outcome)
     return outcome

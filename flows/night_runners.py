@@ -1,5 +1,6 @@
 """Where the calls of a night run: in processes of this machine, or on the workers of a cluster."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -24,6 +25,7 @@ from warmline.pipeline import (
 )
 from warmline.run import Runner
 
+_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 # Threads that wait for calls; how many calls run at a time is `night.jobs`.
 _WAITING = 32
 # Calls given to a runner at a time: a year of them at once would take memory and time.
@@ -58,7 +60,21 @@ def open_runner(config: RunConfig, calls: Sequence[PlannedCall]) -> Iterator[Run
             for call, future in _each(runner, analyze, calls, attempt, _IN_HAND_HERE):
                 yield call, _outcome(future)
 
-        yield each
+        with quietly_interrupted():  # before the workers are left, and the calls in hand cancelled
+            yield each
+
+
+@contextmanager
+def quietly_interrupted() -> Iterator[None]:
+    """Have Prefect say nothing more of a night that somebody stopped: the command says it."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:  # an interrupt, or a request to end
+        for name in _LOGGERS:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        raise
 
 
 def _on_cluster(cluster: Cluster, worker: ClusterWorker) -> Runner:

@@ -33,6 +33,8 @@ _NEEDED = re.compile(
     r"|PATH|HOME|USER|LOGNAME|LANG|TZ|TMPDIR|VIRTUAL_ENV|DO_NOT_TRACK|NO_PROXY|no_proxy"
 )
 _ENDING_S = 10.0
+#: The secret of a night's own server begins with it.
+_OWN = "warmline:"
 _ANSWER_S = 5.0
 
 
@@ -72,7 +74,7 @@ def prefect_api(schedules: bool = False) -> Iterator[str]:
         _require_answer(url)
         yield url
         return
-    secret = f"warmline:{secrets.token_urlsafe(32)}"
+    secret = f"{_OWN}{secrets.token_urlsafe(32)}"
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(128)
@@ -92,6 +94,16 @@ def prefect_api(schedules: bool = False) -> Iterator[str]:
                     _send_what_is_left()
     finally:
         _end(server)
+
+
+def has_server_of_its_own() -> bool:
+    """Return whether this process, or the one that started it, has a server of its own."""
+    from prefect.settings import PREFECT_API_AUTH_STRING
+    from pydantic import SecretStr
+
+    secret = PREFECT_API_AUTH_STRING.value()
+    text = secret.get_secret_value() if isinstance(secret, SecretStr) else str(secret)
+    return text.startswith(_OWN)
 
 
 def _start(

@@ -36,7 +36,7 @@ def test_a_night_lands_and_publishes_encrypted(
         timeout=900,
         check=False,
     )
-    assert run.returncode == 4, run.stderr  # all of its calls were refused
+    assert run.returncode == 0, run.stderr  # one refused call pages nobody
     assert "1 refused" in run.stdout
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any(path.is_relative_to(tmp_path / "prefect") for path in written)

@@ -18,8 +18,8 @@ from warmline.cli import app
 from warmline.errors import QueryError
 from warmline.files import safe_cell
 from warmline.query import export
-from warmline.query.export import write_table
-from warmline.query.questions import QueryResult
+from warmline.query.export import Glossary, write_table
+from warmline.query.questions import QueryResult, ask, column_meanings
 from warmline.warehouse import publish
 
 EVIL = "=cmd|' /C calc'!A1"
@@ -82,6 +82,69 @@ def test_a_sheet_holds_no_formula_and_no_link(tmp_path: Path) -> None:
         ("F2", "s", "1.5, 2.0"),
         ("A3", "s", "http://x"),
     ]
+
+
+def test_a_sheet_can_be_read_as_it_is_opened(tmp_path: Path) -> None:
+    answer = QueryResult(
+        ("call_id", "at", "rate", "cues"),
+        ("VARCHAR", "TIMESTAMP", "DOUBLE", "DOUBLE"),
+        (("c" * 30, datetime(2026, 11, 16, 9, 30), 0.5957161981258365, 5.0),),
+        False,
+    )
+    path = tmp_path / "a.xlsx"
+    glossary = Glossary({"question": "calls"}, {"rate": "Answered over answerable."})
+    write_table(answer, path, "xlsx", glossary)
+    ns = {"x": "http://schemas.openxmlformats.org/spreadsheetml/2006/main"}
+    with zipfile.ZipFile(path) as book:
+        sheet = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
+        styles = ElementTree.fromstring(book.read("xl/styles.xml"))
+        notes = ElementTree.fromstring(book.read("xl/comments1.xml"))
+        texts = book.read("xl/sharedStrings.xml").decode()
+        assert b'name="glossary"' in book.read("xl/workbook.xml")
+    widths = [float(column.get("width", 0)) for column in sheet.findall("x:cols/x:col", ns)]
+    assert widths[0] > 30 and widths[1] > len("2026-11-16 09:30:00")
+    (filtered,) = sheet.findall("x:autoFilter", ns)
+    assert filtered.get("ref") == "A1:D2"
+    own = {f.get("numFmtId"): f.get("formatCode") for f in styles.findall("x:numFmts/x:numFmt", ns)}
+    numbers = [f.get("numFmtId") for f in styles.findall("x:cellXfs/x:xf", ns)]
+    shown = [numbers[int(c.get("s", "0"))] for c in sheet.findall(".//x:row[@r='2']/x:c", ns)]
+    assert own[shown[1]] == "yyyy-mm-dd hh:mm:ss"
+    assert own[shown[2]] == "0.000"
+    assert shown[3] == "1", "a count has no decimals"
+    (note,) = notes.findall(".//x:comment", ns)
+    assert (note.get("ref"), "".join(note.itertext())) == ("C1", "Answered over answerable.")
+    assert "Answered over answerable." in texts and "<t>question</t>" in texts
+
+
+def test_a_number_that_a_sheet_cannot_hold_is_text(tmp_path: Path) -> None:
+    answer = QueryResult(("n",), ("DOUBLE",), ((float("inf"),), (2.0,)), False)
+    cells = sheet_of(write_table(answer, tmp_path / "a.xlsx", "xlsx"))
+    assert cells[1:] == [("A2", "s", "inf"), ("A3", "n", "2")]
+
+
+def test_the_command_explains_its_columns_and_says_what_it_replaces(
+    warehouse: Path, tmp_path: Path
+) -> None:
+    to = tmp_path / "out.xlsx"
+    asked = ("-f", "xlsx", "--query", "call_summary", "--to", str(to))
+    first = shell(warehouse, *asked)
+    assert (first.exit_code, first.stderr) == (0, "")
+    with zipfile.ZipFile(to) as book:
+        sheet = book.read("xl/comments1.xml").decode()
+    columns = ask(warehouse, "FROM call_summary").columns
+    assert sheet.count("<comment ") == len(columns), "a note for each heading"
+    again = shell(warehouse, *asked)
+    assert again.stdout == f"{to}\n"
+    assert "replaced; an earlier file was there" in again.stderr.replace("\n", " ")
+
+
+def test_columns_mean_what_the_question_says_of_them(warehouse: Path) -> None:
+    found = column_meanings(warehouse, "calls_to_listen_to", ("alike", "answered", "nothing"))
+    assert found["alike"] == "how many calls have the very same counts"
+    assert "nothing" not in found
+    assert (
+        found["answered"] == column_meanings(warehouse, "call_summary", ("answered",))["answered"]
+    )
 
 
 def test_more_than_a_sheet_holds_is_refused(

@@ -1,6 +1,7 @@
 """The night as Prefect runs it, killed: with what it started, no call is lost or counted twice."""
 
 import random
+import signal
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -11,6 +12,7 @@ import pytest
 from support.prefect_nights import landed, night_of, parents
 from support.sounds import RATE_HZ, write
 from warmline.query.questions import ask
+from warmline.reports.monitoring import read_health
 
 CALLS, KILLS = 40, 2
 
@@ -60,3 +62,26 @@ def test_the_flow_may_be_killed_at_any_moment(tmp_path):
     assert "without an analysis" in (tmp_path / "log").read_text()
     rows = ask(tmp_path / "w.duckdb", "SELECT call_id, reason_code FROM calls ORDER BY 1").rows
     assert rows == tuple((f"c{number:03}", "too_short") for number in range(KILLS * CALLS))
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_a_night_that_is_stopped_ends_in_one_line(tmp_path, end):
+    add_calls(tmp_path / "calls", 0)
+    with night_of(tmp_path, "jobs = 1\n") as night:
+        deadline = monotonic() + 300
+        # A line says of which folder its file is.
+        while "(calls/c" not in (tmp_path / "log").read_text() and monotonic() < deadline:
+            assert night.poll() is None, (tmp_path / "log").read_text()
+            sleep(0.02)
+        night.send_signal(end)
+        assert night.wait(120) == 130
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert lines[-1].startswith("error: interrupted; what was finished is kept")
+    said = "\n".join(lines)
+    assert "Traceback" not in said and "Crash" not in said and " ERROR " not in said
+    assert "View at" not in said, "the server answers nobody else"
+    health = read_health(tmp_path / "w.duckdb")
+    assert health and (health.state, health.error) == ("interrupted", None)

@@ -63,7 +63,7 @@ def test_one_night_analyzes_publishes_and_reports(tmp_path, engines, prefect_ser
 @pytest.mark.timeout(600)
 def test_what_was_published_is_packed_and_nothing_is_lost(tmp_path, prefect_server):
     (tmp_path / "calls").mkdir()
-    for name in ("empty.wav", "too.wav"):
+    for name in ("empty.wav", "too.wav", "three.wav"):
         (tmp_path / "calls" / name).touch()
     landing = tmp_path / "w.landing"
     places = ("--warehouse", tmp_path / "w.duckdb", "--once")
@@ -71,8 +71,8 @@ def test_what_was_published_is_packed_and_nothing_is_lost(tmp_path, prefect_serv
     (pack,) = landing.rglob("*.parquet")
     assert pack.relative_to(landing).parts[0] == "packs"
     again = night(tmp_path / "calls", *places, env=prefect_server)
-    assert "2 done before" in again.stdout, again.stderr
-    assert ask(tmp_path / "w.duckdb", "SELECT count(*) FROM calls").rows == ((2,),)
+    assert "3 done before" in again.stdout, again.stderr
+    assert ask(tmp_path / "w.duckdb", "SELECT count(*) FROM calls").rows == ((3,),)
     with exclusive(landing / ".packing.lock", "compacting this landing folder"):
         held = night(tmp_path / "calls", *places, env=prefect_server)
     assert held.returncode == 0

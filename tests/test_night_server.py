@@ -172,7 +172,7 @@ def test_a_fresh_account_behind_a_dead_proxy_has_its_night(tmp_path):
     for name in ("no_proxy", "NO_PROXY"):
         env.pop(name, None)
     run = nightly("calls", "--once", "--warehouse", "w.duckdb", env=env, cwd=tmp_path)
-    assert run.returncode == 4, run.stderr  # all of its calls were refused
+    assert run.returncode == 0, run.stderr  # one refused call pages nobody
     assert "1 refused" in run.stdout
     assert "Traceback" not in run.stderr and "Error" not in run.stderr
     assert (tmp_path / "new/state/warmline/prefect/prefect.db").exists()

@@ -308,10 +308,12 @@ def test_the_command_prints_the_last_night_and_says_when_it_asks_for_a_person(ba
     [
         ({"refused": 3}, ["calls without an analysis (refused, no speech): 3 of 3"]),
         (
-            {"no_speech": 2, "analyzed": 1},
-            ["calls without an analysis (refused, no speech): 2 of 3"],
+            {"no_speech": 3, "analyzed": 1},
+            ["calls without an analysis (refused, no speech): 3 of 4"],
         ),
-        ({"failed": 1}, ["calls that failed: 1 of 1"]),
+        ({"failed": 3}, ["calls that failed: 3 of 3"]),
+        ({"refused": 1}, []),
+        ({"failed": 2}, []),
         ({"failed": 3, "analyzed": 7}, ["calls that failed: 3 of 10"]),
         ({"failed": 2, "refused": 5, "analyzed": 3}, ["calls without an analysis"]),
         ({"failed": 1, "refused": 1, "analyzed": 8}, []),
@@ -330,12 +332,29 @@ def test_a_share_that_could_not_be_analyzed_needs_no_history(by_status, lines):
 
 
 def test_a_first_night_of_refused_calls_asks_for_a_person(tmp_path):
-    for name in ("a", "b"):
+    for name in ("a", "b", "c"):
         landing.write(not_analyzed(name, analyzed_at=at(NIGHT)), tmp_path / "w.landing")
     publish(tmp_path / "w.landing", tmp_path / "w.duckdb", {})
     report = read_night(tmp_path / "w.duckdb", NIGHT, NightSettings())
-    assert report.alarms == ("calls without an analysis (refused, no speech): 2 of 2",)
+    assert report.alarms == ("calls without an analysis (refused, no speech): 3 of 3",)
     assert "Nothing asks for a person" not in as_markdown(report) + as_html(report)
+
+
+def test_one_refused_recording_of_a_quiet_day_pages_nobody() -> None:
+    assert shares_too_large({"refused": 1}, NightSettings()) == ()
+    assert shares_too_large({"refused": 1}, NightSettings(alarm_min_calls=1))
+
+
+def test_files_that_are_still_being_written_are_named() -> None:
+    files = tuple(f"/in/call-{i}.wav" for i in range(7))
+    plan = Plan((), (), (), files, ("another note",))
+    facts = RunFacts.of(RunSummary(plan, (), 1.0))
+    assert facts.problems == (
+        "another note",
+        "7 files still being written, left for the next run: call-0.wav, call-1.wav, call-2.wav, "
+        "call-3.wav, call-4.wav and 2 more",
+    )
+    assert RunFacts.of(RunSummary(Plan((), (), (), (), ()), (), 1.0)).problems == ()
 
 
 def run_of(hour: int, **values: object) -> RunFacts:
@@ -373,7 +392,7 @@ def test_a_second_run_leaves_the_report_of_the_first(two_runs):
     ]
     first, second = (page.with_suffix(".md").read_text() for page in pages)
     assert first.startswith("# Night of 2026-11-20, run of 02:00:00 UTC\n\n2 calls.")
-    assert second.startswith("# Night of 2026-11-20, run of 09:00:00 UTC\n\n1 calls.")
+    assert second.startswith("# Night of 2026-11-20, run of 09:00:00 UTC\n\n1 call.")
     assert "| refused | 2 |" in first and "refused" not in second.partition("## Beside")[0]
 
 
@@ -433,7 +452,8 @@ def test_what_a_killed_run_did_is_in_the_report_of_the_next(two_runs: Path) -> N
     with noted(two_runs, at(NIGHT, 20)) as before:
         assert before == at(NIGHT, 1)
         facts = replace(run_of(20), unreported_since=before)
-        report = read_night(two_runs, NIGHT, NightSettings(), until=at(NIGHT, 21), run=facts)
+        every = NightSettings(alarm_min_calls=2)
+        report = read_night(two_runs, NIGHT, every, until=at(NIGHT, 21), run=facts)
         assert report.by_status == {"refused": 2, "analyzed": 1}
         assert "calls without an analysis (refused, no speech): 2 of 3" in report.alarms
         assert "Calls of an earlier run, of 01:00:00 UTC, count as well" in as_markdown(report)
@@ -460,6 +480,7 @@ def metrics_of(warehouse: Path) -> dict[tuple[str, str], float]:
 
 def test_health_and_metrics_say_how_the_last_night_ended(two_runs):
     assert read_health(two_runs) is None
+    assert metrics_of(two_runs)["warmline_night_succeeded_timestamp_seconds", ""] == 0
     with noted(two_runs, at(NIGHT, 2)):
         health = read_health(two_runs)
         assert (health.state, health.succeeded_at) == ("running", None)
@@ -488,6 +509,16 @@ def test_health_and_metrics_say_how_the_last_night_ended(two_runs):
     assert metrics_of(two_runs)["warmline_night_state", "failed"] == 1
     for path in (two_runs.parent / "reports").iterdir():
         assert "early-1" not in path.read_text()
+
+
+def test_a_night_that_somebody_stopped_is_no_failure(two_runs):
+    with pytest.raises(KeyboardInterrupt), noted(two_runs, at(NIGHT, 2)):
+        raise KeyboardInterrupt
+    health = read_health(two_runs)
+    assert (health.state, health.error, health.succeeded_at) == ("interrupted", None, None)
+    found = metrics_of(two_runs)
+    assert found["warmline_night_state", "interrupted"] == 1
+    assert found["warmline_night_state", "failed"] == 0
 
 
 def test_metrics_are_written_for_a_collector_of_another_user(two_runs, tmp_path):

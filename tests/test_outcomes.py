@@ -141,7 +141,7 @@ def test_a_day_is_the_customers_day(tmp_path: Path) -> None:
         ),
         (
             ["customer_id,date,nps", "a,2026-11-01,9", "b,2026-11-01,9", "a,2026-11-01,8"],
-            r"line 4, column 'nps': not what line 2 says of the same day; nothing was loaded",
+            r"line 2, column 'nps': not what line 4 says .* \(1 more\); nothing was loaded",
         ),
         (
             ["customer_id,date,nps", "a,2026-11-01,9", "b,soon,9", "c,soon,9"],
@@ -176,6 +176,65 @@ def test_churned_is_retained_turned_round(text: str) -> None:
     assert isinstance(turned, float)
     says_itself = text.lower() in ("churned", "retained")
     assert turned == (straight if says_itself else 1 - float(straight))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("12,5", 12.5), ("-4,25", -4.25), ("4,5000", 4.5), ("a,b", "a,b")]
+)
+def test_a_decimal_comma_is_one(text: str, value: float | str) -> None:
+    assert read_value("effort", text) == value
+
+
+def test_a_comma_that_may_be_of_thousands_is_refused() -> None:
+    with pytest.raises(ValueError, match="decimals or of thousands; write a point"):
+        read_value("spent", "1,234")
+
+
+def test_a_semicolon_file_with_decimal_commas_holds_numbers(tmp_path: Path) -> None:
+    table = csv(tmp_path, "customer_id;date;csat", "anna;2026-11-20;4,5")
+    assert values(table) == [("anna", "csat", 4.5, None)]
+
+
+def test_lines_that_contradict_each_other_are_left_out_and_correct_nothing(folder: Path) -> None:
+    heading = "customer_id,date,churned"
+    load(folder, heading, "anna,2026-11-12,no", name="first.csv")
+    lines = ("anna,2026-11-12,yes", "ben,2026-11-12,no", "anna,2026-11-12,no")
+    with pytest.raises(MetadataError, match="line 2, column 'churned': not what line 4 says"):
+        load(folder, heading, *lines)
+    report = load(folder, heading, *lines, skip_unreadable=True)
+    assert (report.new, report.corrected, report.known) == (1, 0, 0)
+    assert [line.line for line in report.unreadable] == [2, 4]
+    told = rows(folder, "SELECT customer_id, value FROM outcomes ORDER BY customer_id")
+    assert told == [("anna", 1.0), ("ben", 1.0)]
+
+
+def test_what_may_not_be_meant_is_told(folder: Path) -> None:
+    report = load(
+        folder,
+        "customer_id,date,chruned,comment,nps",
+        "anna,2026-11-12,no,slow,9",
+        "ben,2999-01-01,,,8",
+    )
+    assert report.doubts == (
+        "chruned: an outcome of its own; was churned meant?",
+        "comment: 1 in words, which no study can take as numbers; the first, in line 2, is 'slow'",
+        "1 of a day that is still to come, and taken as known now; the first, in line 3, is "
+        "2999-01-01",
+    )
+
+
+def test_a_customer_whose_id_is_written_otherwise_is_told(folder: Path) -> None:
+    report = load(folder, "customer_id,date,nps", "ANNA,2026-11-12,9", "dora,2026-11-12,9")
+    assert report.unmatched == {
+        "no call of this customer": 1,
+        "no call of this customer, but of one whose id differs in upper and lower case": 1,
+    }
+
+
+def test_outcomes_of_simulated_calls_are_told(folder: Path) -> None:
+    land(folder, "played", "pia", 3, is_simulated=True)
+    report = load(folder, "customer_id,date,nps", "pia,2026-11-12,9", "ben,2026-11-12,9")
+    assert (report.matched, report.simulated) == (2, 1)
 
 
 # Loading and matching

@@ -33,6 +33,12 @@ def test_calls_to_listen_to(week: Path) -> None:
     counts = columns(ask_named(week, "calls_to_listen_to", {"each": 50}), "answered", "answerable")
     alike = columns(ask_named(week, "calls_to_listen_to", {"each": 50}), "alike")
     assert alike == [counts.count(own) for own in counts]
+    both = ask_named(week, "calls_to_listen_to", {"each": 50})
+    for pile, place, answered, answerable in columns(
+        both, "pile", "place", "answered", "answerable"
+    ):
+        assert answered < answerable if pile == "worst" else answered > 0, (pile, place)
+    assert {pile for pile, *_ in columns(both, "pile", "place")} == {"worst", "best"}
 
 
 def test_answered_rate_before_after(week: Path) -> None:

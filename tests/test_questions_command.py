@@ -1,6 +1,10 @@
 """The commands `query` and `check`."""
 
+import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +13,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from warmline.cli.query import check, query
+from warmline.cli import app, common
+from warmline.cli import query as command
+from warmline.cli.common import PlainConsole
+from warmline.cli.query import check, export, query, search
 from warmline.errors import QueryError
-from warmline.query.questions import named_queries
+from warmline.query.questions import known_tables, named_queries
 
 
 @pytest.fixture
@@ -19,6 +26,8 @@ def shell(week: Path) -> Iterator[Any]:
     app = typer.Typer()
     app.command()(query)
     app.command()(check)
+    app.command()(export)
+    app.command()(search)
     runner = CliRunner()
 
     def run(*words: str) -> Any:
@@ -37,7 +46,7 @@ def test_the_command_prints_csv_json_and_a_table(shell: Any) -> None:
     assert (row["call_id"], row["start_s"]) == ("stolen-card", 8.0)
     table = shell("query", "SELECT call_id, duration_s FROM calls WHERE call_id = 'angry-bill'")
     assert [line.split() for line in table.stdout.splitlines() if "angry" in line] == [
-        ["angry-bill", "120"]
+        ["angry-bill", "120.0"]
     ]
 
 
@@ -45,7 +54,79 @@ def test_the_command_lists_the_queries(shell: Any) -> None:
     listed = shell("query", "--list").stdout
     assert all(name in listed for name in named_queries())
     found = json.loads(shell("query", "--list", "--json").stdout)
-    assert {entry["name"] for entry in found} == set(named_queries())
+    kinds = {entry["name"]: entry["kind"] for entry in found}
+    assert {name for name, kind in kinds.items() if kind == "query"} == set(named_queries())
+    assert (kinds["call_summary"], kinds["turns"]) == ("view", "table")
+    assert "call_summary\n  One row a recording" in listed.replace("\n    ", " ")
+    assert shell("query", "--list", "agent_week").stdout.splitlines()[0] == "agent_week"
+
+
+def test_a_name_that_is_nearly_a_views_is_suggested(shell: Any) -> None:
+    for words in (
+        ("query", "call_sumary"),
+        ("export", "-f", "csv", "--query", "call_sumary", "--to", "no.csv"),
+    ):
+        assert "'call_sumary'; did you mean call_summary?" in str(shell(*words).exception)
+    said = str(shell("query", "unansweredcues").exception)
+    assert "did you mean unanswered_cues?" in said
+
+
+def test_piped_rows_are_tab_separated_and_whole(shell: Any) -> None:
+    asked = "SELECT 'a\tb\nc' AS said, 1 / 3.0 AS share, [1, 2] AS list, NULL AS none"
+    printed = shell("query", asked)
+    assert printed.stdout == f"said\tshare\tlist\tnone\na b c\t{1 / 3}\t1, 2\t\n"
+    assert printed.stderr == "1 row\n"
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """A terminal of eighty columns: what is printed there."""
+    page = io.StringIO()
+    console = PlainConsole(
+        file=page, force_terminal=True, width=80, color_system=None, highlight=False
+    )
+    monkeypatch.setattr(common, "output", lambda: console)
+    monkeypatch.setattr(command, "output", lambda: console)
+    yield page
+
+
+def test_a_table_that_is_too_wide_is_a_card_a_row(shell: Any, terminal: io.StringIO) -> None:
+    long = "one-cancellation " * 8
+    asked = f"SELECT '{long}' AS words, '2026-11-12 10:48:00' AS started_at, 7 AS n"
+    shell("query", f"{asked} UNION ALL SELECT '[b]', '-', 8 ORDER BY n")
+    lines = terminal.getvalue().splitlines()
+    assert lines[:6] == [
+        "row 1 of 2",
+        "words       one-cancellation one-cancellation one-cancellation one-cancellation",
+        "            one-cancellation one-cancellation one-cancellation one-cancellation",
+        "started_at  2026-11-12 10:48:00",
+        "n           7",
+        "",
+    ]
+    assert lines[6:] == [
+        "row 2 of 2",
+        "words       [b]",
+        "started_at  -",
+        "n           8",
+        "",
+        "2 rows",
+    ]
+
+
+def test_a_table_that_fits_is_a_table(shell: Any, terminal: io.StringIO) -> None:
+    shell("query", "SELECT 'x' AS a, 2 AS b")
+    assert [line.split() for line in terminal.getvalue().splitlines()][1:4:2] == [
+        ["a", "b"],
+        ["x", "2"],
+    ]
+
+
+def test_further_lines_of_a_list_are_indented(shell: Any, terminal: io.StringIO) -> None:
+    shell("query", "--list")
+    lines = terminal.getvalue().splitlines()
+    names = {line for line in lines if line and not line.startswith(" ")}
+    assert names <= {*named_queries(), *known_tables(), *(line for line in lines if ":" in line)}
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize("name", ["calls", "turns", "call_summary", "evaluation_detail"])
@@ -74,3 +155,53 @@ def test_the_check_command_passes_on_a_sound_warehouse(shell: Any) -> None:
     assert found.exit_code == 0
     assert all(result["passed"] for result in json.loads(found.stdout))
     assert "failed" not in shell("check").stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("agent=can",), "no call has the agent 'can'; did you mean cat?"),
+        (("team=nosuch",), "no call has the team 'nosuch'"),
+        (("since=2026-11-12", "until=2026-11-11"), "no day lies between since=2026-11-12"),
+    ],
+)
+def test_what_can_find_nothing_is_an_error(shell: Any, given: tuple[str, ...], said: str) -> None:
+    words = [word for pair in given for word in ("-p", pair)]
+    refused = shell("query", "answers_by_kind", *words)
+    assert refused.exit_code == 1
+    assert said in str(refused.exception)
+
+
+def test_a_search_that_can_find_nothing_is_an_error(shell: Any) -> None:
+    turned = shell("search", "card", "--from", "2026-11-12", "--to", "2026-11-11")
+    assert "--from 2026-11-12 is after --to 2026-11-11" in str(turned.exception)
+    nobody = shell("search", "card", "--agent", "nosuch")
+    assert "no call has the agent 'nosuch'" in str(nobody.exception)
+    nothing = shell("search", "card", "--from", "2036-11-12")
+    assert (nothing.exit_code, nothing.stderr) == (0, "nobody said that\n")
+
+
+def test_a_file_that_is_no_warehouse_is_named_and_leaves_no_log(tmp_path: Path) -> None:
+    table = tmp_path / "meta.csv"
+    table.write_text("call_id,agent\n")
+    refused = CliRunner().invoke(app, ["query", "calls", "--warehouse", str(table)])
+    assert refused.exit_code == 1
+    assert refused.stderr == (
+        f"error: {table}: not a warehouse that can be opened (no DuckDB file)\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["meta.csv"]
+
+
+@pytest.mark.parametrize("words", [("query", "calls"), ("query", "--list"), ("search", "card")])
+def test_a_reader_that_goes_away_is_no_error(week: Path, words: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "warmline", *words, "--warehouse", str(week)],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from support.factories import NO_ROLES, call, cue, definitions_of, measured, moment
 from warmline import landing
 from warmline.analysis import CallAnalysis, rate
-from warmline.query.questions import ask_named
+from warmline.cli import app
+from warmline.query.questions import ask, ask_named
 from warmline.values import RoleName, SpeakerSource
 from warmline.warehouse.outcomes import load_outcomes
 
@@ -141,3 +143,35 @@ def test_left_after_a_call(warehouse: Path) -> None:
         ("half", 50.5, 0.5),
     ]
     assert [row[0] for row in asked(warehouse, "left_after_a_call")] == ["ignored"]
+
+
+@pytest.mark.parametrize("name", ["outcomes_by_answered_rate", "outcomes_by_opening"])
+def test_simulated_calls_are_asked_about_apart(warehouse: Path, name: str) -> None:
+    (row,) = ask_named(warehouse, name, {"simulated": "true"}).rows
+    assert row[1] == 1
+
+
+def test_nobody_is_told_of_nothing_where_simulated_calls_were_left_out(warehouse: Path) -> None:
+    words = ["query", "left_after_a_call", "-p", "since=2027-01-01", "--warehouse", str(warehouse)]
+    said = CliRunner().invoke(app, words).stderr
+    assert "of which this warehouse has 1; -p simulated=true" in " ".join(said.split())
+    said = CliRunner().invoke(app, [*words, "-p", "simulated=true"]).stderr
+    assert "simulated calls are left out" not in " ".join(said.split())
+
+
+def test_differences_that_cancel_out_are_zero(tmp_path: Path) -> None:
+    calls = [rated(f"c{i}", i, 2, 2, agent_id="ann") for i in (1, 2, 3)]
+    for analysis in calls:
+        landing.write(analysis, tmp_path / "l")
+    lines = [f"of c{i},2026-11-05,{nps}" for i, nps in ((1, 2), (2, 9), (3, 9))]
+    (tmp_path / "o.csv").write_text("\n".join(["customer_id,date,nps", *lines]))
+    load_outcomes(tmp_path / "o.csv", tmp_path / "l", tmp_path / "w", definitions_of(calls))
+    found = ask_named(tmp_path / "w", "outcomes_by_answered_rate", {"outcome": "nps"})
+    place = found.columns.index("above_agents_own_mean")
+    assert [row[place] for row in found.rows] == [0.0]
+
+
+def test_an_interval_of_none_or_all_ends_at_0_or_1(warehouse: Path) -> None:
+    asked = "SELECT min(wilson(0, n).low), max(wilson(0, n).low), min(wilson(n, n).high) "
+    found = ask(warehouse, asked + "FROM range(1, 100) AS numbers(n)")
+    assert found.rows == ((0.0, 0.0, 1.0),)

@@ -77,6 +77,28 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "w"
 
 
+def test_a_study_of_nothing_but_simulated_calls_says_how_to_ask_for_them(tmp_path: Path) -> None:
+    landing.write(
+        call("played", customer_id="robot", started_at=day(3), is_simulated=True), tmp_path / "l"
+    )
+    (tmp_path / "o.csv").write_text("customer_id,date,retained\nrobot,2027-03-01,1\n")
+    load_outcomes(tmp_path / "o.csv", tmp_path / "l", tmp_path / "w", definitions_of([]))
+    words = ["research", "retention", "--to", str(tmp_path / "r"), "--warehouse"]
+    refused = CliRunner().invoke(app, [*words, str(tmp_path / "w")])
+    assert refused.exit_code == 1
+    assert "none of real calls, 1 of simulated ones; give --simulated" in refused.stderr
+
+
+def test_a_plan_of_a_measure_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    words = ["research", "plan", str(plan), "--measure"]
+    refused = CliRunner().invoke(app, [*words, "answred_rate"])
+    assert refused.exit_code == 1
+    assert "no measure is named 'answred_rate'; did you mean answered_rate" in refused.stderr
+    assert not plan.exists()
+    assert CliRunner().invoke(app, [*words, "reflections"]).exit_code == 0
+
+
 # Whose rows
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from warmline.cli import app
 from warmline.errors import SettingsError
 from warmline.settings import Section, Settings, load_settings, settings_toml, with_overrides
 
@@ -118,3 +120,54 @@ def test_an_override_is_checked_like_a_file():
 def test_settings_cannot_be_changed_in_place():
     with pytest.raises(ValueError, match="frozen"):
         Settings().floor.dead_air_s = 3.0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[night]\ntimezone = "Berlin"', "night.timezone = 'Berlin': .*not a time zone known"),
+        ('[night]\nsources = "/x"', r"night.sources = '/x': a list is wanted, such as \[\"/x\"\]"),
+        ('[retention]\nwords_days = "30"', "retention.words_days = '30': .*valid integer"),
+        ("[recordings]\nsettle_s = true", "recordings.settle_s = True: .*valid number"),
+        ("[redaction]\nenabled = 1", "redaction.enabled = 1: .*valid boolean"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_by_name(tmp_path, text, said):
+    with pytest.raises(SettingsError, match=said):
+        load_settings(written(tmp_path, text + "\n"))
+
+
+def test_whole_numbers_are_numbers(tmp_path):
+    assert (
+        load_settings(written(tmp_path, "[recordings]\nsettle_s = 60\n")).recordings.settle_s == 60
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            '[words]\nwhisper_model = "gigantic"',
+            "words.whisper_model = 'gigantic': openai-whisper has",
+        ),
+        (
+            '[words]\nvocabulary = "/no/names.txt"',
+            "words.vocabulary = '/no/names.txt': there is no",
+        ),
+        ('[encryption]\nkey_file = "/no/key"', "encryption.key_file = '/no/key': there is no such"),
+        ('[night]\ncron = "99 2 * * *"', "night.cron: cron '99 2 * * *': no times can be read"),
+    ],
+)
+def test_the_check_names_what_this_machine_cannot_use(tmp_path, monkeypatch, text, said):
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+    path = written(tmp_path, text + "\n")
+    done = CliRunner().invoke(app, ["settings", "--check", str(path)])
+    assert done.exit_code == 1
+    assert said in done.stderr
+    assert str(path) in done.stderr
+
+
+def test_the_check_passes_the_settings_as_they_are_printed(tmp_path):
+    path = written(tmp_path, settings_toml())
+    done = CliRunner().invoke(app, ["settings", "--check", str(path)])
+    assert (done.exit_code, done.stderr) == (0, "")

@@ -17,6 +17,13 @@ from warmline.statistics import (
 )
 
 
+@pytest.mark.parametrize("n", [4, 10, 14, 33])
+def test_wilson_ends_at_0_and_1_without_a_trace(n: float) -> None:
+    none, every = wilson(0, n), wilson(n, n)
+    assert none and every
+    assert (none.low, every.high) == (0.0, 1.0)
+
+
 def test_wilson_is_the_interval_of_the_textbook():
     # Newcombe 1998, table I: 81 of 263, and 0 of 20.
     some, none = wilson(81, 263), wilson(0, 20)

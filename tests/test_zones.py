@@ -40,14 +40,14 @@ def run(folder: Path, *words: str) -> Any:
 
 
 def test_a_table_says_whose_times_it_shows(folder: Path) -> None:
-    kept = run(folder, "query", BEGAN).stdout
-    assert "2026-01-31 23:30:00 " in kept.replace("\n", " ")
+    kept = run(folder, "query", BEGAN).output
+    assert "2026-01-31 23:30:00\n" in kept
     assert "3 rows; times in UTC" in kept
-    shown = run(folder, "query", BEGAN, "--timezone", "Europe/Berlin").stdout
+    shown = run(folder, "query", BEGAN, "--timezone", "Europe/Berlin").output
     assert "2026-02-01 00:30:00+01:00" in shown
     assert "2026-07-01 14:00:00+02:00" in shown, "summer time has its own offset"
     assert "3 rows; times in Europe/Berlin" in shown
-    assert run(folder, "query", "SELECT 1 AS one").stdout.rstrip().endswith("1 rows")
+    assert run(folder, "query", "SELECT 1 AS one").output.rstrip().endswith("\n1 row")
 
 
 def test_a_machine_reads_the_same_moments(folder: Path) -> None:
@@ -69,6 +69,13 @@ def test_settings_say_it_for_all_and_the_option_counts_more(folder: Path) -> Non
     assert "2026-07-01 14:00 CEST" in run(folder, "search", "card", *mine).stdout
     page = json.loads(run(folder, "show", "s", *mine, "--json").stdout)
     assert page["call"]["started_at"] == "2026-07-01 14:00:00+02:00"
+
+
+def test_a_spreadsheet_names_the_zone_also_where_it_is_utc(folder: Path) -> None:
+    out = folder / "out.xlsx"
+    run(folder, "export", "--query", BEGAN, "--format", "xlsx", "--to", str(out))
+    with zipfile.ZipFile(out) as book:
+        assert b"started_at (UTC)" in book.read("xl/sharedStrings.xml")
 
 
 @pytest.mark.parametrize("format_", ["csv", "parquet", "xlsx"])

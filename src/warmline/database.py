@@ -61,7 +61,22 @@ def open_for_reading(path: Path) -> duckdb.DuckDBPyConnection:
     """
     if not path.is_file():
         raise WarehouseError(f"{path}: no warehouse here; `warmline analyze` makes one")
+    if _is_no_database(path):
+        raise WarehouseError(f"{path}: not a warehouse that can be opened (no DuckDB file)")
     return _attach(path, current_key(), read_only=True)
+
+
+#: It stands after a checksum of eight bytes, encrypted or not.
+_MAGIC = b"DUCK"
+
+
+def _is_no_database(path: Path) -> bool:
+    """Return whether a file is none of DuckDB's, for which DuckDB has errors of its own words."""
+    try:
+        with path.open("rb") as file:
+            return file.read(12)[8:] != _MAGIC
+    except OSError:  # which opening it tells
+        return False
 
 
 def open_for_building(path: Path, *, landed_bytes: int | None = None) -> duckdb.DuckDBPyConnection:

@@ -46,7 +46,9 @@ def wilson(hits: float, n: float) -> Estimate | None:
     share, z2 = hits / n, _Z * _Z
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = _Z * sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return Estimate(share, max(0.0, middle - half), min(1.0, middle + half), round(n))
+    low = max(0.0, middle - half) if hits else 0.0  # as it is, without what rounding leaves
+    high = min(1.0, middle + half) if hits < n else 1.0
+    return Estimate(share, low, high, round(n))
 
 
 def bootstrap(

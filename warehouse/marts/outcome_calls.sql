@@ -92,6 +92,8 @@ SELECT
             THEN 'only calls after it'
         WHEN tied.customer_id IN (SELECT customer_id FROM known) THEN 'only calls without a time'
         WHEN tied.customer_id IN (SELECT customer_id FROM calls) THEN 'no call that was analyzed'
+        WHEN lower(tied.customer_id) IN (SELECT lower(customer_id) FROM calls)
+            THEN 'no call of this customer, but of one whose id differs in upper and lower case'
         ELSE 'no call of this customer'
     END AS unmatched_reason,
     tied.source,

@@ -1,5 +1,7 @@
 -- The calls that answered their customers' feelings worst and best, with when to listen.
--- Worst: the lowest answered rate, then the most unanswered cues. Best: the highest, the most answered.
+-- Worst: the lowest answered rate, then the most unanswered cues; some cue went unanswered. Best: the
+-- highest, the most answered; some cue was answered. Of few calls, none is in both piles.
+-- pile: worst or best; place: rank in the pile, 1 first.
 -- alike: how many calls have the very same counts; among those the one with more dead air (worst) or
 -- less of it (best) comes first. listen_at_s: seconds into the recording.
 -- $each INTEGER = 5: how many of the worst and of the best
@@ -15,20 +17,34 @@ WITH ranked AS (
         row_number() OVER (
             ORDER BY answered_rate DESC, answered DESC, dead_air_s, call_id
         ) AS from_best,
+        answered < answerable AS has_unanswered,
+        answered > 0 AS has_answered,
         count(*) OVER (PARTITION BY answered, answerable) AS alike
     FROM call_summary AS calls
     WHERE answerable >= $min_cues
         AND ($since IS NULL OR calls.started_at >= $since)
         AND ($until IS NULL OR calls.started_at < $until)
 ),
+sorted_out AS (
+    SELECT
+        CASE
+            WHEN has_unanswered AND (from_worst <= from_best OR NOT has_answered) THEN 'worst'
+            ELSE 'best'
+        END AS pile,
+        *
+    FROM ranked
+    WHERE has_unanswered OR has_answered
+),
 piles AS (
     SELECT
-        CASE WHEN from_worst <= $each THEN 'worst' ELSE 'best' END AS pile,
-        CASE WHEN from_worst <= $each THEN from_worst ELSE from_best END AS place,
+        pile,
+        row_number() OVER (
+            PARTITION BY pile ORDER BY CASE pile WHEN 'worst' THEN from_worst ELSE from_best END
+        ) AS place,
         alike,
         call_id
-    FROM ranked
-    WHERE from_worst <= $each OR from_best <= $each
+    FROM sorted_out
+    QUALIFY place <= $each
 ),
 cues AS (
     SELECT

@@ -3,6 +3,7 @@
 -- $within_days INTEGER = 90: an outcome counts for a call at most so many days before it
 -- $since DATE = NULL: only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
+-- $simulated BOOLEAN = false: true for simulated calls, which are never added to real ones
 WITH rated AS (
     SELECT
         CASE
@@ -18,7 +19,7 @@ WITH rated AS (
         o.value - avg(o.value) OVER (PARTITION BY o.agent_id) AS above_own
     FROM outcomes_within($outcome, $within_days) AS o
     INNER JOIN call_summary AS calls ON calls.call_id = o.call_id
-    WHERE NOT o.is_simulated
+    WHERE o.is_simulated = $simulated
         AND ($since IS NULL OR calls.started_at >= $since)
         AND ($until IS NULL OR calls.started_at < $until)
 )
@@ -29,7 +30,8 @@ SELECT
     avg(value) AS mean_outcome,
     CASE WHEN bool_and(value IN (0, 1)) THEN wilson(sum(value), count(*)).low END AS low,
     CASE WHEN bool_and(value IN (0, 1)) THEN wilson(sum(value), count(*)).high END AS high,
-    avg(above_own) FILTER (agent_id IS NOT NULL) AS above_agents_own_mean
+    -- Sums of differences that cancel out leave some 1e-17, which is nothing.
+    round(avg(above_own) FILTER (agent_id IS NOT NULL), 12) AS above_agents_own_mean
 FROM rated
 GROUP BY place
 ORDER BY place;

@@ -3,6 +3,7 @@
 -- $within_days INTEGER = 90: an outcome counts for a call at most so many days before it
 -- $since DATE = NULL: only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
+-- $simulated BOOLEAN = false: true for simulated calls, which are never added to real ones
 WITH states AS (
     SELECT
         CASE
@@ -17,7 +18,7 @@ WITH states AS (
     FROM outcomes_within($outcome, $within_days) AS o
     INNER JOIN call_summary AS calls ON calls.call_id = o.call_id
     LEFT JOIN customer_opening AS opening ON opening.call_id = o.call_id
-    WHERE NOT o.is_simulated
+    WHERE o.is_simulated = $simulated
         AND ($since IS NULL OR calls.started_at >= $since)
         AND ($until IS NULL OR calls.started_at < $until)
 )

@@ -1,6 +1,7 @@
 """The command line: what a person types, and what they read; all commands, put together."""
 
 import os
+import signal
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
@@ -279,5 +280,10 @@ def warmline(
 
 
 def main() -> None:
-    """Run the `warmline` command."""
+    """Run the `warmline` command; a request to end (SIGTERM) interrupts it, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, _interrupt)
     app()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

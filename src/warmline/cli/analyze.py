@@ -360,14 +360,14 @@ def nightly(
         "warehouse": str(places.warehouse.resolve()),
         "settings_file": str(file.resolve()) if file else None,
     }
-    flows = _flows()
+    night = flows()
     _forget_old_runs(chosen, places)
     if times:
         zone = timezone or chosen.night.timezone
-        _say_when(flows, times, zone)
-        flows.serve(times, zone, chosen.night.notify, parameters)
+        _say_when(night, times, zone)
+        night.serve(times, zone, chosen.night.notify, parameters)
         return
-    _print_night(flows.once(parameters))
+    _print_night(night.once(parameters))
 
 
 def _try_notifier(chosen: Settings) -> None:
@@ -375,7 +375,7 @@ def _try_notifier(chosen: Settings) -> None:
         raise SettingsError(
             "night.notify names nobody: set it to a Prefect block, such as slack-webhook/quality"
         )
-    _flows().try_notifier(chosen.night.notify)
+    flows().try_notifier(chosen.night.notify)
     output().print(f"told: {chosen.night.notify}", markup=False, soft_wrap=True)
 
 
@@ -389,9 +389,9 @@ def _forget_old_runs(chosen: Settings, places: Places) -> None:
         say_error(f"{e}; the next night tries again")
 
 
-def _say_when(flows: ModuleType, times: str, zone: str) -> None:
+def _say_when(night: ModuleType, times: str, zone: str) -> None:
     """Say when the next night begins: a cron expression is easily read wrong."""
-    (first,) = flows.starts(times, zone, datetime.now(UTC), 1)
+    (first,) = night.starts(times, zone, datetime.now(UTC), 1)
     shown = f"{first:%Y-%m-%d %H:%M %Z}"
     messages().print(f"nights at {times!r}, {zone}; the next one {shown}", markup=False)
 
@@ -404,7 +404,9 @@ def _print_night(counts: dict[str, Any]) -> None:
     done = ended.pop("unchanged", 0)
     calls = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in ended.items())
     nothing = "nothing to be done" if done else "no recordings found"
-    output().print(f"{calls or nothing}; {done} done before", soft_wrap=True)
+    written = counts["unfinished_files"]
+    later = f"; {written} still being written and left for the next run" if written else ""
+    output().print(f"{calls or nothing}; {done} done before{later}", soft_wrap=True)
     for problem in counts["problems"]:
         messages().print(f"[yellow]note:[/] {escape(problem)}", soft_wrap=True)
     for alarm in counts["alarms"]:
@@ -461,8 +463,8 @@ def _day(text: str | None) -> date | None:
         raise typer.BadParameter(f"--night {text!r}: not a day such as 2026-03-01") from e
 
 
-def _flows() -> ModuleType:
-    """The module of the flow, which lies outside the package.
+def flows() -> ModuleType:
+    """Return the module of the flow, which lies outside the package.
 
     Its folder is put on the path, so that the processes that Prefect starts find it as well.
     """

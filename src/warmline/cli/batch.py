@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 from rich.markup import escape
 
-from warmline.cli.common import ExitCode, messages, output
+from warmline.cli.common import ExitCode, counted, messages, output
 from warmline.database import open_for_reading
 from warmline.errors import Status
 from warmline.files import Places
 from warmline.pipeline import Outcome, Plan, PlannedCall, RunConfig, RunSummary, Workers, have_sound
 from warmline.query.calls import clock
+from warmline.reports.report import left_for_later
 from warmline.run import (
     RunHooks,
     Runner,
@@ -245,12 +246,13 @@ def print_run(result: RunResult, at: Places, as_json: bool) -> None:
         places = {"landing": at.landing, "warehouse": at.warehouse}
         typer.echo(json.dumps(summary.as_dict() | places | {"rows": rows}, indent=2, default=str))
         return
-    for problem in summary.plan.problems:
+    for problem in (*summary.plan.problems, *left_for_later(summary.plan.unfinished)):
         messages().print(f"[yellow]note:[/] {escape(problem)}", soft_wrap=True)
     for note in result.notes:
         messages().print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
     if result.retained.calls or result.retained.words:
-        erased = f"{result.retained.calls} calls, and the words of {result.retained.words}"
+        calls = counted(result.retained.calls, "call")
+        erased = f"{calls}, and the words of {result.retained.words}"
         messages().print(f"erased as older than [retention] allows: {erased}", markup=False)
     output().print(_sentence(summary), soft_wrap=True)
     output().print()

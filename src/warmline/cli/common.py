@@ -1,15 +1,17 @@
 """What all commands share: consoles, exit codes, how errors are printed, options and settings."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from enum import IntEnum, StrEnum
 from functools import cache
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,6 +25,8 @@ from warmline.errors import SettingsError, WarehouseError, WarmlineError
 from warmline.files import UnfinishedErasureError
 
 if TYPE_CHECKING:  # what takes longer to import than the list of all commands
+    from rich.table import Table
+
     from warmline.query.questions import QueryResult
     from warmline.settings import Settings
 
@@ -48,6 +52,10 @@ def _shown(character: str) -> str:
     return chr(_PICTURES + ord(character)) if character < " " else "\N{REPLACEMENT CHARACTER}"
 
 
+# Letters that a column of text has at least, and columns of a table that is not folded.
+_NARROWEST, _WIDEST = 24, 100_000
+
+
 class PlainConsole(Console):
     """Writes its own colours and cursor moves; whatever it is given to print is plain text."""
 
@@ -58,6 +66,10 @@ class PlainConsole(Console):
                 yield segment
             else:
                 yield Segment(harmless(segment.text), segment.style)
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command, which ends as done when nobody reads on (`| head`)."""
+        raise BrokenPipeError
 
 
 class ExitCode(IntEnum):
@@ -93,6 +105,56 @@ def messages() -> Console:
     return PlainConsole(stderr=True, highlight=False)
 
 
+def folded(text: str, indent: str = "", *, first: str | None = None) -> str:
+    """Return a text folded to the terminal between words, with its further lines indented alike.
+
+    `first` stands before the first line. Piped text stays on one line.
+    """
+    begins = indent if first is None else first
+    if not output().is_terminal:
+        return f"{begins}{text}"
+    width = max(output().width, len(indent) + _NARROWEST)
+    lines = wrap(
+        text,
+        width,
+        initial_indent=begins,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines) or begins
+
+
+def print_rows(table: "Table") -> None:
+    """Print a table, or a card for each of its rows where the terminal is too narrow for it.
+
+    A card has a line for each column, its name and its value, and no word of it is broken.
+    """
+    from rich.text import Text
+
+    page = output()
+    if page.measure(table, options=page.options.update(max_width=_WIDEST)).maximum <= page.width:
+        page.print(table)
+        return
+    names = [Text.from_markup(str(column.header)).plain for column in table.columns]
+    indent = " " * (max(map(len, names)) + 2)
+    rows = list(zip(*(column.cells for column in table.columns), strict=True))
+    for number, row in enumerate(rows, start=1):
+        page.print(f"row {number} of {len(rows)}", style="bold")
+        for name, cell in zip(names, row, strict=True):
+            value = Text.from_markup(str(cell)).plain
+            line = Text(folded(value, indent, first=name.ljust(len(indent))).rstrip())
+            line.stylize("dim", 0, len(name))
+            page.print(line, soft_wrap=True)
+        page.print()
+
+
+def counted(count: int, thing: str) -> str:
+    """Return a count and the thing counted: 1 row, 2 rows."""
+    many = {"analysis": "analyses"}.get(thing, f"{thing}s")
+    return f"{count:,} {thing if count == 1 else many}"
+
+
 def say_json(value: Any) -> None:
     """Print a value as JSON on standard output, in its own letters."""
 
@@ -121,13 +183,20 @@ def note_access(warehouse: Path, command: str, **what: Any) -> None:
 
 @contextmanager
 def noted_access(warehouse: Path, command: str, **what: Any) -> Iterator[dict[str, Any]]:
-    """Log an access, with what the block adds, even when it fails."""
+    """Log an access, with what the block adds, even when it fails.
+
+    Where there is no warehouse, or the file is none, nobody has seen anything.
+    """
     came: dict[str, Any] = {}
     try:
         yield came
-    finally:
+    except WarehouseError:
+        raise
+    except BaseException:
         if warehouse.is_file():
             note_access(warehouse, command, **what, **came)
+        raise
+    note_access(warehouse, command, **what, **came)
 
 
 class Commands(TyperGroup):
@@ -144,6 +213,8 @@ class Commands(TyperGroup):
             say_error("interrupted; what was finished is kept, run the same command to go on")
             raise typer.Exit(ExitCode.INTERRUPTED) from e
         except BrokenPipeError:
+            with suppress(OSError, ValueError):  # or the end of Python would fail to write the rest
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.stderr.close()  # the reader has gone (`| head`): nobody to tell
             raise typer.Exit(ExitCode.DONE) from None
         except Exception as e:
@@ -270,10 +341,40 @@ def settings(
     from warmline.settings import load_settings, settings_toml
 
     if check is not None:
-        load_settings(check)
+        wrong = list(_wrong_here(load_settings(check)))
+        if wrong:
+            raise SettingsError(f"{check}: {'; '.join(wrong)}")
         output().print(f"{check}: all keys and values are right", soft_wrap=True)
         return
     typer.echo(settings_toml(settings_from(settings)), nl=False)
+
+
+def _wrong_here(settings: "Settings") -> Iterator[str]:
+    """Yield values that no machine, or not this one, can use: names of files, models and times."""
+    from warmline.models.catalogue import recogniser_name
+
+    files = {
+        "words.vocabulary": settings.words.vocabulary,
+        "encryption.key_file": settings.encryption.key_file,
+        "recordings.pseudonym_key_file": settings.recordings.pseudonym_key_file,
+        "login.client_secret_file": settings.login.client_secret_file,
+        "night.metadata": settings.night.metadata,
+        "places.models_from": settings.places.models_from,
+    }
+    for key, name in files.items():
+        if name and not Path(name).expanduser().exists():
+            yield f"{key} = {name!r}: there is no such file"
+    try:
+        recogniser_name(settings.words)
+    except WarmlineError as e:
+        yield f"words.whisper_model = {settings.words.whisper_model!r}: {e}"
+    if settings.night.cron:
+        from warmline.cli.analyze import flows
+
+        try:
+            flows().schedule_of(settings.night.cron, settings.night.timezone)
+        except WarmlineError as e:
+            yield f"night.cron: {e}"
 
 
 # Times for people: stored in UTC, shown in the time zone asked for.
@@ -336,10 +437,11 @@ class Zone:
     def answer(self, answer: "QueryResult", *, naming: bool = False) -> "QueryResult":
         """Return a result with its times in this zone, each with its offset from UTC.
 
-        With `naming`, for files whose cells hold no offset, the column header names the zone.
+        UTC times stay as they are kept, without an offset. With `naming`, for files whose cells
+        hold no offset, the column header names the zone, whichever it is.
         """
         at = [place for place, kind in enumerate(answer.types) if kind.startswith(_TIMES)]
-        if self.is_utc or not at:
+        if not at or (self.is_utc and not naming):
             return answer
         rows = []
         for row in answer.rows:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,17 +17,19 @@ from warmline.cli.common import (
     JsonOption,
     LandingOption,
     Party,
-    PlainConsole,
     SettingsOption,
     WarehouseOption,
     Zone,
     ZoneOption,
+    counted,
+    folded,
     harmless,
     has_times,
     messages,
     note_access,
     noted_access,
     output,
+    print_rows,
     say_error,
     say_json,
     settings_from,
@@ -42,8 +44,11 @@ from warmline.query.questions import (
     as_select,
     ask,
     ask_named,
+    column_meanings,
+    known_tables,
     named_queries,
     named_query,
+    require_possible,
 )
 from warmline.query.search import (
     Hit,
@@ -55,8 +60,8 @@ from warmline.query.search import search as find
 from warmline.settings import Settings
 from warmline.warehouse.landing_folder import known_places
 
-# Piped output is not folded to the width of a terminal that is not there.
-_WIDE = 10_000
+if TYPE_CHECKING:
+    from warmline.query.export import Glossary
 
 
 def query(
@@ -65,7 +70,8 @@ def query(
         typer.Argument(help="A SELECT, or the name of a query.", show_default=False),
     ] = None,
     list_queries: Annotated[
-        bool, typer.Option("--list", help="List the named queries, with what they answer.")
+        bool,
+        typer.Option("--list", help="List the named queries, tables and views, and what they say."),
     ] = False,
     param: Annotated[
         list[str] | None,
@@ -92,7 +98,8 @@ def query(
     """Ask the warehouse, in SQL or by the name of a query; nothing can be changed this way.
 
     The name of a table or view asks for its rows. `warmline query --list` shows the named queries,
-    `warmline query "DESCRIBE call_summary"` the columns of a table or view.
+    tables and views, `warmline query "DESCRIBE call_summary"` the columns of one. Piped, rows come
+    tab-separated, with the remarks on standard error.
     """
     if list_queries:
         _print_list(question, as_json)
@@ -102,13 +109,16 @@ def query(
     chosen = settings_from(settings)
     zone = zone_of(timezone, chosen)
     path = places_of(chosen, None, warehouse).warehouse
+    given = pairs(param or ())
     is_named = question in named_queries()
     asked = {"query": question} if is_named else {"sql": question}
     question = question if is_named else as_select(question)
     answering = ask_named if question.isidentifier() else ask
     with noted_access(path, "query", **asked) as came:
-        answer = answering(path, question, pairs(param or ()), limit=limit, timeout_s=timeout_s)
+        answer = answering(path, question, given, limit=limit, timeout_s=timeout_s)
         came["rows"] = len(answer.rows)
+    if is_named and not answer.rows:
+        require_possible(path, given)
     answer = zone.answer(answer)
     if as_json:
         rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
@@ -118,9 +128,31 @@ def query(
     else:
         _print_table(answer, zone.name)
         if "query" in asked:
-            output().print(named_query(question).description, style="dim", markup=False)
+            page = output() if output().is_terminal else messages()
+            said = named_query(question).description
+            page.print(folded(said), style="dim", markup=False, soft_wrap=True)
+        _say_what_is_left_out(answer, path, question, given)
     if answer.truncated:
         messages().print(f"only the first {limit} rows; --limit shows more", style="yellow")
+
+
+def _say_what_is_left_out(
+    answer: QueryResult, warehouse: Path, question: str, given: dict[str, str]
+) -> None:
+    """Say why there may be no rows: simulated calls, which some queries leave out."""
+    asked = named_queries().get(question)
+    if answer.rows or asked is None or "simulated" in given:
+        return
+    if any(parameter.name == "simulated" for parameter in asked.parameters):
+        counts = ask(warehouse, "SELECT count(*) FROM calls WHERE is_simulated")
+        ((simulated,),) = counts.rows
+        if simulated:
+            messages().print(
+                f"simulated calls are left out, of which this warehouse has {simulated:,}; "
+                "-p simulated=true asks about those",
+                style="yellow",
+                soft_wrap=True,
+            )
 
 
 def check(
@@ -164,27 +196,42 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
 
 
 def _print_list(name: str | None, as_json: bool) -> None:
-    queries = [named_query(name)] if name else list(named_queries().values())
+    tables = list(known_tables().values())
+    queries = list(named_queries().values())
+    if name:
+        tables = [table for table in tables if table.name == name]
+        queries = [] if tables else [named_query(name)]
     if as_json:
-        listed = [
+        listed: list[dict[str, Any]] = [
             {
                 "name": q.name,
+                "kind": "query",
                 "description": q.description,
                 "parameters": [vars(p) for p in q.parameters],
             }
             for q in queries
         ]
-        say_json(listed)
+        say_json([*listed, *(asdict(table) for table in tables)])
         return
-    from rich.markup import escape
-
     for q in queries:
-        output().print(f"[bold]{q.name}[/]", soft_wrap=True)
-        output().print(f"  {escape(q.description)}")
+        _print_listed(q.name, q.description)
         for p in q.parameters:
             default = "required" if p.default is None else p.default
-            said = escape(f"{p.name} ({p.type.lower()}, {default}): {p.meaning}")
-            output().print(f"    [dim]{said}[/]")
+            said = f"{p.name} ({p.type.lower()}, {default}): {p.meaning}"
+            output().print(
+                folded(said, " " * 6, first=" " * 4), style="dim", markup=False, soft_wrap=True
+            )
+    if queries and tables:
+        output().print("\nTables and views, whose rows their names ask for:", soft_wrap=True)
+    for table in tables:
+        _print_listed(table.name, table.description)
+    if name and tables:
+        output().print(f'  columns: warmline query "DESCRIBE {name}"', style="dim", soft_wrap=True)
+
+
+def _print_listed(name: str, description: str) -> None:
+    output().print(name, style="bold", soft_wrap=True)
+    output().print(folded(description, "  "), markup=False, soft_wrap=True)
 
 
 def _print_csv(answer: QueryResult) -> None:
@@ -198,6 +245,13 @@ def _print_csv(answer: QueryResult) -> None:
 
 
 def _print_table(answer: QueryResult, zone: str) -> None:
+    """Print rows for a person; where the output is piped, tab-separated, with remarks apart."""
+    times = f"; times in {zone}" if has_times(answer) else ""
+    remark = f"{counted(len(answer.rows), 'row')}{times}"
+    if not output().is_terminal:
+        _print_tabs(answer)
+        messages().print(remark, style="dim")
+        return
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -205,23 +259,32 @@ def _print_table(answer: QueryResult, zone: str) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column, kind in zip(answer.columns, answer.types, strict=True):
         number = kind.startswith(("DOUBLE", "BIGINT", "INTEGER", "HUGEINT", "DECIMAL", "FLOAT"))
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
+        table.add_column(escape(column), justify="right" if number else "left")
     for row in answer.rows:
         table.add_row(*(escape(_cell(value)) for value in row))
-    page = output() if output().is_terminal else PlainConsole(width=_WIDE, highlight=False)
-    page.print(table)
-    times = f"; times in {zone}" if has_times(answer) else ""
-    page.print(f"{len(answer.rows)} rows{times}", style="dim")
+    print_rows(table)
+    output().print(remark, style="dim")
+
+
+def _print_tabs(answer: QueryResult) -> None:
+    """Print a line a row, for other programs: no value is rounded, and no text begins a line."""
+    for row in (answer.columns, *answer.rows):
+        cells = (" ".join(str(safe_cell(_plain(value))).split()) for value in row)
+        typer.echo(harmless("\t".join(cells)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return ", ".join(str(_plain(item)) for item in value)
+    return "" if value is None else value
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return ""
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.1f}"
     if isinstance(value, list):
         return ", ".join(_cell(item) for item in value)
-    return str(value)
+    return str(_plain(value))
 
 
 def _print_checks(results: Sequence[Any]) -> None:
@@ -369,19 +432,48 @@ def _write_table(
 
     if to.is_dir():
         raise typer.BadParameter(f"--to {to}: a folder; name the file to write")
-    is_named = query in named_queries()
-    asked = {"query": query} if is_named or query.isidentifier() else {"sql": query}
+    asked = {"query": query} if query.isidentifier() else {"sql": query}
+    select = query if query in named_queries() else as_select(query)
+    answering = ask_named if select.isidentifier() else ask
     with noted_access(warehouse, f"export {format_.value}", **asked) as came:
-        if is_named:
-            answer = ask_named(warehouse, query, given, limit=limit)
-        else:
-            select = f'FROM "{query}"' if query.isidentifier() else query
-            answer = ask(warehouse, select, given, limit=limit)
+        answer = answering(warehouse, select, given, limit=limit)
         came["rows"] = len(answer.rows)
     shown = zone.answer(answer, naming=format_ is Format.XLSX)
-    typer.echo(write_table(shown, to, format_.value))
+    glossary = None
+    if format_ is Format.XLSX:
+        glossary = _glossary(warehouse, query, given, answer.columns, shown, zone)
+    was_there = to.is_file()
+    typer.echo(write_table(shown, to, format_.value, glossary))
+    if was_there:
+        messages().print(f"{to}: replaced; an earlier file was there", style="dim", markup=False)
     if answer.truncated:
         messages().print(f"only the first {limit} rows; --limit writes more", style="yellow")
+
+
+def _glossary(
+    warehouse: Path,
+    query: str,
+    given: dict[str, str],
+    columns: Sequence[str],
+    shown: QueryResult,
+    zone: Zone,
+) -> "Glossary":
+    """Return what a spreadsheet says about itself: it is read where nobody can ask warmline."""
+    from warmline.query.export import Glossary
+
+    meanings = column_meanings(warehouse, query, columns)
+    names = zip(columns, shown.columns, strict=True)
+    told = named_queries().get(query) or known_tables().get(query)
+    about = {
+        "": "",
+        "question": query,
+        "about": told.description if told else "",
+        "parameters": ", ".join(f"{name} = {value}" for name, value in given.items()),
+        "times": f"in {zone.name}" if has_times(shown) else "",
+        "empty cells": "It is not known, or cannot be said, which is never zero.",
+    }
+    kept = {name: text for name, text in about.items() if text or not name}
+    return Glossary(kept, {new: meanings[old] for old, new in names if old in meanings})
 
 
 # `warmline search`: where something was said, and what was said around it.
@@ -425,6 +517,10 @@ def search(
     Best matches first (BM25). Phrases are looked up in an index, made when the warehouse is
     published.
     """
+    if first and last and first > last:
+        raise QueryError(
+            f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}: no day lies between them"
+        )
     scope = Scope(
         role=party.value if party else None,
         first_day=first.date() if first else None,
@@ -436,6 +532,8 @@ def search(
     path = places_of(chosen, None, warehouse).warehouse
     hits = find(path, phrase, match=match, scope=scope, limit=limit, around=around)
     note_access(path, "search", calls={hit.call_id for hit in hits}, rows=len(hits))
+    if agent and not hits:
+        require_possible(path, {"agent": agent})
     if as_json:
         found = [zone.row(asdict(hit)) for hit in hits]
         say_json(found)
@@ -462,12 +560,16 @@ def _print_hit(hit: Hit, zone: Zone) -> None:
         soft_wrap=True,
     )
     for turn in hit.before:
-        output().print(f"[dim]{escape(_line(turn, clock(turn.start_s)))}[/]")
-    output().print(escape(_line(hit.turn, clock(hit.turn.start_s))))
+        output().print(_line(turn, clock(turn.start_s)), style="dim", **_AS_IT_IS)
+    output().print(_line(hit.turn, clock(hit.turn.start_s)), **_AS_IT_IS)
     for turn in hit.after:
-        output().print(f"[dim]{escape(_line(turn, clock(turn.start_s)))}[/]")
+        output().print(_line(turn, clock(turn.start_s)), style="dim", **_AS_IT_IS)
     output().print()
 
 
+_AS_IT_IS: dict[str, Any] = {"markup": False, "soft_wrap": True}
+
+
 def _line(turn: SaidTurn, at: str) -> str:
-    return f"  {at:>5}  {turn.role:<9} {turn.text}"
+    said = f"  {at:>5}  {turn.role:<9} "
+    return folded(turn.text, " " * len(said), first=said)

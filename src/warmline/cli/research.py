@@ -15,6 +15,7 @@ from warmline.cli.common import (
     LandingOption,
     SettingsOption,
     WarehouseOption,
+    counted,
     messages,
     note_access,
     output,
@@ -127,11 +128,15 @@ def _print_loaded(report: "OutcomeReport") -> None:
         output().print(line, soft_wrap=True)
 
     names = ", ".join(f"{count} {name}" for name, count in sorted(report.names.items()))
-    say(f"{report.rows} lines of {escape(report.source)}: {escape(names)}")
+    say(f"{counted(report.rows, 'line')} of {escape(report.source)}: {escape(names)}")
     say(f"  [bold]{report.new}[/] new, {report.corrected} corrected, {report.known} known before")
-    say(f"  [green]{report.matched}[/] matched to a call")
+    played = report.simulated
+    apart = f", {played} of them simulated: they count only with --simulated" if played else ""
+    say(f"  [green]{report.matched}[/] matched to a call{apart}")
     for reason, count in sorted(report.unmatched.items()):
         say(f"  [yellow]{count}[/] kept, but {reason}")
+    for doubt in report.doubts:
+        say(f"  [yellow]note:[/] {escape(doubt)}")
     if report.repeated:
         say(f"  [yellow]{report.repeated}[/] duplicates in the file, counted once")
     if report.forgotten:
@@ -271,7 +276,9 @@ def plan(
     plan's digest, and tells what was done otherwise. Give the digest to somebody, or the file to a
     registry, before the outcomes are in.
     """
+    from warmline.pipeline import all_measures
     from warmline.research.provenance import freeze
+    from warmline.research.sample import require_measures
 
     design = _design(
         context,
@@ -291,6 +298,7 @@ def plan(
         negative_control=negative_control,
         simulated=simulated,
     )
+    require_measures(design.measures, {definition.name for definition in all_measures()})
     digest = freeze(design, to)
     output().print(f"{to}: digest {digest[:16]}", soft_wrap=True)
 

@@ -20,6 +20,7 @@ from warmline.cli.common import (
     SettingsOption,
     WarehouseOption,
     ZoneOption,
+    counted,
     messages,
     note_access,
     output,
@@ -161,7 +162,7 @@ def export(
     writer.writerow(field.name for field in fields(Review))
     writer.writerows([safe_cell(value) for value in row.values()] for row in reviews)
     write_text_whole(file, page.getvalue(), QueryError, "the reviews")
-    typer.echo(f"{len(reviews)} reviews in {file}")
+    typer.echo(f"{counted(len(reviews), 'review')} in {file}")
 
 
 def _landing_key(warehouse: Path, call: str) -> str | None:

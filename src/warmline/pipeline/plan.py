@@ -521,8 +521,8 @@ class _Planner:
         for fault in self.table.faults[:_NAMED]:
             hidden = redact_text(fault, self.cache_keys.settings.redaction)
             yield f"{place}, {hidden} (left out)"
-        if unsaid := self.table.faults[_NAMED:]:
-            yield f"{place}: {len(unsaid)} more values or rows are left out, being of no use"
+        if further := self.table.faults[_NAMED:]:
+            yield f"{place}: {len(further)} more values or rows are left out, being of no use"
         if repeated:
             line, key = repeated[0]
             others = f", as are {len(repeated) - 1} more rows" if len(repeated) > 1 else ""

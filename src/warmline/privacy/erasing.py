@@ -333,8 +333,8 @@ def make_prefect_home() -> Path:
             raise PermissionError(EACCES, "it cannot be written to")
     except OSError as e:
         raise ScheduleError(
-            f"{home}: nights keep their records there, and {e.strerror or e}; set PREFECT_HOME to "
-            "a folder that can be written"
+            f"{home}: nights cannot keep their records there ({e.strerror or e}); set PREFECT_HOME "
+            "to a folder that can be written"
         ) from e
     return home
 

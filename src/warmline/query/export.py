@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from decimal import Decimal
 from functools import partial
 from io import BytesIO
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -379,13 +381,26 @@ _ROWS_IN_SHEET = 1_048_575  # and the header
 _LETTERS_IN_CELL = 32_767
 
 
-def write_table(answer: QueryResult, path: Path, format_name: str) -> Path:
+@dataclass(frozen=True)
+class Glossary:
+    """What stands beside a table in a spreadsheet: what it is, and what its columns mean."""
+
+    about: Mapping[str, str] = field(default_factory=dict, hash=False)
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+def write_table(
+    answer: QueryResult, path: Path, format_name: str, glossary: Glossary | None = None
+) -> Path:
     """Write a result as `csv`, `parquet` or `xlsx`; the file appears whole or not at all.
 
-    Raises QueryError naming the file when it cannot be written or the format cannot hold the
-    result.
+    The glossary goes into a spreadsheet. Raises QueryError naming the file when it cannot be
+    written or the format cannot hold the result.
     """
-    return write_whole(path, partial(TABLES[format_name], answer), QueryError, "the table")
+    write = partial(TABLES[format_name], answer)
+    if format_name == "xlsx" and glossary:
+        write = partial(_xlsx, answer, glossary=glossary)
+    return write_whole(path, write, QueryError, "the table")
 
 
 def _csv(answer: QueryResult, path: Path) -> None:
@@ -426,7 +441,7 @@ def workbook(answer: QueryResult) -> bytes:
     return made.getvalue()
 
 
-def _xlsx(answer: QueryResult, path: Path | BytesIO) -> None:
+def _xlsx(answer: QueryResult, path: Path | BytesIO, glossary: Glossary | None = None) -> None:
     try:
         import xlsxwriter
     except ModuleNotFoundError as e:
@@ -441,37 +456,83 @@ def _xlsx(answer: QueryResult, path: Path | BytesIO) -> None:
         "strings_to_urls": False,
         "strings_to_numbers": False,
         "in_memory": isinstance(path, BytesIO),
-        "default_date_format": "yyyy-mm-dd hh:mm:ss",
+        "default_date_format": _TIME_FORMAT,
     }
     book = xlsxwriter.Workbook(path, options)
+    formats = {kind: book.add_format({"num_format": kind}) for kind in _NUMBER_FORMATS}
+    formats |= {
+        "heading": book.add_format({"bold": True}),
+        "text": book.add_format({"quote_prefix": True}),
+        "wrapped": book.add_format({"text_wrap": True, "valign": "top"}),
+    }
     sheet = book.add_worksheet("warmline")
-    heading, day = book.add_format({"bold": True}), book.add_format({"num_format": "yyyy-mm-dd"})
-    text = book.add_format({"quote_prefix": True})
     for place, column in enumerate(answer.columns):
-        sheet.write_string(0, place, column, heading)
-    for number, row in enumerate(answer.rows, start=1):
-        for place, value in enumerate(row):
-            _write_cell(sheet, number, place, value, day, text)
+        values = [_flat(row[place]) for row in answer.rows]
+        _write_column(sheet, place, column, values, formats)
+        if glossary and (meaning := glossary.columns.get(column)):
+            sheet.write_comment(0, place, meaning, {"x_scale": 2})
     sheet.freeze_panes(1, 0)
+    if answer.columns:
+        sheet.autofilter(0, 0, len(answer.rows), len(answer.columns) - 1)
+    if glossary:
+        _write_glossary(book.add_worksheet("glossary"), answer.columns, glossary, formats)
     book.close()
 
 
-def _write_cell(sheet: Any, row: int, column: int, value: Any, day: Any, text: Any) -> None:
-    """Write one cell by its type, so that no text is guessed to be something else."""
-    flat = _flat(value)
-    if flat is None:
-        return
-    if isinstance(flat, bool):
-        sheet.write_boolean(row, column, flat)
-    elif isinstance(flat, int | float):
-        sheet.write_number(row, column, flat)
-    elif isinstance(flat, datetime):
-        sheet.write_datetime(row, column, flat)
-    elif isinstance(flat, date):
-        sheet.write_datetime(row, column, flat, day)
-    else:
-        said = str(flat)[:_LETTERS_IN_CELL]
-        sheet.write_string(row, column, said, text if safe_cell(said) != said else None)
+_TIME_FORMAT, _DAY_FORMAT = "yyyy-mm-dd hh:mm:ss", "yyyy-mm-dd"
+_NUMBER_FORMATS = ("0", "0.000", _DAY_FORMAT, _TIME_FORMAT)
+# In letters: of a column, and beside its heading for the arrow of the filter.
+_NARROWEST, _WIDEST, _ARROW = 8, 60, 3
+
+
+def _write_column(
+    sheet: Any, place: int, column: str, values: Sequence[Any], formats: Mapping[str, Any]
+) -> None:
+    """Write a column as wide as what it holds, its numbers alike."""
+    numbers = [value for value in values if isinstance(value, float)]
+    number = "0" if all(value == int(value) for value in numbers if isfinite(value)) else "0.000"
+    sheet.write_string(0, place, column, formats["heading"])
+    width = len(column) + _ARROW
+    for row, value in enumerate(values, start=1):
+        width = max(width, _write_cell(sheet, row, place, value, formats, number))
+    sheet.set_column(place, place, min(max(width + 1, _NARROWEST), _WIDEST))
+
+
+def _write_cell(
+    sheet: Any, row: int, column: int, value: Any, formats: Mapping[str, Any], number: str
+) -> int:
+    """Write one cell by its type, so that no text is taken for another; return its width."""
+    if value is None:
+        return 0
+    if isinstance(value, bool):
+        sheet.write_boolean(row, column, value)
+        return len("FALSE")
+    if isinstance(value, float) and not isfinite(value):
+        value = str(value)
+    if isinstance(value, int | float | Decimal):
+        kind = "0" if isinstance(value, int) else number
+        sheet.write_number(row, column, value, formats[kind])
+        return len(f"{value:.0f}") + (4 if kind != "0" else 0)
+    if isinstance(value, date):  # or a datetime, which is one
+        kind = _TIME_FORMAT if isinstance(value, datetime) else _DAY_FORMAT
+        sheet.write_datetime(row, column, value, formats[kind])
+        return len(kind)
+    said = str(value)[:_LETTERS_IN_CELL]
+    sheet.write_string(row, column, said, formats["text"] if safe_cell(said) != said else None)
+    return max(map(len, said.splitlines()), default=0)
+
+
+def _write_glossary(
+    sheet: Any, columns: Sequence[str], glossary: Glossary, formats: Mapping[str, Any]
+) -> None:
+    """Write what each column means, and below that what the table is."""
+    sheet.set_column(0, 0, min(max(map(len, ("column", *columns))) + 2, _WIDEST))
+    sheet.set_column(1, 1, 100)
+    lines = [(column, glossary.columns.get(column, "")) for column in columns]
+    for row, (name, meaning) in enumerate((("column", "meaning"), *lines, *glossary.about.items())):
+        sheet.write_string(row, 0, name, formats["wrapped"] if row else formats["heading"])
+        sheet.write_string(row, 1, meaning, formats["wrapped"] if row else formats["heading"])
+    sheet.freeze_panes(1, 0)
 
 
 def _flat(value: Any) -> Any:

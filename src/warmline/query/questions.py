@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -48,6 +48,7 @@ _TYPES = {
     ("pytz", "_UTC"),
     ("uuid", "UUID"),
 }
+_MEANING = r"(?m)^COMMENT ON (?:TABLE|VIEW) (?:facts\.)?{name} IS '((?:[^']|'')*)';"
 _PARAMETER = re.compile(r"\$(?P<name>\w+) (?P<type>\w+)(?: = (?P<default>.+?))?: (?P<meaning>.+)")
 
 
@@ -162,18 +163,87 @@ def named_query(name: str) -> NamedQuery:
     """Return one named query. Raises QueryError, suggesting a name, when there is none."""
     queries = named_queries()
     if name not in queries:
+        near = suggestion(name, [*queries, *known_tables()])
         raise QueryError(
-            f"no query is named {name!r}{suggestion(name, list(queries))}; "
-            "`warmline query --list` shows all"
+            f"no query, table or view is named {name!r}{near}; `warmline query --list` shows all"
         )
     return queries[name]
 
 
+@dataclass(frozen=True)
+class KnownTable:
+    """A table or view that people ask for by its name. `kind` is `table` or `view`."""
+
+    name: str
+    kind: str
+    description: str
+
+
+def known_tables() -> dict[str, KnownTable]:
+    """Return the tables and views of a warehouse by name, with what their rows are."""
+    kinds = {"tables": "table", "marts": "table", "views": "view"}
+    found = {}
+    for folder, kind in kinds.items():
+        for file in sql_files(folder):
+            if said := re.search(_MEANING.format(name=file.name), file.text):
+                found[file.name] = KnownTable(file.name, kind, said[1].replace("''", "'"))
+    return found
+
+
 def as_select(question: str) -> str:
     """Return the SELECT that the name of a table or view stands for; anything else as it is."""
-    kinds = ("tables", "marts", "views")
-    known = {file.name for kind in kinds for file in sql_files(kind)}
-    return f'FROM "{question}"' if question in known else question
+    return f'FROM "{question}"' if question in known_tables() else question
+
+
+#: Parameters that name something of calls, and the column that holds it.
+_NAMED = {"agent": "agent_id", "team": "team", "queue": "queue"}
+
+
+def require_possible(warehouse: Path, given: Mapping[str, str]) -> None:
+    """Raise QueryError where nothing can be found whatever was said: for questions without rows.
+
+    That is a time that ends before it begins (`since`, `until`), or an agent, team or queue that no
+    call has. Raises as `ask` otherwise.
+    """
+    with suppress(ValueError):  # another form of a day, which DuckDB has understood
+        since, until = (date.fromisoformat(given.get(name) or "") for name in ("since", "until"))
+        if since >= until:
+            raise QueryError(
+                f"no day lies between since={since} and until={until}: turn them round"
+            )
+    for name, column in _NAMED.items():
+        if not (wanted := given.get(name)):
+            continue
+        rows = ask(warehouse, f"SELECT DISTINCT {column} FROM calls WHERE {column} IS NOT NULL")
+        known = [str(value) for (value,) in rows.rows]
+        if wanted not in known and not rows.truncated:
+            raise QueryError(f"no call has the {name} {wanted!r}{suggestion(wanted, known)}")
+
+
+_COMMENTS = """
+SELECT table_name, column_name, comment FROM duckdb_columns()
+WHERE NOT internal AND schema_name = 'main' AND comment IS NOT NULL
+"""
+
+
+def column_meanings(warehouse: Path, question: str, columns: Sequence[str]) -> dict[str, str]:
+    """Return what columns of an answer mean, as far as it is told. Raises as `ask`.
+
+    A named query may tell it in its description; else a column means what it does in a table or
+    view that the question reads, or in all that have one of its name.
+    """
+    asked = named_queries().get(question)
+    said = asked.description if asked else ""
+    read = list(dict.fromkeys(re.findall(r"\w+", asked.sql if asked else question)))
+    comments = ask(warehouse, _COMMENTS, limit=100_000).rows
+    meanings = {}
+    for column in columns:
+        own = re.search(rf"\b{re.escape(column)}(?:, \w+)*: (.+?)(?:[;.] |\.?$)", said)
+        told = {table: text for table, name, text in comments if name == column}
+        near = [told[word] for word in read if word in told]  # the table that is named first
+        if own or near or len(set(told.values())) == 1:
+            meanings[column] = own[1] if own else [*near, *told.values()][0]
+    return meanings
 
 
 def too_large() -> str:

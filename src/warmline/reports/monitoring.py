@@ -210,8 +210,9 @@ class RunRecord(BaseModel):
 class Health(BaseModel):
     """The health of the last nightly run.
 
-    `state` is `running`, `done`, `attention` (done, and something needs a person) or `failed`: then
-    `error` names the kind of error, whose text is in the log. `succeeded_at` is when a run last
+    `state` is `running`, `done`, `attention` (done, and something needs a person), `interrupted`
+    (somebody stopped it) or `failed`: then `error` names the kind of error, whose text is in the
+    log. `succeeded_at` is when a run last
     completed with every source read. `unreported_since` is when the first of the runs just before
     it began that were killed, or failed, before their report.
     """
@@ -219,7 +220,7 @@ class Health(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     version: str = __version__
-    state: Literal["running", "done", "attention", "failed"]
+    state: Literal["running", "done", "attention", "failed", "interrupted"]
     started_at: datetime
     ended_at: datetime | None = None
     succeeded_at: datetime | None = None
@@ -266,7 +267,9 @@ def read_run(warehouse: Path, started_at: datetime) -> RunFacts | None:
 
 @contextmanager
 def noted(warehouse: Path, started_at: datetime) -> Iterator[datetime | None]:
-    """Record that a nightly run is under way, and that it failed when the block raises.
+    """Record that a nightly run is under way, and how it ended when the block raises.
+
+    It failed if by an error, and was interrupted if somebody stopped it (Ctrl-C, SIGTERM).
 
     Yields when an earlier run began that left no report, None if there is none.
     Raises `WarehouseError` at once when the file cannot be written: thus a run that could not write
@@ -284,7 +287,12 @@ def noted(warehouse: Path, started_at: datetime) -> Iterator[datetime | None]:
     try:
         yield running.unreported_since
     except BaseException as e:
-        ended = {"state": "failed", "ended_at": datetime.now(UTC), "error": type(e).__name__}
+        was_stopped = not isinstance(e, Exception)
+        ended = {
+            "state": "interrupted" if was_stopped else "failed",
+            "ended_at": datetime.now(UTC),
+            "error": None if was_stopped else type(e).__name__,
+        }
         failed = running.model_copy(update=ended)
         with suppress(WarehouseError):  # the error that ended the run is the one to report
             _write(health_file(warehouse), failed, "the health of nights")
@@ -335,16 +343,22 @@ def as_metrics(warehouse: Path) -> str:
     def gauge(name: str, help_text: str, labels: Sequence[str] = ()) -> Gauge:
         return Gauge(f"warmline_{name}", help_text, labels, registry=registry)
 
-    if health := read_health(warehouse):
+    health = read_health(warehouse)
+    # Also on the first day, so that an alert can see that no night has succeeded yet.
+    succeeded = gauge(
+        "night_succeeded_timestamp_seconds", "When a night was last done to its end; 0: never."
+    )
+    if health and health.succeeded_at:
+        succeeded.set(health.succeeded_at.timestamp())
+    if health:
         for name, help_text, at in (
             ("night_started", "When the last night began.", health.started_at),
             ("night_ended", "When the last night ended.", health.ended_at),
-            ("night_succeeded", "When a night was last done to its end.", health.succeeded_at),
         ):
             if at:
                 gauge(f"{name}_timestamp_seconds", help_text).set(at.timestamp())
         states = gauge("night_state", "1 for the state of the last night.", ["state"])
-        for state in ("running", "done", "attention", "failed"):
+        for state in ("running", "done", "attention", "failed", "interrupted"):
             states.labels(state).set(health.state == state)
         if run := health.last_run:
             calls = gauge("night_calls", "Calls of the last night that ended.", ["status"])
@@ -353,6 +367,8 @@ def as_metrics(warehouse: Path) -> str:
             gauge("night_alarms", "What asked for a person.").set(len(run.alarms))
             gauge("night_unread_sources", "Sources that could not be read.").set(run.unread)
             gauge("night_given_up_calls", "Calls that wait for retry.").set(run.given_up)
+            unfinished = gauge("night_unfinished_files", "Files that were still being written.")
+            unfinished.set(run.unfinished)
             gauge("night_duration_seconds", "How long the run took.").set(run.wall_s)
             gauge("night_audio_seconds", "Sound that was heard.").set(run.audio_s)
     if warehouse.exists():

@@ -11,6 +11,7 @@ spread and of the standard error of a mean of so many calls, added as variances.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -77,8 +78,8 @@ class Drift:
     """A watched measure of a night beside the days before.
 
     `value` is None when no call has it. Without enough calls or days to compare, `usual` and `z`
-    are None and `why_not` says so. `is_alarm` when the difference is both too large to be chance
-    and large enough to matter.
+    are None and `why_not` says so; `has_enough_calls` where only days are missing. `is_alarm` when
+    the difference is both too large to be chance and large enough to matter.
     """
 
     watched: Watched
@@ -89,6 +90,7 @@ class Drift:
     z: float | None = None
     is_alarm: bool = False
     why_not: str | None = None
+    has_enough_calls: bool = False
 
     def __str__(self) -> str:
         """Return the drift on one line for a person."""
@@ -115,6 +117,7 @@ def compare(
     found = Drift(watched, tonight.mean, tonight.calls, enough)
     if tonight.calls < night.drift_min_calls:
         return replace(found, why_not=f"fewer than {night.drift_min_calls} calls")
+    found = replace(found, has_enough_calls=True)
     if len(enough) < night.drift_min_days:
         return replace(found, why_not=f"fewer than {night.drift_min_days} days to compare with")
     usual = median(day.mean for day in enough)
@@ -214,7 +217,7 @@ class RunFacts:
             len(plan.unchanged),
             len(plan.given_up),
             len(plan.unfinished),
-            plan.problems,
+            (*plan.problems, *left_for_later(plan.unfinished)),
             started_at=started_at,
             unread=len(plan.away),
             closed=len(plan.closed),
@@ -226,6 +229,19 @@ class RunFacts:
             found_nothing=plan.found_nothing,
             unreported_since=unreported_since,
         )
+
+
+def left_for_later(unfinished: Sequence[str]) -> tuple[str, ...]:
+    """Return a line that names the first files that are still being written; none for no files."""
+    if not unfinished:
+        return ()
+    names = ", ".join(path.rpartition("/")[2] for path in unfinished[:_NAMED])
+    more = f" and {len(unfinished) - _NAMED} more" if len(unfinished) > _NAMED else ""
+    files = "1 file" if len(unfinished) == 1 else f"{len(unfinished)} files"
+    return (f"{files} still being written, left for the next run: {names}{more}",)
+
+
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -326,15 +342,17 @@ def shares_too_large(by_status: Mapping[str, int], night: NightSettings) -> tupl
     """Return a line for each share of calls without an analysis that is above its limit.
 
     It needs no days to compare with: a first night in which nothing could be analyzed is no
-    success. Copies of other recordings do not count.
+    success. Copies of other recordings do not count, and fewer than `alarm_min_calls` are no share.
     """
     calls = sum(count for status, count in by_status.items() if status != "duplicate")
     failed = by_status.get("failed", 0)
     unanalyzed = calls - by_status.get("analyzed", 0)
     lines = []
-    if calls and failed / calls > night.alarm_failed_share:
+    least = night.alarm_min_calls
+    if failed >= least and failed / calls > night.alarm_failed_share:
         lines.append(f"calls that failed: {failed} of {calls}")
-    if calls and unanalyzed > failed and unanalyzed / calls > night.alarm_unanalyzed_share:
+    is_more = unanalyzed >= least and unanalyzed > failed
+    if is_more and unanalyzed / calls > night.alarm_unanalyzed_share:
         lines.append(f"calls without an analysis (refused, no speech): {unanalyzed} of {calls}")
     return tuple(lines)
 
@@ -385,7 +403,8 @@ def as_html(report: NightReport) -> str:
 
 
 def _lead(report: NightReport) -> str:
-    text = f"{report.calls} calls." if report.calls else "No calls."
+    calls = "1 call" if report.calls == 1 else f"{report.calls} calls"
+    text = f"{calls}." if report.calls else "No calls."
     if report.audio_s:
         text += f" {report.audio_s / 3600:.2f} h of sound"
         text += f" in {report.computing_s / 3600:.2f} h of computing."
@@ -448,7 +467,8 @@ def _runs(report: NightReport) -> tuple[tuple[str, ...], ...]:
 def _drift_table(drifts: Sequence[Drift]) -> _Table:
     head = ("measure", "this night", "calls", "usual", "days", "z", "")
     rows, lines = [], []
-    for drift in drifts:
+    told = [drift for drift in drifts if not drift.why_not or drift.has_enough_calls]
+    for drift in told:
         z = "-" if drift.z is None else f"{drift.z:+.1f}"
         verdict = "ALARM" if drift.is_alarm else drift.why_not or ""
         values = (drift.text(drift.value), str(drift.calls), drift.text(drift.usual))
@@ -461,6 +481,10 @@ def _drift_table(drifts: Sequence[Drift]) -> _Table:
         "the error of the mean. An alarm takes both a z and a change that are large enough "
         "(`night.drift_*`). Simulated calls do not count."
     )
+    if len(told) < len(drifts):
+        whys = Counter(drift.why_not for drift in drifts if drift not in told)
+        counts = ", ".join(f"{count} ({why})" for why, count in whys.items())
+        note += f" Measures that could not be compared: {counts}."
     return _Table("Beside the days before", head, tuple(rows), note, tuple(lines))
 
 

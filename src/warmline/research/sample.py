@@ -2,7 +2,8 @@
 
 import difflib
 import importlib.util
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from warmline.database import open_for_reading
 from warmline.errors import QueryError, SettingsError, WarehouseError
 from warmline.research.calibration import Recognised
 from warmline.research.design import CONTROL_COLUMNS, MEASURES, NEAR_ZERO_IS_GOOD, Design, Effects
+from warmline.warehouse.tables import sql_files
 
 _LIBRARIES = ("pandas", "statsmodels", "lifelines", "matplotlib")
 
@@ -394,10 +396,39 @@ def _measures(con: duckdb.DuckDBPyConnection, measures: tuple[str, ...]) -> str:
             value = f"abs({value})" if measure.startswith(NEAR_ZERO_IS_GOOD) else value
             parts.append(f',\n    {value} AS "{measure}"')
         else:
-            close = difflib.get_close_matches(measure, sorted(columns | names), n=3)
-            hint = f"; did you mean {', '.join(close)}?" if close else ""
-            raise QueryError(f"no measure is named {measure!r}{hint} (docs/metrics.md has all)")
+            raise _unknown(measure, columns | names)
     return "".join(parts)
+
+
+def require_measures(measures: Iterable[str], names: Set[str]) -> None:
+    """Raise QueryError for a measure that no warehouse of this version has.
+
+    `names` are those of all definitions; besides them there are the columns of `call_measures`.
+    """
+    (table,) = (file for file in sql_files("tables") if file.name == "call_measures")
+    columns = set(re.findall(r"^    (\w+) DOUBLE,?$", table.definition, re.MULTILINE))
+    for measure in measures:
+        if measure not in columns | names | {*MEASURES}:
+            raise _unknown(measure, columns | names)
+
+
+def _unknown(measure: str, known: Set[str]) -> QueryError:
+    close = difflib.get_close_matches(measure, sorted(known), n=3)
+    hint = f"; did you mean {', '.join(close)}?" if close else ""
+    return QueryError(f"no measure is named {measure!r}{hint} (docs/metrics.md has all)")
+
+
+def require_own_kind(sample: Sample, design: Design) -> None:
+    """Raise QueryError where all that could be asked about is of the other kind of calls."""
+    own, other = ("simulated", "real") if design.is_simulated else ("real", "simulated")
+    left = sum(count for why, count in sample.flow.items() if why.endswith(f"{other} calls"))
+    unmatched = ("no ", "only ", "more than ")
+    rest = [why for why in sample.flow if not why.endswith(f"{other} calls")]
+    if left and sample.frame.empty and all(why.startswith(unmatched) for why in rest):
+        advice = "leave out --simulated" if design.is_simulated else "give --simulated"
+        raise QueryError(
+            f"{sample.unit}: none of {own} calls, {left} of {other} ones; {advice} to ask of those"
+        )
 
 
 def _all(names: Mapping[str, Any]) -> str:

@@ -42,6 +42,7 @@ from warmline.research.sample import (
     read_recognised,
     read_sample,
     require_libraries,
+    require_own_kind,
 )
 from warmline.research.survival import Hazard, hazards, latest_calls
 from warmline.statistics import bootstrap
@@ -347,7 +348,9 @@ def run_study(
     SettingsError where the libraries for it are not installed.
     """
     require_libraries()
-    study = study_of(read_sample(warehouse, design), design, by)
+    sample = read_sample(warehouse, design)
+    require_own_kind(sample, design)
+    study = study_of(sample, design, by)
     controls = tuple(
         (name, associations(read_sample(warehouse, other).frame, other))
         for name in design.negative_controls

@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from warmline.errors import SettingsError
+from warmline.errors import SettingsError, one_line
 from warmline.settings.analysis import (
     ChannelSettings,
     EmpathySettings,
@@ -28,6 +27,7 @@ from warmline.settings.analysis import (
     SpeechSettings,
     TurnSettings,
     WordSettings,
+    known_zone,
 )
 
 __all__ = [
@@ -127,12 +127,7 @@ class DisplaySettings(Section):
     @field_validator("timezone")
     @classmethod
     def _zone_exists(cls, name: str) -> str:
-        if name not in ("UTC", "local"):
-            try:
-                ZoneInfo(name)
-            except (ZoneInfoNotFoundError, ValueError, OSError) as e:
-                raise ValueError("not a time zone known on this machine, as Europe/Berlin") from e
-        return name
+        return name if name in ("UTC", "local") else known_zone(name)
 
 
 class NightSettings(Section):
@@ -205,6 +200,12 @@ class NightSettings(Section):
         le=1,
         description="or when a larger share was refused, failed, or had no speech.",
     )
+    alarm_min_calls: int = Field(
+        default=3,
+        ge=1,
+        description="Fewer such calls are no alarm, whatever their share: one empty recording on a "
+        "quiet day. 1: every one counts, where there are only a few calls a day.",
+    )
     drift_days: int = Field(
         default=28, ge=1, description="Days before, with which a night's calls are compared."
     )
@@ -240,6 +241,11 @@ class NightSettings(Section):
         description="Prefect block (type/name, such as slack-webhook/quality) that is told, in "
         "counts, when a night asks for a person; empty: nobody.",
     )
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        return name if name == "UTC" else known_zone(name)
 
     @property
     def retry_delays_s(self) -> tuple[float, ...]:
@@ -501,9 +507,12 @@ def load_settings(path: Path | None) -> Settings:
     except (ValueError, RecursionError) as e:  # a number too long, brackets nested too deep
         raise SettingsError(f"{path}: not valid TOML: {e}") from e
     try:
-        return Settings.model_validate(table)
+        # As JSON, since that has lists as TOML does: no text or truth value is taken for a number.
+        return Settings.model_validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as e:
         raise SettingsError(f"{path}: " + "; ".join(map(_explain, e.errors()))) from e
+    except (ValueError, RecursionError) as e:
+        raise SettingsError(f"{path}: a value that is no setting ({one_line(str(e))})") from e
 
 
 def with_overrides(settings: Settings, values: Mapping[str, Any]) -> Settings:
@@ -549,6 +558,10 @@ def _explain(error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"unknown key '{key}' (see `warmline settings` for all keys)"
+    if error["type"] == "tuple_type":
+        return (
+            f"{key} = {error['input']!r}: a list is wanted, such as {json.dumps([error['input']])}"
+        )
     if isinstance(error["input"], dict) and "error" in error.get("ctx", {}):  # of a whole section
         return f"[{key}] {error['ctx']['error']}"
     return f"{key} = {error['input']!r}: {error['msg']}"

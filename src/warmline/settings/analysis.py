@@ -27,6 +27,15 @@ class Section(BaseModel):
         return self
 
 
+def known_zone(name: str) -> str:
+    """Return the name of a time zone as it is. Raises ValueError for one that is not known here."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as e:
+        raise ValueError("not a time zone known on this machine, as Europe/Berlin") from e
+    return name
+
+
 class RecordingSettings(Section):
     """[recordings] finding, reading and naming."""
 
@@ -112,12 +121,7 @@ class RecordingSettings(Section):
     @field_validator("timezone")
     @classmethod
     def _zone_exists(cls, name: str) -> str:
-        if name != "UTC":
-            try:
-                ZoneInfo(name)
-            except (ZoneInfoNotFoundError, ValueError, OSError) as e:
-                raise ValueError("not a time zone known on this machine, as Europe/Berlin") from e
-        return name
+        return name if name == "UTC" else known_zone(name)
 
 
 class ChannelSettings(Section):

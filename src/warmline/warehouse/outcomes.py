@@ -1,8 +1,9 @@
 """Load outcomes: read, stored, published, and matched to calls as far as possible."""
 
+import difflib
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
@@ -49,6 +50,9 @@ _WORDS = {
 }
 _FATES = {"retained": 1.0, "stayed": 1.0, "churned": 0.0, "left": 0.0, "cancelled": 0.0}
 _SHOWN = 40
+_THOUSANDS = 3  # digits
+#: From here on a column's name is taken for another that was mistyped.
+_LIKE = 0.85
 
 
 def snake(text: str) -> str:
@@ -73,7 +77,7 @@ def read_value(said_name: str, text: str) -> float | str:
     `churned` is inverted into `retained`: 1 stays, 0 leaves. Raises ValueError for a value that the
     outcome cannot have.
     """
-    name, word = outcome_name(said_name), text.strip().lower()
+    name, word = outcome_name(said_name), _with_point(text.strip().lower())
     if name == "retained" and word in _FATES:
         return _FATES[word]
     number = _WORDS.get(word, _number(word))
@@ -86,6 +90,18 @@ def read_value(said_name: str, text: str) -> float | str:
         between = "0 or 1 (no or yes)" if ends_only else f"between {least:g} and {most:g}"
         raise ValueError(f"{number:g} is not {between}")
     return 1.0 - number if snake(said_name) in _TURNED_ROUND else number
+
+
+def _with_point(text: str) -> str:
+    """Return a number with a decimal point where it has a comma, as in German spreadsheets.
+
+    Raises ValueError where the comma may as well stand for thousands; any other text stays.
+    """
+    if not (found := re.fullmatch(r"([+-]?\d+),(\d+)", text)):
+        return text
+    if len(found[2]) == _THOUSANDS:
+        raise ValueError(f"{text!r}: its comma may be of decimals or of thousands; write a point")
+    return f"{found[1]}.{found[2]}"
 
 
 def read_day(text: str, zone: tzinfo) -> tuple[datetime, bool]:
@@ -170,7 +186,8 @@ def read_outcome_table(csv_path: Path, zone: tzinfo) -> OutcomeTable:
         lines += [line for line in read if line is not None]
     if not count:
         raise MetadataError(f"{csv_path}: a heading and no line below it")
-    checked = _without_contradictions(_of_one_kind(lines))
+    called = _columns_of_outcomes(heading)
+    checked = _without_contradictions(_of_one_kind(lines, called), called)
     return OutcomeTable(csv_path, tuple(checked), count, empty, heading.ignored)
 
 
@@ -266,26 +283,44 @@ def _when(text: str | None, line: OutcomeLine, zone: tzinfo) -> tuple[datetime |
     return None, False
 
 
-def _of_one_kind(lines: Sequence[OutcomeLine]) -> list[OutcomeLine]:
+def _columns_of_outcomes(heading: _Heading) -> Mapping[str, str]:
+    """Return the column that says each outcome, as the file calls it; in a long table `value`."""
+    if heading.wide:
+        return {outcome_name(column): column for column in heading.wide.values()}
+    place = heading.places.get("value", heading.places["outcome"])
+    return defaultdict(lambda: heading.columns[place])
+
+
+def _of_one_kind(lines: Sequence[OutcomeLine], called: Mapping[str, str]) -> list[OutcomeLine]:
     """Report texts among numbers: an outcome is a number in all lines or in none."""
     numbers = {line.name for line in lines if line.value is not None}
     return [
-        replace(line, text=None, problem=f"column {line.name!r}: {line.text[:40]!r} is no number")
+        replace(
+            line,
+            text=None,
+            problem=f"column {called[line.name]!r}: {line.text[:_SHOWN]!r} is no number",
+        )
         if line.text is not None and line.name in numbers
         else line
         for line in lines
     ]
 
 
-def _without_contradictions(lines: Sequence[OutcomeLine]) -> list[OutcomeLine]:
-    """Return lines without those that contradict an earlier one, which become problems."""
-    first: dict[OutcomeKey, OutcomeLine] = {}
+def _without_contradictions(
+    lines: Sequence[OutcomeLine], called: Mapping[str, str]
+) -> list[OutcomeLine]:
+    """Return the lines; all that contradict another become problems, as either may be wrong."""
+    told: defaultdict[OutcomeKey, list[OutcomeLine]] = defaultdict(list)
+    for line in lines:
+        if not line.problem:
+            told[line.key].append(line)
     checked = []
     for line in lines:
-        before = line if line.problem else first.setdefault(line.key, line)
-        if (before.value, before.text) != (line.value, line.text):
-            why = f"column {line.name!r}: not what line {before.line} says of the same day"
-            line = replace(line, problem=why)
+        others = [] if line.problem else told[line.key]
+        unlike = [o for o in others if (o.value, o.text) != (line.value, line.text)]
+        if unlike:
+            why = f"not what line {unlike[0].line} says of the same day"
+            line = replace(line, problem=f"column {called[line.name]!r}: {why}")
         checked.append(line)
     return checked
 
@@ -293,7 +328,7 @@ def _without_contradictions(lines: Sequence[OutcomeLine]) -> list[OutcomeLine]:
 _KEY = ("customer_id", "given_call_id", "occurred_at", "is_whole_day", "name")
 
 _MATCHES = """
-SELECT coalesce(unmatched_reason, ''), count(*)
+SELECT coalesce(unmatched_reason, ''), count(*), count_if(coalesce(is_simulated, false))
 FROM outcome_calls AS o
 SEMI JOIN given ON o.name = given.name AND o.is_whole_day = given.is_whole_day
     AND o.customer_id IS NOT DISTINCT FROM given.customer_id
@@ -310,7 +345,9 @@ class OutcomeReport:
     `new` were not known, `corrected` had another value before, `known` had this one, `repeated`
     stand in the file twice. `matched` and `unmatched` (reason -> how many) count the first three.
     `unreadable` are lines that were left out, `empty` cells without a value, `forgotten` lines of
-    customers who were erased or opted out, which are not stored.
+    customers who were erased or opted out, which are not stored. `simulated` are matched to calls
+    that were made by `warmline simulate`. `doubts` say what may not be as it was meant: words among
+    numbers, days still to come, names that look mistyped.
     """
 
     source: str
@@ -326,6 +363,8 @@ class OutcomeReport:
     empty: int
     ignored: tuple[str, ...]
     forgotten: int = 0
+    simulated: int = 0
+    doubts: tuple[str, ...] = ()
 
 
 def load_outcomes(
@@ -353,7 +392,7 @@ def load_outcomes(
         fresh = [line for line in table.lines if _is_fresh(line, unique, before)]
         write_outcomes(fresh, landing_dir, source=csv_path.name, loaded_at=datetime.now(UTC))
     publish(landing_dir, warehouse, definitions)
-    matches = _matches(warehouse, list(unique.values()))
+    matches, simulated = _matches(warehouse, list(unique.values()))
     return OutcomeReport(
         source=csv_path.name,
         rows=table.rows,
@@ -368,7 +407,32 @@ def load_outcomes(
         empty=table.empty,
         ignored=table.ignored,
         forgotten=forgotten,
+        simulated=simulated,
+        doubts=tuple(_doubts(list(unique.values())[::-1], datetime.now(UTC))),
     )
+
+
+def _doubts(lines: Sequence[OutcomeLine], now: datetime) -> Iterator[str]:
+    """Yield what of these may not be what somebody meant, a line each."""
+    known = [*_NAMES, *_BOUNDS]
+    for name in dict.fromkeys(line.name for line in lines):
+        close = difflib.get_close_matches(name, known, n=1, cutoff=_LIKE)
+        if close and name not in known:
+            yield f"{name}: an outcome of its own; was {close[0]} meant?"
+        words = [line for line in lines if line.name == name and line.text is not None]
+        if words:
+            yield (
+                f"{name}: {len(words)} in words, which no study can take as numbers; the first, in "
+                f"line {words[0].line}, is {(words[0].text or '')[:_SHOWN]!r}"
+            )
+    today = now.replace(tzinfo=None)
+    later = [line for line in lines if line.occurred_at and line.occurred_at > today]
+    if later:
+        first = min(later, key=lambda line: line.line)
+        yield (
+            f"{len(later)} of a day that is still to come, and taken as known now; the first, in "
+            f"line {first.line}, is {first.occurred_at:%Y-%m-%d}"
+        )
 
 
 def _without_forgotten(table: OutcomeTable, landing_dir: Path) -> tuple[OutcomeTable, int]:
@@ -433,8 +497,11 @@ def _landed(landing_dir: Path) -> dict[OutcomeKey, _Said]:
     return known
 
 
-def _matches(warehouse: Path, lines: Sequence[OutcomeLine]) -> dict[str, int]:
-    """Return how many of these outcomes have no call, by reason; '' for those that have one."""
+def _matches(warehouse: Path, lines: Sequence[OutcomeLine]) -> tuple[dict[str, int], int]:
+    """Return how many of these outcomes have no call, by reason, and how many a simulated one.
+
+    '' stands for those that have a call.
+    """
     columns = list(zip(*(line.key for line in lines), strict=True)) or [()] * len(_KEY)
     given = pa.table(
         [
@@ -445,4 +512,5 @@ def _matches(warehouse: Path, lines: Sequence[OutcomeLine]) -> dict[str, int]:
     )
     with open_for_reading(warehouse) as con:
         con.register("given", given)
-        return {str(why): int(n) for why, n in con.execute(_MATCHES).fetchall()}
+        rows = con.execute(_MATCHES).fetchall()
+    return {str(why): int(n) for why, n, _ in rows}, sum(int(n) for *_, n in rows)
