@@ -283,6 +283,8 @@ def test_a_call_is_scored_by_keys_and_what_was_found_is_taken_over(visitor: Visi
         float(e.get_attribute("data-stop") or 0) for e in page.locator("#q-greeted .hear-it").all()
     }
     assert page.evaluate("document.getElementById('sound').currentTime") < stop + 1.5, "no further"
+    page.get_by_role("button", name="Hear what was found").click()
+    page.locator(".scoring .scrolls a.time").first.click()  # the pointer, then keys
     page.keyboard.press("y")
     assert page.locator("[name=greeted][value=yes]").is_checked()
     page.keyboard.press("2")

@@ -328,6 +328,7 @@
       const choice = answer[event.key] && now && now.querySelector(`input[value="${answer[event.key]}"]`);
       if (!choice) return Boolean(answer[event.key]);
       event.preventDefault();
+      pointed = false;
       choice.click();
       next();
       return true;
