@@ -268,8 +268,12 @@ def test_disputes(week: Path) -> None:
 def test_review_agreement(week: Path) -> None:
     answer = ask_named(week, "review_agreement")
     assert columns(answer, "subject", "name", "rows_reviewed", "reviews", "agreement") == [
+        ("answer", "fear_anxiety", 1, 1, 0.0),  # of the other row, nobody says what is wrong
+        ("answer", "anger_frustration", 1, 1, 1.0),
         ("cue", "fear_anxiety", 2, 3, 0.25),  # one denied, one disputed
         ("cue", "anger_frustration", 1, 1, 1.0),
+        ("feeling", "anger_frustration", 1, 1, 1.0),
+        ("feeling", "fear_anxiety", 1, 1, 1.0),
         ("metric", "reasks", 1, 1, 0.0),
     ]
     # Wilson for 1 of 1, by hand: (1 + 1.9208 - 1.96 * 0.98) / (1 + 3.8416)

@@ -71,6 +71,7 @@ def test_every_table_has_what_the_analysis_has(tmp_path: Path) -> None:
         "outcome_calls",
         "outcomes",
         "review_detail",
+        "review_parts",
         "review_summary",
         "reviews",
         "tones",

@@ -146,6 +146,30 @@ def test_comments_and_missed_cues_are_kept_beside_the_warehouse(browser: Any, fo
     assert comment(browser, text=" ").status_code == 422
 
 
+def test_ones_own_comment_is_changed_and_deleted(served: Served) -> None:
+    rea, rob = (served.logged_in(Role.REVIEWER, name) for name in ("rea", "rob"))
+    change = {"id": "ann-1", "text": "well asked"}
+    shown = comment(rea).text
+    (number,) = re.findall(r'name="comment" value="(\d+)"', shown)
+    others = rob.get("/call?id=ann-1").text
+    assert "well said" in others and "/call/comment-change" not in others, "it is rea's"
+    for fields in ({"comment": number}, {"comment": number, "do": "delete"}, {"comment": "x"}):
+        said = rob.post("/call/comment-change", data=change | fields, headers=FROM_HERE)
+        assert said.status_code == 404 and "or it is not yours" in said.text
+    elsewhere = {"id": "bob-1", "comment": number, "do": "delete"}
+    assert rea.post("/call/comment-change", data=elsewhere, headers=FROM_HERE).status_code == 404
+    empty = change | {"comment": number, "text": " "}
+    assert rea.post("/call/comment-change", data=empty, headers=FROM_HERE).status_code == 422
+    part = FROM_HERE | {"HX-Request": "true"}
+    changed = rea.post("/call/comment-change", data=change | {"comment": number}, headers=part)
+    assert "well asked" in changed.text and "well said" not in changed.text
+    gone = {"id": "ann-1", "comment": number, "do": "delete"}
+    assert rea.post("/call/comment-change", data=gone, headers=FROM_HERE).status_code == 303
+    assert "Nobody has commented yet" in rob.get("/call?id=ann-1").text
+    noted = [row["action"] for row in served.site.store.read(sa.select(audit))]
+    assert noted.count("changed a comment") == noted.count("deleted a comment") == 1
+
+
 def test_counts_by_rule_are_not_called_what_a_model_judges(tmp_path: Path) -> None:
     reason = "the agent made no affective statement"
     answered = cue(1, 3.2, 5.0, "I am worried", answer="affective", answer_turn_index=2)
@@ -280,6 +304,36 @@ def test_answers_are_in_plain_words_with_what_they_mean(reading: Any) -> None:
     assert "felt with the customer</option>" in page and ">affective</option>" not in page
     assert "felt with the customer <span" in page and "(affective)" in page, "explained beside"
     assert "What the words for answers mean" in reading.get("/measures").text
+
+
+def test_no_answer_says_that_it_takes_the_feeling_out_of_the_rate(browser: Any) -> None:
+    page = text_of(browser.get("/call?id=ann-1"))
+    told = "could not be answered: no agent spoke after it (not counted)"
+    assert f"{told} (no_answer)" in page, "explained beside"
+    assert "agent said nothing any more in the call after it: the feeling is taken out" in page
+    row = mark(browser, reason="the line broke off", answer="no_answer").text
+    assert f"should be <strong>{told}</strong>" in row
+    assert "corrected by review 0 of 0" in text_of(browser.get("/call?id=ann-1"))
+
+
+def test_the_feeling_and_what_became_of_it_are_judged_apart(browser: Any, folder: Path) -> None:
+    def told() -> list[str]:
+        page = text_of(browser.get("/calibrations")).partition("The machine is right")[2]
+        return re.findall(r"(the feeling|what became of it) 1 1 (\d+)%", page)
+
+    mark(browser, reason="she did answer", answer="affective")
+    assert told() == [("the feeling", "100"), ("what became of it", "0")]
+    mark(browser, reason="sad", feeling="sadness_disappointment")
+    assert told() == [("the feeling", "0"), ("what became of it", "100")]
+    mark(browser, reason="both", feeling="sadness_disappointment", answer="dismissed")
+    assert told() == [("the feeling", "0"), ("what became of it", "0")]
+    mark(browser, reason="small talk", feeling="no_cue")
+    assert told() == [("the feeling", "0")], "nothing can have become of it"
+    mark(browser, verdict="right")
+    assert told() == [("the feeling", "100"), ("what became of it", "100")]
+    judgement = Judgement("nora", Verdict.WRONG, "it is wrong")
+    review_cue(folder / "w.duckdb", folder / "landing", "ann-1", 3.2, judgement)
+    assert told() == [], "nobody says what of it is wrong"
 
 
 def test_what_is_1_or_0_is_said_as_yes_or_none_found(tmp_path: Path) -> None:

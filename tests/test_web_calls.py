@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import re
+import zipfile
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -298,7 +299,27 @@ def test_a_list_says_how_many_calls_match_and_is_exported_as_filtered(
     assert (ann["answered"], ann["answerable"], ann["answered_by_review"]) == ("0.0", "1.0", "1.0")
     one = lead.get("/calls.csv?days=all&agent=bob").text
     assert "bob-1" in one and "ann-1" not in one
-    assert lead.get("/calls.xlsx?days=all").content.startswith(b"PK")
+    (broken,) = (row for row in rows if row["call_id"] == "broken")
+    assert broken["answered_rate"] == "" and broken["no_rate_reason"] == broken["reason"] != ""
+    assert ann["no_rate_reason"] == ""
+    names = ("status", "reason", "no_ledger_reason", "answered_rate", "opportunities")
+    for values, told in (
+        (("analyzed", None, "it is in French", None, None), "it is in French"),
+        (("analyzed", None, None, None, 0.0), "no feeling was recognised"),
+        (("analyzed", None, None, None, 2.0), "no feeling that could be answered was found"),
+        (("analyzed", None, None, 0.5, 2.0), None),
+    ):
+        assert listing.no_rate_reason(dict(zip(names, values, strict=True))) == told
+    for language, heading, reason in (
+        ("en", "Why there is no share", broken["reason"]),
+        ("de", "Warum es keinen Anteil gibt", "abgewiesen"),
+    ):
+        sent = lead.get("/calls.xlsx?days=all", headers={"Accept-Language": language})
+        book = zipfile.ZipFile(io.BytesIO(sent.content))
+        texts = book.read("xl/sharedStrings.xml").decode()
+        assert f">{heading}<" in texts and f">{reason}<" in texts, language
+        assert "answered_rate" not in texts and "no_ledger_reason" not in texts
+        assert 'formatCode="0%"' in book.read("xl/styles.xml").decode(), "shares are percentages"
     assert lead.get("/calls.csv?phrase=card").status_code == 422
     noted = served.site.store.read(sa.select(audit).where(audit.c.action == "exported"))
     assert [row["detail"] for row in noted][1] == "calls, 1: agent=bob&days=all"

@@ -3,6 +3,7 @@
 import ast
 import re
 import string
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import product
 from pathlib import Path
@@ -10,25 +11,36 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import duckdb
+import sqlalchemy as sa
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
-from support.factories import call, measured
-from support.pages import EVIL, FROM_HERE, Served, serving, text_of
+from support.factories import call, cue, measured
+from support.pages import (
+    EVIL,
+    FROM_HERE,
+    Served,
+    answers,
+    audible,
+    send,
+    serving,
+    text_of,
+)
 from support.warehouses import put
 from warmline.analysis import MetricDefinition
 from warmline.pipeline.stages import all_measures
 from warmline.query.reviews import ANSWERS, FEELINGS
 from warmline.warehouse import publish
 from warmline.warehouse.tables import note_of_version
-from warmline.web import listing
+from warmline.web import disputes, listing
 from warmline.web.accounts import Right, Role
 from warmline.web.call_routes import HEADLINES
 from warmline.web.disputes import STEPS
 from warmline.web.drawing import OVERLAP_NAMES, SILENCE_NAMES, _overlap_label, cue_sentence, trend
-from warmline.web.language import CATALOGUES, Formats, Sentences, chosen_language
-from warmline.web.names import PLAIN, words
+from warmline.web.language import CATALOGUES, Formats, Sentences, chosen_language, translations
+from warmline.web.names import COLUMNS, PLAIN, words
 from warmline.web.people import OUTCOMES
+from warmline.web.store import evaluations
 
 STATIC = Path(__file__).parents[1] / "src" / "warmline" / "web" / "static"
 
@@ -98,6 +110,53 @@ def raised_in(path: Path) -> set[str]:
                 assert said is not None or ast.unparse(node.args[-1]) in NOT_OURS, ast.unparse(node)
                 found |= {said} if said else set()
     return found
+
+
+def test_a_score_kept_before_its_form_had_german_is_read_in_german(served: Served) -> None:
+    lea, german = served.logged_in(Role.LEAD, "lea"), {"Accept-Language": "de"}
+    fields = answers(served)
+    scored = send(lea, "/call/score", id="ann-1", save="final", **fields)
+    address = scored.headers["location"]
+    store = served.site.store
+    (kept,) = store.read(sa.select(evaluations.c.form_text))
+    english = re.sub(r"(?m)^(title|text)_in\b.*\n", "", kept["form_text"])
+    assert english != kept["form_text"] and "Gespräch" not in english
+    store.write(evaluations.update().values(form_text=english))
+    for place in (address, "/agent?id=ann", "/call?id=ann-1"):
+        page = text_of(lea.get(place, headers=german))
+        assert "Gespräch" in page and "Conversation" not in page, place
+    assert "Conversation" in text_of(lea.get(address))
+
+
+def test_numbers_are_written_with_a_comma_in_german(browser: Any) -> None:
+    german = FROM_HERE | {"Accept-Language": "de"}
+    judged = {"id": "ann-1", "name": "dead_air_s", "verdict": "wrong", "reason": "Musik"}
+    wrong = browser.post("/call/review-measure", data=judged | {"should_be": "x"}, headers=german)
+    assert wrong.status_code == 422 and "etwa 0,5, nicht" in wrong.text
+    right = browser.post("/call/review-measure", data=judged | {"should_be": "0,5"}, headers=german)
+    assert right.status_code == 303, right.text
+    assert "should be 0.5" in browser.get("/call?id=ann-1").text
+    late = {"id": "ann-1", "kind": "comment", "text": "da", "start_s": "3,5"}
+    assert browser.post("/call/comment", data=late, headers=german).status_code == 303
+
+
+def test_labels_of_the_drawing_have_a_comma_in_german(tmp_path: Path) -> None:
+    late = {"answer": "affective", "answer_turn_index": 2, "latency_s": 4.0}
+    heard = cue(1, 3.2, 5.0, "I am worried", **late)
+    cues = [replace(heard, answer_start_s=9.0, answer_end_s=11.0)]
+    put(tmp_path, audible(tmp_path, "late", cues=cues, metrics=[measured("dead_air_s", None, 1.0)]))
+    with serving(tmp_path) as site:
+        page = site.alone().get("/call?id=late", headers={"Accept-Language": "de"}).text
+    assert re.findall(r'class="latency"[^>]*>([^<]*)<', page) == ["4,0 s"]
+
+
+def test_headings_of_workbooks_are_plain_and_german() -> None:
+    exported = {*listing.exported_columns(), *disputes.COLUMNS}
+    assert exported - COLUMNS.keys() == set() and len(exported) > 30
+    spoken = translations("de")
+    same = {name for name, heading in COLUMNS.items() if spoken.gettext(heading) == heading}
+    assert same <= {"agent_id", "team"}, "words that German has, too"
+    assert not [heading for heading in COLUMNS.values() if "_" in heading]
 
 
 def test_every_message_of_the_pages_has_a_german_one() -> None:

@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from support.pages import Programme, answers, number_in, send, text_of
+from support.pages import Programme, Served, answers, number_in, send, text_of
 from warmline.query.questions import ask
 from warmline.web.accounts import Role
 from warmline.web.scorecards import forms
@@ -226,3 +226,30 @@ def test_an_older_sample_says_draw_as_newer_ones_do(programme: Programme) -> Non
     programme.served.site.store.write(older.values(why="random, 1 of 9, seed 7"))
     assert "Random, 1 of 9, draw 7" in text_of(old.get("/work"))
     assert "Ziehung 7" in text_of(old.get("/work", headers={"Accept-Language": "de"}))
+
+
+def test_the_next_call_to_score_says_where_it_comes_from(served: Served) -> None:
+    rea, lea = served.logged_in(Role.REVIEWER, "rea"), served.logged_in(Role.LEAD, "lea")
+    send(lea, "/sample", n="5", seed="1", days="all", person="rea")
+    work = rea.get("/work").text
+    first, second = re.findall(r'<th scope="row"><a href="/call\?id=([\w-]+)"', work)[:2]
+    saved = send(rea, "/call/score", id=first, save="final", **answers(served))
+    shown = text_of(rea.get(saved.headers["location"]))
+    told = f"Score the next call: {second} It is the next of your calls to listen to : "
+    assert told in shown
+    assert shown.partition(told)[2].partition(", lea")[0].endswith("draw 1")
+
+
+def test_an_own_decision_is_not_called_something_given_since(served: Served) -> None:
+    rea, lea = served.logged_in(Role.REVIEWER, "rea"), served.logged_in(Role.LEAD, "lea")
+    ann = served.logged_in(Role.AGENT, "ann", "ann")
+    scored = answers(served, greeted="no")
+    saved = send(rea, "/call/score", id="ann-1", save="final", **scored)
+    number = number_in(saved.headers["location"])
+    send(ann, "/evaluation/answer", id=number, step="appealed", text="I did greet her")
+    decision = {"id": number, "step": "overturned", "text": "she did"}
+    done = send(lea, "/evaluation/decide", **decision, **answers(served))
+    own = text_of(lea.get(done.headers["location"]))
+    assert "These are the answers of your decision; the version before it is kept." in own
+    assert "given anew" not in own
+    assert "It was given anew since the version" in text_of(rea.get(done.headers["location"]))

@@ -414,7 +414,7 @@ def test_evaluations_are_exported_for_spreadsheets(programme: Programme) -> None
     assert sent.headers["content-disposition"] == 'attachment; filename="evaluations.xlsx"'
     book = zipfile.ZipFile(io.BytesIO(sent.content))
     texts = book.read("xl/sharedStrings.xml").decode()
-    assert ">sid<" in texts and ">=1+1<" in texts and "evaluated_by" in texts
+    assert ">sid<" in texts and ">=1+1<" in texts and ">Scored by<" in texts
     assert b"<f>" not in book.read("xl/worksheets/sheet1.xml"), "no cell is a formula"
     assert sid.get("/scores.xlsx").status_code == 403
 

@@ -64,6 +64,7 @@ ROUTES = {
     "POST /call/review-cue": REVIEWS,
     "POST /call/review-measure": REVIEWS,
     "POST /call/comment": HEARS,
+    "POST /call/comment-change": HEARS,
     "POST /call/played": HEARS,
     "GET /call/score": REVIEWS,
     "POST /call/score": REVIEWS,

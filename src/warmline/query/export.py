@@ -431,17 +431,22 @@ def _parquet(answer: QueryResult, path: Path) -> None:
     pq.write_table(pa.Table.from_arrays(arrays, names=list(answer.columns)), path)
 
 
-def workbook(answer: QueryResult) -> bytes:
+def workbook(answer: QueryResult, shares: Sequence[int] = ()) -> bytes:
     """Return a result as a spreadsheet that is made in memory: no copy of it is left on a disk.
 
-    Raises QueryError as `write_table`.
+    The columns at these places are shown as percentages. Raises QueryError as `write_table`.
     """
     made = BytesIO()
-    _xlsx(answer, made)
+    _xlsx(answer, made, shares=shares)
     return made.getvalue()
 
 
-def _xlsx(answer: QueryResult, path: Path | BytesIO, glossary: Glossary | None = None) -> None:
+def _xlsx(
+    answer: QueryResult,
+    path: Path | BytesIO,
+    glossary: Glossary | None = None,
+    shares: Sequence[int] = (),
+) -> None:
     try:
         import xlsxwriter
     except ModuleNotFoundError as e:
@@ -468,7 +473,8 @@ def _xlsx(answer: QueryResult, path: Path | BytesIO, glossary: Glossary | None =
     sheet = book.add_worksheet("warmline")
     for place, column in enumerate(answer.columns):
         values = [_flat(row[place]) for row in answer.rows]
-        _write_column(sheet, place, column, values, formats)
+        number = _SHARE_FORMAT if place in shares else _number_format(values)
+        _write_column(sheet, place, column, values, formats, number)
         if glossary and (meaning := glossary.columns.get(column)):
             sheet.write_comment(0, place, meaning, {"x_scale": 2})
     sheet.freeze_panes(1, 0)
@@ -480,17 +486,27 @@ def _xlsx(answer: QueryResult, path: Path | BytesIO, glossary: Glossary | None =
 
 
 _TIME_FORMAT, _DAY_FORMAT = "yyyy-mm-dd hh:mm:ss", "yyyy-mm-dd"
-_NUMBER_FORMATS = ("0", "0.000", _DAY_FORMAT, _TIME_FORMAT)
+_SHARE_FORMAT = "0%"
+_NUMBER_FORMATS = ("0", "0.000", _SHARE_FORMAT, _DAY_FORMAT, _TIME_FORMAT)
 # In letters: of a column, and beside its heading for the arrow of the filter.
 _NARROWEST, _WIDEST, _ARROW = 8, 60, 3
 
 
-def _write_column(
-    sheet: Any, place: int, column: str, values: Sequence[Any], formats: Mapping[str, Any]
-) -> None:
-    """Write a column as wide as what it holds, its numbers alike."""
+def _number_format(values: Sequence[Any]) -> str:
+    """Return the format of a column's numbers with a fraction: whole ones are written as such."""
     numbers = [value for value in values if isinstance(value, float)]
-    number = "0" if all(value == int(value) for value in numbers if isfinite(value)) else "0.000"
+    return "0" if all(value == int(value) for value in numbers if isfinite(value)) else "0.000"
+
+
+def _write_column(
+    sheet: Any,
+    place: int,
+    column: str,
+    values: Sequence[Any],
+    formats: Mapping[str, Any],
+    number: str,
+) -> None:
+    """Write a column as wide as what it holds, its numbers in one format."""
     sheet.write_string(0, place, column, formats["heading"])
     width = len(column) + _ARROW
     for row, value in enumerate(values, start=1):
@@ -510,7 +526,7 @@ def _write_cell(
     if isinstance(value, float) and not isfinite(value):
         value = str(value)
     if isinstance(value, int | float | Decimal):
-        kind = "0" if isinstance(value, int) else number
+        kind = "0" if isinstance(value, int) and number != _SHARE_FORMAT else number
         sheet.write_number(row, column, value, formats[kind])
         return len(f"{value:.0f}") + (4 if kind != "0" else 0)
     if isinstance(value, date):  # or a datetime, which is one

@@ -38,6 +38,7 @@ from warmline.web.calibration import (
 )
 from warmline.web.call_routes import (
     add_comment,
+    change_comment,
     draw_waveform,
     list_words,
     note_played,
@@ -178,6 +179,7 @@ def _routes(site: Site) -> list[Route | Mount]:
         post("/call/review-cue", review_cue, Right.REVIEW),
         post("/call/review-measure", review_metric, Right.REVIEW),
         post("/call/comment", add_comment, Right.COMMENT),
+        post("/call/comment-change", change_comment, Right.COMMENT),
         post("/call/played", note_played, Right.HEAR),
         get("/call/score", show_form, Right.REVIEW),
         post("/call/score", save_form, Right.REVIEW),

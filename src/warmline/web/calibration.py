@@ -24,6 +24,8 @@ from warmline.web.scorecards import (
     Form,
     evaluations_of,
     forms,
+    in_languages_of,
+    known_forms,
     land_or_say,
     parse_form,
 )
@@ -41,7 +43,8 @@ SELECT
     count_if(verdict = 'right') AS agreed, count_if(verdict = 'disputed') AS disputed,
     (agreed + disputed / 2) / rows_reviewed AS agreement,
     wilson(agreed + disputed / 2, rows_reviewed) AS bounds
-FROM review_summary GROUP BY subject, name ORDER BY subject, name
+FROM review_parts WHERE subject <> 'cue' GROUP BY subject, name
+ORDER BY subject = 'metric', name, subject DESC
 """
 
 
@@ -150,7 +153,8 @@ def close_calibration(visit: Visit) -> Response:
 def against_machine(reader: Reader) -> list[Row]:
     """Return how often people who listened agree with the machine, with its 95 % interval.
 
-    One row a kind of cue or a measure. Rows on which they differ count as half.
+    One row a measure, and two a kind of cue: whether it is that feeling, and what became of it.
+    Rows on which they differ count as half.
     """
     return reader.rows(_AGAINST_MACHINE)
 
@@ -183,7 +187,10 @@ def _round(visit: Visit, reader: Reader, row: Row) -> Round:
     done = ((a["landing_key"], a["user_name"]) for a in asked if a["done_at"] is not None)
     return Round(
         row | store.opened(row, "title"),
-        parse_form(row["form"], row["form_text"]),
+        in_languages_of(
+            parse_form(row["form"], row["form_text"]),
+            known_forms(visit.site.warehouse.path),
+        ),
         [calls[key] for key in there],
         sorted({each["user_name"] for each in asked}),
         frozenset(done),

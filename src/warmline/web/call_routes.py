@@ -88,6 +88,7 @@ def show_call(visit: Visit) -> Response:
             cues_in=cues_in,
             cue_kinds=FEELINGS,
             cue_answers=CUE_ANSWERS,
+            call_id=call.call_id,
             comments=visit.comments(call.landing_key),
             evaluations=evaluations_of(visit, [call.landing_key]),
             corrected=corrected(page),
@@ -224,7 +225,7 @@ def review_metric(visit: Visit) -> Response:
             raise FieldError("should_be", "a value, or that it cannot be known: one of the two")
         judgement = replace(judgement, should_be=CANNOT_BE_KNOWN)
     elif judgement.should_be is not None:
-        _require_number(judgement.should_be)
+        judgement = replace(judgement, should_be=_number(judgement.should_be))
     elif judgement.verdict is Verdict.WRONG:
         raise FieldError("should_be", "say what it should be, or that it cannot be known")
     name, role = visit.asked("name"), visit.asked("role") or None
@@ -251,11 +252,7 @@ def add_comment(visit: Visit) -> Response:
         visit.require(Right.REVIEW)
         if label not in FEELINGS:
             raise QueryError(f"label: a cue's is {', '.join(FEELINGS)}")
-    text = visit.asked("text")
-    if not text:
-        raise FieldError("text", "write something first")
-    if len(text) > _LONGEST_TEXT:
-        raise FieldError("text", f"at most {_LONGEST_TEXT} characters")
+    text = _written(visit)
     at_s = seconds(visit.asked("start_s"), "start_s")
     with visit.site.reading() as reader:
         call = visit.call(reader)
@@ -279,7 +276,45 @@ def add_comment(visit: Visit) -> Response:
         visit.note("commented", call, detail=f"{kind} {at_s:.1f} s")
         if not visit.is_partial:
             return RedirectResponse(call_url(call.call_id, at_s), 303)
-        return visit.page("_comments.html", reader, comments=visit.comments(call.landing_key))
+        return _comments(visit, reader, call)
+
+
+def change_comment(visit: Visit) -> Response:
+    """Give one's own comment other words, or delete it; the audit keeps that it was done."""
+    is_deleted = visit.asked("do") == "delete"
+    text = "" if is_deleted else _written(visit)
+    number = visit.asked("comment")
+    with visit.site.reading() as reader:
+        call = visit.call(reader)
+        own = (
+            (comments.c.comment_id == (int(number) if number.isdecimal() else -1))
+            & (comments.c.landing_key == call.landing_key)
+            & (comments.c.user_name == visit.user.name)
+        )
+        store = visit.site.store
+        change = comments.update().values(text=store.seal(text))
+        (met,) = store.write((comments.delete() if is_deleted else change).where(own))
+        if not met:
+            raise RefusedError(404, "there is no such comment, or it is not yours")
+        visit.note("deleted a comment" if is_deleted else "changed a comment", call)
+        if not visit.is_partial:
+            return RedirectResponse(f"{call_url(call.call_id)}#remarks", 303)
+        return _comments(visit, reader, call)
+
+
+def _comments(visit: Visit, reader: Reader, call: NamedCall) -> Response:
+    written = visit.comments(call.landing_key)
+    return visit.page("_comments.html", reader, comments=written, call_id=call.call_id)
+
+
+def _written(visit: Visit) -> str:
+    """Return what somebody wrote. Raises FieldError where it is nothing, or too long."""
+    text = visit.asked("text")
+    if not text:
+        raise FieldError("text", "write something first")
+    if len(text) > _LONGEST_TEXT:
+        raise FieldError("text", f"at most {_LONGEST_TEXT} characters")
+    return text
 
 
 def note_played(visit: Visit) -> Response:
@@ -322,13 +357,16 @@ def _corrected_cue(visit: Visit) -> str | None:
     return BOTH.join(part for part in (feeling, answer) if part) or None
 
 
-def _require_number(text: str) -> None:
+def _number(text: str) -> str:
+    """Return a number as programs write it: people may have a comma in the place of its point."""
+    written = text.replace(",", ".")
     try:
-        float(text)
+        float(written)
     except ValueError:
         raise FieldError(
             "should_be", f"the right value is a number, such as 0.5, not {text[:40]!r}"
         ) from None
+    return written
 
 
 def sound_link(visit: Visit, call: NamedCall) -> str:

@@ -178,10 +178,11 @@ def export_scores(visit: Visit) -> Response:
             rows += _exported_rows(row, calls[row["landing_key"]], found.status, is_current)
             count += 1
     visit.note("exported", detail=f"evaluations, {count}")
-    return table_file(visit.request.url.path, "evaluations", _COLUMNS, rows)
+    return table_file(visit, "evaluations", COLUMNS, rows)
 
 
-_COLUMNS = (
+#: Columns of exported evaluations.
+COLUMNS = (
     *("evaluation_id", "call_id", "started_at", "agent_id", "evaluated_at", "evaluated_by"),
     *("form", "form_sha256", "score", "question", "answer", "is_taken_over", "weight"),
     *("is_critical", "note", "correction_reason"),
@@ -205,10 +206,12 @@ def _exported_rows(row: Row, call: Row, status: str, is_current: bool) -> list[l
     ]
 
 
-def _next_call(visit: Visit, reader: Reader, call: NamedCall) -> str | None:
-    """The call that waits for this person after this one, to be scored with any form."""
+def _next_call(visit: Visit, reader: Reader, call: NamedCall) -> Row | None:
+    """The call that waits for this person after this one, with why it does; to be scored with any
+    form.
+    """
     query = (
-        sa.select(assignments.c.landing_key)
+        sa.select(assignments.c.landing_key, assignments.c.why, assignments.c.by_name)
         .where(
             assignments.c.user_name == visit.user.name,
             assignments.c.done_at.is_(None),
@@ -217,9 +220,20 @@ def _next_call(visit: Visit, reader: Reader, call: NamedCall) -> str | None:
         )
         .order_by(assignments.c.assignment_id)
     )
-    waiting = [row["landing_key"] for row in visit.site.store.read(query)]
-    calls = reader.calls(waiting)
-    return next((calls[key]["call_id"] for key in waiting if key in calls), None)
+    waiting = visit.site.store.read(query)
+    calls = reader.calls([row["landing_key"] for row in waiting])
+    return next(
+        (
+            row
+            | {
+                "call_id": calls[row["landing_key"]]["call_id"],
+                "by_name": visit.name_of(row["by_name"]),
+            }
+            for row in waiting
+            if row["landing_key"] in calls
+        ),
+        None,
+    )
 
 
 def _asked_version(visit: Visit, found: Evaluation) -> Row | None:

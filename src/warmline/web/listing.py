@@ -18,6 +18,7 @@ from warmline.web.corrections import (
     uncorrected_feelings,
     verdicts,
 )
+from warmline.web.names import reason_words
 from warmline.web.scorecards import Evaluation, evaluations_of, forms
 from warmline.web.site import Visit, rows_for, table_file
 from warmline.web.warehouse import Reader, Row
@@ -54,6 +55,8 @@ SIMULATED = {"0": "real ones only", "1": "simulated ones only"}
 _COLUMNS = """call_id, started_at, status, reason, agent_id, team, queue, contact_reason,
     duration_s, agent_talk_share, opportunities, answerable, answered, answered_rate, dead_air_s,
     agent_interruptions, no_ledger_reason, is_simulated"""
+#: The same in an exported table, where a reason stands beside a rate that there is none of.
+_EXPORTED = _COLUMNS.replace("no_ledger_reason", "no_rate_reason")
 _ORDER = "started_at DESC NULLS LAST, call_id DESC"
 #: Columns that the list is sorted by when their heading is clicked: the column, and whether its
 #: greatest values come first then.
@@ -315,6 +318,7 @@ def list_calls(visit: Visit) -> Response:
             next_link=_next_link(filters, after),
             choices=_choices(visit, reader, filters),
             measures=MEASURES,
+            no_rate_reason=no_rate_reason,
             reasons=_why_nothing(visit, reader, filters) if is_empty else [],
             total=reader.value(f"SELECT calls FROM {reader.kept('call_extent', _EXTENT)}"),
         )
@@ -348,17 +352,33 @@ def export_calls(visit: Visit) -> Response:
             )
         changed = corrections(reader, "calls.call_id", where)
     shown = rows_for(visit, corrected_rows(rows, changed, "call_id"))
-    columns = _COLUMNS.replace("\n", " ").replace(" ", "").split(",")
+    names = exported_columns()
     table = [
         [
-            *(row[name] for name in columns),
+            *((row | {"no_rate_reason": no_rate_reason(row)})[name] for name in names[:-2]),
             *((row["corrected"] or {}).get(part) for part in ("answered", "answerable")),
         ]
         for row in shown
     ]
     visit.note("exported", detail=f"calls, {len(rows)}: {urlencode(filters.query)}"[:_LONGEST_NOTE])
-    columns += ["answered_by_review", "answerable_by_review"]
-    return table_file(visit.request.url.path, "calls", columns, table)
+    return table_file(visit, "calls", names, table)
+
+
+def exported_columns() -> list[str]:
+    """Return the columns of an exported list: of the calls, then of what review changes."""
+    columns = _EXPORTED.replace("\n", " ").replace(" ", "").split(",")
+    return [*columns, "answered_by_review", "answerable_by_review"]
+
+
+def no_rate_reason(row: Row) -> str | None:
+    """Return why a call has no answered rate; None where it has one."""
+    if row["answered_rate"] is not None:
+        return None
+    reason = row["reason"] if row["status"] != "analyzed" else row["no_ledger_reason"]
+    if reason or row["opportunities"] is None:
+        return reason_words(reason) or "cannot be said"
+    found = row["opportunities"] > 0
+    return "no feeling that could be answered was found" if found else "no feeling was recognised"
 
 
 def _scores(visit: Visit, reader: Reader, ids: list[str]) -> dict[str, list[Evaluation]]:

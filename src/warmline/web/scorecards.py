@@ -174,6 +174,50 @@ def forms(warehouse: Path) -> dict[str, Form]:
     return {path.stem: _read_form(path) for path in own or sorted(_SHIPPED.glob("*.toml"))}
 
 
+def in_languages_of(old: Form, known: Collection[Form]) -> Form:
+    """Return a form that was kept, with the languages that forms of today have its own words in.
+
+    Its words and questions stay as they were; only what is worded alike is read in a language.
+    """
+    told: dict[str, dict[str, str]] = {}
+    for form in known:
+        told[form.content.title] = form.content.title_in
+        for section in form.content.section:
+            told[section.title] = section.title_in
+            told |= {question.text: question.text_in for question in section.question}
+    content = old.content
+    sections = tuple(
+        section.model_copy(
+            update={
+                "title_in": told.get(section.title, {}) | section.title_in,
+                "question": tuple(
+                    question.model_copy(
+                        update={"text_in": told.get(question.text, {}) | question.text_in}
+                    )
+                    for question in section.question
+                ),
+            }
+        )
+        for section in content.section
+    )
+    titles = told.get(content.title, {}) | content.title_in
+    return replace(
+        old, content=content.model_copy(update={"title_in": titles, "section": sections})
+    )
+
+
+def known_forms(warehouse: Path) -> tuple[Form, ...]:
+    """Return the forms that texts are looked up in: the one that ships, and those in use.
+
+    Where one of a centre's own cannot be read, what was kept reads as it was kept.
+    """
+    shipped = [_read_form(path) for path in sorted(_SHIPPED.glob("*.toml"))]
+    try:
+        return (*shipped, *forms(warehouse).values())
+    except QueryError:
+        return tuple(shipped)
+
+
 @lru_cache(maxsize=64)
 def parse_form(name: str, text: str) -> Form:
     """Return the form of a TOML text. Raises QueryError naming the key that is wrong."""
@@ -295,13 +339,15 @@ def evaluations_of(visit: Visit, landing_keys: Collection[str]) -> list[Evaluati
     rows = store.read(query.order_by(evaluations.c.evaluation_id.desc()))
     if not rows:
         return []
-    blind = _blind_to(visit)
+    blind, known = _blind_to(visit), known_forms(visit.site.warehouse.path)
     versions: dict[_Chain, list[Row]] = {}
     for row, chain in _chained(rows):
         own = chain.author == visit.user.name
         if not own and (row["is_draft"] or blind.hides(row)):
             continue
-        opened = _opened(store, row) | {"by": visit.name_of(row["user_name"])}
+        opened = _opened(store, row)
+        content = in_languages_of(opened["content"], known)
+        opened |= {"content": content, "by": visit.name_of(row["user_name"])}
         versions.setdefault(chain, []).append(opened)
     query = sa.select(dispute_steps).where(dispute_steps.c.landing_key.in_(keys))
     steps = [_step(visit, row) for row in store.read(query.order_by(dispute_steps.c.step_id))]

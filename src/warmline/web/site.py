@@ -34,6 +34,7 @@ from warmline.web.language import (
     translations,
 )
 from warmline.web.names import (
+    COLUMNS,
     PLAIN,
     YES_OR_NO,
     find_words,
@@ -84,6 +85,7 @@ def _environment(language: str) -> jinja2.Environment:
             spoken.pgettext("plain", plain_words(name)) if name in PLAIN else ""
         ),
         "measure": lambda name: spoken.gettext(measure_words(name)) if name else "",
+        "heading": lambda column: spoken.gettext(COLUMNS[column]),
         "find": lambda kind: spoken.gettext(find_words(kind)),
         "reason": _reason_in(language),
         "marked": marked,
@@ -132,7 +134,7 @@ def clock_text(at_s: float) -> str:
 def seconds(text: str, name: str) -> float:
     """Return a time of a form as seconds. Raises FieldError naming the field."""
     try:
-        parts = [float(part) for part in text.split(":")]
+        parts = [float(part.replace(",", ".")) for part in text.split(":")]
     except ValueError:
         parts = []
     is_time = 1 <= len(parts) <= 3 and all(0 <= part < 1e6 for part in parts)
@@ -175,16 +177,35 @@ class RefusedError(WarmlineError):
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
+#: Columns of an exported table that are shares, and those whose values a person reads: by what.
+_SHARES = frozenset({"agent_talk_share", "answered_rate", "score"})
+_READ_BY = {"status": "words", "reason": "reason", "no_rate_reason": "reason"}
+
+
 def table_file(
-    path: str, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+    visit: "Visit", name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> Response:
-    """Return rows as a file to keep: a workbook if the address ends so, else CSV."""
-    kind = path.rpartition(".")[2]
+    """Return rows as a file to keep: a workbook if the address ends so, else CSV.
+
+    People read the workbook: it has headings and reasons in their language, and percentages.
+    Programs read CSV, with the names of columns that the warehouse has.
+    """
+    kind = visit.request.url.path.rpartition(".")[2]
     headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
     if kind == "xlsx":
         from warmline.query.export import workbook  # and with it what other exports need
 
-        made = workbook(QueryResult(tuple(columns), (), tuple(map(tuple, rows)), truncated=False))
+        said = visit.filters
+        read = [said[_READ_BY[column]] if column in _READ_BY else None for column in columns]
+        shown = tuple(
+            tuple(
+                way(value) if way and value else value for way, value in zip(read, row, strict=True)
+            )
+            for row in rows
+        )
+        headings = tuple(said["heading"](column) for column in columns)
+        shares = [place for place, column in enumerate(columns) if column in _SHARES]
+        made = workbook(QueryResult(headings, (), shown, truncated=False), shares)
         return Response(made, 200, headers, _XLSX)
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
@@ -331,10 +352,15 @@ class Visit:
             row | store.opened(row, "text") | {"by": self.name_of(row["user_name"])} for row in rows
         ]
 
+    @property
+    def filters(self) -> Mapping[str, Callable[..., Any]]:
+        """Return what writes names and values in the language that the browser asks for."""
+        language = chosen_language(self.request.headers.get("accept-language", ""))
+        return self.site.templates[language].filters
+
     def said(self, message: str) -> str:
         """Return a message in the language that the browser asks for, as part of a sentence."""
-        language = chosen_language(self.request.headers.get("accept-language", ""))
-        return str(self.site.templates[language].filters["message"](message))
+        return str(self.filters["message"](message))
 
     def note(self, action: str, call: NamedCall | None = None, **more: Any) -> None:
         """Write who did what into the audit, and an access to a call into the access log, too."""

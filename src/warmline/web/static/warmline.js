@@ -404,15 +404,13 @@
       }
       heard = 0;
     };
-    const sign = (mark) => {
-      if (now && now.matches("[data-clip]")) now.textContent = now.textContent.replace(/^\S+/, mark);
-    };
-    audio.addEventListener("play", () => sign("⏸"));
-    audio.addEventListener("pause", () => sign("▶"));
+    const sign = (isPlaying) => now && now.classList.toggle("playing", isPlaying);
+    audio.addEventListener("play", () => sign(true));
+    audio.addEventListener("pause", () => sign(false));
     const stop = () => {
       listened();
       audio.pause();
-      if (now) { sign("▶"); now.setAttribute("aria-pressed", "false"); }
+      if (now) { sign(false); now.setAttribute("aria-pressed", "false"); }
       now = last = null;
       isLoaded = false;  // what is paused tells its old time once more
     };
