@@ -285,7 +285,7 @@ def test_what_the_demo_says_to_type_next_works(demo: Path, tmp_path: Path) -> No
     done = shell(f"warmline forget --call lost-card {WAREHOUSE}", tmp_path, tmp_path)
     assert done.returncode == 0, done.stderr
     said = " ".join(done.stdout.split())
-    assert "erased: 1 analyses" in said
+    assert "erased: 1 analysis, " in said
     assert "1 reviews" in said, "the one that has just been given"
     assert counted(tmp_path / "demo", tmp_path) == CALLS - 1
     assert SAMPLES.joinpath("lost-card.flac").exists()

@@ -45,7 +45,7 @@ def test_the_units_run_commands_that_there_are():
         assert program == "/opt/warmline/bin/warmline"
         require_command(words)
     assert service["Type"] == "oneshot"  # a second one does not start beside the first
-    assert service["SuccessExitStatus"] == "3"
+    assert service["SuccessExitStatus"] == "3 130"  # some calls failed, somebody stopped it
     assert (UNITS / "warmline-nightly.timer").read_text().count(NightSettings().timezone) == 1
     assert unit("warmline-nightly.timer")["Timer"]["OnCalendar"].endswith(" UTC")
 

@@ -79,7 +79,11 @@ def test_a_wrong_query_is_explained_in_one_line(week: Path, sql: str, said: str)
 @pytest.mark.parametrize(
     ("name", "parameters", "said"),
     [
-        ("unanswered_cus", {}, "no query is named 'unanswered_cus'; did you mean unanswered_cues"),
+        (
+            "unanswered_cus",
+            {},
+            "no query, table or view is named 'unanswered_cus'; did you mean unanswered_cues",
+        ),
         ("phrase", {}, "phrase: parameter text must be given: the phrase"),
         ("phrase", {"txt": "x"}, r"no parameter 'txt'; did you mean text\? \(it has text, role"),
         ("phrase", {"text": "x", "since": "soon"}, "since = 'soon' is not a DATE"),

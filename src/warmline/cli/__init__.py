@@ -79,7 +79,7 @@ COMMANDS = {
     "check": _Listed(
         "Read",
         "query:check",
-        "Check that the warehouse is sound: every check in warehouse/checks must find nothing.",
+        "Check that the warehouse is sound, and that its landing folder has all of its analyses.",
     ),
     "serve": _Listed(
         "Read",

@@ -165,7 +165,7 @@ def named_query(name: str) -> NamedQuery:
     if name not in queries:
         near = suggestion(name, [*queries, *known_tables()])
         raise QueryError(
-            f"no query, table or view is named {name!r}{near}; `warmline query --list` shows all"
+            f"no query, table or view is named {name!r}{near} (`warmline query --list` shows all)"
         )
     return queries[name]
 
