@@ -286,6 +286,6 @@ def test_what_the_demo_says_to_type_next_works(demo: Path, tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     said = " ".join(done.stdout.split())
     assert "erased: 1 analysis, " in said
-    assert "1 reviews" in said, "the one that has just been given"
+    assert "1 review, " in said, "the one that has just been given"
     assert counted(tmp_path / "demo", tmp_path) == CALLS - 1
     assert SAMPLES.joinpath("lost-card.flac").exists()
