@@ -38,9 +38,10 @@ models: $(INSTALLED)  ## Fetch and verify the models (about 300 MB, once per use
 demo: models  ## Analyze the sample calls into ./demo and show what was found.
 	@$(BIN)/warmline demo
 
-# Processes of the tests, each with models of its own: twice as many as two cores, as some always
-# wait for a browser, a night or a network that times out. Each takes up to 2 GB.
-TEST_PROCESSES ?= 4
+# Processes of the tests, each with models of its own: more than two cores, as some always wait for
+# a browser, a night or a network that times out (four took 12 min 26 s, three 11 min 41 s). Each
+# takes up to 2 GB.
+TEST_PROCESSES ?= 3
 
 # Threads that wait for work sleep: busy waiting would take the cores from the other processes.
 test: models  ## Run the tests.
