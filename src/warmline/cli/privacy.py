@@ -17,6 +17,7 @@ from warmline.cli.common import (
     LandingOption,
     SettingsOption,
     WarehouseOption,
+    counted,
     messages,
     output,
     settings_from,
@@ -108,7 +109,8 @@ def forget(
     counts and nothing of the calls. Recordings, metadata files and exported files are not
     warmline's to erase. Run it when no nightly run is under way.
     """
-    from warmline.landing import counted, meant_by
+    from warmline.landing import counted as counts_of
+    from warmline.landing import meant_by
     from warmline.privacy.erasing import erase_calls
 
     chosen = settings_from(settings)
@@ -134,7 +136,7 @@ def forget(
     wanted = replace(meant.selection, before=before)
     if and_later:
         wanted = replace(wanted, customers=wanted.customers | frozenset(customer or ()))
-    found = counted(places.landing, wanted)
+    found = counts_of(places.landing, wanted)
     if dry_run:
         output().print(json.dumps(_counts(found)) if as_json else f"meant: {_said(found)}")
         return
@@ -251,10 +253,13 @@ def _counts(erased: "Erased") -> dict[str, int]:
 
 
 def _said(erased: "Erased") -> str:
-    one = {"analyses": "analysis"}
     return ", ".join(
-        f"{count} {one.get(name, name[:-1]) if count == 1 else name}"
-        for name, count in _counts(erased).items()
+        (
+            counted(erased.calls, "analysis"),
+            counted(erased.outcomes, "outcome"),
+            counted(erased.reviews, "review"),
+            counted(erased.evaluations, "evaluation"),
+        )
     )
 
 

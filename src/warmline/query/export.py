@@ -383,7 +383,7 @@ _LETTERS_IN_CELL = 32_767
 
 @dataclass(frozen=True)
 class Glossary:
-    """What stands beside a table in a spreadsheet: what it is, and what its columns mean."""
+    """Tells, beside a table in a spreadsheet, what it is and what its columns mean."""
 
     about: Mapping[str, str] = field(default_factory=dict, hash=False)
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)

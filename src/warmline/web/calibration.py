@@ -32,9 +32,8 @@ from warmline.web.scorecards import (
 from warmline.web.site import FieldError, RefusedError, Visit
 from warmline.web.store import assignments, calibrations, now
 from warmline.web.warehouse import Reader, Row
-from warmline.web.work import assign, drawn_sample
+from warmline.web.work import asked_title, assign, drawn_sample
 
-_LONGEST_TITLE = 100
 _FEWEST_PEOPLE, _SEED = 2, 1
 _NONE = "there is no such calibration, or it is not one of yours"
 _AGAINST_MACHINE = """
@@ -109,11 +108,7 @@ def begin_calibration(visit: Visit) -> Response:
 
     Raises QueryError naming the field that is wrong.
     """
-    title, name = visit.asked("title"), visit.asked("form")
-    if not title:
-        raise FieldError("title", "give it a name first")
-    if len(title) > _LONGEST_TITLE:
-        raise FieldError("title", f"a name has at most {_LONGEST_TITLE} characters")
+    title, name = asked_title(visit), visit.asked("form")
     known = forms(visit.site.warehouse.path)
     if name not in known:
         raise QueryError(f"form: one of {', '.join(known)}, not {name[:40]!r}")

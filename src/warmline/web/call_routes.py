@@ -252,7 +252,7 @@ def add_comment(visit: Visit) -> Response:
         visit.require(Right.REVIEW)
         if label not in FEELINGS:
             raise QueryError(f"label: a cue's is {', '.join(FEELINGS)}")
-    text = _written(visit)
+    text = visit.written(_LONGEST_TEXT)
     at_s = seconds(visit.asked("start_s"), "start_s")
     with visit.site.reading() as reader:
         call = visit.call(reader)
@@ -282,7 +282,7 @@ def add_comment(visit: Visit) -> Response:
 def change_comment(visit: Visit) -> Response:
     """Give one's own comment other words, or delete it; the audit keeps that it was done."""
     is_deleted = visit.asked("do") == "delete"
-    text = "" if is_deleted else _written(visit)
+    text = "" if is_deleted else visit.written(_LONGEST_TEXT)
     number = visit.asked("comment")
     with visit.site.reading() as reader:
         call = visit.call(reader)
@@ -305,16 +305,6 @@ def change_comment(visit: Visit) -> Response:
 def _comments(visit: Visit, reader: Reader, call: NamedCall) -> Response:
     written = visit.comments(call.landing_key)
     return visit.page("_comments.html", reader, comments=written, call_id=call.call_id)
-
-
-def _written(visit: Visit) -> str:
-    """Return what somebody wrote. Raises FieldError where it is nothing, or too long."""
-    text = visit.asked("text")
-    if not text:
-        raise FieldError("text", "write something first")
-    if len(text) > _LONGEST_TEXT:
-        raise FieldError("text", f"at most {_LONGEST_TEXT} characters")
-    return text
 
 
 def note_played(visit: Visit) -> Response:

@@ -335,7 +335,7 @@ def add_coaching(visit: Visit) -> Response:
 
     Raises QueryError naming the field that is wrong.
     """
-    kind, text = visit.asked("kind"), _text(visit)
+    kind, text = visit.asked("kind"), visit.written(_LONGEST_TEXT)
     if kind not in KINDS:
         raise QueryError(f"kind: one of {', '.join(KINDS)}, not {kind[:40]!r}")
     due = _day(visit) if kind == GOAL else None
@@ -382,15 +382,6 @@ def _same_calls(visit: Visit) -> dict[str, str]:
 
 def _of_kind(rows: Sequence[Row], kind: str) -> tuple[Row, ...]:
     return tuple(row for row in rows if row["kind"] == kind)
-
-
-def _text(visit: Visit) -> str:
-    text = visit.asked("text")
-    if not text:
-        raise FieldError("text", "write something first")
-    if len(text) > _LONGEST_TEXT:
-        raise FieldError("text", f"at most {_LONGEST_TEXT} characters")
-    return text
 
 
 def _day(visit: Visit) -> date:

@@ -57,7 +57,7 @@ def _quote(page: CallPage, question: str, row: Row | None, missing: str) -> Quot
 
 
 def _sentence(page: CallPage, row: Row) -> str:
-    """The sentence of the turn that the words of a row are in; those words if none is."""
+    """Return the sentence of the turn that the words of a row are in; those words if none is."""
     words = str(row["text"])
     turn = next((t for t in page.turns if t["turn_index"] == row["turn_index"]), None)
     sentences = _SENTENCE.findall(turn["text"]) if turn else []
@@ -68,7 +68,7 @@ def _sentence(page: CallPage, row: Row) -> str:
 
 
 def _wanted(page: CallPage) -> Row | None:
-    """What the customer said first that is neither a greeting nor their name: why they call."""
+    """Return what the customer said first that is no greeting and no name: why they call."""
     own = [turn for turn in page.turns if turn["role"] == "customer"]
     for turn in own:
         sentences = _SENTENCE.findall(turn["text"] or "")

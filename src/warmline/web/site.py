@@ -281,6 +281,15 @@ class Visit:
         asked = self.form.get(name) or self.request.query_params.get(name) or ""
         return asked.replace("\0", "").strip()
 
+    def written(self, longest: int) -> str:
+        """Return the field `text`. Raises FieldError where it is empty, or too long."""
+        text = self.asked("text")
+        if not text:
+            raise FieldError("text", "write something first")
+        if len(text) > longest:
+            raise FieldError("text", f"at most {longest} characters")
+        return text
+
     def asking(self, fields: Mapping[str, str]) -> "Visit":
         """Return the visit as if it asked for these fields and no others."""
         scope = {**self.request.scope, "query_string": urlencode(fields).encode()}

@@ -192,7 +192,7 @@ def save_search(visit: Visit) -> Response:
         mine = (searches.c.search_id == number) & (searches.c.user_name == visit.user.name)
         store.write(searches.delete().where(mine))
         return visit.back("/work")
-    title = _title(visit)
+    title = asked_title(visit)
     with visit.site.reading() as reader:
         asked = dict(parse_qsl(visit.asked("query")[:2000]))
         query = urlencode(filters_of(visit.asking(asked), reader).query)
@@ -248,7 +248,11 @@ def add_clips(visit: Visit) -> Response:
         if all(row["playlist_id"] != number for row in visit.playlists()):
             raise RefusedError(404, "there is no such playlist")
     else:
-        values = {"at": now(), "user_name": visit.user.name, "title": store.seal(_title(visit))}
+        values = {
+            "at": now(),
+            "user_name": visit.user.name,
+            "title": store.seal(asked_title(visit)),
+        }
         number = store.add(playlists, **values)
     store.write(*(clips.insert().values(row | {"playlist_id": number}) for row in rows))
     return visit.back("/playlist", id=number)
@@ -321,7 +325,8 @@ def _is_agent(visit: Visit) -> bool:
     return visit.user.role is Role.AGENT
 
 
-def _title(visit: Visit) -> str:
+def asked_title(visit: Visit) -> str:
+    """Return the name in a form. Raises FieldError where it is empty, or too long."""
     title = visit.asked("title")
     if not title:
         raise FieldError("title", "give it a name first")
