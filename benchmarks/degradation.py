@@ -6,7 +6,7 @@ of the ways below, and analyzes every copy. Spoiling is seeded: the same calls g
 `--recipe` has faster-whisper's batched pipeline (see `recipes.py`) hear each copy, too.
 
 For each way: word error rate per party, DER with a collar of 0.25 s, words where nobody speaks, in
-how many calls the agent was found (and mistaken), and the share of measures that were withheld.
+how many calls the agent was found (and mistaken), and the share of measures that were suppressed.
 """
 
 import argparse
@@ -215,7 +215,7 @@ class Outcome:
     score: Score | None
     agents_found: int
     agents_mistaken: int
-    withheld: float
+    suppressed: float
     recipe: Score | None
 
 
@@ -322,7 +322,7 @@ def row(name: str, outcome: Outcome, calls: int) -> str:
     mistaken = f", {outcome.agents_mistaken} mistaken" if outcome.agents_mistaken else ""
     found = f"{outcome.agents_found} of {calls}{mistaken}"
     theirs = f" {r.wer:.3f} | {r.words_in_silence} |" if r else ""
-    return f"| {name} | {ours} | {found} | {outcome.withheld:.2f} |{theirs}"
+    return f"| {name} | {ours} | {found} | {outcome.suppressed:.2f} |{theirs}"
 
 
 def _recipe(engines: Engines, model: str) -> Callable[[Path, Path], None]:
@@ -377,7 +377,7 @@ def main() -> int:
     lines = ["# What a telephone does to a call", "", f"Machine: {machine()}."]
     lines += [f"Model `{arguments.model}`. The {len(chosen)} shortest calls, on two channels.", ""]
     lines += [
-        "| | WER per party | DER, collar 0.25 s | words in silence | agent found | withheld |"
+        "| | WER per party | DER, collar 0.25 s | words in silence | agent found | suppressed |"
         + beside
     ]
     lines += ["|---" * (8 if recipe else 6) + "|"]

@@ -2,7 +2,7 @@
 
 `python landing_zone.py FOLDER --calls 100000` plays some hundred calls on paper: lines of the
 sample scenes and chatter whose words are as unequally common as words are, with pauses, dead air
-and people who talk at once. The rooms that need no sound (turns, floor, language, empathy) measure
+and people who talk at once. The stages that need no sound (turns, floor, language, empathy) measure
 them; prosody is drawn by lot. SQL then copies them, each time under another name, day, agent, queue
 and customer, into packs such as `warmline` itself leaves behind.
 """

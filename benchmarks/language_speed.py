@@ -1,4 +1,4 @@
-"""How long the language room takes over an hour's call: `python benchmarks/language_speed.py`.
+"""How long the language stage takes over an hour's call: `python benchmarks/language_speed.py`.
 
 The call is made of the invented dialogues of `training/support_turns.txt`, one after another, at
 150 words a minute. It is scored turn by turn (`score_turns`) and read as the pipeline reads it

@@ -169,7 +169,7 @@ def words_and_parties(recordings: Sequence[Path], model: str, to: Path) -> None:
 
 
 def on_all_cores(recordings: Sequence[Path], model: str, to: Path) -> None:
-    """Hear recordings in as many processes as there are cores, dealt out in turn."""
+    """Hear recordings in as many processes as there are cores, one after another in turn."""
     import torch
 
     cores = len(os.sched_getaffinity(0))

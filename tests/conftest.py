@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from support.balance import balanced
 from support.commands import commands
-from support.factories import not_analyzed
+from support.factories import without_analysis
 from support.firms import Firm, firm, firm_in
 from support.once import Once
 from support.prefect_nights import FORKS, make_home, server
@@ -119,7 +119,7 @@ def studied(once: Once) -> Firm:
 @pytest.fixture(scope="session")
 def sound(once: Once) -> Path:
     """A folder with a landing folder and a warehouse that is right, to be copied."""
-    return once.made("sound", lambda to: put(to, rich("a"), rich("b"), not_analyzed("broken")))
+    return once.made("sound", lambda to: put(to, rich("a"), rich("b"), without_analysis("broken")))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from support.factories import not_analyzed, sha
+from support.factories import sha, without_analysis
 from support.once import Once
 from support.warehouses import put, rich
 from warmline import landing
@@ -98,7 +98,7 @@ def test_the_page_is_of_the_call_that_is_named(shared: Path) -> None:
 
 
 def test_a_copy_of_a_recording_does_not_make_its_call_ambiguous(tmp_path: Path) -> None:
-    copy = not_analyzed("c", status=Status.DUPLICATE, path="/copy/c.wav", audio="c")
+    copy = without_analysis("c", status=Status.DUPLICATE, path="/copy/c.wav", audio="c")
     put(tmp_path, rich("c", audio="c"), copy)
     assert found(tmp_path, "c") == "/calls/c.wav"
 
@@ -119,7 +119,9 @@ def test_reviews_are_listed_by_the_call_that_is_named(shared: Path) -> None:
 
 def test_failed_calls_that_share_an_id_are_put_back_one_by_one(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        failed = not_analyzed("c", status=Status.FAILED, code="fault", audio=name, path=f"/{name}")
+        failed = without_analysis(
+            "c", status=Status.FAILED, code="fault", audio=name, path=f"/{name}"
+        )
         landing.write(replace(failed, failed_runs=3), tmp_path / "landing")
     put(tmp_path)
     first, second = (f"c~{sha(name)[:8]}" for name in ("one", "two"))

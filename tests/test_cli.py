@@ -131,7 +131,7 @@ def warehouse(tmp_path_factory) -> Path:
     )
     landing.write(call, folder / "landing")
     landing.write(factories.call("c-18", path="/calls/other/evening.wav"), folder / "landing")
-    landing.write(factories.not_analyzed("broken"), folder / "landing")
+    landing.write(factories.without_analysis("broken"), folder / "landing")
     path = folder / "warehouse.duckdb"
     publish(folder / "landing", path, factories.definitions_of([call]))
     return path

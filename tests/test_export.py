@@ -161,7 +161,7 @@ def test_the_names_of_files_of_any_ids_differ_and_can_be_written(ids):
 
 
 def test_what_cannot_be_exported_is_said(tmp_path):
-    published(tmp_path, factories.call("c"), factories.not_analyzed("broken"))
+    published(tmp_path, factories.call("c"), factories.without_analysis("broken"))
     landing.write(factories.call("late"), tmp_path / "w.landing")
     run = CliRunner().invoke
     place = ["--warehouse", str(tmp_path / "w.duckdb"), "--to", str(tmp_path / "out")]

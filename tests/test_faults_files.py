@@ -301,7 +301,7 @@ def test_a_damaged_model_is_named_and_what_to_type(tmp_path, engines):
 
 def test_failed_calls_are_in_the_warehouse_with_their_reason(tmp_path):
     add_recordings(tmp_path, "a")
-    failed = factories.not_analyzed(
+    failed = factories.without_analysis(
         "a", status=Status.FAILED, code="timeout", path=str(tmp_path / "calls" / "a.wav")
     )
     landing.write(replace(failed, failed_runs=2), tmp_path / "w.landing")

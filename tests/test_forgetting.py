@@ -15,7 +15,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from support.factories import call, cue, definitions_of, measured, moment, not_analyzed
+from support.factories import call, cue, definitions_of, measured, moment, without_analysis
 from support.forked import die, ended
 from support.marked import evaluation
 from support.once import Once
@@ -132,7 +132,7 @@ def test_the_next_night_does_not_bring_it_back(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"a" * 1000)
     cache_keys = CacheKeys(Settings(), MODELS, "rules")
     (pending,) = make_plan([tmp_path], tmp_path / "l", cache_keys).pending
-    landing.write(replace(not_analyzed("a"), recording=pending.recording), tmp_path / "l")
+    landing.write(replace(without_analysis("a"), recording=pending.recording), tmp_path / "l")
     landing.erase(tmp_path / "l", Selection(calls=frozenset({"a"})))
     plan = make_plan([tmp_path / "a.wav"], tmp_path / "l", cache_keys)
     assert (plan.pending, plan.unchanged) == ((), ())

@@ -81,7 +81,7 @@ def require_storable(folder: Path, content: bytes) -> None:
     texts = [known.call_id, *known.extra, *known.extra.values(), known.agent_id or ""]
     assert all("\n" not in text and "\x00" not in text and "\x1b" not in text for text in texts)
     assert known.call_id
-    landing.write(replace(factories.not_analyzed("a"), metadata=known), folder / "landing")
+    landing.write(replace(factories.without_analysis("a"), metadata=known), folder / "landing")
 
 
 def try_sidecar(folder: Path, content: Any, encoding: str) -> None:

@@ -134,7 +134,7 @@ def test_the_whole_way_with_names_of_strangers(tmp_path: Path) -> None:
     some = NASTY[:6]
     calls = [
         replace(
-            factories.not_analyzed(f"c{i}", status=Status.FAILED, path=f"/calls/{name}.wav"),
+            factories.without_analysis(f"c{i}", status=Status.FAILED, path=f"/calls/{name}.wav"),
             reason=f"{name}: odd",
         )
         for i, name in enumerate(some)

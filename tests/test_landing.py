@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as tries
 from hypothesis import strategies as st
 
-from support.factories import ANALYZED_AT, call, cue, measured, not_analyzed, sha
+from support.factories import ANALYZED_AT, call, cue, measured, sha, without_analysis
 from support.forked import die_at, ended
 from warmline import landing
 from warmline.analysis import CallAnalysis
@@ -52,8 +52,8 @@ def test_any_analysis_is_read_back_as_it_was_written(
 
 
 def test_files_lie_under_the_digest_of_the_audio_or_of_the_path(tmp_path: Path) -> None:
-    whole, refused = call("c"), not_analyzed("r", path="/calls/r.wav")
-    double = not_analyzed("d", audio="c", status=Status.DUPLICATE, code="duplicate")
+    whole, refused = call("c"), without_analysis("r", path="/calls/r.wav")
+    double = without_analysis("d", audio="c", status=Status.DUPLICATE, code="duplicate")
     digest, path_digest = sha("c"), sha("/calls/r.wav")
     assert landing.write(whole, tmp_path) == (
         tmp_path / "analyses" / digest[:2] / f"{digest}.parquet"
@@ -115,14 +115,14 @@ def test_a_damaged_file_is_named_and_leaves_the_others_readable(
 
 
 def test_a_refusal_gives_way_when_the_path_succeeds(tmp_path: Path) -> None:
-    landing.write(not_analyzed("c"), tmp_path)
+    landing.write(without_analysis("c"), tmp_path)
     landing.write(call("c", analyzed_at=LATER), tmp_path)
     assert [k.status for k in landing.known(tmp_path)] == [Status.ANALYZED]
     assert not list((tmp_path / "refused").rglob("*.parquet"))
 
 
 def test_the_newest_of_a_path_counts_and_packing_keeps_no_other(tmp_path: Path) -> None:
-    landing.write(not_analyzed("c"), tmp_path)
+    landing.write(without_analysis("c"), tmp_path)
     landing.compact(tmp_path)
     landing.write(call("c", audio="first", analyzed_at=LATER), tmp_path)
     landing.write(call("c", audio="second", analyzed_at=LATER + timedelta(1)), tmp_path)

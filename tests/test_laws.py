@@ -1,6 +1,6 @@
-"""Laws that hold across rooms: what must not matter changes what it should, and nothing else.
+"""Laws that hold across stages: what must not matter changes what it should, and nothing else.
 
-Shifting, swapping, scaling and silence at the ends are tried in the rooms' own tests.
+Shifting, swapping, scaling and silence at the ends are tried in the tests of each stage.
 """
 
 from dataclasses import replace

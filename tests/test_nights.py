@@ -17,7 +17,7 @@ from support.factories import (
     call,
     definitions_of,
     measured,
-    not_analyzed,
+    without_analysis,
 )
 from support.firms import land_together
 from warmline import landing
@@ -173,10 +173,12 @@ def put(folder: Path, lost: int) -> Path:
         call(f"t{i}", says=said, roles=NO_ROLES if i < lost else CUSTOMER_AND_AGENT, **tonight)
         for i in range(8)
     ]
-    failed = not_analyzed("slow", status=Status.FAILED, code="timeout", reason="gave up after 9 s")
+    failed = without_analysis(
+        "slow", status=Status.FAILED, code="timeout", reason="gave up after 9 s"
+    )
     analyses += [
-        not_analyzed("bad-1", analyzed_at=at(NIGHT)),
-        not_analyzed("bad-2", analyzed_at=at(NIGHT)),
+        without_analysis("bad-1", analyzed_at=at(NIGHT)),
+        without_analysis("bad-2", analyzed_at=at(NIGHT)),
         replace(failed, analyzed_at=at(NIGHT), failed_runs=3),
     ]
     land_together(analyses, folder / "w.landing")
@@ -333,7 +335,7 @@ def test_a_share_that_could_not_be_analyzed_needs_no_history(by_status, lines):
 
 def test_a_first_night_of_refused_calls_asks_for_a_person(tmp_path):
     for name in ("a", "b", "c"):
-        landing.write(not_analyzed(name, analyzed_at=at(NIGHT)), tmp_path / "w.landing")
+        landing.write(without_analysis(name, analyzed_at=at(NIGHT)), tmp_path / "w.landing")
     publish(tmp_path / "w.landing", tmp_path / "w.duckdb", {})
     report = read_night(tmp_path / "w.duckdb", NIGHT, NightSettings())
     assert report.alarms == ("calls without an analysis (refused, no speech): 3 of 3",)
@@ -364,8 +366,8 @@ def run_of(hour: int, **values: object) -> RunFacts:
 def publish_two_runs(tmp_path: Path) -> None:
     said = [("B", 0.0, 2.0, "how can I help")]
     landed = [
-        not_analyzed("early-1", analyzed_at=at(NIGHT, 3)),
-        not_analyzed("early-2", analyzed_at=at(NIGHT, 3)),
+        without_analysis("early-1", analyzed_at=at(NIGHT, 3)),
+        without_analysis("early-2", analyzed_at=at(NIGHT, 3)),
         call("late", says=said, analyzed_at=at(NIGHT, 10)),
     ]
     for analysis in landed:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from support.factories import call, not_analyzed, sha
+from support.factories import call, sha, without_analysis
 from warmline import landing
 from warmline.cli import app
 from warmline.errors import MetadataError
@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
     land(tmp_path, "anna-1", "anna", 2)
     land(tmp_path, "anna-2", "anna", 10)
     land(tmp_path, "ben-1", "ben", 5)
-    landing.write(not_analyzed("cleo-1"), tmp_path / "l")
+    landing.write(without_analysis("cleo-1"), tmp_path / "l")
     return tmp_path
 
 

@@ -140,7 +140,7 @@ def test_of_two_new_copies_the_first_is_analyzed(calls, landed):
 def test_an_unreadable_file_is_refused_once(calls, landed):
     (calls / "empty.wav").write_bytes(b"")
     assert pending(plan(calls, landed))["empty.wav"] == "empty_file"
-    refused = factories.not_analyzed("empty", path=str(calls / "empty.wav"), code="empty_file")
+    refused = factories.without_analysis("empty", path=str(calls / "empty.wav"), code="empty_file")
     landing.write(refused, landed)
     assert "empty.wav" not in pending(plan(calls, landed))
     (calls / "empty.wav").write_bytes(b"now it is there")

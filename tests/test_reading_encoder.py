@@ -1,4 +1,4 @@
-"""MiniLM as the language room reads with it: the published vectors, and each text for itself."""
+"""MiniLM as the language stage reads with it: the published vectors, and each text for itself."""
 
 import json
 import random

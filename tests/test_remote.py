@@ -236,7 +236,7 @@ def test_what_is_forgotten_stays_forgotten_and_leaves_nothing(tmp_path, bucket, 
 
 def test_what_crashes_processes_is_given_up(tmp_path, bucket):
     (call, _) = planned(tmp_path).pending
-    failed = factories.not_analyzed("c-1", path=A, status=Status.FAILED, code="process_died")
+    failed = factories.without_analysis("c-1", path=A, status=Status.FAILED, code="process_died")
     failed = replace(failed, recording=call.recording, failed_runs=3)
     landing.write(failed, tmp_path / "w.landing")
     assert planned(tmp_path).given_up == (A,)

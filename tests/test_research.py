@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from support.factories import call, cue, definitions_of, measured, moment, not_analyzed
+from support.factories import call, cue, definitions_of, measured, moment, without_analysis
 from support.firms import Firm, world
 from warmline import landing
 from warmline.cli import app
@@ -58,7 +58,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         call("ben-1", customer_id="ben", agent_id="x", started_at=day(2)),
         call("cleo-1", customer_id="cleo", agent_id="y", started_at=day(3)),
         call("played", customer_id="robot", started_at=day(3), is_simulated=True),
-        not_analyzed("broken"),
+        without_analysis("broken"),
     ]
     for analysis in analyses:
         landing.write(analysis, folder / "l")

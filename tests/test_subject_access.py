@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from support.factories import ANALYZED_AT, call, cue, definitions_of, measured, not_analyzed
+from support.factories import ANALYZED_AT, call, cue, definitions_of, measured, without_analysis
 from support.marked import evaluation
 from support.once import Once
 from warmline import landing
@@ -32,7 +32,7 @@ def publish_subjects(tmp_path: Path) -> None:
         call("c1", says=SAYS, cues=cues, metrics=[measured("dead_air_s", None, 2.5)], **known),
         redactions=hidden,
     )
-    refused = not_analyzed("c2")
+    refused = without_analysis("c2")
     refused = replace(refused, metadata=replace(refused.metadata, customer_id="anna"))
     other = call("c3", says=[("B", 0.0, 2.0, "good morning zanthoxyl")], customer_id="ben")
     for analysis in (one, refused, other):

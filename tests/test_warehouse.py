@@ -10,7 +10,7 @@ from support.factories import (
     call,
     definitions_of,
     measured,
-    not_analyzed,
+    without_analysis,
 )
 from support.warehouses import contents, put, rich, rows
 from warmline import landing
@@ -84,8 +84,8 @@ def test_a_summary_has_a_row_for_every_recording(tmp_path: Path) -> None:
     put(
         tmp_path,
         rich(),
-        not_analyzed("broken"),
-        not_analyzed("copy", status=Status.DUPLICATE, code="same_bytes", audio="rich"),
+        without_analysis("broken"),
+        without_analysis("copy", status=Status.DUPLICATE, code="same_bytes", audio="rich"),
         call("silent-cues", metrics=[rate("answered_rate", None, 0, 0, no_answer="no cue")]),
     )
     summary = rows(

@@ -19,7 +19,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 def peak_mb(folder: Path, calls: int) -> float:
     """Of a process that publishes so many calls, each in a file of its own."""
-    short = factories.not_analyzed("c")
+    short = factories.without_analysis("c")
     for i in range(calls):
         recording = factories.recording(f"c-{i}")
         metadata = replace(short.metadata, call_id=f"c-{i}")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from support.factories import (
-    not_analyzed,
     sha,
+    without_analysis,
 )
 from support.warehouses import LATER, contents, put, rich, rows
 from warmline import landing
@@ -17,7 +17,7 @@ from warmline.warehouse.access_log import accesses, note_access
 
 
 def test_publishing_again_builds_nothing(tmp_path: Path) -> None:
-    put(tmp_path, rich(), not_analyzed("broken"))
+    put(tmp_path, rich(), without_analysis("broken"))
     before = (tmp_path / "w.duckdb").stat()
     report = put(tmp_path)
     assert (report.rebuilt, report.loaded, report.unchanged) == (False, 0, 2)
@@ -28,7 +28,7 @@ def test_publishing_again_builds_nothing(tmp_path: Path) -> None:
 def test_only_what_changed_is_loaded_and_the_result_is_that_of_a_fresh_start(
     tmp_path: Path,
 ) -> None:
-    put(tmp_path, rich("a"), rich("b"), rich("c"), not_analyzed("d"))
+    put(tmp_path, rich("a"), rich("b"), rich("c"), without_analysis("d"))
     changed = rich("b", analyzed_at=LATER, duration_s=90.0)
     gone = landing.known(tmp_path / "landing").by_path("/calls/c.wav")
     assert gone is not None
@@ -49,7 +49,7 @@ def test_only_what_changed_is_loaded_and_the_result_is_that_of_a_fresh_start(
 
 
 def test_packing_the_landing_folder_changes_no_row(tmp_path: Path) -> None:
-    put(tmp_path, *(rich(f"c{i}") for i in range(5)), not_analyzed("d"))
+    put(tmp_path, *(rich(f"c{i}") for i in range(5)), without_analysis("d"))
     before = contents(tmp_path)
     landing.compact(tmp_path / "landing", rows_in_pack=4)
     report = put(tmp_path)

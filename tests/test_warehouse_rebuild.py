@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from support.factories import definitions_of, not_analyzed, sha
+from support.factories import definitions_of, sha, without_analysis
 from support.marked import evaluation
 from support.once import Once
 from support.warehouses import contents, put, rich, rows
@@ -93,7 +93,7 @@ OUTCOME = OutcomeLine(2, "nps", "c7", occurred_at=datetime(2030, 1, 1), value=9.
 
 def fill(tmp_path: Path) -> None:
     twice = rich("a", audio="other", path="/2/a.wav")
-    for analysis in (rich("a"), twice, rich("b"), not_analyzed("d")):
+    for analysis in (rich("a"), twice, rich("b"), without_analysis("d")):
         landing.write(analysis, tmp_path / "landing")
     at = datetime(2030, 1, 2, tzinfo=UTC)
     write_outcomes([OUTCOME], tmp_path / "landing", source="o.csv", loaded_at=at)

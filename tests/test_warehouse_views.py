@@ -14,7 +14,7 @@ from support.factories import (
     cue,
     definitions_of,
     measured,
-    not_analyzed,
+    without_analysis,
 )
 from support.firms import land_together
 from support.warehouses import LATER, SAYS, put, rich, rows
@@ -166,9 +166,9 @@ def test_the_night_report_counts_what_became_of_everything(tmp_path: Path) -> No
         tmp_path,
         rich("a"),
         call("b", roles=NO_ROLES, source=SpeakerSource.DIARIZATION),
-        not_analyzed("c"),
-        not_analyzed("d", status=Status.FAILED, code="fault", reason="stage words: fault"),
-        not_analyzed("e", status=Status.NO_SPEECH, code="no_speech", reason="no voice"),
+        without_analysis("c"),
+        without_analysis("d", status=Status.FAILED, code="fault", reason="stage words: fault"),
+        without_analysis("e", status=Status.NO_SPEECH, code="no_speech", reason="no voice"),
         rich("later", analyzed_at=LATER),
     )
     assert rows(

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import duckdb
 import pytest
 
-from support.factories import call, cue, measured, not_analyzed
+from support.factories import call, cue, measured, without_analysis
 from support.pages import EVIL, FROM_HERE, SAYS, Served, _told_apart, audible, serving
 from support.warehouses import put
 from support.week import day
@@ -238,7 +238,7 @@ def test_text_of_strangers_is_never_code(tmp_path: Path) -> None:
         direction=EVIL,
     )
     percent = audible(tmp_path, "half", direction="50 % (of it)", agent_id="bob")
-    put(tmp_path, evil, _told_apart(tmp_path, percent), not_analyzed("broken"))
+    put(tmp_path, evil, _told_apart(tmp_path, percent), without_analysis("broken"))
     with serving(tmp_path) as served:
         browser = served.alone()
         posted = {"id": EVIL, "start_s": "1", "kind": "comment", "text": EVIL}

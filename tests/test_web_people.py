@@ -111,8 +111,8 @@ def test_a_week_is_called_another_only_where_its_interval_leaves_out_those_befor
     )
     assert more is not None and less is not None and (more.way, less.way) == ("higher", "lower")
     assert change([a_week(16, 9, 20, 0.25, 0.67)]) is None, "there is nothing before"
-    unsaid = a_week(23, 0, 0, 0, 0) | {"answered_low": None, "week": None}
-    assert change([unsaid, *before, a_week(16, 9, 20, 0.25, 0.67)]) == alike
+    unanswered = a_week(23, 0, 0, 0, 0) | {"answered_low": None, "week": None}
+    assert change([unanswered, *before, a_week(16, 9, 20, 0.25, 0.67)]) == alike
 
 
 def test_agents_and_teams_say_in_words_whether_a_week_is_a_change(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Measures of a counselling session: what the manuals count, with directions and equal weights.
 
 The list was fixed once, before any session was scored with it: the summary indices of MISC 2.5 and
-MITI 4.2.1 that the language room reads, and uptake. Nothing is fitted to the sessions.
+MITI 4.2.1 that the language stage reads, and uptake. Nothing is fitted to the sessions.
 """
 
 from collections.abc import Callable, Sequence

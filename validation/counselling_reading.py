@@ -1,4 +1,4 @@
-"""Counselling sessions as the language room reads them, beside what people labelled (AnnoMI)."""
+"""Counselling sessions as the language stage reads them, beside what people labelled (AnnoMI)."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +23,7 @@ INPUT = frozenset({Act.INFORMATION, Act.ADVICE, Act.CONFRONTATION})
 
 @dataclass(frozen=True)
 class Read:
-    """One therapist's utterance as the language room reads it, beside its labels."""
+    """One therapist's utterance as the language stage reads it, beside its labels."""
 
     session_id: str
     labels: Utterance

@@ -76,7 +76,7 @@ class _Heard:
     transcript: Transcript
     talk: Conversation
     floor: Floor
-    is_withheld: bool = False
+    is_suppressed: bool = False
 
 
 def validate_floor(context: Context) -> Section:
@@ -125,7 +125,7 @@ def _told(call: SimulatedCall, context: Context) -> _Heard:
 def _heard(call: SimulatedCall, folder: str, listener: Listener, context: Context) -> _Heard:
     heard = listener.heard(play(call, context.work / folder))
     return _Heard(
-        call.truth, heard.speech, heard.transcript, heard.talk, heard.floor, heard.is_withheld
+        call.truth, heard.speech, heard.transcript, heard.talk, heard.floor, heard.is_suppressed
     )
 
 
@@ -173,7 +173,7 @@ def _matched(planted: Sequence[Event], found: Sequence[Event]) -> Found:
 
 def _intro(calls: Sequence[SimulatedCall], mono: Sequence[_Heard]) -> str:
     minutes = sum(call.truth.duration_s for call in calls) / 60
-    doubted = sum(call.is_withheld for call in mono)
+    doubted = sum(call.is_suppressed for call in mono)
     return (
         f"{len(calls)} generated calls ({minutes:.0f} minutes; synthetic voices, so this says "
         "whether the arithmetic and the listening are right, not how people speak). Entries are "
@@ -185,7 +185,7 @@ def _intro(calls: Sequence[SimulatedCall], mono: Sequence[_Heard]) -> str:
         "class of an overlap, from the sound alone, and as the measure `backchannels` has it, "
         "which a recognised word that is no listener's refuses. The mono mixes are of other calls, "
         "made by a seed that no threshold of one channel was set on. In them, measures of "
-        f"single parties are withheld in {doubted} of {len(mono)} calls, because the voices could "
+        f"single parties are not given in {doubted} of {len(mono)} calls, because the voices could "
         f"not be told apart surely; their events are counted here all the same. {_unsure(mono)}"
     )
 

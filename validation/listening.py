@@ -1,4 +1,4 @@
-"""Recordings on their way through the house, as `warmline analyze` sends them, and kept."""
+"""Recordings on their way through the stages, as `warmline analyze` sends them, and kept."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ _ROLES = {"channel_roles": {"0": "customer", "1": "agent"}, "language": "en"}
 class Heard:
     """What was heard in a recording, and its floor: measures of parties included.
 
-    `is_withheld` says that `warmline analyze` does not say these of single parties, because the
+    `is_suppressed` says that `warmline analyze` does not say these of single parties, because the
     voices could not be told apart surely.
     """
 
@@ -41,7 +41,7 @@ class Heard:
     prosody: Prosody
     empathy: Empathy
     duration_s: float
-    is_withheld: bool
+    is_suppressed: bool
 
 
 class Listener:
@@ -83,8 +83,8 @@ def _heard(analysis: CallAnalysis, settings: Settings) -> Heard | None:
     if prosody is None or empathy is None or analysis.floor is None:
         return None
     floor = measure(speech, transcript, talk, duration_s, settings.floor)
-    is_withheld = floor.metrics != analysis.floor.metrics
-    return Heard(speech, transcript, talk, floor, prosody, empathy, duration_s, is_withheld)
+    is_suppressed = floor.metrics != analysis.floor.metrics
+    return Heard(speech, transcript, talk, floor, prosody, empathy, duration_s, is_suppressed)
 
 
 def play(call: SimulatedCall, folder: Path) -> Path:

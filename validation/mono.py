@@ -119,7 +119,7 @@ def _table(both: Sequence[Both]) -> Table:
 
 
 def _doubts(pairs: Sequence[_Pair]) -> str:
-    withheld = [p.call for p in pairs if p.mono.is_withheld]
+    suppressed = [p.call for p in pairs if p.mono.is_suppressed]
     known = [p for p in pairs if p.mono.talk.party_of(RoleName.AGENT) is not None]
     right = sum(
         p.party_of.get(p.mono.talk.party_of(RoleName.AGENT) or "")
@@ -128,7 +128,7 @@ def _doubts(pairs: Sequence[_Pair]) -> str:
     )
     extra = sum(len(p.mono.speech.parties) != 2 for p in pairs)
     return (
-        f"In the mono mixes, party-level measures are withheld in {len(withheld)} of {len(pairs)} "
+        f"In the mono mixes, party-level measures are not given in {len(suppressed)} of {len(pairs)} "
         "calls (`speech.min_confidence`); the errors above count them all the same. Another "
         f"number of voices than two was found in {extra}. Nothing told the mono calls who is the "
         f"agent: it was inferred from the words in {len(known)}, rightly in {right}, and left "

@@ -326,10 +326,10 @@ class ProgressFile:
 class ProgressWriter:
     """Reports the progress of one call, from any process, in its slot of a ProgressFile."""
 
-    board: Path
+    path: Path
     place: int
 
     def __call__(self, share: float) -> None:
         """Write the share that is done; does nothing once the file is removed."""
-        with suppress(FileNotFoundError), self.board.open("r+b", buffering=0) as file:
+        with suppress(FileNotFoundError), self.path.open("r+b", buffering=0) as file:
             os.pwrite(file.fileno(), _SHARE.pack(share), self.place * _SHARE.size)

@@ -75,7 +75,7 @@ NO_WORDS = words_of()
 def conversation_of(
     speech: Speech, transcript: Transcript = NO_WORDS, roles: dict[str, RoleName] | None = None
 ) -> Conversation:
-    """Turns as the turns room builds them, with the roles given."""
+    """Turns as the turns stage builds them, with the roles given."""
     known = roles or {}
     turns = build_turns(speech, transcript, Settings().turns)
     return Conversation(
@@ -92,7 +92,7 @@ _TEXTS = ["yeah", "mm-hm", "okay", "no", "what?", "so", "I'm", "sorry", "the", "
 
 @st.composite
 def calls(draw: st.DrawFn, parties: str = "AB") -> tuple[Speech, Transcript]:
-    """Any speech of these parties, bridged as by the speech room, and words in and near it."""
+    """Any speech of these parties, bridged as by the speech stage, and words in and near it."""
     spans: dict[str, list[tuple[float, float]]] = {}
     words: list[tuple[str, float, float, str]] = []
     for party in parties:

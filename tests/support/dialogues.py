@@ -44,12 +44,12 @@ def dialogue(*said: str, roles: dict[str, str] | None = None, confidence: float 
 
 
 def moments_of(call: Dialogue) -> tuple[Moment, ...]:
-    """What the language room reads in a dialogue."""
+    """What the language stage reads in a dialogue."""
     return read(*call, Settings().language)
 
 
 def empathy_of(call: Dialogue, *, holds: tuple[Silence, ...] = (), **chosen: object) -> Empathy:
-    """What leaves the empathy room for a dialogue; `chosen` are settings of [empathy]."""
+    """What the empathy stage gives for a dialogue; `chosen` are settings of [empathy]."""
     settings = Settings().empathy.model_copy(update=chosen)
     floor = replace(NO_FLOOR, silences=holds)
     return measure(call[0], moments_of(call), floor, settings)

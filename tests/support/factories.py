@@ -247,7 +247,7 @@ def _prosody_of(turns: Sequence[Turn], roles: Mapping[str, RoleName]) -> Prosody
     return Prosody(tuple(parties), tuple(of_turns), ())
 
 
-def not_analyzed(
+def without_analysis(
     call_id: str,
     *,
     status: Status = Status.REFUSED,

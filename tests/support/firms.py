@@ -1,4 +1,4 @@
-"""A small firm whose calls and churn are made by known rules, for tests of the research room.
+"""A small firm whose calls and churn are made by known rules, for tests of research.
 
 Upset customers show more feelings early, are answered less and leave more; good agents answer more
 and keep more. Both make answering look better than it is. What answering itself does is `effect`.

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import numpy as np
 from starlette.testclient import TestClient
 
-from support.factories import call, cue, measured, moment, not_analyzed
+from support.factories import call, cue, measured, moment, without_analysis
 from support.warehouses import put
 from support.week import day
 from warmline.analysis import CallAnalysis, Overlap, Quote, Silence, missing_metric, rate
@@ -97,7 +97,7 @@ def publish_calls(folder: Path) -> None:
     """Publish two calls of Ann and Bob that can be heard, and one that was refused."""
     ann = audible(folder, "ann-1")
     bob = audible(folder, "bob-1", agent_id="bob", queue="bills", started_at=day(17))
-    put(folder, ann, _told_apart(folder, bob), not_analyzed("broken"))
+    put(folder, ann, _told_apart(folder, bob), without_analysis("broken"))
 
 
 def _told_apart(folder: Path, analysis: CallAnalysis) -> CallAnalysis:

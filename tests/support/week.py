@@ -12,8 +12,8 @@ from support.factories import (
     definitions_of,
     measured,
     moment,
-    not_analyzed,
     sha,
+    without_analysis,
 )
 from support.marked import evaluation
 from warmline import landing
@@ -205,9 +205,9 @@ WEEK = (
         started_at=day(19),
         says=[("A", 0.0, 2.0, "yes"), ("B", 2.5, 5.0, "no")],
     ),
-    not_analyzed("empty"),
-    not_analyzed("noise", code="not_audio", reason="the file is no sound"),
-    not_analyzed("empty-too"),
+    without_analysis("empty"),
+    without_analysis("noise", code="not_audio", reason="the file is no sound"),
+    without_analysis("empty-too"),
 )
 
 

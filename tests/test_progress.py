@@ -16,38 +16,38 @@ def _report_for_ever(writer: ProgressWriter) -> None:
 
 
 def test_what_another_process_tells_is_read() -> None:
-    board = ProgressFile()
-    process = multiprocessing.get_context("spawn").Process(target=board.writer(3), args=(0.25,))
+    progress = ProgressFile()
+    process = multiprocessing.get_context("spawn").Process(target=progress.writer(3), args=(0.25,))
     process.start()
     process.join()
-    assert [board.share(place) for place in (0, 3, 7)] == [0.0, 0.25, 0.0]
-    assert board.writer(3) == ProgressWriter(board.path, 3)
-    assert board.share(3) == 0.0
-    board.close()
+    assert [progress.share(place) for place in (0, 3, 7)] == [0.0, 0.25, 0.0]
+    assert progress.writer(3) == ProgressWriter(progress.path, 3)
+    assert progress.share(3) == 0.0
+    progress.close()
 
 
 def test_a_process_that_is_killed_while_it_tells_holds_nobody_up() -> None:
-    board = ProgressFile()
+    progress = ProgressFile()
     process = multiprocessing.get_context("spawn").Process(
-        target=_report_for_ever, args=(board.writer(0),)
+        target=_report_for_ever, args=(progress.writer(0),)
     )
     process.start()
-    while board.share(0) == 0.0:
+    while progress.share(0) == 0.0:
         assert process.is_alive()
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()
-    board.writer(1)(1.0)
-    assert (board.share(0), board.share(1)) == (0.5, 1.0)
-    board.close()
+    progress.writer(1)(1.0)
+    assert (progress.share(0), progress.share(1)) == (0.5, 1.0)
+    progress.close()
 
 
 def test_a_board_that_was_taken_down_is_told_nothing() -> None:
-    board = ProgressFile()
-    writer = board.writer(0)
-    board.close()
+    progress = ProgressFile()
+    writer = progress.writer(0)
+    progress.close()
     writer(1.0)
-    assert not Path(board.path).exists()
+    assert not Path(progress.path).exists()
 
 
 def test_a_part_lies_within_the_whole() -> None:
