@@ -128,8 +128,9 @@ def _doubts(pairs: Sequence[_Pair]) -> str:
     )
     extra = sum(len(p.mono.speech.parties) != 2 for p in pairs)
     return (
-        f"In the mono mixes, party-level measures are not given in {len(suppressed)} of {len(pairs)} "
-        "calls (`speech.min_confidence`); the errors above count them all the same. Another "
+        "In the mono mixes, party-level measures are not given in "
+        f"{len(suppressed)} of {len(pairs)} calls (`speech.min_confidence`); the errors "
+        "above count them all the same. Another "
         f"number of voices than two was found in {extra}. Nothing told the mono calls who is the "
         f"agent: it was inferred from the words in {len(known)}, rightly in {right}, and left "
         "unknown in the others."
