@@ -249,6 +249,7 @@ def test_a_comment_and_a_scorecard_are_saved(visitor: Visitor) -> None:
     page.locator("#comments .said").wait_for()
     assert page.locator("#comments").inner_text().startswith("0:09 Asks before she listens")
     page.get_by_role("link", name="Score: Conversation").click()
+    page.locator("#q-feelings_answered").click()
     page.locator("#q-feelings_answered .hear-it").first.click()
     until(page, "document.getElementById('sound').currentTime > 3.3")
     assert "/call/score" in page.url and page.locator("#turn-1.now").is_visible()
@@ -256,7 +257,7 @@ def test_a_comment_and_a_scorecard_are_saved(visitor: Visitor) -> None:
     for choice in rest:
         choice.check()
     page.get_by_role("button", name="Save as final").click()
-    assert "1 question left" in page.locator("#so-far").inner_text()
+    assert "1 of 7 left" in page.locator("#so-far").inner_text()
     assert page.evaluate("document.activeElement.name") == last.get_attribute("name"), "it is shown"
     assert rest[0].is_checked(), "what was answered is kept"
     last.check()
@@ -272,7 +273,8 @@ def test_a_call_is_scored_by_keys_and_what_was_found_is_taken_over(visitor: Visi
     page = replace(visitor, state=let_in(visitor.browser, visitor.base, "rea")).page()
     page.goto("/calls?days=all")
     page.get_by_role("link", name="Score it: bob-1").click()
-    page.wait_for_url("**/call/score*")
+    page.get_by_role("link", name="Conversation", exact=True).click()
+    page.wait_for_url("**/call/score*form=conversation")
     offered = page.locator("fieldset[data-offered]").count()
     questions = page.locator("fieldset[data-weight]").count()
     assert page.locator("input[type=radio]:checked").count() == 0 and 0 < offered < questions
@@ -284,7 +286,7 @@ def test_a_call_is_scored_by_keys_and_what_was_found_is_taken_over(visitor: Visi
     }
     assert page.evaluate("document.getElementById('sound').currentTime") < stop + 1.5, "no further"
     page.get_by_role("button", name="Hear what was found").click()
-    page.locator(".scoring .scrolls a.time").first.click()  # the pointer, then keys
+    page.locator(".scrolls a.time").first.click()  # the pointer, then keys
     page.keyboard.press("y")
     assert page.locator("[name=greeted][value=yes]").is_checked()
     page.keyboard.press("2")
@@ -356,6 +358,7 @@ def test_enter_sends_no_other_answer_than_the_one_that_is_filled_in(visitor: Vis
     page.goto("/call/score?id=bob-1&form=conversation")
     for choice in page.get_by_label("yes", exact=True).all():
         choice.check()
+    page.locator("#q-greeted").click(position={"x": 5, "y": 5})
     page.get_by_label("Note").first.fill("well done")
     page.get_by_label("Note").first.press("Enter")
     page.wait_for_load_state("networkidle")
@@ -466,7 +469,7 @@ def test_a_monday_of_a_lead(visitor: Visitor, tmp_path: Path) -> None:
     page.get_by_role("button", name="Appeal").click()
     page.get_by_text("? appealed").first.wait_for()
     page.goto("/work")
-    page.get_by_role("link", name="Conversation: ").first.click()
+    page.get_by_role("link", name="Quick scorecard: ").first.click()
     page.get_by_label("Why").fill("It is")
     page.get_by_text("Overturn: change answers").click()
     page.get_by_label("yes", exact=True).first.check()

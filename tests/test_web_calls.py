@@ -256,7 +256,7 @@ def test_phrases_lead_to_their_second(reading: Any) -> None:
 
 def test_the_list_says_which_calls_were_scored(served: Served) -> None:
     rea = served.logged_in(Role.REVIEWER, "rea")
-    (form,) = forms(served.site.warehouse.path).values()
+    form = forms(served.site.warehouse.path)["conversation"]
     yes = {"id": "ann-1", "form": form.name} | {q.id: "yes" for q in form.questions}
     rea.post("/call/score", data=yes | {"greeted": "no", "save": "final"}, headers=FROM_HERE)
     rea.post("/call/score", data=yes | {"id": "bob-1", "save": "draft"}, headers=FROM_HERE)

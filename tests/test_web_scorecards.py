@@ -41,7 +41,7 @@ from warmline.web.store import audit
 
 
 def test_a_scorecard_keeps_drafts_and_every_version(browser: Any, served: Served) -> None:
-    (form,) = forms(served.site.warehouse.path).values()
+    form = forms(served.site.warehouse.path)["conversation"]
     blank = {"id": "ann-1", "form": form.name}
     shown = browser.get("/call/score", params=blank)
     assert "Greeted the customer" in shown.text and "never interrupted" in shown.text
@@ -99,6 +99,23 @@ def test_a_call_is_scored_beside_its_sound_its_words_and_what_was_found(tmp_path
             "/call/score?id=ann-1&form=conversation", headers={"Accept-Language": "de"}
         ).text
         opened = served.site.store.read(sa.select(audit).where(audit.c.action == "opened"))
+        quick = rea.get("/call/score?id=ann-1").text
+        first = {"id": "ann-1", "form": "quick", "greeted": "yes", "identity_checked": "yes"}
+        given = first | {"feelings_answered": "no", "settled": "yes", "settled.by": "machine"}
+        lead = served.logged_in(Role.LEAD, "lou")
+        two = {"person.1": "rea", "person.2": "lou", "n": "1", "by": "any", "seed": "1"}
+        asked_of = {"title": "blind", "form": "quick", "days": "all"} | two
+        assert send(lead, "/calibration/begin", **asked_of).status_code == 303
+        blind = rea.get("/call/score?id=ann-1&form=quick").text
+        refused = send(rea, "/call/score", save="final", **given)
+    filled = re.findall(r'name="(\w+)" value="(\w+)" checked', quick)
+    folded = quick.partition('<details class="found"')[2]
+    assert filled == [("settled", "yes")] and 'id="q-settled"' in folded, "found, and to be heard"
+    assert 'name="settled.by" value="machine"' in folded and "3 of 3 left" in quick
+    asked_now = quick.partition('<details class="found"')[0]
+    assert 'data-offered="no"' in asked_now, "what counts against the agent"
+    assert " checked" not in blind.partition('id="scoring"')[2].partition("</form>")[0]
+    assert refused.status_code == 422 and "every answer is your own" in refused.text
     assert '<audio id="sound"' in page and 'data-turn="3"' in page, "sound and words beside it"
     assert "fear, anxiety: not answered" in page and ">asks for a detail</a>" in page
     shown = {
@@ -108,18 +125,19 @@ def test_a_call_is_scored_beside_its_sound_its_words_and_what_was_found(tmp_path
         )
     }
     for name, ending in {
-        "greeted": "How the agent began: ▶ 0:00 thank you for calling how can I help",
+        "greeted": "How the agent began: ▶ 0:00 0:00 agent thank you for calling how can I help",
         "let_tell": "The machine: the customer's story, up to any interruption: not interrupted",
-        "identity_checked": "The machine: details asked for: 1 ▶ 0:09 your account number",
-        "feelings_answered": "The machine: feelings answered: 0 of 1 ▶ 0:03 I am worried",
+        "identity_checked": "The machine: details asked for: 1 ▶ 0:09",
+        "feelings_answered": "The machine: feelings answered: 0 of 1 ▶ 0:03",
         "understood": "statements of understanding, by rule: not measured in this call",
-        "next_step": "The machine: next step named: none found",
+        "next_step": "The machine: next step named: none found Where it would be said: ▶",
     }.items():
         assert ending in shown[name], name
     assert "taking the matter on: the agent is not heard" in shown["owned"]
     assert 'data-t="9.5" data-end="12.0"' in page, "where it is, is heard"
+    assert "customer I am worried" in shown["identity_checked"], "the words around it"
     hear = re.findall(r"Hear what was found, ([\d:]+)</button>", page)
-    assert hear == ["0:13"] and "0:13 of 0:20 in all" in page, "each second once"
+    assert hear == ["0:13"], "each second once"
     assert 'data-from="9.0" data-stop="12.5"' in page, "and no more of it than the passage"
     assert "nächster Schritt genannt" in german and "fragt nach einer Angabe" in german
     assert len(opened) == 2, "who reads a transcript to score it has opened the call"
@@ -255,7 +273,7 @@ def test_a_form_speaks_the_language_of_the_page(tmp_path: Path) -> None:
 
 def test_after_a_score_the_next_call_that_waits_is_offered(browser: Any, served: Served) -> None:
     listed = browser.get("/calls?days=all").text
-    assert 'href="/call/score?id=ann-1&amp;form=conversation"' in listed, "scored from the list"
+    assert 'href="/call/score?id=ann-1&amp;form=quick"' in listed, "scored from the list"
     send(browser, "/sample", n="5", seed="1", days="all")
     work = browser.get("/work").text
     waiting = re.findall(r'<th scope="row"><a href="/call\?id=([\w-]+)"', work)
@@ -268,7 +286,7 @@ def test_after_a_score_the_next_call_that_waits_is_offered(browser: Any, served:
 
 def test_ones_own_result_can_be_corrected_until_somebody_acts_on_it(served: Served) -> None:
     rea, lead = served.logged_in(Role.REVIEWER, "rea"), served.logged_in(Role.LEAD)
-    (form,) = forms(served.site.warehouse.path).values()
+    form = forms(served.site.warehouse.path)["conversation"]
     score_it = {"id": "ann-1", "form": form.name, "save": "final"}
     yes = score_it | {question.id: "yes" for question in form.questions}
     first = rea.post("/call/score", data=yes | {"greeted": "no"}, headers=FROM_HERE)

@@ -224,7 +224,7 @@ def text_of(answer: Any) -> str:
 
 
 def answers(served: Served, **changed: str) -> dict[str, str]:
-    (form,) = forms(served.site.warehouse.path).values()
+    form = forms(served.site.warehouse.path)["conversation"]
     yes = {question.id: "yes" for question in form.questions}
     return {"form": form.name, ".why": "heard again"} | yes | changed
 

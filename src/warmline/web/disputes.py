@@ -55,6 +55,7 @@ def show_evaluation(visit: Visit) -> Response:
             newest=newest,
             asked_id=int(visit.asked("id")),
             before=_version_before(found, shown),
+            page=page,
             call_id=call.call_id,
             agent=visit.name_of(page.call["agent_id"]),
             form=form,

@@ -126,12 +126,17 @@ class Section(BaseModel):
 
 
 class FormText(BaseModel):
-    """A form as its TOML file says it."""
+    """A form as its TOML file says it.
+
+    With `prefill`, a yes that what was found speaks for is filled in when the form opens, where it
+    can be heard; what counts against an agent is always asked of a person.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str = Field(min_length=1, max_length=100)
     title_in: dict[str, str] = Field(default_factory=dict)
+    prefill: bool = False
     section: tuple[Section, ...] = Field(min_length=1)
 
 
@@ -166,12 +171,14 @@ class Score:
 
 
 def forms(warehouse: Path) -> dict[str, Form]:
-    """Return the forms of a warehouse by name: those of its folder, else the one that ships.
+    """Return the forms of a warehouse by name: those of its folder, else those that ship.
 
-    Raises QueryError naming a file and a key that is wrong.
+    The one with the fewest questions, which *Score it* opens, is the first. Raises QueryError
+    naming a file and a key that is wrong.
     """
     own = sorted(warehouse.with_suffix(".forms").glob("*.toml"))
-    return {path.stem: _read_form(path) for path in own or sorted(_SHIPPED.glob("*.toml"))}
+    read = [_read_form(path) for path in own or sorted(_SHIPPED.glob("*.toml"))]
+    return {form.name: form for form in sorted(read, key=lambda form: len(form.questions))}
 
 
 def in_languages_of(old: Form, known: Collection[Form]) -> Form:
@@ -207,7 +214,7 @@ def in_languages_of(old: Form, known: Collection[Form]) -> Form:
 
 
 def known_forms(warehouse: Path) -> tuple[Form, ...]:
-    """Return the forms that texts are looked up in: the one that ships, and those in use.
+    """Return the forms that texts are looked up in: those that ship, and those in use.
 
     Where one of a centre's own cannot be read, what was kept reads as it was kept.
     """

@@ -1,12 +1,12 @@
 """Scoring a call: its form beside sound, words and what the machine found, and what is kept of it.
 
-What the machine found answers no question by itself: it stands beside it with its seconds, for the
-person who scores to hear. What it speaks for is taken over only when that person says so, and is
-kept as taken over.
+What the machine found stands beside each question with its seconds, for the person who scores to
+hear. What it speaks for is taken over when that person says so; a form with `prefill` opens with
+what speaks for a yes taken over already. Either is kept as taken over.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from starlette.responses import Response
@@ -21,6 +21,7 @@ from warmline.web.scorecards import (
     ANSWERED,
     BY,
     CHANGED,
+    MACHINE,
     WHY,
     Form,
     answers_in,
@@ -46,21 +47,37 @@ _STORY = "opening_story_s"
 #: The one thing an agent asks for that tells nothing of who is calling.
 _NO_DETAIL = "problem"
 _MOST_PLACES = 8
+_MOST_TURNS = 4
 _LONGEST_QUOTE = 90
 #: What is heard of a place: some of before and after it, enough to understand it, and the answer to
 #: a feeling, unless that comes late.
 _LEAD_S, _LEAST_S, _MOST_S = 0.5, 3.0, 12.0
+#: Of an interruption: how much of what was interrupted, and of what comes after it.
+_BEFORE_BREAK_S, _AFTER_BREAK_S = 6.0, 2.0
+#: Where to listen where nothing was found: an agent begins and ends a call in so many seconds, and
+#: asks who is calling within a minute.
+_BEGIN_S, _END_S, _ASKED_WITHIN_S, _MOST_ASKED = 30.0, 15.0, 60.0, 3
+_AT_THE_BEGINNING = frozenset({OPENING, DETAILS_ASKED, "opening_story_s"})
+_AT_THE_END = frozenset({"ownership", "commitments", "next_step", "expectation_set", "resolution"})
+_OF_FEELINGS = frozenset({"answered_rate", "affective", "cognitive", "attentive"})
+_QUESTIONS = frozenset({"question_open", "question_closed", "slot_request"})
 _OWN_IN_CALIBRATION = "in a calibration, every answer is your own: nothing is taken over"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Seconds of a call that may answer a question, what was said there, and its feeling if any."""
+    """Seconds of a call that may answer a question, what was said there, and its feeling if any.
+
+    `turns` are those to read: where it was said, what came before, and what came of it. Of a long
+    place, the beginning is heard, unless it is to be heard `whole`.
+    """
 
     start_s: float
     end_s: float
     text: str | None
     cue: Row | None = None
+    turns: tuple[Row, ...] = ()
+    whole: bool = False
 
     @property
     def heard_from_s(self) -> float:
@@ -70,7 +87,8 @@ class Place:
     @property
     def heard_to_s(self) -> float:
         """Return where playing it ends: after the answer, where it is a feeling."""
-        end_s = max(self.end_s + _LEAD_S, self.start_s + _LEAST_S)
+        last_s = self.end_s if self.whole else min(self.end_s, self.start_s + _MOST_S)
+        end_s = max(last_s + _LEAD_S, self.start_s + _LEAST_S)
         answered_s = self.cue and self.cue.get("answer_end_s")
         if answered_s and answered_s - self.start_s <= _MOST_S:
             end_s = max(end_s, answered_s + _LEAD_S)
@@ -108,6 +126,23 @@ def proposals(form: Form, found: Mapping[str, Sequence[Finding]]) -> dict[str, s
     return {name: answer for name, answer in said.items() if answer is not None}
 
 
+def filled_in(
+    offered: Mapping[str, str],
+    found: Mapping[str, Sequence[Finding]],
+    answers: Mapping[str, str],
+) -> dict[str, str]:
+    """Return answers with each yes that is offered, and can be heard, taken over where none is.
+
+    A no counts against an agent: a person gives it.
+    """
+    filled = dict(answers)
+    for name, answer in offered.items():
+        can_be_heard = any(each.places for each in found[name])
+        if answer == "yes" and can_be_heard and not answers.get(name):
+            filled |= {name: answer, f"{name}{BY}": MACHINE}
+    return filled
+
+
 def heard_s(found: Mapping[str, Sequence[Finding]]) -> float:
     """Return how long all places together play, each second once."""
     places = [place for each in found.values() for one in each for place in one.places]
@@ -121,6 +156,42 @@ def heard_s(found: Mapping[str, Sequence[Finding]]) -> float:
 def findings(page: CallPage, form: Form) -> dict[str, list[Finding]]:
     """Return what the machine says to each question of a form that asks for it."""
     return {q.id: [_finding(page, name) for name in q.measures] for q in form.questions}
+
+
+def expected(
+    page: CallPage, form: Form, found: Mapping[str, Sequence[Finding]]
+) -> dict[str, tuple[Place, ...]]:
+    """Return where to listen for each question of whose answer nothing was found to hear."""
+    bare = (q for q in form.questions if not any(each.places for each in found[q.id]))
+    return {q.id: places for q in bare if (places := _expected(page, frozenset(q.measures)))}
+
+
+def _expected(page: CallPage, names: frozenset[str]) -> tuple[Place, ...]:
+    if not page.turns:
+        return ()
+    begin_s, end_s = page.turns[0]["start_s"], page.turns[-1]["end_s"]
+    turns: list[Row] = []
+    if DETAILS_ASKED in names:
+        asked = [
+            each
+            for each in page.moments
+            if each["kind"] in _QUESTIONS and each["start_s"] - begin_s < _ASKED_WITHIN_S
+        ]
+        if asked:
+            return _places(page, asked[:_MOST_ASKED])
+    if names & _AT_THE_BEGINNING:
+        turns = [t for t in page.turns if t["start_s"] < begin_s + _BEGIN_S][:_MOST_TURNS]
+    elif names & _AT_THE_END:
+        turns = [t for t in page.turns if t["end_s"] > end_s - _END_S][-_MOST_TURNS:]
+    elif names & _OF_FEELINGS:
+        told = [turn for turn in page.turns if turn["role"] == "customer"]
+        longest = max(told, key=lambda turn: turn["end_s"] - turn["start_s"], default=None)
+        at = 0 if longest is None else page.turns.index(longest)
+        turns = [] if longest is None else page.turns[at : at + 2]
+    if not turns:
+        return ()
+    last_s = max(turn["end_s"] for turn in turns)
+    return (Place(turns[0]["start_s"], last_s, None, turns=tuple(turns), whole=True),)
 
 
 def _finding(page: CallPage, name: str) -> Finding:
@@ -139,8 +210,16 @@ def _finding(page: CallPage, name: str) -> Finding:
         ]
         return Finding("count", name, {"value": len(asked)}, _places(page, asked))
     if name == _STORY:
-        is_cut = bool(row["observations"])
-        return Finding(_STORY, name, row, _places(page, row["evidence"]) if is_cut else ())
+        spans = row["evidence"]
+        if row["observations"]:
+            spans = [
+                {
+                    "start_s": max(span["start_s"], span["end_s"] - _BEFORE_BREAK_S),
+                    "end_s": span["end_s"] + _AFTER_BREAK_S,
+                }
+                for span in spans
+            ]
+        return Finding(_STORY, name, row, _places(page, spans))
     if name == "answered_rate":
         places = _places(page, page.opportunities)
         return Finding(_kind_of(row), name, row, places, corrected(page))
@@ -168,7 +247,21 @@ def _place(page: CallPage, span: Row) -> Place:
     if text is not None and len(text) > _LONGEST_QUOTE:
         text = f"{text[:_LONGEST_QUOTE].rsplit(' ', 1)[0]} …"
     cue = span if "answered" in span else None
-    return Place(span["start_s"], span["end_s"], text, cue)
+    place = Place(span["start_s"], span["end_s"], text, cue)
+    return replace(place, turns=_around(page, place.start_s, place.heard_to_s - _LEAD_S))
+
+
+def _around(page: CallPage, start_s: float, end_s: float) -> tuple[Row, ...]:
+    """The turns of these seconds, the one before them, and the one that follows."""
+    here = [
+        at
+        for at, turn in enumerate(page.turns)
+        if turn["end_s"] > start_s and turn["start_s"] < end_s
+    ]
+    if not here:
+        return ()
+    first = max(0, here[0] - 1)
+    return tuple(page.turns[first : min(here[-1] + 2, first + _MOST_TURNS)])
 
 
 def finds_of(page: CallPage) -> dict[int, list[Row]]:
@@ -202,6 +295,14 @@ def _form_page(visit: Visit, form: Form, sent: dict[str, str] | None) -> Respons
         no_sound = begin_sound(visit, reader, page.call)
         found = findings(page, form)
         answers = sent or (own[0]["answers"] if own else {})
+        offered = {} if calibration else proposals(form, found)
+        if form.content.prefill and sent is None:
+            answers = filled_in(offered, found, answers)
+        folded = [
+            q.id
+            for q in form.questions
+            if form.content.prefill and q.id in offered and answers.get(f"{q.id}{BY}") == MACHINE
+        ]
         visit.note("opened", call)
         shown = visit.page(
             "score.html",
@@ -214,7 +315,10 @@ def _form_page(visit: Visit, form: Form, sent: dict[str, str] | None) -> Respons
             cues_in=cues_in,
             finds=finds_of(page),
             findings=found,
-            proposals={} if calibration else proposals(form, found),
+            expected=expected(page, form, found),
+            proposals=offered,
+            folded=folded,
+            forms=forms(visit.site.warehouse.path),
             heard_s=heard_s(found),
             answers=answers,
             scored=score(form, answers),
@@ -335,7 +439,7 @@ def _calibration_for(visit: Visit, landing_key: str, form: str) -> int | None:
 def _asked_form(visit: Visit) -> Form:
     visit.require(Right.REVIEW)
     known = forms(visit.site.warehouse.path)
-    name = visit.asked("form")
+    name = visit.asked("form") or next(iter(known))
     if name not in known:
         raise RefusedError(404, f"no form is called {name[:60]!r}; forms: {', '.join(known)}")
     return known[name]

@@ -28,12 +28,16 @@
   const turns = all("#turns > li").map((el) => ({
     el, start: Number(el.dataset.start), end: Number(el.dataset.end), words: [],
   }));
+  const excerpts = all(".around > li");
   const silences = all("[data-silence]").map((el) => [Number(el.dataset.t), Number(el.dataset.end)]);
   const rates = [0.75, 1, 1.25, 1.5, 2];
   let chosen = null, skips = false, loops = false, current = null, played = 0, before = null;
   let until = null, places = [];  // where what is heard ends; what is heard after it
   let aimed = null, asked = null;  // where a seek goes; the feeling that was asked for last
 
+  let isTurn = false;  // whether what is heard ends with a turn
+  const stopped = document.querySelector(".stopped");
+  const say = (text) => { if (stopped && stopped.textContent !== text) stopped.textContent = text; };
   const control = (name) => document.querySelector(`[data-do="${name}"]`);
 
   function hear(list) {  // passages of the call, one after the other; then it is silent again
@@ -43,9 +47,14 @@
     chosen = [Number(place.dataset.t), Number(place.dataset.end)];
     until = Number(place.dataset.stop);
     places = rest;
+    const item = place.closest(".places > li");
+    if (!item) return;
+    for (const each of item.parentElement.children) each.classList.toggle("heard", each === item);
   }
   function seek(t, plays, end) {
     until = null;
+    isTurn = false;
+    say("");
     places = [];
     chosen = end ? [t, end] : null;
     asked = null;
@@ -71,6 +80,7 @@
     if (turn !== current) {
       if (current) { current.el.classList.remove("now"); current.el.removeAttribute("aria-current"); }
       current = turn;
+      for (const each of excerpts) each.classList.toggle("now", Boolean(turn) && each.dataset.turn === turn.el.dataset.turn);
       if (turn) {
         turn.el.classList.add("now");
         turn.el.setAttribute("aria-current", "true");
@@ -109,7 +119,12 @@
       }
       const stretch = loops && (chosen || (current && [current.start, current.end]));
       if (until !== null && aimed === null && t >= until && !loops) {
-        if (places.length) hear(places); else { until = null; sound.pause(); }
+        if (places.length) hear(places);
+        else {
+          until = null;
+          sound.pause();
+          if (isTurn) say(stopped.dataset.stopped);
+        }
       } else if (stretch && t >= stretch[1] + 0.1) sound.currentTime = Math.max(0, stretch[0] - 0.15);
     }
     before = t;
@@ -196,13 +211,15 @@
       const t = Number(place.dataset.t);
       history.replaceState(null, "", `#t=${t.toFixed(1)}`);
       seek(t, true, Number(place.dataset.end) || undefined);
+      if (place.closest("[data-turn]")) stopWithTurn(turnOf(place).end);
+      else if (place.matches("rect.turn")) stopWithTurn(Number(place.dataset.end));
       return;
     }
     const text = event.target.closest(".words");
     if (text && String(getSelection()) === "") hearWord(text, event);
   });
   function hearWord(text, event) {
-    const turn = turns.find((each) => each.el === text.closest("li"));
+    const turn = turnOf(text);
     if (!turn) return;
     let offset = -1;
     if (document.caretPositionFromPoint) {
@@ -213,6 +230,15 @@
     }
     const word = turn.words.find((each) => each.from <= offset && offset <= each.to);
     if (word) seek(word.start, true, word.end); else seek(turn.start, true, turn.end);
+    stopWithTurn(turn.end);
+  }
+  function stopWithTurn(end) {  // Space goes on
+    until = end + 0.3;
+    isTurn = true;
+  }
+  function turnOf(part) {  // in the transcript, or in an excerpt of it
+    const { turn } = part.closest("[data-turn]").dataset;
+    return turns.find((each) => each.el.dataset.turn === turn);
   }
   document.addEventListener("selectionchange", () => {
     const chosenText = String(getSelection());
@@ -244,14 +270,18 @@
     if (!form) return null;
     const asks = all("fieldset[data-weight]", form), figure = form.querySelector(".figure");
     const left = form.querySelector(".open-ones"), take = form.querySelector("[data-take]");
+    const told = form.querySelector(".told-now");
     const share = new Intl.NumberFormat(document.documentElement.lang, { style: "percent" });
     const said = (ask) => ask.querySelector("input[type=radio]:checked")?.value;
     const open = () => asks.filter((ask) => !said(ask));
     const offered = () => open().filter((ask) => ask.dataset.offered);
     const counted = (n, one, more) => (n === 1 ? one : more.replace("{n}", n));
     let now = null, pointed = false;
+    form.classList.add("one-at-a-time");
     function mark(ask) {
+      if (now === ask) return;
       if (now) now.classList.remove("asked");
+      told.textContent = "";
       now = ask;
       if (now) now.classList.add("asked");
     }
@@ -260,13 +290,25 @@
       const sum = (some) => some.reduce((total, ask) => total + Number(ask.dataset.weight), 0);
       const failed = applied.some((ask) => ask.dataset.critical && said(ask) === "no");
       const earned = sum(applied.filter((ask) => said(ask) === "yes")), possible = sum(applied);
-      figure.textContent = possible ? share.format(failed ? 0 : earned / possible) : "–";
-      const n = open().length;
+      const n = open().length, isBegun = n < Number(left.dataset.all) || !n;
+      figure.textContent = possible && isBegun ? share.format(failed ? 0 : earned / possible) : "–";
       if (!n) left.classList.remove("problem");
-      left.textContent = n ? counted(n, left.dataset.one, left.dataset.more) : left.dataset.none;
+      const of = left.dataset.left.replace("{n}", n).replace("{all}", left.dataset.all);
+      left.textContent = n ? of : left.dataset.none;
       if (!take) return;
       take.hidden = !offered().length;
       take.textContent = counted(offered().length, take.dataset.takeOne, take.dataset.take);
+    }
+    const from = (place) => Number(place.dataset.from), stop = (place) => Number(place.dataset.stop);
+    // What is folded is not heard, nor what is within a place before it.
+    const isNew = (place, at, all) => !place.closest("details:not([open])") && !all.slice(0, at)
+      .some((each) => from(each) <= from(place) && from(place) < stop(each) - 1);
+    function hearNext(found) {  // the first place of a question; while it plays, the one after it
+      const isOfThese = places.length && found.includes(places[0]) && !sound?.paused;
+      if (!found.length || !sound) { told.textContent = told.dataset.nothing; return; }
+      hear(isOfThese ? places : found.filter(isNew));
+      const n = places.length;
+      told.textContent = n ? told.dataset.more.replace("{n}", n) : "";
     }
     function own(ask, by) {
       const field = form.elements.namedItem(`${ask.id.slice(2)}.by`);
@@ -279,11 +321,15 @@
       mark(ask || null);
       const goal = ask || form.querySelector(".score-bar button");
       (ask ? ask.querySelector("input[type=radio]") : goal).focus({ preventScroll: true });
-      goal.scrollIntoView({ block: ask ? "center" : "nearest" });
+      (ask || goal).scrollIntoView({ block: "nearest" });
     }
-    form.addEventListener("focusin", (event) => {
+    form.addEventListener("click", (event) => {
       const ask = event.target.closest("fieldset[data-weight]");
       if (ask) mark(ask);
+    });
+    form.addEventListener("focusin", (event) => {  // a pointer that is down has to meet what it aimed at
+      const ask = event.target.closest("fieldset[data-weight]");
+      if (ask && !pointed) mark(ask);
     });
     form.addEventListener("change", (event) => {
       if (event.target.type !== "radio") return;
@@ -324,7 +370,7 @@
     mark(open()[0] || null);
     const answer = { 1: "yes", 2: "no", 3: "na", y: "yes", n: "no", a: "na" };
     return (event) => {
-      if (event.key === "h" && now) { hear(all("[data-stop]", now)); return true; }
+      if (event.key === "h" && now) { hearNext(all("[data-stop]", now)); return true; }
       const choice = answer[event.key] && now && now.querySelector(`input[value="${answer[event.key]}"]`);
       if (!choice) return Boolean(answer[event.key]);
       event.preventDefault();
@@ -350,6 +396,7 @@
     control("loop").addEventListener("change", (event) => { loops = event.target.checked; });
     sound.addEventListener("timeupdate", tick);
     sound.addEventListener("seeked", () => { aimed = null; });
+    sound.addEventListener("play", () => say(""));
     const frame = () => { if (!sound.paused) { tick(); requestAnimationFrame(frame); } };
     sound.addEventListener("play", frame);
     sound.addEventListener("pause", report);
