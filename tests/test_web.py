@@ -307,7 +307,7 @@ def test_simulated_calls_stand_apart_on_every_page(tmp_path: Path) -> None:
         for path in ("/agent?id=ann", "/team?id=red"):
             shown = lead.get(path).text
             assert "0 of 1" in shown and "1 of 1" not in shown, path
-            assert "Simulated calls are not counted here." in shown, path
+            assert "The real calls are shown, on every page, unless" in shown, path
             others = lead.get(f"{path}&simulated=1").text
             assert "1 of 1" in others and "nobody said any of this" in others, path
         report = lead.get("/report?days=all").text
@@ -315,9 +315,9 @@ def test_simulated_calls_stand_apart_on_every_page(tmp_path: Path) -> None:
         assert "simulated=1&amp;days=all" in report
         others = lead.get("/report?days=all&simulated=1").text
         assert "1 of 1" in others and "nobody said any of this" in others
-        calls = lead.get("/calls?days=all").text
+        calls = lead.get("/calls?days=all&simulated=all").text
         assert "simulated</span>" in calls and "agent?id=ann&amp;simulated=1" in calls
-        real = lead.get("/calls?days=all&simulated=0").text
+        real = lead.get("/calls?days=all").text
         assert "ann-1" in real and "played-1" not in real
         found = lead.get("/feelings?days=all&simulated=1").text
         assert "No feeling was left unanswered" in found and "real ones only" not in found

@@ -211,9 +211,10 @@ def test_what_review_overturned_is_beside_the_machines_rate(programme: Programme
     assert said.status_code == 303
     told = "0 of 1 corrected by review 0 of 0"
     assert told in text_of(programme.rea.get("/call?id=bob-1"))
-    assert told in text_of(programme.rea.get("/people"))
-    assert told in text_of(programme.rea.get("/team?id=red"))
-    assert "corrected by review 0 of 0" in text_of(programme.rea.get("/agent?id=bob"))
+    people = text_of(programme.rea.get("/people"))
+    assert "0 of 1 ✎ 0 of 0 corrected by review 0 of 0" in people, "short, in full on a click"
+    for page in ("/team?id=red", "/agent?id=bob"):
+        assert "corrected by review 0 of 0" in text_of(programme.rea.get(page))
     report = text_of(programme.lea.get("/report?agent=bob"))
     assert "0 of 1 corrected by review 0 of 0" in report
     assert "corrected" not in text_of(programme.lea.get("/report?agent=agent-1"))
@@ -233,7 +234,7 @@ def test_what_review_overturned_is_beside_the_machines_rate(programme: Programme
     assert "corrected" not in text_of(programme.rea.get("/people")), "they differ: it stays"
     fields["reason"] = "so it was"
     send(programme.rob, "/call/review-cue", **fields, should_be="no_cue")
-    assert told in text_of(programme.rea.get("/people"))
+    assert "0 of 1 ✎ 0 of 0 corrected by review 0 of 0" in text_of(programme.rea.get("/people"))
 
 
 def test_a_feeling_that_listeners_missed_stands_beside_the_number(programme: Programme) -> None:

@@ -232,7 +232,11 @@ def test_who_said_just_the_phrase_comes_first_and_its_words_are_marked(tmp_path:
     ]
     put(tmp_path, *calls)
     with serving(tmp_path) as served:
-        page = served.alone().get("/calls", params={"phrase": "so sorry", "days": "all"}).text
+        page = (
+            served.alone()
+            .get("/calls", params={"phrase": "so sorry", "days": "all", "simulated": "all"})
+            .text
+        )
     places = [page.index(f"<strong>{name}</strong>") for name in ("just", "near") if name in page]
     assert places == sorted(places)
     assert "I am <mark>so</mark> <mark>sorry</mark> about it" in page

@@ -153,7 +153,15 @@ def test_each_link_to_a_team_says_which_calls_it_shows(tmp_path: Path) -> None:
     ]
     put(tmp_path, real, *played)
     with serving(tmp_path) as served:
-        page = served.logged_in(Role.LEAD).get("/people").text
+        lead = served.logged_in(Role.LEAD)
+        page = lead.get("/people").text
+        pages = ("/calls", "/feelings", "/team?id=red", "/report")
+        shown = [lead.get(address).text for address in pages]
+        both = lead.get("/calls?simulated=all").text
+    told = "The real calls are shown, on every page, unless you ask"
+    assert all(told in each for each in shown[:3]) and "2 simulated calls of these" in shown[3]
+    assert "call?id=real" in shown[0] and "call?id=p1" not in shown[0]
+    assert "call?id=real" in both and "call?id=p1" in both
     links = re.findall(r'href="/team\?([^"]+)">([^<]+)', page)
     assert links == [("id=red", "1 call"), ("id=red&amp;simulated=1", "2 simulated calls")]
 

@@ -80,6 +80,7 @@ def test_a_call_is_scored_beside_its_sound_its_words_and_what_was_found(tmp_path
     said = [
         rate("next_step", None, 0, 1, no_answer=""),
         measured("opening_story_s", None, 8.5, observations=0),
+        measured("interruptions", "B", 1.0),
         measured("reasks", "B", 1.0, evidence=(found,)),
         measured("misplaced_offers", "B", 0.0),
         rate("answered_rate", None, 0, 1, no_answer=""),
@@ -126,7 +127,8 @@ def test_a_call_is_scored_beside_its_sound_its_words_and_what_was_found(tmp_path
     }
     for name, ending in {
         "greeted": "How the agent began: ▶ 0:00 0:00 agent thank you for calling how can I help",
-        "let_tell": "The machine: the customer's story, up to any interruption: not interrupted",
+        "let_tell": "The machine: the customer's story, up to any interruption: not interrupted 1 "
+        "interruption helped, and does not count",
         "identity_checked": "The machine: details asked for: 1 ▶ 0:09",
         "feelings_answered": "The machine: feelings answered: 0 of 1 ▶ 0:03",
         "understood": "statements of understanding, by rule: not measured in this call",
@@ -339,6 +341,14 @@ def test_who_scored_a_call_or_appealed_decides_only_where_no_other_lead_is(serve
     assert refused.status_code == 422 and "another lead decides: olga" in refused.text
     assert send(other, "/evaluation/decide", **decide).status_code == 303
     assert "A lead has decided, so these answers stay." in lead.get(address).text
+    again = send(other, "/call/score", id="bob-1", save="final", **answers(served))
+    number = number_in(again.headers["location"])
+    send(lead, "/evaluation/answer", id=number, step="appealed", text="he did")
+    refused = send(lead, "/evaluation/decide", **decide | {"id": number})
+    assert refused.status_code == 422 and "another lead decides: olga" in refused.text, (
+        "one who appealed does not decide, even where the other one scored"
+    )
+    assert 'value="upheld"' in other.get(again.headers["location"]).text
 
 
 def test_scores_count_what_applied_and_a_critical_no_fails() -> None:
@@ -433,6 +443,7 @@ def test_evaluations_are_exported_for_spreadsheets(programme: Programme) -> None
     book = zipfile.ZipFile(io.BytesIO(sent.content))
     texts = book.read("xl/sharedStrings.xml").decode()
     assert ">sid<" in texts and ">=1+1<" in texts and ">Scored by<" in texts
+    assert ">greeted<" not in texts and ">Greeted the customer and said who is" in texts
     assert b"<f>" not in book.read("xl/worksheets/sheet1.xml"), "no cell is a formula"
     assert sid.get("/scores.xlsx").status_code == 403
 

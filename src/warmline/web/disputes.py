@@ -1,5 +1,6 @@
 """What becomes of evaluations: who was evaluated answers, a lead decides, all of it is exported."""
 
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from warmline.web.scorecards import (
     WHY,
     Evaluation,
     Form,
+    Question,
     answers_in,
     as_stored,
     evaluations_of,
@@ -65,7 +67,7 @@ def show_evaluation(visit: Visit) -> Response:
             may_decide=is_newest and visit.user.may(Right.LEAD) and found.status == APPEALED,
             is_own=is_own,
             next_call=_next_call(visit, reader, call) if is_own else None,
-            other_leads=_other_leads(visit, found),
+            other_leads=_other_leads(visit, found, page.call["agent_id"]),
             uncorrectable=_why_uncorrectable(visit, found),
         )
 
@@ -99,11 +101,13 @@ def decide_dispute(visit: Visit) -> Response:
         raise FieldError("text", "say why; the agent and the reviewer will read it")
     with visit.site.reading() as reader:
         found, call = _meant(visit, reader)
+        agent = reader.calls([call.landing_key])[call.landing_key]["agent_id"]
     if found.status != APPEALED:
         raise QueryError(f"this evaluation is {found.status}; nobody has appealed")
-    if others := _other_leads(visit, found):
+    if others := _other_leads(visit, found, agent):
         raise QueryError(
-            f"you scored this call or appealed, so another lead decides: {', '.join(others)}"
+            "you scored this call, took it or appealed, so another lead decides: "
+            f"{', '.join(others)}"
         )
     if step == UPHELD:
         return _step(visit, found, call, step, text)
@@ -170,13 +174,16 @@ def export_scores(visit: Visit) -> Response:
     keys = {row["landing_key"] for row in visit.site.store.read(query)}
     with visit.site.reading() as reader:
         calls = reader.calls(keys)
+    is_read = visit.request.url.path.endswith(".xlsx")  # by people, and CSV by programs
+    reads = visit.filters["asked"] if is_read else None
     rows: list[list[Any]] = []
     count = 0
     for found in reversed(evaluations_of(visit, calls.keys())):
         final = [row for row in found.versions if not row["is_draft"]]
         for row in final:
             is_current = row is final[0]
-            rows += _exported_rows(row, calls[row["landing_key"]], found.status, is_current)
+            call = calls[row["landing_key"]]
+            rows += _exported_rows(row, call, found.status, is_current, reads)
             count += 1
     visit.note("exported", detail=f"evaluations, {count}")
     return table_file(visit, "evaluations", COLUMNS, rows)
@@ -191,13 +198,21 @@ COLUMNS = (
 )
 
 
-def _exported_rows(row: Row, call: Row, status: str, is_current: bool) -> list[list[Any]]:
+def _exported_rows(
+    row: Row,
+    call: Row,
+    status: str,
+    is_current: bool,
+    reads: Callable[[Question], str] | None,
+) -> list[list[Any]]:
+    """A row for each question, told by its id, or in the words that `reads` gives it."""
     form: Form = row["content"]
     return [
         [
             *(row["evaluation_id"], call["call_id"], call["started_at"], call["agent_id"]),
             *(row["at"], row["user_name"], row["form"], row["form_sha256"][:12]),
-            *(row["score"].value, question.id, row["answers"].get(question.id)),
+            *(row["score"].value, reads(question) if reads else question.id),
+            row["answers"].get(question.id),
             *(row["answers"].get(f"{question.id}{BY}") == MACHINE, question.weight),
             *(question.is_critical, row["answers"].get(f"{question.id}.note")),
             row["answers"].get(WHY),
@@ -249,14 +264,19 @@ def _version_before(found: Evaluation, shown: Row) -> Row | None:
     return next(iter(found.versions[place + 1 :]), None)
 
 
-def _other_leads(visit: Visit, found: Evaluation) -> list[str]:
-    """Who decides in this person's place, who scored the call or appealed; nobody where none is."""
-    sides = {found.versions[-1]["user_name"]}
-    sides |= {step["user_name"] for step in found.steps if step["step"] == APPEALED}
-    if visit.user.name not in sides:
-        return []
-    users = visit.site.accounts.all_users()
-    return [user.name for user in users if user.may(Right.LEAD) and user.name not in sides]
+def _other_leads(visit: Visit, found: Evaluation, agent: str | None) -> list[str]:
+    """Who decides in this person's place, who is a party to the appeal; nobody where they may.
+
+    A lead who is none decides. Where there is none, one who did not appeal does: the appeal is not
+    decided by whoever made it as long as there is another lead.
+    """
+    leads = [user for user in visit.site.accounts.all_users() if user.may(Right.LEAD)]
+    appealed = {step["user_name"] for step in found.steps if step["step"] == APPEALED}
+    appealed |= {user.name for user in leads if agent is not None and user.agent_id == agent}
+    others = [user.name for user in leads if user.name not in appealed]
+    neutral = [name for name in others if name != found.versions[-1]["user_name"]]
+    deciding = neutral or others
+    return [] if visit.user.name in deciding else deciding
 
 
 def _why_uncorrectable(visit: Visit, found: Evaluation) -> str | None:

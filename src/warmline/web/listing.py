@@ -50,8 +50,8 @@ MEASURES = {
     "again": ("information asked for again", "reasks > 0"),
     "not-analyzed": ("could not be analyzed", "status <> 'analyzed'"),
 }
-#: Which calls, by what the address has: all of them where it has nothing.
-SIMULATED = {"0": "real ones only", "1": "simulated ones only"}
+#: Which calls, by what the address has; where it has nothing, the real ones, if there are both.
+SIMULATED = {"0": "real ones only", "1": "simulated ones only", "all": "real and simulated ones"}
 _COLUMNS = """call_id, started_at, status, reason, agent_id, team, queue, contact_reason,
     duration_s, agent_talk_share, opportunities, answerable, answered, answered_rate, dead_air_s,
     agent_interruptions, no_ledger_reason, is_simulated"""
@@ -204,8 +204,8 @@ class Filters:
         ]
         if self.measure:
             found.append(("only where", MEASURES[self.measure][0], replace(self, measure="")))
-        if self.simulated:
-            found.append(("calls", SIMULATED[self.simulated], replace(self, simulated="")))
+        if self.simulated in ("0", "1"):
+            found.append(("calls", SIMULATED[self.simulated], replace(self, simulated="all")))
         if self.phrase:
             found.append(("somebody said", self.phrase, replace(self, phrase="")))
         if not self.all_days and (self.first or self.last):
@@ -221,8 +221,9 @@ def filters_of(visit: Visit, reader: Reader, path: str = "/calls", usual_days: i
     """
     names = (*_EQUAL, "measure", "phrase", "sort", "simulated")
     asked = {name: visit.asked(name)[:200] for name in names}
-    if asked["simulated"] not in ("", *SIMULATED):
-        asked["simulated"] = ""
+    if asked["simulated"] not in SIMULATED:
+        is_mixed = visit.user.may(Right.ALL_CALLS) and _has_both(reader)
+        asked["simulated"] = "0" if is_mixed else ""
     if asked["measure"] and asked["measure"] not in MEASURES:
         raise QueryError(f"measure: one of {', '.join(MEASURES)}")
     if asked["sort"] and asked["sort"].removeprefix("-") not in SORTS:
@@ -259,7 +260,7 @@ def condition(visit: Visit, reader: Reader, filters: Filters) -> Condition:
             values[name] = _person(visit, reader, asked) if name == "agent" else asked
     if filters.measure:
         parts.append(f"({MEASURES[filters.measure][1]})")
-    if filters.simulated:
+    if filters.simulated in ("0", "1"):
         parts.append("is_simulated" if filters.simulated == "1" else "NOT is_simulated")
     if filters.first:
         parts.append("started_at >= $first")

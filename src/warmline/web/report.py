@@ -211,7 +211,7 @@ def report_of(visit: Visit, reader: Reader) -> Report:
         filters,
         is_simulated,
         bool(real),
-        0 if is_simulated else _simulated_beside(reader, where),
+        0 if is_simulated else _simulated_beside(visit, reader, filters),
         sum(missed_feelings(visit, reader, counted).values()),
         now[0] if now else None,
         earlier[0] if earlier else None,
@@ -229,8 +229,9 @@ def report_of(visit: Visit, reader: Reader) -> Report:
     )
 
 
-def _simulated_beside(reader: Reader, where: Condition) -> int:
+def _simulated_beside(visit: Visit, reader: Reader, filters: Filters) -> int:
     """Return how many simulated calls the days and filters leave, which the report leaves out."""
+    where = condition(visit, reader, replace(filters, simulated="1"))
     which = f"status = 'analyzed' AND is_simulated AND {where.sql}"
     sql = f"SELECT count(*) FROM call_summary WHERE {which}"
     return int(reader.value(sql, where.values) or 0)

@@ -100,7 +100,8 @@ class Finding:
     """The machine's answer to a question: the measure or find, its row, where to hear it.
 
     `kind` is how it is put into words: `missing`, `opening`, `story`, `yes_or_no`, `count`, `rate`
-    or `value`. `corrected` has the counts after review, where these are others.
+    or `value`. `corrected` has the counts after review, where these are others; `cooperative` says
+    how many interruptions by the agent helped, and do not count against them.
     """
 
     kind: str
@@ -108,6 +109,7 @@ class Finding:
     row: Row | None
     places: tuple[Place, ...]
     corrected: Corrected | None = None
+    cooperative: int = 0
 
     @property
     def number(self) -> float | None:
@@ -219,11 +221,17 @@ def _finding(page: CallPage, name: str) -> Finding:
                 }
                 for span in spans
             ]
-        return Finding(_STORY, name, row, _places(page, spans))
+        counts = [m["value"] for m in page.metrics if _is_count_of_agent(m, "interruptions")]
+        helped = 0 if row["observations"] else int(sum(counts))
+        return Finding(_STORY, name, row, _places(page, spans), cooperative=helped)
     if name == "answered_rate":
         places = _places(page, page.opportunities)
         return Finding(_kind_of(row), name, row, places, corrected(page))
     return Finding(_kind_of(row), name, row, _places(page, row["evidence"]))
+
+
+def _is_count_of_agent(row: Row, name: str) -> bool:
+    return bool(row["name"] == name and row["role"] == "agent" and row["value"] is not None)
 
 
 def _places(page: CallPage, spans: Sequence[Row | None]) -> tuple[Place, ...]:
