@@ -223,6 +223,10 @@ def test_keys_words_and_links_lead_to_seconds(visitor: Visitor) -> None:
     page.wait_for_load_state("networkidle")
     page.mouse.click(*word)
     until(page, "Math.abs(document.getElementById('sound').currentTime - 8.3) < 0.7")
+    until(page, "document.getElementById('sound').paused")
+    ends = float(page.locator("#turn-1").get_attribute("data-end"))
+    assert ends <= page.evaluate("document.getElementById('sound').currentTime") < ends + 1
+    assert page.get_by_text("Stopped at the end of the turn; Space goes on.").is_visible()
     assert visitor.problems == []
 
 

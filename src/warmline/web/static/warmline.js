@@ -233,7 +233,7 @@
     stopWithTurn(turn.end);
   }
   function stopWithTurn(end) {  // Space goes on
-    until = end + 0.3;
+    until = end + 0.1;
     isTurn = true;
   }
   function turnOf(part) {  // in the transcript, or in an excerpt of it
