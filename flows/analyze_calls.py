@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Thread
@@ -172,7 +173,8 @@ def leave_report(
     alarms = list(report.alarms)
     if settings.notify and (alarms or summary.failed):
         alarms += notify(settings.notify, report, summary.failed)
-    note_end(warehouse, started_at, summary, run, alarms)
+    ended = replace(run, calls_reported=report.calls)
+    note_end(warehouse, started_at, summary, ended, alarms)
     erased = {"calls": run.erased_calls, "words": run.erased_words}
     problems = [*summary.plan.problems, *left_for_later(summary.plan.unfinished)]
     return summary.as_dict() | {

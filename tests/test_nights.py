@@ -1,5 +1,6 @@
 """A night's report: counts that add up, alarms that are neither chance nor trifles, no words."""
 
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -23,7 +24,10 @@ from support.firms import land_together
 from warmline import landing
 from warmline.cli import app
 from warmline.errors import Status, WarehouseError
+from warmline.files import Places
+from warmline.landing import Selection
 from warmline.pipeline import Outcome, Plan, RunSummary
+from warmline.privacy.erasing import erase_calls
 from warmline.reports.monitoring import (
     as_metrics,
     last_night,
@@ -33,6 +37,7 @@ from warmline.reports.monitoring import (
     read_night,
     refresh_reports,
     report_files,
+    run_file,
     write_report,
 )
 from warmline.reports.report import (
@@ -44,7 +49,7 @@ from warmline.reports.report import (
     compare,
     shares_too_large,
 )
-from warmline.settings import NightSettings
+from warmline.settings import NightSettings, Settings
 from warmline.warehouse import publish
 
 SETTINGS = NightSettings(drift_min_calls=4, drift_min_days=5)
@@ -404,6 +409,7 @@ def note_both(two_runs: Path) -> None:
     for hour, missing in ((2, plan), (9, replace(plan, away=(), problems=()))):
         summary = RunSummary(missing, (), 60.0)
         run = RunFacts.of(summary, started_at=at(NIGHT, hour))
+        run = replace(run, calls_reported=2 if hour == 2 else 1)
         report = read_night(two_runs, NIGHT, NightSettings(), until=at(NIGHT, hour + 2), run=run)
         write_report(report, two_runs)
         note_end(two_runs, at(NIGHT, hour), summary, run, report.alarms)
@@ -414,13 +420,28 @@ def test_the_report_of_a_day_has_all_of_its_runs(two_runs):
     done = CliRunner().invoke(app, ["report", "--night", str(NIGHT), "--warehouse", str(two_runs)])
     assert done.exit_code == 4
     assert "3 calls." in done.stdout
-    assert "| 02:00:00 UTC | 1.0 | 0 | sources that cannot be read: 1 |" in done.stdout
-    assert "| 09:00:00 UTC | 1.0 | 0 |  |" in done.stdout
+    assert "| 02:00:00 UTC | 1.0 | 2 | 0 | sources that cannot be read: 1 |" in done.stdout
+    assert "| 09:00:00 UTC | 1.0 | 1 | 0 |  |" in done.stdout
     assert "- **sources that cannot be read: 1 (run of 02:00:00 UTC)**" in done.stdout
     assert refresh_reports(two_runs, NightSettings()) == 2
     first = report_files(two_runs, NIGHT, at(NIGHT, 2))[0].read_text()
     assert "sources that cannot be read: 1" in first  # its counts outlive a forgotten call
     assert "2 calls." in first
+
+
+def test_counts_before_and_after_an_erasure_explain_each_other(two_runs: Path) -> None:
+    note_both(two_runs)
+    places = Places(two_runs.with_suffix(".landing"), two_runs)
+    erase_calls(places, Selection(frozenset({"early-2", "late"})), Settings())
+    markdown = report_files(two_runs, NIGHT, at(NIGHT, 2))[0].read_text()
+    assert "1 call. 2 were reported when the run ended; 1 of them has been erased" in markdown
+    record = json.loads(run_file(two_runs, at(NIGHT, 2)).read_text())
+    assert (record["calls_reported"], record["calls_left"]) == (2, 1)
+    last = read_health(two_runs).last_run
+    assert (last.calls_reported, last.calls_left) == (1, 0)
+    done = CliRunner().invoke(app, ["report", "--night", str(NIGHT), "--warehouse", str(two_runs)])
+    assert "1 call. 3 were reported when the runs ended; 2 of them have been" in done.stdout
+    assert "| 09:00:00 UTC | 1.0 | 1 | 0 |  |" in done.stdout, "though its report is gone"
 
 
 def test_the_runs_of_a_day_are_shown_in_the_zone_that_is_asked_for(two_runs):

@@ -178,12 +178,16 @@ FOLDER = "reports"
 _FACTS = (
     *("wall_s", "done_before", "given_up", "unfinished", "unread", "closed"),
     *("forgotten", "opted_out", "erased_calls", "erased_words", "found_nothing"),
-    "unreported_since",
+    *("unreported_since", "calls_reported"),
 )
 
 
 class RunRecord(BaseModel):
-    """The record of a finished run, in counts; from `wall_s` on, the fields of `RunFacts`."""
+    """The record of a finished run, in counts; from `wall_s` on, the fields of `RunFacts`.
+
+    `calls`, `reasons` and `alarms` are as they were when it ended. `calls_left` is how many of
+    `calls_reported` its report still has, once calls have been erased; None before.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -205,6 +209,8 @@ class RunRecord(BaseModel):
     erased_words: int = 0
     found_nothing: bool = False
     unreported_since: datetime | None = None
+    calls_reported: int | None = None
+    calls_left: int | None = None
 
 
 class Health(BaseModel):
@@ -256,13 +262,32 @@ def read_health(warehouse: Path) -> Health | None:
 
 def read_run(warehouse: Path, started_at: datetime) -> RunFacts | None:
     """Return what a run knew, in counts; None when its file is missing or damaged."""
-    try:
-        data = run_file(warehouse, started_at).read_bytes()
-        record = RunRecord.model_validate_json(data)
-    except (OSError, ValidationError):
+    record = _record(warehouse, started_at)
+    if record is None:
         return None
     counts = {name: getattr(record, name) for name in _FACTS}
     return RunFacts(**counts, problems=(), started_at=record.started_at)
+
+
+def _record(warehouse: Path, started_at: datetime) -> RunRecord | None:
+    try:
+        data = run_file(warehouse, started_at).read_bytes()
+        return RunRecord.model_validate_json(data)
+    except (OSError, ValidationError):
+        return None
+
+
+def _note_left(warehouse: Path, started_at: datetime, calls: int) -> None:
+    """Record how many calls the report of a run still has. Raises `WarehouseError`."""
+    record = _record(warehouse, started_at)
+    if record is None or record.calls_reported is None:
+        return
+    record = record.model_copy(update={"calls_left": calls})
+    _write(run_file(warehouse, started_at), record, "the run's counts")
+    health = read_health(warehouse)
+    if health and health.last_run and health.last_run.started_at == record.started_at:
+        health = health.model_copy(update={"last_run": record})
+        _write(health_file(warehouse), health, "the health of nights")
 
 
 @contextmanager
@@ -431,8 +456,8 @@ def write_report(report: NightReport, warehouse: Path) -> Path:
 
 
 def runs_of(warehouse: Path, night: date) -> tuple[RunFacts, ...]:
-    """Return all runs that began on a day (UTC) and left a report, in order."""
-    written = sorted({w.started_at for w in _written(warehouse) if w.started_at})
+    """Return all runs that began on a day (UTC) and left their counts, in order."""
+    written = sorted({w.started_at for w in _written(warehouse, "json") if w.started_at})
     found = (read_run(warehouse, at) for at in written if at.date() == night)
     return tuple(run for run in found if run)
 
@@ -441,7 +466,8 @@ def refresh_reports(warehouse: Path, settings: NightSettings) -> int:
     """Rewrite all reports from what the warehouse holds now; return how many there were.
 
     After calls were forgotten their names are in no report, and a report without calls is removed.
-    What only the run knew is kept as counts; its notes on files are gone. Raises `WarehouseError`
+    What only the run knew is kept as counts, beside how many of its calls are left; its notes on
+    files are gone. Raises `WarehouseError`
     as `read_night` and `write_report` do.
     """
     written = set(_written(warehouse))
@@ -453,6 +479,8 @@ def refresh_reports(warehouse: Path, settings: NightSettings) -> int:
             run = RunFacts(0.0, 0, 0, 0, (), started_at=one.started_at)
         until = (following or datetime.now(UTC)) if one.started_at else None
         report = read_night(warehouse, one.night, settings, until=until, run=run)
+        if one.started_at:
+            _note_left(warehouse, one.started_at, report.calls)
         if report.calls:
             write_report(report, warehouse)
         else:
@@ -461,9 +489,9 @@ def refresh_reports(warehouse: Path, settings: NightSettings) -> int:
     return len(written)
 
 
-def _written(warehouse: Path) -> Iterator[_Written]:
+def _written(warehouse: Path, suffixes: str = "md|html") -> Iterator[_Written]:
     pattern = re.compile(
-        rf"{re.escape(warehouse.stem)}-(\d{{4}}-\d\d-\d\d)(?:T(\d{{6}})Z)?\.(md|html)"
+        rf"{re.escape(warehouse.stem)}-(\d{{4}}-\d\d-\d\d)(?:T(\d{{6}})Z)?\.({suffixes})"
     )
     folder = warehouse.parent / FOLDER
     if not folder.is_dir():

@@ -165,7 +165,8 @@ class RunFacts:
     `forgotten` and `opted_out` are recordings that were left alone, as their calls were erased or
     their customers opted out; `erased_calls` and `erased_words` count what was too old to be kept
     (`[retention]`). `unreported_since` is when an earlier run began that left no report, as it was
-    killed: what it analyzed counts with this one.
+    killed: what it analyzed counts with this one. `calls_reported` is how many calls the report had
+    when the run ended; None where that was not kept.
     """
 
     wall_s: float
@@ -183,6 +184,7 @@ class RunFacts:
     erased_words: int = 0
     found_nothing: bool = False
     unreported_since: datetime | None = None
+    calls_reported: int | None = None
 
     @property
     def counts_from(self) -> datetime | None:
@@ -320,6 +322,12 @@ class NightReport:
         return sum(self.by_status.values())
 
     @property
+    def calls_gone(self) -> int:
+        """Return how many calls its runs reported when they ended, and it has no more."""
+        runs = (self.run,) if self.run else self.runs
+        return max(0, sum(run.calls_reported or 0 for run in runs) - self.calls)
+
+    @property
     def alarms(self) -> tuple[str, ...]:
         """Return what needs a person, one line each: counts and measures, and no call's name."""
         return tuple(self._alarms())
@@ -405,6 +413,10 @@ def as_html(report: NightReport) -> str:
 def _lead(report: NightReport) -> str:
     calls = "1 call" if report.calls == 1 else f"{report.calls} calls"
     text = f"{calls}." if report.calls else "No calls."
+    if gone := report.calls_gone:
+        text += f" {report.calls + gone} were reported when the"
+        text += f" {'run' if report.run else 'runs'} ended; {gone} of them"
+        text += f" {'has' if gone == 1 else 'have'} been erased since, or analyzed again."
     if report.audio_s:
         text += f" {report.audio_s / 3600:.2f} h of sound"
         text += f" in {report.computing_s / 3600:.2f} h of computing."
@@ -446,10 +458,13 @@ def _tables(report: NightReport) -> Iterator[_Table]:
         )
         yield _Table("Slowest calls", ("call", "computing, s", "length, s"), slow)
     if report.runs:
-        yield _Table("Runs", ("began", "min", "done before", "asks for a person"), _runs(report))
+        yield _Table("Runs", _RUNS, _runs(report))
     yield _drift_table(report.drifts)
     if report.run is not None and report.run.problems:
         yield _Table("Also", ("",), tuple((problem,) for problem in report.run.problems))
+
+
+_RUNS = ("began", "min", "calls when it ended", "done before", "asks for a person")
 
 
 def _runs(report: NightReport) -> tuple[tuple[str, ...], ...]:
@@ -457,6 +472,7 @@ def _runs(report: NightReport) -> tuple[tuple[str, ...], ...]:
         (
             report.clock(run.started_at) if run.started_at else "",
             f"{run.wall_s / 60:.1f}",
+            "-" if run.calls_reported is None else str(run.calls_reported),
             str(run.done_before),
             "; ".join(run.alarms),
         )
