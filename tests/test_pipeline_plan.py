@@ -167,7 +167,7 @@ def test_rows_of_metadata_without_a_recording_are_told(calls, landed, tmp_path):
 
 def test_what_is_wrong_in_a_table_is_told_and_stops_nothing(calls, landed, tmp_path):
     csv = tmp_path / "calls.csv"
-    csv.write_text("file,agent,started_at\na.wav,E1,1/3/2026\nb.wav,E2\n,E3,\n" + ",E4,\n" * 4)
+    csv.write_text("file,agnet,started_at\na.wav,E1,1/3/2026\nb.wav,E2\n,E3,\n" + ",E4,\n" * 4)
     made = plan(calls, landed, table=read_table(csv))
     assert pending(made) == {"a.wav": "new", "b.wav": "new"}
     assert [p.partition("calls.csv")[2] for p in made.problems] == [
@@ -176,6 +176,7 @@ def test_what_is_wrong_in_a_table_is_told_and_stops_nothing(calls, landed, tmp_p
         ", line 3: 2 values for 3 columns (left out)",
         ", line 4, column 'file': empty (left out)",
         ": 4 more values or rows are left out, being of no use",
+        ", line 1, column 'agnet': no field known here, kept as text; was agent_id meant?",
     ]
 
 

@@ -273,6 +273,7 @@ def test_a_wrong_table_is_one_line_with_the_place(tmp_path: Path, text: bytes, w
             {"a", "b"},
         ),
         ("file,simulated\na,perhaps\n", "line 2, column 'simulated': 'perhaps'", {"a"}),
+        ("file,Direction\na,sideways\n", "line 2, column 'Direction': 'sideways'", {"a"}),
     ],
 )
 def test_what_is_wrong_in_a_row_is_told_and_the_other_rows_hold(
@@ -284,12 +285,41 @@ def test_what_is_wrong_in_a_row_is_told_and_the_other_rows_hold(
     assert set(table.rows) == left
 
 
+def test_what_may_not_be_meant_is_told_once_and_kept(tmp_path: Path) -> None:
+    heading = "file,agent_chanel,directoin,teams,caller_id,season,team_2,started_at\n"
+    row = "call.wav,right,in,a,7,spring,b,2999-01-01\n"
+    table = _table(tmp_path, heading + row + row.replace("call", "other"))
+    assert table.doubts == (
+        "line 2, column 'started_at': '2999-01-01' is in the future",
+        "line 1, column 'agent_chanel': no field known here, kept as text; was agent_channel "
+        "meant?",
+        "line 1, column 'directoin': no field known here, kept as text; was direction meant?",
+        "line 1, column 'teams': no field known here, kept as text; was team meant?",
+    )
+    known = read_metadata(tmp_path / "call.wav", SETTINGS, table)
+    assert known.extra["agent_chanel"] == "right" and known.started_at is not None
+    assert "csv, agent_chanel: no field known here" in known.extra["metadata_note"]
+    later = read_metadata(tmp_path / "call.wav", SETTINGS, None, before=known)
+    assert later.extra["metadata_note"] == known.extra["metadata_note"]
+    both = _table(tmp_path, "file,team,teams\ncall.wav,a,b\n")
+    assert not both.doubts, "the field that may be meant is there"
+
+
+def test_a_mistyped_name_in_a_file_beside_a_recording_is_told(tmp_path: Path) -> None:
+    known = metadata(beside(tmp_path, {"custmer_id": "c", "direction": "sideways"}))
+    assert "sidecar, custmer_id: " in known.extra["metadata_note"]
+    assert "was customer_id meant?" in known.extra["metadata_note"]
+    assert (known.direction, known.extra["direction"]) == (None, "sideways")
+
+
 def test_a_value_that_cannot_be_used_is_kept_as_it_was_written(tmp_path: Path) -> None:
     table = _table(tmp_path, "file,agent,started_at\ncall.wav,ann,1/3/2026\n")
     known = read_metadata(tmp_path / "call.wav", SETTINGS, table)
     assert (known.agent_id, known.started_at) == ("ann", None)
     assert known.extra["started_at"] == "1/3/2026"
     assert "csv, started_at: [number] is not a time" in known.extra["metadata_problem"]
+    later = read_metadata(tmp_path / "call.wav", SETTINGS, None, before=known)
+    assert later.extra["metadata_problem"] == known.extra["metadata_problem"]
 
 
 def test_a_table_that_is_not_there(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
 from warmline import landing
 from warmline.errors import WarmlineError
@@ -202,7 +203,8 @@ def analyze_with_retries(
 
 
 def _plan(request: RunRequest, config: RunConfig) -> Plan:
-    table = read_table(request.metadata) if request.metadata else None
+    zone = ZoneInfo(request.settings.recordings.timezone)
+    table = read_table(request.metadata, zone) if request.metadata else None
     folder = request.places.landing
     return make_plan(request.sources, folder, config.cache_keys, table, request.redo)
 

@@ -523,6 +523,10 @@ class _Planner:
             yield f"{place}, {hidden} (left out)"
         if further := self.table.faults[_NAMED:]:
             yield f"{place}: {len(further)} more values or rows are left out, being of no use"
+        for doubt in self.table.doubts[:_NAMED]:
+            yield f"{place}, {redact_text(doubt, self.cache_keys.settings.redaction)}"
+        if unsure := self.table.doubts[_NAMED:]:
+            yield f"{place}: {len(unsure)} more values or columns may not be meant as they stand"
         if repeated:
             line, key = repeated[0]
             others = f", as are {len(repeated) - 1} more rows" if len(repeated) > 1 else ""

@@ -180,6 +180,9 @@ _BRACKETS = "()[]<>{}'\"`"
 #: Texts in which some of those may be meant literally: a team NA, a reason "none", a file.
 _OF_WORDS = frozenset(("team", "queue", "reason", "language", "path", "file", "filename"))
 _MEANINGFUL = _NOT_GIVEN - {"null", "nan", "n/a", "undefined", "not available", "#n/a", "\\n"}
+_ALL_NAMES = (*sorted(_MAY_BE_MISSING), *_ALIASES)
+_LONG_NAME = 7
+_CLOCKS_DIFFER = timedelta(hours=1)  # of a recorder, or one not set to summer time
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"  # spaces without width
 _SHOWN = 40
 
@@ -189,12 +192,14 @@ class Fields:
     """Fields of one call from one source. `known` has values of `CallMetadata`'s types.
 
     `problems` maps a field to a sentence about its value, which was left out of `known` and kept in
-    `extra` as it was written.
+    `extra` as it was written. `doubts` are sentences about what is used as it stands, and may not
+    be meant.
     """
 
     known: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, str] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -209,19 +214,23 @@ def read_fields(raw: Mapping[str, Any], zone: tzinfo) -> Fields:
     """Read known fields as values, every other one as text in `extra`; empty ones are left out.
 
     So are known ones that say that there is no value, as `NULL` or `nan` do. When two names stand
-    for one field, the field's own name wins and the other goes to `extra`.
+    for one field, the field's own name wins and the other goes to `extra`. A name that is nearly
+    that of a field, and a start in the future, are doubts.
     """
     known: dict[str, Any] = {}
     extra: dict[str, str] = {}
     problems: dict[str, str] = {}
+    doubts: dict[str, str] = {}
     channels: dict[str, str] = {}
     for name, value in sorted(raw.items(), key=lambda item: item[0] not in KNOWN_FIELDS):
         text = as_text(value)
         key = canonical(name)
         if not text or (key in _MAY_BE_MISSING and is_not_given(text, key)):
             continue
-        if key in known or key not in (*KNOWN_FIELDS, *_ROLE_CHANNELS):
+        if key in known or key not in _MAY_BE_MISSING:
             extra[as_text(name)] = text
+            if meant := _nearly_named(key, raw):
+                doubts[as_text(name)] = f"no field known here, kept as text; was {meant} meant?"
             continue
         try:
             if key in _ROLE_CHANNELS:
@@ -231,11 +240,40 @@ def read_fields(raw: Mapping[str, Any], zone: tzinfo) -> Fields:
         except ValueError as e:
             problems[as_text(name)] = str(e)
             extra[as_text(name)] = text
+            continue
+        if key == "started_at" and known[key] > datetime.now(UTC) + _CLOCKS_DIFFER:
+            doubts[as_text(name)] = f"{text[:_CUT]!r} is in the future"
     if len(set(channels.values())) < len(channels):
         problems[_ROLE_CHANNELS[1]] = "the same as agent_channel"
     elif channels:
         known.setdefault("channel_roles", _roles_of(channels))
-    return Fields(known, extra, problems)
+    return Fields(known, extra, problems, doubts)
+
+
+def _nearly_named(name: str, given: Iterable[str]) -> str | None:
+    """Return the field that a mistyped name may mean, unless that is given as well."""
+    near = next((field for field in _ALL_NAMES if _is_a_slip(name, field)), None)
+    if near is None or canonical(near) in map(canonical, given):
+        return None
+    return canonical(near)
+
+
+@lru_cache(maxsize=1 << 12)
+def _is_a_slip(typed: str, name: str) -> bool:
+    """Return whether a name was typed with one letter too many, too few or wrong, or two swapped.
+
+    A wrong letter makes another word of a short name (`season`, `reason`), which is then meant.
+    """
+    at = next((i for i, (a, b) in enumerate(zip(typed, name, strict=False)) if a != b), None)
+    if at is None:
+        return abs(len(typed) - len(name)) == 1 and not (typed + name)[-1].isdigit()
+    left, right = typed[at:], name[at:]
+    return (
+        (left[1:] == right and not left[0].isdigit())
+        or left == right[1:]
+        or (left[:2] == right[1::-1] and left[2:] == right[2:])
+        or (left[1:] == right[1:] and len(name) >= _LONG_NAME and not left[0].isdigit())
+    )
 
 
 def is_not_given(text: str, field: str = "") -> bool:
@@ -275,7 +313,9 @@ def _value(key: str, value: Any, text: str, zone: tzinfo) -> Any:
     if isinstance(value, dict | list):
         raise ValueError("one value is needed, not a list or an object")
     if key == "direction":
-        return _DIRECTIONS.get(text.lower(), text.lower())
+        if text.lower() not in _DIRECTIONS:
+            raise ValueError(f"{text[:_SHOWN]!r} is neither inbound nor outbound")
+        return _DIRECTIONS[text.lower()]
     return text.lower() if key == "language" else text
 
 
@@ -335,7 +375,8 @@ class MetadataTable:
     `duplicates` are (line, text) of rows whose key an earlier row had: the earlier one counts.
     `faults` are sentences that name the line, and the column where there is one, of what is left
     out: a value that its field cannot have, or a whole row that names no call or has more or fewer
-    values than there are columns.
+    values than there are columns. `doubts` are such sentences about what is used as it stands, and
+    may not be meant.
     """
 
     path: Path
@@ -343,6 +384,7 @@ class MetadataTable:
     rows: Mapping[str, Mapping[str, str]]
     duplicates: tuple[tuple[int, str], ...] = ()
     faults: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def row_for(self, path: Path, call_id: str) -> Mapping[str, str] | None:
         """Return the row of a call, by the longest part of its path that has one."""
@@ -385,10 +427,11 @@ class MetadataTable:
         yield _key_text(path.stem)
 
 
-def read_table(csv_path: Path) -> MetadataTable:
+def read_table(csv_path: Path, zone: tzinfo = UTC) -> MetadataTable:
     """Read a CSV file of metadata: UTF-8, a header, one row per call; `,` `;` tab or `|` between.
 
-    What is wrong in a row is among the `faults` of the table, and the other rows hold. Raises
+    What is wrong in a row is among the `faults` of the table, and the other rows hold; `zone` is
+    that of times without one. Raises
     `MetadataError`, one line that names the file and the place at fault, for a file that cannot be
     read as a table: no key column, two columns of one name.
     """
@@ -400,6 +443,7 @@ def read_table(csv_path: Path) -> MetadataTable:
     table: dict[str, Mapping[str, str]] = {}
     duplicates: list[tuple[int, str]] = []
     faults: list[str] = []
+    doubts: dict[tuple[str, str], str] = {}  # a column is doubted once, a value each time
     for line, values in rows[1:]:
         if not any(value.strip() for value in values):
             continue
@@ -418,11 +462,15 @@ def read_table(csv_path: Path) -> MetadataTable:
             duplicates.append((line, text))
             continue
         table[text] = row
-        faults += [
-            f"line {line}, column {column!r}: {problem}"
-            for column, problem in read_fields(row, UTC).problems.items()
-        ]
-    return MetadataTable(csv_path, key, table, tuple(duplicates), tuple(faults))
+        read = read_fields(row, zone)
+        faults += [f"line {line}, column {c!r}: {why}" for c, why in read.problems.items()]
+        for column, why in read.doubts.items():
+            of_column = canonical(column) not in _MAY_BE_MISSING
+            at = rows[0][0] if of_column else line
+            doubts.setdefault((column, why), f"line {at}, column {column!r}: {why}")
+    return MetadataTable(
+        csv_path, key, table, tuple(duplicates), tuple(faults), tuple(doubts.values())
+    )
 
 
 def csv_rows(csv_path: Path) -> list[tuple[int, list[str]]]:

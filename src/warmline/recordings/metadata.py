@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from warmline.encryption import Key, key_in
@@ -79,6 +79,8 @@ def _is_of_agent(name: str) -> bool:
 PROBLEM = "metadata_problem"  # keys of `CallMetadata.extra`
 NOTE = "metadata_note"
 _TABLE = "csv"  # as `CallMetadata.source` names it
+#: Between two remarks, each of which begins with its place; a sentence may hold a semicolon.
+_NEXT = re.compile(r"; (?=(?:sidecar|csv|file_name), |[^;]*\.json: )")
 _REDACTION = RedactionSettings()
 
 
@@ -96,10 +98,11 @@ def read_metadata(
     `settings.name_patterns`. The call id is the file's stem if no source has one. Times without a
     zone are in `settings.timezone`. Never raises for the content of a sidecar: the call can be
     analyzed all the same, and `extra["metadata_problem"]` names the file, line or field, and what
-    is wrong with it. A JSON file that is no object is not metadata, which `extra["metadata_note"]`
-    says. Where no table has a row of the call now, what one said `before`, in an earlier analysis
-    of it, still holds: a table may be that of one day. Private words in the reason and in further
-    fields are redacted by `redaction`; ids, by which calls are joined, stay. Names of agents are
+    is wrong with it. What is used and may not be meant (a start in the future, a mistyped name),
+    and a JSON file that is no object, and so no metadata, are in `extra["metadata_note"]`. Where no
+    table has a row of the call now, what one said `before`, in an earlier analysis of it, still
+    holds: a table may be that of one day. Private words in the reason and in further fields are
+    redacted by `redaction`; ids, by which calls are joined, stay. Names of agents are
     pseudonyms where the settings name a key for them; raises EncryptionError when that key is
     missing.
     """
@@ -122,9 +125,12 @@ def read_metadata(
     for fields in reversed(places.values()):
         known.update(fields.known)
         extra.update(fields.extra)
-    problems = [*_problems(places), *filter(None, [remarks.pop(PROBLEM, None)])]
+    problems = [*_told(places, "problems"), *filter(None, [remarks.pop(PROBLEM, None)])]
     if problems:
         remarks[PROBLEM] = "; ".join(problems)
+    doubts = [*_told(places, "doubts"), *filter(None, [remarks.pop(NOTE, None)])]
+    if doubts:
+        remarks[NOTE] = "; ".join(doubts)
     if "reason" in known:
         known["reason"] = redact_field("reason", known["reason"], redaction)
     extra = {name: redact_field(name, text, redaction) for name, text in extra.items()}
@@ -148,20 +154,24 @@ def _kept(before: CallMetadata | None) -> Fields:
         if field.name not in ("extra", "source") and (value := getattr(before, field.name))
     }
     extra = {name: text for name, text in before.extra.items() if name not in (PROBLEM, NOTE)}
-    said = (each.partition(": ") for each in before.extra.get(PROBLEM, "").split("; "))
-    problems = {
-        place.removeprefix(f"{_TABLE}, "): problem
-        for place, _, problem in said
+    problems, doubts = _of_table(before.extra.get(PROBLEM)), _of_table(before.extra.get(NOTE))
+    return Fields(known, extra, problems, doubts)
+
+
+def _of_table(told: str | None) -> dict[str, str]:
+    said = (each.partition(": ") for each in _NEXT.split(told or ""))
+    return {
+        place.removeprefix(f"{_TABLE}, "): sentence
+        for place, _, sentence in said
         if place.startswith(f"{_TABLE}, ")
     }
-    return Fields(known, extra, problems)
 
 
-def _problems(places: dict[str, Fields]) -> list[str]:
+def _told(places: dict[str, Fields], what: Literal["problems", "doubts"]) -> list[str]:
     return [
-        f"{place}, {name}: {problem}"
+        f"{place}, {name}: {sentence}"
         for place, fields in places.items()
-        for name, problem in fields.problems.items()
+        for name, sentence in getattr(fields, what).items()
     ]
 
 
