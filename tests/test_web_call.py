@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from support.pages import (
 )
 from support.warehouses import put
 from warmline.analysis import missing_metric, rate
+from warmline.landing.feedback import write_review
 from warmline.query.questions import ask
 from warmline.query.reviews import Judgement, Verdict, all_reviews, review_cue
 from warmline.values import RoleName
@@ -290,11 +292,20 @@ def test_a_wrong_feeling_is_corrected_and_the_rate_above_it_at_once(
         assert 'class="corrected"' not in browser.get(place).text, place
 
 
+def call_it_wrong(folder: Path) -> None:
+    """Land a verdict as it could once be given: without what is true instead."""
+    judgement = Judgement("nora", Verdict.WRONG, "it is wrong", "affective")
+    review = review_cue(folder / "w.duckdb", folder / "landing", "ann-1", 3.2, judgement)
+    write_review(
+        replace(review, should_be=None, reviewed_at=review.reviewed_at + timedelta(seconds=1)),
+        folder / "landing",
+    )
+
+
 def test_an_older_verdict_that_says_nothing_else_is_told_beside_the_rate(
     browser: Any, folder: Path
 ) -> None:
-    judgement = Judgement("nora", Verdict.WRONG, "it is wrong")
-    review_cue(folder / "w.duckdb", folder / "landing", "ann-1", 3.2, judgement)
+    call_it_wrong(folder)
     told = "listeners say that 1 feeling is wrong, and not what would be right: the numbers stay"
     for place in ("/call?id=ann-1", "/calls?days=all"):
         assert text_of(browser.get(place)).count(told) == 1, place
@@ -332,8 +343,7 @@ def test_the_feeling_and_what_became_of_it_are_judged_apart(browser: Any, folder
     assert told() == [("the feeling", "0")], "nothing can have become of it"
     mark(browser, verdict="right")
     assert told() == [("the feeling", "100"), ("what became of it", "100")]
-    judgement = Judgement("nora", Verdict.WRONG, "it is wrong")
-    review_cue(folder / "w.duckdb", folder / "landing", "ann-1", 3.2, judgement)
+    call_it_wrong(folder)
     assert told() == [], "nobody says what of it is wrong"
 
 

@@ -78,7 +78,7 @@ def mark(
         str | None,
         typer.Option(
             "--should-be",
-            help="What is true: an answer (ignored ... cognitive; no_answer where no agent "
+            help="What is true; needed for wrong. An answer (ignored ... cognitive; no_answer where no agent "
             "spoke any more, which takes it out of the rate), another feeling "
             "(fear_anxiety ...), no_cue, a value, or cannot_be_known of a measure.",
             show_default=False,

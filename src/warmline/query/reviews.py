@@ -64,7 +64,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Judgement:
-    """A reviewer's judgement: `reason` is required for wrong, `should_be` may say what is true."""
+    """A reviewer's judgement: for wrong, `reason` says why and `should_be` what is true."""
 
     reviewer: str
     verdict: Verdict
@@ -91,6 +91,7 @@ def review_cue(
     Raises QueryError with the valid calls, cues or words.
     """
     allowed = (*CUE_ANSWERS, *FEELINGS)
+    _require_truth(judgement, ", ".join(allowed))
     feeling, both, answer = (judgement.should_be or "").partition(BOTH)
     is_both = bool(both) and feeling in FEELINGS and answer in (*ANSWERS, NO_ANSWER)
     if judgement.should_be is not None and judgement.should_be not in allowed and not is_both:
@@ -120,6 +121,7 @@ def review_metric(
 
     Raises QueryError with the valid measures or roles.
     """
+    _require_truth(judgement, f"a number, or {CANNOT_BE_KNOWN} if nobody can tell by listening")
     if judgement.should_be not in (None, CANNOT_BE_KNOWN):
         _require_number(judgement.should_be)
     call = _meant(warehouse, call_id)
@@ -193,6 +195,13 @@ def _landed(landing_dir: Path, call: NamedCall, found: _Subject, judgement: Judg
 def _meant(warehouse: Path, call_id: str) -> NamedCall:
     with open_for_reading(warehouse) as con:
         return find_call(con, call_id)
+
+
+def _require_truth(judgement: Judgement, allowed: str) -> None:
+    if judgement.verdict is Verdict.WRONG and judgement.should_be is None:
+        raise QueryError(
+            f"a review that says wrong needs to say what is true instead: --should-be {allowed}"
+        )
 
 
 def _require_number(text: str) -> None:
