@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import typer
+from rich.table import Table
 from typer.testing import CliRunner
 
 from warmline.cli import app, common
@@ -111,6 +112,34 @@ def test_a_table_that_is_too_wide_is_a_card_a_row(shell: Any, terminal: io.Strin
         "",
         "2 rows",
     ]
+
+
+def test_every_table_of_a_command_is_cards_where_it_is_too_wide(terminal: io.StringIO) -> None:
+    table = Table(title="The ledger")
+    for heading in ("annotator", "precision"):
+        table.add_column(heading, no_wrap=True)
+    table.add_row("ann " * 20, "0.85\n0.70–0.90")
+    common.print_rows(table)
+    lines = terminal.getvalue().splitlines()
+    assert lines[:2] == ["The ledger", "row 1 of 1"]
+    assert lines[-2:] == ["precision  0.85 0.70–0.90", ""]
+    assert max(map(len, lines)) <= 80
+    printed = {
+        path.name
+        for path in Path(common.__file__).parent.glob("*.py")
+        if "output().print(table" in path.read_text()
+    }
+    assert printed == {"batch.py"}, "whose columns are as narrow as they get"
+
+
+def test_a_piped_table_is_as_wide_as_it_gets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(common, "output", lambda: PlainConsole(width=80, force_terminal=False))
+    table = Table("name", "words", box=None)
+    table.add_row("x", "one " * 40)
+    common.print_rows(table)
+    assert len(capsys.readouterr().out.splitlines()) == 2
 
 
 def test_a_table_that_fits_is_a_table(shell: Any, terminal: io.StringIO) -> None:

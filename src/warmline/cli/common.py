@@ -128,21 +128,27 @@ def folded(text: str, indent: str = "", *, first: str | None = None) -> str:
 def print_rows(table: "Table") -> None:
     """Print a table, or a card for each of its rows where the terminal is too narrow for it.
 
-    A card has a line for each column, its name and its value, and no word of it is broken.
+    A card has a line for each column, its name and its value, and no word of it is broken. Piped,
+    it is a table however wide.
     """
     from rich.text import Text
 
     page = output()
-    if page.measure(table, options=page.options.update(max_width=_WIDEST)).maximum <= page.width:
+    width = page.measure(table, options=page.options.update(max_width=_WIDEST)).maximum
+    if not page.is_terminal:
+        page = PlainConsole(file=page.file, highlight=False, width=max(width, page.width))
+    if width <= page.width:
         page.print(table)
         return
+    if table.title:
+        page.print(table.title, style="italic")
     names = [Text.from_markup(str(column.header)).plain for column in table.columns]
     indent = " " * (max(map(len, names)) + 2)
     rows = list(zip(*(column.cells for column in table.columns), strict=True))
     for number, row in enumerate(rows, start=1):
         page.print(f"row {number} of {len(rows)}", style="bold")
         for name, cell in zip(names, row, strict=True):
-            value = Text.from_markup(str(cell)).plain
+            value = " ".join(Text.from_markup(str(cell)).plain.split("\n"))
             line = Text(folded(value, indent, first=name.ljust(len(indent))).rstrip())
             line.stylize("dim", 0, len(name))
             page.print(line, soft_wrap=True)

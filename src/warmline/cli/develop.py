@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from platformdirs import user_cache_path
 
-from warmline.cli.common import JsonOption, SettingsOption, messages, output, settings_from
+from warmline.cli.common import (
+    JsonOption,
+    SettingsOption,
+    messages,
+    output,
+    print_rows,
+    settings_from,
+)
 from warmline.errors import DataError, SettingsError
 from warmline.files import folder, load_outside
 from warmline.models.catalogue import faster_whisper_name
@@ -301,5 +308,5 @@ def _print(played: list[dict[str, Any]]) -> None:
             for event in ("interruption", "backchannel", "dead_air", "cue", "answered")
         ]
         table.add_row(call["call_id"], f"{call['duration_s']:.0f}", *counts)
-    output().print(table)
+    print_rows(table)
     messages().print(f"written to {Path(played[-1]['audio']).parent}", style="dim", soft_wrap=True)

@@ -15,6 +15,7 @@ from warmline.cli.common import (
     SettingsOption,
     messages,
     output,
+    print_rows,
     settings_from,
 )
 from warmline.models.catalogue import default_models
@@ -180,7 +181,7 @@ def _print_list(reports: tuple[ModelReport, ...]) -> None:
         stored = f"{(report.stored_bytes or 0) / 1e6:.0f} MB" if report.is_stored else ""
         name = f"[bold]{model.name}[/]" if model.is_default else model.name
         table.add_row(name, model.purpose, model.licence, stored, ", ".join(report.sources))
-    output().print(table)
+    print_rows(table)
 
 
 def _print_verdicts(reports: tuple[FileReport, ...], folder: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from warmline.cli.common import output
+from warmline.cli.common import output, print_rows
 
 #: From this reliability on agents are put in order.
 WANTED_TO_RANK = 0.7
@@ -82,7 +82,7 @@ def print_study(study: "Study", page: Path) -> None:
     output().print(escape(lead(study)), soft_wrap=True)
     output().print()
     if study.told:
-        output().print(table)
+        print_rows(table)
         output().print(escape(reading(study)), style="dim", soft_wrap=True)
     for a in study.associations:
         if a.reason:
@@ -115,7 +115,7 @@ def print_reliabilities(
             worth = (f"{r.g:.2f}", f"{r.phi:.2f}")
             table.add_row(escape(r.measure), *numbers, *worth, escape(halves), *calls)
     if table.rows:
-        output().print(table)
+        print_rows(table)
         output().print(
             "reliability: how much of the difference between agents would show again in other "
             "calls of theirs (1 all, 0 none); below 0.7 too much of a ranking is luck to act on "
@@ -199,7 +199,7 @@ def print_training(
             )
     if table.rows:
         output().print()
-        output().print(table)
+        print_rows(table)
         output().print(
             "change: how much further trained agents moved than the others. from the same level: "
             "the same, beside agents who did equally well before. before, a week: how much further "
@@ -241,7 +241,7 @@ def print_case_mix(found: "Sequence[CaseMix]", made: "Provenance", as_json: bool
             "these agents would show again in other calls of theirs; the rest is luck.",
             soft_wrap=True,
         )
-        output().print(table)
+        print_rows(table)
         output().print(escape(_read_agent(mix)), soft_wrap=True)
         said = (
             "Highest first, and high need not be good; agents whose intervals overlap cannot be "
@@ -319,7 +319,7 @@ def print_fairness(
     has_words = any(g.word_errors for g in groups)
     headings = ("calls", "left out", "doubtful words", "feelings a call")
     labelled += ("misheard words",) if has_words else ()
-    table = _table("", "group", *headings, *(f"no {m}" for m in measures), *labelled, left=2)
+    table = _table("by", "group", *headings, *(f"no {m}" for m in measures), *labelled, left=2)
     for g in groups:
         doubtful = "" if g.doubtful is None else f"{g.doubtful:.1%}"
         cells = [g.of, g.group, f"{g.calls:,}", f"{g.suppressed:.1%}", doubtful, f"{g.cues:.1f}"]
@@ -329,7 +329,10 @@ def print_fairness(
         if has_words:
             cells.append("" if g.word_errors is None else str(g.word_errors))
         table.add_row(*map(escape, cells))
-    output().print(table if groups else "no group has 30 calls, nor the same scripts as others")
+    if groups:
+        print_rows(table)
+    else:
+        output().print("no group has 30 calls, nor the same scripts as others")
     unfair = [gap for gap in gaps if gap.is_unfair]
     for gap in unfair:
         output().print(f"[yellow]not alike:[/] {escape(str(gap))}", soft_wrap=True)

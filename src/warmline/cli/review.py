@@ -24,6 +24,7 @@ from warmline.cli.common import (
     messages,
     note_access,
     output,
+    print_rows,
     say_json,
     settings_from,
     zone_of,
@@ -78,8 +79,8 @@ def mark(
         str | None,
         typer.Option(
             "--should-be",
-            help="What is true; needed for wrong. An answer (ignored ... cognitive; no_answer where no agent "
-            "spoke any more, which takes it out of the rate), another feeling "
+            help="What is true; needed for wrong. An answer (ignored ... cognitive; no_answer "
+            "where no agent spoke any more, which takes it out of the rate), another feeling "
             "(fear_anxiety ...), no_cue, a value, or cannot_be_known of a measure.",
             show_default=False,
         ),
@@ -393,33 +394,33 @@ def _print(found: "Agreement") -> None:
             (f"{b.left}, {b.right}", str(b.items), *map(_said, (b.cue, b.feeling, b.answered)))
             for b in found.between
         ]
-        _table(_TWO, ("", "turns", "a feeling", "which", "answered"), rows)
+        _table(_TWO, ("between", "turns", "a feeling", "which", "answered"), rows)
     if found.together:
         each = [
             (_QUESTIONS[t.question], str(t.items), *map(_said, (t.same, t.ac1, t.alpha)))
             for t in found.together
         ]
-        _table(_ALL, ("", "turns", "same", "AC1", "alpha"), each)
+        _table(_ALL, ("question", "turns", "same", "AC1", "alpha"), each)
     ledger = [
         (*(a.annotator, str(a.items)), *map(_said, (a.precision, a.recall, a.specificity)))
         for a in found.against
     ]
-    _table(_LEDGER, ("", "turns", "precision", "recall", "specificity"), ledger)
+    _table(_LEDGER, ("annotator", "turns", "precision", "recall", "specificity"), ledger)
     of_found = [
         (a.annotator, *map(_said, (a.kind, a.answered, a.answered_kappa))) for a in found.against
     ]
-    _table(_FOUND, ("", "same kind", "same answered", "its kappa"), of_found)
+    _table(_FOUND, ("annotator", "same kind", "same answered", "its kappa"), of_found)
     if shares := list(found.against[-1].precision_at):
         rows = [
             (a.annotator, *(f"{p:.2f}" for p in a.precision_at.values())) for a in found.against
         ]
-        headings = ("", *(f"{share:.0%}" for share in shares))
+        headings = ("annotator", *(f"{share:.0%}" for share in shares))
         _table(_WHERE, headings, rows)
     if found.rates:
         rates = [
             (r.stratum, f"{r.turns:,}", f"{r.flagged:.3f}", _said(r.rate)) for r in found.rates
         ]
-        _table(_RATES, ("", "turns", "flagged", "errors taken off"), rates)
+        _table(_RATES, ("group", "turns", "flagged", "errors taken off"), rates)
     note = "Intervals of 95 %; turns weigh by how likely they were drawn."
     if found.undecided:
         note += (
@@ -438,7 +439,7 @@ def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]]) -
         table.add_column(heading, justify="right" if i else "left", no_wrap=not i, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    output().print(table)
+    print_rows(table)
     output().print(_MEANINGS[title], style="dim", soft_wrap=True, highlight=False, markup=False)
 
 
