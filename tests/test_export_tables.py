@@ -1,6 +1,8 @@
 """Answers as files for other people: what was said stays text, and types stay what they are."""
 
 import csv
+import re
+import tomllib
 import zipfile
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,11 +17,19 @@ from typer.testing import CliRunner
 from support.factories import call, definitions_of
 from warmline import landing
 from warmline.cli import app
+from warmline.database import open_for_reading
 from warmline.errors import QueryError
-from warmline.files import safe_cell
+from warmline.files import folder, safe_cell
 from warmline.query import export
 from warmline.query.export import Glossary, write_table
-from warmline.query.questions import QueryResult, ask, column_meanings
+from warmline.query.questions import (
+    COLUMN_COMMENTS,
+    QueryResult,
+    ask,
+    column_meanings,
+    meanings_among,
+    named_queries,
+)
 from warmline.warehouse import publish
 
 EVIL = "=cmd|' /C calc'!A1"
@@ -145,6 +155,30 @@ def test_columns_mean_what_the_question_says_of_them(warehouse: Path) -> None:
     assert (
         found["answered"] == column_meanings(warehouse, "call_summary", ("answered",))["answered"]
     )
+
+
+def test_every_column_of_a_named_query_has_a_meaning(week: Path) -> None:
+    used: set[tuple[str, str]] = set()
+    found: dict[str, dict[str, str]] = {}
+    with open_for_reading(week) as con:
+        comments = con.execute(COLUMN_COMMENTS).fetchall()
+        for name, query in named_queries().items():
+            bound = query.sql
+            for parameter in query.parameters:
+                bound = re.sub(rf"\${parameter.name}\b", f"(NULL::{parameter.type})", bound)
+            columns = [row[0] for row in con.execute(f"DESCRIBE {bound}").fetchall()]
+            found[name] = meanings_among(comments, name, columns)
+            missing = set(columns) - set(found[name])
+            assert not missing, f"{name}: say in warehouse/queries/columns.toml what these mean"
+            used.update((name, column) for column in columns)
+    told = found["redactions_by_kind"]["kind"], found["left_after_a_call"]["answered"]
+    assert told[0].startswith("What it is: card"), "not the middle of a sentence"
+    assert told[1].startswith("Cues that were answered"), "of the view that it is from"
+    written = tomllib.loads((folder("warehouse") / "queries" / "columns.toml").read_text())
+    of_queries = {q: t for q, t in written.items() if not isinstance(t, str)}
+    assert {(q, c) for q, texts in of_queries.items() for c in texts} <= used
+    unused = written.keys() - of_queries.keys() - {column for _, column in used}
+    assert not unused, "no query has these"
 
 
 def test_more_than_a_sheet_holds_is_refused(

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -25,6 +25,7 @@ from typing import IO, Any
 from warmline import errors
 from warmline.encryption import key_environment
 from warmline.errors import QueryError, WarmlineError
+from warmline.files import folder
 from warmline.warehouse.tables import SqlFile, sql_files
 
 DEFAULT_LIMIT = 1000
@@ -183,8 +184,8 @@ def known_tables() -> dict[str, KnownTable]:
     """Return the tables and views of a warehouse by name, with what their rows are."""
     kinds = {"tables": "table", "marts": "table", "views": "view"}
     found = {}
-    for folder, kind in kinds.items():
-        for file in sql_files(folder):
+    for place, kind in kinds.items():
+        for file in sql_files(place):
             if said := re.search(_MEANING.format(name=file.name), file.text):
                 found[file.name] = KnownTable(file.name, kind, said[1].replace("''", "'"))
     return found
@@ -220,7 +221,10 @@ def require_possible(warehouse: Path, given: Mapping[str, str]) -> None:
             raise QueryError(f"no call has the {name} {wanted!r}{suggestion(wanted, known)}")
 
 
-_COMMENTS = """
+#: What a description says of a column: at the beginning of a sentence, or of a part of one.
+_OWN_MEANING = r"(?:^|[.;:] )(?:\w+, )*{column}(?:, \w+)*: (.+?)(?:[;.] |\.?$)"
+#: What is told of columns: table or view, column, meaning.
+COLUMN_COMMENTS = """
 SELECT table_name, column_name, comment FROM duckdb_columns()
 WHERE NOT internal AND schema_name = 'main' AND comment IS NOT NULL
 """
@@ -229,21 +233,50 @@ WHERE NOT internal AND schema_name = 'main' AND comment IS NOT NULL
 def column_meanings(warehouse: Path, question: str, columns: Sequence[str]) -> dict[str, str]:
     """Return what columns of an answer mean, as far as it is told. Raises as `ask`.
 
-    A named query may tell it in its description; else a column means what it does in a table or
-    view that the question reads, or in all that have one of its name.
+    A named query may tell it in its description, or `warehouse/queries/columns.toml` of it; else a
+    column means what it does in a table or view that the question reads; else what that file says
+    of the name; else what it means wherever there is one of that name.
     """
+    comments = ask(warehouse, COLUMN_COMMENTS, limit=100_000).rows
+    return meanings_among(comments, question, columns)
+
+
+def meanings_among(
+    comments: Iterable[Sequence[Any]], question: str, columns: Sequence[str]
+) -> dict[str, str]:
+    """Return what columns mean as `column_meanings`, by the rows of `COLUMN_COMMENTS`."""
     asked = named_queries().get(question)
     said = asked.description if asked else ""
-    read = list(dict.fromkeys(re.findall(r"\w+", asked.sql if asked else question)))
-    comments = ask(warehouse, _COMMENTS, limit=100_000).rows
+    read = re.findall(
+        r"(?i)\b(?:FROM|JOIN)\s+\"?(?:facts\.)?(\w+)", asked.sql if asked else question
+    )
+    read = list(dict.fromkeys(read or [question]))
+    of_name, of_queries = _written_meanings() if asked else ({}, {})
+    of_query = of_queries.get(question, {})
+    tables: dict[str, dict[str, str]] = {}
+    for table, name, text in comments:
+        tables.setdefault(name, {})[table] = text
     meanings = {}
     for column in columns:
-        own = re.search(rf"\b{re.escape(column)}(?:, \w+)*: (.+?)(?:[;.] |\.?$)", said)
-        told = {table: text for table, name, text in comments if name == column}
+        own = re.search(_OWN_MEANING.format(column=re.escape(column)), said)
+        told = tables.get(column, {})
         near = [told[word] for word in read if word in told]  # the table that is named first
-        if own or near or len(set(told.values())) == 1:
-            meanings[column] = own[1] if own else [*near, *told.values()][0]
+        alike = [*told.values()] if len(set(told.values())) == 1 else []
+        found = [own[1] if own else None, of_query.get(column), *near, of_name.get(column), *alike]
+        if meaning := next(filter(None, found), None):
+            meanings[column] = meaning
     return meanings
+
+
+@cache
+def _written_meanings() -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Return what is written of columns, by name, and for single queries."""
+    import tomllib
+
+    path = folder("warehouse") / "queries" / "columns.toml"
+    told = tomllib.loads(path.read_text(encoding="utf-8"))
+    of_name = {name: text for name, text in told.items() if isinstance(text, str)}
+    return of_name, {name: texts for name, texts in told.items() if name not in of_name}
 
 
 def too_large() -> str:
