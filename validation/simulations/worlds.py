@@ -239,13 +239,14 @@ def imperfect_ledger(
     effect: float = 0.17,
     recall: float = 0.5,
     accuracy: float = 0.65,
+    false_flags: float = 0.02,
     agents: int = 20,
     each: int = 150,
 ) -> Listened:
     """Return calls of which the ledger finds half of the feelings and errs about their answers.
 
     A customer all of whose feelings are answered stays by `effect` more often than one of whom none
-    is. One turn in five shows a feeling; one in fifty of the others is flagged.
+    is. One turn in five shows a feeling; of the others `false_flags` are flagged.
     """
     random = np.random.default_rng(seed)
     n = agents * each
@@ -257,7 +258,7 @@ def imperfect_ledger(
     total = len(call)
     felt = random.random(total) < 0.2
     answered = random.random(total) < chance[call]
-    flagged = random.random(total) < np.where(felt, recall, 0.02)
+    flagged = random.random(total) < np.where(felt, recall, false_flags)
     right = felt & (random.random(total) < accuracy)
     seen = np.where(right, answered, random.random(total) < 0.5)
     feelings = np.bincount(call, felt, n)

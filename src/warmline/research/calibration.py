@@ -5,7 +5,9 @@ drawn towards 0. Regression calibration (Carroll et al. 2006, ch. 4) divides it 
 true answered share on the recognised one. The slope comes from two places: how flags and their
 answers go with the truth, from the labels, and how much the recognised shares of an agent's calls
 differ beyond chance, from all calls. The interval draws labels and calls anew (a two-sample
-bootstrap). Errors are taken to be alike in all calls, whatever the outcome.
+bootstrap). Errors are taken to be alike in all calls, whatever the outcome. Without labels, the
+slope can be worked out for errors that are given (misclassification with known sensitivity and
+precision: Carroll et al. 2006, ch. 2 and 4; Rosner, Willett & Spiegelman 1989).
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +24,8 @@ from warmline.research.regression import Coefficient
 
 #: The measure that labels of cues and their answers say the truth of.
 MEASURE = "answered_rate"
+#: Precision and recall of the ledger where it was validated (validation/REPORT.md, English).
+PRECISION, RECALL = 0.743, 0.565
 _LEAST_CUES = 50
 _LEAST_UNFLAGGED = 30
 _DRAWS = 500
@@ -67,6 +71,20 @@ class Corrected:
     low: float | None
     high: float | None
     reason: str | None = None
+
+
+@dataclass(frozen=True)
+class IfRead:
+    """The outcome's change from no cue answered to all, if `right` of the answers are told rightly.
+
+    `low` and `high` are the estimate's interval divided by the same slope: the errors are taken as
+    known, and only chance in calls is in it.
+    """
+
+    right: float
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -166,35 +184,49 @@ def corrected(found: Coefficient, sd: float, by: Calibration, confidence: float)
     return Corrected(found.value / sd / by.slope, float(low), float(high))
 
 
+def known_slope(
+    calls: Recognised, *, right: float, precision: float = PRECISION, recall: float = RECALL
+) -> float | None:
+    """Return the slope of the true answered share on the recognised one where errors are known.
+
+    An association as recognised is the true one times this slope. `right` is the share of answers
+    that are told rightly, `precision` and `recall` are the ledger's of feelings. None where calls
+    cannot be read so badly, as they differ by more than answers of 0 and 1 could.
+    """
+    if len(calls.rate) < 2 or np.ptp(calls.rate) == 0 or calls.ledgers == 0:
+        return None
+    rows = np.ones(len(calls.rate))
+    spread, noise = _spread(calls, rows)
+    recognised = float(calls.rate @ calls.cues / calls.cues.sum())
+    missed = float(calls.cues.sum()) * precision * (1 - recall) / recall / calls.ledgers
+    gain = 2 * right - 1
+    rate = float(np.clip((recognised - 0.5) / gain + 0.5, 0.02, 0.98))
+    slope = _slope_of(calls, rows, precision, gain, rate, missed)
+    is_borne = max(spread - noise, 0.0) < rate * (1 - rate) * (precision * gain) ** 2
+    return slope if is_borne and np.isfinite(slope) and slope > LEAST_RELIABLE else None
+
+
 def sensitivity(
     found: Coefficient,
     sd: float,
     calls: Recognised,
     *,
-    precision: float = 0.75,
-    recall: float = 0.46,
-) -> tuple[tuple[float, float], ...]:
+    precision: float = PRECISION,
+    recall: float = RECALL,
+) -> tuple[IfRead, ...]:
     """Return what an estimate would be without errors, by how well answers are told apart.
 
-    Pairs of a share of answers that are told rightly (1 to 0.6) and the outcome's change from no
-    feeling answered to all; `precision` and `recall` are the ledger's where it was validated. No
-    pair where calls cannot be read so badly, as they differ by more than answers of 0 and 1 could.
+    From nine of ten answers told rightly to six, and all of them first. Nothing where calls cannot
+    be read so badly.
     """
-    if len(calls.rate) < 2 or np.ptp(calls.rate) == 0 or calls.ledgers == 0:
-        return ()
-    rows = np.ones(len(calls.rate))
-    spread, noise = _spread(calls, rows)
-    recognised = float(calls.rate @ calls.cues / calls.cues.sum())
-    missed = float(calls.cues.sum()) * precision * (1 - recall) / recall / calls.ledgers
-    pairs = []
+    told = []
     for right in _RIGHT:
-        gain = 2 * right - 1
-        rate = float(np.clip((recognised - 0.5) / gain + 0.5, 0.02, 0.98))
-        slope = _slope_of(calls, rows, precision, gain, rate, missed)
-        is_borne = max(spread - noise, 0.0) < rate * (1 - rate) * (precision * gain) ** 2
-        if is_borne and np.isfinite(slope) and slope > LEAST_RELIABLE:
-            pairs.append((right, found.value / sd / slope))
-    return tuple(pairs)
+        slope = known_slope(calls, right=right, precision=precision, recall=recall)
+        if slope is not None:
+            whole = sd * slope
+            ends = (found.value / whole, found.low / whole, found.high / whole)
+            told.append(IfRead(right, *ends))
+    return tuple(told)
 
 
 def _columns(labels: Mapping[str, Opinion], key: Mapping[str, Key]) -> _Labelled:

@@ -13,6 +13,7 @@ from typing import Any
 from warmline.errors import QueryError
 from warmline.files import write_bytes_whole, write_text_whole
 from warmline.research.associations import Dose
+from warmline.research.calibration import PRECISION, RECALL
 from warmline.research.regression import Coefficient
 from warmline.research.study import CONFOUNDERS, Study
 from warmline.research.survival import Hazard
@@ -167,17 +168,21 @@ def _if_read_so(study: Study) -> str:
     if study.calibration is not None or not study.if_read_so:
         return ""
     scale, unit = scale_of(study)
-    head = ("", *(f"{right:.0%} told rightly" for right, _ in study.if_read_so))
+    head = ("", *(f"{told.right:.0%} told rightly" for told in study.if_read_so))
     row = [f"all answered against none, {unit}"]
-    row += [f"{value * scale:+.3g}" for _, value in study.if_read_so]
+    row += [
+        f"{told.value * scale:+.3g} [{told.low * scale:+.3g}, {told.high * scale:+.3g}]"
+        for told in study.if_read_so
+    ]
     return (
         "<h2>If answers were read without errors</h2>"
         f"<div class='wide'>{_table(head, [row])}</div><p class='note'>What the association of "
         "the answered rate would be, by how many answers the ledger tells rightly (50 % is "
-        "guessing), if it finds 46 % of feelings and 75 % of what it finds are some, as where it "
-        "was validated. These numbers have no intervals: where the association is not clear of "
-        "chance above, they show nothing either. Labels of your own calls say which column is "
-        "yours.</p>"
+        f"guessing), if it finds {RECALL:.0%} of feelings and {PRECISION:.0%} of what it finds are "
+        "some, as where it was validated (written chats: on your calls it may err otherwise), and "
+        "errs alike whatever became of the customer. Brackets hold the interval for errors that "
+        "are known; that they are guessed is not in it. Labels of your own calls say which column "
+        "is yours.</p>"
     )
 
 

@@ -22,6 +22,7 @@ from warmline.research.calibration import (
     MEASURE,
     Calibration,
     Corrected,
+    IfRead,
     corrected,
     known_reliability,
     sensitivity,
@@ -238,7 +239,7 @@ class Study:
     latest: tuple[Hazard, ...] = ()
     answers: tuple[AnswerEffect, ...] = ()
     reliable: float | None = None
-    if_read_so: tuple[tuple[float, float], ...] = ()
+    if_read_so: tuple[IfRead, ...] = ()
 
     @property
     def corrected(self) -> Corrected | None:

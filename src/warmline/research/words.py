@@ -232,7 +232,7 @@ def as_dict(study: Study) -> dict[str, Any]:
             name: [asdict(a) for a in found] for name, found in study.negative_controls
         },
         "weighted": [asdict(a) for a in study.weighted],
-        "if_answers_are_told_rightly": [list(pair) for pair in study.if_read_so],
+        "if_answers_are_told_rightly": [asdict(told) for told in study.if_read_so],
         "latest_calls": [asdict(h) for h in study.latest],
         "answers": [asdict(a) for a in study.answers],
         "provenance": asdict(study.provenance) if study.provenance else None,
