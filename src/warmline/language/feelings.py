@@ -163,12 +163,10 @@ def without_denied_feelings(
     found = dict(read)
     for turn_text in turn_texts:
         own = found.get(turn_text.turn.index)
-        denied = tuple(
-            (first, past)
-            for rule, first, past in book.denied(turn_text.said, turn_text.turn.role)
-            if rule.kind == "cue"
-        )
-        if own is None or not denied:
+        if own is None:
+            continue
+        denied = tuple((first, past) for _, first, past in book.denied_cues(turn_text.said))
+        if not denied:
             continue
         marked = replace(own, denied=denied)
         sentences = tuple(_quiet(s, marked) for s in own.sentences)
@@ -369,7 +367,8 @@ def language_of(texts: Iterable[str]) -> str:
 @cache
 def _languages() -> dict[str, Any]:
     text = (Path(__file__).parent / "languages.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    found = tomllib.loads(text)
+    return {code: table | {"words": frozenset(table["words"])} for code, table in found.items()}
 
 
 @dataclass(frozen=True)

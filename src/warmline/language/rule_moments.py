@@ -227,8 +227,7 @@ def without_denied(
         if turn_text.turn.role is RoleName.CUSTOMER:
             denied[turn_text.turn.index] = [
                 turn_text.moment(r.kind, r.label, first, past, r.id, r.strength)
-                for r, first, past in book.denied(turn_text.said, turn_text.turn.role)
-                if r.kind == "cue"
+                for r, first, past in book.denied_cues(turn_text.said)
             ]
     return [
         m

@@ -195,11 +195,12 @@ class Rulebook:
             for first, past in matcher.find(said)
         ]
 
-    def denied(self, said: Spoken, role: RoleName) -> list[tuple[LanguageRule, int, int]]:
-        """Return what a turn would have held, had it not been denied ("I'm not worried")."""
+    def denied_cues(self, said: Spoken) -> list[tuple[LanguageRule, int, int]]:
+        """Return cues that a customer's turn would have, had they not been denied."""
         return [
             (rule, first, past)
-            for rule, matcher in self._by_role[role]
+            for rule, matcher in self._by_role[RoleName.CUSTOMER]
+            if rule.kind == "cue"
             for first, past in matcher.denied(said)
         ]
 
