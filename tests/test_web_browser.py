@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(
     not CHROMIUM.exists(), reason="no chromium here; scripts/system-packages.sh installs it"
 )
 FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--no-sandbox", "--disable-gpu", "--in-process-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 PAGES = (
@@ -115,6 +115,14 @@ def visitor(served: tuple[str, str, Path]) -> Iterator[Visitor]:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield Visitor(browser, base, let_in(browser, base, name), folder)
         browser.close()
+
+
+@pytest.fixture(autouse=True)
+def closed(visitor: Visitor) -> Iterator[None]:
+    """Whatever a test opens is closed after it: a page that plays on draws sixty times a second."""
+    yield
+    for context in visitor.browser.contexts:
+        context.close()
 
 
 def let_in(browser: Any, base: str, name: str) -> Any:
