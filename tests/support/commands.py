@@ -28,9 +28,11 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import NoReturn
 
+from support.listening import SharedForkServer
 from warmline.cli import COMMANDS
 
-#: What commands import when they need it, but torch, whose threads do not outlive a fork.
+#: What commands import when they need it, but torch, whose threads do not outlive a fork: what
+#: listens is imported by a server of its own (`listening.py`).
 IMPORTED = (
     *(f"warmline.cli.{listed.home.partition(':')[0]}" for listed in COMMANDS.values()),
     *("warmline.pipeline", "warmline.run", "warmline.privacy.erasing"),
@@ -86,6 +88,7 @@ def serve(address: str, *flows: str) -> None:
     if flows:
         sys.path[:0] = flows
         import_module("analyze_calls")
+    SharedForkServer().start()
     assert "torch" not in sys.modules and threading.active_count() == 1
     gc.collect()
     gc.freeze()  # a fork that looks at none of it shares it
