@@ -19,7 +19,7 @@ from support.factories import ANALYZED_AT, call, definitions_of
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli import app
-from warmline.database import load_extension
+from warmline.database import load_extension, stemmer
 from warmline.errors import QueryError, WarehouseError
 from warmline.query.process import reading
 from warmline.query.search import (
@@ -258,9 +258,10 @@ def test_a_missing_extension_is_said_with_what_to_install(
 def test_words_that_were_said_before_are_not_reduced_to_stems_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What does so takes a tenth of a publishing to load."""
+    """What does so takes a tenth of a publishing to load; it is loaded once by a process."""
     put(tmp_path, lost_card())
     monkeypatch.setitem(sys.modules, "duckdb_extension_fts", None)
+    stemmer.cache_clear()
     warehouse = put(tmp_path, lost_card("lost-again"))
     monkeypatch.undo()
     assert len(places(search(warehouse, "worries"))) == 4

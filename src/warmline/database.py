@@ -6,6 +6,7 @@ key is passed to DuckDB as a bound parameter: it is in no statement, and so in n
 
 import fcntl
 import importlib
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -148,6 +149,18 @@ def attach(
         cause = str(e).splitlines()[0]
     if cause is not None:  # here, so that no error chains the one that has the key
         raise _explained(path, cause, key)
+
+
+@cache
+def stemmer() -> duckdb.DuckDBPyConnection:
+    """Return this process's own connection that reduces words to stems; use a cursor of it.
+
+    Each time DuckDB loads the extension that does so, it checks its signature, which takes a tenth
+    of a small publishing. Raises WarehouseError when the extension is not installed.
+    """
+    con = duckdb.connect(config={**_NO_DOWNLOADS, "threads": 1, "temp_directory": ""})
+    load_extension(con, "fts")
+    return con
 
 
 def log_of(database: Path) -> Path:

@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from warmline.analysis import MetricDefinition
-from warmline.database import load_extension
+from warmline.database import stemmer
 from warmline.errors import WarehouseError
 from warmline.landing.feedback import read_outcomes
 from warmline.landing.rows import Reader, VanishedError, live_of
@@ -115,7 +115,6 @@ _TOUCHED = """
 CREATE OR REPLACE TEMP TABLE touched AS
 SELECT call_no FROM wanted UNION SELECT call_no FROM outdated
 """
-
 
 #: A digest of what people said, and what was known of them, of calls that a publishing touches.
 _TEXTS = """
@@ -437,7 +436,6 @@ def _inputs_digest(mart: SqlFile) -> str:
 
 # Keeps the search index of the turns up to date: what changed is indexed, nothing else is touched.
 
-
 _CALLS_AT_ONCE = 25_000
 
 _STALE = """
@@ -485,10 +483,10 @@ SELECT DISTINCT word FROM told_apart ANTI JOIN search.words USING (word)
 """,
 )
 #: Only words that nobody has said before are reduced to stems.
-_REDUCED = (
-    """
+_STEMS = """
 CREATE OR REPLACE TEMP TABLE stems AS SELECT word, stem(word, 'english') AS term FROM new_words
-""",
+"""
+_REDUCED = (
     """
 INSERT INTO search.terms
 SELECT
@@ -543,7 +541,7 @@ DELETE FROM search.words WHERE word NOT IN (
 """,
     "DELETE FROM search.terms WHERE term_id NOT IN (SELECT term_id FROM search.postings)",
 )
-_OF_BATCH = ("heard", "told_apart", "new_words", "stems", "counted", "lengths")
+_WORKED_OUT = ("stale", "fresh_calls", "heard", "told_apart", "new_words", "counted", "lengths")
 
 
 def index_turns(con: duckdb.DuckDBPyConnection) -> int:
@@ -562,7 +560,7 @@ def index_turns(con: duckdb.DuckDBPyConnection) -> int:
     ((fresh,),) = con.execute("SELECT count(*) FROM fresh_calls").fetchall()
     for first in range(1, fresh + 1, _CALLS_AT_ONCE):
         _index_batch(con, first, first + _CALLS_AT_ONCE - 1, digest)
-    for table in ("stale", "fresh_calls", *_OF_BATCH):
+    for table in _WORKED_OUT:
         con.execute(f"DROP TABLE IF EXISTS temp.{table}")
     return int(fresh)
 
@@ -576,12 +574,15 @@ def drop_unsaid_words(con: duckdb.DuckDBPyConnection) -> None:
 def _index_batch(con: duckdb.DuckDBPyConnection, first: int, last: int, digest: str) -> None:
     given = {"first": first, "last": last, "digest": digest}
     _execute_all(con, _TOLD_APART, given)
-    are_new = con.execute("FROM new_words LIMIT 1").fetchone() is not None
-    if are_new:  # loading what reduces words to stems takes as long as loading some calls
-        load_extension(con, "fts")
+    if new_words := con.execute("FROM new_words").to_arrow_table():
+        with stemmer().cursor() as reducing:
+            reducing.register("new_words", new_words)
+            reducing.execute(_STEMS)
+            con.register("stems", reducing.execute("FROM stems").to_arrow_table())
     con.begin()
-    _execute_all(con, (*(_REDUCED if are_new else ()), *_COUNTED), given)
+    _execute_all(con, (*(_REDUCED if new_words else ()), *_COUNTED), given)
     con.commit()
+    con.unregister("stems")
 
 
 def _execute_all(
@@ -595,5 +596,5 @@ def _execute_all(
 def _words_digest() -> str:
     """A digest of how words are told apart and reduced."""
     words = next(file.text for file in sql_files("macros") if file.name == "words_said")
-    told = "\n".join((words, *_TOLD_APART, *_REDUCED, *_COUNTED))
+    told = "\n".join((words, *_TOLD_APART, _STEMS, *_REDUCED, *_COUNTED))
     return hashlib.sha256(told.encode()).hexdigest()
