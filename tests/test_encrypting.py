@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from support.factories import call
+from support.forked import begun
 from support.marked import MARKS, a_key, fill, holding
 from support.warehouses import read_rows
 from warmline import landing
@@ -127,16 +128,14 @@ def test_a_killed_encryption_is_finished_by_the_next(clear: Path) -> None:
     for number in range(40):
         said = [("A", 0.0, 2.0, f"{MARKS[0]} {number}")]
         landing.write(call(f"more-{number}", says=said), place / "w.landing")
-    command = [sys.executable, "-m", "warmline", "encrypt", "--settings", str(clear / "with.toml")]
-    command += ["--warehouse", str(place / "w.duckdb")]
     seen = set()
     for least in (3, 30):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        child = begun(lambda: run(clear, "encrypt"))
         deadline = monotonic() + 120
-        while process.poll() is None and monotonic() < deadline and encrypted(place) < least:
+        while monotonic() < deadline and encrypted(place) < least:
             sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
         seen.add(encrypted(place))
         os.environ["WARMLINE_KEY_FILE"] = str(clear / "key")
         with pytest.raises(EncryptionError, match="not finished"):
@@ -149,8 +148,12 @@ def test_a_killed_encryption_is_finished_by_the_next(clear: Path) -> None:
 
 
 def encrypted(place: Path) -> int:
-    files = list((place / "w.landing").rglob("[!.]*.parquet"))
-    return sum(path.read_bytes()[:4] == b"PARE" for path in files)
+    return sum(map(is_encrypted, (place / "w.landing").rglob("[!.]*.parquet")))
+
+
+def is_encrypted(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"PARE"
 
 
 def test_a_key_is_no_argument(clear: Path, monkeypatch: pytest.MonkeyPatch) -> None:

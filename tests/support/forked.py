@@ -25,8 +25,8 @@ def die_at(place: Any, name: str, call: int = 1) -> None:
     setattr(place, name, counted)
 
 
-def ended(function: Callable[[], object]) -> int:
-    """Run this in a fork of this process; return its exit code, or minus the signal it died of."""
+def begun(function: Callable[[], object]) -> int:
+    """Run this in a fork of this process, which goes on meanwhile; return the fork's id."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -39,4 +39,9 @@ def ended(function: Callable[[], object]) -> int:
             traceback.print_exc()
         finally:
             os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return child
+
+
+def ended(function: Callable[[], object]) -> int:
+    """Run this in a fork of this process; return its exit code, or minus the signal it died of."""
+    return os.waitstatus_to_exitcode(os.waitpid(begun(function), 0)[1])
