@@ -230,6 +230,27 @@ def test_a_sentence_is_read_again_only_where_it_is_all_that_was_said_at_length(
     assert is_same is not is_heard_in_context
 
 
+DENIED = (
+    ("I'm not, like, terrified.", "I would rather have it repaired before it makes noises."),
+    ("I am not angry with you.", "Could you tell me when the parcel will be here?"),
+    ("We were never afraid of that.", "My daughter would like the smaller room, please."),
+    ("I don't feel disappointed at all.", "Please send the invoice to my office as before."),
+    ("I'm not worried, to be honest.", "It can wait until the end of the month."),
+)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(("denied", "plain"), DENIED)
+def test_what_is_said_beside_a_denied_feeling_is_read_as_if_it_stood_alone(
+    engines: Engines, denied: str, plain: str
+) -> None:
+    before = {"speaker": "agent", "text": "What would be most convenient for you?"}
+    turns = [{"speaker": "customer", "text": text} for text in (f"{denied} {plain}", plain)]
+    both, alone = (score_turns([before, turn], engines=engines)[1] for turn in turns)
+    assert both.negative_emotion < alone.negative_emotion + 0.1
+    assert both.cues == ()
+
+
 @pytest.mark.models
 def test_parts_of_a_text_are_means_of_their_own_words(engines: Engines) -> None:
     encoder = engines.many_languages_encoder()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from warmline.errors import SettingsError
 from warmline.language import fingerprint
-from warmline.language.rulebook import KINDS, RULE_KINDS, LanguageRule, rulebook
+from warmline.language.rulebook import DENIAL, KINDS, RULE_KINDS, LanguageRule, rulebook
 from warmline.phrases import Matcher, broken_examples, spoken_text
 from warmline.settings import LanguageSettings
 from warmline.values import RoleName
@@ -26,7 +26,7 @@ def test_every_rule_does_what_its_examples_say(rule: LanguageRule, matcher: Matc
 
 def test_every_kind_that_rules_may_define_has_a_rule() -> None:
     assert {rule.kind for rule, _ in BUILT_IN} == RULE_KINDS
-    assert set(KINDS) > RULE_KINDS
+    assert {*KINDS, DENIAL} > RULE_KINDS
 
 
 FILLERS = ["um", "uh,", "er", "mm", "[noise]", "hmm,"]

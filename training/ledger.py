@@ -22,10 +22,10 @@ from sklearn.linear_model import LogisticRegression
 
 from warmline.analysis import Moment
 from warmline.language.feelings import (
+    denied_feelings,
     evidence_of,
     language_of,
     read_sentences,
-    without_denied_feelings,
 )
 from warmline.language.rule_moments import rule_moments
 from warmline.language.rulebook import rulebook
@@ -164,7 +164,7 @@ def _evidence(
     english = told if language == "en" else ()
     for moment in rule_moments(english, book, heard):
         by_turn.setdefault(moment.turn_index, []).append(moment)
-    read = without_denied_feelings(read_sentences(told, engines), english, book)
+    read = read_sentences(told, engines, denied_feelings(english, book))
     for index, own in read.items():
         windows = heard.get(index, ())
         yield index, evidence_of(told[index], by_turn.get(index, []), own, windows)

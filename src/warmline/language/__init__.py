@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 from warmline.analysis import Moment, TurnEmpathy, TurnFeelings
 from warmline.language.feelings import (
+    denied_feelings,
     feelings_of,
     model_cues,
     party_reader,
     read_languages,
     read_sentences,
-    without_denied_feelings,
 )
 from warmline.language.rule_moments import in_order, rule_moments, without_denied
 from warmline.language.rulebook import fingerprint, rulebook
@@ -83,7 +83,7 @@ def read_call(
     }
     moments = list(rule_moments(told, rulebook(settings), heard))
     agent_turns = empathy_of(told, moments, windows, models)
-    sentences = without_denied_feelings(read_sentences(told, models), told, rulebook(settings))
+    sentences = read_sentences(told, models, denied_feelings(told, rulebook(settings)))
     feelings = feelings_of(told, moments, sentences, heard)
     moments += without_denied(model_cues(told, feelings, moments), told, rulebook(settings))
     moments += model_moments(told, heard, moments)

@@ -59,6 +59,9 @@ _SUREST = 0.998
 _MOST_WORDS = 25
 # Log-odds of a sentence that says nothing about a feeling.
 _NOTHING_HEARD = -4.0
+_UNREAD: Mapping[str, float] = dict.fromkeys(HEADS, _NOTHING_HEARD)
+
+Ranges = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -87,25 +90,40 @@ class SentencesRead:
 
     def denies(self, first: int, past: int) -> bool:
         """Return whether a feeling is denied in a range of words."""
-        return any(begins < past and first < ends for begins, ends in self.denied)
+        return _overlaps((first, past), self.denied)
 
 
-def read_sentences(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int, SentencesRead]:
+def read_sentences(
+    turn_texts: Sequence[TurnText],
+    engines: Engines,
+    denied: Mapping[int, Ranges] = MappingProxyType({}),
+) -> dict[int, SentencesRead]:
     """Return the network's reading of every customer's turn that has words, by turn index.
 
-    Words are read as they were written, marks included. Raises `ModelError` when the network is not
-    in the model store.
+    Words are read as they were written, marks included; a sentence in which a feeling is `denied`
+    (`denied_feelings`) is not read, nor are others after it. Raises `ModelError` when the network
+    is not in the model store.
     """
     told = {p.turn.index: p for p in turn_texts if _is_read(p)}
     if not told:
         return {}
     before = _said_before(turn_texts)
     cut = {index: _sentences(p.said) for index, p in told.items()}
-    texts = {index: _with_sentences(p, before[index], cut[index]) for index, p in told.items()}
-    alone = {
-        index: (texts[index][0][slice(*texts[index][1][0])], ())
+    kept = {
+        index: [part for part in own if not _overlaps(part, denied.get(index, ()))]
+        for index, own in cut.items()
+    }
+    texts = {
+        index: _with_sentences(p, before[index], kept[index], cut[index])
         for index, p in told.items()
-        if before[index] and len(cut[index]) == 1 and len(p.written) > _MOST_ANSWER_WORDS
+        if kept[index]
+    }
+    alone = {
+        index: (words[slice(*places[0])], ())
+        for index, (words, places) in texts.items()
+        if before[index]
+        and len(kept[index]) == 1
+        and len(words) - len(before[index]) > _MOST_ANSWER_WORDS
     }
     distinct = list(dict.fromkeys([*texts.values(), *alone.values()]))
     encoder = engines.many_languages_encoder(adapter_file(NETWORK))
@@ -115,24 +133,42 @@ def read_sentences(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int
     said = layer.logits(means.rows)
 
     def read(index: int) -> SentencesRead:
+        heard = dict.fromkeys(cut[index], _UNREAD)
+        if index not in texts:
+            return SentencesRead(_as_sentences(heard), _NOTHING_HEARD, tuple(denied[index]))
         row = place[texts[index]]
         own = said[[place[alone[index]]]] if index in alone else layer.logits(means.parts[row])
-        sentences = tuple(
-            Sentence(*part, dict(zip(HEADS, odds, strict=True)))
-            for part, odds in zip(cut[index], own.tolist(), strict=True)
-        )
-        return SentencesRead(sentences, float(said[row, HEADS.index("any")]))
+        for part, odds in zip(kept[index], own.tolist(), strict=True):
+            heard[part] = dict(zip(HEADS, odds, strict=True))
+        in_context = float(said[row, HEADS.index("any")])
+        return SentencesRead(_as_sentences(heard), in_context, tuple(denied.get(index, ())))
 
     return {index: read(index) for index in told}
 
 
+def _as_sentences(
+    heard: Mapping[tuple[int, int], Mapping[str, float]],
+) -> tuple[Sentence, ...]:
+    return tuple(Sentence(first, past, odds) for (first, past), odds in heard.items())
+
+
 def _with_sentences(
-    turn_text: TurnText, before: tuple[str, ...], sentences: Sequence[tuple[int, int]]
+    turn_text: TurnText, before: tuple[str, ...], kept: Ranges, sentences: Ranges
 ) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
-    """Return the words of a turn after those said before it, and where its sentences are in it."""
-    sources, start = turn_text.said.sources, len(before)
-    parts = [(start + sources[first], start + sources[past - 1] + 1) for first, past in sentences]
-    return (*before, *turn_text.written), tuple(parts)
+    """Return what was said before and the turn, and where its `kept` sentences are in it.
+
+    The words of the other sentences are left out.
+    """
+    sources = turn_text.said.sources
+    left_out = {
+        place
+        for first, past in set(sentences) - set(kept)
+        for place in range(sources[first], sources[past - 1] + 1)
+    }
+    places = [i for i in range(len(turn_text.written)) if i not in left_out]
+    at = {place: len(before) + i for i, place in enumerate(places)}
+    parts = tuple((at[sources[first]], at[sources[past - 1]] + 1) for first, past in kept)
+    return (*before, *(turn_text.written[i] for i in places)), parts
 
 
 def _is_read(turn_text: TurnText) -> bool:
@@ -152,38 +188,21 @@ def _said_before(turn_texts: Sequence[TurnText]) -> dict[int, tuple[str, ...]]:
     return found
 
 
-def without_denied_feelings(
-    read: Mapping[int, SentencesRead], turn_texts: Sequence[TurnText], book: Rulebook
-) -> dict[int, SentencesRead]:
-    """Return the reading without what the network found in words that the customer denies.
+def denied_feelings(turn_texts: Sequence[TurnText], book: Rulebook) -> dict[int, Ranges]:
+    """Return the ranges of words in which a customer denies a feeling, by turn index.
 
-    A network finds fear in "I'm not, like, terrified": its output for such a sentence does not
-    count. Rules still count what else the sentence tells.
+    A network finds fear in "I'm not, like, terrified", and in what is said around it.
     """
-    found = dict(read)
-    for turn_text in turn_texts:
-        own = found.get(turn_text.turn.index)
-        if own is None:
-            continue
-        denied = tuple((first, past) for _, first, past in book.denied_cues(turn_text.said))
-        if not denied:
-            continue
-        marked = replace(own, denied=denied)
-        sentences = tuple(_quiet(s, marked) for s in own.sentences)
-        # The whole has the denied words in it: what the other sentences say stands in its place.
-        loudest = max(s.log_odds["any"] for s in sentences)
-        found[turn_text.turn.index] = replace(
-            marked, sentences=sentences, in_context=min(own.in_context, loudest)
-        )
-    return found
+    found = {
+        turn_text.turn.index: book.denied_feelings(turn_text.said)
+        for turn_text in turn_texts
+        if _is_read(turn_text)
+    }
+    return {index: ranges for index, ranges in found.items() if ranges}
 
 
-def _quiet(sentence: Sentence, read: SentencesRead) -> Sentence:
-    """Return the sentence, as one in which nothing is heard if a feeling is denied in it."""
-    if not read.denies(sentence.first, sentence.past):
-        return sentence
-    said = {name: min(odds, _NOTHING_HEARD) for name, odds in sentence.log_odds.items()}
-    return replace(sentence, log_odds=said)
+def _overlaps(part: tuple[int, int], ranges: Ranges) -> bool:
+    return any(first < part[1] and part[0] < past for first, past in ranges)
 
 
 def _sentences(said: Spoken) -> list[tuple[int, int]]:

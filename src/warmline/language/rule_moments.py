@@ -222,13 +222,13 @@ def without_denied(
     A model finds fear in "I'm not like, you know, terrified": where the words of a feeling are
     denied, what a model found in them and its quote are left out.
     """
-    denied: dict[int, list[Moment]] = {}
-    for turn_text in _readable(turn_texts):
-        if turn_text.turn.role is RoleName.CUSTOMER:
-            denied[turn_text.turn.index] = [
-                turn_text.moment(r.kind, r.label, first, past, r.id, r.strength)
-                for r, first, past in book.denied_cues(turn_text.said)
-            ]
+    denied = {
+        turn_text.turn.index: [
+            turn_text.span(first, past) for first, past in book.denied_feelings(turn_text.said)
+        ]
+        for turn_text in _readable(turn_texts)
+        if turn_text.turn.role is RoleName.CUSTOMER
+    }
     return [
         m
         for m in heard

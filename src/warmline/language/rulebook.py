@@ -124,7 +124,9 @@ QUOTED_KINDS = frozenset(
 )
 # The kinds that a rule file may define; the others come from models, from several turns together,
 # or from what a clause does (`speech_acts.py`).
-RULE_KINDS = frozenset(KINDS) - {
+# A denial is no moment: it says which words are not read for a feeling.
+DENIAL = "denial"
+RULE_KINDS = {DENIAL, *KINDS} - {
     *("reask", "quote", "emotional_reaction", "interpretation", "exploration", "uptake"),
     *("advice", "confrontation", "affirmation", "autonomy", "collaboration"),
 }
@@ -192,16 +194,20 @@ class Rulebook:
         return [
             (rule, first, past)
             for rule, matcher in self._by_role[role]
+            if rule.kind != DENIAL
             for first, past in matcher.find(said)
         ]
 
-    def denied_cues(self, said: Spoken) -> list[tuple[LanguageRule, int, int]]:
-        """Return cues that a customer's turn would have, had they not been denied."""
+    def denied_feelings(self, said: Spoken) -> list[tuple[int, int]]:
+        """Return the ranges of words in which a customer says that a feeling is not there.
+
+        They are those of denials, and of cues that are denied.
+        """
         return [
-            (rule, first, past)
+            found
             for rule, matcher in self._by_role[RoleName.CUSTOMER]
-            if rule.kind == "cue"
-            for first, past in matcher.denied(said)
+            if rule.kind in ("cue", DENIAL)
+            for found in (matcher.find(said) if rule.kind == DENIAL else matcher.denied(said))
         ]
 
 

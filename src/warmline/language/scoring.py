@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from warmline.analysis import Moment, TurnEmpathy, TurnFeelings
 from warmline.language.feelings import (
     cues_in,
+    denied_feelings,
     feelings_of,
     language_of,
     names_a_feeling,
     read_languages,
     read_sentences,
-    without_denied_feelings,
 )
 from warmline.language.rule_moments import rule_moments
 from warmline.language.rulebook import CUE_LABELS, rulebook
@@ -456,9 +456,8 @@ def score_turns(
     felt: dict[int, TurnFeelings] = {}
     if own and speaks[RoleName.CUSTOMER] in read_languages():
         moments = [m for own_moments in by_turn.values() for m in own_moments]
-        sentences = without_denied_feelings(
-            read_sentences(turn_texts, own), english, rulebook(chosen)
-        )
+        denied = denied_feelings(english, rulebook(chosen))
+        sentences = read_sentences(turn_texts, own, denied)
         found = feelings_of(turn_texts, moments, sentences, heard)
         felt = {f.turn_index: f for f in found}
     return [

@@ -111,7 +111,7 @@ STAGES = (
     ),
     Stage(
         "language",
-        10,
+        11,
         after=("turns",),
         settings=("language",),
         models=(SENTENCES, MANY_LANGUAGES),
