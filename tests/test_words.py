@@ -361,3 +361,19 @@ def test_a_text_stays_in_its_row_while_it_goes_on() -> None:
     rows = [n.row for n in _in_place(going, range(5))]
     assert rows == [0, 3, 3, 3, 4]
     assert sorted(_in_place(going, range(5))) == sorted(going)
+
+
+@pytest.mark.parametrize(("tokens", "frames"), [(1, 6), (6, 1), (5, 3), (30, 200)])
+def test_tokens_begin_where_whisper_has_them_begin(
+    tokens: int, frames: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own search runs as plain Python here: nothing is compiled for the test."""
+    from whisper import timing
+
+    from warmline.words.decoding import first_frames
+
+    monkeypatch.setattr(timing, "backtrace", timing.backtrace.py_func)
+    costs = np.random.default_rng(tokens).normal(-0.3, 1.0, (tokens, frames))
+    text_at, frame_at = timing.dtw_cpu.py_func(costs)
+    expected = frame_at[np.diff(text_at, prepend=-1).astype(bool)]
+    assert first_frames(costs).tolist() == expected.tolist()

@@ -117,7 +117,7 @@ def test_a_window_takes_no_more_memory_than_computed(bench: Any) -> None:
         features = encode(model, torch.randn(windows, model.dims.n_mels, 3000))
         sound = _Sound(list(features))
         task = _EncodedDecodingTask(model, options(torch.float32, tokens, beams), sound)
-        task.run(sound.features)
+        task.run(sound.windows)
     kept = held(
         [features, *(t for pairs in sound.keys_and_values.values() for p in pairs for t in p)]
     )

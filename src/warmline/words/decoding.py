@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import gelu, pad
 from whisper.decoding import (
@@ -24,7 +25,7 @@ from whisper.decoding import (
     DecodingTask,
 )
 from whisper.model import MultiHeadAttention, Whisper
-from whisper.timing import TOKENS_PER_SECOND, WordTiming, dtw, median_filter
+from whisper.timing import TOKENS_PER_SECOND, WordTiming, median_filter
 from whisper.tokenizer import Tokenizer, get_tokenizer
 
 from warmline.words.beams import BeamSearch, Chosen, Sayable, without_bias
@@ -83,7 +84,7 @@ def decode(
     """
     sound = _Sound(features)
     task = _EncodedDecodingTask(model, options, sound, bias)
-    results: list[DecodingResult] = task.run(sound.features)
+    results: list[DecodingResult] = task.run(sound.windows)
     if bias is not None:
         results = [without_bias(result, bias) for result in results]
     return [task.trace.reading(i, result) for i, result in enumerate(results)]
@@ -103,13 +104,47 @@ def align(reading: Reading, tokenizer: Tokenizer, frames: int) -> list[WordTimin
     weights = reading.attention[..., :frames].float().transpose(0, 1).softmax(-1)
     deviation, mean = torch.std_mean(weights, dim=-2, keepdim=True, unbiased=False)
     weights = median_filter((weights - mean) / deviation, _MEDIAN_WIDTH)
-    text_at, frame_at = dtw(-weights.mean(0)[len(tokenizer.sot_sequence) :])
-    starts = frame_at[np.diff(text_at, prepend=-1).astype(bool)] / TOKENS_PER_SECOND
+    costs = -weights.mean(0)[len(tokenizer.sot_sequence) :]
+    starts = first_frames(costs.double().cpu().numpy()) / TOKENS_PER_SECOND
     ends = np.cumsum([len(t) for t in word_tokens[:-1]])
     return [
         WordTiming(word, own, starts[a], starts[b], float(np.mean(reading.probabilities[a:b])))
         for word, own, a, b in zip(words, word_tokens, [0, *ends[:-1]], ends, strict=False)
     ]
+
+
+def first_frames(costs: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return at which frame each token begins on the cheapest path, for costs (tokens, frames).
+
+    That is dynamic time warping as `whisper.timing.dtw` has it, a row at a time: what a frame costs
+    by way of those to its left is the least so far of what it cost to enter the row. So nothing has
+    to be compiled, and none of what compiles it is imported.
+    """
+    tokens, frames = costs.shape
+    above = np.full(frames + 1, np.inf)
+    above[0] = 0.0
+    moves = np.empty((tokens, frames), np.int8)
+    for row, own in zip(moves, costs, strict=True):
+        diagonal, down = above[:-1], above[1:]
+        until = np.cumsum(own)
+        entered = np.minimum(diagonal, down) - (until - own)
+        reached = np.concatenate([[np.inf], until + np.minimum.accumulate(entered)])
+        across = reached[:-1]
+        row[:] = _ACROSS
+        row[(down < diagonal) & (down < across)] = _DOWN
+        row[(diagonal < down) & (diagonal < across)] = _DIAGONAL
+        above = reached
+    starts = np.zeros(tokens, np.int64)
+    token, frame = tokens - 1, frames - 1
+    while token > 0:
+        starts[token] = frame
+        move = moves[token, frame]
+        token -= move != _ACROSS
+        frame -= move != _DOWN
+    return starts
+
+
+_DIAGONAL, _DOWN, _ACROSS = range(3)
 
 
 class _Sound:
@@ -120,15 +155,20 @@ class _Sound:
     """
 
     def __init__(self, windows: Sequence[Tensor]) -> None:
-        self.features = torch.nn.utils.rnn.pad_sequence(list(windows), batch_first=True)
+        self.features = torch.cat(list(windows))  # (frames of all windows, states)
         self._frames = [len(window) for window in windows]
         self.keys_and_values: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
+    @property
+    def windows(self) -> Tensor:
+        """Return a tensor with a row for each window, as Whisper's loop wants one; it is empty."""
+        return self.features.new_empty((len(self._frames), 0))
+
     def lay_out(self, layer: int, k: Tensor, v: Tensor, heads: int) -> None:
-        """Keep a layer's keys and values (windows, frames, states), by window and head."""
+        """Keep a layer's keys and values (frames of all windows, states), by window and head."""
         self.keys_and_values[layer] = [
-            tuple(x[:frames].reshape(frames, heads, -1).transpose(0, 1).contiguous() for x in both)
-            for *both, frames in zip(k, v, self._frames, strict=True)
+            tuple(x.reshape(len(x), heads, -1).transpose(0, 1).contiguous() for x in both)
+            for both in zip(k.split(self._frames), v.split(self._frames), strict=True)
         ]
 
     def keep(self, places: list[int]) -> None:
@@ -149,7 +189,7 @@ class _EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
         self._sayable = Sayable(model, self.tokenizer, self._get_suppress_tokens())
         self.decoder = BeamSearch(self, bias, self._sayable)
         self.trace = _Trace(model, self.sample_begin)
-        rows = len(sound.features) * self.n_group
+        rows = len(sound.windows) * self.n_group
         self.network = _Network(model, sound, self.trace, rows, self.sample_begin + self.sample_len)
 
     def _get_audio_features(self, mel: Tensor) -> Tensor:
@@ -274,7 +314,7 @@ class _Windows:
 
     def __init__(self, task: _EncodedDecodingTask, sound: _Sound) -> None:
         self._task, self._sound = task, sound
-        self.live = list(range(len(sound.features)))
+        self.live = list(range(len(sound.windows)))
         self._ended: dict[int, tuple[Tensor, Tensor]] = {}  # tokens and log probabilities
         self._found: dict[int, dict[tuple[int, ...], float]] = {}
 

@@ -142,7 +142,7 @@ _Place = tuple[int, int]  # of a window: number of its request, number in it
 
 _FEATURES_PER_S = 50
 _TAIL_S = 0.5
-_SHORT_S, _SILENCE_S = 20.0, 8.0  # with 3 s of silence, ends of what is said are lost
+_SHORT_S, _SILENCE_S = 20.0, 6.0  # with 3 s of silence, ends of what is said are lost
 _FEWEST_TOKENS = 20
 _TOKENS_PER_S = 8.0  # twice what fast speech takes
 _LANGUAGE_WINDOWS = 12
