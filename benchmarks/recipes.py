@@ -15,17 +15,17 @@ import json
 import multiprocessing
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from pyannote.core import Annotation, Segment
 
 from warmline import speech, words
 from warmline.models.catalogue import faster_whisper_name
-from warmline.models.engines import Engines, stay_home
+from warmline.models.engines import Engines, import_libraries, stay_home
 from warmline.recordings.sound import SAMPLE_RATE_HZ, decode
 from warmline.settings import Settings, with_overrides
 from warmline.speech import channels
@@ -39,7 +39,17 @@ class TimedWord(NamedTuple):
     text: str
 
 
+class Stretch(NamedTuple):
+    """When a speaker speaks."""
+
+    start_s: float
+    end_s: float
+    speaker: str
+
+
 Transcribe = Callable[[Any], list[TimedWord]]
+Diarize = Callable[[Any], list[Stretch]]
+_PAUSE_S = 0.5
 
 
 def plain_whisper(engines: Engines, model: str) -> Transcribe:
@@ -80,7 +90,7 @@ def faster_whisper(engines: Engines, model: str) -> Transcribe:
     return transcribe
 
 
-def stock_diarization(engines: Engines) -> Callable[[Any], Annotation]:
+def stock_diarization(engines: Engines) -> Diarize:
     """pyannote's SpeakerDiarization, step 0.1, with the same networks that warmline has."""
     segmentation, embedding = engines.segmentation(), engines.embedding()
     # The engines have made torchaudio importable on a CPU build of torch.
@@ -105,42 +115,54 @@ def stock_diarization(engines: Engines) -> Callable[[Any], Annotation]:
         }
     )
 
-    def diarize(samples: Any) -> Annotation:
+    def diarize(samples: Any) -> list[Stretch]:
         waveform = torch.from_numpy(samples)[None]
         output = pipeline({"waveform": waveform, "sample_rate": SAMPLE_RATE_HZ})
-        return getattr(output, "speaker_diarization", output)
+        found = getattr(output, "speaker_diarization", output)
+        return [Stretch(s.start, s.end, who) for s, _, who in found.itertracks(yield_label=True)]
 
     return diarize
 
 
-def largest_overlap(word: TimedWord, diarization: Annotation) -> str:
+def largest_overlap(word: TimedWord, speakers: Sequence[Stretch]) -> str:
     """The speaker with the most time in the word, else the nearest."""
-    span = Segment(word.start_s, max(word.end_s, word.start_s + 0.01))
-    inside = diarization.crop(span)
-    if inside:
-        return str(inside.argmax())
-    middle = span.middle
+    start_s, end_s = word.start_s, max(word.end_s, word.start_s + 0.01)
+    inside: Counter[str] = Counter()
+    for s in speakers:
+        inside[s.speaker] += max(0.0, min(end_s, s.end_s) - max(start_s, s.start_s))
+    if inside.total() > 0:
+        return inside.most_common(1)[0][0]
+    middle_s = (start_s + end_s) / 2
     nearest = min(
-        diarization.itertracks(yield_label=True),
-        key=lambda track: max(track[0].start - middle, middle - track[0].end),
+        speakers,
+        key=lambda s: max(s.start_s - middle_s, middle_s - s.end_s),
         default=None,
     )
-    return str(nearest[2]) if nearest else "A"
+    return nearest.speaker if nearest else "A"
+
+
+def joined(words: Sequence[TimedWord], speaker: str) -> list[Stretch]:
+    """A speaker's words, where no pause of half a second parts them."""
+    found: list[Stretch] = []
+    for w in sorted(words, key=lambda w: w.start_s):
+        if found and w.start_s - found[-1].end_s < _PAUSE_S:
+            found[-1] = found[-1]._replace(end_s=max(found[-1].end_s, w.end_s))
+        else:
+            found.append(Stretch(w.start_s, w.end_s, speaker))
+    return found
 
 
 def run(
-    recording: Path, channels: str, transcribe: Transcribe, diarize: Callable[[Any], Annotation]
-) -> tuple[list[tuple[str, TimedWord]], Annotation]:
+    recording: Path, channels: str, transcribe: Transcribe, diarize: Diarize
+) -> tuple[list[tuple[str, TimedWord]], list[Stretch]]:
     """Words with their speakers, and who spoke when."""
     # A recipe hears whatever it is given, silence as well.
     settings = with_overrides(Settings(), {"recordings.silence_db": -200.0})
     sound = decode(recording, settings.recordings)
     if channels == "stereo":
-        words = [("AB"[c], w) for c in range(2) for w in transcribe(sound.channel(c))]
-        speakers = Annotation(uri=recording.stem)
-        for i, (party, w) in enumerate(words):
-            speakers[Segment(w.start_s, w.end_s), i] = party
-        return words, speakers.support(0.5)
+        heard = {"AB"[c]: transcribe(sound.channel(c)) for c in range(2)}
+        words = [(party, w) for party, own in heard.items() for w in own]
+        return words, [s for party, own in heard.items() for s in joined(own, party)]
     samples = np.ascontiguousarray(sound.channel(0))
     speakers = diarize(samples)
     return [(largest_overlap(w, speakers), w) for w in transcribe(samples)], speakers
@@ -161,15 +183,14 @@ def words_and_parties(recordings: Sequence[Path], model: str, to: Path) -> None:
     for recording, call, result in zip(recordings, heard, told, strict=True):
         if isinstance(result, Exception):
             raise result
-        speakers = Annotation(uri=recording.stem)
-        for i, segment in enumerate(call.speech.segments):
-            speakers[Segment(segment.start_s, segment.end_s), i] = segment.party
+        speakers = [Stretch(s.start_s, s.end_s, s.party) for s in call.speech.segments]
         said = [(w.party, TimedWord(w.start_s, w.end_s, w.text)) for w in result.transcript.words]
         write(recording, said, speakers, to)
 
 
 def on_all_cores(recordings: Sequence[Path], model: str, to: Path) -> None:
     """Hear recordings in as many processes as there are cores, one after another in turn."""
+    import_libraries()  # once for all of them, as `warmline analyze` does
     import torch
 
     cores = len(os.sched_getaffinity(0))
@@ -183,7 +204,7 @@ def on_all_cores(recordings: Sequence[Path], model: str, to: Path) -> None:
 
 
 def write(
-    recording: Path, words: list[tuple[str, TimedWord]], speakers: Annotation, to: Path
+    recording: Path, words: list[tuple[str, TimedWord]], speakers: Sequence[Stretch], to: Path
 ) -> None:
     """The same two files that `warmline export` writes."""
     entries = [
@@ -197,8 +218,12 @@ def write(
         for party, w in words
     ]
     (to / f"{recording.stem}.seglst.json").write_text(json.dumps(entries))
-    speakers.uri = recording.stem
-    (to / f"{recording.stem}.rttm").write_text(speakers.to_rttm())
+    lines = [
+        f"SPEAKER {recording.stem} 1 {s.start_s:.3f} {s.end_s - s.start_s:.3f} "
+        f"<NA> <NA> {s.speaker} <NA> <NA>\n"
+        for s in speakers
+    ]
+    (to / f"{recording.stem}.rttm").write_text("".join(lines))
 
 
 def _arguments() -> argparse.Namespace:
@@ -222,7 +247,7 @@ def main() -> int:
     load = plain_whisper if arguments.recipe == "plain" else faster_whisper
     transcribe = load(engines, arguments.model)
     mono = arguments.channels == "mono"
-    diarize = stock_diarization(engines) if mono else lambda _: Annotation()
+    diarize = stock_diarization(engines) if mono else lambda _: []
     for recording in arguments.recordings:
         words, speakers = run(recording, arguments.channels, transcribe, diarize)
         write(recording, words, speakers, arguments.to)
