@@ -30,11 +30,10 @@ def _import_what_listens() -> None:
 
             import warmline.pipeline.calls  # noqa: F401
             from warmline.language.speech_acts import act_book
-            from warmline.prosody.frames import imported_librosa
             from warmline.turns.roles import role_rules
 
-            import_module("scipy.signal")
-            imported_librosa()
+            for name in ("scipy.fft", "soxr"):
+                import_module(name)
             with suppress(WarmlineError):  # a broken rule is told of by the call that needs it
                 act_book()
                 role_rules()

@@ -4,17 +4,13 @@ Speech is read and analyzed some seconds at a time, so that memory does not grow
 a call beyond what is kept of each frame (about 120 bytes).
 """
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.polynomial.polynomial import polyval
 from numpy.typing import NDArray
 
 from warmline.analysis import PartyProsody, TurnProsody
@@ -227,15 +223,14 @@ _OFFSET_DB = -0.691
 _SHELF_HZ, _SHELF_Q, _SHELF_DB = 1681.974450955533, 0.7071752369554196, 3.999843853973347
 _SHELF_EXPONENT = 0.4996667741545416
 _HIGH_PASS_HZ, _HIGH_PASS_Q = 38.13547087602444, 0.5003270373238773
+_RINGING_S = 0.2  # what is left of it then is beyond the twelfth digit
 
 
 def block_energies(samples: Floats, rate_hz: int) -> NDArray[np.float64]:
     """Return mean squares of the K-weighted gating blocks of a span; none if it is under 0.4 s."""
-    from scipy.signal import sosfilt
-
     if len(samples) < round(BLOCK_S * rate_hz):
         return np.zeros(0)
-    weighted = sosfilt(_k_weighting(rate_hz), samples.astype(np.float64))
+    weighted = _k_weighted(samples, rate_hz)
     summed = np.concatenate([[0.0], np.cumsum(weighted**2)])
     block, step = round(BLOCK_S * rate_hz), round(_STEP_S * rate_hz)
     starts = np.arange(0, len(samples) - block + 1, step)
@@ -255,6 +250,24 @@ def integrated_lufs(energies: NDArray[np.float64]) -> float | None:
 def _lufs(energy: NDArray[np.float64]) -> NDArray[np.float64]:
     level: NDArray[np.float64] = _OFFSET_DB + 10 * np.log10(np.maximum(energy, 1e-20))
     return level
+
+
+def _k_weighted(samples: Floats, rate_hz: int) -> NDArray[np.float64]:
+    """Return samples after both filters, by way of their spectrum.
+
+    It is long enough for the filters to ring out. (scipy.signal, which has recursive filters, takes
+    three quarters of a second to import.)
+    """
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    length = next_fast_len(len(samples) + round(_RINGING_S * rate_hz), real=True)
+    delay = np.exp(-2j * np.pi * np.arange(length // 2 + 1) / length)
+    spectrum = rfft(samples.astype(np.float64), length)
+    for section in _k_weighting(rate_hz):
+        above, below = section[:3], section[3:]
+        spectrum *= polyval(delay, above) / polyval(delay, below)
+    weighted: NDArray[np.float64] = irfft(spectrum, length)[: len(samples)]
+    return weighted
 
 
 def _k_weighting(rate_hz: int) -> NDArray[np.float64]:
@@ -406,20 +419,16 @@ def _pieces(span: Span) -> Iterator[Span]:
         yield Span(start_s, end_s)
 
 
-@cache
-def imported_librosa() -> Any:
-    """Return librosa, with what is used of it imported by one process at a time.
+def _in_band(samples: Floats) -> Floats:
+    """Return samples at 16 kHz brought to the band of a telephone, at 8 kHz.
 
-    On its first import it compiles its loops and caches them beside its code; two processes that do
-    so at once can corrupt the cache, and the next one to read it crashes.
+    As `librosa.resample` does by the same library, but librosa takes a second to import.
     """
-    lock = Path(tempfile.gettempdir()) / f"warmline-librosa-{os.getuid()}.lock"
-    with FileLock(lock):
-        import librosa
+    import soxr
 
-        # It imports a part of itself when it is first asked for it.
-        _used = librosa.resample, librosa.util.frame
-    return librosa
+    band: Floats = soxr.resample(samples, SAMPLE_RATE_HZ, BAND_RATE_HZ, quality="HQ")
+    count = -(-len(samples) * BAND_RATE_HZ // SAMPLE_RATE_HZ)
+    return np.pad(band[:count], (0, max(0, count - len(band))))
 
 
 def _analyzed(
@@ -429,19 +438,14 @@ def _analyzed(
     analyzer: PitchAnalyzer,
     hop: int,
 ) -> _Batch:
-    librosa = imported_librosa()
     times, numbers, frames, blocks = [], [], [], []
     for number, piece in pieces:
         samples = sound.channel(channel, piece.start_s, piece.end_s)
         blocks.append(block_energies(samples, SAMPLE_RATE_HZ))
-        band = librosa.resample(
-            samples, orig_sr=SAMPLE_RATE_HZ, target_sr=BAND_RATE_HZ, res_type="soxr_hq"
-        )
+        band = _in_band(samples)
         if len(band) < analyzer.frame_length:
             continue
-        framed = librosa.util.frame(
-            band, frame_length=analyzer.frame_length, hop_length=hop, axis=0
-        )
+        framed = sliding_window_view(band, analyzer.frame_length)[::hop]
         centres = np.arange(len(framed)) * hop + analyzer.frame_length / 2
         times.append(piece.start_s + centres / BAND_RATE_HZ)
         numbers.append(np.full(len(framed), number, np.int32))

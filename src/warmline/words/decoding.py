@@ -168,7 +168,7 @@ class _Sound:
         """Keep a layer's keys and values (frames of all windows, states), by window and head."""
         self.keys_and_values[layer] = [
             tuple(x.reshape(len(x), heads, -1).transpose(0, 1).contiguous() for x in both)
-            for both in zip(k.split(self._frames), v.split(self._frames), strict=True)
+            for both in zip(*(torch.split(x, self._frames) for x in (k, v)), strict=True)
         ]
 
     def keep(self, places: list[int]) -> None:
