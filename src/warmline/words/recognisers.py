@@ -150,6 +150,8 @@ _TOKENS_PER_S = 8.0  # twice what fast speech takes
 _LANGUAGE_WINDOWS = 12
 _WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})  # as in Whisper's tokenizer
 _TOGETHER_ON_A_CPU, _MOST_TOGETHER = 8, 128  # windows
+# What is kept of the sound of a batch grows with its length: eight windows of 30 s take 300 MB.
+_LONGEST_ON_A_CPU_S = 160.0
 _MOST_FROM_A_TERM = 4.0  # tokens: what a long term adds has a bound
 _PREPENDED = "\"'“¿([{-"
 _APPENDED = "\"'.。,，!！?？:：”)]}、"
@@ -241,9 +243,7 @@ class OpenAIWhisper:
     ) -> dict[_Place, Recognised]:
         waiting = {(i, j): w for i, r in requests.items() for j, w in enumerate(r.windows)}
         results: dict[_Place, Recognised] = {}
-        for batch in _batches(
-            sorted(waiting, key=lambda place: waiting[place].size), self._batch_size
-        ):
+        for batch in self._alike(waiting):
             for request in requests.values():
                 request.progress(len(results) / len(waiting))
             features = [
@@ -253,6 +253,20 @@ class OpenAIWhisper:
             durations_s = [waiting[place].size / SAMPLE_RATE_HZ for place in batch]
             results |= zip(batch, self._decode(features, durations_s, language), strict=True)
         return results
+
+    def _alike(self, waiting: "Mapping[_Place, Clip]") -> Iterator[Sequence[_Place]]:
+        """Yield the windows in batches of like length, on a CPU the fewer the longer they are."""
+        on_a_cpu = self._model.device.type != "cuda"
+        most_s = _LONGEST_ON_A_CPU_S if on_a_cpu else math.inf
+        batch: list[_Place] = []
+        for place in sorted(waiting, key=lambda place: waiting[place].size):
+            size_s = waiting[place].size / SAMPLE_RATE_HZ
+            if batch and (len(batch) == self._batch_size or (len(batch) + 1) * size_s > most_s):
+                yield batch
+                batch = []
+            batch.append(place)
+        if batch:
+            yield batch
 
     def _language(
         self, number: int, request: Request, encoded: "dict[_Place, torch.Tensor]"
