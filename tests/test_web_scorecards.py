@@ -139,7 +139,7 @@ def test_a_call_is_scored_beside_its_sound_its_words_and_what_was_found(tmp_path
     assert 'data-t="9.5" data-end="12.0"' in page, "where it is, is heard"
     assert "customer I am worried" in shown["identity_checked"], "the words around it"
     hear = re.findall(r"Hear what was found, ([\d:]+)</button>", page)
-    assert hear == ["0:13"], "each second once"
+    assert hear == ["0:17"], "each second once"
     assert 'data-from="9.0" data-stop="12.5"' in page, "and no more of it than the passage"
     assert "nächster Schritt genannt" in german and "fragt nach einer Angabe" in german
     assert len(opened) == 2, "who reads a transcript to score it has opened the call"

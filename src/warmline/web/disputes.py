@@ -9,6 +9,7 @@ from starlette.responses import Response
 from warmline.errors import QueryError
 from warmline.query.calls import NamedCall, find_call, page_of
 from warmline.web.accounts import Right, Role
+from warmline.web.found import findings
 from warmline.web.scorecards import (
     ANSWERED,
     BY,
@@ -25,7 +26,6 @@ from warmline.web.scorecards import (
     land_or_say,
     require_complete,
 )
-from warmline.web.scoring import findings
 from warmline.web.site import FieldError, RefusedError, Visit, table_file
 from warmline.web.store import assignments, dispute_steps, evaluations, now
 from warmline.web.warehouse import Reader, Row

@@ -18,6 +18,7 @@ from warmline.web.corrections import (
     uncorrected_feelings,
     verdicts,
 )
+from warmline.web.moments import with_moments
 from warmline.web.names import reason_words
 from warmline.web.scorecards import Evaluation, evaluations_of, forms
 from warmline.web.site import Visit, rows_for, table_file
@@ -102,18 +103,13 @@ WITH picked AS (
     ORDER BY {order} LIMIT {rows}
 )
 SELECT
-    calls.call_id, calls.started_at, calls.agent_id, calls.queue, calls.is_simulated,
-    o.opportunity_index, o.kind, o.strength, o.probability, o.start_s, o.text, o.answer,
-    o.answer_text,
-    replied.text AS agent_turn, greatest(o.start_s - 1, 0) AS clip_start_s,
-    least(coalesce(o.answer_end_s, o.end_s + 4) + 1, calls.duration_s) AS clip_end_s
+    calls.call_id, calls.call_no, calls.started_at, calls.agent_id, calls.queue,
+    calls.is_simulated, o.opportunity_index, o.turn_index, o.kind, o.strength, o.probability,
+    o.start_s, o.end_s, o.text, o.answer, o.answer_turn_index
 FROM picked
 INNER JOIN calls ON calls.call_no = picked.call_no
 INNER JOIN facts.opportunities AS o
     ON o.call_no = picked.call_no AND o.opportunity_index = picked.opportunity_index
-LEFT JOIN facts.turns AS replied
-    ON replied.call_no = picked.call_no AND replied.role = 'agent'
-    AND replied.turn_index = coalesce(o.answer_turn_index, o.turn_index + 1)
 ORDER BY {order}
 """
 _OF_CALLS = " INNER JOIN calls ON calls.call_no = o.call_no"
@@ -457,7 +453,7 @@ def list_unanswered(visit: Visit) -> Response:
         order = _NEWEST if is_newest else WORST_FIRST
         calls = _OF_CALLS if is_newest or where.sql != "true" else ""  # a join of all takes long
         sql = _UNANSWERED.format(calls=calls, where=where.sql, order=order, rows=_MOST_FEELINGS + 1)
-        rows = reader.rows(sql, where.values)
+        rows = with_moments(reader, reader.rows(sql, where.values))
         return visit.page(
             "feelings.html",
             reader,

@@ -22,6 +22,7 @@ from warmline.web.corrections import (
 )
 from warmline.web.disputes import evaluations_of_agent
 from warmline.web.drawing import Interval, change, interval, interval_on, trend
+from warmline.web.moments import with_moments
 from warmline.web.site import FieldError, RefusedError, Visit, rows_for, seconds
 from warmline.web.store import coaching, now
 from warmline.web.warehouse import Reader, Row
@@ -68,10 +69,8 @@ FROM {team_week} GROUP BY team, is_simulated ORDER BY team, is_simulated
 """
 _MOMENTS = """
 SELECT
-    calls.call_id, calls.started_at, o.opportunity_index, o.kind, o.start_s, o.text, o.answer,
-    o.answered, o.answer_start_s, o.answer_text,
-    greatest(o.start_s - 1, 0) AS clip_start_s,
-    least(coalesce(o.answer_end_s, o.end_s + 4) + 1, calls.duration_s) AS clip_end_s
+    calls.call_id, calls.call_no, calls.started_at, o.opportunity_index, o.turn_index, o.kind,
+    o.start_s, o.end_s, o.text, o.answer, o.answered, o.answer_start_s, o.answer_turn_index
 FROM (
     SELECT o.call_no, o.opportunity_index
     FROM facts.opportunities AS o
@@ -254,7 +253,7 @@ def _profile_interval(row: Row) -> Interval | None:
 
 
 def _moments(reader: Reader, values: dict[str, Any], which: str, order: str) -> list[Row]:
-    return reader.rows(_MOMENTS.format(which=which, order=order), values)
+    return with_moments(reader, reader.rows(_MOMENTS.format(which=which, order=order), values))
 
 
 def _shows_simulated(visit: Visit, rows: list[Row]) -> bool:

@@ -18,6 +18,7 @@ from warmline.web.corrections import (
 )
 from warmline.web.drawing import Change, Interval, TrendPoint, change, interval, trend
 from warmline.web.listing import WORST_FIRST, Filters, condition, filters_of
+from warmline.web.moments import with_moments
 from warmline.web.site import Visit
 from warmline.web.warehouse import Reader, Row
 
@@ -101,10 +102,8 @@ ORDER BY counted.of_cue DESC, counted.cue, place
 #: The strongest feelings that nobody answered, as clips, in the order of the page that lists all.
 _UNANSWERED = """
 SELECT
-    calls.call_id, calls.started_at, o.opportunity_index, o.kind, o.start_s, o.text, o.answer,
-    o.answer_text,
-    greatest(o.start_s - 1, 0) AS clip_start_s,
-    least(coalesce(o.answer_end_s, o.end_s + 4) + 1, calls.duration_s) AS clip_end_s
+    calls.call_id, calls.call_no, calls.started_at, o.opportunity_index, o.turn_index, o.kind,
+    o.start_s, o.end_s, o.text, o.answer, o.answer_turn_index
 FROM (
     SELECT o.call_no, o.opportunity_index FROM facts.opportunities AS o
     WHERE NOT o.answered AND o.call_no IN (SELECT call_no FROM reported WHERE is_now)
@@ -204,6 +203,7 @@ def report_of(visit: Visit, reader: Reader) -> Report:
     friction = reader.rows(_FRICTION.format(most=_MOST_ROWS))
     changed = corrections(reader, "'all'", counted)
     worst = reader.rows(_UNANSWERED.format(order=WORST_FIRST, most=_MOST_MOMENTS))
+    worst = with_moments(reader, worst)
     mix = sums("contact_reason", "calls DESC, name")
     mix_before = sums("contact_reason", "name", "NOT is_now")
     hostile = sums("queue", "hostile_minutes DESC NULLS LAST, name")

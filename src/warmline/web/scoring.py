@@ -5,18 +5,14 @@ hear. What it speaks for is taken over when that person says so; a form with `pr
 what speaks for a yes taken over already. Either is kept as taken over.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-
 import sqlalchemy as sa
 from starlette.responses import Response
 
 from warmline.errors import QueryError
-from warmline.query.calls import CallPage
 from warmline.web.accounts import Right
-from warmline.web.call_routes import Corrected, begin_sound, corrected, page_for, sound_link
+from warmline.web.call_routes import begin_sound, page_for, sound_link
 from warmline.web.drawing import cues_in
-from warmline.web.names import FINDS, YES_OR_NO
+from warmline.web.found import expected, filled_in, findings, finds_of, heard_s, proposals
 from warmline.web.scorecards import (
     ANSWERED,
     BY,
@@ -33,252 +29,12 @@ from warmline.web.scorecards import (
 )
 from warmline.web.site import FieldError, RefusedError, Visit
 from warmline.web.store import assignments, calibrations, evaluations, now
-from warmline.web.warehouse import Row
 
 _ANOTHER_ROUND = (
     "a calibration that asks for this call was begun or closed since the form was opened; open the "
     "form again: what it says now is kept apart from what was said blind"
 )
-#: What a question may ask for that is no measure: how the agent began, what the agent asked for.
-OPENING, DETAILS_ASKED = "opening", "details_asked"
-#: Where a find is no measure of its own, the one that rests on it: without it, nobody looked.
-_MEASURED_AS = {DETAILS_ASKED: "reasks"}
-_STORY = "opening_story_s"
-#: The one thing an agent asks for that tells nothing of who is calling.
-_NO_DETAIL = "problem"
-_MOST_PLACES = 8
-_MOST_TURNS = 4
-_LONGEST_QUOTE = 90
-#: What is heard of a place: some of before and after it, enough to understand it, and the answer to
-#: a feeling, unless that comes late.
-_LEAD_S, _LEAST_S, _MOST_S = 0.5, 3.0, 12.0
-#: Of an interruption: how much of what was interrupted, and of what comes after it.
-_BEFORE_BREAK_S, _AFTER_BREAK_S = 6.0, 2.0
-#: Where to listen where nothing was found: an agent begins and ends a call in so many seconds, and
-#: asks who is calling within a minute.
-_BEGIN_S, _END_S, _ASKED_WITHIN_S, _MOST_ASKED = 30.0, 15.0, 60.0, 3
-_AT_THE_BEGINNING = frozenset({OPENING, DETAILS_ASKED, "opening_story_s"})
-_AT_THE_END = frozenset({"ownership", "commitments", "next_step", "expectation_set", "resolution"})
-_OF_FEELINGS = frozenset({"answered_rate", "affective", "cognitive", "attentive"})
-_QUESTIONS = frozenset({"question_open", "question_closed", "slot_request"})
 _OWN_IN_CALIBRATION = "in a calibration, every answer is your own: nothing is taken over"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Seconds of a call that may answer a question, what was said there, and its feeling if any.
-
-    `turns` are those to read: where it was said, what came before, and what came of it. Of a long
-    place, the beginning is heard, unless it is to be heard `whole`.
-    """
-
-    start_s: float
-    end_s: float
-    text: str | None
-    cue: Row | None = None
-    turns: tuple[Row, ...] = ()
-    whole: bool = False
-
-    @property
-    def heard_from_s(self) -> float:
-        """Return where it is played from."""
-        return max(0.0, self.start_s - _LEAD_S)
-
-    @property
-    def heard_to_s(self) -> float:
-        """Return where playing it ends: after the answer, where it is a feeling."""
-        last_s = self.end_s if self.whole else min(self.end_s, self.start_s + _MOST_S)
-        end_s = max(last_s + _LEAD_S, self.start_s + _LEAST_S)
-        answered_s = self.cue and self.cue.get("answer_end_s")
-        if answered_s and answered_s - self.start_s <= _MOST_S:
-            end_s = max(end_s, answered_s + _LEAD_S)
-        return end_s
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The machine's answer to a question: the measure or find, its row, where to hear it.
-
-    `kind` is how it is put into words: `missing`, `opening`, `story`, `yes_or_no`, `count`, `rate`
-    or `value`. `corrected` has the counts after review, where these are others; `cooperative` says
-    how many interruptions by the agent helped, and do not count against them.
-    """
-
-    kind: str
-    name: str
-    row: Row | None
-    places: tuple[Place, ...]
-    corrected: Corrected | None = None
-    cooperative: int = 0
-
-    @property
-    def number(self) -> float | None:
-        """Return what a form's `yes_if` asks of; of the story, whether it was interrupted."""
-        if self.row is None or self.kind in ("missing", OPENING):
-            return None
-        if self.corrected is not None:
-            answered, answerable = self.corrected.answered, self.corrected.answerable
-            return answered / answerable if answerable else None
-        return float(bool(self.row["observations"]) if self.kind == _STORY else self.row["value"])
-
-
-def proposals(form: Form, found: Mapping[str, Sequence[Finding]]) -> dict[str, str]:
-    """Return the answers that what was found speaks for, by question."""
-    said = {q.id: q.proposed([each.number for each in found[q.id]]) for q in form.questions}
-    return {name: answer for name, answer in said.items() if answer is not None}
-
-
-def filled_in(
-    offered: Mapping[str, str],
-    found: Mapping[str, Sequence[Finding]],
-    answers: Mapping[str, str],
-) -> dict[str, str]:
-    """Return answers with each yes that is offered, and can be heard, taken over where none is.
-
-    A no counts against an agent: a person gives it.
-    """
-    filled = dict(answers)
-    for name, answer in offered.items():
-        can_be_heard = any(each.places for each in found[name])
-        if answer == "yes" and can_be_heard and not answers.get(name):
-            filled |= {name: answer, f"{name}{BY}": MACHINE}
-    return filled
-
-
-def heard_s(found: Mapping[str, Sequence[Finding]]) -> float:
-    """Return how long all places together play, each second once."""
-    places = [place for each in found.values() for one in each for place in one.places]
-    total = reached = 0.0
-    for place in sorted(places, key=lambda place: place.start_s):
-        total += max(0.0, place.heard_to_s - max(reached, place.heard_from_s))
-        reached = max(reached, place.heard_to_s)
-    return total
-
-
-def findings(page: CallPage, form: Form) -> dict[str, list[Finding]]:
-    """Return what the machine says to each question of a form that asks for it."""
-    return {q.id: [_finding(page, name) for name in q.measures] for q in form.questions}
-
-
-def expected(
-    page: CallPage, form: Form, found: Mapping[str, Sequence[Finding]]
-) -> dict[str, tuple[Place, ...]]:
-    """Return where to listen for each question of whose answer nothing was found to hear."""
-    bare = (q for q in form.questions if not any(each.places for each in found[q.id]))
-    return {q.id: places for q in bare if (places := _expected(page, frozenset(q.measures)))}
-
-
-def _expected(page: CallPage, names: frozenset[str]) -> tuple[Place, ...]:
-    if not page.turns:
-        return ()
-    begin_s, end_s = page.turns[0]["start_s"], page.turns[-1]["end_s"]
-    turns: list[Row] = []
-    if DETAILS_ASKED in names:
-        asked = [
-            each
-            for each in page.moments
-            if each["kind"] in _QUESTIONS and each["start_s"] - begin_s < _ASKED_WITHIN_S
-        ]
-        if asked:
-            return _places(page, asked[:_MOST_ASKED])
-    if names & _AT_THE_BEGINNING:
-        turns = [t for t in page.turns if t["start_s"] < begin_s + _BEGIN_S][:_MOST_TURNS]
-    elif names & _AT_THE_END:
-        turns = [t for t in page.turns if t["end_s"] > end_s - _END_S][-_MOST_TURNS:]
-    elif names & _OF_FEELINGS:
-        told = [turn for turn in page.turns if turn["role"] == "customer"]
-        longest = max(told, key=lambda turn: turn["end_s"] - turn["start_s"], default=None)
-        at = 0 if longest is None else page.turns.index(longest)
-        turns = [] if longest is None else page.turns[at : at + 2]
-    if not turns:
-        return ()
-    last_s = max(turn["end_s"] for turn in turns)
-    return (Place(turns[0]["start_s"], last_s, None, turns=tuple(turns), whole=True),)
-
-
-def _finding(page: CallPage, name: str) -> Finding:
-    if name == OPENING:
-        first = next((turn for turn in page.turns if turn["role"] == "agent"), None)
-        return Finding(OPENING if first else "missing", name, None, _places(page, [first]))
-    rows = [row for row in page.metrics if row["name"] == _MEASURED_AS.get(name, name)]
-    row = next((each for each in rows if each["role"] in ("agent", None)), None)
-    if row is None or row["value"] is None:
-        return Finding("missing", name, row, ())
-    if name == DETAILS_ASKED:
-        asked = [
-            each
-            for each in page.moments
-            if each["kind"] == "slot_request" and each["label"] != _NO_DETAIL
-        ]
-        return Finding("count", name, {"value": len(asked)}, _places(page, asked))
-    if name == _STORY:
-        spans = row["evidence"]
-        if row["observations"]:
-            spans = [
-                {
-                    "start_s": max(span["start_s"], span["end_s"] - _BEFORE_BREAK_S),
-                    "end_s": span["end_s"] + _AFTER_BREAK_S,
-                }
-                for span in spans
-            ]
-        counts = [m["value"] for m in page.metrics if _is_count_of_agent(m, "interruptions")]
-        helped = 0 if row["observations"] else int(sum(counts))
-        return Finding(_STORY, name, row, _places(page, spans), cooperative=helped)
-    if name == "answered_rate":
-        places = _places(page, page.opportunities)
-        return Finding(_kind_of(row), name, row, places, corrected(page))
-    return Finding(_kind_of(row), name, row, _places(page, row["evidence"]))
-
-
-def _is_count_of_agent(row: Row, name: str) -> bool:
-    return bool(row["name"] == name and row["role"] == "agent" and row["value"] is not None)
-
-
-def _places(page: CallPage, spans: Sequence[Row | None]) -> tuple[Place, ...]:
-    return tuple(_place(page, span) for span in spans[:_MOST_PLACES] if span is not None)
-
-
-def _kind_of(row: Row) -> str:
-    if row["name"] in YES_OR_NO:
-        return "yes_or_no"
-    if row["unit"] == "count":
-        return "count"
-    has_counts = row["numerator"] is not None and row["denominator"]
-    return "rate" if row["unit"] == "share" and has_counts else "value"
-
-
-def _place(page: CallPage, span: Row) -> Place:
-    """Seconds with their words: those of the span itself, else of the find that begins there."""
-    rows = [span, *page.moments, *page.opportunities]
-    here = (row for row in rows if abs(row["start_s"] - span["start_s"]) < 0.05)
-    text = next((str(row["text"]) for row in here if row.get("text")), None)
-    if text is not None and len(text) > _LONGEST_QUOTE:
-        text = f"{text[:_LONGEST_QUOTE].rsplit(' ', 1)[0]} …"
-    cue = span if "answered" in span else None
-    place = Place(span["start_s"], span["end_s"], text, cue)
-    return replace(place, turns=_around(page, place.start_s, place.heard_to_s - _LEAD_S))
-
-
-def _around(page: CallPage, start_s: float, end_s: float) -> tuple[Row, ...]:
-    """The turns of these seconds, the one before them, and the one that follows."""
-    here = [
-        at
-        for at, turn in enumerate(page.turns)
-        if turn["end_s"] > start_s and turn["start_s"] < end_s
-    ]
-    if not here:
-        return ()
-    first = max(0, here[0] - 1)
-    return tuple(page.turns[first : min(here[-1] + 2, first + _MOST_TURNS)])
-
-
-def finds_of(page: CallPage) -> dict[int, list[Row]]:
-    """Return what rules found in each turn, each kind once."""
-    found: dict[int, dict[str, Row]] = {}
-    for row in page.moments:
-        if row["kind"] in FINDS and row["turn_index"] is not None:
-            found.setdefault(row["turn_index"], {}).setdefault(row["kind"], row)
-    return {turn: list(kinds.values()) for turn, kinds in found.items()}
 
 
 def show_form(visit: Visit) -> Response:

@@ -33,6 +33,7 @@ from warmline.web.language import (
     languages,
     translations,
 )
+from warmline.web.moments import moment_of
 from warmline.web.names import (
     COLUMNS,
     PLAIN,
@@ -108,6 +109,7 @@ def _environment(language: str) -> jinja2.Environment:
         "Right": Right,
         "query": urlencode,
         "lane_class": lane_class,
+        "moment_of": moment_of,
         "YES_OR_NO": YES_OR_NO,
         "today": lambda: datetime.now(UTC).date(),
     }

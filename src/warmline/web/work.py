@@ -18,7 +18,7 @@ from warmline.web.store import assignments, calibrations, clips, now, playlists,
 from warmline.web.warehouse import Reader, Row
 
 _MOST_DRAWN, _LONGEST_TITLE, _LONGEST_TEXT, _MOST_CLIPS = 200, 100, 2000, 200
-_LONGEST_CLIP_S = 600.0
+_LONGEST_CLIP_S, _LEAST_HEARD_S = 600.0, 1.0
 _MOST_DONE = 5
 _DRAWN = """
 WITH drawn AS (
@@ -39,6 +39,7 @@ WHERE drawn.draw <= $n ORDER BY drawn.draw, calls.call_id LIMIT {most}
 #: What was said in the calls of a playlist.
 _SAID = """
 SELECT call_id, role, start_s, end_s, text FROM turns WHERE call_id IN $ids AND text <> ''
+ORDER BY call_id, start_s
 """
 
 
@@ -226,14 +227,14 @@ def show_playlist(visit: Visit) -> Response:
         return visit.page("playlist.html", reader, playlist=found[0], clips=shown)
 
 
-def _said_in(turns: list[Row], call_id: str, clip: Row) -> Row | None:
-    """The turn that a clip has most of; None where no words are kept."""
+def _said_in(turns: list[Row], call_id: str, clip: Row) -> list[Row]:
+    """The turns that a clip has, but for one of which it has less than a second or half of it."""
 
-    def shared(turn: Row) -> float:
-        return float(min(turn["end_s"], clip["end_s"]) - max(turn["start_s"], clip["start_s"]))
+    def is_heard(turn: Row) -> bool:
+        shared = min(turn["end_s"], clip["end_s"]) - max(turn["start_s"], clip["start_s"])
+        return bool(shared >= min(_LEAST_HEARD_S, (turn["end_s"] - turn["start_s"]) / 2))
 
-    own = [turn for turn in turns if turn["call_id"] == call_id and shared(turn) > 0]
-    return max(own, key=shared, default=None)
+    return [turn for turn in turns if turn["call_id"] == call_id and is_heard(turn)]
 
 
 def add_clips(visit: Visit) -> Response:

@@ -1,0 +1,111 @@
+"""Which seconds a page plays of a feeling, and where it looks for what was not found."""
+
+from typing import Any
+
+import pytest
+
+from warmline.query.calls import CallPage
+from warmline.web.found import expected
+from warmline.web.moments import moment_of
+from warmline.web.scorecards import Form, parse_form
+
+Turn = tuple[str, float, float, str]
+
+
+def turns_of(*said: Turn) -> list[dict[str, Any]]:
+    names = ("role", "start_s", "end_s", "text")
+    return [dict(zip(names, t, strict=True)) | {"turn_index": i} for i, t in enumerate(said)]
+
+
+def felt(start_s: float, end_s: float, text: str, **more: Any) -> dict[str, Any]:
+    return {"turn_index": 0, "start_s": start_s, "end_s": end_s, "text": text, **more}
+
+
+@pytest.mark.parametrize("answer", [{"answer_turn_index": 1}, {"answer_turn_index": None}, {}])
+def test_a_feeling_is_heard_from_its_sentence_to_the_end_of_the_agents_turn(
+    answer: dict[str, Any],
+) -> None:
+    turns = turns_of(
+        ("customer", 30.0, 40.0, "Hello there. My car is broken, and I am baffled. What now?"),
+        ("agent", 44.0, 49.0, "I can look at that. Come in today."),
+        ("agent", 49.5, 52.0, "Anything else?"),
+    )
+    heard = moment_of(felt(37.5, 38.0, "I am baffled", **answer), turns)
+    assert 31.5 < heard.start_s < 33.0 and heard.end_s == 49.0 and heard.goes_on_to_s is None
+    assert [turn["turn_index"] for turn in heard.turns] == [0, 1], "and read in full"
+    assert heard.reply == turns[1]
+
+
+def test_a_long_moment_ends_with_the_sentence_that_runs_and_says_that_it_goes_on() -> None:
+    turns = turns_of(
+        ("customer", 0.0, 10.0, "I am sad."),
+        ("agent", 10.0, 40.0, "I am so very sorry to hear that. " + "We will go on. " * 10),
+    )
+    heard = moment_of(felt(0.0, 1.0, "I am sad"), turns)
+    assert 20.0 <= heard.end_s < 25.0 and heard.goes_on_to_s == 40.0
+    sentence = len("I am so very sorry to hear that. ") + len("We will go on. ") - 1
+    ends = [10 + 30 * (sentence + 15 * n) / len(turns[1]["text"]) for n in range(10)]
+    assert heard.end_s == pytest.approx(min(end for end in ends if end >= 20))
+    alone = moment_of(felt(0.0, 1.0, "I am sad"), turns[:1])
+    assert alone.end_s == 10.0 and alone.reply is None, "nobody followed"
+
+
+FORM = """title = "t"
+[[section]]
+title = "s"
+[[section.question]]
+id = "identity"
+text = "Checked"
+measure = "details_asked"
+[[section.question]]
+id = "next"
+text = "Said when"
+measure = "next_step"
+"""
+
+
+def looked_for(form: Form, *said: Turn) -> dict[str, list[list[str]]]:
+    lists: dict[str, Any] = {name: [] for name in CallPage.__dataclass_fields__}
+    page = CallPage(**lists | {"turns": turns_of(*said)})
+    found = expected(page, form, {"identity": [], "next": []})
+    return {q: [[turn["text"] for turn in place.turns] for place in found[q]] for q in found}
+
+
+def test_what_was_not_found_is_looked_for_where_people_say_it() -> None:
+    """A detail is before what a customer spells; a next step has a day or a time."""
+    form = parse_form("f", FORM)
+    for detail in ("[number].", "It is 1-8-3-5-2.", "K-I-N-G.", "four four seven two"):
+        places = looked_for(
+            form,
+            ("agent", 0.0, 2.0, "Good morning, how can I help you today?"),
+            ("customer", 2.0, 8.0, "I missed my flight, and I am stuck."),
+            ("agent", 13.0, 15.0, "You're looking number, please."),
+            ("customer", 15.0, 18.0, detail),
+            ("agent", 20.0, 23.0, "You're on the flight at 6 tomorrow morning."),
+            ("agent", 28.0, 32.0, "Who tells are not part of your ticket?"),
+            ("agent", 50.0, 52.0, "Goodbye."),
+        )
+        assert places["identity"] == [["You're looking number, please.", detail]], detail
+        assert places["next"] == [["You're on the flight at 6 tomorrow morning."]]
+    plain = looked_for(form, ("agent", 0.0, 2.0, "Hello."), ("agent", 50.0, 52.0, "Goodbye."))
+    assert plain == {"identity": [["Hello."]], "next": [["Goodbye."]]}, "else, the beginning or end"
+
+
+@pytest.mark.parametrize(
+    ("words", "is_when"),
+    [
+        ("an 8 a.m. appointment", True),
+        ("by Tuesday", True),
+        ("sent back within 10 days", True),
+        ("in two to three weeks", True),
+        ("am Dienstag um 8 Uhr", True),
+        ("innerhalb von zehn Tagen", True),
+        ("how can I help you today", False),
+        ("I'll be with you in a minute", False),
+        ("good morning", False),
+    ],
+)
+def test_a_time_is_told_from_a_greeting(words: str, is_when: bool) -> None:
+    form = parse_form("f", FORM)
+    said = looked_for(form, ("agent", 0.0, 2.0, words), ("agent", 50.0, 52.0, "Bye."))
+    assert (said["next"] == [[words]]) is is_when
