@@ -262,7 +262,7 @@ def test_a_comment_and_a_scorecard_are_saved(visitor: Visitor) -> None:
     assert page.locator("#comments").inner_text().startswith("0:09 Asks before she listens")
     page.get_by_role("link", name="Score: Conversation").click()
     page.locator("#q-feelings_answered").click()
-    page.locator("#q-feelings_answered .hear-it").first.click()
+    page.locator("#q-feelings_answered .evidence .hear-it").first.click()
     until(page, "document.getElementById('sound').currentTime > 3.3")
     assert "/call/score" in page.url and page.locator("#turn-1.now").is_visible()
     *rest, last = page.get_by_label("yes", exact=True).all()
@@ -307,13 +307,21 @@ def test_a_call_is_scored_by_keys_and_what_was_found_is_taken_over(visitor: Visi
     until(page, "!document.getElementById('sound').paused")
     until(page, "document.getElementById('sound').paused")
     assert page.evaluate("document.getElementById('sound').currentTime") > 9, "the last of them"
+    page.locator("#q-owned").click(position={"x": 5, "y": 5})
     page.get_by_role("button", name="Take over what was found").click()
+    assert page.locator("fieldset.asked").get_attribute("id") == "q-identity_checked", "first left"
+    page.keyboard.press("h")
+    assert page.locator(".told-now").inner_text() == "h plays the first place again", "only one"
+    page.evaluate("document.getElementById('sound').pause()")
+    page.locator("#q-owned").click(position={"x": 5, "y": 5})
+    page.keyboard.press("3")
+    assert "always applies" in page.locator(".told-now").inner_text()
     assert page.locator("[name=let_tell][value=no]").is_checked(), "an answer of a person stays"
-    taken = page.locator(".taken:visible").count()
+    taken = page.locator(".badge.taken:visible").count()
     assert taken == page.locator("input[name$='.by'][value=machine]").count() > 0
-    first = page.locator("fieldset:has(.taken:visible)").first
+    first = page.locator("fieldset:has(.badge.taken:visible)").first
     first.locator("input[type=radio]:not(:checked)").first.check()
-    assert page.locator(".taken:visible").count() == taken - 1, "changed, it is one's own"
+    assert page.locator(".badge.taken:visible").count() == taken - 1, "changed, it is one's own"
     while page.locator("fieldset[data-weight]:not(:has(:checked))").count():
         page.keyboard.press("1")
     figure = page.locator("#so-far .figure").inner_text()

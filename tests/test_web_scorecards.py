@@ -110,10 +110,11 @@ def test_a_call_is_scored_beside_its_sound_its_words_and_what_was_found(tmp_path
         blind = rea.get("/call/score?id=ann-1&form=quick").text
         refused = send(rea, "/call/score", save="final", **given)
     filled = re.findall(r'name="(\w+)" value="(\w+)" checked', quick)
-    folded = quick.partition('<details class="found"')[2]
+    folded = quick.partition('<section class="found"')[2]
     assert filled == [("settled", "yes")] and 'id="q-settled"' in folded, "found, and to be heard"
     assert 'name="settled.by" value="machine"' in folded and "3 of 3 left" in quick
-    asked_now = quick.partition('<details class="found"')[0]
+    asked_now = quick.partition('<section class="found"')[0]
+    assert re.search(r'class="rests taken">.*<q>your account number</q>', folded), "what it rests on"
     assert 'data-offered="no"' in asked_now, "what counts against the agent"
     assert " checked" not in blind.partition('id="scoring"')[2].partition("</form>")[0]
     assert refused.status_code == 422 and "every answer is your own" in refused.text

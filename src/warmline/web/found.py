@@ -73,6 +73,11 @@ class Place:
     cue: Row | None = None
     goes_on_to_s: float | None = None
 
+    @property
+    def quote(self) -> str | None:
+        """Return the words that an answer rests on: those that answer a feeling, where some do."""
+        return (self.cue and self.cue.get("answer_text")) or self.text
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -122,6 +127,13 @@ def filled_in(
         if answer == "yes" and can_be_heard and not answers.get(name):
             filled |= {name: answer, f"{name}{BY}": MACHINE}
     return filled
+
+
+def rests_on(found: Sequence[Finding]) -> Place | None:
+    """Return the place that an answer rests on first: of feelings, one that was answered."""
+    all_places = [place for each in found for place in each.places]
+    answered = (place for place in all_places if place.cue and place.cue["answered"])
+    return next(answered, next(iter(all_places), None))
 
 
 def heard_s(found: Mapping[str, Sequence[Finding]]) -> float:

@@ -12,7 +12,7 @@ from warmline.errors import QueryError
 from warmline.web.accounts import Right
 from warmline.web.call_routes import begin_sound, page_for, sound_link
 from warmline.web.drawing import cues_in
-from warmline.web.found import expected, filled_in, findings, finds_of, heard_s, proposals
+from warmline.web.found import expected, filled_in, findings, finds_of, heard_s, proposals, rests_on
 from warmline.web.scorecards import (
     ANSWERED,
     BY,
@@ -79,6 +79,7 @@ def _form_page(visit: Visit, form: Form, sent: dict[str, str] | None) -> Respons
             cues_in=cues_in,
             finds=finds_of(page),
             findings=found,
+            rests={name: place for name in offered if (place := rests_on(found[name]))},
             expected=expected(page, form, found),
             proposals=offered,
             folded=folded,

@@ -33,6 +33,7 @@
   const rates = [0.75, 1, 1.25, 1.5, 2];
   let chosen = null, skips = false, loops = false, current = null, played = 0, before = null;
   let until = null, places = [];  // where what is heard ends; what is heard after it
+  let begun = () => {};  // what is told of each passage that begins
   let aimed = null, asked = null;  // where a seek goes; the feeling that was asked for last
 
   let isTurn = false;  // whether what is heard ends with a turn
@@ -47,9 +48,7 @@
     chosen = [Number(place.dataset.t), Number(place.dataset.end)];
     until = Number(place.dataset.stop);
     places = rest;
-    const item = place.closest(".places > li");
-    if (!item) return;
-    for (const each of item.parentElement.children) each.classList.toggle("heard", each === item);
+    begun(place);
   }
   function seek(t, plays, end) {
     until = null;
@@ -66,11 +65,11 @@
     }
     show(t);
   }
-  function turnAt(t) {
+  function turnAt(t) {  // in a pause, the turn before it; of two at once, the one that goes on
     let found = null;
     for (const turn of turns) {
       if (turn.start > t + 0.05) break;
-      if (!found || turn.end > t) found = turn;
+      if (!found || turn.end > t || turn.end >= found.end) found = turn;
     }
     return found;
   }
@@ -270,20 +269,24 @@
     if (!form) return null;
     const asks = all("fieldset[data-weight]", form), figure = form.querySelector(".figure");
     const left = form.querySelector(".open-ones"), take = form.querySelector("[data-take]");
-    const told = form.querySelector(".told-now");
+    const told = form.querySelector(".told-now"), machines = form.querySelector(".machines");
     const share = new Intl.NumberFormat(document.documentElement.lang, { style: "percent" });
     const said = (ask) => ask.querySelector("input[type=radio]:checked")?.value;
     const open = () => asks.filter((ask) => !said(ask));
     const offered = () => open().filter((ask) => ask.dataset.offered);
     const counted = (n, one, more) => (n === 1 ? one : more.replace("{n}", n));
-    let now = null, pointed = false;
+    const isTaken = (ask) => ask.querySelector("input[name$='.by']")?.value === "machine";
+    const taken = () => asks.filter((ask) => said(ask) && isTaken(ask));
+    let now = null, last = -1;  // the question, and the place of it that was heard last
+    let pointed = false, held = null;  // with a pointer; on an answer that was given before
     form.classList.add("one-at-a-time");
     function mark(ask) {
       if (now === ask) return;
       if (now) now.classList.remove("asked");
-      told.textContent = "";
       now = ask;
+      last = -1;
       if (now) now.classList.add("asked");
+      tell();
     }
     function count() {
       const applied = asks.filter((ask) => ["yes", "no"].includes(said(ask)));
@@ -294,38 +297,82 @@
       figure.textContent = possible && isBegun ? share.format(failed ? 0 : earned / possible) : "–";
       if (!n) left.classList.remove("problem");
       const of = left.dataset.left.replace("{n}", n).replace("{all}", left.dataset.all);
-      left.textContent = n ? of : left.dataset.none;
+      left.textContent = failed ? `${left.dataset.failed} ${n ? of : left.dataset.none}` : n ? of : left.dataset.none;
+      tellOfMachine();
       if (!take) return;
       take.hidden = !offered().length;
       take.textContent = counted(offered().length, take.dataset.takeOne, take.dataset.take);
     }
-    const from = (place) => Number(place.dataset.from), stop = (place) => Number(place.dataset.stop);
-    // What is folded is not heard, nor what is within a place before it.
-    const isNew = (place, at, all) => !place.closest("details:not([open])") && !all.slice(0, at)
-      .some((each) => from(each) <= from(place) && from(place) < stop(each) - 1);
-    function hearNext(found) {  // the first place of a question; while it plays, the one after it
-      const isOfThese = places.length && found.includes(places[0]) && !sound?.paused;
-      if (!found.length || !sound) { told.textContent = told.dataset.nothing; return; }
-      hear(isOfThese ? places : found.filter(isNew));
-      const n = places.length;
-      told.textContent = n ? told.dataset.more.replace("{n}", n) : "";
+    function tellOfMachine() {  // whose answers they are that a person has not given
+      const found = taken(), firsts = found.map(firstPlace).filter(Boolean);
+      machines.hidden = !found.length;
+      const total = firsts.reduce((sum, place) => sum + stop(place) - from(place), 0);
+      const { one, more, hear: hearing } = machines.dataset;
+      machines.querySelector(".whose").textContent =
+        counted(found.length, one, more).replace("{all}", asks.filter(said).length);
+      const play = machines.querySelector("[data-hear-machines]");
+      if (!play) return;
+      play.hidden = !firsts.length;
+      play.textContent = `▶ ${hearing.replace("{s}", Math.round(total))}`;
     }
+    const from = (place) => Number(place.dataset.from), stop = (place) => Number(place.dataset.stop);
+    const firstPlace = (ask) => ask.querySelector("[data-stop]");
+    // What is within a place before it is not heard again.
+    const isNew = (place, at, all) => !all.slice(0, at)
+      .some((each) => from(each) <= from(place) && stop(place) <= stop(each) + 1);
+    const placesOf = (ask) => all(".evidence [data-stop]", ask).filter(isNew);
+    function hearNext() {  // the place after the one heard last; after the last of them, the first
+      const found = placesOf(now);
+      if (!found.length || !sound) { tell(true); return; }
+      hear(found.slice(last + 1 < found.length ? last + 1 : 0));
+    }
+    function tell(isAsked) {  // what h does next
+      const n = now ? placesOf(now).length : 0, { first, next, nothing, again } = told.dataset;
+      if (!n || !sound) told.textContent = isAsked ? nothing : "\u00a0";
+      else if (last < 0) told.textContent = first;
+      else told.textContent = last + 1 < n ? next.replace("{n}", n - last - 1) : again;
+    }
+    begun = (place) => {
+      for (const each of all(".hear-it.playing", form)) each.classList.remove("playing");
+      place.classList.add("playing");
+      const at = now ? placesOf(now).indexOf(place) : -1;
+      if (at < 0) return;
+      last = at;
+      tell();
+    };
     function own(ask, by) {
       const field = form.elements.namedItem(`${ask.id.slice(2)}.by`);
       if (!field) return;
       field.value = by;
-      ask.querySelector(".taken").hidden = !by;
+      for (const each of all(".taken", ask)) each.hidden = !by;
+    }
+    function agree(ask) {  // what the machine filled in is the person's own answer
+      own(ask, "");
+      form.dispatchEvent(new Event("input", { bubbles: true }));
+      count();
+      if (open().length || !taken().length) next(); else goTo(taken()[0]);
+    }
+    function goTo(ask) {
+      mark(ask);
+      ask.querySelector("input[type=radio]:checked, input[type=radio]").focus({ preventScroll: true });
+      ask.scrollIntoView({ block: "nearest" });
     }
     function next() {
       const ask = open().find((each) => !now || asks.indexOf(each) > asks.indexOf(now)) || open()[0];
-      mark(ask || null);
-      const goal = ask || form.querySelector(".score-bar button");
-      (ask ? ask.querySelector("input[type=radio]") : goal).focus({ preventScroll: true });
-      (ask || goal).scrollIntoView({ block: "nearest" });
+      if (ask) { goTo(ask); return; }
+      mark(null);
+      form.querySelector(".score-bar button").focus({ preventScroll: true });
+    }
+    function firstLeft() {  // wherever the question that is open stands
+      mark(null);
+      next();
     }
     form.addEventListener("click", (event) => {
+      const agreed = event.target.closest("[data-agree]");
+      if (agreed) { pointed = false; agree(agreed.closest("fieldset")); return; }
       const ask = event.target.closest("fieldset[data-weight]");
       if (ask) mark(ask);
+      if (ask && event.target === held && isTaken(ask)) { own(ask, ""); count(); }
     });
     form.addEventListener("focusin", (event) => {  // a pointer that is down has to meet what it aimed at
       const ask = event.target.closest("fieldset[data-weight]");
@@ -336,24 +383,30 @@
       const ask = event.target.closest("fieldset");
       own(ask, "");
       count();
-      const after = open().find((each) => asks.indexOf(each) > asks.indexOf(ask));
+      const after = open().find((each) => asks.indexOf(each) > asks.indexOf(ask)) || open()[0];
       if (!pointed || !after) return;  // arrows go through the answers of one question
       mark(after);
       after.scrollIntoView({ block: "nearest" });
     });
-    form.addEventListener("pointerdown", () => { pointed = true; });
+    form.addEventListener("pointerdown", (event) => {
+      pointed = true;
+      held = event.target.closest(".choice")?.querySelector("input:checked") || null;
+    });
     form.addEventListener("keydown", () => { pointed = false; });
     for (const button of all("[data-hear-all]", form)) button.addEventListener("click", () => {
       const starts = new Map(all("[data-stop]", form).map((place) => [place.dataset.from, place]));
-      hear([...starts.values()].sort((a, b) => a.dataset.from - b.dataset.from));
+      hear([...starts.values()].sort((a, b) => a.dataset.from - b.dataset.from).filter(isNew));
+    });
+    machines.addEventListener("click", (event) => {
+      if (event.target.closest("[data-hear-machines]")) hear(taken().map(firstPlace).filter(Boolean));
+      else if (event.target.closest("[data-agree-first]") && taken().length) goTo(taken()[0]);
     });
     form.addEventListener("submit", (event) => {
       if (event.submitter?.value !== "final" || !open().length) return;
       event.preventDefault();  // what is left is shown; nothing is sent
       event.stopPropagation();
       left.classList.add("problem");
-      now = null;
-      next();
+      firstLeft();
     });
     if (take) take.addEventListener("click", () => {
       pointed = false;
@@ -363,18 +416,20 @@
       }
       form.dispatchEvent(new Event("input", { bubbles: true }));
       count();
-      next();
+      firstLeft();
     });
-    left.addEventListener("click", (event) => { event.preventDefault(); now = null; next(); });
+    left.addEventListener("click", (event) => { event.preventDefault(); firstLeft(); });
     count();
     mark(open()[0] || null);
     const answer = { 1: "yes", 2: "no", 3: "na", y: "yes", n: "no", a: "na" };
     return (event) => {
-      if (event.key === "h" && now) { hearNext(all("[data-stop]", now)); return true; }
-      const choice = answer[event.key] && now && now.querySelector(`input[value="${answer[event.key]}"]`);
-      if (!choice) return Boolean(answer[event.key]);
+      if (event.key === "h" && now) { hearNext(); return true; }
+      if (!answer[event.key] || !now) return Boolean(answer[event.key]);
+      const choice = now.querySelector(`input[value="${answer[event.key]}"]`);
+      if (!choice) { told.textContent = told.dataset.applies; return true; }
       event.preventDefault();
       pointed = false;
+      if (choice.checked && isTaken(now)) { agree(now); return true; }
       choice.click();
       next();
       return true;
