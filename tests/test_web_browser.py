@@ -178,8 +178,8 @@ def test_a_call_is_found_heard_and_checked(visitor: Visitor) -> None:
 
     page.locator("#cue-0 summary").click()
     page.locator("#cue-0").get_by_role("button", name="Wrong").click()
-    until(page, "document.activeElement.name === 'reason'")
-    assert page.evaluate("document.activeElement.validity.valueMissing"), "said where it is missing"
+    told = page.locator("#cue-0 [role=alert]").inner_text()
+    assert "what it should be" in told and "why it is wrong" in told, "both at once"
     assert page.locator("#cue-0 .verdict.wrong").is_visible(), "the row is left as it was"
     page.locator("#cue-0").get_by_role("button", name="Right").click()
     page.locator("#cue-0 .verdict.right").wait_for()

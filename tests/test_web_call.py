@@ -115,7 +115,7 @@ def test_a_review_without_a_reason_is_one_line_and_leaves_the_row(
 ) -> None:
     answer = mark(browser)
     assert answer.status_code == 422
-    assert "Say why it is wrong" in answer.text
+    assert "Say what it should be" in answer.text and "why it is wrong" in answer.text
     assert answer.headers["HX-Retarget"] == "#say"
     assert not list(all_reviews(folder / "landing"))
 

@@ -114,7 +114,7 @@ def test_a_call_is_scored_beside_its_sound_its_words_and_what_was_found(tmp_path
     assert filled == [("settled", "yes")] and 'id="q-settled"' in folded, "found, and to be heard"
     assert 'name="settled.by" value="machine"' in folded and "3 of 3 left" in quick
     asked_now = quick.partition('<section class="found"')[0]
-    assert re.search(r'class="rests taken">.*<q>your account number</q>', folded), "what it rests on"
+    assert re.search(r'class="rests taken">.*<q>your account number</q>', folded), "the words"
     assert 'data-offered="no"' in asked_now, "what counts against the agent"
     assert " checked" not in blind.partition('id="scoring"')[2].partition("</form>")[0]
     assert refused.status_code == 422 and "every answer is your own" in refused.text
@@ -340,6 +340,11 @@ def test_who_scored_a_call_or_appealed_decides_only_where_no_other_lead_is(serve
     assert 'value="upheld"' not in lead.get(address).text
     refused = send(lead, "/evaluation/decide", **decide)
     assert refused.status_code == 422 and "another lead decides: olga" in refused.text
+    work = text_of(lead.get("/work"))
+    assert "None waits for you" in work and "olga decides" in work
+    assert "What you scored last" in work
+    assert "You appealed, so a lead" in text_of(lead.get(address))
+    assert "customer: “I am worried" in text_of(lead.get(address)), "the words behind a no"
     assert send(other, "/evaluation/decide", **decide).status_code == 303
     assert "A lead has decided, so these answers stay." in lead.get(address).text
     again = send(other, "/call/score", id="bob-1", save="final", **answers(served))

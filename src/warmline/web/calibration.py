@@ -19,6 +19,7 @@ from warmline.annotation.agreement import (
 from warmline.errors import QueryError
 from warmline.statistics import Estimate, wilson
 from warmline.web.accounts import Right
+from warmline.web.listing import has_both
 from warmline.web.scorecards import (
     Evaluation,
     Form,
@@ -44,6 +45,10 @@ SELECT
     wilson(agreed + disputed / 2, rows_reviewed) AS bounds
 FROM review_parts WHERE subject <> 'cue' GROUP BY subject, name
 ORDER BY subject = 'metric', name, subject DESC
+"""
+#: How many calls a round can be drawn from.
+_ANALYZED = """
+SELECT is_simulated, count(*) AS calls FROM calls WHERE status = 'analyzed' GROUP BY ALL
 """
 
 
@@ -84,6 +89,8 @@ def show_calibrations(visit: Visit) -> Response:
             rounds=[each for each in rounds if _may_see(visit, each)],
             forms=forms(visit.site.warehouse.path),
             against=against_machine(reader),
+            analyzed={row["is_simulated"]: row["calls"] for row in reader.rows(_ANALYZED)},
+            has_both=has_both(reader),
         )
 
 

@@ -54,6 +54,13 @@ from warmline.web.warehouse import Reader, Row
 _NOT_CORRECTED = (
     "say what it should be: another feeling, something else that became of it, or no feeling at all"
 )
+_NEITHER = (
+    "say what it should be (another feeling, something else that became of it, or no feeling at "
+    "all), and why it is wrong: others will ask"
+)
+_NO_VALUE_NOR_WHY = (
+    "say what it should be, or that it cannot be known, and why it is wrong: others will ask"
+)
 _NOTHING_TO_ANSWER = (
     "where there is no feeling at all, nothing can have become of it: leave that as found"
 )
@@ -190,7 +197,7 @@ def list_words(visit: Visit) -> Response:
 
 def review_cue(visit: Visit) -> Response:
     """Judge a row of the ledger; the row comes back with what people say of it now."""
-    judgement = _judgement(visit)
+    judgement = _judgement(visit, FieldError("feeling", _NEITHER))
     if judgement.verdict is Verdict.WRONG and judgement.should_be is None:
         raise FieldError("feeling", _NOT_CORRECTED)
     at_s = seconds(visit.asked("start_s"), "start_s")
@@ -219,7 +226,7 @@ def review_cue(visit: Visit) -> Response:
 
 def review_metric(visit: Visit) -> Response:
     """Judge the value of a measure."""
-    judgement = _judgement(visit)
+    judgement = _judgement(visit, FieldError("should_be", _NO_VALUE_NOR_WHY))
     if visit.asked("unknown"):
         if judgement.should_be is not None:
             raise FieldError("should_be", "a value, or that it cannot be known: one of the two")
@@ -326,14 +333,17 @@ def page_for(visit: Visit, reader: Reader, call: NamedCall) -> CallPage:
     return CallPage(**{**vars(page), "call": row, "reviews": reviews})
 
 
-def _judgement(visit: Visit) -> Judgement:
+def _judgement(visit: Visit, neither: FieldError) -> Judgement:
+    """What a form says. Raises `neither` where it says wrong, and neither what is right nor why."""
     verdict = visit.asked("verdict")
     if verdict not in [*Verdict]:
         raise QueryError(f"verdict: right, wrong or withdrawn, not {verdict[:40]!r}")
     reason = visit.asked("reason")[:_LONGEST_TEXT] or None
-    if verdict == "wrong" and reason is None:
-        raise FieldError("reason", "say why it is wrong: others will ask")
     should_be = (visit.asked("should_be") or _corrected_cue(visit)) if verdict == "wrong" else None
+    if verdict == "wrong" and reason is None:
+        if should_be is None and not visit.asked("unknown"):
+            raise neither
+        raise FieldError("reason", "say why it is wrong: others will ask")
     return Judgement(visit.user.name, Verdict(verdict), reason, should_be)
 
 

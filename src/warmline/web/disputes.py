@@ -9,7 +9,7 @@ from starlette.responses import Response
 from warmline.errors import QueryError
 from warmline.query.calls import NamedCall, find_call, page_of
 from warmline.web.accounts import Right, Role
-from warmline.web.found import findings
+from warmline.web.found import behind, expected, findings
 from warmline.web.scorecards import (
     ANSWERED,
     BY,
@@ -35,6 +35,7 @@ STEPS = (ACKNOWLEDGED, APPEALED, UPHELD, OVERTURNED)
 #: Which answers of the one who was evaluated may follow a status.
 ANSWERS_AFTER = {"final": (ACKNOWLEDGED, APPEALED), ACKNOWLEDGED: (APPEALED,)}
 _LONGEST_TEXT = 4000
+_MOST_LAST = 10
 _NONE = "there is no such evaluation, or it is not one that you may see"
 
 
@@ -48,6 +49,8 @@ def show_evaluation(visit: Visit) -> Response:
         form: Form = shown["content"]
         is_newest = shown is newest
         is_own = found.versions[-1]["user_name"] == visit.user.name
+        found_in_it = findings(page, form)
+        looked_for = expected(page, form, found_in_it)
         visit.note("opened evaluation", call, detail=str(shown["evaluation_id"]))
         return visit.page(
             "evaluation.html",
@@ -62,7 +65,8 @@ def show_evaluation(visit: Visit) -> Response:
             agent=visit.name_of(page.call["agent_id"]),
             form=form,
             answers=shown["answers"],
-            findings=findings(page, form),
+            findings=found_in_it,
+            behind={q.id: behind(found_in_it, looked_for, q.id) for q in form.questions},
             may_answer=_answers_now(visit, found, page.call["agent_id"]) if is_newest else (),
             may_decide=is_newest and visit.user.may(Right.LEAD) and found.status == APPEALED,
             is_own=is_own,
@@ -83,6 +87,8 @@ def answer_evaluation(visit: Visit) -> Response:
         agent = reader.calls([call.landing_key])[call.landing_key]["agent_id"]
     if _answers_in_person(visit, agent):
         raise QueryError(f"the agent, {agent}, has a login, and answers in person")
+    if agent is None:
+        raise QueryError("no agent is named for this call, so nobody can answer as one")
     if step not in _answers_now(visit, found, agent):
         raise QueryError(
             f"this evaluation is {found.status}; it cannot be {step[:40] or 'answered'} now"
@@ -130,15 +136,18 @@ def decide_dispute(visit: Visit) -> Response:
     return _step(visit, found, call, step, text, evaluations.insert().values(version))
 
 
-def disputes_to_decide(visit: Visit, reader: Reader) -> list[tuple[Evaluation, Row]]:
-    """Return the evaluations that somebody appealed and nobody decided, each with its call."""
+def appeals(visit: Visit, reader: Reader) -> list[tuple[Evaluation, Row, list[str]]]:
+    """Return the evaluations that somebody appealed and nobody decided, each with its call, and
+    with who decides where this person may not.
+    """
     appealed = sa.select(dispute_steps.c.landing_key).where(dispute_steps.c.step == APPEALED)
     keys = {row["landing_key"] for row in visit.site.store.read(appealed.distinct())}
     calls = reader.calls(keys)
     return [
-        (found, calls[found.latest["landing_key"]])
+        (found, call, _other_leads(visit, found, call["agent_id"]))
         for found in evaluations_of(visit, calls.keys())
         if found.status == APPEALED
+        for call in [calls[found.latest["landing_key"]]]
     ]
 
 
@@ -166,6 +175,24 @@ def own_drafts(visit: Visit, reader: Reader) -> list[tuple[Evaluation, Row]]:
         for found in evaluations_of(visit, calls.keys())
         if found.latest["is_draft"]
     ]
+
+
+def last_scored(visit: Visit, reader: Reader) -> list[tuple[Evaluation, Row]]:
+    """Return the evaluations that this person gave last, newest first, each with its call."""
+    query = (
+        sa.select(evaluations.c.landing_key)
+        .where(~evaluations.c.is_draft, evaluations.c.user_name == visit.user.name)
+        .group_by(evaluations.c.landing_key)
+        .order_by(sa.func.max(evaluations.c.evaluation_id).desc())
+        .limit(_MOST_LAST)
+    )
+    calls = reader.calls([row["landing_key"] for row in visit.site.store.read(query)])
+    found = [
+        (each, calls[each.latest["landing_key"]])
+        for each in evaluations_of(visit, calls.keys())
+        if each.versions[-1]["user_name"] == visit.user.name and not each.final["is_draft"]
+    ]
+    return found[:_MOST_LAST]
 
 
 def export_scores(visit: Visit) -> Response:
@@ -282,6 +309,8 @@ def _other_leads(visit: Visit, found: Evaluation, agent: str | None) -> list[str
 def _why_uncorrectable(visit: Visit, found: Evaluation) -> str | None:
     """Why its author may change an evaluation no more; None while that is possible."""
     latest = found.latest
+    if found.status == APPEALED and found.steps[-1]["user_name"] == visit.user.name:
+        return "You appealed, so a lead decides what it says; you cannot correct it any more."
     if found.status == APPEALED:
         return "Somebody appealed, so a lead decides what it says; you cannot correct it any more."
     if found.status in ANSWERED:
@@ -295,7 +324,7 @@ def _why_uncorrectable(visit: Visit, found: Evaluation) -> str | None:
 
 def _answers_now(visit: Visit, found: Evaluation, agent: str | None) -> tuple[str, ...]:
     """Return what this person may answer now."""
-    if not visit.user.may(Right.APPEAL) or _answers_in_person(visit, agent):
+    if agent is None or not visit.user.may(Right.APPEAL) or _answers_in_person(visit, agent):
         return ()
     return ANSWERS_AFTER.get(found.status, ())
 

@@ -136,6 +136,20 @@ def rests_on(found: Sequence[Finding]) -> Place | None:
     return next(answered, next(iter(all_places), None))
 
 
+def behind(
+    found: Mapping[str, Sequence[Finding]],
+    looked_for: Mapping[str, tuple[Place, ...]],
+    question: str,
+) -> tuple[Place, ...]:
+    """Return the places that a "no" can be heard at: what was found, else where it would be said.
+
+    Of feelings, those that were not answered.
+    """
+    all_places = [place for each in found[question] for place in each.places]
+    left = [place for place in all_places if not (place.cue and place.cue["answered"])]
+    return tuple(left[:_MOST_ASKED]) or looked_for.get(question, ())
+
+
 def heard_s(found: Mapping[str, Sequence[Finding]]) -> float:
     """Return how long all places together play, each second once."""
     places = [place for each in found.values() for one in each for place in one.places]

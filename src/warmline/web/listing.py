@@ -218,7 +218,7 @@ def filters_of(visit: Visit, reader: Reader, path: str = "/calls", usual_days: i
     names = (*_EQUAL, "measure", "phrase", "sort", "simulated")
     asked = {name: visit.asked(name)[:200] for name in names}
     if asked["simulated"] not in SIMULATED:
-        is_mixed = visit.user.may(Right.ALL_CALLS) and _has_both(reader)
+        is_mixed = visit.user.may(Right.ALL_CALLS) and has_both(reader)
         asked["simulated"] = "0" if is_mixed else ""
     if asked["measure"] and asked["measure"] not in MEASURES:
         raise QueryError(f"measure: one of {', '.join(MEASURES)}")
@@ -311,7 +311,7 @@ def list_calls(visit: Visit) -> Response:
             uncorrected=uncorrected_feelings(reader, rows),
             scores=_scores(visit, reader, ids),
             forms=forms(visit.site.warehouse.path),
-            has_both=_has_both(reader),
+            has_both=has_both(reader),
             next_link=_next_link(filters, after),
             choices=_choices(visit, reader, filters),
             measures=MEASURES,
@@ -457,7 +457,7 @@ def list_unanswered(visit: Visit) -> Response:
         return visit.page(
             "feelings.html",
             reader,
-            has_both=_has_both(reader),
+            has_both=has_both(reader),
             filters=filters,
             is_newest=is_newest,
             rows=rows_for(visit, rows[:_MOST_FEELINGS]),
@@ -506,7 +506,7 @@ def _simulated(reader: Reader, hits: list[Hit]) -> set[str]:
     return {row["call_id"] for row in rows}
 
 
-def _has_both(reader: Reader) -> bool:
+def has_both(reader: Reader) -> bool:
     """Return whether there are simulated calls and real ones."""
     kinds = reader.kept("call_kinds", "SELECT DISTINCT is_simulated FROM calls")
     return int(reader.value(f"SELECT count(*) FROM {kinds}")) == 2

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from warmline.errors import QueryError
 from warmline.web.accounts import Right, Role
-from warmline.web.disputes import disputes_to_decide, evaluations_of_agent, own_drafts
+from warmline.web.disputes import appeals, evaluations_of_agent, last_scored, own_drafts
 from warmline.web.listing import Filters, condition, filters_of
 from warmline.web.scorecards import forms
 from warmline.web.site import FieldError, RefusedError, Visit, clock_text, seconds
@@ -55,7 +55,8 @@ def show_work(visit: Visit) -> Response:
             done=_done_lately(visit, reader),
             forms=forms(visit.site.warehouse.path),
             drafts=own_drafts(visit, reader) if visit.user.may(Right.REVIEW) else [],
-            disputes=disputes_to_decide(visit, reader) if visit.user.may(Right.LEAD) else [],
+            scored_last=last_scored(visit, reader) if visit.user.may(Right.REVIEW) else [],
+            appeals=appeals(visit, reader) if visit.user.may(Right.LEAD) else [],
             evaluated=evaluated,
             searches=searches_of(visit),
         )

@@ -309,7 +309,7 @@
       const total = firsts.reduce((sum, place) => sum + stop(place) - from(place), 0);
       const { one, more, hear: hearing } = machines.dataset;
       machines.querySelector(".whose").textContent =
-        counted(found.length, one, more).replace("{all}", asks.filter(said).length);
+        counted(found.length, one, more).replace("{all}", asks.length);
       const play = machines.querySelector("[data-hear-machines]");
       if (!play) return;
       play.hidden = !firsts.length;
