@@ -230,8 +230,8 @@ def test_what_review_overturned_is_beside_the_machines_rate(programme: Programme
         found = [row for row in rows if machine in row and "2026-11-1" in row]
         assert len(found) == 1 and f"corrected by review {people}" in found[0], page
     together = programme.lea.get("/agent?id=bob").text.partition("Worth hearing together")[2]
-    assert "listeners say this is wrong" in together
-    assert "listeners say this is wrong" in programme.lea.get("/report?agent=bob").text
+    assert "listener says this is wrong (rea)" in together
+    assert "listener says this is wrong (rea)" in programme.lea.get("/report?agent=bob").text
     send(programme.rob, "/call/review-cue", id="bob-1", start_s="3.2", verdict="right")
     assert "corrected" not in text_of(programme.rea.get("/people")), "they differ: it stays"
     fields["reason"] = "so it was"

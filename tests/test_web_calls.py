@@ -39,8 +39,10 @@ def test_the_worst_unanswered_feelings_are_one_click_from_the_first_page(served:
     assert "No feeling was left unanswered" in lead.get("/feelings?queue=none").text
     wrong = {"id": "ann-1", "start_s": "3.2", "verdict": "wrong", "reason": "she did"}
     lead.post("/call/review-cue", data=wrong | {"answer": "affective"}, headers=FROM_HERE)
-    told = "▽ ignored ✗ listeners say this is wrong; should be felt with the customer “"
+    told = "▽ ignored ✗ 1 listener says this is wrong (lead); should be felt with the customer “"
     assert text_of(lead.get("/feelings")).count(told) == 1, "before the agent's words"
+    order = re.findall(r'data-call="([\w-]+)"', lead.get("/feelings").text)
+    assert order[-1] == "ann-1" and "bob-1" in order, "what is wrong stands at the end"
     researcher = served.logged_in(Role.RESEARCHER).get("/feelings").text
     assert ">ann<" not in researcher and "data-clip " not in researcher
 

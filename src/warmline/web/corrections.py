@@ -12,7 +12,7 @@ from warmline.web.store import comments
 from warmline.web.warehouse import Reader, Row
 
 _REVIEWED = """
-SELECT call_id, opportunity_index, verdict, should_be FROM review_summary
+SELECT call_id, opportunity_index, verdict, should_be, reviews, reviewers FROM review_summary
 WHERE subject = 'cue' AND call_id IN $ids
 """
 
@@ -97,10 +97,18 @@ def missed_feelings(visit: Visit, reader: Reader, where: Condition) -> dict[str,
     return {row["call_id"]: noted[row["landing_key"]] for row in rows}
 
 
-def verdicts(reader: Reader, rows: list[Row]) -> dict[tuple[str, int], Row]:
-    """Return what listeners say of rows of the ledger, by call and place in it: the verdict, and
-    what it should be if they say so.
+def verdicts(visit: Visit, reader: Reader, rows: list[Row]) -> dict[tuple[str, int], Row]:
+    """Return what listeners say of rows of the ledger, by call and place in it: the verdict, who
+    says so, and what it should be if they say that.
     """
+    said = _verdicts(reader, rows)
+    return {
+        place: row | {"by": ", ".join(visit.name_of(name) or "" for name in row["reviewers"])}
+        for place, row in said.items()
+    }
+
+
+def _verdicts(reader: Reader, rows: list[Row]) -> dict[tuple[str, int], Row]:
     ids = sorted({row["call_id"] for row in rows})
     if not ids or not reader.value("SELECT count(*) FROM reviews"):
         return {}
@@ -110,7 +118,7 @@ def verdicts(reader: Reader, rows: list[Row]) -> dict[tuple[str, int], Row]:
 
 def uncorrected_feelings(reader: Reader, rows: list[Row]) -> Counter[str]:
     """Return how many feelings of calls listeners called wrong, and not what they should be."""
-    reviewed = verdicts(reader, rows).items()
+    reviewed = _verdicts(reader, rows).items()
     return Counter(
         call_id
         for (call_id, _), said in reviewed

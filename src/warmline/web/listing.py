@@ -27,6 +27,7 @@ from warmline.web.warehouse import Reader, Row
 PAGE_ROWS = 50
 _MOST_FEELINGS = 100
 _MOST_HITS = 100
+_MOST_NAMED = 10
 _MOST_CHOICES = 30
 #: So many calls are counted: the page says that there are more, and stays quick.
 MOST_COUNTED = 1000
@@ -307,6 +308,8 @@ def list_calls(visit: Visit) -> Response:
             most_hits=_MOST_HITS,
             simulated=_simulated(reader, hits) if hits else set(),
             problem=problem,
+            named=_named_so(visit, reader, filters) if filters.phrase else [],
+            elsewhere=None if filters.phrase else other_days(visit, reader, filters),
             missed=missed_feelings(visit, reader, shown),
             uncorrected=uncorrected_feelings(reader, rows),
             scores=_scores(visit, reader, ids),
@@ -454,17 +457,61 @@ def list_unanswered(visit: Visit) -> Response:
         calls = _OF_CALLS if is_newest or where.sql != "true" else ""  # a join of all takes long
         sql = _UNANSWERED.format(calls=calls, where=where.sql, order=order, rows=_MOST_FEELINGS + 1)
         rows = with_moments(reader, reader.rows(sql, where.values))
+        said = verdicts(visit, reader, rows)
+        shown = sorted(rows[:_MOST_FEELINGS], key=lambda row: _is_overruled(row, said))
         return visit.page(
             "feelings.html",
             reader,
             has_both=has_both(reader),
             filters=filters,
             is_newest=is_newest,
-            rows=rows_for(visit, rows[:_MOST_FEELINGS]),
+            rows=rows_for(visit, shown),
+            elsewhere=other_days(visit, reader, asked),
             has_more=len(rows) > _MOST_FEELINGS,
-            verdicts=verdicts(reader, rows),
+            verdicts=said,
             choices=_choices(visit, reader, filters),
         )
+
+
+def _is_overruled(row: Row, said: dict[tuple[str, int], Row]) -> bool:
+    """Return whether listeners say that a row of the ledger is wrong."""
+    return said.get((row["call_id"], row["opportunity_index"]), {}).get("verdict") == "wrong"
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """How many calls are not in the days that a page chose by itself, and the link to all."""
+
+    undated: int
+    earlier: int
+    link: str
+
+
+def other_days(visit: Visit, reader: Reader, filters: Filters) -> Elsewhere | None:
+    """Return which calls the days of a page leave out that nobody asked for; None where none."""
+    if filters.all_days or any(visit.asked(name) for name in ("from", "to", "days")):
+        return None
+    everywhere = replace(filters, first=None, last=None, all_days=True)
+    where = condition(visit, reader, everywhere)
+    kept = ("measured_calls", _MEASURED) if where.reads_measures else ("call_keys", _KEYS)
+    (row,) = reader.rows(
+        "SELECT count_if(started_at IS NULL) AS undated, count_if(started_at < $begun) AS earlier"
+        f" FROM {reader.kept(*kept)} WHERE {where.sql}",
+        where.values | {"begun": filters.first},
+    )
+    if not (row["undated"] or row["earlier"]):
+        return None
+    return Elsewhere(row["undated"], row["earlier"], everywhere.link())
+
+
+def _named_so(visit: Visit, reader: Reader, filters: Filters) -> list[str]:
+    """Return the calls, of all days, whose name contains what was searched for."""
+    where = condition(visit, reader, Filters(all_days=True))
+    sql = (
+        f"SELECT call_id FROM calls WHERE {where.sql} AND contains(lower(call_id), lower($name))"
+        f" ORDER BY call_id LIMIT {_MOST_NAMED}"
+    )
+    return [row["call_id"] for row in reader.rows(sql, where.values | {"name": filters.phrase})]
 
 
 def _next_link(filters: Filters, after: tuple[str, str] | None) -> str | None:

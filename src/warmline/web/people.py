@@ -135,7 +135,7 @@ def show_agent(visit: Visit) -> Response:
             change=change(weeks),
             corrected=_corrected(weeks, corrections(reader, "agent_id", own), agent),
             missed=sum(missed_feelings(visit, reader, own).values()),
-            verdicts=verdicts(reader, recognised + unanswered),
+            verdicts=verdicts(visit, reader, recognised + unanswered),
             coaching=coaching_of(visit, reader, agent),
             outcomes=OUTCOMES,
             evaluated=evaluations_of_agent(visit, reader, agent)

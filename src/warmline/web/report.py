@@ -223,7 +223,7 @@ def report_of(visit: Visit, reader: Reader) -> Report:
         [row for row in hostile if row["hostile_calls"]],
         _quotes(reader),
         worst,
-        verdicts(reader, worst),
+        verdicts(visit, reader, worst),
         _unheard(reader, filters),
         reader.rows(_NO_LEDGER.format(most=_MOST_ROWS)),
     )
