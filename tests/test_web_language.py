@@ -151,7 +151,7 @@ def test_labels_of_the_drawing_have_a_comma_in_german(tmp_path: Path) -> None:
 
 
 def test_headings_of_workbooks_are_plain_and_german() -> None:
-    exported = {*listing.exported_columns(), *disputes.COLUMNS}
+    exported = {*listing.exported_columns(), *disputes.COLUMNS, *disputes.SCORE_COLUMNS}
     assert exported - COLUMNS.keys() == set() and len(exported) > 30
     spoken = translations("de")
     same = {name for name, heading in COLUMNS.items() if spoken.gettext(heading) == heading}

@@ -450,6 +450,12 @@ def test_evaluations_are_exported_for_spreadsheets(programme: Programme) -> None
     texts = book.read("xl/sharedStrings.xml").decode()
     assert ">sid<" in texts and ">=1+1<" in texts and ">Scored by<" in texts
     assert ">greeted<" not in texts and ">Greeted the customer and said who is" in texts
+    names = re.findall(r'sheet name="([^"]+)"', book.read("xl/workbook.xml").decode())
+    assert names == ["Evaluations", "Answers", "Earlier versions"]
+    lines = [book.read(f"xl/worksheets/sheet{n}.xml").count(b"<row ") for n in (1, 2)]
+    questions = len(forms(programme.served.site.warehouse.path)["conversation"].questions)
+    assert lines[1] - 1 == (lines[0] - 1) * questions, "a row each, and then one for each answer"
+    assert ">does not apply<" not in texts and ">yes<" in texts and ">na<" not in texts
     assert b"<f>" not in book.read("xl/worksheets/sheet1.xml"), "no cell is a formula"
     assert sid.get("/scores.xlsx").status_code == 403
 

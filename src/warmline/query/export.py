@@ -399,7 +399,7 @@ def write_table(
     """
     write = partial(TABLES[format_name], answer)
     if format_name == "xlsx" and glossary:
-        write = partial(_xlsx, answer, glossary=glossary)
+        write = partial(_write_workbook, answer, glossary=glossary)
     return write_whole(path, write, QueryError, "the table")
 
 
@@ -431,29 +431,38 @@ def _parquet(answer: QueryResult, path: Path) -> None:
     pq.write_table(pa.Table.from_arrays(arrays, names=list(answer.columns)), path)
 
 
-def workbook(answer: QueryResult, shares: Sequence[int] = ()) -> bytes:
-    """Return a result as a spreadsheet that is made in memory: no copy of it is left on a disk.
+def _write_workbook(answer: QueryResult, path: Path, glossary: Glossary | None = None) -> None:
+    _xlsx([Sheet("warmline", answer)], path, glossary)
 
-    The columns at these places are shown as percentages. Raises QueryError as `write_table`.
+
+@dataclass(frozen=True)
+class Sheet:
+    """A result as a sheet of a workbook; the columns at `shares` are shown as percentages."""
+
+    name: str
+    answer: QueryResult
+    shares: Sequence[int] = ()
+
+
+def workbook(sheets: Sequence[Sheet]) -> bytes:
+    """Return results as a spreadsheet that is made in memory: no copy of it is left on a disk.
+
+    Raises QueryError as `write_table`.
     """
     made = BytesIO()
-    _xlsx(answer, made, shares=shares)
+    _xlsx(sheets, made)
     return made.getvalue()
 
 
-def _xlsx(
-    answer: QueryResult,
-    path: Path | BytesIO,
-    glossary: Glossary | None = None,
-    shares: Sequence[int] = (),
-) -> None:
+def _xlsx(sheets: Sequence[Sheet], path: Path | BytesIO, glossary: Glossary | None = None) -> None:
     try:
         import xlsxwriter
     except ModuleNotFoundError as e:
         raise QueryError("spreadsheets need XlsxWriter: pip install 'warmline[sheets]'") from e
-    if len(answer.rows) > _ROWS_IN_SHEET:
+    longest = max(len(sheet.answer.rows) for sheet in sheets)
+    if longest > _ROWS_IN_SHEET:
         raise QueryError(
-            f"a sheet holds {_ROWS_IN_SHEET:,} rows, this has {len(answer.rows):,}: "
+            f"a sheet holds {_ROWS_IN_SHEET:,} rows, this has {longest:,}: "
             "export CSV or Parquet, or ask for less"
         )
     options = {
@@ -470,19 +479,27 @@ def _xlsx(
         "text": book.add_format({"quote_prefix": True}),
         "wrapped": book.add_format({"text_wrap": True, "valign": "top"}),
     }
-    sheet = book.add_worksheet("warmline")
+    for sheet in sheets:
+        _write_sheet(book.add_worksheet(sheet.name), sheet, formats, glossary)
+    if glossary:
+        columns = sheets[0].answer.columns
+        _write_glossary(book.add_worksheet("glossary"), columns, glossary, formats)
+    book.close()
+
+
+def _write_sheet(
+    page: Any, sheet: Sheet, formats: Mapping[str, Any], glossary: Glossary | None
+) -> None:
+    answer = sheet.answer
     for place, column in enumerate(answer.columns):
         values = [_flat(row[place]) for row in answer.rows]
-        number = _SHARE_FORMAT if place in shares else _number_format(values)
-        _write_column(sheet, place, column, values, formats, number)
+        number = _SHARE_FORMAT if place in sheet.shares else _number_format(values)
+        _write_column(page, place, column, values, formats, number)
         if glossary and (meaning := glossary.columns.get(column)):
-            sheet.write_comment(0, place, meaning, {"x_scale": 2})
-    sheet.freeze_panes(1, 0)
+            page.write_comment(0, place, meaning, {"x_scale": 2})
+    page.freeze_panes(1, 0)
     if answer.columns:
-        sheet.autofilter(0, 0, len(answer.rows), len(answer.columns) - 1)
-    if glossary:
-        _write_glossary(book.add_worksheet("glossary"), answer.columns, glossary, formats)
-    book.close()
+        page.autofilter(0, 0, len(answer.rows), len(answer.columns) - 1)
 
 
 _TIME_FORMAT, _DAY_FORMAT = "yyyy-mm-dd hh:mm:ss", "yyyy-mm-dd"
@@ -563,5 +580,5 @@ def _flat(value: Any) -> Any:
 TABLES: dict[str, Callable[[QueryResult, Path], None]] = {
     "csv": _csv,
     "parquet": _parquet,
-    "xlsx": _xlsx,
+    "xlsx": _write_workbook,
 }

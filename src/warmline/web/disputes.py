@@ -1,6 +1,6 @@
 """What becomes of evaluations: who was evaluated answers, a lead decides, all of it is exported."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,10 +15,10 @@ from warmline.web.scorecards import (
     BY,
     CHANGED,
     MACHINE,
+    NOT_APPLICABLE,
     WHY,
     Evaluation,
     Form,
-    Question,
     answers_in,
     as_stored,
     evaluations_of,
@@ -26,7 +26,7 @@ from warmline.web.scorecards import (
     land_or_say,
     require_complete,
 )
-from warmline.web.site import FieldError, RefusedError, Visit, table_file
+from warmline.web.site import FieldError, RefusedError, Table, Visit, table_file, workbook_file
 from warmline.web.store import assignments, dispute_steps, evaluations, now
 from warmline.web.warehouse import Reader, Row
 
@@ -196,54 +196,104 @@ def last_scored(visit: Visit, reader: Reader) -> list[tuple[Evaluation, Row]]:
 
 
 def export_scores(visit: Visit) -> Response:
-    """Send all final evaluations as CSV, or as a workbook: one row a question, safe in either."""
+    """Send all final evaluations: a workbook for people, or CSV with a row for each answer."""
     query = sa.select(evaluations.c.landing_key).where(~evaluations.c.is_draft).distinct()
     keys = {row["landing_key"] for row in visit.site.store.read(query)}
     with visit.site.reading() as reader:
         calls = reader.calls(keys)
-    is_read = visit.request.url.path.endswith(".xlsx")  # by people, and CSV by programs
-    reads = visit.filters["asked"] if is_read else None
-    rows: list[list[Any]] = []
-    count = 0
-    for found in reversed(evaluations_of(visit, calls.keys())):
-        final = [row for row in found.versions if not row["is_draft"]]
-        for row in final:
-            is_current = row is final[0]
-            call = calls[row["landing_key"]]
-            rows += _exported_rows(row, call, found.status, is_current, reads)
-            count += 1
-    visit.note("exported", detail=f"evaluations, {count}")
+    kept = [
+        (found, row)
+        for found in reversed(evaluations_of(visit, calls.keys()))
+        for row in found.versions
+        if not row["is_draft"]
+    ]
+    visit.note("exported", detail=f"evaluations, {len(kept)}")
+    if visit.request.url.path.endswith(".xlsx"):
+        return workbook_file(visit, "evaluations", _sheets(visit, kept, calls))
+    rows = [
+        line
+        for found, row in kept
+        for line in _exported_rows(found, row, calls[row["landing_key"]])
+    ]
     return table_file(visit, "evaluations", COLUMNS, rows)
 
 
-#: Columns of exported evaluations.
+#: Columns of exported evaluations: a row for each answer, of every version.
 COLUMNS = (
     *("evaluation_id", "call_id", "started_at", "agent_id", "evaluated_at", "evaluated_by"),
     *("form", "form_sha256", "score", "question", "answer", "is_taken_over", "weight"),
     *("is_critical", "note", "correction_reason"),
     *("status", "is_current", "replaces", "calibration_id"),
 )
+#: The same in a workbook: a row for each evaluation, with its score, and one for each answer.
+SCORE_COLUMNS = (
+    *("evaluation_id", "call_id", "started_at", "agent_id", "team", "queue", "form", "form_since"),
+    *("score", "critical_failed", "evaluated_by", "evaluated_at", "answers", "taken_over"),
+    *("status", "correction_reason", "replaces", "calibration_id"),
+)
+ANSWER_COLUMNS = (
+    *("evaluation_id", "call_id", "form", "question", "answer", "is_taken_over", "weight"),
+    *("is_critical", "note"),
+)
+#: What an answer is called.
+ANSWER_WORDS = {"yes": "yes", "no": "no", NOT_APPLICABLE: "does not apply"}
 
 
-def _exported_rows(
-    row: Row,
-    call: Row,
-    status: str,
-    is_current: bool,
-    reads: Callable[[Question], str] | None,
-) -> list[list[Any]]:
-    """A row for each question, told by its id, or in the words that `reads` gives it."""
+def _sheets(
+    visit: Visit, kept: Sequence[tuple[Evaluation, Row]], calls: dict[str, Row]
+) -> list[Table]:
+    """The sheets of a workbook: evaluations, their answers, and the versions that count no more."""
+    since: dict[str, Any] = {}
+    for _, row in kept:
+        first = since.get(row["form_sha256"], row["at"])
+        since[row["form_sha256"]] = min(first, row["at"])
+    current: list[list[Any]] = []
+    earlier: list[list[Any]] = []
+    answers: list[list[Any]] = []
+    said = visit.filters
+    for found, row in kept:
+        call, given, form = calls[row["landing_key"]], row["answers"], row["content"]
+        title = said["titled"](form.content)
+        taken = [given.get(f"{question.id}{BY}") == MACHINE for question in form.questions]
+        line = [
+            *(row["evaluation_id"], call["call_id"], call["started_at"], call["agent_id"]),
+            *(call["team"], call["queue"], title, since[row["form_sha256"]].date()),
+            *(row["score"].value, len(row["score"].failed), row["user_name"], row["at"]),
+            *(len(taken), sum(taken), found.status if row is found.final else None),
+            *(given.get(WHY), row["replaces"], row["calibration_id"]),
+        ]
+        if row is not found.final:
+            earlier.append(line)
+            continue
+        current.append(line)
+        answers += [
+            [
+                *(row["evaluation_id"], call["call_id"], title, said["asked"](question)),
+                said["translated"](ANSWER_WORDS.get(given.get(question.id), "")),
+                *(is_taken, question.weight, question.is_critical),
+                given.get(f"{question.id}.note"),
+            ]
+            for question, is_taken in zip(form.questions, taken, strict=True)
+        ]
+    return [
+        Table("Evaluations", SCORE_COLUMNS, current),
+        Table("Answers", ANSWER_COLUMNS, answers),
+        Table("Earlier versions", SCORE_COLUMNS, earlier),
+    ]
+
+
+def _exported_rows(found: Evaluation, row: Row, call: Row) -> list[list[Any]]:
+    """A row for each question, told by its id."""
     form: Form = row["content"]
     return [
         [
             *(row["evaluation_id"], call["call_id"], call["started_at"], call["agent_id"]),
             *(row["at"], row["user_name"], row["form"], row["form_sha256"][:12]),
-            *(row["score"].value, reads(question) if reads else question.id),
-            row["answers"].get(question.id),
+            *(row["score"].value, question.id, row["answers"].get(question.id)),
             *(row["answers"].get(f"{question.id}{BY}") == MACHINE, question.weight),
             *(question.is_critical, row["answers"].get(f"{question.id}.note")),
             row["answers"].get(WHY),
-            *(status, is_current, row["replaces"], row["calibration_id"]),
+            *(found.status, row is found.final, row["replaces"], row["calibration_id"]),
         ]
         for question in form.questions
     ]

@@ -479,7 +479,7 @@ def _is_overruled(row: Row, said: dict[tuple[str, int], Row]) -> bool:
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class OtherDays:
     """How many calls are not in the days that a page chose by itself, and the link to all."""
 
     undated: int
@@ -487,7 +487,7 @@ class Elsewhere:
     link: str
 
 
-def other_days(visit: Visit, reader: Reader, filters: Filters) -> Elsewhere | None:
+def other_days(visit: Visit, reader: Reader, filters: Filters) -> OtherDays | None:
     """Return which calls the days of a page leave out that nobody asked for; None where none."""
     if filters.all_days or any(visit.asked(name) for name in ("from", "to", "days")):
         return None
@@ -501,7 +501,7 @@ def other_days(visit: Visit, reader: Reader, filters: Filters) -> Elsewhere | No
     )
     if not (row["undated"] or row["earlier"]):
         return None
-    return Elsewhere(row["undated"], row["earlier"], everywhere.link())
+    return OtherDays(row["undated"], row["earlier"], everywhere.link())
 
 
 def _named_so(visit: Visit, reader: Reader, filters: Filters) -> list[str]:

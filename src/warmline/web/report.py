@@ -17,7 +17,7 @@ from warmline.web.corrections import (
     verdicts,
 )
 from warmline.web.drawing import Change, Interval, TrendPoint, change, interval, trend
-from warmline.web.listing import WORST_FIRST, Filters, condition, filters_of
+from warmline.web.listing import WORST_FIRST, Filters, condition, filters_of, other_days
 from warmline.web.moments import with_moments
 from warmline.web.site import Visit
 from warmline.web.warehouse import Reader, Row
@@ -246,6 +246,7 @@ def show_report(visit: Visit) -> Response:
             "report.html",
             reader,
             report=found,
+            elsewhere=other_days(visit, reader, replace(found.filters, path="/report")),
             is_export=False,
             no_file=_too_few(found, _fewest_agents(reader)),
             lengths=(SHORTEST_QUOTE, LONGEST_QUOTE),

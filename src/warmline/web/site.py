@@ -184,6 +184,15 @@ _SHARES = frozenset({"agent_talk_share", "answered_rate", "score"})
 _READ_BY = {"status": "words", "reason": "reason", "no_rate_reason": "reason"}
 
 
+@dataclass(frozen=True)
+class Table:
+    """Rows under the names of their columns, and what they are, which is the name of a sheet."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
 def table_file(
     visit: "Visit", name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> Response:
@@ -193,27 +202,40 @@ def table_file(
     Programs read CSV, with the names of columns that the warehouse has.
     """
     kind = visit.request.url.path.rpartition(".")[2]
-    headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"'}
     if kind == "xlsx":
-        from warmline.query.export import workbook  # and with it what other exports need
-
-        said = visit.filters
-        read = [said[_READ_BY[column]] if column in _READ_BY else None for column in columns]
-        shown = tuple(
-            tuple(
-                way(value) if way and value else value for way, value in zip(read, row, strict=True)
-            )
-            for row in rows
-        )
-        headings = tuple(said["heading"](column) for column in columns)
-        shares = [place for place, column in enumerate(columns) if column in _SHARES]
-        made = workbook(QueryResult(headings, (), shown, truncated=False), shares)
-        return Response(made, 200, headers, _XLSX)
+        return workbook_file(visit, name, [Table("warmline", columns, rows)])
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([safe_cell(cell) for cell in row] for row in rows)
-    return Response(page.getvalue(), 200, headers, "text/csv; charset=utf-8")
+    return Response(page.getvalue(), 200, _kept_as(f"{name}.csv"), "text/csv; charset=utf-8")
+
+
+def workbook_file(visit: "Visit", name: str, tables: Sequence[Table]) -> Response:
+    """Return tables as the sheets of a workbook, in the language of whoever asks."""
+    from warmline.query.export import Sheet, workbook  # and with it what other exports need
+
+    said = visit.filters
+
+    def sheet(table: Table) -> Sheet:
+        read = [said[_READ_BY[name]] if name in _READ_BY else None for name in table.columns]
+        shown = tuple(
+            tuple(
+                way(value) if way and value else value for way, value in zip(read, row, strict=True)
+            )
+            for row in table.rows
+        )
+        headings = tuple(said["heading"](column) for column in table.columns)
+        shares = [place for place, column in enumerate(table.columns) if column in _SHARES]
+        title = said["translated"](table.title)
+        return Sheet(title, QueryResult(headings, (), shown, truncated=False), shares)
+
+    made = workbook([sheet(table) for table in tables])
+    return Response(made, 200, _kept_as(f"{name}.xlsx"), _XLSX)
+
+
+def _kept_as(file: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{file}"'}
 
 
 class FieldError(QueryError):
