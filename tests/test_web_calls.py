@@ -32,6 +32,8 @@ def test_the_worst_unanswered_feelings_are_one_click_from_the_first_page(served:
     page = lead.get("/feelings").text
     assert "ann-1" in page and "bob-1" in page and "I am worried" in page
     assert "you are not listening" not in page, "no agent turn followed, so nobody left it"
+    assert "Not in these days: 1 call without a date. All days" in text_of(lead.get("/calls"))
+    assert "Calls of that name: ann-1" in text_of(lead.get("/calls?phrase=Ann-1"))
     own = ann.get("/feelings").text
     assert "ann-1" in own and "bob-1" not in own
     assert "bob-1" not in lead.get("/feelings?agent=ann").text
