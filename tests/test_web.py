@@ -160,7 +160,13 @@ def test_what_is_wrong_with_a_field_is_said_of_the_field_in_plain_words(browser:
             "text",
             "Write something",
         ),
-        ("/call/review-cue", {"start_s": "3.2", "verdict": "wrong"}, "reason", "Say why"),
+        ("/call/review-cue", {"start_s": "3.2", "verdict": "wrong"}, "feeling", "Say what"),
+        (
+            "/call/review-cue",
+            {"start_s": "3.2", "verdict": "wrong", "feeling": "no_cue"},
+            "reason",
+            "Say why",
+        ),
         (
             "/call/review-measure",
             {"name": "dead_air_s", "verdict": "wrong", "reason": "x", "should_be": "much"},
