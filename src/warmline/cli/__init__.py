@@ -145,7 +145,7 @@ COMMANDS = {
     ),
     "settings": _Listed(
         "Set up",
-        "common:settings",
+        "models:settings",
         "Print all settings as TOML, each with its meaning: `warmline settings > warmline.toml`.",
     ),
     "simulate": _Listed(

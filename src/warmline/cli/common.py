@@ -328,61 +328,6 @@ def settings_from(path: Path | None, **overrides: Any) -> "Settings":
     return settings
 
 
-# `warmline settings`: the settings file, with every key explained.
-
-
-def settings(
-    settings: SettingsOption = None,
-    check: Annotated[
-        Path | None,
-        typer.Option(
-            "--check",
-            metavar="FILE",
-            help="Only say whether this settings file is right, and what is wrong with it.",
-            show_default=False,
-        ),
-    ] = None,
-) -> None:
-    """Print all settings as TOML, each with its meaning: `warmline settings > warmline.toml`."""
-    from warmline.settings import load_settings, settings_toml
-
-    if check is not None:
-        wrong = list(_wrong_here(load_settings(check)))
-        if wrong:
-            raise SettingsError(f"{check}: {'; '.join(wrong)}")
-        output().print(f"{check}: all keys and values are right", soft_wrap=True)
-        return
-    typer.echo(settings_toml(settings_from(settings)), nl=False)
-
-
-def _wrong_here(settings: "Settings") -> Iterator[str]:
-    """Yield values that no machine, or not this one, can use: names of files, models and times."""
-    from warmline.models.catalogue import recogniser_name
-
-    files = {
-        "words.vocabulary": settings.words.vocabulary,
-        "encryption.key_file": settings.encryption.key_file,
-        "recordings.pseudonym_key_file": settings.recordings.pseudonym_key_file,
-        "login.client_secret_file": settings.login.client_secret_file,
-        "night.metadata": settings.night.metadata,
-        "places.models_from": settings.places.models_from,
-    }
-    for key, name in files.items():
-        if name and not Path(name).expanduser().exists():
-            yield f"{key} = {name!r}: there is no such file"
-    try:
-        recogniser_name(settings.words)
-    except WarmlineError as e:
-        yield f"words.whisper_model = {settings.words.whisper_model!r}: {e}"
-    if settings.night.cron:
-        from warmline.cli.analyze import flows
-
-        try:
-            flows().schedule_of(settings.night.cron, settings.night.timezone)
-        except WarmlineError as e:
-            yield f"night.cron: {e}"
-
-
 # Times for people: stored in UTC, shown in the time zone asked for.
 
 ZoneOption = Annotated[

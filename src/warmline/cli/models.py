@@ -1,4 +1,4 @@
-"""`warmline models`: list the model store, fetch what is missing, check what is there."""
+"""`warmline models` lists, fetches and checks the models; `settings` prints and checks settings."""
 
 import json
 from collections.abc import Iterator
@@ -18,11 +18,14 @@ from warmline.cli.common import (
     print_rows,
     settings_from,
 )
-from warmline.models.catalogue import default_models
+from warmline.errors import SettingsError, WarmlineError
+from warmline.models.catalogue import default_models, recogniser_name
 from warmline.models.store import FileReport, ModelReport, ModelStore, SourceName, State
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from warmline.settings import Settings
 
 app = typer.Typer(
     help="The models that listen: list them, fetch them, check that they are genuine.",
@@ -238,3 +241,56 @@ def _verified(report: FileReport) -> dict[str, Any]:
         "source": report.receipt.source if report.receipt else None,
         "reason": report.reason,
     }
+
+
+# `warmline settings`: the settings file, with every key explained.
+
+
+def settings(
+    settings: SettingsOption = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            "--check",
+            metavar="FILE",
+            help="Only say whether this settings file is right, and what is wrong with it.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Print all settings as TOML, each with its meaning: `warmline settings > warmline.toml`."""
+    from warmline.settings import load_settings, settings_toml
+
+    if check is not None:
+        wrong = list(_wrong_here(load_settings(check)))
+        if wrong:
+            raise SettingsError(f"{check}: {'; '.join(wrong)}")
+        output().print(f"{check}: all keys and values are right", soft_wrap=True)
+        return
+    typer.echo(settings_toml(settings_from(settings)), nl=False)
+
+
+def _wrong_here(settings: "Settings") -> Iterator[str]:
+    """Yield values that no machine, or not this one, can use: names of files, models and times."""
+    files = {
+        "words.vocabulary": settings.words.vocabulary,
+        "encryption.key_file": settings.encryption.key_file,
+        "recordings.pseudonym_key_file": settings.recordings.pseudonym_key_file,
+        "login.client_secret_file": settings.login.client_secret_file,
+        "night.metadata": settings.night.metadata,
+        "places.models_from": settings.places.models_from,
+    }
+    for key, name in files.items():
+        if name and not Path(name).expanduser().exists():
+            yield f"{key} = {name!r}: there is no such file"
+    try:
+        recogniser_name(settings.words)
+    except WarmlineError as e:
+        yield f"words.whisper_model = {settings.words.whisper_model!r}: {e}"
+    if settings.night.cron:
+        from warmline.cli.analyze import flows
+
+        try:
+            flows().schedule_of(settings.night.cron, settings.night.timezone)
+        except WarmlineError as e:
+            yield f"night.cron: {e}"
