@@ -325,6 +325,8 @@ def test_simulated_calls_stand_apart_on_every_page(tmp_path: Path) -> None:
         assert "simulated</span>" in calls and "agent?id=ann&amp;simulated=1" in calls
         real = lead.get("/calls?days=all").text
         assert "ann-1" in real and "played-1" not in real
+        left = lead.get("/calls?days=all&queue=nowhere").text
+        assert "There are 2 calls in all" in left and "days=all&amp;simulated=all" in left
         found = lead.get("/feelings?days=all&simulated=1").text
         assert "No feeling was left unanswered" in found and "real ones only" not in found
         fields = {"id": "ann", "simulated": "1", "kind": "note", "text": "calm"}
