@@ -346,32 +346,35 @@ def print_fairness(
         )
     if groups:
         output().print(escape(_read_group(groups[0])), soft_wrap=True)
-        output().print(
-            "left out: calls without a ledger or a known agent. doubtful words: words that the "
-            "recogniser was not sure of. feelings a call: how many the ledger has. no ...: calls "
-            "without that measure, such as those with no "
-            "feeling to answer. A group is not alike if it lies more than 5 points from all "
-            "other calls, and further than chance would put one of so many groups."
-            + (
-                " recall: of the feelings that people heard, the share that the ledger has; "
-                "precision: of its rows, the share that people hear too; same answer: how often "
-                "both judge an answer alike; each with its 95 % interval."
-                if has_labels
-                else ""
-            )
-            + (
-                " misheard words: errors of recognition over the words that customers said, with "
-                "its 95 % interval."
-                if has_words
-                else ""
-            ),
-            style="dim",
-            soft_wrap=True,
-        )
+        legend = _fairness_legend(has_labels=has_labels, has_words=has_words)
+        output().print(legend, style="dim", soft_wrap=True)
     for found in read:
         mark = "[yellow]read otherwise:[/] " if found.is_unfair else ""
         output().print(f"{mark}{escape(str(found))}", soft_wrap=True)
     _print_provenance(made)
+
+
+def _fairness_legend(*, has_labels: bool, has_words: bool) -> str:
+    """Return what the columns of the groups mean."""
+    legend = (
+        "left out: calls without a ledger or a known agent. doubtful words: words that the "
+        "recogniser was not sure of. feelings a call: how many the ledger has. no ...: calls "
+        "without that measure, such as those with no feeling to answer. A group is not alike if it "
+        "lies more than 5 points from all other calls, and further than chance would put one of so "
+        "many groups."
+    )
+    if has_labels:
+        legend += (
+            " recall: of the feelings that people heard, the share that the ledger has; precision: "
+            "of its rows, the share that people hear too; same answer: how often both judge an "
+            "answer alike; each with its 95 % interval."
+        )
+    if has_words:
+        legend += (
+            " misheard words: errors of recognition over the words that customers said, with its "
+            "95 % interval."
+        )
+    return legend
 
 
 def _read_group(g: "Group") -> str:

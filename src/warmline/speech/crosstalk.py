@@ -171,6 +171,8 @@ def own_speech(sound: Sound, speech: Sequence[NDArray[np.float32]], leakage_db: 
         above = (probability > _SPEECH) & (levels[channel] >= border_db)
         kept = _widened_by(above, _KEPT_AROUND_S)
         faint = (probability > _SPEECH) & ~kept
+        if not (above.any() and faint.any()):
+            continue
         below_db = float(levels[channel][above].mean() - levels[channel][faint].mean())
         found_behind.append(BackgroundVoices(channel, float(faint.sum() * FRAME_STEP_S), below_db))
         own[channel] = np.where(kept, probability, np.float32(0))

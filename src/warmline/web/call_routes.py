@@ -334,7 +334,10 @@ def page_for(visit: Visit, reader: Reader, call: NamedCall) -> CallPage:
 
 
 def _judgement(visit: Visit, neither: FieldError) -> Judgement:
-    """What a form says. Raises `neither` where it says wrong, and neither what is right nor why."""
+    """Return what a form says.
+
+    Raises `neither` where it says wrong, and neither what is right nor why.
+    """
     verdict = visit.asked("verdict")
     if verdict not in [*Verdict]:
         raise QueryError(f"verdict: right, wrong or withdrawn, not {verdict[:40]!r}")

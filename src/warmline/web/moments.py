@@ -20,7 +20,7 @@ WHERE call_no IN $numbers ORDER BY call_no, start_s
 
 
 @dataclass(frozen=True)
-class Moment:
+class FeelingExcerpt:
     """The seconds to hear of a feeling, and the turns to read.
 
     `goes_on_to_s` is where the answer ends, of a moment that is cut before that; else None.
@@ -48,7 +48,7 @@ class Moment:
         return last if last and last["role"] == "agent" else None
 
 
-def moment_of(cue: Row, turns: Sequence[Row]) -> Moment:
+def moment_of(cue: Row, turns: Sequence[Row]) -> FeelingExcerpt:
     """Return what is heard of a row of the ledger, among the turns of its call in order of time.
 
     From the start of the customer's sentence to the end of the turn in which the agent answered, or
@@ -57,7 +57,7 @@ def moment_of(cue: Row, turns: Sequence[Row]) -> Moment:
     """
     at = next((i for i, t in enumerate(turns) if t["turn_index"] == cue["turn_index"]), None)
     if at is None:
-        return Moment(cue["start_s"], cue["end_s"], ())
+        return FeelingExcerpt(cue["start_s"], cue["end_s"], ())
     answered = cue.get("answer_turn_index")
     later = enumerate(turns[at + 1 :], at + 1)
     last = next(
@@ -71,11 +71,11 @@ def moment_of(cue: Row, turns: Sequence[Row]) -> Moment:
     start_s, end_s = _start_s(cue, turns[at]), max(cue["end_s"], turns[last]["end_s"])
     shown = tuple(turns[at : last + 1])
     if end_s - start_s <= _LONGEST_S:
-        return Moment(start_s, end_s, shown)
+        return FeelingExcerpt(start_s, end_s, shown)
     cut_s = _end_of_sentence_s(shown, start_s + _LONGEST_S)
     if end_s - cut_s < 1.0:
-        return Moment(start_s, end_s, shown)
-    return Moment(start_s, cut_s, shown, end_s)
+        return FeelingExcerpt(start_s, end_s, shown)
+    return FeelingExcerpt(start_s, cut_s, shown, end_s)
 
 
 def with_moments(reader: Reader, rows: Sequence[Row]) -> list[Row]:
