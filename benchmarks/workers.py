@@ -1,4 +1,4 @@
-"""What more workers give: the same calls by 2, 4 and 8 worker processes of Dask, on this machine.
+"""What more workers give: the same calls by 2, 4 and 8 processes of Dask and Ray, on this machine.
 
 `python workers.py --to RESULTS-workers.md` makes recordings of half a second of noise, which are
 read, decoded, refused as too short and landed: all that happens to a call but listening, so that
@@ -66,7 +66,7 @@ def nights(given: argparse.Namespace, work: Path) -> Iterator[list[Night]]:
         short_calls(sizes[0], 0, given.calls // 10)
         short_calls(sizes[1], 0, given.calls)
         sizes = sizes[given.whole :]
-    for runner in ("here", given.runner):
+    for runner in ("here", *given.runners):
         for workers in given.workers:
             if runner != "here" or workers == min(given.workers):
                 yield [night(runner, workers, calls, work) for calls in sizes]
@@ -78,7 +78,7 @@ def main() -> int:
     parser.add_argument("--to", type=Path, help="Markdown file to write as well")
     parser.add_argument("--calls", type=int, default=400)
     parser.add_argument("--workers", type=int, nargs="+", default=[2, 4, 8])
-    parser.add_argument("--runner", choices=("dask", "ray"), default="dask")
+    parser.add_argument("--runners", nargs="+", choices=("dask", "ray"), default=["dask", "ray"])
     parser.add_argument("--whole", action="store_true", help="One size: starting counts")
     parser.add_argument("--folder", type=Path, help="Calls to hear, in the place of noise")
     given = parser.parse_args()
