@@ -6,17 +6,21 @@ import os
 import pickle
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from time import perf_counter
+from threading import Thread
+from time import perf_counter, sleep
 
 import duckdb
 import pytest
 
 from support.factories import definitions_of
+from support.forked import die, ended
 from support.marked import a_key, fill, marked
 from support.warehouses import put, rich, rows
 from warmline.database import open_for_reading
@@ -158,6 +162,7 @@ def test_a_query_that_nothing_interrupts_is_killed(week: Path, sql: str) -> None
     with pytest.raises(QueryError, match=r"more than 0\.5 s and was stopped|more than 4 GB"):
         ask(week, sql, timeout_s=0.5)
     assert perf_counter() - begun < 50  # alone they take minutes, or 8 GB
+    questions._server.end()  # with what it has forked counts as a child of this process
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 4 * 2**20  # KiB
 
 
@@ -206,6 +211,68 @@ def test_many_threads_ask_at_once(week: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda i: ask(week, "SELECT $i", {"i": i}).rows, range(12)))
     assert answers == [((i,),) for i in range(12)]
+
+
+def test_queries_share_nothing_but_what_was_imported(week: Path) -> None:
+    asked = "SELECT uuid(), random()"
+    first, second = (ask(week, asked).rows[0] for _ in range(2))
+    assert not set(first) & set(second)  # a fork of one generator would give the same numbers
+    server = questions._server._process
+    assert server is not None
+    running = Path(f"/proc/{server.pid}")
+    assert len([*(running / "task").iterdir()]) == 1  # a fork would lack other threads
+    opened = {str(each.readlink()).partition(":")[0] for each in (running / "fd").iterdir()}
+    assert opened == {"socket", "anon_inode", "/dev/null"}
+
+
+def test_a_query_starts_another_server_where_one_has_ended(week: Path) -> None:
+    ask(week, "SELECT 1")
+    for end in (lambda server: server.kill(), lambda _: questions._server.end()):
+        end(questions._server._process)
+        assert ask(week, "SELECT 2").rows == ((2,),)
+
+
+def test_a_system_that_forks_no_process_starts_one_for_each_query(
+    week: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "_FORKS", False)
+    monkeypatch.setattr(questions, "_server", None)
+    assert ask(week, "SELECT $a", {"a": 1}).rows == ((1,),)
+
+
+def test_a_fork_of_this_process_asks_a_server_of_its_own(week: Path) -> None:
+    ask(week, "SELECT 1")
+    ours = questions._server._process
+    assert ended(lambda: ask(week, "SELECT 1") and questions._server.end()) == 0
+    assert ours is questions._server._process and ours and ours.poll() is None
+
+
+def test_nothing_is_left_when_the_one_that_asks_is_killed(week: Path, tmp_path: Path) -> None:
+    def ask_and_die() -> None:
+        questions.get_ready()
+        endless = "SELECT count(*) FROM range(1000000000) AS a, range(1000000000) AS b"
+        Thread(target=ask, args=(week, endless), daemon=True).start()
+        server = questions._server._process
+        assert server is not None
+        while not (forks := Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text()):
+            sleep(0.01)
+        (tmp_path / "pids").write_text(f"{server.pid} {forks}")
+        die()
+
+    assert ended(ask_and_die) == -signal.SIGKILL
+    left = [Path("/proc", pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert len(left) == 2
+    until = perf_counter() + 20
+    while any(map(_runs, left)):
+        assert perf_counter() < until
+        sleep(0.01)
+
+
+def _runs(process: Path) -> bool:
+    """Whether it runs: one that has ended may wait for whoever takes in orphans."""
+    with suppress(OSError):
+        return process.joinpath("stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def test_many_threads_read_at_once_in_this_process(week: Path) -> None:
@@ -315,18 +382,20 @@ def test_the_process_of_a_query_imports_what_it_needs_alone() -> None:
 
 
 ANSWER = """
-import sys
+import os, sys
 from warmline.query.process import main
-main()
+main(os.getppid())
 print([m for m in ("pandas", "numpy") if sys.modules.get(m)], file=sys.stderr)
 """
 
 
 def test_no_question_imports_pandas_to_look_at_the_key(place: Path) -> None:
     """DuckDB would, for any value of Python's: two thirds of what an answer takes."""
-    query = questions.Query(str(place / "w.duckdb"), "SELECT 42", {}, 10, 60.0, os.getpid())
+    query = questions.Query(str(place / "w.duckdb"), "SELECT 42", {}, 10, 60.0)
     done = subprocess.run(
-        [sys.executable, "-c", ANSWER], input=json.dumps(asdict(query)).encode(),
-        capture_output=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-c", ANSWER],
+        input=json.dumps({"environment": key_environment(os.environ), **asdict(query)}).encode(),
+        capture_output=True,
+        check=True,
+    )
     assert b"rows" in done.stdout and done.stderr.decode().strip() == "[]"

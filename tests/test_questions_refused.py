@@ -141,7 +141,8 @@ def test_a_question_loads_nothing_heavy(week: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from warmline.query.questions import ask_named; "
         f"ask_named(Path({str(week)!r}), 'phrase', {{'text': 'card', 'n': 5}}); "
-        "print([m for m in ('numpy', 'pandas', 'pyarrow', 'torch', 'prefect') if m in sys.modules])"
+        "print([m for m in ('duckdb', 'numpy', 'pandas', 'pyarrow', 'torch', 'prefect') "
+        "if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

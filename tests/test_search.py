@@ -1,7 +1,6 @@
 """Where something was said: found by its words, best first, fresh after each publishing."""
 
 import json
-import os
 import random
 import sys
 from collections.abc import Sequence
@@ -123,7 +122,7 @@ def test_exact_matches_are_found_behind_any_number_of_others(
     monkeypatch.setattr(room, "_FIRST_CANDIDATES", 1)
     asked = room.SearchRequest(
         *(str(warehouse), "card was charged", "exact", None, None, None, None),
-        *(1, 1, 60.0, os.getpid()),
+        *(1, 1, 60.0),
     )
     with reading(warehouse, "fts") as con:
         assert places(room.find_hits(con, asked)) == [("late-parcel", 1)]

@@ -8,9 +8,7 @@ argument, log, error or flow parameter.
 
 import base64
 import binascii
-import hmac
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +42,8 @@ class Key:
     @property
     def fingerprint(self) -> str:
         """Return a fingerprint that tells keys apart and reveals nothing about them."""
+        import hmac
+
         return hmac.digest(self.secret, b"warmline: which key", "sha256").hex()[:32]
 
     def __reduce__(self) -> NoReturn:
@@ -139,6 +139,8 @@ def new_key_file(path: Path) -> None:
 
     Raises EncryptionError when the file exists already, or cannot be written.
     """
+    import secrets
+
     text = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -5,7 +5,6 @@ safe (macOS, whose frameworks do not survive it), each process imports them itse
 """
 
 import ctypes
-import multiprocessing
 import os
 import resource
 import select
@@ -16,11 +15,12 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import forkserver
-from multiprocessing.context import BaseContext
 from pathlib import Path
-from tempfile import mkstemp
 from time import sleep
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
 
 _LOOK_S = 1.0
 _FORKS = sys.platform == "linux"
@@ -36,12 +36,14 @@ def wait_passively() -> None:
     os.environ.setdefault("KMP_BLOCKTIME", "0")  # Intel's and LLVM's, which CTranslate2 has
 
 
-def context(*, listens: bool = True) -> BaseContext:
+def context(*, listens: bool = True) -> "BaseContext":
     """Return the multiprocessing context that call processes are started with.
 
     Processes that are not to listen (`listens`) are not forked: the imports before the first fork
     take seconds. One that has to listen all the same imports the libraries itself.
     """
+    import multiprocessing  # here, as a process that answers a query has no use for it
+
     if not (_FORKS and listens):
         return multiprocessing.get_context("spawn")
     chosen = multiprocessing.get_context("forkserver")
@@ -51,6 +53,8 @@ def context(*, listens: bool = True) -> BaseContext:
 
 def begin() -> None:
     """Start the imports now, alongside whatever comes before the first call."""
+    from multiprocessing import forkserver
+
     if _FORKS:
         context()
         forkserver.ensure_running()
@@ -302,6 +306,8 @@ class ProgressFile:
     """A shared file with a slot for the progress of each call; `close` removes it."""
 
     def __init__(self) -> None:
+        from tempfile import mkstemp
+
         self._file, path = mkstemp(prefix="warmline-progress-")
         self.path = Path(path)
 

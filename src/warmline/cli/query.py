@@ -45,6 +45,7 @@ from warmline.query.questions import (
     ask,
     ask_named,
     column_meanings,
+    get_ready,
     known_tables,
     named_queries,
     named_query,
@@ -106,6 +107,7 @@ def query(
         return
     if question is None:
         raise typer.BadParameter("give a SELECT or the name of a query; --list shows the names")
+    get_ready()
     chosen = settings_from(settings)
     zone = zone_of(timezone, chosen)
     path = places_of(chosen, None, warehouse).warehouse

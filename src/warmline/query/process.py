@@ -1,25 +1,28 @@
-"""The process of one query or search: `questions` starts it, and kills it when its time is up.
+"""The process of one query or search: `questions` has it forked, and kills it when time is up.
 
 It reads a warehouse and answers through a pipe. It cannot write or remove a file, open another one,
 or use more memory or time than it is given, whatever the query makes DuckDB do: the statement must
 be a SELECT, DuckDB may open no more files, and the operating system restricts the process itself.
 """
 
+import gc
 import json
 import os
 import pickle
 import re
+import select
 import signal
+import socket
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import duckdb
 
-from warmline.database import load_extension, open_for_reading
+from warmline.database import load_extension, open_for_reading, prepare_for_forks
 from warmline.errors import QueryError, WarmlineError
 from warmline.processes import (
     end_with_parent,
@@ -28,6 +31,7 @@ from warmline.processes import (
     limit_memory_and_time,
 )
 from warmline.query.questions import (
+    EXIT_CODE,
     MEMORY_GB,
     Parameter,
     Query,
@@ -42,15 +46,74 @@ from warmline.warehouse.tables import note_of_version
 # DuckDB's own limit: some of the process's memory is not DuckDB's.
 _MEMORY, _THREADS = "3GiB", 4
 _ROWS_AT_ONCE = 1000
+# A process that nobody asks anything ends, and gives its memory back.
+_IDLE_S = 60.0
 
 
-def main() -> None:
+def serve(parent: int) -> None:
+    """Fork for each query, until `parent`, which asks them, ends or has not asked for a minute.
+
+    Standard input is a socket. Over it come the descriptors of two others for each query: one for
+    the query and its answer, and one for the exit code of the fork. A descriptor of the fork goes
+    back, by which it can be killed.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_no_core_file()
+    prepare_for_forks()
+    gc.freeze()  # a fork that looks at none of it shares it
+    control, asking = socket.socket(fileno=0), os.pidfd_open(parent)
+    server = os.getpid()
+    forks: dict[int, tuple[int, int]] = {}  # by descriptor: the process, and where its end is told
+    while os.getppid() == parent:
+        ready, _, _ = select.select([control.fileno(), asking, *forks], [], [], _IDLE_S)
+        for fork in forks.keys() & set(ready):
+            process, ended = forks.pop(fork)
+            code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+            with suppress(ConnectionError):  # nobody waits for it
+                os.write(ended, EXIT_CODE.pack(code))
+            os.close(fork)
+            os.close(ended)
+        if control.fileno() in ready:
+            _, given, _, _ = socket.recv_fds(control, 1, 2)
+            if not given:
+                return
+            question, ended = given
+            process = os.fork()
+            if process == 0:
+                for other in (asking, ended, *forks, *(place for _, place in forks.values())):
+                    os.close(other)
+                _answer_over(question, server)
+            os.close(question)
+            fork = os.pidfd_open(process)
+            forks[fork] = process, ended
+            socket.send_fds(control, [b"!"], [fork])
+        if not ready and not forks:
+            return
+
+
+def _answer_over(question: int, server: int) -> NoReturn:
+    """Answer what comes over a socket, in this fork, and end it."""
+    code = 1
+    try:
+        for stream in (sys.stdin, sys.stdout):
+            os.dup2(question, stream.fileno())
+        os.close(question)
+        main(server)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def main(parent: int) -> None:
     """Read a query from standard input and write its result to standard output.
 
     The output is a sequence of pickled pairs: ("ready", None) when the warehouse is open,
     ("columns", names and types), ("rows", some of them) as often as it takes, ("end", None); or
-    ("error", the name of the class and the message) in place of any of them.
+    ("error", the name of the class and the message) in place of any of them. It ends with `parent`.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that waits is interrupted, and kills it
+    end_with_parent(parent)
+    leave_no_core_file()
     # To look whether the key that it is given is a value of theirs, DuckDB would import pandas.
     sys.modules["pandas"] = None  # type: ignore[assignment]
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
@@ -62,6 +125,8 @@ def main() -> None:
 
     try:
         told = json.load(sys.stdin)
+        os.environ.clear()
+        os.environ.update(told.pop("environment"))
         if "phrase" in told:
             answer_search(SearchRequest(**told), tell)
         else:
@@ -77,7 +142,7 @@ def main() -> None:
 
 def answer(query: Query, tell: Any) -> None:
     """Answer a query in this process, which is good for nothing else afterwards."""
-    _hold(query.parent, query.timeout_s)
+    _limit(query.timeout_s)
     with reading(Path(query.warehouse)) as con, one_line_errors(con):
         forbid_writing()
         tell("ready", None)
@@ -94,7 +159,7 @@ def answer(query: Query, tell: Any) -> None:
 
 def answer_search(request: SearchRequest, tell: Any) -> None:
     """Answer a search in this process, as `answer` does a query; a row is a hit as a tuple."""
-    _hold(request.parent, request.timeout_s)
+    _limit(request.timeout_s)
     with reading(Path(request.warehouse), "fts") as con, one_line_errors(con):
         forbid_writing()
         tell("ready", None)
@@ -104,11 +169,7 @@ def answer_search(request: SearchRequest, tell: Any) -> None:
         tell("end", None)
 
 
-def _hold(parent: int, timeout_s: float) -> None:
-    """Hold this process to what a question may take."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that waits is interrupted, and kills it
-    end_with_parent(parent)
-    leave_no_core_file()
+def _limit(timeout_s: float) -> None:
     limit_memory_and_time(MEMORY_GB * 2**30, round(_THREADS * timeout_s) + 60)
 
 

@@ -1,16 +1,20 @@
 """Query a published warehouse: read-only, without access to the file system or the network.
 
 Each query is answered by a process of its own (`query.process`), which can be killed at any time
-and is restricted by the operating system. DuckDB is not even imported here, nor is pyarrow or
-pandas, so that `warmline query` starts at once.
+and is restricted by the operating system. It is forked from one that has already imported DuckDB,
+which takes longer than most answers. DuckDB is not even imported here, nor is pyarrow or pandas, so
+that `warmline query` starts at once.
 """
 
+import atexit
 import difflib
 import json
 import os
 import pickle
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -39,9 +43,13 @@ _LONGEST_LINE_BYTES = 1000
 # Time to start a process and open a warehouse, on a busy machine.
 _STARTUP_S = 60.0
 _GOODBYE_S = 10.0
+# macOS has no descriptors of processes: there, each query starts a process from the beginning.
+_FORKS = sys.platform == "linux"
 # Its modules are where ours are; anything else Python would run at startup is left out.
-_START = "import sys; sys.path[:] = {path!r}; from warmline.query.process import main; main()"
+_START = "import sys; sys.path[:] = {path!r}; from warmline.query.process import {call}"
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE")
+#: How the exit code of a fork is told.
+EXIT_CODE = struct.Struct("i")
 #: All that values of DuckDB are made of besides what pickle knows itself.
 _TYPES = {
     *(("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")),
@@ -90,7 +98,7 @@ class NamedQuery:
 class Query:
     """The input of a query's process: a SELECT, and the given parameters as SQL.
 
-    `name` and `parameters` are those of a named query; `parent` is the process that waits.
+    `name` and `parameters` are those of a named query.
     """
 
     warehouse: str
@@ -98,7 +106,6 @@ class Query:
     given: Mapping[str, str]
     limit: int
     timeout_s: float
-    parent: int
     name: str | None = None
     parameters: tuple[Parameter, ...] = ()
 
@@ -123,7 +130,7 @@ def ask(
     when there is none.
     """
     given = _literals(parameters)
-    return _answer_of(Query(str(warehouse), sql, given, limit, timeout_s, os.getpid()))
+    return _answer_of(Query(str(warehouse), sql, given, limit, timeout_s))
 
 
 def ask_named(
@@ -153,7 +160,6 @@ def ask_named(
             given,
             limit,
             timeout_s,
-            os.getpid(),
             query.name,
             query.parameters,
         )
@@ -314,35 +320,155 @@ def answered_apart(
 
 
 @contextmanager
-def _process(
-    asked: Mapping[str, Any],
-) -> Iterator[tuple["subprocess.Popen[bytes]", "_Sent"]]:
+def _process(asked: Mapping[str, Any]) -> Iterator[tuple["_Process", "_Sent"]]:
     """A process that answers what is asked, and what it sends; it is gone after the block."""
+    told = {"environment": key_environment(os.environ), **asked}
+    answer, question = socket.socketpair()
+    with answer, answer.makefile("rb") as sent:
+        with question:
+            started = _server.fork(question) if _FORKS else _started("main", question)
+        with started as process:
+            try:
+                with suppress(ConnectionError):  # why it has ended is found out by reading
+                    answer.sendall(json.dumps(told).encode())
+                    answer.shutdown(socket.SHUT_WR)
+                yield process, _Sent(sent)
+            finally:
+                process.kill()
+
+
+def _started(call: str, connection: socket.socket) -> "subprocess.Popen[bytes]":
+    """Start a process that calls this function of `query.process`."""
     here = str(Path(__file__).resolve().parents[1])
-    start = _START.format(path=[here, *(place for place in sys.path if place)])
-    process = subprocess.Popen(
+    path = [here, *(place for place in sys.path if place)]
+    start = _START.format(path=path, call=f"{call}; {call}({os.getpid()})")
+    return subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", start],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdin=connection.fileno(),
+        stdout=connection.fileno(),
         stderr=subprocess.DEVNULL,  # native code has its own messages for running out of memory
-        env=key_environment(os.environ, *_ENVIRONMENT),
+        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
     )
-    try:
-        assert process.stdin and process.stdout
-        with process.stdin as given, process.stdout as answer:
-            with suppress(BrokenPipeError):  # why it has ended is found out by reading
-                given.write(json.dumps(asked).encode())
-                given.close()
-            yield process, _Sent(answer)
-    finally:
-        process.kill()
-        process.wait()
+
+
+class _Fork:
+    """A fork of the server, used as the process that it is, though it is no child of this one."""
+
+    def __init__(self, process: int, ended: socket.socket) -> None:
+        self._process = process
+        self._ended = ended
+        self._code: int | None = None
+
+    def __enter__(self) -> "_Fork":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wait()
+        self._ended.close()
+        os.close(self._process)
+
+    def kill(self) -> None:
+        """Kill it, if it has not ended."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._process, signal.SIGKILL)
+
+    def wait(self, timeout_s: float | None = None) -> int:
+        """Return its exit code, as Popen does. Raises TimeoutExpired."""
+        if self._code is None:
+            self._ended.settimeout(timeout_s)
+            try:
+                code = self._ended.recv(EXIT_CODE.size)
+            except TimeoutError as e:
+                raise subprocess.TimeoutExpired("query", timeout_s or 0) from e
+            # Nothing comes from a server that was killed, and its forks with it.
+            self._code = EXIT_CODE.unpack(code)[0] if code else -signal.SIGKILL
+        return self._code
+
+
+_Process = _Fork | subprocess.Popen[bytes]
+
+
+class _Server:
+    """The process that forks for each query.
+
+    It is started for the first one, and ends with this process, or once nothing was asked for a
+    while; then the next query starts another. A fork of this process has a server of its own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        with self._lock:
+            if self._control is None:
+                self._restart()
+
+    def fork(self, question: socket.socket) -> _Fork:
+        """Return a fork that answers what it is asked over a socket. Raises QueryError."""
+        with self._lock:
+            try:
+                if self._control is not None:
+                    with suppress(OSError):  # it has ended
+                        return self._forked(self._control, question)
+                return self._forked(self._restart(), question)
+            except OSError as e:
+                raise QueryError(f"the process that answers queries does not start ({e})") from e
+            except BaseException:  # interrupted: what it has sent is for this query
+                self.end()
+                raise
+
+    def end(self) -> None:
+        """End it, and what it has forked."""
+        if self._process is not None and self._control is not None:
+            self._control.close()
+            self._process.kill()
+            self._process.wait()
+        self._process = self._control = None
+
+    def _restart(self) -> socket.socket:
+        self.end()
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._process = _started("serve", theirs)
+        self._control.settimeout(_STARTUP_S)
+        return self._control
+
+    def _forked(self, control: socket.socket, question: socket.socket) -> _Fork:
+        ended, ends = socket.socketpair()
+        with ends:
+            socket.send_fds(control, [b"?"], [question.fileno(), ends.fileno()])
+        _, fork, _, _ = socket.recv_fds(control, 1, 1)
+        if not fork:
+            ended.close()
+            raise ConnectionResetError("it ended at once")
+        return _Fork(fork[0], ended)
+
+
+_server = _Server()
+atexit.register(lambda: _server.end())
+_of_parents: list[_Server] = []  # kept: a process that is nobody's is reported when it is collected
+
+
+def _leave_to_parent() -> None:
+    global _server
+    _of_parents.append(_server)
+    _server = _Server()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
+
+
+def get_ready() -> None:
+    """Start now what the first query would wait for, beside whatever comes before it."""
+    if _FORKS:
+        _server.start()
 
 
 @contextmanager
-def _killed_after(
-    process: "subprocess.Popen[bytes]", timeout_s: float
-) -> Iterator[threading.Event]:
+def _killed_after(process: _Process, timeout_s: float) -> Iterator[threading.Event]:
     """Kill the process when the block takes too long; the event tells that this happened."""
     late = threading.Event()
 
@@ -357,15 +483,16 @@ def _killed_after(
         yield late
     finally:
         timer.cancel()
+        timer.join()  # it kills nothing later
 
 
 def _received(
-    process: "subprocess.Popen[bytes]", sent: "_Sent", late: threading.Event, timeout_s: float
+    process: _Process, sent: "_Sent", late: threading.Event, timeout_s: float
 ) -> tuple[str, Any]:
     """Return the next message of the process. Raises the error that it reports."""
     try:
         kind, value = _Values(sent).load()
-    except (EOFError, pickle.UnpicklingError) as e:
+    except (EOFError, ConnectionError, pickle.UnpicklingError) as e:
         if late.is_set():
             raise QueryError(f"the query took more than {timeout_s:g} s and was stopped") from e
         ended = _ended(process)
@@ -381,7 +508,7 @@ def _received(
     return kind, value
 
 
-def _ended(process: "subprocess.Popen[bytes]") -> int:
+def _ended(process: _Process) -> int:
     """Return the exit code of a process that sends nothing any more."""
     try:
         return process.wait(_GOODBYE_S)

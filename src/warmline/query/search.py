@@ -4,7 +4,6 @@ Ranked by BM25 (Robertson and Zaragoza 2009) over all turns, with words reduced 
 index is the warehouse's own (see `warehouse.marts`); counts for the ranking are made at query time.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
@@ -155,7 +154,6 @@ class SearchRequest:
     limit: int
     around: int
     timeout_s: float
-    parent: int
 
     @property
     def scope(self) -> Scope:
@@ -194,7 +192,6 @@ def search(
         limit,
         around,
         timeout_s,
-        os.getpid(),
     )
     _, _, rows = answered_apart(asdict(request), timeout_s)
     return tuple(_received(row) for row in rows)

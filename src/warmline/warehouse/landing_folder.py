@@ -18,9 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-
-from warmline.database import attach, open_for_reading, open_to_convert
 from warmline.encryption import Key
 from warmline.errors import EncryptionError, WarehouseError
 from warmline.files import (
@@ -32,6 +29,8 @@ from warmline.files import (
 )
 
 if TYPE_CHECKING:
+    import duckdb
+
     from warmline.landing.store import LandedFile
     from warmline.settings import Settings
     from warmline.warehouse.tables import CheckResult
@@ -81,8 +80,10 @@ def landing_folder_at(landing_dir: Path, warehouse: Path) -> LandingFolder:
     return LandingFolder(give_identity(landing_dir), beside, str(place))
 
 
-def noted_folder(con: duckdb.DuckDBPyConnection) -> LandingFolder | None:
+def noted_folder(con: "duckdb.DuckDBPyConnection") -> LandingFolder | None:
     """Return what a warehouse notes of its landing folder; None for one of an earlier version."""
+    import duckdb
+
     try:
         found = con.execute(
             "SELECT landing_id, relative_path, absolute_path FROM landing.folder"
@@ -92,7 +93,7 @@ def noted_folder(con: duckdb.DuckDBPyConnection) -> LandingFolder | None:
     return LandingFolder(*found) if found else None
 
 
-def note_landing_folder(con: duckdb.DuckDBPyConnection, folder: LandingFolder) -> None:
+def note_landing_folder(con: "duckdb.DuckDBPyConnection", folder: LandingFolder) -> None:
     """Note the landing folder in the warehouse that is being built."""
     con.execute("DELETE FROM landing.folder")
     con.execute(
@@ -168,6 +169,7 @@ def check_landing_folder(
     Every file is listed and the key of every analysis read. A folder that is not to be found does
     not pass. Raises WarehouseError for a warehouse that cannot be read.
     """
+    from warmline.database import open_for_reading
     from warmline.landing.rows import known
     from warmline.warehouse.tables import CheckResult
 
@@ -192,12 +194,16 @@ def check_landing_folder(
 
 def _read(warehouse: Path) -> tuple[LandingFolder | None, int]:
     """Return the warehouse's note of its landing folder, and how many calls it has."""
+    from warmline.database import open_for_reading
+
     with open_for_reading(warehouse) as con:
         return _noted(con)
 
 
 def _read_with(asked: Places, keys: Sequence[Key | None]) -> tuple[LandingFolder | None, int]:
     """Return the same for a warehouse whose key is one of these; nothing if none fits."""
+    from warmline.database import attach, open_to_convert
+
     for key in keys:
         with open_to_convert(asked.warehouse, key) as con, suppress(EncryptionError):
             attach(con, "noting", asked.warehouse, key, read_only=True)
@@ -206,7 +212,9 @@ def _read_with(asked: Places, keys: Sequence[Key | None]) -> tuple[LandingFolder
     return None, 0
 
 
-def _noted(con: duckdb.DuckDBPyConnection) -> tuple[LandingFolder | None, int]:
+def _noted(con: "duckdb.DuckDBPyConnection") -> tuple[LandingFolder | None, int]:
+    import duckdb
+
     try:
         ((calls,),) = con.execute("SELECT count(*) FROM calls").fetchall()
     except duckdb.CatalogException:
@@ -285,7 +293,7 @@ _REVIEWS = _Kind("reviews", "review_id", "landing.review_files")
 _EVALUATIONS = _Kind("evaluations", "evaluation_id", "landing.evaluation_files")
 
 
-def show_landed_reviews(con: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
+def show_landed_reviews(con: "duckdb.DuckDBPyConnection", warehouse: Path) -> None:
     """Let this connection see the reviews that have landed since the publishing, too.
 
     Where the landing folder is not to be found, or a review cannot be read, what was published is
@@ -294,12 +302,14 @@ def show_landed_reviews(con: duckdb.DuckDBPyConnection, warehouse: Path) -> None
     _show(con, warehouse, _REVIEWS)
 
 
-def show_landed_evaluations(con: duckdb.DuckDBPyConnection, warehouse: Path) -> None:
+def show_landed_evaluations(con: "duckdb.DuckDBPyConnection", warehouse: Path) -> None:
     """Let this connection see the evaluations, too; as `show_landed_reviews`."""
     _show(con, warehouse, _EVALUATIONS)
 
 
-def _show(con: duckdb.DuckDBPyConnection, warehouse: Path, kind: _Kind) -> None:
+def _show(con: "duckdb.DuckDBPyConnection", warehouse: Path, kind: _Kind) -> None:
+    import duckdb
+
     noted = noted_folder(con)
     if noted is None:
         return
@@ -319,14 +329,14 @@ def _as_utc(value: Any) -> Any:
     return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
-def _insert(con: duckdb.DuckDBPyConnection, kind: _Kind, path: Path) -> None:
+def _insert(con: "duckdb.DuckDBPyConnection", kind: _Kind, path: Path) -> None:
     """Take what a file says into its table. Raises as `_Kind.row`."""
     row = kind.row(path)
     columns, values = ", ".join(row), ", ".join(f"${column}" for column in row)
     con.execute(f"INSERT OR REPLACE INTO {kind.folder} ({columns}) VALUES ({values})", row)
 
 
-def _add(con: duckdb.DuckDBPyConnection, kind: _Kind, paths: list[Path]) -> None:
+def _add(con: "duckdb.DuckDBPyConnection", kind: _Kind, paths: list[Path]) -> None:
     if not paths:
         return
     from warmline.landing.store import LandingError
@@ -356,7 +366,7 @@ def _landed(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def note_reviews(
-    con: duckdb.DuckDBPyConnection, landing_dir: Path, files: "Sequence[LandedFile]"
+    con: "duckdb.DuckDBPyConnection", landing_dir: Path, files: "Sequence[LandedFile]"
 ) -> None:
     """Read the reviews that are new and remove those that are gone.
 
@@ -366,14 +376,14 @@ def note_reviews(
 
 
 def note_evaluations(
-    con: duckdb.DuckDBPyConnection, landing_dir: Path, files: "Sequence[LandedFile]"
+    con: "duckdb.DuckDBPyConnection", landing_dir: Path, files: "Sequence[LandedFile]"
 ) -> None:
     """Read the evaluations that are new and remove those that are gone; as `note_reviews`."""
     _note(con, landing_dir, files, _EVALUATIONS)
 
 
 def _note(
-    con: duckdb.DuckDBPyConnection,
+    con: "duckdb.DuckDBPyConnection",
     landing_dir: Path,
     files: "Sequence[LandedFile]",
     kind: _Kind,
@@ -395,7 +405,7 @@ def _note(
             )
 
 
-def _problem_with(con: duckdb.DuckDBPyConnection, kind: _Kind, path: Path) -> str | None:
+def _problem_with(con: "duckdb.DuckDBPyConnection", kind: _Kind, path: Path) -> str | None:
     """Insert what one file says; return why it cannot be read, else None."""
     from warmline.landing.store import LandingError
 

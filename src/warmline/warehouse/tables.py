@@ -8,6 +8,7 @@ warehouse whose tables are made or loaded otherwise than today's is built anew f
 folder (`publishing.py`).
 
 `python -m warmline.warehouse.tables > warehouse/README.md` writes down what all of them mean.
+DuckDB is imported only by what uses it: to list the named queries takes none.
 """
 
 import hashlib
@@ -20,14 +21,13 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
-
-from warmline.database import open_for_building, open_for_reading, open_without_warehouse
 from warmline.errors import WarehouseError
 from warmline.files import folder
+
+if TYPE_CHECKING:
+    import duckdb
 
 _FILLING = re.compile(r"^-- (?:load|fill):.*\n", re.MULTILINE)
 _MACROS = """
@@ -177,10 +177,12 @@ def sql_digest() -> str:
     return digest(*(file for kind in kinds for file in sql_files(kind)))
 
 
-def note_of_version(con: duckdb.DuckDBPyConnection) -> str:
+def note_of_version(con: "duckdb.DuckDBPyConnection") -> str:
     """Return what to do about a warehouse of another version's SQL, which may lack what is asked
     for; nothing for one that this version published.
     """
+    import duckdb
+
     try:
         row = con.execute("SELECT sql_sha256 FROM runs ORDER BY run_id DESC LIMIT 1").fetchone()
     except (duckdb.CatalogException, duckdb.BinderException):
@@ -200,8 +202,10 @@ def tables_digest() -> str:
     return digest(*(file.without_comments for file in (*sql_files("tables"), *made, asked)))
 
 
-def define_tables(con: duckdb.DuckDBPyConnection) -> None:
+def define_tables(con: "duckdb.DuckDBPyConnection") -> None:
     """Make all tables of an empty warehouse. Raises WarehouseError naming the file that cannot."""
+    import duckdb
+
     con.execute("BEGIN")  # a commit for each of some hundred statements takes a fifth longer
     files = (*sql_files("tables"), *sql_files("marts"))
     for file in sorted(files, key=lambda file: file.name != "calls"):  # which the views read
@@ -226,6 +230,10 @@ def empty_warehouse() -> bytes:
 
 @lru_cache(maxsize=1)
 def _empty_warehouse(sql_sha256: str) -> bytes:  # noqa: ARG001
+    from tempfile import TemporaryDirectory
+
+    from warmline.database import open_for_building
+
     with TemporaryDirectory(prefix="warmline-") as folder:
         path = Path(folder) / "empty.duckdb"
         with open_for_building(path, landed_bytes=0) as con:
@@ -235,13 +243,13 @@ def _empty_warehouse(sql_sha256: str) -> bytes:  # noqa: ARG001
         return path.read_bytes()
 
 
-def comment_tables(con: duckdb.DuckDBPyConnection) -> None:
+def comment_tables(con: "duckdb.DuckDBPyConnection") -> None:
     """Write today's comments on the tables of a warehouse that is not built anew."""
     for file in (*sql_files("tables"), *sql_files("marts")):
         con.execute(file.comments)
 
 
-def define_views(con: duckdb.DuckDBPyConnection) -> None:
+def define_views(con: "duckdb.DuckDBPyConnection") -> None:
     """Make all macros and views anew, and drop those that there are no more.
 
     A column of a view that its file does not explain means what it means in the tables. The views
@@ -304,7 +312,7 @@ class CheckResult:
 
 
 def run_checks(
-    con: duckdb.DuckDBPyConnection, rows_shown: int = 10, *, whole: bool = True
+    con: "duckdb.DuckDBPyConnection", rows_shown: int = 10, *, whole: bool = True
 ) -> tuple[CheckResult, ...]:
     """Run every check, on the whole warehouse or on the calls of the temporary table `touched`.
 
@@ -317,7 +325,7 @@ def run_checks(
 
 
 @contextmanager
-def _rows_to_check(con: duckdb.DuckDBPyConnection, *, whole: bool) -> Iterator[None]:
+def _rows_to_check(con: "duckdb.DuckDBPyConnection", *, whole: bool) -> Iterator[None]:
     """For as long as the block runs, something temporary stands before each view of `facts`.
 
     A table that has only the rows of touched calls before each large one, else a view. All of them
@@ -340,12 +348,14 @@ def _rows_to_check(con: duckdb.DuckDBPyConnection, *, whole: bool) -> Iterator[N
 
 def check_warehouse(path: Path) -> tuple[CheckResult, ...]:
     """Run every check against a published warehouse, without changing it."""
+    from warmline.database import open_for_reading
+
     with open_for_reading(path) as con:
         return run_checks(con)
 
 
 def _run(
-    con: duckdb.DuckDBPyConnection, name: str, description: str, sql: str, rows_shown: int
+    con: "duckdb.DuckDBPyConnection", name: str, description: str, sql: str, rows_shown: int
 ) -> CheckResult:
     found = con.execute(sql)
     columns = tuple(column[0] for column in found.description or ())
@@ -429,7 +439,7 @@ that it cannot be said, which is never zero; `metrics.reason` says why.
 """
 
 
-def dictionary(con: duckdb.DuckDBPyConnection) -> str:
+def dictionary(con: "duckdb.DuckDBPyConnection") -> str:
     """Return the dictionary of a warehouse as Markdown, with a picture of its tables."""
     columns = defaultdict(list)
     for schema, table, column, kind, comment in con.execute(_COLUMNS).fetchall():
@@ -458,6 +468,8 @@ def dictionary(con: duckdb.DuckDBPyConnection) -> str:
 
 def dictionary_of_an_empty_warehouse() -> str:
     """Return the dictionary of today's schema."""
+    from warmline.database import open_without_warehouse
+
     with open_without_warehouse() as con:
         define_tables(con)
         define_views(con)
