@@ -1,95 +1,38 @@
 """What is forgotten is in no file any more, and stays away."""
 
-import json
 import os
 import shutil
 import signal
 import stat
 import sys
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
-from click.testing import Result
 from typer.testing import CliRunner
 
-from support.factories import call, cue, definitions_of, measured, moment, without_analysis
+from support.factories import call, without_analysis
+from support.forgetting import calls, command, forget, holding, publish_three, republish
 from support.forked import die, ended
-from support.marked import evaluation
+from support.marked import MARKS
 from support.once import Once
 from support.plans import MODELS
 from support.warehouses import read_rows
 from warmline import landing
-from warmline.analysis import Quote
 from warmline.cli import app
 from warmline.landing import Selection, erasures, rewriting
-from warmline.landing.feedback import write_evaluation
 from warmline.landing.store import key_of, uncompacted_file
-from warmline.pipeline import CacheKeys, Plan, RunSummary, all_measures, make_plan
-from warmline.pipeline.calls import _previous
-from warmline.privacy.erasing import without_words
-from warmline.query.reviews import Judgement, Verdict, review_cue
-from warmline.reports.report import NightReport, RunFacts, as_markdown
-from warmline.settings import RetentionSettings, Settings
-from warmline.warehouse import check_warehouse, publish, publishing
+from warmline.pipeline import CacheKeys, all_measures, make_plan
+from warmline.settings import Settings
+from warmline.warehouse import publishing
 from warmline.warehouse.outcomes import load_outcomes
-
-MARKS = ("xylocarp", "quillwort", "zanthoxyl")  # in the text, the customer's id, the reason given
-
-
-def publish_three(tmp_path: Path) -> None:
-    says = [("B", 0.0, 2.0, "how can I help"), ("A", 3.0, 6.0, f"I am worried {MARKS[0]}")]
-    cues = [cue(1, 3.0, 6.0, f"I am worried {MARKS[0]}")]
-    meant = call("c1", customer_id=MARKS[1], says=says, cues=cues)
-    old = datetime(2024, 1, 1, tzinfo=UTC)
-    others = call("c3", customer_id="ben", started_at=old, says=[("B", 0.0, 2.0, "good morning")])
-    landing.write(meant, tmp_path / "w.landing")
-    landing.write(others, tmp_path / "w.landing")
-    landing.compact(tmp_path / "w.landing")
-    landing.write(call("c2", customer_id=MARKS[1], says=says), tmp_path / "w.landing")
-    definitions = definitions_of([meant, others])
-    publish(tmp_path / "w.landing", tmp_path / "w.duckdb", definitions)
-    judgement = Judgement("kim", Verdict.RIGHT, MARKS[2])
-    review_cue(tmp_path / "w.duckdb", tmp_path / "w.landing", "c1", 3.0, judgement)
-    write_evaluation(evaluation(meant, MARKS[2]), tmp_path / "w.landing")
-    write_evaluation(evaluation(others, "of ben"), tmp_path / "w.landing")
-    (tmp_path / "o.csv").write_text(
-        f"customer_id,date,nps\n{MARKS[1]},2026-11-20,3\nben,2026-11-20,9\n"
-    )
-    load_outcomes(tmp_path / "o.csv", tmp_path / "w.landing", tmp_path / "w.duckdb", definitions)
 
 
 @pytest.fixture
 def folder(once: Once, tmp_path: Path) -> Path:
     """Two calls of a customer who will be forgotten, one packed, and one of somebody else."""
     return once.copied("forgetting", publish_three, tmp_path)
-
-
-def forget(folder: Path, *options: str) -> dict[str, object]:
-    place = ["--warehouse", str(folder / "w.duckdb"), "--json"]
-    home = {"PREFECT_HOME": str(folder / "prefect")}
-    done = CliRunner().invoke(app, ["forget", *options, *place], env=home)
-    assert done.exit_code == 0, done.output
-    return json.loads(done.stdout)
-
-
-def holding(folder: Path, *marks: str) -> set[str]:
-    """Which of the marks are in any byte of landing folder and warehouse, or in a Parquet file."""
-    found = set()
-    for path in [folder / "w.duckdb", *(folder / "w.landing").rglob("*")]:
-        if path.is_file():
-            content = path.read_bytes()
-            if path.suffix == ".parquet":  # its pages are compressed
-                content += repr(pq.read_table(path).to_pylist()).encode()
-            found |= {mark for mark in marks if mark.encode() in content}
-    return found
-
-
-def calls(folder: Path) -> list[str]:
-    found = read_rows(folder / "w.duckdb", "SELECT call_id FROM calls ORDER BY 1")
-    return [name for (name,) in found]
 
 
 def test_no_byte_of_a_forgotten_customer_is_left(folder: Path) -> None:
@@ -149,16 +92,6 @@ def test_what_a_power_cut_left_is_erased_by_the_next_time(folder: Path) -> None:
 
 
 # What lands later, what stops halfway, what is typed otherwise
-
-
-def command(folder: Path, *words: object, **home: str) -> Result:
-    place = ["--warehouse", str(folder / "w.duckdb")]
-    env = {"PREFECT_HOME": str(folder / "prefect"), **home}
-    return CliRunner().invoke(app, [*map(str, words), *place], env=env)
-
-
-def republish(folder: Path) -> None:
-    publish(folder / "w.landing", folder / "w.duckdb", all_measures())
 
 
 def test_what_a_worker_lands_after_the_erasing_goes(folder: Path) -> None:
@@ -425,185 +358,3 @@ def test_what_is_written_anew_is_for_its_owner_alone(folder: Path, mode: int) ->
     (folder / "w.duckdb").unlink()
     republish(folder)
     assert stat.S_IMODE((folder / "w.duckdb").stat().st_mode) == 0o600
-
-
-# Customers who opt out
-
-
-def planned(folder: Path, settings: Settings | None = None) -> Plan:
-    """What a run over the folder `rec` would do."""
-    cache_keys = CacheKeys(settings or Settings(), MODELS, "rules")
-    return make_plan([folder / "rec"], folder / "w.landing", cache_keys)
-
-
-def record(folder: Path, name: str, **metadata: str) -> Path:
-    """A recording in `rec` that has settled, with what is known of it beside it."""
-    path = folder / "rec" / f"{name}.wav"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(name.encode() * 100)
-    path.with_suffix(".json").write_text(json.dumps(metadata))
-    os.utime(path, (1_700_000_000, 1_700_000_000))
-    return path
-
-
-def test_later_calls_of_who_opted_out_are_not_analyzed_and_are_counted(folder: Path) -> None:
-    record(folder, "n1", customer_id=MARKS[1].upper(), started_at="2030-01-01T00:00:00Z")
-    record(folder, "n2", customer_id="ben")
-    assert len(planned(folder).pending) == 2
-    forget(folder, "--customer", MARKS[1], "--and-later")
-    plan = planned(folder)
-    assert [Path(path).name for path in plan.opted_out] == ["n1.wav"]
-    assert [Path(call.path).name for call in plan.pending] == ["n2.wav"]
-    assert RunSummary(plan, (), 0.0).as_dict()["opted_out"] == 1
-    report = as_markdown(
-        NightReport(
-            date(2026, 11, 20),
-            {},
-            {},
-            0,
-            0,
-            (),
-            0,
-            (),
-            0,
-            (),
-            run=RunFacts.of(RunSummary(plan, (), 0.0)),
-        )
-    )
-    assert "1 of customers who opted out" in report
-    tomorrow = datetime.now(UTC) + timedelta(days=1)
-    later = call("c8", customer_id=MARKS[1], started_at=tomorrow)
-    landing.write(later, folder / "w.landing")
-    republish(folder)
-    assert calls(folder) == ["c3"]
-    assert holding(folder, *MARKS) == set()
-
-
-def test_an_opt_out_needs_no_call_and_can_be_taken_back(folder: Path) -> None:
-    record(folder, "n1", customer_id="dora")
-    forget(folder, "--customer", "dora", "--and-later")
-    assert len(planned(folder).opted_out) == 1
-    back = command(folder, "forget", "--customer", "dora", "--allow-later")
-    assert back.exit_code == 0, back.output
-    plan = planned(folder)
-    assert (plan.opted_out, len(plan.forgotten) + len(plan.pending)) == ((), 1)
-    again = command(folder, "forget", "--customer", "dora", "--allow-later")
-    assert again.exit_code == 1
-    assert "not among the customers who opted out" in " ".join(again.output.split())
-
-
-def test_what_was_recorded_before_the_erasing_does_not_come_back(folder: Path) -> None:
-    """Recordings that no run had reached when their customer was forgotten."""
-    record(folder, "old", customer_id=MARKS[1])
-    record(folder, "new", customer_id=MARKS[1], started_at="2099-01-01T00:00:00Z")
-    forget(folder, "--customer", MARKS[1])
-    plan = planned(folder)
-    assert [Path(path).name for path in plan.forgotten] == ["old.wav"]
-    assert [Path(call.path).name for call in plan.pending] == ["new.wav"]
-
-
-def test_outcomes_of_who_was_forgotten_are_not_taken_in_again(folder: Path) -> None:
-    forget(folder, "--customer", MARKS[1])
-    report = load_outcomes(
-        folder / "o.csv", folder / "w.landing", folder / "w.duckdb", all_measures()
-    )
-    assert (report.forgotten, report.known) == (1, 1)
-    assert holding(folder, *MARKS) == set()
-
-
-def test_who_opted_out_is_in_no_note_and_the_key_of_digests_is_private(folder: Path) -> None:
-    forget(folder, "--customer", MARKS[1], "--and-later")
-    key = folder / "w.landing" / "digests" / "key.json"
-    assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    key.unlink()
-    refused = command(folder, "retry")
-    done = CliRunner().invoke(
-        app, ["outcomes", "load", str(folder / "o.csv"), "--warehouse", str(folder / "w.duckdb")]
-    )
-    assert done.exit_code == 1
-    assert "bring it back from a backup" in " ".join(done.output.split())
-    assert refused.exit_code == 0
-
-
-# Retention
-
-
-def publish_aged(tmp_path: Path) -> None:
-    for name, days, mark in (
-        ("new", 10, "ybandorf"),
-        ("mid", 100, MARKS[0]),
-        ("old", 1000, MARKS[1]),
-    ):
-        says = [("B", 0.0, 2.0, "how can I help"), ("A", 3.0, 6.0, f"I am worried {mark}")]
-        cues = [cue(1, 3.0, 6.0, f"worried {mark}", answer="affective")]
-        at = datetime.now(UTC) - timedelta(days=days)
-        one = call(
-            name,
-            says=says,
-            cues=cues,
-            quotes=[Quote(3.0, 6.0, 1, f"I am worried {mark}", "fear_anxiety")],
-            moments=[moment("affective", 0, 0.0, 2.0, f"help {mark}")],
-            metrics=[measured("dead_air_s", None, 2.5)],
-            started_at=at,
-        )
-        landing.write(one, tmp_path / "w.landing")
-    landing.compact(tmp_path / "w.landing")
-    republish(tmp_path)
-    (tmp_path / "s.toml").write_text("[retention]\nwords_days = 30\ncalls_days = 365\n")
-
-
-@pytest.fixture
-def aged(once: Once, tmp_path: Path) -> Path:
-    """Calls of 10, 100 and 1000 days ago, each with a word of its own, packed and published."""
-    return once.copied("aged", publish_aged, tmp_path)
-
-
-def test_retention_erases_old_calls_and_the_words_of_others(aged: Path) -> None:
-    words = ("forget", "--by-retention", "--settings", aged / "s.toml", "--json")
-    dry = command(aged, *words, "--dry-run")
-    assert json.loads(dry.stdout) == {"calls": 1, "words": 1}
-    assert len(calls(aged)) == 3
-    done = command(aged, *words)
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout) == {"calls": 1, "words": 1}
-    assert holding(aged, "ybandorf", MARKS[0], MARKS[1]) == {"ybandorf"}
-    found = read_rows(
-        aged / "w.duckdb",
-        "SELECT call_id, word_count, words_erased_at IS NOT NULL, "
-        "(SELECT value FROM metrics AS m WHERE m.call_id = calls.call_id) FROM calls "
-        "ORDER BY 1",
-    )
-    assert found == (("mid", None, True, 2.5), ("new", 8, False, 2.5))
-    cues = "SELECT text, answer FROM opportunities WHERE call_id = 'mid'"
-    assert read_rows(aged / "w.duckdb", cues) == (("", "affective"),)
-    assert json.loads(command(aged, *words).stdout) == {"calls": 0, "words": 0}
-    assert all(result.passed for result in check_warehouse(aged / "w.duckdb"))
-
-
-def test_words_that_were_erased_are_not_taken_for_heard(tmp_path: Path) -> None:
-    """Nothing that rests on words is taken over from an analysis without them."""
-    path = record(tmp_path, "a")
-    (pending,) = planned(tmp_path).pending
-    stages = {
-        "sound": "1",
-        "speech": "2",
-        "words": "3",
-        "turns": "4",
-        "floor": "5",
-        "language": "6",
-    }
-    one = replace(call("a", stages=stages), recording=pending.recording)
-    landing.write(without_words(one, datetime.now(UTC)), tmp_path / "w.landing")
-    (again,) = planned(tmp_path).pending
-    kept = _previous(tmp_path / "w.landing", again)
-    assert kept is not None
-    assert [key.stage for key in kept.stage_keys] == ["sound", "speech"]
-    old = Settings(retention=RetentionSettings(words_days=30))
-    plan = planned(tmp_path, old)
-    assert (plan.pending, plan.unchanged) == ((), (str(path),))
-
-
-def test_retention_that_is_not_set_is_said(aged: Path) -> None:
-    refused = command(aged, "forget", "--by-retention")
-    assert refused.exit_code == 1
-    assert "retention.calls_days" in refused.output

@@ -225,6 +225,14 @@ def test_queries_share_nothing_but_what_was_imported(week: Path) -> None:
     assert opened == {"socket", "anon_inode", "/dev/null"}
 
 
+def test_a_warehouse_is_found_from_the_folder_of_the_one_that_asks(
+    week: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(week, "SELECT 1")
+    monkeypatch.chdir(week.parent)
+    assert ask(Path(week.name), "SELECT 2").rows == ((2,),)
+
+
 def test_a_query_starts_another_server_where_one_has_ended(week: Path) -> None:
     ask(week, "SELECT 1")
     for end in (lambda server: server.kill(), lambda _: questions._server.end()):
@@ -394,7 +402,9 @@ def test_no_question_imports_pandas_to_look_at_the_key(place: Path) -> None:
     query = questions.Query(str(place / "w.duckdb"), "SELECT 42", {}, 10, 60.0)
     done = subprocess.run(
         [sys.executable, "-c", ANSWER],
-        input=json.dumps({"environment": key_environment(os.environ), **asdict(query)}).encode(),
+        input=json.dumps(
+            {"environment": key_environment(os.environ), "folder": "/", **asdict(query)}
+        ).encode(),
         capture_output=True,
         check=True,
     )

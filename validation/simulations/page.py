@@ -18,7 +18,8 @@ _PREFACE = """\
 # What the research methods are worth where the truth is known
 
 `python -m validation.simulations` makes firms by its own rules
-([worlds.py](../validation/simulations/worlds.py): numpy alone, nothing of warmline), gives them
+([worlds.py](../validation/simulations/worlds.py) and worlds_heard.py: numpy alone, nothing of
+warmline), gives them
 to the methods that users call, and counts. Seeded: the same command gives the same page.
 
 - **tries**: 200 firms a scenario, each of which may have several agents or weeks; 400 for how many

@@ -127,6 +127,7 @@ def main(parent: int) -> None:
         told = json.load(sys.stdin)
         os.environ.clear()
         os.environ.update(told.pop("environment"))
+        os.chdir(told.pop("folder"))
         if "phrase" in told:
             answer_search(SearchRequest(**told), tell)
         else:

@@ -322,7 +322,7 @@ def answered_apart(
 @contextmanager
 def _process(asked: Mapping[str, Any]) -> Iterator[tuple["_Process", "_Sent"]]:
     """A process that answers what is asked, and what it sends; it is gone after the block."""
-    told = {"environment": key_environment(os.environ), **asked}
+    here = {"environment": key_environment(os.environ), "folder": str(Path.cwd())}
     answer, question = socket.socketpair()
     with answer, answer.makefile("rb") as sent:
         with question:
@@ -330,7 +330,7 @@ def _process(asked: Mapping[str, Any]) -> Iterator[tuple["_Process", "_Sent"]]:
         with started as process:
             try:
                 with suppress(ConnectionError):  # why it has ended is found out by reading
-                    answer.sendall(json.dumps(told).encode())
+                    answer.sendall(json.dumps({**here, **asked}).encode())
                     answer.shutdown(socket.SHUT_WR)
                 yield process, _Sent(sent)
             finally:
