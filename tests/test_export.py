@@ -168,7 +168,7 @@ def test_what_cannot_be_exported_is_said(tmp_path):
     refused = run(app, ["export", "broken", *place])
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "broken: refused" in refused.stderr
-    assert "1 further analyses have landed" in run(app, ["export", *place]).stderr
+    assert "not in the warehouse yet: 1 analysis" in run(app, ["export", *place]).stderr
     (landed,) = (tmp_path / "w.landing" / "analyses").rglob(f"{factories.sha('c')}.parquet")
     landed.unlink()
     missing = run(app, ["export", *place])

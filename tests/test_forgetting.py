@@ -336,7 +336,7 @@ def test_an_id_of_nothing_is_an_error(
 ) -> None:
     refused = command(folder, "forget", *which, "--yes", *dry)
     assert refused.exit_code == 1
-    assert "nothing is kept of it" in " ".join(refused.output.split())
+    assert "nothing is stored about it" in " ".join(refused.output.split())
     assert calls(folder) == ["c1", "c2", "c3"]
 
 

@@ -125,7 +125,7 @@ def test_who_opted_out_is_in_no_note_and_the_key_of_digests_is_private(folder: P
         app, ["outcomes", "load", str(folder / "o.csv"), "--warehouse", str(folder / "w.duckdb")]
     )
     assert done.exit_code == 1
-    assert "bring it back from a backup" in " ".join(done.output.split())
+    assert "restore it from a backup" in " ".join(done.output.split())
     assert refused.exit_code == 0
 
 

@@ -121,11 +121,11 @@ def test_a_day_is_the_customers_day(tmp_path: Path) -> None:
         (["customer_id,date", "a,2026-11-01"], r"line 1: no outcome: neither columns 'outcome'"),
         (["customer_id,date,nps,NPS", "a,2026-11-01,9,9"], "line 1: two columns are called 'NPS'"),
         (["customer_id,date,,nps", "a,2026-11-01,9,9"], r"line 1: column 3 has no name"),
-        (["customer_id,date,nps"], r"a heading and no line below it"),
+        (["customer_id,date,nps"], r"a heading, but no lines below it"),
         (['"a'], r"line 1: not readable as CSV"),
         (["customer_id,date,nps", "a,2026-11-01"], r"line 2, 2 values for 3 columns"),
         (["customer_id,date,nps", "a,01/02/2026,9"], r"line 2, column 'date': '01/02/2026' is not"),
-        (["customer_id,date,nps", "a,,9"], r"line 2, column 'date': empty: it must say when"),
+        (["customer_id,date,nps", "a,,9"], r"line 2, column 'date': empty: it must give the date"),
         (["customer_id,date,nps", ",2026-11-01,9"], r"line 2, column 'customer_id': empty"),
         (["customer_id,date,nps", "a,2026-11-01,11"], r"line 2, column 'nps': 11 is not between 0"),
         (["customer_id,date,nps", "a,2026-11-01,9o"], r"line 2, column 'nps': '9o' is not a num"),
@@ -186,7 +186,7 @@ def test_a_decimal_comma_is_one(text: str, value: float | str) -> None:
 
 
 def test_a_comma_that_may_be_of_thousands_is_refused() -> None:
-    with pytest.raises(ValueError, match="decimals or of thousands; write a point"):
+    with pytest.raises(ValueError, match="decimals or thousands; write a point"):
         read_value("spent", "1,234")
 
 

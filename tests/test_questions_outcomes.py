@@ -154,7 +154,7 @@ def test_simulated_calls_are_asked_about_apart(warehouse: Path, name: str) -> No
 def test_nobody_is_told_of_nothing_where_simulated_calls_were_left_out(warehouse: Path) -> None:
     words = ["query", "left_after_a_call", "-p", "since=2027-01-01", "--warehouse", str(warehouse)]
     said = CliRunner().invoke(app, words).stderr
-    assert "of which this warehouse has 1; -p simulated=true" in " ".join(said.split())
+    assert "this warehouse has 1 of them; -p simulated=true" in " ".join(said.split())
     said = CliRunner().invoke(app, [*words, "-p", "simulated=true"]).stderr
     assert "simulated calls are left out" not in " ".join(said.split())
 

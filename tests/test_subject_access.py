@@ -97,6 +97,6 @@ def test_everything_of_a_customer_is_in_two_private_files(folder: Path) -> None:
 def test_a_customer_of_whom_nothing_is_kept_is_an_error_with_the_nearest(folder: Path) -> None:
     refused = access(folder, "--customer", "Anna")
     assert refused.exit_code == 1
-    assert "nothing is kept of it, but of 'anna'" in " ".join(refused.output.split())
+    assert "nothing is stored about it, but of 'anna'" in " ".join(refused.output.split())
     assert not (folder / "out").exists()
     assert access(folder, "--customer", "Anna", "--alike").exit_code == 0

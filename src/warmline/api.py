@@ -27,7 +27,7 @@ def analyze(
     metadata: Path | str | None = None,
     settings: Settings | None = None,
 ) -> RunResult:
-    """Analyze what is pending under sources, and publish the warehouse, as `warmline analyze` does.
+    """Analyze what is pending and publish the warehouse, as `warmline analyze` does.
 
     Sources are paths of recordings and folders, and URLs of remote places. The warehouse and its
     landing folder are those of the settings unless they are named; `metadata` is a CSV of what is

@@ -51,21 +51,21 @@ class Runner(Protocol):
 
 
 class RunHooks:
-    """The hooks by which a caller adds to a run; these add nothing."""
+    """What a caller may do along the way; these hooks do nothing more than the run itself."""
 
     def step(self, name: str, work: Callable[[], T]) -> T:  # noqa: ARG002
         """Carry out a step: "plan", "retain", "compact" or "publish"."""
         return work()
 
     def planned(self, plan: Plan) -> None:
-        """Learn what is to be done; raise `WarmlineError` to do nothing of it."""
+        """Receive the plan before work begins; raise `WarmlineError` to call the run off."""
 
     def ended(self, outcome: Outcome) -> None:
-        """Learn how a call ended, after its last attempt."""
+        """Receive the outcome of a call after its last attempt."""
 
     @contextmanager
     def runner(self, config: RunConfig, calls: Sequence[PlannedCall]) -> Iterator[Runner]:
-        """Open what analyzes the calls of this run."""
+        """Start the processes that analyze the calls of this run, and end them after it."""
         with Workers(config, len(calls), listens=have_sound(calls)) as workers:
             yield workers.analyze
 
@@ -100,8 +100,8 @@ class RunResult:
 def run(request: RunRequest, hooks: RunHooks | None = None) -> RunResult:
     """Do everything that is pending under the sources, and publish the warehouse.
 
-    A source that cannot be read does not keep the others from being analyzed; `require_read` tells
-    of it. When interrupted, what was finished has landed, and the next run goes on from there.
+    If a source cannot be read, the others are analyzed all the same; `require_read` reports it. If
+    the run is interrupted, what was finished has landed, and the next run continues from there.
     Raises `WarmlineError` for what concerns the run as a whole.
     """
     hooks = hooks or RunHooks()
@@ -136,10 +136,7 @@ def run(request: RunRequest, hooks: RunHooks | None = None) -> RunResult:
 
 
 def require_read(plan: Plan) -> None:
-    """Raise `WarmlineError` when a source could not be read: what is in it, nobody knows.
-
-    Also when nothing was found in the sources that can be read as a recording.
-    """
+    """Raise `WarmlineError` when a source could not be read, or no recording was found in any."""
     if plan.away:
         raise WarmlineError("; ".join(plan.away))
     if plan.found_nothing:
@@ -147,9 +144,9 @@ def require_read(plan: Plan) -> None:
 
 
 def require_writable(places: Places) -> None:
-    """Raise `WarmlineError` when the warehouse or what lands could not be written, before any work.
+    """Raise `WarmlineError` before any work if warehouse or landing folder cannot be written.
 
-    Folders that are missing will be made.
+    Folders that are missing are made later.
     """
     if places.warehouse.is_dir():
         raise WarmlineError(
@@ -185,8 +182,8 @@ def analyze_with_retries(
 ) -> Iterator[Outcome]:
     """Yield the outcome of each call as it ends for good.
 
-    Calls that failed by a passing fault are tried again when the others have ended, after the
-    first of `delays_s`, then after the second, and so on; `on_end` hears of each last attempt.
+    Calls that failed for a reason that may pass are tried again once the others have ended: after
+    the first of `delays_s`, then after the second, and so on. `on_end` gets each final outcome.
     """
     for attempt in range(len(delays_s) + 1):
         again: list[PlannedCall] = []
@@ -227,9 +224,9 @@ def _retain(request: RunRequest, hooks: RunHooks) -> Retained:
 
 
 def _compact(landing_dir: Path) -> tuple[str, ...]:
-    """Merge what has landed: publishing takes half the time, and a year is not millions of files.
+    """Merge landed files into packs, which halves publishing and saves millions of files a year.
 
-    What cannot be merged now is merged by the next run; returned is what should be known of it.
+    Returns a note for what could not be merged; the next run tries again.
     """
     try:
         done: Compaction = landing.compact(landing_dir)

@@ -17,7 +17,7 @@ from warmline.processes import leave_no_core_file
 
 
 class _Listed(NamedTuple):
-    """A command as the list of all says it, and where it is defined: `module:name`."""
+    """A command as `warmline --help` lists it, and where it is defined: `module:name`."""
 
     panel: str
     home: str
@@ -234,7 +234,7 @@ def _with_those_below(command: Any) -> Iterator[Any]:
 
 
 def _show_no_type_of_flags(options: list[Any]) -> None:
-    """Have the help of a command say nothing behind a flag."""
+    """Leave out the type of flags in the help of a command."""
     for option in options:
         if getattr(option, "is_flag", False) and option.metavar is None:
             option.metavar = ""

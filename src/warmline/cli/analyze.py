@@ -55,7 +55,7 @@ MetadataOption = Annotated[
     typer.Option(
         "--metadata",
         metavar="CSV",
-        help="Table of what is known of the calls: a column path, file or call_id, then "
+        help="CSV table of the calls' metadata: a column path, file or call_id, then "
         "agent_id, team, queue, customer_id, started_at, direction, reason, agent_channel, ...",
         show_default=False,
     ),
@@ -214,7 +214,7 @@ def retry(
         output().print_json(json.dumps({"put_back": count}))
     else:
         calls = "1 call is" if count == 1 else f"{count} calls are"
-        output().print(f"{calls} put back; the next run takes what is put back")
+        output().print(f"{calls} put back; the next run tries again")
 
 
 def _require_all(named: Sequence[str], found: "list[Landed]") -> None:
@@ -329,7 +329,7 @@ def nightly(
     ] = False,
     metadata: Annotated[
         Path | None,
-        typer.Option("--metadata", metavar="CSV", help="Table of what is known of the calls."),
+        typer.Option("--metadata", metavar="CSV", help="CSV table of the calls' metadata."),
     ] = None,
     warehouse: WarehouseOption = None,
     landing: LandingOption = None,
@@ -397,7 +397,7 @@ def _say_when(night: ModuleType, times: str, zone: str) -> None:
 
 
 def _print_night(counts: dict[str, Any]) -> None:
-    """The counts of a night that has ended; leaves with its exit code."""
+    """Print the counts of a night that has ended, and exit with its code."""
     from rich.markup import escape
 
     ended = {name: count for name, count in counts["calls"].items() if count}
@@ -446,7 +446,7 @@ def report(
     place = places_of(chosen, None, warehouse).warehouse
     day = _day(night) or last_night(place)
     if day is None:
-        raise WarehouseError(f"{place}: no calls, and so no night to report")
+        raise WarehouseError(f"{place}: no calls yet, so there is no night to report")
     found = read_night(place, day, chosen.night, runs=runs_of(place, day)).shown_in(zone.moment)
     typer.echo(harmless(as_html(found) if html else as_markdown(found)), nl=False)
     raise typer.Exit(ExitCode.ALARM if found.alarms else ExitCode.DONE)

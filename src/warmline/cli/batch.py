@@ -76,7 +76,7 @@ class BatchProgress:
         self._bar.update(self._task, completed=self._ended_size, state=self._state())
 
     def under_way(self, shares: Mapping[str, float]) -> None:
-        """Note how much is done of the calls in hand."""
+        """Show how much is done of the calls being analyzed."""
         done = sum(self._sizes[path] * share for path, share in shares.items())
         self._bar.update(self._task, completed=self._ended_size + done, state=self._state())
 
@@ -87,7 +87,7 @@ class BatchProgress:
 
 @contextmanager
 def batch_progress(calls: Sequence[PlannedCall]) -> Iterator[BatchProgress]:
-    """A progress bar on standard error while calls are analyzed."""
+    """Show a progress bar on standard error while calls are analyzed."""
     from rich.progress import (
         BarColumn,
         Progress,
@@ -130,7 +130,7 @@ _STYLES = {"analyzed": "green", "failed": "red"}
 
 
 def summary_rows(warehouse: Path, paths: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows of `call_summary` for the recordings at these paths."""
+    """Return the rows of `call_summary` for the recordings at these paths."""
     with open_for_reading(warehouse) as con:
         result = con.execute(_ROWS, {"paths": list(paths)})
         names = [column[0] for column in result.description or ()]
@@ -138,7 +138,7 @@ def summary_rows(warehouse: Path, paths: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def print_summary(rows: Sequence[dict[str, Any]]) -> None:
-    """Analyzed calls as a table, the others below it with their reasons."""
+    """Print analyzed calls as a table, the others below it with their reasons."""
     from rich.table import Table
 
     analyzed = [row for row in rows if row["status"] == "analyzed"]
@@ -205,12 +205,12 @@ class _ShownRun(RunHooks):
     """Shows on standard error how far a run is, and refuses what cannot be read before any work."""
 
     def step(self, name: str, work: Callable[[], T]) -> T:
-        """Carry out a step while the line says which."""
+        """Carry out a step, and show its name meanwhile."""
         with messages().status(_STEPS[name]):
             return work()
 
     def planned(self, plan: Plan) -> None:
-        """Raise `WarmlineError` when a source cannot be read: somebody is here to correct it."""
+        """Raise `WarmlineError` if a source cannot be read: whoever typed it can correct it now."""
         require_read(plan)
 
     def ended(self, outcome: Outcome) -> None:
@@ -219,7 +219,7 @@ class _ShownRun(RunHooks):
 
     @contextmanager
     def runner(self, config: RunConfig, calls: Sequence[PlannedCall]) -> Iterator[Runner]:
-        """Open processes on this machine, and the bar."""
+        """Start processes on this machine, and the progress bar."""
         with (
             Workers(config, len(calls), listens=have_sound(calls)) as workers,
             batch_progress(calls) as self._progress,
@@ -228,7 +228,7 @@ class _ShownRun(RunHooks):
 
 
 def run_shown(request: RunRequest) -> RunResult:
-    """Do everything that is pending, shown as it goes. Raises as `run`, and for missing paths."""
+    """Run what is pending, and show progress. Raises as `run`, and for missing paths."""
     require_there(request.sources)
     return run(request, _ShownRun())
 
@@ -239,7 +239,7 @@ def exit_code(result: RunResult) -> ExitCode:
 
 
 def print_run(result: RunResult, at: Places, as_json: bool) -> None:
-    """The counts, a table with a row for each call, and what to type next."""
+    """Print counts, a table with a row for each call, and what to type next."""
     summary = result.summary
     rows = summary_rows(at.warehouse, summary.paths)
     if as_json:
@@ -293,7 +293,7 @@ def _sentence(summary: RunSummary) -> str:
 
 
 def _print_next(warehouse: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Commands that go on from here, to be copied."""
+    """Print commands to copy that continue from here."""
     analyzed = [row["call_id"] for row in rows if row["status"] == "analyzed"]
     if not analyzed:
         return

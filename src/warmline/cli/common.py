@@ -216,7 +216,9 @@ class Commands(TyperGroup):
             say_error(str(e))
             raise typer.Exit(ExitCode.ERROR) from e
         except KeyboardInterrupt as e:
-            say_error("interrupted; what was finished is kept, run the same command to go on")
+            say_error(
+                "interrupted; what was finished is kept, and the same command continues from there"
+            )
             raise typer.Exit(ExitCode.INTERRUPTED) from e
         except BrokenPipeError:
             with suppress(OSError, ValueError):  # or the end of Python would fail to write the rest
@@ -227,7 +229,7 @@ class Commands(TyperGroup):
             if ctx.params.get("debug") or _is_click(e):
                 raise
             say_error(f"fault in warmline: {type(e).__name__}: {e}")
-            messages().print("run with `warmline --debug ...` for the whole story", style="dim")
+            messages().print("run with `warmline --debug ...` for the full traceback", style="dim")
             raise typer.Exit(ExitCode.FAULT) from e
 
     def _invoke_when_erased(self, ctx: Any) -> Any:
@@ -262,7 +264,7 @@ SettingsOption = Annotated[
     typer.Option(
         "--settings",
         envvar="WARMLINE_SETTINGS",
-        help=f"TOML file of settings; {SETTINGS_FILE} here is taken if there is one.",
+        help=f"Settings file (TOML); by default {SETTINGS_FILE} in this folder, if there is one.",
         show_default=False,
     ),
 ]
@@ -279,8 +281,8 @@ AllowLossOption = Annotated[
     bool,
     typer.Option(
         "--allow-loss",
-        help="Publish although calls of the warehouse are lost by it: their analyses are gone from "
-        "the landing folder.",
+        help="Publish even if the warehouse loses calls, whose analyses are gone from the landing "
+        "folder.",
     ),
 ]
 WarehouseOption = Annotated[

@@ -61,7 +61,7 @@ AllOfIdOption = Annotated[
 AlikeOption = Annotated[
     bool,
     typer.Option(
-        "--alike", help="Take ids, too, that differ only in case, blanks or form of Unicode."
+        "--alike", help="Also take ids that differ only in case, spaces or form of Unicode."
     ),
 ]
 AndLaterOption = Annotated[
@@ -208,15 +208,15 @@ def _require_clear(meant: "Meant", *, is_done: bool) -> None:
     missing = [label for label in meant.nothing if not (is_done and label not in alike)]
     if missing:
         told = [
-            f"{label}: nothing is kept of it"
+            f"{label}: nothing is stored about it"
             + (f", but of {alike[label]}: name that, or give --alike" if label in alike else "")
             for label in missing
         ]
         raise WarmlineError(f"{'; '.join(told)}; nothing was erased")
     for label, others in alike.items():
         messages().print(
-            f"[yellow]note:[/] {escape(label)} is not {escape(others)}, which stays; if it is "
-            "meant, too, name it as well",
+            f"[yellow]note:[/] {escape(label)} is not {escape(others)}, which stays; if you "
+            "mean that one too, name it as well",
             soft_wrap=True,
         )
 
@@ -238,7 +238,7 @@ def _tell(erased: "Erased", as_json: bool) -> None:
         typer.echo(json.dumps(asdict(erased), indent=2))
         return
     output().print(
-        f"erased: {_said(erased)}; the recordings themselves are yours to delete",
+        f"erased: {_said(erased)}; delete the recordings themselves yourself",
         soft_wrap=True,
     )
 
@@ -286,7 +286,7 @@ def subject_access(
     alike: Annotated[
         bool,
         typer.Option(
-            "--alike", help="Take ids, too, that differ only in case, blanks or form of Unicode."
+            "--alike", help="Also take ids that differ only in case, spaces or form of Unicode."
         ),
     ] = False,
     landing: LandingOption = None,
@@ -307,7 +307,7 @@ def subject_access(
     for label in meant.nothing:
         others = ", ".join(map(repr, meant.near.get(label, ())))
         hint = f", but of {others}: name that, or give --alike" if others else ""
-        raise WarmlineError(f"{label}: nothing is kept of it{hint}")
+        raise WarmlineError(f"{label}: nothing is stored about it{hint}")
     for label, alike_ids in meant.near.items():
         messages().print(
             f"note: {label} is not {', '.join(map(repr, alike_ids))}, which is left out; --alike "
@@ -409,14 +409,14 @@ def encrypt(
 
 
 def _change_key_of_additions(warehouse: Path, before: Key | None, after: Key | None) -> None:
-    """Do the same with what people wrote on the pages. Raises WarehouseError if it cannot be."""
+    """Change the key of what people wrote on the pages. Raises WarehouseError if that fails."""
     if not warehouse.resolve().with_suffix(".web.sqlite").is_file():
         return
     try:
         from warmline.web.store import change_key
     except ModuleNotFoundError as e:
         raise WarehouseError(
-            f"what people wrote on the pages needs {e.name} to be written anew; "
+            f"rewriting what people wrote on the pages needs {e.name}: "
             "pip install 'warmline[web]', and run the same command again"
         ) from e
     change_key(warehouse, before, after)

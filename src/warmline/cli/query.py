@@ -150,8 +150,8 @@ def _say_what_is_left_out(
         ((simulated,),) = counts.rows
         if simulated:
             messages().print(
-                f"simulated calls are left out, of which this warehouse has {simulated:,}; "
-                "-p simulated=true asks about those",
+                f"simulated calls are left out, and this warehouse has {simulated:,} of them; "
+                "-p simulated=true includes them",
                 style="yellow",
                 soft_wrap=True,
             )
@@ -224,7 +224,7 @@ def _print_list(name: str | None, as_json: bool) -> None:
                 folded(said, " " * 6, first=" " * 4), style="dim", markup=False, soft_wrap=True
             )
     if queries and tables:
-        output().print("\nTables and views, whose rows their names ask for:", soft_wrap=True)
+        output().print("\nTables and views; the name of one asks for its rows:", soft_wrap=True)
     for table in tables:
         _print_listed(table.name, table.description)
     if name and tables:
@@ -247,7 +247,7 @@ def _print_csv(answer: QueryResult) -> None:
 
 
 def _print_table(answer: QueryResult, zone: str) -> None:
-    """Print rows for a person; where the output is piped, tab-separated, with remarks apart."""
+    """Print rows as a table; if piped, tab-separated, with remarks on standard error."""
     times = f"; times in {zone}" if has_times(answer) else ""
     remark = f"{counted(len(answer.rows), 'row')}{times}"
     if not output().is_terminal:
@@ -269,7 +269,7 @@ def _print_table(answer: QueryResult, zone: str) -> None:
 
 
 def _print_tabs(answer: QueryResult) -> None:
-    """Print a line a row, for other programs: no value is rounded, and no text begins a line."""
+    """Print one line for each row, for other programs: nothing is rounded or wrapped."""
     for row in (answer.columns, *answer.rows):
         cells = (" ".join(str(safe_cell(_plain(value))).split()) for value in row)
         typer.echo(harmless("\t".join(cells)))
@@ -411,7 +411,7 @@ def _write_calls(
             note_access(places.warehouse, f"export {format_.value}", calls=seen)
     if chosen.unpublished and not calls:
         messages().print(
-            f"{chosen.unpublished} further analyses have landed and are not in the warehouse yet; "
+            f"landed but not in the warehouse yet: {counted(chosen.unpublished, 'analysis')}; "
             "`warmline analyze` publishes them",
             style="yellow",
         )
@@ -447,7 +447,7 @@ def _write_table(
     was_there = to.is_file()
     typer.echo(write_table(shown, to, format_.value, glossary))
     if was_there:
-        messages().print(f"{to}: replaced; an earlier file was there", style="dim", markup=False)
+        messages().print(f"{to}: replaced the file that was there", style="dim", markup=False)
     if answer.truncated:
         messages().print(f"only the first {limit} rows; --limit writes more", style="yellow")
 
@@ -460,7 +460,7 @@ def _glossary(
     shown: QueryResult,
     zone: Zone,
 ) -> "Glossary":
-    """Return what a spreadsheet says about itself: it is read where nobody can ask warmline."""
+    """Return the glossary of a spreadsheet, which is read where nobody can ask warmline."""
     from warmline.query.export import Glossary
 
     meanings = column_meanings(warehouse, query, columns)

@@ -127,8 +127,8 @@ def digest_key(landing_dir: Path, *, make: bool = False) -> bytes:
                 return bytes.fromhex(json.loads(store.read_text(path))["key"])
             except (OSError, ValueError, KeyError, TypeError) as e:
                 raise LandingError(
-                    f"{path}: cannot be read ({str(e).splitlines()[0]}); bring it back from a "
-                    "backup: without it customers who were forgotten are not known again"
+                    f"{path}: cannot be read ({str(e).splitlines()[0]}); restore it from a "
+                    "backup: without it, customers who were forgotten are not recognized"
                 ) from e
     if not make:
         return b""
@@ -147,7 +147,7 @@ def left_out(landing_dir: Path) -> LeftOut:
     secret = digest_key(landing_dir) if until or out else b""
     if not secret and (until or out):
         raise LandingError(
-            f"{landing_dir / _KEY}.json: gone; bring it back from a backup: without it customers "
+            f"{landing_dir / _KEY}.json: gone; restore it from a backup: without it customers "
             "who were forgotten are not known again"
         )
     return LeftOut(secret, keys, until, out)

@@ -100,8 +100,8 @@ def require_fitting(landing_dir: Path, manifest: EncryptionManifest, key: Key | 
     """Raise EncryptionError, saying what to do, unless this is the key of the folder."""
     if not manifest.finished:
         raise EncryptionError(
-            f"{landing_dir}: its encryption was begun and not finished; run `warmline encrypt` "
-            "again as it was run, with the same keys"
+            f"{landing_dir}: its encryption was not finished; run the same `warmline encrypt` "
+            "again, with the same keys"
         )
     if manifest.key is None and key is not None:
         raise EncryptionError(
@@ -155,8 +155,8 @@ def begin(landing_dir: Path, change: Change) -> None:
     manifest = read_manifest(landing_dir) or EncryptionManifest()
     if not manifest.finished and manifest != change.manifest:
         raise EncryptionError(
-            f"{landing_dir}: another change was begun and not finished; run `warmline encrypt` as "
-            "it was run then, with the same keys"
+            f"{landing_dir}: an earlier change was not finished; run the same `warmline "
+            "encrypt` as then, with the same keys"
         )
     if manifest.finished and manifest.key not in (change.manifest.key, change.manifest.before):
         raise EncryptionError(
@@ -209,7 +209,7 @@ def _rewrite(path: Path, change: Change, con: duckdb.DuckDBPyConnection | None) 
         table = _read(path, change.before if encrypted else None)
     except (OSError, UnicodeDecodeError, pa.ArrowException) as e:
         raise EncryptionError(
-            f"{path}: cannot be read ({str(e).splitlines()[0]}); take it away, and run again"
+            f"{path}: cannot be read ({str(e).splitlines()[0]}); remove it, and run again"
         ) from None
     _write_encrypted(table, path, con)
     return True

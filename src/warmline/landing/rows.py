@@ -309,7 +309,7 @@ class Reader:
                 if why := problem(self.landing_dir / name):
                     found[name] = why
             except FileNotFoundError as e:
-                raise VanishedError(f"landing file {name}: gone while being read") from e
+                raise VanishedError(f"landing file {name}: disappeared while being read") from e
         return found
 
     def _refused(self, names: Sequence[str]) -> dict[str, str]:
@@ -325,7 +325,7 @@ class Reader:
                 if (why := self._refusal(name)) and before == stamp_of(path.stat()):
                     found[name] = why
             except FileNotFoundError as e:
-                raise VanishedError(f"landing file {name}: gone while being read") from e
+                raise VanishedError(f"landing file {name}: disappeared while being read") from e
         return found
 
     def _refusal(self, name: str) -> str | None:

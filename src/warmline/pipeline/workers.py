@@ -117,7 +117,7 @@ _LOOK_S = 1.0
 
 
 def _say_nothing(_shares: Mapping[str, float]) -> None:
-    """Nobody looks at the calls in hand."""
+    """Show nothing: nobody watches the calls that are being analyzed."""
 
 
 def have_sound(calls: Iterable[PlannedCall]) -> bool:
@@ -126,9 +126,9 @@ def have_sound(calls: Iterable[PlannedCall]) -> bool:
 
 
 class Workers:
-    """A pool of analyzing processes; use it as a context, leaving it early ends them at once.
+    """A pool of processes that analyze calls; leaving its context by an error ends them at once.
 
-    Processes that are not to listen (`listens`) are there at once.
+    Without `listens` they start at once, as they need not import what listens.
     """
 
     def __init__(self, config: RunConfig, pending: int, *, listens: bool = True) -> None:
@@ -242,8 +242,8 @@ class Workers:
             self._breaks += 1
             if self._breaks > _MOST_BREAKS:
                 raise WarmlineError(
-                    f"processes for calls died {self._breaks} times before any call had ended; "
-                    "is there memory for them (night.jobs)?"
+                    f"the processes that analyze calls died {self._breaks} times before one was "
+                    "done; is there enough memory for them (night.jobs)?"
                 )
             self._pool.stop()
             self._pool.join()

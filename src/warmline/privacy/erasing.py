@@ -242,8 +242,8 @@ def _additions(warehouse: Path) -> "Iterator[Store | None]":
         from warmline.web.store import existing_store
     except ModuleNotFoundError as e:
         raise WarehouseError(
-            f"{warehouse}: people wrote about its calls on the pages, and no {e.name} is here to "
-            "erase that; pip install 'warmline[web]', and give any command again"
+            f"{warehouse}: people wrote about its calls on the pages, and erasing that "
+            f"needs {e.name}: pip install 'warmline[web]', then run any command"
         ) from e
     store = existing_store(warehouse)
     try:
@@ -372,7 +372,7 @@ def _erase_from_database(
         with closing(sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)) as db:
             return _erase_rows(db, chosen, (*_ERASE_NAMES, *statements))
     except sqlite3.Error as e:
-        raise WarehouseError(f"{path}: nights are not forgotten there ({e})") from e
+        raise WarehouseError(f"{path}: cannot erase the records of nights ({e})") from e
 
 
 def _erase_rows(

@@ -224,8 +224,8 @@ def _additions(warehouse: Path, keys: frozenset[str]) -> list[dict[str, Any]]:
         from warmline.web.store import existing_store
     except ModuleNotFoundError as e:
         raise WarmlineError(
-            f"{warehouse}: people wrote about its calls on the pages, and no {e.name} is here to "
-            "read that; pip install 'warmline[web]'"
+            f"{warehouse}: people wrote about its calls on the pages, and reading that "
+            f"needs {e.name}: pip install 'warmline[web]'"
         ) from e
     store = existing_store(warehouse)
     if store is None:

@@ -241,7 +241,7 @@ def require_select(con: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
         _require_explained_select(con, sql)
     elif statement.type != duckdb.StatementType.SELECT:
         raise QueryError(
-            f"{_name(statement)} is not allowed: a question only reads, begin with SELECT"
+            f"{_name(statement)} is not allowed: a query can only read, begin it with SELECT"
         )
     return set(statement.named_parameters)
 

@@ -215,9 +215,7 @@ def require_possible(warehouse: Path, given: Mapping[str, str]) -> None:
     with suppress(ValueError):  # another form of a day, which DuckDB has understood
         since, until = (date.fromisoformat(given.get(name) or "") for name in ("since", "until"))
         if since >= until:
-            raise QueryError(
-                f"no day lies between since={since} and until={until}: turn them round"
-            )
+            raise QueryError(f"no day lies between since={since} and until={until}: swap them")
     for name, column in _NAMED.items():
         if not (wanted := given.get(name)):
             continue

@@ -1,4 +1,4 @@
-"""What a warehouse knows of its landing folder: where it lies, and what people said since.
+"""What a warehouse knows about its landing folder: where it is, and what people said since.
 
 The warehouse notes the landing folder that it is built from, and accepts no other. The folder
 beside a warehouse is only the default place: a command that used it without asking the warehouse
@@ -294,7 +294,7 @@ _EVALUATIONS = _Kind("evaluations", "evaluation_id", "landing.evaluation_files")
 
 
 def show_landed_reviews(con: "duckdb.DuckDBPyConnection", warehouse: Path) -> None:
-    """Let this connection see the reviews that have landed since the publishing, too.
+    """Show this connection also the reviews that have landed since the last publishing.
 
     Where the landing folder is not to be found, or a review cannot be read, what was published is
     seen; the next publishing tells of a review that is damaged.
@@ -303,7 +303,7 @@ def show_landed_reviews(con: "duckdb.DuckDBPyConnection", warehouse: Path) -> No
 
 
 def show_landed_evaluations(con: "duckdb.DuckDBPyConnection", warehouse: Path) -> None:
-    """Let this connection see the evaluations, too; as `show_landed_reviews`."""
+    """Show this connection also the evaluations, as `show_landed_reviews` does."""
     _show(con, warehouse, _EVALUATIONS)
 
 
@@ -330,7 +330,7 @@ def _as_utc(value: Any) -> Any:
 
 
 def _insert(con: "duckdb.DuckDBPyConnection", kind: _Kind, path: Path) -> None:
-    """Take what a file says into its table. Raises as `_Kind.row`."""
+    """Insert what a file says into its table. Raises as `_Kind.row`."""
     row = kind.row(path)
     columns, values = ", ".join(row), ", ".join(f"${column}" for column in row)
     con.execute(f"INSERT OR REPLACE INTO {kind.folder} ({columns}) VALUES ({values})", row)

@@ -196,7 +196,7 @@ def note_files(
 
 
 def leave_away(con: duckdb.DuckDBPyConnection, keys: Collection[str]) -> list[str]:
-    """Take out of `landing.entries` what was erased and has landed again; returns its keys."""
+    """Remove from `landing.entries` what was erased and has landed again; return its keys."""
     con.execute(
         "CREATE OR REPLACE TEMP TABLE forgotten AS SELECT unnest($keys::VARCHAR[]) AS landing_key",
         {"keys": list(keys)},
@@ -232,7 +232,7 @@ def load(con: duckdb.DuckDBPyConnection, reader: Reader) -> Loading:
 
 
 def _batches(con: duckdb.DuckDBPyConnection) -> Iterator[list[str]]:
-    """Names of files to read together, old recordings first, so that times lie together."""
+    """Yield the files to read together, oldest recordings first, so that times stay close."""
     wanted = con.execute(
         "SELECT file, count(*) FROM wanted GROUP BY file ORDER BY min(modified_at), file"
     ).fetchall()
@@ -272,7 +272,7 @@ def _fill(con: duckdb.DuckDBPyConnection, table: SqlFile) -> None:
 
 
 def _expect_all(con: duckdb.DuckDBPyConnection) -> None:
-    """Every analysis wanted was still there as it had been listed."""
+    """Raise when an analysis that was listed has changed or gone since."""
     missing = con.execute(
         "SELECT file FROM batch ANTI JOIN staged USING (landing_key, content_sha256) LIMIT 1"
     ).fetchone()
@@ -361,7 +361,7 @@ def fill_outcomes(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _read(con: duckdb.DuckDBPyConnection, landing_dir: Path, name: str) -> str | None:
-    """Take in the lines of one file; why it cannot be read, else None."""
+    """Read the lines of one file; return why it cannot be read, else None."""
     try:
         lines = read_outcomes(landing_dir / name)
     except (OSError, ValueError, pa.ArrowException) as e:
@@ -408,7 +408,7 @@ def summarize(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _blocks(con: duckdb.DuckDBPyConnection, table: str) -> list[int]:
-    """The numbers at which the blocks begin in which the calls of a table lie."""
+    """Return the call numbers at which the blocks of a table begin."""
     return [
         first
         for (first,) in con.execute(
@@ -425,7 +425,7 @@ def _fill_mart(con: duckdb.DuckDBPyConnection, mart: SqlFile, blocks: Sequence[i
 
 
 def _inputs_digest(mart: SqlFile) -> str:
-    """A digest of the SQL that fills a table, and of the views and macros behind it."""
+    """Return a digest of the SQL that fills a table, with its views and macros."""
     read, unread = [SqlFile(mart.name, mart.filling)], [*sql_files("views"), *sql_files("macros")]
     for file in read:
         used = [f for f in unread if re.search(rf"\b{f.name}\b", file.text)]
@@ -594,7 +594,7 @@ def _execute_all(
 
 
 def _words_digest() -> str:
-    """A digest of how words are told apart and reduced."""
+    """Return a digest of how text is split into words and reduced to stems."""
     words = next(file.text for file in sql_files("macros") if file.name == "words_said")
     told = "\n".join((words, *_TOLD_APART, _STEMS, *_REDUCED, *_COUNTED))
     return hashlib.sha256(told.encode()).hexdigest()

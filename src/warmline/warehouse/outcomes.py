@@ -100,7 +100,7 @@ def _with_point(text: str) -> str:
     if not (found := re.fullmatch(r"([+-]?\d+),(\d+)", text)):
         return text
     if len(found[2]) == _THOUSANDS:
-        raise ValueError(f"{text!r}: its comma may be of decimals or of thousands; write a point")
+        raise ValueError(f"{text!r}: its comma could separate decimals or thousands; write a point")
     return f"{found[1]}.{found[2]}"
 
 
@@ -185,7 +185,7 @@ def read_outcome_table(csv_path: Path, zone: tzinfo) -> OutcomeTable:
         empty += sum(line is None for line in read)
         lines += [line for line in read if line is not None]
     if not count:
-        raise MetadataError(f"{csv_path}: a heading and no line below it")
+        raise MetadataError(f"{csv_path}: a heading, but no lines below it")
     called = _columns_of_outcomes(heading)
     checked = _without_contradictions(_of_one_kind(lines, called), called)
     return OutcomeTable(csv_path, tuple(checked), count, empty, heading.ignored)
@@ -217,7 +217,7 @@ def _heading(csv_path: Path, line: int, columns: Sequence[str]) -> _Heading:
     if not (is_long or others):
         raise MetadataError(
             f"{place}: no outcome: neither columns 'outcome' and 'value' nor a column "
-            f"that is called like one (retained, nps, ...); {said}"
+            f"that is named after one (retained, nps, ...); {said}"
         )
     wide = {} if is_long else {i: columns[i] for i in others}
     ignored = tuple(columns[i] for i in others) if is_long else ()
@@ -279,7 +279,7 @@ def _when(text: str | None, line: OutcomeLine, zone: tzinfo) -> tuple[datetime |
     if text:
         return read_day(text, zone)
     if not line.given_call_id:
-        raise ValueError("empty: it must say when, as 2026-03-31")
+        raise ValueError("empty: it must give the date, such as 2026-03-31")
     return None, False
 
 

@@ -111,7 +111,7 @@ def change_key(
 
 
 def _rewrite(warehouse: Path, change: Change) -> bool:
-    """Copy everything that the warehouse holds into a new file, and put it in its place."""
+    """Copy everything in the warehouse into a new file, and put that in its place."""
     if _opens(warehouse, change.after):
         return False
     _remove_leftovers(warehouse)
@@ -216,7 +216,7 @@ def _copy(
     verb: str = "INSERT",
     given: dict[str, list[str]] | None = None,
 ) -> None:
-    """Copy rows of a table of before, as far as it had the columns of today."""
+    """Copy the rows of an earlier table, in the columns that both versions have."""
     columns = ", ".join(_shared_columns(con, table))
     if columns:
         con.execute(
@@ -226,7 +226,7 @@ def _copy(
 
 
 def _shared_columns(con: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    """The columns that a table has now and had before; none if there was no such table."""
+    """Return the columns that a table has now and had before; none if there was no such table."""
     before = _columns(con, f"{YESTERDAY}.{table}")
     return [column for column in _columns(con, table) if column in before]
 

@@ -92,7 +92,7 @@ class SqlFile:
 
     @property
     def header(self) -> str:
-        """The comment lines at the top, without their dashes."""
+        """Return the comment lines at the top, without their dashes."""
         lines = []
         for line in self.text.splitlines():
             if not line.startswith("--"):
@@ -112,22 +112,22 @@ class SqlFile:
 
     @property
     def definition(self) -> str:
-        """The statements that make a table, without comments."""
+        """Return the statements that make a table, without comments."""
         return SqlFile(self.name, _FILLING.split(self.text, maxsplit=1)[0]).without_comments.text
 
     @property
     def filling(self) -> str:
-        """The statement that fills the table; empty where code does."""
+        """Return the statement that fills the table; empty where code does."""
         return "".join(_FILLING.split(self.text, maxsplit=1)[1:])
 
     @property
     def comments(self) -> str:
-        """The statements that say what the table and its columns mean, each on a line."""
+        """Return the COMMENT statements of the table and its columns, one a line."""
         return "".join(line for line in self.text.splitlines(True) if _is_comment(line))
 
     @property
     def without_comments(self) -> "SqlFile":
-        """The same file without what only tells people of it."""
+        """Return the file without its comments and header."""
         lines = self.text.splitlines(True)
         kept = [line for line in lines if not (line.startswith("--") or _is_comment(line))]
         return SqlFile(self.name, "".join(kept))
@@ -135,7 +135,7 @@ class SqlFile:
 
 @cache
 def sql_files(kind: str) -> tuple[SqlFile, ...]:
-    """Return the files of one of the folders (`tables`, `views`, ...), in order of name."""
+    """Return the files of one of the folders (`tables`, `views`, ...), sorted by name."""
     found = sorted((folder("warehouse") / kind).glob("*.sql"))
     return tuple(SqlFile(path.stem, path.read_text(encoding="utf-8")) for path in found)
 
@@ -326,7 +326,7 @@ def run_checks(
 
 @contextmanager
 def _rows_to_check(con: "duckdb.DuckDBPyConnection", *, whole: bool) -> Iterator[None]:
-    """For as long as the block runs, something temporary stands before each view of `facts`.
+    """Put a temporary table or view in front of each view of `facts` while the block runs.
 
     A table that has only the rows of touched calls before each large one, else a view. All of them
     go with the transaction that they are made in.
