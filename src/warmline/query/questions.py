@@ -320,7 +320,7 @@ def answered_apart(
 @contextmanager
 def _process(asked: Mapping[str, Any]) -> Iterator[tuple["_Process", "_Sent"]]:
     """A process that answers what is asked, and what it sends; it is gone after the block."""
-    here = {"environment": key_environment(os.environ), "folder": str(Path.cwd())}
+    here = {"environment": key_environment(os.environ), "folder": _current_folder()}
     answer, question = socket.socketpair()
     with answer, answer.makefile("rb") as sent:
         with question:
@@ -333,6 +333,14 @@ def _process(asked: Mapping[str, Any]) -> Iterator[tuple["_Process", "_Sent"]]:
                 yield process, _Sent(sent)
             finally:
                 process.kill()
+
+
+def _current_folder() -> str:
+    """Return the current folder, from which a relative path of a warehouse is found."""
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:  # it was removed: no relative path is found, and others need none
+        return "/"
 
 
 def _started(call: str, connection: socket.socket) -> "subprocess.Popen[bytes]":
