@@ -2,7 +2,10 @@
 
 import asyncio
 import hashlib
+import os
 import wave
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
@@ -18,6 +21,7 @@ from support.warehouses import put
 from warmline import landing
 from warmline.errors import QueryError
 from warmline.query.export import TONE_LEVEL, bleeped
+from warmline.recordings.find import identify
 from warmline.recordings.sound import decode, level_peaks
 from warmline.settings import RecordingSettings
 from warmline.values import Span
@@ -176,6 +180,51 @@ def test_a_second_of_a_long_call_is_heard_without_decoding_the_rest(tmp_path: Pa
         wav.between(100 * RATE_HZ, 101 * RATE_HZ)
     with pytest.raises(QueryError, match="another recording now"):
         sounds.sound_of(recording)
+
+
+def test_what_looks_as_it_was_analyzed_plays_at_once_and_no_more_once_it_is_found_another(
+    served: Served, tmp_path: Path
+) -> None:
+    made = audible(tmp_path, "as-it-was")
+    path = Path(made.recording.path)
+    put(tmp_path, replace(made, recording=identify(path)))
+    with serving(tmp_path) as other, compared_by_hand(other.site.sounds) as compare:
+        browser = other.alone()
+        link = sound_of(browser, "as-it-was")
+        first = {"Range": "bytes=0-99"}
+        assert browser.get(link, headers=first).status_code == 206
+        ((_, wav),) = other.site.sounds.kept.items()
+        assert not wav.is_compared, "nobody waited for that"
+        compare()
+        assert wav.is_compared and browser.get(link, headers=first).status_code == 206
+        status = path.stat()
+        swapped = bytearray(path.read_bytes())
+        swapped[-1] ^= 1
+        path.unlink()  # another file, of the same size and time of change
+        path.write_bytes(swapped)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert browser.get(link, headers=first).status_code == 206
+        compare()
+        for _ in range(2):
+            refused = browser.get(link, headers=first)
+            assert refused.status_code == 422 and "another recording now" in refused.text
+        os.utime(path)
+        assert browser.get(link, headers=first).status_code == 422, "compared before it is played"
+
+
+@contextmanager
+def compared_by_hand(sounds: SoundCache) -> Iterator[Callable[[], None]]:
+    """Sounds that are compared with what was analyzed when the test says so, and not before."""
+    waiting: list[Callable[[], object]] = []
+    submit = sounds._comparing.submit
+    sounds._comparing.submit = waiting.append  # type: ignore[assignment, method-assign]
+
+    def compare() -> None:
+        while waiting:
+            waiting.pop()()
+
+    yield compare
+    sounds._comparing.submit = submit  # type: ignore[method-assign]
 
 
 def test_waveforms_that_were_kept_are_drawn_without_the_recording(tmp_path: Path) -> None:

@@ -531,7 +531,16 @@ def recording_of(visit: Visit, reader: Reader, call: Row) -> Recording:
     duration_s = call["duration_s"]
     samples = None if duration_s is None else round(duration_s * SAMPLE_RATE_HZ)
     channels = call["channel_count"]
-    return Recording(call["call_id"], call["path"], call["audio_sha256"], channels, samples, hidden)
+    return Recording(
+        call_id=call["call_id"],
+        path=call["path"],
+        audio_sha256=call["audio_sha256"],
+        channels=channels,
+        samples=samples,
+        hidden=hidden,
+        size_bytes=call["size_bytes"],
+        modified_at=call["modified_at"],
+    )
 
 
 def stored_peaks(visit: Visit, reader: Reader, landing_key: str) -> tuple[bytes, ...]:

@@ -11,15 +11,18 @@ import threading
 from asyncio import sleep
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 
-from warmline.errors import QueryError, WarmlineError
+from warmline.errors import QueryError, RecordingRefusedError, WarmlineError
 from warmline.query.export import TONE_LEVEL, bleeped, with_margin
 from warmline.recordings.excerpt import decode_between
 from warmline.recordings.find import identify
@@ -35,6 +38,7 @@ _AT_ONCE_BYTES = 1 << 20  # of a part that is asked for, before the rest is pace
 _TIMES_FASTER = 8
 _KEPT_BYTES = 400 * 2**20
 _AT_ONCE = 4  # sounds that are opened before anybody asks for a byte of them
+_COMPARED = 2  # of those that play, how many are compared with what was analyzed at a time
 _RANGE = re.compile(r"bytes=(?P<first>\d{0,18})-(?P<last>\d{0,18})")
 
 
@@ -46,8 +50,8 @@ class RangeError(Exception):
 class Recording:
     """The recording of a call that is to be played; `hidden` is to be heard as a tone.
 
-    `channels` and `samples` (at 16 kHz, of each channel) are as the analysis found them; None, it
-    did not come so far.
+    `channels` and `samples` (at 16 kHz, of each channel), size and time of change (UTC) are as the
+    analysis found them; None, it did not come so far, or nobody knows.
     """
 
     call_id: str
@@ -56,11 +60,39 @@ class Recording:
     channels: int | None
     samples: int | None
     hidden: tuple[Span, ...] = ()
+    size_bytes: int | None = None
+    modified_at: datetime | None = None
+
+    def is_as_analyzed(self, stamp: "Stamp") -> bool:
+        """Return whether a file has the size and time of change that the analysis found."""
+        return (stamp.size_bytes, stamp.modified_at) == (self.size_bytes, self.modified_at)
+
+
+class Stamp(NamedTuple):
+    """What tells a file from a changed one without reading it.
+
+    The number of a file that was deleted is given to the next one, and the time of change can be
+    set; `status_changed_ns` cannot.
+    """
+
+    size_bytes: int
+    modified_ns: int
+    status_changed_ns: int
+    inode: int
+
+    @property
+    def modified_at(self) -> datetime:
+        """Return the time of change as an analysis notes it, UTC."""
+        return datetime.fromtimestamp(self.modified_ns / 1e9, UTC).replace(tzinfo=None)
 
 
 class Wav:
     """The sound of a recording, read as the bytes of a WAV file; of it, what was asked for so far
     is decoded.
+
+    A file that has the size and time of change that the analysis found is played at once;
+    `compare`, which whoever opens it has to call, reads all of its bytes meanwhile, and nothing is
+    played any more where they differ. Any other file is compared before it is played.
 
     Raises QueryError when its recording is elsewhere or another one by now, RecordingRefusedError
     when it cannot be read.
@@ -73,7 +105,12 @@ class Wav:
         self._lock = threading.Lock()
         self._parts: dict[int, NDArray[np.int16]] = {}
         self._whole: NDArray[np.int16] | None = None
-        self.stamp = self._identified()
+        require_here(recording)
+        self.stamp = _stamp(self._path)
+        self._is_compared = self._is_different = False
+        if not recording.is_as_analyzed(self.stamp):
+            self.compare()
+            self.require_unchanged()
         shape = (recording.channels, recording.samples)
         if None in shape:
             shape = self.whole().shape
@@ -112,6 +149,8 @@ class Wav:
 
     def bytes_between(self, first: int, last: int) -> bytes:
         """Return the bytes from `first` to `last`, both included."""
+        if self._is_different:
+            raise self._is_another()
         header = self._header()[first : last + 1]
         if last < HEADER_BYTES:
             return header
@@ -152,7 +191,7 @@ class Wav:
         found = None
         if self._whole is None:
             found = decode_between(self._path, self._settings, first, past)
-            self._require_unchanged()
+            self.require_unchanged()
         if found is None:
             found = self._decoded_whole()[:, first:past]
             return np.pad(found, ((0, 0), (0, past - first - found.shape[1])))
@@ -163,22 +202,33 @@ class Wav:
     def _decoded_whole(self) -> NDArray[np.int16]:
         if self._whole is None:
             pcm, hidden = decode(self._path, self._settings).pcm, self.recording.hidden
-            self._require_unchanged()
+            self.require_unchanged()
             self._whole = bleeped(pcm, hidden) if hidden else pcm
             self._parts.clear()
         return self._whole
 
-    def _identified(self) -> tuple[int, ...]:
-        """Return what tells the file from a changed one; its bytes are those that were analyzed."""
-        require_here(self.recording)
-        before = _stamp(self._path)
-        if identify(self._path).audio_sha256 != self.recording.audio_sha256:
-            raise self._is_another()
-        return before
+    @property
+    def is_compared(self) -> bool:
+        """Return whether its bytes were compared with those that were analyzed."""
+        return self._is_compared
 
-    def _require_unchanged(self) -> None:
+    def compare(self) -> None:
+        """Read the bytes of the file, and note whether they are those that were analyzed.
+
+        Raises RecordingRefusedError when it cannot be read; it is not played any more then, either.
+        """
+        try:
+            digest = identify(self._path).audio_sha256
+        except (RecordingRefusedError, OSError):
+            self._is_different = True
+            raise
+        self._is_different = digest != self.recording.audio_sha256
+        self._is_compared = True
+
+    def require_unchanged(self) -> None:
+        """Raise QueryError when the file has changed since it was opened, or was another one."""
         require_here(self.recording)
-        if _stamp(self._path) != self.stamp:
+        if self._is_different or _stamp(self._path) != self.stamp:
             raise self._is_another()
 
     def _is_another(self) -> QueryError:
@@ -227,6 +277,7 @@ class SoundCache:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _opening: dict[Recording, threading.Lock] = field(default_factory=dict)
     _preparing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_AT_ONCE))
+    _comparing: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_COMPARED))
 
     @property
     def kept(self) -> dict[Recording, Wav]:
@@ -243,8 +294,8 @@ class SoundCache:
     def prepare(self, recording: Recording) -> None:
         """Begin to open the sound of a call that is about to be played, and do not wait for it.
 
-        Its bytes have to be read once to tell that they are those that were analyzed, which takes
-        longer than anything else; meanwhile the page is made. What is wrong is said when it plays.
+        A file that was copied or touched since has to be read whole before it is played; meanwhile
+        the page is made. What is wrong is said when it plays.
         """
         if self._preparing.acquire(blocking=False):
             threading.Thread(target=self._prepare, args=(recording,), daemon=True).start()
@@ -259,7 +310,7 @@ class SoundCache:
             busy = self._opening.setdefault(recording, threading.Lock())
         with busy:  # two requests for one call read it once
             try:
-                wav = self._kept_one(recording) or Wav(recording, self.settings)
+                wav = self._kept_one(recording) or self._opened(recording)
             finally:
                 with self._lock:
                     self._opening.pop(recording, None)
@@ -269,12 +320,23 @@ class SoundCache:
                 self._drop_oldest()
             return wav
 
+    def _opened(self, recording: Recording) -> Wav:
+        wav = Wav(recording, self.settings)
+        if not wav.is_compared:
+            self._comparing.submit(wav.compare)
+        return wav
+
     def _kept_one(self, recording: Recording) -> Wav | None:
-        """The sound that is kept, unless its file has changed since."""
+        """The sound that is kept, unless its file has changed since; what was found to be another
+        recording is not opened again.
+        """
         require_here(recording)
         with self._lock:
             wav = self._kept.get(recording)
-        return wav if wav and wav.stamp == _stamp(Path(recording.path)) else None
+        if wav is None or wav.stamp != _stamp(Path(recording.path)):
+            return None
+        wav.require_unchanged()
+        return wav
 
     def _drop_oldest(self) -> None:
         while len(self._kept) > 1 and sum(w.kept_bytes for w in self._kept.values()) > (
@@ -292,9 +354,9 @@ def require_here(recording: Recording) -> None:
         raise QueryError(f"{call}: its recording is not at {recording.path} any more")
 
 
-def _stamp(path: Path) -> tuple[int, ...]:
+def _stamp(path: Path) -> Stamp:
     status = os.stat(path)  # noqa: PTH116
-    return status.st_size, status.st_mtime_ns, status.st_ino
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 def decoded_peaks(wav: Wav) -> NDArray[np.int8]:
