@@ -19,7 +19,7 @@ from support.factories import call, cue
 from support.pages import BASE, FROM_HERE, PASSWORD, SAYS, Served, log_in, serving, text_of
 from support.warehouses import put
 from support.week import day
-from warmline.web import listing
+from warmline.web import filters, listing
 from warmline.web.accounts import Role
 from warmline.web.scorecards import forms
 from warmline.web.site import marked
@@ -120,7 +120,7 @@ def test_a_list_is_sorted_by_its_headings_page_by_page(
 
 
 OTHERS = ("", "days=all", "from=2026-11-16", "to=2026-11-16", "agent=ann", "team=red")
-SORTS = [way + name for name in listing.SORTS for way in ("", "-")]
+SORTS = [way + name for name in filters.SORTS for way in ("", "-")]
 
 
 @pytest.mark.parametrize("simulated", ["", "0", "1"])
@@ -131,10 +131,10 @@ def test_every_filter_and_order_can_be_asked_for_with_every_other(
         address = f"/calls?{'&'.join((f'simulated={simulated}', *fields))}"
         assert reading.get(address).status_code == 200, address
 
-    chosen = [*(f"measure={name}" for name in listing.MEASURES), *(f"sort={s}" for s in SORTS)]
+    chosen = [*(f"measure={name}" for name in filters.MEASURES), *(f"sort={s}" for s in SORTS)]
     for one, other in product(chosen, (*OTHERS, "queue=cards", "reason=fraud", "phrase=card")):
         asked(one, other)
-    for measure, sort in product(listing.MEASURES, SORTS[::3]):
+    for measure, sort in product(filters.MEASURES, SORTS[::3]):
         asked(f"measure={measure}", f"sort={sort}")
     shown = reading.get(f"/calls?sort=-length&measure=unanswered&simulated={simulated}").text
     assert ("call?id=ann-1" in shown) == (simulated != "1"), "none of these is simulated"

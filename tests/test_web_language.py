@@ -32,7 +32,7 @@ from warmline.pipeline.stages import all_measures
 from warmline.query.reviews import ANSWERS, FEELINGS
 from warmline.warehouse import publish
 from warmline.warehouse.tables import note_of_version
-from warmline.web import disputes, listing
+from warmline.web import disputes, filters, listing
 from warmline.web.accounts import Right, Role
 from warmline.web.call_routes import HEADLINES
 from warmline.web.disputes import STEPS
@@ -265,7 +265,7 @@ def test_every_measure_is_told_in_one_plain_sentence_in_both_languages(served: S
 def test_german_says_everything_that_english_does() -> None:
     known = catalogue(None)
     assert in_templates() - known.keys() == set()
-    told = {title for title, _ in listing.MEASURES.values()}
+    told = {title for title, _ in filters.MEASURES.values()}
     told |= {title for _, _, title in HEADLINES} | {words(kind) for kind in FEELINGS}
     told |= {words(name) for name in (*ANSWERS, *STEPS, *OUTCOMES)}
     assert told - known.keys() == set(), "what code says, which templates translate"

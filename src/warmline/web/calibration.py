@@ -19,7 +19,7 @@ from warmline.annotation.agreement import (
 from warmline.errors import QueryError
 from warmline.statistics import Estimate, wilson
 from warmline.web.accounts import Right
-from warmline.web.listing import has_both
+from warmline.web.filters import has_both
 from warmline.web.scorecards import (
     Evaluation,
     Form,

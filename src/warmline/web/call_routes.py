@@ -6,8 +6,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
-from warmline.errors import QueryError, RecordingRefusedError, Status, WarmlineError
-from warmline.landing import peaks_of
+from warmline.errors import QueryError, Status
 from warmline.query.calls import CallPage, NamedCall, page_of, value_text
 from warmline.query.reviews import (
     ANSWERS,
@@ -22,11 +21,12 @@ from warmline.query.reviews import (
 )
 from warmline.query.reviews import review_cue as land_cue_review
 from warmline.query.reviews import review_metric as land_metric_review
-from warmline.recordings.sound import PEAKS_PER_S, SAMPLE_RATE_HZ
-from warmline.values import Span
-from warmline.warehouse.landing_folder import known_places, noted_folder
+from warmline.recordings.sound import PEAKS_PER_S
+from warmline.warehouse.landing_folder import known_places
 from warmline.web.accounts import Right
 from warmline.web.drawing import arcs, cues_in, events, quiet_outside, timeline, waveform
+from warmline.web.filters import place_in_list
+from warmline.web.hearing import begin_sound, no_sound, recording_of, sound_link, stored_peaks
 from warmline.web.quotes import five_quotes
 from warmline.web.scorecards import evaluations_of, forms
 from warmline.web.site import (
@@ -40,13 +40,10 @@ from warmline.web.site import (
 )
 from warmline.web.sound import (
     RangeError,
-    Recording,
     decoded_peaks,
     drawable,
-    hidden_spans,
     in_columns,
     parse_range,
-    require_here,
 )
 from warmline.web.store import comments, now
 from warmline.web.warehouse import Reader, Row
@@ -81,7 +78,7 @@ def show_call(visit: Visit) -> Response:
         call = visit.call(reader)
         page = page_for(visit, reader, call)
         visit.note("opened", call)
-        no_sound = begin_sound(visit, reader, page.call)
+        silence = begin_sound(visit, reader, page.call)
         return visit.page(
             "call.html",
             reader,
@@ -101,7 +98,8 @@ def show_call(visit: Visit) -> Response:
             corrected=corrected(page),
             uncorrected=uncorrected(page),
             forms=forms(site.warehouse.path),
-            no_sound=no_sound,
+            place=place_in_list(visit, reader, call.call_id),
+            no_sound=silence,
             sound=sound_link(visit, call),
         )
 
@@ -152,7 +150,7 @@ def renew_link(visit: Visit) -> Response:
     with visit.site.reading() as reader:
         call = visit.call(reader)
         (row,) = reader.rows(_ONE_CALL, {"id": call.call_id})
-        problem = _no_sound(visit, reader, row)
+        problem = no_sound(visit, row)
         return JSONResponse(
             {"sound": sound_link(visit, call), "problem": visit.said(problem or "") or None}
         )
@@ -372,35 +370,9 @@ def _number(text: str) -> str:
     return written
 
 
-def sound_link(visit: Visit, call: NamedCall) -> str:
-    """Return the address of a call's sound, for this session and a short time."""
-    return f"/sound/{visit.site.signer.sign(call.call_id, visit.session.digest)}"
-
-
-def begin_sound(visit: Visit, reader: Reader, call: Row) -> str | None:
-    """Begin to open the sound of a call whose page is made; returns why it cannot be heard."""
-    problem = _no_sound(visit, reader, call)
-    if problem is None:
-        visit.site.sounds.prepare(recording_of(visit, reader, call))
-    return problem
-
-
-def _no_sound(visit: Visit, reader: Reader, call: Row) -> str | None:
-    """Why this user cannot hear the call; None when nothing is known against it."""
-    try:
-        recording = recording_of(visit, reader, call)
-        require_here(recording)
-    except (RecordingRefusedError, WarmlineError) as e:
-        return str(e)
-    return None
-
-
 # What the page of a call shows.
 
 
-_REDACTIONS = "SELECT start_s, end_s FROM redactions WHERE call_id = $id ORDER BY start_s"
-#: The file that holds an analysis: what was read last was written last.
-_LANDED = "SELECT file FROM landing.entries WHERE landing_key = $key ORDER BY analyzed_at DESC"
 #: Answers that count as one, in the words of the ledger.
 WARM_ANSWERS = ("attentive", "affective", "cognitive")
 
@@ -510,45 +482,3 @@ def uncorrected(page: CallPage) -> int:
     """Return how many feelings were called wrong without one word for what they should be."""
     said = (page.review_of_cue(cue["opportunity_index"]) for cue in page.opportunities)
     return sum(1 for one in said if one and one["verdict"] == "wrong" and not one["should_be"])
-
-
-def recording_of(visit: Visit, reader: Reader, call: Row) -> Recording:
-    """Return what this user may hear of a call, with a tone over what is hidden from them.
-
-    Raises RefusedError (403) when that is nothing: the role may not hear calls, or not what was
-    redacted, and nobody has looked for it in this call.
-    """
-    visit.require(Right.HEAR)
-    hidden: tuple[Span, ...] = ()
-    if not visit.user.may(Right.HEAR_HIDDEN):
-        if call["redactions"] is None:
-            raise RefusedError(
-                403,
-                f"{call['call_id']}: analyzed without redaction, so that nothing could be hidden; "
-                f"your role, {visit.user.role}, may not {Right.HEAR_HIDDEN.value}",
-            )
-        hidden = hidden_spans(reader.rows(_REDACTIONS, {"id": call["call_id"]}))
-    duration_s = call["duration_s"]
-    samples = None if duration_s is None else round(duration_s * SAMPLE_RATE_HZ)
-    channels = call["channel_count"]
-    return Recording(
-        call_id=call["call_id"],
-        path=call["path"],
-        audio_sha256=call["audio_sha256"],
-        channels=channels,
-        samples=samples,
-        hidden=hidden,
-        size_bytes=call["size_bytes"],
-        modified_at=call["modified_at"],
-    )
-
-
-def stored_peaks(visit: Visit, reader: Reader, landing_key: str) -> tuple[bytes, ...]:
-    """Return the peaks that landed with the analysis of a call; none with one of before."""
-    at = visit.site.warehouse.path
-    noted = noted_folder(reader.cursor)
-    folder = next((f for f in noted.candidates(at) if noted.is_at(f, at)), None) if noted else None
-    if folder is None:
-        return ()
-    files = [str(row["file"]) for row in reader.rows(_LANDED, {"key": landing_key})]
-    return peaks_of(folder, landing_key, files)

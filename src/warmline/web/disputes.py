@@ -9,7 +9,9 @@ from starlette.responses import Response
 from warmline.errors import QueryError
 from warmline.query.calls import NamedCall, find_call, page_of
 from warmline.web.accounts import Right, Role
-from warmline.web.found import behind, expected, findings
+from warmline.web.filters import place_in_list
+from warmline.web.found import behind, expected, findings, read_once
+from warmline.web.hearing import silent_calls
 from warmline.web.scorecards import (
     ANSWERED,
     BY,
@@ -65,11 +67,13 @@ def show_evaluation(visit: Visit) -> Response:
             agent=visit.name_of(page.call["agent_id"]),
             form=form,
             answers=shown["answers"],
-            findings=found_in_it,
+            findings={name: read_once(each) for name, each in found_in_it.items()},
             behind={q.id: behind(found_in_it, looked_for, q.id) for q in form.questions},
             may_answer=_answers_now(visit, found, page.call["agent_id"]) if is_newest else (),
             may_decide=is_newest and visit.user.may(Right.LEAD) and found.status == APPEALED,
             is_own=is_own,
+            silent=silent_calls(visit, reader, [call.call_id]),
+            place=place_in_list(visit, reader, call.call_id) if is_own else None,
             next_call=_next_call(visit, reader, call) if is_own else None,
             other_leads=_other_leads(visit, found, page.call["agent_id"]),
             uncorrectable=_why_uncorrectable(visit, found),

@@ -1,8 +1,8 @@
 """What the machine found for a question of a scorecard: where to hear it, what it speaks for."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 
 from warmline.query.calls import CallPage
@@ -22,6 +22,8 @@ _NO_DETAIL = "problem"
 _MOST_PLACES = 8
 _MOST_TURNS = 4
 _LONGEST_QUOTE = 90
+_SENTENCE = re.compile(r"[^.?!…]+[.?!…]*")
+_AT_A_GLANCE = 160  # characters of a turn that are read at a glance
 #: What is heard of a place that is no feeling: at least, and at most.
 _LEAST_S, _MOST_S = 3.0, 12.0
 #: Of an interruption: how much of what was interrupted, and of what comes after it.
@@ -78,6 +80,22 @@ class Place:
         """Return the words that an answer rests on: those that answer a feeling, where some do."""
         return (self.cue and self.cue.get("answer_text")) or self.text
 
+    @property
+    def in_context(self) -> tuple[Row, ...]:
+        """Return the turns of these words: the whole sentence, and what was said before it."""
+        said = str(self.quote or "").split(" …")[0].strip()
+        holds = [i for i, turn in enumerate(self.turns) if said.casefold() in _text(turn)]
+        if not said or not holds:
+            return self.turns
+        at = holds[-1] if self.cue else holds[0]
+        first = 0 if self.cue else max(0, at - 1)
+        before = [turn | {"text": _ending(turn["text"] or "")} for turn in self.turns[first:at]]
+        if self.cue and before:
+            felt = str(self.cue["text"] or "").split(" …")[0]
+            before[0] |= {"text": _around_words(self.turns[0]["text"] or "", felt)}
+        turn = self.turns[at]
+        return (*before, turn | {"text": _around_words(turn["text"], said)})
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -104,6 +122,56 @@ class Finding:
             answered, answerable = self.corrected.answered, self.corrected.answerable
             return answered / answerable if answerable else None
         return float(bool(self.row["observations"]) if self.kind == _STORY else self.row["value"])
+
+
+def _text(turn: Row) -> str:
+    return str(turn["text"] or "").casefold()
+
+
+def _ending(text: str) -> str:
+    """The last sentences of a turn: as many as are read at a glance, or the last one."""
+    kept = ""
+    for sentence in reversed(_SENTENCE.findall(text)):
+        if kept and len(sentence + kept) > _AT_A_GLANCE:
+            return f"… {kept.strip()}"
+        kept = sentence + kept
+    return text
+
+
+def _around_words(text: str, said: str) -> str:
+    """The sentences of a turn that hold some words, after the one that comes before them."""
+    at = text.casefold().find(said.casefold())
+    sentences = list(_SENTENCE.finditer(text))
+    first = max((i for i, s in enumerate(sentences) if s.start() <= max(at, 0)), default=0)
+    last = next(
+        (i for i, s in enumerate(sentences) if s.end() >= at + len(said)), len(sentences) - 1
+    )
+    shown = sentences[max(0, first - 1) : last + 1]
+    if not shown or len(text) <= _AT_A_GLANCE:
+        return text
+    begins = "… " if shown[0].start() else ""
+    ends = " …" if shown[-1].end() < len(text.rstrip()) else ""
+    return f"{begins}{text[shown[0].start() : shown[-1].end()].strip()}{ends}"
+
+
+def each_turn_once(places: Sequence[Place], shown: Collection[int] = ()) -> tuple[Place, ...]:
+    """Return places, each with its turns that no place before it has, and that are not shown."""
+    seen, once = set(shown), []
+    for place in places:
+        new = tuple(turn for turn in place.turns if turn["turn_index"] not in seen)
+        seen.update(turn["turn_index"] for turn in new)
+        once.append(replace(place, turns=new))
+    return tuple(once)
+
+
+def read_once(found: Sequence[Finding]) -> list[Finding]:
+    """Return what was found for a question, to be read from top to bottom: each turn once."""
+    shown: set[int] = set()
+    read = []
+    for each in found:
+        read.append(replace(each, places=each_turn_once(each.places, shown)))
+        shown.update(turn["turn_index"] for place in each.places for turn in place.turns)
+    return read
 
 
 def proposals(form: Form, found: Mapping[str, Sequence[Finding]]) -> dict[str, str]:
@@ -147,7 +215,7 @@ def behind(
     """
     all_places = [place for each in found[question] for place in each.places]
     left = [place for place in all_places if not (place.cue and place.cue["answered"])]
-    return tuple(left[:_MOST_ASKED]) or looked_for.get(question, ())
+    return each_turn_once(left[:_MOST_ASKED] or looked_for.get(question, ()))
 
 
 def heard_s(found: Mapping[str, Sequence[Finding]]) -> float:

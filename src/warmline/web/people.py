@@ -22,6 +22,7 @@ from warmline.web.corrections import (
 )
 from warmline.web.disputes import evaluations_of_agent
 from warmline.web.drawing import Interval, change, interval, interval_on, trend
+from warmline.web.hearing import silent_calls
 from warmline.web.moments import with_moments
 from warmline.web.site import FieldError, RefusedError, Visit, rows_for, seconds
 from warmline.web.store import coaching, now
@@ -124,9 +125,12 @@ def show_agent(visit: Visit) -> Response:
         weeks = corrected_rows(weeks, corrections(reader, _WEEK, own), "week")
         recognised = _moments(reader, these, "o.answered AND o.level = 2", "o.level DESC")
         unanswered = _moments(reader, these, "NOT o.answered", "o.strength DESC")
+        coached = coaching_of(visit, reader, agent)
+        heard = {row["call_id"] for row in (*recognised, *unanswered)}
         return visit.page(
             "agent.html",
             reader,
+            silent=silent_calls(visit, reader, heard | (coached.call_ids if coached else set())),
             name=visit.name_of(agent),
             is_simulated=is_simulated,
             has_both=has_both,
@@ -136,7 +140,7 @@ def show_agent(visit: Visit) -> Response:
             corrected=_corrected(weeks, corrections(reader, "agent_id", own), agent),
             missed=sum(missed_feelings(visit, reader, own).values()),
             verdicts=verdicts(visit, reader, recognised + unanswered),
-            coaching=coaching_of(visit, reader, agent),
+            coaching=coached,
             outcomes=OUTCOMES,
             evaluated=evaluations_of_agent(visit, reader, agent)
             if may_read_coaching(visit, agent)
@@ -291,6 +295,12 @@ class Coaching:
     goals: tuple[Goal, ...]
     notes: tuple[Row, ...]
     recognitions: tuple[Row, ...]
+
+    @property
+    def call_ids(self) -> set[str]:
+        """Return the calls of which a moment is named."""
+        rows = (*(goal.row for goal in self.goals), *self.notes, *self.recognitions)
+        return {row["call_id"] for row in rows if row["call_id"]}
 
 
 def agent_meant(visit: Visit, reader: Reader, asked: str) -> str:

@@ -17,7 +17,9 @@ from warmline.web.corrections import (
     verdicts,
 )
 from warmline.web.drawing import Change, Interval, TrendPoint, change, interval, trend
-from warmline.web.listing import WORST_FIRST, Filters, condition, filters_of, other_days
+from warmline.web.filters import Filters, condition, filters_of, other_days
+from warmline.web.hearing import silent_calls
+from warmline.web.listing import WORST_FIRST
 from warmline.web.moments import with_moments
 from warmline.web.site import Visit
 from warmline.web.warehouse import Reader, Row
@@ -242,10 +244,13 @@ def show_report(visit: Visit) -> Response:
     visit.require(Right.ALL_CALLS)
     with visit.site.reading(reviews=True) as reader:
         found = report_of(visit, reader)
+        quoted = [row for rows in found.quotes.values() for row in rows]
+        heard = {row["call_id"] for row in (*found.worst, *quoted) if row["call_id"]}
         return visit.page(
             "report.html",
             reader,
             report=found,
+            silent=silent_calls(visit, reader, heard),
             elsewhere=other_days(visit, reader, replace(found.filters, path="/report")),
             is_export=False,
             no_file=_too_few(found, _fewest_agents(reader)),

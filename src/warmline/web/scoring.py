@@ -10,9 +10,21 @@ from starlette.responses import Response
 
 from warmline.errors import QueryError
 from warmline.web.accounts import Right
-from warmline.web.call_routes import begin_sound, page_for, sound_link
+from warmline.web.call_routes import page_for
 from warmline.web.drawing import cues_in
-from warmline.web.found import expected, filled_in, findings, finds_of, heard_s, proposals, rests_on
+from warmline.web.filters import list_asked
+from warmline.web.found import (
+    each_turn_once,
+    expected,
+    filled_in,
+    findings,
+    finds_of,
+    heard_s,
+    proposals,
+    read_once,
+    rests_on,
+)
+from warmline.web.hearing import begin_sound, sound_link
 from warmline.web.scorecards import (
     ANSWERED,
     BY,
@@ -78,9 +90,11 @@ def _form_page(visit: Visit, form: Form, sent: dict[str, str] | None) -> Respons
             sound=sound_link(visit, call),
             cues_in=cues_in,
             finds=finds_of(page),
-            findings=found,
+            findings={name: read_once(each) for name, each in found.items()},
             rests={name: place for name in offered if (place := rests_on(found[name]))},
-            expected=expected(page, form, found),
+            expected={
+                name: each_turn_once(places) for name, places in expected(page, form, found).items()
+            },
             proposals=offered,
             folded=folded,
             forms=forms(visit.site.warehouse.path),
@@ -91,6 +105,7 @@ def _form_page(visit: Visit, form: Form, sent: dict[str, str] | None) -> Respons
             last=own[0] if own else None,
             is_correction=any(not row["is_draft"] for each in mine for row in each.versions),
             calibration=calibration,
+            from_list=list_asked(visit),
         )
     shown.status_code = 200 if sent is None else 422
     return shown
@@ -150,15 +165,16 @@ def save_form(visit: Visit) -> Response:
     visit.note("scored", call, detail=f"{form.name}{' (draft)' if is_draft else ''}")
     if not is_draft:
         land_or_say(visit.site, landed)
+    from_list = {"list": asked} if (asked := list_asked(visit)) else {}
     if is_draft or calibration is not None:
-        return visit.back("/call", id=call.call_id)
+        return visit.back("/call", id=call.call_id, **from_list)
     saved = next(
         found.latest
         for found in evaluations_of(visit, [call.landing_key])
         if (found.versions[-1]["user_name"], found.latest["form"]) == (visit.user.name, form.name)
         and found.latest["calibration_id"] is None
     )
-    return visit.back("/evaluation", id=saved["evaluation_id"])
+    return visit.back("/evaluation", id=saved["evaluation_id"], **from_list)
 
 
 def _finish_assignment(

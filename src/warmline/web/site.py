@@ -121,10 +121,11 @@ def _reason_in(language: str) -> Callable[[object], str]:
     return lambda reason: say(reason_words(str(reason or "")))
 
 
-def call_url(call_id: str, at_s: float | None = None) -> str:
-    """Return the address of a call's page, at a second of it."""
+def call_url(call_id: str, at_s: float | None = None, in_list: str = "") -> str:
+    """Return the address of a call's page, at a second of it; as one of a list of calls."""
     moment = "" if at_s is None else f"#t={at_s:.1f}"
-    return f"/call?{urlencode({'id': call_id})}{moment}"
+    fields = {"id": call_id, "list": in_list} if in_list else {"id": call_id}
+    return f"/call?{urlencode(fields)}{moment}"
 
 
 def clock_text(at_s: float) -> str:

@@ -105,7 +105,7 @@ class Wav:
         self._lock = threading.Lock()
         self._parts: dict[int, NDArray[np.int16]] = {}
         self._whole: NDArray[np.int16] | None = None
-        require_here(recording)
+        require_here(recording.call_id, recording.path)
         self.stamp = _stamp(self._path)
         self._is_compared = self._is_different = False
         if not recording.is_as_analyzed(self.stamp):
@@ -227,7 +227,7 @@ class Wav:
 
     def require_unchanged(self) -> None:
         """Raise QueryError when the file has changed since it was opened, or was another one."""
-        require_here(self.recording)
+        require_here(self.recording.call_id, self.recording.path)
         if self._is_different or _stamp(self._path) != self.stamp:
             raise self._is_another()
 
@@ -330,7 +330,7 @@ class SoundCache:
         """The sound that is kept, unless its file has changed since; what was found to be another
         recording is not opened again.
         """
-        require_here(recording)
+        require_here(recording.call_id, recording.path)
         with self._lock:
             wav = self._kept.get(recording)
         if wav is None or wav.stamp != _stamp(Path(recording.path)):
@@ -345,13 +345,12 @@ class SoundCache:
             self._kept.popitem(last=False)
 
 
-def require_here(recording: Recording) -> None:
-    """Raise QueryError when the recording is not on this machine, without reading it."""
-    call = recording.call_id
-    if is_remote(recording.path):
-        raise QueryError(f"{call}: its recording lies at {recording.path}, not on this machine")
-    if not Path(recording.path).is_file():
-        raise QueryError(f"{call}: its recording is not at {recording.path} any more")
+def require_here(call_id: str, path: str) -> None:
+    """Raise QueryError when the recording of a call is not on this machine, without reading it."""
+    if is_remote(path):
+        raise QueryError(f"{call_id}: its recording lies at {path}, not on this machine")
+    if not Path(path).is_file():
+        raise QueryError(f"{call_id}: its recording is not at {path} any more")
 
 
 def _stamp(path: Path) -> Stamp:

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from warmline.errors import QueryError
 from warmline.web.accounts import Right, Role
 from warmline.web.disputes import appeals, evaluations_of_agent, last_scored, own_drafts
-from warmline.web.listing import Filters, condition, filters_of
+from warmline.web.filters import Filters, condition, filters_of
+from warmline.web.hearing import silent_calls
 from warmline.web.scorecards import forms
 from warmline.web.site import FieldError, RefusedError, Visit, clock_text, seconds
 from warmline.web.store import assignments, calibrations, clips, now, playlists, searches
@@ -225,7 +226,13 @@ def show_playlist(visit: Visit) -> Response:
             for row in rows
             if row["landing_key"] in calls
         ]
-        return visit.page("playlist.html", reader, playlist=found[0], clips=shown)
+        return visit.page(
+            "playlist.html",
+            reader,
+            playlist=found[0],
+            clips=shown,
+            silent=silent_calls(visit, reader, {each["call_id"] for each in shown}),
+        )
 
 
 def _said_in(turns: list[Row], call_id: str, clip: Row) -> list[Row]:

@@ -18,6 +18,7 @@
     wide.before(hint);
   }
   for (const button of all("[data-print]")) button.addEventListener("click", () => print());
+  keepInSight();
   playClips();
   keepForms();
   if (!call) return;
@@ -33,7 +34,8 @@
   const rates = [0.75, 1, 1.25, 1.5, 2];
   let chosen = null, skips = false, loops = false, current = null, played = 0, before = null;
   let until = null, places = [];  // where what is heard ends; what is heard after it
-  let begun = () => {};  // what is told of each passage that begins
+  let run = null;  // what passages are heard for: a place, the key h, all; none, the call itself
+  let begun = () => {}, quiet = () => {};  // what is told of each passage that begins; of the end
   let aimed = null, asked = null;  // where a seek goes; the feeling that was asked for last
 
   let isTurn = false;  // whether what is heard ends with a turn
@@ -41,10 +43,16 @@
   const say = (text) => { if (stopped && stopped.textContent !== text) stopped.textContent = text; };
   const control = (name) => document.querySelector(`[data-do="${name}"]`);
 
-  function hear(list) {  // passages of the call, one after the other; then it is silent again
+  function hear(list, why) {  // passages of the call, one after the other; then it is silent again
     const [place, ...rest] = list;
-    if (!place || !sound) return;
+    if (!place) return;
     seek(Number(place.dataset.from), true);
+    if (!sound) {
+      const turn = turnAt(Number(place.dataset.t));
+      if (turn) reveal(turn.el, "nearest");
+      return;
+    }
+    run = why;
     chosen = [Number(place.dataset.t), Number(place.dataset.end)];
     until = Number(place.dataset.stop);
     places = rest;
@@ -53,6 +61,7 @@
   function seek(t, plays, end) {
     until = null;
     isTurn = false;
+    run = null;
     say("");
     places = [];
     chosen = end ? [t, end] : null;
@@ -77,17 +86,23 @@
     if (head && total) head.style.left = `${100 * Math.min(1, t / total)}%`;
     const turn = turnAt(t);
     if (turn !== current) {
-      if (current) { current.el.classList.remove("now"); current.el.removeAttribute("aria-current"); }
+      const left = current;
+      if (left) { left.el.classList.remove("now"); left.el.removeAttribute("aria-current"); }
       current = turn;
       for (const each of excerpts) each.classList.toggle("now", Boolean(turn) && each.dataset.turn === turn.el.dataset.turn);
       if (turn) {
         turn.el.classList.add("now");
         turn.el.setAttribute("aria-current", "true");
-        if (sound && !sound.paused) reveal(turn.el, "nearest");
+        if (sound && !sound.paused && isFollowed(left || turn)) reveal(turn.el, "nearest");
       }
     }
     highlight(t);
     for (const field of all("input.now:not([data-own])")) field.value = clock(t);
+  }
+  function isFollowed({ el }) {  // whoever reads or clicks elsewhere on the page stays there
+    if (el.closest(".scrolls")) return true;
+    const { top, bottom } = el.getBoundingClientRect();
+    return bottom > 0 && top < innerHeight;
   }
   function reveal(el, block) {
     const box = el.closest(".scrolls");  // a form that is being filled in beside it stays in place
@@ -118,9 +133,9 @@
       }
       const stretch = loops && (chosen || (current && [current.start, current.end]));
       if (until !== null && aimed === null && t >= until && !loops) {
-        if (places.length) hear(places);
+        if (places.length) hear(places, run);
         else {
-          until = null;
+          until = run = null;
           sound.pause();
           if (isTurn) say(stopped.dataset.stopped);
         }
@@ -206,7 +221,7 @@
     const place = event.target.closest("[data-t]");
     if (place) {
       event.preventDefault();
-      if (place.dataset.stop) { hear([place]); return; }
+      if (place.dataset.stop) { hear([place], "place"); return; }
       const t = Number(place.dataset.t);
       history.replaceState(null, "", `#t=${t.toFixed(1)}`);
       seek(t, true, Number(place.dataset.end) || undefined);
@@ -270,6 +285,7 @@
     const asks = all("fieldset[data-weight]", form), figure = form.querySelector(".figure");
     const left = form.querySelector(".open-ones"), take = form.querySelector("[data-take]");
     const told = form.querySelector(".told-now"), machines = form.querySelector(".machines");
+    const filled = form.querySelector("#filled-in"), filledIn = filled && filled.textContent;
     const share = new Intl.NumberFormat(document.documentElement.lang, { style: "percent" });
     const said = (ask) => ask.querySelector("input[type=radio]:checked")?.value;
     const open = () => asks.filter((ask) => !said(ask));
@@ -278,25 +294,31 @@
     const isTaken = (ask) => ask.querySelector("input[name$='.by']")?.value === "machine";
     const taken = () => asks.filter((ask) => said(ask) && isTaken(ask));
     let now = null, last = -1;  // the question, and the place of it that was heard last
+    let unfolded = null;  // the question of which all is shown
     let pointed = false, held = null;  // with a pointer; on an answer that was given before
     form.classList.add("one-at-a-time");
-    function mark(ask) {
-      if (now === ask) return;
-      if (now) now.classList.remove("asked");
-      now = ask;
-      last = -1;
-      if (now) now.classList.add("asked");
-      tell();
+    function mark(ask, unfolds = true) {  // keys answer it; what plays from it moves nothing
+      if (now !== ask) {
+        if (now) now.classList.remove("asked");
+        now = ask;
+        last = -1;
+        if (now) now.classList.add("asked");
+        tell();
+      }
+      if (!unfolds || unfolded === ask) return;
+      if (unfolded) unfolded.classList.remove("unfolded");
+      unfolded = ask;
+      if (ask) ask.classList.add("unfolded");
     }
     function count() {
       const applied = asks.filter((ask) => ["yes", "no"].includes(said(ask)));
       const sum = (some) => some.reduce((total, ask) => total + Number(ask.dataset.weight), 0);
       const failed = applied.some((ask) => ask.dataset.critical && said(ask) === "no");
       const earned = sum(applied.filter((ask) => said(ask) === "yes")), possible = sum(applied);
-      const n = open().length, isBegun = n < Number(left.dataset.all) || !n;
-      figure.textContent = possible && isBegun ? share.format(failed ? 0 : earned / possible) : "–";
+      const n = open().length;
+      figure.textContent = n ? "" : possible ? share.format(failed ? 0 : earned / possible) : "–";
       if (!n) left.classList.remove("problem");
-      const of = left.dataset.left.replace("{n}", n).replace("{all}", left.dataset.all);
+      const of = counted(n, left.dataset.one, left.dataset.left).replace("{all}", left.dataset.all);
       left.textContent = failed ? `${left.dataset.failed} ${n ? of : left.dataset.none}` : n ? of : left.dataset.none;
       tellOfMachine();
       if (!take) return;
@@ -306,6 +328,11 @@
     function tellOfMachine() {  // whose answers they are that a person has not given
       const found = taken(), firsts = found.map(firstPlace).filter(Boolean);
       machines.hidden = !found.length;
+      if (filled) {
+        const those = all("fieldset", filled.parentElement), areOwn = !those.some(isTaken);
+        const agreed = those.every((ask) => said(ask) === ask.dataset.offered);
+        filled.textContent = !areOwn ? filledIn : agreed ? filled.dataset.agreed : filled.dataset.own;
+      }
       const total = firsts.reduce((sum, place) => sum + stop(place) - from(place), 0);
       const { one, more, hear: hearing } = machines.dataset;
       machines.querySelector(".whose").textContent =
@@ -324,20 +351,25 @@
     function hearNext() {  // the place after the one heard last; after the last of them, the first
       const found = placesOf(now);
       if (!found.length || !sound) { tell(true); return; }
-      hear(found.slice(last + 1 < found.length ? last + 1 : 0));
+      hear(found.slice(last + 1 < found.length ? last + 1 : 0), "h");
     }
-    function tell(isAsked) {  // what h does next
-      const n = now ? placesOf(now).length : 0, { first, next, nothing, again } = told.dataset;
-      if (!n || !sound) told.textContent = isAsked ? nothing : "\u00a0";
-      else if (last < 0) told.textContent = first;
-      else told.textContent = last + 1 < n ? next.replace("{n}", n - last - 1) : again;
+    function tell(isAsked) {  // what plays, or what h plays next
+      const n = now ? placesOf(now).length : 0, i = last + 1, text = told.dataset;
+      const which = i < n ? [text.plays, text.next] : [text.playsLast, text.again];
+      const isHeard = i > 0 && run && !sound.paused;
+      if (!n || !sound) told.textContent = isAsked ? text.nothing : "\u00a0";
+      else if (!i) told.textContent = text.first;
+      else told.textContent = which[isHeard ? 0 : 1].replace("{i}", i).replace("{n}", isHeard ? n : n - i);
     }
     begun = (place) => {
       for (const each of all(".hear-it.playing", form)) each.classList.remove("playing");
       place.classList.add("playing");
-      const at = now ? placesOf(now).indexOf(place) : -1;
-      if (at < 0) return;
-      last = at;
+      const at = now ? placesOf(now).findIndex((each) => from(each) === from(place)) : -1;
+      if (at >= 0) last = at;
+      tell();
+    };
+    quiet = () => {
+      for (const each of all(".hear-it.playing", form)) each.classList.remove("playing");
       tell();
     };
     function own(ask, by) {
@@ -350,18 +382,31 @@
       own(ask, "");
       form.dispatchEvent(new Event("input", { bubbles: true }));
       count();
-      if (open().length || !taken().length) next(); else goTo(taken()[0]);
+      leave();
     }
     function goTo(ask) {
       mark(ask);
       ask.querySelector("input[type=radio]:checked, input[type=radio]").focus({ preventScroll: true });
       ask.scrollIntoView({ block: "nearest" });
     }
+    function after(ask) {  // the next one without an answer; then those that are the machine's
+      return open().find((each) => !ask || asks.indexOf(each) > asks.indexOf(ask)) || open()[0] || taken()[0];
+    }
     function next() {
-      const ask = open().find((each) => !now || asks.indexOf(each) > asks.indexOf(now)) || open()[0];
+      const ask = after(now);
       if (ask) { goTo(ask); return; }
       mark(null);
       form.querySelector(".score-bar button").focus({ preventScroll: true });
+    }
+    function leave(step = next) {  // the sound of a question ends with it; with h, the next one's begins
+      const goesOn = run === "h" && !sound.paused;
+      if (sound && (run === "h" || run === "place")) {
+        sound.pause();
+        until = run = null;
+        places = [];
+      }
+      step();
+      if (goesOn && now && placesOf(now).length) hearNext();
     }
     function firstLeft() {  // wherever the question that is open stands
       mark(null);
@@ -371,22 +416,26 @@
       const agreed = event.target.closest("[data-agree]");
       if (agreed) { pointed = false; agree(agreed.closest("fieldset")); return; }
       const ask = event.target.closest("fieldset[data-weight]");
-      if (ask) mark(ask);
+      if (ask) mark(ask, !event.target.closest("[data-t]"));
       if (ask && event.target === held && isTaken(ask)) { own(ask, ""); count(); }
     });
     form.addEventListener("focusin", (event) => {  // a pointer that is down has to meet what it aimed at
       const ask = event.target.closest("fieldset[data-weight]");
-      if (ask && !pointed) mark(ask);
+      if (!ask || pointed) return;
+      mark(ask);
+      event.target.scrollIntoView({ block: "nearest" });
     });
     form.addEventListener("change", (event) => {
       if (event.target.type !== "radio") return;
       const ask = event.target.closest("fieldset");
       own(ask, "");
       count();
-      const after = open().find((each) => asks.indexOf(each) > asks.indexOf(ask)) || open()[0];
-      if (!pointed || !after) return;  // arrows go through the answers of one question
-      mark(after);
-      after.scrollIntoView({ block: "nearest" });
+      const other = after(ask);
+      if (!pointed || !other) return;  // arrows go through the answers of one question
+      leave(() => {
+        mark(other);
+        other.scrollIntoView({ block: "nearest" });
+      });
     });
     form.addEventListener("pointerdown", (event) => {
       pointed = true;
@@ -395,10 +444,10 @@
     form.addEventListener("keydown", () => { pointed = false; });
     for (const button of all("[data-hear-all]", form)) button.addEventListener("click", () => {
       const starts = new Map(all("[data-stop]", form).map((place) => [place.dataset.from, place]));
-      hear([...starts.values()].sort((a, b) => a.dataset.from - b.dataset.from).filter(isNew));
+      hear([...starts.values()].sort((a, b) => a.dataset.from - b.dataset.from).filter(isNew), "all");
     });
     machines.addEventListener("click", (event) => {
-      if (event.target.closest("[data-hear-machines]")) hear(taken().map(firstPlace).filter(Boolean));
+      if (event.target.closest("[data-hear-machines]")) hear(taken().map(firstPlace).filter(Boolean), "all");
       else if (event.target.closest("[data-agree-first]") && taken().length) goTo(taken()[0]);
     });
     form.addEventListener("submit", (event) => {
@@ -431,7 +480,7 @@
       pointed = false;
       if (choice.checked && isTaken(now)) { agree(now); return true; }
       choice.click();
-      next();
+      leave();
       return true;
     };
   }
@@ -455,6 +504,7 @@
     const frame = () => { if (!sound.paused) { tick(); requestAnimationFrame(frame); } };
     sound.addEventListener("play", frame);
     sound.addEventListener("pause", report);
+    sound.addEventListener("pause", () => quiet());
     addEventListener("pagehide", report);
     let renewed = 0;
     sound.addEventListener("error", async () => {
@@ -557,6 +607,23 @@
     });
   }
 
+  function keepInSight() {  // what gets the focus, or unfolds, does not lie under what stays in view
+    const bars = all(".player, .score-bar, .clip-bar"), root = document.documentElement;
+    const height = (bar) => (getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0);
+    const most = (some) => `${Math.max(0, ...some.map(height)) + 8}px`;
+    const isAbove = (bar) => bar.matches(".player");
+    const watch = new ResizeObserver(() => {
+      root.style.setProperty("--above", most(bars.filter(isAbove)));
+      root.style.setProperty("--below", most(bars.filter((bar) => !isAbove(bar))));
+    });
+    for (const bar of bars) watch.observe(bar);
+    document.addEventListener("toggle", ({ target }) => {
+      if (!target.open || !target.matches("details:not(.filter, .menu)")) return;
+      if (!target.contains(document.activeElement)) return;
+      target.lastElementChild.scrollIntoView({ block: "nearest" });
+      target.firstElementChild.scrollIntoView({ block: "nearest" });
+    }, true);
+  }
   function foldMenus() {  // menus close on Escape, and when something else is chosen
     const pages = document.querySelector(".menu");
     const narrow = matchMedia("(max-width: 800px)");
