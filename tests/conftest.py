@@ -43,6 +43,7 @@ def pytest_collection_finish() -> None:
 
 
 if TYPE_CHECKING:  # what serves pages is imported by the tests of pages alone
+    from support.browsing import Visitor
     from support.pages import Programme, Served
 
 # A busy machine is no fault. `--hypothesis-profile thorough` tries a thousand examples where a test
@@ -170,6 +171,23 @@ def reading(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     shutil.copytree(published, place)
     with serving(place) as it:
         yield it.alone()
+
+
+@pytest.fixture(scope="session")
+def browsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Visitor"]:
+    """A browser, and a server of its own: one for all tests of a process."""
+    from support.browsing import browsing
+
+    with browsing(tmp_path_factory.mktemp("browsed")) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def visitor(browsed: "Visitor") -> Iterator["Visitor"]:
+    """The same; what a test opens is closed after it: a page that plays on draws all the time."""
+    yield browsed
+    for context in browsed.browser.contexts:
+        context.close()
 
 
 @pytest.fixture(scope="session")

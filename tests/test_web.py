@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from support.factories import call, cue, measured, without_analysis
-from support.pages import EVIL, FROM_HERE, SAYS, Served, _told_apart, audible, serving
+from support.pages import EVIL, FROM_HERE, SAYS, Served, audible, serving, told_apart
 from support.warehouses import put
 from support.week import day
 from warmline.analysis import rate
@@ -244,7 +244,7 @@ def test_text_of_strangers_is_never_code(tmp_path: Path) -> None:
         direction=EVIL,
     )
     percent = audible(tmp_path, "half", direction="50 % (of it)", agent_id="bob")
-    put(tmp_path, evil, _told_apart(tmp_path, percent), without_analysis("broken"))
+    put(tmp_path, evil, told_apart(percent), without_analysis("broken"))
     with serving(tmp_path) as served:
         browser = served.alone()
         posted = {"id": EVIL, "start_s": "1", "kind": "comment", "text": EVIL}
@@ -294,8 +294,7 @@ def test_simulated_calls_stand_apart_on_every_page(tmp_path: Path) -> None:
     """A line of a chart that joins real calls and simulated ones would look like a collapse."""
     real = audible(tmp_path, "ann-1")
     answered = cue(1, 3.2, 5.0, "I am worried", answer="affective", answer_turn_index=2)
-    played = _told_apart(
-        tmp_path,
+    played = told_apart(
         audible(
             tmp_path,
             "played-1",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from warmline.query.calls import CallPage
-from warmline.web.found import expected
+from warmline.web.found import Finding, Place, expected, read_once
 from warmline.web.moments import moment_of
 from warmline.web.scorecards import Form, parse_form
 
@@ -34,6 +34,37 @@ def test_a_feeling_is_heard_from_its_sentence_to_the_end_of_the_agents_turn(
     assert 31.5 < heard.start_s < 33.0 and heard.end_s == 49.0 and heard.goes_on_to_s is None
     assert [turn["turn_index"] for turn in heard.turns] == [0, 1], "and read in full"
     assert heard.reply == turns[1]
+
+
+def place_of(turns: list[dict[str, Any]], text: str, **more: Any) -> Place:
+    return Place(0.0, 1.0, text, 0.0, 1.5, tuple(turns), **more)
+
+
+def test_words_are_read_as_whole_sentences_after_what_was_said_before_them() -> None:
+    long = "I will look. " * 14
+    turns = turns_of(
+        ("customer", 0.0, 9.0, f"{long}My card is gone. Can you help?"),
+        ("agent", 9.0, 20.0, f"I see. I will send a new one, by Monday. {long}"),
+        ("customer", 20.0, 21.0, "Fine."),
+    )
+    before, words = place_of(turns, "I will send a new …").in_context
+    assert before["text"].startswith("… ") and before["text"].endswith("is gone. Can you help?")
+    assert words["text"] == "I see. I will send a new one, by Monday. …"
+    cue = felt(5.0, 6.0, "My card is gone", answered=True, answer_text="I see.")
+    told, answer = place_of(turns[:2], "My card is gone", cue=cue).in_context
+    assert told["text"] == "… I will look. My card is gone. …"
+    assert answer["text"] == "I see. …"
+    assert place_of(turns, "of this nothing").in_context == tuple(turns)
+
+
+def test_each_turn_stands_once_beside_a_question() -> None:
+    turns = turns_of(*[("agent", t, t + 1.0, str(t)) for t in (0.0, 1.0, 2.0, 3.0)])
+    first, second = place_of(turns[:3], "0.0"), place_of(turns[1:], "2.0")
+    found = read_once(
+        [Finding("count", "a", None, (first, second)), *[Finding("count", "b", None, (second,))]]
+    )
+    read = [[t["text"] for t in p.turns] for each in found for p in each.places]
+    assert read == [["0.0", "1.0", "2.0"], ["3.0"], []]
 
 
 def test_a_long_moment_ends_with_the_sentence_that_runs_and_says_that_it_goes_on() -> None:

@@ -112,9 +112,11 @@ def test_a_call_is_scored_beside_its_sound_its_words_and_what_was_found(tmp_path
     filled = re.findall(r'name="(\w+)" value="(\w+)" checked', quick)
     folded = quick.partition('<section class="found"')[2]
     assert filled == [("settled", "yes")] and 'id="q-settled"' in folded, "found, and to be heard"
-    assert 'name="settled.by" value="machine"' in folded and "2 of 2 left" in quick
+    assert 'name="settled.by" value="machine"' in folded and "2 of 3 questions left" in quick
     asked_now = quick.partition('<section class="found"')[0]
-    assert re.search(r'class="rests taken">.*<q>your account number</q>', folded), "the words"
+    rests = re.search(r'class="rests taken">(.*?)</div>', folded, re.DOTALL)
+    assert rests and "what is your account number" in rests[1], "the whole sentence"
+    assert "I am worried that my card was stolen" in rests[1], "and what was said before it"
     assert 'data-offered="no"' in asked_now, "what counts against the agent"
     assert " checked" not in blind.partition('id="scoring"')[2].partition("</form>")[0]
     assert refused.status_code == 422 and "every answer is your own" in refused.text
@@ -275,8 +277,20 @@ def test_a_form_speaks_the_language_of_the_page(tmp_path: Path) -> None:
 
 
 def test_after_a_score_the_next_call_that_waits_is_offered(browser: Any, served: Served) -> None:
-    listed = browser.get("/calls?days=all").text
-    assert 'href="/call/score?id=ann-1&amp;form=quick"' in listed, "scored from the list"
+    listed = browser.get("/calls?days=all&sort=length").text
+    link = re.search(r'href="(/call/score\?id=ann-1[^"]+)"', listed)
+    assert link, "scored from the list"
+    form = browser.get(html.unescape(link[1])).text
+    assert 'name=".list" value="sort=length&amp;days=all"' in form
+    from_list = {".list": "sort=length&days=all"} | answers(served)
+    saved = send(browser, "/call/score", id="bob-1", save="final", **from_list)
+    shown = text_of(browser.get(saved.headers["location"]))
+    assert "Score the next call: ann-1 1 of 3 in this list" in shown
+    back = '<a href="/calls?sort=length&amp;days=all#call-bob-1">Back to the list</a>'
+    assert back in browser.get(saved.headers["location"]).text
+    dated, every = "sort%3Dlength", "sort%3Dlength%26days%3Dall"
+    assert "3 of 3 in this list" in browser.get(f"/call?id=broken&list={every}").text
+    assert "not in this list any more" in browser.get(f"/call?id=broken&list={dated}").text
     send(browser, "/sample", n="5", seed="1", days="all")
     work = browser.get("/work").text
     waiting = re.findall(r'<th scope="row"><a href="/call\?id=([\w-]+)"', work)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.pages import RATE_HZ, Served, _told_apart, audible, serving, sound_of
+from support.pages import RATE_HZ, Served, audible, serving, sound_of, told_apart
 from support.warehouses import put
 from warmline import landing
 from warmline.errors import QueryError
@@ -151,6 +151,12 @@ def test_a_recording_that_is_another_one_now_is_not_played(
         assert browser.get(sound_of(browser, "moved")).status_code == 422
         Path(analysis.recording.path).unlink()
         assert "is not at" in browser.get("/call", params={"id": "moved"}).text
+        form = browser.get("/call/score?id=moved").text
+        assert "This call cannot be heard" in form and "▶" not in form
+        for page in ("/feelings?days=all", "/agent?id=ann", "/calls?phrase=worried&days=all"):
+            listed = browser.get(page).text
+            assert "data-clip " not in listed and "no sound" in listed, page
+            assert "its recording is not at" in listed, "where it would play"
 
 
 def test_a_second_of_a_long_call_is_heard_without_decoding_the_rest(tmp_path: Path) -> None:
@@ -230,7 +236,7 @@ def compared_by_hand(sounds: SoundCache) -> Iterator[Callable[[], None]]:
 def test_waveforms_that_were_kept_are_drawn_without_the_recording(tmp_path: Path) -> None:
     made = audible(tmp_path, "kept")
     pcm = decode(Path(made.recording.path), RecordingSettings()).pcm
-    older_one = _told_apart(tmp_path, audible(tmp_path, "older"))
+    older_one = told_apart(audible(tmp_path, "older"))
     put(tmp_path, replace(made, peaks=level_peaks(pcm)), older_one)
     with serving(tmp_path) as served:
         lead, reviewer = served.logged_in(Role.LEAD), served.logged_in(Role.REVIEWER)
