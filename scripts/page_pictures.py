@@ -34,6 +34,7 @@ PAGES = (
     ("phrase", "/calls?phrase=third+time&days=all", 640, 800),
     ("work", "/work", 760, 900),
     ("score", "/call/score?id=lost-card&form=quick", 800, 900),
+    ("form", "/form?name=quick", 620, 800),
     ("evaluation", "/evaluation?id=1", 800, 900),
     ("people", "/people", 560, 800),
     ("agent", "/agent?id=marcus.reed", 1500, 1300),

@@ -21,6 +21,7 @@ PAGES = (
     "/call/score?id=cat-1&list=days%3Dall",
     "/call/score?id=no-sound",
     "/work",
+    "/form?name=quick",
     "/evaluation?id=1",
     "/playlist?id=1",
     "/calibrations",

@@ -1,5 +1,6 @@
 """A quality programme on the pages: coaching, calibration, samples, clips."""
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
@@ -253,3 +254,32 @@ def test_an_own_decision_is_not_called_something_given_since(served: Served) -> 
     assert "These are the answers of your decision; the version before it is kept." in own
     assert "given anew" not in own
     assert "It was given anew since the version" in text_of(rea.get(done.headers["location"]))
+
+
+def test_a_form_is_changed_on_a_page_and_is_a_file_like_any_other(served: Served) -> None:
+    lead, path = served.logged_in(Role.LEAD), served.site.warehouse.path
+    page = lead.get("/form?name=quick").text
+    fields = {
+        re.search(r'name="([^"]+)"', tag)[1]: html.unescape(re.search(r'value="([^"]*)"', tag)[1])  # type: ignore[index]
+        for tag in re.findall(r"<input[^>]*>", page)
+        if 'type="checkbox"' not in tag or " checked" in tag
+    }
+    fields |= {"title": "Ours", "weight.1": "2,5", "text.0": "", "order.2": "0"}
+    fields |= {"text.3": "Said “goodbye” \\ thanks", "section.3": "End", "measure.3": "thanks"}
+    wrong = send(lead, "/form", **fields | {"measure.3": "mood"})
+    assert wrong.headers["x-field"] == "measure.3" and "No measure is called" in wrong.text
+    assert not path.with_suffix(".forms").exists(), "nothing is kept of what is wrong"
+    assert send(lead, "/form", **fields).status_code == 303
+    kept = forms(path)
+    assert kept.keys() == {"quick", "conversation"}, "no form is lost by having one's own"
+    asked = [(q.id, q.weight, q.text, q.measures) for q in kept["quick"].questions]
+    assert [q[0] for q in asked] == ["settled", "feelings_answered", "said_goodbye_thanks"]
+    assert asked[1][1] == 2.5 and asked[2][2:] == ("Said “goodbye” \\ thanks", ("thanks",))
+    assert kept["quick"].questions[0].text_in["de"].startswith("Hat gesagt"), "and its German"
+    assert kept["quick"].content.title == "Ours" and not kept["quick"].content.title_in
+    assert send(lead, "/form", **fields).status_code == 409, "it was changed since it was opened"
+    begun = send(lead, "/form", title="Ours", **{"text.0": "A", "section.0": "S"})
+    assert begun.headers["location"] == "/form?name=ours"
+    since = forms(path)["ours"].sha256
+    assert send(lead, "/form", name="ours", since=since, do="remove").status_code == 303
+    assert forms(path).keys() == {"quick", "conversation"}

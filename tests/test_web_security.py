@@ -76,6 +76,8 @@ ROUTES = {
     "GET /evaluation": NAMED,
     "POST /evaluation/answer": LEADS | {Role.AGENT},
     "POST /evaluation/decide": LEADS,
+    "GET /form": LEADS,
+    "POST /form": LEADS,
     "GET /work": ANYBODY,
     "POST /sample": REVIEWS,
     "POST /done": REVIEWS,

@@ -54,6 +54,7 @@ from warmline.web.disputes import (
     export_scores,
     show_evaluation,
 )
+from warmline.web.form_editor import save_form_text, show_form_editor
 from warmline.web.listing import export_calls, list_calls, list_unanswered
 from warmline.web.oidc import (
     CALLBACK,
@@ -190,6 +191,8 @@ def _routes(site: Site) -> list[Route | Mount]:
         get("/evaluation", show_evaluation, Right.NAMES),
         post("/evaluation/answer", answer_evaluation, Right.APPEAL),
         post("/evaluation/decide", decide_dispute, Right.LEAD),
+        get("/form", show_form_editor, Right.LEAD),
+        post("/form", save_form_text, Right.LEAD),
         get("/work", show_work),
         post("/sample", draw_sample, Right.REVIEW),
         post("/done", end_assignment, Right.REVIEW),

@@ -244,6 +244,18 @@ def parse_form(name: str, text: str) -> Form:
     return form
 
 
+def checked_form(name: str, text: str) -> Form:
+    """Return the form of a TOML text that is to be used. Raises as `parse_form`, and naming a
+    question that has the name of another field of the page.
+    """
+    form = parse_form(name, text)
+    if taken := sorted(_TAKEN & {question.id for question in form.questions}):
+        raise QueryError(
+            f"{name}.toml: question {taken[0]!r}: the page sends a field of that name itself"
+        )
+    return form
+
+
 def score(form: Form, answers: dict[str, str]) -> Score:
     """Return what the answers come to: weights of yes over weights of all that applied.
 
@@ -557,9 +569,4 @@ def _read_form(path: Path) -> Form:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as e:
         raise QueryError(f"{path}: cannot be read ({one_line(str(e))})") from e
-    form = parse_form(path.stem, text)
-    if taken := sorted(_TAKEN & {question.id for question in form.questions}):
-        raise QueryError(
-            f"{path}: question {taken[0]!r}: the page sends a field of that name itself"
-        )
-    return form
+    return checked_form(path.stem, text)
