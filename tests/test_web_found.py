@@ -7,6 +7,7 @@ import pytest
 from warmline.query.calls import CallPage
 from warmline.web.found import Finding, Place, expected, read_once
 from warmline.web.moments import moment_of
+from warmline.web.quotes import five_quotes
 from warmline.web.scorecards import Form, parse_form
 
 Turn = tuple[str, float, float, str]
@@ -95,10 +96,28 @@ measure = "next_step"
 """
 
 
-def looked_for(form: Form, *said: Turn) -> dict[str, list[list[str]]]:
+def page_of(turns: list[dict[str, Any]], **rows: Any) -> CallPage:
     lists: dict[str, Any] = {name: [] for name in CallPage.__dataclass_fields__}
-    page = CallPage(**lists | {"turns": turns_of(*said)})
-    found = expected(page, form, {"identity": [], "next": []})
+    return CallPage(**lists | {"turns": turns} | rows)
+
+
+def test_what_is_quoted_already_is_not_quoted_again_as_the_feeling() -> None:
+    said = ("I am so sad that my card is gone.", "And I am worried.")
+    turns = turns_of(*[("customer", 9.0 * i, 9.0 * i + 8, text) for i, text in enumerate(said)])
+    turns = [turn | {"word_count": 9} for turn in turns]
+    cues = [
+        felt(0.0, 1.0, "I am so sad", strength=0.9, answered=True),
+        felt(9.0, 10.0, "I am worried", strength=0.6, answered=True) | {"turn_index": 1},
+    ]
+    call = {"duration_s": 18.0, "no_ledger_reason": None}
+    wanted, feeling, *_ = five_quotes(page_of(turns, opportunities=cues, call=call))
+    assert (wanted.text, feeling.text) == said
+    alone = five_quotes(page_of(turns, opportunities=cues[:1], call=call))
+    assert alone[1].text == said[0], "where there is no other"
+
+
+def looked_for(form: Form, *said: Turn) -> dict[str, list[list[str]]]:
+    found = expected(page_of(turns_of(*said)), form, {"identity": [], "next": []})
     return {q: [[turn["text"] for turn in place.turns] for place in found[q]] for q in found}
 
 

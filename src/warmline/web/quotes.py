@@ -40,9 +40,12 @@ def five_quotes(page: CallPage) -> list[Quote]:
     Each is a sentence that was said, taken from the rows of the call; nothing is put into words
     here.
     """
+    wanted = _quote(
+        page, "What the customer wanted", _wanted(page), "no turn of the customer is known"
+    )
     return [
-        _quote(page, "What the customer wanted", _wanted(page), "no turn of the customer is known"),
-        _quote(page, "What it felt like", _felt(page), _no_cue(page)),
+        wanted,
+        _quote(page, "What it felt like", _felt(page, wanted.text or ""), _no_cue(page)),
         _quote(page, "What was promised", _promised(page), "no promise was recognised"),
         _quote(page, "How it ended", _ended(page), "nobody said how it ended"),
         _quote(page, "What is open", _open(page), _nothing_open(page)),
@@ -79,8 +82,10 @@ def _wanted(page: CallPage) -> Row | None:
     return own[0] if own else None
 
 
-def _felt(page: CallPage) -> Row | None:
-    return max(page.opportunities, key=lambda cue: cue["strength"], default=None)
+def _felt(page: CallPage, quoted: str) -> Row | None:
+    """Return the strongest feeling, if there is another, one that is not in what is quoted."""
+    others = [cue for cue in page.opportunities if _sentence(page, cue) not in quoted]
+    return max(others or page.opportunities, key=lambda cue: cue["strength"], default=None)
 
 
 def _no_cue(page: CallPage) -> str:
