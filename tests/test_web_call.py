@@ -306,7 +306,7 @@ def test_an_older_verdict_that_says_nothing_else_is_told_beside_the_rate(
     browser: Any, folder: Path
 ) -> None:
     call_it_wrong(folder)
-    told = "listeners say that 1 feeling is wrong, and not what would be right: the numbers stay"
+    told = "listeners say that 1 feeling is wrong, but not what would be right: the numbers stay"
     for place in ("/call?id=ann-1", "/calls?days=all"):
         assert text_of(browser.get(place)).count(told) == 1, place
 

@@ -168,7 +168,7 @@ def test_what_customers_say_is_counted_whole_and_says_what_is_quoted(tmp_path: P
     with serving(tmp_path / "said") as served:
         page = text_of(served.logged_in(Role.LEAD).get("/report?days=all"))
     assert "fear, anxiety 2 " in page and long_enough in page and "you idiot" not in page
-    assert "hostile words 1 None of them is of that length" in page
+    assert "hostile words 1 None of them has that length" in page
     assert "those of 20 to 240 characters" in page
     with serving(tmp_path / "none") as served:
         page = text_of(served.logged_in(Role.LEAD).get("/report?days=all"))

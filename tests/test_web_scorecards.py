@@ -355,7 +355,7 @@ def test_who_scored_a_call_or_appealed_decides_only_where_no_other_lead_is(serve
     refused = send(lead, "/evaluation/decide", **decide)
     assert refused.status_code == 422 and "another lead decides: olga" in refused.text
     work = text_of(lead.get("/work"))
-    assert "None waits for you" in work and "olga decides" in work
+    assert "None is waiting for you" in work and "olga decides" in work
     assert "What you scored last" in work
     assert "You appealed, so a lead" in text_of(lead.get(address))
     assert "customer: “I am worried" in text_of(lead.get(address)), "the words behind a no"
