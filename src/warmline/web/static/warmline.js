@@ -369,6 +369,7 @@
       tell();
     };
     quiet = () => {
+      if (!sound.paused) return;  // the next question's has begun
       for (const each of all(".hear-it.playing", form)) each.classList.remove("playing");
       tell();
     };
