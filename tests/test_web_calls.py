@@ -105,7 +105,7 @@ def test_a_list_is_sorted_by_its_headings_page_by_page(
             found = []
             while address:
                 text = page.get(address).text
-                found += re.findall(r'<th scope="row"><a href="/call\?id=(\w)"', text)
+                found += re.findall(r'<th scope="row"><a href="/call\?id=(\w)[&"]', text)
                 more = re.search(r'role="button" class="secondary" href="([^"]+)"', text)
                 address = html.unescape(more[1]) if more else ""
             return found

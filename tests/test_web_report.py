@@ -34,7 +34,7 @@ def test_the_report_counts_a_period_and_its_file_names_nobody(programme: Program
     assert "“my card is lost and nobody calls me back”" in page
     assert "address 1 of 3" in page, "who waited, by reason"
     listed = lea.get("/report?team=blue").text.partition("that nobody answered")[2]
-    worst = re.findall(r'data-call="([\w-]+)"', listed.partition("<h2>")[0])
+    worst = re.findall(r'/call\?id=([\w-]+)#', listed.partition("<h2>")[0])
     assert worst and all(int(name[1:]) % 2 == 0 for name in worst), "odd ones were answered"
     assert "bills 1 of 13 2 24" in page, "minutes of the calls with hostile words"
     refused = lea.get("/report.html?days=all&agent=bob")
@@ -52,7 +52,7 @@ def test_the_report_counts_a_period_and_its_file_names_nobody(programme: Program
     assert programme.rea.get("/report.html?days=all").status_code == 403
     assert "fraud 0 of 0" in text_of(lea.get("/report?days=all&team=red")), "friction unknown"
     empty = text_of(lea.get("/report?queue=none&days=all"))
-    assert "These days and filters leave no analyzed call" in empty
+    assert "No analyzed call matches these days and filters" in empty
 
 
 def test_the_file_of_a_report_has_no_group_that_is_one_agent(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_the_report_and_the_list_of_feelings_have_one_order(tmp_path: Path) -> N
     with serving(tmp_path) as served:
         lead = served.logged_in(Role.LEAD)
         listed, reported = (
-            re.findall(r'data-call="([^"]+)"', lead.get(f"/{page}?days=all").text)
+            re.findall(r'/call\?id=([^"#]+)#', lead.get(f"/{page}?days=all").text)
             for page in ("feelings", "report")
         )
     assert [name[3:] for name in reported] == sorted(
