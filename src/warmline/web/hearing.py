@@ -1,6 +1,6 @@
 """What a user may hear of a call, and why a call cannot be heard."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from warmline.errors import WarmlineError
 from warmline.landing import peaks_of
@@ -44,8 +44,15 @@ def no_sound(visit: Visit, call: Row) -> str | None:
 
 def silent_calls(visit: Visit, reader: Reader, call_ids: Collection[str]) -> dict[str, str]:
     """Return those of these calls that this user cannot hear, each with the reason."""
-    rows = reader.rows(_CALLS, {"ids": sorted(set(call_ids))}) if call_ids else []
-    said = {row["call_id"]: no_sound(visit, row) for row in rows}
+    if not call_ids:
+        return {}
+    return silent_among(visit, reader.rows(_CALLS, {"ids": sorted(set(call_ids))}))
+
+
+def silent_among(visit: Visit, rows: Sequence[Row]) -> dict[str, str]:
+    """Return the same of rows that have a `call_id`, a `path` and `redactions`."""
+    calls = {row["call_id"]: row for row in rows}
+    said = {call_id: no_sound(visit, row) for call_id, row in calls.items()}
     return {call_id: reason for call_id, reason in said.items() if reason is not None}
 
 

@@ -34,7 +34,7 @@ from warmline.web.filters import (
     sorted_calls,
     sorted_value,
 )
-from warmline.web.hearing import silent_calls
+from warmline.web.hearing import silent_among, silent_calls
 from warmline.web.moments import with_moments
 from warmline.web.names import reason_words
 from warmline.web.scorecards import Evaluation, evaluations_of, forms
@@ -74,8 +74,8 @@ WITH picked AS (
 )
 SELECT
     calls.call_id, calls.call_no, calls.started_at, calls.agent_id, calls.queue,
-    calls.is_simulated, o.opportunity_index, o.turn_index, o.kind, o.strength, o.probability,
-    o.start_s, o.end_s, o.text, o.answer, o.answer_turn_index
+    calls.is_simulated, calls.path, calls.redactions, o.opportunity_index, o.turn_index, o.kind,
+    o.strength, o.probability, o.start_s, o.end_s, o.text, o.answer, o.answer_turn_index
 FROM picked
 INNER JOIN calls ON calls.call_no = picked.call_no
 INNER JOIN facts.opportunities AS o
@@ -258,7 +258,7 @@ def list_unanswered(visit: Visit) -> Response:
             filters=filters,
             is_newest=is_newest,
             rows=rows_for(visit, shown),
-            silent=silent_calls(visit, reader, {row["call_id"] for row in shown}),
+            silent=silent_among(visit, shown),
             elsewhere=other_days(visit, reader, asked),
             has_more=len(rows) > _MOST_FEELINGS,
             verdicts=said,
