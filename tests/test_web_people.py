@@ -137,7 +137,9 @@ def test_agents_and_teams_say_in_words_whether_a_week_is_a_change(tmp_path: Path
     for page in (agent, team):
         assert "Week of 2026-11-16 beside the weeks before (1):" in page
         assert "<strong>no change can be told</strong>" in page
-        assert "includes the 0% of before" in page and "feelings of one call are treated alike" in page
+        assert (
+            "includes the 0% of before" in page and "feelings of one call are treated alike" in page
+        )
         assert "the first row is of 2026-11-16 to 2026-11-22." in page, "its days are said"
     assert "die erste Zeile ist die vom 16.11.2026 bis 22.11.2026." in german
     assert "Woche vom 16.11.2026 neben den Wochen davor (1):" in german

@@ -34,7 +34,7 @@ def test_the_report_counts_a_period_and_its_file_names_nobody(programme: Program
     assert "“my card is lost and nobody calls me back”" in page
     assert "address 1 of 3" in page, "who waited, by reason"
     listed = lea.get("/report?team=blue").text.partition("that nobody answered")[2]
-    worst = re.findall(r'/call\?id=([\w-]+)#', listed.partition("<h2>")[0])
+    worst = re.findall(r"/call\?id=([\w-]+)#", listed.partition("<h2>")[0])
     assert worst and all(int(name[1:]) % 2 == 0 for name in worst), "odd ones were answered"
     assert "bills 1 of 13 2 24" in page, "minutes of the calls with hostile words"
     refused = lea.get("/report.html?days=all&agent=bob")

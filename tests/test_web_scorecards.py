@@ -323,7 +323,7 @@ def test_ones_own_result_can_be_corrected_until_somebody_acts_on_it(served: Serv
     assert "she greets at 0:01" in corrected, "who was evaluated reads why"
     assert '<ol class="steps" reversed>' in corrected, "the first version is number 1"
     before = first.headers["location"]
-    assert "It was given anew since" in rea.get(before).text and "100%" in rea.get(before).text
+    assert "There is a newer version" in rea.get(before).text and "100%" in rea.get(before).text
     (opened,) = set(
         re.findall(r'href="/evaluation\?id=(\d+)&amp;version=\1"', rea.get(before).text)
     ) - {number_in(second.headers["location"])}
