@@ -105,5 +105,5 @@ def contents(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
                 f"SELECT COLUMNS(c -> c <> 'call_no') FROM {name} ORDER BY ALL"
             ).fetchall()
             for name in tables
-            if name not in ("runs", "marts")
+            if name not in ("runs", "marts", "rescored_calls", "rescorings")
         }

@@ -37,4 +37,6 @@ SELECT 'models', count(*) FROM models WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
 SELECT 'metrics', count(*) FROM metrics WHERE call_id IS NULL HAVING count(*) > 0
 UNION ALL
-SELECT 'call_measures', count(*) FROM call_measures WHERE call_id IS NULL HAVING count(*) > 0;
+SELECT 'call_measures', count(*) FROM call_measures WHERE call_id IS NULL HAVING count(*) > 0
+UNION ALL
+SELECT 'rescored_calls', count(*) FROM rescored_calls WHERE call_id IS NULL HAVING count(*) > 0;

@@ -21,6 +21,7 @@ from warmline.landing.feedback import read_outcomes
 from warmline.landing.rows import Reader, VanishedError, live_of
 from warmline.landing.store import LandedFile
 from warmline.settings import ProfileSettings
+from warmline.warehouse.rescoring import note_scores
 from warmline.warehouse.tables import SqlFile, digest, loaded_tables, sql_files, staging
 
 _ROWS_AT_ONCE = 1000
@@ -208,18 +209,20 @@ def leave_away(con: duckdb.DuckDBPyConnection, keys: Collection[str]) -> list[st
     return [key for (key,) in gone]
 
 
-def load(con: duckdb.DuckDBPyConnection, reader: Reader) -> Loading:
+def load(con: duckdb.DuckDBPyConnection, reader: Reader, before: str | None = None) -> Loading:
     """Remove what is gone, load what is new or changed.
 
-    Leaves the numbers of all calls that it touched in the temporary table `touched`.
-    Raises UnreadableError or VanishedError when landing files turn out damaged or are replaced
-    while they are read; the warehouse is then half loaded and of no use.
+    `before` is the attached warehouse that has earlier analyses of these calls; None is this one.
+    The temporary table `touched` then has the numbers of all calls that were. Raises
+    UnreadableError or VanishedError when landing files turn out damaged or are replaced meanwhile;
+    the warehouse is then half loaded and of no use.
     """
     con.execute(_LIVE)
     con.execute(_WANTED)
     con.execute(_OUTDATED)
     con.execute(_TOUCHED)
     con.execute(_TEXTS.format(name="texts_before", touched="outdated"))
+    note_scores(con, before)
     if con.execute("FROM outdated LIMIT 1").fetchone():  # most nights only add calls
         for table in loaded_tables():
             con.execute(
@@ -380,10 +383,9 @@ def _forget(con: duckdb.DuckDBPyConnection, name: str) -> None:
     con.execute("DELETE FROM landing.outcome_lines WHERE file = $file", {"file": name})
 
 
-# The marts, tables that sum up calls, are filled block by block of call numbers: every row has the
-# number of its call, or of the first call of its block, in `call_no`. So a night fills the blocks
-# of what it touched, adding up floats anew and never taking any off. What has no `$first` in it is
-# filled as a whole, every time.
+# The marts, tables that sum up calls, are filled by blocks of call numbers: a row has the number of
+# its call, or of the first call of its block, in `call_no`. So a night fills anew the blocks of what
+# it touched, and takes no float off a sum. What has no `$first` in it is filled as a whole.
 
 CALLS_IN_BLOCK = 20_000
 
@@ -409,12 +411,8 @@ def summarize(con: duckdb.DuckDBPyConnection) -> None:
 
 def _blocks(con: duckdb.DuckDBPyConnection, table: str) -> list[int]:
     """Return the call numbers at which the blocks of a table begin."""
-    return [
-        first
-        for (first,) in con.execute(
-            f"SELECT DISTINCT call_no - call_no % {CALLS_IN_BLOCK} AS first FROM {table} ORDER BY 1"
-        ).fetchall()
-    ]
+    first = f"SELECT DISTINCT call_no - call_no % {CALLS_IN_BLOCK} FROM {table} ORDER BY 1"
+    return [number for (number,) in con.execute(first).fetchall()]
 
 
 def _fill_mart(con: duckdb.DuckDBPyConnection, mart: SqlFile, blocks: Sequence[int]) -> None:

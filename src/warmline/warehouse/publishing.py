@@ -410,7 +410,7 @@ class _Job:
             if is_rebuilt:
                 names = tuple(table.table for table in loaded_tables())
                 carry_over_unreadable_calls(con, names, forgotten_keys(self.landing_dir))
-            return load(con, landing)
+            return load(con, landing, YESTERDAY if is_rebuilt else None)
 
     def _sweep(self, con: duckdb.DuckDBPyConnection) -> None:
         """Remove what was erased but landed again since, from a run that was under way."""

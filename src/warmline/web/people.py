@@ -43,6 +43,8 @@ ORDER BY agent_id, is_simulated
 """
 _WEEKS = "SELECT * FROM {agent_week} WHERE agent_id = $agent ORDER BY week DESC NULLS LAST"
 _PROFILE = "SELECT * FROM {agent_profile} WHERE agent_id = $agent ORDER BY component, is_simulated"
+_SHOWN_RESCORINGS = 5
+_RESCORINGS = "SELECT * FROM rescorings ORDER BY run_id DESC, stage, calls_changed DESC, name"
 _TEAM_WEEKS = "SELECT * FROM {team_week} WHERE team = $team ORDER BY week DESC NULLS LAST"
 #: The same of a team so small that `team_week` keeps its figures back, for who may see each agent.
 _FEW_AGENTS_WEEKS = """
@@ -200,7 +202,27 @@ def show_measures(visit: Visit) -> Response:
             | {"validation": _NO.sub("", row["validated"])}
             for row in rows
         ]
-        return visit.page("measures.html", reader, rows=shown, heard=heard)
+        again = _rescorings(visit, reader)
+        return visit.page("measures.html", reader, rows=shown, heard=heard, rescorings=again)
+
+
+def _rescorings(visit: Visit, reader: Reader) -> list[Row]:
+    """What the last times changed that calls were analyzed again, by publishing and stage.
+
+    Who may see only their own calls sees none of it.
+    """
+    if not visit.user.may(Right.ALL_CALLS):
+        return []
+    names_calls = visit.user.may(Right.NAMES)
+    found: dict[tuple[int, str], Row] = {}
+    for row in reader.rows(_RESCORINGS):
+        again = found.setdefault(
+            (row["run_id"], row["stage"]), row | {"calls": row["calls_rescored"], "changes": []}
+        )
+        if row["name"]:
+            call = row["most_changed_call_id"] if names_calls else None
+            again["changes"].append(row | {"call": call})
+    return list(found.values())[:_SHOWN_RESCORINGS]
 
 
 def _with_values(definition: str, settings: Settings) -> str:

@@ -1,0 +1,104 @@
+"""What analyzing calls again changed is kept: which stage, which calls, which measures, how far."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+
+from support.factories import ANALYZED_AT, measured
+from support.pages import serving, text_of
+from support.warehouses import put, rich, rows
+from warmline.analysis import CallAnalysis, missing_metric
+from warmline.landing.rewriting import Selection, erase
+from warmline.web.accounts import Role
+
+SCORED = {"speech": "s1", "words": "w1", "language": "l1", "empathy": "e1"}
+RESCORED = SCORED | {"language": "l2", "empathy": "e2"}
+SUMMARY = """
+SELECT stage, calls_rescored, name, calls_changed, calls_with_a_value_now, mean_before, mean_after,
+    largest_change, most_changed_call_id
+FROM rescorings ORDER BY name
+"""
+EACH = "SELECT call_id, run_id, stage, changes FROM rescored_calls ORDER BY call_id"
+SILENT = {"name": "hold_s", "before": None, "after": 4.0}
+
+
+def scored(
+    call_id: str, stages: dict[str, str], day: int, *, dead_air_s: float, **others: str
+) -> CallAnalysis:
+    """A call with a measure that changes, one that stays, and one that comes with `RESCORED`."""
+    on_hold = measured("hold_s", None, 4.0)
+    if stages is SCORED:
+        on_hold = missing_metric("hold_s", None, "not heard")
+    metrics = [measured("dead_air_s", None, dead_air_s), measured("non_talk_s", None, 9.0), on_hold]
+    parts = {"metrics": metrics, "cues": [], "moments": [], "stages": stages}
+    return rich(call_id, **parts, analyzed_at=ANALYZED_AT + timedelta(days=day), **others)
+
+
+def rescore(folder: Path) -> None:
+    """Two calls are analyzed again with another reader, of which one has another value."""
+    put(folder, *(scored(name, SCORED, 0, dead_air_s=1.0) for name in "abc"))
+    assert rows(folder, EACH) == []
+    put(folder, scored("a", RESCORED, 1, dead_air_s=1.0), scored("b", RESCORED, 1, dead_air_s=3.0))
+
+
+def test_what_changed_is_said_by_stage_and_measure(tmp_path: Path) -> None:
+    """Calls without another value count, and a value that could not be given is told apart."""
+    rescore(tmp_path)
+    assert rows(tmp_path, SUMMARY) == [
+        ("language", 2, "dead_air_s", 1, 0, 1.0, 3.0, 2.0, "b"),
+        ("language", 2, "hold_s", 2, 2, None, None, None, "a"),
+    ]
+
+
+def test_it_stays_until_the_call_is_scored_again(tmp_path: Path) -> None:
+    """Other metadata, another name and tables that are built anew leave it as it was."""
+    rescore(tmp_path)
+    before = rows(tmp_path, EACH)
+    assert before == [
+        ("a", 2, "language", [SILENT]),
+        ("b", 2, "language", [{"name": "dead_air_s", "before": 1.0, "after": 3.0}, SILENT]),
+    ]
+    put(tmp_path, scored("b", RESCORED, 2, dead_air_s=3.0, team="loans"))
+    assert rows(tmp_path, EACH) == before
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as con:
+        con.execute("UPDATE runs SET tables_sha256 = 'of before'")
+    put(tmp_path)
+    assert rows(tmp_path, EACH) == before
+    put(tmp_path, scored("b", RESCORED | {"words": "w2"}, 3, dead_air_s=2.0))
+    assert rows(tmp_path, EACH)[1:] == [
+        ("b", 5, "words", [{"name": "dead_air_s", "before": 3.0, "after": 2.0}])
+    ]
+
+
+def test_it_is_noted_when_the_tables_are_built_anew_at_the_same_time(tmp_path: Path) -> None:
+    """A new version has other tables and other stages: its first night compares the two."""
+    put(tmp_path, *(scored(name, SCORED, 0, dead_air_s=1.0) for name in "ab"))
+    with duckdb.connect(str(tmp_path / "w.duckdb")) as con:
+        con.execute("UPDATE runs SET tables_sha256 = 'of before'")
+        con.execute("DROP VIEW rescorings")
+        con.execute("DROP VIEW rescored_calls")
+    put(tmp_path, scored("a", RESCORED, 1, dead_air_s=1.5))
+    assert [(row[0], row[3][0]["after"]) for row in rows(tmp_path, EACH)] == [("a", 1.5)]
+
+
+def test_it_goes_with_the_call(tmp_path: Path) -> None:
+    """Nothing is kept of a call that was erased."""
+    rescore(tmp_path)
+    erase(tmp_path / "landing", Selection(calls=frozenset({"b"})), tmp_path / "w.duckdb")
+    put(tmp_path)
+    assert [call_id for call_id, *_ in rows(tmp_path, EACH)] == ["a"]
+
+
+def test_the_page_of_measures_says_what_changed(tmp_path: Path) -> None:
+    """With the call that changed most for who may see it, without for a researcher."""
+    rescore(tmp_path)
+    with serving(tmp_path) as served:
+        lead, researcher, agent = (
+            text_of(served.logged_in(role, agent_id="7").get("/measures"))
+            for role in (Role.LEAD, Role.RESEARCHER, Role.AGENT)
+        )
+    assert "stage “language” 2 calls have another result of this stage." in lead
+    assert "dead air 1 0 0 1.00 → 3.00 2.00 b 2.00" in lead
+    assert "dead air 1 0 0 1.00 → 3.00 2.00 2.00" in researcher
+    assert "No call has been analyzed again" in agent and "→ 3.00" not in agent
