@@ -384,7 +384,7 @@ def _forget(con: duckdb.DuckDBPyConnection, name: str) -> None:
 
 
 # The marts, tables that sum up calls, are filled by blocks of call numbers: a row has the number of
-# its call, or of the first call of its block, in `call_no`. So a night fills anew the blocks of what
+# its call, or of the first call of its block, in `call_no`. So a night fills anew the blocks that
 # it touched, and takes no float off a sum. What has no `$first` in it is filled as a whole.
 
 CALLS_IN_BLOCK = 20_000
