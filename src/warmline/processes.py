@@ -30,7 +30,7 @@ def wait_passively() -> None:
     """Let linear algebra threads sleep while they wait, unless the user has set it otherwise.
 
     By default they spin, and take the CPUs they wait for from each other and from other programs.
-    Call this before torch, scikit-learn or CTranslate2 are loaded: they read the setting once.
+    Call this before torch or CTranslate2 are loaded: they read the setting once.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # GNU's OpenMP, which torch has
     os.environ.setdefault("KMP_BLOCKTIME", "0")  # Intel's and LLVM's, which CTranslate2 has

@@ -69,7 +69,7 @@ STAGES = (
     Stage("channels", 3, settings=("channels",)),
     Stage(
         "speech",
-        7,
+        8,
         after=("channels",),
         settings=("speech",),
         but_not=("speech.min_confidence",),

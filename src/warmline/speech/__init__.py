@@ -71,6 +71,7 @@ Labels = NDArray[np.int64]
 _PLAIN_MARGIN = 0.15
 _PLAIN_WINDOWS = 0.3
 _PLAIN_SHARE = 0.08
+_STARTS, _MOST_ROUNDS = 16, 100  # of the clustering
 _LONGEST_WEIGHT_S = 3.0  # beyond this a longer segment tells no more about a voice
 
 
@@ -139,13 +140,52 @@ def _plainly_two(judged: Voices, durations_s: NDArray[np.float64], two_voice_sha
 
 
 def _cluster(embeddings: Vectors, weights: NDArray[np.float64], count: int) -> Labels:
-    from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits
+    """Return the labels of k-means, the best of some starts far apart (k-means++).
 
-    # A handful of short vectors: threads would only cost.
-    with threadpool_limits(limits=1):
-        fitted = KMeans(count, n_init=16, random_state=0).fit(embeddings, sample_weight=weights)
-    return np.asarray(fitted.labels_, np.int64)
+    The starts are drawn from the same seed every time. scikit-learn has it as well, and takes a
+    second to import.
+    """
+    rng = np.random.default_rng(0)
+    found = [
+        _nearest(embeddings, weights, _far_apart(embeddings, weights, count, rng))
+        for _ in range(_STARTS)
+    ]
+    _, labels = min(found, key=lambda one: one[0])
+    return np.asarray(np.unique(labels, return_inverse=True)[1], np.int64)
+
+
+def _far_apart(
+    embeddings: Vectors, weights: NDArray[np.float64], count: int, rng: np.random.Generator
+) -> Vectors:
+    """Return segments to begin with, each likelier the farther it is from those before it."""
+    chance = weights
+    chosen: list[int] = []
+    while len(chosen) < count and chance.sum() > 0:
+        chosen.append(int(rng.choice(len(weights), p=chance / chance.sum())))
+        chance = weights * _distances(embeddings, embeddings[chosen]).min(axis=1)
+    return embeddings[chosen]
+
+
+def _nearest(
+    embeddings: Vectors, weights: NDArray[np.float64], centres: Vectors
+) -> tuple[float, Labels]:
+    """Return the sum of squared distances and each segment's nearest centre, when none moves."""
+    labels = np.full(len(embeddings), -1)
+    for _ in range(_MOST_ROUNDS):
+        distances = _distances(embeddings, centres)
+        before, labels = labels, distances.argmin(axis=1)
+        if (labels == before).all():
+            break
+        mine = (labels[:, None] == np.arange(len(centres))) * weights[:, None]
+        total = mine.sum(axis=0)[:, None]
+        centres = np.where(total > 0, mine.T @ embeddings / np.maximum(total, 1e-9), centres)
+    return float(weights @ distances.min(axis=1)), labels
+
+
+def _distances(embeddings: Vectors, centres: Vectors) -> NDArray[np.float64]:
+    """Return the squared distance of each segment, of unit length, from each centre."""
+    apart: NDArray[np.float64] = 1 - 2 * embeddings @ centres.T + np.square(centres).sum(axis=1)
+    return np.maximum(0.0, apart)
 
 
 def _centroid(embeddings: Vectors, weights: NDArray[np.float64]) -> Vectors:
