@@ -21,7 +21,7 @@ COMMENT ON COLUMN speech_overlaps.holder IS 'The party that had the floor.';
 COMMENT ON COLUMN speech_overlaps.holder_role IS 'Role of the holder.';
 COMMENT ON COLUMN speech_overlaps.entrant IS 'The party that came in.';
 COMMENT ON COLUMN speech_overlaps.entrant_role IS 'Role of the entrant: whose interruption it is.';
-COMMENT ON COLUMN speech_overlaps.kind IS 'backchannel, terminal_overlap, interruption, other, or unsure: voices on one channel, and an edge a tenth of a second off would make it another kind.';
+COMMENT ON COLUMN speech_overlaps.kind IS 'backchannel, terminal_overlap, interruption, other, or unsure: voices on one channel, and an edge 0.03 s off would make it another kind.';
 COMMENT ON COLUMN speech_overlaps.successful IS 'Of an interruption: the holder stopped and the entrant kept the floor.';
 COMMENT ON COLUMN speech_overlaps.cooperative IS 'Of an interruption: it agreed with the holder or completed the phrase; otherwise it is competitive.';
 COMMENT ON COLUMN speech_overlaps.turn_index IS 'The holder''s turn in which the overlap begins (turns.turn_index); NULL outside all of them.';

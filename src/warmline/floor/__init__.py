@@ -176,8 +176,8 @@ def _share_classed(sure: Sequence[Span], unsure: Sequence[Span]) -> float:
 def _unclassed(names: Sequence[str], party: str, unsure: Sequence[Span]) -> list[Metric]:
     """Return no values where the class of no entry is sure."""
     reason = (
-        f"the voices share a channel, and the class of no entry ({len(unsure)}) is sure to a tenth "
-        "of a second"
+        f"the voices share a channel, and the class of no entry ({len(unsure)}) is sure: another "
+        "edge, by 0.03 s, would make it another one"
     )
     return [missing_metric(name, party, reason) for name in names]
 
@@ -382,16 +382,16 @@ DEFINITIONS: tuple[MetricDefinition, ...] = (
         "Times the party came in while another held the floor, 0.3 s or more before the other "
         "ended, with at least 0.3 s of overlap and 1 s of speech. Counted for who came in. Where "
         "voices share a channel, coverage is the share of entries that would be of the same class "
-        "if their edges were a tenth of a second off; the others are not counted.",
+        "if their edges were 0.03 s off; the others are not counted.",
         _OVERLAP,
-        version=2,
+        version=3,
     ),
     _party(
         "interruptions_per_min",
         "per_min",
         "The party's interruptions per minute of the others' speech.",
         _OVERLAP,
-        version=2,
+        version=3,
     ),
     _party(
         "competitive_interruptions",
@@ -399,14 +399,14 @@ DEFINITIONS: tuple[MetricDefinition, ...] = (
         "Interruptions that neither open with agreement nor complete the other's phrase; coverage "
         "is the share of interruptions whose words were recognised.",
         _OVERLAP,
-        version=2,
+        version=3,
     ),
     _party(
         "successful_interruptions",
         "count",
         "Interruptions after which the other stops within 1 s and the party keeps the floor.",
         _OVERLAP,
-        version=2,
+        version=3,
     ),
     _party(
         "backchannels",
@@ -415,14 +415,14 @@ DEFINITIONS: tuple[MetricDefinition, ...] = (
         "where recognised, must be a listener's. More is not better. Coverage as for "
         "interruptions.",
         "Heldner & Edlund 2010; Reece 2023",
-        version=2,
+        version=3,
     ),
     _party(
         "backchannels_per_min",
         "per_min",
         "The party's backchannels per minute of the others' speech. A research column.",
         "Heldner & Edlund 2010; Reece 2023",
-        version=2,
+        version=3,
     ),
     _party(
         "response_latency_median_s",

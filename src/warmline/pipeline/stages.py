@@ -103,7 +103,7 @@ STAGES = (
     ),
     Stage(
         "floor",
-        3,
+        4,
         after=("turns",),
         settings=("floor", "speech.min_confidence"),
         data=("floor",),

@@ -1,7 +1,6 @@
 """Find each party's speech: by channel where channels are people, by voice where they are not."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,10 +11,8 @@ from warmline.processes import ProgressCallback, no_progress, part_of
 from warmline.recordings.sound import Sound
 from warmline.settings import SpeechSettings
 from warmline.speech.activity import (
-    Activity,
     Stretch,
     VoiceSegment,
-    activity_of_locals,
     audible_frames,
     cut_at_changes,
     find_tones,
@@ -24,7 +21,7 @@ from warmline.speech.activity import (
     share_with_two_voices,
     speech_frames,
     to_times,
-    two_voices,
+    with_overlaps,
     with_padding,
 )
 from warmline.speech.crosstalk import own_speech
@@ -305,26 +302,14 @@ def _by_voice(
         settings,
         one_expected,
     )
-    parties = _parties(voices)
-    stretches, votes = _stretches(voice_segments, parties), _votes(voice_segments, parties)
-    everybody = sorted(set(parties))
-    exclusive = [
-        SpeechSegment(start_s, end_s, stretch.party)
-        for stretch in stretches
-        for start_s, end_s in to_times([(stretch.start, stretch.end)], sound.duration_s)
-    ]
-    together = [
-        SpeechSegment(start_s, end_s, party)
-        for run in two_voices(activity, stretches, settings)
-        for party in _both(activity, votes, everybody, run)
-        for start_s, end_s in to_times([run], sound.duration_s)
-    ]
-    segments = exclusive + together
+    stretches = _stretches(voice_segments, _parties(voices))
+    exclusive = _segments(stretches, sound)
+    segments = _segments(with_overlaps(activity, stretches, settings), sound)
     reach = to_times(audible_frames(activity.speech, settings), sound.duration_s)
     return _speech(
         sound,
         SpeakerSource.DIARIZATION,
-        everybody,
+        sorted({s.party for s in stretches}),
         _Heard(segments, exclusive, with_padding(exclusive, reach)),
         voices.confidence,
         f"{voices.reason}; margin {voices.margin:.2f}",
@@ -376,37 +361,12 @@ def _stretches(voice_segments: Sequence[VoiceSegment], parties: Sequence[str]) -
     return joined
 
 
-def _votes(
-    voice_segments: Sequence[VoiceSegment], parties: Sequence[str]
-) -> dict[tuple[int, int], Counter[str]]:
-    """Return, for each local speaker of each window, how long its segments are each party's."""
-    votes: dict[tuple[int, int], Counter[str]] = {}
-    for segment, party in zip(voice_segments, parties, strict=True):
-        of_local = votes.setdefault((segment.window, segment.local), Counter())
-        of_local[party] += segment.end - segment.start
-    return votes
-
-
-def _both(
-    activity: Activity,
-    votes: Mapping[tuple[int, int], Counter[str]],
-    everybody: Sequence[str],
-    run: tuple[int, int],
-) -> list[str]:
-    """Return the two parties that are heard at once in a run of frames; none if there is only one.
-
-    Of more than two parties, those to whom most `votes` give the local speakers who are active.
-    """
-    if len(everybody) <= 2:
-        return list(everybody) if len(everybody) == 2 else []
-    active = dict.fromkeys(everybody, 0.0)
-    for window, frames in activity_of_locals(activity, *run):
-        for local, count in enumerate(frames.tolist()):
-            of_local = votes.get((window, local), Counter())
-            for party, n in of_local.items():
-                active[party] += count * n / of_local.total()
-    first, second, *_ = sorted(active, key=lambda party: -active[party])
-    return [first, second] if active[second] > 0 else []
+def _segments(stretches: Sequence[Stretch], sound: Sound) -> list[SpeechSegment]:
+    return [
+        SpeechSegment(start_s, end_s, stretch.party)
+        for stretch in stretches
+        for start_s, end_s in to_times([(stretch.start, stretch.end)], sound.duration_s)
+    ]
 
 
 @dataclass(frozen=True)
