@@ -1,5 +1,6 @@
 """Every format a call centre has comes out as the same sound, at the same time, channels apart."""
 
+import re
 import tracemalloc
 from pathlib import Path
 
@@ -199,6 +200,40 @@ def test_sound_of_unknown_length_grows_without_loss() -> None:
 #: Containers that are decoded as a whole: they have no exact index, or their codec carries over.
 REMEMBERING = {"gsm_ms", "amr_nb"}
 NOT_IN_PARTS = {"raw.gsm", "adts.aac", "amr.amr", "opus.webm"}
+
+
+def test_long_sound_lies_on_the_disk_where_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warmline.recordings.sound._MOST_IN_MEMORY_BYTES", 1_000_000)
+    rng = np.random.default_rng(3)
+    samples = rng.integers(-9000, 9000, (2, 700 * SAMPLE_RATE_HZ), np.int16)
+    is_a_file = tmp_path / "file"
+    is_a_file.touch()
+    for folder in (tmp_path / "scratch", is_a_file):
+        pcm = GrowingPcm(2, folder=folder)  # for less than there is: it grows once
+        for part in np.array_split(samples, 7, axis=1):
+            pcm.append(part)
+        sound = Sound(pcm.array(), 8000, "pcm").only(1)
+        assert np.array_equal(pcm.array(), samples)
+        in_memory = 2 * samples.size // 1024
+        if folder.is_dir():
+            assert not list(folder.iterdir())
+            assert _mapped_kb(folder) > in_memory / 2
+        assert np.array_equal(sound.channel(0, 3.0, 4.0) * 32768, samples[1, 48000:64000])
+        assert _mapped_kb(folder) == 0
+        assert np.array_equal(pcm.array(), samples)
+
+
+def _mapped_kb(folder: Path) -> int:
+    """Return how much is in memory of the files that lay in this folder."""
+    held, is_there = 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+            is_there = str(folder) in line
+        elif is_there and line.startswith("Rss:"):
+            held += int(line.split()[1])
+    return held
 
 
 @pytest.mark.parametrize(("name", "encoder", "rate_hz", "channels", "codec"), FORMATS)

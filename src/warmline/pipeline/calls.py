@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 
-import platformdirs
-
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.encryption import look_for_key
@@ -27,19 +25,13 @@ from warmline.processes import ProgressCallback
 from warmline.recordings.find import identify
 from warmline.recordings.metadata import MetadataTable, read_metadata, read_table
 from warmline.recordings.remote import RemoteFile, fetch, file_system
+from warmline.recordings.sound import scratch_folder
 from warmline.settings import RecordingSettings, RedactionSettings, Settings
 
 # Copies of remote recordings while they are analyzed: private, and removed afterwards.
 
 
 _PREFIX = "call-"
-
-
-def scratch_folder(named: str) -> Path:
-    """Return the folder for temporary copies: the folder named, else one in the user's cache."""
-    if named:
-        return Path(named).expanduser()
-    return platformdirs.user_cache_path("warmline") / "scratch"
 
 
 @contextmanager

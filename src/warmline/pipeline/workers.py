@@ -33,7 +33,6 @@ from warmline.pipeline.calls import (
     analyze_calls,
     land,
     outcome_of,
-    scratch_folder,
     sweep,
 )
 from warmline.pipeline.failures import base_analysis
@@ -51,6 +50,7 @@ from warmline.processes import (
     threads_each,
 )
 from warmline.recordings.metadata import MetadataTable, read_metadata, read_table
+from warmline.recordings.sound import scratch_folder
 from warmline.settings import with_overrides
 
 # Short calls go to a process together, so that their words share the recogniser's batches.

@@ -6,13 +6,17 @@ so that a crafted playlist cannot make it open anything else.
 """
 
 import errno
+import mmap
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+import platformdirs
 from numpy.typing import NDArray
 
 from warmline.errors import RecordingRefusedError
@@ -33,8 +37,9 @@ class Sound:
     """Decoded audio, used by the listening stages only.
 
     `pcm` is int16, shape (channels, samples), at `SAMPLE_RATE_HZ`; 16 bits hold telephone audio
-    without loss and keep a three-hour stereo call under 700 MB. `native_rate_hz` and `codec` are
-    the file's own.
+    without loss, and a three-hour stereo call in under 700 MB. Of a long recording they lie in a
+    file, and in memory are those that are being read. `native_rate_hz` and `codec` are the
+    recording's own.
     """
 
     pcm: NDArray[np.int16]
@@ -57,7 +62,9 @@ class Sound:
         """Return samples of one channel in -1..1, float32, between two times (seconds)."""
         start = max(0, round(start_s * SAMPLE_RATE_HZ))
         end = None if end_s is None else max(start, round(end_s * SAMPLE_RATE_HZ))
-        return self.pcm[index, start:end].astype(np.float32) / np.float32(32768.0)
+        samples = self.pcm[index, start:end].astype(np.float32) / np.float32(32768.0)
+        _leave_to_the_disk(self.pcm)
+        return samples
 
     def only(self, index: int) -> "Sound":
         """Return the same sound with only one channel."""
@@ -67,7 +74,15 @@ class Sound:
 # A growing block of 16-bit samples, and how loud it gets.
 
 
+def scratch_folder(named: str) -> Path:
+    """Return the folder for temporary copies: the folder named, else one in the user's cache."""
+    if named:
+        return Path(named).expanduser()
+    return platformdirs.user_cache_path("warmline") / "scratch"
+
+
 _FIRST_SAMPLES = 600 * SAMPLE_RATE_HZ
+_MOST_IN_MEMORY_BYTES = 64_000_000  # 33 minutes of one channel
 _BLOCK_SAMPLES = SAMPLE_RATE_HZ // 10
 _BLOCKS_AT_ONCE = 50
 _FLOOR_DB = -120.0
@@ -77,12 +92,14 @@ class GrowingPcm:
     """Samples of all channels, appended as they are decoded, in one array from the start.
 
     With the right `expected_samples` nothing is ever copied; memory that is never written to is not
-    taken from the system.
+    taken from the system. What is long lies in a file in `folder`, if it is given and has room.
     """
 
-    def __init__(self, channels: int, expected_samples: int = 0) -> None:
-        capacity = max(expected_samples + SAMPLE_RATE_HZ, _FIRST_SAMPLES)
-        self._pcm = np.empty((channels, capacity), np.int16)
+    def __init__(
+        self, channels: int, expected_samples: int = 0, folder: Path | None = None
+    ) -> None:
+        self._folder = folder
+        self._pcm = self._room(channels, max(expected_samples + SAMPLE_RATE_HZ, _FIRST_SAMPLES))
         self.samples = 0
 
     def append(self, chunk: NDArray[np.int16]) -> None:
@@ -104,10 +121,36 @@ class GrowingPcm:
     def _reserve(self, samples: int) -> int:
         end = self.samples + samples
         if end > self._pcm.shape[1]:
-            larger = np.empty((self._pcm.shape[0], max(end, self._pcm.shape[1] * 3 // 2)), np.int16)
+            larger = self._room(self._pcm.shape[0], max(end, self._pcm.shape[1] * 3 // 2))
             larger[:, : self.samples] = self.array()
             self._pcm = larger
         return end
+
+    def _room(self, channels: int, samples: int) -> NDArray[np.int16]:
+        if self._folder is not None and 2 * channels * samples > _MOST_IN_MEMORY_BYTES:
+            # a full disk, or one that is only read; macOS reserves no room
+            with suppress(OSError, AttributeError):
+                return _on_disk(self._folder, channels, samples)
+        return np.empty((channels, samples), np.int16)
+
+
+def _on_disk(folder: Path, channels: int, samples: int) -> NDArray[np.int16]:
+    """Return samples in a file without a name, gone with them; OSError where there is no room."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    size = 2 * channels * samples
+    with TemporaryFile(dir=folder) as file:
+        os.posix_fallocate(file.fileno(), 0, size)
+        mapped = mmap.mmap(file.fileno(), size)
+    return np.frombuffer(mapped, np.int16).reshape(channels, samples)
+
+
+def _leave_to_the_disk(pcm: NDArray[np.int16]) -> None:
+    """Let go of the memory of samples that lie in a file, until they are read again."""
+    base: object = pcm
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, memoryview) and isinstance(base.obj, mmap.mmap):
+        base.obj.madvise(mmap.MADV_DONTNEED)
 
 
 def _loudest_db(pcm: NDArray[np.int16]) -> float:
@@ -221,7 +264,8 @@ class FrameWriter:
             )
         self.native_rate_hz = frame.sample_rate
         self._first_time_s = frame.time
-        self._pcm = GrowingPcm(self._channels, self._expected_samples)
+        scratch = scratch_folder(self._settings.scratch)
+        self._pcm = GrowingPcm(self._channels, self._expected_samples, scratch)
         return self._pcm
 
     def _fill_gap(self, frame: "AudioFrame", pcm: GrowingPcm) -> None:
