@@ -58,8 +58,8 @@ class RecordingSettings(Section):
     )
     scratch: str = Field(
         default="",
-        description="Folder for copies of remote recordings while they are analyzed; empty: in the "
-        "user's cache folder.",
+        description="Folder for copies of remote recordings and for the sound of long calls while "
+        "they are analyzed; empty: in the user's cache folder.",
     )
     follow_links: bool = Field(
         default=False,
