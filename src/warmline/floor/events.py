@@ -210,8 +210,8 @@ BACKCHANNEL = "backchannel"
 TERMINAL = "terminal_overlap"
 OTHER = "other"
 UNSURE = "unsure"
-# How far the edges of a party's speech may be off where voices share a channel. Half of the planted
-# ones are off by more, but of what is classed so, nine tenths are right.
+# How far the edges of a party's speech may be off where voices share a channel. More of the planted
+# ones are off by more, but of what is classed so, between eight and nine tenths are right.
 _SHARED_CHANNEL_EDGE_S = 0.03
 
 
