@@ -32,7 +32,12 @@ ANSWERS = [
     ("I understand your worry but that's our policy.", "affective", 1),
     ("I hear you, but you need to calm down.", "dismissed", 0),
     ("I'd be happy to help you with that.", "ignored", 0),
-    ("I apologize for the inconvenience.", "ignored", 0),
+    ("I apologize for the inconvenience.", "acknowledged", 0),
+    ("I'm sorry to hear that. What is your postcode?", "acknowledged", 0),
+    ("Sorry about that, have a nice day.", "acknowledged", 0),
+    ("I'm sorry to hear that. What happened?", "affective", 1),
+    ("I'm sorry you are left alone with this.", "affective", 1),
+    ("I'm so sorry. I have sent someone to her.", "affective", 1),
     ("What is your postcode?", "ignored", 0),
 ]
 

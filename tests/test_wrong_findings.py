@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from _pytest.mark import ParameterSet
 
-from support.dialogues import NO_FLOOR, dialogue
+from support.dialogues import NO_FLOOR, dialogue, metric
 from warmline.analysis import Empathy
-from warmline.empathy import measure
+from warmline.empathy import ledger, measure
 from warmline.language import read
 from warmline.models.engines import Engines
 from warmline.settings import Settings
@@ -56,6 +56,12 @@ def is_right(empathy: Empathy, at: int, expected: dict[str, object]) -> bool:
             return "dismissed" not in answers
         case {"no": kind}:
             return not any(m.kind == kind for m in here)
+        case {"says": kind}:
+            return any(m.kind == kind for m in here)
+        case {"answered": is_so}:
+            return bool(rows) and all(ledger.answered(o) is is_so for o in rows)
+        case {"next_step": value}:
+            return metric(empathy, "next_step").value == value
         case {"yes": "empathic"}:
             return any(m.kind in SHOWS for m in here)
         case {"cue_belongs_to": party}:

@@ -25,7 +25,8 @@ FEELINGS = (NO_FEELING, *CUE_LABELS)
 NO_AGENT_TURN = "no_agent_turn"
 EMPATHIC = frozenset({"attentive", "affective", "cognitive"})
 ANSWERS = (
-    *("ignored", "dismissed", "problem_solved_only", "attentive", "affective", "cognitive"),
+    *("ignored", "dismissed", "acknowledged", "problem_solved_only"),
+    *("attentive", "affective", "cognitive"),
     NO_AGENT_TURN,
 )
 LEVELS = (0, 1, 2)

@@ -281,7 +281,9 @@ def simulate(
 def _described(script: Path, truth: "Truth", written: "Written") -> dict[str, Any]:
     events = Counter([o.kind for o in truth.overlaps] + [s.kind for s in truth.silences])
     events["cue"] = len(truth.cues)
-    events["answered"] = sum(cue.answer not in (None, "ignored", "dismissed") for cue in truth.cues)
+    events["answered"] = sum(
+        cue.answer not in (None, "ignored", "dismissed", "acknowledged") for cue in truth.cues
+    )
     return {
         "call_id": truth.call_id,
         "title": truth.title,

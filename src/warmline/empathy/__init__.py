@@ -74,7 +74,11 @@ _CALL_MEASURES = (
         f"{_LEDGER}; {CLARK}",
         _ANSWERED,
     ),
-    shared("call", "next_step", "1 if an agent said what happens next, else 0"),
+    shared(
+        "call",
+        "next_step",
+        "1 if an agent said what happens next, what is done for the customer, or when, else 0",
+    ),
     shared("call", "expectation_set", "1 if an agent said by when or how long, else 0"),
     shared("call", "resolution", "1 or 0 as either party last said that it is solved, or is not"),
     shared(
@@ -121,8 +125,8 @@ def _call_metrics(scene: CallContext) -> list[Metric]:
         *by_kind,
         _expected(scene),
         _answered_rate(scene),
-        _said_at_all(scene, "next_step"),
-        _said_at_all(scene, "expectation", "expectation_set"),
+        _said_at_all(scene, "next_step", "next_step", "commitment", "expectation"),
+        _said_at_all(scene, "expectation_set", "expectation"),
         _resolution(scene),
         _silent_dissatisfaction(scene),
         _warm_competent_warm(scene),
@@ -164,10 +168,10 @@ def _answered_rate(scene: CallContext) -> Metric:
     )
 
 
-def _said_at_all(scene: CallContext, kind: str, name: str | None = None) -> Metric:
-    """Return 1 if an agent said it, 0 if not."""
-    found = scene.by_agents(kind)
-    return _flag(scene, name or kind, bool(found), found)
+def _said_at_all(scene: CallContext, name: str, *kinds: str) -> Metric:
+    """Return 1 if an agent said something of one of these kinds, 0 if not."""
+    found = scene.by_agents(*kinds)
+    return _flag(scene, name, bool(found), found)
 
 
 def _resolution(scene: CallContext) -> Metric:

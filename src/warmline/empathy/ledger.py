@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from warmline.analysis import Floor, MetricDefinition, Moment, Opportunity, TurnFeelings
 from warmline.language.feelings import cues_in
 from warmline.language.speech_acts import content
+from warmline.language.windows import MECHANISMS
 from warmline.phrases import spoken_text
 from warmline.settings import EmpathySettings
 from warmline.statistics import precision_at, specificity_from
@@ -24,6 +25,7 @@ EMPATHIC = ("cognitive", "affective", "attentive")
 _SHOWN_AS = {**{kind: kind for kind in EMPATHIC}, "emotional_reaction": "affective"}
 _ACTION = frozenset({"commitment", "solution", "ownership", "next_step", "expectation"})
 IGNORED = "ignored"
+ACKNOWLEDGED = "acknowledged"
 DISMISSED = "dismissed"
 SOLVED_ONLY = "problem_solved_only"
 
@@ -33,6 +35,11 @@ SOLVED_ONLY = "problem_solved_only"
 OVERLAP_S = 0.3
 # A dismissal comes soon after the concern, or is about the same matter.
 _DISMISSES_WITHIN_S = 30.0
+# The rule for "sorry to hear that" and "oh no": beside an apology, what may be said in passing.
+_IN_PASSING = "affective.sorry_to_hear"
+# What only models say of a turn; and words of no content with which a turn goes on.
+_BY_MODELS = frozenset({*MECHANISMS, "uptake"})
+_GOES_ON = frozenset({"but", "bye", "thanks", "thank"})
 # What invites the customer to go on, apart from what shows empathy.
 _INVITES = frozenset({"question_open", "exploration"})
 # Uptake (cosine above chance, 0.5 is none) from which a turn builds on what was said before it.
@@ -52,8 +59,9 @@ class Answer:
 
     Level 2 is specific: it names this customer's feeling, situation or cause, or shows empathy in
     two ways. Level 1 is general. A dismissal in the same turn leaves no more than 1, and mere
-    attention counts for nothing beside it ("I hear you, but calm down"). All else is 0.
-    `is_explicit` and `gives_space` are VR-CoDES's two codes.
+    attention counts for nothing beside it ("I hear you, but calm down"). All else is 0; so is
+    "sorry about that" in passing, which is `acknowledged`. `is_explicit` and `gives_space` are
+    VR-CoDES's two codes.
     """
 
     name: str
@@ -107,7 +115,7 @@ def answer_to(
         return None
     speaking = [t for t in later if not listens(spoken_text(t.text))]
     turns_read = [*going_on, *speaking[: settings.answer_within_turns]]
-    answer = _answer([said_after[t.index] for t in turns_read], cue, settings)
+    answer = _answer([(t, said_after[t.index]) for t in turns_read], cue, settings)
     answering = turns_read[:1]
     if answer.evidence is not None:
         answering = [t for t in turns_read if t.index == answer.evidence.turn_index]
@@ -119,13 +127,17 @@ def answer_to(
     )
 
 
-def _answer(window: Sequence[Sequence[Moment]], cue: CueSpan, settings: EmpathySettings) -> Answer:
-    said = [m for turn in window for m in turn]
+# A turn in which an answer may stand, and what was found in it after the cue.
+_Heard = tuple[Turn, Sequence[Moment]]
+
+
+def _answer(window: Sequence[_Heard], cue: CueSpan, settings: EmpathySettings) -> Answer:
+    said = [m for _, own in window for m in own]
     dismissal = _strongest(m for m in said if m.kind == "dismissive" and _is_near(m, cue))
-    for turn in window:
-        if _shows_empathy(turn):
-            return _empathic(turn, dismissal is not None, settings)
-    return _without_empathy(said, dismissal)
+    for place, (turn, own) in enumerate(window):
+        if _shows_empathy(own) and (_acts(window[place:]) or not is_in_passing(turn.text, own)):
+            return _empathic(own, dismissal is not None, settings)
+    return _without_empathy(window, dismissal)
 
 
 def _is_near(dismissal: Moment, cue: CueSpan) -> bool:
@@ -161,23 +173,80 @@ def _empathic(said: Sequence[Moment], dismissed: bool, settings: EmpathySettings
     return Answer(_SHOWN_AS[strongest.kind], 2 if specific and not dismissed else 1, strongest)
 
 
-def _without_empathy(said: Sequence[Moment], dismissal: Moment | None) -> Answer:
+def _acts(window: Sequence[_Heard]) -> bool:
+    """Return whether the agent does something about the matter in these turns."""
+    return any(m.kind in _ACTION for _, own in window for m in own)
+
+
+def _without_empathy(window: Sequence[_Heard], dismissal: Moment | None) -> Answer:
     if dismissal is not None:
         return Answer(DISMISSED, 0, dismissal)
-    apology = _strongest(m for m in said if m.kind == "apology" and not _is_formula(m, said))
-    if apology is not None:
-        return Answer("affective", 1, apology)
-    action = _strongest(m for m in said if m.kind in _ACTION)
-    return Answer(IGNORED, 0, None) if action is None else Answer(SOLVED_ONLY, 0, action)
+    said = [m for _, own in window for m in own]
+    meant = [
+        m
+        for place, (turn, own) in enumerate(window)
+        for m in own
+        if m.kind == "apology"
+        and not _is_formula(m, own)
+        and (_acts(window[place:]) or not is_in_passing(turn.text, own))
+    ]
+    if meant:
+        return Answer("affective", 1, _strongest(meant))
+    if _acts(window):
+        return Answer(SOLVED_ONLY, 0, _strongest(m for m in said if m.kind in _ACTION))
+    sorry = _strongest(m for m in said if _is_sorry(m))
+    return Answer(IGNORED, 0, None) if sorry is None else Answer(ACKNOWLEDGED, 0, sorry)
+
+
+def is_in_passing(text: str, said: Sequence[Moment]) -> bool:
+    """Return whether all that a turn has for a feeling is a sorry before it goes on.
+
+    "Sorry about that, have a nice day" acknowledges and closes (Del Piccolo et al. 2011: space is
+    reduced). A sorry answers when it names the trouble ("sorry that you had to wait"), asks after
+    it, or leaves the floor to the customer; and, which is not asked here, when acts follow it.
+    """
+    sorry = [m for m in said if _is_sorry(m)]
+    shown = [m for m in said if m.kind in _SHOWN_AS and not _is_sorry(m)]
+    if not sorry or any(not _rests_on(m, sorry) for m in shown):
+        return False
+    if any(m.kind in _INVITES for m in said):
+        return False
+    spoken = spoken_text(text)
+    of_sorry = _taken(spoken.words, sorry)
+    ruled = _taken(spoken.words, [m for m in said if m.kind not in _BY_MODELS])
+    own = [s for s in spoken.sentences() if any(of_sorry[slice(*s)])]
+    named = [spoken.words[i] for s in own for i in range(*s) if not ruled[i]]
+    if any(content(named)):
+        return False
+    after = [w for w, is_sorry in zip(spoken.words, of_sorry, strict=True) if not is_sorry]
+    return any(content(after)) or bool(set(after) & _GOES_ON)
+
+
+def _is_sorry(moment: Moment) -> bool:
+    return moment.kind == "apology" or moment.rule == _IN_PASSING
+
+
+def _rests_on(moment: Moment, sorry: Sequence[Moment]) -> bool:
+    """Return whether a model's reaction is to words that say sorry."""
+    heard = moment.kind == "emotional_reaction"
+    return heard and any(m.start_s < moment.end_s and moment.start_s < m.end_s for m in sorry)
+
+
+def _taken(words: Sequence[str], moments: Sequence[Moment]) -> list[bool]:
+    """Return of each word whether one of the moments is about it."""
+    taken = [False] * len(words)
+    for moment in moments:
+        own = tuple(spoken_text(moment.text).words)
+        for first in range(len(words) - len(own) + 1) if own else ():
+            if tuple(words[first : first + len(own)]) == own:
+                taken[first : first + len(own)] = [True] * len(own)
+    return taken
 
 
 def _is_formula(apology: Moment, said: Iterable[Moment]) -> bool:
     """Return whether an apology is mere politeness, as "I apologize for the inconvenience" is."""
     return any(
-        m.kind == "formula"
-        and m.turn_index == apology.turn_index
-        and m.start_s < apology.end_s
-        and apology.start_s < m.end_s
+        m.kind == "formula" and m.start_s < apology.end_s and apology.start_s < m.end_s
         for m in said
     )
 
@@ -324,8 +393,9 @@ CLARK = "Clark, Murfett, Rogers & Ang 2013"
 # dismissal, and prices by the month are offers, 5 since a multilingual model reads customers'
 # turns, an answer follows its cue in time and is by the agent who heard it, and courtesy, holds and
 # instructions are classed as such, 6 since that model is the mean of three, 7 since it reads a turn
-# after what the agent said last.
-MOMENTS_VERSION = 7
+# after what the agent said last, 8 since asking for details is no promise, a deed that is told is
+# no warmth, and a sorry in passing is no answer.
+MOMENTS_VERSION = 8
 
 
 @dataclass(frozen=True)

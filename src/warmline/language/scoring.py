@@ -77,6 +77,9 @@ EMPATHY_EVIDENCE: Mapping[str, int] = MappingProxyType(
 )
 _FILE = Path(__file__).parent / "networks" / "turns.toml"
 _SERVICE_TAKES = 0.85
+# What an agent does or has done, and what of an agent's words shows empathy by rule.
+_DEEDS = frozenset({"commitment", "expectation", "next_step"})
+_SHOWN = frozenset({"affective", "cognitive", "attentive", "apology", "ownership"})
 # No model of this size is surer than this.
 _SUREST = 0.998
 
@@ -546,16 +549,25 @@ def model_moments(
 
 
 def _is_more_than_service(
-    turn_text: TurnText, window: WindowScores, service: Sequence[Moment]
+    turn_text: TurnText, window: WindowScores, known: Sequence[Moment]
 ) -> bool:
-    """Return whether a sentence of the window is neither courtesy, a hold, nor other business."""
+    """Return whether a sentence of the window is neither courtesy, a hold, nor other business.
+
+    A sentence that tells a deed ("the card has been sent to your home") is business as a whole,
+    unless rules find empathy in it.
+    """
+    deeds = [m for m in known if m.kind in _DEEDS]
+    empathy = [m for m in known if m.kind in _SHOWN]
+    service = [m for m in known if m.kind in _SERVICE]
     inside = [
         (max(first, window.first), min(past, window.past))
         for first, past in turn_text.said.sentences()
         if first < window.past and window.first < past
     ]
     return any(
-        past - first >= _LEAST_WORDS and turn_text.share(first, past, service) <= _MOST_SERVICE
+        past - first >= _LEAST_WORDS
+        and turn_text.share(first, past, service) <= _MOST_SERVICE
+        and (turn_text.share(first, past, empathy) or not turn_text.share(first, past, deeds))
         for first, past in inside
     )
 
@@ -569,7 +581,7 @@ def _mechanisms(
         h
         for h in heard
         if turn_text.share(h.first, h.past, service) <= _MOST_SERVICE
-        and _is_more_than_service(turn_text, h, service)
+        and _is_more_than_service(turn_text, h, known)
     ]
     for mechanism in MECHANISMS if own else ():
         window = max(own, key=lambda h: h.at_least_weak(mechanism))

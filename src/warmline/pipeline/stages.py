@@ -111,7 +111,7 @@ STAGES = (
     ),
     Stage(
         "language",
-        11,
+        12,
         after=("turns",),
         settings=("language",),
         models=(SENTENCES, MANY_LANGUAGES),
@@ -119,7 +119,7 @@ STAGES = (
     ),
     Stage(
         "empathy",
-        6,
+        7,
         after=("language", "floor"),
         settings=("empathy", "speech.min_confidence"),
         data=("empathy",),

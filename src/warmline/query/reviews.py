@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from warmline.landing.feedback import Review
 
 #: What a cue's answer can be, in the words of the ledger; `no_cue` says that there was no cue.
-ANSWERS = ("ignored", "dismissed", "problem_solved_only", "attentive", "affective", "cognitive")
+ANSWERS = (
+    *("ignored", "dismissed", "acknowledged", "problem_solved_only"),
+    *("attentive", "affective", "cognitive"),
+)
 NO_CUE, NO_ANSWER = "no_cue", "no_answer"
 #: What a person may say became of a cue: these change the counts of an answered rate.
 CUE_ANSWERS = (*ANSWERS, NO_ANSWER, NO_CUE)

@@ -51,7 +51,9 @@ Format = Literal["flac", "wav", "wav-mulaw", "ogg"]
 CueKind = Literal[
     "fear_anxiety", "anger_frustration", "sadness_disappointment", "confusion_powerlessness"
 ]
-Answer = Literal["dismissed", "problem_solved_only", "attentive", "affective", "cognitive"]
+Answer = Literal[
+    "dismissed", "acknowledged", "problem_solved_only", "attentive", "affective", "cognitive"
+]
 Mark = Literal["apology", "commitment", "repeat_contact", "transfer", "complaint", "resolution"]
 
 _ROLE_OF = {"cue": "customer", "answers": "agent", "offer": "agent", "asks": "agent"}

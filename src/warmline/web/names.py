@@ -39,6 +39,7 @@ ANSWERS = {
     "affective": "felt with the customer",
     "cognitive": "showed understanding",
     "attentive": "showed listening",
+    "acknowledged": "said sorry in passing",
     "no_answer": "could not be answered: no agent spoke after it (not counted)",
 }
 #: Measures, and what a form may show beside a question. Counts of statements that rules find are
@@ -235,7 +236,7 @@ PLAIN = {
     "answered_rate": (
         "Of ten feelings that a customer showed, how many the agent heard, understood or shared."
     ),
-    "next_step": "Whether the agent said what happens next.",
+    "next_step": "Whether the agent said what happens next, what is done, or when.",
     "expectation_set": "Whether the agent said by when, or how long it will take.",
     "resolution": "Whether the matter was solved, as somebody said last.",
     "silent_dissatisfaction": (
