@@ -166,6 +166,33 @@ def test_the_second_agent_is_not_charged_with_what_the_first_heard() -> None:
     assert (second.value, second.reason) == (None, "this agent heard no cue that could be answered")
 
 
+PASSED_ON = [
+    ("I will put you through.", "Billing, this is Priya, how can I help you?", True),
+    ("Let me transfer you to our fraud team.", "Fraud team, how may I help?", True),
+    ("I'm transferring you now.", "Good morning, my name is Ken. What is it about?", True),
+    ("You need to speak to our claims team.", "Claims, how can we help?", True),
+    ("I'm going to pass you over to a colleague.", "Hello, this is Anna from repairs.", True),
+    ("I will put you through.", "Sorry, they are busy. Can I take a message?", False),
+    ("Let me transfer you to billing.", "Joel again, how can I help you otherwise?", False),
+    ("May I put you on hold?", "Thank you for waiting. My name is Joel.", False),
+    ("I have transferred the money.", "How can I help you otherwise?", False),
+    ("One moment please.", "This is the number that you asked for.", False),
+]
+
+
+@pytest.mark.parametrize(("first", "then", "is_other"), PASSED_ON, ids=[p[1] for p in PASSED_ON])
+def test_who_greets_after_the_call_was_passed_on_is_another_agent(
+    first: str, then: str, is_other: bool
+) -> None:
+    lines = (GREETING, FEAR, f"agent: {first}", f"agent: {then} That must be frightening.")
+    (ours, later) = empathy_of(
+        dialogue(*lines, "customer: I'm so angry about it.", "agent: I hear you.")
+    ).opportunities
+    assert (ours.answer == "affective") is not is_other, "another's answer is no credit"
+    assert [o.heard_by for o in (ours, later)] == ["agent", "agent"]
+    assert [o.heard_by_agent for o in (ours, later)] == [1, 2 if is_other else 1]
+
+
 def overlapping(answer: str, at_s: float) -> Dialogue:
     """A long turn of the customer whose fear comes at its end, and an agent who speaks into it."""
     (conversation, transcript) = dialogue(

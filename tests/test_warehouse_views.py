@@ -14,6 +14,7 @@ from support.factories import (
     cue,
     definitions_of,
     measured,
+    moment,
     without_analysis,
 )
 from support.firms import land_together
@@ -35,6 +36,24 @@ def agent_week(agent: str, answered: int, cues: int, *, name: str) -> CallAnalys
         measured("opportunities", None, float(cues)),
     ]
     return rich(name, cues=ledger, metrics=metrics, agent_id=agent)
+
+
+def test_cues_of_a_call_with_two_agents_are_charged_to_none_of_them(tmp_path: Path) -> None:
+    alone = agent_week("ann", 1, 2, name="alone")
+    passed_on = agent_week("ann", 0, 2, name="passed-on")
+    assert passed_on.empathy is not None
+    greets = moment("handover", 2, 9.5, 12.0, "Billing, how can I help you?")
+    empathy = replace(passed_on.empathy, moments=(greets,))
+    put(tmp_path, alone, replace(passed_on, empathy=empathy))
+    assert rows(tmp_path, "SELECT calls, answered, answerable FROM agent_week") == [(2, 1, 2)]
+    assert rows(tmp_path, "SELECT call_id, agents, answerable FROM call_summary ORDER BY 1") == [
+        ("alone", 1, 2),
+        ("passed-on", 2, 2),
+    ]
+    whose = "SELECT DISTINCT call_id, agent_id FROM opportunity_detail ORDER BY 1"
+    assert rows(tmp_path, whose) == [("alone", "ann"), ("passed-on", None)]
+    profile = "SELECT amount, exposure FROM agent_profile WHERE component = 'answering'"
+    assert rows(tmp_path, profile) == [(1, 2)]
 
 
 def test_agent_week_adds_counts_and_compares_only_what_is_enough(tmp_path: Path) -> None:

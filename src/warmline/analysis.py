@@ -314,9 +314,10 @@ class Opportunity(Span):
     `cognitive`; None when the call ended, or the agent who heard the cue had no further turn.
     `level` is 0..2. `latency_s` runs from the end of the cue to the start of the answering turn, or
     of the answering words where that turn had begun before; it is never negative. `heard_by` is the
-    party who should have answered. The last two are VR-CoDES's codes of the answer: whether it
-    takes up the words or the matter of the cue, and whether it gives space to it; None where
-    `answer` is.
+    party who should have answered, `heard_by_agent` which of the agents of the call that is,
+    numbered from 1 as they come: two desks may share a party. The last two are VR-CoDES's codes of
+    the answer: whether it takes up the words or the matter of the cue, and whether it gives space
+    to it; None where `answer` is.
     """
 
     kind: str
@@ -335,6 +336,7 @@ class Opportunity(Span):
     probability: float | None = None
     is_explicit: bool | None = None
     heard_by: str | None = None
+    heard_by_agent: int | None = None
     answer_is_explicit: bool | None = None
     answer_gives_space: bool | None = None
 

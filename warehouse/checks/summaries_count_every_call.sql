@@ -11,4 +11,5 @@ UNION ALL
 SELECT 'profile_totals', NULL FROM (
     SELECT coalesce(sum(calls), 0) AS calls FROM profile_totals WHERE component = 'answering'
 ) AS summed
-WHERE summed.calls <> (SELECT count(answered) FROM call_measures WHERE answerable > 0);
+WHERE summed.calls <> (SELECT count(answered) FROM call_measures INNER JOIN calls USING (call_id)
+    WHERE answerable > 0 AND agents = 1);

@@ -4,7 +4,10 @@ WITH sides AS (
     SELECT
         calls.call_id, agent_id, team, started_at, is_simulated,
         unnest([
-            {'component': 'answering', 'amount': answered, 'exposure': answerable},
+            {
+                'component': 'answering',
+                'amount': CASE WHEN agents = 1 THEN answered END, 'exposure': answerable
+            },
             {'component': 'listening', 'amount': attentive + cognitive, 'exposure': agent_turns},
             {
                 'component': 'exploring', 'amount': questions_open,

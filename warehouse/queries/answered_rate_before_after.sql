@@ -15,7 +15,7 @@ WITH sides AS (
         sum(answered) FILTER (started_at >= $day) AS answered_after,
         sum(answerable) FILTER (started_at >= $day) AS cues_after
     FROM call_summary
-    WHERE agent_id IS NOT NULL
+    WHERE agent_id IS NOT NULL AND agents = 1
         AND started_at >= $day - to_days($days) AND started_at < $day + to_days($days)
     GROUP BY agent_id
 ),

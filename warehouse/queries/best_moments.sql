@@ -9,7 +9,7 @@ WITH picked AS (
     FROM opportunities AS o
     INNER JOIN calls ON calls.call_id = o.call_id
     WHERE o.answered AND o.level >= $min_level
-        AND ($agent IS NULL OR calls.agent_id = $agent)
+        AND ($agent IS NULL OR calls.agent_id = $agent AND calls.agents = 1)
         AND ($since IS NULL OR calls.started_at >= $since)
         AND ($until IS NULL OR calls.started_at < $until)
     ORDER BY o.level DESC, o.strength DESC, calls.started_at DESC, calls.call_id, o.start_s

@@ -9,7 +9,7 @@ WITH answers AS (
     FROM opportunities AS o
     INNER JOIN calls ON calls.call_id = o.call_id
     INNER JOIN turns AS t ON t.call_id = o.call_id AND t.turn_index = o.answer_turn_index
-    WHERE calls.agent_id IS NOT NULL
+    WHERE calls.agent_id IS NOT NULL AND calls.agents = 1
         AND ($since IS NULL OR calls.started_at >= $since)
         AND ($until IS NULL OR calls.started_at < $until)
 ),

@@ -10,7 +10,7 @@ WITH picked AS (
     INNER JOIN calls ON calls.call_id = o.call_id
     WHERE o.answered IS NOT TRUE
         AND ($kind IS NULL OR o.kind = $kind)
-        AND ($agent IS NULL OR calls.agent_id = $agent)
+        AND ($agent IS NULL OR calls.agent_id = $agent AND calls.agents = 1)
         AND ($since IS NULL OR calls.started_at >= $since)
         AND ($until IS NULL OR calls.started_at < $until)
     ORDER BY calls.started_at DESC, o.strength DESC, calls.call_id, o.start_s

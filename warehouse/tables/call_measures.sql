@@ -116,7 +116,7 @@ COMMENT ON COLUMN call_measures.heated_answers IS 'Measured turns of the agent t
 -- load: what the analyses in `staged` have of it.
 INSERT INTO facts.call_measures BY NAME
 WITH measured AS (
-    SELECT call_no, agents, customers, unnest(metrics) AS m
+    SELECT call_no, agents, agent_count, customers, unnest(metrics) AS m
     FROM staged
     WHERE status = 'analyzed'
 ),
@@ -125,7 +125,7 @@ sided AS (
         call_no,
         CASE
             WHEN m.party IS NULL THEN 'call.'
-            WHEN len(agents) = 1 AND m.party = agents[1].party THEN 'agent.'
+            WHEN agent_count = 1 AND m.party = agents[1].party THEN 'agent.'
             WHEN len(customers) = 1 AND m.party = customers[1].party THEN 'customer.'
         END || m.name AS measure,
         m.value,

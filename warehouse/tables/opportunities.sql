@@ -20,6 +20,7 @@ CREATE TABLE facts.opportunities (
     answer_rule VARCHAR,
     latency_s DOUBLE,
     heard_by VARCHAR,
+    heard_by_agent BIGINT,
     answer_is_explicit BOOLEAN,
     answer_gives_space BOOLEAN
 );
@@ -44,6 +45,7 @@ COMMENT ON COLUMN opportunities.answer_text IS 'The agent''s words.';
 COMMENT ON COLUMN opportunities.answer_rule IS 'The rule or model that judged the answer.';
 COMMENT ON COLUMN opportunities.latency_s IS 'From the end of the cue to the start of the answering turn, or of the answering words where that turn had begun before, seconds; never negative.';
 COMMENT ON COLUMN opportunities.heard_by IS 'The agent''s party who was on the line when the cue was said (parties.party): another agent''s answer is neither credit nor charge. NULL where no agent spoke, and for calls analyzed before it was known.';
+COMMENT ON COLUMN opportunities.heard_by_agent IS 'Which of the call''s agents that is, from 1 as they come: two desks may speak as one party (calls.agents). NULL where heard_by is, and for calls analyzed before it was known.';
 COMMENT ON COLUMN opportunities.answer_is_explicit IS 'VR-CoDES: whether the answer takes up the words or the matter of the cue; NULL where answer is, and for calls analyzed before it was known.';
 COMMENT ON COLUMN opportunities.answer_gives_space IS 'VR-CoDES: true when the answer gives space (explores, acknowledges, empathises), false when it reduces it (ignores, switches, advises, informs, postpones, blocks); NULL where answer is, and for calls analyzed before it was known.';
 
@@ -78,6 +80,7 @@ SELECT
     x.probability,
     x.is_explicit,
     x.heard_by,
+    x.heard_by_agent,
     x.answer_is_explicit,
     x.answer_gives_space
 FROM listed;

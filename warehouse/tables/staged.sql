@@ -10,6 +10,9 @@ SELECT
     ) AS roles,
     list_filter(conversation.roles, lambda r: r.name = 'agent') AS agents,
     list_filter(conversation.roles, lambda r: r.name = 'customer') AS customers,
+    len(list_filter(conversation.roles, lambda r: r.name = 'agent'))
+        + coalesce(len(list_filter(empathy.moments, lambda m: m.kind = 'handover')), 0)
+        AS agent_count,
     list_concat(floor.metrics, prosody.metrics, empathy.metrics) AS metrics
 FROM (
     SELECT COLUMNS(lambda name: name <> 'peaks')  -- which pages read from the landing file

@@ -1,12 +1,21 @@
 CREATE VIEW agent_week AS
-WITH grouped AS (
+-- Of several agents in a call the metadata names one: its cues are nobody's here.
+WITH known AS (
+    SELECT * REPLACE (
+        CASE WHEN agents = 1 THEN opportunities END AS opportunities,
+        CASE WHEN agents = 1 THEN answerable END AS answerable,
+        CASE WHEN agents = 1 THEN answered END AS answered
+    )
+    FROM call_summary
+),
+grouped AS (
     SELECT
         agent_id,
         mode(team) AS team,
         date_trunc('week', started_at)::DATE AS week,
         is_simulated,
         week_sums(calls) AS sums
-    FROM call_summary AS calls
+    FROM known AS calls
     WHERE status = 'analyzed' AND agent_id IS NOT NULL
     GROUP BY agent_id, date_trunc('week', started_at), is_simulated
 ),
@@ -116,14 +125,14 @@ SELECT
     corrected.hostile
 FROM corrected;
 
-COMMENT ON VIEW agent_week IS 'One row an agent and week. Rates are of the sums, never means of rates. Small numbers are shrunken towards the team and not compared.';
+COMMENT ON VIEW agent_week IS 'One row an agent and week. Rates are of the sums, never means of rates. Small numbers are shrunken towards the team and not compared. Cues of calls in which several agents speak are not counted: whose they are is not known.';
 COMMENT ON COLUMN agent_week.agent_id IS 'Who took the call, from the metadata.';
 COMMENT ON COLUMN agent_week.team IS 'The team of most of these calls.';
 COMMENT ON COLUMN agent_week.week IS 'Monday of the week, UTC; NULL for calls whose start is not known.';
 COMMENT ON COLUMN agent_week.is_simulated IS 'True for calls made by warmline simulate, which are never added to real ones.';
 COMMENT ON COLUMN agent_week.calls IS 'Calls analyzed.';
 COMMENT ON COLUMN agent_week.minutes IS 'Length of these calls, minutes.';
-COMMENT ON COLUMN agent_week.ledger_calls IS 'Calls with an opportunity ledger, also an empty one.';
+COMMENT ON COLUMN agent_week.ledger_calls IS 'Calls of one agent with an opportunity ledger, also an empty one.';
 COMMENT ON COLUMN agent_week.opportunities IS 'Cues that asked for empathy.';
 COMMENT ON COLUMN agent_week.answerable IS 'Cues after which the agent spoke.';
 COMMENT ON COLUMN agent_week.answered IS 'Cues that were answered.';

@@ -18,6 +18,7 @@ SELECT
     calls.word_count,
     calls.speaker_source,
     calls.speaker_confidence,
+    calls.agents,
     calls.role_confidence,
     calls.no_ledger_reason,
     calls.analyzed_at,

@@ -19,6 +19,7 @@ SELECT
     opportunities.answer_text,
     opportunities.answer_rule,
     opportunities.heard_by,
+    opportunities.heard_by_agent,
     opportunities.answer_is_explicit,
     opportunities.answer_gives_space,
     asked.text AS customer_turn,
@@ -27,7 +28,7 @@ SELECT
     least(coalesce(opportunities.answer_end_s, opportunities.end_s) + 2, calls.duration_s)
         AS clip_end_s,
     calls.started_at,
-    calls.agent_id,
+    CASE WHEN calls.agents = 1 THEN calls.agent_id END AS agent_id,
     calls.team,
     calls.queue,
     calls.customer_id,
@@ -64,6 +65,7 @@ COMMENT ON COLUMN opportunity_detail.level IS 'Depth of the answer, 0..2.';
 COMMENT ON COLUMN opportunity_detail.answered IS 'Whether the answer is attentive, affective or cognitive; NULL when no agent turn followed.';
 COMMENT ON COLUMN opportunity_detail.latency_s IS 'From the end of the cue to the start of the answering turn, or of the answering words where it had begun before, seconds.';
 COMMENT ON COLUMN opportunity_detail.heard_by IS 'The agent''s party who heard the cue, and whose answer counts.';
+COMMENT ON COLUMN opportunity_detail.heard_by_agent IS 'Which of the call''s agents that is (opportunities.heard_by_agent).';
 COMMENT ON COLUMN opportunity_detail.answer_is_explicit IS 'Whether the answer takes up the cue''s words or matter (VR-CoDES).';
 COMMENT ON COLUMN opportunity_detail.answer_gives_space IS 'Whether the answer lets the customer say more, or reduces it (VR-CoDES).';
 COMMENT ON COLUMN opportunity_detail.customer_turn IS 'The whole turn of the customer.';
@@ -71,7 +73,7 @@ COMMENT ON COLUMN opportunity_detail.agent_turn IS 'The whole turn of the agent 
 COMMENT ON COLUMN opportunity_detail.clip_start_s IS 'Where to start listening, seconds on the call''s clock.';
 COMMENT ON COLUMN opportunity_detail.clip_end_s IS 'Where to stop listening, seconds on the call''s clock.';
 COMMENT ON COLUMN opportunity_detail.started_at IS 'When the call began, UTC; NULL when the metadata does not say.';
-COMMENT ON COLUMN opportunity_detail.agent_id IS 'Who took the call, from the metadata.';
+COMMENT ON COLUMN opportunity_detail.agent_id IS 'Who heard it, from the metadata; NULL where several agents speak, as the metadata does not say which of them it names.';
 COMMENT ON COLUMN opportunity_detail.team IS 'The agent''s team, from the metadata.';
 COMMENT ON COLUMN opportunity_detail.customer_id IS 'Who called, from the metadata.';
 COMMENT ON COLUMN opportunity_detail.path IS 'Where the recording lay when it was analyzed.';

@@ -71,16 +71,31 @@ class Answer:
     gives_space: bool = False
 
 
-def heard_by(cue: CueSpan, turns: Sequence[Turn]) -> str | None:
-    """Return the party of the agent who heard the cue: the one on the line when it was said.
+def agents_of(turns: Sequence[Turn], moments: Mapping[int, Sequence[Moment]]) -> dict[int, int]:
+    """Return which agent says each turn of agents, numbered from 1 as they come, by turn index.
+
+    A party is one agent, until somebody greets on its channel after the call was passed on.
+    """
+    found: dict[int, int] = {}
+    now: dict[str, int] = {}
+    for turn in sorted((t for t in turns if t.role is RoleName.AGENT), key=lambda t: t.start_s):
+        takes_over = any(m.kind == "handover" for m in moments.get(turn.index, ()))
+        if turn.party not in now or takes_over:
+            now[turn.party] = len(set(found.values())) + 1
+        found[turn.index] = now[turn.party]
+    return found
+
+
+def heard_by(cue: CueSpan, turns: Sequence[Turn], agents: Mapping[int, int]) -> int | None:
+    """Return the number of the agent who heard the cue: the one on the line when it was said.
 
     That is the agent who spoke last before it, unless only another one speaks after it (the call
-    had been transferred). None when no agent speaks in the call.
+    had been transferred). None when no agent speaks in the call. `agents` is from `agents_of`.
     """
     limit_s = cue.end_s - OVERLAP_S
-    spoke = sorted((t for t in turns if t.role is RoleName.AGENT), key=lambda t: t.start_s)
-    before = [t.party for t in spoke if t.start_s < limit_s]
-    after = [t.party for t in spoke if t.end_s > limit_s]
+    spoke = sorted((t for t in turns if t.index in agents), key=lambda t: t.start_s)
+    before = [agents[t.index] for t in spoke if t.start_s < limit_s]
+    after = [agents[t.index] for t in spoke if t.end_s > limit_s]
     if before and (not after or before[-1] in after):
         return before[-1]
     return after[0] if after else None
@@ -99,8 +114,12 @@ def answer_to(
     it, even in a turn that had begun before. `moments` are by turn index.
     """
     limit_s = cue.end_s - OVERLAP_S
-    party = heard_by(cue, turns)
-    own = sorted((t for t in turns if t.party == party), key=lambda t: (t.start_s, t.index))
+    agents = agents_of(turns, moments)
+    agent = heard_by(cue, turns, agents)
+    own = sorted(
+        (t for t in turns if agent is not None and agents.get(t.index) == agent),
+        key=lambda t: (t.start_s, t.index),
+    )
     own = [t for t in own if t.index != cue.turn.index and t.end_s > limit_s]
     said_after = {
         t.index: [
@@ -270,6 +289,8 @@ def opportunities(
     missed.
     """
     by_turn = moments_by_turn(moments)
+    agents = agents_of(conversation.turns, by_turn)
+    parties = {agents[t.index]: t.party for t in conversation.turns if t.index in agents}
     known = {f.turn_index: f for f in feelings}
     rows = []
     for turn in conversation.turns:
@@ -282,7 +303,10 @@ def opportunities(
             for kind, cues in cues_by_kind.items():
                 cue = CueSpan(min(c.start_s for c in cues), max(c.end_s for c in cues), turn)
                 answer = answer_to(cue, conversation.turns, by_turn, settings)
-                rows.append(_row(kind, cues, cue, answer, conversation.turns, felt))
+                agent = heard_by(cue, conversation.turns, agents)
+                row = _row(kind, cues, cue, answer, conversation.turns, felt)
+                party = None if agent is None else parties[agent]
+                rows.append(replace(row, heard_by=party, heard_by_agent=agent))
     return tuple(sorted(rows, key=lambda o: (o.start_s, o.turn_index, o.kind)))
 
 
@@ -358,7 +382,6 @@ def _row(
         latency_s=None if evidence is None else _latency_s(cue, evidence, turns),
         probability=_probability(kind, felt),
         is_explicit=felt.explicit >= felt.implicit if felt else None,
-        heard_by=heard_by(cue, turns),
         answer_is_explicit=answer.is_explicit if answer else None,
         answer_gives_space=answer.gives_space if answer else None,
     )

@@ -1,5 +1,6 @@
 """Read a call turn by turn with the rules: every moment that was recognised, with its evidence."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -82,6 +83,42 @@ def reasks(turn_texts: Sequence[TurnText], moments: Sequence[Moment]) -> list[Mo
         if _answered(between, unanswered):
             again.append(replace(moment, kind="reask", rule=_REASK_RULE, strength=_REASK_STRENGTH))
     return again
+
+
+_HANDOVER_RULE = "handover.greets"
+_HANDOVER_STRENGTH = 0.8
+# How an agent greets who has not spoken yet; somebody who comes back says "again".
+_GREETING = re.compile(r"\bhow (can|may|could) (i|we) (help|assist)\b")
+
+
+def handovers(turn_texts: Sequence[TurnText], moments: Sequence[Moment]) -> list[Moment]:
+    """Return the greeting of each agent who takes over on the channel of another.
+
+    Desks often share a channel, and so are one party: who greets there after the call was passed on
+    is somebody else. Of an agent with a party of one's own nothing is returned.
+    """
+    passed_on = {
+        (m.party, m.turn_index)
+        for m in moments
+        if m.kind == "friction_transfer" and m.role is RoleName.AGENT
+    }
+    named = {m.turn_index for m in moments if m.kind == "identification"}
+    leaving: set[str] = set()
+    found = []
+    for turn_text in turn_texts:
+        turn, said = turn_text.turn, turn_text.said
+        if turn.role is not RoleName.AGENT:
+            continue
+        greets = turn.index in named or _GREETING.search(" ".join(said.words))
+        if turn.party in leaving and greets and said.present.isdisjoint(_AGAIN):
+            words = (0, len(said.words))
+            found.append(
+                turn_text.moment("handover", None, *words, _HANDOVER_RULE, _HANDOVER_STRENGTH)
+            )
+            leaving.discard(turn.party)
+        if (turn.party, turn.index) in passed_on:
+            leaving.add(turn.party)
+    return found
 
 
 def _says_again(request: Moment, turn_text: TurnText) -> bool:
@@ -203,6 +240,7 @@ def rule_moments(
         index = turn_text.turn.index
         moments += _of_one_turn(turn_text, found[index], acts.get(index, ()))
     moments += reasks(read, moments)
+    moments += handovers(read, moments)
     return in_order(moments)
 
 

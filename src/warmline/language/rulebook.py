@@ -112,6 +112,7 @@ KINDS: dict[str, tuple[SpeakerScope, str]] = {
         "builds on what the customer has just said; strength 0.5 is chance",
     ),
     "identification": (SpeakerScope.AGENT, "gives own name or the firm's"),
+    "handover": (SpeakerScope.AGENT, "another agent greets where one has passed the call on"),
     "quote": (SpeakerScope.CUSTOMER, "the customer's sentence around a moment; label says of what"),
 }
 
@@ -127,7 +128,8 @@ QUOTED_KINDS = frozenset(
 # A denial is no moment: it says which words are not read for a feeling.
 DENIAL = "denial"
 RULE_KINDS = {DENIAL, *KINDS} - {
-    *("reask", "quote", "emotional_reaction", "interpretation", "exploration", "uptake"),
+    *("reask", "handover", "quote", "uptake"),
+    *("emotional_reaction", "interpretation", "exploration"),
     *("advice", "confrontation", "affirmation", "autonomy", "collaboration"),
 }
 LABELS: dict[str, tuple[str, ...]] = {

@@ -326,7 +326,7 @@ def read_recognised(warehouse: Path, design: Design) -> Recognised:
     with _reading(warehouse) as con:
         found = con.execute(
             "SELECT answered_rate AS rate, answerable::DOUBLE AS cues, agent_id FROM call_summary "
-            "WHERE status = 'analyzed' AND answerable > 0 AND agent_id IS NOT NULL "
+            "WHERE status = 'analyzed' AND answerable > 0 AND agent_id IS NOT NULL AND agents = 1 "
             "AND is_simulated = $is_simulated",
             {"is_simulated": design.is_simulated},
         ).fetchnumpy()

@@ -304,6 +304,7 @@ YES_OR_NO = frozenset({"next_step", "expectation_set", "resolution", "silent_dis
 #: What rules find that tells a listener something, in the transcript of a call that is scored.
 FINDS = {
     "identification": "gives a name",
+    "handover": "another agent takes over",
     "affective": "names the feeling",
     "attentive": "shows listening",
     "cognitive": "takes the customer's view",

@@ -41,6 +41,8 @@ WHERE ($team IS NULL OR team = $team)
 GROUP BY agent_id, is_simulated
 ORDER BY agent_id, is_simulated
 """
+#: Calls whose cues are an agent's own: of several agents the metadata names one, and not which.
+_OWN_CALLS = "calls.agent_id = $agent AND calls.agents = 1"
 _WEEKS = "SELECT * FROM {agent_week} WHERE agent_id = $agent ORDER BY week DESC NULLS LAST"
 _PROFILE = "SELECT * FROM {agent_profile} WHERE agent_id = $agent ORDER BY component, is_simulated"
 _SHOWN_RESCORINGS = 5
@@ -78,7 +80,8 @@ FROM (
     SELECT o.call_no, o.opportunity_index
     FROM facts.opportunities AS o
     INNER JOIN calls ON calls.call_no = o.call_no
-    WHERE calls.agent_id = $agent AND calls.is_simulated = $is_simulated AND {which}
+    WHERE calls.agent_id = $agent AND calls.agents = 1
+        AND calls.is_simulated = $is_simulated AND {which}
     ORDER BY calls.started_at DESC NULLS LAST, {order}, o.start_s LIMIT 8
 ) AS picked
 INNER JOIN calls ON calls.call_no = picked.call_no
@@ -123,7 +126,7 @@ def show_agent(visit: Visit) -> Response:
         weeks = [row for row in weeks if row["is_simulated"] == is_simulated]
         profile = [row for row in profile if row["is_simulated"] == is_simulated]
         these = {"agent": agent, "is_simulated": is_simulated}
-        own = Condition("calls.agent_id = $agent AND calls.is_simulated = $is_simulated", these)
+        own = Condition(f"{_OWN_CALLS} AND calls.is_simulated = $is_simulated", these)
         weeks = corrected_rows(weeks, corrections(reader, _WEEK, own), "week")
         recognised = _moments(reader, these, "o.answered AND o.level = 2", "o.level DESC")
         unanswered = _moments(reader, these, "NOT o.answered", "o.strength DESC")
@@ -238,7 +241,7 @@ def _agents(reader: Reader, team: str | None) -> list[Row]:
     """Agents with what review changed of their answered rate."""
     sql = _AGENTS.format(agent_week=reader.kept("agent_week"))
     kind = "calls.agent_id || CASE WHEN calls.is_simulated THEN '|simulated' ELSE '|real' END"
-    changed = corrections(reader, kind)
+    changed = corrections(reader, kind, Condition("calls.agents = 1", {}))
     rows = [
         row | {"kind": f"{row['agent_id']}|{'simulated' if row['is_simulated'] else 'real'}"}
         for row in reader.rows(sql, {"team": team})
