@@ -43,13 +43,17 @@ def test_cues_of_a_call_with_two_agents_are_charged_to_none_of_them(tmp_path: Pa
     passed_on = agent_week("ann", 0, 2, name="passed-on")
     assert passed_on.empathy is not None
     greets = moment("handover", 2, 9.5, 12.0, "Billing, how can I help you?")
-    empathy = replace(passed_on.empathy, moments=(greets,))
+    of_both = measured("interruptions", "B", 1.0)  # which of the two it was is not known
+    metrics = (*passed_on.empathy.metrics, of_both)
+    empathy = replace(passed_on.empathy, moments=(greets,), metrics=metrics)
     put(tmp_path, alone, replace(passed_on, empathy=empathy))
     assert rows(tmp_path, "SELECT calls, answered, answerable FROM agent_week") == [(2, 1, 2)]
     assert rows(tmp_path, "SELECT call_id, agents, answerable FROM call_summary ORDER BY 1") == [
         ("alone", 1, 2),
         ("passed-on", 2, 2),
     ]
+    by_agent = "SELECT agent_interruptions FROM call_summary WHERE call_id = 'passed-on'"
+    assert rows(tmp_path, by_agent) == [(None,)]
     whose = "SELECT DISTINCT call_id, agent_id FROM opportunity_detail ORDER BY 1"
     assert rows(tmp_path, whose) == [("alone", "ann"), ("passed-on", None)]
     profile = "SELECT amount, exposure FROM agent_profile WHERE component = 'answering'"

@@ -83,7 +83,7 @@ COMMENT ON COLUMN calls.speaker_source IS 'How the parties were told apart: chan
 COMMENT ON COLUMN calls.speaker_confidence IS 'How sure the telling apart is, 0..1; 1 for two real channels.';
 COMMENT ON COLUMN calls.speaker_reason IS 'What speaker_confidence rests on.';
 COMMENT ON COLUMN calls.agents IS 'How many agents speak: parties, and those who greet on the channel of one who has passed the call on. agent_id names one of them, and does not say which: where there are more than one, no cue and no answer is counted as that agent''s. NULL when not analyzed.';
-COMMENT ON COLUMN calls.agent_party IS 'The party that is the agent; NULL when none or more than one is.';
+COMMENT ON COLUMN calls.agent_party IS 'The party that is the agent; NULL when none or more than one is, or several agents speak as one party.';
 COMMENT ON COLUMN calls.customer_party IS 'The party that is the customer; NULL when none or more than one is.';
 COMMENT ON COLUMN calls.role_confidence IS 'The lower of the confidences in who is agent and who is customer, 0..1; NULL unless both are known.';
 COMMENT ON COLUMN calls.channel_kind IS 'mono, stereo (channel is speaker) or fake_stereo (both voices on both channels).';
@@ -138,7 +138,7 @@ SELECT
     speech.confidence AS speaker_confidence,
     speech.reason AS speaker_reason,
     agent_count AS agents,
-    CASE WHEN len(agents) = 1 THEN agents[1].party END AS agent_party,
+    CASE WHEN agent_count = 1 THEN agents[1].party END AS agent_party,
     CASE WHEN len(customers) = 1 THEN customers[1].party END AS customer_party,
     CASE WHEN len(agents) > 0 AND len(customers) > 0
         THEN list_min(list_transform(list_concat(agents, customers), lambda r: r.confidence))
