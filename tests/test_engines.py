@@ -15,7 +15,7 @@ from pyannote.database.util import load_rttm
 
 from warmline.errors import ModelError
 from warmline.models.catalogue import EMBEDDING, SEGMENTATION, whisper_name
-from warmline.models.engines import Engines, product_of_few_rows
+from warmline.models.engines import Engines, product_with
 from warmline.models.store import ModelStore
 
 RATE_HZ = 16_000
@@ -362,7 +362,7 @@ def test_weights_laid_out_once_multiply_as_others_do(
     )
     for given in (None, bias):
         expected = torch.nn.functional.linear(x, weight, given)
-        torch.testing.assert_close(product_of_few_rows(weight, given)(x), expected)
+        torch.testing.assert_close(product_with(weight, given)(x), expected)
 
 
 @pytest.mark.models

@@ -170,12 +170,12 @@ class MeanEncoder:
 
     def __init__(self, network: Bert, device: torch.device, number: torch.dtype) -> None:
         """Take the network; `number` is the number format to compute in: float32 or bfloat16."""
-        self._network = network.eval().requires_grad_(False).to(device, number)
+        self.network = network.eval().requires_grad_(False).to(device, number)
         self._device = device
 
     def _means(self, rows: Sequence[Row]) -> Means:
         """Return the means of each row's vectors, and of those in each of its parts."""
-        found = Means(np.empty((len(rows), self._network.words.embedding_dim), np.float32), [])
+        found = Means(np.empty((len(rows), self.network.words.embedding_dim), np.float32), [])
         parts: dict[int, NDArray[np.float32]] = {}
         for batch in _batches([len(row.ids) for row in rows]):
             read = self._means_of_batch([rows[i] for i in batch])
@@ -188,7 +188,7 @@ class MeanEncoder:
     def _means_of_batch(self, rows: Sequence[Row]) -> Means:
         """Return the means of rows in order of length."""
         alike = [list(own) for _, own in groupby(rows, lambda row: len(row.ids))]
-        hidden = [own.float() for own in self._network([self._block(own) for own in alike])]
+        hidden = [own.float() for own in self.network([self._block(own) for own in alike])]
         whole = torch.cat([own.mean(1) for own in hidden])
         parts = [
             torch.stack([states[first:past].mean(0) for first, past in row.parts]).cpu().numpy()

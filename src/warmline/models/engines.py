@@ -260,7 +260,8 @@ class Engines:
             return _in_8_bits(model)
         if precision == "bfloat16":
             _attend_in_blocks(model)
-            _lay_out_decoder(model)
+            for block in model.decoder.blocks:
+                _lay_out(block, _FEW_ROWS, but_not=_OF_SOUND)
         return model.to(self.device)
 
     def _load_faster_whisper(self, name: str, compute_type: str) -> "BatchedInferencePipeline":
@@ -364,14 +365,18 @@ class Engines:
         from warmline.language.encoders import ReadingEncoder
 
         number = self._reading_number()
-        return ReadingEncoder(weights, tokenizer, config, adapter, self.device, number)
+        reader = ReadingEncoder(weights, tokenizer, config, adapter, self.device, number)
+        _lay_out(reader.network, _MANY_ROWS)
+        return reader
 
     def _load_many_languages_encoder(self, adapter: "Path | None") -> "ManyLanguagesEncoder":
         file = self.store.path_of(MANY_LANGUAGES, "e5-small-q4.bin")
         _share_the_cores()
         from warmline.language.encoders import ManyLanguagesEncoder
 
-        return ManyLanguagesEncoder(file, adapter, self.device, self._reading_number())
+        reader = ManyLanguagesEncoder(file, adapter, self.device, self._reading_number())
+        _lay_out(reader.network, _MANY_ROWS)
+        return reader
 
     def _reading_number(self) -> "torch.dtype":
         """Return the number format in which texts are read on this machine."""
@@ -517,36 +522,46 @@ def _bfloat16_attention(
 
 
 _FEW_ROWS = 40  # texts that are read together: those of eight windows
+_MANY_ROWS = 2048  # words of texts that are read together
 _OF_SOUND = ("cross_attn.key", "cross_attn.value")  # which multiply thousands of rows
 
 
-def _lay_out_decoder(model: "Whisper") -> None:
-    """Have the decoder's products take weights that are laid out for them, once."""
+def _lay_out(network: "torch.nn.Module", rows: int, *, but_not: Sequence[str] = ()) -> None:
+    """Have the products of linear layers take weights that are laid out for them, once."""
     import torch
 
-    for block in model.decoder.blocks:
-        for name, layer in block.named_modules():
-            if isinstance(layer, torch.nn.Linear) and name not in _OF_SOUND:
-                product = product_of_few_rows(layer.weight.data, layer.bias)
-                setattr(layer, "forward", product)  # noqa: B010 (it takes the place of a method)
-                layer.weight.data = torch.empty(0, dtype=layer.weight.dtype)
+    for name, layer in network.named_modules():
+        if (
+            isinstance(layer, torch.nn.Linear)
+            and name not in but_not
+            and _can_lay_out(layer.weight)
+        ):
+            product = product_with(layer.weight.data, layer.bias, rows)
+            setattr(layer, "forward", product)  # noqa: B010 (it takes the place of a method)
+            layer.weight.data = torch.empty(0, dtype=layer.weight.dtype)
 
 
-def product_of_few_rows(
-    weight: "torch.Tensor", bias: "torch.Tensor | None" = None
-) -> "Callable[[torch.Tensor], torch.Tensor]":
-    """Return what multiplies some rows by a weight, as `torch.nn.functional.linear` does.
-
-    In bfloat16 on a CPU torch lays the weight out anew for every product, which is half of the time
-    for five rows and a fifth for forty.
-    """
+def _can_lay_out(weight: "torch.Tensor") -> bool:
     import torch
 
     short = weight.dtype == torch.bfloat16 and weight.device.type == "cpu"
-    is_able = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", bool)  # no oneDNN: False
-    if not (short and is_able()):
+    # Without oneDNN: False.
+    return short and bool(getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", bool)())
+
+
+def product_with(
+    weight: "torch.Tensor", bias: "torch.Tensor | None" = None, rows: int = _FEW_ROWS
+) -> "Callable[[torch.Tensor], torch.Tensor]":
+    """Return what multiplies about so many rows by a weight, as `torch.nn.functional.linear` does.
+
+    In bfloat16 on a CPU torch lays the weight out anew for every product, which is half of the time
+    for five rows, a fifth for forty, and a twelfth for two thousand.
+    """
+    import torch
+
+    if not _can_lay_out(weight):
         return partial(torch.nn.functional.linear, weight=weight, bias=bias)
-    laid_out = torch.ops.mkldnn._reorder_linear_weight(weight, _FEW_ROWS)
+    laid_out = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
     multiply = torch.ops.mkldnn._linear_pointwise
     return lambda rows: multiply(rows, laid_out, bias, "none", [], "")
 

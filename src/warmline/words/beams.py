@@ -21,7 +21,7 @@ from whisper.decoding import BeamSearchDecoder, DecodingResult, DecodingTask
 from whisper.model import Whisper
 from whisper.tokenizer import Tokenizer
 
-from warmline.models.engines import product_of_few_rows
+from warmline.models.engines import product_with
 from warmline.words.vocabulary import Bias
 
 
@@ -50,7 +50,7 @@ class Sayable:
         said = [token for token in range(tokenizer.eot) if token not in never]
         embedding = model.decoder.token_embedding.weight
         self._tokens = torch.tensor([*said, tokenizer.eot, *signs], device=embedding.device)
-        self._logits_after = product_of_few_rows(embedding[self._tokens])
+        self._logits_after = product_with(embedding[self._tokens])
         self._text = len(said)
         blank = {*tokenizer.encode(" "), tokenizer.eot}
         self._blank = [i for i, t in enumerate([*said, tokenizer.eot]) if t in blank]
