@@ -10,6 +10,7 @@ from support.pages import serving, text_of
 from support.warehouses import put, rich, rows
 from warmline.analysis import CallAnalysis, missing_metric
 from warmline.landing.rewriting import Selection, erase
+from warmline.query.questions import ask_named
 from warmline.web.accounts import Role
 
 SCORED = {"speech": "s1", "words": "w1", "language": "l1", "empathy": "e1"}
@@ -48,6 +49,16 @@ def test_what_changed_is_said_by_stage_and_measure(tmp_path: Path) -> None:
     assert rows(tmp_path, SUMMARY) == [
         ("language", 2, "dead_air_s", 1, 0, 1.0, 3.0, 2.0, "b"),
         ("language", 2, "hold_s", 2, 2, None, None, None, "a"),
+    ]
+
+
+def test_what_rescoring_changed(tmp_path: Path) -> None:
+    """The named query has a line for each stage and measure, rounded."""
+    rescore(tmp_path)
+    answer = ask_named(tmp_path / "w.duckdb", "what_rescoring_changed", {})
+    assert [row[1:6] for row in answer.rows] == [
+        ("language", 2, "hold_s", 2, 2),
+        ("language", 2, "dead_air_s", 1, 0),
     ]
 
 
