@@ -186,8 +186,7 @@ def browsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Visitor"]:
 def visitor(browsed: "Visitor") -> Iterator["Visitor"]:
     """The same; what a test opens is closed after it: a page that plays on draws all the time."""
     yield browsed
-    for context in browsed.browser.contexts:
-        context.close()
+    browsed.forget()
 
 
 @pytest.fixture(scope="session")

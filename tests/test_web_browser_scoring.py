@@ -1,7 +1,6 @@
 """Scoring in a browser, and a morning of a lead from a sample to the report."""
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ pytestmark = needs_chromium
 
 
 def test_a_call_is_scored_by_keys_and_what_was_found_is_taken_over(visitor: Visitor) -> None:
-    page = replace(visitor, state=let_in(visitor.browser, visitor.base, "rea")).page()
+    rea = let_in(visitor.context.browser, visitor.base, "rea", visitor.folder)
+    page = rea.page()
     page.goto("/calls?days=all")
     page.get_by_role("link", name="Score it: bob-1").click()
     page.get_by_role("link", name="Conversation", exact=True).click()
@@ -66,7 +66,8 @@ def test_a_call_is_scored_by_keys_and_what_was_found_is_taken_over(visitor: Visi
     page.wait_for_url("**/evaluation?id=*")
     shown = page.locator("main").inner_text()
     assert figure in shown and shown.count("as the machine found, taken over") == taken - 1
-    assert visitor.problems == []
+    assert rea.problems == []
+    rea.context.close()
 
 
 def test_what_the_machine_filled_in_is_heard_read_and_agreed_to(visitor: Visitor) -> None:
@@ -282,10 +283,11 @@ def take_the_report_along(visitor: Visitor, page: Any, file: Path) -> None:
     with page.expect_download() as sent:
         page.get_by_role("button", name="One file without personal data").click()
     sent.value.save_as(file)
-    alone = visitor.browser.new_context(offline=True).new_page()
+    alone = visitor.context.browser.new_context(offline=True).new_page()
     alone.goto(file.as_uri())
     assert "Feelings answered" in alone.locator("body").inner_text()
     assert "ann" not in alone.locator("main, body").inner_text().split()
+    alone.context.close()
     page.emulate_media(media="print")
     assert page.get_by_role("heading", name="What customers say").is_visible()
     assert not page.locator(".top").is_visible()

@@ -33,25 +33,40 @@ FLAGS = [
 
 @dataclass
 class Visitor:
-    """A browser that is let in, at this address; `problems` is what it complained of."""
+    """A browser that is let in, at this address; `problems` is what it complained of.
 
-    browser: Any
+    Its pages are windows that `opener` opens: those share a process, and each further process takes
+    longer to start than a page to load.
+    """
+
+    opener: Any
     base: str
     state: Any
     folder: Path
     problems: list[str] = field(default_factory=list)
 
-    def page(self, scheme: str = "light", width: int = 1200, height: int = 900) -> Any:
-        context = self.browser.new_context(
-            color_scheme=scheme,
-            viewport={"width": width, "height": height},
-            storage_state=self.state,
-            base_url=self.base,
-        )
-        page = context.new_page()
+    @property
+    def context(self) -> Any:
+        return self.opener.context
+
+    def page(self, width: int = 1200, height: int = 900) -> Any:
+        with self.context.expect_page() as opened:
+            self.opener.evaluate("void open('about:blank')")
+        page = opened.value
+        page.set_viewport_size({"width": width, "height": height})
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("console", self._hear)
         return page
+
+    def forget(self) -> None:
+        """Close what was opened, and keep nothing but who is logged in."""
+        for page in self.context.pages:
+            if page != self.opener:
+                page.close()
+        self.opener.evaluate("localStorage.clear()")
+        self.context.clear_cookies()
+        self.context.add_cookies(self.state["cookies"])
+        self.problems.clear()
 
     def _hear(self, message: Any) -> None:
         is_refusal = "server responded with a status of 4" in message.text  # asked for by a test
@@ -83,7 +98,7 @@ def browsing(folder: Path) -> Iterator[Visitor]:
         assert found
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         try:
-            yield Visitor(browser, found[1], let_in(browser, found[1], "lea"), folder)
+            yield let_in(browser, found[1], "lea", folder)
         finally:
             browser.close()
             process.terminate()
@@ -103,16 +118,15 @@ def _promising(folder: Path) -> CallAnalysis:
     return told_apart(audible(folder, "cat-1", agent_id="bob", started_at=day(2), **parts), -3)
 
 
-def let_in(browser: Any, base: str, name: str) -> Any:
-    """Return what a browser keeps after somebody has logged in."""
-    context = browser.new_context(base_url=base)
-    page = context.new_page()
+def let_in(browser: Any, base: str, name: str, folder: Path) -> Visitor:
+    """Return a browser in which somebody has logged in."""
+    page = browser.new_context(base_url=base).new_page()
     page.goto("/work")
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url("**/work")
-    return context.storage_state()
+    return Visitor(page, base, page.context.storage_state(), folder)
 
 
 def until(page: Any, condition: str) -> None:
