@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -186,6 +187,7 @@ def test_plain_samples_that_are_cut_short_are_refused_with_both_lengths(
     assert caught.value.code == "truncated"
 
 
+Written = Callable[[str, float, int], bytes]
 FIRST: dict[str, tuple[str, str]] = {
     **{kind: ("soundfile", kind) for kind in ("WAV", "RF64", "RIFX", "W64", "AIFF", "AU")},
     **{"flac": ("flac", "flac"), "m4a": ("m4a", "aac"), "mka": ("mka", "pcm_s16le")},
@@ -193,7 +195,13 @@ FIRST: dict[str, tuple[str, str]] = {
 }
 
 
-def written(folder: Path, name: str, seconds: float, rate_hz: int = RATE_HZ) -> bytes:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """Files of each kind, written once."""
+    return cache(partial(_written, tmp_path_factory.mktemp("written")))
+
+
+def _written(folder: Path, name: str, seconds: float, rate_hz: int) -> bytes:
     ending, codec = FIRST[name]
     if ending == "soundfile":
         return samples_file(folder / f"{seconds}.{name}", codec, seconds, rate_hz)
@@ -205,11 +213,10 @@ def written(folder: Path, name: str, seconds: float, rate_hz: int = RATE_HZ) -> 
 @pytest.mark.parametrize("second", ["WAV", "mp3", "flac", "m4a", "opus", "W64", "AIFF", "AU"])
 @pytest.mark.parametrize("first", FIRST)
 def test_a_file_of_another_kind_or_rate_behind_the_first_is_not_passed_over(
-    tmp_path: Path, first: str, second: str
+    tmp_path: Path, written: Written, first: str, second: str
 ) -> None:
     """It is read on, where both are of one kind that may be, or refused with both lengths."""
-    one = written(tmp_path, first, 6.0)
-    other = written(tmp_path, second, 4.0, rate_hz=8000)
+    one, other = written(first, 6.0, RATE_HZ), written(second, 4.0, 8000)
     (tmp_path / "joined").write_bytes(one + other)
     try:
         heard_s = decode(tmp_path / "joined", SETTINGS).duration_s
