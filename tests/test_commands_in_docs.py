@@ -1,8 +1,9 @@
 """Every command block of README.md and docs/ is run on the demo as it stands; no call is lost.
 
 The demo is analyzed once, and so is a recording of one's own, which blocks that analyze it then
-know. Each block gets a copy of its folder, in which its lines are run one after the other by a
-shell, and after each of them the calls in the warehouse are counted.
+know. All sample calls but the one that the documents point into end early; whole ones are heard by
+tests/test_samples_heard.py. Each block gets a copy of that folder, in which its lines are run one
+after the other by a shell, and after each of them the calls in the warehouse are counted.
 """
 
 import csv
@@ -22,13 +23,12 @@ import pytest
 
 from support.commands import commands
 from support.once import Once
-from warmline.files import folder
+from support.samples import install_with_beginnings
 from warmline.models.store import ModelStore
 from warmline.settings import PlaceSettings
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-SAMPLES = folder("audio") / "samples"
 CALLS = 10
 WAREHOUSE = "--warehouse demo/warehouse.duckdb"
 
@@ -90,6 +90,8 @@ def blocks() -> Iterator[Block]:
 BLOCKS = list(blocks())
 #: Settings with which the demo is heard as fast as it goes: how well is not what is tried here.
 QUICK = '[words]\nwhisper_model = "tiny.en"\nbeam_size = 1\n'
+#: What is left of each sample call, but of the one whose seconds the documents name.
+HEARD_S, WHOLE = 20.0, "lost-card"
 
 
 def reason_not_to_run(command: str) -> str | None:
@@ -104,10 +106,17 @@ def make_demo(place: Path) -> None:
     assert counted(place / "demo", place) == CALLS
 
 
+@pytest.fixture(scope="module")
+def installed(once: Once) -> Path:
+    """An installation whose sample calls end early."""
+    return once.made("installed", lambda to: install_with_beginnings(to, HEARD_S, WHOLE))
+
+
 @pytest.fixture(scope="module", autouse=True)
-def path() -> Iterator[None]:
+def path(installed: Path) -> Iterator[None]:
     """In PATH is the command `warmline`, which starts at once, and then the environment's own."""
-    with commands() as place, pytest.MonkeyPatch.context() as patch:
+    its = os.environ | {"PYTHONPATH": str(installed / "src")}
+    with commands(surroundings=its) as place, pytest.MonkeyPatch.context() as patch:
         own = Path(sys.executable).parent
         patch.setenv("PATH", f"{place}:{own}:{os.environ['PATH']}")
         yield
@@ -263,7 +272,7 @@ def parses(command: str, home: Path) -> bool:
     return True
 
 
-def test_what_the_demo_says_to_type_next_works(demo: Path, tmp_path: Path) -> None:
+def test_what_the_demo_says_to_type_next_works(demo: Path, installed: Path, tmp_path: Path) -> None:
     """And what a person tries then, who names the demo's warehouse and nothing else."""
     shutil.copytree(demo.parent, tmp_path, dirs_exist_ok=True)
     (tmp_path / "x.csv").write_text(OUTCOMES)
@@ -288,4 +297,4 @@ def test_what_the_demo_says_to_type_next_works(demo: Path, tmp_path: Path) -> No
     assert "erased: 1 analysis, " in said
     assert "1 review, " in said, "the one that has just been given"
     assert counted(tmp_path / "demo", tmp_path) == CALLS - 1
-    assert SAMPLES.joinpath("lost-card.flac").exists()
+    assert (installed / "audio/samples/lost-card.flac").exists()
