@@ -30,9 +30,10 @@ from warmline.pipeline import (
     failed_calls,
     put_back,
 )
-from warmline.pipeline.failures import dated_after, fault_code
+from warmline.pipeline.failures import base_analysis, dated_after, fault_code
 from warmline.pipeline.workers import Batch
 from warmline.processes import no_progress
+from warmline.values import CallMetadata
 
 POISONS = ("abort", "kill", "memory", "hang")
 
@@ -256,3 +257,21 @@ def test_an_analysis_is_never_dated_before_the_one_it_follows(folder):
     early = replace(analysis, analyzed_at=call.after.replace(year=1999))
     assert dated_after(early, call.after).analyzed_at > call.after
     assert dated_after(early, None) is early
+
+
+def test_an_analysis_that_cannot_be_done_again_stays_and_is_given_up_after_three_runs(folder):
+    """Other settings would have it made anew; what hangs each night is left to a person."""
+    path, landed = folder / "calls" / "a.wav", folder / "landing"
+    path.write_bytes(b"a" * 100)
+    land(path, landed)
+    changed = {"floor__dead_air_s": 4.5, "night__give_up_after": 3}
+    for runs, code in ((1, "timeout"), (1, "io_error"), (2, "timeout"), (3, "timeout")):
+        (call,) = plan(path.parent, landed, **changed).pending
+        failed = base_analysis(call.recording, CallMetadata("a"), Status.FAILED, code, "no end")
+        calls.land(failed, landed, call)
+        (known,) = landing.known(landed)
+        assert (known.status, known.failed_runs) == (Status.ANALYZED, runs)
+    assert plan(path.parent, landed, **changed).given_up == (str(path),)
+    assert [call.failed_runs for call in failed_calls(landed)] == [3]
+    assert put_back(landed, failed_calls(landed)) == 1
+    assert pending(plan(path.parent, landed, **changed)) == {"a.wav": "changed: floor, empathy"}

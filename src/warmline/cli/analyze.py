@@ -250,9 +250,9 @@ def _list(found: "list[Landed]", give_up_after: int, as_json: bool) -> None:
 
     for landed in found:
         runs = "1 run" if landed.failed_runs == 1 else f"{landed.failed_runs} runs"
-        code = landed.reason_code or "unknown"
+        code = landed.reason_code or "analyzed before, failed when analyzed again"
         output().print(f"{escape(landed.call_id)}  {code}, {runs}", soft_wrap=True)
-    counts = Counter(landed.reason_code or "unknown" for landed in found).most_common()
+    counts = Counter(landed.reason_code or "analyzed before" for landed in found).most_common()
     output().print(", ".join(f"{count} {code}" for code, count in counts))
     if give_up_after:
         messages().print(

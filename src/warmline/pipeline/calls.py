@@ -293,13 +293,20 @@ def _prepare(
 
 
 def land(analysis: CallAnalysis, landing_dir: Path, call: PlannedCall) -> None:
-    """Land what came of a call, but never a failure in place of an analysis that is there."""
+    """Land what came of a call, but never a failure in place of an analysis that is there.
+
+    That one stays, and how often it could not be done again is noted in it, unless the source was
+    away.
+    """
     earlier = call.previous
     failed_runs = 0
     if analysis.status is Status.FAILED:
-        if earlier and earlier.status is Status.ANALYZED:
-            return
         failed_runs = 1 + (earlier.failed_runs if earlier else 0)
+        if earlier and earlier.status is Status.ANALYZED:
+            if analysis.reason_code == "io_error":
+                return
+            analysis = landing.read_landed(landing_dir, earlier)
+            analysis = dated_after(analysis, analysis.analyzed_at)
     dated = dated_after(analysis, call.after)
     landing.write(replace(dated, failed_runs=failed_runs), landing_dir)
 

@@ -91,7 +91,7 @@ def failed_calls(
     failed = [
         call
         for call in landing.known(landing_dir)
-        if call.status is Status.FAILED
+        if call.failed_runs > 0
         and (
             not (calls or reasons)
             or not names_of(call).isdisjoint(calls)

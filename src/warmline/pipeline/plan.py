@@ -290,8 +290,8 @@ def make_plan(
             if call:
                 pending.append(call)
             else:
-                is_failed = landed and landed.status is Status.FAILED
-                (given_up if is_failed else unchanged).append(original.path)
+                is_left = landed and landed.failed_runs > 0
+                (given_up if is_left else unchanged).append(original.path)
     return Plan(
         tuple(map(state.with_what_is_known, pending)),
         tuple(unchanged),
@@ -493,7 +493,7 @@ class _Planner:
         passed = keys if landed.status is Status.ANALYZED else landed.stage_keys
         changed = [s for s in passed if landed.stage_keys.get(s) != keys.get(s)]
         if changed:
-            return f"changed: {', '.join(changed)}"
+            return None if self.gives_up(landed) else f"changed: {', '.join(changed)}"
         if landing.metadata_fingerprint(metadata) != landed.metadata_fingerprint:
             return "metadata changed"
         return None
