@@ -31,7 +31,6 @@ from warmline.processes import (
     limit_memory_and_time,
 )
 from warmline.query.questions import (
-    EXIT_CODE,
     MEMORY_GB,
     Parameter,
     Query,
@@ -40,6 +39,7 @@ from warmline.query.questions import (
     too_large,
 )
 from warmline.query.search import SearchRequest, find_hits
+from warmline.query.server import EXIT_CODE
 from warmline.warehouse.landing_folder import show_landed_evaluations, show_landed_reviews
 from warmline.warehouse.tables import note_of_version
 
@@ -64,8 +64,9 @@ def serve(parent: int) -> None:
     control, asking = socket.socket(fileno=0), os.pidfd_open(parent)
     server = os.getpid()
     forks: dict[int, tuple[int, int]] = {}  # by descriptor: the process, and where its end is told
-    while os.getppid() == parent:
-        ready, _, _ = select.select([control.fileno(), asking, *forks], [], [], _IDLE_S)
+    asked = [control.fileno()]  # nothing, once no query is to come
+    while os.getppid() == parent and (asked or forks):
+        ready, _, _ = select.select([*asked, asking, *forks], [], [], _IDLE_S)
         for fork in forks.keys() & set(ready):
             process, ended = forks.pop(fork)
             code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
@@ -73,12 +74,22 @@ def serve(parent: int) -> None:
                 os.write(ended, EXIT_CODE.pack(code))
             os.close(fork)
             os.close(ended)
-        if control.fileno() in ready:
-            _, given, _, _ = socket.recv_fds(control, 1, 2)
+        if asked and control.fileno() in ready:
+            given: list[int] = []
+            with suppress(OSError):
+                _, given, _, _ = socket.recv_fds(control, 1, 2)
             if not given:
-                return
+                asked.clear()  # it asks another server; what it has asked is answered
+                continue
             question, ended = given
-            process = os.fork()
+            try:
+                process = os.fork()
+            except OSError:  # the one that asks says so
+                os.close(question)
+                os.close(ended)
+                with suppress(OSError):
+                    control.send(b"!")
+                continue
             if process == 0:
                 for other in (asking, ended, *forks, *(place for _, place in forks.values())):
                     os.close(other)
@@ -86,7 +97,8 @@ def serve(parent: int) -> None:
             os.close(question)
             fork = os.pidfd_open(process)
             forks[fork] = process, ended
-            socket.send_fds(control, [b"!"], [fork])
+            with suppress(OSError):
+                socket.send_fds(control, [b"!"], [fork])
         if not ready and not forks:
             return
 

@@ -6,7 +6,6 @@ which takes longer than most answers. DuckDB is not even imported here, nor is p
 that `warmline query` starts at once.
 """
 
-import atexit
 import difflib
 import json
 import os
@@ -14,14 +13,12 @@ import pickle
 import re
 import signal
 import socket
-import struct
 import subprocess
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -30,6 +27,7 @@ from warmline import errors
 from warmline.encryption import key_environment
 from warmline.errors import QueryError, WarmlineError
 from warmline.files import folder
+from warmline.query import server
 from warmline.warehouse.tables import SqlFile, sql_files
 
 DEFAULT_LIMIT = 1000
@@ -40,16 +38,7 @@ MEMORY_GB = 4
 # A result is kept in memory here, at several times its size in the pipe.
 _LARGEST_ANSWER_BYTES = 256_000_000
 _LONGEST_LINE_BYTES = 1000
-# Time to start a process and open a warehouse, on a busy machine.
-_STARTUP_S = 60.0
 _GOODBYE_S = 10.0
-# macOS has no descriptors of processes: there, each query starts a process from the beginning.
-_FORKS = sys.platform == "linux"
-# Its modules are where ours are; anything else Python would run at startup is left out.
-_START = "import sys; sys.path[:] = {path!r}; from warmline.query.process import {call}"
-_ENVIRONMENT = ("LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE")
-#: How the exit code of a fork is told.
-EXIT_CODE = struct.Struct("i")
 #: All that values of DuckDB are made of besides what pickle knows itself.
 _TYPES = {
     *(("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")),
@@ -302,7 +291,7 @@ def answered_apart(
     `asked` is what `query_process` is told. Raises as `ask`.
     """
     with _process(asked) as (process, sent):
-        with _killed_after(process, _STARTUP_S) as late:
+        with _killed_after(process, server.STARTUP_S) as late:
             kind, value = _received(process, sent, late, timeout_s)
         columns: tuple[list[str], list[str]] = ([], [])
         rows: list[tuple[Any, ...]] = []
@@ -318,13 +307,13 @@ def answered_apart(
 
 
 @contextmanager
-def _process(asked: Mapping[str, Any]) -> Iterator[tuple["_Process", "_Sent"]]:
+def _process(asked: Mapping[str, Any]) -> Iterator[tuple["server.Process", "_Sent"]]:
     """A process that answers what is asked, and what it sends; it is gone after the block."""
     here = {"environment": key_environment(os.environ), "folder": _current_folder()}
     answer, question = socket.socketpair()
     with answer, answer.makefile("rb") as sent:
         with question:
-            started = _server.fork(question) if _FORKS else _started("main", question)
+            started = server.process_for(question)
         with started as process:
             try:
                 with suppress(ConnectionError):  # why it has ended is found out by reading
@@ -343,138 +332,8 @@ def _current_folder() -> str:
         return "/"
 
 
-def _started(call: str, connection: socket.socket) -> "subprocess.Popen[bytes]":
-    """Start a process that calls this function of `query.process`."""
-    here = str(Path(__file__).resolve().parents[1])
-    path = [here, *(place for place in sys.path if place)]
-    start = _START.format(path=path, call=f"{call}; {call}({os.getpid()})")
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", start],
-        stdin=connection.fileno(),
-        stdout=connection.fileno(),
-        stderr=subprocess.DEVNULL,  # native code has its own messages for running out of memory
-        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-    )
-
-
-class _Fork:
-    """A fork of the server, used as the process that it is, though it is no child of this one."""
-
-    def __init__(self, process: int, ended: socket.socket) -> None:
-        self._process = process
-        self._ended = ended
-        self._code: int | None = None
-
-    def __enter__(self) -> "_Fork":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.wait()
-        self._ended.close()
-        os.close(self._process)
-
-    def kill(self) -> None:
-        """Kill it, if it has not ended."""
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._process, signal.SIGKILL)
-
-    def wait(self, timeout_s: float | None = None) -> int:
-        """Return its exit code, as Popen does. Raises TimeoutExpired."""
-        if self._code is None:
-            self._ended.settimeout(timeout_s)
-            try:
-                code = self._ended.recv(EXIT_CODE.size)
-            except TimeoutError as e:
-                raise subprocess.TimeoutExpired("query", timeout_s or 0) from e
-            # Nothing comes from a server that was killed, and its forks with it.
-            self._code = EXIT_CODE.unpack(code)[0] if code else -signal.SIGKILL
-        return self._code
-
-
-_Process = _Fork | subprocess.Popen[bytes]
-
-
-class _Server:
-    """The process that forks for each query.
-
-    It is started for the first one, and ends with this process, or once nothing was asked for a
-    while; then the next query starts another. A fork of this process has a server of its own.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-
-    def start(self) -> None:
-        """Start it, unless it runs."""
-        with self._lock:
-            if self._control is None:
-                self._restart()
-
-    def fork(self, question: socket.socket) -> _Fork:
-        """Return a fork that answers what it is asked over a socket. Raises QueryError."""
-        with self._lock:
-            try:
-                if self._control is not None:
-                    with suppress(OSError):  # it has ended
-                        return self._forked(self._control, question)
-                return self._forked(self._restart(), question)
-            except OSError as e:
-                raise QueryError(f"the process that answers queries does not start ({e})") from e
-            except BaseException:  # interrupted: what it has sent is for this query
-                self.end()
-                raise
-
-    def end(self) -> None:
-        """End it, and what it has forked."""
-        if self._process is not None and self._control is not None:
-            self._control.close()
-            self._process.kill()
-            self._process.wait()
-        self._process = self._control = None
-
-    def _restart(self) -> socket.socket:
-        self.end()
-        self._control, theirs = socket.socketpair()
-        with theirs:
-            self._process = _started("serve", theirs)
-        self._control.settimeout(_STARTUP_S)
-        return self._control
-
-    def _forked(self, control: socket.socket, question: socket.socket) -> _Fork:
-        ended, ends = socket.socketpair()
-        with ends:
-            socket.send_fds(control, [b"?"], [question.fileno(), ends.fileno()])
-        _, fork, _, _ = socket.recv_fds(control, 1, 1)
-        if not fork:
-            ended.close()
-            raise ConnectionResetError("it ended at once")
-        return _Fork(fork[0], ended)
-
-
-_server = _Server()
-atexit.register(lambda: _server.end())
-_of_parents: list[_Server] = []  # kept: a process that is nobody's is reported when it is collected
-
-
-def _leave_to_parent() -> None:
-    global _server
-    _of_parents.append(_server)
-    _server = _Server()
-
-
-os.register_at_fork(after_in_child=_leave_to_parent)
-
-
-def get_ready() -> None:
-    """Start now what the first query would wait for, beside whatever comes before it."""
-    if _FORKS:
-        _server.start()
-
-
 @contextmanager
-def _killed_after(process: _Process, timeout_s: float) -> Iterator[threading.Event]:
+def _killed_after(process: server.Process, timeout_s: float) -> Iterator[threading.Event]:
     """Kill the process when the block takes too long; the event tells that this happened."""
     late = threading.Event()
 
@@ -493,7 +352,7 @@ def _killed_after(process: _Process, timeout_s: float) -> Iterator[threading.Eve
 
 
 def _received(
-    process: _Process, sent: "_Sent", late: threading.Event, timeout_s: float
+    process: server.Process, sent: "_Sent", late: threading.Event, timeout_s: float
 ) -> tuple[str, Any]:
     """Return the next message of the process. Raises the error that it reports."""
     try:
@@ -514,7 +373,7 @@ def _received(
     return kind, value
 
 
-def _ended(process: _Process) -> int:
+def _ended(process: server.Process) -> int:
     """Return the exit code of a process that sends nothing any more."""
     try:
         return process.wait(_GOODBYE_S)
@@ -566,6 +425,8 @@ def literal(name: str, value: Any) -> str:
     if isinstance(value, bool | int | float):
         return str(value)
     if isinstance(value, datetime):
+        if value.tzinfo is not None:
+            value = value.astimezone(UTC)  # times of the warehouse are UTC
         return f"TIMESTAMP '{value:%Y-%m-%d %H:%M:%S.%f}'"
     if isinstance(value, date):
         return f"DATE '{value:%Y-%m-%d}'"
