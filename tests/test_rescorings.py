@@ -1,14 +1,15 @@
 """What analyzing calls again changed is kept: which stage, which calls, which measures, how far."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 
-from support.factories import ANALYZED_AT, measured
+from support.factories import ANALYZED_AT, measured, without_analysis
 from support.pages import serving, text_of
 from support.warehouses import put, rich, rows
-from warmline.analysis import CallAnalysis, missing_metric
+from warmline.analysis import CallAnalysis, StageKey, missing_metric
 from warmline.landing.rewriting import Selection, erase
 from warmline.query.questions import ask_named
 from warmline.web.accounts import Role
@@ -93,6 +94,14 @@ def test_it_is_noted_when_the_tables_are_built_anew_at_the_same_time(tmp_path: P
     assert [(row[0], row[3][0]["after"]) for row in rows(tmp_path, EACH)] == [("a", 1.5)]
 
 
+def test_a_call_that_is_refused_now_has_lost_its_values(tmp_path: Path) -> None:
+    put(tmp_path, scored("a", SCORED, 0, dead_air_s=1.0))
+    refused = without_analysis("a", analyzed_at=ANALYZED_AT + timedelta(days=1))
+    put(tmp_path, replace(refused, stage_keys=(StageKey("speech", "s2", 1.0),)))
+    told = "SELECT stage, name, calls_without_a_value_now FROM rescorings WHERE name = 'dead_air_s'"
+    assert rows(tmp_path, told) == [("speech", "dead_air_s", 1)]
+
+
 def test_it_goes_with_the_call(tmp_path: Path) -> None:
     """Nothing is kept of a call that was erased."""
     rescore(tmp_path)
@@ -109,7 +118,7 @@ def test_the_page_of_measures_says_what_changed(tmp_path: Path) -> None:
             text_of(served.logged_in(role, agent_id="7").get("/measures"))
             for role in (Role.LEAD, Role.RESEARCHER, Role.AGENT)
         )
-    assert "stage “language” 2 calls have another result of this stage." in lead
+    assert "stage “language” 2 calls were analyzed again from this stage on." in lead
     assert "dead air 1 0 0 1.00 → 3.00 2.00 b 2.00" in lead
     assert "dead air 1 0 0 1.00 → 3.00 2.00 2.00" in researcher
     assert "No call has been analyzed again" in agent and "→ 3.00" not in agent

@@ -4,9 +4,9 @@ CREATE TABLE facts.rescored_calls (
     stage VARCHAR NOT NULL,
     changes STRUCT("name" VARCHAR, "before" DOUBLE, "after" DOUBLE)[] NOT NULL
 );
-COMMENT ON VIEW rescored_calls IS 'One row per call that was analyzed again with another result of a stage, and what that changed of its headline measures; only the last time is kept. Key: call_id.';
+COMMENT ON VIEW rescored_calls IS 'One row per call that was analyzed again because a stage had changed (its version, settings, model or input), and what that changed of its headline measures; only the last time is kept. Key: call_id.';
 COMMENT ON COLUMN rescored_calls.run_id IS 'The publishing that loaded the new analysis (runs.run_id).';
-COMMENT ON COLUMN rescored_calls.stage IS 'The first stage whose result is another one: speech, words, turns, ...; those after it follow from it.';
+COMMENT ON COLUMN rescored_calls.stage IS 'The first stage that had changed: speech, words, turns, ...; those after it are done again because of it.';
 COMMENT ON COLUMN rescored_calls.changes IS 'The columns of call_measures whose value is another one, with both values; a value that could not be given is NULL.';
 
 -- load: calls of which `scored_before` has an earlier analysis.
@@ -21,7 +21,10 @@ WITH again AS (
 ),
 measured AS (
     SELECT call_no, "name", "value"
-    FROM (FROM facts.call_measures SEMI JOIN again USING (call_no))
+    FROM (
+        SELECT again.call_no, new.* EXCLUDE (call_no)
+        FROM again LEFT JOIN facts.call_measures AS new USING (call_no)
+    )
     UNPIVOT INCLUDE NULLS ("value" FOR "name" IN (COLUMNS(* EXCLUDE (call_no))))
 ),
 changed AS (
