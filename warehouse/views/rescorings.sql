@@ -42,5 +42,5 @@ COMMENT ON COLUMN rescorings.calls_without_a_value_now IS 'How many of them have
 COMMENT ON COLUMN rescorings.mean_before IS 'Mean of the earlier values, of the changed calls that have both.';
 COMMENT ON COLUMN rescorings.mean_after IS 'Mean of the new values of the same calls.';
 COMMENT ON COLUMN rescorings.median_change IS 'Median of how far these values moved, up or down.';
-COMMENT ON COLUMN rescorings.largest_change IS 'How far the value moved that moved furthest.';
+COMMENT ON COLUMN rescorings.largest_change IS 'The largest change in any call.';
 COMMENT ON COLUMN rescorings.most_changed_call_id IS 'The call in which it moved furthest; where none had a value before and now, one that changed.';

@@ -371,7 +371,7 @@ class CallRun:
         return f"stage {self.at}: {kind} ({Path(frame.filename).name}:{frame.lineno})"
 
     def _told(self) -> ProgressCallback:
-        """Return who hears how far the stage has come that the call is at."""
+        """Return the progress callback of the current stage."""
         return part_of(self.progress, *_SHARES[self.at])
 
     @property

@@ -196,10 +196,10 @@ _NAMED = {"agent": "agent_id", "team": "team", "queue": "queue"}
 
 
 def require_possible(warehouse: Path, given: Mapping[str, str]) -> None:
-    """Raise QueryError where nothing can be found whatever was said: for questions without rows.
+    """Raise QueryError if these parameters can match no call.
 
-    That is a time that ends before it begins (`since`, `until`), or an agent, team or queue that no
-    call has. Raises as `ask` otherwise.
+    Either the period ends before it begins (`since`, `until`), or no call has that agent, team or
+    queue. Meant for questions that returned no rows. Raises as `ask` otherwise.
     """
     with suppress(ValueError):  # another form of a day, which DuckDB has understood
         since, until = (date.fromisoformat(given.get(name) or "") for name in ("since", "until"))
