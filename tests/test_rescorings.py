@@ -96,7 +96,7 @@ def test_it_is_noted_when_the_tables_are_built_anew_at_the_same_time(tmp_path: P
 
 def test_a_call_that_is_refused_now_has_lost_its_values(tmp_path: Path) -> None:
     put(tmp_path, scored("a", SCORED, 0, dead_air_s=1.0))
-    refused = without_analysis("a", analyzed_at=ANALYZED_AT + timedelta(days=1))
+    refused = without_analysis("a", audio="a", analyzed_at=ANALYZED_AT + timedelta(days=1))
     put(tmp_path, replace(refused, stage_keys=(StageKey("speech", "s2", 1.0),)))
     told = "SELECT stage, name, calls_without_a_value_now FROM rescorings WHERE name = 'dead_air_s'"
     assert rows(tmp_path, told) == [("speech", "dead_air_s", 1)]
