@@ -14,7 +14,7 @@ from pyannote.metrics.diarization import DiarizationErrorRate
 from warmline.models.engines import Engines
 from warmline.recordings.sound import SAMPLE_RATE_HZ, Sound, decode
 from warmline.settings import RecordingSettings, SpeechSettings
-from warmline.speech import cluster_speakers, listen
+from warmline.speech import _cluster, cluster_speakers, listen
 from warmline.speech.activity import (
     FRAME_STEP_S,
     Activity,
@@ -329,3 +329,30 @@ def test_hold_music_between_speech_is_found_where_it_is() -> None:
     assert tone.kind == "music"
     assert tone.start_s == pytest.approx(5, abs=1.0)
     assert tone.end_s == pytest.approx(15, abs=1.0)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_voices_are_clustered_as_well_as_by_scikit_learn(count: int) -> None:
+    """By the weighted sum of squared distances from the centres, which both make small."""
+    from sklearn.cluster import KMeans
+
+    rng = np.random.default_rng(5)
+    for _ in range(5):
+        voices = rng.normal(size=(count, 192))[rng.integers(count, size=60)]
+        segments = voices + rng.normal(scale=rng.uniform(0.3, 2.0), size=voices.shape)
+        segments /= np.linalg.norm(segments, axis=1, keepdims=True)
+        weights = rng.uniform(0.1, 3.0, len(segments))
+        labels = _cluster(segments.astype(np.float32), weights, count)
+        theirs = KMeans(count, n_init=16, random_state=0).fit(segments, sample_weight=weights)
+        assert set(labels) == set(range(count))
+        assert _scatter(segments, weights, labels) <= 1.001 * theirs.inertia_
+
+
+def _scatter(segments: np.ndarray, weights: np.ndarray, labels: np.ndarray) -> float:
+    """The weighted sum of squared distances from the means of the clusters."""
+    scatter = 0.0
+    for label in set(labels):
+        mine, weight = segments[labels == label], weights[labels == label]
+        away = np.square(mine - np.average(mine, axis=0, weights=weight)).sum(axis=1)
+        scatter += float(weight @ away)
+    return scatter
