@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.pages import RATE_HZ, Served, audible, serving, sound_of, told_apart
+from support.pages import RATE_HZ, Served, audible, serving, sound_of, told_apart, write_sound
 from support.warehouses import put
 from warmline import landing
 from warmline.errors import QueryError
@@ -122,6 +122,19 @@ def test_the_sound_of_a_call_is_opened_while_its_page_is_made(served: Served) ->
         assert monotonic() < deadline, "nobody has asked for a byte of it, and it is not there"
     ((recording, wav),) = served.site.sounds.kept.items()
     assert recording.hidden and wav.kept_bytes > 0, "with the tone that this role hears"
+
+
+def test_sounds_go_on_being_prepared_after_as_many_as_are_opened_at_once(tmp_path: Path) -> None:
+    sounds = SoundCache(RecordingSettings())
+    path = tmp_path / "a.wav"
+    write_sound(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    deadline = monotonic() + 30
+    for number in range(2 * sound._AT_ONCE):
+        sounds.prepare(Recording(f"{number}", str(path), digest, 2, 20 * RATE_HZ))
+        while len(sounds.kept) <= number or sounds._preparing._value < sound._AT_ONCE:
+            assert monotonic() < deadline, "what is done makes room for the next one"
+            sleep(0.001)
 
 
 @pytest.mark.parametrize(

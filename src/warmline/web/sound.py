@@ -301,8 +301,11 @@ class SoundCache:
             threading.Thread(target=self._prepare, args=(recording,), daemon=True).start()
 
     def _prepare(self, recording: Recording) -> None:
-        with self._preparing, suppress(WarmlineError):
-            self.sound_of(recording).between(0, 1)
+        try:
+            with suppress(WarmlineError):
+                self.sound_of(recording).between(0, 1)
+        finally:
+            self._preparing.release()
 
     def sound_of(self, recording: Recording) -> Wav:
         """Return the sound of a call. Raises as `Wav`."""
