@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from support.pages import RATE_HZ, Served, audible, serving, sound_of, told_apart, write_sound
 from support.warehouses import put
@@ -59,11 +60,7 @@ def odd_sounds(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Wav, byte
         path = tmp_path_factory.mktemp("odd") / "a.wav"
         lot = np.random.default_rng(channels)
         pcm = lot.integers(-9000, 9000, (round(seconds * RATE_HZ), channels), np.int16)
-        with wave.open(str(path), "wb") as file:
-            file.setnchannels(channels)
-            file.setsampwidth(2)
-            file.setframerate(RATE_HZ)
-            file.writeframes(pcm.tobytes())
+        write(path, pcm)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         known = (channels, len(pcm)) if seconds != 4.7 else (None, None)
         wav = Wav(Recording("a", str(path), digest, *known), RecordingSettings())
@@ -82,6 +79,15 @@ def test_any_bytes_are_those_of_the_whole(
     last = data.draw(st.integers(first, min(first + 400_000, wav.size_bytes - 1)))
     assert wav.bytes_between(first, last) == whole[first : last + 1]
     assert joined(wav, first, last) == whole[first : last + 1]
+
+
+def write(path: Path, pcm: NDArray[np.int16], rate_hz: int = RATE_HZ) -> None:
+    """Write samples, shape (samples, channels), as a WAV file."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(pcm.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes(pcm.tobytes())
 
 
 def joined(wav: Wav, *between: int) -> bytes:
@@ -177,11 +183,7 @@ def test_a_second_of_a_long_call_is_heard_without_decoding_the_rest(tmp_path: Pa
     lot = np.random.default_rng(0)
     samples = 8000 * 600
     pcm = lot.integers(-9000, 9000, (samples, 2), np.int16)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(pcm.tobytes())
+    write(path, pcm, 8000)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     recording = Recording("a", str(path), digest, 2, 2 * samples, (Span(400.0, 403.0),))
     sounds = SoundCache(RecordingSettings())
@@ -199,6 +201,24 @@ def test_a_second_of_a_long_call_is_heard_without_decoding_the_rest(tmp_path: Pa
         wav.between(100 * RATE_HZ, 101 * RATE_HZ)
     with pytest.raises(QueryError, match="another recording now"):
         sounds.sound_of(recording)
+
+
+@pytest.mark.parametrize("channels", [2, 3])
+def test_what_is_played_never_lies_in_a_file_however_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channels: int
+) -> None:
+    path, scratch = tmp_path / "a.wav", tmp_path / "scratch"
+    pcm = np.random.default_rng(0).integers(-9000, 9000, (3 * RATE_HZ, channels), np.int16)
+    write(path, pcm)
+    monkeypatch.setattr("warmline.recordings.sound._MOST_IN_MEMORY_BYTES", 0)  # anything is long
+    settings = RecordingSettings(scratch=str(scratch))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    wav = Wav(Recording("a", str(path), digest, channels, len(pcm)), settings)
+    assert np.array_equal(wav.between(0, len(pcm)), pcm.T)
+    assert np.array_equal(wav.whole(), pcm.T)
+    assert not scratch.exists()
+    decode(path, settings)
+    assert scratch.exists(), "where an analysis would lay it"
 
 
 def test_what_looks_as_it_was_analyzed_plays_at_once_and_no_more_once_it_is_found_another(

@@ -201,14 +201,21 @@ class FrameWriter:
     Where `timestamped` frames leave a gap of 0.1 s or more there is silence, so that times agree
     with what a player shows. `native_rate_hz` is that of the first frame. Raises
     `RecordingRefusedError`: `too_long`, `too_many_channels`, `unsupported_rate`, and `corrupt` when
-    the number of channels changes on the way.
+    the number of channels changes on the way. What is long lies in a file in `folder`, if it is
+    given.
     """
 
     def __init__(
-        self, name: str, settings: RecordingSettings, expected_samples: int, timestamped: bool
+        self,
+        name: str,
+        settings: RecordingSettings,
+        expected_samples: int,
+        timestamped: bool,
+        folder: Path | None = None,
     ) -> None:
         self._name = name
         self._settings = settings
+        self._folder = folder
         self._expected_samples = expected_samples
         self._timestamped = timestamped
         self._pcm: GrowingPcm | None = None
@@ -264,8 +271,7 @@ class FrameWriter:
             )
         self.native_rate_hz = frame.sample_rate
         self._first_time_s = frame.time
-        scratch = scratch_folder(self._settings.scratch)
-        self._pcm = GrowingPcm(self._channels, self._expected_samples, scratch)
+        self._pcm = GrowingPcm(self._channels, self._expected_samples, self._folder)
         return self._pcm
 
     def _fill_gap(self, frame: "AudioFrame", pcm: GrowingPcm) -> None:
@@ -376,6 +382,15 @@ def decode(path: Path, settings: RecordingSettings) -> Sound:
     is seen), `truncated` (more than `max_missing_share` of the promised sound is missing),
     `corrupt`, `silent`.
     """
+    return _decoded(path, settings, scratch_folder(settings.scratch))
+
+
+def decode_in_memory(path: Path, settings: RecordingSettings) -> Sound:
+    """Return the same with all of it in memory, however long it is. Raises as `decode`."""
+    return _decoded(path, settings, None)
+
+
+def _decoded(path: Path, settings: RecordingSettings, folder: Path | None) -> Sound:
     name = path.name
     with opened(path, settings) as (container, stream, header):
         promised_s = _promised_s(container, stream, header)
@@ -383,7 +398,7 @@ def decode(path: Path, settings: RecordingSettings) -> Sound:
             raise _too_long(name, f"{promised_s:.0f} s", settings)
         expected_samples = round((promised_s or 0.0) * SAMPLE_RATE_HZ)
         is_timestamped = container.format.name in _TIMESTAMPED
-        writer = FrameWriter(name, settings, expected_samples, is_timestamped)
+        writer = FrameWriter(name, settings, expected_samples, is_timestamped, folder)
         counts = _read(container, stream, writer)
         pcm = writer.finish()
         codec = stream.codec_context.codec.canonical_name

@@ -27,7 +27,7 @@ from warmline.query.export import TONE_LEVEL, bleeped, with_margin
 from warmline.recordings.excerpt import decode_between
 from warmline.recordings.find import identify
 from warmline.recordings.remote import is_remote
-from warmline.recordings.sound import PEAKS_PER_S, SAMPLE_RATE_HZ, decode, level_peaks
+from warmline.recordings.sound import PEAKS_PER_S, SAMPLE_RATE_HZ, decode_in_memory, level_peaks
 from warmline.settings import RecordingSettings
 from warmline.values import Span
 
@@ -201,9 +201,9 @@ class Wav:
 
     def _decoded_whole(self) -> NDArray[np.int16]:
         if self._whole is None:
-            pcm, hidden = decode(self._path, self._settings).pcm, self.recording.hidden
+            pcm = decode_in_memory(self._path, self._settings).pcm
             self.require_unchanged()
-            self._whole = bleeped(pcm, hidden) if hidden else pcm
+            self._whole = bleeped(pcm, hidden) if (hidden := self.recording.hidden) else pcm
             self._parts.clear()
         return self._whole
 
