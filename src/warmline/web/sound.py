@@ -105,6 +105,7 @@ class Wav:
         self._lock = threading.Lock()
         self._parts: dict[int, NDArray[np.int16]] = {}
         self._whole: NDArray[np.int16] | None = None
+        self._kept_bytes = 0
         require_here(recording.call_id, recording.path)
         self.stamp = _stamp(self._path)
         self._is_compared = self._is_different = False
@@ -123,10 +124,8 @@ class Wav:
 
     @property
     def kept_bytes(self) -> int:
-        """Memory that the decoded sound takes."""
-        with self._lock:
-            parts = sum(part.nbytes for part in self._parts.values())
-            return parts + (0 if self._whole is None else self._whole.nbytes)
+        """Memory that the decoded sound takes; it can be read while more of it is decoded."""
+        return self._kept_bytes
 
     async def blocks(
         self, first: int, last: int, at_once: int = _AT_ONCE_BYTES
@@ -183,6 +182,7 @@ class Wav:
                 if self._whole is not None:
                     return part
                 self._parts[number] = part
+                self._kept_bytes += part.nbytes
             return self._parts[number]
 
     def _decoded(self, number: int) -> NDArray[np.int16]:
@@ -205,6 +205,7 @@ class Wav:
             self.require_unchanged()
             self._whole = bleeped(pcm, hidden) if (hidden := self.recording.hidden) else pcm
             self._parts.clear()
+            self._kept_bytes = self._whole.nbytes
         return self._whole
 
     @property
