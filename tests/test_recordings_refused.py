@@ -5,6 +5,7 @@ import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -14,10 +15,15 @@ from hypothesis import strategies as st
 
 from support.sounds import RATE_HZ, encode, tone, write
 from support.unprivileged import as_nobody
-from warmline.errors import RecordingRefusedError
+from warmline.errors import QueryError, RecordingRefusedError
+from warmline.pipeline import calls
+from warmline.privacy import subject_access
 from warmline.recordings.find import identify
+from warmline.recordings.remote import RemoteFile
 from warmline.recordings.sound import decode
 from warmline.settings import RecordingSettings
+from warmline.warehouse.landing_folder import LandingFolder
+from warmline.web.sound import require_here
 
 SETTINGS = RecordingSettings()
 
@@ -128,6 +134,28 @@ def test_a_file_without_permission(tmp_path: Path) -> None:
         assert refusal(path).code == "unreadable"
         with pytest.raises(RecordingRefusedError, match="no permission"):
             identify(path)
+
+
+def test_in_a_folder_that_nobody_may_look_into_a_recording_may_still_be(tmp_path: Path) -> None:
+    folder, gone = tmp_path / "closed", str(tmp_path / "gone.wav")
+    folder.mkdir()
+    path = str(write(folder / "a.wav", tone(8000), 8000))
+    original = LandingFolder(None, "a.landing", f"{folder}/a.landing").original
+    require_here("a", path)
+    folder.chmod(0)
+    try:
+        with as_nobody():
+            assert calls._is_there(path, cast(RemoteFile, None))
+            assert subject_access._is_there(path) is None
+            assert original(folder / "a.wav") is None
+            with pytest.raises(QueryError, match="cannot be read"):
+                require_here("a", path)
+    finally:
+        folder.chmod(0o700)
+    assert not calls._is_there(gone, cast(RemoteFile, None))
+    assert subject_access._is_there(gone) is False
+    with pytest.raises(QueryError, match="is not at"):
+        require_here("a", gone)
 
 
 def test_a_playlist_opens_nothing_else(tmp_path: Path) -> None:

@@ -79,6 +79,14 @@ def make_private_folder(path: Path) -> Path:
     return path
 
 
+def is_there(path: Path | str) -> bool | None:
+    """Return whether there is a file; None where nobody may look, as in a closed folder."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return None
+
+
 def _is_device(path: Path) -> bool:
     """Return whether something other than a file is there, as /dev/stdout, that must stay."""
     return path.parts[:2] == ("/", "dev") or (

@@ -15,6 +15,7 @@ from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.encryption import look_for_key
 from warmline.errors import RecordingRefusedError, Status
+from warmline.files import is_there
 from warmline.landing import Known
 from warmline.models.engines import Engines
 from warmline.pipeline.analyze import CallInput, Remote, analyze_recordings
@@ -168,7 +169,7 @@ class RemoteIngest:
 def _is_there(path: str, file: RemoteFile) -> bool:
     """Return whether another recording still exists; at a place that cannot be reached, it may."""
     if "://" not in path:
-        return Path(path).is_file()
+        return is_there(path) is not False
     if path.partition("://")[0] != file.source.partition("://")[0]:
         return True
     try:

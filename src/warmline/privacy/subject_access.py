@@ -12,7 +12,7 @@ from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.database import open_for_reading
 from warmline.errors import WarmlineError, one_line
-from warmline.files import Places, write_whole
+from warmline.files import Places, is_there, write_whole
 from warmline.landing import Selection
 from warmline.landing.feedback import all_evaluations, outcome_files, read_outcomes
 from warmline.landing.store import to_row
@@ -160,11 +160,13 @@ def as_text(access: SubjectAccess) -> str:
     return "\n".join(one_line(line) for line in lines) + "\n"
 
 
+_THERE = {True: "there", False: "not there any more", None: "not known whether it is there"}
+
+
 def _call(name: str | None, analysis: CallAnalysis) -> Iterator[str]:
     known, recording = analysis.metadata, analysis.recording
     yield f"Call {name or known.call_id}, {_begun(analysis):%Y-%m-%d %H:%M} UTC, {analysis.status}"
-    there = "there" if _is_there(recording.path) else "not there any more"
-    yield f"  recording: {recording.path} ({there})"
+    yield f"  recording: {recording.path} ({_THERE[_is_there(recording.path)]})"
     shown = {k: v for k, v in to_row(known).items() if v and k not in ("call_id", "started_at")}
     yield f"  known: {_pairs(shown)}"
     if analysis.reason:
@@ -256,8 +258,10 @@ def _begun(analysis: CallAnalysis) -> datetime:
 
 
 def _is_there(path: str) -> bool | None:
-    """Return whether a recording exists; a remote one is unknown until it is asked for."""
-    return None if "://" in path else Path(path).is_file()
+    """Return whether a recording exists; a remote one is unknown until it is asked for, and so is
+    one in a folder that nobody may look into.
+    """
+    return None if "://" in path else is_there(path)
 
 
 def _write(path: Path, text: str) -> None:

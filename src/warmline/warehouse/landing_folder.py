@@ -24,6 +24,7 @@ from warmline.files import (
     Places,
     give_identity,
     identity_of,
+    is_there,
     places_of,
     require_nothing_half_erased,
 )
@@ -61,7 +62,7 @@ class LandingFolder:
         if not below or below[0] == os.pardir:
             return None
         place = Path(self.absolute_path).parents[len(below) - 1] / warehouse.name
-        is_another = place.is_file() and not place.samefile(warehouse)
+        is_another = is_there(place) and not place.samefile(warehouse)
         return place if is_another else None
 
     def is_at(self, folder: Path, warehouse: Path) -> bool:
@@ -258,7 +259,7 @@ def _copied(asked: Places, noted: LandingFolder, original: Path) -> str:
 
 def _gone(asked: Places, noted: LandingFolder, calls: int) -> str:
     instead = ""
-    if Path(noted.absolute_path).is_dir():
+    if os.path.isdir(noted.absolute_path):  # noqa: PTH112  (Path.is_dir may raise)
         instead = " (another folder is, or an empty one)"
     return (
         f"{asked.warehouse}: the landing folder of its {calls} calls was {noted.absolute_path} and "

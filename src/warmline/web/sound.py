@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 from typing import NamedTuple
 
 import numpy as np
@@ -106,8 +107,7 @@ class Wav:
         self._parts: dict[int, NDArray[np.int16]] = {}
         self._whole: NDArray[np.int16] | None = None
         self._kept_bytes = 0
-        require_here(recording.call_id, recording.path)
-        self.stamp = _stamp(self._path)
+        self.stamp = _stamp(recording.call_id, recording.path)
         self._is_compared = self._is_different = False
         if not recording.is_as_analyzed(self.stamp):
             self.compare()
@@ -216,20 +216,24 @@ class Wav:
     def compare(self) -> None:
         """Read the bytes of the file, and note whether they are those that were analyzed.
 
-        Raises RecordingRefusedError when it cannot be read; it is not played any more then, either.
+        Raises RecordingRefusedError or QueryError when it cannot be read; it is not played any more
+        then, either.
         """
         try:
             digest = identify(self._path).audio_sha256
-        except (RecordingRefusedError, OSError):
+        except RecordingRefusedError:
             self._is_different = True
             raise
+        except OSError as e:
+            self._is_different = True
+            raise _unreadable(self.recording.call_id, self.recording.path, e) from e
         self._is_different = digest != self.recording.audio_sha256
         self._is_compared = True
 
     def require_unchanged(self) -> None:
         """Raise QueryError when the file has changed since it was opened, or was another one."""
-        require_here(self.recording.call_id, self.recording.path)
-        if self._is_different or _stamp(self._path) != self.stamp:
+        stamp = _stamp(self.recording.call_id, self.recording.path)
+        if self._is_different or stamp != self.stamp:
             raise self._is_another()
 
     def _is_another(self) -> QueryError:
@@ -334,10 +338,10 @@ class SoundCache:
         """The sound that is kept, unless its file has changed since; what was found to be another
         recording is not opened again.
         """
-        require_here(recording.call_id, recording.path)
+        stamp = _stamp(recording.call_id, recording.path)
         with self._lock:
             wav = self._kept.get(recording)
-        if wav is None or wav.stamp != _stamp(Path(recording.path)):
+        if wav is None or wav.stamp != stamp:
             return None
         wav.require_unchanged()
         return wav
@@ -350,16 +354,29 @@ class SoundCache:
 
 
 def require_here(call_id: str, path: str) -> None:
-    """Raise QueryError when the recording of a call is not on this machine, without reading it."""
+    """Raise QueryError when the recording of a call is not on this machine, or nobody may look for
+    it, without reading it.
+    """
+    _stamp(call_id, path)
+
+
+def _stamp(call_id: str, path: str) -> Stamp:
     if is_remote(path):
         raise QueryError(f"{call_id}: its recording lies at {path}, not on this machine")
-    if not Path(path).is_file():
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        status = None
+    except OSError as e:
+        raise _unreadable(call_id, path, e) from e
+    if status is None or not S_ISREG(status.st_mode):
         raise QueryError(f"{call_id}: its recording is not at {path} any more")
-
-
-def _stamp(path: Path) -> Stamp:
-    status = os.stat(path)  # noqa: PTH116
     return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+def _unreadable(call_id: str, path: str, error: OSError) -> QueryError:
+    why = error.strerror or str(error)
+    return QueryError(f"{call_id}: its recording at {path} cannot be read ({why})")
 
 
 def decoded_peaks(wav: Wav) -> NDArray[np.int8]:
