@@ -283,3 +283,25 @@ def test_a_form_is_changed_on_a_page_and_is_a_file_like_any_other(served: Served
     since = forms(path)["ours"].sha256
     assert send(lead, "/form", name="ours", since=since, do="remove").status_code == 303
     assert forms(path).keys() == {"quick", "conversation"}
+
+
+def test_all_that_is_asked_at_once_is_kept_or_refused(served: Served) -> None:
+    lead, path = served.logged_in(Role.LEAD), served.site.warehouse.path
+
+    def asked(questions: int) -> dict[str, str]:
+        texts = {f"text.{n}": f"Asked {n}" for n in range(questions)}
+        return {"title": f"Of {questions}", "section.0": "S"} | texts
+
+    assert send(lead, "/form", **asked(35)).headers["location"] == "/form?name=of_35"
+    kept = [question.text for question in forms(path)["of_35"].questions]
+    assert kept == [f"Asked {n}" for n in range(35)]
+    assert 'value="Asked 34"' in lead.get("/form?name=of_35").text
+    more = send(lead, "/form", **asked(101))
+    assert more.status_code == 422 and "At most 100 questions" in more.text
+    assert more.headers["x-field"] == "text.100"
+    most = send(lead, "/form", **asked(1001))
+    assert most.status_code == 413 and "at most 1000 fields" in most.text
+    assert "of_101" not in forms(path)
+    clips = {f"clip.{n}": "1 2 ann-1" for n in range(201)}
+    refused = send(lead, "/playlist/add", title="t", **clips)
+    assert refused.status_code == 422 and "at most 200 moments" in refused.text

@@ -226,7 +226,10 @@ def _doors(site: Site) -> list[Route]:
         return _login_page(site, request, request.query_params.get("next"), None)
 
     async def log_in(request: Request) -> Response:
-        form = await form_of(request)
+        try:
+            form = await form_of(request)
+        except RefusedError as e:
+            return refusal(site, request, e, None)
         return await run_in_threadpool(_log_in, site, request, form)
 
     def open_link(request: Request) -> Response:

@@ -18,10 +18,11 @@ from warmline.web.site import FieldError, RefusedError, Visit
 from warmline.web.warehouse import Reader
 
 #: Rows for questions that are not there yet, and how many a form may have on the page.
-_BLANK_ROWS, _MOST_ROWS = 3, 30
+_BLANK_ROWS, _MOST_ROWS = 3, 100
 _LONGEST_ID = 40
 _CHANGED = "somebody changed this form meanwhile; open it again, and then change it"
 _DEFINED = "SELECT DISTINCT name FROM metric_definitions ORDER BY name"
+_ROW = re.compile(r"text\.(\d{1,4})")
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -135,10 +136,7 @@ def _as_toml(title: str, visit: Visit, before: Form | None, measures: set[str]) 
     sections = {} if before is None else {s.title: s.title_in for s in before.content.section}
     ids: set[str] = set()
     lines: list[_Line] = []
-    for n in range(_MOST_ROWS):
-        text = _written(visit.asked(f"text.{n}"))
-        if not text:
-            continue  # an empty question is one that is taken away
+    for n, text in _texts(visit):
         was = old.get(visit.asked(f"id.{n}"))
         name = was.question.id if was else _as_name(text, ids | old.keys())
         ids.add(name)
@@ -168,6 +166,18 @@ def _as_toml(title: str, visit: Visit, before: Form | None, measures: set[str]) 
         for line in questions:
             made += ["", line.toml]
     return "\n".join(made) + "\n"
+
+
+def _texts(visit: Visit) -> list[tuple[int, str]]:
+    """The questions of the page in order, each with its row; an empty one is taken away."""
+    rows = sorted({int(row[1]) for name in visit.form if (row := _ROW.fullmatch(name))})
+    texts = [(n, text) for n in rows if (text := _written(visit.asked(f"text.{n}")))]
+    if len(texts) > _MOST_ROWS:
+        n, _ = texts[_MOST_ROWS]
+        raise FieldError(
+            f"text.{n}", f"at most {_MOST_ROWS} questions on this page; edit the form's file"
+        )
+    return texts
 
 
 def _of_question(visit: Visit, n: int, measures: set[str]) -> Iterator[str]:

@@ -166,7 +166,7 @@ def lane_class(role: str | None) -> str:
 # The pages of a warehouse, and a visit to one.
 
 
-_MOST_FIELDS = 300
+_MOST_FIELDS = 1000
 
 
 class RefusedError(WarmlineError):
@@ -436,7 +436,10 @@ def endpoint(site: Site, handler: Handler, *rights: Right) -> Endpoint:
     """Return what answers a request: the handler, for somebody who is known and has the rights."""
 
     async def answer(request: Request) -> Response:
-        form = await form_of(request) if request.method == "POST" else {}
+        try:
+            form = await form_of(request) if request.method == "POST" else {}
+        except RefusedError as e:
+            return refusal(site, request, e, None)
 
         def work() -> Response:
             session = session_of(site, request)
@@ -464,12 +467,15 @@ def _is_sent_by_script(request: Request) -> bool:
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """Return the fields of a form; of a field that is there more than once, the last."""
+    """Return the fields of a form; of a field that is there more than once, the last.
+
+    Raises RefusedError (413) where there are too many: a part of them says something else.
+    """
     body = (await request.body()).decode("utf-8", "replace")
     try:
         fields = parse_qs(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-    except ValueError:
-        return {}
+    except ValueError as e:
+        raise RefusedError(413, f"a form has at most {_MOST_FIELDS} fields") from e
     return {name: values[-1].replace("\0", "") for name, values in fields.items()}
 
 

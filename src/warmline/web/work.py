@@ -292,7 +292,9 @@ def _chosen(visit: Visit) -> list[str]:
     named = [value for name, value in visit.form.items() if name.startswith("clip.")]
     if visit.asked("call"):
         named.append(f"{visit.asked('from')} {visit.asked('to')} {visit.asked('call')}")
-    return named[:_MOST_CLIPS]
+    if len(named) > _MOST_CLIPS:
+        raise FieldError("clip", f"choose at most {_MOST_CLIPS} moments at a time")
+    return named
 
 
 def _clip(visit: Visit, reader: Reader, text: str) -> dict[str, Any]:
