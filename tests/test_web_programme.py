@@ -5,10 +5,13 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from support.pages import Programme, Served, answers, number_in, send, text_of
 from warmline.query.questions import ask
+from warmline.web import form_editor
 from warmline.web.accounts import Role
-from warmline.web.scorecards import forms
+from warmline.web.scorecards import Form, checked_form, forms
 from warmline.web.store import assignments, coaching, now
 
 
@@ -305,3 +308,23 @@ def test_all_that_is_asked_at_once_is_kept_or_refused(served: Served) -> None:
     clips = {f"clip.{n}": "1 2 ann-1" for n in range(201)}
     refused = send(lead, "/playlist/add", title="t", **clips)
     assert refused.status_code == 422 and "at most 200 moments" in refused.text
+
+
+def test_of_two_who_save_a_form_at_once_one_is_refused(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (served.logged_in(Role.LEAD, name) for name in ("lea", "lou"))
+    since = forms(served.site.warehouse.path)["quick"].sha256
+    fields = {"name": "quick", "since": since, "section.0": "S", "text.0": "A"}
+    meanwhile = []
+
+    def save_meanwhile(name: str, text: str) -> Form:
+        monkeypatch.undo()
+        meanwhile.append(send(second, "/form", title="Lou's", **fields))
+        return checked_form(name, text)
+
+    monkeypatch.setattr(form_editor, "checked_form", save_meanwhile)  # after the look at `since`
+    assert send(first, "/form", title="Lea's", **fields).status_code == 303
+    (refused,) = meanwhile
+    assert refused.status_code == 409 and "Somebody saves a form" in refused.text
+    assert forms(served.site.warehouse.path)["quick"].content.title == "Lea's"

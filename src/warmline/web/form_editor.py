@@ -10,7 +10,7 @@ from pathlib import Path
 from starlette.responses import Response
 
 from warmline.errors import QueryError
-from warmline.files import write_text_whole
+from warmline.files import LockedError, exclusive, write_text_whole
 from warmline.web.found import DETAILS_ASKED, OPENING
 from warmline.web.names import MEASURES
 from warmline.web.scorecards import Form, Question, checked_form, forms
@@ -21,6 +21,7 @@ from warmline.web.warehouse import Reader
 _BLANK_ROWS, _MOST_ROWS = 3, 100
 _LONGEST_ID = 40
 _CHANGED = "somebody changed this form meanwhile; open it again, and then change it"
+_SAVING = "somebody saves a form at this moment; save again"
 _DEFINED = "SELECT DISTINCT name FROM metric_definitions ORDER BY name"
 _ROW = re.compile(r"text\.(\d{1,4})")
 _NOT_TEXT = re.compile(r"[\x00-\x1f\x7f]+")
@@ -60,7 +61,19 @@ def save_form_text(visit: Visit) -> Response:
     """Keep a form as a file of the folder beside the warehouse, or take that file away.
 
     With the first one, the forms that ship are put beside it: none of them is lost by that.
+    Raises RefusedError (409) where somebody else changed it since it was opened, or saves now.
     """
+    lock = visit.site.warehouse.path.with_suffix(".forms.lock")
+    try:
+        with exclusive(lock, "saving a form"):
+            return _saved(visit)
+    except LockedError as e:
+        raise RefusedError(409, _SAVING) from e
+    except OSError as e:
+        raise QueryError(f"{e.filename or lock}: cannot be written ({e.strerror or e})") from e
+
+
+def _saved(visit: Visit) -> Response:
     before = _asked_form(visit)
     if visit.asked("since") != ("" if before is None else before.sha256):
         raise RefusedError(409, _CHANGED)
