@@ -281,8 +281,10 @@ def test_a_form_is_changed_on_a_page_and_is_a_file_like_any_other(served: Served
     assert kept["quick"].questions[0].text_in["de"].startswith("Hat gesagt"), "and its German"
     assert kept["quick"].content.title == "Ours" and not kept["quick"].content.title_in
     assert send(lead, "/form", **fields).status_code == 409, "it was changed since it was opened"
-    begun = send(lead, "/form", title="Ours", **{"text.0": "A", "section.0": "S"})
+    reserved = {"text.0": "Text", "section.0": "S", "text.1": "Step?", "text.2": "Text"}
+    begun = send(lead, "/form", title="Ours", **reserved)
     assert begun.headers["location"] == "/form?name=ours"
+    assert [q.id for q in forms(path)["ours"].questions] == ["text_2", "step_2", "text_3"]
     since = forms(path)["ours"].sha256
     assert send(lead, "/form", name="ours", since=since, do="remove").status_code == 303
     assert forms(path).keys() == {"quick", "conversation"}

@@ -71,7 +71,7 @@ def test_a_question_has_no_name_that_the_page_sends_itself(tmp_path: Path, name:
     folder.mkdir()
     question = f'[[section.question]]\nid = "{name}"\ntext = "A"\n'
     (folder / "f.toml").write_text(f'title = "t"\n[[section]]\ntitle = "s"\n{question}')
-    with pytest.raises(QueryError, match=rf"f\.toml: question '{name}': the page sends"):
+    with pytest.raises(QueryError, match=rf"f\.toml: the id '{name}' is reserved"):
         forms(tmp_path / "w.duckdb")
 
 

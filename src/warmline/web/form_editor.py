@@ -13,7 +13,7 @@ from warmline.errors import QueryError
 from warmline.files import LockedError, exclusive, write_text_whole
 from warmline.web.found import DETAILS_ASKED, OPENING
 from warmline.web.names import MEASURES
-from warmline.web.scorecards import Form, Question, checked_form, forms
+from warmline.web.scorecards import RESERVED, Form, Question, checked_form, forms
 from warmline.web.site import FieldError, RefusedError, Visit
 from warmline.web.warehouse import Reader
 
@@ -151,7 +151,7 @@ def _as_toml(title: str, visit: Visit, before: Form | None, measures: set[str]) 
     lines: list[_Line] = []
     for n, text in _texts(visit):
         was = old.get(visit.asked(f"id.{n}"))
-        name = was.question.id if was else _as_name(text, ids | old.keys())
+        name = was.question.id if was else _as_name(text, ids | old.keys() | RESERVED)
         ids.add(name)
         told = was.question.text_in if was and was.question.text == text else {}
         order = _number(visit, f"order.{n}", float(n + 1))

@@ -38,7 +38,7 @@ _SHIPPED = Path(__file__).parent / "forms"
 _LONGEST_NOTE = 2000
 NOT_APPLICABLE = "na"
 #: Fields that are sent beside the answers: a question of that name would be taken for one.
-_TAKEN = frozenset({"id", "form", "save", "calibration", "step", "text"})
+RESERVED = frozenset({"id", "form", "save", "calibration", "step", "text"})
 #: Whose answer it is, beside each: "machine" where a person took over what had been found.
 BY, MACHINE = ".by", "machine"
 #: When what was found speaks for a yes.
@@ -249,10 +249,8 @@ def checked_form(name: str, text: str) -> Form:
     question that has the name of another field of the page.
     """
     form = parse_form(name, text)
-    if taken := sorted(_TAKEN & {question.id for question in form.questions}):
-        raise QueryError(
-            f"{name}.toml: question {taken[0]!r}: the page sends a field of that name itself"
-        )
+    if taken := sorted(RESERVED & {question.id for question in form.questions}):
+        raise QueryError(f"{name}.toml: the id {taken[0]!r} is reserved; choose another")
     return form
 
 
