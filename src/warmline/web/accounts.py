@@ -255,7 +255,7 @@ class Accounts:
             self.store.write(sessions.delete().where(sessions.c.user_name == name))
             raise LoginError(f"{name}: your identity provider says no role that counts here")
         if person.role is Role.AGENT and not person.agent_id:
-            raise QueryError(f"{name}: an agent sees own calls, and nobody says whose")
+            raise QueryError(f"{name}: an agent needs an agent id; none is set")
         changed = {"role": person.role.value, "agent_id": person.agent_id}
         self.store.write(users.update().where(users.c.name == name).values(changed))
 

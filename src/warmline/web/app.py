@@ -98,7 +98,7 @@ from warmline.web.work import (
 
 _STATIC = Path(__file__).parent / "static"
 _AUDIT_ROWS = 200
-_FAULT = "a fault in warmline; its story is in the server's terminal"
+_FAULT = "a fault in warmline; see the server's log"
 
 
 def create_site(

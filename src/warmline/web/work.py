@@ -277,7 +277,8 @@ def drop_clip(visit: Visit) -> Response:
     (playlist,) = (row for row in visit.playlists() if row["playlist_id"] == clip["playlist_id"])
     if not _may_drop(visit, clip, playlist):
         raise RefusedError(
-            403, "a clip is taken out by who put it in, by whose playlist it is, or by a lead"
+            403,
+            "only whoever added the clip, the playlist's owner or a lead can remove it",
         )
     visit.site.store.write(clips.delete().where(clips.c.clip_id == number))
     return visit.back("/playlist", id=clip["playlist_id"])
