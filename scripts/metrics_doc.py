@@ -55,7 +55,7 @@ Made by `make docs` from the definitions in the code; the warehouse has the same
 | unsure | where voices share a channel: an overlap that would be of another kind if an edge of it were 0.03 s off. It is shown, and counted as nothing; `coverage` says what share of the entries was counted, and without a sure one there is no count |
 | dead air | nobody speaks for at least `floor.dead_air_s`; holds (music, tones) are kept apart |
 | cue | the customer expresses a feeling: fear, anger, sadness, powerlessness |
-| answer | how the agent responds to a cue within `empathy.answer_within_turns` turns: ignored, dismissed, acknowledged (a sorry in passing, before a goodbye or other business), problem solved only (level 0); attentive, affective, cognitive (level 1 in general terms, 2 when it names this customer's feeling, situation or cause, or shows empathy in two ways); attention beside a dismissal in the same turn does not count |
+| answer | how the agent responds to a cue within `empathy.answer_within_turns` turns: ignored, dismissed, minimal_acknowledgement (a sorry in passing, before a goodbye or other business), problem solved only (level 0); attentive, affective, cognitive (level 1 in general terms, 2 when it names this customer's feeling, situation or cause, or shows empathy in two ways); attention beside a dismissal in the same turn does not count |
 """
 
 

@@ -35,7 +35,7 @@ COMMENT ON COLUMN opportunities.start_s IS 'Start of the cue, seconds on the cal
 COMMENT ON COLUMN opportunities.end_s IS 'End of the cue, seconds on the call''s clock.';
 COMMENT ON COLUMN opportunities.text IS 'The customer''s words.';
 COMMENT ON COLUMN opportunities.rule IS 'The rule or model that recognised the cue.';
-COMMENT ON COLUMN opportunities.answer IS 'ignored, dismissed, acknowledged (sorry in passing), problem_solved_only, attentive, affective or cognitive; NULL when no agent turn followed.';
+COMMENT ON COLUMN opportunities.answer IS 'ignored, dismissed, minimal_acknowledgement (sorry in passing), problem_solved_only, attentive, affective or cognitive; NULL when no agent turn followed.';
 COMMENT ON COLUMN opportunities.level IS 'Depth of the answer, 0..2.';
 COMMENT ON COLUMN opportunities.answered IS 'Whether the answer is attentive, affective or cognitive; NULL when no agent turn followed.';
 COMMENT ON COLUMN opportunities.answer_turn_index IS 'The agent''s turn that answers (turns.turn_index).';

@@ -60,7 +60,7 @@ COMMENT ON COLUMN opportunity_detail.start_s IS 'Start of the cue, seconds on th
 COMMENT ON COLUMN opportunity_detail.end_s IS 'End of the cue, seconds on the call''s clock.';
 COMMENT ON COLUMN opportunity_detail.text IS 'The customer''s words.';
 COMMENT ON COLUMN opportunity_detail.rule IS 'The rule or model that recognised the cue.';
-COMMENT ON COLUMN opportunity_detail.answer IS 'ignored, dismissed, acknowledged (sorry in passing), problem_solved_only, attentive, affective or cognitive; NULL when no agent turn followed.';
+COMMENT ON COLUMN opportunity_detail.answer IS 'ignored, dismissed, minimal_acknowledgement (sorry in passing), problem_solved_only, attentive, affective or cognitive; NULL when no agent turn followed.';
 COMMENT ON COLUMN opportunity_detail.level IS 'Depth of the answer, 0..2.';
 COMMENT ON COLUMN opportunity_detail.answered IS 'Whether the answer is attentive, affective or cognitive; NULL when no agent turn followed.';
 COMMENT ON COLUMN opportunity_detail.latency_s IS 'From the end of the cue to the start of the answering turn, or of the answering words where it had begun before, seconds.';

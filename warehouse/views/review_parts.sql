@@ -14,7 +14,7 @@ judged AS (
         coalesce(first_word = 'no_cue', false) AS is_no_cue,
         coalesce(first_word IN ('fear_anxiety', 'anger_frustration', 'sadness_disappointment',
             'confusion_powerlessness') AND first_word <> name, false) AS is_other_feeling,
-        coalesce(last_word IN ('ignored', 'dismissed', 'acknowledged', 'problem_solved_only', 'attentive',
+        coalesce(last_word IN ('ignored', 'dismissed', 'minimal_acknowledgement', 'problem_solved_only', 'attentive',
             'affective', 'cognitive', 'no_answer') AND last_word <> machine_said, false)
             AS is_other_answer
     FROM standing

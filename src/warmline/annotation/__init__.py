@@ -25,7 +25,7 @@ FEELINGS = (NO_FEELING, *CUE_LABELS)
 NO_AGENT_TURN = "no_agent_turn"
 EMPATHIC = frozenset({"attentive", "affective", "cognitive"})
 ANSWERS = (
-    *("ignored", "dismissed", "acknowledged", "problem_solved_only"),
+    *("ignored", "dismissed", "minimal_acknowledgement", "problem_solved_only"),
     *("attentive", "affective", "cognitive"),
     NO_AGENT_TURN,
 )

@@ -282,7 +282,8 @@ def _described(script: Path, truth: "Truth", written: "Written") -> dict[str, An
     events = Counter([o.kind for o in truth.overlaps] + [s.kind for s in truth.silences])
     events["cue"] = len(truth.cues)
     events["answered"] = sum(
-        cue.answer not in (None, "ignored", "dismissed", "acknowledged") for cue in truth.cues
+        cue.answer not in (None, "ignored", "dismissed", "minimal_acknowledgement")
+        for cue in truth.cues
     )
     return {
         "call_id": truth.call_id,

@@ -25,7 +25,7 @@ EMPATHIC = ("cognitive", "affective", "attentive")
 _SHOWN_AS = {**{kind: kind for kind in EMPATHIC}, "emotional_reaction": "affective"}
 _ACTION = frozenset({"commitment", "solution", "ownership", "next_step", "expectation"})
 IGNORED = "ignored"
-ACKNOWLEDGED = "acknowledged"
+MINIMAL = "minimal_acknowledgement"
 DISMISSED = "dismissed"
 SOLVED_ONLY = "problem_solved_only"
 
@@ -60,8 +60,8 @@ class Answer:
     Level 2 is specific: it names this customer's feeling, situation or cause, or shows empathy in
     two ways. Level 1 is general. A dismissal in the same turn leaves no more than 1, and mere
     attention counts for nothing beside it ("I hear you, but calm down"). All else is 0; so is
-    "sorry about that" in passing, which is `acknowledged`. `is_explicit` and `gives_space` are
-    VR-CoDES's two codes.
+    "sorry about that" in passing, which is `minimal_acknowledgement`. `is_explicit` and
+    `gives_space` are VR-CoDES's two codes.
     """
 
     name: str
@@ -214,7 +214,7 @@ def _without_empathy(window: Sequence[_Heard], dismissal: Moment | None) -> Answ
     if _acts(window):
         return Answer(SOLVED_ONLY, 0, _strongest(m for m in said if m.kind in _ACTION))
     sorry = _strongest(m for m in said if _is_sorry(m))
-    return Answer(IGNORED, 0, None) if sorry is None else Answer(ACKNOWLEDGED, 0, sorry)
+    return Answer(IGNORED, 0, None) if sorry is None else Answer(MINIMAL, 0, sorry)
 
 
 def is_in_passing(text: str, said: Sequence[Moment]) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: What a cue's answer can be, in the words of the ledger; `no_cue` says that there was no cue.
 ANSWERS = (
-    *("ignored", "dismissed", "acknowledged", "problem_solved_only"),
+    *("ignored", "dismissed", "minimal_acknowledgement", "problem_solved_only"),
     *("attentive", "affective", "cognitive"),
 )
 NO_CUE, NO_ANSWER = "no_cue", "no_answer"

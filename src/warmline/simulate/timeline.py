@@ -52,7 +52,12 @@ CueKind = Literal[
     "fear_anxiety", "anger_frustration", "sadness_disappointment", "confusion_powerlessness"
 ]
 Answer = Literal[
-    "dismissed", "acknowledged", "problem_solved_only", "attentive", "affective", "cognitive"
+    "dismissed",
+    "minimal_acknowledgement",
+    "problem_solved_only",
+    "attentive",
+    "affective",
+    "cognitive",
 ]
 Mark = Literal["apology", "commitment", "repeat_contact", "transfer", "complaint", "resolution"]
 

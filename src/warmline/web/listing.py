@@ -86,7 +86,8 @@ _OF_CALLS = " INNER JOIN calls ON calls.call_no = o.call_no"
 #: The worst first: how strong a feeling was, and of those alike how it was treated; then the calls
 #: that came last.
 WORST_FIRST = """o.strength DESC,
-    list_position(['dismissed', 'ignored', 'acknowledged', 'problem_solved_only'], o.answer),
+    list_position(
+        ['dismissed', 'ignored', 'minimal_acknowledgement', 'problem_solved_only'], o.answer),
     o.call_no DESC, o.start_s"""
 _NEWEST = "calls.started_at DESC NULLS LAST, calls.call_id, o.start_s"
 

@@ -39,7 +39,7 @@ ANSWERS = {
     "affective": "felt with the customer",
     "cognitive": "showed understanding",
     "attentive": "showed listening",
-    "acknowledged": "said sorry in passing",
+    "minimal_acknowledgement": "said sorry in passing",
     "no_answer": "could not be answered: no agent spoke after it (not counted)",
 }
 #: Measures, and what a form may show beside a question. Counts of statements that rules find are
