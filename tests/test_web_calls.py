@@ -37,7 +37,7 @@ def test_the_worst_unanswered_feelings_are_one_click_from_the_first_page(served:
     assert "ann-1" in own and "bob-1" not in own
     assert "bob-1" not in lead.get("/feelings?agent=ann").text
     assert 'aria-sort="descending"><a href="/feelings' in lead.get("/feelings?order=newest").text
-    assert "No feeling was left unanswered" in lead.get("/feelings?queue=none").text
+    assert "There are no calls in these days" in lead.get("/feelings?queue=none").text
     wrong = {"id": "ann-1", "start_s": "3.2", "verdict": "wrong", "reason": "she did"}
     lead.post("/call/review-cue", data=wrong | {"answer": "affective"}, headers=FROM_HERE)
     told = "▽ ignored ✗ 1 listener says this is wrong (lead); should be felt with the customer “"
@@ -46,6 +46,35 @@ def test_the_worst_unanswered_feelings_are_one_click_from_the_first_page(served:
     assert order[-1] == "ann-1" and "bob-1" in order, "what is wrong stands at the end"
     researcher = served.logged_in(Role.RESEARCHER).get("/feelings").text
     assert ">ann<" not in researcher and "data-clip " not in researcher
+
+
+def test_the_days_that_a_list_begins_with_are_those_of_the_calls_it_shows(tmp_path: Path) -> None:
+    """Simulated calls have dates; real ones may have none, or older ones."""
+    felt = [cue(1, 3.2, 5.0, "I am worried", answer="ignored")]
+    given = {"says": SAYS, "cues": felt, "duration_s": 20.0}
+    played = {"is_simulated": True, "started_at": day(16), "path": "/calls/p.wav"}
+    put(
+        tmp_path,
+        call("bare", path="/calls/b.wav", agent_id="ann", started_at=None, **given),
+        call("played", agent_id="ben", **played, **given),
+    )
+    with serving(tmp_path) as served:
+        lead, ann = served.logged_in(Role.LEAD), served.logged_in(Role.AGENT, "ann", "ann")
+        for page in (lead, ann):
+            shown = page.get("/calls").text, page.get("/feelings").text
+            assert all("id=bare" in each and "have no date to count" in each for each in shown)
+        assert "the last seven days, " not in shown[1]
+        assert "id=bare" in lead.get("/report").text
+        both = re.search(r'href="([^"]+)">Both', lead.get("/calls").text)
+        assert both and "days" not in both[1] and "from" not in both[1]
+        shown_both = text_of(lead.get(html.unescape(both[1])))
+        assert "played" in shown_both and "Not in these days: 1 call without a date." in shown_both
+        assert "played" in text_of(lead.get("/feelings")), "both are kept, on other lists, too"
+        assert "id=bare" in lead.get("/report").text, "a report is of real calls"
+        assert "played" not in text_of(lead.get("/calls?simulated=0"))
+        assert "played" not in text_of(lead.get("/calls")), "until the real ones are asked for"
+        none = text_of(lead.get("/feelings?from=2020-01-01&to=2020-01-07"))
+        assert "There are no calls in these days" in none and "No feeling was left" not in none
 
 
 def test_the_strongest_feeling_comes_first_and_of_equals_the_dismissed_one(tmp_path: Path) -> None:

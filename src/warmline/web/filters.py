@@ -5,6 +5,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from starlette.responses import Response
+
 from warmline.errors import QueryError
 from warmline.web.accounts import Right
 from warmline.web.corrections import Condition
@@ -57,8 +59,16 @@ SELECT {_DECIDING}, status, duration_s,
     dead_air_s, longest_dead_air_s, hold_s, hostile, misplaced_offers, reasks
 FROM call_summary ORDER BY {_ORDER}
 """
-#: The first of the last four weeks with calls, and how many calls there are.
-CALL_EXTENT = "SELECT four_weeks_to(NULL)::DATE AS first, count(*) AS calls FROM calls"
+#: How many calls there are of each agent and kind, and the last day that has some. A call that is
+#: said to begin after it was analyzed is misdated.
+CALL_EXTENT = """
+SELECT
+    agent_id, is_simulated, count(*) AS calls,
+    max(started_at) FILTER (started_at <= analyzed_at)::DATE AS last
+FROM calls GROUP BY agent_id, is_simulated
+"""
+#: Says of a browser's session that real and simulated calls are listed together.
+BOTH_COOKIE = "warmline_both"
 EQUAL = {"agent": "agent_id", "team": "team", "queue": "queue", "reason": "contact_reason"}
 
 
@@ -78,6 +88,8 @@ class Filters:
     sort: str = ""
     simulated: str = ""
     path: str = "/calls"
+    #: Whether nobody asked for days, so that the page chose them.
+    days_are_usual: bool = False
 
     @property
     def is_swapped(self) -> bool:
@@ -97,6 +109,15 @@ class Filters:
         """Return the address of the list with these filters changed."""
         fields = replace(self, **changes).query
         return f"{self.path}?{urlencode(fields)}" if fields else self.path
+
+    def link_to_kind(self, simulated: str) -> str:
+        """Return the address of the list of real calls, of simulated ones, or of both.
+
+        Days that nobody asked for are those of the calls that are shown, so they may be others.
+        """
+        if not self.days_are_usual:
+            return self.link(simulated=simulated)
+        return self.link(simulated=simulated, first=None, last=None, all_days=False)
 
     def sorted_by(self, name: str) -> str | None:
         """Return which way the list is sorted by a column, as `aria-sort` says it; None if not."""
@@ -151,28 +172,60 @@ class Filters:
         return found
 
 
-def filters_of(visit: Visit, reader: Reader, path: str = "/calls", usual_days: int = 28) -> Filters:
+def filters_of(
+    visit: Visit,
+    reader: Reader,
+    path: str = "/calls",
+    usual_days: int = 28,
+    *,
+    may_have_both: bool = True,
+) -> Filters:
     """Return the filters of an address; without days, the last four weeks (or so) with calls.
 
-    Raises QueryError naming a field that cannot be read.
+    Those are weeks with calls of the kind that is shown; where none of these has a date, it is all
+    days. Raises QueryError naming a field that cannot be read.
     """
     names = (*EQUAL, "measure", "phrase", "sort", "simulated")
     asked = {name: visit.asked(name)[:200] for name in names}
-    if asked["simulated"] not in SIMULATED:
+    if asked["simulated"] not in SIMULATED or (asked["simulated"] == "all" and not may_have_both):
         is_mixed = visit.user.may(Right.ALL_CALLS) and has_both(reader)
-        asked["simulated"] = "0" if is_mixed else ""
+        usual = "all" if may_have_both and _is_both_kept(visit) else "0"
+        asked["simulated"] = usual if is_mixed else ""
     if asked["measure"] and asked["measure"] not in MEASURES:
         raise QueryError(f"measure: one of {', '.join(MEASURES)}")
     if asked["sort"] and asked["sort"].removeprefix("-") not in SORTS:
         raise QueryError(f"sort: one of {', '.join(SORTS)}, with - before it the other way round")
     first, last = _day(visit, "from"), _day(visit, "to")
     all_days = visit.asked("days") == "all" and not (first or last)
-    if not (first or last or all_days):
-        first = reader.value(f"SELECT first FROM {reader.kept('call_extent', CALL_EXTENT)}")
-        last = first + timedelta(days=27) if first else None
+    is_usual = not (first or last or all_days)
+    if is_usual:
+        where = condition(visit, reader, Filters(simulated=asked["simulated"]))
+        extent = reader.kept("call_extent", CALL_EXTENT)
+        last = reader.value(f"SELECT max(last) FROM {extent} WHERE {where.sql}", where.values)
         first = last - timedelta(days=usual_days - 1) if last else None
-        all_days = first is None
-    return Filters(**asked, first=first, last=last, all_days=all_days, path=path)
+        all_days = last is None
+    return Filters(
+        **asked, first=first, last=last, all_days=all_days, path=path, days_are_usual=is_usual
+    )
+
+
+def _is_both_kept(visit: Visit) -> bool:
+    return visit.request.method == "GET" and BOTH_COOKIE in visit.request.cookies
+
+
+def keep_kind(visit: Visit, response: Response) -> Response:
+    """Keep, until the browser is closed, that real and simulated calls are listed together.
+
+    It is kept when somebody asks for both, and until they ask for the real ones.
+    """
+    asked = visit.asked("simulated")
+    if asked == "all":
+        response.set_cookie(
+            BOTH_COOKIE, "1", httponly=True, samesite="lax", secure=visit.site.is_secure
+        )
+    elif asked == "0":
+        response.delete_cookie(BOTH_COOKIE)
+    return response
 
 
 def _day(visit: Visit, name: str) -> date | None:
@@ -220,16 +273,19 @@ def _person(visit: Visit, reader: Reader, asked: str) -> str:
 
 @dataclass(frozen=True)
 class OtherDays:
-    """How many calls are not in the days that a page chose by itself, and the link to all."""
+    """How many calls are not in the days that a page chose by itself, and the link to all.
+
+    `link` is None where the page chose all days, as there is no date to count back from.
+    """
 
     undated: int
     earlier: int
-    link: str
+    link: str | None
 
 
 def other_days(visit: Visit, reader: Reader, filters: Filters) -> OtherDays | None:
     """Return which calls the days of a page leave out that nobody asked for; None where none."""
-    if filters.all_days or any(visit.asked(name) for name in ("from", "to", "days")):
+    if not filters.days_are_usual:
         return None
     everywhere = replace(filters, first=None, last=None, all_days=True)
     where = condition(visit, reader, everywhere)
@@ -241,6 +297,8 @@ def other_days(visit: Visit, reader: Reader, filters: Filters) -> OtherDays | No
     )
     if not (row["undated"] or row["earlier"]):
         return None
+    if filters.all_days:
+        return OtherDays(row["undated"], 0, None)
     return OtherDays(row["undated"], row["earlier"], everywhere.link())
 
 

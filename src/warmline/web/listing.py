@@ -29,6 +29,7 @@ from warmline.web.filters import (
     condition,
     filters_of,
     has_both,
+    keep_kind,
     key_of_row,
     other_days,
     sorted_calls,
@@ -111,7 +112,7 @@ def list_calls(visit: Visit) -> Response:
         shown = Condition("calls.call_id IN $ids", {"ids": ids})
         rows = corrected_rows(rows, corrections(reader, "calls.call_id", shown), "call_id")
         is_empty = not (rows or hits)
-        return visit.page(
+        shown_page = visit.page(
             "calls.html",
             reader,
             filters=filters,
@@ -135,8 +136,12 @@ def list_calls(visit: Visit) -> Response:
             measures=MEASURES,
             no_rate_reason=no_rate_reason,
             reasons=_why_nothing(visit, reader, filters) if is_empty else [],
-            total=reader.value(f"SELECT calls FROM {reader.kept('call_extent', CALL_EXTENT)}"),
+            total=reader.value(
+                "SELECT coalesce(sum(calls), 0)::BIGINT"
+                f" FROM {reader.kept('call_extent', CALL_EXTENT)}"
+            ),
         )
+        return keep_kind(visit, shown_page)
 
 
 def _count(reader: Reader, where: Condition) -> int:
@@ -252,7 +257,7 @@ def list_unanswered(visit: Visit) -> Response:
         rows = with_moments(reader, reader.rows(sql, where.values))
         said = verdicts(visit, reader, rows)
         shown = sorted(rows[:_MOST_FEELINGS], key=lambda row: _is_overruled(row, said))
-        return visit.page(
+        shown_page = visit.page(
             "feelings.html",
             reader,
             has_both=has_both(reader),
@@ -263,8 +268,10 @@ def list_unanswered(visit: Visit) -> Response:
             elsewhere=other_days(visit, reader, asked),
             has_more=len(rows) > _MOST_FEELINGS,
             verdicts=said,
+            has_calls=bool(rows) or _count(reader, where) > 0,
             choices=_choices(visit, reader, filters),
         )
+        return keep_kind(visit, shown_page)
 
 
 def _is_overruled(row: Row, said: dict[tuple[str, int], Row]) -> bool:

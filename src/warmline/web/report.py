@@ -181,7 +181,7 @@ class Report:
 
 def report_of(visit: Visit, reader: Reader) -> Report:
     """Return the report of the period and the filters that the address says."""
-    filters = filters_of(visit, reader)
+    filters = filters_of(visit, reader, may_have_both=False)
     if filters.phrase:
         raise QueryError("a report counts calls; remove the phrase first")
     where = condition(visit, reader, filters)
