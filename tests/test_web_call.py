@@ -334,9 +334,13 @@ def test_the_feeling_and_what_became_of_it_are_judged_apart(browser: Any, folder
         return re.findall(r"(the feeling|what became of it) 1 1 (\d+)%", page)
 
     mark(browser, reason="she did answer", answer="affective")
-    assert told() == [("the feeling", "100"), ("what became of it", "0")]
+    assert told() == [("what became of it", "0")], "nobody judged the feeling"
     mark(browser, reason="sad", feeling="sadness_disappointment")
-    assert told() == [("the feeling", "0"), ("what became of it", "100")]
+    assert told() == [("the feeling", "0")], "nobody judged what became of it"
+    mark(browser, reason="sad", feeling="sadness_disappointment", answer="ignored")
+    assert told() == [("the feeling", "0"), ("what became of it", "100")], "as found, by choice"
+    same = mark(browser, reason="none", feeling="fear_anxiety", answer="ignored")
+    assert same.status_code == 422 and "This is what the machine found" in same.text
     mark(browser, reason="both", feeling="sadness_disappointment", answer="dismissed")
     assert told() == [("the feeling", "0"), ("what became of it", "0")]
     mark(browser, reason="small talk", feeling="no_cue")

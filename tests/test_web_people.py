@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from support.factories import call, cue, definitions_of, measured
+from support.factories import call, cue, definitions_of, measured, moment
 from support.pages import SAYS, serving
 from support.warehouses import put
 from support.week import day
@@ -166,6 +166,37 @@ def test_each_link_to_a_team_says_which_calls_it_shows(tmp_path: Path) -> None:
     assert "call?id=real" in both and "call?id=p1" in both
     links = re.findall(r'href="/team\?([^"]+)">([^<]+)', page)
     assert links == [("id=red", "1 call"), ("id=red&amp;simulated=1", "2 simulated calls")]
+
+
+def test_feelings_of_a_call_with_two_agents_are_nobodys_on_any_page(tmp_path: Path) -> None:
+    """The metadata names one of them; the ledger does not say which of them it is."""
+    felt = [cue(1, 3.2, 5.0, "I am worried", answer="ignored")]
+    given = {"says": SAYS, "cues": felt, "duration_s": 20.0, "agent_id": "ann"}
+    greets = [moment("handover", 2, 9.5, 12.0, "Billing, how can I help you?")]
+    put(
+        tmp_path,
+        call("alone", path="/calls/a.wav", **given),
+        call("passed-on", path="/calls/p.wav", moments=greets, **given),
+    )
+    with serving(tmp_path) as served:
+        lead = served.logged_in(Role.LEAD)
+        for address in ("/feelings", "/calls"):
+            told = {
+                name: re.sub("<[^>]*>", " ", row)
+                for row in lead.get(address).text.split("<tr")
+                for name in ("alone", "passed-on")
+                if f"id={name}" in row
+            }
+            assert "2 agents, not known which" in told["passed-on"], address
+            assert not re.search(r"\bann\b", told["passed-on"]), address
+            assert re.search(r"\bann\b", told["alone"]), address
+        hit = lead.get("/calls?phrase=worried").text.split("passed-on")[-1]
+        assert "2 agents, not known which" in hit and "agent ann" not in hit
+        for address in ("/call?id=passed-on", "/call/score?id=passed-on&form=quick"):
+            assert "2 agents, not known which of them is ann" in lead.get(address).text, address
+        told = "In 1 call several agents speak: its feelings are not counted here"
+        for address in ("/people", "/agent?id=ann"):
+            assert told in lead.get(address).text, address
 
 
 def test_components_of_a_profile_are_explained(reading: Any) -> None:

@@ -312,12 +312,12 @@ class Opportunity(Span):
     feeling is put into words; both are None in older analyses. `answer` is `ignored`, `dismissed`,
     `minimal_acknowledgement` (a sorry in passing), `problem_solved_only`, `attentive`,
     `affective` or `cognitive`; None when the call ended, or the agent who heard the cue had no
-    further turn. `level` is 0..2. `latency_s` runs from the end of the cue to the start of the answering turn, or
-    of the answering words where that turn had begun before; it is never negative. `heard_by` is the
-    party who should have answered, `heard_by_agent` which of the agents of the call that is,
-    numbered from 1 as they come: two desks may share a party. The last two are VR-CoDES's codes of
-    the answer: whether it takes up the words or the matter of the cue, and whether it gives space
-    to it; None where `answer` is.
+    further turn. `level` is 0..2. `latency_s` runs from the end of the cue to the start of the
+    answering turn, or of the answering words where that turn had begun before; it is never
+    negative. `heard_by` is the party who should have answered, `heard_by_agent` which of the agents
+    of the call that is, numbered from 1 as they come: two desks may share a party. The last two are
+    VR-CoDES's codes of the answer: whether it takes up the words or the matter of the cue, and
+    whether it gives space to it; None where `answer` is.
     """
 
     kind: str

@@ -59,8 +59,14 @@ _NO_VALUE_NOR_WHY = (
     "say what it should be, or that it cannot be known, and why it is wrong: others will ask"
 )
 _NOTHING_TO_ANSWER = (
-    "where there is no feeling at all, nothing can have become of it: leave that as found"
+    "where there is no feeling at all, nothing can have become of it: leave that as not judged"
 )
+_AS_FOUND = "this is what the machine found: say that it is right, or what it should be instead"
+#: The row of the ledger that begins nearest to a second.
+_CUE_AT = """
+SELECT kind, coalesce(answer, 'no_answer') AS answer FROM opportunities
+WHERE call_id = $id ORDER BY abs(start_s - $at_s) LIMIT 1
+"""
 _MOST_COLUMNS = 8000
 _LONGEST_TEXT = 2000
 _ONE_CALL = "SELECT * FROM calls WHERE call_id = $id"
@@ -202,6 +208,10 @@ def review_cue(visit: Visit) -> Response:
     places = known_places(visit.site.settings, None, visit.site.warehouse.path)
     with visit.site.reading() as reader:
         call = visit.call(reader)
+        found = reader.rows(_CUE_AT, {"id": call.call_id, "at_s": at_s})
+    said = (judgement.should_be or "").split(BOTH)
+    if judgement.verdict is Verdict.WRONG and any({*said} <= {*cue.values()} for cue in found):
+        raise FieldError("feeling", _AS_FOUND)
     land_cue_review(places.warehouse, places.landing, call.call_id, at_s, judgement)
     visit.note("reviewed", call, detail=f"cue {at_s:.1f} s: {judgement.verdict.value}")
     if not visit.is_partial:

@@ -50,7 +50,7 @@ _MOST_CHOICES = 30
 MOST_COUNTED = 1000
 _MOST_EXPORTED = 100_000
 _LONGEST_NOTE = 500
-_COLUMNS = """call_id, started_at, status, reason, agent_id, team, queue, contact_reason,
+_COLUMNS = """call_id, started_at, status, reason, agent_id, agents, team, queue, contact_reason,
     duration_s, agent_talk_share, opportunities, answerable, answered, answered_rate, dead_air_s,
     agent_interruptions, no_ledger_reason, is_simulated"""
 #: The same in an exported table, where a reason stands beside a rate that there is none of.
@@ -74,8 +74,8 @@ WITH picked AS (
     ORDER BY {order} LIMIT {rows}
 )
 SELECT
-    calls.call_id, calls.call_no, calls.started_at, calls.agent_id, calls.queue,
-    calls.is_simulated, calls.path, calls.redactions, o.opportunity_index, o.turn_index, o.kind,
+    calls.call_id, calls.call_no, calls.started_at, calls.agent_id, calls.agents,
+    calls.queue, calls.is_simulated, calls.path, calls.redactions, o.opportunity_index, o.turn_index, o.kind,
     o.strength, o.probability, o.start_s, o.end_s, o.text, o.answer, o.answer_turn_index
 FROM picked
 INNER JOIN calls ON calls.call_no = picked.call_no
@@ -121,7 +121,7 @@ def list_calls(visit: Visit) -> Response:
             count=_count(reader, where) if rows else 0,
             most_counted=MOST_COUNTED,
             most_hits=_MOST_HITS,
-            simulated=_simulated(reader, hits) if hits else set(),
+            calls_hit=_calls_of(reader, hits) if hits else {},
             silent=silent_calls(visit, reader, {hit.call_id for hit in hits}),
             problem=problem,
             named=_named_so(visit, reader, filters) if filters.phrase else [],
@@ -321,11 +321,11 @@ def _hits(visit: Visit, reader: Reader, filters: Filters, where: Condition) -> l
     ]
 
 
-def _simulated(reader: Reader, hits: list[Hit]) -> set[str]:
-    """Return the calls of these places that are simulated."""
-    sql = "SELECT call_id FROM calls WHERE is_simulated AND call_id IN $ids"
+def _calls_of(reader: Reader, hits: list[Hit]) -> dict[str, Row]:
+    """Return of the calls of these places whether they are simulated, and how many agents speak."""
+    sql = "SELECT call_id, is_simulated, agents FROM calls WHERE call_id IN $ids"
     rows = reader.rows(sql, {"ids": sorted({hit.call_id for hit in hits})})
-    return {row["call_id"] for row in rows}
+    return {row["call_id"]: row for row in rows}
 
 
 def _choices(visit: Visit, reader: Reader, filters: Filters) -> dict[str, list[tuple[str, int]]]:

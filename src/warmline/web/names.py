@@ -337,6 +337,7 @@ COLUMNS = {
     "reason": "Why it was not analyzed",
     "agent_id": "Agent",
     "team": "Team",
+    "agents": "Agents who speak",
     "queue": "Queue",
     "contact_reason": "Reason of the call",
     "duration_s": "Length, seconds",

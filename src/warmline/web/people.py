@@ -41,6 +41,12 @@ WHERE ($team IS NULL OR team = $team)
 GROUP BY agent_id, is_simulated
 ORDER BY agent_id, is_simulated
 """
+#: Calls in which several agents speak: whose the feelings of these are is not known.
+_SHARED = """
+SELECT agent_id, is_simulated, count(*) AS calls FROM calls
+WHERE agents > 1 AND status = 'analyzed' AND agent_id IS NOT NULL
+GROUP BY agent_id, is_simulated
+"""
 #: Calls whose cues are an agent's own: of several agents the metadata names one, and not which.
 _OWN_CALLS = "calls.agent_id = $agent AND calls.agents = 1"
 _WEEKS = "SELECT * FROM {agent_week} WHERE agent_id = $agent ORDER BY week DESC NULLS LAST"
@@ -140,6 +146,7 @@ def show_agent(visit: Visit) -> Response:
             is_simulated=is_simulated,
             has_both=has_both,
             weeks=weeks,
+            shared=_shared(reader).get((agent, is_simulated), 0),
             trend=trend(weeks),
             change=change(weeks),
             corrected=_corrected(weeks, corrections(reader, "agent_id", own), agent),
@@ -242,11 +249,20 @@ def _agents(reader: Reader, team: str | None) -> list[Row]:
     sql = _AGENTS.format(agent_week=reader.kept("agent_week"))
     kind = "calls.agent_id || CASE WHEN calls.is_simulated THEN '|simulated' ELSE '|real' END"
     changed = corrections(reader, kind, Condition("calls.agents = 1", {}))
+    shared = _shared(reader)
     rows = [
-        row | {"kind": f"{row['agent_id']}|{'simulated' if row['is_simulated'] else 'real'}"}
+        row
+        | {"kind": f"{row['agent_id']}|{'simulated' if row['is_simulated'] else 'real'}"}
+        | {"shared": shared.get((row["agent_id"], row["is_simulated"]), 0)}
         for row in reader.rows(sql, {"team": team})
     ]
     return corrected_rows(rows, changed, "kind")
+
+
+def _shared(reader: Reader) -> dict[tuple[str, bool], int]:
+    """How many calls of an agent, real or simulated, have other agents in them."""
+    rows = reader.rows(f"SELECT * FROM {reader.kept('shared_calls', _SHARED)}")
+    return {(row["agent_id"], row["is_simulated"]): row["calls"] for row in rows}
 
 
 def _corrected(rows: list[Row], changed: dict[str, Row], name: str) -> Row | None:

@@ -26,7 +26,7 @@ from warmline.warehouse.tables import note_of_version
 Row = dict[str, Any]
 
 _CALLS = """
-SELECT landing_key, call_id, agent_id, team, queue, started_at, duration_s FROM calls
+SELECT landing_key, call_id, agent_id, agents, team, queue, started_at, duration_s FROM calls
 WHERE landing_key IN $keys
 """
 _AGENTS = "SELECT DISTINCT agent_id FROM calls WHERE agent_id IS NOT NULL ORDER BY agent_id"
