@@ -322,7 +322,7 @@ def test_simulated_calls_stand_apart_on_every_page(tmp_path: Path) -> None:
         assert "1 of 1" in others and "nobody said any of this" in others
         calls = lead.get("/calls?days=all&simulated=all").text
         assert "simulated</span>" in calls and "agent?id=ann&amp;simulated=1" in calls
-        real = lead.get("/calls?days=all").text
+        real = lead.get("/calls?days=all&simulated=0").text
         assert "ann-1" in real and "played-1" not in real
         left = lead.get("/calls?days=all&queue=nowhere").text
         assert "There are 2 calls in all" in left and "days=all&amp;simulated=all" in left

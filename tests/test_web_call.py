@@ -333,7 +333,14 @@ def test_the_feeling_and_what_became_of_it_are_judged_apart(browser: Any, folder
         page = text_of(browser.get("/calibrations")).partition("The machine is right")[2]
         return re.findall(r"(the feeling|what became of it) 1 1 (\d+)%", page)
 
-    mark(browser, reason="she did answer", answer="affective")
+    marked = mark(browser, reason="she did answer", answer="affective").text
+    told_there = (
+        '<span id="reviewed-0" hx-swap-oob="true"><span class="verdict wrong">✗ marked wrong'
+    )
+    assert told_there in marked, "in the transcript, at once"
+    assert (
+        '<span id="reviewed-0"><span class="verdict wrong">' in browser.get("/call?id=ann-1").text
+    )
     assert told() == [("what became of it", "0")], "nobody judged the feeling"
     mark(browser, reason="sad", feeling="sadness_disappointment")
     assert told() == [("the feeling", "0")], "nobody judged what became of it"

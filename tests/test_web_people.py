@@ -164,8 +164,12 @@ def test_each_link_to_a_team_says_which_calls_it_shows(tmp_path: Path) -> None:
     assert all(told in each for each in shown[:3]) and "2 simulated calls of these" in shown[3]
     assert "call?id=real" in shown[0] and "call?id=p1" not in shown[0]
     assert "call?id=real" in both and "call?id=p1" in both
-    links = re.findall(r'href="/team\?([^"]+)">([^<]+)', page)
-    assert links == [("id=red", "1 call"), ("id=red&amp;simulated=1", "2 simulated calls")]
+    links = re.findall(r'href="/team\?([^"]+)">(?:<strong>)?([^<]+)', page)
+    assert links == [
+        *(("id=red", "red"), ("id=red&amp;simulated=1", "red, simulated")),
+        *(("id=red", "red"), ("id=red&amp;simulated=1", "red")),
+    ], "of the list of teams, then of the agents"
+    assert "weeks and trend of 1 call" in page and "weeks and trend of 2 simulated calls" in page
 
 
 def test_feelings_of_a_call_with_two_agents_are_nobodys_on_any_page(tmp_path: Path) -> None:
@@ -197,6 +201,19 @@ def test_feelings_of_a_call_with_two_agents_are_nobodys_on_any_page(tmp_path: Pa
         told = "In 1 call several agents speak: its feelings are not counted here"
         for address in ("/people", "/agent?id=ann"):
             assert told in lead.get(address).text, address
+
+
+def test_the_share_of_feelings_answered_says_that_it_is_not_validated(folder: Path) -> None:
+    for which, said, times in (("no", "no; of cues", 1), ("yes", "yes, on calls", 0)):
+        taken = call("c", agent_id="ann", team="red", metrics=[])
+        put(folder / which, taken)
+        definition = MetricDefinition("answered_rate", "call", "1", "d", "s", validated=said)
+        publish(folder / which / "landing", folder / which / "w.duckdb", [definition])
+        with serving(folder / which) as served:
+            page = served.alone()
+            for address in ("/people", "/agent?id=ann", "/team?id=red", "/report"):
+                told = page.get(address).text.count("not validated on calls")
+                assert told == times, address
 
 
 def test_components_of_a_profile_are_explained(reading: Any) -> None:

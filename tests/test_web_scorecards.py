@@ -359,6 +359,8 @@ def test_who_scored_a_call_or_appealed_decides_only_where_no_other_lead_is(serve
     assert "What you scored last" in work
     assert "You appealed, so a lead" in text_of(lead.get(address))
     assert "customer: “I am worried" in text_of(lead.get(address)), "the words behind a no"
+    of_yes = lead.get(address).text.partition("<details><summary>What it rests on</summary>")[2]
+    assert "data-clip" in of_yes.partition("</details>")[0], "and those behind a yes"
     assert send(other, "/evaluation/decide", **decide).status_code == 303
     assert "A lead has decided, so these answers stay." in lead.get(address).text
     again = send(other, "/call/score", id="bob-1", save="final", **answers(served))

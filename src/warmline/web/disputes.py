@@ -68,7 +68,10 @@ def show_evaluation(visit: Visit) -> Response:
             form=form,
             answers=shown["answers"],
             findings={name: read_once(each) for name, each in found_in_it.items()},
-            behind={q.id: behind(found_in_it, looked_for, q.id) for q in form.questions},
+            behind={
+                q.id: behind(found_in_it, looked_for, q.id, shown["answers"].get(q.id))
+                for q in form.questions
+            },
             may_answer=_answers_now(visit, found, page.call["agent_id"]) if is_newest else (),
             may_decide=is_newest and visit.user.may(Right.LEAD) and found.status == APPEALED,
             is_own=is_own,

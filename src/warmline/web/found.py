@@ -208,13 +208,21 @@ def behind(
     found: Mapping[str, Sequence[Finding]],
     looked_for: Mapping[str, tuple[Place, ...]],
     question: str,
+    answer: str | None,
 ) -> tuple[Place, ...]:
-    """Return the places that a "no" can be heard at: what was found, else where it would be said.
+    """Return the places that a "yes" or a "no" can be heard at: what was found, else where it
+    would be said. Nothing for another answer.
 
-    Of feelings, those that were not answered.
+    Of feelings, a yes rests on those that were answered, and a no on those that were not.
     """
+    if answer not in ("yes", "no"):
+        return ()
     all_places = [place for each in found[question] for place in each.places]
-    left = [place for place in all_places if not (place.cue and place.cue["answered"])]
+    left = [
+        place
+        for place in all_places
+        if place.cue is None or bool(place.cue["answered"]) == (answer == "yes")
+    ]
     return each_turn_once(left[:_MOST_ASKED] or looked_for.get(question, ()))
 
 

@@ -21,6 +21,7 @@ from warmline.web.filters import Filters, condition, filters_of, other_days
 from warmline.web.hearing import silent_calls
 from warmline.web.listing import WORST_FIRST
 from warmline.web.moments import with_moments
+from warmline.web.people import ANSWERED, is_validated
 from warmline.web.site import Visit
 from warmline.web.warehouse import Reader, Row
 
@@ -250,6 +251,7 @@ def show_report(visit: Visit) -> Response:
             "report.html",
             reader,
             report=found,
+            is_validated=is_validated(reader, ANSWERED),
             silent=silent_calls(visit, reader, heard),
             elsewhere=other_days(visit, reader, replace(found.filters, path="/report")),
             is_export=False,
