@@ -331,4 +331,5 @@ def test_simulated_calls_stand_apart_on_every_page(tmp_path: Path) -> None:
         fields = {"id": "ann", "simulated": "1", "kind": "note", "text": "calm"}
         saved = lead.post("/agent/coach", data=fields, headers=FROM_HERE)
         assert saved.headers["location"] == "/agent?id=ann&simulated=1", "where the form stood"
-        assert lead.get("/people").text.count("simulated=1") == 2, "the team and the agent"
+        links = lead.get("/people").text.count("simulated=1")
+        assert links == 3, "the team, the agent, and the agent's team"

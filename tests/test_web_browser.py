@@ -107,6 +107,11 @@ def test_a_party_can_be_muted_and_the_other_goes_on(visitor: Visitor) -> None:
     button = page.get_by_role("button", name="Mute agent")
     button.click()
     assert button.get_attribute("aria-pressed") == "true"
+    page.mouse.move(0, 0)
+    ink = "getComputedStyle(document.querySelector('[aria-pressed=true]')).color"
+    for scheme, ground in (("light", "rgb(246, 247, 249)"), ("dark", "rgb(26, 33, 43)")):
+        page.emulate_media(color_scheme=scheme)
+        until(page, f"{ink} === '{ground}'")  # the colour of the page, on that of its words
     at = page.evaluate("document.getElementById('sound').currentTime")
     until(page, f"document.getElementById('sound').currentTime > {at} + 0.5")
     button.click()
