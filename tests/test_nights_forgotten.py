@@ -227,7 +227,7 @@ def test_where_nothing_was_kept_there_is_nothing_to_forget(tmp_path: Path, monke
     (tmp_path / "prefect.db").touch()
     assert forget_runs(tmp_path, 90) == forget_names(tmp_path) == 0
     (tmp_path / "prefect.db").write_bytes(b"no database at all" * 100)
-    with pytest.raises(WarehouseError, match=r"prefect\.db: nights are not forgotten"):
+    with pytest.raises(WarehouseError, match=r"prefect\.db: cannot erase the records of nights"):
         forget_names(tmp_path)
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
     assert prefect_home() == tmp_path

@@ -272,8 +272,7 @@ def test_review_agreement(week: Path) -> None:
         ("answer", "anger_frustration", 1, 1, 1.0),
         ("cue", "fear_anxiety", 2, 3, 0.25),  # one denied, one disputed
         ("cue", "anger_frustration", 1, 1, 1.0),
-        ("feeling", "anger_frustration", 1, 1, 1.0),
-        ("feeling", "fear_anxiety", 1, 1, 1.0),
+        ("feeling", "anger_frustration", 1, 1, 1.0),  # of the other, only the answer was judged
         ("metric", "reasks", 1, 1, 0.0),
     ]
     # Wilson for 1 of 1, by hand: (1 + 1.9208 - 1.96 * 0.98) / (1 + 3.8416)
