@@ -22,6 +22,7 @@ from support.warehouses import LATER, SAYS, put, rich, rows
 from warmline import statistics
 from warmline.analysis import CallAnalysis, MetricDefinition, rate
 from warmline.errors import Status
+from warmline.query.questions import ask_named
 from warmline.values import SpeakerSource
 from warmline.warehouse import publish
 
@@ -56,6 +57,9 @@ def test_cues_of_a_call_with_two_agents_are_charged_to_none_of_them(tmp_path: Pa
     assert rows(tmp_path, by_agent) == [(None,)]
     whose = "SELECT DISTINCT call_id, agent_id FROM opportunity_detail ORDER BY 1"
     assert rows(tmp_path, whose) == [("alone", "ann"), ("passed-on", None)]
+    asked = ask_named(tmp_path / "w.duckdb", "unanswered_cues", {})
+    at, who = (asked.columns.index(name) for name in ("call_id", "agent_id"))
+    assert {(row[at], row[who]) for row in asked.rows} == {("alone", "ann"), ("passed-on", None)}
     profile = "SELECT amount, exposure FROM agent_profile WHERE component = 'answering'"
     assert rows(tmp_path, profile) == [(1, 2)]
 

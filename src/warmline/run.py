@@ -51,7 +51,7 @@ class Runner(Protocol):
 
 
 class RunHooks:
-    """What a caller may do along the way; these hooks do nothing more than the run itself."""
+    """Let a caller take part in a run; these hooks do nothing more than the run itself."""
 
     def step(self, name: str, work: Callable[[], T]) -> T:  # noqa: ARG002
         """Carry out a step: "plan", "retain", "compact" or "publish"."""

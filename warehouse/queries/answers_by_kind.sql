@@ -11,7 +11,7 @@ SELECT
     median(o.latency_s) AS latency_median_s
 FROM opportunities AS o
 INNER JOIN calls ON calls.call_id = o.call_id
-WHERE ($agent IS NULL OR calls.agent_id = $agent AND calls.agents = 1) AND ($team IS NULL OR calls.team = $team)
+WHERE ($agent IS NULL OR sole_agent(calls.agent_id, calls.agents) = $agent) AND ($team IS NULL OR calls.team = $team)
     AND ($since IS NULL OR calls.started_at >= $since)
     AND ($until IS NULL OR calls.started_at < $until)
 GROUP BY o.kind, o.answer

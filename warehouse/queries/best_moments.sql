@@ -9,14 +9,15 @@ WITH picked AS (
     FROM opportunities AS o
     INNER JOIN calls ON calls.call_id = o.call_id
     WHERE o.answered AND o.level >= $min_level
-        AND ($agent IS NULL OR calls.agent_id = $agent AND calls.agents = 1)
+        AND ($agent IS NULL OR sole_agent(calls.agent_id, calls.agents) = $agent)
         AND ($since IS NULL OR calls.started_at >= $since)
         AND ($until IS NULL OR calls.started_at < $until)
     ORDER BY o.level DESC, o.strength DESC, calls.started_at DESC, calls.call_id, o.start_s
     LIMIT $n
 )
 SELECT
-    calls.agent_id, o.call_id, calls.started_at, o.kind, o.text AS customer_words, o.answer, o.level,
+    sole_agent(calls.agent_id, calls.agents) AS agent_id, o.call_id, calls.started_at, o.kind,
+    o.text AS customer_words, o.answer, o.level,
     o.answer_text AS agent_words,
     greatest(o.start_s - 2, 0) AS clip_start_s,
     least(coalesce(o.answer_end_s, o.end_s) + 2, calls.duration_s) AS clip_end_s,

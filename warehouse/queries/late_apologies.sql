@@ -3,7 +3,8 @@
 -- $until DATE = NULL: only calls that began before this day, UTC
 -- $n INTEGER = 200: at most this many rows
 WITH latest AS (
-    SELECT calls.call_id, calls.started_at, calls.agent_id, calls.duration_s, calls.path
+    SELECT calls.call_id, calls.started_at, sole_agent(calls.agent_id, calls.agents) AS agent_id,
+        calls.duration_s, calls.path
     FROM call_summary AS calls
     WHERE calls.late_apologies > 0
         AND ($since IS NULL OR calls.started_at >= $since)

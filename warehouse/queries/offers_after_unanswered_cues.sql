@@ -18,7 +18,7 @@ WITH picked AS (
     LIMIT $n
 )
 SELECT
-    calls.call_id, calls.started_at, calls.agent_id, cue.kind, cue.start_s AS cue_at_s,
+    calls.call_id, calls.started_at, sole_agent(calls.agent_id, calls.agents) AS agent_id, cue.kind, cue.start_s AS cue_at_s,
     cue.text AS customer_words, offer.start_s AS offer_at_s, offer.text AS offer_words, calls.path
 FROM picked
 INNER JOIN calls ON calls.call_id = picked.call_id

@@ -10,14 +10,15 @@ WITH picked AS (
     INNER JOIN calls ON calls.call_id = o.call_id
     WHERE o.answered IS NOT TRUE
         AND ($kind IS NULL OR o.kind = $kind)
-        AND ($agent IS NULL OR calls.agent_id = $agent AND calls.agents = 1)
+        AND ($agent IS NULL OR sole_agent(calls.agent_id, calls.agents) = $agent)
         AND ($since IS NULL OR calls.started_at >= $since)
         AND ($until IS NULL OR calls.started_at < $until)
     ORDER BY calls.started_at DESC, o.strength DESC, calls.call_id, o.start_s
     LIMIT $n
 )
 SELECT
-    calls.call_id, calls.started_at, calls.agent_id, o.kind, o.start_s, o.text AS customer_words,
+    calls.call_id, calls.started_at, sole_agent(calls.agent_id, calls.agents) AS agent_id, o.kind,
+    o.start_s, o.text AS customer_words,
     o.answer, coalesce(replied.text, '') AS agent_words,
     greatest(o.start_s - 2, 0) AS clip_start_s,
     least(coalesce(o.answer_end_s, o.end_s) + 2, calls.duration_s) AS clip_end_s,

@@ -28,7 +28,7 @@ SELECT
     least(coalesce(opportunities.answer_end_s, opportunities.end_s) + 2, calls.duration_s)
         AS clip_end_s,
     calls.started_at,
-    CASE WHEN calls.agents = 1 THEN calls.agent_id END AS agent_id,
+    sole_agent(calls.agent_id, calls.agents) AS agent_id,
     calls.team,
     calls.queue,
     calls.customer_id,

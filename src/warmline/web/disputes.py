@@ -349,7 +349,7 @@ def _version_before(found: Evaluation, shown: Row) -> Row | None:
 
 
 def _other_leads(visit: Visit, found: Evaluation, agent: str | None) -> list[str]:
-    """Who decides in this person's place, who is a party to the appeal; nobody where they may.
+    """Return who decides in the place of a party to the appeal; nobody where they may themselves.
 
     A lead who is none decides. Where there is none, one who did not appeal does: the appeal is not
     decided by whoever made it as long as there is another lead.

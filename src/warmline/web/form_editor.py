@@ -105,7 +105,7 @@ def _asked_form(visit: Visit) -> Form | None:
 
 
 def _measures(reader: Reader) -> set[str]:
-    """What a question may be shown: any measure, how the agent began, what the agent asked for."""
+    """Return what can speak for an answer: measures, how the agent began, what they asked."""
     named = (row["name"] for row in reader.rows(_DEFINED))
     return {OPENING, DETAILS_ASKED, *MEASURES, *named}
 

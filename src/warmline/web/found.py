@@ -280,7 +280,7 @@ def _expected(page: CallPage, names: frozenset[str]) -> tuple[Place, ...]:
 
 
 def _details_given(page: CallPage) -> tuple[Place, ...]:
-    """Where a customer says what is redacted, or spells something, after a turn of the agent."""
+    """Return where a customer says what is redacted, or spells something, after an agent's turn."""
     given = (
         pair
         for pair in pairwise(page.turns)

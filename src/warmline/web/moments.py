@@ -88,7 +88,7 @@ def with_moments(reader: Reader, rows: Sequence[Row]) -> list[Row]:
 
 
 def _start_s(cue: Row, turn: Row) -> float:
-    """Where the customer's sentence begins: of sentences, only their place in the turn is known."""
+    """Return when the customer's sentence begins, worked out from its place in the turn."""
     text, start_s = str(turn["text"] or ""), float(turn["start_s"])
     said = str(cue["text"] or "").split(" … ")[0].strip().casefold()
     at = text.casefold().find(said) if said else -1

@@ -157,7 +157,7 @@ class Provider:
         return self._person(claims)
 
     async def _metadata(self) -> dict[str, Any]:
-        """What the provider says of itself, with those signatures alone that count."""
+        """Return what the provider says of itself, with those signatures alone that count."""
         metadata: dict[str, Any] = await self._client.load_server_metadata()
         signs = metadata.get("id_token_signing_alg_values_supported") or ["RS256"]
         able = sorted(_SIGNATURES.intersection(signs))

@@ -232,9 +232,9 @@ def is_validated(reader: Reader, name: str) -> bool:
 
 
 def _rescorings(visit: Visit, reader: Reader) -> list[Row]:
-    """What the last times changed that calls were analyzed again, by publishing and stage.
+    """Return what analyzing calls again changed lately, by publishing and stage.
 
-    Who may see only their own calls sees none of it.
+    Nothing is returned to a user who may see only their own calls.
     """
     if not visit.user.may(Right.ALL_CALLS):
         return []
@@ -275,7 +275,7 @@ def _agents(reader: Reader, team: str | None) -> list[Row]:
 
 
 def _shared(reader: Reader) -> dict[tuple[str, bool], int]:
-    """How many calls of an agent, real or simulated, have other agents in them."""
+    """Count each agent's calls, real or simulated, that have other agents in them."""
     rows = reader.rows(f"SELECT * FROM {reader.kept('shared_calls', _SHARED)}")
     return {(row["agent_id"], row["is_simulated"]): row["calls"] for row in rows}
 

@@ -70,7 +70,7 @@ class Recording:
 
 
 class Stamp(NamedTuple):
-    """What tells a file from a changed one without reading it.
+    """Tell a file from a changed one without reading it.
 
     The number of a file that was deleted is given to the next one, and the time of change can be
     set; `status_changed_ns` cannot.
