@@ -17,7 +17,7 @@ from support.once import Once
 from support.plans import MODELS
 from support.warehouses import read_rows
 from warmline import landing
-from warmline.analysis import Quote
+from warmline.analysis import CallAnalysis, Quote, TurnFeelings
 from warmline.cli import app
 from warmline.pipeline import CacheKeys, Plan, RunSummary, all_measures, make_plan
 from warmline.pipeline.calls import _previous
@@ -145,12 +145,19 @@ def publish_aged(tmp_path: Path) -> None:
             name,
             says=says,
             cues=cues,
+def feeling(one: CallAnalysis, text: str) -> CallAnalysis:
+    """The call with the feeling that a model read in the customer's turn, and its sentence."""
+    assert one.empathy is not None
+    felt = TurnFeelings(3.0, 6.0, 1, 0.9, 0.9, 0.1, 0.1, 0.1, 0.8, 0.1, text)
+    return replace(one, empathy=replace(one.empathy, feelings=(felt,)))
+
+
             quotes=[Quote(3.0, 6.0, 1, f"I am worried {mark}", "fear_anxiety")],
             moments=[moment("affective", 0, 0.0, 2.0, f"help {mark}")],
             metrics=[measured("dead_air_s", None, 2.5)],
             started_at=at,
         )
-        landing.write(one, tmp_path / "w.landing")
+        landing.write(feeling(one, f"I am worried {mark}"), tmp_path / "w.landing")
     landing.compact(tmp_path / "w.landing")
     republish(tmp_path)
     (tmp_path / "s.toml").write_text("[retention]\nwords_days = 30\ncalls_days = 365\n")
@@ -197,6 +204,22 @@ def test_words_that_were_erased_are_not_taken_for_heard(tmp_path: Path) -> None:
         "language": "6",
     }
     one = replace(call("a", stages=stages), recording=pending.recording)
+def test_sentences_that_an_earlier_version_left_are_erased_with_the_words(aged: Path) -> None:
+    """It erased the words of a call, and not the sentences that its feelings rest on."""
+    folder = aged / "w.landing"
+    (mid,) = (known for known in landing.known(folder) if known.call_id == "mid")
+    now = datetime.now(UTC)
+    bare = without_words(landing.read_landed(folder, mid), now)
+    landing.write(feeling(bare, f"so worried {MARKS[0]}"), folder)
+    landing.compact(folder)
+    republish(aged)
+    assert holding(aged, MARKS[0]) == {MARKS[0]}
+    words = ("forget", "--by-retention", "--settings", aged / "s.toml", "--json")
+    for count in (1, 0):
+        assert json.loads(command(aged, *words).stdout)["words"] == count
+    assert holding(aged, MARKS[0]) == set()
+
+
     landing.write(without_words(one, datetime.now(UTC)), tmp_path / "w.landing")
     (again,) = planned(tmp_path).pending
     kept = _previous(tmp_path / "w.landing", again)

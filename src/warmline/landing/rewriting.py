@@ -242,12 +242,14 @@ SELECT metadata.call_id, landing_key, coalesce(nullif(recording.audio_sha256, ''
     recording.path
 FROM read_parquet($files, union_by_name = true)
 """
-#: Calls from before a time whose words are kept.
+#: Calls from before a time whose words are kept. Earlier versions erased words and left the
+#: sentences of feelings.
 _WORDED = """
 SELECT landing_key FROM read_parquet($files, union_by_name = true)
 WHERE coalesce(metadata.started_at, recording.modified_at) < $before AND transcript IS NOT NULL
 QUALIFY row_number() OVER (PARTITION BY landing_key ORDER BY analyzed_at DESC) = 1
-    AND words_erased_at IS NULL
+    AND (words_erased_at IS NULL
+        OR len(list_filter(empathy.feelings, lambda f: f.text <> '')) > 0)
 """
 _GIVEN_NAME = re.compile(r"(?P<claim>.*)~(?P<digest>[0-9a-f]{8,64})", re.DOTALL)
 

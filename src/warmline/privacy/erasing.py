@@ -134,6 +134,7 @@ def without_words(analysis: CallAnalysis, now: datetime) -> CallAnalysis:
             felt,
             moments=tuple(replace(m, text="") for m in felt.moments),
             opportunities=tuple(replace(o, text="", answer_text=None) for o in felt.opportunities),
+            feelings=tuple(replace(f, text="") for f in felt.feelings),
             quotes=(),
         ),
         words_erased_at=now,

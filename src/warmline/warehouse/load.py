@@ -117,11 +117,12 @@ CREATE OR REPLACE TEMP TABLE touched AS
 SELECT call_no FROM wanted UNION SELECT call_no FROM outdated
 """
 
-#: A digest of what people said, and what was known of them, of calls that a publishing touches.
+#: A digest of what people said, whether there are sentences of feelings, and what was known of
+#: people, of calls that a publishing touches.
 _TEXTS = """
 CREATE OR REPLACE TEMP TABLE {name} AS
 SELECT
-    calls.landing_key, said.texts,
+    calls.landing_key, said.texts, coalesce(felt.has_sentences, false) AS has_sentences,
     list_filter(
         [claimed_call_id, agent_id, team, queue, customer_id, contact_reason]
             || map_values(coalesce(extra, map())),
@@ -132,12 +133,18 @@ SEMI JOIN {touched} USING (call_no)
 LEFT JOIN (
     SELECT call_no, bit_xor(hash(text, word_index)) AS texts
     FROM facts.words SEMI JOIN {touched} USING (call_no)
+LEFT JOIN (
+    SELECT call_no, bool_or(text <> '') AS has_sentences
+    FROM facts.turn_feelings SEMI JOIN {touched} USING (call_no)
+    GROUP BY call_no
+) AS felt USING (call_no)
     GROUP BY call_no
 ) AS said USING (call_no)
 """
 
 #: Calls of which something is there no more that was there before.
 _LOST = """
+    OR (old.has_sentences AND new.has_sentences IS NOT true)
 SELECT count(*) FROM texts_before AS old LEFT JOIN texts_after AS new USING (landing_key)
 WHERE (old.texts IS NOT NULL AND old.texts IS DISTINCT FROM new.texts)
     OR (new.landing_key IS NOT NULL AND NOT list_has_all(new.known, old.known))
