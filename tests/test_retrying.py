@@ -162,6 +162,18 @@ def test_what_landed_before_its_process_died_is_not_lost(folder):
     assert plan(folder / "calls", folder / "landing").is_done
 
 
+@pytest.mark.timeout(120)
+def test_what_fails_again_and_again_has_failed_although_an_earlier_analysis_stays(folder):
+    """The failure is noted in that analysis: the next try must not take it for a result."""
+    path, landed = folder / "calls" / "kill.wav", folder / "landing"
+    path.write_bytes(b"kill" * 100)
+    land(path, landed, floor__dead_air_s=3.0)
+    ended = run(folder, "kill", retries=1)
+    assert (ended["kill"].status, tries(folder, "kill")) == (Status.FAILED, 2)
+    (known,) = landing.known(landed)
+    assert (known.status, known.failed_runs) == (Status.ANALYZED, 1)
+
+
 def _land_and_die(config: RunConfig, batch: Batch) -> None:
     land(Path(batch[0].path), Path(config.landing))
     os.kill(os.getpid(), signal.SIGKILL)
@@ -275,3 +287,27 @@ def test_an_analysis_that_cannot_be_done_again_stays_and_is_given_up_after_three
     assert [call.failed_runs for call in failed_calls(landed)] == [3]
     assert put_back(landed, failed_calls(landed)) == 1
     assert pending(plan(path.parent, landed, **changed)) == {"a.wav": "changed: floor, empathy"}
+
+
+def test_a_failure_lands_where_the_earlier_analysis_is_damaged(folder):
+    """What is known of it was read, and the rest cannot be: nothing of the run ends with it."""
+    path, landed = folder / "calls" / "a.wav", folder / "landing"
+    path.write_bytes(b"a" * 100)
+    land(path, landed)
+    (call,) = plan(path.parent, landed, floor__dead_air_s=4.5).pending
+    (landed / call.previous.file).write_bytes(b"PAR1 and no more")
+    failed = base_analysis(call.recording, CallMetadata("a"), Status.FAILED, "timeout", "no end")
+    calls.land(failed, landed, call)
+    (known,) = landing.known(landed)
+    assert (known.status, known.failed_runs) == (Status.FAILED, 1)
+
+
+def test_a_recording_that_is_gone_is_named_whatever_its_folder_is_called(folder):
+    path = folder / "[/old] calls" / "a.wav"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"a" * 100)
+    fail(path, folder / "landing", 1)
+    path.unlink()
+    place = ("--landing", str(folder / "landing"), "--warehouse", str(folder / "w.duckdb"))
+    said = CliRunner().invoke(app, ["retry", "--call", "a", "--now", *place])
+    assert f"note: {path}: the recording is gone" in said.stderr.replace("\n", "")

@@ -16,7 +16,7 @@ from warmline.analysis import CallAnalysis
 from warmline.encryption import look_for_key
 from warmline.errors import RecordingRefusedError, Status
 from warmline.files import is_there
-from warmline.landing import Known
+from warmline.landing import Known, LandingError
 from warmline.models.engines import Engines
 from warmline.pipeline.analyze import CallInput, Remote, analyze_recordings
 from warmline.pipeline.failures import PASSING_FAULTS, base_analysis, dated_after, fault_code
@@ -297,7 +297,7 @@ def land(analysis: CallAnalysis, landing_dir: Path, call: PlannedCall) -> None:
     """Land what came of a call, but never a failure in place of an analysis that is there.
 
     That one stays, and how often it could not be done again is noted in it, unless the source was
-    away.
+    away. One that is damaged, or was removed, is not there.
     """
     earlier = call.previous
     failed_runs = 0
@@ -306,8 +306,9 @@ def land(analysis: CallAnalysis, landing_dir: Path, call: PlannedCall) -> None:
         if earlier and earlier.status is Status.ANALYZED:
             if analysis.reason_code == "io_error":
                 return
-            analysis = landing.read_landed(landing_dir, earlier)
-            analysis = dated_after(analysis, analysis.analyzed_at)
+            with suppress(LandingError):
+                analysis = landing.read_landed(landing_dir, earlier)
+                analysis = dated_after(analysis, analysis.analyzed_at)
     dated = dated_after(analysis, call.after)
     landing.write(replace(dated, failed_runs=failed_runs), landing_dir)
 
@@ -333,7 +334,7 @@ def _previous(landing_dir: Path, call: PlannedCall) -> CallAnalysis | None:
         return None
     try:
         found = landing.read_landed(landing_dir, call.previous)
-    except landing.LandingError:
+    except LandingError:
         return None
     anew = call.redo
     if found.words_erased_at is not None:  # what rests on words cannot be taken over without them

@@ -311,10 +311,15 @@ class Workers:
         return outcome_of(analysis)
 
     def _landed_since(self, call: PlannedCall) -> CallAnalysis | None:
-        """Return what landed of a call after the plan was made, except failures."""
+        """Return what landed of a call after the plan was made, except failures.
+
+        An earlier analysis in which a failure was noted is no result of this run.
+        """
         landed = landing.read_uncompacted(self._landing_dir, call.recording)
-        is_new = landed and not (call.previous and landed.analyzed_at == call.previous.analyzed_at)
-        return landed if landed and is_new and landed.status is not Status.FAILED else None
+        if landed is None or landed.status is Status.FAILED or landed.failed_runs > 0:
+            return None
+        is_old = call.previous is not None and landed.analyzed_at == call.previous.analyzed_at
+        return None if is_old else landed
 
     @property
     def _landing_dir(self) -> Path:
