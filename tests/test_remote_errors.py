@@ -4,6 +4,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fsspec.registry import _registry
@@ -18,6 +19,7 @@ from support.buckets import (
     put_in_memory,
     s3_server,
 )
+from support.unprivileged import as_nobody
 from warmline.cli import app
 from warmline.cli.common import ExitCode
 from warmline.errors import SettingsError
@@ -157,3 +159,17 @@ def test_copies_of_a_process_that_was_killed_are_swept_and_no_others(tmp_path):
         assert list((tmp_path / "s").iterdir()) == [held]
     assert not list((tmp_path / "s").iterdir())
     assert sweep(tmp_path / "nowhere") == 0
+
+
+def test_only_copies_are_swept_from_a_folder_that_holds_other_things(tmp_path, monkeypatch):
+    """`recordings.scratch` may name a folder in which people keep calls, or that users share."""
+    for name in ("call-archives", "call-2026", "warmline-call-centre-a", "warmline-call-"):
+        (tmp_path / name).mkdir()
+    others = tmp_path / "warmline-call-of_some1"
+    others.mkdir(mode=0o700)
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    with as_nobody():
+        swept = sweep(Path())
+    assert swept + sweep(Path()) == 1
+    assert not others.exists() and len(list(tmp_path.iterdir())) == 4

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -32,7 +33,9 @@ from warmline.settings import RecordingSettings, RedactionSettings, Settings
 # Copies of remote recordings while they are analyzed: private, and removed afterwards.
 
 
-_PREFIX = "call-"
+_PREFIX = "warmline-call-"
+#: As `mkdtemp` names them. The scratch folder may be one in which people keep folders, too.
+_OURS = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}")
 
 
 @contextmanager
@@ -54,10 +57,15 @@ def private_folder(scratch: Path) -> Iterator[Path]:
 
 
 def sweep(scratch: Path) -> int:
-    """Remove what processes that have ended left behind; return how many folders."""
+    """Remove what processes that have ended left behind; return how many folders.
+
+    What another user's have left is that user's to remove.
+    """
     removed = 0
     for folder in scratch.glob(f"{_PREFIX}*"):
-        with suppress(FileNotFoundError):
+        if not _OURS.fullmatch(folder.name):
+            continue
+        with suppress(FileNotFoundError, PermissionError):
             lock = os.open(folder, os.O_RDONLY)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
