@@ -36,7 +36,7 @@ from warmline.errors import SettingsError, WarehouseError, WarmlineError, one_li
 from warmline.files import UnfinishedErasureError
 from warmline.pipeline import Plan, PlannedCall, Redo, RunConfig, RunSummary, with_later
 from warmline.privacy.erasing import finish_erasing, forget_runs, prefect_home
-from warmline.processes import end_with
+from warmline.processes import end_with, plain_interrupts
 from warmline.recordings.remote import as_source
 from warmline.reports.monitoring import note_end, noted, read_night, write_report
 from warmline.reports.report import NightReport, RunFacts, as_markdown, left_for_later
@@ -97,7 +97,11 @@ def analyze_calls(
     again = Redo(with_later(redo), since, until) if redo else None
     notes = find_notifier(settings.night.notify)
 
-    with noted(places.warehouse, started_at) as unreported_since, quietly_interrupted():
+    with (
+        noted(places.warehouse, started_at) as unreported_since,
+        quietly_interrupted(),
+        plain_interrupts(),
+    ):
         result = run(RunRequest(named, settings, places, table, again), PrefectHooks())
         for note in result.notes:
             get_run_logger().warning("%s", note)
@@ -163,7 +167,7 @@ def leave_report(
 ) -> dict[str, Any]:
     """The night's report beside the warehouse and as an artifact; its counts are the result.
 
-    Somebody is told, if the settings say so, when an alarm or a failed call asks for a person.
+    Somebody is told, if the settings say so, when an alarm or a failed call needs attention.
     """
     report = read_night(warehouse, started_at.date(), settings, until=datetime.now(UTC), run=run)
     page = write_report(report, warehouse)
@@ -186,7 +190,7 @@ def leave_report(
 
 
 def notify(block: str, report: NightReport, failed: int) -> tuple[str, ...]:
-    """Tell, by a Prefect block, what asks for a person: in counts, and without a call's name.
+    """Tell, by a Prefect block, what needs attention: in counts, and without a call's name.
 
     A block that is wrong or cannot be reached ends no night: it is an alarm of its own.
     """

@@ -12,8 +12,8 @@ import signal
 import struct
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
@@ -72,6 +72,20 @@ def end_with(process: int) -> None:
         while os.getppid() == process:
             sleep(_LOOK_S)
     os._exit(1)
+
+
+@contextmanager
+def plain_interrupts() -> Iterator[None]:
+    """Raise KeyboardInterrupt for an interrupt that met this process while DuckDB was at work.
+
+    DuckDB turns it into a RuntimeError, which would be taken for a fault.
+    """
+    try:
+        yield
+    except RuntimeError as e:
+        if isinstance(e.__cause__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
 
 
 # Rights that a process gives up from here on, enforced by the operating system.

@@ -34,6 +34,7 @@ from warmline.pipeline import (
     make_plan,
 )
 from warmline.privacy.erasing import Retained, apply_retention
+from warmline.processes import plain_interrupts
 from warmline.recordings.metadata import read_table
 from warmline.settings import Settings
 from warmline.warehouse import PublishReport, publish
@@ -110,7 +111,7 @@ def run(request: RunRequest, hooks: RunHooks | None = None) -> RunResult:
     table = str(request.metadata) if request.metadata else None
     require_writable(places)
     config = RunConfig(CacheKeys.of(settings), str(places.landing), table)
-    plan = hooks.step("plan", lambda: _plan(request, config))
+    plan = _step(hooks, "plan", lambda: _plan(request, config))
     hooks.planned(plan)
     land_duplicates(plan, places.landing, settings)
     outcomes: tuple[Outcome, ...] = ()
@@ -119,8 +120,9 @@ def run(request: RunRequest, hooks: RunHooks | None = None) -> RunResult:
             delays_s = settings.night.retry_delays_s
             outcomes = tuple(analyze_with_retries(plan.pending, runner, delays_s, hooks.ended))
     retained = _retain(request, hooks)
-    compacted = hooks.step("compact", lambda: _compact(places.landing))
-    published = hooks.step(
+    compacted = _step(hooks, "compact", lambda: _compact(places.landing))
+    published = _step(
+        hooks,
         "publish",
         lambda: publish(
             places.landing,
@@ -199,6 +201,16 @@ def analyze_with_retries(
         sleep(delays_s[attempt])
 
 
+def _step(hooks: RunHooks, name: str, work: Callable[[], T]) -> T:
+    """Have a step carried out; an interrupt in it is one to whoever carries it out."""
+
+    def carry_out() -> T:
+        with plain_interrupts():
+            return work()
+
+    return hooks.step(name, carry_out)
+
+
 def _plan(request: RunRequest, config: RunConfig) -> Plan:
     zone = ZoneInfo(request.settings.recordings.timezone)
     table = read_table(request.metadata, zone) if request.metadata else None
@@ -211,7 +223,8 @@ def _retain(request: RunRequest, hooks: RunHooks) -> Retained:
     settings, limits = request.settings, request.settings.retention
     if not (limits.calls_days or limits.words_days):
         return Retained(0, 0)
-    return hooks.step(
+    return _step(
+        hooks,
         "retain",
         lambda: apply_retention(
             request.places,

@@ -280,8 +280,14 @@ def warmline(
 
 
 def main() -> None:
-    """Run the `warmline` command; a request to end (SIGTERM) interrupts it, as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    """Run the `warmline` command.
+
+    A request to end (SIGTERM), or a terminal that is closed (SIGHUP), interrupts it as Ctrl-C does.
+    What is ignored, as `nohup` has it, stays so.
+    """
+    for request in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(request) is not signal.SIG_IGN:
+            signal.signal(request, _interrupt)
     app()
 
 

@@ -23,6 +23,7 @@ from typer.core import TyperGroup
 from warmline.encryption import look_for_key
 from warmline.errors import SettingsError, WarehouseError, WarmlineError
 from warmline.files import UnfinishedErasureError
+from warmline.processes import plain_interrupts
 
 if TYPE_CHECKING:  # what takes longer to import than the list of all commands
     from rich.table import Table
@@ -211,7 +212,8 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; with `--debug` unforeseen errors keep their traceback."""
         try:
-            return self._invoke_when_erased(ctx)
+            with plain_interrupts():
+                return self._invoke_when_erased(ctx)
         except WarmlineError as e:
             say_error(str(e))
             raise typer.Exit(ExitCode.ERROR) from e
