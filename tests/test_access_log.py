@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pwd
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from support.marked import MARKS, fill, marked
 from support.once import Once
 from warmline import landing
 from warmline.cli import app
+from warmline.errors import WarehouseError
 from warmline.landing import Selection
 from warmline.warehouse import publish
 from warmline.warehouse.access_log import (
@@ -111,3 +113,31 @@ def test_a_log_that_cannot_be_written_is_said_and_stops_nobody(place: Path) -> N
     access_log(place / "w.duckdb").mkdir()
     said = warmline(place, "query", "SELECT 1", "--json")
     assert "cannot note who looked" in said.replace("\n", "")
+
+
+def test_a_line_that_was_cut_short_spoils_no_other_and_stops_no_publishing(place: Path) -> None:
+    """As a power cut leaves it; a full disk leaves none."""
+    warehouse = place / "w.duckdb"
+    note_access(warehouse, "show", calls=["c1"])
+    with access_log(warehouse).open("ab") as log:
+        log.write(b'{"at": "2026-11-20T02:00:00+00:00", "calls": ["c1", "')
+    note_access(warehouse, "show", calls=["c2"])
+    told = [n.get("calls", n) for n in accesses(warehouse)]
+    assert told == [["c1"], {"unreadable": True}, ["c2"]]
+    landing.erase(place / "w.landing", Selection(calls=frozenset({"c1"})))
+    publish(place / "w.landing", warehouse, definitions_of(marked()), from_nothing=True)
+    assert [n.get("calls", n) for n in accesses(warehouse)] == [
+        [None],
+        {"unreadable": True},
+        ["c2"],
+    ]
+    assert b"c1" not in access_log(warehouse).read_bytes()
+    size = access_log(warehouse).stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, before[1]))
+    try:
+        with pytest.raises(WarehouseError, match="cannot note who looked"):
+            note_access(warehouse, "show", calls=["c2"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert access_log(warehouse).stat().st_size == size

@@ -20,6 +20,8 @@ from typing import IO, Any
 from warmline.errors import WarehouseError
 from warmline.files import open_private, write_text_whole
 
+_UNREADABLE = {"unreadable": True}
+
 
 def access_log(warehouse: Path) -> Path:
     """Return where the log of a warehouse lies, whether it is there or not."""
@@ -48,27 +50,55 @@ def note_access(
         "command": command,
         "calls": sorted(calls) or None,
         "query": query,
-        "sql_sha256": hashlib.sha256(sql.encode()).hexdigest() if sql is not None else None,
+        "sql_sha256": _digest(sql) if sql is not None else None,
         "rows": rows,
     }
     text = json.dumps({name: value for name, value in line.items() if value is not None})
     path = access_log(warehouse)
     try:
         with _held(path) as file:
-            file.write(f"{text}\n")
-            file.flush()
-            os.fsync(file.fileno())
+            _append(file, f"{text}\n".encode())
     except OSError as e:
         raise WarehouseError(f"{path}: cannot note who looked ({e.strerror or e})") from e
 
 
-def accesses(warehouse: Path) -> tuple[dict[str, Any], ...]:
-    """Return the accesses that were noted, oldest first; none without a log."""
+def _digest(sql: str) -> str:
+    return hashlib.sha256(sql.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _append(file: IO[bytes], line: bytes) -> None:
+    """Add a line, whole or not at all, after one that a power cut has cut short. Raises OSError."""
+    end = file.seek(0, os.SEEK_END)
+    if end:
+        file.seek(end - 1)
+        line = line if file.read(1) == b"\n" else b"\n" + line
     try:
-        lines = access_log(warehouse).read_text(encoding="utf-8").splitlines()
+        while line:
+            line = line[file.write(line) :]
+        os.fsync(file.fileno())
+    except OSError:  # a full disk takes the beginning of it
+        file.truncate(end)
+        raise
+
+
+def accesses(warehouse: Path) -> tuple[dict[str, Any], ...]:
+    """Return the accesses that were noted, oldest first; none without a log.
+
+    Of a line that cannot be read, as a power cut leaves one, only that is known.
+    """
+    try:
+        lines = access_log(warehouse).read_bytes().splitlines()
     except FileNotFoundError:
         return ()
-    return tuple(json.loads(line) for line in lines)
+    return tuple(map(_read, lines))
+
+
+def _read(line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict) else dict(_UNREADABLE)
 
 
 def forget_calls_but(warehouse: Path, kept: Collection[str]) -> None:
@@ -80,23 +110,22 @@ def forget_calls_but(warehouse: Path, kept: Collection[str]) -> None:
     if not path.exists():
         return
     with _held(path):
-        before = accesses(warehouse)
         after = [
             line | {"calls": [call if call in kept else None for call in line["calls"]]}
             if "calls" in line
             else line
-            for line in before
+            for line in accesses(warehouse)
         ]
-        if after != list(before):
-            text = "".join(f"{json.dumps(line)}\n" for line in after)
+        text = "".join(f"{json.dumps(line)}\n" for line in after)
+        if text.encode() != path.read_bytes():
             write_text_whole(path, text, WarehouseError, "the log of accesses")
 
 
 @contextmanager
-def _held(path: Path) -> Iterator[IO[str]]:
-    """Open the log at its end and lock it for the block. Raises OSError."""
+def _held(path: Path) -> Iterator[IO[bytes]]:
+    """Open the log for adding to it and lock it for the block. Raises OSError."""
     while True:
-        with open(path, "a", encoding="utf-8", opener=open_private) as file:
+        with open(path, "a+b", buffering=0, opener=open_private) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             try:
                 is_there = os.path.samestat(os.fstat(file.fileno()), path.stat())
