@@ -14,9 +14,12 @@ from support.marked import evaluation
 from support.once import Once
 from warmline import landing
 from warmline.cli import app
+from warmline.files import Places
 from warmline.landing.feedback import write_evaluation
 from warmline.pipeline import all_measures
+from warmline.privacy.subject_access import collect
 from warmline.query.reviews import Judgement, Verdict, review_cue
+from warmline.reports.report import in_markdown
 from warmline.values import Redaction
 from warmline.warehouse import publish
 from warmline.warehouse.outcomes import load_outcomes
@@ -92,6 +95,20 @@ def test_everything_of_a_customer_is_in_two_private_files(folder: Path) -> None:
     assert stat.S_IMODE((folder / "out").stat().st_mode) == 0o700
     modes = {stat.S_IMODE(path.stat().st_mode) for path in (folder / "out").iterdir()}
     assert modes == {0o600}
+
+
+def test_reports_that_name_a_call_are_found_whatever_it_is_called(tmp_path: Path) -> None:
+    """Markdown escapes what would be read as a mark, as in the second name of an id."""
+    warehouse = tmp_path / "calls[1].duckdb"
+    named = call("refund *urgent*", customer_id="anna")
+    landing.write(named, tmp_path / "w.landing")
+    publish(tmp_path / "w.landing", warehouse, definitions_of([named]))
+    (tmp_path / "reports").mkdir()
+    for name in ("calls[1]", "calls1"):
+        report = tmp_path / "reports" / f"{name}-2026-11-20.md"
+        report.write_text(f"| {in_markdown('refund *urgent*')} | 3.0 |\n")
+    found = collect(Places(tmp_path / "w.landing", warehouse), ["anna"]).reports
+    assert [Path(path).name for path in found] == ["calls[1]-2026-11-20.md"]
 
 
 def test_a_customer_of_whom_nothing_is_kept_is_an_error_with_the_nearest(folder: Path) -> None:

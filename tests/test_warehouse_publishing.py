@@ -53,6 +53,18 @@ def test_a_file_that_is_no_warehouse_is_never_replaced(tmp_path: Path) -> None:
     assert rows(tmp_path, "SHOW TABLES") == [("thesis",)]
 
 
+def test_nothing_is_left_beside_a_warehouse_whatever_it_is_called(tmp_path: Path) -> None:
+    """A pattern that meant other names would leave a copy, or remove another warehouse's."""
+    beside = tmp_path / "ca*.duckdb.building-1"
+    (tmp_path / "calls.duckdb.building-1").mkdir()
+    beside.mkdir()
+    landing.write(rich("a"), tmp_path / "landing")
+    for name in ("ca*.duckdb", "calls[1].duckdb"):
+        publish(tmp_path / "landing", tmp_path / name, definitions_of([rich("a")]))
+    left = {path.name for path in tmp_path.glob("*building*")}
+    assert left == {"calls.duckdb.building-1"}
+
+
 def test_a_second_publishing_at_the_same_time_is_refused(tmp_path: Path) -> None:
     with (
         exclusive(tmp_path / "w.duckdb.lock", "publishing this warehouse"),

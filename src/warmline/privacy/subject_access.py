@@ -1,5 +1,6 @@
 """Collect all that is stored about a customer, who asks for it: as JSON, and as a page to read."""
 
+import glob
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ from warmline.landing import Selection
 from warmline.landing.feedback import all_evaluations, outcome_files, read_outcomes
 from warmline.landing.store import to_row
 from warmline.query.reviews import all_reviews
+from warmline.reports.report import in_markdown
 from warmline.warehouse.tables import tables_of_calls
 
 #: What may hold something of them besides, and is not looked into here.
@@ -239,9 +241,11 @@ def _additions(warehouse: Path, keys: frozenset[str]) -> list[dict[str, Any]]:
 
 
 def _reports(warehouse: Path, calls: set[str]) -> Iterator[str]:
-    for path in sorted((warehouse.parent / "reports").glob(f"{warehouse.stem}-*.md")):
+    names = {in_markdown(call) for call in calls}
+    pattern = f"{glob.escape(warehouse.stem)}-*.md"
+    for path in sorted((warehouse.parent / "reports").glob(pattern)):
         text = path.read_text(encoding="utf-8", errors="replace")
-        if any(call in text for call in calls):
+        if any(name in text for name in names):
             yield str(path)
 
 

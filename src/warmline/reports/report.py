@@ -387,7 +387,7 @@ class _Table:
 def as_markdown(report: NightReport) -> str:
     """Return the report as Markdown."""
     parts = [f"# {report.title}", _lead(report)]
-    parts += ["\n".join(f"- **{_cell(alarm)}**" for alarm in report.alarms) or _NO_ALARM]
+    parts += ["\n".join(f"- **{in_markdown(alarm)}**" for alarm in report.alarms) or _NO_ALARM]
     for table in _tables(report):
         parts.append(f"## {table.title}")
         if table.note:
@@ -539,9 +539,9 @@ def _line(values: Sequence[float]) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+    return "| " + " | ".join(in_markdown(cell) for cell in cells) + " |"
 
 
-def _cell(value: str) -> str:
+def in_markdown(value: str) -> str:
     """Return text that Markdown shows verbatim: a name that a stranger chose fetches no picture."""
     return re.sub(r"([\\|<>\[\]`*~])", r"\\\1", one_line(value))

@@ -4,6 +4,7 @@ It is built in a private folder, together with its log and whatever else DuckDB 
 publisher leaves no log beside the warehouse: one that lies there is not its own, and is never read.
 """
 
+import glob
 import os
 import shutil
 from collections.abc import Collection
@@ -27,7 +28,7 @@ def building_beside(warehouse: Path) -> Path:
 
 def remove_leftovers(warehouse: Path) -> None:
     """Remove what this or a killed process left of an unfinished warehouse."""
-    for path in warehouse.parent.glob(f"{warehouse.name}.building-*"):
+    for path in warehouse.parent.glob(f"{glob.escape(warehouse.name)}.building-*"):
         if path.is_dir():
             shutil.rmtree(path)
         else:
