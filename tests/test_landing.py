@@ -299,6 +299,19 @@ def test_what_a_killed_writer_left_is_never_read_and_is_cleared_when_old(tmp_pat
     assert new.exists()
 
 
+@pytest.mark.parametrize(
+    "part", ["outcomes/ab", "reviews/ab", "evaluations/ab", "listings/ab", "digests", "."]
+)
+def test_what_a_killed_writer_left_is_cleared_in_every_part(tmp_path: Path, part: str) -> None:
+    """It may hold what somebody said of a call that is erased since."""
+    left = tmp_path / part / ".a.json.1.tmp"
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    landing.compact(tmp_path)
+    assert not left.exists()
+
+
 def test_one_process_packs_at_a_time(tmp_path: Path) -> None:
     with (
         exclusive(tmp_path / ".packing.lock", "compacting this landing folder"),

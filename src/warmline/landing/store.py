@@ -295,10 +295,13 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
 
 
 def leftovers(landing_dir: Path, *, older_than: float) -> list[Path]:
-    """Return temporary files of killed writers: not touched since a time (epoch seconds)."""
+    """Return temporary files of killed writers: not touched since a time (epoch seconds).
+
+    They may lie in any part of the folder, and hold what that part holds.
+    """
     found = []
-    for kind in (ANALYSES, REFUSED, COMPACTED):
-        for path in (landing_dir / kind).glob("*/.*.tmp"):
+    for pattern in (".*.tmp", "*/.*.tmp", "*/*/.*.tmp"):
+        for path in landing_dir.glob(pattern):
             try:
                 if path.stat().st_mtime < older_than:
                     found.append(path)
