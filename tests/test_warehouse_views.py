@@ -214,6 +214,17 @@ def test_the_night_report_counts_what_became_of_everything(tmp_path: Path) -> No
     ]
 
 
+def test_damaged_files_of_every_kind_are_among_the_failures(tmp_path: Path) -> None:
+    put(tmp_path, rich("a"))
+    for name in ("outcomes/ab/1.parquet", "reviews/ab/1.json", "evaluations/ab/1.json"):
+        damaged = tmp_path / "landing" / name
+        damaged.parent.mkdir(parents=True)
+        damaged.write_text("{}")
+    put(tmp_path)
+    found = rows(tmp_path, "SELECT split_part(path, '/', 1) FROM failures ORDER BY 1")
+    assert found == [("evaluations",), ("outcomes",), ("reviews",)]
+
+
 def test_an_opportunity_has_the_words_around_it_and_a_clip(tmp_path: Path) -> None:
     put(tmp_path, rich())
     assert rows(

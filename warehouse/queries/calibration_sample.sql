@@ -19,7 +19,6 @@ WITH strata AS (
                 ELSE error('parameter by: ' || $by || ' is not queue, team, agent_id, speaker_source or answered')
             END, 'unknown'
         ) AS stratum,
-        call_id,
         call_id
     FROM call_summary AS calls
     WHERE status = 'analyzed'

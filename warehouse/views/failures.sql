@@ -13,6 +13,10 @@ WHERE problem IS NOT NULL
 UNION ALL
 SELECT NULL, file, 'unreadable', 'landing_file', problem, NULL
 FROM landing.review_files
+WHERE problem IS NOT NULL
+UNION ALL
+SELECT NULL, file, 'unreadable', 'landing_file', problem, NULL
+FROM landing.evaluation_files
 WHERE problem IS NOT NULL;
 
 COMMENT ON VIEW failures IS 'One row a recording or landing file that could not be read or analyzed, and why.';
