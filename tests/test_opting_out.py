@@ -19,6 +19,8 @@ from support.warehouses import read_rows
 from warmline import landing
 from warmline.analysis import CallAnalysis, Quote, TurnFeelings
 from warmline.cli import app
+from warmline.landing import erasures
+from warmline.landing.erasures import Erasure
 from warmline.pipeline import CacheKeys, Plan, RunSummary, all_measures, make_plan
 from warmline.pipeline.calls import _previous
 from warmline.privacy.erasing import without_words
@@ -96,6 +98,17 @@ def test_an_opt_out_needs_no_call_and_can_be_taken_back(folder: Path) -> None:
     assert "not among the customers who opted out" in " ".join(again.output.split())
 
 
+def test_who_opts_out_again_has_opted_out_whatever_the_clock_says(folder: Path) -> None:
+    """The clock is set back between: the last word counts, not the latest time."""
+    places = folder / "w.landing"
+    digests = (erasures.digest(erasures.digest_key(places, make=True), "dora"),)
+    at = datetime(2030, 1, 1, tzinfo=UTC)
+    for hours, said in ((0, "opted_out"), (-1, "opted_in"), (-2, "opted_out")):
+        note = Erasure(at + timedelta(hours=hours), finished=True, **{said: digests})
+        erasures.note(places, note)
+        assert landing.left_out(places).has_opted_out("dora") is (said == "opted_out")
+
+
 def test_what_was_recorded_before_the_erasing_does_not_come_back(folder: Path) -> None:
     """Recordings that no run had reached when their customer was forgotten."""
     record(folder, "old", customer_id=MARKS[1])
@@ -132,6 +145,13 @@ def test_who_opted_out_is_in_no_note_and_the_key_of_digests_is_private(folder: P
 # Retention
 
 
+def feeling(one: CallAnalysis, text: str) -> CallAnalysis:
+    """The call with the feeling that a model read in the customer's turn, and its sentence."""
+    assert one.empathy is not None
+    felt = TurnFeelings(3.0, 6.0, 1, 0.9, 0.9, 0.1, 0.1, 0.1, 0.8, 0.1, text)
+    return replace(one, empathy=replace(one.empathy, feelings=(felt,)))
+
+
 def publish_aged(tmp_path: Path) -> None:
     for name, days, mark in (
         ("new", 10, "ybandorf"),
@@ -145,13 +165,6 @@ def publish_aged(tmp_path: Path) -> None:
             name,
             says=says,
             cues=cues,
-def feeling(one: CallAnalysis, text: str) -> CallAnalysis:
-    """The call with the feeling that a model read in the customer's turn, and its sentence."""
-    assert one.empathy is not None
-    felt = TurnFeelings(3.0, 6.0, 1, 0.9, 0.9, 0.1, 0.1, 0.1, 0.8, 0.1, text)
-    return replace(one, empathy=replace(one.empathy, feelings=(felt,)))
-
-
             quotes=[Quote(3.0, 6.0, 1, f"I am worried {mark}", "fear_anxiety")],
             moments=[moment("affective", 0, 0.0, 2.0, f"help {mark}")],
             metrics=[measured("dead_air_s", None, 2.5)],
@@ -191,19 +204,6 @@ def test_retention_erases_old_calls_and_the_words_of_others(aged: Path) -> None:
     assert all(result.passed for result in check_warehouse(aged / "w.duckdb"))
 
 
-def test_words_that_were_erased_are_not_taken_for_heard(tmp_path: Path) -> None:
-    """Nothing that rests on words is taken over from an analysis without them."""
-    path = record(tmp_path, "a")
-    (pending,) = planned(tmp_path).pending
-    stages = {
-        "sound": "1",
-        "speech": "2",
-        "words": "3",
-        "turns": "4",
-        "floor": "5",
-        "language": "6",
-    }
-    one = replace(call("a", stages=stages), recording=pending.recording)
 def test_sentences_that_an_earlier_version_left_are_erased_with_the_words(aged: Path) -> None:
     """It erased the words of a call, and not the sentences that its feelings rest on."""
     folder = aged / "w.landing"
@@ -220,6 +220,19 @@ def test_sentences_that_an_earlier_version_left_are_erased_with_the_words(aged: 
     assert holding(aged, MARKS[0]) == set()
 
 
+def test_words_that_were_erased_are_not_taken_for_heard(tmp_path: Path) -> None:
+    """Nothing that rests on words is taken over from an analysis without them."""
+    path = record(tmp_path, "a")
+    (pending,) = planned(tmp_path).pending
+    stages = {
+        "sound": "1",
+        "speech": "2",
+        "words": "3",
+        "turns": "4",
+        "floor": "5",
+        "language": "6",
+    }
+    one = replace(call("a", stages=stages), recording=pending.recording)
     landing.write(without_words(one, datetime.now(UTC)), tmp_path / "w.landing")
     (again,) = planned(tmp_path).pending
     kept = _previous(tmp_path / "w.landing", again)

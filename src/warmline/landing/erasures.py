@@ -41,7 +41,7 @@ class Erasure:
     `customers` and `named_calls` are digests of ids as they are stored; recordings of these
     customers made until `forgotten_at` are erased even when they land later. `opted_out` are
     digests of `folded` ids of customers of whom no later call is analyzed either, `opted_in` of
-    those who withdrew that.
+    those who withdrew that. `sequence` puts these two in order, even if the clock was set back.
     """
 
     forgotten_at: datetime
@@ -55,6 +55,7 @@ class Erasure:
     opted_in: tuple[str, ...] = ()
     evaluations: int = 0
 
+    sequence: int = 0
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -147,8 +148,8 @@ def left_out(landing_dir: Path) -> LeftOut:
     secret = digest_key(landing_dir) if until or out else b""
     if not secret and (until or out):
         raise LandingError(
-            f"{landing_dir / _KEY}.json: gone; restore it from a backup: without it customers "
-            "who were forgotten are not known again"
+            f"{landing_dir / manifest.DIGESTS}: the key of the digests is gone; restore it from a "
+            "backup: without it, customers who were forgotten are not recognized"
         )
     return LeftOut(secret, keys, until, out)
 
@@ -160,17 +161,20 @@ def _gathered(
     """Return the keys, customers and opt-outs of these notes, by name and stamp: a year has many
     keys.
     """
-    notes = sorted((_read(landing_dir / name, stamp) for name, stamp in files), key=_noted_at)
+    notes = sorted((_read(landing_dir / name, stamp) for name, stamp in files), key=_place)
     out: set[str] = set()
     for note in notes:
         out = (out | set(note.opted_out)) - set(note.opted_in)
-    until = {customer: note.forgotten_at for note in notes for customer in note.customers}
+    until: dict[str, datetime] = {}
+    for note in notes:
+        for customer in note.customers:
+            until[customer] = max(note.forgotten_at, until.get(customer, note.forgotten_at))
     keys = frozenset(key for note in notes for key in note.landing_keys)
     return keys, MappingProxyType(until), frozenset(out)
 
 
-def _noted_at(erasure: Erasure) -> datetime:
-    return erasure.forgotten_at
+def _place(erasure: Erasure) -> tuple[int, datetime]:
+    return erasure.sequence, erasure.forgotten_at
 
 
 def _listed(landing_dir: Path) -> tuple[tuple[str, str], ...]:
@@ -222,6 +226,9 @@ def may_land(landing_dir: Path, analysis: CallAnalysis) -> bool:
 def note(landing_dir: Path, erasure: Erasure) -> None:
     """Write a note. Raises LandingError."""
     said = hashlib.sha256(repr(erasure).encode()).hexdigest()
+    if erasure.opted_out or erasure.opted_in:
+        last = max((before.sequence for _, before in erasures(landing_dir)), default=0)
+        erasure = replace(erasure, sequence=last + 1)
     name = f"{erasure.forgotten_at:%Y%m%dT%H%M%S%f}-{said[:16]}.json"
     _write(landing_dir / FOLDER / said[:2] / name, erasure)
 
