@@ -56,10 +56,26 @@ def test_trying_changes_nothing_and_wrong_usage_says_what_is_right(folder: Path)
     asked = command(folder, "forget", "--customer", MARKS[1])
     assert "2 analyses, 1 outcome, 1 review, 1 evaluation" in asked.output.replace("\n", " ")
     assert calls(folder) == ["c1", "c2", "c3"]
-    for options, said in [([], "say what to forget"), (["--older-than", "soon"], "such as 400d")]:
+    for options, said in [
+        ([], "say what to forget"),
+        (["--older-than", "soon"], "such as 400d"),
+        (["--older-than", "999999d"], "before the first year"),
+        (["--older-than", "400d", "--customer", "ben"], "--older-than goes alone"),
+        (["--by-retention", "--customer", "ben"], "--by-retention goes alone"),
+    ]:
         done = CliRunner().invoke(app, ["forget", *options])
         assert done.exit_code == 2
         assert said in done.output.replace("\n", " ")
+
+
+@pytest.mark.parametrize("kind", ["outcomes", "listings"])
+def test_a_damaged_file_that_might_hold_one_is_named(folder: Path, kind: str) -> None:
+    damaged = folder / "w.landing" / kind / "ab" / "1.parquet"
+    damaged.parent.mkdir(parents=True, exist_ok=True)
+    damaged.write_bytes(b"PAR1, half of it")
+    refused = command(folder, "forget", "--customer", MARKS[1], "--yes")
+    assert refused.exit_code == 1
+    assert damaged.name in refused.output.replace("\n", "")
 
 
 def test_trying_counts_what_is_erased_then(folder: Path) -> None:

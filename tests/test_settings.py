@@ -107,6 +107,12 @@ def test_a_file_that_is_not_toml_is_refused_with_the_line(tmp_path):
         load_settings(written(tmp_path, "[words]\nlanguage = \n"))
 
 
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path):
+    """As Windows' editor saves it."""
+    path = written(tmp_path, "\ufeff[words]\r\nlanguage = 'de'\r\n")
+    assert load_settings(path).words.language == "de"
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(SettingsError, match=r"nowhere\.toml"):
         load_settings(tmp_path / "nowhere.toml")
@@ -130,6 +136,8 @@ def test_settings_cannot_be_changed_in_place():
         ('[retention]\nwords_days = "30"', "retention.words_days = '30': .*valid integer"),
         ("[recordings]\nsettle_s = true", "recordings.settle_s = True: .*valid number"),
         ("[redaction]\nenabled = 1", "redaction.enabled = 1: .*valid boolean"),
+        ("[retention]\ncalls_days = 999_999", "retention.calls_days = 999999: .*equal to 36500"),
+        ("[night]\ncall_timeout_s = inf", "night.call_timeout_s = inf: .*finite number"),
     ],
 )
 def test_a_value_of_another_type_is_refused_by_name(tmp_path, text, said):

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from warmline.encryption import HOW_TO_GIVE, Key, current_key
-from warmline.errors import EncryptionError, WarehouseError, WarmlineError
+from warmline.errors import EncryptionError, WarehouseError, WarmlineError, first_line
 
 # DuckDB's extensions, taken from installed packages: nothing is downloaded.
 
@@ -38,7 +38,7 @@ def load_extension(con: duckdb.DuckDBPyConnection, name: str) -> None:
     except duckdb.Error as e:
         raise WarehouseError(
             f"DuckDB {duckdb.__version__} cannot load its extension {name} from {file}: "
-            f"{str(e).splitlines()[0]}"
+            f"{first_line(e)}"
         ) from e
 
 
@@ -146,7 +146,7 @@ def attach(
     try:
         con.execute(f"ATTACH {quoted(path)} AS {name} {listed}", given)
     except duckdb.Error as e:
-        cause = str(e).splitlines()[0]
+        cause = first_line(e)
     if cause is not None:  # here, so that no error chains the one that has the key
         raise _explained(path, cause, key)
 
@@ -266,15 +266,27 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     try:
         con = duckdb.connect(str(path))
     except duckdb.Error as e:
-        raise _explained(path, str(e).splitlines()[0], None) from e
+        raise _explained(path, first_line(e), None) from e
     con.execute("SET enable_progress_bar = false")
     return con
 
 
+#: What DuckDB says of a file whose checksums do not fit.
+DAMAGED = "Corrupt database file"
+
+
+def damage(cause: str) -> str:
+    """Return what to do about a damaged warehouse, and DuckDB's reason."""
+    return (
+        "the warehouse is damaged; delete it, and `warmline analyze` or the next night builds it "
+        f"again from the landing folder ({cause})"
+    )
+
+
 def _explained(path: Path, cause: str, key: Key | None) -> WarmlineError:
     """Return an error that says what to do about a warehouse DuckDB cannot open."""
-    said = cause.replace(str(path), "")  # a name such as `block.duckdb` is no cause
-    if "lock" in said:
+    said = cause.replace(str(path), "")  # a file may be called anything
+    if "Could not set lock" in said:
         return WarehouseError(
             f"{path}: another program has it open for writing; close it, or open it there "
             f"read-only ({cause})"
@@ -288,4 +300,6 @@ def _explained(path: Path, cause: str, key: Key | None) -> WarmlineError:
             f"{path}: not encrypted, although there is a key ({key.origin}); "
             "`warmline encrypt` encrypts what is there"
         )
+    if DAMAGED in said:
+        return WarehouseError(f"{path}: {damage(cause)}")
     return WarehouseError(f"{path}: not a warehouse that can be opened ({cause})")

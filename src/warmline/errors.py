@@ -27,6 +27,11 @@ def one_line(text: str) -> str:
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says; its kind, if it says nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def shortened(name: str) -> str:
     """Return a name that fits into a line for a person: the beginning of one without end."""
     if len(name) <= _LONGEST_NAME:

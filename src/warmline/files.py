@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from warmline.errors import WarehouseError, WarmlineError
+from warmline.errors import WarehouseError, WarmlineError, first_line
 
 if TYPE_CHECKING:
     from warmline.settings import Settings
@@ -239,7 +239,7 @@ class UnfinishedErasureError(WarmlineError):
 
     def __init__(self, places: Places, settings: "Settings", *, allow_loss: bool = False) -> None:
         super().__init__(
-            f"{places.landing}: an erasing (`warmline forget`) was begun and not finished; any "
+            f"{places.landing}: an erasure (`warmline forget`) was begun and not finished; any "
             "command of warmline finishes it"
         )
         self.places = places
@@ -257,8 +257,8 @@ def places_of(
     """Return the places that the caller names, or else those of the settings.
 
     Where neither names a landing folder, it lies beside the warehouse: `calls.duckdb` has
-    `calls.landing`. Raises UnfinishedErasureError where an erasing was stopped halfway; with
-    `allow_loss` it tells whoever finishes that erasing that calls may be lost by it.
+    `calls.landing`. Raises UnfinishedErasureError where an erasure was stopped halfway; with
+    `allow_loss` it tells whoever finishes that erasure that calls may be lost by it.
     """
     base = warehouse or Path(settings.places.warehouse).expanduser()
     named = Path(settings.places.landing).expanduser() if settings.places.landing else None
@@ -277,7 +277,7 @@ def erasing_note(warehouse: Path) -> Path:
 def require_nothing_half_erased(
     places: Places, settings: "Settings", *, allow_loss: bool = False
 ) -> None:
-    """Raise UnfinishedErasureError where an erasing of these places was begun and not finished."""
+    """Raise UnfinishedErasureError where an erasure of these places was begun and not finished."""
     notes = (places.landing / ERASING, erasing_note(places.warehouse))
     if any(os.path.exists(note) for note in notes):  # noqa: PTH110  (Path.exists may raise)
         raise UnfinishedErasureError(places, settings, allow_loss=allow_loss)
@@ -294,7 +294,7 @@ def identity_of(landing_dir: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
-        raise WarehouseError(f"{path}: cannot be read ({str(e).splitlines()[0]})") from e
+        raise WarehouseError(f"{path}: cannot be read ({first_line(e)})") from e
 
 
 def give_identity(landing_dir: Path) -> str | None:

@@ -120,6 +120,13 @@ def forget(
         )
     if (and_later or allow_later) and not customer:
         raise typer.BadParameter("--and-later and --allow-later go with --customer")
+    if by_retention and (call or customer or older_than):
+        raise typer.BadParameter("--by-retention goes alone: the settings say which calls")
+    if older_than and (call or customer):
+        raise typer.BadParameter(
+            "--older-than goes alone: it takes the old calls of everybody, not those of one "
+            "customer; give two commands for both"
+        )
     before = _before(older_than, datetime.now(UTC))
     places, was_unfinished = _places(chosen, landing, warehouse, allow_loss)
     if allow_later:
@@ -269,7 +276,10 @@ def _before(age: str | None, now: datetime) -> datetime | None:
     match = _AGE.fullmatch(age.strip())
     if match is None:
         raise typer.BadParameter(f"--older-than {age!r}: not a number of days such as 400d")
-    return now - timedelta(days=int(match[1]))
+    try:
+        return now - timedelta(days=int(match[1]))
+    except OverflowError as e:
+        raise typer.BadParameter(f"--older-than {age!r}: before the first year there is") from e
 
 
 # `warmline subject-access`: all that is stored about a customer, as files for a person who asks.

@@ -273,7 +273,7 @@ def _password(file: Path | None) -> str:
     if file is None:
         return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
     try:
-        first, *_ = file.read_text(encoding="utf-8").splitlines() or [""]
+        first, *_ = file.read_text(encoding="utf-8-sig").splitlines() or [""]
     except (OSError, UnicodeDecodeError) as e:
         raise WarehouseError(f"{file}: cannot be read ({e})") from e
     return first

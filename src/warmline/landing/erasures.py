@@ -1,6 +1,6 @@
 """Notes of what was erased, and of customers who opted out: digests and counts, no names.
 
-    forgotten/<aa>/<time>-<digest>.json   one erasing
+    forgotten/<aa>/<time>-<digest>.json   one erasure
     digests/key.json                      32 random bytes; in an encrypted folder, .parquet
 
 A note holds the keys of what was erased (digests of bytes or paths). Customers are in it as keyed
@@ -23,6 +23,7 @@ from types import MappingProxyType
 from pydantic import TypeAdapter, ValidationError
 
 from warmline.analysis import CallAnalysis
+from warmline.errors import first_line
 from warmline.files import ERASING
 from warmline.landing import manifest, store
 from warmline.landing.store import ANALYSES, LandingError, storable
@@ -54,8 +55,8 @@ class Erasure:
     opted_out: tuple[str, ...] = ()
     opted_in: tuple[str, ...] = ()
     evaluations: int = 0
-
     sequence: int = 0
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -128,7 +129,7 @@ def digest_key(landing_dir: Path, *, make: bool = False) -> bytes:
                 return bytes.fromhex(json.loads(store.read_text(path))["key"])
             except (OSError, ValueError, KeyError, TypeError) as e:
                 raise LandingError(
-                    f"{path}: cannot be read ({str(e).splitlines()[0]}); restore it from a "
+                    f"{path}: cannot be read ({first_line(e)}); restore it from a "
                     "backup: without it, customers who were forgotten are not recognized"
                 ) from e
     if not make:
@@ -225,10 +226,10 @@ def may_land(landing_dir: Path, analysis: CallAnalysis) -> bool:
 
 def note(landing_dir: Path, erasure: Erasure) -> None:
     """Write a note. Raises LandingError."""
-    said = hashlib.sha256(repr(erasure).encode()).hexdigest()
     if erasure.opted_out or erasure.opted_in:
         last = max((before.sequence for _, before in erasures(landing_dir)), default=0)
         erasure = replace(erasure, sequence=last + 1)
+    said = hashlib.sha256(repr(erasure).encode()).hexdigest()
     name = f"{erasure.forgotten_at:%Y%m%dT%H%M%S%f}-{said[:16]}.json"
     _write(landing_dir / FOLDER / said[:2] / name, erasure)
 
@@ -240,12 +241,12 @@ def erasures(landing_dir: Path) -> Iterator[tuple[Path, Erasure]]:
 
 
 def unfinished(landing_dir: Path) -> list[tuple[Path, Erasure]]:
-    """Return the notes of erasings that were begun and not finished."""
+    """Return the notes of erasures that were begun and not finished."""
     return [(path, e) for path, e in erasures(landing_dir) if not e.finished]
 
 
 def is_unfinished(landing_dir: Path) -> bool:
-    """Return whether an erasing was begun and the warehouse not yet built without it."""
+    """Return whether an erasure was begun and the warehouse not yet built without it."""
     return (landing_dir / ERASING).exists() or bool(unfinished(landing_dir))
 
 
@@ -263,7 +264,7 @@ def _read(path: Path, stamp: str) -> Erasure:  # noqa: ARG001  (of another stamp
         return _ADAPTER.validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as e:
         raise LandingError(
-            f"{path}: not a readable note of what was forgotten ({str(e).splitlines()[0]})"
+            f"{path}: not a readable note of what was forgotten ({first_line(e)})"
         ) from e
 
 

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
+from warmline.errors import first_line
 from warmline.landing import erasures, manifest, store
 from warmline.landing.store import LandedFile, LandingError
 
@@ -116,11 +117,17 @@ def outcome_files(landing_dir: Path) -> list[LandedFile]:
 
 
 def read_outcomes(path: Path) -> pa.Table:
-    """Return one load as a table of its schema. Raises as `store.read_table`, or ValueError."""
-    key = store.required_key(path)
-    if key is None:
-        return pq.read_table(path, schema=OUTCOME_SCHEMA, page_checksum_verification=True)
-    return store.decrypt_table(path, key).cast(OUTCOME_SCHEMA)
+    """Return one load as a table of its schema.
+
+    Raises LandingError naming a file that holds none, or EncryptionError.
+    """
+    try:
+        key = store.required_key(path)
+        if key is None:
+            return pq.read_table(path, schema=OUTCOME_SCHEMA, page_checksum_verification=True)
+        return store.decrypt_table(path, key).cast(OUTCOME_SCHEMA)
+    except (OSError, ValueError, pa.ArrowException) as e:
+        raise LandingError(f"{path}: not a readable file of outcomes ({first_line(e)})") from e
 
 
 # Reviews: what people who listened say of the results; evaluations: how they score a call.
@@ -255,7 +262,8 @@ def all_evaluations(landing_dir: Path) -> list[LandedEvaluation]:
 
 
 def _as_text(said: Review | LandedEvaluation) -> str:
-    return json.dumps(asdict(said), default=datetime.isoformat, ensure_ascii=False, indent=1)
+    text = json.dumps(asdict(said), default=datetime.isoformat, ensure_ascii=False, indent=1)
+    return text.encode("utf-8", "replace").decode()  # a terminal of another encoding gives halves
 
 
 def _write(
@@ -282,4 +290,4 @@ def _read(path: Path, adapter: TypeAdapter[_Said], name: str) -> _Said:
     try:
         return adapter.validate_json(store.read_text(path))
     except (OSError, UnicodeDecodeError, ValidationError, KeyError) as e:
-        raise LandingError(f"{path}: not a readable {name} ({str(e).splitlines()[0]})") from e
+        raise LandingError(f"{path}: not a readable {name} ({first_line(e)})") from e

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from warmline.database import open_with_key
 from warmline.encryption import HOW_TO_GIVE, Key, current_key
-from warmline.errors import EncryptionError
+from warmline.errors import EncryptionError, first_line
 from warmline.landing import store
 from warmline.landing.store import LandingError
 
@@ -62,7 +62,7 @@ def read_manifest(landing_dir: Path) -> EncryptionManifest | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError, ValidationError) as e:
-        raise LandingError(f"{path}: cannot be read ({str(e).splitlines()[0]})") from e
+        raise LandingError(f"{path}: cannot be read ({first_line(e)})") from e
 
 
 def write_manifest(landing_dir: Path, manifest: EncryptionManifest) -> None:
@@ -209,7 +209,7 @@ def _rewrite(path: Path, change: Change, con: duckdb.DuckDBPyConnection | None) 
         table = _read(path, change.before if encrypted else None)
     except (OSError, UnicodeDecodeError, pa.ArrowException) as e:
         raise EncryptionError(
-            f"{path}: cannot be read ({str(e).splitlines()[0]}); remove it, and run again"
+            f"{path}: cannot be read ({first_line(e)}); remove it, and run again"
         ) from None
     _write_encrypted(table, path, con)
     return True
@@ -254,7 +254,7 @@ def _copy(con: duckdb.DuckDBPyConnection, table: pa.Table, path: Path) -> None:
     try:
         store.copy_encrypted(con, table, path)
     except duckdb.IOException as e:
-        raise LandingError(f"{path}: cannot be written ({str(e).splitlines()[0]})") from e
+        raise LandingError(f"{path}: cannot be written ({first_line(e)})") from e
 
 
 def _write_text(text: str, path: Path) -> None:
@@ -340,8 +340,16 @@ def forget_listed(landing_dir: Path, marks: Collection[str]) -> None:
 
 
 def _all_listings(landing_dir: Path) -> Iterator[tuple[Path, dict[str, ListedRecording]]]:
+    """Yield every listing with its file. Raises LandingError naming one that cannot be read."""
     for file in list(store.walk(landing_dir / LISTINGS, LISTINGS)):
-        yield landing_dir / file.name, _read_listing(landing_dir / file.name)
+        path = landing_dir / file.name
+        try:
+            yield path, _read_listing(path)
+        except (OSError, pa.ArrowException) as e:
+            raise LandingError(
+                f"{path}: what is remembered of a remote place cannot be read ({first_line(e)}); "
+                "delete the file, the next run lists that place again"
+            ) from e
 
 
 def mark_of(url: str, stamp: str) -> str:

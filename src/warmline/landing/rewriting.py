@@ -38,6 +38,7 @@ from warmline.landing.feedback import (
     evaluation_files,
     outcome_files,
     read_evaluation,
+    read_outcomes,
     read_review,
     review_files,
 )
@@ -486,7 +487,7 @@ def _planned(landing_dir: Path, selection: Selection) -> _Planned:
         for file in outcome_files(landing_dir)
         for row, is_meant in enumerate(
             _meant(
-                store.read_table(landing_dir / file.name),
+                read_outcomes(landing_dir / file.name),
                 lambda customer: customer in bound["customers"],
                 lambda call: call in names,
             )
@@ -541,7 +542,7 @@ def _rows(landing_dir: Path, sql: str, **given: object) -> list[tuple[Any, ...]]
 def _outcome_ids(landing_dir: Path) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {"customer_id": set(), "given_call_id": set()}
     for file in outcome_files(landing_dir):
-        table = store.read_table(landing_dir / file.name)
+        table = read_outcomes(landing_dir / file.name)
         for column, ids in found.items():
             ids.update(filter(None, pc.unique(table[column]).to_pylist()))
     return found
@@ -561,7 +562,7 @@ def _erase_outcomes(landing_dir: Path, secret: bytes, erasure: Erasure) -> None:
         return
     for file in outcome_files(landing_dir):
         path = landing_dir / file.name
-        table = store.read_table(path)
+        table = read_outcomes(path)
         goes = list(
             _meant(
                 table,

@@ -25,7 +25,7 @@ from pydantic import ValidationError
 from warmline.analysis import CallAnalysis
 from warmline.database import PARQUET_KEY, open_without_warehouse, quoted
 from warmline.encryption import Key
-from warmline.errors import Status, WarmlineError
+from warmline.errors import Status, WarmlineError, first_line
 from warmline.landing import erasures, manifest, store
 from warmline.landing.store import LandedFile, LandingError, stamp_of, storable
 from warmline.values import CallMetadata, Recording
@@ -108,7 +108,7 @@ def read(path: Path, key: str | None = None) -> CallAnalysis:
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException, ValidationError, ValueError, KeyError) as e:
-        cause = str(e).splitlines()[0] if str(e) else type(e).__name__
+        cause = first_line(e)
         raise LandingError(f"{path}: not a readable analysis ({cause})") from e
 
 
@@ -333,7 +333,7 @@ class Reader:
             try:
                 self._run(con, [name], _EVERYTHING)
             except duckdb.Error as e:
-                return str(e).splitlines()[0]
+                return first_line(e)
         return None
 
 
@@ -411,7 +411,7 @@ def problem(path: Path) -> str | None:
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException, ValueError) as e:
-        return str(e).splitlines()[0] if str(e) else type(e).__name__
+        return first_line(e)
     return None
 
 

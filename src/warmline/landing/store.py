@@ -10,7 +10,7 @@
     listings/<aa>/...                             what is known of remote places; see `manifest`
     forgotten/<aa>/...                            what was erased and stays so; see `erasures`
     digests/key.json                              the key of the digests in there
-    erasing.json                                  an erasing that is not finished yet
+    erasing.json                                  an erasure that is not finished yet
     encryption.json                               whether all that is encrypted; see `manifest`
     landing.json                                  which landing folder it is; see `warmline.files`
 
@@ -39,7 +39,7 @@ from warmline import files
 from warmline.analysis import CallAnalysis
 from warmline.database import PARQUET_KEY, open_with_key, quoted
 from warmline.encryption import HOW_TO_GIVE, Key, current_key
-from warmline.errors import EncryptionError, Status, WarmlineError
+from warmline.errors import EncryptionError, Status, WarmlineError, first_line
 
 # Convert a frozen dataclass to one row of Arrow columns, and back, from its annotations alone.
 
@@ -347,7 +347,7 @@ def encrypt_table(table: pa.Table, path: Path, key: Key) -> None:
         try:
             copy_encrypted(con, table, path)
         except duckdb.IOException as e:
-            raise OSError(str(e).splitlines()[0]) from e
+            raise OSError(first_line(e)) from e
 
 
 def copy_encrypted(con: duckdb.DuckDBPyConnection, table: pa.Table, path: Path) -> None:
@@ -382,7 +382,7 @@ def decrypt_table(
         try:
             return con.execute(rows, {"path": glob.escape(str(path)), **given}).to_arrow_table()
         except duckdb.Error as e:
-            cause = str(e).splitlines()[0]
+            cause = first_line(e)
             if "AES" in cause:
                 raise OSError(f"damaged, or encrypted with another key than {key.origin}") from None
             raise OSError(cause) from e

@@ -334,7 +334,7 @@ def rule_files(folder: Path) -> tuple[RuleFile, ...]:
         raise SettingsError(f"{folder}: rules folder not found; create it or correct the setting")
     try:
         return tuple(
-            RuleFile(str(path), path.read_text(encoding="utf-8"))
+            RuleFile(str(path), path.read_text(encoding="utf-8-sig"))
             for path in sorted(folder.glob("*.toml"))
         )
     except (OSError, UnicodeDecodeError) as e:

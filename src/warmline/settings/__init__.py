@@ -56,6 +56,10 @@ __all__ = [
 ]
 
 
+#: A century: so many days before today are still in the calendar.
+MOST_DAYS = 36_500
+
+
 class ProfileSettings(Section):
     """[profile] the empathy profile, and its index: one number only where weights are set."""
 
@@ -207,7 +211,10 @@ class NightSettings(Section):
         "quiet day. 1: every one counts, where there are only a few calls a day.",
     )
     drift_days: int = Field(
-        default=28, ge=1, description="Days before, with which a night's calls are compared."
+        default=28,
+        ge=1,
+        le=MOST_DAYS,
+        description="Days before, with which a night's calls are compared.",
     )
     drift_min_days: int = Field(
         default=7,
@@ -232,6 +239,7 @@ class NightSettings(Section):
     keep_runs_days: int = Field(
         default=90,
         ge=1,
+        le=MOST_DAYS,
         description="How long Prefect's own database keeps a night: its log, with the names of "
         "recordings, and its report. Older ones go when `warmline nightly` starts, and a few after "
         "each night.",
@@ -351,12 +359,14 @@ class RetentionSettings(Section):
     words_days: int = Field(
         default=0,
         ge=0,
+        le=MOST_DAYS,
         description="Of calls that started longer ago, words and quotations are erased, measures "
         "stay; 0: words are kept as long as calls.",
     )
     calls_days: int = Field(
         default=0,
         ge=0,
+        le=MOST_DAYS,
         description="Calls that started longer ago are erased, as `warmline forget --older-than` "
         "does; 0: they are kept until somebody erases them. Recordings are yours to delete.",
     )
@@ -501,7 +511,7 @@ def load_settings(path: Path | None) -> Settings:
     if path is None:
         return Settings()
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as e:
         raise SettingsError(f"{path}: cannot read settings ({e.strerror})") from e
     except (ValueError, RecursionError) as e:  # a number too long, brackets nested too deep

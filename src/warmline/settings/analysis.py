@@ -15,7 +15,7 @@ class Section(BaseModel):
     `in_order` names pairs of keys of which the first must not be more than the second.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     in_order: ClassVar[tuple[tuple[str, str], ...]] = ()
 
     @model_validator(mode="after")

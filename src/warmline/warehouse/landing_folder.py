@@ -415,3 +415,74 @@ def _problem_with(con: "duckdb.DuckDBPyConnection", kind: _Kind, path: Path) -> 
     except LandingError as e:
         return str(e)
     return None
+
+
+# Brings the outcomes of the warehouse up to date with those that have landed.
+
+#: Of an outcome that was loaded more than once, the last word counts.
+_REFILL = """
+DELETE FROM outcomes;
+INSERT INTO outcomes BY NAME
+SELECT customer_id, given_call_id, name, occurred_at, is_whole_day, value, text, source, line,
+    loaded_at
+FROM landing.outcome_lines
+WHERE problem IS NULL
+QUALIFY row_number() OVER (
+    PARTITION BY customer_id, given_call_id, name, occurred_at, is_whole_day
+    ORDER BY loaded_at DESC, file DESC, line) = 1
+ORDER BY customer_id, occurred_at, name
+"""
+
+
+def note_outcomes(
+    con: "duckdb.DuckDBPyConnection", landing_dir: Path, files: "Sequence[LandedFile]"
+) -> None:
+    """Read the files that are new, forget those that are gone, and fill the table `outcomes`.
+
+    Of a file that cannot be read, what it held before counts, and `landing.outcome_files` says why.
+    """
+    known = dict(con.execute("SELECT file, stamp FROM landing.outcome_files").fetchall())
+    gone = known.keys() - {file.name for file in files}
+    fresh = [file for file in files if known.get(file.name) != file.stamp]
+    if not (gone or fresh):
+        return
+    for name in gone:
+        _forget_outcomes(con, name)
+        con.execute("DELETE FROM landing.outcome_files WHERE file = $file", {"file": name})
+    for file in fresh:
+        problem = _problem_with_outcomes(con, landing_dir, file.name)
+        con.execute(
+            "INSERT OR REPLACE INTO landing.outcome_files VALUES ($file, $stamp, $problem)",
+            {"file": file.name, "stamp": file.stamp, "problem": problem},
+        )
+    fill_outcomes(con)
+
+
+def fill_outcomes(con: "duckdb.DuckDBPyConnection") -> None:
+    """Fill the table `outcomes` from all lines that have landed."""
+    con.execute(_REFILL)
+
+
+def _problem_with_outcomes(
+    con: "duckdb.DuckDBPyConnection", landing_dir: Path, name: str
+) -> str | None:
+    """Read the lines of one file; return why it cannot be read, else None."""
+    from warmline.landing.feedback import read_outcomes
+    from warmline.landing.store import LandingError
+
+    try:
+        lines = read_outcomes(landing_dir / name)
+    except LandingError as e:
+        return str(e)
+    _forget_outcomes(con, name)
+    con.register("outcome_lines_read", lines)
+    con.execute(
+        "INSERT INTO landing.outcome_lines BY NAME SELECT *, $file AS file FROM outcome_lines_read",
+        {"file": name},
+    )
+    con.unregister("outcome_lines_read")
+    return None
+
+
+def _forget_outcomes(con: "duckdb.DuckDBPyConnection", name: str) -> None:
+    con.execute("DELETE FROM landing.outcome_lines WHERE file = $file", {"file": name})

@@ -9,15 +9,13 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from warmline.analysis import MetricDefinition
 from warmline.database import stemmer
-from warmline.errors import WarehouseError
-from warmline.landing.feedback import read_outcomes
+from warmline.errors import WarehouseError, first_line
 from warmline.landing.rows import Reader, VanishedError, live_of
 from warmline.landing.store import LandedFile
 from warmline.settings import ProfileSettings
@@ -133,20 +131,20 @@ SEMI JOIN {touched} USING (call_no)
 LEFT JOIN (
     SELECT call_no, bit_xor(hash(text, word_index)) AS texts
     FROM facts.words SEMI JOIN {touched} USING (call_no)
+    GROUP BY call_no
+) AS said USING (call_no)
 LEFT JOIN (
     SELECT call_no, bool_or(text <> '') AS has_sentences
     FROM facts.turn_feelings SEMI JOIN {touched} USING (call_no)
     GROUP BY call_no
 ) AS felt USING (call_no)
-    GROUP BY call_no
-) AS said USING (call_no)
 """
 
 #: Calls of which something is there no more that was there before.
 _LOST = """
-    OR (old.has_sentences AND new.has_sentences IS NOT true)
 SELECT count(*) FROM texts_before AS old LEFT JOIN texts_after AS new USING (landing_key)
 WHERE (old.texts IS NOT NULL AND old.texts IS DISTINCT FROM new.texts)
+    OR (old.has_sentences AND new.has_sentences IS NOT true)
     OR (new.landing_key IS NOT NULL AND NOT list_has_all(new.known, old.known))
 """
 
@@ -277,7 +275,7 @@ def _fill(con: duckdb.DuckDBPyConnection, table: SqlFile) -> None:
     try:
         con.execute(table.filling)
     except duckdb.Error as e:
-        cause = str(e).splitlines()[0]
+        cause = first_line(e)
         raise WarehouseError(f"cannot fill the table {table.name}: {cause}") from e
 
 
@@ -322,72 +320,6 @@ def note_profile(con: duckdb.DuckDBPyConnection, profile: ProfileSettings) -> No
         "INSERT OR REPLACE INTO profile_settings SELECT unnest($names), unnest($values)",
         {"names": list(weights), "values": list(weights.values())},
     )
-
-
-# Brings the outcomes of the warehouse up to date with those that have landed.
-
-#: Of an outcome that was loaded more than once, the last word counts.
-_REFILL = """
-DELETE FROM outcomes;
-INSERT INTO outcomes BY NAME
-SELECT customer_id, given_call_id, name, occurred_at, is_whole_day, value, text, source, line,
-    loaded_at
-FROM landing.outcome_lines
-WHERE problem IS NULL
-QUALIFY row_number() OVER (
-    PARTITION BY customer_id, given_call_id, name, occurred_at, is_whole_day
-    ORDER BY loaded_at DESC, file DESC, line) = 1
-ORDER BY customer_id, occurred_at, name
-"""
-
-
-def note_outcomes(
-    con: duckdb.DuckDBPyConnection, landing_dir: Path, files: Sequence[LandedFile]
-) -> None:
-    """Read the files that are new, forget those that are gone, and fill the table `outcomes`.
-
-    Of a file that cannot be read, what it held before counts, and `landing.outcome_files` says why.
-    """
-    known = dict(con.execute("SELECT file, stamp FROM landing.outcome_files").fetchall())
-    gone = known.keys() - {file.name for file in files}
-    fresh = [file for file in files if known.get(file.name) != file.stamp]
-    if not (gone or fresh):
-        return
-    for name in gone:
-        _forget(con, name)
-        con.execute("DELETE FROM landing.outcome_files WHERE file = $file", {"file": name})
-    for file in fresh:
-        problem = _read(con, landing_dir, file.name)
-        con.execute(
-            "INSERT OR REPLACE INTO landing.outcome_files VALUES ($file, $stamp, $problem)",
-            {"file": file.name, "stamp": file.stamp, "problem": problem},
-        )
-    fill_outcomes(con)
-
-
-def fill_outcomes(con: duckdb.DuckDBPyConnection) -> None:
-    """Fill the table `outcomes` from all lines that have landed."""
-    con.execute(_REFILL)
-
-
-def _read(con: duckdb.DuckDBPyConnection, landing_dir: Path, name: str) -> str | None:
-    """Read the lines of one file; return why it cannot be read, else None."""
-    try:
-        lines = read_outcomes(landing_dir / name)
-    except (OSError, ValueError, pa.ArrowException) as e:
-        return str(e).splitlines()[0] if str(e) else type(e).__name__
-    _forget(con, name)
-    con.register("outcome_lines_read", lines)
-    con.execute(
-        "INSERT INTO landing.outcome_lines BY NAME SELECT *, $file AS file FROM outcome_lines_read",
-        {"file": name},
-    )
-    con.unregister("outcome_lines_read")
-    return None
-
-
-def _forget(con: duckdb.DuckDBPyConnection, name: str) -> None:
-    con.execute("DELETE FROM landing.outcome_lines WHERE file = $file", {"file": name})
 
 
 # The marts, tables that sum up calls, are filled by blocks of call numbers: a row has the number of

@@ -14,7 +14,7 @@ import pyarrow as pa
 from warmline.analysis import MetricDefinition
 from warmline.database import open_for_reading
 from warmline.errors import MetadataError
-from warmline.landing import left_out
+from warmline.landing import LandingError, left_out
 from warmline.landing.feedback import (
     OUTCOME_SCHEMA,
     OutcomeKey,
@@ -486,7 +486,7 @@ def _landed(landing_dir: Path) -> dict[OutcomeKey, _Said]:
     for file in outcome_files(landing_dir):
         try:
             tables.append(read_outcomes(landing_dir / file.name).to_pydict())
-        except (OSError, ValueError, pa.ArrowException):
+        except LandingError:
             continue  # a damaged file is reported by every publishing
     for table in sorted(tables, key=lambda t: t["loaded_at"][:1]):
         keys = zip(*(table[column] for column in _KEY), strict=True)

@@ -19,7 +19,7 @@ from warmline import __version__
 from warmline.analysis import MetricDefinition
 from warmline.database import attach, log_of, open_for_building, open_for_reading
 from warmline.encryption import current_key
-from warmline.errors import WarehouseError, shortened
+from warmline.errors import WarehouseError, first_line, shortened
 from warmline.files import LockedError, exclusive, make_private_folder
 from warmline.landing import (
     compact,
@@ -35,22 +35,22 @@ from warmline.settings import ProfileSettings
 from warmline.warehouse.access_log import forget_calls_but
 from warmline.warehouse.landing_folder import (
     LandingFolder,
+    fill_outcomes,
     landing_folder_at,
     note_evaluations,
     note_landing_folder,
+    note_outcomes,
     note_reviews,
 )
 from warmline.warehouse.load import (
     Loading,
     Stamped,
     drop_unsaid_words,
-    fill_outcomes,
     index_turns,
     leave_away,
     load,
     note_definitions,
     note_files,
-    note_outcomes,
     note_profile,
     summarize,
 )
@@ -252,7 +252,7 @@ def publish(
     loaded otherwise than yesterday's were, all calls are loaded into a new file. `profile` has the
     weights of the empathy index; None keeps those that were published before. With `from_nothing`
     the file is new in any case: what was erased is in no free block either. Where an
-    erasing is unfinished, or words or metadata of a call are there no more, what counts is copied
+    erasure is unfinished, or words or metadata of a call are there no more, what counts is copied
     into a new file, and what does not goes from the landing folder's packs. A call that yesterday's
     warehouse has, and that has no file any more without having been erased, would be lost: that is
     refused unless `allow_loss` says that it may be. Raises WarehouseError, naming the cause, with
@@ -269,7 +269,7 @@ def publish(
     except LockedError as e:
         raise WarehouseError(str(e)) from e
     except (duckdb.Error, OSError) as e:
-        cause = str(e).splitlines()[0] if str(e) else type(e).__name__
+        cause = first_line(e)
         raise WarehouseError(
             f"{job.warehouse}: not published, what was there stays ({cause})"
         ) from e

@@ -15,7 +15,7 @@ import duckdb
 
 from warmline.database import attach, has_foreign_log, log_of, open_to_convert
 from warmline.encryption import Key
-from warmline.errors import EncryptionError, WarehouseError
+from warmline.errors import EncryptionError, WarehouseError, first_line
 from warmline.files import PRIVATE_FILE, LockedError, exclusive, make_private_folder, sync
 from warmline.landing import manifest
 from warmline.landing.manifest import Change
@@ -105,7 +105,7 @@ def change_key(
     except LockedError as e:
         raise WarehouseError(str(e)) from e
     except (duckdb.IOException, OSError) as e:
-        cause = str(e).splitlines()[0] if str(e) else type(e).__name__
+        cause = first_line(e)
         raise WarehouseError(
             f"{place}: not finished ({cause}); put it right, and run the same command again"
         ) from e

@@ -23,7 +23,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from warmline.errors import WarehouseError
+from warmline.errors import WarehouseError, first_line
 from warmline.files import folder
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def define_tables(con: "duckdb.DuckDBPyConnection") -> None:
                 con.execute(_BY_CALL_ID.format(name=file.name))
             con.execute(file.comments)
         except duckdb.Error as e:
-            raise WarehouseError(f"{file.name}.sql: {str(e).splitlines()[0]}") from e
+            raise WarehouseError(f"{file.name}.sql: {first_line(e)}") from e
     con.execute("COMMIT")
 
 
