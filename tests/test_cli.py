@@ -2,21 +2,27 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from threading import Timer
 
 import click
+import duckdb
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from support import factories
-from warmline import __version__, landing
+from warmline import __version__, cli, landing, run
 from warmline.analysis import Backchannel, Overlap, Silence, missing_metric
 from warmline.cli import COMMANDS, app
 from warmline.cli.common import ExitCode
 from warmline.cli.show import strip
+from warmline.database import open_for_reading, open_without_warehouse
+from warmline.errors import WarehouseError
 from warmline.query.calls import clock, evidence_text, value_text
 from warmline.values import Span
 from warmline.warehouse import publish
@@ -117,7 +123,7 @@ def warehouse(tmp_path_factory) -> Path:
             factories.cue(
                 1, 6, 9, "really worried", answer="affective", answer_turn_index=2, latency_s=2.5
             ),
-            factories.cue(1, 9, 11, "somebody is using it", "anger_frustration"),
+            factories.cue(1, 9, 11, "somebody is using [card]", "anger_frustration"),
         ],
         moments=[factories.moment("apology", 2, 11.5, 12.5, "so sorry")],
         overlaps=[Overlap(11.5, 12.0, "A", "B", "interruption", True, False)],
@@ -148,7 +154,7 @@ def test_a_page_fits_its_width_and_says_what_was_found(warehouse, width):
         "I am [really] worried",
         "no words recognised",
         '+ cue, fear anxiety: "really worried"',
-        '? cue, anger frustration: "somebody is using it" -> ignored',
+        '? cue, anger frustration: "somebody is using [card]" -> ignored',
         "affective answer to the cue at 0:06, 2.5 s after it",
         "! interrupts customer (competitive, takes the floor)",
         "nobody speaks for 6.0 s",
@@ -158,6 +164,7 @@ def test_a_page_fits_its_width_and_says_what_was_found(warehouse, width):
     ):
         assert part in text, part
     assert text.index("Thank you for calling") < text.index("My card is lost")
+    assert text.count("[card]") == 2, "in the transcript and in the ledger"
 
 
 def test_a_page_names_the_speakers_by_their_roles(warehouse):
@@ -323,3 +330,59 @@ def test_a_folder_of_sound_that_is_not_read_is_an_error(tmp_path, engines):
     assert "no recordings found" in message
     assert "a.g729, b.sln, c.vox" in message
     assert "without a header" in message
+
+
+@pytest.mark.parametrize("request_to_end", [signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_interrupts_unless_it_is_ignored(monkeypatch, request_to_end):
+    """A terminal that is closed ends a run in order; under `nohup` it goes on."""
+    monkeypatch.setattr(cli, "app", lambda: signal.raise_signal(request_to_end))
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            cli.main()
+        signal.signal(request_to_end, signal.SIG_IGN)
+        with suppress(KeyboardInterrupt):
+            cli.main()
+            return
+        pytest.fail("what is ignored was not")
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def test_an_interrupt_is_one_also_while_the_database_is_at_work(monkeypatch, tmp_path):
+    """DuckDB makes an error of it, which would end a night as a fault."""
+
+    def counting_for_long(*_):
+        with open_without_warehouse() as con:
+            con.execute("SET threads = 1")  # with more, it waits for what these have begun
+            Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+            con.execute("SELECT sum(hash(a.range * b.range)) FROM range(100000) a, range(30000) b")
+
+    monkeypatch.setattr("warmline.pipeline.failed_calls", counting_for_long)
+    done = warmline("retry", "--landing", tmp_path / "landing")
+    assert done.exit_code == ExitCode.INTERRUPTED
+    assert "interrupted; what was finished is kept" in " ".join(done.output.split())
+    with pytest.raises(KeyboardInterrupt):
+        run._step(run.RunHooks(), "plan", counting_for_long)
+
+
+def test_a_damaged_warehouse_is_called_damaged_with_what_to_do(warehouse, tmp_path):
+    """Wherever the byte is; DuckDB's reason speaks of a block, which is no lock."""
+    whole, spoiled = warehouse.read_bytes(), tmp_path / "w.duckdb"
+    told = []
+    for at in range(12_288, len(whole), len(whole) // 20):
+        spoiled.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+        try:
+            with open_for_reading(spoiled) as con:
+                con.execute("SELECT * FROM calls").fetchall()
+        except WarehouseError as e:
+            told.append(str(e))
+        except duckdb.IOException:
+            pass
+        else:
+            continue
+        done = warmline("show", "c-17", "--warehouse", spoiled)
+        assert done.exit_code == ExitCode.ERROR
+        assert "damaged; delete it" in " ".join(done.output.split())
+    assert told and not any("another program" in said for said in told)

@@ -278,8 +278,9 @@ def _analyze(
         source for source in sources if isinstance(source, Path) and not os.path.lexists(source)
     ]
     for path in gone:
-        messages().print(f"[yellow]note:[/] {path}: the recording is gone", soft_wrap=True)
-    table = metadata or (Path(settings.night.metadata) if settings.night.metadata else None)
+        messages().print(f"note: {path}: the recording is gone", markup=False, soft_wrap=True)
+    usual = Path(settings.night.metadata).expanduser() if settings.night.metadata else None
+    table = metadata or usual
     there = tuple(source for source in sources if source not in gone)
     result = run_shown(RunRequest(there, settings, places, table))
     print_run(result, places, as_json)

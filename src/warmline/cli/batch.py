@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -243,8 +244,14 @@ def print_run(result: RunResult, at: Places, as_json: bool) -> None:
     summary = result.summary
     rows = summary_rows(at.warehouse, summary.paths)
     if as_json:
-        places = {"landing": at.landing, "warehouse": at.warehouse}
-        typer.echo(json.dumps(summary.as_dict() | places | {"rows": rows}, indent=2, default=str))
+        more = {
+            "landing": at.landing,
+            "warehouse": at.warehouse,
+            "notes": result.notes,
+            "too_old_and_erased": asdict(result.retained),
+            "rows": rows,
+        }
+        typer.echo(json.dumps(summary.as_dict() | more, indent=2, default=str))
         return
     for problem in (*summary.plan.problems, *left_for_later(summary.plan.unfinished)):
         messages().print(f"[yellow]note:[/] {escape(problem)}", soft_wrap=True)
@@ -297,7 +304,8 @@ def _print_next(warehouse: Path, rows: Sequence[dict[str, Any]]) -> None:
     analyzed = [row["call_id"] for row in rows if row["status"] == "analyzed"]
     if not analyzed:
         return
-    place = "" if str(warehouse) == PlaceSettings().warehouse else f" --warehouse {warehouse}"
+    named = f" --warehouse {shlex.quote(str(warehouse))}"
+    place = "" if str(warehouse) == PlaceSettings().warehouse else named
     richest = max(rows, key=lambda row: row["opportunities"] or 0)["call_id"]
     question = "select call_id, agent_talk_share, answered_rate from call_summary"
     output().print("\nNext:", style="bold")

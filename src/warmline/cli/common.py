@@ -21,7 +21,7 @@ from rich.segment import Segment
 from typer.core import TyperGroup
 
 from warmline.encryption import look_for_key
-from warmline.errors import SettingsError, WarehouseError, WarmlineError
+from warmline.errors import SettingsError, WarehouseError, WarmlineError, first_line
 from warmline.files import UnfinishedErasureError
 from warmline.processes import plain_interrupts
 
@@ -230,6 +230,9 @@ class Commands(TyperGroup):
         except Exception as e:
             if ctx.params.get("debug") or _is_click(e):
                 raise
+            if said := _damage(e):
+                say_error(said)
+                raise typer.Exit(ExitCode.ERROR) from e
             say_error(f"fault in warmline: {type(e).__name__}: {e}")
             messages().print("run with `warmline --debug ...` for the full traceback", style="dim")
             raise typer.Exit(ExitCode.FAULT) from e
@@ -250,6 +253,15 @@ class Commands(TyperGroup):
             messages().print(done, style="yellow")
             ctx.args, ctx._protected_args = words, protected
             return super().invoke(ctx)
+
+
+def _damage(error: Exception) -> str | None:
+    """Return what to do if this error comes of a damaged warehouse that could be opened."""
+    if "duckdb" not in type(error).__module__:  # which is not imported to find that out
+        return None
+    from warmline.database import DAMAGED, damage
+
+    return damage(first_line(error)) if DAMAGED in str(error) else None
 
 
 def _is_click(error: Exception) -> bool:

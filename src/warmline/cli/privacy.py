@@ -240,7 +240,9 @@ def _allow_later(folder: Path, customers: Sequence[str], as_json: bool) -> None:
 
 def _tell(erased: "Erased", as_json: bool) -> None:
     for name, why in erased.unreadable.items():
-        messages().print(f"[yellow]note:[/] landing file {name} cannot be looked into: {why}")
+        messages().print(
+            f"note: landing file {name} cannot be looked into: {why}", markup=False, soft_wrap=True
+        )
     if as_json:
         typer.echo(json.dumps(asdict(erased), indent=2))
         return

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, fields
 from enum import StrEnum
 from pathlib import Path
@@ -99,7 +100,7 @@ def mark(
     """
     if (cue is None) == (metric is None):
         raise typer.BadParameter("say which: --cue TIME, or --metric NAME")
-    judgement = Judgement(by or getpass.getuser(), verdict, reason, should_be)
+    judgement = Judgement(by or _own_name(), verdict, reason, should_be)
     at = known_places(settings_from(settings), landing, warehouse)
     if cue is not None:
         review = review_cue(at.warehouse, at.landing, call_id, _seconds(cue), judgement)
@@ -108,6 +109,13 @@ def mark(
             at.warehouse, at.landing, call_id, metric or "", role.value if role else None, judgement
         )
     typer.echo(_sentence(review))
+
+
+def _own_name() -> str:
+    """Return the user's name; empty where the system has none, as in some containers."""
+    with suppress(KeyError, OSError):
+        return getpass.getuser()
+    return ""
 
 
 @app.command("list")

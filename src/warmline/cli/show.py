@@ -328,7 +328,12 @@ def _ledger(page: CallPage) -> Iterable["RenderableType"]:
     table.add_column("the customer's feeling", ratio=1, overflow="fold")
     table.add_column("the agent's answer", ratio=1, overflow="fold")
     for cue in page.opportunities:
-        feeling = f'{_words(cue["kind"])}, {cue["strength"]:.1f}\n[dim]"{cue["text"]}"[/]'
+        feeling = styled(
+            [
+                (f"{_words(cue['kind'])}, {cue['strength']:.1f}\n", ""),
+                (f'"{cue["text"]}"', "dim"),
+            ]
+        )
         answer = _answer_given(cue)
         if review := page.review_of_cue(cue["opportunity_index"]):
             answer.append_text(styled([("\n", ""), *_reviewed(review)]))
