@@ -49,10 +49,10 @@ class QuickWorkers(Workers):
     """Workers that land an analysis of today's making after some hundredths of a second."""
 
     def _start(self, batch, tells):
-        return self._schedule(_quick_tray, batch)
+        return self._schedule(_quick_batch, batch)
 
 
-def _quick_tray(config: RunConfig, calls: Sequence[PlannedCall]) -> list[Outcome]:
+def _quick_batch(config: RunConfig, calls: Sequence[PlannedCall]) -> list[Outcome]:
     return [_quick(config, call) for call in calls]
 
 

@@ -399,33 +399,33 @@ class _WorkerSlots:
     run.
     """
 
-    _posts: dict[str, _WorkerSlot] = field(default_factory=dict)
+    _slots: dict[str, _WorkerSlot] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     @contextmanager
     def at(self, run: ClusterWorker) -> Iterator[Workers]:
         """Hold the workers of a run while a call is being analyzed."""
         with self._lock:
-            post = self._posts.get(run.run)
-            if post is None:
-                idle = [name for name, post in self._posts.items() if not post.in_hand]
+            slot = self._slots.get(run.run)
+            if slot is None:
+                idle = [name for name, slot in self._slots.items() if not slot.in_hand]
                 self._end(idle)
-                post = self._posts[run.run] = _WorkerSlot(Workers(_one_at_a_time(run.config), 1))
-            post.in_hand += 1
+                slot = self._slots[run.run] = _WorkerSlot(Workers(_one_at_a_time(run.config), 1))
+            slot.in_hand += 1
         try:
-            yield post.workers
+            yield slot.workers
         finally:
             with self._lock:
-                post.in_hand -= 1
+                slot.in_hand -= 1
 
     def leave(self, run: str) -> None:
         """End the workers of a run, if there are any."""
         with self._lock:
-            self._end([run] if run in self._posts else [])
+            self._end([run] if run in self._slots else [])
 
     def _end(self, runs: list[str]) -> None:
         for run in runs:
-            with self._posts.pop(run).workers:
+            with self._slots.pop(run).workers:
                 pass
 
 
