@@ -52,7 +52,7 @@ NOT_RUN = {
 }
 #: Lines that may say, in one line, that the demo holds too little for what they do.
 TOO_LITTLE = {r"warmline research retention": "ten calls are no sample"}
-#: Lines whose exit code says more than done: 4, something asks for a person.
+#: Lines whose exit code says more than done: 4, something needs attention.
 ALARMS = r"warmline (report|nightly)"
 #: What the blocks take as given, each made from the demo.
 OUTCOMES = "customer_id,date,retained,nps\nC-1042,2026-12-01,yes,9\nnobody,2026-12-01,no,2\n"

@@ -68,7 +68,7 @@ def test_a_night_of_nothing_but_a_missing_folder_is_no_quiet_one(tmp_path, prefe
     run = nightly("missing", "--once", "--warehouse", "w.duckdb", env=prefect_server, cwd=tmp_path)
     assert run.returncode == 1, run.stderr
     assert "no such file or folder" in run.stderr.splitlines()[-1]
-    assert "Nothing asks for a person" not in reports(tmp_path)
+    assert "Nothing needs attention" not in reports(tmp_path)
 
 
 def test_a_night_of_nothing_but_what_cannot_be_read_says_so(tmp_path, prefect_server):
@@ -81,7 +81,7 @@ def test_a_night_of_nothing_but_what_cannot_be_read_says_so(tmp_path, prefect_se
     last = run.stderr.splitlines()[-1]
     assert "no recordings found: passed over 3 files (a.g729, b.sln, c.vox)" in last
     told = reports(tmp_path)
-    assert "Nothing asks for a person" not in told
+    assert "Nothing needs attention" not in told
     assert "**no recordings found" in told and "c.vox" in told
     health = json.loads((tmp_path / "reports" / "w-health.json").read_text())
     assert (health["state"], health["error"]) == ("failed", "no recordings found")

@@ -302,7 +302,7 @@ def test_the_command_prints_the_last_night_and_says_when_it_asks_for_a_person(ba
     assert page.stdout.startswith("<!doctype html>")
     quiet = CliRunner().invoke(app, ["report", "--night", "2026-11-15", *place])
     assert quiet.exit_code == 0, quiet.output
-    assert "Nothing asks for a person." in quiet.stdout
+    assert "Nothing needs attention." in quiet.stdout
     wrong = CliRunner().invoke(app, ["report", "--night", "yesterday", *place])
     assert wrong.exit_code == 2
 
@@ -344,7 +344,7 @@ def test_a_first_night_of_refused_calls_asks_for_a_person(tmp_path):
     publish(tmp_path / "w.landing", tmp_path / "w.duckdb", {})
     report = read_night(tmp_path / "w.duckdb", NIGHT, NightSettings())
     assert report.alarms == ("calls without an analysis (refused, no speech): 3 of 3",)
-    assert "Nothing asks for a person" not in as_markdown(report) + as_html(report)
+    assert "Nothing needs attention" not in as_markdown(report) + as_html(report)
 
 
 def test_one_refused_recording_of_a_quiet_day_pages_nobody() -> None:

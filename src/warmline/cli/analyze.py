@@ -437,7 +437,7 @@ def report(
     """Print the report of a night: counts, failures, slowest calls, drift of key measures.
 
     It is made from the warehouse as it is now, and has all runs of the day; what each run wrote
-    lies beside the warehouse, in `reports`. Exit code 4 when something in it asks for a person.
+    lies beside the warehouse, in `reports`. Exit code 4 when something in it needs attention.
     """
     from warmline.reports.monitoring import last_night, read_night, runs_of
     from warmline.reports.report import as_html, as_markdown

@@ -87,8 +87,8 @@ class ExitCode(IntEnum):
 
 EXIT_CODES_HELP = (
     "Exit codes: 0 done (refused recordings included), 1 an error that the message explains, "
-    "2 wrong usage, 3 some calls failed and will be tried again, 4 the night's report asks for a "
-    "person, 70 a fault in warmline, 130 interrupted."
+    "2 wrong usage, 3 some calls failed and will be tried again, 4 the night's report needs "
+    "attention, 70 a fault in warmline, 130 interrupted."
 )
 
 
@@ -245,11 +245,11 @@ class Commands(TyperGroup):
         except UnfinishedErasureError as e:
             from warmline.privacy.erasing import finish_erasing
 
-            with messages().status("finishing an erasing that was stopped"):
+            with messages().status("finishing an erasure that was stopped"):
                 had_begun = finish_erasing(e.places, e.settings, allow_loss=e.allow_loss)
-            done = "an erasing that had been stopped is finished now"
+            done = "an erasure that had been stopped is finished now"
             if not had_begun:
-                done = "an erasing was stopped before anything was erased; give its command again"
+                done = "an erasure was stopped before anything was erased; give its command again"
             messages().print(done, style="yellow")
             ctx.args, ctx._protected_args = words, protected
             return super().invoke(ctx)

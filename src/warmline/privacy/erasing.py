@@ -20,7 +20,7 @@ from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.database import open_for_reading
 from warmline.errors import ScheduleError, WarehouseError
-from warmline.files import LockedError, Places, erasing_note, exclusive, write_whole
+from warmline.files import LockedError, Places, erasing_note, exclusive, write_bytes_whole
 from warmline.landing import Erased, Selection
 from warmline.pipeline import all_measures, dated_after
 from warmline.query.calls import quotes_alone
@@ -55,8 +55,8 @@ def erase_calls(
     """
     with _alone(places):
         note = erasing_note(places.warehouse)
-        folder = str(places.landing.resolve())
-        write_whole(note, lambda file: file.write_text(folder), WarehouseError, "a note")
+        folder = os.fsencode(places.landing.resolve())
+        write_bytes_whole(note, folder, WarehouseError, "a note")
         _erase_titles(places.warehouse, landing.matching(places.landing, selection))
         erased = landing.erase(places.landing, selection, places.warehouse, and_later=and_later)
         _finish(places, settings, in_a_night=in_a_night, allow_loss=allow_loss)
@@ -158,7 +158,7 @@ def _worded_too_long(landing_dir: Path, limits: RetentionSettings, now: datetime
 def finish_erasing(
     places: Places, settings: Settings, *, in_a_night: bool = False, allow_loss: bool = False
 ) -> bool:
-    """Finish an erasing that was begun from these places and stopped; returns whether it had begun.
+    """Finish an erasure that was begun from these places and stopped; returns whether it had begun.
 
     One that was interrupted before it noted what to erase has erased nothing. Raises as
     `erase_calls`.
@@ -268,8 +268,8 @@ def _alone(places: Places) -> ExitStack:
 
 def _noted_folder(places: Places) -> Path:
     """Return the landing folder being erased from; the one beside the warehouse may differ."""
-    with suppress(OSError, UnicodeDecodeError):
-        return Path(erasing_note(places.warehouse).read_text(encoding="utf-8"))
+    with suppress(OSError):
+        return Path(os.fsdecode(erasing_note(places.warehouse).read_bytes()))
     return places.landing
 
 

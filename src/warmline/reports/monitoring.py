@@ -216,7 +216,7 @@ class RunRecord(BaseModel):
 class Health(BaseModel):
     """The health of the last nightly run.
 
-    `state` is `running`, `done`, `attention` (done, and something needs a person), `interrupted`
+    `state` is `running`, `done`, `attention` (done, and something needs attention), `interrupted`
     (somebody stopped it) or `failed`: then `error` names the kind of error, whose text is in the
     log. `succeeded_at` is when a run last
     completed with every source read. `unreported_since` is when the first of the runs just before
@@ -389,7 +389,7 @@ def as_metrics(warehouse: Path) -> str:
             calls = gauge("night_calls", "Calls of the last night that ended.", ["status"])
             for status, count in (run.calls | {"unchanged": run.done_before}).items():
                 calls.labels(status).set(count)
-            gauge("night_alarms", "What asked for a person.").set(len(run.alarms))
+            gauge("night_alarms", "How many things need attention.").set(len(run.alarms))
             gauge("night_unread_sources", "Sources that could not be read.").set(run.unread)
             gauge("night_given_up_calls", "Calls that wait for retry.").set(run.given_up)
             unfinished = gauge("night_unfinished_files", "Files that were still being written.")

@@ -160,7 +160,7 @@ class RunFacts:
 
     `given_up` counts calls that were left out because they failed too often, `unfinished` files
     that were still being copied, `unread` sources that cannot be read, `closed` folders below
-    others. `notes` are what asks for a person besides; `problems` say more of all of these.
+    others. `notes` are what else needs attention; `problems` say more of all of these.
     `found_nothing` says that there are files, and none that could be taken for a recording.
     `forgotten` and `opted_out` are recordings that were left alone, as their calls were erased or
     their customers opted out; `erased_calls` and `erased_words` count what was too old to be kept
@@ -193,7 +193,7 @@ class RunFacts:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """Return the problems of the run itself that need a person: counts, and nobody's name."""
+        """Return the problems of the run itself that need attention: counts, and nobody's name."""
         lines = [f"sources that cannot be read: {self.unread}"] if self.unread else []
         if self.closed:
             lines.append(f"folders that cannot be looked into: {self.closed}")
@@ -329,7 +329,7 @@ class NightReport:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """Return what needs a person, one line each: counts and measures, and no call's name."""
+        """Return what needs attention, one line each: counts and measures, and no call's name."""
         return tuple(self._alarms())
 
     def _alarms(self) -> Iterator[str]:
@@ -370,7 +370,7 @@ def shares_too_large(by_status: Mapping[str, int], night: NightSettings) -> tupl
 
 _PAGE = Path(__file__).with_name("night.html")
 _WIDTH, _HEIGHT = 120, 24  # of a line drawn in a table, pixels
-_NO_ALARM = "Nothing asks for a person."
+_NO_ALARM = "Nothing needs attention."
 
 
 @dataclass(frozen=True)
@@ -464,7 +464,7 @@ def _tables(report: NightReport) -> Iterator[_Table]:
         yield _Table("Also", ("",), tuple((problem,) for problem in report.run.problems))
 
 
-_RUNS = ("began", "min", "calls when it ended", "done before", "asks for a person")
+_RUNS = ("began", "min", "calls when it ended", "done before", "needs attention")
 
 
 def _runs(report: NightReport) -> tuple[tuple[str, ...], ...]:

@@ -247,7 +247,7 @@ class NightSettings(Section):
     notify: str = Field(
         default="",
         description="Prefect block (type/name, such as slack-webhook/quality) that is told, in "
-        "counts, when a night asks for a person; empty: nobody.",
+        "counts, when a night needs attention; empty: nobody.",
     )
 
     @field_validator("timezone")
