@@ -253,7 +253,11 @@ def test_sound_that_cannot_be_read_on_is_no_bad_recording(tmp_path, monkeypatch)
 @pytest.mark.slow
 @pytest.mark.timeout(200)
 def test_a_call_that_takes_too_much_memory_is_alone_in_that(tmp_path):
-    """Nearly four hours of six channels, in a process that may have a gigabyte: 2.7 are needed."""
+    """Nearly four hours of six channels, in a process that may have a gigabyte: 2.7 are needed.
+
+    The sound would lie in a file, had the scratch folder room for one.
+    """
+    (tmp_path / "full").touch()
     (tmp_path / "calls").mkdir()
     (tmp_path / "calls" / "short.wav").touch()
     rate_hz, channels, size = 4000, 6, 6 * 4000 * 14_000
@@ -261,8 +265,9 @@ def test_a_call_that_takes_too_much_memory_is_alone_in_that(tmp_path):
     header = b"RIFF" + struct.pack("<I", size + 36) + b"WAVEfmt " + struct.pack("<I", 16) + form
     (tmp_path / "calls" / "huge.wav").write_bytes(header + b"data" + struct.pack("<I", size))
     os.truncate(tmp_path / "calls" / "huge.wav", size + 44)
-    config = quick_order(tmp_path, night__call_memory_gb=1.0)
-    pending = plan_of(tmp_path, night__call_memory_gb=1.0).pending
+    given = {"night__call_memory_gb": 1.0, "recordings__scratch": str(tmp_path / "full")}
+    config = quick_order(tmp_path, **given)
+    pending = plan_of(tmp_path, **given).pending
     with Workers(config, len(pending)) as workers:
         ended = outcomes_of(workers, pending)
     found = {outcome.call_id: (outcome.status, outcome.code) for outcome in ended}
