@@ -386,3 +386,20 @@ def test_a_damaged_warehouse_is_called_damaged_with_what_to_do(warehouse, tmp_pa
         assert done.exit_code == ExitCode.ERROR
         assert "damaged; delete it" in " ".join(done.output.split())
     assert told and not any("another program" in said for said in told)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("query", "SELECT '\udcff'"), 0),
+        (("query", "phrase", "-p", "text=\udcff"), 0),
+        (("search", "\udcff"), 1),
+        (("query", "SELECT 1", "--timeout", "inf"), 2),
+        (("export", "-f", "parquet", "--to", "t.parquet", "--query", "SELECT 2::HUGEINT ** 99"), 0),
+        (("export", "-f", "parquet", "--to", "t.parquet", "--query", f"SELECT {2**99}"), 1),
+    ],
+)
+def test_what_is_typed_is_never_a_fault(warehouse, tmp_path, monkeypatch, words, code):
+    monkeypatch.chdir(tmp_path)
+    done = warmline(*words, "--warehouse", warehouse)
+    assert done.exit_code == code, done.output

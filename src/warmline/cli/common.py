@@ -49,6 +49,14 @@ def harmless_json(text: str) -> str:
     return _HARMFUL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def as_typed(text: str) -> str:
+    """Return what somebody typed without halves of characters, which UTF-8 cannot hold.
+
+    A terminal of another encoding gives them. Paths may have them.
+    """
+    return text.encode("utf-8", "replace").decode()
+
+
 def _shown(character: str) -> str:
     return chr(_PICTURES + ord(character)) if character < " " else "\N{REPLACEMENT CHARACTER}"
 

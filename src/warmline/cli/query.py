@@ -21,6 +21,7 @@ from warmline.cli.common import (
     WarehouseOption,
     Zone,
     ZoneOption,
+    as_typed,
     counted,
     folded,
     harmless,
@@ -90,7 +91,8 @@ def query(
         int, typer.Option("--limit", min=1, help="Print at most this many rows.")
     ] = DEFAULT_LIMIT,
     timeout_s: Annotated[
-        float, typer.Option("--timeout", min=0.1, help="Stop after this many seconds.")
+        float,
+        typer.Option("--timeout", min=0.1, max=86_400, help="Stop after this many seconds."),
     ] = DEFAULT_TIMEOUT_S,
     timezone: ZoneOption = None,
     as_json: JsonOption = False,
@@ -108,6 +110,7 @@ def query(
     if question is None:
         raise typer.BadParameter("give a SELECT or the name of a query; --list shows the names")
     server.get_ready()
+    question = as_typed(question)
     chosen = settings_from(settings)
     zone = zone_of(timezone, chosen)
     path = places_of(chosen, None, warehouse).warehouse
@@ -193,7 +196,7 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not equals:
             raise QueryError(f"--param {pair}: write it as NAME=VALUE")
-        pairs[name] = value
+        pairs[name] = as_typed(value)
     return pairs
 
 
@@ -384,7 +387,7 @@ def export(
     if query is not None:
         chosen = settings_from(settings)
         at, zone = places_of(chosen, landing, warehouse).warehouse, zone_of(timezone, chosen)
-        _write_table(at, query, pairs(param or ()), format_, to, limit, zone)
+        _write_table(at, as_typed(query), pairs(param or ()), format_, to, limit, zone)
         return
     known = settings_from(settings)
     _write_calls(calls or [], known_places(known, landing, warehouse), known, format_, to)
@@ -523,6 +526,7 @@ def search(
         raise QueryError(
             f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}: no day lies between them"
         )
+    phrase, agent = as_typed(phrase), as_typed(agent) if agent else None
     scope = Scope(
         role=party.value if party else None,
         first_day=first.date() if first else None,

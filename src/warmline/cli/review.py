@@ -21,6 +21,7 @@ from warmline.cli.common import (
     SettingsOption,
     WarehouseOption,
     ZoneOption,
+    as_typed,
     counted,
     messages,
     note_access,
@@ -100,7 +101,8 @@ def mark(
     """
     if (cue is None) == (metric is None):
         raise typer.BadParameter("say which: --cue TIME, or --metric NAME")
-    judgement = Judgement(by or _own_name(), verdict, reason, should_be)
+    given = (as_typed(text) if text else None for text in (reason, should_be))
+    judgement = Judgement(as_typed(by or _own_name()), verdict, *given)
     at = known_places(settings_from(settings), landing, warehouse)
     if cue is not None:
         review = review_cue(at.warehouse, at.landing, call_id, _seconds(cue), judgement)

@@ -262,8 +262,7 @@ def all_evaluations(landing_dir: Path) -> list[LandedEvaluation]:
 
 
 def _as_text(said: Review | LandedEvaluation) -> str:
-    text = json.dumps(asdict(said), default=datetime.isoformat, ensure_ascii=False, indent=1)
-    return text.encode("utf-8", "replace").decode()  # a terminal of another encoding gives halves
+    return json.dumps(asdict(said), default=datetime.isoformat, ensure_ascii=False, indent=1)
 
 
 def _write(

@@ -24,7 +24,7 @@ from pyannote.core import Annotation, Segment
 
 from warmline.analysis import CallAnalysis
 from warmline.database import open_for_reading
-from warmline.errors import QueryError, Status, shortened
+from warmline.errors import QueryError, Status, first_line, shortened
 from warmline.files import safe_cell, write_text_whole, write_whole
 from warmline.landing import Known, known, read_landed
 from warmline.query.calls import NamedCall, all_calls, find_call
@@ -424,10 +424,15 @@ def _parquet(answer: QueryResult, path: Path) -> None:
         "DATE": pa.date32(),
     }
     columns = list(zip(*answer.rows, strict=True)) or [()] * len(answer.columns)
-    arrays = [
-        pa.array(column, type=kinds.get(kind))
-        for column, kind in zip(columns, answer.types, strict=True)
-    ]
+    arrays = []
+    for name, column, kind in zip(answer.columns, columns, answer.types, strict=True):
+        try:
+            arrays.append(pa.array(column, type=kinds.get(kind)))
+        except (pa.ArrowException, OverflowError) as e:
+            raise QueryError(
+                f"column {name}: Parquet cannot hold this {kind} ({first_line(e)}); cast it to "
+                "another type, or export CSV"
+            ) from e
     pq.write_table(pa.Table.from_arrays(arrays, names=list(answer.columns)), path)
 
 
