@@ -30,6 +30,7 @@ from warmline.warehouse.landing_folder import known_places
 
 if TYPE_CHECKING:
     from warmline.landing import Erased, Meant
+    from warmline.privacy.erasing import Retained
 
 # `warmline forget`: erase calls, so that they do not come back.
 
@@ -145,11 +146,11 @@ def forget(
         wanted = replace(wanted, customers=wanted.customers | frozenset(customer or ()))
     found = counts_of(places.landing, wanted)
     if dry_run:
-        output().print(json.dumps(_counts(found)) if as_json else f"meant: {_said(found)}")
+        output().print(json.dumps(_counts(found)) if as_json else f"would erase: {_said(found)}")
         return
     if not (yes or as_json):
-        typer.confirm(f"Meant: {_said(found)}. Erase them for good?", abort=True)
-    with messages().status("erasing, and building the warehouse without"):
+        typer.confirm(f"Found: {_said(found)}. Erase them for good?", abort=True)
+    with messages().status("erasing, and rebuilding the warehouse without them"):
         erased = erase_calls(places, wanted, chosen, and_later=and_later, allow_loss=allow_loss)
     _tell(erased, as_json)
     raise typer.Exit(ExitCode.ERROR if erased.unreadable else ExitCode.DONE)
@@ -185,15 +186,19 @@ def _retain(
             "--by-retention: nothing is too old; set retention.calls_days or retention.words_days"
         )
     found = due(places.landing, limits, datetime.now(UTC))
-    said = f"{found.calls} calls to erase, {found.words} to lose their words."
+    said = f"to erase: {_amount(found)}."
     if not dry_run:
         if asks:
             typer.confirm(f"{said} Do it for good?", abort=True)
-        with messages().status("erasing, and building the warehouse without"):
+        with messages().status("erasing, and rebuilding the warehouse without them"):
             now = datetime.now(UTC)
             found = apply_retention(places, settings, now, allow_loss=allow_loss)
-        said = f"erased: {found.calls} calls, and the words of {found.words}"
+        said = f"erased: {_amount(found)}"
     output().print(json.dumps(asdict(found)) if as_json else said)
+
+
+def _amount(found: "Retained") -> str:
+    return f"{counted(found.calls, 'call')}, and the words of {counted(found.words, 'call')}"
 
 
 def _require_clear(meant: "Meant", *, is_done: bool) -> None:
