@@ -82,7 +82,7 @@ def test_a_clear_place_is_encrypted_and_nothing_is_left_of_it(clear: Path) -> No
     ):
         code, said = run(clear, *arguments)
         assert code == 0, said
-    code, said = run(clear, "forget", "--customer", MARKS[1], "--json")
+    code, said = run(clear, "forget", "--customer", MARKS[1], "--yes", "--json")
     assert (code, json.loads(said)["calls"]) == (0, 1)
     assert read_rows(place / "w.duckdb", "SELECT call_id FROM calls") == (("c2",),)
 

@@ -62,6 +62,7 @@ def test_trying_changes_nothing_and_wrong_usage_says_what_is_right(folder: Path)
         (["--older-than", "999999d"], "before the first year"),
         (["--older-than", "400d", "--customer", "ben"], "--older-than goes alone"),
         (["--by-retention", "--customer", "ben"], "--by-retention goes alone"),
+        (["--customer", "ben", "--json"], "add --yes, or --dry-run"),
     ]:
         done = CliRunner().invoke(app, ["forget", *options])
         assert done.exit_code == 2

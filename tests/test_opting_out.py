@@ -183,7 +183,7 @@ def aged(once: Once, tmp_path: Path) -> Path:
 
 
 def test_retention_erases_old_calls_and_the_words_of_others(aged: Path) -> None:
-    words = ("forget", "--by-retention", "--settings", aged / "s.toml", "--json")
+    words = ("forget", "--by-retention", "--settings", aged / "s.toml", "--yes", "--json")
     dry = command(aged, *words, "--dry-run")
     assert json.loads(dry.stdout) == {"calls": 1, "words": 1}
     assert len(calls(aged)) == 3
@@ -214,7 +214,7 @@ def test_sentences_that_an_earlier_version_left_are_erased_with_the_words(aged: 
     landing.compact(folder)
     republish(aged)
     assert holding(aged, MARKS[0]) == {MARKS[0]}
-    words = ("forget", "--by-retention", "--settings", aged / "s.toml", "--json")
+    words = ("forget", "--by-retention", "--settings", aged / "s.toml", "--yes", "--json")
     for count in (1, 0):
         assert json.loads(command(aged, *words).stdout)["words"] == count
     assert holding(aged, MARKS[0]) == set()

@@ -43,7 +43,7 @@ def publish_three(tmp_path: Path) -> None:
 
 
 def forget(folder: Path, *options: str) -> dict[str, object]:
-    place = ["--warehouse", str(folder / "w.duckdb"), "--json"]
+    place = ["--warehouse", str(folder / "w.duckdb"), "--yes", "--json"]
     home = {"PREFECT_HOME": str(folder / "prefect")}
     done = CliRunner().invoke(app, ["forget", *options, *place], env=home)
     assert done.exit_code == 0, done.output

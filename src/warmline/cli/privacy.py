@@ -128,14 +128,15 @@ def forget(
             "--older-than goes alone: it takes the old calls of everybody, not those of one "
             "customer; give two commands for both"
         )
+    if as_json and not (yes or dry_run or allow_later):
+        raise typer.BadParameter("--json cannot ask before it erases: add --yes, or --dry-run")
     before = _before(older_than, datetime.now(UTC))
     places, was_unfinished = _places(chosen, landing, warehouse, allow_loss)
     if allow_later:
         _allow_later(places.landing, customer or (), as_json)
         return
     if by_retention:
-        asks = not (yes or as_json)
-        _retain(places, chosen, allow_loss, dry_run=dry_run, asks=asks, as_json=as_json)
+        _retain(places, chosen, allow_loss, dry_run=dry_run, asks=not yes, as_json=as_json)
         return
     meant = meant_by(
         places.landing, call or (), customer or (), all_of_an_id=all_of_that_id, alike=alike
@@ -148,7 +149,7 @@ def forget(
     if dry_run:
         output().print(json.dumps(_counts(found)) if as_json else f"would erase: {_said(found)}")
         return
-    if not (yes or as_json):
+    if not yes:
         typer.confirm(f"Found: {_said(found)}. Erase them for good?", abort=True)
     with messages().status("erasing, and rebuilding the warehouse without them"):
         erased = erase_calls(places, wanted, chosen, and_later=and_later, allow_loss=allow_loss)
