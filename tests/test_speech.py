@@ -139,6 +139,9 @@ def _voices_on(first: Spans, second: Spans) -> Activity:
         (APART, [(0, 400, 1)], [(100, 130, 0.9), (135, 300, 0.9), (450, 560, 1)], [(100, 300)]),
         # at a change of speaker: from where the new one is on to where the old one is off
         (IN_TURN, [(0, 212, 0.9)], [(185, 500, 0.9)], [(185, 212)]),
+        # and no longer, however long the network goes on to expect both
+        (IN_TURN, [(0, 205, 0.9), (205, 280, 0.6)], [(195, 500, 0.95)], [(195, 205)]),
+        (IN_TURN, [(0, 200, 0.9), (200, 215, 0.82)], [(190, 500, 0.9)], [(190, 200)]),
         # and not where the network only expects the new one
         (IN_TURN, [(0, 212, 0.9)], [(165, 200, 0.6), (200, 500, 0.9)], [(200, 212)]),
         # also where the louder one changes late

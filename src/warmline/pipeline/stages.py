@@ -69,7 +69,7 @@ STAGES = (
     Stage("channels", 3, settings=("channels",)),
     Stage(
         "speech",
-        8,
+        9,
         after=("channels",),
         settings=("speech",),
         but_not=("speech.min_confidence",),

@@ -364,11 +364,12 @@ _BOTH_ONSET, _BOTH_WITHIN, _BOTH_WITHIN_S = 0.4, 0.66, 0.27
 # Where the speaker changes without a pause, the new party is heard from where it is on, and the old
 # one until it is off. Half of the planted edges are within 50 ms of these; before a change of
 # speaker the network expects the next voice, but less surely than this.
-_ON = (0.8, 0.7, 0.6, 0.5)  # the first at which the two meet, for so long:
+# Of 179 planted overlaps at the end of a turn, 0.87 are at most 0.3 s long by the first of these,
+# and 0.89 of 423 interruptions longer; by 0.8, 0.84 and 0.92.
+_ON = (0.85, 0.7, 0.6, 0.5)  # the first at which the two meet, for so long:
 _LEAST_TOGETHER_S = 0.03
 _LONG_TOGETHER_S = 0.3  # longer than this it must be plain, as inside a turn
 _NEAR_S = 0.5
-_KNOWN_SHARE = 0.2
 _UNSHARED = 0.01  # what a local speaker's time counts that it shares with no party
 
 
@@ -497,11 +498,15 @@ def _edges(change: _Change, heard: NDArray[np.float32], least: float) -> tuple[i
 def _inside_turns(
     activity: Activity, spoken: NDArray[np.bool_], settings: SpeechSettings
 ) -> list[tuple[int, int]]:
-    """Return the runs of frames in which two voices are plain and two parties not yet known."""
+    """Return the runs of frames in which two voices are plain and two parties not known at all.
+
+    Where a change of speaker has told who is heard until when, this would only make it longer: the
+    network goes on to expect both for up to a second.
+    """
     found = []
     for first, last in _runs(activity.both, _BOTH_ONSET, _BOTH_ONSET, settings):
-        known = float((spoken[:, first:last].sum(axis=0) > 1).mean())
-        if known <= _KNOWN_SHARE and _is_plain(activity.both[first:last]):
+        is_known = bool((spoken[:, first:last].sum(axis=0) > 1).any())
+        if not is_known and _is_plain(activity.both[first:last]):
             likely = first + np.flatnonzero(activity.both[first:last] > _BOTH)
             found.append((int(likely[0]), int(likely[-1]) + 1))
     return found
