@@ -139,6 +139,20 @@ def _voices_on(first: Spans, second: Spans) -> Activity:
         (APART, [(0, 400, 1)], [(100, 130, 0.9), (135, 300, 0.9), (450, 560, 1)], [(100, 300)]),
         # at a change of speaker: from where the new one is on to where the old one is off
         (IN_TURN, [(0, 212, 0.9)], [(185, 500, 0.9)], [(185, 212)]),
+        # a lapse of who speaks over another is no pause, unless it is long or at one's beginning
+        (APART, [(0, 400, 0.9)], [(100, 130, 0.9), (160, 190, 0.9), (450, 560, 1)], [(100, 190)]),
+        (
+            APART,
+            [(0, 400, 0.9)],
+            [(100, 130, 0.9), (170, 200, 0.9), (450, 560, 1)],
+            [(100, 130), (170, 200)],
+        ),
+        (
+            IN_TURN,
+            [(0, 210, 0.9), (235, 260, 0.9)],
+            [(195, 500, 0.9)],
+            [(195, 210), (235, 260)],
+        ),
         # and no longer, however long the network goes on to expect both
         (IN_TURN, [(0, 205, 0.9), (205, 280, 0.6)], [(195, 500, 0.95)], [(195, 205)]),
         (IN_TURN, [(0, 200, 0.9), (200, 215, 0.82)], [(190, 500, 0.9)], [(190, 200)]),

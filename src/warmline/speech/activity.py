@@ -370,6 +370,9 @@ _ON = (0.85, 0.7, 0.6, 0.5)  # the first at which the two meet, for so long:
 _LEAST_TOGETHER_S = 0.03
 _LONG_TOGETHER_S = 0.3  # longer than this it must be plain, as inside a turn
 _NEAR_S = 0.5
+# Of 30 interruptions that were found beside a planted one, 18 were of who had been interrupted,
+# after a lapse of up to so long; both were heard for so long before and after it.
+_LAPSE_MAX_S, _LAPSE_AROUND_S = 0.65, 0.3
 _UNSHARED = 0.01  # what a local speaker's time counts that it shares with no party
 
 
@@ -413,11 +416,11 @@ def with_overlaps(
         for first, last in _inside_turns(activity, spoken, settings):
             for party in np.argsort(-heard[:, first:last].mean(axis=1))[:2]:
                 spoken[party, first:last] = True
-    borders = np.diff(np.pad(spoken.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+        spoken = _with_lapses(spoken)
     found = [
-        Stretch(int(start), int(end), name)
-        for name, own in zip(names, borders, strict=True)
-        for start, end in zip(np.flatnonzero(own > 0), np.flatnonzero(own < 0), strict=True)
+        Stretch(start, end, name)
+        for name, own in zip(names, spoken, strict=True)
+        for start, end in _spans(own)
     ]
     return sorted(found, key=lambda s: (s.start, s.party))
 
@@ -510,6 +513,29 @@ def _inside_turns(
             likely = first + np.flatnonzero(activity.both[first:last] > _BOTH)
             found.append((int(likely[0]), int(likely[-1]) + 1))
     return found
+
+
+def _with_lapses(spoken: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return (parties, frames) with the lapses of a party that speaks over another filled.
+
+    While two speak at once the network loses one of them for a while. That is no pause after which
+    the party would come in again: it is heard with the same other one before and after it.
+    """
+    filled = spoken.copy()
+    around, longest = round(_LAPSE_AROUND_S / FRAME_STEP_S), _LAPSE_MAX_S / FRAME_STEP_S
+    for one, other in itertools.permutations(range(len(spoken)), 2):
+        together = _spans(spoken[one] & spoken[other])
+        for (first, start), (end, last) in itertools.pairwise(together):
+            is_short = end - start <= longest and min(start - first, last - end) >= around
+            if is_short and spoken[other, start:end].all() and not spoken[one, start:end].any():
+                filled[one, start:end] = True
+    return filled
+
+
+def _spans(frames: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return where the frames are true, as starts and ends."""
+    borders = np.flatnonzero(np.diff(np.pad(frames.astype(np.int8), 1)))
+    return [(int(start), int(end)) for start, end in borders.reshape(-1, 2)]
 
 
 def _is_plain(both: NDArray[np.float32]) -> bool:
