@@ -25,7 +25,14 @@ from warmline.recordings.sound import Sound, decode
 from warmline.settings import RecordingSettings, SpeechSettings
 from warmline.speech import cluster_speakers, listen, live_channel
 from warmline.speech.activity import FRAME_LENGTH_S, FRAME_STEP_S
-from warmline.speech.crosstalk import OwnSpeech, levels_of, own_speech, without_crosstalk
+from warmline.speech.channels import LevelTrack
+from warmline.speech.crosstalk import (
+    OwnSpeech,
+    find_crosstalk,
+    levels_of,
+    own_speech,
+    without_crosstalk,
+)
 from warmline.values import ChannelLayout, SpeakerSource, Speech, SpeechSegment, total_s
 
 SETTINGS = SpeechSettings()
@@ -153,6 +160,59 @@ def test_talk_in_the_background_is_left_out(call: Samples, level_db: float, chan
 
 def test_talk_in_the_background_that_is_nearly_as_loud_leaves_a_doubt(call: Samples) -> None:
     assert own(behind(call, -7, 1)).confidence < own(behind(call, -20, 1)).confidence == 1.0
+
+
+@pytest.mark.parametrize(("level_db", "is_said"), [(-8.4, False), (-9.6, True)])
+def test_parties_beside_talk_in_the_background_are_told_apart_or_not(
+    call: Samples, level_db: float, is_said: bool
+) -> None:
+    """Half-way between 6 dB, where nothing tells them apart, and 16, where nothing is doubted."""
+    found = own(behind(call, level_db, 0))
+    (voices,) = found.background
+    assert abs(voices.below_db - 11) < 1.5
+    assert (voices.below_db > 11) == is_said
+    assert (found.confidence > SETTINGS.min_confidence) == is_said
+
+
+def follows(
+    slow: float, fast: float, drops: bool = False, seed: int = 3
+) -> tuple[LevelTrack, LevelTrack]:
+    """A minute of levels: one channel speaks for 6 of 10 s, the other's follow so much of it.
+
+    `slow` is the correlation that levels have at any delay, `fast` what the right one adds.
+    Where something `drops`, it does so on both channels, and further on the fainter one.
+    """
+    rng = np.random.default_rng(seed)
+    count = 6_000
+    steps, noise = rng.standard_normal((2, count))
+    waves = np.sin(2 * np.pi * np.arange(count) / 1_500) * 2**0.5
+    share = slow**0.5
+    source = share * waves + (1 - share**2) ** 0.5 * steps
+    part = fast / (1 - share**2) ** 0.5
+    target = share * waves + part * steps + (1 - share**2 - part**2) ** 0.5 * noise
+    dropped = drops * (rng.random(count) < 0.15)
+    is_source = np.arange(count) % 1_000 < 600
+    source_db = np.where(is_source, -30 + 3 * source - 10 * dropped, -70)
+    target_db = np.where(is_source, -48 + 3 * target - 30 * dropped, -28 + noise)
+    return LevelTrack(0, source_db), LevelTrack(1, target_db)
+
+
+@pytest.mark.parametrize(
+    ("slow", "fast", "is_copy"), [(0.42, 0.083, False), (0.42, 0.117, True), (0.55, 0.075, True)]
+)
+def test_a_copy_is_more_alike_at_its_delay_than_at_others(
+    slow: float, fast: float, is_copy: bool
+) -> None:
+    """By a tenth, where levels are alike at every delay; what is plainly alike need not be."""
+    found = find_crosstalk(follows(slow, fast))
+    assert [(leak.source, leak.target) for leak in found] == [(0, 1)] * is_copy
+
+
+@pytest.mark.parametrize(("fast", "is_copy"), [(0.27, False), (0.45, True)])
+def test_a_copy_follows_its_source_where_it_is_as_loud_as_usual(fast: float, is_copy: bool) -> None:
+    """Levels that only drop together, a pause in both rooms, are no copy."""
+    found = find_crosstalk(follows(0.0, fast, drops=True))
+    assert [(leak.source, leak.target) for leak in found] == [(0, 1)] * is_copy
 
 
 @pytest.mark.parametrize("level_db", [-12, -18])
