@@ -82,6 +82,23 @@ def test_a_feeling_affirmed_is_a_cue_whatever_stands_before(feeling: str) -> Non
         assert len(cues(said.format(feeling))) == 1, said
 
 
+UNSURPASSED = [
+    "I couldn't be more {}",
+    "I could not have been any more {}",
+    "I've never been more {}",
+    "I don't think I've ever been so {}",
+]
+
+
+@pytest.mark.parametrize("said", UNSURPASSED)
+@pytest.mark.parametrize("feeling", NAMED_FEELINGS)
+def test_a_feeling_that_could_not_be_stronger_is_not_denied(said: str, feeling: str) -> None:
+    book = rulebook(LanguageSettings())
+    assert cues(said.format(feeling))
+    assert not book.denied_feelings(spoken_text(said.format(feeling)))
+    assert book.denied_feelings(spoken_text(f"I'm not more {feeling} than before"))
+
+
 def cues(text: str, role: RoleName = RoleName.CUSTOMER) -> set[str | None]:
     found = rulebook(LanguageSettings()).find(spoken_text(text), role)
     return {rule.label for rule, _, _ in found if rule.kind == "cue"}

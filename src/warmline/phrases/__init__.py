@@ -435,7 +435,9 @@ def _is_harmless(said: Spoken, index: int, after: Sequence[str], table: Mapping[
         return True
     if word == "no":
         return after[0] in table["subjects"]
-    return word == "never" and any(w in table["emphatic"] for w in after)
+    if word == "never" or "ever" in after:
+        return any(w in table["emphatic"] for w in after)
+    return index > 0 and said.words[index - 1] in table["unsurpassed"] and "more" in after
 
 
 def _lists(
