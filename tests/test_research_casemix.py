@@ -66,6 +66,20 @@ def test_who_takes_the_complaints_is_not_taken_for_a_poor_agent() -> None:
     assert np.mean(holds) >= 0.8
 
 
+def test_an_interval_of_few_agents_allows_for_how_little_is_known_of_their_differences() -> None:
+    """In every fifth such firm they seem not to differ at all: 0 to 0 is no interval."""
+    holds = []
+    for seed in range(40):
+        frame, skill = mixed(seed, 0.05)
+        few = frame[frame["agent_id"].isin(["a00", "a04", "a08", "a12", "a16"])]
+        few = few[few.groupby("agent_id").cumcount() < 30]
+        for agent in case_mix(few, "m", DESIGN).agents:
+            truth = skill[int(agent.agent_id[1:])] - skill[[0, 4, 8, 12, 16]].mean()
+            assert agent.own.low is not None and agent.own.high is not None
+            holds.append(agent.own.low <= truth <= agent.own.high)
+    assert np.mean(holds) > 0.92
+
+
 def test_agents_who_are_alike_are_not_ranked() -> None:
     found = [case_mix(mixed(seed, 0.0)[0], "m", DESIGN) for seed in range(8)]
     assert not any(f.is_ranked for f in found)

@@ -353,7 +353,7 @@ class Compared:
     """One agent: means per call, what such calls have on average, and what is left.
 
     `difference` is observed less expected, `own` the same drawn towards 0 by `reliability` (0..1),
-    with its interval.
+    with an interval that allows for how little few agents say of their differences (Morris 1983).
     """
 
     agent_id: str
@@ -468,7 +468,9 @@ def _compared(names: Any, y: Array, expected: Array, agents: Codes, weeks: Codes
     found = []
     for i, name in enumerate(names):
         kept = parts.agent / (parts.agent + noise[i]) if parts.agent > 0 else 0.0
-        own, se = kept * float(means[2][i]), sqrt(parts.agent * (1 - kept))
+        own = kept * float(means[2][i])
+        uneven = float(np.mean(parts.agent + noise) / max(parts.agent + noise[i], _NOTHING))
+        se = _shrunken_error(float(means[2][i]), float(noise[i]), float(kept), len(names), uneven)
         found.append(
             Compared(
                 str(name),
@@ -481,3 +483,15 @@ def _compared(names: Any, y: Array, expected: Array, agents: Codes, weeks: Codes
             )
         )
     return found
+
+
+def _shrunken_error(left: float, noise: float, kept: float, agents: int, uneven: float) -> float:
+    """Return the standard error of a difference that was drawn towards 0 (Morris 1983).
+
+    How far agents differ is itself a guess, of few agents a poor one: where it comes out as 0, an
+    agent's own is 0 and not surely so. `uneven` is the mean variance of agents' differences over
+    this agent's.
+    """
+    lost = (agents - 3) / (agents - 1) * (1 - kept)
+    guessed = 2 / (agents - 3) * lost**2 * uneven * left**2
+    return sqrt(noise * (1 - (agents - 1) / agents * lost) + guessed)
