@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from warmline.annotation.agreement import coefficient, weighted_kappa
 from warmline.statistics import (
     Estimate,
     bootstrap,
@@ -79,6 +80,16 @@ def test_rows_of_one_cluster_are_drawn_together():
     together = bootstrap(lambda rows: float(values[rows].mean()), people, seed=1)
     assert alone is not None and together is not None
     assert together.high - together.low > 4 * (alone.high - alone.low)
+
+
+def test_one_cluster_alone_has_no_interval():
+    """Drawn anew, one call is always the same call: that is no certainty."""
+    values = np.arange(40.0)
+    found = bootstrap(lambda rows: float(values[rows].mean()), ["a call"] * 40, seed=1)
+    assert found == Estimate(19.5, None, None, 40)
+    ratings = [(i % 2 == 0, i % 3 == 0) for i in range(40)]
+    kappa = coefficient(weighted_kappa, ratings, np.ones(40), ["a call"] * 40, 1)
+    assert kappa is not None and kappa.low is None and kappa.high is None
 
 
 def test_what_is_no_number_has_no_estimate():

@@ -62,7 +62,7 @@ def bootstrap(
 
     `statistic` takes row numbers, which may repeat. Rows of one cluster (a person, a call) are
     drawn together, because they are alike (Field & Welsh 2007); `clusters` names each row's. Draws
-    in which the statistic is not a number are left out.
+    in which the statistic is not a number are left out. Of one cluster alone there is no interval.
     """
     value = float(statistic(np.arange(len(clusters))))
     if isnan(value):
@@ -70,6 +70,8 @@ def bootstrap(
     rows_of: dict[Hashable, list[int]] = {}
     for row, cluster in enumerate(clusters):
         rows_of.setdefault(cluster, []).append(row)
+    if len(rows_of) < 2:
+        return Estimate(value, None, None, len(clusters))
     rows = np.array([row for own in rows_of.values() for row in own], np.int64)
     sizes = np.array([len(own) for own in rows_of.values()], np.int64)
     starts = np.cumsum(sizes) - sizes

@@ -233,13 +233,18 @@ def coefficient(
     calls: Sequence[str],
     seed: int,
 ) -> Estimate | None:
-    """Return a coefficient (`of`, below) with its interval: calls drawn anew, in one product."""
+    """Return a coefficient (`of`, below) with its interval: calls drawn anew, in one product.
+
+    Of one call alone there is no interval.
+    """
     if not calls:
         return None
     given = votes(ratings)
     value = float(of(given, weights))
     if isnan(value):
         return None
+    if len(set(calls)) < 2:
+        return Estimate(value, None, None, len(calls))
     drawn = of(given, weights * times_drawn(calls, seed=seed))
     drawn = drawn[np.isfinite(drawn)]
     if not len(drawn):

@@ -279,7 +279,7 @@ class Study:
                 "Agents are compared with each other, too: what differs between agents besides the "
                 "measure is part of the estimates."
             )
-        differing = [a.measure for a in self.told if (a.p_mundlak or 1.0) < 0.05]
+        differing = [a.measure for a in self.told if a.p_mundlak is not None and a.p_mundlak < 0.05]
         if differing:
             said.append(
                 f"Agents with more of {', '.join(differing)} differ in other ways, too (Mundlak's "
