@@ -111,7 +111,7 @@ STAGES = (
     ),
     Stage(
         "language",
-        12,
+        13,
         after=("turns",),
         settings=("language",),
         models=(SENTENCES, MANY_LANGUAGES),
