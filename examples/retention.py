@@ -43,7 +43,8 @@ print(matching)
 # %%
 rows = con.sql(
     """
-    SELECT o.value AS retained, o.agent_id, calls.answered_rate, calls.contact_reason,
+    SELECT o.value AS retained, sole_agent(o.agent_id, calls.agents) AS agent_id,
+        calls.answered_rate, calls.contact_reason,
         ln(calls.duration_s) AS log_duration, opening.opening_cues,
         strftime(calls.started_at, '%Y-%m') AS month
     FROM outcomes_within('retained', 90) AS o

@@ -23,6 +23,8 @@ from warmline import statistics
 from warmline.analysis import CallAnalysis, MetricDefinition, rate
 from warmline.errors import Status
 from warmline.query.questions import ask_named
+from warmline.research.design import Design
+from warmline.research.sample import read_calls
 from warmline.values import SpeakerSource
 from warmline.warehouse import publish
 
@@ -62,6 +64,9 @@ def test_cues_of_a_call_with_two_agents_are_charged_to_none_of_them(tmp_path: Pa
     assert {(row[at], row[who]) for row in asked.rows} == {("alone", "ann"), ("passed-on", None)}
     profile = "SELECT amount, exposure FROM agent_profile WHERE component = 'answering'"
     assert rows(tmp_path, profile) == [(1, 2)]
+    studied = read_calls(tmp_path / "w.duckdb", Design(measures=("answered_rate",)))
+    named = dict(zip(studied["call_id"], studied["agent_id"].fillna("nobody"), strict=True))
+    assert named == {"alone": "ann", "passed-on": "nobody"}
 
 
 def test_agent_week_adds_counts_and_compares_only_what_is_enough(tmp_path: Path) -> None:

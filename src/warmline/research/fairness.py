@@ -52,7 +52,8 @@ SELECT
         calls.extra[$by],
         CASE $by
             WHEN 'queue' THEN calls.queue WHEN 'team' THEN calls.team
-            WHEN 'agent_id' THEN calls.agent_id WHEN 'language' THEN calls.language
+            WHEN 'agent_id' THEN CASE WHEN coalesce(calls.agents, 0) <= 1 THEN calls.agent_id END
+            WHEN 'language' THEN calls.language
             WHEN 'direction' THEN calls.direction WHEN 'contact_reason' THEN calls.contact_reason
         END
     ) AS given,

@@ -24,7 +24,9 @@ _LIBRARIES = ("pandas", "statsmodels", "lifelines", "matplotlib")
 _CALLS = """
 CREATE TEMP VIEW study_calls AS
 SELECT
-    calls.call_id, calls.customer_id, calls.started_at, calls.agent_id, calls.is_simulated,
+    calls.call_id, calls.status, calls.customer_id, calls.started_at, calls.is_simulated,
+    -- Where several agents speak, the metadata do not say which of them they name.
+    CASE WHEN coalesce(calls.agents, 0) <= 1 THEN calls.agent_id END AS agent_id,
     calls.queue, calls.team, calls.direction, calls.language, calls.contact_reason,
     strftime(calls.started_at, '%Y-%m') AS month,
     ln(nullif(calls.duration_s, 0)) AS log_duration,
@@ -42,6 +44,10 @@ LEFT JOIN (
 ) AS surely ON surely.call_id = calls.call_id
 WHERE calls.status = 'analyzed'
 """
+#: The analyzed calls of a design's kind and time.
+_OF_DESIGN = """status = 'analyzed' AND is_simulated = $is_simulated
+    AND coalesce(started_at >= $since, true) AND coalesce(started_at < $until, true)
+    AND NOT coalesce(list_contains($excluded, contact_reason), false)"""
 _LONG_MEASURE = """(
         SELECT max(value) FROM metrics
         WHERE metrics.call_id = calls.call_id AND metrics.name = '{name}'
@@ -298,11 +304,7 @@ def read_calls(warehouse: Path, design: Design) -> Any:
         con.execute("SET TimeZone = 'UTC'")
         con.execute(_CALLS.format(measures=_measures(con, design.measures)))
         return con.execute(
-            "FROM study_calls WHERE is_simulated = $is_simulated "
-            "AND coalesce(started_at >= $since, true) AND coalesce(started_at < $until, true) "
-            "AND NOT coalesce(list_contains($excluded, contact_reason), false) "
-            "ORDER BY started_at, call_id",
-            _asked(design),
+            f"FROM study_calls WHERE {_OF_DESIGN} ORDER BY started_at, call_id", _asked(design)
         ).df()
 
 
@@ -322,18 +324,17 @@ def count_calls(warehouse: Path, design: Design) -> int:
 
 
 def read_recognised(warehouse: Path, design: Design) -> Recognised:
-    """Return the answered rates of all calls that have one and an agent, with their cues."""
+    """Return the answered rates, with their cues, of the design's calls that have one agent."""
     with _reading(warehouse) as con:
+        asked = _asked(design)
         found = con.execute(
             "SELECT answered_rate AS rate, answerable::DOUBLE AS cues, agent_id FROM call_summary "
-            "WHERE status = 'analyzed' AND answerable > 0 AND agent_id IS NOT NULL AND agents = 1 "
-            "AND is_simulated = $is_simulated",
-            {"is_simulated": design.is_simulated},
+            f"WHERE answerable > 0 AND agent_id IS NOT NULL AND agents = 1 AND {_OF_DESIGN}",
+            asked,
         ).fetchnumpy()
         ledgers = con.execute(
-            "SELECT count(*) FROM call_summary WHERE status = 'analyzed' "
-            "AND opportunities IS NOT NULL AND is_simulated = $is_simulated",
-            {"is_simulated": design.is_simulated},
+            f"SELECT count(*) FROM call_summary WHERE opportunities IS NOT NULL AND {_OF_DESIGN}",
+            asked,
         ).fetchone()
     agents = np.unique(found["agent_id"].astype(str), return_inverse=True)[1].astype(np.int64)
     rate, cues = (np.asarray(found[name], dtype=np.float64) for name in ("rate", "cues"))
