@@ -323,6 +323,30 @@ def test_the_language_of_turns_is_told_by_their_words() -> None:
     assert language_of(["ok"]) == language_of([]) == "en"
 
 
+@pytest.mark.parametrize(
+    ("said", "language"),
+    [
+        ("No, no!", "en"),
+        ("She's a friend of mine.", "en"),
+        ("Do you do refunds? No? Why no?", "en"),
+        ("No me gusta nada lo que me dicen", "es"),
+        ("Queria saber dos planos", "pt"),
+        ("Nie wiem, co się stało z moim zamówieniem", "pl"),
+        ("Jag har inte fått mitt paket och det är för sent", "sv"),
+        ("Я не понимаю, что это", "ru"),
+        ("مرحبا أنا غاضب جدا", "und"),
+        (
+            "Olen odottanut pakettia kaksi viikkoa eikä kukaan ole kertonut minulle mitään siitä",
+            "und",
+        ),
+    ],
+)
+def test_a_language_is_not_taken_for_another_by_a_word_that_both_have(
+    said: str, language: str
+) -> None:
+    assert language_of([said]) == language
+
+
 @pytest.mark.models
 def test_every_turn_of_the_customer_has_its_feelings_and_the_agents_have_none(
     engines: Engines,

@@ -91,6 +91,11 @@ def test_a_feeling_is_named(text: str, feeling: str) -> None:
     assert (scored.negative_emotion or 0) > 0.5
 
 
+def test_half_a_character_is_read_over() -> None:
+    broken, whole = (customer(f"I'm so upset {end}") for end in ("\ud83d", "\ufffd"))
+    assert broken == whole and broken.negative_emotion
+
+
 def test_thanks_are_not_negative() -> None:
     thanks = "Thank you so much, that's perfect."
     assert (customer(thanks).negative_emotion or 0.0) < 0.05

@@ -61,6 +61,11 @@ _MOST_WORDS = 25
 _NOTHING_HEARD = -4.0
 _UNREAD: Mapping[str, float] = dict.fromkeys(HEADS, _NOTHING_HEARD)
 
+# A text of many words of which fewer are known is in a language that is not known here.
+UNDETERMINED = "und"
+_MANY_WORDS, _LEAST_KNOWN = 10, 0.06
+_LAST_LATIN = "\u024f"
+
 Ranges = Sequence[tuple[int, int]]
 
 
@@ -375,12 +380,21 @@ def read_languages() -> frozenset[str]:
 
 
 def language_of(texts: Iterable[str]) -> str:
-    """Return the language of which most words are there; English where none is."""
-    words = [word.strip('.,!?;:"()') for text in texts for word in text.lower().split()]
+    """Return the language of which most words are there, English where none of a few words is.
+
+    It is `UNDETERMINED` where hardly one of many words is of any language here, or the letters are
+    not.
+    """
+    text = " ".join(texts).lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    words = [word for part in text.split() if (word := part.strip('.,!?;:"()¿¡-'))]
     counts = {
         code: sum(word in table["words"] for word in words) for code, table in _languages().items()
     }
-    return max(counts, key=lambda code: (counts[code], code == "en"))
+    found = max(counts, key=lambda code: (counts[code], code == "en"))
+    letters = [c for c in text if c.isalpha()]
+    is_foreign = 2 * sum(c > _LAST_LATIN for c in letters) > len(letters)
+    is_strange = len(words) >= _MANY_WORDS and counts[found] < _LEAST_KNOWN * len(words)
+    return UNDETERMINED if is_strange or (is_foreign and not counts[found]) else found
 
 
 @cache

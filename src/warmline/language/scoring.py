@@ -441,9 +441,9 @@ def score_turns(
     "agent" and "customer" (in any case) get None for every score. `language` is that of the
     customer ("en", "de", ...), "auto" detects it from the words: outside of English the customers'
     feelings are read by the model alone, and an agent's scores are None; so are customers' in a
-    language in which the model was not found to be right. Without `engines`, MiniLM comes from the
-    user's model store. Raises `ModelError`, saying what to type, when it is missing; with `models =
-    false` in the settings only the rules give scores.
+    language that is not known here, or in which the model was not found to be right. Without
+    `engines`, MiniLM comes from the user's model store. Raises `ModelError`, saying what to type,
+    when it is missing; with `models = false` in the settings only the rules give scores.
     """
     chosen = settings or LanguageSettings()
     told = [_parts(turn) for turn in turns]
@@ -505,9 +505,11 @@ def _own_engines() -> Engines:
 
 
 def _parts(turn: SpokenTurn | Mapping[str, str]) -> tuple[str, str]:
-    if isinstance(turn, Mapping):
-        return turn["speaker"], turn["text"]
-    return turn.speaker, turn.text
+    """Return speaker and text; half a character (a lone surrogate) counts as an unknown one."""
+    speaker, text = (
+        (turn["speaker"], turn["text"]) if isinstance(turn, Mapping) else (turn.speaker, turn.text)
+    )
+    return speaker, text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _role(speaker: str) -> RoleName:
