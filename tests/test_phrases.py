@@ -135,6 +135,13 @@ def test_a_broken_template_says_what_is_wrong(pattern: str, complaint: str) -> N
         compile_template(pattern, NamedLists(LISTS))
 
 
+def test_a_template_is_compiled_only_where_all_its_words_may_be() -> None:
+    template = compile_template("did not (get|receive) <thing>?", NamedLists({"thing": ("cards",)}))
+    for said in ("I did get it", "it is not here", "cards"):
+        assert template.find(spoken_text(said)) == [] and "regex" not in vars(template)
+    assert template.find(spoken_text("I did not receive it")) == [(1, 4)]
+
+
 def test_a_list_that_names_itself_is_refused() -> None:
     with pytest.raises(TemplateError, match="names itself"):
         compile_template("<loop>", NamedLists({"loop": ("a <loop>",)}))

@@ -65,16 +65,25 @@ class TemplateError(ValueError):
     """A template is malformed; the message says where."""
 
 
+# Sets of words: of each, one at least stands in whatever a template matches.
+Anchors = tuple[frozenset[str], ...]
+
+
 @dataclass(frozen=True)
 class Template:
     """A compiled template: `source` as it was written, `expression` as `re` reads it.
 
-    `anchors`: at least one of these words is in every match; None when that is not known.
+    `anchors`: of each of these sets one word at least is in every match.
     """
 
     source: str
     expression: str
-    anchors: frozenset[str] | None
+    anchors: Anchors
+
+    @property
+    def rarest(self) -> frozenset[str]:
+        """Return the rarest of the anchors, empty where there is none."""
+        return _rarest(self.anchors)
 
     @cached_property
     def regex(self) -> re.Pattern[str]:
@@ -86,7 +95,7 @@ class Template:
 
         A match lies in one sentence, or may run over their marks with `over_sentences`.
         """
-        if self.anchors is not None and self.anchors.isdisjoint(said.present):
+        if any(words.isdisjoint(said.present) for words in self.anchors):
             return []
         ranges = [(0, len(said.line))] if over_sentences else said.sentence_offsets
         return [
@@ -100,7 +109,7 @@ class Template:
 @dataclass(frozen=True)
 class _TemplatePart:
     regex: str
-    anchors: frozenset[str] | None
+    anchors: Anchors = ()
     has_word: bool = False
 
 
@@ -160,11 +169,11 @@ class _Parser:
             piece = self._element(token)
             if self._peek() == "?":
                 self._at += 1
-                piece = _TemplatePart(f"(?:{piece.regex})?", None)
+                piece = _TemplatePart(f"(?:{piece.regex})?")
             pieces.append(piece)
         return _TemplatePart(
             "".join(p.regex for p in pieces),
-            _best(p.anchors for p in pieces),
+            tuple(dict.fromkeys(words for p in pieces for words in p.anchors)),
             any(p.has_word for p in pieces),
         )
 
@@ -174,13 +183,13 @@ class _Parser:
         if token == "?":
             raise TemplateError("'?' with nothing before it")
         if token == "...":
-            return _TemplatePart(_gap(self._lists.language), None)
+            return _TemplatePart(_gap(self._lists.language))
         if token == "_":
-            return _TemplatePart(r"[^ .?]+[.?]? ", None)
+            return _TemplatePart(r"[^ .?]+[.?]? ")
         if token == "^":
-            return _TemplatePart(r"(?:^|(?<=[.?] ))", None)
+            return _TemplatePart(r"(?:^|(?<=[.?] ))")
         if token == "$":
-            return _TemplatePart(r"(?:$|(?<=[.?] ))", None)
+            return _TemplatePart(r"(?:$|(?<=[.?] ))")
         if token.startswith("<"):
             return self._lists.piece(token[1:-1], self._depth + 1)
         return _word(token, self._lists.language)
@@ -217,12 +226,12 @@ def _word(token: str, language: str) -> _TemplatePart:
         stem = token[:-1].lower()
         if not stem.isalnum():
             raise TemplateError(f"'{token}': only letters may stand before '*'")
-        return _TemplatePart(re.escape(stem) + r"[^ .?]*[.?]? ", None, True)
+        return _TemplatePart(re.escape(stem) + r"[^ .?]*[.?]? ", has_word=True)
     words = comparable(token, language)
     if not words:
         raise TemplateError(f"'{token}' is no word that can be looked for")
     regex = "".join(re.escape(w) + "[.?]? " for w in words)
-    return _TemplatePart(regex, _best(frozenset({w}) for w in words), True)
+    return _TemplatePart(regex, tuple(frozenset({w}) for w in words), True)
 
 
 def _either(options: Sequence[_TemplatePart]) -> _TemplatePart:
@@ -230,9 +239,7 @@ def _either(options: Sequence[_TemplatePart]) -> _TemplatePart:
     ordered = sorted(options, key=lambda p: len(p.regex), reverse=True)
     regex = "(?:" + "|".join(p.regex for p in ordered) + ")"
     has_word = all(p.has_word for p in options)
-    if any(p.anchors is None for p in options):
-        return _TemplatePart(regex, None, has_word)
-    return _TemplatePart(regex, frozenset().union(*(p.anchors or () for p in options)), has_word)
+    return _TemplatePart(regex, _of_one(p.anchors for p in options), has_word)
 
 
 def _gap(language: str) -> str:
@@ -241,13 +248,15 @@ def _gap(language: str) -> str:
     return rf"(?:(?<![.?] ){barred}[^ .?]+ ){{0,{_MAX_GAP}}}?"
 
 
-def _best(found: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
-    """Return, of the anchor sets that must all match, the one that skips the most turns."""
-    known = [a for a in found if a]
-    if not known:
-        return None
-    # Long words are rare words.
-    return max(known, key=lambda a: (min(map(len, a)), -len(a), sorted(a)))
+def _of_one(options: Iterable[Anchors]) -> Anchors:
+    """Return what one of several options has at least: a word of the rarest set of each."""
+    rarest = [_rarest(anchors) for anchors in options]
+    return (frozenset().union(*rarest),) if rarest and all(rarest) else ()
+
+
+def _rarest(anchors: Anchors) -> frozenset[str]:
+    """Return the set that skips the most turns, empty without any: long words are rare words."""
+    return max(anchors, key=lambda a: (min(map(len, a)), -len(a), sorted(a)), default=frozenset())
 
 
 # A negation reaches this many words back, asides not counted, and over this many words of a thing
@@ -281,11 +290,9 @@ class Matcher:
     ends_clause: bool = False
 
     @cached_property
-    def anchors(self) -> frozenset[str] | None:
-        """Return words of which every match contains one; None when that is not known."""
-        if any(template.anchors is None for template in self.patterns):
-            return None
-        return frozenset().union(*(template.anchors or () for template in self.patterns))
+    def anchors(self) -> Anchors:
+        """Return sets of words, of each of which every match contains one."""
+        return _of_one(template.anchors for template in self.patterns)
 
     def find(self, said: Spoken) -> list[tuple[int, int]]:
         """Return ranges of words [first, past) that the rule matches, overlapping ones joined."""
@@ -300,7 +307,7 @@ class Matcher:
         return self._joined(said, [f for f in self._found(said) if is_negated(said, f[0])])
 
     def _found(self, said: Spoken) -> list[tuple[int, int]]:
-        if self.anchors is not None and self.anchors.isdisjoint(said.present):
+        if any(words.isdisjoint(said.present) for words in self.anchors):
             return []
         return [
             (first, past)

@@ -234,7 +234,7 @@ class Book:
         ]
         by_word: defaultdict[str, list[int]] = defaultdict(list)
         for index, (_, _, label) in enumerate(labels):
-            for word in label.anchors or ():
+            for word in label.rarest:
                 by_word[word].append(index)
         return labels, dict(by_word)
 
@@ -344,6 +344,6 @@ def _templates(sources: Iterable[str], where: str, language: str) -> tuple[Templ
         found = tuple(compile_template(source, NamedLists({}, language)) for source in sources)
     except TemplateError as e:
         raise SettingsError(f"{where}: a label cannot be read: {e}") from e
-    if vague := [template.source for template in found if template.anchors is None]:
+    if vague := [template.source for template in found if not template.anchors]:
         raise SettingsError(f"{where}: label '{vague[0]}' has no word that is always said")
     return found
