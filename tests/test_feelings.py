@@ -327,6 +327,7 @@ def test_the_language_of_turns_is_told_by_their_words() -> None:
     ("said", "language"),
     [
         ("No, no!", "en"),
+        ("hai fine hai hai nothing ok bye", "en"),
         ("She's a friend of mine.", "en"),
         ("Do you do refunds? No? Why no?", "en"),
         ("No me gusta nada lo que me dicen", "es"),

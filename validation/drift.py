@@ -75,7 +75,7 @@ def validate_drift(context: Context) -> Section:
             "other normalisation). Turn by turn: the same turn scored from either text, earlier "
             "turns of the same kind of text before it.",
             _score_table(calls),
-            "Call by call: counts of what was recognised by the language and empathy rooms.",
+            "Call by call: counts of what was recognised by the stages language and empathy.",
             _count_table(calls),
             "The acted callers show few feelings, so little is said here about cues.",
         ),
@@ -100,7 +100,7 @@ def _call(path: Path, listener: Listener, context: Context) -> _Call:
 
 
 def written(path: Path) -> tuple[Speech, Transcript]:
-    """A human transcript as the rooms take it; words share the time of their segment evenly.
+    """A human transcript as the stages take it; words share the time of their segment evenly.
 
     Raises `DataError` for a file that is not a list of start, end, speaker and text.
     """

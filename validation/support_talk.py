@@ -114,7 +114,7 @@ def _replies(sessions: Sequence[Mapping[str, object]]) -> tuple[list[Reply], dic
             for t in told
         ]
         for place, (turn, label, scores) in enumerate(
-            zip(turns, told, score_turns(turns), strict=True)
+            zip(turns, told, score_turns(turns, language="en"), strict=True)
         ):
             if scores.empathy is not None:
                 strategy = label["annotation"]["strategy"]  # type: ignore[index]
