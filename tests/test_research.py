@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -156,6 +157,14 @@ def test_measures_are_the_agents_and_the_opening_is_the_customers(small: Path) -
     assert (rich["opening_cues"], rich["opening_hostile"], rich["opening_friction"]) == (1, 1, 0)
     assert rich["log_duration"] == pytest.approx(np.log(100.0))
     assert all(np.isnan(other["reflections"]) for other in others)
+
+
+def test_steadiness_loses_its_sign_by_either_name() -> None:
+    with duckdb.connect() as con:
+        con.execute("CREATE TABLE call_measures (agent_steadiness_level_db DOUBLE)")
+        con.execute("CREATE TABLE metric_definitions AS SELECT 'steadiness_level_db' AS name")
+        for name in ("agent_steadiness_level_db", "steadiness_level_db"):
+            assert "abs(" in samples._measures(con, (name,))
 
 
 def test_every_call_is_followed_until_the_customer_leaves_whatever_calls_come_between(

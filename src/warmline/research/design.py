@@ -19,7 +19,7 @@ MEASURES = (
 )
 CONTROLS = ("contact_reason", "duration", "queue", "opening", "month", "heard")
 #: Measures of which near 0 is good, on either side: they enter without their sign.
-NEAR_ZERO_IS_GOOD = ("agent_steadiness_",)
+NEAR_ZERO_IS_GOOD = ("agent_steadiness_", "steadiness_")
 
 
 class Effects(StrEnum):
