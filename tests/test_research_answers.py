@@ -71,6 +71,9 @@ def test_few_cues_or_one_agents_habit_have_a_reason() -> None:
     assert "at least 30 of 3 are needed" in (found["fear", "attentive"].reason or "")
     assert found["fear", "affective"].estimate
     assert answer_effects(frame, cues.iloc[:0], DESIGN) == ()
+    known = frame["agent_id"].where(frame.index >= 800)
+    half = answer_effects(frame.assign(agent_id=known), cues, DESIGN)
+    assert half[0].calls < 0.6 * answer_effects(frame, cues, DESIGN)[0].calls  # those in the model
     few = answer_effects(frame.iloc[:20], cues, DESIGN)
     assert few and all(a.reason for a in few)
 

@@ -407,7 +407,8 @@ class AnswerEffect:
     """One kind of answer to one kind of cue beside the outcome.
 
     `estimate` is the outcome's change from a call all of whose cues are of this kind and not
-    answered so (`against`) to one in which all are. With a `reason` there is no estimate.
+    answered so (`against`) to one in which all are. `cues` and `calls` are those in the model. With
+    a `reason` there is no estimate.
     """
 
     cue: str
@@ -455,11 +456,12 @@ def _grid(frame: Any, cues: Any, against: str, design: Design) -> list[AnswerEff
     rows = frame.merge(_shares(cues, kinds, answers), on="call_id")
     controls = usable(rows, design.controls)
     cases = complete_cases(rows, _SHARE, controls)
+    counted = cues[cues["call_id"].isin(cases.frame["call_id"])]
     bare = [
-        AnswerEffect(kind, answer, against, int(own.sum()), cues[own]["call_id"].nunique())
+        AnswerEffect(kind, answer, against, int(own.sum()), counted[own]["call_id"].nunique())
         for kind in kinds
         for answer in answers
-        for own in [(cues["kind"] == kind) & (cues["answer"] == answer)]
+        for own in [(counted["kind"] == kind) & (counted["answer"] == answer)]
     ]
     if reason := why_not(cases, design):
         return [replace(b, reason=reason) for b in bare]
