@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
+from babel.messages import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
@@ -41,15 +42,21 @@ def chosen_language(accepted: str) -> str:
     return next((name for _, _, name in sorted(wanted) if name in there), ENGLISH)
 
 
+@cache
 def translations(language: str) -> gettext.NullTranslations:
     """Return the catalogue of a language, compiled; an empty one for English."""
     if language == ENGLISH:
         return gettext.NullTranslations()
     compiled = io.BytesIO()
-    with (CATALOGUES / f"{language}.po").open("rb") as file:
-        write_mo(compiled, read_po(file, locale=language))
+    write_mo(compiled, _catalogue(language))
     compiled.seek(0)
     return gettext.GNUTranslations(compiled)
+
+
+@cache
+def _catalogue(language: str) -> Catalog:
+    with (CATALOGUES / f"{language}.po").open("rb") as file:
+        return read_po(file, locale=language)
 
 
 @dataclass(frozen=True)
@@ -70,12 +77,11 @@ class Sentences:
         spoken = translations(language)
         if language == ENGLISH:
             return cls({}, (), spoken)
-        with (CATALOGUES / f"{language}.po").open("rb") as file:
-            entries = {
-                str(m.id): str(m.string)
-                for m in read_po(file, locale=language)
-                if m.id and m.context == context
-            }
+        entries = {
+            str(m.id): str(m.string)
+            for m in _catalogue(language)
+            if m.id and m.context == context
+        }
         longest_first = sorted(entries, key=lambda text: -len(_VALUE.sub("", text)))
         patterns = [(_pattern(text), entries[text]) for text in longest_first if "%(" in text]
         return cls(entries, tuple(patterns), spoken)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -55,10 +56,11 @@ _FOLDER = Path(__file__).parent
 
 
 def environments() -> Mapping[str, jinja2.Environment]:
-    """Return Jinja's environment for each language."""
+    """Return Jinja's environment for each language; the sites of a process share them."""
     return {language: _environment(language) for language in languages()}
 
 
+@cache
 def _environment(language: str) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
