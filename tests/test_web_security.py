@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from support.pages import (
     BASE,
+    COST,
     FROM_HERE,
     PASSWORD,
     RATE_HZ,
@@ -27,8 +28,9 @@ from support.pages import (
 )
 from warmline.cli import app as commands
 from warmline.errors import QueryError
+from warmline.web import accounts
 from warmline.web.accounts import COOKIE, LARGEST_BODY_BYTES, Role, local_path
-from warmline.web.store import audit, now, sessions
+from warmline.web.store import audit, now, sessions, users
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +224,13 @@ def test_guessing_a_password_is_slowed_down_for_that_name_and_that_address(serve
     assert log_in(client, "another", "wrong password").status_code == 429
     noted = served.site.store.read(sa.select(audit).where(audit.c.action == "login refused"))
     assert len(noted) == 22
+
+
+def test_a_password_costs_32_mb_to_try(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "_N", COST)
+    served.logged_in(Role.LEAD, "lea")
+    (kept,) = served.site.store.read(sa.select(users.c.password_hash))
+    assert kept["password_hash"].startswith("scrypt$32768$8$1$")  # 128 bytes * 32768 * 8
 
 
 def test_a_wrong_name_and_a_wrong_password_are_told_alike(served: Served) -> None:

@@ -19,6 +19,7 @@ from support.week import day
 from warmline.analysis import CallAnalysis, Overlap, Quote, Silence, missing_metric, rate
 from warmline.settings import Settings
 from warmline.values import Redaction, Span
+from warmline.web import accounts
 from warmline.web.accounts import Role
 from warmline.web.app import create_app, create_site
 from warmline.web.scorecards import forms
@@ -27,6 +28,10 @@ from warmline.web.store import open_store, store_path
 
 BASE = "http://127.0.0.1:8750"
 PASSWORD = "correct horse battery"
+#: What it costs to try a password: a tenth of a second, on purpose. Tests log in some hundred times
+#: and pay less; one of them tries this (`test_web_security.py`).
+COST = accounts._N
+accounts._N = 16
 RATE_HZ = 16000
 SECONDS = 20
 FROM_HERE = {"Origin": BASE, "Sec-Fetch-Site": "same-origin"}
