@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 
 _FIRST_CANDIDATES = 1000
 
-_TERMS = """
-WITH asked AS (SELECT DISTINCT unnest(words_said({phrase})) AS word)
-SELECT DISTINCT stem(word, 'english') AS term, terms.term_id
-FROM asked
-ANTI JOIN search.stop_words USING (word)
-LEFT JOIN search.terms AS terms ON terms.term = stem(word, 'english')
+_WORDS = """
+FROM (SELECT DISTINCT unnest(words_said({phrase})) AS word) ANTI JOIN search.stop_words USING (word)
 """
+_STEMS = "SELECT DISTINCT stem(unnest([{words}]), 'english')"
+_TERMS = "SELECT term, term_id FROM search.terms WHERE term IN ({stems})"
 
 #: k = 1.2 and b = 0.75, as usual. Every term is asked for by itself, and only in calls whose
 #: numbers lie among those looked for, which skips most of the table: these calls are ranked.
@@ -200,22 +198,23 @@ def search(
 def find_hits(con: "duckdb.DuckDBPyConnection", request: SearchRequest) -> tuple[Hit, ...]:
     """Return what is searched for, over a connection that has the extension `fts`."""
     match = Match(request.match)
-    return best_hits(con, request.phrase, match, request.scope, request.limit, request.around)
+    return best_hits(con, con, request.phrase, match, request.scope, request.limit, request.around)
 
 
 def best_hits(
     con: "duckdb.DuckDBPyConnection",
+    stemmer: "duckdb.DuckDBPyConnection",
     phrase: str,
     match: Match = Match.ALL,
     scope: Scope | None = None,
     limit: int = 20,
     around: int = 1,
 ) -> tuple[Hit, ...]:
-    """Return what `search` does, over a connection that has the extension `fts`.
+    """Return what `search` does; `stemmer` is a connection that has the extension `fts`.
 
     The SQL is fixed: nothing that somebody writes is run. Raises QueryError as `search` does.
     """
-    terms = _terms(con, phrase)
+    terms = _terms(con, stemmer, phrase)
     found = {term: number for term, number in terms.items() if number is not None}
     if not found or (match is not Match.ANY and len(found) < len(terms)):
         return ()
@@ -282,15 +281,23 @@ class _Looking:
         )
 
 
-def _terms(con: "duckdb.DuckDBPyConnection", phrase: str) -> dict[str, int | None]:
+def _terms(
+    con: "duckdb.DuckDBPyConnection", stemmer: "duckdb.DuckDBPyConnection", phrase: str
+) -> dict[str, int | None]:
     """Return the stems of the phrase, with their numbers; None for one that nobody ever said."""
-    terms = dict(con.execute(_TERMS.format(phrase=literal("phrase", phrase))).fetchall())
-    if not terms:
+    words = con.execute(_WORDS.format(phrase=literal("phrase", phrase))).fetchall()
+    if not words:
         raise QueryError(
             f"nothing to look up in {phrase!r}: give a word that is less common "
             "(`warmline query phrase -p text=...` reads every turn)"
         )
-    return terms
+    stems = stemmer.execute(_STEMS.format(words=_listed(words))).fetchall()
+    numbers = dict(con.execute(_TERMS.format(stems=_listed(stems))).fetchall())
+    return {stem: numbers.get(stem) for (stem,) in stems}
+
+
+def _listed(rows: Sequence[tuple[str]]) -> str:
+    return ", ".join(literal("word", word) for (word,) in rows)
 
 
 def _with_turns(

@@ -78,9 +78,7 @@ class Sentences:
         if language == ENGLISH:
             return cls({}, (), spoken)
         entries = {
-            str(m.id): str(m.string)
-            for m in _catalogue(language)
-            if m.id and m.context == context
+            str(m.id): str(m.string) for m in _catalogue(language) if m.id and m.context == context
         }
         longest_first = sorted(entries, key=lambda text: -len(_VALUE.sub("", text)))
         patterns = [(_pattern(text), entries[text]) for text in longest_first if "%(" in text]

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from warmline.database import stemmer
 from warmline.errors import QueryError
 from warmline.query.search import Hit, Scope, best_hits
 from warmline.web.accounts import Right
@@ -301,8 +302,8 @@ def _hits(visit: Visit, reader: Reader, filters: Filters, where: Condition) -> l
     agent = where.values.get("own") or where.values.get("agent")
     scope = Scope(first_day=filters.first, last_day=filters.last, agent=agent)
     try:
-        with reader.within_time() as con:
-            found = best_hits(con, filters.phrase, scope=scope, limit=_MOST_HITS)
+        with reader.within_time() as con, stemmer().cursor() as stems:
+            found = best_hits(con, stems, filters.phrase, scope=scope, limit=_MOST_HITS)
     except QueryError as e:
         raise QueryError(str(e).split(" (`warmline")[0]) from e
     ids = sorted({hit.call_id for hit in found})

@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from warmline.database import load_extension, open_for_reading
+from warmline.database import open_for_reading
 from warmline.errors import QueryError, WarehouseError
 from warmline.warehouse.landing_folder import show_landed_reviews
 from warmline.warehouse.tables import note_of_version
@@ -184,14 +184,13 @@ class Warehouse:
 def _opened(path: Path, snapshot: Snapshot) -> _Generation:
     con = open_for_reading(path)
     try:
-        load_extension(con, "fts")  # the stems of words that are searched for
         # Temporary tables of reviews stay in memory, and no query reaches another file.
         con.execute(f"SET memory_limit = '{_MEMORY}'")
         con.execute(f"SET threads = {_THREADS}")
         con.execute("SET temp_directory = ''")
         con.execute("SET python_enable_replacements = false")
         con.execute("SET enable_external_access = false")
-    except (duckdb.Error, WarehouseError):
+    except duckdb.Error:
         con.close()
         raise
     return _Generation(snapshot, con)
