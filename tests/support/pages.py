@@ -6,7 +6,9 @@ import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlencode
 
@@ -149,10 +151,22 @@ def log_in(client: TestClient, name: str, password: str, **more: str) -> Any:
     return client.post("/login", data=fields, headers=FROM_HERE)
 
 
+@cache
+def _empty_store() -> bytes:
+    """What a server makes beside a warehouse, whose tables take longer to make than to copy."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "store.sqlite"
+        open_store(path).close()
+        return path.read_bytes()
+
+
 @contextmanager
 def serving(folder: Path) -> Iterator[Served]:
     """Serve the warehouse of a folder to clients in this process."""
     warehouse = folder / "w.duckdb"
+    if not store_path(warehouse).exists():
+        store_path(warehouse).touch(0o600)
+        store_path(warehouse).write_bytes(_empty_store())
     site = create_site(Settings(), warehouse, open_store(store_path(warehouse)))
     app = create_app(site, frozenset({"127.0.0.1", "localhost"}))
     with TestClient(app, base_url=BASE):
