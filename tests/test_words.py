@@ -357,10 +357,41 @@ def is_cyrillic(text: str) -> bool:
 def test_a_text_stays_in_its_row_while_it_goes_on() -> None:
     from warmline.words.beams import _in_place, _Next
 
-    going = [_Next(-row, source, 7, 1.0) for row, source in enumerate((3, 3, 4, 3, 0))]
-    rows = [n.row for n in _in_place(going, range(5))]
-    assert rows == [0, 3, 3, 3, 4]
-    assert sorted(_in_place(going, range(5))) == sorted(going)
+    going = [_Next(-row, source, 7, 1.0, 0) for row, source in enumerate((3, 3, 4, 3, 0))]
+    assert [n.row for n in _in_place(going)] == [0, 3, 3, 3, 4]
+    assert sorted(_in_place(going)) == sorted(going)
+    fewer = [_Next(-row, source, 7, 1.0, 0) for row, source in enumerate((4, 1))]
+    assert [n.row for n in _in_place(fewer)] == [4, 1]
+
+
+def test_a_window_ends_with_enough_texts_and_the_others_go_on() -> None:
+    import torch
+
+    from warmline.words.beams import BeamSearch, Candidates
+
+    end = 9
+    task = SimpleNamespace(
+        n_group=2, sample_begin=1, tokenizer=SimpleNamespace(eot=end), options=SimpleNamespace()
+    )
+    task.options.patience = None
+    search = BeamSearch(task, None, None)
+
+    def follow(*rows: dict[int, float]) -> Candidates:
+        logprobs = torch.tensor([list(row.values()) for row in rows])
+        return Candidates(torch.tensor([list(row) for row in rows]), logprobs, logprobs.exp())
+
+    texts = search.begin([7], 2)
+    texts = search.choose(texts, follow({1: -1.0, 2: -2.0}, {3: -1.0, end: -2.0}))
+    assert texts.tokens == [[7, 1], [7, 3], [7, 2]], "one text of the second window has ended"
+    assert texts.rows == {0: [0, 2], 1: [1]}
+    texts = search.choose(texts, follow({4: -1.0, 5: -3.0}, {end: -0.5, 6: -1.0}, {4: -1.0, 5: -9}))
+    assert texts.rows == {0: [0, 1]}, "the second has two texts that have ended, as many as beams"
+    assert texts.tokens == [[7, 1, 4], [7, 2, 4]]
+    search.cut_off(texts)
+    (first, second), (_, scores) = search.finalize(torch.empty(0), torch.empty(0))
+    assert [text.tolist() for text in first] == [[7, 1, 4, end], [7, 2, 4, end]]
+    assert [text.tolist() for text in second] == [[7, end], [7, 3, end]]
+    assert scores == pytest.approx([-2.0, -1.5])
 
 
 @pytest.mark.parametrize(("tokens", "frames"), [(1, 6), (6, 1), (5, 3), (30, 200)])

@@ -119,10 +119,13 @@ def test_a_window_takes_no_more_memory_than_computed(bench: Any) -> None:
         task = _EncodedDecodingTask(model, options(torch.float32, tokens, beams), sound)
         task.run(sound.windows)
     kept = held(
-        [features, *(t for pairs in sound.keys_and_values.values() for p in pairs for t in p)]
+        [
+            features,
+            *(t for kept in sound.keys_and_values.values() for p in kept.values() for t in p),
+        ]
     )
     kept += held([t for both in task.network.texts for t in both])
-    kept += held([step.scores for step in task.trace._steps])
+    kept += held([t for step in task.trace._steps for own in step.scores for t in own.values()])
     heads = model.alignment_heads._nnz()
     computed = windows * window_bytes(model.dims, beams, heads, tokens + 4, 4)
     logits = windows * 3 * 4 * beams * model.dims.n_vocab

@@ -14,10 +14,9 @@ from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
-from whisper.decoding import BeamSearchDecoder, DecodingResult, DecodingTask
+from whisper.decoding import DecodingResult, DecodingTask, TokenDecoder
 from whisper.model import Whisper
 from whisper.tokenizer import Tokenizer
 
@@ -175,18 +174,32 @@ class _Next(NamedTuple):
     row: int
     token: int
     probability: float
+    window: int
 
 
-class Chosen(NamedTuple):
-    """Each window's best texts (rows, tokens) after a step, and which row each goes on from."""
+class Texts(NamedTuple):
+    """The texts that are being written, one in each row; those of a window need not be neighbours.
 
-    tokens: Tensor
-    sum_logprobs: Tensor
-    probabilities: Tensor
+    `scores` are their log-probabilities with what a vocabulary adds, `probabilities` those of their
+    last tokens, and `sources` the rows that they were in before these.
+    """
+
+    tokens: list[list[int]]
+    windows: list[int]
+    scores: list[float]
+    probabilities: list[float]
     sources: list[int]
 
+    @property
+    def rows(self) -> dict[int, list[int]]:
+        """Return the rows of each window that has any."""
+        found: dict[int, list[int]] = {}
+        for row, window in enumerate(self.windows):
+            found.setdefault(window, []).append(row)
+        return found
 
-class BeamSearch(BeamSearchDecoder):  # type: ignore[misc]
+
+class BeamSearch(TokenDecoder):  # type: ignore[misc]
     """Whisper's beam search over a few candidates for each text; a text stays in its row.
 
     Where a vocabulary is given, a beam's score is raised while it follows a listed term. Scores and
@@ -194,78 +207,90 @@ class BeamSearch(BeamSearchDecoder):  # type: ignore[misc]
     """
 
     def __init__(self, task: DecodingTask, bias: Bias | None, sayable: Sayable) -> None:
-        super().__init__(task.n_group, task.tokenizer.eot, task.inference, task.options.patience)
-        self.finished_sequences: list[dict[tuple[int, ...], float]] | None = None
-        self._bias, self._begin, self._sayable = bias, task.sample_begin, sayable
+        self._beams, self._eot, self._begin = task.n_group, task.tokenizer.eot, task.sample_begin
+        self._most_ended = round(task.n_group * (task.options.patience or 1.0))
+        self._ended: list[dict[tuple[int, ...], float]] = []  # of each window, with their scores
+        self._bias, self._sayable = bias, sayable
         self._tables = BiasTables(bias, task.model.device) if bias else None
 
-    def raised(self, tokens: Tensor) -> Tensor | None:
+    def reset(self) -> None:
+        """Forget the texts that have ended."""
+        self._ended = []
+
+    def begin(self, prompt: Sequence[int], windows: int) -> Texts:
+        """Return a text for each window, which has nothing but the prompt."""
+        self._ended = [{} for _ in range(windows)]
+        rows = list(range(windows))
+        return Texts([list(prompt) for _ in rows], rows, [0.0] * windows, [1.0] * windows, rows)
+
+    def raised(self, texts: Texts) -> Tensor | None:
         """Return what a vocabulary adds to each token that may follow; None without one."""
         if self._tables is None:
             return None
-        texts = tokens[:, self._begin :].tolist()
-        added = torch.stack([self._tables.raised_by(text) for text in texts])
-        return added[:, self._sayable.tokens]
+        added = [self._tables.raised_by(tokens[self._begin :]) for tokens in texts.tokens]
+        return torch.stack(added)[:, self._sayable.tokens]
 
-    def choose(self, tokens: Tensor, found: Candidates, sum_logprobs: Tensor) -> Chosen:
-        """Return each window's best texts with one token more; those that end are kept by it."""
-        if self.finished_sequences is None:  # as yet a row for each window
-            self.finished_sequences = [{} for _ in tokens]
-        prefixes, each = tokens.tolist(), len(tokens) // len(self.finished_sequences)
-        scores = (found.logprobs + sum_logprobs[:, None]).tolist()
-        followers = found.tokens.tolist(), found.probabilities.tolist()
-        rows = [
-            [_Next(score, row, *follower) for score, *follower in zip(*of_row, strict=True)]
-            for row, of_row in enumerate(zip(scores, *followers, strict=True))
+    def choose(self, texts: Texts, found: Candidates) -> Texts:
+        """Return the texts that go on, each with one token more; those that end are kept here."""
+        followers = zip(*(part.tolist() for part in found), strict=True)
+        after = [
+            [
+                _Next(texts.scores[row] + logprob, row, token, probability, texts.windows[row])
+                for token, logprob, probability in zip(*of_row, strict=True)
+            ]
+            for row, of_row in enumerate(followers)
         ]
-        chosen: list[_Next] = []
-        for window, ended in enumerate(self.finished_sequences):
-            own = range(window * each, (window + 1) * each)
-            ranked = sorted((n for row in own for n in rows[row]), key=_score, reverse=True)
-            going: list[_Next] = []
+        going: list[_Next] = []
+        for window, rows in texts.rows.items():
+            ended = self._ended[window]
+            ranked = sorted((n for row in rows for n in after[row]), key=_score, reverse=True)
+            on: list[_Next] = []
             for n in ranked:
-                if n.token != self.eot:
-                    going.append(n)
-                elif len(ended) < self.max_candidates:
-                    ended[(*prefixes[n.row], n.token)] = n.score
-                if len(going) == self.beam_size:
+                if n.token != self._eot:
+                    on.append(n)
+                elif len(ended) < self._most_ended:
+                    ended[(*texts.tokens[n.row], n.token)] = n.score
+                if len(on) == self._beams:
                     break
-            chosen += _in_place(going, own) if each == self.beam_size else going
-        sources, device = [n.row for n in chosen], tokens.device
-        last = torch.tensor([n.token for n in chosen], device=device)
-        return Chosen(
-            torch.cat([tokens[sources], last[:, None]], 1),
-            torch.tensor([n.score for n in chosen], device=device),
-            torch.tensor([n.probability for n in chosen], device=device),
-            sources,
+            if len(ended) < self._most_ended:
+                going += on
+        going = _in_place(going)
+        return Texts(
+            [[*texts.tokens[n.row], n.token] for n in going],
+            [n.window for n in going],
+            [n.score for n in going],
+            [n.probability for n in going],
+            [n.row for n in going],
         )
 
-    @property
-    def completed(self) -> bool:
-        """Return whether enough texts of each window have ended."""
-        found = self.finished_sequences or []
-        return all(len(ended) >= self.max_candidates for ended in found)
+    def cut_off(self, texts: Texts) -> None:
+        """End texts where they are; a window keeps as many as it may have beams."""
+        for row in sorted(range(len(texts.scores)), key=texts.scores.__getitem__, reverse=True):
+            ended, tokens = self._ended[texts.windows[row]], texts.tokens[row]
+            if len(ended) < self._beams:
+                added = 0.0
+                if self._bias is not None:
+                    at, _ = self._bias.follow(tokens[self._begin :])
+                    added = self._bias.settled(at, begins=True)
+                ended[(*tokens, self._eot)] = texts.scores[row] + added
 
-    def finalize(self, tokens: Tensor, sum_logprobs: Tensor) -> tuple[list[list[Tensor]], Any]:
-        """Return the texts of each window, also those cut off, which end here, and their scores."""
-        if self._bias is not None:
-            for window, beam in np.ndindex(*sum_logprobs.shape):
-                at, _ = self._bias.follow(tokens[window, beam, self._begin :].tolist())
-                sum_logprobs[window, beam] += self._bias.settled(at, begins=True)
-        found: tuple[list[list[Tensor]], Any] = super().finalize(tokens, sum_logprobs)
-        return found
+    def finalize(self, _tokens: Tensor, _scores: Tensor) -> tuple[list[list[Tensor]], Any]:
+        """Return the texts of each window that have ended, and their scores."""
+        texts = [[torch.tensor(tokens) for tokens in ended] for ended in self._ended]
+        return texts, [list(ended.values()) for ended in self._ended]
 
 
 _score = itemgetter(0)
 
 
-def _in_place(going: Sequence[_Next], rows: Sequence[int]) -> list[_Next]:
-    """Return a window's tokens in the order of rows, where the best of each row stays in it."""
+def _in_place(going: Sequence[_Next]) -> list[_Next]:
+    """Return tokens in the order of rows: the best of each row stays in it if there are as many."""
     staying: dict[int, _Next] = {}
     for n in going:
-        staying.setdefault(n.row, n)
-    moving = (n for n in going if staying[n.row] is not n)
-    return [staying[row] if row in staying else next(moving) for row in rows]
+        if n.row < len(going):
+            staying.setdefault(n.row, n)
+    moving = (n for n in going if staying.get(n.row) is not n)
+    return [staying[row] if row in staying else next(moving) for row in range(len(going))]
 
 
 def without_bias(result: DecodingResult, bias: Bias) -> DecodingResult:

@@ -10,7 +10,7 @@ This module imports torch: it is loaded with the recogniser's first batch.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import gelu, pad
+from torch.nn.functional import gelu
 from whisper.decoding import (
     DecodingOptions,
     DecodingResult,
@@ -28,7 +28,7 @@ from whisper.model import MultiHeadAttention, Whisper
 from whisper.timing import TOKENS_PER_SECOND, WordTiming, median_filter
 from whisper.tokenizer import Tokenizer, get_tokenizer
 
-from warmline.words.beams import BeamSearch, Chosen, Sayable, without_bias
+from warmline.words.beams import BeamSearch, Sayable, Texts, without_bias
 from warmline.words.vocabulary import Bias
 
 _MEDIAN_WIDTH = 7  # as in Whisper
@@ -157,7 +157,7 @@ class _Sound:
     def __init__(self, windows: Sequence[Tensor]) -> None:
         self.features = torch.cat(list(windows))  # (frames of all windows, states)
         self._frames = [len(window) for window in windows]
-        self.keys_and_values: dict[int, list[tuple[Tensor, Tensor]]] = {}
+        self.keys_and_values: dict[int, dict[int, tuple[Tensor, Tensor]]] = {}
 
     @property
     def windows(self) -> Tensor:
@@ -166,16 +166,17 @@ class _Sound:
 
     def lay_out(self, layer: int, k: Tensor, v: Tensor, heads: int) -> None:
         """Keep a layer's keys and values (frames of all windows, states), by window and head."""
-        self.keys_and_values[layer] = [
-            tuple(x.reshape(len(x), heads, -1).transpose(0, 1).contiguous() for x in both)
-            for both in zip(*(torch.split(x, self._frames) for x in (k, v)), strict=True)
-        ]
+        parts = zip(*(torch.split(x, self._frames) for x in (k, v)), strict=True)
+        self.keys_and_values[layer] = {
+            window: tuple(x.reshape(len(x), heads, -1).transpose(0, 1).contiguous() for x in both)
+            for window, both in enumerate(parts)
+        }
 
-    def keep(self, places: list[int]) -> None:
-        """Leave only the windows in these places."""
-        self._frames = [self._frames[i] for i in places]
-        for layer, kept in self.keys_and_values.items():
-            self.keys_and_values[layer] = [kept[i] for i in places]
+    def keep(self, windows: Collection[int]) -> None:
+        """Free the memory of all windows but these."""
+        for kept in self.keys_and_values.values():
+            for window in kept.keys() - windows:
+                del kept[window]
 
 
 class _EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
@@ -204,26 +205,27 @@ class _EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
     ) -> tuple[Tensor, Tensor, list[float]]:
         """Whisper's loop, but a window leaves the batch as soon as it has ended.
 
-        Its beams begin alike: the prompt is read once for all of them.
+        The beams of a window begin alike: the prompt is read once for all of them.
         """
-        windows = _Windows(self, self._sound)
-        tokens = tokens[:: self.n_group]
-        sum_logprobs = torch.zeros(len(tokens), device=tokens.device)
-        no_speech_probs: list[float] = []
+        prompts = tokens[:: self.n_group]
+        texts = self.decoder.begin(prompts[0].tolist(), len(prompts))
+        new, no_speech_probs = prompts, list[float]()
         for step in range(self.sample_len):
-            states = self.network.read(tokens)
+            states = self.network.read(new, texts.rows)
             if step == 0:
                 no_speech_probs = self._no_speech(states[:, self.sot_index])
-            raised = self.decoder.raised(tokens)
+            raised = self.decoder.raised(texts)
             found = self._sayable.best(states[:, -1], self.n_group + 1, raised, is_first=step == 0)
-            chosen = self.decoder.choose(tokens, found, sum_logprobs)
-            self.network.rearrange(chosen.sources)
-            self.trace.end_step(windows.live, tokens, chosen)
-            tokens, sum_logprobs = chosen.tokens, chosen.sum_logprobs
-            if self.decoder.completed or tokens.shape[-1] > self.n_ctx:
+            self.trace.end_step(texts)
+            texts = self.decoder.choose(texts, found)
+            if not texts.tokens or len(texts.tokens[0]) > self.n_ctx:
                 break
-            tokens, sum_logprobs = windows.without_ended(tokens, sum_logprobs)
-        return *windows.all(tokens, sum_logprobs), no_speech_probs
+            self.network.rearrange(texts.sources)
+            self._sound.keep(texts.rows)
+            new = torch.tensor([text[-1:] for text in texts.tokens], device=tokens.device)
+        self.decoder.cut_off(texts)
+        # Whisper hands these on to the decoder, which has the texts already.
+        return tokens, tokens.new_zeros(len(tokens)), no_speech_probs
 
     def _no_speech(self, states: Tensor) -> list[float]:
         """Return the probability of no speech, for each row that Whisper would have."""
@@ -253,16 +255,21 @@ class _Network:
         ]
         self.length = 0  # of what has been read of each text
 
-    def read(self, tokens: Tensor) -> Tensor:
-        """Return the states (rows, new tokens, width) after texts (rows, tokens)."""
-        decoder, new = self._decoder, tokens[:, self.length :]
-        places = decoder.positional_embedding[self.length : tokens.shape[1]]
+    def read(self, new: Tensor, rows: Mapping[int, list[int]]) -> Tensor:
+        """Return the states (rows, new tokens, width) after the new tokens of texts (rows, tokens).
+
+        `rows` are those of each window.
+        """
+        decoder, until = self._decoder, self.length + new.shape[1]
+        self._order = torch.tensor([row for own in rows.values() for row in own], device=new.device)
+        self._places = self._order.argsort()
+        places = decoder.positional_embedding[self.length : until]
         x = (decoder.token_embedding(new) + places).to(self._sound.features.dtype)
         for layer, block in enumerate(decoder.blocks):
             x = x + self._remember(layer, block.attn, block.attn_ln(x))
-            x = x + self._listen(layer, block.cross_attn, block.cross_attn_ln(x))
+            x = x + self._listen(layer, block.cross_attn, block.cross_attn_ln(x), rows)
             x = x + block.mlp(block.mlp_ln(x))
-        self.length = tokens.shape[1]
+        self.length = until
         states: Tensor = decoder.ln(x)
         return states
 
@@ -287,7 +294,9 @@ class _Network:
         own: Tensor = attention.out(remembered)
         return own
 
-    def _listen(self, layer: int, attention: MultiHeadAttention, x: Tensor) -> Tensor:
+    def _listen(
+        self, layer: int, attention: MultiHeadAttention, x: Tensor, rows: Mapping[int, list[int]]
+    ) -> Tensor:
         """Attend to the sound, whose keys and values all texts of a window share."""
         if layer not in self._sound.keys_and_values:
             features = self._sound.features
@@ -295,117 +304,64 @@ class _Network:
             self._sound.lay_out(layer, k, v, attention.n_head)
         kept = self._sound.keys_and_values[layer]
         q = attention.query(x)
-        by_window = q.reshape(len(kept), -1, attention.n_head, q.shape[-1] // attention.n_head)
-        by_head = by_window.transpose(1, 2) * by_window.shape[-1] ** -0.5
-        scores = [own @ k.transpose(-1, -2) for own, (k, _) in zip(by_head, kept, strict=True)]
-        self._trace.attend(layer, scores, x.shape[1])
-        heard = torch.stack(
-            [
-                own.softmax(-1, dtype=torch.float32).to(v.dtype) @ v
-                for own, (_, v) in zip(scores, kept, strict=True)
-            ]
+        by_head = q.reshape(*q.shape[:2], attention.n_head, -1) * (
+            (q.shape[-1] // attention.n_head) ** -0.5
         )
-        own: Tensor = attention.out(heard.transpose(1, 2).reshape(q.shape))
-        return own
-
-
-class _Windows:
-    """The windows of a batch that are still being decoded, and what came of the others."""
-
-    def __init__(self, task: _EncodedDecodingTask, sound: _Sound) -> None:
-        self._task, self._sound = task, sound
-        self.live = list(range(len(sound.windows)))
-        self._ended: dict[int, tuple[Tensor, Tensor]] = {}  # tokens and log probabilities
-        self._found: dict[int, dict[tuple[int, ...], float]] = {}
-
-    def without_ended(self, tokens: Tensor, sum_logprobs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the rows of windows that go on; the others are set aside, and the memory of their
-        sound is freed.
-        """
-        decoder, beams = self._task.decoder, self._task.n_group
-        found = decoder.finished_sequences or []
-        going = [i for i, ended in enumerate(found) if len(ended) < decoder.max_candidates]
-        if len(going) == len(self.live):
-            return tokens, sum_logprobs
-        rows = [i * beams + beam for i in going for beam in range(beams)]
-        for i in set(range(len(self.live))) - set(going):
-            own = slice(i * beams, (i + 1) * beams)
-            self._ended[self.live[i]] = tokens[own], sum_logprobs[own]
-            self._found[self.live[i]] = found[i]
-        decoder.finished_sequences = [found[i] for i in going]
-        self._task.network.rearrange(rows)
-        self.live = [self.live[i] for i in going]
-        self._sound.keep(going)
-        return tokens[rows], sum_logprobs[rows]
-
-    def all(self, tokens: Tensor, sum_logprobs: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows of all windows again; those of a window that ended early say nothing more."""
-        if not self._ended:
-            return tokens, sum_logprobs
-        decoder, beams = self._task.decoder, self._task.n_group
-        live = {
-            window: (tokens[i * beams : (i + 1) * beams], sum_logprobs[i * beams : (i + 1) * beams])
-            for i, window in enumerate(self.live)
-        }
-        rows = [(self._ended | live)[i] for i in range(len(self._ended) + len(live))]
-        length = tokens.shape[1]
-        padded = [pad(t, (0, length - t.shape[1]), value=decoder.eot) for t, _ in rows]
-        found = self._found | dict(zip(self.live, decoder.finished_sequences or [], strict=True))
-        decoder.finished_sequences = [found[i] for i in range(len(rows))]
-        return torch.cat(padded), torch.cat([logprobs for _, logprobs in rows])
+        scores, heard = {}, []
+        grouped = by_head[self._order].split([len(own) for own in rows.values()])
+        for window, asked in zip(rows, grouped, strict=True):
+            k, v = kept[window]
+            by_window = asked.flatten(0, 1).transpose(0, 1)  # (heads, rows x tokens, states)
+            scores[window] = by_window @ k.transpose(-1, -2)
+            attended = scores[window].softmax(-1, dtype=torch.float32).to(v.dtype) @ v
+            heard.append(attended.transpose(0, 1).reshape(len(asked), *q.shape[1:]))
+        self._trace.attend(layer, scores)
+        found: Tensor = attention.out(torch.cat(heard)[self._places])
+        return found
 
 
 class _Step(NamedTuple):
-    """A step of decoding; rows are (windows, beams), by the windows that were `live`.
+    """A step of decoding: of each window, the texts that were read and what they attended to.
 
-    `tokens` is the text that was read, (windows, beams, tokens), `scores` what its last token, and
-    in the first step the prompt, attended to: (windows, beams, tokens, heads, frames). In the first
-    step there is one beam as yet. `next` is the text after the step, and `probabilities` are those
-    of its last tokens.
+    `probabilities` are those of their last tokens, `scores` of each layer that aligns (heads, texts
+    x tokens, frames): those of the last token, and in the first step of the prompt.
     """
 
-    live: list[int]
-    tokens: Tensor
-    scores: Tensor
-    next: Tensor
-    probabilities: Tensor
+    texts: dict[int, list[list[int]]]
+    probabilities: dict[int, list[float]]
+    scores: list[dict[int, Tensor]]
 
 
 class _Trace:
     """The attention at each step, so that no second pass is needed to time the words."""
 
     def __init__(self, model: Whisper, begin: int) -> None:
-        self._heads: dict[int, list[int]] = {}
+        heads: dict[int, list[int]] = {}
         for layer, head in model.alignment_heads.indices().T.tolist():
-            self._heads.setdefault(layer, []).append(head)
+            heads.setdefault(layer, []).append(head)
+        self._heads = {
+            layer: torch.tensor(own, device=model.device) for layer, own in heads.items()
+        }
         self._begin = begin
-        self._scores: list[Tensor] = []  # of the step that is under way, layer by layer
+        self._scores: list[dict[int, Tensor]] = []  # of the step that is under way
         self._steps: list[_Step] = []
 
-    def attend(self, layer: int, scores: Sequence[Tensor], tokens: int) -> None:
-        """Note the scores of a layer's alignment heads, (heads, beams x tokens, frames) for each
-        window.
-        """
+    def attend(self, layer: int, scores: Mapping[int, Tensor]) -> None:
+        """Note the scores of a layer, (heads, texts x tokens, frames) for each window."""
         if layer in self._heads:
-            longest = max(own.shape[-1] for own in scores)
-            chosen = [
-                pad(own[self._heads[layer]].to(torch.float16), (0, longest - own.shape[-1]))
-                for own in scores
-            ]
-            stacked = torch.stack(chosen)  # (windows, heads, beams x tokens, frames)
-            by_beam = stacked.reshape(*stacked.shape[:2], -1, tokens, longest)
-            self._scores.append(by_beam.permute(0, 2, 3, 1, 4))
+            heads = self._heads[layer]
+            self._scores.append(
+                {window: own[heads].to(torch.float16) for window, own in scores.items()}
+            )
 
-    def end_step(self, live: list[int], before: Tensor, chosen: Chosen) -> None:
-        """Note the texts before and after a step."""
-        read, after = (t[:, self._begin :] for t in (before, chosen.tokens))
+    def end_step(self, texts: Texts) -> None:
+        """Note the texts that were read."""
+        rows = texts.rows.items()
         self._steps.append(
             _Step(
-                list(live),
-                torch.unflatten(read, 0, (len(live), -1)),
-                torch.cat(self._scores, dim=3),
-                torch.unflatten(after, 0, (len(live), -1)),
-                torch.unflatten(chosen.probabilities, 0, (len(live), -1)),
+                {window: [texts.tokens[row][self._begin :] for row in own] for window, own in rows},
+                {window: [texts.probabilities[row] for row in own] for window, own in rows},
+                self._scores,
             )
         )
         self._scores = []
@@ -415,25 +371,17 @@ class _Trace:
 
         What a beam attends to follows from the tokens before, so that any beam with these will do.
         """
-        text = torch.tensor(result.tokens, device=result.audio_features.device)
-        scores: list[Tensor] = []
+        text, steps = result.tokens, self._steps[: len(result.tokens) + 1]
+        attention: list[Tensor] = []
         probabilities: list[float] = []
-        for at, step in enumerate(self._steps[: len(text) + 1]):
-            if window not in step.live:
+        for at, step in enumerate(steps):
+            texts = step.texts.get(window, [])
+            if text[:at] not in texts:
                 break
-            row = step.live.index(window)
-            alike = (step.tokens[row] == text[:at]).all(-1).nonzero()
-            chosen = (
-                (step.next[row] == text[: at + 1]).all(-1).nonzero() if at < len(text) else alike
-            )
-            if not len(alike) or not len(chosen):
-                break
-            scores.append(step.scores[row, int(alike[0])])
-            if at < len(text):
-                probabilities.append(float(step.probabilities[row, int(chosen[0])]))
-        if len(scores) <= len(text):
+            row = texts.index(text[:at])
+            own = [torch.unflatten(s[window], 1, (len(texts), -1))[:, row] for s in step.scores]
+            attention.append(torch.cat(own).transpose(0, 1))
+            probabilities.append(step.probabilities[window][row])
+        if len(attention) <= len(text):
             return Reading(result, None, None)
-        # As wide as the longest window of the batch was, which may have ended earlier.
-        frames = min(own.shape[-1] for own in scores)
-        attention = torch.cat([own[..., :frames] for own in scores])
-        return Reading(result, attention, tuple(probabilities))
+        return Reading(result, torch.cat(attention), tuple(probabilities[1:]))

@@ -259,12 +259,14 @@ class OpenAIWhisper:
         on_a_cpu = self._model.device.type != "cuda"
         most_s = _LONGEST_ON_A_CPU_S if on_a_cpu else math.inf
         batch: list[_Place] = []
+        together_s = 0.0
         for place in sorted(waiting, key=lambda place: waiting[place].size):
             size_s = waiting[place].size / SAMPLE_RATE_HZ
-            if batch and (len(batch) == self._batch_size or (len(batch) + 1) * size_s > most_s):
+            if batch and (len(batch) == self._batch_size or together_s + size_s > most_s):
                 yield batch
-                batch = []
+                batch, together_s = [], 0.0
             batch.append(place)
+            together_s += size_s
         if batch:
             yield batch
 
