@@ -13,10 +13,13 @@ mono mix, after each contender has heard one call unmeasured:
 Each is a process of its own. Contenders take turns; medians are reported. Word starts are compared
 on the simulated sample calls, whose truth is known; words where nobody speaks are counted there, in
 the calls, and in a minute each of silence, noise, tones and hold music.
+
+`--limit avx2` has every contender compute as on a processor with AVX2 and nothing newer.
 """
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -35,6 +38,16 @@ CONTENDERS = ("ours", "ours-words", "ours-fast", "plain", "whisperx")
 # Left is the caller, right the agent; warmline names them by role when it knows it.
 PARTIES = {"caller": ("A", "customer"), "agent": ("B", "agent")}
 HERE = Path(__file__).parent
+# What the libraries of the contenders read: oneDNN's own limit (PyTorch and CTranslate2 each have a
+# copy of it), those of PyTorch's and CTranslate2's other code, and that of MKL.
+LIMITS = {
+    "avx2": {
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "CT2_FORCE_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    }
+}
 _STAGE_SECONDS = "SELECT stage, sum(seconds) FROM stage_keys GROUP BY ALL ORDER BY 2 DESC"
 
 
@@ -214,12 +227,17 @@ def main() -> int:
         help="For simulated calls and sounds without speech; by default all that race",
     )
     parser.add_argument("--no-extras", action="store_true", help="Only the race itself")
+    parser.add_argument("--limit", choices=LIMITS, help="Instructions that all contenders may use")
     arguments = parser.parse_args()
+    limit = LIMITS.get(arguments.limit, {})
+    os.environ |= limit  # which the contenders inherit
     calls = truths(arguments.folder)
     if not calls:
         parser.error(f"{arguments.folder}: no call.wav with its call.json there")
     audio_s = sum(t.duration_s for t in calls)
     lines = ["# Listening", "", f"Machine: {machine()}. Model `{arguments.model}`."]
+    if limit:
+        lines += [f"All contenders limited by {' '.join(f'{k}={v}' for k, v in limit.items())}."]
     lines += [f"{len(calls)} calls, {audio_s:.0f} s; {arguments.rounds} rounds, medians.", ""]
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
