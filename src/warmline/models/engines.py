@@ -260,8 +260,8 @@ class Engines:
             return _in_8_bits(model)
         if precision == "bfloat16":
             _attend_in_blocks(model)
-            for block in model.decoder.blocks:
-                _lay_out(block, _FEW_ROWS, but_not=_OF_SOUND)
+            _lay_out(model.encoder, _MANY_ROWS)
+            _lay_out(model.decoder, _FEW_ROWS, but_not=_OF_SOUND)
         return model.to(self.device)
 
     def _load_faster_whisper(self, name: str, compute_type: str) -> "BatchedInferencePipeline":
@@ -522,18 +522,18 @@ def _bfloat16_attention(
 
 
 _FEW_ROWS = 40  # texts that are read together: those of eight windows
-_MANY_ROWS = 2048  # words of texts that are read together
+_MANY_ROWS = 2048  # words of texts that are read together, or frames of a window
 _OF_SOUND = ("cross_attn.key", "cross_attn.value")  # which multiply thousands of rows
 
 
-def _lay_out(network: "torch.nn.Module", rows: int, *, but_not: Sequence[str] = ()) -> None:
+def _lay_out(network: "torch.nn.Module", rows: int, *, but_not: tuple[str, ...] = ()) -> None:
     """Have the products of linear layers take weights that are laid out for them, once."""
     import torch
 
     for name, layer in network.named_modules():
         if (
             isinstance(layer, torch.nn.Linear)
-            and name not in but_not
+            and not name.endswith(but_not)
             and _can_lay_out(layer.weight)
         ):
             product = product_with(layer.weight.data, layer.bias, rows)
