@@ -99,6 +99,25 @@ def test_keys_words_and_links_lead_to_seconds(visitor: Visitor) -> None:
     assert visitor.problems == []
 
 
+def test_what_is_silent_is_skipped(visitor: Visitor) -> None:
+    page = visitor.page()
+    page.goto("/call?id=ann-1#t=16.8")  # dead air from 17.0 to 19.5
+    page.get_by_label("Skip silence").check()
+    heard = page.evaluate(
+        """() => new Promise((done) => {
+            const sound = document.getElementById('sound'), heard = [];
+            const look = () => {
+                heard.push(sound.currentTime);
+                if (sound.currentTime > 19.3) done(heard); else requestAnimationFrame(look);
+            };
+            sound.play();
+            look();
+        })"""
+    )
+    assert not [t for t in heard if 17.8 < t < 19.1], "nobody waits for what is silent"
+    assert [t for t in heard if 17.0 < t < 17.5] and visitor.problems == []
+
+
 def test_a_party_can_be_muted_and_the_other_goes_on(visitor: Visitor) -> None:
     page = visitor.page()
     page.goto("/call?id=ann-1")

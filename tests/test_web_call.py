@@ -1,15 +1,16 @@
 """The page of a call: what it shows, and what people who listened say of it."""
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
 
-from support.factories import call, cue, measured
+from support.factories import call, cue, measured, moment
 from support.pages import (
     FROM_HERE,
     SAYS,
@@ -28,6 +29,7 @@ from warmline.query.questions import ask
 from warmline.query.reviews import Judgement, Verdict, all_reviews, review_cue
 from warmline.values import RoleName
 from warmline.web.accounts import Role
+from warmline.web.quotes import five_quotes
 from warmline.web.store import audit
 
 
@@ -64,6 +66,37 @@ def test_what_cannot_be_said_of_a_call_is_not_said_otherwise(tmp_path: Path) -> 
     assert "every feeling that was found was answered" not in text
     assert text.count("it is in German") >= 3, "in both quotes, and in the place of the ledger"
     assert "2 parties are agent: see each of them below" in text
+
+
+SOLVED = moment("resolution", 4, 16.0, 17.0, "it is working now", party="A")
+PROMISE = moment("commitment", 3, 12.0, 14.5, "I will send it today")
+NO_HELP = moment("complaint", 4, 16.0, 17.0, "I want a manager", party="A")
+
+
+@pytest.mark.parametrize(
+    ("last", "moments", "ended"),
+    [
+        ("yes it is working now.", [PROMISE, SOLVED], "yes it is working now."),
+        ("no. I want a manager.", [PROMISE, NO_HELP], "I want a manager."),
+        ("that suits me very well. Thank you, bye.", [PROMISE], "that suits me very well."),
+        ("thank you so very much.", [PROMISE], "I will send it today."),
+        ("I have lost it again. Thank you.", [], "I have lost it again."),
+        ("thank you so much.", [], "you are welcome, have a nice day."),
+    ],
+)  # fmt: skip
+def test_how_a_call_ended_is_more_than_a_goodbye(last: str, moments: list[Any], ended: str) -> None:
+    said = "I will send it today." if PROMISE in moments else "thank you for calling."
+    texts = ["hello and welcome.", "my card is lost.", "your number please?", said, last]
+    texts.append("you are welcome, have a nice day.")
+    turns = [
+        {"turn_index": i, "text": text, "start_s": 4.0 * i, "word_count": len(text.split())}
+        | {"role": ("agent", "customer")[i % 2]}
+        for i, text in enumerate(texts)
+    ]
+    rows = [asdict(m) | {"role": m.role.value} for m in moments]
+    call_row = {"duration_s": 17.0, "no_ledger_reason": None}
+    page = SimpleNamespace(call=call_row, turns=turns, moments=rows, opportunities=[])
+    assert {q.question: q.text for q in five_quotes(cast(Any, page))}["How it ended"] == ended
 
 
 def test_a_call_that_is_not_there_is_said_with_the_closest(reading: Any) -> None:

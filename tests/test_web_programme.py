@@ -268,22 +268,37 @@ def test_a_form_is_changed_on_a_page_and_is_a_file_like_any_other(served: Served
         if 'type="checkbox"' not in tag or " checked" in tag
     }
     fields |= {"title": "Ours", "weight.1": "2,5", "text.0": "", "order.2": "0"}
-    fields |= {"text.3": "Said “goodbye” \\ thanks", "section.3": "End", "measure.3": "thanks"}
-    wrong = send(lead, "/form", **fields | {"measure.3": "mood"})
-    assert wrong.headers["x-field"] == "measure.3" and "No measure is called" in wrong.text
+    fields |= {
+        "text.3": "Said “goodbye” \\ thanks",
+        "section.3": "End",
+        "measure.3": "Thanks, loudness on the line, median, pitch_median_hz",
+    }
+    assert fields["measure.1"] == "feelings answered", "as the pages call it"
+    wrong = send(lead, "/form", **fields | {"measure.3": "feeling answered"})
+    assert wrong.headers["x-field"] == "measure.3"
+    assert (
+        "No measure is called &#39;feeling answered&#39;; the closest name: feelings answered"
+        in wrong.text
+    )
     assert not path.with_suffix(".forms").exists(), "nothing is kept of what is wrong"
-    assert send(lead, "/form", **fields).status_code == 303
+    saved = send(lead, "/form", **fields)
+    assert "The form is saved" in lead.get(saved.headers["location"]).text
     kept = forms(path)
     assert kept.keys() == {"quick", "conversation"}, "no form is lost by having one's own"
     asked = [(q.id, q.weight, q.text, q.measures) for q in kept["quick"].questions]
     assert [q[0] for q in asked] == ["settled", "feelings_answered", "said_goodbye_thanks"]
-    assert asked[1][1] == 2.5 and asked[2][2:] == ("Said “goodbye” \\ thanks", ("thanks",))
+    assert asked[1][1] == 2.5 and asked[2][2:] == (
+        "Said “goodbye” \\ thanks",
+        ("thanks", "level_median_db", "pitch_median_hz"),
+    )
+    german = lead.get("/form?name=quick", headers={"Accept-Language": "de"}).text
+    assert 'value="Beantwortete Gefühle"' in german or 'value="beantwortete Gefühle"' in german
     assert kept["quick"].questions[0].text_in["de"].startswith("Hat gesagt"), "and its German"
     assert kept["quick"].content.title == "Ours" and not kept["quick"].content.title_in
     assert send(lead, "/form", **fields).status_code == 409, "it was changed since it was opened"
     reserved = {"text.0": "Text", "section.0": "S", "text.1": "Step?", "text.2": "Text"}
     begun = send(lead, "/form", title="Ours", **reserved)
-    assert begun.headers["location"] == "/form?name=ours"
+    assert begun.headers["location"] == "/form?name=ours&saved=1"
     assert [q.id for q in forms(path)["ours"].questions] == ["text_2", "step_2", "text_3"]
     since = forms(path)["ours"].sha256
     assert send(lead, "/form", name="ours", since=since, do="remove").status_code == 303
@@ -297,7 +312,7 @@ def test_all_that_is_asked_at_once_is_kept_or_refused(served: Served) -> None:
         texts = {f"text.{n}": f"Asked {n}" for n in range(questions)}
         return {"title": f"Of {questions}", "section.0": "S"} | texts
 
-    assert send(lead, "/form", **asked(35)).headers["location"] == "/form?name=of_35"
+    assert send(lead, "/form", **asked(35)).headers["location"] == "/form?name=of_35&saved=1"
     kept = [question.text for question in forms(path)["of_35"].questions]
     assert kept == [f"Asked {n}" for n in range(35)]
     assert 'value="Asked 34"' in lead.get("/form?name=of_35").text

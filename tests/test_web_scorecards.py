@@ -129,11 +129,11 @@ def test_a_call_is_scored_beside_its_sound_its_words_and_what_was_found(tmp_path
         )
     }
     for name, ending in {
-        "greeted": "How the agent began: ▶ 0:00 0:00 agent thank you for calling how can I help",
+        "greeted": "How the agent began: ▶ from 0:00 0:00 agent thank you for calling how can I",
         "let_tell": "The machine: the customer's story, up to any interruption: not interrupted 1 "
         "interruption helped, and does not count",
-        "identity_checked": "The machine: details asked for: 1 ▶ 0:09",
-        "feelings_answered": "The machine: feelings answered: 0 of 1 ▶ 0:03",
+        "identity_checked": "The machine: details asked for: 1 ▶ from 0:09",
+        "feelings_answered": "The machine: feelings answered: 0 of 1 ▶ from 0:03",
         "understood": "statements of understanding, by rule: not measured in this call",
         "next_step": "The machine: next step named: none found Where it would be said: ▶",
     }.items():

@@ -1,5 +1,6 @@
 """Forms of scorecards, made and changed on a page: what is saved is a TOML file like any other."""
 
+import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from warmline.errors import QueryError
 from warmline.files import LockedError, exclusive, write_text_whole
 from warmline.web.found import DETAILS_ASKED, OPENING
-from warmline.web.names import MEASURES
+from warmline.web.names import MEASURES, measure_words
 from warmline.web.scorecards import RESERVED, Form, Question, checked_form, forms
 from warmline.web.site import FieldError, RefusedError, Visit
 from warmline.web.warehouse import Reader
@@ -34,15 +35,10 @@ class QuestionRow:
     section: str
     question: Question
 
-    @property
-    def measures(self) -> str:
-        """Return the names of its measures as people write them."""
-        return ", ".join(self.question.measures)
-
 
 def show_form_editor(visit: Visit) -> Response:
     """Show a form to be changed, or an empty one to begin another with."""
-    form = _asked_form(visit)
+    form, said = _asked_form(visit), visit.filters["measure"]
     with visit.site.reading() as reader:
         rows = [] if form is None else list(_rows_of(form))
         return visit.page(
@@ -51,7 +47,8 @@ def show_form_editor(visit: Visit) -> Response:
             form=form,
             rows=rows,
             blank=min(_BLANK_ROWS if form else 2 * _BLANK_ROWS, _MOST_ROWS - len(rows)),
-            measures=sorted(_measures(reader)),
+            measures=sorted(_measures(reader), key=lambda name: said(name).casefold()),
+            is_saved=bool(visit.asked("saved")),
             is_own=form is not None and _path_of(visit, form.name).exists(),
             file=f"{visit.site.warehouse.path.with_suffix('.forms').name}/",
         )
@@ -87,14 +84,14 @@ def _saved(visit: Visit) -> Response:
         raise FieldError("title", "give the form a title")
     name = before.name if before else _as_name(title, known)
     with visit.site.reading() as reader:
-        measures = _measures(reader)
+        measures = _measures_by_name(visit, _measures(reader))
     form = checked_form(name, _as_toml(title, visit, before, measures))
     if not any(_path_of(visit, other).exists() for other in known):
         for other in known.values():
             write_text_whole(_path_of(visit, other.name), other.text, QueryError, "the form")
     write_text_whole(_path_of(visit, name), form.text, QueryError, "the form")
     visit.note("changed a form", detail=name)
-    return visit.back("/form", name=name)
+    return visit.back("/form", name=name, saved="1")
 
 
 def _asked_form(visit: Visit) -> Form | None:
@@ -108,6 +105,19 @@ def _measures(reader: Reader) -> set[str]:
     """Return what can speak for an answer: measures, how the agent began, what they asked."""
     named = (row["name"] for row in reader.rows(_DEFINED))
     return {OPENING, DETAILS_ASKED, *MEASURES, *named}
+
+
+def _measures_by_name(visit: Visit, measures: set[str]) -> dict[str, str]:
+    """Return each measure by what people may write for it, in small letters.
+
+    That is what the pages call it, in English or in the language of this visit, and its own name.
+    """
+    called = (
+        (name, say(name))
+        for say in (measure_words, visit.filters["measure"], str)
+        for name in sorted(measures)
+    )
+    return {written.casefold(): name for name, written in called}
 
 
 def _path_of(visit: Visit, name: str) -> Path:
@@ -143,7 +153,7 @@ class _Line:
     toml: str
 
 
-def _as_toml(title: str, visit: Visit, before: Form | None, measures: set[str]) -> str:
+def _as_toml(title: str, visit: Visit, before: Form | None, measures: Mapping[str, str]) -> str:
     """The form that the page's fields say, as TOML; what was there in other languages stays."""
     old = {} if before is None else {row.question.id: row for row in _rows_of(before)}
     sections = {} if before is None else {s.title: s.title_in for s in before.content.section}
@@ -193,21 +203,43 @@ def _texts(visit: Visit) -> list[tuple[int, str]]:
     return texts
 
 
-def _of_question(visit: Visit, n: int, measures: set[str]) -> Iterator[str]:
+def _of_question(visit: Visit, n: int, measures: Mapping[str, str]) -> Iterator[str]:
     weight = _number(visit, f"weight.{n}", 1.0)
     if not 0 <= weight <= 100:
         raise FieldError(f"weight.{n}", "a weight is a number from 0 to 100")
     yield f"weight = {weight:g}"
     yield f"may_not_apply = {'true' if visit.asked(f'may_not_apply.{n}') else 'false'}"
     yield f"is_critical = {'true' if visit.asked(f'is_critical.{n}') else 'false'}"
-    named = [part.strip() for part in visit.asked(f"measure.{n}").split(",") if part.strip()]
-    for name in named:
-        if name not in measures:
-            raise FieldError(f"measure.{n}", f"no measure is called {name[:40]!r}")
-    if named:
+    if named := _named(visit, n, measures):
         yield f"measure = {json.dumps(named if len(named) > 1 else named[0])}"
     if yes_if := _written(visit.asked(f"yes_if.{n}")):
         yield f"yes_if = {_quoted(yes_if)}"
+
+
+def _named(visit: Visit, n: int, measures: Mapping[str, str]) -> list[str]:
+    """The measures that a row names, between commas; what one is called may hold a comma, too."""
+    parts = [part.strip() for part in visit.asked(f"measure.{n}").split(",") if part.strip()]
+    named = []
+    while parts:
+        tries = ((", ".join(parts[:count]), count) for count in range(len(parts), 0, -1))
+        found = next(
+            (
+                (measures[key], count)
+                for text, count in tries
+                if (key := text.casefold()) in measures
+            ),
+            None,
+        )
+        if found is None:
+            written = parts[0][:40]
+            (near,) = difflib.get_close_matches(written.casefold(), measures, 1, 0.0)
+            closest = visit.filters["measure"](measures[near])
+            raise FieldError(
+                f"measure.{n}", f"no measure is called {written!r}; the closest name: {closest}"
+            )
+        named.append(found[0])
+        del parts[: found[1]]
+    return named
 
 
 def _in_languages(field: str, told: Mapping[str, str]) -> list[str]:

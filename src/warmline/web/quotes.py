@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from warmline.query.calls import CallPage
 from warmline.web.warehouse import Row
 
-_ENDINGS = ("resolution", "next_step", "no_answer", "thanks", "relief")
+#: What tells how a call ended where nobody said whether it is solved: a promise, or what is left.
+_OUTCOMES = ("commitment", "next_step", "expectation", "complaint", "friction_transfer", "relief")
+#: How people take their leave: it tells that a call ended, and not how.
+_PARTING = re.compile(
+    r"(?i)\b(?:thanks?|(?:good)?bye|welcome|pleasure|cheers|take care|anything else|for calling"
+    r"|the rest of your|(?:nice|good|great|lovely|wonderful) "
+    r"(?:day|evening|afternoon|night|weekend|one))\b"
+)
 _LEAST_WORDS = 4  # of a turn that says something: "Goodbye." does not
 _SENTENCE = re.compile(r"[^.?!]+[.?!]*")
 #: How people begin before they say what it is about.
@@ -43,11 +50,12 @@ def five_quotes(page: CallPage) -> list[Quote]:
     wanted = _quote(
         page, "What the customer wanted", _wanted(page), "no turn of the customer is known"
     )
+    promised = _promised(page)
     return [
         wanted,
         _quote(page, "What it felt like", _felt(page, wanted.text or ""), _no_cue(page)),
-        _quote(page, "What was promised", _promised(page), "no promise was recognised"),
-        _quote(page, "How it ended", _ended(page), "nobody said how it ended"),
+        _quote(page, "What was promised", promised, "no promise was recognised"),
+        _quote(page, "How it ended", _ended(page, promised), "nobody said how it ended"),
         _quote(page, "What is open", _open(page), _nothing_open(page)),
     ]
 
@@ -107,16 +115,38 @@ def _promised(page: CallPage) -> Row | None:
     return None
 
 
-def _ended(page: CallPage) -> Row | None:
-    """Return what was said of the end in the last third of the call, else the last turn."""
-    duration_s = page.call["duration_s"] or 0.0
-    late = [m for m in page.moments if m["start_s"] > duration_s * 2 / 3]
-    for kind in _ENDINGS:
-        if found := [m for m in late if m["kind"] == kind]:
-            return found[-1]
+def _ended(page: CallPage, promised: Row | None) -> Row | None:
+    """Return what the last third of a call says of its end.
+
+    That is whether it is solved; else the last promise or complaint, or what was said after it
+    where that is quoted as the promise; a goodbye only where there is nothing else.
+    """
+    late_s = (page.call["duration_s"] or 0.0) * 2 / 3
+    late = [m for m in page.moments if m["start_s"] > late_s]
+    if solved := [m for m in late if m["kind"] == "resolution"]:
+        return solved[-1]
+    told = [m for m in late if m["kind"] in _OUTCOMES and _is_whose(m)]
+    last = told[-1] if told else None
+    if last and last != promised:
+        return last
     full = [turn for turn in page.turns if turn["word_count"] >= _LEAST_WORDS]
-    found = full or page.turns
-    return found[-1] if found else None
+    found = _last_words(full, last["start_s"] if last else late_s) or last
+    ended = full or page.turns
+    return found or (ended[-1] if ended else None)
+
+
+def _is_whose(moment: Row) -> bool:
+    """Return whether a promise is the agent's; of what is no promise, it may be anybody's."""
+    return moment["kind"] not in _PROMISES or moment["role"] == "agent"
+
+
+def _last_words(turns: list[Row], after_s: float) -> Row | None:
+    """Return the last sentence of the turns that begin after a time that is no goodbye."""
+    for turn in reversed([turn for turn in turns if turn["start_s"] > after_s]):
+        for sentence in reversed(_SENTENCE.findall(turn["text"] or "")):
+            if len(sentence.split()) >= _LEAST_WORDS and not _PARTING.search(sentence):
+                return turn | {"text": sentence.strip()}
+    return None
 
 
 def _open(page: CallPage) -> Row | None:

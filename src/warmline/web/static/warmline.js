@@ -11,16 +11,15 @@
   });
   addEventListener("afterprint", () => { for (const each of unfolded) each.open = false; });
   foldMenus();
-  for (const wide of all(".wide")) {  // on a narrow screen, that there is more is not seen
-    if (wide.scrollWidth <= wide.clientWidth + 8) continue;
-    const hint = document.createElement("p");
-    Object.assign(hint, { className: "about no-print", textContent: document.body.dataset.scrolls });
-    wide.before(hint);
-  }
+  const shown = new IntersectionObserver((entries) => {  // once it is laid out, and asks for nothing
+    for (const { isIntersecting, target } of entries) if (isIntersecting) tellOfMore(target);
+  });
+  for (const wide of all(".wide")) shown.observe(wide);
   for (const button of all("[data-print]")) button.addEventListener("click", () => print());
   keepInSight();
   playClips();
   keepForms();
+  offerNames();
   if (!call) return;
   const id = encodeURIComponent(call.dataset.call);
   const total = Number(call.dataset.duration);
@@ -28,6 +27,7 @@
   const head = track && track.querySelector(".playhead");
   const turns = all("#turns > li").map((el) => ({
     el, start: Number(el.dataset.start), end: Number(el.dataset.end), words: [],
+    name: el.querySelector(".party-name").textContent,
   }));
   const excerpts = all(".around > li");
   const silences = all("[data-silence]").map((el) => [Number(el.dataset.t), Number(el.dataset.end)]);
@@ -218,6 +218,9 @@
   document.addEventListener("click", (event) => {
     const doing = event.target.closest("button[data-do]");
     if (doing) { acts[doing.dataset.do](doing); return; }
+    const time = event.target.closest("#turns .time");
+    const turn = time ? turnOf(time) : event.target.matches(".spoken") && underPointer(event);
+    if (turn) { event.preventDefault(); hearTurn(turn); return; }
     const place = event.target.closest("[data-t]");
     if (place) {
       event.preventDefault();
@@ -226,12 +229,20 @@
       history.replaceState(null, "", `#t=${t.toFixed(1)}`);
       seek(t, true, Number(place.dataset.end) || undefined);
       if (place.closest("[data-turn]")) stopWithTurn(turnOf(place).end);
-      else if (place.matches("rect.turn")) stopWithTurn(Number(place.dataset.end));
       return;
     }
     const text = event.target.closest(".words");
     if (text && String(getSelection()) === "") hearWord(text, event);
   });
+  function underPointer({ target, clientX }) {  // a turn of the lane; short ones are drawn wider
+    const box = track.getBoundingClientRect(), t = (total * (clientX - box.left)) / box.width;
+    return turns.findLast((turn) => turn.start <= t + 0.01 && turn.name === target.dataset.name);
+  }
+  function hearTurn(turn) {
+    history.replaceState(null, "", `#t=${turn.start.toFixed(1)}`);
+    seek(turn.start, true, turn.end);
+    stopWithTurn(turn.end);
+  }
   function hearWord(text, event) {
     const turn = turnOf(text);
     if (!turn) return;
@@ -494,6 +505,10 @@
     if (turn) reveal(turn.el, "center");
   }
   addEventListener("hashchange", () => fromAddress(false));
+  if (track) track.addEventListener("pointermove", (event) => {
+    const turn = event.target.matches(".spoken") && underPointer(event);
+    track.title = turn ? `${turn.name} ${clock(turn.start)}` : "";
+  });
 
   if (sound) {
     control("speed").addEventListener("change", (event) => { sound.playbackRate = Number(event.target.value); });
@@ -614,8 +629,8 @@
     const most = (some) => `${Math.max(0, ...some.map(height)) + 8}px`;
     const isAbove = (bar) => bar.matches(".player");
     const watch = new ResizeObserver(() => {
-      root.style.setProperty("--above", most(bars.filter(isAbove)));
-      root.style.setProperty("--below", most(bars.filter((bar) => !isAbove(bar))));
+      root.style.scrollPaddingTop = most(bars.filter(isAbove));  // inherited by nothing
+      root.style.scrollPaddingBottom = most(bars.filter((bar) => !isAbove(bar)));
     });
     for (const bar of bars) watch.observe(bar);
     document.addEventListener("toggle", ({ target }) => {
@@ -646,6 +661,24 @@
         each.open = false;
       }
     });
+  }
+  function tellOfMore(wide) {  // on a narrow screen, that there is more is not seen
+    shown.unobserve(wide);
+    if (wide.scrollWidth <= wide.clientWidth + 8) return;
+    const hint = document.createElement("p");
+    Object.assign(hint, { className: "about no-print", textContent: document.body.dataset.scrolls });
+    wide.before(hint);
+  }
+  function offerNames() {  // of several between commas, the one that is being written
+    const offer = ({ target }) => {
+      if (!target.matches("input[data-several]")) return;
+      const before = target.value.slice(0, target.value.lastIndexOf(",") + 1);
+      for (const option of target.list.options) {
+        option.dataset.name ??= option.value;
+        option.value = before ? `${before} ${option.dataset.name}` : option.dataset.name;
+      }
+    };
+    for (const kind of ["focusin", "input"]) document.addEventListener(kind, offer);
   }
   function keepForms() {  // what was filled in stays until it is kept, and what is wrong stands by it
     const busy = (form, button, is) => {
@@ -732,6 +765,9 @@
   }
 
   fromAddress(false);
-  if (track && track.dataset.waveform) draw();
-  place();
+  const idle = window.requestIdleCallback || setTimeout;
+  idle(() => {  // the page is read and used before that is there
+    place();
+    if (track && track.dataset.waveform) draw();
+  });
 })();
