@@ -74,6 +74,9 @@ def test_the_days_that_a_list_begins_with_are_those_of_the_calls_it_shows(tmp_pa
         assert "id=bare" in lead.get("/report").text, "a report is of real calls"
         assert "played" not in text_of(lead.get("/calls?simulated=0"))
         assert "played" not in text_of(lead.get("/calls")), "until the real ones are asked for"
+        for days in ("", "&days=all"):
+            menus = [lead.get(f"/calls?simulated={kind}{days}").text for kind in "01"]
+            assert ["agent=ben" in menu for menu in menus] == [False, True], "those that are shown"
         none = text_of(lead.get("/feelings?from=2020-01-01&to=2020-01-07"))
         assert "There are no calls in these days" in none and "No feeling was left" not in none
 
@@ -374,3 +377,14 @@ def test_a_list_says_how_many_calls_match_and_is_exported_as_filtered(
     monkeypatch.setattr(listing, "MOST_COUNTED", 2)
     assert " More than 1,000 calls" in text_of(lead.get("/calls?days=all"))
     assert " 1 call · " in text_of(lead.get("/calls?days=all&agent=ann"))
+
+
+def test_the_page_of_a_call_opens_though_another_recording_claims_its_id(tmp_path: Path) -> None:
+    given = {"says": SAYS, "duration_s": 20.0}
+    twins = [call("twin", path=f"/calls/{n}.wav", audio=str(n), **given) for n in (1, 2)]
+    put(tmp_path, *twins)
+    with serving(tmp_path) as served:
+        page = served.alone()
+        links = re.findall(r'<th scope="row"><a href="(/call\?[^"]+)"', page.get("/calls").text)
+        assert len({*links}) == 2
+        assert [page.get(html.unescape(link)).status_code for link in links] == [200, 200]

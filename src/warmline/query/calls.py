@@ -9,6 +9,7 @@ oldest one, too.
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,15 @@ def all_calls(warehouse: Path) -> tuple[NamedCall, ...]:
     """Return every call of the warehouse, in order of its name."""
     with open_for_reading(warehouse) as con:
         return _named(con, f"{_CALLS} ORDER BY call_id")
+
+
+def call_named(con: duckdb.DuckDBPyConnection, call_id: str) -> NamedCall | None:
+    """Return the call whose own name in the warehouse this is; None where there is none.
+
+    No other call has it, and unlike the ids that recordings claim it is looked up at once.
+    """
+    found = _named(con, f"{_CALLS} WHERE call_id = $text", text=_storable(call_id))
+    return found[0] if found else None
 
 
 def find_calls(con: duckdb.DuckDBPyConnection, text: str) -> tuple[NamedCall, ...]:
@@ -211,13 +221,19 @@ class CallPage:
         found = (r for r in self.reviews if r["subject"] == "metric")
         return next((r for r in found if (r["name"], r["party"]) == (name, party)), None)
 
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        known = [row["role"] for row in self.parties if row["role"] not in (None, "unknown")]
+        names = {}
+        for row in self.parties:
+            party, role = row["party"], row["role"]
+            one = role if known.count(role) == 1 else f"{role} {party}"
+            names[party] = party if role in (None, "unknown") else str(one)
+        return names
+
     def name_of(self, party: str) -> str:
         """Return what a party is called: its role, or its letter if that is not known."""
-        roles = [row["role"] for row in self.parties if row["role"] not in (None, "unknown")]
-        role = next((row["role"] for row in self.parties if row["party"] == party), None)
-        if role in (None, "unknown"):
-            return party
-        return str(role) if roles.count(role) == 1 else f"{role} {party}"
+        return self._names.get(party, party)
 
 
 def read_page(warehouse: Path, call_id: str) -> CallPage:

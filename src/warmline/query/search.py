@@ -4,7 +4,7 @@ Ranked by BM25 (Robertson and Zaragoza 2009) over all turns, with words reduced 
 index is the warehouse's own (see `warehouse.marts`); counts for the ranking are made at query time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -71,14 +71,19 @@ INNER JOIN facts.turns AS turns USING (call_no, turn_index)
 ORDER BY is_verbatim DESC, score DESC, started_at DESC, call_no, turn_index
 LIMIT {limit}
 """
+#: The first and the last of a list of numbers skip most of a table, which the list alone does not.
 _CALLS = """
-SELECT call_no, call_id, started_at, agent_id, queue, path FROM calls WHERE call_no IN ({calls})
+SELECT call_no, call_id, started_at, agent_id, queue, path FROM calls
+WHERE call_no IN ({calls}) AND call_no BETWEEN {first} AND {last}
 """
+#: The turns of the hits and those around them.
 _TURNS = """
-SELECT call_no, turn_index, role, start_s, end_s, text
-FROM facts.turns
-WHERE call_no IN ({calls})
-ORDER BY call_no, turn_index
+SELECT DISTINCT turns.call_no, turn_index, role, start_s, end_s, text
+FROM facts.turns AS turns
+INNER JOIN (VALUES {hits}) AS hits(call_no, hit_index)
+    ON turns.call_no = hits.call_no
+    AND turns.turn_index BETWEEN hits.hit_index - {around} AND hits.hit_index + {around}
+WHERE turns.call_no IN ({calls}) AND turns.call_no BETWEEN {first} AND {last}
 """
 
 
@@ -305,18 +310,24 @@ def _with_turns(
 ) -> tuple[Hit, ...]:
     if not rows:
         return ()
-    numbers = ", ".join(str(number) for number in sorted({row[0] for row in rows}))
-    calls = {number: call for number, *call in con.execute(_CALLS.format(calls=numbers)).fetchall()}
-    turns: dict[int, list[SaidTurn]] = {}
-    for number, *turn in con.execute(_TURNS.format(calls=numbers)).fetchall():
-        turns.setdefault(number, []).append(SaidTurn(*turn))
-    return tuple(_hit(row, calls[row[0]], turns[row[0]], around) for row in rows)
+    numbers = sorted({row[0] for row in rows})
+    among = {"calls": ", ".join(map(str, numbers)), "first": numbers[0], "last": numbers[-1]}
+    calls = {number: call for number, *call in con.execute(_CALLS.format(**among)).fetchall()}
+    hits = ", ".join(f"({number}, {index})" for number, index, *_ in rows)
+    sql = _TURNS.format(hits=hits, around=int(around), **among)
+    found = con.execute(sql).fetchall()
+    turns = {(number, turn[0]): SaidTurn(*turn) for number, *turn in found}
+    return tuple(_hit(row, calls[row[0]], turns, around) for row in rows)
 
 
-def _hit(row: Row, call: Sequence[Any], turns: Sequence[SaidTurn], around: int) -> Hit:
+def _hit(
+    row: Row, call: Sequence[Any], turns: Mapping[tuple[int, int], SaidTurn], around: int
+) -> Hit:
     """Return a hit; turn indices count up from 0 without a gap, which a check guarantees."""
-    _, index, score, _ = row
-    before = tuple(turns[max(0, index - around) : index])
-    after = tuple(turns[index + 1 : index + 1 + around])
+    number, index, score, _ = row
+    before, after = range(index - around, index), range(index + 1, index + 1 + around)
+    sides = (
+        tuple(turns[number, at] for at in side if (number, at) in turns) for side in (before, after)
+    )
     call_id, started_at, agent_id, queue, path = call
-    return Hit(call_id, started_at, agent_id, queue, path, score, turns[index], before, after)
+    return Hit(call_id, started_at, agent_id, queue, path, score, turns[number, index], *sides)

@@ -24,7 +24,7 @@ from warmline.query.reviews import review_metric as land_metric_review
 from warmline.recordings.sound import PEAKS_PER_S
 from warmline.warehouse.landing_folder import known_places
 from warmline.web.accounts import Right
-from warmline.web.drawing import arcs, cues_in, events, quiet_outside, timeline, waveform
+from warmline.web.drawing import cues_by_turn, quiet_outside, timeline, waveform
 from warmline.web.filters import place_in_list
 from warmline.web.hearing import begin_sound, no_sound, recording_of, sound_link, stored_peaks
 from warmline.web.quotes import five_quotes
@@ -90,12 +90,10 @@ def show_call(visit: Visit) -> Response:
             reader,
             page=page,
             drawing=timeline(page),
-            events=events(page),
-            by_time=sorted((*events(page), *arcs(page)), key=lambda row: row.start_s),
             quotes=five_quotes(page),
             headlines=headlines(page, value_text),
             measures=measures(page),
-            cues_in=cues_in,
+            cues_by_turn=cues_by_turn(page),
             cue_kinds=FEELINGS,
             cue_answers=CUE_ANSWERS,
             call_id=call.call_id,
@@ -338,7 +336,7 @@ def page_for(visit: Visit, reader: Reader, call: NamedCall) -> CallPage:
         return page
     (row,) = rows_for(visit, [page.call])
     reviews = [review | {"remarks": None, "reviewers": []} for review in page.reviews]
-    return CallPage(**{**vars(page), "call": row, "reviews": reviews})
+    return replace(page, call=row, reviews=reviews)
 
 
 def _judgement(visit: Visit, neither: FieldError) -> Judgement:

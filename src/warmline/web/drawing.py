@@ -61,12 +61,12 @@ class Arc:
 
 @dataclass(frozen=True)
 class Lane:
-    """One party's line: who it is, and where it speaks."""
+    """One party's line: who it is, and its turns as a path in a box as wide as the call is long."""
 
     party: str
     name: str
     role: str
-    turns: tuple[Mark, ...]
+    path: str
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,11 @@ class Timeline:
     events: tuple[Mark, ...]
     arcs: tuple[Arc, ...]
 
+    @property
+    def by_time(self) -> list[Mark | Arc]:
+        """Return what is drawn between the lanes and below them, in order of time."""
+        return sorted((*self.events, *self.arcs), key=lambda each: each.start_s)
+
 
 def timeline(page: CallPage) -> Timeline | None:
     """Return the drawing of a call; None for one that has no length or no turns."""
@@ -90,11 +95,7 @@ def timeline(page: CallPage) -> Timeline | None:
             row["party"],
             page.name_of(row["party"]),
             row["role"] or "unknown",
-            tuple(
-                _mark("turn", clock(turn["start_s"]), turn, duration_s)
-                for turn in page.turns
-                if turn["party"] == row["party"]
-            ),
+            _turns_path([t for t in page.turns if t["party"] == row["party"]], duration_s),
         )
         for row in page.parties
     )
@@ -114,6 +115,13 @@ def events(page: CallPage) -> list[Mark]:
         for row in page.overlaps
     ]
     return sorted(marks, key=lambda mark: mark.start_s)
+
+
+def _turns_path(turns: Sequence[Row], duration_s: float) -> str:
+    """The outline of turns, from the first second to the last, in a box that is 46 high."""
+    least = duration_s * _LEAST_PERCENT / 100
+    spans = ((turn["start_s"], max(turn["end_s"] - turn["start_s"], least)) for turn in turns)
+    return "".join(f"M{start:.2f} 1h{width:.2f}v44h-{width:.2f}z" for start, width in spans)
 
 
 def waveform(peaks: NDArray[np.int8]) -> str:
@@ -316,10 +324,9 @@ def cue_sentence(cue: Row) -> str:
     return f"{feeling}: {verdict} ({answer}){after}"
 
 
-def cues_in(page: CallPage, turn_index: int) -> list[Row]:
-    """Return the cues that a turn holds, each with the sentence that says what became of it."""
-    return [
-        cue | {"sentence": cue_sentence(cue)}
-        for cue in page.opportunities
-        if cue["turn_index"] == turn_index
-    ]
+def cues_by_turn(page: CallPage) -> dict[int, list[Row]]:
+    """Return the cues of each turn that has some, each with the sentence of what became of it."""
+    found: dict[int, list[Row]] = {}
+    for cue in page.opportunities:
+        found.setdefault(cue["turn_index"], []).append(cue | {"sentence": cue_sentence(cue)})
+    return found

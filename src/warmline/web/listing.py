@@ -36,7 +36,7 @@ from warmline.web.filters import (
     sorted_calls,
     sorted_value,
 )
-from warmline.web.hearing import silent_among, silent_calls
+from warmline.web.hearing import silent_among
 from warmline.web.moments import with_moments
 from warmline.web.names import reason_words
 from warmline.web.scorecards import Evaluation, evaluations_of, forms
@@ -56,16 +56,14 @@ _COLUMNS = """call_id, started_at, status, reason, agent_id, agents, team, queue
     agent_interruptions, no_ledger_reason, is_simulated"""
 #: The same in an exported table, where a reason stands beside a rate that there is none of.
 _EXPORTED = _COLUMNS.replace("no_ledger_reason", "no_rate_reason")
-#: How many calls of each kind there are on each day: what filters can be set to.
-_DAYS = """
-SELECT started_at::DATE::TIMESTAMP AS started_at, agent_id, team, queue, contact_reason,
+#: What filters can be set to, and how many calls each has: of one agent's calls, of those of each
+#: day, and of all days together. `which` has a bit for each column not meant, the last one lowest.
+_CHOICES = """
+SELECT {days} is_simulated, grouping({columns}) AS which, coalesce({columns}) AS choice,
     count(*) AS calls
-FROM calls GROUP BY ALL
+FROM calls WHERE {where} GROUP BY GROUPING SETS ({sets})
 """
-#: The same of all days together.
-_ALL_DAYS = """
-SELECT agent_id, team, queue, contact_reason, count(*) AS calls FROM calls GROUP BY ALL
-"""
+_DAY = "started_at::DATE::TIMESTAMP AS started_at,"
 #: Feelings that were left unanswered: of a day's calls few columns decide which are shown.
 _UNANSWERED = """
 WITH picked AS (
@@ -85,6 +83,15 @@ INNER JOIN facts.opportunities AS o
     ON o.call_no = picked.call_no AND o.opportunity_index = picked.opportunity_index
 ORDER BY {order}
 """
+#: Of calls in which a phrase was said: how many agents speak, and whether it can be heard.
+_CALLS_HIT = """
+SELECT call_id, is_simulated, agents, path, redactions
+FROM {calls} WHERE call_id IN $ids AND {where}
+"""
+_MEASURED = "call_summary INNER JOIN (SELECT call_id, redactions FROM calls) USING (call_id)"
+#: What calls are called, as it is searched.
+_NAMES = "SELECT call_id, lower(call_id) AS name, agent_id FROM calls"
+_SPACED = "SELECT count(*) AS calls FROM calls WHERE contains(call_id, ' ')"
 _OF_CALLS = " INNER JOIN calls ON calls.call_no = o.call_no"
 #: The worst first: how strong a feeling was, and of those alike how it was treated; then the calls
 #: that came last.
@@ -101,11 +108,12 @@ def list_calls(visit: Visit) -> Response:
         filters = filters_of(visit, reader)
         where = condition(visit, reader, filters)
         hits: list[Hit] = []
+        calls_hit: dict[str, Row] = {}
         rows: list[Row] = []
         after = problem = None
         if filters.phrase:
             try:
-                hits = _hits(visit, reader, filters, where)
+                hits, calls_hit = _hits(visit, reader, filters, where)
             except QueryError as e:
                 problem = str(e)
         else:
@@ -123,8 +131,8 @@ def list_calls(visit: Visit) -> Response:
             count=_count(reader, where) if rows else 0,
             most_counted=MOST_COUNTED,
             most_hits=_MOST_HITS,
-            calls_hit=_calls_of(reader, hits) if hits else {},
-            silent=silent_calls(visit, reader, {hit.call_id for hit in hits}),
+            calls_hit=calls_hit,
+            silent=silent_among(visit, list(calls_hit.values())),
             problem=problem,
             named=_named_so(visit, reader, filters) if filters.phrase else [],
             elsewhere=None if filters.phrase else other_days(visit, reader, filters),
@@ -205,6 +213,8 @@ def no_rate_reason(row: Row) -> str | None:
 
 def _scores(visit: Visit, reader: Reader, ids: list[str]) -> dict[str, list[Evaluation]]:
     """Return the evaluations of calls that this user may see, by call."""
+    if not ids:
+        return {}
     sql = "SELECT call_id, landing_key FROM calls WHERE call_id IN $ids"
     keys = {row["landing_key"]: row["call_id"] for row in reader.rows(sql, {"ids": ids})}
     found: dict[str, list[Evaluation]] = {}
@@ -283,10 +293,13 @@ def _is_overruled(row: Row, said: dict[tuple[str, int], Row]) -> bool:
 
 def _named_so(visit: Visit, reader: Reader, filters: Filters) -> list[str]:
     """Return the calls, of all days, whose name contains what was searched for."""
+    spaced = reader.kept("spaced_names", _SPACED)
+    if " " in filters.phrase and not reader.value(f"SELECT calls FROM {spaced}"):
+        return []  # of a million names, none is compared
     where = condition(visit, reader, Filters(all_days=True))
     sql = (
-        f"SELECT call_id FROM calls WHERE {where.sql} AND contains(lower(call_id), lower($name))"
-        f" ORDER BY call_id LIMIT {_MOST_NAMED}"
+        f"SELECT call_id FROM {reader.kept('call_names', _NAMES)}"
+        f" WHERE {where.sql} AND contains(name, lower($name)) ORDER BY call_id LIMIT {_MOST_NAMED}"
     )
     return [row["call_id"] for row in reader.rows(sql, where.values | {"name": filters.phrase})]
 
@@ -297,8 +310,10 @@ def _next_link(filters: Filters, after: str | None) -> str | None:
     return f"/calls?{urlencode({**filters.query, 'after': after})}"
 
 
-def _hits(visit: Visit, reader: Reader, filters: Filters, where: Condition) -> list[Hit]:
-    """The turns that hold the phrase, of the calls that the filters leave."""
+def _hits(
+    visit: Visit, reader: Reader, filters: Filters, where: Condition
+) -> tuple[list[Hit], dict[str, Row]]:
+    """The turns that hold the phrase, of the calls that the filters leave; and these calls."""
     agent = where.values.get("own") or where.values.get("agent")
     scope = Scope(first_day=filters.first, last_day=filters.last, agent=agent)
     try:
@@ -307,55 +322,51 @@ def _hits(visit: Visit, reader: Reader, filters: Filters, where: Condition) -> l
     except QueryError as e:
         raise QueryError(str(e).split(" (`warmline")[0]) from e
     ids = sorted({hit.call_id for hit in found})
-    values = where.values | {"ids": ids}
-    rows = reader.rows(
-        f"SELECT call_id FROM call_summary WHERE call_id IN $ids AND {where.sql}",
-        values,
-    )
-    left = {row["call_id"] for row in rows}
+    sql = _CALLS_HIT.format(calls=_MEASURED if where.reads_measures else "calls", where=where.sql)
+    rows = reader.rows(sql, where.values | {"ids": ids}) if ids else []
+    calls = {row["call_id"]: row for row in rows}
     phrase = filters.phrase.casefold()
     # Stems and single words are found, too: whoever said just this comes first.
     ordered = sorted(found, key=lambda hit: phrase not in (hit.turn.text or "").casefold())
-    return [
+    left = [
         replace(hit, agent_id=visit.name_of(hit.agent_id), path="")
         for hit in ordered
-        if hit.call_id in left
+        if hit.call_id in calls
     ]
-
-
-def _calls_of(reader: Reader, hits: list[Hit]) -> dict[str, Row]:
-    """Return of the calls of these places whether they are simulated, and how many agents speak."""
-    sql = "SELECT call_id, is_simulated, agents FROM calls WHERE call_id IN $ids"
-    rows = reader.rows(sql, {"ids": sorted({hit.call_id for hit in hits})})
-    return {row["call_id"]: row for row in rows}
+    return left, calls
 
 
 def _choices(visit: Visit, reader: Reader, filters: Filters) -> dict[str, list[tuple[str, int]]]:
-    """Return the choices of each filter, with how many of these days' calls each has."""
-    days = Filters(first=filters.first, last=filters.last, all_days=filters.all_days)
-    where = condition(visit, reader, days)
-    if days.first or days.last:
-        table = reader.kept("call_days", _DAYS)
-    else:
-        table = reader.kept("call_choices", _ALL_DAYS)
+    """Return the choices of each filter, with how many calls each has of these days and kind."""
+    kind = Filters(first=filters.first, last=filters.last, simulated=filters.simulated)
+    where = condition(visit, reader, kind)
     names = [name for name in EQUAL if name != "agent" or visit.user.may(Right.ALL_CALLS)]
-    columns = [EQUAL[name] for name in names]
+    if visit.user.may(Right.ALL_CALLS):
+        by_day = bool(kind.first or kind.last)
+        name = "choices_by_day" if by_day else "choices"
+        table, narrow = reader.kept(name, _choices_sql("true", _DAY if by_day else "")), where.sql
+    else:
+        table, narrow = f"({_choices_sql(where.sql)})", "true"
     rows = reader.rows(
-        f"SELECT {', '.join(columns)}, grouping({', '.join(columns)}) AS which,"
-        f" sum(calls)::BIGINT AS calls FROM {table} WHERE {where.sql}"
-        f" GROUP BY GROUPING SETS ({', '.join(f'({column})' for column in columns)})"
-        f" ORDER BY calls DESC, {', '.join(columns)}",
+        f"SELECT which, choice, sum(calls)::BIGINT AS calls FROM {table} WHERE {narrow}"
+        " AND choice IS NOT NULL GROUP BY which, choice ORDER BY calls DESC, choice",
         where.values,
     )
     found: dict[str, list[tuple[str, int]]] = {name: [] for name in names}
     for row in rows:
-        # A bit for each column that is not grouped by, the last column the lowest.
-        (name,) = (n for i, n in enumerate(reversed(names)) if not row["which"] >> i & 1)
-        if row[EQUAL[name]] is not None and len(found[name]) < _MOST_CHOICES:
-            value = str(row[EQUAL[name]])
+        (name,) = (n for i, n in enumerate(reversed(EQUAL)) if not row["which"] >> i & 1)
+        if name in found and len(found[name]) < _MOST_CHOICES:
+            value = str(row["choice"])
             shown = str(visit.name_of(value)) if name == "agent" else value
             found[name].append((shown, row["calls"]))
     return {name: sorted(values) for name, values in found.items()}
+
+
+def _choices_sql(where: str, days: str = "") -> str:
+    columns = list(EQUAL.values())
+    day = "started_at::DATE, " if days else ""
+    sets = ", ".join(f"({day}is_simulated, {column})" for column in columns)
+    return _CHOICES.format(days=days, columns=", ".join(columns), where=where, sets=sets)
 
 
 def _why_nothing(visit: Visit, reader: Reader, filters: Filters) -> list[tuple[str, int, str]]:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from warmline.errors import QueryError
 from warmline.web.accounts import Right
 from warmline.web.call_routes import page_for
-from warmline.web.drawing import cues_in
+from warmline.web.drawing import cues_by_turn
 from warmline.web.filters import list_asked
 from warmline.web.found import (
     each_turn_once,
@@ -88,7 +88,7 @@ def _form_page(visit: Visit, form: Form, sent: dict[str, str] | None) -> Respons
             call_id=call.call_id,
             no_sound=no_sound,
             sound=sound_link(visit, call),
-            cues_in=cues_in,
+            cues_by_turn=cues_by_turn(page),
             finds=finds_of(page),
             findings={name: read_once(each) for name, each in found.items()},
             rests={name: place for name in offered if (place := rests_on(found[name]))},

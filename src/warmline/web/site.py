@@ -21,7 +21,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from warmline.errors import QueryError, WarmlineError
 from warmline.files import places_of, safe_cell
-from warmline.query.calls import NamedCall, clock, find_call, value_text
+from warmline.query.calls import NamedCall, call_named, clock, find_call, value_text
 from warmline.query.questions import QueryResult
 from warmline.settings import Settings
 from warmline.warehouse.access_log import note_access
@@ -32,6 +32,7 @@ from warmline.web.language import (
     begun,
     chosen_language,
     languages,
+    said_in_templates,
     translations,
 )
 from warmline.web.moments import moment_of
@@ -107,6 +108,7 @@ def _environment(language: str) -> jinja2.Environment:
         "titled": lambda part: part.title_in.get(language, part.title),
     }
     environment.globals |= {
+        "_": said_in_templates(spoken, *(environment.filters[name] for name in ("escape", "safe"))),
         "call_url": call_url,
         "Right": Right,
         "query": urlencode,
@@ -336,7 +338,7 @@ class Visit:
         """
         call_id = self.asked("id")
         try:
-            found = find_call(reader.cursor, call_id)
+            found = call_named(reader.cursor, call_id) or find_call(reader.cursor, call_id)
         except QueryError as e:
             if self.user.may(Right.ALL_CALLS) and self.user.may(Right.NAMES):
                 raise RefusedError(404, str(e)) from e
