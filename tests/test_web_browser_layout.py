@@ -167,7 +167,7 @@ def test_a_printed_report_keeps_where_in_the_call_a_feeling_is(visitor: Visitor)
     page.goto("/report?days=all")
     page.emulate_media(media="print")
     time = page.locator(".moments [data-clip]").first
-    assert time.is_visible() and re.fullmatch(r"\d+:\d\d", time.inner_text().strip())
+    assert time.is_visible() and re.fullmatch(r"from \d+:\d\d", time.inner_text().strip())
     assert not time.locator(".sign").is_visible()
 
 

@@ -29,6 +29,7 @@ from warmline.query.questions import ask
 from warmline.query.reviews import Judgement, Verdict, all_reviews, review_cue
 from warmline.values import RoleName
 from warmline.web.accounts import Role
+from warmline.web.evidence import heard_in
 from warmline.web.quotes import five_quotes
 from warmline.web.store import audit
 
@@ -97,6 +98,26 @@ def test_how_a_call_ended_is_more_than_a_goodbye(last: str, moments: list[Any], 
     call_row = {"duration_s": 17.0, "no_ledger_reason": None}
     page = SimpleNamespace(call=call_row, turns=turns, moments=rows, opportunities=[])
     assert {q.question: q.text for q in five_quotes(cast(Any, page))}["How it ended"] == ended
+
+
+def test_a_number_that_names_no_second_is_heard_where_it_was_taken_from() -> None:
+    turns = [
+        {"party": "BA"[i % 2], "start_s": 3.0 * i, "end_s": 3.0 * i + 2.0, "turn_index": i}
+        for i in range(4)
+    ]
+    felt, silent = [{"start_s": 3.0, "end_s": 4.0}], [{"start_s": 2.0, "end_s": 3.0}]
+    page = SimpleNamespace(turns=turns, opportunities=felt, silences=silent, overlaps=[])
+
+    def heard(name: str, party: str | None, value: float | None, **more: Any) -> list[float]:
+        row = {"name": name, "party": party, "value": value, "evidence": [], **more}
+        return [span["start_s"] for span in heard_in(cast(Any, page), row)]
+
+    assert heard("talk_share", "A", 0.5) == [3.0, 9.0]
+    assert heard("response_latency_median_s", "A", 1.0) == [0.5, 6.5], "with what was said before"
+    assert heard("answered_rate", None, 0.0) == [3.0], "none of one is a number, too"
+    assert heard("non_talk_s", None, 4.0) == [2.0]
+    assert heard("hold_s", None, 0.0) == [] == heard("talk_share", "A", None)
+    assert heard("reasks", None, 1.0, evidence=silent) == [2.0], "seconds that it names come first"
 
 
 def test_a_call_that_is_not_there_is_said_with_the_closest(reading: Any) -> None:
@@ -260,7 +281,7 @@ def test_what_review_overturned_is_beside_the_machines_rate(programme: Programme
         ("/report?agent=bob", "0 of 1", "0 of 0"),
     ):
         rows = re.findall(r"<tr[ >].*?</tr>", programme.lea.get(page).text, re.DOTALL)
-        found = [row for row in rows if machine in row and "2026-11-1" in row]
+        found = [row for row in rows if machine in row and ">2026-11-1" in row]
         assert len(found) == 1 and f"corrected by review {people}" in found[0], page
     together = programme.lea.get("/agent?id=bob").text.partition("Worth hearing together")[2]
     assert "listener says this is wrong (rea)" in together

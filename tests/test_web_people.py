@@ -1,5 +1,6 @@
 """The pages of agents, teams and measures."""
 
+import html
 import re
 from datetime import date
 from pathlib import Path
@@ -40,6 +41,8 @@ def test_pages_of_agents_teams_and_measures(reading: Any) -> None:
     assert re.sub("<[^>]*>", " ", row).split()[-1] == "red", "and cells as their headings"
     agent = reading.get("/agent", params={"id": "ann"}).text
     assert "I am worried" in agent and "Worth hearing together" in agent
+    week = re.search(r'<a href="(/calls\?agent=ann[^"]*)" title="[^"]*">1</a>', agent)
+    assert week and "id=ann-1" in reading.get(html.unescape(week[1])).text, "the calls of a number"
     assert reading.get("/agent", params={"id": "nobody"}).status_code == 404
     team = reading.get("/team", params={"id": "red"}).text
     assert team.index("id=ann") < team.index("id=bob") and "0 of 2, 0% to 66%" in team
@@ -143,7 +146,7 @@ def test_agents_and_teams_say_in_words_whether_a_week_is_a_change(tmp_path: Path
         assert "the first row is of 2026-11-16 to 2026-11-22." in page, "its days are said"
     assert "die erste Zeile ist die vom 16.11.2026 bis 22.11.2026." in german
     assert "Woche vom 16.11.2026 neben den Wochen davor (1):" in german
-    assert "0\xa0% bis" in german and "2026-11-16" not in german
+    assert "0\xa0% bis" in german and ">2026-11-16" not in german, "days, but in addresses"
     assert ">9. Nov.</text>" in german and ">09 Nov</text>" in team
 
 

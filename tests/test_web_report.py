@@ -39,7 +39,9 @@ def test_the_report_counts_a_period_and_its_file_names_nobody(programme: Program
     assert "bills 1 of 13 2 24" in page, "minutes of the calls with hostile words"
     refused = lea.get("/report.html?days=all&agent=bob")
     assert refused.status_code == 422 and "about people" in refused.text
+    assert '<a href="/calls?' in lea.get("/report?days=all&queue=bills").text
     file = lea.get("/report.html?days=all&queue=bills")
+    assert "/calls?" not in file.text
     assert file.headers["content-disposition"].startswith("attachment")
     for name in ("ann", "bob", "agent-0", "c1", "nobody calls me back", "lea", "/call?"):
         assert f">{name}" not in file.text and f"“{name}" not in file.text, name

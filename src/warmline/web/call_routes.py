@@ -25,6 +25,7 @@ from warmline.recordings.sound import PEAKS_PER_S
 from warmline.warehouse.landing_folder import known_places
 from warmline.web.accounts import Right
 from warmline.web.drawing import cues_by_turn, quiet_outside, timeline, waveform
+from warmline.web.evidence import heard_in
 from warmline.web.filters import place_in_list
 from warmline.web.hearing import begin_sound, no_sound, recording_of, sound_link, stored_peaks
 from warmline.web.quotes import five_quotes
@@ -444,8 +445,7 @@ def headlines(page: CallPage, text: Any) -> list[Headline]:
         value = None if row["value"] is None else text(row["value"], row["unit"])
         has_counts = row["denominator"] and name == "answered_rate"
         counts = (row["numerator"], row["denominator"]) if has_counts else None
-        spans = page.opportunities if name == "answered_rate" else row["evidence"]
-        at = [span["start_s"] for span in spans[:_MOST_PLACES]]
+        at = [round(span["start_s"], 2) for span in heard_in(page, row)[:_MOST_PLACES]]
         shown.append(Headline(name, title, value, counts, row["reason"], at))
     return shown
 

@@ -26,6 +26,7 @@ from warmline.query.questions import QueryResult
 from warmline.settings import Settings
 from warmline.warehouse.access_log import note_access
 from warmline.web.accounts import COOKIE, Accounts, Right, Session, Signer, User
+from warmline.web.evidence import heard_in
 from warmline.web.language import (
     Formats,
     Sentences,
@@ -113,6 +114,7 @@ def _environment(language: str) -> jinja2.Environment:
         "Right": Right,
         "query": urlencode,
         "lane_class": lane_class,
+        "heard_in": heard_in,
         "moment_of": moment_of,
         "YES_OR_NO": YES_OR_NO,
         "today": lambda: datetime.now(UTC).date(),

@@ -559,6 +559,7 @@
         turn.words.push({ from: at, to: from, start, end });
       }
     }
+    if (sound) highlight(sound.currentTime);
   }
   function playClips() {  // moments of other calls, where they are listed
     const bar = document.getElementById("clip");
@@ -769,5 +770,5 @@
   idle(() => {  // the page is read and used before that is there
     place();
     if (track && track.dataset.waveform) draw();
-  });
+  }, { timeout: 1000 });
 })();
