@@ -100,6 +100,27 @@ def test_how_a_call_ended_is_more_than_a_goodbye(last: str, moments: list[Any], 
     assert {q.question: q.text for q in five_quotes(cast(Any, page))}["How it ended"] == ended
 
 
+def test_what_an_agent_did_about_the_matter_tells_how_a_call_ended() -> None:
+    said = ("nobody has ever come.", "you are not listening to me.", "I can book an engineer now.")
+    turns = [
+        {"turn_index": i, "text": text, "start_s": 4.0 * i, "word_count": 5, "role": role}
+        for i, (role, text) in enumerate(zip(("customer", "customer", "agent"), said, strict=True))
+    ]
+    complaint = asdict(moment("complaint", 1, 6.0, 7.0, "not listening", party="A"))
+    deed = {"answer_turn_index": 2, "answer_start_s": 8.0, "answer_text": "I can book"}
+    cue = {"turn_index": 0, "start_s": 0.0, "text": said[0], "strength": 0.8, "answered": False}
+    page = SimpleNamespace(
+        call={"duration_s": 8.5, "no_ledger_reason": None},
+        turns=turns,
+        moments=[complaint | {"role": "customer"}],
+        opportunities=[cue | deed | {"answer": "problem_solved_only"}],
+    )
+    ended = {q.question: q for q in five_quotes(cast(Any, page))}["How it ended"]
+    assert (ended.text, ended.who) == (said[2], "agent")
+    page.opportunities = [cue | deed | {"answer": "ignored"}]
+    assert five_quotes(cast(Any, page))[3].text == said[1]
+
+
 def test_a_number_that_names_no_second_is_heard_where_it_was_taken_from() -> None:
     turns = [
         {"party": "BA"[i % 2], "start_s": 3.0 * i, "end_s": 3.0 * i + 2.0, "turn_index": i}

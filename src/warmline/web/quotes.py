@@ -118,21 +118,37 @@ def _promised(page: CallPage) -> Row | None:
 def _ended(page: CallPage, promised: Row | None) -> Row | None:
     """Return what the last third of a call says of its end.
 
-    That is whether it is solved; else the last promise or complaint, or what was said after it
-    where that is quoted as the promise; a goodbye only where there is nothing else.
+    That is whether it is solved; else the last promise, complaint or deed of the agent's, or what
+    was said after it where that is quoted as the promise; a goodbye only where there is nothing
+    else.
     """
     late_s = (page.call["duration_s"] or 0.0) * 2 / 3
     late = [m for m in page.moments if m["start_s"] > late_s]
     if solved := [m for m in late if m["kind"] == "resolution"]:
         return solved[-1]
     told = [m for m in late if m["kind"] in _OUTCOMES and _is_whose(m)]
-    last = told[-1] if told else None
+    told += [deed for deed in _deeds(page) if deed["start_s"] > late_s]
+    last = max(told, key=lambda row: row["start_s"], default=None)
     if last and last != promised:
         return last
     full = [turn for turn in page.turns if turn["word_count"] >= _LEAST_WORDS]
     found = _last_words(full, last["start_s"] if last else late_s) or last
     ended = full or page.turns
     return found or (ended[-1] if ended else None)
+
+
+def _deeds(page: CallPage) -> list[Row]:
+    """Return what the agent did about the matter where a feeling had been shown."""
+    return [
+        {
+            "turn_index": cue["answer_turn_index"],
+            "start_s": cue["answer_start_s"],
+            "text": cue["answer_text"],
+            "role": "agent",
+        }
+        for cue in page.opportunities
+        if cue.get("answer") == "problem_solved_only" and cue["answer_text"]
+    ]
 
 
 def _is_whose(moment: Row) -> bool:
