@@ -19,6 +19,7 @@ from support.factories import call, cue
 from support.pages import BASE, FROM_HERE, PASSWORD, SAYS, Served, log_in, serving, text_of
 from support.warehouses import put
 from support.week import day
+from warmline.analysis import rate
 from warmline.web import filters, listing
 from warmline.web.accounts import Role
 from warmline.web.scorecards import forms
@@ -288,6 +289,25 @@ def test_who_said_just_the_phrase_comes_first_and_its_words_are_marked(tmp_path:
     assert "I am <mark>so</mark> <mark>sorry</mark> about it" in page
     assert "simulated" in page[places[0] :].partition("</li>")[0]
     assert marked("So, <i>", "so i") == [("So", True), (", <", False), ("i", True), (">", False)]
+
+
+@pytest.mark.parametrize("asked", [{"queue": "cards"}, {"measure": "unanswered"}])
+def test_the_best_places_of_a_phrase_are_those_of_the_calls_that_are_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, str]
+) -> None:
+    monkeypatch.setattr(listing, "_MOST_HITS", 1)
+    metrics = [rate("answered_rate", None, 0, 1, no_answer="")]
+    felt = cue(0, 0.0, 3.0, "a refund", answer="ignored")
+    better = call("better", says=[("A", 0.0, 3.0, "my refund")])
+    worse = [("A", 0.0, 3.0, "well what I want to ask of you is a refund for all of it")]
+    meant = call("meant", says=worse, queue="cards", metrics=metrics, cues=[felt])
+    put(tmp_path, better, meant)
+    with serving(tmp_path) as served:
+        lead = served.alone()
+        first = text_of(lead.get("/calls", params={"phrase": "refund", "days": "all"}))
+        found = text_of(lead.get("/calls", params={"phrase": "refund", "days": "all"} | asked))
+    assert "my refund" in first and "well what" not in first
+    assert "well what I want" in found and "my refund" not in found
 
 
 def test_a_search_that_cannot_be_made_keeps_the_page_and_what_was_asked(reading: Any) -> None:

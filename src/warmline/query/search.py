@@ -5,7 +5,7 @@ index is the warehouse's own (see `warehouse.marts`); counts for the ranking are
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -144,6 +144,17 @@ class Scope:
 
 
 @dataclass(frozen=True)
+class Among:
+    """Which calls to look in, beyond a scope: a condition on the table `calls`, with its values.
+
+    The program writes the condition; what somebody typed is among the values.
+    """
+
+    sql: str = "true"
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class SearchRequest:
     """The request to the process of a search; days are as ISO 8601 writes them."""
 
@@ -214,10 +225,12 @@ def best_hits(
     scope: Scope | None = None,
     limit: int = 20,
     around: int = 1,
+    among: Among | None = None,
 ) -> tuple[Hit, ...]:
     """Return what `search` does; `stemmer` is a connection that has the extension `fts`.
 
-    The SQL is fixed: nothing that somebody writes is run. Raises QueryError as `search` does.
+    The SQL is fixed: nothing that somebody writes is run. The best are those `among` the calls that
+    it leaves. Raises QueryError as `search` does.
     """
     terms = _terms(con, stemmer, phrase)
     found = {term: number for term, number in terms.items() if number is not None}
@@ -227,7 +240,8 @@ def best_hits(
     first, last = con.execute(_NUMBERS.format(filters=within.filters())).fetchone() or (None, None)
     if first is None:
         return ()
-    looked_for = _Looking(con, phrase, tuple(found.values()), match, within, (first, last))
+    left = among or Among()
+    looked_for = _Looking(con, phrase, tuple(found.values()), match, within, left, (first, last))
     return _with_turns(con, looked_for.best(limit), around)
 
 
@@ -250,19 +264,19 @@ class _Looking:
     term_ids: tuple[int, ...]
     match: Match
     scope: Scope
+    among: Among
     numbers: tuple[int, int]
 
     def best(self, limit: int) -> list[Row]:
         """Return the best candidates; exact search reads as many as it takes to find enough."""
         if self.match is not Match.EXACT:
-            return self.con.execute(self._candidates(limit)).fetchall()
+            return self.con.execute(self._candidates(limit), self.among.values).fetchall()
         count = max(_FIRST_CANDIDATES, limit)
         phrase = literal("phrase", self.phrase)
         while True:
             candidates = self._candidates(count)
-            rows = self.con.execute(
-                _VERBATIM.format(candidates=candidates, phrase=phrase, limit=limit)
-            ).fetchall()
+            sql = _VERBATIM.format(candidates=candidates, phrase=phrase, limit=limit)
+            rows = self.con.execute(sql, self.among.values).fetchall()
             verbatim = [row[:-2] for row in rows if row[-2]]
             if len(verbatim) == limit or not rows or rows[0][-1] < count:
                 return verbatim
@@ -281,7 +295,7 @@ class _Looking:
             postings=" UNION ALL ".join(selects),
             role=f"role = {literal('party', role)}" if role else "true",
             least=1 if self.match is Match.ANY else len(self.term_ids),
-            filters=self.scope.filters(),
+            filters=f"{self.scope.filters()} AND {self.among.sql}",
             limit=limit,
         )
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from warmline.database import stemmer
 from warmline.errors import QueryError
-from warmline.query.search import Hit, Scope, best_hits
+from warmline.query.search import Among, Hit, Scope, best_hits
 from warmline.web.accounts import Right
 from warmline.web.corrections import (
     Condition,
@@ -85,10 +85,8 @@ ORDER BY {order}
 """
 #: Of calls in which a phrase was said: how many agents speak, and whether it can be heard.
 _CALLS_HIT = """
-SELECT call_id, is_simulated, agents, path, redactions
-FROM {calls} WHERE call_id IN $ids AND {where}
+SELECT call_id, is_simulated, agents, path, redactions FROM calls WHERE call_id IN $ids
 """
-_MEASURED = "call_summary INNER JOIN (SELECT call_id, redactions FROM calls) USING (call_id)"
 #: What calls are called, as it is searched.
 _NAMES = "SELECT call_id, lower(call_id) AS name, agent_id FROM calls"
 _SPACED = "SELECT count(*) AS calls FROM calls WHERE contains(call_id, ' ')"
@@ -316,23 +314,25 @@ def _hits(
     """The turns that hold the phrase, of the calls that the filters leave; and these calls."""
     agent = where.values.get("own") or where.values.get("agent")
     scope = Scope(first_day=filters.first, last_day=filters.last, agent=agent)
+    meant = where.sql
+    if where.reads_measures:
+        measured = reader.kept("measured_calls", MEASURED_CALLS)
+        meant = f"calls.call_id IN (SELECT call_id FROM {measured} WHERE {where.sql})"
+    among = Among(meant, where.values)
     try:
         with reader.within_time() as con, stemmer().cursor() as stems:
-            found = best_hits(con, stems, filters.phrase, scope=scope, limit=_MOST_HITS)
+            found = best_hits(
+                con, stems, filters.phrase, scope=scope, limit=_MOST_HITS, among=among
+            )
     except QueryError as e:
         raise QueryError(str(e).split(" (`warmline")[0]) from e
     ids = sorted({hit.call_id for hit in found})
-    sql = _CALLS_HIT.format(calls=_MEASURED if where.reads_measures else "calls", where=where.sql)
-    rows = reader.rows(sql, where.values | {"ids": ids}) if ids else []
+    rows = reader.rows(_CALLS_HIT, {"ids": ids}) if ids else []
     calls = {row["call_id"]: row for row in rows}
     phrase = filters.phrase.casefold()
     # Stems and single words are found, too: whoever said just this comes first.
     ordered = sorted(found, key=lambda hit: phrase not in (hit.turn.text or "").casefold())
-    left = [
-        replace(hit, agent_id=visit.name_of(hit.agent_id), path="")
-        for hit in ordered
-        if hit.call_id in calls
-    ]
+    left = [replace(hit, agent_id=visit.name_of(hit.agent_id), path="") for hit in ordered]
     return left, calls
 
 
