@@ -4,12 +4,14 @@ Import this before Prefect. As a program it is that server: `python night_server
 """
 
 import gc
+import logging
 import os
 import re
 import secrets
 import socket
 import subprocess
 import sys
+from asyncio import CancelledError
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +34,8 @@ _NEEDED = re.compile(
     r"(PREFECT_|PYTHON|XDG_|LC_|LD_|PG|COVERAGE).*"
     r"|PATH|HOME|USER|LOGNAME|LANG|TZ|TMPDIR|VIRTUAL_ENV|DO_NOT_TRACK|NO_PROXY|no_proxy"
 )
+#: What logs the writing of tasks' states.
+_RECORDING = "prefect.server.services.task_run_recorder"
 _ENDING_S = 10.0
 #: The secret of a night's own server begins with it.
 _OWN = "warmline:"
@@ -216,6 +220,15 @@ def _require_answer(url: str) -> None:
         ) from e
 
 
+def loses_something(record: logging.LogRecord) -> bool:
+    """Return false for what Prefect says of a write that its end cuts short and that it repeats.
+
+    It calls that an error, with a traceback, at the end of a night on a busy machine.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, CancelledError) and ", 0 dropped)" in record.getMessage())
+
+
 def _serve(descriptor: int, parent: int) -> None:
     """Be the server, on a socket that is open already, until `parent` ends."""
     from warmline.processes import end_with
@@ -229,6 +242,7 @@ def _serve(descriptor: int, parent: int) -> None:
 
     gc.freeze()
     gc.enable()
+    logging.getLogger(_RECORDING).addFilter(loses_something)
     config = uvicorn.Config(create_app(final=True), log_level="error", lifespan="on")
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 

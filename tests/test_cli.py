@@ -338,6 +338,7 @@ def test_a_request_to_end_interrupts_unless_it_is_ignored(monkeypatch, request_t
     monkeypatch.setattr(cli, "app", lambda: signal.raise_signal(request_to_end))
     before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
     try:
+        signal.signal(request_to_end, signal.SIG_DFL)  # these tests may run under `nohup`, too
         with pytest.raises(KeyboardInterrupt):
             cli.main()
         signal.signal(request_to_end, signal.SIG_IGN)
@@ -360,11 +361,16 @@ def test_an_interrupt_is_one_also_while_the_database_is_at_work(monkeypatch, tmp
             con.execute("SELECT sum(hash(a.range * b.range)) FROM range(100000) a, range(30000) b")
 
     monkeypatch.setattr("warmline.pipeline.failed_calls", counting_for_long)
-    done = warmline("retry", "--landing", tmp_path / "landing")
-    assert done.exit_code == ExitCode.INTERRUPTED
-    assert "interrupted; what was finished is kept" in " ".join(done.output.split())
-    with pytest.raises(KeyboardInterrupt):
-        run._step(run.RunHooks(), "plan", counting_for_long)
+    # A shell has what it runs in the background ignore interrupts, and so these tests with it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        done = warmline("retry", "--landing", tmp_path / "landing")
+        assert done.exit_code == ExitCode.INTERRUPTED
+        assert "interrupted; what was finished is kept" in " ".join(done.output.split())
+        with pytest.raises(KeyboardInterrupt):
+            run._step(run.RunHooks(), "plan", counting_for_long)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_damaged_warehouse_is_called_damaged_with_what_to_do(warehouse, tmp_path):

@@ -1,8 +1,10 @@
 """The Prefect server of a night: it answers its own night alone, and ends when that ends."""
 
+import logging
 import signal
 import subprocess
 import sys
+from asyncio import CancelledError
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -212,6 +214,26 @@ def test_a_block_that_does_not_exist_is_found_before_it_is_needed(tmp_path, pref
     (tmp_path / "warmline.toml").write_text("")
     line = said(nightly("--test-notify", env=prefect_server, cwd=tmp_path))
     assert "night.notify names nobody" in line
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "is_told"),
+    [
+        ("Error flushing 2 events (2 to retry, 0 dropped)", CancelledError(), False),
+        ("Error flushing 2 events (0 to retry, 2 dropped)", CancelledError(), True),
+        ("Error flushing 2 events (2 to retry, 0 dropped)", OSError("disk is full"), True),
+    ],
+)
+def test_a_write_that_is_repeated_is_no_error_of_a_night(
+    tmp_path, monkeypatch, said, error, is_told
+):
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    monkeypatch.syspath_prepend(str(folder("flows")))
+    from night_server import loses_something
+
+    info = (type(error), error, None)
+    record = logging.LogRecord("recorder", logging.ERROR, __file__, 1, said, (), info)
+    assert loses_something(record) is is_told
 
 
 @pytest.mark.parametrize(

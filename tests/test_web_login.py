@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
+from support.browsing import Visitor, needs_chromium
 from support.identity import (
     CLIENT_ID,
     SECRET,
@@ -59,7 +60,6 @@ def provider(running: IdentityProvider, monkeypatch: pytest.MonkeyPatch) -> Iden
     return running
 
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 Serve = Callable[..., Served]
 
 
@@ -481,34 +481,25 @@ def test_users_of_a_provider_are_added_by_their_subject(
     assert without.exit_code == 2 and "login.issuer" in without.output
 
 
-CHROMIUM = Path("/usr/bin/chromium")
-
-
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="no chromium here")
+@needs_chromium
 def test_a_browser_goes_to_the_provider_and_comes_back_logged_in(
-    folder: Path, provider: IdentityProvider, tmp_path: Path
+    visitor: Visitor, folder: Path, provider: IdentityProvider, tmp_path: Path
 ) -> None:
-    from playwright.sync_api import sync_playwright
-
     for left in folder.glob("w.web.sqlite*"):
         left.unlink()
     file = tmp_path / "warmline.toml"
     file.write_text(settings_toml(settings(provider, unknown_role="lead")))
     command = [sys.executable, "-m", "warmline", "serve", "--port", "0", "--settings", str(file)]
     problems: list[str] = []
-    with (
-        subprocess.Popen(
-            [*command, "--warehouse", str(folder / "w.duckdb")], stdout=subprocess.PIPE, text=True
-        ) as process,
-        sync_playwright() as playwright,
-    ):
+    with subprocess.Popen(
+        [*command, "--warehouse", str(folder / "w.duckdb")], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         found = re.search(r"log in: http://127\.0\.0\.1:(\d+)/", process.stdout.readline())
         try:
             assert found
-            browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
             # Another site than the provider's, 127.0.0.1, for cookies and for the policy.
-            page = browser.new_page(base_url=f"http://localhost:{found[1]}")
+            page = visitor.context.browser.new_page(base_url=f"http://localhost:{found[1]}")
             page.on("console", lambda message: problems.append(message.text))
             page.goto("/measures")
             page.get_by_role("button", name="Log in with the account of your organisation").click()
@@ -518,7 +509,7 @@ def test_a_browser_goes_to_the_provider_and_comes_back_logged_in(
             page.wait_for_url("**/login")
             page.goto("/measures")
             assert "/login?next=" in page.url
-            browser.close()
+            page.close()
         finally:
             process.terminate()
     assert problems == []
