@@ -288,7 +288,10 @@ def test_what_the_demo_says_to_type_next_works(demo: Path, installed: Path, tmp_
         if command.startswith("warmline demo"):
             following = re.findall(r"^  (warmline .*)$", done.stdout, re.MULTILINE)
             assert len(following) == 3
-            assert f"warmline serve {WAREHOUSE}" in done.stdout, "which is tried in tests/test_web*"
+            assert f"warmline serve --open {WAREHOUSE}" in done.stdout, (
+                "which is tried in tests/test_web*"
+            )
+            assert "http://127.0.0.1:8750/" in done.stdout
             for line in following:
                 assert shell(line, tmp_path, tmp_path).returncode == 0, line
     done = shell(f"warmline forget --call lost-card {WAREHOUSE}", tmp_path, tmp_path)

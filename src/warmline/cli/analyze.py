@@ -152,6 +152,7 @@ def demo(
 ) -> None:
     """Analyze the simulated sample calls, so that there is something to look at."""
     from warmline.cli.batch import exit_code, print_run, run_shown
+    from warmline.cli.serve import PORT
     from warmline.run import RunRequest
 
     places, chosen = Places(to / "landing", to / "warehouse.duckdb"), settings_from(settings)
@@ -159,7 +160,8 @@ def demo(
     result = run_shown(RunRequest((folder("audio") / "samples",), chosen, places))
     print_run(result, places, as_json=False)
     place = shlex.quote(str(places.warehouse))
-    typer.echo(f"\nin a browser, with sound: warmline serve --warehouse {place}")
+    typer.echo(f"\nin a browser, with sound: warmline serve --open --warehouse {place}")
+    typer.echo(f"which then has the calls at http://127.0.0.1:{PORT}/")
     raise typer.Exit(exit_code(result))
 
 

@@ -33,6 +33,8 @@ _NEEDED = (
     *("alembic", "authlib", "av", "babel", "cryptography", "httpx2"),
     *("itsdangerous", "jinja2", "joserfc", "sqlalchemy", "starlette", "uvicorn"),
 )
+#: Where the pages are, unless another port is chosen.
+PORT = 8750
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -44,7 +46,7 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")
-    ] = 8750,
+    ] = PORT,
     opens: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in your browser.")
     ] = False,
