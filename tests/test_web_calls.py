@@ -22,6 +22,7 @@ from support.week import day
 from warmline.analysis import rate
 from warmline.web import filters, listing
 from warmline.web.accounts import Role
+from warmline.web.corrections import is_overruled
 from warmline.web.scorecards import forms
 from warmline.web.site import marked
 from warmline.web.store import audit
@@ -48,6 +49,26 @@ def test_the_worst_unanswered_feelings_are_one_click_from_the_first_page(served:
     assert order[-1] == "ann-1" and "bob-1" in order, "what is wrong stands at the end"
     researcher = served.logged_in(Role.RESEARCHER).get("/feelings").text
     assert ">ann<" not in researcher and "data-clip " not in researcher
+
+
+@pytest.mark.parametrize(
+    ("verdict", "should_be", "is_last"),
+    [
+        ("wrong", "no_cue", True),
+        ("wrong", "affective", True),
+        ("wrong", "anger_frustration+cognitive", True),
+        ("wrong", "ignored, no_answer", True),
+        ("wrong", None, True),
+        ("wrong", "anger_frustration", False),
+        ("wrong", "anger_frustration+dismissed, problem_solved_only", False),
+        ("disputed", "affective", False),
+        ("right", None, False),
+    ],
+)
+def test_a_feeling_by_another_name_is_still_unanswered(
+    verdict: str, should_be: str | None, is_last: bool
+) -> None:
+    assert is_overruled({"verdict": verdict, "should_be": should_be}) is is_last
 
 
 def test_the_days_that_a_list_begins_with_are_those_of_the_calls_it_shows(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from warmline.query.reviews import CUE_ANSWERS
+from warmline.query.reviews import ANSWERS, BOTH, CUE_ANSWERS, FEELINGS
 from warmline.web.site import Visit
 from warmline.web.store import comments
 from warmline.web.warehouse import Reader, Row
@@ -17,6 +17,8 @@ WHERE subject = 'cue' AND call_id IN $ids
 """
 
 
+#: What may be true of a feeling that was left unanswered: which it was, and what became of it.
+_LEFT = {*FEELINGS, *ANSWERS} - {"attentive", "affective", "cognitive"}
 #: By how much people who listened change the counts of an answered rate, group by group.
 _CORRECTIONS = """
 WITH said AS (  -- of a feeling and an answer, the answer changes the counts
@@ -114,6 +116,17 @@ def _verdicts(reader: Reader, rows: list[Row]) -> dict[tuple[str, int], Row]:
         return {}
     found = reader.rows(_REVIEWED, {"ids": ids})
     return {(row["call_id"], row["opportunity_index"]): row for row in found}
+
+
+def is_overruled(said: Row | None) -> bool:
+    """Return whether listeners say that a feeling was not left unanswered.
+
+    Another name for the feeling, or another way of leaving it unanswered, does not say so.
+    """
+    if said is None or said["verdict"] != "wrong":
+        return False
+    told = (said["should_be"] or "").split(", ")
+    return not all(part in _LEFT for truth in told for part in truth.split(BOTH))
 
 
 def uncorrected_feelings(reader: Reader, rows: list[Row]) -> Counter[str]:

@@ -197,13 +197,14 @@ def filters_of(
         raise QueryError(f"sort: one of {', '.join(SORTS)}, with - before it the other way round")
     first, last = _day(visit, "from"), _day(visit, "to")
     all_days = visit.asked("days") == "all" and not (first or last)
-    is_usual = not (first or last or all_days)
+    where = condition(visit, reader, Filters(simulated=asked["simulated"]))
+    extent = reader.kept("call_extent", CALL_EXTENT)
+    newest = reader.value(f"SELECT max(last) FROM {extent} WHERE {where.sql}", where.values)
+    since = newest - timedelta(days=usual_days - 1) if newest else None
+    # Whoever comes back to a list has a link with its days.
+    is_usual = not all_days and (first, last) in ((None, None), (since, newest))
     if is_usual:
-        where = condition(visit, reader, Filters(simulated=asked["simulated"]))
-        extent = reader.kept("call_extent", CALL_EXTENT)
-        last = reader.value(f"SELECT max(last) FROM {extent} WHERE {where.sql}", where.values)
-        first = last - timedelta(days=usual_days - 1) if last else None
-        all_days = last is None
+        first, last, all_days = since, newest, newest is None
     return Filters(
         **asked, first=first, last=last, all_days=all_days, path=path, days_are_usual=is_usual
     )

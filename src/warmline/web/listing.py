@@ -13,6 +13,7 @@ from warmline.web.corrections import (
     Condition,
     corrected_rows,
     corrections,
+    is_overruled,
     missed_feelings,
     uncorrected_feelings,
     verdicts,
@@ -266,7 +267,10 @@ def list_unanswered(visit: Visit) -> Response:
         sql = _UNANSWERED.format(calls=calls, where=where.sql, order=order, rows=_MOST_FEELINGS + 1)
         rows = with_moments(reader, reader.rows(sql, where.values))
         said = verdicts(visit, reader, rows)
-        shown = sorted(rows[:_MOST_FEELINGS], key=lambda row: _is_overruled(row, said))
+        shown = sorted(
+            rows[:_MOST_FEELINGS],
+            key=lambda row: is_overruled(said.get((row["call_id"], row["opportunity_index"]))),
+        )
         shown_page = visit.page(
             "feelings.html",
             reader,
@@ -282,11 +286,6 @@ def list_unanswered(visit: Visit) -> Response:
             choices=_choices(visit, reader, filters),
         )
         return keep_kind(visit, shown_page)
-
-
-def _is_overruled(row: Row, said: dict[tuple[str, int], Row]) -> bool:
-    """Return whether listeners say that a row of the ledger is wrong."""
-    return said.get((row["call_id"], row["opportunity_index"]), {}).get("verdict") == "wrong"
 
 
 def _named_so(visit: Visit, reader: Reader, filters: Filters) -> list[str]:
