@@ -39,13 +39,15 @@ CONTENDERS = ("ours", "ours-words", "ours-fast", "plain", "whisperx")
 PARTIES = {"caller": ("A", "customer"), "agent": ("B", "agent")}
 HERE = Path(__file__).parent
 # What the libraries of the contenders read: oneDNN's own limit (PyTorch and CTranslate2 each have a
-# copy of it), those of PyTorch's and CTranslate2's other code, and that of MKL.
+# copy of it), those of PyTorch's and CTranslate2's other code, that of MKL, and that of FBGEMM, by
+# which PyTorch multiplies in 8 bits.
 LIMITS = {
     "avx2": {
         "ONEDNN_MAX_CPU_ISA": "AVX2",
         "ATEN_CPU_CAPABILITY": "avx2",
         "CT2_FORCE_CPU_ISA": "AVX2",
         "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "FBGEMM_ENABLE_INSTRUCTIONS": "AVX2",
     }
 }
 _STAGE_SECONDS = "SELECT stage, sum(seconds) FROM stage_keys GROUP BY ALL ORDER BY 2 DESC"
