@@ -276,7 +276,7 @@ def take_the_report_along(visitor: Visitor, page: Any, file: Path) -> None:
     """Save it as a file that opens without a network, and print it."""
     page.get_by_role("link", name="Report").click()
     assert page.get_by_role("button", name="One file without personal data").is_disabled()
-    assert "a file without names needs 5 calls of " in page.locator("#no-file").inner_text()
+    assert "A file without names needs 5 calls of " in page.locator("#no-file").inner_text()
     put(visitor.folder, *(call(f"c{i}", agent_id=f"a{i}", started_at=day(17)) for i in range(3)))
     page.goto("/report")
     page.get_by_role("heading", name="Report").wait_for()

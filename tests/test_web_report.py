@@ -20,7 +20,7 @@ def test_the_file_is_off_with_its_reason_where_it_would_be_about_people(
 ) -> None:
     page = programme.lea.get("/report?agent=agent-1&days=all").text
     assert "/report.html" not in page and "disabled aria-describedby" in page
-    assert "a file without names needs 5 calls of 2 agents" in page and "remove a filter" in page
+    assert "A file without names needs 5 calls of 2 agents" in page and "remove a filter" in page
     few = text_of(programme.lea.get("/report?from=2000-01-01&to=2000-01-02"))
     assert "remove a filter" not in few
     assert "/report.html" in programme.lea.get("/report?days=all").text
@@ -98,7 +98,7 @@ def test_the_file_of_a_report_has_no_group_that_is_one_agent(tmp_path: Path) -> 
         assert "billing" in named.text, "nobody else's calls are among them"
         assert "queue: bills" in text_of(named).replace(" : ", ": "), "it says what it is of"
         alone = lead.get("/report.html", params=days | {"queue": "cards"})
-        assert alone.status_code == 422 and "6 calls of 1 agent" in alone.text
+        assert alone.status_code == 422 and "calls: 6, agents: 1" in alone.text
         few = lead.get("/report.html", params=days | {"queue": "night"})
         assert few.status_code == 422 and "3 calls of 0 agents" in few.text
         words = lead.get("/report", params={"phrase": "hello"})

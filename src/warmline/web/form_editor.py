@@ -167,9 +167,7 @@ def _as_toml(title: str, visit: Visit, before: Form | None, measures: Mapping[st
         order = _number(visit, f"order.{n}", float(n + 1))
         section = _written(visit.asked(f"section.{n}"))
         if not section:
-            if not lines:
-                raise FieldError(f"section.{n}", "say which section the first question is in")
-            section = lines[-1].section
+            section = lines[-1].section if lines else title
         parts = [
             f"id = {_quoted(name)}",
             f"text = {_quoted(text)}",

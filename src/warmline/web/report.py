@@ -302,12 +302,12 @@ def _too_few(report: Report, fewest: int) -> str | None:
     if not report.filters.agent and (now is None or _is_told(now, fewest)):
         return None
     calls, agents = (now["calls"], now["agents"]) if now else (0, 0)
-    these = f"these are {calls} calls of {agents} {'agent' if agents == 1 else 'agents'}"
+    these = f"there are too few (calls: {calls}, agents: {agents})"
     enough = f"{SMALLEST_CELL} calls of {max(fewest, 2)} agents"
-    needed = f"a file without names needs {enough}, or it would be"
+    needed = f"A file without names needs {enough}, or it would be"
     narrower = [name for name, _, _ in report.filters.active() if name != "days"]
     advice = "remove a filter" if narrower else "choose more days"
-    return f"{these}: {needed} about people; {advice}, or print the page instead"
+    return f"{these}. {needed} about people; {advice}, or print the page instead"
 
 
 def _is_told(row: Row, fewest: int) -> bool:

@@ -33,7 +33,7 @@
   const silences = all("[data-silence]").map((el) => [Number(el.dataset.t), Number(el.dataset.end)]);
   const rates = [0.75, 1, 1.25, 1.5, 2];
   let chosen = null, skips = false, loops = false, current = null, played = 0, before = null;
-  let until = null, places = [];  // where what is heard ends; what is heard after it
+  let since = 0, until = null, places = [];  // where what is heard begins and ends; what comes then
   let run = null;  // what passages are heard for: a place, the key h, all; none, the call itself
   let begun = () => {}, quiet = () => {};  // what is told of each passage that begins; of the end
   let aimed = null, asked = null;  // where a seek goes; the feeling that was asked for last
@@ -43,10 +43,13 @@
   const say = (text) => { if (stopped && stopped.textContent !== text) stopped.textContent = text; };
   const control = (name) => document.querySelector(`[data-do="${name}"]`);
 
-  function hear(list, why) {  // passages of the call, one after the other; then it is silent again
+  // Passages of the call, one after the other; then it is silent again. What two share is heard once.
+  function hear(list, why, heard = null) {
     const [place, ...rest] = list;
     if (!place) return;
-    seek(Number(place.dataset.from), true);
+    const from = Number(place.dataset.from), goesOn = heard && from >= heard[0] && from < heard[1];
+    seek(goesOn ? Math.min(heard[1], Number(place.dataset.stop)) : from, true);
+    since = goesOn ? heard[0] : from;
     if (!sound) {
       const turn = turnAt(Number(place.dataset.t));
       if (turn) reveal(turn.el, "nearest");
@@ -133,7 +136,7 @@
       }
       const stretch = loops && (chosen || (current && [current.start, current.end]));
       if (until !== null && aimed === null && t >= until && !loops) {
-        if (places.length) hear(places, run);
+        if (places.length) hear(places, run, [since, until]);
         else {
           until = run = null;
           sound.pause();
