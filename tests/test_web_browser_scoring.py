@@ -292,3 +292,25 @@ def take_the_report_along(visitor: Visitor, page: Any, file: Path) -> None:
     assert page.get_by_role("heading", name="What customers say").is_visible()
     assert not page.locator(".top").is_visible()
     assert page.pdf()[:5] == b"%PDF-"
+
+
+def test_what_two_places_share_is_heard_once(visitor: Visitor) -> None:
+    page = visitor.page()
+    page.goto("/call/score?id=bob-1&form=conversation")
+    page.evaluate(
+        """() => {
+            const places = [...document.querySelectorAll('.hear-it[data-stop]')].slice(0, 2);
+            const spans = [[1, 2], [1.5, 3.5]], sound = document.getElementById('sound');
+            places.forEach((place, i) => [place.dataset.from, place.dataset.stop] = spans[i]);
+            for (const other of document.querySelectorAll('.hear-it[data-stop]'))
+                if (!places.includes(other)) other.remove();
+            window.begun = [];
+            sound.addEventListener('seeking', () => window.begun.push(sound.currentTime));
+        }"""
+    )
+    page.get_by_role("button", name="Hear what was found").click()
+    until(page, "!document.getElementById('sound').paused")
+    until(page, "document.getElementById('sound').paused")
+    first, second = page.evaluate("window.begun.slice(-2)")
+    assert abs(first - 1) < 0.2 and 1.9 < second < 3, "and not from 1.5 on"
+    assert visitor.problems == []
