@@ -20,7 +20,7 @@ from whisper.decoding import DecodingResult, DecodingTask, TokenDecoder
 from whisper.model import Whisper
 from whisper.tokenizer import Tokenizer
 
-from warmline.models.products import can_be_in_8_bits, product_in_8_bits, product_with
+from warmline.models.engines import product_with
 from warmline.words.vocabulary import Bias
 
 
@@ -40,9 +40,7 @@ class Sayable:
     """The tokens that may be said in a language, and how probable each is to come next.
 
     Nothing is computed for letters of other scripts. Signs and notes that Whisper is not to write
-    have only their part in the probability of words. In float32 on a CPU all tokens are compared in
-    8 bits, and the likely ones computed again in full: it takes a third of the time, and the words
-    are the same.
+    have only their part in the probability of words.
     """
 
     def __init__(self, model: Whisper, tokenizer: Tokenizer, suppressed: Sequence[int]) -> None:
@@ -51,11 +49,7 @@ class Sayable:
         said = [token for token in range(tokenizer.eot) if token not in never]
         embedding = model.decoder.token_embedding.weight
         self._tokens = torch.tensor([*said, tokenizer.eot, *signs], device=embedding.device)
-        is_rough = can_be_in_8_bits(embedding)
-        self._logits_after = (product_in_8_bits if is_rough else product_with)(
-            embedding[self._tokens]
-        )
-        self._exact = embedding if is_rough else None  # from which the likely ones are made again
+        self._logits_after = product_with(embedding[self._tokens])
         self._text = len(said)
         blank = {*tokenizer.encode(" "), tokenizer.eot}
         self._blank = [i for i, t in enumerate([*said, tokenizer.eot]) if t in blank]
@@ -75,40 +69,30 @@ class Sayable:
         """
         logits = self._logits_after(states)
         added = [None] * len(logits) if raised is None else torch.split(raised, _ROWS_AT_ONCE)
-        parts = (torch.split(x, _ROWS_AT_ONCE) for x in (states, logits))
         some = [
-            self._best_of(own, found.float(), count, extra, is_first)
-            for own, found, extra in zip(*parts, added, strict=False)
+            self._best_of(own.float(), count, extra, is_first)
+            for own, extra in zip(torch.split(logits, _ROWS_AT_ONCE), added, strict=False)
         ]
         return Candidates(*map(torch.cat, zip(*some, strict=True)))
 
     def _best_of(
-        self, states: Tensor, logits: Tensor, count: int, raised: Tensor | None, is_first: bool
+        self, logits: Tensor, count: int, raised: Tensor | None, is_first: bool
     ) -> Candidates:
         text, past = self._text, self._text + 1
-        if self._exact is not None:
-            about = _largest(_with(raised, logits[:, :past]), count + _MORE_EXACT)
-            weights = self._exact[self._tokens[about]]
-            logits.scatter_(1, about, (weights @ states[..., None])[..., 0])
         highest = logits.amax(-1, keepdim=True)
         likely = (logits - highest).exp_()
         of_text = likely[:, :text].sum(-1, keepdim=True) + likely[:, past:].sum(-1, keepdim=True)
         if is_first:
             likely[:, self._blank], logits[:, self._blank] = 0, -math.inf
         of_all = likely[:, :text].sum(-1, keepdim=True) + likely[:, text:past]
-        scores = _with(raised, logits[:, :past])
+        scores = logits[:, :past] if raised is None else logits[:, :past] + raised
         at = _largest(scores, count)
         logprobs = scores.gather(1, at) - highest - of_all.log()
         return Candidates(self._tokens[at], logprobs, likely.gather(1, at) / of_text)
 
 
 _ROWS_AT_ONCE = 5  # their numbers fit into a core's cache
-_MORE_EXACT = 32  # tokens computed in full, beside as many as are asked for
 _BLOCK = 64
-
-
-def _with(raised: Tensor | None, logits: Tensor) -> Tensor:
-    return logits if raised is None else logits + raised
 
 
 def _largest(scores: Tensor, count: int) -> Tensor:

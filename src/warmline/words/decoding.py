@@ -12,7 +12,6 @@ This module imports torch: it is loaded with the recogniser's first batch.
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -180,15 +179,6 @@ class _Sound:
                 del kept[window]
 
 
-@lru_cache(maxsize=1)
-def _sayable(model: Whisper, language: str | None, suppressed: tuple[int, ...]) -> Sayable:
-    """Return what may be said, kept for the next batch: it takes as long as a few steps."""
-    tokenizer = get_tokenizer(
-        model.is_multilingual, num_languages=model.num_languages, language=language
-    )
-    return Sayable(model, tokenizer, suppressed)
-
-
 class _EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
     """Takes features where Whisper's takes mel spectrograms, and many windows with many beams."""
 
@@ -197,7 +187,7 @@ class _EncodedDecodingTask(DecodingTask):  # type: ignore[misc]
     ) -> None:
         super().__init__(model, options)
         self._sound = sound
-        self._sayable = _sayable(model, options.language, self._get_suppress_tokens())
+        self._sayable = Sayable(model, self.tokenizer, self._get_suppress_tokens())
         self.decoder = BeamSearch(self, bias, self._sayable)
         self.trace = _Trace(model, self.sample_begin)
         rows = len(sound.windows) * self.n_group
