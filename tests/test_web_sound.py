@@ -96,7 +96,8 @@ def joined(wav: Wav, *between: int) -> bytes:
     async def read() -> bytes:
         return b"".join([block async for block in wav.blocks(*between)])
 
-    return asyncio.run(read())
+    with ThreadPoolExecutor(1) as apart:  # in the browser's process a loop runs already
+        return apart.submit(asyncio.run, read()).result()
 
 
 def test_what_a_player_takes_in_advance_is_paced_and_what_it_asks_for_is_not(
