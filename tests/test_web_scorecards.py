@@ -438,27 +438,15 @@ def test_an_evaluation_is_a_row_of_the_warehouse_in_every_version(programme: Pro
     assert kept() == both, "what was filled in before there were rows of it becomes some"
     put(programme.folder)
     assert kept() == both and check_warehouse(programme.served.site.warehouse.path)
-    (score,) = [
-        row
-        for row in ask_named(
-            programme.served.site.warehouse.path, "scores_by_agent", {"agent": "ann", "since": None}
-        ).rows
-        if row[1] == "conversation"
-    ]
-    others = ask(
-        programme.served.site.warehouse.path,
-        "SELECT score FROM evaluation_detail WHERE is_current AND calibration_id IS NULL"
-        " AND agent_id = 'ann' AND form = 'conversation'",
-    ).rows  # those of other tests of this programme are among them
-    assert (1.0,) in others and score[2] == len(others)
-    assert score[0] == "ann" and score[5] == pytest.approx(sum(s for (s,) in others) / len(others))
-    (greeted,) = [
-        row
-        for row in ask_named(
-            programme.served.site.warehouse.path, "scores_by_question", {"since": None}
-        ).rows
-        if row[2] == "greeted"
-    ]
+    at = programme.served.site.warehouse.path
+    scores = ask_named(at, "scores_by_agent", {"agent": "ann", "since": None}).rows
+    (score,) = [row for row in scores if row[1] == "conversation"]
+    counted = "is_current AND calibration_id IS NULL AND agent_id = 'ann' AND form = 'conversation'"
+    each = [row[0] for row in ask(at, f"SELECT score FROM evaluation_detail WHERE {counted}").rows]
+    assert score[0] == "ann" and 1.0 in each, "beside those of other tests"
+    assert (score[2], score[5]) == (len(each), pytest.approx(sum(each) / len(each)))
+    scores = ask_named(at, "scores_by_question", {"since": None}).rows
+    (greeted,) = [row for row in scores if row[2] == "greeted"]
     assert greeted[4] >= 1, "the version that counts says yes"
 
 
