@@ -19,11 +19,10 @@ from warmline.query.questions import ask
 if TYPE_CHECKING:
     from warmline.landing.feedback import Review
 
-#: What a cue's answer can be, in the words of the ledger; `no_cue` says that there was no cue.
-ANSWERS = (
-    *("ignored", "dismissed", "minimal_acknowledgement", "problem_solved_only"),
-    *("attentive", "affective", "cognitive"),
-)
+#: What leaves a feeling unanswered, in the words of the ledger.
+UNANSWERED = ("ignored", "dismissed", "minimal_acknowledgement", "problem_solved_only")
+#: What a cue's answer can be; `no_cue` says that there was no cue.
+ANSWERS = (*UNANSWERED, "attentive", "affective", "cognitive")
 NO_CUE, NO_ANSWER = "no_cue", "no_answer"
 #: What a person may say became of a cue: these change the counts of an answered rate.
 CUE_ANSWERS = (*ANSWERS, NO_ANSWER, NO_CUE)

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from warmline.query.reviews import ANSWERS, BOTH, CUE_ANSWERS, FEELINGS
+from warmline.query.reviews import BOTH, CUE_ANSWERS, FEELINGS, UNANSWERED
 from warmline.web.site import Visit
 from warmline.web.store import comments
 from warmline.web.warehouse import Reader, Row
@@ -18,7 +18,7 @@ WHERE subject = 'cue' AND call_id IN $ids
 
 
 #: What may be true of a feeling that was left unanswered: which it was, and what became of it.
-_LEFT = {*FEELINGS, *ANSWERS} - {"attentive", "affective", "cognitive"}
+_LEFT = {*FEELINGS, *UNANSWERED}
 #: By how much people who listened change the counts of an answered rate, group by group.
 _CORRECTIONS = """
 WITH said AS (  -- of a feeling and an answer, the answer changes the counts
