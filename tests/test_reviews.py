@@ -207,6 +207,16 @@ def test_a_damaged_review_is_said_and_stops_nothing(folder: Path) -> None:
             lambda w, f: review_cue(w, f, "c1", 3.0, replace(WRONG, should_be=None)),
             "needs to say what is true instead: --should-be ignored",
         ),
+        (
+            lambda w, f: review_cue(w, f, "c1", 3.0, replace(WRONG, should_be="ignored")),
+            r"that is what the machine found \(\w+, ignored\): mark it right",
+        ),
+        (
+            lambda w, f: review_metric(
+                w, f, "c1", "offers", "agent", replace(WRONG, should_be="2")
+            ),
+            r"that is what the machine found \(2\.0\): mark it right",
+        ),
         (lambda w, f: Judgement("kim", Verdict.WRONG, " "), "needs a reason"),
         (lambda w, f: Judgement(" ", Verdict.RIGHT), "needs the name of the reviewer"),
         (lambda w, f: Judgement("kim", Verdict.RIGHT, should_be="x"), "needs no --should-be"),

@@ -38,6 +38,7 @@ CANNOT_BE_KNOWN = "cannot_be_known"
 #: Joins another feeling and what became of it: `sadness_disappointment+affective`.
 BOTH = "+"
 _NEAR_S = 1.0
+_AS_FOUND = "that is what the machine found ({}): mark it right, or say what it should be instead"
 
 _CUES = """
 SELECT kind, start_s, end_s, coalesce(answer, 'no_answer') AS answer
@@ -107,6 +108,8 @@ def review_cue(
             f"{call.call_id}: no cue begins at {at_s:g} s (those of the ledger: {there})"
         )
     kind, start, end, answer = min(near, key=lambda cue: abs(cue[1] - at_s))
+    if judgement.should_be and {*judgement.should_be.split(BOTH)} <= {kind, answer}:
+        raise QueryError(_AS_FOUND.format(f"{kind}, {answer}"))
     found = _Subject("cue", kind, None, start, end, answer)
     return _judged(warehouse, landing_dir, call, found, judgement)
 
@@ -133,7 +136,10 @@ def review_metric(
         roles = ", ".join(of_role or "the call" for of_role, _ in values)
         told = f"it is there of: {roles}; say --role" if values else "no measure of that name"
         raise QueryError(f"{call.call_id}: {name} of {role or 'the call'}: {told}")
-    found = _Subject("metric", name, role, None, None, fitting[0])
+    truth, value = judgement.should_be, fitting[0]
+    if truth and truth != CANNOT_BE_KNOWN and value is not None and float(truth) == float(value):
+        raise QueryError(_AS_FOUND.format(value))
+    found = _Subject("metric", name, role, None, None, value)
     return _judged(warehouse, landing_dir, call, found, judgement)
 
 
