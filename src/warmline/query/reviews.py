@@ -38,7 +38,6 @@ CANNOT_BE_KNOWN = "cannot_be_known"
 #: Joins another feeling and what became of it: `sadness_disappointment+affective`.
 BOTH = "+"
 _NEAR_S = 1.0
-_AS_FOUND = "that is what the machine found ({}): mark it right, or say what it should be instead"
 
 _CUES = """
 SELECT kind, start_s, end_s, coalesce(answer, 'no_answer') AS answer
@@ -109,7 +108,7 @@ def review_cue(
         )
     kind, start, end, answer = min(near, key=lambda cue: abs(cue[1] - at_s))
     if judgement.should_be and {*judgement.should_be.split(BOTH)} <= {kind, answer}:
-        raise QueryError(_AS_FOUND.format(f"{kind}, {answer}"))
+        raise _no_correction(f"{kind}, {answer}")
     found = _Subject("cue", kind, None, start, end, answer)
     return _judged(warehouse, landing_dir, call, found, judgement)
 
@@ -138,9 +137,16 @@ def review_metric(
         raise QueryError(f"{call.call_id}: {name} of {role or 'the call'}: {told}")
     truth, value = judgement.should_be, fitting[0]
     if truth and truth != CANNOT_BE_KNOWN and value is not None and float(truth) == float(value):
-        raise QueryError(_AS_FOUND.format(value))
+        raise _no_correction(value)
     found = _Subject("metric", name, role, None, None, value)
     return _judged(warehouse, landing_dir, call, found, judgement)
+
+
+def _no_correction(found: str) -> QueryError:
+    """Return the error of a verdict of wrong that says what the machine says."""
+    return QueryError(
+        f"that is what the machine found ({found}): mark it right, or say what it should be instead"
+    )
 
 
 def all_reviews(landing_dir: Path) -> "Iterator[Review]":
