@@ -198,7 +198,10 @@ def test_what_was_found_is_taken_over_only_by_a_person_and_is_kept_as_that(tmp_p
         shown = text_of(rea.get(saved.headers["location"]))
         table = lead.get("/scores.csv").text
         corrected = sent | {"answered": "yes", ".why": "she does at 0:12"}
-        rea.post("/call/score", data=corrected, headers=FROM_HERE)
+        for who, seconds in ((rea, "42"), (lead, "100")):
+            who.post("/call/played", data={"id": "ann-1", "seconds": seconds}, headers=FROM_HERE)
+        saved = rea.post("/call/score", data=corrected, headers=FROM_HERE)
+        heard = text_of(lead.get(saved.headers["location"]))
         again = lead.get("/scores.csv").text
         found = ask(tmp_path / "w.duckdb", "FROM evaluation_answers ORDER BY ALL").rows
         names = ask(tmp_path / "w.duckdb", "FROM evaluation_answers LIMIT 1").columns
@@ -213,6 +216,7 @@ def test_what_was_found_is_taken_over_only_by_a_person_and_is_kept_as_that(tmp_p
         not in page.partition('<form method="post" action="/call/score"')[2].partition("</form>")[0]
     ), "nothing is filled in"
     assert shown.count("as the machine found, taken over") == 1, "where it is what was found"
+    assert "Nothing of the call had been played" in shown and "0:42 of sound had been" in heard
     header, *rows = [line.split(",") for line in table.splitlines()]
     at = header.index("is_taken_over")
     assert [row[at] for row in rows] == ["True", "False", "False"]

@@ -1,6 +1,7 @@
 """What becomes of evaluations: who was evaluated answers, a lead decides, all of it is exported."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -29,7 +30,7 @@ from warmline.web.scorecards import (
     require_complete,
 )
 from warmline.web.site import FieldError, RefusedError, Table, Visit, table_file, workbook_file
-from warmline.web.store import assignments, dispute_steps, evaluations, now
+from warmline.web.store import assignments, audit, dispute_steps, evaluations, now
 from warmline.web.warehouse import Reader, Row
 
 ACKNOWLEDGED, APPEALED, UPHELD, OVERTURNED = "acknowledged", "appealed", "upheld", "overturned"
@@ -37,6 +38,7 @@ STEPS = (ACKNOWLEDGED, APPEALED, UPHELD, OVERTURNED)
 #: Which answers of the one who was evaluated may follow a status.
 ANSWERS_AFTER = {"final": (ACKNOWLEDGED, APPEALED), ACKNOWLEDGED: (APPEALED,)}
 _LONGEST_TEXT = 4000
+_TOLD_WITHIN = timedelta(seconds=10)
 _MOST_LAST = 10
 _NONE = "there is no such evaluation, or it is not one that you may see"
 
@@ -76,11 +78,27 @@ def show_evaluation(visit: Visit) -> Response:
             may_decide=is_newest and visit.user.may(Right.LEAD) and found.status == APPEALED,
             is_own=is_own,
             silent=silent_calls(visit, reader, [call.call_id]),
+            played_s=_played_s(visit, call.landing_key, shown),
             place=place_in_list(visit, reader, call.call_id) if is_own else None,
             next_call=_next_call(visit, reader, call) if is_own else None,
             other_leads=_other_leads(visit, found, page.call["agent_id"]),
             uncorrectable=_why_uncorrectable(visit, found),
         )
+
+
+def _played_s(visit: Visit, landing_key: str, version: Row) -> float:
+    """Return how many seconds of the call had been played to who scored it, by then.
+
+    A browser tells what it has played when a page is left, which is when a score is saved.
+    """
+    played = sa.select(sa.func.sum(audit.c.seconds).label("played_s")).where(
+        audit.c.landing_key == landing_key,
+        audit.c.user_name == version["user_name"],
+        audit.c.action == "played",
+        audit.c.at < version["at"] + _TOLD_WITHIN,
+    )
+    (row,) = visit.site.store.read(played)
+    return float(row["played_s"] or 0.0)
 
 
 def answer_evaluation(visit: Visit) -> Response:
