@@ -27,6 +27,7 @@ from warmline.models.catalogue import (
     faster_whisper_name,
     whisper_name,
 )
+from warmline.models.products import FEW_ROWS, MANY_ROWS, computes_int8, in_8_bits, lay_out
 from warmline.models.store import ModelStore
 from warmline.processes import give_memory_back, wait_passively
 from warmline.settings import Settings
@@ -160,7 +161,7 @@ class Engines:
         """Return the openai-whisper model of this name (`base`), ready for word timestamps.
 
         `precision` is `float32`, `bfloat16` or `int8` (its linear layers in 8 bits) on the CPU; a
-        GPU always runs it in float16.
+        GPU always runs it in float16. Raises `ModelError` also for `int8` on another CPU than x86.
         """
         chosen = "float16" if self.device.type == "cuda" else precision
         return self._once(f"whisper {name} {chosen}", lambda: self._load_whisper(name, chosen))
@@ -249,6 +250,11 @@ class Engines:
         import torch
         import whisper
 
+        if precision == "int8" and not computes_int8():
+            raise ModelError(
+                "words.precision: int8 is only for x86 processors; set it to auto or float32"
+            )
+
         # The file's weights, in float16, are read where they lie: no second copy is made of them.
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         model = whisper.model.Whisper(whisper.model.ModelDimensions(**checkpoint["dims"]))
@@ -257,11 +263,11 @@ class Engines:
         model.eval().requires_grad_(False)
         _in_precision(model, getattr(torch, "float32" if precision == "int8" else precision))
         if precision == "int8":
-            return _in_8_bits(model)
+            in_8_bits(model, but_not=_WITH_OUTLIERS)
         if precision == "bfloat16":
             _attend_in_blocks(model)
-            _lay_out(model.encoder, _MANY_ROWS)
-            _lay_out(model.decoder, _FEW_ROWS, but_not=_OF_SOUND)
+            lay_out(model.encoder, MANY_ROWS)
+        lay_out(model.decoder, FEW_ROWS, but_not=_OF_SOUND)
         return model.to(self.device)
 
     def _load_faster_whisper(self, name: str, compute_type: str) -> "BatchedInferencePipeline":
@@ -366,7 +372,7 @@ class Engines:
 
         number = self._reading_number()
         reader = ReadingEncoder(weights, tokenizer, config, adapter, self.device, number)
-        _lay_out(reader.network, _MANY_ROWS)
+        self._lay_out_for_reading(reader.network)
         return reader
 
     def _load_many_languages_encoder(self, adapter: "Path | None") -> "ManyLanguagesEncoder":
@@ -375,8 +381,14 @@ class Engines:
         from warmline.language.encoders import ManyLanguagesEncoder
 
         reader = ManyLanguagesEncoder(file, adapter, self.device, self._reading_number())
-        _lay_out(reader.network, _MANY_ROWS)
+        self._lay_out_for_reading(reader.network)
         return reader
+
+    def _lay_out_for_reading(self, network: "torch.nn.Module") -> None:
+        import torch
+
+        if self._reading_number() == torch.bfloat16:  # in float32 there is nothing to gain
+            lay_out(network, MANY_ROWS)
 
     def _reading_number(self) -> "torch.dtype":
         """Return the number format in which texts are read on this machine."""
@@ -521,80 +533,7 @@ def _bfloat16_attention(
     return heard.transpose(1, 2).flatten(-2), None
 
 
-_FEW_ROWS = 40  # texts that are read together: those of eight windows
-_MANY_ROWS = 2048  # words of texts that are read together, or frames of a window
 _OF_SOUND = ("cross_attn.key", "cross_attn.value")  # which multiply thousands of rows
-
-
-def _lay_out(network: "torch.nn.Module", rows: int, *, but_not: tuple[str, ...] = ()) -> None:
-    """Have the products of linear layers take weights that are laid out for them, once."""
-    import torch
-
-    for name, layer in network.named_modules():
-        if (
-            isinstance(layer, torch.nn.Linear)
-            and not name.endswith(but_not)
-            and _can_lay_out(layer.weight)
-        ):
-            product = product_with(layer.weight.data, layer.bias, rows)
-            setattr(layer, "forward", product)  # noqa: B010 (it takes the place of a method)
-            layer.weight.data = torch.empty(0, dtype=layer.weight.dtype)
-
-
-def _can_lay_out(weight: "torch.Tensor") -> bool:
-    import torch
-
-    short = weight.dtype == torch.bfloat16 and weight.device.type == "cpu"
-    # Without oneDNN: False.
-    return short and bool(getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", bool)())
-
-
-def product_with(
-    weight: "torch.Tensor", bias: "torch.Tensor | None" = None, rows: int = _FEW_ROWS
-) -> "Callable[[torch.Tensor], torch.Tensor]":
-    """Return what multiplies about so many rows by a weight, as `torch.nn.functional.linear` does.
-
-    In bfloat16 on a CPU torch lays the weight out anew for every product, which is half of the time
-    for five rows, a fifth for forty, and a twelfth for two thousand.
-    """
-    import torch
-
-    if not _can_lay_out(weight):
-        return partial(torch.nn.functional.linear, weight=weight, bias=bias)
-    laid_out = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
-    multiply = torch.ops.mkldnn._linear_pointwise
-    return lambda rows: multiply(rows, laid_out, bias, "none", [], "")
-
-
-def _in_8_bits(model: "Whisper") -> "Whisper":
-    """Return the model with its linear layers dynamically quantised, one scale per output channel.
-
-    The second layer of each feed-forward block stays as it is: its input has outliers that leave
-    no room in 8 bits for the rest (for `base`, they cause nineteen twentieths of the divergence
-    from float32). torch quantises `nn.Linear` itself and skips subclasses, so Whisper's own
-    (which only casts its weights to the input's type) is replaced by it first.
-    """
-    import torch
-    from torch.ao.quantization import per_channel_dynamic_qconfig, quantize_dynamic
-
-    for path, parent in list(model.named_modules()):
-        for name, child in list(parent.named_children()):
-            if isinstance(child, torch.nn.Linear) and not f"{path}.{name}".endswith("mlp.2"):
-                setattr(parent, name, _plain_linear(child))
-    with warnings.catch_warnings():
-        # Deprecated in favour of torchao, but part of every torch 2.13, which is pinned.
-        warnings.filterwarnings("ignore", message=".*deprecated")
-        quantised: Whisper = quantize_dynamic(  # type: ignore[no-untyped-call]
-            model, {torch.nn.Linear: per_channel_dynamic_qconfig}, inplace=True
-        )
-    return quantised
-
-
-def _plain_linear(layer: "torch.nn.Linear") -> "torch.nn.Linear":
-    import torch
-
-    plain = torch.nn.Linear(
-        layer.in_features, layer.out_features, layer.bias is not None, device="meta"
-    )
-    plain.load_state_dict(layer.state_dict(), assign=True)
-    return plain.eval()
+# The input of the second layer of each feed-forward block has outliers that leave no room in 8 bits
+# for the rest.
+_WITH_OUTLIERS = ("mlp.2",)

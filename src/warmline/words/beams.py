@@ -20,7 +20,7 @@ from whisper.decoding import DecodingResult, DecodingTask, TokenDecoder
 from whisper.model import Whisper
 from whisper.tokenizer import Tokenizer
 
-from warmline.models.engines import product_with
+from warmline.models.products import product_with
 from warmline.words.vocabulary import Bias
 
 
