@@ -35,10 +35,12 @@ def imports_of(path: Path, modules: Mapping[str, Path], *, at_once: bool = False
     for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in modules)
-        elif isinstance(node, ast.ImportFrom) and node.module in modules:
+        elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
-                yield full if full in modules else str(node.module)
+                found = full if full in modules else str(node.module)
+                if found in modules:  # of a package without an `__init__.py`, only its modules are
+                    yield found
 
 
 def _is_for_types(node: ast.stmt) -> bool:
