@@ -45,14 +45,13 @@ LAYERS = (
 )
 LAYER_OF = {package: layer for layer, packages in enumerate(LAYERS) for package in packages}
 # Networks of our own, into which engines loads weights; and those that use whisper's helpers.
-NETWORKS = {"campplus.py", "encoders.py", "segmentation.py"}
+NETWORKS = {"encoders.py", "networks.py"}
 USERS_OF_NETWORKS = {*NETWORKS, "recognisers.py", "decoding.py", "beams.py"}
 # Imported by functions when a network is there to be used.
 LATE = {*NETWORKS, "decoding.py", "beams.py"}
 ALLOWED_UPWARDS = {
     ("privacy", "web.store"),  # what people wrote on the pages is forgotten with the call
-    ("models", "speech.campplus"),
-    ("models", "speech.segmentation"),
+    ("models", "speech.networks"),
     ("models", "language.encoders"),
 }
 

@@ -297,7 +297,7 @@ class Engines:
         _share_the_cores()
         import torch
 
-        from warmline.speech.segmentation import Segmentation
+        from warmline.speech.networks import Segmentation
 
         # What pyannote.audio keeps beside the weights is not needed, nor are the classes of it.
         kept = [(_Unread, f"pyannote.audio.core.task.{name}") for name in _TASK_CLASSES]
@@ -315,7 +315,7 @@ class Engines:
         make_torchaudio_importable()
         import torch
 
-        from warmline.speech.campplus import CamPlusPlusEmbedding
+        from warmline.speech.networks import CamPlusPlusEmbedding
 
         model = CamPlusPlusEmbedding()
         model.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
@@ -343,7 +343,7 @@ class Engines:
         import torch
         from pyannote.audio import Model
 
-        from warmline.speech.campplus import DIMENSION, SAMPLE_RATE_HZ
+        from warmline.speech.networks import DIMENSION, SAMPLE_RATE_HZ
 
         class ForPipelines(Model):
             """CAM++ in the form that pyannote.audio's pipelines expect."""
