@@ -12,7 +12,7 @@ import duckdb
 import pandas as pd
 import statsmodels.formula.api as smf
 
-from warmline.research.design import Design, Effects
+from warmline.research import Design, Effects
 from warmline.research.power import Plan, detectable, needed
 from warmline.research.report import write_report
 from warmline.research.study import run_study

@@ -21,8 +21,8 @@ from support.firms import Firm, world
 from warmline import landing
 from warmline.cli import app
 from warmline.errors import QueryError, SettingsError, WarehouseError
+from warmline.research import Correction, Design, Effects
 from warmline.research import sample as samples
-from warmline.research.design import Correction, Design, Effects
 from warmline.research.provenance import deidentified, provenance
 from warmline.research.report import forest_png, write_report
 from warmline.research.sample import Sample, read_sample

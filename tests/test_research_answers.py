@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from warmline.research import Design
 from warmline.research.associations import answer_effects, associations
-from warmline.research.design import Design
 from warmline.research.study import inverse_chances
 
 DESIGN = Design(measures=("m",), controls=(), min_n=50)

@@ -10,6 +10,7 @@ import pytest
 
 from warmline.annotation import Key, Label
 from warmline.errors import DataError
+from warmline.research import Effects
 from warmline.research.calibration import (
     PRECISION,
     RECALL,
@@ -20,7 +21,6 @@ from warmline.research.calibration import (
     known_slope,
     sensitivity,
 )
-from warmline.research.design import Effects
 from warmline.research.regression import Coefficient, fit
 
 EFFECT = 0.17

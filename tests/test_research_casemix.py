@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from support.factories import call, definitions_of, measured
 from support.firms import firm, land_together
 from warmline.cli import app
-from warmline.research.design import Design
+from warmline.research import Design
 from warmline.research.fairness import (
     dif,
     read_groups,

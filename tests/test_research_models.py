@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.firms import world
+from warmline.research import Correction, Design, Effects, Model
 from warmline.research.associations import Association, associations, corrected, dose
-from warmline.research.design import Correction, Design, Effects, Model
 from warmline.research.regression import cr2, fit, independent_columns
 
 DESIGN = Design(measures=("m",), controls=("opening",), min_n=50)
@@ -247,7 +247,7 @@ def test_a_share_that_the_measure_all_but_tells_has_an_error_or_a_reason() -> No
 
 
 def test_a_control_that_says_nothing_is_named_and_rare_words_are_taken_together() -> None:
-    from warmline.research.design import design_matrix, usable
+    from warmline.research import design_matrix, usable
 
     frame = world(4, agents=4, each=30).assign(
         queue=["a"] * 70 + ["b"] * 45 + ["c"] * 3 + ["d"] * 2, contact_reason=None, log_duration=4.0

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import nct, t
 
 from warmline.errors import QueryError
-from warmline.research.design import Design, Effects
+from warmline.research import Design, Effects
 from warmline.research.power import Plan, detectable, intraclass, needed, observed
 from warmline.research.regression import fit
 

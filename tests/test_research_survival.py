@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from support.firms import world
+from warmline.research import Controls, Design
 from warmline.research.associations import complete_cases
-from warmline.research.design import Controls, Design
 from warmline.research.survival import _moved, hazards, latest_calls
 
 DESIGN = Design(measures=("m",), controls=("opening",), min_n=50)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from support.firms import firm
 from warmline.cli import app
 from warmline.errors import DataError
-from warmline.research.design import Design
+from warmline.research import Design
 from warmline.research.training import TrainingEffect, read_roster, training_effects
 
 DAY = date(2026, 6, 1)

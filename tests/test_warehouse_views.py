@@ -23,7 +23,7 @@ from warmline import statistics
 from warmline.analysis import CallAnalysis, MetricDefinition, rate
 from warmline.errors import Status
 from warmline.query.questions import ask_named
-from warmline.research.design import Design
+from warmline.research import Design
 from warmline.research.sample import read_calls
 from warmline.values import SpeakerSource
 from warmline.warehouse import publish

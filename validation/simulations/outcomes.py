@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from warmline.research import Design, Effects, Model
 from warmline.research.associations import answer_effects, associations, dose
-from warmline.research.design import Design, Effects, Model
 from warmline.research.power import Plan, detectable, needed, observed
 from warmline.research.study import APART, attrition, inverse_chances, lee_bounds
 from warmline.research.survival import hazards, latest_calls

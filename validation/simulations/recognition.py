@@ -9,8 +9,8 @@ import pandas as pd
 
 from warmline.annotation import Key, Label
 from warmline.annotation.agreement import agreement
+from warmline.research import Effects
 from warmline.research.calibration import Recognised, calibration, corrected, known_slope
-from warmline.research.design import Effects
 from warmline.research.fairness import dif, word_error_gap
 from warmline.research.regression import fit
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from warmline.research.design import Design
+from warmline.research import Design
 
 from . import worlds
 

@@ -12,8 +12,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from warmline.research import Design
 from warmline.research.associations import associations
-from warmline.research.design import Design
 from warmline.research.fairness import read_groups
 from warmline.research.sample import Sample, read_sample
 from warmline.research.survival import hazards

@@ -54,7 +54,7 @@ from warmline.cli.research_agents import (
 )
 from warmline.errors import QueryError
 from warmline.files import places_of, write_text_whole
-from warmline.research.design import MEASURES, Correction, Design, Effects, Model
+from warmline.research import MEASURES, Correction, Design, Effects, Model
 from warmline.warehouse.landing_folder import known_places
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from warmline.cli.render_research import (
 )
 from warmline.errors import QueryError
 from warmline.files import places_of
-from warmline.research.design import CONTROLS, MEASURES, Correction, Design, Effects, Model
+from warmline.research import CONTROLS, MEASURES, Correction, Design, Effects, Model
 
 Number = float | None
 

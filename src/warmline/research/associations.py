@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmline.database import open_for_reading
-from warmline.research.design import (
+from warmline.research import (
     Array,
     Codes,
     Controls,

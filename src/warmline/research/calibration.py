@@ -19,7 +19,7 @@ import numpy as np
 from warmline.annotation import Key, Label, Opinion, is_answered, opinion
 from warmline.annotation.agreement import consensus
 from warmline.errors import DataError
-from warmline.research.design import Array, Codes
+from warmline.research import Array, Codes
 from warmline.research.regression import Coefficient
 
 #: The measure that labels of cues and their answers say the truth of.

@@ -22,8 +22,8 @@ from warmline.annotation.agreement import agreement, consensus
 from warmline.database import open_for_reading
 from warmline.errors import DataError, QueryError, SettingsError
 from warmline.phrases import spoken_text
+from warmline.research import Array, Correction, Design
 from warmline.research.associations import corrected
-from warmline.research.design import Array, Correction, Design
 from warmline.research.regression import Coefficient, t_interval
 from warmline.research.sample import read_calls
 from warmline.statistics import Estimate, bootstrap, wilson

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from warmline.errors import QueryError
+from warmline.research import Array, Codes, Design, Effects, design_matrix, usable
 from warmline.research.associations import (
     LEAST_AGENTS,
     LEAST_WEEKS,
@@ -19,7 +20,6 @@ from warmline.research.associations import (
     fit_cases,
 )
 from warmline.research.calibration import MEASURE, known_reliability
-from warmline.research.design import Array, Codes, Design, Effects, design_matrix, usable
 from warmline.research.regression import cr2, independent_columns, less_means
 from warmline.research.sample import (
     count_calls,

@@ -16,7 +16,7 @@ from warmline import __version__
 from warmline.database import open_for_reading
 from warmline.errors import DataError, QueryError
 from warmline.files import write_text_whole
-from warmline.research.design import CONTROL_COLUMNS, WORDS, Correction, Design, Effects, Model
+from warmline.research import CONTROL_COLUMNS, WORDS, Correction, Design, Effects, Model
 from warmline.research.sample import Sample
 
 _FORMAT = 1

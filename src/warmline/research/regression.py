@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.research.design import Array, Codes, Effects
+from warmline.research import Array, Codes, Effects
 
 _NOTHING = 1e-10
 # Webb 2023: six-point weights, of which few clusters make many more draws than of two-point ones.

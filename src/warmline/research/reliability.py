@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from warmline.annotation import Label, is_answered
-from warmline.research.design import Array, Codes, Design, Effects, design_matrix, usable
+from warmline.research import Array, Codes, Design, Effects, design_matrix, usable
 from warmline.research.fairness import Gap, read_gaps
 from warmline.research.regression import fit, independent_columns
 from warmline.research.sample import read_calls

@@ -14,8 +14,8 @@ import numpy as np
 
 from warmline.database import open_for_reading
 from warmline.errors import QueryError, SettingsError, WarehouseError
+from warmline.research import CONTROL_COLUMNS, MEASURES, NEAR_ZERO_IS_GOOD, Design, Effects
 from warmline.research.calibration import Recognised
-from warmline.research.design import CONTROL_COLUMNS, MEASURES, NEAR_ZERO_IS_GOOD, Design, Effects
 from warmline.warehouse.tables import sql_files
 
 _LIBRARIES = ("pandas", "statsmodels", "lifelines", "matplotlib")

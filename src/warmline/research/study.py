@@ -9,6 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from warmline.research import (
+    CONTROL_COLUMNS,
+    WORDS,
+    Array,
+    Design,
+    Effects,
+    design_matrix,
+    usable,
+)
 from warmline.research.associations import (
     AnswerEffect,
     Association,
@@ -26,15 +35,6 @@ from warmline.research.calibration import (
     corrected,
     known_reliability,
     sensitivity,
-)
-from warmline.research.design import (
-    CONTROL_COLUMNS,
-    WORDS,
-    Array,
-    Design,
-    Effects,
-    design_matrix,
-    usable,
 )
 from warmline.research.provenance import Provenance, provenance
 from warmline.research.sample import (

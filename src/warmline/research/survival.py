@@ -7,14 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from warmline.research.associations import (
-    LARGEST_SHARE,
-    Cases,
-    complete_cases,
-    corrected,
-    why_not,
-)
-from warmline.research.design import (
+from warmline.research import (
     WORDS,
     Array,
     Codes,
@@ -23,6 +16,13 @@ from warmline.research.design import (
     Effects,
     design_matrix,
     usable,
+)
+from warmline.research.associations import (
+    LARGEST_SHARE,
+    Cases,
+    complete_cases,
+    corrected,
+    why_not,
 )
 from warmline.research.regression import Coefficient, independent_columns, less_means, t_interval
 

@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 
 from warmline.errors import DataError, QueryError
+from warmline.research import Array, Codes, Design, Effects, design_matrix, usable
 from warmline.research.associations import (
     LARGEST_LEVERAGE,
     LARGEST_SHARE,
     LEAST_WEEKS,
     corrected,
 )
-from warmline.research.design import Array, Codes, Design, Effects, design_matrix, usable
 from warmline.research.regression import Coefficient, Fit, fit, t_interval
 from warmline.research.reliability import Components, components
 from warmline.research.sample import read_calls

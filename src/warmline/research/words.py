@@ -4,9 +4,9 @@ from dataclasses import asdict
 from math import exp
 from typing import Any
 
+from warmline.research import CONTROL_COLUMNS, Correction, Effects, Model
 from warmline.research.associations import Association
 from warmline.research.calibration import LEAST_RELIABLE, MEASURE
-from warmline.research.design import CONTROL_COLUMNS, Correction, Effects, Model
 from warmline.research.study import Study
 
 _EFFECTS = {
