@@ -9,12 +9,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from warmline.errors import QueryError, Status
 from warmline.query.calls import CallPage, NamedCall, page_of, value_text
 from warmline.query.reviews import (
-    ANSWERS,
     BOTH,
     CANNOT_BE_KNOWN,
     CUE_ANSWERS,
     FEELINGS,
-    NO_ANSWER,
     NO_CUE,
     Judgement,
     Verdict,
@@ -26,6 +24,7 @@ from warmline.warehouse.landing_folder import known_places
 from warmline.web.accounts import Right
 from warmline.web.drawing import cues_by_turn, quiet_outside, timeline, waveform
 from warmline.web.evidence import heard_in
+from warmline.web.feelings import corrected, uncorrected
 from warmline.web.filters import place_in_list
 from warmline.web.hearing import begin_sound, no_sound, recording_of, sound_link, stored_peaks
 from warmline.web.quotes import five_quotes
@@ -382,10 +381,6 @@ def _number(text: str) -> str:
 # What the page of a call shows.
 
 
-#: Answers that count as one, in the words of the ledger.
-WARM_ANSWERS = ("attentive", "affective", "cognitive")
-
-
 @dataclass(frozen=True)
 class Measures:
     """The measures of a call: those with a value, those looked for in vain, those without one."""
@@ -457,36 +452,3 @@ def _not_one(page: CallPage, rows: Sequence[Row], role: str | None) -> str:
     if role is None:
         return page.call["reason"] or "not measured in this call"
     return f"no party is known to be the {role}"
-
-
-@dataclass(frozen=True)
-class Corrected:
-    """The counts of a rate as people who listened leave them."""
-
-    answered: int
-    answerable: int
-
-
-def corrected(page: CallPage) -> Corrected | None:
-    """Return the answered rate of a call with what review overturned; None where it stays.
-
-    A cue on which reviewers differ, or of which nobody says what it should be, stays as it is.
-    """
-    answered = answerable = 0
-    found = [cue["answer"] or NO_ANSWER for cue in page.opportunities]
-    for cue in page.opportunities:
-        review = page.review_of_cue(cue["opportunity_index"])
-        said = review["should_be"] if review and review["verdict"] == "wrong" else None
-        truth = said.rpartition(BOTH)[2] if said else None
-        truth = truth if truth in CUE_ANSWERS else None
-        answer = cue["answer"] or NO_ANSWER if truth is None else truth
-        answerable += answer in ANSWERS
-        answered += answer in WARM_ANSWERS
-    counted = sum(answer in WARM_ANSWERS for answer in found), sum(a in ANSWERS for a in found)
-    return None if counted == (answered, answerable) else Corrected(answered, answerable)
-
-
-def uncorrected(page: CallPage) -> int:
-    """Return how many feelings were called wrong without one word for what they should be."""
-    said = (page.review_of_cue(cue["opportunity_index"]) for cue in page.opportunities)
-    return sum(1 for one in said if one and one["verdict"] == "wrong" and not one["should_be"])

@@ -9,9 +9,8 @@ from starlette.responses import Response
 
 from warmline.errors import QueryError
 from warmline.web.accounts import Right
-from warmline.web.corrections import Condition
 from warmline.web.site import Visit
-from warmline.web.warehouse import Reader
+from warmline.web.warehouse import Condition, Reader
 
 #: Rows of a page of the list.
 PAGE_ROWS = 50

@@ -9,14 +9,14 @@ from warmline.database import stemmer
 from warmline.errors import QueryError
 from warmline.query.search import Among, Hit, Scope, best_hits
 from warmline.web.accounts import Right
-from warmline.web.corrections import (
-    Condition,
+from warmline.web.feelings import (
     corrected_rows,
     corrections,
     is_overruled,
     missed_feelings,
     uncorrected_feelings,
     verdicts,
+    with_moments,
 )
 from warmline.web.filters import (
     CALL_EXTENT,
@@ -38,11 +38,10 @@ from warmline.web.filters import (
     sorted_value,
 )
 from warmline.web.hearing import silent_among
-from warmline.web.moments import with_moments
 from warmline.web.names import reason_words
 from warmline.web.scorecards import Evaluation, evaluations_of, forms
 from warmline.web.site import Visit, rows_for, table_file
-from warmline.web.warehouse import Reader, Row
+from warmline.web.warehouse import Condition, Reader, Row
 
 _MOST_FEELINGS = 100
 _MOST_HITS = 100

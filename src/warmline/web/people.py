@@ -13,20 +13,19 @@ from warmline.errors import QueryError
 from warmline.settings import Settings
 from warmline.web.accounts import Right
 from warmline.web.calibration import against_machine
-from warmline.web.corrections import (
-    Condition,
+from warmline.web.disputes import evaluations_of_agent
+from warmline.web.drawing import Interval, change, interval, interval_on, trend
+from warmline.web.feelings import (
     corrected_rows,
     corrections,
     missed_feelings,
     verdicts,
+    with_moments,
 )
-from warmline.web.disputes import evaluations_of_agent
-from warmline.web.drawing import Interval, change, interval, interval_on, trend
 from warmline.web.hearing import silent_calls
-from warmline.web.moments import with_moments
 from warmline.web.site import FieldError, RefusedError, Visit, rows_for, seconds
 from warmline.web.store import coaching, now
-from warmline.web.warehouse import Reader, Row
+from warmline.web.warehouse import Condition, Reader, Row
 
 _AGENTS = """
 SELECT

@@ -9,21 +9,20 @@ from starlette.responses import HTMLResponse, Response
 from warmline.errors import QueryError
 from warmline.statistics import Estimate, wilson
 from warmline.web.accounts import Right
-from warmline.web.corrections import (
-    Condition,
+from warmline.web.drawing import Change, Interval, TrendPoint, change, interval, trend
+from warmline.web.feelings import (
     corrected_rows,
     corrections,
     missed_feelings,
     verdicts,
+    with_moments,
 )
-from warmline.web.drawing import Change, Interval, TrendPoint, change, interval, trend
 from warmline.web.filters import Filters, condition, filters_of, other_days
 from warmline.web.hearing import silent_calls
 from warmline.web.listing import WORST_FIRST
-from warmline.web.moments import with_moments
 from warmline.web.people import ANSWERED, is_validated
 from warmline.web.site import Visit
-from warmline.web.warehouse import Reader, Row
+from warmline.web.warehouse import Condition, Reader, Row
 
 #: In a file without personal data a group of fewer calls than this is not told apart.
 SMALLEST_CELL = 5

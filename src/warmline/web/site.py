@@ -27,6 +27,7 @@ from warmline.settings import Settings
 from warmline.warehouse.access_log import note_access
 from warmline.web.accounts import COOKIE, Accounts, Right, Session, Signer, User
 from warmline.web.evidence import heard_in
+from warmline.web.feelings import moment_of
 from warmline.web.language import (
     Formats,
     Sentences,
@@ -36,7 +37,6 @@ from warmline.web.language import (
     said_in_templates,
     translations,
 )
-from warmline.web.moments import moment_of
 from warmline.web.names import (
     COLUMNS,
     PLAIN,

@@ -35,6 +35,15 @@ _TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
+class Condition:
+    """A condition in SQL, with the values of its parameters."""
+
+    sql: str
+    values: dict[str, Any]
+    reads_measures: bool = False
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """Which file of the warehouse is meant: another inode or time of change, another file."""
 
