@@ -29,8 +29,7 @@ from warmline.query.questions import ask
 from warmline.query.reviews import Judgement, Verdict, all_reviews, review_cue
 from warmline.values import RoleName
 from warmline.web.accounts import Role
-from warmline.web.evidence import heard_in
-from warmline.web.quotes import five_quotes
+from warmline.web.evidence import five_quotes, heard_in
 from warmline.web.store import audit
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from warmline.query.calls import CallPage
+from warmline.web.evidence import five_quotes
 from warmline.web.feelings import moment_of
 from warmline.web.found import Finding, Place, expected, read_once
-from warmline.web.quotes import five_quotes
 from warmline.web.scorecards import Form, parse_form
 
 Turn = tuple[str, float, float, str]
