@@ -26,7 +26,6 @@ from warmline.web.drawing import cues_by_turn, quiet_outside, timeline, waveform
 from warmline.web.evidence import five_quotes, heard_in
 from warmline.web.feelings import corrected, uncorrected
 from warmline.web.filters import place_in_list
-from warmline.web.hearing import begin_sound, no_sound, recording_of, sound_link, stored_peaks
 from warmline.web.scorecards import evaluations_of, forms
 from warmline.web.site import (
     FieldError,
@@ -39,10 +38,15 @@ from warmline.web.site import (
 )
 from warmline.web.sound import (
     RangeError,
+    begin_sound,
     decoded_peaks,
     drawable,
     in_columns,
+    no_sound,
     parse_range,
+    recording_of,
+    sound_link,
+    stored_peaks,
 )
 from warmline.web.store import comments, now
 from warmline.web.warehouse import Reader, Row

@@ -12,7 +12,6 @@ from warmline.query.calls import NamedCall, find_call, page_of
 from warmline.web.accounts import Right, Role
 from warmline.web.filters import place_in_list
 from warmline.web.found import behind, expected, findings, read_once
-from warmline.web.hearing import silent_calls
 from warmline.web.scorecards import (
     ANSWERED,
     BY,
@@ -30,6 +29,7 @@ from warmline.web.scorecards import (
     require_complete,
 )
 from warmline.web.site import FieldError, RefusedError, Table, Visit, table_file, workbook_file
+from warmline.web.sound import silent_calls
 from warmline.web.store import assignments, audit, dispute_steps, evaluations, now
 from warmline.web.warehouse import Reader, Row
 

@@ -22,8 +22,8 @@ from warmline.web.feelings import (
     verdicts,
     with_moments,
 )
-from warmline.web.hearing import silent_calls
 from warmline.web.site import FieldError, RefusedError, Visit, rows_for, seconds
+from warmline.web.sound import silent_calls
 from warmline.web.store import coaching, now
 from warmline.web.warehouse import Condition, Reader, Row
 

@@ -18,10 +18,10 @@ from warmline.web.feelings import (
     with_moments,
 )
 from warmline.web.filters import Filters, condition, filters_of, other_days
-from warmline.web.hearing import silent_calls
 from warmline.web.listing import WORST_FIRST
 from warmline.web.people import ANSWERED, is_validated
 from warmline.web.site import Visit
+from warmline.web.sound import silent_calls
 from warmline.web.warehouse import Condition, Reader, Row
 
 #: In a file without personal data a group of fewer calls than this is not told apart.

@@ -24,7 +24,6 @@ from warmline.web.found import (
     read_once,
     rests_on,
 )
-from warmline.web.hearing import begin_sound, sound_link
 from warmline.web.scorecards import (
     ANSWERED,
     BY,
@@ -40,6 +39,7 @@ from warmline.web.scorecards import (
     score,
 )
 from warmline.web.site import FieldError, RefusedError, Visit
+from warmline.web.sound import begin_sound, sound_link
 from warmline.web.store import assignments, calibrations, evaluations, now
 
 _ANOTHER_ROUND = (

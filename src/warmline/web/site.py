@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
 
 import jinja2
@@ -48,9 +48,11 @@ from warmline.web.names import (
     words,
 )
 from warmline.web.oidc import Provider
-from warmline.web.sound import SoundCache
 from warmline.web.store import Store, comments, playlists
 from warmline.web.warehouse import Reader, Row, Warehouse
+
+if TYPE_CHECKING:
+    from warmline.web.sound import SoundCache
 
 # Templates, their filters and languages.
 
@@ -261,7 +263,7 @@ class Site:
     warehouse: Warehouse
     store: Store
     accounts: Accounts
-    sounds: SoundCache
+    sounds: "SoundCache"
     signer: Signer
     is_secure: bool = False
     provider: Provider | None = None

@@ -12,9 +12,9 @@ from warmline.errors import QueryError
 from warmline.web.accounts import Right, Role
 from warmline.web.disputes import appeals, evaluations_of_agent, last_scored, own_drafts
 from warmline.web.filters import Filters, condition, filters_of
-from warmline.web.hearing import silent_calls
 from warmline.web.scorecards import forms
 from warmline.web.site import FieldError, RefusedError, Visit, clock_text, seconds
+from warmline.web.sound import silent_calls
 from warmline.web.store import assignments, calibrations, clips, now, playlists, searches
 from warmline.web.warehouse import Reader, Row
 
