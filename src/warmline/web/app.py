@@ -30,12 +30,6 @@ from warmline.web.accounts import (
     Signer,
     local_path,
 )
-from warmline.web.calibration import (
-    begin_calibration,
-    close_calibration,
-    show_calibration,
-    show_calibrations,
-)
 from warmline.web.call_routes import (
     add_comment,
     change_comment,
@@ -72,7 +66,14 @@ from warmline.web.people import (
     show_team,
 )
 from warmline.web.report import export_report, show_report
-from warmline.web.scoring import save_form, show_form
+from warmline.web.scoring import (
+    begin_calibration,
+    close_calibration,
+    save_form,
+    show_calibration,
+    show_calibrations,
+    show_form,
+)
 from warmline.web.site import (
     RefusedError,
     Site,

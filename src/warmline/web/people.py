@@ -12,7 +12,6 @@ from starlette.responses import Response
 from warmline.errors import QueryError
 from warmline.settings import Settings
 from warmline.web.accounts import Right
-from warmline.web.calibration import against_machine
 from warmline.web.disputes import evaluations_of_agent
 from warmline.web.drawing import Interval, change, interval, interval_on, trend
 from warmline.web.feelings import (
@@ -22,6 +21,7 @@ from warmline.web.feelings import (
     verdicts,
     with_moments,
 )
+from warmline.web.scoring import against_machine
 from warmline.web.site import FieldError, RefusedError, Visit, rows_for, seconds
 from warmline.web.sound import silent_calls
 from warmline.web.store import coaching, now
