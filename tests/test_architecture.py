@@ -38,7 +38,6 @@ LAYERS = (
     ("research", "query"),
     ("privacy",),
     ("run",),
-    ("api",),
     ("web",),
     ("cli",),
     ("__main__",),

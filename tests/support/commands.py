@@ -36,12 +36,8 @@ from warmline.cli import COMMANDS
 IMPORTED = (
     *(f"warmline.cli.{listed.home.partition(':')[0]}" for listed in COMMANDS.values()),
     *("warmline.pipeline", "warmline.run", "warmline.privacy.erasing"),
-    *(
-        "warmline.warehouse.outcomes",
-        "warmline.reports.monitoring",
-        "warmline.warehouse.publishing",
-        "warmline.api",
-    ),
+    *("warmline.warehouse.outcomes", "warmline.warehouse.publishing"),
+    "warmline.reports.monitoring",
     *("warmline.query.export", "warmline.query.search", "warmline.privacy.subject_access"),
     *("warmline.web.store", "pandas", "statsmodels.api", "rich.table", "rich.progress"),
 )
