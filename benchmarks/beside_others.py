@@ -23,7 +23,7 @@ from pathlib import Path
 from accounting import Cost, machine, measured
 
 from warmline.processes import cores
-from warmline.recordings.find import find_recordings
+from warmline.recordings import find_recordings
 from warmline.settings import RecordingSettings
 
 #: A night beside four busy processes may take so many times as long as alone.

@@ -23,7 +23,7 @@ from warmline.query.export import (
     bleeped,
     write_bleeped,
 )
-from warmline.recordings.find import identify
+from warmline.recordings import identify
 from warmline.recordings.sound import decode
 from warmline.settings import RecordingSettings
 from warmline.values import Redaction, Span

@@ -20,7 +20,7 @@ from warmline.cli import app
 from warmline.cli.common import PlainConsole, harmless
 from warmline.errors import RecordingRefusedError, Status
 from warmline.query.questions import ask
-from warmline.recordings.find import find_recordings, identify
+from warmline.recordings import find_recordings, identify
 from warmline.recordings.metadata import read_metadata
 from warmline.recordings.sound import decode
 from warmline.reports.report import FailedCall, NightReport, RunFacts, as_html, as_markdown

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from support.sounds import RATE_HZ, encode, tone, write
 from warmline.errors import RecordingRefusedError
-from warmline.recordings.find import identify
+from warmline.recordings import identify
 from warmline.recordings.sound import decode
 from warmline.settings import RecordingSettings
 

@@ -15,7 +15,7 @@ from warmline.errors import Status
 from warmline.models.engines import Engines
 from warmline.pipeline import Redo, land_duplicates
 from warmline.pipeline.analyze import CallInput, analyze_recordings
-from warmline.recordings.find import identify
+from warmline.recordings import identify
 from warmline.recordings.metadata import read_metadata, read_table
 from warmline.settings import Settings
 from warmline.values import Recording

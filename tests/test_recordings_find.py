@@ -10,7 +10,7 @@ import pytest
 
 from support.unprivileged import as_nobody
 from warmline.errors import RecordingRefusedError
-from warmline.recordings.find import find_recordings, identify
+from warmline.recordings import find_recordings, identify
 from warmline.settings import RecordingSettings
 
 SETTINGS = RecordingSettings(settle_s=0)

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from warmline.errors import MetadataError, SettingsError
+from warmline.recordings import find_recordings
 from warmline.recordings.fields import parse_time, read_fields
-from warmline.recordings.find import find_recordings
 from warmline.recordings.metadata import read_metadata, read_table
 from warmline.redaction import redact_field
 from warmline.settings import RecordingSettings, RedactionSettings, load_settings

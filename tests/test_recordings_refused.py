@@ -18,7 +18,7 @@ from support.unprivileged import as_nobody
 from warmline.errors import QueryError, RecordingRefusedError
 from warmline.pipeline import calls
 from warmline.privacy import subject_access
-from warmline.recordings.find import identify
+from warmline.recordings import identify
 from warmline.recordings.remote import RemoteFile
 from warmline.recordings.sound import decode
 from warmline.settings import RecordingSettings

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from warmline.recordings import find
-from warmline.recordings.find import find_recordings
+from warmline.recordings import find, find_recordings
 from warmline.settings import RecordingSettings
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from warmline.files import folder
-from warmline.recordings.find import find_recordings
+from warmline.recordings import find_recordings
 from warmline.recordings.metadata import read_metadata
 from warmline.recordings.sound import Sound, decode
 from warmline.settings import Settings

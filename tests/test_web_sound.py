@@ -24,7 +24,7 @@ from support.warehouses import put
 from warmline import landing
 from warmline.errors import QueryError
 from warmline.query.export import TONE_LEVEL, bleeped
-from warmline.recordings.find import identify
+from warmline.recordings import identify
 from warmline.recordings.sound import Sound, decode, level_peaks
 from warmline.settings import RecordingSettings
 from warmline.values import Span

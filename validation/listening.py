@@ -12,7 +12,7 @@ from warmline.floor import measure
 from warmline.landing import known, read_landed, write
 from warmline.models.engines import Engines
 from warmline.pipeline import CacheKeys, analyze_recording
-from warmline.recordings.find import identify
+from warmline.recordings import identify
 from warmline.recordings.sound import decode
 from warmline.settings import Settings
 from warmline.simulate import SimulatedCall

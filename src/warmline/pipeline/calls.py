@@ -24,7 +24,7 @@ from warmline.pipeline.failures import PASSING_FAULTS, base_analysis, dated_afte
 from warmline.pipeline.plan import Plan, PlannedCall
 from warmline.pipeline.stages import CacheKeys, with_later
 from warmline.processes import ProgressCallback
-from warmline.recordings.find import identify
+from warmline.recordings import identify
 from warmline.recordings.metadata import MetadataTable, read_metadata, read_table
 from warmline.recordings.remote import RemoteFile, fetch, file_system
 from warmline.recordings.sound import scratch_folder

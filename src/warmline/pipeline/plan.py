@@ -24,7 +24,7 @@ from warmline.pipeline.failures import (
     unread_recording,
 )
 from warmline.pipeline.stages import CacheKeys
-from warmline.recordings.find import find_recordings, identify
+from warmline.recordings import find_recordings, identify
 from warmline.recordings.metadata import (
     MetadataTable,
     is_free_of_private,

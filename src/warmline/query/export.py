@@ -29,7 +29,7 @@ from warmline.files import safe_cell, write_text_whole, write_whole
 from warmline.landing import Known, known, read_landed
 from warmline.query.calls import NamedCall, all_calls, find_call
 from warmline.query.questions import QueryResult
-from warmline.recordings.find import identify
+from warmline.recordings import identify
 from warmline.recordings.remote import is_remote
 from warmline.recordings.sound import SAMPLE_RATE_HZ, decode
 from warmline.settings import RecordingSettings

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from warmline.errors import RecordingRefusedError, SettingsError, WarmlineError, one_line
-from warmline.recordings.find import (
+from warmline.recordings import (
     Look,
     endings,
     is_recording,

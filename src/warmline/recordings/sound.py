@@ -20,7 +20,7 @@ import platformdirs
 from numpy.typing import NDArray
 
 from warmline.errors import RecordingRefusedError
-from warmline.recordings.find import open_recording
+from warmline.recordings import open_recording
 from warmline.recordings.header import Header, MendedFile, read_header
 from warmline.settings import RecordingSettings
 

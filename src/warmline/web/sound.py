@@ -28,8 +28,8 @@ from warmline.errors import QueryError, RecordingRefusedError, WarmlineError
 from warmline.landing import peaks_of
 from warmline.query.calls import NamedCall
 from warmline.query.export import TONE_LEVEL, bleeped, with_margin
+from warmline.recordings import identify
 from warmline.recordings.excerpt import decode_between
-from warmline.recordings.find import identify
 from warmline.recordings.remote import is_remote
 from warmline.recordings.sound import PEAKS_PER_S, SAMPLE_RATE_HZ, decode_in_memory, level_peaks
 from warmline.settings import RecordingSettings
