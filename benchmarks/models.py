@@ -21,9 +21,9 @@ from whisper.decoding import DecodingOptions
 from whisper.model import AudioEncoder, ModelDimensions, TextDecoder, Whisper
 
 from warmline.errors import ModelError
+from warmline.models import ModelStore
 from warmline.models.catalogue import WHISPER_PREFIX, catalogue
 from warmline.models.engines import Engines, _attend_in_blocks, _in_precision
-from warmline.models.store import ModelStore
 from warmline.settings import Settings
 from warmline.words.decoding import decode, encode
 from warmline.words.recognisers import window_bytes

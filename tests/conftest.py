@@ -19,6 +19,7 @@ from support.prefect_nights import FORKS, make_home, server
 from support.warehouses import put, rich
 from support.week import publish_week
 from warmline import files
+from warmline.models import ModelStore
 from warmline.models.catalogue import (
     EMBEDDING,
     MANY_LANGUAGES,
@@ -27,7 +28,6 @@ from warmline.models.catalogue import (
     whisper_name,
 )
 from warmline.models.engines import Engines
-from warmline.models.store import ModelStore
 from warmline.settings import PlaceSettings
 
 # A process of the tests imports 600,000 objects that stay. To look through them for garbage while

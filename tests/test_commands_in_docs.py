@@ -24,7 +24,7 @@ import pytest
 from support.commands import commands
 from support.once import Once
 from support.samples import install_with_beginnings
-from warmline.models.store import ModelStore
+from warmline.models import ModelStore
 from warmline.settings import PlaceSettings
 
 ROOT = Path(__file__).parents[1]

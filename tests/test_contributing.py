@@ -118,7 +118,7 @@ import sys
 from pathlib import Path
 import warmline
 from warmline.models.engines import Engines
-from warmline.models.store import ModelStore, SourceName
+from warmline.models import ModelStore, SourceName
 from warmline.pipeline.stages import STAGES
 assert Path(warmline.__file__).is_relative_to(Path.cwd())
 place = Path(sys.argv[1])

@@ -14,16 +14,16 @@ from pyannote.core import Annotation, Segment
 from pyannote.database.util import load_rttm
 
 from warmline.errors import ModelError
+from warmline.models import ModelStore
 from warmline.models.catalogue import EMBEDDING, SEGMENTATION, whisper_name
 from warmline.models.engines import Engines
 from warmline.models.products import product_in_8_bits, product_with
-from warmline.models.store import ModelStore
 
 RATE_HZ = 16_000
 LOAD_ALL = """
 import os, sys
 from warmline.models.engines import Engines
-from warmline.models.store import ModelStore
+from warmline.models import ModelStore
 from warmline.settings import PlaceSettings
 heavy = {"torch", "whisper", "pyannote.audio", "torchaudio", "lightning"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
@@ -41,7 +41,7 @@ LISTEN = """
 import sys
 import numpy as np
 from warmline.models.engines import Engines, import_libraries
-from warmline.models.store import ModelStore
+from warmline.models import ModelStore
 from warmline.settings import PlaceSettings
 import_libraries()
 engines = Engines(ModelStore.from_settings(PlaceSettings()))
@@ -55,7 +55,7 @@ LOAD_WHISPER = """
 from pathlib import Path
 from warmline.models.catalogue import whisper_name
 from warmline.models.engines import Engines, import_libraries
-from warmline.models.store import ModelStore
+from warmline.models import ModelStore
 from warmline.settings import PlaceSettings
 def kb(name):
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -73,7 +73,7 @@ ENCODE_MANY_LENGTHS = """
 from pathlib import Path
 import torch
 from warmline.models.engines import Engines
-from warmline.models.store import ModelStore
+from warmline.models import ModelStore
 from warmline.processes import give_memory_back
 from warmline.settings import PlaceSettings
 def own_kb():

@@ -37,9 +37,9 @@ from warmline import landing
 from warmline.database import open_without_warehouse
 from warmline.errors import ModelError, RecordingRefusedError, Status, WarehouseError
 from warmline.landing import LandingError
+from warmline.models import ModelStore
 from warmline.models.catalogue import EMBEDDING
 from warmline.models.engines import Engines
-from warmline.models.store import ModelStore
 from warmline.pipeline import Workers
 from warmline.pipeline.failures import fault_code
 from warmline.query.questions import ask

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from warmline.errors import ModelError
 from warmline.language import SpokenTurn, TurnLanguage, score_turns
+from warmline.models import ModelStore
 from warmline.models.engines import Engines
-from warmline.models.store import ModelStore
 from warmline.settings import LanguageSettings
 
 RULES_ONLY = LanguageSettings(models=False)

@@ -8,9 +8,9 @@ import pytest
 
 from support.model_sources import Notes, Site, build_wheel, model, publishing, release, sha256
 from warmline.errors import ModelError
+from warmline.models import ModelStore, SourceName, State
 from warmline.models.catalogue import Model, WheelMember, catalogue, default_models, whisper_name
 from warmline.models.download import receipt_path
-from warmline.models.store import ModelStore, SourceName, State
 from warmline.pipeline.stages import RECOGNISER, STAGES
 from warmline.settings import PlaceSettings, WordSettings
 

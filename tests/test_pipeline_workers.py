@@ -20,8 +20,8 @@ from support.workers import cache_keys, landed, planned
 from warmline import landing
 from warmline.errors import ModelError, Status
 from warmline.landing import LandingError
+from warmline.models import ModelStore
 from warmline.models.engines import Engines
-from warmline.models.store import ModelStore
 from warmline.pipeline import (
     Outcome,
     Plan,

@@ -43,8 +43,8 @@ from warmline.language.encoders import (
 from warmline.language.feelings import HEADS
 from warmline.language.rulebook import CUE_LABELS
 from warmline.language.windows import FEELINGS, adapter_file
+from warmline.models import ModelStore
 from warmline.models.catalogue import MANY_LANGUAGES
-from warmline.models.store import ModelStore
 from warmline.settings import Settings
 
 SEED = 1

@@ -10,8 +10,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from warmline.models import ModelStore
 from warmline.models.catalogue import SENTENCES
-from warmline.models.store import ModelStore
 
 _WARM_UP = 0.06
 _AVERAGED_LAST = 0.35

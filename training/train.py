@@ -31,8 +31,8 @@ from corpora import goemotions as comments_of
 from fitting import published
 from network import AdaptedBert
 from warmline.language.windows import LEVELS, MECHANISMS, adapter_file
+from warmline.models import ModelStore
 from warmline.models.engines import Engines
-from warmline.models.store import ModelStore
 from warmline.settings import Settings
 
 SEED = 1

@@ -24,8 +24,8 @@ from warmline.cli.common import (
 )
 from warmline.errors import DataError, SettingsError
 from warmline.files import folder, load_outside
+from warmline.models import ModelStore
 from warmline.models.catalogue import faster_whisper_name
-from warmline.models.store import ModelStore
 from warmline.settings import Settings
 
 if TYPE_CHECKING:

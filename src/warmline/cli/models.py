@@ -19,8 +19,8 @@ from warmline.cli.common import (
     settings_from,
 )
 from warmline.errors import SettingsError, WarmlineError
+from warmline.models import FileReport, ModelReport, ModelStore, SourceName, State
 from warmline.models.catalogue import default_models, recogniser_name
-from warmline.models.store import FileReport, ModelReport, ModelStore, SourceName, State
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

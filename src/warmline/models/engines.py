@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from warmline.errors import ModelError
+from warmline.models import ModelStore
 from warmline.models.catalogue import (
     EMBEDDING,
     MANY_LANGUAGES,
@@ -28,7 +29,6 @@ from warmline.models.catalogue import (
     whisper_name,
 )
 from warmline.models.products import FEW_ROWS, MANY_ROWS, computes_int8, in_8_bits, lay_out
-from warmline.models.store import ModelStore
 from warmline.processes import give_memory_back, wait_passively
 from warmline.settings import Settings
 

@@ -18,6 +18,7 @@ from warmline import empathy, floor, prosody
 from warmline.analysis import MetricDefinition
 from warmline.errors import SettingsError
 from warmline.language.rulebook import fingerprint as rules_fingerprint
+from warmline.models import ModelStore
 from warmline.models.catalogue import (
     EMBEDDING,
     MANY_LANGUAGES,
@@ -25,7 +26,6 @@ from warmline.models.catalogue import (
     SENTENCES,
     recogniser_name,
 )
-from warmline.models.store import ModelStore
 from warmline.redaction import require_readable
 from warmline.settings import Settings
 from warmline.values import CallMetadata
