@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from warmline.recordings import find, find_recordings
+from warmline import recordings
+from warmline.recordings import find_recordings
 from warmline.settings import RecordingSettings
 
 
@@ -15,7 +16,7 @@ from warmline.settings import RecordingSettings
 def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long was waited, without waiting."""
     waits: list[float] = []
-    monkeypatch.setattr(find.time, "sleep", waits.append)
+    monkeypatch.setattr(recordings.time, "sleep", waits.append)
     return waits
 
 
