@@ -19,7 +19,7 @@ from warmline.errors import WarehouseError, first_line
 from warmline.landing.rows import Reader, VanishedError, live_of
 from warmline.landing.store import LandedFile
 from warmline.settings import ProfileSettings
-from warmline.warehouse.rescoring import note_scores
+from warmline.warehouse.swap import note_scores
 from warmline.warehouse.tables import SqlFile, digest, loaded_tables, sql_files, staging
 
 _ROWS_AT_ONCE = 1000
