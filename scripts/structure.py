@@ -150,7 +150,10 @@ def main() -> None:
     parser.add_argument("--svg", type=Path)
     given = parser.parse_args()
     modules = modules_of(given.source)
-    graph = {name: set(imports_of(path, modules)) - {name} for name, path in modules.items()}
+    graph = {
+        name: set(imports_of(path, modules, at_once=name == given.source.name)) - {name}
+        for name, path in modules.items()  # the package itself offers what others have, when called
+    }
     importers: dict[str, set[str]] = defaultdict(set)
     for name, others in graph.items():
         for other in others:

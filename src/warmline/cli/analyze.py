@@ -1,11 +1,8 @@
 """`warmline analyze`, `demo` and `retry` now, `nightly` every night; its `report` and `metrics`."""
 
-import importlib
-import importlib.util
 import json
 import os
 import shlex
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -17,6 +14,7 @@ import typer
 
 from warmline import processes
 from warmline.cli.common import (
+    PAGES_PORT,
     AllowLossOption,
     ExitCode,
     JsonOption,
@@ -24,6 +22,7 @@ from warmline.cli.common import (
     SettingsOption,
     WarehouseOption,
     ZoneOption,
+    flows,
     harmless,
     messages,
     output,
@@ -152,7 +151,6 @@ def demo(
 ) -> None:
     """Analyze the simulated sample calls, so that there is something to look at."""
     from warmline.cli.batch import exit_code, print_run, run_shown
-    from warmline.cli.serve import PORT
     from warmline.run import RunRequest
 
     places, chosen = Places(to / "landing", to / "warehouse.duckdb"), settings_from(settings)
@@ -161,7 +159,7 @@ def demo(
     print_run(result, places, as_json=False)
     place = shlex.quote(str(places.warehouse))
     typer.echo(f"\nin a browser, with sound: warmline serve --open --warehouse {place}")
-    typer.echo(f"which then has the calls at http://127.0.0.1:{PORT}/")
+    typer.echo(f"which then has the calls at http://127.0.0.1:{PAGES_PORT}/")
     raise typer.Exit(exit_code(result))
 
 
@@ -464,20 +462,6 @@ def _day(text: str | None) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError as e:
         raise typer.BadParameter(f"--night {text!r}: not a day such as 2026-03-01") from e
-
-
-def flows() -> ModuleType:
-    """Return the module of the flow, which lies outside the package.
-
-    Its folder is put on the path, so that the processes that Prefect starts find it as well.
-    """
-    if importlib.util.find_spec("prefect") is None:
-        raise SettingsError("the night needs Prefect: pip install 'warmline[night]'")
-    from warmline.privacy.erasing import make_prefect_home
-
-    make_prefect_home()
-    sys.path.insert(0, str(folder("flows")))
-    return importlib.import_module("analyze_calls")
 
 
 def metrics(

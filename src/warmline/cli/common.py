@@ -1,5 +1,7 @@
 """What all commands share: consoles, exit codes, how errors are printed, options and settings."""
 
+import importlib
+import importlib.util
 import json
 import os
 import re
@@ -12,6 +14,7 @@ from enum import IntEnum, StrEnum
 from functools import cache
 from pathlib import Path
 from textwrap import wrap
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -22,7 +25,7 @@ from typer.core import TyperGroup
 
 from warmline.encryption import look_for_key
 from warmline.errors import SettingsError, WarehouseError, WarmlineError, first_line
-from warmline.files import UnfinishedErasureError
+from warmline.files import UnfinishedErasureError, folder
 from warmline.processes import plain_interrupts
 
 if TYPE_CHECKING:  # what takes longer to import than the list of all commands
@@ -443,3 +446,23 @@ def zone_of(named: str | None, settings: "Settings") -> Zone:
 def has_times(answer: "QueryResult") -> bool:
     """Return whether a column of the answer holds times."""
     return any(kind.startswith(_TIMES) for kind in answer.types)
+
+
+# What else several commands need: where the pages are, and the flow.
+
+#: The port of the pages, unless another is chosen.
+PAGES_PORT = 8750
+
+
+def flows() -> ModuleType:
+    """Return the module of the flow, which lies outside the package.
+
+    Its folder is put on the path, so that the processes that Prefect starts find it as well.
+    """
+    if importlib.util.find_spec("prefect") is None:
+        raise SettingsError("the night needs Prefect: pip install 'warmline[night]'")
+    from warmline.privacy.erasing import make_prefect_home
+
+    make_prefect_home()
+    sys.path.insert(0, str(folder("flows")))
+    return importlib.import_module("analyze_calls")

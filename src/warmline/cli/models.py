@@ -13,6 +13,7 @@ from warmline.cli.common import (
     ExitCode,
     JsonOption,
     SettingsOption,
+    flows,
     messages,
     output,
     print_rows,
@@ -288,8 +289,6 @@ def _wrong_here(settings: "Settings") -> Iterator[str]:
     except WarmlineError as e:
         yield f"words.whisper_model = {settings.words.whisper_model!r}: {e}"
     if settings.night.cron:
-        from warmline.cli.analyze import flows
-
         try:
             flows().schedule_of(settings.night.cron, settings.night.timezone)
         except WarmlineError as e:

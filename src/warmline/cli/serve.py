@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from warmline.cli.common import SettingsOption, WarehouseOption, messages, settings_from
+from warmline.cli.common import PAGES_PORT, SettingsOption, WarehouseOption, messages, settings_from
 from warmline.errors import WarehouseError, WarmlineError
 from warmline.files import places_of
 from warmline.settings import LoginSettings
@@ -33,8 +33,6 @@ _NEEDED = (
     *("alembic", "authlib", "av", "babel", "cryptography", "httpx2"),
     *("itsdangerous", "jinja2", "joserfc", "sqlalchemy", "starlette", "uvicorn"),
 )
-#: Where the pages are, unless another port is chosen.
-PORT = 8750
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -46,7 +44,7 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")
-    ] = PORT,
+    ] = PAGES_PORT,
     opens: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in your browser.")
     ] = False,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -17,7 +17,6 @@ from warmline import __version__
 from warmline.database import open_for_reading
 from warmline.errors import SettingsError, WarehouseError
 from warmline.files import write_text_whole
-from warmline.pipeline import RunSummary
 from warmline.reports.report import (
     WATCHED,
     Day,
@@ -32,6 +31,9 @@ from warmline.reports.report import (
     shares_too_large,
 )
 from warmline.settings import NightSettings
+
+if TYPE_CHECKING:
+    from warmline.pipeline import RunSummary
 
 _FAILED_SHOWN = 50
 _SLOWEST_SHOWN = 10
@@ -325,7 +327,11 @@ def noted(warehouse: Path, started_at: datetime) -> Iterator[datetime | None]:
 
 
 def note_end(
-    warehouse: Path, started_at: datetime, summary: RunSummary, run: RunFacts, alarms: Sequence[str]
+    warehouse: Path,
+    started_at: datetime,
+    summary: "RunSummary",
+    run: RunFacts,
+    alarms: Sequence[str],
 ) -> None:
     """Record the counts of a run that has finished. Raises `WarehouseError`."""
     ended = {

@@ -20,11 +20,13 @@ from math import copysign, hypot, inf, sqrt
 from pathlib import Path
 from statistics import median
 from string import Template
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from warmline.errors import one_line
-from warmline.pipeline import RunSummary
 from warmline.settings import NightSettings
+
+if TYPE_CHECKING:
+    from warmline.pipeline import RunSummary
 
 # What has changed: watched measures of a night beside the days before.
 
@@ -204,7 +206,7 @@ class RunFacts:
     @classmethod
     def of(
         cls,
-        summary: RunSummary,
+        summary: "RunSummary",
         *,
         started_at: datetime | None = None,
         notes: tuple[str, ...] = (),
