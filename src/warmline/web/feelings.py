@@ -19,6 +19,14 @@ from warmline.web.warehouse import Condition, Reader, Row
 if TYPE_CHECKING:
     from warmline.web.site import Visit
 
+#: The measure that pages of agents, teams and periods are about.
+ANSWERED = "answered_rate"
+#: The worst first: how strong a feeling was, and of those alike how it was treated; then the calls
+#: that came last.
+WORST_FIRST = """o.strength DESC,
+    list_position(
+        ['dismissed', 'ignored', 'minimal_acknowledgement', 'problem_solved_only'], o.answer),
+    o.call_no DESC, o.start_s"""
 #: What is played before a moment and after it, so that no word is cut.
 LEAD_S = 0.5
 #: The longest moment, and how much longer it may be where a sentence still runs then.
@@ -124,11 +132,20 @@ def _end_of_sentence_s(turns: Sequence[Row], t: float) -> float:
     return t
 
 
-# What people who listened change in what the machine says: counts, verdicts, missed feelings.
+# What people who listened change in what the machine says, and how often they agree with it.
 
 _REVIEWED = """
 SELECT call_id, opportunity_index, verdict, should_be, reviews, reviewers FROM review_summary
 WHERE subject = 'cue' AND call_id IN $ids
+"""
+_AGAINST_MACHINE = """
+SELECT
+    subject, name, count(*) AS rows_reviewed, sum(reviews)::BIGINT AS reviews,
+    count_if(verdict = 'right') AS agreed, count_if(verdict = 'disputed') AS disputed,
+    (agreed + disputed / 2) / rows_reviewed AS agreement,
+    wilson(agreed + disputed / 2, rows_reviewed) AS bounds
+FROM review_parts WHERE subject <> 'cue' GROUP BY subject, name
+ORDER BY subject = 'metric', name, subject DESC
 """
 #: Answers that count as one, in the words of the ledger.
 _WARM_ANSWERS = ("attentive", "affective", "cognitive")
@@ -243,6 +260,15 @@ def uncorrected_feelings(reader: Reader, rows: list[Row]) -> Counter[str]:
         for (call_id, _), said in reviewed
         if said["verdict"] == "wrong" and not said["should_be"]
     )
+
+
+def against_machine(reader: Reader) -> list[Row]:
+    """Return how often people who listened agree with the machine, with its 95 % interval.
+
+    One row a measure, and two a kind of cue: whether it is that feeling, and what became of it.
+    Rows on which they differ count as half.
+    """
+    return reader.rows(_AGAINST_MACHINE)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from warmline.errors import QueryError
 from warmline.query.search import Among, Hit, Scope, best_hits
 from warmline.web.accounts import Right
 from warmline.web.feelings import (
+    WORST_FIRST,
     corrected_rows,
     corrections,
     is_overruled,
@@ -91,12 +92,6 @@ SELECT call_id, is_simulated, agents, path, redactions FROM calls WHERE call_id 
 _NAMES = "SELECT call_id, lower(call_id) AS name, agent_id FROM calls"
 _SPACED = "SELECT count(*) AS calls FROM calls WHERE contains(call_id, ' ')"
 _OF_CALLS = " INNER JOIN calls ON calls.call_no = o.call_no"
-#: The worst first: how strong a feeling was, and of those alike how it was treated; then the calls
-#: that came last.
-WORST_FIRST = """o.strength DESC,
-    list_position(
-        ['dismissed', 'ignored', 'minimal_acknowledgement', 'problem_solved_only'], o.answer),
-    o.call_no DESC, o.start_s"""
 _NEWEST = "calls.started_at DESC NULLS LAST, calls.call_id, o.start_s"
 
 

@@ -15,17 +15,18 @@ from warmline.web.accounts import Right
 from warmline.web.disputes import evaluations_of_agent
 from warmline.web.drawing import Interval, change, interval, interval_on, trend
 from warmline.web.feelings import (
+    ANSWERED,
+    against_machine,
     corrected_rows,
     corrections,
     missed_feelings,
     verdicts,
     with_moments,
 )
-from warmline.web.scoring import against_machine
 from warmline.web.site import FieldError, RefusedError, Visit, rows_for, seconds
 from warmline.web.sound import silent_calls
 from warmline.web.store import coaching, now
-from warmline.web.warehouse import Condition, Reader, Row
+from warmline.web.warehouse import NOT_VALIDATED, Condition, Reader, Row
 
 _AGENTS = """
 SELECT
@@ -94,15 +95,10 @@ INNER JOIN facts.opportunities AS o
     ON o.call_no = picked.call_no AND o.opportunity_index = picked.opportunity_index
 ORDER BY calls.started_at DESC NULLS LAST, {order}, o.start_s
 """
-#: A validation that says no, and perhaps why: "no; of detected opportunities ...".
-_NO = re.compile(r"\Ano\b[;,:]?\s*")
-_VALIDATED = "SELECT validated FROM metric_definitions WHERE is_current AND name = $name"
 #: A setting that a definition speaks of, such as `empathy.answer_within_turns`.
 _SETTING = re.compile(r"\b([a-z]+)\.([a-z]+_[a-z_]+)\b")
 #: The week of a call, as the tables of weeks have it.
 _WEEK = "date_trunc('week', calls.started_at)::DATE"
-#: The measure that these pages are about.
-ANSWERED = "answered_rate"
 _SCALE = (20.0, 80.0)
 
 
@@ -115,7 +111,7 @@ def show_people(visit: Visit) -> Response:
         return visit.page(
             "people.html",
             reader,
-            is_validated=is_validated(reader, ANSWERED),
+            is_validated=reader.is_validated(ANSWERED),
             teams=reader.rows(_TEAMS.format(team_week=reader.kept("team_week"))),
             agents=_with_intervals(visit, agents),
         )
@@ -146,7 +142,7 @@ def show_agent(visit: Visit) -> Response:
             reader,
             silent=silent_calls(visit, reader, heard | (coached.call_ids if coached else set())),
             name=visit.name_of(agent),
-            is_validated=is_validated(reader, ANSWERED),
+            is_validated=reader.is_validated(ANSWERED),
             is_simulated=is_simulated,
             has_both=has_both,
             weeks=weeks,
@@ -190,7 +186,7 @@ def show_team(visit: Visit) -> Response:
             "team.html",
             reader,
             team=team,
-            is_validated=is_validated(reader, ANSWERED),
+            is_validated=reader.is_validated(ANSWERED),
             is_simulated=is_simulated,
             has_both=has_both,
             is_few=is_few,
@@ -213,21 +209,12 @@ def show_measures(visit: Visit) -> Response:
         shown = [
             row
             | {"definition": _with_values(row["definition"], visit.site.settings)}
-            | {"is_validated": _says_yes(row["validated"])}
-            | {"validation": _NO.sub("", row["validated"])}
+            | {"is_validated": not NOT_VALIDATED.match(row["validated"])}
+            | {"validation": NOT_VALIDATED.sub("", row["validated"])}
             for row in rows
         ]
         again = _rescorings(visit, reader)
         return visit.page("measures.html", reader, rows=shown, heard=heard, rescorings=again)
-
-
-def _says_yes(validated: str) -> bool:
-    return not _NO.match(validated)
-
-
-def is_validated(reader: Reader, name: str) -> bool:
-    """Return whether a measure was compared with what people hear in calls; true if unknown."""
-    return all(_says_yes(row["validated"]) for row in reader.rows(_VALIDATED, {"name": name}))
 
 
 def _rescorings(visit: Visit, reader: Reader) -> list[Row]:

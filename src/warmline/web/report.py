@@ -11,6 +11,8 @@ from warmline.statistics import Estimate, wilson
 from warmline.web.accounts import Right
 from warmline.web.drawing import Change, Interval, TrendPoint, change, interval, trend
 from warmline.web.feelings import (
+    ANSWERED,
+    WORST_FIRST,
     corrected_rows,
     corrections,
     missed_feelings,
@@ -18,8 +20,6 @@ from warmline.web.feelings import (
     with_moments,
 )
 from warmline.web.filters import Filters, condition, filters_of, other_days
-from warmline.web.listing import WORST_FIRST
-from warmline.web.people import ANSWERED, is_validated
 from warmline.web.site import Visit
 from warmline.web.sound import silent_calls
 from warmline.web.warehouse import Condition, Reader, Row
@@ -250,7 +250,7 @@ def show_report(visit: Visit) -> Response:
             "report.html",
             reader,
             report=found,
-            is_validated=is_validated(reader, ANSWERED),
+            is_validated=reader.is_validated(ANSWERED),
             silent=silent_calls(visit, reader, heard),
             elsewhere=other_days(visit, reader, replace(found.filters, path="/report")),
             is_export=False,

@@ -26,6 +26,7 @@ from warmline.statistics import Estimate, wilson
 from warmline.web.accounts import Right
 from warmline.web.call_routes import page_for
 from warmline.web.drawing import cues_by_turn
+from warmline.web.feelings import against_machine
 from warmline.web.filters import has_both, list_asked
 from warmline.web.found import (
     each_turn_once,
@@ -250,15 +251,6 @@ def _asked_form(visit: Visit) -> Form:
 
 _FEWEST_PEOPLE, _SEED = 2, 1
 _NO_SUCH_ROUND = "there is no such calibration, or it is not one of yours"
-_AGAINST_MACHINE = """
-SELECT
-    subject, name, count(*) AS rows_reviewed, sum(reviews)::BIGINT AS reviews,
-    count_if(verdict = 'right') AS agreed, count_if(verdict = 'disputed') AS disputed,
-    (agreed + disputed / 2) / rows_reviewed AS agreement,
-    wilson(agreed + disputed / 2, rows_reviewed) AS bounds
-FROM review_parts WHERE subject <> 'cue' GROUP BY subject, name
-ORDER BY subject = 'metric', name, subject DESC
-"""
 #: How many calls a round can be drawn from.
 _ANALYZED = """
 SELECT is_simulated, count(*) AS calls FROM calls WHERE status = 'analyzed' GROUP BY ALL
@@ -363,15 +355,6 @@ def close_calibration(visit: Visit) -> Response:
     land_or_say(visit.site, [call["landing_key"] for call in found.calls])
     visit.note("closed calibration", detail=str(number))
     return visit.back("/calibration", id=number)
-
-
-def against_machine(reader: Reader) -> list[Row]:
-    """Return how often people who listened agree with the machine, with its 95 % interval.
-
-    One row a measure, and two a kind of cue: whether it is that feeling, and what became of it.
-    Rows on which they differ count as half.
-    """
-    return reader.rows(_AGAINST_MACHINE)
 
 
 def _stored_rounds(visit: Visit) -> list[Row]:

@@ -30,6 +30,9 @@ SELECT landing_key, call_id, agent_id, agents, team, queue, started_at, duration
 WHERE landing_key IN $keys
 """
 _AGENTS = "SELECT DISTINCT agent_id FROM calls WHERE agent_id IS NOT NULL ORDER BY agent_id"
+_VALIDATED = "SELECT validated FROM metric_definitions WHERE is_current AND name = $name"
+#: A validation that says no, and perhaps why: "no; of detected opportunities ...".
+NOT_VALIDATED = re.compile(r"\Ano\b[;,:]?\s*")
 _MEMORY, _THREADS = "1GiB", 2
 _TIMEOUT_S = 30.0
 
@@ -101,6 +104,11 @@ class Reader:
         """Return calls by landing key: id, agent, team, queue, start and length."""
         found = self.rows(_CALLS, {"keys": sorted(set(landing_keys))}) if landing_keys else []
         return {row["landing_key"]: row for row in found}
+
+    def is_validated(self, measure: str) -> bool:
+        """Return whether a measure was compared with what people hear in calls; true if unknown."""
+        told = self.rows(_VALIDATED, {"name": measure})
+        return not any(NOT_VALIDATED.match(row["validated"]) for row in told)
 
     @contextmanager
     def within_time(self) -> Iterator[duckdb.DuckDBPyConnection]:
