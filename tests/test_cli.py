@@ -360,7 +360,7 @@ def test_an_interrupt_is_one_also_while_the_database_is_at_work(monkeypatch, tmp
             Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
             con.execute("SELECT sum(hash(a.range * b.range)) FROM range(100000) a, range(30000) b")
 
-    monkeypatch.setattr("warmline.pipeline.failed_calls", counting_for_long)
+    monkeypatch.setattr("warmline.run.failed_calls", counting_for_long)
     # A shell has what it runs in the background ignore interrupts, and so these tests with it.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -35,13 +35,12 @@ from support.unprivileged import as_nobody
 from support.warehouses import read_rows
 from warmline import landing
 from warmline.database import open_without_warehouse
-from warmline.errors import ModelError, RecordingRefusedError, Status, WarehouseError
+from warmline.errors import ModelError, RecordingRefusedError, Status, WarehouseError, fault_code
 from warmline.landing import LandingError
 from warmline.models import ModelStore
 from warmline.models.catalogue import EMBEDDING
 from warmline.models.engines import Engines
 from warmline.pipeline import Workers
-from warmline.pipeline.failures import fault_code
 from warmline.query.questions import ask
 from warmline.recordings.sound import decode
 from warmline.settings import PlaceSettings, RecordingSettings

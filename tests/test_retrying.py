@@ -19,20 +19,19 @@ from typer.testing import CliRunner
 from support.plans import cache_keys, land, pending, plan
 from support.quick_nights import outcomes_of
 from warmline import landing
+from warmline.analysis import base_analysis, dated_after
 from warmline.cli import app
-from warmline.errors import Status
+from warmline.errors import Status, fault_code
 from warmline.pipeline import (
     Outcome,
     PlannedCall,
     RunConfig,
     Workers,
     calls,
-    failed_calls,
-    put_back,
 )
-from warmline.pipeline.failures import base_analysis, dated_after, fault_code
 from warmline.pipeline.workers import Batch
 from warmline.processes import no_progress
+from warmline.run import failed_calls, put_back
 from warmline.values import CallMetadata
 
 POISONS = ("abort", "kill", "memory", "hang")
@@ -73,7 +72,8 @@ def _taste(config: RunConfig, call: PlannedCall) -> Outcome:
 
 def _greedy(given, *_):
     """What `analyze_recordings` makes of a fault in a stage, with memory really asked for."""
-    from warmline.pipeline.failures import base_analysis, unread_recording
+    from warmline.analysis import base_analysis
+    from warmline.recordings import unread_recording
     from warmline.recordings.metadata import read_metadata
     from warmline.settings import RecordingSettings
 

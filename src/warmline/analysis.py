@@ -7,8 +7,9 @@ measure (`Metric`) never travels without its counts, its reservations and its ev
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
+from warmline import __version__
 from warmline.errors import Status
 from warmline.values import (
     CallMetadata,
@@ -409,3 +410,34 @@ class CallAnalysis:
     redactions: tuple[Redaction, ...] | None = None
     words_erased_at: datetime | None = None
     peaks: tuple[bytes, ...] = ()
+
+
+def base_analysis(
+    recording: Recording,
+    metadata: CallMetadata,
+    status: Status,
+    code: str | None,
+    reason: str | None,
+) -> CallAnalysis:
+    """Return an analysis without any part, with the reason why there is none."""
+    return CallAnalysis(
+        recording=recording,
+        metadata=metadata,
+        status=status,
+        reason_code=code,
+        reason=reason,
+        analyzed_at=datetime.now(UTC),
+        warmline_version=__version__,
+        models={},
+        stage_keys=(),
+    )
+
+
+def dated_after(analysis: CallAnalysis, after: datetime | None) -> CallAnalysis:
+    """Return the analysis, dated after the one it follows, even if the clock was set back.
+
+    Of two analyses the newer counts; one that seemed older would be made again every night.
+    """
+    if after is None or analysis.analyzed_at > after:
+        return analysis
+    return replace(analysis, analyzed_at=after + timedelta(microseconds=1))

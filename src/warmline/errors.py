@@ -1,9 +1,12 @@
 """Errors a user can act on: each says what is wrong, where, and what to do."""
 
+import errno
 from enum import StrEnum
 
 _LONGEST = 2000  # characters of a line for a person
 _LONGEST_NAME = 100  # and of a name in one
+# What torch says when a machine or a device is out of memory: plain RuntimeErrors.
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 class Status(StrEnum):
@@ -37,6 +40,22 @@ def shortened(name: str) -> str:
     if len(name) <= _LONGEST_NAME:
         return name
     return f"{name[:_LONGEST_NAME]}... ({len(name)} characters)"
+
+
+def fault_code(error: BaseException) -> str:
+    """Return a stable code for an unforeseen fault, by its kind."""
+    if _is_lack_of_memory(error):
+        return "out_of_memory"
+    return "io_error" if isinstance(error, OSError) else "fault"
+
+
+def _is_lack_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(words in text for words in _NO_MEMORY)
 
 
 class WarmlineError(Exception):

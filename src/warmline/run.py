@@ -2,13 +2,14 @@
 
 `warmline analyze`, `warmline nightly` and the Prefect flow all call `run`. What differs between
 them (who carries out a step, what is shown meanwhile, where calls are analyzed) is in their hooks.
+Calls that failed too often for a run to try them again are put back here, too.
 """
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter, sleep
@@ -16,9 +17,10 @@ from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from warmline import landing
+from warmline.analysis import dated_after
 from warmline.errors import WarmlineError
 from warmline.files import LockedError, Places
-from warmline.landing import Compaction, LandingError
+from warmline.landing import Compaction, Landed, LandingError
 from warmline.pipeline import (
     CacheKeys,
     Outcome,
@@ -246,3 +248,51 @@ def _compact(landing_dir: Path) -> tuple[str, ...]:
     except (LockedError, LandingError, OSError) as e:
         return (f"not compacted, the next run tries again: {e}",)
     return tuple(f"landing file {name}: {why}" for name, why in done.unreadable.items())
+
+
+# Calls that failed too often and are left alone, put back by a person who has looked at them.
+
+
+def failed_calls(
+    landing_dir: Path, calls: Collection[str] = (), reasons: Collection[str] = ()
+) -> list[Landed]:
+    """Return calls that have failed, in order of path: those named, and of a named reason code.
+
+    A call is named by its id, by that with `~` and its digest, or by its recording's path. Without
+    a name or reason, all of them. Raises `LandingError` when the folder cannot be read.
+    """
+    failed = [
+        call
+        for call in landing.known(landing_dir)
+        if call.failed_runs > 0
+        and (
+            not (calls or reasons)
+            or not names_of(call).isdisjoint(calls)
+            or call.reason_code in reasons
+        )
+    ]
+    return sorted(failed, key=lambda call: call.path)
+
+
+def names_of(call: Landed) -> frozenset[str]:
+    """Return what a landed call may be called: its id, its exact name, its recording's path."""
+    return frozenset((call.call_id, exact_name_of(call), call.path))
+
+
+def exact_name_of(call: Landed) -> str:
+    """Return the name that no other call has, also where others claim the same id."""
+    return f"{call.call_id}~{call.landing_key.rpartition('/')[2][:8]}"
+
+
+def put_back(landing_dir: Path, failed: Iterable[Landed]) -> int:
+    """Forget how often calls have failed, so that the next run takes them; returns how many.
+
+    Stages that they had passed are kept. Raises `LandingError` when a file cannot be written.
+    """
+    count = 0
+    for call in failed:
+        analysis = landing.read_landed(landing_dir, call)
+        fresh = dated_after(replace(analysis, failed_runs=0), analysis.analyzed_at)
+        landing.write(fresh, landing_dir)
+        count += 1
+    return count

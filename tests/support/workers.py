@@ -7,7 +7,7 @@ from pathlib import Path
 from support.plans import MODELS
 from warmline import landing
 from warmline.pipeline import CacheKeys, PlannedCall, RunConfig
-from warmline.pipeline.failures import unread_recording
+from warmline.recordings import unread_recording
 from warmline.settings import Settings, with_overrides
 
 

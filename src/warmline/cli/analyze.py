@@ -198,7 +198,7 @@ def retry(
     A call that failed in `night.give_up_after` runs is left out until then. A recording that was
     refused is bad input: it is tried by itself when the file changes.
     """
-    from warmline.pipeline import failed_calls, put_back
+    from warmline.run import failed_calls, put_back
 
     chosen = settings_from(settings)
     places = known_places(chosen, landing, warehouse)
@@ -218,7 +218,7 @@ def retry(
 
 
 def _require_all(named: Sequence[str], found: "list[Landed]") -> None:
-    from warmline.pipeline.failures import exact_name_of, names_of
+    from warmline.run import exact_name_of, names_of
 
     for name in named:
         of_it = [landed for landed in found if name in names_of(landed)]

@@ -2,7 +2,6 @@
 
 from warmline.pipeline.analyze import analyze_recording
 from warmline.pipeline.calls import Outcome, RunConfig, RunSummary
-from warmline.pipeline.failures import dated_after, failed_calls, put_back
 from warmline.pipeline.plan import (
     Duplicate,
     Plan,
@@ -29,12 +28,9 @@ __all__ = [
     "Workers",
     "all_measures",
     "analyze_recording",
-    "dated_after",
-    "failed_calls",
     "have_sound",
     "land_duplicates",
     "make_plan",
     "note_lost",
-    "put_back",
     "with_later",
 ]

@@ -20,15 +20,15 @@ from warmline.analysis import (
     Floor,
     Prosody,
     StageKey,
+    base_analysis,
     missing_metric,
     suppress_parties,
 )
-from warmline.errors import RecordingRefusedError, Status, WarmlineError
+from warmline.errors import RecordingRefusedError, Status, WarmlineError, fault_code
 from warmline.models.engines import Engines
-from warmline.pipeline.failures import base_analysis, fault_code, unread_recording
 from warmline.pipeline.stages import CacheKeys, all_measures
 from warmline.processes import ProgressCallback, give_memory_back, no_progress, part_of
-from warmline.recordings import identify
+from warmline.recordings import identify, unread_recording
 from warmline.recordings.metadata import MetadataTable, read_metadata
 from warmline.recordings.remote import RemoteFile
 from warmline.recordings.sound import Sound, decode, level_peaks

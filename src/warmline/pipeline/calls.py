@@ -13,14 +13,13 @@ from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 
 from warmline import landing
-from warmline.analysis import CallAnalysis
+from warmline.analysis import CallAnalysis, base_analysis, dated_after
 from warmline.encryption import look_for_key
-from warmline.errors import RecordingRefusedError, Status
+from warmline.errors import RecordingRefusedError, Status, fault_code
 from warmline.files import is_there
 from warmline.landing import Known, LandingError
 from warmline.models.engines import Engines
 from warmline.pipeline.analyze import CallInput, Remote, analyze_recordings
-from warmline.pipeline.failures import PASSING_FAULTS, base_analysis, dated_after, fault_code
 from warmline.pipeline.plan import Plan, PlannedCall
 from warmline.pipeline.stages import CacheKeys, with_later
 from warmline.processes import ProgressCallback
@@ -201,6 +200,10 @@ class RunConfig:
         return self.cache_keys.settings
 
 
+# What may be gone at the next try: a share that was offline, memory that another job used.
+_PASSING_FAULTS = frozenset({"io_error", "out_of_memory", "process_died"})
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How one call ended, without a word of what was said in it.
@@ -221,7 +224,7 @@ class Outcome:
     @property
     def may_pass(self) -> bool:
         """Tell whether the call failed by a fault that another try may not meet."""
-        return self.status is Status.FAILED and self.code in PASSING_FAULTS
+        return self.status is Status.FAILED and self.code in _PASSING_FAULTS
 
 
 class _WorkerState:

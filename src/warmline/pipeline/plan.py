@@ -14,17 +14,11 @@ from functools import cached_property
 from pathlib import Path
 
 from warmline import landing
-from warmline.errors import RecordingRefusedError, Status
+from warmline.analysis import base_analysis, dated_after
+from warmline.errors import RecordingRefusedError, Status, fault_code
 from warmline.landing import Known, Landed, LeftOut, Listed, ListedRecording
-from warmline.pipeline.failures import (
-    LASTING,
-    base_analysis,
-    dated_after,
-    fault_code,
-    unread_recording,
-)
 from warmline.pipeline.stages import CacheKeys
-from warmline.recordings import find_recordings, identify
+from warmline.recordings import find_recordings, identify, unread_recording
 from warmline.recordings.metadata import (
     MetadataTable,
     is_free_of_private,
@@ -35,6 +29,9 @@ from warmline.recordings.remote import Beside, RemoteError, RemoteFile, list_rec
 from warmline.redaction import redact_text
 from warmline.settings import RecordingSettings, RedactionSettings, Settings
 from warmline.values import CallMetadata, Recording
+
+# Refusals for bytes that identify a remote recording until it changes.
+_LASTING = frozenset({"empty_file"})
 
 
 @dataclass(frozen=True)
@@ -387,7 +384,7 @@ class _Planner:
             return recording, None
         if landed.audio_sha256:
             return replace(recording, audio_sha256=landed.audio_sha256), None
-        return recording, landed.reason_code if landed.reason_code in LASTING else None
+        return recording, landed.reason_code if landed.reason_code in _LASTING else None
 
     def failed(self, recording: Recording) -> Landed | None:
         """Return how a remote recording failed before its bytes were known, if it did."""

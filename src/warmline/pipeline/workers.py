@@ -25,7 +25,7 @@ from weakref import WeakSet
 from pebble import ProcessExpired, ProcessPool
 
 from warmline import landing, processes
-from warmline.analysis import CallAnalysis
+from warmline.analysis import CallAnalysis, base_analysis
 from warmline.errors import Status, WarmlineError
 from warmline.pipeline.calls import (
     Outcome,
@@ -35,7 +35,6 @@ from warmline.pipeline.calls import (
     outcome_of,
     sweep,
 )
-from warmline.pipeline.failures import base_analysis
 from warmline.pipeline.plan import PlannedCall
 from warmline.processes import (
     ProgressCallback,

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from warmline import landing
-from warmline.analysis import CallAnalysis
+from warmline.analysis import CallAnalysis, dated_after
 from warmline.database import open_for_reading
 from warmline.errors import ScheduleError, WarehouseError
 from warmline.files import LockedError, Places, erasing_note, exclusive, write_bytes_whole
 from warmline.landing import Erased, Selection
-from warmline.pipeline import all_measures, dated_after
+from warmline.pipeline import all_measures
 from warmline.query.calls import quotes_alone
 from warmline.reports.monitoring import refresh_reports
 from warmline.settings import RetentionSettings, Settings

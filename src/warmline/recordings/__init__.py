@@ -91,6 +91,16 @@ Look = tuple[int, int]
 PATIENCE_S = 10.0
 
 
+def unread_recording(path: Path) -> Recording:
+    """Return a recording as the file system describes it, its bytes unread: the digest is empty."""
+    try:
+        status = path.stat()
+    except OSError:
+        return Recording(str(path), 0, datetime.fromtimestamp(0, UTC), "")
+    changed = datetime.fromtimestamp(status.st_mtime, UTC)
+    return Recording(str(path), status.st_size, changed, "")
+
+
 def unsettled(
     looks: Mapping[Name, Look], look_again: Callable[[Name], Look | None], settle_s: float
 ) -> frozenset[Name]:
