@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from warmline.errors import SettingsError
 from warmline.language import fingerprint
-from warmline.language.rulebook import DENIAL, KINDS, RULE_KINDS, LanguageRule, rulebook
+from warmline.language.rulebook import DENIAL, KINDS, RULE_KINDS, UNFELT, LanguageRule, rulebook
 from warmline.phrases import Matcher, broken_examples, spoken_text
 from warmline.settings import LanguageSettings
 from warmline.values import RoleName
@@ -26,7 +26,7 @@ def test_every_rule_does_what_its_examples_say(rule: LanguageRule, matcher: Matc
 
 def test_every_kind_that_rules_may_define_has_a_rule() -> None:
     assert {rule.kind for rule, _ in BUILT_IN} == RULE_KINDS
-    assert {*KINDS, DENIAL} > RULE_KINDS
+    assert {*KINDS, DENIAL, UNFELT} > RULE_KINDS
 
 
 FILLERS = ["um", "uh,", "er", "mm", "[noise]", "hmm,"]
@@ -95,8 +95,8 @@ UNSURPASSED = [
 def test_a_feeling_that_could_not_be_stronger_is_not_denied(said: str, feeling: str) -> None:
     book = rulebook(LanguageSettings())
     assert cues(said.format(feeling))
-    assert not book.denied_feelings(spoken_text(said.format(feeling)))
-    assert book.denied_feelings(spoken_text(f"I'm not more {feeling} than before"))
+    assert not book.unread(spoken_text(said.format(feeling)))
+    assert book.unread(spoken_text(f"I'm not more {feeling} than before")).sentences
 
 
 def cues(text: str, role: RoleName = RoleName.CUSTOMER) -> set[str | None]:

@@ -70,7 +70,7 @@ def evidence_of(
     for place, dialogue in enumerate(dialogues):
         turn_texts = turn_texts_of([(RoleName(t.speaker), t.text) for t in dialogue])
         by_turn: dict[int, list[Moment]] = {}
-        read_by = read_by_models(turn_texts, engines)
+        read_by = read_by_models(turn_texts, engines, {})
         heard = {index: read.heard for index, read in read_by.items()}
         for moment in rule_moments(turn_texts, book, heard):
             by_turn.setdefault(moment.turn_index, []).append(moment)

@@ -22,10 +22,10 @@ from sklearn.linear_model import LogisticRegression
 
 from warmline.analysis import Moment
 from warmline.language.feelings import (
-    denied_feelings,
     evidence_of,
     language_of,
     read_sentences,
+    unread_words,
 )
 from warmline.language.rule_moments import rule_moments
 from warmline.language.rulebook import rulebook
@@ -159,12 +159,13 @@ def _evidence(
     """Yield the evidence of each customer's turn; rules and windows read English only."""
     book = rulebook(Settings().language)
     customers = [p for p in told if p.turn.role is RoleName.CUSTOMER]
-    heard = score_windows(customers, engines) if language == "en" else {}
+    unread = unread_words(told, book) if language == "en" else {}
+    heard = score_windows(customers, engines, unread) if language == "en" else {}
     by_turn: dict[int, list[Moment]] = {}
     english = told if language == "en" else ()
     for moment in rule_moments(english, book, heard):
         by_turn.setdefault(moment.turn_index, []).append(moment)
-    read = read_sentences(told, engines, denied_feelings(english, book))
+    read = read_sentences(told, engines, unread)
     for index, own in read.items():
         windows = heard.get(index, ())
         yield index, evidence_of(told[index], by_turn.get(index, []), own, windows)

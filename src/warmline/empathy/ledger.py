@@ -418,7 +418,7 @@ CLARK = "Clark, Murfett, Rogers & Ang 2013"
 # instructions are classed as such, 6 since that model is the mean of three, 7 since it reads a turn
 # after what the agent said last, 8 since asking for details is no promise, a deed that is told is
 # no warmth, and a sorry in passing is no answer, 9 since what "could not be" worse is no denial.
-MOMENTS_VERSION = 9
+MOMENTS_VERSION = 10
 
 
 @dataclass(frozen=True)

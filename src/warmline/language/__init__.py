@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 from warmline.analysis import Moment, TurnEmpathy, TurnFeelings
 from warmline.language.feelings import (
-    denied_feelings,
     feelings_of,
     model_cues,
     party_reader,
     read_languages,
     read_sentences,
+    unread_words,
 )
 from warmline.language.rule_moments import in_order, rule_moments, without_denied
 from warmline.language.rulebook import fingerprint, rulebook
@@ -70,7 +70,8 @@ def read_call(
     if models is None:
         found = rule_moments(told, rulebook(settings))
         return Reading(found, agent_turns=empathy_of(told, found, {}))
-    windows = score_windows(told, models)
+    unread = unread_words(told, rulebook(settings))
+    windows = score_windows(told, models, unread)
     # What an agent feels is nobody's business: of an agent's turn only mechanisms are looked for,
     # and words that sound caring count towards its empathy and nothing else.
     heard = {
@@ -83,9 +84,9 @@ def read_call(
     }
     moments = list(rule_moments(told, rulebook(settings), heard))
     agent_turns = empathy_of(told, moments, windows, models)
-    sentences = read_sentences(told, models, denied_feelings(told, rulebook(settings)))
+    sentences = read_sentences(told, models, unread)
     feelings = feelings_of(told, moments, sentences, heard)
-    moments += without_denied(model_cues(told, feelings, moments), told, rulebook(settings))
+    moments += without_denied(model_cues(told, feelings, moments), told, unread)
     moments += model_moments(told, heard, moments)
     moments += uptake_moments(told, models)
     return Reading(in_order(moments), feelings, agent_turns)

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 from warmline.analysis import Moment, TurnFeelings
-from warmline.language.rulebook import CUE_LABELS, Rulebook
+from warmline.language.rulebook import CUE_LABELS, NOTHING_UNREAD, Rulebook, Unread
 from warmline.language.windows import (
     TurnText,
     WindowScores,
@@ -66,8 +66,6 @@ UNDETERMINED = "und"
 _MANY_WORDS, _LEAST_KNOWN = 10, 0.06
 _LAST_LATIN = "\u024f"
 
-Ranges = Sequence[tuple[int, int]]
-
 
 @dataclass(frozen=True)
 class Sentence:
@@ -85,41 +83,37 @@ class SentencesRead:
     A turn is read after the agent's last sentence before it. `in_context` are the log-odds of any
     feeling in all of that: what is said in several sentences, or makes sense only as an answer.
     Each sentence has those of the mean of its own words in that reading, so that a greeting does
-    not dilute it; where it is the only one, and no short answer, it is read by itself. `denied`
-    are the ranges of words in which the customer denies a feeling.
+    not dilute it; where it is the only one, and no short answer, it is read by itself. `unread` is
+    what was not read.
     """
 
     sentences: tuple[Sentence, ...]
     in_context: float
-    denied: tuple[tuple[int, int], ...] = ()
-
-    def denies(self, first: int, past: int) -> bool:
-        """Return whether a feeling is denied in a range of words."""
-        return _overlaps((first, past), self.denied)
+    unread: Unread = NOTHING_UNREAD
 
 
 def read_sentences(
     turn_texts: Sequence[TurnText],
     engines: Engines,
-    denied: Mapping[int, Ranges] = MappingProxyType({}),
+    unread: Mapping[int, Unread] = MappingProxyType({}),
 ) -> dict[int, SentencesRead]:
     """Return the network's reading of every customer's turn that has words, by turn index.
 
-    Words are read as they were written, marks included; a sentence in which a feeling is `denied`
-    (`denied_feelings`) is not read, nor are others after it. Raises `ModelError` when the network
-    is not in the model store.
+    Words are read as they were written, marks included, except those that are `unread`
+    (`unread_words`). Raises `ModelError` when the network is not in the model store.
     """
     told = {p.turn.index: p for p in turn_texts if _is_read(p)}
     if not told:
         return {}
     before = _said_before(turn_texts)
     cut = {index: _sentences(p.said) for index, p in told.items()}
-    kept = {
-        index: [part for part in own if not _overlaps(part, denied.get(index, ()))]
+    left = {
+        index: {part: unread.get(index, NOTHING_UNREAD).kept(*part) for part in own}
         for index, own in cut.items()
     }
+    kept = {index: [part for part in own if own[part]] for index, own in left.items()}
     texts = {
-        index: _with_sentences(p, before[index], kept[index], cut[index])
+        index: _with_sentences(p, before[index], left[index])
         for index, p in told.items()
         if kept[index]
     }
@@ -139,14 +133,15 @@ def read_sentences(
 
     def read(index: int) -> SentencesRead:
         heard = dict.fromkeys(cut[index], _UNREAD)
+        not_read = unread.get(index, NOTHING_UNREAD)
         if index not in texts:
-            return SentencesRead(_as_sentences(heard), _NOTHING_HEARD, tuple(denied[index]))
+            return SentencesRead(_as_sentences(heard), _NOTHING_HEARD, not_read)
         row = place[texts[index]]
         own = said[[place[alone[index]]]] if index in alone else layer.logits(means.parts[row])
         for part, odds in zip(kept[index], own.tolist(), strict=True):
             heard[part] = dict(zip(HEADS, odds, strict=True))
         in_context = float(said[row, HEADS.index("any")])
-        return SentencesRead(_as_sentences(heard), in_context, tuple(denied.get(index, ())))
+        return SentencesRead(_as_sentences(heard), in_context, not_read)
 
     return {index: read(index) for index in told}
 
@@ -158,21 +153,26 @@ def _as_sentences(
 
 
 def _with_sentences(
-    turn_text: TurnText, before: tuple[str, ...], kept: Ranges, sentences: Ranges
+    turn_text: TurnText, before: tuple[str, ...], left: Mapping[tuple[int, int], Sequence[int]]
 ) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
-    """Return what was said before and the turn, and where its `kept` sentences are in it.
+    """Return what was said before and the turn, and where its sentences are.
 
-    The words of the other sentences are left out.
+    `left` has, for each sentence, the places of its words that are read; the others are left out.
     """
     sources = turn_text.said.sources
-    left_out = {
+    spoken_places = {
         place
-        for first, past in set(sentences) - set(kept)
-        for place in range(sources[first], sources[past - 1] + 1)
+        for (first, past), own in left.items()
+        for place in (
+            (sources[i] for i in range(first, past))
+            if own
+            else range(sources[first], sources[past - 1] + 1)
+        )
     }
+    left_out = spoken_places - {sources[i] for own in left.values() for i in own}
     places = [i for i in range(len(turn_text.written)) if i not in left_out]
     at = {place: len(before) + i for i, place in enumerate(places)}
-    parts = tuple((at[sources[first]], at[sources[past - 1]] + 1) for first, past in kept)
+    parts = tuple((at[sources[own[0]]], at[sources[own[-1]]] + 1) for own in left.values() if own)
     return (*before, *(turn_text.written[i] for i in places)), parts
 
 
@@ -193,21 +193,13 @@ def _said_before(turn_texts: Sequence[TurnText]) -> dict[int, tuple[str, ...]]:
     return found
 
 
-def denied_feelings(turn_texts: Sequence[TurnText], book: Rulebook) -> dict[int, Ranges]:
-    """Return the ranges of words in which a customer denies a feeling, by turn index.
+def unread_words(turn_texts: Sequence[TurnText], book: Rulebook) -> dict[int, Unread]:
+    """Return what is not read for a feeling in the turns of customers that have such words.
 
     A network finds fear in "I'm not, like, terrified", and in what is said around it.
     """
-    found = {
-        turn_text.turn.index: book.denied_feelings(turn_text.said)
-        for turn_text in turn_texts
-        if _is_read(turn_text)
-    }
-    return {index: ranges for index, ranges in found.items() if ranges}
-
-
-def _overlaps(part: tuple[int, int], ranges: Ranges) -> bool:
-    return any(first < part[1] and part[0] < past for first, past in ranges)
+    found = {p.turn.index: book.unread(p.said) for p in turn_texts if _is_read(p)}
+    return {index: unread for index, unread in found.items() if unread}
 
 
 def _sentences(said: Spoken) -> list[tuple[int, int]]:
@@ -236,7 +228,7 @@ def evidence_of(
         shown = [m for m in moments if kind in (m.kind, m.label)]
         found[f"rule.{kind}"] = strongest(shown)
     emotions = (
-        _NOTHING_HEARD if read.denies(h.first, h.past) else _log_odds(h.emotions["negative"])
+        _log_odds(h.emotions["negative"]) if read.unread.kept(h.first, h.past) else _NOTHING_HEARD
         for h in heard
     )
     found["emotion.negative"] = max(emotions, default=0.0)

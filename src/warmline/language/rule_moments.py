@@ -8,7 +8,7 @@ from math import inf
 from types import MappingProxyType
 
 from warmline.analysis import Moment
-from warmline.language.rulebook import QUOTED_KINDS, LanguageRule, Rulebook
+from warmline.language.rulebook import QUOTED_KINDS, LanguageRule, Rulebook, Unread
 from warmline.language.speech_acts import Act, Found, SaidAct, acts_of_turn, content
 from warmline.language.windows import TurnText, WindowScores
 from warmline.phrases import spoken
@@ -253,7 +253,7 @@ def read_acts(
 
 
 def without_denied(
-    heard: Sequence[Moment], turn_texts: Sequence[TurnText], book: Rulebook
+    heard: Sequence[Moment], turn_texts: Sequence[TurnText], unread: Mapping[int, Unread]
 ) -> list[Moment]:
     """Return the models' windows without the feelings that the customer denies in the same words.
 
@@ -261,11 +261,9 @@ def without_denied(
     denied, what a model found in them and its quote are left out.
     """
     denied = {
-        turn_text.turn.index: [
-            turn_text.span(first, past) for first, past in book.denied_feelings(turn_text.said)
-        ]
-        for turn_text in _readable(turn_texts)
-        if turn_text.turn.role is RoleName.CUSTOMER
+        p.turn.index: [p.span(*words) for words in unread[p.turn.index].sentences]
+        for p in turn_texts
+        if p.turn.index in unread
     }
     return [
         m

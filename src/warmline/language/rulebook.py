@@ -16,6 +16,7 @@ from pydantic import Field, field_validator, model_validator
 from warmline.errors import SettingsError
 from warmline.phrases import (
     Matcher,
+    Negation,
     PhraseRule,
     RuleFile,
     Spoken,
@@ -82,7 +83,7 @@ KINDS: dict[str, tuple[SpeakerScope, str]] = {
     "commitment": (SpeakerScope.AGENT, "promises or reports an action of one's own, or the firm's"),
     "ownership": (SpeakerScope.AGENT, "takes responsibility for the matter"),
     "solution": (SpeakerScope.AGENT, "proposes or names a way to solve it"),
-    "next_step": (SpeakerScope.AGENT, "says what happens next"),
+    "next_step": (SpeakerScope.AGENT, "says what happens next, or that it is done"),
     "expectation": (SpeakerScope.AGENT, "says by when, or how long"),
     "feedback": (SpeakerScope.AGENT, "asks for the customer's opinion: a feedback call"),
     "offer": (SpeakerScope.AGENT, "offers something for sale or upgrade"),
@@ -116,6 +117,10 @@ KINDS: dict[str, tuple[SpeakerScope, str]] = {
     "quote": (SpeakerScope.CUSTOMER, "the customer's sentence around a moment; label says of what"),
 }
 
+# Of a sentence from which words are left out, fewer than these say nothing.
+_LEAST_LEFT = 3
+# What unfelt words are no evidence of.
+_TROUBLE = frozenset({"cue", "complaint", "problem"})
 # The kinds for which a customer is quoted.
 QUOTED_KINDS = frozenset(
     {
@@ -125,9 +130,10 @@ QUOTED_KINDS = frozenset(
 )
 # The kinds that a rule file may define; the others come from models, from several turns together,
 # or from what a clause does (`speech_acts.py`).
-# A denial is no moment: it says which words are not read for a feeling.
-DENIAL = "denial"
-RULE_KINDS = {DENIAL, *KINDS} - {
+# These two are no moments. They say what is not read for a feeling: of a denial its sentence, of a
+# feeling that is named but not felt here and now only its words.
+DENIAL, UNFELT = "denial", "unfelt"
+RULE_KINDS = {DENIAL, UNFELT, *KINDS} - {
     *("reask", "handover", "quote", "uptake"),
     *("emotional_reaction", "interpretation", "exploration"),
     *("advice", "confrontation", "affirmation", "autonomy", "collaboration"),
@@ -173,12 +179,37 @@ class LanguageRule(PhraseRule):
 
     def reads(self, role: RoleName) -> bool:
         """Return whether this rule reads the words of a speaker with this role."""
-        who = self.role or KINDS[self.kind][0]
+        who = self.role or (KINDS[self.kind][0] if self.kind in KINDS else SpeakerScope.CUSTOMER)
         return who is SpeakerScope.ANY or who.value == role.value
 
 
 Rules = dict[str, tuple[LanguageRule, Matcher]]
 Lists = dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Unread:
+    """What is not read for a feeling in a turn: ranges [first, past) of comparable words.
+
+    A sentence that one of `sentences` meets is not read at all; of others, `words` are left out.
+    """
+
+    sentences: tuple[tuple[int, int], ...] = ()
+    words: tuple[tuple[int, int], ...] = ()
+
+    def __bool__(self) -> bool:
+        """Return whether there is anything."""
+        return bool(self.sentences or self.words)
+
+    def kept(self, first: int, past: int) -> list[int]:
+        """Return the places of a sentence's words that are read; none where too few are left."""
+        if _meets((first, past), self.sentences):
+            return []
+        left = [i for i in range(first, past) if not _meets((i, i + 1), self.words)]
+        return left if len(left) == past - first or len(left) >= _LEAST_LEFT else []
+
+
+NOTHING_UNREAD = Unread()
 
 
 @dataclass(frozen=True)
@@ -193,24 +224,43 @@ class Rulebook:
 
     def find(self, said: Spoken, role: RoleName) -> list[tuple[LanguageRule, int, int]]:
         """Return (rule, first word, past the last word) of everything recognised in one turn."""
-        return [
+        found = [
             (rule, first, past)
             for rule, matcher in self._by_role[role]
-            if rule.kind != DENIAL
+            if rule.kind not in (DENIAL, UNFELT)
             for first, past in matcher.find(said)
         ]
+        unfelt = self._unfelt(said) if role is RoleName.CUSTOMER and found else []
+        return [f for f in found if f[0].kind not in _TROUBLE or not _meets(f[1:], unfelt)]
 
-    def denied_feelings(self, said: Spoken) -> list[tuple[int, int]]:
-        """Return the ranges of words in which a customer says that a feeling is not there.
+    def unread(self, said: Spoken) -> Unread:
+        """Return what is not read for a feeling in a customer's turn.
 
-        They are those of denials, and of cues that are denied.
+        Besides what rules of these kinds recognise, these are cues that are denied or imagined. A
+        cue that is not negatable ("I'd be lying if I said I was not angry") stands.
         """
-        return [
-            found
-            for rule, matcher in self._by_role[RoleName.CUSTOMER]
-            if rule.kind in ("cue", DENIAL)
-            for found in (matcher.find(said) if rule.kind == DENIAL else matcher.denied(said))
-        ]
+        cues = [(r, m) for r, m in self._by_role[RoleName.CUSTOMER] if r.kind == "cue"]
+        sentences = self._of_kind(DENIAL, said)
+        words = self._unfelt(said)
+        for _, matcher in cues:
+            negated = matcher.negated(said)
+            sentences += negated.get(Negation.DENIED, [])
+            words += negated.get(Negation.IMAGINED, [])
+        if sentences:
+            told = [f for r, m in cues if not r.negatable for f in m.find(said)]
+            sentences = [s for s in sentences if not _meets(s, told)]
+        return Unread(tuple(sentences), tuple(words))
+
+    def _unfelt(self, said: Spoken) -> list[tuple[int, int]]:
+        return self._of_kind(UNFELT, said)
+
+    def _of_kind(self, kind: str, said: Spoken) -> list[tuple[int, int]]:
+        rules = self._by_role[RoleName.CUSTOMER]
+        return [found for rule, m in rules if rule.kind == kind for found in m.find(said)]
+
+
+def _meets(words: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
+    return any(first < words[1] and words[0] < past for first, past in others)
 
 
 def rulebook(settings: LanguageSettings) -> Rulebook:

@@ -25,15 +25,15 @@ from numpy.typing import NDArray
 from warmline.analysis import Moment, TurnEmpathy, TurnFeelings
 from warmline.language.feelings import (
     cues_in,
-    denied_feelings,
     feelings_of,
     language_of,
     names_a_feeling,
     read_languages,
     read_sentences,
+    unread_words,
 )
 from warmline.language.rule_moments import rule_moments
-from warmline.language.rulebook import CUE_LABELS, rulebook
+from warmline.language.rulebook import CUE_LABELS, Unread, rulebook
 from warmline.language.windows import (
     MECHANISMS,
     TurnText,
@@ -165,7 +165,6 @@ def _log_odds(probability: float) -> float:
 
 
 # What a turn scores: by those weights where models read it, else by its rules' moments.
-
 
 # How much of an agent's moment is empathy. A formula or an apology alone is next to none; acting
 # for the customer is some ("with words and actions"); a dismissal takes away. A reflection (label
@@ -451,7 +450,8 @@ def score_turns(
     own = engines or _own_engines() if chosen.models else None
     speaks = {role: _language(turn_texts, role, language) for role in _SCORED}
     english = [p for p in turn_texts if speaks.get(p.turn.role, "en") == "en"]
-    read_by = read_by_models(english, own) if own else {}
+    unread = unread_words(english, rulebook(chosen)) if own else {}
+    read_by = read_by_models(english, own, unread) if own else {}
     heard = {index: read.heard for index, read in read_by.items()}
     by_turn: dict[int, list[Moment]] = {}
     for moment in rule_moments(english, rulebook(chosen), heard):
@@ -459,10 +459,8 @@ def score_turns(
     felt: dict[int, TurnFeelings] = {}
     if own and speaks[RoleName.CUSTOMER] in read_languages():
         moments = [m for own_moments in by_turn.values() for m in own_moments]
-        denied = denied_feelings(english, rulebook(chosen))
-        sentences = read_sentences(turn_texts, own, denied)
-        found = feelings_of(turn_texts, moments, sentences, heard)
-        felt = {f.turn_index: f for f in found}
+        sentences = read_sentences(turn_texts, own, unread)
+        felt = {f.turn_index: f for f in feelings_of(turn_texts, moments, sentences, heard)}
     return [
         scored(
             speaker,
@@ -484,12 +482,14 @@ def _language(turn_texts: Sequence[TurnText], role: RoleName, chosen: str) -> st
     return language_of(p.turn.text for p in turn_texts if p.turn.role is role)
 
 
-def read_by_models(turn_texts: Sequence[TurnText], engines: Engines) -> dict[int, ModelScores]:
+def read_by_models(
+    turn_texts: Sequence[TurnText], engines: Engines, unread: Mapping[int, Unread]
+) -> dict[int, ModelScores]:
     """Return MiniLM's reading of each turn in English; only agents' turns need vectors.
 
-    Raises `ModelError` when MiniLM is not in the model store.
+    `unread` words are left out. Raises `ModelError` when MiniLM is not in the model store.
     """
-    heard = score_windows(turn_texts, engines)
+    heard = score_windows(turn_texts, engines, unread)
     agents = [p for p in turn_texts if p.turn.role is RoleName.AGENT]
     vectors = vectors_of(agents, heard, engines)
     return {

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmline.analysis import Moment
+from warmline.language.rulebook import NOTHING_UNREAD, Unread
 from warmline.models.engines import Engines
 from warmline.phrases import Spoken, spoken
 from warmline.values import Conversation, RoleName, Span, Transcript, Turn, Word
@@ -287,14 +288,16 @@ class _TextWindow:
 
 
 def score_windows(
-    turn_texts: Sequence[TurnText], engines: Engines
+    turn_texts: Sequence[TurnText],
+    engines: Engines,
+    unread: Mapping[int, Unread] = MappingProxyType({}),
 ) -> dict[int, tuple[WindowScores, ...]]:
     """Return the windows of every agent's and customer's turn, by turn index.
 
-    Mechanisms are read in the agent's words only. Raises `ModelError` when MiniLM is not in the
-    model store.
+    Mechanisms are read in the agent's words only, and `unread` words are left out. Raises
+    `ModelError` when MiniLM is not in the model store.
     """
-    windows = list(_windows(turn_texts))
+    windows = list(_windows(turn_texts, unread))
     texts = list(dict.fromkeys(w.text for w in windows))
     told = [(w.context, w.text) for w in windows if w.context is not None]
     pairs = list(dict.fromkeys(told))
@@ -319,7 +322,7 @@ def score_windows(
     return {index: tuple(found) for index, found in heard.items()}
 
 
-def _windows(turn_texts: Sequence[TurnText]) -> Iterator[_TextWindow]:
+def _windows(turn_texts: Sequence[TurnText], unread: Mapping[int, Unread]) -> Iterator[_TextWindow]:
     said: list[tuple[str, ...]] = []
     for turn_text in turn_texts:
         words = turn_text.said.words
@@ -330,7 +333,8 @@ def _windows(turn_texts: Sequence[TurnText]) -> Iterator[_TextWindow]:
             continue
         context = _answered(said) if agent else None
         for first, past in windows(turn_text.said):
-            own = words[first:past]
+            left = unread.get(turn_text.turn.index, NOTHING_UNREAD).kept(first, past)
+            own = tuple(words[i] for i in left or range(first, past))
             text = " ".join(own if first or agent else _without_answer(own))
             yield _TextWindow(turn_text.turn.index, first, past, text, context)
 

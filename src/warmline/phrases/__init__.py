@@ -23,6 +23,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +43,7 @@ from warmline.phrases.spoken import (
 
 __all__ = [
     "Matcher",
+    "Negation",
     "PhraseRule",
     "RuleFile",
     "Spoken",
@@ -264,6 +266,13 @@ def _rarest(anchors: Anchors) -> frozenset[str]:
 _NEGATION_REACHES, _JOINED_WORDS = 7, 2
 
 
+class Negation(StrEnum):
+    """What is said of a thing before it: that it is not there, or only that it might be."""
+
+    DENIED = "denied"
+    IMAGINED = "imagined"
+
+
 class PhraseRule(BaseModel):
     """The fields of every rule file's `[[rule]]`; stages add their own keys."""
 
@@ -300,11 +309,15 @@ class Matcher:
             said, [f for f in self._found(said) if not self.negatable or not is_negated(said, f[0])]
         )
 
-    def denied(self, said: Spoken) -> list[tuple[int, int]]:
-        """Return the ranges of words that the rule would recognise, had they not been denied."""
+    def negated(self, said: Spoken) -> dict[Negation, list[tuple[int, int]]]:
+        """Return what the rule would recognise, had it not been denied or merely imagined."""
         if not self.negatable:
-            return []
-        return self._joined(said, [f for f in self._found(said) if is_negated(said, f[0])])
+            return {}
+        found: dict[Negation, list[tuple[int, int]]] = {}
+        for first, past in self._found(said):
+            if kind := negation(said, first):
+                found.setdefault(kind, []).append((first, past))
+        return {kind: self._joined(said, own) for kind, own in found.items()}
 
     def _found(self, said: Spoken) -> list[tuple[int, int]]:
         if any(words.isdisjoint(said.present) for words in self.anchors):
@@ -383,7 +396,12 @@ def broken_examples(
 
 
 def is_negated(said: Spoken, first: int) -> bool:
-    """Return whether what begins at this word is denied or merely imagined before it.
+    """Return whether what begins at this word is denied or merely imagined before it."""
+    return negation(said, first) is not None
+
+
+def negation(said: Spoken, first: int) -> Negation | None:
+    """Return what is said before this word of what begins at it; None for nothing.
 
     A negation reaches over transparent words, over asides ("you know", "what's the word"), and from
     the first of two things to the second ("not angry or upset"), never over a sentence's end.
@@ -398,18 +416,18 @@ def is_negated(said: Spoken, first: int) -> bool:
             continue
         word = said.words[index]
         if word in table["imagined"]:
-            return True
+            return Negation.IMAGINED
         if word in table["negators"]:
-            return not _is_harmless(said, index, after, table)
+            return None if _is_harmless(said, index, after, table) else Negation.DENIED
         if word in table["joining"]:
             joined = _JOINED_WORDS
         elif word not in table["transparent"]:
             if not joined:
-                return False
+                return None
             joined -= 1
         after.insert(0, word)
         index, seen = index - 1, seen + 1
-    return False
+    return None
 
 
 def _goes_on(said: Spoken, past: int) -> bool:

@@ -111,7 +111,7 @@ STAGES = (
     ),
     Stage(
         "language",
-        13,
+        14,
         after=("turns",),
         settings=("language",),
         models=(SENTENCES, MANY_LANGUAGES),
