@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from warmline.errors import SettingsError
 from warmline.phrases import (
+    Index,
     Matcher,
     Negation,
     PhraseRule,
@@ -133,6 +134,7 @@ QUOTED_KINDS = frozenset(
 # These two are no moments. They say what is not read for a feeling: of a denial its sentence, of a
 # feeling that is named but not felt here and now only its words.
 DENIAL, UNFELT = "denial", "unfelt"
+_NO_MOMENTS = (DENIAL, UNFELT)
 RULE_KINDS = {DENIAL, UNFELT, *KINDS} - {
     *("reask", "handover", "quote", "uptake"),
     *("emotional_reaction", "interpretation", "exploration"),
@@ -219,18 +221,33 @@ class Rulebook:
     rules: tuple[tuple[LanguageRule, Matcher], ...]
 
     @cached_property
-    def _by_role(self) -> dict[RoleName, list[tuple[LanguageRule, Matcher]]]:
-        return {role: [r for r in self.rules if r[0].reads(role)] for role in RoleName}
+    def _by_role(self) -> dict[RoleName, Index[LanguageRule]]:
+        return {
+            role: Index(
+                [r for r in self.rules if r[0].reads(role) and r[0].kind not in _NO_MOMENTS]
+            )
+            for role in RoleName
+        }
+
+    @cached_property
+    def _for_feelings(self) -> Index[LanguageRule]:
+        """Return the rules that say what is read for a feeling: cues, and what is no moment."""
+        return Index([r for r in self.rules if r[0].kind in ("cue", *_NO_MOMENTS)])
+
+    @cached_property
+    def _unfelt(self) -> Index[LanguageRule]:
+        return Index([r for r in self.rules if r[0].kind == UNFELT])
 
     def find(self, said: Spoken, role: RoleName) -> list[tuple[LanguageRule, int, int]]:
         """Return (rule, first word, past the last word) of everything recognised in one turn."""
         found = [
             (rule, first, past)
-            for rule, matcher in self._by_role[role]
-            if rule.kind not in (DENIAL, UNFELT)
-            for first, past in matcher.find(said)
+            for rule, matcher, among in self._by_role[role](said)
+            for first, past in matcher.find(said, among)
         ]
-        unfelt = self._unfelt(said) if role is RoleName.CUSTOMER and found else []
+        if role is not RoleName.CUSTOMER or not any(f[0].kind in _TROUBLE for f in found):
+            return found
+        unfelt = [f for _, matcher, among in self._unfelt(said) for f in matcher.find(said, among)]
         return [f for f in found if f[0].kind not in _TROUBLE or not _meets(f[1:], unfelt)]
 
     def unread(self, said: Spoken) -> Unread:
@@ -239,24 +256,20 @@ class Rulebook:
         Besides what rules of these kinds recognise, these are cues that are denied or imagined. A
         cue that is not negatable ("I'd be lying if I said I was not angry") stands.
         """
-        cues = [(r, m) for r, m in self._by_role[RoleName.CUSTOMER] if r.kind == "cue"]
-        sentences = self._of_kind(DENIAL, said)
-        words = self._unfelt(said)
-        for _, matcher in cues:
-            negated = matcher.negated(said)
-            sentences += negated.get(Negation.DENIED, [])
-            words += negated.get(Negation.IMAGINED, [])
-        if sentences:
-            told = [f for r, m in cues if not r.negatable for f in m.find(said)]
-            sentences = [s for s in sentences if not _meets(s, told)]
-        return Unread(tuple(sentences), tuple(words))
-
-    def _unfelt(self, said: Spoken) -> list[tuple[int, int]]:
-        return self._of_kind(UNFELT, said)
-
-    def _of_kind(self, kind: str, said: Spoken) -> list[tuple[int, int]]:
-        rules = self._by_role[RoleName.CUSTOMER]
-        return [found for rule, m in rules if rule.kind == kind for found in m.find(said)]
+        sentences: list[tuple[int, int]] = []
+        words: list[tuple[int, int]] = []
+        told: list[tuple[int, int]] = []
+        for rule, matcher, among in self._for_feelings(said):
+            if rule.kind in _NO_MOMENTS:
+                own = sentences if rule.kind == DENIAL else words
+                own += matcher.find(said, among)
+            elif rule.negatable:
+                negated = matcher.negated(said, among)
+                sentences += negated.get(Negation.DENIED, [])
+                words += negated.get(Negation.IMAGINED, [])
+            else:
+                told += matcher.find(said, among)
+        return Unread(tuple(s for s in sentences if not _meets(s, told)), tuple(words))
 
 
 def _meets(words: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -21,7 +21,7 @@ from typing import Literal
 from pydantic import Field
 
 from warmline.language.rulebook import LanguageRule, built_in_lists
-from warmline.phrases import Matcher, PhraseRule, Spoken, parse_rules, rule_files
+from warmline.phrases import Index, Matcher, PhraseRule, Spoken, parse_rules, rule_files
 
 # The phrases that are evidence of an act: `rules/acts`, with examples as tests.
 
@@ -59,11 +59,19 @@ class ActBook:
 
     rules: tuple[tuple[ActRule, Matcher], ...]
 
+    @cached_property
+    def _index(self) -> Index[ActRule]:
+        return Index(self.rules)
+
+    @cached_property
+    def _tags(self) -> Index[ActRule]:
+        return Index([r for r in self.rules if r[0].act == "tag"])
+
     def evidence(self, said: Spoken) -> Mapping[str, float]:
         """Return strength by evidence: of signs the sum, of all else the strongest."""
         found: dict[str, float] = {}
-        for rule, matcher in self.rules:
-            if not matcher.find(said):
+        for rule, matcher, among in self._index(said):
+            if not matcher.find(said, among):
                 continue
             before = found.get(rule.act, 0.0)
             sums = rule.act == "sign"
@@ -75,9 +83,8 @@ class ActBook:
         past = len(said.words)
         begins = [
             first
-            for rule, matcher in self.rules
-            if rule.act == "tag"
-            for first, end in matcher.find(said)
+            for _, matcher, among in self._tags(said)
+            for first, end in matcher.find(said, among)
             if end == past
         ]
         return min(begins, default=past)

@@ -21,12 +21,14 @@ The meaning of a rule (`kind`, `role`, ...) is added by the stage that owns the 
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache, cached_property
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -42,6 +44,7 @@ from warmline.phrases.spoken import (
 )
 
 __all__ = [
+    "Index",
     "Matcher",
     "Negation",
     "PhraseRule",
@@ -97,8 +100,10 @@ class Template:
 
         A match lies in one sentence, or may run over their marks with `over_sentences`.
         """
-        if any(words.isdisjoint(said.present) for words in self.anchors):
-            return []
+        present = said.present
+        for words in self.anchors:
+            if words.isdisjoint(present):
+                return []
         ranges = [(0, len(said.line))] if over_sentences else said.sentence_offsets
         return [
             (said.word_at(m.start()), said.word_at(m.end() - 1) + 1)
@@ -303,28 +308,36 @@ class Matcher:
         """Return sets of words, of each of which every match contains one."""
         return _of_one(template.anchors for template in self.patterns)
 
-    def find(self, said: Spoken) -> list[tuple[int, int]]:
-        """Return ranges of words [first, past) that the rule matches, overlapping ones joined."""
-        return self._joined(
-            said, [f for f in self._found(said) if not self.negatable or not is_negated(said, f[0])]
-        )
+    def find(self, said: Spoken, among: Sequence[Template] | None = None) -> list[tuple[int, int]]:
+        """Return ranges of words [first, past) that the rule matches, overlapping ones joined.
 
-    def negated(self, said: Spoken) -> dict[Negation, list[tuple[int, int]]]:
+        `among` are the only patterns of the rule that may match (see `Index`).
+        """
+        found = self._found(said, among)
+        if self.negatable:
+            found = [f for f in found if not is_negated(said, f[0])]
+        return self._joined(said, found)
+
+    def negated(
+        self, said: Spoken, among: Sequence[Template] | None = None
+    ) -> dict[Negation, list[tuple[int, int]]]:
         """Return what the rule would recognise, had it not been denied or merely imagined."""
         if not self.negatable:
             return {}
         found: dict[Negation, list[tuple[int, int]]] = {}
-        for first, past in self._found(said):
+        for first, past in self._found(said, among):
             if kind := negation(said, first):
                 found.setdefault(kind, []).append((first, past))
         return {kind: self._joined(said, own) for kind, own in found.items()}
 
-    def _found(self, said: Spoken) -> list[tuple[int, int]]:
-        if any(words.isdisjoint(said.present) for words in self.anchors):
-            return []
+    def _found(self, said: Spoken, among: Sequence[Template] | None) -> list[tuple[int, int]]:
+        if among is None:
+            if any(words.isdisjoint(said.present) for words in self.anchors):
+                return []
+            among = self.patterns
         return [
             (first, past)
-            for template in self.patterns
+            for template in among
             for first, past in template.find(said, self.over_sentences)
             if not (self.ends_clause and _goes_on(said, past))
         ]
@@ -338,6 +351,35 @@ class Matcher:
 
 
 R = TypeVar("R", bound=PhraseRule)
+Indexed = TypeVar("Indexed", bound=PhraseRule)
+
+
+class Index(Generic[Indexed]):
+    """Rules by the words that their patterns need: a turn has few of the words of a few thousand.
+
+    What is found is what each rule finds by itself.
+    """
+
+    def __init__(self, rules: Sequence[tuple[Indexed, Matcher]]) -> None:
+        """Take the rules, in the order in which they are returned."""
+        self._rules = rules
+        self._by_word: dict[str, list[tuple[int, int]]] = {}
+        self._always: list[tuple[int, int]] = []
+        for place, (_, matcher) in enumerate(rules):
+            for number, template in enumerate(matcher.patterns):
+                if not template.rarest:
+                    self._always.append((place, number))
+                for word in template.rarest:
+                    self._by_word.setdefault(word, []).append((place, number))
+
+    def __call__(self, said: Spoken) -> Iterator[tuple[Indexed, Matcher, list[Template]]]:
+        """Yield each rule that may match, with those of its patterns that may."""
+        numbers = set(self._always)
+        for word in said.present:
+            numbers.update(self._by_word.get(word, ()))
+        for place, own in groupby(sorted(numbers), itemgetter(0)):
+            rule, matcher = self._rules[place]
+            yield rule, matcher, [matcher.patterns[number] for _, number in own]
 
 
 @dataclass(frozen=True)
