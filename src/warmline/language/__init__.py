@@ -20,7 +20,7 @@ from warmline.language.scoring import (
     model_moments,
     score_turns,
 )
-from warmline.language.windows import score_windows, turn_texts, uptake_moments
+from warmline.language.windows import Known, score_windows, turn_texts, uptake_moments, vectors_of
 from warmline.models.engines import Engines
 from warmline.settings import LanguageSettings
 from warmline.values import Conversation, RoleName, Transcript
@@ -69,7 +69,7 @@ def read_call(
         return Reading((), feelings_of(told, (), read_sentences(told, models)))
     if models is None:
         found = rule_moments(told, rulebook(settings))
-        return Reading(found, agent_turns=empathy_of(told, found, {}))
+        return Reading(found, agent_turns=empathy_of(told, found, {}, {}))
     unread = unread_words(told, rulebook(settings))
     windows = score_windows(told, models, unread)
     # What an agent feels is nobody's business: of an agent's turn only mechanisms are looked for,
@@ -83,12 +83,15 @@ def read_call(
         if p.turn.index in windows
     }
     moments = list(rule_moments(told, rulebook(settings), heard))
-    agent_turns = empathy_of(told, moments, windows, models)
+    known: Known = {}
+    agents = [p for p in told if p.turn.role is RoleName.AGENT]
+    vectors = vectors_of(agents, windows, models, known)
+    agent_turns = empathy_of(told, moments, windows, vectors)
     sentences = read_sentences(told, models, unread)
     feelings = feelings_of(told, moments, sentences, heard)
     moments += without_denied(model_cues(told, feelings, moments), told, unread)
     moments += model_moments(told, heard, moments)
-    moments += uptake_moments(told, models)
+    moments += uptake_moments(told, models, known)
     return Reading(in_order(moments), feelings, agent_turns)
 
 

@@ -141,6 +141,7 @@ _UP, _DOWN = ".up", ".down"
 _TRAINED = "encoder."  # the name that training gives the network with these layers
 
 
+Known = dict[tuple[int, ...], NDArray[np.float32]]  # means of texts, by their tokens
 # A text's words, and the ranges of them [first, past) that are its parts.
 Words = tuple[str, ...]
 Parts = tuple[tuple[int, int], ...]
@@ -235,11 +236,19 @@ class ReadingEncoder(MeanEncoder):
         marks = self._tokenizer.encode("").ids
         self._first, self._last = marks[0], marks[-1]
 
-    def texts(self, texts: Sequence[str], longest: int) -> NDArray[np.float32]:
-        """Return means (texts, 384) of all tokens; a text is cut at `longest` tokens."""
-        cut = longest - 2
-        rows = [Row([self._first, *self._tokens(t)[:cut], self._last]) for t in texts]
-        return self._means(rows).rows
+    def texts(
+        self, texts: Sequence[str], longest: int, known: Known | None = None
+    ) -> NDArray[np.float32]:
+        """Return means (texts, 384) of all tokens; a text is cut at `longest` tokens.
+
+        `known` are means that this encoder gave before; those that it gives now are added.
+        """
+        cut, found = longest - 2, {} if known is None else known
+        rows = [(self._first, *self._tokens(t)[:cut], self._last) for t in texts]
+        new = list(dict.fromkeys(row for row in rows if row not in found))
+        means = self._means([Row(list(row)) for row in new]).rows
+        found.update(zip(new, means, strict=True))
+        return np.stack([found[row] for row in rows]) if rows else means
 
     def pairs(
         self, pairs: Sequence[tuple[str, str]], longest_context: int, longest_text: int

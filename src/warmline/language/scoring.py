@@ -288,17 +288,13 @@ def empathy_of(
     turn_texts: Sequence[TurnText],
     moments: Sequence[Moment],
     heard: Mapping[int, Sequence[WindowScores]],
-    engines: Engines | None = None,
+    vectors: Mapping[int, NDArray[np.float32]],
 ) -> tuple[TurnEmpathy, ...]:
-    """Return the scores of each agent's turn with words from its rules' moments and its windows.
-
-    Raises `ModelError` when MiniLM is not in the model store.
-    """
+    """Return the scores of each agent's turn with words from its rules' moments and its windows."""
     own: dict[int, list[Moment]] = {}
     for moment in moments:
         own.setdefault(moment.turn_index, []).append(moment)
     agents = [p for p in turn_texts if p.turn.role is RoleName.AGENT and p.said.words]
-    vectors = vectors_of(agents, heard, engines) if engines else {}
     found = []
     for turn_text in agents:
         index = turn_text.turn.index
@@ -491,7 +487,7 @@ def read_by_models(
     """
     heard = score_windows(turn_texts, engines, unread)
     agents = [p for p in turn_texts if p.turn.role is RoleName.AGENT]
-    vectors = vectors_of(agents, heard, engines)
+    vectors = vectors_of(agents, heard, engines, {})
     return {
         index: ModelScores(own, vectors=vectors[index]) if index in vectors else ModelScores(own)
         for index, own in heard.items()

@@ -382,15 +382,21 @@ def parts(said: Spoken, first: int, past: int) -> Iterator[tuple[int, int]]:
 # The meaning of turns, as MiniLM's published vectors: one for each window that models read.
 
 
+# Vectors by the tokens of a text, so that none is read twice in a call.
+Known = dict[tuple[int, ...], NDArray[np.float32]]
 _VECTOR_MAX_TOKENS = 64
 
 
 def vectors_of(
-    turn_texts: Sequence[TurnText], heard: Mapping[int, Sequence[WindowScores]], engines: Engines
+    turn_texts: Sequence[TurnText],
+    heard: Mapping[int, Sequence[WindowScores]],
+    engines: Engines,
+    known: Known,
 ) -> dict[int, NDArray[np.float32]]:
     """Return unit vectors (windows, 384) of each turn that has windows, by turn index.
 
-    Raises `ModelError` when MiniLM is not in the model store.
+    `known` are vectors that were read before; those that are read now are added. Raises
+    `ModelError` when MiniLM is not in the model store.
     """
     told = {
         p.turn.index: [" ".join(p.said.words[h.first : h.past]) for h in heard[p.turn.index]]
@@ -400,14 +406,16 @@ def vectors_of(
     texts = list(dict.fromkeys(text for own in told.values() for text in own))
     if not texts:
         return {}
-    found = unit_vectors(texts, engines.reading_encoder())
+    found = unit_vectors(texts, engines.reading_encoder(), known)
     row_of = {text: row for row, text in enumerate(texts)}
     return {index: found[[row_of[text] for text in own]] for index, own in told.items()}
 
 
-def unit_vectors(texts: Sequence[str], encoder: "ReadingEncoder") -> NDArray[np.float32]:
+def unit_vectors(
+    texts: Sequence[str], encoder: "ReadingEncoder", known: Known
+) -> NDArray[np.float32]:
     """Return vectors (texts, 384) of length 1; of long texts, only the beginning counts."""
-    found = encoder.texts(texts, _VECTOR_MAX_TOKENS)
+    found = encoder.texts(texts, _VECTOR_MAX_TOKENS, known)
     unit: NDArray[np.float32] = found / np.linalg.norm(found, axis=1, keepdims=True)
     return unit
 
@@ -426,7 +434,12 @@ _LEAST_BEFORE = 2
 _LEAST_OTHERS = 2
 
 
-def uptake(replies: Sequence[str], before: Sequence[str], engines: Engines) -> NDArray[np.float64]:
+def uptake(
+    replies: Sequence[str],
+    before: Sequence[str],
+    engines: Engines,
+    known: Known | None = None,
+) -> NDArray[np.float64]:
     """Return, for each reply, its uptake of what came right before it, -2 to 2; 0 is chance.
 
     `before[i]` is what the other said before `replies[i]`. NaN throughout where there are fewer
@@ -434,9 +447,8 @@ def uptake(replies: Sequence[str], before: Sequence[str], engines: Engines) -> N
     """
     if len(replies) <= _LEAST_OTHERS:
         return np.full(len(replies), np.nan)
-    said = (
-        engines.reading_encoder().texts([*replies, *before], _UPTAKE_MAX_TOKENS).astype(np.float64)
-    )
+    encoder = engines.reading_encoder()
+    said = encoder.texts([*replies, *before], _UPTAKE_MAX_TOKENS, known).astype(np.float64)
     said /= np.linalg.norm(said, axis=1, keepdims=True)
     fit = said[: len(replies)] @ said[len(replies) :].T
     own = np.diag(fit)
@@ -444,9 +456,10 @@ def uptake(replies: Sequence[str], before: Sequence[str], engines: Engines) -> N
     return above
 
 
-def uptake_moments(turn_texts: Sequence[TurnText], engines: Engines) -> list[Moment]:
+def uptake_moments(turn_texts: Sequence[TurnText], engines: Engines, known: Known) -> list[Moment]:
     """Return one moment for each agent's turn with something to say that follows the customer's.
 
+    `known` are vectors that `vectors_of` has read: many a turn of an agent is one window.
     Strength is 0.5 + uptake, within 0..1: 0.5 is chance.
     """
     pairs: list[tuple[TurnText, str]] = []
@@ -460,7 +473,7 @@ def uptake_moments(turn_texts: Sequence[TurnText], engines: Engines) -> list[Mom
                 pairs.append((turn_text, " ".join(since)))
             since = ()
     replies = [" ".join(turn_text.said.words) for turn_text, _ in pairs]
-    values = uptake(replies, [before for _, before in pairs], engines)
+    values = uptake(replies, [before for _, before in pairs], engines, known)
     return [
         turn_text.moment(
             "uptake",
