@@ -13,6 +13,7 @@ from warmline.errors import DataError
 from warmline.floor import measure
 from warmline.language import TurnLanguage, score_turns
 from warmline.phrases import spoken_text
+from warmline.statistics import bootstrap
 from warmline.turns import converse
 from warmline.values import (
     CallMetadata,
@@ -28,12 +29,18 @@ from warmline.values import (
 from .context import Context
 from .listening import Heard, Listener, as_two_channels, real_calls
 from .report import Section, Table
+from .scores import said
 
 _PARTY = {"caller": "A", "agent": "B"}
 _SPEAKER = {"A": "customer", "B": "agent"}
 _LAYOUT = ChannelLayout("stereo", 2, 0.0, "two channels", (0, 1))
 _EDGE_S = 0.3
 _SCORES = ("empathy", "negative_emotion")
+_SHOWN = 0.3
+_NO_CORRELATION = (
+    "Intervals are by draws of whole calls. There is no correlation: it would rest on the few "
+    "turns that show anything, and one of them could halve it."
+)
 _COUNTS = (
     *("opportunities", "affective", "attentive", "cognitive", "apologies", "questions_open"),
     *("questions_closed", "reflections", "commitments", "politeness", "formulas", "thanks"),
@@ -74,7 +81,8 @@ def validate_drift(context: Context) -> Section:
             f"words were recognised wrongly ({edits / words:.1%}; spoken forms compared, no "
             "other normalisation). Turn by turn: the same turn scored from either text, earlier "
             "turns of the same kind of text before it.",
-            _score_table(calls),
+            _score_table(calls, context),
+            _NO_CORRELATION,
             "Call by call: counts of what was recognised by the stages language and empathy.",
             _count_table(calls),
             "The acted callers show few feelings, so little is said here about cues.",
@@ -147,29 +155,34 @@ def _word_errors(turns: Sequence[_Said]) -> tuple[int, int]:
     return edits, found.hits + found.substitutions + found.deletions
 
 
-def _score_table(calls: Sequence[_Call]) -> Table:
-    wrote = [s for call in calls for s in _scored(call, "wrote")]
-    recognised = [s for call in calls for s in _scored(call, "recognised")]
+def _score_table(calls: Sequence[_Call], context: Context) -> Table:
     rows = []
     for name in _SCORES:
         pairs = [
-            (a, b)
-            for x, y in zip(wrote, recognised, strict=True)
+            (call.name, a, b)
+            for call in calls
+            for x, y in zip(_scored(call, "wrote"), _scored(call, "recognised"), strict=True)
             if (a := getattr(x, name)) is not None and (b := getattr(y, name)) is not None
         ]
-        x, y = np.array(pairs).T
-        varied = x.std() > 0 and y.std() > 0
+        x, y = np.array([pair[1:] for pair in pairs]).T
+        apart = np.abs(x - y)
+        mean = bootstrap(
+            lambda chosen, apart=apart: float(apart[chosen].mean()),
+            [call for call, _, _ in pairs],
+            seed=context.seed,
+            rounds=context.rounds,
+        )
+        shown = int((np.maximum(x, y) >= _SHOWN).sum())
         rows.append(
             (
-                *(f"`{name}`", str(len(pairs)), f"{x.mean():.3f}", f"{y.mean():.3f}"),
-                f"{np.abs(x - y).mean():.3f}",
-                f"{np.corrcoef(x, y)[0, 1]:.3f}" if varied else "–",
-                f"{np.mean((x >= 0.5) == (y >= 0.5)):.1%}",
+                *(f"`{name}`", str(len(pairs)), str(shown), f"{x.mean():.3f}", f"{y.mean():.3f}"),
+                *(said(mean), f"{apart.max():.3f}", f"{np.mean((x >= 0.5) == (y >= 0.5)):.1%}"),
             )
         )
     headings = (
-        *("score of a turn", "turns", "mean, written", "mean, recognised"),
-        *("mean absolute difference", "correlation", "same side of 0.5"),
+        *("score of a turn", "turns", f"{_SHOWN:g} or more in either"),
+        *("mean, written", "mean, recognised", "mean absolute difference"),
+        *("largest", "same side of 0.5"),
     )
     return Table(headings, tuple(rows))
 
