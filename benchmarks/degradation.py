@@ -23,8 +23,7 @@ import numpy as np
 from accounting import machine
 from calls import RATE_HZ, truths
 from numpy.typing import NDArray
-from pyannote.core import Annotation, Segment
-from recipes import TimedWord, faster_whisper
+from recipes import Stretch, TimedWord, faster_whisper
 from recipes import run as run_recipe
 from recipes import write as write_files
 from scoring import Score, Truth, score
@@ -272,13 +271,12 @@ def try_way(
     )
 
 
-def found_in(analysis: CallAnalysis) -> tuple[list[tuple[str, TimedWord]], Annotation]:
+def found_in(analysis: CallAnalysis) -> tuple[list[tuple[str, TimedWord]], list[Stretch]]:
     """The words of an analysis with their parties, and who spoke when."""
     words = analysis.transcript.words if analysis.transcript else ()
-    speakers = Annotation()
-    for i, segment in enumerate(analysis.speech.segments if analysis.speech else ()):
-        speakers[Segment(segment.start_s, segment.end_s), i] = segment.party
-    return [(w.party, TimedWord(w.start_s, w.end_s, w.text)) for w in words], speakers
+    segments = analysis.speech.segments if analysis.speech else ()
+    said = [(w.party, TimedWord(w.start_s, w.end_s, w.text)) for w in words]
+    return said, [Stretch(s.start_s, s.end_s, s.party) for s in segments]
 
 
 def _agent(analysis: CallAnalysis) -> str | None:
@@ -329,7 +327,7 @@ def _recipe(engines: Engines, model: str) -> Callable[[Path, Path], None]:
     transcribe = faster_whisper(engines, model)
 
     def hear(path: Path, to: Path) -> None:
-        write_files(path, *run_recipe(path, "stereo", transcribe, lambda _: Annotation()), to)
+        write_files(path, *run_recipe(path, "stereo", transcribe, lambda _: []), to)
 
     return hear
 

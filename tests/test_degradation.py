@@ -1,12 +1,15 @@
 """The bench of what a telephone does: each way spoils what it says it spoils, and nothing else."""
 
 import importlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+
+from support.factories import call as analysis_of
 
 RATE_HZ = 8000
 
@@ -88,6 +91,18 @@ def test_what_a_dead_channel_does_not_carry_is_not_asked_for(bench, call) -> Non
     assert np.array_equal(spoilt.channels[0], call[0])
     left = bench.truth_after(scoring.Truth("a", turns, 4.0), spoilt)
     assert [t["text"] for t in left.turns] == ["hello", "hi"]
+
+
+def test_words_and_parties_of_an_analysis_are_written_for_scoring(bench, tmp_path) -> None:
+    says = [("B", 0.0, 1.0, "good morning"), ("A", 1.5, 2.5, "i lost my card")]
+    bench.write_files(Path("a.wav"), *bench.found_in(analysis_of("a", says=says)), tmp_path)
+    written = json.loads((tmp_path / "a.seglst.json").read_text())
+    assert [(w["speaker"], w["words"].strip()) for w in written] == [
+        (party, word) for party, _, _, text in says for word in text.split()
+    ]
+    lines = [line.split() for line in (tmp_path / "a.rttm").read_text().splitlines()]
+    spoken = sorted((float(line[3]), float(line[4]), line[7]) for line in lines)
+    assert spoken == [(0.0, 1.0, "B"), (1.5, 1.0, "A")]
 
 
 def test_without_a_gpu_the_bench_of_the_gpu_says_so(bench, monkeypatch, capsys, tmp_path) -> None:
