@@ -338,13 +338,18 @@ def test_the_libraries_that_hear_wait_without_spinning(given, policy):
 
 
 PRELOADED = """
-import gc, sys
+import gc, io, sys
 import warmline.preloaded
+import duckdb, pyarrow, pyarrow.parquet
 from warmline.language.speech_acts import act_book
 from warmline.turns.roles import role_rules
 loaded = {"scipy.fft", "soxr", "scipy.signal", "librosa"} & set(sys.modules)
 print(*sorted(loaded), gc.isenabled(), gc.get_freeze_count() > 100_000)
 print(act_book.cache_info().currsize, role_rules.cache_info().currsize)
+warmline.processes.leave_pandas_out()
+duckdb.connect().execute("SELECT ?", [1])
+pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), io.BytesIO())
+print(sys.modules["pandas"])
 """
 
 
@@ -357,4 +362,5 @@ def test_processes_share_what_each_of_them_would_import_and_never_look_through_i
     assert done.stdout.split() == [
         *("scipy.fft", "soxr", "True", "True"),  # and nothing that takes long and is not needed
         *("1", "1"),
+        "None",
     ]

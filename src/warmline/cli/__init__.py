@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
@@ -13,7 +14,7 @@ from typer.main import get_command
 
 from warmline import __version__
 from warmline.cli.common import EXIT_CODES_HELP, Commands
-from warmline.processes import leave_no_core_file
+from warmline.processes import leave_no_core_file, leave_pandas_out
 
 
 class _Listed(NamedTuple):
@@ -279,6 +280,10 @@ def warmline(
         leave_no_core_file()
 
 
+#: They compute with pandas, or run what may. Naming one of them elsewhere costs time, no more.
+_WITH_PANDAS = ("bench", "nightly", "outcomes", "reliability", "research", "validate")
+
+
 def main() -> None:
     """Run the `warmline` command.
 
@@ -288,6 +293,8 @@ def main() -> None:
     for request in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(request) is not signal.SIG_IGN:
             signal.signal(request, _interrupt)
+    if not any(name in sys.argv for name in _WITH_PANDAS):
+        leave_pandas_out()
     app()
 
 

@@ -28,6 +28,7 @@ from warmline.processes import (
     end_with_parent,
     forbid_writing,
     leave_no_core_file,
+    leave_pandas_out,
     limit_memory_and_time,
 )
 from warmline.query.questions import (
@@ -126,8 +127,7 @@ def main(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one that waits is interrupted, and kills it
     end_with_parent(parent)
     leave_no_core_file()
-    # To look whether the key that it is given is a value of theirs, DuckDB would import pandas.
-    sys.modules["pandas"] = None  # type: ignore[assignment]
+    leave_pandas_out()
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whatever libraries print
 
