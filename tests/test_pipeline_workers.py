@@ -349,7 +349,7 @@ print(act_book.cache_info().currsize, role_rules.cache_info().currsize)
 warmline.processes.leave_pandas_out()
 duckdb.connect().execute("SELECT ?", [1])
 pyarrow.parquet.write_table(pyarrow.table({"a": [1]}), io.BytesIO())
-print(sys.modules["pandas"])
+print("pandas" in sys.modules)
 """
 
 
@@ -362,5 +362,5 @@ def test_processes_share_what_each_of_them_would_import_and_never_look_through_i
     assert done.stdout.split() == [
         *("scipy.fft", "soxr", "True", "True"),  # and nothing that takes long and is not needed
         *("1", "1"),
-        "None",
+        "False",
     ]
