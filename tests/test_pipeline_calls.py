@@ -195,6 +195,18 @@ def test_unsure_parties_have_no_measures_of_their_own(call, analysis, engines):
             assert "speech.min_confidence = 0.40" in (metric.reason or "")
     assert again.floor is not None
     assert any(m.value is not None for m in again.floor.metrics if m.party is None)
+    # Nor is it said who is the agent, unless the metadata say so.
+    assert again.conversation is not None
+    assert again.conversation.party_of(RoleName.AGENT) == "B"
+    sidecar = call.with_suffix(".json")
+    told = sidecar.read_text()
+    try:
+        sidecar.write_text("{}")
+        again = analyze_recording(call, strict, engines, previous=previous)
+    finally:
+        sidecar.write_text(told)
+    assert again.conversation is not None
+    assert {role.name for role in again.conversation.roles} == {RoleName.UNKNOWN}
 
 
 def broken_files(folder: Path) -> None:

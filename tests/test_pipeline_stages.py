@@ -52,7 +52,7 @@ def test_other_bytes_change_every_key():
         ("prosody__hop_s", 0.02, {"prosody"}),
         ("language__rules_folder", "rules", {"language", "empathy"}),
         ("language__models", False, {"turns", "prosody", "floor", "language", "empathy"}),
-        ("speech__min_confidence", 0.9, {"prosody", "floor", "empathy"}),
+        ("speech__min_confidence", 0.9, {"turns", "prosody", "floor", "language", "empathy"}),
         ("words__whisper_model", "tiny.en", set(NAMES) - {"sound", "channels", "speech"}),
         ("redaction__enabled", False, set(NAMES) - {"sound", "channels", "speech"}),
         ("redaction__kinds", ("card",), set(NAMES) - {"sound", "channels", "speech"}),

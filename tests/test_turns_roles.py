@@ -294,6 +294,17 @@ def test_metadata_decides_where_channels_are_speakers(
     assert [r.name.value for r in by_ear] == ["customer", "agent"]
 
 
+def test_words_tell_no_roles_where_it_is_a_guess_who_said_them() -> None:
+    """With babble 5 dB below the parties, one customer of six was taken for the agent."""
+    said, told = turns_of(*INBOUND[0]), {"channel_roles": {"0": "customer", "1": "agent"}}
+    chosen, doubt = TurnSettings(), "voices behind a party are nearly as loud"
+    guessed = assign_roles(said, ("A", "B"), STEREO, NOTHING_KNOWN, chosen, doubt=doubt)
+    assert {(role.name, role.reason) for role in guessed} == {(RoleName.UNKNOWN, doubt)}
+    known = replace(NOTHING_KNOWN, **told)
+    roles = assign_roles(said, ("A", "B"), STEREO, known, chosen, doubt=doubt)
+    assert [role.name for role in roles] == [RoleName.CUSTOMER, RoleName.AGENT]
+
+
 def test_metadata_without_a_known_role_leave_it_to_the_words() -> None:
     metadata = replace(NOTHING_KNOWN, channel_roles={"0": "left"})
     roles = assign_roles(turns_of(*INBOUND[0]), ("A", "B"), STEREO, metadata, TurnSettings())

@@ -258,15 +258,16 @@ class CallRun:
         duration_s, layout, found = heard
         said, hidden = kept
         parts |= {"transcript": said, "redactions": hidden}
+        doubt = doubt_about_parties(found, s.speech.min_confidence)
         talk = parts["conversation"] = stage(
             "turns",
             lambda: turns.converse(
                 *(found, said, layout, self.metadata, s.turns),
                 read=language.party_reader(s.language, self.engines),
+                doubt=doubt,
             ),
             lambda old: old.conversation,
         )
-        doubt = doubt_about_parties(found, s.speech.min_confidence)
         missing = missing_party(found, layout)
         parts["prosody"] = stage(
             "prosody",

@@ -87,9 +87,9 @@ STAGES = (
     ),
     Stage(
         "turns",  # and who is the agent, which a network of the language stage helps to tell
-        4,
+        5,
         after=("words",),
-        settings=("turns", "language.models"),
+        settings=("turns", "language.models", "speech.min_confidence"),
         models=(MANY_LANGUAGES,),
         metadata=("channel_roles", "direction"),
         data=("turns", "phrases", "language/networks"),

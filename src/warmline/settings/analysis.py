@@ -204,7 +204,7 @@ class SpeechSettings(Section):
         description="One voice is concluded if fewer windows than this share hold two.",
     )
     further_voice_cosine: float = Field(
-        default=0.5, ge=-1, le=1, description="A third voice must be this unlike the others."
+        default=0.58, ge=-1, le=1, description="A third voice must be this unlike the others."
     )
     further_voice_min_s: float = Field(
         default=4.0, ge=0, description="A third voice must speak at least this long."
@@ -213,7 +213,7 @@ class SpeechSettings(Section):
         default=0.5,
         ge=0,
         le=1,
-        description="Below this confidence of diarization, party-level measures are suppressed.",
+        description="Below this confidence of telling parties apart, nothing is said of one alone.",
     )
 
 

@@ -68,6 +68,7 @@ Labels = NDArray[np.int64]
 _PLAIN_MARGIN = 0.15
 _PLAIN_WINDOWS = 0.3
 _PLAIN_SHARE = 0.08
+_LONE_SEGMENT_COSINE = 0.08  # so much more unlike the others must a voice of one segment be
 _STARTS, _MOST_ROUNDS = 16, 100  # of the clustering
 _LONGEST_WEIGHT_S = 3.0  # beyond this a longer segment tells no more about a voice
 
@@ -233,7 +234,10 @@ def _stand_apart(
         return False
     centroids = np.stack([_centroid(embeddings[labels == k], weights[labels == k]) for k in kinds])
     cosines = centroids @ centroids.T
-    return bool(cosines[~np.eye(len(kinds), dtype=bool)].max() < settings.further_voice_cosine)
+    most_alike = settings.further_voice_cosine
+    if any((labels == k).sum() == 1 for k in kinds):  # one segment may be unlike its own voice
+        most_alike -= _LONE_SEGMENT_COSINE
+    return bool(cosines[~np.eye(len(kinds), dtype=bool)].max() < most_alike)
 
 
 _SHORTEST_PRINT_S = 0.4

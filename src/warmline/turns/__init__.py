@@ -37,14 +37,17 @@ def converse(
     metadata: CallMetadata,
     settings: TurnSettings,
     read: ReadTurns | None = None,
+    doubt: str | None = None,
 ) -> Conversation:
     """Return the call's turns, each with the role of its party; roles may be unknown.
 
-    `read` is asked about two parties whose roles the metadata do not tell.
+    `read` is asked about two parties whose roles the metadata do not tell; `doubt` says why it is
+    not sure which party said what, if so.
     """
     turns = build_turns(speech, transcript, settings)
     roles = assign_roles(
-        turns, speech.parties, layout, metadata, settings, transcript.language, read
+        *(turns, speech.parties, layout, metadata, settings, transcript.language, read),
+        doubt=doubt,
     )
     names = {role.party: role.name for role in roles}
     return Conversation(

@@ -213,13 +213,15 @@ def assign_roles(
     settings: TurnSettings,
     language: str | None = None,
     read: ReadTurns | None = None,
+    doubt: str | None = None,
 ) -> tuple[Role, ...]:
     """Return the role of every party, in the order of `parties`.
 
     `metadata.channel_roles` decides where channels are speakers; its numbers are those of the
     recording's channels, dropped ones included. Otherwise the words do, with a confidence; several
     parties may be agents (a transfer). `UNKNOWN` comes with the reason. `read` is asked
-    about two parties whose roles the metadata do not tell.
+    about two parties whose roles the metadata do not tell. `doubt` says why it is not sure which
+    party said what, if so: then words tell no roles.
     """
     remark = None
     if metadata.channel_roles:
@@ -229,7 +231,10 @@ def assign_roles(
             told = _from_metadata(parties, channels, metadata.channel_roles, layout)
             if any(role.name is not RoleName.UNKNOWN for role in told):
                 return told
-    roles = _from_words(turns, parties, metadata, settings, language, read)
+    if doubt is None:
+        roles = _from_words(turns, parties, metadata, settings, language, read)
+    else:
+        roles = _all_unknown(parties, 0.0, doubt)
     if remark is None:
         return roles
     return tuple(replace(role, reason=f"{role.reason}; {remark}") for role in roles)
