@@ -28,6 +28,7 @@ from warmline.speech.activity import FRAME_LENGTH_S, FRAME_STEP_S
 from warmline.speech.channels import LevelTrack
 from warmline.speech.crosstalk import (
     OwnSpeech,
+    _rising_above,
     find_crosstalk,
     levels_of,
     own_speech,
@@ -160,6 +161,15 @@ def test_talk_in_the_background_is_left_out(call: Samples, level_db: float, chan
 
 def test_talk_in_the_background_that_is_nearly_as_loud_leaves_a_doubt(call: Samples) -> None:
     assert own(behind(call, -7, 1)).confidence < own(behind(call, -20, 1)).confidence == 1.0
+
+
+def test_what_only_rises_to_the_border_is_talk_in_the_background() -> None:
+    """The loudest moments of many who talk at once are short of a voice's own."""
+    level_db = np.array([-40, -30, -29, -40, -30, -20, -20, -31, -40, -20, -40], np.float32)
+    everywhere = np.ones(level_db.size, bool)
+    kept = _rising_above(level_db, -32.0, -25.0, where=everywhere)
+    assert np.flatnonzero(kept).tolist() == [4, 5, 6, 7]  # and not a frame that is loud alone
+    assert not _rising_above(level_db, -32.0, -25.0, where=~everywhere).any()
 
 
 @pytest.mark.parametrize(("level_db", "is_said"), [(-8.4, False), (-9.6, True)])

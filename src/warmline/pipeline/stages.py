@@ -69,7 +69,7 @@ STAGES = (
     Stage("channels", 3, settings=("channels",)),
     Stage(
         "speech",
-        9,
+        10,
         after=("channels",),
         settings=("speech",),
         but_not=("speech.min_confidence",),
