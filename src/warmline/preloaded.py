@@ -32,7 +32,7 @@ def _import_what_listens() -> None:
             from warmline.language.speech_acts import act_book
             from warmline.turns.roles import role_rules
 
-            for name in ("scipy.fft", "soxr"):
+            for name in ("av", "scipy.fft", "soxr"):
                 import_module(name)
             with suppress(WarmlineError):  # a broken rule is told of by the call that needs it
                 act_book()

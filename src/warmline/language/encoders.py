@@ -11,6 +11,7 @@ import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -226,13 +227,10 @@ class ReadingEncoder(MeanEncoder):
         `number` is the number format to compute in: float32 or bfloat16.
         """
         network = Bert(json.loads(config.read_text(encoding="utf-8")))
-        network.load_state_dict(
-            merged(published_weights(weights), load_file(adapter) if adapter else {})
-        )
+        published, self._tokenizer = _published(weights, tokenizer, number)
+        changes = load_file(adapter) if adapter else {}
+        network.load_state_dict(merged(published, changes), assign=True)
         super().__init__(network, device, number)
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
         marks = self._tokenizer.encode("").ids
         self._first, self._last = marks[0], marks[-1]
 
@@ -270,6 +268,17 @@ class ReadingEncoder(MeanEncoder):
     def _tokens(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
+
+
+@lru_cache(maxsize=1)
+def _published(
+    weights: Path, tokenizer: Path, number: torch.dtype
+) -> tuple[dict[str, Tensor], Tokenizer]:
+    """Return weights, those of words in `number`, and the tokenizer: no adapter changes them."""
+    found, cut = published_weights(weights), Tokenizer.from_file(str(tokenizer))
+    cut.no_truncation()
+    cut.no_padding()
+    return found | {"words.weight": found["words.weight"].to(number)}, cut
 
 
 def _cut_at(row: Row, longest: int) -> Row:
