@@ -18,6 +18,7 @@ from warmline.analysis import rate
 from warmline.errors import Status
 from warmline.values import SpeakerSource
 from warmline.warehouse import publish
+from warmline.warehouse.swap import copy_what_counts
 from warmline.warehouse.tables import sql_files
 
 
@@ -147,3 +148,13 @@ def test_a_measure_keeps_the_version_it_was_taken_with(tmp_path: Path) -> None:
         "SELECT call_id, version, is_current FROM metric_detail WHERE name = 'dead_air_s' "
         "ORDER BY call_id",
     ) == [("new", 2, True), ("old", 1, False)]
+
+
+def test_files_are_stored_as_todays_duckdb_stores_them(sound: Path, tmp_path: Path) -> None:
+    """Old statistics of each column would have to be converted whenever the file is opened."""
+    copy_what_counts(sound / "w.duckdb", tmp_path / "w.duckdb", None, None)
+    stored = (
+        "SELECT tags['storage_version'] FROM duckdb_databases() "
+        "WHERE database_name = current_database()"
+    )
+    assert rows(sound, stored) == rows(tmp_path, stored) == [("v1.5.0+",)]
