@@ -369,9 +369,17 @@ def open_reader(con: duckdb.DuckDBPyConnection, landing_dir: Path) -> Iterator[R
         yield Reader(con, landing_dir, glob.escape(str(template)), merging)
 
 
+@cache
+def _columns() -> bytes:
+    """Return a landing file without rows."""
+    written = pa.BufferOutputStream()
+    pq.write_table(landing_schema().empty_table(), written)
+    return bytes(written.getvalue())
+
+
 def _write_columns(template: Path) -> None:
     try:
-        pq.write_table(landing_schema().empty_table(), template)
+        template.write_bytes(_columns())
     except OSError as e:
         raise LandingError(
             f"{template.parent}: no room for a temporary file ({e.strerror or e}); TMPDIR can name "

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 
 import duckdb
 import pyarrow as pa
@@ -345,7 +346,8 @@ def summarize(con: duckdb.DuckDBPyConnection) -> None:
         else:
             con.execute(f"DELETE FROM {mart.table}")
             _fill_mart(con, mart, _blocks(con, "calls"))
-        con.execute("INSERT OR REPLACE INTO marts VALUES ($1, $2)", [mart.name, made_by])
+        if made_by != before.get(mart.name):
+            con.execute("INSERT OR REPLACE INTO marts VALUES ($1, $2)", [mart.name, made_by])
 
 
 def _blocks(con: duckdb.DuckDBPyConnection, table: str) -> list[int]:
@@ -361,6 +363,7 @@ def _fill_mart(con: duckdb.DuckDBPyConnection, mart: SqlFile, blocks: Sequence[i
         con.execute(mart.filling, block)
 
 
+@cache
 def _inputs_digest(mart: SqlFile) -> str:
     """Return a digest of the SQL that fills a table, with its views and macros."""
     read, unread = [SqlFile(mart.name, mart.filling)], [*sql_files("views"), *sql_files("macros")]

@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,6 +171,7 @@ def digest(*files: SqlFile) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@cache
 def sql_digest() -> str:
     """Return a digest of the SQL that a warehouse is made, filled, read and checked by."""
     kinds = ("tables", "marts", "macros", "views", "checks")
@@ -195,6 +196,7 @@ def note_of_version(con: "duckdb.DuckDBPyConnection") -> str:
     )
 
 
+@cache
 def tables_digest() -> str:
     """Return a digest of how tables are made and loaded; comments do not count."""
     made = [SqlFile(mart.name, mart.definition) for mart in sql_files("marts")]
@@ -219,17 +221,13 @@ def define_tables(con: "duckdb.DuckDBPyConnection") -> None:
     con.execute("COMMIT")
 
 
+@cache
 def empty_warehouse() -> bytes:
     """Return the file of a warehouse without calls that is not encrypted.
 
     To make its tables and views takes longer than to load some hundred calls: a process that builds
     several warehouses makes them once.
     """
-    return _empty_warehouse(sql_digest())
-
-
-@lru_cache(maxsize=1)
-def _empty_warehouse(sql_sha256: str) -> bytes:  # noqa: ARG001
     from tempfile import TemporaryDirectory
 
     from warmline.database import open_for_building
