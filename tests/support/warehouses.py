@@ -1,7 +1,9 @@
 """A landing folder and what is published of it, for the tests of the warehouse."""
 
+from collections import defaultdict
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from warmline.analysis import (
     missing_metric,
     rate,
 )
+from warmline.landing import store
 from warmline.query.process import reading
 from warmline.values import Redaction, Span
 from warmline.warehouse import PublishReport, publish
@@ -70,27 +73,39 @@ def rich(call_id: str = "rich", **changes: Any) -> CallAnalysis:
     return replace(call(call_id, **{**parts, **changes}), redactions=hidden)
 
 
-#: What landed before, by its key, when it was written and its size: reading it takes a seventh
-#: of a publishing.
-_READ: dict[tuple[str, int, int], CallAnalysis] = {}
+#: What landed files hold, by their names, sizes and when they were written: to look for it in the
+#: folder, and to read it, takes a fifth of a publishing.
+_HELD: dict[tuple[str, int, int], list[CallAnalysis]] = {}
 
 
-def _landed(folder: Path, known: landing.Landed) -> CallAnalysis:
-    written = (folder / known.file).stat()
-    of = (known.landing_key, written.st_mtime_ns, written.st_size)
-    if of not in _READ:
-        _READ[of] = landing.read_landed(folder, known)
-    return _READ[of]
+def _stamped(folder: Path, file: str) -> tuple[str, int, int]:
+    status = (folder / file).stat()
+    return file, status.st_size, status.st_mtime_ns
+
+
+def _landed(folder: Path) -> list[CallAnalysis]:
+    """What has landed in a folder and counts."""
+    files = [_stamped(folder, file.name) for file in store.landed_files(folder)]
+    if not _HELD.keys() >= set(files):
+        found = defaultdict(list)
+        for known in landing.known(folder):
+            found[_stamped(folder, known.file)].append(landing.read_landed(folder, known))
+        _HELD.update(found)
+        return list(chain(*found.values()))
+    by_age = sorted(chain(*(_HELD[file] for file in files)), key=lambda of: of.analyzed_at)
+    return list({of.recording.path: of for of in by_age}.values())
 
 
 def put(folder: Path, *analyses: CallAnalysis, allow_loss: bool = False) -> PublishReport:
     """Land these and publish all that has landed."""
-    before = landing.known(folder / "landing")
-    landed = [_landed(folder / "landing", known) for known in before]
+    place = folder / "landing"
+    landed = _landed(place)
     for analysis in analyses:
-        landing.write(analysis, folder / "landing")
+        file = landing.write(analysis, place)
+        if file.exists():  # else somebody had asked to be forgotten
+            _HELD[_stamped(place, str(file.relative_to(place)))] = [analysis]
     definitions = definitions_of([*landed, *analyses])
-    return publish(folder / "landing", folder / "w.duckdb", definitions, allow_loss=allow_loss)
+    return publish(place, folder / "w.duckdb", definitions, allow_loss=allow_loss)
 
 
 def rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:
