@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from support.factories import call, cue, definitions_of, measured
+from support.once import Once
 from support.warehouses import read_rows
 from warmline import landing
 from warmline.analysis import CallAnalysis, rate
@@ -54,6 +55,13 @@ def week() -> list[CallAnalysis]:
     ]
 
 
+@pytest.fixture
+def reported(once: Once, tmp_path: Path) -> Path:
+    """The warehouse of that week, published with `FEW`."""
+    once.copied("profiled", lambda to: published(to, week()), tmp_path)
+    return tmp_path / "w.duckdb"
+
+
 def scores(warehouse: Path, view: str, key: str, component: str) -> dict[str, tuple]:
     answer = ask(
         warehouse,
@@ -63,8 +71,8 @@ def scores(warehouse: Path, view: str, key: str, component: str) -> dict[str, tu
     return {row[0]: row[1:] for row in answer.rows}
 
 
-def test_an_agents_score_is_the_distance_from_the_mean_of_all_calls(tmp_path: Path):
-    found = scores(published(tmp_path, week()), "agent_profile", "agent_id", "answering")
+def test_an_agents_score_is_the_distance_from_the_mean_of_all_calls(reported: Path):
+    found = scores(reported, "agent_profile", "agent_id", "answering")
     # Mean 0.625; every call is 0.375 off, so that the spread is 0.375 and Ann is one spread above.
     assert found["ann"][:2] == (1.0, pytest.approx(60.0))
     assert found["bob"][:2] == (0.25, pytest.approx(40.0))
@@ -73,16 +81,15 @@ def test_an_agents_score_is_the_distance_from_the_mean_of_all_calls(tmp_path: Pa
     assert found["ann"][1] - found["ann"][2] == pytest.approx(19.6 * (16 / 3 / 8) ** 0.5)
 
 
-def test_less_is_better_where_it_is(tmp_path: Path):
-    found = scores(published(tmp_path, week()), "agent_profile", "agent_id", "giving_room")
+def test_less_is_better_where_it_is(reported: Path):
+    found = scores(reported, "agent_profile", "agent_id", "giving_room")
     assert found["ann"][0] == 0.0 and found["ann"][1] == pytest.approx(60.0)
     assert found["bob"][0] == 2.0 and found["bob"][1] == pytest.approx(40.0)
 
 
-def test_a_call_has_a_wider_interval_than_its_agent(tmp_path: Path):
-    warehouse = published(tmp_path, week())
-    one = scores(warehouse, "call_profile", "call_id", "answering")["a1"]
-    whole = scores(warehouse, "agent_profile", "agent_id", "answering")["ann"]
+def test_a_call_has_a_wider_interval_than_its_agent(reported: Path):
+    one = scores(reported, "call_profile", "call_id", "answering")["a1"]
+    whole = scores(reported, "agent_profile", "agent_id", "answering")["ann"]
     assert one[1] == pytest.approx(whole[1])
     assert one[3] - one[2] == pytest.approx((whole[3] - whole[2]) * 2**0.5)
 
@@ -112,22 +119,21 @@ def test_what_was_never_asked_for_has_no_row_and_simulated_calls_are_apart(tmp_p
     assert found["sim"][1] is None
 
 
-def test_there_is_no_index_without_weights_and_none_of_too_little(tmp_path: Path):
-    warehouse = published(tmp_path, week())
-    assert read_rows(warehouse, "SELECT * FROM agent_index") == ()
+def test_there_is_no_index_without_weights_and_none_of_too_little(reported: Path, tmp_path: Path):
+    assert read_rows(reported, "SELECT * FROM agent_index") == ()
     weighed = FEW.model_copy(update={"weight_answering": 3.0, "weight_giving_room": 1.0})
-    publish(tmp_path / "landing", warehouse, definitions_of(week()), weighed)
+    publish(tmp_path / "landing", reported, definitions_of(week()), weighed)
     index = "SELECT agent_id, empathy_index, weight_measured FROM agent_index ORDER BY agent_id"
-    assert read_rows(warehouse, index) == (
+    assert read_rows(reported, index) == (
         ("ann", pytest.approx(60.0), 1.0),
         ("bob", pytest.approx(40.0), 1.0),
     )
     # Steadiness was never measured; with most of the weight on it nothing can be said.
     heavy = weighed.model_copy(update={"weight_steadiness": 8.0})
-    publish(tmp_path / "landing", warehouse, definitions_of(week()), heavy)
-    assert {row[1] for row in read_rows(warehouse, index)} == {None}
+    publish(tmp_path / "landing", reported, definitions_of(week()), heavy)
+    assert {row[1] for row in read_rows(reported, index)} == {None}
     weights = "SELECT value FROM profile_settings WHERE name = 'weight_steadiness'"
-    assert read_rows(warehouse, weights) == ((8.0,),)
+    assert read_rows(reported, weights) == ((8.0,),)
 
 
 def test_publishing_without_settings_keeps_the_weights_there_are(tmp_path: Path):
@@ -137,12 +143,12 @@ def test_publishing_without_settings_keeps_the_weights_there_are(tmp_path: Path)
     assert len(read_rows(warehouse, "SELECT * FROM agent_index")) == 2
 
 
-def test_empathy_profile(tmp_path: Path):
-    answer = ask_named(published(tmp_path, week()), "empathy_profile", {"agent": "ann"})
+def test_empathy_profile(reported: Path):
+    answer = ask_named(reported, "empathy_profile", {"agent": "ann"})
     rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
     assert {row["component"] for row in rows} == {"answering", "giving_room"}
     assert {row["empathy_index"] for row in rows} == {None}
-    for row in ask_named(published(tmp_path, week()), "empathy_profile").rows:
+    for row in ask_named(reported, "empathy_profile").rows:
         told = dict(zip(answer.columns, row, strict=True))
         low, high = told["score_low"], told["score_high"]
         is_apart = low is not None and (low > 50 or high < 50)
@@ -151,18 +157,17 @@ def test_empathy_profile(tmp_path: Path):
         assert words
 
 
-def test_no_component_is_about_what_an_agent_feels(tmp_path: Path):
+def test_no_component_is_about_what_an_agent_feels(reported: Path):
     """Components are made of counted behaviour: no emotion or pitch of an agent goes into them."""
-    warehouse = published(tmp_path, week())
-    with duckdb.connect(str(warehouse), read_only=True) as con:
+    with duckdb.connect(str(reported), read_only=True) as con:
         (sql,) = con.execute(
             "SELECT macro_definition FROM duckdb_functions() WHERE function_name = 'profile_of'"
         ).fetchone()
     assert not {"emotion", "pitch", "sentiment", "mood"} & set(sql.lower().split("_"))
 
 
-def test_show_has_the_profile_of_a_call_or_says_why_not(tmp_path: Path):
-    shown = CliRunner().invoke(app, ["show", "a1", "--warehouse", str(published(tmp_path, week()))])
+def test_show_has_the_profile_of_a_call_or_says_why_not(reported: Path, tmp_path: Path):
+    shown = CliRunner().invoke(app, ["show", "a1", "--warehouse", str(reported)])
     assert shown.exit_code == 0, shown.output
     assert "answering" in shown.output and "1.00 = 4/4" in shown.output and "60, " in shown.output
     few = published(tmp_path / "few", week()[:2], ProfileSettings())

@@ -5,8 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from support.factories import ANALYZED_AT, measured, without_analysis
+from support.once import Once
 from support.pages import serving, text_of
 from support.warehouses import put, rich, rows
 from warmline.analysis import CallAnalysis, StageKey, missing_metric
@@ -44,41 +46,43 @@ def rescore(folder: Path) -> None:
     put(folder, scored("a", RESCORED, 1, dead_air_s=1.0), scored("b", RESCORED, 1, dead_air_s=3.0))
 
 
-def test_what_changed_is_said_by_stage_and_measure(tmp_path: Path) -> None:
+@pytest.fixture
+def rescored(once: Once, tmp_path: Path) -> Path:
+    return once.copied("rescored", rescore, tmp_path)
+
+
+def test_what_changed_is_said_by_stage_and_measure(rescored: Path) -> None:
     """Calls without another value count, and a value that could not be given is told apart."""
-    rescore(tmp_path)
-    assert rows(tmp_path, SUMMARY) == [
+    assert rows(rescored, SUMMARY) == [
         ("language", 2, "dead_air_s", 1, 0, 1.0, 3.0, 2.0, "b"),
         ("language", 2, "hold_s", 2, 2, None, None, None, "a"),
     ]
 
 
-def test_what_rescoring_changed(tmp_path: Path) -> None:
+def test_what_rescoring_changed(rescored: Path) -> None:
     """The named query has a line for each stage and measure, rounded."""
-    rescore(tmp_path)
-    answer = ask_named(tmp_path / "w.duckdb", "what_rescoring_changed", {})
+    answer = ask_named(rescored / "w.duckdb", "what_rescoring_changed", {})
     assert [row[1:6] for row in answer.rows] == [
         ("language", 2, "hold_s", 2, 2),
         ("language", 2, "dead_air_s", 1, 0),
     ]
 
 
-def test_it_stays_until_the_call_is_scored_again(tmp_path: Path) -> None:
+def test_it_stays_until_the_call_is_scored_again(rescored: Path) -> None:
     """Other metadata, another name and tables that are built anew leave it as it was."""
-    rescore(tmp_path)
-    before = rows(tmp_path, EACH)
+    before = rows(rescored, EACH)
     assert before == [
         ("a", 2, "language", [SILENT]),
         ("b", 2, "language", [{"name": "dead_air_s", "before": 1.0, "after": 3.0}, SILENT]),
     ]
-    put(tmp_path, scored("b", RESCORED, 2, dead_air_s=3.0, team="loans"))
-    assert rows(tmp_path, EACH) == before
-    with duckdb.connect(str(tmp_path / "w.duckdb")) as con:
+    put(rescored, scored("b", RESCORED, 2, dead_air_s=3.0, team="loans"))
+    assert rows(rescored, EACH) == before
+    with duckdb.connect(str(rescored / "w.duckdb")) as con:
         con.execute("UPDATE runs SET tables_sha256 = 'of before'")
-    put(tmp_path)
-    assert rows(tmp_path, EACH) == before
-    put(tmp_path, scored("b", RESCORED | {"words": "w2"}, 3, dead_air_s=2.0))
-    assert rows(tmp_path, EACH)[1:] == [
+    put(rescored)
+    assert rows(rescored, EACH) == before
+    put(rescored, scored("b", RESCORED | {"words": "w2"}, 3, dead_air_s=2.0))
+    assert rows(rescored, EACH)[1:] == [
         ("b", 5, "words", [{"name": "dead_air_s", "before": 3.0, "after": 2.0}])
     ]
 
@@ -102,18 +106,16 @@ def test_a_call_that_is_refused_now_has_lost_its_values(tmp_path: Path) -> None:
     assert rows(tmp_path, told) == [("speech", "dead_air_s", 1)]
 
 
-def test_it_goes_with_the_call(tmp_path: Path) -> None:
+def test_it_goes_with_the_call(rescored: Path) -> None:
     """Nothing is kept of a call that was erased."""
-    rescore(tmp_path)
-    erase(tmp_path / "landing", Selection(calls=frozenset({"b"})), tmp_path / "w.duckdb")
-    put(tmp_path)
-    assert [call_id for call_id, *_ in rows(tmp_path, EACH)] == ["a"]
+    erase(rescored / "landing", Selection(calls=frozenset({"b"})), rescored / "w.duckdb")
+    put(rescored)
+    assert [call_id for call_id, *_ in rows(rescored, EACH)] == ["a"]
 
 
-def test_the_page_of_measures_says_what_changed(tmp_path: Path) -> None:
+def test_the_page_of_measures_says_what_changed(rescored: Path) -> None:
     """With the call that changed most for who may see it, without for a researcher."""
-    rescore(tmp_path)
-    with serving(tmp_path) as served:
+    with serving(rescored) as served:
         lead, researcher, agent = (
             text_of(served.logged_in(role, agent_id="7").get("/measures"))
             for role in (Role.LEAD, Role.RESEARCHER, Role.AGENT)
