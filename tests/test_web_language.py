@@ -27,6 +27,7 @@ from support.pages import (
     text_of,
 )
 from support.warehouses import put
+from warmline import landing
 from warmline.analysis import MetricDefinition
 from warmline.pipeline.stages import all_measures
 from warmline.query.reviews import ANSWERS, FEELINGS
@@ -344,7 +345,7 @@ def test_numbers_days_and_quotes_are_written_as_the_language_writes_them(reading
 
 
 def test_units_and_levels_of_measures_are_german_and_definitions_are_said_to_be_english(
-    folder: Path,
+    tmp_path: Path,
 ) -> None:
     units = ("count", "share", "words/s", "per_min", "semitones", "level")
     definitions = [
@@ -354,10 +355,10 @@ def test_units_and_levels_of_measures_are_german_and_definitions_are_said_to_be_
     shown = {"rate_median_words_per_s": "words/s", "interpretation_level": "level"}
     definitions += [MetricDefinition(name, "party", shown[name], "told", "s") for name in shown]
     values = [measured(name, "B", value) for name, value in zip(shown, (2.25, 0.0), strict=True)]
-    put(folder / "few", call("c", metrics=values))
-    publish(folder / "few" / "landing", folder / "few" / "w.duckdb", definitions)
+    landing.write(call("c", metrics=values), tmp_path / "landing")
+    publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions)
     german = {"Accept-Language": "de"}
-    with serving(folder / "few") as served:
+    with serving(tmp_path) as served:
         reader = served.alone()
         told = reader.get("/measures", headers=german).text
         english = reader.get("/measures").text

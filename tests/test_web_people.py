@@ -18,12 +18,12 @@ from warmline.web.accounts import Role
 from warmline.web.drawing import change, trend
 
 
-def test_definitions_have_values_and_no_names_of_settings(folder: Path) -> None:
+def test_definitions_have_values_and_no_names_of_settings(tmp_path: Path) -> None:
     told = "within the next empathy.answer_within_turns turns; see docs.page"
-    put(folder / "few", call("c", metrics=[]))
+    landing.write(call("c", metrics=[]), tmp_path / "landing")
     definitions = [MetricDefinition("hold_s", "call", "s", told, "s", validated="no")]
-    publish(folder / "few" / "landing", folder / "few" / "w.duckdb", definitions)
-    with serving(folder / "few") as served:
+    publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions)
+    with serving(tmp_path) as served:
         text = " ".join(served.alone().get("/measures").text.split())
     turns = served.site.settings.empathy.answer_within_turns
     assert f"within the next {turns} turns; see docs.page" in text
@@ -50,15 +50,15 @@ def test_pages_of_agents_teams_and_measures(reading: Any) -> None:
     assert "as the test wrote it" in reading.get("/measures").text
 
 
-def test_a_measure_whose_validation_says_no_is_not_called_validated(folder: Path) -> None:
+def test_a_measure_whose_validation_says_no_is_not_called_validated(tmp_path: Path) -> None:
     definitions = [
         MetricDefinition("dead_air_s", "call", "s", "d", "s", validated="no; of what was found"),
         MetricDefinition("hold_s", "call", "s", "d", "s", validated="planted events"),
         MetricDefinition("fto_s", "call", "s", "d", "s", validated="normal calls: 0.9"),
     ]
-    put(folder / "few", call("c", metrics=[]))
-    publish(folder / "few" / "landing", folder / "few" / "w.duckdb", definitions)
-    with serving(folder / "few") as served:
+    landing.write(call("c", metrics=[]), tmp_path / "landing")
+    publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions)
+    with serving(tmp_path) as served:
         text = " ".join(served.alone().get("/measures").text.split())
     assert 'not validated</span> <span lang="en">of what was found' in text
     for told in ("planted events", "normal calls"):
@@ -206,13 +206,13 @@ def test_feelings_of_a_call_with_two_agents_are_nobodys_on_any_page(tmp_path: Pa
             assert told in lead.get(address).text, address
 
 
-def test_the_share_of_feelings_answered_says_that_it_is_not_validated(folder: Path) -> None:
+def test_the_share_of_feelings_answered_says_that_it_is_not_validated(tmp_path: Path) -> None:
     for which, said, times in (("no", "no; of cues", 1), ("yes", "yes, on calls", 0)):
         taken = call("c", agent_id="ann", team="red", metrics=[])
-        put(folder / which, taken)
+        landing.write(taken, tmp_path / which / "landing")
         definition = MetricDefinition("answered_rate", "call", "1", "d", "s", validated=said)
-        publish(folder / which / "landing", folder / which / "w.duckdb", [definition])
-        with serving(folder / which) as served:
+        publish(tmp_path / which / "landing", tmp_path / which / "w.duckdb", [definition])
+        with serving(tmp_path / which) as served:
             page = served.alone()
             for address in ("/people", "/agent?id=ann", "/team?id=red", "/report"):
                 told = page.get(address).text.count("not validated on calls")
