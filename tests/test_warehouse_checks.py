@@ -1,7 +1,8 @@
 """Each check is made to find something."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -19,10 +20,19 @@ from warmline.warehouse import publish
 from warmline.warehouse.tables import run_checks, sql_files
 
 
-def found_by_checks(sound: Path, tmp_path: Path, statements: Sequence[str]) -> set[str]:
-    """The names of the checks that find what these statements break."""
+@contextmanager
+def copied(sound: Path, tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A warehouse to break, which nobody reads afterwards."""
     shutil.copy(sound / "w.duckdb", tmp_path / "w.duckdb")
     with duckdb.connect(str(tmp_path / "w.duckdb")) as con:
+        con.execute("PRAGMA disable_checkpoint_on_shutdown")
+        con.execute("SET threads = 1")  # waking a second takes longer than a table of few rows
+        yield con
+
+
+def found_by_checks(sound: Path, tmp_path: Path, statements: Sequence[str]) -> set[str]:
+    """The names of the checks that find what these statements break."""
+    with copied(sound, tmp_path) as con:
         for statement in statements:
             con.execute(statement)
         return {result.name for result in run_checks(con) if not result.passed}
@@ -136,8 +146,7 @@ def test_after_a_night_the_checks_look_at_what_it_touched(tmp_path: Path) -> Non
 def test_what_is_planted_in_a_touched_call_is_found_after_a_night(
     sound: Path, tmp_path: Path, name: str
 ) -> None:
-    shutil.copy(sound / "w.duckdb", tmp_path / "w.duckdb")
-    with duckdb.connect(str(tmp_path / "w.duckdb")) as con:
+    with copied(sound, tmp_path) as con:
         con.execute("CREATE TEMP TABLE touched AS SELECT call_no FROM calls")
         for statement in CORRUPTIONS[name]:
             con.execute(statement)
@@ -150,8 +159,7 @@ def test_checks_find_nothing_in_a_sound_warehouse(sound: Path, tmp_path: Path) -
 
 
 def test_a_check_says_in_one_line_what_it_found(sound: Path, tmp_path: Path) -> None:
-    shutil.copy(sound / "w.duckdb", tmp_path / "w.duckdb")
-    with duckdb.connect(str(tmp_path / "w.duckdb")) as con:
+    with copied(sound, tmp_path) as con:
         con.execute("UPDATE facts.quotes SET turn_index = 99 WHERE call_no = 1")
         (found,) = [r for r in run_checks(con) if not r.passed]
     assert str(found) == (
