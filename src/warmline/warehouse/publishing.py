@@ -61,8 +61,8 @@ from warmline.warehouse.swap import (
     carry_over_unreadable_calls,
     carry_over_unreadable_feedback,
     carry_over_unreadable_outcomes,
+    copy_all,
     copy_beside,
-    copy_what_counts,
     discard_foreign_log,
     remove_leftovers,
     swap,
@@ -374,11 +374,12 @@ class _Job:
             checks = _require_passing(con, whole=differs(before, inputs))
             report = self._report(loading, problems(con), checks, True)
             self._note_run(con, report, inputs)
-            con.execute("CHECKPOINT")
             named_before = f"{YESTERDAY}.main.calls" if is_rebuilt else "outdated"
             kept = con.execute(_KEPT_NAMES.format(before=named_before)).fetchall()
-        if is_rid and not is_new:
-            self._leave_no_free_block()
+            if is_rid and not is_new:
+                self._leave_no_free_block(con)
+            else:
+                con.execute("CHECKPOINT")
         swap(self.building, self.warehouse)
         forget_calls_but(self.warehouse, {call for (call,) in kept})
         if is_rid:
@@ -421,10 +422,15 @@ class _Job:
                 return  # left out here; the compacting process erases it
             raise VanishedError(f"{self.landing_dir}: what had been erased landed again")
 
-    def _leave_no_free_block(self) -> None:
-        """Copy what was built into a file that never held anything else."""
-        key, dense = current_key(), self.building.with_name("dense")
-        copy_what_counts(self.building, dense, key, key)
+    def _leave_no_free_block(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Copy what was built into a file that never held anything else; needs no other table.
+
+        What it is copied from is removed, and not written out before.
+        """
+        dense = self.building.with_name("dense")
+        attach(con, "dense", dense, current_key(), read_only=False)
+        copy_all(con, "dense")
+        con.execute("PRAGMA disable_checkpoint_on_shutdown")
         dense.replace(self.building)
         log_of(self.building).unlink(missing_ok=True)
 

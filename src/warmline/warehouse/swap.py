@@ -52,10 +52,16 @@ def copy_what_counts(source: Path, target: Path, before: Key | None, after: Key 
     with open_to_convert(target, before, after) as con:
         attach(con, "old", source, before, read_only=True)
         attach(con, "new", target, after, read_only=False)
-        con.execute("COPY FROM DATABASE old TO new")
-        con.execute("CHECKPOINT new")
-        con.execute("DETACH old")
-        con.execute("DETACH new")
+        con.execute("USE old")
+        copy_all(con, "new")
+
+
+def copy_all(con: duckdb.DuckDBPyConnection, target: str) -> None:
+    """Copy the current database row by row into one attached under this name, and detach that."""
+    ((source,),) = con.execute("SELECT current_database()").fetchall()
+    con.execute(f'COPY FROM DATABASE "{source}" TO {target}')
+    con.execute(f"CHECKPOINT {target}")
+    con.execute(f"DETACH {target}")
 
 
 def swap(building: Path, warehouse: Path) -> None:
