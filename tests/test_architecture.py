@@ -44,13 +44,14 @@ LAYERS = (
 )
 LAYER_OF = {package: layer for layer, packages in enumerate(LAYERS) for package in packages}
 # Networks of our own, into which engines loads weights; and those that use whisper's helpers.
-NETWORKS = {"encoders.py", "networks.py"}
+NETWORKS = {"e5.py", "encoders.py", "networks.py"}
 USERS_OF_NETWORKS = {*NETWORKS, "recognisers.py", "decoding.py", "beams.py"}
 # Imported by functions when a network is there to be used.
 LATE = {*NETWORKS, "decoding.py", "beams.py"}
 ALLOWED_UPWARDS = {
     ("privacy", "web.store"),  # what people wrote on the pages is forgotten with the call
     ("models", "speech.networks"),
+    ("models", "language.e5"),
     ("models", "language.encoders"),
 }
 

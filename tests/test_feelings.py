@@ -102,7 +102,7 @@ def test_the_pieces_of_a_few_words_split_them_as_all_pieces_do(engines: Engines)
     from tokenizers.models import Unigram
     from tokenizers.pre_tokenizers import Metaspace
 
-    from warmline.language.encoders import E5Tokenizer, read_e5
+    from warmline.language.e5 import E5Tokenizer, read_e5
 
     file = read_e5(engines.store.path_of(MANY_LANGUAGES, "e5-small-q4.bin"))
     scored = list(zip(file.pieces, map(float, file.scores), strict=True))
@@ -123,7 +123,7 @@ def test_the_pieces_of_a_few_words_split_them_as_all_pieces_do(engines: Engines)
 @pytest.mark.skipif(sys.platform != "linux", reason="what is mapped is read from /proc")
 def test_word_vectors_stay_in_the_file(engines: Engines) -> None:
     """They are most of it, and processes side by side have the file in memory once."""
-    from warmline.language.encoders import e5_network, read_e5
+    from warmline.language.e5 import e5_network, read_e5
 
     path = engines.store.path_of(MANY_LANGUAGES, "e5-small-q4.bin")
     network = e5_network(read_e5(path), {})
@@ -135,7 +135,7 @@ def test_word_vectors_stay_in_the_file(engines: Engines) -> None:
 
 def test_an_empty_file_is_refused_by_name(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from warmline.language.encoders import read_e5
+    from warmline.language.e5 import read_e5
 
     (tmp_path / "x.bin").touch()
     with pytest.raises(ModelError, match=r"x\.bin: it is empty"):
@@ -144,7 +144,7 @@ def test_an_empty_file_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_a_file_of_another_form_is_refused_by_name(tmp_path: Path) -> None:
     pytest.importorskip("torch")
-    from warmline.language.encoders import read_e5
+    from warmline.language.e5 import read_e5
 
     (tmp_path / "x.bin").write_bytes(b"GGUF" + bytes(80))
     with pytest.raises(ModelError, match=r"x\.bin: no file of multilingual-e5-small"):

@@ -33,7 +33,7 @@ from corpora import (
 from fitting import Batch, Example, Recipe, fit, padded
 from network import WIDTH, AdaptedBert, AdaptedLayer
 from train import split
-from warmline.language.encoders import (
+from warmline.language.e5 import (
     E5File,
     E5Tokenizer,
     e5_weights,

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from pyannote.audio import Model
     from whisper.model import MultiHeadAttention, Whisper
 
-    from warmline.language.encoders import ManyLanguagesEncoder, ReadingEncoder
+    from warmline.language.e5 import ManyLanguagesEncoder
+    from warmline.language.encoders import ReadingEncoder
 
 # Makes `import torchaudio` work when its compiled extension cannot be loaded.
 
@@ -378,7 +379,7 @@ class Engines:
     def _load_many_languages_encoder(self, adapter: "Path | None") -> "ManyLanguagesEncoder":
         file = self.store.path_of(MANY_LANGUAGES, "e5-small-q4.bin")
         _share_the_cores()
-        from warmline.language.encoders import ManyLanguagesEncoder
+        from warmline.language.e5 import ManyLanguagesEncoder
 
         reader = ManyLanguagesEncoder(file, adapter, self.device, self._reading_number())
         self._lay_out_for_reading(reader.network)
