@@ -62,7 +62,10 @@ def test_what_cannot_be_said_of_a_call_is_not_said_otherwise(tmp_path: Path) -> 
     silent = replace(no_ledger.empathy, no_ledger_reason="it is in German", opportunities=())
     put(tmp_path, replace(no_ledger, empathy=silent))
     with serving(tmp_path) as served:
-        text = " ".join(served.alone().get("/call", params={"id": "no-ledger"}).text.split())
+        alone = served.alone()
+        text = " ".join(alone.get("/call", params={"id": "no-ledger"}).text.split())
+        unanswered = alone.get("/feelings?days=all").text
+    assert "recognised no feeling in these calls" in unanswered, "none was left unanswered, either"
     assert "every feeling that was found was answered" not in text
     assert text.count("it is in German") >= 3, "in both quotes, and in the place of the ledger"
     assert "2 parties are agent: see each of them below" in text
@@ -97,6 +100,17 @@ def test_how_a_call_ended_is_more_than_a_goodbye(last: str, moments: list[Any], 
     call_row = {"duration_s": 17.0, "no_ledger_reason": None}
     page = SimpleNamespace(call=call_row, turns=turns, moments=rows, opportunities=[])
     assert {q.question: q.text for q in five_quotes(cast(Any, page))}["How it ended"] == ended
+
+
+def test_what_is_done_is_how_a_call_ended_and_no_promise() -> None:
+    said = "It is cancelled."
+    turn = {"turn_index": 0, "text": said, "start_s": 9.0, "word_count": 3, "role": "agent"}
+    kinds = ("next_step", "resolution")
+    rows = [asdict(moment(k, 0, 9.0, 10.0, said, party="B")) | {"role": "agent"} for k in kinds]
+    call = {"duration_s": 10.0, "no_ledger_reason": None}
+    page = SimpleNamespace(call=call, turns=[turn], moments=rows, opportunities=[])
+    found = {q.question: q.text for q in five_quotes(cast(Any, page))}
+    assert (found["What was promised"], found["How it ended"]) == (None, said)
 
 
 def test_what_an_agent_did_about_the_matter_tells_how_a_call_ended() -> None:

@@ -109,9 +109,14 @@ def _nothing_open(page: CallPage) -> str:
 
 
 def _promised(page: CallPage) -> Row | None:
-    """Return the last promise of the agent: "may I put you on hold" comes early in a call."""
+    """Return the last promise of the agent: "may I put you on hold" comes early in a call.
+
+    "It is cancelled" is a next step that says how the matter was resolved, and no promise.
+    """
+    solved = {m["start_s"] for m in page.moments if m["kind"] == "resolution"}
     for kind in _PROMISES:
-        rows = [m for m in page.moments if m["kind"] == kind and m["role"] == "agent"]
+        own = [m for m in page.moments if m["kind"] == kind and m["role"] == "agent"]
+        rows = [m for m in own if m["start_s"] not in solved]
         if rows:
             return rows[-1]
     return None

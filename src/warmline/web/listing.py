@@ -84,6 +84,12 @@ INNER JOIN facts.opportunities AS o
     ON o.call_no = picked.call_no AND o.opportunity_index = picked.opportunity_index
 ORDER BY {order}
 """
+_ANY_FEELING = """
+SELECT count(*) FROM (
+    SELECT 1 FROM facts.opportunities AS o INNER JOIN calls ON calls.call_no = o.call_no
+    WHERE {where} LIMIT 1
+)
+"""
 #: Of calls in which a phrase was said: how many agents speak, and whether it can be heard.
 _CALLS_HIT = """
 SELECT call_id, is_simulated, agents, path, redactions FROM calls WHERE call_id IN $ids
@@ -277,6 +283,8 @@ def list_unanswered(visit: Visit) -> Response:
             has_more=len(rows) > _MOST_FEELINGS,
             verdicts=said,
             has_calls=bool(rows) or _count(reader, where) > 0,
+            has_feelings=bool(rows)
+            or reader.value(_ANY_FEELING.format(where=where.sql), where.values),
             choices=_choices(visit, reader, filters),
         )
         return keep_kind(visit, shown_page)
