@@ -75,7 +75,7 @@ def identify(path: Path) -> Recording:
     return Recording(
         path=str(path),
         size_bytes=size,
-        modified_at=datetime.fromtimestamp(before.st_mtime, UTC),
+        modified_at=modified_at(before),
         audio_sha256=digest.hexdigest(),
     )
 
@@ -97,8 +97,12 @@ def unread_recording(path: Path) -> Recording:
         status = path.stat()
     except OSError:
         return Recording(str(path), 0, datetime.fromtimestamp(0, UTC), "")
-    changed = datetime.fromtimestamp(status.st_mtime, UTC)
-    return Recording(str(path), status.st_size, changed, "")
+    return Recording(str(path), status.st_size, modified_at(status), "")
+
+
+def modified_at(status: os.stat_result) -> datetime:
+    """Return the time of change of a file as a `Recording` has it, to the microsecond, UTC."""
+    return datetime.fromtimestamp(status.st_mtime, UTC)
 
 
 def unsettled(

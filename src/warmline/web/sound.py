@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from stat import S_ISREG
 from typing import NamedTuple
@@ -28,7 +28,7 @@ from warmline.errors import QueryError, RecordingRefusedError, WarmlineError
 from warmline.landing import peaks_of
 from warmline.query.calls import NamedCall
 from warmline.query.export import TONE_LEVEL, bleeped, with_margin
-from warmline.recordings import identify
+from warmline.recordings import identify, modified_at
 from warmline.recordings.excerpt import decode_between
 from warmline.recordings.remote import is_remote
 from warmline.recordings.sound import PEAKS_PER_S, SAMPLE_RATE_HZ, decode_in_memory, level_peaks
@@ -80,18 +80,14 @@ class Stamp(NamedTuple):
     """Tell a file from a changed one without reading it.
 
     The number of a file that was deleted is given to the next one, and the time of change can be
-    set; `status_changed_ns` cannot.
+    set; `status_changed_ns` cannot. `modified_at` is as an analysis notes it, UTC.
     """
 
     size_bytes: int
+    modified_at: datetime
     modified_ns: int
     status_changed_ns: int
     inode: int
-
-    @property
-    def modified_at(self) -> datetime:
-        """Return the time of change as an analysis notes it, UTC."""
-        return datetime.fromtimestamp(self.modified_ns / 1e9, UTC).replace(tzinfo=None)
 
 
 class Wav:
@@ -378,7 +374,8 @@ def _stamp(call_id: str, path: str) -> Stamp:
         raise _unreadable(call_id, path, e) from e
     if status is None or not S_ISREG(status.st_mode):
         raise QueryError(f"{call_id}: its recording is not at {path} any more")
-    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    at = modified_at(status).replace(tzinfo=None)
+    return Stamp(status.st_size, at, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 def _unreadable(call_id: str, path: str, error: OSError) -> QueryError:
