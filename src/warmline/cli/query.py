@@ -126,19 +126,23 @@ def query(
         require_possible(path, given)
     answer = zone.answer(answer)
     if as_json:
-        rows = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
-        say_json(rows)
+        say_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
     elif as_csv:
         _print_csv(answer)
     else:
         _print_table(answer, zone.name)
-        if "query" in asked:
-            page = output() if output().is_terminal else messages()
-            said = named_query(question).description
-            page.print(folded(said), style="dim", markup=False, soft_wrap=True)
+        if is_named:
+            _say_what_it_asks(question)
         _say_what_is_left_out(answer, path, question, given)
     if answer.truncated:
         messages().print(f"only the first {limit} rows; --limit shows more", style="yellow")
+
+
+def _say_what_it_asks(name: str) -> None:
+    """Say what a named query asks, on standard error where rows are piped."""
+    page = output() if output().is_terminal else messages()
+    said = named_query(name).description
+    page.print(folded(said), style="dim", markup=False, soft_wrap=True)
 
 
 def _say_what_is_left_out(

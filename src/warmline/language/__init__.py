@@ -1,6 +1,7 @@
 """Language: what was said that matters, recognised by readable rules and by models."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from warmline.analysis import Moment, TurnEmpathy, TurnFeelings
 from warmline.language.feelings import (
@@ -20,10 +21,13 @@ from warmline.language.scoring import (
     model_moments,
     score_turns,
 )
-from warmline.language.windows import Known, score_windows, turn_texts, uptake_moments, vectors_of
+from warmline.language.windows import score_windows, turn_texts, uptake_moments, vectors_of
 from warmline.models.engines import Engines
 from warmline.settings import LanguageSettings
 from warmline.values import Conversation, RoleName, Transcript
+
+if TYPE_CHECKING:
+    from warmline.language.encoders import Known
 
 __all__ = [
     "Reading",

@@ -132,7 +132,8 @@ _UP, _DOWN = ".up", ".down"
 _TRAINED = "encoder."  # the name that training gives the network with these layers
 
 
-Known = dict[tuple[int, ...], NDArray[np.float32]]  # means of texts, by their tokens
+# Means of texts by their tokens, so that none is read twice in a call.
+Known = dict[tuple[int, ...], NDArray[np.float32]]
 # A text's words, and the ranges of them [first, past) that are its parts.
 Words = tuple[str, ...]
 Parts = tuple[tuple[int, int], ...]

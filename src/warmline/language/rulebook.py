@@ -191,7 +191,7 @@ Lists = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Unread:
-    """What is not read for a feeling in a turn: ranges [first, past) of comparable words.
+    """Words of a turn that are not read for a feeling: ranges [first, past) of comparable words.
 
     A sentence that one of `sentences` meets is not read at all; of others, `words` are left out.
     """

@@ -25,7 +25,7 @@ from warmline.phrases import Spoken, spoken
 from warmline.values import Conversation, RoleName, Span, Transcript, Turn, Word
 
 if TYPE_CHECKING:
-    from warmline.language.encoders import ReadingEncoder
+    from warmline.language.encoders import Known, ReadingEncoder
 
 _FOLDER = Path(__file__).parent / "networks"
 
@@ -382,8 +382,6 @@ def parts(said: Spoken, first: int, past: int) -> Iterator[tuple[int, int]]:
 # The meaning of turns, as MiniLM's published vectors: one for each window that models read.
 
 
-# Vectors by the tokens of a text, so that none is read twice in a call.
-Known = dict[tuple[int, ...], NDArray[np.float32]]
 _VECTOR_MAX_TOKENS = 64
 
 
@@ -391,7 +389,7 @@ def vectors_of(
     turn_texts: Sequence[TurnText],
     heard: Mapping[int, Sequence[WindowScores]],
     engines: Engines,
-    known: Known,
+    known: "Known",
 ) -> dict[int, NDArray[np.float32]]:
     """Return unit vectors (windows, 384) of each turn that has windows, by turn index.
 
@@ -412,7 +410,7 @@ def vectors_of(
 
 
 def unit_vectors(
-    texts: Sequence[str], encoder: "ReadingEncoder", known: Known
+    texts: Sequence[str], encoder: "ReadingEncoder", known: "Known"
 ) -> NDArray[np.float32]:
     """Return vectors (texts, 384) of length 1; of long texts, only the beginning counts."""
     found = encoder.texts(texts, _VECTOR_MAX_TOKENS, known)
@@ -438,7 +436,7 @@ def uptake(
     replies: Sequence[str],
     before: Sequence[str],
     engines: Engines,
-    known: Known | None = None,
+    known: "Known | None" = None,
 ) -> NDArray[np.float64]:
     """Return, for each reply, its uptake of what came right before it, -2 to 2; 0 is chance.
 
@@ -456,7 +454,9 @@ def uptake(
     return above
 
 
-def uptake_moments(turn_texts: Sequence[TurnText], engines: Engines, known: Known) -> list[Moment]:
+def uptake_moments(
+    turn_texts: Sequence[TurnText], engines: Engines, known: "Known"
+) -> list[Moment]:
     """Return one moment for each agent's turn with something to say that follows the customer's.
 
     `known` are vectors that `vectors_of` has read: many a turn of an agent is one window.

@@ -272,7 +272,7 @@ _NEGATION_REACHES, _JOINED_WORDS = 7, 2
 
 
 class Negation(StrEnum):
-    """What is said of a thing before it: that it is not there, or only that it might be."""
+    """A thing is said not to be there before it is named, or only imagined."""
 
     DENIED = "denied"
     IMAGINED = "imagined"

@@ -84,12 +84,6 @@ INNER JOIN facts.opportunities AS o
     ON o.call_no = picked.call_no AND o.opportunity_index = picked.opportunity_index
 ORDER BY {order}
 """
-_ANY_FEELING = """
-SELECT count(*) FROM (
-    SELECT 1 FROM facts.opportunities AS o INNER JOIN calls ON calls.call_no = o.call_no
-    WHERE {where} LIMIT 1
-)
-"""
 #: Of calls in which a phrase was said: how many agents speak, and whether it can be heard.
 _CALLS_HIT = """
 SELECT call_id, is_simulated, agents, path, redactions FROM calls WHERE call_id IN $ids
@@ -98,6 +92,10 @@ SELECT call_id, is_simulated, agents, path, redactions FROM calls WHERE call_id 
 _NAMES = "SELECT call_id, lower(call_id) AS name, agent_id FROM calls"
 _SPACED = "SELECT count(*) AS calls FROM calls WHERE contains(call_id, ' ')"
 _OF_CALLS = " INNER JOIN calls ON calls.call_no = o.call_no"
+_ANY_FEELING = (
+    f"SELECT count(*) FROM (SELECT 1 FROM facts.opportunities AS o{_OF_CALLS}"
+    " WHERE {where} LIMIT 1)"
+)
 _NEWEST = "calls.started_at DESC NULLS LAST, calls.call_id, o.start_s"
 
 
