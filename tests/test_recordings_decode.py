@@ -10,8 +10,14 @@ import pytest
 
 from support.sounds import conversation, encode, tone, write
 from warmline.errors import RecordingRefusedError
-from warmline.recordings.excerpt import decode_between
-from warmline.recordings.sound import SAMPLE_RATE_HZ, GrowingPcm, Sound, decode, level_peaks
+from warmline.recordings.sound import (
+    SAMPLE_RATE_HZ,
+    GrowingPcm,
+    Sound,
+    decode,
+    decode_between,
+    level_peaks,
+)
 from warmline.settings import RecordingSettings
 
 SETTINGS = RecordingSettings()

@@ -2,26 +2,27 @@
 
 It is kept small: 16-bit samples at 16 kHz, one row per channel, its length bounded. The decoder is
 FFmpeg as shipped with PyAV. It gets an open file, the containers that hold audio, and no protocol,
-so that a crafted playlist cannot make it open anything else.
+so that a crafted playlist cannot make it open anything else (`container`).
 """
 
-import errno
+import math
 import mmap
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
 from warmline.errors import RecordingRefusedError
-from warmline.recordings import open_recording
-from warmline.recordings.header import Header, MendedFile, read_header
+from warmline.recordings.container import LEAST_MISSING_S, Header, opened
 from warmline.settings import RecordingSettings
 
 if TYPE_CHECKING:
@@ -320,43 +321,9 @@ def _too_long(name: str, what: str, settings: RecordingSettings) -> RecordingRef
     )
 
 
-# Decode a file.
-
-
-_CONTAINERS = (
-    *("wav", "w64", "mp3", "mov", "mp4", "m4a", "3gp", "3g2", "aac", "ogg", "flac", "amr"),
-    *("amrnb", "amrwb", "gsm", "asf", "matroska", "webm", "au", "aiff", "avi", "mpegts", "mpeg"),
-)
-_OPTIONS = {
-    "format_whitelist": ",".join(_CONTAINERS),
-    "protocol_whitelist": "none",
-    "max_size": "65536",  # larger packets of plain PCM: half the time
-}
 _TIMESTAMPED = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "ogg"}
 _TELL_LENGTH = _TIMESTAMPED | {"wav", "w64", "aiff", "au", "flac"}
-_LEAST_MISSING_S = 0.5  # encoders pad and trim: a tenth of a second is not a cut
 _GIVE_UP_AFTER_BAD = 1_000
-_SEEK_FORCE = 0x20000  # FFmpeg's flag beside SEEK_SET, SEEK_CUR, SEEK_END
-
-
-class _Source:
-    """A file as FFmpeg reads it. A seek that is not possible returns an error number.
-
-    (PyAV would print a Python exception on the terminal.)
-    """
-
-    def __init__(self, file: BinaryIO, header: Header) -> None:
-        self.name = file.name
-        self.read = MendedFile(file, header.mended).read if header.mended else file.read
-        self.tell = file.tell
-        self._file = file
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Return the new position, or a negative error number."""
-        try:
-            return self._file.seek(offset, whence & ~_SEEK_FORCE)
-        except (OSError, ValueError, OverflowError):
-            return -errno.EINVAL
 
 
 @dataclass
@@ -405,94 +372,6 @@ def _decoded(path: Path, settings: RecordingSettings, folder: Path | None) -> So
     _refuse_damaged(name, writer.duration_s, promised_s, counts, header, settings)
     _refuse_unheard(name, pcm, settings)
     return Sound(pcm, writer.native_rate_hz, codec)
-
-
-@contextmanager
-def opened(
-    path: Path, settings: RecordingSettings, probed_bytes: int | None = None
-) -> Iterator[tuple["InputContainer", "AudioStream", Header]]:
-    """Open a recording with FFmpeg: its first stream of sound, and what its header says.
-
-    FFmpeg looks through the first 5 MB for what they hold, or through so many bytes.
-    """
-    import av
-
-    name = path.name
-    with open_recording(path) as file:
-        header = read_header(file)
-        _refuse_cut_samples(name, header, settings)
-        _refuse_second_file(name, header)
-        options = _OPTIONS | ({"ignore_length": "1"} if _goes_on(header, settings) else {})
-        options |= {"probesize": str(probed_bytes)} if probed_bytes else {}
-        try:
-            container = av.open(
-                _Source(file, header), mode="r", options=options, metadata_errors="replace"
-            )
-        except av.error.FFmpegError as e:
-            raise _not_openable(name, header, e) from e
-        with container:
-            yield container, _audio_stream(name, container), header
-
-
-def _refuse_cut_samples(name: str, header: Header, settings: RecordingSettings) -> None:
-    """Refuse plain samples fewer than the header says, which FFmpeg would accept silently."""
-    if header.sound_bytes is None:
-        return
-    promised, present = header.sound_bytes
-    if present < promised * (1 - settings.max_missing_share):
-        raise RecordingRefusedError(
-            "truncated",
-            f"{name}: the header promises {promised} bytes of sound, {present} "
-            f"({present / promised:.0%}) are there; copy the file again",
-        )
-
-
-def _goes_on(header: Header, settings: RecordingSettings) -> bool:
-    """Return whether sound is to be read to the end of the file, whatever its header states."""
-    if header.kind == "WAV" and header.sound_bytes is None:
-        return True  # the header does not say
-    promised = header.sound_bytes[0] if header.sound_bytes else 0
-    least = max(promised * settings.max_missing_share, header.bytes_a_second * _LEAST_MISSING_S)
-    return header.rest_bytes > least
-
-
-def _refuse_second_file(name: str, header: Header) -> None:
-    """Refuse two files joined into one, of which FFmpeg would read only the first."""
-    if header.second is None:
-        return
-    kind, at = header.second
-    what = kind if kind.startswith("piece") else f"{kind} file"
-    lengths = f"after {at} of {header.size_bytes} bytes"
-    if rate := header.bytes_a_second:
-        lengths += f" (about {at / rate:.1f} of {header.size_bytes / rate:.1f} s)"
-    raise RecordingRefusedError(
-        "two_files", f"{name}: a second {what} begins {lengths}; split it into two"
-    )
-
-
-def _not_openable(name: str, header: Header, error: Exception) -> RecordingRefusedError:
-    if header.lacks_mp4_index:
-        return RecordingRefusedError(
-            "truncated",
-            f"{name}: an MP4 file of {header.size_bytes} bytes that ends before its index; "
-            "copy the file again",
-        )
-    if header.kind is not None:
-        return RecordingRefusedError(
-            "corrupt", f"{name}: begins as {header.kind} but cannot be read on ({error})"
-        )
-    return RecordingRefusedError("not_audio", f"{name}: not a sound file of any kind known here")
-
-
-def _audio_stream(name: str, container: "InputContainer") -> "AudioStream":
-    if not container.streams.audio:
-        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-        raise RecordingRefusedError("no_audio_stream", f"{name}: holds no sound, only {kinds}")
-    stream = container.streams.audio[0]
-    if stream.codec_context is None:
-        raise RecordingRefusedError("unsupported_codec", f"{name}: its codec is not known")
-    stream.codec_context.thread_count = 1
-    return stream
 
 
 def _promised_s(container: "InputContainer", stream: "AudioStream", header: Header) -> float | None:
@@ -553,7 +432,7 @@ def _refuse_damaged(
             f"({decoded_s:.1f} s of sound could)",
         )
     missing_s = (promised_s or 0.0) - decoded_s
-    if promised_s and missing_s > max(_LEAST_MISSING_S, promised_s * settings.max_missing_share):
+    if promised_s and missing_s > max(LEAST_MISSING_S, promised_s * settings.max_missing_share):
         raise RecordingRefusedError(
             "truncated",
             f"{name}: the header promises {promised_s:.1f} s, {decoded_s:.1f} s "
@@ -576,3 +455,100 @@ def _refuse_unheard(name: str, pcm: NDArray[np.int16], settings: RecordingSettin
             f"{name}: silent all over, never above {level_db:.0f} dBFS "
             f"(recordings.silence_db = {settings.silence_db:g})",
         )
+
+
+# Decode a part of a recording alone: seek to a little before it, and stop after it.
+
+
+#: Containers in which FFmpeg finds a sample by its number; elsewhere it can only guess.
+_SEEKABLE = {"wav", "w64", "aiff", "au", "flac", "mp3", "ogg", "mov,mp4,m4a,3gp,3g2,mj2"}
+_PROBED_BYTES = 65_536  # the 5 MB of `decode` take longer than decoding the part
+_BEFORE_S = 1.0  # decoders and the resampler need something before what is right
+_AFTER_S = 0.2
+_MOST_CHANNELS = 2  # PyAV crashes on the planes of eight
+_END_MISSING_S = 0.1  # how much less than promised the end may have
+
+
+def decode_between(
+    path: Path, settings: RecordingSettings, first: int, past: int
+) -> NDArray[np.int16] | None:
+    """Return the samples from `first` until before `past` of what `decode` would return.
+
+    No more than these and a second around them is decoded. None where that cannot be done to the
+    sample: in containers without an exact index, with more than two channels, or where something
+    is damaged; `decode` says what.
+    """
+    import av
+
+    try:
+        with opened(path, settings, _PROBED_BYTES) as (container, stream, _):
+            if container.format.name not in _SEEKABLE:
+                return None
+            return _decoded_between(path.name, settings, container, stream, first, past)
+    except (av.error.FFmpegError, RecordingRefusedError, IndexError):
+        return None
+
+
+def _decoded_between(
+    name: str,
+    settings: RecordingSettings,
+    container: "InputContainer",
+    stream: "AudioStream",
+    first: int,
+    past: int,
+) -> NDArray[np.int16] | None:
+    origin = next(container.decode(stream), None)
+    begins = None if origin is None else _time_s(origin)
+    if origin is None or begins is None or origin.layout.nb_channels > _MOST_CHANNELS:
+        return None
+    rate_hz = origin.sample_rate
+    # Output and input agree at every so many input samples: there the part has to begin.
+    grid = rate_hz // math.gcd(rate_hz, SAMPLE_RATE_HZ)
+    target_s = Fraction(first, SAMPLE_RATE_HZ) - Fraction(_BEFORE_S)
+    frames: Iterator[AudioFrame] = container.decode(stream)
+    if target_s > 0 and stream.time_base is not None:
+        container.seek(int((begins + target_s) / stream.time_base), stream=stream)
+        frames = container.decode(stream)
+    else:
+        frames = chain([origin], frames)
+    writer = FrameWriter(name, settings, past - first, timestamped=True)
+    offset = 0
+    for frame in frames:
+        time_s = _time_s(frame)
+        if time_s is None or frame.sample_rate != rate_hz:
+            return None
+        at = round((time_s - begins) * rate_hz)
+        if writer.native_rate_hz == 0:
+            skipped = -at % grid
+            if skipped >= frame.samples or at < 0:
+                continue
+            offset = (at + skipped) * SAMPLE_RATE_HZ // rate_hz
+            if offset > first:
+                return None
+            frame = _without(frame, skipped, time_s) if skipped else frame
+        writer.write(frame)
+        if at * SAMPLE_RATE_HZ > (past + _AFTER_S * SAMPLE_RATE_HZ) * rate_hz:
+            break
+    pcm = writer.finish()[:, first - offset : past - offset]
+    missing = past - first - pcm.shape[1]
+    if missing > _END_MISSING_S * SAMPLE_RATE_HZ:
+        return None
+    return np.pad(pcm, ((0, 0), (0, missing)))
+
+
+def _time_s(frame: "AudioFrame") -> Fraction | None:
+    if frame.pts is None or frame.time_base is None:
+        return None
+    return frame.pts * frame.time_base
+
+
+def _without(frame: "AudioFrame", samples: int, time_s: Fraction) -> "AudioFrame":
+    """Return a frame, which begins at a time, without its first samples."""
+    import av
+
+    width = 1 if frame.format.is_planar else frame.layout.nb_channels
+    rest: Any = np.ascontiguousarray(frame.to_ndarray()[:, samples * width :])
+    cut = av.AudioFrame.from_ndarray(rest, format=frame.format.name, layout=frame.layout.name)
+    cut.sample_rate, cut.time_base = frame.sample_rate, Fraction(1, frame.sample_rate)
+    cut.pts = round(time_s * frame.sample_rate) + samples
+    return cut

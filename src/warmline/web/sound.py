@@ -29,9 +29,14 @@ from warmline.landing import peaks_of
 from warmline.query.calls import NamedCall
 from warmline.query.export import TONE_LEVEL, bleeped, with_margin
 from warmline.recordings import identify, modified_at
-from warmline.recordings.excerpt import decode_between
 from warmline.recordings.remote import is_remote
-from warmline.recordings.sound import PEAKS_PER_S, SAMPLE_RATE_HZ, decode_in_memory, level_peaks
+from warmline.recordings.sound import (
+    PEAKS_PER_S,
+    SAMPLE_RATE_HZ,
+    decode_between,
+    decode_in_memory,
+    level_peaks,
+)
 from warmline.settings import RecordingSettings
 from warmline.values import Span
 from warmline.warehouse.landing_folder import noted_folder

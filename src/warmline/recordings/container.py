@@ -1,4 +1,4 @@
-"""Read what a file says about the sound in it, and where it goes on after that.
+"""Open a recording: what its file says about the sound in it, and FFmpeg, which reads it.
 
 A recorder that was killed leaves a header that promises less sound than follows, and two files may
 be appended to one another; FFmpeg then reads the beginning and says nothing. The containers of
@@ -6,14 +6,25 @@ plain samples (WAV in all its kinds, Wave64, AIFF, AU) say where their sound end
 first bytes of a second file tell that there is one.
 """
 
+import errno
 import re
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+from warmline.errors import RecordingRefusedError
+from warmline.recordings import open_recording
+from warmline.settings import RecordingSettings
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
 
 _CHUNK_LIMIT = 1000
 _BLOCK_BYTES = 1 << 20
@@ -424,7 +435,7 @@ def _at(file: BinaryIO, position: int, size: int) -> bytes:
     return file.read(size)
 
 
-class MendedFile:
+class _MendedFile:
     """A file in which other bytes stand at some positions, as FFmpeg is to read it."""
 
     def __init__(self, file: BinaryIO, mended: tuple[tuple[int, bytes], ...]) -> None:
@@ -441,3 +452,128 @@ class MendedFile:
                 into = low - position
                 data = data[:into] + new[low - at : high - at] + data[into + high - low :]
         return data
+
+
+# Open a recording with FFmpeg.
+
+
+_CONTAINERS = (
+    *("wav", "w64", "mp3", "mov", "mp4", "m4a", "3gp", "3g2", "aac", "ogg", "flac", "amr"),
+    *("amrnb", "amrwb", "gsm", "asf", "matroska", "webm", "au", "aiff", "avi", "mpegts", "mpeg"),
+)
+_OPTIONS = {
+    "format_whitelist": ",".join(_CONTAINERS),
+    "protocol_whitelist": "none",
+    "max_size": "65536",  # larger packets of plain PCM: half the time
+}
+#: Encoders pad and trim: a tenth of a second is not a cut.
+LEAST_MISSING_S = 0.5
+_SEEK_FORCE = 0x20000  # FFmpeg's flag beside SEEK_SET, SEEK_CUR, SEEK_END
+
+
+class _Source:
+    """A file as FFmpeg reads it. A seek that is not possible returns an error number.
+
+    (PyAV would print a Python exception on the terminal.)
+    """
+
+    def __init__(self, file: BinaryIO, header: Header) -> None:
+        self.name = file.name
+        self.read = _MendedFile(file, header.mended).read if header.mended else file.read
+        self.tell = file.tell
+        self._file = file
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Return the new position, or a negative error number."""
+        try:
+            return self._file.seek(offset, whence & ~_SEEK_FORCE)
+        except (OSError, ValueError, OverflowError):
+            return -errno.EINVAL
+
+
+@contextmanager
+def opened(
+    path: Path, settings: RecordingSettings, probed_bytes: int | None = None
+) -> Iterator[tuple["InputContainer", "AudioStream", Header]]:
+    """Open a recording with FFmpeg: its first stream of sound, and what its header says.
+
+    FFmpeg looks through the first 5 MB for what they hold, or through so many bytes.
+    """
+    import av
+
+    name = path.name
+    with open_recording(path) as file:
+        header = read_header(file)
+        _refuse_cut_samples(name, header, settings)
+        _refuse_second_file(name, header)
+        options = _OPTIONS | ({"ignore_length": "1"} if _goes_on(header, settings) else {})
+        options |= {"probesize": str(probed_bytes)} if probed_bytes else {}
+        try:
+            container = av.open(
+                _Source(file, header), mode="r", options=options, metadata_errors="replace"
+            )
+        except av.error.FFmpegError as e:
+            raise _not_openable(name, header, e) from e
+        with container:
+            yield container, _audio_stream(name, container), header
+
+
+def _refuse_cut_samples(name: str, header: Header, settings: RecordingSettings) -> None:
+    """Refuse plain samples fewer than the header says, which FFmpeg would accept silently."""
+    if header.sound_bytes is None:
+        return
+    promised, present = header.sound_bytes
+    if present < promised * (1 - settings.max_missing_share):
+        raise RecordingRefusedError(
+            "truncated",
+            f"{name}: the header promises {promised} bytes of sound, {present} "
+            f"({present / promised:.0%}) are there; copy the file again",
+        )
+
+
+def _goes_on(header: Header, settings: RecordingSettings) -> bool:
+    """Return whether sound is to be read to the end of the file, whatever its header states."""
+    if header.kind == "WAV" and header.sound_bytes is None:
+        return True  # the header does not say
+    promised = header.sound_bytes[0] if header.sound_bytes else 0
+    least = max(promised * settings.max_missing_share, header.bytes_a_second * LEAST_MISSING_S)
+    return header.rest_bytes > least
+
+
+def _refuse_second_file(name: str, header: Header) -> None:
+    """Refuse two files joined into one, of which FFmpeg would read only the first."""
+    if header.second is None:
+        return
+    kind, at = header.second
+    what = kind if kind.startswith("piece") else f"{kind} file"
+    lengths = f"after {at} of {header.size_bytes} bytes"
+    if rate := header.bytes_a_second:
+        lengths += f" (about {at / rate:.1f} of {header.size_bytes / rate:.1f} s)"
+    raise RecordingRefusedError(
+        "two_files", f"{name}: a second {what} begins {lengths}; split it into two"
+    )
+
+
+def _not_openable(name: str, header: Header, error: Exception) -> RecordingRefusedError:
+    if header.lacks_mp4_index:
+        return RecordingRefusedError(
+            "truncated",
+            f"{name}: an MP4 file of {header.size_bytes} bytes that ends before its index; "
+            "copy the file again",
+        )
+    if header.kind is not None:
+        return RecordingRefusedError(
+            "corrupt", f"{name}: begins as {header.kind} but cannot be read on ({error})"
+        )
+    return RecordingRefusedError("not_audio", f"{name}: not a sound file of any kind known here")
+
+
+def _audio_stream(name: str, container: "InputContainer") -> "AudioStream":
+    if not container.streams.audio:
+        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+        raise RecordingRefusedError("no_audio_stream", f"{name}: holds no sound, only {kinds}")
+    stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise RecordingRefusedError("unsupported_codec", f"{name}: its codec is not known")
+    stream.codec_context.thread_count = 1
+    return stream
