@@ -22,7 +22,7 @@ from support.week import day
 from warmline.analysis import rate
 from warmline.web import filters, listing
 from warmline.web.accounts import Role
-from warmline.web.feelings import is_overruled
+from warmline.web.evidence import is_overruled
 from warmline.web.scorecards import forms
 from warmline.web.site import marked
 from warmline.web.store import audit

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from warmline.query.calls import CallPage
-from warmline.web.evidence import five_quotes
-from warmline.web.feelings import moment_of
+from warmline.web.evidence import five_quotes, moment_of
 from warmline.web.found import Finding, Place, expected, read_once
 from warmline.web.scorecards import Form, parse_form
 

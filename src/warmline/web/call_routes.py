@@ -23,8 +23,7 @@ from warmline.recordings.sound import PEAKS_PER_S
 from warmline.warehouse.landing_folder import known_places
 from warmline.web.accounts import Right
 from warmline.web.drawing import cues_by_turn, quiet_outside, timeline, waveform
-from warmline.web.evidence import five_quotes, heard_in
-from warmline.web.feelings import corrected, uncorrected
+from warmline.web.evidence import corrected, five_quotes, heard_in, uncorrected
 from warmline.web.filters import place_in_list
 from warmline.web.scorecards import evaluations_of, forms
 from warmline.web.site import (

@@ -9,7 +9,7 @@ from warmline.database import stemmer
 from warmline.errors import QueryError
 from warmline.query.search import Among, Hit, Scope, best_hits
 from warmline.web.accounts import Right
-from warmline.web.feelings import (
+from warmline.web.evidence import (
     WORST_FIRST,
     corrected_rows,
     corrections,

@@ -14,7 +14,7 @@ from warmline.settings import Settings
 from warmline.web.accounts import Right
 from warmline.web.disputes import evaluations_of_agent
 from warmline.web.drawing import Interval, change, interval, interval_on, trend
-from warmline.web.feelings import (
+from warmline.web.evidence import (
     ANSWERED,
     against_machine,
     corrected_rows,

@@ -10,7 +10,7 @@ from warmline.errors import QueryError
 from warmline.statistics import Estimate, wilson
 from warmline.web.accounts import Right
 from warmline.web.drawing import Change, Interval, TrendPoint, change, interval, trend
-from warmline.web.feelings import (
+from warmline.web.evidence import (
     ANSWERED,
     WORST_FIRST,
     corrected_rows,

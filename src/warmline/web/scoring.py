@@ -26,7 +26,7 @@ from warmline.statistics import Estimate, wilson
 from warmline.web.accounts import Right
 from warmline.web.call_routes import page_for
 from warmline.web.drawing import cues_by_turn
-from warmline.web.feelings import against_machine
+from warmline.web.evidence import against_machine
 from warmline.web.filters import has_both, list_asked
 from warmline.web.found import (
     each_turn_once,

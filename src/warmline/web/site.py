@@ -26,8 +26,7 @@ from warmline.query.questions import QueryResult
 from warmline.settings import Settings
 from warmline.warehouse.access_log import note_access
 from warmline.web.accounts import COOKIE, Accounts, Right, Session, Signer, User
-from warmline.web.evidence import heard_in
-from warmline.web.feelings import moment_of
+from warmline.web.evidence import heard_in, moment_of
 from warmline.web.language import (
     Formats,
     Sentences,
