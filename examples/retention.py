@@ -15,8 +15,7 @@ import statsmodels.formula.api as smf
 from warmline.research import Design, Effects
 from warmline.research.power import Plan, detectable, needed
 from warmline.research.report import write_report
-from warmline.research.study import run_study
-from warmline.research.words import lead
+from warmline.research.study import lead, run_study
 
 WAREHOUSE = Path(os.environ.get("WARMLINE_WAREHOUSE", "warehouse.duckdb"))
 REPORT = Path(os.environ.get("WARMLINE_REPORT", "research-retained"))

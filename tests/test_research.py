@@ -25,9 +25,8 @@ from warmline.research import Correction, Design, Effects
 from warmline.research import sample as samples
 from warmline.research.provenance import deidentified, provenance
 from warmline.research.report import forest_png, write_report
-from warmline.research.sample import Sample, read_sample
-from warmline.research.study import Study, attrition, lee_bounds, run_study, study_of
-from warmline.research.words import as_dict, lead
+from warmline.research.sample import Sample, attrition, lee_bounds, read_sample
+from warmline.research.study import Study, as_dict, lead, run_study, study_of
 from warmline.values import RoleName
 from warmline.warehouse.outcomes import load_outcomes
 
@@ -197,7 +196,7 @@ def test_a_wrong_name_is_refused_in_one_line(small: Path, design: Design, said: 
 
 
 def test_a_warehouse_without_outcomes_says_what_to_do(tmp_path: Path) -> None:
-    from warmline.warehouse import publish
+    from warmline.warehouse.publishing import publish
 
     with pytest.raises(WarehouseError, match="no warehouse here"):
         read_sample(tmp_path / "w", DESIGN)

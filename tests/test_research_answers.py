@@ -9,7 +9,7 @@ import pytest
 
 from warmline.research import Design
 from warmline.research.associations import answer_effects, associations
-from warmline.research.study import inverse_chances
+from warmline.research.sample import inverse_chances
 
 DESIGN = Design(measures=("m",), controls=(), min_n=50)
 

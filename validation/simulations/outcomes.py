@@ -10,7 +10,7 @@ import pandas as pd
 from warmline.research import Design, Effects, Model
 from warmline.research.associations import answer_effects, associations, dose
 from warmline.research.power import Plan, detectable, needed, observed
-from warmline.research.study import APART, attrition, inverse_chances, lee_bounds
+from warmline.research.sample import APART, attrition, inverse_chances, lee_bounds
 from warmline.research.survival import hazards, latest_calls
 
 from . import worlds

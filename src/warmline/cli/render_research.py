@@ -63,7 +63,7 @@ def print_study(study: "Study", page: Path) -> None:
     """Print what was found, of which measures nothing can be said, and where the page is."""
     from rich.markup import escape
 
-    from warmline.research.words import lead, reading, scale_of
+    from warmline.research.study import lead, reading, scale_of
 
     scale, unit = scale_of(study)
     clear, level = {a.measure for a in study.clear}, 1 - study.design.confidence

@@ -504,7 +504,7 @@ def _calibration(
 def _write(study: "Study", folder: Path) -> tuple[Path, Path]:
     """Write the report and the results; return their paths."""
     from warmline.research.report import write_report
-    from warmline.research.words import as_dict
+    from warmline.research.study import as_dict
 
     page = write_report(study, folder)[0]
     results = folder / "results.json"

@@ -15,9 +15,8 @@ from warmline.files import write_bytes_whole, write_text_whole
 from warmline.research.associations import Dose
 from warmline.research.calibration import PRECISION, RECALL
 from warmline.research.regression import Coefficient
-from warmline.research.study import CONFOUNDERS, Study
+from warmline.research.study import CONFOUNDERS, Study, lead, methods, scale_of
 from warmline.research.survival import Hazard
-from warmline.research.words import lead, methods, scale_of
 
 _PAGE = Path(__file__).with_name("report.html")
 

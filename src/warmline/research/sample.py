@@ -3,9 +3,11 @@
 import difflib
 import importlib.util
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,19 @@ import numpy as np
 
 from warmline.database import open_for_reading
 from warmline.errors import QueryError, SettingsError, WarehouseError
-from warmline.research import CONTROL_COLUMNS, MEASURES, NEAR_ZERO_IS_GOOD, Design, Effects
+from warmline.research import (
+    CONTROL_COLUMNS,
+    MEASURES,
+    NEAR_ZERO_IS_GOOD,
+    WORDS,
+    Array,
+    Design,
+    Effects,
+    design_matrix,
+    usable,
+)
 from warmline.research.calibration import Recognised
+from warmline.statistics import bootstrap
 from warmline.warehouse.tables import sql_files
 
 _LIBRARIES = ("pandas", "statsmodels", "lifelines", "matplotlib")
@@ -434,3 +447,143 @@ def require_own_kind(sample: Sample, design: Design) -> None:
 
 def _all(names: Mapping[str, Any]) -> str:
     return ", ".join(sorted(names))
+
+
+# Calls without an outcome: how they differ from those with one, and what that could change.
+
+
+_LEAST_CALLS = 30
+_DRAWS = 300
+#: Means that lie further apart, in standard deviations, are worth a word (Stuart 2010).
+APART = 0.25
+
+
+@dataclass(frozen=True)
+class Attrition:
+    """One number of calls with and without the outcome; `apart` is their distance in SD."""
+
+    what: str
+    with_outcome: float
+    without: float
+    apart: float
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Calls with more of a measure against those with less: the difference of their outcomes.
+
+    Split at the median of all calls. `followed_more` and `followed_less` are the shares of either
+    that have the outcome; `difference` is of those that do, `low` to `high` is what it could be if
+    both were followed alike, chance not counted; with it (agents drawn anew) it is `surely_low` to
+    `surely_high`. Agents and controls are not held equal here.
+    """
+
+    measure: str
+    calls: int
+    followed_more: float
+    followed_less: float
+    difference: float
+    low: float
+    high: float
+    surely_low: float
+    surely_high: float
+
+
+def attrition(calls: Any, with_outcome: Any, controls: Sequence[str]) -> tuple[Attrition, ...]:
+    """Return how calls in the models differ from the others, by each number that is controlled for.
+
+    `calls` is a pandas frame of one row a call; `with_outcome` (n,) says which are in the models.
+    """
+    found = []
+    for column in (c for name in controls for c in CONTROL_COLUMNS[name] if c not in WORDS):
+        values = calls[column].to_numpy(float)
+        known = np.isfinite(values)
+        ours, others = values[known & with_outcome], values[known & ~with_outcome]
+        spread = float(values[known].std()) if known.any() else 0.0
+        if min(len(ours), len(others)) < _LEAST_CALLS or spread == 0:
+            continue
+        apart = float(ours.mean() - others.mean()) / spread
+        found.append(Attrition(column, float(ours.mean()), float(others.mean()), apart))
+    return tuple(found)
+
+
+def inverse_chances(calls: Any, with_outcome: Any, controls: Sequence[str]) -> Any | None:
+    """Return, by call_id, how many calls each call with an outcome stands for.
+
+    The inverse of the chance that a call like it has the outcome, by a logit of what is controlled
+    for (Horvitz & Thompson 1952; Seaman & White 2013), at most twenty. None where hardly a call, or
+    hardly one of the others, has it, or nothing is known of them. Calls that lack a control stand
+    for themselves alone.
+    """
+    import statsmodels.api as sm
+
+    known = usable(calls, tuple(controls))
+    complete = calls[list(known.columns)].notna().all(axis=1).to_numpy()
+    counts = [int((complete & side).sum()) for side in (with_outcome, ~with_outcome)]
+    if min(counts) < _LEAST_CALLS or not known.columns:
+        return None
+    x, _ = design_matrix(calls[complete], known.columns)
+    has_it = with_outcome[complete].astype(float)
+    model: Any = sm.GLM(has_it, sm.add_constant(x), sm.families.Binomial()).fit_regularized(
+        alpha=1e-4, L1_wt=0.0
+    )
+    chance = np.asarray(model.predict(sm.add_constant(x)), dtype=np.float64)
+    weights = calls["call_id"].to_frame().assign(weight=1.0)
+    weights.loc[complete, "weight"] = 1.0 / chance.clip(_LEAST_CHANCE)
+    return weights[with_outcome].set_index("call_id")["weight"]
+
+
+def lee_bounds(measure: str, values: Array, outcome: Array, agents: Any) -> Bounds | None:
+    """Return the bounds for one measure (Lee 2009); None where a side has too few calls.
+
+    `values` (n,) of all calls, NaN where unknown, `outcome` (n,) NaN where it is missing; `agents`
+    (n,) took them.
+    """
+    known = np.isfinite(values)
+    values, outcome = values[known], outcome[known]
+    if len(values) < 2 * _LEAST_CALLS or np.ptp(values) == 0:
+        return None
+    middle = float(np.median(values))
+    more = values > middle if (values > middle).any() else values >= middle
+    followed = np.isfinite(outcome)
+    if min((more & followed).sum(), (~more & followed).sum()) < _LEAST_CALLS:
+        return None
+    low, high = _lee_ends(more, outcome)
+
+    def end(rows: Any, place: int) -> float:
+        return _lee_ends(more[rows], outcome[rows])[place]
+
+    took = agents[known].tolist()
+    drawn = [bootstrap(partial(end, place=i), took, seed=1, rounds=_DRAWS) for i in (0, 1)]
+    lowest, highest = drawn[0], drawn[1]
+    return Bounds(
+        measure=measure,
+        calls=len(values),
+        followed_more=float(followed[more].mean()),
+        followed_less=float(followed[~more].mean()),
+        difference=float(outcome[more & followed].mean() - outcome[~more & followed].mean()),
+        low=low,
+        high=high,
+        surely_low=low if lowest is None or lowest.low is None else lowest.low,
+        surely_high=high if highest is None or highest.high is None else highest.high,
+    )
+
+
+def _lee_ends(more: Any, outcome: Array) -> tuple[float, float]:
+    """Return the least and greatest difference of the sides, were both followed alike.
+
+    The side that is followed more is cut, from above or below, by what it has too many.
+    """
+    followed = np.isfinite(outcome)
+    sides = [np.sort(outcome[side & followed]) for side in (more, ~more)]
+    if not all(map(len, sides)):
+        return nan, nan
+    shares = [float(followed[side].mean()) for side in (more, ~more)]
+    fuller = int(shares[1] > shares[0])
+    other = 1 - fuller
+    excess = (shares[fuller] - shares[other]) / shares[fuller]
+    count = min(round(excess * len(sides[fuller])), len(sides[fuller]) - 1)
+    lowest = sides[fuller][: len(sides[fuller]) - count].mean()
+    highest = sides[fuller][count:].mean()
+    low, high = (float(end - sides[other].mean()) for end in (lowest, highest))
+    return (low, high) if fuller == 0 else (-high, -low)

@@ -1,23 +1,11 @@
-"""A whole study: the rows, the models, and all that has to be said beside the numbers."""
+"""A whole study: the rows, the models, and all that is said beside the numbers, in sentences."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from math import nan
+from dataclasses import asdict, dataclass, replace
+from math import exp
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from warmline.research import (
-    CONTROL_COLUMNS,
-    WORDS,
-    Array,
-    Design,
-    Effects,
-    design_matrix,
-    usable,
-)
+from warmline.research import CONTROL_COLUMNS, Correction, Design, Effects, Model, usable
 from warmline.research.associations import (
     AnswerEffect,
     Association,
@@ -28,6 +16,7 @@ from warmline.research.associations import (
     read_cues,
 )
 from warmline.research.calibration import (
+    LEAST_RELIABLE,
     MEASURE,
     Calibration,
     Corrected,
@@ -38,7 +27,13 @@ from warmline.research.calibration import (
 )
 from warmline.research.provenance import Provenance, provenance
 from warmline.research.sample import (
+    APART,
+    Attrition,
+    Bounds,
     Sample,
+    attrition,
+    inverse_chances,
+    lee_bounds,
     read_calls,
     read_recognised,
     read_sample,
@@ -46,149 +41,6 @@ from warmline.research.sample import (
     require_own_kind,
 )
 from warmline.research.survival import Hazard, hazards, latest_calls
-from warmline.statistics import bootstrap
-
-# Calls without an outcome: how they differ from those with one, and what that could change.
-
-
-_LEAST_CALLS = 30
-_DRAWS = 300
-# No row stands for more than twenty.
-_LEAST_CHANCE = 0.05
-#: Means that lie further apart, in standard deviations, are worth a word (Stuart 2010).
-APART = 0.25
-
-
-@dataclass(frozen=True)
-class Attrition:
-    """One number of calls with and without the outcome; `apart` is their distance in SD."""
-
-    what: str
-    with_outcome: float
-    without: float
-    apart: float
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Calls with more of a measure against those with less: the difference of their outcomes.
-
-    Split at the median of all calls. `followed_more` and `followed_less` are the shares of either
-    that have the outcome; `difference` is of those that do, `low` to `high` is what it could be if
-    both were followed alike, chance not counted; with it (agents drawn anew) it is `surely_low` to
-    `surely_high`. Agents and controls are not held equal here.
-    """
-
-    measure: str
-    calls: int
-    followed_more: float
-    followed_less: float
-    difference: float
-    low: float
-    high: float
-    surely_low: float
-    surely_high: float
-
-
-def attrition(calls: Any, with_outcome: Any, controls: Sequence[str]) -> tuple[Attrition, ...]:
-    """Return how calls in the models differ from the others, by each number that is controlled for.
-
-    `calls` is a pandas frame of one row a call; `with_outcome` (n,) says which are in the models.
-    """
-    found = []
-    for column in (c for name in controls for c in CONTROL_COLUMNS[name] if c not in WORDS):
-        values = calls[column].to_numpy(float)
-        known = np.isfinite(values)
-        ours, others = values[known & with_outcome], values[known & ~with_outcome]
-        spread = float(values[known].std()) if known.any() else 0.0
-        if min(len(ours), len(others)) < _LEAST_CALLS or spread == 0:
-            continue
-        apart = float(ours.mean() - others.mean()) / spread
-        found.append(Attrition(column, float(ours.mean()), float(others.mean()), apart))
-    return tuple(found)
-
-
-def inverse_chances(calls: Any, with_outcome: Any, controls: Sequence[str]) -> Any | None:
-    """Return, by call_id, how many calls each call with an outcome stands for.
-
-    The inverse of the chance that a call like it has the outcome, by a logit of what is controlled
-    for (Horvitz & Thompson 1952; Seaman & White 2013), at most twenty. None where hardly a call, or
-    hardly one of the others, has it, or nothing is known of them. Calls that lack a control stand
-    for themselves alone.
-    """
-    import statsmodels.api as sm
-
-    known = usable(calls, tuple(controls))
-    complete = calls[list(known.columns)].notna().all(axis=1).to_numpy()
-    counts = [int((complete & side).sum()) for side in (with_outcome, ~with_outcome)]
-    if min(counts) < _LEAST_CALLS or not known.columns:
-        return None
-    x, _ = design_matrix(calls[complete], known.columns)
-    has_it = with_outcome[complete].astype(float)
-    model: Any = sm.GLM(has_it, sm.add_constant(x), sm.families.Binomial()).fit_regularized(
-        alpha=1e-4, L1_wt=0.0
-    )
-    chance = np.asarray(model.predict(sm.add_constant(x)), dtype=np.float64)
-    weights = calls["call_id"].to_frame().assign(weight=1.0)
-    weights.loc[complete, "weight"] = 1.0 / chance.clip(_LEAST_CHANCE)
-    return weights[with_outcome].set_index("call_id")["weight"]
-
-
-def lee_bounds(measure: str, values: Array, outcome: Array, agents: Any) -> Bounds | None:
-    """Return the bounds for one measure (Lee 2009); None where a side has too few calls.
-
-    `values` (n,) of all calls, NaN where unknown, `outcome` (n,) NaN where it is missing; `agents`
-    (n,) took them.
-    """
-    known = np.isfinite(values)
-    values, outcome = values[known], outcome[known]
-    if len(values) < 2 * _LEAST_CALLS or np.ptp(values) == 0:
-        return None
-    middle = float(np.median(values))
-    more = values > middle if (values > middle).any() else values >= middle
-    followed = np.isfinite(outcome)
-    if min((more & followed).sum(), (~more & followed).sum()) < _LEAST_CALLS:
-        return None
-    low, high = _lee_ends(more, outcome)
-
-    def end(rows: Any, place: int) -> float:
-        return _lee_ends(more[rows], outcome[rows])[place]
-
-    took = agents[known].tolist()
-    drawn = [bootstrap(partial(end, place=i), took, seed=1, rounds=_DRAWS) for i in (0, 1)]
-    lowest, highest = drawn[0], drawn[1]
-    return Bounds(
-        measure=measure,
-        calls=len(values),
-        followed_more=float(followed[more].mean()),
-        followed_less=float(followed[~more].mean()),
-        difference=float(outcome[more & followed].mean() - outcome[~more & followed].mean()),
-        low=low,
-        high=high,
-        surely_low=low if lowest is None or lowest.low is None else lowest.low,
-        surely_high=high if highest is None or highest.high is None else highest.high,
-    )
-
-
-def _lee_ends(more: Any, outcome: Array) -> tuple[float, float]:
-    """Return the least and greatest difference of the sides, were both followed alike.
-
-    The side that is followed more is cut, from above or below, by what it has too many.
-    """
-    followed = np.isfinite(outcome)
-    sides = [np.sort(outcome[side & followed]) for side in (more, ~more)]
-    if not all(map(len, sides)):
-        return nan, nan
-    shares = [float(followed[side].mean()) for side in (more, ~more)]
-    fuller = int(shares[1] > shares[0])
-    other = 1 - fuller
-    excess = (shares[fuller] - shares[other]) / shares[fuller]
-    count = min(round(excess * len(sides[fuller])), len(sides[fuller]) - 1)
-    lowest = sides[fuller][: len(sides[fuller]) - count].mean()
-    highest = sides[fuller][count:].mean()
-    low, high = (float(end - sides[other].mean()) for end in (lowest, highest))
-    return (low, high) if fuller == 0 else (-high, -low)
-
 
 #: What no model here can hold equal, whatever the data.
 CONFOUNDERS = (
@@ -425,3 +277,236 @@ def study_of(sample: Sample, design: Design, by: Calibration | None = None) -> S
         is_share=set(frame["outcome"].unique()) <= {0.0, 1.0},
         calibration=by,
     )
+
+
+# A study in sentences and rows: what the report, the command line and the JSON have in common.
+
+
+_EFFECTS = {
+    Effects.FIXED: "Each agent is compared with themselves (fixed effects: agents' means are taken "
+    "off outcome, measure and controls).",
+    Effects.RANDOM: "Agents are draws from many (random intercepts; their variance from a mixed "
+    "model by restricted maximum likelihood).",
+    Effects.NONE: "All calls are compared with each other, whoever took them.",
+}
+_CORRECTIONS = {
+    Correction.BH: "p-values are corrected after Benjamini and Hochberg 1995: of the associations "
+    "called clear, {level} are expected to be chance.",
+    Correction.HOLM: "p-values are corrected after Holm 1979: the chance that any association "
+    "called clear is none is {level}.",
+    Correction.NONE: "p-values are not corrected for there being several measures.",
+}
+
+
+def scale_of(study: Study) -> tuple[float, str]:
+    """Return what estimates are multiplied by to be read, and the unit they then have."""
+    return (100.0, "percentage points") if study.is_share else (1.0, "units of the outcome")
+
+
+def lead(study: Study) -> str:
+    """Return the finding in one or two sentences that claim no more than there is."""
+    outcome, told, clear = study.design.outcome, len(study.told), study.clear
+    if not told:
+        return f"Nothing can be said of {outcome}: no measure has enough to go on (see below)."
+    many = "measure" if told == 1 else "measures"
+    if not clear:
+        return (
+            f"None of {told} {many} is clearly associated with {outcome}{_compared(study)}. "
+            f"That does not prove that there is nothing: see the intervals. {errors(study)}"
+        )
+    each = "; ".join(sentence(a, study) for a in sorted(clear, key=lambda a: a.p_corrected or 0))
+    is_one = "is" if len(clear) == 1 else "are"
+    return (
+        f"{len(clear)} of {told} {many} {is_one} associated with {outcome}{_compared(study)}: "
+        f"{each}. {errors(study)}"
+    )
+
+
+def errors(study: Study) -> str:
+    """Say what errors of recognition do to the estimates, corrected by labels where there are."""
+    found, by = study.corrected, study.calibration
+    if found is None or by is None:
+        return _bound(study)
+    if found.value is None or found.low is None or found.high is None:
+        return f"Errors of recognition could not be corrected: {found.reason}."
+    scale, unit = scale_of(study)
+    return (
+        f"Corrected for errors of recognition by {by.labels + by.unflagged} labelled turns, a call "
+        "in which every feeling is answered goes with "
+        f"{found.value * scale:+.2g} {unit}, {study.design.confidence:.0%} interval "
+        f"{found.low * scale:+.2g} to {found.high * scale:+.2g}, beside one in which none is; "
+        "all other estimates are uncorrected, and drawn towards 0."
+    )
+
+
+def _bound(study: Study) -> str:
+    """Say how much larger a true association is at least, where no labels say how much."""
+    said = (
+        "Measures are used as recognised: random errors of recognition hide associations, and a "
+        "real one may look several times smaller than it is"
+    )
+    if study.reliable is None or study.reliable >= 1:
+        return f"{said}."
+    least = f"look at least {1 / study.reliable:.1f} times smaller"
+    if study.reliable <= LEAST_RELIABLE:
+        least = "next to impossible to see"
+    return (
+        f"{said}; for {MEASURE}, so few feelings a call alone make it {least}. That is no "
+        "reason to believe what is not shown (labels of your own calls say how much: --labels)."
+    )
+
+
+def _compared(study: Study) -> str:
+    """Say in words who is compared with whom, and whether anything is held equal."""
+    held = held_equal(study)
+    among = {
+        Effects.FIXED: " within agents",
+        Effects.RANDOM: " within and between agents",
+        Effects.NONE: " over all calls, whoever took them",
+    }[study.design.effects]
+    return f"{among}, {'the controls' if held else 'nothing'} held equal"
+
+
+def held_equal(study: Study) -> list[str]:
+    """Return the controls that say something in these rows."""
+    return [
+        c for c in study.design.controls if set(CONTROL_COLUMNS[c]) - study.not_controlled.keys()
+    ]
+
+
+def sentence(association: Association, study: Study) -> str:
+    """Return one association with its interval."""
+    e = association.adjusted
+    if e is None:
+        return f"{association.measure}: {association.reason}"
+    scale, unit = scale_of(study)
+    return (
+        f"{association.measure} ({e.value * scale:+.2g} {unit} with {association.sd:.2g} more of "
+        f"it, {study.design.confidence:.0%} interval {e.low * scale:+.2g} to "
+        f"{e.high * scale:+.2g})"
+    )
+
+
+def reading(study: Study) -> str:
+    """Say what each number of the printed table is, with the first line read aloud."""
+    a = next(iter(study.told))
+    scale, unit = scale_of(study)
+    among = "of one agent " if study.design.effects is Effects.FIXED else ""
+    level = f"{study.design.confidence:.0%}"
+    first = ""
+    if a.adjusted and a.sd is not None:
+        value, low, high = (v * scale for v in (a.adjusted.value, a.adjusted.low, a.adjusted.high))
+        ways = ("less", "more") if study.is_share else ("lower", "higher")
+        way = ways[value > 0]
+        apart = (
+            f"are followed by {study.design.outcome} {abs(value):.2g} {unit} {way} often"
+            if study.is_share
+            else f"have a {study.design.outcome} that is {abs(value):.2g} {way}"
+        )
+        first = (
+            f"In words: with {a.sd:.2g} more of {a.measure}, calls {among}that are otherwise alike "
+            f"{apart}; anything from {low:+.2g} to {high:+.2g} is possible. "
+        )
+    return (
+        f"{first}a step: how much calls usually differ from their mean (one standard deviation). "
+        f"In brackets: the {level} interval; where 0 is inside, nothing is shown. clear of chance: "
+        "yes if chance, among so many measures, would seldom give as much."
+    )
+
+
+def methods(study: Study) -> list[str]:
+    """Return how it was done, a sentence an item."""
+    design = study.design
+    held = held_equal(study)
+    return [
+        _outcome(study) + f" One model a measure, {_model(study)}",
+        _EFFECTS[design.effects],
+        f"Held equal: {', '.join(held) or 'nothing'}. “opening” is the customer's state in the "
+        "first quarter of the call: cues of feelings, hostile words, friction told, speech rate; "
+        "“heard” is how sure the call's words and measures are, and how much of the call these "
+        "could see.",
+        "Standard errors are clustered by agent: CR2 (Bell & McCaffrey 2002) with Satterthwaite's "
+        "degrees of freedom (Pustejovsky & Tipton 2018), which hold with few agents. Where one "
+        "agent has more than 80 % of a measure's variation there is no estimate. What calls of a "
+        "customer, or of a week, share across agents is added (two-way clustering, Cameron, "
+        "Gelbach & Miller 2011). “p, bootstrap” is "
+        "a second opinion: the wild cluster bootstrap (Cameron, Gelbach & Miller 2008; Webb 2023).",
+        "Measures of steadiness, of which near 0 is good on either side, enter without their sign.",
+        _CORRECTIONS[design.correction].format(level=f"{1 - design.confidence:.0%}")
+        + " Intervals are not widened for it.",
+        "Robustness: a confounder must explain more than this share of what is left of both the "
+        "measure and the outcome to bring the estimate to 0 (Cinelli & Hazlett 2020).",
+        "Survival: Cox models of the time until the customer leaves, a baseline for each agent "
+        "where effects are fixed. Every call is followed until then, whatever calls come between "
+        "(landmark rows); errors allow for calls of an agent and of a customer, with the "
+        "small-sample correction of CR2 by agents' shares of the information. By the latest call: "
+        "a Cox model whose covariates change with each call, in calendar time, customers entering "
+        "with their first call, how many calls there had been held equal.",
+    ]
+
+
+def _model(study: Study) -> str:
+    """Say which model it is, and what its estimates weigh."""
+    if not study.is_share:
+        return "least squares."
+    if study.design.model is Model.LOGIT:
+        return (
+            "a logit with an effect of each agent: estimates are its average marginal effects, "
+            "what the share would change by, averaged over all calls (Fernandez-Val 2009)."
+        )
+    return (
+        "least squares on 0 and 1: estimates are differences of shares, a linear probability "
+        "model, in which calls weigh by how much the measure varies among them; agents whose calls "
+        "hardly differ hardly count. --model logit averages over all calls alike."
+    )
+
+
+def _outcome(study: Study) -> str:
+    """Say which outcome counts for which call."""
+    design = study.design
+    if design.outcome != "retained":
+        return (
+            f"Outcome: {design.outcome}, of a customer's last call before it, at most "
+            f"{design.within_days:g} days later."
+        )
+    excluded = ", ".join(design.excluded_reasons)
+    return (
+        f"Outcome: whether the customer was still there {design.within_days:g} days after the "
+        f"call: 0 if they had left by then, 1 if they were known to be there then or later. Calls "
+        f"count if the customer stayed for {design.after_days:g} days afterwards"
+        + (f", but not those about {excluded}" if excluded else "")
+        + ". Customers last heard of before the horizon are represented by others, weighted by the "
+        "inverse of the chance of being followed that long (Robins & Finkelstein 2000). All calls "
+        "of a customer count; errors allow for them being alike."
+    )
+
+
+def as_dict(study: Study) -> dict[str, Any]:
+    """Return everything as plain values, for JSON."""
+    return {
+        "finding": lead(study),
+        "design": asdict(study.design),
+        "counted": {study.sample.unit: study.sample.total},
+        "rows": len(study.sample.frame),
+        "left_out": study.sample.flow,
+        "errors": errors(study),
+        "corrected": asdict(study.corrected) if study.corrected else None,
+        "associations": [asdict(a) for a in study.associations],
+        "dose_response": [asdict(d) for d in study.doses],
+        "hazards": [
+            asdict(h) | {"hazard_ratio": None if h.ratio is None else exp(h.ratio.value)}
+            for h in study.hazards
+        ],
+        "not_controlled": study.not_controlled,
+        "cautions": list(study.cautions),
+        "attrition": [asdict(a) for a in study.attrition],
+        "bounds": [asdict(b) for b in study.bounds],
+        "negative_controls": {
+            name: [asdict(a) for a in found] for name, found in study.negative_controls
+        },
+        "weighted": [asdict(a) for a in study.weighted],
+        "if_answers_are_told_rightly": [asdict(told) for told in study.if_read_so],
+        "latest_calls": [asdict(h) for h in study.latest],
+        "answers": [asdict(a) for a in study.answers],
+        "provenance": asdict(study.provenance) if study.provenance else None,
+    }
