@@ -38,7 +38,7 @@ from warmline.pipeline import all_measures
 from warmline.recordings.sound import decode, level_peaks
 from warmline.settings import RecordingSettings
 from warmline.values import Recording
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 from warmline.warehouse.tables import tables_digest
 
 CALLS, PER_DAY = 1_000_000, 1000

@@ -18,13 +18,13 @@ from warmline import landing
 from warmline.cli import app
 from warmline.errors import WarehouseError
 from warmline.landing import Selection
-from warmline.warehouse import publish
 from warmline.warehouse.access_log import (
     access_log,
     accesses,
     forget_calls_but,
     note_access,
 )
+from warmline.warehouse.publishing import publish
 
 
 @pytest.fixture

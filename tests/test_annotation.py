@@ -40,7 +40,7 @@ from warmline.annotation.agreement import (
 from warmline.cli import app
 from warmline.errors import DataError
 from warmline.statistics import precision_at
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 CALLS = 6
 ROOT = Path(__file__).parents[1]

@@ -27,7 +27,7 @@ from warmline.recordings import identify
 from warmline.recordings.sound import decode
 from warmline.settings import RecordingSettings
 from warmline.values import Redaction, Span
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 SETTINGS = RecordingSettings()
 DIGITS = "zero|one|two|three|four|five|six|seven|eight|nine"

@@ -25,7 +25,7 @@ from warmline.database import open_for_reading, open_without_warehouse
 from warmline.errors import WarehouseError
 from warmline.query.calls import clock, evidence_text, value_text
 from warmline.values import Span
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 SAYS = [
     ("B", 0.0, 4.0, "Thank you for calling, how can I help you?"),

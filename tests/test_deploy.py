@@ -129,7 +129,7 @@ def test_every_metric_on_the_page_is_one_and_every_one_is_on_the_page(tmp_path):
     from warmline.pipeline import Plan, RunSummary
     from warmline.reports.monitoring import as_metrics, note_end
     from warmline.reports.report import RunFacts
-    from warmline.warehouse import publish
+    from warmline.warehouse.publishing import publish
 
     (tmp_path / "w.landing").mkdir()
     assert not landing.known(tmp_path / "w.landing")

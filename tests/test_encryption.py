@@ -24,7 +24,8 @@ from warmline.landing import Selection
 from warmline.query.questions import ask
 from warmline.query.reviews import all_reviews
 from warmline.query.search import search
-from warmline.warehouse import check_warehouse, publish
+from warmline.warehouse.publishing import publish
+from warmline.warehouse.tables import check_warehouse
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,7 @@ from warmline.query.export import (
     file_stems,
 )
 from warmline.values import RoleName
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 CALL = factories.call("late call/7")
 STRANGERS = factories.call("c", roles={"A": RoleName.UNKNOWN, "B": RoleName.UNKNOWN})

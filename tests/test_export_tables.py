@@ -30,7 +30,7 @@ from warmline.query.questions import (
     meanings_among,
     named_queries,
 )
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 EVIL = "=cmd|' /C calc'!A1"
 ANSWER = QueryResult(

@@ -44,7 +44,7 @@ from warmline.pipeline import Workers
 from warmline.query.questions import ask
 from warmline.recordings.sound import decode
 from warmline.settings import PlaceSettings, RecordingSettings
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 pytestmark = pytest.mark.faults
 

@@ -25,7 +25,7 @@ from warmline.recordings.metadata import read_metadata
 from warmline.recordings.sound import decode
 from warmline.reports.report import FailedCall, NightReport, RunFacts, as_html, as_markdown
 from warmline.settings import RecordingSettings
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 SETTINGS = RecordingSettings(settle_s=0)
 quick = settings(

@@ -18,8 +18,8 @@ from warmline.errors import EncryptionError, WarehouseError
 from warmline.files import give_identity, identity_of
 from warmline.query.questions import ask
 from warmline.settings import PlaceSettings, Settings
-from warmline.warehouse import publish
 from warmline.warehouse.landing_folder import known_places
+from warmline.warehouse.publishing import publish
 
 CALLS = [
     call(name, customer_id=f"of-{name}", cues=[cue(1, 2.5, 5.0, "my card is lost")])

@@ -50,7 +50,7 @@ from warmline.reports.report import (
     shares_too_large,
 )
 from warmline.settings import NightSettings, Settings
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 SETTINGS = NightSettings(drift_min_calls=4, drift_min_days=5)
 NIGHT = date(2026, 11, 20)

@@ -26,8 +26,8 @@ from warmline.pipeline.calls import _previous
 from warmline.privacy.erasing import without_words
 from warmline.reports.report import NightReport, RunFacts, as_markdown
 from warmline.settings import RetentionSettings, Settings
-from warmline.warehouse import check_warehouse
 from warmline.warehouse.outcomes import load_outcomes
+from warmline.warehouse.tables import check_warehouse
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from warmline import landing
 from warmline.cli import app
 from warmline.errors import MetadataError
 from warmline.landing.feedback import outcome_files
-from warmline.warehouse import check_warehouse, publish
 from warmline.warehouse.outcomes import OutcomeReport, load_outcomes, read_outcome_table, read_value
+from warmline.warehouse.publishing import publish
+from warmline.warehouse.tables import check_warehouse
 
 
 def day(number: int, hour: int = 9) -> datetime:

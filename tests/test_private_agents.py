@@ -26,7 +26,7 @@ from warmline.settings import (
     Settings,
     with_overrides,
 )
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 MARK = "quillwort"  # the agent's name
 

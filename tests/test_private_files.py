@@ -22,7 +22,7 @@ from warmline.query.export import EXPORTERS, TABLES, export, write_table
 from warmline.query.questions import ask
 from warmline.reports.monitoring import last_night, read_night, write_report
 from warmline.settings import NightSettings
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 KEY = b64encode(bytes(range(32))).decode()
 

@@ -15,7 +15,7 @@ from warmline.analysis import CallAnalysis, rate
 from warmline.cli import app
 from warmline.query.questions import ask, ask_named
 from warmline.settings import ProfileSettings
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 FEW = ProfileSettings(min_reference_calls=4)
 

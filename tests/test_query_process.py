@@ -31,8 +31,9 @@ from warmline.errors import QueryError, WarehouseError
 from warmline.query import questions, server
 from warmline.query.process import reading
 from warmline.query.questions import ask
-from warmline.warehouse import check_warehouse, publish
+from warmline.warehouse.publishing import publish
 from warmline.warehouse.swap import change_key
+from warmline.warehouse.tables import check_warehouse
 
 
 @pytest.fixture(scope="module", params=["in clear", "encrypted"])

@@ -8,7 +8,7 @@ import pytest
 from support.factories import call, definitions_of
 from warmline import landing
 from warmline.query.questions import ask_named
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ from warmline.values import (
     Turn,
     Word,
 )
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 from warmline.warehouse.tables import dictionary
 
 HARPER = Path(__file__).parents[2] / "shared" / "data" / "calls" / "harper"

@@ -23,7 +23,7 @@ from warmline.research.fairness import (
     word_error_gap,
 )
 from warmline.research.reliability import CaseMix, case_mix, read_case_mix
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 DESIGN = Design(measures=("m",), controls=("contact_reason",))
 MONDAY = datetime(2026, 6, 1, 9)

@@ -29,7 +29,7 @@ from warmline.query.reviews import (
     review_cue,
     review_metric,
 )
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 WRONG = Judgement("kim", Verdict.WRONG, "it was heard", "affective")
 RIGHT = Judgement("lee", Verdict.RIGHT)

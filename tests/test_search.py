@@ -27,7 +27,7 @@ from warmline.query.search import (
     Scope,
     search,
 )
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 LATER = ANALYZED_AT + timedelta(days=1)
 

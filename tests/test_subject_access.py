@@ -21,8 +21,8 @@ from warmline.privacy.subject_access import collect
 from warmline.query.reviews import Judgement, Verdict, review_cue
 from warmline.reports.report import in_markdown
 from warmline.values import Redaction
-from warmline.warehouse import publish
 from warmline.warehouse.outcomes import load_outcomes
+from warmline.warehouse.publishing import publish
 
 SAYS = [("B", 0.0, 2.0, "how can I help"), ("A", 3.0, 6.0, "I am worried xylocarp [card]")]
 

@@ -11,7 +11,8 @@ from support.firms import land_together
 from support.warehouses import LATER, contents, put, rich, rows
 from warmline import landing
 from warmline.query.questions import ask_named
-from warmline.warehouse import load, publish
+from warmline.warehouse import load
+from warmline.warehouse.publishing import publish
 
 
 def test_only_blocks_that_a_night_touched_are_filled(

@@ -17,7 +17,7 @@ from warmline import landing
 from warmline.analysis import rate
 from warmline.errors import Status
 from warmline.values import SpeakerSource
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 from warmline.warehouse.swap import copy_what_counts
 from warmline.warehouse.tables import sql_files
 

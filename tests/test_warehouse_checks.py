@@ -16,7 +16,7 @@ from support.warehouses import put, rich
 from warmline import landing
 from warmline.analysis import Metric
 from warmline.errors import WarehouseError
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 from warmline.warehouse.tables import run_checks, sql_files
 
 

@@ -11,7 +11,7 @@ from warmline import landing
 _PUBLISH = """
 import resource, sys
 from pathlib import Path
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 publish(Path(sys.argv[1]), Path(sys.argv[2]), ())
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """

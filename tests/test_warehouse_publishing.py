@@ -17,8 +17,10 @@ from warmline import landing
 from warmline.analysis import Metric
 from warmline.errors import WarehouseError
 from warmline.files import exclusive
-from warmline.warehouse import check_warehouse, load, publish, publishing
+from warmline.warehouse import load, publishing
 from warmline.warehouse import swap as swapping
+from warmline.warehouse.publishing import publish
+from warmline.warehouse.tables import check_warehouse
 
 
 def test_an_analysis_that_fits_no_table_is_refused_by_the_tables_name(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from warmline.landing.feedback import (
 from warmline.query.calls import read_page
 from warmline.query.questions import ask
 from warmline.settings import ProfileSettings
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 from warmline.warehouse.tables import (
     SqlFile,
     define_tables,

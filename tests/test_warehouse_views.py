@@ -26,7 +26,7 @@ from warmline.query.questions import ask_named
 from warmline.research import Design
 from warmline.research.sample import read_calls
 from warmline.values import SpeakerSource
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 
 def agent_week(agent: str, answered: int, cues: int, *, name: str) -> CallAnalysis:

@@ -13,7 +13,7 @@ from support.week import day
 from warmline import landing
 from warmline.analysis import MetricDefinition, rate
 from warmline.settings import ProfileSettings
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 from warmline.web.accounts import Role
 from warmline.web.drawing import change, trend
 

@@ -11,7 +11,7 @@ from support.week import day
 from warmline import landing
 from warmline.analysis import CallAnalysis, Quote, rate
 from warmline.settings import ProfileSettings
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 from warmline.web.accounts import Role
 
 

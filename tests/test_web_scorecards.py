@@ -32,7 +32,8 @@ from warmline.analysis import missing_metric, rate
 from warmline.errors import QueryError
 from warmline.query.questions import ask, ask_named
 from warmline.values import Span
-from warmline.warehouse import check_warehouse, publish
+from warmline.warehouse.publishing import publish
+from warmline.warehouse.tables import check_warehouse
 from warmline.web import store as tables
 from warmline.web.accounts import Role
 from warmline.web.people import OUTCOMES

@@ -39,7 +39,7 @@ from warmline.privacy.erasing import Retained, apply_retention
 from warmline.processes import plain_interrupts
 from warmline.recordings.metadata import read_table
 from warmline.settings import Settings
-from warmline.warehouse import PublishReport, publish
+from warmline.warehouse.publishing import PublishReport, publish
 
 T = TypeVar("T")
 

@@ -16,8 +16,8 @@ from warmline.cli import app
 from warmline.landing.feedback import write_evaluation
 from warmline.pipeline import all_measures
 from warmline.query.reviews import Judgement, Verdict, review_cue
-from warmline.warehouse import publish
 from warmline.warehouse.outcomes import load_outcomes
+from warmline.warehouse.publishing import publish
 
 
 def publish_three(tmp_path: Path) -> None:

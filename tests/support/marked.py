@@ -12,8 +12,8 @@ from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.landing.feedback import EvaluationAnswer, LandedEvaluation, write_evaluation
 from warmline.query.reviews import Judgement, Verdict, review_cue
-from warmline.warehouse import publish
 from warmline.warehouse.outcomes import load_outcomes
+from warmline.warehouse.publishing import publish
 
 MARKS = ("xylocarp", "quillwort", "zanthoxyl")  # in the text, the customer's id, the reason given
 

@@ -34,7 +34,8 @@ from warmline.query.questions import ask
 from warmline.recordings.metadata import read_metadata
 from warmline.run import analyze_with_retries
 from warmline.settings import Settings, with_overrides
-from warmline.warehouse import check_warehouse, publish
+from warmline.warehouse.publishing import publish
+from warmline.warehouse.tables import check_warehouse
 
 DEFINITIONS = factories.definitions_of([factories.call()])
 

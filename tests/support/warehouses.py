@@ -30,7 +30,7 @@ from warmline.analysis import (
 from warmline.landing import store
 from warmline.query.process import reading
 from warmline.values import Redaction, Span
-from warmline.warehouse import PublishReport, publish
+from warmline.warehouse.publishing import PublishReport, publish
 
 LATER = ANALYZED_AT + timedelta(days=1)
 

@@ -30,7 +30,7 @@ from warmline.analysis import (
 from warmline.landing.feedback import LandedEvaluation, Review, write_evaluation, write_review
 from warmline.query.questions import QueryResult
 from warmline.values import RoleName, Span, SpeakerSource
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 
 def day(number: int, hour: int = 9) -> datetime:

@@ -17,7 +17,7 @@ from warmline.research.associations import associations
 from warmline.research.fairness import read_groups
 from warmline.research.sample import Sample, read_sample
 from warmline.research.survival import hazards
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 from warmline.warehouse.tables import tables_of_calls
 
 from . import worlds, worlds_heard

@@ -26,7 +26,7 @@ from warmline.pipeline import all_measures
 from warmline.query.calls import quotes_alone
 from warmline.reports.monitoring import refresh_reports
 from warmline.settings import RetentionSettings, Settings
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 
 if TYPE_CHECKING:
     from warmline.web.store import Store
