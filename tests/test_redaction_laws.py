@@ -14,10 +14,10 @@ from warmline.phrases import placeholder
 from warmline.pipeline import CacheKeys
 from warmline.redaction import kinds, redact
 from warmline.redaction.book import book
-from warmline.redaction.checks import (
+from warmline.redaction.heard import said_by_all
+from warmline.redaction.numbers import (
     LEAST_DIGITS,
 )
-from warmline.redaction.heard import said_by_all
 from warmline.redaction.runs import runs
 from warmline.settings import RedactionSettings, Settings, load_settings, settings_toml
 from warmline.values import Transcript

@@ -6,7 +6,7 @@ from support.redacting import as_turns, said_in_turns
 from warmline.phrases import placeholder
 from warmline.redaction import redact
 from warmline.redaction.book import languages, vocabulary
-from warmline.redaction.checks import (
+from warmline.redaction.numbers import (
     is_aadhaar,
     is_bsn,
     is_card,

@@ -12,7 +12,7 @@ import pytest
 from warmline.errors import DataError
 from warmline.files import folder, load_outside
 from warmline.redaction import kinds
-from warmline.redaction.checks import is_card
+from warmline.redaction.numbers import is_card
 from warmline.redaction.tokens import digits_of, token
 from warmline.settings import RedactionSettings
 

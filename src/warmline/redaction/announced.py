@@ -1,14 +1,18 @@
-"""Which announcements count, and which values are said before what they are.
+"""What was announced: which announcements count, and the values that belong to them.
 
+What was announced ("your card number?") holds for both parties until something else is announced or
+nothing came for a while, so that a number given in groups, asked for and read back, is one.
 An announcement may need its value directly behind it, in the next sentence, or in the answer; a
 value may be named after it, or be asked about: "four four one two, that's the PIN".
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
-from warmline.redaction.book import ADJACENT, AFTER, ANSWERED
+from warmline.redaction.book import ADJACENT, AFTER, ANSWERED, Form
 from warmline.redaction.heard import Label, Line, Said
-from warmline.redaction.runs import DATE, Run, runs
+from warmline.redaction.runs import DATE, DIGITS, MIXED, Run, runs
 from warmline.redaction.tokens import Sort
 
 # Words between an announcement and its value, and in a clause about either.
@@ -35,7 +39,7 @@ _SHORT_SENTENCE, _TAIL = 3, 2
 RunsOfLine = Mapping[int, Sequence[Run]]
 
 
-def beside(label: Label, of_line: RunsOfLine) -> list[Run]:
+def _beside(label: Label, of_line: RunsOfLine) -> list[Run]:
     """Return the runs of an announcement's line that lie near it."""
     return [
         run
@@ -44,7 +48,7 @@ def beside(label: Label, of_line: RunsOfLine) -> list[Run]:
     ]
 
 
-def counts(label: Label, near: Sequence[Run], said: Said) -> bool:
+def _counts(label: Label, near: Sequence[Run], said: Said) -> bool:
     """Return whether an announcement counts: one may have to stand directly before its value."""
     if label.binds == AFTER:
         return False
@@ -274,12 +278,12 @@ def _is_answered(label: Label, said: Said) -> bool:
     return False
 
 
-def named_after(said: Said, of_line: RunsOfLine) -> Iterator[tuple[Label, list[Run]]]:
+def _named_after(said: Said, of_line: RunsOfLine) -> Iterator[tuple[Label, list[Run]]]:
     """Yield announcements with values before them: "914 is the security code"."""
     for label in said.labels:
         if label.form is None or not label.form.most:
             continue
-        for run in beside(label, of_line):
+        for run in _beside(label, of_line):
             if run.at[1] <= label.first and _is_named(run, label):
                 yield label, [run, *_instead(run, of_line)]
         if label.binds != AFTER and (asked := _asked_about(label, said, of_line)):
@@ -363,3 +367,188 @@ def _asked_about(label: Label, said: Said, of_line: RunsOfLine) -> list[Run]:
     ]
     chars = sum(len(run.chars) for run in found)
     return found if max(label.form.least, _NAMED_CHARS) <= chars <= label.form.most else []
+
+
+# The values of a call: what was announced, and the runs that belong to it.
+
+
+# How long the next part of a value is waited for.
+_REACH_S = 25.0
+# Parts of one number that nothing announced are no further apart.
+_PART_PAUSE_S = 6.0
+# Announcements that follow one another so soon, without a value, are all open.
+_TOGETHER_S = 8.0
+_ASIDE_S = 3.0
+_MADE = (DIGITS, MIXED, DATE)
+# A card number has as many digits at the least.
+_SHORTEST_CARD = 13
+
+
+# When, labels before runs, what.
+_Event = tuple[float, int, Label | Run]
+
+
+@dataclass
+class Value:
+    """The runs that may belong together, as they are gathered. Nothing announced: no forms."""
+
+    forms: list[Form | None]
+    touched_s: float
+    count: int = 0
+    runs: list[Run] = field(default_factory=list)
+    is_part: bool = False
+
+    @property
+    def is_private(self) -> bool:
+        """Return whether something private was announced."""
+        return any(form is not None for form in self.forms)
+
+    @property
+    def wait_s(self) -> float:
+        """Return how long the next part is waited for."""
+        if self.runs:
+            return _REACH_S
+        return max((form.wait_s for form in self.forms if form), default=_REACH_S)
+
+    def of(self, form: Form) -> list[Run]:
+        """Return the runs that such a form may be made of."""
+        return [run for run in self.runs if run.made_of == form.made_of and not run.is_loose]
+
+
+def values_of(said: Said) -> Iterator[Value]:
+    """Yield the runs of the call that may belong together."""
+    of_line = {
+        line[0].place: [run for made_of in _MADE for run in runs(line, made_of, said.taken)]
+        for line in said.lines
+    }
+    named = list(_named_after(said, of_line))
+    corrected = {id(label) for label, _ in named}
+    told = [
+        replace(label, is_part=True) if id(label) in corrected else label
+        for label in said.labels
+        if _counts(label, _beside(label, of_line), said)
+    ]
+    announced: list[_Event] = [(label.at_s, 0, label) for label in told]
+    spoken: list[_Event] = [(run.start_s, 1, run) for found in of_line.values() for run in found]
+    for label, found in named:
+        yield Value([label.form], found[-1].end_s, label.count, found, label.is_part)
+    value = Value([], 0.0)
+    held: tuple[Value, Label, int] | None = None
+    for at_s, _, event in sorted(chain(announced, spoken), key=lambda e: (e[0], e[1])):
+        if held and not _is_of_remark(event, *held[1:]):
+            yield value
+            value, held = held[0], None
+        if isinstance(event, Label) and not held and _is_remark(event, value):
+            held = (value, event, _end_of_remark(event, of_line[event.line[0].place]))
+            value = Value([None], at_s)
+        elif isinstance(event, Label):
+            value, closed = _opened(event, at_s, value)
+            if closed:
+                yield closed
+        elif not _belongs(event, value):
+            if event.made_of == DIGITS:
+                yield value
+                value = Value([], event.end_s, 0, [event])
+        else:
+            value.runs.append(event)
+            value.touched_s = event.end_s
+    yield value
+    if held:
+        yield held[0]
+
+
+def _is_remark(label: Label, value: Value) -> bool:
+    """Return whether something else is only mentioned while a value is waited for."""
+    first, past = label.sentence
+    is_question = any(heard.token.mark == "?" for heard in label.line[first:past])
+    is_waited_for = value.is_private and label.at_s - value.touched_s <= value.wait_s
+    if label.form is not None or not label.is_direct or is_question or not is_waited_for:
+        return False
+    if _is_aside(label, value):
+        return False
+    digits = sum(len(run.digits) for run in value.runs if run.made_of == DIGITS)
+    least = [_SHORTEST_CARD if f.kind == "card" else f.least for f in value.forms if f]
+    return digits < max(least)
+
+
+def _end_of_remark(label: Label, said: Sequence[Run]) -> int:
+    """Return where a remark ends: with its turn if it has a number, else with its sentence."""
+    first, past = label.sentence
+    has_number = any(first <= run.at[0] < past for run in said)
+    return label.turn[1] if has_number else past
+
+
+def _is_of_remark(event: Label | Run, label: Label, past: int) -> bool:
+    first = event.first if isinstance(event, Label) else event.at[0]
+    return event.line is label.line and first < past
+
+
+def _opened(label: Label, at_s: float, value: Value) -> tuple[Value, Value | None]:
+    """Return the value that is waited for after an announcement, and the one that it ends."""
+    is_near = at_s - value.touched_s <= value.wait_s
+    if is_near and label.form in value.forms and (label.form or not value.is_private):
+        value.touched_s = at_s
+        value.count = label.count or value.count
+        value.is_part = value.is_part or label.is_part
+        return value, None
+    is_waiting = value.is_private and all(run.is_loose for run in value.runs)
+    is_open = is_waiting and at_s - value.touched_s <= _TOGETHER_S
+    if label.form is not None and not label.form.most:
+        # "HARGR, that's the surname bit, then 804127".
+        goes_on = is_open or (value.is_private and is_near and not label.asks)
+        return (value, None) if goes_on else (Value([], at_s), value)
+    if label.binds == ANSWERED and is_open:
+        return value, None
+    is_more = is_open and label.form is not None
+    if is_more:
+        value.forms.append(label.form)
+        value.touched_s, value.count = at_s, label.count
+        value.is_part = value.is_part or label.is_part
+        return value, None
+    if label.form is None and is_open and (_is_alternative(label) or _is_aside(label, value)):
+        return value, None
+    return Value([label.form], at_s, label.count, [], label.is_part), value
+
+
+def _is_aside(label: Label, value: Value) -> bool:
+    """Return whether it only ends what is said of something private: "PIN code for delivery?".
+
+    Or where it stands: "your policy number is at the top of the letter".
+    """
+    before = [heard.token.bare for heard in label.line[max(0, label.first - 2) : label.first]]
+    if set(before) & label.words("answers", "accompanied"):
+        # "Your mobile, with the country code?"
+        return True
+    if not label.is_direct:
+        return False
+    places, owned = label.words("answers", "places"), label.words("answers", "owned")
+    is_place = len(before) > 1 and before[0] in places and before[1] in owned
+    following = label.line[label.past : label.past + 1]
+    is_told = any(h.token.bare in label.words("numbers", "is") for h in following)
+    if is_place and (label.line[label.past - 1].token.mark or is_told):
+        return True
+    return label.ends_turn and (is_place or label.at_s - value.touched_s <= _ASIDE_S)
+
+
+def _is_alternative(label: Label) -> bool:
+    """Return whether "or" stands before it: "account or reference number"."""
+    before = label.line[max(0, label.first - 2) : label.first]
+    return any(h.token.bare in label.words("answers", "alternatives") for h in before)
+
+
+def _belongs(run: Run, value: Value) -> bool:
+    if value.forms:
+        if run.start_s - value.touched_s > value.wait_s:
+            return False
+        return any(form is None or form.made_of == run.made_of for form in value.forms) or (
+            run.made_of == DIGITS
+        )
+    if not value.runs or run.made_of != DIGITS:
+        return False
+    last = value.runs[-1]
+    if run.party != last.party or run.start_s - last.end_s > _PART_PAUSE_S:
+        return False
+    first = last.at[1] if run.line is last.line else 0
+    between = run.line[first : run.at[0]]
+    joiners = run.line[0].words("numbers", "joiners")
+    return all(h.token.sort is Sort.LINK or h.token.bare in joiners for h in between)

@@ -1,17 +1,13 @@
-"""Values that are private by what announced them, or by what they are themselves.
+"""Values that are private by what announced them, or by what they are themselves."""
 
-What was announced ("your card number?") holds for both parties until something else is announced or
-nothing came for a while, so that a number given in groups, asked for and read back, is one.
-"""
-
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+import re
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, pairwise
 
-from warmline.redaction.announced import PART_CHARS, beside, counts, named_after
-from warmline.redaction.book import ANSWERED, Form
-from warmline.redaction.checks import by_itself, is_card, proven
-from warmline.redaction.heard import Finding, Heard, Label, Said, turn_around
+from warmline.phrases.spoken import ENGLISH
+from warmline.redaction.announced import PART_CHARS, Value, values_of
+from warmline.redaction.book import Form, vocabulary
+from warmline.redaction.heard import Finding, Heard, Line, Said, turn_around
 from warmline.redaction.runs import DATE, DIGITS, MIXED, Run, runs
 from warmline.redaction.tokens import Sort
 from warmline.redaction.unannounced import (
@@ -28,55 +24,14 @@ from warmline.redaction.unannounced import (
     with_letters,
 )
 
-# How long the next part of a value is waited for.
-_REACH_S = 25.0
 # A part that comes when there is enough already is waited for no longer than this.
 _MORE_S = 12.0
-# Parts of one number that nothing announced are no further apart.
-_PART_PAUSE_S = 6.0
-# Announcements that follow one another so soon, without a value, are all open.
-_TOGETHER_S = 8.0
-_ASIDE_S = 3.0
 # A longer gap between two parts of one value is not hidden with them.
 _MOST_BETWEEN = 5
 # Kinds of which a value may be typed like an amount, "48.21": it is short.
 _TYPED_AS_AMOUNT = frozenset({"security_code", "sort_code", "expiry"})
 _TYPED_SHORT = frozenset({"card", "security_code", "sort_code", "expiry", "birth_date"})
-_MADE = (DIGITS, MIXED, DATE)
-# A card number has as many digits at the least.
-_SHORTEST_CARD = 13
 _FIGURES_OF_A_YEAR, _FIGURES_OF_A_DAY = 4, 2
-
-
-# When, labels before runs, what.
-_Event = tuple[float, int, Label | Run]
-
-
-@dataclass
-class Value:
-    """The runs that may belong together, as they are gathered. Nothing announced: no forms."""
-
-    forms: list[Form | None]
-    touched_s: float
-    count: int = 0
-    runs: list[Run] = field(default_factory=list)
-    is_part: bool = False
-
-    @property
-    def is_private(self) -> bool:
-        """Return whether something private was announced."""
-        return any(form is not None for form in self.forms)
-
-    @property
-    def wait_s(self) -> float:
-        """Return how long the next part is waited for."""
-        if self.runs:
-            return _REACH_S
-        return max((form.wait_s for form in self.forms if form), default=_REACH_S)
-
-    def of(self, form: Form) -> list[Run]:
-        """Return the runs that such a form may be made of."""
-        return [run for run in self.runs if run.made_of == form.made_of and not run.is_loose]
 
 
 def find_values(said: Said) -> Iterator[Finding]:
@@ -92,7 +47,7 @@ def _found_values(said: Said) -> Iterator[Finding]:
     for kind, line, first, past in proven(said):
         yield Finding.of(kind, line[first:past], number)
         number += 1
-    for value in _values(said):
+    for value in values_of(said):
         by_kind: dict[str, set[int]] = {}
         # What it was announced as may be left alone: then it is what it is by itself.
         for run, kind in chain(_judged(value, said), _each_by_itself(value, said)):
@@ -113,145 +68,6 @@ def _found_values(said: Said) -> Iterator[Finding]:
         for line, first, past in found:
             yield Finding.of(kind, line[first:past], number)
             number += 1
-
-
-def _values(said: Said) -> Iterator[Value]:
-    """Yield the runs of the call that may belong together."""
-    of_line = {
-        line[0].place: [run for made_of in _MADE for run in runs(line, made_of, said.taken)]
-        for line in said.lines
-    }
-    named = list(named_after(said, of_line))
-    corrected = {id(label) for label, _ in named}
-    told = [
-        replace(label, is_part=True) if id(label) in corrected else label
-        for label in said.labels
-        if counts(label, beside(label, of_line), said)
-    ]
-    announced: list[_Event] = [(label.at_s, 0, label) for label in told]
-    spoken: list[_Event] = [(run.start_s, 1, run) for found in of_line.values() for run in found]
-    for label, found in named:
-        yield Value([label.form], found[-1].end_s, label.count, found, label.is_part)
-    value = Value([], 0.0)
-    held: tuple[Value, Label, int] | None = None
-    for at_s, _, event in sorted(chain(announced, spoken), key=lambda e: (e[0], e[1])):
-        if held and not _is_of_remark(event, *held[1:]):
-            yield value
-            value, held = held[0], None
-        if isinstance(event, Label) and not held and _is_remark(event, value):
-            held = (value, event, _end_of_remark(event, of_line[event.line[0].place]))
-            value = Value([None], at_s)
-        elif isinstance(event, Label):
-            value, closed = _opened(event, at_s, value)
-            if closed:
-                yield closed
-        elif not _belongs(event, value):
-            if event.made_of == DIGITS:
-                yield value
-                value = Value([], event.end_s, 0, [event])
-        else:
-            value.runs.append(event)
-            value.touched_s = event.end_s
-    yield value
-    if held:
-        yield held[0]
-
-
-def _is_remark(label: Label, value: Value) -> bool:
-    """Return whether something else is only mentioned while a value is waited for."""
-    first, past = label.sentence
-    is_question = any(heard.token.mark == "?" for heard in label.line[first:past])
-    is_waited_for = value.is_private and label.at_s - value.touched_s <= value.wait_s
-    if label.form is not None or not label.is_direct or is_question or not is_waited_for:
-        return False
-    if _is_aside(label, value):
-        return False
-    digits = sum(len(run.digits) for run in value.runs if run.made_of == DIGITS)
-    least = [_SHORTEST_CARD if f.kind == "card" else f.least for f in value.forms if f]
-    return digits < max(least)
-
-
-def _end_of_remark(label: Label, said: Sequence[Run]) -> int:
-    """Return where a remark ends: with its turn if it has a number, else with its sentence."""
-    first, past = label.sentence
-    has_number = any(first <= run.at[0] < past for run in said)
-    return label.turn[1] if has_number else past
-
-
-def _is_of_remark(event: Label | Run, label: Label, past: int) -> bool:
-    first = event.first if isinstance(event, Label) else event.at[0]
-    return event.line is label.line and first < past
-
-
-def _opened(label: Label, at_s: float, value: Value) -> tuple[Value, Value | None]:
-    """Return the value that is waited for after an announcement, and the one that it ends."""
-    is_near = at_s - value.touched_s <= value.wait_s
-    if is_near and label.form in value.forms and (label.form or not value.is_private):
-        value.touched_s = at_s
-        value.count = label.count or value.count
-        value.is_part = value.is_part or label.is_part
-        return value, None
-    is_waiting = value.is_private and all(run.is_loose for run in value.runs)
-    is_open = is_waiting and at_s - value.touched_s <= _TOGETHER_S
-    if label.form is not None and not label.form.most:
-        # "HARGR, that's the surname bit, then 804127".
-        goes_on = is_open or (value.is_private and is_near and not label.asks)
-        return (value, None) if goes_on else (Value([], at_s), value)
-    if label.binds == ANSWERED and is_open:
-        return value, None
-    is_more = is_open and label.form is not None
-    if is_more:
-        value.forms.append(label.form)
-        value.touched_s, value.count = at_s, label.count
-        value.is_part = value.is_part or label.is_part
-        return value, None
-    if label.form is None and is_open and (_is_alternative(label) or _is_aside(label, value)):
-        return value, None
-    return Value([label.form], at_s, label.count, [], label.is_part), value
-
-
-def _is_aside(label: Label, value: Value) -> bool:
-    """Return whether it only ends what is said of something private: "PIN code for delivery?".
-
-    Or where it stands: "your policy number is at the top of the letter".
-    """
-    before = [heard.token.bare for heard in label.line[max(0, label.first - 2) : label.first]]
-    if set(before) & label.words("answers", "accompanied"):
-        # "Your mobile, with the country code?"
-        return True
-    if not label.is_direct:
-        return False
-    places, owned = label.words("answers", "places"), label.words("answers", "owned")
-    is_place = len(before) > 1 and before[0] in places and before[1] in owned
-    following = label.line[label.past : label.past + 1]
-    is_told = any(h.token.bare in label.words("numbers", "is") for h in following)
-    if is_place and (label.line[label.past - 1].token.mark or is_told):
-        return True
-    return label.ends_turn and (is_place or label.at_s - value.touched_s <= _ASIDE_S)
-
-
-def _is_alternative(label: Label) -> bool:
-    """Return whether "or" stands before it: "account or reference number"."""
-    before = label.line[max(0, label.first - 2) : label.first]
-    return any(h.token.bare in label.words("answers", "alternatives") for h in before)
-
-
-def _belongs(run: Run, value: Value) -> bool:
-    if value.forms:
-        if run.start_s - value.touched_s > value.wait_s:
-            return False
-        return any(form is None or form.made_of == run.made_of for form in value.forms) or (
-            run.made_of == DIGITS
-        )
-    if not value.runs or run.made_of != DIGITS:
-        return False
-    last = value.runs[-1]
-    if run.party != last.party or run.start_s - last.end_s > _PART_PAUSE_S:
-        return False
-    first = last.at[1] if run.line is last.line else 0
-    between = run.line[first : run.at[0]]
-    joiners = run.line[0].words("numbers", "joiners")
-    return all(h.token.sort is Sort.LINK or h.token.bare in joiners for h in between)
 
 
 def _judged(value: Value, said: Said) -> Iterator[tuple[Run, str]]:
@@ -427,3 +243,342 @@ def _each_by_itself(value: Value, said: Said) -> Iterator[tuple[Run, str]]:
             kind = "number"
         if kind == "card" or (kind and not is_other):
             yield _whole(run, kind), kind
+
+
+# Values that prove themselves: by check digits, by their build, else by their mere length.
+
+
+_IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
+_NATIONAL_INSURANCE = re.compile(
+    r"(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z]\d{6}[A-D]"
+)
+_PAN = re.compile(r"[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]")
+_DNI = re.compile(r"(\d{8}|[XYZ]\d{7})[A-Z]")
+_NIE_DIGITS = str.maketrans("XYZ", "012")
+_CODICE_FISCALE = re.compile(r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]")
+# What characters at odd places count, digits and letters alike.
+_CODICE_ODD = (
+    *(1, 0, 5, 7, 9, 13, 15, 17, 19, 21),
+    *(2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23),
+)
+_VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
+_MEDICARE_WEIGHTS = (1, 3, 7, 9, 1, 3, 7, 9)
+_TAX_FILE_WEIGHTS = (1, 4, 3, 7, 5, 8, 6, 9, 10)
+_VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
+_VIN_VALUES = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", map(int, "12345678123457923456789"), strict=True))
+# The dihedral group of ten elements, and the permutation of Verhoeff's check (1969).
+_PERMUTATION = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
+
+
+def passes_luhn(digits: str) -> bool:
+    """Return whether the last digit is the check digit of the others (ISO/IEC 7812-1, annex B)."""
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (1 + place % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def passes_verhoeff(digits: str) -> bool:
+    """Return whether the last digit is Verhoeff's check digit of the others."""
+    check = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit)
+        for _ in range(place % 8):
+            value = _PERMUTATION[value]
+        check = _turn(check, value)
+    return check == 0
+
+
+def _turn(one: int, other: int) -> int:
+    """The product of two elements of the dihedral group: turns are 0 to 4, reflections 5 to 9."""
+    if one < 5:
+        return (one + other) % 5 if other < 5 else 5 + (one + other) % 5
+    return 5 + (one - other) % 5 if other < 5 else (one - other) % 5
+
+
+def is_card(digits: str) -> bool:
+    """Return whether the digits can be the number of a payment card: 13 to 19 that pass Luhn's."""
+    return 13 <= len(digits) <= 19 and len(set(digits)) > 1 and passes_luhn(digits)
+
+
+def is_issued_card(digits: str) -> bool:
+    """Return whether a card number has a length that issuers of its first digits use."""
+    lengths = _card_lengths(digits)
+    return len(digits) in lengths and is_card(digits)
+
+
+def _card_lengths(digits: str) -> frozenset[int]:
+    two, four = int(digits[:2] or 0), int(digits[:4] or 0)
+    if two in (34, 37):
+        return frozenset({15})
+    if two in (36, 38, 39) or 3000 <= four <= 3059:
+        return frozenset({14, 16})
+    if digits.startswith("4"):
+        return frozenset({13, 16, 19})
+    if 51 <= two <= 55 or 2221 <= four <= 2720:
+        return frozenset({16})
+    if 3528 <= four <= 3589 or two in (50, 60, 62, 64, 65, 67, 81, 82) or 56 <= two <= 63:
+        return frozenset({16, 17, 18, 19})
+    return frozenset()
+
+
+def is_iban(text: str) -> bool:
+    """Return whether a text is an IBAN whose check digits are right (ISO 13616, modulo 97)."""
+    iban = "".join(text.split()).upper()
+    if not _IBAN.fullmatch(iban):
+        return False
+    return int("".join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97 == 1
+
+
+def is_national_insurance(chars: str) -> bool:
+    """Return whether it is built as a British National Insurance number; it has no check digit."""
+    return _NATIONAL_INSURANCE.fullmatch(chars) is not None
+
+
+def is_pan(chars: str) -> bool:
+    """Return whether it is built as an Indian PAN; its check letter is not published."""
+    return _PAN.fullmatch(chars) is not None
+
+
+def is_nhs(digits: str) -> bool:
+    """Return whether ten digits are an NHS number (modulo 11)."""
+    if len(digits) != 10:
+        return False
+    check = -sum(int(d) * (10 - place) for place, d in enumerate(digits[:9])) % 11
+    return check == int(digits[9])
+
+
+def is_tax_file(digits: str) -> bool:
+    """Return whether nine digits are an Australian tax file number (modulo 11)."""
+    pairs = zip(digits, _TAX_FILE_WEIGHTS, strict=False)
+    return len(digits) == 9 and sum(int(d) * weight for d, weight in pairs) % 11 == 0
+
+
+def is_medicare(digits: str) -> bool:
+    """Return whether ten or eleven digits are an Australian Medicare number (modulo 10)."""
+    if len(digits) not in (10, 11) or digits[0] not in "23456":
+        return False
+    pairs = zip(digits, _MEDICARE_WEIGHTS, strict=False)
+    return sum(int(d) * weight for d, weight in pairs) % 10 == int(digits[8])
+
+
+def is_aadhaar(digits: str) -> bool:
+    """Return whether twelve digits are an Aadhaar number (Verhoeff)."""
+    return len(digits) == 12 and digits[0] in "23456789" and passes_verhoeff(digits)
+
+
+def is_social_insurance(digits: str) -> bool:
+    """Return whether nine digits are a Canadian social insurance number (Luhn)."""
+    return len(digits) == 9 and digits[0] in "12345679" and passes_luhn(digits)
+
+
+def is_dni(chars: str) -> bool:
+    """Return whether it is a Spanish DNI or NIE with its check letter (modulo 23)."""
+    if not _DNI.fullmatch(chars):
+        return False
+    number = int(chars[:-1].translate(_NIE_DIGITS))
+    return chars[-1] == "TRWAGMYFPDXBNJZSQVHLCKE"[number % 23]
+
+
+def is_codice_fiscale(chars: str) -> bool:
+    """Return whether it is an Italian codice fiscale with its check letter (modulo 26)."""
+    if not _CODICE_FISCALE.fullmatch(chars):
+        return False
+    odd = sum(_CODICE_ODD[int(c, 36) if c.isdigit() else int(c, 36) - 10] for c in chars[:15:2])
+    even = sum(int(c, 36) if c.isdigit() else int(c, 36) - 10 for c in chars[1:15:2])
+    return chars[15] == chr(ord("A") + (odd + even) % 26)
+
+
+def is_partita_iva(digits: str) -> bool:
+    """Return whether eleven digits are an Italian partita IVA (Luhn)."""
+    return len(digits) == 11 and len(set(digits)) > 1 and passes_luhn(digits)
+
+
+def is_nir(digits: str) -> bool:
+    """Return whether fifteen digits are a French NIR with its key (97 less the rest)."""
+    has_shape = len(digits) == 15 and digits[0] in "12" and 1 <= int(digits[3:5]) <= 42
+    return has_shape and 97 - int(digits[:13]) % 97 == int(digits[13:])
+
+
+def is_nif(digits: str) -> bool:
+    """Return whether nine digits are a Portuguese NIF of a person (modulo 11)."""
+    if len(digits) != 9 or digits[0] not in "123":
+        return False
+    check = -sum(int(d) * (9 - place) for place, d in enumerate(digits[:8])) % 11
+    return int(digits[8]) == check % 10
+
+
+def is_cpf(digits: str) -> bool:
+    """Return whether eleven digits are a Brazilian CPF (modulo 11, twice)."""
+    if len(digits) != 11 or len(set(digits)) == 1:
+        return False
+    return all(
+        sum(int(d) * (size + 1 - place) for place, d in enumerate(digits[:size])) * 10 % 11 % 10
+        == int(digits[size])
+        for size in (9, 10)
+    )
+
+
+def is_bsn(digits: str) -> bool:
+    """Return whether nine digits are a Dutch BSN (the proof of eleven)."""
+    weights = (9, 8, 7, 6, 5, 4, 3, 2, -1)
+    pairs = zip(digits, weights, strict=False)
+    is_one = len(digits) == 9 and len(set(digits)) > 1
+    return is_one and sum(int(d) * weight for d, weight in pairs) % 11 == 0
+
+
+def is_steuer_id(digits: str) -> bool:
+    """Return whether eleven digits are a German Steuer-ID (ISO 7064, modulo 11, 10)."""
+    if len(digits) != 11 or digits[0] == "0":
+        return False
+    product = 10
+    for digit in digits[:10]:
+        rest = (int(digit) + product) % 10 or 10
+        product = rest * 2 % 11
+    is_mixed = len(set(digits[:10])) in (8, 9)  # one digit comes twice, or three times
+    return is_mixed and (11 - product) % 10 == int(digits[10])
+
+
+def is_vin(chars: str) -> bool:
+    """Return whether a vehicle identification number has a right check digit (ISO 3779)."""
+    if not _VIN.fullmatch(chars):
+        return False
+    values = [int(c) if c.isdigit() else _VIN_VALUES[c] for c in chars]
+    total = sum(v * weight for v, weight in zip(values, _VIN_WEIGHTS, strict=True))
+    return "0123456789X"[total % 11] == chars[8]
+
+
+def is_phone(digits: str) -> bool:
+    """Return whether so many digits with such a beginning are dialled, nothing else being known."""
+    if len(digits) == 10:
+        return digits[0] in "23456789" or digits[0] == "0"
+    if len(digits) == 11:
+        return digits[0] in "01"
+    return len(digits) in (12, 13) and digits.startswith(("44", "001", "0044"))
+
+
+_Check = Callable[[str], bool]
+
+#: What numbers of persons prove themselves by in a language: digits alone, then with letters.
+_NUMBERS: dict[str, tuple[tuple[str, _Check], ...]] = {
+    "de": (("social_security", is_steuer_id),),
+    "es": (),
+    "fr": (("social_security", is_nir),),
+    "it": (("social_security", is_partita_iva),),
+    "nl": (("social_security", is_bsn),),
+    "pt": (("social_security", is_cpf), ("social_security", is_nif)),
+}
+_CODES: dict[str, tuple[tuple[str, _Check], ...]] = {
+    "en": (("social_security", is_national_insurance), ("national_id", is_pan)),
+    "es": (("national_id", is_dni),),
+    "it": (("social_security", is_codice_fiscale),),
+}
+
+# Shorter numbers that nothing announced are nothing private.
+LEAST_DIGITS = 7
+_CODE_WORDS = 48
+_SHORTEST_PROOF = 9
+_ENDS = 5
+_THOUSANDS = (3, 3, 3)
+
+
+def by_itself(said: Sequence[Run]) -> str | None:
+    """Return the kind of numbers that nothing announced; None when they are nothing private."""
+    digits = "".join(run.digits for run in said)
+    words = said[0].line[0].vocabulary if said else vocabulary(ENGLISH)
+    own = [kind for kind, check in _NUMBERS.get(words.code, ()) if check(digits)]
+    is_likely = is_issued_card(digits) or not (own or any(run.is_soft for run in said))
+    if is_card(digits) and is_likely:
+        return "card"
+    shape = tuple(size for run in said for size in run.shape)
+    if len(said) == 1 and _is_grouped_by_thousands(said[0], shape):
+        return "phone"
+    if any(run.is_soft or run.is_amount or run.is_loose for run in said):
+        return None
+    if any(run.is_date for run in said) or all(run.is_years for run in said):
+        return None
+    if words.phone:
+        if words.phone.fullmatch(digits):
+            return "phone"
+        if own:
+            return own[0]
+    elif shape == (3, 2, 4):
+        return "social_security"
+    elif _is_national(digits, shape):
+        return "national_id"
+    elif is_phone(digits) or shape in ((3, 4), (3, 3, 4)):
+        return "phone"
+    return "number" if len(digits) >= LEAST_DIGITS else None
+
+
+def _is_grouped_by_thousands(run: Run, shape: tuple[int, ...]) -> bool:
+    """Return whether it is typed like a quantity of thousands of millions, and is not round."""
+    is_one = len(run.words) == 1 and run.words[0].word.text[:1].isdigit()
+    is_grouped = len(shape) == len(_THOUSANDS) + 1 and shape[1:] == _THOUSANDS
+    return is_one and is_grouped and not run.is_amount and not run.digits.endswith("000")
+
+
+def _is_national(digits: str, shape: tuple[int, ...]) -> bool:
+    """Return whether digits that are grouped as a national number is are one by their check."""
+    checks: dict[tuple[int, ...], tuple[Callable[[str], bool], ...]] = {
+        (3, 3, 4): (is_nhs,),
+        (3, 3, 3): (is_tax_file, is_social_insurance),
+        (4, 5, 1): (is_medicare,),
+        (4, 4, 4): (is_aadhaar,),
+    }
+    return any(check(digits) for check in checks.get(shape, ()))
+
+
+def proven(said: Said) -> Iterator[tuple[str, Line, int, int]]:
+    """Yield codes of letters and digits that prove themselves, wherever they stand."""
+    for line in said.lines:
+        for run in runs(line, MIXED):
+            for first, past in _spans(run):
+                part = Run(line, (first, past), MIXED, False)
+                kind = _proof(part.chars, said)
+                # "G dash 481 920" is a code that a text brought, not "B G 481 920".
+                if kind and not (kind == "security_code" and first > run.at[0]):
+                    yield kind, line, first, past
+                    break
+
+
+def _spans(run: Run) -> Iterator[tuple[int, int]]:
+    """Yield parts of a run, the whole first, then what begins later, the longest first."""
+    first, past = run.at
+    for begin in range(first, past):
+        for end in range(min(past, begin + _CODE_WORDS), begin, -1):
+            yield begin, end
+
+
+def _with_letter_o(chars: str) -> Iterator[str]:
+    """Yield a code as it was read, and with an "o" that was said as the letter.
+
+    At its ends, or in the bank code of an IBAN: "I E two nine, B O F I".
+    """
+    if chars.isdigit():
+        yield chars
+        return
+    for first in (chars[:2], chars[:2].replace("0", "O")):
+        for last in (chars[-3:], chars[-3:].replace("0", "O")):
+            yield first + chars[2:-3] + last if len(chars) > _ENDS else chars
+    bank = chars[4:8]
+    if any(char.isalpha() for char in bank):
+        yield chars[:4] + bank.replace("0", "O") + chars[8:]
+
+
+def _proof(chars: str, said: Said) -> str | None:
+    """Return the kind of a code that has the build and the check digits of one."""
+    for form in said.book.forms:
+        if form.pattern and any(map(form.pattern.fullmatch, _with_letter_o(chars))):
+            return form.kind
+    if len(chars) < _SHORTEST_PROOF:
+        return None
+    if chars.isdigit():
+        return "card" if is_issued_card(chars) else None
+    if any(map(is_iban, _with_letter_o(chars))):
+        return "iban"
+    for kind, check in _CODES.get(said.book.vocabulary.code, ()):
+        if check(chars):
+            return kind
+    return "vehicle" if is_vin(chars) else None
