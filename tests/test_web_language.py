@@ -31,16 +31,24 @@ from warmline import landing
 from warmline.analysis import MetricDefinition
 from warmline.pipeline.stages import all_measures
 from warmline.query.reviews import ANSWERS, FEELINGS
-from warmline.warehouse import publish
+from warmline.warehouse.publishing import publish
 from warmline.warehouse.tables import note_of_version
 from warmline.web import disputes, filters, listing
 from warmline.web.accounts import Right, Role
 from warmline.web.call_routes import HEADLINES
 from warmline.web.disputes import STEPS
 from warmline.web.drawing import OVERLAP_NAMES, SILENCE_NAMES, _overlap_label, cue_sentence, trend
-from warmline.web.language import CATALOGUES, Formats, Sentences, chosen_language, translations
-from warmline.web.names import COLUMNS, PLAIN, words
+from warmline.web.language import (
+    CATALOGUES,
+    PLAIN,
+    Formats,
+    Sentences,
+    chosen_language,
+    translations,
+    words,
+)
 from warmline.web.people import OUTCOMES
+from warmline.web.site import HEADINGS
 from warmline.web.store import evaluations
 
 STATIC = Path(__file__).parents[1] / "src" / "warmline" / "web" / "static"
@@ -153,11 +161,11 @@ def test_labels_of_the_drawing_have_a_comma_in_german(tmp_path: Path) -> None:
 
 def test_headings_of_workbooks_are_plain_and_german() -> None:
     exported = {*listing.exported_columns(), *disputes.COLUMNS, *disputes.SCORE_COLUMNS}
-    assert exported - COLUMNS.keys() == set() and len(exported) > 30
+    assert exported - HEADINGS.keys() == set() and len(exported) > 30
     spoken = translations("de")
-    same = {name for name, heading in COLUMNS.items() if spoken.gettext(heading) == heading}
+    same = {name for name, heading in HEADINGS.items() if spoken.gettext(heading) == heading}
     assert same <= {"agent_id", "team"}, "words that German has, too"
-    assert not [heading for heading in COLUMNS.values() if "_" in heading]
+    assert not [heading for heading in HEADINGS.values() if "_" in heading]
 
 
 def test_every_message_of_the_pages_has_a_german_one() -> None:

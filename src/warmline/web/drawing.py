@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmline.query.calls import CallPage, clock
-from warmline.web.names import words
+from warmline.web.language import words
 
 Row = dict[str, Any]
 

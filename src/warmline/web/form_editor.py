@@ -13,7 +13,7 @@ from starlette.responses import Response
 from warmline.errors import QueryError
 from warmline.files import LockedError, exclusive, write_text_whole
 from warmline.web.found import DETAILS_ASKED, OPENING
-from warmline.web.names import MEASURES, measure_words
+from warmline.web.language import MEASURES, measure_words
 from warmline.web.scorecards import RESERVED, Form, Question, checked_form, forms
 from warmline.web.site import FieldError, RefusedError, Visit
 from warmline.web.warehouse import Reader

@@ -7,7 +7,7 @@ from itertools import islice, pairwise
 
 from warmline.query.calls import CallPage
 from warmline.web.evidence import LEAD_S, Corrected, corrected, moment_of
-from warmline.web.names import FINDS, YES_OR_NO
+from warmline.web.language import FINDS, YES_OR_NO
 from warmline.web.scorecards import BY, MACHINE, Form
 from warmline.web.warehouse import Row
 

@@ -38,7 +38,7 @@ from warmline.web.filters import (
     sorted_calls,
     sorted_value,
 )
-from warmline.web.names import reason_words
+from warmline.web.language import reason_words
 from warmline.web.scorecards import Evaluation, evaluations_of, forms
 from warmline.web.site import Visit, rows_for, table_file
 from warmline.web.sound import silent_among

@@ -28,22 +28,19 @@ from warmline.warehouse.access_log import note_access
 from warmline.web.accounts import COOKIE, Accounts, Right, Session, Signer, User
 from warmline.web.evidence import heard_in, moment_of
 from warmline.web.language import (
+    PLAIN,
+    YES_OR_NO,
     Formats,
     Sentences,
     begun,
     chosen_language,
-    languages,
-    said_in_templates,
-    translations,
-)
-from warmline.web.names import (
-    COLUMNS,
-    PLAIN,
-    YES_OR_NO,
     find_words,
+    languages,
     measure_words,
     plain_words,
     reason_words,
+    said_in_templates,
+    translations,
     words,
 )
 from warmline.web.oidc import Provider
@@ -91,7 +88,7 @@ def _environment(language: str) -> jinja2.Environment:
             spoken.pgettext("plain", plain_words(name)) if name in PLAIN else ""
         ),
         "measure": lambda name: spoken.gettext(measure_words(name)) if name else "",
-        "heading": lambda column: spoken.gettext(COLUMNS[column]),
+        "heading": lambda column: spoken.gettext(HEADINGS[column]),
         "find": lambda kind: spoken.gettext(find_words(kind)),
         "reason": _reason_in(language),
         "marked": marked,
@@ -187,6 +184,50 @@ class RefusedError(WarmlineError):
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
+#: Headings of the columns of exported tables, as a workbook has them.
+HEADINGS = {
+    "call_id": "Call",
+    "started_at": "Began (UTC)",
+    "status": "State",
+    "reason": "Why it was not analyzed",
+    "agent_id": "Agent",
+    "team": "Team",
+    "agents": "Agents who speak",
+    "queue": "Queue",
+    "contact_reason": "Reason of the call",
+    "duration_s": "Length, seconds",
+    "agent_talk_share": "Agent's share of talk",
+    "opportunities": "Feelings found",
+    "answerable": "Feelings that could be answered",
+    "answered": "Feelings that were answered",
+    "answered_rate": "Feelings answered, share",
+    "no_rate_reason": "Why there is no share",
+    "dead_air_s": "Dead air, seconds",
+    "agent_interruptions": "Interruptions by the agent",
+    "is_simulated": "Simulated",
+    "answered_by_review": "Answered, corrected by review",
+    "answerable_by_review": "Could be answered, corrected by review",
+    "evaluation_id": "Evaluation, number",
+    "evaluated_at": "Scored at (UTC)",
+    "evaluated_by": "Scored by",
+    "form": "Form",
+    "form_sha256": "Form, its version",
+    "form_since": "Form, this version first used on",
+    "critical_failed": "Critical questions answered no",
+    "answers": "Questions",
+    "taken_over": "Answers taken over from the machine",
+    "score": "Score",
+    "question": "Question",
+    "answer": "Answer",
+    "is_taken_over": "Taken over from the machine",
+    "weight": "Weight",
+    "is_critical": "Critical",
+    "note": "Note",
+    "correction_reason": "Why it was corrected",
+    "is_current": "This version counts",
+    "replaces": "Decided after an appeal, in place of number",
+    "calibration_id": "Calibration, number",
+}
 #: Columns of an exported table that are shares, and those whose values a person reads: by what.
 _SHARES = frozenset({"agent_talk_share", "answered_rate", "score"})
 _READ_BY = {"status": "words", "reason": "reason", "no_rate_reason": "reason"}
