@@ -6,8 +6,8 @@ import pytest
 
 from warmline.query.calls import CallPage
 from warmline.web.evidence import five_quotes, moment_of
-from warmline.web.found import Finding, Place, expected, read_once
 from warmline.web.scorecards import Form, parse_form
+from warmline.web.scoring import Finding, Place, expected, read_once
 
 Turn = tuple[str, float, float, str]
 

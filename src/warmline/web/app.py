@@ -66,14 +66,7 @@ from warmline.web.people import (
     show_team,
 )
 from warmline.web.report import export_report, show_report
-from warmline.web.scoring import (
-    begin_calibration,
-    close_calibration,
-    save_form,
-    show_calibration,
-    show_calibrations,
-    show_form,
-)
+from warmline.web.scoring import save_form, show_form
 from warmline.web.site import (
     RefusedError,
     Site,
@@ -89,10 +82,14 @@ from warmline.web.store import Store, audit
 from warmline.web.warehouse import Warehouse
 from warmline.web.work import (
     add_clips,
+    begin_calibration,
+    close_calibration,
     draw_sample,
     drop_clip,
     end_assignment,
     save_search,
+    show_calibration,
+    show_calibrations,
     show_playlist,
     show_work,
 )

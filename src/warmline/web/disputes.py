@@ -11,7 +11,6 @@ from warmline.errors import QueryError
 from warmline.query.calls import NamedCall, find_call, page_of
 from warmline.web.accounts import Right, Role
 from warmline.web.filters import place_in_list
-from warmline.web.found import behind, expected, findings, read_once
 from warmline.web.scorecards import (
     ANSWERED,
     BY,
@@ -28,6 +27,7 @@ from warmline.web.scorecards import (
     land_or_say,
     require_complete,
 )
+from warmline.web.scoring import behind, expected, findings, read_once
 from warmline.web.site import FieldError, RefusedError, Table, Visit, table_file, workbook_file
 from warmline.web.sound import silent_calls
 from warmline.web.store import assignments, audit, dispute_steps, evaluations, now

@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from warmline.errors import QueryError
 from warmline.files import LockedError, exclusive, write_text_whole
-from warmline.web.found import DETAILS_ASKED, OPENING
 from warmline.web.language import MEASURES, measure_words
 from warmline.web.scorecards import RESERVED, Form, Question, checked_form, forms
+from warmline.web.scoring import DETAILS_ASKED, OPENING
 from warmline.web.site import FieldError, RefusedError, Visit
 from warmline.web.warehouse import Reader
 

@@ -1,67 +1,44 @@
-"""Scoring calls: by one person, beside what the machine found, or by several who do it blind.
+"""Scoring a call: its form, and what the machine found for each question.
 
 What the machine found stands beside each question with its seconds, for the person who scores to
 hear. What it speaks for is taken over when that person says so; a form with `prefill` opens with
 what speaks for a yes taken over already. Either is kept as taken over.
-
-In a calibration several people score the same calls, and then see how far they agree. Answers of
-others stay hidden until everybody has scored every call, or a lead closes the round.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise
 
-import numpy as np
 import sqlalchemy as sa
 from starlette.responses import Response
 
-from warmline.annotation.agreement import (
-    coefficient,
-    gwet_ac1,
-    krippendorff_alpha,
-    share_alike,
-)
 from warmline.errors import QueryError
-from warmline.statistics import Estimate, wilson
+from warmline.query.calls import CallPage
 from warmline.web.accounts import Right
 from warmline.web.call_routes import page_for
 from warmline.web.drawing import cues_by_turn
-from warmline.web.evidence import against_machine
-from warmline.web.filters import has_both, list_asked
-from warmline.web.found import (
-    each_turn_once,
-    expected,
-    filled_in,
-    findings,
-    finds_of,
-    heard_s,
-    proposals,
-    read_once,
-    rests_on,
-)
+from warmline.web.evidence import LEAD_S, Corrected, corrected, moment_of
+from warmline.web.filters import list_asked
+from warmline.web.language import FINDS, YES_OR_NO
 from warmline.web.scorecards import (
     ANSWERED,
     BY,
     CHANGED,
     MACHINE,
     WHY,
-    Evaluation,
     Form,
     answers_in,
     as_stored,
     evaluations_of,
     forms,
-    in_languages_of,
-    known_forms,
     land_or_say,
-    parse_form,
     score,
 )
 from warmline.web.site import FieldError, RefusedError, Visit
 from warmline.web.sound import begin_sound, sound_link
 from warmline.web.store import assignments, calibrations, evaluations, now
-from warmline.web.warehouse import Reader, Row
-from warmline.web.work import asked_title, assign, drawn_sample
+from warmline.web.warehouse import Row
 
 _ANOTHER_ROUND = (
     "a calibration that asks for this call was begun or closed since the form was opened; open the "
@@ -247,194 +224,375 @@ def _asked_form(visit: Visit) -> Form:
     return known[name]
 
 
-# Calibration: rounds of calls, who has scored them, and how far people agree.
+# What the machine found for a question: where to hear it, what it speaks for.
 
-_FEWEST_PEOPLE, _SEED = 2, 1
-_NO_SUCH_ROUND = "there is no such calibration, or it is not one of yours"
-#: How many calls a round can be drawn from.
-_ANALYZED = """
-SELECT is_simulated, count(*) AS calls FROM calls WHERE status = 'analyzed' GROUP BY ALL
-"""
+
+#: What a question may ask for that is no measure: how the agent began, what the agent asked for.
+OPENING, DETAILS_ASKED = "opening", "details_asked"
+#: Where a find is no measure of its own, the one that rests on it: without it, nobody looked.
+_MEASURED_AS = {DETAILS_ASKED: "reasks"}
+_STORY = "opening_story_s"
+#: The one thing an agent asks for that tells nothing of who is calling.
+_NO_DETAIL = "problem"
+_MOST_PLACES = 8
+_MOST_TURNS = 4
+_LONGEST_QUOTE = 90
+_SENTENCE = re.compile(r"[^.?!…]+[.?!…]*")
+_AT_A_GLANCE = 160  # characters of a turn that are read at a glance
+#: What is heard of a place that is no feeling: at least, and at most.
+_LEAST_S, _MOST_S = 3.0, 12.0
+#: Of an interruption: how much of what was interrupted, and of what comes after it.
+_BEFORE_BREAK_S, _AFTER_BREAK_S = 6.0, 2.0
+#: Where to listen where nothing was found: an agent begins and ends a call in so many seconds, and
+#: asks who is calling within a minute.
+_BEGIN_S, _END_S, _ASKED_WITHIN_S, _MOST_ASKED = 30.0, 15.0, 60.0, 3
+_AT_THE_BEGINNING = frozenset({OPENING, DETAILS_ASKED, "opening_story_s"})
+_AT_THE_END = frozenset({"ownership", "commitments", "next_step", "expectation_set", "resolution"})
+_OF_FEELINGS = frozenset({"answered_rate", "affective", "cognitive", "attentive"})
+#: A detail in a customer's turn: redacted, in digits, or spelled by letters or digits.
+_DIGIT = (
+    r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double"
+    r"|null|eins|zwo|drei|vier|acht)"
+)
+_DETAIL = re.compile(
+    rf"\[[a-z_ ]+\]|\d(?:[ .-]?\d){{3,}}|\b(?:[^\W\d_][-., ]+){{2,}}[^\W\d_]\b"
+    rf"|\b{_DIGIT}(?:[-, ]+{_DIGIT}){{2,}}\b",
+    re.IGNORECASE,
+)
+_UNIT = r"(?:minutes?|hours?|days?|weeks?|minuten?|stunden?|tage?n?|wochen?)"
+#: When something is to happen: a time, a day, or within how long.
+_WHEN = re.compile(
+    r"\b(?:\d{1,2}(?::\d\d)? ?(?:[ap]\.? ?m\b|o'clock|uhr)"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+    r"|(?:mon|diens|donners|frei|sams|sonn)tag\b|mittwoch|nächste woche"
+    r"|tomorrow|tonight|later today|end of the (?:day|week|month)|next (?:week|month)"
+    r"|(?:within|in|innerhalb|binnen)(?: the| von)?(?: next)?(?: about)? (?!a |one |the |this )"
+    rf"[\w-]+(?: (?:or|to|bis) [\w-]+)?(?: business| working)? {_UNIT})",
+    re.IGNORECASE,
+)
+_QUESTIONS = frozenset({"question_open", "question_closed", "slot_request"})
 
 
 @dataclass(frozen=True)
-class Alike:
-    """How far people agree on one question, or on all of them together."""
+class Place:
+    """Seconds of a call that may answer a question, what was said there, and its feeling if any.
 
-    text: str
-    items: int
-    same: Estimate | None
-    ac1: Estimate | None
-    alpha: Estimate | None
+    `turns` are those to read: where it was said, what came before, and what came of it; of a
+    feeling, what is heard. Playing it begins and ends at `heard_from_s` and `heard_to_s`.
+    """
 
-
-@dataclass(frozen=True)
-class Round:
-    """A calibration: its calls in order, its people by name, and who has scored what."""
-
-    row: Row
-    form: Form
-    calls: list[Row]
-    people: list[str]
-    done: frozenset[tuple[str, str]]
+    start_s: float
+    end_s: float
+    text: str | None
+    heard_from_s: float
+    heard_to_s: float
+    turns: tuple[Row, ...] = ()
+    cue: Row | None = None
+    goes_on_to_s: float | None = None
 
     @property
-    def is_closed(self) -> bool:
-        """Return whether people see each other's answers."""
-        return self.row["closed_at"] is not None
+    def quote(self) -> str | None:
+        """Return the words that an answer rests on: those that answer a feeling, where some do."""
+        return (self.cue and self.cue.get("answer_text")) or self.text
+
+    @property
+    def in_context(self) -> tuple[Row, ...]:
+        """Return the turns of these words: the whole sentence, and what was said before it."""
+        said = str(self.quote or "").split(" …")[0].strip()
+        holds = [i for i, turn in enumerate(self.turns) if said.casefold() in _text(turn)]
+        if not said or not holds:
+            return self.turns
+        at = holds[-1] if self.cue else holds[0]
+        first = 0 if self.cue else max(0, at - 1)
+        before = [turn | {"text": _ending(turn["text"] or "")} for turn in self.turns[first:at]]
+        if self.cue and before:
+            felt = str(self.cue["text"] or "").split(" …")[0]
+            before[0] |= {"text": _around_words(self.turns[0]["text"] or "", felt)}
+        turn = self.turns[at]
+        return (*before, turn | {"text": _around_words(turn["text"], said)})
 
 
-def show_calibrations(visit: Visit) -> Response:
-    """Show the rounds that this person takes part in, all of them to a lead."""
-    with visit.site.reading(reviews=True) as reader:
-        rounds = [_round(visit, reader, row) for row in _stored_rounds(visit)]
-        return visit.page(
-            "calibrations.html",
-            reader,
-            rounds=[each for each in rounds if _may_see(visit, each)],
-            forms=forms(visit.site.warehouse.path),
-            against=against_machine(reader),
-            analyzed={row["is_simulated"]: row["calls"] for row in reader.rows(_ANALYZED)},
-            has_both=has_both(reader),
-        )
+@dataclass(frozen=True)
+class Finding:
+    """The machine's answer to a question: the measure or find, its row, where to hear it.
 
-
-def show_calibration(visit: Visit) -> Response:
-    """Show who has scored what, and once it is closed what each said and how far they agree."""
-    with visit.site.reading() as reader:
-        found = _asked_round(visit, reader)
-        scored = _scored_in(visit, found) if found.is_closed else {}
-        return visit.page(
-            "calibration.html",
-            reader,
-            round=found,
-            names={name: visit.name_of(name) for name in found.people},
-            scored=scored,
-            alike=_alike(found, scored) if scored else [],
-            mine=visit.user.name,
-        )
-
-
-def begin_calibration(visit: Visit) -> Response:
-    """Draw calls, and ask people to score each of them with one form.
-
-    Raises QueryError naming the field that is wrong.
+    `kind` is how it is put into words: `missing`, `opening`, `story`, `yes_or_no`, `count`, `rate`
+    or `value`. `corrected` has the counts after review, where these are others; `cooperative` says
+    how many interruptions by the agent helped, and do not count against them.
     """
-    title, name = asked_title(visit), visit.asked("form")
-    known = forms(visit.site.warehouse.path)
-    if name not in known:
-        raise QueryError(f"form: one of {', '.join(known)}, not {name[:40]!r}")
-    able = {user.name for user in visit.reviewers()}
-    asked = [value for field, value in visit.form.items() if field.startswith("person.")]
-    people = sorted({person for person in asked if person in able})
-    if len(people) < _FEWEST_PEOPLE:
-        raise FieldError("person.1", f"choose at least {_FEWEST_PEOPLE} people who may score calls")
-    with visit.site.reading() as reader:
-        sample = drawn_sample(visit, reader)
-    store = visit.site.store
-    values = {"at": now(), "user_name": visit.user.name, "title": store.seal(title)}
-    number = store.add(calibrations, **values, form=name, form_text=known[name].text)
-    for person in people:
-        assign(visit, person, sample.landing_keys, sample.how, number)
-    visit.note("began calibration", detail=f"{number}: {', '.join(people)}")
-    return visit.back("/calibration", id=number)
+
+    kind: str
+    name: str
+    row: Row | None
+    places: tuple[Place, ...]
+    corrected: Corrected | None = None
+    cooperative: int = 0
+
+    @property
+    def number(self) -> float | None:
+        """Return what a form's `yes_if` asks of; of the story, whether it was interrupted."""
+        if self.row is None or self.kind in ("missing", OPENING):
+            return None
+        if self.corrected is not None:
+            answered, answerable = self.corrected.answered, self.corrected.answerable
+            return answered / answerable if answerable else None
+        return float(bool(self.row["observations"]) if self.kind == _STORY else self.row["value"])
 
 
-def close_calibration(visit: Visit) -> Response:
-    """Let everybody see what was said so far; calls that nobody scored are not asked for more."""
-    with visit.site.reading() as reader:
-        found = _asked_round(visit, reader)
-    number = found.row["calibration_id"]
-    waiting = (assignments.c.calibration_id == number) & assignments.c.done_at.is_(None)
-    visit.site.store.write(
-        calibrations.update()
-        .where(calibrations.c.calibration_id == number, calibrations.c.closed_at.is_(None))
-        .values(closed_at=now()),
-        assignments.delete().where(waiting),
+def _text(turn: Row) -> str:
+    return str(turn["text"] or "").casefold()
+
+
+def _ending(text: str) -> str:
+    """The last sentences of a turn: as many as are read at a glance, or the last one."""
+    kept = ""
+    for sentence in reversed(_SENTENCE.findall(text)):
+        if kept and len(sentence + kept) > _AT_A_GLANCE:
+            return f"… {kept.strip()}"
+        kept = sentence + kept
+    return text
+
+
+def _around_words(text: str, said: str) -> str:
+    """The sentences of a turn that hold some words, after the one that comes before them."""
+    at = text.casefold().find(said.casefold())
+    sentences = list(_SENTENCE.finditer(text))
+    first = max((i for i, s in enumerate(sentences) if s.start() <= max(at, 0)), default=0)
+    ended = (i for i, s in enumerate(sentences) if s.end() >= at + len(said))
+    last = next(ended, len(sentences) - 1)
+    shown = sentences[max(0, first - 1) : last + 1]
+    if not shown or len(text) <= _AT_A_GLANCE:
+        return text
+    begins = "… " if shown[0].start() else ""
+    ends = " …" if shown[-1].end() < len(text.rstrip()) else ""
+    return f"{begins}{text[shown[0].start() : shown[-1].end()].strip()}{ends}"
+
+
+def each_turn_once(places: Sequence[Place], shown: Collection[int] = ()) -> tuple[Place, ...]:
+    """Return places, each with its turns that no place before it has, and that are not shown."""
+    seen, once = set(shown), []
+    for place in places:
+        new = tuple(turn for turn in place.turns if turn["turn_index"] not in seen)
+        seen.update(turn["turn_index"] for turn in new)
+        once.append(replace(place, turns=new))
+    return tuple(once)
+
+
+def read_once(found: Sequence[Finding]) -> list[Finding]:
+    """Return what was found for a question, to be read from top to bottom: each turn once."""
+    shown: set[int] = set()
+    read = []
+    for each in found:
+        read.append(replace(each, places=each_turn_once(each.places, shown)))
+        shown.update(turn["turn_index"] for place in each.places for turn in place.turns)
+    return read
+
+
+def proposals(form: Form, found: Mapping[str, Sequence[Finding]]) -> dict[str, str]:
+    """Return the answers that what was found speaks for, by question."""
+    said = {q.id: q.proposed([each.number for each in found[q.id]]) for q in form.questions}
+    return {name: answer for name, answer in said.items() if answer is not None}
+
+
+def filled_in(
+    offered: Mapping[str, str], found: Mapping[str, Sequence[Finding]], answers: Mapping[str, str]
+) -> dict[str, str]:
+    """Return answers with each yes that is offered, and can be heard, taken over where none is.
+
+    A no counts against an agent: a person gives it.
+    """
+    filled = dict(answers)
+    for name, answer in offered.items():
+        can_be_heard = any(each.places for each in found[name])
+        if answer == "yes" and can_be_heard and not answers.get(name):
+            filled |= {name: answer, f"{name}{BY}": MACHINE}
+    return filled
+
+
+def rests_on(found: Sequence[Finding]) -> Place | None:
+    """Return the place that an answer rests on first: of feelings, one that was answered."""
+    all_places = [place for each in found for place in each.places]
+    answered = (place for place in all_places if place.cue and place.cue["answered"])
+    return next(answered, next(iter(all_places), None))
+
+
+def behind(
+    found: Mapping[str, Sequence[Finding]],
+    looked_for: Mapping[str, tuple[Place, ...]],
+    question: str,
+    answer: str | None,
+) -> tuple[Place, ...]:
+    """Return the places that a "yes" or a "no" can be heard at: what was found, else where it
+    would be said. Nothing for another answer.
+
+    Of feelings, a yes rests on those that were answered, and a no on those that were not.
+    """
+    if answer not in ("yes", "no"):
+        return ()
+    all_places = [place for each in found[question] for place in each.places]
+    left = [
+        place
+        for place in all_places
+        if place.cue is None or bool(place.cue["answered"]) == (answer == "yes")
+    ]
+    return each_turn_once(left[:_MOST_ASKED] or looked_for.get(question, ()))
+
+
+def heard_s(found: Mapping[str, Sequence[Finding]]) -> float:
+    """Return how long all places together play, each second once."""
+    places = [place for each in found.values() for one in each for place in one.places]
+    total = reached = 0.0
+    for place in sorted(places, key=lambda place: place.start_s):
+        total += max(0.0, place.heard_to_s - max(reached, place.heard_from_s))
+        reached = max(reached, place.heard_to_s)
+    return total
+
+
+def findings(page: CallPage, form: Form) -> dict[str, list[Finding]]:
+    """Return what the machine says to each question of a form that asks for it."""
+    return {q.id: [_finding(page, name) for name in q.measures] for q in form.questions}
+
+
+def expected(
+    page: CallPage, form: Form, found: Mapping[str, Sequence[Finding]]
+) -> dict[str, tuple[Place, ...]]:
+    """Return where to listen for each question of whose answer nothing was found to hear."""
+    bare = (q for q in form.questions if not any(each.places for each in found[q.id]))
+    return {q.id: places for q in bare if (places := _expected(page, frozenset(q.measures)))}
+
+
+def _expected(page: CallPage, names: frozenset[str]) -> tuple[Place, ...]:
+    if not page.turns:
+        return ()
+    begin_s, end_s = page.turns[0]["start_s"], page.turns[-1]["end_s"]
+    turns: Sequence[Row] = ()
+    if DETAILS_ASKED in names:
+        if given := _details_given(page):
+            return given
+        asked = [
+            each
+            for each in page.moments
+            if each["kind"] in _QUESTIONS and each["start_s"] - begin_s < _ASKED_WITHIN_S
+        ]
+        if asked:
+            return _places(page, asked[:_MOST_ASKED])
+    if names & _AT_THE_BEGINNING:
+        turns = [t for t in page.turns if t["start_s"] < begin_s + _BEGIN_S][:_MOST_TURNS]
+    elif names & _AT_THE_END:
+        dated = [t for t in page.turns if t["role"] == "agent" and _WHEN.search(t["text"] or "")]
+        if dated:
+            return tuple(_of_turns([turn]) for turn in dated[-_MOST_ASKED:])
+        turns = [t for t in page.turns if t["end_s"] > end_s - _END_S][-_MOST_TURNS:]
+    elif names & _OF_FEELINGS:
+        told = [turn for turn in page.turns if turn["role"] == "customer"]
+        longest = max(told, key=lambda turn: turn["end_s"] - turn["start_s"], default=None)
+        at = 0 if longest is None else page.turns.index(longest)
+        turns = [] if longest is None else page.turns[at : at + 2]
+    return (_of_turns(turns),) if turns else ()
+
+
+def _details_given(page: CallPage) -> tuple[Place, ...]:
+    """Return where a customer says what is redacted, or spells something, after an agent's turn."""
+    given = (
+        pair
+        for pair in pairwise(page.turns)
+        if [turn["role"] for turn in pair] == ["agent", "customer"]
+        and _DETAIL.search(pair[1]["text"] or "")
     )
-    land_or_say(visit.site, [call["landing_key"] for call in found.calls])
-    visit.note("closed calibration", detail=str(number))
-    return visit.back("/calibration", id=number)
+    return tuple(_of_turns(pair) for pair in islice(given, _MOST_ASKED))
 
 
-def _stored_rounds(visit: Visit) -> list[Row]:
-    query = sa.select(calibrations).order_by(calibrations.c.calibration_id.desc())
-    return visit.site.store.read(query)
+def _finding(page: CallPage, name: str) -> Finding:
+    if name == OPENING:
+        first = next((turn for turn in page.turns if turn["role"] == "agent"), None)
+        return Finding(OPENING if first else "missing", name, None, _places(page, [first]))
+    rows = [row for row in page.metrics if row["name"] == _MEASURED_AS.get(name, name)]
+    row = next((each for each in rows if each["role"] in ("agent", None)), None)
+    if row is None or row["value"] is None:
+        return Finding("missing", name, row, ())
+    if name == DETAILS_ASKED:
+        asked = [
+            each
+            for each in page.moments
+            if each["kind"] == "slot_request" and each["label"] != _NO_DETAIL
+        ]
+        return Finding("count", name, {"value": len(asked)}, _places(page, asked))
+    if name == _STORY:
+        spans = row["evidence"]
+        if row["observations"]:
+            spans = [
+                {
+                    "start_s": max(span["start_s"], span["end_s"] - _BEFORE_BREAK_S),
+                    "end_s": span["end_s"] + _AFTER_BREAK_S,
+                }
+                for span in spans
+            ]
+        counts = [m["value"] for m in page.metrics if _is_count_of_agent(m, "interruptions")]
+        helped = 0 if row["observations"] else int(sum(counts))
+        return Finding(_STORY, name, row, _places(page, spans), cooperative=helped)
+    if name == "answered_rate":
+        places = _places(page, page.opportunities)
+        return Finding(_kind_of(row), name, row, places, corrected(page))
+    return Finding(_kind_of(row), name, row, _places(page, row["evidence"]))
 
 
-def _asked_round(visit: Visit, reader: Reader) -> Round:
-    """The calibration of the address. Raises RefusedError (404) for one that is not for them."""
-    for row in _stored_rounds(visit):
-        if str(row["calibration_id"]) == visit.asked("id"):
-            found = _round(visit, reader, row)
-            if _may_see(visit, found):
-                return found
-    raise RefusedError(404, _NO_SUCH_ROUND)
+def _is_count_of_agent(row: Row, name: str) -> bool:
+    return bool(row["name"] == name and row["role"] == "agent" and row["value"] is not None)
 
 
-def _may_see(visit: Visit, found: Round) -> bool:
-    return visit.user.may(Right.LEAD) or visit.user.name in found.people
+def _places(page: CallPage, spans: Sequence[Row | None]) -> tuple[Place, ...]:
+    return tuple(_place(page, span) for span in spans[:_MOST_PLACES] if span is not None)
 
 
-def _round(visit: Visit, reader: Reader, row: Row) -> Round:
-    store = visit.site.store
-    query = sa.select(assignments).where(assignments.c.calibration_id == row["calibration_id"])
-    asked = store.read(query.order_by(assignments.c.assignment_id))
-    calls = reader.calls([each["landing_key"] for each in asked])
-    there = dict.fromkeys(each["landing_key"] for each in asked if each["landing_key"] in calls)
-    done = ((a["landing_key"], a["user_name"]) for a in asked if a["done_at"] is not None)
-    return Round(
-        row | store.opened(row, "title"),
-        in_languages_of(
-            parse_form(row["form"], row["form_text"]),
-            known_forms(visit.site.warehouse.path),
-        ),
-        [calls[key] for key in there],
-        sorted({each["user_name"] for each in asked}),
-        frozenset(done),
-    )
+def _kind_of(row: Row) -> str:
+    if row["name"] in YES_OR_NO:
+        return "yes_or_no"
+    if row["unit"] == "count":
+        return "count"
+    has_counts = row["numerator"] is not None and row["denominator"]
+    return "rate" if row["unit"] == "share" and has_counts else "value"
 
 
-def _scored_in(visit: Visit, found: Round) -> dict[tuple[str, str], Evaluation]:
-    """Final evaluations of a round, by call and person."""
-    number = found.row["calibration_id"]
-    keys = [call["landing_key"] for call in found.calls]
-    return {
-        (each.latest["landing_key"], each.versions[-1]["user_name"]): each
-        for each in evaluations_of(visit, keys)
-        if each.latest["calibration_id"] == number and not each.final["is_draft"]
-    }
+def _place(page: CallPage, span: Row) -> Place:
+    """Seconds with their words: those of the span itself, else of the find that begins there."""
+    rows = [span, *page.moments, *page.opportunities]
+    here = (row for row in rows if abs(row["start_s"] - span["start_s"]) < 0.05)
+    text = next((str(row["text"]) for row in here if row.get("text")), None)
+    if text is not None and len(text) > _LONGEST_QUOTE:
+        text = f"{text[:_LONGEST_QUOTE].rsplit(' ', 1)[0]} …"
+    start_s, end_s = float(span["start_s"]), float(span["end_s"])
+    if "answered" in span:
+        m = moment_of(span, page.turns)
+        heard = m.heard_from_s, m.heard_to_s
+        return Place(start_s, end_s, text, *heard, m.turns, span, m.goes_on_to_s)
+    heard_to_s = max(min(end_s, start_s + _MOST_S) + LEAD_S, start_s + _LEAST_S)
+    turns = _around(page, start_s, heard_to_s - LEAD_S)
+    return Place(start_s, end_s, text, max(0.0, start_s - LEAD_S), heard_to_s, turns)
 
 
-def _alike(found: Round, scored: dict[tuple[str, str], Evaluation]) -> list[Alike]:
-    """The agreement on each question, all questions together first."""
-    rows, calls, of_question = [], [], []
-    for question in found.form.questions:
-        for call in found.calls:
-            said = [scored.get((call["landing_key"], person)) for person in found.people]
-            ratings = [_first_answer(each, question.id) for each in said]
-            if sum(rating is not None for rating in ratings) >= _FEWEST_PEOPLE:
-                rows.append(ratings)
-                calls.append(call["landing_key"])
-                of_question.append(question.id)
-    shown = [_agreement("", rows, calls)]
-    for question in found.form.questions:
-        own = [i for i, name in enumerate(of_question) if name == question.id]
-        shown.append(_agreement(question.text, [rows[i] for i in own], [calls[i] for i in own]))
-    return shown
+def _of_turns(turns: Sequence[Row]) -> Place:
+    """Whole turns as a place to hear, and to read."""
+    start_s, end_s = float(turns[0]["start_s"]), float(max(turn["end_s"] for turn in turns))
+    return Place(start_s, end_s, None, max(0.0, start_s - LEAD_S), end_s + LEAD_S, tuple(turns))
 
 
-def _first_answer(found: Evaluation | None, question: str) -> str | None:
-    """Return what a person said when blind: a version that a dispute brought is a lead's."""
-    return None if found is None else found.first_final["answers"].get(question) or None
+def _around(page: CallPage, start_s: float, end_s: float) -> tuple[Row, ...]:
+    """The turns of these seconds, the one before them, and the one that follows."""
+    here = [
+        at
+        for at, turn in enumerate(page.turns)
+        if turn["end_s"] > start_s and turn["start_s"] < end_s
+    ]
+    if not here:
+        return ()
+    first = max(0, here[0] - 1)
+    return tuple(page.turns[first : min(here[-1] + 2, first + _MOST_TURNS)])
 
 
-def _agreement(text: str, rows: Sequence[Sequence[str | None]], calls: Sequence[str]) -> Alike:
-    weights = np.ones(len(rows))
-    found = coefficient(share_alike, rows, weights, calls, _SEED)
-    # Drawing calls anew knows no doubt where all agree: the share of so few calls has one.
-    same = None if found is None else wilson(found.value * len(set(calls)), len(set(calls)))
-    ac1, alpha = (
-        coefficient(of, rows, weights, calls, _SEED) for of in (gwet_ac1, krippendorff_alpha)
-    )
-    return Alike(text, len(rows), same, ac1, alpha)
+def finds_of(page: CallPage) -> dict[int, list[Row]]:
+    """Return what rules found in each turn, each kind once."""
+    found: dict[int, dict[str, Row]] = {}
+    for row in page.moments:
+        if row["kind"] in FINDS and row["turn_index"] is not None:
+            found.setdefault(row["turn_index"], {}).setdefault(row["kind"], row)
+    return {turn: list(kinds.values()) for turn, kinds in found.items()}
