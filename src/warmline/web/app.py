@@ -1,4 +1,9 @@
-"""The application that serves a warehouse: its addresses, and what answers each of them."""
+"""The application that serves a warehouse: its addresses, and what answers each of them.
+
+Starlette serves the pages of `warmline serve` from one process; a page is HTML made here, and
+nothing is fetched from anywhere else. The warehouse is only read; what people add lies in SQLite
+beside it (`store`).
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
