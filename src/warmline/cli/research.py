@@ -100,7 +100,7 @@ def load(
     Loading a file again changes nothing; a later file corrects an earlier one. Outcomes are kept in
     the landing folder; one whose call is analyzed later is matched then.
     """
-    from warmline.pipeline import all_measures
+    from warmline.pipeline.stages import all_measures
     from warmline.warehouse.outcomes import load_outcomes
 
     chosen = settings_from(settings)
@@ -276,7 +276,7 @@ def plan(
     plan's digest, and tells what was done otherwise. Give the digest to somebody, or the file to a
     registry, before the outcomes are in.
     """
-    from warmline.pipeline import all_measures
+    from warmline.pipeline.stages import all_measures
     from warmline.research.provenance import freeze
     from warmline.research.sample import require_measures
 

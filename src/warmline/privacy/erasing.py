@@ -22,7 +22,7 @@ from warmline.database import open_for_reading
 from warmline.errors import ScheduleError, WarehouseError
 from warmline.files import LockedError, Places, erasing_note, exclusive, write_bytes_whole
 from warmline.landing import Erased, Selection
-from warmline.pipeline import all_measures
+from warmline.pipeline.stages import all_measures
 from warmline.query.calls import quotes_alone
 from warmline.reports.monitoring import refresh_reports
 from warmline.settings import RetentionSettings, Settings
