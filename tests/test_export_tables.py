@@ -22,15 +22,9 @@ from warmline.errors import QueryError
 from warmline.files import folder, safe_cell
 from warmline.query import export
 from warmline.query.export import Glossary, write_table
-from warmline.query.questions import (
-    COLUMN_COMMENTS,
-    QueryResult,
-    ask,
-    column_meanings,
-    meanings_among,
-    named_queries,
-)
+from warmline.query.questions import QueryResult, ask, column_meanings, named_queries
 from warmline.warehouse.publishing import publish
+from warmline.warehouse.tables import COLUMN_COMMENTS, meanings_among
 
 EVIL = "=cmd|' /C calc'!A1"
 ANSWER = QueryResult(

@@ -28,7 +28,7 @@ from support.warehouses import put, rich, rows
 from warmline.database import open_for_reading
 from warmline.encryption import Key, current_key, key_environment
 from warmline.errors import QueryError, WarehouseError
-from warmline.query import questions, server
+from warmline.query import questions
 from warmline.query.process import reading
 from warmline.query.questions import ask
 from warmline.warehouse.publishing import publish
@@ -167,7 +167,7 @@ def test_a_query_that_nothing_interrupts_is_killed(week: Path, sql: str) -> None
     with pytest.raises(QueryError, match=r"more than 0\.5 s and was stopped|more than 4 GB"):
         ask(week, sql, timeout_s=0.5)
     assert perf_counter() - begun < 50  # alone they take minutes, or 8 GB
-    server._server.end()  # with what it has forked counts as a child of this process
+    questions._server.end()  # with what it has forked counts as a child of this process
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < largest
 
 
@@ -222,7 +222,7 @@ def test_queries_share_nothing_but_what_was_imported(week: Path) -> None:
     asked = "SELECT uuid(), random()"
     first, second = (ask(week, asked).rows[0] for _ in range(2))
     assert not set(first) & set(second)  # a fork of one generator would give the same numbers
-    process = server._server._process
+    process = questions._server._process
     assert process is not None
     running = Path(f"/proc/{process.pid}")
     assert len([*(running / "task").iterdir()]) == 1  # a fork would lack other threads
@@ -240,8 +240,8 @@ def test_a_warehouse_is_found_from_the_folder_of_the_one_that_asks(
 
 def test_a_query_starts_another_server_where_one_has_ended(week: Path) -> None:
     ask(week, "SELECT 1")
-    for end in (lambda process: process.kill(), lambda _: server._server.end()):
-        end(server._server._process)
+    for end in (lambda process: process.kill(), lambda _: questions._server.end()):
+        end(questions._server._process)
         assert ask(week, "SELECT 2").rows == ((2,),)
 
 
@@ -251,7 +251,7 @@ def test_what_other_threads_ask_is_answered_when_one_is_interrupted(week: Path) 
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(ask, week, slow, None)
         sleep(0.3)
-        server._server._leave()
+        questions._server._leave()
         assert ask(week, "SELECT 1").rows == ((1,),)
         assert asked.result().rows[0][0] > 0
 
@@ -265,24 +265,24 @@ def test_a_time_of_another_zone_is_asked_for_as_utc(week: Path) -> None:
 def test_a_system_that_forks_no_process_starts_one_for_each_query(
     week: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_FORKS", False)
-    monkeypatch.setattr(server, "_server", None)
+    monkeypatch.setattr(questions, "_FORKS", False)
+    monkeypatch.setattr(questions, "_server", None)
     assert ask(week, "SELECT $a", {"a": 1}).rows == ((1,),)
 
 
 def test_a_fork_of_this_process_asks_a_server_of_its_own(week: Path) -> None:
     ask(week, "SELECT 1")
-    ours = server._server._process
-    assert ended(lambda: ask(week, "SELECT 1") and server._server.end()) == 0
-    assert ours is server._server._process and ours and ours.poll() is None
+    ours = questions._server._process
+    assert ended(lambda: ask(week, "SELECT 1") and questions._server.end()) == 0
+    assert ours is questions._server._process and ours and ours.poll() is None
 
 
 def test_nothing_is_left_when_the_one_that_asks_is_killed(week: Path, tmp_path: Path) -> None:
     def ask_and_die() -> None:
-        server.get_ready()
+        questions.get_ready()
         endless = "SELECT count(*) FROM range(1000000000) AS a, range(1000000000) AS b"
         Thread(target=ask, args=(week, endless), daemon=True).start()
-        process = server._server._process
+        process = questions._server._process
         assert process is not None
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         while not (forks := children.read_text()):

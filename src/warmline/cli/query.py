@@ -38,7 +38,6 @@ from warmline.cli.common import (
 )
 from warmline.errors import QueryError, shortened
 from warmline.files import Places, places_of, safe_cell
-from warmline.query import server
 from warmline.query.questions import (
     DEFAULT_LIMIT,
     DEFAULT_TIMEOUT_S,
@@ -47,6 +46,7 @@ from warmline.query.questions import (
     ask,
     ask_named,
     column_meanings,
+    get_ready,
     known_tables,
     named_queries,
     named_query,
@@ -109,7 +109,7 @@ def query(
         return
     if question is None:
         raise typer.BadParameter("give a SELECT or the name of a query; --list shows the names")
-    server.get_ready()
+    get_ready()
     question = as_typed(question)
     chosen = settings_from(settings)
     zone = zone_of(timezone, chosen)

@@ -32,6 +32,7 @@ from warmline.processes import (
     limit_memory_and_time,
 )
 from warmline.query.questions import (
+    EXIT_CODE,
     MEMORY_GB,
     Parameter,
     Query,
@@ -40,7 +41,6 @@ from warmline.query.questions import (
     too_large,
 )
 from warmline.query.search import SearchRequest, find_hits
-from warmline.query.server import EXIT_CODE
 from warmline.warehouse.landing_folder import show_landed_evaluations, show_landed_reviews
 from warmline.warehouse.tables import note_of_version
 

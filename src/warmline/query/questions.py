@@ -2,10 +2,12 @@
 
 Each query is answered by a process of its own (`query.process`), which can be killed at any time
 and is restricted by the operating system. It is forked from one that has already imported DuckDB,
-which takes longer than most answers. DuckDB is not even imported here, nor is pyarrow or pandas, so
-that `warmline query` starts at once.
+which takes longer than most answers; that one is started for the first query and kept for the next
+ones. DuckDB is not even imported here, nor is pyarrow or pandas, so that `warmline query` starts at
+once.
 """
 
+import atexit
 import difflib
 import json
 import os
@@ -13,9 +15,11 @@ import pickle
 import re
 import signal
 import socket
+import struct
 import subprocess
+import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -26,9 +30,7 @@ from typing import IO, Any
 from warmline import errors
 from warmline.encryption import key_environment
 from warmline.errors import QueryError, WarmlineError
-from warmline.files import folder
-from warmline.query import server
-from warmline.warehouse.tables import SqlFile, sql_files
+from warmline.warehouse.tables import COLUMN_COMMENTS, SqlFile, meanings_among, sql_files
 
 DEFAULT_LIMIT = 1000
 DEFAULT_TIMEOUT_S = 60.0
@@ -214,62 +216,10 @@ def require_possible(warehouse: Path, given: Mapping[str, str]) -> None:
             raise QueryError(f"no call has the {name} {wanted!r}{suggestion(wanted, known)}")
 
 
-#: What a description says of a column: at the beginning of a sentence, or of a part of one.
-_OWN_MEANING = r"(?:^|[.;:] )(?:\w+, )*{column}(?:, \w+)*: (.+?)(?:[;.] |\.?$)"
-#: What is told of columns: table or view, column, meaning.
-COLUMN_COMMENTS = """
-SELECT table_name, column_name, comment FROM duckdb_columns()
-WHERE NOT internal AND schema_name = 'main' AND comment IS NOT NULL
-"""
-
-
 def column_meanings(warehouse: Path, question: str, columns: Sequence[str]) -> dict[str, str]:
-    """Return what columns of an answer mean, as far as it is told. Raises as `ask`.
-
-    A named query may tell it in its description, or `warehouse/queries/columns.toml` of it; else a
-    column means what it does in a table or view that the question reads; else what that file says
-    of the name; else what it means wherever there is one of that name.
-    """
+    """Return what columns of an answer mean, as far as the warehouse tells. Raises as `ask`."""
     comments = ask(warehouse, COLUMN_COMMENTS, limit=100_000).rows
     return meanings_among(comments, question, columns)
-
-
-def meanings_among(
-    comments: Iterable[Sequence[Any]], question: str, columns: Sequence[str]
-) -> dict[str, str]:
-    """Return what columns mean as `column_meanings`, by the rows of `COLUMN_COMMENTS`."""
-    asked = named_queries().get(question)
-    said = asked.description if asked else ""
-    read = re.findall(
-        r"(?i)\b(?:FROM|JOIN)\s+\"?(?:facts\.)?(\w+)", asked.sql if asked else question
-    )
-    read = list(dict.fromkeys(read or [question]))
-    of_name, of_queries = _written_meanings() if asked else ({}, {})
-    of_query = of_queries.get(question, {})
-    tables: dict[str, dict[str, str]] = {}
-    for table, name, text in comments:
-        tables.setdefault(name, {})[table] = text
-    meanings = {}
-    for column in columns:
-        own = re.search(_OWN_MEANING.format(column=re.escape(column)), said)
-        told = tables.get(column, {})
-        near = [told[word] for word in read if word in told]  # the table that is named first
-        alike = [*told.values()] if len(set(told.values())) == 1 else []
-        found = [own[1] if own else None, of_query.get(column), *near, of_name.get(column), *alike]
-        if meaning := next(filter(None, found), None):
-            meanings[column] = meaning
-    return meanings
-
-
-@cache
-def _written_meanings() -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Return what is written of columns, by name, and for single queries."""
-    import tomllib
-
-    path = folder("warehouse") / "queries" / "columns.toml"
-    told = tomllib.loads(path.read_text(encoding="utf-8"))
-    of_name = {name: text for name, text in told.items() if isinstance(text, str)}
-    return of_name, {name: texts for name, texts in told.items() if name not in of_name}
 
 
 def too_large() -> str:
@@ -291,7 +241,7 @@ def answered_apart(
     `asked` is what `query_process` is told. Raises as `ask`.
     """
     with _process(asked) as (process, sent):
-        with _killed_after(process, server.STARTUP_S) as late:
+        with _killed_after(process, _STARTUP_S) as late:
             kind, value = _received(process, sent, late, timeout_s)
         columns: tuple[list[str], list[str]] = ([], [])
         rows: list[tuple[Any, ...]] = []
@@ -307,13 +257,13 @@ def answered_apart(
 
 
 @contextmanager
-def _process(asked: Mapping[str, Any]) -> Iterator[tuple["server.Process", "_Sent"]]:
+def _process(asked: Mapping[str, Any]) -> Iterator[tuple["Process", "_Sent"]]:
     """A process that answers what is asked, and what it sends; it is gone after the block."""
     here = {"environment": key_environment(os.environ), "folder": _current_folder()}
     answer, question = socket.socketpair()
     with answer, answer.makefile("rb") as sent:
         with question:
-            started = server.process_for(question)
+            started = _process_for(question)
         with started as process:
             try:
                 with suppress(ConnectionError):  # why it has ended is found out by reading
@@ -333,7 +283,7 @@ def _current_folder() -> str:
 
 
 @contextmanager
-def _killed_after(process: server.Process, timeout_s: float) -> Iterator[threading.Event]:
+def _killed_after(process: "Process", timeout_s: float) -> Iterator[threading.Event]:
     """Kill the process when the block takes too long; the event tells that this happened."""
     late = threading.Event()
 
@@ -352,7 +302,7 @@ def _killed_after(process: server.Process, timeout_s: float) -> Iterator[threadi
 
 
 def _received(
-    process: server.Process, sent: "_Sent", late: threading.Event, timeout_s: float
+    process: "Process", sent: "_Sent", late: threading.Event, timeout_s: float
 ) -> tuple[str, Any]:
     """Return the next message of the process. Raises the error that it reports."""
     try:
@@ -373,7 +323,7 @@ def _received(
     return kind, value
 
 
-def _ended(process: server.Process) -> int:
+def _ended(process: "Process") -> int:
     """Return the exit code of a process that sends nothing any more."""
     try:
         return process.wait(_GOODBYE_S)
@@ -437,19 +387,177 @@ def literal(name: str, value: Any) -> str:
 
 @cache
 def _parsed(file: SqlFile) -> NamedQuery:
-    lines = file.header.splitlines()
-    description = " ".join(line for line in lines if not line.startswith("$"))
     parameters = []
-    for line in lines:
+    for line in file.header.splitlines():
         if line.startswith("$"):
             found = _PARAMETER.fullmatch(line)
             if not found:
                 raise QueryError(f"{file.name}.sql: cannot read the parameter line {line!r}")
             parameters.append(Parameter(**found.groupdict()))
-    return NamedQuery(file.name, description, tuple(parameters), file.text)
+    return NamedQuery(file.name, file.description, tuple(parameters), file.text)
 
 
 def suggestion(word: str, candidates: list[str]) -> str:
     """Return `; did you mean ...?` with the nearest of the candidates, if one is near."""
     close = difflib.get_close_matches(word, candidates, n=1)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+# Start the processes of queries.
+
+
+#: Time to start a process and open a warehouse, on a busy machine.
+_STARTUP_S = 60.0
+#: How the exit code of a fork is told.
+EXIT_CODE = struct.Struct("i")
+# macOS has no descriptors of processes: there, each query starts a process from the beginning.
+_FORKS = sys.platform == "linux"
+# Its modules are where ours are; anything else Python would run at startup is left out.
+_START = "import sys; sys.path[:] = {path!r}; from warmline.query.process import {call}"
+_ENVIRONMENT = ("LD_LIBRARY_PATH", "LANG", "LC_ALL", "LC_CTYPE")
+
+
+def _start(call: str, connection: socket.socket) -> "subprocess.Popen[bytes]":
+    """Start a process that calls this function of `query.process`."""
+    here = str(Path(__file__).resolve().parents[1])
+    path = [here, *(place for place in sys.path if place)]
+    start = _START.format(path=path, call=f"{call}; {call}({os.getpid()})")
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", start],
+        stdin=connection.fileno(),
+        stdout=connection.fileno(),
+        stderr=subprocess.DEVNULL,  # native code has its own messages for running out of memory
+        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+    )
+
+
+class _Fork:
+    """A fork of the server, used as the process that it is, though it is no child of this one."""
+
+    def __init__(self, process: int, ended: socket.socket) -> None:
+        self._process = process
+        self._ended = ended
+        self._code: int | None = None
+
+    def __enter__(self) -> "_Fork":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wait()
+        self._ended.close()
+        os.close(self._process)
+
+    def kill(self) -> None:
+        """Kill it, if it has not ended."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._process, signal.SIGKILL)
+
+    def wait(self, timeout_s: float | None = None) -> int:
+        """Return its exit code, as Popen does. Raises TimeoutExpired."""
+        if self._code is None:
+            self._ended.settimeout(timeout_s)
+            try:
+                code = self._ended.recv(EXIT_CODE.size)
+            except TimeoutError as e:
+                raise subprocess.TimeoutExpired("query", timeout_s or 0) from e
+            # Nothing comes from a server that was killed, and its forks with it.
+            self._code = EXIT_CODE.unpack(code)[0] if code else -signal.SIGKILL
+        return self._code
+
+
+Process = _Fork | subprocess.Popen[bytes]
+
+
+class _Server:
+    """The process that forks for each query.
+
+    It is started for the first one, and ends with this process, or once nothing was asked for a
+    while; then the next query starts another. A fork of this process has a server of its own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._left: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        with self._lock:
+            if self._control is None:
+                self._restart()
+
+    def fork(self, question: socket.socket) -> _Fork:
+        """Return a fork that answers what it is asked over a socket. Raises QueryError."""
+        with self._lock:
+            try:
+                if self._control is not None:
+                    with suppress(OSError):  # it has ended
+                        return self._forked(self._control, question)
+                return self._forked(self._restart(), question)
+            except OSError as e:
+                raise QueryError(f"the process that answers queries does not start ({e})") from e
+            except BaseException:  # interrupted: what it has sent is for this query
+                self._leave()
+                raise
+
+    def end(self) -> None:
+        """End it, and what it has forked."""
+        self._leave()
+        for process in self._left:
+            process.kill()
+            process.wait()
+        self._left.clear()
+
+    def _leave(self) -> None:
+        """Ask it nothing more: it ends once the queries of other threads are answered."""
+        if self._process is not None and self._control is not None:
+            self._control.close()
+            self._left.append(self._process)
+        self._process = self._control = None
+        self._left = [process for process in self._left if process.poll() is None]
+
+    def _restart(self) -> socket.socket:
+        self._leave()
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._process = _start("serve", theirs)
+        self._control.settimeout(_STARTUP_S)
+        return self._control
+
+    def _forked(self, control: socket.socket, question: socket.socket) -> _Fork:
+        ended, ends = socket.socketpair()
+        with ends:
+            socket.send_fds(control, [b"?"], [question.fileno(), ends.fileno()])
+        told, fork, _, _ = socket.recv_fds(control, 1, 1)
+        if not fork:
+            ended.close()
+            if told:
+                raise QueryError("no process can be started for a query: too many run already")
+            raise ConnectionResetError("it ended at once")
+        return _Fork(fork[0], ended)
+
+
+_server = _Server()
+atexit.register(lambda: _server.end())
+_of_parents: list[_Server] = []  # kept: a process that is nobody's is reported when it is collected
+
+
+def _leave_to_parent() -> None:
+    global _server
+    _of_parents.append(_server)
+    _server = _Server()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
+
+
+def get_ready() -> None:
+    """Start now what the first query would wait for, beside whatever comes before it."""
+    if _FORKS:
+        _server.start()
+
+
+def _process_for(question: socket.socket) -> Process:
+    """Return a process that answers what it is asked over a socket. Raises QueryError."""
+    return _server.fork(question) if _FORKS else _start("main", question)

@@ -15,7 +15,7 @@ import hashlib
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -99,6 +99,11 @@ class SqlFile:
                 break
             lines.append(line.removeprefix("--").strip())
         return "\n".join(lines)
+
+    @property
+    def description(self) -> str:
+        """Return what the header says, without its lines about parameters."""
+        return " ".join(line for line in self.header.splitlines() if not line.startswith("$"))
 
     @property
     def is_of_calls(self) -> bool:
@@ -498,11 +503,62 @@ def _list_of_macros(macros: list[tuple[str, list[str], str | None]]) -> str:
 
 
 def _list_of_files(title: str, kind: str) -> str:
-    lines = []
-    for file in sql_files(kind):
-        said = " ".join(line for line in file.header.splitlines() if not line.startswith("$"))
-        lines.append(f"- `{file.name}`: {said}")
+    lines = [f"- `{file.name}`: {file.description}" for file in sql_files(kind)]
     return "\n".join([f"## {title}", "", *lines, ""])
+
+
+# What the columns of an answer mean.
+
+#: What a description says of a column: at the beginning of a sentence, or of a part of one.
+_OWN_MEANING = r"(?:^|[.;:] )(?:\w+, )*{column}(?:, \w+)*: (.+?)(?:[;.] |\.?$)"
+#: What is told of columns: table or view, column, meaning.
+COLUMN_COMMENTS = """
+SELECT table_name, column_name, comment FROM duckdb_columns()
+WHERE NOT internal AND schema_name = 'main' AND comment IS NOT NULL
+"""
+
+
+def meanings_among(
+    comments: Iterable[Sequence[Any]], question: str, columns: Sequence[str]
+) -> dict[str, str]:
+    """Return what columns of an answer mean, as far as it is told in `COLUMN_COMMENTS`, its rows.
+
+    A named query may tell it in its description, or `warehouse/queries/columns.toml` of it; else a
+    column means what it does in a table or view that the question reads; else what that file says
+    of the name; else what it means wherever there is one of that name.
+    """
+    asked = next((file for file in sql_files("queries") if file.name == question), None)
+    said = asked.description if asked else ""
+    read = re.findall(
+        r"(?i)\b(?:FROM|JOIN)\s+\"?(?:facts\.)?(\w+)", asked.text if asked else question
+    )
+    read = list(dict.fromkeys(read or [question]))
+    of_name, of_queries = _written_meanings() if asked else ({}, {})
+    of_query = of_queries.get(question, {})
+    tables: dict[str, dict[str, str]] = {}
+    for table, name, text in comments:
+        tables.setdefault(name, {})[table] = text
+    meanings = {}
+    for column in columns:
+        own = re.search(_OWN_MEANING.format(column=re.escape(column)), said)
+        told = tables.get(column, {})
+        near = [told[word] for word in read if word in told]  # the table that is named first
+        alike = [*told.values()] if len(set(told.values())) == 1 else []
+        found = [own[1] if own else None, of_query.get(column), *near, of_name.get(column), *alike]
+        if meaning := next(filter(None, found), None):
+            meanings[column] = meaning
+    return meanings
+
+
+@cache
+def _written_meanings() -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Return what is written of columns, by name, and for single queries."""
+    import tomllib
+
+    path = folder("warehouse") / "queries" / "columns.toml"
+    told = tomllib.loads(path.read_text(encoding="utf-8"))
+    of_name = {name: text for name, text in told.items() if isinstance(text, str)}
+    return of_name, {name: texts for name, texts in told.items() if name not in of_name}
 
 
 if __name__ == "__main__":
