@@ -5,6 +5,9 @@
 many lie loose at the top, and the longest chain of imports. With `--svg` it draws the parts of the
 package in layers: each imports from those above it. Lines stand for what modules import when they
 are imported themselves; one that follows from others is left out.
+
+Migrations are counted by themselves: Alembic runs them by number, no module imports them, and they
+stay as they are for as long as somebody has a database from before.
 """
 
 import argparse
@@ -20,12 +23,17 @@ _WIDTH, _ROW, _BOX = 920, 64, 108
 
 
 def modules_of(source: Path) -> dict[str, Path]:
-    """Return every module of a package by its dotted name."""
+    """Return every module of a package by its dotted name; migrations are none."""
     found = {}
-    for path in sorted(source.rglob("*.py")):
+    for path in sorted(set(source.rglob("*.py")) - set(migrations_of(source))):
         parts = path.relative_to(source.parent).with_suffix("").parts
         found[".".join(parts).removesuffix(".__init__")] = path
     return found
+
+
+def migrations_of(source: Path) -> list[Path]:
+    """Return the files of a package that only Alembic runs."""
+    return sorted(source.rglob("migrations/**/*.py"))
 
 
 def imports_of(path: Path, modules: Mapping[str, Path], *, at_once: bool = False) -> Iterator[str]:
@@ -83,8 +91,8 @@ def layers_of(graph: Mapping[str, set[str]]) -> list[list[str]]:
     return layers
 
 
-def drawing(graph: Mapping[str, set[str]], sizes: Mapping[str, int]) -> str:
-    """Return an SVG of the parts of the package in their layers."""
+def drawing(graph: Mapping[str, set[str]], sizes: Mapping[str, int], caption: str) -> str:
+    """Return an SVG of the parts of the package in their layers, with a line below them."""
     layers = layers_of(graph)
     at = {}
     for y, layer in enumerate(layers):
@@ -101,7 +109,7 @@ def drawing(graph: Mapping[str, set[str]], sizes: Mapping[str, int]) -> str:
     counts: dict[str, int] = defaultdict(int)
     for module in graph:
         counts[package_of(module)] += 1
-    height = 40 + len(layers) * _ROW
+    height = 60 + len(layers) * _ROW
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
         'font-family="sans-serif" font-size="12">',
@@ -124,6 +132,10 @@ def drawing(graph: Mapping[str, set[str]], sizes: Mapping[str, int]) -> str:
             f'<text x="{x:.0f}" y="{y + 11:.0f}" text-anchor="middle" font-size="9" '
             f'fill="#46607c">{said}</text>',
         ]
+    lines.append(
+        f'<text x="{_WIDTH / 2:.0f}" y="{height - 12}" text-anchor="middle" fill="#46607c">'
+        f"{html.escape(caption)}</text>"
+    )
     return "\n".join([*lines, "</svg>", ""])
 
 
@@ -161,8 +173,10 @@ def main() -> None:
     lines = {name: len(path.read_text("utf-8").splitlines()) for name, path in modules.items()}
     loose = [name for name in modules if name.count(".") == 1 and modules[name].stem != "__init__"]
     chain = longest_chain(graph)
-    print(f"modules: {len(modules)}")  # noqa: T201
-    print(f"lines, mean: {statistics.mean(lines.values()):.0f}")  # noqa: T201
+    migrations = len(migrations_of(given.source))
+    mean = f"{statistics.mean(lines.values()):.0f}"
+    print(f"modules: {len(modules)}, without {migrations} migrations")  # noqa: T201
+    print(f"lines, mean: {mean}")  # noqa: T201
     print(f"under 60 lines: {sum(count < 60 for count in lines.values())}")  # noqa: T201
     print(f"imported by one other only: {sum(len(x) == 1 for x in importers.values())}")  # noqa: T201
     print(f"loose at the top: {len(loose)}")  # noqa: T201
@@ -174,7 +188,11 @@ def main() -> None:
             for name, path in modules.items()
             if package_of(name) not in ("", "__main__", "preloaded")
         }
-        given.svg.write_text(drawing(at_once, sizes), encoding="utf-8")
+        caption = (
+            f"{len(modules)} modules of {mean} lines on average; {migrations} files that migrate "
+            "the database of the pages are not counted"
+        )
+        given.svg.write_text(drawing(at_once, sizes, caption), encoding="utf-8")
 
 
 if __name__ == "__main__":
