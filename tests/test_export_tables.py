@@ -139,7 +139,7 @@ def test_the_command_explains_its_columns_and_says_what_it_replaces(
     assert sheet.count("<comment ") == len(columns), "a note for each heading"
     again = shell(warehouse, *asked)
     assert again.stdout == f"{to}\n"
-    assert "replaced the file that was there" in again.stderr.replace("\n", " ")
+    assert again.stderr == f"{to}: replaced the file that was there\n"
 
 
 def test_columns_mean_what_the_question_says_of_them(warehouse: Path) -> None:

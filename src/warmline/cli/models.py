@@ -200,7 +200,9 @@ def _print_verdicts(reports: tuple[FileReport, ...], folder: Path) -> None:
     if bad:
         messages().print(f"run `warmline models pull {' '.join(bad)}`", soft_wrap=True)
     if not reports:
-        messages().print(f"no model is stored in {folder}; run `warmline models pull`")
+        messages().print(
+            f"no model is stored in {folder}; run `warmline models pull`", soft_wrap=True
+        )
 
 
 def _listed(report: ModelReport) -> dict[str, Any]:

@@ -454,7 +454,8 @@ def _write_table(
     was_there = to.is_file()
     typer.echo(write_table(shown, to, format_.value, glossary))
     if was_there:
-        messages().print(f"{to}: replaced the file that was there", style="dim", markup=False)
+        said = f"{to}: replaced the file that was there"
+        messages().print(said, style="dim", markup=False, soft_wrap=True)
     if answer.truncated:
         messages().print(f"only the first {limit} rows; --limit writes more", style="yellow")
 

@@ -237,7 +237,8 @@ def _land_evaluations(site: "Site") -> None:
     try:
         land_evaluations(site)
     except WarmlineError as e:
-        messages().print(f"note: evaluations are not in the warehouse: {e}", markup=False)
+        note = f"note: evaluations are not in the warehouse: {e}"
+        messages().print(note, markup=False, soft_wrap=True)
 
 
 def _is_loopback(host: str) -> bool:
