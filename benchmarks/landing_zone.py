@@ -33,7 +33,7 @@ from warmline.analysis import (
 from warmline.errors import Status
 from warmline.files import folder
 from warmline.landing import rows, store
-from warmline.pipeline import STAGES
+from warmline.pipeline.stages import STAGES
 from warmline.prosody import DEFINITIONS as PROSODY
 from warmline.settings import Settings
 from warmline.turns import converse

@@ -44,7 +44,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
 PUBLISH = """
 import json, sys, time
 from pathlib import Path
-from warmline.pipeline import all_measures
+from warmline.pipeline.stages import all_measures
 from warmline.warehouse import publishing
 
 seconds = {}

@@ -34,7 +34,7 @@ from multiplying import multiply
 from playwright.sync_api import Page, sync_playwright
 
 from warmline import landing
-from warmline.pipeline import all_measures
+from warmline.pipeline.stages import all_measures
 from warmline.recordings.sound import decode, level_peaks
 from warmline.settings import RecordingSettings
 from warmline.values import Recording

@@ -34,7 +34,9 @@ from night_runners import open_runner, quietly_interrupted
 from warmline.encryption import look_for_key
 from warmline.errors import SettingsError, WarehouseError, WarmlineError, one_line
 from warmline.files import UnfinishedErasureError
-from warmline.pipeline import Plan, PlannedCall, Redo, RunConfig, RunSummary, with_later
+from warmline.pipeline.calls import RunConfig, RunSummary
+from warmline.pipeline.plan import Plan, PlannedCall, Redo
+from warmline.pipeline.stages import with_later
 from warmline.privacy.erasing import finish_erasing, forget_runs, prefect_home
 from warmline.processes import end_with, plain_interrupts
 from warmline.recordings.remote import as_source

@@ -12,7 +12,8 @@ from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import task_run
 
-from warmline.pipeline import Outcome, PlannedCall
+from warmline.pipeline.calls import Outcome
+from warmline.pipeline.plan import PlannedCall
 
 #: Analyzes a call, wherever it is sent.
 Analyzer = Callable[[PlannedCall], Outcome]

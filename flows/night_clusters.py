@@ -14,7 +14,7 @@ from prefect.task_runners import TaskRunner
 
 import night_calls
 from warmline.errors import SettingsError
-from warmline.pipeline import ClusterWorker
+from warmline.pipeline.workers import ClusterWorker
 
 # Before Ray is imported: it reports to nobody.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")

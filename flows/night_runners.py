@@ -14,15 +14,9 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 import night_calls
 from night_calls import Analyzer
 from night_clusters import Cluster, open_cluster
-from warmline.pipeline import (
-    ClusterWorker,
-    Outcome,
-    PlannedCall,
-    RunConfig,
-    Workers,
-    have_sound,
-    note_lost,
-)
+from warmline.pipeline.calls import Outcome, RunConfig
+from warmline.pipeline.plan import PlannedCall
+from warmline.pipeline.workers import ClusterWorker, Workers, have_sound, note_lost
 from warmline.run import Runner
 
 _LOGGERS = ("prefect.flow_runs", "prefect.task_runs")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from warmline.analysis import MetricDefinition
-from warmline.pipeline import STAGES
+from warmline.pipeline.stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "metrics.md"

@@ -113,8 +113,8 @@ def test_the_command_writes_the_copy(tmp_path: Path, heard: CallAnalysis) -> Non
 @pytest.mark.slow
 def test_whisper_hears_no_digit_of_the_card_in_the_copy(tmp_path: Path, engines: Engines) -> None:
     """Said by flite, analyzed with everything on, bleeped, and heard again."""
-    from warmline.pipeline import CacheKeys
     from warmline.pipeline.analyze import analyze_recording
+    from warmline.pipeline.stages import CacheKeys
     from warmline.settings import Settings, with_overrides
     from warmline.simulate.sounds import RATE_HZ as SAID_HZ
     from warmline.simulate.sounds import VOICES, speak

@@ -126,7 +126,8 @@ def test_the_page_names_commands_settings_and_metrics_that_there_are():
 def test_every_metric_on_the_page_is_one_and_every_one_is_on_the_page(tmp_path):
     pytest.importorskip("prometheus_client")
     from warmline import landing
-    from warmline.pipeline import Plan, RunSummary
+    from warmline.pipeline.calls import RunSummary
+    from warmline.pipeline.plan import Plan
     from warmline.reports.monitoring import as_metrics, note_end
     from warmline.reports.report import RunFacts
     from warmline.warehouse.publishing import publish

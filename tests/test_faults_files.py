@@ -40,7 +40,7 @@ from warmline.landing import LandingError
 from warmline.models import ModelStore
 from warmline.models.catalogue import EMBEDDING
 from warmline.models.engines import Engines
-from warmline.pipeline import Workers
+from warmline.pipeline.workers import Workers
 from warmline.query.questions import ask
 from warmline.recordings.sound import decode
 from warmline.settings import PlaceSettings, RecordingSettings

@@ -23,7 +23,8 @@ from warmline import landing
 from warmline.cli import app
 from warmline.landing import Selection, erasures, rewriting
 from warmline.landing.store import key_of, uncompacted_file
-from warmline.pipeline import CacheKeys, all_measures, make_plan
+from warmline.pipeline.plan import make_plan
+from warmline.pipeline.stages import CacheKeys, all_measures
 from warmline.settings import Settings
 from warmline.warehouse import publishing
 from warmline.warehouse.outcomes import load_outcomes

@@ -26,7 +26,8 @@ from warmline.cli import app
 from warmline.errors import Status, WarehouseError
 from warmline.files import Places
 from warmline.landing import Selection
-from warmline.pipeline import Outcome, Plan, RunSummary
+from warmline.pipeline.calls import Outcome, RunSummary
+from warmline.pipeline.plan import Plan
 from warmline.privacy.erasing import erase_calls
 from warmline.reports.monitoring import (
     as_metrics,

@@ -21,8 +21,9 @@ from warmline.analysis import CallAnalysis, Quote, TurnFeelings
 from warmline.cli import app
 from warmline.landing import erasures
 from warmline.landing.erasures import Erasure
-from warmline.pipeline import CacheKeys, Plan, RunSummary, all_measures, make_plan
-from warmline.pipeline.calls import _previous
+from warmline.pipeline.calls import RunSummary, _previous
+from warmline.pipeline.plan import Plan, make_plan
+from warmline.pipeline.stages import CacheKeys, all_measures
 from warmline.privacy.erasing import without_words
 from warmline.reports.report import NightReport, RunFacts, as_markdown
 from warmline.settings import RetentionSettings, Settings

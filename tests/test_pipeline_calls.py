@@ -17,8 +17,8 @@ from warmline.cli import app
 from warmline.cli.common import ExitCode
 from warmline.errors import Status
 from warmline.models.engines import Engines
-from warmline.pipeline import CacheKeys, all_measures, analyze_recording
-from warmline.pipeline.analyze import CallInput, analyze_recordings
+from warmline.pipeline.analyze import CallInput, analyze_recording, analyze_recordings
+from warmline.pipeline.stages import CacheKeys, all_measures
 from warmline.query.questions import ask
 from warmline.recordings.sound import SAMPLE_RATE_HZ, decode, level_peaks
 from warmline.values import RoleName, SpeakerSource

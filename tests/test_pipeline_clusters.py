@@ -11,7 +11,8 @@ from support import factories
 from support.workers import cache_keys, landed, planned
 from warmline import landing
 from warmline.errors import Status, WarmlineError
-from warmline.pipeline import ClusterWorker, RunConfig, note_lost
+from warmline.pipeline.calls import RunConfig
+from warmline.pipeline.workers import ClusterWorker, note_lost
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -13,8 +13,8 @@ from support.plans import cache_keys, land, pending, plan
 from warmline import landing
 from warmline.errors import Status
 from warmline.models.engines import Engines
-from warmline.pipeline import Redo, land_duplicates
 from warmline.pipeline.analyze import CallInput, analyze_recordings
+from warmline.pipeline.plan import Redo, land_duplicates
 from warmline.recordings import identify
 from warmline.recordings.metadata import read_metadata, read_table
 from warmline.settings import Settings

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support import plans
 from warmline.errors import SettingsError
 from warmline.models.catalogue import SENTENCES
-from warmline.pipeline import STAGES, CacheKeys, all_measures, with_later
+from warmline.pipeline.stages import STAGES, CacheKeys, all_measures, with_later
 from warmline.settings import Settings, with_overrides
 from warmline.values import CallMetadata
 

@@ -22,15 +22,10 @@ from warmline.errors import ModelError, Status
 from warmline.landing import LandingError
 from warmline.models import ModelStore
 from warmline.models.engines import Engines
-from warmline.pipeline import (
-    Outcome,
-    Plan,
-    RunConfig,
-    RunSummary,
-    Workers,
-    analyze_recording,
-    have_sound,
-)
+from warmline.pipeline.analyze import analyze_recording
+from warmline.pipeline.calls import Outcome, RunConfig, RunSummary
+from warmline.pipeline.plan import Plan
+from warmline.pipeline.workers import Workers, have_sound
 from warmline.processes import give_memory_back, threads_each
 
 
@@ -116,7 +111,8 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from support.workers import cache_keys, planned
-from warmline.pipeline import RunConfig, Workers
+from warmline.pipeline.calls import RunConfig
+from warmline.pipeline.workers import Workers
 folder = Path(sys.argv[1])
 with Workers(RunConfig(cache_keys(folder), str(folder / "landing")), 1) as workers:
     future = workers.start(planned(folder / "endless.wav"))
@@ -267,7 +263,8 @@ REFUSED = """
 import sys
 from pathlib import Path
 from support.workers import cache_keys, is_imported, planned
-from warmline.pipeline import RunConfig, Workers, have_sound
+from warmline.pipeline.calls import RunConfig
+from warmline.pipeline.workers import Workers, have_sound
 folder = Path(sys.argv[1])
 calls = [planned(folder / "empty.wav")]
 config = RunConfig(cache_keys(folder), str(folder / "landing"))

@@ -15,7 +15,7 @@ from warmline import landing
 from warmline.cli import app
 from warmline.encryption import new_key_file, read_key_file
 from warmline.errors import EncryptionError
-from warmline.pipeline import CacheKeys
+from warmline.pipeline.stages import CacheKeys
 from warmline.recordings.metadata import pseudonym, read_metadata, read_table
 from warmline.reports.monitoring import read_night
 from warmline.reports.report import as_markdown

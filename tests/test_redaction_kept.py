@@ -17,7 +17,8 @@ from support.samples import cut, settings
 from warmline import landing, words
 from warmline.landing.store import key_of
 from warmline.models.engines import Engines
-from warmline.pipeline import CacheKeys, all_measures, analyze_recording
+from warmline.pipeline.analyze import analyze_recording
+from warmline.pipeline.stages import CacheKeys, all_measures
 from warmline.query.questions import ask_named
 from warmline.redaction import kinds, redact
 from warmline.settings import RedactionSettings, TurnSettings

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from support.redacting import as_turns, said_in_turns
 from warmline.errors import SettingsError
 from warmline.phrases import placeholder
-from warmline.pipeline import CacheKeys
+from warmline.pipeline.stages import CacheKeys
 from warmline.redaction import kinds, redact
 from warmline.redaction.book import book
 from warmline.redaction.heard import said_by_all

@@ -22,14 +22,10 @@ from warmline import landing
 from warmline.analysis import base_analysis, dated_after
 from warmline.cli import app
 from warmline.errors import Status, fault_code
-from warmline.pipeline import (
-    Outcome,
-    PlannedCall,
-    RunConfig,
-    Workers,
-    calls,
-)
-from warmline.pipeline.workers import Batch
+from warmline.pipeline import calls
+from warmline.pipeline.calls import Outcome, RunConfig
+from warmline.pipeline.plan import PlannedCall
+from warmline.pipeline.workers import Batch, Workers
 from warmline.processes import no_progress
 from warmline.run import failed_calls, put_back
 from warmline.values import CallMetadata

@@ -16,7 +16,7 @@ from warmline import landing
 from warmline.cli import app
 from warmline.files import Places
 from warmline.landing.feedback import write_evaluation
-from warmline.pipeline import all_measures
+from warmline.pipeline.stages import all_measures
 from warmline.privacy.subject_access import collect
 from warmline.query.reviews import Judgement, Verdict, review_cue
 from warmline.reports.report import in_markdown

@@ -11,7 +11,8 @@ from warmline.errors import DataError
 from warmline.floor import measure
 from warmline.landing import known, read_landed, write
 from warmline.models.engines import Engines
-from warmline.pipeline import CacheKeys, analyze_recording
+from warmline.pipeline.analyze import analyze_recording
+from warmline.pipeline.stages import CacheKeys
 from warmline.recordings import identify
 from warmline.recordings.sound import decode
 from warmline.settings import Settings

@@ -21,20 +21,10 @@ from warmline.analysis import dated_after
 from warmline.errors import WarmlineError
 from warmline.files import LockedError, Places
 from warmline.landing import Compaction, Landed, LandingError
-from warmline.pipeline import (
-    CacheKeys,
-    Outcome,
-    Plan,
-    PlannedCall,
-    Redo,
-    RunConfig,
-    RunSummary,
-    Workers,
-    all_measures,
-    have_sound,
-    land_duplicates,
-    make_plan,
-)
+from warmline.pipeline.calls import Outcome, RunConfig, RunSummary
+from warmline.pipeline.plan import Plan, PlannedCall, Redo, land_duplicates, make_plan
+from warmline.pipeline.stages import CacheKeys, all_measures
+from warmline.pipeline.workers import Workers, have_sound
 from warmline.privacy.erasing import Retained, apply_retention
 from warmline.processes import plain_interrupts
 from warmline.recordings.metadata import read_table

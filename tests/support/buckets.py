@@ -15,8 +15,9 @@ from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 
 from support.plans import MODELS
-from warmline.pipeline import CacheKeys, Outcome, Plan, RunConfig, land_duplicates, make_plan
-from warmline.pipeline.calls import analyze_calls
+from warmline.pipeline.calls import Outcome, RunConfig, analyze_calls
+from warmline.pipeline.plan import Plan, land_duplicates, make_plan
+from warmline.pipeline.stages import CacheKeys
 from warmline.processes import no_progress
 from warmline.settings import Settings, with_overrides
 

@@ -35,7 +35,7 @@ from warmline.cli import COMMANDS
 #: listens is imported by a server of its own (`listening.py`).
 IMPORTED = (
     *(f"warmline.cli.{listed.home.partition(':')[0]}" for listed in COMMANDS.values()),
-    *("warmline.pipeline", "warmline.run", "warmline.privacy.erasing"),
+    *("warmline.pipeline.workers", "warmline.run", "warmline.privacy.erasing"),
     *("warmline.warehouse.outcomes", "warmline.warehouse.publishing"),
     "warmline.reports.monitoring",
     *("warmline.query.export", "warmline.query.search", "warmline.privacy.subject_access"),

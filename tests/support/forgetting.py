@@ -14,7 +14,7 @@ from support.warehouses import read_rows
 from warmline import landing
 from warmline.cli import app
 from warmline.landing.feedback import write_evaluation
-from warmline.pipeline import all_measures
+from warmline.pipeline.stages import all_measures
 from warmline.query.reviews import Judgement, Verdict, review_cue
 from warmline.warehouse.outcomes import load_outcomes
 from warmline.warehouse.publishing import publish

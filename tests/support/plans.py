@@ -7,7 +7,8 @@ from support import factories
 from warmline import landing
 from warmline.errors import Status
 from warmline.models.catalogue import EMBEDDING, MANY_LANGUAGES, SEGMENTATION, SENTENCES
-from warmline.pipeline import CacheKeys, Plan, Redo, make_plan
+from warmline.pipeline.plan import Plan, Redo, make_plan
+from warmline.pipeline.stages import CacheKeys
 from warmline.recordings import identify
 from warmline.recordings.metadata import read_metadata
 from warmline.settings import Settings, with_overrides

@@ -18,17 +18,10 @@ from support import factories
 from support.plans import MODELS
 from warmline import landing
 from warmline.errors import Status
-from warmline.pipeline import (
-    CacheKeys,
-    Outcome,
-    Plan,
-    PlannedCall,
-    RunConfig,
-    Workers,
-    land_duplicates,
-    make_plan,
-)
-from warmline.pipeline.calls import analyze_calls, land, outcome_of
+from warmline.pipeline.calls import Outcome, RunConfig, analyze_calls, land, outcome_of
+from warmline.pipeline.plan import Plan, PlannedCall, land_duplicates, make_plan
+from warmline.pipeline.stages import CacheKeys
+from warmline.pipeline.workers import Workers
 from warmline.processes import no_progress
 from warmline.query.questions import ask
 from warmline.recordings.metadata import read_metadata

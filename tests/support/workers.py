@@ -6,7 +6,9 @@ from pathlib import Path
 
 from support.plans import MODELS
 from warmline import landing
-from warmline.pipeline import CacheKeys, PlannedCall, RunConfig
+from warmline.pipeline.calls import RunConfig
+from warmline.pipeline.plan import PlannedCall
+from warmline.pipeline.stages import CacheKeys
 from warmline.recordings import unread_recording
 from warmline.settings import Settings, with_overrides
 

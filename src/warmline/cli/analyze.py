@@ -131,7 +131,8 @@ def analyze(
     if not places.landing.exists():  # then there is something to listen to, unless all is refused
         processes.begin()
     from warmline.cli.batch import exit_code, print_run, run_shown
-    from warmline.pipeline import Redo, with_later
+    from warmline.pipeline.plan import Redo
+    from warmline.pipeline.stages import with_later
     from warmline.run import RunRequest
 
     again = Redo(with_later(redo)) if redo else None

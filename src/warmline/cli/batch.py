@@ -17,7 +17,9 @@ from warmline.cli.common import ExitCode, counted, messages, output
 from warmline.database import open_for_reading
 from warmline.errors import Status
 from warmline.files import Places
-from warmline.pipeline import Outcome, Plan, PlannedCall, RunConfig, RunSummary, Workers, have_sound
+from warmline.pipeline.calls import Outcome, RunConfig, RunSummary
+from warmline.pipeline.plan import Plan, PlannedCall
+from warmline.pipeline.workers import Workers, have_sound
 from warmline.query.calls import clock
 from warmline.reports.report import left_for_later
 from warmline.run import (

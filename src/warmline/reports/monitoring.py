@@ -33,7 +33,7 @@ from warmline.reports.report import (
 from warmline.settings import NightSettings
 
 if TYPE_CHECKING:
-    from warmline.pipeline import RunSummary
+    from warmline.pipeline.calls import RunSummary
 
 _FAILED_SHOWN = 50
 _SLOWEST_SHOWN = 10

@@ -26,7 +26,7 @@ from warmline.errors import one_line
 from warmline.settings import NightSettings
 
 if TYPE_CHECKING:
-    from warmline.pipeline import RunSummary
+    from warmline.pipeline.calls import RunSummary
 
 # What has changed: watched measures of a night beside the days before.
 
