@@ -32,7 +32,6 @@ from warmline.web.site import (
     Visit,
     call_url,
     clock_text,
-    rows_for,
     seconds,
 )
 from warmline.web.sound import (
@@ -48,7 +47,7 @@ from warmline.web.sound import (
     stored_peaks,
 )
 from warmline.web.store import comments, now
-from warmline.web.warehouse import Reader, Row
+from warmline.web.warehouse import Reader, Row, page_for
 
 _NOT_CORRECTED = (
     "say what it should be: another feeling, something else that became of it, or no feeling at all"
@@ -329,16 +328,6 @@ def note_played(visit: Visit) -> Response:
     with visit.site.reading() as reader:
         visit.note("played", visit.call(reader), seconds=min(played_s, 86_400.0))
     return Response(status_code=204)
-
-
-def page_for(visit: Visit, reader: Reader, call: NamedCall) -> CallPage:
-    """Return the rows of a call as this user may read them."""
-    page = page_of(reader.cursor, call.call_id, with_profile=False)
-    if visit.user.may(Right.NAMES):
-        return page
-    (row,) = rows_for(visit, [page.call])
-    reviews = [review | {"remarks": None, "reviewers": []} for review in page.reviews]
-    return replace(page, call=row, reviews=reviews)
 
 
 def _judgement(visit: Visit, neither: FieldError) -> Judgement:

@@ -40,9 +40,9 @@ from warmline.web.filters import (
 )
 from warmline.web.language import reason_words
 from warmline.web.scorecards import Evaluation, evaluations_of, forms
-from warmline.web.site import Visit, rows_for, table_file
+from warmline.web.site import Visit, table_file
 from warmline.web.sound import silent_among
-from warmline.web.warehouse import Condition, Reader, Row
+from warmline.web.warehouse import Condition, Reader, Row, rows_for
 
 _MOST_FEELINGS = 100
 _MOST_HITS = 100

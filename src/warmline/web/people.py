@@ -23,10 +23,10 @@ from warmline.web.evidence import (
     verdicts,
     with_moments,
 )
-from warmline.web.site import FieldError, RefusedError, Visit, rows_for, seconds
+from warmline.web.site import FieldError, RefusedError, Visit, seconds
 from warmline.web.sound import silent_calls
 from warmline.web.store import coaching, now
-from warmline.web.warehouse import NOT_VALIDATED, Condition, Reader, Row
+from warmline.web.warehouse import NOT_VALIDATED, Condition, Reader, Row, rows_for
 
 _AGENTS = """
 SELECT

@@ -16,7 +16,6 @@ from starlette.responses import Response
 from warmline.errors import QueryError
 from warmline.query.calls import CallPage
 from warmline.web.accounts import Right
-from warmline.web.call_routes import page_for
 from warmline.web.drawing import cues_by_turn
 from warmline.web.evidence import LEAD_S, Corrected, corrected, moment_of
 from warmline.web.filters import list_asked
@@ -38,7 +37,7 @@ from warmline.web.scorecards import (
 from warmline.web.site import FieldError, RefusedError, Visit
 from warmline.web.sound import begin_sound, sound_link
 from warmline.web.store import assignments, calibrations, evaluations, now
-from warmline.web.warehouse import Row
+from warmline.web.warehouse import Row, page_for
 
 _ANOTHER_ROUND = (
     "a calibration that asks for this call was begun or closed since the form was opened; open the "

@@ -472,10 +472,6 @@ class Visit:
 
 Handler = Callable[[Visit], Response]
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-_PEOPLE = ("agent_id", "customer_id")
-_OF_FILES = ("path", "extra", "call_id_note", "claimed_call_id")
-_NAMES_A_FILE = "why is not shown to your role, as it may name the file"
 _ENDED = "your session has ended; open the page again"
 _NO_SUCH_CALL = "there is no such call, or it is not one of yours"
 
@@ -567,17 +563,3 @@ def _to_login(site: Site, request: Request) -> Response:
 
 
 _STATUS: dict[type[WarmlineError], int] = {QueryError: 422, FieldError: 422}
-
-
-def rows_for(visit: Visit, rows: list[Row]) -> list[Row]:
-    """Return rows of calls as this user may read them: with pseudonyms, without names of files."""
-    if visit.user.may(Right.NAMES):
-        return rows
-    shown = []
-    for row in rows:
-        named = {name: visit.name_of(row[name]) for name in _PEOPLE if name in row}
-        hidden: Row = {name: None for name in _OF_FILES if name in row}
-        if row.get("reason") is not None:
-            hidden["reason"] = _NAMES_A_FILE
-        shown.append(row | named | hidden)
-    return shown

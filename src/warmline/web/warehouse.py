@@ -11,17 +11,22 @@ import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from warmline.database import open_for_reading
 from warmline.errors import QueryError, WarehouseError
+from warmline.query.calls import CallPage, NamedCall, page_of
 from warmline.warehouse.landing_folder import show_landed_reviews
 from warmline.warehouse.tables import note_of_version
+from warmline.web.accounts import Right
+
+if TYPE_CHECKING:
+    from warmline.web.site import Visit
 
 Row = dict[str, Any]
 
@@ -249,3 +254,34 @@ def _asking(con: duckdb.DuckDBPyConnection, timeout_s: float) -> Iterator[None]:
         raise
     finally:
         timer.cancel()
+
+
+# What a user may read of calls.
+
+_PEOPLE = ("agent_id", "customer_id")
+_OF_FILES = ("path", "extra", "call_id_note", "claimed_call_id")
+_NAMES_A_FILE = "why is not shown to your role, as it may name the file"
+
+
+def rows_for(visit: "Visit", rows: list[Row]) -> list[Row]:
+    """Return rows of calls as this user may read them: with pseudonyms, without names of files."""
+    if visit.user.may(Right.NAMES):
+        return rows
+    shown = []
+    for row in rows:
+        named = {name: visit.name_of(row[name]) for name in _PEOPLE if name in row}
+        hidden: Row = {name: None for name in _OF_FILES if name in row}
+        if row.get("reason") is not None:
+            hidden["reason"] = _NAMES_A_FILE
+        shown.append(row | named | hidden)
+    return shown
+
+
+def page_for(visit: "Visit", reader: Reader, call: NamedCall) -> CallPage:
+    """Return the rows of a call as this user may read them."""
+    page = page_of(reader.cursor, call.call_id, with_profile=False)
+    if visit.user.may(Right.NAMES):
+        return page
+    (row,) = rows_for(visit, [page.call])
+    reviews = [review | {"remarks": None, "reviewers": []} for review in page.reviews]
+    return replace(page, call=row, reviews=reviews)
