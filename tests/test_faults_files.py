@@ -242,7 +242,7 @@ def test_a_source_that_fails_while_it_is_read_is_a_passing_fault(tmp_path, monke
 def test_sound_that_cannot_be_read_on_is_no_bad_recording(tmp_path, monkeypatch):
     """The disk's fault is not the file's: it is tried again, not refused for good."""
     path = write(tmp_path / "call.wav", talk(3.0, 120.0, 1)[None], RATE_HZ)
-    monkeypatch.setattr("warmline.recordings.sound.open_recording", lambda path: _Failing(path))
+    monkeypatch.setattr("warmline.recordings.container.open_recording", _Failing)
     with pytest.raises(OSError) as caught:
         decode(path, RecordingSettings())
     assert not isinstance(caught.value, RecordingRefusedError)
