@@ -23,12 +23,13 @@ from warmline.errors import ScheduleError, WarehouseError
 from warmline.files import LockedError, Places, erasing_note, exclusive, write_bytes_whole
 from warmline.landing import Erased, Selection
 from warmline.pipeline.stages import all_measures
-from warmline.query.calls import quotes_alone
 from warmline.reports.monitoring import refresh_reports
 from warmline.settings import RetentionSettings, Settings
 from warmline.warehouse.publishing import publish
 
 if TYPE_CHECKING:
+    import duckdb
+
     from warmline.web.store import Store
 
 #: Marker in a landing folder: names in Prefect's database are still to be erased.
@@ -226,7 +227,7 @@ def _erase_titles(warehouse: Path, keys: Collection[str]) -> None:
             return
         titles = store.titles()
         with open_for_reading(warehouse) as con:
-            quoting = quotes_alone(con, keys, titles.values())
+            quoting = _quotes_alone(con, keys, titles.values())
         store.erase_titles([which for which, title in titles.items() if title in quoting])
 
 
@@ -271,6 +272,52 @@ def _noted_folder(places: Places) -> Path:
     with suppress(OSError):
         return Path(os.fsdecode(erasing_note(places.warehouse).read_bytes()))
     return places.landing
+
+
+# Titles that quote some calls and no others.
+
+#: Words in small letters, one space around each, as texts are compared.
+_WORDS = "' ' || trim(regexp_replace(lower({}), '[^\\p{{L}}\\p{{N}}]+', ' ', 'g')) || ' '"
+_OF_CALLS = f"""
+SELECT landing_key, {_WORDS.format("text")} AS text
+FROM turns INNER JOIN calls USING (call_id) WHERE text IS NOT NULL
+UNION ALL SELECT landing_key, {_WORDS.format("calls.call_id")} FROM calls
+UNION ALL
+SELECT landing_key, {_WORDS.format("customer_id")} FROM calls WHERE customer_id IS NOT NULL
+"""
+#: One word of a text, or three that follow each other.
+_PIECES = f"""
+SELECT DISTINCT given, unnest(words || list_transform(
+    range(1, len(words) - 1), lambda i: array_to_string(words[i:i + 2], ' ')
+)) AS piece
+FROM (
+    SELECT given, string_split(trim({_WORDS.format("given")}), ' ') AS words
+    FROM (SELECT unnest($texts::VARCHAR[]) AS given)
+)
+"""
+_QUOTES = f"""
+WITH said AS MATERIALIZED ({_OF_CALLS}),
+pieces AS (SELECT * FROM ({_PIECES}) WHERE piece <> ''),
+own AS MATERIALIZED (
+    SELECT DISTINCT given, piece FROM pieces
+    INNER JOIN said ON contains(said.text, ' ' || piece || ' ')
+    WHERE list_contains($keys, said.landing_key))
+SELECT DISTINCT given FROM own
+WHERE piece NOT IN (
+    SELECT piece FROM own INNER JOIN said ON contains(said.text, ' ' || piece || ' ')
+    WHERE NOT list_contains($keys, said.landing_key))
+"""
+
+
+def _quotes_alone(
+    con: "duckdb.DuckDBPyConnection", landing_keys: Collection[str], texts: Collection[str]
+) -> set[str]:
+    """Return those of the texts that hold what was said in these calls and in no others.
+
+    That is a word, or three that follow each other; the call's id and its customer's count, too.
+    """
+    given = {"keys": sorted(landing_keys), "texts": sorted(texts)}
+    return {text for (text,) in con.execute(_QUOTES, given).fetchall()} if texts else set()
 
 
 # Erase from Prefect's database what it keeps of nightly runs: names of recordings, reasons.

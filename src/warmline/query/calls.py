@@ -7,7 +7,7 @@ oldest one, too.
 """
 
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -357,50 +357,3 @@ def evidence_text(evidence: list[dict[str, Any]], room: int) -> str:
         if len(text) <= room or shown == 1:
             return text
     return ""
-
-
-# Texts that quote some calls and no others.
-
-
-#: Words in small letters, one space around each, as texts are compared.
-_WORDS = "' ' || trim(regexp_replace(lower({}), '[^\\p{{L}}\\p{{N}}]+', ' ', 'g')) || ' '"
-_OF_CALLS = f"""
-SELECT landing_key, {_WORDS.format("text")} AS text
-FROM turns INNER JOIN calls USING (call_id) WHERE text IS NOT NULL
-UNION ALL SELECT landing_key, {_WORDS.format("calls.call_id")} FROM calls
-UNION ALL
-SELECT landing_key, {_WORDS.format("customer_id")} FROM calls WHERE customer_id IS NOT NULL
-"""
-#: One word of a text, or three that follow each other.
-_PIECES = f"""
-SELECT DISTINCT given, unnest(words || list_transform(
-    range(1, len(words) - 1), lambda i: array_to_string(words[i:i + 2], ' ')
-)) AS piece
-FROM (
-    SELECT given, string_split(trim({_WORDS.format("given")}), ' ') AS words
-    FROM (SELECT unnest($texts::VARCHAR[]) AS given)
-)
-"""
-_QUOTES = f"""
-WITH said AS MATERIALIZED ({_OF_CALLS}),
-pieces AS (SELECT * FROM ({_PIECES}) WHERE piece <> ''),
-own AS MATERIALIZED (
-    SELECT DISTINCT given, piece FROM pieces
-    INNER JOIN said ON contains(said.text, ' ' || piece || ' ')
-    WHERE list_contains($keys, said.landing_key))
-SELECT DISTINCT given FROM own
-WHERE piece NOT IN (
-    SELECT piece FROM own INNER JOIN said ON contains(said.text, ' ' || piece || ' ')
-    WHERE NOT list_contains($keys, said.landing_key))
-"""
-
-
-def quotes_alone(
-    con: duckdb.DuckDBPyConnection, landing_keys: Collection[str], texts: Collection[str]
-) -> set[str]:
-    """Return those of the texts that hold what was said in these calls and in no others.
-
-    That is a word, or three that follow each other; the call's id and its customer's count, too.
-    """
-    given = {"keys": sorted(landing_keys), "texts": sorted(texts)}
-    return {text for (text,) in con.execute(_QUOTES, given).fetchall()} if texts else set()

@@ -238,7 +238,7 @@ def answered_apart(
 ) -> tuple[tuple[str, ...], tuple[str, ...], list[tuple[Any, ...]]]:
     """Return names and types of columns, and rows, from a process that is killed after its time.
 
-    `asked` is what `query_process` is told. Raises as `ask`.
+    `asked` is what that process is told. Raises as `ask`.
     """
     with _process(asked) as (process, sent):
         with _killed_after(process, _STARTUP_S) as late:
