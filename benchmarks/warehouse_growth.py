@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -177,7 +178,8 @@ def _cpu_s() -> float:
 
 def _children() -> Iterator[str]:
     for task in Path("/proc/self/task").iterdir():
-        yield from (task / "children").read_text().split()
+        with suppress(FileNotFoundError):  # a thread that has ended since
+            yield from (task / "children").read_text().split()
 
 
 def _of_process_s(process: str) -> float:

@@ -13,6 +13,7 @@ from support.marked import evaluation
 from support.once import Once
 from support.warehouses import contents, put, rich, rows
 from warmline import landing
+from warmline.database import has_small_blocks, open_for_reading
 from warmline.errors import WarehouseError
 from warmline.landing.feedback import (
     OutcomeLine,
@@ -123,6 +124,22 @@ def age_without_evaluations(folder: Path) -> None:
 def test_a_warehouse_of_before_there_were_evaluations_is_still_asked(filled: Path) -> None:
     age_without_evaluations(filled)
     assert ask(filled / "w.duckdb", "SELECT count(*) FROM reviews").rows == ((1,),)
+
+
+def test_a_warehouse_of_few_calls_is_small_and_built_anew_where_it_is_of_many(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB's usual blocks are of 256 KiB, and some hundred columns have one each."""
+    before = contents(filled)
+    assert (filled / "w.duckdb").stat().st_size < 3_000_000
+    monkeypatch.setattr("warmline.database._FEW_BYTES", 0)
+    put(filled, rich("later"))
+    with open_for_reading(filled / "w.duckdb") as con:
+        assert not has_small_blocks(con)
+    after = contents(filled)
+    assert [len(after[name]) for name in ("calls", "outcome_calls", "review_detail")] == [5, 1, 1]
+    assert all(set(before[name]) <= set(after[name]) for name in ("turns", "words", "reviews"))
+    assert put(filled, rich("another")).unchanged == 5
 
 
 @pytest.mark.parametrize("age", [age, age_far, age_without_evaluations])

@@ -17,7 +17,14 @@ import duckdb
 
 from warmline import __version__
 from warmline.analysis import MetricDefinition
-from warmline.database import attach, log_of, open_for_building, open_for_reading
+from warmline.database import (
+    attach,
+    has_small_blocks,
+    is_of_few,
+    log_of,
+    open_for_building,
+    open_for_reading,
+)
 from warmline.encryption import current_key
 from warmline.errors import WarehouseError, first_line, shortened
 from warmline.files import LockedError, exclusive, make_private_folder
@@ -98,6 +105,7 @@ class Published:
     inputs: Fingerprint
     calls: int
     unreadable: dict[str, str]
+    is_small: bool  # made for few calls
 
 
 @dataclass(frozen=True)
@@ -140,7 +148,9 @@ def published(warehouse: Path) -> Published | None:
                 "SELECT sql_sha256, tables_sha256, landing_sha256, definitions_sha256, "
                 "(SELECT count(*) FROM calls) FROM runs ORDER BY run_id DESC LIMIT 1"
             ).fetchone()
-            return Published(Fingerprint(*row[:4]), row[4], problems(con)) if row else None
+            if row is None:
+                return None
+            return Published(Fingerprint(*row[:4]), row[4], problems(con), has_small_blocks(con))
         except (duckdb.CatalogException, duckdb.BinderException):
             return None  # of an earlier version: it is built anew
 
@@ -249,7 +259,8 @@ def publish(
 
     Nothing changed: nothing is built. Otherwise yesterday's file is copied (there may be none),
     what changed is loaded, the checks are run, and the file is swapped. When tables are made or
-    loaded otherwise than yesterday's were, all calls are loaded into a new file. `profile` has the
+    loaded otherwise than yesterday's were, or the file was made for few calls and these are many,
+    all calls are loaded into a new file. `profile` has the
     weights of the empathy index; None keeps those that were published before. With `from_nothing`
     the file is new in any case: what was erased is in no free block either. Where an
     erasure is unfinished, or words or metadata of a call are there no more, what counts is copied
@@ -334,14 +345,16 @@ class _Job:
         unreadable: Mapping[Stamped, str],
     ) -> PublishReport:
         make_private_folder(self.building.parent)
-        is_new = self._is_to_be_rebuilt(before, inputs)
+        landed_bytes = sum(file.size_bytes for file in files)
+        is_small = is_of_few(landed_bytes)
+        is_outgrown = before is not None and before.is_small and not is_small
+        is_new = is_outgrown or self._is_to_be_rebuilt(before, inputs)
         is_rebuilt = is_new and self.warehouse.exists()
         is_described = is_new or (before is not None and _have_same_sql(before, inputs))
         if not is_new:
             copy_beside(self.warehouse, self.building)
         elif current_key() is None:
-            self.building.write_bytes(empty_warehouse())
-        landed_bytes = sum(file.size_bytes for file in files)
+            self.building.write_bytes(empty_warehouse(is_small=is_small))
         with open_for_building(self.building, landed_bytes=landed_bytes) as con:
             if is_new and current_key() is not None:
                 define_tables(con)

@@ -227,8 +227,8 @@ def define_tables(con: "duckdb.DuckDBPyConnection") -> None:
 
 
 @cache
-def empty_warehouse() -> bytes:
-    """Return the file of a warehouse without calls that is not encrypted.
+def empty_warehouse(*, is_small: bool) -> bytes:
+    """Return the file of a warehouse without calls that is not encrypted, for few calls or many.
 
     To make its tables and views takes longer than to load some hundred calls: a process that builds
     several warehouses makes them once.
@@ -239,7 +239,7 @@ def empty_warehouse() -> bytes:
 
     with TemporaryDirectory(prefix="warmline-") as folder:
         path = Path(folder) / "empty.duckdb"
-        with open_for_building(path, landed_bytes=0) as con:
+        with open_for_building(path, landed_bytes=0 if is_small else None) as con:
             define_tables(con)
             define_views(con)
             con.execute("CHECKPOINT")
