@@ -50,8 +50,8 @@ if TYPE_CHECKING:  # what serves pages is imported by the tests of pages alone
     from support.pages import Programme, Served
 
 # A busy machine is no fault. `--hypothesis-profile thorough` tries a thousand examples where a test
-# does not say how many.
-settings.register_profile("usual", settings(), deadline=None)
+# does not say how many; each run has others.
+settings.register_profile("usual", settings(), deadline=None, max_examples=50)
 settings.register_profile("thorough", settings(), deadline=None, max_examples=1000)
 settings.load_profile("usual")
 

@@ -199,6 +199,7 @@ def test_loading_whisper_takes_its_file_and_its_weights_and_no_further_copy(
     assert int(done.stdout) < 2.7 * file_bytes
 
 
+@pytest.mark.slow
 @pytest.mark.models
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells what a process has for itself")
 def test_memory_does_not_grow_with_the_number_of_different_lengths_that_were_heard(

@@ -44,6 +44,7 @@ def prefect(*arguments: str, env: dict[str, str], cwd: Path = ROOT) -> str:
     return run.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_deployments_are_taken_and_listed_by_the_pinned_packages(api):
     prefect("work-pool", "create", "warmline", "--type", "process", "--overwrite", env=api)

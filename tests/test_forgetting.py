@@ -204,7 +204,15 @@ def test_any_command_finishes_an_erasing_that_was_killed(
     assert not (folder / "w.landing" / "erasing.json").exists()
 
 
-@pytest.mark.parametrize("point", ["note", "carry_out", "remove", "forget_listed"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "note",
+        "remove",
+        pytest.param("carry_out", marks=pytest.mark.slow),
+        pytest.param("forget_listed", marks=pytest.mark.slow),
+    ],
+)
 def test_an_erasing_that_is_killed_once_it_is_noted_is_finished(folder: Path, point: str) -> None:
     """Killed anywhere in the landing folder: before, everything is there; after, nothing is."""
     place = erasures if point == "note" else rewriting
@@ -216,7 +224,10 @@ def test_an_erasing_that_is_killed_once_it_is_noted_is_finished(folder: Path, po
     assert calls(folder) == (["c3"] if point != "note" else ["c1", "c2", "c3"])
 
 
-@pytest.mark.parametrize("way", ["forget", "analyze", "forget at once"])
+@pytest.mark.parametrize(
+    "way",
+    ["analyze", *(pytest.param(w, marks=pytest.mark.slow) for w in ("forget", "forget at once"))],
+)
 def test_an_erasing_is_finished_although_other_calls_were_lost(folder: Path, way: str) -> None:
     """What somebody else lost from the landing folder must not keep what was erased for ever."""
     others = call("c4", says=[("B", 0.0, 2.0, "good evening")])

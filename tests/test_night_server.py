@@ -52,7 +52,13 @@ def of_home(home: Path) -> dict[int, Path]:
 
 @pytest.mark.timeout(1200)
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc to look into")
-@pytest.mark.parametrize("arguments", [(), ("schedules",)], ids=["once", "schedule"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param((), id="once"),
+        pytest.param(("schedules",), id="schedule", marks=pytest.mark.slow),
+    ],
+)
 def test_nobody_else_is_answered_and_nothing_outlives_a_kill(tmp_path, prefect_home, arguments):
     home = prefect_home
     keys = {"WARMLINE_KEY": "a-key-of-theirs", "AWS_SECRET_ACCESS_KEY": "another"}
@@ -146,6 +152,7 @@ def test_an_api_that_does_not_answer_is_one_line(tmp_path):
     assert not list(tmp_path.glob("warehouse*"))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_a_server_that_cannot_keep_anything_is_one_line(tmp_path):
     (tmp_path / "file").touch()
@@ -161,6 +168,7 @@ def test_a_server_that_cannot_keep_anything_is_one_line(tmp_path):
     assert "did not start" in line and "file is not a database" in line and str(damaged) in line
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_a_fresh_account_behind_a_dead_proxy_has_its_night(tmp_path):
     """No state folder, and a proxy that nothing of this machine may go through."""

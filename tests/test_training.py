@@ -224,6 +224,7 @@ def test_what_the_agent_said_stands_before_a_bar(corpora, tmp_path) -> None:
         corpora.service_lines(path)
 
 
+@pytest.mark.slow
 @pytest.mark.models
 def test_turns_that_differ_only_in_what_is_felt_are_told_apart(pairs) -> None:
     """Our own text, so this guards what was learned; but nothing was learned from it."""

@@ -5,6 +5,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from support import factories
 from warmline import landing
 
@@ -31,6 +33,7 @@ def peak_mb(folder: Path, calls: int) -> float:
     return float(published.stdout)
 
 
+@pytest.mark.slow
 def test_a_further_landing_file_takes_less_than_a_megabyte(tmp_path: Path) -> None:
     """It took 1.2 when DuckDB kept what it had read, however many there were."""
     few, many = peak_mb(tmp_path / "few", 40), peak_mb(tmp_path / "many", 160)

@@ -24,7 +24,15 @@ NAMES = (
 EVERY_SIZE = pytest.mark.parametrize("name", NAMES)
 # Each number of layers, heads, tokens or mels at least once.
 EVERY_KIND = pytest.mark.parametrize(
-    "name", ["tiny.en", "small", "medium", "large-v3-turbo", "distil-small.en", "distil-large-v2"]
+    "name",
+    [
+        "tiny.en",
+        "large-v3-turbo",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("small", "medium", "distil-small.en", "distil-large-v2")
+        ),
+    ],
 )
 
 
