@@ -51,7 +51,7 @@ def running() -> Iterator[IdentityProvider]:
 
 @pytest.fixture
 def provider(running: IdentityProvider, monkeypatch: pytest.MonkeyPatch) -> IdentityProvider:
-    fresh = IdentityProvider()
+    fresh = IdentityProvider(key=running.key)  # to make one takes longer than most of these tests
     for name in ("sign", "tamper", "metadata"):
         setattr(running, name, getattr(fresh, name))
     running.claims = {"sub": "s-1", "preferred_username": "kim", "groups": ["staff", "qa"]}
