@@ -13,9 +13,11 @@ from warmline.language.encoders import (
     TOKENS_PER_BATCH,
     Bert,
     Block,
+    Known,
     ReadingEncoder,
     published_weights,
 )
+from warmline.language.windows import adapter_file
 from warmline.models.catalogue import SENTENCES
 from warmline.models.engines import Engines
 
@@ -70,6 +72,19 @@ def test_a_text_means_the_same_in_any_company(exact: ReadingEncoder) -> None:
     assert np.allclose(together, alone, atol=1e-5)
 
 
+def test_what_two_networks_read_together_is_what_each_reads(engines: Engines) -> None:
+    emotions, published = (engines.reading_encoder(a) for a in (adapter_file("emotions"), None))
+    texts = texts_of_many_lengths(80)
+    known: Known = {}
+    together = emotions.texts(texts, 64, also=(published, texts[::3], known))
+    assert len(known) == len(set(texts[::3]))
+    assert np.allclose(together, emotions.texts(texts, 64), atol=1e-2)
+    before = dict(known)
+    shared = published.texts(texts[::3], 64, known)
+    assert known.keys() == before.keys()  # nothing is left to read
+    assert np.allclose(shared, published.texts(texts[::3], 64), atol=1e-2)
+
+
 def test_of_a_context_the_end_is_read_and_of_a_text_the_beginning(exact: ReadingEncoder) -> None:
     assert exact.texts([], 64).shape == (0, 384)
     assert exact.pairs([], 8, 8).shape == (0, 768)
@@ -118,6 +133,20 @@ def test_the_network_is_torchs_own_encoder_without_its_padding(engines: Engines)
         expected = padded(ours, torchs_own(config, state), blocks)
     for own, theirs in zip(got, expected, strict=True):
         assert torch.allclose(own, theirs[:, : own.shape[1]], atol=1e-5)
+
+
+def test_attention_of_any_strength_is_a_mean() -> None:
+    sizes = {
+        "hidden_size": 8,
+        "num_attention_heads": 2,
+        "intermediate_size": 8,
+        "layer_norm_eps": 0,
+    }
+    config = {**sizes, "vocab_size": 9, "max_position_embeddings": 4, "type_vocab_size": 1}
+    network = Bert({**config, "num_hidden_layers": 1}).requires_grad_(False)
+    block = Block(torch.tensor([[1, 2, 3], [4, 4, 4]]), torch.zeros(2, 3, dtype=torch.long))
+    network.layers[0].self_attn["in_proj"].weight *= 1000.0
+    assert torch.isfinite(network([block])[0]).all()
 
 
 def torchs_own(config: dict[str, int], state: dict[str, Tensor]) -> nn.TransformerEncoder:

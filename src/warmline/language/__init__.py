@@ -75,7 +75,8 @@ def read_call(
         found = rule_moments(told, rulebook(settings))
         return Reading(found, agent_turns=empathy_of(told, found, {}, {}))
     unread = unread_words(told, rulebook(settings))
-    windows = score_windows(told, models, unread)
+    known: Known = {}
+    windows = score_windows(told, models, unread, known)
     # What an agent feels is nobody's business: of an agent's turn only mechanisms are looked for,
     # and words that sound caring count towards its empathy and nothing else.
     heard = {
@@ -87,7 +88,6 @@ def read_call(
         if p.turn.index in windows
     }
     moments = list(rule_moments(told, rulebook(settings), heard))
-    known: Known = {}
     agents = [p for p in told if p.turn.role is RoleName.AGENT]
     vectors = vectors_of(agents, windows, models, known)
     agent_turns = empathy_of(told, moments, windows, vectors)

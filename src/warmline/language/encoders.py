@@ -7,7 +7,7 @@ This module imports torch: only `warmline.models.engines` loads it.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -28,6 +28,10 @@ _MINILM_PARTS = {
     "output.dense": "linear2",
     "output.LayerNorm": "norm2",
 }
+
+# How much a token attends to another, before the exponential: sums of more would not fit into
+# float32. In an hour's call the largest is 44.
+_LARGEST_SCORE = 80.0
 
 
 class Block(NamedTuple):
@@ -55,10 +59,20 @@ class Bert(nn.Module):
     def forward(self, blocks: Sequence[Block]) -> list[Tensor]:
         """Return the vectors of each block; matrices take the tokens of all blocks together."""
         shapes = [block.tokens.shape for block in blocks]
-        x = self.norm(torch.cat([self._embedded(block).flatten(0, 1) for block in blocks]))
-        for layer in self.layers:
+        return _blocks(self.through(self.embedded(blocks), shapes), shapes)
+
+    def embedded(self, blocks: Sequence[Block]) -> Tensor:
+        """Return what the first layer reads: the tokens of all blocks (tokens, width)."""
+        found: Tensor = self.norm(torch.cat([self._embedded(own).flatten(0, 1) for own in blocks]))
+        return found
+
+    def through(
+        self, x: Tensor, shapes: Sequence[torch.Size], first: int = 0, past: int | None = None
+    ) -> Tensor:
+        """Return the tokens of blocks of these shapes after the layers [first, past)."""
+        for layer in self.layers[first:past]:
             x = layer(x, shapes)
-        return _blocks(x, shapes)
+        return x
 
     def _embedded(self, block: Block) -> Tensor:
         places = self.positions.weight[: block.tokens.shape[1]]
@@ -84,16 +98,30 @@ class _Layer(nn.Module):
     def forward(self, x: Tensor, shapes: Sequence[torch.Size]) -> Tensor:
         """Return vectors (tokens, width) of all blocks, each row attending to itself alone."""
         asked = self.self_attn["in_proj"](x)
-        heard = torch.cat([self._attended(own) for own in _blocks(asked, shapes)])
+        heard = torch.empty_like(x)
+        for block, place in zip(_blocks(asked, shapes), _blocks(heard, shapes), strict=True):
+            self._attend(block, place)
         x = self.norm1(x + self.self_attn["out_proj"](heard))
         own: Tensor = self.norm2(x + self.linear2(functional.gelu(self.linear1(x))))
         return own
 
-    def _attended(self, asked: Tensor) -> Tensor:
-        """Return attention (tokens, width) from queries, keys, values (rows, length, 3 width)."""
-        parts = asked.view(*asked.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        heard = functional.scaled_dot_product_attention(*parts)
-        return heard.transpose(1, 2).flatten(2).flatten(0, 1)
+    def _attend(self, asked: Tensor, heard: Tensor) -> None:
+        """Write attention (rows, length, width) from queries, keys, values (.., .., 3 width).
+
+        For texts this short, products in float32 take a CPU two thirds of the time of torch's own
+        attention in bfloat16, and unlike those in bfloat16 no preparation for each shape.
+        """
+        rows, length, width = heard.shape
+        by_head = asked.view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = torch.empty(by_head.shape, device=asked.device).copy_(by_head).flatten(1, 2)
+        scale = (width / self.heads) ** -0.5
+        scores = torch.baddbmm(q.new_empty(1), q, k.transpose(1, 2), beta=0, alpha=scale)
+        # What torch.softmax gives, which is slow for rows shorter than a register.
+        weights = scores.clamp_(-_LARGEST_SCORE, _LARGEST_SCORE).exp_()
+        own = torch.bmm(weights, v).div_(weights.sum(-1, keepdim=True))
+        heard.view(rows, length, self.heads, -1).copy_(
+            own.view(rows, self.heads, length, -1).transpose(1, 2)
+        )
 
 
 def _blocks(x: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
@@ -158,6 +186,32 @@ class Means(NamedTuple):
     parts: list[NDArray[np.float32]]
 
 
+class Beside(NamedTuple):
+    """Another network that reads some of the rows, too: `rows`, whose means are added to `known`.
+
+    Its layers before `first` are those of the one that reads all rows, and computed once.
+    """
+
+    network: Bert
+    first: int
+    rows: Collection[tuple[int, ...]]
+    known: Known
+
+    def read(self, x: Tensor, alike: Sequence[Sequence[Row]]) -> None:
+        """Read on from the tokens of all rows, in blocks, as the layers before have left them."""
+        own = [[row for row in block if tuple(row.ids) in self.rows] for block in alike]
+        shapes = [torch.Size((len(rows), len(rows[0].ids))) for rows in own if rows]
+        if not shapes:
+            return
+        every = [row.ids for block in alike for row in block]
+        chosen = torch.tensor([tuple(ids) in self.rows for ids in every])
+        tokens = chosen.repeat_interleave(torch.tensor([len(ids) for ids in every]))
+        states = self.network.through(x[tokens.to(x.device)], shapes, self.first)
+        means = torch.cat([block.float().mean(1) for block in _blocks(states, shapes)])
+        read = (tuple(row.ids) for rows in own for row in rows)
+        self.known.update(zip(read, means.cpu().numpy(), strict=True))
+
+
 class MeanEncoder:
     """A network that turns rows of tokens into the means of their vectors."""
 
@@ -166,22 +220,22 @@ class MeanEncoder:
         self.network = network.eval().requires_grad_(False).to(device, number)
         self._device = device
 
-    def _means(self, rows: Sequence[Row]) -> Means:
+    def _means(self, rows: Sequence[Row], beside: Beside | None = None) -> Means:
         """Return the means of each row's vectors, and of those in each of its parts."""
         found = Means(np.empty((len(rows), self.network.words.embedding_dim), np.float32), [])
         parts: dict[int, NDArray[np.float32]] = {}
         for batch in _batches([len(row.ids) for row in rows]):
-            read = self._means_of_batch([rows[i] for i in batch])
+            read = self._means_of_batch([rows[i] for i in batch], beside)
             found.rows[batch] = read.rows
             parts |= zip(batch, read.parts, strict=True)
         found.parts.extend(parts[i] for i in range(len(rows)))
         return found
 
     @torch.inference_mode()
-    def _means_of_batch(self, rows: Sequence[Row]) -> Means:
+    def _means_of_batch(self, rows: Sequence[Row], beside: Beside | None) -> Means:
         """Return the means of rows in order of length."""
         alike = [list(own) for _, own in groupby(rows, lambda row: len(row.ids))]
-        hidden = [own.float() for own in self.network([self._block(own) for own in alike])]
+        hidden = [own.float() for own in self._states(alike, beside)]
         whole = torch.cat([own.mean(1) for own in hidden])
         parts = [
             torch.stack([states[first:past].mean(0) for first, past in row.parts]).cpu().numpy()
@@ -192,6 +246,17 @@ class MeanEncoder:
         ]
         return Means(whole.cpu().numpy(), parts)
 
+    def _states(self, alike: Sequence[Sequence[Row]], beside: Beside | None) -> list[Tensor]:
+        """Return vectors (rows, length, width) of rows in blocks of one length."""
+        blocks = [self._block(own) for own in alike]
+        if beside is None:
+            found: list[Tensor] = self.network(blocks)
+            return found
+        shapes = [block.tokens.shape for block in blocks]
+        x = self.network.through(self.network.embedded(blocks), shapes, 0, beside.first)
+        beside.read(x, alike)
+        return _blocks(self.network.through(x, shapes, beside.first), shapes)
+
     def _block(self, rows: Sequence[Row]) -> Block:
         tokens = torch.tensor([row.ids for row in rows])
         length = tokens.shape[1]
@@ -199,6 +264,10 @@ class MeanEncoder:
         starts = torch.tensor([length if row.second is None else row.second for row in rows])
         segments = torch.arange(length) >= starts[:, None]
         return Block(tokens.to(self._device), segments.long().to(self._device))
+
+
+# Another encoder, texts of which its means are wanted, too, and to what these are added.
+AlsoRead = tuple["ReadingEncoder", Collection[str], Known]
 
 
 class ReadingEncoder(MeanEncoder):
@@ -221,23 +290,40 @@ class ReadingEncoder(MeanEncoder):
         published, self._tokenizer = _published(weights, tokenizer, number)
         changes = load_file(adapter) if adapter else {}
         network.load_state_dict(merged(published, changes), assign=True)
+        changed = [int(name.split(".")[2]) for name in changes if name.endswith(_UP)]
+        self._unchanged = min(changed, default=len(network.layers))  # so many layers, the lowest
         super().__init__(network, device, number)
         marks = self._tokenizer.encode("").ids
         self._first, self._last = marks[0], marks[-1]
 
     def texts(
-        self, texts: Sequence[str], longest: int, known: Known | None = None
+        self,
+        texts: Sequence[str],
+        longest: int,
+        known: Known | None = None,
+        also: AlsoRead | None = None,
     ) -> NDArray[np.float32]:
         """Return means (texts, 384) of all tokens; a text is cut at `longest` tokens.
 
-        `known` are means that this encoder gave before; those that it gives now are added.
+        `known` are means that this encoder gave before; those that it gives now are added. What
+        another encoder is to read `also` takes it only the layers that an adapter changes.
         """
-        cut, found = longest - 2, {} if known is None else known
-        rows = [(self._first, *self._tokens(t)[:cut], self._last) for t in texts]
-        new = list(dict.fromkeys(row for row in rows if row not in found))
-        means = self._means([Row(list(row)) for row in new]).rows
+        found = {} if known is None else known
+        row_of = dict(zip(texts, self._rows(texts, longest), strict=True))
+        new = [row for row in dict.fromkeys(row_of.values()) if row not in found]
+        beside = None
+        if also is not None:
+            other, of_texts, read = also
+            wanted = {row_of[text] for text in of_texts} - read.keys()
+            first = min(self._unchanged, other._unchanged)
+            beside = Beside(other.network, first, wanted, read)
+        means = self._means([Row(list(row)) for row in new], beside).rows
         found.update(zip(new, means, strict=True))
-        return np.stack([found[row] for row in rows]) if rows else means
+        return np.stack([found[row_of[text]] for text in texts]) if texts else means
+
+    def _rows(self, texts: Sequence[str], longest: int) -> list[tuple[int, ...]]:
+        cut = longest - 2
+        return [(self._first, *own[:cut], self._last) for own in self._tokens(texts)]
 
     def pairs(
         self, pairs: Sequence[tuple[str, str]], longest_context: int, longest_text: int
@@ -247,18 +333,21 @@ class ReadingEncoder(MeanEncoder):
         Of a context the last `longest_context` tokens are read, of a text the first `longest_text`.
         """
         rows = []
-        for context, text in pairs:
-            before = [self._first, *self._tokens(context)[-longest_context:], self._last]
-            own = self._tokens(text)[:longest_text]
-            ids = [*before, *own, self._last]
+        contexts = self._tokens([context for context, _ in pairs])
+        replies = self._tokens([text for _, text in pairs])
+        for context, reply in zip(contexts, replies, strict=True):
+            before = [self._first, *context[-longest_context:], self._last]
+            ids = [*before, *reply[:longest_text], self._last]
             rows.append(Row(ids, len(before), ((len(before), len(ids)),)))
         means = self._means(rows)
-        replies = np.concatenate(means.parts) if rows else means.rows
-        return np.concatenate([replies, means.rows], 1)
+        answered = np.concatenate(means.parts) if rows else means.rows
+        return np.concatenate([answered, means.rows], 1)
 
-    def _tokens(self, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
+    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        distinct = list(dict.fromkeys(texts))
+        read = self._tokenizer.encode_batch_fast(distinct, add_special_tokens=False)
+        ids = {text: own.ids for text, own in zip(distinct, read, strict=True)}
+        return [ids[text] for text in texts]
 
 
 @lru_cache(maxsize=1)

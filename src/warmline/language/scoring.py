@@ -17,7 +17,7 @@ from functools import cache, lru_cache
 from math import exp, log, prod
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,9 @@ from warmline.language.windows import (
 from warmline.models.engines import Engines
 from warmline.settings import EmpathySettings, LanguageSettings, Settings
 from warmline.values import RoleName
+
+if TYPE_CHECKING:
+    from warmline.language.encoders import Known
 
 # What an agent says in the course of business: it sounds warm to models that learned from peers.
 _SERVICE = frozenset(
@@ -485,9 +488,10 @@ def read_by_models(
 
     `unread` words are left out. Raises `ModelError` when MiniLM is not in the model store.
     """
-    heard = score_windows(turn_texts, engines, unread)
+    known: Known = {}
+    heard = score_windows(turn_texts, engines, unread, known)
     agents = [p for p in turn_texts if p.turn.role is RoleName.AGENT]
-    vectors = vectors_of(agents, heard, engines, {})
+    vectors = vectors_of(agents, heard, engines, known)
     return {
         index: ModelScores(own, vectors=vectors[index]) if index in vectors else ModelScores(own)
         for index, own in heard.items()

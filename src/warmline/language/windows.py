@@ -25,7 +25,7 @@ from warmline.phrases import Spoken, spoken
 from warmline.values import Conversation, RoleName, Span, Transcript, Turn, Word
 
 if TYPE_CHECKING:
-    from warmline.language.encoders import Known, ReadingEncoder
+    from warmline.language.encoders import AlsoRead, Known, ReadingEncoder
 
 _FOLDER = Path(__file__).parent / "networks"
 
@@ -91,15 +91,19 @@ EMOTION_NETWORK = "emotions"
 MAX_TOKENS = 64
 
 
-def emotion_probabilities(texts: Sequence[str], engines: Engines) -> dict[str, NDArray[np.float32]]:
+def emotion_probabilities(
+    texts: Sequence[str], engines: Engines, also: "AlsoRead | None" = None
+) -> dict[str, NDArray[np.float32]]:
     """Return probabilities (texts,) of each of `EMOTIONS` and `FEELINGS`, each 0..1 on its own.
 
-    A text is read up to 64 tokens. Raises `ModelError` when MiniLM is not in the model store.
+    A text is read up to 64 tokens. `also` names another encoder that is to read some of them.
+    Raises `ModelError` when MiniLM is not in the model store.
     """
     names = (*EMOTIONS, *FEELINGS)
     if not texts:
         return {name: np.zeros(0, np.float32) for name in names}
-    vectors = engines.reading_encoder(adapter_file(EMOTION_NETWORK)).texts(texts, MAX_TOKENS)
+    encoder = engines.reading_encoder(adapter_file(EMOTION_NETWORK))
+    vectors = encoder.texts(texts, MAX_TOKENS, also=also)
     said = 1.0 / (1.0 + np.exp(-head(EMOTION_NETWORK).logits(vectors)))
     return dict(zip(names, said.T, strict=True))
 
@@ -159,6 +163,8 @@ class TurnText:
 
     def share(self, first: int, past: int, moments: Sequence[Moment]) -> float:
         """Return the share of the words of a range that lie in one of the moments."""
+        if not moments:
+            return 0.0
         spans = [self.span(i, i + 1) for i in range(first, past)]
         inside = [any(s.start_s < m.end_s and m.start_s < s.end_s for m in moments) for s in spans]
         return sum(inside) / len(spans)
@@ -291,17 +297,23 @@ def score_windows(
     turn_texts: Sequence[TurnText],
     engines: Engines,
     unread: Mapping[int, Unread] = MappingProxyType({}),
+    known: "Known | None" = None,
 ) -> dict[int, tuple[WindowScores, ...]]:
     """Return the windows of every agent's and customer's turn, by turn index.
 
-    Mechanisms are read in the agent's words only, and `unread` words are left out. Raises
-    `ModelError` when MiniLM is not in the model store.
+    Mechanisms are read in the agent's words only, and `unread` words are left out. The published
+    vectors of agents' windows are added to `known`, if given. Raises `ModelError` when MiniLM is
+    not in the model store.
     """
     windows = list(_windows(turn_texts, unread))
     texts = list(dict.fromkeys(w.text for w in windows))
     told = [(w.context, w.text) for w in windows if w.context is not None]
     pairs = list(dict.fromkeys(told))
-    emotions = emotion_probabilities(texts, engines)
+    also: AlsoRead | None = None
+    if known is not None:
+        agents = frozenset(w.text for w in windows if w.context is not None)
+        also = engines.reading_encoder(), agents, known
+    emotions = emotion_probabilities(texts, engines, also)
     levels = level_probabilities(pairs, engines)
     text_at = {text: i for i, text in enumerate(texts)}
     pair_at = {pair: i for i, pair in enumerate(pairs)}

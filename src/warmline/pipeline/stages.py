@@ -87,7 +87,7 @@ STAGES = (
     ),
     Stage(
         "turns",  # and who is the agent, which a network of the language stage helps to tell
-        5,
+        6,
         after=("words",),
         settings=("turns", "language.models", "speech.min_confidence"),
         models=(MANY_LANGUAGES,),
@@ -111,7 +111,7 @@ STAGES = (
     ),
     Stage(
         "language",
-        14,
+        15,
         after=("turns",),
         settings=("language",),
         models=(SENTENCES, MANY_LANGUAGES),
