@@ -7,23 +7,24 @@ Each writes `<call>.seglst.json` (words) and `<call>.rttm` (speakers), as `warml
 plain: `whisper.transcribe(word_timestamps=True)`, stock `SpeakerDiarization` (step 0.1), words to
 speakers by largest overlap. On two channels: transcribe each channel, no diarization.
 whisperx: faster-whisper's batched pipeline (int8, word timestamps), the same diarization.
-words: what warmline does of the same, and no more: words and parties, a process for each core.
+words: what warmline does of the same, and no more: words and parties, a process for each core, to
+which recordings are dealt as `warmline analyze` deals them.
 """
 
 import argparse
 import json
 import multiprocessing
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from warmline import speech, words
+from warmline import processes, speech, words
 from warmline.models.catalogue import faster_whisper_name
 from warmline.models.engines import Engines, import_libraries, stay_home
 from warmline.recordings.sound import SAMPLE_RATE_HZ, decode
@@ -168,11 +169,17 @@ def run(
     return [(largest_overlap(w, speakers), w) for w in transcribe(samples)], speakers
 
 
-def words_and_parties(recordings: Sequence[Path], model: str, to: Path) -> None:
-    """Hear recordings as `warmline analyze` does, up to their words; write what came of it."""
+@cache
+def loaded(model: str) -> tuple[Settings, Engines]:
+    """The settings, and the networks that this process has loaded before."""
     chosen = {"words.whisper_model": model, "words.language": "en"}
     settings = with_overrides(Settings(), chosen)
-    engines = Engines.from_settings(settings)
+    return settings, Engines.from_settings(settings)
+
+
+def words_and_parties(recordings: Sequence[Path], model: str, to: Path) -> None:
+    """Hear recordings as `warmline analyze` does, up to their words; write what came of it."""
+    settings, engines = loaded(model)
     heard = []
     for recording in recordings:
         sound = decode(recording, settings.recordings)
@@ -189,16 +196,15 @@ def words_and_parties(recordings: Sequence[Path], model: str, to: Path) -> None:
 
 
 def on_all_cores(recordings: Sequence[Path], model: str, to: Path) -> None:
-    """Hear recordings in as many processes as there are cores, one after another in turn."""
+    """Hear recordings in as many processes as there are cores, each taking a batch when free."""
     import_libraries()  # once for all of them, as `warmline analyze` does
     import torch
 
-    cores = len(os.sched_getaffinity(0))
+    jobs = processes.cores()
+    dealt = processes.batches(recordings, lambda path: path.stat().st_size, jobs)
     forking = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(cores, forking, torch.set_num_threads, (1,)) as pool:
-        parts = [
-            pool.submit(words_and_parties, recordings[i::cores], model, to) for i in range(cores)
-        ]
+    with ProcessPoolExecutor(jobs, forking, torch.set_num_threads, (1,)) as pool:
+        parts = [pool.submit(words_and_parties, batch, model, to) for batch in dealt]
         for part in parts:
             part.result()
 

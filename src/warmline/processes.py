@@ -12,18 +12,21 @@ import signal
 import struct
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from time import sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
 
 _LOOK_S = 1.0
 _FORKS = sys.platform == "linux"
+
+Call = TypeVar("Call")
 
 
 def wait_passively() -> None:
@@ -312,6 +315,60 @@ def threads_each(jobs: int) -> int:
     available = cores()
     busy = int(os.getloadavg()[0]) if hasattr(os, "getloadavg") else 0
     return max(1, min(available // jobs, available - busy))
+
+
+# Recordings go to a process several at a time, so that their words share the recogniser's batches.
+
+_MOST_CALLS, _FEW_CALLS = 6, 3
+# Some three minutes of uncompressed two-channel telephone sound; a call of more than half of that
+# fills the recogniser's batches by itself.
+_MOST_BYTES = 6_400_000
+
+
+def batches(
+    calls: Iterable[Call], size: Callable[[Call], int], jobs: int
+) -> Iterator[tuple[Call, ...]]:
+    """Yield batches of calls to be analyzed by `jobs` processes, each taking the next when free.
+
+    Several short calls share a batch, a long one is alone; `size` gives a call's bytes. A batch
+    takes the largest of the next calls, and of all these no more than a process's share. So batches
+    get smaller towards the end, and no process is busy for long when the others have nothing left:
+    how much of a call is speech, which is what takes time, is not known before. Where there are
+    three calls for each process at most, each has one batch: smaller ones would take longer than
+    what is gained.
+    """
+    to_come = iter(calls)
+    waiting = list(islice(to_come, jobs * _MOST_CALLS))
+    if len(waiting) <= jobs * _FEW_CALLS and not any(_is_long(size(call)) for call in waiting):
+        yield from _evenly(waiting, size, jobs)
+        return
+    while waiting:
+        waiting.sort(key=size, reverse=True)
+        room = min(_MOST_BYTES, sum(map(size, waiting)) / jobs) - size(waiting[0])
+        batch, left = waiting[:1], list[Call]()
+        for call in waiting[1:]:
+            if _is_long(size(batch[0])) or len(batch) == _MOST_CALLS or size(call) > room:
+                left.append(call)
+            else:
+                batch.append(call)
+                room -= size(call)
+        yield tuple(batch)
+        waiting = [*left, *islice(to_come, len(batch))]
+
+
+def _is_long(size_bytes: int) -> bool:
+    return size_bytes > _MOST_BYTES // 2
+
+
+def _evenly(
+    calls: Iterable[Call], size: Callable[[Call], int], jobs: int
+) -> Iterator[tuple[Call, ...]]:
+    """Yield a batch for each process, the largest first: each call joins the smallest."""
+    shares: list[list[Call]] = [[] for _ in range(jobs)]
+    for call in sorted(calls, key=size, reverse=True):
+        min(shares, key=lambda share: (sum(map(size, share)), len(share))).append(call)
+    shares.sort(key=lambda share: sum(map(size, share)), reverse=True)
+    yield from (tuple(share) for share in shares if share)
 
 
 # Progress of a long piece of work, reported to whoever waits for it.

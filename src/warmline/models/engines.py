@@ -494,8 +494,8 @@ _QUERIES_AT_ONCE = 500  # their scores fit into a core's cache
 def _attend_in_blocks(model: "Whisper") -> None:
     """Have a model's attention to itself computed in a way that is quick in bfloat16 on a CPU.
 
-    torch's own takes a third more for 30 s of sound, and three times as long for the next token of
-    forty texts. It stays in use where some of what is attended to is hidden.
+    torch's own takes a third more for 30 s of sound. It stays in use where some of what is attended
+    to is hidden.
     """
     for part in (model.encoder, model.decoder):
         for block in part.blocks:
@@ -517,9 +517,6 @@ def _bfloat16_attention(
     by_head = (x.reshape(*x.shape[:2], attention.n_head, -1) for x in (q, k, v))
     q, k, v = by_head
     scale = q.shape[-1] ** -0.5
-    if q.shape[1] == 1:
-        weights = ((q * k).sum(-1, dtype=torch.float32) * scale).softmax(1).to(v.dtype)
-        return (weights[..., None] * v).sum(1, keepdim=True).flatten(-2), None
     q, k, v = (x.transpose(1, 2).contiguous() for x in (q, k, v))
     if mask is not None:
         heard = scaled_dot_product_attention(q, k, v, is_causal=True)

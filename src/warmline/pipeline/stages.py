@@ -77,7 +77,7 @@ STAGES = (
     ),
     Stage(
         "words",  # and what is private in them hidden: they are kept in no other form
-        14,
+        15,
         after=("speech",),
         settings=("words", "redaction"),
         but_not=("words.vocabulary", "words.vocabulary_weight"),  # these count by what they name

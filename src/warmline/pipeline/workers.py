@@ -5,7 +5,6 @@ process that dies (a fault in native code, memory exhausted) is replaced. In bot
 lands as failed with the reason, and the others go on.
 """
 
-import heapq
 import multiprocessing
 import os
 from collections import deque
@@ -39,6 +38,7 @@ from warmline.pipeline.plan import PlannedCall
 from warmline.processes import (
     ProgressCallback,
     ProgressFile,
+    batches,
     cores,
     give_memory_back,
     how_it_died,
@@ -52,15 +52,7 @@ from warmline.recordings.metadata import MetadataTable, read_metadata, read_tabl
 from warmline.recordings.sound import scratch_folder
 from warmline.settings import with_overrides
 
-# Short calls go to a process together, so that their words share the recogniser's batches.
-
-
 Batch = tuple[PlannedCall, ...]
-
-_MOST_CALLS = 6
-# Some three minutes of uncompressed two-channel telephone sound; a call of more than half of that
-# fills the recogniser's batches by itself.
-_MOST_BYTES = 6_400_000
 
 # An hour of one telephone channel, uncompressed in 16 bits, and at 32 kbit/s.
 _UNCOMPRESSED_HOUR_BYTES = 57_600_000
@@ -81,30 +73,6 @@ def time_limit_s(batch: Batch, an_hour_s: float, longest_s: float) -> float:
 def _hour_bytes(path: str) -> int:
     is_uncompressed = PurePath(path).suffix.lower() in _UNCOMPRESSED
     return _UNCOMPRESSED_HOUR_BYTES if is_uncompressed else _COMPRESSED_HOUR_BYTES
-
-
-def batches(calls: Sequence[PlannedCall], jobs: int) -> Iterator[Batch]:
-    """Yield batches of all calls, several to a batch where they are short, of similar size.
-
-    There are no fewer batches than processes (`jobs`) while there are calls for them. Of those made
-    together the largest come first, so that the last to end is a small one.
-    """
-    at_once = jobs * _MOST_CALLS
-    for first in range(0, len(calls), at_once):
-        together = _balanced(calls[first : first + at_once], jobs)
-        yield from sorted(together, key=lambda batch: sum(map(_size, batch)), reverse=True)
-
-
-def _balanced(calls: Sequence[PlannedCall], jobs: int) -> list[Batch]:
-    """Return batches: each short call joins the smallest, largest first; a long one is alone."""
-    short = [call for call in calls if _size(call) <= _MOST_BYTES // 2]
-    count = max(min(jobs, len(short)), -(-sum(map(_size, short)) // _MOST_BYTES))
-    filled: list[tuple[int, int, int, Batch]] = [(0, 0, i, ()) for i in range(count)]
-    for call in sorted(short, key=_size, reverse=True):
-        load, calls_on_it, i, batch = filled[0]
-        heapq.heapreplace(filled, (load + _size(call), calls_on_it + 1, i, (*batch, call)))
-    long = [(call,) for call in calls if _size(call) > _MOST_BYTES // 2]
-    return [*long, *(batch for *_, batch in filled if batch)]
 
 
 def _size(call: PlannedCall) -> int:
@@ -259,8 +227,8 @@ class Workers:
         Short calls go to a process together, except when an earlier attempt failed. Every second or
         so `on_wait` is given the shares, 0..1, that are done of the calls in hand.
         """
-        together = batches(calls, self._jobs) if attempt == 0 else ((call,) for call in calls)
-        return self._ending(together, on_wait)
+        dealt = batches(calls, _size, self._jobs) if attempt == 0 else ((call,) for call in calls)
+        return self._ending(dealt, on_wait)
 
     def _ending(
         self, dealt: Iterator[Batch], on_wait: Callable[[Mapping[str, float]], None]

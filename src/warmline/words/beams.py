@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -107,6 +108,18 @@ def _largest(scores: Tensor, count: int) -> Tensor:
     rest = torch.arange(whole, scores.shape[1], device=scores.device).expand(len(scores), -1)
     places = torch.cat([(blocks[..., None] * _BLOCK + inside).flatten(1), rest], 1)
     return places.gather(1, scores.gather(1, places).topk(count).indices)
+
+
+_KEPT: WeakKeyDictionary[Whisper, dict[tuple[Any, ...], Sayable]] = WeakKeyDictionary()
+
+
+def sayable_with(model: Whisper, tokenizer: Tokenizer, suppressed: Sequence[int]) -> Sayable:
+    """Return what may be said in the tokenizer's language; made once for a model."""
+    kept = _KEPT.setdefault(model, {})
+    key = (tokenizer.language, *suppressed)
+    if key not in kept:
+        kept[key] = Sayable(model, tokenizer, suppressed)
+    return kept[key]
 
 
 # Languages of Whisper's that are written in Latin letters alone.
