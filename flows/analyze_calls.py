@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from multiprocessing import active_children
 from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
@@ -50,6 +51,8 @@ T = TypeVar("T")
 
 # More than come in a night, and few enough for a server that waits meanwhile.
 _FORGOTTEN_A_NIGHT = 3
+# How long a night may take to end when its schedule is told to.
+_ENDING_S = 20.0
 # The process of a schedule, to those that it starts.
 _SCHEDULE = "WARMLINE_SCHEDULE"
 
@@ -232,14 +235,31 @@ def serve(cron: str, timezone: str, notify_block: str, parameters: dict[str, Any
     with prefect_api(schedules=True):
         if notify_block:
             load_notifier(notify_block)
-        analyze_calls.serve(
-            name="nightly",
-            schedule=schedule,
-            parameters=parameters,
-            global_limit=ConcurrencyLimitConfig(
-                limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
-            ),
-        )
+        try:
+            analyze_calls.serve(
+                name="nightly",
+                schedule=schedule,
+                parameters=parameters,
+                global_limit=ConcurrencyLimitConfig(
+                    limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+                ),
+            )
+        finally:
+            end_nights()
+
+
+def end_nights() -> None:
+    """End the nights that this schedule has started, as long as there is a server to tell.
+
+    A night that goes on without one asks for it for minutes, and the schedule would wait for that.
+    """
+    nights = active_children()
+    for night in nights:
+        night.terminate()
+    for night in nights:
+        night.join(_ENDING_S)
+        if night.is_alive():
+            night.kill()
 
 
 def end_with_schedule() -> None:
