@@ -113,7 +113,8 @@ def race(plan: Plan, kind: str, calls: list[Truth]) -> Result:
             say(f"{kind} round {number + 1} of {plan.rounds}: {contender} {cost.wall_s:.1f} s")
     names = PARTIES if kind == "stereo" else None
     scores = {c: score(calls, plan.work / f"{c}-{kind}", names) for c in plan.contenders}
-    stages = ask(plan.work / f"ours-{kind}" / "warehouse.duckdb", _STAGE_SECONDS).rows
+    warehouse = plan.work / f"ours-{kind}" / "warehouse.duckdb"
+    stages = ask(warehouse, _STAGE_SECONDS).rows if "ours" in plan.contenders else ()
     return Result(costs, scores, [(str(stage), float(seconds)) for stage, seconds in stages])
 
 
@@ -195,7 +196,8 @@ def race_table(result: Result, audio_s: float, kind: str) -> list[str]:
     ]
     stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in result.stage_s)
     lines += ["", f"Speed of ours: {', '.join(ratios)}." if ratios else "", ""]
-    return [*lines, f"Seconds by stage, summed over the calls of ours: {stages}.", ""]
+    by_stage = [f"Seconds by stage, summed over the calls of ours: {stages}."] if stages else []
+    return [*lines, *by_stage, ""]
 
 
 def other_tables(starts: dict[str, WordStarts], nothing: dict[str, int]) -> list[str]:
