@@ -189,13 +189,14 @@ def race_table(result: Result, audio_s: float, kind: str) -> list[str]:
             f"| {cost.peak_mb:.0f} | {rate}{s.cpwer:.3f} | {s.der:.3f} | {s.der_collar:.3f} "
             f"| {s.words_in_silence} |"
         )
+    own = "ours" if "ours" in costs else next(iter(costs))
     ratios = [
-        f"{cost.wall_s / costs['ours'].wall_s:.2f} x {contender}"
+        f"{cost.wall_s / costs[own].wall_s:.2f} x {contender}"
         for contender, cost in costs.items()
-        if contender != "ours"
+        if contender != own
     ]
     stages = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in result.stage_s)
-    lines += ["", f"Speed of ours: {', '.join(ratios)}." if ratios else "", ""]
+    lines += ["", f"Speed of {own}: {', '.join(ratios)}." if ratios else "", ""]
     by_stage = [f"Seconds by stage, summed over the calls of ours: {stages}."] if stages else []
     return [*lines, *by_stage, ""]
 
