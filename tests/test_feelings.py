@@ -269,6 +269,79 @@ def test_parts_of_a_text_are_means_of_their_own_words(engines: Engines) -> None:
     assert long.rows[0] == pytest.approx(cut, abs=2e-3)
 
 
+# The sentence in which the trouble is told stands in brackets.
+TROUBLE_AMONG_BUSINESS = (
+    "I ordered a lamp from you two weeks ago. [It arrived broken and nobody answers my mails.] My "
+    "order number is on the form. I just wanted to give you a call.",
+    "Hi, this is Tom. [I got a car from you two weeks ago and the service light came on already.] "
+    "I know you do your repairs in house. So I wanted to call you.",
+    "My name is Ana Silva. [My card was charged twice and I still have no refund.] The account "
+    "ends in 42. That is what I am calling about.",
+    "The washing machine came on Monday. [It has stopped working for the third time.] I live on "
+    "the second floor. You can come in the morning.",
+    "I have an appointment on Friday. [I have been waiting for weeks and nobody tells me why.] The "
+    "doctor is Dr Lee. It is in the afternoon.",
+    "We booked a room for four nights. [When we got there it was dirty and there was no hot "
+    "water.] We are two adults and a child. The booking is under Miller.",
+    "I moved to a new flat in May. [Since then the internet drops every evening and I can't work.] "
+    "The street is the same. I have the router here.",
+    "I called yesterday as well. [You promised me a call back and it never came.] I am at home all "
+    "day. My number has not changed.",
+    "The parcel was left with a neighbour. [I do not know which one and they will not tell me.] It "
+    "was sent on the third. My flat is number nine.",
+    "I am a customer since March. [Every month the bill is higher than what we agreed.] I pay by "
+    "card. The contract is in my husband's name.",
+    "I would like to talk about my policy. [My claim was refused and I do not understand why.] The "
+    "number is on the letter. I was at work that day.",
+    "The flight is at nine. [I am scared that I will miss my connection.] I have one bag. My seat "
+    "is by the window.",
+    "[You sent the technician to the wrong house again.] We live in Park Road. There is a blue "
+    "door. Our phone number is the same.",
+    "I bought the phone in June. The shop is in the centre. [The screen went black after a week "
+    "and support keeps telling me to wait.] I have the receipt.",
+)
+
+
+@pytest.mark.models
+def test_the_sentence_that_tells_the_trouble_is_quoted(engines: Engines) -> None:
+    # 9 where sentences are read in the light of the whole turn, which colours the harmless ones.
+    right = 0
+    for marked in TROUBLE_AMONG_BUSINESS:
+        told = {"speaker": "customer", "text": marked.replace("[", "").replace("]", "")}
+        asked = {"speaker": "agent", "text": "How can I help you?"}
+        (_, scored) = score_turns([asked, told], engines=engines)
+        right += scored.sentence == marked.split("[")[1].split("]")[0]
+    assert right >= 12
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    "text", ["I am so confused by this bill", "honestly I am baffled", "it makes no sense to me"]
+)
+def test_confusion_that_is_named_is_probable(engines: Engines, text: str) -> None:
+    (scored,) = score_turns([{"speaker": "customer", "text": text}], engines=engines)
+    assert scored.confusion_powerlessness is not None
+    assert scored.confusion_powerlessness > 0.5
+    assert scored.cues[0].probability > 0.5
+
+
+@pytest.mark.models
+def test_score_turns_and_the_warehouse_have_the_same_feelings(engines: Engines) -> None:
+    asked, told = "How can I help?", "I am scared. My card is gone. I am Ana."
+    (_, scored) = score_turns(
+        [{"speaker": "agent", "text": asked}, {"speaker": "customer", "text": told}],
+        engines=engines,
+    )
+    conversation, transcript = dialogue(f"agent: {asked}", f"customer: {told}")
+    (stored,) = read_call(conversation, transcript, LanguageSettings(), engines).feelings
+    kinds = ("fear_anxiety", "anger_frustration", "sadness_disappointment")
+    for kind in (*kinds, "confusion_powerlessness"):
+        assert getattr(scored, kind) == pytest.approx(getattr(stored, kind), abs=1e-3)
+    assert scored.negative_emotion == pytest.approx(stored.any_negative, abs=1e-3)
+    assert scored.sentence == stored.text
+    assert sum(getattr(stored, kind) for kind in kinds) == pytest.approx(stored.any_negative)
+
+
 @pytest.mark.models
 def test_no_turn_is_surer_than_people_were_of_the_surest(engines: Engines) -> None:
     turn = {"speaker": "customer", "text": " ".join(("I am furious!", *TROUBLE))}

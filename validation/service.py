@@ -7,8 +7,9 @@ of the probabilities were set, on the other they are reported. Each look at the 
 """
 
 import hashlib
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from warmline.errors import DataError
-from warmline.language import party_reader, score_turns
+from warmline.language import TurnLanguage, party_reader, score_turns
 from warmline.language.feelings import thresholds
 from warmline.language.windows import turn_texts_of
 from warmline.models.engines import Engines
-from warmline.statistics import Estimate, bootstrap
+from warmline.statistics import Estimate, bootstrap, wilson
 from warmline.turns.roles import ReadTurns, assign_roles
 from warmline.values import CallMetadata, ChannelLayout, RoleName
 
@@ -29,14 +30,19 @@ from .report import Headline, Section, Table
 from .scores import detection, estimated_auc, said
 
 # The data's numbers of emotions. Confusion (4) is no unpleasant feeling here: it has its own kind.
-_NEGATIVE = frozenset({3, 5, 6, 7})
+NEGATIVE = frozenset({3, 5, 6, 7})
+_KINDS: Mapping[str, frozenset[int]] = {
+    "fear_anxiety": frozenset({7}),
+    "anger_frustration": frozenset({5, 6}),
+    "sadness_disappointment": frozenset({3}),
+}
 _ALIKE = 1.25
 _BINS = 10
 _PREVALENCES = (0.02, 0.05, 0.10, 0.20)
 _FIRST_TURNS = (4, 8, None)
 _THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 _LOOKS = (
-    "**Looks at this half: eight.** The first with the code of before (English: AUC 0.782, 0.728 "
+    "**Looks at this half: nine.** The first with the code of before (English: AUC 0.782, 0.728 "
     "among turns of like length, cues of rules precision 1.00 of 3 turns, recall 0.07; Portuguese "
     "0.739, 0.668). The second with a first network, but windows of several sentences alone "
     "(English 0.850, 0.833; Portuguese 0.853, 0.819), and the ledger at six thresholds; sentences "
@@ -62,7 +68,9 @@ _LOOKS = (
     "alone set the threshold, by a rule that was written down before these looks. Its turns had "
     "been read before the second part of `training/service_lines.txt` was written, so that what it "
     "promises is too much: by probabilities that had not learned from their dialogue, precision "
-    "0.772 with recall 0.639 in both languages together."
+    "0.772 with recall 0.639 in both languages together. The ninth look was at where a feeling is and "
+    "which, with the same probabilities; what quotes and tells kinds was chosen on the other half. "
+    "As quotes were chosen before, 17 of 24 were right in either language."
 )
 # What somebody would write down in a minute as signs of a displeased customer.
 TWENTY_WORDS = frozenset(
@@ -76,15 +84,34 @@ TWENTY_WORDS = frozenset(
 
 @dataclass(frozen=True)
 class CustomerTurn:
-    """A customer's turn of a chat: what people heard, and what is measured of it."""
+    """A customer's turn of a chat: what people heard in each sentence, and what is measured."""
 
     firm: str
     dialogue: str
     place: int
-    text: str
-    is_negative: bool
-    score: float
-    in_ledger: bool
+    sentences: tuple[str, ...]
+    emotions: tuple[int, ...]
+    scores: TurnLanguage
+
+    @property
+    def text(self) -> str:
+        """Return the turn's words."""
+        return " ".join(self.sentences)
+
+    @property
+    def is_negative(self) -> bool:
+        """Return whether people heard an unpleasant feeling in a sentence."""
+        return bool(NEGATIVE & set(self.emotions))
+
+    @property
+    def score(self) -> float:
+        """Return the probability of a feeling."""
+        return self.scores.negative_emotion or 0.0
+
+    @property
+    def in_ledger(self) -> bool:
+        """Return whether the ledger would hold a row of it."""
+        return bool(self.scores.cues)
 
 
 def is_reported(dialogue: str) -> bool:
@@ -114,10 +141,9 @@ def customer_turns(folder: Path, column: str) -> list[CustomerTurn]:
                             file.stem,
                             dialogue["id"],
                             place,
-                            own["text"],
-                            bool(_NEGATIVE & set(turn["Emotion"])),
-                            score.negative_emotion or 0.0,
-                            bool(score.cues),
+                            tuple(turn[column]),
+                            tuple(turn["Emotion"]),
+                            score,
                         )
                     )
     return found
@@ -223,6 +249,7 @@ def validate_service(context: Context) -> Section:
             f"{thresholds()['any_negative']:g}; `FROM opportunities_at(0.4)` has the ledger with "
             "another one, without reading a call anew.",
             _curve(english, own),
+            *_where_and_which({"English": english, "Portuguese": own}, context),
             "Who is the agent, told from the English words of the chats of both halves alone "
             "(nothing was learned from them; one half had a say in the weights). *Swapped* is an "
             "agent taken for the customer.",
@@ -362,6 +389,71 @@ def _curve(english: Sequence[CustomerTurn], own: Sequence[CustomerTurn]) -> Tabl
     names = ("turns", "precision", "recall")
     headings = [f"{language}: {name}" for language in ("English", "Portuguese") for name in names]
     return Table(("from probability", *headings), tuple(lines))
+
+
+def _where_and_which(
+    by_language: Mapping[str, Sequence[CustomerTurn]], context: Context
+) -> tuple[str, Table, str, Table]:
+    """Return whether the right sentence is quoted, and whether the kind of the feeling is right."""
+    where, which = [], []
+    for name, turns in by_language.items():
+        mixed = [t for t in turns if t.is_negative and not NEGATIVE.issuperset(t.emotions)]
+        quoted = {
+            "the sentence that is quoted": [_emotion_of(t, t.scores.sentence or "") for t in mixed],
+            "the longest sentence": [_emotion_of(t, max(t.sentences, key=len)) for t in mixed],
+            "the first": [t.emotions[0] for t in mixed],
+        }
+        chance = np.mean([np.mean([e in NEGATIVE for e in t.emotions]) for t in mixed])
+        where += [
+            (name, score, said(wilson(sum(e in NEGATIVE for e in own), len(own))), str(len(own)))
+            for score, own in quoted.items()
+        ]
+        where.append((name, "any of them, by chance", f"{chance:.3f}", str(len(mixed))))
+        which += _kinds(name, [t for t in turns if t.is_negative], context)
+    return (
+        "Where the feeling is: of turns in which people heard one in some sentences and not in "
+        "others, how often a sentence in which they heard it is chosen.",
+        Table(("text", "chosen", "right", "turns"), tuple(where)),
+        "Which feeling it is, in turns in which people heard one: how the share of each kind in "
+        "the probability ranks those in which they heard it, and how often the most probable one "
+        "is one that they heard, beside what is right where all are called frustration.",
+        Table(
+            ("text", "kind", "turns with it", "AUC", "right", "all called frustration"),
+            tuple(which),
+        ),
+    )
+
+
+def _emotion_of(turn: CustomerTurn, quote: str) -> int:
+    """Return what people heard in the sentence that has most of a quote's words."""
+    words, own = turn.text.split(), quote.split()
+    first = next(i for i in range(len(words)) if words[i : i + len(own)] == own)
+    past = list(itertools.accumulate(len(sentence.split()) for sentence in turn.sentences))
+    shared = [
+        min(first + len(own), end) - max(first, begin)
+        for begin, end in itertools.pairwise([0, *past])
+    ]
+    return turn.emotions[int(np.argmax(shared))]
+
+
+def _kinds(
+    name: str, felt: Sequence[CustomerTurn], context: Context
+) -> list[tuple[str, str, str, str, str, str]]:
+    lines = []
+    shares = [{kind: getattr(t.scores, kind) / t.score for kind in _KINDS} for t in felt]
+    heard = [{k for k, own in _KINDS.items() if own & set(t.emotions)} for t in felt]
+    right = sum(
+        max(own, key=own.__getitem__) in told for own, told in zip(shares, heard, strict=True)
+    )
+    plain = sum("anger_frustration" in told for told in heard)
+    for kind in _KINDS:
+        there = [kind in told for told in heard]
+        area = estimated_auc(
+            there, [own[kind] for own in shares], [t.dialogue for t in felt], context
+        )
+        lines.append((name, kind.replace("_", ", "), str(sum(there)), said(area), "", ""))
+    both = (said(wilson(count, len(felt))) for count in (right, plain))
+    return [*lines, (name, "the most probable", str(len(felt)), "", *both)]
 
 
 def _roles(folder: Path, context: Context) -> Table:

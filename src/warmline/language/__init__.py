@@ -70,7 +70,7 @@ def read_call(
     if unread_reason(transcript) is not None:
         if models is None or transcript.language not in read_languages():
             return Reading(())
-        return Reading((), feelings_of(told, (), read_sentences(told, models)))
+        return Reading((), feelings_of(told, (), read_sentences(told, models), models))
     if models is None:
         found = rule_moments(told, rulebook(settings))
         return Reading(found, agent_turns=empathy_of(told, found, {}, {}))
@@ -92,7 +92,7 @@ def read_call(
     vectors = vectors_of(agents, windows, models, known)
     agent_turns = empathy_of(told, moments, windows, vectors)
     sentences = read_sentences(told, models, unread)
-    feelings = feelings_of(told, moments, sentences, heard)
+    feelings = feelings_of(told, moments, sentences, models, heard)
     moments += without_denied(model_cues(told, feelings, moments), told, unread)
     moments += model_moments(told, heard, moments)
     moments += uptake_moments(told, models, known)

@@ -203,8 +203,6 @@ _NEGATIVE = {
     "problem": 0.5,
 }
 _POSITIVE_TAKES = {"relief": 0.5, "thanks": 0.3}
-# The share of the feelings found by models that is believed without a rule.
-_FEELING = 0.8
 
 
 @dataclass(frozen=True)
@@ -226,7 +224,8 @@ class TurnLanguage:
     """The scores of one turn's words, 0..1; None for scores of another role than the speaker's.
 
     `empathy` and its parts apply to agents; `negative_emotion`, the four feelings and `cues`, which
-    the ledger would hold of the turn, to customers. `emotional_reaction`, `interpretation` and
+    the ledger would hold of the turn, to customers, as does `sentence`, in which a feeling is most
+    probable. `emotional_reaction`, `interpretation` and
     `exploration` are the probabilities that an EPITOME mechanism is present at all; None without
     models. `rules` names what was recognised, strongest first.
     """
@@ -247,6 +246,7 @@ class TurnLanguage:
     interpretation: float | None = None
     exploration: float | None = None
     cues: tuple[Cue, ...] = ()
+    sentence: str | None = None
 
 
 def scored(
@@ -260,7 +260,7 @@ def scored(
     heard = read.heard
     agent = turn_text.turn.role is RoleName.AGENT
     customer = turn_text.turn.role is RoleName.CUSTOMER
-    feelings = {label: _feeling(label, moments, heard, felt) for label in CUE_LABELS}
+    feelings = {label: _feeling(label, moments, felt) for label in CUE_LABELS}
     kinds = {
         kind: noisy_or([m.strength for m in moments if m.kind == kind])
         for kind in ("affective", "attentive", "cognitive", "dismissive")
@@ -284,6 +284,7 @@ def scored(
         interpretation=mechanisms["interpretation"] if agent and heard else None,
         exploration=mechanisms["exploration"] if agent and heard else None,
         cues=_cues(turn_text, moments, felt) if customer else (),
+        sentence=felt.text if customer and felt else None,
     )
 
 
@@ -364,13 +365,10 @@ def _cues(
     return tuple(found)
 
 
-def _feeling(
-    label: str, moments: Sequence[Moment], heard: Sequence[WindowScores], felt: TurnFeelings | None
-) -> float:
-    if felt is not None and not heard:
+def _feeling(label: str, moments: Sequence[Moment], felt: TurnFeelings | None) -> float:
+    if felt is not None:
         return float(getattr(felt, label))
-    named = [m.strength for m in moments if m.label == label and m.kind == "cue"]
-    return noisy_or([*named, _FEELING * max((h.feeling(label) for h in heard), default=0.0)])
+    return noisy_or([m.strength for m in moments if m.label == label and m.kind == "cue"])
 
 
 def _empathy(turn_text: TurnText, moments: Sequence[Moment], read: ModelScores) -> float:
@@ -459,7 +457,7 @@ def score_turns(
     if own and speaks[RoleName.CUSTOMER] in read_languages():
         moments = [m for own_moments in by_turn.values() for m in own_moments]
         sentences = read_sentences(turn_texts, own, unread)
-        felt = {f.turn_index: f for f in feelings_of(turn_texts, moments, sentences, heard)}
+        felt = {f.turn_index: f for f in feelings_of(turn_texts, moments, sentences, own, heard)}
     return [
         scored(
             speaker,

@@ -111,7 +111,7 @@ STAGES = (
     ),
     Stage(
         "language",
-        15,
+        16,
         after=("turns",),
         settings=("language",),
         models=(SENTENCES, MANY_LANGUAGES),
