@@ -68,8 +68,9 @@ _LOOKS = (
     "alone set the threshold, by a rule that was written down before these looks. Its turns had "
     "been read before the second part of `training/service_lines.txt` was written, so that what it "
     "promises is too much: by probabilities that had not learned from their dialogue, precision "
-    "0.772 with recall 0.639 in both languages together. The ninth look was at where a feeling is and "
-    "which, with the same probabilities; what quotes and tells kinds was chosen on the other half. "
+    "0.772 with recall 0.639 in both languages together. The ninth look was at where a feeling is "
+    "and which, with the same probabilities; what quotes and tells kinds was chosen on the other "
+    "half. "
     "As quotes were chosen before, 17 of 24 were right in either language."
 )
 # What somebody would write down in a minute as signs of a displeased customer.
