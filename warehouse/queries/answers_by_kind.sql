@@ -1,4 +1,5 @@
--- How each kind of feeling is answered: one row a kind and answer, with its share of the kind.
+-- How each kind of feeling is answered: one row a kind and answer, with its share of the kind. In support chats the kind was told
+-- no better than by calling every feeling frustration (validation/REPORT.md); that there is a feeling was told far better.
 -- $agent VARCHAR = NULL: only calls of this agent
 -- $team VARCHAR = NULL: only calls of this team
 -- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
