@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
+from pathlib import Path
 from typing import Any
 
 from prefect import get_client
@@ -14,6 +14,7 @@ from prefect.task_runners import TaskRunner
 
 import night_calls
 from warmline.errors import SettingsError
+from warmline.files import temporary_folder
 from warmline.pipeline.workers import ClusterWorker
 
 # Before Ray is imported: it reports to nobody.
@@ -22,6 +23,9 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 _LOSSES_OF_A_CALL = 10
 # What calls end with is small; Ray would set aside a third of the memory for it.
 _RAY_STORE_BYTES = 100_000_000
+# Ray's logs of workers, where names of calls would outlive the night, and its sockets, whose names
+# may not be long.
+_RAYS_PLACE = Path("/tmp")
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def _ray(elsewhere: ClusterWorker) -> Iterator[Cluster]:
         raise _missing("ray", "Ray") from e
     night = elsewhere.config.settings.night
     with ExitStack() as opened:
-        folder = opened.enter_context(_scratch())
+        folder = opened.enter_context(temporary_folder(_RAYS_PLACE))
         # The task travels to workers that have no more than the package, also to later ones.
         given: dict[str, Any] = {"runtime_env": {"py_modules": [night_calls.__file__]}}
         own = {
@@ -94,7 +98,7 @@ def _ray(elsewhere: ClusterWorker) -> Iterator[Cluster]:
             "num_cpus": night.jobs or None,
             "include_dashboard": False,
             "object_store_memory": _RAY_STORE_BYTES,
-            "_temp_dir": folder,
+            "_temp_dir": str(folder),
             "_system_config": {"task_oom_retries": _LOSSES_OF_A_CALL},
         }
         runner = RayTaskRunner(
@@ -130,14 +134,6 @@ def _as_workers_know_it() -> Iterator[None]:
         run.model_copy(update={"flow": night_calls.known_by_name}),
     ):
         yield
-
-
-def _scratch() -> "TemporaryDirectory[str]":
-    """Return a folder for Ray's logs of workers, where names of calls would outlive the night.
-
-    There are sockets in it, whose names may not be long.
-    """
-    return TemporaryDirectory(prefix="warmline-ray-", dir="/tmp", ignore_cleanup_errors=True)
 
 
 @contextmanager

@@ -19,9 +19,9 @@ SHIPPED = [*MODULES, *FLOWS]
 # below, nor those in its own line.
 LAYERS = (
     ("__init__", "errors", "values"),
-    ("settings", "statistics", "processes"),
+    ("settings", "statistics"),
     ("files",),
-    ("encryption",),
+    ("processes", "encryption"),
     ("analysis", "phrases", "database"),
     ("models",),
     ("redaction",),

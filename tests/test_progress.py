@@ -3,10 +3,14 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from warmline.files import temporary_folder
 from warmline.processes import ProgressFile, ProgressWriter, part_of
 
 
@@ -48,6 +52,38 @@ def test_a_board_that_was_taken_down_is_told_nothing() -> None:
     progress.close()
     writer(1.0)
     assert not Path(progress.path).exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing is forked elsewhere")
+def test_the_next_run_clears_what_a_killed_one_has_left() -> None:
+    """And an interrupt, which a terminal sends to all processes, is for the run alone."""
+    code = """
+import os
+from multiprocessing import forkserver
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from warmline.processes import ProgressFile, begin
+begin()
+progress = ProgressFile()
+print(Path(f"/proc/{forkserver._forkserver._forkserver_pid}/status").read_text(), flush=True)
+os.kill(os.getpid(), 9)
+"""
+    with TemporaryDirectory() as short:  # names of sockets may not be long
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "TMPDIR": short},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == -signal.SIGKILL
+        said = dict(line.split(":", 1) for line in done.stdout.splitlines() if ":" in line)
+        assert int(said["SigBlk"], 16) >> (signal.SIGINT - 1) & 1
+        place = Path(short)
+        assert len(list(place.iterdir())) == 2  # of its progress and of its sockets
+        with temporary_folder(place) as held, temporary_folder(place) as other:
+            assert set(place.iterdir()) == {held, other}
+        assert not list(place.iterdir())
 
 
 def test_a_part_lies_within_the_whole() -> None:

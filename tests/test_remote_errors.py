@@ -23,7 +23,8 @@ from support.unprivileged import as_nobody
 from warmline.cli import app
 from warmline.cli.common import ExitCode
 from warmline.errors import SettingsError
-from warmline.pipeline.calls import private_folder, sweep
+from warmline.files import private_folder, sweep
+from warmline.pipeline.calls import COPY
 from warmline.recordings.remote import as_source, file_system
 
 SECRET = "hunter2"
@@ -146,30 +147,31 @@ def test_local_sources_need_nothing_of_it(tmp_path, monkeypatch):
 def test_copies_of_a_process_that_was_killed_are_swept_and_no_others(tmp_path):
     code = (
         "import os, sys; from pathlib import Path\n"
-        "from warmline.pipeline.calls import private_folder\n"
-        "with private_folder(Path(sys.argv[1])) as folder:\n"
+        "from warmline.files import private_folder\n"
+        "with private_folder(Path(sys.argv[1]), sys.argv[2]) as folder:\n"
         "    (folder / 'call.wav').write_bytes(b'x')\n"
         "    os.kill(os.getpid(), 9)\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "s")], check=False)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "s"), COPY], check=False)
     (left,) = (tmp_path / "s").iterdir()
     assert (left / "call.wav").exists()
-    with private_folder(tmp_path / "s") as held:
-        assert sweep(tmp_path / "s") == 1
+    with private_folder(tmp_path / "s", COPY) as held:
+        assert sweep(tmp_path / "s", COPY) == 1
         assert list((tmp_path / "s").iterdir()) == [held]
     assert not list((tmp_path / "s").iterdir())
-    assert sweep(tmp_path / "nowhere") == 0
+    assert sweep(tmp_path / "nowhere", COPY) == 0
 
 
 def test_only_copies_are_swept_from_a_folder_that_holds_other_things(tmp_path, monkeypatch):
     """`recordings.scratch` may name a folder in which people keep calls, or that users share."""
-    for name in ("call-archives", "call-2026", "warmline-call-centre-a", "warmline-call-"):
+    for name in ("call-archives", "call-2026", "warmline-call-archives", "warmline-call-"):
         (tmp_path / name).mkdir()
-    others = tmp_path / "warmline-call-of_some1"
+    others = tmp_path / f"{COPY}0123456789abcdef"
+    (tmp_path / f"{COPY}fedcba9876543210").symlink_to(tmp_path / "call-archives")
     others.mkdir(mode=0o700)
     tmp_path.chmod(0o755)
     monkeypatch.chdir(tmp_path)
     with as_nobody():
-        swept = sweep(Path())
-    assert swept + sweep(Path()) == 1
-    assert not others.exists() and len(list(tmp_path.iterdir())) == 4
+        swept = sweep(Path(), COPY)
+    assert swept + sweep(Path(), COPY) == 1
+    assert not others.exists() and len(list(tmp_path.iterdir())) == 5

@@ -9,11 +9,13 @@ import importlib.util
 import json
 import os
 import re
+import secrets
+import shutil
 import sys
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -166,6 +168,85 @@ def exclusive(path: Path, doing: str) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {os.uname().nodename}")
         file.flush()
         yield
+
+
+# Folders of one process: gone when it has done with them, or swept once it has been killed.
+
+
+_HEX_DIGITS = 16  # nobody gives a folder such a name by hand
+
+
+@contextmanager
+def private_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Make a folder that only this user can read; remove it with its content after the block.
+
+    It is locked meanwhile, so that nobody sweeps it. Raises OSError.
+    """
+    parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+    while True:
+        folder = parent / f"{prefix}{secrets.token_hex(_HEX_DIGITS // 2)}"
+        folder.mkdir(PRIVATE_FOLDER)
+        with suppress(FileNotFoundError):  # swept before it was opened
+            lock = os.open(folder, os.O_RDONLY)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if folder.exists():  # and was not swept before it was locked
+                break
+            os.close(lock)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def sweep(parent: Path, prefix: str) -> int:
+    """Remove private folders of processes that have ended; return how many.
+
+    What another user's have left is that user's to remove.
+    """
+    is_ours = re.compile(rf"{re.escape(prefix)}[0-9a-f]{{{_HEX_DIGITS}}}").fullmatch
+    removed = 0
+    with suppress(FileNotFoundError, PermissionError):
+        for name in filter(is_ours, os.listdir(parent)):  # noqa: PTH208  (of names, not of paths)
+            folder = parent / name
+            with suppress(OSError):  # removed just now, a file, a link, another user's
+                removed += _is_swept(folder)
+    return removed
+
+
+def _is_swept(folder: Path) -> bool:
+    """Remove a folder that no process holds; return whether it is gone.
+
+    A link is not followed: in a folder of all users, anybody may have put it there.
+    """
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.fstat(lock).st_uid != os.geteuid():
+            return False
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+        return not folder.exists()
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+
+
+_TEMPORARY = "warmline-"
+
+
+@contextmanager
+def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
+    """Make a private folder in `parent`, by default the system's folder for temporary files.
+
+    What processes that were killed have left there is removed first. Raises OSError.
+    """
+    from tempfile import gettempdir
+
+    place = parent or Path(gettempdir())
+    sweep(place, _TEMPORARY)
+    with private_folder(place, _TEMPORARY) as folder:
+        yield folder
 
 
 # Locate what ships beside the code: SQL, flows, sample calls; in a wheel or in a checkout.

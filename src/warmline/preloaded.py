@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 
 from warmline.errors import WarmlineError
-from warmline.processes import wait_passively
+from warmline.processes import ignore_what_was_blocked, wait_passively
 
 _LOOK_S = 0.1
 
@@ -69,6 +69,7 @@ def _end_with_parent(parent: int, imported: threading.Event) -> None:
             os._exit(0)
 
 
+ignore_what_was_blocked()
 # Libraries of linear algebra start threads when they are imported. The compiled loops of Whisper's
 # alignment are too short for threads, which would only busy-wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

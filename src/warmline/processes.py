@@ -13,12 +13,15 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, TypeVar
+
+from warmline.files import PRIVATE_FILE, temporary_folder
 
 if TYPE_CHECKING:
     from multiprocessing.context import BaseContext
@@ -69,16 +72,60 @@ def context(*, listens: bool = True) -> "BaseContext":
         return multiprocessing.get_context("spawn")
     chosen = multiprocessing.get_context("forkserver")
     chosen.set_forkserver_preload(["warmline.preloaded"])
+    _start_server()
     return chosen
 
 
 def begin() -> None:
     """Start the imports now, alongside whatever comes before the first call."""
-    from multiprocessing import forkserver
-
     if _FORKS:
         context()
+
+
+def _start_server() -> None:
+    """Start the process that forks the others, unless it runs; an interrupt is for its run alone.
+
+    Python has it ignore interrupts only once it has imported everything.
+    """
+    from multiprocessing import forkserver, resource_tracker
+
+    _place_sockets()
+    resource_tracker.ensure_running()  # here, as it lets interrupts through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
         forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore_what_was_blocked() -> None:
+    """Ignore interrupts in a process that was started with interrupts blocked."""
+    if signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+# A socket's name has at most 107 characters, of which Python adds 32.
+_LONGEST_PLACE = 75
+
+
+@cache
+def _place_sockets() -> None:
+    """Have multiprocessing put its sockets where they are swept after this process is killed."""
+    import tempfile
+    from multiprocessing import util
+
+    kept = ExitStack()
+    place = str(kept.enter_context(temporary_folder()))
+    if len(place) > _LONGEST_PLACE:
+        kept.close()
+        return
+    before, tempfile.tempdir = tempfile.tempdir, place
+    try:
+        util.get_temp_dir()
+    finally:
+        tempfile.tempdir = before
+    util.Finalize(None, kept.close, exitpriority=-200)  # after it has removed its own, at -100
 
 
 def end_with(process: int) -> None:
@@ -396,10 +443,9 @@ class ProgressFile:
     """A shared file with a slot for the progress of each call; `close` removes it."""
 
     def __init__(self) -> None:
-        from tempfile import mkstemp
-
-        self._file, path = mkstemp(prefix="warmline-progress-")
-        self.path = Path(path)
+        self._kept = ExitStack()
+        self.path = self._kept.enter_context(temporary_folder()) / "progress"
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
 
     def share(self, place: int) -> float:
         """Return the share, 0..1, last reported for the call in this slot."""
@@ -415,7 +461,7 @@ class ProgressFile:
     def close(self) -> None:
         """Remove the file; later reports are ignored."""
         os.close(self._file)
-        self.path.unlink(missing_ok=True)
+        self._kept.close()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import glob
 import hashlib
 import heapq
 import json
-import tempfile
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from warmline.analysis import CallAnalysis
 from warmline.database import PARQUET_KEY, open_without_warehouse, quoted
 from warmline.encryption import Key
 from warmline.errors import Status, WarmlineError, first_line
+from warmline.files import temporary_folder
 from warmline.landing import erasures, manifest, store
 from warmline.landing.store import LandedFile, LandingError, stamp_of, storable
 from warmline.values import CallMetadata, Recording
@@ -356,8 +356,8 @@ def open_reader(con: duckdb.DuckDBPyConnection, landing_dir: Path) -> Iterator[R
     LandingError when there is no space for a temporary file.
     """
     key = manifest.key_of(landing_dir)
-    with tempfile.TemporaryDirectory(prefix="warmline-") as folder:
-        template = Path(folder) / "columns.parquet"
+    with temporary_folder() as folder:
+        template = folder / "columns.parquet"
         merging = _MERGING
         if key is None:
             _write_columns(template)

@@ -1,13 +1,8 @@
 """A batch of calls in the process that analyzes it: each is landed as it ends."""
 
-import fcntl
-import os
-import re
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
@@ -16,7 +11,7 @@ from warmline import landing
 from warmline.analysis import CallAnalysis, base_analysis, dated_after
 from warmline.encryption import look_for_key
 from warmline.errors import RecordingRefusedError, Status, fault_code
-from warmline.files import is_there
+from warmline.files import is_there, private_folder
 from warmline.landing import Known, LandingError
 from warmline.models.engines import Engines
 from warmline.pipeline.analyze import CallInput, Remote, analyze_recordings
@@ -32,49 +27,7 @@ from warmline.settings import RecordingSettings, RedactionSettings, Settings
 # Copies of remote recordings while they are analyzed: private, and removed afterwards.
 
 
-_PREFIX = "warmline-call-"
-#: As `mkdtemp` names them. The scratch folder may be one in which people keep folders, too.
-_OURS = re.compile(rf"{_PREFIX}[a-z0-9_]{{8}}")
-
-
-@contextmanager
-def private_folder(scratch: Path) -> Iterator[Path]:
-    """Make a folder that only this user can read; remove it with its content after the block."""
-    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=scratch))
-        lock = os.open(folder, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if folder.exists():  # and was not swept before it was locked
-            break
-        os.close(lock)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
-
-
-def sweep(scratch: Path) -> int:
-    """Remove what processes that have ended left behind; return how many folders.
-
-    What another user's have left is that user's to remove.
-    """
-    removed = 0
-    for folder in scratch.glob(f"{_PREFIX}*"):
-        if not _OURS.fullmatch(folder.name):
-            continue
-        with suppress(FileNotFoundError, PermissionError):
-            lock = os.open(folder, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-                removed += 1
-            except BlockingIOError:
-                continue
-            finally:
-                os.close(lock)
-    return removed
+COPY = "warmline-call-"  # how the name of a copy's folder begins
 
 
 # Ingest remote recordings: fetch them, identify them by their bytes, and skip those known.
@@ -98,7 +51,7 @@ class RemoteCopy:
     def copy(self) -> Path:
         """Return the local copy of the recording. Raises as `fetch` does."""
         scratch = scratch_folder(self._settings.scratch)
-        return fetch(self.file, self._kept.enter_context(private_folder(scratch)))
+        return fetch(self.file, self._kept.enter_context(private_folder(scratch, COPY)))
 
     def again(self) -> Path:
         """Return the local copy of a recording that was analyzed before.

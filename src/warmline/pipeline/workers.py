@@ -26,13 +26,14 @@ from pebble import ProcessExpired, ProcessPool
 from warmline import landing, processes
 from warmline.analysis import CallAnalysis, base_analysis
 from warmline.errors import Status, WarmlineError
+from warmline.files import sweep
 from warmline.pipeline.calls import (
+    COPY,
     Outcome,
     RunConfig,
     analyze_calls,
     land,
     outcome_of,
-    sweep,
 )
 from warmline.pipeline.plan import PlannedCall
 from warmline.processes import (
@@ -108,7 +109,7 @@ class Workers:
         self._jobs = jobs
         self._board = ProgressFile()
         self._scratch = scratch_folder(config.settings.recordings.scratch)
-        sweep(self._scratch)  # what a run that was killed has left
+        sweep(self._scratch, COPY)  # what a run that was killed has left
         self._new_pool = partial(
             ProcessPool,
             max_workers=jobs,
@@ -143,7 +144,7 @@ class Workers:
         else:
             self._pool.stop()
         self._pool.join()
-        sweep(self._scratch)
+        sweep(self._scratch, COPY)
         for future in list(self._started):  # nobody waits for what will never be
             future.cancel()
         self._board.close()

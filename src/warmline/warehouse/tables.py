@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warmline.errors import WarehouseError, first_line
-from warmline.files import folder
+from warmline.files import folder, temporary_folder
 
 if TYPE_CHECKING:
     import duckdb
@@ -233,12 +233,10 @@ def empty_warehouse(*, is_small: bool) -> bytes:
     To make its tables and views takes longer than to load some hundred calls: a process that builds
     several warehouses makes them once.
     """
-    from tempfile import TemporaryDirectory
-
     from warmline.database import open_for_building
 
-    with TemporaryDirectory(prefix="warmline-") as folder:
-        path = Path(folder) / "empty.duckdb"
+    with temporary_folder() as folder:
+        path = folder / "empty.duckdb"
         with open_for_building(path, landed_bytes=0 if is_small else None) as con:
             define_tables(con)
             define_views(con)
