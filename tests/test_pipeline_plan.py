@@ -171,7 +171,7 @@ def test_what_is_wrong_in_a_table_is_told_and_stops_nothing(calls, landed, tmp_p
     made = plan(calls, landed, table=read_table(csv))
     assert pending(made) == {"a.wav": "new", "b.wav": "new"}
     assert [p.partition("calls.csv")[2] for p in made.problems] == [
-        ", line 2, column 'started_at': [number] is not a time known here; write it as "
+        ", line 2, column 'started_at': '1/3/2026' is not a time known here; write it as "
         "2025-02-19T06:01:22Z (left out)",
         ", line 3: 2 values for 3 columns (left out)",
         ", line 4, column 'file': empty (left out)",

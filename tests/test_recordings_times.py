@@ -1,6 +1,7 @@
 """Times as people and programs write them: one list of forms, each with one meaning."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -89,7 +90,8 @@ def test_an_hour_that_the_clocks_left_out_or_had_twice_is_no_other_hour(
     (tmp_path / "call.json").write_text(json.dumps({"started_at": text}))
     known = read_metadata(tmp_path / "call.wav", RecordingSettings(timezone=zone), None)
     assert known.started_at is None
-    assert "on the clocks of" in known.extra["metadata_problem"]
+    problem = known.extra["metadata_problem"]
+    assert f"started_at: {text!r} was" in problem and re.search(why, problem)
     (tmp_path / "o.csv").write_text(f"customer_id,date,nps\na,{text},9\n")
     (line,) = read_outcome_table(tmp_path / "o.csv", ZoneInfo(zone)).lines
     assert "on the clocks of" in str(line.problem)

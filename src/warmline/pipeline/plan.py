@@ -24,9 +24,9 @@ from warmline.recordings.metadata import (
     is_free_of_private,
     pseudonym_key,
     read_metadata,
+    redact_remark,
 )
 from warmline.recordings.remote import Beside, RemoteError, RemoteFile, list_recordings
-from warmline.redaction import redact_text
 from warmline.settings import RecordingSettings, RedactionSettings, Settings
 from warmline.values import CallMetadata, Recording
 
@@ -516,12 +516,12 @@ class _Planner:
             return
         place, repeated = self.table.path, self.table.duplicates
         for fault in self.table.faults[:_NAMED]:
-            hidden = redact_text(fault, self.cache_keys.settings.redaction)
+            hidden = redact_remark(fault, self.cache_keys.settings.redaction)
             yield f"{place}, {hidden} (left out)"
         if further := self.table.faults[_NAMED:]:
             yield f"{place}: {len(further)} more values or rows are left out, being of no use"
         for doubt in self.table.doubts[:_NAMED]:
-            yield f"{place}, {redact_text(doubt, self.cache_keys.settings.redaction)}"
+            yield f"{place}, {redact_remark(doubt, self.cache_keys.settings.redaction)}"
         if unsure := self.table.doubts[_NAMED:]:
             yield f"{place}: {len(unsure)} more values or columns may not be meant as they stand"
         if repeated:

@@ -134,9 +134,28 @@ def read_metadata(
     if "reason" in known:
         known["reason"] = redact_field("reason", known["reason"], redaction)
     extra = {name: redact_field(name, text, redaction) for name, text in extra.items()}
-    remarks = {name: redact_text(text, redaction) for name, text in remarks.items()}
+    remarks = {name: redact_remark(text, redaction) for name, text in remarks.items()}
     source = "+".join(name for name, fields in places.items() if fields.known or fields.extra)
     return CallMetadata(**known, extra=extra | remarks, source=source or "none")
+
+
+#: What is said of a time, which is stored as given, and of the offsets that it may be meant with.
+_OF_TIMES = re.compile(
+    r"""(\s*'(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d\d)
+    |\d{8}T\d{4,6})
+    (?:[ tT_]\d{1,2}[:.-]\d\d(?:[:.-]\d\d)?(?:\ ?(?:[AaPp][Mm]|[A-Z]{1,4}|[+-]\d\d:?\d\d))?)?'
+    (?=\ is\ not\ a\ time|\ is\ in\ the\ future|\ was\ (?:never|twice)\ on\ the\ clocks)
+    |\s+[+-]\d\d:\d\d\ or\ [+-]\d\d:\d\d\b)""",
+    re.VERBOSE | re.ASCII,
+)
+
+
+def redact_remark(text: str, redaction: RedactionSettings) -> str:
+    """Return a remark on metadata without what is private; dates of calls, and offsets, stay."""
+    parts = _OF_TIMES.split(text)
+    return "".join(
+        part if place % 2 else redact_text(part, redaction) for place, part in enumerate(parts)
+    )
 
 
 def is_of_table(metadata: CallMetadata) -> bool:
