@@ -16,9 +16,11 @@ import typer
 from typer.testing import CliRunner
 
 from support import factories
+from support.forked import ended
 from warmline import __version__, cli, landing, run
 from warmline.analysis import Backchannel, Overlap, Silence, missing_metric
 from warmline.cli import COMMANDS, app
+from warmline.cli.batch import print_summary
 from warmline.cli.common import ExitCode
 from warmline.cli.show import strip
 from warmline.database import open_for_reading, open_without_warehouse
@@ -421,3 +423,33 @@ def test_what_is_typed_is_never_a_fault(warehouse, tmp_path, monkeypatch, words,
     monkeypatch.chdir(tmp_path)
     done = warmline(*words, "--warehouse", warehouse)
     assert done.exit_code == code, done.output
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")  # noqa: PTH110
+@pytest.mark.parametrize("words", [["--help"], ["query", "--help"], ["settings"]])
+def test_output_that_nobody_reads_is_done_and_a_full_disk_is_one_line(capfd, words):
+    def into(stream: int) -> int:
+        def call() -> None:
+            sys.stdout = os.fdopen(stream, "w")
+            cli.app(words)
+
+        return ended(call)
+
+    reading, writing = os.pipe()
+    os.close(reading)
+    assert into(writing) == ExitCode.DONE
+    assert not capfd.readouterr().err
+    assert into(os.open("/dev/full", os.O_WRONLY)) == ExitCode.ERROR
+    assert capfd.readouterr().err.startswith("error: No space left on device, for what is printed")
+
+
+def test_what_could_not_be_analyzed_is_named_once(capsys):
+    reasons = {"a.wav": "no speech in it", "b.wav": "b.wav: the file is empty", "c.wav": None}
+    print_summary(
+        [{"status": "refused", "reason": why, "path": f"/x/{n}"} for n, why in reasons.items()]
+    )
+    assert capsys.readouterr().out.split("\n")[:3] == [
+        "refused   a.wav: no speech in it",
+        "refused   b.wav: the file is empty",
+        "refused   c.wav",
+    ]

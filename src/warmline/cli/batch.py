@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 from rich.markup import escape
 
-from warmline.cli.common import ExitCode, counted, messages, output
+from warmline.cli.common import ExitCode, counted, messages, output, print_rows
 from warmline.database import open_for_reading
 from warmline.errors import Status
 from warmline.files import Places
@@ -147,12 +147,12 @@ def print_summary(rows: Sequence[dict[str, Any]]) -> None:
     analyzed = [row for row in rows if row["status"] == "analyzed"]
     if analyzed:
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-        table.add_column("call", overflow="ellipsis", no_wrap=True, max_width=22)
+        table.add_column("call", overflow="ellipsis", no_wrap=True, max_width=18)
         for heading in ("length", "talk a:c", "interrupts", "dead air", "answered", "sure"):
             table.add_column(heading, justify="right", no_wrap=True)
         for row in analyzed:
             table.add_row(*_cells(row))
-        output().print(table)
+        print_rows(table)
         output().print(
             "a:c = agent : customer (talk in %, interruptions); answered = cues of the customer's "
             "feelings;\nsure = confidence in who is agent and who is customer.",
@@ -162,9 +162,9 @@ def print_summary(rows: Sequence[dict[str, Any]]) -> None:
         if row["status"] != "analyzed":
             style = _STYLES.get(row["status"], "yellow")
             name = Path(row["path"]).name
-            output().print(
-                f"[{style}]{row['status']:<9}[/] {escape(row['reason'] or name)}", soft_wrap=True
-            )
+            reason = row["reason"] or name
+            said = reason if reason.startswith(name) else f"{name}: {reason}"
+            output().print(f"[{style}]{row['status']:<9}[/] {escape(said)}", soft_wrap=True)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """What all commands share: consoles, exit codes, how errors are printed, options and settings."""
 
+import errno
 import importlib
 import importlib.util
 import json
@@ -220,10 +221,15 @@ def noted_access(warehouse: Path, command: str, **what: Any) -> Iterator[dict[st
 class Commands(TyperGroup):
     """The group of all commands: turns errors into one line and an exit code."""
 
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        """Read what was typed, and print help where that was asked for."""
+        with _printing():
+            return super().make_context(*given, **more)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command; with `--debug` unforeseen errors keep their traceback."""
         try:
-            with plain_interrupts():
+            with plain_interrupts(), _printing():
                 return self._invoke_when_erased(ctx)
         except WarmlineError as e:
             say_error(str(e))
@@ -233,11 +239,6 @@ class Commands(TyperGroup):
                 "interrupted; what was finished is kept, and the same command continues from there"
             )
             raise typer.Exit(ExitCode.INTERRUPTED) from e
-        except BrokenPipeError:
-            with suppress(OSError, ValueError):  # or the end of Python would fail to write the rest
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.stderr.close()  # the reader has gone (`| head`): nobody to tell
-            raise typer.Exit(ExitCode.DONE) from None
         except Exception as e:
             if ctx.params.get("debug") or _is_click(e):
                 raise
@@ -264,6 +265,33 @@ class Commands(TyperGroup):
             messages().print(done, style="yellow")
             ctx.args, ctx._protected_args = words, protected
             return super().invoke(ctx)
+
+
+@contextmanager
+def _printing() -> Iterator[None]:
+    """End the command when nobody reads on (`| head`), or there is no room for what it prints."""
+    try:
+        yield
+    except BrokenPipeError:
+        _print_no_more()
+        sys.stderr.close()  # nobody to tell
+        raise typer.Exit(ExitCode.DONE) from None
+    except SystemExit as e:  # of the console that prints help
+        if isinstance(e.__context__, BrokenPipeError):
+            raise typer.Exit(ExitCode.DONE) from None
+        raise
+    except OSError as e:
+        if e.errno not in (errno.ENOSPC, errno.EDQUOT) or e.filename:
+            raise
+        _print_no_more()
+        say_error(f"{e.strerror}, for what is printed or for a temporary file (TMPDIR)")
+        raise typer.Exit(ExitCode.ERROR) from e
+
+
+def _print_no_more() -> None:
+    """Drop what is left to print: the end of Python would fail to write it."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _damage(error: Exception) -> str | None:

@@ -212,7 +212,7 @@ def endings(settings: RecordingSettings) -> frozenset[str]:
 def passed_over(others: Sequence[PurePath]) -> list[str]:
     """Return sentences on files in a folder that are sound, but of a kind that is not read."""
     whys = (
-        (_HEADERLESS, "sound without a header, so that nothing in them says their rate and codec"),
+        (_HEADERLESS, "sound without a header, which would say its rate and codec"),
         (_UNKNOWN_KINDS, "not among recordings.extensions"),
     )
     sentences = []

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from warmline.errors import RecordingRefusedError
+from warmline.errors import RecordingRefusedError, first_line
 from warmline.recordings import open_recording
 from warmline.settings import RecordingSettings
 
@@ -562,8 +562,11 @@ def _not_openable(name: str, header: Header, error: Exception) -> RecordingRefus
             "copy the file again",
         )
     if header.kind is not None:
+        why = getattr(error, "strerror", None) or first_line(error)
         return RecordingRefusedError(
-            "corrupt", f"{name}: begins as {header.kind} but cannot be read on ({error})"
+            "corrupt",
+            f"{name}: begins as {header.kind}, but no sound can be read in its "
+            f"{header.size_bytes} bytes ({why}); copy the file again",
         )
     return RecordingRefusedError("not_audio", f"{name}: not a sound file of any kind known here")
 
