@@ -3,8 +3,10 @@
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import duckdb
@@ -67,12 +69,19 @@ def test_nothing_is_left_beside_a_warehouse_whatever_it_is_called(tmp_path: Path
     assert left == {"calls.duckdb.building-1"}
 
 
-def test_a_second_publishing_at_the_same_time_is_refused(tmp_path: Path) -> None:
-    with (
-        exclusive(tmp_path / "w.duckdb.lock", "publishing this warehouse"),
-        pytest.raises(WarehouseError, match=r"process \d+ on .* is publishing"),
-    ):
+def test_a_second_publishing_waits_for_the_first_but_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two nights that end at the same time: what the second has analyzed is published, too."""
+    with ExitStack() as first:
+        first.enter_context(exclusive(tmp_path / "w.duckdb.lock", "publishing this warehouse"))
+        with monkeypatch.context() as impatient:
+            impatient.setattr(publishing, "_WAIT_S", 0.0)
+            with pytest.raises(WarehouseError, match=r"process \d+ on .* is publishing"):
+                put(tmp_path, rich())
+        Timer(0.2, first.pop_all().close).start()
         put(tmp_path, rich())
+    assert rows(tmp_path, "SELECT count(*) FROM calls") == [(1,)]
 
 
 def test_a_reader_keeps_what_it_opened_while_a_new_one_sees_the_new(

@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from warmline.errors import WarehouseError, WarmlineError, first_line
 
@@ -149,25 +150,38 @@ class LockedError(WarmlineError):
     """Another process holds the lock."""
 
 
+_LOOK_S = 0.1
+
+
 @contextmanager
-def exclusive(path: Path, doing: str) -> Iterator[None]:
+def exclusive(path: Path, doing: str, wait_s: float = 0.0) -> Iterator[None]:
     """Hold the lock file while the block runs; `doing` says what for, for a second process to read.
 
     The file is not removed: otherwise two processes could hold two files of one name. Raises
-    LockedError naming the process that holds it, OSError when it cannot be made.
+    LockedError naming the process that still holds it after `wait_s`, OSError when it cannot be
+    made.
     """
+    until = monotonic() + wait_s
     make_private_folder(path.parent)
     with open(path, "a+", encoding="utf-8", opener=open_private) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "another process"
-            raise LockedError(f"{path}: {holder} is {doing}; wait for it to end") from None
+        while not _is_taken(file):
+            if monotonic() >= until:
+                file.seek(0)
+                holder = file.read().strip() or "another process"
+                raise LockedError(f"{path}: {holder} is {doing}; wait for it to end")
+            sleep(_LOOK_S)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {os.uname().nodename}")
         file.flush()
         yield
+
+
+def _is_taken(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 # Folders of one process: gone when it has done with them, or swept once it has been killed.

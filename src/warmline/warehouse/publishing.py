@@ -246,6 +246,10 @@ class PublishReport:
     seconds: float
 
 
+#: So long another publishing is waited for: that of 20,000 calls takes half a minute.
+_WAIT_S = 60.0
+
+
 def publish(
     landing_dir: Path,
     warehouse_path: Path,
@@ -266,24 +270,22 @@ def publish(
     erasure is unfinished, or words or metadata of a call are there no more, what counts is copied
     into a new file, and what does not goes from the landing folder's packs. A call that yesterday's
     warehouse has, and that has no file any more without having been erased, would be lost: that is
-    refused unless `allow_loss` says that it may be. Raises WarehouseError, naming the cause, with
-    yesterday's warehouse in its place.
+    refused unless `allow_loss` says that it may be. Another publishing of it is waited for, up to a
+    minute. Raises WarehouseError, naming the cause, with yesterday's warehouse in its place.
     """
     place = warehouse_path.resolve()
-    job = _Job(landing_dir, place, tuple(definitions), profile, from_nothing, allow_loss)
-    lock = job.warehouse.with_name(f"{job.warehouse.name}.lock")
+    lock = place.with_name(f"{place.name}.lock")
     try:
-        with exclusive(lock, "publishing this warehouse"):
-            remove_leftovers(job.warehouse)
-            discard_foreign_log(job.warehouse)
+        with exclusive(lock, "publishing this warehouse", _WAIT_S):
+            remove_leftovers(place)
+            discard_foreign_log(place)
+            job = _Job(landing_dir, place, tuple(definitions), profile, from_nothing, allow_loss)
             return job.publish()
     except LockedError as e:
         raise WarehouseError(str(e)) from e
     except (duckdb.Error, OSError) as e:
         cause = first_line(e)
-        raise WarehouseError(
-            f"{job.warehouse}: not published, what was there stays ({cause})"
-        ) from e
+        raise WarehouseError(f"{place}: not published, what was there stays ({cause})") from e
 
 
 class _Job:
