@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from support.forked import ended
 from warmline import __version__, cli, landing, run
 from warmline.analysis import Backchannel, Overlap, Silence, missing_metric
 from warmline.cli import COMMANDS, app
-from warmline.cli.batch import print_summary
+from warmline.cli.batch import _print_next, print_summary
 from warmline.cli.common import ExitCode
 from warmline.cli.show import strip
 from warmline.database import open_for_reading, open_without_warehouse
@@ -453,3 +454,9 @@ def test_what_could_not_be_analyzed_is_named_once(capsys):
         "refused   b.wav: the file is empty",
         "refused   c.wav",
     ]
+
+
+def test_what_to_type_next_reaches_a_call_that_is_called_as_an_option(capsys, warehouse):
+    _print_next(warehouse, [{"call_id": "--help", "status": "analyzed", "opportunities": 1.0}])
+    (command,) = (line for line in capsys.readouterr().out.splitlines() if " show " in line)
+    assert "no call is called '--help'" in warmline(*shlex.split(command)[1:]).stderr

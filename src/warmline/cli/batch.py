@@ -312,7 +312,8 @@ def _print_next(warehouse: Path, rows: Sequence[dict[str, Any]]) -> None:
     question = "select call_id, agent_talk_share, answered_rate from call_summary"
     output().print("\nNext:", style="bold")
     for command in (
-        f"warmline show {shlex.quote(richest)}{place}",
+        # a call may be called --help
+        f"warmline show{place} {'-- ' * richest.startswith('-')}{shlex.quote(richest)}",
         f'warmline query{place} "{question}"',
         f"warmline query{place} --list",
     ):
