@@ -157,11 +157,12 @@ def warehouse(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_a_page_fits_its_width_and_says_what_was_found(warehouse, width):
     shown = warmline("show", "c-17", "--warehouse", warehouse, "--width", width)
     assert shown.exit_code == 0
     assert max(map(len, shown.output.splitlines())) <= width
+    assert "…" not in shown.output, "whose a measure is, and its value, are not cut off"
     text = " ".join(shown.output.split())
     for part in (
         "agent E204",

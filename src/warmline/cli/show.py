@@ -70,7 +70,7 @@ def _parties(page: CallPage) -> Iterable["RenderableType"]:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     table.add_column(overflow="fold", ratio=1)
     shares = {
         m["party"]: m["value"] for m in page.metrics if m["name"] == "talk_share" and m["party"]
@@ -306,6 +306,7 @@ def _words(name: str) -> str:
 # The ledger and the measures of a call's page, each with its counts and its evidence.
 
 _WIDE = 100
+_TABLE_FITS = 76  # with the longest names and values of measures
 _EVIDENCE_ROOM = {True: 30, False: 10}
 _VERDICT_STYLES = {"right": "green", "wrong": "red", "disputed": "yellow"}
 
@@ -349,13 +350,33 @@ def _measures(page: CallPage, width: int) -> Iterable["RenderableType"]:
         return
     yield from _heading("Measures")
     found = [m for m in page.metrics if m["value"] is not None and not _is_none_found(m)]
-    if found:
+    if found and width >= _TABLE_FITS:
         yield _table(page, found, width)
+    elif found:
+        yield from _stacked(page, found)
     none = [m for m in page.metrics if _is_none_found(m)]
     if none:
         yield ""
         yield styled([("None found: ", "bold"), (", ".join(_named(page, none)), "dim")])
     yield from _unsaid(page)
+
+
+def _stacked(page: CallPage, metrics: list[Row]) -> Iterable["RenderableType"]:
+    """Yield each measure, and below it whose it is, its value, and where to hear it."""
+    for metric in metrics:
+        who = _who(page, metric)
+        yield metric["name"]
+        parts = [("  ", ""), (who, role_style(who)), ("  ", ""), *_value(page, metric)]
+        if where := evidence_text(metric["evidence"], _EVIDENCE_ROOM[False]):
+            parts.append((f"  {where}", "dim"))
+        yield styled(parts)
+
+
+def _value(page: CallPage, metric: Row) -> list[tuple[str, str]]:
+    value = [(value_text(metric["value"], metric["unit"]), ""), (_counts(metric), "dim")]
+    if review := page.review_of_metric(metric["name"], metric["party"]):
+        value += [("\n", ""), (_verdict(review), _VERDICT_STYLES[review["verdict"]])]
+    return value
 
 
 def _table(page: CallPage, metrics: list[Row], width: int) -> "RenderableType":
@@ -371,13 +392,10 @@ def _table(page: CallPage, metrics: list[Row], width: int) -> "RenderableType":
     table.add_column("where", style="dim")
     for metric in metrics:
         who = _who(page, metric)
-        value = [(value_text(metric["value"], metric["unit"]), ""), (_counts(metric), "dim")]
-        if review := page.review_of_metric(metric["name"], metric["party"]):
-            value += [("\n", ""), (_verdict(review), _VERDICT_STYLES[review["verdict"]])]
         cells: list[RenderableType] = [
             metric["name"],
             styled([(who, role_style(who))]),
-            styled(value),
+            styled(_value(page, metric)),
         ]
         if is_wide:
             cells.append(f"{metric['confidence']:.2f}")
@@ -487,7 +505,7 @@ def _heading(text: str) -> Iterable["RenderableType"]:
     yield styled([(text, "bold")])
 
 
-_NARROWEST = 60
+_NARROWEST = 40
 
 
 def show(
