@@ -32,7 +32,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
-models: $(INSTALLED)  ## Fetch and verify the models (about 300 MB, once per user).
+models: $(INSTALLED)  ## Fetch and verify the models (about 350 MB, once per user).
 	@$(BIN)/warmline models pull
 
 demo: models  ## Analyze the sample calls into ./demo and show what was found.

@@ -3,7 +3,9 @@
 Slow: two minutes of listening. `pytest -m slow tests/test_samples_heard.py`.
 """
 
+import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -93,3 +95,17 @@ def test_no_long_turn_is_left_without_words(heard: Heard) -> None:
             if wanted >= 6 and len(texts) < (1 if spelt else wanted / 2):
                 missed.append((truth.call_id, turn.start_s, texts, wanted))
     assert missed == []
+
+
+def test_the_call_in_the_readme_is_as_it_is_heard(heard: Heard) -> None:
+    readme = Path(__file__).parents[1] / "README.md"
+    if not readme.exists():
+        pytest.skip("documents are in the checkout")
+    shown = readme.read_text().split("```text\n")[1].split("```")[0]
+    lines = re.findall(r"^\d:\d\d  (?:agent|customer)  +([A-Z].*)$", shown, re.MULTILINE)
+    (analysis,) = (a for truth, a in heard if truth.call_id == "feedback-call")
+    words = " ".join(
+        word.text for word in sorted(analysis.transcript.words, key=lambda w: w.start_s)
+    )
+    assert len(lines) >= 3
+    assert [line for line in lines if line not in words] == []
