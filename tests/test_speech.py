@@ -240,11 +240,34 @@ def test_two_voices_are_found_without_being_told_and_one_stays_one() -> None:
     assert alone.count == 1
 
 
-def test_a_third_voice_counts_only_when_it_speaks_for_a_while() -> None:
+@pytest.mark.parametrize(("each_s", "count"), [(0.2, 2), (0.3, 3)])
+def test_a_third_voice_counts_only_when_it_speaks_for_a_while(each_s: float, count: int) -> None:
     three = np.concatenate([_voice(1, 9, 0.5), _voice(2, 9, 0.5), _voice(3, 9, 0.5)])
     assert cluster_speakers(three, np.ones(27), 0.5, SETTINGS).count == 3
-    brief = np.r_[np.ones(18), np.full(9, 0.2)]
-    assert cluster_speakers(three, brief, 0.5, SETTINGS).count == 2
+    brief = np.r_[np.ones(18), np.full(9, each_s)]
+    assert cluster_speakers(three, brief, 0.5, SETTINGS).count == count
+
+
+def _alike(alike: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two voices without spread, their cosine given."""
+    one, other = _voice(1, 1, 0.0)[0], _voice(2, 1, 0.0)[0]
+    other = other - (other @ one) * one
+    second = alike * one + (1 - alike**2) ** 0.5 * other / np.linalg.norm(other)
+    return np.tile(one, (count, 1)), np.asarray(second, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("alike", "seconds", "count"),
+    [(0.43, 0.7, 1), (0.2, 0.7, 2), (0.65, 3.0, 1), (0.5, 3.0, 2)],
+)
+def test_one_segment_is_another_voice_if_it_is_unlike_for_its_length(
+    alike: float, seconds: float, count: int
+) -> None:
+    """The windows hold two, as they often do where somebody leaves a message."""
+    many, other = _alike(alike, 5)
+    voices = np.concatenate([many, other[None]]).astype(np.float32)
+    found = cluster_speakers(voices, np.r_[np.full(5, 2.0), seconds], 0.7, SETTINGS)
+    assert found.count == count
 
 
 @pytest.mark.parametrize(("alike", "count"), [(0.55, 3), (0.65, 2)])
@@ -281,6 +304,23 @@ def test_a_real_conversation_on_one_channel(engines: Engines, two_speakers: Path
     assert speech.parties == ("A", "B")
     assert _der(reference, speech, sound.duration_s, 0.5) < 0.10
     assert _der(reference, speech, sound.duration_s, 0.0) < 0.16
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("who", ["speaker90", "speaker91"])
+def test_a_real_voice_alone_is_one_party(engines: Engines, two_speakers: Path, who: str) -> None:
+    """As in a message that was left: what one of the two says, with short pauses."""
+    pcm = decode(two_speakers, RecordingSettings()).pcm[0]
+    (reference,) = load_rttm(two_speakers.with_suffix(".rttm")).values()
+    pause = np.random.default_rng(1).normal(0, 10, round(0.7 * SAMPLE_RATE_HZ)).astype(np.int16)
+    parts = [pause]
+    other = reference.subset([who], invert=True).get_timeline()
+    for segment in reference.label_timeline(who).extrude(other):
+        if segment.duration >= 0.6:
+            first, last = (round(t * SAMPLE_RATE_HZ) for t in (segment.start, segment.end))
+            parts += [pcm[first:last], pause]
+    alone = Sound(np.concatenate(parts)[None], 16000, "pcm")
+    assert listen(alone, MONO, SETTINGS, engines).parties == ("A",)
 
 
 @pytest.mark.models

@@ -305,6 +305,20 @@ def test_words_tell_no_roles_where_it_is_a_guess_who_said_them() -> None:
     assert [role.name for role in roles] == [RoleName.CUSTOMER, RoleName.AGENT]
 
 
+def test_a_role_that_only_follows_needs_two_voices_that_were_surely_told_apart() -> None:
+    """Of a message, cut in two at a confidence of 0.61, the last words were called an agent's."""
+    said = turns_of(
+        ("A", "Hi, my name is Ann. I lost my debit card. Can you send me a new one?"),
+        ("B", "No, thank you. Bye-bye."),
+    )
+    for told_apart, names in ((0.61, ["unknown", "unknown"]), (0.95, ["customer", "agent"])):
+        roles = assign_roles(
+            *(said, ("A", "B"), MONO, NOTHING_KNOWN, TurnSettings(), "en"),
+            *(lambda _: {0: -3.0, 1: 0.5}, None, told_apart),
+        )
+        assert [role.name.value for role in roles] == names
+
+
 def test_metadata_without_a_known_role_leave_it_to_the_words() -> None:
     metadata = replace(NOTHING_KNOWN, channel_roles={"0": "left"})
     roles = assign_roles(turns_of(*INBOUND[0]), ("A", "B"), STEREO, metadata, TurnSettings())

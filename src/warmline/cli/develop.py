@@ -134,7 +134,7 @@ _PartsArgument = Annotated[
     list[str] | None,
     typer.Argument(
         help="Parts to run: service, feelings, mechanisms, support_talk, calls, redaction, "
-        "counselling, floor, steadiness, mono, drift; all by default.",
+        "counselling, floor, steadiness, mono, people, drift; all by default.",
         metavar="[PART]...",
         show_default=False,
     ),

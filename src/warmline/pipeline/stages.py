@@ -69,7 +69,7 @@ STAGES = (
     Stage("channels", 3, settings=("channels",)),
     Stage(
         "speech",
-        10,
+        11,
         after=("channels",),
         settings=("speech",),
         but_not=("speech.min_confidence",),
@@ -87,7 +87,7 @@ STAGES = (
     ),
     Stage(
         "turns",  # and who is the agent, which a network of the language stage helps to tell
-        6,
+        7,
         after=("words",),
         settings=("turns", "language.models", "speech.min_confidence"),
         models=(MANY_LANGUAGES,),

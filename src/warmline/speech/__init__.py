@@ -68,7 +68,15 @@ Labels = NDArray[np.int64]
 _PLAIN_MARGIN = 0.15
 _PLAIN_WINDOWS = 0.3
 _PLAIN_SHARE = 0.08
+# Where each part has several segments, one voice cut in two has a margin of at most 0.10 in the
+# recordings this was set on, and up to 0.14 in others; two voices have 0.13 or more (once 0.07).
+_ONE_VOICE_MARGIN = 0.11
+_SEGMENTS_FOR_MARGIN, _SCRAP_S = 3, 1.5
+# A voice's segments are at least so much like the rest of it, by their length.
+_ALIKE_S, _ALIKE_COSINE = (0.4, 0.7, 1.0, 2.0, 3.0), (0.18, 0.33, 0.38, 0.52, 0.58)
 _LONE_SEGMENT_COSINE = 0.08  # so much more unlike the others must a voice of one segment be
+# A voice that speaks for less than this must be more unlike the others, by so much for each second.
+_BRIEF_S, _BRIEF_COSINE_PER_S = 4.0, 0.09
 _STARTS, _MOST_ROUNDS = 16, 100  # of the clustering
 _LONGEST_WEIGHT_S = 3.0  # beyond this a longer segment tells no more about a voice
 
@@ -110,8 +118,8 @@ def cluster_speakers(
     if one_expected:
         is_one = not _plainly_two(judged, durations_s, two_voice_share)
     else:
-        is_one = (
-            judged.margin < settings.one_voice_margin and two_voice_share < settings.one_voice_share
+        is_one = _is_one_cut_in_two(
+            embeddings, durations_s, judged, two_voice_share < settings.one_voice_share, settings
         )
     if is_one:
         return Voices(np.zeros(n, np.int64), 1, judged.margin, 0.5, "one voice heard")
@@ -135,6 +143,34 @@ def _plainly_two(judged: Voices, durations_s: NDArray[np.float64], two_voice_sha
         and two_voice_share >= _PLAIN_WINDOWS
         and smaller >= _PLAIN_SHARE
     )
+
+
+def _is_one_cut_in_two(
+    embeddings: Vectors,
+    durations_s: NDArray[np.float64],
+    judged: Voices,
+    windows_hold_one: bool,
+    settings: SpeechSettings,
+) -> bool:
+    """Return whether the two that were found are parts of one voice.
+
+    The margin tells where each has several segments. Where the smaller has but one or two, or
+    little speech, its likeness to the other does: a short segment is unlike its own voice. (In
+    windows full of one voice, as a message left has them, the segmentation often hears two.)
+    """
+    if windows_hold_one and judged.margin < settings.one_voice_margin:
+        return True
+    parts = [judged.labels == k for k in range(judged.count)]
+    counts = [int(part.sum()) for part in parts]
+    if len(parts) < 2 or (min(counts) > 1 and judged.margin < _ONE_VOICE_MARGIN):
+        return True
+    seconds = [float(durations_s[part].sum()) for part in parts]
+    small = int(np.argmin(seconds))
+    if counts[small] >= _SEGMENTS_FOR_MARGIN and seconds[small] >= _SCRAP_S:
+        return False
+    weights = np.minimum(durations_s, _LONGEST_WEIGHT_S)
+    first, second = (_centroid(embeddings[part], weights[part]) for part in parts)
+    return float(first @ second) > float(np.interp(seconds[small], _ALIKE_S, _ALIKE_COSINE))
 
 
 def _cluster(embeddings: Vectors, weights: NDArray[np.float64], count: int) -> Labels:
@@ -230,13 +266,15 @@ def _stand_apart(
     settings: SpeechSettings,
 ) -> bool:
     kinds = np.unique(labels)
-    if any(durations_s[labels == k].sum() < settings.further_voice_min_s for k in kinds):
+    least_s = min(float(durations_s[labels == k].sum()) for k in kinds)
+    if least_s < settings.further_voice_min_s:
         return False
-    centroids = np.stack([_centroid(embeddings[labels == k], weights[labels == k]) for k in kinds])
-    cosines = centroids @ centroids.T
     most_alike = settings.further_voice_cosine
+    most_alike -= _BRIEF_COSINE_PER_S * max(0.0, _BRIEF_S - least_s)
     if any((labels == k).sum() == 1 for k in kinds):  # one segment may be unlike its own voice
         most_alike -= _LONE_SEGMENT_COSINE
+    centroids = np.stack([_centroid(embeddings[labels == k], weights[labels == k]) for k in kinds])
+    cosines = centroids @ centroids.T
     return bool(cosines[~np.eye(len(kinds), dtype=bool)].max() < most_alike)
 
 

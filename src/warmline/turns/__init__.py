@@ -48,6 +48,7 @@ def converse(
     roles = assign_roles(
         *(turns, speech.parties, layout, metadata, settings, transcript.language, read),
         doubt=doubt,
+        told_apart=speech.confidence if speech.source is SpeakerSource.DIARIZATION else 1.0,
     )
     names = {role.party: role.name for role in roles}
     return Conversation(

@@ -214,6 +214,7 @@ def assign_roles(
     language: str | None = None,
     read: ReadTurns | None = None,
     doubt: str | None = None,
+    told_apart: float = 1.0,
 ) -> tuple[Role, ...]:
     """Return the role of every party, in the order of `parties`.
 
@@ -221,7 +222,8 @@ def assign_roles(
     recording's channels, dropped ones included. Otherwise the words do, with a confidence; several
     parties may be agents (a transfer). `UNKNOWN` comes with the reason. `read` is asked
     about two parties whose roles the metadata do not tell. `doubt` says why it is not sure which
-    party said what, if so: then words tell no roles.
+    party said what, if so: then words tell no roles. `told_apart` is how sure it is that the
+    parties are different people, which a role needs that only follows from another party's.
     """
     remark = None
     if metadata.channel_roles:
@@ -232,7 +234,7 @@ def assign_roles(
             if any(role.name is not RoleName.UNKNOWN for role in told):
                 return told
     if doubt is None:
-        roles = _from_words(turns, parties, metadata, settings, language, read)
+        roles = _from_words(turns, parties, metadata, settings, language, read, told_apart)
     else:
         roles = _all_unknown(parties, 0.0, doubt)
     if remark is None:
@@ -315,6 +317,7 @@ def _from_words(
     settings: TurnSettings,
     language: str | None,
     read: ReadTurns | None,
+    told_apart: float,
 ) -> tuple[Role, ...]:
     if read is None and language is not None and language not in role_languages():
         known = ", ".join(role_languages())
@@ -332,6 +335,10 @@ def _from_words(
     best = [max(shares.items(), key=lambda s: s[1]) for shares in posterior]
     if len(parties) == 2 and _speaks_for_both(best, evidence, leaning if heard else 0.0):
         return _all_unknown(parties, 0.5, "what was said speaks for either party being the agent")
+    best = [
+        (name, confidence if _named(said, name) else confidence * told_apart)
+        for (name, confidence), said in zip(best, evidence, strict=True)
+    ]
     # Between two parties the roles depend on each other; among more, each stands for itself.
     weakest = min(confidence for _, confidence in best)
     if len(parties) <= 2 and weakest < settings.min_role_confidence:
