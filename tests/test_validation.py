@@ -19,7 +19,7 @@ from warmline.settings import Settings
 from warmline.simulate import Truth, true_speech
 from warmline.simulate.truth import TrueOverlap, TrueSpeaker, TrueWord
 from warmline.statistics import Estimate
-from warmline.values import Span
+from warmline.values import Span, SpeakerSource, Speech, SpeechSegment
 
 pytestmark = pytest.mark.skipif(
     not (Path(__file__).parents[1] / "validation").is_dir(),
@@ -213,3 +213,16 @@ def test_the_command_says_what_is_missing(tmp_path: Path):
     assert wrong.exit_code == 2 and "no part is called weather" in wrong.output
     empty = run(app, ["validate", "feelings", "--data", str(tmp_path), "--to", str(tmp_path)])
     assert empty.exit_code == 1 and "labels.txt" in empty.output
+
+
+def test_only_what_a_person_says_alone_is_taken_and_speech_is_given_to_its_own_party(
+    validation: ModuleType,
+):
+    alone = part("voices")._without
+    assert alone((0.0, 10.0), [(2.0, 3.0), (9.5, 12.0)]) == [(0.0, 2.0), (3.0, 9.5)]
+    assert alone((0.0, 1.0), [(0.5, 2.0)]) == []
+    said = {"A": [(0, 4), (6, 8)], "B": [(4, 6)]}
+    segments = tuple(SpeechSegment(a, b, party) for party, own in said.items() for a, b in own)
+    speech = Speech(SpeakerSource.DIARIZATION, ("A", "B"), segments, segments, (), 1.0, "")
+    spoken = {"one": [Span(0, 4)], "other": [Span(4, 8)]}
+    assert part("people")._well_given(speech, spoken) == pytest.approx(6 / 8)

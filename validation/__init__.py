@@ -18,6 +18,7 @@ from .feelings import validate_feelings
 from .floor import validate_floor
 from .mechanisms import validate_mechanisms
 from .mono import validate_mono
+from .people import validate_people
 from .redaction import validate_redaction
 from .report import Headline, Section, write
 from .service import validate_service
@@ -38,6 +39,7 @@ PARTS: dict[str, Callable[[Context], Section]] = {
     "floor": validate_floor,
     "steadiness": validate_steadiness,
     "mono": validate_mono,
+    "people": validate_people,
     "drift": validate_drift,
 }
 

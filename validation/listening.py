@@ -60,7 +60,7 @@ class Listener:
         self._context.say(f"listening to {recording.parent.name}/{recording.name}")
         landed = known(self._landing).by_audio(identify(recording).audio_sha256)
         previous = read_landed(self._landing, landed) if landed else None
-        analysis = analyze_recording(recording, self._addressing, self._engines, None, previous)
+        analysis = analyze_recording(recording, self._addressing, self.engines, None, previous)
         heard = _heard(analysis, self._context.settings)
         if heard is None:
             raise DataError(f"{recording}: not analyzed: {analysis.reason}")
@@ -72,7 +72,8 @@ class Listener:
         return CacheKeys.of(self._context.settings)
 
     @cached_property
-    def _engines(self) -> Engines:
+    def engines(self) -> Engines:
+        """The networks that listen."""
         return Engines.from_settings(self._context.settings)
 
 

@@ -195,7 +195,7 @@ class SpeechSettings(Section):
         default=0.25, ge=0, description="A voice that changes for less than this has not changed."
     )
     one_voice_margin: float = Field(
-        default=0.16, description="Below this margin of the clustering, one voice is possible."
+        default=0.2, description="Below this margin of the clustering, one voice is possible."
     )
     one_voice_share: float = Field(
         default=0.1,
