@@ -68,8 +68,8 @@ Labels = NDArray[np.int64]
 _PLAIN_MARGIN = 0.15
 _PLAIN_WINDOWS = 0.3
 _PLAIN_SHARE = 0.08
-# Where each part has several segments, one voice cut in two has a margin of at most 0.10 in the
-# recordings this was set on, and up to 0.14 in others; two voices have 0.13 or more (once 0.07).
+# Where each part has several segments, one voice cut in two has a margin of at most 0.10, and two
+# voices one of 0.13 or more, in the recordings this was set on; in others up to 0.19 and from 0.07.
 _ONE_VOICE_MARGIN = 0.11
 _SEGMENTS_FOR_MARGIN, _SCRAP_S = 3, 1.5
 # A voice's segments are at least so much like the rest of it, by their length.
