@@ -104,7 +104,7 @@ COMMENT ON COLUMN call_measures.friction_hold IS 'Waits, told of by the customer
 COMMENT ON COLUMN call_measures.hostile IS 'Hostile words of the customer (hostile).';
 COMMENT ON COLUMN call_measures.silent_dissatisfaction IS '1 when a call went downhill, stayed unresolved and held no complaint (silent_dissatisfaction).';
 COMMENT ON COLUMN call_measures.resolution IS '1 resolved, 0 not; NULL when nobody said (resolution).';
-COMMENT ON COLUMN call_measures.next_step IS '1 when the agent said what happens next, what is done for the customer, or when (next_step).';
+COMMENT ON COLUMN call_measures.next_step IS '1 when the agent said what happens next, what is done for the customer, or when, or offered to do something (next_step).';
 COMMENT ON COLUMN call_measures.expectation_set IS '1 when the agent said by when (expectation_set).';
 COMMENT ON COLUMN call_measures.agent_turns IS 'Turns of the agent (turns).';
 COMMENT ON COLUMN call_measures.attentive IS 'Statements of the agent that show having listened (attentive).';

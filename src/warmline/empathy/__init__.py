@@ -31,7 +31,7 @@ from warmline.empathy.ledger import (
     shared,
     with_answers,
 )
-from warmline.language.rulebook import CUE_LABELS
+from warmline.language.rulebook import CUE_LABELS, OFFERED_ACTION
 from warmline.phrases import spoken_text
 from warmline.settings import EmpathySettings
 from warmline.values import Conversation, RoleName, Span
@@ -77,7 +77,8 @@ _CALL_MEASURES = (
     shared(
         "call",
         "next_step",
-        "1 if an agent said what happens next, what is done for the customer, or when, else 0",
+        "1 if an agent said what happens next, what is done for the customer, or when, or offered to "
+        "do something, else 0",
     ),
     shared("call", "expectation_set", "1 if an agent said by when or how long, else 0"),
     shared("call", "resolution", "1 or 0 as either party last said that it is solved, or is not"),
@@ -125,8 +126,8 @@ def _call_metrics(scene: CallContext) -> list[Metric]:
         *by_kind,
         _expected(scene),
         _answered_rate(scene),
-        _said_at_all(scene, "next_step", "next_step", "commitment", "expectation"),
-        _said_at_all(scene, "expectation_set", "expectation"),
+        _next_step(scene),
+        _said_at_all(scene, "expectation_set", scene.by_agents("expectation")),
         _resolution(scene),
         _silent_dissatisfaction(scene),
         _warm_competent_warm(scene),
@@ -168,10 +169,17 @@ def _answered_rate(scene: CallContext) -> Metric:
     )
 
 
-def _said_at_all(scene: CallContext, name: str, *kinds: str) -> Metric:
-    """Return 1 if an agent said something of one of these kinds, 0 if not."""
-    found = scene.by_agents(*kinds)
-    return _flag(scene, name, bool(found), found)
+def _next_step(scene: CallContext) -> Metric:
+    """Return 1 if an agent said what comes next, or offered to do something, 0 if not."""
+    found = scene.by_agents("next_step", "commitment", "expectation", "solution")
+    # Of what solves it, only what the agent offers to do: the customer may be advised, too.
+    said = [m for m in found if m.kind != "solution" or m.label == OFFERED_ACTION]
+    return _said_at_all(scene, "next_step", said)
+
+
+def _said_at_all(scene: CallContext, name: str, said: Sequence[Moment]) -> Metric:
+    """Return 1 if an agent said something, 0 if not."""
+    return _flag(scene, name, bool(said), said)
 
 
 def _resolution(scene: CallContext) -> Metric:

@@ -417,8 +417,9 @@ CLARK = "Clark, Murfett, Rogers & Ang 2013"
 # turns, an answer follows its cue in time and is by the agent who heard it, and courtesy, holds and
 # instructions are classed as such, 6 since that model is the mean of three, 7 since it reads a turn
 # after what the agent said last, 8 since asking for details is no promise, a deed that is told is
-# no warmth, and a sorry in passing is no answer, 9 since what "could not be" worse is no denial.
-MOMENTS_VERSION = 10
+# no warmth, and a sorry in passing is no answer, 9 since what "could not be" worse is no denial,
+# 11 since what an agent offers to do is a next step.
+MOMENTS_VERSION = 11
 
 
 @dataclass(frozen=True)

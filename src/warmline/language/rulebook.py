@@ -49,6 +49,8 @@ class SpeakerScope(StrEnum):
     ANY = "any"
 
 
+#: The label of a solution that the agent offers to carry out.
+OFFERED_ACTION = "action"
 # Kind -> (whose words, what it means).
 KINDS: dict[str, tuple[SpeakerScope, str]] = {
     "cue": (SpeakerScope.CUSTOMER, "the customer expresses a feeling; label says which"),
@@ -83,7 +85,10 @@ KINDS: dict[str, tuple[SpeakerScope, str]] = {
     "reask": (SpeakerScope.AGENT, "asks again for an item that had been answered"),
     "commitment": (SpeakerScope.AGENT, "promises or reports an action of one's own, or the firm's"),
     "ownership": (SpeakerScope.AGENT, "takes responsibility for the matter"),
-    "solution": (SpeakerScope.AGENT, "proposes or names a way to solve it"),
+    "solution": (
+        SpeakerScope.AGENT,
+        "proposes or names a way to solve it; label `action` where the agent offers to do it",
+    ),
     "next_step": (SpeakerScope.AGENT, "says what happens next, or that it is done"),
     "expectation": (SpeakerScope.AGENT, "says by when, or how long"),
     "feedback": (SpeakerScope.AGENT, "asks for the customer's opinion: a feedback call"),

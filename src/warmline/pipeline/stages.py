@@ -119,7 +119,7 @@ STAGES = (
     ),
     Stage(
         "empathy",
-        7,
+        8,
         after=("language", "floor"),
         settings=("empathy", "speech.min_confidence"),
         data=("empathy",),
