@@ -77,8 +77,8 @@ _CALL_MEASURES = (
     shared(
         "call",
         "next_step",
-        "1 if an agent said what happens next, what is done for the customer, or when, or offered to "
-        "do something, else 0",
+        "1 if an agent said what happens next, what is done for the customer, or when, or offered "
+        "to do something, else 0",
     ),
     shared("call", "expectation_set", "1 if an agent said by when or how long, else 0"),
     shared("call", "resolution", "1 or 0 as either party last said that it is solved, or is not"),

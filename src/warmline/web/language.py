@@ -459,7 +459,10 @@ PLAIN = {
     "answered_rate": (
         "Of ten feelings that a customer showed, how many the agent heard, understood or shared."
     ),
-    "next_step": "Whether the agent said what happens next, what is done, or when, or offered to do something.",
+    "next_step": (
+        "Whether the agent said what happens next, what is done, or when, or offered to do "
+        "something."
+    ),
     "expectation_set": "Whether the agent said by when, or how long it will take.",
     "resolution": "Whether the matter was solved, as somebody said last.",
     "silent_dissatisfaction": (
