@@ -6,8 +6,9 @@ import pytest
 
 from warmline.query.calls import CallPage
 from warmline.web.evidence import five_quotes, moment_of
+from warmline.web.quoting import MOST_WORDS, Place, excerpt
 from warmline.web.scorecards import Form, parse_form
-from warmline.web.scoring import Finding, Place, expected, read_once
+from warmline.web.scoring import Finding, expected, read_once
 
 Turn = tuple[str, float, float, str]
 
@@ -49,12 +50,63 @@ def test_words_are_read_as_whole_sentences_after_what_was_said_before_them() -> 
     )
     before, words = place_of(turns, "I will send a new …").in_context
     assert before["text"].startswith("… ") and before["text"].endswith("is gone. Can you help?")
-    assert words["text"] == "I see. I will send a new one, by Monday. …"
+    assert words["text"] == "… I will send a new one, by Monday. …"
     cue = felt(5.0, 6.0, "My card is gone", answered=True, answer_text="I see.")
     told, answer = place_of(turns[:2], "My card is gone", cue=cue).in_context
-    assert told["text"] == "… I will look. My card is gone. …"
+    assert told["text"] == "… My card is gone. …"
     assert answer["text"] == "I see. …"
-    assert place_of(turns, "of this nothing").in_context == tuple(turns)
+    nowhere = place_of(turns, "of this nothing")
+    assert len(nowhere.in_context) == 3 and not nowhere.is_read
+    assert [len(turn["text"].split()) <= MOST_WORDS + 2 for turn in nowhere.read] == [True] * 3
+
+
+#: A turn as a recogniser writes it, without sentence marks; and words of it with what is quoted.
+RUN_ON = (
+    "yeah so I was told on Monday that somebody would come out and then nobody came and I am"
+    " really quite angry about this because I took a day off work and my boss was not happy and"
+    " the flat is still cold and the children are ill and I do not know who to call any more"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "begins", "ends"),
+    [
+        ("I am really quite angry", "… and then nobody came", "was not happy …"),
+        ("the children are ill", "… and the flat is still", "to call any more"),
+        ("told on Monday", "yeah so I was told", "quite angry about this …"),
+        (RUN_ON, "yeah so I was told", "quite angry about this …"),
+        ("never said", "yeah so I was told", "quite angry about this …"),
+    ],
+)
+def test_of_a_turn_without_sentences_the_clauses_are_quoted_that_carry_the_words(
+    said: str, begins: str, ends: str
+) -> None:
+    quoted = excerpt(RUN_ON, said)
+    assert quoted.startswith(begins) and quoted.endswith(ends), quoted
+    assert quoted.strip("… ") in RUN_ON and len(quoted.strip("… ").split()) <= MOST_WORDS
+
+
+def test_a_sentence_is_quoted_alone_and_a_short_turn_as_it_is() -> None:
+    card = "My card, the blue one, was never sent."
+    turn = f"Well, hello. {RUN_ON.capitalize()}. {card} Goodbye now."
+    assert excerpt(turn, "was never sent") == f"… {card} …"
+    assert excerpt(turn, at=1.0) == f"… {card} Goodbye now."
+    assert excerpt(f"Well, hello. {card}", "hello") == f"Well, hello. {card}"
+
+
+def test_no_page_quotes_a_whole_turn_of_a_recogniser() -> None:
+    """Neither as what a customer wanted nor beside a question of a form."""
+    turns = [
+        turn | {"word_count": 60}
+        for turn in turns_of(("agent", 0.0, 2.0, "Hello."), ("customer", 2.0, 30.0, RUN_ON))
+    ]
+    cue = felt(14.0, 16.0, RUN_ON, strength=0.9, answered=False) | {"turn_index": 1}
+    call = {"duration_s": 30.0, "no_ledger_reason": None}
+    quotes = five_quotes(page_of(turns, opportunities=[cue], call=call))
+    told = [quote.text for quote in quotes if quote.text]
+    place = Place(14.0, 16.0, excerpt(RUN_ON), 13.5, 16.5, tuple(turns))
+    told += [turn["text"] for turn in place.read]
+    assert len(told) >= 5 and all(len(text.split()) <= MOST_WORDS + 2 for text in told)
 
 
 def test_each_turn_stands_once_beside_a_question() -> None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from warmline.query.calls import CallPage
 from warmline.query.reviews import ANSWERS, BOTH, CUE_ANSWERS, FEELINGS, NO_ANSWER, UNANSWERED
+from warmline.web.quoting import excerpt
 from warmline.web.store import comments
 from warmline.web.warehouse import Condition, Reader, Row
 
@@ -328,7 +329,6 @@ _INTRODUCTION = re.compile(
     r"(?:(?i:mr|mrs|ms|miss|dr)\.?\s+)?(?:(?:[A-Z][\w'-]*|\[\w+\])[\s,]*){1,4}"
     r"(?i:here|speaking|calling|and|from|with|the|i|you|are|talking|to|[\s,])*[.!?]*"
 )
-_LONGEST_PART = 120  # characters: a whole turn is shown as it is
 _PROMISES = ("commitment", "next_step", "expectation")
 
 
@@ -370,14 +370,13 @@ def _quote(page: CallPage, question: str, row: Row | None, missing: str) -> Quot
 
 
 def _sentence(page: CallPage, row: Row) -> str:
-    """Return the sentence of the turn that the words of a row are in; those words if none is."""
+    """Return what is quoted of a row: the sentence that its words are in, else these words."""
     words = str(row["text"])
     turn = next((t for t in page.turns if t["turn_index"] == row["turn_index"]), None)
     sentences = _SENTENCE.findall(turn["text"]) if turn else []
     beginning = words.split(" … ")[0].strip().casefold()
-    if len(beginning) > _LONGEST_PART:
-        return words
-    return next((s.strip() for s in sentences if beginning in s.casefold()), words)
+    whole = next((s.strip() for s in sentences if beginning in s.casefold()), words)
+    return excerpt(whole, words)
 
 
 def _wanted(page: CallPage) -> Row | None:

@@ -77,7 +77,7 @@ SELECT
     calls.call_id, calls.call_no, calls.started_at, calls.agent_id, calls.agents,
     calls.queue, calls.is_simulated, calls.path, calls.redactions, o.opportunity_index,
     o.turn_index, o.kind, o.strength, o.probability, o.start_s, o.end_s, o.text, o.answer,
-    o.answer_turn_index
+    o.answer_turn_index, o.answer_text
 FROM picked
 INNER JOIN calls ON calls.call_no = picked.call_no
 INNER JOIN facts.opportunities AS o

@@ -81,7 +81,8 @@ FROM {team_week} GROUP BY team, is_simulated ORDER BY team, is_simulated
 _MOMENTS = """
 SELECT
     calls.call_id, calls.call_no, calls.started_at, o.opportunity_index, o.turn_index, o.kind,
-    o.start_s, o.end_s, o.text, o.answer, o.answered, o.answer_start_s, o.answer_turn_index
+    o.start_s, o.end_s, o.text, o.answer, o.answered, o.answer_start_s, o.answer_turn_index,
+    o.answer_text
 FROM (
     SELECT o.call_no, o.opportunity_index
     FROM facts.opportunities AS o

@@ -105,7 +105,8 @@ ORDER BY counted.of_cue DESC, counted.cue, place
 _UNANSWERED = """
 SELECT
     calls.call_id, calls.call_no, calls.started_at, o.opportunity_index, o.turn_index, o.kind,
-    o.start_s, o.end_s, o.text, o.answer, o.answer_turn_index
+    o.start_s, o.end_s, o.text, o.answer, o.answer_turn_index,
+    o.answer_text
 FROM (
     SELECT o.call_no, o.opportunity_index FROM facts.opportunities AS o
     WHERE NOT o.answered AND o.call_no IN (SELECT call_no FROM reported WHERE is_now)

@@ -6,7 +6,7 @@ what speaks for a yes taken over already. Either is kept as taken over.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 
@@ -20,6 +20,7 @@ from warmline.web.drawing import cues_by_turn
 from warmline.web.evidence import LEAD_S, Corrected, corrected, moment_of
 from warmline.web.filters import list_asked
 from warmline.web.language import FINDS, YES_OR_NO
+from warmline.web.quoting import Place, each_turn_once, excerpt
 from warmline.web.scorecards import (
     ANSWERED,
     BY,
@@ -235,9 +236,6 @@ _STORY = "opening_story_s"
 _NO_DETAIL = "problem"
 _MOST_PLACES = 8
 _MOST_TURNS = 4
-_LONGEST_QUOTE = 90
-_SENTENCE = re.compile(r"[^.?!…]+[.?!…]*")
-_AT_A_GLANCE = 160  # characters of a turn that are read at a glance
 #: What is heard of a place that is no feeling: at least, and at most.
 _LEAST_S, _MOST_S = 3.0, 12.0
 #: Of an interruption: how much of what was interrupted, and of what comes after it.
@@ -273,45 +271,6 @@ _QUESTIONS = frozenset({"question_open", "question_closed", "slot_request"})
 
 
 @dataclass(frozen=True)
-class Place:
-    """Seconds of a call that may answer a question, what was said there, and its feeling if any.
-
-    `turns` are those to read: where it was said, what came before, and what came of it; of a
-    feeling, what is heard. Playing it begins and ends at `heard_from_s` and `heard_to_s`.
-    """
-
-    start_s: float
-    end_s: float
-    text: str | None
-    heard_from_s: float
-    heard_to_s: float
-    turns: tuple[Row, ...] = ()
-    cue: Row | None = None
-    goes_on_to_s: float | None = None
-
-    @property
-    def quote(self) -> str | None:
-        """Return the words that an answer rests on: those that answer a feeling, where some do."""
-        return (self.cue and self.cue.get("answer_text")) or self.text
-
-    @property
-    def in_context(self) -> tuple[Row, ...]:
-        """Return the turns of these words: the whole sentence, and what was said before it."""
-        said = str(self.quote or "").split(" …")[0].strip()
-        holds = [i for i, turn in enumerate(self.turns) if said.casefold() in _text(turn)]
-        if not said or not holds:
-            return self.turns
-        at = holds[-1] if self.cue else holds[0]
-        first = 0 if self.cue else max(0, at - 1)
-        before = [turn | {"text": _ending(turn["text"] or "")} for turn in self.turns[first:at]]
-        if self.cue and before:
-            felt = str(self.cue["text"] or "").split(" …")[0]
-            before[0] |= {"text": _around_words(self.turns[0]["text"] or "", felt)}
-        turn = self.turns[at]
-        return (*before, turn | {"text": _around_words(turn["text"], said)})
-
-
-@dataclass(frozen=True)
 class Finding:
     """The machine's answer to a question: the measure or find, its row, where to hear it.
 
@@ -336,45 +295,6 @@ class Finding:
             answered, answerable = self.corrected.answered, self.corrected.answerable
             return answered / answerable if answerable else None
         return float(bool(self.row["observations"]) if self.kind == _STORY else self.row["value"])
-
-
-def _text(turn: Row) -> str:
-    return str(turn["text"] or "").casefold()
-
-
-def _ending(text: str) -> str:
-    """The last sentences of a turn: as many as are read at a glance, or the last one."""
-    kept = ""
-    for sentence in reversed(_SENTENCE.findall(text)):
-        if kept and len(sentence + kept) > _AT_A_GLANCE:
-            return f"… {kept.strip()}"
-        kept = sentence + kept
-    return text
-
-
-def _around_words(text: str, said: str) -> str:
-    """The sentences of a turn that hold some words, after the one that comes before them."""
-    at = text.casefold().find(said.casefold())
-    sentences = list(_SENTENCE.finditer(text))
-    first = max((i for i, s in enumerate(sentences) if s.start() <= max(at, 0)), default=0)
-    ended = (i for i, s in enumerate(sentences) if s.end() >= at + len(said))
-    last = next(ended, len(sentences) - 1)
-    shown = sentences[max(0, first - 1) : last + 1]
-    if not shown or len(text) <= _AT_A_GLANCE:
-        return text
-    begins = "… " if shown[0].start() else ""
-    ends = " …" if shown[-1].end() < len(text.rstrip()) else ""
-    return f"{begins}{text[shown[0].start() : shown[-1].end()].strip()}{ends}"
-
-
-def each_turn_once(places: Sequence[Place], shown: Collection[int] = ()) -> tuple[Place, ...]:
-    """Return places, each with its turns that no place before it has, and that are not shown."""
-    seen, once = set(shown), []
-    for place in places:
-        new = tuple(turn for turn in place.turns if turn["turn_index"] not in seen)
-        seen.update(turn["turn_index"] for turn in new)
-        once.append(replace(place, turns=new))
-    return tuple(once)
 
 
 def read_once(found: Sequence[Finding]) -> list[Finding]:
@@ -478,9 +398,13 @@ def _expected(page: CallPage, names: frozenset[str]) -> tuple[Place, ...]:
     if names & _AT_THE_BEGINNING:
         turns = [t for t in page.turns if t["start_s"] < begin_s + _BEGIN_S][:_MOST_TURNS]
     elif names & _AT_THE_END:
-        dated = [t for t in page.turns if t["role"] == "agent" and _WHEN.search(t["text"] or "")]
+        dated = [
+            _of_turns([turn], found[0])
+            for turn in page.turns
+            if turn["role"] == "agent" and (found := _WHEN.search(turn["text"] or ""))
+        ]
         if dated:
-            return tuple(_of_turns([turn]) for turn in dated[-_MOST_ASKED:])
+            return tuple(dated[-_MOST_ASKED:])
         turns = [t for t in page.turns if t["end_s"] > end_s - _END_S][-_MOST_TURNS:]
     elif names & _OF_FEELINGS:
         told = [turn for turn in page.turns if turn["role"] == "customer"]
@@ -493,12 +417,12 @@ def _expected(page: CallPage, names: frozenset[str]) -> tuple[Place, ...]:
 def _details_given(page: CallPage) -> tuple[Place, ...]:
     """Return where a customer says what is redacted, or spells something, after an agent's turn."""
     given = (
-        pair
+        _of_turns(pair, found[0])
         for pair in pairwise(page.turns)
         if [turn["role"] for turn in pair] == ["agent", "customer"]
-        and _DETAIL.search(pair[1]["text"] or "")
+        and (found := _DETAIL.search(pair[1]["text"] or ""))
     )
-    return tuple(_of_turns(pair) for pair in islice(given, _MOST_ASKED))
+    return tuple(islice(given, _MOST_ASKED))
 
 
 def _finding(page: CallPage, name: str) -> Finding:
@@ -557,8 +481,7 @@ def _place(page: CallPage, span: Row) -> Place:
     rows = [span, *page.moments, *page.opportunities]
     here = (row for row in rows if abs(row["start_s"] - span["start_s"]) < 0.05)
     text = next((str(row["text"]) for row in here if row.get("text")), None)
-    if text is not None and len(text) > _LONGEST_QUOTE:
-        text = f"{text[:_LONGEST_QUOTE].rsplit(' ', 1)[0]} …"
+    text = None if text is None else excerpt(text)
     start_s, end_s = float(span["start_s"]), float(span["end_s"])
     if "answered" in span:
         m = moment_of(span, page.turns)
@@ -569,10 +492,10 @@ def _place(page: CallPage, span: Row) -> Place:
     return Place(start_s, end_s, text, max(0.0, start_s - LEAD_S), heard_to_s, turns)
 
 
-def _of_turns(turns: Sequence[Row]) -> Place:
-    """Whole turns as a place to hear, and to read."""
+def _of_turns(turns: Sequence[Row], said: str | None = None) -> Place:
+    """Whole turns as a place to hear, and to read around some words of them."""
     start_s, end_s = float(turns[0]["start_s"]), float(max(turn["end_s"] for turn in turns))
-    return Place(start_s, end_s, None, max(0.0, start_s - LEAD_S), end_s + LEAD_S, tuple(turns))
+    return Place(start_s, end_s, said, max(0.0, start_s - LEAD_S), end_s + LEAD_S, tuple(turns))
 
 
 def _around(page: CallPage, start_s: float, end_s: float) -> tuple[Row, ...]:

@@ -44,6 +44,7 @@ from warmline.web.language import (
     words,
 )
 from warmline.web.oidc import Provider
+from warmline.web.quoting import excerpt
 from warmline.web.store import Store, comments, playlists
 from warmline.web.warehouse import Reader, Row, Warehouse
 
@@ -92,6 +93,7 @@ def _environment(language: str) -> jinja2.Environment:
         "find": lambda kind: spoken.gettext(find_words(kind)),
         "reason": _reason_in(language),
         "marked": marked,
+        "excerpt": excerpt,
         "drawn": lambda text: formats.written(drawn(text)),
         "minute": lambda at: spoken.gettext("no date") if at is None else formats.minute(at),
         "day": formats.day,
