@@ -42,7 +42,9 @@ def test_the_page_of_a_call_shows_rows_with_reasons_and_seconds(reading: Any) ->
     assert 'data-t="3.2"' in text and 'href="#t=3.2"' in text
     assert "fear, anxiety: not answered (ignored) after 0.5 s" in text
     assert "the agent did not speak afterwards" in text
-    assert "competitive interruption, floor taken by agent" in text
+    assert "competitive interruption, floor taken: agent interrupts customer" in text
+    assert "! agent interrupts customer</a>" in text, "in the turn that is interrupted"
+    assert '! <tspan class="who">agent</tspan>' in text, "and beside the mark"
     assert "0 of 1" in text
     assert "What is open" in text and "“you are not listening to me”" in text
     refused = reading.get("/call", params={"id": "broken"})

@@ -182,7 +182,8 @@ def test_what_drawings_say_is_german_too() -> None:
     shown = Sentences.of("de", "drawing")
     told = [*SILENCE_NAMES.values()]
     for kind, takes, helps in product(OVERLAP_NAMES, (True, False), (True, False)):
-        row = {"kind": kind, "successful": takes, "cooperative": helps, "entrant": "A"}
+        row = {"kind": kind, "successful": takes, "cooperative": helps}
+        row |= {"entrant": "A", "holder": "B"}
         told.append(_overlap_label(cast(Any, page), row))
     for kind, answer, latency in product(FEELINGS, (None, "ignored", "affective"), (None, 1.25)):
         row = {"kind": kind, "answer": answer, "latency_s": latency}
@@ -242,9 +243,8 @@ def test_messages_are_in_the_language_that_the_browser_asks_for(served: Served) 
         .text
     )
     page = lead.get("/call?id=ann-1", headers=german).text
-    assert (
-        "Unterbrechung, Wort genommen durch" in page and "Angst, Sorge: nicht beantwortet" in page
-    )
+    assert "Unterbrechung, Wort genommen: Agent unterbricht Kunden" in page
+    assert "Angst, Sorge: nicht beantwortet" in page
     assert "Unterbrechung" not in lead.get("/call?id=ann-1").text
 
 

@@ -22,7 +22,13 @@ from warmline.query.reviews import review_metric as land_metric_review
 from warmline.recordings.sound import PEAKS_PER_S
 from warmline.warehouse.landing_folder import known_places
 from warmline.web.accounts import Right
-from warmline.web.drawing import cues_by_turn, quiet_outside, timeline, waveform
+from warmline.web.drawing import (
+    cues_by_turn,
+    interruptions_by_turn,
+    quiet_outside,
+    timeline,
+    waveform,
+)
 from warmline.web.evidence import corrected, five_quotes, heard_in, uncorrected
 from warmline.web.filters import place_in_list
 from warmline.web.scorecards import evaluations_of, forms
@@ -95,6 +101,7 @@ def show_call(visit: Visit) -> Response:
             headlines=headlines(page, value_text),
             measures=measures(page),
             cues_by_turn=cues_by_turn(page),
+            interruptions=interruptions_by_turn(page),
             cue_kinds=FEELINGS,
             cue_answers=CUE_ANSWERS,
             call_id=call.call_id,

@@ -4,7 +4,7 @@ Everything is given in percent of the width, so that a drawing fits whatever it 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -20,6 +20,7 @@ _TICKS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _MOST_TICKS = 8
 _LEAST_PERCENT = 0.15
 _MOST_LABELS = 10
+_LEAST_ROOM = 0.08  # of the width: an interruption with less room for it has no name beside it
 _LEAST_ARC_LABELLED = 50  # thousandths of the width: shorter ones say it in the table
 
 SILENCE_NAMES = {"dead_air": "dead air", "hold": "hold"}
@@ -34,7 +35,10 @@ OVERLAP_NAMES = {
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that lasts from one second to another, and what it is called."""
+    """Something that lasts from one second to another, and what it is called.
+
+    `who` stands beside it: who interrupts, where there is room for a name.
+    """
 
     kind: str
     label: str
@@ -42,6 +46,7 @@ class Mark:
     end_s: float
     left: str
     width: str
+    who: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,10 +116,38 @@ def events(page: CallPage) -> list[Mark]:
         if row["kind"] in SILENCE_NAMES
     ]
     marks += [
-        _mark(_overlap_kind(row), _overlap_label(page, row), row, duration_s)
+        replace(
+            _mark(_overlap_kind(row), _overlap_label(page, row), row, duration_s),
+            who=page.name_of(row["entrant"]) if row["kind"] == "interruption" else "",
+        )
         for row in page.overlaps
     ]
-    return sorted(marks, key=lambda mark: mark.start_s)
+    return _with_room(sorted(marks, key=lambda mark: mark.start_s), duration_s)
+
+
+def _with_room(marks: Sequence[Mark], duration_s: float) -> list[Mark]:
+    """Return marks, each without the name beside it where the next sign, or the end, is near."""
+    found, next_s = [], duration_s
+    for mark in reversed(marks):
+        is_near = next_s - mark.start_s < _LEAST_ROOM * duration_s
+        found.append(replace(mark, who="") if is_near else mark)
+        if mark.kind != "overlap":
+            next_s = mark.start_s
+    return found[::-1]
+
+
+def interruptions_by_turn(page: CallPage) -> dict[int, list[Row]]:
+    """Return the interruptions of each turn that has some, each with who interrupts whom."""
+    found: dict[int, list[Row]] = {}
+    for row in page.overlaps:
+        if row["kind"] == "interruption" and row["turn_index"] is not None:
+            said = row | {"sentence": _who_interrupts(page, row)}
+            found.setdefault(row["turn_index"], []).append(said)
+    return found
+
+
+def _who_interrupts(page: CallPage, row: Row) -> str:
+    return f"{page.name_of(row['entrant'])} interrupts {page.name_of(row['holder'])}"
 
 
 def _turns_path(turns: Sequence[Row], duration_s: float) -> str:
@@ -283,6 +316,7 @@ def _overlap_label(page: CallPage, row: Row) -> str:
     if row["kind"] == "interruption":
         name = f"{'cooperative' if row['cooperative'] else 'competitive'} {name}"
         name += ", floor taken" if row["successful"] else ", floor kept"
+        return f"{name}: {_who_interrupts(page, row)}"
     return f"{name} by {page.name_of(row['entrant'])}"
 
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from warmline.errors import QueryError
 from warmline.query.calls import CallPage
 from warmline.web.accounts import Right
-from warmline.web.drawing import cues_by_turn
+from warmline.web.drawing import cues_by_turn, interruptions_by_turn
 from warmline.web.evidence import LEAD_S, Corrected, corrected, moment_of
 from warmline.web.filters import list_asked
 from warmline.web.language import FINDS, YES_OR_NO
@@ -87,6 +87,7 @@ def _form_page(visit: Visit, form: Form, sent: dict[str, str] | None) -> Respons
             no_sound=no_sound,
             sound=sound_link(visit, call),
             cues_by_turn=cues_by_turn(page),
+            interruptions=interruptions_by_turn(page),
             finds=finds_of(page),
             findings={name: read_once(each) for name, each in found.items()},
             rests={name: place for name in offered if (place := rests_on(found[name]))},
