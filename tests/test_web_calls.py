@@ -35,7 +35,10 @@ def test_the_worst_unanswered_feelings_are_one_click_from_the_first_page(served:
     assert "ann-1" in page and "bob-1" in page and "I am worried" in page
     assert "you are not listening" not in page, "no agent turn followed, so nobody left it"
     assert "Not in these days: 1 call without a date. All days" in text_of(lead.get("/calls"))
-    assert "Calls of that name: ann-1" in text_of(lead.get("/calls?phrase=Ann-1"))
+    named = text_of(lead.get("/calls?phrase=Ann-1"))
+    assert "1 call of that name ann-1 2026-11-16" in named
+    assert named.index("call of that name") < named.index("Queue"), "above filters and results"
+    assert "No call is left" not in named and "Nobody said “Ann-1” in the calls" in named
     own = ann.get("/feelings").text
     assert "ann-1" in own and "bob-1" not in own
     assert "bob-1" not in lead.get("/feelings?agent=ann").text
@@ -93,9 +96,23 @@ def test_the_days_that_a_list_begins_with_are_those_of_the_calls_it_shows(tmp_pa
         shown_both = text_of(lead.get(html.unescape(both[1])))
         assert "played" in shown_both and "Not in these days: 1 call without a date." in shown_both
         assert "played" in text_of(lead.get("/feelings")), "both are kept, on other lists, too"
-        assert "id=bare" in lead.get("/report").text, "a report is of real calls"
-        assert "played" not in text_of(lead.get("/calls?simulated=0"))
-        assert "played" not in text_of(lead.get("/calls")), "until the real ones are asked for"
+        report = lead.get("/report").text
+        assert "id=bare" in report, "a report is of real calls"
+        number = re.search(r'href="(/calls\?[^"]+)" title="The calls of this number"', report)
+        assert number and "played" not in text_of(lead.get(html.unescape(number[1])))
+        assert "played" in text_of(lead.get("/calls")), "a link to a number's calls chooses nothing"
+        real = re.search(r'href="([^"]+)">Real ones only', lead.get("/calls").text)
+        assert real and "played" not in text_of(lead.get(html.unescape(real[1])))
+        assert "played" not in text_of(lead.get("/calls")), "until the real ones are chosen"
+        instead = re.search(r'href="([^"]+)">Show these instead', report)
+        assert instead and "nobody said any of this" in lead.get(html.unescape(instead[1])).text
+        assert lead.get("/people").status_code == 200
+        kept = lead.get("/report").text
+        assert "nobody said any of this" in kept, "who comes back to the report finds the same"
+        assert "played" not in text_of(lead.get("/calls")), "which lists do not follow"
+        back = re.search(r'href="([^"]+)">Show the real ones', kept)
+        assert back and lead.get(html.unescape(back[1])).status_code == 200
+        assert "nobody said any of this" not in lead.get("/report").text
         for days in ("", "&days=all"):
             menus = [lead.get(f"/calls?simulated={kind}{days}").text for kind in "01"]
             assert ["agent=ben" in menu for menu in menus] == [False, True], "those that are shown"
@@ -358,13 +375,14 @@ def test_the_list_says_which_calls_were_scored(served: Served) -> None:
         )
 
     assert scores(rea) == ["89%"]
-    assert "100% so far ✎ draft" in text_of(rea.get("/calls")), "rea sees the own draft as one"
+    assert "100% so far Conversation ✎ draft" in text_of(rea.get("/calls")), "her draft, of a form"
+    assert "89% Conversation" in text_of(rea.get("/calls"))
     assert "✎ draft" in text_of(rea.get("/call?id=bob-1"))
     work = rea.get("/work").text
     assert "Your drafts" in work and "/call/score?id=bob-1&amp;form=conversation" in work
     assert "Your drafts" not in served.logged_in(Role.LEAD).get("/work").text
     rea.post("/call/score", data=yes | {"save": "draft", "owned": "no"}, headers=FROM_HERE)
-    assert "89% ✎ draft" in text_of(rea.get("/calls")), "what counts is still the final one"
+    assert "89% Conversation ✎ draft" in text_of(rea.get("/calls")), "what counts is still the final one"
     assert scores(served.logged_in(Role.LEAD)) == ["89%"]
     assert scores(served.logged_in(Role.AGENT, "bob", "bob")) == []
     assert "89%" in served.logged_in(Role.RESEARCHER).get("/calls").text

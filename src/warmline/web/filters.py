@@ -68,6 +68,10 @@ FROM calls GROUP BY agent_id, is_simulated
 """
 #: Says of a browser's session that real and simulated calls are listed together.
 BOTH_COOKIE = "warmline_both"
+#: Says of it that the report is of the simulated calls: a report never adds up both.
+REPORT_COOKIE = "warmline_report"
+#: The field of an address that says that somebody chose its calls, and did not just come by them.
+CHOSEN = "chosen"
 EQUAL = {"agent": "agent_id", "team": "team", "queue": "queue", "reason": "contact_reason"}
 
 
@@ -114,9 +118,10 @@ class Filters:
 
         Days that nobody asked for are those of the calls that are shown, so they may be others.
         """
-        if not self.days_are_usual:
-            return self.link(simulated=simulated)
-        return self.link(simulated=simulated, first=None, last=None, all_days=False)
+        days: dict[str, Any] = {}
+        if self.days_are_usual:
+            days = {"first": None, "last": None, "all_days": False}
+        return f"{self.link(simulated=simulated, **days)}&{CHOSEN}=1"
 
     def sorted_by(self, name: str) -> str | None:
         """Return which way the list is sorted by a column, as `aria-sort` says it; None if not."""
@@ -188,8 +193,7 @@ def filters_of(
     asked = {name: visit.asked(name)[:200] for name in names}
     if asked["simulated"] not in SIMULATED or (asked["simulated"] == "all" and not may_have_both):
         is_mixed = visit.user.may(Right.ALL_CALLS) and has_both(reader)
-        usual = "all" if may_have_both and _is_both_kept(visit) else "0"
-        asked["simulated"] = usual if is_mixed else ""
+        asked["simulated"] = _kept_kind(visit, may_have_both=may_have_both) if is_mixed else ""
     if asked["measure"] and asked["measure"] not in MEASURES:
         raise QueryError(f"measure: one of {', '.join(MEASURES)}")
     if asked["sort"] and asked["sort"].removeprefix("-") not in SORTS:
@@ -209,22 +213,39 @@ def filters_of(
     )
 
 
-def _is_both_kept(visit: Visit) -> bool:
-    return visit.request.method == "GET" and BOTH_COOKIE in visit.request.cookies
+def _kept_kind(visit: Visit, *, may_have_both: bool) -> str:
+    """Return which calls a browser was asked to keep showing: the real ones, if it was not."""
+    if visit.request.method != "GET":
+        return "0"
+    if may_have_both:
+        return "all" if BOTH_COOKIE in visit.request.cookies else "0"
+    return "1" if REPORT_COOKIE in visit.request.cookies else "0"
 
 
 def keep_kind(visit: Visit, response: Response) -> Response:
     """Keep, until the browser is closed, that real and simulated calls are listed together.
 
-    It is kept when somebody asks for both, and until they ask for the real ones.
+    It is kept when somebody asks for both, and until they choose the real ones: a link that leads
+    from a number to its calls, which are real ones, changes nothing.
+    """
+    asked, is_chosen = visit.asked("simulated"), bool(visit.asked(CHOSEN))
+    return _keep(visit, response, BOTH_COOKIE, asked == "all", asked == "0" and is_chosen)
+
+
+def keep_kind_of_report(visit: Visit, response: Response) -> Response:
+    """Keep, until the browser is closed, that the report is of the simulated calls.
+
+    It is kept when somebody asks for these, and until they ask for the real ones.
     """
     asked = visit.asked("simulated")
-    if asked == "all":
-        response.set_cookie(
-            BOTH_COOKIE, "1", httponly=True, samesite="lax", secure=visit.site.is_secure
-        )
-    elif asked == "0":
-        response.delete_cookie(BOTH_COOKIE)
+    return _keep(visit, response, REPORT_COOKIE, asked == "1", asked == "0")
+
+
+def _keep(visit: Visit, response: Response, name: str, begins: bool, ends: bool) -> Response:
+    if begins:
+        response.set_cookie(name, "1", httponly=True, samesite="lax", secure=visit.site.is_secure)
+    elif ends:
+        response.delete_cookie(name)
     return response
 
 

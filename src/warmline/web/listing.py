@@ -90,6 +90,10 @@ SELECT call_id, is_simulated, agents, path, redactions FROM calls WHERE call_id 
 """
 #: What calls are called, as it is searched.
 _NAMES = "SELECT call_id, lower(call_id) AS name, agent_id FROM calls"
+_NAMED = """
+SELECT call_id, started_at, agent_id, agents, queue, duration_s, is_simulated FROM calls
+WHERE call_id IN $ids
+"""
 _SPACED = "SELECT count(*) AS calls FROM calls WHERE contains(call_id, ' ')"
 _OF_CALLS = " INNER JOIN calls ON calls.call_no = o.call_no"
 _ANY_FEELING = (
@@ -132,6 +136,7 @@ def list_calls(visit: Visit) -> Response:
             silent=silent_among(visit, list(calls_hit.values())),
             problem=problem,
             named=_named_so(visit, reader, filters) if filters.phrase else [],
+            most_named=_MOST_NAMED,
             elsewhere=None if filters.phrase else other_days(visit, reader, filters),
             missed=missed_feelings(visit, reader, shown),
             uncorrected=uncorrected_feelings(reader, rows),
@@ -288,17 +293,23 @@ def list_unanswered(visit: Visit) -> Response:
         return keep_kind(visit, shown_page)
 
 
-def _named_so(visit: Visit, reader: Reader, filters: Filters) -> list[str]:
-    """Return the calls, of all days, whose name contains what was searched for."""
+def _named_so(visit: Visit, reader: Reader, filters: Filters) -> list[Row]:
+    """Return the calls, of all days, whose name contains what was searched for: first the one
+    that is called just so.
+    """
     spaced = reader.kept("spaced_names", _SPACED)
     if " " in filters.phrase and not reader.value(f"SELECT calls FROM {spaced}"):
         return []  # of a million names, none is compared
     where = condition(visit, reader, Filters(all_days=True))
     sql = (
         f"SELECT call_id FROM {reader.kept('call_names', _NAMES)}"
-        f" WHERE {where.sql} AND contains(name, lower($name)) ORDER BY call_id LIMIT {_MOST_NAMED}"
+        f" WHERE {where.sql} AND contains(name, lower($name))"
+        f" ORDER BY name <> lower($name), call_id LIMIT {_MOST_NAMED}"
     )
-    return [row["call_id"] for row in reader.rows(sql, where.values | {"name": filters.phrase})]
+    found = reader.rows(sql, where.values | {"name": filters.phrase})
+    ids = [row["call_id"] for row in found]
+    rows = reader.rows(_NAMED, {"ids": ids}) if ids else []
+    return sorted(rows_for(visit, rows), key=lambda row: ids.index(row["call_id"]))
 
 
 def _next_link(filters: Filters, after: str | None) -> str | None:

@@ -19,7 +19,13 @@ from warmline.web.evidence import (
     verdicts,
     with_moments,
 )
-from warmline.web.filters import Filters, condition, filters_of, other_days
+from warmline.web.filters import (
+    Filters,
+    condition,
+    filters_of,
+    keep_kind_of_report,
+    other_days,
+)
 from warmline.web.site import Visit
 from warmline.web.sound import silent_calls
 from warmline.web.warehouse import Condition, Reader, Row
@@ -247,7 +253,7 @@ def show_report(visit: Visit) -> Response:
         found = report_of(visit, reader)
         quoted = [row for rows in found.quotes.values() for row in rows]
         heard = {row["call_id"] for row in (*found.worst, *quoted) if row["call_id"]}
-        return visit.page(
+        shown_page = visit.page(
             "report.html",
             reader,
             report=found,
@@ -258,6 +264,7 @@ def show_report(visit: Visit) -> Response:
             no_file=_too_few(found, _fewest_agents(reader)),
             lengths=(SHORTEST_QUOTE, LONGEST_QUOTE),
         )
+        return keep_kind_of_report(visit, shown_page)
 
 
 def export_report(visit: Visit) -> Response:
