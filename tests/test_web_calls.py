@@ -382,7 +382,9 @@ def test_the_list_says_which_calls_were_scored(served: Served) -> None:
     assert "Your drafts" in work and "/call/score?id=bob-1&amp;form=conversation" in work
     assert "Your drafts" not in served.logged_in(Role.LEAD).get("/work").text
     rea.post("/call/score", data=yes | {"save": "draft", "owned": "no"}, headers=FROM_HERE)
-    assert "89% Conversation ✎ draft" in text_of(rea.get("/calls")), "what counts is still the final one"
+    assert "89% Conversation ✎ draft" in text_of(rea.get("/calls")), (
+        "what counts is still the final one"
+    )
     assert scores(served.logged_in(Role.LEAD)) == ["89%"]
     assert scores(served.logged_in(Role.AGENT, "bob", "bob")) == []
     assert "89%" in served.logged_in(Role.RESEARCHER).get("/calls").text

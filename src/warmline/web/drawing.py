@@ -37,7 +37,7 @@ OVERLAP_NAMES = {
 class Mark:
     """Something that lasts from one second to another, and what it is called.
 
-    `who` stands beside it: who interrupts, where there is room for a name.
+    `who` stands beside it, where there is room for a name: who interrupts.
     """
 
     kind: str
@@ -47,6 +47,7 @@ class Mark:
     left: str
     width: str
     who: str = ""
+    is_named_before: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,14 +127,20 @@ def events(page: CallPage) -> list[Mark]:
 
 
 def _with_room(marks: Sequence[Mark], duration_s: float) -> list[Mark]:
-    """Return marks, each without the name beside it where the next sign, or the end, is near."""
-    found, next_s = [], duration_s
-    for mark in reversed(marks):
-        is_near = next_s - mark.start_s < _LEAST_ROOM * duration_s
-        found.append(replace(mark, who="") if is_near else mark)
-        if mark.kind != "overlap":
-            next_s = mark.start_s
-    return found[::-1]
+    """Return marks, each with the name beside it on the side where there is room, if there is."""
+    signs = [0.0, *(mark.start_s for mark in marks if mark.kind != "overlap"), duration_s]
+    least_s = _LEAST_ROOM * duration_s
+
+    def is_free(mark: Mark, first_s: float, last_s: float) -> bool:
+        return not any(first_s <= t <= last_s and t != mark.start_s for t in signs)
+
+    found = []
+    for mark in marks:
+        if mark.who and not is_free(mark, mark.start_s, mark.start_s + least_s):
+            has_room = is_free(mark, mark.start_s - least_s, mark.start_s)
+            mark = replace(mark, who=mark.who if has_room else "", is_named_before=has_room)
+        found.append(mark)
+    return found
 
 
 def interruptions_by_turn(page: CallPage) -> dict[int, list[Row]]:
