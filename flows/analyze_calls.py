@@ -7,8 +7,10 @@ analyze` calls the same function; the flow adds tasks, a report as an artifact, 
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from multiprocessing import active_children
@@ -30,12 +32,13 @@ from prefect.client.schemas.objects import (
     ConcurrencyLimitStrategy,
 )
 from prefect.client.schemas.schedules import CronSchedule
+from prefect.runner import Runner
 
 from night_runners import open_runner, quietly_interrupted
 from warmline.encryption import look_for_key
 from warmline.errors import SettingsError, WarehouseError, WarmlineError, one_line
 from warmline.files import UnfinishedErasureError
-from warmline.pipeline.calls import RunConfig, RunSummary
+from warmline.pipeline.calls import Outcome, RunConfig, RunSummary
 from warmline.pipeline.plan import Plan, PlannedCall, Redo
 from warmline.pipeline.stages import with_later
 from warmline.privacy.erasing import finish_erasing, forget_runs, prefect_home
@@ -43,7 +46,8 @@ from warmline.processes import end_with, plain_interrupts
 from warmline.recordings.remote import as_source
 from warmline.reports.monitoring import note_end, noted, read_night, write_report
 from warmline.reports.report import NightReport, RunFacts, as_markdown, left_for_later
-from warmline.run import RunHooks, Runner, RunRequest, require_read, run
+from warmline.run import RunHooks, RunRequest, require_read, run
+from warmline.run import Runner as RunsCalls
 from warmline.settings import NightSettings, load_settings
 from warmline.warehouse.landing_folder import known_places
 
@@ -102,12 +106,14 @@ def analyze_calls(
     again = Redo(with_later(redo), since, until) if redo else None
     notes = find_notifier(settings.night.notify)
 
+    hooks = PrefectHooks()
     with (
         noted(places.warehouse, started_at) as unreported_since,
+        hooks.told_if_ended(started_at),
         quietly_interrupted(),
         plain_interrupts(),
     ):
-        result = run(RunRequest(named, settings, places, table, again), PrefectHooks())
+        result = run(RunRequest(named, settings, places, table, again), hooks)
         for note in result.notes:
             get_run_logger().warning("%s", note)
         forget_old_nights(settings.night.keep_runs_days)
@@ -127,17 +133,43 @@ def analyze_calls(
 class PrefectHooks(RunHooks):
     """Has Prefect carry out the steps of a run, and each call, as tasks of this flow."""
 
+    pending: int | None = None
+    done: int = 0
+
     def step(self, name: str, work: Callable[[], T]) -> T:
         """Carry out a step as a task of this name."""
         return task(work, name=name, task_run_name=name, cache_policy=NO_CACHE)()
 
     def planned(self, plan: Plan) -> None:
         """Log how many calls there are."""
-        pending, unchanged = len(plan.pending), len(plan.unchanged)
-        get_run_logger().info("%d to analyze, %d done before", pending, unchanged)
+        self.pending = len(plan.pending)
+        get_run_logger().info("%d to analyze, %d done before", self.pending, len(plan.unchanged))
+
+    def ended(self, outcome: Outcome) -> None:  # noqa: ARG002
+        """Count the calls that are done."""
+        self.done += 1
 
     @contextmanager
-    def runner(self, config: RunConfig, calls: Sequence[PlannedCall]) -> Iterator[Runner]:
+    def told_if_ended(self, started_at: datetime) -> Iterator[None]:
+        """Say in one line how far a night of a schedule was that is told to end."""
+        try:
+            yield
+        except Exception:
+            raise
+        except BaseException:
+            if os.environ.get(_SCHEDULE):
+                sys.stderr.write(f"{self._so_far(started_at)}\n")
+            raise
+
+    def _so_far(self, started_at: datetime) -> str:
+        night = f"the night of {started_at:%Y-%m-%d %H:%M} UTC was told to end"
+        if self.pending is None:
+            return f"{night} before it had begun; the next one does all of it"
+        kept = f"{self.done} of {self.pending} calls are analyzed and kept"
+        return f"{night}: {kept}; the next one continues from there"
+
+    @contextmanager
+    def runner(self, config: RunConfig, calls: Sequence[PlannedCall]) -> Iterator[RunsCalls]:
         """Open what `night.runner` names."""
         with open_runner(config, calls) as runner:
             yield runner
@@ -235,17 +267,34 @@ def serve(cron: str, timezone: str, notify_block: str, parameters: dict[str, Any
     with prefect_api(schedules=True):
         if notify_block:
             load_notifier(notify_block)
+        runner = Runner(name="nightly")
+        runner.add_flow(
+            analyze_calls,
+            name="nightly",
+            schedule=schedule,
+            parameters=parameters,
+            concurrency_limit=ConcurrencyLimitConfig(
+                limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+            ),
+        )
+        with suppress(KeyboardInterrupt):  # how it is ended: its night says what was interrupted
+            run_until_ended(runner)
+
+
+def run_until_ended(runner: Runner) -> None:
+    """Start nights when they are due, until this process is interrupted or told to end.
+
+    In a thread: in the main one, Prefect takes a request to end for itself, and leaves a traceback.
+    """
+    loop = asyncio.new_event_loop()
+    starting = loop.create_task(runner.start())
+    with ThreadPoolExecutor(1) as threads:
+        served = threads.submit(loop.run_until_complete, starting)
         try:
-            analyze_calls.serve(
-                name="nightly",
-                schedule=schedule,
-                parameters=parameters,
-                global_limit=ConcurrencyLimitConfig(
-                    limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
-                ),
-            )
+            served.result()
         finally:
             end_nights()
+            loop.call_soon_threadsafe(starting.cancel)
 
 
 def end_nights() -> None:

@@ -140,11 +140,15 @@ def test_a_schedule_runs_by_itself_on_a_machine_that_never_had_one(tmp_path, end
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
     command = [sys.executable, "-m", "warmline", "nightly", str(tmp_path / "calls")]
     command += ["--cron", "* * * * *", "--warehouse", str(tmp_path / "w.duckdb")]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        env={**environment, "XDG_STATE_HOME": str(tmp_path / "state")},
-    ) as serving:
+    with (
+        (tmp_path / "said").open("w") as said,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stderr=said,
+            env={**environment, "XDG_STATE_HOME": str(tmp_path / "state")},
+        ) as serving,
+    ):
         try:
             deadline = monotonic() + 800
             while not (tmp_path / "w.duckdb").exists() and monotonic() < deadline:
@@ -157,4 +161,6 @@ def test_a_schedule_runs_by_itself_on_a_machine_that_never_had_one(tmp_path, end
     while its_processes(tmp_path / "state") and monotonic() < deadline:
         sleep(0.2)
     assert not its_processes(tmp_path / "state"), "processes outlive their schedule"
+    if end is signal.SIGTERM:
+        assert serving.returncode == 0 and "Traceback" not in (tmp_path / "said").read_text()
     assert ask(tmp_path / "w.duckdb", "SELECT count(*) FROM call_summary").rows == ((1,),)

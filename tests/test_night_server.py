@@ -265,3 +265,24 @@ def test_nights_follow_the_clocks_of_their_time_zone(tmp_path, monkeypatch, star
     assert len({moment.utcoffset() for moment in at}) == 2
     plain = starts("30 2 * * *", "UTC", start, 5)
     assert {(moment.hour, moment.minute) for moment in plain} == {(2, 30)}
+
+
+def test_a_night_that_is_told_to_end_says_how_far_it_was(tmp_path, monkeypatch, capsys):
+    """By its schedule alone: a night of its own is told by the command."""
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    monkeypatch.syspath_prepend(str(folder("flows")))
+    from analyze_calls import PrefectHooks
+
+    began = datetime(2026, 11, 30, 2, 0, tzinfo=ZoneInfo("UTC"))
+    for schedule, pending in ((None, 3), ("1", None), ("1", 3)):
+        if schedule:
+            monkeypatch.setenv("WARMLINE_SCHEDULE", schedule)
+        hooks = PrefectHooks()
+        hooks.pending, hooks.done = pending, 2
+        with suppress(KeyboardInterrupt), hooks.told_if_ended(began):
+            raise KeyboardInterrupt
+    night = "the night of 2026-11-30 02:00 UTC was told to end"
+    assert capsys.readouterr().err.splitlines() == [
+        f"{night} before it had begun; the next one does all of it",
+        f"{night}: 2 of 3 calls are analyzed and kept; the next one continues from there",
+    ]
