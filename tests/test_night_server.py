@@ -13,11 +13,13 @@ from pathlib import Path
 from time import monotonic, sleep
 from zoneinfo import ZoneInfo
 
+import duckdb
 import httpx
 import pytest
 
 from support.prefect_nights import NIGHT, nightly, surroundings
 from warmline.files import folder
+from warmline.processes import plain_interrupts
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -286,3 +288,21 @@ def test_a_night_that_is_told_to_end_says_how_far_it_was(tmp_path, monkeypatch, 
         f"{night} before it had begun; the next one does all of it",
         f"{night}: 2 of 3 calls are analyzed and kept; the next one continues from there",
     ]
+
+
+class Ended(BaseException):
+    """What Prefect, or anything else, raises for a request to end."""
+
+
+def test_a_request_to_end_that_meets_duckdb_is_no_fault():
+    def end(*_: object) -> None:
+        raise Ended
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with pytest.raises(Ended), plain_interrupts():
+            duckdb.sql("SELECT sum(a.range) FROM range(1000000) a, range(1000000) b").fetchall()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -144,16 +144,17 @@ def end_with(process: int) -> None:
 
 @contextmanager
 def plain_interrupts() -> Iterator[None]:
-    """Raise KeyboardInterrupt for an interrupt that met this process while DuckDB was at work.
+    """Raise the interrupt, or request to end, that met this process while DuckDB was at work.
 
     DuckDB turns it into a RuntimeError, which would be taken for a fault.
     """
     try:
         yield
     except RuntimeError as e:
-        if isinstance(e.__cause__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        raise
+        ending = e.__cause__
+        if ending is None or isinstance(ending, Exception):
+            raise
+        raise ending from None
 
 
 # Rights that a process gives up from here on, enforced by the operating system.
