@@ -165,6 +165,35 @@ def test_agents_who_are_all_alike_are_not_told_apart(tmp_path: Path) -> None:
     assert 1.5 < worth < 3.0  # 1 + 3 * 0.36, give or take
 
 
+def test_where_few_feelings_are_answered_chance_puts_nobody_above_the_team(tmp_path: Path) -> None:
+    """Twenty agents answer one feeling in twenty, as Binomial(12, 0.05) has it, and one of them 4.
+
+    Among 40 such weeks that happens to one firm in eleven by chance: 40 * P(4 or more) = 0.09.
+    """
+    answered = (4, 2, 2, *(1,) * 6, *(0,) * 11)
+    analyses = [
+        replace(one, metadata=replace(one.metadata, started_at=monday))
+        for week, monday in enumerate(datetime(2026, 9, day, tzinfo=UTC) for day in (7, 14))
+        for agent, hits in enumerate(answered)
+        for one in [
+            agent_week(f"a{agent:02}", hits - 3 * week * (hits == 4), 12, name=f"{week}-{agent}")
+        ]
+    ]
+    land_together(analyses, tmp_path / "landing")
+    publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions_of(analyses))
+    flagged = "SELECT count(*) FILTER (is_above_team), count(is_above_team) FROM agent_week"
+    assert rows(tmp_path, flagged) == [(0, 40)]
+    # P(4 or more of 12 at 0.05) is 0.0022; the z of two proportions would say 0.00003.
+    ((z,),) = rows(tmp_path, "SELECT shares_z(4 / 12, 12, 0.05, 228)")
+    assert 0.0005 < 1 - NormalDist().cdf(z) < 0.0022
+    assert rows(tmp_path, "SELECT shares_z(0, 9, 0, 9), shares_z(1, 9, 1, 9)") == [(0, 0)]
+
+
+def test_an_agent_of_two_teams_has_one_of_them_every_time(tmp_path: Path) -> None:
+    put(tmp_path, rich("a", team="south"), rich("b", team="north"))
+    assert rows(tmp_path, "SELECT team, calls FROM agent_week") == [("north", 2)]
+
+
 def test_simulated_calls_are_never_added_to_real_ones(tmp_path: Path) -> None:
     put(tmp_path, rich("real"), rich("played", is_simulated=True))
     assert rows(tmp_path, "SELECT is_simulated, calls FROM team_week ORDER BY 1") == [

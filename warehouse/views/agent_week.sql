@@ -11,7 +11,7 @@ WITH known AS (
 grouped AS (
     SELECT
         agent_id,
-        mode(team) AS team,
+        mode(team ORDER BY team) AS team,
         date_trunc('week', started_at)::DATE AS week,
         is_simulated,
         week_sums(calls) AS sums
@@ -64,9 +64,8 @@ judged AS (
             / nullif((sum(effective) OVER team - sum(effective ** 2) OVER team
                 / nullif(sum(effective) OVER team, 0))
                 / nullif(rate_of_all * (1 - rate_of_all), 0), 0)) END AS between_agents,
-        CASE WHEN is_enough THEN (answered_rate - others_rate) / nullif(sqrt(
-            rate_of_all * (1 - rate_of_all) * (1 / effective + 1 / nullif(others_effective, 0))
-        ), 0) END AS z
+        CASE WHEN is_enough AND others_effective > 0
+            THEN shares_z(answered_rate, effective, others_rate, others_effective) END AS z
     FROM rated
     WINDOW team AS (PARTITION BY team, week, is_simulated)
 ),
@@ -79,22 +78,8 @@ tested AS (
         CASE WHEN z > 0 THEN 2 * upper_tail(z) WHEN z IS NOT NULL THEN 1.0 END AS p
     FROM judged
 ),
-ranked AS (
-    SELECT
-        *,
-        p * count(p) OVER (PARTITION BY is_simulated)
-            / row_number() OVER (PARTITION BY is_simulated ORDER BY p NULLS LAST) AS stepped
-    FROM tested
-),
-corrected AS (
-    SELECT
-        *,
-        CASE WHEN p IS NOT NULL THEN min(stepped) OVER (
-            PARTITION BY is_simulated ORDER BY p DESC NULLS FIRST
-            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) END AS p_corrected
-    FROM ranked
-)
+ranked AS (SELECT *, bh_step(p, is_simulated) AS step FROM tested),
+corrected AS (SELECT *, bh_corrected(p, step, is_simulated) AS p_corrected FROM ranked)
 SELECT
     corrected.agent_id,
     corrected.team,
@@ -127,7 +112,7 @@ FROM corrected;
 
 COMMENT ON VIEW agent_week IS 'One row an agent and week. Rates are of the sums, never means of rates. Small numbers are shrunken towards the team and not compared. Cues of calls in which several agents speak are not counted: whose they are is not known.';
 COMMENT ON COLUMN agent_week.agent_id IS 'Who took the call, from the metadata.';
-COMMENT ON COLUMN agent_week.team IS 'The team of most of these calls.';
+COMMENT ON COLUMN agent_week.team IS 'The team of most of these calls; of several, the first by name.';
 COMMENT ON COLUMN agent_week.week IS 'Monday of the week, UTC; NULL for calls whose start is not known.';
 COMMENT ON COLUMN agent_week.is_simulated IS 'True for calls made by warmline simulate, which are never added to real ones.';
 COMMENT ON COLUMN agent_week.calls IS 'Calls analyzed.';
@@ -144,7 +129,7 @@ COMMENT ON COLUMN agent_week.answered_reliability IS 'How much of what agents of
 COMMENT ON COLUMN agent_week.design_effect IS 'How many cues are worth one, because cues of one call are alike: scatter of calls over what chance gives, over all weeks of the team; at least 1.';
 COMMENT ON COLUMN agent_week.others_rate IS 'answered_rate of the rest of the team in that week; NULL where the team had fewer agents with calls than profile.smallest_group, as it would be that of one or two people.';
 COMMENT ON COLUMN agent_week.is_enough IS 'Whether there were at least 10 answerable cues; with fewer nothing is compared.';
-COMMENT ON COLUMN agent_week.is_above_team IS 'Whether the rate is above the rest of the team by more than chance, allowing for all agents and weeks that are compared (Benjamini & Hochberg 1995 at 5 %); NULL when there were too few cues or too few agents.';
+COMMENT ON COLUMN agent_week.is_above_team IS 'Whether the rate is above the rest of the team by more than chance, by the likelihood ratio, allowing for all agents and weeks that are compared (Benjamini & Hochberg 1995 at 5 %); NULL when there were too few cues or too few agents.';
 COMMENT ON COLUMN agent_week.agent_talk_share IS 'The agents'' speech over all speech.';
 COMMENT ON COLUMN agent_week.interruptions_per_min IS 'Agents'' interruptions per minute of the customers'' speech.';
 COMMENT ON COLUMN agent_week.dead_air_share IS 'Dead air over the length of the calls.';

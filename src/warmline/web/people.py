@@ -30,7 +30,7 @@ from warmline.web.warehouse import NOT_VALIDATED, Condition, Reader, Row, rows_f
 
 _AGENTS = """
 SELECT
-    agent_id, mode(team) AS team, is_simulated, sum(calls)::BIGINT AS calls,
+    agent_id, mode(team ORDER BY team) AS team, is_simulated, sum(calls)::BIGINT AS calls,
     sum(answerable) AS answerable, sum(answered) AS answered,
     sum(answered) / nullif(sum(answerable), 0) AS answered_rate,
     wilson(
