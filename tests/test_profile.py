@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
+from statistics import NormalDist
 
 import duckdb
 import pytest
+from statsmodels.stats.multitest import multipletests
 from typer.testing import CliRunner
 
 from support.factories import call, cue, definitions_of, measured
@@ -151,10 +153,22 @@ def test_empathy_profile(reported: Path):
     for row in ask_named(reported, "empathy_profile").rows:
         told = dict(zip(answer.columns, row, strict=True))
         low, high = told["score_low"], told["score_high"]
-        is_apart = low is not None and (low > 50 or high < 50)
+        p = told["p_corrected"]
+        is_apart = p is not None and p <= 0.05
+        assert not is_apart or low > 50 or high < 50
         words = told["reading"]
         assert words.startswith(("above the mean", "below the mean")) is is_apart, told
         assert words
+    every = [
+        dict(zip(answer.columns, row, strict=True))
+        for row in ask_named(reported, "empathy_profile").rows
+    ]
+    scored = [row for row in every if row["score"] is not None]
+    z = [3.92 * abs(row["score"] - 50) / (row["score_high"] - row["score_low"]) for row in scored]
+    p = [2 * (1 - NormalDist().cdf(one)) for one in z]
+    assert [row["p_corrected"] for row in scored] == pytest.approx(
+        multipletests(p, method="fdr_bh")[1].tolist(), abs=1e-6
+    )
 
 
 def test_no_component_is_about_what_an_agent_feels(reported: Path):

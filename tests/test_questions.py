@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from support.factories import call, cue
+from support.factories import call, cue, definitions_of
+from support.firms import land_together
 from support.warehouses import put
-from support.week import columns, day
+from support.week import columns, day, ledger
 from warmline.analysis import CallAnalysis
+from warmline.database import open_for_reading
 from warmline.errors import QueryError
 from warmline.query.questions import ask_named, named_queries
+from warmline.warehouse.publishing import publish
 
 
 def test_unanswered_cues(week: Path) -> None:
@@ -49,6 +52,8 @@ def test_answered_rate_before_after(week: Path) -> None:
     assert columns(answer, "difference_low", "difference_high") == [
         (pytest.approx(0.3596, abs=1e-3), pytest.approx(0.8878, abs=1e-3))
     ]
+    # 2 (11 ln(11/6.5) + ln(1/5.5) + 2 ln(2/6.5) + 10 ln(10/5.5)) is 15.45, the square of 3.93.
+    assert columns(answer, "p_corrected") == [pytest.approx(8.5e-5, rel=0.05)]
     assert not ask_named(
         week, "answered_rate_before_after", {"day": "2026-11-10", "min_cues": 13}
     ).rows
@@ -145,6 +150,10 @@ def test_agent_latency(week: Path) -> None:
         ("ann", 2, pytest.approx(0.8), "stolen-card"),
         ("bob", 2, pytest.approx(0.3), "angry-bill"),
     ]
+    # Of two pauses the interval is both of them.
+    assert columns(answer, "latency_median_low", "latency_median_high")[0] == pytest.approx(
+        (0.6, 1.0)
+    )
     assert not ask_named(week, "agent_latency").rows
 
 
@@ -156,6 +165,12 @@ def test_interruptions_by_agent(week: Path) -> None:
         ("ann", pytest.approx(6.0), pytest.approx(3.0), 0.0),
         ("bob", pytest.approx(3.0), 0.0, pytest.approx(6.0)),
     ]
+    # Poisson's interval for 1 in a third of a minute, and for none: chi-square's quantiles over 2.
+    counted = columns(
+        answer, "competitive", "customer_minutes", "competitive_low", "competitive_high"
+    )
+    assert counted[0] == pytest.approx((1, 1 / 3, 3 * 0.0253, 3 * 5.5716), abs=0.05)
+    assert counted[1] == pytest.approx((0, 1 / 3, 0.0, 3 * 3.6889), rel=0.01)
 
 
 def test_answers_by_kind(week: Path) -> None:
@@ -166,6 +181,9 @@ def test_answers_by_kind(week: Path) -> None:
         ("fear_anxiety", "dismissed", 1, 0.5, None),
         ("fear_anxiety", "ignored", 1, 0.5, None),
     ]
+    assert columns(answer, "of_kind", "share_low", "share_high")[2] == pytest.approx(
+        (2, 0.0945, 0.9055), abs=1e-3
+    )  # Wilson for 1 of 2
 
 
 def test_best_moments(week: Path) -> None:
@@ -305,6 +323,46 @@ def test_scores_by_question(week: Path) -> None:
     assert columns(answer, "yes_share_high")[0] == pytest.approx(0.6576, abs=1e-3)
     assert columns(ask_named(week, "scores_by_question", {"agent": "ann"}), "no") == [1, 0]
     assert not ask_named(week, "scores_by_question", {"team": "none"}).rows
+
+
+def test_agents_stand_in_order_of_name_and_not_of_what_chance_gives_them(week: Path) -> None:
+    """Whoever stands on top is taken for the worst or the best, whatever the interval says."""
+    with open_for_reading(week) as con:
+        for name, query in named_queries().items():
+            bound = query.sql
+            for parameter in query.parameters:
+                bound = re.sub(rf"\${parameter.name}\b", f"(NULL::{parameter.type})", bound)
+            columns = [row[0] for row in con.execute(f"DESCRIBE {bound}").fetchall()]
+            # How much hostility somebody is met with is no merit: those with most need help first.
+            if "agent_id" in columns and "call_id" not in columns and name != "hostile_exposure":
+                order = query.sql.rsplit("ORDER BY", 1)[1].split("\n")[0]
+                assert re.match(r" (form, )?(\w+\.)?agent_id\b", order), name
+
+
+def test_agents_without_a_difference_are_not_told_apart(tmp_path: Path) -> None:
+    """Forty agents with four of ten answered before, two of whom have nine of ten after."""
+
+    def of(agent: int, hits: int, number: int) -> CallAnalysis:
+        cues = [
+            cue(1, 2.5, 5.0, "x", answer="affective" if i < hits else "ignored") for i in range(10)
+        ]
+        return call(
+            f"{agent}-{number}",
+            agent_id=f"{agent:02}",
+            cues=cues,
+            metrics=ledger(cues),
+            started_at=day(number),
+        )
+
+    calls = [of(agent, 4, 9) for agent in range(40)]
+    calls += [of(agent, 9 if agent < 2 else 4, 16) for agent in range(40)]
+    calls += [of(40, 0, 9), of(40, 10, 16)]
+    land_together(calls, tmp_path / "landing")
+    publish(tmp_path / "landing", tmp_path / "w.duckdb", definitions_of(calls))
+    answer = ask_named(tmp_path / "w.duckdb", "answered_rate_before_after", {"day": "2026-11-10"})
+    told = columns(answer, "agent_id", "difference_low", "reading")
+    assert [who for who, low, _ in told if low > 0] == ["00", "01", "40"]
+    assert [who for who, _, reading in told if reading.startswith("higher")] == ["40"]
 
 
 def test_every_named_query_is_tested_and_described() -> None:

@@ -110,12 +110,14 @@ def test_outcomes_by_answered_rate(warehouse: Path) -> None:
 
 
 def test_outcomes_by_opening(warehouse: Path) -> None:
-    assert asked(warehouse, "outcomes_by_opening") == [
-        ("calm", 1, 0.0, None, 1.0),
-        ("shows feelings", 2, 4.0, 0.5, 0.5),
-        ("hostile or worn by friction", 1, 2.0, 0.5, 0.0),
-        ("not known", 1, None, None, 1.0),
+    found = asked(warehouse, "outcomes_by_opening")
+    assert [row[:6] for row in found] == [
+        ("calm", 1, 0.0, 0.0, None, 1.0),
+        ("shows feelings", 2, 4.0, 2.0, 0.5, 0.5),
+        ("hostile or worn by friction", 1, 2.0, 1.0, 0.5, 0.0),
+        ("not known", 1, None, None, None, 1.0),
     ]
+    assert found[2][6:] == (0.0, pytest.approx(0.7935, abs=1e-4))  # Wilson for 0 of 1
 
 
 def test_outcome_matching(warehouse: Path) -> None:

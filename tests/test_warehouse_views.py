@@ -47,7 +47,8 @@ def test_cues_of_a_call_with_two_agents_are_charged_to_none_of_them(tmp_path: Pa
     assert passed_on.empathy is not None
     greets = moment("handover", 2, 9.5, 12.0, "Billing, how can I help you?")
     of_both = measured("interruptions", "B", 1.0)  # which of the two it was is not known
-    metrics = (*passed_on.empathy.metrics, of_both)
+    met_by_both = measured("hostile", "A", 2.0)
+    metrics = (*passed_on.empathy.metrics, of_both, met_by_both)
     empathy = replace(passed_on.empathy, moments=(greets,), metrics=metrics)
     put(tmp_path, alone, replace(passed_on, empathy=empathy))
     assert rows(tmp_path, "SELECT calls, answered, answerable FROM agent_week") == [(2, 1, 2)]
@@ -62,6 +63,10 @@ def test_cues_of_a_call_with_two_agents_are_charged_to_none_of_them(tmp_path: Pa
     asked = ask_named(tmp_path / "w.duckdb", "unanswered_cues", {})
     at, who = (asked.columns.index(name) for name in ("call_id", "agent_id"))
     assert {(row[at], row[who]) for row in asked.rows} == {("alone", "ann"), ("passed-on", None)}
+    latency = ask_named(tmp_path / "w.duckdb", "agent_latency", {"min_pauses": 1})
+    assert latency.rows[0][latency.columns.index("pauses")] == 1  # of two
+    assert rows(tmp_path, "SELECT hostile FROM agent_week") == [(None,)]
+    assert not ask_named(tmp_path / "w.duckdb", "hostile_exposure").rows
     profile = "SELECT amount, exposure FROM agent_profile WHERE component = 'answering'"
     assert rows(tmp_path, profile) == [(1, 2)]
     studied = read_calls(tmp_path / "w.duckdb", Design(measures=("answered_rate",)))

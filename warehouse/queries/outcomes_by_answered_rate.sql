@@ -15,8 +15,9 @@ WITH rated AS (
             ELSE '4 all'
         END AS place,
         o.value,
-        o.agent_id,
-        o.value - avg(o.value) OVER (PARTITION BY o.agent_id) AS above_own
+        -- Where several agents speak, the metadata do not say which of them they name.
+        CASE WHEN coalesce(calls.agents, 0) <= 1 THEN o.agent_id END AS own_agent_id,
+        o.value - avg(o.value) OVER (PARTITION BY own_agent_id) AS above_own
     FROM outcomes_within($outcome, $within_days) AS o
     INNER JOIN call_summary AS calls ON calls.call_id = o.call_id
     WHERE o.is_simulated = $simulated
@@ -26,12 +27,12 @@ WITH rated AS (
 SELECT
     place[3:] AS answered,
     count(*) AS calls,
-    count(DISTINCT agent_id) AS agents,
+    count(DISTINCT own_agent_id) AS agents,
     avg(value) AS mean_outcome,
     CASE WHEN bool_and(value IN (0, 1)) THEN wilson(sum(value), count(*)).low END AS low,
     CASE WHEN bool_and(value IN (0, 1)) THEN wilson(sum(value), count(*)).high END AS high,
     -- Sums of differences that cancel out leave some 1e-17, which is nothing.
-    round(avg(above_own) FILTER (agent_id IS NOT NULL), 12) AS above_agents_own_mean
+    round(avg(above_own) FILTER (own_agent_id IS NOT NULL), 12) AS above_agents_own_mean
 FROM rated
 GROUP BY place
 ORDER BY place;

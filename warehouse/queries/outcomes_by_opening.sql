@@ -26,8 +26,11 @@ SELECT
     place[3:] AS opening,
     count(*) AS calls,
     sum(answerable) AS answerable,
+    sum(answered) AS answered,
     sum(answered) / nullif(sum(answerable), 0) AS answered_rate,
-    avg(value) AS mean_outcome
+    avg(value) AS mean_outcome,
+    CASE WHEN bool_and(value IN (0, 1)) THEN wilson(sum(value), count(*)).low END AS low,
+    CASE WHEN bool_and(value IN (0, 1)) THEN wilson(sum(value), count(*)).high END AS high
 FROM states
 GROUP BY place
 ORDER BY place;

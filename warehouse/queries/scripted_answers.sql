@@ -1,5 +1,8 @@
 -- How far each agent's answers to feelings repeat what the same agent says in other calls: the share of word pairs.
 -- A stock phrase is in every call; words that are this customer's are in one. 0 is all new, 1 all said before.
+-- In order of name: who has more answers here repeats more of them by that alone, so that agents are to
+-- be set beside others with as many.
+-- said_low, said_high: 95 % interval (Wilson, at as many pairs as these are worth: those of one call are alike).
 -- $min_answers INTEGER = 10: only agents with at least so many answers
 -- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
 -- $until DATE = NULL: only calls that began before this day, UTC
@@ -21,15 +24,39 @@ paired AS (
 ),
 known AS (
     SELECT agent_id, pair, count(DISTINCT call_id) AS calls FROM paired GROUP BY agent_id, pair
+),
+of_call AS (
+    SELECT
+        paired.agent_id,
+        paired.call_id,
+        count(DISTINCT paired.turn_index) AS answers,
+        count(*) AS pairs,
+        count_if(known.calls > 1) AS said
+    FROM paired
+    INNER JOIN known ON known.agent_id = paired.agent_id AND known.pair = paired.pair
+    GROUP BY paired.agent_id, paired.call_id
+),
+summed AS (
+    SELECT
+        agent_id,
+        sum(answers) AS answers,
+        sum(pairs) AS word_pairs,
+        sum(said) / sum(pairs) AS said_in_other_calls,
+        greatest(1.0, coalesce(
+            (sum(said ** 2) - 2 * sum(said) / sum(pairs) * sum(said * pairs)
+                + (sum(said) / sum(pairs)) ** 2 * sum(pairs ** 2))
+            / nullif(sum(said) / sum(pairs) * (1 - sum(said) / sum(pairs))
+                * (sum(pairs) - sum(pairs ** 2) / sum(pairs)), 0), 1.0)) AS design_effect
+    FROM of_call
+    GROUP BY agent_id
+    HAVING sum(answers) >= $min_answers
 )
 SELECT
-    paired.agent_id,
-    count(DISTINCT (paired.call_id, paired.turn_index)) AS answers,
-    count(*) AS word_pairs,
-    avg((known.calls > 1)::INTEGER) AS said_in_other_calls
-FROM paired
-INNER JOIN known ON known.agent_id = paired.agent_id AND known.pair = paired.pair
-GROUP BY paired.agent_id
-HAVING count(DISTINCT (paired.call_id, paired.turn_index)) >= $min_answers
-ORDER BY said_in_other_calls DESC, paired.agent_id
+    agent_id, answers, word_pairs, said_in_other_calls,
+    wilson(said_in_other_calls * (word_pairs / design_effect), word_pairs / design_effect).low
+        AS said_low,
+    wilson(said_in_other_calls * (word_pairs / design_effect), word_pairs / design_effect).high
+        AS said_high
+FROM summed
+ORDER BY agent_id
 LIMIT $n;

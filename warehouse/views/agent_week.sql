@@ -1,10 +1,12 @@
 CREATE VIEW agent_week AS
--- Of several agents in a call the metadata names one: its cues are nobody's here.
+-- Of several agents in a call the metadata names one: its cues, and the hostile words in it, are
+-- nobody's here.
 WITH known AS (
     SELECT * REPLACE (
         CASE WHEN agents = 1 THEN opportunities END AS opportunities,
         CASE WHEN agents = 1 THEN answerable END AS answerable,
-        CASE WHEN agents = 1 THEN answered END AS answered
+        CASE WHEN agents = 1 THEN answered END AS answered,
+        CASE WHEN agents = 1 THEN hostile END AS hostile
     )
     FROM call_summary
 ),
@@ -136,4 +138,4 @@ COMMENT ON COLUMN agent_week.dead_air_share IS 'Dead air over the length of the 
 COMMENT ON COLUMN agent_week.offers IS 'Sales offers.';
 COMMENT ON COLUMN agent_week.misplaced_offers IS 'Sales offers soon after an unanswered cue, or in a feedback call.';
 COMMENT ON COLUMN agent_week.reasks IS 'Information asked for again.';
-COMMENT ON COLUMN agent_week.hostile IS 'Hostile words the agents were met with.';
+COMMENT ON COLUMN agent_week.hostile IS 'Hostile words the agent was met with, in calls of one agent.';
