@@ -2,9 +2,12 @@
 
 import html
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from support.factories import call, cue, definitions_of, measured, moment
 from support.pages import SAYS, serving
@@ -13,6 +16,7 @@ from support.week import day
 from warmline import landing
 from warmline.analysis import MetricDefinition, rate
 from warmline.settings import ProfileSettings
+from warmline.statistics import wilson
 from warmline.warehouse.publishing import publish
 from warmline.web.accounts import Role
 from warmline.web.drawing import change, trend
@@ -88,7 +92,8 @@ def test_figures_of_one_or_two_people_are_not_shown(folder: Path) -> None:
 
 
 def test_nothing_found_is_not_called_all_answered(tmp_path: Path) -> None:
-    put(tmp_path, call("quiet", agent_id="zoe", started_at=day(16)))
+    read = [measured("opportunities", None, 0.0)]
+    put(tmp_path, call("quiet", agent_id="zoe", started_at=day(16), metrics=read))
     with serving(tmp_path) as served:
         lead = served.logged_in(Role.LEAD)
         for path in ("/agent?id=zoe", "/report"):
@@ -97,25 +102,39 @@ def test_nothing_found_is_not_called_all_answered(tmp_path: Path) -> None:
             assert "every feeling that was found was answered" not in shown, path
 
 
-def a_week(monday: int, answered: float, answerable: float, low: float, high: float) -> Any:
-    counts = {"answered": answered, "answerable": answerable}
-    rate_of = answered / answerable if answerable else None
-    bounds = {"answered_rate": rate_of, "answered_low": low, "answered_high": high}
-    return {"week": date(2026, 11, monday), **counts, **bounds}
+def a_week(monday: int, answered: float, answerable: float, worth: float = 1.0) -> Any:
+    found = wilson(answered / worth, answerable / worth)
+    bounds = (found.value, found.low, found.high) if found else (None, None, None)
+    named = zip(("answered_rate", "answered_low", "answered_high"), bounds, strict=True)
+    counts = {"answered": answered, "answerable": answerable, "design_effect": worth}
+    return {"week": date(2026, 11, monday), **counts, **dict(named)}
 
 
-def test_a_week_is_called_another_only_where_its_interval_leaves_out_those_before() -> None:
-    before = [a_week(2, 5, 20, 0.1, 0.5), a_week(9, 25, 40, 0.4, 0.8)]  # 30 of 60, not the mean
-    alike = change([a_week(16, 9, 20, 0.25, 0.67), *before])
+def test_a_week_is_called_another_only_where_its_difference_is_more_than_chance() -> None:
+    before = [a_week(2, 5, 20), a_week(9, 25, 40)]  # 30 of 60, not the mean
+    alike = change([a_week(16, 9, 20), *before])
     assert alike is not None and (alike.way, alike.before, alike.weeks) == ("none", 0.5, 2)
-    more, less = (
-        change([*before, a_week(16, 18, 20, 0.7, 0.97)]),
-        change([*before, a_week(16, 2, 20, 0.03, 0.3)]),
-    )
+    # Newcombe's method 10 for 9/20 and 30/60, from Wilson's (0.2582, 0.6579) and (0.3774, 0.6226)
+    assert (alike.low, alike.high) == pytest.approx((-0.2777, 0.1914), abs=1e-3)
+    more, less = change([*before, a_week(16, 18, 20)]), change([*before, a_week(16, 2, 20)])
     assert more is not None and less is not None and (more.way, less.way) == ("higher", "lower")
-    assert change([a_week(16, 9, 20, 0.25, 0.67)]) is None, "there is nothing before"
-    unanswered = a_week(23, 0, 0, 0, 0) | {"answered_low": None, "week": None}
-    assert change([unanswered, *before, a_week(16, 9, 20, 0.25, 0.67)]) == alike
+    # The week's own interval, 0.5003 to 0.8623, leaves out the half of before: a guess, too.
+    luck = change([a_week(9, 10, 20), a_week(16, 15, 21)])
+    assert luck is not None and luck.way == "none"
+    in_few_calls = change(
+        [*(row | {"design_effect": 4.0} for row in before), a_week(16, 18, 20, 4.0)]
+    )
+    assert in_few_calls is not None and in_few_calls.way == "none"
+    assert change([a_week(16, 9, 20)]) is None, "there is nothing before"
+    unanswered = a_week(23, 0, 0) | {"week": None}
+    assert change([unanswered, *before, a_week(16, 9, 20)]) == alike
+
+
+def test_a_feeling_or_two_are_no_trend() -> None:
+    """One of one after none of four: Wilson's interval, 0.21 to 1, would leave out 0."""
+    for first, last in (((0, 4), (1, 1)), ((0, 4), (30, 30)), ((0, 30), (9, 9))):
+        found = change([a_week(9, *first), a_week(16, *last)])
+        assert found is not None and found.way == "few"
 
 
 def test_agents_and_teams_say_in_words_whether_a_week_is_a_change(tmp_path: Path) -> None:
@@ -139,15 +158,33 @@ def test_agents_and_teams_say_in_words_whether_a_week_is_a_change(tmp_path: Path
         german = lead.get("/team?id=red", headers={"Accept-Language": "de"}).text
     for page in (agent, team):
         assert "Week of 2026-11-16 beside the weeks before (1):" in page
-        assert "<strong>no change can be told</strong>" in page
-        assert (
-            "includes the 0% of before" in page and "feelings of one call are treated alike" in page
-        )
+        assert "<strong>too few feelings to compare</strong>" in page
+        assert "of before lies between" not in page and "it takes ten of each" in page
+        assert "feelings of one call are treated alike" in page
         assert "the first row is of 2026-11-16 to 2026-11-22." in page, "its days are said"
     assert "die erste Zeile ist die vom 16.11.2026 bis 22.11.2026." in german
     assert "Woche vom 16.11.2026 neben den Wochen davor (1):" in german
-    assert "0\xa0% bis" in german and ">2026-11-16" not in german, "days, but in addresses"
+    assert "nötig sind je zehn" in german and ">2026-11-16" not in german, "days, but in addresses"
     assert ">9. Nov.</text>" in german and ">09 Nov</text>" in team
+
+
+def test_calls_that_were_not_read_are_not_called_without_feelings(tmp_path: Path) -> None:
+    foreign = [
+        call(f"{name}-1", agent_id=name, team="red", started_at=day(16)) for name in ("ann", "ben")
+    ]
+    empathy = replace(foreign[0].empathy, no_ledger_reason="the call is in 'fr'")
+    put(tmp_path, *(replace(one, empathy=empathy) for one in foreign))
+    with serving(tmp_path) as served:
+        lead = served.logged_in(Role.LEAD)
+        for path in ("/people", "/agent?id=ann", "/team?id=red", "/report"):
+            shown = lead.get(path).text
+            assert "feelings could not be looked for in these calls" in shown, path
+            assert "no feeling that could be answered was found</span></td>" not in shown, path
+        assert '<td class="n">–</td><td class="n">1' in lead.get("/people").text
+        report = " ".join(lead.get("/report").text.split())
+    # No customer's words were read, so nobody knows whether they were hostile.
+    assert "No hostile word was recognised" not in report
+    assert 'abusive language</span><span class="figure">–</span>' in report
 
 
 def test_each_link_to_a_team_says_which_calls_it_shows(tmp_path: Path) -> None:

@@ -10,6 +10,9 @@ CREATE OR REPLACE MACRO week_sums(calls) AS struct_pack(
     answered_rate := sum(calls.answered) / nullif(sum(calls.answerable), 0),
     agent_talk_share := sum(calls.agent_talk_s) FILTER (calls.customer_talk_s IS NOT NULL)
         / nullif(sum(calls.agent_talk_s + calls.customer_talk_s), 0),
+    interruptions := sum(calls.agent_interruptions) FILTER (calls.customer_talk_s IS NOT NULL),
+    customer_minutes :=
+        sum(calls.customer_talk_s) FILTER (calls.agent_interruptions IS NOT NULL) / 60,
     interruptions_per_min :=
         sum(calls.agent_interruptions) FILTER (calls.customer_talk_s IS NOT NULL)
         / nullif(sum(calls.customer_talk_s) FILTER (calls.agent_interruptions IS NOT NULL) / 60, 0),

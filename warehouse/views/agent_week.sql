@@ -104,6 +104,8 @@ SELECT
     coalesce(corrected.is_enough, false) AS is_enough,
     corrected.p_corrected <= 0.05 AS is_above_team,
     corrected.agent_talk_share,
+    corrected.interruptions,
+    corrected.customer_minutes,
     corrected.interruptions_per_min,
     corrected.dead_air_share,
     corrected.offers,
@@ -133,6 +135,8 @@ COMMENT ON COLUMN agent_week.others_rate IS 'answered_rate of the rest of the te
 COMMENT ON COLUMN agent_week.is_enough IS 'Whether there were at least 10 answerable cues; with fewer nothing is compared.';
 COMMENT ON COLUMN agent_week.is_above_team IS 'Whether the rate is above the rest of the team by more than chance, by the likelihood ratio, allowing for all agents and weeks that are compared (Benjamini & Hochberg 1995 at 5 %); NULL when there were too few cues or too few agents.';
 COMMENT ON COLUMN agent_week.agent_talk_share IS 'The agents'' speech over all speech.';
+COMMENT ON COLUMN agent_week.interruptions IS 'Agents'' interruptions, in calls of which the customers'' speech is known.';
+COMMENT ON COLUMN agent_week.customer_minutes IS 'Minutes of the customers'' speech, in calls of which the agents'' interruptions are known.';
 COMMENT ON COLUMN agent_week.interruptions_per_min IS 'Agents'' interruptions per minute of the customers'' speech.';
 COMMENT ON COLUMN agent_week.dead_air_share IS 'Dead air over the length of the calls.';
 COMMENT ON COLUMN agent_week.offers IS 'Sales offers.';

@@ -37,6 +37,8 @@ SELECT
     ).high AS answered_high,
     CASE WHEN figures.agents IS NOT NULL THEN alike.design_effect END AS design_effect,
     figures.agent_talk_share,
+    figures.interruptions,
+    figures.customer_minutes,
     figures.interruptions_per_min,
     figures.dead_air_share,
     figures.offers,
@@ -70,6 +72,8 @@ COMMENT ON COLUMN team_week.answered_low IS 'Lower end of the 95 % interval of a
 COMMENT ON COLUMN team_week.answered_high IS 'Upper end of that interval.';
 COMMENT ON COLUMN team_week.design_effect IS 'How many cues are worth one, because cues of one call are alike: scatter of calls over what chance gives, over all weeks of the team; at least 1.';
 COMMENT ON COLUMN team_week.agent_talk_share IS 'The agents'' speech over all speech.';
+COMMENT ON COLUMN team_week.interruptions IS 'Agents'' interruptions, in calls of which the customers'' speech is known.';
+COMMENT ON COLUMN team_week.customer_minutes IS 'Minutes of the customers'' speech, in calls of which the agents'' interruptions are known.';
 COMMENT ON COLUMN team_week.interruptions_per_min IS 'Agents'' interruptions per minute of the customers'' speech.';
 COMMENT ON COLUMN team_week.dead_air_share IS 'Dead air over the length of the calls.';
 COMMENT ON COLUMN team_week.offers IS 'Sales offers.';

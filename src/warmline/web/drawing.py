@@ -6,12 +6,14 @@ Everything is given in percent of the width, so that a drawing fits whatever it 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from math import hypot
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from warmline.query.calls import CallPage, clock
+from warmline.statistics import wilson
 from warmline.web.language import words
 
 Row = dict[str, Any]
@@ -19,6 +21,8 @@ Row = dict[str, Any]
 _TICKS_S = (5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _MOST_TICKS = 8
 _LEAST_PERCENT = 0.15
+#: With fewer feelings that could be answered nothing is compared, as in `agent_week`.
+LEAST_FEELINGS = 10
 _MOST_LABELS = 10
 _LEAST_ROOM = 0.08  # of the width: an interruption with less room for it has no name beside it
 _LEAST_ARC_LABELLED = 50  # thousandths of the width: shorter ones say it in the table
@@ -263,35 +267,47 @@ def trend(rows: Sequence[Row]) -> list[TrendPoint]:
 
 @dataclass(frozen=True)
 class Change:
-    """The latest week beside the weeks before: which way its interval leaves them out, if at all.
+    """The latest week beside the weeks before, whose share is of their sums.
 
-    `way` is `higher`, `lower`, or `none` where the interval holds the share of the weeks before.
+    `low` and `high` are the 95 % interval of the difference of both shares. `way` is `higher` or
+    `lower` where it leaves out 0, `none` where it does not, and `few` where either side has fewer
+    than `LEAST_FEELINGS` feelings that could be answered: then nothing is compared.
     """
 
     week: date
-    value: float
+    weeks: int
+    answerable: float
+    answerable_before: float
+    before: float
     low: float
     high: float
-    before: float
-    weeks: int
     way: str
 
 
 def change(rows: Sequence[Row]) -> Change | None:
     """Return how the latest week compares with all before it; None where there is nothing before.
 
-    The share of the weeks before is of their sums.
+    Both shares have chance in them, and both have Wilson's interval, at as many feelings as they
+    are worth; that of their difference is after Newcombe 1998, method 10.
     """
     dated = sorted((r for r in rows if r["week"] is not None), key=lambda r: r["week"])
     rated = [r for r in dated if r["answered_rate"] is not None and r["answered_low"] is not None]
     if len(rated) < 2:
         return None
     *earlier, last = rated
-    before = sum(r["answered"] for r in earlier) / sum(r["answerable"] for r in earlier)
-    low, high = last["answered_low"], last["answered_high"]
-    past = 1e-6  # an end that is only by rounding on one side of a rate of 0 or 1
-    way = "higher" if low > before + past else "lower" if high < before - past else "none"
-    return Change(last["week"], last["answered_rate"], low, high, before, len(earlier), way)
+    answered, answerable = (sum(r[part] for r in earlier) for part in ("answered", "answerable"))
+    worth = max(r["design_effect"] for r in rated)
+    before = wilson(answered / worth, answerable / worth)
+    if before is None or before.low is None or before.high is None:
+        return None
+    value, low, high = (last[part] for part in ("answered_rate", "answered_low", "answered_high"))
+    least = value - before.value - hypot(value - low, before.high - before.value)
+    most = value - before.value + hypot(high - value, before.value - before.low)
+    way = "higher" if least > 0 else "lower" if most < 0 else "none"
+    if min(last["answerable"], answerable) < LEAST_FEELINGS:
+        way = "few"
+    counts = last["answerable"], answerable
+    return Change(last["week"], len(earlier), *counts, before.value, least, most, way)
 
 
 def _percent(share: float) -> str:

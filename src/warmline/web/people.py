@@ -31,6 +31,7 @@ from warmline.web.warehouse import NOT_VALIDATED, Condition, Reader, Row, rows_f
 _AGENTS = """
 SELECT
     agent_id, mode(team ORDER BY team) AS team, is_simulated, sum(calls)::BIGINT AS calls,
+    sum(ledger_calls)::BIGINT AS ledger_calls, sum(opportunities) AS found,
     sum(answerable) AS answerable, sum(answered) AS answered,
     sum(answered) / nullif(sum(answerable), 0) AS answered_rate,
     wilson(
@@ -66,12 +67,12 @@ WITH grouped AS (
 ),
 weekly AS (SELECT * EXCLUDE (sums), unnest(sums) FROM grouped),
 alike AS (
-    SELECT is_simulated, design_effect_of(scatter, by_chance, answerable) AS worth
+    SELECT is_simulated, design_effect_of(scatter, by_chance, answerable) AS design_effect
     FROM weekly GROUP BY is_simulated
 )
 SELECT
-    *, wilson(answered / worth, answerable / worth).low AS answered_low,
-    wilson(answered / worth, answerable / worth).high AS answered_high
+    *, wilson(answered / design_effect, answerable / design_effect).low AS answered_low,
+    wilson(answered / design_effect, answerable / design_effect).high AS answered_high
 FROM weekly INNER JOIN alike USING (is_simulated) ORDER BY week DESC NULLS LAST
 """
 _TEAMS = """

@@ -54,8 +54,11 @@ WITH grouped AS (
         {by} AS name,
         count(DISTINCT agent_id) AS agents,
         week_sums(calls) AS sums,
+        count(hostile) AS hostile_measured,
         count_if(hostile > 0) AS hostile_calls,
-        sum(duration_s) FILTER (hostile > 0) / 60 AS hostile_minutes,
+        sum(CASE WHEN hostile > 0 THEN duration_s ELSE 0 END) FILTER (hostile IS NOT NULL) / 60
+            AS hostile_minutes,
+        sum(duration_s) FILTER (hostile IS NOT NULL) / 60 AS measured_minutes,
         sum(hold_s) / nullif(sum(duration_s) FILTER (hold_s IS NOT NULL), 0) AS hold_share
     FROM reported AS calls
     WHERE {which}
@@ -65,6 +68,7 @@ summed AS (SELECT * EXCLUDE (sums), unnest(sums) FROM grouped),
 alike AS (SELECT design_effect_of(scatter, by_chance, answerable) AS worth FROM summed)
 SELECT
     * EXCLUDE (scatter, by_chance, worth),
+    worth AS design_effect,
     wilson(answered / worth, answerable / worth) AS bounds
 FROM summed CROSS JOIN alike ORDER BY {order}
 """
