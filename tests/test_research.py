@@ -576,3 +576,6 @@ def test_what_goes_with_a_negative_control_is_marked(studied: Firm, tmp_path: Pa
     assert "--negative-control nps" in page
     found = json.loads((tmp_path / "results.json").read_text())
     assert found["negative_controls"]["nps"][0]["measure"] == "answered_rate"
+    assert "p" not in found["dose_response"][0]["parts"][0]["adjusted"], "of a level there is none"
+    itself = warmline(studied, *words, "--outcome", "nps", "--to", tmp_path)
+    assert itself.exit_code == 1 and "that is the outcome of the study" in itself.output

@@ -278,6 +278,17 @@ def test_without_agents_and_controls_levels_are_the_means_of_the_parts() -> None
     )
 
 
+def test_a_share_along_a_measure_stays_between_0_and_1() -> None:
+    """Least squares do not know that nobody stays with a chance of 1.04."""
+    frame = world(10).assign(m=lambda f: f["opening_cues"].clip(upper=3).astype(float))
+    stays = np.random.default_rng(10).random(len(frame)) < np.where(frame["m"] >= 3, 0.97, 0.93)
+    found = dose(frame.assign(outcome=stays * 1.0), "m", replace(DESIGN, controls=()))
+    assert found is not None
+    levels = [part.adjusted for part in found.parts if part.adjusted is not None]
+    assert len(levels) == 4 and max(e.high for e in levels) == 1.0
+    assert all(0 <= e.low <= e.value <= e.high <= 1 for e in levels)
+
+
 def test_parts_hold_all_calls_and_none_is_tiny() -> None:
     frame = world(6, effect=0.08, is_confounded=False)
     frame.loc[0, "m"] = 40.0

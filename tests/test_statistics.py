@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warmline.annotation.agreement import coefficient, weighted_kappa
+from warmline.annotation.agreement import coefficient, gwet_ac1, weighted_kappa
 from warmline.statistics import (
     Estimate,
     bootstrap,
@@ -92,10 +92,19 @@ def test_one_cluster_alone_has_no_interval():
     assert kappa is not None and kappa.low is None and kappa.high is None
 
 
+def test_where_every_draw_is_the_same_there_is_no_interval():
+    """Of three calls in which all was found, other calls need not be so: [1, 1] is no interval."""
+    found = bootstrap(lambda rows: 1.0, range(3), seed=1)
+    assert found == Estimate(1.0, None, None, 3)
+    agreed = [(True, True), (False, False), (True, True)] * 3
+    ac1 = coefficient(gwet_ac1, agreed, np.ones(9), [f"call {i // 3}" for i in range(9)], 1)
+    assert ac1 is not None and (ac1.value, ac1.low) == (pytest.approx(1.0), None)
+
+
 def test_what_is_no_number_has_no_estimate():
     assert bootstrap(lambda rows: float("nan"), range(3), seed=1) is None
     only = bootstrap(lambda rows: 1.0 if len(set(rows)) == 3 else float("nan"), [1, 2, 3], seed=1)
-    assert only is not None and only.low == 1.0
+    assert only is not None and (only.value, only.low) == (1.0, None)
     assert str(Estimate(0.5, None, None, 3)) == "0.500"
     assert str(Estimate(0.5, 0.4, 0.6, 3)) == "0.500 [0.400, 0.600]"
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from warmline import empathy, language
 from warmline.analysis import Empathy
@@ -72,15 +73,16 @@ def validate_drift(context: Context) -> Section:
     paths = [path for path in real_calls(context.data) if path.with_suffix(".json").is_file()]
     calls = [_call(path, listener, context) for path in paths]
     turns = [turn for call in calls for turn in call.turns]
-    edits, words = _word_errors(turns)
+    of_calls = np.array([_word_errors(call.turns) for call in calls])
+    edits, words = of_calls.sum(axis=0).tolist()
     return Section(
         "Drift: human transcript against recognised words",
         (
             f"{len(calls)} acted bank calls, {len(turns)} turns. The words are recognised on two "
             f"channels with `{context.settings.words.whisper_model}`; {edits} of {words} written "
-            f"words were recognised wrongly ({edits / words:.1%}; spoken forms compared, no "
-            "other normalisation). Turn by turn: the same turn scored from either text, earlier "
-            "turns of the same kind of text before it.",
+            f"words were recognised wrongly ({edits / words:.1%}{_share_drawn(of_calls, context)}; "
+            "spoken forms compared, no other normalisation). Turn by turn: the same turn scored "
+            "from either text, earlier turns of the same kind of text before it.",
             _score_table(calls, context),
             _NO_CORRELATION,
             "Call by call: counts of what was recognised by the stages language and empathy.",
@@ -153,6 +155,19 @@ def _word_errors(turns: Sequence[_Said]) -> tuple[int, int]:
     found = jiwer.process_words([a for a, _ in kept], [b for _, b in kept])
     edits = found.substitutions + found.deletions + found.insertions
     return edits, found.hits + found.substitutions + found.deletions
+
+
+def _share_drawn(of_calls: NDArray[np.int64], context: Context) -> str:
+    """Return the interval of the share of words that are wrong, by draws of calls."""
+    found = bootstrap(
+        lambda rows: float(of_calls[rows, 0].sum() / of_calls[rows, 1].sum()),
+        range(len(of_calls)),
+        seed=context.seed,
+        rounds=context.rounds,
+    )
+    if found is None or found.low is None or found.high is None:
+        return ""
+    return f" [{found.low:.1%}, {found.high:.1%}]"
 
 
 def _score_table(calls: Sequence[_Call], context: Context) -> Table:

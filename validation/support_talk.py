@@ -144,14 +144,30 @@ def _strategies(replies: Sequence[Reply], context: Context) -> Table:
     rows = []
     for name, values in measures.items():
         score = np.array(values, float)
-        like = auc_of_like_length(truth, score, lengths)
-        rows.append((name, said(_area(replies, values, context)), f"{like:.3f}"))
+        like = _like_length(truth, score, lengths, [r.session for r in replies], context)
+        rows.append((name, said(_area(replies, values, context)), said(like)))
     return Table(("what ranks", "AUC", "AUC, like length"), tuple(rows))
 
 
 def _area(replies: Sequence[Reply], values: Sequence[float], context: Context) -> Estimate | None:
     sessions = [r.session for r in replies]
     return estimated_auc([r.is_emotional for r in replies], values, sessions, context)
+
+
+def _like_length(
+    truth: NDArray[np.bool_],
+    score: NDArray[np.float64],
+    lengths: NDArray[np.float64],
+    clusters: Sequence[Hashable],
+    context: Context,
+) -> Estimate | None:
+    """Return the AUC of like length with its interval, rows of one cluster drawn together."""
+    return bootstrap(
+        lambda rows: auc_of_like_length(truth[rows], score[rows], lengths[rows]),
+        clusters,
+        seed=context.seed,
+        rounds=context.rounds,
+    )
 
 
 def auc_of_like_length(
@@ -244,6 +260,7 @@ def _templates(sentences: Sequence[Sentence], context: Context) -> Table:
     clusters = [s.dialogue for s in sentences]
     rows = []
     for name, values in measures.items():
-        like = auc_of_like_length(np.array(truth), np.array(values, float), lengths)
-        rows.append((name, said(estimated_auc(truth, values, clusters, context)), f"{like:.3f}"))
+        score = np.array(values, float)
+        like = _like_length(np.array(truth), score, lengths, clusters, context)
+        rows.append((name, said(estimated_auc(truth, values, clusters, context)), said(like)))
     return Table(("what ranks", "AUC", "AUC, like length"), tuple(rows))

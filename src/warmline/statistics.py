@@ -62,7 +62,8 @@ def bootstrap(
 
     `statistic` takes row numbers, which may repeat. Rows of one cluster (a person, a call) are
     drawn together, because they are alike (Field & Welsh 2007); `clusters` names each row's. Draws
-    in which the statistic is not a number are left out. Of one cluster alone there is no interval.
+    in which the statistic is not a number are left out. Of one cluster alone there is no interval,
+    nor where every draw gives the same: nothing was missed among so few, which is no certainty.
     """
     value = float(statistic(np.arange(len(clusters))))
     if isnan(value):
@@ -83,7 +84,7 @@ def bootstrap(
         shift = np.repeat(starts[chosen] - (np.cumsum(counts) - counts), counts)
         draws.append(float(statistic(rows[shift + np.arange(len(shift))])))
     found = [d for d in draws if not isnan(d)]
-    if not found:
+    if not found or min(found) == max(found):
         return Estimate(value, None, None, len(clusters))
     low, high = np.percentile(found, _OUTER)
     return Estimate(value, float(low), float(high), len(clusters))

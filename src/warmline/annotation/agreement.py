@@ -28,6 +28,7 @@ CONSENSUS = "most annotators"
 #: Shares of turns that show a feeling, for which the ledger's precision is told.
 PREVALENCES = (0.02, 0.05, 0.10, 0.20)
 _DRAWS = 20_000
+_NOTHING = 1e-12
 
 Labels = Mapping[str, Label]
 Floats = NDArray[np.float64]
@@ -235,7 +236,8 @@ def coefficient(
 ) -> Estimate | None:
     """Return a coefficient (`of`, below) with its interval: calls drawn anew, in one product.
 
-    Of one call alone there is no interval.
+    Of one call alone there is no interval, nor where people agree so wholly that every draw is the
+    same: that says nothing of other calls.
     """
     if not calls:
         return None
@@ -247,7 +249,7 @@ def coefficient(
         return Estimate(value, None, None, len(calls))
     drawn = of(given, weights * times_drawn(calls, seed=seed))
     drawn = drawn[np.isfinite(drawn)]
-    if not len(drawn):
+    if not len(drawn) or np.ptp(drawn) < _NOTHING:
         return Estimate(value, None, None, len(calls))
     low, high = np.percentile(drawn, (2.5, 97.5))
     return Estimate(value, float(low), float(high), len(calls))

@@ -480,7 +480,13 @@ def _design(context: typer.Context, base: Design, **options: Any) -> Design:
     told |= {name: given[name].date() for name in ("since", "until") if name in given}
     if "simulated" in given:
         told["is_simulated"] = given["simulated"]
-    return replace(base, **told)
+    design = replace(base, **told)
+    if design.outcome in design.negative_controls:
+        raise QueryError(
+            f"--negative-control {design.outcome}: that is the outcome of the study; name one that "
+            "a call cannot have changed"
+        )
+    return design
 
 
 def _is_typed(context: typer.Context, name: str) -> bool:

@@ -279,6 +279,20 @@ _LEAST_IN_PART = 10
 
 
 @dataclass(frozen=True)
+class Level:
+    """The level of an outcome with its interval, within 0..1 where the outcome is yes or no.
+
+    There is no p-value: whether a level is 0 is nobody's question.
+    """
+
+    value: float
+    se: float
+    df: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Part:
     """The calls whose measure lies between two values: their mean outcome, raw and adjusted.
 
@@ -291,7 +305,7 @@ class Part:
     mean: float
     n: int
     raw: float
-    adjusted: Coefficient | None
+    adjusted: Level | None
 
 
 @dataclass(frozen=True)
@@ -370,17 +384,15 @@ def _levels(names: tuple[str, ...], told: tuple[str, ...], shares: Array) -> Arr
 def _part(
     own: NDArray[np.bool_], cases: Cases, weights: Array, middle: float, level: Coefficient | None
 ) -> Part:
+    adjusted = None
     if level is not None:
-        level = Coefficient(
-            middle + level.value,
-            level.se,
-            level.df,
-            middle + level.low,
-            middle + level.high,
-            level.p,
-        )
+        ends = np.array([level.value, level.low, level.high]) + middle
+        if set(np.unique(cases.y)) <= {0.0, 1.0}:
+            ends = np.clip(ends, 0.0, 1.0)
+        value, low, high = ends.tolist()
+        adjusted = Level(value, level.se, level.df, low, high)
     x, raw = cases.measure[own], float(np.average(cases.y[own], weights=weights[own]))
-    return Part(float(x.min()), float(x.max()), float(x.mean()), int(own.sum()), raw, level)
+    return Part(float(x.min()), float(x.max()), float(x.mean()), int(own.sum()), raw, adjusted)
 
 
 # Which answers to which feelings go with an outcome, and when in the call they were given.

@@ -436,11 +436,14 @@ def _draw_dose(axis: Any, found: Dose, study: Study) -> None:
     scale = 100.0 if study.is_share else 1.0
     xs = [part.mean for part in found.parts]
     axis.plot(xs, [p.raw * scale for p in found.parts], "o", mfc="none", mec=_FAINT, ms=6)
-    told = [(p.mean, _scaled(p.adjusted, scale)) for p in found.parts if p.adjusted is not None]
+    told = [(p.mean, p.adjusted) for p in found.parts if p.adjusted is not None]
     if told:
         places = [x for x, _ in told]
-        values = [e.value for _, e in told]
-        ends = [[e.value - e.low for _, e in told], [e.high - e.value for _, e in told]]
+        values = [e.value * scale for _, e in told]
+        ends = [
+            [(e.value - e.low) * scale for _, e in told],
+            [(e.high - e.value) * scale for _, e in told],
+        ]
         axis.errorbar(places, values, yerr=ends, fmt="o-", color=_CLEAR, ms=4, lw=1.2, capsize=2)
     for x, part in zip(xs, found.parts, strict=True):
         axis.annotate(
