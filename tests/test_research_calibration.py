@@ -113,7 +113,13 @@ def test_a_ledger_without_errors_is_hardly_corrected() -> None:
 
 def test_labels_that_cannot_tell_are_no_correction() -> None:
     unsure = Calibration(0.1, -0.1, 0.3, 60, 40, np.random.default_rng(1).normal(0.1, 0.1, 500))
-    told = corrected(Coefficient(0.05, 0.02, 10.0, 0.0, 0.1, 0.04), 0.4, unsure, 0.95)
+    found = Coefficient(0.05, 0.02, 10.0, 0.0, 0.1, 0.04)
+    small = replace(unsure, slope=0.15, draws=np.full(50, 0.15))
+    assert corrected(found, 0.4, small, 0.95).high > 1, "an outcome of any size"
+    assert corrected(found, 0.4, small, 0.95, most=1.0).high == 1.0
+    beyond = corrected(replace(found, value=0.08), 0.4, small, 0.95, most=1.0)
+    assert beyond.value is None and "no share can change by more than 1" in beyond.reason
+    told = corrected(found, 0.4, unsure, 0.95)
     assert told.value is None
     assert "100 labels give a slope of 0.10" in (told.reason or "")
     assert "label more turns" in (told.reason or "")
@@ -145,6 +151,10 @@ def test_an_estimate_is_worth_more_the_worse_answers_are_read() -> None:
         assert told[right].value == pytest.approx(1 / slope, rel=0.1)
         assert told[right].high == pytest.approx(1.2 * told[right].value), "of the estimate's own"
     assert slope < 0.9
+    # No share changes by more than 1: intervals end there, and no estimate lies beyond.
+    most = {t.right: t for t in sensitivity(one, 1.1, calls, precision=1.0, recall=1.0, most=1.0)}
+    assert most[1.0].value == pytest.approx(told[1.0].value / 1.1) and most[1.0].high == 1.0
+    assert 0.8 not in most and told[0.8].value > 1.1
     flat = Recognised(np.full(50, 0.5), np.full(50, 2.0), np.zeros(50, np.int64), 50)
     assert sensitivity(one, 1.0, flat) == ()
 

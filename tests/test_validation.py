@@ -186,7 +186,10 @@ def test_a_part_that_is_run_again_replaces_its_section_and_no_other(
     path = report.write({"two": section("Two", 0.8)}, order, "p", "again", tmp_path)
     text = path.read_text()
     assert text.index("## One") < text.index("## Two")
-    assert "0.700 [0.100, 0.900] | met (≥ 0.60)" in text and "0.500" not in text
+    assert "0.800 [0.100, 0.900] | met by the estimate, not by its interval (≥ 0.60)" in text
+    assert "0.500" not in text
+    sure = report.Headline("m", "d", Estimate(0.7, 0.6, 0.9, 7), 0.6)
+    assert sure.verdict == "met (≥ 0.60)"
     assert text.count("*m*") == text.count("*again*") == 1
 
 

@@ -50,11 +50,14 @@ class Headline:
 
     @property
     def verdict(self) -> str:
-        """Whether the target was met; empty without a target."""
+        """Whether the target was met, and whether surely; empty without a target."""
         if self.target is None:
             return ""
-        met = self.estimate.value >= self.target
-        return f"{'met' if met else 'NOT met'} (≥ {self.target:.2f})"
+        low, said = self.estimate.low, "NOT met"
+        if self.estimate.value >= self.target:
+            is_sure = low is not None and low >= self.target
+            said = "met" if is_sure else "met by the estimate, not by its interval"
+        return f"{said} (≥ {self.target:.2f})"
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ precision: Carroll et al. 2006, ch. 2 and 4; Rosner, Willett & Spiegelman 1989).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import comb, factorial
+from math import comb, factorial, inf
 
 import numpy as np
 
@@ -161,11 +161,14 @@ def known_reliability(calls: Recognised) -> float:
     return float(np.clip(1 - noise / spread, LEAST_RELIABLE, 1.0)) if spread > 0 else 1.0
 
 
-def corrected(found: Coefficient, sd: float, by: Calibration, confidence: float) -> Corrected:
+def corrected(
+    found: Coefficient, sd: float, by: Calibration, confidence: float, most: float = inf
+) -> Corrected:
     """Return what an estimate per `sd` of the recognised rate would be without errors, from 0 to 1.
 
     The estimate is drawn from Student's t around it, the slope from its bootstrap draws; where
-    labels cannot tell the slope from 0 there is a reason instead.
+    labels cannot tell the slope from 0 there is a reason instead. No change is above `most`, which
+    is 1 for a share: the interval ends there, and an estimate beyond it has a reason instead.
     """
     if not by.slope > _LEAST_CLEAR * float(by.draws.std()):
         return Corrected(
@@ -181,7 +184,12 @@ def corrected(found: Coefficient, sd: float, by: Calibration, confidence: float)
     ratios = estimates / sd / random.choice(by.draws, 40 * _DRAWS)
     tail = (1 - confidence) / 2
     low, high = np.quantile(ratios, (tail, 1 - tail))
-    return Corrected(found.value / sd / by.slope, float(low), float(high))
+    value = found.value / sd / by.slope
+    if abs(value) > most:
+        return Corrected(
+            None, None, None, f"it would be {value:+.2f}, and no share can change by more than 1"
+        )
+    return Corrected(value, max(float(low), -most), min(float(high), most))
 
 
 def known_slope(
@@ -213,19 +221,22 @@ def sensitivity(
     *,
     precision: float = PRECISION,
     recall: float = RECALL,
+    most: float = inf,
 ) -> tuple[IfRead, ...]:
     """Return what an estimate would be without errors, by how well answers are told apart.
 
     From nine of ten answers told rightly to six, and all of them first. Nothing where calls cannot
-    be read so badly.
+    be read so badly, as by what they differ by, or by an estimate above `most`, which is 1 for a
+    share: no change is larger, and intervals end there.
     """
     told = []
     for right in _RIGHT:
         slope = known_slope(calls, right=right, precision=precision, recall=recall)
         if slope is not None:
             whole = sd * slope
-            ends = (found.value / whole, found.low / whole, found.high / whole)
-            told.append(IfRead(right, *ends))
+            value, low, high = found.value / whole, found.low / whole, found.high / whole
+            if abs(value) <= most:
+                told.append(IfRead(right, value, max(low, -most), min(high, most)))
     return tuple(told)
 
 

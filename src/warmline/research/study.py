@@ -1,7 +1,7 @@
 """A whole study: the rows, the models, and all that is said beside the numbers, in sentences."""
 
 from dataclasses import asdict, dataclass, replace
-from math import exp
+from math import exp, inf
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,8 @@ class Study:
         found = next((a for a in self.told if a.measure == MEASURE), None)
         if self.calibration is None or found is None or not (found.adjusted and found.sd):
             return None
-        return corrected(found.adjusted, found.sd, self.calibration, self.design.confidence)
+        most = 1.0 if self.is_share else inf
+        return corrected(found.adjusted, found.sd, self.calibration, self.design.confidence, most)
 
     @property
     def told(self) -> tuple[Association, ...]:
@@ -236,7 +237,7 @@ def _of_answers(warehouse: Path, study: Study) -> dict[str, Any]:
     calls = read_recognised(warehouse, study.design)
     found = next((a for a in study.told if a.measure == MEASURE), None)
     pairs = (
-        sensitivity(found.adjusted, found.sd, calls)
+        sensitivity(found.adjusted, found.sd, calls, most=1.0 if study.is_share else inf)
         if found and found.adjusted and found.sd
         else ()
     )
