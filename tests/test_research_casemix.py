@@ -80,6 +80,19 @@ def test_an_interval_of_few_agents_allows_for_how_little_is_known_of_their_diffe
     assert np.mean(holds) > 0.92
 
 
+def test_an_agents_share_stays_between_0_and_1() -> None:
+    frame = mixed(1, 0.1)[0].iloc[::15].assign(contact_reason=None)
+    agent = frame["agent_id"].str[1:].astype(int)
+    for top in (1.0, 2.0):
+        of = frame.assign(m=(np.arange(len(frame)) % 8 < np.where(agent < 10, 0, 8)) * top)
+        ends = [
+            (c.expected + c.own.low, c.expected + c.own.high)
+            for c in case_mix(of, "m", DESIGN).agents
+        ]
+        is_within = all(-1e-9 <= low <= high <= 1 + 1e-9 for low, high in ends)
+        assert is_within is (top == 1.0), "only of a share is it known where it ends"
+
+
 def test_agents_who_are_alike_are_not_ranked() -> None:
     found = [case_mix(mixed(seed, 0.0)[0], "m", DESIGN) for seed in range(8)]
     assert not any(f.is_ranked for f in found)

@@ -353,7 +353,8 @@ class Compared:
     """One agent: means per call, what such calls have on average, and what is left.
 
     `difference` is observed less expected, `own` the same drawn towards 0 by `reliability` (0..1),
-    with an interval that allows for how little few agents say of their differences (Morris 1983).
+    with an interval that allows for how little few agents say of their differences (Morris 1983);
+    of values within 0..1 it ends where a mean would leave these.
     """
 
     agent_id: str
@@ -465,12 +466,16 @@ def _compared(names: Any, y: Array, expected: Array, agents: Codes, weeks: Codes
     weeks_worth = np.bincount(agent_of_week, of_week**2) / counts**2
     noise = parts.week * weeks_worth + parts.call / counts
     means = [np.bincount(agents, values) / counts for values in (y, expected, left)]
+    is_share = y.min() >= 0 and y.max() <= 1
     found = []
     for i, name in enumerate(names):
         kept = parts.agent / (parts.agent + noise[i]) if parts.agent > 0 else 0.0
         own = kept * float(means[2][i])
         uneven = float(np.mean(parts.agent + noise) / max(parts.agent + noise[i], _NOTHING))
         se = _shrunken_error(float(means[2][i]), float(noise[i]), float(kept), len(names), uneven)
+        low, high = own - _Z * se, own + _Z * se
+        if is_share:
+            low, high = max(low, min(own, -means[1][i])), min(high, max(own, 1 - means[1][i]))
         found.append(
             Compared(
                 str(name),
@@ -478,7 +483,7 @@ def _compared(names: Any, y: Array, expected: Array, agents: Codes, weeks: Codes
                 float(means[0][i]),
                 float(means[1][i]),
                 float(means[2][i]),
-                Estimate(own, own - _Z * se, own + _Z * se, int(counts[i])),
+                Estimate(float(own), float(low), float(high), int(counts[i])),
                 float(kept),
             )
         )
