@@ -76,6 +76,7 @@ def test_weeks_of_a_trend_stand_where_their_date_is() -> None:
     drawn = trend([week | {"week": day} for day in reversed(days)])
     assert [point.x for point in drawn] == ["12.500%", "37.500%", "87.500%"]
     assert [point.labelled for point in drawn] == list(days)
+    assert [point.follows for point in drawn] == [False, True, False], "no line over a week without"
     assert trend([week | {"week": None}]) == []
 
 

@@ -244,15 +244,18 @@ def means_of_agents(
     return World({"agent": agent, "week": week, "measure": values}, agent_sd**2)
 
 
-def alike_agents(seed: int, *, agents: int = 30, weeks: int = 12, each: int = 8) -> World:
+def alike_agents(
+    seed: int, *, rate: float = 0.5, agents: int = 30, weeks: int = 12, each: int = 8
+) -> World:
     """Return calls with cues and answers of agents who are all alike; calls differ from each other.
 
-    Half of the differences between calls is the call's own, so that cues of one call are alike.
+    `rate` of the cues are answered. Half of the differences between calls is the call's own, so
+    that cues of one call are alike.
     """
     random = np.random.default_rng(seed)
     n = agents * weeks * each
     cues = random.poisson(2.0, n)
-    chance = random.beta(2.0, 2.0, n)
+    chance = random.beta(4.0 * rate, 4.0 * (1.0 - rate), n)
     return World(
         {
             "agent": np.repeat(np.arange(agents), weeks * each),

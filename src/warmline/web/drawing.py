@@ -225,7 +225,10 @@ def interval_on(
 
 @dataclass(frozen=True)
 class TrendPoint:
-    """A week of a trend: its day where there is room, its place, value, interval, and its words."""
+    """A week of a trend: its day where there is room, its place, value, interval, and its words.
+
+    `follows` the point before it where that is of the week before: a line is drawn between these.
+    """
 
     labelled: date | None
     x: str
@@ -234,6 +237,7 @@ class TrendPoint:
     high: str
     height: str
     text: str
+    follows: bool
 
 
 def trend(rows: Sequence[Row]) -> list[TrendPoint]:
@@ -241,7 +245,7 @@ def trend(rows: Sequence[Row]) -> list[TrendPoint]:
     dated = sorted((r for r in rows if r["week"] is not None), key=lambda r: r["week"])
     if not dated:
         return []
-    first, points = dated[0]["week"], []
+    first, points, drawn = dated[0]["week"], [], -2
     weeks = (dated[-1]["week"] - first).days // 7 + 1
     labelled = -(-weeks // _MOST_LABELS)  # every week, every second one, ...
     for row in dated:
@@ -260,8 +264,10 @@ def trend(rows: Sequence[Row]) -> list[TrendPoint]:
                 _percent(high - low),
                 f"week of {row['week']}: {rate:.0%}, {low:.0%} to {high:.0%}, "
                 f"{row['answered']:.0f} of {row['answerable']:.0f} feelings answered",
+                number == drawn + 1,
             )
         )
+        drawn = number
     return points
 
 
