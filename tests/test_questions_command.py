@@ -129,7 +129,7 @@ def test_every_table_of_a_command_is_cards_where_it_is_too_wide(terminal: io.Str
         for path in Path(common.__file__).parent.glob("*.py")
         if "output().print(table" in path.read_text()
     }
-    assert printed == {"batch.py"}, "whose columns are as narrow as they get"
+    assert not printed
 
 
 def test_a_piped_table_is_as_wide_as_it_gets(
