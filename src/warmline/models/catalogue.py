@@ -4,8 +4,8 @@ A file is accepted only when its SHA-256 is the published one, whatever its sour
 Whisper's own checkpoints are part of their addresses in `openai-whisper`.
 """
 
-import ast
 import importlib.util
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -395,13 +395,21 @@ def _whisper_releases(name: str, url: str) -> tuple[Release, ...]:
     return (published, *converting_releases(name))
 
 
+_WHISPER_TABLE = re.compile(r"^_MODELS\b[^{]*\{(.*?)^\}", re.MULTILINE | re.DOTALL)
+_WHISPER_URL = re.compile(r"""["']([^"']+)["']\s*:\s*["'](https://[^"']+)["']""")
+
+
 def _whisper_urls() -> dict[str, str]:
-    """Return `whisper._MODELS`, read without importing whisper (which would import torch)."""
+    """Return `whisper._MODELS`, read without importing whisper (which would import torch).
+
+    Nor is it parsed: two threads of Python 3.11 that do so at a time fail now and then, and Prefect
+    parses flows in one of its own (SystemError, "AST constructor recursion depth mismatch").
+    """
     spec = importlib.util.find_spec("whisper")
     if spec is None or spec.origin is None:
         raise ModelError("openai-whisper is not installed: pip install 'warmline[listen]'")
-    for node in ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_MODELS":
-            table: dict[str, str] = ast.literal_eval(node.value)
-            return table
-    raise ModelError(f"{spec.origin}: this version of openai-whisper has no table of models")
+    table = _WHISPER_TABLE.search(Path(spec.origin).read_text(encoding="utf-8"))
+    urls = dict(_WHISPER_URL.findall(table[1])) if table else {}
+    if not urls:
+        raise ModelError(f"{spec.origin}: this version of openai-whisper has no table of models")
+    return urls
