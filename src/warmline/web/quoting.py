@@ -165,7 +165,7 @@ class Place:
         return self.read[0 if self.cue else max(0, at - 1) : at + 1]
 
     def _carried(self) -> dict[int, str]:
-        """What was said by place of the turn that carries it: of a feeling, its answer, too."""
+        """Return what was said by place of the turn that carries it; of a feeling, its answer."""
         carried = {}
         for words in (self.text, self.cue and self.cue.get("answer_text")):
             said = _looked_for(words or "")
@@ -181,7 +181,7 @@ class Place:
 
 
 def _looked_for(text: str) -> str:
-    """Words as they are looked for: up to where they are cut."""
+    """Return words as they are looked for: up to where they are cut."""
     return text.split(" …")[0].strip().casefold()
 
 
