@@ -1,5 +1,6 @@
 """Each source brings the bytes asked for, goes on where it stopped, or says why it cannot."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,29 @@ class TestLocalFolders:
     def test_says_where_it_looked(self, tmp_path: Path, part: Path) -> None:
         with pytest.raises(SourceError, match=f"no such file in {tmp_path}"):
             LocalFolders((tmp_path,)).fetch(release(DATA), part, Notes())
+
+    def test_looks_past_folders_that_somebody_removes_meanwhile(
+        self, tmp_path: Path, part: Path
+    ) -> None:
+        shared, done = tmp_path / "drive", threading.Event()
+        shared.mkdir()
+
+        def make_and_remove() -> None:
+            while not done.is_set():
+                for n in range(20):
+                    (shared / f"unpacked-{n}").mkdir()
+                for n in range(20):
+                    (shared / f"unpacked-{n}").rmdir()
+
+        somebody = threading.Thread(target=make_and_remove)
+        somebody.start()
+        try:
+            for _ in range(200):
+                with pytest.raises(SourceError, match="no such file"):
+                    LocalFolders((shared,)).fetch(release(DATA), part, Notes())
+        finally:
+            done.set()
+            somebody.join()
 
 
 class TestPackageIndex:

