@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.factories import call, cue, definitions_of
+from support.factories import call, cue, definitions_of, moment
 from support.firms import land_together
 from support.warehouses import put
 from support.week import columns, day, ledger
@@ -14,7 +14,14 @@ from warmline.analysis import CallAnalysis
 from warmline.database import open_for_reading
 from warmline.errors import QueryError
 from warmline.query.questions import ask_named, named_queries
+from warmline.values import RoleName
 from warmline.warehouse.publishing import publish
+
+SAYS = [
+    ("B", 0.0, 2.0, "how can I help"),
+    ("A", 2.5, 5.0, "I am afraid"),
+    ("B", 6.0, 8.0, "what is your number"),
+]
 
 
 def test_unanswered_cues(week: Path) -> None:
@@ -22,6 +29,10 @@ def test_unanswered_cues(week: Path) -> None:
     assert columns(answer, "call_id", "customer_words", "answer", "clip_start_s") == [
         ("stolen-card", "I am afraid", "ignored", 6.0),
         ("stolen-card", "I am so worried", "dismissed", 23.0),
+    ]
+    assert columns(answer, "review_verdict", "review_should_be") == [
+        ("wrong", "attentive"),
+        ("disputed", None),
     ]
     assert len(ask_named(week, "unanswered_cues", {"agent": "cat"}).rows) == 11
     assert not ask_named(week, "unanswered_cues", {"kind": "anger_frustration"}).rows
@@ -191,6 +202,7 @@ def test_best_moments(week: Path) -> None:
     assert columns(answer, "call_id", "level", "clip_start_s", "clip_end_s", "path") == [
         ("angry-bill", 2, 1.0, 11.0, "/calls/angry-bill.wav")
     ]
+    assert columns(answer, "review_verdict") == ["right"]
 
 
 def test_scripted_answers(tmp_path: Path) -> None:
@@ -363,6 +375,52 @@ def test_agents_without_a_difference_are_not_told_apart(tmp_path: Path) -> None:
     told = columns(answer, "agent_id", "difference_low", "reading")
     assert [who for who, low, _ in told if low > 0] == ["00", "01", "40"]
     assert [who for who, _, reading in told if reading.startswith("higher")] == ["40"]
+    # Who is alike has the same corrected p-value, and none is above 1.
+    p = dict(columns(answer, "agent_id", "p_corrected"))
+    assert p["00"] == p["01"]
+    assert [p[f"{agent:02}"] for agent in range(2, 40)] == pytest.approx([1.0] * 38)
+
+
+def test_simulated_calls_are_never_added_to_real_ones(tmp_path: Path) -> None:
+    """A real call of two agents, who ask for an item again, and a simulated one like it."""
+
+    def of(call_id: str, answer: str, is_simulated: bool) -> CallAnalysis:
+        cues = [cue(1, 2.5, 5.0, "I am afraid", answer=answer)]
+        asked = moment("reask", 2, 6.0, 8.0, "your number", label="account_number")
+        return call(
+            call_id,
+            says=[*SAYS, ("C", 9.0, 12.0, "good bye")],
+            roles={"A": RoleName.CUSTOMER, "B": RoleName.AGENT, "C": RoleName.AGENT},
+            cues=cues,
+            moments=[asked],
+            metrics=ledger(cues),
+            queue="cards",
+            started_at=day(16),
+            is_simulated=is_simulated,
+        )
+
+    put(tmp_path, of("real", "ignored", False), of("simulated", "affective", True))
+    warehouse = tmp_path / "w.duckdb"
+    kinds = ask_named(warehouse, "answers_by_kind")
+    assert columns(kinds, "is_simulated", "answer", "of_kind", "share") == [
+        (False, "ignored", 1, 1.0),
+        (True, "affective", 1, 1.0),
+    ]
+    piles = ask_named(warehouse, "calls_to_listen_to", {"min_cues": 1})
+    assert columns(piles, "is_simulated", "pile", "place", "alike") == [
+        (False, "worst", 1, 1),
+        (True, "best", 1, 1),
+    ]
+    sample = ask_named(warehouse, "calibration_sample", {"per_stratum": 1})
+    assert columns(sample, "is_simulated", "call_id", "chance") == [
+        (False, "real", 1.0),
+        (True, "simulated", 1.0),
+    ]
+    again = ask_named(warehouse, "reasked_information")
+    assert columns(again, "is_simulated", "calls_with_it", "calls_measured", "share_of_calls") == [
+        (False, 1, 1, 1.0),
+        (True, 1, 1, 1.0),
+    ]
 
 
 def test_every_named_query_is_tested_and_described() -> None:

@@ -1,4 +1,4 @@
--- Cues answered best, as clips for coaching and recognition: file, start and end.
+-- Cues answered best, as clips for coaching and recognition: file, start and end, and what reviewers say of them.
 -- $agent VARCHAR = NULL: only calls of this agent
 -- $min_level INTEGER = 2: only answers of at least this depth
 -- $since DATE = four_weeks_to($until): only calls that began on this day or later, UTC
@@ -21,11 +21,16 @@ SELECT
     o.answer_text AS agent_words,
     greatest(o.start_s - 2, 0) AS clip_start_s,
     least(coalesce(o.answer_end_s, o.end_s) + 2, calls.duration_s) AS clip_end_s,
-    calls.path
+    calls.is_simulated,
+    reviewed.verdict AS review_verdict, reviewed.should_be AS review_should_be,
+    reviewed.remarks AS review_remarks, calls.path
 FROM picked
 INNER JOIN calls ON calls.call_id = picked.call_id
 INNER JOIN LATERAL (
     SELECT * FROM opportunities AS o
     WHERE o.call_id = picked.call_id AND o.opportunity_index = picked.opportunity_index
 ) AS o ON true
+LEFT JOIN review_summary AS reviewed
+    ON reviewed.subject = 'cue' AND reviewed.call_id = picked.call_id
+    AND reviewed.opportunity_index = picked.opportunity_index
 ORDER BY o.level DESC, o.strength DESC, calls.started_at DESC, o.call_id, o.start_s;

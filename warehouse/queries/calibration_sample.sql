@@ -1,4 +1,4 @@
--- A random sample of analyzed calls for reviewers, the same number from every stratum; the same seed draws the same calls.
+-- A random sample of analyzed calls for reviewers, the same number from every stratum, of real and of simulated calls; the same seed draws the same calls.
 -- $by VARCHAR = 'queue': what the strata are: queue, team, agent_id, speaker_source or answered
 -- $per_stratum INTEGER = 3: calls from each
 -- $seed INTEGER = 1: another seed draws other calls
@@ -19,7 +19,8 @@ WITH strata AS (
                 ELSE error('parameter by: ' || $by || ' is not queue, team, agent_id, speaker_source or answered')
             END, 'unknown'
         ) AS stratum,
-        call_id
+        call_id,
+        is_simulated
     FROM call_summary AS calls
     WHERE status = 'analyzed'
         AND ($since IS NULL OR calls.started_at >= $since)
@@ -29,10 +30,11 @@ drawn AS (
     -- The first few by digest, without putting all of them in order.
     SELECT
         stratum,
+        is_simulated,
         count(*) AS calls_in_stratum,
         min_by(call_id, md5($seed || call_id), $per_stratum) AS call_ids
     FROM strata
-    GROUP BY stratum
+    GROUP BY stratum, is_simulated
 ),
 listed AS (
     SELECT
@@ -43,8 +45,8 @@ listed AS (
     FROM drawn
 )
 SELECT
-    stratum, draw, calls.call_id, calls.started_at, calls.agent_id, calls.duration_s,
+    stratum, draw, calls.call_id, calls.is_simulated, calls.started_at, calls.agent_id, calls.duration_s,
     calls_in_stratum, least($per_stratum, calls_in_stratum) / calls_in_stratum AS chance, calls.path
 FROM listed
 INNER JOIN calls ON calls.call_id = listed.call_id
-ORDER BY stratum, draw;
+ORDER BY calls.is_simulated, stratum, draw;

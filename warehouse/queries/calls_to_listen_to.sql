@@ -1,4 +1,4 @@
--- The calls that answered their customers' feelings worst and best, with when to listen.
+-- The calls that answered their customers' feelings worst and best, with when to listen; simulated ones apart.
 -- Worst: the lowest answered rate, then the most unanswered cues; some cue went unanswered. Best: the
 -- highest, the most answered; some cue was answered. Of few calls, none is in both piles.
 -- pile: worst or best; place: rank in the pile, 1 first.
@@ -11,15 +11,18 @@
 WITH ranked AS (
     SELECT
         call_id,
+        is_simulated,
         row_number() OVER (
+            PARTITION BY is_simulated
             ORDER BY answered_rate, answerable - answered DESC, dead_air_s DESC, call_id
         ) AS from_worst,
         row_number() OVER (
+            PARTITION BY is_simulated
             ORDER BY answered_rate DESC, answered DESC, dead_air_s, call_id
         ) AS from_best,
         answered < answerable AS has_unanswered,
         answered > 0 AS has_answered,
-        count(*) OVER (PARTITION BY answered, answerable) AS alike
+        count(*) OVER (PARTITION BY is_simulated, answered, answerable) AS alike
     FROM call_summary AS calls
     WHERE answerable >= $min_cues
         AND ($since IS NULL OR calls.started_at >= $since)
@@ -39,7 +42,8 @@ piles AS (
     SELECT
         pile,
         row_number() OVER (
-            PARTITION BY pile ORDER BY CASE pile WHEN 'worst' THEN from_worst ELSE from_best END
+            PARTITION BY is_simulated, pile
+            ORDER BY CASE pile WHEN 'worst' THEN from_worst ELSE from_best END
         ) AS place,
         alike,
         call_id
@@ -55,10 +59,11 @@ cues AS (
     GROUP BY call_id
 )
 SELECT
-    pile, place, call_id, started_at, agent_id, answered, answerable, answered_rate, alike,
+    pile, place, call_id, is_simulated, started_at, agent_id, answered, answerable, answered_rate,
+    alike,
     CASE pile WHEN 'worst' THEN unanswered_at_s ELSE answered_at_s END AS listen_at_s,
     path
 FROM piles
 INNER JOIN cues USING (call_id)
 INNER JOIN call_summary USING (call_id)
-ORDER BY pile DESC, place;
+ORDER BY is_simulated, pile DESC, place;
