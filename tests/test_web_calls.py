@@ -201,7 +201,7 @@ def test_every_filter_and_order_can_be_asked_for_with_every_other(reading: Any) 
     others = (*OTHERS, "queue=cards", "reason=fraud", "phrase=card")
     asked = [
         (
-            CHOSEN[(place + 4 * turn) % len(CHOSEN)],
+            CHOSEN[(place + 5 * turn) % len(CHOSEN)],
             SORTS[place % len(SORTS)],
             SIMULATED[(place + turn) % len(SIMULATED)],
             other,
@@ -212,7 +212,7 @@ def test_every_filter_and_order_can_be_asked_for_with_every_other(reading: Any) 
     kinds = (CHOSEN, SORTS, SIMULATED, others)
     for i, j in combinations(range(len(kinds)), 2):
         met, pairs = len({(each[i], each[j]) for each in asked}), len(kinds[i]) * len(kinds[j])
-        assert met == pairs or ((i, j) == (0, 1) and met > 0.8 * pairs)
+        assert met == pairs or ((i, j) == (0, 1) and met > 0.75 * pairs)
     for measure, sort, simulated, other in asked:
         address = f"/calls?simulated={simulated}&measure={measure}&sort={sort}&{other}"
         assert reading.get(address).status_code == 200, address
@@ -244,6 +244,8 @@ def test_the_list_begins_with_four_weeks_and_filters_are_links(reading: Any) -> 
     assert "call?id=ann-1" in reading.get("/calls", params={"measure": "unanswered"}).text
     refused = reading.get("/calls", params={"measure": "not-analyzed", "days": "all"}).text
     assert "call?id=broken" in refused
+    interrupted = reading.get("/calls", params={"measure": "interrupted"}).text
+    assert "call?id=ann-1" in interrupted, "whatever its kind, as the column counts"
 
 
 def test_days_are_links_too(reading: Any) -> None:

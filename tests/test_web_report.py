@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from support.factories import call, cue, definitions_of, measured
+from support.factories import call, cue, definitions_of, measured, without_analysis
 from support.pages import SAYS, Programme, serving, text_of
 from support.warehouses import put
 from support.week import day
 from warmline import landing
 from warmline.analysis import CallAnalysis, Quote, rate
+from warmline.errors import Status
 from warmline.settings import ProfileSettings
 from warmline.warehouse.publishing import publish
 from warmline.web.accounts import Role
@@ -105,6 +106,28 @@ def test_the_file_of_a_report_has_no_group_that_is_one_agent(tmp_path: Path) -> 
         assert few.status_code == 422 and "calls: 3, agents: 0" in few.text
         words = lead.get("/report", params={"phrase": "hello"})
         assert words.status_code == 422 and "remove the phrase" in words.text
+
+
+def test_what_the_night_after_the_last_day_refused_is_in_the_report(tmp_path: Path) -> None:
+    """Files that cannot be read have no date of a call, and nights come after the days they take in."""
+    last_night = {"analyzed_at": day(17, 2)}
+    put(
+        tmp_path,
+        call("early", started_at=day(9)),
+        call("late", started_at=day(16)),
+        without_analysis("broken", **last_night),
+        without_analysis("copy", status=Status.DUPLICATE, code="same_bytes", **last_night),
+    )
+    with serving(tmp_path) as served:
+        lead = served.logged_in(Role.LEAD)
+        report = text_of(lead.get("/report"))
+        assert "1 recording: refused" in report and "duplicate" not in report
+        earlier = text_of(lead.get("/report", params={"from": "2026-11-09", "to": "2026-11-10"}))
+        assert "Every recording of these days was analyzed" in earlier
+        listed = lead.get("/calls", params={"measure": "not-analyzed", "days": "all"}).text
+        assert "call?id=broken" in listed and "call?id=copy" not in listed
+        none = lead.get("/calls", params={"measure": "no_feeling"}).text
+        assert "call?id=late" not in none, "nobody knows"
 
 
 def test_the_file_says_in_its_place_what_is_left_out(tmp_path: Path) -> None:

@@ -21,17 +21,21 @@ _FIRST_DAY, _LAST_DAY = date(1900, 1, 1), date(2200, 12, 31)
 MEASURES = {
     "unanswered": ("a feeling found was left unanswered", "answered < answerable"),
     "answered": ("every feeling found was answered", "answerable > 0 AND answered = answerable"),
+    "no_feeling": ("no feeling was recognised", "opportunities = 0"),
     "no_rate": (
         "feelings answered: cannot be said",
         "status = 'analyzed' AND answered_rate IS NULL",
     ),
-    "interrupted": ("the agent interrupted", "agent_competitive_interruptions > 0"),
+    "interrupted": ("the agent interrupted", "agent_interruptions > 0"),
     "dead_air": ("dead air of 5 s or more", "longest_dead_air_s >= 5"),
     "hold": ("on hold", "hold_s > 0"),
     "hostile": ("hostile words", "hostile > 0"),
     "offer": ("a misplaced offer", "misplaced_offers > 0"),
     "again": ("information asked for again", "reasks > 0"),
-    "not-analyzed": ("could not be analyzed", "status <> 'analyzed'"),
+    "not-analyzed": (
+        "could not be analyzed",
+        "status IN ('no_speech', 'refused', 'failed')",
+    ),
 }
 #: Which calls, by what the address has; where it has nothing, the real ones, if there are both.
 SIMULATED = {"0": "real ones only", "1": "simulated ones only", "all": "real and simulated ones"}
@@ -54,7 +58,7 @@ SELECT {_DECIDING} FROM calls ORDER BY {_ORDER}
 #: The same where measures decide, too.
 MEASURED_CALLS = f"""
 SELECT {_DECIDING}, status, duration_s,
-    answered, answerable, answered_rate, agent_interruptions, agent_competitive_interruptions,
+    opportunities, answered, answerable, answered_rate, agent_interruptions,
     dead_air_s, longest_dead_air_s, hold_s, hostile, misplaced_offers, reasks
 FROM call_summary ORDER BY {_ORDER}
 """

@@ -127,11 +127,16 @@ INNER JOIN facts.opportunities AS o
     ON o.call_no = picked.call_no AND o.opportunity_index = picked.opportunity_index
 ORDER BY {order}
 """
+#: What could not be analyzed seldom has a date: then the day it was looked at counts, or, as nights
+#: come after the days whose calls they take in, the latest day that has calls.
 _UNHEARD = """
 SELECT status, coalesce(reason_code, '') AS name, count(*) AS calls FROM calls
-WHERE status <> 'analyzed'
+WHERE status IN ('no_speech', 'refused', 'failed') AND is_simulated = $is_simulated
     AND ($first IS NULL OR coalesce(started_at, analyzed_at) >= $first)
-    AND ($past IS NULL OR coalesce(started_at, analyzed_at) < $past)
+    AND ($past IS NULL OR coalesce(started_at, analyzed_at) < $past
+        OR (started_at IS NULL AND $past > (
+            SELECT max(started_at) FROM calls WHERE is_simulated = $is_simulated
+        )))
 GROUP BY ALL ORDER BY calls DESC, name
 """
 _NO_LEDGER = """
@@ -237,7 +242,7 @@ def report_of(visit: Visit, reader: Reader) -> Report:
         _quotes(reader),
         worst,
         verdicts(visit, reader, worst),
-        _unheard(reader, filters),
+        _unheard(reader, filters, is_simulated),
         reader.rows(_NO_LEDGER.format(most=_MOST_ROWS)),
     )
 
@@ -374,9 +379,10 @@ def _quotes(reader: Reader) -> dict[str, list[Row]]:
     return found
 
 
-def _unheard(reader: Reader, filters: Filters) -> list[Row]:
+def _unheard(reader: Reader, filters: Filters, is_simulated: bool) -> list[Row]:
     past = None if filters.last is None else filters.last + timedelta(days=1)
-    return reader.rows(_UNHEARD, {"first": filters.first, "past": past})
+    days = {"first": filters.first, "past": past}
+    return reader.rows(_UNHEARD, days | {"is_simulated": is_simulated})
 
 
 def _shown(groups: list[Row], fewest: int) -> list[bool]:
