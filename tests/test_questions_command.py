@@ -186,17 +186,35 @@ def test_the_check_command_passes_on_a_sound_warehouse(shell: Any) -> None:
     assert "failed" not in shell("check").stdout
 
 
+#: Queries with these parameters.
+ASKING = {
+    "kind": "unanswered_cues",
+    "cue": "customer_voice",
+    "form": "scores_by_agent",
+    "outcome": "outcomes_by_answered_rate",
+    "subject": "disputes",
+    "role": "phrase",
+}
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         (("agent=can",), "no call has the agent 'can'; did you mean cat?"),
         (("team=nosuch",), "no call has the team 'nosuch'"),
+        (("kind=anger",), "no feeling is of the kind 'anger'; there are anger_frustration, conf"),
+        (("cue=complint",), "no quote is of 'complint'"),
+        (("form=quik",), "no evaluation is by the form 'quik'; there are conversation"),
+        (("outcome=npss",), "no outcome is named 'npss'"),
+        (("subject=cues",), "no review is of the subject 'cues'; did you mean cue?"),
+        (("text=card", "role=agnt"), "no party has the role 'agnt'; did you mean agent?"),
         (("since=2026-11-12", "until=2026-11-11"), "no day lies between since=2026-11-12"),
     ],
 )
 def test_what_can_find_nothing_is_an_error(shell: Any, given: tuple[str, ...], said: str) -> None:
     words = [word for pair in given for word in ("-p", pair)]
-    refused = shell("query", "answers_by_kind", *words)
+    name = given[-1].partition("=")[0]
+    refused = shell("query", ASKING.get(name, "answers_by_kind"), *words)
     assert refused.exit_code == 1
     assert said in str(refused.exception)
 

@@ -30,7 +30,8 @@ from support.warehouses import put
 from warmline import landing
 from warmline.analysis import MetricDefinition
 from warmline.pipeline.stages import all_measures
-from warmline.query.reviews import ANSWERS, FEELINGS
+from warmline.query.questions import FEELINGS
+from warmline.query.reviews import ANSWERS
 from warmline.warehouse.publishing import publish
 from warmline.warehouse.tables import note_of_version
 from warmline.web import disputes, filters, listing

@@ -109,7 +109,7 @@ def test_the_file_of_a_report_has_no_group_that_is_one_agent(tmp_path: Path) -> 
 
 
 def test_what_the_night_after_the_last_day_refused_is_in_the_report(tmp_path: Path) -> None:
-    """Files that cannot be read have no date of a call, and nights come after the days they take in."""
+    """Files that cannot be read have no date, and nights come after the days they take in."""
     last_night = {"analyzed_at": day(17, 2)}
     put(
         tmp_path,

@@ -193,27 +193,55 @@ def as_select(question: str) -> str:
     return f'FROM "{question}"' if question in known_tables() else question
 
 
-#: Parameters that name something of calls, and the column that holds it.
-_NAMED = {"agent": "agent_id", "team": "team", "queue": "queue"}
+#: Parameters that name something: what an error says of a name that nothing has, and where the
+#: names are.
+_NAMED = {
+    "agent": ("call has the agent", "agent_id", "calls"),
+    "team": ("call has the team", "team", "calls"),
+    "queue": ("call has the queue", "queue", "calls"),
+    "kind": ("feeling is of the kind", "kind", "opportunities"),
+    "cue": ("quote is of", "cue", "quotes"),
+    "role": ("party has the role", "role", "parties"),
+    "form": ("evaluation is by the form", "form", "evaluations"),
+    "outcome": ("outcome is named", "name", "outcomes"),
+    "subject": ("review is of the subject", "subject", "reviews"),
+}
+#: The feelings of the ledger.
+FEELINGS = (
+    "fear_anxiety",
+    "anger_frustration",
+    "sadness_disappointment",
+    "confusion_powerlessness",
+)
+#: Names that these may have in any warehouse, also where nothing has one so far.
+_ALWAYS = {
+    "kind": FEELINGS,
+    "cue": FEELINGS,
+    "role": ("agent", "customer"),
+    "subject": ("cue", "metric"),
+}
+_MOST_LISTED = 12
 
 
 def require_possible(warehouse: Path, given: Mapping[str, str]) -> None:
     """Raise QueryError if these parameters can match no call.
 
-    Either the period ends before it begins (`since`, `until`), or no call has that agent, team or
-    queue. Meant for questions that returned no rows. Raises as `ask` otherwise.
+    Either the period ends before it begins (`since`, `until`), or nothing has the name that is
+    given: no call that agent, no outcome that name. Meant for questions that returned no rows.
+    Raises as `ask` otherwise.
     """
     with suppress(ValueError):  # another form of a day, which DuckDB has understood
         since, until = (date.fromisoformat(given.get(name) or "") for name in ("since", "until"))
         if since >= until:
             raise QueryError(f"no day lies between since={since} and until={until}: swap them")
-    for name, column in _NAMED.items():
+    for name, (what, column, table) in _NAMED.items():
         if not (wanted := given.get(name)):
             continue
-        rows = ask(warehouse, f"SELECT DISTINCT {column} FROM calls WHERE {column} IS NOT NULL")
-        known = [str(value) for (value,) in rows.rows]
+        rows = ask(warehouse, f"SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL")
+        known = sorted({*(str(value) for (value,) in rows.rows), *_ALWAYS.get(name, ())})
         if wanted not in known and not rows.truncated:
-            raise QueryError(f"no call has the {name} {wanted!r}{suggestion(wanted, known)}")
+            listed = f"; there are {', '.join(known)}" if 0 < len(known) <= _MOST_LISTED else ""
+            raise QueryError(f"no {what} {wanted!r}{suggestion(wanted, known) or listed}")
 
 
 def column_meanings(warehouse: Path, question: str, columns: Sequence[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from warmline.database import open_for_reading
 from warmline.errors import QueryError
 from warmline.query.calls import NamedCall, find_call
-from warmline.query.questions import ask
+from warmline.query.questions import FEELINGS, ask
 
 if TYPE_CHECKING:
     from warmline.landing.feedback import Review
@@ -26,13 +26,6 @@ ANSWERS = (*UNANSWERED, "attentive", "affective", "cognitive")
 NO_CUE, NO_ANSWER = "no_cue", "no_answer"
 #: What a person may say became of a cue: these change the counts of an answered rate.
 CUE_ANSWERS = (*ANSWERS, NO_ANSWER, NO_CUE)
-#: The feelings of the ledger: what a cue was, when the machine took it for another.
-FEELINGS = (
-    "fear_anxiety",
-    "anger_frustration",
-    "sadness_disappointment",
-    "confusion_powerlessness",
-)
 #: What a measure should be that nobody can know from listening.
 CANNOT_BE_KNOWN = "cannot_be_known"
 #: Joins another feeling and what became of it: `sadness_disappointment+affective`.

@@ -8,11 +8,11 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 
 from warmline.errors import QueryError, Status
 from warmline.query.calls import CallPage, NamedCall, page_of, value_text
+from warmline.query.questions import FEELINGS
 from warmline.query.reviews import (
     BOTH,
     CANNOT_BE_KNOWN,
     CUE_ANSWERS,
-    FEELINGS,
     NO_CUE,
     Judgement,
     Verdict,

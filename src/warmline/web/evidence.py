@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from warmline.query.calls import CallPage
-from warmline.query.reviews import ANSWERS, BOTH, CUE_ANSWERS, FEELINGS, NO_ANSWER, UNANSWERED
+from warmline.query.questions import FEELINGS
+from warmline.query.reviews import ANSWERS, BOTH, CUE_ANSWERS, NO_ANSWER, UNANSWERED
 from warmline.web.quoting import excerpt
 from warmline.web.store import comments
 from warmline.web.warehouse import Condition, Reader, Row
