@@ -79,6 +79,16 @@ def test_piped_rows_are_tab_separated_and_whole(shell: Any) -> None:
     assert printed.stderr == "1 row\n"
 
 
+def test_what_a_named_query_takes_for_granted_is_said(shell: Any) -> None:
+    """Without it, no rows of agents with twenty pauses in a week look like no pauses at all."""
+    said = shell("query", "agent_latency", "-p", "until=2026-11-16").stderr
+    assert said.endswith("Unless -p says otherwise: min_pauses=20, since=2026-11-09\n")
+    whole = shell("query", "agent_latency", "-p", "since=", "-p", "min_pauses=2", "--json")
+    assert json.loads(whole.stdout) and not whole.stderr
+    all_given = shell("query", "agent_latency", "-p", "since=", "-p", "min_pauses=2")
+    assert "Unless" not in all_given.stderr
+
+
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     """A terminal of eighty columns: what is printed there."""

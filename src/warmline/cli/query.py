@@ -132,17 +132,26 @@ def query(
     else:
         _print_table(answer, zone.name)
         if is_named:
-            _say_what_it_asks(question)
+            _say_what_it_asks(path, question, given)
         _say_what_is_left_out(answer, path, question, given)
     if answer.truncated:
         messages().print(f"only the first {limit} rows; --limit shows more", style="yellow")
 
 
-def _say_what_it_asks(name: str) -> None:
-    """Say what a named query asks, on standard error where rows are piped."""
+def _say_what_it_asks(warehouse: Path, name: str, given: dict[str, str]) -> None:
+    """Say what a named query asks, of what by itself; on standard error where rows are piped."""
     page = output() if output().is_terminal else messages()
-    said = named_query(name).description
-    page.print(folded(said), style="dim", markup=False, soft_wrap=True)
+    asked = named_query(name)
+    page.print(folded(asked.description), style="dim", markup=False, soft_wrap=True)
+    usual = {p.name: p.default or "NULL" for p in asked.parameters if p.name not in given}
+    usual = {name: default for name, default in usual.items() if default != "NULL"}
+    if usual:
+        until = {"until": given.get("until") or None} if "$until" in "".join(usual.values()) else {}
+        values = ", ".join(usual.values()).replace("$until", "$until::DATE")
+        (row,) = ask(warehouse, f"SELECT {values}", until).rows
+        told = ", ".join(f"{name}={value}" for name, value in zip(usual, row, strict=True))
+        said = f"Unless -p says otherwise: {told}".replace("False", "false")
+        page.print(folded(said), style="dim", markup=False, soft_wrap=True)
 
 
 def _say_what_is_left_out(
