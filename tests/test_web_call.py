@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
+from typer.testing import CliRunner
 
 from support.factories import call, cue, measured, moment
 from support.pages import (
@@ -24,6 +25,7 @@ from support.pages import (
 )
 from support.warehouses import put
 from warmline.analysis import missing_metric, rate
+from warmline.cli import app
 from warmline.landing.feedback import write_review
 from warmline.query.questions import ask
 from warmline.query.reviews import Judgement, Verdict, all_reviews, review_cue
@@ -284,6 +286,9 @@ def test_a_story_that_was_not_interrupted_is_not_called_one_before_an_interrupti
     with serving(tmp_path) as served:
         shown = [text_of(served.alone().get(f"/call?id={each}")) for each in ("whole", "cut")]
     assert ["not interrupted" in each for each in shown] == [True, False]
+    where = ["--warehouse", str(tmp_path / "w.duckdb")]
+    printed = [CliRunner().invoke(app, ["show", each, *where]).output for each in ("whole", "cut")]
+    assert ["not interrupted" in each for each in printed] == [True, False]
 
 
 def test_sure_is_told_where_it_is_below_certain(tmp_path: Path) -> None:

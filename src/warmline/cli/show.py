@@ -465,6 +465,8 @@ def _who(page: CallPage, metric: Row) -> str:
 
 
 def _counts(metric: Row) -> str:
+    if metric["name"] == "opening_story_s" and not metric["observations"]:
+        return ", not interrupted"
     if metric["denominator"] is not None and metric["numerator"] is not None:
         return f" = {_number(metric['numerator'])}/{_number(metric['denominator'])}"
     if metric["observations"] is not None and metric["numerator"] is None:
