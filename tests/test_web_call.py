@@ -126,11 +126,13 @@ def test_what_an_agent_did_about_the_matter_tells_how_a_call_ended() -> None:
     complaint = asdict(moment("complaint", 1, 6.0, 7.0, "not listening", party="A"))
     deed = {"answer_turn_index": 2, "answer_start_s": 8.0, "answer_text": "I can book"}
     cue = {"turn_index": 0, "start_s": 0.0, "text": said[0], "strength": 0.8, "answered": False}
+    cue["opportunity_index"] = 0
     page = SimpleNamespace(
         call={"duration_s": 8.5, "no_ledger_reason": None},
         turns=turns,
         moments=[complaint | {"role": "customer"}],
         opportunities=[cue | deed | {"answer": "problem_solved_only"}],
+        review_of_cue=lambda index: None,
     )
     ended = {q.question: q for q in five_quotes(cast(Any, page))}["How it ended"]
     assert (ended.text, ended.who) == (said[2], "agent")

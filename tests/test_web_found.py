@@ -19,7 +19,8 @@ def turns_of(*said: Turn) -> list[dict[str, Any]]:
 
 
 def felt(start_s: float, end_s: float, text: str, **more: Any) -> dict[str, Any]:
-    return {"turn_index": 0, "start_s": start_s, "end_s": end_s, "text": text, **more}
+    place = {"turn_index": 0, "opportunity_index": 0, "start_s": start_s, "end_s": end_s}
+    return place | {"text": text, "answer": "attentive" if more.get("answered") else None, **more}
 
 
 @pytest.mark.parametrize("answer", [{"answer_turn_index": 1}, {"answer_turn_index": None}, {}])
@@ -150,6 +151,45 @@ measure = "next_step"
 def page_of(turns: list[dict[str, Any]], **rows: Any) -> CallPage:
     lists: dict[str, Any] = {name: [] for name in CallPage.__dataclass_fields__}
     return CallPage(**lists | {"turns": turns} | rows)
+
+
+@pytest.mark.parametrize(
+    ("should_be", "told"),
+    [
+        (None, ("I am baffled.", "I am baffled.")),
+        ("attentive", ("I am baffled.", "every feeling that was found was answered")),
+        ("no_cue", ("those who listened heard no feeling",) * 2),
+    ],
+)
+def test_quotes_of_a_feeling_are_what_is_left_when_people_have_listened(
+    should_be: str | None, told: tuple[str, str]
+) -> None:
+    turns = [t | {"word_count": 9} for t in turns_of(("customer", 0.0, 9.0, "I am baffled."))]
+    cue = felt(0.0, 1.0, "I am baffled.", strength=0.9, answer="ignored", answered=False)
+    said = {"opportunity_index": 0, "verdict": "wrong", "should_be": should_be}
+    call = {"duration_s": 18.0, "no_ledger_reason": None}
+    page = page_of(turns, opportunities=[cue], call=call, reviews=[said] if should_be else [])
+    quotes = {quote.question: quote for quote in five_quotes(page)}
+    found = (quotes["What it felt like"], quotes["What is open"])
+    assert tuple(quote.text or quote.missing for quote in found) == told
+
+
+def test_a_sentence_is_not_both_the_promise_and_the_end() -> None:
+    said = "So let us pencil you in for Monday."
+    turns = turns_of(("agent", 0.0, 5.0, said), ("customer", 6.0, 9.0, "That suits me very well."))
+    kinds = [("commitment", 1.0, "let us pencil"), ("expectation", 4.0, "for Monday")]
+    moments = [
+        {"kind": kind, "start_s": at, "text": text, "turn_index": 0, "role": "agent"}
+        for kind, at, text in kinds
+    ]
+    page = page_of(
+        [turn | {"word_count": 5} for turn in turns],
+        moments=moments,
+        call={"duration_s": 5.5, "no_ledger_reason": None},
+    )
+    quotes = {quote.question: quote.text for quote in five_quotes(page)}
+    assert quotes["What was promised"] == said
+    assert quotes["How it ended"] == "That suits me very well."
 
 
 def test_what_is_quoted_already_is_not_quoted_again_as_the_feeling() -> None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from warmline.query.calls import CallPage
 from warmline.query.questions import FEELINGS
-from warmline.query.reviews import ANSWERS, BOTH, CUE_ANSWERS, NO_ANSWER, UNANSWERED
+from warmline.query.reviews import ANSWERS, BOTH, CUE_ANSWERS, NO_ANSWER, NO_CUE, UNANSWERED
 from warmline.web.quoting import excerpt
 from warmline.web.store import comments
 from warmline.web.warehouse import Condition, Reader, Row
@@ -290,15 +290,19 @@ def corrected(page: CallPage) -> Corrected | None:
     answered = answerable = 0
     found = [cue["answer"] or NO_ANSWER for cue in page.opportunities]
     for cue in page.opportunities:
-        review = page.review_of_cue(cue["opportunity_index"])
-        said = review["should_be"] if review and review["verdict"] == "wrong" else None
-        truth = said.rpartition(BOTH)[2] if said else None
-        truth = truth if truth in CUE_ANSWERS else None
-        answer = cue["answer"] or NO_ANSWER if truth is None else truth
+        answer = _answer(page, cue)
         answerable += answer in ANSWERS
         answered += answer in _WARM_ANSWERS
     counted = sum(answer in _WARM_ANSWERS for answer in found), sum(a in ANSWERS for a in found)
     return None if counted == (answered, answerable) else Corrected(answered, answerable)
+
+
+def _answer(page: CallPage, cue: Row) -> str:
+    """Return what became of a feeling, by those who listened where they say so."""
+    review = page.review_of_cue(cue["opportunity_index"])
+    said = review["should_be"] if review and review["verdict"] == "wrong" else None
+    truth = str(said).rpartition(BOTH)[2] if said else None
+    return truth if truth in CUE_ANSWERS else cue["answer"] or NO_ANSWER
 
 
 def uncorrected(page: CallPage) -> int:
@@ -394,17 +398,27 @@ def _wanted(page: CallPage) -> Row | None:
 
 def _felt(page: CallPage, quoted: str) -> Row | None:
     """Return the strongest feeling, if there is another, one that is not in what is quoted."""
-    others = [cue for cue in page.opportunities if _sentence(page, cue) not in quoted]
-    return max(others or page.opportunities, key=lambda cue: cue["strength"], default=None)
+    shown = _shown_feelings(page)
+    others = [cue for cue in shown if _sentence(page, cue) not in quoted]
+    return max(others or shown, key=lambda cue: cue["strength"], default=None)
+
+
+def _shown_feelings(page: CallPage) -> list[Row]:
+    """Return the feelings but for those that listeners say are none."""
+    return [cue for cue in page.opportunities if _answer(page, cue) != NO_CUE]
 
 
 def _no_cue(page: CallPage) -> str:
+    if page.opportunities:
+        return "those who listened heard no feeling"
     return page.call["no_ledger_reason"] or "no feeling was recognised"
 
 
 def _nothing_open(page: CallPage) -> str:
-    if page.opportunities:
+    if _shown_feelings(page):
         return "every feeling that was found was answered"
+    if page.opportunities:
+        return _no_cue(page)
     return page.call["no_ledger_reason"] or "cannot be said: no feeling was recognised"
 
 
@@ -436,7 +450,7 @@ def _ended(page: CallPage, promised: Row | None) -> Row | None:
     told = [m for m in late if m["kind"] in _OUTCOMES and _is_whose(m)]
     told += [deed for deed in _deeds(page) if deed["start_s"] > late_s]
     last = max(told, key=lambda row: row["start_s"], default=None)
-    if last and last != promised:
+    if last and not (promised and _sentence(page, last) == _sentence(page, promised)):
         return last
     full = [turn for turn in page.turns if turn["word_count"] >= _LEAST_WORDS]
     found = _last_words(full, last["start_s"] if last else late_s) or last
@@ -474,7 +488,7 @@ def _last_words(turns: list[Row], after_s: float) -> Row | None:
 
 def _open(page: CallPage) -> Row | None:
     """The strongest cue that was not answered, the later of two."""
-    left = [cue for cue in page.opportunities if not cue["answered"]]
+    left = [cue for cue in _shown_feelings(page) if _answer(page, cue) not in _WARM_ANSWERS]
     return max(left, key=lambda cue: (cue["strength"], cue["start_s"]), default=None)
 
 
