@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import pytest
@@ -36,8 +36,19 @@ from warmline.warehouse.publishing import publish
 from warmline.warehouse.tables import check_warehouse
 from warmline.web import store as tables
 from warmline.web.accounts import Role
+from warmline.web.evidence import Corrected
 from warmline.web.people import OUTCOMES
-from warmline.web.scorecards import Evaluation, Question, forms, land_evaluations, parse_form, score
+from warmline.web.scorecards import (
+    BY,
+    MACHINE,
+    Evaluation,
+    Question,
+    forms,
+    land_evaluations,
+    parse_form,
+    score,
+)
+from warmline.web.scoring import Finding, filled_in
 from warmline.web.store import audit
 
 
@@ -248,6 +259,14 @@ def test_a_form_says_what_speaks_for_a_yes(
 ) -> None:
     question = Question(id="q", text="Q", measure=("reasks",), yes_if=yes_if)
     assert question.proposed(values) == answer
+
+
+def test_what_a_reviewer_said_is_not_filled_in_as_the_machines_answer() -> None:
+    own = Finding("rate", "answered_rate", {"value": 0.5}, (cast(Any, "a place"),))
+    reviewed = replace(own, corrected=Corrected(1, 1))
+    offered = {"own": "yes", "reviewed": "yes"}
+    filled = filled_in(offered, {"own": [own], "reviewed": [reviewed]}, {})
+    assert filled == {"own": "yes", f"own{BY}": MACHINE}
 
 
 @pytest.mark.parametrize(

@@ -319,12 +319,14 @@ def filled_in(
 ) -> dict[str, str]:
     """Return answers with each yes that is offered, and can be heard, taken over where none is.
 
-    A no counts against an agent: a person gives it.
+    A no counts against an agent: a person gives it. What rests on a review is no answer of the
+    machine's, and is left to be asked.
     """
     filled = dict(answers)
     for name, answer in offered.items():
         can_be_heard = any(each.places for each in found[name])
-        if answer == "yes" and can_be_heard and not answers.get(name):
+        is_its_own = all(each.corrected is None for each in found[name])
+        if answer == "yes" and can_be_heard and is_its_own and not answers.get(name):
             filled |= {name: answer, f"{name}{BY}": MACHINE}
     return filled
 
