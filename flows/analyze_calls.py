@@ -143,7 +143,7 @@ class PrefectHooks(RunHooks):
     def planned(self, plan: Plan) -> None:
         """Log how many calls there are."""
         self.pending = len(plan.pending)
-        get_run_logger().info("%d to analyze, %d done before", self.pending, len(plan.unchanged))
+        get_run_logger().info("%d to analyze, %d done before", self.pending, plan.done_before)
 
     def ended(self, outcome: Outcome) -> None:  # noqa: ARG002
         """Count the calls that are done."""

@@ -118,6 +118,7 @@ def test_a_copy_is_noted_once_and_not_analyzed(calls, landed):
     again = plan(calls, landed)
     assert again.is_done
     assert [Path(d.original_path).name for d in again.duplicates] == ["a.wav"]
+    assert again.done_before == len(again.unchanged) + 1 == made.done_before + 1, "every file"
     known = landing.known(landed).by_path(str(calls / "copy.wav"))
     assert known is not None and known.status is Status.DUPLICATE
 

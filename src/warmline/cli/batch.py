@@ -270,7 +270,7 @@ def print_run(result: RunResult, at: Places, as_json: bool) -> None:
 
 
 def _sentence(summary: RunSummary) -> str:
-    unchanged = len(summary.plan.unchanged)
+    unchanged = summary.plan.done_before
     before = f"{unchanged} recording{'s' if unchanged != 1 else ''} done before"
     if summary.plan.forgotten:
         before += f", {len(summary.plan.forgotten)} forgotten and left alone"

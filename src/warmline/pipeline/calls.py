@@ -355,7 +355,7 @@ class RunSummary:
     def as_dict(self) -> dict[str, object]:
         """Return the summary as plain values for a machine to read."""
         return {
-            "calls": self.by_status | {"unchanged": len(self.plan.unchanged)},
+            "calls": self.by_status | {"unchanged": self.plan.done_before},
             "reasons": self.by_reason,
             "given_up": len(self.plan.given_up),
             "unfinished_files": len(self.plan.unfinished),

@@ -225,6 +225,11 @@ class Plan:
         return self.is_empty and bool(set(self.problems) - set(self.away))
 
     @property
+    def done_before(self) -> int:
+        """Return how many recordings need nothing: up to date, or known as copies of others."""
+        return len(self.unchanged) + sum(d.has_landed for d in self.duplicates)
+
+    @property
     def is_done(self) -> bool:
         """Return whether there is nothing to analyze and nothing to record."""
         return not self.pending and all(d.has_landed for d in self.duplicates)

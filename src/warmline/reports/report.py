@@ -218,7 +218,7 @@ class RunFacts:
         plan = summary.plan
         return cls(
             summary.wall_s,
-            len(plan.unchanged),
+            plan.done_before,
             len(plan.given_up),
             len(plan.unfinished),
             (*plan.problems, *left_for_later(plan.unfinished)),
