@@ -15,12 +15,14 @@ from typer.testing import CliRunner
 
 import warmline.query.search as room
 from support.factories import ANALYZED_AT, call, definitions_of
+from support.week import columns
 from warmline import landing
 from warmline.analysis import CallAnalysis
 from warmline.cli import app
 from warmline.database import load_extension, stemmer
 from warmline.errors import QueryError, WarehouseError
 from warmline.query.process import reading
+from warmline.query.questions import ask_named
 from warmline.query.search import (
     Hit,
     Match,
@@ -234,6 +236,20 @@ def test_a_phrase_of_the_commonest_words_is_refused_by_name(warehouse: Path) -> 
         search(warehouse, "I am")
     with pytest.raises(QueryError, match=r"nothing to look up in '\?!'"):
         search(warehouse, "?!")
+
+
+def test_nobody_has_said_what_a_placeholder_stands_for(tmp_path: Path) -> None:
+    says = [
+        ("B", 0.0, 2.0, "and your number"),
+        ("A", 2.5, 5.0, "it is [account]."),
+        ("A", 6.0, 9.0, "they empty my account"),
+    ]
+    warehouse = put(tmp_path, call("hidden", says=says))
+    assert [hit.turn.text for hit in search(warehouse, "accounts")] == ["they empty my account"]
+    said = ask_named(warehouse, "phrase", {"text": "account", "since": None})
+    assert columns(said, "text") == ["they empty my account"]
+    hidden = ask_named(warehouse, "phrase", {"text": "[account]", "since": None})
+    assert columns(hidden, "text") == ["it is [account]."]
 
 
 def test_whoever_searches_can_reach_no_file(warehouse: Path) -> None:
