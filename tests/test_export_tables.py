@@ -165,6 +165,9 @@ def test_every_column_of_a_named_query_has_a_meaning(week: Path) -> None:
             missing = set(columns) - set(found[name])
             assert not missing, f"{name}: say in warehouse/queries/columns.toml what these mean"
             used.update((name, column) for column in columns)
+            if "path" in columns and name != "disputes":  # which is of what people said
+                asked = {parameter.name for parameter in query.parameters}
+                assert "is_simulated" in columns or "simulated" in asked, name
     told = found["redactions_by_kind"]["kind"], found["left_after_a_call"]["answered"]
     assert told[0].startswith("What it is: card"), "not the middle of a sentence"
     assert told[1].startswith("Cues that were answered"), "of the view that it is from"

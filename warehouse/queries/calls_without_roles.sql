@@ -5,7 +5,7 @@
 WITH picked AS (
     SELECT
         calls.call_id, calls.started_at, calls.channel_kind, calls.speaker_source,
-        calls.speaker_confidence, calls.no_ledger_reason, calls.path
+        calls.speaker_confidence, calls.no_ledger_reason, calls.is_simulated, calls.path
     FROM calls
     WHERE calls.status = 'analyzed' AND calls.role_confidence IS NULL
         AND ($since IS NULL OR calls.started_at >= $since)
@@ -17,7 +17,7 @@ SELECT
     picked.call_id, started_at, channel_kind, speaker_source, speaker_confidence, no_ledger_reason,
     string_agg(parties.party || ': ' || coalesce(parties.role_reason, ''), '; ' ORDER BY parties.party)
         AS what_is_known,
-    path
+    is_simulated, path
 FROM picked
 LEFT JOIN LATERAL (SELECT * FROM parties WHERE parties.call_id = picked.call_id) AS parties ON true
 GROUP BY ALL

@@ -16,7 +16,8 @@ WITH picked AS (
 )
 SELECT
     calls.call_id, calls.started_at, calls.queue, calls.contact_reason, quotes.cue,
-    quotes.text AS customer_words, quotes.start_s, quotes.end_s, calls.path
+    quotes.text AS customer_words, quotes.start_s, quotes.end_s, calls.is_simulated,
+    calls.path
 FROM picked
 INNER JOIN calls ON calls.call_id = picked.call_id
 INNER JOIN LATERAL (

@@ -8,7 +8,7 @@ SELECT
     calls.word_count, calls.mean_word_probability AS mean_probability,
     calls.doubtful_words / calls.word_count AS doubtful_share,
     list_sum(map_values(calls.dropped_words)) AS dropped_words,
-    calls.path
+    calls.is_simulated, calls.path
 FROM calls
 WHERE calls.word_count >= greatest($min_words, 1)
     AND ($since IS NULL OR calls.started_at >= $since)

@@ -20,7 +20,8 @@ WITH picked AS (
 )
 SELECT
     calls.call_id, calls.started_at, calls.agent_id, picked.start_s AS at_s,
-    picked.successful AS customer_gave_way, picked.turn_s, interrupted.text AS customer_words, calls.path
+    picked.successful AS customer_gave_way, picked.turn_s, interrupted.text AS customer_words,
+    calls.is_simulated, calls.path
 FROM picked
 INNER JOIN calls ON calls.call_id = picked.call_id
 INNER JOIN LATERAL (

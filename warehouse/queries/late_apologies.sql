@@ -4,7 +4,7 @@
 -- $n INTEGER = 200: at most this many rows
 WITH latest AS (
     SELECT calls.call_id, calls.started_at, sole_agent(calls.agent_id, calls.agents) AS agent_id,
-        calls.duration_s, calls.path
+        calls.duration_s, calls.is_simulated, calls.path
     FROM call_summary AS calls
     WHERE calls.late_apologies > 0
         AND ($since IS NULL OR calls.started_at >= $since)
@@ -22,7 +22,8 @@ late AS (
 )
 SELECT
     latest.call_id, latest.started_at, latest.agent_id, moments.start_s AS at_s,
-    moments.start_s / latest.duration_s AS position, moments.text AS agent_words, latest.path
+    moments.start_s / latest.duration_s AS position, moments.text AS agent_words,
+    latest.is_simulated, latest.path
 FROM late
 INNER JOIN LATERAL (
     SELECT * FROM moments WHERE moments.call_id = late.call_id AND moments.kind = 'apology'

@@ -18,9 +18,10 @@ SELECT
     max_by(turns.text, turns.start_s) FILTER (turns.start_s < longest.start_s) AS words_before,
     min_by(turns.role, turns.start_s) FILTER (turns.start_s > longest.start_s) AS spoke_after,
     min_by(turns.text, turns.start_s) FILTER (turns.start_s > longest.start_s) AS words_after,
-    calls.path
+    calls.is_simulated, calls.path
 FROM longest
 INNER JOIN calls ON calls.call_id = longest.call_id
 LEFT JOIN LATERAL (SELECT * FROM turns WHERE turns.call_id = longest.call_id) AS turns ON true
-GROUP BY calls.call_id, calls.started_at, calls.agent_id, longest.start_s, silence_s, calls.path
+GROUP BY calls.call_id, calls.started_at, calls.agent_id, longest.start_s, silence_s, calls.is_simulated,
+    calls.path
 ORDER BY silence_s DESC, calls.call_id, longest.start_s;

@@ -19,7 +19,8 @@ WITH picked AS (
 )
 SELECT
     calls.call_id, calls.started_at, sole_agent(calls.agent_id, calls.agents) AS agent_id, cue.kind, cue.start_s AS cue_at_s,
-    cue.text AS customer_words, offer.start_s AS offer_at_s, offer.text AS offer_words, calls.path
+    cue.text AS customer_words, offer.start_s AS offer_at_s, offer.text AS offer_words,
+    calls.is_simulated, calls.path
 FROM picked
 INNER JOIN calls ON calls.call_id = picked.call_id
 INNER JOIN LATERAL (

@@ -87,7 +87,7 @@ found AS (
 )
 SELECT
     calls.call_id, calls.started_at, calls.agent_id, found.role, found.party, found.start_s,
-    found.text, calls.path
+    found.text, calls.is_simulated, calls.path
 FROM found
 INNER JOIN calls ON calls.call_no = found.call_no
 ORDER BY calls.started_at DESC, calls.call_id, found.start_s

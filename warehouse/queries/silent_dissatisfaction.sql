@@ -16,7 +16,7 @@ SELECT
     calls.opportunities, calls.answered,
     list_transform(metrics.evidence, lambda span: span.start_s) AS signs_at_s,
     list_last(metrics.evidence).start_s AS last_sign_at_s,
-    calls.path
+    calls.is_simulated, calls.path
 FROM latest
 INNER JOIN call_summary AS calls ON calls.call_id = latest.call_id
 INNER JOIN LATERAL (

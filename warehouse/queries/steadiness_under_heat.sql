@@ -5,7 +5,7 @@
 SELECT
     call_id, started_at, agent_id, heated_turns, hostile,
     agent_steadiness_level_db, agent_steadiness_rate_words_per_s, agent_steadiness_pitch_st,
-    answered_rate, path
+    answered_rate, is_simulated, path
 FROM call_summary AS calls
 WHERE agent_steadiness_level_db IS NOT NULL AND heated_turns > 0
     AND ($since IS NULL OR calls.started_at >= $since)
