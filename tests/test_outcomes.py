@@ -131,6 +131,7 @@ def test_a_day_is_the_customers_day(tmp_path: Path) -> None:
         (["customer_id,date,nps", "a,2026-11-01,11"], r"line 2, column 'nps': 11 is not between 0"),
         (["customer_id,date,nps", "a,2026-11-01,9o"], r"line 2, column 'nps': '9o' is not a num"),
         (["customer_id,date,churned", "a,2026-11-01,2"], r"column 'churned': 2 is not 0 or 1"),
+        (["customer_id,date,churned", "a,2026-11-01,maybe"], r"'maybe' is not 0 or 1 .no or"),
         (["customer_id,date,outcome", "a,2026-11-01,nps"], r"column 'outcome': 'nps' needs a val"),
         (
             ["customer_id,date,outcome,value", "a,2026-11-01,,9"],

@@ -84,10 +84,11 @@ def read_value(said_name: str, text: str) -> float | str:
     if name not in _BOUNDS:
         return text.strip() if number is None else number
     least, most, ends_only = _BOUNDS[name]
+    between = "0 or 1 (no or yes)" if ends_only else f"between {least:g} and {most:g}"
     if number is None:
-        raise ValueError(f"{text.strip()[:_SHOWN]!r} is not a number")
+        wanted = between if ends_only else "a number"
+        raise ValueError(f"{text.strip()[:_SHOWN]!r} is not {wanted}")
     if not least <= number <= most or (ends_only and number not in (least, most)):
-        between = "0 or 1 (no or yes)" if ends_only else f"between {least:g} and {most:g}"
         raise ValueError(f"{number:g} is not {between}")
     return 1.0 - number if snake(said_name) in _TURNED_ROUND else number
 
