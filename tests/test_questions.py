@@ -27,8 +27,8 @@ SAYS = [
 def test_unanswered_cues(week: Path) -> None:
     answer = ask_named(week, "unanswered_cues", {"since": "2026-11-16", "until": "2026-11-23"})
     assert columns(answer, "call_id", "customer_words", "answer", "clip_start_s") == [
-        ("stolen-card", "I am afraid", "ignored", 6.0),
-        ("stolen-card", "I am so worried", "dismissed", 23.0),
+        ("stolen-card", "my card was stolen and I am afraid they empty my account", "ignored", 6.0),
+        ("stolen-card", "I am so worried about my rent", "dismissed", 23.0),
     ]
     assert columns(answer, "review_verdict", "review_should_be") == [
         ("wrong", "attentive"),
@@ -36,6 +36,34 @@ def test_unanswered_cues(week: Path) -> None:
     ]
     assert len(ask_named(week, "unanswered_cues", {"agent": "cat"}).rows) == 11
     assert not ask_named(week, "unanswered_cues", {"kind": "anger_frustration"}).rows
+
+
+@pytest.mark.parametrize(
+    ("told", "found", "quoted"),
+    [
+        (
+            "Good morning. I feel like nobody is on my side. Bye.",
+            "I feel like nobody",
+            "I feel like nobody is on my side.",
+        ),
+        (
+            "It is the third time. Mr. Hall, I paid 3.50 and I am angry! So.",
+            "the third time … I am angry",
+            "It is the third time. Mr. Hall, I paid 3.50 and I am angry!",
+        ),
+        ("I said yes and no " * 20 + "and I am afraid", "I am afraid", "I am afraid"),
+        ("It is on [address]. I am afraid.", "I'm afraid", "I'm afraid"),
+    ],
+)
+def test_customers_are_quoted_by_the_sentence(
+    tmp_path: Path, told: str, found: str, quoted: str
+) -> None:
+    cues = [cue(0, 0.0, 2.0, found)]
+    says = [("A", 0.0, 9.0, told), ("B", 9.5, 12.0, "That is how it is.")]
+    put(tmp_path, call("one", says=says, cues=cues, agent_id="ann", started_at=day(16)))
+    asked = {"since": "2026-11-01", "until": "2026-12-01"}
+    answer = ask_named(tmp_path / "w.duckdb", "unanswered_cues", asked)
+    assert columns(answer, "customer_words") == [quoted]
 
 
 def test_calls_to_listen_to(week: Path) -> None:
@@ -276,7 +304,7 @@ def test_steadiness_under_heat(week: Path) -> None:
 def test_customer_voice(week: Path) -> None:
     answer = ask_named(week, "customer_voice", {"cue": "fear_anxiety"})
     assert columns(answer, "call_id", "customer_words") == [
-        ("stolen-card", "I am afraid they empty my account")
+        ("stolen-card", "my card was stolen and I am afraid they empty my account")
     ]
     assert columns(ask_named(week, "customer_voice", {"queue": "billing"}), "call_id") == [
         "angry-bill"

@@ -17,7 +17,7 @@ WITH picked AS (
 )
 SELECT
     sole_agent(calls.agent_id, calls.agents) AS agent_id, o.call_id, calls.started_at, o.kind,
-    o.text AS customer_words, o.answer, o.level,
+    sentence_with(told.text, o.text) AS customer_words, o.answer, o.level,
     o.answer_text AS agent_words,
     greatest(o.start_s - 2, 0) AS clip_start_s,
     least(coalesce(o.answer_end_s, o.end_s) + 2, calls.duration_s) AS clip_end_s,
@@ -33,4 +33,8 @@ INNER JOIN LATERAL (
 LEFT JOIN review_summary AS reviewed
     ON reviewed.subject = 'cue' AND reviewed.call_id = picked.call_id
     AND reviewed.opportunity_index = picked.opportunity_index
+LEFT JOIN LATERAL (
+    SELECT text FROM turns
+    WHERE turns.call_id = picked.call_id AND turns.turn_index = o.turn_index
+) AS told ON true
 ORDER BY o.level DESC, o.strength DESC, calls.started_at DESC, o.call_id, o.start_s;

@@ -16,7 +16,7 @@ WITH picked AS (
 )
 SELECT
     calls.call_id, calls.started_at, calls.queue, calls.contact_reason, quotes.cue,
-    quotes.text AS customer_words, quotes.start_s, quotes.end_s, calls.is_simulated,
+    sentence_with(told.text, quotes.text) AS customer_words, quotes.start_s, quotes.end_s, calls.is_simulated,
     calls.path
 FROM picked
 INNER JOIN calls ON calls.call_id = picked.call_id
@@ -24,4 +24,8 @@ INNER JOIN LATERAL (
     SELECT * FROM quotes
     WHERE quotes.call_id = picked.call_id AND quotes.quote_index = picked.quote_index
 ) AS quotes ON true
+LEFT JOIN LATERAL (
+    SELECT text FROM turns
+    WHERE turns.call_id = picked.call_id AND turns.turn_index = quotes.turn_index
+) AS told ON true
 ORDER BY calls.started_at DESC, calls.call_id, quotes.start_s;

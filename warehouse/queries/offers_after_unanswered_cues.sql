@@ -19,7 +19,7 @@ WITH picked AS (
 )
 SELECT
     calls.call_id, calls.started_at, sole_agent(calls.agent_id, calls.agents) AS agent_id, cue.kind, cue.start_s AS cue_at_s,
-    cue.text AS customer_words, offer.start_s AS offer_at_s, offer.text AS offer_words,
+    sentence_with(told.text, cue.text) AS customer_words, offer.start_s AS offer_at_s, offer.text AS offer_words,
     calls.is_simulated, calls.path
 FROM picked
 INNER JOIN calls ON calls.call_id = picked.call_id
@@ -31,4 +31,8 @@ INNER JOIN LATERAL (
     SELECT * FROM opportunities AS o
     WHERE o.call_id = picked.call_id AND o.opportunity_index = picked.opportunity_index
 ) AS cue ON true
+LEFT JOIN LATERAL (
+    SELECT text FROM turns
+    WHERE turns.call_id = picked.call_id AND turns.turn_index = cue.turn_index
+) AS told ON true
 ORDER BY calls.started_at DESC, calls.call_id, offer.start_s, cue.start_s;

@@ -18,7 +18,7 @@ WITH picked AS (
 )
 SELECT
     calls.call_id, calls.started_at, sole_agent(calls.agent_id, calls.agents) AS agent_id, o.kind,
-    o.start_s, o.text AS customer_words,
+    o.start_s, sentence_with(told.text, o.text) AS customer_words,
     o.answer, coalesce(replied.text, '') AS agent_words,
     greatest(o.start_s - 2, 0) AS clip_start_s,
     least(coalesce(o.answer_end_s, o.end_s) + 2, calls.duration_s) AS clip_end_s,
@@ -38,4 +38,8 @@ LEFT JOIN LATERAL (
     SELECT text FROM turns
     WHERE turns.call_id = picked.call_id AND turns.turn_index = o.answer_turn_index
 ) AS replied ON true
+LEFT JOIN LATERAL (
+    SELECT text FROM turns
+    WHERE turns.call_id = picked.call_id AND turns.turn_index = o.turn_index
+) AS told ON true
 ORDER BY calls.started_at DESC, o.strength DESC, calls.call_id, o.start_s;
