@@ -31,6 +31,7 @@ from support.quick_nights import (
 )
 from warmline import landing
 from warmline.errors import Status
+from warmline.landing import Selection
 
 pytestmark = pytest.mark.faults
 
@@ -84,7 +85,7 @@ def wait_for_orphans(group: int) -> None:
 
 
 def test_a_file_may_be_replaced_while_it_is_read(tmp_path):
-    """As when a call is tried again and lands while somebody looks what there is."""
+    """As when a call lands again while somebody looks what there is, or what to forget."""
     for name in ("a", "b", "c"):
         landing.write(factories.call(name), tmp_path)
     done = threading.Event()
@@ -100,6 +101,7 @@ def test_a_file_may_be_replaced_while_it_is_read(tmp_path):
     try:
         for _ in range(6):
             assert len(landing.known(tmp_path)) == 3
+            assert len(landing.matching(tmp_path, Selection(calls=frozenset("ab")))) == 2
     finally:
         done.set()
         writer.join()

@@ -248,10 +248,15 @@ def test_a_query_starts_another_server_where_one_has_ended(week: Path) -> None:
 def test_what_other_threads_ask_is_answered_when_one_is_interrupted(week: Path) -> None:
     """Whoever is interrupted while a query is handed over leaves the server, and asks another."""
     slow = "SELECT count(*) FROM range(60000) a, range(20000) b WHERE a.range % 7 = b.range % 5"
+    ask(week, "SELECT 1")
+    process = questions._server._process
+    assert process is not None
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(ask, week, slow, None)
-        sleep(0.3)
-        questions._server._leave()
+        while not _forks_of(process.pid):
+            sleep(0.01)
+        with questions._server._lock:  # once it is handed over
+            questions._server._leave()
         assert ask(week, "SELECT 1").rows == ((1,),)
         assert asked.result().rows[0][0] > 0
 
@@ -284,8 +289,7 @@ def test_nothing_is_left_when_the_one_that_asks_is_killed(week: Path, tmp_path: 
         Thread(target=ask, args=(week, endless), daemon=True).start()
         process = questions._server._process
         assert process is not None
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        while not (forks := children.read_text()):
+        while not (forks := _forks_of(process.pid)):
             sleep(0.01)
         (tmp_path / "pids").write_text(f"{process.pid} {forks}")
         die()
@@ -297,6 +301,10 @@ def test_nothing_is_left_when_the_one_that_asks_is_killed(week: Path, tmp_path: 
     while any(map(_runs, left)):
         assert perf_counter() < until
         sleep(0.01)
+
+
+def _forks_of(server: int) -> str:
+    return Path(f"/proc/{server}/task/{server}/children").read_text()
 
 
 def _runs(process: Path) -> bool:

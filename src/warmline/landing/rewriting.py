@@ -16,7 +16,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -311,12 +311,11 @@ def meant_by(
     UnreadableError when a file that might hold one cannot be read.
     """
     ids = _outcome_ids(landing_dir)
-    with _landed(landing_dir) as ask:
-        known, rows = ask(_CUSTOMERS), ask(_CALLS)
+    known, found = rows.asked(landing_dir, _CUSTOMERS, _CALLS)
     kept = {customer for (customer,) in known} | ids["customer_id"]
     found_customers, none, near = _found_ids(kept, customers, "customer", alike)
     claims: defaultdict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
-    for claim, key, audio, path in rows:
+    for claim, key, audio, path in found:
         if key.startswith(store.ANALYSES) or audio not in claims[claim]:
             claims[claim][audio] = (key, path)
     named, given = [], set()
@@ -373,9 +372,10 @@ def _keys_of(typed: str, claims: Mapping[str, Mapping[str, tuple[str, str]]]) ->
 def matching(landing_dir: Path, selection: Selection) -> tuple[str, ...]:
     """Return the keys of everything that has landed of the selected calls.
 
-    Raises UnreadableError when a file that might hold one cannot be read.
+    Raises UnreadableError when a file that might hold one cannot be read, LandingError as `known`.
     """
-    return tuple(key for (key,) in _rows(landing_dir, _KEYS, **_bound(selection)))
+    (keys,) = rows.asked(landing_dir, _KEYS, **_bound(selection))
+    return tuple(key for (key,) in keys)
 
 
 def _bound(selection: Selection) -> dict[str, Any]:
@@ -392,7 +392,8 @@ def with_words_before(landing_dir: Path, before: datetime) -> frozenset[str]:
 
     Raises as `matching`.
     """
-    return frozenset(key for (key,) in _rows(landing_dir, _WORDED, before=before))
+    (keys,) = rows.asked(landing_dir, _WORDED, before=before)
+    return frozenset(key for (key,) in keys)
 
 
 def counted(landing_dir: Path, selection: Selection) -> Erased:
@@ -418,7 +419,7 @@ def erase(
     """
     plan = _planned(landing_dir, selection)
     if plan.keys or plan.outcomes or plan.reviews or plan.evaluations or and_later:
-        remote = _rows(landing_dir, _REMOTE, keys=list(plan.keys))
+        (remote,) = rows.asked(landing_dir, _REMOTE, keys=list(plan.keys))
         marks = listed_marks(landing_dir, remote)
         erasures.note(landing_dir, _noted(landing_dir, selection, plan, marks, and_later))
         begin_erasing(landing_dir, warehouse)
@@ -479,9 +480,9 @@ class _Planned:
 
 def _planned(landing_dir: Path, selection: Selection) -> _Planned:
     bound = _bound(selection)
-    with _landed(landing_dir) as ask:
-        keys = tuple(key for (key,) in ask(_KEYS, **bound))
-        names = {name for (name,) in ask(_NAMES, **bound)} | selection.calls
+    found, named = rows.asked(landing_dir, _KEYS, _NAMES, **bound)
+    keys = tuple(key for (key,) in found)
+    names = {name for (name,) in named} | selection.calls
     outcomes = [
         row
         for file in outcome_files(landing_dir)
@@ -520,23 +521,6 @@ def _noted(
         opted_out=tuple(later),
         evaluations=len(plan.evaluations),
     )
-
-
-@contextmanager
-def _landed(landing_dir: Path) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
-    """Return a function that asks all landing files; opening them takes longer than a question."""
-    names = [file.name for file in store.landed_files(landing_dir)]
-    with (
-        open_without_warehouse() as con,
-        rows.open_reader(con, landing_dir) as reader,
-        reader.blaming(names),
-    ):
-        yield lambda sql, **given: reader.read(names, sql, **given).fetchall()
-
-
-def _rows(landing_dir: Path, sql: str, **given: object) -> list[tuple[Any, ...]]:
-    with _landed(landing_dir) as ask:
-        return ask(sql, **given)
 
 
 def _outcome_ids(landing_dir: Path) -> dict[str, set[str]]:
