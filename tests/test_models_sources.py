@@ -121,24 +121,25 @@ class TestLocalFolders:
         with pytest.raises(SourceError, match=f"no such file in {tmp_path}"):
             LocalFolders((tmp_path,)).fetch(release(DATA), part, Notes())
 
-    def test_looks_past_folders_that_somebody_removes_meanwhile(
-        self, tmp_path: Path, part: Path
-    ) -> None:
+    def test_looks_past_what_somebody_removes_meanwhile(self, tmp_path: Path, part: Path) -> None:
         shared, done = tmp_path / "drive", threading.Event()
         shared.mkdir()
 
         def make_and_remove() -> None:
+            folders = [shared / f"unpacked-{n}" for n in range(20)]
             while not done.is_set():
-                for n in range(20):
-                    (shared / f"unpacked-{n}").mkdir()
-                for n in range(20):
-                    (shared / f"unpacked-{n}").rmdir()
+                for folder in folders:
+                    folder.mkdir()
+                    (folder / part.stem).touch()
+                for folder in folders:
+                    (folder / part.stem).unlink()
+                    folder.rmdir()
 
         somebody = threading.Thread(target=make_and_remove)
         somebody.start()
         try:
-            for _ in range(200):
-                with pytest.raises(SourceError, match="no such file"):
+            for _ in range(60):
+                with pytest.raises(SourceError, match="no such file|not the published file"):
                     LocalFolders((shared,)).fetch(release(DATA), part, Notes())
         finally:
             done.set()

@@ -425,7 +425,7 @@ def problem(path: Path) -> str | None:
 
 # The analyses known already, so that a nightly run analyzes only new calls.
 
-# A file that is rewritten without a pause spoils one reading in four, on a busy machine two in five.
+# A file that is rewritten without a pause spoils a reading in four; two in five on a busy machine.
 _ATTEMPTS = 30
 
 

@@ -77,24 +77,26 @@ class LocalFolders:
 
     def fetch(self, release: Release, part: Path, progress: Progress) -> str:
         """Copy the file with the release's digest; report files with its name but other bytes."""
-        candidates = list(self._candidates(release))
-        for path in candidates:
-            if sha256_of(path) == release.sha256:
-                progress.transferred(path.name, 0, path.stat().st_size)
-                shutil.copyfile(path, part)
-                return str(path)
-        if candidates:
-            named = ", ".join(map(str, candidates))
+        others = []
+        for path, size_bytes in self._candidates(release):
+            with contextlib.suppress(FileNotFoundError):  # removed since it was listed
+                if sha256_of(path) == release.sha256:
+                    progress.transferred(path.name, 0, size_bytes)
+                    shutil.copyfile(path, part)
+                    return str(path)
+                others.append(path)
+        if others:
+            named = ", ".join(map(str, others))
             raise SourceError(f"{named}: not the published file, whose SHA-256 is {release.sha256}")
         raise SourceError("no such file in " + " or ".join(map(str, self.folders)))
 
-    def _candidates(self, release: Release) -> Iterator[Path]:
+    def _candidates(self, release: Release) -> Iterator[tuple[Path, int]]:
         for folder in self.folders:
             for path, size_bytes in sorted(_files_in(folder)):
                 if path.suffix == ".part":
                     continue
                 if size_bytes == release.size_bytes or path.name == release.file_name:
-                    yield path
+                    yield path, size_bytes
 
 
 CONNECT_TIMEOUT_S = 4.0
