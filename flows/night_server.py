@@ -86,9 +86,10 @@ def prefect_api(schedules: bool = False) -> Iterator[str]:
         server = _start(listening, url, secret, schedules)
     said: deque[str] = deque(maxlen=500)
     answers = Event()
-    Thread(target=_pass_on, args=(server, said, answers), daemon=True).start()
+    reading = Thread(target=_pass_on, args=(server, said, answers), daemon=True)
+    reading.start()
     try:
-        _wait_for(url, server, said)
+        _wait_for(url, server, said, reading)
         answers.set()
         with temporary_settings({PREFECT_API_URL: url, PREFECT_API_AUTH_STRING: secret}):
             try:
@@ -145,7 +146,9 @@ def _pass_on(server: "subprocess.Popen[str]", said: "deque[str]", answers: Event
             said.append(line.rstrip())
 
 
-def _wait_for(url: str, server: "subprocess.Popen[str]", said: "deque[str]") -> None:
+def _wait_for(
+    url: str, server: "subprocess.Popen[str]", said: "deque[str]", reading: Thread
+) -> None:
     """Wait until the server answers. Raises `ScheduleError` when it ends or takes too long."""
     import httpx
 
@@ -157,6 +160,8 @@ def _wait_for(url: str, server: "subprocess.Popen[str]", said: "deque[str]") -> 
                 return
         except httpx.HTTPError:
             sleep(0.2)
+    if server.poll() is not None:
+        reading.join(_ENDING_S)  # until what it said last has been read
     raise ScheduleError(
         f"Prefect's server for this night did not start: {_why(server, said, limit_s)}; it keeps "
         f"its database in {os.environ['PREFECT_HOME']} (PREFECT_HOME)"
@@ -166,8 +171,7 @@ def _wait_for(url: str, server: "subprocess.Popen[str]", said: "deque[str]") -> 
 def _why(server: "subprocess.Popen[str]", said: "deque[str]", limit_s: float) -> str:
     if server.poll() is None:
         return f"no answer within {limit_s:g} s ({_STARTUP_S})"
-    sleep(0.5)  # until what it said last has been read
-    errors = [line for line in said if re.match(r"[\w.]*(Error|Exception|Exit)\b", line)]
+    errors = [line for line in list(said) if re.match(r"[\w.]*(Error|Exception|Exit)\b", line)]
     return one_line(errors[-1] if errors else f"it ended with exit code {server.returncode}")
 
 

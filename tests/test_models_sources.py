@@ -139,7 +139,7 @@ class TestLocalFolders:
         somebody.start()
         try:
             for _ in range(60):
-                with pytest.raises(SourceError, match="no such file|not the published file"):
+                with pytest.raises(SourceError, match=r"no such file|not the published file"):
                     LocalFolders((shared,)).fetch(release(DATA), part, Notes())
         finally:
             done.set()

@@ -6,10 +6,12 @@ import subprocess
 import sys
 from asyncio import CancelledError
 from base64 import b64encode
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event, Thread
 from time import monotonic, sleep
 from zoneinfo import ZoneInfo
 
@@ -18,6 +20,7 @@ import httpx
 import pytest
 
 from support.prefect_nights import NIGHT, nightly, surroundings
+from warmline.errors import ScheduleError
 from warmline.files import folder
 from warmline.processes import plain_interrupts
 
@@ -244,6 +247,20 @@ def test_a_write_that_is_repeated_is_no_error_of_a_night(
     info = (type(error), error, None)
     record = logging.LogRecord("recorder", logging.ERROR, __file__, 1, said, (), info)
     assert loses_something(record) is is_told
+
+
+def test_what_a_server_says_last_is_told_however_late_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    monkeypatch.syspath_prepend(str(folder("flows")))
+    import night_server
+
+    ends = ["sh", "-c", "(sleep 0.6; echo 'OSError: the disk is full' >&2) & exit 1"]
+    lines: deque[str] = deque()
+    with subprocess.Popen(ends, stderr=subprocess.PIPE, text=True) as server:
+        reading = Thread(target=night_server._pass_on, args=(server, lines, Event()))
+        reading.start()
+        with pytest.raises(ScheduleError, match="OSError: the disk is full"):
+            night_server._wait_for("http://127.0.0.1:9/api", server, lines, reading)
 
 
 @pytest.mark.parametrize(
