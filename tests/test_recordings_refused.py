@@ -26,6 +26,7 @@ from warmline.warehouse.landing_folder import LandingFolder
 from warmline.web.sound import require_here
 
 SETTINGS = RecordingSettings()
+MAX_S = 5.0
 
 
 def refusal(path: Path, settings: RecordingSettings = SETTINGS) -> RecordingRefusedError:
@@ -115,17 +116,18 @@ BROKEN: dict[str, tuple[str, Callable[[Path], Path]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_input_has_its_code(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
     code, make = BROKEN[name]
     path = make(tmp_path)
-    began = time.monotonic()
+    began = time.process_time()
     refused = refusal(path)
     assert refused.code == code
     assert "Errno" not in str(refused) and str(path) not in str(refused)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < MAX_S
     assert capfd.readouterr() == ("", "")
 
 
@@ -199,7 +201,6 @@ def sound_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 @settings(
     max_examples=80,
-    deadline=5000,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
@@ -220,6 +221,7 @@ def test_a_mutated_header_is_refused_or_read(
     for position, byte in changes:
         data[position] = byte
     path = raw(tmp_path / f"a.{kind}", bytes(data[: None if end is None else int(len(data) * end)]))
+    began = time.process_time()
     try:
         sound = decode(path, SETTINGS)
     except RecordingRefusedError as refused:
@@ -227,3 +229,4 @@ def test_a_mutated_header_is_refused_or_read(
     else:
         assert sound.pcm.dtype == np.int16
         assert 2.0 <= sound.duration_s <= SETTINGS.max_duration_s
+    assert time.process_time() - began < MAX_S

@@ -1,6 +1,7 @@
 """The pages in a browser: calls are found, heard, checked and written about."""
 
 import math
+from itertools import pairwise
 
 from support.browsing import Visitor, needs_chromium, until, until_played
 
@@ -90,8 +91,14 @@ def test_keys_words_and_links_lead_to_seconds(visitor: Visitor) -> None:
         }"""
     )
     page.wait_for_load_state("networkidle")
+    page.evaluate(
+        """() => {
+            const sound = document.getElementById('sound');
+            sound.addEventListener('seeking', () => { sound.dataset.from = sound.currentTime; });
+        }"""
+    )
     page.mouse.click(*word)
-    until(page, "Math.abs(document.getElementById('sound').currentTime - 8.3) < 0.7")
+    until(page, "Math.abs(document.getElementById('sound').dataset.from - 8.3) < 0.7")
     until(page, "document.getElementById('sound').paused")
     ends = float(page.locator("#turn-1").get_attribute("data-end"))
     assert ends <= page.evaluate("document.getElementById('sound').currentTime") < ends + 1
@@ -107,15 +114,18 @@ def test_what_is_silent_is_skipped(visitor: Visitor) -> None:
         """() => new Promise((done) => {
             const sound = document.getElementById('sound'), heard = [];
             const look = () => {
-                heard.push(sound.currentTime);
+                heard.push([performance.now() / 1000, sound.currentTime]);
                 if (sound.currentTime > 19.3) done(heard); else requestAnimationFrame(look);
             };
             sound.play();
             look();
         })"""
     )
-    assert not [t for t in heard if 17.8 < t < 19.1], "nobody waits for what is silent"
-    assert [t for t in heard if 17.0 < t < 17.5] and visitor.problems == []
+    # Where it went furthest ahead of what could have been heard meanwhile, however busy this is.
+    looks = [(t - then - (at - now), then, t) for (now, then), (at, t) in pairwise(heard)]
+    _, left, reached = max(looks)
+    assert 17.0 < left < 18.5 and 19.0 < reached < 19.5, "nobody waits for what is silent"
+    assert visitor.problems == []
 
 
 def test_a_party_can_be_muted_and_the_other_goes_on(visitor: Visitor) -> None:

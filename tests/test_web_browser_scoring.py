@@ -243,6 +243,7 @@ def test_a_monday_of_a_lead(visitor: Visitor, tmp_path: Path) -> None:
 
     page.goto("/work")
     waiting.get_by_role("link", name="Score it").first.click()
+    page.wait_for_url("**/call/score?*")
     for choice in page.get_by_label("yes", exact=True).all():
         choice.check()
     page.get_by_label("no", exact=True).first.check()
