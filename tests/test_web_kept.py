@@ -1,6 +1,9 @@
 """What people write on the pages: encrypted, forgotten, and carried over."""
 
 import base64
+import os
+import signal
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,9 +11,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic.operations import Operations
 from typer.testing import CliRunner
 
 from support.factories import call
+from support.forked import begun, die_at, ended
 from support.pages import FROM_HERE, Served, answers, audible, comment, send, serving, text_of
 from support.warehouses import put
 from support.week import day
@@ -294,3 +299,20 @@ def test_what_was_kept_before_there_was_a_programme_is_upgraded(tmp_path: Path) 
     for table in METADATA.sorted_tables:
         columns = {column["name"] for column in made.get_columns(table.name)}
         assert columns == set(table.columns.keys()), table.name
+
+
+def test_it_is_made_once_by_several_who_open_it_and_whole_after_one_was_killed(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "w.web.sqlite"
+
+    def killed() -> None:
+        die_at(Operations, "create_table", 5)
+        open_store(path)
+
+    assert ended(killed) == -signal.SIGKILL
+    several = [begun(lambda: open_store(path)) for _ in range(3)]
+    assert [os.waitpid(one, 0)[1] for one in several] == [0, 0, 0]
+    with closing(open_store(path)) as store:
+        made = sa.inspect(store.engine).get_table_names()
+    assert sorted(made) == sorted(["alembic_version", *METADATA.tables])
