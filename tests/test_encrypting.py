@@ -6,20 +6,22 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 
 import pytest
 from typer.testing import CliRunner
 
 from support.factories import call
-from support.forked import begun
+from support.forked import die_at, ended
 from support.marked import MARKS, a_key, fill, holding
 from support.warehouses import read_rows
 from warmline import landing
 from warmline.cli import app
 from warmline.encryption import new_key_file
 from warmline.errors import EncryptionError
+from warmline.landing import manifest
 from warmline.landing.feedback import all_evaluations
 from warmline.query.questions import ask
 from warmline.query.reviews import all_reviews
@@ -128,19 +130,17 @@ def test_a_killed_encryption_is_finished_by_the_next(clear: Path) -> None:
     for number in range(40):
         said = [("A", 0.0, 2.0, f"{MARKS[0]} {number}")]
         landing.write(call(f"more-{number}", says=said), place / "w.landing")
-    seen = set()
-    for least in (3, 30):
-        child = begun(lambda: run(clear, "encrypt"))
-        deadline = monotonic() + 120
-        while monotonic() < deadline and encrypted(place) < least:
-            sleep(0.002)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        seen.add(encrypted(place))
+
+    def killed(before_writing: int) -> None:
+        die_at(manifest, "_write_encrypted", before_writing)
+        run(clear, "encrypt")
+
+    for more, so_far in ((3, 3), (27, 30)):
+        assert ended(partial(killed, more + 1)) == -signal.SIGKILL
+        assert encrypted(place) == so_far
         os.environ["WARMLINE_KEY_FILE"] = str(clear / "key")
         with pytest.raises(EncryptionError, match="not finished"):
             landing.known(place / "w.landing")
-    assert len(seen) == 2
     assert run(clear, "encrypt", "--json")[0] == 0
     assert holding(place) == {}
     assert len(landing.known(place / "w.landing")) == 42
