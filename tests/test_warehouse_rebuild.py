@@ -1,5 +1,6 @@
 """A warehouse of other tables is built anew from the landing folder, and nothing is lost."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,9 +23,11 @@ from warmline.landing.feedback import (
     write_outcomes,
     write_review,
 )
+from warmline.landing.store import LandedFile
 from warmline.query.calls import read_page
 from warmline.query.questions import ask
 from warmline.settings import ProfileSettings
+from warmline.warehouse import publishing
 from warmline.warehouse.publishing import publish
 from warmline.warehouse.tables import (
     SqlFile,
@@ -185,6 +188,25 @@ def test_what_cannot_be_read_any_more_stays_when_tables_are_built_anew(
     for table in tables:
         now = [row for row in rows(filled, kept.format(table)) if row[0] != "new"]
         assert now == before[table]
+
+
+def test_what_people_said_and_is_erased_while_it_is_read_is_not_kept_as_damaged(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = [filled / "landing" / kind for kind in ("outcomes", "reviews", "evaluations")]
+    listing = publishing.evaluation_files
+
+    def erased_then(folder: Path) -> list[LandedFile]:
+        listed = listing(folder)
+        for kind in said:
+            shutil.rmtree(kind, ignore_errors=True)
+        return listed
+
+    age_a_little(filled)
+    monkeypatch.setattr(publishing, "evaluation_files", erased_then)
+    assert put(filled).unreadable == {}
+    counts = ", ".join(f"(SELECT count(*) FROM {kind.name})" for kind in said)
+    assert rows(filled, f"SELECT {counts}") == [(0, 0, 0)]
 
 
 def test_a_call_is_shown_from_a_warehouse_of_before(filled: Path) -> None:

@@ -407,14 +407,23 @@ def _note(
 
 
 def _problem_with(con: "duckdb.DuckDBPyConnection", kind: _Kind, path: Path) -> str | None:
-    """Insert what one file says; return why it cannot be read, else None."""
+    """Insert what one file says; return why it cannot be read, else None. Raises VanishedError."""
     from warmline.landing.store import LandingError
 
     try:
         _insert(con, kind, path)
     except LandingError as e:
+        _require_there(path)
         return str(e)
     return None
+
+
+def _require_there(path: Path) -> None:
+    """Raise VanishedError for a file that was erased since it was listed."""
+    from warmline.landing.rows import VanishedError
+
+    if not os.path.lexists(path):
+        raise VanishedError(f"{path}: disappeared while being read")
 
 
 # Brings the outcomes of the warehouse up to date with those that have landed.
@@ -466,13 +475,14 @@ def fill_outcomes(con: "duckdb.DuckDBPyConnection") -> None:
 def _problem_with_outcomes(
     con: "duckdb.DuckDBPyConnection", landing_dir: Path, name: str
 ) -> str | None:
-    """Read the lines of one file; return why it cannot be read, else None."""
+    """Read the lines of one file; return why it cannot be read, else None. Raises VanishedError."""
     from warmline.landing.feedback import read_outcomes
     from warmline.landing.store import LandingError
 
     try:
         lines = read_outcomes(landing_dir / name)
     except LandingError as e:
+        _require_there(landing_dir / name)
         return str(e)
     _forget_outcomes(con, name)
     con.register("outcome_lines_read", lines)
