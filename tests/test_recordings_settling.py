@@ -33,30 +33,38 @@ def found(*paths: Path, settle_s: float) -> tuple[list[str], list[str]]:
     return [p.name for p in result.recordings], [p.name for p in result.unfinished]
 
 
-def test_a_file_that_grows_is_left_alone_and_one_beside_it_taken(tmp_path):
+def test_a_file_that_grows_is_left_alone_and_one_beside_it_taken(tmp_path, monkeypatch):
     recording(tmp_path, "done.wav", 0.1)
     growing = recording(tmp_path, "growing.wav", 0.0)
-    stop = threading.Event()
+    written, stop = threading.Event(), threading.Event()
 
     def write() -> None:
         with growing.open("ab", buffering=0) as file:
             while not stop.wait(0.02):
                 file.write(b"x")
+                written.set()
 
+    def until_it_grows(_seconds: float) -> None:
+        written.clear()
+        assert written.wait(30)
+
+    monkeypatch.setattr(recordings.time, "sleep", until_it_grows)
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        assert found(tmp_path, settle_s=0.3) == (["done.wav"], ["growing.wav"])
+        assert found(tmp_path, settle_s=9.0) == (["done.wav"], ["growing.wav"])
     finally:
         stop.set()
         writer.join()
 
 
 def test_a_file_that_was_just_copied_is_waited_for_no_longer_than_needed(tmp_path, waited):
+    begun = time.time()
     recording(tmp_path, "new.wav", 2.0)
     recording(tmp_path, "old.wav", 60.0)
     assert found(tmp_path, settle_s=5.0) == (["new.wav", "old.wav"], [])
-    assert waited == [pytest.approx(3.0, abs=0.5)]
+    (wait_s,) = waited
+    assert 3.0 - (time.time() - begun) <= wait_s <= 3.0 + 1e-3
 
 
 def test_nobody_waits_where_nothing_is_young(tmp_path, waited):
