@@ -41,7 +41,8 @@ def test_the_command_prints_csv_json_and_a_table(shell: Any) -> None:
     words = ("query", "customer_voice", "-p", "cue=fear_anxiety")
     assert shell(*words, "--csv").stdout.splitlines()[1] == (
         "stolen-card,2026-11-16 09:00:00,cards,fraud,fear_anxiety,"
-        "my card was stolen and I am afraid they empty my account,8.0,14.0,False,/calls/stolen-card.wav"
+        "my card was stolen and I am afraid they empty my account,8.0,14.0,False,"
+        "/calls/stolen-card.wav"
     )
     (row,) = json.loads(shell(*words, "--json").stdout)
     assert (row["call_id"], row["start_s"]) == ("stolen-card", 8.0)

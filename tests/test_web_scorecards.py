@@ -7,7 +7,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -281,6 +281,30 @@ def test_a_form_that_cannot_be_proposed_says_why(lines: str, why: str) -> None:
     text = 'title = "t"\n[[section]]\ntitle = "s"\n[[section.question]]\nid = "a"\ntext = "A"\n'
     with pytest.raises(QueryError, match=why):
         parse_form("f", text + lines)
+
+
+def test_a_form_that_somebody_takes_away_meanwhile_is_passed_over(tmp_path: Path) -> None:
+    warehouse, done = tmp_path / "w.duckdb", Event()
+    (tmp_path / "w.forms").mkdir()
+    others = list(forms(warehouse).values())
+
+    def put_and_take_away() -> None:
+        while not done.is_set():
+            for form in others:
+                (tmp_path / "w.forms" / f"{form.name}.new").write_text(form.text)
+                (tmp_path / "w.forms" / f"{form.name}.new").rename(
+                    tmp_path / "w.forms" / f"{form.name}.toml"
+                )
+            for form in others:
+                (tmp_path / "w.forms" / f"{form.name}.toml").unlink()
+
+    with ThreadPoolExecutor(1) as somebody:
+        going = somebody.submit(put_and_take_away)
+        try:
+            assert all(forms(warehouse) for _ in range(1500))
+        finally:
+            done.set()
+        going.result()
 
 
 def test_a_form_speaks_the_language_of_the_page(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import operator
 import re
 import tomllib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import lru_cache
@@ -176,8 +177,11 @@ def forms(warehouse: Path) -> dict[str, Form]:
     The one with the fewest questions, which *Score it* opens, is the first. Raises QueryError
     naming a file and a key that is wrong.
     """
-    own = sorted(warehouse.with_suffix(".forms").glob("*.toml"))
-    read = [_read_form(path) for path in own or sorted(_SHIPPED.glob("*.toml"))]
+    own = []
+    for path in sorted(warehouse.with_suffix(".forms").glob("*.toml")):
+        with suppress(FileNotFoundError):  # somebody has just removed it
+            own.append(_read_form(path))
+    read = own or [_read_form(path) for path in sorted(_SHIPPED.glob("*.toml"))]
     return {form.name: form for form in sorted(read, key=lambda form: len(form.questions))}
 
 
@@ -563,8 +567,11 @@ def _as_landed(row: Row, chain: _Chain, call_id: str) -> LandedEvaluation:
 
 
 def _read_form(path: Path) -> Form:
+    """Return the form of a file. Raises FileNotFoundError, and QueryError for what it holds."""
     try:
         text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise
     except (OSError, UnicodeDecodeError) as e:
         raise QueryError(f"{path}: cannot be read ({one_line(str(e))})") from e
     return checked_form(path.stem, text)
