@@ -48,6 +48,7 @@ from warmline.reports.report import (
     as_html,
     as_markdown,
     compare,
+    in_markdown,
     shares_too_large,
 )
 from warmline.settings import NightSettings, Settings
@@ -301,6 +302,16 @@ def test_the_command_prints_the_last_night_and_says_when_it_asks_for_a_person(ba
     assert last.stdout.startswith("# Night of 2026-11-20")
     page = CliRunner().invoke(app, ["report", "--html", *place])
     assert page.stdout.startswith("<!doctype html>")
+    told = CliRunner().invoke(app, ["report", "--json", *place])
+    assert told.exit_code == 4
+    values = json.loads(told.stdout)
+    assert values["night"] == "2026-11-20"
+    assert values["calls"] == sum(values["by_status"].values())
+    for line in values["needs_attention"]:
+        assert in_markdown(line) in last.stdout
+    assert [m["name"] for m in values["measures"]] == [w.column for w in WATCHED]
+    both = CliRunner().invoke(app, ["report", "--json", "--html", *place])
+    assert both.exit_code == 2
     quiet = CliRunner().invoke(app, ["report", "--night", "2026-11-15", *place])
     assert quiet.exit_code == 0, quiet.output
     assert "Nothing needs attention." in quiet.stdout

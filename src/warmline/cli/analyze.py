@@ -27,6 +27,7 @@ from warmline.cli.common import (
     messages,
     output,
     say_error,
+    say_json,
     settings_file,
     settings_from,
     zone_of,
@@ -431,6 +432,7 @@ def report(
         ),
     ] = None,
     html: Annotated[bool, typer.Option("--html", help="Print the HTML page.")] = False,
+    as_json: JsonOption = False,
     warehouse: WarehouseOption = None,
     settings: SettingsOption = None,
     timezone: ZoneOption = None,
@@ -443,6 +445,8 @@ def report(
     from warmline.reports.monitoring import last_night, read_night, runs_of
     from warmline.reports.report import as_html, as_markdown
 
+    if html and as_json:
+        raise typer.BadParameter("--html and --json are two forms of one report: give one of them")
     chosen = settings_from(settings)
     zone = zone_of(timezone, chosen)
     place = places_of(chosen, None, warehouse).warehouse
@@ -450,7 +454,10 @@ def report(
     if day is None:
         raise WarehouseError(f"{place}: no calls yet, so there is no night to report")
     found = read_night(place, day, chosen.night, runs=runs_of(place, day)).shown_in(zone.moment)
-    typer.echo(harmless(as_html(found) if html else as_markdown(found)), nl=False)
+    if as_json:
+        say_json(found.as_dict())
+    else:
+        typer.echo(harmless(as_html(found) if html else as_markdown(found)), nl=False)
     raise typer.Exit(ExitCode.ALARM if found.alarms else ExitCode.DONE)
 
 

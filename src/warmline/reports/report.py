@@ -13,14 +13,14 @@ spread and of the standard error of a mean of so many calls, added as variances.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from html import escape
 from math import copysign, hypot, inf, sqrt
 from pathlib import Path
 from statistics import median
 from string import Template
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from warmline.errors import one_line
 from warmline.settings import NightSettings
@@ -100,6 +100,19 @@ class Drift:
             f"{self.watched.title}: {self.text(self.value)} of {self.calls} calls; "
             f"{self.text(self.usual)} is usual (median of {len(self.days)} days)"
         )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the drift as plain values, without the days that it was compared with."""
+        return {
+            "name": self.watched.column,
+            "value": self.value,
+            "calls": self.calls,
+            "usual": self.usual,
+            "days": len(self.days),
+            "z": self.z,
+            "needs_attention": self.is_alarm,
+            "why_not_compared": self.why_not,
+        }
 
     def text(self, value: float | None) -> str:
         """Return a value of this measure as it is written: a share in per cent."""
@@ -192,6 +205,11 @@ class RunFacts:
     def counts_from(self) -> datetime | None:
         """Return from when on analyses count as this run's."""
         return self.unreported_since or self.started_at
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the facts as plain values."""
+        times = {"started_at": self.started_at, "unreported_since": self.unreported_since}
+        return asdict(self) | {name: at and at.isoformat() for name, at in times.items()}
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -333,6 +351,30 @@ class NightReport:
     def alarms(self) -> tuple[str, ...]:
         """Return what needs attention, one line each: counts and measures, and no call's name."""
         return tuple(self._alarms())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain values for a machine to read, times in ISO 8601."""
+        return {
+            "night": self.night.isoformat(),
+            "needs_attention": list(self.alarms),
+            "calls": self.calls,
+            "calls_gone": self.calls_gone,
+            "by_status": self.by_status,
+            "by_reason": [
+                {"status": status, "code": code, "calls": calls}
+                for (status, code), calls in self.by_reason.items()
+            ],
+            "audio_s": self.audio_s,
+            "computing_s": self.computing_s,
+            "usual_calls": self.usual_calls,
+            "idle_days": self.idle_days,
+            "given_up": self.given_up,
+            "damaged_files": self.unreadable,
+            "failed": [asdict(call) for call in self.failed],
+            "slowest": [asdict(call) for call in self.slowest],
+            "measures": [drift.as_dict() for drift in self.drifts],
+            "runs": [run.as_dict() for run in ((self.run,) if self.run else self.runs)],
+        }
 
     def _alarms(self) -> Iterator[str]:
         for run in (self.run,) if self.run else self.runs:
