@@ -139,7 +139,10 @@ def query(
 
 
 def _say_what_it_asks(warehouse: Path, name: str, given: dict[str, str]) -> None:
-    """Say what a named query asks, of what by itself; on standard error where rows are piped."""
+    """Say what a named query asks, and the values of parameters that were not given.
+
+    On standard error where rows are piped.
+    """
     page = output() if output().is_terminal else messages()
     asked = named_query(name)
     page.print(folded(asked.description), style="dim", markup=False, soft_wrap=True)
@@ -147,11 +150,13 @@ def _say_what_it_asks(warehouse: Path, name: str, given: dict[str, str]) -> None
     usual = {name: default for name, default in usual.items() if default != "NULL"}
     if usual:
         until = {"until": given.get("until") or None} if "$until" in "".join(usual.values()) else {}
-        values = ", ".join(usual.values()).replace("$until", "$until::DATE")
-        (row,) = ask(warehouse, f"SELECT {values}", until).rows
-        told = ", ".join(f"{name}={value}" for name, value in zip(usual, row, strict=True))
-        said = f"Unless -p says otherwise: {told}".replace("False", "false")
-        page.print(folded(said), style="dim", markup=False, soft_wrap=True)
+        defaults = ", ".join(usual.values()).replace("$until", "$until::DATE")
+        (row,) = ask(warehouse, f"SELECT {defaults}", until).rows
+        values = (str(v).lower() if isinstance(v, bool) else str(v) for v in row)
+        told = ", ".join(map("=".join, zip(usual, values, strict=True)))
+        page.print(
+            folded(f"Unless -p says otherwise: {told}"), style="dim", markup=False, soft_wrap=True
+        )
 
 
 def _say_what_is_left_out(
