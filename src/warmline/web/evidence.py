@@ -487,7 +487,7 @@ def _last_words(turns: list[Row], after_s: float) -> Row | None:
 
 
 def _open(page: CallPage) -> Row | None:
-    """The strongest cue that was not answered, the later of two."""
+    """Return the strongest cue that was not answered, the later of two."""
     left = [cue for cue in _shown_feelings(page) if _answer(page, cue) not in _WARM_ANSWERS]
     return max(left, key=lambda cue: (cue["strength"], cue["start_s"]), default=None)
 
